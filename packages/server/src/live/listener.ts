@@ -1,0 +1,18 @@
+import type { Auth } from '@really/protocol';
+import type { Frame } from './frame.js';
+
+/**
+ * Who hears pushes: a connection, as the live layer sees it. The gateway implements it; a test uses
+ * a plain object.
+ */
+export interface Listener {
+  /** Changes when a token is renewed (same uid). */
+  readonly auth: Auth;
+  /** Queues a frame; it leaves with the others of this turn of the event loop, in order. */
+  push(frame: Frame): void;
+  /**
+   * True while more output waits than the connection may hold: the live layer then stops pushing to
+   * it, remembers how far each subscription got, and goes on from there when `Live.drained` is called.
+   */
+  readonly congested: boolean;
+}

@@ -1,0 +1,129 @@
+import type { Auth, JsonObject, JsonValue } from '@really/protocol';
+import type { CollectionLayout } from '../store/store.js';
+
+/** The models of one app, by collection. Immutable: a reload makes a new set. */
+export interface ModelSet {
+  /** By collection names joined with `/`: `users/posts`. */
+  get(names: readonly string[]): Model | undefined;
+  all(): readonly Model[];
+}
+
+export interface Model {
+  /** `['users', 'posts']`. */
+  readonly names: readonly string[];
+  /** `users/posts`. */
+  readonly key: string;
+  readonly version: number;
+  /** Top-level fields in the order of the file. */
+  readonly fields: ReadonlyMap<string, Field>;
+  readonly fieldSets: ReadonlyMap<string, readonly string[]>;
+  readonly access: Access;
+  readonly hooks: Hooks;
+  readonly layout: CollectionLayout;
+}
+
+export type Field =
+  | (FieldBase & { readonly type: 'String' | 'Boolean' | 'Long' | 'Double' | 'Date' | 'Json' })
+  | (FieldBase & { readonly type: 'Object'; readonly fields: ReadonlyMap<string, Field> })
+  | (FieldBase & { readonly type: 'List'; readonly items: Field })
+  | (FieldBase & {
+      readonly type: 'reference';
+      /** Names of the collection that it points into. */
+      readonly collection: readonly string[];
+      /** What a get or read shows of the target, sets resolved. */
+      readonly shows: readonly string[];
+    })
+  | (FieldBase & {
+      readonly type: 'Calculated';
+      readonly valueType: string;
+      readonly dependsOn: readonly string[];
+      readonly value: Script;
+    });
+
+export interface FieldBase {
+  readonly name: string;
+  readonly required: boolean | Script;
+  readonly default?: Script | undefined;
+  readonly validation?: Script | undefined;
+  readonly index: boolean;
+  readonly unique: boolean;
+}
+
+/**
+ * A piece of an app's JavaScript, ready to run. A simple expression was compiled to a closure and
+ * answers in place; anything else runs in the sandbox and answers with a promise.
+ */
+export interface Script {
+  /** `models/users/model.yaml:4:17` or `models/users/pre-get.js`: where a log line points. */
+  readonly where: string;
+  /** The parts of `auth` that it can look at: those who are alike in them share its verdict. */
+  readonly reads: AuthParts;
+  /** Scope: by name, plain JSON. Never throws and never rejects. */
+  run(scope: Readonly<Record<string, JsonValue | undefined>>): ScriptResult | Promise<ScriptResult>;
+}
+
+export interface AuthParts {
+  readonly uid: boolean;
+  readonly r: boolean;
+  /** `authType` or `data`, or `auth` as a whole. */
+  readonly all: boolean;
+}
+
+export type ScriptResult =
+  | {
+      readonly kind: 'returned';
+      readonly value: JsonValue | undefined;
+      readonly hidden: readonly string[];
+    }
+  /** `cancel(code, message)`. */
+  | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
+  /** It threw: answers depend on where (a rule: no; a validation: `validation.custom.runtime_error`; a hook: 500). */
+  | { readonly kind: 'threw'; readonly message: string; readonly line: number | undefined }
+  /** It was stopped: over its time, its memory, or its stack. Always a 500. */
+  | {
+      readonly kind: 'stopped';
+      readonly reason: 'time' | 'memory' | 'stack';
+      readonly line: number | undefined;
+    };
+
+export interface Access {
+  readonly create: Rule;
+  readonly read: Rule;
+  readonly update: Rule;
+  readonly delete: Rule;
+  readonly subscribe: Rule;
+  /** Answer 404 `object.missing` where a read is refused. */
+  readonly hidden: boolean;
+}
+
+export interface Rule {
+  readonly reads: AuthParts;
+  /** Set where the rule is the same for everybody and everything. */
+  readonly constant: boolean | undefined;
+  /** A rule that throws or is stopped is a no, counted and logged. */
+  allows(scope: RuleScope): boolean | Promise<boolean>;
+}
+
+export interface RuleScope {
+  readonly auth: Auth;
+  /** As stored, with `_r` and `_rev`; absent for create. */
+  readonly obj?: JsonObject | undefined;
+  readonly input?: JsonObject | undefined;
+  readonly r: string;
+}
+
+export interface Hooks {
+  readonly onValidate?: Script | undefined;
+  readonly preGet?: Script | undefined;
+  readonly preUpdate?: Script | undefined;
+  readonly preDelete?: Script | undefined;
+}
+
+/** One thing wrong in a model. `line` and `column` count from 1. */
+export interface ModelProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** What is wrong and what was expected. */
+  readonly message: string;
+}

@@ -1,0 +1,60 @@
+/** Every bound of the server: what, how much, and what happens beyond it is told in docs/limits.md. */
+export interface Limits {
+  /** Bytes of one message from a client; beyond: close 1009. */
+  readonly message: number;
+  /** Commands in flight per connection; beyond: the socket is not read until some are answered. */
+  readonly inFlight: number;
+  /** Subscriptions per connection; beyond: 429. */
+  readonly subscriptions: number;
+  /** Of these, live queries; beyond: 429. */
+  readonly queries: number;
+  /** Bytes of output that may wait per connection before updates are conflated; at eight times that: close 1013. */
+  readonly output: number;
+  /** Connections per node; beyond: 503 at the upgrade. */
+  readonly connections: number;
+  /** Connections per address; beyond: 503 at the upgrade. */
+  readonly connectionsPerAddress: number;
+  /** Milliseconds that one query may take; beyond: 503, interrupted in the store. */
+  readonly queryTime: number;
+  /** Queries at once per uid; beyond: they wait, then 429. */
+  readonly queriesAtOnce: number;
+  /** Characters of an RQL filter; beyond: 409. */
+  readonly filter: number;
+  /** Levels of an RQL filter; beyond: 409. */
+  readonly filterDepth: number;
+  /** Revisions kept per object, where the model says nothing. */
+  readonly history: number;
+  /** Levels of JSON in a message; beyond: 400. */
+  readonly depth: number;
+  /** Elements of a list; beyond: 409. */
+  readonly list: number;
+  /** Characters of a member's name, and of an operation's key; beyond: 409 or 400. */
+  readonly keyLength: number;
+  /** Steps of an operation's key; beyond: 409 or 400. */
+  readonly pathDepth: number;
+  /** Milliseconds that a script of a model may run. */
+  readonly hookTime: number;
+  /** Bytes of memory that a script of a model may use. */
+  readonly hookMemory: number;
+}
+
+export const defaultLimits: Limits = {
+  message: 1024 * 1024,
+  inFlight: 256,
+  subscriptions: 10_000,
+  queries: 100,
+  output: 1024 * 1024,
+  connections: 100_000,
+  connectionsPerAddress: 1000,
+  queryTime: 5000,
+  queriesAtOnce: 4,
+  filter: 4096,
+  filterDepth: 32,
+  history: 1000,
+  depth: 64,
+  list: 10_000,
+  keyLength: 256,
+  pathDepth: 16,
+  hookTime: 50,
+  hookMemory: 32 * 1024 * 1024,
+};

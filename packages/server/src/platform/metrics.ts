@@ -1,0 +1,35 @@
+/**
+ * The port to the metrics that an operator scrapes. Names begin with `really_` and end with their
+ * unit (`_seconds`, `_bytes`) or with `_total`; labels have few values, never a uid or an R.
+ */
+export interface Metrics {
+  counter(name: string, help: string, labels?: readonly string[]): Counter;
+  gauge(name: string, help: string, labels?: readonly string[]): Gauge;
+  /** A gauge that is read when it is scraped. */
+  observe(name: string, help: string, read: () => number): void;
+  histogram(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labels?: readonly string[],
+  ): Histogram;
+}
+
+export interface Counter {
+  add(amount?: number, ...labels: string[]): void;
+}
+
+export interface Gauge {
+  set(value: number, ...labels: string[]): void;
+}
+
+export interface Histogram {
+  record(value: number, ...labels: string[]): void;
+}
+
+export const noMetrics: Metrics = {
+  counter: () => ({ add() {} }),
+  gauge: () => ({ set() {} }),
+  observe() {},
+  histogram: () => ({ record() {} }),
+};

@@ -1,0 +1,224 @@
+import type { Actor, Delta, JsonObject, JsonValue, RqlExpression } from '@really/protocol';
+
+/**
+ * The store port: durable objects, their history, and the once-keys of commands that were answered.
+ *
+ * An adapter is correct when it passes `store.contract.ts`. All methods may be called at any time
+ * between `open` and `close`, concurrently. They reject with `StoreUnavailable` when the store can
+ * not serve now (disk full, connection lost): nothing was written then, and a later call may work.
+ * Any other rejection is a bug.
+ */
+export interface Store {
+  /** True where this process is the only writer, so that what it knows of an object is what is stored. */
+  readonly exclusive: boolean;
+
+  /**
+   * Makes room for these collections: tables and indexes that are missing are made, indexes that
+   * no model asks for any more are dropped. Called before the first read or write and again after
+   * a reload. Rejects with `UniqueClash` where stored objects forbid a new unique index.
+   */
+  prepare(collections: readonly CollectionLayout[]): Promise<void>;
+
+  /** The object as of the last commit, a tombstone included; `undefined` where there never was one. */
+  get(r: string): Promise<StoredObject | undefined>;
+  /** As `get`, in the order asked for, all from one moment. */
+  getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]>;
+
+  /**
+   * Applies the writes in order, each judged against the state that the ones before it left, in one
+   * transaction. A write that is refused leaves no trace and does not stop the others. When the
+   * promise resolves, every `committed` write is on disk (fsync).
+   */
+  commit(writes: readonly Write[]): Promise<WriteOutcome[]>;
+
+  /** One page of a collection. Rejects with `QueryTimeout` past `deadline`. */
+  query(query: Query): Promise<StoredObject[]>;
+  /** How many objects match; `order`, `from`, `skip` and `limit` of the query are ignored. */
+  count(query: Query): Promise<number>;
+
+  /**
+   * The object and its history after revision `after`, from one moment. `entries` ascend by rev
+   * without a gap from `after + 1` up to at most `limit` of them; where the stored history does not
+   * reach back that far (pruned, or scrubbed by a delete), `complete` is false and `entries` empty.
+   */
+  history(r: string, after: number, limit: number): Promise<History>;
+
+  /**
+   * Creations in a collection after position `after`, ascending, at most `limit`. `through` is the
+   * position up to which the answer is complete: where `entries` are fewer than `limit` it is the
+   * position of the store at the moment of reading. Objects deleted since are left out.
+   * `gone` where the store no longer knows all that happened since, or never had that position.
+   */
+  created(scope: Scope, after: Pos, limit: number): Promise<Created>;
+
+  /** The position of the last commit; 0 in an empty store. */
+  position(): Promise<Pos>;
+
+  /** What is remembered of a command that carried this once-key, within the window. */
+  once(uid: string, id: string): Promise<OnceRecord | undefined>;
+
+  /** Resolves when the store can read and write now. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A position in the store's log of changes: an integer that grows with every change. 0 is before the first. */
+export type Pos = number;
+
+export interface StoredObject {
+  /** Printed R, `/users/1/posts/2`. */
+  readonly r: string;
+  /** 1, 2, 3 … */
+  readonly rev: number;
+  /** Value, reference and calculated fields; `{}` where deleted. No `_` members. */
+  readonly data: JsonObject;
+  /** Top-level field to the revision that last touched it. A field that is absent was last touched by the creation, 1. */
+  readonly touched: Readonly<Record<string, number>>;
+  readonly deleted: boolean;
+  readonly modelVersion: number;
+}
+
+/** One revision of one object, as it is stored in the history and told to subscribers. */
+export interface Change {
+  readonly r: string;
+  readonly rev: number;
+  readonly type: 'create' | 'update' | 'delete';
+  /** update: what a push tells, by key, several ops on one field folded, calculated fields included. Else `{}`. */
+  readonly delta: Delta;
+  /** The fields that this change touched, each with the revision that had touched it before (update only). */
+  readonly touched: Readonly<Record<string, number>>;
+  /** create: the data as created. Else null. */
+  readonly created: JsonObject | null;
+  /** Who did it, with only the public members of the token's data. */
+  readonly by: Actor;
+  readonly modelVersion: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+/** A change that is on disk, with where it stands in the log and the object as it left it. */
+export interface CommittedChange extends Change {
+  readonly pos: Pos;
+  readonly object: StoredObject;
+}
+
+export interface Write {
+  readonly change: Change;
+  /** The object as this write leaves it. Its rev is `change.rev`; the write is refused unless the stored rev is one less (0: no object). */
+  readonly object: StoredObject;
+  /** Objects that must exist, undeleted, at the moment of the commit: the parent, new references. */
+  readonly requires: readonly string[];
+  readonly once?: OnceKey | undefined;
+}
+
+export interface OnceKey {
+  readonly uid: string;
+  readonly id: string;
+  readonly cmd: string;
+  /** The R of the request as printed: the collection for a create without an id. */
+  readonly r: string;
+}
+
+export interface OnceRecord extends OnceKey {
+  /** What the first command's answer said. */
+  readonly result: { readonly r: string; readonly rev: number };
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'committed'; readonly pos: Pos }
+  /** The stored revision is not `change.rev - 1`. `rev` is 0 where there is no object. A create on a taken R is this too. */
+  | { readonly kind: 'conflict'; readonly rev: number; readonly deleted: boolean }
+  /** A required object is missing or deleted. */
+  | { readonly kind: 'missing'; readonly r: string }
+  /** Another object of the collection has this value in a unique field. */
+  | { readonly kind: 'unique'; readonly field: string }
+  /** The once-key is known already; `first` is what it was used for. */
+  | { readonly kind: 'repeated'; readonly first: OnceRecord };
+
+/** What the store has to know of a model. */
+export interface CollectionLayout {
+  /** `['users', 'posts']` for the posts of users. */
+  readonly names: readonly string[];
+  /** Dotted paths of the fields that get an index. */
+  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[];
+  /** Revisions kept per object, or the age in ms up to which they are kept. */
+  readonly retention: { readonly history?: number | undefined; readonly age?: number | undefined };
+}
+
+/** Which objects: a collection, its parents named or wild. */
+export interface Scope {
+  readonly names: readonly string[];
+  /** One id for each name but the last; `*` for any. */
+  readonly parents: readonly string[];
+}
+
+export interface Query {
+  readonly scope: Scope;
+  /** Bound: no `$name` left in it. Judged as `compilePredicate` of the protocol package judges it. */
+  readonly filter?: RqlExpression | undefined;
+  readonly order: Order;
+  /** Only what comes strictly after this place in the order. */
+  readonly from?: Place | undefined;
+  readonly skip?: number | undefined;
+  readonly limit: number;
+  /** Milliseconds that the store may spend on it. */
+  readonly timeout: number;
+}
+
+/**
+ * Sorted by the value at `field` (`_r`: by the id alone), missing values last in either direction,
+ * ties by id and then by R, in the direction of `descending`. See `compareForSort` in the protocol package.
+ */
+export interface Order {
+  readonly field: string;
+  readonly descending: boolean;
+}
+
+/** A place between two objects of an order: that of the object with this R and this sort value (`undefined`: missing). */
+export interface Place {
+  readonly value: JsonValue | undefined;
+  readonly r: string;
+}
+
+export interface History {
+  readonly object: StoredObject | undefined;
+  readonly entries: readonly Change[];
+  readonly complete: boolean;
+}
+
+export interface Created {
+  readonly entries: readonly CreatedEntry[];
+  readonly through: Pos;
+  readonly gone: boolean;
+}
+
+export interface CreatedEntry {
+  readonly pos: Pos;
+  readonly change: Change;
+  /** The object as it is now: rights are judged by it. */
+  readonly object: StoredObject;
+}
+
+/** The store cannot serve now; nothing was written. Answered as 503 `server.unavailable`. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
+/** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
+export class QueryTimeout extends Error {
+  override readonly name = 'QueryTimeout';
+}
+
+/** A new unique index found two stored objects with one value. */
+export class UniqueClash extends Error {
+  override readonly name = 'UniqueClash';
+  readonly collection: string;
+  readonly field: string;
+  constructor(collection: string, field: string) {
+    super(
+      `two objects of ${collection} have the same value in ${field}, so it cannot become unique`,
+    );
+    this.collection = collection;
+    this.field = field;
+  }
+}
