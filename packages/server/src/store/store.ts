@@ -54,6 +54,12 @@ export interface Store {
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
 
+  /**
+   * The greatest `at` of any change that was ever committed (a lower bound will do where that one was
+   * pruned); 0 in an empty store. Ids of a server that starts anew begin after it.
+   */
+  newest(): Promise<number>;
+
   /** What is remembered of a command that carried this once-key, within the window. */
   once(uid: string, id: string): Promise<OnceRecord | undefined>;
 

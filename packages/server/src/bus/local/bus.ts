@@ -1,0 +1,38 @@
+import { type Log, silentLog } from '../../platform/log.js';
+import type { CommittedChange } from '../../store/store.js';
+import type { Bus } from '../bus.js';
+
+type BusListener = (changes: readonly CommittedChange[]) => void;
+
+/** The bus of a server that is alone: a function call, in the turn in which `publish` was called. */
+export function localBus(log: Log = silentLog): Bus {
+  let listeners: readonly BusListener[] = [];
+
+  const tell = (listener: BusListener, changes: readonly CommittedChange[]) => {
+    try {
+      listener(changes);
+    } catch (error) {
+      // A listener's fault: the others and the publisher go on.
+      log.error({ err: error }, 'a listener of the bus threw');
+    }
+  };
+
+  return {
+    publish(changes) {
+      if (changes.length === 0) return;
+      for (const listener of listeners) tell(listener, changes);
+    },
+    listen(listener) {
+      // A wrapper of its own, so that a function that listens twice can stop once.
+      const own: BusListener = (changes) => listener(changes);
+      listeners = [...listeners, own];
+      return () => {
+        listeners = listeners.filter((one) => one !== own);
+      };
+    },
+    async ping() {},
+    async close() {
+      listeners = [];
+    },
+  };
+}

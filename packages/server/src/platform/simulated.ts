@@ -1,0 +1,89 @@
+import type { Platform, Timer } from './platform.js';
+
+export interface SimulatedPlatform extends Platform {
+  /** Lets `ms` milliseconds pass: timers that fall due run in the order of their time, those that they set included. */
+  advance(ms: number): void;
+  /** Moves the wall clock alone, back or forth, as a correction of a machine's clock does. */
+  stepClock(ms: number): void;
+  /** Timers that wait. */
+  readonly pending: number;
+}
+
+export interface SimulatedOptions {
+  readonly seed: number;
+  /** Wall time at the start, milliseconds since the Unix epoch. */
+  readonly now?: number | undefined;
+}
+
+interface Task {
+  at: number;
+  readonly order: number;
+  readonly every: number | undefined;
+  readonly run: () => void;
+}
+
+/** A platform on which time stands still until a test lets it pass, and a seed gives the same bytes each time. */
+export function simulatedPlatform(options: SimulatedOptions): SimulatedPlatform {
+  const tasks = new Set<Task>();
+  const next = generator(options.seed);
+  let elapsed = 0;
+  let offset = options.now ?? Date.UTC(2024, 0, 1);
+  let order = 0;
+
+  const schedule = (ms: number, every: number | undefined, run: () => void): Timer => {
+    const task: Task = { at: elapsed + Math.max(0, ms), order: order++, every, run };
+    tasks.add(task);
+    return { cancel: () => void tasks.delete(task) };
+  };
+
+  const runDue = (until: number) => {
+    for (let task = earliest(tasks, until); task; task = earliest(tasks, until)) {
+      elapsed = Math.max(elapsed, task.at);
+      if (task.every === undefined) tasks.delete(task);
+      else task.at += Math.max(1, task.every);
+      task.run();
+    }
+  };
+
+  return {
+    clock: { now: () => offset + elapsed, monotonic: () => elapsed },
+    timers: {
+      after: (ms, task) => schedule(ms, undefined, task),
+      every: (ms, task) => schedule(ms, ms, task),
+    },
+    random: { bytes: (size) => Uint8Array.from({ length: size }, () => next() >>> 24) },
+    advance(ms) {
+      const until = elapsed + ms;
+      runDue(until);
+      elapsed = until;
+    },
+    stepClock(ms) {
+      offset += ms;
+    },
+    get pending() {
+      return tasks.size;
+    },
+  };
+}
+
+function earliest(tasks: ReadonlySet<Task>, until: number): Task | undefined {
+  let first: Task | undefined;
+  for (const task of tasks) {
+    if (task.at > until) continue;
+    if (!first || task.at < first.at || (task.at === first.at && task.order < first.order)) {
+      first = task;
+    }
+  }
+  return first;
+}
+
+/** mulberry32: 32 bits a call, the same for the same seed. Not for secrets. */
+function generator(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return (mixed ^ (mixed >>> 14)) >>> 0;
+  };
+}
