@@ -5,3 +5,23 @@ export interface Frame {
   /** A complete WebSocket text frame (RFC 6455, section 5.2: FIN, opcode 1, no mask). */
   readonly bytes: Buffer;
 }
+
+/** Encodes a message once for everybody who gets it. */
+export function encodeFrame(text: string): Frame {
+  const size = Buffer.byteLength(text);
+  const head = size < 126 ? 2 : size < 65_536 ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(head + size);
+  bytes[0] = 0x81;
+  if (head === 2) {
+    bytes[1] = size;
+  } else if (head === 4) {
+    bytes[1] = 126;
+    bytes.writeUInt16BE(size, 2);
+  } else {
+    bytes[1] = 127;
+    bytes.writeUInt32BE(Math.floor(size / 2 ** 32), 2);
+    bytes.writeUInt32BE(size % 2 ** 32, 6);
+  }
+  bytes.write(text, head);
+  return { text, bytes };
+}
