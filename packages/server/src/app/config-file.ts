@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import {
+  type Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+} from 'yaml';
+
+/** One value of a configuration file. */
+export interface FileEntry {
+  /** `limits.message`, written nested or with the dot. */
+  readonly key: string;
+  /** Plain data: text, a number, a list … */
+  readonly raw: unknown;
+  /** `really.yaml:3:7`: where the key stands. */
+  readonly where: string;
+}
+
+export interface FileContent {
+  readonly entries: readonly FileEntry[];
+  /** Complete lines, each with its place. */
+  readonly problems: readonly string[];
+}
+
+const emptyFile: FileContent = { entries: [], problems: [] };
+
+/**
+ * Reads `file`, which messages call `name`. A file that is not there is empty.
+ * `isSection` tells the keys that have keys below them from those that have values.
+ */
+export function readConfigFile(
+  file: string,
+  name: string,
+  isSection: (key: string) => boolean,
+): FileContent {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : 'unreadable';
+    if (code === 'ENOENT') return emptyFile;
+    return { entries: [], problems: [`${name}: can not be read (${String(code)})`] };
+  }
+  return parseConfig(source, name, isSection);
+}
+
+/** The entries of a YAML text; syntax errors are all told, and then there are no entries. */
+export function parseConfig(
+  source: string,
+  name: string,
+  isSection: (key: string) => boolean,
+): FileContent {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+  const place = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${name}:${line}:${col}`;
+  };
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((e) => `${place(e.pos[0])}: ${e.message.split('\n')[0]}`);
+    return { entries: [], problems };
+  }
+  const root = document.contents;
+  if (root === null || (isScalar(root) && root.value === null)) return emptyFile;
+  if (!isMap(root)) return { entries: [], problems: [`${place(0)}: expected keys and values`] };
+  const entries: FileEntry[] = [];
+  collect(root.items, '', { entries, place, isSection, toData: (node) => plainOf(node, document) });
+  return { entries, problems: [] };
+}
+
+/** Numbers stay as they were written: a secret of digits alone is text, not a rounded number. */
+function plainOf(node: Node, document: Document): unknown {
+  if (isScalar(node) && typeof node.value === 'number') return node.source ?? node.value;
+  return node.toJS(document);
+}
+
+interface Collecting {
+  readonly entries: FileEntry[];
+  readonly place: (offset: number) => string;
+  readonly isSection: (key: string) => boolean;
+  readonly toData: (node: Node) => unknown;
+}
+
+function collect(pairs: readonly Pair[], prefix: string, into: Collecting): void {
+  for (const pair of pairs) {
+    const keyNode = pair.key as Node;
+    const key = `${prefix}${isScalar(keyNode) ? String(keyNode.value) : '?'}`;
+    const value = pair.value as Node | null;
+    if (isMap(value) && into.isSection(key)) {
+      collect(value.items, `${key}.`, into);
+      continue;
+    }
+    const where = into.place(keyNode.range?.[0] ?? 0);
+    into.entries.push({ key, where, raw: value === null ? null : into.toData(value) });
+  }
+}

@@ -1,0 +1,194 @@
+import { defaultLimits } from '../platform/limits.js';
+import {
+  backend,
+  count,
+  duration,
+  type Kind,
+  names,
+  networks,
+  oneOf,
+  optional,
+  origins,
+  path,
+  size,
+  text,
+} from './config-kinds.js';
+
+/** `dev` starts in development mode, everything else in production mode. */
+export type Mode = 'development' | 'production';
+
+/** One setting: everything that reading, help, `really config` and the documentation know of it. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  /** A function where it depends on the mode. */
+  readonly fallback: T | ((mode: Mode) => T);
+  /** Ends with no full stop: help and tables print it. */
+  readonly doc: string;
+  /** The argument's name in help, where `start` and `dev` have a flag for it. */
+  readonly flag?: string | undefined;
+  /** Never printed, logged or repeated in a message. */
+  readonly secret?: boolean | undefined;
+}
+
+const setting = <T>(
+  kind: Kind<T>,
+  fallback: T | ((mode: Mode) => T),
+  doc: string,
+  more: { flag?: string; secret?: boolean } = {},
+): Setting<T> => ({ kind, fallback, doc, ...more });
+
+const limits = defaultLimits;
+
+/** Every setting of this version, by its key in `really.yaml`. */
+export const settings = {
+  port: setting(count(0, 65_535), 9000, 'port to listen on; 0 picks a free one', { flag: 'PORT' }),
+  host: setting(
+    text,
+    (mode) => (mode === 'development' ? '127.0.0.1' : '0.0.0.0'),
+    'address to listen on',
+    { flag: 'ADDRESS' },
+  ),
+  models: setting(path, './models', 'folder of the models', { flag: 'DIR' }),
+  data: setting(path, './data', 'folder of the database and of the development secret', {
+    flag: 'DIR',
+  }),
+  public: setting(
+    optional(path),
+    undefined,
+    'folder of static files served at /; ./public where that exists',
+  ),
+  secret: setting(
+    optional(text),
+    undefined,
+    'what tokens are signed with; 32 characters or more in production',
+    { flag: 'SECRET', secret: true },
+  ),
+  store: setting(backend('postgres', 'sqlite', 'memory'), 'sqlite', 'where objects are kept', {
+    flag: 'STORE',
+  }),
+  bus: setting(backend('nats', 'local'), 'local', 'how nodes tell each other of changes', {
+    flag: 'BUS',
+  }),
+  idleTimeout: setting(duration, 120_000, 'silence after which a client is kicked'),
+  initializeTimeout: setting(duration, 120_000, 'time that a client has to initialize'),
+  resumeWindow: setting(duration, 120_000, 'how long a dropped connection can be resumed'),
+  onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
+  'rate.commands': setting(count(0), 1000, 'commands per second of one uid; 0 is off'),
+  'rate.address': setting(count(0), 10_000, 'commands per second of one address; 0 is off'),
+  'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
+  'rate.signup': setting(
+    count(0),
+    60,
+    'signups and anonymous tokens per minute of one address; 0 is off',
+  ),
+  'tls.cert': setting(optional(path), undefined, 'certificate chain (PEM); read again on SIGHUP'),
+  'tls.key': setting(optional(path), undefined, 'private key (PEM); read again on SIGHUP'),
+  trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
+  cors: setting(origins, undefined, 'web origins that may call; any where nothing is said'),
+  publicData: setting(names, [], "members of a token's data that others see in opBy"),
+  metrics: setting(
+    oneOf('private', 'public'),
+    'private',
+    'who may read /metrics: loopback addresses and holders of the secret, or everybody',
+  ),
+  'log.level': setting(
+    oneOf('debug', 'info', 'warn', 'error', 'silent'),
+    'info',
+    'the least severe lines to log',
+  ),
+  'limits.message': setting(size, limits.message, 'bytes of one message; beyond: close 1009'),
+  'limits.inFlight': setting(
+    count(1),
+    limits.inFlight,
+    'commands in flight per connection; beyond: the socket waits',
+  ),
+  'limits.subscriptions': setting(
+    count(1),
+    limits.subscriptions,
+    'subscriptions per connection; beyond: 429',
+  ),
+  'limits.queries': setting(
+    count(1),
+    limits.queries,
+    'live queries among the subscriptions of a connection; beyond: 429',
+  ),
+  'limits.output': setting(
+    size,
+    limits.output,
+    'waiting output per connection; beyond: updates are conflated; at 8 times that: close 1013',
+  ),
+  'limits.connections': setting(
+    count(1),
+    limits.connections,
+    'connections per node; beyond: 503 at the upgrade',
+  ),
+  'limits.connectionsPerAddress': setting(
+    count(1),
+    limits.connectionsPerAddress,
+    'connections per address; beyond: 503 at the upgrade',
+  ),
+  'limits.queryTime': setting(duration, limits.queryTime, 'time of one query; beyond: 503'),
+  'limits.queriesAtOnce': setting(
+    count(1),
+    limits.queriesAtOnce,
+    'queries at once per uid; beyond: they wait, then 429',
+  ),
+  'limits.filter': setting(count(1), limits.filter, 'characters of a filter; beyond: 409'),
+  'limits.filterDepth': setting(
+    count(1, 1000),
+    limits.filterDepth,
+    'levels of a filter; beyond: 409',
+  ),
+  'limits.history': setting(
+    count(1),
+    limits.history,
+    'revisions kept per object; beyond: a snapshot',
+  ),
+  'limits.once': setting(count(1), 1000, 'once-ids remembered per uid; beyond: the oldest goes'),
+  'limits.depth': setting(count(1, 1000), limits.depth, 'levels of JSON; beyond: 400'),
+  'limits.list': setting(count(1), limits.list, 'elements of a list; beyond: 409'),
+  'limits.keyLength': setting(
+    count(1),
+    limits.keyLength,
+    "characters of a member's name and of a key; beyond: 409 or 400",
+  ),
+  'limits.pathDepth': setting(
+    count(1, 1000),
+    limits.pathDepth,
+    'steps of a key; beyond: 409 or 400',
+  ),
+  'limits.hookTime': setting(duration, limits.hookTime, 'time of one hook or rule; beyond: 500'),
+  'limits.hookMemory': setting(size, limits.hookMemory, 'memory of one hook or rule; beyond: 500'),
+} satisfies Record<string, Setting<unknown>>;
+
+export type Key = keyof typeof settings;
+
+/** A value for every key. */
+export type Values = {
+  readonly [K in Key]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
+
+export const keys = Object.keys(settings) as readonly Key[];
+
+/** Keys that the contract has and a later version will understand: refused until then, whatever they hold. */
+export const laterKeys: readonly string[] = [
+  'apps',
+  'domain',
+  'webhooks',
+  'auth.keys',
+  'auth.jwks',
+  'auth.audience',
+  'auth.users',
+  'auth.signup',
+];
+
+/** `limits.connectionsPerAddress` is REALLY_LIMITS_CONNECTIONS_PER_ADDRESS. */
+export function environmentName(key: string): string {
+  const words = key.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('.', '_');
+  return `REALLY_${words.toUpperCase()}`;
+}
+
+/** `port` is --port. */
+export function flagName(key: string): string {
+  return `--${key}`;
+}

@@ -1,0 +1,198 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+
+/** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
+
+/** How the values of a setting are read, from YAML as well as from text, and how they are shown. */
+export interface Kind<T> {
+  /** What a good value is, for messages and for the documentation. */
+  readonly expected: string;
+  /** `folder`: where relative paths begin. */
+  parse(raw: unknown, folder: string): Parsed<T>;
+  show(value: T): string;
+}
+
+const good = <T>(value: T): Parsed<T> => ({ ok: true, value });
+const bad = <T>(problem: string): Parsed<T> => ({ ok: false, problem });
+
+/** A kind from a function that answers `undefined` for what is none of it. */
+function kind<T>(
+  expected: string,
+  read: (raw: unknown, folder: string) => T | undefined,
+  show: (value: T) => string = String,
+): Kind<T> {
+  return {
+    expected,
+    parse(raw, folder) {
+      const value = read(raw, folder);
+      return value === undefined ? bad(`expected ${expected}`) : good(value);
+    },
+    show,
+  };
+}
+
+/** A kind whose values may also be missing: the default of such a setting is `undefined`. */
+export function optional<T>(of: Kind<T>): Kind<T | undefined> {
+  return { ...of, show: (value) => (value === undefined ? 'none' : of.show(value)) };
+}
+
+const textOf = (raw: unknown): string | undefined =>
+  typeof raw === 'string' || typeof raw === 'number' ? String(raw).trim() : undefined;
+
+function wholeNumber(raw: unknown): number | undefined {
+  const text = textOf(raw);
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** A whole number within bounds, both ends in. */
+export function count(from: number, to = Number.MAX_SAFE_INTEGER): Kind<number> {
+  const range = to === Number.MAX_SAFE_INTEGER ? `${from} or more` : `from ${from} to ${to}`;
+  return kind(`a whole number, ${range}`, (raw) => {
+    const value = wholeNumber(raw);
+    return value !== undefined && value >= from && value <= to ? value : undefined;
+  });
+}
+
+const millisecondsPer: Readonly<Record<string, number>> = {
+  ms: 1,
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds in `90s`, `1h`, `500ms`, `1.5d`; a bare number is seconds. `undefined`: none of these. */
+export function parseDuration(raw: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(textOf(raw) ?? '');
+  const per = millisecondsPer[match?.[2] ?? 'none'];
+  if (match === null || per === undefined) return undefined;
+  const value = Math.round(Number(match[1]) * per);
+  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function showDuration(ms: number): string {
+  if (ms < 1000 || ms % 1000 !== 0) return `${ms}ms`;
+  if (ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 1000}s`;
+}
+
+/** Milliseconds. */
+export const duration: Kind<number> = kind(
+  'a duration above 0 such as 500ms, 120s, 5m, 1h or 1d; a bare number is seconds',
+  parseDuration,
+  showDuration,
+);
+
+const bytesPer: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kb: 1000,
+  mb: 1000 ** 2,
+  gb: 1000 ** 3,
+};
+
+function parseSize(raw: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(textOf(raw) ?? '');
+  const per = bytesPer[match?.[2]?.toLowerCase() ?? 'none'];
+  if (match === null || per === undefined) return undefined;
+  const value = Math.round(Number(match[1]) * per);
+  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function showSize(bytes: number): string {
+  if (bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}MiB`;
+  return bytes % 1024 === 0 ? `${bytes / 1024}KiB` : `${bytes}`;
+}
+
+/** Bytes. */
+export const size: Kind<number> = kind(
+  'a size above 0 such as 64KiB, 1MiB or 2MB; a bare number is bytes',
+  parseSize,
+  showSize,
+);
+
+/** Text that is not empty. */
+export const text: Kind<string> = kind('text', (raw) => textOf(raw) || undefined);
+
+/** A file or folder, made absolute. */
+export const path: Kind<string> = kind('a path', (raw, folder) => {
+  const given = textOf(raw);
+  return given ? resolve(folder, given) : undefined;
+});
+
+/** One of a few words. */
+export function oneOf<T extends string>(...words: readonly T[]): Kind<T> {
+  return kind(words.join(' or '), (raw) => words.find((word) => word === textOf(raw)));
+}
+
+/**
+ * One of a few words now, and URLs of schemes that a later version will know: those are told apart
+ * from nonsense, and never repeated in a message, for a URL may carry a password.
+ */
+export function backend<T extends string>(later: string, ...words: readonly T[]): Kind<T> {
+  const words_ = oneOf(...words);
+  return {
+    ...words_,
+    parse: (raw, folder) =>
+      textOf(raw)?.startsWith(later)
+        ? bad(`${later}… is not supported by this version yet; expected ${words_.expected}`)
+        : words_.parse(raw, folder),
+  };
+}
+
+function listOf(
+  what: string,
+  item: (given: string) => string | undefined,
+): Kind<readonly string[]> {
+  return kind(
+    `a list of ${what} (in a flag or a variable: with commas)`,
+    (raw) => {
+      const given = Array.isArray(raw) ? raw : textOf(raw)?.split(',');
+      const items = given?.map((one) => item(textOf(one) ?? ''));
+      return items?.every((one) => one !== undefined) ? items : undefined;
+    },
+    (items) => (items.length === 0 ? 'none' : items.join(', ')),
+  );
+}
+
+function isNetwork(given: string): boolean {
+  const [address = '', bits, ...rest] = given.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}
+
+/** Addresses (`10.0.0.1`) and networks (`10.0.0.0/8`). */
+export const networks = listOf('addresses or networks such as 10.0.0.0/8', (given) =>
+  isNetwork(given) ? given : undefined,
+);
+
+/** Names of members. */
+export const names = listOf('names', (given) => given || undefined);
+
+function originOf(given: string): string | undefined {
+  if (!URL.canParse(given)) return undefined;
+  const { origin } = new URL(given);
+  return origin === given.replace(/\/$/, '').toLowerCase() ? origin : undefined;
+}
+
+const originList = listOf('origins such as https://app.example.com', originOf);
+
+/** Web origins; `*` alone is any, which is `undefined`. */
+export const origins: Kind<readonly string[] | undefined> = {
+  expected: `*, or ${originList.expected}`,
+  parse: (raw, folder) => (raw === '*' ? good(undefined) : originList.parse(raw, folder)),
+  show: (value) => (value === undefined ? 'any origin' : originList.show(value)),
+};

@@ -1,0 +1,69 @@
+import {
+  type DestinationStream,
+  type LevelWithSilent,
+  type Logger,
+  pino,
+  stdTimeFunctions,
+} from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import type { Mode } from '../app/config-keys.js';
+import type { Log } from '../platform/log.js';
+
+/** The program's log, over pino. */
+export interface ProgramLog extends Log {
+  /** Writes a line whatever the level is: for what must be said, such as the URL. */
+  announce(fields: object, message: string): void;
+}
+
+/** Members that never reach a log, wherever in the fields they stand (as deep as pino looks). */
+const hidden = ['accessToken', 'access_token', 'token', 'secret', 'password', 'authorization'];
+
+/** Production: JSON lines on stdout. Development: lines for people on stderr, so that stdout has the ready line alone. */
+export function openLog(mode: Mode, level: LevelWithSilent): ProgramLog {
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: hidden.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
+    },
+    mode === 'production' ? linesTo(process.stdout) : prettyLines(process.stderr),
+  );
+  const loud = logger.child({}, { level: 'info' });
+  return { ...over(logger), announce: (fields, message) => loud.info(fields, message) };
+}
+
+/**
+ * Writes without holding up the event loop, which a plain write to a pipe that nobody reads would.
+ * Beyond some waiting megabytes new lines are dropped; a reader that is gone stops nothing.
+ */
+function linesTo(stream: NodeJS.WriteStream): DestinationStream {
+  const mostWaiting = 4 * 1024 * 1024;
+  stream.on('error', () => {});
+  return {
+    write(line) {
+      if (stream.writableLength < mostWaiting) stream.write(line);
+    },
+  };
+}
+
+function prettyLines(stream: NodeJS.WriteStream): DestinationStream {
+  const target = linesTo(stream);
+  const pretty = prettyFactory({
+    colorize: stream.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+  return { write: (line) => target.write(pretty(line)) };
+}
+
+function over(logger: Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => over(logger.child(fields)),
+  };
+}
