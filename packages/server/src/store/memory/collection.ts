@@ -1,0 +1,115 @@
+import { deepEqual, type JsonValue } from '@really/protocol';
+import { valueAt } from '../order.js';
+import { type Horizon, horizonOf, toldHistory } from '../retention.js';
+import {
+  type Change,
+  type CollectionLayout,
+  type CommittedChange,
+  type History,
+  type Pos,
+  type StoredObject,
+  UniqueClash,
+  type Write,
+} from '../store.js';
+
+/** An object with its history, oldest first. */
+interface Kept {
+  object: StoredObject;
+  history: CommittedChange[];
+}
+
+/** The objects of one collection, deleted ones included. */
+export class MemoryCollection {
+  readonly #kept = new Map<string, Kept>();
+  readonly #defaultHistory: number;
+  #unique: readonly string[] = [];
+  #horizon: Horizon;
+
+  constructor(defaultHistory: number) {
+    this.#defaultHistory = defaultHistory;
+    this.#horizon = horizonOf(undefined, defaultHistory);
+  }
+
+  /** Throws `UniqueClash` where the objects forbid a unique index of this layout. */
+  check(layout: CollectionLayout): void {
+    for (const field of uniqueFields(layout)) {
+      for (const object of this.living()) {
+        if (this.#holderOf(field, object)) throw new UniqueClash(layout.names.join('/'), field);
+      }
+    }
+  }
+
+  layOut(layout: CollectionLayout): void {
+    this.#unique = uniqueFields(layout);
+    this.#horizon = horizonOf(layout.retention, this.#defaultHistory);
+  }
+
+  get(r: string): StoredObject | undefined {
+    return this.#kept.get(r)?.object;
+  }
+
+  *living(): Iterable<StoredObject> {
+    for (const { object } of this.#kept.values()) if (!object.deleted) yield object;
+  }
+
+  /** The first unique field whose value another object has. */
+  clash(object: StoredObject): string | undefined {
+    if (object.deleted) return undefined;
+    return this.#unique.find((field) => this.#holderOf(field, object));
+  }
+
+  apply(write: Write, pos: Pos): void {
+    const { object, change } = write;
+    const history = this.#kept.get(object.r)?.history ?? [];
+    const entry: CommittedChange = { ...change, pos, object };
+    this.#kept.set(object.r, {
+      object,
+      history: change.type === 'delete' ? [entry] : [...this.#prune(history, object.rev), entry],
+    });
+  }
+
+  history(r: string, span: { after: number; limit: number }, now: number): History {
+    const kept = this.#kept.get(r);
+    if (!kept) return { object: undefined, entries: [], complete: true };
+    const { object } = kept;
+    const stored = kept.history.filter((entry) => entry.rev > span.after);
+    const told = toldHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
+    return { object, entries: told.entries.map(asChange), complete: told.complete };
+  }
+
+  /** The creations of the objects that live, in no order. */
+  *creations(): Iterable<{ pos: Pos; change: Change; object: StoredObject }> {
+    for (const { object, history } of this.#kept.values()) {
+      const first = history[0];
+      if (first?.type === 'create') yield { pos: first.pos, change: asChange(first), object };
+    }
+  }
+
+  /** The creation stays as long as the object lives: positions must stay good for `created`. */
+  #prune(history: readonly CommittedChange[], rev: number): CommittedChange[] {
+    const oldest = this.#horizon.oldestRev(rev);
+    return history.filter((entry) => entry.type === 'create' || entry.rev >= oldest);
+  }
+
+  #holderOf(field: string, object: StoredObject): StoredObject | undefined {
+    const value = valueAt(object.data, field);
+    if (value === undefined) return undefined;
+    for (const other of this.living()) {
+      if (other.r !== object.r && isSame(valueAt(other.data, field), value)) return other;
+    }
+    return undefined;
+  }
+}
+
+function isSame(a: JsonValue | undefined, b: JsonValue): boolean {
+  return a !== undefined && deepEqual(a, b);
+}
+
+function uniqueFields(layout: CollectionLayout): readonly string[] {
+  return layout.indexes.filter((index) => index.unique).map((index) => index.field);
+}
+
+function asChange(entry: CommittedChange): Change {
+  const { pos: _pos, object: _object, ...change } = entry;
+  return change;
+}

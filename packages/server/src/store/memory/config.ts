@@ -1,0 +1,14 @@
+export interface MemoryConfig {
+  /** Revisions kept per object where the model says nothing. */
+  readonly history: number;
+  /** Milliseconds for which a once-key is remembered. */
+  readonly onceWindow: number;
+  /** Once-keys remembered per uid; beyond, the oldest goes. */
+  readonly onceKeep: number;
+}
+
+export const defaultMemoryConfig: MemoryConfig = {
+  history: 1000,
+  onceWindow: 3_600_000,
+  onceKeep: 1000,
+};

@@ -1,0 +1,200 @@
+import { compilePredicate } from '@really/protocol';
+import type { Platform } from '../../platform/platform.js';
+import { comparePlaces, placeOf } from '../order.js';
+import {
+  type CollectionLayout,
+  type Created,
+  type History,
+  type OnceRecord,
+  type Pos,
+  type Query,
+  QueryTimeout,
+  type Scope,
+  type Store,
+  type StoredObject,
+  StoreUnavailable,
+  type Write,
+  type WriteOutcome,
+} from '../store.js';
+import { MemoryCollection } from './collection.js';
+import { defaultMemoryConfig, type MemoryConfig } from './config.js';
+import { frozenCopy } from './frozen-copy.js';
+import { OnceKeys } from './once-keys.js';
+
+/**
+ * A store that forgets everything when the process ends. It is the plainest reading of the port,
+ * against which the others are compared.
+ */
+export function openMemoryStore(config: Partial<MemoryConfig>, platform: Platform): Store {
+  return new MemoryStore({ ...defaultMemoryConfig, ...config }, platform);
+}
+
+class MemoryStore implements Store {
+  readonly exclusive = true;
+  readonly #config: MemoryConfig;
+  readonly #platform: Platform;
+  readonly #collections = new Map<string, MemoryCollection>();
+  readonly #once: OnceKeys;
+  #position: Pos = 0;
+  #newest = 0;
+  #closed = false;
+
+  constructor(config: MemoryConfig, platform: Platform) {
+    this.#config = config;
+    this.#platform = platform;
+    this.#once = new OnceKeys(config);
+  }
+
+  async prepare(collections: readonly CollectionLayout[]): Promise<void> {
+    this.#assertOpen();
+    for (const layout of collections) this.#collection(layout.names).check(layout);
+    for (const layout of collections) this.#collection(layout.names).layOut(layout);
+  }
+
+  async get(r: string): Promise<StoredObject | undefined> {
+    this.#assertOpen();
+    return this.#find(r);
+  }
+
+  async getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    this.#assertOpen();
+    return rs.map((r) => this.#find(r));
+  }
+
+  async commit(writes: readonly Write[]): Promise<WriteOutcome[]> {
+    this.#assertOpen();
+    const now = this.#platform.clock.now();
+    return writes.map((write) => this.#apply(frozenCopy(write), now));
+  }
+
+  async query(query: Query): Promise<StoredObject[]> {
+    const { order, from } = query;
+    const found = this.#matching(query)
+      .map((object) => ({ object, place: placeOf(object, order) }))
+      .filter(({ place }) => from === undefined || comparePlaces(order, from, place) < 0)
+      .sort((a, b) => comparePlaces(order, a.place, b.place));
+    const skip = query.skip ?? 0;
+    return found.slice(skip, skip + query.limit).map(({ object }) => object);
+  }
+
+  async count(query: Query): Promise<number> {
+    return this.#matching(query).length;
+  }
+
+  async history(r: string, after: number, limit: number): Promise<History> {
+    this.#assertOpen();
+    const now = this.#platform.clock.now();
+    return this.#collection(namesOf(r)).history(r, { after, limit }, now);
+  }
+
+  async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
+    this.#assertOpen();
+    if (after > this.#position) return { entries: [], through: this.#position, gone: true };
+    const isInScope = scopeTest(scope);
+    const entries = [...this.#collection(scope.names).creations()]
+      .filter((entry) => entry.pos > after && isInScope(entry.object.r))
+      .sort((a, b) => a.pos - b.pos)
+      .slice(0, limit);
+    const last = entries[limit - 1];
+    return { entries, through: last?.pos ?? this.#position, gone: false };
+  }
+
+  async position(): Promise<Pos> {
+    this.#assertOpen();
+    return this.#position;
+  }
+
+  async newest(): Promise<number> {
+    this.#assertOpen();
+    return this.#newest;
+  }
+
+  async once(uid: string, id: string): Promise<OnceRecord | undefined> {
+    this.#assertOpen();
+    return this.#once.find(uid, id, this.#platform.clock.now());
+  }
+
+  async ping(): Promise<void> {
+    this.#assertOpen();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #apply(write: Write, now: number): WriteOutcome {
+    const refusal = this.#refusal(write, now);
+    if (refusal) return refusal;
+    const pos = ++this.#position;
+    this.#newest = Math.max(this.#newest, write.change.at);
+    this.#collection(namesOf(write.object.r)).apply(write, pos);
+    if (write.once) {
+      const { r, rev } = write.object;
+      this.#once.add({ ...write.once, result: { r, rev } }, now);
+    }
+    return { kind: 'committed', pos };
+  }
+
+  #refusal(write: Write, now: number): WriteOutcome | undefined {
+    const first = write.once && this.#once.find(write.once.uid, write.once.id, now);
+    if (first) return { kind: 'repeated', first };
+    const stored = this.#find(write.object.r);
+    const rev = stored?.rev ?? 0;
+    const deleted = stored?.deleted ?? false;
+    if (deleted || rev !== write.change.rev - 1) return { kind: 'conflict', rev, deleted };
+    const missing = write.requires.find((r) => this.#find(r)?.deleted ?? true);
+    if (missing !== undefined) return { kind: 'missing', r: missing };
+    const field = this.#collection(namesOf(write.object.r)).clash(write.object);
+    return field === undefined ? undefined : { kind: 'unique', field };
+  }
+
+  #matching(query: Query): StoredObject[] {
+    this.#assertOpen();
+    const started = this.#platform.clock.monotonic();
+    const isInScope = scopeTest(query.scope);
+    const matches = query.filter ? compilePredicate(query.filter) : () => true;
+    const found: StoredObject[] = [];
+    for (const object of this.#collection(query.scope.names).living()) {
+      this.#assertInTime(started, query.timeout);
+      const { r, rev } = object;
+      if (isInScope(r) && matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
+    }
+    this.#assertInTime(started, query.timeout);
+    return found;
+  }
+
+  #assertInTime(started: number, timeout: number): void {
+    if (this.#platform.clock.monotonic() - started >= timeout) {
+      throw new QueryTimeout(`the query took longer than ${timeout} ms`);
+    }
+  }
+
+  #find(r: string): StoredObject | undefined {
+    return this.#collection(namesOf(r)).get(r);
+  }
+
+  #collection(names: readonly string[]): MemoryCollection {
+    const key = names.join('/');
+    const known = this.#collections.get(key);
+    if (known) return known;
+    const collection = new MemoryCollection(this.#config.history);
+    this.#collections.set(key, collection);
+    return collection;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StoreUnavailable('the store is closed');
+  }
+}
+
+function namesOf(r: string): string[] {
+  return r.split('/').filter((_, index) => index % 2 === 1);
+}
+
+/** Whether an object of the scope's collection stands under the parents that the scope names. */
+function scopeTest(scope: Scope): (r: string) => boolean {
+  const wild = scope.parents.indexOf('*');
+  const named = wild < 0 ? scope.parents : scope.parents.slice(0, wild);
+  const prefix = `${named.map((id, index) => `/${scope.names[index]}/${id}`).join('')}/`;
+  return (r) => r.startsWith(prefix);
+}

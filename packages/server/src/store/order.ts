@@ -1,0 +1,39 @@
+import { compareForSort, compareText, type JsonObject, type JsonValue } from '@really/protocol';
+import type { Order, Place, StoredObject } from './store.js';
+
+/** The id of an object: the last step of its R. */
+export function idOf(r: string): string {
+  return r.slice(r.lastIndexOf('/') + 1);
+}
+
+/** The value at a dotted path. `undefined` where there is none or null, and where the path leads through a list. */
+export function valueAt(data: JsonObject, field: string): JsonValue | undefined {
+  let value: JsonValue | undefined = data;
+  for (const step of field.split('.')) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+    value = Object.hasOwn(value, step) ? value[step] : undefined;
+  }
+  return value ?? undefined;
+}
+
+/** Where an object stands in an order. */
+export function placeOf(object: StoredObject, order: Order): Place {
+  if (order.field === '_r') return { value: undefined, r: object.r };
+  if (order.field === '_rev') return { value: object.rev, r: object.r };
+  return { value: valueAt(object.data, order.field), r: object.r };
+}
+
+/** Compares two places of an order: negative where `a` comes before `b`. */
+export function comparePlaces(order: Order, a: Place, b: Place): number {
+  const byValue = order.field === '_r' ? 0 : compareValues(order, a.value, b.value);
+  if (byValue !== 0) return byValue;
+  const byR = compareText(idOf(a.r), idOf(b.r)) || compareText(a.r, b.r);
+  return order.descending ? -byR : byR;
+}
+
+function compareValues(order: Order, a: Place['value'], b: Place['value']): number {
+  const missingA = a === undefined || a === null;
+  const missingB = b === undefined || b === null;
+  if (missingA || missingB) return Number(missingA) - Number(missingB);
+  return order.descending ? -compareForSort(a, b) : compareForSort(a, b);
+}
