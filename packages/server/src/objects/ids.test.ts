@@ -13,7 +13,7 @@ function rising(ids: readonly string[]): boolean {
 }
 
 describe('ids', () => {
-  test('[R8] an id has 41 bits of milliseconds since the epoch, 10 of node and 12 of sequence', () => {
+  test('[R6] an id has 41 bits of milliseconds since the epoch, 10 of node and 12 of sequence', () => {
     const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2024, 4, 1) });
     const ids = new Ids({ platform, node: 513 });
     expect(parts(ids.next())).toEqual({ at: Date.UTC(2024, 4, 1), node: 513, sequence: 0 });
@@ -22,7 +22,7 @@ describe('ids', () => {
     expect(BigInt(ids.next()) < 2n ** 63n).toBe(true);
   });
 
-  test('[R9] ids rise while the clock steps back', () => {
+  test('[R6] ids rise while the clock steps back', () => {
     const platform = simulatedPlatform({ seed: 1 });
     const ids = new Ids({ platform });
     const made = [ids.next()];
@@ -33,7 +33,7 @@ describe('ids', () => {
     expect(rising(made)).toBe(true);
   });
 
-  test('[R9] more than 4,096 ids in a millisecond borrow from the next', () => {
+  test('[R6] more than 4,096 ids in a millisecond borrow from the next', () => {
     const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2024, 0, 1) });
     const ids = new Ids({ platform });
     const made = Array.from({ length: 10_000 }, () => ids.next());
@@ -42,7 +42,7 @@ describe('ids', () => {
     expect(ids.lastAt).toBe(Date.UTC(2024, 0, 1) + 2);
   });
 
-  test('[R9] a server that starts anew with a clock that was set back repeats no id', () => {
+  test('[R6] a server that starts anew with a clock that was set back repeats no id', () => {
     const platform = simulatedPlatform({ seed: 1 });
     const before = new Ids({ platform });
     const made = Array.from({ length: 5000 }, () => before.next());
@@ -52,7 +52,7 @@ describe('ids', () => {
     expect(rising(made)).toBe(true);
   });
 
-  test('[R9] two nodes never make the same id', () => {
+  test('[R6] two nodes never make the same id', () => {
     const platform = simulatedPlatform({ seed: 1 });
     const one = new Ids({ platform, node: 1 });
     const two = new Ids({ platform, node: 2 });

@@ -1,0 +1,113 @@
+import { type Actor, type Auth, type Delta, type JsonObject, ownMember } from '@really/protocol';
+import type { OnceKey, StoredObject, Write } from '../store/store.js';
+
+/** What every write says besides its content. */
+export interface Origin {
+  readonly by: Actor;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Of the model under which it was judged. */
+  readonly modelVersion: number;
+  /** Objects that must exist when it is committed. */
+  readonly requires?: readonly string[] | undefined;
+  readonly once?: OnceKey | undefined;
+}
+
+/** What others may know of who made a change: of the token's data only the members that the app declares public. */
+export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
+  const { uid, authType, _r, data } = auth;
+  const shown: JsonObject = {};
+  for (const name of publicData) {
+    const value = data && ownMember(data, name);
+    if (value !== undefined) shown[name] = value;
+  }
+  return {
+    uid,
+    ...(authType !== undefined && { authType }),
+    ...(_r !== undefined && { _r }),
+    ...(Object.keys(shown).length > 0 && { data: shown }),
+  };
+}
+
+/** The revision that last touched a field of an object; 1 where only its creation did. */
+export function lastTouched(object: StoredObject, field: string): number {
+  return ownMember(object.touched, field) ?? 1;
+}
+
+export function createWrite(r: string, data: JsonObject, origin: Origin): Write {
+  const { by, at, modelVersion } = origin;
+  return {
+    change: {
+      r,
+      rev: 1,
+      type: 'create',
+      delta: {},
+      touched: {},
+      created: data,
+      by,
+      modelVersion,
+      at,
+    },
+    object: { r, rev: 1, data, touched: {}, deleted: false, modelVersion },
+    requires: origin.requires ?? [],
+    once: origin.once,
+  };
+}
+
+export interface Updated {
+  readonly data: JsonObject;
+  readonly delta: Delta;
+  /** Top-level fields: those that the operations name, and the calculated ones that changed. */
+  readonly touched: Iterable<string>;
+}
+
+export function updateWrite(head: StoredObject, updated: Updated, origin: Origin): Write {
+  const { by, at, modelVersion } = origin;
+  const { r } = head;
+  const rev = head.rev + 1;
+  const before: Record<string, number> = {};
+  const touched: Record<string, number> = { ...head.touched };
+  for (const field of updated.touched) {
+    before[field] = lastTouched(head, field);
+    touched[field] = rev;
+  }
+  return {
+    change: {
+      r,
+      rev,
+      type: 'update',
+      delta: updated.delta,
+      touched: before,
+      created: null,
+      by,
+      modelVersion,
+      at,
+    },
+    object: { r, rev, data: updated.data, touched, deleted: false, modelVersion },
+    requires: origin.requires ?? [],
+    once: origin.once,
+  };
+}
+
+/** Leaves a tombstone: the R and a last revision. */
+export function deleteWrite(head: StoredObject, origin: Origin): Write {
+  const { by, at, modelVersion } = origin;
+  const { r } = head;
+  const rev = head.rev + 1;
+  return {
+    change: {
+      r,
+      rev,
+      type: 'delete',
+      delta: {},
+      touched: {},
+      created: null,
+      by,
+      modelVersion,
+      at,
+    },
+    object: { r, rev, data: {}, touched: {}, deleted: true, modelVersion },
+    requires: [],
+    once: origin.once,
+  };
+}

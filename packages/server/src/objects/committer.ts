@@ -1,0 +1,173 @@
+import type { Bus } from '../bus/bus.js';
+import type { Log } from '../platform/log.js';
+import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
+import type { Clock } from '../platform/platform.js';
+import type { CommittedChange, Store, Write, WriteOutcome } from '../store/store.js';
+
+/** What became of a write: the store's word, or that the whole commit failed and nothing was written. */
+export type Settlement = WriteOutcome | { readonly kind: 'failed'; readonly error: unknown };
+
+/** A write on its way to the store. */
+export interface CommitEntry {
+  readonly write: Write;
+  /** About how large it is. */
+  readonly bytes: number;
+  /** Set by its owner when it is not to be written any more: what it builds on has failed. */
+  readonly dropped: boolean;
+  /** Set when its commit begins. */
+  begun: boolean;
+  /** Called once, in the order of the writes; not for entries that were dropped before their commit began. */
+  settle(settlement: Settlement): void;
+}
+
+export interface CommitterOptions {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Writes of one commit, at most. */
+  readonly writes: number;
+  /** Bytes of one commit, about, unless a single write is larger. */
+  readonly bytes: number;
+}
+
+/**
+ * Group commit: one commit is under way at a time, and whatever arrives meanwhile goes with the next,
+ * so that many clients share one fsync.
+ *
+ * Once a commit is on disk its entries are settled, in order, and then the bus is told. The bus waits
+ * for a tick of the event loop, in which the handlers that went on with their answers have queued them:
+ * so who writes and listens on one socket gets the answer before the push.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #duration: Histogram;
+  readonly #size: Histogram;
+  readonly #failures: Counter;
+  #queue: CommitEntry[] = [];
+  #running = false;
+  #publishing = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    const { metrics } = options;
+    this.#duration = metrics.histogram(
+      'really_commit_duration_seconds',
+      'Time from the start of a commit until it is on disk.',
+      [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+    );
+    this.#size = metrics.histogram(
+      'really_commit_writes',
+      'Writes that shared one commit.',
+      [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    );
+    this.#failures = metrics.counter(
+      'really_commit_failures_total',
+      'Commits that failed as a whole.',
+    );
+  }
+
+  /** Writes that wait for a commit. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  add(entry: CommitEntry): void {
+    this.#queue.push(entry);
+    if (this.#running) return;
+    this.#running = true;
+    // Not at once: the other sockets that are readable in this turn get into the same commit.
+    setImmediate(() => void this.#run());
+  }
+
+  /** Resolves when nothing waits, nothing is under way, and the bus was told. */
+  async drained(): Promise<void> {
+    if (!this.#running && this.#publishing === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  async #run(): Promise<void> {
+    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
+      await this.#commit(batch);
+    }
+    this.#running = false;
+    this.#wakeIdle();
+  }
+
+  /** The next batch: entries that were dropped while they waited fall out here. */
+  #take(): CommitEntry[] {
+    const batch: CommitEntry[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const entry of this.#queue) {
+      if (!entry.dropped) {
+        if (batch.length === this.#options.writes) break;
+        if (batch.length > 0 && bytes + entry.bytes > this.#options.bytes) break;
+        entry.begun = true;
+        batch.push(entry);
+        bytes += entry.bytes;
+      }
+      taken += 1;
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    return batch;
+  }
+
+  async #commit(batch: readonly CommitEntry[]): Promise<void> {
+    const { store, clock } = this.#options;
+    const began = clock.monotonic();
+    let outcomes: readonly WriteOutcome[];
+    try {
+      outcomes = await store.commit(batch.map(({ write }) => write));
+      if (outcomes.length !== batch.length) throw new Error('not one outcome for each write');
+    } catch (error) {
+      this.#fail(batch, error);
+      return;
+    }
+    this.#duration.record((clock.monotonic() - began) / 1000);
+    this.#size.record(batch.length);
+    this.#settle(batch, outcomes);
+  }
+
+  #settle(batch: readonly CommitEntry[], outcomes: readonly WriteOutcome[]): void {
+    const changes: CommittedChange[] = [];
+    batch.forEach((entry, index) => {
+      const outcome = outcomes[index];
+      if (!outcome) return;
+      if (outcome.kind === 'committed') changes.push(committed(entry.write, outcome.pos));
+      entry.settle(outcome);
+    });
+    this.#publish(changes);
+  }
+
+  #fail(batch: readonly CommitEntry[], error: unknown): void {
+    this.#failures.add();
+    this.#options.log.error({ err: error, writes: batch.length }, 'a commit failed');
+    for (const entry of batch) entry.settle({ kind: 'failed', error });
+  }
+
+  #publish(changes: readonly CommittedChange[]): void {
+    if (changes.length === 0) return;
+    this.#publishing += 1;
+    process.nextTick(() => {
+      this.#options.bus.publish(changes);
+      this.#publishing -= 1;
+      this.#wakeIdle();
+    });
+  }
+
+  #wakeIdle(): void {
+    if (this.#running || this.#publishing > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** The change as the bus tells it. */
+export function committed(write: Write, pos: number): CommittedChange {
+  const { change, object } = write;
+  return { ...change, pos, object };
+}

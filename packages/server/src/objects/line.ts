@@ -1,0 +1,121 @@
+import type { OnceKey, OnceRecord, StoredObject, Write, WriteOutcome } from '../store/store.js';
+import type { CommitEntry, Settlement } from './committer.js';
+
+/** What a command asks of `Objects.write`. */
+export interface WriteRequest {
+  /** Printed R of the object. */
+  readonly r: string;
+  /** True for an R that was just made up: nothing is looked up before the commit. */
+  readonly fresh?: boolean | undefined;
+  readonly once?: OnceKey | undefined;
+  /**
+   * Judges the request on `head`, a state that may still be on its way to the disk, and says what is
+   * to be written. Called again where that state turns out to be not the stored one; so it has no
+   * effects. A refusal is thrown, as a `ProtocolError`.
+   */
+  readonly prepare: (head: StoredObject | undefined) => Write | Promise<Write>;
+}
+
+export type WriteResult =
+  /** On disk. */
+  | { readonly kind: 'committed'; readonly write: Write; readonly pos: number }
+  /** Its once-key was used before: nothing was written. */
+  | { readonly kind: 'repeated'; readonly first: OnceRecord }
+  /** What the commit found, nothing was written: an object that it requires is not there, or a unique value is taken. */
+  | Extract<WriteOutcome, { kind: 'missing' | 'unique' }>;
+
+/** A request in the line of its object. */
+export interface Job {
+  readonly request: WriteRequest;
+  /** Where it came in the line. */
+  readonly order: number;
+  /** How often its base turned out to be not what is stored. */
+  races: number;
+  /** Set once it had to start again: from then on it builds on committed states only. */
+  careful: boolean;
+  resolve(result: WriteResult): void;
+  reject(error: unknown): void;
+}
+
+/** A write that was prepared and waits for its commit. The next one of the same object builds on it. */
+export class Pending implements CommitEntry {
+  readonly job: Job;
+  readonly write: Write;
+  readonly bytes: number;
+  state: 'waiting' | 'committed' | 'dropped' = 'waiting';
+  begun = false;
+  /** Requests that were refused on the ground of this write: told when it is committed, started again when it is not. */
+  readonly refused: { readonly job: Job; readonly error: unknown }[] = [];
+  readonly #onSettled: (pending: Pending, settlement: Settlement) => void;
+  #waiting: (() => void)[] | undefined;
+
+  constructor(
+    job: Job,
+    write: Write,
+    bytes: number,
+    onSettled: (pending: Pending, settlement: Settlement) => void,
+  ) {
+    this.job = job;
+    this.write = write;
+    this.bytes = bytes;
+    this.#onSettled = onSettled;
+  }
+
+  get dropped(): boolean {
+    return this.state === 'dropped';
+  }
+
+  settle(settlement: Settlement): void {
+    this.#onSettled(this, settlement);
+  }
+
+  /** Moves on to its last state, and wakes who waited for that. */
+  end(state: 'committed' | 'dropped'): void {
+    this.state = state;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) for (const resolve of waiting) resolve();
+  }
+
+  /** Resolves when it is known what became of it. */
+  async ended(): Promise<void> {
+    if (this.state !== 'waiting') return;
+    await new Promise<void>((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+}
+
+/** Everything that is under way for one object. */
+export class Line {
+  readonly r: string;
+  /** Not prepared yet, in the order in which they came. */
+  waiting: Job[] = [];
+  /** Prepared, each built on the one before, the first on the stored state. */
+  pending: Pending[] = [];
+  /** True while a job is being prepared: one at a time. */
+  preparing = false;
+
+  constructor(r: string) {
+    this.r = r;
+  }
+
+  get empty(): boolean {
+    return this.waiting.length === 0 && this.pending.length === 0 && !this.preparing;
+  }
+
+  /** Puts jobs back where they stood. */
+  restore(jobs: readonly Job[]): void {
+    for (const job of jobs) job.careful = true;
+    this.waiting = [...jobs, ...this.waiting].sort((a, b) => a.order - b.order);
+  }
+
+  /** Drops every pending write and hands them over. */
+  dropPending(): Pending[] {
+    const dropped = this.pending;
+    this.pending = [];
+    for (const pending of dropped) pending.end('dropped');
+    return dropped;
+  }
+}

@@ -1,0 +1,296 @@
+import type { Bus } from '../bus/bus.js';
+import type { Log } from '../platform/log.js';
+import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
+import type { Platform } from '../platform/platform.js';
+import { type Store, type StoredObject, StoreUnavailable, type Write } from '../store/store.js';
+import { Committer, type Settlement } from './committer.js';
+import { Heads } from './heads.js';
+import { Ids } from './ids.js';
+import { type Job, Line, Pending, type WriteRequest, type WriteResult } from './line.js';
+import { OnceKeys } from './once-keys.js';
+import { sizeOf } from './size.js';
+import { storeFailure, unavailable } from './unavailable.js';
+
+export interface ObjectsOptions {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics?: Metrics | undefined;
+  /** Number of this node, 0 to 1023. */
+  readonly node?: number | undefined;
+  /** What `store.newest()` said at the start: ids begin after it. */
+  readonly idsAfter?: number | undefined;
+  readonly limits?: Partial<ObjectsLimits> | undefined;
+}
+
+export interface ObjectsLimits {
+  /** Objects whose state is kept in memory. */
+  readonly heads: number;
+  /** Bytes that these may take, about. */
+  readonly headBytes: number;
+  /** Writes of one commit. */
+  readonly commitWrites: number;
+  /** Bytes of one commit, about. */
+  readonly commitBytes: number;
+  /** Races that a write may lose against other nodes before it is given up. */
+  readonly races: number;
+}
+
+const defaultObjectsLimits: ObjectsLimits = {
+  heads: 100_000,
+  headBytes: 128 * 1024 * 1024,
+  commitWrites: 256,
+  commitBytes: 8 * 1024 * 1024,
+  races: 10,
+};
+
+/**
+ * The objects of an app: their committed state for reads, and one line for each object that is being
+ * written. In a line one request at a time is judged, each on the state that the one before it makes,
+ * without waiting until that is on disk; the commits of all lines go together.
+ *
+ * When a commit fails, or refuses a write, whatever was built on that write is started again from the
+ * stored state, and so is whatever was refused because of it.
+ */
+export class Objects {
+  readonly #store: Store;
+  readonly #platform: Platform;
+  readonly #limits: ObjectsLimits;
+  readonly #heads: Heads;
+  readonly #ids: Ids;
+  readonly #committer: Committer;
+  readonly #once: OnceKeys;
+  readonly #lines = new Map<string, Line>();
+  readonly #restarts: Counter;
+  #order = 0;
+  #lastAt = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ObjectsOptions) {
+    const { store, platform, metrics = noMetrics } = options;
+    const limits = { ...defaultObjectsLimits, ...options.limits };
+    this.#store = store;
+    this.#platform = platform;
+    this.#limits = limits;
+    this.#heads = new Heads({ store, count: limits.heads, bytes: limits.headBytes });
+    this.#ids = new Ids({ platform, node: options.node, after: options.idsAfter });
+    this.#once = new OnceKeys(store);
+    this.#committer = new Committer({
+      store,
+      bus: options.bus,
+      clock: platform.clock,
+      log: options.log,
+      metrics,
+      writes: limits.commitWrites,
+      bytes: limits.commitBytes,
+    });
+    this.#restarts = metrics.counter(
+      'really_write_restarts_total',
+      'Writes that were judged again, because what they built on was not stored.',
+    );
+    metrics.observe('really_heads', 'Objects in memory.', () => this.#heads.count);
+    metrics.observe('really_heads_bytes', 'About what they take.', () => this.#heads.bytes);
+    metrics.observe('really_writes_waiting', 'Writes that wait for a commit.', () => {
+      return this.#committer.waiting;
+    });
+  }
+
+  /** A new id, greater than those before. */
+  newId(): string {
+    return this.#ids.next();
+  }
+
+  /** The time of a change: that of the clock, but never behind an earlier change or an id of this node. */
+  changeTime(): number {
+    const now = Math.floor(this.#platform.clock.now());
+    this.#lastAt = Math.max(now, this.#lastAt, this.#ids.lastAt);
+    return this.#lastAt;
+  }
+
+  /** The object as committed, a tombstone included. Rejects with 503 where the store is away. */
+  async head(r: string): Promise<StoredObject | undefined> {
+    try {
+      return await this.#heads.read(r);
+    } catch (error) {
+      throw storeFailure(error);
+    }
+  }
+
+  /** As `head` for each, in the order asked for. */
+  async heads(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    try {
+      return await this.#heads.readMany(rs);
+    } catch (error) {
+      throw storeFailure(error);
+    }
+  }
+
+  /**
+   * As `heads`, but what is on its way to the disk when asked is waited for. So a client may create a
+   * parent and its child in one go. Only writes that are prepared are waited for: they depend on
+   * nothing but the store, so that no two requests can wait for each other.
+   */
+  async settled(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    const pending = rs.map((r) => this.#lines.get(r)?.pending.at(-1));
+    await Promise.all(pending.map((one) => one?.ended()));
+    return await this.heads(rs);
+  }
+
+  /**
+   * Judges and writes one revision of one object. Requests for one R take effect in the order of the
+   * calls. Resolves when the revision is on disk, or with the reason why there is none; rejects with
+   * what `prepare` threw, once that stands on stored ground, or with 503.
+   */
+  async write(request: WriteRequest): Promise<WriteResult> {
+    const { once } = request;
+    if (!once) return await this.#enqueue(request);
+    return await this.#once.guard(once, () => this.#enqueue(request));
+  }
+
+  /** Resolves when nothing is being written and the bus was told of everything. */
+  async drain(): Promise<void> {
+    while (this.#lines.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#committer.drained();
+  }
+
+  #enqueue(request: WriteRequest): Promise<WriteResult> {
+    return new Promise((resolve, reject) => {
+      const line = this.#line(request.r);
+      const order = this.#order++;
+      line.waiting.push({ request, order, races: 0, careful: false, resolve, reject });
+      this.#advance(line);
+    });
+  }
+
+  #line(r: string): Line {
+    const known = this.#lines.get(r);
+    if (known) return known;
+    const line = new Line(r);
+    this.#lines.set(r, line);
+    return line;
+  }
+
+  /** Takes the next step of a line, if it can take one now. */
+  #advance(line: Line): void {
+    if (line.preparing) return;
+    const job = line.waiting[0];
+    if (!job) {
+      if (line.empty) this.#endLine(line);
+      return;
+    }
+    const base = line.pending.at(-1);
+    // Where others write too, a lost race may put another's revision under a chain: no chains then.
+    if (base && (job.careful || !this.#store.exclusive)) return;
+    line.waiting.shift();
+    line.preparing = true;
+    void this.#prepare(line, job, base).finally(() => {
+      line.preparing = false;
+      this.#advance(line);
+    });
+  }
+
+  #endLine(line: Line): void {
+    this.#lines.delete(line.r);
+    if (this.#lines.size > 0) return;
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Never rejects. */
+  async #prepare(line: Line, job: Job, base: Pending | undefined): Promise<void> {
+    try {
+      const head = base ? base.write.object : await this.#stored(job);
+      const repeated = job.request.once && (await this.#once.lookUp(job.request.once));
+      if (repeated) {
+        await base?.ended();
+        job.resolve({ kind: 'repeated', first: repeated });
+        return;
+      }
+      const write = await job.request.prepare(head);
+      if (base?.dropped) this.#startAgain(line, [job]);
+      else this.#submit(line, job, write);
+    } catch (error) {
+      this.#refuse(line, job, base, storeFailure(error));
+    }
+  }
+
+  async #stored({ request, races }: Job): Promise<StoredObject | undefined> {
+    if (request.fresh && races === 0) return undefined;
+    return await this.#heads.base(request.r);
+  }
+
+  #submit(line: Line, job: Job, write: Write): void {
+    const bytes = 400 + sizeOf(write.object.data) + sizeOf(write.change.created);
+    const pending = new Pending(job, write, bytes, (one, settlement) => {
+      this.#settle(line, one, settlement);
+    });
+    line.pending.push(pending);
+    this.#committer.add(pending);
+  }
+
+  /** A refusal counts once the state that it stands on is stored. */
+  #refuse(line: Line, job: Job, base: Pending | undefined, error: unknown): void {
+    if (base?.state === 'waiting') base.refused.push({ job, error });
+    else if (base?.dropped) this.#startAgain(line, [job]);
+    else job.reject(error);
+  }
+
+  #startAgain(line: Line, jobs: readonly Job[]): void {
+    this.#restarts.add(jobs.length);
+    line.restore(jobs);
+  }
+
+  #settle(line: Line, pending: Pending, settlement: Settlement): void {
+    // Dropped while its commit was under way: the store has refused it like the one it was built on.
+    if (pending.dropped) return;
+    if (settlement.kind === 'committed') this.#committed(line, pending, settlement.pos);
+    else this.#notCommitted(line, pending, settlement);
+    this.#advance(line);
+  }
+
+  #committed(line: Line, pending: Pending, pos: number): void {
+    const { job, write } = pending;
+    line.pending.shift();
+    this.#heads.committed(write.object);
+    pending.end('committed');
+    job.resolve({ kind: 'committed', write, pos });
+    for (const { job: refused, error } of pending.refused) refused.reject(error);
+  }
+
+  #notCommitted(
+    line: Line,
+    pending: Pending,
+    settlement: Exclude<Settlement, { kind: 'committed' }>,
+  ): void {
+    const dropped = line.dropPending();
+    const again = dropped.flatMap(({ refused }) => refused.map(({ job }) => job));
+    for (const { job, begun } of dropped) {
+      if (settlement.kind === 'failed' && begun) job.reject(this.#failure(line, settlement.error));
+      else if (job !== pending.job) again.push(job);
+    }
+    if (settlement.kind === 'conflict') {
+      if (this.#lostRace(line, pending.job)) again.push(pending.job);
+    } else if (settlement.kind !== 'failed') {
+      pending.job.resolve(settlement);
+    }
+    if (again.length > 0) this.#startAgain(line, again);
+  }
+
+  /** What is told to those whose commit failed as a whole. */
+  #failure(line: Line, error: unknown): unknown {
+    // After an unexpected failure only the store knows what is stored.
+    if (!(error instanceof StoreUnavailable)) this.#heads.forget(line.r);
+    return storeFailure(error);
+  }
+
+  /** The stored revision was another than the write was built on. True where it may try again. */
+  #lostRace(line: Line, job: Job): boolean {
+    this.#heads.forget(line.r);
+    job.races += 1;
+    if (job.races <= this.#limits.races) return true;
+    job.reject(unavailable());
+    return false;
+  }
+}

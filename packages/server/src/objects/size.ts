@@ -1,0 +1,17 @@
+import type { JsonValue } from '@really/protocol';
+
+/**
+ * About how many bytes a value takes in memory: good enough to bound caches and batches by, without
+ * the cost of writing it out as JSON.
+ */
+export function sizeOf(value: JsonValue | undefined): number {
+  if (typeof value === 'string') return 16 + value.length;
+  if (typeof value !== 'object' || value === null) return 8;
+  let size = 32;
+  if (Array.isArray(value)) {
+    for (const element of value) size += sizeOf(element);
+  } else {
+    for (const name in value) size += 16 + name.length + sizeOf(value[name]);
+  }
+  return size;
+}

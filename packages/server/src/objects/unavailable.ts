@@ -1,0 +1,16 @@
+import { fail, type ProtocolError } from '@really/protocol';
+import { QueryTimeout, StoreUnavailable } from '../store/store.js';
+
+/** Seconds after which a client may try again. */
+const retryAfter = 1;
+
+/** 503: the store cannot serve now, or races were lost too often. Nothing was written. */
+export function unavailable(): ProtocolError {
+  return fail('server.unavailable', undefined, { meta: { retryAfter } });
+}
+
+/** What a client is told of a failure of the store; anything unexpected stays as it is. */
+export function storeFailure(error: unknown): unknown {
+  const known = error instanceof StoreUnavailable || error instanceof QueryTimeout;
+  return known ? unavailable() : error;
+}
