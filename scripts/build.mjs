@@ -1,6 +1,6 @@
 // Builds everything: the RQL parser from its grammar, then all packages by project references.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import peggy from 'peggy';
@@ -20,6 +20,23 @@ function buildGrammar() {
   writeFileSync(target, code);
 }
 
+// The compiler leaves what it made of a source that is gone, and a test that is gone would go on failing.
+function removeLeftovers(project) {
+  const [source, target] = [join(root, project, 'src'), join(root, project, 'dist')];
+  if (!existsSync(target)) return;
+  for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
+    const made = /^(.+?)(?:\.js|\.js\.map|\.d\.ts)$/.exec(entry.name);
+    if (made === null || !entry.isFile()) continue;
+    const folder = join(source, folderOf(entry).slice(target.length));
+    const sources = [`${made[1]}.ts`, `${made[1]}.peggy`];
+    if (sources.some((name) => existsSync(join(folder, name)))) continue;
+    rmSync(join(folderOf(entry), entry.name));
+  }
+}
+
+// The first releases of Node 20 have it under another name.
+const folderOf = (entry) => entry.parentPath ?? entry.path;
+
 function buildTypeScript() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-b', ...process.argv.slice(2)], {
@@ -29,6 +46,9 @@ function buildTypeScript() {
 }
 
 buildGrammar();
+for (const project of ['packages/protocol', 'packages/server', 'test', 'bench']) {
+  removeLeftovers(project);
+}
 try {
   buildTypeScript();
 } catch {

@@ -1,4 +1,4 @@
-import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../platform/platform.js';
 import type { Config } from './config.js';
@@ -14,7 +14,7 @@ export const secretFile = (config: Config): string =>
 
 /**
  * The secret that tokens are signed with. In development mode one is made where none was given, and
- * kept in the data folder, which has to exist. Throws a `StartError` where production has no good one.
+ * kept in the data folder. Throws a `StartError` where production has no good one.
  */
 export function secretOf(config: Config, platform: Platform): string {
   const { secret } = config.values;
@@ -38,6 +38,7 @@ function developmentSecret(config: Config, platform: Platform): string {
   const file = secretFile(config);
   const made = developmentMark + Buffer.from(platform.random.bytes(32)).toString('base64url');
   try {
+    mkdirSync(config.values.data, { recursive: true });
     return readSecret(file) ?? keepSecret(file, made);
   } catch (error) {
     throw new StartError(

@@ -1,0 +1,30 @@
+import { type Command, Option } from 'commander';
+import { type Config, readConfig } from '../app/config.js';
+import { flagName, type Key, keys, type Mode, type Setting, settings } from '../app/config-keys.js';
+
+/** Gives a command the flags of these settings; without a list, of all that have one. */
+export function addConfigFlags(command: Command, only?: readonly Key[]): Command {
+  for (const key of keys) {
+    const setting: Setting<unknown> = settings[key];
+    if (setting.flag === undefined || (only !== undefined && !only.includes(key))) continue;
+    const text = `${setting.doc}${shownDefault(setting)}`;
+    command.addOption(new Option(`${flagName(key)} <${setting.flag}>`, text));
+  }
+  return command;
+}
+
+function shownDefault({ fallback }: Setting<unknown>): string {
+  if (fallback === undefined) return '';
+  if (typeof fallback !== 'function') return ` (default: ${String(fallback)})`;
+  return ` (default: ${fallback('production')}; in dev ${fallback('development')})`;
+}
+
+/** The configuration in force in the current folder, with the flags that were given. */
+export function configInForce(mode: Mode, options: Readonly<Record<string, unknown>>): Config {
+  const flags: Partial<Record<Key, string>> = {};
+  for (const key of keys) {
+    const given = options[key];
+    if (settings[key].flag !== undefined && typeof given === 'string') flags[key] = given;
+  }
+  return readConfig({ mode, folder: process.cwd(), environment: process.env, flags });
+}

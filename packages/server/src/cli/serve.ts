@@ -1,0 +1,103 @@
+import type { Config } from '../app/config.js';
+import type { Mode } from '../app/config-keys.js';
+import { type RunningServer, startServer } from '../app/server.js';
+import { configInForce } from './config-flags.js';
+import { openLog, type ProgramLog } from './log.js';
+import type { Options } from './program.js';
+import { type ExitCode, reportError, tell } from './report-error.js';
+import { catchStopSignals, type StopSignals } from './stop-signals.js';
+
+/** Milliseconds that a server has to stop in; the contract says 10 s. */
+const stopTime = 9500;
+
+/** `really start` and `really dev`: serves until it is asked to stop, and then ends the process. */
+export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
+  const config = configInForce(mode, options);
+  const log = openLog(mode, config.values['log.level']);
+  const signals = catchStopSignals();
+  logStrayErrors(log);
+  const starting = startServer(config, { log });
+  // Nothing was served yet, and what was begun on disk survives a kill.
+  const begun = await Promise.race([signals.requested.then(() => 'stopped' as const), settle(starting)]);
+  if (begun === 'stopped') return await exit(0);
+  if (!begun.ok) return await exit(reportError(begun.error, options.verbose === true));
+  announce(config, begun.value, log);
+  if (mode === 'production') rereadOnHangup(begun.value, log);
+  return await exit(await stopWhenAsked(begun.value, signals, log));
+}
+
+type Settled<T> = { ok: true; value: T } | { ok: false; error: unknown };
+
+function settle<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then(
+    (value) => ({ ok: true, value }),
+    (error: unknown) => ({ ok: false, error }),
+  );
+}
+
+/** Rule CLI1: the one line with the URL on stdout. */
+function announce(config: Config, server: RunningServer, log: ProgramLog): void {
+  if (config.mode === 'production') log.announce({ url: server.url }, 'ready');
+  else process.stdout.write(`Really is ready: ${server.url}\n`);
+}
+
+async function stopWhenAsked(
+  server: RunningServer,
+  signals: StopSignals,
+  log: ProgramLog,
+): Promise<ExitCode> {
+  const signal = await signals.requested;
+  log.info({ signal }, 'stopping');
+  const ended = await Promise.race([
+    settle(server.close()),
+    signals.insisted.then(() => 'insisted' as const),
+    after(stopTime).then(() => 'late' as const),
+  ]);
+  if (ended === 'insisted') return 1;
+  if (ended === 'late') {
+    tell('it did not stop in time and was ended');
+    return 1;
+  }
+  if (!ended.ok) return reportError(ended.error, true);
+  log.info({}, 'stopped');
+  return 0;
+}
+
+/** SIGHUP: certificates are read again. It must not end a server, as it would by itself. */
+function rereadOnHangup(server: RunningServer, log: ProgramLog): void {
+  process.on('SIGHUP', () => {
+    try {
+      server.rereadFiles();
+      log.info({}, 'read the certificates again');
+    } catch (err) {
+      log.error({ err }, 'the certificates could not be read again; the old ones stay');
+    }
+  });
+}
+
+/**
+ * A rejection that nobody took is a bug, but one that hurt a single request at most: it is logged.
+ * After an exception that nobody caught nothing can be trusted, so the process ends; what was
+ * answered is on disk.
+ */
+function logStrayErrors(log: ProgramLog): void {
+  process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
+  process.on('uncaughtException', (err) => {
+    log.error({ err }, 'uncaught exception');
+    tell(`it failed: ${err.message}`);
+    void exit(1);
+  });
+}
+
+/** Ends the process once its output is written, or half a second later where nobody reads it. */
+async function exit(code: ExitCode): Promise<ExitCode> {
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
+  );
+  await Promise.race([Promise.all(written), after(500)]);
+  process.exit(code);
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,65 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { importProblems } from './imports.js';
+import { root, sourcesBelow } from './sources.js';
+
+test('imports go down the layers, and only app/ knows the adapters', () => {
+  const files = sourcesBelow('packages/protocol/src', 'packages/server/src');
+  expect(files.length).toBeGreaterThan(50);
+  expect(importProblems(files)).toEqual([]);
+});
+
+test('every folder of the server is a layer', () => {
+  const folders = readdirSync(join(root, 'packages/server/src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
+  // A folder without a place in the list would count as app/ and might import everything.
+  const file = (folder: string) => ({
+    path: `packages/server/src/${folder}/x.ts`,
+    text: "import { y } from '../cli/y.js';",
+  });
+  for (const folder of folders.filter((name) => name !== 'cli')) {
+    expect(importProblems([file(folder)]), folder).toHaveLength(1);
+  }
+  const below = { path: 'packages/server/src/platform/x.ts', text: '' };
+  for (const folder of folders.filter((name) => name !== 'platform')) {
+    const text = `import { y } from '../${folder}/y.js';`;
+    expect(importProblems([{ ...below, text }]), folder).toHaveLength(1);
+  }
+});
+
+test.each([
+  ['live/live.ts', "import { x } from '../commands/x.js';"],
+  ['live/live.ts', "import type { X } from '../gateway/x.js';"],
+  ['store/store.ts', "export * from '../bus/bus.js';"],
+  ['model/view.ts', "const { x } = await import('../objects/x.js');"],
+  ['objects/objects.ts', "import { openMemoryStore } from '../store/memory/store.js';"],
+  ['store/sqlite/store.ts', "import { rows } from '../memory/rows.js';"],
+  ['cli/serve.ts', "import { systemPlatform } from '../platform/system.js';"],
+  ['gateway/gateway.ts', "import { localBus } from '../bus/local/bus.js';"],
+  ['model/load-models.ts', "new Worker(new URL('./sandbox/quickjs/worker.js', import.meta.url));"],
+  ['gateway/gateway.ts', "import { parseR } from '../../../protocol/src/r.js';"],
+  ['gateway/gateway.ts', "import { Client } from '@really/client';"],
+  ['live/live.ts', "import { bus } from './lossy-bus.fixture.js';"],
+])('an import that goes up or around is found: %s: %s', (path, text) => {
+  expect(importProblems([{ path: `packages/server/src/${path}`, text }])).toHaveLength(1);
+});
+
+test.each([
+  "import { readFileSync } from 'node:fs';",
+  "import { Live } from '@really/server';",
+  "import { live } from '../../server/src/live/live.js';",
+])('the protocol imports nothing: %s', (text) => {
+  expect(importProblems([{ path: 'packages/protocol/src/r.ts', text }])).toHaveLength(1);
+});
+
+test.each([
+  ['gateway/gateway.ts', "import { parseR } from '@really/protocol'; import ws from 'ws';"],
+  ['app/server.ts', "import { openMemoryStore } from '../store/memory/store.js';"],
+  ['live/live.test.ts', "import { openMemoryStore } from '../store/memory/store.js';"],
+  ['store/sqlite/store.ts', "import { rows } from './rows.js';"],
+  ['live/live.ts', "// import { x } from '../commands/x.js';"],
+])('an import that goes down is fine: %s: %s', (path, text) => {
+  expect(importProblems([{ path: `packages/server/src/${path}`, text }])).toEqual([]);
+});

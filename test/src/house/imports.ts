@@ -1,0 +1,86 @@
+import { posix } from 'node:path';
+import { isForTests, type SourceFile } from './sources.js';
+
+/** The folders of the server, from the top. An import goes down or stays. */
+const layers = [
+  'cli',
+  'app',
+  'gateway',
+  'commands',
+  'live',
+  'objects',
+  'model',
+  'auth',
+  'bus',
+  'store',
+  'platform',
+] as const;
+
+/** What stands behind a port: for `app/` and tests alone, and for the adapter's own files. */
+const adapters = [
+  'store/memory/',
+  'store/sqlite/',
+  'bus/local/',
+  'model/sandbox/quickjs/',
+  'platform/system.ts',
+];
+
+const server = 'packages/server/src/';
+const protocol = 'packages/protocol/src/';
+
+/** What is wrong with the imports of these files, one line each. */
+export function importProblems(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) =>
+    importsOf(file).flatMap((target) => {
+      const problem = judge(file.path, target);
+      return problem === undefined ? [] : [`${file.path} imports ${target}: ${problem}`];
+    }),
+  );
+}
+
+/** What a file imports, in whatever form; relative ones as paths from the root. */
+function importsOf({ path, text }: SourceFile): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  const forms = /\b(?:from|import)\s*\(?\s*(?:'([^']+)'|"([^"]+)")|new URL\(\s*'(\.[^']+)'/g;
+  return [...code.matchAll(forms)].map((match) => {
+    const target = match[1] ?? match[2] ?? match[3] ?? '';
+    if (!target.startsWith('.')) return target;
+    return posix.join(posix.dirname(path), target).replace(/\.js$/, '.ts');
+  });
+}
+
+function judge(from: string, to: string): string | undefined {
+  if (from.startsWith(protocol)) return judgeProtocol(from, to);
+  if (!from.startsWith(server)) return undefined;
+  if (to.startsWith('@really/')) {
+    return to === '@really/protocol' ? undefined : 'of the packages, only the protocol is below';
+  }
+  if (!to.startsWith('packages/')) return undefined;
+  if (!to.startsWith(server)) return 'another package is imported by its name';
+  return judgeServer(from.slice(server.length), to.slice(server.length));
+}
+
+/** The protocol package runs in a browser and knows nobody. */
+function judgeProtocol(from: string, to: string): string | undefined {
+  if (to.startsWith(protocol) || to === 'typebox' || to.startsWith('typebox/')) return undefined;
+  if (isForTests(from) && !to.startsWith('@really/') && !to.startsWith('packages/')) {
+    return undefined;
+  }
+  return 'the protocol imports nothing';
+}
+
+function judgeServer(from: string, to: string): string | undefined {
+  if (isForTests(from)) return undefined;
+  if (isForTests(to)) return 'it is for tests';
+  const adapter = adapters.find((prefix) => to.startsWith(prefix));
+  if (adapter !== undefined && layerOf(from) !== 'app' && !from.startsWith(adapter)) {
+    return 'only app/ knows the adapters';
+  }
+  const [above, below] = [layers.indexOf(layerOf(from)), layers.indexOf(layerOf(to))];
+  return below < above ? 'an import goes down the layers, not up' : undefined;
+}
+
+/** Files at the root of the server, the doors for tests, count as `app/`. */
+function layerOf(path: string): (typeof layers)[number] {
+  return layers.find((layer) => path.startsWith(`${layer}/`)) ?? 'app';
+}
