@@ -1,0 +1,246 @@
+import { join } from 'node:path';
+import { openSqliteStore, type Store, silentLog, systemPlatform } from '@really/server/internal';
+import { expect, test } from 'vitest';
+import { appFolder } from '../harness/app-folder.js';
+import { Client } from '../harness/client.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { signToken } from '../harness/token.js';
+import { type Account, type Heard, hear, Ledger } from './ledger.js';
+
+const rounds = 20;
+const writers = 4;
+const idle = 100_000;
+
+const model = `version: 1
+fields:
+  count: { type: Long, default: 0 }
+  owner: { type: String, index: true }
+access: { create: true, read: true, update: true, delete: true }
+`;
+
+/** Milliseconds until the plug is pulled: random, but the same in every run of one seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}
+
+async function openStore(dir: string): Promise<Store> {
+  return await openSqliteStore({ file: join(dir, 'data', 'really.db') }, systemPlatform, silentLog);
+}
+
+/** One writer: adds to the object that all share and to one of its own, until the socket dies. */
+async function write(url: string, name: string, round: number, ledger: Ledger): Promise<void> {
+  const client = await Client.connect(url, signToken({ uid: name }));
+  const own = ledger.account(`/things/${name}-${round}`);
+  let number = 0;
+  const add = (account: Account): Promise<void> => {
+    const once = `${name}-${round}-${++number}`;
+    account.sent.add(once);
+    return addOnce(client, account, once);
+  };
+  try {
+    const created = await client.request({ cmd: 'create', r: own.r, body: { owner: name } });
+    own.answered = created.body._rev;
+    for (;;) await Promise.all([add(ledger.account('/things/shared')), add(own), add(own)]);
+  } catch {
+    // The plug was pulled.
+  }
+}
+
+async function addOnce(client: Client, account: Account, once: string): Promise<void> {
+  const answer = await client.request({
+    cmd: 'update',
+    r: account.r,
+    rev: 1,
+    cmdOpts: { once },
+    body: { ops: [{ op: 'addNumber', key: 'count', value: 1 }] },
+  });
+  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error));
+  account.confirmed.add(once);
+  account.answered = Math.max(account.answered, answer.rev ?? 0);
+}
+
+/** Goes on hearing from where it was, until the socket dies. */
+async function listen(url: string, heard: Heard, wrong: string[]): Promise<void> {
+  try {
+    const client = await Client.connect(url, signToken({ uid: 'listener' }));
+    const answer = await client.request({
+      cmd: 'subscribe',
+      body: { subscriptions: [{ r: heard.r, rev: heard.rev }] },
+    });
+    if (answer.body.failures !== undefined) wrong.push(JSON.stringify(answer.body.failures));
+    for (;;) {
+      const problem = hear(heard, await client.nextPush(60_000));
+      if (problem !== undefined) wrong.push(problem);
+    }
+  } catch {
+    // The plug was pulled.
+  }
+}
+
+/** Compares what the clients know with what the disk holds while no server runs. */
+async function audit(dir: string, ledger: Ledger, listeners: readonly Heard[]): Promise<void> {
+  const store = await openStore(dir);
+  try {
+    for (const account of ledger.all()) await auditAccount(store, account);
+    for (const heard of listeners) await auditListener(store, heard);
+  } finally {
+    await store.close();
+  }
+}
+
+async function auditAccount(store: Store, account: Account): Promise<void> {
+  const { object, entries, complete } = await store.history(account.r, 0, 1_000_000);
+  if (object === undefined) {
+    expect(account.answered, `${account.r} was answered and is gone`).toBe(0);
+    return;
+  }
+  expect(complete).toBe(true);
+  expect(object.rev).toBeGreaterThanOrEqual(account.answered);
+  expect(entries.map((entry) => entry.rev)).toEqual(entries.map((_, index) => index + 1));
+  expect(entries).toHaveLength(object.rev);
+  const count = object.data.count as number;
+  expect(count).toBeGreaterThanOrEqual(account.confirmed.size);
+  expect(count).toBeLessThanOrEqual(account.sent.size);
+}
+
+async function auditListener(store: Store, heard: Heard): Promise<void> {
+  const { object, entries } = await store.history(heard.r, 0, 1_000_000);
+  expect(heard.rev, 'told of a revision that is not stored').toBeLessThanOrEqual(object?.rev ?? 0);
+  for (const entry of entries) {
+    const told = heard.values.get(entry.rev);
+    if (told !== undefined) expect(entry.delta.count?.value).toBe(told);
+  }
+}
+
+/** Fills the store with objects that nobody touches, as a server finds them that has run for long. */
+async function fill(dir: string): Promise<void> {
+  const store = await openStore(dir);
+  await store.prepare([
+    { names: ['things'], indexes: [{ field: 'owner', unique: false }], retention: {} },
+  ]);
+  for (let start = 0; start < idle; start += 2000) {
+    const writes = Array.from({ length: 2000 }, (_, offset) => {
+      const r = `/things/idle-${start + offset}`;
+      const data = { count: 0, owner: 'nobody' };
+      const by = { uid: 'nobody' };
+      return {
+        change: {
+          r,
+          rev: 1,
+          type: 'create',
+          delta: {},
+          touched: {},
+          created: data,
+          by,
+          modelVersion: 1,
+          at: 0,
+        },
+        object: { r, rev: 1, data, touched: {}, deleted: false, modelVersion: 1 },
+        requires: [],
+      } as const;
+    });
+    await store.commit(writes);
+  }
+  await store.close();
+}
+
+test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] kill -9 at any moment loses nothing that was answered, tells nothing that is not stored, and counts nothing twice', async () => {
+  await using app = await appFolder({
+    'models/things/model.yaml': model,
+    'really.yaml': 'limits: { history: 1000000 }\nrate: { commands: 0, address: 0 }\n',
+  });
+  await fill(app.dir);
+  const ledger = new Ledger();
+  const listeners: Heard[] = [0, 1].map(() => ({
+    r: '/things/shared',
+    rev: 1,
+    count: 0,
+    values: new Map(),
+  }));
+  const wrong: string[] = [];
+  const next = random(20_140_915);
+  const starts: number[] = [];
+
+  for (let round = 0; round < rounds; round++) {
+    await using server = await ServerProcess.start({ dir: app.dir });
+    starts.push(server.startedIn);
+    if (round === 0) {
+      using first = await Client.connect(server.socketUrl, signToken({ uid: 'first' }));
+      const created = await first.request({ cmd: 'create', r: '/things/shared', body: {} });
+      expect(created.error).toBeUndefined();
+    }
+    await settle(server.socketUrl, ledger);
+    const work = [
+      ...Array.from({ length: writers }, (_, index) =>
+        write(server.socketUrl, `writer-${index}`, round, ledger),
+      ),
+      ...listeners.map((heard) => listen(server.socketUrl, heard, wrong)),
+    ];
+    await new Promise((resolve) => setTimeout(resolve, 50 + next() * 350));
+    await server.kill();
+    await Promise.all(work);
+    await audit(app.dir, ledger, listeners);
+    expect(wrong).toEqual([]);
+  }
+
+  await compareListeners(app.dir, ledger, listeners, wrong);
+  expect(wrong).toEqual([]);
+  expect(ledger.account('/things/shared').confirmed.size).toBeGreaterThan(rounds);
+  expect(Math.min(...starts), `started in ${starts.map(Math.round)} ms`).toBeLessThan(2000);
+}, 300_000);
+
+/**
+ * What was not answered goes out again under its once-id, and so do a few that were: none may count
+ * twice, and then every one must count.
+ */
+async function settle(url: string, ledger: Ledger): Promise<void> {
+  const clients = new Map<string, Client>();
+  for (const account of ledger.all()) {
+    const open = [...account.sent].filter((once) => !account.confirmed.has(once));
+    for (const once of [...open, ...[...account.confirmed].slice(-5)]) {
+      const name = once.split('-').slice(0, 2).join('-');
+      const client = clients.get(name) ?? (await Client.connect(url, signToken({ uid: name })));
+      clients.set(name, client);
+      await addOnce(client, account, once);
+    }
+  }
+  for (const client of clients.values()) client.close();
+  using reader = await Client.connect(url, signToken({ uid: 'reader' }));
+  for (const account of ledger.all()) {
+    const { body, error } = await reader.request({ cmd: 'get', r: account.r });
+    if (account.sent.size > 0) expect(error).toBeUndefined();
+    if (error === undefined) expect(body.count).toBe(account.confirmed.size);
+  }
+}
+
+/** After the last round: the listeners, too, arrive at what is stored. */
+async function compareListeners(
+  dir: string,
+  ledger: Ledger,
+  listeners: readonly Heard[],
+  wrong: string[],
+): Promise<void> {
+  await using server = await ServerProcess.start({ dir });
+  await settle(server.socketUrl, ledger);
+  const work = listeners.map((heard) => listen(server.socketUrl, heard, wrong));
+  using reader = await Client.connect(server.socketUrl, signToken({ uid: 'reader' }));
+  for (const heard of listeners) {
+    const { body } = await reader.request({ cmd: 'get', r: heard.r });
+    await until(() => heard.rev === body._rev);
+    expect(heard.count).toBe(ledger.account(heard.r).confirmed.size);
+  }
+  await server.kill();
+  await Promise.all(work);
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error('it did not come to pass');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,63 @@
+import type { Message } from '../harness/client.js';
+
+/** What the clients know of one object: what they sent, what was answered, what they heard. */
+export interface Account {
+  readonly r: string;
+  /** Highest revision that an answer told. */
+  answered: number;
+  /** Adds of 1 to `count` that were sent under a once-id of their own. */
+  readonly sent: Set<string>;
+  /** Of these, the ones that were answered. */
+  readonly confirmed: Set<string>;
+}
+
+/** All accounts, by R. */
+export class Ledger {
+  readonly #accounts = new Map<string, Account>();
+
+  account(r: string): Account {
+    let account = this.#accounts.get(r);
+    if (account === undefined) {
+      account = { r, answered: 0, sent: new Set(), confirmed: new Set() };
+      this.#accounts.set(r, account);
+    }
+    return account;
+  }
+
+  all(): Account[] {
+    return [...this.#accounts.values()];
+  }
+}
+
+/** What a subscriber of one object heard, across connections. */
+export interface Heard {
+  readonly r: string;
+  /** The last revision that it was told of. */
+  rev: number;
+  /** The sum that it arrives at by applying what it was told. */
+  count: number;
+  /** By revision, the value that the push told. */
+  readonly values: Map<number, number>;
+}
+
+/**
+ * Takes one push into account and says what is wrong with it, if anything: revisions have to come
+ * one by one, save for a snapshot.
+ */
+export function hear(heard: Heard, push: Message): string | undefined {
+  if (push.r !== heard.r || push.rev === undefined) return undefined;
+  if (push.evt === 'snapshot') {
+    if (push.rev < heard.rev) return `a snapshot of ${push.rev} after ${heard.rev}`;
+    heard.rev = push.rev;
+    heard.count = push.body.count;
+    return undefined;
+  }
+  if (push.evt !== 'updated') return `unexpected ${push.evt}`;
+  if (push.rev !== heard.rev + 1) return `${push.rev} came after ${heard.rev}`;
+  heard.rev = push.rev;
+  heard.count += push.body.count.opValue;
+  heard.values.set(push.rev, push.body.count.value);
+  if (heard.count !== push.body.count.value)
+    return `counted ${heard.count}, was told ${push.body.count.value}`;
+  return undefined;
+}
