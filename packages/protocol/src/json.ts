@@ -3,3 +3,26 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObj
 export interface JsonObject {
   [member: string]: JsonValue;
 }
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The object's own member: never what `Object.prototype` has under that name. */
+export function ownMember<T>(object: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** Assigns a member under a name that came from outside: `__proto__` becomes plain data, and no prototype changes. */
+export function setMember<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name in Object.prototype) {
+    Object.defineProperty(object, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  } else {
+    object[name] = value;
+  }
+}

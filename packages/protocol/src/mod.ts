@@ -1,4 +1,80 @@
 export type { Actor, Auth } from './actor.js';
+export { applyOps, type OpsLimits, type OpsResult } from './apply-ops.js';
+export { deepEqual } from './deep-equal.js';
+export { applyDelta, deltaOf } from './delta.js';
+export {
+  closeCodes,
+  type ErrorBody,
+  type ErrorDetails,
+  type ErrorKind,
+  type ErrorMessage,
+  type ErrorMeta,
+  errorTable,
+  type FieldErrors,
+  fail,
+  ProtocolError,
+  type Retry,
+} from './errors.js';
 export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './field-op.js';
-export type { JsonObject, JsonValue } from './json.js';
-export type { RqlExpression, RqlOperator } from './rql/ast.js';
+export { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
+export { isDeeperThan } from './json-depth.js';
+export { JsonSet } from './json-set.js';
+export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
+export type { CountRequest } from './messages/count.js';
+export type { CreateRequest } from './messages/create.js';
+export type { DeleteRequest } from './messages/delete.js';
+export type { GetRequest } from './messages/get.js';
+export type { InitializeRequest } from './messages/initialize.js';
+export {
+  type CommandName,
+  type ParsedRequest,
+  parseRequest,
+  type Request,
+} from './messages/parse-request.js';
+export type { PingRequest } from './messages/ping.js';
+export type {
+  CreatedPush,
+  DeletedPush,
+  FailedPush,
+  Push,
+  SnapshotPush,
+  UpdatedPush,
+} from './messages/push.js';
+export { defaultReadLimit, type ReadRequest } from './messages/read.js';
+export { type Envelope, type RequestBase, readEnvelope } from './messages/request.js';
+export { defaultRequestLimits, type RequestLimits } from './messages/request-limits.js';
+export {
+  type Dereferenced,
+  type ErrorResponse,
+  errorResponse,
+  type InitializedBody,
+  type ObjectAnswer,
+  type ReadBody,
+  type Response,
+  type SubscribeBody,
+} from './messages/response.js';
+export type { SubscribeItem, SubscribeRequest } from './messages/subscribe.js';
+export type { UnsubscribeItem, UnsubscribeRequest } from './messages/unsubscribe.js';
+export type { UpdateRequest } from './messages/update.js';
+export {
+  type CollectionR,
+  childCollection,
+  isId,
+  isSystemName,
+  type ObjectR,
+  type ParsedR,
+  parseR,
+} from './r.js';
+export type {
+  Comparison,
+  Filter,
+  RqlExpression,
+  RqlOperand,
+  RqlOperator,
+  RqlTree,
+} from './rql/ast.js';
+export { bindRql } from './rql/bind.js';
+export { compareForSort, compareText } from './rql/compare.js';
+export { fieldsOfRql } from './rql/fields.js';
+export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';
+export { compilePredicate, type Predicate } from './rql/predicate.js';

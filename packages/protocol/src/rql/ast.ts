@@ -4,16 +4,28 @@ import type { JsonValue } from '../json.js';
  * A filter as a tree. After `bindRql` every operand is a literal.
  * `in` has a list as its value, `between` a list of two (both ends in).
  */
-export type RqlExpression =
-  | { readonly kind: 'and' | 'or'; readonly left: RqlExpression; readonly right: RqlExpression }
-  | { readonly kind: 'not'; readonly operand: RqlExpression }
-  | {
-      readonly kind: 'comparison';
-      /** Path of the field: `['picture', 'xlarge']`, `['_r']`. */
-      readonly field: readonly string[];
-      readonly operator: RqlOperator;
-      readonly value: JsonValue;
-    };
+export type RqlExpression = Filter<JsonValue>;
+
+/** A filter as it was parsed: what stands on the right may still be a `$name`. */
+export type RqlTree = Filter<RqlOperand>;
+
+export type Filter<Value> =
+  | { readonly kind: 'and' | 'or'; readonly left: Filter<Value>; readonly right: Filter<Value> }
+  | { readonly kind: 'not'; readonly operand: Filter<Value> }
+  | Comparison<Value>;
+
+export interface Comparison<Value> {
+  readonly kind: 'comparison';
+  /** Path of the field: `['picture', 'xlarge']`, `['_r']`. */
+  readonly field: readonly string[];
+  readonly operator: RqlOperator;
+  readonly value: Value;
+}
+
+/** `position` counts characters from 1. */
+export type RqlOperand =
+  | { readonly kind: 'literal'; readonly value: JsonValue; readonly position: number }
+  | { readonly kind: 'name'; readonly name: string; readonly position: number };
 
 export type RqlOperator =
   | '='

@@ -1,0 +1,64 @@
+import { Draft } from './draft.js';
+import type { FieldErrors } from './errors.js';
+import type { FieldOp } from './field-op.js';
+import { type JsonObject, ownMember, setMember } from './json.js';
+import { defaultKeyLimits, type KeyLimits, parseKey, topField } from './key.js';
+import { opResult } from './op-result.js';
+
+export type OpsResult =
+  | {
+      readonly ok: true;
+      readonly after: JsonObject;
+      /** The top-level fields that the operations name, in their order, each once. */
+      readonly touched: string[];
+    }
+  | {
+      readonly ok: false;
+      /** By key as sent. */
+      readonly errors: FieldErrors;
+    };
+
+export interface OpsLimits extends Partial<KeyLimits> {
+  /** Elements of a list; an operation that would add more is refused. */
+  readonly list?: number | undefined;
+}
+
+/**
+ * Applies the operations in order, each to what the ones before it left: all of them, or none where
+ * one does not fit. `before` and the values of the operations stay as they are; the result shares
+ * what did not change with them. The client applies updates with this function as the server does.
+ */
+export function applyOps(
+  before: JsonObject,
+  ops: readonly FieldOp[],
+  limits: OpsLimits = {},
+): OpsResult {
+  const draft = new Draft(before);
+  const errors: FieldErrors = {};
+  const touched = new Set<string>();
+  for (const op of ops) {
+    const error = applyOp(draft, op, limits);
+    touched.add(topField(op.key));
+    if (error !== undefined) addError(errors, op.key, error);
+  }
+  if (Object.keys(errors).length > 0) return { ok: false, errors };
+  return { ok: true, after: draft.root, touched: [...touched] };
+}
+
+/** Applies one operation to the draft, or says why it does not fit and leaves the draft alone. */
+export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | undefined {
+  const steps = parseKey(op.key, { ...defaultKeyLimits, ...limits });
+  if (steps === undefined) return 'error.key.invalid';
+  const found = draft.find(steps);
+  if (found.kind === 'error') return found.error;
+  const result = opResult(op, found.value, limits.list ?? Number.POSITIVE_INFINITY);
+  if (result.kind === 'error') return result.error;
+  draft.put(steps, result.value);
+  return undefined;
+}
+
+function addError(errors: FieldErrors, key: string, error: string): void {
+  const known = ownMember(errors, key);
+  if (known === undefined) setMember(errors, key, [error]);
+  else if (!known.includes(error)) known.push(error);
+}

@@ -1,0 +1,85 @@
+import { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
+import type { KeyStep } from './key.js';
+
+type Container = JsonObject | JsonValue[];
+
+/** What a key leads to: a value (`undefined`: unset), or why it leads nowhere. */
+export type Found =
+  | { readonly kind: 'value'; readonly value: JsonValue | undefined }
+  | { readonly kind: 'error'; readonly error: string };
+
+/**
+ * An object that is being changed. The original and the values put in stay as they are: a container
+ * is copied the first time that something in it changes, and only then.
+ */
+export class Draft {
+  readonly root: JsonObject;
+  readonly #own: Set<Container>;
+
+  constructor(original: JsonObject) {
+    this.root = { ...original };
+    this.#own = new Set([this.root]);
+  }
+
+  find(steps: readonly KeyStep[]): Found {
+    return find(this.root, steps);
+  }
+
+  /** Puts a value where `find` led to; objects missing on the way are made. `undefined` unsets. */
+  put(steps: readonly KeyStep[], value: JsonValue | undefined): void {
+    const way = steps.slice(0, -1);
+    const last = steps.at(-1);
+    if (last === undefined || (value === undefined && this.#missing(way))) return;
+    let container: Container = this.root;
+    for (const step of way) container = this.#enter(container, step);
+    if (typeof last === 'number') assignElement(container, last, value ?? null);
+    else if (value !== undefined) setMember(container as JsonObject, last, value);
+    else delete (container as JsonObject)[last];
+  }
+
+  #missing(way: readonly KeyStep[]): boolean {
+    const found = this.find(way);
+    return found.kind === 'value' && found.value === undefined;
+  }
+
+  #enter(container: Container, step: KeyStep): Container {
+    const child = memberOf(container, step) as Container | undefined | null;
+    if (child && this.#own.has(child)) return child;
+    const copy: Container = Array.isArray(child) ? [...child] : { ...child };
+    this.#own.add(copy);
+    if (typeof step === 'number') assignElement(container, step, copy);
+    else setMember(container as JsonObject, step, copy);
+    return copy;
+  }
+}
+
+/** Follows a key through a value. What is unset counts as an empty object where a name follows, as an empty list where an index does. */
+export function find(root: JsonValue, steps: readonly KeyStep[]): Found {
+  let value: JsonValue | undefined = root;
+  for (const step of steps) {
+    const error = misstep(value, step);
+    if (error !== undefined) return { kind: 'error', error };
+    value = memberOf(value, step);
+  }
+  return { kind: 'value', value: value ?? undefined };
+}
+
+function misstep(value: JsonValue | undefined, step: KeyStep): string | undefined {
+  if (typeof step === 'string') {
+    return value === undefined || value === null || isJsonObject(value)
+      ? undefined
+      : 'type.invalid';
+  }
+  const list = value ?? [];
+  if (!Array.isArray(list)) return 'error.not.a.list';
+  return step < list.length ? undefined : 'error.index.out.of.range';
+}
+
+function memberOf(value: JsonValue | undefined, step: KeyStep): JsonValue | undefined {
+  if (typeof step === 'number') return Array.isArray(value) ? value[step] : undefined;
+  return isJsonObject(value) ? ownMember(value, step) : undefined;
+}
+
+function assignElement(container: Container, index: number, value: JsonValue): void {
+  if (Array.isArray(container)) container[index] = value;
+}

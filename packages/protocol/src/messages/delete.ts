@@ -1,0 +1,31 @@
+import { type Static, Type } from 'typebox';
+import type { JsonObject } from '../json.js';
+import type { ObjectR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { R, Rev, TraceId, WriteOptions } from './parts.js';
+import type { RequestBase } from './request.js';
+import { objectOf } from './target.js';
+
+export const deleteSchema = Type.Object({
+  traceId: TraceId,
+  r: R,
+  rev: Type.Optional(Rev),
+  cmdOpts: Type.Optional(WriteOptions),
+});
+
+export interface DeleteRequest extends RequestBase {
+  readonly cmd: 'delete';
+  readonly target: ObjectR;
+  /** Where given, the object must still be at it. */
+  readonly rev?: number | undefined;
+  readonly cmdOpts: Static<typeof WriteOptions>;
+}
+
+const check = checkerOf(deleteSchema);
+
+export function parseDelete(message: JsonObject, tag: number): DeleteRequest {
+  const target = objectOf(message);
+  check(message);
+  const { traceId, rev, cmdOpts } = message as Static<typeof deleteSchema>;
+  return { cmd: 'delete', tag, traceId, target, rev, cmdOpts: cmdOpts ?? {} };
+}

@@ -1,0 +1,30 @@
+import { type Static, Type } from 'typebox';
+import type { JsonObject } from '../json.js';
+import type { ObjectR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { Fields, R, TraceId } from './parts.js';
+import type { RequestBase } from './request.js';
+import { objectOf } from './target.js';
+
+const GetOptions = Type.Object({ fields: Type.Optional(Fields) });
+
+export const getSchema = Type.Object({
+  traceId: TraceId,
+  r: R,
+  cmdOpts: Type.Optional(GetOptions),
+});
+
+export interface GetRequest extends RequestBase {
+  readonly cmd: 'get';
+  readonly target: ObjectR;
+  readonly cmdOpts: Static<typeof GetOptions>;
+}
+
+const check = checkerOf(getSchema);
+
+export function parseGet(message: JsonObject, tag: number): GetRequest {
+  const target = objectOf(message);
+  check(message);
+  const { traceId, cmdOpts } = message as Static<typeof getSchema>;
+  return { cmd: 'get', tag, traceId, target, cmdOpts: cmdOpts ?? {} };
+}

@@ -1,0 +1,33 @@
+import { Type } from 'typebox';
+import type { JsonObject } from '../json.js';
+import { AnyValue } from './parts.js';
+import type { RequestBase } from './request.js';
+
+/** What an `initialize` may carry. Nothing here is refused: a token of a wrong type is a wrong token. */
+export const initializeSchema = Type.Object({
+  accessToken: Type.Optional(AnyValue),
+  'connection-handle': Type.Optional(Type.String()),
+  received: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
+export interface InitializeRequest extends RequestBase {
+  readonly cmd: 'initialize';
+  /** As it came: a text if it is a token at all. */
+  readonly accessToken: unknown;
+  /** Of the connection that this one takes over, and how many pushes the client got there. */
+  readonly handle?: string | undefined;
+  readonly received?: number | undefined;
+}
+
+export function parseInitialize(message: JsonObject, tag: number): InitializeRequest {
+  const { accessToken, received, traceId } = message;
+  const handle = message['connection-handle'];
+  return {
+    cmd: 'initialize',
+    tag,
+    traceId: typeof traceId === 'string' ? traceId : undefined,
+    accessToken,
+    handle: typeof handle === 'string' ? handle : undefined,
+    received: typeof received === 'number' && Number.isInteger(received) ? received : undefined,
+  };
+}

@@ -1,0 +1,29 @@
+import { Type } from 'typebox';
+import type { JsonObject, JsonValue } from '../json.js';
+
+/** Members that several commands have. */
+
+/** The text of an R; what kind is wanted is each command's to say. */
+export const R = Type.String();
+
+/** Goes through logs and traces, so it has a bound. */
+export const TraceId = Type.Optional(Type.String({ maxLength: 256 }));
+
+/** A revision. One that is too large for any object is judged by the command, not here. */
+export const Rev = Type.Integer({ minimum: 0 });
+
+/** Names of top-level fields, and of field sets as `@name`. */
+export const Fields = Type.Array(Type.String());
+
+/** A place in the store's log, as a push told it. Opaque. */
+export const Position = Type.String();
+
+export const AnyValue = Type.Unsafe<JsonValue>({});
+
+export const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
+
+/** Options of a command that writes. */
+export const WriteOptions = Type.Object({
+  /** An id of the client's: a second command of the same uid with it changes nothing. */
+  once: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});

@@ -1,0 +1,17 @@
+import { Type } from 'typebox';
+import type { JsonObject, JsonValue } from '../json.js';
+import { AnyValue } from './parts.js';
+import type { RequestBase } from './request.js';
+
+/** `ping` and its alias `poke`. Whatever else they carry is ignored. */
+export const pingSchema = Type.Object({ timestamp: Type.Optional(AnyValue) });
+
+export interface PingRequest extends RequestBase {
+  readonly cmd: 'ping';
+  /** Comes back as it was sent; `undefined` where there was none. */
+  readonly timestamp?: JsonValue | undefined;
+}
+
+export function parsePing(message: JsonObject, tag: number): PingRequest {
+  return { cmd: 'ping', tag, timestamp: message.timestamp };
+}

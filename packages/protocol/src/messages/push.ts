@@ -1,0 +1,53 @@
+import type { Actor } from '../actor.js';
+import type { ErrorBody } from '../errors.js';
+import type { Delta } from '../field-op.js';
+import type { JsonObject } from '../json.js';
+
+/** What the server sends of its own accord: messages without a tag. */
+export type Push =
+  | CreatedPush
+  | UpdatedPush
+  | DeletedPush
+  | SnapshotPush
+  | FailedPush
+  | { evt: 'kicked' }
+  | { evt: 'token-expired' };
+
+export interface CreatedPush {
+  evt: 'created';
+  /** The collection as subscribed. */
+  r: string;
+  /** `pos` is where to go on from; `subscription` is there for a read with `subscribe`. */
+  meta: { opBy: Actor; pos: string; subscription?: string };
+  body: JsonObject;
+}
+
+export interface UpdatedPush {
+  evt: 'updated';
+  r: string;
+  rev: number;
+  /** `prev`: the last revision before this one that changed any field subscribed to; without it, `rev` - 1. */
+  meta: { opBy: Actor; prev?: number };
+  body: Delta;
+}
+
+export interface DeletedPush {
+  evt: 'deleted';
+  r: string;
+  rev: number;
+  meta: { opBy: Actor; prev?: number };
+}
+
+export interface SnapshotPush {
+  evt: 'snapshot';
+  r: string;
+  rev: number;
+  body: JsonObject;
+}
+
+/** The subscription has ended. */
+export interface FailedPush {
+  evt: 'failed';
+  r: string;
+  error: ErrorBody;
+}

@@ -1,0 +1,69 @@
+import { type Static, Type } from 'typebox';
+import { type FieldErrors, fail } from '../errors.js';
+import type { JsonObject } from '../json.js';
+import type { CollectionR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { AnyObject, Fields, Position, R, TraceId } from './parts.js';
+import type { RequestBase } from './request.js';
+import { collectionOf } from './target.js';
+
+/** How many items a read gives where it does not say. */
+export const defaultReadLimit = 200;
+
+export const QuerySchema = Type.Object({
+  filter: Type.String(),
+  values: Type.Optional(AnyObject),
+});
+
+const ReadOptions = Type.Object({
+  fields: Type.Optional(Fields),
+  query: Type.Optional(QuerySchema),
+  ascending: Type.Optional(Type.Boolean()),
+  /** A field, `-name` for descending. */
+  sort: Type.Optional(Type.String({ minLength: 1 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  paginationToken: Type.Optional(Type.String()),
+  includeTotalCount: Type.Optional(Type.Boolean()),
+  subscribe: Type.Optional(Type.Boolean()),
+  since: Type.Optional(Position),
+});
+
+export const readSchema = Type.Object({
+  traceId: TraceId,
+  r: R,
+  cmdOpts: Type.Optional(ReadOptions),
+});
+
+export interface ReadRequest extends RequestBase {
+  readonly cmd: 'read';
+  readonly target: CollectionR;
+  readonly cmdOpts: Static<typeof ReadOptions>;
+}
+
+const check = checkerOf(readSchema);
+
+export function parseRead(message: JsonObject, tag: number): ReadRequest {
+  const target = collectionOf(message);
+  check(message);
+  const { traceId, cmdOpts = {} } = message as Static<typeof readSchema>;
+  checkTogether(cmdOpts);
+  return { cmd: 'read', tag, traceId, target, cmdOpts };
+}
+
+/** Options that exclude or need each other. */
+function checkTogether(options: Static<typeof ReadOptions>): void {
+  const errors: FieldErrors = {};
+  if (options.sort !== undefined && options.ascending !== undefined) {
+    errors['cmdOpts.ascending'] = ['expected.absent.with.sort'];
+  }
+  if (options.subscribe === true) {
+    if (options.skip !== undefined) errors['cmdOpts.skip'] = ['expected.absent.with.subscribe'];
+    if (options.paginationToken !== undefined) {
+      errors['cmdOpts.paginationToken'] = ['expected.absent.with.subscribe'];
+    }
+  } else if (options.since !== undefined) {
+    errors['cmdOpts.since'] = ['expected.absent.without.subscribe'];
+  }
+  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+}

@@ -1,0 +1,44 @@
+import { type Static, Type } from 'typebox';
+import type { JsonObject } from '../json.js';
+import { type ParsedR, parseR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { Fields, Position, R, Rev, TraceId } from './parts.js';
+import type { RequestBase } from './request.js';
+
+const Item = Type.Object({
+  r: R,
+  rev: Type.Optional(Rev),
+  fields: Type.Optional(Fields),
+  pos: Type.Optional(Position),
+});
+
+export const subscribeSchema = Type.Object({
+  traceId: TraceId,
+  body: Type.Object({ subscriptions: Type.Array(Item) }),
+});
+
+export interface SubscribeRequest extends RequestBase {
+  readonly cmd: 'subscribe';
+  readonly body: { readonly subscriptions: readonly SubscribeItem[] };
+}
+
+export interface SubscribeItem {
+  /** As sent. */
+  readonly r: string;
+  /** `undefined` where `r` is no R: a failure of this item, not of the request. */
+  readonly target: ParsedR | undefined;
+  readonly rev?: number | undefined;
+  readonly fields?: readonly string[] | undefined;
+  readonly pos?: string | undefined;
+}
+
+const check = checkerOf(subscribeSchema);
+
+export function parseSubscribe(message: JsonObject, tag: number): SubscribeRequest {
+  check(message);
+  const { traceId, body } = message as Static<typeof subscribeSchema>;
+  const subscriptions = body.subscriptions.map(({ r, rev, fields, pos }) => {
+    return { r, target: parseR(r), rev, fields, pos };
+  });
+  return { cmd: 'subscribe', tag, traceId, body: { subscriptions } };
+}

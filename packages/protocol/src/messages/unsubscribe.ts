@@ -1,0 +1,48 @@
+import { type Static, Type } from 'typebox';
+import type { JsonObject } from '../json.js';
+import { type ParsedR, parseR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { Fields, R, TraceId } from './parts.js';
+import type { RequestBase } from './request.js';
+
+const Item = Type.Union([Type.String(), Type.Object({ r: R, fields: Type.Optional(Fields) })]);
+
+export const unsubscribeSchema = Type.Object({
+  traceId: TraceId,
+  body: Type.Object({ subscriptions: Type.Array(Item) }),
+});
+
+export interface UnsubscribeRequest extends RequestBase {
+  readonly cmd: 'unsubscribe';
+  readonly body: { readonly subscriptions: readonly UnsubscribeItem[] };
+}
+
+export type UnsubscribeItem =
+  | {
+      readonly kind: 'r';
+      /** As sent. */
+      readonly r: string;
+      /** `undefined` where `r` is no R. */
+      readonly target: ParsedR | undefined;
+      /** Only these are taken out of the subscription. */
+      readonly fields?: readonly string[] | undefined;
+    }
+  /** The subscription of a read, by the id that its answer gave. */
+  | { readonly kind: 'query'; readonly id: string };
+
+const check = checkerOf(unsubscribeSchema);
+
+export function parseUnsubscribe(message: JsonObject, tag: number): UnsubscribeRequest {
+  check(message);
+  const { traceId, body } = message as Static<typeof unsubscribeSchema>;
+  const subscriptions = body.subscriptions.map(itemOf);
+  return { cmd: 'unsubscribe', tag, traceId, body: { subscriptions } };
+}
+
+function itemOf(item: Static<typeof Item>): UnsubscribeItem {
+  if (typeof item !== 'string') {
+    return { kind: 'r', r: item.r, target: parseR(item.r), fields: item.fields };
+  }
+  if (!item.startsWith('/')) return { kind: 'query', id: item };
+  return { kind: 'r', r: item, target: parseR(item) };
+}

@@ -1,0 +1,67 @@
+import { type Static, Type } from 'typebox';
+import { type FieldErrors, fail } from '../errors.js';
+import type { FieldOp } from '../field-op.js';
+import type { JsonObject } from '../json.js';
+import { parseKey } from '../key.js';
+import type { ObjectR } from '../r.js';
+import { checkerOf } from './check-schema.js';
+import { AnyValue, R, Rev, TraceId, WriteOptions } from './parts.js';
+import type { RequestBase } from './request.js';
+import type { RequestLimits } from './request-limits.js';
+import { objectOf } from './target.js';
+
+const Operation = Type.Object({
+  op: Type.Enum(['set', 'addNumber', 'push', 'addToSet', 'pull', 'insertAt', 'removeAt']),
+  key: Type.String({ minLength: 1 }),
+  value: Type.Optional(AnyValue),
+  opArgs: Type.Optional(Type.Object({ index: Type.Optional(Type.Integer()) })),
+});
+
+export const updateSchema = Type.Object({
+  traceId: TraceId,
+  r: R,
+  rev: Rev,
+  body: Type.Object({ ops: Type.Array(Operation, { minItems: 1 }) }),
+  cmdOpts: Type.Optional(WriteOptions),
+});
+
+export interface UpdateRequest extends RequestBase {
+  readonly cmd: 'update';
+  readonly target: ObjectR;
+  /** The revision that the client last saw. */
+  readonly rev: number;
+  readonly body: { readonly ops: readonly FieldOp[] };
+  readonly cmdOpts: Static<typeof WriteOptions>;
+}
+
+const check = checkerOf(updateSchema);
+
+export function parseUpdate(
+  message: JsonObject,
+  tag: number,
+  limits: RequestLimits,
+): UpdateRequest {
+  const target = objectOf(message);
+  check(message);
+  const { traceId, rev, body, cmdOpts } = message as Static<typeof updateSchema>;
+  checkOps(body.ops, limits);
+  return { cmd: 'update', tag, traceId, target, rev, body, cmdOpts: cmdOpts ?? {} };
+}
+
+/** What a schema cannot say of operations. Whether one fits the value at its key is judged when it is applied. */
+function checkOps(ops: readonly FieldOp[], limits: RequestLimits): void {
+  if (ops.length > limits.ops) {
+    throw fail.invalid('body.ops', `expected.from.1.to.${limits.ops}.elements`);
+  }
+  const errors: FieldErrors = {};
+  for (const [index, op] of ops.entries()) {
+    const path = `body.ops[${index}]`;
+    if (parseKey(op.key, limits) === undefined) errors[`${path}.key`] = ['expected.path'];
+    if (op.op !== 'removeAt' && op.value === undefined)
+      errors[`${path}.value`] = ['expected.value'];
+    if ((op.op === 'insertAt' || op.op === 'removeAt') && op.opArgs?.index === undefined) {
+      errors[`${path}.opArgs.index`] = ['expected.integer'];
+    }
+  }
+  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+}

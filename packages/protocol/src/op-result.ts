@@ -1,0 +1,97 @@
+import type { FieldOp } from './field-op.js';
+import type { JsonValue } from './json.js';
+import { JsonSet } from './json-set.js';
+
+/** What an operation makes of a value (`undefined`: unset), or why it does not fit it. */
+export type OpResult =
+  | { readonly kind: 'value'; readonly value: JsonValue | undefined }
+  | { readonly kind: 'error'; readonly error: OpError };
+
+export type OpError =
+  | 'error.non.numeric.field'
+  | 'error.value.should.be.number'
+  | 'error.not.a.list'
+  | 'error.index.out.of.range'
+  | 'error.list.too.long';
+
+/**
+ * One operation on the value at its key. An unset number counts as 0 and an unset list as empty;
+ * an unset list to which nothing is added stays unset.
+ */
+export function opResult(op: FieldOp, current: JsonValue | undefined, longest: number): OpResult {
+  if (op.op === 'set') return { kind: 'value', value: op.value ?? undefined };
+  if (op.op === 'addNumber') return sum(current, op.value);
+  const list = current ?? [];
+  if (!Array.isArray(list)) return { kind: 'error', error: 'error.not.a.list' };
+  const next = changedList(op, list);
+  if (next === undefined) return { kind: 'error', error: 'error.index.out.of.range' };
+  if (next.length > longest && next.length > list.length) {
+    return { kind: 'error', error: 'error.list.too.long' };
+  }
+  const staysUnset = next.length === 0 && !Array.isArray(current);
+  return { kind: 'value', value: staysUnset ? undefined : next };
+}
+
+function sum(current: JsonValue | undefined, value: JsonValue | undefined): OpResult {
+  const start = current ?? 0;
+  if (typeof start !== 'number') return { kind: 'error', error: 'error.non.numeric.field' };
+  const total = typeof value === 'number' ? start + value : Number.NaN;
+  return Number.isFinite(total)
+    ? { kind: 'value', value: total }
+    : { kind: 'error', error: 'error.value.should.be.number' };
+}
+
+/** `undefined` where the index lies outside the list. */
+function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | undefined {
+  const values = elementsOf(op.value ?? null);
+  switch (op.op) {
+    case 'push':
+      return [...list, ...values];
+    case 'addToSet':
+      return withMissing(list, values);
+    case 'pull': {
+      const unwanted = new JsonSet([...values, op.value ?? null]);
+      return list.filter((element) => !unwanted.has(element));
+    }
+    case 'insertAt':
+      return spliced(op, list, list.length, 0, [op.value ?? null]);
+    case 'removeAt':
+      return spliced(op, list, list.length - 1, 1, []);
+    case 'set':
+    case 'addNumber':
+      return undefined;
+    default:
+      return op.op satisfies never;
+  }
+}
+
+function elementsOf(value: JsonValue): readonly JsonValue[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** The list and those of the values that it does not have, each once. */
+function withMissing(list: readonly JsonValue[], values: readonly JsonValue[]): JsonValue[] {
+  const missing = new JsonSet(values);
+  for (const element of list) missing.delete(element);
+  const next = [...list];
+  for (const value of values) {
+    if (!missing.has(value)) continue;
+    next.push(value);
+    missing.delete(value);
+  }
+  return next;
+}
+
+function spliced(
+  op: FieldOp,
+  list: readonly JsonValue[],
+  highest: number,
+  removed: number,
+  added: readonly JsonValue[],
+): JsonValue[] | undefined {
+  const index = op.opArgs?.index;
+  if (index === undefined || !Number.isInteger(index) || index < 0 || index > highest) {
+    return undefined;
+  }
+  return list.toSpliced(index, removed, ...added);
+}

@@ -1,0 +1,18 @@
+import type { RqlTree } from './ast.js';
+
+/** The parser that the build makes of grammar.peggy. */
+export function parse(text: string, options: { readonly maxDepth: number }): RqlTree;
+
+declare class GrammarError extends Error {
+  readonly location: { readonly start: { readonly offset: number } };
+  /** What could have stood there; null where the grammar itself says what is wrong. */
+  readonly expected: readonly Expectation[] | null;
+}
+
+export interface Expectation {
+  readonly type: string;
+  readonly description?: string;
+  readonly text?: string;
+}
+
+export { GrammarError as SyntaxError };

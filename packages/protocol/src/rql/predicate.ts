@@ -1,0 +1,89 @@
+import { deepEqual } from '../deep-equal.js';
+import { isJsonObject, type JsonObject, type JsonValue, ownMember } from '../json.js';
+import { JsonSet } from '../json-set.js';
+import type { Comparison, RqlExpression } from './ast.js';
+import { compareText } from './compare.js';
+
+/** A test of an object: its data plus `_r` and `_rev`. */
+export type Predicate = (object: JsonObject) => boolean;
+
+/** A test of the value of a field; what is missing is null. */
+type ValueTest = (value: JsonValue) => boolean;
+
+/** Makes a filter into a function. What a filter finds is defined here; stores have to find the same. */
+export function compilePredicate(expression: RqlExpression): Predicate {
+  switch (expression.kind) {
+    case 'and': {
+      const left = compilePredicate(expression.left);
+      const right = compilePredicate(expression.right);
+      return (object) => left(object) && right(object);
+    }
+    case 'or': {
+      const left = compilePredicate(expression.left);
+      const right = compilePredicate(expression.right);
+      return (object) => left(object) || right(object);
+    }
+    case 'not': {
+      const operand = compilePredicate(expression.operand);
+      return (object) => !operand(object);
+    }
+    case 'comparison': {
+      const test = compileTest(expression);
+      return (object) => test(fieldValue(object, expression.field));
+    }
+    default:
+      return expression satisfies never;
+  }
+}
+
+function fieldValue(object: JsonObject, path: readonly string[]): JsonValue {
+  let value: JsonValue | undefined = object;
+  for (const name of path) {
+    if (!isJsonObject(value)) return null;
+    value = ownMember(value, name);
+  }
+  return value ?? null;
+}
+
+function compileTest({ operator, value: operand }: Comparison<JsonValue>): ValueTest {
+  switch (operator) {
+    case '=':
+      return (value) => deepEqual(value, operand);
+    case '!=':
+      return (value) => !deepEqual(value, operand);
+    case '<':
+      return (value) => order(value, operand) < 0;
+    case '<=':
+      return (value) => order(value, operand) <= 0;
+    case '>':
+      return (value) => order(value, operand) > 0;
+    case '>=':
+      return (value) => order(value, operand) >= 0;
+    case 'between':
+      return between(operand);
+    case 'in': {
+      const wanted = new JsonSet(Array.isArray(operand) ? operand : []);
+      return (value) => wanted.has(value);
+    }
+    case 'contains':
+      return (value) =>
+        Array.isArray(value) && value.some((element) => deepEqual(element, operand));
+    case 'starts with':
+      return (value) =>
+        typeof value === 'string' && typeof operand === 'string' && value.startsWith(operand);
+    default:
+      return operator satisfies never;
+  }
+}
+
+function between(operand: JsonValue): ValueTest {
+  const [low = null, high = null] = Array.isArray(operand) ? operand : [];
+  return (value) => order(value, low) >= 0 && order(value, high) <= 0;
+}
+
+/** NaN, which no comparison holds for, unless both are numbers or both are texts. */
+function order(a: JsonValue, b: JsonValue): number {
+  if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : Number(a > b);
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
+  return Number.NaN;
+}
