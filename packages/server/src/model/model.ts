@@ -1,4 +1,5 @@
 import type { Auth, JsonObject, JsonValue } from '@really/protocol';
+import type { Expression } from 'acorn';
 import type { CollectionLayout } from '../store/store.js';
 
 /** The models of one app, by collection. Immutable: a reload makes a new set. */
@@ -20,10 +21,31 @@ export interface Model {
   readonly access: Access;
   readonly hooks: Hooks;
   readonly layout: CollectionLayout;
+  /** The calculated fields, each after those that it depends on. */
+  readonly calculated: readonly CalculatedField[];
+  readonly limits: ModelLimits;
+  /** Is told of every script of this model that threw or was stopped, to log and count it. */
+  readonly onScriptFailure: OnScriptFailure;
 }
 
+export interface ModelLimits {
+  /** Levels of JSON. */
+  readonly depth: number;
+  /** Elements of a list. */
+  readonly list: number;
+}
+
+/** `where` as in `Script.where`. */
+export type OnScriptFailure = (where: string, result: ScriptFailure) => void;
+
+/** What a stored value can be: the type of a field that clients write. */
+export type PlainType = 'String' | 'Boolean' | 'Long' | 'Double' | 'Date' | 'Json';
+
+export type CalculatedField = Extract<Field, { type: 'Calculated' }>;
+export type ReferenceField = Extract<Field, { type: 'reference' }>;
+
 export type Field =
-  | (FieldBase & { readonly type: 'String' | 'Boolean' | 'Long' | 'Double' | 'Date' | 'Json' })
+  | (FieldBase & { readonly type: PlainType })
   | (FieldBase & { readonly type: 'Object'; readonly fields: ReadonlyMap<string, Field> })
   | (FieldBase & { readonly type: 'List'; readonly items: Field })
   | (FieldBase & {
@@ -35,12 +57,13 @@ export type Field =
     })
   | (FieldBase & {
       readonly type: 'Calculated';
-      readonly valueType: string;
+      readonly valueType: PlainType | 'Object' | 'List';
       readonly dependsOn: readonly string[];
       readonly value: Script;
     });
 
 export interface FieldBase {
+  /** Empty for the items of a list. */
   readonly name: string;
   readonly required: boolean | Script;
   readonly default?: Script | undefined;
@@ -58,7 +81,11 @@ export interface Script {
   readonly where: string;
   /** The parts of `auth` that it can look at: those who are alike in them share its verdict. */
   readonly reads: AuthParts;
-  /** Scope: by name, plain JSON. Never throws and never rejects. */
+  /** Set where the script is an expression that is the same for everybody, everything and ever. */
+  readonly constant?: { readonly value: JsonValue | undefined } | undefined;
+  /** The syntax tree, where it is an expression. */
+  readonly tree?: Expression | undefined;
+  /** Scope: by name, plain JSON, which it never changes; `this` for calculated fields. Never throws and never rejects. */
   run(scope: Readonly<Record<string, JsonValue | undefined>>): ScriptResult | Promise<ScriptResult>;
 }
 
@@ -68,6 +95,8 @@ export interface AuthParts {
   /** `authType` or `data`, or `auth` as a whole. */
   readonly all: boolean;
 }
+
+export type ScriptFailure = Extract<ScriptResult, { kind: 'threw' | 'stopped' }>;
 
 export type ScriptResult =
   | {
@@ -100,9 +129,15 @@ export interface Rule {
   readonly reads: AuthParts;
   /** Set where the rule is the same for everybody and everything. */
   readonly constant: boolean | undefined;
-  /** A rule that throws or is stopped is a no, counted and logged. */
+  /** The syntax tree, where the model gives an expression. */
+  readonly tree?: Expression | undefined;
+  /** A rule that throws or is stopped is a no, counted and logged. For commands see `demand` in `access.ts`, which tells the two apart. */
   allows(scope: RuleScope): boolean | Promise<boolean>;
+  /** As `allows`, but tells a rule that was stopped (a command answers 500 then) from a no. */
+  judge(scope: RuleScope): Verdict | Promise<Verdict>;
 }
+
+export type Verdict = 'allowed' | 'refused' | 'stopped';
 
 export interface RuleScope {
   readonly auth: Auth;

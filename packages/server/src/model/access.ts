@@ -1,0 +1,79 @@
+import { fail, type JsonValue } from '@really/protocol';
+import { plainAuth } from './hooks.js';
+import type {
+  Access,
+  OnScriptFailure,
+  Rule,
+  RuleScope,
+  Script,
+  ScriptResult,
+  Verdict,
+} from './model.js';
+import { readsNothing } from './script/auth-reads.js';
+
+export const accessRights = ['create', 'read', 'update', 'delete', 'subscribe'] as const;
+export type AccessRight = (typeof accessRights)[number];
+
+/** A rule that says the same to everybody. */
+export function constantRule(answer: boolean): Rule {
+  const verdict: Verdict = answer ? 'allowed' : 'refused';
+  return { reads: readsNothing, constant: answer, allows: () => answer, judge: () => verdict };
+}
+
+const everything = constantRule(true);
+const nothing = constantRule(false);
+
+/** Access of a model that says nothing about it: for trying things out, not for production. */
+export function unspokenAccess(mode: 'development' | 'production'): Access {
+  const rule = mode === 'development' ? everything : nothing;
+  return { create: rule, read: rule, update: rule, delete: rule, subscribe: rule, hidden: false };
+}
+
+/** What is left out is refused, but for `subscribe`, which is then as `read`. */
+export function spokenAccess(rules: Partial<Record<AccessRight, Rule>>, hidden: boolean): Access {
+  const { create = nothing, read = nothing, update = nothing, subscribe = read } = rules;
+  return { create, read, update, delete: rules.delete ?? nothing, subscribe, hidden };
+}
+
+/**
+ * The rule that a script of the model is: what it returns counts as JavaScript counts it, so that
+ * `auth._r` alone means "has an object of its own".
+ */
+export function scriptRule(script: Script, onScriptFailure: OnScriptFailure): Rule {
+  if (script.constant !== undefined) {
+    return { ...constantRule(Boolean(script.constant.value)), tree: script.tree };
+  }
+  const verdict = (result: ScriptResult): Verdict => {
+    if (result.kind === 'returned') return result.value ? 'allowed' : 'refused';
+    if (result.kind !== 'cancelled') onScriptFailure(script.where, result);
+    return result.kind === 'stopped' ? 'stopped' : 'refused';
+  };
+  const judge = (scope: RuleScope): Verdict | Promise<Verdict> => {
+    const result = script.run(scriptScope(scope));
+    return result instanceof Promise ? result.then(verdict) : verdict(result);
+  };
+  const allows = (scope: RuleScope): boolean | Promise<boolean> => {
+    const answer = judge(scope);
+    return answer instanceof Promise ? answer.then(isAllowed) : isAllowed(answer);
+  };
+  return { reads: script.reads, constant: undefined, tree: script.tree, allows, judge };
+}
+
+function isAllowed(verdict: Verdict): boolean {
+  return verdict === 'allowed';
+}
+
+function scriptScope({ auth, obj, input, r }: RuleScope): Record<string, JsonValue | undefined> {
+  return { auth: plainAuth(auth), obj, input, r };
+}
+
+/**
+ * For commands: throws `ProtocolError` 403 where the rule refuses, and 500 where it was stopped,
+ * because then nobody knows what it would have said.
+ */
+export async function demand(rule: Rule, scope: RuleScope): Promise<void> {
+  if (rule.constant === true) return;
+  const verdict = await rule.judge(scope);
+  if (verdict === 'stopped') throw fail('internal.server.error');
+  if (verdict === 'refused') throw fail('forbidden');
+}

@@ -1,0 +1,93 @@
+import { deepEqual, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { storedPlain } from './check-types.js';
+import type { CalculatedField, Model, ScriptResult } from './model.js';
+import { reportFailure } from './run-checks.js';
+import { nowKey, thisKey } from './script/expression.js';
+import { instant } from './script/make-script.js';
+
+export interface Calculated {
+  readonly data: JsonObject;
+  /** The calculated fields whose value is another now. */
+  readonly changed: string[];
+}
+
+/**
+ * Works calculated fields out again: those that depend on a touched field, then those that depend
+ * on one that changed by that. An expression that gives nothing, a value of another type, or throws leaves
+ * its field unset; the latter two are logged. Throws `ProtocolError` 500 where one was stopped.
+ */
+export async function calculate(
+  model: Model,
+  data: JsonObject,
+  touched: readonly string[] | 'all',
+  options: { readonly now?: number | undefined } = {},
+): Promise<Calculated> {
+  const now = options.now === undefined ? undefined : instant(options.now);
+  const stale = touched === 'all' ? undefined : new Set(touched);
+  const changed: string[] = [];
+  let current = data;
+  for (const field of model.calculated) {
+    if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
+    const run = field.value.run(scopeOf(field, current, now));
+    const value = valueOf(model, field, run instanceof Promise ? await run : run);
+    if (deepEqual(value, current[field.name])) continue;
+    current = replaced(current, field.name, value);
+    changed.push(field.name);
+    stale?.add(field.name);
+  }
+  return { data: current, changed };
+}
+
+function scopeOf(
+  field: CalculatedField,
+  data: JsonObject,
+  now: string | undefined,
+): Record<string, JsonValue | undefined> {
+  const scope: Record<string, JsonValue | undefined> = { [thisKey]: data };
+  for (const name of field.dependsOn) scope[name] = data[name];
+  if (now !== undefined) scope[nowKey] = now;
+  return scope;
+}
+
+function valueOf(
+  model: Model,
+  field: CalculatedField,
+  result: ScriptResult,
+): JsonValue | undefined {
+  if (result.kind === 'cancelled') return undefined;
+  if (result.kind !== 'returned') {
+    reportFailure(model, field.value, result);
+    return undefined;
+  }
+  const { value } = result;
+  if (value === undefined || value === null) return undefined;
+  const stored = storedCalculated(model, field, value);
+  if (stored === undefined) {
+    const message = `gave a value that is no ${field.valueType}`;
+    reportFailure(model, field.value, { kind: 'threw', message, line: undefined });
+  }
+  return stored;
+}
+
+function storedCalculated(
+  { limits }: Model,
+  { valueType }: CalculatedField,
+  value: JsonValue,
+): JsonValue | undefined {
+  switch (valueType) {
+    case 'List':
+      if (!Array.isArray(value) || value.length > limits.list) return undefined;
+      return storedPlain('Json', value, limits.depth);
+    case 'Object':
+      return isJsonObject(value) ? storedPlain('Json', value, limits.depth) : undefined;
+    default:
+      return storedPlain(valueType, value, limits.depth);
+  }
+}
+
+function replaced(data: JsonObject, name: string, value: JsonValue | undefined): JsonObject {
+  const copy = { ...data };
+  if (value === undefined) delete copy[name];
+  else copy[name] = value;
+  return copy;
+}

@@ -1,0 +1,31 @@
+import { setMember } from '@really/protocol';
+
+/** Paths that one answer names; what is wrong beyond that, the client learns when it has mended these. */
+const mostPaths = 1000;
+
+/** Error codes by the path of the field, under names that came from outside. */
+export class FoundErrors {
+  readonly #errors = new Map<string, string[]>();
+
+  add(path: string, code: string): void {
+    const codes = this.#errors.get(path);
+    if (codes !== undefined) {
+      if (!codes.includes(code)) codes.push(code);
+    } else if (this.#errors.size < mostPaths) this.#errors.set(path, [code]);
+  }
+
+  has(path: string): boolean {
+    return this.#errors.has(path);
+  }
+
+  get none(): boolean {
+    return this.#errors.size === 0;
+  }
+
+  /** As an error answer says it. */
+  toFieldErrors(): Record<string, string[]> {
+    const errors: Record<string, string[]> = {};
+    for (const [path, codes] of this.#errors) setMember(errors, path, codes);
+    return errors;
+  }
+}

@@ -1,0 +1,77 @@
+import { type Auth, fail, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
+import type { Model, Script, ScriptResult } from './model.js';
+
+/** `input`: the object as it would be. Throws what `cancel` said, or a 500 where the hook failed. */
+export async function runOnValidate(model: Model, input: JsonObject, auth: Auth): Promise<void> {
+  const hook = model.hooks.onValidate;
+  if (hook !== undefined) await run(model, hook, { input, auth: plainAuth(auth) });
+}
+
+export interface PreUpdateScope {
+  readonly before: JsonObject;
+  readonly after: JsonObject;
+  /** The top-level fields that change. */
+  readonly fields: readonly string[];
+  readonly auth: Auth;
+}
+
+/** Throws as `runOnValidate`. */
+export async function runPreUpdate(model: Model, scope: PreUpdateScope): Promise<void> {
+  const hook = model.hooks.preUpdate;
+  if (hook === undefined) return;
+  const { before, after, fields, auth } = scope;
+  await run(model, hook, { before, after, fields: [...fields], auth: plainAuth(auth) });
+}
+
+/** Throws as `runOnValidate`. */
+export async function runPreDelete(
+  model: Model,
+  { obj, auth }: { readonly obj: JsonObject; readonly auth: Auth },
+): Promise<void> {
+  const hook = model.hooks.preDelete;
+  if (hook !== undefined) await run(model, hook, { obj, auth: plainAuth(auth) });
+}
+
+async function run(
+  model: Model,
+  hook: Script,
+  scope: Record<string, JsonValue | undefined>,
+): Promise<void> {
+  const error = hookError(model, hook, await hook.run(scope));
+  if (error !== undefined) throw error;
+}
+
+/** What a command answers after this; `undefined` where the hook had nothing against it. */
+export function hookError(
+  model: Model,
+  hook: Script,
+  result: ScriptResult,
+): ProtocolError | undefined {
+  switch (result.kind) {
+    case 'returned':
+      return undefined;
+    case 'cancelled':
+      return new ProtocolError({ code: result.code, message: result.message });
+    case 'threw':
+    case 'stopped':
+      model.onScriptFailure(hook.where, result);
+      return fail('internal.server.error');
+    default:
+      return result satisfies never;
+  }
+}
+
+const plain = new WeakMap<Auth, JsonObject>();
+
+/** `auth` as scripts see it: plain data, only what there is. */
+export function plainAuth(auth: Auth): JsonObject {
+  let object = plain.get(auth);
+  if (object === undefined) {
+    object = { uid: auth.uid };
+    if (auth.authType !== undefined) object['authType'] = auth.authType;
+    if (auth._r !== undefined) object['_r'] = auth._r;
+    if (auth.data !== undefined) object['data'] = auth.data;
+    plain.set(auth, object);
+  }
+  return object;
+}

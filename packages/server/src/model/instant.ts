@@ -1,0 +1,48 @@
+const pattern =
+  /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)$/;
+
+/**
+ * The instant that an ISO 8601 text names, in UTC with milliseconds (finer digits are dropped);
+ * `undefined` where it names none: no time or no offset, a day that no month has, a year outside
+ * 0000 to 9999.
+ */
+export function parseInstant(text: string): string | undefined {
+  // Nothing valid is longer, but for digits beyond any clock.
+  const match = text.length <= 64 ? pattern.exec(text) : null;
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute] = match.slice(1, 6).map(Number) as Numbers;
+  const second = Number(match[6] ?? 0);
+  const milliseconds = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
+  const offset = offsetMinutes(match[8] ?? 'Z');
+  if (offset === undefined || !isDay(year, month, day)) return undefined;
+  if (!isTime(hour, minute, second, milliseconds)) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute - offset, second, milliseconds);
+  const printed = date.toISOString();
+  // Beyond these years the text gets a sign, and no longer sorts as time does.
+  return printed.length === 24 ? printed : undefined;
+}
+
+type Numbers = [number, number, number, number, number];
+
+function offsetMinutes(text: string): number | undefined {
+  if (text === 'Z') return 0;
+  const hours = Number(text.slice(1, 3));
+  const minutes = text.length > 3 ? Number(text.slice(-2)) : 0;
+  if (hours > 23 || minutes > 59) return undefined;
+  return (text.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
+}
+
+function isDay(year: number, month: number, day: number): boolean {
+  if (month < 1 || month > 12 || day < 1) return false;
+  const last = new Date(0);
+  last.setUTCFullYear(year, month, 0);
+  return day <= last.getUTCDate();
+}
+
+/** 24:00 is the end of a day. */
+function isTime(hour: number, minute: number, second: number, milliseconds: number): boolean {
+  if (hour === 24) return minute === 0 && second === 0 && milliseconds === 0;
+  return hour < 24 && minute < 60 && second < 60;
+}

@@ -1,0 +1,63 @@
+import { fail, type JsonValue } from '@really/protocol';
+import type { PendingCheck } from './check-types.js';
+import type { FoundErrors } from './found-errors.js';
+import type { Model, Script, ScriptFailure, ScriptResult } from './model.js';
+import { nowKey, type ScriptScope } from './script/expression.js';
+
+/**
+ * Tells of a failure, and stops the command where the script was stopped: then nobody knows what it
+ * would have said.
+ */
+export function reportFailure(model: Model, script: Script, result: ScriptFailure): void {
+  model.onScriptFailure(script.where, result);
+  if (result.kind === 'stopped') throw fail('internal.server.error');
+}
+
+/** Runs what the types left to do, all at once, and adds what is wrong to `errors`. */
+export async function runChecks(
+  model: Model,
+  checks: readonly PendingCheck[],
+  errors: FoundErrors,
+  now?: string,
+): Promise<void> {
+  const runs: (ScriptResult | Promise<ScriptResult>)[] = [];
+  for (const check of checks) runs.push(check.script.run(scopeOf(check, now)));
+  const results = runs.some((run) => run instanceof Promise) ? await Promise.all(runs) : runs;
+  for (const [index, check] of checks.entries()) {
+    const code = judge(model, check, results[index] as ScriptResult);
+    if (code !== undefined) errors.add(check.path, code);
+  }
+}
+
+function scopeOf({ name, value }: PendingCheck, now: string | undefined): ScriptScope {
+  const scope: Record<string, JsonValue | undefined> = { value };
+  if (name !== '') scope[name] = value;
+  if (now !== undefined) scope[nowKey] = now;
+  return scope;
+}
+
+function judge(model: Model, check: PendingCheck, result: ScriptResult): string | undefined {
+  switch (result.kind) {
+    case 'returned':
+      return check.kind === 'required'
+        ? judgeRequired(result.value)
+        : judgeValidation(result.value);
+    case 'cancelled':
+      return 'validation.custom.runtime_error';
+    case 'threw':
+    case 'stopped':
+      reportFailure(model, check.script, result);
+      return 'validation.custom.runtime_error';
+    default:
+      return result satisfies never;
+  }
+}
+
+function judgeRequired(value: JsonValue | undefined): string | undefined {
+  return value ? 'value.required' : undefined;
+}
+
+function judgeValidation(value: JsonValue | undefined): string | undefined {
+  if (typeof value !== 'boolean') return 'validation.custom.invalid_return_type';
+  return value ? undefined : 'validation.custom.failed';
+}

@@ -1,0 +1,78 @@
+import type { Identifier, MemberExpression, Node } from 'acorn';
+import type { AuthParts } from '../model.js';
+import { memberName } from './expression.js';
+
+export const readsNothing: AuthParts = { uid: false, r: false, all: false };
+export const readsAll: AuthParts = { uid: true, r: true, all: true };
+
+export function joinReads(parts: readonly AuthParts[]): AuthParts {
+  return {
+    uid: parts.some((part) => part.uid),
+    r: parts.some((part) => part.r),
+    all: parts.some((part) => part.all),
+  };
+}
+
+/** By these a script could come to what is in scope without naming it. */
+const backDoorNames = new Set(['eval', 'Function', 'arguments', 'globalThis']);
+const backDoorMembers = new Set(['constructor', 'caller', 'callee', 'arguments']);
+
+/**
+ * Which parts of `auth` a script can look at, found by reading it: the plain member reads
+ * `auth.uid` and `auth._r` count as what they are, anything else done with `auth`, or anything by
+ * which a script could get at it unnamed, as all of it. Errs only towards more.
+ */
+export function authReads(tree: Node): AuthParts {
+  const found = { uid: false, r: false, all: false };
+  // A list of its own in place of recursion: a script may be nested deeply.
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (isAuthMember(node)) note(memberName(node), found);
+    else if (reachesAll(node)) return readsAll;
+    else waiting.push(...childrenOf(node));
+  }
+  return found;
+}
+
+function isAuthMember(node: Node): node is MemberExpression {
+  if (node.type !== 'MemberExpression') return false;
+  const { object } = node as MemberExpression;
+  return object.type === 'Identifier' && object.name === 'auth';
+}
+
+function note(name: string | undefined, found: { uid: boolean; r: boolean; all: boolean }): void {
+  if (name === 'uid') found.uid = true;
+  else if (name === '_r') found.r = true;
+  else found.all = true;
+}
+
+function reachesAll(node: Node): boolean {
+  switch (node.type) {
+    case 'Identifier': {
+      const { name } = node as Identifier;
+      return name === 'auth' || backDoorNames.has(name);
+    }
+    case 'MemberExpression': {
+      const name = memberName(node as MemberExpression);
+      return name !== undefined && backDoorMembers.has(name);
+    }
+    default:
+      return node.type === 'WithStatement';
+  }
+}
+
+/** The nodes below, but for those that are mere names: of members, of properties, of labels. */
+function childrenOf(node: Node): Node[] {
+  const children: Node[] = [];
+  const computed = 'computed' in node && node.computed === true;
+  for (const [part, value] of Object.entries(node)) {
+    if (part === 'label' || (!computed && (part === 'property' || part === 'key'))) continue;
+    for (const child of Array.isArray(value) ? value : [value])
+      if (isNode(child)) children.push(child);
+  }
+  return children;
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
+}

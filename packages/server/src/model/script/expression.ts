@@ -1,0 +1,264 @@
+import type {
+  ArrayExpression,
+  ChainExpression,
+  Expression,
+  Identifier,
+  LogicalExpression,
+  MemberExpression,
+  Node,
+  ObjectExpression,
+  TemplateLiteral,
+} from 'acorn';
+import { literalValue } from './literal.js';
+import { inheritsMember, isObjectMember } from './members.js';
+import {
+  binaryOperators,
+  giveUp,
+  joined,
+  textOf,
+  unaryOperators,
+  type Value,
+} from './operators.js';
+
+export type ScriptScope = Readonly<Record<string, Value>>;
+
+/** Where a scope keeps what `this` and `now()` give: names that no parameter can have. */
+export const thisKey = 'this';
+export const nowKey = 'now()';
+
+/**
+ * Answers as the sandbox would, or throws: `ClosureThrew` where the expression throws,
+ * `BeyondClosure` where only the sandbox can tell.
+ */
+export type Closure = (scope: ScriptScope) => Value;
+
+/** The expression threw, as it would have in the sandbox. `line` counts from the expression's first, from 1. */
+export class ClosureThrew extends Error {
+  override readonly name = 'ClosureThrew';
+  readonly line: number;
+  constructor(message: string, line: number) {
+    super(message);
+    this.line = line;
+  }
+}
+
+export interface Compiled {
+  readonly run: Closure;
+  /** It looks at nothing: neither a name, nor `this`, nor the clock. */
+  readonly constant: boolean;
+}
+
+export interface Names {
+  /** By the name in the expression, the name in the scope. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Whether `this` means something. */
+  readonly hasThis: boolean;
+}
+
+/** Beyond it an expression is not simple, and a closure could take long. */
+const mostNodes = 300;
+
+/**
+ * Compiles an expression of members, literals, comparisons, logic and arithmetic, in which nothing
+ * can loop, be called (but `now()`), or reach a prototype. `undefined`: it is not so simple.
+ */
+export function compileExpression(tree: Expression, names: Names): Compiled | undefined {
+  const compiler = new Compiler(names);
+  try {
+    const run = compiler.compile(tree);
+    return { run, constant: compiler.constant };
+  } catch (error) {
+    if (error instanceof NotSimple || error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+class NotSimple extends Error {}
+
+/** What a member chain with `?.` gives where it was cut short. */
+const cut = Symbol('cut');
+type Link = (scope: ScriptScope) => Value | typeof cut;
+
+class Compiler {
+  constant = true;
+  readonly #names: Names;
+  #nodes = 0;
+
+  constructor(names: Names) {
+    this.#names = names;
+  }
+
+  compile(node: Node): Closure {
+    this.#nodes++;
+    if (this.#nodes > mostNodes) throw new NotSimple();
+    const expression = node as Expression;
+    switch (expression.type) {
+      case 'Literal':
+      case 'ArrayExpression':
+      case 'ObjectExpression':
+        return this.#literal(expression);
+      case 'Identifier':
+        return this.#identifier(expression);
+      case 'ThisExpression':
+        if (!this.#names.hasThis) throw new NotSimple();
+        return this.#name(thisKey);
+      case 'ParenthesizedExpression':
+        return this.compile(expression.expression);
+      case 'MemberExpression':
+        return this.#member(expression);
+      case 'ChainExpression':
+        return this.#chain(expression);
+      case 'UnaryExpression':
+        return this.#unary(expression.operator, expression.argument);
+      case 'BinaryExpression':
+        return this.#binary(expression.operator, expression.left, expression.right);
+      case 'LogicalExpression':
+        return this.#logical(expression);
+      case 'ConditionalExpression':
+        return this.#conditional(expression.test, expression.consequent, expression.alternate);
+      case 'TemplateLiteral':
+        return this.#template(expression);
+      case 'CallExpression':
+        if (!this.#isNow(expression.callee, expression.arguments)) throw new NotSimple();
+        return this.#name(nowKey);
+      default:
+        throw new NotSimple();
+    }
+  }
+
+  #literal(node: Expression & (ArrayExpression | ObjectExpression | { type: 'Literal' })): Closure {
+    const literal = literalValue(node);
+    if (literal === undefined) throw new NotSimple();
+    const { value } = literal;
+    // A list or an object is made anew each time: whoever gets it may keep it.
+    return typeof value === 'object' && value !== null ? () => structuredClone(value) : () => value;
+  }
+
+  #identifier(node: Identifier): Closure {
+    const parameter = this.#names.parameters.get(node.name);
+    if (parameter !== undefined) return this.#name(parameter);
+    if (node.name === 'undefined') return () => undefined;
+    if (node.name === 'NaN') return () => Number.NaN;
+    if (node.name === 'Infinity') return () => Number.POSITIVE_INFINITY;
+    throw new NotSimple();
+  }
+
+  #name(name: string): Closure {
+    this.constant = false;
+    return (scope) => scope[name];
+  }
+
+  #isNow(callee: Node, given: readonly unknown[]): boolean {
+    return isIdentifier(callee, 'now') && !this.#names.parameters.has('now') && given.length === 0;
+  }
+
+  #member(node: MemberExpression): Closure {
+    const link = this.#link(node, (object) => this.compile(object));
+    return (scope) => {
+      const value = link(scope);
+      return value === cut ? undefined : value;
+    };
+  }
+
+  #chain(node: ChainExpression): Closure {
+    const link = this.#chained(node.expression);
+    return (scope) => {
+      const value = link(scope);
+      return value === cut ? undefined : value;
+    };
+  }
+
+  #chained(node: Node): Link {
+    return node.type === 'MemberExpression'
+      ? this.#link(node as MemberExpression, (object) => this.#chained(object))
+      : this.compile(node);
+  }
+
+  #link(node: MemberExpression, inner: (object: Node) => Link): Link {
+    const name = memberName(node);
+    if (name === undefined || isObjectMember(name)) throw new NotSimple();
+    const { optional } = node;
+    const line = node.loc?.start.line ?? 1;
+    const object = inner(node.object);
+    return (scope) => {
+      const target = object(scope);
+      if (target === cut) return cut;
+      if (target !== undefined && target !== null) return readMember(target, name);
+      if (optional) return cut;
+      throw new ClosureThrew(`cannot read property '${name}' of ${target}`, line);
+    };
+  }
+
+  #unary(operator: string, argument: Expression): Closure {
+    const work = unaryOperators[operator as keyof typeof unaryOperators];
+    if (work === undefined) throw new NotSimple();
+    const operand = this.compile(argument);
+    return (scope) => work(operand(scope));
+  }
+
+  #binary(operator: string, leftNode: Node, rightNode: Node): Closure {
+    const work = binaryOperators[operator as keyof typeof binaryOperators];
+    if (work === undefined) throw new NotSimple();
+    const left = this.compile(leftNode);
+    const right = this.compile(rightNode);
+    return (scope) => work(left(scope), right(scope));
+  }
+
+  #logical(node: LogicalExpression): Closure {
+    const left = this.compile(node.left);
+    const right = this.compile(node.right);
+    switch (node.operator) {
+      case '&&':
+        return (scope) => left(scope) && right(scope);
+      case '||':
+        return (scope) => left(scope) || right(scope);
+      case '??':
+        return (scope) => left(scope) ?? right(scope);
+      default:
+        return node.operator satisfies never;
+    }
+  }
+
+  #conditional(testNode: Node, yesNode: Node, noNode: Node): Closure {
+    const test = this.compile(testNode);
+    const yes = this.compile(yesNode);
+    const no = this.compile(noNode);
+    return (scope) => (test(scope) ? yes(scope) : no(scope));
+  }
+
+  #template(node: TemplateLiteral): Closure {
+    const texts = node.quasis.map((quasi) => quasi.value.cooked ?? '');
+    const parts = node.expressions.map((part) => this.compile(part));
+    return (scope) => {
+      let text = texts[0] ?? '';
+      for (const [index, part] of parts.entries()) {
+        text = joined(joined(text, textOf(part(scope))), texts[index + 1] ?? '');
+      }
+      return text;
+    };
+  }
+}
+
+function isIdentifier(node: Node, name: string): boolean {
+  return node.type === 'Identifier' && (node as Identifier).name === name;
+}
+
+/** The name in `a.name`, `a["name"]` or `a[0]`; `undefined` where it is worked out. */
+export function memberName(node: MemberExpression): string | undefined {
+  const { property } = node;
+  if (!node.computed) return property.type === 'Identifier' ? property.name : undefined;
+  if (property.type !== 'Literal') return undefined;
+  const { value } = property;
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+function readMember(target: Exclude<Value, undefined | null>, name: string): Value {
+  if (typeof target === 'object') {
+    if (Object.hasOwn(target, name)) return (target as Record<string, Value>)[name];
+  } else if (typeof target === 'string') {
+    if (name === 'length') return target.length;
+    const index = Number(name);
+    if (String(index) === name && index >= 0 && index < target.length) return target[index];
+  }
+  return inheritsMember(target, name) ? giveUp() : undefined;
+}

@@ -1,0 +1,59 @@
+import type { JsonObject } from '@really/protocol';
+import { TypeCheck } from './check-types.js';
+import { fillDefaults } from './fill-defaults.js';
+import { FoundErrors } from './found-errors.js';
+import type { Model } from './model.js';
+import { runChecks } from './run-checks.js';
+import { instant } from './script/make-script.js';
+
+export interface Checked {
+  /** As it is to be stored; only to be used where there are no errors. */
+  readonly data: JsonObject;
+  /** Codes by the path of the field, for a 409 `validation.failed`. Empty: all is well. */
+  readonly errors: Record<string, string[]>;
+}
+
+/**
+ * The body of a create as it is to be stored: unknown and calculated fields refused, defaults
+ * filled in, nulls left out, instants in UTC. Collects the errors of all fields. Calculated fields are not in it yet.
+ * Throws `ProtocolError` 500 where a script was stopped.
+ */
+export async function prepareCreate(
+  model: Model,
+  body: JsonObject,
+  context: { readonly now: number },
+): Promise<Checked> {
+  const errors = new FoundErrors();
+  const now = instant(context.now);
+  const filled = await fillDefaults(model, body, errors, now);
+  const check = new TypeCheck(model.limits, errors);
+  const data = check.fields(model.fields, filled, '');
+  await runChecks(model, check.pending, errors, now);
+  return { data, errors: errors.toFieldErrors() };
+}
+
+/**
+ * An object as an update leaves it: judges the touched top-level fields, whole, and brings them to
+ * the form in which they are stored. The others stay as they are. Throws as `prepareCreate`.
+ */
+export async function checkUpdate(
+  model: Model,
+  _before: JsonObject,
+  after: JsonObject,
+  touched: readonly string[],
+): Promise<Checked> {
+  const check = new TypeCheck(model.limits);
+  const data: JsonObject = { ...after };
+  for (const name of touched) {
+    const field = model.fields.get(name);
+    if (field === undefined) check.errors.add(name, 'field.unknown');
+    else if (field.type === 'Calculated') check.errors.add(name, 'field.calculated');
+    else {
+      const value = check.field(field, after[name], name);
+      if (value === undefined) delete data[name];
+      else data[name] = value;
+    }
+  }
+  await runChecks(model, check.pending, check.errors);
+  return { data, errors: check.errors.toFieldErrors() };
+}
