@@ -1,3 +1,4 @@
+import { canonicalText, isPlain } from './canonical-text.js';
 import type { JsonValue } from './json.js';
 
 /** A set of JSON values by deep equality. Looking one up costs its own size, not the size of the set. */
@@ -23,20 +24,4 @@ export class JsonSet {
     if (isPlain(value)) this.#plain.delete(value);
     else if (this.#composite.size > 0) this.#composite.delete(canonicalText(value));
   }
-}
-
-function isPlain(value: JsonValue): value is null | boolean | number | string {
-  return typeof value !== 'object' || value === null;
-}
-
-/** One text for all values that are deeply equal: members in the order of their names. */
-function canonicalText(value: JsonValue): string {
-  // Not JSON.stringify for numbers: it has one text, null, for what a too large literal becomes.
-  if (typeof value === 'number') return String(value);
-  if (isPlain(value)) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`;
-  const members = Object.keys(value)
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonicalText(value[name] ?? null)}`);
-  return `{${members.join()}}`;
 }

@@ -1,5 +1,6 @@
 export type { Actor, Auth } from './actor.js';
 export { applyOps, type OpsLimits, type OpsResult } from './apply-ops.js';
+export { canonicalText } from './canonical-text.js';
 export { deepEqual } from './deep-equal.js';
 export { applyDelta, deltaOf } from './delta.js';
 export {

@@ -1,37 +1,53 @@
+import { canonicalText } from '../canonical-text.js';
 import type { JsonValue } from '../json.js';
 
 /**
  * Orders texts by code point, as their UTF-8 bytes do. (`<` orders by UTF-16 units, which puts
- * U+E000 to U+FFFF after what needs two units.)
+ * U+E000 to U+FFFF after what needs two units.) A surrogate that stands alone is a code point too.
  */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
-    const left = a.charCodeAt(index);
-    const right = b.charCodeAt(index);
-    if (left !== right) return codePointRank(left) - codePointRank(right);
+    if (a.charCodeAt(index) !== b.charCodeAt(index)) {
+      return codePointRank(a, index) - codePointRank(b, index);
+    }
   }
   return a.length - b.length;
 }
 
-/** Moves surrogates behind all other units. */
-function codePointRank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+/** Moves the units of surrogate pairs behind all others. */
+function codePointRank(text: string, index: number): number {
+  const unit = text.charCodeAt(index);
+  if (unit < 0xd800 || unit > 0xdfff) return unit;
+  const isPaired = isHigh(unit)
+    ? isLow(text.charCodeAt(index + 1))
+    : isHigh(text.charCodeAt(index - 1));
+  return isPaired ? unit + 0x10000 : unit;
+}
+
+function isHigh(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+
+function isLow(unit: number): boolean {
+  return unit >= 0xdc00 && unit < 0xe000;
 }
 
 /**
- * The ascending order of a sorted read: false, true, numbers, texts by code point, then lists and
- * objects, which have no order among themselves. What is missing is the caller's to place.
+ * The ascending order of a sorted read: numbers, texts by code point, false, true, then lists and
+ * objects by their canonical text, so that two values tie only where they are deeply equal. What is
+ * missing is the caller's to place. (Numbers and texts come first because databases sort so.)
  */
 export function compareForSort(a: JsonValue | undefined, b: JsonValue | undefined): number {
   if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : Number(a > b);
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
-  return sortRank(a) - sortRank(b);
+  const byRank = sortRank(a) - sortRank(b);
+  if (byRank !== 0 || a === undefined || b === undefined) return byRank;
+  return compareText(canonicalText(a), canonicalText(b));
 }
 
-const sortRanks: readonly string[] = ['boolean', 'number', 'string', 'object', 'undefined'];
+const sortRanks: readonly string[] = ['number', 'string', 'boolean', 'object', 'undefined'];
 
 function sortRank(value: JsonValue | undefined): number {
   return sortRanks.indexOf(value === null ? 'undefined' : typeof value);
