@@ -1,0 +1,64 @@
+import { RawSocket } from '../clients/raw-socket.js';
+import { percentile } from '../report.js';
+import { benchToken, type Target } from '../targets/target.js';
+
+export interface LatencyResult {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** Milliseconds from sending an update to hearing its push on another socket, at a steady rate. */
+export async function latency(
+  target: Target,
+  perSecond: number,
+  seconds: number,
+): Promise<LatencyResult> {
+  const writer = await open(target, 'writer');
+  const hearer = await open(target, 'hearer');
+  await writer.request({ tag: 2, cmd: 'create', r: '/things/timed', body: { n: 0 } } as {
+    tag: number;
+  });
+  await hearer.request({
+    tag: 2,
+    cmd: 'subscribe',
+    body: { subscriptions: [{ r: '/things/timed', rev: 1 }] },
+  } as { tag: number });
+  const sentAt: number[] = [];
+  const latencies: number[] = [];
+  const updates = perSecond * seconds;
+  const done = new Promise<void>((resolve) => {
+    hearer.onFrames = (count) => {
+      for (let n = 0; n < count; n++)
+        latencies.push(performance.now() - (sentAt[latencies.length] ?? 0));
+      if (latencies.length >= updates) resolve();
+    };
+  });
+  const text = JSON.stringify({
+    tag: 5,
+    cmd: 'update',
+    r: '/things/timed',
+    rev: 1,
+    body: { ops: [{ op: 'addNumber', key: 'n', value: 1 }] },
+  });
+  const begun = performance.now();
+  const timer = setInterval(() => {
+    const due = Math.min(updates, Math.floor(((performance.now() - begun) / 1000) * perSecond));
+    while (sentAt.length < due) {
+      sentAt.push(performance.now());
+      writer.send(text);
+    }
+    if (sentAt.length >= updates) clearInterval(timer);
+  }, 1);
+  await done;
+  writer.close();
+  hearer.close();
+  return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
+}
+
+async function open(target: Target, uid: string): Promise<RawSocket> {
+  const socket = await RawSocket.open(target.socketUrl);
+  await socket.request({ tag: 1, cmd: 'initialize', accessToken: benchToken(uid) } as {
+    tag: number;
+  });
+  return socket;
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type TargetName = 'really' | 'bare loop, shared frames' | 'bare loop, ws.send';
+
+/** A server in a process of its own that understands `initialize`, `create`, `update`, `subscribe`. */
+export interface Target {
+  readonly name: TargetName;
+  readonly socketUrl: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+const secret = 'the-secret-of-the-bench-which-is-long-enough';
+const model = `version: 1
+fields:
+  n: { type: Long, default: 0 }
+  text: { type: String }
+access: { create: true, read: true, update: true, delete: true }
+`;
+
+export async function startTarget(name: TargetName): Promise<Target> {
+  const dir = mkdtempSync(join(tmpdir(), 'really-bench-'));
+  const child = name === 'really' ? spawnReally(dir) : spawnBare(dir, name);
+  const exited = once(child, 'exit');
+  const url = await printedUrl(child);
+  return {
+    name,
+    socketUrl: `${url.replace(/^http/, 'ws')}/v0.1/socket`,
+    pid: child.pid ?? -1,
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A token for this uid (RFC 7519, HS256). */
+export function benchToken(uid: string): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const content = `${part({ alg: 'HS256' })}.${part({ uid })}`;
+  return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
+}
+
+function spawnReally(dir: string): ChildProcess {
+  mkdirSync(join(dir, 'models/things'), { recursive: true });
+  writeFileSync(join(dir, 'models/things/model.yaml'), model);
+  const program = fileURLToPath(new URL('../../../packages/server/bin/really.js', import.meta.url));
+  const profile =
+    process.env.BENCH_PROFILE === undefined
+      ? []
+      : ['--cpu-prof', '--cpu-prof-dir', process.env.BENCH_PROFILE];
+  return spawn(
+    process.execPath,
+    [...profile, program, 'start', '--port', '0', '--host', '127.0.0.1'],
+    {
+      cwd: dir,
+      env: {
+        ...process.env,
+        REALLY_SECRET: secret,
+        REALLY_RATE_COMMANDS: '0',
+        REALLY_RATE_ADDRESS: '0',
+        REALLY_LIMITS_CONNECTIONS_PER_ADDRESS: '20000',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+}
+
+function spawnBare(dir: string, name: TargetName): ChildProcess {
+  const program = fileURLToPath(new URL('bare-server.js', import.meta.url));
+  return spawn(process.execPath, [program, join(dir, 'bare.db'), name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+function printedUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.once('exit', (code) => reject(new Error(`ended with ${code}\n${text}`)));
+    child.stdout?.setEncoding('utf8').on('data', (data: string) => {
+      if (text.length > 10_000) return;
+      text += data;
+      const url = /https?:\/\/[\w.:-]+:\d+/.exec(text)?.[0];
+      if (url !== undefined) resolve(url);
+    });
+  });
+}
