@@ -1,0 +1,1 @@
+if (obj.author !== `/authors/${auth.uid}`) hide('remark');
