@@ -1,0 +1,33 @@
+import { fail } from '@really/protocol';
+import { type ResolvedFields, resolveFields } from '../model/field-sets.js';
+import type { Model } from '../model/model.js';
+import type { CommandContext } from './services.js';
+
+/** The model of a collection. Throws 404 `model.unknown`, for names of the system too: no model has one. */
+export function modelOf(context: CommandContext, names: readonly string[]): Model {
+  const model = context.services.models().get(names);
+  if (!model) throw fail('model.unknown');
+  return model;
+}
+
+/** The fields that `cmdOpts.fields` asks for, `undefined` for all. Throws 400 with the names that the model does not know. */
+export function fieldsAsked(
+  model: Model,
+  asked: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const resolved: ResolvedFields = resolveFields(model, asked);
+  if (resolved.ok) return resolved.fields;
+  throw fail('request.invalid', {
+    'cmdOpts.fields': resolved.unknown.map((name) => `field.unknown: ${name}`),
+  });
+}
+
+/** `meta.fields`: what was asked for and may be seen. */
+export function fieldsShown(
+  model: Model,
+  fields: readonly string[] | undefined,
+  hidden: readonly string[],
+): string[] {
+  const asked = fields ?? [...model.fields.keys()];
+  return hidden.length === 0 ? [...asked] : asked.filter((name) => !hidden.includes(name));
+}

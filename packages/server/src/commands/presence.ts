@@ -1,0 +1,93 @@
+import { fail, type JsonObject, type ProtocolError, parseR } from '@really/protocol';
+import { demand } from '../model/access.js';
+import type { Model } from '../model/model.js';
+import { scriptObject, view } from '../model/view.js';
+import type { StoredObject } from '../store/store.js';
+import type { CommandContext } from './services.js';
+
+/** The object, if it is there. Throws 404 `object.missing` or 410 `object.gone`. */
+export async function living(
+  context: CommandContext,
+  model: Model,
+  head: StoredObject | undefined,
+): Promise<StoredObject> {
+  if (!head) throw fail('object.missing');
+  if (head.deleted) throw await goneError(context, model, head);
+  return head;
+}
+
+/**
+ * What is told of a deleted object. Where a model hides what may not be read, its rule judges the
+ * tombstone too, which has nothing but `_r` and `_rev`: who could not read the object by these must not learn
+ * that there was one.
+ */
+export async function goneError(
+  context: CommandContext,
+  model: Model,
+  tombstone: StoredObject,
+): Promise<ProtocolError> {
+  const { hidden, read } = model.access;
+  if (!hidden) return fail('object.gone');
+  const { r, rev } = tombstone;
+  const allowed = await read.allows({ auth: context.auth, obj: { _r: r, _rev: rev }, r });
+  return fail(allowed ? 'object.gone' : 'object.missing');
+}
+
+export interface Demand {
+  readonly right: 'update' | 'delete';
+  readonly input?: JsonObject | undefined;
+}
+
+/**
+ * Throws where the user lacks a right on an object: 403, or 404 where the model hides what the user
+ * may not read.
+ */
+export async function demandOn(
+  context: CommandContext,
+  model: Model,
+  object: StoredObject,
+  { right, input }: Demand,
+): Promise<void> {
+  const { auth } = context;
+  try {
+    await demand(model.access[right], { auth, obj: scriptObject(object), input, r: object.r });
+  } catch (refusal) {
+    if (await isHidden(context, model, object)) throw fail('object.missing');
+    throw refusal;
+  }
+}
+
+/**
+ * Those of the objects that this user cannot point at: that do not exist, were deleted, or are
+ * hidden from the user. What is being written just now is waited for.
+ */
+export async function missingAmong(
+  context: CommandContext,
+  rs: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>();
+  const wanted = [...new Set(rs)].map((r) => ({ r, model: modelOfObject(context, r) }));
+  const objects = await context.services.objects.settled(wanted.map(({ r }) => r));
+  await Promise.all(
+    wanted.map(async ({ r, model }, index) => {
+      const object = objects[index];
+      const there = model && object && !object.deleted;
+      if (!there || (await isHidden(context, model, object))) missing.add(r);
+    }),
+  );
+  return missing;
+}
+
+export function modelOfObject(context: CommandContext, r: string): Model | undefined {
+  const parsed = parseR(r);
+  return parsed && context.services.models().get(parsed.names);
+}
+
+async function isHidden(
+  context: CommandContext,
+  model: Model,
+  object: StoredObject,
+): Promise<boolean> {
+  if (!model.access.hidden) return false;
+  return (await view(model, object, context.auth)).kind === 'refused';
+}

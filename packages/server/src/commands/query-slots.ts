@@ -1,0 +1,86 @@
+import { fail } from '@really/protocol';
+import type { Limits } from '../platform/limits.js';
+import type { Platform, Timer } from '../platform/platform.js';
+
+export interface QuerySlotsOptions {
+  readonly limits: Pick<Limits, 'queriesAtOnce' | 'queryTime' | 'inFlight'>;
+  readonly platform: Pick<Platform, 'timers'>;
+}
+
+interface Waiter {
+  readonly begin: () => void;
+  readonly timer: Timer;
+}
+
+interface Slots {
+  running: number;
+  readonly waiting: Set<Waiter>;
+}
+
+/**
+ * How many queries of one user run at once. One more waits for as long as a query may take, and is
+ * refused with 429 then; so is one that finds too many waiting already (rule LIM7).
+ */
+export class QuerySlots {
+  readonly #options: QuerySlotsOptions;
+  readonly #byUid = new Map<string, Slots>();
+
+  constructor(options: QuerySlotsOptions) {
+    this.#options = options;
+  }
+
+  /** Queries that run or wait. */
+  get size(): number {
+    let size = 0;
+    for (const { running, waiting } of this.#byUid.values()) size += running + waiting.size;
+    return size;
+  }
+
+  /** Runs `query` once the user has a free slot. */
+  async run<T>(uid: string, query: () => Promise<T>): Promise<T> {
+    const slots = this.#slots(uid);
+    if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
+    else await this.#turn(slots);
+    try {
+      return await query();
+    } finally {
+      this.#release(uid, slots);
+    }
+  }
+
+  #slots(uid: string): Slots {
+    const known = this.#byUid.get(uid);
+    if (known) return known;
+    const slots: Slots = { running: 0, waiting: new Set() };
+    this.#byUid.set(uid, slots);
+    return slots;
+  }
+
+  /** Resolves with the slot of a query that ended. */
+  #turn({ waiting }: Slots): Promise<void> {
+    const { limits, platform } = this.#options;
+    const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+    if (waiting.size >= limits.inFlight) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const timer = platform.timers.after(limits.queryTime, () => {
+        waiting.delete(waiter);
+        reject(refusal);
+      });
+      const waiter: Waiter = { begin: resolve, timer };
+      waiting.add(waiter);
+    });
+  }
+
+  #release(uid: string, slots: Slots): void {
+    const [next] = slots.waiting;
+    if (next) {
+      // The slot goes on to the next one as it is.
+      slots.waiting.delete(next);
+      next.timer.cancel();
+      next.begin();
+      return;
+    }
+    slots.running -= 1;
+    if (slots.running === 0) this.#byUid.delete(uid);
+  }
+}

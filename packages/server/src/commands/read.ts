@@ -1,0 +1,133 @@
+import {
+  defaultReadLimit,
+  fail,
+  type JsonObject,
+  type ReadRequest,
+  type RqlExpression,
+} from '@really/protocol';
+import type { Model } from '../model/model.js';
+import { visibleBody } from '../model/view.js';
+import { storeFailure } from '../objects/unavailable.js';
+import type { Order, Scope } from '../store/store.js';
+import { dereference } from './dereference.js';
+import { filterOf, isKnownPath } from './filter.js';
+import { fieldsAsked, fieldsShown, modelOf } from './model-of.js';
+import { type PageStart, pageStart, type Question, tokensOf } from './page.js';
+import { type Hit, Search } from './search.js';
+import type { CommandContext, Handler, Reply } from './services.js';
+
+/** Rules REA1 to REA11. */
+export const read: Handler<ReadRequest> = async (context, request) => {
+  const reading = readingOf(context, request);
+  const { auth, services } = context;
+  const { since, subscribe } = request.cmdOpts;
+  if (!subscribe) return { body: await answer(reading, {}) };
+  return await withSubscription(reading, async (meta) => {
+    if (since === undefined) return await answer(reading, meta);
+    // What is there already is known to who asks for what came since.
+    const body = await services.slots.run(auth.uid, () => totalOf(reading));
+    return { r: reading.question.r, meta, body };
+  });
+};
+
+/** A read that is understood, and allowed as far as that can be known before any object is seen. */
+interface Reading {
+  readonly context: CommandContext;
+  readonly request: ReadRequest;
+  readonly model: Model;
+  readonly scope: Scope;
+  readonly fields: readonly string[] | undefined;
+  readonly question: Question;
+  readonly start: PageStart | undefined;
+  readonly search: Search;
+}
+
+function readingOf(context: CommandContext, request: ReadRequest): Reading {
+  const { r, names, parents } = request.target;
+  const { query, paginationToken } = request.cmdOpts;
+  const model = modelOf(context, names);
+  const fields = fieldsAsked(model, request.cmdOpts.fields);
+  const filter = filterOf(model, query, context.services.limits);
+  const order = orderOf(model, request.cmdOpts);
+  const scope: Scope = { names, parents };
+  const question: Question = { r, filter, order };
+  const start = paginationToken === undefined ? undefined : pageStart(question, paginationToken);
+  const search = new Search({ context, model, scope, filter, order });
+  return { context, request, model, scope, fields, question, start, search };
+}
+
+/** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */
+function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
+  if (sort === undefined) return { field: '_r', descending: ascending !== true };
+  const descending = sort.startsWith('-');
+  const field = descending ? sort.slice(1) : sort;
+  if (isKnownPath(model, field.split('.'))) return { field, descending };
+  throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
+}
+
+/** The answer with its items. */
+async function answer(reading: Reading, meta: JsonObject): Promise<JsonObject> {
+  const { context, question } = reading;
+  const [hits, total] = await context.services.slots.run(context.auth.uid, async () => {
+    return [await pageOf(reading), await totalOf(reading)] as const;
+  });
+  const items = await itemsOf(reading, hits);
+  const first = hits[0];
+  const last = hits.at(-1);
+  const tokens = first && last && { ...tokensOf(question, first.place, last.place) };
+  const body: JsonObject = { ...(tokens && { tokens }), ...total, items };
+  return { r: question.r, ...(Object.keys(meta).length > 0 && { meta }), body };
+}
+
+/** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
+async function pageOf({ request, search, start }: Reading): Promise<Hit[]> {
+  const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
+  try {
+    return await search.page({ start, limit, skip: start ? 0 : skip });
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+async function totalOf({ request, search }: Reading): Promise<{ totalResults?: number }> {
+  if (request.cmdOpts.includeTotalCount !== true) return {};
+  try {
+    return { totalResults: await search.count() };
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+async function itemsOf(
+  { context, model, fields }: Reading,
+  hits: readonly Hit[],
+): Promise<JsonObject[]> {
+  const plain = hits.map(({ object, hidden }) => visibleBody(object, fields, hidden));
+  const bodies = await dereference(context, model, plain);
+  return bodies.map((body, index) => {
+    const shown = fieldsShown(model, fields, hits[index]?.hidden ?? []);
+    return { meta: { fields: shown }, body };
+  });
+}
+
+/**
+ * Subscribes before the first object is looked at, so that nothing is created in between unseen; what
+ * is pushed waits for the answer. The subscription ends with a read that fails.
+ */
+async function withSubscription(
+  { context, model, scope, question, request }: Reading,
+  respond: (meta: JsonObject) => Promise<JsonObject>,
+): Promise<Reply> {
+  if (model.access.subscribe.constant === false) throw fail('forbidden');
+  const { live } = context.services;
+  const { since } = request.cmdOpts;
+  const filter: RqlExpression | undefined = question.filter;
+  const watched = await live.watch(context.listener, { scope, r: question.r, filter, since });
+  const { subscription, start } = watched;
+  try {
+    return { body: await respond({ subscription }), afterwards: start };
+  } catch (error) {
+    live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
+    throw error;
+  }
+}

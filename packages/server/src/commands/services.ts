@@ -1,0 +1,45 @@
+import type { Auth, JsonObject } from '@really/protocol';
+import type { Listener } from '../live/listener.js';
+import type { Live } from '../live/live.js';
+import type { ModelSet } from '../model/model.js';
+import type { Objects } from '../objects/objects.js';
+import type { Limits } from '../platform/limits.js';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import type { Store } from '../store/store.js';
+import type { QuerySlots } from './query-slots.js';
+
+/** What commands work with: one for each app. */
+export interface Services {
+  /** The models that are in force now; a command asks once. */
+  readonly models: () => ModelSet;
+  readonly objects: Objects;
+  readonly live: Live;
+  /** For queries; single objects come from `objects`. */
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly limits: Limits;
+  readonly slots: QuerySlots;
+  /** Members of a token's data that others may see in `opBy`. */
+  readonly publicData: readonly string[];
+}
+
+/** What one command knows of who sent it. */
+export interface CommandContext {
+  readonly services: Services;
+  readonly auth: Auth;
+  /** The connection, for subscriptions. */
+  readonly listener: Listener;
+  readonly traceId?: string | undefined;
+  readonly log: Log;
+}
+
+export interface Reply {
+  /** The response without its tag. */
+  readonly body: JsonObject;
+  /** To be called when the response is queued: what follows it may flow then. */
+  readonly afterwards?: (() => void) | undefined;
+}
+
+/** Carries out one command. Rejects with a `ProtocolError` where it is refused; any other rejection is a bug or a failure of the server. */
+export type Handler<Request> = (context: CommandContext, request: Request) => Promise<Reply>;

@@ -1,0 +1,76 @@
+import { type FieldErrors, fail, setMember } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import type { FoundReference } from '../model/references.js';
+import { actorOf, type Origin } from '../objects/change.js';
+import type { WriteResult } from '../objects/line.js';
+import type { OnceKey, OnceRecord } from '../store/store.js';
+import type { CommandContext } from './services.js';
+
+interface WriteCommand {
+  readonly cmd: 'create' | 'update' | 'delete';
+  readonly target: { readonly r: string };
+  readonly cmdOpts: { readonly once?: string | undefined };
+}
+
+/** The once-key that a command carries, if it does. */
+export function onceKeyOf(context: CommandContext, request: WriteCommand): OnceKey | undefined {
+  const id = request.cmdOpts.once;
+  if (id === undefined) return undefined;
+  return { uid: context.auth.uid, id, cmd: request.cmd, r: request.target.r };
+}
+
+/** Who writes what when. */
+export function originOf(
+  context: CommandContext,
+  model: Model,
+  more: Pick<Origin, 'requires' | 'once'>,
+): Origin {
+  const { objects, publicData } = context.services;
+  return {
+    by: actorOf(context.auth, publicData),
+    at: objects.changeTime(),
+    modelVersion: model.version,
+    ...more,
+  };
+}
+
+/** The first command's record, where this one repeats it. Throws 409 where it is another command, or about another R. */
+export function repeatedBy(key: OnceKey | undefined, first: OnceRecord): OnceRecord['result'] {
+  if (first.cmd !== key?.cmd || first.r !== key.r) throw fail('once.reused');
+  return first.result;
+}
+
+/** `reference.missing` under every path that leads to one of the missing objects. */
+export function missingErrors(
+  references: readonly FoundReference[],
+  missing: ReadonlySet<string>,
+): FieldErrors {
+  const errors: FieldErrors = {};
+  for (const { path, r } of references) {
+    if (missing.has(r)) setMember(errors, path, ['reference.missing']);
+  }
+  return errors;
+}
+
+/** Throws 409 `validation.failed` where there is any error. */
+export function assertValid(...found: readonly FieldErrors[]): void {
+  const errors: FieldErrors = {};
+  for (const one of found) {
+    for (const [path, codes] of Object.entries(one)) setMember(errors, path, codes);
+  }
+  if (Object.keys(errors).length > 0) throw fail('validation.failed', errors);
+}
+
+/** What the commit found wrong, which nobody could know before. */
+export function assertWritten(
+  result: Exclude<WriteResult, { kind: 'repeated' }>,
+  references: readonly FoundReference[],
+): asserts result is Extract<WriteResult, { kind: 'committed' }> {
+  if (result.kind === 'unique') {
+    assertValid(Object.fromEntries([[result.field, ['value.not.unique']]]));
+  }
+  if (result.kind === 'missing') {
+    assertValid(missingErrors(references, new Set([result.r])));
+    throw fail('object.parent.missing');
+  }
+}
