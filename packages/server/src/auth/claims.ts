@@ -64,7 +64,9 @@ function parseInstant(text: string): number | undefined {
   const full = text.toUpperCase().replace(' ', 'T').replace(',', '.');
   // `+01` and `+0100` are ISO 8601 too, but only `+01:00` is what every engine reads.
   const zoned = full.replace(/([+-]\d{2})(\d{2})?$/, withColon);
-  const at = Date.parse(!full.includes('T') || /(?:Z|[+-]\d{2}:\d{2})$/.test(zoned) ? zoned : `${zoned}Z`);
+  const at = Date.parse(
+    !full.includes('T') || /(?:Z|[+-]\d{2}:\d{2})$/.test(zoned) ? zoned : `${zoned}Z`,
+  );
   return Number.isNaN(at) ? undefined : at;
 }
 

@@ -1,3 +1,4 @@
+import { subtle, type webcrypto } from 'node:crypto';
 import type { Auth, JsonObject } from '@really/protocol';
 import { base64url, CompactSign, compactVerify } from 'jose';
 import type { Platform } from '../platform/platform.js';
@@ -36,12 +37,14 @@ const algorithm = 'HS256';
 export class Tokens {
   readonly #platform: Platform;
   /** Imported once: importing costs more than verifying. */
-  readonly #key: Promise<CryptoKey>;
+  readonly #key: Promise<webcrypto.CryptoKey>;
 
   constructor(options: TokensOptions) {
     const { secret, platform } = options;
     this.#platform = platform;
-    this.#key = importSecret(typeof secret === 'string' ? new TextEncoder().encode(secret) : secret);
+    this.#key = importSecret(
+      typeof secret === 'string' ? new TextEncoder().encode(secret) : secret,
+    );
     // A secret that cannot be imported is told by the first call that needs it.
     this.#key.catch(() => {});
   }
@@ -91,9 +94,9 @@ export class Tokens {
   }
 }
 
-function importSecret(secret: Uint8Array): Promise<CryptoKey> {
+function importSecret(secret: Uint8Array): Promise<webcrypto.CryptoKey> {
   const kind = { name: 'HMAC', hash: 'SHA-256' };
-  return crypto.subtle.importKey('raw', Uint8Array.from(secret), kind, false, ['sign', 'verify']);
+  return subtle.importKey('raw', Uint8Array.from(secret), kind, false, ['sign', 'verify']);
 }
 
 function parseClaims(payload: Uint8Array): JsonObject | undefined {

@@ -1,0 +1,40 @@
+import type { Clock } from '../platform/platform.js';
+import { RateLimit } from './rate-limit.js';
+
+export interface CommandRatesOptions {
+  /** Commands per second of one uid, and of one address; 0 is off. */
+  readonly commands: number;
+  readonly address: number;
+  readonly clock: Clock;
+  readonly limited: (by: 'uid' | 'address') => void;
+}
+
+const second = 1000;
+
+/** How many commands a uid and an address may send (rule LIM5). */
+export class CommandRates {
+  readonly #byUid: RateLimit;
+  readonly #byAddress: RateLimit;
+  readonly #limited: CommandRatesOptions['limited'];
+
+  constructor({ commands, address, clock, limited }: CommandRatesOptions) {
+    this.#byUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#byAddress = new RateLimit({ amount: address, window: second, clock });
+    this.#limited = limited;
+  }
+
+  /** Uids and addresses that are remembered. */
+  get size(): number {
+    return this.#byUid.size + this.#byAddress.size;
+  }
+
+  /** Takes one command. 0: granted. Else the seconds after which it may be sent again. */
+  take(address: string, uid: string | undefined): number {
+    const ofAddress = this.#byAddress.take(address);
+    if (ofAddress > 0) this.#limited('address');
+    if (ofAddress > 0 || uid === undefined) return ofAddress;
+    const ofUid = this.#byUid.take(uid);
+    if (ofUid > 0) this.#limited('uid');
+    return ofUid;
+  }
+}

@@ -1,0 +1,150 @@
+import type { Auth, JsonObject, ParsedR, ProtocolError } from '@really/protocol';
+import type { Listener } from '../live/listener.js';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import { answerText, errorText } from './answer.js';
+import type { CommandMetrics } from './gateway-metrics.js';
+import { type Lane, Lanes, type Ticket } from './lanes.js';
+import { toProtocolError } from './to-protocol-error.js';
+
+/** What the gateway looks at of a request that was parsed. */
+export interface CommandRequest {
+  readonly cmd: string;
+  readonly tag: number;
+  readonly traceId?: string | undefined;
+  readonly target?: ParsedR | undefined;
+}
+
+/** What a command knows of who sent it. */
+export interface CommandCall {
+  readonly auth: Auth;
+  readonly listener: Listener;
+  readonly traceId: string | undefined;
+  readonly log: Log;
+}
+
+export interface CommandReply {
+  /** The response without its tag. */
+  readonly body: JsonObject;
+  /** Called when the response is queued. */
+  readonly afterwards?: (() => void) | undefined;
+}
+
+/** The commands, all but those that are the session's own. */
+export interface CommandSet<R extends CommandRequest = CommandRequest> {
+  parse(
+    message: JsonObject,
+  ):
+    | { readonly ok: true; readonly request: R }
+    | { readonly ok: false; readonly error: ProtocolError };
+  lanesOf(request: R): readonly Lane[];
+  run(call: CommandCall, request: R): Promise<CommandReply>;
+}
+
+export interface FlightHost {
+  readonly commands: CommandSet;
+  readonly metrics: CommandMetrics;
+  readonly platform: Platform;
+  readonly log: Log;
+}
+
+/** The session whose commands these are. */
+export interface FlightOwner extends Listener {
+  /** False once the connection is closing: answers go nowhere then. */
+  readonly open: boolean;
+  answer(text: string): void;
+  /** One command fewer is in flight. */
+  settled(): void;
+}
+
+interface Outcome {
+  readonly text: string;
+  readonly result: string;
+  readonly afterwards?: (() => void) | undefined;
+}
+
+/** The commands that one connection has in flight. Exists only while there are any. */
+export class CommandsInFlight {
+  readonly #host: FlightHost;
+  readonly #owner: FlightOwner;
+  readonly #lanes = new Lanes();
+  #count = 0;
+
+  constructor(host: FlightHost, owner: FlightOwner) {
+    this.#host = host;
+    this.#owner = owner;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Runs a command in its lanes and answers it: exactly once, however it ends (rule ENV2). */
+  run(request: CommandRequest): void {
+    const lanes = this.#host.commands.lanesOf(request);
+    const ticket = lanes.length > 0 ? this.#lanes.enter(lanes) : undefined;
+    const began = this.#host.platform.clock.monotonic();
+    const call = this.#callOf(request);
+    const start = () => {
+      void this.#perform(call, request).then((outcome) => {
+        this.#finish(ticket, () => this.#conclude(request.cmd, began, outcome));
+      });
+    };
+    this.#count++;
+    if (ticket) ticket.start(start);
+    else start();
+  }
+
+  /** Answers a refusal in its turn: behind the commands on the same R. */
+  refuse(text: string, r: string): void {
+    const ticket = this.#lanes.enter([{ r, mode: 'write' }]);
+    this.#count++;
+    ticket.start(() =>
+      this.#finish(ticket, () => {
+        this.#answer({ text, result: '' });
+      }),
+    );
+  }
+
+  #callOf({ traceId }: CommandRequest): CommandCall {
+    const log = traceId === undefined ? this.#host.log : this.#host.log.child({ traceId });
+    return { auth: this.#owner.auth, listener: this.#owner, traceId, log };
+  }
+
+  async #perform(call: CommandCall, request: CommandRequest): Promise<Outcome> {
+    try {
+      const { body, afterwards } = await this.#host.commands.run(call, request);
+      return { text: answerText(request.tag, body), result: 'ok', afterwards };
+    } catch (thrown) {
+      const { platform } = this.#host;
+      const fields = { cmd: request.cmd, uid: call.auth.uid, r: request.target?.r };
+      const error = toProtocolError(thrown, { log: call.log, platform, fields });
+      const known = { tag: request.tag, r: request.target?.r };
+      return { text: errorText(error, known), result: String(error.code) };
+    }
+  }
+
+  #finish(ticket: Ticket | undefined, conclude: () => void): void {
+    if (ticket) ticket.answer(conclude);
+    else conclude();
+    // Only now has the ticket left its lanes: what `settled` lets in queues behind nobody.
+    this.#owner.settled();
+  }
+
+  #conclude(cmd: string, began: number, outcome: Outcome): void {
+    const seconds = (this.#host.platform.clock.monotonic() - began) / 1000;
+    this.#host.metrics.command(cmd, outcome.result, seconds);
+    this.#answer(outcome);
+  }
+
+  #answer({ text, afterwards }: Outcome): void {
+    this.#count--;
+    if (!this.#owner.open) return;
+    this.#owner.answer(text);
+    try {
+      afterwards?.();
+    } catch (error) {
+      this.#host.log.error({ err: error }, 'what follows an answer failed');
+    }
+  }
+}

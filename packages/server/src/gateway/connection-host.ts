@@ -1,0 +1,63 @@
+import { Deadlines } from '../platform/deadlines.js';
+import type { Platform } from '../platform/platform.js';
+import { CommandRates } from './command-rates.js';
+import type { CommandSet } from './commands-in-flight.js';
+import { Connection, type ConnectionHost } from './connection.js';
+import { Egress } from './egress.js';
+import type { GatewayMetrics } from './gateway-metrics.js';
+import type { GatewayOptions } from './options.js';
+import { Session } from './session.js';
+import type { SessionHost } from './session-host.js';
+
+export interface ConnectionHostOptions {
+  readonly gateway: Pick<GatewayOptions, 'config' | 'tokens' | 'log' | 'platform'>;
+  readonly commands: CommandSet;
+  readonly live: SessionHost['live'];
+  readonly metrics: GatewayMetrics;
+  readonly gone: (connection: Connection) => void;
+}
+
+/** Puts together what all connections share, so that each of them holds one reference in place of many. */
+export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHost {
+  const { gateway, commands, live, metrics, gone } = options;
+  const { config, platform, tokens, log } = gateway;
+  const { limits, rates, idleTimeout, initializeTimeout } = config;
+  return {
+    commands,
+    live,
+    tokens,
+    log,
+    platform,
+    metrics,
+    gone,
+    idleTimeout,
+    initializeTimeout,
+    inFlight: limits.inFlight,
+    shape: { depth: limits.depth, keyLength: limits.keyLength },
+    egress: new Egress({ limit: limits.output, metrics }),
+    rates: new CommandRates({
+      commands: rates.commands,
+      address: rates.address,
+      clock: platform.clock,
+      limited: (by) => metrics.limited(by),
+    }),
+    expiries: deadlines(platform, 'wall', Session, (session) => session.expire()),
+    silences: deadlines(platform, 'monotonic', Connection, (connection) => connection.due()),
+  };
+}
+
+/** Deadlines whose keys are objects of one class. */
+function deadlines<T extends object>(
+  platform: Platform,
+  clock: 'wall' | 'monotonic',
+  kind: new (...parameters: never[]) => T,
+  due: (key: T) => void,
+): Deadlines {
+  return new Deadlines({
+    platform,
+    clock,
+    due: (key) => {
+      if (key instanceof kind) due(key);
+    },
+  });
+}

@@ -1,0 +1,210 @@
+import type { Socket } from 'node:net';
+import { closeCodes, fail } from '@really/protocol';
+import type { Deadlines } from '../platform/deadlines.js';
+import { errorText, fixedFrames, pongFrame } from './answer.js';
+import type { ClientSocket, SocketEvents } from './client-socket.js';
+import type { Egress } from './egress.js';
+import type { GatewayMetrics } from './gateway-metrics.js';
+import { Outlet, type OutletOwner } from './outlet.js';
+import { parseMessage, type Shape } from './parse-message.js';
+import { Session } from './session.js';
+import type { SessionHost, SessionSocket } from './session-host.js';
+
+/** What all connections of a gateway share. */
+export interface ConnectionHost extends SessionHost {
+  readonly egress: Egress;
+  readonly metrics: GatewayMetrics;
+  /** Of the monotonic clock: silence, and time to initialize. Calls `due` of the connection that is its key. */
+  readonly silences: Pick<Deadlines, 'set' | 'clear'>;
+  /** Milliseconds. */
+  readonly idleTimeout: number;
+  readonly initializeTimeout: number;
+  /** What messages may look like. */
+  readonly shape: Shape;
+  /** The connection is gone. */
+  readonly gone: (connection: Connection) => void;
+}
+
+export interface ConnectionOptions {
+  readonly ws: ClientSocket;
+  readonly socket: Socket;
+  readonly address: string;
+}
+
+/** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
+export class Connection implements SocketEvents, SessionSocket, OutletOwner {
+  readonly address: string;
+  readonly #host: ConnectionHost;
+  readonly #ws: ClientSocket;
+  readonly #socket: Socket;
+  readonly #outlet: Outlet;
+  readonly #session: Session;
+  readonly #openedAt: number;
+  #activeAt: number;
+  /** Messages that were read already and wait for the session. */
+  #backlog: Buffer[] | undefined;
+  #proceeding = false;
+  #state: 'open' | 'finishing' | 'closing' = 'open';
+  #code: number | undefined;
+
+  constructor(host: ConnectionHost, { ws, socket, address }: ConnectionOptions) {
+    this.address = address;
+    this.#host = host;
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#outlet = new Outlet(host.egress, socket, this);
+    this.#session = new Session(host, this);
+    this.#openedAt = host.platform.clock.monotonic();
+    this.#activeAt = this.#openedAt;
+    ws.attach(this);
+    host.silences.set(this, this.#nextDeadline());
+  }
+
+  get congested(): boolean {
+    return this.#outlet.congested;
+  }
+
+  /** True where no message waits and no command is in flight. */
+  get idle(): boolean {
+    return !this.#backlog && this.#session.idle;
+  }
+
+  send(frame: Buffer): void {
+    this.#outlet.send(frame);
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    if (this.#state === 'closing') return;
+    this.#activeAt = this.#host.platform.clock.monotonic();
+    this.#host.metrics.received(data.length);
+    if (isBinary) {
+      this.close(closeCodes.unsupported);
+    } else if (this.#backlog) {
+      this.#backlog.push(data);
+    } else if (this.#session.busy) {
+      this.#backlog = [data];
+      this.#ws.pause();
+    } else {
+      this.#take(data);
+    }
+  }
+
+  pinged(payload: Buffer): void {
+    if (this.#state === 'closing') return;
+    this.#activeAt = this.#host.platform.clock.monotonic();
+    this.#outlet.send(pongFrame(payload));
+  }
+
+  /** Hands over what waited, as far as the session takes it, and reads on. */
+  proceed(): void {
+    const backlog = this.#backlog;
+    // A message that is answered at once leads here again from within the loop below.
+    if (!backlog || this.#proceeding) return;
+    this.#proceeding = true;
+    let next = 0;
+    while (next < backlog.length && this.open && !this.#session.busy) {
+      const data = backlog[next++];
+      if (data) this.#take(data);
+    }
+    this.#proceeding = false;
+    if (next < backlog.length) backlog.splice(0, next);
+    else if (this.open) this.#readOn();
+  }
+
+  get open(): boolean {
+    return this.#state !== 'closing';
+  }
+
+  /** A deadline of silence or of initialization may have come. */
+  due(): void {
+    const now = this.#host.platform.clock.monotonic();
+    // While the socket is not read nobody can tell whether the client is silent.
+    if (this.#backlog) this.#activeAt = now;
+    if (now >= this.#activeAt + this.#host.idleTimeout) {
+      this.#host.metrics.kicked();
+      this.send(fixedFrames.kicked);
+      this.close(closeCodes.policy);
+    } else if (!this.#session.initialized && now >= this.#openedAt + this.#host.initializeTimeout) {
+      this.close(closeCodes.policy);
+    } else {
+      this.#host.silences.set(this, this.#nextDeadline());
+    }
+  }
+
+  expire(): void {
+    this.#session.expire();
+  }
+
+  relieved(): void {
+    this.#session.drained();
+  }
+
+  overwhelmed(): void {
+    this.close(closeCodes.overload);
+  }
+
+  /** The server shuts down: reads no more, and finishes what was read. */
+  finish(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'finishing';
+    this.#ws.pause();
+  }
+
+  /** Sends what is queued, says goodbye, and is deaf from then on. */
+  close(code: number): void {
+    if (this.#state === 'closing') return;
+    this.#code = code;
+    this.#ws.close(code);
+  }
+
+  /** Ends it without a word. */
+  terminate(): void {
+    this.closing();
+    this.#ws.terminate();
+  }
+
+  closing(): void {
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
+    this.#backlog = undefined;
+    this.#host.silences.clear(this);
+    this.#outlet.close();
+    this.#session.end();
+  }
+
+  closeSent(): void {
+    // `ws` would wait for the client's close frame before it ends its side; the contract says at once.
+    this.#socket.end();
+    // Whoever was paused has to be read again, or the client's close frame is never seen.
+    this.#ws.resume();
+  }
+
+  closed(code: number): void {
+    this.closing();
+    this.#host.metrics.closed(this.#code ?? code);
+    this.#host.gone(this);
+  }
+
+  #readOn(): void {
+    this.#backlog = undefined;
+    if (this.#state === 'open') this.#ws.resume();
+  }
+
+  #take(data: Buffer): void {
+    const parsed = parseMessage(data, this.#host.shape);
+    if (parsed.kind === 'malformed') {
+      this.#session.answer(errorText(fail('json.malformed')));
+      this.close(closeCodes.unsupported);
+    } else if (parsed.kind === 'out-of-shape') {
+      this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
+    } else {
+      this.#session.handle(parsed.message);
+    }
+  }
+
+  #nextDeadline(): number {
+    const silence = this.#activeAt + this.#host.idleTimeout;
+    if (this.#session.initialized) return silence;
+    return Math.min(silence, this.#openedAt + this.#host.initializeTimeout);
+  }
+}

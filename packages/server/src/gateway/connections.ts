@@ -1,0 +1,72 @@
+import { closeCodes } from '@really/protocol';
+import type { Platform } from '../platform/platform.js';
+import type { Connection } from './connection.js';
+import type { Egress } from './egress.js';
+
+export interface ConnectionsOptions {
+  readonly platform: Platform;
+  readonly egress: Egress;
+  /** Resolves when what was committed is pushed. */
+  readonly settle: () => Promise<void>;
+}
+
+/** Milliseconds between two looks at whether everything is done. */
+const glance = 5;
+
+/** All connections of a gateway, and how they end when it does. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #all = new Set<Connection>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  add(connection: Connection): void {
+    this.#all.add(connection);
+  }
+
+  delete(connection: Connection): void {
+    this.#all.delete(connection);
+  }
+
+  /**
+   * Rule SES12: commands in flight are finished, pushes go out, and each client hears 1001. What is
+   * not done at `deadline`, of the monotonic clock, is cut off.
+   */
+  async shutDown(deadline: number): Promise<void> {
+    for (const connection of this.#all) connection.finish();
+    let busy = [...this.#all];
+    await this.#until(deadline, () => {
+      busy = busy.filter((connection) => connection.open && !connection.idle);
+      return busy.length === 0;
+    });
+    await this.#withTime(deadline, this.#options.settle());
+    this.#options.egress.flush();
+    for (const connection of [...this.#all]) connection.close(closeCodes.goingAway);
+    await this.#until(deadline, () => this.#all.size === 0);
+    for (const connection of [...this.#all]) connection.terminate();
+  }
+
+  async #until(deadline: number, done: () => boolean): Promise<void> {
+    const { clock, timers } = this.#options.platform;
+    while (!done() && clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => {
+        timers.after(glance, resolve);
+      });
+    }
+  }
+
+  async #withTime(deadline: number, work: Promise<void>): Promise<void> {
+    let settled = false;
+    const end = () => {
+      settled = true;
+    };
+    work.then(end, end);
+    await this.#until(deadline, () => settled);
+  }
+}

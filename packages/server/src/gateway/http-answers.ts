@@ -1,0 +1,42 @@
+import { fail, ProtocolError } from '@really/protocol';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import { errorText } from './answer.js';
+import { refusals } from './refusal.js';
+import { toProtocolError } from './to-protocol-error.js';
+
+/** Answers with JSON. As bytes, since of a text fastify would change the Content-Type. */
+export function sendJson(reply: FastifyReply, code: number, text: string): FastifyReply {
+  return reply.code(code).header('Content-Type', 'application/json').send(Buffer.from(text));
+}
+
+/** Answers with an error as section ERR tells it; the status is its code. */
+export function sendError(reply: FastifyReply, error: ProtocolError): FastifyReply {
+  if (error.meta) reply.header('Retry-After', String(error.meta.retryAfter));
+  return sendJson(reply, statusOf(error.code), errorText(error));
+}
+
+/** Makes everything that fastify itself would answer an answer of ours. */
+export function answerErrors(app: FastifyInstance, log: Log, platform: Platform): void {
+  app.setNotFoundHandler((_request, reply) =>
+    sendJson(reply, 404, JSON.stringify(refusals.notFound)),
+  );
+  app.setErrorHandler<FastifyError | ProtocolError>((error, request, reply) => {
+    // The route and not the URL: a query may carry a token.
+    const fields = { method: request.method, route: request.routeOptions.url };
+    return sendError(reply, fromHttp(error) ?? toProtocolError(error, { log, platform, fields }));
+  });
+}
+
+/** What fastify found wrong with a request. */
+function fromHttp(error: FastifyError | ProtocolError): ProtocolError | undefined {
+  if (error instanceof ProtocolError || error.statusCode === undefined) return undefined;
+  if (error.statusCode === 413) return fail('message.too.large');
+  return error.statusCode < 500 ? fail('request.invalid') : undefined;
+}
+
+/** An error's code is a status, save that a hook may have made one up. */
+function statusOf(code: number): number {
+  return Number.isInteger(code) && code >= 400 && code <= 599 ? code : 409;
+}

@@ -1,0 +1,79 @@
+import type { RequestListener } from 'node:http';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import files from '@fastify/static';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { ClientAddresses } from './client-address.js';
+import { answerErrors } from './http-answers.js';
+import { type AuthRoutesOptions, anonymousRoutes } from './http-auth.js';
+import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-health.js';
+import { createHttpServer, type HttpServer } from './http-server.js';
+import type { GatewayConfig, GatewayOptions } from './options.js';
+
+export interface HttpAppOptions {
+  readonly gateway: Pick<GatewayOptions, 'config' | 'metrics' | 'log' | 'platform'>;
+  readonly addresses: ClientAddresses;
+  readonly auth: AuthRoutesOptions;
+  readonly health: HealthRoutesOptions;
+}
+
+/** The HTTP side: fastify over a server of our own, which looks at requests for the socket's path first. */
+export async function buildHttpApp(
+  options: HttpAppOptions,
+): Promise<{ app: FastifyInstance; server: HttpServer }> {
+  const { gateway, addresses } = options;
+  const { config, metrics } = gateway;
+  const app = fastify({
+    // Its logger would write URLs, and with them tokens.
+    logger: false,
+    serverFactory: (handler: RequestListener) => createHttpServer(config, handler),
+    clientErrorHandler: (_error, socket) => {
+      // `createHttpServer` answers what is no HTTP.
+      socket.destroySoon();
+    },
+  });
+  // A body is JSON whatever its Content-Type says, and the routes read it themselves.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  await protect(app, config);
+  answerErrors(app, gateway.log, gateway.platform);
+  healthRoutes(app, options.health);
+  metricsRoute(app, {
+    text: () => metrics.text?.() ?? Promise.resolve(''),
+    contentType: metrics.contentType ?? 'text/plain; version=0.0.4',
+    public: config.metrics === 'public',
+    secret: config.secret,
+    addresses,
+  });
+  anonymousRoutes(app, options.auth);
+  if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
+  await app.ready();
+  return { app, server: app.server as HttpServer };
+}
+
+/** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
+async function protect(app: FastifyInstance, config: GatewayConfig): Promise<void> {
+  await app.register(cors, {
+    origin: config.cors === undefined ? '*' : [...config.cors],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'Accept',
+      'Authorization',
+      'Content-Type',
+      'If-Match',
+      'If-None-Match',
+      'Last-Event-ID',
+      'X-Really-Secret',
+    ],
+    exposedHeaders: ['ETag', 'Location', 'Retry-After'],
+    maxAge: 86_400,
+  });
+  await app.register(helmet, {
+    // What a page of the app may load is the app's own affair.
+    contentSecurityPolicy: false,
+    // Other origins may call, so they may read the answers.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    // Whoever ends TLS decides whether to insist on it.
+    strictTransportSecurity: false,
+  });
+}

@@ -1,0 +1,62 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { GatewayConfig } from './options.js';
+import { type Refusal, refusals, refuseRequest } from './refusal.js';
+import { classifyTarget } from './socket-path.js';
+
+export type HttpServer = http.Server | https.Server;
+
+/** Milliseconds. A client that is slower than this to say what it wants is not waited for. */
+const patience = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 5000,
+};
+
+/** Connections beyond those that may become WebSockets: plain requests, and upgrades that are refused. */
+const spare = 1000;
+
+/**
+ * The HTTP server. Requests for `/v…/socket` are answered here, in front of everything else, so that
+ * they get the very same answer with and without an upgrade; all others go to `handler`.
+ */
+export function createHttpServer(
+  { limits, tls }: Pick<GatewayConfig, 'limits' | 'tls'>,
+  handler: http.RequestListener,
+): HttpServer {
+  const listener: http.RequestListener = (request, response) => {
+    const target = classifyTarget(request.url ?? '');
+    if (target === 'other') handler(request, response);
+    else if (target === 'socket') refuseRequest(response, refusals.upgradeRequired);
+    else refuseRequest(response, refusals.unsupportedVersion);
+  };
+  const server = tls
+    ? https.createServer({ ...patience, ...tls }, listener)
+    : http.createServer(patience, listener);
+  server.maxConnections = limits.connections + spare;
+  server.on('clientError', refuseGarbage);
+  return server;
+}
+
+/** What is no HTTP gets a last answer, where there is anybody to hear it. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const { code, reason } = garbageRefusal(error.code);
+  const body = JSON.stringify({ code, reason });
+  const head = `HTTP/1.1 ${code} ${http.STATUS_CODES[code] ?? ''}\r\nContent-Type: application/json`;
+  socket.end(`${head}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`, () =>
+    socket.destroy(),
+  );
+}
+
+function garbageRefusal(code: string | undefined): Refusal {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return { code: 408, reason: 'the request took too long' };
+  if (code === 'HPE_HEADER_OVERFLOW') return { code: 431, reason: 'the headers are too large' };
+  return { code: 400, reason: 'the request is no HTTP' };
+}

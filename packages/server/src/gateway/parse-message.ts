@@ -1,0 +1,80 @@
+import { isUtf8 } from 'node:buffer';
+import type { JsonObject, JsonValue } from '@really/protocol';
+
+export type ParsedMessage =
+  | { readonly kind: 'message'; readonly message: JsonObject }
+  /** Beyond what a message may look like: `member` says where, `detail` in what. */
+  | {
+      readonly kind: 'out-of-shape';
+      readonly message: JsonObject;
+      readonly member: string;
+      readonly detail: ShapeProblem;
+    }
+  /** No JSON, or JSON that is not an object. */
+  | { readonly kind: 'malformed' };
+
+export type ShapeProblem = 'too.deep' | 'key.too.long';
+
+/** Rule LIM8. */
+export interface Shape {
+  /** Levels of objects and lists, the message itself included. */
+  readonly depth: number;
+  /** Characters of a member's name. */
+  readonly keyLength: number;
+}
+
+const malformed: ParsedMessage = { kind: 'malformed' };
+
+/** Reads one text message. */
+export function parseMessage(bytes: Buffer, shape: Shape): ParsedMessage {
+  const message = parseJson(bytes);
+  if (!isObject(message)) return malformed;
+  // A level costs two characters, so most messages need no look.
+  if (bytes.length <= Math.min(shape.depth * 2, shape.keyLength)) {
+    return { kind: 'message', message };
+  }
+  for (const member of Object.keys(message)) {
+    const long = member.length > shape.keyLength;
+    const detail = long ? 'key.too.long' : problemIn(message[member], shape.depth - 1, shape);
+    if (!detail) continue;
+    const named = long ? member.slice(0, shape.keyLength) : member;
+    return { kind: 'out-of-shape', message, member: named, detail };
+  }
+  return { kind: 'message', message };
+}
+
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) return undefined;
+  try {
+    return JSON.parse(bytes.toString()) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `levels`: how many more there may be. */
+function problemIn(
+  value: JsonValue | undefined,
+  levels: number,
+  shape: Shape,
+): ShapeProblem | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (levels <= 0) return 'too.deep';
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      const problem = problemIn(element, levels - 1, shape);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+  for (const member of Object.keys(value)) {
+    if (member.length > shape.keyLength) return 'key.too.long';
+    const problem = problemIn(value[member], levels - 1, shape);
+    if (problem) return problem;
+  }
+  return undefined;
+}

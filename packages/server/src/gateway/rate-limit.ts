@@ -1,0 +1,52 @@
+import type { Clock } from '../platform/platform.js';
+
+export interface RateLimitOptions {
+  /** How much a key may take per window, and at once after a rest. 0 is off. */
+  readonly amount: number;
+  /** Milliseconds. */
+  readonly window: number;
+  readonly clock: Clock;
+}
+
+/** Keys that are kept before the first look for forgotten ones. */
+const fewKeys = 1024;
+
+/**
+ * Token buckets by key, one number each: the time at which the bucket will be full again. A bucket
+ * that is full is forgotten, so what is kept is bounded by what was taken within one window.
+ */
+export class RateLimit {
+  readonly #options: RateLimitOptions;
+  readonly #fullAt = new Map<string, number>();
+  #sweepAt = fewKeys;
+
+  constructor(options: RateLimitOptions) {
+    this.#options = options;
+  }
+
+  /** Keys that are remembered. */
+  get size(): number {
+    return this.#fullAt.size;
+  }
+
+  /** Takes `cost` for `key`. 0: granted. Else the whole seconds after which it would be, and nothing was taken. */
+  take(key: string, cost = 1): number {
+    const { amount, window, clock } = this.#options;
+    if (amount === 0) return 0;
+    const now = clock.monotonic();
+    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + (cost * window) / amount;
+    // Sums of fractions may come out a hair above the window.
+    const excess = fullAt - now - window - 1e-6;
+    if (excess > 0) return Math.max(1, Math.ceil(excess / 1000));
+    this.#fullAt.set(key, fullAt);
+    if (this.#fullAt.size >= this.#sweepAt) this.#forgetFull(now);
+    return 0;
+  }
+
+  #forgetFull(now: number): void {
+    for (const [key, fullAt] of this.#fullAt) {
+      if (fullAt <= now) this.#fullAt.delete(key);
+    }
+    this.#sweepAt = Math.max(fewKeys, this.#fullAt.size * 2);
+  }
+}

@@ -1,0 +1,29 @@
+import type { Tokens } from '../auth/tokens.js';
+import type { Listener } from '../live/listener.js';
+import type { Deadlines } from '../platform/deadlines.js';
+import type { CommandRates } from './command-rates.js';
+import type { FlightHost } from './commands-in-flight.js';
+
+/** What all sessions of a gateway share. */
+export interface SessionHost extends FlightHost {
+  readonly tokens: Pick<Tokens, 'verify'>;
+  readonly live: {
+    drained(listener: Listener): void;
+    drop(listener: Listener): void;
+  };
+  readonly rates: CommandRates;
+  /** Of the wall clock: when tokens expire. Calls `expire` of the session that is its key. */
+  readonly expiries: Pick<Deadlines, 'set' | 'clear'>;
+  /** Commands that one session may have in flight. */
+  readonly inFlight: number;
+}
+
+/** The connection as its session sees it. A test uses a plain object. */
+export interface SessionSocket {
+  readonly address: string;
+  readonly congested: boolean;
+  send(frame: Buffer): void;
+  close(code: number): void;
+  /** The session, busy until now, takes messages again. */
+  proceed(): void;
+}

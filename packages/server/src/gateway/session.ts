@@ -1,0 +1,230 @@
+import {
+  type Auth,
+  closeCodes,
+  fail,
+  type JsonObject,
+  type ProtocolError,
+  parseR,
+  readEnvelope,
+} from '@really/protocol';
+import type { TokenRefusal, Verified } from '../auth/tokens.js';
+import type { Frame } from '../live/frame.js';
+import type { Listener } from '../live/listener.js';
+import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
+import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
+import type { SessionHost, SessionSocket } from './session-host.js';
+import { toProtocolError } from './to-protocol-error.js';
+
+/**
+ *   greeting --initialize--> ready --initialize--> ready (renewed)
+ *      |                       |
+ *      +---------end-----------+------> closed
+ */
+type State =
+  | { readonly kind: 'greeting' }
+  | { readonly kind: 'ready'; readonly auth: Auth; readonly handle: string }
+  | { readonly kind: 'closed'; readonly auth: Auth | undefined };
+
+const greeting: State = { kind: 'greeting' };
+
+/** Failed attempts to initialize after which the socket is closed (rule SES3). */
+const allowedFailures = 5;
+
+/** The conversation on one socket, rules SES1 to SES10: who it is, and what it may say when. */
+export class Session implements Listener, FlightOwner {
+  readonly #host: SessionHost;
+  readonly #socket: SessionSocket;
+  #state: State = greeting;
+  #verifying = false;
+  #failures = 0;
+  #flight: CommandsInFlight | undefined;
+
+  constructor(host: SessionHost, socket: SessionSocket) {
+    this.#host = host;
+    this.#socket = socket;
+  }
+
+  /** Who it is. Live layer and commands ask only once it is initialized. */
+  get auth(): Auth {
+    const auth = this.#state.kind === 'greeting' ? undefined : this.#state.auth;
+    if (!auth) throw new Error('a session that is not initialized was asked who it is');
+    return auth;
+  }
+
+  get initialized(): boolean {
+    return this.#state.kind === 'ready';
+  }
+
+  get open(): boolean {
+    return this.#state.kind !== 'closed';
+  }
+
+  get congested(): boolean {
+    return this.#state.kind === 'closed' || this.#socket.congested;
+  }
+
+  /** True while the next message has to wait: for the verdict on a token, or for a command to be answered (rule LIM2). */
+  get busy(): boolean {
+    return this.#verifying || (this.#flight?.count ?? 0) >= this.#host.inFlight;
+  }
+
+  /** True where nothing is under way. */
+  get idle(): boolean {
+    return !this.#verifying && !this.#flight;
+  }
+
+  push(frame: Frame): void {
+    if (this.open) this.#socket.send(frame.bytes);
+  }
+
+  answer(text: string): void {
+    this.#socket.send(frameOf(text));
+  }
+
+  /** Takes one message, and answers it exactly once. Not while `busy`. */
+  handle(message: JsonObject): void {
+    try {
+      this.#dispatch(message);
+    } catch (thrown) {
+      const { log, platform } = this.#host;
+      this.refuse(message, toProtocolError(thrown, { log, platform, fields: {} }));
+    }
+  }
+
+  /** Answers that a message is refused, with its tag and R where they are usable, in its turn. */
+  refuse(message: JsonObject, error: ProtocolError): void {
+    const { tag } = readEnvelope(message);
+    const r = this.initialized ? parseR(message.r)?.r : undefined;
+    const text = errorText(error, { tag, r });
+    if (r !== undefined && this.#flight) this.#flight.refuse(text, r);
+    else this.answer(text);
+  }
+
+  /** The token has expired, or was revoked (rule SES10). */
+  expire(): void {
+    if (!this.initialized) return;
+    this.#socket.send(fixedFrames.tokenExpired);
+    this.#socket.close(closeCodes.policy);
+  }
+
+  /** What waited for the client to read has gone out. */
+  drained(): void {
+    if (this.initialized) this.#host.live.drained(this);
+  }
+
+  /** The connection is closing: forgets everything of it. Commands in flight end by themselves. */
+  end(): void {
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
+    if (state.kind !== 'ready') return;
+    this.#host.expiries.clear(this);
+    this.#host.live.drop(this);
+  }
+
+  settled(): void {
+    if (this.#flight?.count === 0) {
+      this.#flight = undefined;
+      // A subscribe may have ended after the connection did.
+      if (!this.open) this.#host.live.drop(this);
+    }
+    this.#socket.proceed();
+  }
+
+  #dispatch(message: JsonObject): void {
+    const { cmd, tag } = readEnvelope(message);
+    const { address } = this.#socket;
+    const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
+    const retryAfter = this.#host.rates.take(address, uid);
+    if (retryAfter > 0) {
+      this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));
+    } else if (cmd === 'initialize') {
+      this.#initialize(message, tag);
+    } else if (tag === undefined || cmd === undefined) {
+      this.refuse(message, fail('request.invalid'));
+    } else if (!this.initialized) {
+      this.refuse(message, fail('initialize.required'));
+    } else if (cmd === 'ping' || cmd === 'poke') {
+      this.#ping(message, tag);
+    } else {
+      this.#command(message);
+    }
+  }
+
+  #ping(message: JsonObject, tag: number): void {
+    const timestamp = Object.hasOwn(message, 'timestamp') ? message.timestamp : undefined;
+    this.answer(JSON.stringify({ tag, evt: 'pinged', timestamp }));
+  }
+
+  #command(message: JsonObject): void {
+    const parsed = this.#host.commands.parse(message);
+    if (!parsed.ok) {
+      this.#host.metrics.command('invalid', String(parsed.error.code), 0);
+      this.refuse(message, parsed.error);
+      return;
+    }
+    this.#flight ??= new CommandsInFlight(this.#host, this);
+    this.#flight.run(parsed.request);
+  }
+
+  #initialize(message: JsonObject, tag: number | undefined): void {
+    if (tag === undefined) {
+      this.answer(errorText(fail('initialize.invalid')));
+      return;
+    }
+    this.#verifying = true;
+    this.#host.tokens.verify(message.accessToken).then(
+      (verified) => this.#conclude(() => this.#verified(tag, verified)),
+      (thrown: unknown) => this.#conclude(() => this.#unverifiable(tag, thrown)),
+    );
+  }
+
+  #conclude(verdict: () => void): void {
+    this.#verifying = false;
+    if (this.open) verdict();
+    this.#socket.proceed();
+  }
+
+  #verified(tag: number, verified: Verified): void {
+    const refusal = this.#refusalOf(verified);
+    if (refusal !== undefined) this.#fail(tag, refusal);
+    else if (verified.ok) this.#welcome(tag, verified);
+  }
+
+  #refusalOf(verified: Verified): TokenRefusal | undefined {
+    if (!verified.ok) return verified.detail;
+    const state = this.#state;
+    const other = state.kind === 'ready' && state.auth.uid !== verified.auth.uid;
+    return other ? 'token.invalid' : undefined;
+  }
+
+  #welcome(tag: number, { auth, expires }: Verified & { ok: true }): void {
+    const state = this.#state;
+    const handle = state.kind === 'ready' ? state.handle : this.#newHandle();
+    this.#failures = 0;
+    this.#state = { kind: 'ready', auth, handle };
+    this.#host.metrics.command('initialize', 'ok', 0);
+    this.answer(initializedText(tag, handle, auth, expires));
+    if (expires === undefined) this.#host.expiries.clear(this);
+    else this.#host.expiries.set(this, expires);
+  }
+
+  #fail(tag: number, detail: TokenRefusal): void {
+    const error = fail('invalid/incorrect/expired access token', { accessToken: [detail] });
+    this.#host.metrics.command('initialize', String(error.code), 0);
+    this.answer(errorText(error, { tag }));
+    this.#failures++;
+    if (this.#failures >= allowedFailures) this.#socket.close(closeCodes.policy);
+  }
+
+  #unverifiable(tag: number, thrown: unknown): void {
+    const { log, platform } = this.#host;
+    const error = toProtocolError(thrown, { log, platform, fields: { cmd: 'initialize' } });
+    this.answer(errorText(error, { tag }));
+  }
+
+  /** 128 bits that nobody can guess. */
+  #newHandle(): string {
+    return Buffer.from(this.#host.platform.random.bytes(16)).toString('base64url');
+  }
+}

@@ -1,0 +1,90 @@
+import type { IncomingMessage } from 'node:http';
+import { type Server, type ServerOptions, WebSocketServer } from 'ws';
+import type { ClientAddresses } from './client-address.js';
+import { ClientSocket } from './client-socket.js';
+import type { ConnectionCount } from './connection-count.js';
+import { type Refusal, refusals, refuseUpgrade } from './refusal.js';
+import { classifyTarget } from './socket-path.js';
+
+export interface UpgradesOptions {
+  /** Bytes of one message; beyond: close 1009 (rule LIM1). */
+  readonly message: number;
+  readonly addresses: ClientAddresses;
+  readonly count: ConnectionCount;
+  /** True while the server shuts down. */
+  readonly draining: () => boolean;
+  readonly refused: (code: number) => void;
+  readonly accepted: (ws: ClientSocket, request: IncomingMessage, address: string) => void;
+}
+
+/** Milliseconds for which a client may take its time to close after the server did. */
+const closeTimeout = 5000;
+
+/** Turns upgrade requests into WebSockets, or refuses them before any upgrade. */
+export class Upgrades {
+  readonly #options: UpgradesOptions;
+  readonly #server: Server<typeof ClientSocket>;
+
+  constructor(options: UpgradesOptions) {
+    this.#options = options;
+    const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
+      noServer: true,
+      WebSocket: ClientSocket,
+      clientTracking: false,
+      perMessageDeflate: false,
+      // Pongs leave through the outlet, so that they count as output like everything else.
+      autoPong: false,
+      maxPayload: options.message,
+      // What is no UTF-8 is no JSON either, and answered as such (rule SES7).
+      skipUTF8Validation: true,
+      closeTimeout,
+      // The protocol has no subprotocols to choose from.
+      handleProtocols: () => false,
+    };
+    this.#server = new WebSocketServer(settings);
+    this.#server.on('wsClientError', (_error, _socket, request) =>
+      this.#refuse(request, handshakeRefusal(request)),
+    );
+  }
+
+  /** Answers one upgrade request. False: it is none for a WebSocket, and concerns another path. */
+  handle(request: IncomingMessage, head: Buffer): boolean {
+    const target = classifyTarget(request.url ?? '');
+    const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
+    else if (target === 'other' && !wantsWebSocket) return false;
+    else if (target === 'other') this.#refuse(request, refusals.notFound);
+    else if (!wantsWebSocket) this.#refuse(request, refusals.upgradeRequired);
+    else if (this.#options.draining()) this.#refuse(request, refusals.goingAway);
+    else this.#accept(request, head);
+    return true;
+  }
+
+  #accept(request: IncomingMessage, head: Buffer): void {
+    const { addresses, count, accepted } = this.#options;
+    const address = addresses.of(request);
+    if (!count.enter(address)) {
+      this.#refuse(request, refusals.tooMany);
+      return;
+    }
+    let open = false;
+    this.#server.handleUpgrade(request, request.socket, head, (ws) => {
+      open = true;
+      accepted(ws, request, address);
+    });
+    // Without deflate and asynchronous checks the handshake is done by now, one way or the other.
+    if (!open) count.leave(address);
+  }
+
+  #refuse(request: IncomingMessage, refusal: Refusal): void {
+    this.#options.refused(refusal.code);
+    refuseUpgrade(request, refusal);
+  }
+}
+
+function handshakeRefusal({ method, headers }: IncomingMessage): Refusal {
+  if (method !== 'GET') return refusals.method;
+  return headers['sec-websocket-version'] === '13'
+    ? refusals.badHandshake
+    : refusals.webSocketVersion;
+}
