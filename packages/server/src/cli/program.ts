@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { checkModels } from './check-models.js';
 import { addConfigFlags } from './config-flags.js';
-import { reportError, tell, type ExitCode } from './report-error.js';
-import { serve } from './serve.js';
-import { showConfig } from './show-config.js';
-import { addTokenOptions, mintToken } from './mint-token.js';
+import { type ExitCode, reportError, tell } from './report-error.js';
+import { addTokenOptions } from './token-options.js';
 
 /** Options of a command, as commander gathered them. */
 export type Options = Readonly<Record<string, unknown>>;
@@ -24,43 +21,41 @@ export async function runProgram(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
+/** What a command does is loaded when it runs, so that `--help` and `token` need not wait for a server. */
+type Run = (options: Options) => Promise<ExitCode>;
+
+const start: Run = async (options) => (await import('./serve.js')).serve('production', options);
+const dev: Run = async (options) => (await import('./serve.js')).serve('development', options);
+const check: Run = async (options) => (await import('./check-models.js')).reportModels(options);
+const token: Run = async (options) => (await import('./print-token.js')).printToken(options);
+const config: Run = async (options) => (await import('./show-config.js')).showConfig(options);
+
 function makeProgram(done: (code: ExitCode) => void): Command {
   const program = new Command('really')
     .description('A real-time backend over one WebSocket.')
-    .version(version(), '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .option('--verbose', 'print the stack of an error too')
     .exitOverride()
     .configureOutput({ outputError: (text) => tell(oneLine(text)) });
-  const add = (parent: Command, name: string, text: string, run: (o: Options) => Promise<ExitCode>) =>
+  const add = (parent: Command, name: string, text: string, run: Run) =>
     parent
       .command(name)
       .description(text)
       .option('--verbose', 'print the stack of an error too')
       .allowExcessArguments(false)
       .action(async (options: Options) => done(await run(options)));
+  addConfigFlags(add(program, 'start', 'start for production: JSON logs, needs a secret', start));
   addConfigFlags(
-    add(program, 'start', 'start for production: JSON logs, needs a secret', (options) =>
-      serve('production', options),
-    ),
+    add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),
   );
-  addConfigFlags(
-    add(program, 'dev', 'start in development mode: pretty logs, a development secret', (options) =>
-      serve('development', options),
-    ),
-  );
-  const models = program
-    .command('models')
-    .description('look at the models')
-    .helpCommand(false);
-  addConfigFlags(add(models, 'check', 'load every model and print what is wrong', checkModels), [
+  const models = program.command('models').description('look at the models').helpCommand(false);
+  addConfigFlags(add(models, 'check', 'load every model and print what is wrong', check), [
     'models',
   ]);
-  addTokenOptions(add(program, 'token', 'mint an access token and print it', mintToken));
-  addConfigFlags(
-    add(program, 'config', 'print what is in force and where it came from', showConfig),
-  );
+  addTokenOptions(add(program, 'token', 'mint an access token and print it', token));
+  addConfigFlags(add(program, 'config', 'print what is in force and from where', config));
   return program;
 }
 

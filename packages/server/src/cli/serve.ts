@@ -18,7 +18,10 @@ export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
   logStrayErrors(log);
   const starting = startServer(config, { log });
   // Nothing was served yet, and what was begun on disk survives a kill.
-  const begun = await Promise.race([signals.requested.then(() => 'stopped' as const), settle(starting)]);
+  const begun = await Promise.race([
+    signals.requested.then(() => 'stopped' as const),
+    settle(starting),
+  ]);
   if (begun === 'stopped') return await exit(0);
   if (!begun.ok) return await exit(reportError(begun.error, options.verbose === true));
   announce(config, begun.value, log);

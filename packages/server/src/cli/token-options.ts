@@ -2,14 +2,9 @@ import type { JsonObject } from '@really/protocol';
 import { parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../app/config-kinds.js';
-import { secretOf } from '../app/secret.js';
-import { Tokens } from '../auth/tokens.js';
-import { systemPlatform } from '../platform/system.js';
-import { addConfigFlags, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import type { ExitCode } from './report-error.js';
+import { addConfigFlags } from './config-flags.js';
 
-interface TokenOptions {
+export interface TokenOptions {
   readonly uid: string;
   readonly r?: string;
   readonly data?: JsonObject;
@@ -28,19 +23,6 @@ export function addTokenOptions(command: Command): Command {
     .option('--expires <DURATION>', 'how long it lives, such as 1d; else for ever', parseLife)
     .option('--auth-type <TYPE>', 'what rules and hooks see as auth.authType');
   return addConfigFlags(command, ['secret']);
-}
-
-/** `really token`: prints a token, signed as the server in this folder would sign it. */
-export async function mintToken(options: Options): Promise<ExitCode> {
-  // Commander parsed each of them with the functions above.
-  const { uid, r, data, expires, authType, secret } = options as unknown as TokenOptions;
-  // Any secret will do that was set: whether it is fit for production is judged by `start`.
-  const config = configInForce('development', { secret });
-  const tokens = new Tokens({ secret: secretOf(config, systemPlatform), platform: systemPlatform });
-  const until = expires === undefined ? undefined : systemPlatform.clock.now() + expires;
-  const token = await tokens.mint({ uid, authType, _r: r, data, expires: until });
-  process.stdout.write(`${token}\n`);
-  return 0;
 }
 
 function parseUid(given: string): string {
@@ -71,6 +53,7 @@ function parseData(given: string): JsonObject {
 
 function parseLife(given: string): number {
   const ms = parseDuration(given);
-  if (ms === undefined) throw new InvalidArgumentError('expected a duration such as 90s, 12h or 1d');
+  if (ms === undefined)
+    throw new InvalidArgumentError('expected a duration such as 90s, 12h or 1d');
   return ms;
 }

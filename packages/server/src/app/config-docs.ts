@@ -1,0 +1,18 @@
+import { environmentName, flagName, keys, type Setting, settings } from './config-keys.js';
+
+/** The table of every key, as it stands in docs/configuration.md. */
+export function configTable(): string {
+  const rows = keys.map((key) => {
+    const setting: Setting<unknown> = settings[key];
+    const flag = setting.flag === undefined ? '' : `\`${flagName(key)} ${setting.flag}\``;
+    const cells = [`\`${key}\``, `\`${environmentName(key)}\``, flag, shownDefault(setting)];
+    return `| ${[...cells, setting.doc, setting.kind.expected].join(' | ')} |`;
+  });
+  const head = '| key | environment | flag | default | what it is | values |';
+  return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function shownDefault({ fallback, kind }: Setting<unknown>): string {
+  if (typeof fallback !== 'function') return kind.show(fallback);
+  return `${kind.show(fallback('production'))}; in dev ${kind.show(fallback('development'))}`;
+}

@@ -1,0 +1,26 @@
+import type { Limits } from '../platform/limits.js';
+import type { Values } from './config-keys.js';
+
+/** The bounds that are in force. */
+export function limitsOf(values: Values): Limits {
+  return {
+    message: values['limits.message'],
+    inFlight: values['limits.inFlight'],
+    subscriptions: values['limits.subscriptions'],
+    queries: values['limits.queries'],
+    output: values['limits.output'],
+    connections: values['limits.connections'],
+    connectionsPerAddress: values['limits.connectionsPerAddress'],
+    queryTime: values['limits.queryTime'],
+    queriesAtOnce: values['limits.queriesAtOnce'],
+    filter: values['limits.filter'],
+    filterDepth: values['limits.filterDepth'],
+    history: values['limits.history'],
+    depth: values['limits.depth'],
+    list: values['limits.list'],
+    keyLength: values['limits.keyLength'],
+    pathDepth: values['limits.pathDepth'],
+    hookTime: values['limits.hookTime'],
+    hookMemory: values['limits.hookMemory'],
+  };
+}

@@ -1,0 +1,18 @@
+import { type TokenClaims, Tokens } from '../auth/tokens.js';
+import { systemPlatform } from '../platform/system.js';
+import type { Config } from './config.js';
+import { secretOf } from './secret.js';
+
+export interface MintRequest extends Omit<TokenClaims, 'expires'> {
+  /** Milliseconds from now; missing: never. */
+  readonly life?: number | undefined;
+}
+
+/** A token, signed as a server with this configuration signs its own. */
+export async function mintToken(config: Config, request: MintRequest): Promise<string> {
+  const { life, ...claims } = request;
+  const secret = secretOf(config, systemPlatform);
+  const tokens = new Tokens({ secret, platform: systemPlatform });
+  const expires = life === undefined ? undefined : systemPlatform.clock.now() + life;
+  return await tokens.mint({ ...claims, expires });
+}

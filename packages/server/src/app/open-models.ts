@@ -1,0 +1,41 @@
+import { existsSync } from 'node:fs';
+import { formatProblem } from '../model/load/problems.js';
+import { loadModels } from '../model/load-models.js';
+import type { ModelSet } from '../model/model.js';
+import { openQuickjsSandbox } from '../model/sandbox/quickjs/sandbox.js';
+import type { Sandbox } from '../model/sandbox/sandbox.js';
+import type { Log } from '../platform/log.js';
+import { systemPlatform } from '../platform/system.js';
+import type { Config } from './config.js';
+import { limitsOf } from './limits.js';
+import { StartError } from './start-error.js';
+
+export interface OpenModels {
+  readonly models: ModelSet;
+  readonly warnings: readonly string[];
+  /** Where their scripts run; whoever opened the models closes it. */
+  readonly sandbox: Sandbox;
+}
+
+/** Loads the models of an app. Throws a `StartError` with a line for everything that is wrong in any of them. */
+export async function openModels(config: Config, log: Log): Promise<OpenModels> {
+  const { models: dir } = config.values;
+  if (!existsSync(dir)) throw new StartError([`there is no folder of models at ${dir}`]);
+  const limits = limitsOf(config.values);
+  const sandbox = await openQuickjsSandbox({ limits, platform: systemPlatform, log });
+  try {
+    const loaded = await loadModels({
+      dir,
+      mode: config.mode,
+      sandbox,
+      limits,
+      now: systemPlatform.clock.now,
+      log,
+    });
+    if (loaded.kind === 'broken') throw new StartError(loaded.problems.map(formatProblem));
+    return { models: loaded.models, warnings: loaded.warnings, sandbox };
+  } catch (error) {
+    await sandbox.close();
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ModelSet } from '../model/model.js';
+import type { Log } from '../platform/log.js';
+import { systemPlatform } from '../platform/system.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { openSqliteStore } from '../store/sqlite/store.js';
+import { type Store, UniqueClash } from '../store/store.js';
+import type { Config } from './config.js';
+import { StartError, systemReason } from './start-error.js';
+
+/** Opens the store that is configured, ready for these models. Throws a `StartError` where that can not be. */
+export async function openStore(config: Config, models: ModelSet, log: Log): Promise<Store> {
+  const store = await open(config, log);
+  try {
+    await store.prepare(models.all().map((model) => model.layout));
+    return store;
+  } catch (error) {
+    await store.close();
+    if (error instanceof UniqueClash) throw new StartError([error.message], error);
+    throw new StartError([`the store can not serve: ${systemReason(error)}`], error);
+  }
+}
+
+async function open({ values }: Config, log: Log): Promise<Store> {
+  const { 'limits.history': history, onceWindow, 'limits.once': onceKeep } = values;
+  const config = { history, onceWindow, onceKeep };
+  switch (values.store) {
+    case 'memory':
+      return openMemoryStore(config, systemPlatform);
+    case 'sqlite':
+      makeDataFolder(values.data);
+      return await openDatabase(join(values.data, 'really.db'), config, log);
+    default:
+      return values.store satisfies never;
+  }
+}
+
+function makeDataFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new StartError(
+      [`the data folder ${folder} can not be made: ${systemReason(error)}`],
+      error,
+    );
+  }
+}
+
+async function openDatabase(
+  file: string,
+  config: { history: number; onceWindow: number; onceKeep: number },
+  log: Log,
+): Promise<Store> {
+  try {
+    return await openSqliteStore({ file, ...config }, systemPlatform, log);
+  } catch (error) {
+    throw new StartError([`the database ${file} can not be opened: ${systemReason(error)}`], error);
+  }
+}

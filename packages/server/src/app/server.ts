@@ -1,0 +1,144 @@
+import { readFileSync } from 'node:fs';
+import { Tokens } from '../auth/tokens.js';
+import { localBus } from '../bus/local/bus.js';
+import { QuerySlots } from '../commands/query-slots.js';
+import type { Services } from '../commands/services.js';
+import { createGateway } from '../gateway/gateway.js';
+import type { Gateway, GatewayConfig, TlsFiles } from '../gateway/options.js';
+import { Live } from '../live/live.js';
+import { Objects } from '../objects/objects.js';
+import { type Log, silentLog } from '../platform/log.js';
+import { systemPlatform } from '../platform/system.js';
+import { Closing } from './closing.js';
+import type { Config } from './config.js';
+import type { Values } from './config-keys.js';
+import { limitsOf } from './limits.js';
+import { prometheusMetrics } from './metrics.js';
+import { openModels } from './open-models.js';
+import { openStore } from './open-store.js';
+import { secretOf } from './secret.js';
+import { StartError, systemReason } from './start-error.js';
+
+export interface RunningServer {
+  /** Where a browser on this machine reaches it: `http://127.0.0.1:9000`. */
+  readonly url: string;
+  /** Stops: no new connections, commands in flight are finished, pushes sent, and everything closed. */
+  close(): Promise<void>;
+  /** Reads certificates again, for connections to come. Throws, and changes nothing, where they can not be read. */
+  rereadFiles(): void;
+}
+
+export interface StartOptions {
+  readonly log?: Log | undefined;
+}
+
+/**
+ * Starts a server: the one place where ports get their adapters. Resolves when it can serve. Throws a
+ * `StartError` for whatever people can mend, with nothing left open.
+ */
+export async function startServer(
+  config: Config,
+  options: StartOptions = {},
+): Promise<RunningServer> {
+  const closing = new Closing();
+  try {
+    return await open(config, options.log ?? silentLog, closing);
+  } catch (error) {
+    await closing.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open(config: Config, log: Log, closing: Closing): Promise<RunningServer> {
+  const { values } = config;
+  const platform = systemPlatform;
+  const metrics = prometheusMetrics();
+  const secret = secretOf(config, platform);
+  const tls = readTls(values);
+  const { models, sandbox, warnings } = await openModels(config, log);
+  closing.add(() => sandbox.close());
+  for (const warning of warnings) log.warn({}, warning);
+  const store = await openStore(config, models, log);
+  closing.add(() => store.close());
+  const bus = localBus();
+  closing.add(() => bus.close());
+
+  const limits = limitsOf(values);
+  const common = { store, bus, models: () => models, platform, log, metrics };
+  const objects = new Objects({ ...common, idsAfter: await store.newest() });
+  closing.add(() => objects.drain());
+  const live = new Live({ ...common, limits });
+  const slots = new QuerySlots({ limits, platform });
+  const { publicData } = values;
+  const services: Services = { ...common, objects, live, limits, slots, publicData };
+  const tokens = new Tokens({ secret, platform });
+  const gateway = await createGateway({
+    services,
+    tokens,
+    config: gatewayConfig(values, secret, tls),
+    metrics,
+    log,
+    platform,
+    ready: async () => {
+      await Promise.all([store.ping(), bus.ping()]);
+    },
+    settle: () => objects.drain(),
+  });
+  closing.add(() => gateway.close());
+  const { url } = await listen(gateway, values);
+  return {
+    url,
+    close: () => closing.close(),
+    rereadFiles() {
+      const renewed = readTls(values);
+      if (renewed !== undefined) gateway.renewTls(renewed);
+    },
+  };
+}
+
+async function listen(gateway: Gateway, { port, host }: Values): Promise<{ url: string }> {
+  try {
+    return await gateway.listen(port, host);
+  } catch (error) {
+    throw new StartError([`can not listen on ${host} port ${port}: ${listenReason(error)}`], error);
+  }
+}
+
+function listenReason(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  if (code === 'EADDRINUSE') return 'another program uses that port';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
+  return systemReason(error);
+}
+
+function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined): GatewayConfig {
+  return {
+    secret,
+    idleTimeout: values.idleTimeout,
+    initializeTimeout: values.initializeTimeout,
+    trustProxy: values.trustProxy,
+    cors: values.cors,
+    metrics: values.metrics,
+    publicDir: values.public,
+    rates: {
+      commands: values['rate.commands'],
+      address: values['rate.address'],
+      signup: values['rate.signup'],
+    },
+    limits: limitsOf(values),
+    tls,
+  };
+}
+
+function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undefined {
+  if (cert === undefined || key === undefined) return undefined;
+  return { cert: readPem(cert), key: readPem(key) };
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StartError([`${file} can not be read: ${systemReason(error)}`], error);
+  }
+}
