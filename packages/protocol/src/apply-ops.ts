@@ -18,10 +18,12 @@ export type OpsResult =
       readonly errors: FieldErrors;
     };
 
-export interface OpsLimits extends Partial<KeyLimits> {
+export interface OpsLimits extends KeyLimits {
   /** Elements of a list; an operation that would add more is refused. */
-  readonly list?: number | undefined;
+  readonly list: number;
 }
+
+const defaultOpsLimits: OpsLimits = { ...defaultKeyLimits, list: Number.POSITIVE_INFINITY };
 
 /**
  * Applies the operations in order, each to what the ones before it left: all of them, or none where
@@ -31,13 +33,14 @@ export interface OpsLimits extends Partial<KeyLimits> {
 export function applyOps(
   before: JsonObject,
   ops: readonly FieldOp[],
-  limits: OpsLimits = {},
+  limits: Partial<OpsLimits> = {},
 ): OpsResult {
   const draft = new Draft(before);
+  const bounds = { ...defaultOpsLimits, ...limits };
   const errors: FieldErrors = {};
   const touched = new Set<string>();
   for (const op of ops) {
-    const error = applyOp(draft, op, limits);
+    const error = applyOp(draft, op, bounds);
     touched.add(topField(op.key));
     if (error !== undefined) addError(errors, op.key, error);
   }
@@ -47,11 +50,11 @@ export function applyOps(
 
 /** Applies one operation to the draft, or says why it does not fit and leaves the draft alone. */
 export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | undefined {
-  const steps = parseKey(op.key, { ...defaultKeyLimits, ...limits });
+  const steps = parseKey(op.key, limits);
   if (steps === undefined) return 'error.key.invalid';
   const found = draft.find(steps);
   if (found.kind === 'error') return found.error;
-  const result = opResult(op, found.value, limits.list ?? Number.POSITIVE_INFINITY);
+  const result = opResult(op, found.value, limits.list);
   if (result.kind === 'error') return result.error;
   draft.put(steps, result.value);
   return undefined;

@@ -1,4 +1,4 @@
-import { applyOp } from './apply-ops.js';
+import { applyOp, type OpsLimits } from './apply-ops.js';
 import { deepEqual } from './deep-equal.js';
 import { Draft, find } from './draft.js';
 import type { Delta, DeltaEntry, FieldOp } from './field-op.js';
@@ -6,9 +6,10 @@ import { type JsonObject, type JsonValue, ownMember, setMember } from './json.js
 import { parseKey, topField } from './key.js';
 
 /** What stands in a push was within the server's limits when it was written. */
-const unlimited = {
+const unlimited: OpsLimits = {
   keyLength: Number.POSITIVE_INFINITY,
   pathDepth: Number.POSITIVE_INFINITY,
+  list: Number.POSITIVE_INFINITY,
 };
 
 /**

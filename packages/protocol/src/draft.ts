@@ -25,7 +25,10 @@ export class Draft {
     return find(this.root, steps);
   }
 
-  /** Puts a value where `find` led to; objects missing on the way are made. `undefined` unsets. */
+  /**
+   * Puts a value where `find` led to; objects missing on the way are made. `undefined` unsets: it
+   * takes a member away, and leaves null as the element of a list, so that the others keep their place.
+   */
   put(steps: readonly KeyStep[], value: JsonValue | undefined): void {
     const way = steps.slice(0, -1);
     const last = steps.at(-1);

@@ -57,19 +57,19 @@ export interface ErrorDetails {
   readonly id?: string | undefined;
 }
 
-export interface ErrorMeta {
+export type ErrorMeta = {
   /** Seconds. */
   readonly retryAfter: number;
-}
+};
 
 /** The `error` member of a response or push. */
-export interface ErrorBody {
+export type ErrorBody = {
   code: number;
   message: string;
   errors?: FieldErrors;
   /** Of a 500: what to look for in the server's log. */
   id?: string;
-}
+};
 
 /** The one error that crosses the wire. Anything else that is thrown is the server's own trouble. */
 export class ProtocolError extends Error {

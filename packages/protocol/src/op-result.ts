@@ -1,3 +1,4 @@
+import { deepEqual } from './deep-equal.js';
 import type { FieldOp } from './field-op.js';
 import type { JsonValue } from './json.js';
 import { JsonSet } from './json-set.js';
@@ -13,6 +14,9 @@ export type OpError =
   | 'error.not.a.list'
   | 'error.index.out.of.range'
   | 'error.list.too.long';
+
+/** So many values are compared one by one; a set of them pays for more. */
+const fewValues = 3;
 
 /**
  * One operation on the value at its key. An unset number counts as 0 and an unset list as empty;
@@ -49,10 +53,8 @@ function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | und
       return [...list, ...values];
     case 'addToSet':
       return withMissing(list, values);
-    case 'pull': {
-      const unwanted = new JsonSet([...values, op.value ?? null]);
-      return list.filter((element) => !unwanted.has(element));
-    }
+    case 'pull':
+      return withoutEqual(list, [...values, op.value ?? null]);
     case 'insertAt':
       return spliced(op, list, list.length, 0, [op.value ?? null]);
     case 'removeAt':
@@ -61,7 +63,8 @@ function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | und
     case 'addNumber':
       return undefined;
     default:
-      return op.op satisfies never;
+      op.op satisfies never;
+      return undefined;
   }
 }
 
@@ -71,15 +74,27 @@ function elementsOf(value: JsonValue): readonly JsonValue[] {
 
 /** The list and those of the values that it does not have, each once. */
 function withMissing(list: readonly JsonValue[], values: readonly JsonValue[]): JsonValue[] {
+  const [value = null] = values;
+  if (values.length === 1) {
+    return list.some((element) => deepEqual(element, value)) ? [...list] : [...list, value];
+  }
   const missing = new JsonSet(values);
   for (const element of list) missing.delete(element);
   const next = [...list];
-  for (const value of values) {
-    if (!missing.has(value)) continue;
-    next.push(value);
-    missing.delete(value);
+  for (const candidate of values) {
+    if (!missing.has(candidate)) continue;
+    next.push(candidate);
+    missing.delete(candidate);
   }
   return next;
+}
+
+function withoutEqual(list: readonly JsonValue[], unwanted: readonly JsonValue[]): JsonValue[] {
+  if (unwanted.length > fewValues) {
+    const set = new JsonSet(unwanted);
+    return list.filter((element) => !set.has(element));
+  }
+  return list.filter((element) => !unwanted.some((value) => deepEqual(element, value)));
 }
 
 function spliced(

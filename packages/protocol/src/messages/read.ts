@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
-import { type FieldErrors, fail } from '../errors.js';
 import type { JsonObject } from '../json.js';
 import type { CollectionR } from '../r.js';
+import { ArgumentErrors } from './argument-errors.js';
 import { checkerOf } from './check-schema.js';
 import { AnyObject, Fields, Position, R, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
@@ -53,17 +53,18 @@ export function parseRead(message: JsonObject, tag: number): ReadRequest {
 
 /** Options that exclude or need each other. */
 function checkTogether(options: Static<typeof ReadOptions>): void {
-  const errors: FieldErrors = {};
+  const errors = new ArgumentErrors();
   if (options.sort !== undefined && options.ascending !== undefined) {
-    errors['cmdOpts.ascending'] = ['expected.absent.with.sort'];
+    errors.add('cmdOpts.ascending', 'expected.absent.with.sort');
   }
-  if (options.subscribe === true) {
-    if (options.skip !== undefined) errors['cmdOpts.skip'] = ['expected.absent.with.subscribe'];
-    if (options.paginationToken !== undefined) {
-      errors['cmdOpts.paginationToken'] = ['expected.absent.with.subscribe'];
+  if (options.subscribe !== true) {
+    if (options.since !== undefined)
+      errors.add('cmdOpts.since', 'expected.absent.without.subscribe');
+  } else {
+    for (const name of ['skip', 'paginationToken'] as const) {
+      if (options[name] === undefined) continue;
+      errors.add(`cmdOpts.${name}`, 'expected.absent.with.subscribe');
     }
-  } else if (options.since !== undefined) {
-    errors['cmdOpts.since'] = ['expected.absent.without.subscribe'];
   }
-  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+  errors.throwIfAny();
 }

@@ -3,7 +3,10 @@ import { defaultKeyLimits, type KeyLimits } from '../key.js';
 /** Bounds that are judged when a request is parsed. */
 export interface RequestLimits extends KeyLimits {
   /** Operations of one update. Each may walk a list of the greatest length, so there are fewer of them. */
-  readonly ops: number;
+  readonly ops?: number | undefined;
 }
 
-export const defaultRequestLimits: RequestLimits = { ...defaultKeyLimits, ops: 1000 };
+/** The most operations of one update, where the limits do not say. */
+export const defaultOpsCount = 1000;
+
+export const defaultRequestLimits: RequestLimits = defaultKeyLimits;

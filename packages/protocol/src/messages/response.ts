@@ -1,8 +1,10 @@
 import type { ErrorBody, ErrorMeta, ProtocolError } from '../errors.js';
 import type { JsonObject, JsonValue } from '../json.js';
 
+// Aliases and not interfaces: only an alias of an object may stand where JSON is wanted.
+
 /** The one answer to a request. */
-export interface Response {
+export type Response = {
   tag: number;
   /** Of the answers to initialize and ping. */
   evt?: 'initialized' | 'pinged';
@@ -13,15 +15,15 @@ export interface Response {
   body?: JsonObject;
   /** Of a ping, as it was sent. */
   timestamp?: JsonValue;
-}
+};
 
-export interface ErrorResponse {
+export type ErrorResponse = {
   /** Where the request had a usable one. */
   tag?: number;
   r?: string;
   error: ErrorBody;
   meta?: ErrorMeta;
-}
+};
 
 /** An error as it is sent, with the tag and the R where they are known. */
 export function errorResponse(
@@ -37,39 +39,39 @@ export function errorResponse(
 }
 
 /** `body` of `initialized`. */
-export interface InitializedBody {
+export type InitializedBody = {
   'connection-handle': string;
   user: { uid: string; authType?: string; _r?: string; data?: JsonObject };
   /** ISO 8601; where the token expires. */
   expires?: string;
-}
+};
 
 /** One object of a read, and the answer to a get. */
-export interface ObjectAnswer {
+export type ObjectAnswer = {
   /** What was asked for and may be seen, set or not. */
   meta: { fields: string[] };
   body: JsonObject;
-}
+};
 
 /** `body` of the answer to a read. */
-export interface ReadBody {
+export type ReadBody = {
   /** Where there are items. */
   tokens?: { nextToken: string; prevToken: string };
   /** Where asked for. */
   totalResults?: number;
   items: ObjectAnswer[];
-}
+};
 
 /** `body` of the answer to a subscribe. */
-export interface SubscribeBody {
+export type SubscribeBody = {
   subscriptions: { r: string; fields: string[] }[];
   /** Where there are any. */
   failures?: { r: string; error: ErrorBody }[];
-}
+};
 
 /** A reference as get and read show it. */
-export interface Dereferenced {
+export type Dereferenced = {
   value: string;
   ref?: JsonObject;
   error?: ErrorBody;
-}
+};

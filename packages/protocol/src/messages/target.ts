@@ -5,8 +5,8 @@ import { type CollectionR, type ObjectR, type ParsedR, parseR } from '../r.js';
 /** The R of a request. Throws 400 `r.invalid`. */
 export function targetOf(message: JsonObject): ParsedR {
   const target = parseR(message.r);
-  if (target !== undefined) return target;
-  throw fail('r.invalid', typeof message.r === 'string' ? undefined : { r: ['expected.string'] });
+  if (target === undefined) throw fail('r.invalid');
+  return target;
 }
 
 export function objectOf(message: JsonObject): ObjectR {

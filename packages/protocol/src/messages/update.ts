@@ -1,13 +1,14 @@
 import { type Static, Type } from 'typebox';
-import { type FieldErrors, fail } from '../errors.js';
+import { fail } from '../errors.js';
 import type { FieldOp } from '../field-op.js';
 import type { JsonObject } from '../json.js';
 import { parseKey } from '../key.js';
 import type { ObjectR } from '../r.js';
+import { ArgumentErrors } from './argument-errors.js';
 import { checkerOf } from './check-schema.js';
 import { AnyValue, R, Rev, TraceId, WriteOptions } from './parts.js';
 import type { RequestBase } from './request.js';
-import type { RequestLimits } from './request-limits.js';
+import { defaultOpsCount, type RequestLimits } from './request-limits.js';
 import { objectOf } from './target.js';
 
 const Operation = Type.Object({
@@ -50,18 +51,17 @@ export function parseUpdate(
 
 /** What a schema cannot say of operations. Whether one fits the value at its key is judged when it is applied. */
 function checkOps(ops: readonly FieldOp[], limits: RequestLimits): void {
-  if (ops.length > limits.ops) {
-    throw fail.invalid('body.ops', `expected.from.1.to.${limits.ops}.elements`);
-  }
-  const errors: FieldErrors = {};
+  const most = limits.ops ?? defaultOpsCount;
+  if (ops.length > most) throw fail.invalid('body.ops', `expected.from.1.to.${most}.elements`);
+  const errors = new ArgumentErrors();
   for (const [index, op] of ops.entries()) {
     const path = `body.ops[${index}]`;
-    if (parseKey(op.key, limits) === undefined) errors[`${path}.key`] = ['expected.path'];
-    if (op.op !== 'removeAt' && op.value === undefined)
-      errors[`${path}.value`] = ['expected.value'];
-    if ((op.op === 'insertAt' || op.op === 'removeAt') && op.opArgs?.index === undefined) {
-      errors[`${path}.opArgs.index`] = ['expected.integer'];
+    if (parseKey(op.key, limits) === undefined) errors.add(`${path}.key`, 'expected.path');
+    if (op.value === undefined && op.op !== 'removeAt')
+      errors.add(`${path}.value`, 'expected.value');
+    if (op.opArgs?.index === undefined && (op.op === 'insertAt' || op.op === 'removeAt')) {
+      errors.add(`${path}.opArgs.index`, 'expected.integer');
     }
   }
-  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+  errors.throwIfAny();
 }

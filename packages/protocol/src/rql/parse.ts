@@ -31,7 +31,9 @@ export function invalidQuery(what: string, position: number): ProtocolError {
 }
 
 function describe(expected: readonly Expectation[]): string {
-  const names = new Set(expected.map((one) => one.description ?? one.text ?? 'the end'));
+  const names = new Set(
+    expected.map((one) => one.description ?? (one.text ? `"${one.text}"` : 'the end')),
+  );
   names.delete('a space');
   return `expected ${[...names].sort().join(' or ')}`;
 }
