@@ -29,7 +29,7 @@ export async function calculate(
   for (const field of model.calculated) {
     if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
     const run = field.value.run(scopeOf(field, current, now));
-    const value = valueOf(model, field, run instanceof Promise ? await run : run);
+    const value = calculatedValue(model, field, run instanceof Promise ? await run : run);
     if (deepEqual(value, current[field.name])) continue;
     current = replaced(current, field.name, value);
     changed.push(field.name);
@@ -49,7 +49,7 @@ function scopeOf(
   return scope;
 }
 
-function valueOf(
+function calculatedValue(
   model: Model,
   field: CalculatedField,
   result: ScriptResult,

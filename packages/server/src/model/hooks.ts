@@ -68,9 +68,9 @@ export function plainAuth(auth: Auth): JsonObject {
   let object = plain.get(auth);
   if (object === undefined) {
     object = { uid: auth.uid };
-    if (auth.authType !== undefined) object['authType'] = auth.authType;
-    if (auth._r !== undefined) object['_r'] = auth._r;
-    if (auth.data !== undefined) object['data'] = auth.data;
+    if (auth.authType !== undefined) object.authType = auth.authType;
+    if (auth._r !== undefined) object._r = auth._r;
+    if (auth.data !== undefined) object.data = auth.data;
     plain.set(auth, object);
   }
   return object;

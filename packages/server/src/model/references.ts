@@ -44,7 +44,7 @@ function collect(
 const known = new WeakMap<Field, boolean>();
 
 /** Spares the walk through long lists in which no reference can be. */
-function holdsReference(field: Field): boolean {
+export function holdsReference(field: Field): boolean {
   let answer = known.get(field);
   if (answer === undefined) {
     answer = field.type === 'reference' || innerFields(field).some(holdsReference);

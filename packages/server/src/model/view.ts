@@ -137,7 +137,7 @@ export function visibleBody(
   hidden: readonly string[],
 ): JsonObject {
   const body: JsonObject = { _r: object.r, _rev: object.rev };
-  if (object.deleted) body['_deleted'] = true;
+  if (object.deleted) body._deleted = true;
   for (const name of fields ?? Object.keys(object.data)) {
     if (hidden.includes(name) || !Object.hasOwn(object.data, name)) continue;
     setMember(body, name, object.data[name] ?? null);

@@ -46,6 +46,7 @@ export interface Compiled {
   readonly run: Closure;
   /** It looks at nothing: neither a name, nor `this`, nor the clock. */
   readonly constant: boolean;
+  readonly usesNow: boolean;
 }
 
 export interface Names {
@@ -66,7 +67,7 @@ export function compileExpression(tree: Expression, names: Names): Compiled | un
   const compiler = new Compiler(names);
   try {
     const run = compiler.compile(tree);
-    return { run, constant: compiler.constant };
+    return { run, constant: compiler.constant, usesNow: compiler.usesNow };
   } catch (error) {
     if (error instanceof NotSimple || error instanceof RangeError) return undefined;
     throw error;
@@ -81,6 +82,7 @@ type Link = (scope: ScriptScope) => Value | typeof cut;
 
 class Compiler {
   constant = true;
+  usesNow = false;
   readonly #names: Names;
   #nodes = 0;
 
@@ -120,6 +122,7 @@ class Compiler {
         return this.#template(expression);
       case 'CallExpression':
         if (!this.#isNow(expression.callee, expression.arguments)) throw new NotSimple();
+        this.usesNow = true;
         return this.#name(nowKey);
       default:
         throw new NotSimple();

@@ -119,9 +119,7 @@ function closureScript(
       throw error;
     }
   };
-  const withNow = mentionsNow(draft)
-    ? (scope: ScriptScope) => run(scopeWithNow(scope, tools))
-    : run;
+  const withNow = compiled.usesNow ? (scope: ScriptScope) => run(scopeWithNow(scope, tools)) : run;
   return {
     where: draft.where,
     reads: readsOf(draft),
@@ -223,12 +221,12 @@ function sandboxSource(draft: ScriptDraft): SandboxSource {
     file,
     line,
     kind: 'body',
-    source: `${prefix}return ${valueOf(draft, given)};`,
+    source: `${prefix}return ${wrappedSource(draft, given)};`,
     parameters,
   };
 }
 
-function valueOf({ kind, source, hasThis }: ScriptDraft, given: readonly string[]): string {
+function wrappedSource({ kind, source, hasThis }: ScriptDraft, given: readonly string[]): string {
   if (kind === 'function') return `(${source}\n)(${given.join(', ')})`;
   return hasThis ? `(function () { return (${source}\n); }).call(${sandboxThis})` : `(${source}\n)`;
 }

@@ -1,0 +1,154 @@
+import { scriptRule, spokenAccess, unspokenAccess } from '../access.js';
+import { TypeCheck } from '../check-types.js';
+import type {
+  Access,
+  CalculatedField,
+  Field,
+  Hooks,
+  Model,
+  ModelLimits,
+  OnScriptFailure,
+  Rule,
+  Script,
+} from '../model.js';
+import { constantScript } from '../script/make-script.js';
+import type { CalculatedDraft, DefaultDraft, FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
+import type { ModelLinks } from './link-models.js';
+
+export interface BuildOptions {
+  readonly mode: 'development' | 'production';
+  readonly limits: ModelLimits;
+  /** Revisions kept where the model says nothing; `undefined`: the store's own default. */
+  readonly history: number | undefined;
+  readonly links: ModelLinks;
+  readonly onScriptFailure: OnScriptFailure;
+}
+
+/** Makes a model of a draft without problems, whose scripts are compiled. */
+export function buildModel(
+  draft: ModelDraft,
+  order: readonly CalculatedDraft[],
+  options: BuildOptions,
+): Model {
+  const fields = buildFields(draft.fields, options.links);
+  const history = options.history;
+  const unsaid = history === undefined ? {} : { history };
+  return {
+    names: draft.names,
+    key: draft.names.join('/'),
+    version: draft.version,
+    fields,
+    fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
+    access: buildAccess(draft, options),
+    hooks: buildHooks(draft),
+    layout: {
+      names: draft.names,
+      indexes: [...indexesOf(fields, '')],
+      retention: Object.keys(draft.retention).length > 0 ? draft.retention : unsaid,
+    },
+    calculated: order.map(({ name }) => fields.get(name)).filter(isCalculated),
+    limits: options.limits,
+    onScriptFailure: options.onScriptFailure,
+  };
+}
+
+function setOf(fields: ReadonlyMap<string, Field>, list: readonly { name: string }[]): string[] {
+  const named = new Set(list.map(({ name }) => name));
+  return [...fields.keys()].filter((name) => named.has(name));
+}
+
+function isCalculated(field: Field | undefined): field is CalculatedField {
+  return field?.type === 'Calculated';
+}
+
+function buildFields(
+  drafts: ReadonlyMap<string, FieldDraft>,
+  links: ModelLinks,
+): Map<string, Field> {
+  return new Map([...drafts].map(([name, draft]) => [name, buildField(draft, links)]));
+}
+
+function buildField(draft: FieldDraft, links: ModelLinks): Field {
+  const { name, index, unique, required } = draft;
+  const base = {
+    name,
+    index,
+    unique,
+    required: typeof required === 'boolean' ? required : ready(required),
+    default: draft.default && buildDefault(draft.default),
+    validation: draft.validation && ready(draft.validation),
+  };
+  switch (draft.type) {
+    case 'Object':
+      return { ...base, type: draft.type, fields: buildFields(draft.fields, links) };
+    case 'List':
+      return { ...base, type: draft.type, items: buildField(draft.items, links) };
+    case 'reference': {
+      const { type, collection } = draft;
+      return { ...base, type, collection, shows: links.shown(draft) };
+    }
+    case 'Calculated': {
+      const { type, valueType, dependsOn, value } = draft;
+      const names = dependsOn.map((mention) => mention.name);
+      return { ...base, type, valueType, dependsOn: names, value: ready(value) };
+    }
+    default:
+      return { ...base, type: draft.type };
+  }
+}
+
+function buildDefault(draft: DefaultDraft): Script {
+  return draft.kind === 'literal' ? constantScript(draft.where, draft.value) : ready(draft.slot);
+}
+
+/** The compiled script of a slot. One without is a bug: models with problems are not built. */
+function ready({ script, draft }: ScriptSlot): Script {
+  if (script === undefined) throw new Error(`${draft.where} was not compiled`);
+  return script;
+}
+
+function buildAccess({ access }: ModelDraft, options: BuildOptions): Access {
+  if (access === undefined) return unspokenAccess(options.mode);
+  const rules: Record<string, Rule> = {};
+  for (const [right, slot] of Object.entries(access.rules)) {
+    rules[right] = scriptRule(ready(slot), options.onScriptFailure);
+  }
+  return spokenAccess(rules, access.hidden);
+}
+
+function buildHooks({ hooks }: ModelDraft): Hooks {
+  const entries = Object.entries(hooks).map(([name, slot]) => [name, ready(slot)]);
+  return Object.fromEntries(entries) as Hooks;
+}
+
+function* indexesOf(
+  fields: ReadonlyMap<string, Field>,
+  path: string,
+): Generator<{ field: string; unique: boolean }> {
+  for (const { name, index, unique, ...field } of fields.values()) {
+    if (index || unique) yield { field: path + name, unique };
+    if (field.type === 'Object') yield* indexesOf(field.fields, `${path}${name}.`);
+  }
+}
+
+/** The fields whose default is known already and is of another type than theirs: no create that leaves them out can succeed. */
+export function* wrongDefaults(
+  fields: ReadonlyMap<string, Field>,
+  limits: ModelLimits,
+): Generator<{ where: string; name: string; type: string }> {
+  for (const field of fields.values()) {
+    const script = field.default;
+    const value = script?.constant?.value;
+    if (script !== undefined && value !== undefined && value !== null) {
+      const check = new TypeCheck(limits);
+      const stored = check.value(field, value, '');
+      if (stored === undefined || !check.errors.none) {
+        yield { where: script.where, name: field.name, type: field.type };
+      }
+    }
+    if (field.type === 'Object') yield* wrongDefaults(field.fields, limits);
+    if (field.type === 'List' && field.items.type === 'Object') {
+      yield* wrongDefaults(field.items.fields, limits);
+    }
+  }
+}

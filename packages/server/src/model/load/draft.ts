@@ -1,0 +1,76 @@
+import type { JsonValue } from '@really/protocol';
+import type { AccessRight } from '../access.js';
+import type { FieldBase, PlainType, Script } from '../model.js';
+import type { ScriptDraft } from '../script/make-script.js';
+import type { ModelYaml } from './model-yaml.js';
+import type { SourceFile } from './source-file.js';
+
+/** A name that a model mentions, and where. */
+export interface Mention {
+  readonly name: string;
+  readonly offset: number;
+}
+
+/** A script on its way: parsed when the file is read, runnable once all were compiled. */
+export interface ScriptSlot {
+  readonly draft: ScriptDraft;
+  readonly file: SourceFile;
+  /** Where an error goes whose place is not known better. `undefined`: what the sandbox says is a place in the file. */
+  readonly offset: number | undefined;
+  script?: Script | undefined;
+}
+
+/** What a default is: an expression, or what the YAML spells out. */
+export type DefaultDraft =
+  | { readonly kind: 'script'; readonly slot: ScriptSlot }
+  | { readonly kind: 'literal'; readonly value: JsonValue; readonly where: string };
+
+interface DraftBase extends Pick<FieldBase, 'name' | 'index' | 'unique'> {
+  readonly offset: number;
+  readonly required: boolean | ScriptSlot;
+  readonly default?: DefaultDraft | undefined;
+  readonly validation?: ScriptSlot | undefined;
+}
+
+export type FieldDraft =
+  | (DraftBase & { readonly type: PlainType })
+  | (DraftBase & { readonly type: 'Object'; readonly fields: ReadonlyMap<string, FieldDraft> })
+  | (DraftBase & { readonly type: 'List'; readonly items: FieldDraft })
+  | (DraftBase & {
+      readonly type: 'reference';
+      readonly collection: readonly string[];
+      readonly collectionOffset: number;
+      readonly shows: readonly Mention[];
+    })
+  | CalculatedDraft;
+
+export type CalculatedDraft = DraftBase & {
+  readonly type: 'Calculated';
+  readonly valueType: PlainType | 'Object' | 'List';
+  readonly dependsOn: readonly Mention[];
+  readonly value: ScriptSlot;
+};
+
+export interface AccessDraft {
+  readonly rules: Partial<Record<AccessRight, ScriptSlot>>;
+  readonly hidden: boolean;
+}
+
+export type HookName = 'onValidate' | 'preGet' | 'preUpdate' | 'preDelete';
+
+/** One model as its files say it, before it is known whether what it mentions exists. */
+export interface ModelDraft {
+  readonly names: readonly string[];
+  readonly yaml: ModelYaml;
+  readonly version: number;
+  readonly fields: ReadonlyMap<string, FieldDraft>;
+  /** Names in `fields` whose definitions are broken: told already, so that who mentions them is not told again. */
+  readonly brokenFields: ReadonlySet<string>;
+  readonly fieldSets: ReadonlyMap<string, readonly Mention[]>;
+  /** `undefined`: the model says nothing. */
+  readonly access: AccessDraft | undefined;
+  readonly retention: { readonly history?: number; readonly age?: number };
+  readonly hooks: Partial<Record<HookName, ScriptSlot>>;
+  /** Every script of the model, those that are checked but do not run yet included. */
+  readonly slots: readonly ScriptSlot[];
+}

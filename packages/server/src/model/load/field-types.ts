@@ -1,0 +1,55 @@
+import type { PlainType } from '../model.js';
+import { listed } from './nearest-name.js';
+
+export const plainTypes: readonly PlainType[] = [
+  'String',
+  'Boolean',
+  'Long',
+  'Double',
+  'Date',
+  'Json',
+];
+export const fieldTypes = [...plainTypes, 'Object', 'List', 'reference', 'Calculated'] as const;
+export type FieldType = (typeof fieldTypes)[number];
+
+/** What a calculated field can give. */
+export const valueTypes = [...plainTypes, 'Object', 'List'] as const;
+
+const clientKeys = ['required', 'default', 'validation'];
+const indexKeys = ['index', 'unique'];
+const plainKeys = ['type', ...clientKeys, ...indexKeys];
+
+/** The keys of a field by its type. A field of a type that has no order or equality has no index either. */
+const keysByType: Record<FieldType, readonly string[]> = {
+  String: plainKeys,
+  Boolean: plainKeys,
+  Long: plainKeys,
+  Double: plainKeys,
+  Date: plainKeys,
+  Json: ['type', ...clientKeys],
+  Object: ['type', ...clientKeys, 'fields'],
+  List: ['type', ...clientKeys, 'items'],
+  reference: [...plainKeys, 'collectionR', 'fields'],
+  Calculated: ['type', 'valueType', 'dependsOn', 'value', ...indexKeys],
+};
+
+export const allFieldKeys: readonly string[] = [...new Set(Object.values(keysByType).flat())];
+
+/** Where a field stands: in the model, in an Object, or as the items of a List (or in an Object in one). */
+export type FieldPlace = 'top' | 'inside' | 'items' | 'inside items';
+
+/** What is wrong with a known key at a field of this type and place; `undefined`: nothing. */
+export function misplacedKey(key: string, type: FieldType, place: FieldPlace): string | undefined {
+  const keys = keysByType[type];
+  if (!keys.includes(key)) {
+    const owners = fieldTypes.filter((other) => keysByType[other].includes(key));
+    return `\`${key}\` is for fields of type ${listed(owners)}; a ${type} has ${listed(keys)}`;
+  }
+  if (indexKeys.includes(key) && place.endsWith('items')) {
+    return `\`${key}\` cannot be inside of a List; expected it at a field that an object has once`;
+  }
+  if (key === 'default' && place === 'items') {
+    return '`default` means nothing for the items of a List; expected it at the List itself';
+  }
+  return undefined;
+}

@@ -1,0 +1,138 @@
+import type { CalculatedDraft, FieldDraft, Mention, ModelDraft } from './draft.js';
+import { expectedNames, quoted } from './nearest-name.js';
+import { evolutionVersion, type FoundModel } from './walk-models.js';
+
+/** What can be said of the models of an app only when all were read: whether what they mention exists. */
+export class ModelLinks {
+  readonly #drafts: ReadonlyMap<string, ModelDraft>;
+  /** Collections whose models are too broken to be looked into. */
+  readonly #unread: ReadonlySet<string>;
+
+  constructor(drafts: readonly ModelDraft[], found: readonly FoundModel[]) {
+    this.#drafts = new Map(drafts.map((draft) => [keyOf(draft), draft]));
+    const read = new Set(this.#drafts.keys());
+    this.#unread = new Set(found.map(keyOf).filter((key) => !read.has(key)));
+  }
+
+  /** Tells what a model mentions that is not there. */
+  check(draft: ModelDraft): void {
+    for (const field of draft.fields.values()) this.#checkField(draft, field);
+    for (const mentions of draft.fieldSets.values()) {
+      for (const mention of mentions) checkMention(draft, draft, mention, [], 'this model');
+    }
+  }
+
+  /** The fields that a reference shows of its target, sets resolved. */
+  shown(field: Extract<FieldDraft, { type: 'reference' }>): string[] {
+    const target = this.#drafts.get(field.collection.join('/'));
+    if (target === undefined) return [];
+    const shown = new Set<string>();
+    for (const { name } of field.shows) {
+      const set = name.startsWith('@') ? target.fieldSets.get(name.slice(1)) : undefined;
+      for (const one of set ?? [{ name }]) shown.add(one.name);
+    }
+    return [...target.fields.keys()].filter((name) => shown.has(name));
+  }
+
+  #checkField(draft: ModelDraft, field: FieldDraft): void {
+    if (field.type === 'Object')
+      for (const inner of field.fields.values()) this.#checkField(draft, inner);
+    else if (field.type === 'List') this.#checkField(draft, field.items);
+    else if (field.type === 'reference') this.#checkReference(draft, field);
+    else if (field.type === 'Calculated') {
+      for (const mention of field.dependsOn) checkMention(draft, draft, mention, [], 'this model');
+    }
+  }
+
+  #checkReference(draft: ModelDraft, field: Extract<FieldDraft, { type: 'reference' }>): void {
+    const key = field.collection.join('/');
+    const target = this.#drafts.get(key);
+    if (target === undefined) {
+      if (this.#unread.has(key)) return;
+      const known = [...this.#drafts.values()].map(({ names }) => `/${names.join('/*/')}`);
+      const name = `/${field.collection.join('/*/')}`;
+      draft.yaml.problem(
+        field.collectionOffset,
+        `there is no collection ${quoted(name)}; ${expectedNames(name, known)}`,
+      );
+      return;
+    }
+    const sets = [...target.fieldSets.keys()].map((name) => `@${name}`);
+    for (const mention of field.shows) checkMention(draft, target, mention, sets, quoted(key));
+  }
+}
+
+function checkMention(
+  draft: ModelDraft,
+  target: ModelDraft,
+  { name, offset }: Mention,
+  sets: readonly string[],
+  where: string,
+): void {
+  if (target.fields.has(name) || target.brokenFields.has(name) || sets.includes(name)) return;
+  const known = [...target.fields.keys(), ...sets];
+  draft.yaml.problem(
+    offset,
+    `unknown field ${quoted(name)} of ${where}; ${expectedNames(name, known)}`,
+  );
+}
+
+function keyOf({ names }: { readonly names: readonly string[] }): string {
+  return names.join('/');
+}
+
+/** Calculated fields, each after those that it depends on. A cycle is a problem, told once, with all that are in it. */
+export function calculationOrder(draft: ModelDraft): CalculatedDraft[] {
+  const order: CalculatedDraft[] = [];
+  const done = new Set<string>();
+  const visit = (field: CalculatedDraft, above: readonly CalculatedDraft[]): void => {
+    const start = above.indexOf(field);
+    if (start >= 0) refuseCycle(draft, above.slice(start));
+    if (start >= 0 || done.has(field.name)) return;
+    for (const { name } of field.dependsOn) {
+      const inner = draft.fields.get(name);
+      if (inner?.type === 'Calculated') visit(inner, [...above, field]);
+    }
+    done.add(field.name);
+    order.push(field);
+  };
+  for (const field of draft.fields.values()) if (field.type === 'Calculated') visit(field, []);
+  return order;
+}
+
+function refuseCycle(draft: ModelDraft, cycle: readonly CalculatedDraft[]): void {
+  const names = [...cycle.map(({ name }) => name), cycle[0]?.name ?? ''];
+  const first = cycle.toSorted((a, b) => a.offset - b.offset)[0];
+  draft.yaml.problem(
+    first?.offset ?? 0,
+    `calculated fields depend on each other in a cycle: ${names.map(quoted).join(' → ')}; expected each to depend only on fields that do not depend on it`,
+  );
+}
+
+/** Between two evolutions of a model none may be missing, and none leads beyond its version. */
+export function checkEvolutions(
+  draft: ModelDraft,
+  found: FoundModel,
+  tell: (file: string, message: string) => void,
+): void {
+  const files = [...found.scripts].flatMap(([name, { shown }]) => {
+    const version = evolutionVersion(name);
+    return version === undefined ? [] : [{ version, shown }];
+  });
+  files.sort((a, b) => a.version - b.version);
+  for (const [index, { version, shown }] of files.entries()) {
+    const previous = files[index - 1]?.version ?? version - 1;
+    if (version !== previous + 1) {
+      tell(
+        shown,
+        `\`evolution-${previous + 1}.js\` is missing between this and \`evolution-${previous}.js\`; expected every number between two evolutions`,
+      );
+    }
+    if (version > draft.version) {
+      tell(
+        shown,
+        `leads to version ${version}, but the model is of version ${draft.version}; expected \`version: ${version}\` in the model`,
+      );
+    }
+  }
+}

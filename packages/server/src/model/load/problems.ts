@@ -1,0 +1,38 @@
+import type { ModelProblem } from '../model.js';
+
+/** Gathers what is wrong in all models, and tells it in one order whatever the order of finding. */
+export class Problems {
+  readonly #found: ModelProblem[] = [];
+
+  add(problem: ModelProblem): void {
+    this.#found.push(problem);
+  }
+
+  /** By file, then by place. What is told twice of one place is told once. */
+  sorted(): ModelProblem[] {
+    const byPlace = this.#found.toSorted(compare);
+    return byPlace.filter((problem, index) => {
+      const previous = byPlace[index - 1];
+      return previous === undefined || compare(previous, problem) !== 0;
+    });
+  }
+}
+
+function compare(a: ModelProblem, b: ModelProblem): number {
+  return (
+    compareText(a.file, b.file) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    compareText(a.message, b.message)
+  );
+}
+
+/** By code units: the same on every machine, whatever its language. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** A problem as people read it: `models/users/model.yaml:4:17: …`. */
+export function formatProblem({ file, line, column, message }: ModelProblem): string {
+  return `${file}:${line}:${column}: ${message}`;
+}

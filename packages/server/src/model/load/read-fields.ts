@@ -1,0 +1,281 @@
+import { parseR } from '@really/protocol';
+import { isScalar } from 'yaml';
+import type { PlainType } from '../model.js';
+import { isObjectMember } from '../script/members.js';
+import type { CalculatedDraft, DefaultDraft, FieldDraft, ScriptSlot } from './draft.js';
+import {
+  allFieldKeys,
+  type FieldPlace,
+  type FieldType,
+  fieldTypes,
+  misplacedKey,
+  plainTypes,
+  valueTypes,
+} from './field-types.js';
+import { describe, type Entry, type ModelYaml, type YamlNode } from './model-yaml.js';
+import { expectedNames, listed, quoted } from './nearest-name.js';
+import { readExpression, type ScriptNames, startOf } from './read-script.js';
+import { readFlag, readLiteral, readNames, readText } from './read-values.js';
+import { isTextWord, isVariableName } from './scope-names.js';
+
+export interface FieldDrafts {
+  readonly fields: ReadonlyMap<string, FieldDraft>;
+  /** Names whose definitions are broken. */
+  readonly broken: ReadonlySet<string>;
+}
+
+type Base = Omit<Extract<FieldDraft, { type: PlainType }>, 'type'>;
+type Members = ReadonlyMap<string, Entry>;
+
+/** Reads the `fields` of one model, telling all that is wrong with them. */
+export class FieldReader {
+  /** The scripts that were found. */
+  readonly slots: ScriptSlot[] = [];
+  readonly #yaml: ModelYaml;
+
+  constructor(yaml: ModelYaml) {
+    this.#yaml = yaml;
+  }
+
+  fields(node: YamlNode, what: string, path: string, place: FieldPlace): FieldDrafts {
+    const fields = new Map<string, FieldDraft>();
+    const broken = new Set<string>();
+    for (const entry of this.#yaml.entries(node, what) ?? []) {
+      const draft = this.#isFieldName(entry)
+        ? this.#field(entry, path + entry.name, place)
+        : undefined;
+      if (draft === undefined) broken.add(entry.name);
+      else fields.set(entry.name, draft);
+    }
+    return { fields, broken };
+  }
+
+  #isFieldName(entry: Entry): boolean {
+    const { name } = entry;
+    let wrong: string | undefined;
+    if (name.startsWith('_')) wrong = 'names beginning with `_` belong to the system';
+    else if (isObjectMember(name)) wrong = 'every JavaScript object has something of that name';
+    else if (!/^\p{L}[\p{L}\p{N}_-]{0,127}$/u.test(name))
+      wrong = 'it is not made of letters, digits, `_` and `-`';
+    if (wrong === undefined) return true;
+    this.#yaml.problem(
+      entry,
+      `a field cannot be named ${quoted(name)}: ${wrong}; expected a letter, then letters, digits, \`_\` or \`-\``,
+    );
+    return false;
+  }
+
+  #field(entry: Entry, path: string, place: FieldPlace): FieldDraft | undefined {
+    const what = `field ${quoted(path)}`;
+    const { node } = entry;
+    if (place === 'items' && isScalar(node) && node.value !== null)
+      return this.#bareType(entry, what);
+    const members = this.#yaml.members(node, what, allFieldKeys);
+    if (members === undefined) return undefined;
+    const type = this.#type(members.get('type'), entry, what, fieldTypes);
+    if (type === undefined) return undefined;
+    for (const [key, member] of members) {
+      const wrong = misplacedKey(key, type, place);
+      if (wrong !== undefined) this.#yaml.problem(member, wrong);
+    }
+    const base = this.#base(entry, members, type, place, what);
+    return this.#ofType(type, base, members, { entry, path, place, what });
+  }
+
+  /** `items: String`. */
+  #bareType(entry: Entry, what: string): FieldDraft | undefined {
+    const type = this.#type({ ...entry, name: 'items' }, entry, what, fieldTypes);
+    if (type === undefined) return undefined;
+    const plain = plainTypes.find((one) => one === type);
+    if (plain !== undefined) return { ...bareBase(entry), type: plain };
+    this.#yaml.problem(
+      entry.node,
+      `\`items\` is just ${quoted(type)}, which says too little; expected a field definition such as { type: ${type}, … }`,
+    );
+    return undefined;
+  }
+
+  #type<T extends string>(
+    member: Entry | undefined,
+    entry: Entry,
+    what: string,
+    known: readonly T[],
+  ): T | undefined {
+    if (member === undefined) {
+      this.#yaml.problem(entry, `${what} has no \`type\`; expected ${listed(known)}`);
+      return undefined;
+    }
+    const text = readText(this.#yaml, member);
+    if (text === undefined) return undefined;
+    const type = known.find((one) => one.toLowerCase() === text.toLowerCase());
+    if (type === undefined) {
+      this.#yaml.problem(
+        member.node,
+        `unknown type ${quoted(text)} of ${what}; ${expectedNames(text, known)}`,
+      );
+    }
+    return type;
+  }
+
+  #base(entry: Entry, members: Members, type: FieldType, place: FieldPlace, what: string): Base {
+    const name = place === 'items' ? '' : entry.name;
+    const seen = ['value', name].filter(
+      (one, index, all) => all.indexOf(one) === index && isVariableName(one),
+    );
+    return {
+      name,
+      offset: entry.offset,
+      index: readFlag(this.#yaml, members.get('index')),
+      unique: readFlag(this.#yaml, members.get('unique')),
+      required: this.#required(members.get('required'), what),
+      default: type === 'Calculated' ? undefined : this.#default(members.get('default'), what),
+      validation: this.#script(members.get('validation'), `\`validation\` of ${what}`, {
+        parameters: seen,
+      }),
+    };
+  }
+
+  #required(member: Entry | undefined, what: string): boolean | ScriptSlot {
+    if (member === undefined) return false;
+    const { node } = member;
+    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    return this.#script(member, `\`required\` of ${what}`, { parameters: [] }) ?? false;
+  }
+
+  #default(member: Entry | undefined, what: string): DefaultDraft | undefined {
+    if (member === undefined) return undefined;
+    const { node } = member;
+    const isText = isScalar(node) && typeof node.value === 'string';
+    if (!isText || isTextWord(String(node.value))) {
+      const value = readLiteral(this.#yaml, node);
+      if (value === undefined || value === null) return undefined;
+      return { kind: 'literal', value, where: startOf(node, this.#yaml) };
+    }
+    const slot = this.#script(member, `\`default\` of ${what}`, { parameters: [] });
+    return slot && { kind: 'script', slot };
+  }
+
+  #script(member: Entry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
+    if (member === undefined) return undefined;
+    const slot = readExpression(this.#yaml, member.node, what, names);
+    if (slot !== undefined) this.slots.push(slot);
+    return slot;
+  }
+
+  #ofType(type: FieldType, base: Base, members: Members, at: Place): FieldDraft | undefined {
+    switch (type) {
+      case 'Object': {
+        const member = this.#needed(members, 'fields', at);
+        if (member === undefined) return undefined;
+        const inner = at.place.endsWith('items') ? 'inside items' : 'inside';
+        const { fields } = this.fields(
+          member.node,
+          `\`fields\` of ${at.what}`,
+          `${at.path}.`,
+          inner,
+        );
+        return { ...base, type, fields };
+      }
+      case 'List':
+        return this.#list(base, members, at);
+      case 'reference':
+        return this.#reference(base, members, at);
+      case 'Calculated':
+        return this.#calculated(base, members, at);
+      default:
+        return { ...base, type };
+    }
+  }
+
+  #needed(members: Members, key: string, { entry, what }: Place): Entry | undefined {
+    const member = members.get(key);
+    if (member === undefined) this.#yaml.problem(entry, `${what} has no \`${key}\`; expected it`);
+    return member;
+  }
+
+  #list(base: Base, members: Members, at: Place): FieldDraft | undefined {
+    const member = this.#needed(members, 'items', at);
+    const items = member && this.#field(member, `${at.path}[]`, 'items');
+    return items && { ...base, type: 'List', items };
+  }
+
+  #reference(base: Base, members: Members, at: Place): FieldDraft | undefined {
+    const member = this.#needed(members, 'collectionR', at);
+    const collection = member && this.#collection(member);
+    if (member === undefined || collection === undefined) return undefined;
+    const fields = members.get('fields');
+    const shows = fields === undefined ? [] : readNames(this.#yaml, fields);
+    return { ...base, type: 'reference', collection, collectionOffset: offsetIn(member), shows };
+  }
+
+  #collection(member: Entry): readonly string[] | undefined {
+    const text = readText(this.#yaml, member);
+    if (text === undefined) return undefined;
+    const parsed = parseR(text);
+    if (parsed?.kind === 'collection' && parsed.parents.every((id) => id === '*'))
+      return parsed.names;
+    const found =
+      parsed?.kind === 'object'
+        ? 'an object'
+        : parsed === undefined
+          ? 'no R'
+          : 'a collection of one parent';
+    this.#yaml.problem(
+      member.node,
+      `\`collectionR\` ${describe(member.node)} is ${found}; expected a collection such as \`/users\` or \`/users/*/posts\``,
+    );
+    return undefined;
+  }
+
+  #calculated(base: Base, members: Members, at: Place): CalculatedDraft | undefined {
+    if (at.place !== 'top') {
+      this.#yaml.problem(
+        at.entry,
+        `${at.what} is calculated; expected calculated fields at the top of the model only`,
+      );
+      return undefined;
+    }
+    const typeMember = this.#needed(members, 'valueType', at);
+    const valueType =
+      typeMember && this.#type(typeMember, at.entry, `the values of ${at.what}`, valueTypes);
+    const dependsMember = this.#needed(members, 'dependsOn', at);
+    const dependsOn = dependsMember && readNames(this.#yaml, dependsMember);
+    const valueMember = this.#needed(members, 'value', at);
+    const value = this.#calculation(valueMember, dependsOn?.map(({ name }) => name) ?? [], at);
+    if (valueType === undefined || dependsOn === undefined || value === undefined) return undefined;
+    return { ...base, type: 'Calculated', valueType, dependsOn, value };
+  }
+
+  #calculation(
+    member: Entry | undefined,
+    given: readonly string[],
+    at: Place,
+  ): ScriptSlot | undefined {
+    if (member === undefined) return undefined;
+    const what = `\`value\` of ${at.what}`;
+    return this.#script(member, what, { parameters: given, hasThis: true, orFunction: true });
+  }
+}
+
+interface Place {
+  readonly entry: Entry;
+  readonly path: string;
+  readonly place: FieldPlace;
+  readonly what: string;
+}
+
+function bareBase({ offset }: Entry): Base {
+  return {
+    name: '',
+    offset,
+    index: false,
+    unique: false,
+    required: false,
+    default: undefined,
+    validation: undefined,
+  };
+}
+
+function offsetIn({ node }: Entry): number {
+  return node.range?.[0] ?? 0;
+}

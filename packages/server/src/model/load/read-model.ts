@@ -1,0 +1,133 @@
+import { isScalar } from 'yaml';
+import { type AccessRight, accessRights } from '../access.js';
+import type { AccessDraft, HookName, Mention, ModelDraft, ScriptSlot } from './draft.js';
+import { describe, type Entry, ModelYaml } from './model-yaml.js';
+import { quoted } from './nearest-name.js';
+import type { Problems } from './problems.js';
+import { type FieldDrafts, FieldReader } from './read-fields.js';
+import { readRetention } from './read-retention.js';
+import { readBody, readExpression } from './read-script.js';
+import { readFlag, readNames } from './read-values.js';
+import { readSource } from './source-file.js';
+import type { FoundModel } from './walk-models.js';
+
+const modelKeys = ['version', 'fields', 'fieldSets', 'access', 'retention'];
+
+/** Reads the files of one model. What is wrong with them is told to `problems`; `undefined` where too little is left to go on with. */
+export async function readModel(
+  found: FoundModel,
+  problems: Problems,
+): Promise<ModelDraft | undefined> {
+  const [file, scripts] = await Promise.all([
+    readSource(found.modelFile.path, found.modelFile.shown, problems),
+    readScripts(found, problems),
+  ]);
+  const parsed = file && ModelYaml.parse(file);
+  const members = parsed?.yaml.members(parsed.root, 'the model', modelKeys);
+  if (parsed === undefined || members === undefined) return undefined;
+  const { yaml } = parsed;
+  const fields = new FieldReader(yaml);
+  const { fields: drafts, broken } = readFields(yaml, fields, members.get('fields'));
+  const access = readAccess(yaml, members.get('access'));
+  return {
+    names: found.names,
+    yaml,
+    version: readVersion(yaml, members.get('version')),
+    fields: drafts,
+    brokenFields: broken,
+    fieldSets: readFieldSets(yaml, members.get('fieldSets')),
+    access,
+    retention: readRetention(yaml, members.get('retention')),
+    hooks: scripts.hooks,
+    slots: [...fields.slots, ...Object.values(access?.rules ?? {}), ...scripts.slots],
+  };
+}
+
+function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
+  if (member === undefined) {
+    yaml.problem(0, 'the model has no `version`; expected a whole number from 1');
+    return 1;
+  }
+  const { node } = member;
+  const value = isScalar(node) ? node.value : undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1) return value;
+  yaml.problem(node, `\`version\` is ${describe(node)}; expected a whole number from 1`);
+  return 1;
+}
+
+function readFields(yaml: ModelYaml, reader: FieldReader, member: Entry | undefined): FieldDrafts {
+  if (member !== undefined) return reader.fields(member.node, '`fields`', '', 'top');
+  yaml.problem(0, 'the model has no `fields`; expected a mapping of names to field definitions');
+  return { fields: new Map(), broken: new Set() };
+}
+
+function readFieldSets(
+  yaml: ModelYaml,
+  member: Entry | undefined,
+): Map<string, readonly Mention[]> {
+  const sets = new Map<string, readonly Mention[]>();
+  if (member === undefined) return sets;
+  for (const entry of yaml.entries(member.node, '`fieldSets`') ?? []) {
+    if (!/^\p{L}[\p{L}\p{N}_-]{0,127}$/u.test(entry.name)) {
+      yaml.problem(
+        entry,
+        `a field set cannot be named ${quoted(entry.name)}; expected a letter, then letters, digits, \`_\` or \`-\``,
+      );
+    }
+    sets.set(entry.name, readNames(yaml, entry));
+  }
+  return sets;
+}
+
+function readAccess(yaml: ModelYaml, member: Entry | undefined): AccessDraft | undefined {
+  if (member === undefined) return undefined;
+  const members = yaml.members(member.node, '`access`', [...accessRights, 'hidden']);
+  if (members === undefined) return { rules: {}, hidden: false };
+  const rules: Partial<Record<AccessRight, ScriptSlot>> = {};
+  for (const right of accessRights) {
+    const entry = members.get(right);
+    const slot =
+      entry &&
+      readExpression(yaml, entry.node, `the rule for \`${right}\``, { parameters: ruleScope });
+    if (slot !== undefined) rules[right] = slot;
+  }
+  return { rules, hidden: readFlag(yaml, members.get('hidden')) };
+}
+
+const ruleScope = ['auth', 'obj', 'input', 'r'];
+
+const hookScopes: Record<HookName, readonly string[]> = {
+  onValidate: ['input', 'auth'],
+  preGet: ['obj', 'auth'],
+  preUpdate: ['before', 'after', 'fields', 'auth'],
+  preDelete: ['obj', 'auth'],
+};
+
+const hooksByFile: Record<string, HookName> = {
+  'on-validate.js': 'onValidate',
+  'pre-get.js': 'preGet',
+  'pre-update.js': 'preUpdate',
+  'pre-delete.js': 'preDelete',
+};
+
+/** What the scripts see that do not run yet: enough to compile them. */
+const laterScope = ['obj', 'before', 'after', 'fields', 'auth'];
+
+interface ScriptFiles {
+  readonly hooks: Partial<Record<HookName, ScriptSlot>>;
+  readonly slots: ScriptSlot[];
+}
+
+async function readScripts(found: FoundModel, problems: Problems): Promise<ScriptFiles> {
+  const hooks: Partial<Record<HookName, ScriptSlot>> = {};
+  const slots: ScriptSlot[] = [];
+  for (const [name, { path, shown }] of found.scripts) {
+    const file = await readSource(path, shown, problems);
+    const hook = hooksByFile[name];
+    const slot = file && readBody(file, hook === undefined ? laterScope : hookScopes[hook]);
+    if (slot === undefined) continue;
+    slots.push(slot);
+    if (hook !== undefined) hooks[hook] = slot;
+  }
+  return { hooks, slots };
+}

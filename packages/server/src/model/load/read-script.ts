@@ -1,0 +1,97 @@
+import type { ArrowFunctionExpression, Expression, FunctionExpression } from 'acorn';
+import { isScalar } from 'yaml';
+import type { ScriptDraft } from '../script/make-script.js';
+import { parseBody, parseExpression, unwrapped } from '../script/parse-script.js';
+import type { ScriptSlot } from './draft.js';
+import { describe, type ModelYaml, offsetOf, type YamlNode } from './model-yaml.js';
+import { scalarOffset } from './scalar-offset.js';
+import type { SourceFile } from './source-file.js';
+
+export interface ScriptNames {
+  readonly parameters: readonly string[];
+  readonly hasThis?: boolean | undefined;
+  /** Whether a function of the parameters is as good as an expression. */
+  readonly orFunction?: boolean | undefined;
+}
+
+/** Reads an expression in the YAML. One that does not compile is a problem, at its place in the YAML. */
+export function readExpression(
+  yaml: ModelYaml,
+  node: YamlNode,
+  what: string,
+  names: ScriptNames,
+): ScriptSlot | undefined {
+  const source = sourceOf(node);
+  if (!isScalar(node) || source === undefined || source.trim() === '') {
+    yaml.problem(node, `${what} is ${describe(node)}; expected a JavaScript expression`);
+    return undefined;
+  }
+  const { file } = yaml;
+  const parsed = parseExpression(source);
+  if (parsed.kind === 'failure') {
+    const offset = scalarOffset(file.text, node, parsed.offset);
+    file.problem(
+      offset,
+      `${what} does not compile: ${parsed.message}; expected a JavaScript expression`,
+    );
+    return undefined;
+  }
+  const offset = scalarOffset(file.text, node, 0);
+  const { line, column } = file.placeOf(offset);
+  const root = unwrapped(parsed.tree);
+  const isFunction = names.orFunction === true && isFunctionNode(root);
+  if (isFunction && (root.async || root.generator)) {
+    file.problem(offset, `${what} is an async function or a generator; expected a plain function`);
+    return undefined;
+  }
+  const draft: ScriptDraft = {
+    kind: isFunction ? 'function' : 'expression',
+    source,
+    tree: parsed.tree,
+    where: `${file.path}:${line}:${column}`,
+    file: file.path,
+    line,
+    // An expression that could have been a function has `this` in place of parameters.
+    parameters: isFunction || names.orFunction !== true ? names.parameters : [],
+    hasThis: names.hasThis === true && !isFunction,
+  };
+  return { draft, file, offset };
+}
+
+function isFunctionNode(node: Expression): node is FunctionExpression | ArrowFunctionExpression {
+  return node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression';
+}
+
+/** What an expression can be written as: a text, or a number, true or false that means itself. */
+export function sourceOf(node: YamlNode): string | undefined {
+  if (!isScalar(node) || node.value === null) return undefined;
+  return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
+}
+
+/** Reads a file that is the body of a function. */
+export function readBody(file: SourceFile, parameters: readonly string[]): ScriptSlot | undefined {
+  const parsed = parseBody(file.text);
+  if (parsed.kind === 'failure') {
+    file.problem(
+      parsed.offset,
+      `does not compile: ${parsed.message}; expected JavaScript, the body of a function`,
+    );
+    return undefined;
+  }
+  const draft: ScriptDraft = {
+    kind: 'body',
+    source: file.text,
+    tree: parsed.tree,
+    where: file.path,
+    file: file.path,
+    line: 1,
+    parameters,
+    hasThis: false,
+  };
+  return { draft, file, offset: undefined };
+}
+
+export function startOf(node: YamlNode, yaml: ModelYaml): string {
+  const { line, column } = yaml.file.placeOf(offsetOf(node));
+  return `${yaml.file.path}:${line}:${column}`;
+}

@@ -1,0 +1,73 @@
+import { type JsonObject, type JsonValue, setMember } from '@really/protocol';
+import { isMap, isScalar, isSeq } from 'yaml';
+import type { Mention } from './draft.js';
+import { describe, type Entry, type ModelYaml, offsetOf, type YamlNode } from './model-yaml.js';
+import { scalarOffset } from './scalar-offset.js';
+
+/** `true` or `false`; anything else is a problem. */
+export function readFlag(yaml: ModelYaml, entry: Entry | undefined): boolean {
+  if (entry === undefined) return false;
+  const { node, name } = entry;
+  if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+  yaml.problem(node, `\`${name}\` is ${describe(node)}; expected true or false`);
+  return false;
+}
+
+/** A text that is not empty. */
+export function readText(yaml: ModelYaml, entry: Entry): string | undefined {
+  const { node, name } = entry;
+  if (isScalar(node) && typeof node.value === 'string' && node.value !== '') return node.value;
+  yaml.problem(node, `\`${name}\` is ${describe(node)}; expected a text`);
+  return undefined;
+}
+
+/** Names as a list, or as one text with commas between. */
+export function readNames(yaml: ModelYaml, { node, name }: Entry): Mention[] {
+  if (isSeq(node)) return node.items.flatMap((item) => namesOfItem(yaml, yaml.resolve(item), name));
+  if (isScalar(node) && typeof node.value === 'string') {
+    const text = node.value;
+    return [...text.matchAll(/[^\s,]+/g)].map((match) => ({
+      name: match[0],
+      offset: scalarOffset(yaml.file.text, node, match.index),
+    }));
+  }
+  yaml.problem(node, `\`${name}\` is ${describe(node)}; expected a list of names`);
+  return [];
+}
+
+function namesOfItem(yaml: ModelYaml, item: YamlNode | undefined, list: string): Mention[] {
+  if (item === undefined) return [];
+  if (isScalar(item) && typeof item.value === 'string') {
+    return [{ name: item.value.trim(), offset: offsetOf(item) }];
+  }
+  yaml.problem(item, `an element of \`${list}\` is ${describe(item)}; expected a name`);
+  return [];
+}
+
+/** What the YAML spells out, as JSON; `undefined` (told as a problem) for what JSON cannot say. */
+export function readLiteral(yaml: ModelYaml, node: YamlNode): JsonValue | undefined {
+  if (isSeq(node)) return readList(yaml, node.items);
+  if (isMap(node)) return readObject(yaml, node);
+  const { value } = node;
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  yaml.problem(node, `${describe(node)} has no place in JSON; expected a finite number`);
+  return undefined;
+}
+
+function readList(yaml: ModelYaml, items: readonly unknown[]): JsonValue[] {
+  const list: JsonValue[] = [];
+  for (const item of items) {
+    const node = yaml.resolve(item);
+    list.push((node && readLiteral(yaml, node)) ?? null);
+  }
+  return list;
+}
+
+function readObject(yaml: ModelYaml, node: YamlNode): JsonObject {
+  const object: JsonObject = {};
+  for (const entry of yaml.entries(node, 'the value') ?? []) {
+    setMember(object, entry.name, readLiteral(yaml, entry.node) ?? null);
+  }
+  return object;
+}

@@ -1,0 +1,63 @@
+import type { Scalar } from 'yaml';
+
+/**
+ * Where in the file the character at `index` of a scalar's value stands: quotes, escapes, folded
+ * lines and indentation are there in the file and not in the value.
+ */
+export function scalarOffset(text: string, scalar: Scalar, index: number): number {
+  const [start, end] = scalar.range ?? [0, 0];
+  const value = typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? '');
+  const style = styleOf(text, start);
+  let at = style === 'block' ? contentStart(text, start) : style === 'plain' ? start : start + 1;
+  for (let done = 0; done < value.length && at < end; done++) {
+    at = skipFolding(text, at, value.charAt(done), style);
+    if (done >= index) return at;
+    at += widthAt(text, at, style);
+  }
+  return Math.min(at, end);
+}
+
+type Style = 'plain' | 'single' | 'double' | 'block';
+
+function styleOf(text: string, start: number): Style {
+  switch (text[start]) {
+    case "'":
+      return 'single';
+    case '"':
+      return 'double';
+    case '|':
+    case '>':
+      return 'block';
+    default:
+      return 'plain';
+  }
+}
+
+/** The line after the header of a block scalar. */
+function contentStart(text: string, start: number): number {
+  const lineEnd = text.indexOf('\n', start);
+  return lineEnd < 0 ? text.length : lineEnd + 1;
+}
+
+const escapeWidths: Record<string, number> = { x: 4, u: 6, U: 10 };
+
+/** Characters in the file for one in the value. */
+function widthAt(text: string, at: number, style: Style): number {
+  if (style === 'single' && text.startsWith("''", at)) return 2;
+  if (style === 'double' && text[at] === '\\') return escapeWidths[text.charAt(at + 1)] ?? 2;
+  return 1;
+}
+
+/** Goes on over line ends and indentation that the value has not. */
+function skipFolding(text: string, from: number, wanted: string, style: Style): number {
+  let at = from;
+  for (;;) {
+    const found = text.charAt(at);
+    if (found === '' || found === wanted) return at;
+    // A line end, alone, is a space in the value.
+    if (wanted === ' ' && found === '\n') return at;
+    if (/\s/.test(found)) at++;
+    else if (style === 'double' && found === '\\' && text[at + 1] === '\n') at += 2;
+    else return at;
+  }
+}

@@ -1,0 +1,91 @@
+import { readFile, stat } from 'node:fs/promises';
+import { LineCounter } from 'yaml';
+import type { Problems } from './problems.js';
+
+/** A file of a model as text, which knows where its lines are. */
+export class SourceFile {
+  /** As it is shown to people. */
+  readonly path: string;
+  readonly text: string;
+  readonly #lines: LineCounter;
+  readonly #problems: Problems;
+
+  constructor(path: string, text: string, problems: Problems) {
+    this.path = path;
+    this.text = text;
+    this.#problems = problems;
+    this.#lines = new LineCounter();
+    this.#lines.addNewLine(0);
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) {
+      this.#lines.addNewLine(at + 1);
+    }
+  }
+
+  /** Line and column of an offset, from 1. */
+  placeOf(offset: number): { line: number; column: number } {
+    const { line, col } = this.#lines.linePos(Math.min(Math.max(offset, 0), this.text.length));
+    return { line, column: col };
+  }
+
+  problem(offset: number, message: string): void {
+    this.#problems.add({ file: this.path, ...this.placeOf(offset), message });
+  }
+
+  /** As `problem`, for who knows the place, from 1. */
+  problemAt(line: number, column: number, message: string): void {
+    this.#problems.add({ file: this.path, line, column, message });
+  }
+}
+
+/** Bytes of one file. A model is written by people. */
+const largestFile = 1024 * 1024;
+
+/** Reads a file as UTF-8, with or without a byte order mark. What forbids that is a problem, and the answer is `undefined`. */
+export async function readSource(
+  path: string,
+  shown: string,
+  problems: Problems,
+): Promise<SourceFile | undefined> {
+  const refuse = (message: string): undefined => {
+    problems.add({ file: shown, line: 1, column: 1, message });
+  };
+  let bytes: Uint8Array;
+  try {
+    const { size } = await stat(path);
+    if (size > largestFile) return refuse(`has ${size} bytes; expected at most ${largestFile}`);
+    bytes = await readFile(path);
+  } catch (error) {
+    return refuse(`cannot be read (${reasonOf(error)}); expected a readable file`);
+  }
+  const text = decode(bytes);
+  const file = new SourceFile(shown, text ?? soundPart(bytes), problems);
+  if (text !== undefined) return file;
+  file.problem(file.text.length, 'is not UTF-8 from here on; expected a text in UTF-8');
+  return undefined;
+}
+
+/** The system's word for it, such as EACCES, without the path on this machine. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+}
+
+function decode(bytes: Uint8Array, stream = false): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text up to the first byte that is no UTF-8. */
+function soundPart(bytes: Uint8Array): string {
+  let sound = 0;
+  let unsound = bytes.length + 1;
+  while (unsound - sound > 1) {
+    const middle = (sound + unsound) >> 1;
+    // A stream lets a character go on beyond the end.
+    if (decode(bytes.subarray(0, middle), true) === undefined) unsound = middle;
+    else sound = middle;
+  }
+  return decode(bytes.subarray(0, sound), true) ?? '';
+}

@@ -1,0 +1,158 @@
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSystemName } from '@really/protocol';
+import { expectedNames, nearestName, quoted } from './nearest-name.js';
+import { compareText, type Problems } from './problems.js';
+import { reasonOf } from './source-file.js';
+
+export interface FoundFile {
+  readonly path: string;
+  /** As it is shown to people. */
+  readonly shown: string;
+}
+
+/** A folder with a `model.yaml`. */
+export interface FoundModel {
+  /** The names of the collection, from the outermost. */
+  readonly names: readonly string[];
+  readonly modelFile: FoundFile;
+  /** The scripts beside it, by file name. */
+  readonly scripts: ReadonlyMap<string, FoundFile>;
+}
+
+export const hookFiles = ['on-validate.js', 'pre-get.js', 'pre-update.js', 'pre-delete.js'];
+export const laterHookFiles = ['post-create.js', 'post-update.js', 'post-delete.js'];
+const evolution = /^evolution-([1-9]\d{0,8})\.js$/;
+const modelFileName = 'model.yaml';
+const knownFiles = [modelFileName, ...hookFiles, ...laterHookFiles, 'evolution-<version>.js'];
+
+/** Collections inside collections; symbolic links could make a folder endless. */
+const deepest = 8;
+
+/** The version that an evolution leads to; `undefined` where the file is none. */
+export function evolutionVersion(fileName: string): number | undefined {
+  const match = evolution.exec(fileName);
+  return match === null ? undefined : Number(match[1]);
+}
+
+/** Finds the models in a folder, the outer ones first, in the order of their names. */
+export async function walkModels(dir: FoundFile, problems: Problems): Promise<FoundModel[]> {
+  const models: FoundModel[] = [];
+  await walk({ folder: dir, names: [], problems, models });
+  return models;
+}
+
+interface Walk {
+  readonly folder: FoundFile;
+  readonly names: readonly string[];
+  readonly problems: Problems;
+  readonly models: FoundModel[];
+}
+
+async function walk(at: Walk): Promise<void> {
+  const content = await list(at);
+  if (content === undefined) return;
+  const { files, folders } = content;
+  const isModel = files.some(({ name }) => name === modelFileName);
+  const place = at.models.length;
+  for (const folder of folders) await enter(at, folder);
+  const holdsModels = at.models.length > place;
+  if (at.names.length === 0) refuseLooseFiles(at, files);
+  else if (isModel) at.models.splice(place, 0, modelOf(at, files));
+  else if (holdsModels || files.length > 0) refuseFolder(at, files, holdsModels);
+}
+
+interface Item extends FoundFile {
+  readonly name: string;
+}
+
+async function list({
+  folder,
+  problems,
+}: Walk): Promise<{ files: Item[]; folders: Item[] } | undefined> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(folder.path, { withFileTypes: true });
+  } catch (error) {
+    const message = `cannot be read (${reasonOf(error)}); expected a folder of models`;
+    problems.add({ file: folder.shown, line: 1, column: 1, message });
+    return undefined;
+  }
+  const files: Item[] = [];
+  const folders: Item[] = [];
+  for (const entry of entries.toSorted((a, b) => compareText(a.name, b.name))) {
+    // What editors and systems leave lying about.
+    if (entry.name.startsWith('.') || entry.name.endsWith('~')) continue;
+    const item = inside(folder, entry.name);
+    ((await isFolder(entry, item.path)) ? folders : files).push(item);
+  }
+  return { files, folders };
+}
+
+function inside(folder: FoundFile, name: string): Item {
+  return { name, path: join(folder.path, name), shown: join(folder.shown, name) };
+}
+
+/** A link counts as what it leads to; one that leads nowhere is a file that cannot be read. */
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+async function enter(at: Walk, folder: Item): Promise<void> {
+  const wrong = nameProblem(folder.name, at.names.length + 1);
+  if (wrong === undefined) {
+    await walk({ ...at, folder, names: [...at.names, folder.name] });
+    return;
+  }
+  const message = `a collection cannot be named ${quoted(folder.name)}: ${wrong}`;
+  at.problems.add({ file: folder.shown, line: 1, column: 1, message });
+}
+
+function nameProblem(name: string, depth: number): string | undefined {
+  if (isSystemName(name)) return 'the name belongs to the system; expected another one';
+  if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(name)) {
+    return 'expected a letter, then letters, digits, `_` or `-`';
+  }
+  return depth > deepest ? `it is too deep; expected at most ${deepest} levels` : undefined;
+}
+
+function refuseLooseFiles({ problems }: Walk, files: readonly Item[]): void {
+  for (const { name, shown } of files) {
+    if (name !== modelFileName && !isModelFile(name)) continue;
+    const message = 'stands outside of any collection; expected it in a folder named like one';
+    problems.add({ file: shown, line: 1, column: 1, message });
+  }
+}
+
+function isModelFile(name: string): boolean {
+  return knownFiles.includes(name) || evolutionVersion(name) !== undefined;
+}
+
+function refuseFolder(
+  { folder, problems }: Walk,
+  files: readonly Item[],
+  holdsModels: boolean,
+): void {
+  const why = holdsModels
+    ? 'although there are models in folders inside it'
+    : `although there is ${quoted(files[0]?.name ?? '')}`;
+  const near = files.find(({ name }) => nearestName(name, knownFiles) === modelFileName);
+  const hint = near === undefined ? '' : ` (is ${quoted(near.name)} meant?)`;
+  const message = `the folder has no \`${modelFileName}\`, ${why}; expected one${hint}`;
+  problems.add({ file: folder.shown, line: 1, column: 1, message });
+}
+
+function modelOf({ folder, names, problems }: Walk, files: readonly Item[]): FoundModel {
+  const scripts = new Map<string, FoundFile>();
+  for (const file of files) {
+    if (file.name === modelFileName) continue;
+    if (isModelFile(file.name)) scripts.set(file.name, file);
+    else {
+      const message = `unknown file beside \`${modelFileName}\`; ${expectedNames(file.name, knownFiles)}`;
+      problems.add({ file: file.shown, line: 1, column: 1, message });
+    }
+  }
+  return { names, modelFile: inside(folder, modelFileName), scripts };
+}

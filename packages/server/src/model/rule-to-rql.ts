@@ -1,0 +1,238 @@
+import type { Auth, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type {
+  BinaryExpression,
+  ConditionalExpression,
+  Expression,
+  Identifier,
+  MemberExpression,
+  Node,
+} from 'acorn';
+import { plainAuth } from './hooks.js';
+import type { Field, Model } from './model.js';
+import {
+  allOf,
+  always,
+  both,
+  choice,
+  either,
+  type Formula,
+  negated,
+  not,
+  type Outcome,
+  sizeOf,
+  thrown,
+} from './rule-formula.js';
+import { ClosureThrew, compileExpression, memberName } from './script/expression.js';
+import type { Value } from './script/operators.js';
+import { unwrapped } from './script/parse-script.js';
+
+/** Which objects of a collection a reader may see, as a store can tell. */
+export type Pushdown =
+  | { readonly kind: 'everything' | 'nothing' }
+  | { readonly kind: 'filter'; readonly filter: RqlExpression };
+
+/**
+ * The read rule of a model for one reader, as a filter that holds for just those objects that the
+ * rule allows, as far as their data is of the types that the model says. `undefined` where no
+ * filter says exactly the same: then the rule has to be asked for each object.
+ */
+export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
+  const { constant, tree } = model.access.read;
+  if (constant !== undefined) return { kind: constant ? 'everything' : 'nothing' };
+  if (tree === undefined) return undefined;
+  const outcome = new Translation(model, auth).truth(tree);
+  if (outcome === undefined) return undefined;
+  const { holds } = outcome;
+  if (sizeOf(holds, mostParts) > mostParts) return undefined;
+  if (typeof holds === 'boolean') return { kind: holds ? 'everything' : 'nothing' };
+  return { kind: 'filter', filter: holds };
+}
+
+/** Parts of a filter. A longer one costs the store more than the rule costs us. */
+const mostParts = 100;
+
+/** A side of a comparison: known for this reader, or a field of the object. */
+type Operand =
+  | { readonly kind: 'known'; readonly value: Value }
+  | { readonly kind: 'field'; readonly name: string; readonly type: ScalarType }
+  | { readonly kind: 'throws' };
+
+type ScalarType = 'text' | 'ascii' | 'number' | 'boolean';
+
+class Translation {
+  readonly #model: Model;
+  readonly #scope: Record<string, Value>;
+
+  constructor(model: Model, auth: Auth) {
+    this.#model = model;
+    this.#scope = { auth: plainAuth(auth) };
+  }
+
+  truth(tree: Expression): Outcome | undefined {
+    const node = unwrapped(tree);
+    if (node.type === 'LogicalExpression' && node.operator !== '??') {
+      const left = this.truth(node.left);
+      const right = left && this.truth(node.right);
+      if (left === undefined || right === undefined) return undefined;
+      return node.operator === '&&' ? both(left, right) : either(left, right);
+    }
+    if (node.type === 'UnaryExpression' && node.operator === '!') {
+      const operand = this.truth(node.argument);
+      return operand && negated(operand);
+    }
+    if (node.type === 'ConditionalExpression') return this.#choice(node);
+    if (node.type === 'BinaryExpression') return this.#comparison(node) ?? this.#plain(node);
+    return this.#plain(node);
+  }
+
+  #choice({ test, consequent, alternate }: ConditionalExpression): Outcome | undefined {
+    const condition = this.truth(test);
+    const yes = condition && this.truth(consequent);
+    const no = yes && this.truth(alternate);
+    return condition && yes && no && choice(condition, yes, no);
+  }
+
+  /** A value on its own: truthy or not. */
+  #plain(node: Expression): Outcome | undefined {
+    const operand = this.#operand(node);
+    if (operand === undefined) return undefined;
+    if (operand.kind === 'throws') return thrown;
+    if (operand.kind === 'known') return always(Boolean(operand.value));
+    return { holds: isTruthy(operand.name, operand.type), throws: false };
+  }
+
+  #comparison(node: BinaryExpression): Outcome | undefined {
+    const left = this.#operand(node.left);
+    const right = left && this.#operand(node.right);
+    if (left === undefined || right === undefined) return undefined;
+    // No read of a field throws, so that it makes no difference which side does.
+    if (left.kind === 'throws' || right.kind === 'throws') return thrown;
+    if (left.kind === 'field' && right.kind === 'known')
+      return compare(left, node.operator, right.value);
+    if (right.kind === 'field' && left.kind === 'known') {
+      const mirror = mirrored[node.operator];
+      return mirror === undefined ? undefined : compare(right, mirror, left.value);
+    }
+    return undefined;
+  }
+
+  #operand(node: Node): Operand | undefined {
+    const name = this.#fieldOf(node);
+    if (name === undefined) return this.#known(node as Expression);
+    const type = this.#typeOf(name);
+    return type && { kind: 'field', name, type };
+  }
+
+  /** The top-level field that `obj.name` reads, or `_r` for `r`. */
+  #fieldOf(node: Node): string | undefined {
+    if (node.type === 'Identifier' && (node as Identifier).name === 'r') return '_r';
+    if (node.type !== 'MemberExpression') return undefined;
+    const { object } = node as MemberExpression;
+    if (object.type !== 'Identifier' || object.name !== 'obj') return undefined;
+    return memberName(node as MemberExpression);
+  }
+
+  #typeOf(name: string): ScalarType | undefined {
+    if (name === '_r') return 'ascii';
+    if (name === '_rev') return 'number';
+    const field = this.#model.fields.get(name);
+    return field === undefined ? undefined : scalarTypeOf(field);
+  }
+
+  /** A part that does not look at the object has one value for this reader. */
+  #known(node: Expression): Operand | undefined {
+    const names = { parameters: new Map([['auth', 'auth']]), hasThis: false };
+    const compiled = compileExpression(node, names);
+    if (compiled === undefined || compiled.usesNow) return undefined;
+    try {
+      return { kind: 'known', value: compiled.run(this.#scope) };
+    } catch (error) {
+      return error instanceof ClosureThrew ? { kind: 'throws' } : undefined;
+    }
+  }
+}
+
+function scalarTypeOf(field: Field): ScalarType | undefined {
+  switch (field.type === 'Calculated' ? field.valueType : field.type) {
+    case 'String':
+      return 'text';
+    case 'Date':
+    case 'reference':
+      return 'ascii';
+    case 'Long':
+    case 'Double':
+      return 'number';
+    case 'Boolean':
+      return 'boolean';
+    default:
+      return undefined;
+  }
+}
+
+type FieldOperand = Extract<Operand, { kind: 'field' }>;
+
+const mirrored: Partial<Record<string, string>> = {
+  ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
+  ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
+};
+
+function compare(field: FieldOperand, operator: string, value: Value): Outcome | undefined {
+  const holds = comparison(field, operator, value);
+  return holds === undefined ? undefined : { holds, throws: false };
+}
+
+function comparison(field: FieldOperand, operator: string, value: Value): Formula | undefined {
+  switch (operator) {
+    case '==':
+    case '===':
+      return equality(field, value, operator === '===');
+    case '!=':
+    case '!==': {
+      const equal = equality(field, value, operator === '!==');
+      return equal === undefined ? undefined : not(equal);
+    }
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return hasSameOrder(field, value) ? test(field.name, operator, value) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function equality(
+  { name, type }: FieldOperand,
+  value: Value,
+  strict: boolean,
+): Formula | undefined {
+  if (value === undefined || value === null) {
+    // A field is set or missing, never null; `_r` and `_rev` are always there.
+    return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
+  }
+  if (typeof value === javascriptType[type]) {
+    return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
+  }
+  // `==` would convert one of them.
+  return strict ? false : undefined;
+}
+
+const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
+
+/** Whether JavaScript and RQL order the field's values and this one alike: RQL by code point, JavaScript by code unit. */
+function hasSameOrder({ type }: FieldOperand, value: Value): value is number | string {
+  if (type === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string') return false;
+  // Both are the same up to the surrogates; a field without any is on the same side of them either way.
+  return type === 'ascii' || (type === 'text' && /^[\u0000-\ud7ff]*$/.test(value));
+}
+
+function isTruthy(name: string, type: ScalarType): Formula {
+  if (type === 'boolean') return test(name, '=', true);
+  const empty = type === 'number' ? 0 : '';
+  return allOf(not(test(name, '=', null)), not(test(name, '=', empty)));
+}
+
+function test(name: string, operator: RqlOperator, value: JsonValue): RqlExpression {
+  return { kind: 'comparison', field: [name], operator, value };
+}

@@ -1,0 +1,45 @@
+import type { Log } from '../../platform/log.js';
+import type { OnScriptFailure, ScriptFailure } from '../model.js';
+
+/** Lines per script and second. A rule that always throws is judged at every push. */
+const mostLines = 5;
+
+interface Recent {
+  since: number;
+  lines: number;
+  held: number;
+}
+
+/** Logs failures of scripts, which script, which line and why, and tells all of them on. */
+export function failureLog(options: {
+  readonly log: Log;
+  readonly now: () => number;
+  readonly onScriptFailure?: OnScriptFailure | undefined;
+}): OnScriptFailure {
+  const recent = new Map<string, Recent>();
+  return (where, result) => {
+    options.onScriptFailure?.(where, result);
+    const now = options.now();
+    let state = recent.get(where);
+    if (state === undefined || Math.abs(now - state.since) >= 1000) {
+      state = { since: now, lines: 0, held: state?.held ?? 0 };
+      recent.set(where, state);
+    }
+    if (state.lines >= mostLines) {
+      state.held++;
+      return;
+    }
+    state.lines++;
+    const { held } = state;
+    state.held = 0;
+    const fields = { script: where, line: result.line, reason: reasonOf(result) };
+    options.log.warn(
+      held > 0 ? { ...fields, notLogged: held } : fields,
+      `a script of a model failed: ${where}${result.line === undefined ? '' : `, line ${result.line}`}: ${fields.reason}`,
+    );
+  };
+}
+
+function reasonOf(result: ScriptFailure): string {
+  return result.kind === 'stopped' ? `stopped, out of ${result.reason}` : result.message;
+}
