@@ -171,7 +171,7 @@ describe('problems', () => {
     expect(problemsOf({ environment: { REALLY_TEST_POSTGRES: 'x', OTHER: 'y' } })).toEqual([]);
   });
 
-  test('[CFG1] everything that is wrong is told at once, with what was expected', () => {
+  test('[CFG7] everything that is wrong is told at once, with what was expected', () => {
     const file = 'port: high\nlog:\n  level: loud\ntls.cert: a.pem\n';
     expect(problemsOf({ file, flags: { store: 'paper' } })).toEqual([
       'really.yaml:1:1: port: expected a whole number, from 0 to 65535, found "high"',
@@ -181,7 +181,7 @@ describe('problems', () => {
     ]);
   });
 
-  test('[CFG1] a file that is no YAML is told with line and column', () => {
+  test('[CFG7] a file that is no YAML is told with line and column', () => {
     const [problem] = problemsOf({ file: 'port: 1\nhost: [a\n' });
     expect(problem).toMatch(/^really\.yaml:\d+:\d+: /);
     expect(problemsOf({ file: 'just text' })).toEqual([
@@ -189,13 +189,13 @@ describe('problems', () => {
     ]);
   });
 
-  test('[CFG1] a key that is given twice is told', () => {
+  test('[CFG7] a key that is given twice is told', () => {
     expect(problemsOf({ file: 'limits.depth: 7\nlimits: { depth: 8 }\n' })).toEqual([
       'really.yaml:2:11: limits.depth is given at really.yaml:1:1 already',
     ]);
   });
 
-  test('[CFG1] what a later version will know is refused by name, and no password is repeated', () => {
+  test('[CFG7] what a later version will know is refused by name, and no password is repeated', () => {
     const flags = { store: 'postgres://joe:s3cret@db/x', bus: 'nats://a' };
     const problems = problemsOf({
       file: 'auth: { jwks: https://a }\napps: { a: { models: b } }\nwebhooks:\n  x: 1\n',

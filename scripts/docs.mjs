@@ -1,0 +1,20 @@
+// Writes the tables of docs/configuration.md from the program itself: `node scripts/docs.mjs` after
+// a build. A test says when that is due.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configTable } from '../packages/server/dist/internal.js';
+import { metricsTable } from '../test/dist/house/metrics-table.js';
+import { root } from './prepare.mjs';
+
+const file = join(root, 'docs/configuration.md');
+let page = readFileSync(file, 'utf8');
+page = fill(page, 'keys', configTable());
+page = fill(page, 'metrics', await metricsTable());
+writeFileSync(file, page);
+
+function fill(text, name, table) {
+  const start = `<!-- ${name}: made by scripts/docs.mjs -->`;
+  const end = `<!-- end of ${name} -->`;
+  const [before, rest] = text.split(start);
+  return `${before}${start}\n\n${table}\n\n${end}${rest.split(end)[1]}`;
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { appFolder } from '../harness/app-folder.js';
+import { tasks } from './models.js';
+import { linesOf, runProgram } from './run-program.js';
+
+test('[CLI3] models check says in one line what is fine', async () => {
+  await using app = await appFolder({
+    ...tasks,
+    'models/tasks/comments/model.yaml':
+      'version: 1\nfields: { text: { type: String } }\naccess: { read: true }\n',
+  });
+  expect(await runProgram(['models', 'check'], app)).toEqual({
+    code: 0,
+    stdout: '2 models are fine: /tasks/*, /tasks/*/comments/*\n',
+    stderr: '',
+  });
+});
+
+test('[CLI3] [LOD3] models check prints every problem of every model with file, line and column, and ends with 1', async () => {
+  await using app = await appFolder({
+    'models/users/model.yaml':
+      'version: 1\nfields:\n  name: { type: Strin }\n  age:  { type: Long, indx: true }\naccess: { read: true }\n',
+    'models/posts/model.yaml':
+      'version: 1\nfields:\n  title: { type: String, validation: value.length > }\naccess: { read: true }\n',
+    'models/posts/pre-get.js': 'hide("title"\n',
+  });
+  const { code, stdout, stderr } = await runProgram(['models', 'check'], app);
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  const lines = linesOf(stderr);
+  expect(lines).toHaveLength(4);
+  for (const line of lines) expect(line).toMatch(/models\/\S+?\.(yaml|js):\d+:\d+: \S/);
+  expect(stderr).toMatch(/models\/users\/model\.yaml:3:\d+: .*Strin/);
+  expect(stderr).toMatch(/models\/users\/model\.yaml:4:\d+: .*indx/);
+  expect(stderr).toMatch(/models\/posts\/model\.yaml:3:\d+: /);
+  expect(stderr).toMatch(/models\/posts\/pre-get\.js:\d+:\d+: /);
+});
+
+test('[CLI3] models check takes the folder from a flag, and says so where there is none', async () => {
+  await using app = await appFolder({ 'elsewhere/a/model.yaml': 'version: 1\nfields: {}\n' });
+  const good = await runProgram(['models', 'check', '--models', 'elsewhere'], app);
+  expect(good.stdout).toContain('/a/*');
+  const { code, stderr } = await runProgram(['models', 'check'], app);
+  expect(code).toBe(1);
+  expect(linesOf(stderr)).toHaveLength(1);
+  expect(stderr).toContain('there is no folder of models');
+});
