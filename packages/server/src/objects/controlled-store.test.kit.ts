@@ -1,0 +1,86 @@
+import { type Store, StoreUnavailable, type Write, type WriteOutcome } from '../store/store.js';
+
+/** A store whose commits wait until a test lets them go, and fail when a test wants them to. */
+export interface ControlledStore extends Store {
+  /** Commits wait from now on. */
+  hold(): void;
+  /** Lets the waiting commits go, and all that follow. */
+  release(): void;
+  /** Resolves when a commit waits. */
+  held(): Promise<void>;
+  /** The next commits reject, one for each error. */
+  failNext(...errors: Error[]): void;
+  /** Reads of single objects reject while set. */
+  unreadable: boolean;
+  /** The Rs and revisions of each commit that was tried, `/users/1@2`. */
+  readonly commits: string[][];
+}
+
+export function controlled(store: Store): ControlledStore {
+  const commits: string[][] = [];
+  const failures: Error[] = [];
+  let gate: { opened: Promise<void>; open: () => void } | undefined;
+  let arrived: (() => void)[] = [];
+  let waiting = 0;
+
+  const commit = async (writes: readonly Write[]): Promise<WriteOutcome[]> => {
+    commits.push(writes.map(({ change }) => `${change.r}@${change.rev}`));
+    if (gate) {
+      waiting += 1;
+      for (const resolve of arrived) resolve();
+      arrived = [];
+      await gate.opened;
+      waiting -= 1;
+    }
+    const failure = failures.shift();
+    if (failure) throw failure;
+    return await store.commit(writes);
+  };
+
+  const readable = () => {
+    if (result.unreadable) throw new StoreUnavailable('unreadable');
+  };
+
+  const result: ControlledStore = {
+    exclusive: store.exclusive,
+    prepare: (collections) => store.prepare(collections),
+    query: (query) => store.query(query),
+    count: (query) => store.count(query),
+    history: (r, after, limit) => store.history(r, after, limit),
+    created: (scope, after, limit) => store.created(scope, after, limit),
+    position: () => store.position(),
+    newest: () => store.newest(),
+    once: (uid, id) => store.once(uid, id),
+    ping: () => store.ping(),
+    close: () => store.close(),
+    async get(r) {
+      readable();
+      return await store.get(r);
+    },
+    async getMany(rs) {
+      readable();
+      return await store.getMany(rs);
+    },
+    commit,
+    commits,
+    unreadable: false,
+    hold() {
+      let open = () => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      gate = { opened, open };
+    },
+    release() {
+      gate?.open();
+      gate = undefined;
+    },
+    async held() {
+      if (waiting === 0) await new Promise<void>((resolve) => arrived.push(resolve));
+    },
+    failNext(...errors) {
+      failures.push(...errors);
+    },
+  };
+  return result;
+}

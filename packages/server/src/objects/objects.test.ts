@@ -1,0 +1,544 @@
+import { fail, type JsonObject, ProtocolError } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { localBus } from '../bus/local/bus.js';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import {
+  type CommittedChange,
+  type OnceKey,
+  type StoredObject,
+  StoreUnavailable,
+  type Write,
+} from '../store/store.js';
+import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
+import { controlled } from './controlled-store.test.kit.js';
+import { Objects, type ObjectsLimits } from './objects.js';
+
+const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+
+async function setUp(options: { limits?: Partial<ObjectsLimits>; exclusive?: boolean } = {}) {
+  const platform = simulatedPlatform({ seed: 1 });
+  const inner = openMemoryStore({}, platform);
+  const unique = [{ field: 'email', unique: true }];
+  await inner.prepare([{ names: ['users'], indexes: unique, retention: {} }]);
+  const store = controlled(inner);
+  if (options.exclusive !== undefined) Object.assign(store, { exclusive: options.exclusive });
+  const bus = localBus();
+  const heard: CommittedChange[] = [];
+  bus.listen((changes) => heard.push(...changes));
+  const { limits } = options;
+  const objects = new Objects({ store, bus, platform, log: silentLog, limits });
+  return { platform, inner, store, bus, heard, objects };
+}
+
+type Objs = Awaited<ReturnType<typeof setUp>>['objects'];
+
+function create(objects: Objs, r: string, data: JsonObject, more: Partial<Origin> = {}) {
+  return objects.write({
+    r,
+    once: more.once,
+    prepare(head) {
+      if (head) throw fail('object.already.exist');
+      return createWrite(r, data, { ...origin, ...more });
+    },
+  });
+}
+
+/** Adds to `n`, and refuses where it would exceed 100. */
+function add(objects: Objs, r: string, n: number, more: Partial<Origin> = {}) {
+  const prepare = (head: StoredObject | undefined): Write => {
+    if (!head) throw fail('object.missing');
+    const sum = Number(head.data.n ?? 0) + n;
+    if (sum > 100) throw fail('forbidden');
+    const data = { ...head.data, n: sum };
+    return updateWrite(head, { data, delta: {}, touched: ['n'] }, { ...origin, ...more });
+  };
+  return objects.write({ r, once: more.once, prepare });
+}
+
+function set(objects: Objs, r: string, members: JsonObject, more: Partial<Origin> = {}) {
+  const prepare = (head: StoredObject | undefined): Write => {
+    if (!head) throw fail('object.missing');
+    const data = { ...head.data, ...members };
+    const touched = Object.keys(members);
+    return updateWrite(head, { data, delta: {}, touched }, { ...origin, ...more });
+  };
+  return objects.write({ r, once: more.once, prepare });
+}
+
+async function outcome(result: Promise<{ kind: string }>): Promise<string> {
+  try {
+    return (await result).kind;
+  } catch (error) {
+    return error instanceof ProtocolError ? error.message : `bug: ${String(error)}`;
+  }
+}
+
+const outcomes = (results: Promise<{ kind: string }>[]) => Promise.all(results.map(outcome));
+
+/** Lets everything that needs no commit go on. */
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('writing objects', () => {
+  test('[DUR2] updates of one object build on each other without waiting, in order', async () => {
+    const { objects, store, heard } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    store.hold();
+    const first = add(objects, '/users/1', 1);
+    await store.held();
+    const rest = [add(objects, '/users/1', 10), add(objects, '/users/1', 20)];
+    await settle();
+    store.release();
+    expect(await outcomes([first, ...rest])).toEqual(['committed', 'committed', 'committed']);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 4, data: { n: 31 } });
+    // The two that came while the first was under way went in one commit.
+    expect(store.commits).toEqual([['/users/1@1'], ['/users/1@2'], ['/users/1@3', '/users/1@4']]);
+    await objects.drain();
+    expect(heard.map(({ rev, pos }) => [rev, pos])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [4, 4],
+    ]);
+  });
+
+  test('writes of one turn go in one commit, which has a bound', async () => {
+    const { objects, store } = await setUp({ limits: { commitWrites: 3 } });
+    await Promise.all([1, 2, 3, 4, 5].map((id) => create(objects, `/users/${id}`, {})));
+    expect(store.commits.map((commit) => commit.length)).toEqual([3, 2]);
+  });
+
+  test('a commit has a bound in bytes', async () => {
+    const { objects, store } = await setUp({ limits: { commitBytes: 10_000 } });
+    const text = 'x'.repeat(8000);
+    await Promise.all([1, 2, 3].map((id) => create(objects, `/users/${id}`, { text })));
+    expect(store.commits.map((commit) => commit.length)).toEqual([1, 1, 1]);
+  });
+
+  test('[GET8] [DUR3] reads and the bus see nothing before it is committed', async () => {
+    const { objects, store, heard } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    await objects.drain();
+    heard.length = 0;
+    store.hold();
+    const result = add(objects, '/users/1', 1);
+    await store.held();
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 1 });
+    expect(heard).toEqual([]);
+    store.release();
+    await result;
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2 });
+    await objects.drain();
+    expect(heard.map(({ rev }) => rev)).toEqual([2]);
+  });
+
+  test('who wrote is answered before the bus is told', async () => {
+    const { objects, bus } = await setUp();
+    const order: string[] = [];
+    bus.listen(() => order.push('told'));
+    const answer = async (result: Promise<unknown>) => {
+      await result;
+      for (let hop = 0; hop < 20; hop++) await null;
+      order.push('answered');
+    };
+    await answer(create(objects, '/users/1', {}));
+    await objects.drain();
+    expect(order).toEqual(['answered', 'told']);
+  });
+
+  test('a refusal on the ground of a pending state is told once that is stored', async () => {
+    const { objects, store } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    store.hold();
+    const first = add(objects, '/users/1', 100);
+    await store.held();
+    const second = add(objects, '/users/1', 1);
+    let told = false;
+    void outcome(second).then(() => {
+      told = true;
+    });
+    await settle();
+    expect(told).toBe(false);
+    store.release();
+    expect(await outcomes([first, second])).toEqual(['committed', 'forbidden']);
+  });
+
+  test('what was refused because of a write that then failed is judged again', async () => {
+    const { objects, store } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    store.hold();
+    store.failNext(new StoreUnavailable('disk full'));
+    const first = add(objects, '/users/1', 100);
+    await store.held();
+    const second = add(objects, '/users/1', 1);
+    await settle();
+    store.release();
+    expect(await outcomes([first, second])).toEqual(['server.unavailable', 'committed']);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
+  });
+
+  test('[DUR6] a commit that fails is 503 for those in it, and what was built on it starts again', async () => {
+    const { objects, store, heard } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    await create(objects, '/users/2', { n: 0 });
+    store.hold();
+    store.failNext(new StoreUnavailable('disk full'));
+    const inIt = [add(objects, '/users/1', 1), add(objects, '/users/1', 2)];
+    inIt.push(add(objects, '/users/2', 4));
+    await store.held();
+    const behind = [add(objects, '/users/1', 10), add(objects, '/users/1', 20)];
+    await settle();
+    store.release();
+    expect(await outcomes(inIt)).toEqual(Array(3).fill('server.unavailable'));
+    expect(await outcomes(behind)).toEqual(['committed', 'committed']);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 30 } });
+    expect(await objects.head('/users/2')).toMatchObject({ rev: 1, data: { n: 0 } });
+    await objects.drain();
+    expect(heard.map(({ r, rev }) => `${r}@${rev}`)).toEqual([
+      '/users/1@1',
+      '/users/2@1',
+      '/users/1@2',
+      '/users/1@3',
+    ]);
+  });
+
+  test('[DUR6] the answer to a failed commit says when to come again', async () => {
+    const { objects, store } = await setUp();
+    store.failNext(new StoreUnavailable('disk full'));
+    await expect(create(objects, '/users/1', {})).rejects.toMatchObject({
+      code: 503,
+      message: 'server.unavailable',
+      meta: { retryAfter: 1 },
+    });
+  });
+
+  test('[DUR6] a store that cannot read is 503 for reads and writes, and works again later', async () => {
+    const { objects, store } = await setUp();
+    store.unreadable = true;
+    expect(await outcome(create(objects, '/users/1', {}))).toBe('server.unavailable');
+    await expect(objects.head('/users/1')).rejects.toMatchObject({ code: 503 });
+    await expect(objects.heads(['/users/1'])).rejects.toMatchObject({ code: 503 });
+    store.unreadable = false;
+    expect(await outcome(create(objects, '/users/1', {}))).toBe('committed');
+  });
+
+  test('an unexpected failure of a commit is not hidden, and the next write asks the store', async () => {
+    const { objects, store, inner } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    store.failNext(new Error('a bug'));
+    await expect(add(objects, '/users/1', 1)).rejects.toThrow('a bug');
+    const stored = await inner.get('/users/1');
+    if (!stored) throw new Error('it is stored');
+    await inner.commit([
+      updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin),
+    ]);
+    expect(await outcome(add(objects, '/users/1', 1))).toBe('committed');
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 51 } });
+  });
+
+  test('[IDX2] a write that the store refuses takes those that were built on it back to the stored state', async () => {
+    const { objects, store } = await setUp();
+    await create(objects, '/users/1', { email: 'a' });
+    await create(objects, '/users/2', { email: 'b', n: 0 });
+    store.hold();
+    const clash = set(objects, '/users/2', { email: 'a' });
+    const after = [add(objects, '/users/2', 1), add(objects, '/users/2', 2)];
+    await store.held();
+    const behind = add(objects, '/users/2', 4);
+    await settle();
+    store.release();
+    expect(await outcome(clash)).toBe('unique');
+    expect(await outcomes([...after, behind])).toEqual(['committed', 'committed', 'committed']);
+    expect(await objects.head('/users/2')).toMatchObject({ rev: 4, data: { email: 'b', n: 7 } });
+  });
+
+  test('however many writes are refused by the store, those between them are not given up', async () => {
+    const { objects } = await setUp({ limits: { races: 2 } });
+    await create(objects, '/users/1', { email: 'a' });
+    await create(objects, '/users/2', { email: 'b', n: 0 });
+    const results = Array.from({ length: 40 }, (_, i) =>
+      i % 2 === 0 ? set(objects, '/users/2', { email: 'a' }) : add(objects, '/users/2', 1),
+    );
+    expect(await outcomes(results)).toEqual(
+      results.map((_, i) => (i % 2 === 0 ? 'unique' : 'committed')),
+    );
+    expect(await objects.head('/users/2')).toMatchObject({ rev: 21, data: { n: 20 } });
+  });
+
+  test('[CRE4] an object that is required is missing at the commit', async () => {
+    const { objects } = await setUp();
+    const requires = ['/users/9'];
+    const result = await create(objects, '/users/1', {}, { requires });
+    expect(result).toEqual({ kind: 'missing', r: '/users/9' });
+    expect(await objects.head('/users/1')).toBeUndefined();
+  });
+
+  test('of two creates of one R at once, one wins', async () => {
+    const { objects } = await setUp();
+    const results = [create(objects, '/users/1', { n: 1 }), create(objects, '/users/1', { n: 2 })];
+    expect(await outcomes(results)).toEqual(['committed', 'object.already.exist']);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 1, data: { n: 1 } });
+  });
+
+  test('a fresh R that is taken after all is judged on what is stored', async () => {
+    const { objects, inner } = await setUp();
+    await inner.commit([createWrite('/users/1', { n: 1 }, origin)]);
+    const heads: (number | undefined)[] = [];
+    const result = objects.write({
+      r: '/users/1',
+      fresh: true,
+      prepare(head) {
+        heads.push(head?.rev);
+        if (head) throw fail('object.already.exist');
+        return createWrite('/users/1', {}, origin);
+      },
+    });
+    expect(await outcome(result)).toBe('object.already.exist');
+    expect(heads).toEqual([undefined, 1]);
+  });
+
+  test('[DEL3] a tombstone is a head like any other', async () => {
+    const { objects } = await setUp();
+    await create(objects, '/users/1', { n: 1 });
+    await objects.write({
+      r: '/users/1',
+      prepare(head) {
+        if (!head) throw fail('object.missing');
+        return deleteWrite(head, origin);
+      },
+    });
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2, deleted: true, data: {} });
+  });
+
+  test('requests of one object take effect in order, however long each is judged', async () => {
+    const { objects } = await setUp();
+    await create(objects, '/users/1', { list: [] });
+    const append = (value: number, hops: number) =>
+      objects.write({
+        r: '/users/1',
+        async prepare(head) {
+          for (let hop = 0; hop < hops; hop++) await settle();
+          if (!head) throw fail('object.missing');
+          const list = [...(head.data.list as number[]), value];
+          return updateWrite(head, { data: { list }, delta: {}, touched: ['list'] }, origin);
+        },
+      });
+    await Promise.all([append(1, 5), append(2, 0), append(3, 2), append(4, 0)]);
+    expect(await objects.head('/users/1')).toMatchObject({ data: { list: [1, 2, 3, 4] } });
+  });
+
+  test('an object that is judged for long does not hold up others', async () => {
+    const { objects } = await setUp();
+    let finish = () => {};
+    const judged = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const slow = objects.write({
+      r: '/users/1',
+      async prepare() {
+        await judged;
+        return createWrite('/users/1', {}, origin);
+      },
+    });
+    expect(await outcome(create(objects, '/users/2', {}))).toBe('committed');
+    finish();
+    expect(await outcome(slow)).toBe('committed');
+  });
+
+  test('what is prepared is waited for where existence matters, what is not prepared is not', async () => {
+    const { objects, store } = await setUp();
+    store.hold();
+    const parent = create(objects, '/users/1', {});
+    await store.held();
+    const seen = objects.settled(['/users/1', '/users/2']);
+    store.release();
+    expect((await seen).map((object) => object?.rev)).toEqual([1, undefined]);
+    await parent;
+  });
+});
+
+describe('a store with other writers', () => {
+  test('a lost race is run again on what the other wrote', async () => {
+    const { objects, inner } = await setUp({ exclusive: false });
+    await create(objects, '/users/1', { n: 0 });
+    const stored = await inner.get('/users/1');
+    if (!stored) throw new Error('it is stored');
+    await inner.commit([
+      updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin),
+    ]);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2 });
+    expect(await outcome(add(objects, '/users/1', 1))).toBe('committed');
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 51 } });
+  });
+
+  test('races that are lost again and again end with 503', async () => {
+    const { objects, inner } = await setUp({ exclusive: false, limits: { races: 3 } });
+    await create(objects, '/users/1', { n: 0 });
+    let attempts = 0;
+    const result = objects.write({
+      r: '/users/1',
+      async prepare(head) {
+        attempts += 1;
+        if (!head) throw fail('object.missing');
+        const write = updateWrite(head, { data: {}, delta: {}, touched: [] }, origin);
+        await inner.commit([write]);
+        return write;
+      },
+    });
+    expect(await outcome(result)).toBe('server.unavailable');
+    expect(attempts).toBe(4);
+  });
+
+  test('no write is built on one that is not committed', async () => {
+    const { objects, store } = await setUp({ exclusive: false });
+    await create(objects, '/users/1', { n: 0 });
+    await Promise.all([1, 2, 3].map((n) => add(objects, '/users/1', n)));
+    expect(store.commits.map((commit) => commit.length)).toEqual([1, 1, 1, 1]);
+  });
+});
+
+describe('once', () => {
+  const once: OnceKey = { uid: 'u', id: 'a', cmd: 'update', r: '/users/1' };
+
+  test('[ONC1] a command that is sent again later changes nothing and has the first result', async () => {
+    const { objects } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    await add(objects, '/users/1', 1, { once });
+    await add(objects, '/users/1', 10);
+    const again = await add(objects, '/users/1', 1, { once });
+    expect(again).toEqual({
+      kind: 'repeated',
+      first: { ...once, result: { r: '/users/1', rev: 2 } },
+    });
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 11 } });
+  });
+
+  test('[ONC1] of commands that are sent at the same time one is done', async () => {
+    const { objects } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    const results = [1, 2, 3, 4].map(() => add(objects, '/users/1', 1, { once }));
+    expect((await outcomes(results)).sort()).toEqual([
+      'committed',
+      'repeated',
+      'repeated',
+      'repeated',
+    ]);
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
+  });
+
+  test('[ONC3] a command that is refused is not remembered, and one that waited for it is judged itself', async () => {
+    const { objects } = await setUp();
+    const results = [add(objects, '/users/1', 1, { once }), add(objects, '/users/1', 1, { once })];
+    expect(await outcomes(results)).toEqual(['object.missing', 'object.missing']);
+    await create(objects, '/users/1', { n: 0 });
+    expect(await outcome(add(objects, '/users/1', 1, { once }))).toBe('committed');
+  });
+
+  test('[ONC1] the ids of one user are not those of another', async () => {
+    const { objects } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    await add(objects, '/users/1', 1, { once });
+    const other = { ...once, uid: 'v' };
+    expect(await outcome(add(objects, '/users/1', 1, { once: other }))).toBe('committed');
+  });
+
+  test('[ONC1] the word of the commit is the last one', async () => {
+    const { objects, inner } = await setUp();
+    await create(objects, '/users/1', { n: 0 });
+    const result = objects.write({
+      r: '/users/2',
+      once,
+      async prepare() {
+        // Another node was faster.
+        await inner.commit([createWrite('/users/3', {}, { ...origin, once })]);
+        return createWrite('/users/2', {}, { ...origin, once });
+      },
+    });
+    expect(await outcome(result)).toBe('repeated');
+    expect(await objects.head('/users/2')).toBeUndefined();
+  });
+});
+
+describe('what is in memory', () => {
+  test('objects beyond the bound leave memory and come back from the store', async () => {
+    const { objects, store } = await setUp({ limits: { heads: 2 } });
+    for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
+    store.unreadable = true;
+    expect(await objects.head('/users/3')).toMatchObject({ data: { n: 3 } });
+    await expect(objects.head('/users/1')).rejects.toMatchObject({ code: 503 });
+    store.unreadable = false;
+    expect(await objects.head('/users/1')).toMatchObject({ data: { n: 1 } });
+  });
+
+  test('objects that take more bytes than the bound leave memory', async () => {
+    const { objects, store } = await setUp({ limits: { headBytes: 20_000 } });
+    const text = 'x'.repeat(8000);
+    for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { text });
+    store.unreadable = true;
+    await expect(objects.head('/users/1')).rejects.toMatchObject({ code: 503 });
+    expect(await objects.head('/users/3')).toMatchObject({ rev: 1 });
+  });
+
+  test('[GET8] a load that a commit overtakes does not bring the old state back', async () => {
+    const { objects, store, inner } = await setUp({ limits: { heads: 1 } });
+    await create(objects, '/users/1', { n: 0 });
+    await create(objects, '/users/2', {});
+    let letGo = () => {};
+    const slow = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const get = store.get;
+    store.get = async (r) => {
+      const object = await inner.get(r);
+      await slow;
+      return object;
+    };
+    const early = objects.head('/users/1');
+    store.get = get;
+    await objects.write({
+      r: '/users/1',
+      fresh: true,
+      async prepare() {
+        const head = await inner.get('/users/1');
+        if (!head) throw fail('object.missing');
+        return updateWrite(head, { data: { n: 1 }, delta: {}, touched: ['n'] }, origin);
+      },
+    });
+    letGo();
+    await early;
+    expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
+  });
+
+  test('heads come in the order asked for, each loaded once', async () => {
+    const { objects, store } = await setUp({ limits: { heads: 1 } });
+    for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
+    const asked: string[][] = [];
+    const { getMany } = store;
+    store.getMany = async (rs) => {
+      asked.push([...rs]);
+      return await getMany(rs);
+    };
+    const rs = ['/users/3', '/users/1', '/users/9', '/users/1', '/users/2'];
+    const found = await objects.heads(rs);
+    expect(found.map((object) => object?.data.n)).toEqual([3, 1, undefined, 1, 2]);
+    expect(asked).toEqual([['/users/1', '/users/9', '/users/2']]);
+  });
+
+  test('[SES12] draining waits for what is being written, and until the bus was told', async () => {
+    const { objects, store, heard } = await setUp();
+    store.hold();
+    const result = create(objects, '/users/1', {});
+    let drained = false;
+    const draining = objects.drain().then(() => {
+      drained = true;
+    });
+    await store.held();
+    await settle();
+    expect(drained).toBe(false);
+    store.release();
+    await draining;
+    expect(heard.map(({ rev }) => rev)).toEqual([1]);
+    await result;
+  });
+});
