@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { formatProblem } from '../model/load/problems.js';
-import { loadModels } from '../model/load-models.js';
+import { formatProblem, loadModels } from '../model/load-models.js';
 import type { ModelSet } from '../model/model.js';
 import { openQuickjsSandbox } from '../model/sandbox/quickjs/sandbox.js';
 import type { Sandbox } from '../model/sandbox/sandbox.js';

@@ -5,7 +5,7 @@ import type { Log } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
-import { type Store, UniqueClash } from '../store/store.js';
+import { type Store, StoreRefused, UniqueClash } from '../store/store.js';
 import type { Config } from './config.js';
 import { StartError, systemReason } from './start-error.js';
 
@@ -55,6 +55,7 @@ async function openDatabase(
   try {
     return await openSqliteStore({ file, ...config }, systemPlatform, log);
   } catch (error) {
+    if (error instanceof StoreRefused) throw new StartError([error.message], error);
     throw new StartError([`the database ${file} can not be opened: ${systemReason(error)}`], error);
   }
 }

@@ -1,0 +1,151 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { ServerProcess } from '../harness/server-process.js';
+import { BoardPage } from './board-page.js';
+import { browserProgram, openBrowser, type Person, picture } from './chromium.js';
+
+const example = fileURLToPath(new URL('../../../examples/board', import.meta.url));
+const inChromium = test.skipIf(browserProgram === undefined);
+
+/** The example as somebody would copy it. */
+async function copyOfBoard(): Promise<AsyncDisposable & { dir: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'really-board-'));
+  for (const part of ['models', 'public', 'really.yaml']) {
+    await cp(join(example, part), join(dir, part), { recursive: true });
+  }
+  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+}
+
+async function openBoardPage(person: Person, url: string): Promise<BoardPage> {
+  const board = new BoardPage(await person.open(url));
+  await board.isLive();
+  return board;
+}
+
+inChromium(
+  'the board in Chromium: what one person does appears at once for the other',
+  async () => {
+    await using copy = await copyOfBoard();
+    await using server = await ServerProcess.start({ dir: copy.dir, command: 'dev' });
+    await using amalsBrowser = await openBrowser();
+    await using benosBrowser = await openBrowser({ colorScheme: 'dark' });
+    const amal = await openBoardPage(amalsBrowser, server.url);
+    const beno = await openBoardPage(benosBrowser, server.url);
+    await picture(amal.page, 'empty');
+    await amal.callMyself('Amal');
+    await beno.callMyself('Beno');
+
+    await amal.addBoard('Summer party');
+    await beno.openBoard('Summer party');
+    expect(await beno.page.locator('#board-owner').textContent()).toBe('by Amal');
+    await amal.addNote('Bring a cake', 'pink');
+    await amal.addNote('Who has a grill?');
+    await beno.addNote('Lights for the garden', 'green');
+    await amal.note('Lights for the garden').waitFor();
+    await beno.note('Bring a cake').waitFor();
+    expect(await beno.note('Bring a cake').locator('.author-name').textContent()).toBe('Amal');
+    expect(await amal.note('Lights for the garden').locator('.initials').textContent()).toBe('B');
+
+    // Votes of both count, and make it popular: a calculated field.
+    await Promise.all([amal.vote('Bring a cake'), beno.vote('Bring a cake')]);
+    for (let n = 0; n < 3; n++) await beno.vote('Bring a cake');
+    await expect.poll(() => amal.votesOf('Bring a cake')).toBe(5);
+    await amal.note('Bring a cake').locator('.popular').waitFor();
+
+    // Only the author edits, and the remark is for the author alone.
+    expect(await beno.note('Bring a cake').locator('.edit').isVisible()).toBe(false);
+    const mine = amal.note('Bring a cake');
+    await mine.locator('.edit').click();
+    await mine.locator('textarea[name=remark]').fill('not too sweet');
+    await mine.locator('textarea[name=text]').fill('Bring two cakes');
+    await picture(amal.page, 'editing');
+    await amal.page.locator('.editor:visible button[type=submit]').click();
+    await beno.note('Bring two cakes').waitFor();
+    await amal.note('not too sweet').waitFor();
+    expect(await beno.page.content()).not.toContain('not too sweet');
+
+    // Text stays text.
+    const nasty = '<img src=x onerror="document.title=1"> & <b>bold</b>';
+    await beno.addNote(nasty, 'blue');
+    await amal.note(nasty).waitFor();
+    expect(await amal.page.locator('.note img, .note b').count()).toBe(0);
+
+    // Dragged with the mouse, and moved with the keys.
+    const grip = await beno.note('Who has a grill?').locator('.grip').boundingBox();
+    if (grip === null) throw new Error('no grip');
+    await beno.page.mouse.move(grip.x + 5, grip.y + 5);
+    await beno.page.mouse.down();
+    await beno.page.mouse.move(700, 420, { steps: 8 });
+    await beno.page.mouse.move(760, 460, { steps: 8 });
+    await beno.page.mouse.up();
+    const dropped = await beno.placeOf('Who has a grill?');
+    await expect.poll(() => amal.placeOf('Who has a grill?')).toEqual(dropped);
+    await amal.note('Who has a grill?').locator('.grip').press('ArrowLeft');
+    const moved = await amal.placeOf('Who has a grill?');
+    expect(moved.x).toBeLessThan(dropped.x);
+    await expect.poll(() => beno.placeOf('Who has a grill?')).toEqual(moved);
+
+    await picture(amal.page, 'board-light');
+    await picture(beno.page, 'board-dark');
+
+    await beno.note(nasty).locator('.delete').click();
+    await amal.note(nasty).waitFor({ state: 'detached' });
+
+    // A second window of the same person is the same author.
+    const again = await openBoardPage(amalsBrowser, amal.page.url());
+    await again.note('Bring two cakes').locator('.edit').waitFor();
+    expect(await again.page.locator('#name').inputValue()).toBe('Amal');
+    await again.page.setViewportSize({ width: 390, height: 780 });
+    await picture(again.page, 'board-narrow');
+    const overflow = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+    expect(await again.page.evaluate(overflow)).toBe(false);
+
+    expect([...amalsBrowser.troubles, ...benosBrowser.troubles]).toEqual([]);
+  },
+  120_000,
+);
+
+inChromium(
+  'the board in Chromium: after kill -9 and a new start the pages come back by themselves and are right',
+  async () => {
+    await using copy = await copyOfBoard();
+    await using first = await ServerProcess.start({ dir: copy.dir, command: 'dev' });
+    const { port } = new URL(first.url);
+    await using amalsBrowser = await openBrowser();
+    await using benosBrowser = await openBrowser();
+    const amal = await openBoardPage(amalsBrowser, first.url);
+    await amal.addBoard('Plans');
+    await amal.addNote('before');
+    await amal.vote('before');
+    await expect.poll(() => amal.votesOf('before')).toBe(1);
+    const beno = await openBoardPage(benosBrowser, amal.page.url());
+    await beno.note('before').waitFor();
+
+    await first.kill();
+    await Promise.all([amal.isNotLive(), beno.isNotLive()]);
+    await picture(amal.page, 'offline');
+    // What is done meanwhile goes out later, and counts once.
+    await amal.vote('before');
+    await amal.addNote('written while offline');
+
+    await using second = await ServerProcess.start({
+      dir: copy.dir,
+      command: 'dev',
+      args: ['--port', port],
+    });
+    expect(second.url).toBe(first.url);
+    await Promise.all([amal.isLive(), beno.isLive()]);
+    await beno.note('written while offline').waitFor();
+    await expect.poll(() => beno.votesOf('before')).toBe(2);
+    await expect.poll(() => amal.votesOf('before')).toBe(2);
+    await beno.vote('before');
+    await expect.poll(() => amal.votesOf('before')).toBe(3);
+    expect(await amal.page.locator('.note').count()).toBe(2);
+    expect(await beno.page.locator('.note').count()).toBe(2);
+    expect([...amalsBrowser.troubles, ...benosBrowser.troubles]).toEqual([]);
+  },
+  120_000,
+);
