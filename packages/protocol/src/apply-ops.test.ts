@@ -183,7 +183,7 @@ describe('lists', () => {
     expect(applyOps({ l: [1, 2] }, [grow(3)], { list: 3 }).ok).toBe(true);
     expect(applyOps({ l: [1, 2] }, [grow([3, 4])], { list: 3 })).toEqual({
       ok: false,
-      errors: { l: ['error.list.too.long'] },
+      errors: { l: ['type.invalid'] },
     });
     const shrink: FieldOp = { op: 'pull', key: 'l', value: 1 };
     expect(applyOps({ l: [1, 2, 3, 4, 5] }, [shrink], { list: 3 }).ok).toBe(true);

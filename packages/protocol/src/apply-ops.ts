@@ -23,8 +23,6 @@ export interface OpsLimits extends KeyLimits {
   readonly list: number;
 }
 
-const defaultOpsLimits: OpsLimits = { ...defaultKeyLimits, list: Number.POSITIVE_INFINITY };
-
 /**
  * Applies the operations in order, each to what the ones before it left: all of them, or none where
  * one does not fit. `before` and the values of the operations stay as they are; the result shares
@@ -36,7 +34,12 @@ export function applyOps(
   limits: Partial<OpsLimits> = {},
 ): OpsResult {
   const draft = new Draft(before);
-  const bounds = { ...defaultOpsLimits, ...limits };
+  const {
+    keyLength = defaultKeyLimits.keyLength,
+    pathDepth = defaultKeyLimits.pathDepth,
+    list = Number.POSITIVE_INFINITY,
+  } = limits;
+  const bounds = { keyLength, pathDepth, list };
   const errors: FieldErrors = {};
   const touched = new Set<string>();
   for (const op of ops) {
@@ -51,7 +54,7 @@ export function applyOps(
 /** Applies one operation to the draft, or says why it does not fit and leaves the draft alone. */
 export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | undefined {
   const steps = parseKey(op.key, limits);
-  if (steps === undefined) return 'error.key.invalid';
+  if (steps === undefined) return 'field.unknown';
   const found = draft.find(steps);
   if (found.kind === 'error') return found.error;
   const result = opResult(op, found.value, limits.list);

@@ -13,7 +13,8 @@ export type OpError =
   | 'error.value.should.be.number'
   | 'error.not.a.list'
   | 'error.index.out.of.range'
-  | 'error.list.too.long';
+  /** The list grew beyond its bound. */
+  | 'type.invalid';
 
 /** So many values are compared one by one; a set of them pays for more. */
 const fewValues = 3;
@@ -30,7 +31,7 @@ export function opResult(op: FieldOp, current: JsonValue | undefined, longest: n
   const next = changedList(op, list);
   if (next === undefined) return { kind: 'error', error: 'error.index.out.of.range' };
   if (next.length > longest && next.length > list.length) {
-    return { kind: 'error', error: 'error.list.too.long' };
+    return { kind: 'error', error: 'type.invalid' };
   }
   const staysUnset = next.length === 0 && !Array.isArray(current);
   return { kind: 'value', value: staysUnset ? undefined : next };

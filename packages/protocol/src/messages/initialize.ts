@@ -28,6 +28,10 @@ export function parseInitialize(message: JsonObject, tag: number): InitializeReq
     traceId: typeof traceId === 'string' ? traceId : undefined,
     accessToken,
     handle: typeof handle === 'string' ? handle : undefined,
-    received: typeof received === 'number' && Number.isInteger(received) ? received : undefined,
+    received: isCount(received) ? received : undefined,
   };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0;
 }

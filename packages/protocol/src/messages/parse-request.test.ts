@@ -130,6 +130,23 @@ describe('the envelope', () => {
 });
 
 describe('requests', () => {
+  test.each([
+    [4, 4],
+    [0, 0],
+    [-1, undefined],
+    [0.5, undefined],
+    ['4', undefined],
+  ])('[SES1] initialize: %j pushes received count as %j', (received, counted) => {
+    const request = requestOf({ ...right.initialize, received });
+    expect(request).toEqual({
+      cmd: 'initialize',
+      tag: 1,
+      accessToken: 'x',
+      handle: 'h',
+      received: counted,
+    });
+  });
+
   test('[ENV1] carry what was sent, with the R parsed', () => {
     expect(requestOf(right.update)).toEqual({
       cmd: 'update',
