@@ -14,7 +14,7 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { prepareCreate } from '../model/validate.js';
 import { view, visibleBody } from '../model/view.js';
 import { createWrite } from '../objects/change.js';
-import type { WriteResult } from '../objects/line.js';
+import type { Look, WriteResult } from '../objects/line.js';
 import type { OnceKey, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { missingAmong } from './presence.js';
@@ -98,17 +98,19 @@ class Creation {
   }
 
   #writeAt(r: string, fresh: boolean, onTaken?: () => void): Promise<WriteResult> {
-    const prepare = async (head: StoredObject | undefined) => {
+    const prepare = async (head: StoredObject | undefined, look: Look) => {
       if (head) onTaken?.();
-      return await this.#prepare(r, head);
+      return await this.#prepare(r, head, look);
     };
-    return this.#context.services.objects.write({ r, fresh, once: this.once, prepare });
+    const { listener, services } = this.#context;
+    const lane = { owner: listener, name: this.#request.target.r };
+    return services.objects.write({ r, fresh, once: this.once, lane, prepare });
   }
 
-  async #prepare(r: string, head: StoredObject | undefined): Promise<Write> {
+  async #prepare(r: string, head: StoredObject | undefined, look: Look): Promise<Write> {
     const draft = await this.#permitted(r);
     if (head) throw fail('object.already.exist');
-    await this.#assertSound(r, draft);
+    await this.#assertSound(r, draft, look);
     await runOnValidate(this.#model, draft.data, this.#context.auth);
     const origin = originOf(this.#context, this.#model, {
       requires: this.#requires(r),
@@ -143,14 +145,14 @@ class Creation {
   }
 
   /** The parent is there, the references are, and nothing is wrong with the fields. */
-  async #assertSound(r: string, { data, errors }: Draft): Promise<void> {
+  async #assertSound(r: string, { data, errors }: Draft, look: Look): Promise<void> {
     this.references = newReferences(this.#model, data, 'all');
     const required = this.#requires(r);
     if (required.length === 0) {
       assertValid(errors);
       return;
     }
-    const missing = await missingAmong(this.#context, required);
+    const missing = await missingAmong(this.#context, required, look);
     const parent = parentOf(r);
     if (parent !== undefined && missing.has(parent)) throw fail('object.parent.missing');
     assertValid(missingErrors(this.references, missing), errors);

@@ -11,7 +11,7 @@ import { holdsReference } from '../model/references.js';
 import { view, visibleBody } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
 import { goneError, modelOfObject } from './presence.js';
-import { assertJudged } from './readers-view.js';
+import { assertJudged, judgedTogether } from './readers-view.js';
 import type { CommandContext } from './services.js';
 
 /** By field, and by R: what a reference of this field shows of its target. */
@@ -78,12 +78,15 @@ function replaced(field: Field, value: JsonValue, found: Shown): JsonValue {
 async function loadTargets(context: CommandContext, found: Shown): Promise<void> {
   const rs = new Set<string>();
   for (const known of found.values()) for (const r of known.keys()) rs.add(r);
-  const targets = await Promise.all(
-    (await load(context, [...rs])).map(async ([r, object]) => {
-      return [r, await targetOf(context, r, object)] as const;
-    }),
-  );
-  const byR = new Map(targets);
+  const targets = await load(context, [...rs]);
+  const byR = new Map<string, Target>();
+  for (let index = 0; index < targets.length; index += judgedTogether) {
+    await Promise.all(
+      targets.slice(index, index + judgedTogether).map(async ([r, object]) => {
+        byR.set(r, await targetOf(context, r, object));
+      }),
+    );
+  }
   for (const [field, known] of found) {
     const shows = field.type === 'reference' ? field.shows : [];
     for (const [r, shown] of known) Object.assign(shown, byR.get(r)?.(shows));
@@ -100,12 +103,14 @@ async function load(
   return rs.map((r) => [r, byR.get(r)]);
 }
 
-/** What the reader may see of one target, whatever fields of it are shown. */
+/** What a reference says besides its value, by the fields that it shows. */
+type Target = (shows: readonly string[]) => JsonObject;
+
 async function targetOf(
   context: CommandContext,
   r: string,
   object: StoredObject | undefined,
-): Promise<(shows: readonly string[]) => JsonObject> {
+): Promise<Target> {
   const model = modelOfObject(context, r);
   if (!model || !object) return () => ({ error: told(fail('object.missing')) });
   if (object.deleted) {

@@ -2,6 +2,7 @@ import { fail, type JsonObject, type ProtocolError, parseR } from '@really/proto
 import { demand } from '../model/access.js';
 import type { Model } from '../model/model.js';
 import { scriptObject, view } from '../model/view.js';
+import type { Look } from '../objects/line.js';
 import type { StoredObject } from '../store/store.js';
 import type { CommandContext } from './services.js';
 
@@ -57,17 +58,15 @@ export async function demandOn(
   }
 }
 
-/**
- * Those of the objects that this user cannot point at: that do not exist, were deleted, or are
- * hidden from the user. What is being written just now is waited for.
- */
+/** Those of the objects that this user cannot point at: that do not exist, were deleted, or are hidden from the user. */
 export async function missingAmong(
   context: CommandContext,
   rs: readonly string[],
+  look: Look,
 ): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
   const wanted = [...new Set(rs)].map((r) => ({ r, model: modelOfObject(context, r) }));
-  const objects = await context.services.objects.settled(wanted.map(({ r }) => r));
+  const objects = await look(wanted.map(({ r }) => r));
   await Promise.all(
     wanted.map(async ({ r, model }, index) => {
       const object = objects[index];

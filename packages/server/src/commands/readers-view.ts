@@ -1,5 +1,6 @@
-import type { Auth, ProtocolError } from '@really/protocol';
+import type { Auth, ProtocolError, RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { ruleToRql } from '../model/rule-to-rql.js';
 import { viewMany, visibleBody } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
 
@@ -9,23 +10,31 @@ export interface Seen {
   readonly hidden: readonly string[];
 }
 
-/**
- * What is left to judge, row by row, of what the store finds.
- * - `nothing`: everybody sees all of it.
- * - `everything`: nobody sees any of it.
- * - `rows`: the read rule decides on each object; what may be seen is seen whole, so that the store
- *   can filter and sort.
- * - `fields`: pre-get may hide fields, and a filter or sort must not see what is hidden: the store
- *   only lists.
- */
-export type Judging = 'nothing' | 'everything' | 'rows' | 'fields';
-
-export function judgingOf(model: Model): Judging {
-  const { constant } = model.access.read;
-  if (constant === false) return 'everything';
-  if (model.hooks.preGet) return 'fields';
-  return constant === true ? 'nothing' : 'rows';
+/** How much of a reader's view of a collection the store can find by itself. */
+export interface Reach {
+  /** True where the reader sees nothing at all. */
+  readonly nothing: boolean;
+  /** What the read rule comes to for this reader, where a filter says it. */
+  readonly rule: RqlExpression | undefined;
+  /** True where the store, with `rule`, finds just the objects that the reader may see, and these whole. */
+  readonly exact: boolean;
+  /** True where pre-get may hide fields: no filter or sort of the store's may look at them. */
+  readonly hides: boolean;
 }
+
+export function reachOf(model: Model, auth: Auth): Reach {
+  const hides = model.hooks.preGet !== undefined;
+  const pushdown = ruleToRql(model, auth);
+  return {
+    nothing: pushdown?.kind === 'nothing',
+    rule: pushdown?.kind === 'filter' ? pushdown.filter : undefined,
+    exact: pushdown !== undefined && !hides,
+    hides,
+  };
+}
+
+/** Objects that are judged in one go: enough to share the way to the sandbox, few enough to stop in time. */
+export const judgedTogether = 32;
 
 /** Those of the objects that this reader may see, in their order. Throws where a hook failed: the command answers 500 then. */
 export async function seenBy(

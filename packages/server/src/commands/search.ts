@@ -11,9 +11,9 @@ import {
   type StoredObject,
 } from '../store/store.js';
 import type { PageStart } from './page.js';
-import { asSeen, type Judging, judgingOf, type Seen, seenBy } from './readers-view.js';
+import { asSeen, judgedTogether, type Reach, reachOf, type Seen, seenBy } from './readers-view.js';
 import type { CommandContext } from './services.js';
-import { type Stretch, stretchesOf } from './walk.js';
+import { allOf, type Stretch, stretchesOf } from './walk.js';
 
 export interface SearchOptions {
   readonly context: CommandContext;
@@ -34,75 +34,68 @@ export interface Hit extends Seen {
   readonly place: Place;
 }
 
-/** Objects that are loaded and judged at a time where they have to be judged one by one. */
+/** Objects that are loaded at a time where they have to be judged one by one. */
 const chunk = 256;
 
 /**
- * One query as one reader sees it. The store does as much of it as it may: all of it where everybody
- * sees everything, all but the rights where these decide on whole objects, and only the listing where fields may
- * be hidden. Rejects with `QueryTimeout` once the time of a query is used up.
+ * One query as one reader sees it. The store does as much of it as it may: all of it where a filter
+ * says what the reader may see, all but the rights where these have to be judged object by object, and only the
+ * listing where fields may be hidden. Rejects with `QueryTimeout` once the time of a query is used up.
  */
 export class Search {
   readonly #options: SearchOptions;
-  readonly #judging: Judging;
+  readonly #reach: Reach;
   readonly #matches: Predicate;
   #deadline: number | undefined;
 
   constructor(options: SearchOptions) {
-    const { model, filter } = options;
+    const { model, filter, context } = options;
     this.#options = options;
-    this.#judging = judgingOf(model);
+    this.#reach = reachOf(model, context.auth);
     this.#matches = filter ? compilePredicate(filter) : () => true;
   }
 
   /** How many objects the reader would find. */
   async count(): Promise<number> {
-    if (this.#judging === 'everything') return 0;
-    const { scope, filter, context } = this.#options;
-    if (this.#judging === 'nothing') {
+    if (this.#reach.nothing) return 0;
+    const { scope, context } = this.#options;
+    const filter = this.#storeFilter();
+    if (this.#reach.exact) {
       const timeout = this.#timeLeft();
       return await context.services.store.count({ scope, filter, order: byId, limit: 0, timeout });
     }
     let total = 0;
-    for await (const hits of this.#hits([this.#listing(byId)])) total += hits.length;
+    for await (const hits of this.#hits([{ filter, order: byId }])) total += hits.length;
     return total;
   }
 
   /** One page, in the order of the query. */
   async page(options: PageOptions): Promise<Hit[]> {
-    if (this.#judging === 'everything') return [];
-    const { order, filter } = this.#options;
-    const inStore = this.#judging !== 'fields' || order.field === '_r' || order.field === '_rev';
-    if (!inStore) return await this.#sortedHere(options);
-    const storeFilter = this.#judging === 'fields' ? undefined : filter;
-    const stretches = stretchesOf(order, storeFilter, options.start);
-    const found = await (this.#judging === 'nothing'
-      ? this.#fetch(stretches, options)
-      : this.#gather(stretches, options));
+    if (this.#reach.nothing) return [];
+    const { order } = this.#options;
+    const mayBeHidden = this.#reach.hides && order.field !== '_r' && order.field !== '_rev';
+    if (mayBeHidden) return await this.#sortedHere(options);
+    const stretches = stretchesOf(order, this.#storeFilter(), options.start);
+    const found = await this.#gather(stretches, options);
     return options.start?.back ? found.reverse() : found;
   }
 
-  /** The page as the store gives it. */
-  async #fetch(stretches: readonly Stretch[], { skip, limit }: PageOptions): Promise<Hit[]> {
-    const found: Hit[] = [];
-    for (const stretch of stretches) {
-      const rest = limit - found.length;
-      if (rest === 0) break;
-      for (const object of await this.#query({ ...stretch, skip, limit: rest })) {
-        found.push(this.#hit({ object, hidden: [] }));
-      }
-    }
-    return found;
+  /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */
+  #storeFilter(): RqlExpression | undefined {
+    const { rule, hides } = this.#reach;
+    return hides ? rule : allOf(rule, this.#options.filter);
   }
 
   /** As many as the page holds of those that the reader may see. */
   async #gather(stretches: readonly Stretch[], { skip, limit }: PageOptions): Promise<Hit[]> {
     const found: Hit[] = [];
-    let skipped = 0;
-    for await (const hits of this.#hits(stretches, skip + limit)) {
-      const skippedHere = Math.min(skip - skipped, hits.length);
-      skipped += skippedHere;
-      for (const hit of hits.slice(skippedHere)) found.push(hit);
+    // Where the store finds just what may be seen, it can skip, too.
+    const { exact } = this.#reach;
+    let toSkip = exact ? 0 : skip;
+    const wanted = exact ? limit : Math.min(Math.max(skip + limit, 16), chunk);
+    for await (const hits of this.#hits(stretches, { wanted, skip: exact ? skip : 0 })) {
+      found.push(...hits.slice(toSkip));
+      toSkip = Math.max(0, toSkip - hits.length);
       if (found.length >= limit) break;
     }
     return found.slice(0, limit);
@@ -121,7 +114,7 @@ export class Search {
     const keepBest = () => {
       best = best.sort(compare).slice(0, wanted);
     };
-    for await (const hits of this.#hits([this.#listing(byId)])) {
+    for await (const hits of this.#hits([{ filter: this.#storeFilter(), order: byId }])) {
       for (const { place } of hits) {
         if (!start || compare(start.place, place) < 0) best.push(place);
       }
@@ -134,10 +127,10 @@ export class Search {
 
   /** The objects at these places, as they are now. */
   async #reload(places: readonly Place[]): Promise<Hit[]> {
-    const { context, model } = this.#options;
-    const objects = await context.services.objects.heads(places.map(({ r }) => r));
-    const living = objects.filter((object) => object !== undefined && !object.deleted);
-    const seen = await seenBy(model, living as StoredObject[], context.auth);
+    const { objects } = this.#options.context.services;
+    const heads = await objects.heads(places.map(({ r }) => r));
+    const living = heads.filter((object) => object !== undefined && !object.deleted);
+    const seen = await this.#judge(living as StoredObject[]);
     const byR = new Map(seen.map((one) => [one.object.r, one]));
     return places.flatMap((place) => {
       const one = byR.get(place.r);
@@ -145,31 +138,40 @@ export class Search {
     });
   }
 
-  #listing(order: Order): Stretch {
-    return { order, filter: this.#judging === 'fields' ? undefined : this.#options.filter };
-  }
-
-  /** What the reader may see of each stretch in turn, and what matches of that, a chunk at a time. */
-  async *#hits(stretches: readonly Stretch[], wanted = chunk): AsyncGenerator<Hit[]> {
-    const { context, model } = this.#options;
-    const limit = Math.min(Math.max(wanted, 16), chunk);
+  /** What the reader may see of each stretch in turn, and what matches of that, some objects at a time. */
+  async *#hits(
+    stretches: readonly Stretch[],
+    { wanted = chunk, skip = 0 } = {},
+  ): AsyncGenerator<Hit[]> {
     for (const stretch of stretches) {
-      let { from } = stretch;
+      let page: Pick<Query, 'from' | 'skip'> = { from: stretch.from, skip };
       for (;;) {
-        const objects = await this.#query({ ...stretch, from, limit });
-        yield this.#matching(await seenBy(model, objects, context.auth));
+        const objects = await this.#query({ ...stretch, ...page, limit: wanted });
+        yield this.#matching(await this.#judge(objects));
         const last = objects.at(-1);
-        if (!last || objects.length < limit) break;
-        from = placeOf(last, stretch.order);
-        // Judging is work of this thread: others get their turn between chunks.
+        if (!last || objects.length < wanted) break;
+        page = { from: placeOf(last, stretch.order) };
+        // Judging is work of this thread: others get their turn in between.
         await nextTurn();
       }
     }
   }
 
+  /** What the reader may see of these, a few at a time, so that slow scripts can not hold a query beyond its time. */
+  async #judge(objects: readonly StoredObject[]): Promise<Seen[]> {
+    const { context, model } = this.#options;
+    const seen: Seen[] = [];
+    for (let index = 0; index < objects.length; index += judgedTogether) {
+      this.#timeLeft();
+      const some = objects.slice(index, index + judgedTogether);
+      seen.push(...(await seenBy(model, some, context.auth)));
+    }
+    return seen;
+  }
+
   #matching(seen: readonly Seen[]): Hit[] {
-    if (this.#judging !== 'fields') return seen.map((one) => this.#hit(one));
-    return seen.map((one) => this.#hit(one)).filter((hit) => this.#isMatch(hit));
+    const hits = seen.map((one) => this.#hit(one));
+    return this.#reach.hides ? hits.filter((hit) => this.#isMatch(hit)) : hits;
   }
 
   #isMatch(seen: Seen): boolean {

@@ -18,6 +18,7 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
 import { scriptObject } from '../model/view.js';
 import { lastTouched, updateWrite } from '../objects/change.js';
+import type { Look } from '../objects/line.js';
 import type { OnceKey, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { demandOn, living, missingAmong } from './presence.js';
@@ -37,8 +38,11 @@ export const update: Handler<UpdateRequest> = async (context, request) => {
   const model = modelOf(context, names);
   const change = new Updating(context, request, model);
   const { once } = change;
-  const prepare = (head: StoredObject | undefined) => change.prepare(head);
-  const result = await context.services.objects.write({ r, once, prepare });
+  const result = await context.services.objects.write({
+    r,
+    once,
+    prepare: (head, look) => change.prepare(head, look),
+  });
   if (result.kind === 'repeated') {
     const first = repeatedBy(once, result.first);
     return { body: { r, rev: first.rev, meta: { repeated: true } } };
@@ -70,11 +74,11 @@ class Updating {
     this.once = onceKeyOf(context, request);
   }
 
-  async prepare(stored: StoredObject | undefined): Promise<Write> {
+  async prepare(stored: StoredObject | undefined, look: Look): Promise<Write> {
     const head = await living(this.#context, this.#model, stored);
     const draft = await this.#permitted(head);
     assertCurrent(this.#request, head);
-    await this.#assertSound(head, draft);
+    await this.#assertSound(head, draft, look);
     await this.#runHooks(head, draft);
     const { data, touched } = draft;
     const delta = deltaOf(this.#request.body.ops, head.data, data);
@@ -113,14 +117,18 @@ class Updating {
     return { data: calculated.data, errors, touched: [...touched, ...calculated.changed] };
   }
 
-  async #assertSound(head: StoredObject, { data, errors, touched }: Draft): Promise<void> {
+  async #assertSound(
+    head: StoredObject,
+    { data, errors, touched }: Draft,
+    look: Look,
+  ): Promise<void> {
     this.references = addedReferences(this.#model, head.data, data, touched);
     if (this.references.length === 0) {
       assertValid(errors);
       return;
     }
     const rs = this.references.map(({ r }) => r);
-    const missing = await missingAmong(this.#context, rs);
+    const missing = await missingAmong(this.#context, rs, look);
     assertValid(missingErrors(this.references, missing), errors);
   }
 

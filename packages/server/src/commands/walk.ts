@@ -40,5 +40,13 @@ function comparedToNull({ field }: Order, operator: '=' | '!='): RqlExpression {
 }
 
 function both(left: RqlExpression | undefined, right: RqlExpression): RqlExpression {
-  return left ? { kind: 'and', left, right } : right;
+  return allOf(left, right) ?? right;
+}
+
+/** Both filters, where there are two. */
+export function allOf(
+  left: RqlExpression | undefined,
+  right: RqlExpression | undefined,
+): RqlExpression | undefined {
+  return left && right ? { kind: 'and', left, right } : (left ?? right);
 }

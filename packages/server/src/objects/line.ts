@@ -1,6 +1,12 @@
 import type { OnceKey, OnceRecord, StoredObject, Write, WriteOutcome } from '../store/store.js';
 import type { CommitEntry, Settlement } from './committer.js';
 
+/**
+ * Looks at other objects while a write is judged: as committed, but what was asked for before this write and
+ * is still under way is waited for. So a client may create a parent and its child in one go.
+ */
+export type Look = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
+
 /** What a command asks of `Objects.write`. */
 export interface WriteRequest {
   /** Printed R of the object. */
@@ -8,12 +14,19 @@ export interface WriteRequest {
   /** True for an R that was just made up: nothing is looked up before the commit. */
   readonly fresh?: boolean | undefined;
   readonly once?: OnceKey | undefined;
+  /** Writes of one lane are committed in the order of their calls, whatever objects they are of. */
+  readonly lane?: Lane | undefined;
   /**
    * Judges the request on `head`, a state that may still be on its way to the disk, and says what is
    * to be written. Called again where that state turns out to be not the stored one; so it has no
    * effects. A refusal is thrown, as a `ProtocolError`.
    */
-  readonly prepare: (head: StoredObject | undefined) => Write | Promise<Write>;
+  readonly prepare: (head: StoredObject | undefined, look: Look) => Write | Promise<Write>;
+}
+
+export interface Lane {
+  readonly owner: object;
+  readonly name: string;
 }
 
 export type WriteResult =
@@ -25,16 +38,62 @@ export type WriteResult =
   | Extract<WriteOutcome, { kind: 'missing' | 'unique' }>;
 
 /** A request in the line of its object. */
-export interface Job {
+export class Job {
   readonly request: WriteRequest;
-  /** Where it came in the line. */
+  /** Where it came among all requests. */
   readonly order: number;
+  readonly resolve: (result: WriteResult) => void;
+  readonly reject: (error: unknown) => void;
   /** How often its base turned out to be not what is stored. */
-  races: number;
+  races = 0;
   /** Set once it had to start again: from then on it builds on committed states only. */
-  careful: boolean;
-  resolve(result: WriteResult): void;
-  reject(error: unknown): void;
+  careful = false;
+  /** The job before it in its lane: its own write is submitted only after that one's. */
+  behind: Job | undefined;
+  #tried = false;
+  #waiting: (() => void)[] | undefined;
+
+  constructor(
+    request: WriteRequest,
+    order: number,
+    resolve: (result: WriteResult) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.request = request;
+    this.order = order;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get tried(): boolean {
+    return this.#tried;
+  }
+
+  /** Resolves when the one before it in its lane was tried. */
+  async turn(): Promise<void> {
+    if (this.behind && !this.#tried) await this.behind.firstTry();
+  }
+
+  /** Its first try is over: its write is on its way, or it was refused, or starts again. */
+  endTry(): void {
+    this.#tried = true;
+    this.behind = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) for (const resolve of waiting) resolve();
+  }
+
+  /**
+   * Resolves when its first try is over. Only a job that came later may wait for it. First tries
+   * wait for nothing but commits and first tries of earlier jobs, so that no two wait for each other.
+   */
+  async firstTry(): Promise<void> {
+    if (this.#tried) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
 }
 
 /** A write that was prepared and waits for its commit. The next one of the same object builds on it. */
@@ -94,8 +153,8 @@ export class Line {
   waiting: Job[] = [];
   /** Prepared, each built on the one before, the first on the stored state. */
   pending: Pending[] = [];
-  /** True while a job is being prepared: one at a time. */
-  preparing = false;
+  /** The job that is being prepared: one at a time. */
+  preparing: Job | undefined;
 
   constructor(r: string) {
     this.r = r;
@@ -103,6 +162,14 @@ export class Line {
 
   get empty(): boolean {
     return this.waiting.length === 0 && this.pending.length === 0 && !this.preparing;
+  }
+
+  /** Resolves when the jobs that came before `order` were tried, and what is pending then is committed or dropped. */
+  async settled(order: number): Promise<void> {
+    const jobs = this.preparing ? [this.preparing, ...this.waiting] : this.waiting;
+    // First tries are made in order: the last one stands for all.
+    await jobs.findLast((job) => job.order < order && !job.tried)?.firstTry();
+    await this.pending.at(-1)?.ended();
   }
 
   /** Puts jobs back where they stood. */

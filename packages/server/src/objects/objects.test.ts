@@ -346,15 +346,71 @@ describe('writing objects', () => {
     expect(await outcome(slow)).toBe('committed');
   });
 
-  test('what is prepared is waited for where existence matters, what is not prepared is not', async () => {
+  test('a write that looks at another object waits for what was asked for before it', async () => {
+    const { objects } = await setUp();
+    const seen: (number | undefined)[] = [];
+    const slow = objects.write({
+      r: '/users/1',
+      async prepare() {
+        await settle();
+        return createWrite('/users/1', {}, origin);
+      },
+    });
+    const looking = objects.write({
+      r: '/users/2',
+      async prepare(_head, look) {
+        const found = await look(['/users/1']);
+        seen.push(...found.map((object) => object?.rev));
+        return createWrite('/users/2', {}, origin);
+      },
+    });
+    expect(await outcomes([slow, looking])).toEqual(['committed', 'committed']);
+    expect(seen).toEqual([1]);
+  });
+
+  test('writes that look at each other do not wait for ever', async () => {
+    const { objects } = await setUp();
+    const rs = ['/users/1', '/users/2', '/users/3'];
+    const write = (r: string) =>
+      objects.write({
+        r,
+        async prepare(head, look) {
+          await look(rs);
+          const data = { n: Number(head?.data.n ?? 0) + 1 };
+          if (!head) return createWrite(r, data, origin);
+          return updateWrite(head, { data, delta: {}, touched: ['n'] }, origin);
+        },
+      });
+    await Promise.all(Array.from({ length: 60 }, (_, i) => write(rs[i % 3] ?? '')));
+    const heads = await objects.heads(rs);
+    expect(heads.map((head) => head?.data.n)).toEqual([20, 20, 20]);
+  });
+
+  test('[ENV4] writes of one lane are committed in order, however long each is judged', async () => {
     const { objects, store } = await setUp();
-    store.hold();
-    const parent = create(objects, '/users/1', {});
-    await store.held();
-    const seen = objects.settled(['/users/1', '/users/2']);
-    store.release();
-    expect((await seen).map((object) => object?.rev)).toEqual([1, undefined]);
-    await parent;
+    const lane = { owner: {}, name: '/users/*' };
+    const write = (id: number, hops: number, inLane = lane) =>
+      objects.write({
+        r: `/users/${id}`,
+        fresh: true,
+        lane: inLane,
+        async prepare() {
+          for (let hop = 0; hop < hops; hop++) await settle();
+          if (id === 2) throw fail('forbidden');
+          return createWrite(`/users/${id}`, {}, origin);
+        },
+      });
+    const other = { owner: {}, name: '/users/*' };
+    const writes = [write(1, 6), write(2, 3), write(3, 0), write(4, 2), write(5, 0, other)];
+    expect(await outcomes(writes)).toEqual([
+      'committed',
+      'forbidden',
+      'committed',
+      'committed',
+      'committed',
+    ]);
+    const order = ['/users/5@1', '/users/1@1', '/users/3@1', '/users/4@1'];
+    expect(store.commits.flat()).toEqual(order);
   });
 });
 

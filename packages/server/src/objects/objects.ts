@@ -6,7 +6,8 @@ import { type Store, type StoredObject, StoreUnavailable, type Write } from '../
 import { Committer, type Settlement } from './committer.js';
 import { Heads } from './heads.js';
 import { Ids } from './ids.js';
-import { type Job, Line, Pending, type WriteRequest, type WriteResult } from './line.js';
+import { Lanes } from './lanes.js';
+import { Job, Line, Pending, type WriteRequest, type WriteResult } from './line.js';
 import { OnceKeys } from './once-keys.js';
 import { sizeOf } from './size.js';
 import { storeFailure, unavailable } from './unavailable.js';
@@ -62,6 +63,7 @@ export class Objects {
   readonly #committer: Committer;
   readonly #once: OnceKeys;
   readonly #lines = new Map<string, Line>();
+  readonly #lanes = new Lanes();
   readonly #restarts: Counter;
   #order = 0;
   #lastAt = 0;
@@ -127,17 +129,6 @@ export class Objects {
   }
 
   /**
-   * As `heads`, but what is on its way to the disk when asked is waited for. So a client may create a
-   * parent and its child in one go. Only writes that are prepared are waited for: they depend on
-   * nothing but the store, so that no two requests can wait for each other.
-   */
-  async settled(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
-    const pending = rs.map((r) => this.#lines.get(r)?.pending.at(-1));
-    await Promise.all(pending.map((one) => one?.ended()));
-    return await this.heads(rs);
-  }
-
-  /**
    * Judges and writes one revision of one object. Requests for one R take effect in the order of the
    * calls. Resolves when the revision is on disk, or with the reason why there is none; rejects with
    * what `prepare` threw, once that stands on stored ground, or with 503.
@@ -157,8 +148,9 @@ export class Objects {
   #enqueue(request: WriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       const line = this.#line(request.r);
-      const order = this.#order++;
-      line.waiting.push({ request, order, races: 0, careful: false, resolve, reject });
+      const job = new Job(request, this.#order++, resolve, reject);
+      this.#lanes.enter(job);
+      line.waiting.push(job);
       this.#advance(line);
     });
   }
@@ -183,9 +175,10 @@ export class Objects {
     // Where others write too, a lost race may put another's revision under a chain: no chains then.
     if (base && (job.careful || !this.#store.exclusive)) return;
     line.waiting.shift();
-    line.preparing = true;
-    void this.#prepare(line, job, base).finally(() => {
-      line.preparing = false;
+    line.preparing = job;
+    void this.#try(job, line, base).finally(() => {
+      job.endTry();
+      line.preparing = undefined;
       this.#advance(line);
     });
   }
@@ -199,21 +192,33 @@ export class Objects {
   }
 
   /** Never rejects. */
-  async #prepare(line: Line, job: Job, base: Pending | undefined): Promise<void> {
+  async #try(job: Job, line: Line, base: Pending | undefined): Promise<void> {
     try {
-      const head = base ? base.write.object : await this.#stored(job);
-      const repeated = job.request.once && (await this.#once.lookUp(job.request.once));
-      if (repeated) {
-        await base?.ended();
-        job.resolve({ kind: 'repeated', first: repeated });
-        return;
-      }
-      const write = await job.request.prepare(head);
+      const write = await this.#prepare(job, base);
+      await job.turn();
       if (base?.dropped) this.#startAgain(line, [job]);
-      else this.#submit(line, job, write);
+      else if (write) this.#submit(line, job, write);
     } catch (error) {
       this.#refuse(line, job, base, storeFailure(error));
+      // Whoever is behind this one waits for those before it, too.
+      await job.turn();
     }
+  }
+
+  /** `undefined` where it is answered already. */
+  async #prepare(job: Job, base: Pending | undefined): Promise<Write | undefined> {
+    const { once, prepare } = job.request;
+    const head = base ? base.write.object : await this.#stored(job);
+    const repeated = once && (await this.#once.lookUp(once));
+    if (!repeated) return await prepare(head, (rs) => this.#look(rs, job.order));
+    await base?.ended();
+    job.resolve({ kind: 'repeated', first: repeated });
+    return undefined;
+  }
+
+  async #look(rs: readonly string[], order: number): Promise<(StoredObject | undefined)[]> {
+    await Promise.all(rs.map((r) => this.#lines.get(r)?.settled(order)));
+    return await this.heads(rs);
   }
 
   async #stored({ request, races }: Job): Promise<StoredObject | undefined> {
