@@ -62,11 +62,14 @@ export class Connections {
   }
 
   async #withTime(deadline: number, work: Promise<void>): Promise<void> {
-    let settled = false;
-    const end = () => {
-      settled = true;
-    };
-    work.then(end, end);
-    await this.#until(deadline, () => settled);
+    const { clock, timers } = this.#options.platform;
+    await new Promise<void>((resolve) => {
+      const late = timers.after(Math.max(0, deadline - clock.monotonic()), resolve);
+      const end = () => {
+        late.cancel();
+        resolve();
+      };
+      work.then(end, end);
+    });
   }
 }

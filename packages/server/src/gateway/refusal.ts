@@ -44,7 +44,7 @@ const linger = 2000;
 /** Refuses a plain request. */
 export function refuseRequest(response: ServerResponse, refusal: Refusal): void {
   const body = bodyOf(refusal);
-  response.writeHead(refusal.code, { ...headersOf(refusal, body), ...upgradeOption(refusal) });
+  response.writeHead(refusal.code, headersOf(refusal, body));
   response.end(body);
 }
 
@@ -52,8 +52,9 @@ export function refuseRequest(response: ServerResponse, refusal: Refusal): void 
 export function refuseUpgrade(request: IncomingMessage, refusal: Refusal): void {
   const { socket } = request;
   const body = bodyOf(refusal);
-  const headers = { ...headersOf(refusal, body), Connection: 'close' };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const lines = Object.entries(headersOf(refusal, body)).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
   const status = `HTTP/1.1 ${refusal.code} ${STATUS_CODES[refusal.code] ?? ''}`;
   socket.on('error', ignore);
   socket.setTimeout(linger, () => socket.destroy());
@@ -71,13 +72,14 @@ function headersOf(refusal: Refusal, body: string): Record<string, string> {
   return {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
+    Connection: connectionOf(refusal),
     ...refusal.headers,
   };
 }
 
 /** Who sends `Upgrade` names it in `Connection` (RFC 9110, section 7.8). */
-function upgradeOption(refusal: Refusal): Record<string, string> {
-  return refusal.headers && 'Upgrade' in refusal.headers ? { Connection: 'Upgrade' } : {};
+function connectionOf(refusal: Refusal): string {
+  return refusal.headers && 'Upgrade' in refusal.headers ? 'Upgrade, close' : 'close';
 }
 
 function ignore(): void {}

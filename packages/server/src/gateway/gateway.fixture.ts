@@ -1,0 +1,251 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type JsonObject, parseR, readEnvelope } from '@really/protocol';
+import { WebSocket } from 'ws';
+import { Tokens } from '../auth/tokens.js';
+import type { Listener } from '../live/listener.js';
+import { defaultLimits, type Limits } from '../platform/limits.js';
+import { type Log, silentLog } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import { systemPlatform } from '../platform/system.js';
+import type {
+  CommandCall,
+  CommandReply,
+  CommandRequest,
+  CommandSet,
+} from './commands-in-flight.js';
+import { openGateway } from './gateway.js';
+import type { Lane } from './lanes.js';
+import type { GatewayConfig, GatewayOptions } from './options.js';
+
+/** A request of the test's own commands: the message comes along. */
+export interface TestRequest extends CommandRequest {
+  readonly message: JsonObject;
+}
+
+export type TestCommand = (call: CommandCall, message: JsonObject) => Promise<CommandReply>;
+
+export interface TestSetup {
+  readonly commands?: Readonly<Record<string, TestCommand>> | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  readonly config?: Partial<Omit<GatewayConfig, 'limits'>> | undefined;
+  readonly platform?: Platform | undefined;
+  readonly log?: Log | undefined;
+  readonly metrics?: GatewayOptions['metrics'] | undefined;
+  readonly ready?: (() => Promise<void>) | undefined;
+  readonly settle?: (() => Promise<void>) | undefined;
+}
+
+export const testSecret = 'a secret of at least thirty-two characters';
+
+/** A gateway on a free port of the loopback, over commands that a test makes up. */
+export async function openTestGateway(setup: TestSetup = {}) {
+  const platform = setup.platform ?? systemPlatform;
+  const tokens = new Tokens({ secret: testSecret, platform });
+  const live = { drained: [] as Listener[], dropped: [] as Listener[] };
+  const { metrics = noMetricsText, ready, settle, log = silentLog } = setup;
+  const config: GatewayConfig = {
+    secret: testSecret,
+    idleTimeout: 120_000,
+    initializeTimeout: 120_000,
+    trustProxy: [],
+    metrics: 'private',
+    rates: { commands: 0, address: 0, signup: 0 },
+    ...setup.config,
+    limits: { ...defaultLimits, ...setup.limits },
+  };
+  const gateway = await openGateway(
+    { tokens, config, metrics, log, platform, ready, settle },
+    commandSet(setup.commands ?? {}),
+    {
+      drained: (listener) => live.drained.push(listener),
+      drop: (listener) => live.dropped.push(listener),
+    },
+  );
+  const { url, port } = await gateway.listen(0, '127.0.0.1');
+  return { gateway, url, port, tokens, live };
+}
+
+const noMetricsText: GatewayOptions['metrics'] = {
+  counter: () => ({ add() {} }),
+  gauge: () => ({ set() {} }),
+  observe() {},
+  histogram: () => ({ record() {} }),
+  text: () => Promise.resolve('really_connections 1\n'),
+  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+};
+
+function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet<TestRequest> {
+  return {
+    parse(message) {
+      const { cmd = '', tag = 0 } = readEnvelope(message);
+      const traceId = typeof message.traceId === 'string' ? message.traceId : undefined;
+      return { ok: true, request: { cmd, tag, traceId, target: parseR(message.r), message } };
+    },
+    lanesOf: ({ cmd, target }): Lane[] =>
+      target ? [{ r: target.r, mode: cmd.startsWith('get') ? 'read' : 'write' }] : [],
+    run(call, { cmd, message }) {
+      const command = commands[cmd];
+      if (!command) throw new Error(`the test has no command ${cmd}`);
+      return command(call, message);
+    },
+  };
+}
+
+/** A client of the `ws` library that keeps what it hears. */
+export class TestClient {
+  readonly socket: WebSocket;
+  readonly heard: JsonObject[] = [];
+  readonly closed: Promise<{ code: number }>;
+  #wake: (() => void)[] = [];
+
+  constructor(url: string, path = '/v0.1/socket') {
+    this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`);
+    this.socket.on('message', (data: Buffer) => {
+      this.heard.push(JSON.parse(data.toString()) as JsonObject);
+      for (const wake of this.#wake.splice(0)) wake();
+    });
+    this.socket.on('error', () => {});
+    this.closed = new Promise((resolve) => {
+      this.socket.on('close', (code) => {
+        resolve({ code });
+        for (const wake of this.#wake.splice(0)) wake();
+      });
+    });
+  }
+
+  /** A client that has initialized with a token of this uid. */
+  static async initialized(server: { url: string; tokens: Tokens }, uid = 'amal') {
+    const client = await TestClient.open(server.url);
+    client.say({ tag: 0, cmd: 'initialize', accessToken: await server.tokens.mint({ uid }) });
+    await client.hear(1);
+    client.heard.length = 0;
+    return client;
+  }
+
+  static async open(url: string): Promise<TestClient> {
+    const client = new TestClient(url);
+    await once(client.socket, 'open');
+    return client;
+  }
+
+  say(...messages: JsonObject[]): void {
+    for (const message of messages) this.socket.send(JSON.stringify(message));
+  }
+
+  /** Resolves when that many messages were heard in all; rejects where the socket closes before. */
+  async hear(count: number): Promise<JsonObject[]> {
+    while (this.heard.length < count) {
+      if (this.socket.readyState >= WebSocket.CLOSING && this.heard.length < count) {
+        await this.closed;
+        if (this.heard.length < count)
+          throw new Error(`closed after ${this.heard.length} messages`);
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake.push(resolve);
+        });
+      }
+    }
+    return this.heard;
+  }
+}
+
+/** A bare TCP client, for what no library would send. */
+export class RawClient {
+  readonly socket: Socket;
+  readonly ended: Promise<string>;
+  #received = Buffer.alloc(0);
+  #wake: (() => void)[] = [];
+
+  constructor(port: number) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.on('data', (bytes) => {
+      this.#received = Buffer.concat([this.#received, bytes]);
+      for (const wake of this.#wake.splice(0)) wake();
+    });
+    this.socket.on('error', () => {});
+    this.ended = new Promise((resolve) => {
+      this.socket.on('close', () => resolve(this.text));
+    });
+  }
+
+  get text(): string {
+    return this.#received.toString('latin1');
+  }
+
+  get bytes(): Buffer {
+    return this.#received;
+  }
+
+  /** Resolves when what was received matches. */
+  async until(matches: (bytes: Buffer) => boolean): Promise<Buffer> {
+    while (!matches(this.#received)) {
+      await new Promise<void>((resolve) => {
+        this.#wake.push(resolve);
+      });
+    }
+    return this.#received;
+  }
+
+  write(data: string | Buffer): void {
+    this.socket.write(data);
+  }
+
+  /** Upgrades by hand, and forgets the answer. */
+  async upgrade(): Promise<void> {
+    this.write(upgradeRequest());
+    await this.until((bytes) => bytes.includes('\r\n\r\n'));
+    this.#received = this.#received.subarray(this.#received.indexOf('\r\n\r\n') + 4);
+  }
+}
+
+export function upgradeRequest(
+  path = '/v0.1/socket',
+  headers: Record<string, string> = {},
+): string {
+  const all = {
+    Host: 'localhost',
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    ...headers,
+  };
+  const lines = Object.entries(all).flatMap(([name, value]) =>
+    value ? [`${name}: ${value}`] : [],
+  );
+  return [`GET ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n');
+}
+
+/** A client's frame, masked with zeros. */
+export function clientFrame(payload: string | Buffer, opcode = 1, fin = true): Buffer {
+  const data = Buffer.from(payload);
+  const long = data.length > 125;
+  const head = Buffer.alloc(long ? 8 : 6);
+  head[0] = (fin ? 0x80 : 0) | opcode;
+  head[1] = 0x80 | (long ? 126 : data.length);
+  if (long) head.writeUInt16BE(data.length, 2);
+  return Buffer.concat([head, data]);
+}
+
+/** Takes a server's bytes apart. Throws where they are not whole frames, unmasked, as a server sends them. */
+export function serverFrames(bytes: Buffer): { opcode: number; payload: Buffer }[] {
+  const frames: { opcode: number; payload: Buffer }[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const first = bytes.readUInt8(at);
+    const short = bytes.readUInt8(at + 1);
+    if ((first & 0xf0) !== 0x80 || short > 127) throw new Error(`no frame at ${at}`);
+    const [head, size] =
+      short === 127
+        ? [10, Number(bytes.readBigUInt64BE(at + 2))]
+        : short === 126
+          ? [4, bytes.readUInt16BE(at + 2)]
+          : [2, short];
+    const end = at + head + size;
+    if (end > bytes.length) throw new Error(`half a frame at ${at}`);
+    frames.push({ opcode: first & 0x0f, payload: bytes.subarray(at + head, end) });
+    at = end;
+  }
+  return frames;
+}

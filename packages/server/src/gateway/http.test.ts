@@ -1,0 +1,213 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openTestGateway, type TestSetup, testSecret } from './gateway.fixture.js';
+
+const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
+
+async function start(setup: TestSetup = {}) {
+  const server = await openTestGateway(setup);
+  open.push(server);
+  const call = (path: string, init?: RequestInit) => fetch(`${server.url}${path}`, init);
+  const post = (path: string, body?: string, headers: Record<string, string> = {}) =>
+    call(path, { method: 'POST', body: body ?? null, headers });
+  return { ...server, call, post };
+}
+
+afterEach(async () => {
+  for (const server of open.splice(0)) await server.gateway.close();
+});
+
+describe('anonymous tokens', () => {
+  test('[AUT1] come from either path, with or without a slash', async () => {
+    const { post, tokens } = await start();
+    for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {
+      for (const end of ['', '/', '?x=1']) {
+        const response = await post(path + end);
+        expect(response.status).toBe(200);
+        const answer = (await response.json()) as { authType: string; accessToken: string };
+        expect(Object.keys(answer)).toEqual(['authType', 'accessToken']);
+        expect(answer.authType).toBe('anonymous');
+        const verified = await tokens.verify(answer.accessToken);
+        expect(verified).toMatchObject({ ok: true, auth: { authType: 'anonymous' } });
+      }
+    }
+  });
+
+  test('[AUT1] are good for a day, and each for another uid', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const { post, tokens } = await start({ platform });
+    const verify = async () => {
+      const { accessToken } = (await (await post('/auth/anonymous')).json()) as Record<
+        string,
+        string
+      >;
+      const verified = await tokens.verify(accessToken);
+      if (!verified.ok) throw new Error(verified.detail);
+      return verified;
+    };
+    const [one, two] = [await verify(), await verify()];
+    expect(one.auth.uid).not.toBe(two.auth.uid);
+    expect(one.expires).toBe(platform.clock.now() + 86_400_000);
+    expect(one.auth.data).toBe(undefined);
+  });
+
+  test('[AUT1] carry the body as data, whatever its type is said to be', async () => {
+    const { post, tokens } = await start();
+    const types = [{}, { 'content-type': 'application/json' }, { 'content-type': 'x/y;z' }];
+    for (const headers of [...types, { 'content-type': 'application/x-www-form-urlencoded' }]) {
+      const response = await post('/auth/anonymous', '{"name":"Amal","n":[1]}', headers);
+      const { accessToken } = (await response.json()) as Record<string, string>;
+      const verified = await tokens.verify(accessToken);
+      expect(verified).toMatchObject({ ok: true, auth: { data: { name: 'Amal', n: [1] } } });
+    }
+  });
+
+  test('[AUT1] a body of 1 KiB is fine, one byte more is not', async () => {
+    const { post } = await start();
+    const body = (size: number) => JSON.stringify({ a: 'x'.repeat(size - 8) });
+    expect((await post('/auth/anonymous', body(1024))).status).toBe(200);
+    const response = await post('/auth/anonymous', body(1025));
+    expect(response.status).toBe(413);
+    expect(await response.json()).toEqual({ error: { code: 413, message: 'message.too.large' } });
+  });
+
+  test.each(['[]', 'null', '7', '"x"', '{', 'x', ' '])(
+    '[AUT1] a body %j is refused',
+    async (body) => {
+      const { post } = await start();
+      const response = await post('/auth/anonymous/login/', body);
+      expect(response.status).toBe(400);
+      expect(response.headers.get('content-type')).toBe('application/json');
+      expect(await response.json()).toEqual({ error: { code: 400, message: 'json.malformed' } });
+    },
+  );
+
+  test('[LIM5] 60 a minute from one address, then 429', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const rates = { commands: 0, address: 0, signup: 3 };
+    const { post } = await start({ platform, config: { rates } });
+    for (let index = 0; index < 3; index++) await post('/auth/anonymous');
+    const response = await post('/auth/anonymous/login');
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('20');
+    expect(await response.json()).toEqual({
+      error: { code: 429, message: 'rate.limited' },
+      meta: { retryAfter: 20 },
+    });
+    platform.advance(20_000);
+    expect((await post('/auth/anonymous')).status).toBe(200);
+  });
+});
+
+describe('health', () => {
+  test('[HTTP1] alive always, ready where the store is', async () => {
+    let away = false;
+    const { call } = await start({
+      ready: () => (away ? Promise.reject(new Error('gone')) : Promise.resolve()),
+    });
+    const status = async (path: string) => (await call(path)).status;
+    expect([await status('/health'), await status('/ready')]).toEqual([200, 200]);
+    away = true;
+    expect([await status('/health'), await status('/ready')]).toEqual([200, 503]);
+  });
+
+  test('[HTTP1] a store that never answers is not ready', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const { call } = await start({ platform, ready: () => new Promise(() => {}) });
+    const answer = call('/ready');
+    while (platform.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+    platform.advance(2000);
+    expect((await answer).status).toBe(503);
+  });
+
+  test('[HTTP1] what is nowhere is a 404 in JSON', async () => {
+    const { call, post } = await start();
+    for (const response of [
+      await call('/nothing'),
+      await post('/health'),
+      await call('/auth/anonymous'),
+    ]) {
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({ code: 404, reason: expect.any(String) });
+    }
+  });
+});
+
+describe('metrics', () => {
+  test('[HTTP2] for this machine', async () => {
+    const { call } = await start();
+    const response = await call('/metrics');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    expect(await response.text()).toContain('really_connections');
+  });
+
+  test('[HTTP2] not for whom a proxy here passes on, save with the secret', async () => {
+    for (const trustProxy of [[], ['127.0.0.1']]) {
+      const { call } = await start({ config: { trustProxy } });
+      const from = { 'x-forwarded-for': '1.2.3.4' };
+      const refused = await call('/metrics', { headers: from });
+      expect([refused.status, await refused.json()]).toEqual([
+        403,
+        { error: { code: 403, message: 'forbidden' } },
+      ]);
+      const status = async (secret: string) =>
+        (await call('/metrics', { headers: { ...from, 'x-really-secret': secret } })).status;
+      expect([await status(testSecret), await status('no'), await status('')]).toEqual([
+        200, 403, 403,
+      ]);
+    }
+  });
+
+  test('[HTTP2] for everybody where the app says so', async () => {
+    const { call } = await start({ config: { metrics: 'public' } });
+    const response = await call('/metrics', { headers: { 'x-forwarded-for': '1.2.3.4' } });
+    expect(response.status).toBe(200);
+  });
+});
+
+describe('browsers', () => {
+  const preflight = { 'access-control-request-method': 'POST' };
+
+  test('[HTTP3] any origin may call, without cookies', async () => {
+    const { call, post } = await start();
+    const response = await call('/auth/anonymous', {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.example', ...preflight },
+    });
+    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    expect(response.headers.get('access-control-allow-credentials')).toBe(null);
+    const methods = response.headers.get('access-control-allow-methods');
+    for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) expect(methods).toContain(method);
+    const allowed = response.headers.get('access-control-allow-headers');
+    for (const name of ['Authorization', 'If-Match', 'X-Really-Secret'])
+      expect(allowed).toContain(name);
+    const answer = await post('/auth/anonymous', '{}', { origin: 'https://app.example' });
+    expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  });
+
+  test('[HTTP3] a list narrows the origins', async () => {
+    const { post } = await start({ config: { cors: ['https://app.example'] } });
+    const allowed = async (origin: string) =>
+      (await post('/auth/anonymous', '{}', { origin })).headers.get('access-control-allow-origin');
+    expect(await allowed('https://app.example')).toBe('https://app.example');
+    expect(await allowed('https://evil.example')).toBe(null);
+  });
+
+  test('[HTTP1] pages of the app are served, and nothing outside their folder', async () => {
+    const publicDir = await mkdtemp(join(tmpdir(), 'really-public-'));
+    await writeFile(join(publicDir, 'index.html'), '<p>hello');
+    const { call } = await start({ config: { publicDir } });
+    const page = await call('/');
+    expect([page.status, await page.text()]).toEqual([200, '<p>hello']);
+    expect(page.headers.get('x-content-type-options')).toBe('nosniff');
+    for (const path of ['/..%2f..%2fetc/passwd', '/%2e%2e/x', '/missing.html']) {
+      expect((await call(path)).status, path).toBeGreaterThanOrEqual(400);
+    }
+    expect((await call('/health')).status).toBe(200);
+    await rm(publicDir, { recursive: true });
+  });
+});

@@ -1,0 +1,388 @@
+import { type Auth, fail, type JsonObject, parseR } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import type { TokenRefusal, Verified } from '../auth/tokens.js';
+import { encodeFrame } from '../live/frame.js';
+import { Deadlines } from '../platform/deadlines.js';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { CommandRates } from './command-rates.js';
+import type { CommandRequest, CommandSet } from './commands-in-flight.js';
+import type { Lane } from './lanes.js';
+import { Session } from './session.js';
+import type { SessionHost } from './session-host.js';
+
+const hour = 3_600_000;
+
+/** What `initialize` with this text as its token finds. */
+function verdict(token: unknown, now: number): Verified {
+  if (token === undefined) return { ok: false, detail: 'token.missing' };
+  if (typeof token !== 'string') return { ok: false, detail: 'token.invalid' };
+  if (token.startsWith('token.')) return { ok: false, detail: token as TokenRefusal };
+  const [uid = '', life] = token.split('+');
+  const auth: Auth = { uid, authType: 'test' };
+  return { ok: true, auth, expires: life === undefined ? undefined : now + Number(life) };
+}
+
+/** Commands that the test ends by hand, in the order in which they started. */
+function manualCommands() {
+  const running: { request: CommandRequest; end: (error?: unknown) => void }[] = [];
+  const commands: CommandSet = {
+    parse(message) {
+      const { cmd, tag } = message as { cmd: string; tag: number };
+      if (cmd === 'nonsense') return { ok: false, error: fail('command.unknown') };
+      return { ok: true, request: { cmd, tag, target: parseR(message.r) } };
+    },
+    lanesOf: ({ cmd, target }): Lane[] =>
+      target ? [{ r: target.r, mode: cmd === 'get' ? 'read' : 'write' }] : [],
+    run: (_call, request) =>
+      new Promise((resolve, reject) => {
+        const end = (error?: unknown) =>
+          error === undefined ? resolve({ body: { done: request.cmd } }) : reject(error);
+        running.push({ request, end });
+      }),
+  };
+  return { running, commands };
+}
+
+interface Setup {
+  perSecond?: number;
+  inFlight?: number;
+  verify?: SessionHost['tokens']['verify'];
+}
+
+function setUp(options: Setup = {}) {
+  const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
+  const { running, commands } = manualCommands();
+  const sent: JsonObject[] = [];
+  const events: string[] = [];
+  const rate = options.perSecond ?? 0;
+  const host: SessionHost = {
+    commands,
+    platform,
+    log: silentLog,
+    inFlight: options.inFlight ?? 256,
+    metrics: { command() {} },
+    tokens: {
+      verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
+    },
+    live: { drained: () => events.push('drained'), drop: () => events.push('dropped') },
+    rates: new CommandRates({ commands: rate, address: 0, clock: platform.clock, limited() {} }),
+    expiries: new Deadlines({
+      platform,
+      clock: 'wall',
+      due: (key) => {
+        if (key instanceof Session) key.expire();
+      },
+    }),
+  };
+  const session = new Session(host, {
+    address: '10.0.0.1',
+    congested: false,
+    send: (frame) => sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
+    close: (code) => {
+      events.push(`close ${code}`);
+      session.end();
+    },
+    proceed: () => events.push('proceed'),
+  });
+  /** What was answered once everything that can go on has. */
+  const settle = async () => {
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    return sent.splice(0);
+  };
+  const say = (message: JsonObject) => {
+    session.handle(message);
+    return settle();
+  };
+  const initialize = (accessToken: string) => say({ tag: 1, cmd: 'initialize', accessToken });
+  return { platform, session, running, events, sent, say, settle, initialize };
+}
+
+const refusal = (tag: number, detail: string) => ({
+  tag,
+  error: {
+    code: 401,
+    message: 'invalid/incorrect/expired access token',
+    errors: { accessToken: [detail] },
+  },
+});
+
+describe('before initialize', () => {
+  test('[SES4] every other command is told to initialize first', async () => {
+    const { say, events } = setUp();
+    for (const cmd of ['ping', 'POKE', 'get', 'nonsense']) {
+      expect(await say({ tag: 5, cmd, r: '/users/1' })).toEqual([
+        { tag: 5, error: { code: 400, message: 'initialize.required' } },
+      ]);
+    }
+    expect(events).toEqual([]);
+  });
+
+  test('[SES5] an initialize without a usable tag is invalid', async () => {
+    const { say } = setUp();
+    for (const tag of [undefined, 'x', -1, 1.5, null, 2 ** 53, {}]) {
+      const message = { cmd: 'initialize', accessToken: 'amal', ...(tag !== undefined && { tag }) };
+      expect(await say(message)).toEqual([{ error: { code: 400, message: 'initialize.invalid' } }]);
+    }
+  });
+
+  test('[ENV3] a request without a usable tag or cmd is invalid', async () => {
+    const { say, initialize } = setUp();
+    const invalid = { code: 400, message: 'request.invalid' };
+    const judge = async () => {
+      expect(await say({ cmd: 'get' })).toEqual([{ error: invalid }]);
+      expect(await say({ cmd: 'get', tag: '1' })).toEqual([{ error: invalid }]);
+      expect(await say({ cmd: 'ping', tag: -1 })).toEqual([{ error: invalid }]);
+      expect(await say({ tag: 4 })).toEqual([{ tag: 4, error: invalid }]);
+      expect(await say({ tag: 4, cmd: 7 })).toEqual([{ tag: 4, error: invalid }]);
+      expect(await say({})).toEqual([{ error: invalid }]);
+    };
+    await judge();
+    await initialize('amal');
+    await judge();
+  });
+});
+
+describe('initialize', () => {
+  test('[SES1] tells who the token speaks for', async () => {
+    const { initialize, platform } = setUp();
+    const [answer] = await initialize(`amal+${hour}`);
+    expect(answer).toEqual({
+      tag: 1,
+      evt: 'initialized',
+      body: {
+        'connection-handle': expect.stringMatching(/^[\w-]{22}$/),
+        user: { uid: 'amal', authType: 'test', data: {} },
+        expires: new Date(platform.clock.now() + hour).toISOString(),
+      },
+    });
+  });
+
+  test('[SES1] no expires where the token has none, and case does not matter', async () => {
+    const [answer] = await setUp().say({ cmd: 'InitiALIZE', tag: 0, accessToken: 'amal' });
+    expect(answer?.tag).toBe(0);
+    expect(answer?.body).not.toHaveProperty('expires');
+    expect(answer?.body).not.toHaveProperty('resumed');
+  });
+
+  test('[SES1] members of a resumption are taken without complaint', async () => {
+    const { say } = setUp();
+    const message = { cmd: 'initialize', tag: 1, accessToken: 'amal', received: 3 };
+    const [answer] = await say({ ...message, 'connection-handle': 'old' });
+    expect(answer?.evt).toBe('initialized');
+    expect(answer?.body).not.toHaveProperty('resumed');
+  });
+
+  test('[SES2] says why a token is refused', async () => {
+    const { say } = setUp();
+    const token = (accessToken: unknown) =>
+      say({ tag: 3, cmd: 'initialize', accessToken } as JsonObject);
+    expect(await say({ tag: 3, cmd: 'initialize' })).toEqual([refusal(3, 'token.missing')]);
+    expect(await token(7)).toEqual([refusal(3, 'token.invalid')]);
+    expect(await token('token.expired')).toEqual([refusal(3, 'token.expired')]);
+  });
+
+  test('[SES3] the fifth failure closes the socket, not one before', async () => {
+    const { initialize, events } = setUp();
+    for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
+    expect(events).not.toContain('close 1008');
+    expect(await initialize('token.invalid')).toEqual([refusal(1, 'token.invalid')]);
+    expect(events).toContain('close 1008');
+  });
+
+  test('[SES3] success makes up for earlier failures', async () => {
+    const { initialize, events } = setUp();
+    for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
+    await initialize('amal');
+    await initialize('token.invalid');
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES8] renews: same handle, new expiry', async () => {
+    const { initialize, platform, events } = setUp();
+    const [first] = await initialize(`amal+${hour}`);
+    const [second] = await initialize(`amal+${2 * hour}`);
+    const handle = ({ body }: JsonObject = {}) => (body as JsonObject)['connection-handle'];
+    expect(handle(second)).toBe(handle(first));
+    platform.advance(hour + 1);
+    expect(events).not.toContain('close 1008');
+    platform.advance(hour);
+    expect(events).toContain('close 1008');
+  });
+
+  test('[SES8] another uid is refused, and the session goes on as it was', async () => {
+    const { initialize, say, session, events } = setUp();
+    await initialize('amal');
+    expect(await initialize('omar')).toEqual([refusal(1, 'token.invalid')]);
+    expect(session.auth.uid).toBe('amal');
+    expect(await say({ cmd: 'ping', tag: 2 })).toEqual([{ tag: 2, evt: 'pinged' }]);
+    expect(events.some((event) => event.startsWith('close'))).toBe(false);
+  });
+
+  test('[SES8] a renewal without expiry takes the old one away', async () => {
+    const { initialize, platform, events } = setUp();
+    await initialize(`amal+${hour}`);
+    await initialize('amal');
+    platform.advance(10 * hour);
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES2] a failure of the server is no failure of the token', async () => {
+    const { initialize, events } = setUp({ verify: () => Promise.reject(new Error('no key')) });
+    for (let attempt = 0; attempt < 9; attempt++) {
+      const [answer] = await initialize('amal');
+      expect(answer).toEqual({
+        tag: 1,
+        error: { code: 500, message: 'internal.server.error', id: expect.any(String) },
+      });
+    }
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES1] a session that ended meanwhile stays silent', async () => {
+    const { session, say } = setUp();
+    const answer = say({ cmd: 'initialize', tag: 1, accessToken: 'amal' });
+    session.end();
+    expect(await answer).toEqual([]);
+  });
+
+  test('[SES1] messages have to wait while the token is looked at', async () => {
+    const { session, initialize, events } = setUp();
+    const answer = initialize('amal');
+    expect(session.busy).toBe(true);
+    await answer;
+    expect([session.busy, events]).toEqual([false, ['proceed']]);
+  });
+});
+
+describe('once initialized', () => {
+  test('[SES6] ping and poke are answered, with the timestamp and nothing else', async () => {
+    const { initialize, say } = setUp();
+    await initialize('amal');
+    expect(await say({ tag: 2, cmd: 'ping' })).toEqual([{ tag: 2, evt: 'pinged' }]);
+    const more = { r: 'no r', rev: 'no rev', body: 5, cmdOpts: [], traceId: {} };
+    for (const timestamp of [1, 'noon', null, { a: [1] }]) {
+      expect(await say({ tag: 3, cmd: 'Poke', timestamp, ...more })).toEqual([
+        { tag: 3, evt: 'pinged', timestamp },
+      ]);
+    }
+  });
+
+  test('[SES10] the token expires at its moment, far away as that may be', async () => {
+    const { initialize, platform, events, sent } = setUp();
+    const life = 2 ** 31 + 5 * hour;
+    await initialize(`amal+${life}`);
+    platform.advance(life - 1);
+    expect([sent, events.includes('close 1008')]).toEqual([[], false]);
+    platform.advance(1);
+    expect([sent, events.includes('close 1008')]).toEqual([[{ evt: 'token-expired' }], true]);
+  });
+
+  test('[ENV2] a command is answered once, with its tag', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    expect(await say({ tag: 7, cmd: 'get', r: '/users/1' })).toEqual([]);
+    running[0]?.end();
+    expect(await settle()).toEqual([{ tag: 7, done: 'get' }]);
+  });
+
+  test('[ENV4] commands on one R answer in order, others as they end', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'update', r: '/users/1' });
+    await say({ tag: 2, cmd: 'update', r: '/users/1/' });
+    await say({ tag: 3, cmd: 'get', r: '/users/1' });
+    await say({ tag: 4, cmd: 'get', r: '/users/2' });
+    const tags = () => running.map(({ request }) => request.tag);
+    expect(tags()).toEqual([1, 2, 4]);
+    running[1]?.end();
+    running[2]?.end();
+    expect(await settle()).toEqual([{ tag: 4, done: 'get' }]);
+    running[0]?.end();
+    expect((await settle()).map(({ tag }) => tag)).toEqual([1, 2]);
+    expect(tags()).toEqual([1, 2, 4, 3]);
+  });
+
+  test('[ENV4] a refusal waits for its turn, too', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'update', r: '/users/1' });
+    expect(await say({ tag: 2, cmd: 'nonsense', r: '/users/1/' })).toEqual([]);
+    expect(await say({ tag: 3, cmd: 'nonsense', r: '/users/2' })).toHaveLength(1);
+    running[0]?.end();
+    expect(await settle()).toEqual([
+      { tag: 1, done: 'update' },
+      { tag: 2, r: '/users/1', error: { code: 405, message: 'command.unknown' } },
+    ]);
+  });
+
+  test('[ERR1] an error has the tag and the R as printed', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get', r: '/users/1/' });
+    running[0]?.end(fail('object.gone'));
+    expect(await settle()).toEqual([
+      { tag: 1, r: '/users/1', error: { code: 410, message: 'object.gone' } },
+    ]);
+  });
+
+  test('[ERR2] what nobody foresaw is a 500 that tells nothing but an id', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get' });
+    running[0]?.end(new Error('select secret from /etc'));
+    const [answer] = await settle();
+    const error = { code: 500, message: 'internal.server.error', id: expect.any(String) };
+    expect(answer).toEqual({ tag: 1, error });
+  });
+
+  test('[LIM2] it is busy with so many commands, until one is answered', async () => {
+    const { session, initialize, say, settle, running, events } = setUp({ inFlight: 2 });
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get', r: '/users/1' });
+    expect(session.busy).toBe(false);
+    await say({ tag: 2, cmd: 'get', r: '/users/2' });
+    expect(session.busy).toBe(true);
+    events.length = 0;
+    running[1]?.end();
+    await settle();
+    expect([session.busy, session.idle, events]).toEqual([false, false, ['proceed']]);
+    running[0]?.end();
+    await settle();
+    expect(session.idle).toBe(true);
+  });
+
+  test('[LIM5] commands over the rate of the uid are told to wait', async () => {
+    const { initialize, say, platform } = setUp({ perSecond: 3 });
+    await initialize('amal');
+    for (let tag = 0; tag < 3; tag++) expect(await say({ tag, cmd: 'ping' })).toHaveLength(1);
+    const limited = { meta: { retryAfter: 1 }, error: { code: 429, message: 'rate.limited' } };
+    expect(await say({ tag: 3, cmd: 'ping' })).toEqual([{ tag: 3, ...limited }]);
+    expect(await say({ cmd: 'ping' })).toEqual([limited]);
+    platform.advance(1000);
+    expect(await say({ tag: 4, cmd: 'ping' })).toEqual([{ tag: 4, evt: 'pinged' }]);
+  });
+
+  test('[ENV2] a command that ends after its connection answers nobody, and leaves nothing', async () => {
+    const { session, initialize, say, settle, running, events } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'subscribe', r: '/users/1' });
+    session.end();
+    session.end();
+    expect(events.filter((event) => event === 'dropped')).toHaveLength(1);
+    running[0]?.end();
+    expect(await settle()).toEqual([]);
+    expect(events.filter((event) => event === 'dropped')).toHaveLength(2);
+  });
+
+  test('[PSH6] pushes reach the socket while the session lasts', async () => {
+    const { session, initialize, sent } = setUp();
+    await initialize('amal');
+    const push = encodeFrame('{"evt":"snapshot"}');
+    session.push(push);
+    session.drained();
+    session.end();
+    session.push(push);
+    expect([sent, session.congested]).toEqual([[{ evt: 'snapshot' }], true]);
+  });
+});
