@@ -1,0 +1,65 @@
+import type { Auth } from '@really/protocol';
+
+/** What an audience asks of its members. */
+export interface Seat {
+  /** Where it sits in `members`; the audience's own bookkeeping. */
+  place: number;
+}
+
+/** How an audience differs from the others of its topic. */
+export interface AudienceTraits {
+  readonly key: string;
+  /** Of the one who came first: the others are alike where it matters. */
+  readonly auth: Auth;
+  /** In the order of the model; `undefined`: all. */
+  readonly fields: readonly string[] | undefined;
+}
+
+/**
+ * Subscribers of one topic who are alike in the fields they asked for and in the parts of `auth` that
+ * rights depend on. They share each verdict and each encoded push.
+ */
+export class Audience<M extends Seat, T> implements AudienceTraits {
+  readonly topic: T;
+  readonly key: string;
+  readonly auth: Auth;
+  readonly fields: readonly string[] | undefined;
+  readonly members: M[] = [];
+  /** The fields of the last verdict that were hidden: one list for as long as they stay the same. */
+  hidden: readonly string[] = nothingHidden;
+  /** Of an object: the last revision that changed anything it may see; 0 where nobody knows. */
+  changedAt = 0;
+
+  constructor(topic: T, traits: AudienceTraits) {
+    this.topic = topic;
+    this.key = traits.key;
+    this.auth = traits.auth;
+    this.fields = traits.fields;
+  }
+
+  get isEmpty(): boolean {
+    return this.members.length === 0;
+  }
+
+  add(member: M): void {
+    member.place = this.members.push(member) - 1;
+  }
+
+  /**
+   * The last member takes the place of the one that leaves. A loop over `members` from the end to the
+   * start therefore misses nobody, whoever leaves meanwhile; it may meet somebody twice.
+   */
+  remove(member: M): void {
+    const last = this.members.pop();
+    if (last === undefined || last === member) return;
+    last.place = member.place;
+    this.members[member.place] = last;
+  }
+}
+
+export const nothingHidden: readonly string[] = [];
+
+/** Equal for those who belong to one audience. `rights` as `audienceKey` of the model gives it. */
+export function keyOfAudience(fields: readonly string[] | undefined, rights: string): string {
+  return `${fields === undefined ? '*' : JSON.stringify(fields)}${rights}`;
+}

@@ -1,0 +1,128 @@
+import { type Actor, fail, type JsonObject } from '@really/protocol';
+import { type View, visibleBody } from '../model/view.js';
+import type { CommittedChange, CreatedEntry, Pos, StoredObject } from '../store/store.js';
+import type { CollectionAudience, CollectionSubscription } from './collection-subscription.js';
+import type { CollectionTopic } from './collection-topic.js';
+import type { Frame } from './frame.js';
+import { judgeAudiences, type Verdict } from './judge.js';
+import { type LiveContext, modelOf } from './live-context.js';
+import type { Members } from './members.js';
+import { createdFrame } from './push-message.js';
+
+/** An object that was created. */
+export interface Creation {
+  readonly pos: Pos;
+  readonly by: Actor;
+  /** As created, or, where it is told late, as it is now: rights are judged by it, and it is what is told. */
+  readonly object: StoredObject;
+}
+
+export function creationOf(source: CommittedChange | CreatedEntry): Creation {
+  const { pos, object } = source;
+  return { pos, by: 'change' in source ? source.change.by : source.by, object };
+}
+
+/** Tells of objects that were created: judged once for each audience, encoded once for all but those of reads. */
+export class CollectionDelivery {
+  readonly #context: LiveContext;
+  readonly #members: Members;
+
+  constructor(context: LiveContext, members: Members) {
+    this.#context = context;
+    this.#members = members;
+  }
+
+  /**
+   * Tells everybody who is live: at once, where rights can be judged in place; otherwise everybody has
+   * heard it when the promise resolves.
+   */
+  tell(topic: CollectionTopic, creation: Creation): Promise<void> | undefined {
+    const model = modelOf(this.#context, topic.scope.names);
+    if (!model) {
+      const everybody = topic.audiences.values().flatMap(({ members }) => [...members]);
+      this.#members.fail(everybody, fail('model.unknown'));
+      return undefined;
+    }
+    const { object, pos } = creation;
+    const verdicts = judgeAudiences(topic.audiences.peek(), { model, object }, (one) =>
+      isBefore(one, pos),
+    );
+    if (verdicts instanceof Promise) return verdicts.then((late) => this.#deliver(late, creation));
+    this.#deliver(verdicts, creation);
+    return undefined;
+  }
+
+  /** Tells one subscription, if its filter lets it. False where its connection has to take some output first. */
+  bring(one: CollectionSubscription, frames: CreationFrames): boolean {
+    const frame = frames.frameFor(one);
+    if (frame) {
+      const { listener } = one.session;
+      if (listener.congested) return false;
+      listener.push(frame);
+      this.#context.metrics.pushes.add(1, 'created');
+    }
+    one.pos = frames.pos;
+    return true;
+  }
+
+  #deliver(verdicts: readonly Verdict<CollectionAudience>[], creation: Creation): void {
+    for (const { audience, view } of verdicts) {
+      const frames = new CreationFrames(audience, creation, view);
+      for (let index = audience.members.length - 1; index >= 0; index--) {
+        const one = audience.members[index];
+        if (one && isBefore(one, creation.pos) && !this.bring(one, frames)) {
+          this.#pause(one, creation.pos);
+        }
+      }
+    }
+  }
+
+  /** Until here it has heard everything: it was live. */
+  #pause(one: CollectionSubscription, before: Pos): void {
+    one.progress = 'paused';
+    one.pos = before - 1;
+    this.#context.metrics.pauses.add();
+  }
+}
+
+/** What those of one audience are sent of a creation. */
+export class CreationFrames {
+  readonly pos: Pos;
+  readonly #audience: CollectionAudience;
+  readonly #creation: Creation;
+  /** `undefined`: they may not see it, and so it is not told. */
+  readonly #hidden: readonly string[] | undefined;
+  #shared: Frame | undefined;
+  #seen: JsonObject | undefined;
+  #body: JsonObject | undefined;
+
+  constructor(audience: CollectionAudience, creation: Creation, view: View) {
+    this.#audience = audience;
+    this.#creation = creation;
+    this.#hidden = view.kind === 'visible' ? view.hidden : undefined;
+    this.pos = creation.pos;
+  }
+
+  frameFor({ watch }: CollectionSubscription): Frame | undefined {
+    const hidden = this.#hidden;
+    if (hidden === undefined) return undefined;
+    if (!watch) {
+      this.#shared ??= this.#encode(hidden);
+      return this.#shared;
+    }
+    this.#seen ??= visibleBody(this.#creation.object, undefined, hidden);
+    const matches = watch.matches?.(this.#seen) ?? true;
+    return matches ? this.#encode(hidden, watch.id) : undefined;
+  }
+
+  #encode(hidden: readonly string[], subscription?: string): Frame {
+    const { by, pos, object } = this.#creation;
+    const { topic, fields } = this.#audience;
+    this.#body ??= visibleBody(object, fields, hidden);
+    return createdFrame({ r: topic.r, by, pos, body: this.#body, subscription });
+  }
+}
+
+function isBefore(one: CollectionSubscription, pos: Pos): boolean {
+  return one.progress === 'live' && one.pos < pos;
+}

@@ -1,0 +1,138 @@
+import { type CollectionR, fail, type Predicate } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import type { Pos, Scope } from '../store/store.js';
+import type { CollectionCatchUp } from './collection-catch-up.js';
+import type { CollectionFeed } from './collection-feed.js';
+import { CollectionSubscription } from './collection-subscription.js';
+import { CollectionTopic } from './collection-topic.js';
+import type { LiveContext } from './live-context.js';
+import type { Members } from './members.js';
+import type { Regrouping } from './regrouping.js';
+import type { Session } from './session.js';
+import {
+  demandSubscribable,
+  knownModel,
+  type Placed,
+  type Prepared,
+  traitsOf,
+  type Wish,
+  widened,
+} from './subscribing.js';
+import type { Topics } from './topics.js';
+import { seenFields } from './visible-fields.js';
+
+export interface CollectionWishParts {
+  readonly context: LiveContext;
+  readonly topics: Topics<CollectionTopic>;
+  readonly members: Members;
+  readonly catchUp: CollectionCatchUp;
+  readonly feed: CollectionFeed;
+  readonly regrouping: Regrouping;
+}
+
+export interface CollectionDemand {
+  readonly r: string;
+  readonly scope: Scope;
+  readonly fields: readonly string[] | undefined;
+  /** As a push told it. */
+  readonly pos?: string | undefined;
+  /** The path of `pos` in the request, for the error that names it. */
+  readonly posPath: string;
+  /** Of a read with `subscribe`. */
+  readonly watch?: { readonly matches: Predicate | undefined } | undefined;
+}
+
+const position = /^(?:0|[1-9][0-9]{0,15})$/;
+
+/** A subscription to creations in the making: rules SUB6 and REA11. */
+export class CollectionWish implements Wish {
+  readonly #parts: CollectionWishParts;
+  readonly #session: Session;
+  readonly #demand: CollectionDemand;
+  readonly #model: Model;
+  readonly #topic: CollectionTopic;
+
+  /**
+   * Throws where it is refused as it stands. From here on the topic takes note of creations, so that
+   * none goes by between reading the position and being live.
+   */
+  constructor(parts: CollectionWishParts, session: Session, demand: CollectionDemand) {
+    this.#parts = parts;
+    this.#session = session;
+    this.#demand = demand;
+    this.#model = knownModel(parts.context, demand.scope.names);
+    demandSubscribable(this.#model);
+    const { r, scope } = demand;
+    this.#topic = parts.topics.hold(r, () => new CollectionTopic(r, scope));
+  }
+
+  release(): void {
+    this.#parts.topics.release(this.#topic);
+  }
+
+  async prepare(): Promise<Prepared> {
+    const { store } = this.#parts.context;
+    const now = await store.position();
+    this.#parts.feed.beginAt(now);
+    const asked = this.#askedPosition();
+    if (asked !== undefined) {
+      const { gone } = await store.created(this.#topic.scope, asked, 1);
+      if (gone) throw fail('position.gone');
+    }
+    return { place: () => this.#place(asked ?? now) };
+  }
+
+  #askedPosition(): Pos | undefined {
+    const { pos, posPath } = this.#demand;
+    if (pos === undefined) return undefined;
+    const asked = position.test(pos) ? Number(pos) : Number.NaN;
+    if (!Number.isSafeInteger(asked)) throw fail.invalid(posPath, 'expected.position');
+    return asked;
+  }
+
+  #place(pos: Pos): Placed {
+    const known = this.#demand.watch ? undefined : this.#session.subscriptions.get(this.#topic.r);
+    return known?.kind === 'collection' ? this.#widen(known) : this.#make(pos);
+  }
+
+  #make(pos: Pos): Placed {
+    const { fields, watch, pos: asked } = this.#demand;
+    this.#parts.members.demandRoom(this.#session, watch ? 'query' : 'collection');
+    const audience = this.#topic.audience(traitsOf(this.#model, fields, this.#session.listener));
+    const from = {
+      pos,
+      watch: watch && { id: this.#session.newQueryId(), matches: watch.matches },
+    };
+    const one = new CollectionSubscription(this.#session, audience, from);
+    this.#parts.members.begin(one);
+    const { round } = one;
+    const start = () => {
+      if (one.round !== round || one.progress !== 'waiting') return;
+      if (asked === undefined) this.#parts.catchUp.beginNow(one);
+      else this.#parts.catchUp.begin(one);
+    };
+    return { ...this.#placed(one), start };
+  }
+
+  /** It has heard everything since it was made: a position that the client names does not matter. */
+  #widen(one: CollectionSubscription): Placed {
+    const fields = widened(this.#model, one.audience.fields, this.#demand.fields);
+    if (fields !== one.audience.fields) this.#parts.regrouping.move(one, fields);
+    return this.#placed(one);
+  }
+
+  #placed(one: CollectionSubscription): Placed {
+    const { fields } = one.audience;
+    return { key: one.key, fields: seenFields(this.#model, { fields, hidden: [] }) };
+  }
+}
+
+/** What a subscribe command asks of a collection. */
+export function collectionDemand(
+  { r, names, parents }: CollectionR,
+  item: { fields: readonly string[] | undefined; pos?: string | undefined },
+  index: number,
+): CollectionDemand {
+  const posPath = `body.subscriptions[${index}].pos`;
+  return { r, scope: { names, parents }, fields: item.fields, pos: item.pos, posPath };
+}

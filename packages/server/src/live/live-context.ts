@@ -1,0 +1,20 @@
+import type { Model, ModelSet } from '../model/model.js';
+import type { Limits } from '../platform/limits.js';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import type { Store } from '../store/store.js';
+import type { LiveMetrics } from './live-metrics.js';
+
+/** What every part of live works with. */
+export interface LiveContext {
+  readonly store: Store;
+  readonly models: () => ModelSet;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics: LiveMetrics;
+  readonly limits: Pick<Limits, 'subscriptions' | 'queries'>;
+}
+
+export function modelOf(context: LiveContext, names: readonly string[]): Model | undefined {
+  return context.models().get(names);
+}

@@ -1,0 +1,94 @@
+import { fail, type ProtocolError } from '@really/protocol';
+import type { CollectionTopic } from './collection-topic.js';
+import type { Frame } from './frame.js';
+import type { LiveContext } from './live-context.js';
+import type { ObjectTopic } from './object-topic.js';
+import { pushError } from './push-error.js';
+import { failedFrame } from './push-message.js';
+import type { Session, Subscription } from './session.js';
+import type { Sessions } from './sessions.js';
+import type { Topics } from './topics.js';
+
+export interface Places {
+  readonly sessions: Sessions;
+  readonly objects: Topics<ObjectTopic>;
+  readonly collections: Topics<CollectionTopic>;
+}
+
+/** Where subscriptions begin and end. */
+export class Members {
+  readonly #context: LiveContext;
+  readonly #places: Places;
+
+  constructor(context: LiveContext, places: Places) {
+    this.#context = context;
+    this.#places = places;
+  }
+
+  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3). */
+  demandRoom(session: Session, kind: Subscription['kind']): void {
+    const { subscriptions, queries } = this.#context.limits;
+    const isFull =
+      session.subscriptions.size >= subscriptions ||
+      (kind === 'query' && session.queries >= queries);
+    if (isFull) throw fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+  }
+
+  /** It has a seat in its audience from now on, and its connection knows it. */
+  begin(subscription: Subscription): void {
+    this.#places.sessions.add(subscription.session, subscription);
+    sit(subscription);
+  }
+
+  /** Moves it to another audience of its topic. */
+  move<S extends Subscription>(subscription: S, audience: S['audience']): void {
+    this.#leave(subscription);
+    subscription.audience = audience;
+    sit(subscription);
+  }
+
+  /** Nothing is pushed to it any more. Its connection is told by the caller, or knows. */
+  end(subscription: Subscription): void {
+    if (subscription.progress === 'ended') return;
+    subscription.progress = 'ended';
+    subscription.round += 1;
+    this.#places.sessions.remove(subscription.session, subscription);
+    this.#leave(subscription);
+  }
+
+  /** Ends it with a last push. */
+  endWith(subscription: Subscription, last: Frame, evt: string): void {
+    if (subscription.progress === 'ended') return;
+    const { listener } = subscription.session;
+    this.end(subscription);
+    listener.push(last);
+    this.#context.metrics.pushes.add(1, evt);
+  }
+
+  /** Ends subscriptions of one topic, and tells their connections why (rule PSH7). */
+  fail(subscriptions: readonly Subscription[], cause: unknown): void {
+    const [first] = subscriptions;
+    if (!first) return;
+    const { r } = first.topic;
+    const error = this.#told(cause, r);
+    const shared = failedFrame(r, error);
+    for (const one of subscriptions) {
+      const frame = one.kind === 'query' ? failedFrame(r, error, one.key) : shared;
+      this.endWith(one, frame, 'failed');
+    }
+  }
+
+  #told(cause: unknown, r: string): ProtocolError {
+    return pushError(this.#context, cause, { r });
+  }
+
+  #leave(subscription: Subscription): void {
+    if (subscription.kind === 'object') this.#places.objects.leave(subscription);
+    else this.#places.collections.leave(subscription);
+  }
+}
+
+function sit(subscription: Subscription): void {
+  if (subscription.kind === 'object') subscription.audience.add(subscription);
+  else subscription.audience.add(subscription);
+}

@@ -1,0 +1,211 @@
+import { type Actor, fail } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import type { StoredObject } from '../store/store.js';
+import { judgeAudiences, type Verdict } from './judge.js';
+import { type LiveContext, modelOf } from './live-context.js';
+import type { SnapshotReason } from './live-metrics.js';
+import type { Members } from './members.js';
+import { ObjectFrames, type ObjectNews } from './object-frames.js';
+import type { ObjectStep } from './object-step.js';
+import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
+import type { ObjectTopic } from './object-topic.js';
+import { deletedFrame } from './push-message.js';
+import { isSameList, type Sight } from './visible-fields.js';
+
+/** Hands what happened to an object to those who are live on it: judged and encoded once for each audience. */
+export class ObjectDelivery {
+  readonly #context: LiveContext;
+  readonly #members: Members;
+  #updates = 0;
+
+  constructor(context: LiveContext, members: Members) {
+    this.#context = context;
+    this.#members = members;
+  }
+
+  /**
+   * Tells one revision: at once, where rights can be judged in place; otherwise everybody has heard it
+   * when the promise resolves, which never rejects.
+   */
+  tell(topic: ObjectTopic, step: ObjectStep): Promise<void> | undefined {
+    const { change, object } = step;
+    if (change.type === 'delete') {
+      this.tellDeleted(topic, change.rev, { by: change.by, missed: false });
+      return undefined;
+    }
+    const model = this.#modelOf(topic);
+    if (!model) return undefined;
+    const verdicts = this.#judge(topic, model, object, change.rev);
+    if (verdicts instanceof Promise) {
+      return verdicts.then((late) => this.#deliver(late, model, { object, step }));
+    }
+    this.#deliver(verdicts, model, { object, step });
+    return undefined;
+  }
+
+  /** Tells several revisions late, judged by the object as it is now. */
+  async tellLate(
+    topic: ObjectTopic,
+    object: StoredObject,
+    steps: Iterable<ObjectStep>,
+    through: number,
+  ): Promise<void> {
+    const model = this.#modelOf(topic);
+    if (!model) return;
+    const verdicts = await this.#judge(topic, model, object, through);
+    for (const step of steps) this.#deliver(verdicts, model, { object, step });
+  }
+
+  /** Tells by a snapshot what happened up to the object's revision. */
+  async tellSnapshot(
+    topic: ObjectTopic,
+    object: StoredObject,
+    reason: SnapshotReason,
+  ): Promise<void> {
+    const model = this.#modelOf(topic);
+    if (!model) return;
+    const verdicts = await this.#judge(topic, model, object, object.rev);
+    this.#deliver(verdicts, model, { object }, reason);
+  }
+
+  /**
+   * Rule PSH5. `missed`: it stands for revisions before it, too. Whoever hears of the deletion knew of
+   * the object, and there is nothing left of it that rights could be judged by.
+   */
+  tellDeleted(
+    topic: ObjectTopic,
+    rev: number,
+    { by, missed }: { by: Actor | undefined; missed: boolean },
+  ): void {
+    for (const audience of topic.audiences.values()) {
+      const prev = missed || audience.changedAt === 0 ? rev - 1 : audience.changedAt;
+      const last = deletedFrame({ r: topic.r, rev, by, prev });
+      for (const one of this.#ready(audience, rev)) this.#members.endWith(one, last, 'deleted');
+    }
+  }
+
+  /**
+   * Brings one subscription over the news. False where it has to wait until its connection has taken
+   * some output.
+   */
+  bring(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
+    const moved = this.#bring(one, frames, reason);
+    this.#countUpdates();
+    return moved;
+  }
+
+  /** As `bring`, by a snapshot in any case. */
+  bringSnapshot(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
+    const { listener } = one.session;
+    if (listener.congested) return false;
+    listener.push(frames.snapshot);
+    this.#context.metrics.pushes.add(1, 'snapshot');
+    this.#context.metrics.snapshots.add(1, reason);
+    one.rev = frames.object.rev;
+    one.hidden = frames.sight.hidden;
+    one.audience.changedAt = Math.max(one.audience.changedAt, frames.changedAt);
+    return true;
+  }
+
+  #judge(
+    topic: ObjectTopic,
+    model: Model,
+    object: StoredObject,
+    through: number,
+  ): Verdict<ObjectAudience>[] | Promise<Verdict<ObjectAudience>[]> {
+    const isConcerned = (one: ObjectSubscription) => isBefore(one, through);
+    return judgeAudiences(topic.audiences.peek(), { model, object }, isConcerned);
+  }
+
+  #deliver(
+    verdicts: readonly Verdict<ObjectAudience>[],
+    model: Model,
+    news: ObjectNews,
+    reason: SnapshotReason = 'rights',
+  ): void {
+    for (const { audience, view } of verdicts) {
+      if (view.kind === 'refused') {
+        this.#context.metrics.refusals.add();
+        this.#members.fail(this.#ready(audience, revOf(news)), view.error);
+        continue;
+      }
+      const frames = new ObjectFrames(model, sightOf(audience, view.hidden), news);
+      if (frames.update) audience.changedAt = frames.rev;
+      else if (!news.step) audience.changedAt = frames.changedAt;
+      this.#spread(audience, frames, reason);
+    }
+  }
+
+  /** The inner loop of a fan-out: for each subscriber a comparison of cursors, and a push. */
+  #spread(audience: ObjectAudience, frames: ObjectFrames, reason: SnapshotReason): void {
+    const { members } = audience;
+    for (let index = members.length - 1; index >= 0; index--) {
+      const one = members[index];
+      if (!one || !isBefore(one, frames.rev)) continue;
+      if (!this.#bring(one, frames, reason)) this.#pause(one);
+    }
+    this.#countUpdates();
+  }
+
+  #bring(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
+    const frame = frames.frameFor(one);
+    if (frame === undefined) {
+      one.rev = frames.rev;
+    } else if (frame !== frames.update) {
+      const why = frames.step ? 'rights' : reason;
+      return this.bringSnapshot(one, frames, why);
+    } else {
+      const { listener } = one.session;
+      if (listener.congested) return false;
+      listener.push(frame);
+      this.#updates += 1;
+      one.rev = frames.rev;
+    }
+    one.hidden = frames.sight.hidden;
+    return true;
+  }
+
+  /** Those of an audience to whom a last push can go now; the others wait, and will find out then. */
+  #ready(audience: ObjectAudience, through: number): ObjectSubscription[] {
+    const concerned = audience.members.filter((one) => isBefore(one, through));
+    const ready = concerned.filter((one) => !one.session.listener.congested);
+    for (const one of concerned) if (one.session.listener.congested) this.#pause(one);
+    return ready;
+  }
+
+  /** Rule LIM4: what it misses from now on will be one snapshot. */
+  #pause(one: ObjectSubscription): void {
+    one.progress = 'paused';
+    one.owed = 'changes';
+    this.#context.metrics.pauses.add();
+  }
+
+  #modelOf(topic: ObjectTopic): Model | undefined {
+    const model = modelOf(this.#context, topic.names);
+    if (!model) {
+      const everybody = topic.audiences.values().flatMap((audience) => [...audience.members]);
+      this.#members.fail(everybody, fail('model.unknown'));
+    }
+    return model;
+  }
+
+  #countUpdates(): void {
+    if (this.#updates === 0) return;
+    this.#context.metrics.pushes.add(this.#updates, 'updated');
+    this.#updates = 0;
+  }
+}
+
+/** What the audience sees now. The list of what is hidden stays one list for as long as it says the same. */
+export function sightOf(audience: ObjectAudience, hidden: readonly string[]): Sight {
+  if (!isSameList(audience.hidden, hidden)) audience.hidden = hidden;
+  return { fields: audience.fields, hidden: audience.hidden };
+}
+
+function isBefore(one: ObjectSubscription, rev: number): boolean {
+  return one.progress === 'live' && one.rev < rev;
+}
+
+function revOf({ object, step }: ObjectNews): number {
+  return step?.change.rev ?? object.rev;
+}

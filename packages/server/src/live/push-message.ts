@@ -1,0 +1,92 @@
+import type {
+  Actor,
+  CreatedPush,
+  DeletedPush,
+  Delta,
+  FailedPush,
+  JsonObject,
+  ProtocolError,
+  SnapshotPush,
+  UpdatedPush,
+} from '@really/protocol';
+import { encodeFrame, type Frame } from './frame.js';
+
+/** The pushes of section PSH, each encoded once for all who get it. */
+
+export interface Told<Body> {
+  readonly r: string;
+  readonly rev: number;
+  readonly by: Actor;
+  readonly body: Body;
+  /** The last revision before this one that changed anything seen. Told only where it is not the one before. */
+  readonly prev: number;
+}
+
+/** Rules PSH2 to PSH4. */
+export function updatedFrame({ r, rev, by, body, prev }: Told<Delta>): Frame {
+  return frameOf({ evt: 'updated', r, rev, meta: metaOf(by, rev, prev), body });
+}
+
+/** Rule PSH5. `by` is unknown where not even the deletion is in the history any more. */
+export function deletedFrame({
+  r,
+  rev,
+  by,
+  prev,
+}: {
+  r: string;
+  rev: number;
+  by: Actor | undefined;
+  prev: number;
+}): Frame {
+  if (!by) return frameOf({ evt: 'deleted', r, rev });
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) });
+}
+
+/** Rule PSH6. */
+export function snapshotFrame(r: string, rev: number, body: JsonObject): Frame {
+  return frameOf({ evt: 'snapshot', r, rev, body });
+}
+
+/** Rule PSH1. */
+export function createdFrame(told: {
+  r: string;
+  by: Actor;
+  pos: number;
+  body: JsonObject;
+  subscription?: string | undefined;
+}): Frame {
+  const { r, by, pos, body, subscription } = told;
+  const meta: CreatedPush['meta'] = { opBy: by, pos: String(pos) };
+  if (subscription !== undefined) meta.subscription = subscription;
+  return frameOf({ evt: 'created', r, meta, body });
+}
+
+/** Rule PSH7. */
+export function failedFrame(r: string, error: ProtocolError, subscription?: string): Frame {
+  const push: FailedFrame = { evt: 'failed', r, error: error.toJSON() };
+  if (error.meta || subscription !== undefined) {
+    push.meta = { ...error.meta, ...(subscription !== undefined && { subscription }) };
+  }
+  return frameOf(push);
+}
+
+interface FailedFrame extends FailedPush {
+  meta?: { retryAfter?: number; subscription?: string };
+}
+
+function metaOf(opBy: Actor, rev: number, prev: number): UpdatedPush['meta'] {
+  return prev === rev - 1 ? { opBy } : { opBy, prev };
+}
+
+type PushMessage =
+  | UpdatedPush
+  | SnapshotPush
+  | CreatedPush
+  | FailedFrame
+  | DeletedPush
+  | { evt: 'deleted'; r: string; rev: number };
+
+function frameOf(push: PushMessage): Frame {
+  return encodeFrame(JSON.stringify(push));
+}

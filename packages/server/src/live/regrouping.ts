@@ -1,0 +1,52 @@
+import type { CollectionCatchUp } from './collection-catch-up.js';
+import type { CollectionSubscription } from './collection-subscription.js';
+import { type LiveContext, modelOf } from './live-context.js';
+import type { Members } from './members.js';
+import type { ObjectCatchUp } from './object-catch-up.js';
+import type { ObjectSubscription } from './object-subscription.js';
+import type { Subscription } from './session.js';
+import { traitsOf } from './subscribing.js';
+
+/** Moves subscriptions whose fields or rights are others now to the audience where they belong. */
+export class Regrouping {
+  readonly #context: LiveContext;
+  readonly #members: Members;
+  readonly #objects: ObjectCatchUp;
+  readonly #collections: CollectionCatchUp;
+
+  constructor(
+    context: LiveContext,
+    parts: { members: Members; objects: ObjectCatchUp; collections: CollectionCatchUp },
+  ) {
+    this.#context = context;
+    this.#members = parts.members;
+    this.#objects = parts.objects;
+    this.#collections = parts.collections;
+  }
+
+  /** What is on the way to it in its old audience stops, and is read again for the new one. */
+  move(one: Subscription, fields: readonly string[] | undefined): void {
+    if (one.kind === 'object') this.#moveObject(one, fields);
+    else this.#moveCollection(one, fields);
+  }
+
+  #moveObject(one: ObjectSubscription, fields: readonly string[] | undefined): void {
+    const model = modelOf(this.#context, one.topic.names);
+    // Where the model is gone, the next push tells.
+    const traits = model && traitsOf(model, fields, one.session.listener);
+    if (!traits || traits.key === one.audience.key) return;
+    this.#members.move(one, one.topic.audience(traits));
+    if (one.progress === 'live') one.owed = 'revisions';
+    // It is judged anew, and told of what its old audience may have heard meanwhile.
+    if (one.progress === 'live' || one.progress === 'behind') this.#objects.begin(one);
+  }
+
+  #moveCollection(one: CollectionSubscription, fields: readonly string[] | undefined): void {
+    const model = modelOf(this.#context, one.topic.scope.names);
+    const traits = model && traitsOf(model, fields, one.session.listener);
+    if (!traits || traits.key === one.audience.key) return;
+    this.#members.move(one, one.topic.audience(traits));
+    const isMissingOut = one.progress === 'live' && one.topic.work !== undefined;
+    if (isMissingOut || one.progress === 'behind') this.#collections.begin(one);
+  }
+}

@@ -1,0 +1,129 @@
+import type { Actor } from '@really/protocol';
+import type { Change, History, StoredObject } from '../store/store.js';
+import type { LiveContext } from './live-context.js';
+import type { SnapshotReason } from './live-metrics.js';
+import { type ObjectStep, ReplayedStep, type TouchedAt } from './object-step.js';
+import { readWithRetry } from './store-retry.js';
+
+/** Revisions read at once: enough to be quick, few enough to be held in memory however large they are. */
+const pageSize = 64;
+
+/** What the store knows of what happened after a revision. */
+export type ReplayPage =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'deleted'; readonly rev: number; readonly by: Actor | undefined }
+  /** The revisions cannot be told one by one; a snapshot of `object` stands for them. */
+  | { readonly kind: 'unknown'; readonly object: StoredObject; readonly reason: SnapshotReason }
+  | {
+      readonly kind: 'steps';
+      /** As it is now: rights are judged by it. */
+      readonly object: StoredObject;
+      readonly changes: readonly Change[];
+    };
+
+export interface ReplayOptions {
+  readonly r: string;
+  /** The model's, now: a replay does not cross into another one (rule SUB8). */
+  readonly version: number;
+  /** Whether somebody sees a part of the object only, and so has to be told `prev`. */
+  readonly partial: boolean;
+}
+
+/** Reads the history of one object, page by page. */
+export class Replay {
+  readonly #context: LiveContext;
+  readonly #options: ReplayOptions;
+  /** How the fields stood before the next step; read when the first page is. */
+  #touchedAt: TouchedAt | undefined;
+
+  constructor(context: LiveContext, options: ReplayOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** What happened after this revision, or the first part of it. Rejects where the store stays away. */
+  async next(after: number): Promise<ReplayPage> {
+    const { object, entries, complete } = await this.#read(after);
+    if (!object) return { kind: 'missing' };
+    if (object.deleted) return await this.#deleted(object);
+    if (!complete || after === 0) return { kind: 'unknown', object, reason: 'history' };
+    const changes = entries.filter((change) => change.rev > after);
+    const known = entries.length > 0 ? entries : [object];
+    if (known.some(({ modelVersion }) => modelVersion !== this.#options.version)) {
+      return { kind: 'unknown', object, reason: 'version' };
+    }
+    if (this.#options.partial) {
+      this.#touchedAt ??= await this.#touchedBefore(object, changes);
+    }
+    return { kind: 'steps', object, changes };
+  }
+
+  /** The object as it is, for a snapshot. Rejects where the store stays away. */
+  async current(reason: SnapshotReason): Promise<ReplayPage> {
+    const { store, platform } = this.#context;
+    const object = await readWithRetry(platform, () => store.get(this.#options.r));
+    if (!object) return { kind: 'missing' };
+    return object.deleted ? await this.#deleted(object) : { kind: 'unknown', object, reason };
+  }
+
+  /** The page's revisions in order. Each has to be done with before the next is asked for. */
+  *steps({ object, changes }: Extract<ReplayPage, { kind: 'steps' }>): Iterable<ObjectStep> {
+    const touchedAt: TouchedAt = this.#touchedAt ?? new Map();
+    for (const change of changes) {
+      yield new ReplayedStep(change, object, touchedAt);
+      for (const field of Object.keys(change.touched)) touchedAt.set(field, change.rev);
+    }
+  }
+
+  /**
+   * The revision that the subscriber has is read too, where it still is there: by it one sees whether
+   * the model has another version since.
+   */
+  async #read(after: number): Promise<History> {
+    if (after > 0) {
+      const history = await this.#history(after - 1, pageSize + 1);
+      if (history.complete || history.object?.deleted) return history;
+    }
+    return await this.#history(after, pageSize);
+  }
+
+  async #deleted({ r, rev }: StoredObject): Promise<ReplayPage> {
+    const { entries } = await this.#history(rev - 1, 1);
+    const last = entries[0];
+    return { kind: 'deleted', rev, by: last?.r === r ? last.by : undefined };
+  }
+
+  /**
+   * How the fields stood before the first of the changes. Each change says it of the fields that it
+   * touched, and the object of those that none did; so the rest of the history may have to be looked
+   * through.
+   */
+  async #touchedBefore(object: StoredObject, changes: readonly Change[]): Promise<TouchedAt> {
+    const touchedAt: TouchedAt = new Map();
+    let head = object;
+    let page = changes;
+    for (;;) {
+      for (const change of page) noteEarlier(touchedAt, change);
+      const last = page.at(-1)?.rev;
+      if (last === undefined || last >= head.rev) break;
+      const history = await this.#history(last, pageSize);
+      page = history.entries;
+      head = history.object ?? head;
+    }
+    for (const [field, rev] of Object.entries(head.touched)) {
+      if (!touchedAt.has(field)) touchedAt.set(field, rev);
+    }
+    return touchedAt;
+  }
+
+  #history(after: number, limit: number): Promise<History> {
+    const { store, platform } = this.#context;
+    return readWithRetry(platform, () => store.history(this.#options.r, after, limit));
+  }
+}
+
+function noteEarlier(touchedAt: TouchedAt, change: Change): void {
+  for (const [field, rev] of Object.entries(change.touched)) {
+    if (!touchedAt.has(field)) touchedAt.set(field, rev);
+  }
+}

@@ -1,0 +1,28 @@
+import type { CollectionSubscription } from './collection-subscription.js';
+import { KeyedSet } from './keyed-set.js';
+import type { Listener } from './listener.js';
+import type { ObjectSubscription } from './object-subscription.js';
+
+export type Subscription = ObjectSubscription | CollectionSubscription;
+
+/** What one listener is subscribed to. */
+export class Session {
+  readonly listener: Listener;
+  /** By printed R, and by their ids for those of reads. */
+  readonly subscriptions = new KeyedSet<Subscription>();
+  /** How many of them are of reads. */
+  queries = 0;
+  #lastQuery = 0;
+  /** Set when the connection is gone: what was on its way for it comes to nothing. */
+  dropped = false;
+
+  constructor(listener: Listener) {
+    this.listener = listener;
+  }
+
+  /** An id for the subscription of a read. It never looks like an R. */
+  newQueryId(): string {
+    this.#lastQuery += 1;
+    return `q${this.#lastQuery}`;
+  }
+}

@@ -1,0 +1,131 @@
+import { fail, type JsonObject, type ProtocolError, type SubscribeItem } from '@really/protocol';
+import { CollectionWish, type CollectionWishParts, collectionDemand } from './collection-wish.js';
+import type { LiveContext } from './live-context.js';
+import { ObjectWish, type ObjectWishParts } from './object-wish.js';
+import { pushError } from './push-error.js';
+import type { Session } from './session.js';
+import {
+  fieldsAsked,
+  type Heads,
+  knownModel,
+  type Placed,
+  type Prepared,
+  type Wish,
+  type WishItem,
+} from './subscribing.js';
+
+export interface SubscribeParts {
+  readonly context: LiveContext;
+  readonly objects: ObjectWishParts;
+  readonly collections: CollectionWishParts;
+}
+
+export interface SubscribeAnswer {
+  /** `subscriptions`, and `failures` where there are any. */
+  readonly body: JsonObject;
+  /** To be called when the answer is queued: pushes may flow from then on. */
+  readonly start: () => void;
+}
+
+/** An item, with what came of it so far or why nothing does. */
+type Step<T> = { readonly item: SubscribeItem } & (
+  | { readonly value: T; readonly error?: undefined }
+  | { readonly error: ProtocolError }
+);
+
+/** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
+export async function subscribe(
+  parts: SubscribeParts,
+  session: Session,
+  items: readonly SubscribeItem[],
+): Promise<SubscribeAnswer> {
+  const wishes = items.map((item, index) => {
+    return attempt(parts.context, item, () => wishOf(parts, session, { item, index }));
+  });
+  try {
+    // Read only now that no change of any of these objects goes by unnoticed any more.
+    const heads = readHeads(parts.context, wishes);
+    const prepared = await Promise.all(wishes.map((wish) => prepare(parts.context, wish, heads)));
+    const placed = session.dropped ? [] : prepared.map((one) => place(parts.context, session, one));
+    return answerOf(placed);
+  } finally {
+    for (const wish of wishes) if (!wish.error) wish.value.release();
+  }
+}
+
+function wishOf(parts: SubscribeParts, session: Session, { item, index }: WishItem): Wish {
+  const { target } = item;
+  if (!target) throw fail('r.invalid');
+  if (target.kind === 'object') {
+    return new ObjectWish(parts.objects, session, target, { item, index });
+  }
+  const model = knownModel(parts.context, target.names);
+  const fields = fieldsAsked(model, item.fields, `body.subscriptions[${index}].fields`);
+  const demand = collectionDemand(target, { fields, pos: item.pos }, index);
+  return new CollectionWish(parts.collections, session, demand);
+}
+
+async function readHeads({ store }: LiveContext, wishes: readonly Step<Wish>[]): Promise<Heads> {
+  const rs = new Set<string>();
+  for (const { item, error } of wishes) {
+    if (!error && item.target?.kind === 'object') rs.add(item.target.r);
+  }
+  const asked = [...rs];
+  const objects = asked.length > 0 ? await store.getMany(asked) : [];
+  return new Map(asked.map((r, index) => [r, objects[index]]));
+}
+
+async function prepare(
+  context: LiveContext,
+  wish: Step<Wish>,
+  heads: Promise<Heads>,
+): Promise<Step<Prepared>> {
+  if (wish.error) return wish;
+  const { item } = wish;
+  try {
+    return { item, value: await wish.value.prepare(heads) };
+  } catch (error) {
+    return { item, error: pushError(context, error, { r: item.r }) };
+  }
+}
+
+function place(context: LiveContext, session: Session, step: Step<Prepared>): Step<Placed> {
+  if (step.error) return step;
+  return attempt(context, step.item, () => step.value.place(session));
+}
+
+function attempt<T>(context: LiveContext, item: SubscribeItem, run: () => T): Step<T> {
+  try {
+    return { item, value: run() };
+  } catch (error) {
+    return { item, error: pushError(context, error, { r: item.r }) };
+  }
+}
+
+function answerOf(placed: readonly Step<Placed>[]): SubscribeAnswer {
+  const subscriptions: JsonObject[] = [];
+  const failures: JsonObject[] = [];
+  const starts: (() => void)[] = [];
+  for (const { item, ...step } of placed) {
+    if (step.error) failures.push(failureOf(item, step.error));
+    else {
+      const { key, fields, start } = step.value;
+      subscriptions.push({ r: key, fields: [...fields] });
+      if (start) starts.push(start);
+    }
+  }
+  return {
+    body: { subscriptions, ...(failures.length > 0 && { failures }) },
+    start: () => {
+      for (const start of starts) start();
+    },
+  };
+}
+
+function failureOf({ r, target }: SubscribeItem, error: ProtocolError): JsonObject {
+  return {
+    r: target?.r ?? r,
+    error: { ...error.toJSON() },
+    ...(error.meta && { meta: { ...error.meta } }),
+  };
+}

@@ -1,0 +1,86 @@
+import { fail, type SubscribeItem } from '@really/protocol';
+import { resolveFields } from '../model/field-sets.js';
+import type { Model } from '../model/model.js';
+import { audienceKey, viewReads } from '../model/view.js';
+import type { StoredObject } from '../store/store.js';
+import { type AudienceTraits, keyOfAudience } from './audience.js';
+import type { Listener } from './listener.js';
+import { type LiveContext, modelOf } from './live-context.js';
+import type { Session } from './session.js';
+
+/** Objects as they are stored, by R. */
+export type Heads = ReadonlyMap<string, StoredObject | undefined>;
+
+/** One item of a subscribe command on its way to a subscription. */
+export interface Wish {
+  /** Reads and judges what it depends on. Rejects where it is refused. */
+  prepare(heads: Promise<Heads>): Promise<Prepared>;
+  /** To be called in the end, whatever came of it. */
+  release(): void;
+}
+
+export interface Prepared {
+  /** Makes the subscription, or widens the one that is there. Throws where that is refused. */
+  place(session: Session): Placed;
+}
+
+/** What the answer says of a subscription. */
+export interface Placed {
+  /** Its R, or the id of a read's. */
+  readonly key: string;
+  readonly fields: readonly string[];
+  /** Lets pushes flow; `undefined` where they flow already. */
+  readonly start?: (() => void) | undefined;
+}
+
+/** An item of a subscribe command, and where it stands in it. */
+export interface WishItem {
+  readonly item: SubscribeItem;
+  readonly index: number;
+}
+
+/** Throws 404 `model.unknown`. */
+export function knownModel(context: LiveContext, names: readonly string[]): Model {
+  const model = modelOf(context, names);
+  if (!model) throw fail('model.unknown');
+  return model;
+}
+
+/** Throws 403, or 404 where the model hides what may not be read, if nobody may ever subscribe to this. */
+export function demandSubscribable({ access }: Model): void {
+  if (access.read.constant === false) throw fail(access.hidden ? 'object.missing' : 'forbidden');
+  if (access.subscribe.constant === false) throw fail('forbidden');
+}
+
+/** The fields asked for, `undefined` for all. Throws 400 with the names that the model does not know. */
+export function fieldsAsked(
+  model: Model,
+  fields: readonly string[] | undefined,
+  path: string,
+): readonly string[] | undefined {
+  const resolved = resolveFields(model, fields);
+  if (resolved.ok) return resolved.fields;
+  const unknown = resolved.unknown.map((name) => `field.unknown: ${name}`);
+  throw fail('request.invalid', { [path]: unknown });
+}
+
+/** The fields of a subscription that has these and is to have those too; the same list where that adds none. */
+export function widened(
+  model: Model,
+  now: readonly string[] | undefined,
+  more: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (now === undefined) return now;
+  const all = more === undefined ? undefined : resolveFields(model, [...now, ...more]);
+  const fields = all?.ok ? all.fields : undefined;
+  return (fields?.length ?? model.fields.size) > now.length ? fields : now;
+}
+
+/** The audience that a listener belongs to with these fields. */
+export function traitsOf(
+  model: Model,
+  fields: readonly string[] | undefined,
+  { auth }: Listener,
+): AudienceTraits {
+  return { key: keyOfAudience(fields, audienceKey(viewReads(model), auth)), auth, fields };
+}
