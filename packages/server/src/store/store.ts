@@ -210,6 +210,14 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
+/**
+ * The store can not be opened as it is: used by another process, written by a newer version, not a
+ * store at all. The message is one line for the operator, who has to do something about it.
+ */
+export class StoreRefused extends Error {
+  override readonly name = 'StoreRefused';
+}
+
 /** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
 export class QueryTimeout extends Error {
   override readonly name = 'QueryTimeout';

@@ -1,0 +1,78 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { CollectionLayout, Pos } from '../store.js';
+import { keyExpression } from './key.js';
+import type { Location } from './location.js';
+import { collectionTable } from './schema.js';
+
+/** What the writer has to know of a stored object to judge a write. */
+export type Head = readonly [rev: number, deleted: number, born: Pos, last: Pos];
+
+/** The object as a write leaves it. */
+export interface State {
+  readonly rev: number;
+  readonly deleted: boolean;
+  readonly modelVersion: number;
+  readonly touched: string;
+  readonly data: string;
+}
+
+/** Writes the table of one collection. */
+export class CollectionWriter {
+  /** Its number in the table of changes. */
+  readonly number: number;
+  readonly #head: Statement;
+  readonly #insert: Statement;
+  readonly #update: Statement;
+  readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
+
+  constructor(db: Database, name: string, number: number, layout: CollectionLayout | undefined) {
+    const table = collectionTable(name);
+    this.number = number;
+    this.#head = db
+      .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)
+      .raw();
+    this.#insert = db.prepare(
+      `INSERT INTO ${table} (id, parents, rev, deleted, model_version, born, last, touched, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = db.prepare(
+      `UPDATE ${table} SET rev = ?, deleted = ?, model_version = ?, last = ?, touched = ?, data = ?
+        WHERE id = ? AND parents = ?`,
+    );
+    const unique = (layout?.indexes ?? []).filter((index) => index.unique);
+    this.#clashes = unique.map(({ field }) => ({ field, find: findClash(db, table, field) }));
+  }
+
+  head({ id, parents }: Location): Head | undefined {
+    return this.#head.get(id, parents) as Head | undefined;
+  }
+
+  /** Throws SQLite's unique violation, and has written nothing then. */
+  insert({ id, parents }: Location, pos: Pos, state: State): void {
+    const { rev, deleted, modelVersion, touched, data } = state;
+    this.#insert.run(id, parents, rev, Number(deleted), modelVersion, pos, pos, touched, data);
+  }
+
+  /** As `insert`. */
+  update({ id, parents }: Location, pos: Pos, state: State): void {
+    const { rev, deleted, modelVersion, touched, data } = state;
+    this.#update.run(rev, Number(deleted), modelVersion, pos, touched, data, id, parents);
+  }
+
+  /** The first unique field, in the model's order, of which another object has this one's value. */
+  clash({ id, parents }: Location, data: string): string | undefined {
+    return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.field;
+  }
+}
+
+function findClash(db: Database, table: string, field: string): Statement {
+  const key = keyExpression(field.split('.'));
+  return db
+    .prepare(
+      `SELECT 1 FROM ${table}
+        WHERE deleted = 0 AND ${key} = (SELECT ${key} FROM (SELECT ? AS data))
+          AND NOT (id = ? AND parents = ?)
+        LIMIT 1`,
+    )
+    .pluck();
+}

@@ -1,0 +1,81 @@
+import type { JsonValue } from '@really/protocol';
+import { keyOf } from './key.js';
+import { joinSql, rawSql, type Sql, sql } from './sql.js';
+
+const never = rawSql('0');
+/** The least text, and the least of what sorts behind all texts. */
+const leastText = rawSql("''");
+const beyondText = rawSql("x''");
+
+export function isEqual(key: Sql, value: JsonValue): Sql {
+  if (value === null) return sql`${key} IS NULL`;
+  return sql`${key} = ${operand(value)}`;
+}
+
+/** Numbers compare with numbers and texts with texts: each has to be kept inside its kind. */
+export function isOrdered(key: Sql, operator: '<' | '<=' | '>' | '>=', value: JsonValue): Sql {
+  if (typeof value !== 'number' && typeof value !== 'string') return never;
+  const condition = sql`${key} ${rawSql(operator)} ${operand(value)}`;
+  if (typeof value === 'number') {
+    return operator.startsWith('<') ? condition : sql`(${condition} AND ${key} < ${leastText})`;
+  }
+  return operator.startsWith('<')
+    ? sql`(${condition} AND ${key} >= ${leastText})`
+    : sql`(${condition} AND ${key} < ${beyondText})`;
+}
+
+export function between(key: Sql, value: JsonValue): Sql {
+  const [low, high] = Array.isArray(value) ? value : [];
+  const isPair = typeof low === typeof high && (typeof low === 'number' || typeof low === 'string');
+  if (!isPair || low === undefined || high === undefined) return never;
+  return sql`(${key} >= ${operand(low)} AND ${key} <= ${operand(high)})`;
+}
+
+/** Whatever can go as one JSON list does, so that the statement stays the same for lists of any length. */
+export function isAnyOf(key: Sql, value: JsonValue): Sql | undefined {
+  if (!Array.isArray(value)) return never;
+  const listed = value.filter(isExactInJson);
+  const others = value.filter((element) => !isExactInJson(element));
+  if (others.length > 100) return undefined;
+  const conditions = others.map((element) => isEqual(key, element));
+  if (listed.length > 0) {
+    conditions.push(sql`${key} IN (SELECT value FROM json_each(${JSON.stringify(listed)}))`);
+  }
+  return joinSql(conditions, 'OR');
+}
+
+function isExactInJson(value: JsonValue): boolean {
+  if (typeof value === 'number') return !isExtreme(value);
+  return typeof value === 'string';
+}
+
+/** SQLite reads numbers with an exponent with an error of up to an ulp. */
+export function isExtreme(value: number): boolean {
+  return !Number.isFinite(value) || String(value).includes('e');
+}
+
+export function startsWith(key: Sql, value: JsonValue): Sql | undefined {
+  if (typeof value !== 'string') return never;
+  // In UTF-16 it is the beginning of every pair that it leads, which its bytes are not.
+  if (/[\ud800-\udbff]$/.test(value)) return undefined;
+  const end = firstTextBeyond(value);
+  return sql`(${key} >= ${operand(value)} AND ${key} < ${end === undefined ? beyondText : operand(end)})`;
+}
+
+/** The least text that sorts behind every text with this beginning; `undefined` where there is none. */
+function firstTextBeyond(prefix: string): string | undefined {
+  const letters = Array.from(prefix, (letter) => letter.codePointAt(0) ?? 0);
+  while (letters.at(-1) === 0x10ffff) letters.pop();
+  const last = letters.pop();
+  if (last === undefined) return undefined;
+  return String.fromCodePoint(...letters, last + 1);
+}
+
+/** A value as it compares with keys. SQLite's driver would replace surrogates that stand alone; its JSON keeps them. */
+export function operand(value: JsonValue): Sql {
+  if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) {
+    return sql`json_extract(${JSON.stringify(value)}, '$')`;
+  }
+  const key = keyOf(value);
+  return sql`${key}`;
+}

@@ -1,0 +1,16 @@
+import { defaultMemoryConfig, type MemoryConfig } from '../memory/config.js';
+
+export interface SqliteConfig extends MemoryConfig {
+  /** The database file; its folder is made where it is missing. Beside it stand `-wal`, `-shm` and `.lock`. */
+  readonly file: string;
+  /** Threads that answer queries and counts. */
+  readonly readers: number;
+  /** Bytes that the file may have; beyond, commits fail as on a full disk. 0: no bound but the disk. */
+  readonly maxSize: number;
+}
+
+export const defaultSqliteConfig: Omit<SqliteConfig, 'file'> = {
+  ...defaultMemoryConfig,
+  readers: 2,
+  maxSize: 0,
+};

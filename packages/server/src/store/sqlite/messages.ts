@@ -1,0 +1,90 @@
+import type { Change, CollectionLayout, Pos, Query, Scope, Write, WriteOutcome } from '../store.js';
+import type { SqliteConfig } from './config.js';
+
+/**
+ * A write on its way to the writer thread. JSON goes as text that is stored as it is; a flat tuple of
+ * plain values costs a third of what the objects themselves would cost to send.
+ */
+export type EncodedWrite = readonly [
+  type: Change['type'],
+  r: string,
+  rev: number,
+  at: number,
+  /** Of the change. */
+  modelVersion: number,
+  author: string,
+  /** Of the change; null where empty. */
+  touched: string | null,
+  delta: string | null,
+  /** True where it is the object's data. */
+  created: string | true | null,
+  deleted: boolean,
+  objectModelVersion: number,
+  objectTouched: string,
+  data: string,
+  requires: readonly string[] | null,
+  once: readonly [uid: string, id: string, cmd: string, r: string] | null,
+];
+
+export function encodeWrite({ change, object, requires, once }: Write): EncodedWrite {
+  return [
+    change.type,
+    object.r,
+    change.rev,
+    change.at,
+    change.modelVersion,
+    JSON.stringify(change.by),
+    textUnlessEmpty(change.touched),
+    textUnlessEmpty(change.delta),
+    createdText(change.created, object.data),
+    object.deleted,
+    object.modelVersion,
+    JSON.stringify(object.touched),
+    JSON.stringify(object.data),
+    requires.length > 0 ? requires : null,
+    once ? [once.uid, once.id, once.cmd, once.r] : null,
+  ];
+}
+
+function textUnlessEmpty(object: object): string | null {
+  for (const _member in object) return JSON.stringify(object);
+  return null;
+}
+
+function createdText(created: object | null, data: object): string | true | null {
+  if (created === null) return null;
+  return created === data ? true : JSON.stringify(created);
+}
+
+/** What the writer thread is asked. It answers in the order of the questions. */
+export type WriterRequest =
+  | { readonly kind: 'open'; readonly config: SqliteConfig }
+  | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
+  /** `now`: milliseconds since the epoch. */
+  | { readonly kind: 'commit'; readonly writes: readonly EncodedWrite[]; readonly now: number }
+  | { readonly kind: 'ping' }
+  /** Asked when nobody reads: see `checkpoints.ts`. */
+  | { readonly kind: 'restart-log' }
+  | { readonly kind: 'close' };
+
+/** All committed, at consecutive positions; or what became of each. */
+export type CommitAnswer = { readonly first: Pos } | { readonly outcomes: readonly WriteOutcome[] };
+
+/** What the writer thread says without being asked: the log has to be started anew when nobody reads. */
+export type WriterNotice = { readonly notice: 'log-full' };
+
+/** What a reader thread is asked. It answers with JSON text. `timeout`: milliseconds from now. */
+export type ReaderRequest =
+  | { readonly kind: 'query' | 'count'; readonly query: Query; readonly timeout: number }
+  | {
+      readonly kind: 'created';
+      readonly scope: Scope;
+      readonly after: Pos;
+      readonly limit: number;
+    }
+  | {
+      readonly kind: 'history';
+      readonly r: string;
+      readonly after: number;
+      readonly limit: number;
+    };

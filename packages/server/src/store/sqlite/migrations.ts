@@ -1,0 +1,46 @@
+import type { Database } from 'better-sqlite3';
+import { applicationId, sharedTables } from './schema.js';
+
+/** From the version before it to `to`. Runs inside the transaction of the whole upgrade. */
+export interface Migration {
+  readonly to: number;
+  readonly what: string;
+  readonly run: (db: Database) => void;
+}
+
+/**
+ * What each version of the file changed. A step that was ever released is never edited: files of
+ * that version are out there.
+ */
+export const migrations: readonly Migration[] = [
+  {
+    to: 2,
+    what: 'meta has the time of the newest change, so that ids never go back',
+    run: (db) => {
+      db.exec('ALTER TABLE meta ADD COLUMN newest INTEGER NOT NULL DEFAULT 0');
+      db.exec('UPDATE meta SET newest = (SELECT coalesce(max(at), 0) FROM changes)');
+    },
+  },
+];
+
+/** The version that this program writes. */
+export const schemaVersion = migrations.at(-1)?.to ?? 1;
+
+/** The version of a file; 0 where it is new. */
+export function versionOf(db: Database): number {
+  return Number(db.pragma('user_version', { simple: true }));
+}
+
+/** Makes the tables of a new file, or brings an older one up to date, in one transaction. */
+export function upgrade(db: Database): readonly Migration[] {
+  const from = versionOf(db);
+  const steps = from === 0 ? [] : migrations.filter(({ to }) => to > from);
+  if (from === schemaVersion) return steps;
+  db.transaction(() => {
+    if (from === 0) db.exec(sharedTables);
+    for (const step of steps) step.run(db);
+    db.pragma(`application_id = ${applicationId}`);
+    db.pragma(`user_version = ${schemaVersion}`);
+  }).immediate();
+  return steps;
+}

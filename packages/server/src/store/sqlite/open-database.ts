@@ -1,0 +1,94 @@
+import { statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { StoreRefused } from '../store.js';
+import type { SqliteConfig } from './config.js';
+import { codeOf, isBusy } from './errors.js';
+import { registerKeyFunctions } from './functions.js';
+import { type Migration, schemaVersion, upgrade, versionOf } from './migrations.js';
+import { inUse } from './process-lock.js';
+import { applicationId } from './schema.js';
+
+/** Milliseconds that the opening waits for somebody else's lock on the file. */
+const patience = 1000;
+/** Bytes to which the write-ahead log shrinks back when it starts anew. */
+const logSize = 64 * 1024 * 1024;
+
+/** Opens the database to write into it, brought up to date. Throws `StoreRefused` where that can not be. */
+export function openForWriting(config: SqliteConfig): {
+  db: Database.Database;
+  upgraded: readonly Migration[];
+} {
+  const { file } = config;
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file, { timeout: patience });
+    assertOurs(db, file);
+    setUpWriter(db, config);
+    const upgraded = upgrade(db);
+    return { db, upgraded };
+  } catch (error) {
+    db?.close();
+    throw refusalOf(error, file);
+  }
+}
+
+/** Opens the database to read from it. It must have been opened for writing before. */
+export function openForReading(file: string): Database.Database {
+  const db = new Database(file, { readonly: true, timeout: patience });
+  // Small, because each reader has one: the pages are in the system's cache anyway.
+  db.pragma('cache_size = -8192');
+  registerKeyFunctions(db);
+  return db;
+}
+
+function assertOurs(db: Database.Database, file: string): void {
+  const version = versionOf(db);
+  const isNew = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0;
+  if (isNew && version === 0) return;
+  if (Number(db.pragma('application_id', { simple: true })) !== applicationId) {
+    throw new StoreRefused(`${file} is a database of another program`);
+  }
+  if (version > schemaVersion) {
+    throw new StoreRefused(
+      `${file} was written by a newer version: its format is ${version}, this program knows formats up to ${schemaVersion}`,
+    );
+  }
+}
+
+function setUpWriter(db: Database.Database, config: SqliteConfig): void {
+  db.pragma('journal_mode = WAL');
+  // FULL, not the NORMAL that is usual with WAL: an answered write has to survive a loss of power.
+  db.pragma('synchronous = FULL');
+  // What is deleted is gone from the file too.
+  db.pragma('secure_delete = ON');
+  db.pragma('cache_size = -65536');
+  db.pragma('temp_store = MEMORY');
+  // Checkpoints are made between commits, see `checkpoints.ts`.
+  db.pragma('wal_autocheckpoint = 0');
+  db.pragma(`journal_size_limit = ${logSize}`);
+  if (config.maxSize > 0) {
+    const pageSize = Number(db.pragma('page_size', { simple: true }));
+    db.pragma(`max_page_count = ${Math.ceil(config.maxSize / pageSize)}`);
+  }
+  registerKeyFunctions(db);
+}
+
+function refusalOf(error: unknown, file: string): unknown {
+  if (isBusy(error)) return inUse(file);
+  const code = codeOf(error);
+  if (code === 'SQLITE_NOTADB') return new StoreRefused(`${file} is not a database`);
+  if (code === 'SQLITE_CORRUPT') {
+    return new StoreRefused(`${file} is damaged: ${(error as Error).message}`);
+  }
+  if (code === 'SQLITE_FULL')
+    return new StoreRefused(`${file} can not be opened: the disk is full`);
+  if (code.startsWith('SQLITE_')) {
+    const why = isFolder(file) ? 'it is a folder' : (error as Error).message;
+    return new StoreRefused(`${file} can not be opened: ${why}`);
+  }
+  return error;
+}
+
+function isFolder(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,28 @@
+import Database from 'better-sqlite3';
+import { StoreRefused } from '../store.js';
+import { isBusy } from './errors.js';
+
+/**
+ * Claims a database for this process, by an exclusive lock on an empty database beside it. The lock
+ * lives in the kernel, so that it ends with the process however that ends: nothing has to be cleaned
+ * up after a kill -9.
+ *
+ * The database itself can not carry the lock: the readers are connections of their own.
+ */
+export function lockDatabase(file: string): { release(): void } {
+  const lock = new Database(`${file}.lock`, { timeout: 0 });
+  try {
+    lock.pragma('journal_mode = MEMORY');
+    lock.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    throw isBusy(error) ? inUse(file) : error;
+  }
+  return { release: () => void lock.close() };
+}
+
+export function inUse(file: string): StoreRefused {
+  return new StoreRefused(
+    `${file} is in use by another process: is a server running on this data already?`,
+  );
+}

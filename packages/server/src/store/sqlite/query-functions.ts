@@ -1,0 +1,66 @@
+import {
+  compilePredicate,
+  type JsonObject,
+  type Predicate,
+  type RqlExpression,
+} from '@really/protocol';
+import type { Database } from 'better-sqlite3';
+import { QueryTimeout } from '../store.js';
+import { matchFunction } from './filter-compiler.js';
+import { registerKeyFunctions } from './functions.js';
+import { rPrinter } from './location.js';
+import { tickFunction } from './query-compiler.js';
+
+/** Objects that are looked at between two looks at the clock. */
+const ticksPerLook = 16;
+
+/**
+ * The functions that a query's SQL calls. SQLite has no way to be interrupted from JavaScript; but each
+ * object that a query looks at calls `really_tick`, and that throws when the time is up.
+ */
+export class QueryFunctions {
+  #deadline = Number.POSITIVE_INFINITY;
+  #timeout = 0;
+  #ticks = 0;
+  #predicates: readonly Predicate[] = [];
+  #print: (parents: string, id: string) => string = () => '';
+  /** The object that was judged last: several parts of one filter look at the same. */
+  #text: string | undefined;
+  #object: JsonObject = {};
+
+  constructor(db: Database) {
+    registerKeyFunctions(db);
+    // Not deterministic: SQLite would call it once instead of once for each object.
+    db.function(tickFunction, { deterministic: false }, () => this.#tick());
+    db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
+      this.#matches(Number(predicate), String(id), String(parents), Number(rev), String(data)),
+    );
+  }
+
+  /** `timeout`: milliseconds from now. */
+  begin(names: readonly string[], predicates: readonly RqlExpression[], timeout: number): void {
+    this.#timeout = timeout;
+    this.#deadline = performance.now() + timeout;
+    this.#ticks = 0;
+    this.#predicates = predicates.map((predicate) => compilePredicate(predicate));
+    this.#print = rPrinter(names);
+    this.#text = undefined;
+  }
+
+  #tick(): number {
+    this.#ticks += 1;
+    if (this.#ticks % ticksPerLook === 0 && performance.now() > this.#deadline) {
+      throw new QueryTimeout(`the query took longer than ${Math.round(this.#timeout)} ms`);
+    }
+    return 1;
+  }
+
+  #matches(predicate: number, id: string, parents: string, rev: number, data: string): number {
+    if (data !== this.#text) {
+      this.#object = JSON.parse(data) as JsonObject;
+      this.#text = data;
+    }
+    const object = { ...this.#object, _r: this.#print(parents, id), _rev: rev };
+    return Number(this.#predicates[predicate]?.(object) ?? false);
+  }
+}

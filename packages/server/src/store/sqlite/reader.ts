@@ -1,0 +1,145 @@
+import type { Database, Statement } from 'better-sqlite3';
+import { LRUCache } from 'lru-cache';
+import type { Pos, Query, Scope } from '../store.js';
+import { HistoryReader } from './history-reader.js';
+import { rPrinter } from './location.js';
+import type { ReaderRequest } from './messages.js';
+import { compileOrder, compileQuery, type Phase, scopeCondition } from './query-compiler.js';
+import { QueryFunctions } from './query-functions.js';
+import {
+  type ChangeRow,
+  changeColumns,
+  changeJson,
+  type ObjectRow,
+  objectColumns,
+  objectJson,
+} from './rows.js';
+import { collectionTable } from './schema.js';
+import { rawSql, type Sql, sql } from './sql.js';
+
+type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
+
+/** Answers what may take long, over one connection. Answers are JSON text, which is cheap to send. */
+export class Reader {
+  readonly #db: Database;
+  readonly #functions: QueryFunctions;
+  readonly #history: HistoryReader;
+  readonly #statements = new LRUCache<string, Statement>({ max: 100 });
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#functions = new QueryFunctions(db);
+    this.#history = new HistoryReader(db);
+  }
+
+  /** Throws `QueryTimeout`. */
+  answer(request: ReaderRequest): string {
+    switch (request.kind) {
+      case 'query':
+        return this.#moment(() => this.#query(request.query, request.timeout));
+      case 'count':
+        return this.#moment(() => this.#count(request.query, request.timeout));
+      case 'created':
+        return this.#moment(() => this.#created(request.scope, request.after, request.limit));
+      case 'history':
+        return this.#moment(() => this.#historyOf(request.r, request));
+      default:
+        return request satisfies never;
+    }
+  }
+
+  /** All that `read` looks at is from one moment. */
+  #moment(read: () => string): string {
+    return this.#db.transaction(read).deferred();
+  }
+
+  #query(query: Query, timeout: number): string {
+    if (!this.#exists(query.scope)) return '[]';
+    const { scope, order, from, limit } = query;
+    const { table, condition, predicates } = compileQuery(query);
+    this.#functions.begin(scope.names, predicates, timeout);
+    const print = rPrinter(scope.names);
+    const rows: string[] = [];
+    let skip = query.skip ?? 0;
+    for (const phase of compileOrder(order, from)) {
+      const where = sql`${table} WHERE ${condition} AND ${phase.condition}`;
+      const page = this.#page(where, phase, limit - rows.length, skip);
+      for (const [id, parents, ...row] of page) rows.push(objectJson(print(parents, id), row));
+      if (rows.length >= limit) break;
+      if (skip > 0) skip = page.length > 0 ? 0 : skip - this.#countWhere(where);
+    }
+    return `[${rows.join()}]`;
+  }
+
+  #page(where: Sql, { order }: Phase, limit: number, skip: number): KeyedRow[] {
+    return this.#run(
+      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`,
+    ) as KeyedRow[];
+  }
+
+  #count(query: Query, timeout: number): string {
+    if (!this.#exists(query.scope)) return '0';
+    const { table, condition, predicates } = compileQuery(query);
+    this.#functions.begin(query.scope.names, predicates, timeout);
+    return String(this.#countWhere(sql`${table} WHERE ${condition}`));
+  }
+
+  #countWhere(where: Sql): number {
+    const [row] = this.#run(sql`SELECT count(*) FROM ${where}`) as [number][];
+    return row?.[0] ?? 0;
+  }
+
+  /** Goes along the positions of the creations of the objects that live. */
+  #created(scope: Scope, after: Pos, limit: number): string {
+    const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
+    if (after > position) return `{"entries":[],"through":${position},"gone":true}`;
+    const rows = this.#exists(scope) ? this.#creations(scope, after, limit) : [];
+    const print = rPrinter(scope.names);
+    const entries = rows.map(([id, parents, ...rest]) => {
+      const r = print(parents, id);
+      const object = rest.slice(0, 5) as unknown as ObjectRow;
+      const change = rest.slice(5) as unknown as ChangeRow;
+      return `{"pos":${change[0]},"change":${changeJson(r, change)},"object":${objectJson(r, object)}}`;
+    });
+    const last = rows.length < limit ? position : (rows.at(-1)?.[7] ?? position);
+    return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
+  }
+
+  #creations(
+    scope: Scope,
+    after: Pos,
+    limit: number,
+  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: ChangeRow])[] {
+    const table = rawSql(collectionTable(scope.names.join('/')));
+    const columns = objectColumns
+      .split(', ')
+      .map((column) => `object.${column}`)
+      .join(', ');
+    return this.#run(
+      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(changeColumns('changes'))}
+        FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
+        WHERE object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
+        ORDER BY object.born LIMIT ${limit}`,
+    ) as [string, string, ...ObjectRow, ...ChangeRow][];
+  }
+
+  #historyOf(r: string, span: { after: number; limit: number }): string {
+    const head = this.#history.head(r);
+    if (!head) return '{"entries":[]}';
+    const entries = this.#history.entries(head.last, span).map((row) => changeJson(r, row));
+    return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
+  }
+
+  #exists({ names }: Scope): boolean {
+    return this.#run(sql`SELECT 1 FROM collections WHERE name = ${names.join('/')}`).length > 0;
+  }
+
+  #run({ text, values }: Sql): unknown[] {
+    let statement = this.#statements.get(text);
+    if (!statement) {
+      statement = this.#db.prepare(text).raw();
+      this.#statements.set(text, statement);
+    }
+    return statement.all(...values);
+  }
+}

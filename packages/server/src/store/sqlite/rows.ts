@@ -1,0 +1,81 @@
+import type { Actor, Delta, JsonObject } from '@really/protocol';
+import type { Change, OnceRecord, StoredObject } from '../store.js';
+
+/** Rows are read as arrays, which costs half of what objects do. */
+export const objectColumns = 'rev, deleted, model_version, touched, data';
+export type ObjectRow = readonly [
+  rev: number,
+  deleted: number,
+  modelVersion: number,
+  touched: string,
+  data: string,
+];
+
+export function objectOf(r: string, row: ObjectRow): StoredObject {
+  const [rev, deleted, modelVersion, touched, data] = row;
+  return {
+    r,
+    rev,
+    data: JSON.parse(data) as JsonObject,
+    touched: JSON.parse(touched) as Record<string, number>,
+    deleted: deleted === 1,
+    modelVersion,
+  };
+}
+
+/** The object as JSON text, put together without parsing what is JSON already. */
+export function objectJson(r: string, row: ObjectRow): string {
+  const [rev, deleted, modelVersion, touched, data] = row;
+  return `{"r":"${r}","rev":${rev},"data":${data},"touched":${touched},"deleted":${deleted === 1},"modelVersion":${modelVersion}}`;
+}
+
+/** Of the table `changes`, by which name it goes in the statement. */
+export function changeColumns(table: string): string {
+  return ['pos', 'rev', 'type', 'at', 'model_version', 'author', 'touched', 'delta', 'created']
+    .map((column) => `${table}.${column}`)
+    .join(', ');
+}
+export type ChangeRow = readonly [
+  pos: number,
+  rev: number,
+  type: Change['type'],
+  at: number,
+  modelVersion: number,
+  author: string,
+  touched: string | null,
+  delta: string | null,
+  created: string | null,
+];
+
+export function changeOf(r: string, row: ChangeRow): Change {
+  const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
+  return {
+    r,
+    rev,
+    type,
+    delta: (delta === null ? {} : JSON.parse(delta)) as Delta,
+    touched: (touched === null ? {} : JSON.parse(touched)) as Record<string, number>,
+    created: created === null ? null : (JSON.parse(created) as JsonObject),
+    by: JSON.parse(author) as Actor,
+    modelVersion,
+    at,
+  };
+}
+
+export function changeJson(r: string, row: ChangeRow): string {
+  const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
+  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}}`;
+}
+
+/** Texts of clients are stored as JSON: surrogates that stand alone would not survive as text. */
+export function onceColumn(text: string): string {
+  return JSON.stringify(text);
+}
+
+export const onceColumns = 'cmd, r, result_r, result_rev';
+export type OnceRow = readonly [cmd: string, r: string, resultR: string, resultRev: number];
+
+export function onceRecordOf(uid: string, id: string, row: OnceRow): OnceRecord {
+  const [cmd, r, resultR, rev] = row;
+  return { uid, id, cmd, r, result: { r: resultR, rev } };
+}

@@ -1,0 +1,218 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Log } from '../../platform/log.js';
+import type { Platform } from '../../platform/platform.js';
+import { horizonOf, toldHistory } from '../retention.js';
+import {
+  type Change,
+  type CollectionLayout,
+  type Created,
+  type History,
+  type OnceRecord,
+  type Pos,
+  type Query,
+  QueryTimeout,
+  type Scope,
+  type Store,
+  type StoredObject,
+  StoreRefused,
+  StoreUnavailable,
+  type Write,
+  type WriteOutcome,
+} from '../store.js';
+import { defaultSqliteConfig, type SqliteConfig } from './config.js';
+import { asStoreError } from './errors.js';
+import { locate } from './location.js';
+import { type CommitAnswer, encodeWrite } from './messages.js';
+import { openForReading } from './open-database.js';
+import { PointReader } from './point-reader.js';
+import { lockDatabase } from './process-lock.js';
+import { ReaderPool } from './reader-pool.js';
+import { changeOf } from './rows.js';
+import { WriterClient } from './writer-client.js';
+
+/** Changes that a history may go back before it is read in a reader thread. */
+const farBack = 200;
+
+/**
+ * Opens a store in a SQLite file, which is made where it is missing and brought up to date where it is
+ * of an older version. Rejects with `StoreRefused` where it can not be opened.
+ *
+ * One thread writes, some answer queries, and what is read by key is read on the spot.
+ */
+export async function openSqliteStore(
+  options: Partial<SqliteConfig> & Pick<SqliteConfig, 'file'>,
+  platform: Platform,
+  log: Log,
+): Promise<Store> {
+  const config: SqliteConfig = { ...defaultSqliteConfig, ...options };
+  makeFolder(dirname(config.file));
+  const lock = lockDatabase(config.file);
+  try {
+    const writer = await WriterClient.open(config, platform, log);
+    return new SqliteStore({ config, platform, writer, log, unlock: () => lock.release() });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new StoreRefused(`${folder} can not be made: ${(error as Error).message}`);
+  }
+}
+
+interface Parts {
+  readonly config: SqliteConfig;
+  readonly platform: Platform;
+  readonly writer: WriterClient;
+  readonly log: Log;
+  readonly unlock: () => void;
+}
+
+class SqliteStore implements Store {
+  readonly exclusive = true;
+  readonly #config: SqliteConfig;
+  readonly #platform: Platform;
+  readonly #writer: WriterClient;
+  readonly #points: PointReader;
+  readonly #pool: ReaderPool;
+  readonly #layouts = new Map<string, CollectionLayout>();
+  readonly #unlock: () => void;
+  #closed: Promise<void> | undefined;
+
+  constructor({ config, platform, writer, log, unlock }: Parts) {
+    this.#config = config;
+    this.#platform = platform;
+    this.#writer = writer;
+    this.#unlock = unlock;
+    this.#points = new PointReader(openForReading(config.file), config);
+    this.#pool = new ReaderPool(config.file, config.readers, platform);
+    writer.onLogFull = () => {
+      const restart = this.#pool.pause(() => writer.ask({ kind: 'restart-log' }).then(() => {}));
+      restart.catch((error: unknown) => log.warn({ err: error }, 'the log could not start anew'));
+    };
+  }
+
+  async prepare(collections: readonly CollectionLayout[]): Promise<void> {
+    await this.#write({ kind: 'prepare', layouts: collections });
+    for (const layout of collections) this.#layouts.set(layout.names.join('/'), layout);
+  }
+
+  async get(r: string): Promise<StoredObject | undefined> {
+    return this.#read(() => this.#points.get(r));
+  }
+
+  async getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    return this.#read(() => this.#points.getMany(rs));
+  }
+
+  async commit(writes: readonly Write[]): Promise<WriteOutcome[]> {
+    if (writes.length === 0) return [];
+    const now = this.#platform.clock.now();
+    const request = { kind: 'commit', writes: writes.map(encodeWrite), now } as const;
+    const answer = (await this.#write(request)) as CommitAnswer;
+    if ('outcomes' in answer) return [...answer.outcomes];
+    return writes.map((_, index) => ({ kind: 'committed', pos: answer.first + index }));
+  }
+
+  async query(query: Query): Promise<StoredObject[]> {
+    return JSON.parse(await this.#ask('query', query)) as StoredObject[];
+  }
+
+  async count(query: Query): Promise<number> {
+    return JSON.parse(await this.#ask('count', query)) as number;
+  }
+
+  async history(r: string, after: number, limit: number): Promise<History> {
+    const { collection } = locate(r);
+    const horizon = horizonOf(this.#layouts.get(collection)?.retention, this.#config.history);
+    const near = this.#read(() =>
+      this.#points.history(r, (rev) => {
+        if (after >= rev || after + 1 < horizon.oldestRev(rev)) return undefined;
+        return rev - after > farBack ? 'far' : { after, limit };
+      }),
+    );
+    if (near === undefined) return { object: undefined, entries: [], complete: true };
+    const { object, stored } =
+      near === 'far'
+        ? await this.#farHistory(r, after, limit)
+        : { object: near.object, stored: near.rows.map((row) => changeOf(r, row)) };
+    const now = this.#platform.clock.now();
+    return { object, ...toldHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
+  }
+
+  async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
+    this.#assertOpen();
+    return JSON.parse(await this.#pool.ask({ kind: 'created', scope, after, limit })) as Created;
+  }
+
+  async position(): Promise<Pos> {
+    return this.#read(() => this.#points.meta().position);
+  }
+
+  async newest(): Promise<number> {
+    return this.#read(() => this.#points.meta().newest);
+  }
+
+  async once(uid: string, id: string): Promise<OnceRecord | undefined> {
+    const now = this.#platform.clock.now();
+    return this.#read(() => this.#points.once(uid, id, now));
+  }
+
+  async ping(): Promise<void> {
+    await this.#write({ kind: 'ping' });
+    this.#read(() => this.#points.meta());
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** The writer closes last: it then copies its log into the database and removes it. */
+  async #close(): Promise<void> {
+    await this.#pool.close();
+    this.#points.close();
+    await this.#writer.close();
+    this.#unlock();
+  }
+
+  async #farHistory(
+    r: string,
+    after: number,
+    limit: number,
+  ): Promise<{ object: StoredObject; stored: Change[] }> {
+    const json = await this.#pool.ask({ kind: 'history', r, after, limit });
+    const { object, entries } = JSON.parse(json) as { object: StoredObject; entries: Change[] };
+    return { object, stored: entries };
+  }
+
+  async #ask(kind: 'query' | 'count', query: Query): Promise<string> {
+    this.#assertOpen();
+    const { timeout } = query;
+    if (timeout <= 0) throw new QueryTimeout(`the query took longer than ${timeout} ms`);
+    return await this.#pool.ask({ kind, query, timeout }, timeout);
+  }
+
+  #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {
+    this.#assertOpen();
+    return this.#writer.ask(request);
+  }
+
+  #read<T>(read: () => T): T {
+    this.#assertOpen();
+    try {
+      return read();
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StoreUnavailable('the store is closed');
+  }
+}

@@ -1,0 +1,72 @@
+import { Worker } from 'node:worker_threads';
+import { StoreUnavailable } from '../store.js';
+import { type Answer, decodeError } from './thread-port.js';
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The main thread's side of a worker thread, which answers requests in their order. When the thread
+ * dies, what waits is rejected with `StoreUnavailable`, and `onDeath` is told.
+ */
+export class Thread<Request> {
+  readonly #worker: Worker;
+  readonly #waiting: Waiting[] = [];
+  readonly #onNotice: (notice: unknown) => void;
+  #dead: Error | undefined;
+
+  constructor(options: {
+    readonly module: URL;
+    readonly data?: unknown;
+    readonly onNotice?: ((notice: unknown) => void) | undefined;
+    readonly onDeath?: ((error: Error) => void) | undefined;
+  }) {
+    this.#onNotice = options.onNotice ?? (() => {});
+    this.#worker = new Worker(options.module, { workerData: options.data });
+    this.#worker.unref();
+    let cause: Error | undefined;
+    this.#worker.on('message', (message: Answer | { notice: unknown }) => this.#receive(message));
+    this.#worker.on('error', (error) => {
+      cause = error instanceof Error ? error : new Error(String(error));
+    });
+    this.#worker.on('exit', () => {
+      const error = new StoreUnavailable('a thread of the store has ended', { cause });
+      this.#dead = error;
+      this.#settleAll(error);
+      options.onDeath?.(cause ?? error);
+    });
+  }
+
+  /** Resolves with what the thread answers; rejects with what it threw. */
+  request(request: Request): Promise<unknown> {
+    const dead = this.#dead;
+    if (dead) return Promise.reject(dead);
+    return new Promise((resolve, reject) => {
+      // The process stays alive while somebody waits for an answer.
+      if (this.#waiting.length === 0) this.#worker.ref();
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(request);
+    });
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #receive(message: Answer | { notice: unknown }): void {
+    if ('notice' in message) {
+      this.#onNotice(message);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    if (this.#waiting.length === 0) this.#worker.unref();
+    if ('error' in message) waiting?.reject(decodeError(message.error));
+    else waiting?.resolve(message.value);
+  }
+
+  #settleAll(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}

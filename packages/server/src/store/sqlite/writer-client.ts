@@ -1,0 +1,84 @@
+import type { Log } from '../../platform/log.js';
+import type { Platform } from '../../platform/platform.js';
+import { type CollectionLayout, StoreUnavailable } from '../store.js';
+import type { SqliteConfig } from './config.js';
+import type { WriterRequest } from './messages.js';
+import { Thread } from './thread.js';
+
+/** Milliseconds after which a writer that died is started anew. */
+const restartAfter = 100;
+
+/** The writer thread as the store sees it: should it die, a new one takes its place. */
+export class WriterClient {
+  /** Called when the log has to start anew at a moment when nobody reads. */
+  onLogFull: () => void = () => {};
+  readonly #config: SqliteConfig;
+  readonly #platform: Platform;
+  readonly #log: Log;
+  readonly #layouts = new Map<string, CollectionLayout>();
+  #thread: Thread<WriterRequest> | undefined;
+  #closed = false;
+
+  private constructor(config: SqliteConfig, platform: Platform, log: Log) {
+    this.#config = config;
+    this.#platform = platform;
+    this.#log = log;
+  }
+
+  /** Resolves when the database is open and up to date. Rejects with `StoreRefused`. */
+  static async open(config: SqliteConfig, platform: Platform, log: Log): Promise<WriterClient> {
+    const client = new WriterClient(config, platform, log);
+    await client.#start();
+    return client;
+  }
+
+  async ask(request: WriterRequest): Promise<unknown> {
+    if (!this.#thread) throw new StoreUnavailable('the store is starting anew');
+    const answer = await this.#thread.request(request);
+    if (request.kind === 'prepare') {
+      for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
+    }
+    return answer;
+  }
+
+  /** What was asked before is answered first. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const thread = this.#thread;
+    if (!thread) return;
+    try {
+      await thread.request({ kind: 'close' });
+    } finally {
+      await thread.end();
+    }
+  }
+
+  async #start(): Promise<void> {
+    const thread = new Thread<WriterRequest>({
+      module: new URL('./writer-thread.js', import.meta.url),
+      onNotice: () => this.onLogFull(),
+      onDeath: (error) => {
+        if (this.#thread === thread) this.#revive(error);
+      },
+    });
+    try {
+      const upgrades = (await thread.request({ kind: 'open', config: this.#config })) as string[];
+      for (const step of upgrades) this.#log.info({ step }, 'the database was upgraded');
+      const layouts = [...this.#layouts.values()];
+      if (layouts.length > 0) await thread.request({ kind: 'prepare', layouts });
+    } catch (error) {
+      await thread.end();
+      throw error;
+    }
+    this.#thread = thread;
+  }
+
+  #revive(error: Error): void {
+    this.#thread = undefined;
+    if (this.#closed) return;
+    this.#log.error({ err: error }, 'the thread that writes has died and is started anew');
+    this.#platform.timers.after(restartAfter, () => {
+      if (!this.#closed) this.#start().catch((cause: Error) => this.#revive(cause));
+    });
+  }
+}

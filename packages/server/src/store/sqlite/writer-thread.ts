@@ -1,0 +1,51 @@
+import type { Database } from 'better-sqlite3';
+import { Checkpoints } from './checkpoints.js';
+import type { WriterNotice, WriterRequest } from './messages.js';
+import { openForWriting } from './open-database.js';
+import { serve } from './thread-port.js';
+import { Writer } from './writer.js';
+
+/** The one thread that writes. It opens the database, and closes it when it is told to. */
+interface Opened {
+  readonly db: Database;
+  readonly writer: Writer;
+  readonly checkpoints: Checkpoints;
+}
+
+let current: Opened | undefined;
+
+function handle(request: WriterRequest): unknown {
+  if (request.kind === 'open') return open(request);
+  if (!current) throw new Error('the database is not open');
+  const { db, writer, checkpoints } = current;
+  switch (request.kind) {
+    case 'prepare':
+      return writer.prepare(request.layouts);
+    case 'commit': {
+      const answer = writer.commit(request.writes, request.now);
+      checkpoints.committed(request.writes);
+      return answer;
+    }
+    case 'ping':
+      return writer.ping();
+    case 'restart-log':
+      return checkpoints.restart();
+    case 'close':
+      current = undefined;
+      return void db.close();
+    default:
+      return request satisfies never;
+  }
+}
+
+function open({ config }: Extract<WriterRequest, { kind: 'open' }>): string[] {
+  const { db, upgraded } = openForWriting(config);
+  current = { db, writer: new Writer(db, config), checkpoints: new Checkpoints(db) };
+  return upgraded.map(({ to, what }) => `${to}: ${what}`);
+}
+
+const logFull: WriterNotice = { notice: 'log-full' };
+
+serve<WriterRequest>(handle, (port) => {
+  if (current?.checkpoints.run()) port.postMessage(logFull);
+});
