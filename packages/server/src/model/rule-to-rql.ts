@@ -224,7 +224,7 @@ function hasSameOrder({ type }: FieldOperand, value: Value): value is number | s
   if (type === 'number') return Number.isFinite(value);
   if (typeof value !== 'string') return false;
   // Both are the same up to the surrogates; a field without any is on the same side of them either way.
-  return type === 'ascii' || (type === 'text' && /^[\u0000-\ud7ff]*$/.test(value));
+  return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
 }
 
 function isTruthy(name: string, type: ScalarType): Formula {

@@ -1,10 +1,12 @@
 import {
+  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   type Pair,
+  Parser,
   parseDocument,
   Scalar,
   type YAMLMap,
@@ -28,6 +30,7 @@ export interface Entry {
 /** Nodes of a file, repetitions by aliases counted each. */
 const mostNodes = 20_000;
 const deepest = 64;
+const mostErrors = 20;
 
 /** A `model.yaml` that is sound as YAML, read by nodes, so that all that is wrong has its place. */
 export class ModelYaml {
@@ -43,7 +46,11 @@ export class ModelYaml {
   static parse(file: SourceFile): { yaml: ModelYaml; root: YamlNode } | undefined {
     const document = parse(file);
     if (document === undefined) return undefined;
-    for (const { pos, message } of [...document.errors, ...document.warnings]) {
+    // One slip can make the parser stumble over everything that follows.
+    for (const { pos, message } of [...document.errors, ...document.warnings].slice(
+      0,
+      mostErrors,
+    )) {
       file.problem(pos[0], `${plainMessage(message)}; expected YAML 1.2`);
     }
     const yaml = new ModelYaml(file, document);
@@ -156,19 +163,36 @@ export class ModelYaml {
   }
 }
 
+/** The library composes nested values by recursion: what is too deep must not come so far. */
 function parse(file: SourceFile): Document | undefined {
-  try {
-    return parseDocument(file.text, {
-      version: '1.2',
-      uniqueKeys: false,
-      prettyErrors: false,
-      strict: true,
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    file.problem(0, `nested too deeply to be read; expected at most ${deepest} levels`);
+  if (isDeeper(file.text, deepest)) {
+    file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
     return undefined;
   }
+  return parseDocument(file.text, {
+    version: '1.2',
+    uniqueKeys: false,
+    prettyErrors: false,
+    strict: true,
+  });
+}
+
+/** Whether a text has more levels than these, sound or not. */
+function isDeeper(text: string, levels: number): boolean {
+  const waiting: { token: CST.Token; level: number }[] = [];
+  for (const token of new Parser().parse(text)) waiting.push({ token, level: 0 });
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { token, level } = next;
+    if (level > levels) return true;
+    for (const inner of tokensIn(token)) waiting.push({ token: inner, level: level + 1 });
+  }
+  return false;
+}
+
+function tokensIn(token: CST.Token): CST.Token[] {
+  if (token.type === 'document') return token.value ? [token.value] : [];
+  if (!('items' in token)) return [];
+  return token.items.flatMap((item) => [item.key, item.value]).filter((one) => one != null);
 }
 
 function plainMessage(message: string): string {
