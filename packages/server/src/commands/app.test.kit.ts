@@ -9,7 +9,8 @@ import {
   parseRequest,
 } from '@really/protocol';
 import { localBus } from '../bus/local/bus.js';
-import type { Live } from '../live/live.js';
+import type { Listener } from '../live/listener.js';
+import { Live } from '../live/live.js';
 import { loadModels } from '../model/load-models.js';
 import type { ScriptResult } from '../model/model.js';
 import type { Sandbox, SandboxProgram, SandboxSource } from '../model/sandbox/sandbox.js';
@@ -35,7 +36,15 @@ export interface TestApp {
   heard(): Promise<CommittedChange[]>;
   /** Sends one message as this user and gives the answer as the wire would have it, without its tag. */
   send(auth: Auth, message: JsonObject): Promise<JsonObject>;
+  /** A connection, which hears pushes. */
+  connect(auth: Auth): TestConnection;
   close(): Promise<void>;
+}
+
+export interface TestConnection {
+  readonly listener: Listener;
+  readonly pushes: JsonObject[];
+  send(message: JsonObject): Promise<JsonObject>;
 }
 
 export interface TestAppOptions {
@@ -43,7 +52,6 @@ export interface TestAppOptions {
   readonly mode?: 'development' | 'production' | undefined;
   readonly limits?: Partial<Limits> | undefined;
   readonly publicData?: readonly string[] | undefined;
-  readonly live?: Partial<Live> | undefined;
   readonly open?: ((platform: Platform) => Store | Promise<Store>) | undefined;
 }
 
@@ -58,10 +66,11 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const heard: CommittedChange[] = [];
   bus.listen((changes) => heard.push(...changes));
   const objects = new Objects({ store, bus, platform, log: silentLog });
+  const live = new Live({ store, bus, models: () => models, platform, log: silentLog, limits });
   const services: Services = {
     models: () => models,
     objects,
-    live: (options.live ?? {}) as Live,
+    live,
     store,
     platform,
     limits,
@@ -76,7 +85,16 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
       await objects.drain();
       return heard;
     },
-    send: (auth, message) => send(services, auth, message),
+    send: (auth, message) => send(services, { auth, push() {}, congested: false }, message),
+    connect: (auth) => {
+      const pushes: JsonObject[] = [];
+      const listener: Listener = {
+        auth,
+        congested: false,
+        push: ({ text }) => pushes.push(JSON.parse(text) as JsonObject),
+      };
+      return { pushes, listener, send: (message) => send(services, listener, message) };
+    },
     async close() {
       await objects.drain();
       await store.close();
@@ -107,14 +125,17 @@ async function modelsOf(options: TestAppOptions, platform: Platform, limits: Lim
   }
 }
 
-async function send(services: Services, auth: Auth, message: JsonObject): Promise<JsonObject> {
+async function send(
+  services: Services,
+  listener: Listener,
+  message: JsonObject,
+): Promise<JsonObject> {
   // As it would come from a socket, and go out to one.
   const parsed = parseRequest(JSON.parse(JSON.stringify({ tag: 1, ...message })) as JsonObject);
   const r = parsed.ok && 'target' in parsed.request ? parsed.request.target.r : undefined;
   try {
     if (!parsed.ok) throw parsed.error;
-    const listener = { auth, push() {}, congested: false };
-    const context = { services, auth, listener, log: silentLog };
+    const context = { services, auth: listener.auth, listener, log: silentLog };
     const reply = await runCommand(context, parsed.request as ObjectRequest);
     reply.afterwards?.();
     return JSON.parse(JSON.stringify(reply.body)) as JsonObject;

@@ -1,10 +1,4 @@
-import {
-  defaultReadLimit,
-  fail,
-  type JsonObject,
-  type ReadRequest,
-  type RqlExpression,
-} from '@really/protocol';
+import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { visibleBody } from '../model/view.js';
 import { storeFailure } from '../objects/unavailable.js';
@@ -115,14 +109,13 @@ async function itemsOf(
  * is pushed waits for the answer. The subscription ends with a read that fails.
  */
 async function withSubscription(
-  { context, model, scope, question, request }: Reading,
+  { context, scope, fields, question, request }: Reading,
   respond: (meta: JsonObject) => Promise<JsonObject>,
 ): Promise<Reply> {
-  if (model.access.subscribe.constant === false) throw fail('forbidden');
   const { live } = context.services;
   const { since } = request.cmdOpts;
-  const filter: RqlExpression | undefined = question.filter;
-  const watched = await live.watch(context.listener, { scope, r: question.r, filter, since });
+  const { r, filter } = question;
+  const watched = await live.watch(context.listener, { r, scope, fields, filter, since });
   const { subscription, start } = watched;
   try {
     return { body: await respond({ subscription }), afterwards: start };

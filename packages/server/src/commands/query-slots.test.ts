@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { QuerySlots } from './query-slots.js';
+
+function setUp(waiting = 256) {
+  const platform = simulatedPlatform({ seed: 1 });
+  const limits = { queriesAtOnce: 2, queryTime: 5000, inFlight: waiting };
+  const slots = new QuerySlots({ limits, platform });
+  const running: string[] = [];
+  const finish = new Map<string, () => void>();
+  const run = (uid: string, name: string) =>
+    slots.run(uid, async () => {
+      running.push(name);
+      await new Promise<void>((resolve) => finish.set(name, resolve));
+      return name;
+    });
+  return { platform, slots, running, finish, run };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('query slots', () => {
+  test('[LIM7] a user runs so many queries at once; the next waits for one of them', async () => {
+    const { running, finish, run, slots } = setUp();
+    const all = [run('u', 'a'), run('u', 'b'), run('u', 'c'), run('u', 'd')];
+    await turn();
+    expect(running).toEqual(['a', 'b']);
+    finish.get('b')?.();
+    await turn();
+    expect(running).toEqual(['a', 'b', 'c']);
+    for (const name of ['a', 'c']) finish.get(name)?.();
+    await turn();
+    finish.get('d')?.();
+    expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd']);
+    expect(slots.size).toBe(0);
+  });
+
+  test('[LIM7] users do not wait for each other', async () => {
+    const { running, run } = setUp();
+    void run('u', 'a');
+    void run('u', 'b');
+    void run('v', 'c');
+    await turn();
+    expect(running).toEqual(['a', 'b', 'c']);
+  });
+
+  test('[LIM7] one that waits for too long is refused with 429', async () => {
+    const { platform, finish, run, running, slots } = setUp();
+    const first = [run('u', 'a'), run('u', 'b')];
+    const third = run('u', 'c');
+    platform.advance(5000);
+    await expect(third).rejects.toMatchObject({
+      code: 429,
+      message: 'rate.limited',
+      meta: { retryAfter: 1 },
+    });
+    await turn();
+    for (const name of ['a', 'b']) finish.get(name)?.();
+    await Promise.all(first);
+    expect(running).toEqual(['a', 'b']);
+    expect(slots.size).toBe(0);
+    expect(platform.pending).toBe(0);
+  });
+
+  test('[LIM7] one that finds too many waiting is refused at once', async () => {
+    const { run } = setUp(1);
+    void run('u', 'a');
+    void run('u', 'b');
+    void run('u', 'c');
+    await expect(run('u', 'd')).rejects.toMatchObject({ code: 429 });
+  });
+
+  test('a query that fails gives its slot back', async () => {
+    const { slots } = setUp();
+    await expect(slots.run('u', () => Promise.reject(new Error('x')))).rejects.toThrow('x');
+    expect(slots.size).toBe(0);
+  });
+});
