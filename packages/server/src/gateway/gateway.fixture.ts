@@ -6,7 +6,7 @@ import { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { type Log, silentLog } from '../platform/log.js';
-import type { Platform } from '../platform/platform.js';
+import type { SimulatedPlatform } from '../platform/simulated.js';
 import { systemPlatform } from '../platform/system.js';
 import type {
   CommandCall,
@@ -29,7 +29,7 @@ export interface TestSetup {
   readonly commands?: Readonly<Record<string, TestCommand>> | undefined;
   readonly limits?: Partial<Limits> | undefined;
   readonly config?: Partial<Omit<GatewayConfig, 'limits'>> | undefined;
-  readonly platform?: Platform | undefined;
+  readonly platform?: SimulatedPlatform | undefined;
   readonly log?: Log | undefined;
   readonly metrics?: GatewayOptions['metrics'] | undefined;
   readonly ready?: (() => Promise<void>) | undefined;
@@ -63,7 +63,19 @@ export async function openTestGateway(setup: TestSetup = {}) {
     },
   );
   const { url, port } = await gateway.listen(0, '127.0.0.1');
-  return { gateway, url, port, tokens, live };
+  const close = async () => {
+    let done = false;
+    const closing = gateway.close().finally(() => {
+      done = true;
+    });
+    // Under a simulated clock time has to pass for connections that are still open.
+    while (platform !== systemPlatform && !done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      (platform as SimulatedPlatform).advance(1);
+    }
+    await closing;
+  };
+  return { gateway, url, port, tokens, live, close };
 }
 
 const noMetricsText: GatewayOptions['metrics'] = {

@@ -8,7 +8,7 @@ import { classifyTarget } from './socket-path.js';
 export type HttpServer = http.Server | https.Server;
 
 /** Milliseconds. A client that is slower than this to say what it wants is not waited for. */
-const patience = {
+const usualPatience = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 10_000,
@@ -25,6 +25,7 @@ const spare = 1000;
 export function createHttpServer(
   { limits, tls }: Pick<GatewayConfig, 'limits' | 'tls'>,
   handler: http.RequestListener,
+  patience = usualPatience,
 ): HttpServer {
   const listener: http.RequestListener = (request, response) => {
     const target = classifyTarget(request.url ?? '');

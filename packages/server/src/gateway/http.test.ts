@@ -17,7 +17,7 @@ async function start(setup: TestSetup = {}) {
 }
 
 afterEach(async () => {
-  for (const server of open.splice(0)) await server.gateway.close();
+  for (const server of open.splice(0)) await server.close();
 });
 
 describe('anonymous tokens', () => {

@@ -1,0 +1,74 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { defaultLimits } from '../platform/limits.js';
+import { openTestGateway, RawClient } from './gateway.fixture.js';
+import { createHttpServer } from './http-server.js';
+
+test('[DUR5] who takes for ever to say what it wants is not waited for', async () => {
+  const patience = {
+    headersTimeout: 50,
+    requestTimeout: 100,
+    keepAliveTimeout: 50,
+    connectionsCheckingInterval: 20,
+  };
+  const server = createHttpServer({ limits: defaultLimits }, () => {}, patience);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const upgrade = new RawClient(port);
+  upgrade.write('GET /v0.1/socket HTTP/1.1\r\nUpgrade: websocket\r\nX-Slow: ');
+  const body = new RawClient(port);
+  body.write('POST /auth/anonymous HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{');
+  for (const answer of [await upgrade.ended, await body.ended]) {
+    expect(answer).toMatch(/^HTTP\/1.1 408 /);
+    expect(answer).toContain('{"code":408,"reason":"the request took too long"}');
+  }
+  server.close();
+});
+
+const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;
+
+/** A key and a certificate that it signed itself. */
+function selfSigned(name: string): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'really-tls-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const made = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const about = ['-days', '2', '-subj', `/CN=${name}`, '-keyout', key, '-out', cert];
+  execFileSync('openssl', ['req', ...made, ...about], { stdio: 'ignore' });
+  const texts = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return texts;
+}
+
+test.skipIf(!hasOpenSsl)('[CON1] wss:// is served, and a renewed certificate taken', async () => {
+  const { gateway, url, port } = await openTestGateway({ config: { tls: selfSigned('first') } });
+  expect(url).toBe(`https://127.0.0.1:${port}`);
+  const socket = new WebSocket(`wss://127.0.0.1:${port}/v0.1/socket`, {
+    rejectUnauthorized: false,
+  });
+  await once(socket, 'open');
+  const names = [await presented(port)];
+  gateway.renewTls(selfSigned('second'));
+  names.push(await presented(port));
+  expect(names).toEqual(['first', 'second']);
+  socket.send('{"tag":1,"cmd":"ping"}');
+  const [answer] = await once(socket, 'message');
+  expect(String(answer)).toContain('initialize.required');
+  await gateway.close();
+});
+
+/** The name in the certificate that a new connection is shown. */
+async function presented(port: number): Promise<string | undefined> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return String(subject.CN);
+}
