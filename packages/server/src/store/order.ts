@@ -1,4 +1,9 @@
-import { compareForSort, compareText, type JsonObject, type JsonValue } from '@really/protocol';
+import {
+  compareForSort,
+  compareText,
+  type JsonObject,
+  type JsonValue,
+} from '@really/protocol/values';
 import type { Order, Place, StoredObject } from './store.js';
 
 /** The id of an object: the last step of its R. */

@@ -1,4 +1,4 @@
-import { deepEqual, type JsonValue } from '@really/protocol';
+import { deepEqual, type JsonValue } from '@really/protocol/values';
 import { valueAt } from '../order.js';
 import { type Horizon, horizonOf, toldHistory } from '../retention.js';
 import {

@@ -1,4 +1,4 @@
-import { compilePredicate } from '@really/protocol';
+import { compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
 import { comparePlaces, placeOf } from '../order.js';
 import {

@@ -1,4 +1,4 @@
-import { canonicalText, type JsonValue } from '@really/protocol';
+import { canonicalText, type JsonValue } from '@really/protocol/values';
 import { quoteText } from './sql.js';
 
 /**

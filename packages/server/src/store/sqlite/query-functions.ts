@@ -3,7 +3,7 @@ import {
   type JsonObject,
   type Predicate,
   type RqlExpression,
-} from '@really/protocol';
+} from '@really/protocol/values';
 import type { Database } from 'better-sqlite3';
 import { QueryTimeout } from '../store.js';
 import { matchFunction } from './filter-compiler.js';

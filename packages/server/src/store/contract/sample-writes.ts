@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol';
-import type { Change, CollectionLayout, OnceKey, Query, StoredObject, Write } from './store.js';
+import type { Change, CollectionLayout, OnceKey, Query, StoredObject, Write } from '../store.js';
 
 /** What tests of stores write. */
 interface Extras {

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { StoreUnavailable } from '../store.js';
+import { creation, queryOf, update } from './sample-writes.js';
+import { type OpenStore, StoreUnderTest } from './setup.js';
+
+export function lifeContract(open: OpenStore): void {
+  describe('objects by key', () => {
+    const subject = StoreUnderTest.each(open);
+
+    test('what was never written is not there, in collections that were never heard of too', async () => {
+      const { store } = subject;
+      expect(await store.get('/users/1')).toBeUndefined();
+      expect(await store.getMany(['/users/1', '/a/1/b/2'])).toEqual([undefined, undefined]);
+      expect(await store.query(queryOf('users'))).toEqual([]);
+      expect(await store.count(queryOf('users/posts'))).toBe(0);
+      expect(await store.position()).toBe(0);
+      expect(await store.newest()).toBe(0);
+    });
+
+    test('an object comes back as it was written', async () => {
+      const data = { name: 'Ann', age: 7.5, tags: ['a', { b: [null, true] }], o: { p: {} } };
+      await subject.commit(creation('/users/1', data));
+      expect(await subject.store.get('/users/1')).toEqual({
+        r: '/users/1',
+        rev: 1,
+        data,
+        touched: {},
+        deleted: false,
+        modelVersion: 1,
+      });
+    });
+
+    test('any JSON comes back: U+0000, surrogates that stand alone, odd names, large and small numbers', async () => {
+      const data = JSON.parse(
+        '{"a":"x\\u0000y","b":"\\ud800","c":"\\udc00\\ud83d","":1,"d.e\\"[0]":2,"\\u0000":3,' +
+          '"__proto__":{"x":1},"constructor":5,"n":[1e308,5e-324,9007199254740993,-1e-7,1e21,0.1]}',
+      );
+      await subject.commit(creation('/users/1', data));
+      const { data: stored } = await subject.object('/users/1');
+      expect(JSON.stringify(stored)).toBe(JSON.stringify(data));
+      expect(Object.hasOwn(stored, '__proto__')).toBe(true);
+      expect(Object.getPrototypeOf(stored)).toBe(Object.prototype);
+    });
+
+    test('collections whose names differ in case alone are two', async () => {
+      await subject.commit(creation('/users/1', { n: 1 }), creation('/Users/1', { n: 2 }));
+      expect((await subject.object('/users/1')).data).toEqual({ n: 1 });
+      expect((await subject.object('/Users/1')).data).toEqual({ n: 2 });
+    });
+
+    test('ids that differ in case alone are two', async () => {
+      await subject.commit(creation('/users/a', { n: 1 }), creation('/users/A', { n: 2 }));
+      expect((await subject.object('/users/a')).data).toEqual({ n: 1 });
+    });
+
+    test('objects under different parents are apart', async () => {
+      await subject.commit(creation('/a/1/b/1', { n: 1 }), creation('/a/2/b/1', { n: 2 }));
+      expect((await subject.object('/a/2/b/1')).data).toEqual({ n: 2 });
+      expect(await subject.store.get('/a/3/b/1')).toBeUndefined();
+    });
+
+    test('getMany answers in the order asked for', async () => {
+      await subject.commit(creation('/users/1', { n: 1 }), creation('/notes/2', { n: 2 }));
+      const found = await subject.store.getMany(['/notes/2', '/users/9', '/users/1', '/notes/2']);
+      expect(found.map((object) => object?.r)).toEqual([
+        '/notes/2',
+        undefined,
+        '/users/1',
+        '/notes/2',
+      ]);
+    });
+
+    test('getMany is from one moment, while others write', async () => {
+      await subject.commit(creation('/users/1', { n: 0 }), creation('/users/2', { n: 0 }));
+      let [a, b] = [await subject.object('/users/1'), await subject.object('/users/2')];
+      for (let n = 1; n <= 50; n++) {
+        const writes = [update(a, { n }), update(b, { n })];
+        const committed = subject.commit(...writes);
+        const [seenA, seenB] = await subject.store.getMany(['/users/1', '/users/2']);
+        expect(seenA?.data).toEqual(seenB?.data);
+        await committed;
+        [a, b] = [writes[0]?.object ?? a, writes[1]?.object ?? b];
+      }
+    });
+
+    test('what was answered is seen by every read that begins after it', async () => {
+      await subject.commit(creation('/users/1', { n: 0 }));
+      for (let n = 1; n <= 50; n++) {
+        await subject.commit(update(await subject.object('/users/1'), { n }));
+        expect((await subject.object('/users/1')).data).toEqual({ n });
+        const [found] = await subject.store.query(queryOf('users'));
+        expect(found?.data).toEqual({ n });
+      }
+    });
+  });
+
+  describe('its life', () => {
+    const subject = StoreUnderTest.each(open);
+
+    test('it is the only writer, and can serve', async () => {
+      expect(subject.store.exclusive).toBe(true);
+      await subject.store.ping();
+    });
+
+    test('close finishes what was committed before it', async () => {
+      const committed = subject.store.commit([creation('/users/1')]);
+      await subject.store.close();
+      expect(await committed).toEqual([{ kind: 'committed', pos: 1 }]);
+    });
+
+    test('a closed store is unavailable, and closes again', async () => {
+      const { store } = subject;
+      await store.close();
+      await store.close();
+      const calls = [
+        () => store.get('/users/1'),
+        () => store.getMany(['/users/1']),
+        () => store.commit([creation('/users/1')]),
+        () => store.query(queryOf('users')),
+        () => store.count(queryOf('users')),
+        () => store.history('/users/1', 0, 10),
+        () => store.created({ names: ['users'], parents: [] }, 0, 10),
+        () => store.position(),
+        () => store.newest(),
+        () => store.once('u1', 'a'),
+        () => store.ping(),
+        () => store.prepare([]),
+      ];
+      for (const call of calls) await expect(call()).rejects.toThrow(StoreUnavailable);
+    });
+  });
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { UniqueClash } from '../store.js';
+import { creation, layout, queryOf } from './sample-writes.js';
+import { type OpenStore, StoreUnderTest } from './setup.js';
+
+export function prepareContract(open: OpenStore): void {
+  describe('prepare', () => {
+    const subject = StoreUnderTest.each(open);
+    const plain = layout('users');
+    const unique = layout('users', [{ field: 'email', unique: true }]);
+
+    test('again with the same layouts changes nothing', async () => {
+      await subject.store.prepare([unique]);
+      await subject.commit(creation('/users/1', { email: 'a' }));
+      await subject.store.prepare([unique]);
+      const outcome = await subject.outcome(creation('/users/2', { email: 'a' }));
+      expect(outcome?.kind).toBe('unique');
+    });
+
+    test('[IDX2] a unique index is made over what is stored, and dropped when nobody asks for it', async () => {
+      await subject.store.prepare([plain]);
+      await subject.commit(creation('/users/1', { email: 'a' }));
+      await subject.store.prepare([unique]);
+      const outcome = await subject.outcome(creation('/users/2', { email: 'a' }));
+      expect(outcome?.kind).toBe('unique');
+      await subject.store.prepare([layout('users', [{ field: 'email', unique: false }])]);
+      await subject.commit(creation('/users/2', { email: 'a' }));
+    });
+
+    test('[IDX2] a unique index that stored objects forbid is refused, and all stays as it was', async () => {
+      const { store } = subject;
+      await store.prepare([plain, layout('notes', [{ field: 'title', unique: true }])]);
+      await subject.commit(
+        creation('/users/1', { email: 'a' }),
+        creation('/users/2', { email: 'a' }),
+        creation('/notes/1', { title: 't' }),
+      );
+      const attempt = store.prepare([layout('notes'), unique]);
+      await expect(attempt).rejects.toThrow(UniqueClash);
+      await expect(attempt).rejects.toMatchObject({ collection: 'users', field: 'email' });
+      await subject.commit(creation('/users/3', { email: 'a' }));
+      const outcome = await subject.outcome(creation('/notes/2', { title: 't' }));
+      expect(outcome?.kind).toBe('unique');
+    });
+
+    test('[IDX1] an index changes no answer, whatever the field is called', async () => {
+      const fields = ['n', 'Name', 'name', "it's", 'a"b', 'x[0]', '#', 'é', 'o.p', '$', '\0'];
+      const indexes = fields.map((field) => ({ field, unique: false }));
+      const data = Object.fromEntries(fields.map((field, value) => [field, value]));
+      await subject.store.prepare([layout('users', indexes)]);
+      await subject.commit(creation('/users/1', { ...data, o: { p: 8 } }), creation('/users/2'));
+      for (const [value, field] of fields.entries()) {
+        const path = field.split('.');
+        const filter = { kind: 'comparison', field: path, operator: '=', value } as const;
+        const found = await subject.store.query(queryOf('users', { filter }));
+        expect(found.map(({ r }) => r)).toEqual(['/users/1']);
+      }
+    });
+  });
+}

@@ -1,0 +1,24 @@
+import { describe } from 'vitest';
+import { commitContract } from './contract/commit.contract.js';
+import { createdContract } from './contract/created.contract.js';
+import { historyContract } from './contract/history.contract.js';
+import { lifeContract } from './contract/life.contract.js';
+import { onceContract } from './contract/once.contract.js';
+import { prepareContract } from './contract/prepare.contract.js';
+import { queryContract } from './contract/query.contract.js';
+import type { OpenStore } from './contract/setup.js';
+
+export type { OpenStore } from './contract/setup.js';
+
+/** What every store has to do: the sentences of the port, as tests. */
+export function storeContract(name: string, open: OpenStore): void {
+  describe(`the ${name} store`, () => {
+    lifeContract(open);
+    prepareContract(open);
+    commitContract(open);
+    historyContract(open);
+    createdContract(open);
+    onceContract(open);
+    queryContract(open);
+  });
+}
