@@ -1,0 +1,54 @@
+import type { JsonValue } from '@really/protocol';
+import type { ScriptResult } from '../../model.js';
+
+/*
+ * How a call's result travels from the worker to the main thread: as one text, the cheapest thing to
+ * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `c`
+ * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`.
+ */
+
+type StopReason = Extract<ScriptResult, { kind: 'stopped' }>['reason'];
+
+export function cancelledAnswer(code: number, message: string): string {
+  return `c${JSON.stringify([code, message])}`;
+}
+
+export function threwAnswer(message: string, line: number | undefined): string {
+  return `t${JSON.stringify([message, line])}`;
+}
+
+export function stoppedAnswer(reason: StopReason, line: number | undefined): string {
+  return `s${JSON.stringify([reason, line])}`;
+}
+
+const nothingHidden: readonly string[] = [];
+
+export function resultOf(answer: string): ScriptResult {
+  if (answer === 'u') return { kind: 'returned', value: undefined, hidden: nothingHidden };
+  const rest = answer.slice(1);
+  switch (answer[0]) {
+    case 'j':
+      return { kind: 'returned', value: JSON.parse(rest) as JsonValue, hidden: nothingHidden };
+    case 'h':
+      return withHidden(rest);
+    case 'c': {
+      const [code, message] = JSON.parse(rest) as [number, string];
+      return { kind: 'cancelled', code, message };
+    }
+    case 's': {
+      const [reason, line] = JSON.parse(rest) as [StopReason, number | null];
+      return { kind: 'stopped', reason, line: line ?? undefined };
+    }
+    default: {
+      const [message, line] = JSON.parse(rest) as [string, number | null];
+      return { kind: 'threw', message, line: line ?? undefined };
+    }
+  }
+}
+
+function withHidden(text: string): ScriptResult {
+  const end = text.indexOf('\n');
+  const hidden = JSON.parse(text.slice(0, end)) as string[];
+  const result = resultOf(text.slice(end + 1));
+  return result.kind === 'returned' ? { ...result, hidden } : result;
+}

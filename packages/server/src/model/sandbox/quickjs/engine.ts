@@ -1,0 +1,149 @@
+import quickjs from '@jitl/quickjs-wasmfile-release-sync';
+import {
+  type EmscriptenModuleLoaderOptions,
+  IntrinsicsFlags,
+  type JSContextPointer,
+  type JSRuntimePointer,
+  type JSValueConstPointer,
+  type JSValuePointer,
+  type QuickJSEmscriptenModule,
+  type QuickJSSyncVariant,
+} from 'quickjs-emscripten-core';
+import { pageBytes } from './webassembly.js';
+
+/** What the engine calls while a script runs. None of these may throw: it would cut through the engine's stack. */
+export interface EngineHost {
+  /** A function of the host was called from a script. */
+  called(id: number, argument: (index: number) => JSValueConstPointer): JSValuePointer | undefined;
+  /** Asked every some steps. True ends the script, and no script can catch that. */
+  interrupted(): boolean;
+  /** More memory was asked for than there is. */
+  refused(): void;
+}
+
+export interface EngineLimits {
+  /** Bytes that a script may use. */
+  readonly memory: number;
+  /** Bytes of the engine's own stack. */
+  readonly stack: number;
+}
+
+type Ffi = InstanceType<Awaited<ReturnType<QuickJSSyncVariant['importFFI']>>>;
+
+/** One QuickJS in one WebAssembly memory of fixed size, and a realm in it. */
+export interface Engine {
+  readonly ffi: Ffi;
+  readonly runtime: JSRuntimePointer;
+  readonly context: JSContextPointer;
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
+  /** Where the engine's heap begins: below are its stack and, at the bottom, its static data. */
+  readonly heapStart: number;
+  /** Where the heap that scripts may use begins. */
+  readonly freeStart: number;
+  malloc(size: number): number;
+  free(pointer: number): void;
+}
+
+/** How this build of QuickJS was linked. `layout.ts` makes sure of it. */
+export const linkedStackBytes = 5 * 1024 * 1024;
+/** The least memory with which this build can be instantiated. */
+const leastPages = 256;
+/** Room for what the engine itself holds: its realm, and the program. */
+const engineBytes = 512 * 1024;
+
+const intrinsics = [
+  ...['BaseObjects', 'Date', 'Eval', 'StringNormalize', 'RegExp', 'JSON', 'Proxy'],
+  ...['MapSet', 'TypedArrays', 'Promise', 'BigInt'],
+] as (keyof typeof IntrinsicsFlags)[];
+
+/**
+ * Starts an engine. Its memory has its full size from the start, so that `grow` is called only for
+ * what is beyond the limit; pages that no script touched cost nothing.
+ */
+export async function openEngine(
+  wasm: WebAssembly.Module,
+  limits: EngineLimits,
+  host: EngineHost,
+): Promise<Engine> {
+  const memory = fixedMemory(limits, host);
+  const module = await loadModule(wasm, memory);
+  const Ffi = await variant.importFFI();
+  const ffi = new Ffi(module);
+  answerCalls(module, ffi, host);
+  const heapStart = module._malloc(16);
+  const ballast = memory.buffer.byteLength - heapStart - engineBytes - limits.memory;
+  const freeStart = ballast > pageBytes ? module._malloc(ballast) + ballast : heapStart;
+  const runtime = ffi.QTS_NewRuntime();
+  ffi.QTS_RuntimeSetMaxStackSize(runtime, limits.stack);
+  ffi.QTS_RuntimeEnableInterruptHandler(runtime);
+  const flags = intrinsics.reduce((all, name) => all | IntrinsicsFlags[name], 0);
+  const context = ffi.QTS_NewContext(runtime, flags as Parameters<Ffi['QTS_NewContext']>[1]);
+  return {
+    ffi,
+    runtime,
+    context,
+    bytes: Buffer.from(memory.buffer),
+    words: new Int32Array(memory.buffer),
+    heapStart,
+    freeStart,
+    malloc: module._malloc,
+    free: module._free,
+  };
+}
+
+function fixedMemory(limits: EngineLimits, host: EngineHost): WebAssembly.Memory {
+  const needed = linkedStackBytes + 128 * 1024 + engineBytes + limits.memory;
+  const pages = Math.max(leastPages, Math.ceil(needed / pageBytes));
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  memory.grow = () => {
+    host.refused();
+    throw new RangeError('the memory of a script has a fixed size');
+  };
+  return memory;
+}
+
+async function loadModule(
+  wasm: WebAssembly.Module,
+  wasmMemory: WebAssembly.Memory,
+): Promise<QuickJSEmscriptenModule> {
+  const load = await imported(variant.importModuleLoader());
+  return load({
+    wasmMemory,
+    async instantiateWasm(
+      imports: WebAssembly.Imports,
+      onSuccess: (instance: WebAssembly.Instance) => void,
+    ) {
+      const instance = await WebAssembly.instantiate(wasm, imports);
+      onSuccess(instance);
+      return instance.exports;
+    },
+  } as EmscriptenModuleLoaderOptions);
+}
+
+type ModuleLoader = (options: EmscriptenModuleLoaderOptions) => Promise<QuickJSEmscriptenModule>;
+
+/** The packages say to TypeScript that they are CommonJS, and to Node that they are not, or the other way round. */
+const variant = unwrapped<QuickJSSyncVariant>(quickjs);
+
+async function imported(module: Promise<unknown>): Promise<ModuleLoader> {
+  return unwrapped<ModuleLoader>(await module);
+}
+
+function unwrapped<T>(module: unknown): T {
+  const { default: inner } = module as { readonly default?: unknown };
+  return inner === undefined ? (module as T) : unwrapped<T>(inner);
+}
+
+function answerCalls(module: QuickJSEmscriptenModule, ffi: Ffi, host: EngineHost): void {
+  const nothing = 0 as JSValuePointer;
+  module.callbacks = {
+    callFunction: (_asyncify, _context, _self, _count, argv, id) =>
+      host.called(id, (index) => ffi.QTS_ArgvGetJSValueConstPointer(argv, index)) ?? nothing,
+    shouldInterrupt: () => (host.interrupted() ? 1 : 0),
+    // There are no modules: the engine answers an `import()` with an error.
+    loadModuleSource: () => 0 as never,
+    normalizeModule: () => 0 as never,
+    freeHostRef() {},
+  };
+}

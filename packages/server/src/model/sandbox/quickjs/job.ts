@@ -1,0 +1,33 @@
+import type { Compiled } from './compiled.js';
+
+/** A call, or a compilation, on its way through the threads. */
+export class Job {
+  readonly compiled: Compiled;
+  /** Null is to compile only. */
+  readonly scope: string | null;
+  /** Since when it waits among the slow ones, by the monotonic clock. */
+  slowSince = 0;
+  /** How often a thread was given it. */
+  runs = 0;
+  /** It was ended once, and runs again only to tell the line. */
+  again = false;
+  readonly #take: (answer: string) => void;
+  #settled = false;
+
+  /** `take` is given the answer, once, as `answers.ts` spells it. */
+  constructor(compiled: Compiled, scope: string | null, take: (answer: string) => void) {
+    this.compiled = compiled;
+    this.scope = scope;
+    this.#take = take;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  settle(answer: string): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#take(answer);
+  }
+}

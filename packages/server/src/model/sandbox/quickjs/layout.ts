@@ -1,0 +1,116 @@
+import type { JSValuePointer } from 'quickjs-emscripten-core';
+import type { Engine } from './engine.js';
+import { linkedStackBytes } from './engine.js';
+
+/**
+ * Where two numbers of the engine stand in its memory. They are found by watching it work, not by
+ * knowing the build: a build in which they cannot be found stops the start.
+ */
+export interface Layout {
+  /** Static data of the engine: `[0, staticEnd)`. Above it is the stack. */
+  readonly staticEnd: number;
+  /** Index of the word that holds the end of the heap in use. */
+  readonly topWord: number;
+  /** Index of the word that counts down to the next time that the engine asks whether to go on. */
+  readonly pollWord: number;
+}
+
+/** A realm's scripts use less of the stack than this; the limit on it is far lower. */
+const usedStackBytes = 2 * 1024 * 1024;
+
+export function findLayout(engine: Engine, watchPolls: (polled: () => void) => () => void): Layout {
+  const staticEnd = engine.heapStart - linkedStackBytes;
+  if (staticEnd < 4096 || !isUnused(engine, staticEnd + 4096)) throw unknownBuild('stack');
+  return {
+    staticEnd,
+    topWord: findTop(engine, staticEnd),
+    pollWord: findPoll(engine, watchPolls),
+  };
+}
+
+/** Between the static data and what the stack reaches, all is zero: so nothing of value lies there. */
+function isUnused({ words, heapStart }: Engine, from: number): boolean {
+  const end = (heapStart - usedStackBytes) >> 2;
+  for (let index = from >> 2; index < end; index++) if (words[index] !== 0) return false;
+  return true;
+}
+
+/** Large blocks come from the end of the heap, one after the other: the word that moves with them is its end. */
+function findTop({ malloc, free, words }: Engine, staticEnd: number): number {
+  const size = 64 * 1024;
+  const count = staticEnd >> 2;
+  const blocks = [malloc(size)];
+  const seen: Int32Array[] = [];
+  for (let round = 0; round < 3; round++) {
+    seen.push(words.slice(0, count));
+    blocks.push(malloc(size));
+  }
+  for (const block of [...blocks].reverse()) free(block);
+  const header = 8;
+  for (let index = 0; index < count; index++) {
+    if (seen.every((then, round) => then[index] === (blocks[round + 1] ?? 0) - header)) {
+      return index;
+    }
+  }
+  throw unknownBuild('heap');
+}
+
+/** The engine sets the word back to the same number before it asks: a word that holds it each time, and that decides when it asks next. */
+function findPoll(engine: Engine, watchPolls: (polled: () => void) => () => void): number {
+  const first = engine.context >> 2;
+  let held: Map<number, number> | undefined;
+  const stop = watchPolls(() => {
+    const now = new Map<number, number>();
+    for (let index = first; index < first + 256; index++) {
+      const word = engine.words[index] ?? 0;
+      if (word >= 100 && word <= 1_000_000 && (held === undefined || held.get(index) === word)) {
+        now.set(index, word);
+      }
+    }
+    held = now;
+  });
+  runLoop(engine, 100_000);
+  stop();
+  for (const index of held ?? new Map<number, number>()) {
+    if (decidesPolls(engine, index[0], watchPolls)) return index[0];
+  }
+  throw unknownBuild('interrupts');
+}
+
+function decidesPolls(
+  engine: Engine,
+  index: number,
+  watchPolls: (polled: () => void) => () => void,
+): boolean {
+  let polls = 0;
+  const before = engine.words[index] ?? 0;
+  engine.words[index] = 5;
+  const stop = watchPolls(() => {
+    polls++;
+    engine.words[index] = 5;
+  });
+  runLoop(engine, 1000);
+  stop();
+  if (polls < 100) engine.words[index] = before;
+  return polls >= 100;
+}
+
+function runLoop({ ffi, context, malloc, free, bytes }: Engine, rounds: number): void {
+  const code = `for (let i = 0; i < ${rounds}; i++);\0`;
+  const text = malloc(code.length);
+  bytes.write(code, text, 'latin1');
+  const value = ffi.QTS_Eval(
+    context,
+    text as never,
+    code.length - 1,
+    'layout',
+    0 as never,
+    0 as never,
+  );
+  ffi.QTS_FreeValuePointer(context, value as JSValuePointer);
+  free(text);
+}
+
+function unknownBuild(what: string): Error {
+  return new Error(`the sandbox does not know this build of QuickJS: its ${what} is laid out anew`);
+}

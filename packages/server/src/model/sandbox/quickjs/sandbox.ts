@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { JsonValue } from '@really/protocol';
+import type { Limits } from '../../../platform/limits.js';
+import { type Log, silentLog } from '../../../platform/log.js';
+import { type Metrics, noMetrics } from '../../../platform/metrics.js';
+import type { Platform } from '../../../platform/platform.js';
+import type { ScriptResult } from '../../model.js';
+import type { Sandbox, SandboxProgram, SandboxSource, SandboxSyntaxError } from '../sandbox.js';
+import { resultOf } from './answers.js';
+import { Compiled } from './compiled.js';
+import { Job } from './job.js';
+import { Pool } from './pool.js';
+import { sandboxMetrics } from './sandbox-metrics.js';
+import { checkSyntax } from './syntax.js';
+
+export interface QuickJsSandboxOptions {
+  /** Milliseconds of one call. */
+  readonly timeLimit?: number | undefined;
+  /** Bytes that one call may use. */
+  readonly memoryLimit?: number | undefined;
+  /** Bytes of the engine's stack, up to a mebibyte. */
+  readonly stackLimit?: number | undefined;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly log?: Log | undefined;
+  /** Takes what scripts print, with the file of the script; by default the log does. */
+  readonly print?: ((file: string, text: string) => void) | undefined;
+  readonly metrics?: Metrics | undefined;
+}
+
+/**
+ * A sandbox over QuickJS in WebAssembly, in worker threads. Resolves once scripts can run; rejects
+ * where threads do not start. Whoever creates it closes it.
+ */
+export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Promise<Sandbox> {
+  const { platform, log = silentLog, metrics = noMetrics } = options;
+  const pool: Pool = new Pool({
+    wasm: await engineModule(),
+    limits: {
+      ...realmLimits,
+      time: options.timeLimit ?? 50,
+      memory: options.memoryLimit ?? 32 * 1024 * 1024,
+      stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
+      programs: 32 * 1024 * 1024,
+    },
+    clock: platform.clock,
+    timers: platform.timers,
+    log,
+    metrics: sandboxMetrics(metrics, () => pool.waiting),
+    print: options.print ?? ((file, text) => log.info({ script: file }, text)),
+  });
+  try {
+    await pool.start();
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  return new QuickJsSandbox(pool);
+}
+
+/** The same, with the limits of the server. */
+export function openQuickjsSandbox({
+  limits,
+  ...options
+}: Omit<QuickJsSandboxOptions, 'timeLimit' | 'memoryLimit'> & {
+  readonly limits: Pick<Limits, 'hookTime' | 'hookMemory'>;
+}): Promise<Sandbox> {
+  const { hookTime: timeLimit, hookMemory: memoryLimit } = limits;
+  return createQuickJsSandbox({ ...options, timeLimit, memoryLimit });
+}
+
+class QuickJsSandbox implements Sandbox {
+  readonly #pool: Pool;
+  /** A program goes when the models that have it go. */
+  readonly #compiled = new WeakMap<SandboxProgram, Compiled>();
+  #nextId = 0;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError> {
+    const syntax = checkSyntax(source);
+    if (syntax.kind === 'syntax-error') return syntax;
+    this.#nextId += 2;
+    const compiled = new Compiled(this.#nextId, source, syntax);
+    const result = await this.#submit(compiled, null);
+    if (result.kind !== 'returned') return compileError(source, result);
+    const program: SandboxProgram = { kind: 'program', id: this.#nextId, source };
+    this.#compiled.set(program, compiled);
+    return program;
+  }
+
+  async call(
+    program: SandboxProgram,
+    scope: Readonly<Record<string, JsonValue | undefined>>,
+  ): Promise<ScriptResult> {
+    const compiled = this.#compiled.get(program);
+    if (compiled === undefined) return threw('the program is of another sandbox');
+    let text: string;
+    try {
+      text = compiled.write(scope);
+    } catch (error) {
+      return threw(`its scope is no JSON: ${error}`);
+    }
+    return this.#submit(compiled, text);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+
+  #submit(compiled: Compiled, scope: string | null): Promise<ScriptResult> {
+    return new Promise((resolve) => {
+      this.#pool.submit(new Job(compiled, scope, (answer) => resolve(resultOf(answer))));
+    });
+  }
+}
+
+function threw(message: string): ScriptResult {
+  return { kind: 'threw', message, line: undefined };
+}
+
+function compileError(
+  source: SandboxSource,
+  result: Exclude<ScriptResult, { kind: 'returned' }>,
+): SandboxSyntaxError {
+  const message =
+    result.kind === 'stopped' ? `it takes too much ${result.reason} to compile` : result.message;
+  const line = 'line' in result ? (result.line ?? source.line) : source.line;
+  return { kind: 'syntax-error', message, line, column: 1 };
+}
+
+const realmLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
+
+let loading: Promise<WebAssembly.Module> | undefined;
+
+/** Compiled once per process: threads share it. */
+function engineModule(): Promise<WebAssembly.Module> {
+  loading ??= readFile(
+    createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm'),
+  ).then((bytes) => WebAssembly.compile(bytes));
+  return loading;
+}

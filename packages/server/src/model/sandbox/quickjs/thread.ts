@@ -1,0 +1,192 @@
+import { Worker } from 'node:worker_threads';
+import { Gate } from './gate.js';
+import type { Job } from './job.js';
+import type { MachineLimits } from './machine.js';
+import type { Batch, FromWorker, WorkerStart } from './messages.js';
+import type { Program } from './programs.js';
+
+/** What a thread tells the pool. */
+export interface ThreadOwner {
+  ready(): void;
+  answered(job: Job, answer: string, milliseconds: number): void;
+  printed(job: Job, text: string): void;
+  /** Its batch is over, and it may have another. */
+  done(thread: Thread): void;
+  /** It ended by itself. */
+  failed(thread: Thread, error: Error): void;
+}
+
+/** One worker thread, seen from the main one. */
+export class Thread {
+  readonly #worker: Worker;
+  readonly #owner: ThreadOwner;
+  readonly #gate = new Gate();
+  /** Keys of the programs that it has been sent. */
+  readonly #sent = new Set<number>();
+  #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
+  #jobs: readonly Job[] = [];
+  /** The call that it was last seen to run, by number, and since when. */
+  #seen = { begun: 0, at: 0 };
+  /** How many calls had begun when the gate was shut. */
+  #shutAt: number | undefined;
+  #used = 0;
+  #traced = false;
+  #started = false;
+
+  constructor(wasm: WebAssembly.Module, limits: MachineLimits, owner: ThreadOwner) {
+    this.#owner = owner;
+    const start: WorkerStart = { wasm, limits, gate: this.#gate.buffer };
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: start,
+      // The engine's deepest recursion takes about 16 bytes here for one of its own stack.
+      resourceLimits: { stackSizeMb: Math.max(4, Math.ceil(limits.stack / 65536)) },
+      // What the process was started with, a debugger for instance, is no concern of a script.
+      execArgv: [],
+      env: {},
+    });
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error: Error) => this.#fail(error));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`it ended with code ${code}`)));
+  }
+
+  get idle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  /** It came to be ready, once. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  get busy(): boolean {
+    return this.#state === 'busy';
+  }
+
+  /** It does no more than one call that takes long, or may. */
+  get setAside(): boolean {
+    return this.#state === 'busy' && (this.#traced || this.#shutAt !== undefined);
+  }
+
+  /** Its calls tell the lines that they come to. */
+  get traced(): boolean {
+    return this.#traced;
+  }
+
+  /** It holds so much, in memory or in programs, that another had better take its place. */
+  get worn(): boolean {
+    return this.#used > mostUsed || this.#sent.size > mostPrograms;
+  }
+
+  /** The line that a traced call has come to. */
+  get line(): number | undefined {
+    return this.#gate.line;
+  }
+
+  /** Gives it a batch. It has to be idle. */
+  run(jobs: readonly Job[], now: number, traced: boolean): void {
+    this.#state = 'busy';
+    this.#jobs = jobs;
+    this.#traced = traced;
+    for (const job of jobs) job.runs++;
+    this.#shutAt = undefined;
+    this.#seen = { begun: 0, at: 0 };
+    this.#gate.open();
+    const programs = jobs.map(({ compiled }) => compiled.program(traced));
+    const fresh: Program[] = [];
+    for (const program of programs) {
+      if (this.#sent.has(program.key)) continue;
+      this.#sent.add(program.key);
+      fresh.push(program);
+    }
+    const batch: Batch = {
+      now,
+      programs: fresh,
+      keys: programs.map(({ key }) => key),
+      scopes: jobs.map(({ scope }) => scope),
+    };
+    this.#worker.ref();
+    this.#worker.postMessage(batch);
+  }
+
+  /** The call that it runs now, and for how long it has been seen to, in milliseconds. */
+  running(now: number): { readonly job: Job; readonly milliseconds: number } | undefined {
+    if (this.#state !== 'busy') return undefined;
+    const { begun, ended } = this.#gate.progress;
+    const count = this.#shutAt ?? begun;
+    const job = this.#jobs[count - 1];
+    if (job === undefined || ended >= count) return undefined;
+    if (this.#seen.begun !== count) this.#seen = { begun: count, at: now };
+    return { job, milliseconds: now - this.#seen.at };
+  }
+
+  /** Takes back all that has no answer, but for the call that runs: it is the last of this thread for now. */
+  takeBack(): Job[] {
+    this.#shutAt ??= this.#gate.shut();
+    const current = this.#jobs[this.#shutAt - 1];
+    return this.#jobs.filter((job) => job !== current && !job.settled);
+  }
+
+  /** All that it has not answered. */
+  get unanswered(): Job[] {
+    return this.#jobs.filter((job) => !job.settled);
+  }
+
+  async end(): Promise<void> {
+    this.#state = 'gone';
+    await this.#worker.terminate();
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#state === 'gone') return;
+    switch (message.kind) {
+      case 'ready':
+        this.#started = true;
+        this.#rest();
+        this.#owner.ready();
+        break;
+      case 'print':
+        this.#print(message.index, message.text);
+        break;
+      case 'answers':
+        this.#answers(message);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #print(index: number, text: string): void {
+    const job = this.#jobs[index];
+    if (job !== undefined) this.#owner.printed(job, text);
+  }
+
+  #answers({ from, answers, took, done, used }: Extract<FromWorker, { kind: 'answers' }>): void {
+    this.#used = used;
+    for (const [offset, answer] of answers.entries()) {
+      const job = this.#jobs[from + offset];
+      if (job === undefined || job.settled) continue;
+      this.#owner.answered(job, answer, took[offset] ?? 0);
+    }
+    if (!done) return;
+    this.#rest();
+    this.#owner.done(this);
+  }
+
+  #rest(): void {
+    this.#state = 'idle';
+    this.#jobs = [];
+    this.#shutAt = undefined;
+    // A thread that does nothing does not keep the process alive.
+    this.#worker.unref();
+  }
+
+  #fail(error: Error): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#owner.failed(this, error);
+  }
+}
+
+/** Bytes that a call came to use: what was used once stays with the thread. */
+const mostUsed = 8 * 1024 * 1024;
+const mostPrograms = 5000;
