@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { demand } from './access.js';
 import type { Rule, RuleScope } from './model.js';
-import { alice, bob, loaded, thing } from './models.test.support.js';
+import { alice, bob, loaded, thing } from './models.test.kit.js';
 
 const field = '  owner: { type: String }';
 const scope: RuleScope = {
@@ -50,7 +50,7 @@ async function rule(expression: string): Promise<{ rule: Rule; failures: unknown
   return { rule: model.access.read, failures };
 }
 
-test('[ACC1] rules see auth, obj, input and r', async () => {
+test('[ACC1] [ACC9] rules see auth, obj, input and r', async () => {
   for (const source of [
     'auth.uid == "alice" && auth.authType == "password" && auth._r == "/users/1" && auth.data === undefined',
     'obj.owner == "alice" && obj._r == r && obj._rev == 1',
@@ -78,7 +78,7 @@ test('[ACC4] a rule that throws is a no, counted and told', async () => {
   }
 });
 
-test('[HOK8] a rule that is stopped is a no where it decides over a push, and a 500 where over a command', async () => {
+test('[ACC9] [HOK8] a rule that is stopped is a no where it decides over a push, and a 500 where over a command', async () => {
   const { rule: read } = await rule('(() => { for (;;); })()');
   expect(await read.allows(scope)).toBe(false);
   expect(await read.judge(scope)).toBe('stopped');

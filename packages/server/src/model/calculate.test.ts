@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { calculate } from './calculate.js';
-import { thing } from './models.test.support.js';
+import { thing } from './models.test.kit.js';
 
 function calculated(name: string, type: string, on: string, value: string): string {
   return `  ${name}: { type: Calculated, valueType: ${type}, dependsOn: ${on}, value: ${JSON.stringify(value)} }`;
@@ -61,7 +61,7 @@ test('[CAL2] what depends on nothing that changed is left alone, and so is a cha
   expect(before).toEqual({ n: 3, a: 3 });
 });
 
-test('[CAL2] nothing, a throw, and a value of another type unset the field; the latter two are told', async () => {
+test('[CAL4] nothing, a throw, and a value of another type unset the field; the latter two are told', async () => {
   const { thing: model, failures } = await thing(
     [
       '  x: { type: Json }',

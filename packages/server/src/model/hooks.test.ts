@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { runOnValidate, runPreDelete, runPreUpdate } from './hooks.js';
-import { alice, bob, thing } from './models.test.support.js';
+import { alice, bob, thing } from './models.test.kit.js';
 
 const field = '  age: { type: Long }';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loaded, problemsOf, thingYaml } from './models.test.support.js';
+import { loaded, problemsOf, thingYaml } from './models.test.kit.js';
 
 const sound = thingYaml('  name: { type: String }');
 
@@ -242,7 +242,7 @@ test('[REF1] a reference names a collection and fields that exist, sets included
   expect(await wrong('users', '[name]')).toMatch(/is no R; expected a collection/);
 });
 
-test('[FLD4] [LOD4] names that a field cannot have', async () => {
+test('[LOD7] names that a field cannot have', async () => {
   const names = [
     '_own',
     '__proto__',
@@ -394,17 +394,42 @@ test('[LOD4] evolutions: none may be missing between two, and none leads beyond 
   ]);
 });
 
-test('[LOD3] a warning tells of names that nothing brings, and of defaults that never fit', async () => {
+test('[LOD6] warnings tell of what loads and yet can hardly be meant', async () => {
   const { warnings } = await loaded({
     'a/model.yaml': thingYaml(
-      '  age: { type: Long, default: "\'x\'", validation: valu > 1 }\n  kind: { type: Long, default: en }',
-      'access: { read: objj.owner == auth.uid, create: "[1].map((x) => x + y).length > Math.max(1)" }',
+      [
+        '  age: { type: Long, default: "\'x\'", validation: valu > 1 }',
+        '  kind: { type: Long, default: en }',
+        '  double: { type: Calculated, valueType: Long, dependsOn: kind, value: this.age * 2 }',
+      ].join('\n'),
+      'access: { read: objj.owner == auth.uid, create: "[1].map((x) => x + y).length > Math.max(1)", update: obj.ag == auth.userId }',
     ),
   });
-  expect(warnings).toEqual([
-    expect.stringMatching(/a\/model\.yaml:3:\d+: nothing here is called `valu`/),
-    expect.stringMatching(/a\/model\.yaml:5:17: nothing here is called `objj`/),
-    expect.stringMatching(/a\/model\.yaml:3:\d+: the default of `age` is no Long/),
-    expect.stringMatching(/a\/model\.yaml:4:\d+: the default of `kind` is no Long/),
+  expect(warnings.map((warning) => warning.replace(/^.*?a\/model/, 'a/model'))).toEqual([
+    expect.stringMatching(/^a\/model\.yaml:3:50: nothing here is called `valu`/),
+    expect.stringMatching(/^a\/model\.yaml:6:17: nothing here is called `objj`/),
+    expect.stringMatching(/^a\/model\.yaml:6:\d+: `auth` has no `userId`.*; it has `uid`, /),
+    expect.stringMatching(/^a\/model\.yaml:6:\d+: `obj` has no `ag`.*; it has `age`, /),
+    expect.stringMatching(
+      /^a\/model\.yaml:5:\d+: `double` reads `age`, which its `dependsOn` does not name/,
+    ),
+    expect.stringMatching(/^a\/model\.yaml:3:\d+: the default of `age` is no Long/),
+    expect.stringMatching(/^a\/model\.yaml:4:\d+: the default of `kind` is no Long/),
   ]);
+});
+
+test('[LOD6] models that are as they should be are loaded without a word', async () => {
+  const { warnings } = await loaded({
+    'a/model.yaml': thingYaml(
+      [
+        '  age: { type: Long, default: 3, validation: "[1, 2].every((one) => one < value) && Math.abs(age) > 1" }',
+        '  lang: { type: String, default: en, required: "true" }',
+        '  when: { type: Date, default: now() }',
+        '  twice: { type: Calculated, valueType: Long, dependsOn: [age], value: this.age * 2 }',
+      ].join('\n'),
+      'access: { read: obj.age > 3 && obj._rev > 1, create: input.age > 1 && auth.data.role == r }',
+    ),
+    'a/pre-get.js': 'hide("age"); print(obj.nope);',
+  });
+  expect(warnings).toEqual([]);
 });

@@ -1,13 +1,12 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import type { Log } from '../platform/log.js';
-import { buildModel, wrongDefaults } from './load/build-model.js';
+import { buildModel } from './load/build-model.js';
 import type { ModelDraft, ScriptSlot } from './load/draft.js';
 import { calculationOrder, checkEvolutions, ModelLinks } from './load/link-models.js';
-import { quoted } from './load/nearest-name.js';
-import { compareText, Problems } from './load/problems.js';
+import { Problems } from './load/problems.js';
 import { readModel } from './load/read-model.js';
-import { unknownName } from './load/scope-names.js';
-import { type FoundModel, laterHookFiles, walkModels } from './load/walk-models.js';
+import { type FoundModel, walkModels } from './load/walk-models.js';
+import { warningsOf } from './load/warnings.js';
 import type { Model, ModelLimits, ModelProblem, ModelSet, OnScriptFailure } from './model.js';
 import type { Sandbox } from './sandbox/sandbox.js';
 import { failureLog } from './script/failure-log.js';
@@ -48,8 +47,7 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   const problems = new Problems();
   const dir = resolve(options.dir);
   const found = await walkModels({ path: dir, shown: shownPath(dir) }, problems);
-  const read = await Promise.all(found.map((model) => readModel(model, problems)));
-  const drafts = read.filter((draft) => draft !== undefined);
+  const drafts = await readAll(found, problems);
   const links = new ModelLinks(drafts, found);
   for (const draft of drafts) links.check(draft);
   checkAllEvolutions(drafts, found, problems);
@@ -73,8 +71,18 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   return {
     kind: 'loaded',
     models: setOf(models),
-    warnings: warningsOf(found, drafts, models, options),
+    warnings: warningsOf({ found, drafts, models }, options),
   };
+}
+
+/** One after the other: the files of many models at once would be more than a process may have open. */
+async function readAll(found: readonly FoundModel[], problems: Problems): Promise<ModelDraft[]> {
+  const drafts: ModelDraft[] = [];
+  for (const model of found) {
+    const draft = await readModel(model, problems);
+    if (draft !== undefined) drafts.push(draft);
+  }
+  return drafts;
 }
 
 /** Below the current folder as seen from there, else in full. */
@@ -117,50 +125,4 @@ function setOf(models: readonly Model[]): ModelSet {
   const byKey = new Map(models.map((model) => [model.key, model]));
   const all = Object.freeze([...models]);
   return { get: (names) => byKey.get(names.join('/')), all: () => all };
-}
-
-function warningsOf(
-  found: readonly FoundModel[],
-  drafts: readonly ModelDraft[],
-  models: readonly Model[],
-  { mode, limits }: LoadOptions,
-): string[] {
-  const warnings: string[] = [];
-  if (models.length === 0)
-    warnings.push('there are no models: every command will be answered with model.unknown');
-  for (const draft of drafts) {
-    if (draft.access === undefined && mode === 'production') {
-      warnings.push(`model ${draft.names.join('/')} has no access block: everything is refused`);
-    }
-    warnings.push(...unknownNames(draft));
-  }
-  for (const model of models) {
-    for (const { where, name, type } of wrongDefaults(model.fields, limits)) {
-      warnings.push(
-        `${where}: the default of ${quoted(name)} is no ${type}: a create that leaves the field out will be refused`,
-      );
-    }
-  }
-  const waiting = found.flatMap(filesThatWait);
-  if (waiting.length > 0) {
-    warnings.push(`these scripts are checked, but do not run yet: ${waiting.join(', ')}`);
-  }
-  return warnings;
-}
-
-/** Names that nothing brings: an expression that comes to one throws. */
-function* unknownNames({ slots }: ModelDraft): Generator<string> {
-  for (const { draft } of slots.toSorted((a, b) => compareText(a.draft.where, b.draft.where))) {
-    if (draft.kind !== 'expression') continue;
-    const name = unknownName(draft.tree, draft.parameters);
-    if (name !== undefined) {
-      yield `${draft.where}: nothing here is called ${quoted(name)}: where the expression reads it, it throws`;
-    }
-  }
-}
-
-function filesThatWait({ scripts }: FoundModel): string[] {
-  return [...scripts]
-    .filter(([name]) => laterHookFiles.includes(name) || name.startsWith('evolution-'))
-    .map(([, { shown }]) => shown);
 }

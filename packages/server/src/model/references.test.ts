@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { thing } from './models.test.support.js';
+import { thing } from './models.test.kit.js';
 import { newReferences } from './references.js';
 
 test('[REF2] references are found at any depth, under their paths', async () => {

@@ -2,7 +2,7 @@ import { type Auth, compilePredicate, type JsonObject } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Model } from './model.js';
-import { alice, thing } from './models.test.support.js';
+import { alice, thing } from './models.test.kit.js';
 import { ruleToRql } from './rule-to-rql.js';
 
 const fields = [

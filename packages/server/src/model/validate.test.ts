@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
 import { expect, test } from 'vitest';
 import type { Model } from './model.js';
-import { testNow, thing } from './models.test.support.js';
+import { testNow, thing } from './models.test.kit.js';
 import { checkUpdate, prepareCreate } from './validate.js';
 
 function create(model: Model, body: JsonObject) {
@@ -234,7 +234,7 @@ test('[VAL1] required, by itself or by an expression', async () => {
   expect((await create(model, { f0: '', f2: '', f3: '', f5: '', f6: '' })).errors).toEqual({});
 });
 
-test('[VAL2] defaults of every form, for what is absent or null', async () => {
+test('[VAL2] [VAL5] defaults of every form, for what is absent or null', async () => {
   const { thing: model } = await thing(
     [
       '  quoted: { type: String, default: \'"en"\' }',
@@ -280,7 +280,7 @@ test('[VAL2] defaults of every form, for what is absent or null', async () => {
   expect(third.data.json).not.toBe(data.json);
 });
 
-test('[VAL2] a default of another type, or one that throws, is an error of its own', async () => {
+test('[VAL2] [VAL5] a default of another type, or one that throws, is an error of its own', async () => {
   const { thing: model, failures } = await thing(
     [
       '  a: { type: Long, default: "\'x\'", required: true }',

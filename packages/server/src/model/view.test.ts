@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { alice, bob, stored, thing } from './models.test.support.js';
+import { alice, bob, stored, thing } from './models.test.kit.js';
 import {
   audienceKey,
   pushView,
@@ -45,7 +45,7 @@ test('[ACC4] [HOK8] a read rule that throws refuses, one that is stopped is a 50
   });
 });
 
-test('[HOK2] pre-get hides fields from whom it likes, whole ones, and only those that there are', async () => {
+test('[HOK2] [HOK11] pre-get hides fields from whom it likes, whole ones, and only those that there are', async () => {
   const { thing: model } = await thing(fields, 'access: { read: true }', {
     'pre-get.js': 'if (auth.uid !== obj.owner) hide("age", "nope", "pic.url", "age", "_r");',
   });

@@ -1,5 +1,4 @@
 import { scriptRule, spokenAccess, unspokenAccess } from '../access.js';
-import { TypeCheck } from '../check-types.js';
 import type {
   Access,
   CalculatedField,
@@ -128,27 +127,5 @@ function* indexesOf(
   for (const { name, index, unique, ...field } of fields.values()) {
     if (index || unique) yield { field: path + name, unique };
     if (field.type === 'Object') yield* indexesOf(field.fields, `${path}${name}.`);
-  }
-}
-
-/** The fields whose default is known already and is of another type than theirs: no create that leaves them out can succeed. */
-export function* wrongDefaults(
-  fields: ReadonlyMap<string, Field>,
-  limits: ModelLimits,
-): Generator<{ where: string; name: string; type: string }> {
-  for (const field of fields.values()) {
-    const script = field.default;
-    const value = script?.constant?.value;
-    if (script !== undefined && value !== undefined && value !== null) {
-      const check = new TypeCheck(limits);
-      const stored = check.value(field, value, '');
-      if (stored === undefined || !check.errors.none) {
-        yield { where: script.where, name: field.name, type: field.type };
-      }
-    }
-    if (field.type === 'Object') yield* wrongDefaults(field.fields, limits);
-    if (field.type === 'List' && field.items.type === 'Object') {
-      yield* wrongDefaults(field.items.fields, limits);
-    }
   }
 }

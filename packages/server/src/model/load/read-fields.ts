@@ -131,6 +131,7 @@ export class FieldReader {
       default: type === 'Calculated' ? undefined : this.#default(members.get('default'), what),
       validation: this.#script(members.get('validation'), `\`validation\` of ${what}`, {
         parameters: seen,
+        isVerdict: true,
       }),
     };
   }

@@ -12,6 +12,8 @@ export interface ScriptNames {
   readonly hasThis?: boolean | undefined;
   /** Whether a function of the parameters is as good as an expression. */
   readonly orFunction?: boolean | undefined;
+  /** See `ScriptDraft.isVerdict`. */
+  readonly isVerdict?: boolean | undefined;
 }
 
 /** Reads an expression in the YAML. One that does not compile is a problem, at its place in the YAML. */
@@ -54,6 +56,7 @@ export function readExpression(
     // An expression that could have been a function has `this` in place of parameters.
     parameters: isFunction || names.orFunction !== true ? names.parameters : [],
     hasThis: names.hasThis === true && !isFunction,
+    isVerdict: names.isVerdict,
   };
   return { draft, file, offset };
 }

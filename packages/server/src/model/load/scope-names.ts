@@ -1,4 +1,5 @@
-import { type Node, parse } from 'acorn';
+import { type Identifier, type MemberExpression, type Node, parse } from 'acorn';
+import { memberName } from '../script/expression.js';
 
 /** Whether a variable can have this name, in strict code too. */
 export function isVariableName(name: string): boolean {
@@ -18,7 +19,7 @@ const alwaysInScope: ReadonlySet<string> = new Set([
   ...['Set', 'String', 'BigInt', 'Symbol', 'parseInt', 'parseFloat', 'isNaN', 'isFinite'],
   ...['encodeURIComponent', 'decodeURIComponent', 'encodeURI', 'decodeURI', 'RangeError'],
   ...['TypeError', 'SyntaxError', 'EvalError', 'ReferenceError', 'URIError', 'WeakMap', 'WeakSet'],
-  ...['Reflect', 'Proxy', 'Promise', 'Function', 'eval', 'escape', 'unescape', 'print'],
+  ...['Reflect', 'Proxy', 'Promise', 'Function', 'eval', 'escape', 'unescape'],
   ...['Uint8Array', 'Int8Array', 'Uint16Array', 'Int16Array', 'Uint32Array', 'Int32Array'],
   ...['Float32Array', 'Float64Array', 'Uint8ClampedArray', 'ArrayBuffer', 'DataView'],
 ]);
@@ -32,19 +33,49 @@ export function isTextWord(source: string): boolean {
   return source.split('-').every((part) => !alwaysInScope.has(part));
 }
 
-/** The first name that a plain expression reads and that nothing brings; functions inside it are not looked into. */
-export function unknownName(tree: Node, parameters: readonly string[]): string | undefined {
+/** What a plain expression reads; functions inside it, with names of their own, are not looked into. */
+export interface Reads {
+  /** Names that stand alone. */
+  readonly names: ReadonlySet<string>;
+  /** Members by what they are read of: `obj`, `this`. */
+  readonly members: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+export function readsOf(tree: Node): Reads {
+  const names = new Set<string>();
+  const members = new Map<string, Set<string>>();
   const waiting: unknown[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (!isNode(node)) continue;
-    if (/Function|Class/.test(node.type)) continue;
-    if (node.type === 'Identifier' && 'name' in node) {
-      const name = String(node.name);
-      if (!parameters.includes(name) && !alwaysInScope.has(name)) return name;
-    }
+    if (!isNode(node) || /Function|Class/.test(node.type)) continue;
+    if (isIdentifier(node)) names.add(node.name);
+    if (isMember(node)) noteMember(node, members);
     waiting.push(...partsOf(node));
   }
-  return undefined;
+  return { names, members };
+}
+
+/** Whether every expression sees this name. */
+export function isAlwaysInScope(name: string): boolean {
+  return alwaysInScope.has(name);
+}
+
+function noteMember(node: MemberExpression, members: Map<string, Set<string>>): void {
+  const { object } = node;
+  const name = memberName(node);
+  const owner =
+    object.type === 'ThisExpression' ? 'this' : object.type === 'Identifier' ? object.name : '';
+  if (owner === '' || name === undefined) return;
+  const known = members.get(owner);
+  if (known === undefined) members.set(owner, new Set([name]));
+  else known.add(name);
+}
+
+function isIdentifier(node: Node): node is Identifier {
+  return node.type === 'Identifier';
+}
+
+function isMember(node: Node): node is MemberExpression {
+  return node.type === 'MemberExpression';
 }
 
 function partsOf(node: Node): unknown[] {

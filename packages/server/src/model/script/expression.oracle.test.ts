@@ -2,7 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Script, ScriptResult } from '../model.js';
-import { VmSandbox } from '../models.test.support.js';
+import { VmSandbox } from '../models.test.kit.js';
 import { thisKey } from './expression.js';
 import { makeScript } from './make-script.js';
 import { parseExpression } from './parse-script.js';

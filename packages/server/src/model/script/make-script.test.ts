@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import { expect, test } from 'vitest';
 import type { Script } from '../model.js';
-import { VmSandbox } from '../models.test.support.js';
+import { VmSandbox } from '../models.test.kit.js';
 import { nowKey, thisKey } from './expression.js';
 import { makeScript, type ScriptDraft } from './make-script.js';
 import { parseBody, parseExpression } from './parse-script.js';
@@ -175,6 +175,23 @@ test('[VAL2] now() is the time that the scope brings, else that of the clock, in
     const { script } = await make(source, []);
     expect(await script.run({}), source).toMatchObject({ value: '2024-01-01T00:00:00.000Z' });
     expect(await script.run({ [nowKey]: 'then' }), source).toMatchObject({ value: 'then' });
+  }
+});
+
+test('[VAL3] of a validation only true and false come out of the sandbox, at their places in the file', async () => {
+  const sources = [
+    '[1].includes(1)',
+    '[] == 1',
+    'String',
+    'Number("x")',
+    '10n',
+    '[].pop()',
+    'now() < new Date().toISOString()',
+  ];
+  const expected = [true, false, null, null, null, null, true];
+  for (const [index, source] of sources.entries()) {
+    const { script } = await make(source, [], { isVerdict: true });
+    expect(await script.run({}), source).toMatchObject({ value: expected[index] });
   }
 });
 

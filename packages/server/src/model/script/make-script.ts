@@ -33,6 +33,8 @@ export interface ScriptDraft {
   /** The names that its scope brings, in order. */
   readonly parameters: readonly string[];
   readonly hasThis: boolean;
+  /** Only true and false count: what else comes of it, even what JSON cannot say, is null. */
+  readonly isVerdict?: boolean | undefined;
 }
 
 export interface ScriptTools {
@@ -203,6 +205,8 @@ class RemoteScript {
 /** Parameters by which `this` and the text of `now()` travel; no field has such a name. */
 const sandboxThis = '$this';
 const sandboxNow = '$now';
+const onlyVerdicts =
+  '(function (value) { return value === true || value === false ? value : null; })';
 const nowFunction = `function now() { return ${sandboxNow}; }`;
 
 /** What the sandbox gets: a source that uses `this` or `now()` is wrapped, on its own lines, so that both mean something. */
@@ -212,16 +216,19 @@ function sandboxSource(draft: ScriptDraft): SandboxSource {
   const given = draft.parameters.map((name, index) => (kind === 'function' ? `$${index}` : name));
   const needsThis = kind === 'expression' && draft.hasThis;
   const needsNow = kind !== 'body' && mentionsNow(draft) && !given.includes('now');
-  if (!needsThis && !needsNow) return { file, line, kind, source, parameters: given };
+  if (!needsThis && !needsNow && !draft.isVerdict) {
+    return { file, line, kind, source, parameters: given };
+  }
   const parameters = [...given];
   if (needsThis) parameters.push(sandboxThis);
   if (needsNow) parameters.push(sandboxNow);
   const prefix = needsNow ? `${nowFunction} ` : '';
+  const verdict = draft.isVerdict ? onlyVerdicts : '';
   return {
     file,
     line,
     kind: 'body',
-    source: `${prefix}return ${wrappedSource(draft, given)};`,
+    source: `${prefix}return ${verdict}(${wrappedSource(draft, given)});`,
     parameters,
   };
 }
