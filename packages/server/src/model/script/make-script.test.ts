@@ -153,9 +153,16 @@ test('[ACC4] a read of nothing throws, and says where', async () => {
   });
 });
 
-test('[VAL2] numbers that JSON does not have come out as JSON writes them', async () => {
-  expect(await evaluated('0 / 0')).toBeNull();
-  expect(await evaluated('1 / 0')).toBeNull();
+test('[VAL2] numbers that JSON does not have are no values', async () => {
+  for (const source of ['0 / 0', '1 / 0', 'NaN', '-Infinity']) {
+    const { script } = await make(source, []);
+    expect(await script.run({}), source).toMatchObject({
+      kind: 'threw',
+      message: expect.stringContaining('which is no JSON'),
+    });
+    const { script: verdict } = await make(source, [], { isVerdict: true });
+    expect(await verdict.run({}), source).toMatchObject({ kind: 'returned', value: null });
+  }
   expect(Object.is(await evaluated('-0'), 0)).toBe(true);
   expect(await evaluated('undefined')).toBeUndefined();
 });

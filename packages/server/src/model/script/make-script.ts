@@ -114,7 +114,7 @@ function closureScript(
   const first = draft.line;
   const run = (scope: ScriptScope): ScriptResult | Promise<ScriptResult> => {
     try {
-      return returned(asJson(compiled.run(scope)));
+      return answer(compiled.run(scope), draft);
     } catch (error) {
       if (error instanceof BeyondClosure) return remote.run(scope);
       if (error instanceof ClosureThrew) return threw(error.message, first + error.line - 1);
@@ -125,19 +125,27 @@ function closureScript(
   return {
     where: draft.where,
     reads: readsOf(draft),
-    constant: compiled.constant ? constantOf(compiled.run) : undefined,
+    constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
     tree: treeOf(draft),
     run: withNow,
   };
 }
 
-function constantOf(closure: Closure): { readonly value: Value } | undefined {
+function constantOf(closure: Closure, draft: ScriptDraft): { readonly value: Value } | undefined {
   try {
-    return { value: asJson(closure({})) };
+    const result = answer(closure({}), draft);
+    return result.kind === 'returned' ? { value: result.value } : undefined;
   } catch {
     // It throws each time, or only the sandbox can tell: no constant then.
     return undefined;
   }
+}
+
+/** What came of a closure, as it would come out of the sandbox: JSON has no -0, and no number that is not finite. */
+function answer(value: Value, { isVerdict, line }: ScriptDraft): ScriptResult {
+  if (typeof value !== 'number') return returned(value);
+  if (Number.isFinite(value)) return returned(value + 0);
+  return isVerdict ? returned(null) : threw(`it returned ${value}, which is no JSON`, line);
 }
 
 function returned(value: Value): ScriptResult {
@@ -148,12 +156,6 @@ const nothingHidden: readonly string[] = [];
 
 function threw(message: string, line: number): ScriptResult {
   return { kind: 'threw', message, line };
-}
-
-/** A number that JSON cannot say becomes what JSON makes of it, as on the way out of the sandbox. */
-function asJson(value: Value): Value {
-  if (typeof value !== 'number') return value;
-  return Number.isFinite(value) ? value + 0 : null;
 }
 
 function mentionsNow({ source }: ScriptDraft): boolean {
