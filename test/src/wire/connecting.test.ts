@@ -76,6 +76,7 @@ test('[DUR5] garbage in place of HTTP, and a socket cut in the middle of a frame
   const { port } = new URL(server.url);
   const garbage = connect(Number(port), '127.0.0.1');
   garbage.on('error', () => {});
+  garbage.resume();
   garbage.end(Buffer.from([0, 1, 2, 255, 254, 13, 10, 13, 10]));
   await once(garbage, 'close');
   const cut = await server.as('cut');

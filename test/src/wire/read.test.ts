@@ -173,7 +173,7 @@ describe('RQL', () => {
     ['age = null', {}, 9],
     ['age = $text', { text: '30' }, 0],
     ["tags contains 'even'", {}, 15],
-    ["name starts with 'name 1'", {}, 5],
+    ["name starts with 'name 1'", {}, 4],
     ["picture.xlarge = 'big'", {}, 1],
     ['picture.xlarge = null', {}, 28],
     ['active = true', {}, 29],

@@ -221,12 +221,15 @@ describe('idle', () => {
     });
     const beat = setInterval(() => {
       listener.socket.pong();
-      void writer.request({
-        cmd: 'update',
-        r: '/users/busy',
-        rev: 1,
-        body: { ops: [{ op: 'addNumber', key: 'age', value: 1 }] },
-      });
+      const gone = () => {};
+      writer
+        .request({
+          cmd: 'update',
+          r: '/users/busy',
+          rev: 1,
+          body: { ops: [{ op: 'addNumber', key: 'age', value: 1 }] },
+        })
+        .catch(gone);
     }, 300);
     expect((await listener.closed).code).toBe(1008);
     clearInterval(beat);

@@ -7,8 +7,9 @@ const server = wireServer({ REALLY_PUBLIC_DATA: 'nick' });
 
 const create = (client: Client, r: string, body: JsonObject = {}) =>
   client.request({ cmd: 'create', r, body });
-const update = (client: Client, r: string, ...ops: JsonObject[]) =>
-  client.request({ cmd: 'update', r, rev: 1, body: { ops } });
+const updateAt = (client: Client, r: string, rev: number, ...ops: JsonObject[]) =>
+  client.request({ cmd: 'update', r, rev, body: { ops } });
+const update = (client: Client, r: string, ...ops: JsonObject[]) => updateAt(client, r, 1, ...ops);
 const set = (key: string, value: JsonObject[string]) => ({ op: 'set', key, value });
 const add = (key: string, value = 1) => ({ op: 'addNumber', key, value });
 const subscribe = (client: Client, ...subscriptions: JsonObject[]) =>
@@ -213,7 +214,7 @@ describe('an object', () => {
     await subscribe(other, { r: '/secrets/s10', rev: 1 });
     await update(owner, '/secrets/s10', set('text', 'more'));
     expect((await other.nextPush()).body).toEqual({ text: { op: 'set', opValue: 'more' } });
-    await update(owner, '/secrets/s10', set('shared', false), set('text', 'closed'));
+    await updateAt(owner, '/secrets/s10', 2, set('shared', false), set('text', 'closed'));
     expect(await other.nextPush()).toEqual({
       evt: 'failed',
       r: '/secrets/s10',
@@ -229,13 +230,13 @@ describe('an object', () => {
     await subscribe(client, { r: '/people/s11', rev: 1 });
     await update(client, '/people/s11', set('age', 4));
     expect(await client.pushesUntilNow()).toEqual([]);
-    await update(client, '/people/s11', set('age', 5), set('openAge', true));
+    await updateAt(client, '/people/s11', 2, set('age', 5), set('openAge', true));
     expect(await client.nextPush()).toMatchObject({
       evt: 'snapshot',
       rev: 3,
       body: { age: 5, openAge: true },
     });
-    await update(client, '/people/s11', set('age', 6), set('openAge', false));
+    await updateAt(client, '/people/s11', 3, set('age', 6), set('openAge', false));
     const last = await client.nextPush();
     expect(last).toMatchObject({ evt: 'updated', rev: 4 });
     expect(last.body).toEqual({ openAge: { op: 'set', opValue: false } });
