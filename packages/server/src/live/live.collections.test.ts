@@ -1,0 +1,290 @@
+import { bindRql, parseR, parseRql } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { collectionsAround } from './collection-topic.js';
+import { bound, Ear, itemOf, modelOf, rule, type Stage, stage } from './live.fixture.js';
+
+const opBy = { uid: 'author' };
+const posts = modelOf({ name: 'users/posts', fields: ['a', 'b', 'owner', 'secret'] });
+
+describe('who is concerned', () => {
+  test('[SUB6] every collection, wild or not, that an object is created in', () => {
+    expect(collectionsAround('/a/1')).toEqual(['/a/*']);
+    expect(collectionsAround('/a/1/b/2/c/3')).toEqual([
+      '/a/1/b/2/c/*',
+      '/a/1/b/*/c/*',
+      '/a/*/b/*/c/*',
+    ]);
+    for (const r of collectionsAround('/a/1/b/2/c/3')) expect(parseR(r)?.r).toBe(r);
+  });
+
+  test('[SUB6] [PSH1] created, with the collection as subscribed', async () => {
+    const { create, set, remove, subscribe } = await stage({ models: [modelOf(), posts] });
+    const [users, ofOne, ofAll] = [new Ear(), new Ear(), new Ear()];
+    expect(await subscribe(users, '/users')).toEqual({
+      subscriptions: [{ r: '/users/*', fields: ['a', 'b', 'c', 'secret'] }],
+    });
+    await subscribe(ofOne, { r: '/users/1/posts', fields: ['b'] });
+    await subscribe(ofAll, '/users/*/posts/');
+    await create('/users/1', { a: 1 });
+    await create('/users/1/posts/1', { a: 1, b: 2 });
+    await create('/users/2/posts/1', { a: 1 });
+    await set('/users/1', { a: 2 });
+    await remove('/users/1/posts/1');
+    expect(users.heard()).toEqual([
+      {
+        evt: 'created',
+        r: '/users/*',
+        meta: { opBy, pos: '1' },
+        body: { _r: '/users/1', _rev: 1, a: 1 },
+      },
+    ]);
+    expect(ofOne.heard()).toEqual([
+      {
+        evt: 'created',
+        r: '/users/1/posts/*',
+        meta: { opBy, pos: '2' },
+        body: { _r: '/users/1/posts/1', _rev: 1, b: 2 },
+      },
+    ]);
+    expect(ofAll.heard().map(({ r, body }) => [r, body?._r])).toEqual([
+      ['/users/*/posts/*', '/users/1/posts/1'],
+      ['/users/*/posts/*', '/users/2/posts/1'],
+    ]);
+  });
+
+  test('[ACC5] [HOK2] each is judged by the rights of its reader, and what is hidden is left out', async () => {
+    const read = rule(({ auth, obj }) => obj.owner === auth.uid);
+    const model = modelOf({
+      fields: ['owner', 'a', 'secret'],
+      read,
+      preGet: ({ obj }) => (obj.a === 1 ? ['secret'] : []),
+    });
+    const { create, subscribe } = await stage({ models: [model] });
+    const [one, two] = [new Ear('u1'), new Ear('u2')];
+    await subscribe(one, '/users');
+    await subscribe(two, '/users');
+    await create('/users/1', { owner: 'u1', a: 1, secret: 1 });
+    await create('/users/2', { owner: 'u2', a: 2, secret: 2 });
+    expect(one.heard().map(({ body }) => body)).toEqual([
+      { _r: '/users/1', _rev: 1, owner: 'u1', a: 1 },
+    ]);
+    expect(two.heard().map(({ body }) => body)).toEqual([
+      { _r: '/users/2', _rev: 1, owner: 'u2', a: 2, secret: 2 },
+    ]);
+  });
+
+  test('[ACC3] nobody subscribes to what nobody may read', async () => {
+    const { access, ...rest } = modelOf();
+    const closed = { reads: access.read.reads, constant: false, allows: () => false };
+    const never = { ...closed, judge: () => 'refused' as const };
+    const { subscribe } = await stage({
+      models: [{ ...rest, access: { ...access, subscribe: never } }],
+    });
+    const { failures } = await subscribe(new Ear(), '/users', '/users/1');
+    const error = { code: 403, message: 'forbidden' };
+    expect(failures).toEqual([
+      { r: '/users/*', error },
+      { r: '/users/1', error },
+    ]);
+  });
+
+  test('[SUB5] again with more fields widens, and nothing comes twice', async () => {
+    const { create, subscribe, live } = await stage();
+    const ear = new Ear();
+    await subscribe(ear, { r: '/users', fields: ['a'] });
+    const { subscriptions } = await subscribe(ear, { r: '/users/*', fields: ['b'], pos: '0' });
+    expect(subscriptions).toEqual([{ r: '/users/*', fields: ['a', 'b'] }]);
+    await create('/users/1', { a: 1, b: 2, c: 3 });
+    expect(ear.heard().map(({ body }) => body)).toEqual([{ _r: '/users/1', _rev: 1, a: 1, b: 2 }]);
+    expect(live.counts().subscriptions).toBe(1);
+  });
+});
+
+describe('positions', () => {
+  test('[SUB6] [SUB7] from an earlier position: what was created since, and then live, each once', async () => {
+    const { create, set, subscribe } = await stage({ models: [modelOf(), posts] });
+    const first = new Ear();
+    await subscribe(first, '/users');
+    await create('/users/0', {});
+    const pos = first.heard()[0]?.meta?.pos ?? '';
+    for (let id = 1; id <= 150; id++) {
+      await create(`/users/${id}`, {});
+      await create(`/users/${id}/posts/1`, {});
+      await set(`/users/${id}`, { a: id });
+    }
+    const ear = new Ear();
+    await subscribe(ear, { r: '/users', pos });
+    await create('/users/151', {});
+    const heard = ear.heard();
+    expect(heard.map(({ body }) => body?._r)).toEqual(
+      Array.from({ length: 151 }, (_, index) => `/users/${index + 1}`),
+    );
+    const positions = heard.map(({ meta }) => Number(meta?.pos));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    const again = new Ear();
+    await subscribe(again, { r: '/users', pos: heard.at(-2)?.meta?.pos ?? '' });
+    expect(again.told()).toEqual(['created /users/151']);
+  });
+
+  test('[SUB6] [ERR2] a position that never was is gone, and one that is none is refused', async () => {
+    const { create, subscribe } = await stage();
+    await create('/users/1', {});
+    const { failures } = await subscribe(
+      new Ear(),
+      { r: '/users', pos: '2' },
+      { r: '/users', pos: '-1' },
+      { r: '/users', pos: '99999999999999999999' },
+    );
+    const errors = (index: number) => ({
+      [`body.subscriptions[${index}].pos`]: ['expected.position'],
+    });
+    const r = '/users/*';
+    expect(failures).toEqual([
+      { r, error: { code: 410, message: 'position.gone' } },
+      { r, error: { code: 400, message: 'request.invalid', errors: errors(1) } },
+      { r, error: { code: 400, message: 'request.invalid', errors: errors(2) } },
+    ]);
+  });
+
+  test('[SUB7] what is created between the answer and its sending comes after it, once', async () => {
+    const { create, live, settle } = await stage();
+    const ear = new Ear();
+    const { start } = await live.subscribe(ear, [itemOf('/users')]);
+    await create('/users/1', {});
+    expect(ear.told()).toEqual([]);
+    start();
+    await settle();
+    await create('/users/2', {});
+    expect(ear.told()).toEqual(['created /users/1', 'created /users/2']);
+  });
+
+  test('[SUB7] what the bus lost, repeated or mixed up is told in order, once', async () => {
+    const { create, set, subscribe, bus, settle } = await stage({ models: [modelOf(), posts] });
+    const [users, ofAll] = [new Ear(), new Ear()];
+    await subscribe(users, '/users');
+    await subscribe(ofAll, '/users/*/posts');
+    await create('/users/1', {});
+    bus.held = [];
+    for (let id = 2; id <= 5; id++) {
+      await create(`/users/${id}`, {});
+      await create(`/users/${id}/posts/1`, {});
+    }
+    await set('/users/1', { a: 1 });
+    const [two, , three, , , , five] = bus.held;
+    const last = bus.held.at(-1);
+    if (!two || !three || !five || !last) throw new Error('nothing was published');
+    bus.deliver(three, two, five, five);
+    await settle();
+    bus.deliver(last);
+    await settle();
+    expect(users.told()).toEqual([1, 2, 3, 4, 5].map((id) => `created /users/${id}`));
+    expect(ofAll.told()).toEqual([2, 3, 4, 5].map((id) => `created /users/${id}/posts/1`));
+    for (const change of bus.held) bus.deliver(change);
+    await settle();
+    expect([...users.told(), ...ofAll.told()]).toEqual([]);
+  });
+
+  test('[SUB7] creations come in order although rights are judged elsewhere', async () => {
+    const waiting: (() => void)[] = [];
+    let asynchronous = true;
+    const read = rule(async () => {
+      if (asynchronous) await new Promise<void>((resolve) => waiting.push(resolve));
+      return true;
+    });
+    const { create, subscribe, settle } = await stage({ models: [modelOf({ read })] });
+    const ear = new Ear();
+    await subscribe(ear, '/users');
+    const ids = Array.from({ length: 200 }, (_, index) => index + 1);
+    for (const id of ids) await create(`/users/${id}`, {});
+    expect(ear.told()).toEqual([]);
+    asynchronous = false;
+    for (const resolve of waiting.splice(0)) resolve();
+    await settle();
+    expect(ear.told()).toEqual(ids.map((id) => `created /users/${id}`));
+  });
+
+  test('[ERR2] a position that the history loses while it is being caught up ends it with 410', async () => {
+    let gone = false;
+    const { create, subscribe, settle } = await stage({
+      wrap: (store) => ({
+        ...bound(store),
+        async created(scope, after, limit) {
+          const page = await store.created(scope, after, limit);
+          return gone && limit > 1 ? { ...page, entries: [], gone } : page;
+        },
+      }),
+    });
+    await create('/users/1', {});
+    gone = true;
+    const ear = new Ear();
+    await subscribe(ear, { r: '/users', pos: '0' });
+    await settle();
+    const error = { code: 410, message: 'position.gone' };
+    expect(ear.heard()).toEqual([{ evt: 'failed', r: '/users/*', error }]);
+  });
+});
+
+describe('reads with subscribe', () => {
+  const scope = { names: ['users'], parents: [] };
+  const watch = async (on: Stage, ear: Ear, filter: string, more = {}) => {
+    const request = { r: '/users/*', scope, filter: bindRql(parseRql(filter), {}), ...more };
+    const { subscription, start } = await on.live.watch(ear, request);
+    start();
+    await on.settle();
+    return subscription;
+  };
+
+  test('[REA11] [PSH1] what is created and matches comes with the id of the subscription', async () => {
+    const on = await stage();
+    const ear = new Ear();
+    const first = await watch(on, ear, 'a = 1');
+    const second = await watch(on, ear, 'b = 1', { fields: ['b'] });
+    expect(first).not.toBe(second);
+    await on.create('/users/1', { a: 1 });
+    await on.create('/users/2', { b: 1, c: 1 });
+    await on.create('/users/3', { c: 1 });
+    const heard = ear.heard();
+    expect(heard).toEqual([
+      {
+        evt: 'created',
+        r: '/users/*',
+        meta: { opBy, pos: '1', subscription: first },
+        body: { _r: '/users/1', _rev: 1, a: 1 },
+      },
+      {
+        evt: 'created',
+        r: '/users/*',
+        meta: { opBy, pos: '2', subscription: second },
+        body: { _r: '/users/2', _rev: 1, b: 1 },
+      },
+    ]);
+    expect(on.unsubscribe(ear, first)).toEqual([first]);
+    await on.create('/users/4', { a: 1, b: 1 });
+    expect(ear.heard().map(({ meta }) => meta?.subscription)).toEqual([second]);
+  });
+
+  test('[REA11] since an earlier position', async () => {
+    const on = await stage();
+    for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
+    const ear = new Ear();
+    await watch(on, ear, 'a >= 2', { since: '1' });
+    expect(ear.told()).toEqual(['created /users/2', 'created /users/3']);
+    await expect(watch(on, ear, 'a >= 2', { since: '9' })).rejects.toThrow('position.gone');
+    await expect(watch(on, ear, 'a >= 2', { since: 'x' })).rejects.toMatchObject({
+      message: 'request.invalid',
+      errors: { 'cmdOpts.since': ['expected.position'] },
+    });
+    expect(on.live.counts()).toMatchObject({ queries: 1, collectionTopics: 1 });
+  });
+
+  test('[REA10] a filter sees what its reader sees', async () => {
+    const on = await stage({ models: [modelOf({ preGet: () => ['secret'] })] });
+    const ear = new Ear();
+    await watch(on, ear, 'secret = 1');
+    await watch(on, ear, 'secret = null', { fields: ['a'] });
+    await on.create('/users/1', { secret: 1, a: 1 });
+    expect(ear.heard().map(({ meta, body }) => [meta?.subscription, body])).toEqual([
+      ['q2', { _r: '/users/1', _rev: 1, a: 1 }],
+    ]);
+  });
+});

@@ -1,0 +1,340 @@
+import {
+  type Actor,
+  type Auth,
+  applyOps,
+  deltaOf,
+  type FieldOp,
+  type JsonObject,
+  parseR,
+  type SubscribeItem,
+  type UnsubscribeItem,
+} from '@really/protocol';
+import { expect } from 'vitest';
+import type { Bus } from '../bus/bus.js';
+import { constantRule, scriptRule } from '../model/access.js';
+import type { AuthParts, Field, Model, ModelSet, Rule, ScriptResult } from '../model/model.js';
+import { createWrite, deleteWrite, updateWrite } from '../objects/change.js';
+import { defaultLimits, type Limits } from '../platform/limits.js';
+import { silentLog } from '../platform/log.js';
+import type { Counter, Metrics } from '../platform/metrics.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import type { MemoryConfig } from '../store/memory/config.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import type { CommittedChange, Store, Write } from '../store/store.js';
+import type { Frame } from './frame.js';
+import type { Listener } from './listener.js';
+import { Live } from './live.js';
+
+/** A push as a client gets it. */
+export interface Heard {
+  readonly evt: string;
+  readonly r: string;
+  readonly rev?: number;
+  readonly body?: JsonObject;
+  readonly error?: { code: number; message: string; id?: string };
+  readonly meta?: {
+    opBy?: Actor;
+    prev?: number;
+    pos?: string;
+    subscription?: string;
+    retryAfter?: number;
+  };
+}
+
+/** A connection that remembers what it was pushed. */
+export class Ear implements Listener {
+  auth: Auth;
+  congested = false;
+  readonly frames: Frame[] = [];
+
+  constructor(auth: Auth | string = 'u1') {
+    this.auth = typeof auth === 'string' ? { uid: auth } : auth;
+  }
+
+  push(frame: Frame): void {
+    this.frames.push(frame);
+  }
+
+  /** What was heard since this was last asked. */
+  heard(): Heard[] {
+    return this.frames.splice(0).map(({ text }) => JSON.parse(text) as Heard);
+  }
+
+  /** `updated 3`, `created /users/1`, … since this was last asked. */
+  told(): string[] {
+    return this.heard().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._r ?? ''}`.trim());
+  }
+}
+
+type Scope = { readonly obj: JsonObject; readonly auth: Auth };
+
+export const readsNothing: AuthParts = { uid: false, r: false, all: false };
+export const readsUid: AuthParts = { uid: true, r: false, all: false };
+export const readsAll: AuthParts = { uid: true, r: true, all: true };
+
+/** A rule that is a function of what an expression would see. */
+export function rule(
+  allows: (scope: Scope) => boolean | Promise<boolean>,
+  reads: AuthParts = readsUid,
+): Rule {
+  const run = (scope: object): ScriptResult | Promise<ScriptResult> => {
+    const returned = (value: boolean): ScriptResult => ({ kind: 'returned', value, hidden: [] });
+    try {
+      const answer = allows(scope as Scope);
+      return answer instanceof Promise ? answer.then(returned) : returned(answer);
+    } catch (error) {
+      return { kind: 'threw', message: String(error), line: undefined };
+    }
+  };
+  return scriptRule({ where: 'a rule', reads, run }, () => {});
+}
+
+export interface ModelTraits {
+  readonly name?: string;
+  readonly version?: number;
+  readonly fields?: readonly string[];
+  readonly sets?: Readonly<Record<string, readonly string[]>>;
+  readonly read?: Rule;
+  readonly subscribe?: Rule;
+  readonly hidden?: boolean;
+  /** What pre-get hides; may throw a text to cancel. */
+  readonly preGet?: (scope: Scope) => readonly string[] | Promise<readonly string[]>;
+  readonly preGetReads?: AuthParts;
+  readonly history?: number;
+}
+
+export function modelOf(traits: ModelTraits = {}): Model {
+  const { name = 'users', version = 1, fields = ['a', 'b', 'c', 'secret'], preGet } = traits;
+  const read = traits.read ?? constantRule(true);
+  const nothing = constantRule(false);
+  const names = name.split('/');
+  const where = `${name}/pre-get.js`;
+  const reads = traits.preGetReads ?? readsUid;
+  return {
+    names,
+    key: name,
+    version,
+    fields: new Map(fields.map((field) => [field, fieldOf(field)])),
+    fieldSets: new Map(Object.entries(traits.sets ?? {})),
+    access: {
+      create: nothing,
+      read,
+      update: nothing,
+      delete: nothing,
+      subscribe: traits.subscribe ?? read,
+      hidden: traits.hidden ?? false,
+    },
+    hooks: preGet
+      ? { preGet: { where, reads, run: (scope) => seenBy(preGet, scope as never) } }
+      : {},
+    layout: { names, indexes: [], retention: { history: traits.history } },
+    calculated: [],
+    limits: { depth: 64, list: 10_000 },
+    onScriptFailure: () => {},
+  };
+}
+
+function fieldOf(name: string): Field {
+  return { name, type: 'Json', required: false, index: false, unique: false };
+}
+
+function seenBy(
+  preGet: (scope: Scope) => readonly string[] | Promise<readonly string[]>,
+  scope: Scope,
+): ScriptResult | Promise<ScriptResult> {
+  const returned = (hidden: readonly string[]): ScriptResult => {
+    return { kind: 'returned', value: undefined, hidden };
+  };
+  try {
+    const hidden = preGet(scope);
+    return hidden instanceof Promise ? hidden.then(returned) : returned(hidden);
+  } catch (error) {
+    return typeof error === 'string'
+      ? { kind: 'cancelled', code: 418, message: error }
+      : { kind: 'threw', message: String(error), line: undefined };
+  }
+}
+
+export function modelSet(...models: readonly Model[]): ModelSet {
+  return {
+    get: (names) => models.find(({ key }) => key === names.join('/')),
+    all: () => models,
+  };
+}
+
+/** A bus whose messages a test can hold back, lose, repeat and mix. */
+export class FickleBus implements Bus {
+  readonly #listeners = new Set<(changes: readonly CommittedChange[]) => void>();
+  /** While set, it keeps what is published. */
+  held: CommittedChange[] | undefined;
+
+  publish(changes: readonly CommittedChange[]): void {
+    if (this.held) this.held.push(...changes);
+    else this.deliver(...changes);
+  }
+
+  deliver(...changes: CommittedChange[]): void {
+    for (const listener of this.#listeners) listener(changes);
+  }
+
+  listen(listener: (changes: readonly CommittedChange[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async ping(): Promise<void> {}
+  async close(): Promise<void> {}
+}
+
+/** Counters by name and labels. */
+export class Counts implements Metrics {
+  readonly values = new Map<string, number>();
+
+  counter(name: string): Counter {
+    return {
+      add: (amount = 1, ...labels) => {
+        const key = [name, ...labels].join(' ');
+        this.values.set(key, (this.values.get(key) ?? 0) + amount);
+      },
+    };
+  }
+
+  gauge() {
+    return { set() {} };
+  }
+  observe() {}
+  histogram() {
+    return { record() {} };
+  }
+}
+
+export interface Stage {
+  readonly live: Live;
+  readonly store: Store;
+  readonly bus: FickleBus;
+  readonly counts: Counts;
+  readonly platform: ReturnType<typeof simulatedPlatform>;
+  setModels(...models: Model[]): void;
+  create(r: string, data: JsonObject, by?: Actor): Promise<CommittedChange>;
+  update(r: string, ...ops: FieldOp[]): Promise<CommittedChange>;
+  set(r: string, data: JsonObject): Promise<CommittedChange>;
+  remove(r: string): Promise<CommittedChange>;
+  /** As the command does: the pushes begin once the answer is there. */
+  subscribe(ear: Ear, ...items: Item[]): Promise<JsonObject>;
+  unsubscribe(ear: Ear, ...items: (string | Item)[]): unknown;
+  /** Lets everything run that does not wait for time. */
+  settle(): Promise<void>;
+}
+
+export type Item = string | Partial<Omit<SubscribeItem, 'target'>>;
+
+export interface StageOptions {
+  readonly models?: readonly Model[];
+  readonly limits?: Partial<Limits>;
+  readonly store?: Partial<MemoryConfig>;
+  /** Stands between live and the store. */
+  readonly wrap?: (store: Store) => Store;
+}
+
+/** A live layer on a memory store, and an author who writes. */
+export async function stage(options: StageOptions = {}): Promise<Stage> {
+  const platform = simulatedPlatform({ seed: 1 });
+  const store = openMemoryStore(options.store ?? {}, platform);
+  const bus = new FickleBus();
+  const counts = new Counts();
+  let models = modelSet(...(options.models ?? [modelOf()]));
+  const live = new Live({
+    store: options.wrap?.(store) ?? store,
+    bus,
+    models: () => models,
+    platform,
+    log: silentLog,
+    metrics: counts,
+    limits: { ...defaultLimits, ...options.limits },
+  });
+  await store.prepare(models.all().map(({ layout }) => layout));
+
+  const versionOf = (r: string) => models.get(parseR(r)?.names ?? [])?.version ?? 1;
+  const origin = (r: string, by: Actor = { uid: 'author' }) => {
+    return { by, at: platform.clock.now(), modelVersion: versionOf(r) };
+  };
+  const commit = async (write: Write): Promise<CommittedChange> => {
+    const [outcome] = await store.commit([write]);
+    if (outcome?.kind !== 'committed') throw new Error(`not committed: ${outcome?.kind}`);
+    const change = { ...write.change, pos: outcome.pos, object: write.object };
+    bus.publish([change]);
+    return change;
+  };
+  const headOf = async (r: string) => {
+    const head = await store.get(r);
+    if (!head) throw new Error(`there is no ${r}`);
+    return head;
+  };
+  const update = async (r: string, ...ops: FieldOp[]) => {
+    const head = await headOf(r);
+    const result = applyOps(head.data, ops);
+    if (!result.ok) throw new Error(JSON.stringify(result.errors));
+    const { after, touched } = result;
+    const delta = deltaOf(ops, head.data, after);
+    return await commit(updateWrite(head, { data: after, delta, touched }, origin(r)));
+  };
+
+  return {
+    live,
+    store,
+    bus,
+    counts,
+    platform,
+    setModels: (...next) => {
+      models = modelSet(...next);
+    },
+    create: (r, data, by) => commit(createWrite(r, data, origin(r, by))),
+    update,
+    set: (r, data) =>
+      update(
+        r,
+        ...Object.entries(data).map(([key, value]): FieldOp => ({ op: 'set', key, value })),
+      ),
+    remove: async (r) => commit(deleteWrite(await headOf(r), origin(r))),
+    async subscribe(ear, ...items) {
+      const { body, start } = await live.subscribe(ear, items.map(itemOf));
+      expect(ear.frames, 'the answer comes before the first push').toEqual([]);
+      start();
+      await settle();
+      return JSON.parse(JSON.stringify(body)) as JsonObject;
+    },
+    unsubscribe: (ear, ...items) => {
+      return live.unsubscribe(ear, items.map(leaveOf)).subscriptions;
+    },
+    settle,
+  };
+}
+
+export function itemOf(item: Item): SubscribeItem {
+  const wish = typeof item === 'string' ? { r: item } : item;
+  const { r = '' } = wish;
+  return { ...wish, r, target: parseR(r) };
+}
+
+function leaveOf(item: string | Item): UnsubscribeItem {
+  if (typeof item === 'string' && !item.startsWith('/')) return { kind: 'query', id: item };
+  const { r, target, fields } = itemOf(item);
+  return { kind: 'r', r, target, fields };
+}
+
+/** Lets promises run that wait for nothing but one another. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The methods of an object of a class, so that a spread takes them along and some can be replaced. */
+export function bound<T extends object>(object: T): T {
+  return new Proxy(object, {
+    ownKeys: (target) => Reflect.ownKeys(Object.getPrototypeOf(target)),
+    getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
