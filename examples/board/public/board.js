@@ -16,12 +16,22 @@ const me = () => (connection.user ? `/authors/${connection.user.uid}` : undefine
 
 // ── What the server says ────────────────────────────────────────────────────────────────────────
 
-connection.addEventListener('state', showState);
+connection.addEventListener('state', () => {
+  signedIn = false;
+  showState();
+});
 connection.addEventListener('ready', () => void signIn());
 live.addEventListener('change', ({ detail: r }) => {
   if (/\/notes\//.test(r)) showNote(r);
   else if (r.startsWith('/authors/')) showAuthor(r);
   else showBoards();
+});
+
+let signedIn = false;
+let tellFirstSignIn;
+/** Who writes before has no author to write as. */
+const firstSignIn = new Promise((resolve) => {
+  tellFirstSignIn = resolve;
 });
 
 /** Everybody writes under a name: makes our author where there is none, under the uid of our token. */
@@ -37,6 +47,9 @@ async function signIn() {
   await live.watchCollection(boardsR);
   showBoards();
   await switchBoard();
+  signedIn = connection.state === 'live';
+  showState();
+  tellFirstSignIn();
 }
 
 function newName() {
@@ -54,8 +67,9 @@ function newColor() {
 
 function showState() {
   const words = { live: 'live', connecting: 'connecting …', offline: 'offline, trying again' };
-  $('state').textContent = words[connection.state];
-  $('state').dataset.state = connection.state;
+  const state = connection.state === 'live' && !signedIn ? 'connecting' : connection.state;
+  $('state').textContent = words[state];
+  $('state').dataset.state = state;
 }
 
 function showBoards() {
@@ -116,7 +130,7 @@ function showNote(r) {
   const element = elementOf(r) ?? addElement(r);
   const part = (name) => element.querySelector(`.${name}`);
   element.dataset.color = note.color;
-  if (!element.classList.contains('dragged')) {
+  if (!element.classList.contains('moving')) {
     element.style.setProperty('--x', note.x);
     element.style.setProperty('--y', note.y);
   }
@@ -189,9 +203,11 @@ $('name').addEventListener('change', ({ target }) => {
 $('new-board').addEventListener('submit', async (event) => {
   event.preventDefault();
   const form = event.target;
-  const body = { title: form.elements.title.value, owner: me() };
+  const title = form.elements.title.value;
   form.reset();
+  await firstSignIn;
   try {
+    const body = { title, owner: me() };
     const answer = await connection.write({ cmd: 'create', r: '/boards', body });
     location.hash = answer.body._r;
   } catch (error) {
@@ -206,13 +222,13 @@ $('delete-board').addEventListener('click', () => {
   }, say);
 });
 
-$('new-note').addEventListener('submit', (event) => {
+$('new-note').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const form = event.target;
-  const { text, color } = form.elements;
-  const place = { x: Math.random() * 0.9, y: Math.random() * 0.7 };
-  const body = { text: text.value, color: color.value, author: me(), ...place };
+  const { text, color } = event.target.elements;
+  const note = { text: text.value, color: color.value, ...freePlace() };
   text.value = '';
+  await firstSignIn;
+  const body = { ...note, author: me() };
   connection.write({ cmd: 'create', r: `${shownBoard}/notes`, body }).catch(say);
 });
 
@@ -221,6 +237,14 @@ $('new-note').elements.text.addEventListener('keydown', (event) => {
   event.preventDefault();
   event.target.form.requestSubmit();
 });
+
+/** Of some random places, the one that is farthest from every note. */
+function freePlace() {
+  const notes = live.list(notesOf(shownBoard));
+  const room = ({ x, y }) => Math.min(1, ...notes.map((n) => Math.hypot(n.x - x, n.y - y)));
+  const places = Array.from({ length: 30 }, () => ({ x: Math.random(), y: Math.random() }));
+  return places.reduce((best, place) => (room(place) > room(best) ? place : best));
+}
 
 function addElement(r) {
   const element = $('note-template').content.firstElementChild.cloneNode(true);
@@ -233,20 +257,28 @@ function addElement(r) {
   part('delete').addEventListener('click', () => connection.write({ cmd: 'delete', r }).catch(say));
   part('edit').addEventListener('click', () => openEditor(element));
   part('cancel').addEventListener('click', () => closeEditor(element));
+  part('editor').addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape') closeEditor(element);
+  });
   part('editor').addEventListener('submit', (event) => {
     event.preventDefault();
     void saveNote(element);
   });
-  dragNote(element, $('notes'), (x, y) => moveNote(r, x, y));
+  dragNote(element, $('notes'), {
+    move: (x, y) => moveNote(r, x, y),
+    // Where somebody else moved it later, or the server refused, show that.
+    settled: (rev = 0) => live.objects.get(r)?._rev >= rev && showNote(r),
+  });
   $('notes').append(element);
   return element;
 }
 
-/** The last one to let go wins: on a conflict the same again, on what is there now. */
+/** The last one to let go wins: on a conflict the same again, on what is there now. Resolves with the revision. */
 async function moveNote(r, x, y) {
   for (let attempt = 0; attempt < 3 && live.objects.has(r); attempt++) {
     try {
-      return await update(r, [set('x', x), set('y', y)]);
+      const { rev } = await update(r, [set('x', x), set('y', y)]);
+      return rev;
     } catch (error) {
       if (error.message !== 'object.revision.outdated') return say(error);
     }

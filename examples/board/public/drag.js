@@ -1,10 +1,20 @@
 // Moving a note by its grip: with a mouse or a finger, or with the arrow keys. Places are told as
 // parts of the board, from 0 to 1, so that they mean the same in every window.
 
-/** Calls `move(x, y)` while a note is moved, each time after the one before is done, and at the end. */
-export function dragNote(element, board, move) {
+/**
+ * Calls `move(x, y)` while a note is moved, each time when the one before is done, and `settled` with
+ * what the last one resolved with. Until then the element has the class `moving`, for what is heard of
+ * its place is older than what it shows.
+ */
+export function dragNote(element, board, { move, settled }) {
   const grip = element.querySelector('.grip');
-  const tell = latestOnly(move);
+  const tell = latestOnly(move, {
+    begin: () => element.classList.add('moving'),
+    end: (result) => {
+      element.classList.remove('moving');
+      settled(result);
+    },
+  });
   grip.addEventListener('pointerdown', (down) => {
     if (down.button !== 0) return;
     down.preventDefault();
@@ -56,18 +66,21 @@ function placeAt(element, board, left, top) {
 const within = (part) => Math.round(Math.min(1, Math.max(0, part)) * 10_000) / 10_000;
 
 /** Runs `task` with the newest arguments, one at a time: what came in between is left out. */
-function latestOnly(task) {
+function latestOnly(task, { begin, end }) {
   let next;
   let running = false;
   return async (...args) => {
     next = args;
     if (running) return;
     running = true;
+    begin();
+    let result;
     while (next !== undefined) {
       const now = next;
       next = undefined;
-      await task(...now);
+      result = await task(...now);
     }
     running = false;
+    end(result);
   };
 }

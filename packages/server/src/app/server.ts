@@ -55,7 +55,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const metrics = prometheusMetrics();
   const secret = secretOf(config, platform);
   const tls = readTls(values);
-  const { models, sandbox, warnings } = await openModels(config, log);
+  const { models, sandbox, warnings } = await openModels(config, log, metrics);
   closing.add(() => sandbox.close());
   for (const warning of warnings) log.warn({}, warning);
   const store = await openStore(config, models, log);
@@ -68,6 +68,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const objects = new Objects({ ...common, idsAfter: await store.newest() });
   closing.add(() => objects.drain());
   const live = new Live({ ...common, limits });
+  closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform });
   const { publicData } = values;
   const services: Services = { ...common, objects, live, limits, slots, publicData };
@@ -82,7 +83,10 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
     ready: async () => {
       await Promise.all([store.ping(), bus.ping()]);
     },
-    settle: () => objects.drain(),
+    settle: async () => {
+      await objects.drain();
+      await live.settled();
+    },
   });
   closing.add(() => gateway.close());
   const { url } = await listen(gateway, values);

@@ -45,7 +45,9 @@ function makeProgram(done: (code: ExitCode) => void): Command {
       .description(text)
       .option('--verbose', 'print the stack of an error too')
       .allowExcessArguments(false)
-      .action(async (options: Options) => done(await run(options)));
+      .action(async (_options: Options, command: Command) =>
+        done(await run(command.optsWithGlobals())),
+      );
   addConfigFlags(add(program, 'start', 'start for production: JSON logs, needs a secret', start));
   addConfigFlags(
     add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),
