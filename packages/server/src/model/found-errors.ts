@@ -5,9 +5,11 @@ const mostPaths = 1000;
 
 /** Error codes by the path of the field, under names that came from outside. */
 export class FoundErrors {
-  readonly #errors = new Map<string, string[]>();
+  /** Made when there is something to say: mostly there is nothing. */
+  #errors: Map<string, string[]> | undefined;
 
   add(path: string, code: string): void {
+    this.#errors ??= new Map();
     const codes = this.#errors.get(path);
     if (codes !== undefined) {
       if (!codes.includes(code)) codes.push(code);
@@ -15,17 +17,17 @@ export class FoundErrors {
   }
 
   has(path: string): boolean {
-    return this.#errors.has(path);
+    return this.#errors?.has(path) === true;
   }
 
   get none(): boolean {
-    return this.#errors.size === 0;
+    return this.#errors === undefined;
   }
 
   /** As an error answer says it. */
   toFieldErrors(): Record<string, string[]> {
     const errors: Record<string, string[]> = {};
-    for (const [path, codes] of this.#errors) setMember(errors, path, codes);
+    for (const [path, codes] of this.#errors ?? []) setMember(errors, path, codes);
     return errors;
   }
 }
