@@ -408,6 +408,15 @@ describe('frames', () => {
     expect(await other.hear(1)).toEqual([{ tag: 1, evt: 'pinged' }]);
   });
 
+  test('[DUR5] a message in endless crumbs is not waited for', async () => {
+    const { client, server } = await raw();
+    client.write(clientFrame('{', 1, false));
+    client.write(Buffer.concat(Array.from({ length: 5000 }, () => clientFrame(' ', 0, false))));
+    await client.ended;
+    expect(server.live.dropped).toHaveLength(1);
+    expect(serverFrames(client.bytes).at(-1)?.payload.readUInt16BE(0)).toBe(1008);
+  });
+
   test('[DUR5] a connection that breaks off in the middle of a frame is forgotten', async () => {
     const { server, client } = await raw();
     client.write(clientFrame('{"tag":3,"cmd":"ping"}').subarray(0, 9));
@@ -435,22 +444,28 @@ describe('the log', () => {
       info: write,
       warn: write,
       error: write,
-      child: (more) => ({ ...log, error: (fields, text) => write({ ...more, ...fields }, text) }),
+      child: (more) => {
+        const traced = (fields: object, text: string) => write({ ...more, ...fields }, text);
+        return { ...log, info: traced, error: traced };
+      },
     };
     const boom: TestCommand = () => Promise.reject(new Error('the cause'));
-    const server = await start({ log, commands: { boom } });
+    const fine: TestCommand = () => Promise.resolve({ body: {} });
+    const server = await start({ log, commands: { boom, fine } });
     const client = await TestClient.initialized(server);
     const good = await server.tokens.mint({ uid: 'amal' });
     const bad = `${good}x`;
     for (const accessToken of [good, bad]) client.say({ tag: 1, cmd: 'initialize', accessToken });
     client.say({ tag: 3, cmd: 'boom', traceId: 'trace-77', accessToken: good });
-    const heard = await client.hear(3);
+    client.say({ tag: 4, cmd: 'fine', r: '/users/1', traceId: 'trace-78' });
+    const heard = await client.hear(4);
     await fetch(`${server.url}/nothing?access_token=${good}`);
     const [, , failure = {}] = heard;
     const { id } = failure.error as { id: string };
     expect(lines.some((line) => [id, 'trace-77', 'the cause'].every((x) => line.includes(x)))).toBe(
       true,
     );
+    expect(lines.some((line) => line.includes('trace-78') && line.includes('/users/1'))).toBe(true);
     expect(lines.filter((line) => line.includes(good.slice(-20)))).toEqual([]);
     expect(JSON.stringify(heard)).not.toContain('the cause');
   });

@@ -60,6 +60,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     {
       drained: (listener) => live.drained.push(listener),
       drop: (listener) => live.dropped.push(listener),
+      reauthorized() {},
     },
   );
   const { url, port } = await gateway.listen(0, '127.0.0.1');

@@ -95,7 +95,7 @@ class ServerGateway implements Gateway {
 
   /** Makes the HTTP side. */
   async open(): Promise<void> {
-    const { tokens, platform, ready } = this.#options;
+    const { tokens, platform, ready, metrics } = this.#options;
     const addresses = this.#addresses;
     this.#http = await buildHttpApp({
       gateway: this.#options,
@@ -112,6 +112,10 @@ class ServerGateway implements Gateway {
         ready: ready ?? (() => Promise.resolve()),
         draining: () => this.#closing !== undefined,
         platform,
+      },
+      scrape: async () => {
+        this.#metrics.settle();
+        return (await metrics.text?.()) ?? '';
       },
     });
     const { app, server } = this.#http;

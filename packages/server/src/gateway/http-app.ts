@@ -15,6 +15,8 @@ export interface HttpAppOptions {
   readonly addresses: ClientAddresses;
   readonly auth: AuthRoutesOptions;
   readonly health: HealthRoutesOptions;
+  /** The text of `/metrics`. */
+  readonly scrape: () => Promise<string>;
 }
 
 /** The HTTP side: fastify over a server of our own, which looks at requests for the socket's path first. */
@@ -39,7 +41,7 @@ export async function buildHttpApp(
   answerErrors(app, gateway.log, gateway.platform);
   healthRoutes(app, options.health);
   metricsRoute(app, {
-    text: () => metrics.text?.() ?? Promise.resolve(''),
+    text: options.scrape,
     contentType: metrics.contentType ?? 'text/plain; version=0.0.4',
     public: config.metrics === 'public',
     secret: config.secret,

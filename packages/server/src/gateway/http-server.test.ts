@@ -8,7 +8,7 @@ import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { defaultLimits } from '../platform/limits.js';
-import { openTestGateway, RawClient } from './gateway.fixture.js';
+import { openTestGateway, RawClient, upgradeRequest } from './gateway.fixture.js';
 import { createHttpServer } from './http-server.js';
 
 test('[DUR5] who takes for ever to say what it wants is not waited for', async () => {
@@ -21,7 +21,11 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
   const server = createHttpServer({ limits: defaultLimits }, () => {}, patience);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Go on\r\n\r\n'));
   const { port } = server.address() as AddressInfo;
+  const upgraded = new RawClient(port);
+  upgraded.write(upgradeRequest());
+  await upgraded.until((bytes) => bytes.includes('101'));
   const upgrade = new RawClient(port);
   upgrade.write('GET /v0.1/socket HTTP/1.1\r\nUpgrade: websocket\r\nX-Slow: ');
   const body = new RawClient(port);
@@ -30,6 +34,9 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
     expect(answer).toMatch(/^HTTP\/1.1 408 /);
     expect(answer).toContain('{"code":408,"reason":"the request took too long"}');
   }
+  // What is a WebSocket by then has other deadlines.
+  expect(upgraded.socket.readyState).toBe('open');
+  upgraded.socket.destroy();
   server.close();
 });
 

@@ -10,6 +10,8 @@ export interface SessionHost extends FlightHost {
   readonly live: {
     drained(listener: Listener): void;
     drop(listener: Listener): void;
+    /** Its `auth` is another now. */
+    reauthorized(listener: Listener): void;
   };
   readonly rates: CommandRates;
   /** Of the wall clock: when tokens expire. Calls `expire` of the session that is its key. */

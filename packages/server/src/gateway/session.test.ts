@@ -65,7 +65,11 @@ function setUp(options: Setup = {}) {
     tokens: {
       verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
     },
-    live: { drained: () => events.push('drained'), drop: () => events.push('dropped') },
+    live: {
+      drained: () => events.push('drained'),
+      drop: () => events.push('dropped'),
+      reauthorized: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
+    },
     rates: new CommandRates({ commands: rate, address: 0, clock: platform.clock, limited() {} }),
     expiries: new Deadlines({
       platform,
@@ -204,6 +208,7 @@ describe('initialize', () => {
     const [second] = await initialize(`amal+${2 * hour}`);
     const handle = ({ body }: JsonObject = {}) => (body as JsonObject)['connection-handle'];
     expect(handle(second)).toBe(handle(first));
+    expect(events.filter((event) => event.startsWith('reauth'))).toEqual(['reauthorized amal']);
     platform.advance(hour + 1);
     expect(events).not.toContain('close 1008');
     platform.advance(hour);
@@ -215,6 +220,7 @@ describe('initialize', () => {
     await initialize('amal');
     expect(await initialize('omar')).toEqual([refusal(1, 'token.invalid')]);
     expect(session.auth.uid).toBe('amal');
+    expect(events).not.toContain('reauthorized amal');
     expect(await say({ cmd: 'ping', tag: 2 })).toEqual([{ tag: 2, evt: 'pinged' }]);
     expect(events.some((event) => event.startsWith('close'))).toBe(false);
   });

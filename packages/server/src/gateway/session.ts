@@ -87,7 +87,8 @@ export class Session implements Listener, FlightOwner {
       this.#dispatch(message);
     } catch (thrown) {
       const { log, platform } = this.#host;
-      this.refuse(message, toProtocolError(thrown, { log, platform, fields: {} }));
+      const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
+      this.refuse(message, toProtocolError(thrown, { log, platform, fields }));
     }
   }
 
@@ -207,6 +208,7 @@ export class Session implements Listener, FlightOwner {
     this.answer(initializedText(tag, handle, auth, expires));
     if (expires === undefined) this.#host.expiries.clear(this);
     else this.#host.expiries.set(this, expires);
+    if (state.kind === 'ready') this.#host.live.reauthorized(this);
   }
 
   #fail(tag: number, detail: TokenRefusal): void {

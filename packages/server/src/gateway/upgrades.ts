@@ -35,6 +35,9 @@ export class Upgrades {
       // Pongs leave through the outlet, so that they count as output like everything else.
       autoPong: false,
       maxPayload: options.message,
+      // A message in crumbs costs far more memory than its bytes.
+      maxBufferedChunks: 8192,
+      maxFragments: 4096,
       // What is no UTF-8 is no JSON either, and answered as such (rule SES7).
       skipUTF8Validation: true,
       closeTimeout,
