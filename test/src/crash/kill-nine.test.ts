@@ -28,7 +28,11 @@ function random(seed: number): () => number {
 }
 
 async function openStore(dir: string): Promise<Store> {
-  return await openSqliteStore({ file: join(dir, 'data', 'really.db') }, systemPlatform, silentLog);
+  return await openSqliteStore(
+    { file: join(dir, 'data', 'really.db'), history: 1_000_000 },
+    systemPlatform,
+    silentLog,
+  );
 }
 
 /** One writer: adds to the object that all share and to one of its own, until the socket dies. */

@@ -9,7 +9,7 @@ export function rulesOf(page: string): string[] {
 export function rulesNamed(files: readonly SourceFile[]): Map<string, string[]> {
   const named = new Map<string, string[]>();
   for (const { path, text } of files) {
-    for (const [, tags = ''] of text.matchAll(/['"`]((?:\[[A-Z]{2,5}\d+\]\s*)+)/g)) {
+    for (const [, tags = ''] of text.matchAll(/['"`]((?:\[[A-Z]+\d+\]\s*)+)/g)) {
       for (const [, id = ''] of tags.matchAll(/\[(\w+)\]/g)) {
         named.set(id, [...(named.get(id) ?? []), path]);
       }
