@@ -53,9 +53,10 @@ function judge(from: string, to: string): string | undefined {
   if (from.startsWith(protocol)) return judgeProtocol(from, to);
   if (!from.startsWith(server)) return undefined;
   if (to.startsWith('@really/')) {
-    return to === '@really/protocol' ? undefined : 'of the packages, only the protocol is below';
+    const isProtocol = to === '@really/protocol' || to.startsWith('@really/protocol/');
+    return isProtocol ? undefined : 'of the packages, only the protocol is below';
   }
-  if (!to.startsWith('packages/')) return undefined;
+  if (!to.startsWith('packages/') || to === 'packages/server/package.json') return undefined;
   if (!to.startsWith(server)) return 'another package is imported by its name';
   return judgeServer(from.slice(server.length), to.slice(server.length));
 }

@@ -23,7 +23,10 @@ export function sourcesBelow(...folders: readonly string[]): SourceFile[] {
   );
 }
 
-/** Tests, and what only tests use: contract suites and fixtures. */
+/** Tests, and what only tests use: contract suites, fixtures and kits. */
 export function isForTests(path: string): boolean {
-  return /\.(test|contract|fixture)\.ts$|\/testing\//.test(path) || path.startsWith('test/');
+  return (
+    path.startsWith('test/') ||
+    /\.(test|contract|fixture|kit)\.ts$|\/test-kit\.ts$|\/contract\//.test(path)
+  );
 }

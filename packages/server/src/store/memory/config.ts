@@ -1,14 +1,5 @@
-export interface MemoryConfig {
-  /** Revisions kept per object where the model says nothing. */
-  readonly history: number;
-  /** Milliseconds for which a once-key is remembered. */
-  readonly onceWindow: number;
-  /** Once-keys remembered per uid; beyond, the oldest goes. */
-  readonly onceKeep: number;
-}
+import { defaultStoreConfig, type StoreConfig } from '../common-config.js';
 
-export const defaultMemoryConfig: MemoryConfig = {
-  history: 1000,
-  onceWindow: 3_600_000,
-  onceKeep: 1000,
-};
+export type MemoryConfig = StoreConfig;
+
+export const defaultMemoryConfig: MemoryConfig = defaultStoreConfig;

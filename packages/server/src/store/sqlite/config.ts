@@ -1,6 +1,6 @@
-import { defaultMemoryConfig, type MemoryConfig } from '../memory/config.js';
+import { defaultStoreConfig, type StoreConfig } from '../common-config.js';
 
-export interface SqliteConfig extends MemoryConfig {
+export interface SqliteConfig extends StoreConfig {
   /** The database file; its folder is made where it is missing. Beside it stand `-wal`, `-shm` and `.lock`. */
   readonly file: string;
   /** Threads that answer queries and counts. */
@@ -10,7 +10,7 @@ export interface SqliteConfig extends MemoryConfig {
 }
 
 export const defaultSqliteConfig: Omit<SqliteConfig, 'file'> = {
-  ...defaultMemoryConfig,
+  ...defaultStoreConfig,
   readers: 2,
   maxSize: 0,
 };

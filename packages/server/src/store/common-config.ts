@@ -1,0 +1,15 @@
+/** What every store is configured with. */
+export interface StoreConfig {
+  /** Revisions kept per object where the model says nothing. */
+  readonly history: number;
+  /** Milliseconds for which a once-key is remembered. */
+  readonly onceWindow: number;
+  /** Once-keys remembered per uid; beyond, the oldest goes. */
+  readonly onceKeep: number;
+}
+
+export const defaultStoreConfig: StoreConfig = {
+  history: 1000,
+  onceWindow: 3_600_000,
+  onceKeep: 1000,
+};
