@@ -8,7 +8,7 @@ import { openSqliteStore } from './store.js';
 storeContract('SQLite', async (config, platform) => {
   const folder = mkdtempSync(join(tmpdir(), 'really-store-'));
   const file = join(folder, 'really.db');
-  const store = await openSqliteStore({ ...config, file }, platform, silentLog);
+  const store = await openSqliteStore({ ...config, file, readers: 1 }, platform, silentLog);
   const close = async () => {
     await store.close();
     rmSync(folder, { recursive: true });

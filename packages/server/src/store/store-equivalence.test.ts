@@ -1,0 +1,222 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compilePredicate, type JsonObject } from '@really/protocol';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { fieldNames, filterOf, jsonValue, objectData, orderBy } from './contract/arbitraries.js';
+import { creation, deletion, layout, queryOf, update } from './contract/sample-writes.js';
+import { openMemoryStore } from './memory/store.js';
+import { placeOf } from './order.js';
+import { openSqliteStore } from './sqlite/store.js';
+import type { CollectionLayout, Query, Store, StoredObject, Write } from './store.js';
+
+/** Every run of a property uses collections of its own, so that one pair of stores does for all. */
+const platform = simulatedPlatform({ seed: 1 });
+const config = { history: 4, onceWindow: 1000, onceKeep: 5 };
+const folder = mkdtempSync(join(tmpdir(), 'really-equivalence-'));
+const memory = openMemoryStore(config, platform);
+let sqlite: Store;
+let runs = 0;
+
+beforeAll(async () => {
+  sqlite = await openSqliteStore(
+    { ...config, file: join(folder, 'really.db') },
+    platform,
+    silentLog,
+  );
+});
+afterAll(async () => {
+  await sqlite.close();
+  rmSync(folder, { recursive: true });
+});
+
+const onBoth = async <T>(ask: (store: Store) => Promise<T>): Promise<T> => {
+  const [expected, found] = await Promise.all([ask(memory), ask(sqlite)]);
+  expect(found).toEqual(expected);
+  return found;
+};
+
+describe('queries', () => {
+  const ids = ['a', 'B', '1', '10', '2', 'b', '-', '_', 'aa', 'c'];
+  const indexes = fc.uniqueArray(fc.constantFrom(...fieldNames, 'o.p'), { maxLength: 4 });
+  const scenario = fc.record({
+    data: fc.array(objectData, { minLength: 1, maxLength: ids.length }),
+    indexes,
+    filters: fc.array(filterOf(ids.slice(0, 4).map((id) => `/things/${id}`)), {
+      minLength: 1,
+      maxLength: 4,
+    }),
+    order: orderBy,
+    limit: fc.integer({ min: 1, max: 4 }),
+    skip: fc.integer({ min: 0, max: 3 }),
+    removed: fc.nat({ max: ids.length }),
+  });
+
+  test('[RQL4] [REA4] [REA7] SQLite finds what a predicate in memory finds, in its order, page by page', async () => {
+    const check = async (given: typeof scenario extends fc.Arbitrary<infer T> ? T : never) => {
+      const collection = `things${runs++}`;
+      const { order, limit, skip } = given;
+      const wanted = given.indexes.map((field) => ({ field, unique: false }));
+      await onBoth((store) => store.prepare([layout(collection, wanted)]));
+      await fill(collection, given.data, given.removed);
+      for (const raw of given.filters) {
+        const filter = JSON.parse(JSON.stringify(raw, keepInfinity), reviveInfinity(collection));
+        const query = queryOf(collection, { filter, order, limit: 100 });
+        const all = await onBoth((store) => store.query(query));
+        const matches = compilePredicate(filter);
+        const everything = await memory.query(queryOf(collection));
+        const expected = everything.filter((object) =>
+          matches({ ...object.data, _r: object.r, _rev: object.rev }),
+        );
+        expect(rsOf(all).sort()).toEqual(rsOf(expected).sort());
+        expect(await onBoth((store) => store.count(query))).toBe(all.length);
+        expect(await walk({ ...query, limit })).toEqual(all);
+        await onBoth((store) => store.query({ ...query, limit, skip }));
+        const middle = all[skip];
+        const from = middle && placeOf(middle, order);
+        await onBoth((store) => store.query({ ...query, from, limit, skip }));
+      }
+    };
+    await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200 });
+  }, 120_000);
+
+  /** Fills a collection, and updates and deletes one object of it. */
+  async function fill(collection: string, data: readonly JsonObject[], removed: number) {
+    const writes = data.map((value, index) => creation(`/${collection}/${ids[index]}`, value));
+    const [first] = writes;
+    if (first) writes.push(update(first.object, { z: 1 }));
+    const last = writes[removed];
+    if (last && removed > 0 && removed < data.length) writes.push(deletion(last.object));
+    await onBoth((store) => store.commit(writes));
+  }
+
+  /** Pages through SQLite's answers. */
+  async function walk(query: Query): Promise<StoredObject[]> {
+    const seen: StoredObject[] = [];
+    for (;;) {
+      const last = seen.at(-1);
+      const from = last && placeOf(last, query.order);
+      const page = await sqlite.query({ ...query, from });
+      if (page.length === 0) return seen;
+      seen.push(...page);
+    }
+  }
+});
+
+const keepInfinity = (_key: string, value: unknown) =>
+  typeof value === 'number' && !Number.isFinite(value) ? `∞${value}` : value;
+const reviveInfinity = (collection: string) => (_key: string, value: unknown) => {
+  if (typeof value !== 'string') return value;
+  if (value.startsWith('∞')) return Number(value.slice(1));
+  return value.replace('/things/', `/${collection}/`);
+};
+const rsOf = (objects: readonly StoredObject[]) => objects.map(({ r }) => r);
+
+describe('commits', () => {
+  const rs = ['/c/1', '/c/2', '/c/3', '/C/1', '/c/1/d/1', '/c/2/d/1', '/c/1/d/2'];
+  const step = fc.record({
+    r: fc.constantFrom(...rs),
+    kind: fc.constantFrom('create', 'create', 'update', 'update', 'update', 'delete'),
+    fields: fc.dictionary(fc.constantFrom('a', 'b', 'u', 'v'), jsonValue, { maxKeys: 3 }),
+    /** Builds on a revision that is off by this. */
+    off: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
+    requires: fc.array(fc.constantFrom(...rs), { maxLength: 1 }),
+    once: fc.option(fc.tuple(fc.constantFrom('u1', 'u2'), fc.integer({ min: 1, max: 12 }))),
+    wait: fc.constantFrom(0, 0, 1, 300),
+  });
+  const batches = fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { maxLength: 25 });
+  type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+  const unique = [
+    { field: 'u', unique: true },
+    { field: 'v', unique: true },
+    { field: 'a', unique: false },
+  ];
+
+  test('[DUR2] [IDX2] [ONC1] any sequence of writes has the same outcomes, and leaves the same, on both stores', async () => {
+    const check = async (given: readonly (readonly Step[])[]) => {
+      const names = { c: `c${runs++}`, C: `C${runs}`, d: 'd', prefix: `run${runs}` };
+      const layouts: CollectionLayout[] = [
+        layout(names.c, unique),
+        layout(names.C, unique, { history: 2 }),
+        layout(`${names.c}/d`, unique, { age: 2000 }),
+      ];
+      await onBoth((store) => store.prepare(layouts));
+      const start = await memory.position();
+      for (const batch of given) {
+        platform.advance(batch[0]?.wait ?? 0);
+        const writes = await writesOf(batch, names);
+        await onBoth((store) => store.commit(writes));
+      }
+      await compareAll(names, start);
+    };
+    await fc.assert(fc.asyncProperty(batches, check), { numRuns: 60 });
+  }, 120_000);
+
+  type Names = Readonly<{ c: string; C: string; prefix: string }>;
+  const named = (r: string, names: Names) =>
+    r.replace('/c/', `/${names.c}/`).replace('/C/', `/${names.C}/`);
+
+  /** Each write builds on what the ones before it would leave if all of them succeeded. */
+  async function writesOf(batch: readonly Step[], names: Names): Promise<Write[]> {
+    const heads = new Map<string, StoredObject>();
+    const writes: Write[] = [];
+    for (const given of batch) {
+      const r = named(given.r, names);
+      const head = heads.get(r) ?? (await memory.get(r));
+      const write = writeOf(given, r, head, names);
+      heads.set(r, write.object);
+      writes.push(write);
+    }
+    return writes;
+  }
+
+  function writeOf(given: Step, r: string, head: StoredObject | undefined, names: Names): Write {
+    const base = head ?? creation(r).object;
+    const shifted = { ...base, deleted: false, rev: Math.max(1, base.rev + given.off) };
+    const [uid, key] = given.once ?? [];
+    const extras = {
+      at: platform.clock.now(),
+      requires: given.requires.map((required) => named(required, names)),
+      once:
+        uid === undefined
+          ? undefined
+          : { uid: `${names.prefix}${uid}`, id: `k${key}`, cmd: given.kind, r },
+    };
+    if (given.kind === 'delete') return deletion(shifted, extras);
+    return given.kind === 'create' || !head
+      ? creation(r, given.fields, extras)
+      : update(shifted, given.fields, extras);
+  }
+
+  async function compareAll(names: Names, start: number): Promise<void> {
+    const all = rs.map((r) => named(r, names));
+    await onBoth((store) => store.getMany(all));
+    await onBoth((store) => store.position());
+    await onBoth((store) => store.newest());
+    for (const r of all) {
+      const rev = (await memory.get(r))?.rev ?? 0;
+      for (let after = 0; after <= rev; after++) {
+        await onBoth((store) => store.history(r, after, 3));
+        await onBoth((store) => store.history(r, after, 100));
+      }
+    }
+    const scopes = [
+      { names: [names.c], parents: [] },
+      { names: [names.c, 'd'], parents: ['*'] },
+      { names: [names.c, 'd'], parents: ['1'] },
+    ];
+    for (const scope of scopes) {
+      await onBoth((store) => store.created(scope, start, 2));
+      await onBoth((store) => store.created(scope, start + 3, 100));
+      await onBoth((store) => store.query({ ...queryOf(names.c), scope }));
+    }
+    for (const uid of ['u1', 'u2']) {
+      for (let key = 1; key <= 12; key++) {
+        await onBoth((store) => store.once(`${names.prefix}${uid}`, `k${key}`));
+      }
+    }
+  }
+});
