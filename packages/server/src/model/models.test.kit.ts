@@ -37,7 +37,7 @@ export class VmSandbox implements Sandbox {
     const given = source.parameters.map((name) => JSON.stringify(scope[name]) ?? 'undefined');
     const code = `${prelude}(${wrapped(source)}).call(undefined, ${given.join(', ')});${postlude}`;
     try {
-      const text = vm.runInNewContext(`(function () {${code}})()`, {}, { timeout: 50 });
+      const text = vm.runInNewContext(`(function () {${code}})()`, {}, { timeout: 400 });
       const result = JSON.parse(String(text)) as ScriptResult;
       return result.kind === 'returned' ? { ...result, value: result.value } : result;
     } catch (error) {

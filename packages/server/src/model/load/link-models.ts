@@ -4,14 +4,14 @@ import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 /** What can be said of the models of an app only when all were read: whether what they mention exists. */
 export class ModelLinks {
+  /** Those that could be read in full. */
   readonly #drafts: ReadonlyMap<string, ModelDraft>;
-  /** Collections whose models are too broken to be looked into. */
-  readonly #unread: ReadonlySet<string>;
+  readonly #found: readonly FoundModel[];
 
   constructor(drafts: readonly ModelDraft[], found: readonly FoundModel[]) {
-    this.#drafts = new Map(drafts.map((draft) => [keyOf(draft), draft]));
-    const read = new Set(this.#drafts.keys());
-    this.#unread = new Set(found.map(keyOf).filter((key) => !read.has(key)));
+    const sound = drafts.filter(({ yaml }) => yaml.isSound);
+    this.#drafts = new Map(sound.map((draft) => [keyOf(draft), draft]));
+    this.#found = found;
   }
 
   /** Tells what a model mentions that is not there. */
@@ -48,8 +48,9 @@ export class ModelLinks {
     const key = field.collection.join('/');
     const target = this.#drafts.get(key);
     if (target === undefined) {
-      if (this.#unread.has(key)) return;
-      const known = [...this.#drafts.values()].map(({ names }) => `/${names.join('/*/')}`);
+      // Its model is too broken to be looked into, which is told elsewhere.
+      if (this.#found.some((model) => keyOf(model) === key)) return;
+      const known = this.#found.map(({ names }) => `/${names.join('/*/')}`);
       const name = `/${field.collection.join('/*/')}`;
       draft.yaml.problem(
         field.collectionOffset,
@@ -69,7 +70,13 @@ function checkMention(
   sets: readonly string[],
   where: string,
 ): void {
-  if (target.fields.has(name) || target.brokenFields.has(name) || sets.includes(name)) return;
+  if (
+    !target.yaml.isSound ||
+    target.fields.has(name) ||
+    target.brokenFields.has(name) ||
+    sets.includes(name)
+  )
+    return;
   const known = [...target.fields.keys(), ...sets];
   draft.yaml.problem(
     offset,

@@ -24,7 +24,24 @@ test('[LOD3] what is no sound YAML is told with its place', async () => {
   ]);
   expect(await problems('version: !!js/function x\nfields: {}\n')).toEqual([
     expect.stringMatching(/^1:10: this is not sound YAML: .*tag/),
+    expect.stringMatching(/^1:24: `version` is `x`/),
   ]);
+});
+
+test('[LOD3] before a slip in the YAML everything is told, behind it nothing that may be a ghost of it', async () => {
+  const found = await problemsOf({
+    'a/model.yaml':
+      'version: x\nfields:\n  a: { type: Strin }\n  b: { type: Long\n  c: { type: Nope }\nacces: {}\n',
+    'b/model.yaml':
+      'version: 1\nfields:\n  a: { type: reference, collectionR: /a, fields: [b, zz] }\n  d: { type: Calculated, valueType: Long, dependsOn: e, value: "1" }\n\te: { type: Long }\n',
+  });
+  expect(found).toEqual([
+    expect.stringMatching(/^a\/model\.yaml:1:10: `version` is `x`/),
+    expect.stringMatching(/^a\/model\.yaml:3:14: unknown type `Strin`/),
+    ...found.filter((problem) => /^a\/model\.yaml:[456]:\d+: this is not sound YAML/.test(problem)),
+    expect.stringMatching(/^b\/model\.yaml:5:1: this is not sound YAML/),
+  ]);
+  expect(found.length).toBeGreaterThan(3);
 });
 
 test('[LOD3] a key that is there twice', async () => {

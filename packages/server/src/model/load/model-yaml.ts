@@ -32,34 +32,36 @@ const mostNodes = 20_000;
 const deepest = 64;
 const mostErrors = 20;
 
-/** A `model.yaml` that is sound as YAML, read by nodes, so that all that is wrong has its place. */
+/** A `model.yaml`, read by nodes, so that all that is wrong has its place. */
 export class ModelYaml {
   readonly file: SourceFile;
+  /** False where it is not sound as YAML: then it may say more than could be read. */
+  readonly isSound: boolean;
   readonly #document: Document;
 
   private constructor(file: SourceFile, document: Document) {
     this.file = file;
+    this.isSound = document.errors.length === 0;
     this.#document = document;
   }
 
-  /** Parses the file. What is wrong with it as YAML is told, and the answer is `undefined`. */
+  /** Parses the file and tells what is wrong with it as YAML. `undefined` where nothing is left to go on with. */
   static parse(file: SourceFile): { yaml: ModelYaml; root: YamlNode } | undefined {
     const document = parse(file);
     if (document === undefined) return undefined;
-    // One slip can make the parser stumble over everything that follows.
-    for (const { pos, message } of [...document.errors, ...document.warnings].slice(
-      0,
-      mostErrors,
-    )) {
-      file.problem(pos[0], `${plainMessage(message)}; expected YAML 1.2`);
-    }
     const yaml = new ModelYaml(file, document);
-    const sound = document.errors.length + document.warnings.length === 0;
-    if (!sound || !yaml.#isBounded() || !yaml.#hasPlainKeys(document.contents)) return undefined;
+    yaml.#tellErrors();
+    if (!yaml.#isBounded()) return undefined;
+    yaml.#checkAllKeys();
     const root = yaml.resolve(document.contents);
     if (root !== undefined && !(isScalar(root) && root.value === null)) return { yaml, root };
-    file.problem(0, 'the file is empty; expected a model with `version` and `fields`');
+    yaml.lack(0, 'the file is empty; expected a model with `version` and `fields`');
     return undefined;
+  }
+
+  /** Tells of something that is not there, which can be said of a sound file only. */
+  lack(at: Entry | number, message: string): void {
+    if (this.isSound) this.problem(at, message);
   }
 
   problem(at: YamlNode | Entry | number, message: string): void {
@@ -76,8 +78,14 @@ export class ModelYaml {
 
   /** The members of a mapping in the order of the file; `undefined` (and a problem) where it is none. */
   entries(node: YamlNode, what: string): Entry[] | undefined {
-    if (isMap(node)) return node.items.map((pair) => this.#entry(pair));
-    this.problem(node, `${what} is ${describe(node)}; expected a mapping`);
+    if (isMap(node)) {
+      // Keys that are no texts were told already.
+      const pairs = node.items.filter(({ key }) => isScalar(this.resolve(key)));
+      return pairs.map((pair) => this.#entry(pair));
+    }
+    const message = `${what} is ${describe(node)}; expected a mapping`;
+    if (isScalar(node) && node.value === null) this.lack(offsetOf(node), message);
+    else this.problem(node, message);
     return undefined;
   }
 
@@ -93,9 +101,8 @@ export class ModelYaml {
           entry,
           `unknown key ${quoted(entry.name)} in ${what}; ${expectedNames(entry.name, known)}`,
         );
-      } else if (members.has(name)) {
-        this.problem(entry, `\`${name}\` of ${what} is here a second time; expected it once`);
-      } else members.set(name, { ...entry, name });
+      } else if (members.has(name)) this.#tellTwice(entry);
+      else members.set(name, { ...entry, name });
     }
     return members;
   }
@@ -131,35 +138,39 @@ export class ModelYaml {
     return count(this.#document.contents, 0);
   }
 
-  /** Keys are texts, each once in its mapping. */
-  #hasPlainKeys(root: unknown): boolean {
-    let sound = true;
-    const waiting: unknown[] = [root];
-    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-      if (isSeq(node)) waiting.push(...node.items.toReversed());
-      if (!isMap(node)) continue;
-      if (!this.#checkKeys(node)) sound = false;
-      waiting.push(...node.items.map(({ value }) => value).filter((value) => value !== null));
+  #tellErrors(): void {
+    const { errors, warnings } = this.#document;
+    // One slip can make the parser stumble over everything that follows.
+    for (const { pos, message } of [...errors, ...warnings].slice(0, mostErrors)) {
+      this.problem(pos[0], `${plainMessage(message)}; expected YAML 1.2`);
     }
-    return sound;
+    if (errors.length > 0) this.file.distrustFrom(Math.min(...errors.map(({ pos }) => pos[0])));
   }
 
-  #checkKeys(map: YAMLMap): boolean {
-    const seen = new Set<string>();
-    let sound = true;
-    for (const pair of map.items) {
-      const { name, offset } = this.#entry(pair);
-      if (!isScalar(this.resolve(pair.key)))
-        this.problem(offset, 'this key is no text; expected a name');
-      else if (seen.has(name))
-        this.problem(offset, `the key ${quoted(name)} is here a second time; expected it once`);
-      else {
-        seen.add(name);
-        continue;
-      }
-      sound = false;
+  #tellTwice(entry: Entry): void {
+    this.problem(entry, `the key ${quoted(entry.name)} is here a second time; expected it once`);
+  }
+
+  /** Keys are texts, each once in its mapping. */
+  #checkAllKeys(): void {
+    const waiting: unknown[] = [this.#document.contents];
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      if (isSeq(node)) waiting.push(...node.items);
+      if (!isMap(node)) continue;
+      this.#checkKeys(node);
+      waiting.push(...node.items.map(({ value }) => value).filter((value) => value !== null));
     }
-    return sound;
+  }
+
+  #checkKeys(map: YAMLMap): void {
+    const seen = new Set<string>();
+    for (const pair of map.items) {
+      const key = this.resolve(pair.key);
+      const entry = this.#entry(pair);
+      if (!isScalar(key)) this.problem(key ?? 0, 'this key is no text; expected a name');
+      else if (seen.has(entry.name)) this.#tellTwice(entry);
+      seen.add(entry.name);
+    }
   }
 }
 

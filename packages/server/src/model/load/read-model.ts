@@ -45,7 +45,7 @@ export async function readModel(
 
 function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
   if (member === undefined) {
-    yaml.problem(0, 'the model has no `version`; expected a whole number from 1');
+    yaml.lack(0, 'the model has no `version`; expected a whole number from 1');
     return 1;
   }
   const { node } = member;
@@ -57,7 +57,7 @@ function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
 
 function readFields(yaml: ModelYaml, reader: FieldReader, member: Entry | undefined): FieldDrafts {
   if (member !== undefined) return reader.fields(member.node, '`fields`', '', 'top');
-  yaml.problem(0, 'the model has no `fields`; expected a mapping of names to field definitions');
+  yaml.lack(0, 'the model has no `fields`; expected a mapping of names to field definitions');
   return { fields: new Map(), broken: new Set() };
 }
 
@@ -74,7 +74,7 @@ function readFieldSets(
         `a field set cannot be named ${quoted(entry.name)}; expected a letter, then letters, digits, \`_\` or \`-\``,
       );
     }
-    sets.set(entry.name, readNames(yaml, entry));
+    sets.set(entry.name, [...(sets.get(entry.name) ?? []), ...readNames(yaml, entry)]);
   }
   return sets;
 }

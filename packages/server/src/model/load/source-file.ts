@@ -9,6 +9,7 @@ export class SourceFile {
   readonly text: string;
   readonly #lines: LineCounter;
   readonly #problems: Problems;
+  #trusted = Number.POSITIVE_INFINITY;
 
   constructor(path: string, text: string, problems: Problems) {
     this.path = path;
@@ -27,7 +28,13 @@ export class SourceFile {
     return { line, column: col };
   }
 
+  /** From the line of this offset on, nothing more is told: what reads it has stumbled there, and would see ghosts. */
+  distrustFrom(offset: number): void {
+    this.#trusted = this.text.lastIndexOf('\n', offset - 1) + 1;
+  }
+
   problem(offset: number, message: string): void {
+    if (offset >= this.#trusted) return;
     this.#problems.add({ file: this.path, ...this.placeOf(offset), message });
   }
 

@@ -40,7 +40,7 @@ export function parseExpression(source: string): ParsedExpression | ParseFailure
     const tree = parseExpressionAt(source, 0, { ...options, preserveParens: true });
     const end = offsetOfRest(source, tree.end);
     if (end === undefined) return { kind: 'expression', tree };
-    return failure('the expression ends before this; expected one expression', end);
+    return failure('the expression ends before this', end);
   });
 }
 
@@ -78,6 +78,7 @@ function failure(message: string, offset: number): ParseFailure {
 /** Without the position that the parser appends: ours is that in the file. */
 function plainMessage(error: SyntaxError): string {
   const text = error.message.replace(/ \(\d+:\d+\)$/, '');
+  if (text.includes('sourceType: module')) return 'there are no modules here';
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
