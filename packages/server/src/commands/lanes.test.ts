@@ -1,5 +1,6 @@
 import { type JsonObject, parseRequest } from '@really/protocol';
 import { expect, test } from 'vitest';
+import { Lanes } from '../gateway/lanes.js';
 import { lanesOf } from './lanes.js';
 
 function lanes(message: JsonObject) {
@@ -22,14 +23,28 @@ test('[ENV4] commands are ordered by the R that they are about, in its printed f
   expect(lanes({ cmd: 'ping' })).toEqual([]);
 });
 
-test('[ENV4] subscribing and unsubscribing are about every R that they name', () => {
+test('[ENV4] subscribing and unsubscribing claim every R that they name both ways', () => {
+  const both = (r: string) => [
+    { r, mode: 'read' },
+    { r, mode: 'write' },
+  ];
   const subscriptions = [{ r: '/users/1/' }, { r: '/users' }, { r: '/users/1' }];
   expect(lanes({ cmd: 'subscribe', body: { subscriptions } })).toEqual([
-    { r: '/users/1', mode: 'read' },
-    { r: '/users/*', mode: 'read' },
+    ...both('/users/1'),
+    ...both('/users/*'),
   ]);
-  expect(lanes({ cmd: 'unsubscribe', body: { subscriptions: ['/users', 'q7'] } })).toEqual([
-    { r: '/users/*', mode: 'read' },
-    { r: 'q7', mode: 'read' },
-  ]);
+  const body = { subscriptions: ['/users', 'q7'] };
+  expect(lanes({ cmd: 'unsubscribe', body })).toEqual([...both('/users/*'), ...both('q7')]);
+});
+
+test('[ENV4] of two subscribes on one R the second starts when the first is answered', () => {
+  const gateway = new Lanes();
+  const message = { cmd: 'subscribe', body: { subscriptions: [{ r: '/users/1' }] } };
+  const [first, second] = [lanes(message), lanes(message)].map((one) => gateway.enter(one));
+  const log: string[] = [];
+  first?.start(() => log.push('first starts'));
+  second?.start(() => log.push('second starts'));
+  expect(log).toEqual(['first starts']);
+  first?.answer(() => log.push('first is answered'));
+  expect(log).toEqual(['first starts', 'first is answered', 'second starts']);
 });

@@ -40,9 +40,12 @@ export function lanesOf(request: Request): Lane[] {
 }
 
 /**
- * They change what the connection hears, so that of two on one R the second waits; and they read the
- * object, so that one waits for a write before it.
+ * They read the object, so that one waits for a write before it; and they change what the connection
+ * hears, so that of two on one R the second waits for the first. That is what claiming an R both ways means.
  */
 function subscriptionLanes(rs: readonly string[]): Lane[] {
-  return [...new Set(rs)].map((r) => ({ r, mode: 'read' }));
+  return [...new Set(rs)].flatMap((r): Lane[] => [
+    { r, mode: 'read' },
+    { r, mode: 'write' },
+  ]);
 }

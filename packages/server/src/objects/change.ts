@@ -1,4 +1,11 @@
-import { type Actor, type Auth, type Delta, type JsonObject, ownMember } from '@really/protocol';
+import {
+  type Actor,
+  type Auth,
+  type Delta,
+  type JsonObject,
+  ownMember,
+  setMember,
+} from '@really/protocol';
 import type { OnceKey, StoredObject, Write } from '../store/store.js';
 
 /** What every write says besides its content. */
@@ -19,7 +26,7 @@ export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
   const shown: JsonObject = {};
   for (const name of publicData) {
     const value = data && ownMember(data, name);
-    if (value !== undefined) shown[name] = value;
+    if (value !== undefined) setMember(shown, name, value);
   }
   return {
     uid,

@@ -1,0 +1,120 @@
+import { fail, ProtocolError } from '@really/protocol';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { localBus } from '../bus/local/bus.js';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { type CommittedChange, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { createWrite, type Origin, updateWrite } from './change.js';
+import { Objects } from './objects.js';
+
+const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+const rs = ['/users/1', '/users/2', '/users/3'];
+
+const request = fc.record({
+  r: fc.constantFrom(...rs),
+  kind: fc.constantFrom('add', 'add', 'add', 'clash', 'require', 'odd', 'look'),
+  /** Turns of the event loop that judging takes, and that pass before the next request. */
+  judging: fc.constantFrom(0, 0, 1, 3),
+  pause: fc.constantFrom(0, 0, 0, 1, 2),
+  once: fc.option(fc.constantFrom('a', 'b'), { nil: undefined, freq: 5 }),
+});
+type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+async function setUp(failures: readonly boolean[], exclusive: boolean) {
+  const platform = simulatedPlatform({ seed: 1 });
+  const store = openMemoryStore({}, platform);
+  const email = [{ field: 'email', unique: true }];
+  await store.prepare([{ names: ['users'], indexes: email, retention: {} }]);
+  await store.commit([
+    ...rs.map((r) => createWrite(r, { n: 0 }, origin)),
+    createWrite('/users/taken', { email: 'taken' }, origin),
+  ]);
+  const { commit } = store;
+  let commits = 0;
+  Object.assign(store, {
+    exclusive,
+    async commit(writes: Parameters<typeof commit>[0]) {
+      const fails = failures[commits++ % Math.max(1, failures.length)];
+      await turns(commits % 3);
+      if (fails) throw new StoreUnavailable('away');
+      return await commit.call(store, writes);
+    },
+  });
+  const bus = localBus();
+  const heard: CommittedChange[] = [];
+  bus.listen((changes) => heard.push(...changes));
+  return { store, heard, objects: new Objects({ store, bus, platform, log: silentLog }) };
+}
+
+function write(objects: Objects, { r, kind, judging, once }: Request) {
+  const key = once === undefined ? undefined : { uid: 'u', id: r + once, cmd: 'update', r };
+  return objects.write({
+    r,
+    once: key,
+    async prepare(head: StoredObject | undefined, look) {
+      await turns(judging);
+      if (kind === 'look') await look(rs);
+      if (!head) throw fail('object.missing');
+      const n = Number(head.data.n);
+      if (kind === 'odd' && n % 2 === 1) throw fail('forbidden');
+      const data = { ...head.data, n: n + 1, ...(kind === 'clash' && { email: 'taken' }) };
+      const requires = kind === 'require' ? ['/users/none'] : [];
+      const updated = { data, delta: {}, touched: ['n'] };
+      return updateWrite(head, updated, { ...origin, requires, once: key });
+    },
+  });
+}
+
+async function outcome(result: ReturnType<typeof write>): Promise<string> {
+  try {
+    return (await result).kind;
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.message;
+    throw error;
+  }
+}
+
+test('[DUR1] [DUR2] [DUR6] whatever fails, what was answered is stored, once, in order, and nothing else is', async () => {
+  const scenario = fc.record({
+    requests: fc.array(request, { minLength: 1, maxLength: 40, size: 'max' }),
+    failures: fc.array(fc.boolean(), { maxLength: 5 }).filter((all) => !all.every(Boolean)),
+    exclusive: fc.boolean(),
+  });
+  const property = fc.asyncProperty(scenario, async ({ requests, failures, exclusive }) => {
+    const { store, heard, objects } = await setUp(failures, exclusive);
+    const results: Promise<string>[] = [];
+    for (const one of requests) {
+      results.push(outcome(write(objects, one)));
+      await turns(one.pause);
+    }
+    const outcomes = await Promise.all(results);
+    await objects.drain();
+    for (const r of rs) {
+      const committed = outcomes.filter((one, i) => one === 'committed' && requests[i]?.r === r);
+      const stored = await store.get(r);
+      expect(stored).toMatchObject({ rev: committed.length + 1, data: { n: committed.length } });
+      expect(await objects.head(r)).toEqual(stored);
+      const told = heard.filter((change) => change.r === r).map(({ rev }) => rev);
+      expect(told).toEqual(committed.map((_, i) => i + 2));
+    }
+    const positions = heard.map(({ pos }) => pos);
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    const expected: Record<string, string[]> = {
+      clash: ['unique'],
+      require: ['missing'],
+      odd: ['committed', 'forbidden'],
+    };
+    outcomes.forEach((one, i) => {
+      const allowed = expected[requests[i]?.kind ?? ''] ?? ['committed'];
+      expect([...allowed, 'repeated', 'server.unavailable']).toContain(one);
+    });
+    if (!failures.includes(true)) expect(outcomes).not.toContain('server.unavailable');
+  });
+  await fc.assert(property, { numRuns: 200 });
+});
