@@ -23,18 +23,15 @@ test('[ENV4] commands are ordered by the R that they are about, in its printed f
   expect(lanes({ cmd: 'ping' })).toEqual([]);
 });
 
-test('[ENV4] subscribing and unsubscribing claim every R that they name both ways', () => {
-  const both = (r: string) => [
-    { r, mode: 'read' },
-    { r, mode: 'write' },
-  ];
+test('[ENV4] subscribing and unsubscribing have every R that they name for themselves', () => {
+  const alone = (r: string) => ({ r, mode: 'exclusive' });
   const subscriptions = [{ r: '/users/1/' }, { r: '/users' }, { r: '/users/1' }];
   expect(lanes({ cmd: 'subscribe', body: { subscriptions } })).toEqual([
-    ...both('/users/1'),
-    ...both('/users/*'),
+    alone('/users/1'),
+    alone('/users/*'),
   ]);
   const body = { subscriptions: ['/users', 'q7'] };
-  expect(lanes({ cmd: 'unsubscribe', body })).toEqual([...both('/users/*'), ...both('q7')]);
+  expect(lanes({ cmd: 'unsubscribe', body })).toEqual([alone('/users/*'), alone('q7')]);
 });
 
 test('[ENV4] of two subscribes on one R the second starts when the first is answered', () => {

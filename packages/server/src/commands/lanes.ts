@@ -3,7 +3,7 @@ import type { Request } from '@really/protocol';
 export interface Lane {
   /** Printed. */
   readonly r: string;
-  readonly mode: 'read' | 'write';
+  readonly mode: 'read' | 'write' | 'exclusive';
 }
 
 /**
@@ -11,7 +11,7 @@ export interface Lane {
  * answered in the order in which they were sent (rule ENV4).
  *
  * Writes may start beside writes: each reaches its object's line in the turn in which it starts, and
- * that line keeps the order. Between a write and a read the second has to wait for the first's answer.
+ * that line keeps the order. Reads may run beside reads. Everything else waits for the answer to what is before it.
  */
 export function lanesOf(request: Request): Lane[] {
   switch (request.cmd) {
@@ -39,13 +39,7 @@ export function lanesOf(request: Request): Lane[] {
   }
 }
 
-/**
- * They read the object, so that one waits for a write before it; and they change what the connection
- * hears, so that of two on one R the second waits for the first. That is what claiming an R both ways means.
- */
+/** They read the object, and change what the connection hears: beside nothing else. */
 function subscriptionLanes(rs: readonly string[]): Lane[] {
-  return [...new Set(rs)].flatMap((r): Lane[] => [
-    { r, mode: 'read' },
-    { r, mode: 'write' },
-  ]);
+  return [...new Set(rs)].map((r) => ({ r, mode: 'exclusive' }));
 }
