@@ -3,7 +3,7 @@ import { storedPlain } from './check-types.js';
 import type { CalculatedField, Model, ScriptResult } from './model.js';
 import { reportFailure } from './run-checks.js';
 import { nowKey, thisKey } from './script/expression.js';
-import { instant } from './script/make-script.js';
+import { instant } from './script/remote-script.js';
 
 export interface Calculated {
   readonly data: JsonObject;

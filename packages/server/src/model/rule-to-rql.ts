@@ -1,4 +1,4 @@
-import type { Auth, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type { Auth, RqlExpression } from '@really/protocol';
 import type {
   BinaryExpression,
   ConditionalExpression,
@@ -8,21 +8,27 @@ import type {
   Node,
 } from 'acorn';
 import { plainAuth } from './hooks.js';
-import type { Field, Model } from './model.js';
+import type { Model } from './model.js';
 import {
-  allOf,
+  compare,
+  type FieldOperand,
+  isTruthy,
+  mirrored,
+  type ScalarType,
+  scalarTypeOf,
+} from './rule-comparison.js';
+import {
   always,
   both,
   choice,
   either,
-  type Formula,
   negated,
-  not,
   type Outcome,
   sizeOf,
   thrown,
 } from './rule-formula.js';
-import { ClosureThrew, compileExpression, memberName } from './script/expression.js';
+import { ClosureThrew, compileExpression } from './script/expression.js';
+import { memberName } from './script/members.js';
 import type { Value } from './script/operators.js';
 import { unwrapped } from './script/parse-script.js';
 
@@ -54,10 +60,8 @@ const mostParts = 100;
 /** A side of a comparison: known for this reader, or a field of the object. */
 type Operand =
   | { readonly kind: 'known'; readonly value: Value }
-  | { readonly kind: 'field'; readonly name: string; readonly type: ScalarType }
+  | ({ readonly kind: 'field' } & FieldOperand)
   | { readonly kind: 'throws' };
-
-type ScalarType = 'text' | 'ascii' | 'number' | 'boolean';
 
 class Translation {
   readonly #model: Model;
@@ -98,7 +102,7 @@ class Translation {
     if (operand === undefined) return undefined;
     if (operand.kind === 'throws') return thrown;
     if (operand.kind === 'known') return always(Boolean(operand.value));
-    return { holds: isTruthy(operand.name, operand.type), throws: false };
+    return { holds: isTruthy(operand), throws: false };
   }
 
   #comparison(node: BinaryExpression): Outcome | undefined {
@@ -150,89 +154,4 @@ class Translation {
       return error instanceof ClosureThrew ? { kind: 'throws' } : undefined;
     }
   }
-}
-
-function scalarTypeOf(field: Field): ScalarType | undefined {
-  switch (field.type === 'Calculated' ? field.valueType : field.type) {
-    case 'String':
-      return 'text';
-    case 'Date':
-    case 'reference':
-      return 'ascii';
-    case 'Long':
-    case 'Double':
-      return 'number';
-    case 'Boolean':
-      return 'boolean';
-    default:
-      return undefined;
-  }
-}
-
-type FieldOperand = Extract<Operand, { kind: 'field' }>;
-
-const mirrored: Partial<Record<string, string>> = {
-  ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
-  ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
-};
-
-function compare(field: FieldOperand, operator: string, value: Value): Outcome | undefined {
-  const holds = comparison(field, operator, value);
-  return holds === undefined ? undefined : { holds, throws: false };
-}
-
-function comparison(field: FieldOperand, operator: string, value: Value): Formula | undefined {
-  switch (operator) {
-    case '==':
-    case '===':
-      return equality(field, value, operator === '===');
-    case '!=':
-    case '!==': {
-      const equal = equality(field, value, operator === '!==');
-      return equal === undefined ? undefined : not(equal);
-    }
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return hasSameOrder(field, value) ? test(field.name, operator, value) : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function equality(
-  { name, type }: FieldOperand,
-  value: Value,
-  strict: boolean,
-): Formula | undefined {
-  if (value === undefined || value === null) {
-    // A field is set or missing, never null; `_r` and `_rev` are always there.
-    return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
-  }
-  if (typeof value === javascriptType[type]) {
-    return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
-  }
-  // `==` would convert one of them.
-  return strict ? false : undefined;
-}
-
-const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
-
-/** Whether JavaScript and RQL order the field's values and this one alike: RQL by code point, JavaScript by code unit. */
-function hasSameOrder({ type }: FieldOperand, value: Value): value is number | string {
-  if (type === 'number') return Number.isFinite(value);
-  if (typeof value !== 'string') return false;
-  // Both are the same up to the surrogates; a field without any is on the same side of them either way.
-  return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
-}
-
-function isTruthy(name: string, type: ScalarType): Formula {
-  if (type === 'boolean') return test(name, '=', true);
-  const empty = type === 'number' ? 0 : '';
-  return allOf(not(test(name, '=', null)), not(test(name, '=', empty)));
-}
-
-function test(name: string, operator: RqlOperator, value: JsonValue): RqlExpression {
-  return { kind: 'comparison', field: [name], operator, value };
 }

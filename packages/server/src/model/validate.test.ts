@@ -405,7 +405,7 @@ test('[VAL4] all fields are judged, and all that is wrong is told at once', asyn
   });
 });
 
-test('[UPD6] [VAL4] an update is judged by its touched fields, whole', async () => {
+test('[VAL4] an update is judged by its touched fields, whole', async () => {
   const { thing: model } = await thing(
     '  a: { type: String, required: true }\n  b: { type: Date, validation: value > "2000" }\n  c: { type: Object, fields: { n: { type: Long, required: true }, d: { type: Long, default: 7 } } }\n  e: { type: Long, default: 3 }',
   );

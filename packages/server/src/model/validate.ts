@@ -4,7 +4,7 @@ import { fillDefaults } from './fill-defaults.js';
 import { FoundErrors } from './found-errors.js';
 import type { Model } from './model.js';
 import { runChecks } from './run-checks.js';
-import { instant } from './script/make-script.js';
+import { instant } from './script/remote-script.js';
 
 export interface Checked {
   /** As it is to be stored; only to be used where there are no errors. */

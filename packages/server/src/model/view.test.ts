@@ -95,7 +95,7 @@ test('[HOK2] many views of one reader go to the sandbox together', async () => {
   expect(viewMany(simple, objects, alice)).not.toBeInstanceOf(Promise);
 });
 
-test('[PSH1] readers who are alike in what the verdict reads share an audience', async () => {
+test('[ACC5] readers who are alike in what the verdict reads share an audience', async () => {
   const reads = async (access: string, hook = 'hide("age")') =>
     viewReads((await thing(fields, `access: ${access}`, { 'pre-get.js': hook })).thing);
   expect(await reads('{ read: true }')).toEqual({ uid: false, r: false, all: false });
@@ -144,7 +144,7 @@ test('[GET1] a body has the fields that are set, asked for and not hidden', () =
   });
 });
 
-test('[SET1] [GET3] fields are named singly or by sets, in the order of the model, each once', async () => {
+test('[SET1] [GET2] fields are named singly or by sets, in the order of the model, each once', async () => {
   const { thing: model } = await thing(fields, 'fieldSets: { card: [pic, owner] }');
   expect(resolveFields(model, undefined)).toEqual({ ok: true, fields: undefined });
   expect(resolveFields(model, [])).toEqual({ ok: true, fields: undefined });

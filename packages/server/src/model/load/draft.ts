@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import type { AccessRight } from '../access.js';
 import type { FieldBase, PlainType, Script } from '../model.js';
-import type { ScriptDraft } from '../script/make-script.js';
+import type { ScriptDraft } from '../script/remote-script.js';
 import type { ModelYaml } from './model-yaml.js';
 import type { SourceFile } from './source-file.js';
 

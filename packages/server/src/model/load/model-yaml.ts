@@ -1,18 +1,16 @@
 import {
-  type CST,
   type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   type Pair,
-  Parser,
-  parseDocument,
   Scalar,
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
 import { expectedNames, quoted } from './nearest-name.js';
+import { deepest, parseYaml } from './parse-yaml.js';
 import type { SourceFile } from './source-file.js';
 
 /** A node whose aliases are followed; `null` where the file has nothing. */
@@ -29,7 +27,6 @@ export interface Entry {
 
 /** Nodes of a file, repetitions by aliases counted each. */
 const mostNodes = 20_000;
-const deepest = 64;
 const mostErrors = 20;
 
 /** A `model.yaml`, read by nodes, so that all that is wrong has its place. */
@@ -47,7 +44,7 @@ export class ModelYaml {
 
   /** Parses the file and tells what is wrong with it as YAML. `undefined` where nothing is left to go on with. */
   static parse(file: SourceFile): { yaml: ModelYaml; root: YamlNode } | undefined {
-    const document = parse(file);
+    const document = parseYaml(file);
     if (document === undefined) return undefined;
     const yaml = new ModelYaml(file, document);
     yaml.#tellErrors();
@@ -172,38 +169,6 @@ export class ModelYaml {
       seen.add(entry.name);
     }
   }
-}
-
-/** The library composes nested values by recursion: what is too deep must not come so far. */
-function parse(file: SourceFile): Document | undefined {
-  if (isDeeper(file.text, deepest)) {
-    file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
-    return undefined;
-  }
-  return parseDocument(file.text, {
-    version: '1.2',
-    uniqueKeys: false,
-    prettyErrors: false,
-    strict: true,
-  });
-}
-
-/** Whether a text has more levels than these, sound or not. */
-function isDeeper(text: string, levels: number): boolean {
-  const waiting: { token: CST.Token; level: number }[] = [];
-  for (const token of new Parser().parse(text)) waiting.push({ token, level: 0 });
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const { token, level } = next;
-    if (level > levels) return true;
-    for (const inner of tokensIn(token)) waiting.push({ token: inner, level: level + 1 });
-  }
-  return false;
-}
-
-function tokensIn(token: CST.Token): CST.Token[] {
-  if (token.type === 'document') return token.value ? [token.value] : [];
-  if (!('items' in token)) return [];
-  return token.items.flatMap((item) => [item.key, item.value]).filter((one) => one != null);
 }
 
 function plainMessage(message: string): string {

@@ -1,8 +1,7 @@
 import { parseR } from '@really/protocol';
 import { isScalar } from 'yaml';
-import type { PlainType } from '../model.js';
 import { isObjectMember } from '../script/members.js';
-import type { CalculatedDraft, DefaultDraft, FieldDraft, ScriptSlot } from './draft.js';
+import type { CalculatedDraft, FieldDraft, ScriptSlot } from './draft.js';
 import {
   allFieldKeys,
   type FieldPlace,
@@ -14,9 +13,8 @@ import {
 } from './field-types.js';
 import { describe, type Entry, type ModelYaml, type YamlNode } from './model-yaml.js';
 import { expectedNames, listed, quoted } from './nearest-name.js';
-import { readExpression, type ScriptNames, startOf } from './read-script.js';
-import { readFlag, readLiteral, readNames, readText } from './read-values.js';
-import { isTextWord, isVariableName } from './scope-names.js';
+import { bareBase, type FieldBaseDraft, FieldBaseReader, type Members } from './read-field-base.js';
+import { readNames, readText } from './read-values.js';
 
 export interface FieldDrafts {
   readonly fields: ReadonlyMap<string, FieldDraft>;
@@ -24,17 +22,19 @@ export interface FieldDrafts {
   readonly broken: ReadonlySet<string>;
 }
 
-type Base = Omit<Extract<FieldDraft, { type: PlainType }>, 'type'>;
-type Members = ReadonlyMap<string, Entry>;
-
 /** Reads the `fields` of one model, telling all that is wrong with them. */
 export class FieldReader {
-  /** The scripts that were found. */
-  readonly slots: ScriptSlot[] = [];
   readonly #yaml: ModelYaml;
+  readonly #common: FieldBaseReader;
 
   constructor(yaml: ModelYaml) {
     this.#yaml = yaml;
+    this.#common = new FieldBaseReader(yaml);
+  }
+
+  /** The scripts that were found. */
+  get slots(): readonly ScriptSlot[] {
+    return this.#common.slots;
   }
 
   fields(node: YamlNode, what: string, path: string, place: FieldPlace): FieldDrafts {
@@ -78,7 +78,7 @@ export class FieldReader {
       const wrong = misplacedKey(key, type, place);
       if (wrong !== undefined) this.#yaml.problem(member, wrong);
     }
-    const base = this.#base(entry, members, type, place, what);
+    const base = this.#common.base(entry, members, { type, place, what });
     return this.#ofType(type, base, members, { entry, path, place, what });
   }
 
@@ -117,53 +117,12 @@ export class FieldReader {
     return type;
   }
 
-  #base(entry: Entry, members: Members, type: FieldType, place: FieldPlace, what: string): Base {
-    const name = place === 'items' ? '' : entry.name;
-    const seen = ['value', name].filter(
-      (one, index, all) => all.indexOf(one) === index && isVariableName(one),
-    );
-    return {
-      name,
-      offset: entry.offset,
-      index: readFlag(this.#yaml, members.get('index')),
-      unique: readFlag(this.#yaml, members.get('unique')),
-      required: this.#required(members.get('required'), what),
-      default: type === 'Calculated' ? undefined : this.#default(members.get('default'), what),
-      validation: this.#script(members.get('validation'), `\`validation\` of ${what}`, {
-        parameters: seen,
-        isVerdict: true,
-      }),
-    };
-  }
-
-  #required(member: Entry | undefined, what: string): boolean | ScriptSlot {
-    if (member === undefined) return false;
-    const { node } = member;
-    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
-    return this.#script(member, `\`required\` of ${what}`, { parameters: [] }) ?? false;
-  }
-
-  #default(member: Entry | undefined, what: string): DefaultDraft | undefined {
-    if (member === undefined) return undefined;
-    const { node } = member;
-    const isText = isScalar(node) && typeof node.value === 'string';
-    if (!isText || isTextWord(String(node.value))) {
-      const value = readLiteral(this.#yaml, node);
-      if (value === undefined || value === null) return undefined;
-      return { kind: 'literal', value, where: startOf(node, this.#yaml) };
-    }
-    const slot = this.#script(member, `\`default\` of ${what}`, { parameters: [] });
-    return slot && { kind: 'script', slot };
-  }
-
-  #script(member: Entry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
-    if (member === undefined) return undefined;
-    const slot = readExpression(this.#yaml, member.node, what, names);
-    if (slot !== undefined) this.slots.push(slot);
-    return slot;
-  }
-
-  #ofType(type: FieldType, base: Base, members: Members, at: Place): FieldDraft | undefined {
+  #ofType(
+    type: FieldType,
+    base: FieldBaseDraft,
+    members: Members,
+    at: Place,
+  ): FieldDraft | undefined {
     switch (type) {
       case 'Object': {
         const member = this.#needed(members, 'fields', at);
@@ -194,13 +153,13 @@ export class FieldReader {
     return member;
   }
 
-  #list(base: Base, members: Members, at: Place): FieldDraft | undefined {
+  #list(base: FieldBaseDraft, members: Members, at: Place): FieldDraft | undefined {
     const member = this.#needed(members, 'items', at);
     const items = member && this.#field(member, `${at.path}[]`, 'items');
     return items && { ...base, type: 'List', items };
   }
 
-  #reference(base: Base, members: Members, at: Place): FieldDraft | undefined {
+  #reference(base: FieldBaseDraft, members: Members, at: Place): FieldDraft | undefined {
     const member = this.#needed(members, 'collectionR', at);
     const collection = member && this.#collection(member);
     if (member === undefined || collection === undefined) return undefined;
@@ -228,7 +187,7 @@ export class FieldReader {
     return undefined;
   }
 
-  #calculated(base: Base, members: Members, at: Place): CalculatedDraft | undefined {
+  #calculated(base: FieldBaseDraft, members: Members, at: Place): CalculatedDraft | undefined {
     if (at.place !== 'top') {
       this.#yaml.problem(
         at.entry,
@@ -254,7 +213,11 @@ export class FieldReader {
   ): ScriptSlot | undefined {
     if (member === undefined) return undefined;
     const what = `\`value\` of ${at.what}`;
-    return this.#script(member, what, { parameters: given, hasThis: true, orFunction: true });
+    return this.#common.script(member, what, {
+      parameters: given,
+      hasThis: true,
+      orFunction: true,
+    });
   }
 }
 
@@ -263,18 +226,6 @@ interface Place {
   readonly path: string;
   readonly place: FieldPlace;
   readonly what: string;
-}
-
-function bareBase({ offset }: Entry): Base {
-  return {
-    name: '',
-    offset,
-    index: false,
-    unique: false,
-    required: false,
-    default: undefined,
-    validation: undefined,
-  };
 }
 
 function offsetIn({ node }: Entry): number {

@@ -1,5 +1,5 @@
 import { type Identifier, type MemberExpression, type Node, parse } from 'acorn';
-import { memberName } from '../script/expression.js';
+import { memberName } from '../script/members.js';
 
 /** Whether a variable can have this name, in strict code too. */
 export function isVariableName(name: string): boolean {

@@ -1,6 +1,6 @@
 import type { Identifier, MemberExpression, Node } from 'acorn';
 import type { AuthParts } from '../model.js';
-import { memberName } from './expression.js';
+import { memberName } from './members.js';
 
 export const readsNothing: AuthParts = { uid: false, r: false, all: false };
 export const readsAll: AuthParts = { uid: true, r: true, all: true };

@@ -10,15 +10,8 @@ import type {
   TemplateLiteral,
 } from 'acorn';
 import { literalValue } from './literal.js';
-import { inheritsMember, isObjectMember } from './members.js';
-import {
-  binaryOperators,
-  giveUp,
-  joined,
-  textOf,
-  unaryOperators,
-  type Value,
-} from './operators.js';
+import { isObjectMember, memberName, readMember } from './members.js';
+import { binaryOperators, joined, textOf, unaryOperators, type Value } from './operators.js';
 
 export type ScriptScope = Readonly<Record<string, Value>>;
 
@@ -244,24 +237,4 @@ class Compiler {
 
 function isIdentifier(node: Node, name: string): boolean {
   return node.type === 'Identifier' && (node as Identifier).name === name;
-}
-
-/** The name in `a.name`, `a["name"]` or `a[0]`; `undefined` where it is worked out. */
-export function memberName(node: MemberExpression): string | undefined {
-  const { property } = node;
-  if (!node.computed) return property.type === 'Identifier' ? property.name : undefined;
-  if (property.type !== 'Literal') return undefined;
-  const { value } = property;
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-}
-
-function readMember(target: Exclude<Value, undefined | null>, name: string): Value {
-  if (typeof target === 'object') {
-    if (Object.hasOwn(target, name)) return (target as Record<string, Value>)[name];
-  } else if (typeof target === 'string') {
-    if (name === 'length') return target.length;
-    const index = Number(name);
-    if (String(index) === name && index >= 0 && index < target.length) return target[index];
-  }
-  return inheritsMember(target, name) ? giveUp() : undefined;
 }

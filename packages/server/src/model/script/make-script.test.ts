@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import type { Script } from '../model.js';
 import { VmSandbox } from '../models.test.kit.js';
 import { nowKey, thisKey } from './expression.js';
-import { makeScript, type ScriptDraft } from './make-script.js';
+import { makeScript } from './make-script.js';
 import { parseBody, parseExpression } from './parse-script.js';
+import type { ScriptDraft } from './remote-script.js';
 
 interface Made {
   readonly script: Script;

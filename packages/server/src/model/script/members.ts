@@ -1,3 +1,6 @@
+import type { MemberExpression } from 'acorn';
+import { giveUp, type Value } from './operators.js';
+
 /**
  * Names that a value has beside its own data: methods of its prototype. A closure never hands one
  * out; an expression that asks for one goes to the sandbox.
@@ -21,7 +24,7 @@ function membersOf(prototype: object): ReadonlySet<string> {
 }
 
 /** Whether a value that has no such member itself inherits one from its prototype (`Object.prototype` aside). */
-export function inheritsMember(value: boolean | number | string | object, name: string): boolean {
+function inheritsMember(value: boolean | number | string | object, name: string): boolean {
   switch (typeof value) {
     case 'string':
       return textMembers.has(name);
@@ -32,4 +35,25 @@ export function inheritsMember(value: boolean | number | string | object, name: 
     default:
       return Array.isArray(value) && listMembers.has(name);
   }
+}
+
+/** The name in `a.name`, `a["name"]` or `a[0]`; `undefined` where it is worked out. */
+export function memberName(node: MemberExpression): string | undefined {
+  const { property } = node;
+  if (!node.computed) return property.type === 'Identifier' ? property.name : undefined;
+  if (property.type !== 'Literal') return undefined;
+  const { value } = property;
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+/** A member of a value's own data. Gives up where the value has inherited one of that name. */
+export function readMember(target: Exclude<Value, undefined | null>, name: string): Value {
+  if (typeof target === 'object') {
+    if (Object.hasOwn(target, name)) return (target as Record<string, Value>)[name];
+  } else if (typeof target === 'string') {
+    if (name === 'length') return target.length;
+    const index = Number(name);
+    if (String(index) === name && index >= 0 && index < target.length) return target[index];
+  }
+  return inheritsMember(target, name) ? giveUp() : undefined;
 }

@@ -1,0 +1,91 @@
+import { isScalar } from 'yaml';
+import type { PlainType } from '../model.js';
+import type { DefaultDraft, FieldDraft, ScriptSlot } from './draft.js';
+import type { FieldPlace, FieldType } from './field-types.js';
+import type { Entry, ModelYaml } from './model-yaml.js';
+import { readExpression, type ScriptNames, startOf } from './read-script.js';
+import { readFlag, readLiteral } from './read-values.js';
+import { isTextWord, isVariableName } from './scope-names.js';
+
+/** What fields of every type have. */
+export type FieldBaseDraft = Omit<Extract<FieldDraft, { type: PlainType }>, 'type'>;
+export type Members = ReadonlyMap<string, Entry>;
+
+export interface FieldAt {
+  readonly type: FieldType;
+  readonly place: FieldPlace;
+  /** For messages. */
+  readonly what: string;
+}
+
+/** Reads what fields of every type have: flags and scripts. */
+export class FieldBaseReader {
+  /** The scripts that were found. */
+  readonly slots: ScriptSlot[] = [];
+  readonly #yaml: ModelYaml;
+
+  constructor(yaml: ModelYaml) {
+    this.#yaml = yaml;
+  }
+
+  /** Everything but what is of one type only. */
+  base(entry: Entry, members: Members, { type, place, what }: FieldAt): FieldBaseDraft {
+    const name = place === 'items' ? '' : entry.name;
+    const seen = ['value', name].filter(
+      (one, index, all) => all.indexOf(one) === index && isVariableName(one),
+    );
+    return {
+      name,
+      offset: entry.offset,
+      index: readFlag(this.#yaml, members.get('index')),
+      unique: readFlag(this.#yaml, members.get('unique')),
+      required: this.#required(members.get('required'), what),
+      default: type === 'Calculated' ? undefined : this.#default(members.get('default'), what),
+      validation: this.script(members.get('validation'), `\`validation\` of ${what}`, {
+        parameters: seen,
+        isVerdict: true,
+      }),
+    };
+  }
+
+  #required(member: Entry | undefined, what: string): boolean | ScriptSlot {
+    if (member === undefined) return false;
+    const { node } = member;
+    if (isScalar(node) && typeof node.value === 'boolean') return node.value;
+    return this.script(member, `\`required\` of ${what}`, { parameters: [] }) ?? false;
+  }
+
+  #default(member: Entry | undefined, what: string): DefaultDraft | undefined {
+    if (member === undefined) return undefined;
+    const { node } = member;
+    const isText = isScalar(node) && typeof node.value === 'string';
+    if (!isText || isTextWord(String(node.value))) {
+      const value = readLiteral(this.#yaml, node);
+      if (value === undefined || value === null) return undefined;
+      return { kind: 'literal', value, where: startOf(node, this.#yaml) };
+    }
+    const slot = this.script(member, `\`default\` of ${what}`, { parameters: [] });
+    return slot && { kind: 'script', slot };
+  }
+
+  /** An expression, which is kept to be compiled. */
+  script(member: Entry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
+    if (member === undefined) return undefined;
+    const slot = readExpression(this.#yaml, member.node, what, names);
+    if (slot !== undefined) this.slots.push(slot);
+    return slot;
+  }
+}
+
+/** Of the items of a list that are given by the name of their type. */
+export function bareBase({ offset }: Entry): FieldBaseDraft {
+  return {
+    name: '',
+    offset,
+    index: false,
+    unique: false,
+    required: false,
+    default: undefined,
+    validation: undefined,
+  };
+}

@@ -1,0 +1,99 @@
+import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type { Field } from './model.js';
+import { allOf, type Formula, not, type Outcome } from './rule-formula.js';
+import type { Value } from './script/operators.js';
+
+/** How the values of a field compare. `ascii`: texts without other characters. */
+export type ScalarType = 'text' | 'ascii' | 'number' | 'boolean';
+
+export interface FieldOperand {
+  readonly name: string;
+  readonly type: ScalarType;
+}
+
+/** `undefined` where no filter compares the field's values with a literal. */
+export function scalarTypeOf(field: Field): ScalarType | undefined {
+  switch (field.type === 'Calculated' ? field.valueType : field.type) {
+    case 'String':
+      return 'text';
+    case 'Date':
+    case 'reference':
+      return 'ascii';
+    case 'Long':
+    case 'Double':
+      return 'number';
+    case 'Boolean':
+      return 'boolean';
+    default:
+      return undefined;
+  }
+}
+
+/** The operator that says the same with its sides exchanged. */
+export const mirrored: Partial<Record<string, string>> = {
+  ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
+  ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
+};
+
+/** When a comparison of a field with a value that is known holds. */
+export function compare(field: FieldOperand, operator: string, value: Value): Outcome | undefined {
+  const holds = comparison(field, operator, value);
+  return holds === undefined ? undefined : { holds, throws: false };
+}
+
+function comparison(field: FieldOperand, operator: string, value: Value): Formula | undefined {
+  switch (operator) {
+    case '==':
+    case '===':
+      return equality(field, value, operator === '===');
+    case '!=':
+    case '!==': {
+      const equal = equality(field, value, operator === '!==');
+      return equal === undefined ? undefined : not(equal);
+    }
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return hasSameOrder(field, value) ? test(field.name, operator, value) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function equality(
+  { name, type }: FieldOperand,
+  value: Value,
+  strict: boolean,
+): Formula | undefined {
+  if (value === undefined || value === null) {
+    // A field is set or missing, never null; `_r` and `_rev` are always there.
+    return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
+  }
+  if (typeof value === javascriptType[type]) {
+    return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
+  }
+  // `==` would convert one of them.
+  return strict ? false : undefined;
+}
+
+const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
+
+/** Whether JavaScript and RQL order the field's values and this one alike: RQL by code point, JavaScript by code unit. */
+function hasSameOrder({ type }: FieldOperand, value: Value): value is number | string {
+  if (type === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string') return false;
+  // Both are the same up to the surrogates; a field without any is on the same side of them either way.
+  return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
+}
+
+/** When the field's value, alone, counts as true. */
+export function isTruthy({ name, type }: FieldOperand): Formula {
+  if (type === 'boolean') return test(name, '=', true);
+  const empty = type === 'number' ? 0 : '';
+  return allOf(not(test(name, '=', null)), not(test(name, '=', empty)));
+}
+
+function test(name: string, operator: RqlOperator, value: JsonValue): RqlExpression {
+  return { kind: 'comparison', field: [name], operator, value };
+}
