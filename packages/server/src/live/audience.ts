@@ -24,7 +24,8 @@ export class Audience<M extends Seat, T> implements AudienceTraits {
   readonly key: string;
   readonly auth: Auth;
   readonly fields: readonly string[] | undefined;
-  readonly members: M[] = [];
+  /** Made with the first member, and to its measure: most audiences have only one. */
+  #members: M[] | undefined;
   /** The fields of the last verdict that were hidden: one list for as long as they stay the same. */
   hidden: readonly string[] = nothingHidden;
   /** Of an object: the last revision that changed anything it may see; 0 where nobody knows. */
@@ -37,12 +38,18 @@ export class Audience<M extends Seat, T> implements AudienceTraits {
     this.fields = traits.fields;
   }
 
+  get members(): readonly M[] {
+    return this.#members ?? nobody;
+  }
+
   get isEmpty(): boolean {
     return this.members.length === 0;
   }
 
   add(member: M): void {
-    member.place = this.members.push(member) - 1;
+    member.place = this.members.length;
+    if (this.#members) this.#members.push(member);
+    else this.#members = [member];
   }
 
   /**
@@ -50,12 +57,14 @@ export class Audience<M extends Seat, T> implements AudienceTraits {
    * start therefore misses nobody, whoever leaves meanwhile; it may meet somebody twice.
    */
   remove(member: M): void {
-    const last = this.members.pop();
-    if (last === undefined || last === member) return;
+    const last = this.#members?.pop();
+    if (!this.#members || last === undefined || last === member) return;
     last.place = member.place;
-    this.members[member.place] = last;
+    this.#members[member.place] = last;
   }
 }
+
+const nobody: readonly never[] = [];
 
 export const nothingHidden: readonly string[] = [];
 

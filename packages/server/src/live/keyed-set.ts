@@ -3,49 +3,65 @@ const small = 8;
 
 /**
  * Things found by their own key. Nearly every connection has one subscription and nearly every topic
- * one audience, a few have thousands: a map comes only with the ninth.
+ * one audience, a few have thousands: so one thing is kept as it is, a few in a list, and many in a map.
  */
 export class KeyedSet<V extends { readonly key: string }> {
-  #list: V[] = [];
-  #map: Map<string, V> | undefined;
+  #one: V | undefined;
+  #more: V[] | Map<string, V> | undefined;
 
   get size(): number {
-    return this.#map?.size ?? this.#list.length;
+    if (this.#more === undefined) return this.#one ? 1 : 0;
+    return this.#more instanceof Map ? this.#more.size : this.#more.length;
   }
 
   get(key: string): V | undefined {
-    if (this.#map) return this.#map.get(key);
-    for (const value of this.#list) if (value.key === key) return value;
+    const more = this.#more;
+    if (more === undefined) return this.#one?.key === key ? this.#one : undefined;
+    if (more instanceof Map) return more.get(key);
+    for (const value of more) if (value.key === key) return value;
     return undefined;
   }
 
   /** The key must not be there yet. */
   add(value: V): void {
-    if (this.#map) this.#map.set(value.key, value);
-    else if (this.#list.push(value) > small) this.#makeMap();
+    const more = this.#more;
+    if (more instanceof Map) more.set(value.key, value);
+    else if (more) this.#addToList(more, value);
+    else if (this.#one) this.#makeList(this.#one, value);
+    else this.#one = value;
   }
 
   delete(value: V): void {
-    if (this.#map) {
-      if (this.#map.get(value.key) === value) this.#map.delete(value.key);
-      return;
+    const more = this.#more;
+    if (more instanceof Map) {
+      if (more.get(value.key) === value) more.delete(value.key);
+    } else if (more) {
+      const index = more.indexOf(value);
+      if (index >= 0) more.splice(index, 1);
+    } else if (this.#one === value) {
+      this.#one = undefined;
     }
-    const index = this.#list.indexOf(value);
-    if (index >= 0) this.#list.splice(index, 1);
   }
 
   /** All of them, as they are now: the list may be kept while the set changes. */
   values(): V[] {
-    return this.#map ? [...this.#map.values()] : this.#list.slice();
+    return [...this.peek()];
   }
 
-  /** As `values`, without the copy where there are few: for a loop in which the set does not change. */
+  /** As `values`, without the copy: for a loop in which the set does not change. */
   peek(): Iterable<V> {
-    return this.#map?.values() ?? this.#list;
+    const more = this.#more;
+    if (more) return more instanceof Map ? more.values() : more;
+    return this.#one ? [this.#one] : [];
   }
 
-  #makeMap(): void {
-    this.#map = new Map(this.#list.map((value) => [value.key, value]));
-    this.#list = [];
+  #makeList(first: V, second: V): void {
+    this.#more = [first, second];
+    this.#one = undefined;
+  }
+
+  #addToList(list: V[], value: V): void {
+    list.push(value);
+    if (list.length > small) this.#more = new Map(list.map((one) => [one.key, one]));
   }
 }

@@ -176,9 +176,7 @@ export class Live {
 
   /** The listener's `auth` is another now: rights that depend on it are judged anew. */
   reauthorized(listener: Listener): void {
-    for (const one of this.#subscriptionsOf(listener)) {
-      this.#regrouping.move(one, one.audience.fields);
-    }
+    for (const one of this.#subscriptionsOf(listener)) this.#regrouping.reauthorize(one);
   }
 
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */

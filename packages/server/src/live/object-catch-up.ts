@@ -71,9 +71,7 @@ export class ObjectCatchUp {
     one.progress = 'behind';
     const judged = { model, object, sight: sightOf(one.audience, hidden) };
     if (owed === 'revisions') one.hidden = judged.sight.hidden;
-    else if (!this.#tellSnapshot(one, judged, owed === 'changes' ? 'conflated' : owed)) {
-      this.#pause(one);
-    }
+    else if (!this.#tellSnapshot(one, judged, reasonFor(owed))) this.#pause(one);
     this.#arrive(one, judged);
   }
 
@@ -203,15 +201,19 @@ export class ObjectCatchUp {
 }
 
 function pageFor(manner: Owed, replay: Replay, after: number): Promise<ReplayPage> {
-  switch (manner) {
-    case 'revisions':
-      return replay.next(after);
+  return manner === 'revisions' ? replay.next(after) : replay.current(reasonFor(manner));
+}
+
+function reasonFor(owed: Exclude<Owed, 'revisions'>): SnapshotReason {
+  switch (owed) {
     case 'first':
     case 'widened':
-      return replay.current(manner);
+      return owed;
+    case 'renewed':
+      return 'rights';
     case 'changes':
-      return replay.current('conflated');
+      return 'conflated';
     default:
-      return manner satisfies never;
+      return owed satisfies never;
   }
 }

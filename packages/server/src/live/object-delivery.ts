@@ -10,7 +10,10 @@ import type { ObjectStep } from './object-step.js';
 import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
 import type { ObjectTopic } from './object-topic.js';
 import { deletedFrame } from './push-message.js';
-import { isSameList, type Sight } from './visible-fields.js';
+import { isSameList, isSameSight, type Sight } from './visible-fields.js';
+
+/** So many ways to see one change are kept for the audiences that come after. */
+const sharedSights = 8;
 
 /** Hands what happened to an object to those who are live on it: judged and encoded once for each audience. */
 export class ObjectDelivery {
@@ -123,13 +126,20 @@ export class ObjectDelivery {
     news: ObjectNews,
     reason: SnapshotReason = 'rights',
   ): void {
+    const known: ObjectFrames[] = [];
     for (const { audience, view } of verdicts) {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
         this.#members.fail(this.#ready(audience, revOf(news)), view.error);
         continue;
       }
-      const frames = new ObjectFrames(model, sightOf(audience, view.hidden), news);
+      const sight = sightOf(audience, view.hidden);
+      // Audiences that rights keep apart mostly see the same in the end.
+      let frames = known.find((one) => isSameSight(one.sight, sight));
+      if (!frames) {
+        frames = new ObjectFrames(model, sight, news);
+        if (known.length < sharedSights) known.push(frames);
+      }
       if (frames.update) audience.changedAt = frames.rev;
       else if (!news.step) audience.changedAt = frames.changedAt;
       this.#spread(audience, frames, reason);
@@ -176,7 +186,6 @@ export class ObjectDelivery {
   /** Rule LIM4: what it misses from now on will be one snapshot. */
   #pause(one: ObjectSubscription): void {
     one.progress = 'paused';
-    one.owed = 'changes';
     this.#context.metrics.pauses.add();
   }
 

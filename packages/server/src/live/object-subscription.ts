@@ -17,10 +17,10 @@ import type { Session } from './session.js';
 export type Progress = 'waiting' | 'live' | 'behind' | 'paused' | 'ended';
 
 /**
- * What it is owed when it is not live: each revision after its cursor; a snapshot, because it is new or
- * has more fields now; or a snapshot if anything changed that it may see.
+ * What it is owed when it is not live: each revision after its cursor; a snapshot, because it is new,
+ * has more fields now, or has a renewed token and nobody knows what it saw under the one before; or a snapshot if anything changed that it may see, as everybody who was live.
  */
-export type Owed = 'revisions' | 'first' | 'widened' | 'changes';
+export type Owed = 'revisions' | 'first' | 'widened' | 'renewed' | 'changes';
 
 /** One connection's subscription to one object. Kept small: there are as many as there are clients. */
 export class ObjectSubscription {

@@ -95,6 +95,7 @@ export class ObjectWish implements Wish {
     const owed = rev === 0 ? 'first' : 'revisions';
     const audience = topic.audience(traitsOf(this.#model, this.#fields, this.#session.listener));
     const one = new ObjectSubscription(this.#session, audience, owed, rev);
+    if (rev === object.rev) one.hidden = found.hidden;
     this.#parts.members.begin(one);
     return this.#placed(one, found);
   }

@@ -1,3 +1,4 @@
+import type { Model } from '../model/model.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionSubscription } from './collection-subscription.js';
 import { type LiveContext, modelOf } from './live-context.js';
@@ -30,11 +31,23 @@ export class Regrouping {
     else this.#moveCollection(one, fields);
   }
 
-  #moveObject(one: ObjectSubscription, fields: readonly string[] | undefined): void {
+  /** Its listener has another `auth` now. */
+  reauthorize(one: Subscription): void {
+    const { fields } = one.audience;
+    if (one.kind === 'object') this.#moveObject(one, fields, forgetEarlierSight);
+    else this.#moveCollection(one, fields);
+  }
+
+  #moveObject(
+    one: ObjectSubscription,
+    fields: readonly string[] | undefined,
+    before: (one: ObjectSubscription, model: Model) => void = () => {},
+  ): void {
     const model = modelOf(this.#context, one.topic.names);
     // Where the model is gone, the next push tells.
     const traits = model && traitsOf(model, fields, one.session.listener);
     if (!traits || traits.key === one.audience.key) return;
+    before(one, model);
     this.#members.move(one, one.topic.audience(traits));
     if (one.progress === 'live') one.owed = 'revisions';
     // It is judged anew, and told of what its old audience may have heard meanwhile.
@@ -49,4 +62,13 @@ export class Regrouping {
     const isMissingOut = one.progress === 'live' && one.topic.work !== undefined;
     if (isMissingOut || one.progress === 'behind') this.#collections.begin(one);
   }
+}
+
+/**
+ * What it saw at its revision can be found out only under the `auth` that it had then. So where that
+ * has not been done yet, a snapshot has to stand for everything.
+ */
+function forgetEarlierSight(one: ObjectSubscription, { hooks }: Model): void {
+  const isForgotten = one.hidden === undefined && hooks.preGet !== undefined;
+  if (isForgotten && one.owed === 'revisions') one.owed = 'renewed';
 }

@@ -59,7 +59,8 @@ export function fieldsAsked(
   path: string,
 ): readonly string[] | undefined {
   const resolved = resolveFields(model, fields);
-  if (resolved.ok) return resolved.fields;
+  // A copy is as long as it has to be; what a filter made may have room for more.
+  if (resolved.ok) return resolved.fields?.slice();
   const unknown = resolved.unknown.map((name) => `field.unknown: ${name}`);
   throw fail('request.invalid', { [path]: unknown });
 }

@@ -50,3 +50,8 @@ export function seenDelta(delta: Delta, sight: Sight): Delta | undefined {
 export function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((name, index) => name === b[index]));
 }
+
+export function isSameSight(a: Sight, b: Sight): boolean {
+  const isSame = a.fields && b.fields ? isSameList(a.fields, b.fields) : a.fields === b.fields;
+  return isSame && isSameList(a.hidden, b.hidden);
+}

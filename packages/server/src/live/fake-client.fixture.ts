@@ -1,0 +1,113 @@
+import { type Auth, applyDelta, type Delta, type JsonObject, topField } from '@really/protocol';
+import { Ear, type Heard } from './live.fixture.js';
+
+/** What a client holds of an object. */
+export interface Copy {
+  rev: number;
+  data: JsonObject;
+  /** The fields that it was told to keep up; `undefined`: all. */
+  readonly fields: readonly string[] | undefined;
+}
+
+/** A client that does as the protocol says, and notices when the server does not. */
+export class FakeClient {
+  readonly uid: string;
+  ear: Ear;
+  /** Objects that it is subscribed to, with the fields. */
+  readonly subscribed = new Map<string, readonly string[] | undefined>();
+  readonly copies = new Map<string, Copy>();
+  /** Of its subscription to `/users`: the last position, and every creation heard. */
+  listening = false;
+  pos: string | undefined;
+  readonly created: string[] = [];
+  /** What was there when it began to listen. */
+  earlier: ReadonlySet<string> = new Set();
+  /** Set while what it may see depends on a token that earlier copies were not made under. */
+  renewed = false;
+
+  /** The last revision before this one that changed any of these fields, where the test knows. */
+  previous: (r: string, rev: number, fields: readonly string[] | undefined) => number | undefined =
+    () => undefined;
+
+  constructor(auth: Auth) {
+    this.uid = auth.uid;
+    this.ear = new Ear(auth);
+  }
+
+  /** Takes everything that it was pushed. Throws where the server broke its promise. */
+  listen(): void {
+    for (const push of this.ear.heard()) this.#take(push);
+  }
+
+  /** The revision to subscribe with, where what it holds is of these fields. */
+  revOf(r: string, fields: readonly string[] | undefined): number | undefined {
+    const copy = this.copies.get(r);
+    const isOfUse = copy && !this.renewed && String(copy.fields) === String(fields);
+    return isOfUse ? copy.rev : undefined;
+  }
+
+  #take(push: Heard): void {
+    if (push.evt === 'created') {
+      this.#create(push);
+      return;
+    }
+    if (!this.subscribed.has(push.r)) throw broken('is not subscribed', push);
+    switch (push.evt) {
+      case 'snapshot':
+        this.#replace(push);
+        return;
+      case 'updated':
+        this.#update(push);
+        return;
+      case 'deleted':
+        this.copies.delete(push.r);
+        this.subscribed.delete(push.r);
+        return;
+      case 'failed':
+        this.subscribed.delete(push.r);
+        return;
+      default:
+        throw broken('is unknown', push);
+    }
+  }
+
+  #create({ r, meta, body }: Heard): void {
+    const id = String(body?._r);
+    if (!this.listening || r !== '/users/*')
+      throw broken('is not subscribed', { evt: 'created', r });
+    if (Number(meta?.pos) <= Number(this.pos ?? -1))
+      throw broken(`order: ${this.pos}`, { evt: id, r });
+    this.pos = meta?.pos;
+    this.created.push(id);
+  }
+
+  #replace(push: Heard): void {
+    const { r, rev = 0, body = {} } = push;
+    const { _r, _rev, ...data } = body;
+    const before = this.copies.get(r)?.rev ?? 0;
+    if (rev < before || _r !== r || _rev !== rev) throw broken(`stands at ${before}`, push);
+    this.copies.set(r, { rev, data, fields: this.subscribed.get(r) });
+  }
+
+  #update(push: Heard): void {
+    const { r, rev = 0, meta, body = {} } = push;
+    const copy = this.copies.get(r);
+    if (!copy) throw broken('has no copy', push);
+    const { prev = rev - 1 } = meta ?? {};
+    if (rev <= copy.rev || prev > copy.rev || prev >= rev)
+      throw broken(`stands at ${copy.rev}`, push);
+    if (Object.keys(body).length === 0) throw broken('is empty', push);
+    const beyond = Object.keys(body).filter(
+      (key) => !(copy.fields?.includes(topField(key)) ?? true),
+    );
+    if (beyond.length > 0) throw broken(`nobody asked for ${beyond}`, push);
+    const exact = this.previous(r, rev, copy.fields) ?? prev;
+    if (prev !== exact) throw broken(`prev should be ${exact}`, push);
+    copy.rev = rev;
+    copy.data = applyDelta(copy.data, body as unknown as Delta);
+  }
+}
+
+function broken(why: string, push: Heard): Error {
+  return new Error(`promise broken: ${why}: ${JSON.stringify(push)}`);
+}
