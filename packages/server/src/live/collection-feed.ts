@@ -14,10 +14,10 @@ import type { Topics } from './topics.js';
 import type { Turns } from './turns.js';
 
 /** Creations in one collection that wait while rights are judged; beyond that the store has to remember them. */
-const longestQueue = 64;
+const longestQueue = 16;
 
 /** Creations read at once. */
-export const creationPage = 64;
+export const creationPage = 32;
 
 /**
  * Takes creations from the bus and has them told in the order of their positions. Positions of changes

@@ -10,6 +10,7 @@ import type { Members } from './members.js';
 import type { Regrouping } from './regrouping.js';
 import type { Session } from './session.js';
 import {
+  demandForEveryObject,
   demandSubscribable,
   knownModel,
   type Placed,
@@ -71,6 +72,7 @@ export class CollectionWish implements Wish {
   }
 
   async prepare(): Promise<Prepared> {
+    await demandForEveryObject(this.#model, this.#session.listener, this.#topic.r);
     const { store } = this.#parts.context;
     const now = await store.position();
     this.#parts.feed.beginAt(now);

@@ -5,7 +5,7 @@ import type { Change } from '../store/store.js';
 import type { LiveContext } from './live-context.js';
 import { readWithRetry } from './store-retry.js';
 
-const pageSize = 64;
+const pageSize = 32;
 
 /**
  * The fields that were hidden from a reader at a revision that it saw on an earlier connection. A hook

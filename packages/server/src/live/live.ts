@@ -59,7 +59,7 @@ export interface WatchRequest {
 }
 
 /** Readings of the store at once for all subscriptions together, and for those of one connection. */
-const turnLimits = { atOnce: 32, each: 4 };
+const turnLimits = { atOnce: 16, each: 4 };
 
 /** Objects compared with the store at once. */
 const comparedAtOnce = 256;

@@ -11,7 +11,7 @@ import type { Topics } from './topics.js';
 import type { Turns } from './turns.js';
 
 /** Changes of one object that wait while rights are judged; beyond that the store has to remember them. */
-const longestQueue = 64;
+const longestQueue = 16;
 
 /**
  * Takes the changes of objects from the bus and has them told in the order of their revisions. The bus

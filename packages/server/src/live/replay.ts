@@ -6,7 +6,7 @@ import { type ObjectStep, ReplayedStep, type TouchedAt } from './object-step.js'
 import { readWithRetry } from './store-retry.js';
 
 /** Revisions read at once: enough to be quick, few enough to be held in memory however large they are. */
-const pageSize = 64;
+const pageSize = 32;
 
 /** What the store knows of what happened after a revision. */
 export type ReplayPage =

@@ -1,4 +1,5 @@
 import { fail, type SubscribeItem } from '@really/protocol';
+import { demandOfAnyObject } from '../model/access.js';
 import { resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
@@ -50,6 +51,24 @@ export function knownModel(context: LiveContext, names: readonly string[]): Mode
 export function demandSubscribable({ access }: Model): void {
   if (access.read.constant === false) throw fail(access.hidden ? 'object.missing' : 'forbidden');
   if (access.subscribe.constant === false) throw fail('forbidden');
+}
+
+/**
+ * Throws 403, or 404 where the model hides what may not be read, if this user may not subscribe
+ * whatever the object: the rule looks at nothing but the user. Any other rule judges each push.
+ */
+export async function demandForEveryObject(
+  { access }: Model,
+  { auth }: Listener,
+  r: string,
+): Promise<void> {
+  const { read, subscribe, hidden } = access;
+  try {
+    await demandOfAnyObject(read, { auth, r });
+  } catch (refusal) {
+    throw hidden ? fail('object.missing') : refusal;
+  }
+  await demandOfAnyObject(subscribe, { auth, r });
 }
 
 /** The fields asked for, `undefined` for all. Throws 400 with the names that the model does not know. */
