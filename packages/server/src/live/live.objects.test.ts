@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../store/store.js';
-import { bound, Ear, itemOf, modelOf, readsAll, rule, stage } from './live.fixture.js';
+import {
+  bound,
+  Ear,
+  itemOf,
+  type ModelTraits,
+  modelOf,
+  readsAll,
+  rule,
+  stage,
+} from './live.fixture.js';
 
 const r = '/users/1';
 const opBy = { uid: 'author' };
@@ -652,6 +661,26 @@ describe('a token is renewed', () => {
     await renew({ out: true });
     expect(ear.heard()).toEqual([{ evt: 'failed', r, error: { code: 403, message: 'forbidden' } }]);
     expect(live.counts().subscriptions).toBe(0);
+  });
+
+  test.each([
+    [2, 'with nothing to replay'],
+    [1, 'with something to replay'],
+  ])('[SES8] [SUB9] before the first push, at revision %i, %s', async (rev) => {
+    const preGet: ModelTraits['preGet'] = ({ auth }) => (auth.data?.admin ? [] : ['secret']);
+    const model = modelOf({ preGet, preGetReads: readsAll });
+    const { create, set, live, settle } = await stage({ models: [model] });
+    await create(r, { a: 1, secret: 1 });
+    await set(r, { a: 2 });
+    const ear = new Ear({ uid: 'u1' });
+    const { start } = await live.subscribe(ear, [itemOf({ r, rev })]);
+    ear.auth = { uid: 'u1', data: { admin: true } };
+    live.reauthorized(ear);
+    start();
+    await settle();
+    expect(ear.heard()).toEqual([
+      { evt: 'snapshot', r, rev: 2, body: { _r: r, _rev: 2, a: 2, secret: 1 } },
+    ]);
   });
 });
 
