@@ -14,7 +14,7 @@ export const deleteObject: Handler<DeleteRequest> = async (context, request) => 
   const model = modelOf(context, names);
   const once = onceKeyOf(context, request);
   const prepare = async (stored: StoredObject | undefined) => {
-    const head = await living(context, model, stored);
+    const head = await living(context, model, stored, { r, right: 'delete' });
     await demandOn(context, model, head, { right: 'delete' });
     const { rev = head.rev } = request;
     if (rev !== head.rev) throw fail('object.revision.outdated');

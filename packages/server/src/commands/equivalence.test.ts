@@ -177,6 +177,7 @@ const readOpts = fc
         '-count',
         'owner',
         '-any',
+        'any.n',
         'box.word',
         'level',
         '-level',
@@ -308,7 +309,7 @@ test('[DUR2] any sequence of commands gets the same answers on each store, and l
       }
     },
   );
-  await fc.assert(property, { numRuns: Number(process.env.EQUIVALENCE_RUNS ?? 120) });
+  await fc.assert(property, { numRuns: Number(process.env.EQUIVALENCE_RUNS ?? 60) });
   // The sequences reach what they are meant to compare.
   for (const outcome of [
     ...['ok', 'forbidden', 'validation.failed', 'object.missing', 'object.gone', 'query.invalid'],

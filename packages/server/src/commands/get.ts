@@ -10,7 +10,8 @@ export const get: Handler<GetRequest> = async (context, request) => {
   const { r, names } = request.target;
   const model = modelOf(context, names);
   const fields = fieldsAsked(model, request.cmdOpts.fields);
-  const object = await living(context, model, await context.services.objects.head(r));
+  const head = await context.services.objects.head(r);
+  const object = await living(context, model, head, { r, right: 'read' });
   const seen = await view(model, object, context.auth);
   if (seen.kind === 'refused') throw seen.error;
   const plain = visibleBody(object, fields, seen.hidden);

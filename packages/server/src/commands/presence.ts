@@ -1,20 +1,31 @@
 import { fail, type JsonObject, type ProtocolError, parseR } from '@really/protocol';
-import { demand } from '../model/access.js';
+import { demand, demandOfAnyObject } from '../model/access.js';
 import type { Model } from '../model/model.js';
 import { scriptObject, view } from '../model/view.js';
 import type { Look } from '../objects/line.js';
 import type { StoredObject } from '../store/store.js';
 import type { CommandContext } from './services.js';
 
-/** The object, if it is there. Throws 404 `object.missing` or 410 `object.gone`. */
+export interface Approach {
+  readonly r: string;
+  readonly right: 'read' | 'update' | 'delete';
+}
+
+/**
+ * The object, if it is there. Throws 404 `object.missing` or 410 `object.gone`, but 403 to one who
+ * lacks the right whatever the object, unless the model hides what may not be read.
+ */
 export async function living(
   context: CommandContext,
   model: Model,
   head: StoredObject | undefined,
+  { r, right }: Approach,
 ): Promise<StoredObject> {
+  if (head && !head.deleted) return head;
+  const { access } = model;
+  if (!access.hidden) await demandOfAnyObject(access[right], { auth: context.auth, r });
   if (!head) throw fail('object.missing');
-  if (head.deleted) throw await goneError(context, model, head);
-  return head;
+  throw await goneError(context, model, head);
 }
 
 /**

@@ -75,7 +75,8 @@ class Updating {
   }
 
   async prepare(stored: StoredObject | undefined, look: Look): Promise<Write> {
-    const head = await living(this.#context, this.#model, stored);
+    const { r } = this.#request.target;
+    const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);
     assertCurrent(this.#request, head);
     await this.#assertSound(head, draft, look);

@@ -166,8 +166,8 @@ export class Committer {
   }
 }
 
-/** The change as the bus tells it. */
-export function committed(write: Write, pos: number): CommittedChange {
-  const { change, object } = write;
-  return { ...change, pos, object };
+/** The change as the bus tells it. Spelled out: this is done for every write. */
+function committed({ change, object }: Write, pos: number): CommittedChange {
+  const { r, rev, type, delta, touched, created, by, modelVersion, at } = change;
+  return { r, rev, type, delta, touched, created, by, modelVersion, at, pos, object };
 }
