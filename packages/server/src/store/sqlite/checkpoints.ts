@@ -1,10 +1,9 @@
 import type { Database } from 'better-sqlite3';
+import type { SqliteConfig } from './config.js';
+import { isTrouble } from './errors.js';
 import type { EncodedWrite } from './messages.js';
 
-/** Pages of 4 KiB that the write-ahead log may have, about, before it is copied into the database. */
-const checkpointAt = 4096;
-/** Pages at which the log has to start anew, even if readers have to wait for it. */
-const restartAt = 16_384;
+const pageSize = 4096;
 
 /**
  * Keeps the write-ahead log short. The log is copied into the database between two commits, when
@@ -14,11 +13,17 @@ const restartAt = 16_384;
  */
 export class Checkpoints {
   readonly #db: Database;
+  /** Pages that the log may have, about, before it is copied into the database. */
+  readonly #copyAt: number;
+  /** Pages at which it has to start anew, even if queries have to wait for that. */
+  readonly #restartAt: number;
   /** Pages written since the last checkpoint, estimated. */
   #pages = 0;
 
-  constructor(db: Database) {
+  constructor(db: Database, { logSize }: Pick<SqliteConfig, 'logSize'>) {
     this.#db = db;
+    this.#restartAt = logSize / pageSize;
+    this.#copyAt = this.#restartAt / 4;
   }
 
   committed(writes: readonly EncodedWrite[]): void {
@@ -26,16 +31,21 @@ export class Checkpoints {
     for (const write of writes) {
       const [, , , , , author, , delta, , , , touched, data] = write;
       const bytes = author.length + (delta?.length ?? 0) + touched.length + 2 * data.length;
-      this.#pages += 2 + bytes / 4096;
+      this.#pages += 2 + bytes / pageSize;
     }
   }
 
   /** True where the log has to start anew: see `restart`. */
   run(): boolean {
-    if (this.#pages < checkpointAt) return false;
+    if (this.#pages < this.#copyAt) return false;
     this.#pages = 0;
-    const { log } = this.#checkpoint('PASSIVE');
-    return log > restartAt;
+    try {
+      return this.#checkpoint('PASSIVE').log > this.#restartAt;
+    } catch (error) {
+      // A full disk, say. Nothing is lost, the log just stays as long as it is.
+      if (isTrouble(error)) return false;
+      throw error;
+    }
   }
 
   /** Copies all of the log and has the next commit start it anew. To be called while nobody reads. */

@@ -18,6 +18,7 @@ export interface State {
 
 /** Writes the table of one collection. */
 export class CollectionWriter {
+  readonly name: string;
   /** Its number in the table of changes. */
   readonly number: number;
   readonly #head: Statement;
@@ -27,6 +28,7 @@ export class CollectionWriter {
 
   constructor(db: Database, name: string, number: number, layout: CollectionLayout | undefined) {
     const table = collectionTable(name);
+    this.name = name;
     this.number = number;
     this.#head = db
       .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)

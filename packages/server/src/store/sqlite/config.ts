@@ -7,10 +7,13 @@ export interface SqliteConfig extends StoreConfig {
   readonly readers: number;
   /** Bytes that the file may have; beyond, commits fail as on a full disk. 0: no bound but the disk. */
   readonly maxSize: number;
+  /** Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can start anew. */
+  readonly logSize: number;
 }
 
 export const defaultSqliteConfig: Omit<SqliteConfig, 'file'> = {
   ...defaultStoreConfig,
   readers: 2,
   maxSize: 0,
+  logSize: 64 * 1024 * 1024,
 };

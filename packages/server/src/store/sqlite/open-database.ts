@@ -10,8 +10,6 @@ import { applicationId } from './schema.js';
 
 /** Milliseconds that the opening waits for somebody else's lock on the file. */
 const patience = 1000;
-/** Bytes to which the write-ahead log shrinks back when it starts anew. */
-const logSize = 64 * 1024 * 1024;
 
 /** Opens the database to write into it, brought up to date. Throws `StoreRefused` where that can not be. */
 export function openForWriting(config: SqliteConfig): {
@@ -65,7 +63,7 @@ function setUpWriter(db: Database.Database, config: SqliteConfig): void {
   db.pragma('temp_store = MEMORY');
   // Checkpoints are made between commits, see `checkpoints.ts`.
   db.pragma('wal_autocheckpoint = 0');
-  db.pragma(`journal_size_limit = ${logSize}`);
+  db.pragma(`journal_size_limit = ${config.logSize}`);
   if (config.maxSize > 0) {
     const pageSize = Number(db.pragma('page_size', { simple: true }));
     db.pragma(`max_page_count = ${Math.ceil(config.maxSize / pageSize)}`);

@@ -4,6 +4,7 @@ import type { SqliteConfig } from './config.js';
 import { HistoryReader, type Span } from './history-reader.js';
 import { OnceReader } from './once-log.js';
 import { type ChangeRow, objectOf } from './rows.js';
+import { Transactions } from './transactions.js';
 
 /**
  * Reads by key, on the main thread: they take microseconds, less than a message to another thread.
@@ -14,11 +15,13 @@ export class PointReader {
   readonly #history: HistoryReader;
   readonly #once: OnceReader;
   readonly #meta: Statement;
+  readonly #transactions: Transactions;
 
   constructor(db: Database, config: SqliteConfig) {
     this.#db = db;
     this.#history = new HistoryReader(db);
     this.#once = new OnceReader(db, config);
+    this.#transactions = new Transactions(db);
     this.#meta = db.prepare('SELECT position, newest FROM meta').raw();
   }
 
@@ -28,7 +31,8 @@ export class PointReader {
   }
 
   getMany(rs: readonly string[]): (StoredObject | undefined)[] {
-    return this.#moment(() => rs.map((r) => this.get(r)));
+    if (rs.length === 1) return rs.map((r) => this.get(r));
+    return this.#transactions.read(() => rs.map((r) => this.get(r)));
   }
 
   /** The object with the changes that `wanted` asks for once it knows the revision; 'far' where it says so. */
@@ -36,7 +40,7 @@ export class PointReader {
     r: string,
     wanted: (rev: number) => Span | 'far' | undefined,
   ): { object: StoredObject; rows: readonly ChangeRow[] } | 'far' | undefined {
-    return this.#moment(() => {
+    return this.#transactions.read(() => {
       const head = this.#history.head(r);
       if (!head) return undefined;
       const span = wanted(head.row[0]);
@@ -57,9 +61,5 @@ export class PointReader {
 
   close(): void {
     this.#db.close();
-  }
-
-  #moment<T>(read: () => T): T {
-    return this.#db.transaction(read).deferred();
   }
 }

@@ -1,5 +1,6 @@
 import type { CollectionLayout, Pos } from '../store.js';
 import type { ChangeLog } from './change-log.js';
+import type { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
 
 /** Writes after which changes are looked at for their age. */
@@ -38,17 +39,12 @@ export class Pruning {
   }
 
   /** Once in a while, some of what is too old. */
-  sweep(
-    position: Pos,
-    now: number,
-    layouts: ReadonlyMap<string, CollectionLayout>,
-    collection: (name: string) => { readonly number: number },
-  ): void {
+  sweep(position: Pos, now: number, collections: Collections): void {
     if (this.#writes < sweepEvery) return;
     this.#writes = 0;
-    for (const [name, { retention }] of layouts) {
+    for (const [name, { retention }] of collections.layouts) {
       if (retention.age === undefined) continue;
-      this.#log.sweep(collection(name).number, now - retention.age, position);
+      this.#log.sweep(collections.open(name).number, now - retention.age, position);
     }
   }
 }

@@ -16,6 +16,7 @@ import {
 } from './rows.js';
 import { collectionTable } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
+import { Transactions } from './transactions.js';
 
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
 
@@ -24,33 +25,34 @@ export class Reader {
   readonly #db: Database;
   readonly #functions: QueryFunctions;
   readonly #history: HistoryReader;
+  readonly #transactions: Transactions;
   readonly #statements = new LRUCache<string, Statement>({ max: 100 });
 
   constructor(db: Database) {
     this.#db = db;
     this.#functions = new QueryFunctions(db);
     this.#history = new HistoryReader(db);
+    this.#transactions = new Transactions(db);
   }
 
   /** Throws `QueryTimeout`. */
   answer(request: ReaderRequest): string {
+    return this.#transactions.read(() => this.#read(request));
+  }
+
+  #read(request: ReaderRequest): string {
     switch (request.kind) {
       case 'query':
-        return this.#moment(() => this.#query(request.query, request.timeout));
+        return this.#query(request.query, request.timeout);
       case 'count':
-        return this.#moment(() => this.#count(request.query, request.timeout));
+        return this.#count(request.query, request.timeout);
       case 'created':
-        return this.#moment(() => this.#created(request.scope, request.after, request.limit));
+        return this.#created(request.scope, request.after, request.limit);
       case 'history':
-        return this.#moment(() => this.#historyOf(request.r, request));
+        return this.#historyOf(request.r, request);
       default:
         return request satisfies never;
     }
-  }
-
-  /** All that `read` looks at is from one moment. */
-  #moment(read: () => string): string {
-    return this.#db.transaction(read).deferred();
   }
 
   #query(query: Query, timeout: number): string {

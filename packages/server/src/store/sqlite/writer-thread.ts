@@ -40,7 +40,7 @@ function handle(request: WriterRequest): unknown {
 
 function open({ config }: Extract<WriterRequest, { kind: 'open' }>): string[] {
   const { db, upgraded } = openForWriting(config);
-  current = { db, writer: new Writer(db, config), checkpoints: new Checkpoints(db) };
+  current = { db, writer: new Writer(db, config), checkpoints: new Checkpoints(db, config) };
   return upgraded.map(({ to, what }) => `${to}: ${what}`);
 }
 

@@ -1,33 +1,33 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { CollectionLayout, OnceKey, Pos, WriteOutcome } from '../store.js';
 import { ChangeLog } from './change-log.js';
-import { CollectionWriter } from './collection-writer.js';
+import type { CollectionWriter, Head } from './collection-writer.js';
+import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
 import { isUniqueViolation } from './errors.js';
-import { layOutIndexes } from './field-indexes.js';
 import { type Location, locate } from './location.js';
 import type { CommitAnswer, EncodedWrite } from './messages.js';
 import { OnceLog } from './once-log.js';
 import { Pruning } from './pruning.js';
-import { collectionDdl } from './schema.js';
+import { Transactions } from './transactions.js';
 
 /**
  * Judges writes and puts them into the database, over its one writing connection. Every method is
  * one transaction: when it throws, nothing was written.
  */
 export class Writer {
-  readonly #db: Database;
+  readonly #transactions: Transactions;
+  readonly #collections: Collections;
   readonly #log: ChangeLog;
   readonly #once: OnceLog;
   readonly #pruning: Pruning;
   readonly #setMeta: Statement;
-  readonly #layouts = new Map<string, CollectionLayout>();
-  readonly #collections = new Map<string, CollectionWriter>();
   #position: Pos;
   #newest: number;
 
   constructor(db: Database, config: SqliteConfig) {
-    this.#db = db;
+    this.#transactions = new Transactions(db);
+    this.#collections = new Collections(db);
     this.#log = new ChangeLog(db);
     this.#once = new OnceLog(db, config);
     this.#pruning = new Pruning(this.#log, config);
@@ -39,17 +39,11 @@ export class Writer {
   }
 
   prepare(layouts: readonly CollectionLayout[]): void {
-    this.#transaction(() => {
-      for (const layout of layouts) {
-        this.#numberOf(layout.names.join('/'));
-        layOutIndexes(this.#db, layout);
-      }
-    });
-    for (const layout of layouts) this.#layouts.set(layout.names.join('/'), layout);
-    // Their statements look at what is unique now.
-    this.#collections.clear();
+    this.#transaction(() => this.#collections.layOut(layouts));
+    this.#collections.remember(layouts);
   }
 
+  /** `now`: milliseconds since the epoch. */
   commit(writes: readonly EncodedWrite[], now: number): CommitAnswer {
     const first = this.#position + 1;
     const outcomes = this.#transaction(() => {
@@ -68,20 +62,34 @@ export class Writer {
   #finish(now: number): void {
     this.#setMeta.run(this.#position, this.#newest);
     this.#once.tidy(now);
-    this.#pruning.sweep(this.#position, now, this.#layouts, (name) => this.#collection(name));
+    this.#pruning.sweep(this.#position, now, this.#collections);
   }
 
+  /** Judges first and writes then, so that a refusal has nothing to undo. */
   #apply(write: EncodedWrite, now: number): WriteOutcome {
-    const [, r, rev, at, , , , , , deleted, modelVersion, touched, data, requires, onceKey] = write;
+    const [, r, rev, , , , , , , , , , , requires, onceKey] = write;
     const once = onceKey && onceKeyOf(onceKey);
     const first = once && this.#once.find(once.uid, once.id, now);
     if (first) return { kind: 'repeated', first };
     const location = locate(r);
-    const collection = this.#collection(location.collection);
+    const collection = this.#collections.open(location.collection);
     const head = collection.head(location);
-    const refusal = conflict(head, rev) ?? this.#missing(requires);
-    if (refusal) return refusal;
+    const outcome =
+      conflict(head, rev) ??
+      this.#missing(requires) ??
+      this.#put(write, collection, location, head);
+    if (outcome.kind === 'committed' && once) this.#once.add(outcome.pos, once, { r, rev }, now);
+    return outcome;
+  }
 
+  /** Whether a unique field clashes, its index says: its statement is then undone by itself. */
+  #put(
+    write: EncodedWrite,
+    collection: CollectionWriter,
+    location: Location,
+    head: Head | undefined,
+  ): WriteOutcome {
+    const [, , rev, at, , , , , , deleted, modelVersion, touched, data] = write;
     const pos = this.#position + 1;
     const state = { rev, deleted, modelVersion, touched, data };
     try {
@@ -90,66 +98,50 @@ export class Writer {
     } catch (error) {
       return clashOf(error, collection, location, data);
     }
-    const previous = head?.[3] ?? 0;
-    this.#log.append(pos, deleted ? 0 : previous, collection.number, write);
-    if (deleted && head) this.#log.scrub(head[2], previous);
-    else
-      this.#pruning.afterWrite(collection.number, pos, rev, this.#layouts.get(location.collection));
-    if (once) this.#once.add(pos, once, { r, rev }, now);
+    this.#record(write, collection, pos, head);
     this.#position = pos;
     this.#newest = Math.max(this.#newest, at);
     return { kind: 'committed', pos };
   }
 
+  #record(write: EncodedWrite, { number, name }: CollectionWriter, pos: Pos, head?: Head): void {
+    const [, , rev, , , , , , , deleted] = write;
+    const [, , born, last] = head ?? [0, 0, 0, 0];
+    if (deleted) {
+      // First, so that the deletion finds room even in a full database.
+      this.#log.scrub(born, last);
+      this.#log.append(pos, 0, number, write);
+      return;
+    }
+    this.#log.append(pos, last, number, write);
+    this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
+  }
+
   #missing(requires: readonly string[] | null): WriteOutcome | undefined {
-    if (!requires) return undefined;
-    const r = requires.find((required) => {
+    const r = requires?.find((required) => {
       const location = locate(required);
-      const head = this.#collection(location.collection).head(location);
+      const head = this.#collections.find(location.collection)?.head(location);
       return !head || head[1] === 1;
     });
     return r === undefined ? undefined : { kind: 'missing', r };
-  }
-
-  #collection(name: string): CollectionWriter {
-    const known = this.#collections.get(name);
-    if (known) return known;
-    const number = this.#numberOf(name);
-    const collection = new CollectionWriter(this.#db, name, number, this.#layouts.get(name));
-    this.#collections.set(name, collection);
-    return collection;
-  }
-
-  /** The collection's number; its table is made where there is none. */
-  #numberOf(name: string): number {
-    const find = this.#db.prepare('SELECT id FROM collections WHERE name = ?').pluck();
-    const known = find.get(name);
-    if (known !== undefined) return Number(known);
-    for (const statement of collectionDdl(name)) this.#db.exec(statement);
-    const added = this.#db.prepare('INSERT INTO collections (name) VALUES (?)').run(name);
-    return Number(added.lastInsertRowid);
   }
 
   #transaction<T>(work: () => T): T {
     const position = this.#position;
     const newest = this.#newest;
     try {
-      return this.#db.transaction(work).immediate();
+      return this.#transactions.write(work);
     } catch (error) {
       this.#position = position;
       this.#newest = newest;
-      // Tables that were made are unmade.
-      this.#collections.clear();
+      this.#collections.forget();
       throw error;
     }
   }
 }
 
 /** A deleted object stays deleted: nothing comes after it, whatever its revision. */
-function conflict(
-  head: readonly [rev: number, deleted: number, ...unknown[]] | undefined,
-  rev: number,
-): WriteOutcome | undefined {
+function conflict(head: Head | undefined, rev: number): WriteOutcome | undefined {
   const [stored, deleted] = head ?? [0, 0];
   if (stored === rev - 1 && deleted === 0) return undefined;
   return { kind: 'conflict', rev: stored, deleted: deleted === 1 };

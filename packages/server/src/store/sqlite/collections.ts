@@ -1,0 +1,70 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { CollectionLayout } from '../store.js';
+import { CollectionWriter } from './collection-writer.js';
+import { layOutIndexes } from './field-indexes.js';
+import { collectionDdl } from './schema.js';
+
+/** The collections of a database as its writer knows them, by name: `users/posts`. */
+export class Collections {
+  readonly #db: Database;
+  readonly #number: Statement;
+  readonly #add: Statement;
+  readonly #layouts = new Map<string, CollectionLayout>();
+  readonly #writers = new Map<string, CollectionWriter>();
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#number = db.prepare('SELECT id FROM collections WHERE name = ?').pluck();
+    this.#add = db.prepare('INSERT INTO collections (name) VALUES (?)');
+  }
+
+  get layouts(): ReadonlyMap<string, CollectionLayout> {
+    return this.#layouts;
+  }
+
+  /** Makes tables and indexes, inside a transaction. Throws `UniqueClash`. */
+  layOut(layouts: readonly CollectionLayout[]): void {
+    for (const layout of layouts) {
+      this.#numberOf(layout.names.join('/'));
+      layOutIndexes(this.#db, layout);
+    }
+  }
+
+  /** To be called when the transaction of `layOut` has succeeded. */
+  remember(layouts: readonly CollectionLayout[]): void {
+    for (const layout of layouts) this.#layouts.set(layout.names.join('/'), layout);
+    // Their statements look at what is unique now.
+    this.forget();
+  }
+
+  /** To be called when a transaction has failed: tables that were made in it are unmade. */
+  forget(): void {
+    this.#writers.clear();
+  }
+
+  /** `undefined` where there never was such a collection. */
+  find(name: string): CollectionWriter | undefined {
+    const known = this.#writers.get(name);
+    if (known) return known;
+    const number = this.#number.get(name);
+    return number === undefined ? undefined : this.#writer(name, Number(number));
+  }
+
+  /** Makes the collection where there is none, inside a transaction. */
+  open(name: string): CollectionWriter {
+    return this.#writers.get(name) ?? this.#writer(name, this.#numberOf(name));
+  }
+
+  #writer(name: string, number: number): CollectionWriter {
+    const writer = new CollectionWriter(this.#db, name, number, this.#layouts.get(name));
+    this.#writers.set(name, writer);
+    return writer;
+  }
+
+  #numberOf(name: string): number {
+    const known = this.#number.get(name);
+    if (known !== undefined) return Number(known);
+    for (const statement of collectionDdl(name)) this.#db.exec(statement);
+    return Number(this.#add.run(name).lastInsertRowid);
+  }
+}
