@@ -196,8 +196,9 @@ export class Objects {
     try {
       const write = await this.#prepare(job, base);
       await job.turn();
+      if (!write) return;
       if (base?.dropped) this.#startAgain(line, [job]);
-      else if (write) this.#submit(line, job, write);
+      else this.#submit(line, job, write);
     } catch (error) {
       this.#refuse(line, job, base, storeFailure(error));
       // Whoever is behind this one waits for those before it, too.
