@@ -17,7 +17,13 @@ export type AccessRight = (typeof accessRights)[number];
 /** A rule that says the same to everybody. */
 export function constantRule(answer: boolean): Rule {
   const verdict: Verdict = answer ? 'allowed' : 'refused';
-  return { reads: readsNothing, constant: answer, allows: () => answer, judge: () => verdict };
+  return {
+    reads: readsNothing,
+    readsOnlyAuth: true,
+    constant: answer,
+    allows: () => answer,
+    judge: () => verdict,
+  };
 }
 
 const everything = constantRule(true);
@@ -56,11 +62,20 @@ export function scriptRule(script: Script, onScriptFailure: OnScriptFailure): Ru
     const answer = judge(scope);
     return answer instanceof Promise ? answer.then(isAllowed) : isAllowed(answer);
   };
-  return { reads: script.reads, constant: undefined, tree: script.tree, allows, judge };
+  const { reads, readsOnlyAuth, tree } = script;
+  return { reads, readsOnlyAuth, constant: undefined, tree, allows, judge };
 }
 
 function isAllowed(verdict: Verdict): boolean {
   return verdict === 'allowed';
+}
+
+/** As `demand`, before there is an object: throws only where the rule refuses this user whatever the object. */
+export async function demandOfAnyObject(
+  rule: Rule,
+  scope: Pick<RuleScope, 'auth' | 'r'>,
+): Promise<void> {
+  if (rule.readsOnlyAuth) await demand(rule, scope);
 }
 
 function scriptScope({ auth, obj, input, r }: RuleScope): Record<string, JsonValue | undefined> {

@@ -81,6 +81,8 @@ export interface Script {
   readonly where: string;
   /** The parts of `auth` that it can look at: those who are alike in them share its verdict. */
   readonly reads: AuthParts;
+  /** That it looks at nothing else that its scope brings: alike for every object. */
+  readonly readsOnlyAuth?: boolean | undefined;
   /** Set where the script is an expression that is the same for everybody, everything and ever. */
   readonly constant?: { readonly value: JsonValue | undefined } | undefined;
   /** The syntax tree, where it is an expression. */
@@ -127,6 +129,8 @@ export interface Access {
 
 export interface Rule {
   readonly reads: AuthParts;
+  /** That the verdict is the same for every object, so that it can be had without one. */
+  readonly readsOnlyAuth?: boolean | undefined;
   /** Set where the rule is the same for everybody and everything. */
   readonly constant: boolean | undefined;
   /** The syntax tree, where the model gives an expression. */

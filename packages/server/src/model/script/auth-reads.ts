@@ -5,6 +5,19 @@ import { memberName } from './members.js';
 export const readsNothing: AuthParts = { uid: false, r: false, all: false };
 export const readsAll: AuthParts = { uid: true, r: true, all: true };
 
+/**
+ * Whether a script can come to any of these names, or to a name in a way that reading it does not
+ * show. Errs only towards true.
+ */
+export function mentions(tree: Node, names: ReadonlySet<string>): boolean {
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (reachesAny(node, names)) return true;
+    waiting.push(...childrenOf(node));
+  }
+  return false;
+}
+
 export function joinReads(parts: readonly AuthParts[]): AuthParts {
   return {
     uid: parts.some((part) => part.uid),
@@ -15,6 +28,7 @@ export function joinReads(parts: readonly AuthParts[]): AuthParts {
 
 /** By these a script could come to what is in scope without naming it. */
 const backDoorNames = new Set(['eval', 'Function', 'arguments', 'globalThis']);
+const justAuth = new Set(['auth']);
 const backDoorMembers = new Set(['constructor', 'caller', 'callee', 'arguments']);
 
 /**
@@ -28,7 +42,7 @@ export function authReads(tree: Node): AuthParts {
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (isAuthMember(node)) note(memberName(node), found);
-    else if (reachesAll(node)) return readsAll;
+    else if (reachesAny(node, justAuth)) return readsAll;
     else waiting.push(...childrenOf(node));
   }
   return found;
@@ -46,11 +60,11 @@ function note(name: string | undefined, found: { uid: boolean; r: boolean; all: 
   else found.all = true;
 }
 
-function reachesAll(node: Node): boolean {
+function reachesAny(node: Node, names: ReadonlySet<string>): boolean {
   switch (node.type) {
     case 'Identifier': {
       const { name } = node as Identifier;
-      return name === 'auth' || backDoorNames.has(name);
+      return names.has(name) || backDoorNames.has(name);
     }
     case 'MemberExpression': {
       const name = memberName(node as MemberExpression);

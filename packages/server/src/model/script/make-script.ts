@@ -2,7 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import type { Expression, Pattern } from 'acorn';
 import type { AuthParts, Script, ScriptResult } from '../model.js';
 import type { SandboxSyntaxError } from '../sandbox/sandbox.js';
-import { authReads, readsNothing } from './auth-reads.js';
+import { authReads, mentions, readsNothing } from './auth-reads.js';
 import {
   type Closure,
   ClosureThrew,
@@ -33,6 +33,7 @@ export async function makeScript(
   return {
     where: draft.where,
     reads: readsOf(draft),
+    readsOnlyAuth: readsOnlyAuth(draft),
     tree: treeOf(draft),
     run: (scope) => remote.run(scope),
   };
@@ -50,6 +51,11 @@ export function constantScript(where: string, value: JsonValue): Script {
 
 function readsOf(draft: ScriptDraft): AuthParts {
   return draft.parameters.includes('auth') ? authReads(draft.tree) : readsNothing;
+}
+
+function readsOnlyAuth({ parameters, hasThis, tree }: ScriptDraft): boolean {
+  const others = new Set(parameters.filter((name) => name !== 'auth'));
+  return !hasThis && !mentions(tree, others);
 }
 
 function treeOf(draft: ScriptDraft): Expression | undefined {
@@ -97,6 +103,7 @@ function closureScript(
   return {
     where: draft.where,
     reads: readsOf(draft),
+    readsOnlyAuth: readsOnlyAuth(draft),
     constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
     tree: treeOf(draft),
     run: withNow,
