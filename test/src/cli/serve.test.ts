@@ -86,6 +86,19 @@ describe('stopping', () => {
     expect(performance.now() - begun).toBeLessThan(10_000);
   });
 
+  test('[CLI2] whoever sends SIGINT twice does not want to wait', async () => {
+    await using app = await appFolder(tasks);
+    await using server = await ServerProcess.start({ dir: app.dir });
+    using client = await Client.connect(server.socketUrl);
+    client.socket.pause();
+    const stopped = server.stop('SIGINT');
+    await expect.poll(() => server.output.stdout, { timeout: 10_000 }).toContain('"stopping"');
+    const begun = performance.now();
+    process.kill(server.pid, 'SIGINT');
+    expect(await stopped).toBe(1);
+    expect(performance.now() - begun).toBeLessThan(1500);
+  });
+
   test('[CLI2] what was answered before it stopped is there after the next start', async () => {
     await using app = await appFolder(tasks);
     await using first = await ServerProcess.start({ dir: app.dir });

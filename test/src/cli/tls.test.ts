@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
-import { ServerProcess } from '../harness/server-process.js';
+import { ServerProcess, testSecret } from '../harness/server-process.js';
 import { tasks } from './models.js';
+import { linesOf, runProgram } from './run-program.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
@@ -50,5 +51,30 @@ test.skipIf(!hasOpenssl)(
     process.kill(server.pid, 'SIGHUP');
     await expect.poll(() => nameOf(server.url), { timeout: 10_000 }).toBe('second.test');
     expect(await server.stop()).toBe(0);
+  },
+);
+
+test.skipIf(!hasOpenssl)(
+  '[CLI7] what is no certificate stops the start, and on SIGHUP leaves the old one (needs openssl)',
+  async () => {
+    await using app = await appFolder({
+      ...tasks,
+      'really.yaml': 'tls: { cert: cert.pem, key: key.pem }\n',
+      'cert.pem': 'nonsense',
+      'key.pem': 'nonsense',
+    });
+    const env = { REALLY_SECRET: testSecret };
+    const refused = await runProgram(['start', '--port', '0'], { dir: app.dir, env });
+    expect(refused.code).toBe(1);
+    expect(linesOf(refused.stderr)).toHaveLength(1);
+    expect(refused.stderr).toContain('are no certificate and its key');
+    makeCertificate(app.dir, 'first.test');
+    await using server = await ServerProcess.start({ dir: app.dir });
+    await app.write({ 'cert.pem': 'nonsense' });
+    process.kill(server.pid, 'SIGHUP');
+    await expect
+      .poll(() => server.output.stdout, { timeout: 10_000 })
+      .toContain('the old ones stay');
+    expect(await nameOf(server.url)).toBe('first.test');
   },
 );

@@ -71,11 +71,19 @@ export const settings = {
   }),
   idleTimeout: setting(duration, 120_000, 'silence after which a client is kicked'),
   initializeTimeout: setting(duration, 120_000, 'time that a client has to initialize'),
-  resumeWindow: setting(duration, 120_000, 'how long a dropped connection can be resumed'),
+  resumeWindow: setting(
+    duration,
+    120_000,
+    'how long a dropped connection can be resumed; nothing resumes in this version yet',
+  ),
   onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
   'rate.commands': setting(count(0), 1000, 'commands per second of one uid; 0 is off'),
   'rate.address': setting(count(0), 10_000, 'commands per second of one address; 0 is off'),
-  'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
+  'rate.login': setting(
+    count(0),
+    10,
+    'password logins per minute of one address; 0 is off; there are none in this version yet',
+  ),
   'rate.signup': setting(
     count(0),
     60,

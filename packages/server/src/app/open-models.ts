@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { formatProblem, loadModels } from '../model/load-models.js';
 import type { ModelSet } from '../model/model.js';
 import { createQuickJsSandbox } from '../model/sandbox/quickjs/sandbox.js';
@@ -24,7 +24,8 @@ export async function openModels(
   metrics: Metrics = noMetrics,
 ): Promise<OpenModels> {
   const { models: dir } = config.values;
-  if (!existsSync(dir)) throw new StartError([`there is no folder of models at ${dir}`]);
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
+    throw new StartError([`there is no folder of models at ${dir}`]);
   const limits = limitsOf(config.values);
   const sandbox = await createQuickJsSandbox({
     timeLimit: limits.hookTime,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { Tokens } from '../auth/tokens.js';
 import { localBus } from '../bus/local/bus.js';
 import { QuerySlots } from '../commands/query-slots.js';
@@ -90,6 +91,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   });
   closing.add(() => gateway.close());
   const { url } = await listen(gateway, values);
+  log.info({ mode: config.mode, models: models.all().length, store: values.store }, 'started');
   return {
     url,
     close: () => closing.close(),
@@ -136,7 +138,14 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
 
 function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undefined {
   if (cert === undefined || key === undefined) return undefined;
-  return { cert: readPem(cert), key: readPem(key) };
+  const files = { cert: readPem(cert), key: readPem(key) };
+  try {
+    createSecureContext(files);
+    return files;
+  } catch (error) {
+    const why = `${cert} and ${key} are no certificate and its key: ${systemReason(error)}`;
+    throw new StartError([why], error);
+  }
 }
 
 function readPem(file: string): string {

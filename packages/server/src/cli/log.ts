@@ -36,11 +36,10 @@ export function openLog(mode: Mode, level: LevelWithSilent): ProgramLog {
 
 /**
  * Writes without holding up the event loop, which a plain write to a pipe that nobody reads would.
- * Beyond some waiting megabytes new lines are dropped; a reader that is gone stops nothing.
+ * Beyond some waiting megabytes new lines are dropped.
  */
 function linesTo(stream: NodeJS.WriteStream): DestinationStream {
   const mostWaiting = 4 * 1024 * 1024;
-  stream.on('error', () => {});
   return {
     write(line) {
       if (stream.writableLength < mostWaiting) stream.write(line);
