@@ -22,6 +22,8 @@ export function openForWriting(config: SqliteConfig): {
     db = new Database(file, { timeout: patience });
     assertOurs(db, file);
     setUpWriter(db, config);
+    // Finds out whether somebody else holds the right to write.
+    db.exec('BEGIN IMMEDIATE; ROLLBACK');
     const upgraded = upgrade(db);
     return { db, upgraded };
   } catch (error) {

@@ -1,0 +1,282 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { creation, deletion, layout, queryOf, update } from '../contract/sample-writes.js';
+import { StoreRefused } from '../store.js';
+import { defaultSqliteConfig } from './config.js';
+import { schemaVersion } from './migrations.js';
+import { openForWriting } from './open-database.js';
+import { makeVersion1 } from './schema-v1.test.kit.js';
+import { Scratch } from './scratch.test.kit.js';
+
+const scratch = Scratch.each();
+
+/** The refusal to open, which is one line that names the file. */
+async function refusal(file: string): Promise<string> {
+  const attempt = scratch.open({ file });
+  await expect(attempt).rejects.toBeInstanceOf(StoreRefused);
+  const { message } = (await attempt.catch((error: unknown) => error)) as Error;
+  expect(message).not.toContain('\n');
+  return message.replace(file, 'FILE');
+}
+
+/**
+ * Another process that opens the file and then stays. `source` is the body of a function of `file`
+ * and `load`, which imports a module relative to this one. Resolves when it says something.
+ */
+async function otherProcess(source: string, file: string): Promise<ChildProcess> {
+  const script = join(scratch.folder(), 'other.mjs');
+  const here = JSON.stringify(import.meta.url);
+  writeFileSync(
+    script,
+    `import { createRequire } from 'node:module';
+     const load = (module) => import(module.startsWith('.') ? new URL(module, ${here}) : createRequire(${here}).resolve(module));
+     const file = ${JSON.stringify(file)};
+     ${source}
+     console.log('ready');
+     setInterval(() => {}, 1000);`,
+  );
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  scratch.defer(async () => {
+    if (child.exitCode === null && child.signalCode === null) await kill(child);
+  });
+  if (child.stdout) await once(child.stdout, 'data');
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+const openAndWrite = `
+  const { openSqliteStore } = await load('./store.js');
+  const { systemPlatform } = await load('../../platform/system.js');
+  const { silentLog } = await load('../../platform/log.js');
+  const { creation } = await load('../contract/sample-writes.js');
+  const store = await openSqliteStore({ file }, systemPlatform, silentLog);
+  await store.commit([creation('/users/1', { n: 1 })]);`;
+
+const lockForWriting = `
+  const { default: Database } = await load('better-sqlite3');
+  const db = new Database(file);
+  db.exec('BEGIN EXCLUSIVE; CREATE TABLE x (y)');`;
+
+describe('opening', () => {
+  test('makes the folder and the file', async () => {
+    const file = join(scratch.folder(), 'a', 'b', 'really.db');
+    const store = await scratch.open({ file });
+    await store.commit([creation('/users/1')]);
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test('[DUR1] finds all that was written before it was closed', async () => {
+    const file = scratch.file();
+    const platform = simulatedPlatform({ seed: 1 });
+    const users = layout('users', [{ field: 'email', unique: true }]);
+    const once = { uid: 'u1', id: 'k', cmd: 'create', r: '/users/*' };
+    const first = await scratch.open({ file }, platform);
+    await first.prepare([users]);
+    await first.commit([
+      creation('/users/1', { email: 'a' }, { once, at: 77 }),
+      creation('/users/2', {}),
+    ]);
+    await first.commit([deletion(creation('/users/2').object)]);
+    const before = await first.getMany(['/users/1', '/users/2']);
+    const history = await first.history('/users/1', 0, 10);
+    await first.close();
+
+    const second = await scratch.open({ file }, platform);
+    await second.prepare([users]);
+    expect(await second.getMany(['/users/1', '/users/2'])).toEqual(before);
+    expect(await second.history('/users/1', 0, 10)).toEqual(history);
+    expect(await second.position()).toBe(3);
+    expect(await second.newest()).toBe(1_700_000_000_000);
+    expect(await second.once('u1', 'k')).toMatchObject({ result: { r: '/users/1', rev: 1 } });
+    const outcomes = await second.commit([
+      creation('/users/3', { email: 'a' }),
+      creation('/users/4', {}),
+    ]);
+    expect(outcomes).toEqual([
+      { kind: 'unique', field: 'email' },
+      { kind: 'committed', pos: 4 },
+    ]);
+  });
+
+  test('positions are not used again when what had them was pruned', async () => {
+    const file = scratch.file();
+    const now = 1_800_000_000_000;
+    const platform = simulatedPlatform({ seed: 1, now });
+    const first = await scratch.open({ file }, platform);
+    await first.prepare([layout('users', [], { age: 10 })]);
+    const last = creation('/users/last', {}, { at: 0 });
+    await first.commit([last, deletion(last.object, { at: 0 })]);
+    const notes = Array.from({ length: 300 }, (_, n) => creation(`/notes/${n}`, {}, { at: now }));
+    await first.commit(notes);
+    await first.commit([update(notes[0]?.object ?? last.object, { n: 1 })]);
+    const position = await first.position();
+    await first.close();
+    const second = await scratch.open({ file }, platform);
+    expect(await second.position()).toBe(position);
+    expect(await second.commit([creation('/notes/x')])).toEqual([
+      { kind: 'committed', pos: position + 1 },
+    ]);
+  });
+
+  test('[DUR1] commits go through to the disk before they are answered', () => {
+    const { db } = openForWriting({ ...defaultSqliteConfig, file: scratch.file() });
+    scratch.defer(() => void db.close());
+    expect(db.pragma('synchronous', { simple: true })).toBe(2);
+    expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+  });
+
+  test('[DUR1] takes under 2 s with 100,000 objects', async () => {
+    const file = scratch.file();
+    const users = layout('users', [{ field: 'n', unique: false }]);
+    const store = await scratch.open({ file });
+    await store.prepare([users]);
+    for (let n = 0; n < 100_000; n += 2000) {
+      const writes = Array.from({ length: 2000 }, (_, i) => creation(`/users/${n + i}`, { n }));
+      await store.commit(writes);
+    }
+    await store.close();
+    const began = performance.now();
+    const again = await scratch.open({ file });
+    await again.prepare([users]);
+    expect((await again.get('/users/99999'))?.rev).toBe(1);
+    expect(performance.now() - began).toBeLessThan(2000);
+  });
+});
+
+describe('a store that can not be opened says why', () => {
+  test('in use by another process, until that is gone, however it went', async () => {
+    const file = scratch.file();
+    const other = await otherProcess(openAndWrite, file);
+    expect(await refusal(file)).toBe(
+      'FILE is in use by another process: is a server running on this data already?',
+    );
+    await kill(other);
+    const store = await scratch.open({ file });
+    expect((await store.get('/users/1'))?.data).toEqual({ n: 1 });
+  });
+
+  test('in use by this process', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    expect(await refusal(file)).toContain('in use');
+    await store.commit([creation('/users/1')]);
+    await store.close();
+    const again = await scratch.open({ file });
+    expect((await again.get('/users/1'))?.rev).toBe(1);
+  });
+
+  test('locked by another program', async () => {
+    const file = scratch.file();
+    await (await scratch.open({ file })).close();
+    await otherProcess(lockForWriting, file);
+    expect(await refusal(file)).toContain('in use by another process');
+  });
+
+  test('of a newer version', async () => {
+    const file = scratch.file();
+    await (await scratch.open({ file })).close();
+    const db = new Database(file);
+    db.pragma(`user_version = ${schemaVersion + 1}`);
+    db.close();
+    const before = readFileSync(file);
+    expect(await refusal(file)).toBe(
+      `FILE was written by a newer version: its format is ${schemaVersion + 1}, this program knows formats up to ${schemaVersion}`,
+    );
+    expect(readFileSync(file)).toEqual(before);
+  });
+
+  test('no database', async () => {
+    const file = scratch.file();
+    writeFileSync(file, 'To be, or not to be, that is the question.\n'.repeat(200));
+    expect(await refusal(file)).toBe('FILE is not a database');
+  });
+
+  test('a database of another program', async () => {
+    const file = scratch.file();
+    const db = new Database(file);
+    db.exec('CREATE TABLE songs (title)');
+    db.close();
+    expect(await refusal(file)).toBe('FILE is a database of another program');
+  });
+
+  test('a folder', async () => {
+    const file = scratch.file();
+    mkdirSync(file);
+    expect(await refusal(file)).toBe('FILE can not be opened: it is a folder');
+  });
+
+  test('in a place that is no folder', async () => {
+    const file = scratch.file();
+    writeFileSync(file, '');
+    expect(await refusal(join(file, 'really.db'))).toContain('can not be made');
+  });
+});
+
+describe('a file of an older version', () => {
+  test('is brought up to date when it is opened, and keeps all that is in it', async () => {
+    const file = scratch.file();
+    makeVersion1(file);
+    const platform = simulatedPlatform({ seed: 1, now: 1_700_000_001_000 });
+    const store = await scratch.open({ file }, platform);
+    await store.prepare([layout('users', [{ field: 'n', unique: true }])]);
+    expect((await store.get('/users/1'))?.data).toEqual({ n: 2, s: 'x' });
+    const { entries, complete } = await store.history('/users/1', 0, 10);
+    expect([entries.map(({ rev }) => rev), complete]).toEqual([[1, 2], true]);
+    expect(await store.once('u2', 'k')).toMatchObject({ result: { r: '/users/2', rev: 1 } });
+    expect(await store.newest()).toBe(1_700_000_000_300);
+    expect(await store.count(queryOf('users'))).toBe(2);
+    const outcomes = await store.commit([creation('/users/3', { n: 5 }), creation('/users/4')]);
+    expect(outcomes).toEqual([
+      { kind: 'unique', field: 'n' },
+      { kind: 'committed', pos: 4 },
+    ]);
+  });
+
+  test('has the tables of a new file afterwards', async () => {
+    const [older, fresh] = [scratch.file(), scratch.file()];
+    makeVersion1(older);
+    for (const file of [older, fresh]) {
+      const store = await scratch.open({ file });
+      await store.commit([creation('/users/9')]);
+      await store.close();
+    }
+    expect(tablesOf(older)).toEqual(tablesOf(fresh));
+  });
+
+  test('stays as it was when the upgrade fails', async () => {
+    const file = scratch.file();
+    makeVersion1(file);
+    const db = new Database(file);
+    db.exec('ALTER TABLE meta ADD COLUMN newest INTEGER');
+    db.close();
+    expect(await refusal(file)).toContain('duplicate column');
+    const after = new Database(file, { readonly: true });
+    scratch.defer(() => void after.close());
+    expect(after.pragma('user_version', { simple: true })).toBe(1);
+  });
+});
+
+/** Tables with their columns, and indexes, whatever the layout of their SQL. */
+function tablesOf(file: string): unknown {
+  const db = new Database(file, { readonly: true });
+  const names = db.prepare('SELECT type, name FROM sqlite_schema ORDER BY name').all();
+  const columns = (names as { type: string; name: string }[])
+    .filter(({ type }) => type === 'table')
+    .map(({ name }) => [
+      name,
+      db.prepare('SELECT name, type FROM pragma_table_info(?) ORDER BY name').all(name),
+    ]);
+  const version = db.pragma('user_version', { simple: true });
+  db.close();
+  return { names, columns, version };
+}
