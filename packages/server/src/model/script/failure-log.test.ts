@@ -22,7 +22,11 @@ test('[HOK8] the log says which script, which line and why, a few times a second
   expect(lines[5]?.[1]).toBe(
     'a script of a model failed: models/a/model.yaml:4:7: stopped, out of memory',
   );
+  // Another line, or another reason, is another matter.
+  tell('models/users/pre-get.js', { kind: 'threw', message: 'y is not defined', line: 4 });
+  tell('models/users/pre-get.js', { kind: 'stopped', reason: 'time', line: 3 });
+  expect(lines).toHaveLength(8);
   now = 1000;
   tell('models/users/pre-get.js', { kind: 'threw', message: 'again', line: 3 });
-  expect(lines[6]?.[0]).toMatchObject({ notLogged: 15 });
+  expect(lines[8]?.[0]).toMatchObject({ notLogged: 15 });
 });

@@ -1,7 +1,7 @@
 import type { Log } from '../../platform/log.js';
 import type { OnScriptFailure, ScriptFailure } from '../model.js';
 
-/** Lines per script and second. A rule that always throws is judged at every push. */
+/** Log lines per line of a script, kind of failure, and second. A rule that always throws is judged at every push. */
 const mostLines = 5;
 
 interface Recent {
@@ -20,10 +20,11 @@ export function failureLog(options: {
   return (where, result) => {
     options.onScriptFailure?.(where, result);
     const now = options.now();
-    let state = recent.get(where);
+    const key = `${where}:${result.line}:${result.kind}`;
+    let state = recent.get(key);
     if (state === undefined || Math.abs(now - state.since) >= 1000) {
       state = { since: now, lines: 0, held: state?.held ?? 0 };
-      recent.set(where, state);
+      recent.set(key, state);
     }
     if (state.lines >= mostLines) {
       state.held++;
