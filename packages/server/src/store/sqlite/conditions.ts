@@ -3,7 +3,8 @@ import { keyOf } from './key.js';
 import { joinSql, rawSql, type Sql, sql } from './sql.js';
 
 const never = rawSql('0');
-/** The least text, and the least of what sorts behind all texts. */
+/** The least number, the least text, and the least of what sorts behind all texts. */
+const leastNumber = rawSql('-9e999');
 const leastText = rawSql("''");
 const beyondText = rawSql("x''");
 
@@ -12,16 +13,17 @@ export function isEqual(key: Sql, value: JsonValue): Sql {
   return sql`${key} = ${operand(value)}`;
 }
 
-/** Numbers compare with numbers and texts with texts: each has to be kept inside its kind. */
+/**
+ * Numbers compare with numbers and texts with texts: each has to be kept inside its kind. Both ends
+ * are told even where one would do, for then SQLite takes the index rather than the order of ids.
+ */
 export function isOrdered(key: Sql, operator: '<' | '<=' | '>' | '>=', value: JsonValue): Sql {
   if (typeof value !== 'number' && typeof value !== 'string') return never;
   const condition = sql`${key} ${rawSql(operator)} ${operand(value)}`;
-  if (typeof value === 'number') {
-    return operator.startsWith('<') ? condition : sql`(${condition} AND ${key} < ${leastText})`;
-  }
+  const isNumber = typeof value === 'number';
   return operator.startsWith('<')
-    ? sql`(${condition} AND ${key} >= ${leastText})`
-    : sql`(${condition} AND ${key} < ${beyondText})`;
+    ? sql`(${condition} AND ${key} >= ${isNumber ? leastNumber : leastText})`
+    : sql`(${condition} AND ${key} < ${isNumber ? leastText : beyondText})`;
 }
 
 export function between(key: Sql, value: JsonValue): Sql {

@@ -1,0 +1,135 @@
+import type { RqlExpression } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { creation, queryOf } from '../contract/sample-writes.js';
+import { QueryTimeout, type Store, StoreUnavailable } from '../store.js';
+import { Scratch } from './scratch.test.kit.js';
+
+const scratch = Scratch.each();
+
+async function filled(readers: number, objects = 1500): Promise<Store> {
+  const store = await scratch.open({ file: scratch.file(), readers });
+  const tags = Array.from({ length: 20 }, (_, n) => `tag${n}`);
+  await store.commit(
+    Array.from({ length: objects }, (_, n) => creation(`/users/${n}`, { n, tags })),
+  );
+  return store;
+}
+
+/** Matches nothing, and takes its time: a hundred looks into the lists of each object. */
+const slow: RqlExpression = Array.from({ length: 200 }, (_, n): RqlExpression => {
+  return { kind: 'comparison', field: ['tags'], operator: 'contains', value: `none${n}` };
+}).reduce((left, right) => ({ kind: 'or', left, right }));
+
+const quick: RqlExpression = {
+  kind: 'comparison',
+  field: ['_r'],
+  operator: '=',
+  value: '/users/7',
+};
+const withJavaScript: RqlExpression = {
+  kind: 'and',
+  left: { kind: 'comparison', field: ['_r'], operator: '>', value: '/users/' },
+  right: slow,
+};
+
+describe('[LIM7] a query that takes too long', () => {
+  const cases = [
+    ['finds nothing', queryOf('users', { filter: slow, timeout: 100 })],
+    ['is judged in JavaScript', queryOf('users', { filter: withJavaScript, timeout: 100 })],
+    [
+      'sorts',
+      queryOf('users', {
+        filter: { kind: 'not', operand: slow },
+        order: { field: 'n', descending: false },
+        timeout: 100,
+      }),
+    ],
+    ['skips', queryOf('users', { filter: slow, skip: 5, timeout: 100 })],
+  ] as const;
+
+  test.each(cases)('is stopped in the store: one that %s', async (_what, query) => {
+    const store = await filled(1);
+    const whole = performance.now();
+    await store.query({ ...query, timeout: 60_000 });
+    const needed = performance.now() - whole;
+    await expect(store.query(query)).rejects.toThrow(QueryTimeout);
+    // The only thread is free again long before the query could have ended by itself.
+    const began = performance.now();
+    expect(await store.query(queryOf('users', { filter: quick }))).toHaveLength(1);
+    expect(performance.now() - began).toBeLessThan(needed / 2);
+  });
+
+  test('count too', async () => {
+    const store = await filled(1);
+    const query = queryOf('users', { filter: slow, timeout: 50 });
+    await expect(store.count(query)).rejects.toThrow(QueryTimeout);
+  });
+
+  test('[DUR5] does not stop the event loop, nor reads by key, nor writes', async () => {
+    const store = await filled(1);
+    let running = true;
+    const query = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
+    const ended = query.then(() => {
+      running = false;
+    });
+    let turns = 0;
+    while (running) {
+      await store.get('/users/7');
+      if (turns < 5) await store.commit([creation(`/notes/${turns}`)]);
+      await new Promise((resolve) => setImmediate(resolve));
+      turns += 1;
+    }
+    await ended;
+    expect(turns).toBeGreaterThan(20);
+  });
+
+  test('[DUR5] leaves the other thread to others', async () => {
+    const store = await filled(2);
+    let running = true;
+    const query = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
+    void query.then(() => {
+      running = false;
+    });
+    for (let n = 0; n < 5; n++) {
+      expect(await store.query(queryOf('users', { filter: quick }))).toHaveLength(1);
+    }
+    expect(running).toBe(true);
+    await query;
+  });
+
+  test('loses none of those that wait behind it', async () => {
+    const store = await filled(1);
+    const stopped = [1, 2, 3].map(() =>
+      expect(store.query(queryOf('users', { filter: slow, timeout: 60 }))).rejects.toThrow(
+        QueryTimeout,
+      ),
+    );
+    const answered = [1, 2, 3, 4].map(() => store.count(queryOf('users', { filter: quick })));
+    expect(await Promise.all(answered)).toEqual([1, 1, 1, 1]);
+    await Promise.all(stopped);
+  });
+
+  test('one that waits too long is stopped without ever having begun', async () => {
+    const store = await filled(1);
+    const first = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
+    let running = true;
+    void first.then(() => {
+      running = false;
+    });
+    const second = store.query(queryOf('users', { filter: quick, timeout: 20 }));
+    await expect(second).rejects.toThrow(QueryTimeout);
+    expect(running).toBe(true);
+    await first;
+  });
+});
+
+test('a store that closes does not wait for queries', async () => {
+  const store = await filled(1);
+  const query = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
+  const waiting = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
+  const settled = Promise.allSettled([query, waiting]);
+  await store.close();
+  for (const result of await settled) {
+    expect(result).toMatchObject({ status: 'rejected', reason: expect.any(StoreUnavailable) });
+  }
+});
