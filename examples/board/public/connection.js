@@ -153,6 +153,7 @@ async function token() {
   const kept = localStorage.getItem(tokenKey);
   if (kept !== null) return kept;
   const answer = await fetch('/auth/anonymous', { method: 'POST' });
+  if (!answer.ok) throw new Error(`no token: ${answer.status}`);
   const { accessToken } = await answer.json();
   localStorage.setItem(tokenKey, accessToken);
   return accessToken;
