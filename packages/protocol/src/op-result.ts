@@ -55,7 +55,7 @@ function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | und
     case 'addToSet':
       return withMissing(list, values);
     case 'pull':
-      return withoutEqual(list, [...values, op.value ?? null]);
+      return withoutEqual(list, Array.isArray(op.value) ? [...values, op.value] : values);
     case 'insertAt':
       return spliced(op, list, list.length, 0, [op.value ?? null]);
     case 'removeAt':
