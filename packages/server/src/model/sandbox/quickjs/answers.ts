@@ -23,7 +23,16 @@ export function stoppedAnswer(reason: StopReason, line: number | undefined): str
 
 const nothingHidden: readonly string[] = [];
 
+/** Never throws. */
 export function resultOf(answer: string): ScriptResult {
+  try {
+    return read(answer);
+  } catch (error) {
+    return { kind: 'threw', message: `its answer could not be read: ${error}`, line: undefined };
+  }
+}
+
+function read(answer: string): ScriptResult {
   if (answer === 'u') return { kind: 'returned', value: undefined, hidden: nothingHidden };
   const rest = answer.slice(1);
   switch (answer[0]) {
@@ -49,6 +58,6 @@ export function resultOf(answer: string): ScriptResult {
 function withHidden(text: string): ScriptResult {
   const end = text.indexOf('\n');
   const hidden = JSON.parse(text.slice(0, end)) as string[];
-  const result = resultOf(text.slice(end + 1));
+  const result = read(text.slice(end + 1));
   return result.kind === 'returned' ? { ...result, hidden } : result;
 }

@@ -110,6 +110,9 @@ async function loadModule(
   const load = await imported(variant.importModuleLoader());
   return load({
     wasmMemory,
+    // It has nothing to say that an error does not say.
+    print() {},
+    printErr() {},
     async instantiateWasm(
       imports: WebAssembly.Imports,
       onSuccess: (instance: WebAssembly.Instance) => void,
@@ -118,10 +121,14 @@ async function loadModule(
       onSuccess(instance);
       return instance.exports;
     },
-  } as EmscriptenModuleLoaderOptions);
+  } as LoaderOptions);
 }
 
-type ModuleLoader = (options: EmscriptenModuleLoaderOptions) => Promise<QuickJSEmscriptenModule>;
+type LoaderOptions = EmscriptenModuleLoaderOptions & {
+  readonly print: () => void;
+  readonly printErr: () => void;
+};
+type ModuleLoader = (options: LoaderOptions) => Promise<QuickJSEmscriptenModule>;
 
 /** The packages say to TypeScript that they are CommonJS, and to Node that they are not, or the other way round. */
 const variant = unwrapped<QuickJSSyncVariant>(quickjs);

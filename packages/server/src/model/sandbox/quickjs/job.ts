@@ -7,8 +7,8 @@ export class Job {
   readonly scope: string | null;
   /** Since when it waits among the slow ones, by the monotonic clock. */
   slowSince = 0;
-  /** How often a thread was given it. */
-  runs = 0;
+  /** Threads that failed while they had it. */
+  failures = 0;
   /** It was ended once, and runs again only to tell the line. */
   again = false;
   readonly #take: (answer: string) => void;

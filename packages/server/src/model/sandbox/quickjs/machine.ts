@@ -2,6 +2,7 @@ import type { JSValuePointer } from 'quickjs-emscripten-core';
 import { cancelledAnswer, stoppedAnswer, threwAnswer } from './answers.js';
 import { type Base, boot } from './boot.js';
 import type { EngineLimits } from './engine.js';
+import { isDeeper } from './json-depth.js';
 import { Polling } from './polling.js';
 import { type Loaded, LoadedPrograms, loadProgram, type Program } from './programs.js';
 import type { RealmLimits } from './realm.js';
@@ -13,13 +14,15 @@ export interface MachineLimits extends EngineLimits, RealmLimits {
   readonly time: number;
   /** Bytes of compiled programs that are kept. */
   readonly programs: number;
+  /** Levels of JSON in a result: code that takes it apart may go down by recursion. */
+  readonly depth: number;
 }
 
 /** What a call tells while it runs. */
 export interface MachineListener {
   print(text: string): void;
   /** Now and then, with the milliseconds that the call has taken. */
-  stillRunning(elapsed: number): void;
+  stillRunning(spent: number): void;
   /** A traced program comes to a line of its file. */
   reached(line: number): void;
 }
@@ -165,14 +168,19 @@ export class Machine {
   #settle({ engine, argv }: Base): void {
     const { ffi, runtime } = engine;
     while (this.#verdict === undefined && ffi.QTS_IsJobPending(runtime) !== 0) {
-      if (this.#polling?.overdue) this.#decide({ kind: 'stopped', reason: 'time' });
-      else ffi.QTS_ExecutePendingJob(runtime, 1, argv as never);
+      // A job may be too short for the engine to ask.
+      if (!this.#interrupted()) ffi.QTS_ExecutePendingJob(runtime, 1, argv as never);
     }
   }
 
   #conclude({ text, message, stack }: Left, firstLine: number): string {
     const verdict = this.#verdict;
-    if (verdict === undefined) return text ?? threwAnswer(message, lineOf(stack, firstLine));
+    if (verdict === undefined) {
+      if (text === undefined) return threwAnswer(message, lineOf(stack, firstLine));
+      const { depth } = this.#limits;
+      if (!isDeeper(text, depth)) return text;
+      return threwAnswer(`its result is nested deeper than ${depth} levels`, undefined);
+    }
     switch (verdict.kind) {
       case 'cancelled':
         return cancelledAnswer(verdict.code, verdict.message);
@@ -188,9 +196,9 @@ export class Machine {
   #interrupted(): boolean {
     const polling = this.#polling;
     if (polling === undefined) return false;
-    if (polling.overdue) this.#decide({ kind: 'stopped', reason: 'time' });
+    if (!polling.mayGoOn()) this.#decide({ kind: 'stopped', reason: 'time' });
     if (this.#verdict === undefined) {
-      this.#listener.stillRunning(polling.goOn());
+      this.#listener.stillRunning(polling.spent);
       return false;
     }
     polling.soon();

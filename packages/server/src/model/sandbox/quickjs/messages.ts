@@ -21,7 +21,11 @@ export interface Batch {
 }
 
 export type FromWorker =
-  | { readonly kind: 'ready' }
+  | {
+      readonly kind: 'ready';
+      /** See `cpu-time.ts`. */
+      readonly name: string | undefined;
+    }
   | { readonly kind: 'print'; readonly index: number; readonly text: string }
   | {
       readonly kind: 'answers';

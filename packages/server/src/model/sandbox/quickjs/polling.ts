@@ -1,14 +1,19 @@
 /**
- * Decides how often the engine asks whether to go on. It counts steps, and a step may be a built-in
- * that takes milliseconds: so it asks often at first, and seldom once its steps prove to be short.
+ * Decides how often the engine asks whether to go on, and when it may not. The engine counts steps,
+ * and a step may be a built-in that takes milliseconds: so it asks often at first, and seldom once its
+ * steps prove to be short.
+ *
+ * Time counts from question to question, and at most some milliseconds of each: on a machine with
+ * more to do than it can, a thread may not get to run for longer than a script may take, and that is
+ * no fault of the script. What is lost so on a built-in that takes long, the main thread makes up for.
  */
 export class Polling {
   readonly #words: Int32Array;
   readonly #word: number;
   #steps = firstSteps;
   #asked = 0;
-  #started = 0;
-  #deadline = 0;
+  #left = 0;
+  #limit = 0;
 
   /** `word` is the index of the word in which the engine counts its steps down. */
   constructor(words: Int32Array, word: number) {
@@ -18,21 +23,22 @@ export class Polling {
 
   /** A call begins, and may run for `limit` milliseconds. */
   start(limit: number): void {
-    this.#started = performance.now();
-    this.#asked = this.#started;
-    this.#deadline = this.#started + limit;
+    this.#asked = performance.now();
+    this.#limit = limit;
+    this.#left = limit;
     this.#next(firstSteps);
   }
 
-  /** The engine asked, and may go on. Answers how long the call has run, in milliseconds. */
-  goOn(): number {
+  /** The engine asks. False where the time is over. */
+  mayGoOn(): boolean {
     const now = performance.now();
     const gap = now - this.#asked;
     this.#asked = now;
+    this.#left -= Math.min(gap, mostCounted);
     if (gap < shortGap) this.#next(Math.min(this.#steps * 2, mostSteps));
     else if (gap > longGap) this.#next(Math.max(1, Math.floor((this.#steps * shortGap) / gap)));
     else this.#next(this.#steps);
-    return now - this.#started;
+    return this.#left > 0;
   }
 
   /** The engine is to ask at its very next step. */
@@ -40,13 +46,9 @@ export class Polling {
     this.#next(1);
   }
 
-  get overdue(): boolean {
-    return performance.now() > this.#deadline;
-  }
-
-  /** Milliseconds since the call began. */
-  get elapsed(): number {
-    return performance.now() - this.#started;
+  /** Milliseconds that count so far. */
+  get spent(): number {
+    return this.#limit - this.#left;
   }
 
   #next(steps: number): void {
@@ -60,3 +62,5 @@ const mostSteps = 10_000;
 /** Milliseconds between two questions, below and above which the number of steps changes. */
 const shortGap = 0.1;
 const longGap = 0.5;
+/** Milliseconds between two questions that count. */
+const mostCounted = 5;

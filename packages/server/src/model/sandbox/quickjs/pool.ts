@@ -4,7 +4,7 @@ import type { Compiled } from './compiled.js';
 import { Crew, type CrewOptions } from './crew.js';
 import type { Job } from './job.js';
 import { SlowLane } from './slow-lane.js';
-import type { Thread, ThreadOwner } from './thread.js';
+import type { Running, Thread, ThreadOwner } from './thread.js';
 
 export interface PoolOptions extends CrewOptions {
   readonly clock: Clock;
@@ -113,6 +113,10 @@ export class Pool implements ThreadOwner {
     this.#leave(thread);
     this.#crew.end(thread, 'failed');
     if (running !== undefined) this.answered(running, answerOfFailure(error), 0);
+    for (const job of rest) {
+      job.failures++;
+      if (job.failures >= mostFailures) job.settle(overloaded);
+    }
     if (this.#crew.unable) {
       for (const job of [...rest, ...this.#queue.splice(0)]) job.settle(overloaded);
       this.#started?.(error);
@@ -135,8 +139,7 @@ export class Pool implements ThreadOwner {
     const all = [...jobs, ...this.#queue];
     this.#queue = [];
     for (const job of all) {
-      if (job.runs >= mostRuns) job.settle(overloaded);
-      else if (!job.settled) this.#enqueue(job);
+      if (!job.settled) this.#enqueue(job);
     }
   }
 
@@ -174,13 +177,19 @@ export class Pool implements ThreadOwner {
     for (const thread of this.#crew.threads) {
       const running = thread.running(now);
       if (running === undefined) continue;
-      if (running.milliseconds >= this.#last) this.#endOverrun(thread, running.job);
+      if (this.#isOver(running)) this.#endOverrun(thread, running.job);
       else if (running.milliseconds >= this.#patience && thread === this.#fast) {
         this.#setAside(thread, running.job);
       }
     }
     for (const job of this.#slow.expire(now)) job.settle(stoppedAnswer('time', undefined));
     this.#pump();
+  }
+
+  /** A thread that gets no processor is given time, though not for ever. */
+  #isOver({ milliseconds, ran }: Running): boolean {
+    const { time } = this.#options.limits;
+    return milliseconds >= this.#last && (ran >= time || milliseconds >= time * patienceFactor);
   }
 
   #setAside(thread: Thread, { compiled }: Job): void {
@@ -230,6 +239,8 @@ const closed = threwAnswer('the sandbox is closed', undefined);
 const overloaded = threwAnswer('the sandbox has too much to do', undefined);
 /** Calls that wait. */
 const mostWaiting = 100_000;
+/** So many times its limit a call may take, where its thread does not get to run. */
+const patienceFactor = 40;
 const mostInBatch = 2000;
-/** How often a call is given to a thread, where threads end under it. */
-const mostRuns = 10;
+/** How many threads may fail under a call that they have not begun. */
+const mostFailures = 5;

@@ -10,8 +10,8 @@ import { firstSourceLine } from './verdict.js';
  * of whatever goes wrong is known:
  *
  * - what is thrown goes through the first function, as `throw "no"` has no line of its own;
- * - each round of a loop begins with a minus, since the engine notes where it is only at steps that
- *   can fail: a loop without any would be stopped with the line of what came before it;
+ * - before each loop stands a minus: a loop that is stopped on its way back to its begin is told with
+ *   the line of the last step before it that could fail, which is this one;
  * - a traced text also tells the second function each line that it comes to. That is slow, so it is
  *   used only to learn where a script hangs that had to be killed.
  */
@@ -103,9 +103,8 @@ class Marker {
   #wrap(parent: Tree, key: string, node: Tree, chained: boolean, text: string): string {
     const line = this.#lineOf(node);
     if (line < firstSourceLine) return text;
-    if (key === 'body' && loops.has(parent.type)) {
-      const rest = node.type === 'BlockStatement' ? text.slice(1) : `${text}}`;
-      return `{-${this.#marks.nothing};${rest}`;
+    if (isLoop(node) && parent.type !== 'LabeledStatement') {
+      return `{-${this.#marks.nothing};${text}}`;
     }
     const traced = this.#traced ? this.#trace(parent, key, node, chained, text) : text;
     if (parent.type !== 'ThrowStatement') return traced;
@@ -125,6 +124,12 @@ class Marker {
   #lineOf(node: Tree): number {
     return node.loc?.start.line ?? 0;
   }
+}
+
+/** A loop, or one with a label, which has to stay with it. */
+function isLoop(node: unknown): boolean {
+  if (!isTree(node)) return false;
+  return loops.has(node.type) || (node.type === 'LabeledStatement' && isLoop(node.body));
 }
 
 function isRoot(parent: Tree, key: string, node: Tree): boolean {

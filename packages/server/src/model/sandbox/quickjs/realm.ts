@@ -50,7 +50,7 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
   const { slice } = String.prototype;
   const text = String;
   const isFiniteNumber = Number.isFinite;
-  const isInteger = Number.isInteger;
+  const isSafeInteger = Number.isSafeInteger;
   const isSame = Object.is;
 
   let result: unknown;
@@ -92,12 +92,11 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
       hostPrint(stringify(cut(line, limits.line)));
     },
     cancel(code: unknown, message: unknown): void {
-      const valid = isInteger(code) && (code as number) >= 400 && (code as number) <= 599;
-      if (valid && typeof message === 'string' && message.length <= limits.message) {
+      if (isSafeInteger(code) && typeof message === 'string' && message.length <= limits.message) {
         ended([code, message]);
       }
       const wrong = new TypeErrorClass(
-        'cancel takes a code, an integer from 400 to 599, and a message, a text',
+        'cancel takes a code, a whole number, and a message, a text',
       );
       ended([`${wrong.name}: ${wrong.message}`, wrong.stack ?? '']);
     },
@@ -157,16 +156,20 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
   function failed(error: unknown): string {
     let message = 'an error that cannot be told';
     let stack = '';
+    // Its members may throw in their turn.
+    const line = isSame(thrownValue, error) ? thrownLine : 0;
     try {
       message = describe(error);
+    } catch {
+      // It stays at that.
+    }
+    try {
       const known = (error as { stack?: unknown } | null | undefined)?.stack;
       if (typeof known === 'string') stack = known;
     } catch {
-      // Its own members threw.
+      // It has none, then.
     }
-    if (stack === '' && thrownLine > 0 && isSame(thrownValue, error)) {
-      stack = `at script:${thrownLine}`;
-    }
+    if (stack === '' && line > 0) stack = `at script:${line}`;
     return kindOf(message) + stringify([cut(message, limits.line), cut(stack, 20_000)]);
   }
 

@@ -42,6 +42,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
       memory: options.memoryLimit ?? 32 * 1024 * 1024,
       stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
       programs: 32 * 1024 * 1024,
+      depth: 64,
     },
     clock: platform.clock,
     timers: platform.timers,

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { type CpuTime, cpuTimeOf } from './cpu-time.js';
 import { Gate } from './gate.js';
 import type { Job } from './job.js';
 import type { MachineLimits } from './machine.js';
@@ -16,6 +17,21 @@ export interface ThreadOwner {
   failed(thread: Thread, error: Error): void;
 }
 
+/** A call, seen from outside. */
+export interface Running {
+  readonly job: Job;
+  /** For how long it has been seen to run. */
+  readonly milliseconds: number;
+  /** How much of that its thread had a processor, as far as the system tells. */
+  readonly ran: number;
+}
+
+interface Seen {
+  readonly begun: number;
+  readonly at: number;
+  cpu: number | undefined;
+}
+
 /** One worker thread, seen from the main one. */
 export class Thread {
   readonly #worker: Worker;
@@ -26,7 +42,8 @@ export class Thread {
   #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
   #jobs: readonly Job[] = [];
   /** The call that it was last seen to run, by number, and since when. */
-  #seen = { begun: 0, at: 0 };
+  #seen: Seen = { begun: 0, at: 0, cpu: undefined };
+  #cpuTime: CpuTime = cpuTimeOf(undefined);
   /** How many calls had begun when the gate was shut. */
   #shutAt: number | undefined;
   #used = 0;
@@ -87,9 +104,8 @@ export class Thread {
     this.#state = 'busy';
     this.#jobs = jobs;
     this.#traced = traced;
-    for (const job of jobs) job.runs++;
     this.#shutAt = undefined;
-    this.#seen = { begun: 0, at: 0 };
+    this.#seen = { begun: 0, at: 0, cpu: undefined };
     this.#gate.open();
     const programs = jobs.map(({ compiled }) => compiled.program(traced));
     const fresh: Program[] = [];
@@ -108,15 +124,25 @@ export class Thread {
     this.#worker.postMessage(batch);
   }
 
-  /** The call that it runs now, and for how long it has been seen to, in milliseconds. */
-  running(now: number): { readonly job: Job; readonly milliseconds: number } | undefined {
+  /** The call that it runs now. */
+  running(now: number): Running | undefined {
     if (this.#state !== 'busy') return undefined;
     const { begun, ended } = this.#gate.progress;
     const count = this.#shutAt ?? begun;
     const job = this.#jobs[count - 1];
     if (job === undefined || ended >= count) return undefined;
-    if (this.#seen.begun !== count) this.#seen = { begun: count, at: now };
-    return { job, milliseconds: now - this.#seen.at };
+    if (this.#seen.begun !== count) {
+      this.#seen = { begun: count, at: now, cpu: undefined };
+      return { job, milliseconds: 0, ran: 0 };
+    }
+    const milliseconds = now - this.#seen.at;
+    const cpu = this.#cpuTime();
+    // Most calls are over before they are seen twice.
+    this.#seen.cpu ??= cpu;
+    if (cpu === undefined || this.#seen.cpu === undefined) {
+      return { job, milliseconds, ran: milliseconds };
+    }
+    return { job, milliseconds, ran: cpu - this.#seen.cpu };
   }
 
   /** Takes back all that has no answer, but for the call that runs: it is the last of this thread for now. */
@@ -141,6 +167,7 @@ export class Thread {
     switch (message.kind) {
       case 'ready':
         this.#started = true;
+        this.#cpuTime = cpuTimeOf(message.name);
         this.#rest();
         this.#owner.ready();
         break;

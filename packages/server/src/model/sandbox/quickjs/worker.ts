@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { threwAnswer } from './answers.js';
+import { threadName } from './cpu-time.js';
 import { Gate } from './gate.js';
 import { Machine } from './machine.js';
 import type { Batch, FromWorker, WorkerStart } from './messages.js';
@@ -41,8 +42,8 @@ const machine = await Machine.open(wasm, limits, {
     const last = prints === mostPrints;
     send({ kind: 'print', index, text: last ? 'what else this call prints is left out' : text });
   },
-  stillRunning(elapsed) {
-    if (elapsed > flushAfter && answers.length > 0) flush(false);
+  stillRunning(spent) {
+    if (spent > flushAfter && answers.length > 0) flush(false);
   },
   reached: (line) => gate.reach(line),
 });
@@ -79,4 +80,4 @@ function answerOne({ keys, scopes }: Batch): string {
 }
 
 parentPort?.on('message', answer);
-send({ kind: 'ready' });
+send({ kind: 'ready', name: threadName() });

@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Log } from '../../../platform/log.js';
+import type { SandboxProgram } from '../sandbox.js';
+import { returned, Trial } from './test-kit.js';
+
+/** Milliseconds that a good call may take beside scripts that hang, on a machine with other work to do. */
+const soon = 1000;
+
+/** A built-in that runs for minutes: only the end of its thread stops it. */
+const hang = '\nconst a = "a".repeat(2e5);\n\nreturn a.indexOf("a".repeat(1e5) + "b");';
+/** A loop, which the engine stops by itself. */
+const loop = '\nwhile (true);';
+
+let trial: Trial;
+let good: SandboxProgram;
+
+beforeAll(async () => {
+  trial = await Trial.open();
+  good = await trial.program('expression', 'n + 1', ['n']);
+});
+
+afterAll(() => trial.close());
+
+test('[HOK9] a script that hangs in a built-in is stopped, with its line, and others go on', async () => {
+  const order: string[] = [];
+  const note = (name: string) => () => order.push(name);
+  const bad = trial.body(hang);
+  const others = Array.from({ length: 50 }, (_, n) => trial.sandbox.call(good, { n }));
+  const together = Promise.all(others);
+  await Promise.all([bad.then(note('bad')), together.then(note('others'))]);
+  expect(order).toEqual(['others', 'bad']);
+  expect(await bad).toEqual({ kind: 'stopped', reason: 'time', line: 4 });
+  expect(await together).toEqual(Array.from({ length: 50 }, (_, n) => returned(n + 1)));
+});
+
+test.each([
+  ['a loop', loop],
+  ['a built-in that hangs', hang],
+])(
+  '[HOK9] while %s runs again and again, another script answers',
+  async (_name, source) => {
+    let running = true;
+    let stopped = 0;
+    const again = async () => {
+      while (running) {
+        const result = await trial.body(source);
+        if (result.kind === 'stopped' && result.reason === 'time') stopped++;
+      }
+    };
+    const attackers = Array.from({ length: 20 }, again);
+    const waits: number[] = [];
+    for (let n = 0; n < 200; n++) {
+      const start = performance.now();
+      expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
+      waits.push(performance.now() - start);
+      // The attackers get their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    running = false;
+    await Promise.all(attackers);
+    expect(stopped).toBeGreaterThan(0);
+    expect(Math.max(...waits)).toBeLessThan(soon);
+    waits.sort((a, b) => a - b);
+    // A script that ran over costs the others once, and not with each of its calls.
+    expect(waits[150]).toBeLessThan(50);
+  },
+  60_000,
+);
+
+test('[HOK9] scripts that hang for the first time, all at once, do not stop the others for long', async () => {
+  const crowd = Array.from({ length: 6 }, (_, n) => trial.body(`/* ${n} */ ${hang}`));
+  const start = performance.now();
+  expect(await trial.sandbox.call(good, { n: 1 })).toEqual(returned(2));
+  expect(performance.now() - start).toBeLessThan(5 * soon);
+  for (const result of await Promise.all(crowd)) {
+    expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
+  }
+});
+
+test('[HOK9] a script that takes its time, within its limit, is well', async () => {
+  const patient = await Trial.open({ timeLimit: 2000 });
+  const busy = 'let sum = 0; for (let i = 0; i < 4e5; i++) sum += i; return sum;';
+  const calls = Array.from({ length: 4 }, () => patient.body(busy));
+  for (const result of await Promise.all(calls)) expect(result).toEqual(returned(79999800000));
+  await patient.close();
+});
+
+test('[HOK9] calls that wait too long behind their own script are answered', async () => {
+  const program = await trial.program('body', `/* many */ ${hang}`, []);
+  const calls = Array.from({ length: 1500 }, () => trial.sandbox.call(program, {}));
+  const start = performance.now();
+  for (const result of await Promise.all(calls)) {
+    expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
+  }
+  expect(performance.now() - start).toBeLessThan(10_000);
+}, 30_000);
+
+test('[HOK9] a source that takes for ever to compile is given up', async () => {
+  const source = `${'a?b:'.repeat(200_000)}c`;
+  const program = await trial.sandbox.compile({
+    ...{ file: 'x.js', line: 3, kind: 'expression', parameters: [], source },
+  });
+  expect(program).toMatchObject({ kind: 'syntax-error', line: 3 });
+});
+
+test('[HOK9] the log tells of a thread that was ended, and with which script', async () => {
+  const warnings: object[] = [];
+  const log: Log = {
+    ...{ debug() {}, info() {}, error() {} },
+    warn: (fields, message) => warnings.push({ ...fields, message }),
+    child: () => log,
+  };
+  const told = await Trial.open({ log });
+  await told.body(hang);
+  expect(warnings.at(-1)).toEqual({
+    script: 'models/users/script.js',
+    line: 4,
+    message: expect.stringContaining('ended'),
+  });
+  await told.close();
+});
+
+test('[HOK9] metrics count calls by how they ended, and threads that were replaced', async () => {
+  const counts = new Map<string, number>();
+  const add = (name: string, amount: number, labels: readonly string[]) => {
+    const key = [name, ...labels].join(' ');
+    counts.set(key, (counts.get(key) ?? 0) + amount);
+  };
+  let waiting = () => -1;
+  const counted = await Trial.open({
+    metrics: {
+      counter: (name) => ({ add: (amount = 1, ...labels) => add(name, amount, labels) }),
+      gauge: () => ({ set() {} }),
+      observe: (name, _help, read) => {
+        if (name === 'really_script_queue') waiting = read;
+      },
+      histogram: (name) => ({ record: (_seconds, ...labels) => add(name, 1, labels) }),
+    },
+  });
+  for (const source of ['1', 'nothing', 'cancel(400, "x")', 'eval("for (;;);")']) {
+    await counted.value(source);
+  }
+  await counted.body(hang);
+  expect(waiting()).toBe(0);
+  await counted.close();
+  const calls = 'really_script_calls_total';
+  expect(counts.get(`${calls} returned`)).toBe(1);
+  expect(counts.get(`${calls} threw`)).toBe(1);
+  expect(counts.get(`${calls} cancelled`)).toBe(1);
+  expect(counts.get(`${calls} stopped`)).toBe(2);
+  expect(counts.get('really_script_seconds returned')).toBe(1);
+  expect(counts.get('really_script_workers_restarted_total overran')).toBeGreaterThan(0);
+});
