@@ -498,6 +498,25 @@ describe('read with subscribe', () => {
     expect(connection.pushes).toMatchObject([{ evt: 'created', body: { _r: '/users/x' } }]);
   });
 
+  test('[REA11] what the items show is not pushed as well', async () => {
+    const app = await testApp({ models });
+    const { query } = app.store;
+    Object.assign(app.store, {
+      query: async (...args: Parameters<typeof query>) => {
+        await fill(app, { '/users/x': { name: 'X' }, '/users/y': { name: 'Y' } });
+        return await query.apply(app.store, args);
+      },
+    });
+    const connection = app.connect(amal);
+    expect(ids(await connection.send(message({ limit: 1 })))).toEqual(['y']);
+    await fill(app, { '/users/z': { name: 'Z' } });
+    await settled(app);
+    expect(connection.pushes.map(({ body }) => (body as JsonObject)._r)).toEqual([
+      '/users/x',
+      '/users/z',
+    ]);
+  });
+
   test('[REA11] with `since` the items are left out, and what was created since is pushed', async () => {
     const app = await testApp({ models });
     await fill(app, { '/users/a': { name: 'A' }, '/users/b': { name: 'B' } });

@@ -15,12 +15,12 @@ export const read: Handler<ReadRequest> = async (context, request) => {
   const reading = readingOf(context, request);
   const { auth, services } = context;
   const { since, subscribe } = request.cmdOpts;
-  if (!subscribe) return { body: await answer(reading, {}) };
+  if (!subscribe) return { body: (await answer(reading, {})).body };
   return await withSubscription(reading, async (meta) => {
     if (since === undefined) return await answer(reading, meta);
     // What is there already is known to who asks for what came since.
     const body = await services.slots.run(auth.uid, () => totalOf(reading));
-    return { r: reading.question.r, meta, body };
+    return { body: { r: reading.question.r, meta, body }, hits: [] };
   });
 };
 
@@ -59,8 +59,13 @@ function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Ord
   throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
 }
 
+interface Answer {
+  readonly body: JsonObject;
+  readonly hits: readonly Hit[];
+}
+
 /** The answer with its items. */
-async function answer(reading: Reading, meta: JsonObject): Promise<JsonObject> {
+async function answer(reading: Reading, meta: JsonObject): Promise<Answer> {
   const { context, question } = reading;
   const [hits, total] = await context.services.slots.run(context.auth.uid, async () => {
     return [await pageOf(reading), await totalOf(reading)] as const;
@@ -70,7 +75,7 @@ async function answer(reading: Reading, meta: JsonObject): Promise<JsonObject> {
   const last = hits.at(-1);
   const tokens = first && last && { ...tokensOf(question, first.place, last.place) };
   const body: JsonObject = { ...(tokens && { tokens }), ...total, items };
-  return { r: question.r, ...(Object.keys(meta).length > 0 && { meta }), body };
+  return { body: { r: question.r, ...(Object.keys(meta).length > 0 && { meta }), body }, hits };
 }
 
 /** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
@@ -106,19 +111,24 @@ async function itemsOf(
 
 /**
  * Subscribes before the first object is looked at, so that nothing is created in between unseen; what
- * is pushed waits for the answer. The subscription ends with a read that fails.
+ * is pushed waits for the answer, and what the answer shows is not pushed. The subscription ends with a read that fails.
  */
 async function withSubscription(
   { context, scope, fields, question, request }: Reading,
-  respond: (meta: JsonObject) => Promise<JsonObject>,
+  respond: (meta: JsonObject) => Promise<Answer>,
 ): Promise<Reply> {
-  const { live } = context.services;
+  const { live, store } = context.services;
   const { since } = request.cmdOpts;
   const { r, filter } = question;
   const watched = await live.watch(context.listener, { r, scope, fields, filter, since });
   const { subscription, start } = watched;
   try {
-    return { body: await respond({ subscription }), afterwards: start };
+    const { body, hits } = await respond({ subscription });
+    if (hits.length === 0) return { body, afterwards: () => start() };
+    // Whatever the read saw was committed by now.
+    const through = await store.position();
+    const rs = new Set(hits.map(({ object }) => object.r));
+    return { body, afterwards: () => start({ rs, through }) };
   } catch (error) {
     live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
     throw error;

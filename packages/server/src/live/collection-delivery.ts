@@ -103,13 +103,15 @@ export class CreationFrames {
     this.pos = creation.pos;
   }
 
-  frameFor({ watch }: CollectionSubscription): Frame | undefined {
+  frameFor(one: CollectionSubscription): Frame | undefined {
     const hidden = this.#hidden;
+    const { watch } = one;
     if (hidden === undefined) return undefined;
     if (!watch) {
       this.#shared ??= this.#encode(hidden);
       return this.#shared;
     }
+    if (one.wasAnswered(this.#creation.object.r, this.pos)) return undefined;
     this.#seen ??= visibleBody(this.#creation.object, undefined, hidden);
     const matches = watch.matches?.(this.#seen) ?? true;
     return matches ? this.#encode(hidden, watch.id) : undefined;

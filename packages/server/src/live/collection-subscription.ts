@@ -13,6 +13,12 @@ export interface Watch {
   readonly matches: Predicate | undefined;
 }
 
+/** What the answer of a read with `subscribe` showed: creations up to `through` of these are not told again. */
+export interface Answered {
+  readonly rs: ReadonlySet<string>;
+  readonly through: Pos;
+}
+
 /** One connection's subscription to what is created in a collection. */
 export class CollectionSubscription {
   readonly session: Session;
@@ -24,6 +30,7 @@ export class CollectionSubscription {
   readonly watch: Watch | undefined;
   /** Goes up whenever work for it that is under way has lost its point. */
   round = 0;
+  #answered: Answered | undefined;
 
   constructor(
     session: Session,
@@ -34,6 +41,17 @@ export class CollectionSubscription {
     this.audience = audience;
     this.pos = from.pos;
     this.watch = from.watch;
+  }
+
+  /** Of a read with `subscribe`, before the first push. */
+  answer(answered: Answered): void {
+    if (answered.through > this.pos && answered.rs.size > 0) this.#answered = answered;
+  }
+
+  /** Whether the answer of its read showed what was created at this position. Positions only grow. */
+  wasAnswered(r: string, pos: Pos): boolean {
+    if (this.#answered && pos > this.#answered.through) this.#answered = undefined;
+    return this.#answered?.rs.has(r) ?? false;
   }
 
   get kind(): 'collection' | 'query' {

@@ -3,7 +3,7 @@ import type { Model } from '../model/model.js';
 import type { Pos, Scope } from '../store/store.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionFeed } from './collection-feed.js';
-import { CollectionSubscription } from './collection-subscription.js';
+import { type Answered, CollectionSubscription } from './collection-subscription.js';
 import { CollectionTopic } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
@@ -108,7 +108,8 @@ export class CollectionWish implements Wish {
     const one = new CollectionSubscription(this.#session, audience, from);
     this.#parts.members.begin(one);
     const { round } = one;
-    const start = () => {
+    const start = (answered?: Answered) => {
+      if (answered) one.answer(answered);
       if (one.round !== round || one.progress !== 'waiting') return;
       if (asked === undefined) this.#parts.catchUp.beginNow(one);
       else this.#parts.catchUp.begin(one);

@@ -16,6 +16,7 @@ import { Activity } from './activity.js';
 import { CollectionCatchUp } from './collection-catch-up.js';
 import { CollectionDelivery } from './collection-delivery.js';
 import { CollectionFeed } from './collection-feed.js';
+import type { Answered } from './collection-subscription.js';
 import type { CollectionTopic } from './collection-topic.js';
 import { CollectionWish } from './collection-wish.js';
 import type { Listener } from './listener.js';
@@ -136,12 +137,13 @@ export class Live {
 
   /**
    * The subscription of a read: to be made before the read looks at the first object, so that nothing
-   * is created in between unseen. Rejects with 403, 404, 410 `position.gone` or 429.
+   * is created in between unseen; `start` is told what the answer shows, so that nothing of it is told
+   * a second time. Rejects with 403, 404, 410 `position.gone` or 429.
    */
   async watch(
     listener: Listener,
     request: WatchRequest,
-  ): Promise<{ subscription: string; start: () => void }> {
+  ): Promise<{ subscription: string; start: (answered?: Answered) => void }> {
     const session = this.#sessions.open(listener);
     const { r, scope, fields, filter, since } = request;
     const wish = new CollectionWish(this.#parts.collections, session, {

@@ -5,6 +5,7 @@ import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
 import { type AudienceTraits, keyOfAudience } from './audience.js';
+import type { Answered } from './collection-subscription.js';
 import type { Listener } from './listener.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Session } from './session.js';
@@ -30,8 +31,8 @@ export interface Placed {
   /** Its R, or the id of a read's. */
   readonly key: string;
   readonly fields: readonly string[];
-  /** Lets pushes flow; `undefined` where they flow already. */
-  readonly start?: (() => void) | undefined;
+  /** Lets pushes flow; `undefined` where they flow already. A read says what its answer shows. */
+  readonly start?: ((answered?: Answered) => void) | undefined;
 }
 
 /** An item of a subscribe command, and where it stands in it. */
