@@ -83,6 +83,23 @@ describe('joining', () => {
     expect(bound('((a=1))')).toEqual(a);
   });
 
+  test('[RQL3] a field may have the name of a keyword', () => {
+    expect(bound('not = true')).toEqual(comparison('not', '=', true));
+    expect(bound('not in $x', { x: [1] })).toEqual(comparison('not', 'in', [1]));
+    expect(bound('not.x > 1')).toMatchObject({ field: ['not', 'x'], operator: '>' });
+    expect(bound('not not = 1')).toEqual({ kind: 'not', operand: comparison('not', '=', 1) });
+    const negated = (operand: RqlExpression) => ({ kind: 'not', operand });
+    expect(bound('not in = 3')).toEqual(negated(comparison('in', '=', 3)));
+    expect(bound('not contains contains 1')).toEqual(
+      negated(comparison('contains', 'contains', 1)),
+    );
+    expect(bound('and = 1 and or = 2')).toEqual({
+      kind: 'and',
+      left: comparison('and', '=', 1),
+      right: comparison('or', '=', 2),
+    });
+  });
+
   test('[RQL6] a chain as long as a filter may be is one level, and keeps its order', () => {
     const parts = Array.from({ length: 400 }, (_, index) => `f${index}=1`);
     const text = parts.join(' or ');

@@ -8,6 +8,7 @@ import {
 } from '@really/protocol';
 import type { Field, Model } from '../model/model.js';
 import type { Limits } from '../platform/limits.js';
+import { withKeptDates } from './filter-dates.js';
 
 interface QueryOption {
   readonly filter: string;
@@ -27,7 +28,7 @@ export function filterOf(
     const name = path.join('.');
     throw invalidQuery(`the model has no field ${name}`, positionOf(query.filter, name));
   }
-  return bindRql(tree, query.values);
+  return withKeptDates(model, bindRql(tree, query.values));
 }
 
 /** Whether a filter may look at this path: a field of the model, into Objects as far as they go, and anywhere into Json. */
