@@ -54,11 +54,11 @@ describe('what was minted', () => {
 });
 
 describe('what is refused', () => {
-  test.each([undefined, null, ''])('[SES2] %j is a missing token', async (token) => {
-    expect(await setUp().tokens.verify(token)).toEqual(refused('token.missing'));
+  test('[SES2] only none at all is a missing token', async () => {
+    expect(await setUp().tokens.verify(undefined)).toEqual(refused('token.missing'));
   });
 
-  test.each([1, true, {}, [], [''], 'x', '...', 'a.b.c', 'a.b.c.d.e'])(
+  test.each([null, '', 1, true, {}, [], [''], 'x', '...', 'a.b.c', 'a.b.c.d.e'])(
     '[SES2] %j is no token',
     async (token) => {
       expect(await setUp().tokens.verify(token)).toEqual(refused('token.invalid'));

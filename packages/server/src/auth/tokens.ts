@@ -51,9 +51,7 @@ export class Tokens {
 
   /** Judges what a client sent as its token. Never rejects for what the client sent. */
   async verify(token: unknown): Promise<Verified> {
-    if (token === undefined || token === null || token === '') {
-      return { ok: false, detail: 'token.missing' };
-    }
+    if (token === undefined) return { ok: false, detail: 'token.missing' };
     const claims = typeof token === 'string' ? await this.#open(token) : undefined;
     if (!claims) return { ok: false, detail: 'token.invalid' };
     const now = this.#platform.clock.now();

@@ -144,6 +144,7 @@ describe('before initialize', () => {
     await judge();
     await initialize('amal');
     await judge();
+    expect(await say({ cmd: 'get', r: '/users/1' })).toEqual([{ error: invalid }]);
   });
 });
 

@@ -94,9 +94,11 @@ export class Session implements Listener, FlightOwner {
 
   /** Answers that a message is refused, with its tag and R where they are usable, in its turn. */
   refuse(message: JsonObject, error: ProtocolError): void {
-    const { tag } = readEnvelope(message);
+    const { tag, cmd } = readEnvelope(message);
     const r = this.initialized ? parseR(message.r)?.r : undefined;
-    const text = errorText(error, { tag, r });
+    // Without tag or command it is no request, and nothing of it but the tag is told (rule ENV3).
+    const isRequest = tag !== undefined && cmd !== undefined;
+    const text = errorText(error, { tag, r: isRequest ? r : undefined });
     if (r !== undefined && this.#flight) this.#flight.refuse(text, r);
     else this.answer(text);
   }
