@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScriptResult } from '../../model.js';
-import { returned, Trial } from './test-kit.js';
+import { returned, Trial } from './trial.fixture.js';
 
 type Kind = ScriptResult['kind'] | 'time' | 'memory' | 'stack';
 

@@ -10,7 +10,7 @@ import {
   type Scope,
   sourceOf,
   Trial,
-} from './test-kit.js';
+} from './trial.fixture.js';
 
 interface Step {
   readonly kind: SandboxSource['kind'];

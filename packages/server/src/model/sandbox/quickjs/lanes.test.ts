@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Log } from '../../../platform/log.js';
 import type { SandboxProgram } from '../sandbox.js';
-import { returned, Trial } from './test-kit.js';
+import { returned, Trial } from './trial.fixture.js';
 
 /** Milliseconds that a good call may take beside scripts that hang, on a machine with other work to do. */
 const soon = 1000;

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { callMachine, compiledOf, openMachine, returned, sourceOf, Trial } from './test-kit.js';
+import {
+  callMachine,
+  compiledOf,
+  openMachine,
+  returned,
+  sourceOf,
+  Trial,
+} from './trial.fixture.js';
 
 const hungry = [
   'const a = []; for (;;) a.push(new Array(10000).fill(0));',

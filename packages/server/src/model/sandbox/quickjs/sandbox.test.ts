@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { returned, sourceOf, Trial } from './test-kit.js';
+import { returned, sourceOf, Trial } from './trial.fixture.js';
 
 let trial: Trial;
 

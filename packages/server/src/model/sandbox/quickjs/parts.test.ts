@@ -1,0 +1,146 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { resultOf } from './answers.js';
+import { Gate } from './gate.js';
+import { Job } from './job.js';
+import { isDeeper } from './json-depth.js';
+import { Polling } from './polling.js';
+import { SlowLane } from './slow-lane.js';
+import { compiledOf, sourceOf } from './trial.fixture.js';
+
+describe('the gate', () => {
+  test('[HOK9] once it is shut no call begins, and which have is known', () => {
+    const main = new Gate();
+    const worker = new Gate(main.buffer);
+    main.open();
+    expect(worker.begin(0)).toBe(true);
+    worker.end(0);
+    expect(worker.begin(1)).toBe(true);
+    expect(main.progress).toEqual({ begun: 2, ended: 1 });
+    expect(main.shut()).toBe(2);
+    expect(worker.begin(2)).toBe(false);
+    worker.end(1);
+    expect(main.progress.ended).toBe(2);
+    main.open();
+    expect(worker.begin(0)).toBe(true);
+  });
+});
+
+describe('the slow lane', () => {
+  const scripts = ['a', 'b'].map((source) => compiledOf(sourceOf('expression', source)));
+  const [a, b] = scripts;
+  if (a === undefined || b === undefined) throw new Error('two were compiled');
+  const job = (compiled = a) => new Job(compiled, '[]', () => {});
+  const lane = () => new SlowLane({ mostWaiting: 3, longestWait: 100 });
+
+  test('[HOK9] scripts take turns, however many calls of one wait', () => {
+    const slow = lane();
+    for (const one of [job(a), job(a), job(a), job(b)]) slow.add(one, 0);
+    const turns = Array.from({ length: 5 }, () => slow.next()?.compiled);
+    expect(turns).toEqual([a, b, a, a, undefined]);
+    expect(slow.size).toBe(0);
+  });
+
+  test('[HOK9] a script that runs over stays, longer each time, and is forgiven', () => {
+    const slow = lane();
+    expect(slow.has(a, 0)).toBe(false);
+    slow.strike(a, 0);
+    expect(slow.has(a, 999)).toBe(true);
+    expect(slow.has(a, 1000)).toBe(false);
+    slow.strike(a, 1000);
+    expect(slow.has(a, 2999)).toBe(true);
+    expect(slow.has(a, 3000)).toBe(false);
+    for (let n = 0; n < 20; n++) slow.strike(a, 3000);
+    expect(slow.has(a, 62_999)).toBe(true);
+    expect(slow.has(a, 63_000)).toBe(false);
+    slow.strike(a, 200_000);
+    expect(slow.has(a, 201_000)).toBe(false);
+    expect(slow.has(b, 0)).toBe(false);
+  });
+
+  test('[HOK9] calls of a script that took long go back once it is done in time', () => {
+    const slow = lane();
+    slow.hold(a);
+    const waiting = job();
+    expect(slow.has(a, 0)).toBe(true);
+    slow.add(waiting, 0);
+    expect(slow.release(a, 1)).toEqual([waiting]);
+    expect(slow.has(a, 1)).toBe(false);
+    slow.hold(a);
+    slow.add(waiting, 2);
+    slow.strike(a, 2);
+    expect(slow.release(a, 3)).toEqual([]);
+    expect(slow.size).toBe(1);
+  });
+
+  test('[HOK9] its lines are bounded, in length and in time', () => {
+    const slow = lane();
+    const jobs = [job(), job(), job()];
+    for (const [at, one] of jobs.entries()) expect(slow.add(one, at * 10)).toBe(true);
+    expect(slow.add(job(), 30)).toBe(false);
+    expect(slow.add(job(b), 30)).toBe(true);
+    expect(slow.expire(105)).toEqual(jobs.slice(0, 1));
+    expect(slow.expire(500)).toHaveLength(3);
+    expect(slow.size).toBe(0);
+  });
+});
+
+describe('polling', () => {
+  test('[HOK8] asks seldom where steps are short, and at once where they are long', () => {
+    const words = new Int32Array(4);
+    const polling = new Polling(words, 2);
+    polling.start(1000);
+    const first = words[2] ?? 0;
+    expect(first).toBeLessThan(10);
+    let most = 0;
+    for (let asked = 0; asked < 100; asked++) {
+      expect(polling.mayGoOn()).toBe(true);
+      most = Math.max(most, words[2] ?? 0);
+    }
+    expect(most).toBeGreaterThan(first);
+    const end = performance.now() + 3;
+    while (performance.now() < end);
+    polling.mayGoOn();
+    expect(words[2]).toBeLessThan(most);
+    polling.soon();
+    expect(words[2]).toBe(1);
+  });
+
+  test('[HOK8] time without a question counts for little: the thread may have had no processor', () => {
+    const polling = new Polling(new Int32Array(1), 0);
+    polling.start(12);
+    const pause = () => {
+      const end = performance.now() + 30;
+      while (performance.now() < end);
+      return polling.mayGoOn();
+    };
+    expect([pause(), pause(), pause()]).toEqual([true, true, false]);
+  });
+});
+
+test('[HOK8] the depth of JSON is that of its brackets, and not of those in texts', () => {
+  const depth = (value: unknown): number => {
+    if (typeof value !== 'object' || value === null) return 0;
+    return 1 + Math.max(0, ...Object.values(value).map(depth));
+  };
+  const texts = fc.oneof(fc.constantFrom('[', '{"', '\\', '\\"', '"]'), fc.string());
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { depthSize: 'medium', withCrossShrink: true },
+      texts,
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.dictionary(texts, tie('tree'), { maxKeys: 2 }),
+    ),
+  }));
+  fc.assert(
+    fc.property(tree, (value) => {
+      const json = JSON.stringify(value);
+      for (const most of [0, 1, 2, 3, 4]) expect(isDeeper(json, most)).toBe(depth(value) > most);
+    }),
+  );
+});
+
+test('[HOK8] an answer that cannot be read counts as thrown', () => {
+  expect(resultOf('j{')).toMatchObject({ kind: 'threw' });
+  expect(resultOf('')).toMatchObject({ kind: 'threw' });
+});
