@@ -27,12 +27,18 @@ export class Checkpoints {
   }
 
   committed(writes: readonly EncodedWrite[]): void {
-    this.#pages += 2;
+    // The ends of the tables, and the page of positions.
+    this.#pages += 5;
     for (const write of writes) {
       const [, , , , , author, , delta, , , , touched, data] = write;
       const bytes = author.length + (delta?.length ?? 0) + touched.length + 2 * data.length;
       this.#pages += 2 + bytes / pageSize;
     }
+  }
+
+  /** A commit that found no room may find some in the log. */
+  failed(): void {
+    this.#pages = this.#copyAt;
   }
 
   /** True where the log has to start anew: see `restart`. */

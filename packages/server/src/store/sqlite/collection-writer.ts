@@ -34,12 +34,12 @@ export class CollectionWriter {
       .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)
       .raw();
     this.#insert = db.prepare(
-      `INSERT INTO ${table} (id, parents, rev, deleted, model_version, born, last, touched, data)
+      `INSERT INTO ${table} (born, last, rev, deleted, model_version, id, parents, touched, data)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update = db.prepare(
-      `UPDATE ${table} SET rev = ?, deleted = ?, model_version = ?, last = ?, touched = ?, data = ?
-        WHERE id = ? AND parents = ?`,
+      `UPDATE ${table} SET last = ?, rev = ?, deleted = ?, model_version = ?, touched = ?, data = ?
+        WHERE born = ?`,
     );
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
     this.#clashes = unique.map(({ field }) => ({ field, find: findClash(db, table, field) }));
@@ -52,13 +52,13 @@ export class CollectionWriter {
   /** Throws SQLite's unique violation, and has written nothing then. */
   insert({ id, parents }: Location, pos: Pos, state: State): void {
     const { rev, deleted, modelVersion, touched, data } = state;
-    this.#insert.run(id, parents, rev, Number(deleted), modelVersion, pos, pos, touched, data);
+    this.#insert.run(pos, pos, rev, Number(deleted), modelVersion, id, parents, touched, data);
   }
 
-  /** As `insert`. */
-  update({ id, parents }: Location, pos: Pos, state: State): void {
+  /** As `insert`, of the object that was created at `born`. */
+  update(born: Pos, pos: Pos, state: State): void {
     const { rev, deleted, modelVersion, touched, data } = state;
-    this.#update.run(rev, Number(deleted), modelVersion, pos, touched, data, id, parents);
+    this.#update.run(pos, rev, Number(deleted), modelVersion, touched, data, born);
   }
 
   /** The first unique field, in the model's order, of which another object has this one's value. */

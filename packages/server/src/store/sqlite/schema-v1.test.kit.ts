@@ -39,22 +39,21 @@ const version1 = `
   );
   CREATE UNIQUE INDEX once_key ON once (uid, id);
   CREATE TABLE "objects/users" (
-    id TEXT NOT NULL,
-    parents TEXT NOT NULL,
+    born INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
     rev INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     model_version INTEGER NOT NULL,
-    born INTEGER NOT NULL,
-    last INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    parents TEXT NOT NULL,
     touched TEXT NOT NULL,
-    data TEXT NOT NULL,
-    PRIMARY KEY (id, parents)
-  ) WITHOUT ROWID;
-  CREATE INDEX "born/users" ON "objects/users" (born) WHERE deleted = 0;
+    data TEXT NOT NULL
+  );
+  CREATE UNIQUE INDEX "key/users" ON "objects/users" (id, parents);
   INSERT INTO meta VALUES (1, 3);
   INSERT INTO collections VALUES (1, 'users', 0, 0);
-  INSERT INTO "objects/users" VALUES ('1', '', 2, 0, 1, 1, 3, '{"n":2}', '{"n":2,"s":"x"}');
-  INSERT INTO "objects/users" VALUES ('2', '', 1, 0, 1, 2, 2, '{}', '{"n":5}');
+  INSERT INTO "objects/users" VALUES (1, 3, 2, 0, 1, '1', '', '{"n":2}', '{"n":2,"s":"x"}');
+  INSERT INTO "objects/users" VALUES (2, 2, 1, 0, 1, '2', '', '{}', '{"n":5}');
   INSERT INTO changes VALUES
     (1, 0, 1, 1, 1700000000100, 1, 'create', '/users/1', '{"uid":"u1"}', NULL, NULL, '{"n":1,"s":"x"}'),
     (2, 0, 1, 1, 1700000000300, 1, 'create', '/users/2', '{"uid":"u2"}', NULL, NULL, '{"n":5}'),

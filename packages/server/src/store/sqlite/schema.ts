@@ -52,26 +52,26 @@ export function collectionTable(collection: string): string {
 }
 
 /**
- * Small columns come first: a look at the revision then never follows the overflow pages of a large
- * `data`. `born` is the position of the creation, `last` that of the latest change.
+ * `born` is the position of the object's creation and, being the row's number, its place in the table:
+ * creations append. `last` is the position of its latest change. Small columns come first: a look at the
+ * revision then never follows the overflow pages of a large `data`.
  */
 export function collectionDdl(collection: string): string[] {
   const table = collectionTable(collection);
   const name = (kind: string) => quoteName(`${kind}/${foldSafe(collection)}`);
   const statements = [
     `CREATE TABLE ${table} (
-      id TEXT NOT NULL,
-      parents TEXT NOT NULL,
+      born INTEGER PRIMARY KEY,
+      last INTEGER NOT NULL,
       rev INTEGER NOT NULL,
       deleted INTEGER NOT NULL,
       model_version INTEGER NOT NULL,
-      born INTEGER NOT NULL,
-      last INTEGER NOT NULL,
+      id TEXT NOT NULL,
+      parents TEXT NOT NULL,
       touched TEXT NOT NULL,
-      data TEXT NOT NULL,
-      PRIMARY KEY (id, parents)
-    ) WITHOUT ROWID`,
-    `CREATE INDEX ${name('born')} ON ${table} (born) WHERE deleted = 0`,
+      data TEXT NOT NULL
+    )`,
+    `CREATE UNIQUE INDEX ${name('key')} ON ${table} (id, parents)`,
   ];
   if (collection.includes('/')) {
     statements.push(`CREATE INDEX ${name('parents')} ON ${table} (parents, id) WHERE deleted = 0`);

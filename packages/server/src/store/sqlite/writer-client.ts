@@ -5,6 +5,7 @@ import type { SqliteConfig } from './config.js';
 import type { WriterRequest } from './messages.js';
 import { Thread } from './thread.js';
 
+const writerModule = new URL('./writer-thread.js', import.meta.url);
 /** Milliseconds after which a writer that died is started anew. */
 const restartAfter = 100;
 
@@ -15,19 +16,26 @@ export class WriterClient {
   readonly #config: SqliteConfig;
   readonly #platform: Platform;
   readonly #log: Log;
+  readonly #module: URL;
   readonly #layouts = new Map<string, CollectionLayout>();
   #thread: Thread<WriterRequest> | undefined;
   #closed = false;
 
-  private constructor(config: SqliteConfig, platform: Platform, log: Log) {
+  private constructor(config: SqliteConfig, platform: Platform, log: Log, module: URL) {
     this.#config = config;
+    this.#module = module;
     this.#platform = platform;
     this.#log = log;
   }
 
   /** Resolves when the database is open and up to date. Rejects with `StoreRefused`. */
-  static async open(config: SqliteConfig, platform: Platform, log: Log): Promise<WriterClient> {
-    const client = new WriterClient(config, platform, log);
+  static async open(
+    config: SqliteConfig,
+    platform: Platform,
+    log: Log,
+    module = writerModule,
+  ): Promise<WriterClient> {
+    const client = new WriterClient(config, platform, log, module);
     await client.#start();
     return client;
   }
@@ -55,7 +63,7 @@ export class WriterClient {
 
   async #start(): Promise<void> {
     const thread = new Thread<WriterRequest>({
-      module: new URL('./writer-thread.js', import.meta.url),
+      module: this.#module,
       onNotice: () => this.onLogFull(),
       onDeath: (error) => {
         if (this.#thread === thread) this.#revive(error);

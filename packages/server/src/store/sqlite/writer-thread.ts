@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import { Checkpoints } from './checkpoints.js';
-import type { WriterNotice, WriterRequest } from './messages.js';
+import type { CommitAnswer, WriterNotice, WriterRequest } from './messages.js';
 import { openForWriting } from './open-database.js';
 import { serve } from './thread-port.js';
 import { Writer } from './writer.js';
@@ -21,11 +21,8 @@ function handle(request: WriterRequest): unknown {
   switch (request.kind) {
     case 'prepare':
       return writer.prepare(request.layouts);
-    case 'commit': {
-      const answer = writer.commit(request.writes, request.now);
-      checkpoints.committed(request.writes);
-      return answer;
-    }
+    case 'commit':
+      return commit(request, current);
     case 'ping':
       return writer.ping();
     case 'restart-log':
@@ -35,6 +32,20 @@ function handle(request: WriterRequest): unknown {
       return void db.close();
     default:
       return request satisfies never;
+  }
+}
+
+function commit(
+  { writes, now }: Extract<WriterRequest, { kind: 'commit' }>,
+  { writer, checkpoints }: Opened,
+): CommitAnswer {
+  try {
+    const answer = writer.commit(writes, now);
+    checkpoints.committed(writes);
+    return answer;
+  } catch (error) {
+    checkpoints.failed();
+    throw error;
   }
 }
 

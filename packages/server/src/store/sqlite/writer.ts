@@ -93,7 +93,7 @@ export class Writer {
     const pos = this.#position + 1;
     const state = { rev, deleted, modelVersion, touched, data };
     try {
-      if (head) collection.update(location, pos, state);
+      if (head) collection.update(head[2], pos, state);
       else collection.insert(location, pos, state);
     } catch (error) {
       return clashOf(error, collection, location, data);
