@@ -34,7 +34,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     initializeTimeout,
     inFlight: limits.inFlight,
     shape: { depth: limits.depth, keyLength: limits.keyLength },
-    egress: new Egress({ limit: limits.output, metrics }),
+    egress: new Egress({ limit: limits.output, metrics, timers: platform.timers }),
     rates: new CommandRates({
       commands: rates.commands,
       address: rates.address,
