@@ -1,48 +1,45 @@
 import type { Database, Statement } from 'better-sqlite3';
+import type { Pos } from '../store.js';
 import { isMissingTable } from './errors.js';
 import { locate } from './location.js';
 import { type ChangeRow, changeColumns, type ObjectRow, objectColumns } from './rows.js';
 import { collectionTable } from './schema.js';
-
-/**
- * Each change knows the position of the one before it of the same object, and the object that of its
- * last: the history is walked backwards. A walk ends at the creation, or where the change before was
- * pruned.
- */
-const walk = `
-  WITH RECURSIVE chain(pos, previous, rev) AS (
-    SELECT pos, previous, rev FROM changes WHERE pos = :last
-    UNION ALL
-    SELECT changes.pos, changes.previous, changes.rev
-      FROM chain CROSS JOIN changes ON changes.pos = chain.previous
-      WHERE chain.rev > :after + 1
-  )
-  SELECT ${changeColumns('changes')}
-    FROM chain CROSS JOIN changes ON changes.pos = chain.pos
-    WHERE chain.rev BETWEEN :after + 1 AND :until
-    ORDER BY chain.rev`;
 
 export interface Span {
   readonly after: number;
   readonly limit: number;
 }
 
-/** The object, with the position of its last change in front. */
-type HeadRow = readonly [last: number, ...object: ObjectRow];
+/** An object and the position of its last change. */
+export interface StoredHead {
+  readonly row: ObjectRow;
+  readonly last: Pos;
+}
 
-/** Reads objects by key and their histories, over one connection. */
+type HeadRow = readonly [last: Pos, ...object: ObjectRow];
+
+/**
+ * Reads objects by key and their histories, over one connection.
+ *
+ * Each change knows the position of the one before it of the same object, and the object that of its
+ * last: a history is read backwards. It ends at the creation, or where the change before was pruned.
+ */
 export class HistoryReader {
   readonly #db: Database;
   readonly #objects = new Map<string, Statement>();
-  readonly #walk: Statement;
+  readonly #previous: Statement;
+  readonly #change: Statement;
 
   constructor(db: Database) {
     this.#db = db;
-    this.#walk = db.prepare(walk).raw();
+    this.#previous = db.prepare('SELECT previous FROM changes WHERE pos = ?').pluck();
+    this.#change = db
+      .prepare(`SELECT previous, ${changeColumns('changes')} FROM changes WHERE pos = ?`)
+      .raw();
   }
 
-  /** The object with its last position; `undefined` where there never was one. */
-  head(r: string): { row: ObjectRow; last: number } | undefined {
+  /** `undefined` where there never was such an object. */
+  head(r: string): StoredHead | undefined {
     const { collection, parents, id } = locate(r);
     const statement = this.#objects.get(collection) ?? this.#prepare(collection);
     const found = statement?.get(id, parents) as HeadRow | undefined;
@@ -51,9 +48,22 @@ export class HistoryReader {
     return { row, last };
   }
 
-  /** The changes from `after + 1` on that are stored, ascending, at most `limit`. */
-  entries(last: number, { after, limit }: Span): ChangeRow[] {
-    return this.#walk.all({ last, after, until: after + limit }) as ChangeRow[];
+  /** The changes from `after + 1` on that are stored, ascending, at most `limit`. To be called in one moment with `head`. */
+  entries({ row: [current], last }: StoredHead, { after, limit }: Span): ChangeRow[] {
+    const found: ChangeRow[] = [];
+    let pos: Pos | undefined = last;
+    for (let rev = current; rev > after && pos; rev--) {
+      if (rev > after + limit) {
+        pos = this.#previous.get(pos) as Pos | undefined;
+        continue;
+      }
+      const row = this.#change.get(pos) as readonly [previous: Pos, ...ChangeRow] | undefined;
+      if (!row) break;
+      const [previous, ...change] = row;
+      found.push(change);
+      pos = previous;
+    }
+    return found.reverse();
   }
 
   #prepare(collection: string): Statement | undefined {

@@ -45,7 +45,7 @@ export class PointReader {
       if (!head) return undefined;
       const span = wanted(head.row[0]);
       if (span === 'far') return span;
-      const rows = span ? this.#history.entries(head.last, span) : [];
+      const rows = span ? this.#history.entries(head, span) : [];
       return { object: objectOf(r, head.row), rows };
     });
   }

@@ -21,8 +21,8 @@ export class Pruning {
   }
 
   /**
-   * Finding the end of a history takes a walk along all that is kept, so it is pruned when it is half
-   * as long again: three steps of a walk for each write.
+   * Finding the end of a history takes a walk along all that is kept, so it is pruned when it is twice
+   * as long as it should be: two steps of a walk for each write.
    */
   afterWrite(
     collection: number,
@@ -34,7 +34,7 @@ export class Pruning {
     const { history, age } = layout?.retention ?? {};
     const kept = history ?? (age === undefined ? this.#defaultHistory : undefined);
     if (kept === undefined || rev <= kept) return;
-    const slack = Math.max(16, kept >> 1);
+    const slack = Math.max(16, kept);
     if ((rev - kept) % slack === 0) this.#log.prune(collection, pos, rev - kept);
   }
 

@@ -128,7 +128,7 @@ export class Reader {
   #historyOf(r: string, span: { after: number; limit: number }): string {
     const head = this.#history.head(r);
     if (!head) return '{"entries":[]}';
-    const entries = this.#history.entries(head.last, span).map((row) => changeJson(r, row));
+    const entries = this.#history.entries(head, span).map((row) => changeJson(r, row));
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 
