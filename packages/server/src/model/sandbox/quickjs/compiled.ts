@@ -10,6 +10,8 @@ type Scope = Readonly<Record<string, JsonValue | undefined>>;
 /** A source that parsed, with all that the main thread needs to send calls of it. */
 export class Compiled {
   readonly source: SandboxSource;
+  /** Its last call ended in time. */
+  proven = false;
   /** The names of its scope, in the order in which their values travel. */
   readonly #names: readonly string[];
   readonly #used: UsedMembers;
@@ -37,7 +39,7 @@ export class Compiled {
     return this.#plain;
   }
 
-  /** The values of a scope as a call takes them: their JSON, and the indices of those that are undefined. */
+  /** The values of a scope as `Realm.run` takes them. */
   write(scope: Scope): string {
     const values: unknown[] = [];
     const absent: number[] = [];
@@ -46,7 +48,7 @@ export class Compiled {
       if (value === undefined) absent.push(values.length);
       values.push(value === undefined ? null : usedOf(value, this.#used.get(name)));
     }
-    values.push(absent);
+    values.push(absent.length === 0 ? 0 : absent);
     return JSON.stringify(values);
   }
 }

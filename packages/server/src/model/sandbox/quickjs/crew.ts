@@ -22,6 +22,8 @@ export class Crew {
   readonly #threads = new Set<Thread>();
   #retry: Timer | undefined;
   #shrink: Timer | undefined;
+  /** Runs while no further thread is replaced for what it holds. */
+  #rest: Timer | undefined;
   #failedStarts = 0;
   #closed = false;
 
@@ -65,15 +67,20 @@ export class Crew {
     this.staff();
   }
 
-  /** Replaces an idle thread that holds much, where another is there to go on. */
+  /** Replaces an idle thread that holds much, where another is there to go on. All that it can hold is bounded, so there is no hurry. */
   recycle(thread: Thread): void {
-    if (thread.idle && this.idle.length > 1) this.end(thread, 'worn');
+    if (this.#rest !== undefined || !thread.idle || this.idle.length < 2) return;
+    this.#rest = this.#options.timers.after(recycleAfter, () => {
+      this.#rest = undefined;
+    });
+    this.end(thread, 'worn');
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#retry?.cancel();
     this.#shrink?.cancel();
+    this.#rest?.cancel();
     const threads = [...this.#threads];
     this.#threads.clear();
     await Promise.all(threads.map((thread) => thread.end()));
@@ -112,3 +119,4 @@ const mostThreads = 5;
 /** Milliseconds. */
 const retryAfter = 1000;
 const shrinkAfter = 30_000;
+const recycleAfter = 10_000;

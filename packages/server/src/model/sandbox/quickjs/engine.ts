@@ -41,6 +41,8 @@ export interface Engine {
   readonly heapStart: number;
   /** Where the heap that scripts may use begins. */
   readonly freeStart: number;
+  /** The static data as it was before anything ran. */
+  readonly unused: Buffer;
   malloc(size: number): number;
   free(pointer: number): void;
 }
@@ -71,7 +73,9 @@ export async function openEngine(
   const Ffi = await variant.importFFI();
   const ffi = new Ffi(module);
   answerCalls(module, ffi, host);
+  const bytes = Buffer.from(memory.buffer);
   const heapStart = module._malloc(16);
+  const unused = Buffer.from(bytes.subarray(0, Math.max(0, heapStart - linkedStackBytes)));
   const ballast = memory.buffer.byteLength - heapStart - engineBytes - limits.memory;
   const freeStart = ballast > pageBytes ? module._malloc(ballast) + ballast : heapStart;
   const runtime = ffi.QTS_NewRuntime();
@@ -83,10 +87,11 @@ export async function openEngine(
     ffi,
     runtime,
     context,
-    bytes: Buffer.from(memory.buffer),
+    bytes,
     words: new Int32Array(memory.buffer),
     heapStart,
     freeStart,
+    unused,
     malloc: module._malloc,
     free: module._free,
   };

@@ -134,6 +134,8 @@ test('[HOK10] calls in any order give what each gives alone', async () => {
     }),
     fuzzing(30),
   );
+  machine.inspect();
+  expect(machine.broken).toBe(false);
 });
 
 test('[HOK10] calls that travel together, and over several threads, do too', async () => {

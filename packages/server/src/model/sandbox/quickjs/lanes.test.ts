@@ -62,20 +62,30 @@ test.each([
     expect(Math.max(...waits)).toBeLessThan(soon);
     waits.sort((a, b) => a - b);
     // A script that ran over costs the others once, and not with each of its calls.
-    expect(waits[150]).toBeLessThan(50);
+    expect(waits[150]).toBeLessThan(100);
   },
   60_000,
 );
 
-test('[HOK9] scripts that hang for the first time, all at once, do not stop the others for long', async () => {
-  const crowd = Array.from({ length: 6 }, (_, n) => trial.body(`/* ${n} */ ${hang}`));
-  const start = performance.now();
-  expect(await trial.sandbox.call(good, { n: 1 })).toEqual(returned(2));
-  expect(performance.now() - start).toBeLessThan(5 * soon);
+test('[HOK9] many scripts that hang, all for the first time, do not stop one that never did', async () => {
+  const programs = await Promise.all(
+    Array.from({ length: 12 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),
+  );
+  await trial.sandbox.call(good, { n: 0 });
+  let ended = 0;
+  const crowd = programs.map(async (program) => {
+    const result = await trial.sandbox.call(program, {});
+    ended++;
+    return result;
+  });
+  for (let n = 0; n < 20; n++) {
+    expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
+  }
+  expect(ended).toBeLessThan(6);
   for (const result of await Promise.all(crowd)) {
     expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
   }
-});
+}, 60_000);
 
 test('[HOK9] a script that takes its time, within its limit, is well', async () => {
   const patient = await Trial.open({ timeLimit: 2000 });

@@ -9,6 +9,8 @@ import { linkedStackBytes } from './engine.js';
 export interface Layout {
   /** Static data of the engine: `[0, staticEnd)`. Above it is the stack. */
   readonly staticEnd: number;
+  /** Below it are constants: tables and texts, half of all that a call would have to restore. */
+  readonly constantsEnd: number;
   /** Index of the word that holds the end of the heap in use. */
   readonly topWord: number;
   /** Index of the word that counts down to the next time that the engine asks whether to go on. */
@@ -21,12 +23,24 @@ const usedStackBytes = 2 * 1024 * 1024;
 export function findLayout(engine: Engine, watchPolls: (polled: () => void) => () => void): Layout {
   const staticEnd = engine.heapStart - linkedStackBytes;
   if (staticEnd < 4096 || !isUnused(engine, staticEnd + 4096)) throw unknownBuild('stack');
-  return {
-    staticEnd,
-    topWord: findTop(engine, staticEnd),
-    pollWord: findPoll(engine, watchPolls),
-  };
+  const topWord = findTop(engine, staticEnd);
+  const pollWord = findPoll(engine, watchPolls);
+  return { staticEnd, topWord, pollWord, constantsEnd: findConstantsEnd(engine, staticEnd) };
 }
+
+/** Whether the constants are what they were. Anything else would be a fault of the engine. */
+export function hasItsConstants({ bytes, unused }: Engine, { constantsEnd }: Layout): boolean {
+  return bytes.compare(unused, 0, constantsEnd, 0, constantsEnd) === 0;
+}
+
+/** What has changed by now, a script having been compiled and run, are no constants, nor is what stands near it. */
+function findConstantsEnd({ bytes, unused }: Engine, staticEnd: number): number {
+  let first = 0;
+  while (first < staticEnd && bytes[first] === unused[first]) first++;
+  return Math.max(0, first - nearConstants);
+}
+
+const nearConstants = 4096;
 
 /** Between the static data and what the stack reaches, all is zero: so nothing of value lies there. */
 function isUnused({ words, heapStart }: Engine, from: number): boolean {

@@ -3,6 +3,7 @@ import { cancelledAnswer, stoppedAnswer, threwAnswer } from './answers.js';
 import { type Base, boot } from './boot.js';
 import type { EngineLimits } from './engine.js';
 import { isDeeper } from './json-depth.js';
+import { hasItsConstants } from './layout.js';
 import { Polling } from './polling.js';
 import { type Loaded, LoadedPrograms, loadProgram, type Program } from './programs.js';
 import type { RealmLimits } from './realm.js';
@@ -74,6 +75,12 @@ export class Machine {
     return this.#used;
   }
 
+  /** After some calls: an engine whose constants changed, by whatever fault of it, is not used again. */
+  inspect(): void {
+    const base = this.#base;
+    if (base !== undefined && !hasItsConstants(base.engine, base.layout)) this.#base = undefined;
+  }
+
   async repair(): Promise<void> {
     this.#polling = undefined;
     this.#programs = new LoadedPrograms(this.#limits.programs);
@@ -96,7 +103,7 @@ export class Machine {
     });
   }
 
-  /** Calls a program. `scope` is the JSON of its values and, last, a list of the indices of those that are undefined. */
+  /** Calls a program, with a scope as `Realm.run` takes it. */
   call(program: Program, scope: string): string {
     return this.#guarded(program, (base) => {
       const loaded = this.#programs.get(program.key) ?? this.#load(base, program);

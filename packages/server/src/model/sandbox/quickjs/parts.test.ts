@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { resultOf } from './answers.js';
+import { boot } from './boot.js';
 import { Gate } from './gate.js';
 import { Job } from './job.js';
 import { isDeeper } from './json-depth.js';
+import { hasItsConstants } from './layout.js';
 import { Polling } from './polling.js';
 import { SlowLane } from './slow-lane.js';
-import { compiledOf, sourceOf } from './trial.fixture.js';
+import { compiledOf, engineWasm, sourceOf } from './trial.fixture.js';
 
 describe('the gate', () => {
   test('[HOK9] once it is shut no call begins, and which have is known', () => {
@@ -117,6 +119,26 @@ describe('polling', () => {
     expect([pause(), pause(), pause()]).toEqual([true, true, false]);
   });
 });
+
+test('[HOK10] an engine whose constants changed is found out', async () => {
+  const wasm = await engineWasm();
+  const sizes = { memory: 1024 * 1024, stack: 64 * 1024 };
+  const lengths = { result: 1000, line: 100, message: 100, hidden: 100 };
+  const { engine, layout } = await boot(wasm, { ...sizes, ...lengths }, silentHost);
+  expect(layout.constantsEnd).toBeGreaterThan(layout.staticEnd / 2);
+  expect(hasItsConstants(engine, layout)).toBe(true);
+  const at = layout.constantsEnd - 1;
+  engine.bytes[at] = (engine.bytes[at] ?? 0) ^ 1;
+  expect(hasItsConstants(engine, layout)).toBe(false);
+});
+
+const silentHost = {
+  print() {},
+  cancel() {},
+  reached() {},
+  refused() {},
+  interrupted: () => false,
+};
 
 test('[HOK8] the depth of JSON is that of its brackets, and not of those in texts', () => {
   const depth = (value: unknown): number => {

@@ -90,8 +90,12 @@ export class Pool implements ThreadOwner {
   }
 
   answered(job: Job, answer: string, milliseconds: number): void {
-    if (job.scope !== null) this.#options.metrics.called(answer, milliseconds);
-    if (isOverrun(answer)) this.#slow.strike(job.compiled, this.#now);
+    const overran = isOverrun(answer);
+    if (job.scope !== null) {
+      this.#options.metrics.called(answer, milliseconds);
+      job.compiled.proven = !overran;
+    }
+    if (overran) this.#slow.strike(job.compiled, this.#now);
     job.settle(answer);
   }
 
@@ -153,10 +157,28 @@ export class Pool implements ThreadOwner {
   }
 
   #runFast(): void {
-    const [thread] = this.#crew.idle;
+    const { idle } = this.#crew;
+    const [thread] = idle;
     if (this.#fast !== undefined || thread === undefined || this.#queue.length === 0) return;
+    const jobs = this.#nextJobs(idle.length);
+    if (jobs.length === 0) return;
     this.#fast = thread;
-    thread.run(this.#queue.splice(0, mostInBatch), this.#options.clock.now(), false);
+    thread.run(jobs, this.#options.clock.now(), false);
+  }
+
+  /**
+   * In order, as long as all is well. Where calls hang, scripts that never did go first, and where
+   * several hang, the last thread is for those alone.
+   */
+  #nextJobs(idle: number): Job[] {
+    if (this.#held.size === 0) return this.#queue.splice(0, mostInBatch);
+    const proven = this.#queue.filter(({ compiled }) => compiled.proven);
+    const others = this.#queue.filter(({ compiled }) => !compiled.proven);
+    const last = idle === 1 && this.#held.size > 1;
+    const jobs = last ? proven : [...proven, ...others];
+    const taken = jobs.splice(0, mostInBatch);
+    this.#queue = last ? [...jobs, ...others] : jobs;
+    return taken;
   }
 
   /** The last idle thread is not for a call that may hang. */
@@ -203,7 +225,9 @@ export class Pool implements ThreadOwner {
     const { line, traced } = thread;
     const rest = thread.takeBack();
     const { file } = job.compiled.source;
-    this.#options.log.warn({ script: file, line }, 'a script hung, and its thread was ended');
+    // Where it is not known yet, it runs once more to tell the line.
+    const log = this.#options.log[traced ? 'warn' : 'debug'];
+    log({ script: file, line }, 'a script hung, and its thread was ended');
     this.#leave(thread);
     this.#crew.end(thread, 'overran');
     this.#slow.strike(job.compiled, this.#now);

@@ -20,7 +20,8 @@ export interface RealmLimits {
 
 export interface Realm {
   /**
-   * Calls the program and answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
+   * Calls the program. `scope` is a JSON list of its values and, last, the indices of those that are
+   * undefined, or 0 where none is. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
    * `[message, stack]` for a throw, `s` and the same for a stack that overflowed, `m` for memory that
    * was not there, `p` where a promise stands for it; before a value, where names were hidden, `h`,
    * their JSON and a line break.
@@ -206,10 +207,9 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
     run(program, kind, scope) {
       try {
         const values = parse(scope) as unknown[];
-        const absent = values.pop() as number[];
-        for (let index = 0; index < absent.length; index++) {
-          values[absent[index] as number] = undefined;
-        }
+        const absent = values[values.length - 1] as number[] | 0;
+        values.length--;
+        if (absent !== 0) for (const index of absent) values[index] = undefined;
         const self = kind & 1 ? values.shift() : undefined;
         let called: unknown = program;
         if (kind & 2) {

@@ -85,16 +85,18 @@ const limits = {
   ...{ depth: 64, result: 1024 * 1024, line: 2000, message: 1000, hidden: 65536 },
 };
 
+export async function engineWasm(): Promise<WebAssembly.Module> {
+  const { resolve } = createRequire(import.meta.url);
+  return WebAssembly.compile(await readFile(resolve('@jitl/quickjs-wasmfile-release-sync/wasm')));
+}
+
 /** A machine in this thread. Nothing ends it where it hangs. */
 export async function openMachine(
   options: Partial<typeof limits> = {},
   listener: Partial<MachineListener> = {},
 ): Promise<Machine> {
-  const wasm = await readFile(
-    createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm'),
-  );
   return Machine.open(
-    await WebAssembly.compile(wasm),
+    await engineWasm(),
     { ...limits, ...options },
     { print() {}, stillRunning() {}, reached() {}, ...listener },
   );

@@ -69,6 +69,8 @@ async function answer(batch: Batch): Promise<void> {
       index--;
     }
   }
+  machine.inspect();
+  if (machine.broken) await machine.repair();
   flush(true);
 }
 
