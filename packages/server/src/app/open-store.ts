@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelSet } from '../model/model.js';
 import type { Log } from '../platform/log.js';
@@ -7,6 +6,7 @@ import { openMemoryStore } from '../store/memory/store.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
 import { type Store, StoreRefused, UniqueClash } from '../store/store.js';
 import type { Config } from './config.js';
+import { makeFolder } from './make-folder.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** Opens the store that is configured, ready for these models. Throws a `StartError` where that can not be. */
@@ -38,7 +38,7 @@ async function open({ values }: Config, log: Log): Promise<Store> {
 
 function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw new StartError(
       [`the data folder ${folder} can not be made: ${systemReason(error)}`],

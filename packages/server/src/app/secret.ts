@@ -1,7 +1,8 @@
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../platform/platform.js';
 import type { Config } from './config.js';
+import { makeFolder } from './make-folder.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** Marks secrets that were made for development, so that production knows them wherever they turn up. */
@@ -38,7 +39,7 @@ function developmentSecret(config: Config, platform: Platform): string {
   const file = secretFile(config);
   const made = developmentMark + Buffer.from(platform.random.bytes(32)).toString('base64url');
   try {
-    mkdirSync(config.values.data, { recursive: true });
+    makeFolder(config.values.data);
     return readSecret(file) ?? keepSecret(file, made);
   } catch (error) {
     throw new StartError(
