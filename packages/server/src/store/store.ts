@@ -13,9 +13,11 @@ export interface Store {
   readonly exclusive: boolean;
 
   /**
-   * Makes room for these collections: tables and indexes that are missing are made, indexes that
-   * no model asks for any more are dropped. Called before the first read or write and again after
-   * a reload. Rejects with `UniqueClash` where stored objects forbid a new unique index.
+   * Makes room for these collections: tables and indexes that are missing are made, indexes of theirs
+   * that their models do not ask for any more are dropped. Called before the first read or write and
+   * again after a reload. Rejects with `UniqueClash` where stored objects forbid a new unique index;
+   * all is as it was then. A collection that was never prepared has no indexes and keeps its history
+   * by default.
    */
   prepare(collections: readonly CollectionLayout[]): Promise<void>;
 
@@ -27,11 +29,19 @@ export interface Store {
   /**
    * Applies the writes in order, each judged against the state that the ones before it left, in one
    * transaction. A write that is refused leaves no trace and does not stop the others. When the
-   * promise resolves, every `committed` write is on disk (fsync).
+   * promise resolves, every `committed` write is on disk (fsync). Commits take effect in the order of
+   * the calls.
+   *
+   * What refuses a write is looked for in this order: its once-key, its revision, what it requires
+   * (in its order), unique fields (in the order of the layout). Values of unique fields are the same
+   * where they are deeply equal; objects without the field do not count, nor do deleted ones.
    */
   commit(writes: readonly Write[]): Promise<WriteOutcome[]>;
 
-  /** One page of a collection. Rejects with `QueryTimeout` past `deadline`. */
+  /**
+   * One page of a collection. Sees what was committed before the call. Rejects with `QueryTimeout` when
+   * its time is up, the time that it waited for others included; what it was doing is stopped then.
+   */
   query(query: Query): Promise<StoredObject[]>;
   /** How many objects match; `order`, `from`, `skip` and `limit` of the query are ignored. */
   count(query: Query): Promise<number>;
@@ -40,6 +50,7 @@ export interface Store {
    * The object and its history after revision `after`, from one moment. `entries` ascend by rev
    * without a gap from `after + 1` up to at most `limit` of them; where the stored history does not
    * reach back that far (pruned, or scrubbed by a delete), `complete` is false and `entries` empty.
+   * Of a deleted object the deletion is left. Where there never was one, nothing is missing.
    */
   history(r: string, after: number, limit: number): Promise<History>;
 
@@ -48,6 +59,7 @@ export interface Store {
    * position up to which the answer is complete: where `entries` are fewer than `limit` it is the
    * position of the store at the moment of reading. Objects deleted since are left out.
    * `gone` where the store no longer knows all that happened since, or never had that position.
+   * A creation is known as long as its object lives, whatever the retention.
    */
   created(scope: Scope, after: Pos, limit: number): Promise<Created>;
 
@@ -63,8 +75,9 @@ export interface Store {
   /** What is remembered of a command that carried this once-key, within the window. */
   once(uid: string, id: string): Promise<OnceRecord | undefined>;
 
-  /** Resolves when the store can read and write now. */
+  /** Resolves when the store can read and write now, or could within the last second. */
   ping(): Promise<void>;
+  /** Finishes the commits that were begun; queries are given up. Everything after it is unavailable. */
   close(): Promise<void>;
 }
 
@@ -132,7 +145,10 @@ export interface OnceRecord extends OnceKey {
 
 export type WriteOutcome =
   | { readonly kind: 'committed'; readonly pos: Pos }
-  /** The stored revision is not `change.rev - 1`. `rev` is 0 where there is no object. A create on a taken R is this too. */
+  /**
+   * The stored revision is not `change.rev - 1`, or the object is deleted, after which nothing comes.
+   * `rev` is 0 where there is no object. A create on a taken R is this too.
+   */
   | { readonly kind: 'conflict'; readonly rev: number; readonly deleted: boolean }
   /** A required object is missing or deleted. */
   | { readonly kind: 'missing'; readonly r: string }
@@ -176,6 +192,7 @@ export interface Query {
  * ties by id and then by R, in the direction of `descending`. See `compareForSort` in the protocol package.
  */
 export interface Order {
+  /** `_r`, `_rev`, or the dotted path of a field. */
   readonly field: string;
   readonly descending: boolean;
 }

@@ -23,7 +23,7 @@ export function objectOf(r: string, row: ObjectRow): StoredObject {
   };
 }
 
-/** The object as JSON text, put together without parsing what is JSON already. */
+/** The object as JSON text, put together without parsing what is JSON already. (An R has no letter that JSON escapes.) */
 export function objectJson(r: string, row: ObjectRow): string {
   const [rev, deleted, modelVersion, touched, data] = row;
   return `{"r":"${r}","rev":${rev},"data":${data},"touched":${touched},"deleted":${deleted === 1},"modelVersion":${modelVersion}}`;

@@ -164,8 +164,8 @@ class SqliteStore implements Store {
   }
 
   async ping(): Promise<void> {
-    await this.#write({ kind: 'ping' });
     this.#read(() => this.#points.meta());
+    await this.#writer.probe();
   }
 
   close(): Promise<void> {

@@ -8,6 +8,8 @@ import { Thread } from './thread.js';
 const writerModule = new URL('./writer-thread.js', import.meta.url);
 /** Milliseconds after which a writer that died is started anew. */
 const restartAfter = 100;
+/** Milliseconds for which the answer to a probe holds. */
+const probeAge = 1000;
 
 /** The writer thread as the store sees it: should it die, a new one takes its place. */
 export class WriterClient {
@@ -19,6 +21,7 @@ export class WriterClient {
   readonly #module: URL;
   readonly #layouts = new Map<string, CollectionLayout>();
   #thread: Thread<WriterRequest> | undefined;
+  #probed: { readonly at: number; readonly found: Promise<unknown> } | undefined;
   #closed = false;
 
   private constructor(config: SqliteConfig, platform: Platform, log: Log, module: URL) {
@@ -47,6 +50,18 @@ export class WriterClient {
       for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
     }
     return answer;
+  }
+
+  /**
+   * Finds out whether the thread can write, by writing. Whoever asks often is told what was found
+   * within the last second: a probe is a write to the disk, and probes come from outside.
+   */
+  async probe(): Promise<void> {
+    const now = this.#platform.clock.monotonic();
+    if (!this.#probed || now - this.#probed.at >= probeAge) {
+      this.#probed = { at: now, found: this.ask({ kind: 'ping' }) };
+    }
+    await this.#probed.found;
   }
 
   /** What was asked before is answered first. */
