@@ -8,10 +8,15 @@ import type { ScriptResult } from '../model.js';
 export interface Sandbox {
   /** Checks that the source compiles and keeps it under a number for `call`. */
   compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError>;
-  /** Calls of one turn of the event loop travel together. Never rejects. */
+  /**
+   * Calls of one turn of the event loop travel together. Never rejects. `origin` is who asked, by
+   * default the `uid` of the scope's `auth`: where a script hangs on what one asker sends, only the
+   * calls of that asker wait behind it.
+   */
   call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
+    origin?: string | undefined,
   ): Promise<ScriptResult>;
   close(): Promise<void>;
 }

@@ -5,6 +5,8 @@ export class Job {
   readonly compiled: Compiled;
   /** Null is to compile only. */
   readonly scope: string | null;
+  /** Who asked: see `Sandbox.call`. */
+  readonly origin: string;
   /** Since when it waits among the slow ones, by the monotonic clock. */
   slowSince = 0;
   /** Threads that failed while they had it. */
@@ -15,9 +17,15 @@ export class Job {
   #settled = false;
 
   /** `take` is given the answer, once, as `answers.ts` spells it. */
-  constructor(compiled: Compiled, scope: string | null, take: (answer: string) => void) {
+  constructor(
+    compiled: Compiled,
+    scope: string | null,
+    origin: string,
+    take: (answer: string) => void,
+  ) {
     this.compiled = compiled;
     this.scope = scope;
+    this.origin = origin;
     this.#take = take;
   }
 

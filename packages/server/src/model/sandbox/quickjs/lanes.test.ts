@@ -67,6 +67,21 @@ test.each([
   60_000,
 );
 
+test('[HOK9] one script hangs on what one asker sends, and serves all others', async () => {
+  const source = `if (input.evil) { ${hang} }\nreturn auth.uid;`;
+  const program = await trial.program('body', source, ['input', 'auth']);
+  const ask = (uid: string, evil: boolean) =>
+    trial.sandbox.call(program, { input: { evil }, auth: { uid } });
+  let ended = 0;
+  const evil = Array.from({ length: 10 }, async () => {
+    await ask('eve', true);
+    ended++;
+  });
+  for (let n = 0; n < 20; n++) expect(await ask(`u${n}`, false)).toEqual(returned(`u${n}`));
+  expect(ended).toBeLessThan(6);
+  await Promise.all(evil);
+});
+
 test('[HOK9] many scripts that hang, all for the first time, do not stop one that never did', async () => {
   const programs = await Promise.all(
     Array.from({ length: 12 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),

@@ -1,6 +1,5 @@
 import type { Clock, Timer } from '../../../platform/platform.js';
 import { stoppedAnswer, threwAnswer } from './answers.js';
-import type { Compiled } from './compiled.js';
 import { Crew, type CrewOptions } from './crew.js';
 import type { Job } from './job.js';
 import { SlowLane } from './slow-lane.js';
@@ -17,15 +16,15 @@ export interface PoolOptions extends CrewOptions {
  * One thread at a time has the fast lane and gets all that waits, as one batch. When a call is seen to
  * take long, its thread is set aside with that call alone, and the rest goes on in a warm one: so a
  * call that hangs costs the others the time until that is seen. A thread whose call is over its limit
- * and does not end is ended. A script that ran over is in the slow lane for a while, which has a
- * thread of its own; there its calls are traced, so that the line is known where one hangs.
+ * and does not end is ended. What ran over lately goes to the slow lane, which has a thread of its
+ * own; there calls are traced, so that the line is known where one hangs.
  */
 export class Pool implements ThreadOwner {
   readonly #options: PoolOptions;
   readonly #crew: Crew;
   readonly #slow: SlowLane;
-  /** The scripts whose calls hold threads that were set aside. */
-  readonly #held = new Map<Thread, Compiled>();
+  /** The calls that hold threads that were set aside. */
+  readonly #held = new Map<Thread, Job>();
   /** Milliseconds after which a call takes long. */
   readonly #patience: number;
   /** Milliseconds after which its thread is ended: the engine's own check comes first where it can. */
@@ -95,7 +94,7 @@ export class Pool implements ThreadOwner {
       this.#options.metrics.called(answer, milliseconds);
       job.compiled.proven = !overran;
     }
-    if (overran) this.#slow.strike(job.compiled, this.#now);
+    if (overran) this.#slow.strike(job, this.#now);
     job.settle(answer);
   }
 
@@ -134,7 +133,7 @@ export class Pool implements ThreadOwner {
   }
 
   #enqueue(job: Job): void {
-    if (!this.#slow.has(job.compiled, this.#now)) this.#queue.push(job);
+    if (!this.#slow.has(job, this.#now)) this.#queue.push(job);
     else if (!this.#slow.add(job, this.#now)) job.settle(stoppedAnswer('time', undefined));
   }
 
@@ -186,7 +185,7 @@ export class Pool implements ThreadOwner {
     const { idle } = this.#crew;
     const thread = idle.at(-1);
     if (this.#slowRunner !== undefined || thread === undefined || idle.length < 2) return;
-    const job = this.#slow.next();
+    const job = this.#slow.next(this.#now);
     if (job === undefined) return;
     this.#slowRunner = thread;
     thread.run([job], this.#options.clock.now(), true);
@@ -214,10 +213,10 @@ export class Pool implements ThreadOwner {
     return milliseconds >= this.#last && (ran >= time || milliseconds >= time * patienceFactor);
   }
 
-  #setAside(thread: Thread, { compiled }: Job): void {
+  #setAside(thread: Thread, job: Job): void {
     this.#fast = undefined;
-    this.#held.set(thread, compiled);
-    this.#slow.hold(compiled);
+    this.#held.set(thread, job);
+    this.#slow.hold(job);
     this.#requeue(thread.takeBack());
   }
 
@@ -230,7 +229,7 @@ export class Pool implements ThreadOwner {
     log({ script: file, line }, 'a script hung, and its thread was ended');
     this.#leave(thread);
     this.#crew.end(thread, 'overran');
-    this.#slow.strike(job.compiled, this.#now);
+    this.#slow.strike(job, this.#now);
     if (job.scope === null) job.settle(threwAnswer('it takes too long to compile', undefined));
     else if (traced) this.answered(job, stoppedAnswer('time', line), this.#last);
     else {

@@ -85,7 +85,7 @@ class QuickJsSandbox implements Sandbox {
     if (syntax.kind === 'syntax-error') return syntax;
     this.#nextId += 2;
     const compiled = new Compiled(this.#nextId, source, syntax);
-    const result = await this.#submit(compiled, null);
+    const result = await this.#submit(compiled, null, '');
     if (result.kind !== 'returned') return compileError(source, result);
     const program: SandboxProgram = { kind: 'program', id: this.#nextId, source };
     this.#compiled.set(program, compiled);
@@ -95,6 +95,7 @@ class QuickJsSandbox implements Sandbox {
   async call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
+    origin = uidOf(scope.auth),
   ): Promise<ScriptResult> {
     const compiled = this.#compiled.get(program);
     if (compiled === undefined) return threw('the program is of another sandbox');
@@ -104,18 +105,24 @@ class QuickJsSandbox implements Sandbox {
     } catch (error) {
       return threw(`its scope is no JSON: ${error}`);
     }
-    return this.#submit(compiled, text);
+    return this.#submit(compiled, text, origin);
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  #submit(compiled: Compiled, scope: string | null): Promise<ScriptResult> {
+  #submit(compiled: Compiled, scope: string | null, origin: string): Promise<ScriptResult> {
     return new Promise((resolve) => {
-      this.#pool.submit(new Job(compiled, scope, (answer) => resolve(resultOf(answer))));
+      this.#pool.submit(new Job(compiled, scope, origin, (answer) => resolve(resultOf(answer))));
     });
   }
+}
+
+/** Most scripts are told who asks. */
+function uidOf(auth: JsonValue | undefined): string {
+  if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return '';
+  return Object.hasOwn(auth, 'uid') && typeof auth.uid === 'string' ? auth.uid : '';
 }
 
 function threw(message: string): ScriptResult {
