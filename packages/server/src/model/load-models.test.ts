@@ -297,10 +297,26 @@ test('[LOD4] keys that are known, but not there', async () => {
   expect(await problem('{ type: String, index: yes }')).toMatch(
     /`index` is `yes`; expected true or false/,
   );
-  expect(await problem('String')).toMatch(/field `f` is `String`; expected a mapping/);
+  expect(await problem('String')).toMatch(
+    /field `f` is `String`; expected a mapping such as `\{ type: String \}`/,
+  );
   expect(await problem('{ type: String, Type: Long }')).toMatch(
     /:3:22: the key `Type` is here a second time/,
   );
+});
+
+test('[LOD3] what was meant is guessed: a text as default, a name of a field that is broken itself', async () => {
+  const yaml = thingYaml(
+    '  name: { type: Strnig }\n  greeting: { type: String, default: hello there }\nfieldSets: { card: [nam] }',
+  );
+  const problems = await problemsOf({ 'a/model.yaml': yaml });
+  expect(problems).toEqual([
+    expect.stringContaining('unknown type `Strnig`'),
+    expect.stringContaining(
+      `expected a JavaScript expression, or a text in quotes of its own, such as '"two words"'`,
+    ),
+    expect.stringContaining('unknown field `nam` of this model; the nearest known one is `name`'),
+  ]);
 });
 
 test('[CAL1] a calculated field says all that it needs', async () => {

@@ -77,7 +77,7 @@ function checkMention(
     sets.includes(name)
   )
     return;
-  const known = [...target.fields.keys(), ...sets];
+  const known = [...new Set([...target.fields.keys(), ...target.brokenFields]), ...sets];
   draft.yaml.problem(
     offset,
     `unknown field ${quoted(name)} of ${where}; ${expectedNames(name, known)}`,

@@ -74,21 +74,27 @@ export class ModelYaml {
   }
 
   /** The members of a mapping in the order of the file; `undefined` (and a problem) where it is none. */
-  entries(node: YamlNode, what: string): Entry[] | undefined {
+  entries(node: YamlNode, what: string, example?: string): Entry[] | undefined {
     if (isMap(node)) {
       // Keys that are no texts were told already.
       const pairs = node.items.filter(({ key }) => isScalar(this.resolve(key)));
       return pairs.map((pair) => this.#entry(pair));
     }
-    const message = `${what} is ${describe(node)}; expected a mapping`;
+    const such = example === undefined ? '' : ` such as ${quoted(example)}`;
+    const message = `${what} is ${describe(node)}; expected a mapping${such}`;
     if (isScalar(node) && node.value === null) this.lack(offsetOf(node), message);
     else this.problem(node, message);
     return undefined;
   }
 
   /** As `entries`, where the keys are known: read in any case, each at most once. Others are problems. */
-  members(node: YamlNode, what: string, known: readonly string[]): Map<string, Entry> | undefined {
-    const entries = this.entries(node, what);
+  members(
+    node: YamlNode,
+    what: string,
+    known: readonly string[],
+    example?: string,
+  ): Map<string, Entry> | undefined {
+    const entries = this.entries(node, what, example);
     if (entries === undefined) return undefined;
     const members = new Map<string, Entry>();
     for (const entry of entries) {

@@ -64,7 +64,10 @@ export class FieldBaseReader {
       if (value === undefined || value === null) return undefined;
       return { kind: 'literal', value, where: startOf(node, this.#yaml) };
     }
-    const slot = this.script(member, `\`default\` of ${what}`, { parameters: [] });
+    const slot = this.script(member, `\`default\` of ${what}`, {
+      parameters: [],
+      hint: `, or a text in quotes of its own, such as '"two words"'`,
+    });
     return slot && { kind: 'script', slot };
   }
 

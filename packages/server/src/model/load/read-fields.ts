@@ -70,7 +70,7 @@ export class FieldReader {
     const { node } = entry;
     if (place === 'items' && isScalar(node) && node.value !== null)
       return this.#bareType(entry, what);
-    const members = this.#yaml.members(node, what, allFieldKeys);
+    const members = this.#yaml.members(node, what, allFieldKeys, '{ type: String }');
     if (members === undefined) return undefined;
     const type = this.#type(members.get('type'), entry, what, fieldTypes);
     if (type === undefined) return undefined;

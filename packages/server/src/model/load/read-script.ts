@@ -12,6 +12,8 @@ export interface ScriptNames {
   readonly hasThis?: boolean | undefined;
   /** Whether a function of the parameters is as good as an expression. */
   readonly orFunction?: boolean | undefined;
+  /** What may have been meant by one that does not compile. */
+  readonly hint?: string | undefined;
   /** See `ScriptDraft.isVerdict`. */
   readonly isVerdict?: boolean | undefined;
 }
@@ -32,9 +34,10 @@ export function readExpression(
   const parsed = parseExpression(source);
   if (parsed.kind === 'failure') {
     const offset = scalarOffset(file.text, node, parsed.offset);
+    const { hint = '' } = names;
     file.problem(
       offset,
-      `${what} does not compile: ${parsed.message}; expected a JavaScript expression`,
+      `${what} does not compile: ${parsed.message}; expected a JavaScript expression${hint}`,
     );
     return undefined;
   }
