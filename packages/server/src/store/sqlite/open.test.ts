@@ -215,6 +215,12 @@ describe('a store that can not be opened says why', () => {
     expect(await refusal(file)).toBe('FILE can not be opened: it is a folder');
   });
 
+  test('that can not be claimed', async () => {
+    const file = scratch.file();
+    mkdirSync(`${file}.lock`);
+    expect(await refusal(file)).toMatch(/^FILE\.lock can not be opened: /);
+  });
+
   test('in a place that is no folder', async () => {
     const file = scratch.file();
     writeFileSync(file, '');

@@ -10,13 +10,15 @@ import { isBusy } from './errors.js';
  * The database itself can not carry the lock: the readers are connections of their own.
  */
 export function lockDatabase(file: string): { release(): void } {
-  const lock = new Database(`${file}.lock`, { timeout: 0 });
+  let lock: Database.Database | undefined;
   try {
+    lock = new Database(`${file}.lock`, { timeout: 0 });
     lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    lock.close();
-    throw isBusy(error) ? inUse(file) : error;
+    lock?.close();
+    if (isBusy(error)) throw inUse(file);
+    throw new StoreRefused(`${file}.lock can not be opened: ${(error as Error).message}`);
   }
   return { release: () => void lock.close() };
 }
