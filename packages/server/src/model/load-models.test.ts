@@ -405,15 +405,20 @@ test('[LOD6] warnings tell of what loads and yet can hardly be meant', async () 
         '  age: { type: Long, default: "\'x\'", validation: valu > 1 }',
         '  kind: { type: Long, default: en }',
         '  double: { type: Calculated, valueType: Long, dependsOn: kind, value: this.age * 2 }',
+        '  last: { type: Long, required: this.age > 3, validation: value > this.age }',
       ].join('\n'),
       'access: { read: objj.owner == auth.uid, create: "[1].map((x) => x + y).length > Math.max(1)", update: obj.ag == auth.userId }',
     ),
   });
   expect(warnings.map((warning) => warning.replace(/^.*?a\/model/, 'a/model'))).toEqual([
     expect.stringMatching(/^a\/model\.yaml:3:50: nothing here is called `valu`/),
-    expect.stringMatching(/^a\/model\.yaml:6:17: nothing here is called `objj`/),
-    expect.stringMatching(/^a\/model\.yaml:6:\d+: `auth` has no `userId`.*; it has `uid`, /),
-    expect.stringMatching(/^a\/model\.yaml:6:\d+: `obj` has no `ag`.*; it has `age`, /),
+    expect.stringMatching(/^a\/model\.yaml:6:33: `this` is nothing here.*has it$/),
+    expect.stringMatching(
+      /^a\/model\.yaml:6:59: `this` is nothing here.*; here there is `value` or `last`$/,
+    ),
+    expect.stringMatching(/^a\/model\.yaml:7:17: nothing here is called `objj`/),
+    expect.stringMatching(/^a\/model\.yaml:7:\d+: `auth` has no `userId`.*; it has `uid`, /),
+    expect.stringMatching(/^a\/model\.yaml:7:\d+: `obj` has no `ag`.*; it has `age`, /),
     expect.stringMatching(
       /^a\/model\.yaml:5:\d+: `double` reads `age`, which its `dependsOn` does not name/,
     ),

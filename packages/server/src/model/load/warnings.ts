@@ -36,18 +36,25 @@ export function warningsOf(
 
 /** Names that nothing brings, and members that nothing has: most likely slips of the pen. */
 function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
-  const { kind, tree, parameters, where } = slot.draft;
+  const { kind, tree, parameters, hasThis, where } = slot.draft;
   if (kind !== 'expression') return;
   const reads = readsOf(tree);
   for (const name of reads.names) {
     if (parameters.includes(name) || isAlwaysInScope(name)) continue;
     yield `${where}: nothing here is called ${quoted(name)}: where the expression reads it, it throws`;
   }
+  if (!hasThis && reads.members.has('this')) {
+    yield `${where}: \`this\` is nothing here, only a calculated field has it${reachableBy(parameters)}`;
+  }
   if (!parameters.includes('auth')) return;
   const fields = [...draft.fields.keys()];
   yield* strangers(where, reads, 'auth', ['uid', 'authType', '_r', 'data']);
   yield* strangers(where, reads, 'obj', [...fields, '_r', '_rev']);
   yield* strangers(where, reads, 'input', [...fields, '_r', '_rev']);
+}
+
+function reachableBy(parameters: readonly string[]): string {
+  return parameters.length === 0 ? '' : `; here there is ${listed(parameters)}`;
 }
 
 function* strangers(
