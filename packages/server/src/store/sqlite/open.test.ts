@@ -153,7 +153,7 @@ describe('opening', () => {
   });
 });
 
-describe('a store that can not be opened says why', () => {
+describe('[DUR7] a store that can not be opened says why', () => {
   test('in use by another process, until that is gone, however it went', async () => {
     const file = scratch.file();
     const other = await otherProcess(openAndWrite, file);
@@ -228,7 +228,7 @@ describe('a store that can not be opened says why', () => {
   });
 });
 
-describe('a file of an older version', () => {
+describe('[DUR7] a file of an older version', () => {
   test('is brought up to date when it is opened, and keeps all that is in it', async () => {
     const file = scratch.file();
     makeVersion1(file);
