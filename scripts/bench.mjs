@@ -9,7 +9,8 @@ try {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }
-const main = join(root, 'bench/dist/main.js');
+const connections = process.argv[2] === 'connections';
+const main = join(root, 'bench/dist', connections ? 'connections.js' : 'main.js');
 if (existsSync(main)) {
   await import(main);
 } else {
