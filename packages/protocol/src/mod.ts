@@ -18,7 +18,6 @@ export {
 } from './errors.js';
 export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './field-op.js';
 export { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
-export { isDeeperThan } from './json-depth.js';
 export { JsonSet } from './json-set.js';
 export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
 export type { CountRequest } from './messages/count.js';

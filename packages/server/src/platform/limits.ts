@@ -1,4 +1,4 @@
-/** Every bound of the server: what, how much, and what happens beyond it is told in docs/limits.md. */
+/** Every bound of the server: what, how much, and what happens beyond it is told in docs/configuration.md. */
 export interface Limits {
   /** Bytes of one message from a client; beyond: close 1009. */
   readonly message: number;
@@ -8,7 +8,7 @@ export interface Limits {
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
   readonly queries: number;
-  /** Bytes of output that may wait per connection before updates are conflated; at eight times that: close 1013. */
+  /** Bytes of output that may wait per connection before updates are conflated; for eight times that there are 2 s, and from 64 times on it is closed at once: 1013. */
   readonly output: number;
   /** Connections per node; beyond: 503 at the upgrade. */
   readonly connections: number;

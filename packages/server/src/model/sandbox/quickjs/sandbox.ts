@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { JsonValue } from '@really/protocol';
-import type { Limits } from '../../../platform/limits.js';
 import { type Log, silentLog } from '../../../platform/log.js';
 import { type Metrics, noMetrics } from '../../../platform/metrics.js';
 import type { Platform } from '../../../platform/platform.js';
@@ -57,17 +56,6 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
     throw error;
   }
   return new QuickJsSandbox(pool);
-}
-
-/** The same, with the limits of the server. */
-export function openQuickjsSandbox({
-  limits,
-  ...options
-}: Omit<QuickJsSandboxOptions, 'timeLimit' | 'memoryLimit'> & {
-  readonly limits: Pick<Limits, 'hookTime' | 'hookMemory'>;
-}): Promise<Sandbox> {
-  const { hookTime: timeLimit, hookMemory: memoryLimit } = limits;
-  return createQuickJsSandbox({ ...options, timeLimit, memoryLimit });
 }
 
 class QuickJsSandbox implements Sandbox {
