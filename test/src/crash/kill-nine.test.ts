@@ -155,7 +155,8 @@ async function fill(dir: string): Promise<void> {
 test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] kill -9 at any moment loses nothing that was answered, tells nothing that is not stored, and counts nothing twice', async () => {
   await using app = await appFolder({
     'models/things/model.yaml': model,
-    'really.yaml': 'limits: { history: 1000000, once: 1000000 }\nrate: { commands: 0, address: 0 }\n',
+    'really.yaml':
+      'limits: { history: 1000000, once: 1000000 }\nrate: { commands: 0, address: 0 }\n',
   });
   await fill(app.dir);
   const ledger = new Ledger();
