@@ -8,6 +8,7 @@ const layers = [
   'gateway',
   'commands',
   'live',
+  'queries',
   'objects',
   'model',
   'auth',

@@ -19,10 +19,10 @@ import { defaultLimits, type Limits } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
+import { QuerySlots } from '../queries/query-slots.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import type { CommittedChange, Store } from '../store/store.js';
 import { type ObjectRequest, runCommand } from './command-table.js';
-import { QuerySlots } from './query-slots.js';
 import type { Services } from './services.js';
 
 /** Files by their path in the folder of models; what does not end in `.js` is a `model.yaml`. */

@@ -9,9 +9,9 @@ import {
 import type { Field, Model } from '../model/model.js';
 import { holdsReference } from '../model/references.js';
 import { view, visibleBody } from '../model/view.js';
+import { assertJudged, judgedTogether } from '../queries/readers-view.js';
 import type { StoredObject } from '../store/store.js';
 import { goneError, modelOfObject } from './presence.js';
-import { assertJudged, judgedTogether } from './readers-view.js';
 import type { CommandContext } from './services.js';
 
 /** By field, and by R: what a reference of this field shows of its target. */

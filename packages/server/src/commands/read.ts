@@ -2,12 +2,12 @@ import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@real
 import type { Model } from '../model/model.js';
 import { visibleBody } from '../model/view.js';
 import { storeFailure } from '../objects/unavailable.js';
+import { filterOf, isKnownPath } from '../queries/filter.js';
+import { type PageStart, pageStart, type Question, tokensOf } from '../queries/page.js';
+import { type Hit, Search } from '../queries/search.js';
 import type { Order, Scope } from '../store/store.js';
 import { dereference } from './dereference.js';
-import { filterOf, isKnownPath } from './filter.js';
 import { fieldsAsked, fieldsShown, modelOf } from './model-of.js';
-import { type PageStart, pageStart, type Question, tokensOf } from './page.js';
-import { type Hit, Search } from './search.js';
 import type { CommandContext, Handler, Reply } from './services.js';
 
 /** Rules REA1 to REA11. */
@@ -46,7 +46,8 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const scope: Scope = { names, parents };
   const question: Question = { r, filter, order };
   const start = paginationToken === undefined ? undefined : pageStart(question, paginationToken);
-  const search = new Search({ context, model, scope, filter, order });
+  const { services, auth } = context;
+  const search = new Search({ services, auth, model, scope, filter, order });
   return { context, request, model, scope, fields, question, start, search };
 }
 

@@ -6,8 +6,8 @@ import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import type { QuerySlots } from '../queries/query-slots.js';
 import type { Store } from '../store/store.js';
-import type { QuerySlots } from './query-slots.js';
 
 /** What commands work with: one for each app. */
 export interface Services {

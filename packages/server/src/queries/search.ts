@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { compilePredicate, type Predicate, type RqlExpression } from '@really/protocol';
+import { type Auth, compilePredicate, type Predicate, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import type { Objects } from '../objects/objects.js';
+import type { Limits } from '../platform/limits.js';
+import type { Platform } from '../platform/platform.js';
 import { comparePlaces, placeOf } from '../store/order.js';
 import {
   type Order,
@@ -8,15 +11,25 @@ import {
   type Query,
   QueryTimeout,
   type Scope,
+  type Store,
   type StoredObject,
 } from '../store/store.js';
 import type { PageStart } from './page.js';
 import { asSeen, judgedTogether, type Reach, reachOf, type Seen, seenBy } from './readers-view.js';
-import type { CommandContext } from './services.js';
 import { allOf, type Stretch, stretchesOf } from './walk.js';
 
+/** What a search works with. */
+export interface SearchServices {
+  readonly store: Store;
+  readonly objects: Objects;
+  readonly platform: Platform;
+  readonly limits: Pick<Limits, 'queryTime'>;
+}
+
 export interface SearchOptions {
-  readonly context: CommandContext;
+  readonly services: SearchServices;
+  /** Of the reader. */
+  readonly auth: Auth;
   readonly model: Model;
   readonly scope: Scope;
   readonly filter: RqlExpression | undefined;
@@ -49,20 +62,20 @@ export class Search {
   #deadline: number | undefined;
 
   constructor(options: SearchOptions) {
-    const { model, filter, context } = options;
+    const { model, filter, auth } = options;
     this.#options = options;
-    this.#reach = reachOf(model, context.auth);
+    this.#reach = reachOf(model, auth);
     this.#matches = filter ? compilePredicate(filter) : () => true;
   }
 
   /** How many objects the reader would find. */
   async count(): Promise<number> {
     if (this.#reach.nothing) return 0;
-    const { scope, context } = this.#options;
+    const { scope, services } = this.#options;
     const filter = this.#storeFilter();
     if (this.#reach.exact) {
       const timeout = this.#timeLeft();
-      return await context.services.store.count({ scope, filter, order: byId, limit: 0, timeout });
+      return await services.store.count({ scope, filter, order: byId, limit: 0, timeout });
     }
     let total = 0;
     for await (const hits of this.#hits([{ filter, order: byId }])) total += hits.length;
@@ -127,7 +140,7 @@ export class Search {
 
   /** The objects at these places, as they are now. */
   async #reload(places: readonly Place[]): Promise<Hit[]> {
-    const { objects } = this.#options.context.services;
+    const { objects } = this.#options.services;
     const heads = await objects.heads(places.map(({ r }) => r));
     const living = heads.filter((object) => object !== undefined && !object.deleted);
     const seen = await this.#judge(living as StoredObject[]);
@@ -159,12 +172,12 @@ export class Search {
 
   /** What the reader may see of these, a few at a time, so that slow scripts can not hold a query beyond its time. */
   async #judge(objects: readonly StoredObject[]): Promise<Seen[]> {
-    const { context, model } = this.#options;
+    const { auth, model } = this.#options;
     const seen: Seen[] = [];
     for (let index = 0; index < objects.length; index += judgedTogether) {
       this.#timeLeft();
       const some = objects.slice(index, index + judgedTogether);
-      seen.push(...(await seenBy(model, some, context.auth)));
+      seen.push(...(await seenBy(model, some, auth)));
     }
     return seen;
   }
@@ -184,12 +197,12 @@ export class Search {
   }
 
   async #query(part: Omit<Query, 'scope' | 'timeout'>): Promise<StoredObject[]> {
-    const { scope, context } = this.#options;
-    return await context.services.store.query({ ...part, scope, timeout: this.#timeLeft() });
+    const { scope, services } = this.#options;
+    return await services.store.query({ ...part, scope, timeout: this.#timeLeft() });
   }
 
   #timeLeft(): number {
-    const { platform, limits } = this.#options.context.services;
+    const { platform, limits } = this.#options.services;
     const now = platform.clock.monotonic();
     // The time begins with the first look at the store, not while the query waits for its slot.
     this.#deadline ??= now + limits.queryTime;
