@@ -1,23 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { Tokens } from '../auth/tokens.js';
-import { localBus } from '../bus/local/bus.js';
-import type { Services } from '../commands/services.js';
 import { createGateway } from '../gateway/gateway.js';
 import type { Gateway, GatewayConfig, TlsFiles } from '../gateway/options.js';
-import { Live } from '../live/live.js';
-import { Objects } from '../objects/objects.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
-import { QuerySlots } from '../queries/query-slots.js';
+import { openApp } from './app.js';
 import { Closing } from './closing.js';
 import type { Config } from './config.js';
 import type { Values } from './config-keys.js';
 import { limitsOf } from './limits.js';
 import { prometheusMetrics } from './metrics.js';
-import { openModels } from './open-models.js';
-import { openStore } from './open-store.js';
-import { secretOf } from './secret.js';
 import { StartError, systemReason } from './start-error.js';
 
 export interface RunningServer {
@@ -54,44 +46,23 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const { values } = config;
   const platform = systemPlatform;
   const metrics = prometheusMetrics();
-  const secret = secretOf(config, platform);
   const tls = readTls(values);
-  const { models, sandbox, warnings } = await openModels(config, log, metrics);
-  closing.add(() => sandbox.close());
-  for (const warning of warnings) log.warn({}, warning);
-  const store = await openStore(config, models, log);
-  closing.add(() => store.close());
-  const bus = localBus();
-  closing.add(() => bus.close());
-
-  const limits = limitsOf(values);
-  const common = { store, bus, models: () => models, platform, log, metrics };
-  const objects = new Objects({ ...common, idsAfter: await store.newest() });
-  closing.add(() => objects.drain());
-  const live = new Live({ ...common, limits });
-  closing.add(async () => live.close());
-  const slots = new QuerySlots({ limits, platform });
-  const { publicData } = values;
-  const services: Services = { ...common, objects, live, limits, slots, publicData };
-  const tokens = new Tokens({ secret, platform });
+  const app = await openApp(config, { log, metrics, closing });
+  const { services, tokens } = app;
   const gateway = await createGateway({
     services,
     tokens,
-    config: gatewayConfig(values, secret, tls),
+    config: gatewayConfig(values, app.secret, tls),
     metrics,
     log,
     platform,
-    ready: async () => {
-      await Promise.all([store.ping(), bus.ping()]);
-    },
-    settle: async () => {
-      await objects.drain();
-      await live.settled();
-    },
+    ready: () => app.ready(),
+    settle: () => app.settle(),
   });
   closing.add(() => gateway.close());
   const { url } = await listen(gateway, values);
-  log.info({ mode: config.mode, models: models.all().length, store: values.store }, 'started');
+  const models = services.models().all().length;
+  log.info({ mode: config.mode, models, store: values.store }, 'started');
   return {
     url,
     close: () => closing.close(),

@@ -1,0 +1,70 @@
+import { Tokens } from '../auth/tokens.js';
+import type { Services } from '../commands/services.js';
+import { Live } from '../live/live.js';
+import { Objects } from '../objects/objects.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import { systemPlatform } from '../platform/system.js';
+import { QuerySlots } from '../queries/query-slots.js';
+import type { Closing } from './closing.js';
+import type { Config } from './config.js';
+import { limitsOf } from './limits.js';
+import { openBus } from './open-bus.js';
+import { openModels } from './open-models.js';
+import { openStore } from './open-store.js';
+import { secretOf } from './secret.js';
+
+/** One app as a server runs it: its models, its data, and who may say what there. */
+export interface App {
+  readonly config: Config;
+  readonly secret: string;
+  readonly services: Services;
+  readonly tokens: Tokens;
+  /** Resolves when store and bus are reachable. */
+  ready(): Promise<void>;
+  /** Resolves when what was committed is pushed. */
+  settle(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Takes note of how to close what is opened here. */
+  readonly closing: Closing;
+}
+
+/** Opens an app: everything of a server but its doors. Throws a `StartError` for whatever people can mend. */
+export async function openApp(config: Config, options: AppOptions): Promise<App> {
+  const { log, metrics, closing } = options;
+  const platform = systemPlatform;
+  const secret = secretOf(config, platform);
+  const { models, sandbox, warnings } = await openModels(config, log, metrics);
+  closing.add(() => sandbox.close());
+  for (const warning of warnings) log.warn({}, warning);
+  const store = await openStore(config, models, log);
+  closing.add(() => store.close());
+  const bus = openBus();
+  closing.add(() => bus.close());
+
+  const limits = limitsOf(config.values);
+  const common = { store, bus, models: () => models, platform, log, metrics };
+  const objects = new Objects({ ...common, idsAfter: await store.newest() });
+  closing.add(() => objects.drain());
+  const live = new Live({ ...common, limits });
+  closing.add(async () => live.close());
+  const slots = new QuerySlots({ limits, platform });
+  const { publicData } = config.values;
+  return {
+    config,
+    secret,
+    services: { ...common, objects, live, limits, slots, publicData },
+    tokens: new Tokens({ secret, platform }),
+    async ready() {
+      await Promise.all([store.ping(), bus.ping()]);
+    },
+    async settle() {
+      await objects.drain();
+      await live.settled();
+    },
+  };
+}
