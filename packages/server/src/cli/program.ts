@@ -27,6 +27,8 @@ type Run = (options: Options) => Promise<ExitCode>;
 const start: Run = async (options) => (await import('./serve.js')).serve('production', options);
 const dev: Run = async (options) => (await import('./serve.js')).serve('development', options);
 const check: Run = async (options) => (await import('./check-models.js')).reportModels(options);
+const types: Run = async (options) =>
+  (await import('./write-model-types.js')).writeModelTypes(options);
 const token: Run = async (options) => (await import('./print-token.js')).printToken(options);
 const config: Run = async (options) => (await import('./show-config.js')).showConfig(options);
 
@@ -56,6 +58,13 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addConfigFlags(add(models, 'check', 'load every model and print what is wrong', check), [
     'models',
   ]);
+  addConfigFlags(
+    add(models, 'types', 'print TypeScript types of the models', types).option(
+      '--out <FILE>',
+      'write them into a file instead',
+    ),
+    ['models'],
+  );
   addTokenOptions(add(program, 'token', 'mint an access token and print it', token));
   addConfigFlags(add(program, 'config', 'print what is in force and from where', config));
   return program;

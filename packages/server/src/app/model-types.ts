@@ -1,0 +1,11 @@
+import { typesOfModels } from '../model/typescript/types-of-models.js';
+import { silentLog } from '../platform/log.js';
+import type { Config } from './config.js';
+import { openModels } from './open-models.js';
+
+/** TypeScript types of the models of an app, as the text of a module. Throws a `StartError` with everything that is wrong. */
+export async function modelTypes(config: Config): Promise<string> {
+  const { models, sandbox } = await openModels(config, silentLog);
+  await sandbox.close();
+  return typesOfModels(models);
+}

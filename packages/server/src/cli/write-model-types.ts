@@ -1,0 +1,23 @@
+import { writeFileSync } from 'node:fs';
+import { modelTypes } from '../app/model-types.js';
+import { StartError, systemReason } from '../app/start-error.js';
+import { configInForce } from './config-flags.js';
+import type { Options } from './program.js';
+import { type ExitCode, tell } from './report-error.js';
+
+/** `really models types`: the types of the models, on stdout or into a file. */
+export async function writeModelTypes(options: Options): Promise<ExitCode> {
+  const text = await modelTypes(configInForce('production', options));
+  const { out } = options;
+  if (typeof out !== 'string') {
+    process.stdout.write(text);
+    return 0;
+  }
+  try {
+    writeFileSync(out, text);
+  } catch (error) {
+    throw new StartError([`${out} can not be written: ${systemReason(error)}`], error);
+  }
+  tell(`wrote ${out}`);
+  return 0;
+}

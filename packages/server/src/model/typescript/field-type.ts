@@ -1,0 +1,59 @@
+import type { CalculatedField, Field, PlainType } from '../model.js';
+
+const plainTypes: Readonly<Record<PlainType | 'Object' | 'List', string>> = {
+  String: 'string',
+  Boolean: 'boolean',
+  Long: 'number',
+  Double: 'number',
+  Date: 'string',
+  Json: 'JsonValue',
+  Object: '{ [name: string]: JsonValue }',
+  List: 'JsonValue[]',
+};
+
+/** The TypeScript type of a field's value, as the wire carries it: a Date is text. */
+export function typeOfField(field: Field): string {
+  switch (field.type) {
+    case 'Object':
+      return membersType(field.fields);
+    case 'List':
+      return listOf(typeOfField(field.items));
+    case 'reference':
+      return `R<'${printedCollection(field.collection)}'>`;
+    case 'Calculated':
+      return plainTypes[field.valueType];
+    default:
+      return plainTypes[field.type];
+  }
+}
+
+/** Whether clients write it. */
+export function isWritten(field: Field): field is Exclude<Field, CalculatedField> {
+  return field.type !== 'Calculated';
+}
+
+/** The address of a collection, its parents wild: the posts of users are `users/posts` with `/*` behind each name. */
+export function printedCollection(names: readonly string[]): string {
+  return names.map((name) => `/${name}/*`).join('');
+}
+
+/** A name as a member of a type: quoted where it is no identifier. */
+export function memberName(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name}'`;
+}
+
+/** A union of texts; of none, `never`. */
+export function unionOf(texts: readonly string[]): string {
+  return texts.length === 0 ? 'never' : texts.map((text) => `'${text}'`).join(' | ');
+}
+
+function membersType(fields: ReadonlyMap<string, Field>): string {
+  const members = [...fields].map(([name, field]) => {
+    return `${memberName(name)}${field.required === true ? '' : '?'}: ${typeOfField(field)}`;
+  });
+  return members.length === 0 ? '{}' : `{ ${members.join('; ')} }`;
+}
+
+function listOf(item: string): string {
+  return /^[\w]+(?:<[^>]*>)?$/.test(item) ? `${item}[]` : `(${item})[]`;
+}

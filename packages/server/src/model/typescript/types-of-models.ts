@@ -1,0 +1,129 @@
+import type { Field, Model, ModelSet } from '../model.js';
+import { isWritten, memberName, printedCollection, typeOfField, unionOf } from './field-type.js';
+import { operationsType } from './operations.js';
+
+/**
+ * TypeScript types of an app's models, as the text of a module without imports. For each collection an
+ * interface of its objects and one of what a create takes; `Models` has everything that a client needs to
+ * check fields, field sets, references and operations.
+ */
+export function typesOfModels(models: ModelSet): string {
+  const named = withNames(models.all());
+  const lines = [
+    ...preamble,
+    ...named.flatMap((one) => ['', ...objectInterface(one), '', ...createInterface(one)]),
+    '',
+    '/** Every collection of the app, by its address. */',
+    'export interface Models {',
+    ...named.flatMap((one) => indented(modelMember(one))),
+    '}',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const preamble = [
+  '// Made by `really models types`. Do not edit: change the models and run it again.',
+  '',
+  '/** Anything that JSON can say. */',
+  'export type JsonValue =',
+  '  | null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };',
+  '',
+  '/** The address of an object of a collection. */',
+  'export type R<Collection extends string> = string & { readonly collection?: Collection };',
+];
+
+interface Named {
+  readonly model: Model;
+  /** Of its interface. */
+  readonly name: string;
+}
+
+/** A name for each: `user-posts` and `user_posts` would have the same one. */
+function withNames(models: readonly Model[]): Named[] {
+  const taken = new Set<string>(['Models', 'JsonValue', 'R']);
+  return models.map((model) => {
+    const wished = interfaceName(model);
+    let name = wished;
+    for (let count = 2; taken.has(name) || taken.has(`${name}Create`); count++) {
+      name = `${wished}${count}`;
+    }
+    taken.add(name).add(`${name}Create`);
+    return { model, name };
+  });
+}
+
+/** `UsersPosts` for the posts of users. */
+function interfaceName({ names }: Model): string {
+  const words = names.flatMap((name) => name.split(/[-_]+/)).filter((word) => word !== '');
+  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return /^[A-Za-z]/.test(name) ? name : `Collection${name}`;
+}
+
+function objectInterface({ model, name }: Named): string[] {
+  const members = [...model.fields.values()].map((field) => {
+    const prefix = isWritten(field) ? '' : 'readonly ';
+    const mark = isAlwaysThere(model, field) ? '' : '?';
+    return `  ${prefix}${memberName(field.name)}${mark}: ${typeOfField(field)};`;
+  });
+  return [
+    `/** An object of \`${printedCollection(model.names)}\`, version ${model.version} of its model. */`,
+    `export interface ${name} {`,
+    '  readonly _r: string;',
+    '  readonly _rev: number;',
+    ...members,
+    '}',
+  ];
+}
+
+/** Where a pre-get may hide fields, none is there for certain. */
+function isAlwaysThere(model: Model, field: Field): boolean {
+  return isWritten(field) && field.required === true && model.hooks.preGet === undefined;
+}
+
+function createInterface({ model, name }: Named): string[] {
+  const members = [...model.fields.values()].filter(isWritten).map((field) => {
+    const needed = field.required === true && field.default === undefined;
+    return `  ${memberName(field.name)}${needed ? '' : '?'}: ${typeOfField(field)}${needed ? '' : ' | null'};`;
+  });
+  return [
+    `/** What a create in \`${printedCollection(model.names)}\` takes. */`,
+    `export interface ${name}Create {`,
+    ...members,
+    '}',
+  ];
+}
+
+function modelMember({ model, name }: Named): string[] {
+  const sets = [...model.fieldSets].map(([set, fields]) => {
+    return `${memberName(set)}: ${unionOf(fields)};`;
+  });
+  const references = [...model.fields.values()].flatMap((field) =>
+    field.type === 'reference'
+      ? [
+          `${memberName(field.name)}: { collection: '${printedCollection(field.collection)}'; shows: ${unionOf(field.shows)} };`,
+        ]
+      : [],
+  );
+  return [
+    `'${printedCollection(model.names)}': {`,
+    ...indented([
+      `version: ${model.version};`,
+      `object: ${name};`,
+      `create: ${name}Create;`,
+      ...block('fieldSets', sets),
+      ...block('references', references),
+      'operations: {',
+      ...indented(operationsType(model)),
+      '};',
+    ]),
+    '};',
+  ];
+}
+
+function block(name: string, members: readonly string[]): string[] {
+  return members.length === 0 ? [`${name}: {};`] : [`${name}: {`, ...indented(members), '};'];
+}
+
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
+}
