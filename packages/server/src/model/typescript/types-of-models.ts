@@ -66,7 +66,8 @@ function objectInterface({ model, name }: Named): string[] {
     return `  ${prefix}${memberName(field.name)}${mark}: ${typeOfField(field)};`;
   });
   return [
-    `/** An object of \`${printedCollection(model.names)}\`, version ${model.version} of its model. */`,
+    // An address has `*/` in it, which would end a block comment.
+    `// An object of ${printedCollection(model.names)}, version ${model.version} of its model.`,
     `export interface ${name} {`,
     '  readonly _r: string;',
     '  readonly _rev: number;',
@@ -86,7 +87,7 @@ function createInterface({ model, name }: Named): string[] {
     return `  ${memberName(field.name)}${needed ? '' : '?'}: ${typeOfField(field)}${needed ? '' : ' | null'};`;
   });
   return [
-    `/** What a create in \`${printedCollection(model.names)}\` takes. */`,
+    `// What a create in ${printedCollection(model.names)} takes.`,
     `export interface ${name}Create {`,
     ...members,
     '}',
