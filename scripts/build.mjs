@@ -1,6 +1,14 @@
 // Builds everything: the RQL parser from its grammar, then all packages by project references.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import peggy from 'peggy';
@@ -45,10 +53,19 @@ function buildTypeScript() {
   });
 }
 
+// What `really init` copies: the template, with the connection of the example, of which there is to be one only.
+function composeTemplate() {
+  const target = join(root, 'packages/server/dist/templates/app');
+  rmSync(target, { recursive: true, force: true });
+  cpSync(join(root, 'packages/server/templates/app'), target, { recursive: true });
+  cpSync(join(root, 'examples/board/public/connection.js'), join(target, 'public/connection.js'));
+}
+
 buildGrammar();
 for (const project of ['packages/protocol', 'packages/server', 'test', 'bench']) {
   removeLeftovers(project);
 }
+composeTemplate();
 try {
   buildTypeScript();
 } catch {

@@ -50,6 +50,13 @@ function makeProgram(done: (code: ExitCode) => void): Command {
       .action(async (_options: Options, command: Command) =>
         done(await run(command.optsWithGlobals())),
       );
+  program
+    .command('init')
+    .description('make a new app: models, configuration, a live page')
+    .argument('<DIR>', 'a folder that is empty or not there yet')
+    .option('--verbose', 'print the stack of an error too')
+    .allowExcessArguments(false)
+    .action(async (folder: string) => done(await (await import('./init.js')).init(folder)));
   addConfigFlags(add(program, 'start', 'start for production: JSON logs, needs a secret', start));
   addConfigFlags(
     add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),

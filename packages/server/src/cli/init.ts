@@ -1,0 +1,10 @@
+import { initApp } from '../app/init-app.js';
+import type { ExitCode } from './report-error.js';
+
+/** `really init DIR`: a new app, and how to go on. */
+export async function init(folder: string): Promise<ExitCode> {
+  initApp(folder);
+  const lines = [`A new app is in ${folder}.`, '', `  cd ${folder}`, '  really dev', ''];
+  process.stdout.write(lines.join('\n'));
+  return 0;
+}
