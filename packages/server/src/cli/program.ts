@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addBenchOptions } from './bench/bench-options.js';
 import { addConfigFlags } from './config-flags.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
 import { addTokenOptions } from './token-options.js';
@@ -30,6 +31,7 @@ const check: Run = async (options) => (await import('./check-models.js')).report
 const types: Run = async (options) =>
   (await import('./write-model-types.js')).writeModelTypes(options);
 const token: Run = async (options) => (await import('./print-token.js')).printToken(options);
+const bench: Run = async (options) => (await import('./bench/bench.js')).bench(options);
 const config: Run = async (options) => (await import('./show-config.js')).showConfig(options);
 
 function makeProgram(done: (code: ExitCode) => void): Command {
@@ -73,6 +75,9 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     ['models'],
   );
   addTokenOptions(add(program, 'token', 'mint an access token and print it', token));
+  addBenchOptions(
+    add(program, 'bench', 'load a running server and print throughput and latencies', bench),
+  );
   addConfigFlags(add(program, 'config', 'print what is in force and from where', config));
   return program;
 }

@@ -1,0 +1,86 @@
+import type { JsonObject } from '@really/protocol';
+import { parseR } from '@really/protocol';
+import { type Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../../app/config-kinds.js';
+
+export interface BenchOptions {
+  readonly url: string;
+  readonly connections: number;
+  /** Requests that each connection has under way. */
+  readonly inFlight: number;
+  /** Milliseconds for each operation. */
+  readonly time: number;
+  readonly token?: string | undefined;
+  /** The app's: a user is made up for each connection. */
+  readonly secret?: string | undefined;
+  /** A collection to write into. */
+  readonly r?: string | undefined;
+  readonly body: JsonObject;
+  /** One operation of an update, on what was created. */
+  readonly op?: JsonObject | undefined;
+}
+
+/** The options of `really bench`. */
+export function addBenchOptions(command: Command): Command {
+  return command
+    .option('--url <URL>', 'where the server is', parseUrl, 'ws://127.0.0.1:9000')
+    .option('--connections <N>', 'sockets to open', wholeNumber(1, 10_000), 64)
+    .option('--in-flight <N>', 'requests under way on each', wholeNumber(1, 256), 1)
+    .option('--time <DURATION>', 'time for each operation', parseTime, 5000)
+    .option(
+      '--token <TOKEN>',
+      'an access token for all of them; without one they sign in anonymously',
+    )
+    .option('--secret <SECRET>', "the app's secret, to give each connection a user of its own")
+    .option(
+      '--r <R>',
+      'a collection to create objects in; without it only pings are measured',
+      parseCollection,
+    )
+    .option('--body <JSON>', 'what is created', parseObject, {})
+    .option(
+      '--op <JSON>',
+      'an operation to update what was created with, pushes included',
+      parseObject,
+    );
+}
+
+function parseUrl(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (!url || !/^(?:ws|http)s?:$/.test(url.protocol)) {
+    throw new InvalidArgumentError('expected a URL such as ws://127.0.0.1:9000');
+  }
+  return url.origin === 'null' ? `${url.protocol}//${url.host}` : url.origin;
+}
+
+function wholeNumber(from: number, to: number): (given: string) => number {
+  return (given) => {
+    const value = Number(given);
+    if (Number.isInteger(value) && value >= from && value <= to) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${from} to ${to}`);
+  };
+}
+
+function parseTime(given: string): number {
+  const time = parseDuration(given);
+  if (time === undefined) throw new InvalidArgumentError('expected a duration such as 5s');
+  return time;
+}
+
+function parseCollection(given: string): string {
+  const parsed = parseR(given);
+  if (parsed?.kind === 'collection' && !parsed.parents.includes('*')) return parsed.r;
+  throw new InvalidArgumentError('expected the R of a collection, such as /tasks');
+}
+
+function parseObject(given: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(given);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as JsonObject;
+    }
+  } catch {
+    // Told below.
+  }
+  throw new InvalidArgumentError('expected a JSON object');
+}
