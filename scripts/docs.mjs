@@ -1,16 +1,19 @@
-// Writes the tables of docs/configuration.md from the program itself: `node scripts/docs.mjs` after
+// Writes the tables of docs/configuration.md and the Grafana dashboard from the program itself: `node scripts/docs.mjs` after
 // a build. A test says when that is due.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configTable } from '../packages/server/dist/internal.js';
-import { metricsTable } from '../test/dist/house/metrics-table.js';
+import { dashboard } from '../test/dist/house/dashboard.js';
+import { metricsOfServer, metricsTable } from '../test/dist/house/metrics-table.js';
 import { root } from './prepare.mjs';
 
 const file = join(root, 'docs/configuration.md');
 let page = readFileSync(file, 'utf8');
 page = fill(page, 'keys', configTable());
-page = fill(page, 'metrics', await metricsTable());
+const metrics = await metricsOfServer();
+page = fill(page, 'metrics', metricsTable(metrics));
 writeFileSync(file, page);
+writeFileSync(join(root, 'ops/grafana/really.json'), dashboard(metrics));
 
 function fill(text, name, table) {
   const start = `<!-- ${name}: made by scripts/docs.mjs -->`;

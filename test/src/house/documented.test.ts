@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configKeys, configTable } from '@really/server/internal';
 import { expect, test } from 'vitest';
-import { metricsTable } from './metrics-table.js';
+import { dashboard } from './dashboard.js';
+import { metricsOfServer, metricsTable } from './metrics-table.js';
 import { root } from './sources.js';
 
 const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
@@ -12,8 +13,11 @@ test('docs/configuration.md tells every key (if not: node scripts/docs.mjs)', ()
   for (const key of configKeys) expect(page).toContain(`| \`${key}\` |`);
 });
 
-test('docs/configuration.md tells every metric (if not: node scripts/docs.mjs)', async () => {
-  const table = await metricsTable();
-  expect(table).toContain('really_connections');
-  expect(page).toContain(table);
+test('docs/configuration.md and the dashboard tell every metric (if not: node scripts/docs.mjs)', async () => {
+  const metrics = await metricsOfServer();
+  expect(metrics.map(({ name }) => name)).toContain('really_connections');
+  expect(page).toContain(metricsTable(metrics));
+  const made = dashboard(metrics);
+  for (const { name } of metrics) expect(made).toContain(name);
+  expect(readFileSync(join(root, 'ops/grafana/really.json'), 'utf8')).toBe(made);
 });

@@ -1,12 +1,28 @@
 import { readConfig, startServer } from '@really/server/internal';
 import { appFolder } from '../harness/app-folder.js';
 
-/** What a server that was just started tells of its metrics, as the table in docs/configuration.md. */
-export async function metricsTable(): Promise<string> {
-  const rows = [...(await scrape()).matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\w+)$/gm)]
-    .filter(([, name = '']) => !/^really_(process|nodejs)_/.test(name))
-    .map(([, name, help, type]) => `| \`${name}\` | ${type} | ${help} |`);
-  return ['| metric | type | what it counts |', '|---|---|---|', ...rows.toSorted()].join('\n');
+/** A metric as a scrape tells it. */
+export interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+}
+
+/** The metrics of a server that was just started, in the order of their names. */
+export async function metricsOfServer(): Promise<Metric[]> {
+  const text = await scrape();
+  return [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\w+)$/gm)]
+    .map(([, name = '', help = '', type]) => {
+      return { name, help, type: type as Metric['type'] };
+    })
+    .filter(({ name }) => !/^really_(process|nodejs)_/.test(name))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The table in docs/configuration.md. */
+export function metricsTable(metrics: readonly Metric[]): string {
+  const rows = metrics.map(({ name, help, type }) => `| \`${name}\` | ${type} | ${help} |`);
+  return ['| metric | type | what it counts |', '|---|---|---|', ...rows].join('\n');
 }
 
 async function scrape(): Promise<string> {
