@@ -147,7 +147,7 @@ async function fill(dir: string): Promise<void> {
         requires: [],
       } as const;
     });
-    await store.commit(writes);
+    await store.commit(writes.map((write) => ({ writes: [write] })));
   }
   await store.close();
 }

@@ -112,10 +112,7 @@ class Creation {
     if (head) throw fail('object.already.exist');
     await this.#assertSound(r, draft, look);
     await runOnValidate(this.#model, draft.data, this.#context.auth);
-    const origin = originOf(this.#context, this.#model, {
-      requires: this.#requires(r),
-      once: this.once,
-    });
+    const origin = originOf(this.#context, this.#model, { requires: this.#requires(r) });
     return createWrite(r, draft.data, origin);
   }
 

@@ -19,7 +19,7 @@ export const deleteObject: Handler<DeleteRequest> = async (context, request) => 
     const { rev = head.rev } = request;
     if (rev !== head.rev) throw fail('object.revision.outdated');
     await runPreDelete(model, { obj: scriptObject(head), auth: context.auth });
-    return deleteWrite(head, originOf(context, model, { once }));
+    return deleteWrite(head, originOf(context, model));
   };
   const result = await context.services.objects.write({ r, once, prepare });
   if (result.kind === 'repeated') {

@@ -84,7 +84,7 @@ class Updating {
     const { data, touched } = draft;
     const delta = deltaOf(this.#request.body.ops, head.data, data);
     const requires = [...new Set(this.references.map(({ r }) => r))];
-    const origin = originOf(this.#context, this.#model, { requires, once: this.once });
+    const origin = originOf(this.#context, this.#model, { requires });
     return updateWrite(head, { data, delta, touched }, origin);
   }
 

@@ -3,7 +3,7 @@ import type { Model } from '../model/model.js';
 import type { FoundReference } from '../model/references.js';
 import { actorOf, type Origin } from '../objects/change.js';
 import type { WriteResult } from '../objects/line.js';
-import type { OnceKey, OnceRecord } from '../store/store.js';
+import type { OnceKey, OnceRecord, OnceResult } from '../store/store.js';
 import type { CommandContext } from './services.js';
 
 interface WriteCommand {
@@ -23,7 +23,7 @@ export function onceKeyOf(context: CommandContext, request: WriteCommand): OnceK
 export function originOf(
   context: CommandContext,
   model: Model,
-  more: Pick<Origin, 'requires' | 'once'>,
+  more: Pick<Origin, 'requires'> = {},
 ): Origin {
   const { objects, publicData } = context.services;
   return {
@@ -35,9 +35,10 @@ export function originOf(
 }
 
 /** The first command's record, where this one repeats it. Throws 409 where it is another command, or about another R. */
-export function repeatedBy(key: OnceKey | undefined, first: OnceRecord): OnceRecord['result'] {
-  if (first.cmd !== key?.cmd || first.r !== key.r) throw fail('once.reused');
-  return first.result;
+export function repeatedBy(key: OnceKey | undefined, first: OnceRecord): OnceResult {
+  const [result] = first.results;
+  if (first.cmd !== key?.cmd || first.r !== key.r || !result) throw fail('once.reused');
+  return result;
 }
 
 /** `reference.missing` under every path that leads to one of the missing objects. */

@@ -259,9 +259,9 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     return { by, at: platform.clock.now(), modelVersion: versionOf(r) };
   };
   const commit = async (write: Write): Promise<CommittedChange> => {
-    const [outcome] = await store.commit([write]);
+    const [outcome] = await store.commit([{ writes: [write] }]);
     if (outcome?.kind !== 'committed') throw new Error(`not committed: ${outcome?.kind}`);
-    const change = { ...write.change, pos: outcome.pos, object: write.object };
+    const change = { ...write.change, pos: outcome.positions[0] ?? 0, object: write.object };
     bus.publish([change]);
     return change;
   };

@@ -6,7 +6,7 @@ import {
   ownMember,
   setMember,
 } from '@really/protocol';
-import type { OnceKey, StoredObject, Write } from '../store/store.js';
+import type { StoredObject, Write } from '../store/store.js';
 
 /** What every write says besides its content. */
 export interface Origin {
@@ -17,7 +17,6 @@ export interface Origin {
   readonly modelVersion: number;
   /** Objects that must exist when it is committed. */
   readonly requires?: readonly string[] | undefined;
-  readonly once?: OnceKey | undefined;
 }
 
 /** What others may know of who made a change: of the token's data only the members that the app declares public. */
@@ -57,7 +56,6 @@ export function createWrite(r: string, data: JsonObject, origin: Origin): Write 
     },
     object: { r, rev: 1, data, touched: {}, deleted: false, modelVersion },
     requires: origin.requires ?? [],
-    once: origin.once,
   };
 }
 
@@ -92,7 +90,6 @@ export function updateWrite(head: StoredObject, updated: Updated, origin: Origin
     },
     object: { r, rev, data: updated.data, touched, deleted: false, modelVersion },
     requires: origin.requires ?? [],
-    once: origin.once,
   };
 }
 
@@ -115,6 +112,5 @@ export function deleteWrite(head: StoredObject, origin: Origin): Write {
     },
     object: { r, rev, data: {}, touched: {}, deleted: true, modelVersion },
     requires: [],
-    once: origin.once,
   };
 }

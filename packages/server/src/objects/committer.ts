@@ -2,21 +2,21 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
-import type { CommittedChange, Store, Write, WriteOutcome } from '../store/store.js';
+import type { CommittedChange, GroupOutcome, Store, Write, WriteGroup } from '../store/store.js';
 
-/** What became of a write: the store's word, or that the whole commit failed and nothing was written. */
-export type Settlement = WriteOutcome | { readonly kind: 'failed'; readonly error: unknown };
+/** What became of a group: the store's word, or that the whole commit failed and nothing was written. */
+export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
-/** A write on its way to the store. */
+/** What is written together or not at all, on its way to the store. */
 export interface CommitEntry {
-  readonly write: Write;
+  readonly group: WriteGroup;
   /** About how large it is. */
   readonly bytes: number;
   /** Set by its owner when it is not to be written any more: what it builds on has failed. */
   readonly dropped: boolean;
   /** Set when its commit begins. */
   begun: boolean;
-  /** Called once, in the order of the writes; not for entries that were dropped before their commit began. */
+  /** Called once, in the order of the groups; not for entries that were dropped before their commit began. */
   settle(settlement: Settlement): void;
 }
 
@@ -26,9 +26,9 @@ export interface CommitterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Writes of one commit, at most. */
+  /** Writes of one commit, at most, unless a single group has more. */
   readonly writes: number;
-  /** Bytes of one commit, about, unless a single write is larger. */
+  /** Bytes of one commit, about, unless a single group is larger. */
   readonly bytes: number;
 }
 
@@ -99,15 +99,16 @@ export class Committer {
   /** The next batch: entries that were dropped while they waited fall out here. */
   #take(): CommitEntry[] {
     const batch: CommitEntry[] = [];
+    let writes = 0;
     let bytes = 0;
     let taken = 0;
     for (const entry of this.#queue) {
       if (!entry.dropped) {
-        if (batch.length === this.#options.writes) break;
-        if (batch.length > 0 && bytes + entry.bytes > this.#options.bytes) break;
+        writes += entry.group.writes.length;
+        bytes += entry.bytes;
+        if (batch.length > 0 && this.#isTooMuch(writes, bytes)) break;
         entry.begun = true;
         batch.push(entry);
-        bytes += entry.bytes;
       }
       taken += 1;
     }
@@ -115,28 +116,36 @@ export class Committer {
     return batch;
   }
 
+  #isTooMuch(writes: number, bytes: number): boolean {
+    return writes > this.#options.writes || bytes > this.#options.bytes;
+  }
+
   async #commit(batch: readonly CommitEntry[]): Promise<void> {
     const { store, clock } = this.#options;
     const began = clock.monotonic();
-    let outcomes: readonly WriteOutcome[];
+    let outcomes: readonly GroupOutcome[];
     try {
-      outcomes = await store.commit(batch.map(({ write }) => write));
-      if (outcomes.length !== batch.length) throw new Error('not one outcome for each write');
+      outcomes = await store.commit(batch.map(({ group }) => group));
+      if (outcomes.length !== batch.length) throw new Error('not one outcome for each group');
     } catch (error) {
       this.#fail(batch, error);
       return;
     }
     this.#duration.record((clock.monotonic() - began) / 1000);
-    this.#size.record(batch.length);
+    this.#size.record(batch.reduce((sum, { group }) => sum + group.writes.length, 0));
     this.#settle(batch, outcomes);
   }
 
-  #settle(batch: readonly CommitEntry[], outcomes: readonly WriteOutcome[]): void {
+  #settle(batch: readonly CommitEntry[], outcomes: readonly GroupOutcome[]): void {
     const changes: CommittedChange[] = [];
     batch.forEach((entry, index) => {
       const outcome = outcomes[index];
       if (!outcome) return;
-      if (outcome.kind === 'committed') changes.push(committed(entry.write, outcome.pos));
+      if (outcome.kind === 'committed') {
+        entry.group.writes.forEach((write, at) => {
+          changes.push(committed(write, outcome.positions[at] ?? 0));
+        });
+      }
       entry.settle(outcome);
     });
     this.#publish(changes);

@@ -1,4 +1,9 @@
-import { type Store, StoreUnavailable, type Write, type WriteOutcome } from '../store/store.js';
+import {
+  type GroupOutcome,
+  type Store,
+  StoreUnavailable,
+  type WriteGroup,
+} from '../store/store.js';
 
 /** A store whose commits wait until a test lets them go, and fail when a test wants them to. */
 export interface ControlledStore extends Store {
@@ -23,7 +28,8 @@ export function controlled(store: Store): ControlledStore {
   let arrived: (() => void)[] = [];
   let waiting = 0;
 
-  const commit = async (writes: readonly Write[]): Promise<WriteOutcome[]> => {
+  const commit = async (groups: readonly WriteGroup[]): Promise<GroupOutcome[]> => {
+    const writes = groups.flatMap((group) => group.writes);
     commits.push(writes.map(({ change }) => `${change.r}@${change.rev}`));
     if (gate) {
       waiting += 1;
@@ -34,7 +40,7 @@ export function controlled(store: Store): ControlledStore {
     }
     const failure = failures.shift();
     if (failure) throw failure;
-    return await store.commit(writes);
+    return await store.commit(groups);
   };
 
   const readable = () => {

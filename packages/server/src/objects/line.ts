@@ -1,4 +1,11 @@
-import type { OnceKey, OnceRecord, StoredObject, Write, WriteOutcome } from '../store/store.js';
+import type {
+  OnceKey,
+  OnceRecord,
+  Refusal,
+  StoredObject,
+  Write,
+  WriteGroup,
+} from '../store/store.js';
 import type { CommitEntry, Settlement } from './committer.js';
 
 /**
@@ -35,7 +42,7 @@ export type WriteResult =
   /** Its once-key was used before: nothing was written. */
   | { readonly kind: 'repeated'; readonly first: OnceRecord }
   /** What the commit found, nothing was written: an object that it requires is not there, or a unique value is taken. */
-  | Extract<WriteOutcome, { kind: 'missing' | 'unique' }>;
+  | Exclude<Refusal, { kind: 'conflict' }>;
 
 /** A request in the line of its object. */
 export class Job {
@@ -100,6 +107,7 @@ export class Job {
 export class Pending implements CommitEntry {
   readonly job: Job;
   readonly write: Write;
+  readonly group: WriteGroup;
   readonly bytes: number;
   state: 'waiting' | 'committed' | 'dropped' = 'waiting';
   begun = false;
@@ -116,6 +124,7 @@ export class Pending implements CommitEntry {
   ) {
     this.job = job;
     this.write = write;
+    this.group = { writes: [write], once: job.request.once };
     this.bytes = bytes;
     this.#onSettled = onSettled;
   }

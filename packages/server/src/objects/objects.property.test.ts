@@ -32,8 +32,12 @@ async function setUp(failures: readonly boolean[], exclusive: boolean) {
   const email = [{ field: 'email', unique: true }];
   await store.prepare([{ names: ['users'], indexes: email, retention: {} }]);
   await store.commit([
-    ...rs.map((r) => createWrite(r, { n: 0 }, origin)),
-    createWrite('/users/taken', { email: 'taken' }, origin),
+    {
+      writes: [
+        ...rs.map((r) => createWrite(r, { n: 0 }, origin)),
+        createWrite('/users/taken', { email: 'taken' }, origin),
+      ],
+    },
   ]);
   const { commit } = store;
   let commits = 0;
@@ -66,7 +70,7 @@ function write(objects: Objects, { r, kind, judging, once }: Request) {
       const data = { ...head.data, n: n + 1, ...(kind === 'clash' && { email: 'taken' }) };
       const requires = kind === 'require' ? ['/users/none'] : [];
       const updated = { data, delta: {}, touched: ['n'] };
-      return updateWrite(head, updated, { ...origin, requires, once: key });
+      return updateWrite(head, updated, { ...origin, requires });
     },
   });
 }

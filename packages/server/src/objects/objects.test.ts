@@ -34,10 +34,15 @@ async function setUp(options: { limits?: Partial<ObjectsLimits>; exclusive?: boo
 
 type Objs = Awaited<ReturnType<typeof setUp>>['objects'];
 
-function create(objects: Objs, r: string, data: JsonObject, more: Partial<Origin> = {}) {
+function create(
+  objects: Objs,
+  r: string,
+  data: JsonObject,
+  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+) {
   return objects.write({
     r,
-    once: more.once,
+    once,
     prepare(head) {
       if (head) throw fail('object.already.exist');
       return createWrite(r, data, { ...origin, ...more });
@@ -46,7 +51,12 @@ function create(objects: Objs, r: string, data: JsonObject, more: Partial<Origin
 }
 
 /** Adds to `n`, and refuses where it would exceed 100. */
-function add(objects: Objs, r: string, n: number, more: Partial<Origin> = {}) {
+function add(
+  objects: Objs,
+  r: string,
+  n: number,
+  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+) {
   const prepare = (head: StoredObject | undefined): Write => {
     if (!head) throw fail('object.missing');
     const sum = Number(head.data.n ?? 0) + n;
@@ -54,17 +64,22 @@ function add(objects: Objs, r: string, n: number, more: Partial<Origin> = {}) {
     const data = { ...head.data, n: sum };
     return updateWrite(head, { data, delta: {}, touched: ['n'] }, { ...origin, ...more });
   };
-  return objects.write({ r, once: more.once, prepare });
+  return objects.write({ r, once, prepare });
 }
 
-function set(objects: Objs, r: string, members: JsonObject, more: Partial<Origin> = {}) {
+function set(
+  objects: Objs,
+  r: string,
+  members: JsonObject,
+  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+) {
   const prepare = (head: StoredObject | undefined): Write => {
     if (!head) throw fail('object.missing');
     const data = { ...head.data, ...members };
     const touched = Object.keys(members);
     return updateWrite(head, { data, delta: {}, touched }, { ...origin, ...more });
   };
-  return objects.write({ r, once: more.once, prepare });
+  return objects.write({ r, once, prepare });
 }
 
 async function outcome(result: Promise<{ kind: string }>): Promise<string> {
@@ -231,7 +246,7 @@ describe('writing objects', () => {
     const stored = await inner.get('/users/1');
     if (!stored) throw new Error('it is stored');
     await inner.commit([
-      updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin),
+      { writes: [updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin)] },
     ]);
     expect(await outcome(add(objects, '/users/1', 1))).toBe('committed');
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 51 } });
@@ -283,7 +298,7 @@ describe('writing objects', () => {
 
   test('a fresh R that is taken after all is judged on what is stored', async () => {
     const { objects, inner } = await setUp();
-    await inner.commit([createWrite('/users/1', { n: 1 }, origin)]);
+    await inner.commit([{ writes: [createWrite('/users/1', { n: 1 }, origin)] }]);
     const heads: (number | undefined)[] = [];
     const result = objects.write({
       r: '/users/1',
@@ -421,7 +436,7 @@ describe('a store with other writers', () => {
     const stored = await inner.get('/users/1');
     if (!stored) throw new Error('it is stored');
     await inner.commit([
-      updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin),
+      { writes: [updateWrite(stored, { data: { n: 50 }, delta: {}, touched: ['n'] }, origin)] },
     ]);
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2 });
     expect(await outcome(add(objects, '/users/1', 1))).toBe('committed');
@@ -438,7 +453,7 @@ describe('a store with other writers', () => {
         attempts += 1;
         if (!head) throw fail('object.missing');
         const write = updateWrite(head, { data: {}, delta: {}, touched: [] }, origin);
-        await inner.commit([write]);
+        await inner.commit([{ writes: [write] }]);
         return write;
       },
     });
@@ -465,7 +480,7 @@ describe('once', () => {
     const again = await add(objects, '/users/1', 1, { once });
     expect(again).toEqual({
       kind: 'repeated',
-      first: { ...once, result: { r: '/users/1', rev: 2 } },
+      first: { ...once, results: [{ r: '/users/1', rev: 2 }] },
     });
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 11 } });
   });
@@ -507,8 +522,8 @@ describe('once', () => {
       once,
       async prepare() {
         // Another node was faster.
-        await inner.commit([createWrite('/users/3', {}, { ...origin, once })]);
-        return createWrite('/users/2', {}, { ...origin, once });
+        await inner.commit([{ writes: [createWrite('/users/3', {}, origin)], once }]);
+        return createWrite('/users/2', {}, origin);
       },
     });
     expect(await outcome(result)).toBe('repeated');

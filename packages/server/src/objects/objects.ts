@@ -251,7 +251,8 @@ export class Objects {
   #settle(line: Line, pending: Pending, settlement: Settlement): void {
     // Dropped while its commit was under way: the store has refused it like the one it was built on.
     if (pending.dropped) return;
-    if (settlement.kind === 'committed') this.#committed(line, pending, settlement.pos);
+    if (settlement.kind === 'committed')
+      this.#committed(line, pending, settlement.positions[0] ?? 0);
     else this.#notCommitted(line, pending, settlement);
     this.#advance(line);
   }
@@ -276,10 +277,11 @@ export class Objects {
       if (settlement.kind === 'failed' && begun) job.reject(this.#failure(line, settlement.error));
       else if (job !== pending.job) again.push(job);
     }
-    if (settlement.kind === 'conflict') {
-      if (this.#lostRace(line, pending.job)) again.push(pending.job);
-    } else if (settlement.kind !== 'failed') {
-      pending.job.resolve(settlement);
+    if (settlement.kind === 'repeated') pending.job.resolve(settlement);
+    else if (settlement.kind === 'refused') {
+      const { refusal } = settlement;
+      if (refusal.kind !== 'conflict') pending.job.resolve(refusal);
+      else if (this.#lostRace(line, pending.job)) again.push(pending.job);
     }
     if (again.length > 0) this.#startAgain(line, again);
   }

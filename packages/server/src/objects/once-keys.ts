@@ -44,5 +44,5 @@ function recordOf(key: OnceKey, result: WriteResult): OnceRecord | undefined {
   if (result.kind === 'repeated') return result.first;
   if (result.kind !== 'committed') return undefined;
   const { r, rev } = result.write.change;
-  return { ...key, result: { r, rev } };
+  return { ...key, results: [{ r, rev }] };
 }

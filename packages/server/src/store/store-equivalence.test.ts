@@ -7,11 +7,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { fieldNames, filterOf, jsonValue, objectData, orderBy } from './contract/arbitraries.js';
-import { creation, deletion, layout, queryOf, update } from './contract/sample-writes.js';
+import { creation, deletion, each, layout, queryOf, update } from './contract/sample-writes.js';
 import { openMemoryStore } from './memory/store.js';
 import { placeOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
-import type { CollectionLayout, Query, Store, StoredObject, Write } from './store.js';
+import type {
+  CollectionLayout,
+  OnceKey,
+  Query,
+  Store,
+  StoredObject,
+  Write,
+  WriteGroup,
+} from './store.js';
 
 /** Every run of a property uses collections of its own, so that one pair of stores does for all. */
 const platform = simulatedPlatform({ seed: 1 });
@@ -90,7 +98,7 @@ describe('queries', () => {
     if (first) writes.push(update(first.object, { z: 1 }));
     const last = writes[removed];
     if (last && removed > 0 && removed < data.length) writes.push(deletion(last.object));
-    await onBoth((store) => store.commit(writes));
+    await onBoth((store) => store.commit(each(...writes)));
   }
 
   /** Pages through SQLite's answers. */
@@ -127,7 +135,11 @@ describe('commits', () => {
     once: fc.option(fc.tuple(fc.constantFrom('u1', 'u2'), fc.integer({ min: 1, max: 12 }))),
     wait: fc.constantFrom(0, 0, 1, 300),
   });
-  const batches = fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { maxLength: 25 });
+  const group = fc.oneof(
+    { weight: 3, arbitrary: fc.array(step, { minLength: 1, maxLength: 1 }) },
+    { weight: 2, arbitrary: fc.array(step, { minLength: 2, maxLength: 4 }) },
+  );
+  const commits = fc.array(fc.array(group, { minLength: 1, maxLength: 4 }), { maxLength: 25 });
   type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
   const unique = [
     { field: 'u', unique: true },
@@ -135,8 +147,8 @@ describe('commits', () => {
     { field: 'a', unique: false },
   ];
 
-  test('[DUR2] [IDX2] [ONC1] any sequence of writes has the same outcomes, and leaves the same, on both stores', async () => {
-    const check = async (given: readonly (readonly Step[])[]) => {
+  test('[DUR2] [IDX2] [ONC1] any sequence of groups of writes has the same outcomes, and leaves the same, on both stores', async () => {
+    const check = async (given: readonly (readonly (readonly Step[])[])[]) => {
       const names = { c: `c${runs++}`, C: `C${runs}`, d: 'd', prefix: `run${runs}` };
       const layouts: CollectionLayout[] = [
         layout(names.c, unique),
@@ -145,14 +157,14 @@ describe('commits', () => {
       ];
       await onBoth((store) => store.prepare(layouts));
       const start = await memory.position();
-      for (const batch of given) {
-        platform.advance(batch[0]?.wait ?? 0);
-        const writes = await writesOf(batch, names);
-        await onBoth((store) => store.commit(writes));
+      for (const steps of given) {
+        platform.advance(steps[0]?.[0]?.wait ?? 0);
+        const groups = await groupsOf(steps, names);
+        await onBoth((store) => store.commit(groups));
       }
       await compareAll(names, start);
     };
-    await fc.assert(fc.asyncProperty(batches, check), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(commits, check), { numRuns: 60 });
   }, 120_000);
 
   type Names = Readonly<{ c: string; C: string; prefix: string }>;
@@ -160,30 +172,38 @@ describe('commits', () => {
     r.replace('/c/', `/${names.c}/`).replace('/C/', `/${names.C}/`);
 
   /** Each write builds on what the ones before it would leave if all of them succeeded. */
-  async function writesOf(batch: readonly Step[], names: Names): Promise<Write[]> {
+  async function groupsOf(
+    commit: readonly (readonly Step[])[],
+    names: Names,
+  ): Promise<WriteGroup[]> {
     const heads = new Map<string, StoredObject>();
-    const writes: Write[] = [];
-    for (const given of batch) {
-      const r = named(given.r, names);
-      const head = heads.get(r) ?? (await memory.get(r));
-      const write = writeOf(given, r, head, names);
-      heads.set(r, write.object);
-      writes.push(write);
+    const groups: WriteGroup[] = [];
+    for (const steps of commit) {
+      const writes: Write[] = [];
+      for (const given of steps) {
+        const r = named(given.r, names);
+        const write = writeOf(given, r, heads.get(r) ?? (await memory.get(r)), names);
+        heads.set(r, write.object);
+        writes.push(write);
+      }
+      groups.push({ writes, once: onceOf(steps[0], names) });
     }
-    return writes;
+    return groups;
+  }
+
+  function onceOf(given: Step | undefined, names: Names): OnceKey | undefined {
+    if (!given?.once) return undefined;
+    const [uid, key] = given.once;
+    const r = named(given.r, names);
+    return { uid: `${names.prefix}${uid}`, id: `k${key}`, cmd: given.kind, r };
   }
 
   function writeOf(given: Step, r: string, head: StoredObject | undefined, names: Names): Write {
     const base = head ?? creation(r).object;
     const shifted = { ...base, deleted: false, rev: Math.max(1, base.rev + given.off) };
-    const [uid, key] = given.once ?? [];
     const extras = {
       at: platform.clock.now(),
       requires: given.requires.map((required) => named(required, names)),
-      once:
-        uid === undefined
-          ? undefined
-          : { uid: `${names.prefix}${uid}`, id: `k${key}`, cmd: given.kind, r },
     };
     if (given.kind === 'delete') return deletion(shifted, extras);
     return given.kind === 'create' || !head

@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { commitContract } from './contract/commit.contract.js';
 import { createdContract } from './contract/created.contract.js';
+import { groupsContract } from './contract/groups.contract.js';
 import { historyContract } from './contract/history.contract.js';
 import { lifeContract } from './contract/life.contract.js';
 import { onceContract } from './contract/once.contract.js';
@@ -16,6 +17,7 @@ export function storeContract(name: string, open: OpenStore): void {
     lifeContract(open);
     prepareContract(open);
     commitContract(open);
+    groupsContract(open);
     historyContract(open);
     createdContract(open);
     onceContract(open);

@@ -27,16 +27,18 @@ export interface Store {
   getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]>;
 
   /**
-   * Applies the writes in order, each judged against the state that the ones before it left, in one
-   * transaction. A write that is refused leaves no trace and does not stop the others. When the
-   * promise resolves, every `committed` write is on disk (fsync). Commits take effect in the order of
-   * the calls.
+   * Applies the groups in order, and the writes of each in theirs, each judged against the state that
+   * the ones before it left, in one transaction. Of a group all writes are applied or none: one that
+   * is refused leaves no trace of its group, and does not stop the other groups. One object may be
+   * written several times in a group, revision by revision. Positions follow the order of the writes.
+   * When the promise resolves, every `committed` group is on disk (fsync). Commits take effect in the
+   * order of the calls.
    *
-   * What refuses a write is looked for in this order: its once-key, its revision, what it requires
-   * (in its order), unique fields (in the order of the layout). Values of unique fields are the same
-   * where they are deeply equal; objects without the field do not count, nor do deleted ones.
+   * What refuses a group is looked for in this order: its once-key, then write by write its revision,
+   * what it requires (in its order), unique fields (in the order of the layout). Values of unique fields
+   * are the same where they are deeply equal; objects without the field do not count, nor do deleted ones.
    */
-  commit(writes: readonly Write[]): Promise<WriteOutcome[]>;
+  commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]>;
 
   /**
    * One page of a collection. Sees what was committed before the call. Rejects with `QueryTimeout` when
@@ -127,6 +129,13 @@ export interface Write {
   readonly object: StoredObject;
   /** Objects that must exist, undeleted, at the moment of the commit: the parent, new references. */
   readonly requires: readonly string[];
+}
+
+/** What is written together or not at all. */
+export interface WriteGroup {
+  /** One or more. */
+  readonly writes: readonly Write[];
+  /** Refuses the group where it is known already, and is remembered with it. */
   readonly once?: OnceKey | undefined;
 }
 
@@ -139,12 +148,25 @@ export interface OnceKey {
 }
 
 export interface OnceRecord extends OnceKey {
-  /** What the first command's answer said. */
-  readonly result: { readonly r: string; readonly rev: number };
+  /** What was written under it: one for each write of the group, in its order. */
+  readonly results: readonly OnceResult[];
 }
 
-export type WriteOutcome =
-  | { readonly kind: 'committed'; readonly pos: Pos }
+export interface OnceResult {
+  readonly r: string;
+  readonly rev: number;
+}
+
+export type GroupOutcome =
+  /** One position for each write. */
+  | { readonly kind: 'committed'; readonly positions: readonly Pos[] }
+  /** `index` is that of the write that could not be. */
+  | { readonly kind: 'refused'; readonly index: number; readonly refusal: Refusal }
+  /** The once-key is known already; `first` is what it was used for. */
+  | { readonly kind: 'repeated'; readonly first: OnceRecord };
+
+/** Why a write could not be. */
+export type Refusal =
   /**
    * The stored revision is not `change.rev - 1`, or the object is deleted, after which nothing comes.
    * `rev` is 0 where there is no object. A create on a taken R is this too.
@@ -153,9 +175,7 @@ export type WriteOutcome =
   /** A required object is missing or deleted. */
   | { readonly kind: 'missing'; readonly r: string }
   /** Another object of the collection has this value in a unique field. */
-  | { readonly kind: 'unique'; readonly field: string }
-  /** The once-key is known already; `first` is what it was used for. */
-  | { readonly kind: 'repeated'; readonly first: OnceRecord };
+  | { readonly kind: 'unique'; readonly field: string };
 
 /** What the store has to know of a model. */
 export interface CollectionLayout {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { creation, deletion, layout, update } from './sample-writes.js';
+import { alone, creation, deletion, each, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 export function commitContract(open: OpenStore): void {
@@ -9,10 +9,10 @@ export function commitContract(open: OpenStore): void {
     test('positions grow by one with every change, and a refusal takes none', async () => {
       const { store } = subject;
       expect(await subject.commit(creation('/users/1'), creation('/users/2'))).toEqual([1, 2]);
-      const outcomes = await store.commit([creation('/users/1'), creation('/notes/3')]);
+      const outcomes = await subject.outcomes(...each(creation('/users/1'), creation('/notes/3')));
       expect(outcomes).toEqual([
         { kind: 'conflict', rev: 1, deleted: false },
-        { kind: 'committed', pos: 3 },
+        { kind: 'committed', positions: [3] },
       ]);
       expect(await store.position()).toBe(3);
     });
@@ -74,11 +74,11 @@ export function commitContract(open: OpenStore): void {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       const third = deletion(second.object);
-      const outcomes = await subject.store.commit([first, second, third, creation('/users/1')]);
+      const outcomes = await subject.outcomes(...each(first, second, third, creation('/users/1')));
       expect(outcomes).toEqual([
-        { kind: 'committed', pos: 1 },
-        { kind: 'committed', pos: 2 },
-        { kind: 'committed', pos: 3 },
+        { kind: 'committed', positions: [1] },
+        { kind: 'committed', positions: [2] },
+        { kind: 'committed', positions: [3] },
         { kind: 'conflict', rev: 3, deleted: true },
       ]);
     });
@@ -87,12 +87,12 @@ export function commitContract(open: OpenStore): void {
       const { store } = subject;
       await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
       const lost = { uid: 'u1', id: 'k', cmd: 'create', r: '/users/*' };
-      const outcomes = await store.commit([
-        creation('/users/1', { email: 'a' }),
-        creation('/users/2', { email: 'a' }, { once: lost }),
-        creation('/users/3', {}, { requires: ['/users/2'], once: lost }),
-        creation('/users/4'),
-      ]);
+      const outcomes = await subject.outcomes(
+        alone(creation('/users/1', { email: 'a' })),
+        alone(creation('/users/2', { email: 'a' }), lost),
+        alone(creation('/users/3', {}, { requires: ['/users/2'] }), lost),
+        alone(creation('/users/4')),
+      );
       expect(outcomes.map(({ kind }) => kind)).toEqual([
         'committed',
         'unique',
@@ -121,12 +121,14 @@ export function commitContract(open: OpenStore): void {
 
     test('what is required may come or go earlier in the batch', async () => {
       await subject.commit(creation('/users/1'));
-      const outcomes = await subject.store.commit([
-        creation('/users/2'),
-        creation('/users/2/posts/1', {}, { requires: ['/users/2'] }),
-        deletion(await subject.object('/users/1')),
-        creation('/users/1/posts/1', {}, { requires: ['/users/1'] }),
-      ]);
+      const outcomes = await subject.outcomes(
+        ...each(
+          creation('/users/2'),
+          creation('/users/2/posts/1', {}, { requires: ['/users/2'] }),
+          deletion(await subject.object('/users/1')),
+          creation('/users/1/posts/1', {}, { requires: ['/users/1'] }),
+        ),
+      );
       expect(outcomes.at(1)?.kind).toBe('committed');
       expect(outcomes.at(3)).toEqual({ kind: 'missing', r: '/users/1' });
     });
@@ -141,10 +143,13 @@ export function commitContract(open: OpenStore): void {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       const [a, b] = await Promise.all([
-        subject.store.commit([first]),
-        subject.store.commit([second]),
+        subject.store.commit(each(first)),
+        subject.store.commit(each(second)),
       ]);
-      expect([a, b]).toEqual([[{ kind: 'committed', pos: 1 }], [{ kind: 'committed', pos: 2 }]]);
+      expect([a, b]).toEqual([
+        [{ kind: 'committed', positions: [1] }],
+        [{ kind: 'committed', positions: [2] }],
+      ]);
     });
 
     test('a large batch of large objects', async () => {
@@ -200,14 +205,16 @@ function uniqueContract(open: OpenStore): void {
       await subject.store.prepare([users]);
       const first = creation('/users/1', { email: 'a' });
       const moved = update(first.object, { email: 'b' });
-      const outcomes = await subject.store.commit([
-        first,
-        creation('/users/2', { email: 'a' }),
-        moved,
-        creation('/users/3', { email: 'a' }),
-        deletion(moved.object),
-        creation('/users/4', { email: 'b' }),
-      ]);
+      const outcomes = await subject.outcomes(
+        ...each(
+          first,
+          creation('/users/2', { email: 'a' }),
+          moved,
+          creation('/users/3', { email: 'a' }),
+          deletion(moved.object),
+          creation('/users/4', { email: 'b' }),
+        ),
+      );
       expect(outcomes.map(({ kind }) => kind)).toEqual([
         'committed',
         'unique',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../store.js';
-import { creation, queryOf, update } from './sample-writes.js';
+import { creation, each, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 export function lifeContract(open: OpenStore): void {
@@ -103,9 +103,9 @@ export function lifeContract(open: OpenStore): void {
     });
 
     test('close finishes what was committed before it', async () => {
-      const committed = subject.store.commit([creation('/users/1')]);
+      const committed = subject.store.commit(each(creation('/users/1')));
       await subject.store.close();
-      expect(await committed).toEqual([{ kind: 'committed', pos: 1 }]);
+      expect(await committed).toEqual([{ kind: 'committed', positions: [1] }]);
     });
 
     test('a closed store is unavailable, and closes again', async () => {
@@ -115,7 +115,7 @@ export function lifeContract(open: OpenStore): void {
       const calls = [
         () => store.get('/users/1'),
         () => store.getMany(['/users/1']),
-        () => store.commit([creation('/users/1')]),
+        () => store.commit(each(creation('/users/1'))),
         () => store.query(queryOf('users')),
         () => store.count(queryOf('users')),
         () => store.history('/users/1', 0, 10),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { creation, update } from './sample-writes.js';
+import { alone, creation, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 const key = (id: string, uid = 'u1') => ({ uid, id, cmd: 'create', r: '/users/*' });
@@ -8,25 +8,25 @@ export function onceContract(open: OpenStore): void {
   describe('once', () => {
     const subject = StoreUnderTest.each(open, { onceWindow: 60_000, onceKeep: 20 });
     const use = async (id: string, r: string, uid = 'u1') =>
-      await subject.outcome(creation(r, {}, { once: key(id, uid) }));
+      await subject.outcome(creation(r), key(id, uid));
 
     test('[ONC1] a second write with the key changes nothing, and is told what came of the first', async () => {
       await use('k', '/users/1');
-      const first = { ...key('k'), result: { r: '/users/1', rev: 1 } };
+      const first = { ...key('k'), results: [{ r: '/users/1', rev: 1 }] };
       expect(await subject.store.once('u1', 'k')).toEqual(first);
       expect(await use('k', '/users/2')).toEqual({ kind: 'repeated', first });
       expect(await subject.store.get('/users/2')).toBeUndefined();
       expect(await subject.store.position()).toBe(1);
     });
 
-    test('[ONC1] also within one batch, and before anything else is judged', async () => {
+    test('[ONC1] also within one commit, and before anything else is judged', async () => {
       const outcomes = await subject.store.commit([
-        creation('/users/1', {}, { once: key('k') }),
-        creation('/users/1', {}, { once: key('k'), requires: ['/users/9'] }),
+        alone(creation('/users/1'), key('k')),
+        alone(creation('/users/1', {}, { requires: ['/users/9'] }), key('k')),
       ]);
       expect(outcomes.at(1)).toEqual({
         kind: 'repeated',
-        first: { ...key('k'), result: { r: '/users/1', rev: 1 } },
+        first: { ...key('k'), results: [{ r: '/users/1', rev: 1 }] },
       });
     });
 
@@ -44,18 +44,18 @@ export function onceContract(open: OpenStore): void {
         expect((await use('k', `/b/${index}`, id))?.kind).toBe('committed');
       }
       for (const [index, id] of ids.entries()) {
-        expect((await subject.store.once('u1', id))?.result.r).toBe(`/a/${index}`);
-        expect((await subject.store.once(id, 'k'))?.result.r).toBe(`/b/${index}`);
+        expect((await subject.store.once('u1', id))?.results[0]?.r).toBe(`/a/${index}`);
+        expect((await subject.store.once(id, 'k'))?.results[0]?.r).toBe(`/b/${index}`);
       }
     });
 
     test('[ONC1] an update is remembered with its revision', async () => {
       await subject.commit(creation('/users/1'));
       const once = { uid: 'u1', id: 'k', cmd: 'update', r: '/users/1' };
-      await subject.commit(update(await subject.object('/users/1'), { n: 1 }, { once }));
+      await subject.outcome(update(await subject.object('/users/1'), { n: 1 }), once);
       expect(await subject.store.once('u1', 'k')).toEqual({
         ...once,
-        result: { r: '/users/1', rev: 2 },
+        results: [{ r: '/users/1', rev: 2 }],
       });
     });
 
@@ -69,19 +69,19 @@ export function onceContract(open: OpenStore): void {
     test('[ONC4] a key is forgotten when the window has passed, and can be used again', async () => {
       await use('k', '/users/1');
       subject.platform.advance(59_999);
-      expect((await subject.store.once('u1', 'k'))?.result.r).toBe('/users/1');
+      expect((await subject.store.once('u1', 'k'))?.results[0]?.r).toBe('/users/1');
       subject.platform.advance(1);
       expect(await subject.store.once('u1', 'k')).toBeUndefined();
       expect((await use('k', '/users/2'))?.kind).toBe('committed');
-      expect((await subject.store.once('u1', 'k'))?.result.r).toBe('/users/2');
+      expect((await subject.store.once('u1', 'k'))?.results[0]?.r).toBe('/users/2');
     });
 
     test('[ONC4] of each uid the last ones are remembered', async () => {
       await use('other', '/users/other', 'u2');
       for (let n = 0; n < 21; n++) await use(`k${n}`, `/users/${n}`);
       expect(await subject.store.once('u1', 'k0')).toBeUndefined();
-      expect((await subject.store.once('u1', 'k1'))?.result.r).toBe('/users/1');
-      expect((await subject.store.once('u2', 'other'))?.result.r).toBe('/users/other');
+      expect((await subject.store.once('u1', 'k1'))?.results[0]?.r).toBe('/users/1');
+      expect((await subject.store.once('u2', 'other'))?.results[0]?.r).toBe('/users/other');
       expect((await use('k0', '/users/x'))?.kind).toBe('committed');
       expect(await subject.store.once('u1', 'k1')).toBeUndefined();
     });
@@ -89,14 +89,14 @@ export function onceContract(open: OpenStore): void {
     test('[ONC4] however many there were', async () => {
       for (let batch = 0; batch < 10; batch++) {
         const ids = Array.from({ length: 100 }, (_, n) => batch * 100 + n);
-        await subject.commit(
-          ...ids.map((n) => creation(`/users/${n}`, {}, { once: key(`k${n}`, `u${n % 2}`) })),
+        await subject.store.commit(
+          ids.map((n) => alone(creation(`/users/${n}`), key(`k${n}`, `u${n % 2}`))),
         );
       }
-      expect((await subject.store.once('u1', 'k999'))?.result.r).toBe('/users/999');
-      expect((await subject.store.once('u1', 'k961'))?.result.r).toBe('/users/961');
+      expect((await subject.store.once('u1', 'k999'))?.results[0]?.r).toBe('/users/999');
+      expect((await subject.store.once('u1', 'k961'))?.results[0]?.r).toBe('/users/961');
       expect(await subject.store.once('u1', 'k959')).toBeUndefined();
-      expect((await subject.store.once('u0', 'k960'))?.result.r).toBe('/users/960');
+      expect((await subject.store.once('u0', 'k960'))?.results[0]?.r).toBe('/users/960');
     });
   });
 }

@@ -1,11 +1,18 @@
 import type { JsonObject } from '@really/protocol';
-import type { Change, CollectionLayout, OnceKey, Query, StoredObject, Write } from '../store.js';
+import type {
+  Change,
+  CollectionLayout,
+  OnceKey,
+  Query,
+  StoredObject,
+  Write,
+  WriteGroup,
+} from '../store.js';
 
 /** What tests of stores write. */
 interface Extras {
   readonly at?: number | undefined;
   readonly requires?: readonly string[] | undefined;
-  readonly once?: OnceKey | undefined;
 }
 
 const by = { uid: 'u1', authType: 'password', _r: '/users/1', data: { name: 'Ann' } };
@@ -14,6 +21,15 @@ export function creation(r: string, data: JsonObject = {}, extras: Extras = {}):
   const object: StoredObject = { r, rev: 1, data, touched: {}, deleted: false, modelVersion: 1 };
   const change: Change = { ...unchanged(object, extras), type: 'create', created: data };
   return write(change, object, extras);
+}
+
+/** A group of one. */
+export function alone(write: Write, once?: OnceKey): WriteGroup {
+  return { writes: [write], once };
+}
+
+export function each(...writes: readonly Write[]): WriteGroup[] {
+  return writes.map((write) => alone(write));
 }
 
 /** Sets these fields; null unsets. */
@@ -55,7 +71,7 @@ export function queryOf(collection: string, parts: Partial<Query> = {}): Query {
 }
 
 function write(change: Change, object: StoredObject, extras: Extras): Write {
-  return { change, object, requires: extras.requires ?? [], once: extras.once };
+  return { change, object, requires: extras.requires ?? [] };
 }
 
 function unchanged(object: StoredObject, { at }: Extras): Change {

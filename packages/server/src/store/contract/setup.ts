@@ -2,13 +2,28 @@ import { afterEach, beforeEach, expect } from 'vitest';
 import type { Platform } from '../../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../../platform/simulated.js';
 import type { MemoryConfig } from '../memory/config.js';
-import type { Store, StoredObject, Write, WriteOutcome } from '../store.js';
+import type {
+  GroupOutcome,
+  OnceKey,
+  Refusal,
+  Store,
+  StoredObject,
+  Write,
+  WriteGroup,
+} from '../store.js';
+import { alone, each } from './sample-writes.js';
 
 /** Opens an empty store. `close` closes it and takes away what it left. */
 export type OpenStore = (
   config: Partial<MemoryConfig>,
   platform: Platform,
 ) => Promise<{ store: Store; close: () => Promise<void> }>;
+
+type Told = Exclude<GroupOutcome, { kind: 'refused' }> | Refusal;
+
+export function told(outcome: GroupOutcome): Told {
+  return outcome.kind === 'refused' ? outcome.refusal : outcome;
+}
 
 /** A store for each test of a suite, with what tests do to it. */
 export class StoreUnderTest {
@@ -37,16 +52,22 @@ export class StoreUnderTest {
     return subject;
   }
 
-  /** Commits writes that have to succeed. */
+  /** Commits writes, each a group of its own, that have to succeed. */
   async commit(...writes: Write[]): Promise<number[]> {
-    const outcomes = await this.store.commit(writes);
+    const outcomes = await this.store.commit(each(...writes));
     expect(outcomes.map((outcome) => outcome.kind)).toEqual(writes.map(() => 'committed'));
-    return outcomes.map((outcome) => (outcome.kind === 'committed' ? outcome.pos : 0));
+    return outcomes.flatMap((outcome) => (outcome.kind === 'committed' ? outcome.positions : []));
   }
 
-  async outcome(write: Write): Promise<WriteOutcome | undefined> {
-    const [outcome] = await this.store.commit([write]);
+  /** What becomes of one write: why it was refused, where it was. */
+  async outcome(write: Write, once?: OnceKey): Promise<Told | undefined> {
+    const [outcome] = await this.outcomes(alone(write, once));
     return outcome;
+  }
+
+  /** As `outcome`, of groups: which of their writes was refused is left out. */
+  async outcomes(...groups: readonly WriteGroup[]): Promise<Told[]> {
+    return (await this.store.commit(groups)).map(told);
   }
 
   /** The object as stored, which has to be there. */

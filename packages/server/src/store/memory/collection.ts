@@ -58,14 +58,20 @@ export class MemoryCollection {
     return this.#unique.find((field) => this.#holderOf(field, object));
   }
 
-  apply(write: Write, pos: Pos): void {
+  /** Returns what takes it back, as long as nothing else was done to the object since. */
+  apply(write: Write, pos: Pos): () => void {
     const { object, change } = write;
-    const history = this.#kept.get(object.r)?.history ?? [];
+    const before = this.#kept.get(object.r);
+    const history = before?.history ?? [];
     const entry: CommittedChange = { ...change, pos, object };
     this.#kept.set(object.r, {
       object,
       history: change.type === 'delete' ? [entry] : [...this.#prune(history, object.rev), entry],
     });
+    return () => {
+      if (before) this.#kept.set(object.r, before);
+      else this.#kept.delete(object.r);
+    };
   }
 
   history(r: string, span: { after: number; limit: number }, now: number): History {

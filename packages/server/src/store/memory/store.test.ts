@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { creation } from '../contract/sample-writes.js';
+import { creation, each } from '../contract/sample-writes.js';
 import { storeContract } from '../store.contract.js';
 import { openMemoryStore } from './store.js';
 
@@ -12,7 +12,7 @@ storeContract('memory', async (config, platform) => {
 test('what the memory store gives out can not be changed', async () => {
   const store = openMemoryStore({}, simulatedPlatform({ seed: 1 }));
   const written = creation('/users/1', { tags: ['a'] });
-  await store.commit([written]);
+  await store.commit(each(written));
   const tags = (await store.get('/users/1'))?.data.tags as string[];
   expect(() => tags.push('b')).toThrow(TypeError);
   (written.object.data.tags as string[]).push('b');

@@ -4,17 +4,19 @@ import { comparePlaces, placeOf } from '../order.js';
 import {
   type CollectionLayout,
   type Created,
+  type GroupOutcome,
   type History,
   type OnceRecord,
   type Pos,
   type Query,
   QueryTimeout,
+  type Refusal,
   type Scope,
   type Store,
   type StoredObject,
   StoreUnavailable,
   type Write,
-  type WriteOutcome,
+  type WriteGroup,
 } from '../store.js';
 import { MemoryCollection } from './collection.js';
 import { defaultMemoryConfig, type MemoryConfig } from './config.js';
@@ -61,10 +63,10 @@ class MemoryStore implements Store {
     return rs.map((r) => this.#find(r));
   }
 
-  async commit(writes: readonly Write[]): Promise<WriteOutcome[]> {
+  async commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
     this.#assertOpen();
     const now = this.#platform.clock.now();
-    return writes.map((write) => this.#apply(frozenCopy(write), now));
+    return groups.map((group) => this.#apply(frozenCopy(group), now));
   }
 
   async query(query: Query): Promise<StoredObject[]> {
@@ -122,22 +124,36 @@ class MemoryStore implements Store {
     this.#closed = true;
   }
 
-  #apply(write: Write, now: number): WriteOutcome {
-    const refusal = this.#refusal(write, now);
-    if (refusal) return refusal;
-    const pos = ++this.#position;
-    this.#newest = Math.max(this.#newest, write.change.at);
-    this.#collection(namesOf(write.object.r)).apply(write, pos);
-    if (write.once) {
-      const { r, rev } = write.object;
-      this.#once.add({ ...write.once, result: { r, rev } }, now);
+  #apply({ writes, once }: WriteGroup, now: number): GroupOutcome {
+    const first = once && this.#once.find(once.uid, once.id, now);
+    if (first) return { kind: 'repeated', first };
+    const outcome = this.#applyAll(writes);
+    if (outcome.kind === 'committed' && once) {
+      const results = writes.map(({ object: { r, rev } }) => ({ r, rev }));
+      this.#once.add({ ...once, results }, now);
     }
-    return { kind: 'committed', pos };
+    return outcome;
   }
 
-  #refusal(write: Write, now: number): WriteOutcome | undefined {
-    const first = write.once && this.#once.find(write.once.uid, write.once.id, now);
-    if (first) return { kind: 'repeated', first };
+  #applyAll(writes: readonly Write[]): GroupOutcome {
+    const before = { position: this.#position, newest: this.#newest };
+    const undo: (() => void)[] = [];
+    for (const [index, write] of writes.entries()) {
+      const refusal = this.#refusal(write);
+      if (refusal) {
+        for (const takeBack of undo.reverse()) takeBack();
+        this.#position = before.position;
+        this.#newest = before.newest;
+        return { kind: 'refused', index, refusal };
+      }
+      const pos = ++this.#position;
+      this.#newest = Math.max(this.#newest, write.change.at);
+      undo.push(this.#collection(namesOf(write.object.r)).apply(write, pos));
+    }
+    return { kind: 'committed', positions: writes.map((_, index) => before.position + index + 1) };
+  }
+
+  #refusal(write: Write): Refusal | undefined {
     const stored = this.#find(write.object.r);
     const rev = stored?.rev ?? 0;
     const deleted = stored?.deleted ?? false;

@@ -11,6 +11,7 @@ export class Collections {
   readonly #add: Statement;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #writers = new Map<string, CollectionWriter>();
+  #made = 0;
 
   constructor(db: Database) {
     this.#db = db;
@@ -20,6 +21,11 @@ export class Collections {
 
   get layouts(): ReadonlyMap<string, CollectionLayout> {
     return this.#layouts;
+  }
+
+  /** How many collections were made so far. */
+  get made(): number {
+    return this.#made;
   }
 
   /** Makes tables and indexes, inside a transaction. Throws `UniqueClash`. */
@@ -65,6 +71,7 @@ export class Collections {
     const known = this.#number.get(name);
     if (known !== undefined) return Number(known);
     for (const statement of collectionDdl(name)) this.#db.exec(statement);
+    this.#made += 1;
     return Number(this.#add.run(name).lastInsertRowid);
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { creation, deletion, queryOf } from '../contract/sample-writes.js';
+import { creation, deletion, each, queryOf } from '../contract/sample-writes.js';
 import { type Store, StoreUnavailable } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 
@@ -12,7 +12,7 @@ async function fillUp(store: Store): Promise<number[]> {
   for (let n = 0; ; n += 2) {
     const ids = [n, n + 1];
     try {
-      await store.commit(ids.map((id) => creation(`/users/${id}`, { text })));
+      await store.commit(each(...ids.map((id) => creation(`/users/${id}`, { text }))));
     } catch (error) {
       expect(error).toBeInstanceOf(StoreUnavailable);
       return answered;
@@ -39,8 +39,8 @@ describe('[DUR6] a database without room', () => {
 
     const again = await scratch.open({ file });
     expect(await again.count(queryOf('users'))).toBe(answered.length);
-    expect(await again.commit([creation(`/users/${next}`, { text })])).toEqual([
-      { kind: 'committed', pos: next + 1 },
+    expect(await again.commit(each(creation(`/users/${next}`, { text })))).toEqual([
+      { kind: 'committed', positions: [next + 1] },
     ]);
   });
 
@@ -50,28 +50,27 @@ describe('[DUR6] a database without room', () => {
     const first = await store.getMany(answered.slice(0, 6).map((id) => `/users/${id}`));
     const deletions = first.flatMap((object) => (object ? [deletion(object)] : []));
     for (const write of deletions) {
-      expect(await store.commit([write])).toMatchObject([{ kind: 'committed' }]);
+      expect(await store.commit(each(write))).toMatchObject([{ kind: 'committed' }]);
     }
-    const outcomes = await store.commit([
-      creation('/users/a', { text }),
-      creation('/users/b', { text }),
-    ]);
+    const outcomes = await store.commit(
+      each(creation('/users/a', { text }), creation('/users/b', { text })),
+    );
     const pos = answered.length + deletions.length;
     expect(outcomes).toEqual([
-      { kind: 'committed', pos: pos + 1 },
-      { kind: 'committed', pos: pos + 2 },
+      { kind: 'committed', positions: [pos + 1] },
+      { kind: 'committed', positions: [pos + 2] },
     ]);
     expect((await store.history('/users/a', 0, 10)).entries).toHaveLength(1);
   });
 
   test('a batch that does not fit is not written at all', async () => {
     const store = await scratch.open({ file: scratch.file(), maxSize: 300_000 });
-    await store.commit([creation('/users/first', { n: 1 })]);
+    await store.commit(each(creation('/users/first', { n: 1 })));
     const writes = Array.from({ length: 200 }, (_, n) => creation(`/users/${n}`, { text }));
-    await expect(store.commit(writes)).rejects.toThrow(StoreUnavailable);
+    await expect(store.commit(each(...writes))).rejects.toThrow(StoreUnavailable);
     expect(await store.count(queryOf('users'))).toBe(1);
-    expect(await store.commit([creation('/users/0', { n: 1 })])).toEqual([
-      { kind: 'committed', pos: 2 },
+    expect(await store.commit(each(creation('/users/0', { n: 1 })))).toEqual([
+      { kind: 'committed', positions: [2] },
     ]);
   });
 });

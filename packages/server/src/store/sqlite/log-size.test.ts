@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { RqlExpression } from '@really/protocol';
 import { expect, test } from 'vitest';
-import { creation, queryOf } from '../contract/sample-writes.js';
+import { creation, each, queryOf } from '../contract/sample-writes.js';
 import type { Store } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 
@@ -18,7 +18,9 @@ test('the log stays short while commits and queries never pause', async () => {
   const logSize = mebibyte;
   const store = await scratch.open({ file, readers: 2, logSize });
   const tags = Array.from({ length: 20 }, (_, n) => `tag${n}`);
-  await store.commit(Array.from({ length: 300 }, (_, n) => creation(`/users/${n}`, { tags })));
+  await store.commit(
+    each(...Array.from({ length: 300 }, (_, n) => creation(`/users/${n}`, { tags }))),
+  );
 
   let writing = true;
   const readers = [1, 2, 3, 4].map(async () => {
@@ -39,7 +41,7 @@ async function write(store: Store, bytes: number): Promise<number> {
   const text = 'x'.repeat(2000);
   let written = 0;
   for (let n = 0; written < bytes; n++) {
-    await store.commit([1, 2, 3, 4].map((i) => creation(`/notes/${n}-${i}`, { text })));
+    await store.commit(each(...[1, 2, 3, 4].map((i) => creation(`/notes/${n}-${i}`, { text }))));
     written += 4 * text.length;
   }
   return written;

@@ -1,4 +1,14 @@
-import type { Change, CollectionLayout, Pos, Query, Scope, Write, WriteOutcome } from '../store.js';
+import type {
+  Change,
+  CollectionLayout,
+  GroupOutcome,
+  OnceKey,
+  Pos,
+  Query,
+  Scope,
+  Write,
+  WriteGroup,
+} from '../store.js';
 import type { SqliteConfig } from './config.js';
 
 /**
@@ -23,10 +33,26 @@ export type EncodedWrite = readonly [
   objectTouched: string,
   data: string,
   requires: readonly string[] | null,
+  /** Of its group, where it is the first of it. */
   once: readonly [uid: string, id: string, cmd: string, r: string] | null,
 ];
 
-export function encodeWrite({ change, object, requires, once }: Write): EncodedWrite {
+export interface EncodedGroups {
+  /** Of all groups, one after the other. */
+  readonly writes: readonly EncodedWrite[];
+  /** How many of them each group has; left out where each has one, as it nearly always is. */
+  readonly sizes?: readonly number[] | undefined;
+}
+
+export function encodeGroups(groups: readonly WriteGroup[]): EncodedGroups {
+  const writes = groups.flatMap(({ writes: all, once }) =>
+    all.map((write, index) => encodeWrite(write, index === 0 ? once : undefined)),
+  );
+  if (writes.length === groups.length) return { writes };
+  return { writes, sizes: groups.map((group) => group.writes.length) };
+}
+
+function encodeWrite({ change, object, requires }: Write, once: OnceKey | undefined): EncodedWrite {
   return [
     change.type,
     object.r,
@@ -61,14 +87,14 @@ export type WriterRequest =
   | { readonly kind: 'open'; readonly config: SqliteConfig }
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
   /** `now`: milliseconds since the epoch. */
-  | { readonly kind: 'commit'; readonly writes: readonly EncodedWrite[]; readonly now: number }
+  | ({ readonly kind: 'commit'; readonly now: number } & EncodedGroups)
   | { readonly kind: 'ping' }
   /** Asked when nobody reads: see `checkpoints.ts`. */
   | { readonly kind: 'restart-log' }
   | { readonly kind: 'close' };
 
-/** All committed, at consecutive positions; or what became of each. */
-export type CommitAnswer = { readonly first: Pos } | { readonly outcomes: readonly WriteOutcome[] };
+/** All committed, at consecutive positions; or what became of each group. */
+export type CommitAnswer = { readonly first: Pos } | { readonly outcomes: readonly GroupOutcome[] };
 
 /** What the writer thread says without being asked: the log has to be started anew when nobody reads. */
 export type WriterNotice = { readonly notice: 'log-full' };

@@ -21,6 +21,28 @@ export const migrations: readonly Migration[] = [
       db.exec('UPDATE meta SET newest = (SELECT coalesce(max(at), 0) FROM changes)');
     },
   },
+  {
+    to: 3,
+    what: 'a once-key may stand for several writes',
+    run: (db) => {
+      db.exec(`
+        CREATE TABLE once_anew (
+          pos INTEGER PRIMARY KEY,
+          uid TEXT NOT NULL,
+          id TEXT NOT NULL,
+          cmd TEXT NOT NULL,
+          r TEXT NOT NULL,
+          results TEXT NOT NULL,
+          at INTEGER NOT NULL
+        );
+        INSERT INTO once_anew
+          SELECT pos, uid, id, cmd, r, json_array(result_r, result_rev), at FROM once;
+        DROP TABLE once;
+        ALTER TABLE once_anew RENAME TO once;
+        CREATE UNIQUE INDEX once_key ON once (uid, id);
+      `);
+    },
+  },
 ];
 
 /** The version that this program writes. */

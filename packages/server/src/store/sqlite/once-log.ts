@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { OnceKey, OnceRecord, Pos } from '../store.js';
+import type { OnceKey, OnceRecord, OnceResult, Pos } from '../store.js';
 import type { SqliteConfig } from './config.js';
-import { type OnceRow, onceColumn, onceColumns, onceRecordOf } from './rows.js';
+import { type OnceRow, onceColumn, onceColumns, onceRecordOf, resultsColumn } from './rows.js';
 
 type Window = Pick<SqliteConfig, 'onceWindow' | 'onceKeep'>;
 
@@ -50,8 +50,8 @@ export class OnceLog extends OnceReader {
     this.#window = window;
     // Replaces a key of the same name that is forgotten but still stored.
     this.#add = db.prepare(
-      `INSERT OR REPLACE INTO once (pos, uid, id, cmd, r, result_r, result_rev, at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO once (pos, uid, id, cmd, r, results, at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#dropOld = db.prepare(
       `DELETE FROM once
@@ -63,9 +63,11 @@ export class OnceLog extends OnceReader {
     );
   }
 
-  add(pos: Pos, key: OnceKey, result: OnceRecord['result'], now: number): void {
+  /** `pos` is the first of the group's. */
+  add(pos: Pos, key: OnceKey, results: readonly OnceResult[], now: number): void {
     const uid = onceColumn(key.uid);
-    this.#add.run(pos, uid, onceColumn(key.id), key.cmd, key.r, result.r, result.rev, now);
+    const { cmd, r } = key;
+    this.#add.run(pos, uid, onceColumn(key.id), cmd, r, resultsColumn(results), now);
     this.#uids.add(uid);
     this.#added += 1;
   }

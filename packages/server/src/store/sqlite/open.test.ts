@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { creation, deletion, layout, queryOf, update } from '../contract/sample-writes.js';
+import {
+  alone,
+  creation,
+  deletion,
+  each,
+  layout,
+  queryOf,
+  update,
+} from '../contract/sample-writes.js';
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
 import { schemaVersion } from './migrations.js';
@@ -58,9 +66,9 @@ const openAndWrite = `
   const { openSqliteStore } = await load('./store.js');
   const { systemPlatform } = await load('../../platform/system.js');
   const { silentLog } = await load('../../platform/log.js');
-  const { creation } = await load('../contract/sample-writes.js');
+  const { creation, each } = await load('../contract/sample-writes.js');
   const store = await openSqliteStore({ file }, systemPlatform, silentLog);
-  await store.commit([creation('/users/1', { n: 1 })]);`;
+  await store.commit(each(creation('/users/1', { n: 1 })));`;
 
 const lockForWriting = `
   const { default: Database } = await load('better-sqlite3');
@@ -71,7 +79,7 @@ describe('opening', () => {
   test('makes the folder and the file', async () => {
     const file = join(scratch.folder(), 'a', 'b', 'really.db');
     const store = await scratch.open({ file });
-    await store.commit([creation('/users/1')]);
+    await store.commit(each(creation('/users/1')));
     expect(existsSync(file)).toBe(true);
   });
 
@@ -83,10 +91,10 @@ describe('opening', () => {
     const first = await scratch.open({ file }, platform);
     await first.prepare([users]);
     await first.commit([
-      creation('/users/1', { email: 'a' }, { once, at: 77 }),
-      creation('/users/2', {}),
+      alone(creation('/users/1', { email: 'a' }, { at: 77 }), once),
+      alone(creation('/users/2')),
     ]);
-    await first.commit([deletion(creation('/users/2').object)]);
+    await first.commit(each(deletion(creation('/users/2').object)));
     const before = await first.getMany(['/users/1', '/users/2']);
     const history = await first.history('/users/1', 0, 10);
     await first.close();
@@ -97,14 +105,13 @@ describe('opening', () => {
     expect(await second.history('/users/1', 0, 10)).toEqual(history);
     expect(await second.position()).toBe(3);
     expect(await second.newest()).toBe(1_700_000_000_000);
-    expect(await second.once('u1', 'k')).toMatchObject({ result: { r: '/users/1', rev: 1 } });
-    const outcomes = await second.commit([
-      creation('/users/3', { email: 'a' }),
-      creation('/users/4', {}),
-    ]);
+    expect(await second.once('u1', 'k')).toMatchObject({ results: [{ r: '/users/1', rev: 1 }] });
+    const outcomes = await second.commit(
+      each(creation('/users/3', { email: 'a' }), creation('/users/4', {})),
+    );
     expect(outcomes).toEqual([
-      { kind: 'unique', field: 'email' },
-      { kind: 'committed', pos: 4 },
+      { kind: 'refused', index: 0, refusal: { kind: 'unique', field: 'email' } },
+      { kind: 'committed', positions: [4] },
     ]);
   });
 
@@ -115,16 +122,16 @@ describe('opening', () => {
     const first = await scratch.open({ file }, platform);
     await first.prepare([layout('users', [], { age: 10 })]);
     const last = creation('/users/last', {}, { at: 0 });
-    await first.commit([last, deletion(last.object, { at: 0 })]);
+    await first.commit(each(last, deletion(last.object, { at: 0 })));
     const notes = Array.from({ length: 300 }, (_, n) => creation(`/notes/${n}`, {}, { at: now }));
-    await first.commit(notes);
-    await first.commit([update(notes[0]?.object ?? last.object, { n: 1 })]);
+    await first.commit(each(...notes));
+    await first.commit(each(update(notes[0]?.object ?? last.object, { n: 1 })));
     const position = await first.position();
     await first.close();
     const second = await scratch.open({ file }, platform);
     expect(await second.position()).toBe(position);
-    expect(await second.commit([creation('/notes/x')])).toEqual([
-      { kind: 'committed', pos: position + 1 },
+    expect(await second.commit(each(creation('/notes/x')))).toEqual([
+      { kind: 'committed', positions: [position + 1] },
     ]);
   });
 
@@ -142,7 +149,7 @@ describe('opening', () => {
     await store.prepare([users]);
     for (let n = 0; n < 100_000; n += 2000) {
       const writes = Array.from({ length: 2000 }, (_, i) => creation(`/users/${n + i}`, { n }));
-      await store.commit(writes);
+      await store.commit(each(...writes));
     }
     await store.close();
     const began = performance.now();
@@ -169,7 +176,7 @@ describe('[DUR7] a store that can not be opened says why', () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     expect(await refusal(file)).toContain('in use');
-    await store.commit([creation('/users/1')]);
+    await store.commit(each(creation('/users/1')));
     await store.close();
     const again = await scratch.open({ file });
     expect((await again.get('/users/1'))?.rev).toBe(1);
@@ -238,13 +245,13 @@ describe('[DUR7] a file of an older version', () => {
     expect((await store.get('/users/1'))?.data).toEqual({ n: 2, s: 'x' });
     const { entries, complete } = await store.history('/users/1', 0, 10);
     expect([entries.map(({ rev }) => rev), complete]).toEqual([[1, 2], true]);
-    expect(await store.once('u2', 'k')).toMatchObject({ result: { r: '/users/2', rev: 1 } });
+    expect(await store.once('u2', 'k')).toMatchObject({ results: [{ r: '/users/2', rev: 1 }] });
     expect(await store.newest()).toBe(1_700_000_000_300);
     expect(await store.count(queryOf('users'))).toBe(2);
-    const outcomes = await store.commit([creation('/users/3', { n: 5 }), creation('/users/4')]);
+    const outcomes = await store.commit(each(creation('/users/3', { n: 5 }), creation('/users/4')));
     expect(outcomes).toEqual([
-      { kind: 'unique', field: 'n' },
-      { kind: 'committed', pos: 4 },
+      { kind: 'refused', index: 0, refusal: { kind: 'unique', field: 'n' } },
+      { kind: 'committed', positions: [4] },
     ]);
   });
 
@@ -253,7 +260,7 @@ describe('[DUR7] a file of an older version', () => {
     makeVersion1(older);
     for (const file of [older, fresh]) {
       const store = await scratch.open({ file });
-      await store.commit([creation('/users/9')]);
+      await store.commit(each(creation('/users/9')));
       await store.close();
     }
     expect(tablesOf(older)).toEqual(tablesOf(fresh));

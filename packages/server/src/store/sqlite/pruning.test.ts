@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { creation, deletion, layout, update } from '../contract/sample-writes.js';
+import { alone, creation, deletion, each, layout, update } from '../contract/sample-writes.js';
 import type { Store, StoredObject } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 
@@ -22,7 +22,7 @@ async function live(
       writes.push(write);
       last = write.object;
     }
-    await store.commit(writes);
+    await store.commit(each(...writes));
   }
   return last;
 }
@@ -41,7 +41,7 @@ describe('[RET1] what is not told any more is taken away', () => {
     const file = scratch.file();
     const store = await scratch.open({ file, history: 20 });
     const first = creation('/users/1', { n: 0 });
-    await store.commit([first, creation('/users/2')]);
+    await store.commit(each(first, creation('/users/2')));
     await live(store, first.object, 1000);
     const stored = rows(file, "SELECT rev, pos FROM changes WHERE r = '/users/1' ORDER BY rev");
     const revs = (stored as { rev: number }[]).map(({ rev }) => rev);
@@ -61,7 +61,7 @@ describe('[RET1] what is not told any more is taken away', () => {
     const store = await scratch.open({ file }, platform);
     await store.prepare([layout('users', [], { age: 1000 })]);
     const first = creation('/users/1', { n: 0 }, { at: 1_000_000 });
-    await store.commit([first, creation('/notes/1', { n: 0 }, { at: 1_000_000 })]);
+    await store.commit(each(first, creation('/notes/1', { n: 0 }, { at: 1_000_000 })));
     const head = await live(store, first.object, 500, 1_000_000);
     platform.advance(2000);
     await live(store, head, 1500, 1_002_000);
@@ -81,7 +81,7 @@ describe('[RET1] what is not told any more is taken away', () => {
       const keys = Array.from({ length: count }, (_, n) => `${uid}${from + n}`);
       await store.commit(
         keys.map((id) =>
-          creation(`/users/${id}`, {}, { once: { uid, id, cmd: 'create', r: '/users/*' } }),
+          alone(creation(`/users/${id}`), { uid, id, cmd: 'create', r: '/users/*' }),
         ),
       );
     };
@@ -101,10 +101,10 @@ test('[DEL3] of a deleted object nothing is left in the file', async () => {
   const store = await scratch.open({ file });
   const secret = 'the-secret-of-ann';
   const first = creation('/users/1', { [secret]: `${secret} ${'x'.repeat(6000)}` });
-  await store.commit([first, creation('/users/2', { n: 1 })]);
+  await store.commit(each(first, creation('/users/2', { n: 1 })));
   const changed = update(first.object, { [secret]: `other ${secret}` });
-  await store.commit([changed]);
-  await store.commit([deletion(changed.object)]);
+  await store.commit(each(changed));
+  await store.commit(each(deletion(changed.object)));
   await store.close();
   expect(readFileSync(file).includes(secret)).toBe(false);
 });

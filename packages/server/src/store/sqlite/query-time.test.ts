@@ -1,6 +1,6 @@
 import type { RqlExpression } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { creation, queryOf } from '../contract/sample-writes.js';
+import { creation, each, queryOf } from '../contract/sample-writes.js';
 import { QueryTimeout, type Store, StoreUnavailable } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 
@@ -10,7 +10,7 @@ async function filled(readers: number, objects = 1500): Promise<Store> {
   const store = await scratch.open({ file: scratch.file(), readers });
   const tags = Array.from({ length: 20 }, (_, n) => `tag${n}`);
   await store.commit(
-    Array.from({ length: objects }, (_, n) => creation(`/users/${n}`, { n, tags })),
+    each(...Array.from({ length: objects }, (_, n) => creation(`/users/${n}`, { n, tags }))),
   );
   return store;
 }
@@ -75,7 +75,7 @@ describe('[LIM7] a query that takes too long', () => {
     let turns = 0;
     while (running) {
       await store.get('/users/7');
-      if (turns < 5) await store.commit([creation(`/notes/${turns}`)]);
+      if (turns < 5) await store.commit(each(creation(`/notes/${turns}`)));
       await new Promise((resolve) => setImmediate(resolve));
       turns += 1;
     }

@@ -1,5 +1,5 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol';
-import type { Change, OnceRecord, StoredObject } from '../store.js';
+import type { Change, OnceRecord, OnceResult, StoredObject } from '../store.js';
 
 /** Rows are read as arrays, which costs half of what objects do. */
 export const objectColumns = 'rev, deleted, model_version, touched, data';
@@ -72,10 +72,23 @@ export function onceColumn(text: string): string {
   return JSON.stringify(text);
 }
 
-export const onceColumns = 'cmd, r, result_r, result_rev';
-export type OnceRow = readonly [cmd: string, r: string, resultR: string, resultRev: number];
+/** Flat, R and revision by turns: `["/users/1",3]`. */
+export function resultsColumn(results: readonly OnceResult[]): string {
+  return JSON.stringify(results.flatMap(({ r, rev }) => [r, rev]));
+}
+
+export const onceColumns = 'cmd, r, results';
+export type OnceRow = readonly [cmd: string, r: string, results: string];
 
 export function onceRecordOf(uid: string, id: string, row: OnceRow): OnceRecord {
-  const [cmd, r, resultR, rev] = row;
-  return { uid, id, cmd, r, result: { r: resultR, rev } };
+  const [cmd, r, results] = row;
+  return { uid, id, cmd, r, results: resultsOf(JSON.parse(results) as (string | number)[]) };
+}
+
+function resultsOf(flat: readonly (string | number)[]): OnceResult[] {
+  const results: OnceResult[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    results.push({ r: String(flat[at]), rev: Number(flat[at + 1]) });
+  }
+  return results;
 }

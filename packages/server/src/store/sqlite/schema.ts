@@ -39,8 +39,7 @@ export const sharedTables = `
     id TEXT NOT NULL,
     cmd TEXT NOT NULL,
     r TEXT NOT NULL,
-    result_r TEXT NOT NULL,
-    result_rev INTEGER NOT NULL,
+    results TEXT NOT NULL,
     at INTEGER NOT NULL
   );
   CREATE UNIQUE INDEX once_key ON once (uid, id);

@@ -7,6 +7,7 @@ import {
   type Change,
   type CollectionLayout,
   type Created,
+  type GroupOutcome,
   type History,
   type OnceRecord,
   type Pos,
@@ -17,13 +18,12 @@ import {
   type StoredObject,
   StoreRefused,
   StoreUnavailable,
-  type Write,
-  type WriteOutcome,
+  type WriteGroup,
 } from '../store.js';
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
-import { type CommitAnswer, encodeWrite } from './messages.js';
+import { type CommitAnswer, encodeGroups } from './messages.js';
 import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase } from './process-lock.js';
@@ -110,13 +110,14 @@ class SqliteStore implements Store {
     return this.#read(() => this.#points.getMany(rs));
   }
 
-  async commit(writes: readonly Write[]): Promise<WriteOutcome[]> {
-    if (writes.length === 0) return [];
+  async commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
+    if (groups.length === 0) return [];
     const now = this.#platform.clock.now();
-    const request = { kind: 'commit', writes: writes.map(encodeWrite), now } as const;
+    const request = { kind: 'commit', ...encodeGroups(groups), now } as const;
     const answer = (await this.#write(request)) as CommitAnswer;
     if ('outcomes' in answer) return [...answer.outcomes];
-    return writes.map((_, index) => ({ kind: 'committed', pos: answer.first + index }));
+    let pos = answer.first;
+    return groups.map(({ writes }) => ({ kind: 'committed', positions: writes.map(() => pos++) }));
   }
 
   async query(query: Query): Promise<StoredObject[]> {

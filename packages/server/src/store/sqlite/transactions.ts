@@ -7,6 +7,9 @@ export class Transactions {
   readonly #beginWriting: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  readonly #mark: Statement;
+  readonly #undo: Statement;
+  readonly #release: Statement;
 
   constructor(db: Database) {
     this.#db = db;
@@ -14,6 +17,9 @@ export class Transactions {
     this.#beginWriting = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#rollback = db.prepare('ROLLBACK');
+    this.#mark = db.prepare('SAVEPOINT part');
+    this.#undo = db.prepare('ROLLBACK TO part');
+    this.#release = db.prepare('RELEASE part');
   }
 
   /** All that `work` reads is from one moment. */
@@ -24,6 +30,18 @@ export class Transactions {
   /** All that `work` writes is on disk when this returns; when it throws, none of it is in the database. */
   write<T>(work: () => T): T {
     return this.#run(this.#beginWriting, work);
+  }
+
+  /**
+   * A part of a `write`, whose own writes can be taken back: they are unless `keep` says otherwise.
+   * Where it throws, the whole transaction ends. Parts do not nest.
+   */
+  part<T>(work: () => { readonly result: T; readonly keep: boolean }): T {
+    this.#mark.run();
+    const { result, keep } = work();
+    if (!keep) this.#undo.run();
+    this.#release.run();
+    return result;
   }
 
   #run<T>(begin: Statement, work: () => T): T {

@@ -1,12 +1,12 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { CollectionLayout, OnceKey, Pos, WriteOutcome } from '../store.js';
+import type { CollectionLayout, GroupOutcome, OnceKey, Pos, Refusal } from '../store.js';
 import { ChangeLog } from './change-log.js';
 import type { CollectionWriter, Head } from './collection-writer.js';
 import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
 import { isUniqueViolation } from './errors.js';
 import { type Location, locate } from './location.js';
-import type { CommitAnswer, EncodedWrite } from './messages.js';
+import type { CommitAnswer, EncodedGroups, EncodedWrite } from './messages.js';
 import { OnceLog } from './once-log.js';
 import { Pruning } from './pruning.js';
 import { Transactions } from './transactions.js';
@@ -44,10 +44,12 @@ export class Writer {
   }
 
   /** `now`: milliseconds since the epoch. */
-  commit(writes: readonly EncodedWrite[], now: number): CommitAnswer {
+  commit({ writes, sizes }: EncodedGroups, now: number): CommitAnswer {
     const first = this.#position + 1;
     const outcomes = this.#transaction(() => {
-      const results = writes.map((write) => this.#apply(write, now));
+      const results = sizes
+        ? split(writes, sizes).map((group) => this.#applyGroup(group, now))
+        : writes.map((write) => this.#applyGroup([write], now));
       if (this.#position >= first) this.#finish(now);
       return results;
     });
@@ -65,21 +67,55 @@ export class Writer {
     this.#pruning.sweep(this.#position, now, this.#collections);
   }
 
-  /** Judges first and writes then, so that a refusal has nothing to undo. */
-  #apply(write: EncodedWrite, now: number): WriteOutcome {
-    const [, r, rev, , , , , , , , , , , requires, onceKey] = write;
+  #applyGroup(group: readonly EncodedWrite[], now: number): GroupOutcome {
+    const onceKey = group[0]?.[14];
     const once = onceKey && onceKeyOf(onceKey);
     const first = once && this.#once.find(once.uid, once.id, now);
     if (first) return { kind: 'repeated', first };
+    const start = this.#position + 1;
+    // One write is judged before it is written, so that a refusal has nothing to undo.
+    const outcome = group.length === 1 ? this.#applyAll(group) : this.#applyOrUndo(group);
+    if (outcome.kind === 'committed' && once) {
+      const results = group.map(([, r, rev]) => ({ r, rev }));
+      this.#once.add(start, once, results, now);
+    }
+    return outcome;
+  }
+
+  /** The whole group, or nothing of it. */
+  #applyOrUndo(group: readonly EncodedWrite[]): GroupOutcome {
+    const position = this.#position;
+    const newest = this.#newest;
+    const { made } = this.#collections;
+    return this.#transactions.part<GroupOutcome>(() => {
+      const outcome = this.#applyAll(group);
+      if (outcome.kind === 'committed') return { result: outcome, keep: true };
+      this.#position = position;
+      this.#newest = newest;
+      if (this.#collections.made > made) this.#collections.forget();
+      return { result: outcome, keep: false };
+    });
+  }
+
+  /** Stops at the first write that can not be. */
+  #applyAll(group: readonly EncodedWrite[]): GroupOutcome {
+    const positions: Pos[] = [];
+    for (const write of group) {
+      const refusal = this.#apply(write);
+      if (refusal) return { kind: 'refused', index: positions.length, refusal };
+      positions.push(this.#position);
+    }
+    return { kind: 'committed', positions };
+  }
+
+  #apply(write: EncodedWrite): Refusal | undefined {
+    const [, r, rev, , , , , , , , , , , requires] = write;
     const location = locate(r);
     const collection = this.#collections.open(location.collection);
     const head = collection.head(location);
-    const outcome =
-      conflict(head, rev) ??
-      this.#missing(requires) ??
-      this.#put(write, collection, location, head);
-    if (outcome.kind === 'committed' && once) this.#once.add(outcome.pos, once, { r, rev }, now);
-    return outcome;
+    return (
+      conflict(head, rev) ?? this.#missing(requires) ?? this.#put(write, collection, location, head)
+    );
   }
 
   /** Whether a unique field clashes, its index says: its statement is then undone by itself. */
@@ -88,7 +124,7 @@ export class Writer {
     collection: CollectionWriter,
     location: Location,
     head: Head | undefined,
-  ): WriteOutcome {
+  ): Refusal | undefined {
     const [, , rev, at, , , , , , deleted, modelVersion, touched, data] = write;
     const pos = this.#position + 1;
     const state = { rev, deleted, modelVersion, touched, data };
@@ -101,7 +137,7 @@ export class Writer {
     this.#record(write, collection, pos, head);
     this.#position = pos;
     this.#newest = Math.max(this.#newest, at);
-    return { kind: 'committed', pos };
+    return undefined;
   }
 
   #record(write: EncodedWrite, { number, name }: CollectionWriter, pos: Pos, head?: Head): void {
@@ -117,7 +153,7 @@ export class Writer {
     this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
   }
 
-  #missing(requires: readonly string[] | null): WriteOutcome | undefined {
+  #missing(requires: readonly string[] | null): Refusal | undefined {
     const r = requires?.find((required) => {
       const location = locate(required);
       const head = this.#collections.find(location.collection)?.head(location);
@@ -141,7 +177,7 @@ export class Writer {
 }
 
 /** A deleted object stays deleted: nothing comes after it, whatever its revision. */
-function conflict(head: Head | undefined, rev: number): WriteOutcome | undefined {
+function conflict(head: Head | undefined, rev: number): Refusal | undefined {
   const [stored, deleted] = head ?? [0, 0];
   if (stored === rev - 1 && deleted === 0) return undefined;
   return { kind: 'conflict', rev: stored, deleted: deleted === 1 };
@@ -152,10 +188,21 @@ function clashOf(
   collection: CollectionWriter,
   location: Location,
   data: string,
-): WriteOutcome {
+): Refusal {
   const field = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
   if (field === undefined) throw error;
   return { kind: 'unique', field };
+}
+
+function split(
+  writes: readonly EncodedWrite[],
+  sizes: readonly number[],
+): readonly (readonly EncodedWrite[])[] {
+  let end = 0;
+  return sizes.map((size) => {
+    end += size;
+    return writes.slice(end - size, end);
+  });
 }
 
 function onceKeyOf([uid, id, cmd, r]: NonNullable<EncodedWrite[14]>): OnceKey {
