@@ -14,7 +14,7 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { prepareCreate } from '../model/validate.js';
 import { view, visibleBody } from '../model/view.js';
 import { createWrite } from '../objects/change.js';
-import type { Look, WriteResult } from '../objects/line.js';
+import type { Look, WriteResult } from '../objects/write-request.js';
 import type { OnceKey, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { missingAmong } from './presence.js';

@@ -2,7 +2,7 @@ import { fail, type JsonObject, type ProtocolError, parseR } from '@really/proto
 import { demand, demandOfAnyObject } from '../model/access.js';
 import type { Model } from '../model/model.js';
 import { scriptObject, view } from '../model/view.js';
-import type { Look } from '../objects/line.js';
+import type { Look } from '../objects/write-request.js';
 import type { StoredObject } from '../store/store.js';
 import type { CommandContext } from './services.js';
 

@@ -18,7 +18,7 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
 import { scriptObject } from '../model/view.js';
 import { lastTouched, updateWrite } from '../objects/change.js';
-import type { Look } from '../objects/line.js';
+import type { Look } from '../objects/write-request.js';
 import type { OnceKey, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { demandOn, living, missingAmong } from './presence.js';

@@ -2,7 +2,7 @@ import { type FieldErrors, fail, setMember } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { FoundReference } from '../model/references.js';
 import { actorOf, type Origin } from '../objects/change.js';
-import type { WriteResult } from '../objects/line.js';
+import type { WriteResult } from '../objects/write-request.js';
 import type { OnceKey, OnceRecord, OnceResult } from '../store/store.js';
 import type { CommandContext } from './services.js';
 

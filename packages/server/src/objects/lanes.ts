@@ -1,20 +1,19 @@
-import type { Job } from './line.js';
+import type { Place } from './place.js';
+import type { Lane } from './write-request.js';
 
-/** Keeps the jobs of a lane in order on their way to the commit, although each is in a line of its own. */
+/** Keeps the requests of a lane in order on their way to the commit, although each is in a line of its own. */
 export class Lanes {
-  /** By owner and name, the last job. Only while it was not tried yet: nobody has to wait for it then. */
-  readonly #last = new WeakMap<object, Map<string, Job>>();
+  /** By owner and name, the last one. Only while it was not tried yet: nobody has to wait for it then. */
+  readonly #last = new WeakMap<object, Map<string, Place>>();
 
-  /** Puts a job, if it has a lane, behind the one that came before it there. */
-  enter(job: Job): void {
-    const { lane } = job.request;
-    if (!lane) return;
-    const lanes = this.#last.get(lane.owner) ?? new Map<string, Job>();
+  /** Puts a request behind the one that came before it there. */
+  enter(place: Place, lane: Lane): void {
+    const lanes = this.#last.get(lane.owner) ?? new Map<string, Place>();
     this.#last.set(lane.owner, lanes);
-    job.behind = lanes.get(lane.name);
-    lanes.set(lane.name, job);
-    void job.firstTry().then(() => {
-      if (lanes.get(lane.name) === job) lanes.delete(lane.name);
+    place.behind = lanes.get(lane.name);
+    lanes.set(lane.name, place);
+    void place.firstTry().then(() => {
+      if (lanes.get(lane.name) === place) lanes.delete(lane.name);
       if (lanes.size === 0) this.#last.delete(lane.owner);
     });
   }

@@ -2,15 +2,23 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { type Store, type StoredObject, StoreUnavailable, type Write } from '../store/store.js';
+import { type OnceKey, type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { Batch, Seat } from './batch.js';
+import { BatchRunner } from './batch-runner.js';
 import { Committer, type Settlement } from './committer.js';
 import { Heads } from './heads.js';
 import { Ids } from './ids.js';
 import { Lanes } from './lanes.js';
-import { Job, Line, Pending, type WriteRequest, type WriteResult } from './line.js';
+import { Job, Line, Pending } from './line.js';
 import { OnceKeys } from './once-keys.js';
-import { sizeOf } from './size.js';
 import { storeFailure, unavailable } from './unavailable.js';
+import type {
+  PreparedWrite,
+  SingleWriteRequest,
+  WriteAllResult,
+  WriteRequest,
+  WriteResult,
+} from './write-request.js';
 
 export interface ObjectsOptions {
   readonly store: Store;
@@ -62,6 +70,7 @@ export class Objects {
   readonly #ids: Ids;
   readonly #committer: Committer;
   readonly #once: OnceKeys;
+  readonly #batches: BatchRunner;
   readonly #lines = new Map<string, Line>();
   readonly #lanes = new Lanes();
   readonly #restarts: Counter;
@@ -91,6 +100,14 @@ export class Objects {
       'really_write_restarts_total',
       'Writes that were judged again, because what they built on was not stored.',
     );
+    this.#batches = new BatchRunner({
+      heads: this.#heads,
+      committer: this.#committer,
+      once: this.#once,
+      look: (rs, order) => this.#look(rs, order),
+      races: limits.races,
+      onRestart: (requests) => this.#restarts.add(requests),
+    });
     metrics.observe('really_heads', 'Objects in memory.', () => this.#heads.count);
     metrics.observe('really_heads_bytes', 'About what they take.', () => this.#heads.bytes);
     metrics.observe('really_writes_waiting', 'Writes that wait for a commit.', () => {
@@ -133,10 +150,25 @@ export class Objects {
    * calls. Resolves when the revision is on disk, or with the reason why there is none; rejects with
    * what `prepare` threw, once that stands on stored ground, or with 503.
    */
-  async write(request: WriteRequest): Promise<WriteResult> {
+  async write(request: SingleWriteRequest): Promise<WriteResult> {
     const { once } = request;
     if (!once) return await this.#enqueue(request);
     return await this.#once.guard(once, () => this.#enqueue(request));
+  }
+
+  /**
+   * Judges and writes revisions of several objects, all or none. Each request is judged as `write` would
+   * judge it, on the state that the ones before it leave, and an object may be there more than once.
+   * With other requests for its Rs a batch takes effect in the order of the calls. Resolves when all
+   * of it is on disk, or with the reason why nothing is, and which request it was; rejects with 503.
+   */
+  async writeAll(
+    requests: readonly WriteRequest[],
+    { once }: { readonly once?: OnceKey | undefined } = {},
+  ): Promise<WriteAllResult> {
+    if (requests.length === 0) return { kind: 'committed', writes: [] };
+    if (!once) return await this.#enqueueAll(requests, once);
+    return await this.#once.guard(once, () => this.#enqueueAll(requests, once));
   }
 
   /** Resolves when nothing is being written and the bus was told of everything. */
@@ -145,13 +177,29 @@ export class Objects {
     await this.#committer.drained();
   }
 
-  #enqueue(request: WriteRequest): Promise<WriteResult> {
+  #enqueue(request: SingleWriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
       const line = this.#line(request.r);
       const job = new Job(request, this.#order++, resolve, reject);
-      this.#lanes.enter(job);
+      if (request.lane) this.#lanes.enter(job, request.lane);
       line.waiting.push(job);
       this.#advance(line);
+    });
+  }
+
+  #enqueueAll(
+    requests: readonly WriteRequest[],
+    once: OnceKey | undefined,
+  ): Promise<WriteAllResult> {
+    return new Promise((resolve, reject) => {
+      const batch = new Batch({ requests, once, order: this.#order++, resolve, reject });
+      for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
+      const lines = batch.seats.map((seat) => {
+        const line = this.#line(seat.r);
+        line.waiting.push(seat);
+        return line;
+      });
+      for (const line of lines) this.#advance(line);
     });
   }
 
@@ -173,9 +221,13 @@ export class Objects {
     }
     const base = line.pending.at(-1);
     // Where others write too, a lost race may put another's revision under a chain: no chains then.
-    if (base && (job.careful || !this.#store.exclusive)) return;
+    if (base && (job instanceof Seat || job.careful || !this.#store.exclusive)) return;
     line.waiting.shift();
     line.preparing = job;
+    if (job instanceof Seat) {
+      if (job.batch.arrive()) this.#runBatch(job.batch);
+      return;
+    }
     void this.#try(job, line, base).finally(() => {
       job.endTry();
       line.preparing = undefined;
@@ -189,6 +241,19 @@ export class Objects {
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** Its lines are its own until it is over. */
+  #runBatch(batch: Batch): void {
+    const result = this.#batches.run(batch).then(batch.resolve, batch.reject);
+    void result.then(() => {
+      batch.end();
+      for (const { r } of batch.seats) {
+        const line = this.#line(r);
+        line.preparing = undefined;
+        this.#advance(line);
+      }
+    });
   }
 
   /** Never rejects. */
@@ -207,7 +272,7 @@ export class Objects {
   }
 
   /** `undefined` where it is answered already. */
-  async #prepare(job: Job, base: Pending | undefined): Promise<Write | undefined> {
+  async #prepare(job: Job, base: Pending | undefined): Promise<PreparedWrite | undefined> {
     const { once, prepare } = job.request;
     const head = base ? base.write.object : await this.#stored(job);
     const repeated = once && (await this.#once.lookUp(once));
@@ -227,9 +292,8 @@ export class Objects {
     return await this.#heads.base(request.r);
   }
 
-  #submit(line: Line, job: Job, write: Write): void {
-    const bytes = 400 + sizeOf(write.object.data) + sizeOf(write.change.created);
-    const pending = new Pending(job, write, bytes, (one, settlement) => {
+  #submit(line: Line, job: Job, write: PreparedWrite): void {
+    const pending = new Pending(job, write, (one, settlement) => {
       this.#settle(line, one, settlement);
     });
     line.pending.push(pending);
@@ -261,6 +325,7 @@ export class Objects {
     const { job, write } = pending;
     line.pending.shift();
     this.#heads.committed(write.object);
+    for (const { object } of write.also ?? []) this.#heads.forget(object.r);
     pending.end('committed');
     job.resolve({ kind: 'committed', write, pos });
     for (const { job: refused, error } of pending.refused) refused.reject(error);

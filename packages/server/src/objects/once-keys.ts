@@ -1,5 +1,17 @@
-import type { OnceKey, OnceRecord, Store } from '../store/store.js';
-import type { WriteResult } from './line.js';
+import type { OnceKey, OnceRecord, Store, Write } from '../store/store.js';
+
+interface Repeated {
+  readonly kind: 'repeated';
+  readonly first: OnceRecord;
+}
+
+/** What is looked at in a result: what was written, if anything was. */
+interface Outcome {
+  readonly kind: string;
+  readonly first?: OnceRecord;
+  readonly write?: Write;
+  readonly writes?: readonly Write[];
+}
 
 /**
  * Commands that carry a once-key: of two with one key that are under way at the same time, the second
@@ -20,7 +32,10 @@ export class OnceKeys {
   }
 
   /** Runs `write`, unless a command with the same key that is under way comes to something. */
-  async guard(key: OnceKey, write: () => Promise<WriteResult>): Promise<WriteResult> {
+  async guard<Result extends Outcome>(
+    key: OnceKey,
+    write: () => Promise<Result>,
+  ): Promise<Result | Repeated> {
     const name = JSON.stringify([key.uid, key.id]);
     for (let other = this.#underWay.get(name); other; other = this.#underWay.get(name)) {
       const first = await other;
@@ -40,9 +55,8 @@ export class OnceKeys {
   }
 }
 
-function recordOf(key: OnceKey, result: WriteResult): OnceRecord | undefined {
-  if (result.kind === 'repeated') return result.first;
-  if (result.kind !== 'committed') return undefined;
-  const { r, rev } = result.write.change;
-  return { ...key, results: [{ r, rev }] };
+function recordOf(key: OnceKey, result: Outcome): OnceRecord | undefined {
+  if (result.first) return result.first;
+  const writes = result.write ? [result.write] : result.writes;
+  return writes && { ...key, results: writes.map(({ object: { r, rev } }) => ({ r, rev })) };
 }

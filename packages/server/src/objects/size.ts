@@ -1,4 +1,5 @@
 import type { JsonValue } from '@really/protocol';
+import type { Write } from '../store/store.js';
 
 /**
  * About how many bytes a value takes in memory: good enough to bound caches and batches by, without
@@ -14,4 +15,9 @@ export function sizeOf(value: JsonValue | undefined): number {
     for (const name in value) size += 16 + name.length + sizeOf(value[name]);
   }
   return size;
+}
+
+/** About what a write takes until it is committed. */
+export function sizeOfWrite({ object, change }: Write): number {
+  return 400 + sizeOf(object.data) + sizeOf(change.created);
 }

@@ -1,0 +1,140 @@
+import { type StoredObject, StoreUnavailable } from '../store/store.js';
+import { type Batch, BatchEntry } from './batch.js';
+import type { Committer, Settlement } from './committer.js';
+import type { Heads } from './heads.js';
+import type { OnceKeys } from './once-keys.js';
+import { storeFailure, unavailable } from './unavailable.js';
+import type { Look, PreparedWrite, WriteAllResult } from './write-request.js';
+
+export interface BatchRunnerOptions {
+  readonly heads: Heads;
+  readonly committer: Committer;
+  readonly once: OnceKeys;
+  /** Looks at objects that are not the batch's own, as one that came at `order`. */
+  readonly look: (rs: readonly string[], order: number) => Promise<(StoredObject | undefined)[]>;
+  /** Races that a batch may lose against other nodes before it is given up. */
+  readonly races: number;
+  readonly onRestart: (requests: number) => void;
+}
+
+type Judged =
+  | { readonly kind: 'prepared'; readonly writes: readonly PreparedWrite[] }
+  | Extract<WriteAllResult, { kind: 'refused' }>;
+
+/**
+ * Judges batches and has them committed. A batch has the lines of its objects for itself, so it stands on
+ * what is stored, and only writers elsewhere can come between: then it is judged again.
+ */
+export class BatchRunner {
+  readonly #options: BatchRunnerOptions;
+
+  constructor(options: BatchRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with 503, or with an unexpected failure. */
+  async run(batch: Batch): Promise<WriteAllResult> {
+    try {
+      for (let races = 0; races <= this.#options.races; races++) {
+        if (races > 0) this.#options.onRestart(batch.requests.length);
+        const result = await this.#attempt(batch, races === 0);
+        if (result) return result;
+      }
+    } catch (error) {
+      throw storeFailure(error);
+    } finally {
+      // Whoever is behind this one waits for those before it, too.
+      await batch.turn();
+      batch.endTry();
+    }
+    throw unavailable();
+  }
+
+  /** `undefined` where another writer was faster. */
+  async #attempt(batch: Batch, isFirst: boolean): Promise<WriteAllResult | undefined> {
+    const { once } = batch;
+    const repeated = once && (await this.#options.once.lookUp(once));
+    if (repeated) return { kind: 'repeated', first: repeated };
+    const judged = await this.#judge(batch, isFirst);
+    if (judged.kind === 'refused') return judged;
+    await batch.turn();
+    return await this.#commit(batch, judged.writes);
+  }
+
+  async #judge(batch: Batch, isFirst: boolean): Promise<Judged> {
+    const heads = await this.#stored(batch, isFirst);
+    const look: Look = async (rs) => {
+      const others = await this.#options.look(
+        rs.filter((r) => !heads.has(r)),
+        batch.order,
+      );
+      let next = 0;
+      return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
+    };
+    const writes: PreparedWrite[] = [];
+    for (const [index, { r, prepare }] of batch.requests.entries()) {
+      try {
+        const write = await prepare(heads.get(r), look);
+        writes.push(write);
+        heads.set(r, write.object);
+      } catch (error) {
+        return { kind: 'refused', index, error: storeFailure(error) };
+      }
+    }
+    return { kind: 'prepared', writes };
+  }
+
+  /** The state of each object of the batch. */
+  async #stored(
+    { requests }: Batch,
+    isFirst: boolean,
+  ): Promise<Map<string, StoredObject | undefined>> {
+    const heads = new Map<string, StoredObject | undefined>();
+    await Promise.all(
+      requests.map(async ({ r, fresh }) => {
+        if (!(fresh && isFirst)) heads.set(r, await this.#options.heads.base(r));
+        else if (!heads.has(r)) heads.set(r, undefined);
+      }),
+    );
+    return heads;
+  }
+
+  #commit(batch: Batch, prepared: readonly PreparedWrite[]): Promise<WriteAllResult | undefined> {
+    return new Promise((resolve, reject) => {
+      const entry: BatchEntry = new BatchEntry(prepared, batch.once, (settlement) => {
+        // At once, before anybody else looks at the objects.
+        this.#takeNote(batch, entry, settlement);
+        if (settlement.kind === 'failed') reject(settlement.error);
+        else resolve(this.#resultOf(entry, prepared, settlement));
+      });
+      this.#options.committer.add(entry);
+      batch.endTry();
+    });
+  }
+
+  #takeNote(batch: Batch, { group }: BatchEntry, settlement: Settlement): void {
+    const { heads } = this.#options;
+    const isOf = new Set(batch.seats.map(({ r }) => r));
+    if (settlement.kind === 'committed') {
+      for (const { object } of group.writes) {
+        if (isOf.has(object.r)) heads.committed(object);
+        else heads.forget(object.r);
+      }
+    } else if (settlement.kind !== 'failed' || !(settlement.error instanceof StoreUnavailable)) {
+      // What was known may be old; after an unexpected failure only the store knows what is stored.
+      for (const r of isOf) heads.forget(r);
+    }
+  }
+
+  #resultOf(
+    entry: BatchEntry,
+    prepared: readonly PreparedWrite[],
+    settlement: Exclude<Settlement, { kind: 'failed' }>,
+  ): WriteAllResult | undefined {
+    if (settlement.kind === 'committed') return { kind: 'committed', writes: prepared };
+    if (settlement.kind === 'repeated') return settlement;
+    const { refusal } = settlement;
+    if (refusal.kind === 'conflict') return undefined;
+    return { ...refusal, index: entry.ownerOf(settlement.index) };
+  }
+}

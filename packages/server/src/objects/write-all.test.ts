@@ -1,0 +1,379 @@
+import { fail, type JsonObject, ProtocolError } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { localBus } from '../bus/local/bus.js';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { type CommittedChange, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { createWrite, type Origin, updateWrite } from './change.js';
+import { controlled } from './controlled-store.test.kit.js';
+import { Objects } from './objects.js';
+import type { PreparedWrite, WriteAllResult, WriteRequest } from './write-request.js';
+
+const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+
+async function setUp({ exclusive = true } = {}) {
+  const platform = simulatedPlatform({ seed: 1 });
+  const inner = openMemoryStore({}, platform);
+  await inner.prepare([
+    { names: ['users'], indexes: [{ field: 'email', unique: true }], retention: {} },
+  ]);
+  const store = controlled(inner);
+  Object.assign(store, { exclusive });
+  const bus = localBus();
+  const heard: CommittedChange[] = [];
+  const told: string[][] = [];
+  bus.listen((changes) => {
+    heard.push(...changes);
+    told.push(changes.map(({ r, rev }) => `${r}@${rev}`));
+  });
+  const limits = { races: 2 };
+  const objects = new Objects({ store, bus, platform, log: silentLog, limits });
+  return { inner, store, heard, told, objects };
+}
+
+/** Creates an object. */
+function create(r: string, data: JsonObject = { n: 0 }, requires: string[] = []): WriteRequest {
+  return {
+    r,
+    async prepare(head, look) {
+      if (head) throw fail('object.already.exist');
+      const found = await look(requires);
+      if (found.some((object) => !object || object.deleted)) throw fail('object.parent.missing');
+      return createWrite(r, data, { ...origin, requires });
+    },
+  };
+}
+
+/** Adds to `n`, and refuses where it would exceed 100. */
+function add(r: string, n: number, members: JsonObject = {}): WriteRequest {
+  return {
+    r,
+    prepare(head: StoredObject | undefined): PreparedWrite {
+      if (!head) throw fail('object.missing');
+      const sum = Number(head.data.n) + n;
+      if (sum > 100) throw fail('forbidden');
+      const data = { ...head.data, ...members, n: sum };
+      return updateWrite(head, { data, delta: {}, touched: ['n'] }, origin);
+    },
+  };
+}
+
+const [a, b, c] = ['/users/a', '/users/b', '/users/c'] as const;
+
+const revs = (result: WriteAllResult) =>
+  result.kind === 'committed' ? result.writes.map(({ object }) => object.rev) : result;
+
+function refusal(result: WriteAllResult): unknown {
+  if (result.kind !== 'refused') return result;
+  const { index, error } = result;
+  return [index, error instanceof ProtocolError ? error.message : String(error)];
+}
+
+describe('a batch', () => {
+  test('is one group of one commit, and told in its order', async () => {
+    const { objects, store, told } = await setUp();
+    const result = await objects.writeAll([create(b), create(a), add(b, 5), add(b, 5)]);
+    await objects.drain();
+    expect(revs(result)).toEqual([1, 1, 2, 3]);
+    expect(store.commits).toEqual([[`${b}@1`, `${a}@1`, `${b}@2`, `${b}@3`]]);
+    expect(told).toEqual(store.commits);
+    expect(await objects.head(b)).toMatchObject({ rev: 3, data: { n: 10 } });
+  });
+
+  test('sees what it makes: states, parents and references', async () => {
+    const { objects } = await setUp();
+    const child = create('/users/a/posts/1', {}, [a]);
+    expect(revs(await objects.writeAll([create(a), child]))).toEqual([1, 1]);
+    const early = [create('/users/b/posts/1', {}, [b]), create(b)];
+    expect(refusal(await objects.writeAll(early))).toEqual([0, 'object.parent.missing']);
+  });
+
+  test('writes nothing where a request is refused, and tells which it was', async () => {
+    const { objects, inner, heard } = await setUp();
+    await objects.writeAll([create(a)]);
+    const result = await objects.writeAll([add(a, 60), create(b), add(a, 60), create(c)]);
+    expect(refusal(result)).toEqual([2, 'forbidden']);
+    await objects.drain();
+    expect(await objects.heads([a, b, c])).toEqual([await inner.get(a), undefined, undefined]);
+    expect(heard).toHaveLength(1);
+    expect(revs(await objects.writeAll([add(a, 1)]))).toEqual([2]);
+  });
+
+  test('tells what the commit finds, and of which request', async () => {
+    const { objects, heard } = await setUp();
+    await objects.writeAll([create(a, { n: 0, email: 'x' })]);
+    const clash = await objects.writeAll([create(b), add(b, 1, { email: 'x' })]);
+    expect(clash).toEqual({ kind: 'unique', field: 'email', index: 1 });
+    const missing: WriteRequest = {
+      r: c,
+      prepare: () => createWrite(c, {}, { ...origin, requires: ['/users/none'] }),
+    };
+    const result = await objects.writeAll([add(a, 1), missing]);
+    expect(result).toEqual({ kind: 'missing', r: '/users/none', index: 1 });
+    await objects.drain();
+    expect(heard).toHaveLength(1);
+    expect(await objects.heads([b, c])).toEqual([undefined, undefined]);
+  });
+
+  test('of nothing is committed at once', async () => {
+    const { objects, store } = await setUp();
+    expect(await objects.writeAll([])).toEqual({ kind: 'committed', writes: [] });
+    expect(store.commits).toEqual([]);
+  });
+
+  test('may write objects of the system together with those of the app', async () => {
+    const { objects } = await setUp();
+    await objects.writeAll([create('/_accounts/1'), create(a)]);
+    expect(await objects.head('/_accounts/1')).toMatchObject({ rev: 1 });
+  });
+});
+
+describe('order', () => {
+  test('writes before and behind a batch keep their order with it', async () => {
+    const { objects, store } = await setUp();
+    await objects.writeAll([create(a), create(b)]);
+    store.hold();
+    const results = [
+      objects.write(add(a, 1)),
+      objects.writeAll([add(b, 10), add(a, 10)]),
+      objects.write(add(b, 100)),
+      objects.write(add(a, 90)),
+    ].map(async (result) => {
+      try {
+        return (await result).kind;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+    await store.held();
+    store.release();
+    expect(await Promise.all(results)).toEqual([
+      'committed',
+      'committed',
+      'forbidden',
+      'forbidden',
+    ]);
+    expect(await objects.heads([a, b])).toMatchObject([{ data: { n: 11 } }, { data: { n: 10 } }]);
+  });
+
+  test('batches over the same objects in any order all come to an end', async () => {
+    const { objects } = await setUp();
+    await objects.writeAll([create(a), create(b), create(c)]);
+    const orders = [
+      [a, b],
+      [b, a],
+      [c, b, a],
+      [b, c],
+      [a, c, a],
+    ];
+    const results = orders.map((rs) => objects.writeAll(rs.map((r) => add(r, 1))));
+    const kinds = (await Promise.all(results)).map(({ kind }) => kind);
+    expect(kinds).toEqual(orders.map(() => 'committed'));
+    const heads = await objects.heads([a, b, c]);
+    expect(heads.map((head) => head?.data.n)).toEqual([5, 4, 3]);
+  });
+
+  test('a write that looks at an object of a batch before it waits for the batch', async () => {
+    const { objects, store } = await setUp();
+    store.hold();
+    const batch = objects.writeAll([create(b), create(a)]);
+    const child = objects.write(create('/users/a/posts/1', {}, [a]));
+    await store.held();
+    store.release();
+    expect((await batch).kind).toBe('committed');
+    expect((await child).kind).toBe('committed');
+  });
+
+  test('a lane is kept: what came first is committed first', async () => {
+    const { objects, heard } = await setUp();
+    const lane = { owner: {}, name: '/users/*' };
+    let begin = () => {};
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const slow = create(a);
+    const results = [
+      objects.write({
+        ...slow,
+        lane,
+        async prepare(head, look) {
+          await begun;
+          return await slow.prepare(head, look);
+        },
+      }),
+      objects.writeAll([
+        { ...create(b), lane },
+        { ...create('/users/b2'), lane },
+      ]),
+      objects.write({ ...create(c), lane }),
+    ];
+    begin();
+    await Promise.all(results);
+    await objects.drain();
+    expect(heard.map(({ r }) => r)).toEqual([a, b, '/users/b2', c]);
+  });
+});
+
+describe('failures', () => {
+  test('[DUR6] a batch whose commit failed is answered with 503, and nothing builds on it', async () => {
+    const { objects, store } = await setUp();
+    await objects.writeAll([create(a), create(b)]);
+    store.failNext(new StoreUnavailable('full'));
+    const batch = objects.writeAll([add(a, 1), add(b, 1)]);
+    const behind = objects.write(add(a, 5));
+    await expect(batch).rejects.toThrow('server.unavailable');
+    expect(await behind).toMatchObject({
+      kind: 'committed',
+      write: { object: { data: { n: 5 } } },
+    });
+    expect(await objects.head(b)).toMatchObject({ rev: 1 });
+  });
+
+  test('an unexpected failure is not hidden, and the next batch asks the store', async () => {
+    const { objects, store, inner } = await setUp();
+    await objects.writeAll([create(a), create(b)]);
+    store.failNext(new Error('a bug'));
+    await expect(objects.writeAll([add(a, 1), add(b, 1)])).rejects.toThrow('a bug');
+    const stored = await inner.get(a);
+    if (!stored) throw new Error('it is stored');
+    const elsewhere = updateWrite(stored, { data: { n: 50 }, delta: {}, touched: [] }, origin);
+    await inner.commit([{ writes: [elsewhere] }]);
+    expect(revs(await objects.writeAll([add(a, 1), add(b, 1)]))).toEqual([3, 2]);
+  });
+
+  test('where the store can not be read it is 503, and the lines are free again', async () => {
+    const { objects, store, inner } = await setUp();
+    const elsewhere = createWrite(a, { n: 1 }, origin);
+    await inner.commit([{ writes: [elsewhere] }]);
+    store.unreadable = true;
+    await expect(objects.writeAll([add(a, 1)])).rejects.toThrow('server.unavailable');
+    store.unreadable = false;
+    expect(revs(await objects.writeAll([add(a, 1)]))).toEqual([2]);
+  });
+
+  test('a race that is lost to another node is run again on what is stored, not for ever', async () => {
+    const { objects, inner } = await setUp({ exclusive: false });
+    await objects.writeAll([create(a), create(b)]);
+    const interfere = async (times: number) => {
+      let left = times;
+      const mine = add(b, 1);
+      return await objects.writeAll([
+        add(a, 1),
+        {
+          ...mine,
+          async prepare(head, look) {
+            const stored = await inner.get(a);
+            if (stored && left-- > 0) {
+              const data = { n: Number(stored.data.n) + 10 };
+              const other = updateWrite(stored, { data, delta: {}, touched: [] }, origin);
+              await inner.commit([{ writes: [other] }]);
+            }
+            return await mine.prepare(head, look);
+          },
+        },
+      ]);
+    };
+    expect(revs(await interfere(2))).toEqual([4, 2]);
+    expect(await objects.head(a)).toMatchObject({ data: { n: 21 } });
+    await expect(interfere(3)).rejects.toThrow('server.unavailable');
+    expect(await objects.head(b)).toMatchObject({ rev: 2 });
+  });
+});
+
+describe('once', () => {
+  const once = { uid: 'u', id: 'k', cmd: 'batch', r: 'x' };
+
+  test('[ONC1] a batch that is sent again changes nothing and is told what the first one made', async () => {
+    const { objects } = await setUp();
+    await objects.writeAll([create(a), create(b)]);
+    await objects.writeAll([add(a, 1), add(b, 1)], { once });
+    const results = [
+      { r: a, rev: 2 },
+      { r: b, rev: 2 },
+    ];
+    const again = await objects.writeAll([add(a, 1), add(b, 1)], { once });
+    expect(again).toEqual({ kind: 'repeated', first: { ...once, results } });
+    expect(await objects.head(a)).toMatchObject({ rev: 2 });
+  });
+
+  test('[ONC1] of two at the same time one is done; a refusal is not remembered', async () => {
+    const { objects } = await setUp();
+    const refused = await Promise.all([
+      objects.writeAll([create(b), add(a, 1)], { once }),
+      objects.writeAll([create(b), add(a, 1)], { once }),
+    ]);
+    expect(refused.map(refusal)).toEqual([
+      [1, 'object.missing'],
+      [1, 'object.missing'],
+    ]);
+    await objects.writeAll([create(a)]);
+    const [first, second] = await Promise.all([
+      objects.writeAll([create(b), add(a, 1)], { once }),
+      objects.writeAll([create(b), add(a, 1)], { once }),
+    ]);
+    expect(revs(first)).toEqual([1, 2]);
+    expect(second).toMatchObject({
+      kind: 'repeated',
+      first: {
+        results: [
+          { r: b, rev: 1 },
+          { r: a, rev: 2 },
+        ],
+      },
+    });
+  });
+});
+
+describe('what a write brings along', () => {
+  const entry = (id: number) => createWrite(`/_outbox/${id}`, { to: 'x' }, origin);
+  const bringing = (request: WriteRequest, ...ids: number[]): WriteRequest => ({
+    ...request,
+    prepare: async (head, look) => ({
+      ...(await request.prepare(head, look)),
+      also: ids.map(entry),
+    }),
+  });
+
+  test('is committed with a single write, and told on the bus', async () => {
+    const { objects, store, told } = await setUp();
+    const result = await objects.write(bringing(create(a), 1, 2));
+    await objects.drain();
+    expect(result).toMatchObject({ kind: 'committed', pos: 1 });
+    expect(store.commits).toEqual([[`${a}@1`, '/_outbox/1@1', '/_outbox/2@1']]);
+    expect(told).toEqual(store.commits);
+    expect(await objects.head('/_outbox/2')).toMatchObject({ rev: 1, data: { to: 'x' } });
+  });
+
+  test('is not there when the write is refused', async () => {
+    const { objects, inner } = await setUp();
+    await objects.write(create(a, { n: 0, email: 'x' }));
+    const result = await objects.write(bringing(create(b, { n: 0, email: 'x' }), 1));
+    expect(result).toEqual({ kind: 'unique', field: 'email' });
+    expect(await inner.get('/_outbox/1')).toBeUndefined();
+  });
+
+  test('comes after the writes of a batch, and what the commit finds of it is told of who brought it', async () => {
+    const { objects, store, inner } = await setUp();
+    const once = { uid: 'u', id: 'k', cmd: 'batch', r: 'x' };
+    await objects.writeAll([bringing(create(a), 1), bringing(create(b), 2)], { once });
+    expect(store.commits).toEqual([[`${a}@1`, `${b}@1`, '/_outbox/1@1', '/_outbox/2@1']]);
+    expect((await inner.once('u', 'k'))?.results.slice(0, 2)).toEqual([
+      { r: a, rev: 1 },
+      { r: b, rev: 1 },
+    ]);
+    const needy = bringing(create(c));
+    const result = await objects.writeAll([
+      add(a, 1),
+      {
+        ...needy,
+        prepare: async (head, look) => ({
+          ...(await needy.prepare(head, look)),
+          also: [createWrite('/_outbox/3', {}, { ...origin, requires: ['/_outbox/none'] })],
+        }),
+      },
+    ]);
+    expect(result).toEqual({ kind: 'missing', r: '/_outbox/none', index: 1 });
+    expect(await inner.getMany([c, '/_outbox/3'])).toEqual([undefined, undefined]);
+  });
+});
