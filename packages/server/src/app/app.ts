@@ -50,7 +50,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const common = { store, bus, models: () => models, platform, log, metrics };
   const objects = new Objects({ ...common, idsAfter: await store.newest() });
   closing.add(() => objects.drain());
-  const live = new Live({ ...common, limits });
+  const live = new Live({ ...common, objects, limits });
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform });
   const { publicData } = config.values;

@@ -66,7 +66,15 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const heard: CommittedChange[] = [];
   bus.listen((changes) => heard.push(...changes));
   const objects = new Objects({ store, bus, platform, log: silentLog });
-  const live = new Live({ store, bus, models: () => models, platform, log: silentLog, limits });
+  const live = new Live({
+    store,
+    bus,
+    models: () => models,
+    platform,
+    log: silentLog,
+    objects,
+    limits,
+  });
   const services: Services = {
     models: () => models,
     objects,

@@ -13,15 +13,12 @@ import type { CommandContext, Handler, Reply } from './services.js';
 /** Rules REA1 to REA11. */
 export const read: Handler<ReadRequest> = async (context, request) => {
   const reading = readingOf(context, request);
-  const { auth, services } = context;
-  const { since, subscribe } = request.cmdOpts;
-  if (!subscribe) return { body: (await answer(reading, {})).body };
-  return await withSubscription(reading, async (meta) => {
-    if (since === undefined) return await answer(reading, meta);
-    // What is there already is known to who asks for what came since.
-    const body = await services.slots.run(auth.uid, () => totalOf(reading));
-    return { body: { r: reading.question.r, meta, body }, hits: [] };
+  if (request.cmdOpts.subscribe) return await withSubscription(reading);
+  const { slots } = context.services;
+  const [hits, total] = await slots.run(context.auth.uid, async () => {
+    return [await pageOf(reading), await totalOf(reading)] as const;
   });
+  return { body: await answerOf(reading, hits, total) };
 };
 
 /** A read that is understood, and allowed as far as that can be known before any object is seen. */
@@ -60,23 +57,18 @@ function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Ord
   throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
 }
 
-interface Answer {
-  readonly body: JsonObject;
-  readonly hits: readonly Hit[];
+interface Total {
+  readonly totalResults?: number;
 }
 
 /** The answer with its items. */
-async function answer(reading: Reading, meta: JsonObject): Promise<Answer> {
-  const { context, question } = reading;
-  const [hits, total] = await context.services.slots.run(context.auth.uid, async () => {
-    return [await pageOf(reading), await totalOf(reading)] as const;
-  });
+async function answerOf(reading: Reading, hits: readonly Hit[], total: Total): Promise<JsonObject> {
+  const { question } = reading;
   const items = await itemsOf(reading, hits);
   const first = hits[0];
   const last = hits.at(-1);
   const tokens = first && last && { ...tokensOf(question, first.place, last.place) };
-  const body: JsonObject = { ...(tokens && { tokens }), ...total, items };
-  return { body: { r: question.r, ...(Object.keys(meta).length > 0 && { meta }), body }, hits };
+  return { r: question.r, body: { ...(tokens && { tokens }), ...total, items } };
 }
 
 /** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
@@ -89,7 +81,7 @@ async function pageOf({ request, search, start }: Reading): Promise<Hit[]> {
   }
 }
 
-async function totalOf({ request, search }: Reading): Promise<{ totalResults?: number }> {
+async function totalOf({ request, search }: Reading): Promise<Total> {
   if (request.cmdOpts.includeTotalCount !== true) return {};
   try {
     return { totalResults: await search.count() };
@@ -111,27 +103,27 @@ async function itemsOf(
 }
 
 /**
- * Subscribes before the first object is looked at, so that nothing is created in between unseen; what
- * is pushed waits for the answer, and what the answer shows is not pushed. The subscription ends with a read that fails.
+ * The window that the subscription hears of is the answer: nothing falls in between. With `since` the items are
+ * left out, for what is there already is known to who asks for what came since. The subscription ends with a read that fails.
  */
-async function withSubscription(
-  { context, scope, fields, question, request }: Reading,
-  respond: (meta: JsonObject) => Promise<Answer>,
-): Promise<Reply> {
-  const { live, store } = context.services;
-  const { since } = request.cmdOpts;
-  const { r, filter } = question;
-  const watched = await live.watch(context.listener, { r, scope, fields, filter, since });
-  const { subscription, start } = watched;
-  try {
-    const { body, hits } = await respond({ subscription });
-    if (hits.length === 0) return { body, afterwards: () => start() };
-    // Whatever the read saw was committed by now.
-    const through = await store.position();
-    const rs = new Set(hits.map(({ object }) => object.r));
-    return { body, afterwards: () => start({ rs, through }) };
-  } catch (error) {
-    live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
-    throw error;
-  }
+async function withSubscription(reading: Reading): Promise<Reply> {
+  const { context, scope, fields, question, request } = reading;
+  const { live, slots } = context.services;
+  const { limit = defaultReadLimit, since } = request.cmdOpts;
+  const window = { ...question, scope, fields, limit, since };
+  return await slots.run(context.auth.uid, async () => {
+    const { subscription, hits, start } = await live.watch(context.listener, window);
+    try {
+      const total = await totalOf(reading);
+      const answer =
+        since === undefined
+          ? await answerOf(reading, hits, total)
+          : { r: question.r, body: { ...total } };
+      const { r, body = {} } = answer;
+      return { body: { r: r ?? question.r, meta: { subscription }, body }, afterwards: start };
+    } catch (error) {
+      live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
+      throw error;
+    }
+  });
 }

@@ -1,4 +1,4 @@
-import { type Actor, fail, type JsonObject } from '@really/protocol';
+import { type Actor, fail } from '@really/protocol';
 import { type View, visibleBody } from '../model/view.js';
 import type { CommittedChange, CreatedEntry, Pos, StoredObject } from '../store/store.js';
 import type { CollectionAudience, CollectionSubscription } from './collection-subscription.js';
@@ -22,7 +22,7 @@ export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   return { pos, by: 'change' in source ? source.change.by : source.by, object };
 }
 
-/** Tells of objects that were created: judged once for each audience, encoded once for all but those of reads. */
+/** Tells of objects that were created: judged and encoded once for each audience. */
 export class CollectionDelivery {
   readonly #context: LiveContext;
   readonly #members: Members;
@@ -52,9 +52,9 @@ export class CollectionDelivery {
     return undefined;
   }
 
-  /** Tells one subscription, if its filter lets it. False where its connection has to take some output first. */
+  /** Tells one subscription. False where its connection has to take some output first. */
   bring(one: CollectionSubscription, frames: CreationFrames): boolean {
-    const frame = frames.frameFor(one);
+    const { frame } = frames;
     if (frame) {
       const { listener } = one.session;
       if (listener.congested) return false;
@@ -93,8 +93,6 @@ export class CreationFrames {
   /** `undefined`: they may not see it, and so it is not told. */
   readonly #hidden: readonly string[] | undefined;
   #shared: Frame | undefined;
-  #seen: JsonObject | undefined;
-  #body: JsonObject | undefined;
 
   constructor(audience: CollectionAudience, creation: Creation, view: View) {
     this.#audience = audience;
@@ -103,25 +101,16 @@ export class CreationFrames {
     this.pos = creation.pos;
   }
 
-  frameFor(one: CollectionSubscription): Frame | undefined {
-    const hidden = this.#hidden;
-    const { watch } = one;
-    if (hidden === undefined) return undefined;
-    if (!watch) {
-      this.#shared ??= this.#encode(hidden);
-      return this.#shared;
-    }
-    if (one.wasAnswered(this.#creation.object.r, this.pos)) return undefined;
-    this.#seen ??= visibleBody(this.#creation.object, undefined, hidden);
-    const matches = watch.matches?.(this.#seen) ?? true;
-    return matches ? this.#encode(hidden, watch.id) : undefined;
+  /** One for all of them; `undefined` where they may not see it. */
+  get frame(): Frame | undefined {
+    if (this.#hidden) this.#shared ??= this.#encode(this.#hidden);
+    return this.#shared;
   }
 
-  #encode(hidden: readonly string[], subscription?: string): Frame {
+  #encode(hidden: readonly string[]): Frame {
     const { by, pos, object } = this.#creation;
     const { topic, fields } = this.#audience;
-    this.#body ??= visibleBody(object, fields, hidden);
-    return createdFrame({ r: topic.r, by, pos, body: this.#body, subscription });
+    return createdFrame({ r: topic.r, by, pos, body: visibleBody(object, fields, hidden) });
   }
 }
 

@@ -1,12 +1,13 @@
-import { type CollectionR, fail, type Predicate } from '@really/protocol';
+import { type CollectionR, fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { Pos, Scope } from '../store/store.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionFeed } from './collection-feed.js';
-import { type Answered, CollectionSubscription } from './collection-subscription.js';
+import { CollectionSubscription } from './collection-subscription.js';
 import { CollectionTopic } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
+import { readPosition } from './position.js';
 import type { Regrouping } from './regrouping.js';
 import type { Session } from './session.js';
 import {
@@ -39,13 +40,9 @@ export interface CollectionDemand {
   readonly pos?: string | undefined;
   /** The path of `pos` in the request, for the error that names it. */
   readonly posPath: string;
-  /** Of a read with `subscribe`. */
-  readonly watch?: { readonly matches: Predicate | undefined } | undefined;
 }
 
-const position = /^(?:0|[1-9][0-9]{0,15})$/;
-
-/** A subscription to creations in the making: rules SUB6 and REA11. */
+/** A subscription to creations in the making: rule SUB6. */
 export class CollectionWish implements Wish {
   readonly #parts: CollectionWishParts;
   readonly #session: Session;
@@ -76,7 +73,7 @@ export class CollectionWish implements Wish {
     const { store } = this.#parts.context;
     const now = await store.position();
     this.#parts.feed.beginAt(now);
-    const asked = this.#askedPosition();
+    const asked = readPosition(this.#demand.pos, this.#demand.posPath);
     if (asked !== undefined) {
       const { gone } = await store.created(this.#topic.scope, asked, 1);
       if (gone) throw fail('position.gone');
@@ -84,32 +81,19 @@ export class CollectionWish implements Wish {
     return { place: () => this.#place(asked ?? now) };
   }
 
-  #askedPosition(): Pos | undefined {
-    const { pos, posPath } = this.#demand;
-    if (pos === undefined) return undefined;
-    const asked = position.test(pos) ? Number(pos) : Number.NaN;
-    if (!Number.isSafeInteger(asked)) throw fail.invalid(posPath, 'expected.position');
-    return asked;
-  }
-
   #place(pos: Pos): Placed {
-    const known = this.#demand.watch ? undefined : this.#session.subscriptions.get(this.#topic.r);
+    const known = this.#session.subscriptions.get(this.#topic.r);
     return known?.kind === 'collection' ? this.#widen(known) : this.#make(pos);
   }
 
   #make(pos: Pos): Placed {
-    const { fields, watch, pos: asked } = this.#demand;
-    this.#parts.members.demandRoom(this.#session, watch ? 'query' : 'collection');
+    const { fields, pos: asked } = this.#demand;
+    this.#parts.members.demandRoom(this.#session, 'collection');
     const audience = this.#topic.audience(traitsOf(this.#model, fields, this.#session.listener));
-    const from = {
-      pos,
-      watch: watch && { id: this.#session.newQueryId(), matches: watch.matches },
-    };
-    const one = new CollectionSubscription(this.#session, audience, from);
+    const one = new CollectionSubscription(this.#session, audience, pos);
     this.#parts.members.begin(one);
     const { round } = one;
-    const start = (answered?: Answered) => {
-      if (answered) one.answer(answered);
+    const start = () => {
       if (one.round !== round || one.progress !== 'waiting') return;
       if (asked === undefined) this.#parts.catchUp.beginNow(one);
       else this.#parts.catchUp.begin(one);

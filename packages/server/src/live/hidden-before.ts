@@ -1,11 +1,8 @@
-import { type Auth, applyDelta, type JsonObject } from '@really/protocol';
+import type { Auth } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { pushView } from '../model/view.js';
-import type { Change } from '../store/store.js';
+import { dataAt } from './data-at.js';
 import type { LiveContext } from './live-context.js';
-import { readWithRetry } from './store-retry.js';
-
-const pageSize = 32;
 
 /**
  * The fields that were hidden from a reader at a revision that it saw on an earlier connection. A hook
@@ -23,26 +20,4 @@ export async function hiddenBefore(
   const object = { r, rev, data, touched: {}, deleted: false, modelVersion: version };
   const view = await pushView(model, object, auth);
   return view.kind === 'visible' ? view.hidden : [...model.fields.keys()];
-}
-
-async function dataAt(
-  { store, platform }: LiveContext,
-  model: Model,
-  r: string,
-  rev: number,
-): Promise<JsonObject | undefined> {
-  let data: JsonObject = {};
-  for (let at = 0; at < rev; ) {
-    const limit = Math.min(pageSize, rev - at);
-    const { entries } = await readWithRetry(platform, () => store.history(r, at, limit));
-    const last = entries.at(-1);
-    if (!last || entries.some((change) => change.modelVersion !== model.version)) return undefined;
-    data = entries.reduce(applied, data);
-    at = last.rev;
-  }
-  return data;
-}
-
-function applied(data: JsonObject, { created, delta }: Change): JsonObject {
-  return created ?? applyDelta(data, delta);
 }

@@ -1,4 +1,5 @@
 import type { Model, ModelSet } from '../model/model.js';
+import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
@@ -12,7 +13,8 @@ export interface LiveContext {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: LiveMetrics;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries'>;
+  readonly objects: Pick<Objects, 'heads'>;
+  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
 }
 
 export function modelOf(context: LiveContext, names: readonly string[]): Model | undefined {

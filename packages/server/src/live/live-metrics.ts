@@ -33,6 +33,8 @@ export interface LiveCounts {
   readonly queries: number;
   readonly objectTopics: number;
   readonly collectionTopics: number;
+  /** Windows of live queries: those who ask the same share one. */
+  readonly queryGroups: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -43,6 +45,7 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
   observe('really_query_subscriptions', 'Subscriptions of reads.', 'queries');
   observe('really_object_topics', 'Objects that somebody is subscribed to.', 'objectTopics');
   observe('really_collection_topics', 'Collections that somebody listens to.', 'collectionTopics');
+  observe('really_query_windows', 'Windows of live queries.', 'queryGroups');
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),
     snapshots: metrics.counter('really_snapshots_total', 'Snapshots by reason.', ['reason']),

@@ -149,7 +149,9 @@ describe('how many', () => {
     for (const id of [1, 2, 3, 4]) await create(`/users/${id}`, {});
     const ear = new Ear();
     const watch = () => {
-      return live.watch(ear, { r: '/users/*', scope: { names: ['users'], parents: [] } });
+      const order = { field: '_r', descending: true };
+      const scope = { names: ['users'], parents: [] };
+      return live.watch(ear, { r: '/users/*', scope, order, limit: 200 });
     };
     await watch();
     await watch();
@@ -249,4 +251,5 @@ const nothing = {
   queries: 0,
   objectTopics: 0,
   collectionTopics: 0,
+  queryGroups: 0,
 };

@@ -250,6 +250,8 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     platform,
     log: silentLog,
     metrics: counts,
+    // As committed: nothing is kept in between.
+    objects: { heads: (rs) => store.getMany(rs) },
     limits: { ...defaultLimits, ...options.limits },
   });
   await store.prepare(models.all().map(({ layout }) => layout));

@@ -1,24 +1,17 @@
-import {
-  compilePredicate,
-  type JsonObject,
-  type RqlExpression,
-  type SubscribeItem,
-  type UnsubscribeItem,
-} from '@really/protocol';
+import type { JsonObject, SubscribeItem, UnsubscribeItem } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
+import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import type { CommittedChange, Scope, Store } from '../store/store.js';
+import type { CommittedChange, Store } from '../store/store.js';
 import { Activity } from './activity.js';
 import { CollectionCatchUp } from './collection-catch-up.js';
 import { CollectionDelivery } from './collection-delivery.js';
 import { CollectionFeed } from './collection-feed.js';
-import type { Answered } from './collection-subscription.js';
 import type { CollectionTopic } from './collection-topic.js';
-import { CollectionWish } from './collection-wish.js';
 import type { Listener } from './listener.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
@@ -28,6 +21,8 @@ import { ObjectDelivery } from './object-delivery.js';
 import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
 import { pushError } from './push-error.js';
+import { QueryFeed } from './query-feed.js';
+import { QueryWatch, type Watched, type WatchRequest } from './query-watch.js';
 import { Regrouping } from './regrouping.js';
 import type { Subscription } from './session.js';
 import { Sessions } from './sessions.js';
@@ -43,20 +38,9 @@ export interface LiveOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries'>;
-}
-
-/** A read with `subscribe` that wants to hear of what is created from now on, or since a position. */
-export interface WatchRequest {
-  /** The collection, printed. */
-  readonly r: string;
-  readonly scope: Scope;
-  /** Resolved; `undefined`: all. */
-  readonly fields?: readonly string[] | undefined;
-  /** Judged on what the reader sees. */
-  readonly filter?: RqlExpression | undefined;
-  /** The position of an earlier push, as it was told. */
-  readonly since?: string | undefined;
+  /** For windows of queries. */
+  readonly objects: Pick<Objects, 'heads'>;
+  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
 }
 
 /** Readings of the store at once for all subscriptions together, and for those of one connection. */
@@ -83,6 +67,8 @@ export class Live {
   readonly #objectCatchUp: ObjectCatchUp;
   readonly #collectionFeed: CollectionFeed;
   readonly #collectionCatchUp: CollectionCatchUp;
+  readonly #queryFeed: QueryFeed;
+  readonly #queries: QueryWatch;
   readonly #regrouping: Regrouping;
   readonly #parts: SubscribeParts;
   readonly #stopListening: () => void;
@@ -110,8 +96,11 @@ export class Live {
     this.#objectCatchUp = new ObjectCatchUp(context, ofObjects);
     this.#collectionFeed = new CollectionFeed(context, ofCollections);
     this.#collectionCatchUp = new CollectionCatchUp(context, ofCollections);
+    this.#queryFeed = new QueryFeed(context, { activity, members });
+    this.#queries = new QueryWatch(context, { members, feed: this.#queryFeed });
     this.#regrouping = new Regrouping(context, {
       members,
+      queries: this.#queries,
       objects: this.#objectCatchUp,
       collections: this.#collectionCatchUp,
     });
@@ -135,34 +124,12 @@ export class Live {
     return await subscribe(this.#parts, this.#sessions.open(listener), items);
   }
 
-  /**
-   * The subscription of a read: to be made before the read looks at the first object, so that nothing
-   * is created in between unseen; `start` is told what the answer shows, so that nothing of it is told
-   * a second time. Rejects with 403, 404, 410 `position.gone` or 429.
-   */
-  async watch(
-    listener: Listener,
-    request: WatchRequest,
-  ): Promise<{ subscription: string; start: (answered?: Answered) => void }> {
-    const session = this.#sessions.open(listener);
-    const { r, scope, fields, filter, since } = request;
-    const wish = new CollectionWish(this.#parts.collections, session, {
-      r,
-      scope,
-      fields,
-      pos: since,
-      posPath: 'cmdOpts.since',
-      watch: { matches: filter && compilePredicate(filter) },
-    });
+  /** The subscription of a read, and the window that is its answer. Rejects with 403, 404, 410 `position.gone`, 429 or 503. */
+  async watch(listener: Listener, request: WatchRequest): Promise<Watched> {
     try {
-      const prepared = await wish.prepare();
-      if (session.dropped) return { subscription: '', start: () => {} };
-      const { key, start = () => {} } = prepared.place(session);
-      return { subscription: key, start };
+      return await this.#queries.begin(this.#sessions.open(listener), request);
     } catch (error) {
-      throw pushError(this.#context, error, { r });
-    } finally {
-      wish.release();
+      throw pushError(this.#context, error, { r: request.r });
     }
   }
 
@@ -185,7 +152,8 @@ export class Live {
   drained(listener: Listener): void {
     for (const one of this.#subscriptionsOf(listener)) {
       if (one.progress !== 'paused') continue;
-      if (one.kind === 'object') this.#objectCatchUp.begin(one);
+      if (one.kind === 'query') this.#queries.resume(one);
+      else if (one.kind === 'object') this.#objectCatchUp.begin(one);
       else this.#collectionCatchUp.begin(one);
     }
   }
@@ -210,7 +178,9 @@ export class Live {
         this.#objectFeed.announce(topic, objects[index]?.rev ?? 0);
       }
     }
-    this.#collectionFeed.announce(await store.position());
+    const pos = await store.position();
+    this.#collectionFeed.announce(pos);
+    this.#queryFeed.announce(pos);
   }
 
   /** Resolves when everything that was heard is pushed, and nothing is being read for anybody. */
@@ -226,6 +196,7 @@ export class Live {
       queries: query,
       objectTopics: this.#objectTopics.size,
       collectionTopics: this.#collectionTopics.size,
+      queryGroups: this.#queryFeed.groups,
     };
   }
 
@@ -242,6 +213,7 @@ export class Live {
     for (const change of changes) {
       this.#objectFeed.offer(change);
       this.#collectionFeed.offer(change);
+      this.#queryFeed.offer(change);
     }
   }
 }

@@ -9,6 +9,9 @@ import type { Session, Subscription } from './session.js';
 import type { Sessions } from './sessions.js';
 import type { Topics } from './topics.js';
 
+/** Those that sit in an audience. */
+type Seated = Exclude<Subscription, { kind: 'query' }>;
+
 export interface Places {
   readonly sessions: Sessions;
   readonly objects: Topics<ObjectTopic>;
@@ -41,7 +44,7 @@ export class Members {
   }
 
   /** Moves it to another audience of its topic. */
-  move<S extends Subscription>(subscription: S, audience: S['audience']): void {
+  move<S extends Seated>(subscription: S, audience: S['audience']): void {
     this.#leave(subscription);
     subscription.audience = audience;
     sit(subscription);
@@ -84,11 +87,13 @@ export class Members {
 
   #leave(subscription: Subscription): void {
     if (subscription.kind === 'object') this.#places.objects.leave(subscription);
+    else if (subscription.kind === 'query') subscription.group.leave(subscription);
     else this.#places.collections.leave(subscription);
   }
 }
 
 function sit(subscription: Subscription): void {
   if (subscription.kind === 'object') subscription.audience.add(subscription);
+  else if (subscription.kind === 'query') subscription.group.sit(subscription);
   else subscription.audience.add(subscription);
 }

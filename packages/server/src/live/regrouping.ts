@@ -5,8 +5,12 @@ import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
 import type { ObjectSubscription } from './object-subscription.js';
+import type { QueryWatch } from './query-watch.js';
 import type { Subscription } from './session.js';
 import { traitsOf } from './subscribing.js';
+
+/** Those whose fields can be others. */
+type Grouped = Exclude<Subscription, { kind: 'query' }>;
 
 /** Moves subscriptions whose fields or rights are others now to the audience where they belong. */
 export class Regrouping {
@@ -14,25 +18,36 @@ export class Regrouping {
   readonly #members: Members;
   readonly #objects: ObjectCatchUp;
   readonly #collections: CollectionCatchUp;
+  readonly #queries: QueryWatch;
 
   constructor(
     context: LiveContext,
-    parts: { members: Members; objects: ObjectCatchUp; collections: CollectionCatchUp },
+    parts: {
+      members: Members;
+      objects: ObjectCatchUp;
+      collections: CollectionCatchUp;
+      queries: QueryWatch;
+    },
   ) {
     this.#context = context;
     this.#members = parts.members;
     this.#objects = parts.objects;
     this.#collections = parts.collections;
+    this.#queries = parts.queries;
   }
 
   /** What is on the way to it in its old audience stops, and is read again for the new one. */
-  move(one: Subscription, fields: readonly string[] | undefined): void {
+  move(one: Grouped, fields: readonly string[] | undefined): void {
     if (one.kind === 'object') this.#moveObject(one, fields);
     else this.#moveCollection(one, fields);
   }
 
   /** Its listener has another `auth` now. */
   reauthorize(one: Subscription): void {
+    if (one.kind === 'query') {
+      this.#queries.reauthorize(one);
+      return;
+    }
     const { fields } = one.audience;
     if (one.kind === 'object') this.#moveObject(one, fields, forgetEarlierSight);
     else this.#moveCollection(one, fields);

@@ -2,8 +2,9 @@ import type { CollectionSubscription } from './collection-subscription.js';
 import { KeyedSet } from './keyed-set.js';
 import type { Listener } from './listener.js';
 import type { ObjectSubscription } from './object-subscription.js';
+import type { QuerySubscription } from './query-subscription.js';
 
-export type Subscription = ObjectSubscription | CollectionSubscription;
+export type Subscription = ObjectSubscription | CollectionSubscription | QuerySubscription;
 
 /** What one listener is subscribed to. */
 export class Session {

@@ -5,7 +5,6 @@ import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
 import { type AudienceTraits, keyOfAudience } from './audience.js';
-import type { Answered } from './collection-subscription.js';
 import type { Listener } from './listener.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Session } from './session.js';
@@ -28,11 +27,11 @@ export interface Prepared {
 
 /** What the answer says of a subscription. */
 export interface Placed {
-  /** Its R, or the id of a read's. */
+  /** Its R. */
   readonly key: string;
   readonly fields: readonly string[];
-  /** Lets pushes flow; `undefined` where they flow already. A read says what its answer shows. */
-  readonly start?: ((answered?: Answered) => void) | undefined;
+  /** Lets pushes flow; `undefined` where they flow already. */
+  readonly start?: (() => void) | undefined;
 }
 
 /** An item of a subscribe command, and where it stands in it. */

@@ -55,8 +55,8 @@ function part(
   one: Subscription,
   fields: readonly string[] | undefined,
 ): boolean {
-  const left = fields && fieldsLeft(context, one, fields);
-  if (left === undefined || left.length === 0) {
+  const left = one.kind !== 'query' && fields ? fieldsLeft(context, one, fields) : undefined;
+  if (one.kind === 'query' || left === undefined || left.length === 0) {
     members.end(one);
     return true;
   }
@@ -68,7 +68,7 @@ function part(
 
 function fieldsLeft(
   context: LiveContext,
-  one: Subscription,
+  one: Exclude<Subscription, { kind: 'query' }>,
   removed: readonly string[],
 ): readonly string[] | undefined {
   const names = one.kind === 'object' ? one.topic.names : one.topic.scope.names;

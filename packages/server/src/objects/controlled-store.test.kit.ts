@@ -54,6 +54,7 @@ export function controlled(store: Store): ControlledStore {
     count: (query) => store.count(query),
     history: (r, after, limit) => store.history(r, after, limit),
     created: (scope, after, limit) => store.created(scope, after, limit),
+    changes: (scope, after, limit) => store.changes(scope, after, limit),
     position: () => store.position(),
     newest: () => store.newest(),
     once: (uid, id) => store.once(uid, id),

@@ -21,7 +21,7 @@ import { allOf, type Stretch, stretchesOf } from './walk.js';
 /** What a search works with. */
 export interface SearchServices {
   readonly store: Store;
-  readonly objects: Objects;
+  readonly objects: Pick<Objects, 'heads'>;
   readonly platform: Platform;
   readonly limits: Pick<Limits, 'queryTime'>;
 }

@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { changesContract } from './contract/changes.contract.js';
 import { commitContract } from './contract/commit.contract.js';
 import { createdContract } from './contract/created.contract.js';
 import { groupsContract } from './contract/groups.contract.js';
@@ -20,6 +21,7 @@ export function storeContract(name: string, open: OpenStore): void {
     groupsContract(open);
     historyContract(open);
     createdContract(open);
+    changesContract(open);
     onceContract(open);
     queryContract(open);
   });

@@ -65,6 +65,13 @@ export interface Store {
    */
   created(scope: Scope, after: Pos, limit: number): Promise<Created>;
 
+  /**
+   * Everything that happened to objects of a scope after position `after`, ascending, at most `limit`;
+   * `through` and `gone` as of `created`. Of a deleted object the deletion alone is left. `gone` also
+   * where the history of any object of the collection was cut off behind that position.
+   */
+  changes(scope: Scope, after: Pos, limit: number): Promise<Changes>;
+
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
 
@@ -239,6 +246,19 @@ export interface CreatedEntry {
   readonly pos: Pos;
   readonly change: Change;
   /** The object as it is now: rights are judged by it. */
+  readonly object: StoredObject;
+}
+
+export interface Changes {
+  readonly entries: readonly LoggedChange[];
+  readonly through: Pos;
+  readonly gone: boolean;
+}
+
+export interface LoggedChange {
+  readonly pos: Pos;
+  readonly change: Change;
+  /** The object as it is now, a tombstone where it was deleted. */
   readonly object: StoredObject;
 }
 

@@ -24,6 +24,7 @@ export class MemoryCollection {
   readonly #defaultHistory: number;
   #unique: readonly string[] = [];
   #horizon: Horizon;
+  #floor: Pos = 0;
 
   constructor(defaultHistory: number) {
     this.#defaultHistory = defaultHistory;
@@ -91,10 +92,24 @@ export class MemoryCollection {
     }
   }
 
+  /** All that is kept of what happened, in no order. */
+  *log(): Iterable<{ pos: Pos; change: Change; object: StoredObject }> {
+    for (const { object, history } of this.#kept.values()) {
+      for (const entry of history) yield { pos: entry.pos, change: asChange(entry), object };
+    }
+  }
+
+  /** The last position of which something was forgotten. */
+  get floor(): Pos {
+    return this.#floor;
+  }
+
   /** The creation stays as long as the object lives: positions must stay good for `created`. */
   #prune(history: readonly CommittedChange[], rev: number): CommittedChange[] {
     const oldest = this.#horizon.oldestRev(rev);
-    return history.filter((entry) => entry.type === 'create' || entry.rev >= oldest);
+    const isKept = (entry: CommittedChange) => entry.type === 'create' || entry.rev >= oldest;
+    for (const entry of history) if (!isKept(entry)) this.#floor = Math.max(this.#floor, entry.pos);
+    return history.filter(isKept);
   }
 
   #holderOf(field: string, object: StoredObject): StoredObject | undefined {

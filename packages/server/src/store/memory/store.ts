@@ -2,6 +2,7 @@ import { compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
 import { comparePlaces, placeOf } from '../order.js';
 import {
+  type Changes,
   type CollectionLayout,
   type Created,
   type GroupOutcome,
@@ -99,6 +100,19 @@ class MemoryStore implements Store {
       .slice(0, limit);
     const last = entries[limit - 1];
     return { entries, through: last?.pos ?? this.#position, gone: false };
+  }
+
+  async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
+    this.#assertOpen();
+    const collection = this.#collection(scope.names);
+    const gone = after > this.#position || after < collection.floor;
+    if (gone) return { entries: [], through: this.#position, gone };
+    const isInScope = scopeTest(scope);
+    const entries = [...collection.log()]
+      .filter((entry) => entry.pos > after && isInScope(entry.object.r))
+      .sort((a, b) => a.pos - b.pos)
+      .slice(0, limit);
+    return { entries, through: entries[limit - 1]?.pos ?? this.#position, gone };
   }
 
   async position(): Promise<Pos> {

@@ -103,7 +103,7 @@ export type WriterNotice = { readonly notice: 'log-full' };
 export type ReaderRequest =
   | { readonly kind: 'query' | 'count'; readonly query: Query; readonly timeout: number }
   | {
-      readonly kind: 'created';
+      readonly kind: 'created' | 'changes';
       readonly scope: Scope;
       readonly after: Pos;
       readonly limit: number;

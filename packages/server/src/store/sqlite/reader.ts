@@ -18,6 +18,14 @@ import { collectionTable } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
 import { Transactions } from './transactions.js';
 
+/** As `scopeCondition`, where there is only the R to tell by: the parents that are named come first. */
+function scopeOfR({ names, parents }: Scope): Sql {
+  const wild = parents.indexOf('*');
+  const named = wild < 0 ? parents : parents.slice(0, wild);
+  const prefix = `${named.map((id, index) => `/${names[index]}/${id}`).join('')}/`;
+  return sql`substr(changes.r, 1, ${prefix.length}) = ${prefix}`;
+}
+
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
 
 /** Answers what may take long, over one connection. Answers are JSON text, which is cheap to send. */
@@ -48,6 +56,8 @@ export class Reader {
         return this.#count(request.query, request.timeout);
       case 'created':
         return this.#created(request.scope, request.after, request.limit);
+      case 'changes':
+        return this.#changes(request.scope, request.after, request.limit);
       case 'history':
         return this.#historyOf(request.r, request);
       default:
@@ -123,6 +133,38 @@ export class Reader {
         WHERE object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
         ORDER BY object.born LIMIT ${limit}`,
     ) as [string, string, ...ObjectRow, ...ChangeRow][];
+  }
+
+  /** Goes along the log of all changes: its cost is what happened since, in whatever collection. */
+  #changes(scope: Scope, after: Pos, limit: number): string {
+    const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
+    const [known] = this.#run(
+      sql`SELECT id, floor FROM collections WHERE name = ${scope.names.join('/')}`,
+    ) as [number, Pos][];
+    const [collection = 0, floor = 0] = known ?? [];
+    if (after > position || after < floor)
+      return `{"entries":[],"through":${position},"gone":true}`;
+    const rows = known ? this.#logged(collection, scope, after, limit) : [];
+    const entries = rows.map(([r, ...row]) => {
+      const head = this.#history.head(r);
+      const object = head ? objectJson(r, head.row) : 'null';
+      return `{"pos":${row[0]},"change":${changeJson(r, row)},"object":${object}}`;
+    });
+    const last = rows.length < limit ? position : (rows.at(-1)?.[1] ?? position);
+    return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
+  }
+
+  #logged(
+    collection: number,
+    scope: Scope,
+    after: Pos,
+    limit: number,
+  ): (readonly [r: string, ...change: ChangeRow])[] {
+    return this.#run(
+      sql`SELECT changes.r, ${rawSql(changeColumns('changes'))} FROM changes
+        WHERE pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
+        ORDER BY pos LIMIT ${limit}`,
+    ) as [string, ...ChangeRow][];
   }
 
   #historyOf(r: string, span: { after: number; limit: number }): string {

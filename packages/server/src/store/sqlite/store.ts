@@ -5,6 +5,7 @@ import type { Platform } from '../../platform/platform.js';
 import { horizonOf, toldHistory } from '../retention.js';
 import {
   type Change,
+  type Changes,
   type CollectionLayout,
   type Created,
   type GroupOutcome,
@@ -149,6 +150,11 @@ class SqliteStore implements Store {
   async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
     this.#assertOpen();
     return JSON.parse(await this.#pool.ask({ kind: 'created', scope, after, limit })) as Created;
+  }
+
+  async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
+    this.#assertOpen();
+    return JSON.parse(await this.#pool.ask({ kind: 'changes', scope, after, limit })) as Changes;
   }
 
   async position(): Promise<Pos> {

@@ -1,0 +1,49 @@
+import type { Hit } from '../queries/search.js';
+import type { StoredObject } from '../store/store.js';
+import type { News } from './query-news.js';
+import type { Known } from './query-subscription.js';
+import type { Row } from './query-window.js';
+import { lastChange, seesMore } from './visible-fields.js';
+
+/** What a search found, as a row of a window. */
+export function rowOf({ object, hidden, place }: Hit, fields: readonly string[] | undefined): Row {
+  const changedAt = lastChange(object, { fields, hidden });
+  return { r: object.r, rev: object.rev, place, hidden, changedAt };
+}
+
+export interface DifferenceOptions {
+  readonly known: Known;
+  /** The window now. */
+  readonly shown: readonly Row[];
+  /** Every object of the window, as its row saw it. */
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  /** The revisions of those that are in it no more, as far as they are known. */
+  readonly revs: ReadonlyMap<string, number>;
+  readonly fields: readonly string[] | undefined;
+}
+
+/** What has to be told to somebody who knows `known`, so that it knows the window as it is now. */
+export function differenceOf({ known, shown, objects, revs, fields }: DifferenceOptions): News[] {
+  const now = new Set(shown.map(({ r }) => r));
+  const news: News[] = [];
+  for (const [r, { rev }] of known) {
+    if (!now.has(r)) news.push({ evt: 'left', r, rev: revs.get(r) ?? rev });
+  }
+  for (const row of shown) {
+    const object = objects.get(row.r);
+    if (!object) continue;
+    const { hidden } = row;
+    const before = known.get(row.r);
+    if (!before) news.push({ evt: 'entered', object, hidden });
+    else if (isNews(before, row, fields)) news.push({ evt: 'snapshot', object, hidden });
+  }
+  return news;
+}
+
+function isNews(
+  before: Pick<Row, 'rev' | 'hidden'>,
+  { changedAt, hidden }: Row,
+  fields: readonly string[] | undefined,
+): boolean {
+  return changedAt > before.rev || seesMore(before.hidden, { fields, hidden });
+}

@@ -1,0 +1,349 @@
+import {
+  type Auth,
+  compilePredicate,
+  fail,
+  type Predicate,
+  type RqlExpression,
+} from '@really/protocol';
+import type { Model } from '../model/model.js';
+import { ruleToRql } from '../model/rule-to-rql.js';
+import { pushView, type View, visibleBody } from '../model/view.js';
+import { asSeen } from '../queries/readers-view.js';
+import { type Hit, Search } from '../queries/search.js';
+import { placeOf } from '../store/order.js';
+import type { CommittedChange, Order, Pos, Scope } from '../store/store.js';
+import type { Activity } from './activity.js';
+import { type LiveContext, modelOf } from './live-context.js';
+import { differenceOf, rowOf } from './query-difference.js';
+import { QueryMembers } from './query-members.js';
+import type { News, WindowTraits } from './query-news.js';
+import type { Known, QuerySubscription, Told } from './query-subscription.js';
+import { type Crossing, QueryWindow, type Row } from './query-window.js';
+import { readWithRetry } from './store-retry.js';
+import { isSameList, seenDelta, seesMore } from './visible-fields.js';
+
+/** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
+export interface GroupTraits extends WindowTraits {
+  readonly key: string;
+  readonly scope: Scope;
+  readonly filter: RqlExpression | undefined;
+  readonly order: Order;
+  readonly limit: number;
+  /** Of the one who came first: the others are alike where it matters. */
+  readonly auth: Auth;
+}
+
+/** Where a group stands among the others. */
+export interface GroupOwner {
+  /** An object is among its rows now. */
+  kept(group: QueryGroup, r: string): void;
+  /** An object is not among its rows any more. */
+  dropped(group: QueryGroup, r: string): void;
+  /** While it reads its rows, any object may come to be among them. */
+  loading(group: QueryGroup, loading: boolean): void;
+  fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
+  /** Nobody is subscribed, and nobody is about to be. */
+  deserted(group: QueryGroup): void;
+}
+
+/** The window as somebody who joins finds it. */
+export interface Joined {
+  readonly hits: readonly Hit[];
+  readonly pos: Pos;
+}
+
+/** Exactly one of the two is called, once. */
+export interface Joiner {
+  /** In the very moment in which the rows are those of `found`. */
+  readonly joined: (found: Joined) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Changes that wait while rights are judged or the store is read; with more, the store is asked. */
+const longestQueue = 4096;
+
+/** One window, and those who watch it. Changes are taken one at a time, in the order of their positions. */
+export class QueryGroup {
+  readonly traits: GroupTraits;
+  readonly window: QueryWindow;
+  /** What its index entry is made of. */
+  readonly filters: readonly (RqlExpression | undefined)[];
+  readonly #context: LiveContext;
+  readonly #activity: Activity;
+  readonly #owner: GroupOwner;
+  readonly #members: QueryMembers;
+  readonly #matches: Predicate;
+  #queue: CommittedChange[] = [];
+  #joiners: Joiner[] = [];
+  /** The rows have to be read from the store. */
+  #stale = false;
+  #isBusy = false;
+  /** Everything up to here is in the rows. */
+  #pos: Pos = 0;
+  /** In the window, but not told yet: it came from the reserve, and the store has to be asked for it. */
+  #untold: Row | undefined;
+
+  constructor(
+    context: LiveContext,
+    parts: { activity: Activity; owner: GroupOwner; model: Model },
+    traits: GroupTraits,
+  ) {
+    this.#context = context;
+    this.#activity = parts.activity;
+    this.#owner = parts.owner;
+    this.traits = traits;
+    this.window = new QueryWindow(traits);
+    this.#members = new QueryMembers(traits, context.metrics);
+    this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
+    const rule = ruleToRql(parts.model, traits.auth);
+    this.filters = [traits.filter, rule?.kind === 'filter' ? rule.filter : undefined];
+  }
+
+  /** Takes one change that may concern it. */
+  offer(change: CommittedChange): void {
+    if (this.#isBusy) {
+      this.#enqueue(change);
+      return;
+    }
+    const late = this.#take(change);
+    if (late || this.#stale) this.#work(late);
+  }
+
+  /** Asks the store, and tells everybody the difference to what they know. */
+  refresh(): void {
+    this.#stale = true;
+    if (!this.#isBusy) this.#work(undefined);
+  }
+
+  /** The window as of now, for somebody who is about to subscribe. */
+  join(joiner: Joiner): void {
+    this.#joiners.push(joiner);
+    this.refresh();
+  }
+
+  sit(one: QuerySubscription): void {
+    this.#members.add(one);
+  }
+
+  leave(one: QuerySubscription): void {
+    this.#members.remove(one);
+    this.#tidy();
+  }
+
+  /** See `QueryMembers.begin`. */
+  begin(one: QuerySubscription, kept: readonly Told[]): void {
+    this.#members.begin(one, kept);
+    if (one.progress === 'behind') this.refresh();
+  }
+
+  /** See `QueryMembers.replay`. */
+  replay(one: QuerySubscription): boolean {
+    return this.#members.replay(one);
+  }
+
+  /** What those who are live know. */
+  known(): Known {
+    const known = this.window.shown.filter((row) => row !== this.#untold);
+    return new Map(known.map((row) => [row.r, row]));
+  }
+
+  #enqueue(change: CommittedChange): void {
+    this.#queue.push(change);
+    if (this.#queue.length <= longestQueue) return;
+    this.#queue = [];
+    this.#stale = true;
+  }
+
+  #work(first: Promise<void> | undefined): void {
+    this.#isBusy = true;
+    this.#activity.begin();
+    void this.#workThrough(first);
+  }
+
+  /** Never rejects. Between its last look at what there is to do and its end nothing can come. */
+  async #workThrough(first: Promise<void> | undefined): Promise<void> {
+    let next: Promise<void> | undefined = first;
+    do {
+      try {
+        await next;
+      } catch (error) {
+        this.#giveUp(error);
+      }
+      next = this.#next();
+    } while (next);
+    this.#isBusy = false;
+    this.#activity.end();
+    this.#tidy();
+  }
+
+  /** What there is to wait for next; `undefined` where nothing is left to do. */
+  #next(): Promise<void> | undefined {
+    for (;;) {
+      if (this.#stale) return this.#refill();
+      const change = this.#queue.shift();
+      if (!change) return undefined;
+      const late = this.#take(change);
+      if (late) return late;
+    }
+  }
+
+  #tidy(): void {
+    const isDeserted = this.#members.all.length === 0 && this.#joiners.length === 0;
+    if (isDeserted && !this.#isBusy) this.#owner.deserted(this);
+  }
+
+  #giveUp(error: unknown): void {
+    this.#owner.loading(this, false);
+    const joiners = this.#joiners;
+    this.#joiners = [];
+    for (const { failed } of joiners) failed(error);
+    this.#owner.fail([...this.#members.all], error);
+  }
+
+  #take(change: CommittedChange): Promise<void> | undefined {
+    if (change.pos <= this.#pos) return undefined;
+    const row = this.window.get(change.r);
+    if (row && row.rev >= change.rev) return undefined;
+    if (change.type === 'delete') {
+      if (row) this.#remove(change);
+      return undefined;
+    }
+    const model = modelOf(this.#context, this.traits.scope.names);
+    if (!model) {
+      this.#giveUp(fail('model.unknown'));
+      return undefined;
+    }
+    const view = pushView(model, change.object, this.traits.auth);
+    if (view instanceof Promise) return view.then((late) => this.#judged(change, late));
+    this.#judged(change, view);
+    return undefined;
+  }
+
+  #judged(change: CommittedChange, view: View): void {
+    const { object } = change;
+    const row = this.window.get(change.r);
+    if (view.kind === 'refused') this.#context.metrics.refusals.add();
+    if (view.kind === 'refused' || !this.#matches(visibleBody(object, undefined, view.hidden))) {
+      if (row) this.#remove(change);
+      return;
+    }
+    this.#put(change, row, row && isSameList(row.hidden, view.hidden) ? row.hidden : view.hidden);
+  }
+
+  #remove(change: CommittedChange): void {
+    this.#tell(
+      change,
+      this.#edit(change.r, () => this.window.remove(change.r)),
+      [],
+    );
+  }
+
+  #put(change: CommittedChange, row: Row | undefined, hidden: readonly string[]): void {
+    const { r, rev, object } = change;
+    const place = placeOf(asSeen({ object, hidden }), this.traits.order);
+    const sight = { fields: this.traits.fields, hidden };
+    const body = seenDelta(change.delta, sight);
+    const changedAt = body || !row ? rev : row.changedAt;
+    const next: Row = { r, rev, place, hidden, changedAt };
+    const crossing = this.#edit(r, () => this.window.put(next));
+    const news: News[] = [];
+    if (crossing.is && !crossing.was) {
+      const evt = change.type === 'create' ? 'created' : 'entered';
+      news.push({ evt, object, hidden, by: change.by });
+    } else if (crossing.is && row && seesMore(row.hidden, sight)) {
+      news.push({ evt: 'snapshot', object, hidden });
+    } else if (crossing.is && row && body) {
+      news.push({ evt: 'updated', r, rev, body, by: change.by, prev: row.changedAt });
+    }
+    this.#tell(change, crossing, news);
+  }
+
+  /** Changes the rows, once those who are too slow have taken note of what they know. */
+  #edit(r: string, edit: () => Crossing): Crossing {
+    this.#members.pauseSlow(() => this.known());
+    const had = this.window.get(r) !== undefined;
+    const last = this.window.rows.at(-1);
+    const crossing = edit();
+    const has = this.window.get(r) !== undefined;
+    if (has && !had) this.#owner.kept(this, r);
+    if (had && !has) this.#owner.dropped(this, r);
+    // One that comes in may push the last one out of the reserve.
+    if (last && last.r !== r && !this.window.get(last.r)) this.#owner.dropped(this, last.r);
+    return crossing;
+  }
+
+  /** Tells what one change did. `own`: of the object itself, if it is in the window now. */
+  #tell({ r, rev, by, pos }: CommittedChange, crossing: Crossing, own: readonly News[]): void {
+    const news: News[] = [];
+    if (crossing.was && !crossing.is) news.push({ evt: 'left', r, rev, by });
+    if (crossing.left) news.push({ evt: 'left', r: crossing.left.r, rev: crossing.left.rev });
+    news.push(...own);
+    this.#untold = crossing.entered;
+    this.#stale ||= crossing.entered !== undefined || this.window.isShort;
+    // With more to come, what was told is not all that happened up to this position.
+    this.#members.tell(news, this.#stale ? pos - 1 : pos);
+  }
+
+  /** Reads the rows anew, and tells the difference to everybody, to each from where it is. */
+  async #refill(): Promise<void> {
+    this.#stale = false;
+    const model = modelOf(this.#context, this.traits.scope.names);
+    if (!model) return this.#giveUp(fail('model.unknown'));
+    const { store, platform } = this.#context;
+    const joiners = this.#joiners.length;
+    this.#owner.loading(this, true);
+    const pos = await store.position();
+    const hits = await readWithRetry(platform, () => this.#search(model));
+    const news = await this.#news(this.known(), hits, this.#members.areHearing);
+    // From here to the last joiner in one go: everybody knows the same rows then.
+    this.#members.pauseSlow(() => this.known());
+    this.#fill(hits, pos);
+    this.#members.tell(news, pos, { isDifference: true });
+    for (const { joined } of this.#joiners.splice(0, joiners)) {
+      joined({ hits: hits.slice(0, this.window.limit), pos });
+    }
+    await this.#bringThoseBehind(hits, pos);
+  }
+
+  #fill(hits: readonly Hit[], pos: Pos): void {
+    const rows = hits.map((hit) => rowOf(hit, this.traits.fields));
+    const now = new Set(rows.map(({ r }) => r));
+    for (const { r } of this.window.rows) if (!now.has(r)) this.#owner.dropped(this, r);
+    for (const { r } of rows) if (!this.window.get(r)) this.#owner.kept(this, r);
+    this.window.fill(rows);
+    this.#untold = undefined;
+    this.#pos = Math.max(this.#pos, pos);
+    this.#owner.loading(this, false);
+  }
+
+  async #search(model: Model): Promise<Hit[]> {
+    const { auth, scope, filter, order } = this.traits;
+    const search = new Search({ services: this.#context, auth, model, scope, filter, order });
+    const hits = await search.page({ start: undefined, skip: 0, limit: this.window.capacity });
+    if (model.access.subscribe === model.access.read) return hits;
+    const views = await Promise.all(hits.map(({ object }) => pushView(model, object, auth)));
+    return hits.filter((_, index) => views[index]?.kind === 'visible');
+  }
+
+  async #bringThoseBehind(hits: readonly Hit[], pos: Pos): Promise<void> {
+    for (const one of this.#members.behind()) {
+      const { round } = one;
+      const news = await this.#news(one.known ?? new Map(), hits, true);
+      if (one.round !== round || one.progress !== 'behind') continue;
+      this.#members.bring(one, news, { shown: this.window.shown, pos });
+    }
+  }
+
+  /** What is news to somebody, now that this is what the store has. */
+  async #news(known: Known, hits: readonly Hit[], isWanted: boolean): Promise<News[]> {
+    if (!isWanted) return [];
+    const { fields, limit } = this.traits;
+    const objects = new Map(hits.map(({ object }) => [object.r, object]));
+    const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
+    const now = new Set(shown.map(({ r }) => r));
+    const gone = [...known.keys()].filter((r) => !now.has(r));
+    const heads = gone.length > 0 ? await this.#context.objects.heads(gone) : [];
+    const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
+    return differenceOf({ known, shown, objects, revs, fields });
+  }
+}

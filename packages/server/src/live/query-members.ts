@@ -1,0 +1,177 @@
+import type { Pos } from '../store/store.js';
+import type { LiveMetrics } from './live-metrics.js';
+import { type News, NewsFrames, type WindowTraits } from './query-news.js';
+import type { Known, QuerySubscription, Told } from './query-subscription.js';
+import type { Row } from './query-window.js';
+
+/** Where a window stands that somebody is brought to. */
+export interface Standing {
+  readonly shown: readonly Row[];
+  readonly pos: Pos;
+}
+
+/** Those who watch one window, and what they are told. */
+export class QueryMembers {
+  readonly #traits: WindowTraits;
+  readonly #metrics: LiveMetrics;
+  readonly #all: QuerySubscription[] = [];
+  /** What those who are live know was true here. */
+  #pos: Pos = 0;
+
+  constructor(traits: WindowTraits, metrics: LiveMetrics) {
+    this.#traits = traits;
+    this.#metrics = metrics;
+  }
+
+  get all(): readonly QuerySubscription[] {
+    return this.#all;
+  }
+
+  add(one: QuerySubscription): void {
+    one.place = this.#all.length;
+    this.#all.push(one);
+  }
+
+  /** The last one takes the place of the one that leaves. */
+  remove(one: QuerySubscription): void {
+    const last = this.#all.pop();
+    if (last === undefined || last === one) return;
+    last.place = one.place;
+    this.#all[one.place] = last;
+  }
+
+  /** Whether anybody wants to be told what happens, as it happens. */
+  get areHearing(): boolean {
+    return this.#all.some(({ progress }) => progress === 'live' || progress === 'waiting');
+  }
+
+  behind(): QuerySubscription[] {
+    return this.#all.filter(({ progress }) => progress === 'behind');
+  }
+
+  /**
+   * Tells everybody who is live. The last news carry the position at which all of this was true, the others
+   * that of before: who was cut off in between, and goes on from what it heard last, misses nothing.
+   */
+  tell(news: readonly News[], pos: Pos, { isDifference = false } = {}): void {
+    const from = this.#pos;
+    this.#pos = Math.max(from, pos);
+    if (news.length === 0) return;
+    const frames = news.map((one, index) => {
+      return new NewsFrames(one, this.#traits, index === news.length - 1 ? pos : from);
+    });
+    const told: Told = { frames, isDifference, from, to: pos };
+    for (let index = this.#all.length - 1; index >= 0; index--) {
+      const one = this.#all[index];
+      if (one?.progress === 'waiting') one.keep(told);
+      else if (one?.progress === 'live') this.#hear(one, told);
+    }
+  }
+
+  /** It may be ahead of its group: what it was told by a replay is not told again. */
+  #hear(one: QuerySubscription, { frames, isDifference, from, to }: Told): void {
+    if (one.known) {
+      if (to <= one.pos) return;
+      if (isDifference && from < one.pos) {
+        one.progress = 'behind';
+        return;
+      }
+      one.known = undefined;
+    }
+    for (const frame of frames) {
+      one.session.listener.push(frame.frameFor(one.key));
+      this.#metrics.pushes.add(1, frame.evt);
+    }
+  }
+
+  /** It is live from here on; what was kept for it is told now. */
+  begin(one: QuerySubscription, kept: readonly Told[]): void {
+    one.progress = 'live';
+    for (const told of kept) {
+      if (one.progress === 'live') this.#hear(one, told);
+    }
+  }
+
+  /** Rule LIM4: to those whose connections are behind nothing is told for now. Called before the window changes. */
+  pauseSlow(known: () => Known): void {
+    let shared: Known | undefined;
+    for (const one of this.#all) {
+      if (one.progress !== 'live' || !one.session.listener.congested) continue;
+      one.progress = 'paused';
+      this.#metrics.pauses.add();
+      // One that is ahead knows better.
+      if (one.known && one.pos > this.#pos) continue;
+      shared ??= known();
+      one.known = shared;
+      one.pos = this.#pos;
+    }
+  }
+
+  /** Tells one what happened since the position that it named, each step at its own. False where its connection is behind. */
+  replay(one: QuerySubscription): boolean {
+    const { steps = [], after = [], pos: end = one.pos } = one.replay ?? {};
+    one.replay = undefined;
+    const known = new Map(one.known ?? []);
+    for (const { news, pos } of steps) {
+      if (one.session.listener.congested) {
+        one.progress = 'paused';
+        one.known = known;
+        this.#metrics.pauses.add();
+        return false;
+      }
+      for (const [index, item] of news.entries()) {
+        const at = index === news.length - 1 ? pos : one.pos;
+        const frames = new NewsFrames(item, this.#traits, at);
+        one.session.listener.push(frames.frameFor(one.key));
+        this.#metrics.pushes.add(1, item.evt);
+        if (item.evt === 'left') known.delete(item.r);
+        else learnAlone(known, item);
+      }
+      one.pos = pos;
+    }
+    one.known = new Map(after.map((row) => [row.r, row]));
+    one.pos = end;
+    return true;
+  }
+
+  /** Tells one that is behind as much as its connection takes. */
+  bring(one: QuerySubscription, news: readonly News[], { shown, pos }: Standing): void {
+    const rows = new Map(shown.map((row) => [row.r, row]));
+    const known = new Map(one.known ?? []);
+    for (const [index, item] of news.entries()) {
+      if (one.session.listener.congested) {
+        one.progress = 'paused';
+        one.known = known;
+        this.#metrics.pauses.add();
+        return;
+      }
+      const frames = new NewsFrames(item, this.#traits, index === news.length - 1 ? pos : one.pos);
+      one.session.listener.push(frames.frameFor(one.key));
+      this.#metrics.pushes.add(1, item.evt);
+      learn(known, item, rows);
+    }
+    one.known = undefined;
+    one.pos = pos;
+    one.progress = 'live';
+  }
+}
+
+/** As `learn`, where the rows are not at hand: the object was seen with the same fields hidden, or with what is told. */
+function learnAlone(
+  known: Map<string, Pick<Row, 'rev' | 'hidden'>>,
+  news: Exclude<News, { evt: 'left' }>,
+): void {
+  if ('object' in news) known.set(news.object.r, { rev: news.object.rev, hidden: news.hidden });
+  else known.set(news.r, { rev: news.rev, hidden: known.get(news.r)?.hidden ?? [] });
+}
+
+function learn(
+  known: Map<string, Pick<Row, 'rev' | 'hidden'>>,
+  news: News,
+  rows: ReadonlyMap<string, Row>,
+): void {
+  const r = 'object' in news ? news.object.r : news.r;
+  const row = rows.get(r);
+  if (news.evt === 'left' || !row) known.delete(r);
+  else known.set(r, row);
+}

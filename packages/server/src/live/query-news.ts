@@ -1,0 +1,92 @@
+import type { Actor, Delta, JsonObject } from '@really/protocol';
+import { visibleBody } from '../model/view.js';
+import type { Pos, StoredObject } from '../store/store.js';
+import { encodeFrame, type Frame } from './frame.js';
+
+/** One thing that happened to a window. `by` is there where it was somebody's change. */
+export type News =
+  | {
+      readonly evt: 'created' | 'entered';
+      readonly object: StoredObject;
+      readonly hidden: readonly string[];
+      readonly by?: Actor | undefined;
+    }
+  | {
+      readonly evt: 'updated';
+      readonly r: string;
+      readonly rev: number;
+      readonly body: Delta;
+      readonly by: Actor;
+      readonly prev: number;
+    }
+  | {
+      readonly evt: 'snapshot';
+      readonly object: StoredObject;
+      readonly hidden: readonly string[];
+    }
+  | {
+      readonly evt: 'left';
+      readonly r: string;
+      readonly rev: number;
+      readonly by?: Actor | undefined;
+    };
+
+/** What a window's subscribers share. */
+export interface WindowTraits {
+  /** The collection as subscribed, printed. */
+  readonly r: string;
+  readonly fields: readonly string[] | undefined;
+}
+
+/** The frames of one piece of news. Subscribers have ids of their own, though many have the same one. */
+export class NewsFrames {
+  readonly evt: News['evt'];
+  readonly #before: string;
+  readonly #byId = new Map<string, Frame>();
+
+  /** `pos`: where a subscriber who has heard this may go on from. */
+  constructor(news: News, traits: WindowTraits, pos: Pos) {
+    this.evt = news.evt;
+    const { meta, ...rest } = messageOf(news, traits);
+    // `meta` goes last, so that only its end differs.
+    const text = JSON.stringify({ ...rest, meta: { ...meta, pos: String(pos) } });
+    this.#before = text.slice(0, -2);
+  }
+
+  frameFor(subscription: string): Frame {
+    const known = this.#byId.get(subscription);
+    if (known) return known;
+    const frame = encodeFrame(`${this.#before},"subscription":${JSON.stringify(subscription)}}}`);
+    this.#byId.set(subscription, frame);
+    return frame;
+  }
+}
+
+/** Rules PSH1, PSH2 and PSH6, and those of live queries. */
+function messageOf(news: News, { r, fields }: WindowTraits): JsonObject & { meta: JsonObject } {
+  switch (news.evt) {
+    case 'created':
+    case 'entered': {
+      const body = visibleBody(news.object, fields, news.hidden);
+      return { evt: news.evt, r, body, meta: authorOf(news.by) };
+    }
+    case 'updated': {
+      const { evt, rev, body, by, prev } = news;
+      const meta = prev === rev - 1 ? authorOf(by) : { ...authorOf(by), prev };
+      return { evt, r: news.r, rev, body: body as unknown as JsonObject, meta };
+    }
+    case 'snapshot': {
+      const { object } = news;
+      const body = visibleBody(object, fields, news.hidden);
+      return { evt: 'snapshot', r: object.r, rev: object.rev, body, meta: {} };
+    }
+    case 'left':
+      return { evt: 'left', r: news.r, rev: news.rev, meta: authorOf(news.by) };
+    default:
+      return news satisfies never;
+  }
+}
+
+function authorOf(by: Actor | undefined): JsonObject {
+  return by ? { opBy: by as unknown as JsonObject } : {};
+}

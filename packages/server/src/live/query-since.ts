@@ -1,0 +1,106 @@
+import { fail } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import { type Hit, Search } from '../queries/search.js';
+import type { LoggedChange, Pos } from '../store/store.js';
+import { dataAt } from './data-at.js';
+import type { LiveContext } from './live-context.js';
+import type { GroupTraits } from './query-group.js';
+import { type Past, QueryReplay, type ReplayStep } from './query-replay.js';
+import { QueryWindow, type Row } from './query-window.js';
+import { readWithRetry } from './store-retry.js';
+
+/** Changes that are read at once. */
+const pageSize = 256;
+/** Changes that are replayed; behind more of them, the whole is read again. */
+const mostChanges = 4096;
+/** Objects that may change while the window is searched for. */
+const spare = 64;
+
+/** What somebody knows who heard everything up to a position, and what happened since. */
+export interface Since {
+  /** The window as it was. */
+  readonly shown: readonly Row[];
+  readonly steps: readonly ReplayStep[];
+  /** The window after the steps. */
+  readonly after: readonly Row[];
+  /** Where it was so. */
+  readonly pos: Pos;
+  /** False where more has happened that the steps do not say: the difference has to. */
+  readonly isComplete: boolean;
+}
+
+/**
+ * Takes a window back to a position and replays what happened to it since. What has not changed is found by a
+ * query, what has is built again from its history. Rejects with 410 `position.gone` where that does not reach
+ * back so far.
+ */
+export async function happenedSince(
+  context: LiveContext,
+  model: Model,
+  { traits, since }: { traits: GroupTraits; since: Pos },
+): Promise<Since> {
+  const { changes, through } = await changesSince(context, traits, since);
+  const past = await pastOf(context, model, changes);
+  const window = new QueryWindow(traits);
+  const hits = await hitsNow(context, model, traits, window.capacity + past.size + spare);
+  // What changed while they were searched for was otherwise, too.
+  const { changes: meanwhile } = await changesSince(context, traits, through);
+  for (const [r, one] of await pastOf(context, model, meanwhile))
+    if (!past.has(r)) past.set(r, one);
+  const replay = new QueryReplay(context, model, { traits, window, past });
+  await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
+  // Where those that were deleted stood nobody knows any more, which matters where not everything fits into the window.
+  const scrubbed = [...past.values()].filter(({ rev, data }) => rev > 0 && !data).length;
+  if (scrubbed > 0 && window.size + scrubbed > traits.limit) throw fail('position.gone');
+  const { shown } = window;
+  const steps = await replay.run(changes);
+  const isComplete = !window.isShort && meanwhile.length <= spare;
+  const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
+  return { shown, steps, after: window.shown, pos, isComplete };
+}
+
+async function changesSince(
+  { store, platform }: LiveContext,
+  { scope }: GroupTraits,
+  since: Pos,
+): Promise<{ changes: LoggedChange[]; through: Pos }> {
+  const changes: LoggedChange[] = [];
+  for (let at = since; ; ) {
+    const from = at;
+    const page = await readWithRetry(platform, () => store.changes(scope, from, pageSize));
+    if (page.gone || changes.length > mostChanges) throw fail('position.gone');
+    changes.push(...page.entries);
+    if (page.entries.length < pageSize) return { changes, through: page.through };
+    at = page.through;
+  }
+}
+
+function hitsNow(
+  context: LiveContext,
+  model: Model,
+  { auth, scope, filter, order }: GroupTraits,
+  limit: number,
+): Promise<Hit[]> {
+  const search = new Search({ services: context, auth, model, scope, filter, order });
+  return readWithRetry(context.platform, () => search.page({ start: undefined, skip: 0, limit }));
+}
+
+/** By R, each object that changed: as it was before that, and as it is now. */
+async function pastOf(
+  context: LiveContext,
+  model: Model,
+  changes: readonly LoggedChange[],
+): Promise<Map<string, Past>> {
+  const past = new Map<string, Past>();
+  for (const { change, object } of changes) {
+    if (past.has(change.r)) continue;
+    const rev = change.rev - 1;
+    const data = rev === 0 ? undefined : await dataAt(context, model, change.r, rev);
+    const isScrubbed = change.type === 'delete';
+    if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
+    // Of what was deleted nobody knows whether it was in the window. Who may see everything may as well be told.
+    if (isScrubbed && model.access.read.constant !== true) throw fail('position.gone');
+    past.set(change.r, { rev, data, now: object });
+  }
+  return past;
+}

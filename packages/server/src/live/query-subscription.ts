@@ -1,0 +1,71 @@
+import type { Pos } from '../store/store.js';
+import type { QueryGroup } from './query-group.js';
+import type { NewsFrames } from './query-news.js';
+import type { Since } from './query-since.js';
+import type { Row } from './query-window.js';
+import type { Session } from './session.js';
+
+/** News of one moment. */
+export interface Told {
+  readonly frames: readonly NewsFrames[];
+  /** The difference between the windows of two positions, and not what one change did. */
+  readonly isDifference: boolean;
+  readonly from: Pos;
+  readonly to: Pos;
+}
+
+/** What a subscriber knows of the objects in its window, by R. */
+export type Known = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;
+
+/** News that are kept for a subscriber whose answer is being made; with more, it is told the difference instead. */
+const keptNews = 64;
+
+/**
+ * How far a subscription to a query is on its way:
+ *
+ * - `waiting`: its read is not answered yet; news are kept for it;
+ * - `live`: hears what happens to its window as it happens;
+ * - `behind`: `known` is what it knows; the difference to what is now will be told;
+ * - `paused`: as `behind`, but its connection has to take some output first;
+ * - `ended`.
+ */
+export class QuerySubscription {
+  readonly kind = 'query';
+  readonly session: Session;
+  readonly key: string;
+  group: QueryGroup;
+  /** Its seat in its group. */
+  place = 0;
+  progress: 'waiting' | 'live' | 'behind' | 'paused' | 'ended' = 'waiting';
+  /** Set while it is behind, paused or waiting, and while it is ahead of its group. */
+  known: Known | undefined;
+  /** What it knows was true here: from a position on, it may be ahead of its group. */
+  pos: Pos = 0;
+  round = 0;
+  /** With `since`: what is to be told first. */
+  replay: Since | undefined;
+  #kept: Told[] | undefined = [];
+
+  constructor(session: Session, group: QueryGroup) {
+    this.session = session;
+    this.group = group;
+    this.key = session.newQueryId();
+  }
+
+  get topic(): { readonly r: string } {
+    return this.group.traits;
+  }
+
+  /** While it waits. */
+  keep(told: Told): void {
+    this.#kept?.push(told);
+    if ((this.#kept?.length ?? 0) > keptNews) this.#kept = undefined;
+  }
+
+  /** What was kept, for the last time; `undefined` where it was too much. */
+  takeKept(): readonly Told[] | undefined {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    return kept;
+  }
+}

@@ -1,0 +1,55 @@
+import type { CommittedChange } from '../store/store.js';
+import type { QueryGroup } from './query-group.js';
+import { QueryIndex } from './query-index.js';
+
+/** The queries of one collection: found by what they ask, by what is in them, and while they read. */
+export class QueryTopic {
+  /** Printed, as subscribed. */
+  readonly r: string;
+  readonly groups = new Map<string, QueryGroup>();
+  readonly #index = new QueryIndex<QueryGroup>();
+  readonly #byObject = new Map<string, Set<QueryGroup>>();
+  /** Nobody knows what will be in these: they look at everything. */
+  readonly #loading = new Set<QueryGroup>();
+
+  constructor(r: string) {
+    this.r = r;
+  }
+
+  add(group: QueryGroup): void {
+    this.groups.set(group.traits.key, group);
+    this.#index.add(group, group.filters);
+  }
+
+  delete(group: QueryGroup): void {
+    this.groups.delete(group.traits.key);
+    this.#index.delete(group, group.filters);
+    this.#loading.delete(group);
+    for (const { r } of group.window.rows) this.drop(group, r);
+  }
+
+  /** The group has this object among its rows. */
+  keep(group: QueryGroup, r: string): void {
+    const groups = this.#byObject.get(r);
+    if (groups) groups.add(group);
+    else this.#byObject.set(r, new Set([group]));
+  }
+
+  drop(group: QueryGroup, r: string): void {
+    const groups = this.#byObject.get(r);
+    groups?.delete(group);
+    if (groups?.size === 0) this.#byObject.delete(r);
+  }
+
+  setLoading(group: QueryGroup, loading: boolean): void {
+    if (loading) this.#loading.add(group);
+    else this.#loading.delete(group);
+  }
+
+  offer(change: CommittedChange): void {
+    const concerned = this.#index.candidates(change.object.data);
+    for (const group of this.#byObject.get(change.r) ?? []) concerned.add(group);
+    for (const group of this.#loading) concerned.add(group);
+    for (const group of concerned) group.offer(change);
+  }
+}

@@ -1,0 +1,167 @@
+import type { Auth, RqlExpression } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import { audienceKey, viewReads } from '../model/view.js';
+import type { Hit } from '../queries/search.js';
+import type { Order, Pos, Scope } from '../store/store.js';
+import { keyOfAudience } from './audience.js';
+import type { LiveContext } from './live-context.js';
+import { modelOf } from './live-context.js';
+import type { Members } from './members.js';
+import { readPosition } from './position.js';
+import type { QueryFeed } from './query-feed.js';
+import type { GroupTraits, Joined } from './query-group.js';
+import { happenedSince } from './query-since.js';
+import { QuerySubscription } from './query-subscription.js';
+import type { Session } from './session.js';
+import { demandForEveryObject, demandSubscribable, knownModel } from './subscribing.js';
+
+/** A read with `subscribe`: the window that it wants to hear of. */
+export interface WatchRequest {
+  /** The collection, printed. */
+  readonly r: string;
+  readonly scope: Scope;
+  /** Resolved; `undefined`: all. */
+  readonly fields?: readonly string[] | undefined;
+  /** Judged on what the reader sees. */
+  readonly filter?: RqlExpression | undefined;
+  readonly order: Order;
+  readonly limit: number;
+  /** The position of an earlier push, as it was told. */
+  readonly since?: string | undefined;
+}
+
+export interface Watched {
+  /** `meta.subscription`. */
+  readonly subscription: string;
+  /** The window as of now, which is the read's answer. */
+  readonly hits: readonly Hit[];
+  /** To be called when the answer is queued: pushes flow from then on. */
+  readonly start: () => void;
+}
+
+/** Subscriptions to queries: how they begin, move, and go on after a pause. */
+export class QueryWatch {
+  readonly #context: LiveContext;
+  readonly #members: Members;
+  readonly #feed: QueryFeed;
+
+  constructor(context: LiveContext, parts: { members: Members; feed: QueryFeed }) {
+    this.#context = context;
+    this.#members = parts.members;
+    this.#feed = parts.feed;
+  }
+
+  /** Rejects where it is refused. */
+  async begin(session: Session, request: WatchRequest): Promise<Watched> {
+    const { r, scope } = request;
+    const model = knownModel(this.#context, scope.names);
+    demandSubscribable(model);
+    await demandForEveryObject(model, session.listener, r);
+    const since = readPosition(request.since, 'cmdOpts.since');
+    this.#feed.beginAt(await this.#context.store.position());
+    const traits = traitsOf(request, model, session.listener.auth);
+    const { one, joined } = await this.#join(session, traits, model);
+    if (!one) return { subscription: '', hits: [], start: () => {} };
+    try {
+      if (since !== undefined) await this.#goBack(one, model, since);
+    } catch (error) {
+      this.#members.end(one);
+      throw error;
+    }
+    return { subscription: one.key, hits: joined.hits, start: () => this.#start(one) };
+  }
+
+  /** Its connection takes output again. */
+  resume(one: QuerySubscription): void {
+    if (one.progress !== 'paused') return;
+    one.progress = 'behind';
+    one.round += 1;
+    one.group.refresh();
+  }
+
+  /** Its listener has another `auth` now. */
+  reauthorize(one: QuerySubscription): void {
+    const model = modelOf(this.#context, one.group.traits.scope.names);
+    if (!model) return;
+    const traits = traitsOf(one.group.traits, model, one.session.listener.auth);
+    if (traits.key === one.group.traits.key) return;
+    if (one.progress === 'live') one.known = one.group.known();
+    const group = this.#feed.group(traits, model);
+    one.group.leave(one);
+    one.group = group;
+    group.sit(one);
+    if (one.progress === 'live') one.progress = 'behind';
+    // Who waits for its answer is told the difference afterwards.
+    if (one.progress === 'waiting') one.takeKept();
+    one.round += 1;
+    group.refresh();
+  }
+
+  /** The subscription is made in the moment in which its window is read: nothing falls in between. */
+  #join(
+    session: Session,
+    traits: GroupTraits,
+    model: Model,
+  ): Promise<{ one: QuerySubscription | undefined; joined: Joined }> {
+    this.#members.demandRoom(session, 'query');
+    const group = this.#feed.group(traits, model);
+    return new Promise((resolve, reject) => {
+      const joined = (found: Joined) => {
+        try {
+          resolve({ one: this.#make(session, group, found), joined: found });
+        } catch (error) {
+          reject(error);
+        }
+      };
+      group.join({ joined, failed: reject });
+    });
+  }
+
+  #make(
+    session: Session,
+    group: QuerySubscription['group'],
+    { hits, pos }: Joined,
+  ): QuerySubscription | undefined {
+    if (session.dropped) return undefined;
+    this.#members.demandRoom(session, 'query');
+    const one = new QuerySubscription(session, group);
+    one.known = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
+    one.pos = pos;
+    this.#members.begin(one);
+    return one;
+  }
+
+  /** What it knows is the window as it was at a position, and what happened since is to be told. */
+  async #goBack(one: QuerySubscription, model: Model, since: Pos): Promise<void> {
+    const past = await happenedSince(this.#context, model, { traits: one.group.traits, since });
+    one.known = new Map(past.shown.map((row) => [row.r, row]));
+    one.pos = since;
+    one.replay = past;
+  }
+
+  #start(one: QuerySubscription): void {
+    if (one.progress !== 'waiting') return;
+    const kept = one.takeKept();
+    const { replay, group } = one;
+    if (replay && !group.replay(one)) return;
+    if (kept && (replay?.isComplete ?? true)) {
+      // Without a replay it is where its group was when it joined.
+      if (!replay) one.known = undefined;
+      group.begin(one, kept);
+      return;
+    }
+    one.progress = 'behind';
+    group.refresh();
+  }
+}
+
+/** Everything in which queries differ whose subscribers get different pushes. */
+function traitsOf(
+  { r, scope, fields, filter, order, limit }: Omit<WatchRequest, 'since'>,
+  model: Model,
+  auth: Auth,
+): GroupTraits {
+  const rights = keyOfAudience(fields, audienceKey(viewReads(model), auth));
+  const question = JSON.stringify([filter ?? null, order.field, order.descending, limit]);
+  return { key: `${question}${rights}`, r, scope, fields, filter, order, limit, auth };
+}
