@@ -1,12 +1,13 @@
-import { type FieldErrors, fail, setMember } from '@really/protocol';
+import { type FieldErrors, fail, type ProtocolError, setMember } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { FoundReference } from '../model/references.js';
 import { actorOf, type Origin } from '../objects/change.js';
-import type { WriteResult } from '../objects/write-request.js';
+import type { CommitRefusal } from '../objects/write-request.js';
 import type { OnceKey, OnceRecord, OnceResult } from '../store/store.js';
 import type { CommandContext } from './services.js';
 
-interface WriteCommand {
+/** What every command that writes has. */
+export interface WriteCommand {
   readonly cmd: 'create' | 'update' | 'delete';
   readonly target: { readonly r: string };
   readonly cmdOpts: { readonly once?: string | undefined };
@@ -62,16 +63,15 @@ export function assertValid(...found: readonly FieldErrors[]): void {
   if (Object.keys(errors).length > 0) throw fail('validation.failed', errors);
 }
 
-/** What the commit found wrong, which nobody could know before. */
-export function assertWritten(
-  result: Exclude<WriteResult, { kind: 'repeated' }>,
+/** What is told of what the commit found wrong, which nobody could know before. */
+export function commitRefusal(
+  found: CommitRefusal,
   references: readonly FoundReference[],
-): asserts result is Extract<WriteResult, { kind: 'committed' }> {
-  if (result.kind === 'unique') {
-    assertValid(Object.fromEntries([[result.field, ['value.not.unique']]]));
+): ProtocolError {
+  if (found.kind === 'unique') {
+    return fail('validation.failed', Object.fromEntries([[found.field, ['value.not.unique']]]));
   }
-  if (result.kind === 'missing') {
-    assertValid(missingErrors(references, new Set([result.r])));
-    throw fail('object.parent.missing');
-  }
+  const errors = missingErrors(references, new Set([found.r]));
+  if (Object.keys(errors).length > 0) return fail('validation.failed', errors);
+  return fail('object.parent.missing');
 }

@@ -1,0 +1,54 @@
+import { type DeleteRequest, fail, type JsonObject, type ProtocolError } from '@really/protocol';
+import { runPreDelete } from '../model/hooks.js';
+import type { Model } from '../model/model.js';
+import { scriptObject } from '../model/view.js';
+import { deleteWrite } from '../objects/change.js';
+import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import type { OnceResult, StoredObject, Write } from '../store/store.js';
+import { modelOf } from './model-of.js';
+import { demandOn, living } from './presence.js';
+import type { CommandContext } from './services.js';
+import type { WriteStep } from './write-step.js';
+import { commitRefusal, originOf } from './written.js';
+
+/** Rules DEL1 to DEL4. */
+export class Deletion implements WriteStep {
+  readonly taken = false;
+  readonly #context: CommandContext;
+  readonly #request: DeleteRequest;
+  readonly #model: Model;
+
+  constructor(context: CommandContext, request: DeleteRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#model = modelOf(context, request.target.names);
+  }
+
+  request(): WriteRequest {
+    return { r: this.#request.target.r, prepare: (head) => this.#prepare(head) };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return commitRefusal(found, []);
+  }
+
+  reply({ object: { r } }: Write): JsonObject {
+    return { r };
+  }
+
+  repeated({ r, rev }: OnceResult): JsonObject {
+    return { r, rev };
+  }
+
+  async #prepare(stored: StoredObject | undefined): Promise<Write> {
+    const context = this.#context;
+    const model = this.#model;
+    const { r } = this.#request.target;
+    const head = await living(context, model, stored, { r, right: 'delete' });
+    await demandOn(context, model, head, { right: 'delete' });
+    const { rev = head.rev } = this.#request;
+    if (rev !== head.rev) throw fail('object.revision.outdated');
+    await runPreDelete(model, { obj: scriptObject(head), auth: context.auth });
+    return deleteWrite(head, originOf(context, model));
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  applyOps,
+  deepEqual,
+  deltaOf,
+  type FieldErrors,
+  type FieldOp,
+  fail,
+  type JsonObject,
+  ownMember,
+  type ProtocolError,
+  setMember,
+  topField,
+  type UpdateRequest,
+} from '@really/protocol';
+import { calculate } from '../model/calculate.js';
+import { runOnValidate, runPreUpdate } from '../model/hooks.js';
+import type { Model } from '../model/model.js';
+import { type FoundReference, newReferences } from '../model/references.js';
+import { checkUpdate } from '../model/validate.js';
+import { scriptObject } from '../model/view.js';
+import { lastTouched, updateWrite } from '../objects/change.js';
+import type { CommitRefusal, Look, WriteRequest } from '../objects/write-request.js';
+import type { OnceResult, StoredObject, Write } from '../store/store.js';
+import { modelOf } from './model-of.js';
+import { demandOn, living, missingAmong } from './presence.js';
+import type { CommandContext } from './services.js';
+import type { WriteStep } from './write-step.js';
+import { assertValid, commitRefusal, missingErrors, originOf } from './written.js';
+
+/** The object as it would be, as far as it can be told. */
+interface Draft {
+  /** Only to be stored where there are no errors. */
+  readonly data: JsonObject;
+  readonly errors: FieldErrors;
+  /** Top-level fields that the operations name, and calculated ones that changed. */
+  readonly touched: readonly string[];
+}
+
+/** Rules UPD1 to UPD12. */
+export class Updating implements WriteStep {
+  readonly taken = false;
+  #references: readonly FoundReference[] = [];
+  readonly #context: CommandContext;
+  readonly #request: UpdateRequest;
+  readonly #model: Model;
+
+  constructor(context: CommandContext, request: UpdateRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#model = modelOf(context, request.target.names);
+  }
+
+  request(): WriteRequest {
+    const { r } = this.#request.target;
+    return { r, prepare: (head, look) => this.#prepare(head, look) };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return commitRefusal(found, this.#references);
+  }
+
+  reply({ object: { r, rev } }: Write): JsonObject {
+    return { r, rev };
+  }
+
+  repeated({ r, rev }: OnceResult): JsonObject {
+    return { r, rev };
+  }
+
+  async #prepare(stored: StoredObject | undefined, look: Look): Promise<Write> {
+    const { r } = this.#request.target;
+    const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
+    const draft = await this.#permitted(head);
+    assertCurrent(this.#request, head);
+    await this.#assertSound(head, draft, look);
+    await this.#runHooks(head, draft);
+    const { data, touched } = draft;
+    const delta = deltaOf(this.#request.body.ops, head.data, data);
+    const requires = [...new Set(this.#references.map(({ r }) => r))];
+    const origin = originOf(this.#context, this.#model, { requires });
+    return updateWrite(head, { data, delta, touched }, origin);
+  }
+
+  /**
+   * The draft, for one who has the right to make it: whatever is wrong with it is told to nobody else.
+   * `input` of the rule is the object as it would be; where the operations do not fit, as it is.
+   */
+  async #permitted(head: StoredObject): Promise<Draft> {
+    const right = 'update';
+    if (this.#model.access.update.constant !== undefined) {
+      await demandOn(this.#context, this.#model, head, { right });
+      return await this.#draft(head);
+    }
+    const [attempt] = await Promise.allSettled([this.#draft(head)]);
+    const data = attempt.status === 'fulfilled' ? attempt.value.data : head.data;
+    const input = scriptObject({ ...head, data, rev: head.rev + 1 });
+    await demandOn(this.#context, this.#model, head, { right, input });
+    if (attempt.status === 'rejected') throw attempt.reason;
+    return attempt.value;
+  }
+
+  async #draft(head: StoredObject): Promise<Draft> {
+    const { limits, objects } = this.#context.services;
+    const applied = applyOps(head.data, this.#request.body.ops, limits);
+    if (!applied.ok) return { data: head.data, errors: applied.errors, touched: [] };
+    const { after, touched } = applied;
+    const { data, errors } = await checkUpdate(this.#model, head.data, after, touched);
+    if (Object.keys(errors).length > 0) return { data: after, errors, touched };
+    const now = objects.changeTime();
+    const calculated = await calculate(this.#model, data, touched, { now });
+    return { data: calculated.data, errors, touched: [...touched, ...calculated.changed] };
+  }
+
+  async #assertSound(
+    head: StoredObject,
+    { data, errors, touched }: Draft,
+    look: Look,
+  ): Promise<void> {
+    this.#references = addedReferences(this.#model, head.data, data, touched);
+    if (this.#references.length === 0) {
+      assertValid(errors);
+      return;
+    }
+    const rs = this.#references.map(({ r }) => r);
+    const missing = await missingAmong(this.#context, rs, look);
+    assertValid(missingErrors(this.#references, missing), errors);
+  }
+
+  async #runHooks(head: StoredObject, { data, touched }: Draft): Promise<void> {
+    const { onValidate, preUpdate } = this.#model.hooks;
+    if (!onValidate && !preUpdate) return;
+    const { auth } = this.#context;
+    const after = scriptObject({ ...head, data, rev: head.rev + 1 });
+    await runOnValidate(this.#model, after, auth);
+    const fields = touched.filter((name) => {
+      return !deepEqual(ownMember(head.data, name), ownMember(data, name));
+    });
+    await runPreUpdate(this.#model, { before: scriptObject(head), after, fields, auth });
+  }
+}
+
+/** Operations that merge: they mean the same whatever the value has become since. */
+const merging: ReadonlySet<FieldOp['op']> = new Set(['addNumber', 'push', 'addToSet', 'pull']);
+
+/** Rules UPD2 and UPD3. Throws 409. */
+function assertCurrent({ rev, body }: UpdateRequest, head: StoredObject): void {
+  if (rev === head.rev) return;
+  if (rev > head.rev) throw fail('object.revision.unknown');
+  const errors: FieldErrors = {};
+  for (const { op, key } of body.ops) {
+    if (!merging.has(op) && lastTouched(head, topField(key)) > rev) {
+      setMember(errors, `obj.${key}`, ['error.revision.outdated']);
+    }
+  }
+  if (Object.keys(errors).length > 0) throw fail('object.revision.outdated', errors);
+}
+
+/** References that the object did not have yet. One that stays may go on pointing at what was deleted since. */
+function addedReferences(
+  model: Model,
+  before: JsonObject,
+  after: JsonObject,
+  touched: readonly string[],
+): FoundReference[] {
+  const added = newReferences(model, after, touched);
+  if (added.length === 0) return added;
+  const known = new Set(newReferences(model, before, touched).map(({ r }) => r));
+  return added.filter(({ r }) => !known.has(r));
+}
