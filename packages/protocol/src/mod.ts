@@ -20,6 +20,13 @@ export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './field-op.js';
 export { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
 export { JsonSet } from './json-set.js';
 export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
+export {
+  type BatchedRequest,
+  type BatchRequest,
+  batchCommands,
+  batchRefusal,
+  commandsIn,
+} from './messages/batch.js';
 export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';
 export type { DeleteRequest } from './messages/delete.js';

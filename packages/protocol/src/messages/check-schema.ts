@@ -70,9 +70,10 @@ function members(
   };
 }
 
-function list({ items = {}, minItems = 0 }: MessageSchema): Check {
+function list({ items = {}, minItems, maxItems }: MessageSchema): Check {
   const check = compile(items);
-  return (value) => Array.isArray(value) && value.length >= minItems && value.every(check);
+  return (value) =>
+    Array.isArray(value) && isWithin(value.length, minItems, maxItems) && value.every(check);
 }
 
 function text({ minLength, maxLength }: MessageSchema): Check {

@@ -52,7 +52,7 @@ function expectation(schema: MessageSchema, value: unknown): string | undefined 
       return isJsonObject(value) ? undefined : 'expected.object';
     case 'array':
       if (!Array.isArray(value)) return 'expected.list';
-      return bounds(amountOf(value, undefined), schema.minItems, undefined, '.elements');
+      return bounds(amountOf(value, undefined), schema.minItems, schema.maxItems, '.elements');
     case 'string': {
       if (typeof value !== 'string') return 'expected.string';
       const { minLength, maxLength } = schema;

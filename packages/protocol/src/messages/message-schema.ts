@@ -5,6 +5,7 @@ export interface MessageSchema {
   readonly required?: readonly string[];
   readonly items?: MessageSchema;
   readonly minItems?: number;
+  readonly maxItems?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly minimum?: number;

@@ -1,6 +1,7 @@
 import { fail, ProtocolError } from '../errors.js';
 import type { JsonObject } from '../json.js';
 import { parseR } from '../r.js';
+import { type BatchRequest, parseBatch } from './batch.js';
 import { type CountRequest, parseCount } from './count.js';
 import { type CreateRequest, parseCreate } from './create.js';
 import { type DeleteRequest, parseDelete } from './delete.js';
@@ -22,6 +23,7 @@ export type Request =
   | GetRequest
   | UpdateRequest
   | DeleteRequest
+  | BatchRequest
   | ReadRequest
   | CountRequest
   | SubscribeRequest
@@ -49,6 +51,7 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ['get', parseGet],
   ['update', parseUpdate],
   ['delete', parseDelete],
+  ['batch', parseBatch],
   ['read', parseRead],
   ['count', parseCount],
   ['subscribe', parseSubscribe],

@@ -1,4 +1,5 @@
 import type { CommandName, Request } from '@really/protocol';
+import { batch } from './batch.js';
 import { count } from './count.js';
 import { create } from './create.js';
 import { deleteObject } from './delete.js';
@@ -15,7 +16,7 @@ export type ObjectRequest = Extract<Request, { cmd: ObjectCommandName }>;
 
 export const commandTable: {
   readonly [Name in ObjectCommandName]: Handler<Extract<Request, { cmd: Name }>>;
-} = { create, get, update, delete: deleteObject, read, count, subscribe, unsubscribe };
+} = { create, get, update, delete: deleteObject, batch, read, count, subscribe, unsubscribe };
 
 /** Carries out a command. A write reaches its object's line before this returns. */
 export function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {

@@ -19,6 +19,10 @@ export function lanesOf(request: Request): Lane[] {
     case 'update':
     case 'delete':
       return [{ r: request.target.r, mode: 'write' }];
+    case 'batch':
+      return [...new Set(request.body.commands.map(({ target }) => target.r))].map((r) => {
+        return { r, mode: 'write' };
+      });
     case 'get':
     case 'read':
     case 'count':

@@ -28,13 +28,19 @@ export class CommandRates {
     return this.#byUid.size + this.#byAddress.size;
   }
 
-  /** Takes one command. 0: granted. Else the seconds after which it may be sent again. */
-  take(address: string, uid: string | undefined): number {
-    const ofAddress = this.#byAddress.take(address);
+  /**
+   * Takes so many commands. 0: granted. Else the seconds after which they may be sent again, and nothing
+   * was taken.
+   */
+  take(address: string, uid: string | undefined, commands = 1): number {
+    const ofAddress = this.#byAddress.take(address, commands);
     if (ofAddress > 0) this.#limited('address');
     if (ofAddress > 0 || uid === undefined) return ofAddress;
-    const ofUid = this.#byUid.take(uid);
-    if (ofUid > 0) this.#limited('uid');
+    const ofUid = this.#byUid.take(uid, commands);
+    if (ofUid > 0) {
+      this.#limited('uid');
+      this.#byAddress.giveBack(address, commands);
+    }
     return ofUid;
   }
 }

@@ -43,6 +43,13 @@ export class RateLimit {
     return 0;
   }
 
+  /** Undoes a `take` that was granted. */
+  giveBack(key: string, cost = 1): void {
+    const { amount, window } = this.#options;
+    const fullAt = this.#fullAt.get(key);
+    if (fullAt !== undefined) this.#fullAt.set(key, fullAt - (cost * window) / amount);
+  }
+
   #forgetFull(now: number): void {
     for (const [key, fullAt] of this.#fullAt) {
       if (fullAt <= now) this.#fullAt.delete(key);

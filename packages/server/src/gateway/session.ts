@@ -1,6 +1,7 @@
 import {
   type Auth,
   closeCodes,
+  commandsIn,
   fail,
   type JsonObject,
   type ProtocolError,
@@ -138,7 +139,8 @@ export class Session implements Listener, FlightOwner {
     const { cmd, tag } = readEnvelope(message);
     const { address } = this.#socket;
     const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
-    const retryAfter = this.#host.rates.take(address, uid);
+    const cost = uid === undefined ? 1 : commandsIn(message);
+    const retryAfter = this.#host.rates.take(address, uid, cost);
     if (retryAfter > 0) {
       this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));
     } else if (cmd === 'initialize') {

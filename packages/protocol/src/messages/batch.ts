@@ -1,0 +1,97 @@
+import { type Static, Type } from 'typebox';
+import { type FieldErrors, ProtocolError } from '../errors.js';
+import { isJsonObject, type JsonObject } from '../json.js';
+import { ArgumentErrors } from './argument-errors.js';
+import { checkerOf } from './check-schema.js';
+import { type CreateRequest, parseCreate } from './create.js';
+import { type DeleteRequest, parseDelete } from './delete.js';
+import { AnyObject, TraceId, WriteOptions } from './parts.js';
+import { type RequestBase, readEnvelope } from './request.js';
+import type { RequestLimits } from './request-limits.js';
+import { parseUpdate, type UpdateRequest } from './update.js';
+
+/** The most commands of one batch. */
+export const batchCommands = 100;
+
+export const batchSchema = Type.Object({
+  traceId: TraceId,
+  body: Type.Object({
+    commands: Type.Array(AnyObject, { minItems: 1, maxItems: batchCommands }),
+  }),
+  cmdOpts: Type.Optional(WriteOptions),
+});
+
+export type BatchedRequest = CreateRequest | UpdateRequest | DeleteRequest;
+
+export interface BatchRequest extends RequestBase {
+  readonly cmd: 'batch';
+  /** Each has the tag of the batch. */
+  readonly body: { readonly commands: readonly BatchedRequest[] };
+  readonly cmdOpts: Static<typeof WriteOptions>;
+}
+
+const check = checkerOf(batchSchema);
+
+type Parse = (message: JsonObject, tag: number, limits: RequestLimits) => BatchedRequest;
+
+const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
+  ['create', parseCreate],
+  ['update', parseUpdate],
+  ['delete', parseDelete],
+]);
+
+export function parseBatch(message: JsonObject, tag: number, limits: RequestLimits): BatchRequest {
+  check(message);
+  const { traceId, body, cmdOpts } = message as Static<typeof batchSchema>;
+  const parsing = choosing(body.commands);
+  const commands = parsing.map((parse, index) => {
+    try {
+      return parse(body.commands[index] ?? {}, tag, limits);
+    } catch (error) {
+      throw batchRefusal(index, error, `body.commands[${index}]`);
+    }
+  });
+  return { cmd: 'batch', tag, traceId, body: { commands }, cmdOpts: cmdOpts ?? {} };
+}
+
+/** How each command is parsed. Throws 400 where one is none of those that a batch may have. */
+function choosing(commands: readonly JsonObject[]): Parse[] {
+  const errors = new ArgumentErrors();
+  const known: Parse[] = [];
+  for (const [index, command] of commands.entries()) {
+    const path = `body.commands[${index}]`;
+    const parse = parsers.get(readEnvelope(command).cmd ?? '');
+    if (parse) known.push(parse);
+    else errors.add(`${path}.cmd`, 'expected.create.or.update.or.delete');
+    // The id would stand for a part of what was done.
+    const { cmdOpts } = command;
+    if (isJsonObject(cmdOpts) && cmdOpts.once !== undefined) {
+      errors.add(`${path}.cmdOpts.once`, 'expected.nothing');
+    }
+  }
+  errors.throwIfAny();
+  return known;
+}
+
+/**
+ * The refusal of a batch one of whose commands was refused: that command's error, and which it was. What
+ * the error says of fields is under `path` as well. Any other failure stays as it is.
+ */
+export function batchRefusal(index: number, error: unknown, path = `commands[${index}]`): unknown {
+  if (!(error instanceof ProtocolError)) return error;
+  const errors: FieldErrors = { [`commands[${index}]`]: [error.message] };
+  for (const [field, details] of Object.entries(error.errors ?? {})) {
+    errors[`${path}.${field}`] = details;
+  }
+  const { code, message, meta, id } = error;
+  return new ProtocolError({ code, message, errors, meta, id });
+}
+
+/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it. */
+export function commandsIn(message: JsonObject): number {
+  if (readEnvelope(message).cmd !== 'batch' || !isJsonObject(message.body)) return 1;
+  const { commands } = message.body;
+  // One with more of them is refused as it stands, at the cost of one.
+  const isOne = Array.isArray(commands) && commands.length <= batchCommands;
+  return isOne ? Math.max(1, commands.length) : 1;
+}
