@@ -1,244 +1,437 @@
 import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import type { Client } from '../harness/client.js';
+import type { Client, Message } from '../harness/client.js';
 import { wireServer } from './wire-server.js';
 
 const server = wireServer();
-const limited = wireServer({ REALLY_RATE_COMMANDS: '20' });
 
-const batch = (client: Client, commands: readonly JsonObject[], cmdOpts?: JsonObject) =>
-  client.request({ cmd: 'batch', body: { commands: [...commands] }, ...(cmdOpts && { cmdOpts }) });
-const create = (r: string, body: JsonObject) => ({ cmd: 'create', r, body });
-const set = (r: string, rev: number, key: string, value: JsonObject[string]) => ({
+const batch = (client: Client, commands: JsonObject[], cmdOpts: JsonObject = {}) =>
+  client.request({ cmd: 'batch', body: { commands }, cmdOpts });
+const create = (r: string, body: JsonObject): JsonObject => ({ cmd: 'create', r, body });
+const update = (r: string, rev: number, ...ops: JsonObject[]): JsonObject => ({
   cmd: 'update',
   r,
   rev,
-  body: { ops: [{ op: 'set', key, value }] },
+  body: { ops },
 });
-const remove = (r: string) => ({ cmd: 'delete', r });
+const remove = (r: string, more: JsonObject = {}): JsonObject => ({ cmd: 'delete', r, ...more });
+const set = (key: string, value: string | number | null): JsonObject => ({ op: 'set', key, value });
+const add = (key: string, value: number): JsonObject => ({ op: 'addNumber', key, value });
 const get = (client: Client, r: string) => client.request({ cmd: 'get', r });
 
-test('[BAT1] creates, updates and deletes, with an answer for each, in order', async () => {
-  using client = await server.as('one');
-  await client.request(create('/users/b1', { name: 'a' }));
-  const answer = await batch(client, [
-    create('/users', { name: 'made' }),
-    { ...set('/users/b1', 1, 'name', 'b'), cmd: 'UPDATE' },
-    create('/users/b2', { name: 'two' }),
-    remove('/users/b2'),
-  ]);
-  const results = answer.body.results as { r: string; rev?: number; body?: JsonObject }[];
-  expect(results[0]).toMatchObject({
-    r: '/users/*',
-    body: { _rev: 1, name: 'made', shout: 'HELLO MADE' },
+let names = 0;
+/** An id that no other test uses. */
+const fresh = (collection: string) => `/${collection}/batch-${++names}`;
+
+function refused(
+  answer: Message,
+  { code, message, errors }: { code: number; message: string; errors: object },
+): void {
+  expect(answer.error).toEqual({ code, message, errors });
+  expect(answer.body).toBeUndefined();
+}
+
+describe('what is answered', () => {
+  test('[BAT1] one result for each command, in order, as it would be answered alone', async () => {
+    using client = await server.as('amal');
+    const [mine, gone] = [fresh('users'), fresh('users')];
+    await client.request(create(gone, { name: 'old' }));
+    const answer = await batch(client, [
+      create('/users', { name: 'Amal', locale: null }),
+      create(mine, { name: 'Bela', age: 1 }),
+      { ...update(mine, 1, add('age', 2)), tag: 7 },
+      remove(gone, { rev: 1 }),
+    ]);
+    const { tag, ...rest } = answer;
+    expect(tag).toEqual(expect.any(Number));
+    expect(Object.keys(rest)).toEqual(['body']);
+    expect(rest.body).toEqual({
+      results: [
+        {
+          r: '/users/*',
+          body: expect.objectContaining({
+            _r: expect.stringMatching(/^\/users\/\d+$/),
+            _rev: 1,
+            name: 'Amal',
+            greeting: 'Hello Amal',
+          }),
+        },
+        { r: mine, body: expect.objectContaining({ _r: mine, _rev: 1, age: 1 }) },
+        { r: mine, rev: 2 },
+        { r: gone },
+      ],
+    });
+    expect((await get(client, mine)).body).toMatchObject({ _rev: 2, age: 3 });
+    expect((await get(client, gone)).error?.message).toBe('object.gone');
   });
-  expect(results.slice(1)).toEqual([
-    { r: '/users/b1', rev: 2 },
-    { r: '/users/b2', body: expect.objectContaining({ _r: '/users/b2', _rev: 1 }) },
-    { r: '/users/b2' },
-  ]);
-  const made = results[0]?.body?._r as string;
-  expect((await get(client, made)).body.name).toBe('made');
-  expect((await get(client, '/users/b2')).error?.code).toBe(410);
+
+  test('[BAT1] [CRE6] a creator who may not read gets the R and the revision alone', async () => {
+    using client = await server.as('amal');
+    const { body } = await batch(client, [create('/writeonly', { text: 'x' })]);
+    expect(Object.keys(body.results[0].body)).toEqual(['_r', '_rev']);
+  });
+
+  test('[BAT1] [BAT2] a hundred commands are a batch, none and one more are not', async () => {
+    using client = await server.as('amal');
+    const of = (count: number) =>
+      batch(
+        client,
+        Array.from({ length: count }, (_, n) => create('/short', { n })),
+      );
+    const { body } = await of(100);
+    expect(body.results.map((result: Message) => result.body._rev)).toEqual(Array(100).fill(1));
+    for (const count of [0, 101]) {
+      refused(await of(count), {
+        code: 400,
+        message: 'request.invalid',
+        errors: { 'body.commands': ['expected.from.1.to.100.elements'] },
+      });
+    }
+    refused(await client.request({ cmd: 'batch', body: {} }), {
+      code: 400,
+      message: 'request.invalid',
+      errors: { 'body.commands': ['expected.list'] },
+    });
+  });
+
+  test('[BAT2] other commands and once-ids inside are refused by their path', async () => {
+    using client = await server.as('amal');
+    const good = create('/short', {});
+    refused(await batch(client, [good, { cmd: 'get', r: '/short/1' }]), {
+      code: 400,
+      message: 'request.invalid',
+      errors: { 'body.commands[1].cmd': ['expected.create.or.update.or.delete'] },
+    });
+    refused(await batch(client, [{ ...good, cmdOpts: { once: 'x' } }]), {
+      code: 400,
+      message: 'request.invalid',
+      errors: { 'body.commands[0].cmdOpts.once': ['expected.nothing'] },
+    });
+  });
 });
 
-test('[BAT2] each sees those before it: parents, references, revisions', async () => {
-  using client = await server.as('one');
-  const answer = await batch(client, [
-    create('/users/p1', { name: 'parent' }),
-    create('/users/p1/posts/1', { title: 't', author: '/users/p1' }),
-    {
-      cmd: 'update',
-      r: '/users/p1/posts/1',
-      rev: 1,
-      body: { ops: [{ op: 'addNumber', key: 'likes', value: 2 }] },
-    },
-    {
-      cmd: 'update',
-      r: '/users/p1/posts/1',
-      rev: 2,
-      body: { ops: [{ op: 'addNumber', key: 'likes', value: 3 }] },
-    },
-  ]);
-  expect(answer.error).toBeUndefined();
-  expect((await get(client, '/users/p1/posts/1')).body).toMatchObject({ likes: 5, _rev: 3 });
-  const orphan = await batch(client, [
-    remove('/users/p1'),
-    create('/users/p1/posts/2', { title: 'x' }),
-  ]);
-  expect(orphan.error).toMatchObject({
-    code: 404,
-    message: 'object.parent.missing',
-    errors: { 'commands[1]': ['object.parent.missing'] },
+describe('how it is judged', () => {
+  test('[BAT3] a batch sees what it makes: parents, references, revisions, unique values', async () => {
+    using client = await server.as('amal');
+    const [parent, friend, heir] = [fresh('users'), fresh('users'), fresh('users')];
+    const email = `${parent}@x`;
+    const answer = await batch(client, [
+      create(friend, { name: 'f', email }),
+      create(parent, { name: 'p', friend }),
+      create(`${parent}/posts/1`, { title: 't', author: friend }),
+      update(friend, 1, set('email', null)),
+      create(heir, { name: 'h', email }),
+      update(`${parent}/posts/1`, 1, add('likes', 2)),
+      remove(parent),
+    ]);
+    expect(answer.error).toBeUndefined();
+    expect((await get(client, `${parent}/posts/1`)).body).toMatchObject({ _rev: 2, likes: 2 });
+    expect((await get(client, heir)).body.email).toBe(email);
+    const late = fresh('users');
+    refused(
+      await batch(client, [create(`${late}/posts`, { title: 't' }), create(late, { name: 'l' })]),
+      {
+        code: 404,
+        message: 'object.parent.missing',
+        errors: { 'commands[0]': ['object.parent.missing'] },
+      },
+    );
   });
-  expect((await get(client, '/users/p1')).body._rev).toBe(1);
-});
 
-describe('[BAT3] where one is refused nothing is written, and the batch has its error', () => {
-  const bad: readonly [string, JsonObject, JsonObject][] = [
-    [
-      'a field',
-      create('/users/x9', { name: 'x', age: -1 }),
+  const cases: {
+    what: string;
+    command: (r: string) => JsonObject;
+    error: [number, string, object?];
+  }[] = [
+    {
+      what: 'fields',
+      command: () => create('/users', { age: -1, nonsense: 1 }),
+      error: [
+        409,
+        'validation.failed',
+        {
+          'commands[1].name': ['value.required'],
+          'commands[1].age': ['validation.custom.failed'],
+          'commands[1].nonsense': ['field.unknown'],
+        },
+      ],
+    },
+    {
+      what: 'rights',
+      command: () => create('/secrets', { owner: 'bela' }),
+      error: [403, 'forbidden'],
+    },
+    {
+      what: 'hooks',
+      command: () => create('/people', { name: 'root' }),
+      error: [422, 'name.reserved'],
+    },
+    {
+      what: 'references',
+      command: () => create('/users', { name: 'x', friend: '/users/none' }),
+      error: [409, 'validation.failed', { 'commands[1].friend': ['reference.missing'] }],
+    },
+    {
+      what: 'an old revision',
+      command: (r) => update(r, 1, set('name', 'y')),
+      error: [
+        409,
+        'object.revision.outdated',
+        { 'commands[1].obj.name': ['error.revision.outdated'] },
+      ],
+    },
+    {
+      what: 'a revision to come',
+      command: (r) => update(r, 9, add('age', 1)),
+      error: [409, 'object.revision.unknown'],
+    },
+    {
+      what: 'a deletion of another revision',
+      command: (r) => remove(r, { rev: 1 }),
+      error: [409, 'object.revision.outdated'],
+    },
+    {
+      what: 'a taken R',
+      command: (r) => create(r, { name: 'x' }),
+      error: [409, 'object.already.exist'],
+    },
+    {
+      what: 'a missing object',
+      command: () => remove('/users/none'),
+      error: [404, 'object.missing'],
+    },
+    {
+      what: 'a missing model',
+      command: () => create('/nothing', {}),
+      error: [404, 'model.unknown'],
+    },
+    { what: 'an ill-formed R', command: () => create('/users//', {}), error: [400, 'r.invalid'] },
+    {
+      what: 'ill-formed arguments',
+      command: () => ({ cmd: 'update', r: '/users/1', body: { ops: [] } }),
+      error: [
+        400,
+        'request.invalid',
+        {
+          'body.commands[1].rev': ['expected.integer'],
+          'body.commands[1].body.ops': ['expected.from.1.elements'],
+        },
+      ],
+    },
+  ];
+
+  test.each(cases)(
+    '[BAT3] [BAT4] $what: the batch has the error, and nothing of it is written',
+    async ({ command, error: [code, message, more = {}] }) => {
+      using client = await server.as('amal');
+      const [known, made] = [fresh('users'), fresh('users')];
+      await client.request(create(known, { name: 'k', age: 1 }));
+      const answer = await batch(client, [
+        update(known, 1, set('name', 'z'), add('age', 1)),
+        command(known),
+        create(made, { name: 'm' }),
+      ]);
+      refused(answer, { code, message, errors: { 'commands[1]': [message], ...more } });
+      expect((await get(client, known)).body).toMatchObject({ _rev: 1, name: 'k', age: 1 });
+      expect((await get(client, made)).error?.message).toBe('object.missing');
+    },
+  );
+
+  test('[BAT3] [BAT4] [IDX2] a unique value that only the commit finds taken', async () => {
+    using client = await server.as('amal');
+    const [holder, other] = [fresh('users'), fresh('users')];
+    await client.request(create(holder, { name: 'h', email: holder }));
+    refused(
+      await batch(client, [create(other, { name: 'o' }), update(other, 1, set('email', holder))]),
       {
         code: 409,
         message: 'validation.failed',
         errors: {
           'commands[1]': ['validation.failed'],
-          'commands[1].age': ['validation.custom.failed'],
+          'commands[1].email': ['value.not.unique'],
         },
       },
-    ],
-    [
-      'an old revision',
-      set('/users/f1', 9, 'name', 'x'),
-      { code: 409, message: 'object.revision.unknown' },
-    ],
-    [
-      'an object that is missing',
-      remove('/users/nobody'),
-      { code: 404, message: 'object.missing' },
-    ],
-    ['a right', create('/secrets/1', { owner: 'other' }), { code: 403, message: 'forbidden' }],
-    ['a model', create('/nothing', {}), { code: 404, message: 'model.unknown' }],
-    [
-      'a unique value',
-      create('/users', { name: 'u', email: 'taken@x.y' }),
-      { code: 409, message: 'validation.failed' },
-    ],
-  ];
-  test.each(bad)('%s', async (_name, command, error) => {
-    using client = await server.as('one');
-    await client.request(create('/users/f1', { name: 'f', email: 'taken@x.y' }));
-    await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/users' }] } });
-    const before = (await client.request({ cmd: 'count', r: '/users' })).body.totalResults;
-    const answer = await batch(client, [create('/users', { name: 'first' }), command]);
-    expect(answer.error).toMatchObject(error);
-    expect(answer.error?.errors).toHaveProperty(['commands[1]'], [error.message]);
-    expect((await client.request({ cmd: 'count', r: '/users' })).body.totalResults).toBe(before);
-    expect(await client.pushesUntilNow()).toEqual([]);
+    );
+    expect((await get(client, other)).error?.message).toBe('object.missing');
   });
 });
 
-test('[BAT4] subscribers hear the changes of a batch in its order', async () => {
-  using client = await server.as('one');
-  await client.request(create('/users/s1', { name: 'a' }));
-  await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/users/s1', rev: 1 }] } });
-  await batch(client, [
-    set('/users/s1', 1, 'name', 'b'),
-    set('/users/s1', 2, 'name', 'c'),
-    remove('/users/s1'),
-  ]);
-  const pushes = await client.pushesUntilNow();
-  expect(pushes.map(({ evt, rev }) => [evt, rev])).toEqual([
-    ['updated', 2],
-    ['updated', 3],
-    ['deleted', 4],
-  ]);
-});
-
-describe('[BAT5] what a batch may hold', () => {
-  test.each([
-    [{}, { 'body.commands': ['expected.list'] }],
-    [{ commands: [] }, { 'body.commands': expect.any(Array) }],
-    [{ commands: Array(101).fill(remove('/users/1')) }, { 'body.commands': expect.any(Array) }],
-    [{ commands: [{ cmd: 'get', r: '/users/1' }] }, { 'body.commands[0].cmd': expect.any(Array) }],
-    [
-      { commands: [remove('/users/1'), { ...remove('/users/2'), cmdOpts: { once: 'x' } }] },
-      { 'body.commands[1].cmdOpts.once': expect.any(Array) },
-    ],
-    [{ commands: [3] }, { 'body.commands[0]': expect.any(Array) }],
-  ])('%j', async (body, errors) => {
-    using client = await server.as('one');
-    const { error } = await client.request({ cmd: 'batch', body: body as JsonObject });
-    expect(error).toMatchObject({ code: 400, message: 'request.invalid', errors });
-    expect((await client.request({ cmd: 'ping' })).evt).toBe('pinged');
-  });
-
-  test('[BAT5] a hundred', async () => {
-    using client = await server.as('one');
-    const commands = Array.from({ length: 100 }, (_, n) => create(`/users/h${n}`, { name: 'h' }));
-    expect((await batch(client, commands)).body.results).toHaveLength(100);
-  });
-});
-
-test('[BAT6] once: the second time the first answers, and nothing changes', async () => {
-  using client = await server.as('one');
-  const commands = [
-    create('/users/o1', { name: 'o' }),
-    {
-      cmd: 'update',
-      r: '/users/o1',
-      rev: 1,
-      body: { ops: [{ op: 'addNumber', key: 'score', value: 1 }] },
-    },
-  ];
-  const first = await batch(client, commands, { once: 'batch-1' });
-  expect(first.meta).toBeUndefined();
-  const second = await batch(client, commands, { once: 'batch-1' });
-  expect(second).toMatchObject({
-    meta: { repeated: true },
-    body: {
-      results: [
-        { r: '/users/o1', body: { _r: '/users/o1', _rev: 1 } },
-        { r: '/users/o1', rev: 2 },
-      ],
-    },
-  });
-  expect((await get(client, '/users/o1')).body).toMatchObject({ score: 1, _rev: 2 });
-  const other = await batch(client, [create('/users/o2', { name: 'o' })], { once: 'batch-1' });
-  expect(other.error).toMatchObject({ code: 409, message: 'once.reused' });
-  const single = await client.request({ ...remove('/users/o1'), cmdOpts: { once: 'batch-1' } });
-  expect(single.error).toMatchObject({ code: 409, message: 'once.reused' });
-});
-
-test('[BAT7] a batch counts as its commands for limits', async () => {
-  using client = await limited.as('one');
-  const fifteen = Array.from({ length: 15 }, (_, n) => create(`/users/l${n}`, { name: 'l' }));
-  expect((await batch(client, fifteen)).error).toBeUndefined();
-  const refused = await batch(client, fifteen);
-  expect(refused.error).toMatchObject({ code: 429, message: 'rate.limited' });
-  expect(refused.meta?.retryAfter).toBeGreaterThan(0);
-  expect((await client.request({ cmd: 'ping' })).evt).toBe('pinged');
-});
-
-test('[BAT3] a batch that fails among many that race leaves no half of it', async () => {
-  using reader = await server.as('reader');
-  const clients = await Promise.all(['r1', 'r2', 'r3', 'r4'].map((uid) => server.as(uid)));
-  await reader.request(create('/users/left', { name: 'l', score: 0 }));
-  await reader.request(create('/users/right', { name: 'r', score: 0 }));
-  const move = (client: Client, value: number) =>
-    batch(client, [
-      {
-        cmd: 'update',
-        r: '/users/left',
-        rev: 1,
-        body: { ops: [{ op: 'addNumber', key: 'score', value }] },
-      },
-      {
-        cmd: 'update',
-        r: '/users/right',
-        rev: 1,
-        body: { ops: [{ op: 'addNumber', key: 'score', value: -value }] },
-      },
-      ...(value % 3 === 0 ? [create('/users', { name: 'x', age: -1 })] : []),
+describe('order', () => {
+  test('[BAT5] [DUR3] subscribers hear the changes in the order of the batch, of all objects', async () => {
+    using writer = await server.as('amal');
+    using reader = await server.as('bela');
+    const [a, b] = [fresh('short'), fresh('short')];
+    await batch(writer, [create(a, {}), create(b, {})]);
+    const subscriptions = [{ r: b, rev: 1 }, { r: a, rev: 1 }, { r: '/short' }];
+    await reader.request({ cmd: 'subscribe', body: { subscriptions } });
+    const made = fresh('short');
+    await batch(writer, [
+      update(b, 1, add('n', 1)),
+      update(a, 1, add('n', 1)),
+      create(made, {}),
+      update(b, 2, add('n', 1)),
+      remove(a),
     ]);
-  const moves = clients.flatMap((client) => Array.from({ length: 15 }, (_, n) => move(client, n)));
-  const answers = await Promise.all(moves);
-  const done = answers.flatMap(({ error }, n) => (error ? [] : [n % 15]));
-  const sum = done.reduce((total, value) => total + value, 0);
-  const { items } = (
-    await reader.request({
-      cmd: 'read',
-      r: '/users',
-      cmdOpts: { query: { filter: 'name in $n', values: { n: ['l', 'r'] } }, sort: 'score' },
-    })
-  ).body;
-  const scores = items
-    .filter(({ body }: { body: JsonObject }) =>
-      ['/users/left', '/users/right'].includes(String(body._r)),
-    )
-    .map(({ body }: { body: JsonObject }) => body.score);
-  expect(scores).toEqual([-sum, sum]);
-  expect(done).toHaveLength(40);
-  for (const client of clients) client[Symbol.dispose]();
+    const pushes: Message[] = [];
+    for (let n = 0; n < 5; n++) pushes.push(await reader.nextPush());
+    const of = (r: string) =>
+      pushes.filter((push) => push.r === r).map(({ evt, rev }) => [evt, rev]);
+    expect(of(b)).toEqual([
+      ['updated', 2],
+      ['updated', 3],
+    ]);
+    expect(of(a)).toEqual([
+      ['updated', 2],
+      ['deleted', 3],
+    ]);
+    expect(pushes.map(({ r }) => r)).toEqual([b, a, '/short/*', b, a]);
+  });
+
+  test('[BAT4] nothing is heard of a batch that was refused', async () => {
+    using writer = await server.as('amal');
+    using reader = await server.as('bela');
+    const a = fresh('short');
+    await writer.request(create(a, {}));
+    const subscriptions = [{ r: a, rev: 1 }, { r: '/short' }];
+    await reader.request({ cmd: 'subscribe', body: { subscriptions } });
+    await batch(writer, [update(a, 1, add('n', 1)), create('/short', {}), remove('/short/none')]);
+    expect(await reader.pushesUntilNow()).toEqual([]);
+  });
+
+  test('[BAT5] [ENV4] what is sent in one go on the same Rs takes effect and is answered in that order', async () => {
+    using client = await server.as('amal');
+    const [a, b] = [fresh('short'), fresh('short')];
+    const order: string[] = [];
+    const sent = (name: string, answer: Promise<Message>) =>
+      answer.then((message) => {
+        order.push(name);
+        return message;
+      });
+    const answers = await Promise.all([
+      sent('create a', client.request(create(a, {}))),
+      sent('first batch', batch(client, [create(b, {}), update(a, 1, set('n', 1))])),
+      sent('get a', get(client, a)),
+      sent('update b', client.request(update(b, 1, set('n', 5)))),
+      sent('second batch', batch(client, [update(b, 2, add('n', 1)), update(a, 2, add('n', 1))])),
+      sent('get b', get(client, b)),
+    ]);
+    expect(answers.map(({ error }) => error)).toEqual(Array(6).fill(undefined));
+    expect([answers[2]?.body.n, answers[5]?.body.n]).toEqual([1, 6]);
+    const on = (...named: string[]) => order.filter((name) => named.includes(name));
+    expect(on('create a', 'first batch', 'get a', 'second batch')).toEqual([
+      'create a',
+      'first batch',
+      'get a',
+      'second batch',
+    ]);
+    expect(on('first batch', 'update b', 'second batch', 'get b')).toEqual([
+      'first batch',
+      'update b',
+      'second batch',
+      'get b',
+    ]);
+  });
+
+  test('[BAT5] batches of many clients over the same objects are each whole', async () => {
+    const clients = await Promise.all([0, 1, 2, 3].map((n) => server.as(`client-${n}`)));
+    const [a, b] = [fresh('short'), fresh('short')];
+    const [first] = clients;
+    if (!first) throw new Error('there are four');
+    await batch(first, [create(a, {}), create(b, {})]);
+    const both = [update(a, 1, add('n', 1)), update(b, 1, add('n', 1))];
+    const answers = await Promise.all(
+      clients.flatMap((client, index) =>
+        Array.from({ length: 25 }, () => batch(client, index % 2 ? both : [...both].reverse())),
+      ),
+    );
+    expect(answers.filter(({ error }) => error)).toEqual([]);
+    for (const r of [a, b]) expect((await get(first, r)).body).toMatchObject({ _rev: 101, n: 100 });
+    for (const client of clients) client.close();
+  });
+
+  test('[BAT5] [BAT4] of batches that race, those that are refused leave no half of themselves', async () => {
+    const clients = await Promise.all([0, 1, 2, 3].map((n) => server.as(`mover-${n}`)));
+    const [left, right] = [fresh('users'), fresh('users')];
+    const [first] = clients;
+    if (!first) throw new Error('there are four');
+    await batch(first, [
+      create(left, { name: 'l', score: 0 }),
+      create(right, { name: 'r', score: 0 }),
+    ]);
+    const move = (client: Client, value: number) =>
+      batch(client, [
+        update(left, 1, add('score', -value)),
+        update(right, 1, add('score', value)),
+        ...(value % 3 === 0 ? [create('/users', { name: 'x', age: -1 })] : []),
+      ]);
+    const values = Array.from({ length: 15 }, (_, n) => n);
+    const answers = await Promise.all(
+      clients.flatMap((client) => values.map((value) => move(client, value))),
+    );
+    expect(answers.filter(({ error }) => error)).toHaveLength(20);
+    const sum = 4 * values.filter((value) => value % 3).reduce((a, b) => a + b, 0);
+    expect((await get(first, left)).body).toMatchObject({ score: -sum, _rev: 41 });
+    expect((await get(first, right)).body).toMatchObject({ score: sum, _rev: 41 });
+    for (const client of clients) client.close();
+  });
+});
+
+describe('once', () => {
+  test('[BAT7] [ONC1] a batch that is sent again changes nothing, and gets the Rs and revisions of the first time', async () => {
+    using client = await server.as('amal');
+    const [a, b] = [fresh('users'), fresh('users')];
+    await batch(client, [create(a, { name: 'a', age: 0 }), create(b, { name: 'b' })]);
+    const commands = [
+      create('/users', { name: 'n' }),
+      update(a, 1, add('age', 1)),
+      remove(b),
+      create(`${a}/posts/1`, { title: 't' }),
+    ];
+    const first = await batch(client, commands, { once: a });
+    await client.request(update(a, 2, add('age', 10)));
+    const again = await batch(client, commands, { once: a });
+    expect(first.meta).toBeUndefined();
+    expect(again.meta).toEqual({ repeated: true });
+    expect(again.body).toEqual({
+      results: [
+        { r: '/users/*', body: { _r: first.body.results[0].body._r, _rev: 1 } },
+        { r: a, rev: 2 },
+        { r: b, rev: 2 },
+        { r: `${a}/posts/1`, body: { _r: `${a}/posts/1`, _rev: 1 } },
+      ],
+    });
+    expect((await get(client, a)).body).toMatchObject({ _rev: 3, age: 11 });
+  });
+
+  test('[BAT7] [ONC2] other commands or Rs are another command, other bodies are not', async () => {
+    using client = await server.as('amal');
+    const [a, b] = [fresh('short'), fresh('short')];
+    await batch(client, [create(a, {}), create(b, {})]);
+    const of = (r: string) => update(r, 1, add('n', 1));
+    await batch(client, [of(a), of(b)], { once: a });
+    const others = [[of(a)], [of(b), of(a)], [of(a), remove(b)], [of(a), of(b), of(b)]];
+    for (const commands of others) {
+      expect((await batch(client, commands, { once: a })).error).toEqual({
+        code: 409,
+        message: 'once.reused',
+      });
+    }
+    const single = await client.request({ ...of(a), cmdOpts: { once: a } });
+    expect(single.error?.message).toBe('once.reused');
+    const other = await batch(client, [of(a), update(b, 1, add('m', 5))], { once: a });
+    expect(other.meta).toEqual({ repeated: true });
+    using stranger = await server.as('bela');
+    expect((await batch(stranger, [remove(a)], { once: a })).meta).toBeUndefined();
+  });
+
+  test('[BAT7] [ONC3] a refused batch may be sent again under its id', async () => {
+    using client = await server.as('amal');
+    const a = fresh('short');
+    const commands = [create('/short', {}), update(a, 1, add('n', 1))];
+    expect((await batch(client, commands, { once: a })).error?.message).toBe('object.missing');
+    await client.request(create(a, {}));
+    const answer = await batch(client, commands, { once: a });
+    expect(answer.meta).toBeUndefined();
+    expect(answer.body.results[1]).toEqual({ r: a, rev: 2 });
+  });
 });

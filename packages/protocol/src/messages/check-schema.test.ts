@@ -13,7 +13,7 @@ const schema = Type.Object({
   flag: Type.Optional(Type.Boolean()),
   any: Type.Unsafe({}),
   object: Type.Optional(Type.Unsafe({ type: 'object' })),
-  list: Type.Array(Type.String(), { minItems: 1 }),
+  list: Type.Array(Type.String(), { minItems: 1, maxItems: 3 }),
   choice: Type.Optional(Type.Union([Type.String(), Type.Object({ r: Type.String() })])),
   one: Type.Enum(['set', 'push']),
 });
@@ -28,7 +28,10 @@ const candidate = fc.record(
     flag: fc.oneof(fc.boolean(), jsonValue),
     any: jsonValue,
     object: fc.oneof(fc.constant({ a: 1 }), jsonValue),
-    list: fc.oneof({ weight: 5, arbitrary: fc.array(fc.constantFrom('a', 'b')) }, jsonValue),
+    list: fc.oneof(
+      { weight: 5, arbitrary: fc.array(fc.constantFrom('a', 'b'), { maxLength: 4 }) },
+      jsonValue,
+    ),
     choice: fc.oneof(fc.constantFrom('a', { r: 'a' }, { r: 1 }, {}), jsonValue),
     one: fc.oneof({ weight: 5, arbitrary: fc.constantFrom('set', 'push') }, jsonValue),
   },

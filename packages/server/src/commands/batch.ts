@@ -14,7 +14,7 @@ import type { CommandContext, Handler, Reply } from './services.js';
 import { Updating } from './updating.js';
 import { idAttempts, type WriteStep } from './write-step.js';
 
-/** Rules BAT1 to BAT8. */
+/** Rules BAT1 to BAT7. */
 export const batch: Handler<BatchRequest> = async (context, request) => {
   const steps = stepsOf(context, request);
   const once = onceKeyOf(context, request);

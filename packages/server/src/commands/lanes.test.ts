@@ -23,6 +23,18 @@ test('[ENV4] commands are ordered by the R that they are about, in its printed f
   expect(lanes({ cmd: 'ping' })).toEqual([]);
 });
 
+test('[ENV4] [BAT5] a batch writes beside writes, on each of its Rs', () => {
+  const commands = [
+    { cmd: 'create', r: '/users', body: {} },
+    { cmd: 'delete', r: '/users/1' },
+    { cmd: 'create', r: '/users/', body: {} },
+  ];
+  expect(lanes({ cmd: 'batch', body: { commands } })).toEqual([
+    { r: '/users/*', mode: 'write' },
+    { r: '/users/1', mode: 'write' },
+  ]);
+});
+
 test('[ENV4] subscribing and unsubscribing have every R that they name for themselves', () => {
   const alone = (r: string) => ({ r, mode: 'exclusive' });
   const subscriptions = [{ r: '/users/1/' }, { r: '/users' }, { r: '/users/1' }];

@@ -83,6 +83,20 @@ test('[LIM5] an address counts for all its uids, and a uid for all its addresses
   expect(limited).toEqual(['uid', 'address']);
 });
 
+test('[LIM5] [BAT6] a batch takes as many as it has commands, or nothing at all', () => {
+  const { clock } = simulatedPlatform({ seed: 1 });
+  const rates = new CommandRates({ commands: 10, address: 15, clock, limited: () => {} });
+  expect([rates.take('x', 'u', 8), rates.take('x', 'u', 3), rates.take('x', 'u', 2)]).toEqual([
+    0, 1, 0,
+  ]);
+  // What was refused to the uid was not taken from the address either: 5 of 15 are left.
+  expect([rates.take('x', 'v', 6), rates.take('x', 'v', 5), rates.take('x', 'w')]).toEqual([
+    1, 0, 1,
+  ]);
+  // What was refused to the address was not taken from the uid.
+  expect([rates.take('y', 'v', 5), rates.take('z', 'v')]).toEqual([0, 1]);
+});
+
 test('[LIM6] connections are counted, in all and by address', () => {
   const count = new ConnectionCount({ connections: 3, connectionsPerAddress: 2 });
   expect([count.enter('a'), count.enter('a'), count.enter('a')]).toEqual([true, true, false]);
