@@ -191,32 +191,61 @@ const readOpts = fc
   )
   .map((options) => options as JsonObject);
 
+/** The commands that a batch may have, too, but for their options. */
+const written = {
+  create: fc.record({
+    cmd: fc.constant('create'),
+    r: fc.oneof(
+      object,
+      collection.map((name) => `@/${name}`),
+    ),
+    body,
+  }),
+  update: fc.record({
+    cmd: fc.constant('update'),
+    r: object,
+    rev: fc.integer({ min: 0, max: 4 }),
+    body: fc.record({ ops: fc.array(op, { minLength: 1, maxLength: 3 }) }),
+  }),
+  delete: fc.record({ cmd: fc.constant('delete'), r: object }),
+};
+const withOpts = (command: fc.Arbitrary<JsonObject>) =>
+  fc.tuple(command, writeOpts).map(([one, cmdOpts]): JsonObject => ({ ...one, cmdOpts }));
+
+/** Sound enough that whole batches of them succeed now and then. */
+const batched: fc.Arbitrary<JsonObject> = fc.oneof(
+  { weight: 2, arbitrary: fc.oneof(written.create, written.update, written.delete) },
+  {
+    weight: 6,
+    arbitrary: object.map((r) => ({
+      cmd: 'update',
+      r,
+      rev: 1,
+      body: { ops: [{ op: 'addNumber', key: 'count', value: 1 }] },
+    })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(collection, fieldValue.code ?? scalar).map(([name, code]) => ({
+      cmd: 'create',
+      r: `@/${name}`,
+      body: name === 'shy' ? {} : { code },
+    })),
+  },
+);
+
 const command: fc.Arbitrary<JsonObject> = fc.oneof(
+  { weight: 4, arbitrary: withOpts(written.create) },
+  { weight: 5, arbitrary: withOpts(written.update) },
+  { weight: 1, arbitrary: withOpts(written.delete) },
   {
     weight: 4,
-    arbitrary: fc.record({
-      cmd: fc.constant('create'),
-      r: fc.oneof(
-        object,
-        collection.map((name) => `@/${name}`),
-      ),
-      body,
-      cmdOpts: writeOpts,
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      cmd: fc.constant('update'),
-      r: object,
-      rev: fc.integer({ min: 0, max: 4 }),
-      body: fc.record({ ops: fc.array(op, { minLength: 1, maxLength: 3 }) }),
-      cmdOpts: writeOpts,
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ cmd: fc.constant('delete'), r: object, cmdOpts: writeOpts }),
+    arbitrary: withOpts(
+      fc.array(batched, { minLength: 1, maxLength: 4 }).map((commands) => ({
+        cmd: 'batch',
+        body: { commands },
+      })),
+    ),
   },
   { weight: 1, arbitrary: fc.record({ cmd: fc.constant('get'), r: object }) },
   {
@@ -284,8 +313,9 @@ async function stored({ store }: TestApp, rs: readonly string[]) {
 
 let runs = 0;
 
-test('[DUR2] any sequence of commands gets the same answers on each store, and leaves the same behind', async () => {
+test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store, and leaves the same behind', async () => {
   const outcomes = new Map<string, number>();
+  let batches = 0;
   const property = fc.asyncProperty(
     fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
     async (steps) => {
@@ -303,7 +333,8 @@ test('[DUR2] any sequence of commands gets the same answers on each store, and l
       ]);
       const [inMemory, inSqlite] = await Promise.all(apps.map((app) => stored(app, rs)));
       expect(inSqlite).toEqual(inMemory);
-      for (const { error } of expected ?? []) {
+      for (const { error, body: said } of expected ?? []) {
+        if ((said as JsonObject | undefined)?.results) batches += 1;
         const outcome = String((error as JsonObject | undefined)?.message ?? 'ok');
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       }
@@ -322,4 +353,5 @@ test('[DUR2] any sequence of commands gets the same answers on each store, and l
   ]) {
     expect(outcomes.get(outcome) ?? 0, outcome).toBeGreaterThan(0);
   }
+  expect(batches).toBeGreaterThan(10);
 });
