@@ -35,36 +35,62 @@ async function openStore(dir: string): Promise<Store> {
   );
 }
 
-/** One writer: adds to the object that all share and to one of its own, until the socket dies. */
+/** One writer: adds to the object that all share and to those of its own, alone and in batches, until the socket dies. */
 async function write(url: string, name: string, round: number, ledger: Ledger): Promise<void> {
   const client = await Client.connect(url, signToken({ uid: name }));
   const own = ledger.account(`/things/${name}-${round}`);
+  const left = ledger.account(`${own.r}-left`);
+  const right = ledger.account(`${own.r}-right`);
+  left.twin = right;
+  const shared = ledger.account('/things/shared');
   let number = 0;
-  const add = (account: Account): Promise<void> => {
+  const add = (...accounts: Account[]): Promise<void> => {
     const once = `${name}-${round}-${++number}`;
-    account.sent.add(once);
-    return addOnce(client, account, once);
+    ledger.willAdd(once, accounts);
+    return addOnce(client, ledger, once);
   };
   try {
     const created = await client.request({ cmd: 'create', r: own.r, body: { owner: name } });
     own.answered = created.body._rev;
-    for (;;) await Promise.all([add(ledger.account('/things/shared')), add(own), add(own)]);
+    const commands = [left, right].map(({ r }) => ({ cmd: 'create', r, body: { owner: name } }));
+    const twins = await client.request({ cmd: 'batch', body: { commands } });
+    if (twins.error === undefined) left.answered = right.answered = 1;
+    for (;;) {
+      await Promise.all([
+        add(shared),
+        add(own),
+        add(left, shared, right),
+        add(own),
+        add(right, left),
+      ]);
+    }
   } catch {
     // The plug was pulled.
   }
 }
 
-async function addOnce(client: Client, account: Account, once: string): Promise<void> {
-  const answer = await client.request({
+async function addOnce(client: Client, ledger: Ledger, once: string): Promise<void> {
+  const accounts = ledger.addedUnder(once);
+  const cmdOpts = { once };
+  const commands = accounts.map(({ r }) => ({
     cmd: 'update',
-    r: account.r,
+    r,
     rev: 1,
-    cmdOpts: { once },
     body: { ops: [{ op: 'addNumber', key: 'count', value: 1 }] },
-  });
+  }));
+  const [only, ...others] = commands;
+  const answer = await client.request(
+    only && others.length === 0
+      ? { ...only, cmdOpts }
+      : { cmd: 'batch', body: { commands }, cmdOpts },
+  );
   if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error));
-  account.confirmed.add(once);
-  account.answered = Math.max(account.answered, answer.rev ?? 0);
+  const results: { rev?: number }[] = answer.body?.results ?? [answer];
+  expect(results).toHaveLength(accounts.length);
+  for (const [index, account] of accounts.entries()) {
+    account.confirmed.add(once);
+    account.answered = Math.max(account.answered, results[index]?.rev ?? 0);
+  }
 }
 
 /** Goes on hearing from where it was, until the socket dies. */
@@ -90,6 +116,7 @@ async function audit(dir: string, ledger: Ledger, listeners: readonly Heard[]): 
   const store = await openStore(dir);
   try {
     for (const account of ledger.all()) await auditAccount(store, account);
+    await auditTwins(store, ledger);
     for (const heard of listeners) await auditListener(store, heard);
   } finally {
     await store.close();
@@ -109,6 +136,15 @@ async function auditAccount(store: Store, account: Account): Promise<void> {
   const count = object.data.count as number;
   expect(count).toBeGreaterThanOrEqual(account.confirmed.size);
   expect(count).toBeLessThanOrEqual(account.sent.size);
+}
+
+/** What batches change together is never found half changed. */
+async function auditTwins(store: Store, ledger: Ledger): Promise<void> {
+  for (const { r, twin } of ledger.all()) {
+    if (twin === undefined) continue;
+    const [one, other] = await store.getMany([r, twin.r]);
+    expect([one?.rev, one?.data], `half a batch in ${r}`).toEqual([other?.rev, other?.data]);
+  }
 }
 
 async function auditListener(store: Store, heard: Heard): Promise<void> {
@@ -152,7 +188,7 @@ async function fill(dir: string): Promise<void> {
   await store.close();
 }
 
-test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] kill -9 at any moment loses nothing that was answered, tells nothing that is not stored, and counts nothing twice', async () => {
+test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any moment loses nothing that was answered, leaves no half of a batch, tells nothing that is not stored, and counts nothing twice', async () => {
   await using app = await appFolder({
     'models/things/model.yaml': model,
     'really.yaml':
@@ -210,7 +246,7 @@ async function settle(url: string, ledger: Ledger): Promise<void> {
       const name = once.split('-').slice(0, 2).join('-');
       const client = clients.get(name) ?? (await Client.connect(url, signToken({ uid: name })));
       clients.set(name, client);
-      await addOnce(client, account, once);
+      await addOnce(client, ledger, once);
     }
   }
   for (const client of clients.values()) client.close();

@@ -9,11 +9,15 @@ export interface Account {
   readonly sent: Set<string>;
   /** Of these, the ones that were answered. */
   readonly confirmed: Set<string>;
+  /** The one that batches always change together with this one, and by as much. */
+  twin?: Account | undefined;
 }
 
 /** All accounts, by R. */
 export class Ledger {
   readonly #accounts = new Map<string, Account>();
+  /** By once-id: what is added to under it, in one command or in one batch. */
+  readonly #added = new Map<string, readonly Account[]>();
 
   account(r: string): Account {
     let account = this.#accounts.get(r);
@@ -22,6 +26,16 @@ export class Ledger {
       this.#accounts.set(r, account);
     }
     return account;
+  }
+
+  /** Takes note that 1 will be added to each of these, together. */
+  willAdd(once: string, accounts: readonly Account[]): void {
+    this.#added.set(once, accounts);
+    for (const account of accounts) account.sent.add(once);
+  }
+
+  addedUnder(once: string): readonly Account[] {
+    return this.#added.get(once) ?? [];
   }
 
   all(): Account[] {
