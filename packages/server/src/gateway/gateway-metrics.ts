@@ -10,6 +10,7 @@ export interface CommandMetrics {
 export interface GatewayLevels {
   connections(): number;
   congested(): number;
+  streams(): number;
   rateKeys(): number;
 }
 
@@ -63,6 +64,7 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#limited = counter('rate_limited', 'Commands and logins over a rate', ['by']);
     metrics.observe('really_connections', 'WebSocket connections open', levels.connections);
     metrics.observe('really_congested_connections', 'Connections behind', levels.congested);
+    metrics.observe('really_event_streams', 'Server-sent event streams open', levels.streams);
     metrics.observe('really_rate_limit_keys', 'Uids and addresses counted', levels.rateKeys);
   }
 

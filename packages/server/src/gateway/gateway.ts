@@ -9,6 +9,7 @@ import { Connection, type ConnectionHost } from './connection.js';
 import { ConnectionCount } from './connection-count.js';
 import { makeConnectionHost } from './connection-host.js';
 import { Connections } from './connections.js';
+import { EventStreams } from './event-streams.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { buildHttpApp } from './http-app.js';
 import type { HttpServer } from './http-server.js';
@@ -52,6 +53,7 @@ class ServerGateway implements Gateway {
   readonly #count: ConnectionCount;
   readonly #signups: RateLimit;
   readonly #connections: Connections;
+  readonly #streams: EventStreams;
   readonly #metrics: GatewayMetrics;
   readonly #upgrades: Upgrades;
   readonly #host: ConnectionHost;
@@ -72,6 +74,7 @@ class ServerGateway implements Gateway {
     this.#metrics = new GatewayMetrics(options.metrics, {
       connections: () => this.#connections.size,
       congested: () => this.#host.egress.congested,
+      streams: () => this.#streams.size,
       rateKeys: () => this.#host.rates.size + this.#signups.size,
     });
     this.#host = makeConnectionHost({
@@ -82,6 +85,14 @@ class ServerGateway implements Gateway {
       gone: (connection) => this.#forget(connection),
     });
     const settle = options.settle ?? (() => Promise.resolve());
+    this.#streams = new EventStreams({
+      commands,
+      live,
+      count: this.#count,
+      platform: options.platform,
+      log: options.log,
+      output: config.limits.output,
+    });
     this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
     this.#upgrades = new Upgrades({
       message: config.limits.message,
@@ -107,6 +118,18 @@ class ServerGateway implements Gateway {
         rate: this.#signups,
         limited: () => this.#metrics.limited('signup'),
         shape: this.#host.shape,
+      },
+      rest: {
+        commands: this.#host.commands,
+        tokens,
+        addresses,
+        rates: this.#host.rates,
+        metrics: this.#metrics,
+        log: this.#options.log,
+        platform,
+        shape: this.#host.shape,
+        streams: this.#streams,
+        message: this.#options.config.limits.message,
       },
       health: {
         ready: ready ?? (() => Promise.resolve()),
@@ -156,6 +179,7 @@ class ServerGateway implements Gateway {
       server.close(() => resolve());
     });
     await this.#connections.shutDown(deadline);
+    this.#streams.close();
     const rest = timers.after(Math.max(0, deadline - clock.monotonic()), () =>
       server.closeAllConnections(),
     );

@@ -11,10 +11,10 @@ export function sendJson(reply: FastifyReply, code: number, text: string): Fasti
   return reply.code(code).header('Content-Type', 'application/json').send(Buffer.from(text));
 }
 
-/** Answers with an error as section ERR tells it; the status is its code. */
-export function sendError(reply: FastifyReply, error: ProtocolError): FastifyReply {
+/** Answers with an error as section ERR tells it, with `r` where it is known; the status is its code. */
+export function sendError(reply: FastifyReply, error: ProtocolError, r?: string): FastifyReply {
   if (error.meta) reply.header('Retry-After', String(error.meta.retryAfter));
-  return sendJson(reply, statusOf(error.code), errorText(error));
+  return sendJson(reply, statusOf(error.code), errorText(error, { r }));
 }
 
 /** Makes everything that fastify itself would answer an answer of ours. */

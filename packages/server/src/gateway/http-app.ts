@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import files from '@fastify/static';
@@ -9,15 +10,20 @@ import { type AuthRoutesOptions, anonymousRoutes } from './http-auth.js';
 import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-health.js';
 import { createHttpServer, type HttpServer } from './http-server.js';
 import type { GatewayConfig, GatewayOptions } from './options.js';
+import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
 
 export interface HttpAppOptions {
   readonly gateway: Pick<GatewayOptions, 'config' | 'metrics' | 'log' | 'platform'>;
   readonly addresses: ClientAddresses;
   readonly auth: AuthRoutesOptions;
   readonly health: HealthRoutesOptions;
+  readonly rest: RestRoutesOptions;
   /** The text of `/metrics`. */
   readonly scrape: () => Promise<string>;
 }
+
+/** Bytes of an answer from which on it is compressed. */
+const worthCompressing = 1024;
 
 /** The HTTP side: fastify over a server of our own, which looks at requests for the socket's path first. */
 export async function buildHttpApp(
@@ -38,6 +44,7 @@ export async function buildHttpApp(
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   await protect(app, config);
+  await app.register(compress, { threshold: worthCompressing, encodings: ['br', 'gzip'] });
   answerErrors(app, gateway.log, gateway.platform);
   healthRoutes(app, options.health);
   metricsRoute(app, {
@@ -48,6 +55,7 @@ export async function buildHttpApp(
     addresses,
   });
   anonymousRoutes(app, options.auth);
+  restRoutes(app, options.rest);
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
   await app.ready();
   return { app, server: app.server as HttpServer };
@@ -63,9 +71,12 @@ async function protect(app: FastifyInstance, config: GatewayConfig): Promise<voi
       'Authorization',
       'Content-Type',
       'If-Match',
+      'Idempotency-Key',
       'If-None-Match',
       'Last-Event-ID',
       'X-Really-Secret',
+      'X-Trace-Id',
+      'traceparent',
     ],
     exposedHeaders: ['ETag', 'Location', 'Retry-After'],
     maxAge: 86_400,

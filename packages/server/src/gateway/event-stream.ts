@@ -1,0 +1,87 @@
+import type { ServerResponse } from 'node:http';
+import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
+import type { Frame } from '../live/frame.js';
+import type { Listener } from '../live/listener.js';
+
+export interface EventStreamOptions {
+  readonly auth: Auth;
+  readonly response: ServerResponse;
+  /** Bytes that may wait before it is congested; at 8 times as many it is given up (rule LIM4). */
+  readonly limit: number;
+  /** What waited has gone out. */
+  readonly drained: (stream: EventStream) => void;
+}
+
+/** Beyond this many times the limit a stream is given up. */
+const overwhelmedFactor = 8;
+
+/** Pushes after which nothing comes any more: a stream has one subscription. */
+const last = new Set<unknown>(['failed', 'deleted']);
+
+/** One subscription, as server-sent events. */
+export class EventStream implements Listener {
+  readonly auth: Auth;
+  readonly #response: ServerResponse;
+  readonly #limit: number;
+  #open = true;
+
+  constructor({ auth, response, limit, drained }: EventStreamOptions) {
+    this.auth = auth;
+    this.#response = response;
+    this.#limit = limit;
+    response.on('drain', () => drained(this));
+  }
+
+  get congested(): boolean {
+    return !this.#open || this.#response.writableLength > this.#limit;
+  }
+
+  push({ text }: Frame): void {
+    const message: unknown = JSON.parse(text);
+    if (!this.#open || !isJsonObject(message)) return;
+    this.#write(eventText(message, text));
+    if (last.has(message.evt)) this.end();
+  }
+
+  /** What a read with `subscribe` answers. It has no id: who drops right after it asks anew. */
+  answer(body: JsonObject): void {
+    this.#write(`event: items\ndata: ${JSON.stringify(body)}\n\n`);
+  }
+
+  /** A sign of life. */
+  comment(): void {
+    this.#write(': \n\n');
+  }
+
+  expire(): void {
+    this.#write('event: token-expired\ndata: {"evt":"token-expired"}\n\n');
+    this.end();
+  }
+
+  /** It never began: something else is answered. */
+  abandon(): void {
+    this.#open = false;
+  }
+
+  end(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#response.end();
+  }
+
+  #write(text: string): void {
+    if (!this.#open) return;
+    this.#response.write(text);
+    if (this.#response.writableLength <= this.#limit * overwhelmedFactor) return;
+    this.#open = false;
+    this.#response.destroy();
+  }
+}
+
+/** Rule HTTP11. `id` is the revision of an object, else the position. */
+function eventText({ evt, rev, meta }: JsonObject, text: string): string {
+  const pos = isJsonObject(meta) ? meta.pos : undefined;
+  const id = pos ?? rev;
+  const idLine = typeof id === 'string' || typeof id === 'number' ? `id: ${id}\n` : '';
+  return `event: ${String(evt)}\n${idLine}data: ${text}\n\n`;
+}

@@ -1,0 +1,164 @@
+import { type ErrorBody, fail, type JsonObject, ProtocolError } from '@really/protocol';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Deadlines } from '../platform/deadlines.js';
+import type { Log } from '../platform/log.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import type { CommandSet } from './commands-in-flight.js';
+import type { ConnectionCount } from './connection-count.js';
+import { EventStream } from './event-stream.js';
+import type { Caller } from './http-caller.js';
+import type { RestRequest } from './rest-message.js';
+import type { SessionHost } from './session-host.js';
+
+export interface EventStreamsOptions {
+  readonly commands: CommandSet;
+  readonly live: SessionHost['live'];
+  readonly count: ConnectionCount;
+  readonly platform: Platform;
+  readonly log: Log;
+  /** Bytes of output that may wait. */
+  readonly output: number;
+}
+
+interface Opening {
+  readonly caller: Caller;
+  readonly rest: RestRequest;
+  readonly message: JsonObject;
+  readonly traceId: string | undefined;
+}
+
+/** Milliseconds between two signs of life. */
+const heartbeat = 15_000;
+
+/** Parameters that make a stream one of a query, and not of all that is created. */
+const ofQueries = ['filter', 'values', 'sort', 'ascending', 'limit'];
+
+/** All server-sent event streams of a gateway. */
+export class EventStreams {
+  readonly #options: EventStreamsOptions;
+  readonly #all = new Set<EventStream>();
+  readonly #expiries: Deadlines;
+  #beat: Timer | undefined;
+  #closed = false;
+
+  constructor(options: EventStreamsOptions) {
+    this.#options = options;
+    this.#expiries = new Deadlines({
+      platform: options.platform,
+      clock: 'wall',
+      due: (key) => {
+        if (key instanceof EventStream) key.expire();
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Answers with a stream. Throws what the subscription is refused for, before anything is sent. */
+  async open(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    opening: Opening,
+  ): Promise<FastifyReply> {
+    const { count, live, log } = this.#options;
+    const { auth, address, expires } = opening.caller;
+    if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
+    const stream = new EventStream({
+      auth,
+      response: reply.raw,
+      limit: this.#options.output,
+      drained: (one) => live.drained(one),
+    });
+    request.raw.socket.once('close', () => this.#forget(stream, address));
+    reply.raw.once('close', () => this.#forget(stream, address));
+    this.#all.add(stream);
+    try {
+      const message = streamMessage(opening);
+      const parsed = this.#options.commands.parse({ ...message, tag: 0 });
+      if (!parsed.ok) throw parsed.error;
+      const call = { auth, listener: stream, traceId: opening.traceId, log };
+      const { body, afterwards } = await this.#options.commands.run(call, parsed.request);
+      const failure = failureOf(body);
+      if (failure) throw failure;
+      this.#begin(reply, stream, expires);
+      if (message.cmd === 'read') stream.answer(body);
+      afterwards?.();
+      return reply;
+    } catch (error) {
+      stream.abandon();
+      this.#forget(stream, address);
+      throw error;
+    }
+  }
+
+  /** The gateway closes. */
+  close(): void {
+    this.#closed = true;
+    for (const stream of this.#all) stream.end();
+  }
+
+  #begin(reply: FastifyReply, stream: EventStream, expires: number | undefined): void {
+    reply.hijack();
+    const headers = {
+      ...reply.getHeaders(),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      // When the stream ends nothing else comes, and a server that stops need not wait.
+      connection: 'close',
+      // Proxies that collect what they pass on would keep the events back.
+      'x-accel-buffering': 'no',
+    };
+    reply.raw.writeHead(200, headers as Record<string, string>);
+    stream.comment();
+    if (expires !== undefined) this.#expiries.set(stream, expires);
+    this.#beat ??= this.#options.platform.timers.every(heartbeat, () => {
+      for (const one of this.#all) one.comment();
+    });
+  }
+
+  #forget(stream: EventStream, address: string): void {
+    if (!this.#all.delete(stream)) return;
+    stream.end();
+    this.#options.count.leave(address);
+    this.#expiries.clear(stream);
+    this.#options.live.drop(stream);
+    if (this.#all.size > 0) return;
+    this.#beat?.cancel();
+    this.#beat = undefined;
+  }
+}
+
+/** The subscription that a GET stands for: of an object, of a collection, or of a query. */
+function streamMessage({ rest, message }: Opening): JsonObject {
+  const { target, query, headers } = rest;
+  const { r } = target;
+  const lastId = headers['last-event-id']?.toString() ?? query.get('lastEventId');
+  const fields = query.get('fields')?.split(',');
+  if (target.kind === 'collection' && ofQueries.some((name) => query.has(name))) {
+    const options = message.cmdOpts as JsonObject;
+    const since = lastId === undefined ? {} : { since: lastId };
+    return { ...message, cmd: 'read', cmdOpts: { ...options, ...since, subscribe: true } };
+  }
+  const from = lastId === undefined ? {} : startOf(target.kind, lastId);
+  const item: JsonObject = { r, ...(fields && { fields }), ...from };
+  return { cmd: 'subscribe', body: { subscriptions: [item] } };
+}
+
+function startOf(kind: 'object' | 'collection', lastId: string): JsonObject {
+  if (kind === 'collection') return { pos: lastId };
+  if (!/^[1-9]\d{0,14}$/.test(lastId)) throw fail.invalid('Last-Event-ID', 'expected.revision');
+  return { rev: Number(lastId) };
+}
+
+interface Failure {
+  readonly error: ErrorBody;
+  readonly meta?: { readonly retryAfter: number };
+}
+
+/** A subscribe command never fails for one item: its failure is in the answer. */
+function failureOf({ body }: JsonObject): ProtocolError | undefined {
+  const [failure] = (body as { failures?: readonly Failure[] } | undefined)?.failures ?? [];
+  return failure && new ProtocolError({ ...failure.error, meta: failure.meta });
+}

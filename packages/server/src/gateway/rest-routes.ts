@@ -1,0 +1,172 @@
+import { fail, type JsonObject, type ParsedR, parseR } from '@really/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Listener } from '../live/listener.js';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import type { CommandCall, CommandRequest, CommandSet } from './commands-in-flight.js';
+import type { EventStreams } from './event-streams.js';
+import type { CommandMetrics } from './gateway-metrics.js';
+import { sendError, sendJson } from './http-answers.js';
+import { type Caller, type CallerOptions, callerOf } from './http-caller.js';
+import { parseMessage, type Shape } from './parse-message.js';
+import { refusals } from './refusal.js';
+import { isKnown, methodsOf, type RestRequest, restMessage } from './rest-message.js';
+import { protocolVersion } from './socket-path.js';
+import { toProtocolError } from './to-protocol-error.js';
+import { traceIdOf } from './trace-id.js';
+
+export interface RestRoutesOptions extends CallerOptions {
+  readonly commands: CommandSet;
+  readonly metrics: CommandMetrics;
+  readonly log: Log;
+  readonly platform: Platform;
+  readonly shape: Shape;
+  readonly streams: EventStreams;
+  /** Bytes of a body. */
+  readonly message: number;
+}
+
+type RestParams = { readonly version: string; readonly '*': string };
+
+/** Versions are numbers, so that an app may serve files of its own from `/vendor/`. */
+const path = '/v:version(^[\\d.]+$)/*';
+
+/** Section HTTP: the commands on objects, over REST. */
+export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): void {
+  const method = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+  const routes = new RestRoutes(options);
+  app.route<{ Params: RestParams }>({
+    method,
+    url: path,
+    bodyLimit: options.message,
+    handler: (request, reply) => routes.handle(request, reply),
+  });
+}
+
+class RestRoutes {
+  readonly #options: RestRoutesOptions;
+
+  constructor(options: RestRoutesOptions) {
+    this.#options = options;
+  }
+
+  async handle(
+    request: FastifyRequest<{ Params: RestParams }>,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const { params } = request;
+    if (`v${params.version}` !== `v${protocolVersion}`) {
+      return sendJson(reply, 400, JSON.stringify(refusals.unsupportedVersion));
+    }
+    reply.header('Cache-Control', 'private, no-cache').header('Vary', 'Authorization');
+    const target = parseR(`/${params['*']}`);
+    try {
+      return await this.#serve(request, reply, target);
+    } catch (thrown) {
+      const { log, platform } = this.#options;
+      const fields = { method: request.method, r: target?.r };
+      const error = toProtocolError(thrown, { log, platform, fields });
+      return sendError(reply, error, target?.r);
+    }
+  }
+
+  async #serve(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    target: ParsedR | undefined,
+  ): Promise<FastifyReply> {
+    const caller = await callerOf(request, reply, this.#options);
+    if (!target) throw fail('r.invalid');
+    const allowed: readonly string[] = methodsOf[target.kind];
+    if (!allowed.includes(request.method)) {
+      reply.header('Allow', allowed.join(', '));
+      throw fail('command.unknown');
+    }
+    const rest = this.#read(request, target);
+    const message = restMessage(rest);
+    const traceId = traceIdOf(request.headers);
+    if (wantsEvents(request)) {
+      return await this.#options.streams.open(request, reply, { caller, rest, message, traceId });
+    }
+    const parsed = this.#parse(traceId === undefined ? message : { ...message, traceId });
+    const body = await this.#run(parsed, caller);
+    return answer(rest, reply, body);
+  }
+
+  #read(request: FastifyRequest, target: ParsedR): RestRequest {
+    const query = new Map<string, string>();
+    for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
+      if (typeof value !== 'string') throw fail.invalid(name, 'expected.once');
+      query.set(name, value);
+    }
+    const body = readBody(request.body, this.#options.shape);
+    return { method: request.method, target, query, headers: request.headers, body };
+  }
+
+  #parse(message: JsonObject): CommandRequest {
+    const parsed = this.#options.commands.parse({ ...message, tag: 0 });
+    if (parsed.ok) return parsed.request;
+    throw parsed.error;
+  }
+
+  async #run(request: CommandRequest, { auth }: Caller): Promise<JsonObject> {
+    const { commands, metrics, platform } = this.#options;
+    const { cmd, traceId } = request;
+    const log = traceId === undefined ? this.#options.log : this.#options.log.child({ traceId });
+    const call: CommandCall = { auth, listener: deaf(auth), traceId, log };
+    const began = platform.clock.monotonic();
+    const seconds = () => (platform.clock.monotonic() - began) / 1000;
+    try {
+      const { body } = await commands.run(call, request);
+      metrics.command(cmd, 'ok', seconds());
+      if (traceId !== undefined) log.info({ cmd, uid: auth.uid, result: 'ok' }, 'command answered');
+      return body;
+    } catch (thrown) {
+      const fields = { cmd, uid: auth.uid, r: request.target?.r };
+      const error = toProtocolError(thrown, { log, platform, fields });
+      metrics.command(cmd, String(error.code), seconds());
+      throw error;
+    }
+  }
+}
+
+/** Who hears no pushes: none of the commands that come here subscribes. */
+function deaf(auth: Listener['auth']): Listener {
+  return { auth, congested: false, push() {} };
+}
+
+function wantsEvents({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && /\btext\/event-stream\b/i.test(headers.accept ?? '');
+}
+
+/** Rule HTTP4: a body is JSON whatever its Content-Type says. */
+function readBody(body: unknown, shape: Shape): JsonObject | undefined {
+  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
+  const parsed = parseMessage(body, shape);
+  if (parsed.kind === 'message') return parsed.message;
+  if (parsed.kind === 'malformed') throw fail('json.malformed');
+  throw fail.invalid(parsed.member, parsed.detail);
+}
+
+/** The command's answer, as HTTP says it. */
+function answer(request: RestRequest, reply: FastifyReply, body: JsonObject): FastifyReply {
+  const { method, target, headers } = request;
+  const shown = body.body as JsonObject | undefined;
+  if (method === 'DELETE') return reply.code(204).send();
+  if (method === 'POST') {
+    const created = shown ?? {};
+    reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
+    return sendJson(tagged(reply, created._rev), 201, JSON.stringify(body));
+  }
+  if (method === 'PATCH') return sendJson(tagged(reply, body.rev), 200, JSON.stringify(body));
+  if (target.kind === 'collection') return sendJson(reply, 200, JSON.stringify(body));
+  const rev = Number(shown?._rev);
+  if (isKnown(headers['if-none-match']?.toString(), rev))
+    return tagged(reply, rev).code(304).send();
+  return sendJson(tagged(reply, rev), 200, JSON.stringify(body));
+}
+
+/** The revision is the ETag. */
+function tagged(reply: FastifyReply, rev: unknown): FastifyReply {
+  return typeof rev === 'number' ? reply.header('ETag', `"${rev}"`) : reply;
+}

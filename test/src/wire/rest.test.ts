@@ -1,0 +1,297 @@
+import { expect, test } from 'vitest';
+import { testSecret } from '../harness/server-process.js';
+import { signToken } from '../harness/token.js';
+import { wireServer } from './wire-server.js';
+
+const server = wireServer();
+
+interface Asked {
+  readonly method?: string;
+  readonly uid?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+async function ask(path: string, { method = 'GET', uid = 'one', headers = {}, body }: Asked = {}) {
+  const authorization = `Bearer ${signToken({ uid }, testSecret)}`;
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: { authorization, ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  // Tests look into bodies freely.
+  // biome-ignore lint/suspicious/noExplicitAny: an answer is whatever the server said
+  const json: any = text === '' ? undefined : JSON.parse(text);
+  return { status: response.status, headers: response.headers, json };
+}
+
+const set = (key: string, value: unknown) => ({ ops: [{ op: 'set', key, value }] });
+const ifMatch = (rev: string) => ({ 'If-Match': rev });
+
+test('[HTTP5] POST creates: 201, with its address and revision', async () => {
+  const made = await ask('/v0.1/users', { method: 'POST', body: { name: 'Amal' } });
+  expect(made.status).toBe(201);
+  const { _r } = made.json.body;
+  expect(made.json).toMatchObject({ r: '/users/*', body: { _rev: 1, shout: 'HELLO AMAL' } });
+  expect(made.headers.get('location')).toBe(`/v0.1${_r}`);
+  expect(made.headers.get('etag')).toBe('"1"');
+  expect(made.headers.get('content-type')).toBe('application/json');
+  const named = await ask('/v0.1/users/h1/', { method: 'POST', body: { name: 'Beno' } });
+  expect(named.headers.get('location')).toBe('/v0.1/users/h1');
+  const again = await ask('/v0.1/users/h1', { method: 'POST', body: { name: 'Beno' } });
+  expect(again).toMatchObject({
+    status: 409,
+    json: { error: { message: 'object.already.exist' } },
+  });
+  const wrong = await ask('/v0.1/users', { method: 'POST', body: { age: -1 } });
+  expect(wrong).toMatchObject({
+    status: 409,
+    json: {
+      r: '/users/*',
+      error: { code: 409, message: 'validation.failed', errors: { name: ['value.required'] } },
+    },
+  });
+});
+
+test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', async () => {
+  await ask('/v0.1/users/g1', { method: 'POST', body: { name: 'G', age: 3 } });
+  const got = await ask('/v0.1/users/g1?fields=name,shout');
+  expect(got.status).toBe(200);
+  expect(got.json).toEqual({
+    r: '/users/g1',
+    meta: { fields: ['name', 'shout'] },
+    body: { _r: '/users/g1', _rev: 1, name: 'G', shout: 'HELLO G' },
+  });
+  expect(got.headers.get('etag')).toBe('"1"');
+  expect(got.headers.get('cache-control')).toBe('private, no-cache');
+  expect(got.headers.get('vary')).toMatch(/\bAuthorization\b/i);
+  for (const known of ['"1"', 'W/"1"', '1', '"7", W/"1"', '*']) {
+    const { status, json, headers } = await ask('/v0.1/users/g1', {
+      headers: { 'If-None-Match': known },
+    });
+    expect({ known, status, json, etag: headers.get('etag') }).toEqual({
+      known,
+      status: 304,
+      json: undefined,
+      etag: '"1"',
+    });
+  }
+  expect((await ask('/v0.1/users/g1', { headers: { 'If-None-Match': '"2"' } })).status).toBe(200);
+  const head = await ask('/v0.1/users/g1', { method: 'HEAD' });
+  expect([head.status, head.headers.get('etag'), head.json]).toEqual([200, '"1"', undefined]);
+  expect((await ask('/v0.1/users/nobody')).status).toBe(404);
+  expect((await ask('/v0.1/users/g1?fields=nothing')).status).toBe(400);
+});
+
+test('[HTTP7] GET of a collection reads or counts', async () => {
+  for (const n of [1, 2, 3]) {
+    await ask(`/v0.1/users/c1/posts/${n}`, { method: 'POST', body: { title: 't', likes: n } });
+    if (n === 1) {
+      await ask('/v0.1/users/c1', { method: 'POST', body: { name: 'C' } });
+      await ask('/v0.1/users/c1/posts/1', { method: 'POST', body: { title: 't', likes: 1 } });
+    }
+  }
+  const query = `filter=${encodeURIComponent('likes >= $n')}&values=${encodeURIComponent('{"n":2}')}`;
+  const read = await ask(
+    `/v0.1/users/c1/posts?${query}&sort=-likes&limit=1&fields=likes&includeTotalCount=true`,
+  );
+  expect(read.status).toBe(200);
+  expect(read.json).toMatchObject({
+    r: '/users/c1/posts/*',
+    body: {
+      totalResults: 2,
+      items: [{ meta: { fields: ['likes'] }, body: { _r: '/users/c1/posts/3', likes: 3 } }],
+    },
+  });
+  const { nextToken } = read.json.body.tokens;
+  const next = await ask(
+    `/v0.1/users/c1/posts?${query}&sort=-likes&limit=1&paginationToken=${nextToken}`,
+  );
+  expect(next.json.body.items).toMatchObject([{ body: { likes: 2 } }]);
+  for (const count of ['count', 'count=', 'count=true']) {
+    expect((await ask(`/v0.1/users/*/posts?${query}&${count}`)).json).toEqual({
+      r: '/users/*/posts/*',
+      body: { totalResults: 2 },
+    });
+  }
+  const wrong: readonly [string, string][] = [
+    ['limit=0', 'cmdOpts.limit'],
+    ['limit=x', 'cmdOpts.limit'],
+    ['values=%7B', 'values'],
+    ['values=%7B%7D', 'filter'],
+    ['limit=1&limit=2', 'limit'],
+    ['count=perhaps', 'count'],
+    ['ascending=maybe', 'cmdOpts.ascending'],
+    ['fields=nothing', 'cmdOpts.fields'],
+  ];
+  for (const [parameters, name] of wrong) {
+    const { status, json } = await ask(`/v0.1/users?${parameters}`);
+    expect({ parameters, status, message: json.error.message }).toEqual({
+      parameters,
+      status: 400,
+      message: 'request.invalid',
+    });
+    expect(json.error.errors).toHaveProperty([name]);
+  }
+  expect((await ask('/v0.1/users?filter=(')).json.error).toMatchObject({
+    code: 409,
+    message: 'query.invalid',
+  });
+});
+
+test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async () => {
+  await ask('/v0.1/users/p1', { method: 'POST', body: { name: 'P' } });
+  let rev = 1;
+  for (const shape of [String, (n: number) => `"${n}"`, (n: number) => `W/"${n}"`]) {
+    const patched = await ask('/v0.1/users/p1', {
+      method: 'PATCH',
+      headers: ifMatch(shape(rev)),
+      body: set('name', `P${rev}`),
+    });
+    rev += 1;
+    expect([patched.status, patched.json, patched.headers.get('etag')]).toEqual([
+      200,
+      { r: '/users/p1', rev },
+      `"${rev}"`,
+    ]);
+  }
+  const without = await ask('/v0.1/users/p1', { method: 'PATCH', body: set('name', 'x') });
+  expect(without).toMatchObject({
+    status: 428,
+    json: { error: { code: 428, message: 'revision.required' } },
+  });
+  const old = await ask('/v0.1/users/p1', {
+    method: 'PATCH',
+    headers: ifMatch('1'),
+    body: set('name', 'x'),
+  });
+  expect(old).toMatchObject({
+    status: 409,
+    json: {
+      error: {
+        message: 'object.revision.outdated',
+        errors: { 'obj.name': ['error.revision.outdated'] },
+      },
+    },
+  });
+  for (const garbage of ['*', 'x', '"1', '0', '-1']) {
+    const { status, json } = await ask('/v0.1/users/p1', {
+      method: 'PATCH',
+      headers: ifMatch(garbage),
+      body: set('name', 'x'),
+    });
+    expect([garbage, status, json.error.errors]).toEqual([
+      garbage,
+      400,
+      { 'If-Match': ['expected.revision'] },
+    ]);
+  }
+});
+
+test('[HTTP9] DELETE deletes: 204', async () => {
+  await ask('/v0.1/users/d1', { method: 'POST', body: { name: 'D' } });
+  expect((await ask('/v0.1/users/d1', { method: 'DELETE', headers: ifMatch('"9"') })).status).toBe(
+    409,
+  );
+  const gone = await ask('/v0.1/users/d1', { method: 'DELETE', headers: ifMatch('1') });
+  expect([gone.status, gone.json]).toEqual([204, undefined]);
+  expect((await ask('/v0.1/users/d1')).status).toBe(410);
+  expect((await ask('/v0.1/users/d1', { method: 'DELETE' })).json.error.message).toBe(
+    'object.gone',
+  );
+});
+
+test('[HTTP4] the token is in Authorization or in access_token', async () => {
+  const url = `${server.url}/v0.1/users?limit=1`;
+  const token = signToken({ uid: 'one' }, testSecret);
+  expect((await fetch(`${url}&access_token=${token}`)).status).toBe(200);
+  const cases: readonly [RequestInit, string][] = [
+    [{}, 'token.missing'],
+    [{ headers: { authorization: 'Bearer nonsense' } }, 'token.invalid'],
+    [{ headers: { authorization: 'Basic abc' } }, 'token.invalid'],
+    [
+      {
+        headers: {
+          authorization: `Bearer ${signToken({ uid: 'one', expires: 1000 }, testSecret)}`,
+        },
+      },
+      'token.expired',
+    ],
+  ];
+  for (const [init, detail] of cases) {
+    const response = await fetch(url, init);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer');
+    expect(((await response.json()) as { error: unknown }).error).toEqual({
+      code: 401,
+      message: 'invalid/incorrect/expired access token',
+      errors: { accessToken: [detail] },
+    });
+  }
+  expect(server.process.output.stdout + server.process.output.stderr).not.toContain(token);
+});
+
+test('[HTTP4] rights and errors are those of the socket', async () => {
+  await ask('/v0.1/secrets/1', { method: 'POST', uid: 'owner', body: { owner: 'owner' } });
+  expect((await ask('/v0.1/secrets/1', { uid: 'owner' })).status).toBe(200);
+  expect((await ask('/v0.1/secrets/1', { uid: 'other' })).json.error).toEqual({
+    code: 403,
+    message: 'forbidden',
+  });
+  expect((await ask('/v0.1/secrets', { uid: 'other' })).json.body.items).toEqual([]);
+  expect((await ask('/v0.1/nothing')).json.error).toMatchObject({
+    code: 404,
+    message: 'model.unknown',
+  });
+  expect((await ask('/v0.1/users/*/posts/1')).json.error).toMatchObject({
+    code: 400,
+    message: 'r.invalid',
+  });
+  expect((await ask('/v0.1/users//posts')).json.error).toMatchObject({
+    code: 400,
+    message: 'r.invalid',
+  });
+  const put = await ask('/v0.1/users/1', { method: 'PUT', body: {} });
+  expect([put.status, put.json.error.message, put.headers.get('allow')]).toEqual([
+    405,
+    'command.unknown',
+    'GET, HEAD, POST, PATCH, DELETE',
+  ]);
+  const garbage = await ask('/v0.1/users', { method: 'POST', body: '{"name"' });
+  expect([garbage.status, garbage.json.error.message]).toEqual([400, 'json.malformed']);
+  const large = await ask('/v0.1/users', { method: 'POST', body: { name: 'x'.repeat(2 ** 20) } });
+  expect([large.status, large.json.error.message]).toEqual([413, 'message.too.large']);
+});
+
+test('[HTTP10] Idempotency-Key is the once of a write', async () => {
+  const post = { method: 'POST', headers: { 'Idempotency-Key': 'key-1' }, body: { name: 'once' } };
+  const first = await ask('/v0.1/users', post);
+  const second = await ask('/v0.1/users', post);
+  expect(second.json).toEqual({
+    r: '/users/*',
+    meta: { repeated: true },
+    body: { _r: first.json.body._r, _rev: 1 },
+  });
+});
+
+test('[CON3] another version of the protocol', async () => {
+  const response = await fetch(`${server.url}/v9/users`);
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    { code: 400, reason: 'protocol version is not supported' },
+  ]);
+});
+
+test('[HTTP12] large answers are compressed for who takes that', async () => {
+  await ask('/v0.1/users/z1', { method: 'POST', body: { name: 'Z', extra: 'x'.repeat(5000) } });
+  const gzip = { headers: { 'Accept-Encoding': 'gzip' } };
+  const large = await ask('/v0.1/users/z1', gzip);
+  expect(large.headers.get('content-encoding')).toBe('gzip');
+  expect(large.headers.get('vary')).toMatch(/authorization/i);
+  expect(large.headers.get('vary')).toMatch(/accept-encoding/i);
+  expect(large.json.body.extra).toHaveLength(5000);
+  expect(
+    (await ask('/v0.1/users/z1?fields=name', gzip)).headers.get('content-encoding'),
+  ).toBeNull();
+});
