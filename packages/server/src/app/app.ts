@@ -8,7 +8,7 @@ import { systemPlatform } from '../platform/system.js';
 import { QuerySlots } from '../queries/query-slots.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
-import { limitsOf } from './limits.js';
+import { limitsOf, objectsLimitsOf } from './limits.js';
 import { openBus } from './open-bus.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
@@ -48,7 +48,11 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
 
   const limits = limitsOf(config.values);
   const common = { store, bus, models: () => models, platform, log, metrics };
-  const objects = new Objects({ ...common, idsAfter: await store.newest() });
+  const objects = new Objects({
+    ...common,
+    limits: objectsLimitsOf(config.values),
+    idsAfter: await store.newest(),
+  });
   closing.add(() => objects.drain());
   const live = new Live({ ...common, objects, limits });
   closing.add(async () => live.close());

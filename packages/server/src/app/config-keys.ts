@@ -1,3 +1,4 @@
+import { defaultObjectsLimits } from '../objects/objects.js';
 import { defaultLimits } from '../platform/limits.js';
 import {
   backend,
@@ -38,6 +39,7 @@ const setting = <T>(
 ): Setting<T> => ({ kind, fallback, doc, ...more });
 
 const limits = defaultLimits;
+const objectsLimits = defaultObjectsLimits;
 
 /** Every setting of this version, by its key in `really.yaml`. */
 export const settings = {
@@ -154,6 +156,7 @@ export const settings = {
   ),
   'limits.once': setting(count(1), 1000, 'once-ids remembered per uid; beyond: the oldest goes'),
   'limits.depth': setting(count(1, 1000), limits.depth, 'levels of JSON; beyond: 400'),
+  'limits.object': setting(size, limits.object, 'JSON of one object; beyond: 409'),
   'limits.list': setting(count(1), limits.list, 'elements of a list; beyond: 409'),
   'limits.keyLength': setting(
     count(1),
@@ -167,6 +170,26 @@ export const settings = {
   ),
   'limits.hookTime': setting(duration, limits.hookTime, 'time of one hook or rule; beyond: 500'),
   'limits.hookMemory': setting(size, limits.hookMemory, 'memory of one hook or rule; beyond: 500'),
+  'limits.heads': setting(
+    count(1),
+    objectsLimits.heads,
+    'objects kept in memory; beyond: those used longest ago are read from the store again',
+  ),
+  'limits.headBytes': setting(
+    size,
+    objectsLimits.headBytes,
+    'about what these may take; beyond: the same',
+  ),
+  'limits.commitWrites': setting(
+    count(1),
+    objectsLimits.commitWrites,
+    'writes that share one commit; beyond: they wait for the next (a larger batch has one for itself)',
+  ),
+  'limits.commitBytes': setting(
+    size,
+    objectsLimits.commitBytes,
+    'about what these may take; beyond: the same',
+  ),
 } satisfies Record<string, Setting<unknown>>;
 
 export type Key = keyof typeof settings;

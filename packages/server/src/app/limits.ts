@@ -1,3 +1,4 @@
+import type { ObjectsLimits } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Values } from './config-keys.js';
 
@@ -17,10 +18,21 @@ export function limitsOf(values: Values): Limits {
     filterDepth: values['limits.filterDepth'],
     history: values['limits.history'],
     depth: values['limits.depth'],
+    object: values['limits.object'],
     list: values['limits.list'],
     keyLength: values['limits.keyLength'],
     pathDepth: values['limits.pathDepth'],
     hookTime: values['limits.hookTime'],
     hookMemory: values['limits.hookMemory'],
+  };
+}
+
+/** Those of the memory and of the commits. */
+export function objectsLimitsOf(values: Values): Partial<ObjectsLimits> {
+  return {
+    heads: values['limits.heads'],
+    headBytes: values['limits.headBytes'],
+    commitWrites: values['limits.commitWrites'],
+    commitBytes: values['limits.commitBytes'],
   };
 }

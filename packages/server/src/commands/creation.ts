@@ -18,6 +18,7 @@ import { createWrite } from '../objects/change.js';
 import type { CommitRefusal, Look, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
+import { sizeErrors } from './object-size.js';
 import { missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
@@ -114,7 +115,10 @@ export class Creation implements WriteStep {
     const now = this.#context.services.objects.changeTime();
     const { data, errors } = await prepareCreate(this.#model, this.#request.body, { now });
     if (Object.keys(errors).length > 0) return { data, errors };
-    return { data: (await calculate(this.#model, data, 'all', { now })).data, errors };
+    const whole = (await calculate(this.#model, data, 'all', { now })).data;
+    const { limits } = this.#context.services;
+    const check = { limit: limits.object, fields: Object.keys(this.#request.body) };
+    return { data: whole, errors: sizeErrors(whole, check) };
   }
 
   /** The parent is there, the references are, and nothing is wrong with the fields. */

@@ -22,6 +22,7 @@ import { lastTouched, updateWrite } from '../objects/change.js';
 import type { CommitRefusal, Look, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
+import { sizeErrors } from './object-size.js';
 import { demandOn, living, missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
@@ -108,7 +109,15 @@ export class Updating implements WriteStep {
     if (Object.keys(errors).length > 0) return { data: after, errors, touched };
     const now = objects.changeTime();
     const calculated = await calculate(this.#model, data, touched, { now });
-    return { data: calculated.data, errors, touched: [...touched, ...calculated.changed] };
+    return {
+      data: calculated.data,
+      errors: sizeErrors(calculated.data, {
+        limit: limits.object,
+        before: head.data,
+        fields: touched,
+      }),
+      touched: [...touched, ...calculated.changed],
+    };
   }
 
   async #assertSound(

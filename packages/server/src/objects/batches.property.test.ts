@@ -55,10 +55,10 @@ function oracle(state: Plains, { r, kind }: Part): string | undefined {
   if (!head) return 'object.missing';
   if (head.deleted) return 'object.gone';
   if (kind === 'odd' && head.n % 2 === 1) return 'forbidden';
-  if (kind === 'clash') return 'unique';
   const dead = kind === 'delete';
   state.set(r, { rev: head.rev + 1, n: dead ? 0 : head.n + 1, deleted: dead });
-  return undefined;
+  // Those behind it in its batch are judged as if it had gone well: only the commit finds it.
+  return kind === 'clash' ? 'unique' : undefined;
 }
 
 let entries = 0;

@@ -46,7 +46,7 @@ export interface ObjectsLimits {
   readonly races: number;
 }
 
-const defaultObjectsLimits: ObjectsLimits = {
+export const defaultObjectsLimits: ObjectsLimits = {
   heads: 100_000,
   headBytes: 128 * 1024 * 1024,
   commitWrites: 256,

@@ -26,6 +26,8 @@ export interface Limits {
   readonly history: number;
   /** Levels of JSON in a message; beyond: 400. */
   readonly depth: number;
+  /** Bytes of JSON of one object; beyond: 409. */
+  readonly object: number;
   /** Elements of a list; beyond: 409. */
   readonly list: number;
   /** Characters of a member's name, and of an operation's key; beyond: 409 or 400. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   filterDepth: 32,
   history: 1000,
   depth: 64,
+  object: 1024 * 1024,
   list: 10_000,
   keyLength: 256,
   pathDepth: 16,
