@@ -256,6 +256,28 @@ describe('how it is judged', () => {
   });
 });
 
+describe('size', () => {
+  test('[BAT8] a batch that writes more than one commit may hold is refused as a whole', async () => {
+    using client = await server.as('amal');
+    const rs = Array.from({ length: 10 }, () => fresh('users'));
+    for (const r of rs) await client.request(create(r, { name: 'n', extra: 'x'.repeat(900_000) }));
+    const grow = (some: string[]) =>
+      batch(
+        client,
+        some.map((r) => update(r, 1, add('age', 1))),
+      );
+    refused(await grow(rs), {
+      code: 409,
+      message: 'validation.failed',
+      errors: { 'body.commands': ['batch.too.large'] },
+    });
+    expect((await grow(rs.slice(0, 5))).body.results).toEqual(
+      rs.slice(0, 5).map((r) => ({ r, rev: 2 })),
+    );
+    expect((await get(client, rs[9] ?? '')).body._rev).toBe(1);
+  });
+});
+
 describe('order', () => {
   test('[BAT5] [DUR3] subscribers hear the changes in the order of the batch, of all objects', async () => {
     using writer = await server.as('amal');

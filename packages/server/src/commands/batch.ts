@@ -14,7 +14,7 @@ import type { CommandContext, Handler, Reply } from './services.js';
 import { Updating } from './updating.js';
 import { idAttempts, type WriteStep } from './write-step.js';
 
-/** Rules BAT1 to BAT7. */
+/** Rules BAT1 to BAT8. */
 export const batch: Handler<BatchRequest> = async (context, request) => {
   const steps = stepsOf(context, request);
   const once = onceKeyOf(context, request);
@@ -24,6 +24,8 @@ export const batch: Handler<BatchRequest> = async (context, request) => {
       return await replyTo(steps, result);
     case 'repeated':
       return repetitionOf(steps, once, result.first);
+    case 'too-large':
+      throw fail('validation.failed', { 'body.commands': ['batch.too.large'] });
     case 'refused':
       throw refusal(result.index, result.error);
     default:

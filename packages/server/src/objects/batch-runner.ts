@@ -3,6 +3,7 @@ import { type Batch, BatchEntry } from './batch.js';
 import type { Committer, Settlement } from './committer.js';
 import type { Heads } from './heads.js';
 import type { OnceKeys } from './once-keys.js';
+import { sizeOfWrite } from './size.js';
 import { storeFailure, unavailable } from './unavailable.js';
 import type { Look, PreparedWrite, WriteAllResult } from './write-request.js';
 
@@ -14,12 +15,14 @@ export interface BatchRunnerOptions {
   readonly look: (rs: readonly string[], order: number) => Promise<(StoredObject | undefined)[]>;
   /** Races that a batch may lose against other nodes before it is given up. */
   readonly races: number;
+  /** Bytes that a batch may write, about: it is one commit, and nobody else's write gets in between. */
+  readonly bytes: number;
   readonly onRestart: (requests: number) => void;
 }
 
 type Judged =
   | { readonly kind: 'prepared'; readonly writes: readonly PreparedWrite[] }
-  | Extract<WriteAllResult, { kind: 'refused' }>;
+  | Extract<WriteAllResult, { kind: 'refused' | 'too-large' }>;
 
 /**
  * Judges batches and has them committed. A batch has the lines of its objects for itself, so it stands on
@@ -56,7 +59,7 @@ export class BatchRunner {
     const repeated = once && (await this.#options.once.lookUp(once));
     if (repeated) return { kind: 'repeated', first: repeated };
     const judged = await this.#judge(batch, isFirst);
-    if (judged.kind === 'refused') return judged;
+    if (judged.kind !== 'prepared') return judged;
     await batch.turn();
     return await this.#commit(batch, judged.writes);
   }
@@ -72,9 +75,12 @@ export class BatchRunner {
       return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
     };
     const writes: PreparedWrite[] = [];
+    let bytes = 0;
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
         const write = await prepare(heads.get(r), look);
+        bytes += sizeOfWrite(write);
+        if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
       } catch (error) {

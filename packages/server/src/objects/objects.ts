@@ -106,6 +106,7 @@ export class Objects {
       once: this.#once,
       look: (rs, order) => this.#look(rs, order),
       races: limits.races,
+      bytes: limits.commitBytes,
       onRestart: (requests) => this.#restarts.add(requests),
     });
     metrics.observe('really_heads', 'Objects in memory.', () => this.#heads.count);

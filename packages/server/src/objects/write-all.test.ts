@@ -27,7 +27,7 @@ async function setUp({ exclusive = true } = {}) {
     heard.push(...changes);
     told.push(changes.map(({ r, rev }) => `${r}@${rev}`));
   });
-  const limits = { races: 2 };
+  const limits = { races: 2, commitBytes: 50_000 };
   const objects = new Objects({ store, bus, platform, log: silentLog, limits });
   return { inner, store, heard, told, objects };
 }
@@ -114,6 +114,17 @@ describe('a batch', () => {
     await objects.drain();
     expect(heard).toHaveLength(1);
     expect(await objects.heads([b, c])).toEqual([undefined, undefined]);
+  });
+
+  test('writes no more than one commit may hold, but for a single write', async () => {
+    const { objects, heard } = await setUp();
+    const large = { n: 0, text: 'x'.repeat(30_000) };
+    const two = await objects.writeAll([create(a), create(b, large), create(c, large)]);
+    expect(two).toEqual({ kind: 'too-large' });
+    const huge = { n: 0, text: 'x'.repeat(100_000) };
+    expect(revs(await objects.writeAll([create(a, huge)]))).toEqual([1]);
+    await objects.drain();
+    expect(heard.map(({ r }) => r)).toEqual([a]);
   });
 
   test('of nothing is committed at once', async () => {

@@ -62,5 +62,7 @@ export type WriteAllResult =
   | { readonly kind: 'repeated'; readonly first: OnceRecord }
   /** Nothing was written: `prepare` of the request at `index` threw `error`. */
   | { readonly kind: 'refused'; readonly index: number; readonly error: unknown }
+  /** Nothing was written: together they are more than one commit may hold (`limits.commitBytes`). */
+  | { readonly kind: 'too-large' }
   /** Nothing was written: what the commit found of the request at `index`. */
   | (CommitRefusal & { readonly index: number });
