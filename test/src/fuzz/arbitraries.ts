@@ -99,14 +99,12 @@ const op = fc.record(
   { requiredKeys: ['op', 'key', 'value'] },
 );
 
-/** Requests as a good client sends them; the fuzzer then breaks one member or more. */
-export const goodRequest: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
+const write: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   fc.record({
     cmd: fc.constant('create'),
     r,
     body: fc.record({ n: fc.integer(), text: fc.string() }),
   }),
-  fc.record({ cmd: fc.constant('get'), r, cmdOpts: fc.record({ fields }) }),
   fc.record({
     cmd: fc.constant('update'),
     r,
@@ -117,6 +115,17 @@ export const goodRequest: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
     cmd: fc.constant('delete'),
     r: fc.constantFrom('/things/3', '/things/4', '/secrets/s'),
   }),
+);
+
+/** Requests as a good client sends them; the fuzzer then breaks one member or more. */
+export const goodRequest: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
+  { weight: 3, arbitrary: write },
+  fc.record({
+    cmd: fc.constant('batch'),
+    body: fc.record({ commands: fc.array(write, { minLength: 1, maxLength: 4 }) }),
+    cmdOpts: fc.record({ once: fc.constantFrom('a', 'b') }, { requiredKeys: [] }),
+  }),
+  fc.record({ cmd: fc.constant('get'), r, cmdOpts: fc.record({ fields }) }),
   fc.record({
     cmd: fc.constant('read'),
     r,
@@ -152,7 +161,7 @@ export const goodRequest: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
       ),
     }),
   }),
-  fc.record({ cmd: fc.constantFrom('ping', 'poke', 'initialize', 'batch', 'nonsense') }),
+  fc.record({ cmd: fc.constantFrom('ping', 'poke', 'initialize', 'nonsense') }),
 );
 
 /** The request with one member, at any depth, put in the place of another value. */

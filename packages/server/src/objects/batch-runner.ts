@@ -1,3 +1,4 @@
+import type { Clock } from '../platform/platform.js';
 import { type StoredObject, StoreUnavailable } from '../store/store.js';
 import { type Batch, BatchEntry } from './batch.js';
 import type { Committer, Settlement } from './committer.js';
@@ -7,7 +8,11 @@ import { sizeOfWrite } from './size.js';
 import { storeFailure, unavailable } from './unavailable.js';
 import type { Look, PreparedWrite, WriteAllResult } from './write-request.js';
 
+/** Milliseconds of judging after which others get a turn: a batch may have a hundred commands that are each as dear as may be. */
+const slice = 10;
+
 export interface BatchRunnerOptions {
+  readonly clock: Clock;
   readonly heads: Heads;
   readonly committer: Committer;
   readonly once: OnceKeys;
@@ -75,7 +80,9 @@ export class BatchRunner {
       return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
     };
     const writes: PreparedWrite[] = [];
+    const { clock } = this.#options;
     let bytes = 0;
+    let began = clock.monotonic();
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
         const write = await prepare(heads.get(r), look);
@@ -83,6 +90,10 @@ export class BatchRunner {
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
+        if (clock.monotonic() - began >= slice) {
+          await new Promise((resolve) => setImmediate(resolve));
+          began = clock.monotonic();
+        }
       } catch (error) {
         return { kind: 'refused', index, error: storeFailure(error) };
       }

@@ -101,6 +101,7 @@ export class Objects {
       'Writes that were judged again, because what they built on was not stored.',
     );
     this.#batches = new BatchRunner({
+      clock: platform.clock,
       heads: this.#heads,
       committer: this.#committer,
       once: this.#once,

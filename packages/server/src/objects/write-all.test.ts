@@ -29,7 +29,7 @@ async function setUp({ exclusive = true } = {}) {
   });
   const limits = { races: 2, commitBytes: 50_000 };
   const objects = new Objects({ store, bus, platform, log: silentLog, limits });
-  return { inner, store, heard, told, objects };
+  return { platform, inner, store, heard, told, objects };
 }
 
 /** Creates an object. */
@@ -114,6 +114,34 @@ describe('a batch', () => {
     await objects.drain();
     expect(heard).toHaveLength(1);
     expect(await objects.heads([b, c])).toEqual([undefined, undefined]);
+  });
+
+  test('[DUR5] that takes long to judge lets others have their turn', async () => {
+    const { objects, platform } = await setUp();
+    const seen: number[] = [];
+    let turns = 0;
+    let over = false;
+    const count = () => {
+      turns += 1;
+      if (!over) setImmediate(count);
+    };
+    count();
+    const slow = (milliseconds: number): WriteRequest => {
+      const inner = add(a, 1);
+      return {
+        ...inner,
+        prepare: (head, look) => {
+          seen.push(turns);
+          platform.advance(milliseconds);
+          return inner.prepare(head, look);
+        },
+      };
+    };
+    await objects.writeAll([create(a), ...[1, 1, 10, 1, 10, 1].map(slow)]);
+    over = true;
+    const [first = 0] = seen;
+    const waits = seen.slice(1).map((turn, index) => turn > (seen[index] ?? first));
+    expect(waits).toEqual([false, false, true, false, true]);
   });
 
   test('writes no more than one commit may hold, but for a single write', async () => {
