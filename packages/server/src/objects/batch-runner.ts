@@ -71,18 +71,10 @@ export class BatchRunner {
 
   async #judge(batch: Batch, isFirst: boolean): Promise<Judged> {
     const heads = await this.#stored(batch, isFirst);
-    const look: Look = async (rs) => {
-      const others = await this.#options.look(
-        rs.filter((r) => !heads.has(r)),
-        batch.order,
-      );
-      let next = 0;
-      return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
-    };
+    const look = this.#lookWith(heads, batch.order);
     const writes: PreparedWrite[] = [];
-    const { clock } = this.#options;
     let bytes = 0;
-    let began = clock.monotonic();
+    let began = this.#options.clock.monotonic();
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
         const write = await prepare(heads.get(r), look);
@@ -90,15 +82,30 @@ export class BatchRunner {
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
-        if (clock.monotonic() - began >= slice) {
-          await new Promise((resolve) => setImmediate(resolve));
-          began = clock.monotonic();
-        }
+        began = await this.#giveWay(began);
       } catch (error) {
         return { kind: 'refused', index, error: storeFailure(error) };
       }
     }
     return { kind: 'prepared', writes };
+  }
+
+  /** The batch's own objects as the requests so far leave them, and others as they are. */
+  #lookWith(heads: ReadonlyMap<string, StoredObject | undefined>, order: number): Look {
+    return async (rs) => {
+      const foreign = rs.filter((r) => !heads.has(r));
+      const others = await this.#options.look(foreign, order);
+      let next = 0;
+      return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
+    };
+  }
+
+  /** Lets others have their turn where this one has lasted long enough; says when the turn that goes on now began. */
+  async #giveWay(began: number): Promise<number> {
+    const { clock } = this.#options;
+    if (clock.monotonic() - began < slice) return began;
+    await new Promise((resolve) => setImmediate(resolve));
+    return clock.monotonic();
   }
 
   /** The state of each object of the batch. */
