@@ -31,7 +31,7 @@ export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';
 export type { DeleteRequest } from './messages/delete.js';
 export type { GetRequest } from './messages/get.js';
-export type { InitializeRequest } from './messages/initialize.js';
+export { type InitializeRequest, parseInitialize } from './messages/initialize.js';
 export {
   type CommandName,
   type ParsedRequest,

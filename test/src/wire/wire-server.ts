@@ -10,6 +10,8 @@ export interface WireServer {
   readonly socketUrl: string;
   readonly process: ServerProcess;
   readonly folder: AppFolder;
+  /** Kills it, and starts another one on the same data. */
+  restart(): Promise<void>;
   /** A socket initialized as this uid. */
   as(uid: string, claims?: Readonly<Record<string, unknown>>): Promise<Client>;
 }
@@ -46,6 +48,10 @@ export function wireServer(
     get folder() {
       if (folder === undefined) throw new Error('the server does not run');
       return folder;
+    },
+    async restart() {
+      await running().kill();
+      process = await ServerProcess.start({ dir: folder?.dir ?? '', env });
     },
     as: (uid, claims = {}) =>
       Client.connect(running().socketUrl, signToken({ uid, ...claims }, testSecret)),

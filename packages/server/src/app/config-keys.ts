@@ -73,11 +73,7 @@ export const settings = {
   }),
   idleTimeout: setting(duration, 120_000, 'silence after which a client is kicked'),
   initializeTimeout: setting(duration, 120_000, 'time that a client has to initialize'),
-  resumeWindow: setting(
-    duration,
-    120_000,
-    'how long a dropped connection can be resumed; nothing resumes in this version yet',
-  ),
+  resumeWindow: setting(duration, 120_000, 'how long a dropped connection can be resumed'),
   onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
   'rate.commands': setting(count(0), 1000, 'commands per second of one uid; 0 is off'),
   'rate.address': setting(count(0), 10_000, 'commands per second of one address; 0 is off'),
@@ -137,6 +133,17 @@ export const settings = {
     limits.connectionsPerAddress,
     'connections per address; beyond: 503 at the upgrade',
   ),
+  'limits.parked': setting(
+    count(0),
+    limits.parked,
+    'sessions that dropped and can be resumed, per node; beyond: the oldest can not',
+  ),
+  'limits.resumePushes': setting(
+    count(1),
+    limits.resumePushes,
+    'pushes of a connection that are kept for when it drops; beyond: a snapshot',
+  ),
+  'limits.resumeBytes': setting(size, limits.resumeBytes, 'bytes of these; beyond: a snapshot'),
   'limits.queryTime': setting(duration, limits.queryTime, 'time of one query; beyond: 503'),
   'limits.queriesAtOnce': setting(
     count(1),

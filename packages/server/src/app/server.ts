@@ -93,6 +93,7 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
     secret,
     idleTimeout: values.idleTimeout,
     initializeTimeout: values.initializeTimeout,
+    resumeWindow: values.resumeWindow,
     trustProxy: values.trustProxy,
     cors: values.cors,
     metrics: values.metrics,

@@ -17,11 +17,23 @@ export function errorText(error: ProtocolError, known?: Known): string {
   return JSON.stringify(errorResponse(error, known));
 }
 
-/** The answer to an `initialize` that succeeded (rule SES1). `expires` in milliseconds since the Unix epoch. */
-export function initializedText(tag: number, handle: string, auth: Auth, expires?: number): string {
+export interface Initialized {
+  readonly handle: string;
+  readonly auth: Auth;
+  /** Of the token: milliseconds since the Unix epoch. */
+  readonly expires: number | undefined;
+  /** Where a connection-handle was sent. */
+  readonly resumed?: boolean | undefined;
+}
+
+/** The answer to an `initialize` that succeeded (rules SES1 and RES1). */
+export function initializedText(
+  tag: number,
+  { handle, auth, expires, resumed }: Initialized,
+): string {
   const user = { _r: auth._r, authType: auth.authType, uid: auth.uid, data: auth.data ?? {} };
   const until = expires === undefined ? undefined : new Date(expires).toISOString();
-  const body = { 'connection-handle': handle, user, expires: until };
+  const body = { 'connection-handle': handle, user, expires: until, resumed };
   return JSON.stringify({ tag, evt: 'initialized', body });
 }
 

@@ -5,6 +5,7 @@ import type { CommandSet } from './commands-in-flight.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { Egress } from './egress.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
+import type { Handles } from './handles.js';
 import type { GatewayOptions } from './options.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
@@ -14,6 +15,7 @@ export interface ConnectionHostOptions {
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
   readonly metrics: GatewayMetrics;
+  readonly handles: Handles;
   readonly gone: (connection: Connection) => void;
 }
 
@@ -35,6 +37,8 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     inFlight: limits.inFlight,
     shape: { depth: limits.depth, keyLength: limits.keyLength },
     egress: new Egress({ limit: limits.output, metrics, timers: platform.timers }),
+    handles: options.handles,
+    sentPushes: { count: limits.resumePushes, bytes: limits.resumeBytes },
     rates: new CommandRates({
       commands: rates.commands,
       address: rates.address,

@@ -48,6 +48,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     secret: testSecret,
     idleTimeout: 120_000,
     initializeTimeout: 120_000,
+    resumeWindow: 120_000,
     trustProxy: [],
     metrics: 'private',
     rates: { commands: 0, address: 0, signup: 0 },
@@ -60,6 +61,8 @@ export async function openTestGateway(setup: TestSetup = {}) {
     {
       drained: (listener) => live.drained.push(listener),
       drop: (listener) => live.dropped.push(listener),
+      park: () => [],
+      resume: async () => () => {},
       reauthorized() {},
     },
   );

@@ -11,6 +11,7 @@ import { makeConnectionHost } from './connection-host.js';
 import { Connections } from './connections.js';
 import { EventStreams } from './event-streams.js';
 import { GatewayMetrics } from './gateway-metrics.js';
+import { Handles } from './handles.js';
 import { buildHttpApp } from './http-app.js';
 import type { HttpServer } from './http-server.js';
 import { objectCommands } from './object-commands.js';
@@ -56,6 +57,7 @@ class ServerGateway implements Gateway {
   readonly #streams: EventStreams;
   readonly #metrics: GatewayMetrics;
   readonly #upgrades: Upgrades;
+  readonly #handles: Handles;
   readonly #host: ConnectionHost;
   #http: { readonly app: FastifyInstance; readonly server: HttpServer } | undefined;
   #closing: Promise<void> | undefined;
@@ -77,7 +79,14 @@ class ServerGateway implements Gateway {
       streams: () => this.#streams.size,
       rateKeys: () => this.#host.rates.size + this.#signups.size,
     });
+    this.#handles = new Handles({
+      platform,
+      metrics: options.metrics,
+      window: config.resumeWindow,
+      limit: config.limits.parked,
+    });
     this.#host = makeConnectionHost({
+      handles: this.#handles,
       gateway: options,
       commands,
       live,
@@ -175,6 +184,7 @@ class ServerGateway implements Gateway {
     const { clock, timers } = this.#options.platform;
     const server = this.#server();
     const deadline = clock.monotonic() + shutdownTime;
+    this.#handles.close();
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });

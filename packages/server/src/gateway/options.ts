@@ -11,6 +11,8 @@ export interface GatewayConfig {
   readonly secret: string;
   /** Milliseconds of silence after which a client is kicked. */
   readonly idleTimeout: number;
+  /** Milliseconds for which a connection that dropped can be resumed; 0: it can not. */
+  readonly resumeWindow: number;
   /** Milliseconds that a client has to initialize. */
   readonly initializeTimeout: number;
   /** Addresses and networks whose X-Forwarded-For is believed. */

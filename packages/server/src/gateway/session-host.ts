@@ -1,8 +1,11 @@
 import type { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
+import type { Parked } from '../live/parked.js';
 import type { Deadlines } from '../platform/deadlines.js';
 import type { CommandRates } from './command-rates.js';
 import type { FlightHost } from './commands-in-flight.js';
+import type { Handles } from './handles.js';
+import type { SentPushesLimits } from './sent-pushes.js';
 
 /** What all sessions of a gateway share. */
 export interface SessionHost extends FlightHost {
@@ -10,10 +13,16 @@ export interface SessionHost extends FlightHost {
   readonly live: {
     drained(listener: Listener): void;
     drop(listener: Listener): void;
+    /** As `drop`, and gives what it takes to go on. */
+    park(listener: Listener): readonly Parked[];
+    /** Makes subscriptions again; to be begun once the answer and what was sent before are queued. */
+    resume(listener: Listener, parked: readonly Parked[]): Promise<() => void>;
     /** Its `auth` is another now. */
     reauthorized(listener: Listener): void;
   };
   readonly rates: CommandRates;
+  readonly handles: Handles;
+  readonly sentPushes: SentPushesLimits;
   /** Of the wall clock: when tokens expire. Calls `expire` of the session that is its key. */
   readonly expiries: Pick<Deadlines, 'set' | 'clear'>;
   /** Commands that one session may have in flight. */

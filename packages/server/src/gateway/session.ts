@@ -3,8 +3,10 @@ import {
   closeCodes,
   commandsIn,
   fail,
+  type InitializeRequest,
   type JsonObject,
   type ProtocolError,
+  parseInitialize,
   parseR,
   readEnvelope,
 } from '@really/protocol';
@@ -13,6 +15,9 @@ import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
+import type { HandleHolder } from './handles.js';
+import { missedOf } from './missed.js';
+import { SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import { toProtocolError } from './to-protocol-error.js';
 
@@ -32,13 +37,16 @@ const greeting: State = { kind: 'greeting' };
 const allowedFailures = 5;
 
 /** The conversation on one socket, rules SES1 to SES10: who it is, and what it may say when. */
-export class Session implements Listener, FlightOwner {
+export class Session implements Listener, FlightOwner, HandleHolder {
   readonly #host: SessionHost;
   readonly #socket: SessionSocket;
   #state: State = greeting;
   #verifying = false;
   #failures = 0;
   #flight: CommandsInFlight | undefined;
+  /** Exists from the first push on. */
+  #sent: SentPushes | undefined;
+  #welcomed = false;
 
   constructor(host: SessionHost, socket: SessionSocket) {
     this.#host = host;
@@ -75,7 +83,16 @@ export class Session implements Listener, FlightOwner {
   }
 
   push(frame: Frame): void {
-    if (this.open) this.#socket.send(frame.bytes);
+    if (this.open) this.#tell(frame.bytes);
+  }
+
+  /** Who it is; `undefined` until it is initialized. */
+  get uid(): string | undefined {
+    return this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
+  }
+
+  giveWay(): void {
+    this.#socket.close(closeCodes.policy);
   }
 
   answer(text: string): void {
@@ -101,13 +118,14 @@ export class Session implements Listener, FlightOwner {
     const isRequest = tag !== undefined && cmd !== undefined;
     const text = errorText(error, { tag, r: isRequest ? r : undefined });
     if (r !== undefined && this.#flight) this.#flight.refuse(text, r);
+    else if (tag === undefined) this.#tell(frameOf(text));
     else this.answer(text);
   }
 
   /** The token has expired, or was revoked (rule SES10). */
   expire(): void {
     if (!this.initialized) return;
-    this.#socket.send(fixedFrames.tokenExpired);
+    this.#tell(fixedFrames.tokenExpired);
     this.#socket.close(closeCodes.policy);
   }
 
@@ -122,8 +140,11 @@ export class Session implements Listener, FlightOwner {
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
     if (state.kind !== 'ready') return;
-    this.#host.expiries.clear(this);
-    this.#host.live.drop(this);
+    const { expiries, handles, live } = this.#host;
+    expiries.clear(this);
+    const { uid } = state.auth;
+    handles.park(state.handle, () => ({ uid, subscriptions: live.park(this), sent: this.#sent }));
+    live.drop(this);
   }
 
   settled(): void {
@@ -174,26 +195,51 @@ export class Session implements Listener, FlightOwner {
 
   #initialize(message: JsonObject, tag: number | undefined): void {
     if (tag === undefined) {
-      this.answer(errorText(fail('initialize.invalid')));
+      this.#tell(frameOf(errorText(fail('initialize.invalid'))));
       return;
     }
     this.#verifying = true;
-    this.#host.tokens.verify(message.accessToken).then(
-      (verified) => this.#conclude(() => this.#verified(tag, verified)),
-      (thrown: unknown) => this.#conclude(() => this.#unverifiable(tag, thrown)),
-    );
+    const request = parseInitialize(message, tag);
+    void this.#verify(request).then(() => {
+      this.#verifying = false;
+      this.#socket.proceed();
+    });
   }
 
-  #conclude(verdict: () => void): void {
-    this.#verifying = false;
-    if (this.open) verdict();
-    this.#socket.proceed();
+  /** Never rejects. */
+  async #verify(request: InitializeRequest): Promise<void> {
+    try {
+      const verified = await this.#host.tokens.verify(request.accessToken);
+      if (this.open) await this.#verified(request, verified);
+    } catch (thrown) {
+      if (this.open) this.#unverifiable(request.tag, thrown);
+    }
   }
 
-  #verified(tag: number, verified: Verified): void {
+  async #verified(request: InitializeRequest, verified: Verified): Promise<void> {
+    const { tag, handle } = request;
     const refusal = this.#refusalOf(verified);
     if (refusal !== undefined) this.#fail(tag, refusal);
-    else if (verified.ok) this.#welcome(tag, verified);
+    else if (!verified.ok) return;
+    else if (this.initialized || handle === undefined) this.#welcome(tag, verified);
+    else await this.#resume({ ...request, handle }, verified);
+  }
+
+  /** Section RES: takes over what an earlier connection of this user left. */
+  async #resume(
+    { tag, handle, received }: InitializeRequest & { handle: string },
+    verified: Verified & { ok: true },
+  ): Promise<void> {
+    const { handles, live } = this.#host;
+    const parked = handles.take(handle, verified.auth.uid);
+    if (!parked) return this.#welcome(tag, verified, false);
+    const missed = missedOf(parked, received);
+    this.#state = { kind: 'ready', auth: verified.auth, handle: this.#newHandle() };
+    const begin = await live.resume(this, missed.subscriptions);
+    if (!this.open) return;
+    this.#welcome(tag, verified, true);
+    for (const frame of missed.frames) this.#tell(frame);
+    begin();
   }
 
   #refusalOf(verified: Verified): TokenRefusal | undefined {
@@ -203,16 +249,26 @@ export class Session implements Listener, FlightOwner {
     return other ? 'token.invalid' : undefined;
   }
 
-  #welcome(tag: number, { auth, expires }: Verified & { ok: true }): void {
+  #welcome(tag: number, { auth, expires }: Verified & { ok: true }, resumed?: boolean): void {
     const state = this.#state;
     const handle = state.kind === 'ready' ? state.handle : this.#newHandle();
+    const isRenewal = state.kind === 'ready' && resumed === undefined;
     this.#failures = 0;
+    this.#welcomed = true;
     this.#state = { kind: 'ready', auth, handle };
+    this.#host.handles.hold(handle, this);
     this.#host.metrics.command('initialize', 'ok', 0);
-    this.answer(initializedText(tag, handle, auth, expires));
+    this.answer(initializedText(tag, { handle, auth, expires, resumed }));
     if (expires === undefined) this.#host.expiries.clear(this);
     else this.#host.expiries.set(this, expires);
-    if (state.kind === 'ready') this.#host.live.reauthorized(this);
+    if (isRenewal) this.#host.live.reauthorized(this);
+  }
+
+  /** Sends a message without a tag: one that the client counts. */
+  #tell(frame: Buffer): void {
+    this.#sent ??= new SentPushes(this.#host.sentPushes);
+    this.#sent.add(frame);
+    this.#socket.send(frame);
   }
 
   #fail(tag: number, detail: TokenRefusal): void {
@@ -227,6 +283,8 @@ export class Session implements Listener, FlightOwner {
     const { log, platform } = this.#host;
     const error = toProtocolError(thrown, { log, platform, fields: { cmd: 'initialize' } });
     this.answer(errorText(error, { tag }));
+    // What was half resumed is nothing to go on with.
+    if (this.initialized && !this.#welcomed) this.#socket.close(closeCodes.overload);
   }
 
   /** 128 bits that nobody can guess. */

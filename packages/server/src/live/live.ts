@@ -20,10 +20,12 @@ import { ObjectCatchUp } from './object-catch-up.js';
 import { ObjectDelivery } from './object-delivery.js';
 import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
+import { type Parked, parkedOf } from './parked.js';
 import { pushError } from './push-error.js';
 import { QueryFeed } from './query-feed.js';
 import { QueryWatch, type Watched, type WatchRequest } from './query-watch.js';
 import { Regrouping } from './regrouping.js';
+import { resume } from './resume.js';
 import type { Subscription } from './session.js';
 import { Sessions } from './sessions.js';
 import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
@@ -156,6 +158,21 @@ export class Live {
       else if (one.kind === 'object') this.#objectCatchUp.begin(one);
       else this.#collectionCatchUp.begin(one);
     }
+  }
+
+  /** The listener is gone, and may come back as another one: what it takes to go on then. */
+  park(listener: Listener): readonly Parked[] {
+    const parked = this.#subscriptionsOf(listener).flatMap((one) => parkedOf(one) ?? []);
+    this.drop(listener);
+    return parked;
+  }
+
+  /**
+   * Makes subscriptions again that were parked. Resolves with the way to begin: what was missed is
+   * pushed then, and a `failed` for each of them that is none any more. Never rejects for one of them.
+   */
+  async resume(listener: Listener, parked: readonly Parked[]): Promise<() => void> {
+    return await resume(this, listener, parked);
   }
 
   /** The listener is gone for good, and everything of it is forgotten. */

@@ -130,6 +130,11 @@ export class QueryGroup {
     this.#tidy();
   }
 
+  /** What those who are live know was true here. */
+  get toldPos(): Pos {
+    return this.#members.pos;
+  }
+
   /** See `QueryMembers.begin`. */
   begin(one: QuerySubscription, kept: readonly Told[]): void {
     this.#members.begin(one, kept);

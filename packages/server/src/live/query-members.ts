@@ -23,6 +23,10 @@ export class QueryMembers {
     this.#metrics = metrics;
   }
 
+  get pos(): Pos {
+    return this.#pos;
+  }
+
   get all(): readonly QuerySubscription[] {
     return this.#all;
   }

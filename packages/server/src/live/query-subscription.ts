@@ -46,10 +46,15 @@ export class QuerySubscription {
   replay: Since | undefined;
   #kept: Told[] | undefined = [];
 
-  constructor(session: Session, group: QueryGroup) {
+  constructor(session: Session, group: QueryGroup, key = session.newQueryId()) {
     this.session = session;
     this.group = group;
-    this.key = session.newQueryId();
+    this.key = key;
+  }
+
+  /** Where somebody goes on from who heard what it heard. */
+  get heardUpTo(): Pos {
+    return this.known ? this.pos : this.group.toldPos;
   }
 
   get topic(): { readonly r: string } {

@@ -28,6 +28,8 @@ export interface WatchRequest {
   readonly limit: number;
   /** The position of an earlier push, as it was told. */
   readonly since?: string | undefined;
+  /** The id that it had on an earlier connection. */
+  readonly key?: string | undefined;
 }
 
 export interface Watched {
@@ -60,7 +62,8 @@ export class QueryWatch {
     const since = readPosition(request.since, 'cmdOpts.since');
     this.#feed.beginAt(await this.#context.store.position());
     const traits = traitsOf(request, model, session.listener.auth);
-    const { one, joined } = await this.#join(session, traits, model);
+    if (request.key !== undefined) session.takeQueryId(request.key);
+    const { one, joined } = await this.#join(session, traits, { model, key: request.key });
     if (!one) return { subscription: '', hits: [], start: () => {} };
     try {
       if (since !== undefined) await this.#goBack(one, model, since);
@@ -101,14 +104,14 @@ export class QueryWatch {
   #join(
     session: Session,
     traits: GroupTraits,
-    model: Model,
+    { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ one: QuerySubscription | undefined; joined: Joined }> {
     this.#members.demandRoom(session, 'query');
     const group = this.#feed.group(traits, model);
     return new Promise((resolve, reject) => {
       const joined = (found: Joined) => {
         try {
-          resolve({ one: this.#make(session, group, found), joined: found });
+          resolve({ one: this.#make(session, group, { ...found, key }), joined: found });
         } catch (error) {
           reject(error);
         }
@@ -120,11 +123,11 @@ export class QueryWatch {
   #make(
     session: Session,
     group: QuerySubscription['group'],
-    { hits, pos }: Joined,
+    { hits, pos, key }: Joined & { key: string | undefined },
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
     this.#members.demandRoom(session, 'query');
-    const one = new QuerySubscription(session, group);
+    const one = new QuerySubscription(session, group, key);
     one.known = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
     one.pos = pos;
     this.#members.begin(one);

@@ -21,6 +21,11 @@ export class Session {
     this.listener = listener;
   }
 
+  /** An id that an earlier connection of this client had is taken. */
+  takeQueryId(id: string): void {
+    this.#lastQuery = Math.max(this.#lastQuery, Number(id.slice(1)));
+  }
+
   /** An id for the subscription of a read. It never looks like an R. */
   newQueryId(): string {
     this.#lastQuery += 1;

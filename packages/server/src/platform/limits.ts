@@ -14,6 +14,11 @@ export interface Limits {
   readonly connections: number;
   /** Connections per address; beyond: 503 at the upgrade. */
   readonly connectionsPerAddress: number;
+  /** Sessions that dropped and can be resumed, per node; beyond: the oldest can not. */
+  readonly parked: number;
+  /** Pushes of a connection, and bytes of them, that are kept for when it drops; beyond: a snapshot. */
+  readonly resumePushes: number;
+  readonly resumeBytes: number;
   /** Milliseconds that one query may take; beyond: 503, interrupted in the store. */
   readonly queryTime: number;
   /** Queries at once per uid; beyond: they wait, then 429. */
@@ -48,6 +53,9 @@ export const defaultLimits: Limits = {
   output: 1024 * 1024,
   connections: 100_000,
   connectionsPerAddress: 1000,
+  parked: 20_000,
+  resumePushes: 512,
+  resumeBytes: 64 * 1024,
   queryTime: 5000,
   queriesAtOnce: 4,
   filter: 4096,

@@ -1,0 +1,40 @@
+import { parseR, type SubscribeItem } from '@really/protocol';
+import type { WatchRequest } from './query-watch.js';
+import type { Subscription } from './session.js';
+
+/** A subscription of a connection that dropped, as much of it as it takes to go on from where it was. */
+export type Parked =
+  | { readonly kind: 'item'; readonly item: SubscribeItem }
+  /** `key`: the id that its pushes carry. */
+  | { readonly kind: 'query'; readonly key: string; readonly request: WatchRequest };
+
+/** `undefined` of one whose command was not answered yet: the client does not know of it. */
+export function parkedOf(one: Subscription): Parked | undefined {
+  if (one.progress === 'waiting' || one.progress === 'ended') return undefined;
+  switch (one.kind) {
+    case 'object': {
+      const { owed, rev, topic, audience } = one;
+      // One that is owed a snapshot gets it.
+      const goesOn = (owed === 'revisions' || owed === 'changes') && rev > 0;
+      return item(topic.r, audience.fields, goesOn ? { rev } : {});
+    }
+    case 'collection':
+      return item(one.topic.r, one.audience.fields, { pos: String(one.pos) });
+    case 'query': {
+      const { r, scope, fields, filter, order, limit } = one.group.traits;
+      const since = String(one.heardUpTo);
+      const request = { r, scope, fields, filter, order, limit, since };
+      return { kind: 'query', key: one.key, request };
+    }
+    default:
+      return one satisfies never;
+  }
+}
+
+function item(
+  r: string,
+  fields: readonly string[] | undefined,
+  from: { rev?: number; pos?: string },
+): Parked {
+  return { kind: 'item', item: { r, target: parseR(r), fields, ...from } };
+}

@@ -1,0 +1,59 @@
+import { type ErrorBody, ProtocolError } from '@really/protocol';
+import type { Listener } from './listener.js';
+import type { Live } from './live.js';
+import type { Parked } from './parked.js';
+import { failedFrame } from './push-message.js';
+import type { WatchRequest } from './query-watch.js';
+
+interface Failure {
+  readonly r: string;
+  readonly error: ErrorBody;
+  readonly meta?: { readonly retryAfter: number };
+}
+
+/** See `Live.resume`. */
+export async function resume(
+  live: Pick<Live, 'subscribe' | 'watch'>,
+  listener: Listener,
+  parked: readonly Parked[],
+): Promise<() => void> {
+  const items = parked.flatMap((one) => (one.kind === 'item' ? [one.item] : []));
+  const begin = [await resumeItems(live, listener, items)];
+  for (const one of parked) {
+    if (one.kind === 'query') begin.push(await resumeQuery(live, listener, one.key, one.request));
+  }
+  return () => {
+    for (const start of begin) start();
+  };
+}
+
+async function resumeItems(
+  live: Pick<Live, 'subscribe'>,
+  listener: Listener,
+  items: Parameters<Live['subscribe']>[1],
+): Promise<() => void> {
+  if (items.length === 0) return () => {};
+  const { body, start } = await live.subscribe(listener, items);
+  const failures = (body.failures ?? []) as unknown as readonly Failure[];
+  return () => {
+    for (const { r, error, meta } of failures) {
+      listener.push(failedFrame(r, new ProtocolError({ ...error, meta })));
+    }
+    start();
+  };
+}
+
+async function resumeQuery(
+  live: Pick<Live, 'watch'>,
+  listener: Listener,
+  key: string,
+  request: WatchRequest,
+): Promise<() => void> {
+  try {
+    const { start } = await live.watch(listener, { ...request, key });
+    return start;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return () => listener.push(failedFrame(request.r, error, key));
+  }
+}

@@ -1,0 +1,289 @@
+import type { JsonObject } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { Client, type Message } from '../harness/client.js';
+import { testSecret } from '../harness/server-process.js';
+import { signToken } from '../harness/token.js';
+import { wireServer } from './wire-server.js';
+
+const server = wireServer();
+const brief = wireServer({ REALLY_RESUME_WINDOW: '300ms', REALLY_LIMITS_RESUME_PUSHES: '4' });
+
+type Where = { readonly socketUrl: string };
+
+async function connect(uid: string, more: JsonObject = {}, at: Where = server) {
+  const client = await Client.open(at.socketUrl);
+  const accessToken = signToken({ uid }, testSecret);
+  const answer = await client.request({ cmd: 'initialize', accessToken, ...more });
+  const { 'connection-handle': handle, resumed } = answer.body ?? {};
+  return { client, answer, handle: handle as string, resumed: resumed as boolean | undefined };
+}
+
+const back = (uid: string, handle: string, received?: number, at: Where = server) =>
+  connect(uid, { 'connection-handle': handle, ...(received !== undefined && { received }) }, at);
+const create = (client: Client, r: string, body: JsonObject = { name: 'x', score: 0 }) =>
+  client.request({ cmd: 'create', r, body });
+const add = (client: Client, r: string) =>
+  client.request({
+    cmd: 'update',
+    r,
+    rev: 1,
+    body: { ops: [{ op: 'addNumber', key: 'score', value: 1 }] },
+  });
+const subscribe = (client: Client, ...subscriptions: JsonObject[]) =>
+  client.request({ cmd: 'subscribe', body: { subscriptions } });
+const revs = (pushes: readonly Message[]) => pushes.map(({ evt, rev }) => `${evt} ${rev}`);
+const drop = async (client: Client) => {
+  client.socket.terminate();
+  await client.closed;
+};
+async function pushes(client: Client, count: number) {
+  const all: Message[] = [];
+  while (all.length < count) all.push(await client.nextPush());
+  expect(await client.pushesUntilNow()).toEqual([]);
+  return all;
+}
+
+test('[RES1] [RES2] after a drop each missed revision comes once, in order, on a new handle', async () => {
+  using writer = await server.as('writer');
+  await create(writer, '/users/r1');
+  const first = await connect('one');
+  expect(first.answer.body).not.toHaveProperty('resumed');
+  await subscribe(first.client, { r: '/users/r1', rev: 1 });
+  for (let n = 0; n < 3; n++) await add(writer, '/users/r1');
+  expect(revs(await pushes(first.client, 3))).toEqual(['updated 2', 'updated 3', 'updated 4']);
+  await drop(first.client);
+  for (let n = 0; n < 20; n++) await add(writer, '/users/r1');
+  const second = await back('one', first.handle, 3);
+  expect(second.resumed).toBe(true);
+  expect(second.handle).not.toBe(first.handle);
+  expect(Buffer.from(second.handle, 'base64url').length).toBeGreaterThanOrEqual(16);
+  const missed = await pushes(second.client, 20);
+  expect(revs(missed)).toEqual(Array.from({ length: 20 }, (_, n) => `updated ${n + 5}`));
+  await add(writer, '/users/r1');
+  expect(revs(await pushes(second.client, 1))).toEqual(['updated 25']);
+});
+
+test('[RES2] what was sent and did not arrive is sent again: after the first n', async () => {
+  using writer = await server.as('writer');
+  await create(writer, '/users/r2');
+  for (const received of [0, 1, 3, 5]) {
+    const first = await connect('one');
+    const { body } = await writer.request({ cmd: 'get', r: '/users/r2' });
+    const rev = Number(body._rev);
+    await subscribe(first.client, { r: '/users/r2', rev });
+    for (let n = 0; n < 5; n++) await add(writer, '/users/r2');
+    await pushes(first.client, 5);
+    await drop(first.client);
+    await add(writer, '/users/r2');
+    const second = await back('one', first.handle, received);
+    const expected = [1, 2, 3, 4, 5, 6].slice(received).map((n) => `updated ${rev + n}`);
+    expect(revs(await pushes(second.client, expected.length))).toEqual(expected);
+    await drop(second.client);
+    // The pushes of the second connection count from its own beginning.
+    const third = await back('one', second.handle, expected.length - 1);
+    expect(revs(await pushes(third.client, 1))).toEqual(expected.slice(-1));
+    third.client.close();
+  }
+});
+
+test('[RES2] collections and queries go on as well, under the ids that they had', async () => {
+  using writer = await server.as('writer');
+  await create(writer, '/users/r3');
+  const first = await connect('one');
+  await subscribe(first.client, { r: '/users/r3/posts' });
+  const read = await first.client.request({
+    cmd: 'read',
+    r: '/users/r3/posts',
+    cmdOpts: { subscribe: true, sort: 'likes', limit: 2, query: { filter: 'likes > 0' } },
+  });
+  const id = read.meta?.subscription;
+  const post = (n: number, likes: number) =>
+    create(writer, `/users/r3/posts/${n}`, { title: 't', likes });
+  await post(1, 5);
+  await pushes(first.client, 2);
+  await drop(first.client);
+  await post(2, 9);
+  await post(3, 1);
+  await writer.request({ cmd: 'delete', r: '/users/r3/posts/3' });
+  await post(4, 7);
+  const second = await back('one', first.handle, 2);
+  expect(second.resumed).toBe(true);
+  const all: Message[] = [];
+  // Two of the collection (what was deleted since is not told), and what happened to the window.
+  while (
+    all.filter(({ meta }) => !meta?.subscription).length < 2 ||
+    all.at(-1)?.body?._r !== '/users/r3/posts/4'
+  ) {
+    all.push(await second.client.nextPush());
+  }
+  all.push(...(await second.client.pushesUntilNow()));
+  const ofCollection = all.filter(({ meta }) => !meta?.subscription);
+  expect(ofCollection.map(({ body }) => body._r)).toEqual([
+    '/users/r3/posts/2',
+    '/users/r3/posts/4',
+  ]);
+  const window = new Set(['/users/r3/posts/1']);
+  for (const { evt, r, body, meta } of all.filter((push) => push.meta?.subscription)) {
+    expect(meta?.subscription).toBe(id);
+    if (evt === 'left') window.delete(r as string);
+    else window.add(body._r);
+  }
+  expect([...window].sort()).toEqual(['/users/r3/posts/1', '/users/r3/posts/4']);
+  const another = await second.client.request({
+    cmd: 'read',
+    r: '/users',
+    cmdOpts: { subscribe: true },
+  });
+  expect(another.meta?.subscription).not.toBe(id);
+  const ended = await second.client.request({
+    cmd: 'unsubscribe',
+    body: { subscriptions: [id as string] },
+  });
+  expect(ended.body.subscriptions).toEqual([id]);
+});
+
+test('[RES2] without received the last pushes may come again, and none is missed', async () => {
+  using writer = await server.as('writer');
+  await create(writer, '/users/r4');
+  const first = await connect('one');
+  await subscribe(first.client, { r: '/users/r4', rev: 1 });
+  await add(writer, '/users/r4');
+  await pushes(first.client, 1);
+  await drop(first.client);
+  await add(writer, '/users/r4');
+  const { client, resumed } = await back('one', first.handle);
+  expect(resumed).toBe(true);
+  expect(revs(await pushes(client, 2))).toEqual(['updated 2', 'updated 3']);
+});
+
+test('[RES3] where it does not reach back so far: a snapshot, and failed for what goes by positions', async () => {
+  using writer = await Client.connect(brief.socketUrl, signToken({ uid: 'writer' }, testSecret));
+  await create(writer, '/users/r5');
+  const first = await connect('one', {}, brief);
+  await subscribe(first.client, { r: '/users/r5', rev: 1 }, { r: '/users' });
+  for (let n = 0; n < 9; n++) await add(writer, '/users/r5');
+  await pushes(first.client, 9);
+  await drop(first.client);
+  await add(writer, '/users/r5');
+  const { client, resumed } = await back('one', first.handle, 2, brief);
+  expect(resumed).toBe(true);
+  const [failed, snapshot] = await pushes(client, 2);
+  expect(failed).toMatchObject({
+    evt: 'failed',
+    r: '/users/*',
+    error: { code: 410, message: 'position.gone' },
+  });
+  expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 11, body: { score: 10 } });
+});
+
+describe('[RES4] a handle', () => {
+  test('works once, and an unknown one is no error', async () => {
+    const first = await connect('one');
+    await subscribe(first.client, { r: '/users' });
+    await drop(first.client);
+    expect((await back('one', first.handle, 0)).resumed).toBe(true);
+    const again = await back('one', first.handle, 0);
+    expect(again.resumed).toBe(false);
+    expect(again.answer.evt).toBe('initialized');
+    expect(again.handle).not.toBe(first.handle);
+    expect((await back('one', 'nonsense', 0)).resumed).toBe(false);
+    expect((await back('one', '', 7)).resumed).toBe(false);
+  });
+
+  test('belongs to its uid: another one learns nothing, and takes nothing', async () => {
+    const first = await connect('one');
+    await subscribe(first.client, { r: '/users' });
+    await drop(first.client);
+    expect((await back('two', first.handle, 0)).resumed).toBe(false);
+    using writer = await server.as('writer');
+    await create(writer, '/users/r6');
+    const mine = await back('one', first.handle, 0);
+    expect(mine.resumed).toBe(true);
+    expect((await mine.client.nextPush()).body._r).toBe('/users/r6');
+  });
+
+  test('does not outlive the window', async () => {
+    const first = await connect('one', {}, brief);
+    await drop(first.client);
+    await expect
+      .poll(async () => {
+        const metrics = await (await fetch(`${brief.url}/metrics`)).text();
+        return /^really_parked_sessions (\d+)$/m.exec(metrics)?.[1];
+      })
+      .toBe('0');
+    expect((await back('one', first.handle, 0, brief)).resumed).toBe(false);
+  });
+
+  test('of a socket that seems alive: that one is closed', async () => {
+    using writer = await server.as('writer');
+    await create(writer, '/users/r7');
+    const first = await connect('one');
+    await subscribe(first.client, { r: '/users/r7', rev: 1 });
+    const second = await back('one', first.handle, 0);
+    expect(second.resumed).toBe(true);
+    expect((await first.client.closed).code).toBe(1008);
+    await add(writer, '/users/r7');
+    expect(revs(await pushes(second.client, 1))).toEqual(['updated 2']);
+  });
+
+  test('is not looked at where the connection is initialized already', async () => {
+    const first = await connect('one');
+    await drop(first.client);
+    const second = await connect('one');
+    const accessToken = signToken({ uid: 'one' }, testSecret);
+    const renewed = await second.client.request({
+      cmd: 'initialize',
+      accessToken,
+      'connection-handle': first.handle,
+    });
+    expect(renewed.body).toMatchObject({ 'connection-handle': second.handle });
+    expect(renewed.body).not.toHaveProperty('resumed');
+  });
+
+  test('a wrong token resumes nothing, and leaves it to who has a good one', async () => {
+    const first = await connect('one');
+    await drop(first.client);
+    const wrong = await Client.open(server.socketUrl);
+    const refused = await wrong.request({
+      cmd: 'initialize',
+      accessToken: 'x',
+      'connection-handle': first.handle,
+    });
+    expect(refused.error?.code).toBe(401);
+    expect((await back('one', first.handle, 0)).resumed).toBe(true);
+  });
+});
+
+test('[RES5] rights are those of the token that resumes', async () => {
+  using writer = await server.as('owner');
+  await create(writer, '/secrets/r8', { owner: 'owner' });
+  const first = await connect('owner');
+  await subscribe(first.client, { r: '/secrets/r8', rev: 1 });
+  await drop(first.client);
+  const owner = [{ op: 'set', key: 'owner', value: 'somebody' }];
+  await writer.request({ cmd: 'update', r: '/secrets/r8', rev: 1, body: { ops: owner } });
+  const second = await back('owner', first.handle, 0);
+  expect(await pushes(second.client, 1)).toMatchObject([
+    { evt: 'failed', r: '/secrets/r8', error: { code: 403 } },
+  ]);
+});
+
+test('[RES4] after a restart of the server nothing resumes, and rev and pos lose nothing', async () => {
+  using writer = await server.as('writer');
+  await create(writer, '/users/r9');
+  const first = await connect('one');
+  await subscribe(first.client, { r: '/users/r9', rev: 1 }, { r: '/users' });
+  await create(writer, '/users/r10');
+  const pos = (await first.client.nextPush()).meta?.pos as string;
+  await drop(first.client);
+  await add(writer, '/users/r9');
+  await create(writer, '/users/r11');
+  await server.restart();
+  const second = await back('one', first.handle, 1);
+  expect(second.resumed).toBe(false);
+  await subscribe(second.client, { r: '/users/r9', rev: 1 }, { r: '/users', pos });
+  const all = await pushes(second.client, 2);
+  expect(all.map(({ evt, r, body }) => `${evt} ${evt === 'created' ? body._r : r}`).sort()).toEqual(
+    ['created /users/r11', 'updated /users/r9'],
+  );
+});
