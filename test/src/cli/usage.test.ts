@@ -9,9 +9,9 @@ describe('help', () => {
     const { code, stdout, stderr } = await runProgram(['--help'], app);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const name of ['start', 'dev', 'models', 'token', 'config'])
+    for (const name of ['start', 'dev', 'init', 'models', 'token', 'bench', 'config'])
       expect(stdout).toContain(name);
-    for (const name of ['init', 'migrate', 'export']) expect(stdout).not.toContain(name);
+    for (const name of ['migrate', 'export']) expect(stdout).not.toContain(name);
   });
 
   test('[CLI5] --help of a command names its flags with their defaults', async () => {
@@ -38,7 +38,8 @@ describe('help', () => {
 describe('used wrongly', () => {
   test.each([
     [['nonsense'], 'unknown command'],
-    [['init', 'x'], 'unknown command'],
+    [['init'], "missing required argument 'DIR'"],
+    [['init', 'x', 'y'], 'too many arguments'],
     [['start', '--nonsense'], 'unknown option'],
     [['start', 'extra'], 'too many arguments'],
     [['dev', '--port'], 'argument missing'],

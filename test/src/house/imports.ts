@@ -6,6 +6,7 @@ const layers = [
   'cli',
   'app',
   'gateway',
+  'accounts',
   'commands',
   'live',
   'queries',

@@ -53,7 +53,7 @@ test.each(['{"tag":1}', '{"tag":1,"cmd":5}', '{"tag":1,"cmd":null}'])(
   },
 );
 
-test.each(['', 'toString', '__proto__', 'constructor', ' get', 'batch'])(
+test.each(['', 'toString', '__proto__', 'constructor', ' get', 'commit'])(
   '[ENV6] the command %j does not exist',
   async (cmd) => {
     expect(await said(JSON.stringify({ tag: 3, cmd }), { initialized: true })).toEqual({

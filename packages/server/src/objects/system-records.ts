@@ -1,0 +1,53 @@
+import type { JsonObject } from '@really/protocol';
+import type { StoredObject } from '../store/store.js';
+import { createWrite, type Origin, updateWrite } from './change.js';
+import type { Objects } from './objects.js';
+import type { WriteRequest } from './write-request.js';
+
+/** What the record is to hold, given what it holds now (`undefined`: it is not there yet). What it throws refuses the write. */
+export type Judge = (held: JsonObject | undefined) => JsonObject;
+
+/**
+ * What the server keeps for itself (accounts, revocations) beside the objects of the app: objects too,
+ * under names that begin with `_` (`/_accounts/<id>`), which no command of a client can reach. They
+ * are written in the line of their R like every object, so `Judge` sees the state that its record
+ * replaces, on every node; and told over the bus like every change. A record is never deleted.
+ */
+export class SystemRecords {
+  readonly #objects: Objects;
+
+  constructor(objects: Objects) {
+    this.#objects = objects;
+  }
+
+  /** As committed. Rejects with 503 where the store is away. */
+  async get(r: string): Promise<JsonObject | undefined> {
+    return dataOf(await this.#objects.head(r));
+  }
+
+  /** For `Objects.writeAll`, to be written together with others. */
+  request(r: string, judge: Judge): WriteRequest {
+    return {
+      r,
+      prepare: (head) => {
+        const data = judge(dataOf(head));
+        const origin = this.#origin();
+        if (!head) return createWrite(r, data, origin);
+        return updateWrite(head, { data, delta: {}, touched: [] }, origin);
+      },
+    };
+  }
+
+  /** Resolves when it is on disk. Rejects with what `judge` threw, or with 503. */
+  async put(r: string, judge: Judge): Promise<void> {
+    await this.#objects.write(this.request(r, judge));
+  }
+
+  #origin(): Origin {
+    return { by: { uid: '_system' }, at: this.#objects.changeTime(), modelVersion: 0 };
+  }
+}
+
+function dataOf(head: StoredObject | undefined): JsonObject | undefined {
+  return head && !head.deleted ? head.data : undefined;
+}
