@@ -31,7 +31,11 @@ interface Opening {
 const heartbeat = 15_000;
 
 /** Parameters that make a stream one of a query, and not of all that is created. */
-const ofQueries = ['filter', 'values', 'sort', 'ascending', 'limit'];
+const ofQueries = [
+  ...['filter', 'values', 'sort', 'ascending', 'limit'],
+  // These do not go with a subscription, and are refused as such.
+  ...['skip', 'paginationToken', 'includeTotalCount'],
+];
 
 /** All server-sent event streams of a gateway. */
 export class EventStreams {
@@ -136,6 +140,7 @@ function streamMessage({ rest, message }: Opening): JsonObject {
   const { r } = target;
   const lastId = headers['last-event-id']?.toString() ?? query.get('lastEventId');
   const fields = query.get('fields')?.split(',');
+  if (message.cmd === 'count') throw fail.invalid('count', 'expected.absent.with.events');
   if (target.kind === 'collection' && ofQueries.some((name) => query.has(name))) {
     const options = message.cmdOpts as JsonObject;
     const since = lastId === undefined ? {} : { since: lastId };

@@ -3,7 +3,9 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
+import { readToEnd } from './read-to-end.js';
 import { refusals } from './refusal.js';
+import { pathOf } from './socket-path.js';
 import { toProtocolError } from './to-protocol-error.js';
 
 /** Answers with JSON. As bytes, since of a text fastify would change the Content-Type. */
@@ -19,14 +21,33 @@ export function sendError(reply: FastifyReply, error: ProtocolError, r?: string)
 
 /** Makes everything that fastify itself would answer an answer of ours. */
 export function answerErrors(app: FastifyInstance, log: Log, platform: Platform): void {
-  app.setNotFoundHandler((_request, reply) =>
-    sendJson(reply, 404, JSON.stringify(refusals.notFound)),
-  );
-  app.setErrorHandler<FastifyError | ProtocolError>((error, request, reply) => {
+  const methodsOf = watchMethods(app);
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(pathOf(request.url));
+    if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
+    reply.header('Allow', methods.join(', '));
+    return sendError(reply, fail('command.unknown'));
+  });
+  app.setErrorHandler<FastifyError | ProtocolError>(async (error, request, reply) => {
     // The route and not the URL: a query may carry a token.
     const fields = { method: request.method, route: request.routeOptions.url };
-    return sendError(reply, fromHttp(error) ?? toProtocolError(error, { log, platform, fields }));
+    const known = fromHttp(error);
+    if (known?.code === 413 && (await readToEnd(request.raw, platform))) {
+      reply.removeHeader('Connection');
+    }
+    return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
   });
+}
+
+/** The methods of every path that is added from now on; `undefined`: there is no such path. */
+function watchMethods(app: FastifyInstance): (path: string) => readonly string[] | undefined {
+  const known = new Map<string, string[]>();
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return;
+    const before = known.get(url) ?? [];
+    known.set(url, [...before, ...[method].flat()]);
+  });
+  return (path) => known.get(path);
 }
 
 /** What fastify found wrong with a request. */

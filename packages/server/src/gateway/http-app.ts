@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import { METHODS, maxHeaderSize, type RequestListener } from 'node:http';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -11,6 +11,7 @@ import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-hea
 import { createHttpServer, type HttpServer } from './http-server.js';
 import type { GatewayConfig, GatewayOptions } from './options.js';
 import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
+import { pathOf } from './socket-path.js';
 
 export interface HttpAppOptions {
   readonly gateway: Pick<GatewayOptions, 'config' | 'metrics' | 'log' | 'platform'>;
@@ -34,14 +35,23 @@ export async function buildHttpApp(
   const app = fastify({
     // Its logger would write URLs, and with them tokens.
     logger: false,
+    routerOptions: { maxParamLength: maxHeaderSize },
+    rewriteUrl: ({ url }) => readable(url ?? '/'),
     serverFactory: (handler: RequestListener) => createHttpServer(config, handler),
     clientErrorHandler: (_error, socket) => {
       // `createHttpServer` answers what is no HTTP.
       socket.destroySoon();
     },
   });
+  // A method that is not served is told so, in place of a path that it would be looked for under.
+  for (const method of METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
   // A body is JSON whatever its Content-Type says, and the routes read it themselves.
   app.removeAllContentTypeParsers();
+  app.addHook('onRequest', async ({ raw }) => {
+    raw.headers['content-type'] = 'application/json';
+  });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   await protect(app, config);
   await app.register(compress, { threshold: worthCompressing, encodings: ['br', 'gzip'] });
@@ -59,6 +69,17 @@ export async function buildHttpApp(
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
   await app.ready();
   return { app, server: app.server as HttpServer };
+}
+
+/** A path that is not percent-encoded as it should be stands for itself: no R looks like it (rule ERR1). */
+function readable(url: string): string {
+  const path = pathOf(url);
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    return url.replace(path, path.replaceAll('%', '%25'));
+  }
 }
 
 /** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
@@ -80,6 +101,8 @@ async function protect(app: FastifyInstance, config: GatewayConfig): Promise<voi
     ],
     exposedHeaders: ['ETag', 'Location', 'Retry-After'],
     maxAge: 86_400,
+    // `OPTIONS` is answered to whoever asks, and not to browsers alone.
+    strictPreflight: false,
   });
   await app.register(helmet, {
     // What a page of the app may load is the app's own affair.

@@ -41,21 +41,33 @@ export function createHttpServer(
   return server;
 }
 
+/** A line that would be fine if only there were such a method. */
+const requestLine = /^[A-Z]{1,32} \S+ HTTP\/1\.[01]\r\n/i;
+
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
 /** What is no HTTP gets a last answer, where there is anybody to hear it. */
-function refuseGarbage(error: NodeJS.ErrnoException, socket: Duplex): void {
+function refuseGarbage(error: ParserError, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const { code, reason } = garbageRefusal(error.code);
+  const { code, reason, headers } = garbageRefusal(error);
   const body = JSON.stringify({ code, reason });
-  const head = `HTTP/1.1 ${code} ${http.STATUS_CODES[code] ?? ''}\r\nContent-Type: application/json`;
-  socket.end(`${head}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`, () =>
-    socket.destroy(),
-  );
+  const lines = Object.entries({
+    'Content-Type': 'application/json',
+    'Content-Length': String(body.length),
+    Connection: 'close',
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}`);
+  const status = `HTTP/1.1 ${code} ${http.STATUS_CODES[code] ?? ''}`;
+  socket.end([status, ...lines, '', body].join('\r\n'), () => socket.destroy());
 }
 
-function garbageRefusal(code: string | undefined): Refusal {
+function garbageRefusal({ code, rawPacket }: ParserError): Refusal {
+  if (code === 'HPE_INVALID_METHOD' && requestLine.test(rawPacket?.toString('latin1') ?? '')) {
+    return refusals.unknownMethod;
+  }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
     return { code: 408, reason: 'the request took too long' };
   if (code === 'HPE_HEADER_OVERFLOW') return { code: 431, reason: 'the headers are too large' };

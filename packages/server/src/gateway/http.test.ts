@@ -102,6 +102,24 @@ describe('anonymous tokens', () => {
   });
 });
 
+describe('event streams', () => {
+  test('[HTTP11] a comment comes every 15 s, whatever else does', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
+    const { call, tokens } = await start({ platform, commands: { subscribe } });
+    const authorization = `Bearer ${await tokens.mint({ uid: 'amal' })}`;
+    const headers = { authorization, accept: 'text/event-stream' };
+    const response = await call('/v0.1/things/1', { headers });
+    const reader = response.body?.getReader();
+    const heard = async () => Buffer.from((await reader?.read())?.value ?? []).toString();
+    expect(await heard()).toBe(': \n\n');
+    platform.advance(14_999);
+    platform.advance(1);
+    expect(await heard()).toBe(': \n\n');
+    await reader?.cancel();
+  });
+});
+
 describe('health', () => {
   test('[HTTP1] alive always, ready where the store is', async () => {
     let away = false;
@@ -127,11 +145,24 @@ describe('health', () => {
     const { call, post } = await start();
     for (const response of [
       await call('/nothing'),
-      await post('/health'),
-      await call('/auth/anonymous'),
+      await post('/auth/nothing'),
+      await call('/%'),
     ]) {
       expect(response.status).toBe(404);
       expect(await response.json()).toEqual({ code: 404, reason: expect.any(String) });
+    }
+  });
+
+  test('[HTTP4] a method that a path does not have is a 405 that names those which it has', async () => {
+    const { call, post } = await start();
+    const cases: readonly [Response, string][] = [
+      [await post('/health?x=1'), 'GET, HEAD'],
+      [await call('/metrics', { method: 'PURGE' }), 'GET, HEAD'],
+      [await call('/auth/anonymous/'), 'POST'],
+    ];
+    for (const [response, allowed] of cases) {
+      expect([response.status, response.headers.get('allow')]).toEqual([405, allowed]);
+      expect(await response.json()).toEqual({ error: { code: 405, message: 'command.unknown' } });
     }
   });
 });

@@ -16,6 +16,11 @@ export const refusals = {
     reason: 'a WebSocket handshake is a GET',
     headers: { Allow: 'GET' },
   },
+  unknownMethod: {
+    code: 405,
+    reason: 'there is no such method',
+    headers: { Allow: 'GET, HEAD, POST, PATCH, DELETE, OPTIONS' },
+  },
   upgradeRequired: {
     code: 426,
     reason: 'this is a WebSocket: an upgrade is required',

@@ -129,6 +129,7 @@ function requiredRev(request: RestRequest): number {
 }
 
 function optionalRev(request: RestRequest): { rev?: number } {
+  if (request.headers['if-match'] === '*') return {};
   const rev = revOf(request);
   return rev === undefined ? {} : { rev };
 }

@@ -33,7 +33,7 @@ const path = '/v:version(^[\\d.]+$)/*';
 
 /** Section HTTP: the commands on objects, over REST. */
 export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): void {
-  const method = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+  const method = app.supportedMethods.filter((one) => one !== 'OPTIONS');
   const routes = new RestRoutes(options);
   app.route<{ Params: RestParams }>({
     method,
@@ -58,7 +58,8 @@ class RestRoutes {
     if (`v${params.version}` !== `v${protocolVersion}`) {
       return sendJson(reply, 400, JSON.stringify(refusals.unsupportedVersion));
     }
-    reply.header('Cache-Control', 'private, no-cache').header('Vary', 'Authorization');
+    const vary = [reply.getHeader('Vary'), 'Authorization'].flat().filter(Boolean).join(', ');
+    reply.header('Cache-Control', 'private, no-cache').header('Vary', vary);
     const target = parseR(`/${params['*']}`);
     try {
       return await this.#serve(request, reply, target);
@@ -136,7 +137,12 @@ function deaf(auth: Listener['auth']): Listener {
 }
 
 function wantsEvents({ method, headers }: FastifyRequest): boolean {
-  return method === 'GET' && /\btext\/event-stream\b/i.test(headers.accept ?? '');
+  if (method !== 'GET') return false;
+  const types = (headers.accept ?? '').split(',');
+  // A quality of 0 says that it is not wanted (RFC 9110, section 12.4.2).
+  return types.some((type) =>
+    /^\s*text\/event-stream\s*(;|$)(?!.*\bq=0(\.0*)?\s*(;|$))/i.test(type),
+  );
 }
 
 /** Rule HTTP4: a body is JSON whatever its Content-Type says. */

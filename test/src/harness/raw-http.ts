@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  /** By lower-case name; several of one name are joined. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Sends these very bytes, and reads what comes until the server closes. For what no HTTP library would send. */
+export async function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<RawAnswer[]> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  for (const part of parts) socket.write(part);
+  await once(socket, 'close');
+  return answersIn(Buffer.concat(chunks).toString('latin1'));
+}
+
+/** The bytes of a request whose connection is closed after its answer. */
+export function rawRequest(
+  line: string,
+  headers: Readonly<Record<string, string>> = {},
+  body = '',
+): string {
+  const all: Record<string, string> = { Host: 'localhost', Connection: 'close', ...headers };
+  if (body !== '') all['Content-Length'] ??= String(Buffer.byteLength(body));
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  return `${[`${line} HTTP/1.1`, ...lines].join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** Answers whose bodies have a length, one behind the other. */
+function answersIn(text: string): RawAnswer[] {
+  const answers: RawAnswer[] = [];
+  for (let rest = text; rest !== ''; ) {
+    const end = rest.indexOf('\r\n\r\n');
+    if (end < 0) throw new Error(`no answer: ${rest.slice(0, 200)}`);
+    const [status = '', ...lines] = rest.slice(0, end).split('\r\n');
+    const headers: Record<string, string> = {};
+    for (const line of lines) {
+      const [name = '', value = ''] = line.split(/:\s*(.*)/s);
+      const key = name.toLowerCase();
+      headers[key] = key in headers ? `${headers[key]}, ${value}` : value;
+    }
+    const size = Number(headers['content-length'] ?? 0);
+    const body = rest.slice(end + 4, end + 4 + size);
+    answers.push({ status: Number(status.split(' ')[1]), headers, body });
+    rest = rest.slice(end + 4 + size);
+  }
+  return answers;
+}
