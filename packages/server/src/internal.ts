@@ -2,6 +2,7 @@
 export { configTable } from './app/config-docs.js';
 export { keys as configKeys } from './app/config-keys.js';
 export * from './app/mod.js';
+export { auditEvents } from './auth/audit.js';
 export { localBus } from './bus/local/bus.js';
 export { defaultLimits, type Limits } from './platform/limits.js';
 export { type Log, silentLog } from './platform/log.js';

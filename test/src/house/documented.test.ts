@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configKeys, configTable } from '@really/server/internal';
+import { auditEvents, configKeys, configTable } from '@really/server/internal';
 import { expect, test } from 'vitest';
 import { dashboard } from './dashboard.js';
 import { metricsOfServer, metricsTable } from './metrics-table.js';
@@ -20,4 +20,10 @@ test('docs/configuration.md and the dashboard tell every metric (if not: node sc
   const made = dashboard(metrics);
   for (const { name } of metrics) expect(made).toContain(name);
   expect(readFileSync(join(root, 'ops/grafana/really.json'), 'utf8')).toBe(made);
+});
+
+test('docs/auth.md tells every event of the audit log', () => {
+  const text = readFileSync(join(root, 'docs/auth.md'), 'utf8');
+  const rows = Object.entries(auditEvents).map(([event, what]) => `| \`${event}\` | ${what} |`);
+  expect(text).toContain(['| event | when |', '|---|---|', ...rows].join('\n'));
 });

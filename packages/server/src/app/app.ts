@@ -1,3 +1,4 @@
+import { type Audit, AuditLog } from '../auth/audit.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import { Live } from '../live/live.js';
@@ -20,6 +21,7 @@ export interface App {
   readonly secret: string;
   readonly services: Services;
   readonly tokens: Tokens;
+  readonly audit: Audit;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
   /** Resolves when what was committed is pushed. */
@@ -63,6 +65,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     secret,
     services: { ...common, objects, live, limits, slots, publicData },
     tokens: new Tokens({ secret, platform }),
+    audit: new AuditLog({ log, metrics, clock: platform.clock }),
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);
     },

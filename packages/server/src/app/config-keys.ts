@@ -2,6 +2,7 @@ import { defaultObjectsLimits } from '../objects/objects.js';
 import { defaultLimits } from '../platform/limits.js';
 import {
   backend,
+  collection,
   count,
   duration,
   type Kind,
@@ -87,6 +88,7 @@ export const settings = {
     60,
     'signups and anonymous tokens per minute of one address; 0 is off',
   ),
+  'auth.users': setting(collection, '/users', 'collection of the objects that stand for users'),
   'tls.cert': setting(optional(path), undefined, 'certificate chain (PEM); read again on SIGHUP'),
   'tls.key': setting(optional(path), undefined, 'private key (PEM); read again on SIGHUP'),
   trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
@@ -216,7 +218,6 @@ export const laterKeys: readonly string[] = [
   'auth.keys',
   'auth.jwks',
   'auth.audience',
-  'auth.users',
   'auth.signup',
 ];
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { parseR } from '@really/protocol';
 
 /** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
 export type Parsed<T> =
@@ -128,6 +129,13 @@ export const text: Kind<string> = kind('text', (raw) => textOf(raw) || undefined
 export const path: Kind<string> = kind('a path', (raw, folder) => {
   const given = textOf(raw);
   return given ? resolve(folder, given) : undefined;
+});
+
+/** A collection at the top of an app, as `/users`. */
+export const collection: Kind<string> = kind('a collection such as /users', (raw) => {
+  const parsed = parseR(textOf(raw));
+  const [name = '', ...deeper] = parsed?.kind === 'collection' ? parsed.names : [];
+  return name === '' || name.startsWith('_') || deeper.length > 0 ? undefined : `/${name}`;
 });
 
 /** One of a few words. */
