@@ -4,38 +4,17 @@ import { beforeAll, expect, test } from 'vitest';
 import { Client, type Message } from '../harness/client.js';
 import { wireServer } from '../wire/wire-server.js';
 import { broken, goodRequest, oddValue } from './arbitraries.js';
+import { fuzzApp, secretMarker } from './fuzz-app.js';
 
-/** What nobody but its owner may ever be sent. */
-const marker = 'the-marker-of-a-secret';
-
-const server = wireServer(
-  { REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' },
-  {
-    'models/things/model.yaml': `version: 1
-fields:
-  n: { type: Long, index: true }
-  text: { type: String }
-  list: { type: List, items: Json }
-  doc: { type: Object, fields: { a: { type: Json } } }
-  json: { type: Json }
-access: { create: true, read: true, update: true, delete: true }
-`,
-    'models/secrets/model.yaml': `version: 1
-fields:
-  owner: { type: String, required: true }
-  text: { type: String }
-access:
-  create: input.owner == auth.uid
-  read: obj.owner == auth.uid
-  update: obj.owner == auth.uid
-  delete: obj.owner == auth.uid
-`,
-  },
-);
+const server = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' }, fuzzApp);
 
 beforeAll(async () => {
   using owner = await server.as('owner');
-  await owner.request({ cmd: 'create', r: '/secrets/s', body: { owner: 'owner', text: marker } });
+  await owner.request({
+    cmd: 'create',
+    r: '/secrets/s',
+    body: { owner: 'owner', text: secretMarker },
+  });
   for (const id of ['1', '2', '3', '4']) {
     await owner.request({
       cmd: 'create',
@@ -48,7 +27,7 @@ beforeAll(async () => {
 /** Every answer is one that the protocol knows, and none is a 500. */
 function judge(message: Message): void {
   const text = JSON.stringify(message);
-  expect(text).not.toContain(marker);
+  expect(text).not.toContain(secretMarker);
   for (const error of errorsIn(message)) {
     const known = (errorTable as Record<string, { code: number } | undefined>)[error.message];
     expect(known?.code, text).toBe(error.code);

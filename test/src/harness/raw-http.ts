@@ -14,7 +14,11 @@ export async function sendRaw(url: string, ...parts: (string | Buffer)[]): Promi
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    // A stream has no end: its head is all there is to say of it here.
+    if (chunk.includes('text/event-stream')) socket.destroy();
+  });
   for (const part of parts) socket.write(part);
   await once(socket, 'close');
   return answersIn(Buffer.concat(chunks).toString('latin1'));
@@ -45,7 +49,8 @@ function answersIn(text: string): RawAnswer[] {
       const key = name.toLowerCase();
       headers[key] = key in headers ? `${headers[key]}, ${value}` : value;
     }
-    const size = Number(headers['content-length'] ?? 0);
+    const isStream = headers['content-type']?.includes('text/event-stream') === true;
+    const size = isStream ? rest.length : Number(headers['content-length'] ?? 0);
     const body = rest.slice(end + 4, end + 4 + size);
     answers.push({ status: Number(status.split(' ')[1]), headers, body });
     rest = rest.slice(end + 4 + size);

@@ -100,8 +100,10 @@ class RestRoutes {
       if (typeof value !== 'string') throw fail.invalid(name, 'expected.once');
       query.set(name, value);
     }
-    const body = readBody(request.body, this.#options.shape);
-    return { method: request.method, target, query, headers: request.headers, body };
+    const { method, headers } = request;
+    const takesBody = method === 'POST' || method === 'PATCH';
+    const body = takesBody ? readBody(request.body, this.#options.shape) : undefined;
+    return { method, target, query, headers, body };
   }
 
   #parse(message: JsonObject): CommandRequest {

@@ -1,0 +1,25 @@
+/** What nobody but its owner may ever be sent. */
+export const secretMarker = 'the-marker-of-a-secret';
+
+/** The app that the fuzzers talk to: one model that takes nearly everything, one that keeps a secret. */
+export const fuzzApp: Readonly<Record<string, string>> = {
+  'models/things/model.yaml': `version: 1
+fields:
+  n: { type: Long, index: true }
+  text: { type: String }
+  list: { type: List, items: Json }
+  doc: { type: Object, fields: { a: { type: Json } } }
+  json: { type: Json }
+access: { create: true, read: true, update: true, delete: true }
+`,
+  'models/secrets/model.yaml': `version: 1
+fields:
+  owner: { type: String, required: true }
+  text: { type: String }
+access:
+  create: input.owner == auth.uid
+  read: obj.owner == auth.uid
+  update: obj.owner == auth.uid
+  delete: obj.owner == auth.uid
+`,
+};

@@ -1,0 +1,95 @@
+import { errorTable } from '@really/protocol';
+import fc from 'fast-check';
+import { beforeAll, expect, test } from 'vitest';
+import { type RawAnswer, rawRequest, sendRaw } from '../harness/raw-http.js';
+import { testSecret } from '../harness/server-process.js';
+import { signToken } from '../harness/token.js';
+import { wireServer } from '../wire/wire-server.js';
+import { fuzzApp, secretMarker } from './fuzz-app.js';
+import { type FuzzedRequest, fuzzedRequest } from './rest-arbitraries.js';
+
+const server = wireServer(
+  { REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0', REALLY_RATE_SIGNUP: '0' },
+  fuzzApp,
+);
+
+const authorization = `Bearer ${signToken({ uid: 'fuzzer' }, testSecret)}`;
+
+beforeAll(async () => {
+  using owner = await server.as('owner');
+  await owner.request({
+    cmd: 'create',
+    r: '/secrets/s',
+    body: { owner: 'owner', text: secretMarker },
+  });
+  for (const id of ['1', '2']) {
+    await owner.request({
+      cmd: 'create',
+      r: `/things/${id}`,
+      body: { n: 1, text: 'a', list: [1] },
+    });
+  }
+});
+
+/** Statuses that say that all is well, or that HTTP itself was misspoken. */
+const plain = new Set([200, 201, 204, 304, 400, 404, 405, 408, 417, 426, 431]);
+
+/** An answer is one of section HTTP, or an error of the table; nothing is ever the server's own fault. */
+function judge(answer: RawAnswer, asked: string): void {
+  const { status, headers, body } = answer;
+  expect(status, asked).toBeLessThan(500);
+  expect(body, asked).not.toContain(secretMarker);
+  expect(body, asked).not.toMatch(/FST_|node_modules|\bat \S+ \(/);
+  if (body === '' || headers['content-type']?.startsWith('application/json') !== true) {
+    expect(plain.has(status) || asked.startsWith('HEAD'), `${asked}\n${status} ${body}`).toBe(true);
+    return;
+  }
+  const { error, code, reason } = JSON.parse(body) as {
+    error?: { code: number; message: string };
+    code?: number;
+    reason?: string;
+  };
+  if (error === undefined) {
+    if (reason !== undefined) expect(code, asked).toBe(status);
+    expect(plain.has(status), `${asked}\n${status} ${body}`).toBe(true);
+  } else {
+    const known = errorTable as Record<string, { code: number } | undefined>;
+    const expected = error.message === 'revision.required' ? 428 : known[error.message]?.code;
+    expect([error.code, status], `${asked}\n${body}`).toEqual([expected, expected]);
+  }
+}
+
+function bytesOf({ method, path, query, headers, body }: FuzzedRequest): string {
+  const line = `${method} ${path}${query === '' ? '' : `?${query}`}`.replace(/\s(?=\S*\s)/g, ' ');
+  const chunked = 'Transfer-Encoding' in headers;
+  const framed = chunked ? { ...headers, 'Transfer-Encoding': 'chunked' } : headers;
+  const payload = chunked ? '' : body;
+  const head = rawRequest(line.trim(), { Authorization: authorization, ...framed }, payload);
+  return chunked ? `${head}${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n` : head;
+}
+
+test('[HTTP4] [ERR2] [ERR3] [DUR5] whatever is asked over HTTP, the answer is one of the protocol', async () => {
+  await fc.assert(
+    fc.asyncProperty(fuzzedRequest, async (request) => {
+      const bytes = bytesOf(request);
+      const answers = await sendRaw(server.url, bytes);
+      expect(answers.length, bytes).toBeGreaterThan(0);
+      for (const answer of answers) judge(answer, bytes);
+    }),
+    { numRuns: 1500 },
+  );
+  const { status } = await fetch(`${server.url}/ready`);
+  expect(status).toBe(200);
+}, 120_000);
+
+test('[DUR5] bytes that are no HTTP are answered or dropped, and the next client is well', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (noise) => {
+      const bytes = Buffer.concat([noise, Buffer.from('\r\n\r\n')]);
+      for (const answer of await sendRaw(server.url, bytes))
+        judge(answer, bytes.toString('latin1'));
+    }),
+    { numRuns: 150 },
+  );
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+});
