@@ -1,3 +1,4 @@
+import type { Accounts } from '../accounts/accounts.js';
 import { type Audit, AuditLog } from '../auth/audit.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
@@ -7,6 +8,7 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
 import { QuerySlots } from '../queries/query-slots.js';
+import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
 import { limitsOf, objectsLimitsOf } from './limits.js';
@@ -22,6 +24,7 @@ export interface App {
   readonly services: Services;
   readonly tokens: Tokens;
   readonly audit: Audit;
+  readonly accounts: Accounts;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
   /** Resolves when what was committed is pushed. */
@@ -60,12 +63,16 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform });
   const { publicData } = config.values;
+  const services = { ...common, objects, live, limits, slots, publicData };
+  const tokens = new Tokens({ secret, platform });
+  const audit = new AuditLog({ log, metrics, clock: platform.clock });
   return {
     config,
     secret,
-    services: { ...common, objects, live, limits, slots, publicData },
-    tokens: new Tokens({ secret, platform }),
-    audit: new AuditLog({ log, metrics, clock: platform.clock }),
+    services,
+    tokens,
+    audit,
+    accounts: accountsOf(config, { services, tokens, audit, log, metrics }),
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);
     },

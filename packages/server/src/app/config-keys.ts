@@ -2,6 +2,7 @@ import { defaultObjectsLimits } from '../objects/objects.js';
 import { defaultLimits } from '../platform/limits.js';
 import {
   backend,
+  boolean,
   collection,
   count,
   duration,
@@ -78,17 +79,20 @@ export const settings = {
   onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
   'rate.commands': setting(count(0), 1000, 'commands per second of one uid; 0 is off'),
   'rate.address': setting(count(0), 10_000, 'commands per second of one address; 0 is off'),
-  'rate.login': setting(
-    count(0),
-    10,
-    'password logins per minute of one address; 0 is off; there are none in this version yet',
-  ),
+  'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
   'rate.signup': setting(
     count(0),
     60,
     'signups and anonymous tokens per minute of one address; 0 is off',
   ),
   'auth.users': setting(collection, '/users', 'collection of the objects that stand for users'),
+  'auth.signup': setting(boolean, true, 'whether new people may sign up'),
+  'auth.hashMemory': setting(
+    size,
+    19 * 1024 * 1024,
+    'memory of one password hash (argon2id); hashes made with another are renewed at login',
+  ),
+  'auth.hashPasses': setting(count(1, 100), 2, 'how often a password hash goes over it'),
   'tls.cert': setting(optional(path), undefined, 'certificate chain (PEM); read again on SIGHUP'),
   'tls.key': setting(optional(path), undefined, 'private key (PEM); read again on SIGHUP'),
   trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
@@ -146,6 +150,12 @@ export const settings = {
     'pushes of a connection that are kept for when it drops; beyond: a snapshot',
   ),
   'limits.resumeBytes': setting(size, limits.resumeBytes, 'bytes of these; beyond: a snapshot'),
+  'limits.hashes': setting(
+    count(1, 64),
+    2,
+    'password hashes at once; beyond: they wait, 5 s at most, then 503',
+  ),
+  'limits.hashesWaiting': setting(count(0), 256, 'password hashes that may wait; beyond: 503'),
   'limits.queryTime': setting(duration, limits.queryTime, 'time of one query; beyond: 503'),
   'limits.queriesAtOnce': setting(
     count(1),
@@ -218,7 +228,6 @@ export const laterKeys: readonly string[] = [
   'auth.keys',
   'auth.jwks',
   'auth.audience',
-  'auth.signup',
 ];
 
 /** `limits.connectionsPerAddress` is REALLY_LIMITS_CONNECTIONS_PER_ADDRESS. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { parseR } from '@really/protocol';
+import { isSystemName, parseR } from '@really/protocol';
 
 /** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
 export type Parsed<T> =
@@ -125,6 +125,13 @@ export const size: Kind<number> = kind(
 /** Text that is not empty. */
 export const text: Kind<string> = kind('text', (raw) => textOf(raw) || undefined);
 
+/** `true` or `false`. */
+export const boolean: Kind<boolean> = kind('true or false', (raw) => {
+  if (typeof raw === 'boolean') return raw;
+  const word = textOf(raw);
+  return word === 'true' || word === 'false' ? word === 'true' : undefined;
+});
+
 /** A file or folder, made absolute. */
 export const path: Kind<string> = kind('a path', (raw, folder) => {
   const given = textOf(raw);
@@ -135,7 +142,7 @@ export const path: Kind<string> = kind('a path', (raw, folder) => {
 export const collection: Kind<string> = kind('a collection such as /users', (raw) => {
   const parsed = parseR(textOf(raw));
   const [name = '', ...deeper] = parsed?.kind === 'collection' ? parsed.names : [];
-  return name === '' || name.startsWith('_') || deeper.length > 0 ? undefined : `/${name}`;
+  return name === '' || isSystemName(name) || deeper.length > 0 ? undefined : `/${name}`;
 });
 
 /** One of a few words. */

@@ -48,10 +48,11 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const metrics = prometheusMetrics();
   const tls = readTls(values);
   const app = await openApp(config, { log, metrics, closing });
-  const { services, tokens } = app;
+  const { services, tokens, accounts } = app;
   const gateway = await createGateway({
     services,
     tokens,
+    accounts,
     config: gatewayConfig(values, app.secret, tls),
     metrics,
     log,
@@ -102,6 +103,7 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
       commands: values['rate.commands'],
       address: values['rate.address'],
       signup: values['rate.signup'],
+      login: values['rate.login'],
     },
     limits: limitsOf(values),
     tls,

@@ -111,7 +111,7 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#kicked.add();
   }
 
-  limited(by: 'uid' | 'address' | 'signup'): void {
+  limited(by: 'uid' | 'address' | 'signup' | 'login'): void {
     this.#limited.add(1, by);
   }
 }

@@ -51,7 +51,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     resumeWindow: 120_000,
     trustProxy: [],
     metrics: 'private',
-    rates: { commands: 0, address: 0, signup: 0 },
+    rates: { commands: 0, address: 0, signup: 0, login: 0 },
     ...setup.config,
     limits: { ...defaultLimits, ...setup.limits },
   };

@@ -12,6 +12,7 @@ import { Connections } from './connections.js';
 import { EventStreams } from './event-streams.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { Handles } from './handles.js';
+import type { AccountRoutesOptions } from './http-accounts.js';
 import { buildHttpApp } from './http-app.js';
 import type { HttpServer } from './http-server.js';
 import { objectCommands } from './object-commands.js';
@@ -53,6 +54,7 @@ class ServerGateway implements Gateway {
   readonly #addresses: ClientAddresses;
   readonly #count: ConnectionCount;
   readonly #signups: RateLimit;
+  readonly #logins: RateLimit;
   readonly #connections: Connections;
   readonly #streams: EventStreams;
   readonly #metrics: GatewayMetrics;
@@ -73,11 +75,12 @@ class ServerGateway implements Gateway {
     this.#addresses = new ClientAddresses(config.trustProxy);
     this.#count = new ConnectionCount(config.limits);
     this.#signups = new RateLimit({ amount: config.rates.signup, window: minute, clock });
+    this.#logins = new RateLimit({ amount: config.rates.login, window: minute, clock });
     this.#metrics = new GatewayMetrics(options.metrics, {
       connections: () => this.#connections.size,
       congested: () => this.#host.egress.congested,
       streams: () => this.#streams.size,
-      rateKeys: () => this.#host.rates.size + this.#signups.size,
+      rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
     });
     this.#handles = new Handles({
       platform,
@@ -128,6 +131,7 @@ class ServerGateway implements Gateway {
         limited: () => this.#metrics.limited('signup'),
         shape: this.#host.shape,
       },
+      accounts: this.#accountRoutes(),
       rest: {
         commands: this.#host.commands,
         tokens,
@@ -154,6 +158,19 @@ class ServerGateway implements Gateway {
     server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) => {
       if (!this.#upgrades.handle(request, head)) replayRequest(app, request);
     });
+  }
+
+  #accountRoutes(): AccountRoutesOptions | undefined {
+    const { accounts, config } = this.#options;
+    if (!accounts) return undefined;
+    return {
+      accounts,
+      addresses: this.#addresses,
+      rates: { signup: this.#signups, login: this.#logins },
+      limited: (by) => this.#metrics.limited(by),
+      shape: this.#host.shape,
+      message: config.limits.message,
+    };
   }
 
   async listen(port: number, host: string): Promise<{ url: string; port: number }> {

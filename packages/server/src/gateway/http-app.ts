@@ -5,6 +5,7 @@ import helmet from '@fastify/helmet';
 import files from '@fastify/static';
 import { type FastifyInstance, fastify } from 'fastify';
 import type { ClientAddresses } from './client-address.js';
+import { type AccountRoutesOptions, accountRoutes } from './http-accounts.js';
 import { answerErrors } from './http-answers.js';
 import { type AuthRoutesOptions, anonymousRoutes } from './http-auth.js';
 import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-health.js';
@@ -17,6 +18,8 @@ export interface HttpAppOptions {
   readonly gateway: Pick<GatewayOptions, 'config' | 'metrics' | 'log' | 'platform'>;
   readonly addresses: ClientAddresses;
   readonly auth: AuthRoutesOptions;
+  /** Missing where the app has no accounts. */
+  readonly accounts?: AccountRoutesOptions | undefined;
   readonly health: HealthRoutesOptions;
   readonly rest: RestRoutesOptions;
   /** The text of `/metrics`. */
@@ -65,6 +68,7 @@ export async function buildHttpApp(
     addresses,
   });
   anonymousRoutes(app, options.auth);
+  if (options.accounts) accountRoutes(app, options.accounts);
   restRoutes(app, options.rest);
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
   await app.ready();

@@ -87,7 +87,7 @@ describe('anonymous tokens', () => {
 
   test('[LIM5] 60 a minute from one address, then 429', async () => {
     const platform = simulatedPlatform({ seed: 1 });
-    const rates = { commands: 0, address: 0, signup: 3 };
+    const rates = { commands: 0, address: 0, signup: 3, login: 0 };
     const { post } = await start({ platform, config: { rates } });
     for (let index = 0; index < 3; index++) await post('/auth/anonymous');
     const response = await post('/auth/anonymous/login');

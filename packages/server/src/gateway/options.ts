@@ -1,3 +1,4 @@
+import type { Accounts } from '../accounts/accounts.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import type { Limits } from '../platform/limits.js';
@@ -34,8 +35,10 @@ export interface Rates {
   readonly commands: number;
   /** Commands per second of one address. */
   readonly address: number;
-  /** Anonymous tokens per minute of one address. */
+  /** Signups and anonymous tokens per minute of one address. */
   readonly signup: number;
+  /** Password logins per minute of one address. */
+  readonly login: number;
 }
 
 /** PEM texts. */
@@ -53,6 +56,8 @@ export interface ScrapedMetrics extends Metrics {
 export interface GatewayOptions {
   readonly services: Services;
   readonly tokens: Tokens;
+  /** Without them nobody signs up or logs in. */
+  readonly accounts?: Accounts | undefined;
   readonly config: GatewayConfig;
   readonly metrics: ScrapedMetrics;
   readonly log: Log;

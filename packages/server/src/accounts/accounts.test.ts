@@ -1,0 +1,166 @@
+import { expect, test } from 'vitest';
+import { accountsApp, outcome, usersModel } from './accounts.test.kit.js';
+
+const amal = { email: 'amal@example.com', password: 'correct horse', name: 'Amal' };
+const wrong = {
+  code: 401,
+  message: 'invalid/incorrect/expired access token',
+  errors: { password: ['credentials.invalid'] },
+};
+
+test('[PWD1] a signup makes the user’s object, judged as a create by that user', async () => {
+  const { accounts, send } = await accountsApp();
+  const { authType, user } = await accounts.signUp(amal, '127.0.0.1');
+  expect([authType, user.email]).toEqual(['password', amal.email]);
+  const seen = await send({ uid: 'x', _r: user._r }, { cmd: 'get', r: user._r });
+  expect(seen.body).toEqual({ _r: user._r, _rev: 1, email: amal.email, name: 'Amal' });
+  expect((await send({ uid: 'x' }, { cmd: 'get', r: user._r })).error).toMatchObject({ code: 403 });
+});
+
+test('[PWD1] what the model or its rule refuses makes no account, and hashes nothing', async () => {
+  const { accounts, hasher } = await accountsApp();
+  const nameless = { email: amal.email, password: amal.password };
+  expect(await outcome(accounts.signUp(nameless, '127.0.0.1'))).toMatchObject({
+    code: 409,
+    errors: { name: ['value.required'] },
+  });
+  expect(await outcome(accounts.signUp({ ...amal, role: 'admin' }, '127.0.0.1'))).toMatchObject({
+    errors: { role: ['field.unknown'] },
+  });
+  expect(await outcome(accounts.signUp({ ...amal, _r: '/users/1' }, '127.0.0.1'))).toMatchObject({
+    code: 409,
+  });
+  expect(hasher.asked).toEqual([]);
+  expect(await outcome(accounts.logIn(amal, '127.0.0.1'))).toMatchObject(wrong);
+  const closed = await accountsApp({
+    models: { users: usersModel.replace(/create: .*/, 'create: false') },
+  });
+  expect(await outcome(closed.accounts.signUp(amal, '127.0.0.1'))).toMatchObject({ code: 403 });
+  const none = await accountsApp({ models: { things: usersModel } });
+  expect(await outcome(none.accounts.signUp(amal, '127.0.0.1'))).toMatchObject({
+    code: 404,
+    message: 'model.unknown',
+  });
+});
+
+test('[PWD1] an object of a model without an address has none, and one that is calculated is not written', async () => {
+  for (const email of [
+    '',
+    '  email: { type: Calculated, valueType: String, dependsOn: name, value: this.name }\n',
+  ]) {
+    const users = `version: 1\nfields:\n  name: { type: String }\n${email}access: { create: true, read: true }\n`;
+    const { accounts, send } = await accountsApp({ models: { users } });
+    const { user } = await accounts.signUp(amal, '127.0.0.1');
+    expect(user.email).toBe(amal.email);
+    const { body } = await send({ uid: 'x' }, { cmd: 'get', r: user._r });
+    expect(body).toMatchObject({ name: 'Amal' });
+    expect(body).not.toMatchObject({ email: amal.email });
+    expect(await accounts.logIn(amal, '127.0.0.1')).toMatchObject({ authType: 'password' });
+  }
+});
+
+test('[PWD2] auth.signup: false closes it, and those who are there log in', async () => {
+  const { accounts } = await accountsApp({ config: { signup: false } });
+  expect(await outcome(accounts.signUp(amal, '127.0.0.1'))).toMatchObject({
+    code: 403,
+    message: 'forbidden',
+  });
+});
+
+test('[PWD3] of many who sign up with one address at once one has it, for one hash', async () => {
+  const { accounts, hasher, store } = await accountsApp();
+  const spellings = ['amal@example.com', 'AMAL@EXAMPLE.COM', ' Amal@Example.com '];
+  const signups = Array.from({ length: 50 }, (_, index) =>
+    outcome(
+      accounts.signUp(
+        { ...amal, email: spellings[index % 3] ?? '', name: `${index}` },
+        '127.0.0.1',
+      ),
+    ),
+  );
+  const outcomes = await Promise.all(signups);
+  expect(outcomes.filter((one) => (one as { code?: number }).code === undefined)).toHaveLength(1);
+  const refused = { code: 409, errors: { email: ['value.not.unique'] } };
+  expect(outcomes.filter((one) => (one as { code?: number }).code === 409)).toHaveLength(49);
+  expect(outcomes.at(-1)).toMatchObject(refused);
+  expect(hasher.asked).toEqual(['hash']);
+  const scope = { names: ['users'], parents: [] };
+  const order = { field: '_r', descending: false };
+  expect(await store.count({ scope, order, limit: 1, timeout: 1000 })).toBe(1);
+});
+
+test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong password and an unknown address', async () => {
+  const { accounts, hasher } = await accountsApp();
+  await accounts.signUp(amal, '127.0.0.1');
+  const attempts = {
+    verify: [{ email: amal.email, password: 'incorrect horse' }],
+    "verify nobody's": [
+      { email: 'nobody@example.com', password: amal.password },
+      { email: 'no address at all', password: amal.password },
+      { email: 'nobody', password: amal.password },
+    ],
+  };
+  for (const [work, bodies] of Object.entries(attempts)) {
+    for (const body of bodies) {
+      hasher.asked.length = 0;
+      expect(await outcome(accounts.logIn(body, '127.0.0.1'))).toEqual({
+        ...wrong,
+        meta: undefined,
+      });
+      expect(hasher.asked).toEqual([work]);
+    }
+  }
+});
+
+test('[PWD7] a login renews a hash of former parameters, once', async () => {
+  const { accounts, hasher } = await accountsApp();
+  await accounts.signUp(amal, '127.0.0.1');
+  hasher.generation = 2;
+  hasher.asked.length = 0;
+  await accounts.logIn(amal, '127.0.0.1');
+  expect(hasher.asked).toEqual(['verify', 'hash']);
+  await accounts.logIn(amal, '127.0.0.1');
+  expect(hasher.asked).toEqual(['verify', 'hash', 'verify']);
+});
+
+test('[PWD9] two hashes at once; others wait, and are refused where too many do', async () => {
+  const { accounts, hasher } = await accountsApp({ config: { hashesWaiting: 3 } });
+  const open = hasher.hold();
+  const logins = Array.from({ length: 7 }, () => outcome(accounts.logIn(amal, '127.0.0.1')));
+  const early = await Promise.race(logins);
+  expect(early).toMatchObject({ code: 503, meta: { retryAfter: 1 } });
+  open();
+  const codes = (await Promise.all(logins)).map((one) => (one as { code: number }).code);
+  expect(codes.toSorted()).toEqual([401, 401, 401, 401, 401, 503, 503]);
+  expect(hasher.mostAtOnce).toBe(2);
+});
+
+test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {
+  const { accounts, hasher, platform } = await accountsApp({ config: { hashes: 1 } });
+  await accounts.signUp(amal, '127.0.0.1');
+  const open = hasher.hold();
+  const first = outcome(accounts.logIn(amal, '127.0.0.1'));
+  const second = outcome(accounts.logIn(amal, '127.0.0.1'));
+  while (platform.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+  platform.advance(5000);
+  expect(await second).toMatchObject({ code: 503 });
+  open();
+  expect(await first).toMatchObject({ authType: 'password' });
+  expect(await outcome(accounts.logIn(amal, '127.0.0.1'))).toMatchObject({ authType: 'password' });
+});
+
+test('[AUT10] signups and logins are audited, those that failed with the reason', async () => {
+  const { accounts, audited } = await accountsApp();
+  await accounts.signUp(amal, '127.0.0.1');
+  await outcome(accounts.signUp(amal, '127.0.0.1'));
+  await accounts.logIn(amal, '127.0.0.1');
+  await outcome(accounts.logIn({ ...amal, password: 'incorrect' }, '127.0.0.1'));
+  await outcome(accounts.logIn({ ...amal, email: 'nobody@example.com' }, '127.0.0.1'));
+  expect(audited).toEqual([
+    'signup.ok',
+    'signup.failed: refused',
+    'login.ok',
+    'login.failed: password.wrong',
+    'login.failed: account.unknown',
+  ]);
+});

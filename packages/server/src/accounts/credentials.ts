@@ -1,0 +1,49 @@
+import { type FieldErrors, fail, type JsonObject } from '@really/protocol';
+import { type Email, parseEmail } from './email.js';
+import { passwordProblem } from './password.js';
+
+/** What a signup says. */
+export interface SignupRequest {
+  readonly email: Email;
+  readonly password: string;
+  /** The other members. */
+  readonly rest: JsonObject;
+}
+
+/** Throws 409 `validation.failed` with what is wrong with either. */
+export function readSignup(body: JsonObject): SignupRequest {
+  const { email: givenEmail, password: givenPassword, ...rest } = body;
+  const email = typeof givenEmail === 'string' ? parseEmail(givenEmail) : undefined;
+  const password = typeof givenPassword === 'string' ? givenPassword : undefined;
+  const errors: FieldErrors = {};
+  if (!email) errors.email = [textProblem(givenEmail) ?? 'email.invalid'];
+  const wrong = textProblem(givenPassword) ?? passwordProblem(password ?? '');
+  if (wrong !== undefined) errors.password = [wrong];
+  if (!email || password === undefined || wrong !== undefined) {
+    throw fail('validation.failed', errors);
+  }
+  return { email, password, rest };
+}
+
+/** What a login says. `email` is `undefined` where it can be nobody's. */
+export interface LoginRequest {
+  readonly email: Email | undefined;
+  readonly password: string;
+}
+
+/** Throws 400 where a member is no text: that has nothing to do with who has an account. */
+export function readLogin(body: JsonObject): LoginRequest {
+  const email = textMember(body, 'email');
+  return { email: parseEmail(email), password: textMember(body, 'password') };
+}
+
+function textMember(body: JsonObject, name: string): string {
+  const value = body[name];
+  if (typeof value !== 'string') throw fail.invalid(name, 'expected.string');
+  return value;
+}
+
+function textProblem(value: unknown): string | undefined {
+  if (value === undefined || value === null) return 'value.required';
+  return typeof value === 'string' ? undefined : 'type.invalid';
+}

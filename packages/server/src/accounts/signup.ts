@@ -1,0 +1,142 @@
+import {
+  type CreateRequest,
+  fail,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  parseR,
+  setMember,
+} from '@really/protocol';
+import { Creation } from '../commands/creation.js';
+import type { CommandContext, Services } from '../commands/services.js';
+import { idAttempts } from '../commands/write-step.js';
+import type { SystemRecords } from '../objects/system-records.js';
+import type { WriteAllResult, WriteRequest } from '../objects/write-request.js';
+import type { Log } from '../platform/log.js';
+import { type Account, accountR, accountRecord, authOf, emailR } from './account.js';
+import type { SignupRequest } from './credentials.js';
+import type { Passwords } from './passwords.js';
+
+export interface SignupOptions {
+  readonly services: Services;
+  readonly records: SystemRecords;
+  readonly passwords: Passwords;
+  /** `/users`: where the users' objects are made. */
+  readonly users: string;
+  readonly log: Log;
+}
+
+/** What is known of an account before its password is hashed. */
+type Newcomer = Omit<Account, 'password'>;
+
+const uidBytes = 16;
+
+/**
+ * Makes an account and its user's object, both or none (rules PWD1 and PWD2). The address is looked up and
+ * the object judged before the password is hashed, in the line of the address: of many who sign up with
+ * one address at once a single one costs a hash.
+ */
+export class Signup {
+  readonly #options: SignupOptions;
+
+  constructor(options: SignupOptions) {
+    this.#options = options;
+  }
+
+  async run(request: SignupRequest): Promise<Newcomer> {
+    let hashing: Promise<string> | undefined;
+    const hash = () => {
+      hashing ??= this.#options.passwords.hash(request.password);
+      return hashing;
+    };
+    for (let attempt = 1; ; attempt++) {
+      const newcomer = this.#newcomer(request);
+      const creation = this.#creation(newcomer, request);
+      const requests = [
+        creation.request(),
+        this.#address(newcomer, request),
+        this.#account(newcomer, hash),
+      ];
+      const result = await this.#options.services.objects.writeAll(requests);
+      if (result.kind === 'committed') return newcomer;
+      if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
+    }
+  }
+
+  #newcomer({ email }: SignupRequest): Newcomer {
+    const { services, users } = this.#options;
+    const uid = Buffer.from(services.platform.random.bytes(uidBytes)).toString('hex');
+    const r = `${users}/${services.objects.newId()}`;
+    return { uid, r, email: email.text, emailVerified: false };
+  }
+
+  /** The user's own create. Throws 404 where there is no such model. */
+  #creation(newcomer: Newcomer, { rest }: SignupRequest): Creation {
+    const { services, log } = this.#options;
+    const auth = authOf(newcomer);
+    const listener = { auth, congested: false, push() {} };
+    const context: CommandContext = { services, auth, listener, log };
+    const target = parseR(newcomer.r);
+    if (!target) throw fail('r.invalid');
+    const body = this.#hasEmail(target.names) ? withEmail(rest, newcomer.email) : rest;
+    const request: CreateRequest = { cmd: 'create', tag: 0, target, body, cmdOpts: {} };
+    return new Creation(context, request);
+  }
+
+  /** Whether the model has a field for the address that a create may write. */
+  #hasEmail(names: readonly string[]): boolean {
+    const field = this.#options.services.models().get(names)?.fields.get('email');
+    return field !== undefined && field.type !== 'Calculated';
+  }
+
+  #address({ uid }: Newcomer, { email }: SignupRequest): WriteRequest {
+    return this.#options.records.request(emailR(email.id), (held) => {
+      if (held) throw fail('validation.failed', { email: ['value.not.unique'] });
+      return { uid };
+    });
+  }
+
+  /** Comes last: nothing is hashed for who would be refused. */
+  #account(newcomer: Newcomer, hash: () => Promise<string>): WriteRequest {
+    let password = '';
+    const account = this.#options.records.request(accountR(newcomer.uid), () =>
+      accountRecord({ ...newcomer, password }),
+    );
+    return {
+      ...account,
+      prepare: async (head, look) => {
+        password = await hash();
+        return await account.prepare(head, look);
+      },
+    };
+  }
+}
+
+function withEmail(rest: JsonObject, email: string): JsonObject {
+  const body: Record<string, JsonValue> = { email };
+  for (const [name, value] of Object.entries(rest)) setMember(body, name, value);
+  return body;
+}
+
+type NotWritten = Exclude<WriteAllResult, { kind: 'committed' }>;
+
+/** A client had chosen the id that was made up for the object. */
+function isTaken(result: NotWritten): boolean {
+  if (result.kind !== 'refused' || result.index !== 0) return false;
+  const { error } = result;
+  return error instanceof ProtocolError && error.message === 'object.already.exist';
+}
+
+function refusal(result: NotWritten, creation: Creation): unknown {
+  switch (result.kind) {
+    case 'refused':
+      return result.error;
+    case 'unique':
+    case 'missing':
+      return creation.refusal(result);
+    case 'too-large':
+      return fail('message.too.large');
+    default:
+      return new Error('a signup carries no once-key');
+  }
+}

@@ -1,0 +1,33 @@
+import { Accounts } from '../accounts/accounts.js';
+import { argon2Hasher } from '../accounts/argon2-hasher.js';
+import type { Audit } from '../auth/audit.js';
+import type { Tokens } from '../auth/tokens.js';
+import type { Services } from '../commands/services.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Config } from './config.js';
+
+export interface AccountsPorts {
+  readonly services: Services;
+  readonly tokens: Tokens;
+  readonly audit: Audit;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The password accounts of an app. */
+export function accountsOf({ values }: Config, ports: AccountsPorts): Accounts {
+  const { random } = ports.services.platform;
+  const hasher = argon2Hasher({
+    memory: values['auth.hashMemory'],
+    passes: values['auth.hashPasses'],
+    random,
+  });
+  const config = {
+    users: values['auth.users'],
+    signup: values['auth.signup'],
+    hashes: values['limits.hashes'],
+    hashesWaiting: values['limits.hashesWaiting'],
+  };
+  return new Accounts({ ...ports, hasher, config });
+}
