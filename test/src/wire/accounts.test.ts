@@ -124,7 +124,7 @@ test('[PWD1] the trailing slash is optional, and only POST is served', async () 
   const body = { email: 'slash@example.com', password: 'correct horse', name: 'S' };
   expect((await signup(body, '/auth/password/signup/')).status).toBe(200);
   expect((await login(body, '/auth/password/login/')).status).toBe(200);
-  expect((await fetch(`${server.url}/auth/password/login`)).status).toBe(404);
+  expect((await fetch(`${server.url}/auth/password/login`)).status).toBe(405);
 });
 
 test('[PWD2] auth.signup: false closes signups, and not logins', async () => {
