@@ -27,6 +27,7 @@ export {
   batchRefusal,
   commandsIn,
 } from './messages/batch.js';
+export { commandSchemas } from './messages/command-schemas.js';
 export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';
 export type { DeleteRequest } from './messages/delete.js';

@@ -103,6 +103,11 @@ export const settings = {
     'private',
     'who may read /metrics: loopback addresses and holders of the secret, or everybody',
   ),
+  openapi: setting(
+    oneOf('private', 'public'),
+    (mode) => (mode === 'development' ? 'public' : 'private'),
+    'who may read /openapi.json: loopback addresses and holders of the secret, or everybody (without hidden collections)',
+  ),
   'log.level': setting(
     oneOf('debug', 'info', 'warn', 'error', 'silent'),
     'info',

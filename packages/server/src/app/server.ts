@@ -98,6 +98,7 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
     trustProxy: values.trustProxy,
     cors: values.cors,
     metrics: values.metrics,
+    openapi: values.openapi,
     publicDir: values.public,
     rates: {
       commands: values['rate.commands'],

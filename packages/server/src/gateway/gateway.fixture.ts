@@ -52,6 +52,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     trustProxy: [],
     metrics: 'private',
     rates: { commands: 0, address: 0, signup: 0, login: 0 },
+    openapi: 'private',
     ...setup.config,
     limits: { ...defaultLimits, ...setup.limits },
   };

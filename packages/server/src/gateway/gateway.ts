@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { defaultRequestLimits } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { ModelSet } from '../model/model.js';
 import { ClientAddresses } from './client-address.js';
 import type { ClientSocket } from './client-socket.js';
 import type { CommandSet } from './commands-in-flight.js';
@@ -30,12 +31,14 @@ const acceptBacklog = 4096;
 
 const minute = 60_000;
 
+const noModels: ModelSet = { get: () => undefined, all: () => [] };
+
 /** Opens the way in for clients: WebSockets and HTTP. It serves nobody before `listen`. */
 export function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { services, config } = options;
   const { keyLength, pathDepth } = config.limits;
   const commands = objectCommands(services, { ...defaultRequestLimits, keyLength, pathDepth });
-  return openGateway(options, commands, services.live);
+  return openGateway({ models: services.models, ...options }, commands, services.live);
 }
 
 /** As `createGateway`, over any commands. */
@@ -149,6 +152,7 @@ class ServerGateway implements Gateway {
         draining: () => this.#closing !== undefined,
         platform,
       },
+      models: this.#options.models ?? (() => noModels),
       scrape: async () => {
         this.#metrics.settle();
         return (await metrics.text?.()) ?? '';

@@ -4,11 +4,13 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import files from '@fastify/static';
 import { type FastifyInstance, fastify } from 'fastify';
+import type { ModelSet } from '../model/model.js';
 import type { ClientAddresses } from './client-address.js';
 import { type AccountRoutesOptions, accountRoutes } from './http-accounts.js';
 import { answerErrors } from './http-answers.js';
 import { type AuthRoutesOptions, anonymousRoutes } from './http-auth.js';
 import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-health.js';
+import { openApiRoute } from './http-openapi.js';
 import { createHttpServer, type HttpServer } from './http-server.js';
 import type { GatewayConfig, GatewayOptions } from './options.js';
 import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
@@ -22,6 +24,7 @@ export interface HttpAppOptions {
   readonly accounts?: AccountRoutesOptions | undefined;
   readonly health: HealthRoutesOptions;
   readonly rest: RestRoutesOptions;
+  readonly models: () => ModelSet;
   /** The text of `/metrics`. */
   readonly scrape: () => Promise<string>;
 }
@@ -70,6 +73,12 @@ export async function buildHttpApp(
   anonymousRoutes(app, options.auth);
   if (options.accounts) accountRoutes(app, options.accounts);
   restRoutes(app, options.rest);
+  openApiRoute(app, {
+    models: options.models,
+    public: config.openapi === 'public',
+    secret: config.secret,
+    addresses,
+  });
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
   await app.ready();
   return { app, server: app.server as HttpServer };

@@ -1,9 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail } from '@really/protocol';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Platform } from '../platform/platform.js';
-import type { ClientAddresses } from './client-address.js';
 import { sendError, sendJson } from './http-answers.js';
+import { isOperator, type OperatorOptions } from './http-operator.js';
 
 export interface HealthRoutesOptions {
   /** Resolves when store and bus are reachable. */
@@ -37,31 +36,18 @@ async function readiness(options: HealthRoutesOptions): Promise<'ready' | 'drain
   return (await Promise.race([reached, late])) ? 'ready' : 'away';
 }
 
-export interface MetricsRouteOptions {
+export interface MetricsRouteOptions extends OperatorOptions {
   readonly text: () => Promise<string>;
   readonly contentType: string;
   readonly public: boolean;
-  readonly secret: string;
-  readonly addresses: ClientAddresses;
 }
 
 /** Rule HTTP2: for this machine and for holders of the secret, unless it is public. */
 export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): void {
   app.get('/metrics', async (request, reply) => {
-    if (!mayScrape(request, options)) return sendError(reply, fail('forbidden'));
+    if (!options.public && !isOperator(request, options))
+      return sendError(reply, fail('forbidden'));
     reply.header('Content-Type', options.contentType);
     return reply.send(Buffer.from(await options.text()));
   });
-}
-
-function mayScrape(request: FastifyRequest, options: MetricsRouteOptions): boolean {
-  if (options.public || options.addresses.isLocal(request.raw)) return true;
-  const given = request.headers['x-really-secret'];
-  return typeof given === 'string' && isSame(given, options.secret);
-}
-
-/** Takes the same time wherever the two differ, and however long they are. */
-function isSame(given: string, secret: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return secret !== '' && timingSafeEqual(digest(given), digest(secret));
 }

@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts/accounts.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
+import type { ModelSet } from '../model/model.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -21,6 +22,8 @@ export interface GatewayConfig {
   /** Web origins that may call; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
   readonly metrics: 'private' | 'public';
+  /** Who may read `/openapi.json`. */
+  readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */
   readonly publicDir?: string | undefined;
   readonly rates: Rates;
@@ -55,6 +58,8 @@ export interface ScrapedMetrics extends Metrics {
 
 export interface GatewayOptions {
   readonly services: Services;
+  /** What `/openapi.json` tells of; those of the services where nothing is said. */
+  readonly models?: (() => ModelSet) | undefined;
   readonly tokens: Tokens;
   /** Without them nobody signs up or logs in. */
   readonly accounts?: Accounts | undefined;

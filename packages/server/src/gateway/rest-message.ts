@@ -143,14 +143,14 @@ function revOf({ headers }: RestRequest): number | undefined {
   return Number(match[2]);
 }
 
-/** Whether a client that has what `If-None-Match` names has this revision (RFC 9110, section 13.1.2). */
-export function isKnown(header: string | undefined, rev: number): boolean {
+/** Whether a client that has what `If-None-Match` names has the current one (RFC 9110, section 13.1.2). */
+export function isKnown(header: string | undefined, current: string | number): boolean {
   if (header === undefined) return false;
   return header.split(',').some((tag) => {
     const bare = tag
       .trim()
       .replace(/^W\//, '')
       .replace(/^"(.*)"$/, '$1');
-    return bare === '*' || bare === String(rev);
+    return bare === '*' || bare === String(current);
   });
 }

@@ -8,7 +8,7 @@ import { operationsType } from './operations.js';
  * check fields, field sets, references and operations.
  */
 export function typesOfModels(models: ModelSet): string {
-  const named = withNames(models.all());
+  const named = namedModels(models.all());
   const lines = [
     ...preamble,
     ...named.flatMap((one) => ['', ...objectInterface(one), '', ...createInterface(one)]),
@@ -32,14 +32,14 @@ const preamble = [
   'export type R<Collection extends string> = string & { readonly collection?: Collection };',
 ];
 
-interface Named {
+export interface NamedModel {
   readonly model: Model;
   /** Of its interface. */
   readonly name: string;
 }
 
-/** A name for each: `user-posts` and `user_posts` would have the same one. */
-function withNames(models: readonly Model[]): Named[] {
+/** A name for each, fit for an identifier: `user-posts` and `user_posts` would have the same one. */
+export function namedModels(models: readonly Model[]): NamedModel[] {
   const taken = new Set<string>(['Models', 'JsonValue', 'R']);
   return models.map((model) => {
     const wished = interfaceName(model);
@@ -59,7 +59,7 @@ function interfaceName({ names }: Model): string {
   return /^[A-Za-z]/.test(name) ? name : `Collection${name}`;
 }
 
-function objectInterface({ model, name }: Named): string[] {
+function objectInterface({ model, name }: NamedModel): string[] {
   const members = [...model.fields.values()].map((field) => {
     const prefix = isWritten(field) ? '' : 'readonly ';
     const mark = isAlwaysThere(model, field) ? '' : '?';
@@ -81,7 +81,7 @@ function isAlwaysThere(model: Model, field: Field): boolean {
   return isWritten(field) && field.required === true && model.hooks.preGet === undefined;
 }
 
-function createInterface({ model, name }: Named): string[] {
+function createInterface({ model, name }: NamedModel): string[] {
   const members = [...model.fields.values()].filter(isWritten).map((field) => {
     const needed = field.required === true && field.default === undefined;
     return `  ${memberName(field.name)}${needed ? '' : '?'}: ${typeOfField(field)}${needed ? '' : ' | null'};`;
@@ -94,7 +94,7 @@ function createInterface({ model, name }: Named): string[] {
   ];
 }
 
-function modelMember({ model, name }: Named): string[] {
+function modelMember({ model, name }: NamedModel): string[] {
   const sets = [...model.fieldSets].map(([set, fields]) => {
     return `${memberName(set)}: ${unionOf(fields)};`;
   });

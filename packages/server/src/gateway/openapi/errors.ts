@@ -1,0 +1,84 @@
+import { errorTable, type JsonObject } from '@really/protocol';
+
+/** Of a refusal: what it is about is in `error`, and `r` says where, if that is known. */
+export const errorSchemas: JsonObject = {
+  'Really.ErrorBody': {
+    type: 'object',
+    required: ['code', 'message'],
+    properties: {
+      code: { type: 'integer' },
+      message: { type: 'string' },
+      errors: {
+        type: 'object',
+        description: 'What is wrong, by the path of the field or argument.',
+        additionalProperties: { type: 'array', items: { type: 'string' } },
+      },
+      id: { type: 'string', description: 'Of a 500: what to look for in the log of the server.' },
+    },
+    additionalProperties: false,
+  },
+  'Really.Error': {
+    type: 'object',
+    required: ['error'],
+    properties: {
+      r: { type: 'string' },
+      error: { $ref: '#/components/schemas/Really.ErrorBody' },
+      meta: {
+        type: 'object',
+        required: ['retryAfter'],
+        properties: { retryAfter: { type: 'integer', description: 'Seconds.' } },
+        additionalProperties: false,
+      },
+    },
+    additionalProperties: false,
+  },
+};
+
+const overHttp: readonly [number, string][] = [[428, 'revision.required']];
+
+/** A response for each code of the protocol's errors, by the code. */
+export function errorResponses(): JsonObject {
+  const messages = new Map<number, string[]>();
+  const told = Object.entries(errorTable).map(([message, { code }]) => [code, message] as const);
+  for (const [code, message] of [...told, ...overHttp]) {
+    messages.set(code, [...(messages.get(code) ?? []), message]);
+  }
+  const responses = [...messages].map(([code, known]) => [code, responseOf(code, known)] as const);
+  return Object.fromEntries(responses);
+}
+
+function responseOf(code: number, messages: readonly string[]): JsonObject {
+  const waits = code === 429 || code === 503;
+  return {
+    description: messages.join(', '),
+    ...(waits && { headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } }),
+    content: {
+      'application/json': {
+        schema: {
+          allOf: [
+            { $ref: '#/components/schemas/Really.Error' },
+            { properties: { error: { properties: { code: { const: code } } } } },
+          ],
+        },
+        examples: Object.fromEntries(
+          messages.map((message) => [
+            message.replace(/[^\w.-]+/g, '.'),
+            { value: { error: { code, message } } },
+          ]),
+        ),
+      },
+    },
+  };
+}
+
+/** The responses of an operation that may be refused so, and those of a hook that chose a code of its own. */
+export function refusals(...codes: readonly number[]): JsonObject {
+  const usual = [400, 401, 403, 404, 429, 500, 503];
+  const all = [...usual, ...codes].sort((one, other) => one - other);
+  const known = all.map((code) => [code, { $ref: `#/components/responses/${code}` }] as const);
+  const other = {
+    description: 'Refused by a hook, under a code that it chose.',
+    content: { 'application/json': { schema: { $ref: '#/components/schemas/Really.Error' } } },
+  };
+  return { ...Object.fromEntries(known), default: other };
+}
