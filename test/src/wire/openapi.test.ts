@@ -7,7 +7,8 @@ import { signToken } from '../harness/token.js';
 import { wireServer } from './wire-server.js';
 
 const odd: Readonly<Record<string, string>> = {
-  'models/a-b/model.yaml': 'version: 7\nfields:\n  x: { type: Json }\naccess: { read: true, create: true }\n',
+  'models/a-b/model.yaml':
+    'version: 7\nfields:\n  x: { type: Json }\naccess: { read: true, create: true }\n',
   'models/a_b/model.yaml': 'version: 1\nfields: {}\naccess: { read: true }\n',
   'models/Error/model.yaml':
     'version: 1\nfields:\n  list: { type: List, items: { type: List, items: Long } }\n',
