@@ -4,7 +4,7 @@ import { type Batch, BatchEntry } from './batch.js';
 import type { Committer, Settlement } from './committer.js';
 import type { Heads } from './heads.js';
 import type { OnceKeys } from './once-keys.js';
-import { sizeOfWrite } from './size.js';
+import { sizeOfAll } from './size.js';
 import { storeFailure, unavailable } from './unavailable.js';
 import type { Look, PreparedWrite, WriteAllResult } from './write-request.js';
 
@@ -78,7 +78,7 @@ export class BatchRunner {
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
         const write = await prepare(heads.get(r), look);
-        bytes += sizeOfWrite(write);
+        bytes += sizeOfAll(write);
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
@@ -125,7 +125,7 @@ export class BatchRunner {
 
   #commit(batch: Batch, prepared: readonly PreparedWrite[]): Promise<WriteAllResult | undefined> {
     return new Promise((resolve, reject) => {
-      const entry: BatchEntry = new BatchEntry(prepared, batch.once, (settlement) => {
+      const entry: BatchEntry = new BatchEntry(prepared, batch, (settlement) => {
         // At once, before anybody else looks at the objects.
         this.#takeNote(batch, entry, settlement);
         if (settlement.kind === 'failed') reject(settlement.error);
@@ -144,6 +144,7 @@ export class BatchRunner {
         if (isOf.has(object.r)) heads.committed(object);
         else heads.forget(object.r);
       }
+      for (const r of batch.erases) heads.forget(r);
     } else if (settlement.kind !== 'failed' || !(settlement.error instanceof StoreUnavailable)) {
       // What was known may be old; after an unexpected failure only the store knows what is stored.
       for (const r of isOf) heads.forget(r);

@@ -19,6 +19,7 @@ export class Seat extends Place {
 export interface BatchOptions {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
+  readonly erases: readonly string[];
   readonly order: number;
   readonly resolve: (result: WriteAllResult) => void;
   readonly reject: (error: unknown) => void;
@@ -32,6 +33,7 @@ export interface BatchOptions {
 export class Batch {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
+  readonly erases: readonly string[];
   readonly order: number;
   readonly seats: readonly Seat[];
   /** Its places in the lanes of its requests: one in each. */
@@ -42,9 +44,10 @@ export class Batch {
   #over = false;
   #waiting: (() => void)[] = [];
 
-  constructor({ requests, once, order, resolve, reject }: BatchOptions) {
+  constructor({ requests, once, erases, order, resolve, reject }: BatchOptions) {
     this.requests = requests;
     this.once = once;
+    this.erases = erases;
     this.order = order;
     this.resolve = resolve;
     this.reject = reject;
@@ -107,12 +110,12 @@ export class BatchEntry implements CommitEntry {
 
   constructor(
     prepared: readonly PreparedWrite[],
-    once: OnceKey | undefined,
+    { once, erases }: Pick<WriteGroup, 'once' | 'erases'>,
     settle: (settlement: Settlement) => void,
   ) {
     const also = prepared.flatMap((write) => write.also ?? []);
     const writes: readonly Write[] = [...prepared, ...also];
-    this.group = { writes, once };
+    this.group = { writes, once, erases };
     this.bytes = writes.reduce((sum, write) => sum + sizeOfWrite(write), 0);
     this.settle = settle;
     this.#requests = prepared.length;

@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { type OnceKey, type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { Batch, Seat } from './batch.js';
 import { BatchRunner } from './batch-runner.js';
 import { Committer, type Settlement } from './committer.js';
@@ -15,6 +15,7 @@ import { storeFailure, unavailable } from './unavailable.js';
 import type {
   PreparedWrite,
   SingleWriteRequest,
+  WriteAllOptions,
   WriteAllResult,
   WriteRequest,
   WriteResult,
@@ -166,11 +167,12 @@ export class Objects {
    */
   async writeAll(
     requests: readonly WriteRequest[],
-    { once }: { readonly once?: OnceKey | undefined } = {},
+    options: WriteAllOptions = {},
   ): Promise<WriteAllResult> {
-    if (requests.length === 0) return { kind: 'committed', writes: [] };
-    if (!once) return await this.#enqueueAll(requests, once);
-    return await this.#once.guard(once, () => this.#enqueueAll(requests, once));
+    const { once, erases = [] } = options;
+    if (requests.length === 0 && erases.length === 0) return { kind: 'committed', writes: [] };
+    if (!once) return await this.#enqueueAll(requests, options);
+    return await this.#once.guard(once, () => this.#enqueueAll(requests, options));
   }
 
   /** Resolves when nothing is being written and the bus was told of everything. */
@@ -191,10 +193,11 @@ export class Objects {
 
   #enqueueAll(
     requests: readonly WriteRequest[],
-    once: OnceKey | undefined,
+    { once, erases = [] }: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch({ requests, once, order: this.#order++, resolve, reject });
+      const batch = new Batch({ requests, once, erases, order: this.#order++, resolve, reject });
+      if (requests.length === 0) this.#runBatch(batch);
       for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
       const lines = batch.seats.map((seat) => {
         const line = this.#line(seat.r);

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@really/protocol';
 import type { Write } from '../store/store.js';
+import type { PreparedWrite } from './write-request.js';
 
 /**
  * About how many bytes a value takes in memory: good enough to bound caches and batches by, without
@@ -20,4 +21,9 @@ export function sizeOf(value: JsonValue | undefined): number {
 /** About what a write takes until it is committed. */
 export function sizeOfWrite({ object, change }: Write): number {
   return 400 + sizeOf(object.data) + sizeOf(change.created);
+}
+
+/** As `sizeOfWrite`, with what is written along with it. */
+export function sizeOfAll(write: PreparedWrite): number {
+  return (write.also ?? []).reduce((sum, one) => sum + sizeOfWrite(one), sizeOfWrite(write));
 }

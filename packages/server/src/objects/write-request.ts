@@ -39,6 +39,16 @@ export interface PreparedWrite extends Write {
   readonly also?: readonly Write[] | undefined;
 }
 
+/** What `Objects.writeAll` is told besides the requests. */
+export interface WriteAllOptions {
+  readonly once?: OnceKey | undefined;
+  /**
+   * Objects of the system that are taken out of the store with the writes, or not at all: see `WriteGroup`.
+   * Nobody may be writing them at the time.
+   */
+  readonly erases?: readonly string[] | undefined;
+}
+
 export interface Lane {
   readonly owner: object;
   readonly name: string;
@@ -64,5 +74,8 @@ export type WriteAllResult =
   | { readonly kind: 'refused'; readonly index: number; readonly error: unknown }
   /** Nothing was written: together they are more than one commit may hold (`limits.commitBytes`). */
   | { readonly kind: 'too-large' }
-  /** Nothing was written: what the commit found of the request at `index`. */
+  /**
+   * Nothing was written: what the commit found of the request at `index`. An index beyond the requests: an
+   * object that was to be erased is `missing`.
+   */
   | (CommitRefusal & { readonly index: number });

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { changesContract } from './contract/changes.contract.js';
 import { commitContract } from './contract/commit.contract.js';
 import { createdContract } from './contract/created.contract.js';
+import { eraseContract } from './contract/erase.contract.js';
 import { groupsContract } from './contract/groups.contract.js';
 import { historyContract } from './contract/history.contract.js';
 import { lifeContract } from './contract/life.contract.js';
@@ -19,6 +20,7 @@ export function storeContract(name: string, open: OpenStore): void {
     prepareContract(open);
     commitContract(open);
     groupsContract(open);
+    eraseContract(open);
     historyContract(open);
     createdContract(open);
     changesContract(open);

@@ -34,7 +34,7 @@ export interface Store {
    * When the promise resolves, every `committed` group is on disk (fsync). Commits take effect in the
    * order of the calls.
    *
-   * What refuses a group is looked for in this order: its once-key, then write by write its revision,
+   * What refuses a group is looked for in this order: its once-key, what it erases, then write by write its revision,
    * what it requires (in its order), unique fields (in the order of the layout). Values of unique fields
    * are the same where they are deeply equal; objects without the field do not count, nor do deleted ones.
    */
@@ -140,8 +140,14 @@ export interface Write {
 
 /** What is written together or not at all. */
 export interface WriteGroup {
-  /** One or more. */
+  /** One or more; none will do where something is erased. */
   readonly writes: readonly Write[];
+  /**
+   * Objects of the system that have done their work, by R: they and their history are taken out of the
+   * store as if they had never been, and take no position. The group is refused as `missing` where one
+   * of them is not there, with the number of its writes as the index. None of them is written by it.
+   */
+  readonly erases?: readonly string[] | undefined;
   /** Refuses the group where it is known already, and is remembered with it. */
   readonly once?: OnceKey | undefined;
 }

@@ -75,6 +75,10 @@ export class MemoryCollection {
     };
   }
 
+  erase(r: string): void {
+    this.#kept.delete(r);
+  }
+
   history(r: string, span: { after: number; limit: number }, now: number): History {
     const kept = this.#kept.get(r);
     if (!kept) return { object: undefined, entries: [], complete: true };

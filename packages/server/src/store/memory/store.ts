@@ -138,10 +138,17 @@ class MemoryStore implements Store {
     this.#closed = true;
   }
 
-  #apply({ writes, once }: WriteGroup, now: number): GroupOutcome {
+  #apply({ writes, once, erases = [] }: WriteGroup, now: number): GroupOutcome {
     const first = once && this.#once.find(once.uid, once.id, now);
     if (first) return { kind: 'repeated', first };
+    const missing = erases.find((r) => this.#find(r)?.deleted ?? true);
+    if (missing !== undefined) {
+      return { kind: 'refused', index: writes.length, refusal: { kind: 'missing', r: missing } };
+    }
     const outcome = this.#applyAll(writes);
+    if (outcome.kind === 'committed') {
+      for (const r of erases) this.#collection(namesOf(r)).erase(r);
+    }
     if (outcome.kind === 'committed' && once) {
       const results = writes.map(({ object: { r, rev } }) => ({ r, rev }));
       this.#once.add({ ...once, results }, now);

@@ -24,6 +24,7 @@ export class CollectionWriter {
   readonly #head: Statement;
   readonly #insert: Statement;
   readonly #update: Statement;
+  readonly #remove: Statement;
   readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
 
   constructor(db: Database, name: string, number: number, layout: CollectionLayout | undefined) {
@@ -41,6 +42,7 @@ export class CollectionWriter {
       `UPDATE ${table} SET last = ?, rev = ?, deleted = ?, model_version = ?, touched = ?, data = ?
         WHERE born = ?`,
     );
+    this.#remove = db.prepare(`DELETE FROM ${table} WHERE born = ?`);
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
     this.#clashes = unique.map(({ field }) => ({ field, find: findClash(db, table, field) }));
   }
@@ -59,6 +61,11 @@ export class CollectionWriter {
   update(born: Pos, pos: Pos, state: State): void {
     const { rev, deleted, modelVersion, touched, data } = state;
     this.#update.run(pos, rev, Number(deleted), modelVersion, touched, data, born);
+  }
+
+  /** Takes the object that was created at `born` out of the table. */
+  remove(born: Pos): void {
+    this.#remove.run(born);
   }
 
   /** The first unique field, in the model's order, of which another object has this one's value. */

@@ -42,14 +42,20 @@ export interface EncodedGroups {
   readonly writes: readonly EncodedWrite[];
   /** How many of them each group has; left out where each has one, as it nearly always is. */
   readonly sizes?: readonly number[] | undefined;
+  /** What each group erases; left out where none erases anything. Then there are sizes. */
+  readonly erases?: readonly (readonly string[])[] | undefined;
 }
 
 export function encodeGroups(groups: readonly WriteGroup[]): EncodedGroups {
   const writes = groups.flatMap(({ writes: all, once }) =>
     all.map((write, index) => encodeWrite(write, index === 0 ? once : undefined)),
   );
-  if (writes.length === groups.length) return { writes };
-  return { writes, sizes: groups.map((group) => group.writes.length) };
+  const erasing = groups.some(({ erases }) => erases && erases.length > 0);
+  if (writes.length === groups.length && !erasing) return { writes };
+  const sizes = groups.map((group) => group.writes.length);
+  return erasing
+    ? { writes, sizes, erases: groups.map(({ erases }) => erases ?? []) }
+    : { writes, sizes };
 }
 
 function encodeWrite({ change, object, requires }: Write, once: OnceKey | undefined): EncodedWrite {

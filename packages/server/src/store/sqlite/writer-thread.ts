@@ -36,11 +36,11 @@ function handle(request: WriterRequest): unknown {
 }
 
 function commit(
-  { writes, sizes, now }: Extract<WriterRequest, { kind: 'commit' }>,
+  { writes, sizes, erases, now }: Extract<WriterRequest, { kind: 'commit' }>,
   { writer, checkpoints }: Opened,
 ): CommitAnswer {
   try {
-    const answer = writer.commit({ writes, sizes }, now);
+    const answer = writer.commit({ writes, sizes, erases }, now);
     checkpoints.committed(writes);
     return answer;
   } catch (error) {

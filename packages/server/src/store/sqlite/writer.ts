@@ -44,16 +44,17 @@ export class Writer {
   }
 
   /** `now`: milliseconds since the epoch. */
-  commit({ writes, sizes }: EncodedGroups, now: number): CommitAnswer {
+  commit({ writes, sizes, erases }: EncodedGroups, now: number): CommitAnswer {
     const first = this.#position + 1;
     const outcomes = this.#transaction(() => {
       const results = sizes
-        ? split(writes, sizes).map((group) => this.#applyGroup(group, now))
+        ? split(writes, sizes).map((group, index) => this.#applyGroup(group, now, erases?.[index]))
         : writes.map((write) => this.#applyGroup([write], now));
       if (this.#position >= first) this.#finish(now);
       return results;
     });
-    return this.#position - first + 1 === writes.length ? { first } : { outcomes };
+    const isWhole = !erases && this.#position - first + 1 === writes.length;
+    return isWhole ? { first } : { outcomes };
   }
 
   /** Writes without changing anything, and so finds out whether there is room and a disk. */
@@ -67,14 +68,21 @@ export class Writer {
     this.#pruning.sweep(this.#position, now, this.#collections);
   }
 
-  #applyGroup(group: readonly EncodedWrite[], now: number): GroupOutcome {
+  #applyGroup(
+    group: readonly EncodedWrite[],
+    now: number,
+    erases: readonly string[] = [],
+  ): GroupOutcome {
     const onceKey = group[0]?.[14];
     const once = onceKey && onceKeyOf(onceKey);
     const first = once && this.#once.find(once.uid, once.id, now);
     if (first) return { kind: 'repeated', first };
+    const refusal = this.#missing(erases);
+    if (refusal) return { kind: 'refused', index: group.length, refusal };
     const start = this.#position + 1;
     // One write is judged before it is written, so that a refusal has nothing to undo.
     const outcome = group.length === 1 ? this.#applyAll(group) : this.#applyOrUndo(group);
+    if (outcome.kind === 'committed') for (const r of erases) this.#erase(r);
     if (outcome.kind === 'committed' && once) {
       const results = group.map(([, r, rev]) => ({ r, rev }));
       this.#once.add(start, once, results, now);
@@ -151,6 +159,17 @@ export class Writer {
     }
     this.#log.append(pos, last, number, write);
     this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
+  }
+
+  /** It is there. */
+  #erase(r: string): void {
+    const location = locate(r);
+    const collection = this.#collections.open(location.collection);
+    const head = collection.head(location);
+    if (!head) return;
+    const [, , born, last] = head;
+    this.#log.scrub(born, last);
+    collection.remove(born);
   }
 
   #missing(requires: readonly string[] | null): Refusal | undefined {
