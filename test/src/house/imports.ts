@@ -7,6 +7,7 @@ const layers = [
   'app',
   'gateway',
   'accounts',
+  'posthooks',
   'commands',
   'live',
   'queries',

@@ -7,11 +7,12 @@ import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
+import { PostHooks } from '../posthooks/post-hooks.js';
 import { QuerySlots } from '../queries/query-slots.js';
 import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
-import { limitsOf, objectsLimitsOf } from './limits.js';
+import { limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
 import { openBus } from './open-bus.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
@@ -43,8 +44,8 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const { log, metrics, closing } = options;
   const platform = systemPlatform;
   const secret = secretOf(config, platform);
-  const { models, sandbox, warnings } = await openModels(config, log, metrics);
-  closing.add(() => sandbox.close());
+  const { models, close, warnings } = await openModels(config, log, metrics);
+  closing.add(close);
   for (const warning of warnings) log.warn({}, warning);
   const store = await openStore(config, models, log);
   closing.add(() => store.close());
@@ -64,6 +65,12 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const slots = new QuerySlots({ limits, platform });
   const { publicData } = config.values;
   const services = { ...common, objects, live, limits, slots, publicData };
+  const postHooks = new PostHooks({
+    ...{ services, bus, log, metrics },
+    limits: postHookLimitsOf(config.values),
+  });
+  closing.add(() => postHooks.close());
+  postHooks.start();
   const tokens = new Tokens({ secret, platform });
   const audit = new AuditLog({ log, metrics, clock: platform.clock });
   return {

@@ -11,8 +11,8 @@ export interface ModelsChecked {
 
 /** Loads every model as a server would. Throws a `StartError` with everything that is wrong. */
 export async function checkModels(config: Config, log: Log = silentLog): Promise<ModelsChecked> {
-  const { models, sandbox, warnings } = await openModels(config, log);
-  await sandbox.close();
+  const { models, close, warnings } = await openModels(config, log);
+  await close();
   const collections = models.all().map(({ names }) => names.map((name) => `/${name}/*`).join(''));
   return { collections, warnings };
 }

@@ -194,6 +194,22 @@ export const settings = {
   ),
   'limits.hookTime': setting(duration, limits.hookTime, 'time of one hook or rule; beyond: 500'),
   'limits.hookMemory': setting(size, limits.hookMemory, 'memory of one hook or rule; beyond: 500'),
+  'limits.hookChain': setting(
+    count(0, 1000),
+    limits.hookChain,
+    'post hooks that set each other off, one after the other; beyond: a dead letter',
+  ),
+  'limits.hookAttempts': setting(
+    count(1, 100),
+    5,
+    'runs of a post hook that fails; beyond: a dead letter',
+  ),
+  'limits.deadLetters': setting(count(0), 1000, 'dead letters kept; beyond: the oldest go'),
+  'limits.deadLetterAge': setting(
+    duration,
+    30 * 86_400_000,
+    'how long a dead letter is kept; beyond: it goes',
+  ),
   'limits.heads': setting(
     count(1),
     objectsLimits.heads,

@@ -1,5 +1,6 @@
 import type { ObjectsLimits } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
+import type { PostHookLimits } from '../posthooks/post-hooks.js';
 import type { Values } from './config-keys.js';
 
 /** The bounds that are in force. */
@@ -26,7 +27,17 @@ export function limitsOf(values: Values): Limits {
     keyLength: values['limits.keyLength'],
     pathDepth: values['limits.pathDepth'],
     hookTime: values['limits.hookTime'],
+    hookChain: values['limits.hookChain'],
     hookMemory: values['limits.hookMemory'],
+  };
+}
+
+/** Those of post hooks. */
+export function postHookLimitsOf(values: Values): PostHookLimits {
+  return {
+    attempts: values['limits.hookAttempts'],
+    deadLetters: values['limits.deadLetters'],
+    deadLetterAge: values['limits.deadLetterAge'],
   };
 }
 

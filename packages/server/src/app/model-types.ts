@@ -5,7 +5,7 @@ import { openModels } from './open-models.js';
 
 /** TypeScript types of the models of an app, as the text of a module. Throws a `StartError` with everything that is wrong. */
 export async function modelTypes(config: Config): Promise<string> {
-  const { models, sandbox } = await openModels(config, silentLog);
-  await sandbox.close();
+  const { models, close } = await openModels(config, silentLog);
+  await close();
   return typesOfModels(models);
 }

@@ -2,19 +2,22 @@ import { statSync } from 'node:fs';
 import { formatProblem, loadModels } from '../model/load-models.js';
 import type { ModelSet } from '../model/model.js';
 import { createQuickJsSandbox } from '../model/sandbox/quickjs/sandbox.js';
-import type { Sandbox } from '../model/sandbox/sandbox.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
 import type { Config } from './config.js';
+import { lazySandbox } from './lazy-sandbox.js';
 import { limitsOf } from './limits.js';
 import { StartError } from './start-error.js';
+
+/** Of one run of a post hook: as many as a batch may have commands. */
+const mostEffects = 100;
 
 export interface OpenModels {
   readonly models: ModelSet;
   readonly warnings: readonly string[];
-  /** Where their scripts run; whoever opened the models closes it. */
-  readonly sandbox: Sandbox;
+  /** Ends what their scripts run in; to be called by whoever opened the models. */
+  readonly close: () => Promise<void>;
 }
 
 /** Loads the models of an app. Throws a `StartError` with a line for everything that is wrong in any of them. */
@@ -27,13 +30,20 @@ export async function openModels(
   if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
     throw new StartError([`there is no folder of models at ${dir}`]);
   const limits = limitsOf(config.values);
-  const sandbox = await createQuickJsSandbox({
+  const sandboxOptions = {
     timeLimit: limits.hookTime,
     memoryLimit: limits.hookMemory,
     platform: systemPlatform,
     log,
     metrics,
-  });
+  };
+  const sandbox = await createQuickJsSandbox(sandboxOptions);
+  const postHookSandbox = lazySandbox(() =>
+    createQuickJsSandbox({ ...sandboxOptions, metrics: noMetrics, effects: mostEffects }),
+  );
+  const close = async () => {
+    await Promise.all([sandbox.close(), postHookSandbox.close()]);
+  };
   const failures = metrics.counter(
     'really_script_failures_total',
     'Scripts of models that threw or were stopped.',
@@ -44,15 +54,16 @@ export async function openModels(
       dir,
       mode: config.mode,
       sandbox,
+      postHookSandbox,
       limits,
       now: systemPlatform.clock.now,
       log,
       onScriptFailure: (_where, { kind }) => failures.add(1, kind),
     });
     if (loaded.kind === 'broken') throw new StartError(loaded.problems.map(formatProblem));
-    return { models: loaded.models, warnings: loaded.warnings, sandbox };
+    return { models: loaded.models, warnings: loaded.warnings, close };
   } catch (error) {
-    await sandbox.close();
+    await close();
     throw error;
   }
 }

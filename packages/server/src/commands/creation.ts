@@ -15,10 +15,11 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { prepareCreate } from '../model/validate.js';
 import { view, visibleBody } from '../model/view.js';
 import { createWrite } from '../objects/change.js';
-import type { CommitRefusal, Look, WriteRequest } from '../objects/write-request.js';
+import type { CommitRefusal, Look, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { sizeErrors } from './object-size.js';
+import { withPostHook } from './outbox.js';
 import { missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
@@ -84,13 +85,13 @@ export class Creation implements WriteStep {
     return { r: this.#request.target.r, body: { _r: r, _rev: rev } };
   }
 
-  async #prepare(r: string, head: StoredObject | undefined, look: Look): Promise<Write> {
+  async #prepare(r: string, head: StoredObject | undefined, look: Look): Promise<PreparedWrite> {
     const draft = await this.#permitted(r);
     if (head) throw fail('object.already.exist');
     await this.#assertSound(r, draft, look);
     await runOnValidate(this.#model, draft.data, this.#context.auth);
     const origin = originOf(this.#context, this.#model, { requires: this.#requires(r) });
-    return createWrite(r, draft.data, origin);
+    return withPostHook(this.#context, this.#model, createWrite(r, draft.data, origin));
   }
 
   /**

@@ -3,9 +3,10 @@ import { runPreDelete } from '../model/hooks.js';
 import type { Model } from '../model/model.js';
 import { scriptObject } from '../model/view.js';
 import { deleteWrite } from '../objects/change.js';
-import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import type { CommitRefusal, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
+import { withPostHook } from './outbox.js';
 import { demandOn, living } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
@@ -40,7 +41,7 @@ export class Deletion implements WriteStep {
     return { r, rev };
   }
 
-  async #prepare(stored: StoredObject | undefined): Promise<Write> {
+  async #prepare(stored: StoredObject | undefined): Promise<PreparedWrite> {
     const context = this.#context;
     const model = this.#model;
     const { r } = this.#request.target;
@@ -49,6 +50,6 @@ export class Deletion implements WriteStep {
     const { rev = head.rev } = this.#request;
     if (rev !== head.rev) throw fail('object.revision.outdated');
     await runPreDelete(model, { obj: scriptObject(head), auth: context.auth });
-    return deleteWrite(head, originOf(context, model));
+    return withPostHook(context, model, deleteWrite(head, originOf(context, model)), head);
   }
 }

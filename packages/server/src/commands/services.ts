@@ -32,6 +32,8 @@ export interface CommandContext {
   readonly listener: Listener;
   readonly traceId?: string | undefined;
   readonly log: Log;
+  /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
+  readonly chain?: number | undefined;
 }
 
 export interface Reply {

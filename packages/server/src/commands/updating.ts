@@ -19,10 +19,11 @@ import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
 import { scriptObject } from '../model/view.js';
 import { lastTouched, updateWrite } from '../objects/change.js';
-import type { CommitRefusal, Look, WriteRequest } from '../objects/write-request.js';
+import type { CommitRefusal, Look, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
 import { modelOf } from './model-of.js';
 import { sizeErrors } from './object-size.js';
+import { withPostHook } from './outbox.js';
 import { demandOn, living, missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
@@ -68,7 +69,7 @@ export class Updating implements WriteStep {
     return { r, rev };
   }
 
-  async #prepare(stored: StoredObject | undefined, look: Look): Promise<Write> {
+  async #prepare(stored: StoredObject | undefined, look: Look): Promise<PreparedWrite> {
     const { r } = this.#request.target;
     const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);
@@ -79,7 +80,8 @@ export class Updating implements WriteStep {
     const delta = deltaOf(this.#request.body.ops, head.data, data);
     const requires = [...new Set(this.#references.map(({ r }) => r))];
     const origin = originOf(this.#context, this.#model, { requires });
-    return updateWrite(head, { data, delta, touched }, origin);
+    const write = updateWrite(head, { data, delta, touched }, origin);
+    return withPostHook(this.#context, this.#model, write, head);
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Model, ModelLimits, ModelProblem, ModelSet, OnScriptFailure } from
 import type { Sandbox } from './sandbox/sandbox.js';
 import { failureLog } from './script/failure-log.js';
 import { makeScript } from './script/make-script.js';
+import type { ScriptTools } from './script/remote-script.js';
 
 export { formatProblem } from './load/problems.js';
 
@@ -20,6 +21,8 @@ export interface LoadOptions {
   /** What a model without `access` means: everything allowed, or nothing. */
   readonly mode: 'development' | 'production';
   readonly sandbox: Sandbox;
+  /** Where post hooks run, if they are to have a sandbox of their own: one that takes their effects. */
+  readonly postHookSandbox?: Sandbox | undefined;
   readonly limits: ModelLimits & { readonly history?: number | undefined };
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
@@ -105,11 +108,16 @@ function checkAllEvolutions(
   }
 }
 
+function toolsFor({ isPostHook }: ScriptSlot, tools: LoadOptions): ScriptTools {
+  const { sandbox, postHookSandbox = sandbox, now } = tools;
+  return { sandbox: isPostHook ? postHookSandbox : sandbox, now };
+}
+
 /** Compiles all scripts. What the parser took and the sandbox does not is a problem of the script's file. */
 async function compileAll(slots: readonly ScriptSlot[], tools: LoadOptions): Promise<void> {
   await Promise.all(
     slots.map(async (slot) => {
-      const script = await makeScript(slot.draft, tools);
+      const script = await makeScript(slot.draft, toolsFor(slot, tools));
       if (!('kind' in script)) {
         slot.script = script;
         return;

@@ -100,11 +100,20 @@ export interface AuthParts {
 
 export type ScriptFailure = Extract<ScriptResult, { kind: 'threw' | 'stopped' }>;
 
+/** A call of `emit(name, data)`, `create(r, body)`, `update(r, changes)` or `remove(r)`, as the script made it. */
+export type ScriptEffect = readonly [
+  kind: 'emit' | 'create' | 'update' | 'remove',
+  name: string,
+  value: JsonValue,
+];
+
 export type ScriptResult =
   | {
       readonly kind: 'returned';
       readonly value: JsonValue | undefined;
       readonly hidden: readonly string[];
+      /** What a post hook asked for, in the order of its calls. */
+      readonly effects?: readonly ScriptEffect[] | undefined;
     }
   /** `cancel(code, message)`. */
   | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
@@ -156,6 +165,9 @@ export interface Hooks {
   readonly preGet?: Script | undefined;
   readonly preUpdate?: Script | undefined;
   readonly preDelete?: Script | undefined;
+  readonly postCreate?: Script | undefined;
+  readonly postUpdate?: Script | undefined;
+  readonly postDelete?: Script | undefined;
 }
 
 /** One thing wrong in a model. `line` and `column` count from 1. */

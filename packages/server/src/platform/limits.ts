@@ -41,6 +41,8 @@ export interface Limits {
   readonly pathDepth: number;
   /** Milliseconds that a script of a model may run. */
   readonly hookTime: number;
+  /** Post hooks that may set each other off, one after the other; beyond: the last one's work becomes a dead letter. */
+  readonly hookChain: number;
   /** Bytes of memory that a script of a model may use. */
   readonly hookMemory: number;
 }
@@ -67,5 +69,6 @@ export const defaultLimits: Limits = {
   keyLength: 256,
   pathDepth: 16,
   hookTime: 50,
+  hookChain: 8,
   hookMemory: 32 * 1024 * 1024,
 };

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@really/protocol';
 import type { AccessRight } from '../access.js';
-import type { FieldBase, PlainType, Script } from '../model.js';
+import type { FieldBase, Hooks, PlainType, Script } from '../model.js';
 import type { ScriptDraft } from '../script/remote-script.js';
 import type { ModelYaml } from './model-yaml.js';
 import type { SourceFile } from './source-file.js';
@@ -17,6 +17,8 @@ export interface ScriptSlot {
   readonly file: SourceFile;
   /** Where an error goes whose place is not known better. `undefined`: what the sandbox says is a place in the file. */
   readonly offset: number | undefined;
+  /** It runs in the sandbox of post hooks. */
+  readonly isPostHook?: boolean | undefined;
   script?: Script | undefined;
 }
 
@@ -56,7 +58,7 @@ export interface AccessDraft {
   readonly hidden: boolean;
 }
 
-export type HookName = 'onValidate' | 'preGet' | 'preUpdate' | 'preDelete';
+export type HookName = keyof Hooks;
 
 /** One model as its files say it, before it is known whether what it mentions exists. */
 export interface ModelDraft {

@@ -96,11 +96,17 @@ function readAccess(yaml: ModelYaml, member: Entry | undefined): AccessDraft | u
 
 const ruleScope = ['auth', 'obj', 'input', 'r'];
 
+/** One for the three, so that they can share code. */
+const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
+
 const hookScopes: Record<HookName, readonly string[]> = {
   onValidate: ['input', 'auth'],
   preGet: ['obj', 'auth'],
   preUpdate: ['before', 'after', 'fields', 'auth'],
   preDelete: ['obj', 'auth'],
+  postCreate: postScope,
+  postUpdate: postScope,
+  postDelete: postScope,
 };
 
 const hooksByFile: Record<string, HookName> = {
@@ -108,10 +114,17 @@ const hooksByFile: Record<string, HookName> = {
   'pre-get.js': 'preGet',
   'pre-update.js': 'preUpdate',
   'pre-delete.js': 'preDelete',
+  'post-create.js': 'postCreate',
+  'post-update.js': 'postUpdate',
+  'post-delete.js': 'postDelete',
 };
 
-/** What the scripts see that do not run yet: enough to compile them. */
-const laterScope = ['obj', 'before', 'after', 'fields', 'auth'];
+/** What an evolution sees. */
+const laterScope = ['obj'];
+
+function isPostHook(hook: HookName | undefined): boolean {
+  return hook === 'postCreate' || hook === 'postUpdate' || hook === 'postDelete';
+}
 
 interface ScriptFiles {
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
@@ -124,7 +137,8 @@ async function readScripts(found: FoundModel, problems: Problems): Promise<Scrip
   for (const [name, { path, shown }] of found.scripts) {
     const file = await readSource(path, shown, problems);
     const hook = hooksByFile[name];
-    const slot = file && readBody(file, hook === undefined ? laterScope : hookScopes[hook]);
+    const slot =
+      file && readBody(file, hook === undefined ? laterScope : hookScopes[hook], isPostHook(hook));
     if (slot === undefined) continue;
     slots.push(slot);
     if (hook !== undefined) hooks[hook] = slot;

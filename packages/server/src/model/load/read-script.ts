@@ -75,7 +75,11 @@ export function sourceOf(node: YamlNode): string | undefined {
 }
 
 /** Reads a file that is the body of a function. */
-export function readBody(file: SourceFile, parameters: readonly string[]): ScriptSlot | undefined {
+export function readBody(
+  file: SourceFile,
+  parameters: readonly string[],
+  isPostHook = false,
+): ScriptSlot | undefined {
   const parsed = parseBody(file.text);
   if (parsed.kind === 'failure') {
     file.problem(
@@ -94,7 +98,7 @@ export function readBody(file: SourceFile, parameters: readonly string[]): Scrip
     parameters,
     hasThis: false,
   };
-  return { draft, file, offset: undefined };
+  return { draft, file, offset: undefined, isPostHook };
 }
 
 export function startOf(node: YamlNode, yaml: ModelYaml): string {

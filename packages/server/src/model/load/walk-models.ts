@@ -21,11 +21,13 @@ export interface FoundModel {
   readonly scripts: ReadonlyMap<string, FoundFile>;
 }
 
-export const hookFiles = ['on-validate.js', 'pre-get.js', 'pre-update.js', 'pre-delete.js'];
-export const laterHookFiles = ['post-create.js', 'post-update.js', 'post-delete.js'];
+export const hookFiles = [
+  ...['on-validate.js', 'pre-get.js', 'pre-update.js', 'pre-delete.js'],
+  ...['post-create.js', 'post-update.js', 'post-delete.js'],
+];
 const evolution = /^evolution-([1-9]\d{0,8})\.js$/;
 const modelFileName = 'model.yaml';
-const knownFiles = [modelFileName, ...hookFiles, ...laterHookFiles, 'evolution-<version>.js'];
+const knownFiles = [modelFileName, ...hookFiles, 'evolution-<version>.js'];
 
 /** Collections inside collections; symbolic links could make a folder endless. */
 const deepest = 8;

@@ -3,7 +3,7 @@ import type { Field, Model, ModelLimits } from '../model.js';
 import type { ModelDraft, ScriptSlot } from './draft.js';
 import { listed, quoted } from './nearest-name.js';
 import { isAlwaysInScope, type Reads, readsOf } from './scope-names.js';
-import { type FoundModel, laterHookFiles } from './walk-models.js';
+import type { FoundModel } from './walk-models.js';
 
 /** What the owner of an app should know of models that load: a line each. */
 export function warningsOf(
@@ -112,6 +112,6 @@ function* wrongDefaults(
 
 function filesThatWait({ scripts }: FoundModel): string[] {
   return [...scripts]
-    .filter(([name]) => laterHookFiles.includes(name) || name.startsWith('evolution-'))
+    .filter(([name]) => name.startsWith('evolution-'))
     .map(([, { shown }]) => shown);
 }

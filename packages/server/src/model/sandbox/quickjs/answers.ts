@@ -1,9 +1,9 @@
 import type { JsonValue } from '@really/protocol';
-import type { ScriptResult } from '../../model.js';
+import type { ScriptEffect, ScriptResult } from '../../model.js';
 
 /*
  * How a call's result travels from the worker to the main thread: as one text, the cheapest thing to
- * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `c`
+ * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `e` and effects in the same way; `c`
  * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`.
  */
 
@@ -40,6 +40,8 @@ function read(answer: string): ScriptResult {
       return { kind: 'returned', value: JSON.parse(rest) as JsonValue, hidden: nothingHidden };
     case 'h':
       return withHidden(rest);
+    case 'e':
+      return withEffects(rest);
     case 'c': {
       const [code, message] = JSON.parse(rest) as [number, string];
       return { kind: 'cancelled', code, message };
@@ -60,4 +62,11 @@ function withHidden(text: string): ScriptResult {
   const hidden = JSON.parse(text.slice(0, end)) as string[];
   const result = read(text.slice(end + 1));
   return result.kind === 'returned' ? { ...result, hidden } : result;
+}
+
+function withEffects(text: string): ScriptResult {
+  const end = text.indexOf('\n');
+  const effects = JSON.parse(text.slice(0, end)) as ScriptEffect[];
+  const result = read(text.slice(end + 1));
+  return result.kind === 'returned' ? { ...result, effects } : result;
 }

@@ -148,7 +148,7 @@ describe('polling', () => {
 test('[HOK10] an engine whose constants changed is found out', async () => {
   const wasm = await engineWasm();
   const sizes = { memory: 1024 * 1024, stack: 64 * 1024 };
-  const lengths = { result: 1000, line: 100, message: 100, hidden: 100 };
+  const lengths = { result: 1000, line: 100, message: 100, hidden: 100, effects: 0 };
   const { engine, layout } = await boot(wasm, { ...sizes, ...lengths }, silentHost);
   expect(layout.constantsEnd).toBeGreaterThan(layout.staticEnd / 2);
   expect(hasItsConstants(engine, layout)).toBe(true);

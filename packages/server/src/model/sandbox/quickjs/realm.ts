@@ -16,6 +16,8 @@ export interface RealmLimits {
   readonly message: number;
   /** Names that `hide` may be given, and characters of all together. */
   readonly hidden: number;
+  /** Effects that a script may ask for. Where there may be any it is a post hook: it has no `cancel` and no `hide`. */
+  readonly effects: number;
 }
 
 export interface Realm {
@@ -24,7 +26,7 @@ export interface Realm {
    * undefined, or 0 where none is. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
    * `[message, stack]` for a throw, `s` and the same for a stack that overflowed, `m` for memory that
    * was not there, `p` where a promise stands for it; before a value, where names were hidden, `h`,
-   * their JSON and a line break.
+   * their JSON and a line break, or, where effects were asked for, `e` and the same.
    */
   run(program: (...values: unknown[]) => unknown, kind: number, scope: string): string;
   /** The answer once the promises that the call left have run. */
@@ -57,6 +59,8 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
   let result: unknown;
   let settled: 'value' | 'waiting' | 'failed' = 'value';
   let hidden = '';
+  let effects = '';
+  let effectCount = 0;
   let thrownLine = 0;
   let thrownValue: unknown;
 
@@ -115,6 +119,40 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
       return apply(toIso, new DateClass(), []);
     },
   };
+  /** Notes what the script asks for, as JSON of this moment. */
+  function ask(kind: string, name: unknown, value?: unknown): void {
+    if (typeof name !== 'string') {
+      throw new TypeErrorClass(
+        `${kind} takes ${kind === 'emit' ? 'a name' : 'an R'}, a text, first`,
+      );
+    }
+    if (effectCount >= limits.effects) {
+      throw new TypeErrorClass(`a call may ask for ${limits.effects} effects, and no more`);
+    }
+    const json = stringify(value === undefined ? null : value, checked);
+    const effect = `["${kind}",${stringify(name)},${json === undefined ? 'null' : json}]`;
+    if (effects.length + effect.length > limits.result) {
+      throw new TypeErrorClass(`its effects are longer than ${limits.result} characters of JSON`);
+    }
+    effectCount++;
+    effects += (effects === '' ? '' : ',') + effect;
+  }
+
+  const asking = {
+    emit(name: unknown, data: unknown): void {
+      ask('emit', name, data);
+    },
+    create(r: unknown, body: unknown): void {
+      ask('create', r, body);
+    },
+    update(r: unknown, changes: unknown): void {
+      ask('update', r, changes);
+    },
+    remove(r: unknown): void {
+      ask('remove', r);
+    },
+  };
+
   const { random } = {
     random(): number {
       return hostRandom();
@@ -125,8 +163,15 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
     Object.defineProperty(target, name, { value, writable: true, configurable: true });
   }
   offer(globalThis, 'print', api.print);
-  offer(globalThis, 'cancel', api.cancel);
-  offer(globalThis, 'hide', api.hide);
+  if (limits.effects > 0) {
+    offer(globalThis, 'emit', asking.emit);
+    offer(globalThis, 'create', asking.create);
+    offer(globalThis, 'update', asking.update);
+    offer(globalThis, 'remove', asking.remove);
+  } else {
+    offer(globalThis, 'cancel', api.cancel);
+    offer(globalThis, 'hide', api.hide);
+  }
   offer(globalThis, 'now', api.now);
   offer(Math, 'random', random);
 
@@ -187,6 +232,7 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
       throw new TypeErrorClass('it returned a promise that nothing will ever settle');
     }
     const value = written(result);
+    if (effects !== '') return `e[${effects}]\n${value}`;
     return hidden === '' ? value : `h[${hidden}]\n${value}`;
   }
 

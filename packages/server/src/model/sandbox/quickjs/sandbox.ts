@@ -22,6 +22,8 @@ export interface QuickJsSandboxOptions {
   readonly stackLimit?: number | undefined;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly log?: Log | undefined;
+  /** Effects that one call may ask for: more than 0 makes it a sandbox of post hooks. */
+  readonly effects?: number | undefined;
   /** Takes what scripts print, with the file of the script; by default the log does. */
   readonly print?: ((file: string, text: string) => void) | undefined;
   readonly metrics?: Metrics | undefined;
@@ -40,6 +42,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
       time: options.timeLimit ?? 50,
       memory: options.memoryLimit ?? 32 * 1024 * 1024,
       stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
+      effects: options.effects ?? 0,
       programs: 32 * 1024 * 1024,
       depth: 64,
     },

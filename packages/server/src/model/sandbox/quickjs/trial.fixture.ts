@@ -82,7 +82,7 @@ export function returned(value: JsonValue | undefined, hidden: readonly string[]
 
 const limits = {
   ...{ time: 50, memory: 32 * 1024 * 1024, stack: 256 * 1024, programs: 32 * 1024 * 1024 },
-  ...{ depth: 64, result: 1024 * 1024, line: 2000, message: 1000, hidden: 65536 },
+  ...{ depth: 64, result: 1024 * 1024, line: 2000, message: 1000, hidden: 65536, effects: 0 },
 };
 
 export async function engineWasm(): Promise<WebAssembly.Module> {

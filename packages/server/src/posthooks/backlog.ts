@@ -1,0 +1,206 @@
+import type { Bus } from '../bus/bus.js';
+import type { Log } from '../platform/log.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import type { Pos, Scope, Store, StoredObject } from '../store/store.js';
+
+/** What became of an attempt: the entry is gone from the store, or it is to be tried again after so many milliseconds. */
+export type Attempt =
+  | { readonly kind: 'over' }
+  | { readonly kind: 'again'; readonly after: number };
+
+export interface BacklogOptions {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly platform: Platform;
+  readonly log: Log;
+  /** The collection of the entries. */
+  readonly scope: Scope;
+  /** Entries with one name wait for each other, in the order of their commits. */
+  readonly laneOf: (entry: StoredObject) => string;
+  /** Milliseconds until an entry may be tried, when it is read. */
+  readonly notBefore?: ((entry: StoredObject) => number) | undefined;
+  /** Does the work of the entry with this R. What it throws is logged, and the entry tried again. */
+  readonly work: (r: string) => Promise<Attempt>;
+  /** Entries that are worked on at once. */
+  readonly atOnce: number;
+  /** Entries in memory; the others wait in the store. */
+  readonly window: number;
+}
+
+interface Lane {
+  /** Rs of entries. */
+  readonly waiting: string[];
+  timer: Timer | undefined;
+  /** The position of its first entry that was passed over, for there were enough in memory. */
+  passedOver: Pos | undefined;
+}
+
+const page = 100;
+/** Entries of one lane in memory: one that is stuck is not to keep all others out. */
+const mostInLane = 16;
+/** Milliseconds after which a store that was away is asked again. */
+const storeRetry = 1000;
+
+/**
+ * Entries of the store that wait to be worked on: each until its work is over, across restarts; those of
+ * a lane one after the other, lanes at the same time. It goes along the positions of the entries, and
+ * holds a window of them; the bus only wakes it.
+ */
+export class Backlog {
+  readonly #options: BacklogOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #ready: string[] = [];
+  readonly #known = new Set<string>();
+  /** Whose work ended while a page was being read: the page may still have them. */
+  readonly #ended = new Set<string>();
+  readonly #working = new Set<Promise<void>>();
+  readonly #prefix: string;
+  #through: Pos = 0;
+  #mayHaveMore = true;
+  #reading = false;
+  #retry: Timer | undefined;
+  #stopListening: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: BacklogOptions) {
+    this.#options = options;
+    const { names, parents } = options.scope;
+    this.#prefix = names.map((name, index) => `/${name}/${parents[index] ?? ''}`).join('');
+  }
+
+  /** Entries in memory. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  get working(): number {
+    return this.#working.size;
+  }
+
+  /** Begins with what is there; resolves to nothing, and at once. */
+  start(): void {
+    this.#stopListening = this.#options.bus.listen((changes) => {
+      const concerns = changes.some(({ r, type }) => {
+        return type === 'create' && r.startsWith(this.#prefix);
+      });
+      if (!concerns) return;
+      this.#mayHaveMore = true;
+      this.#pump();
+    });
+    this.#pump();
+  }
+
+  /** Begins no more work, and resolves when what was begun is over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopListening?.();
+    this.#retry?.cancel();
+    for (const { timer } of this.#lanes.values()) timer?.cancel();
+    await Promise.all(this.#working);
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    const { atOnce, window } = this.#options;
+    while (this.#working.size < atOnce && this.#ready.length > 0) {
+      const name = this.#ready.shift() ?? '';
+      const lane = this.#lanes.get(name);
+      if (lane) this.#begin(name, lane);
+    }
+    const mayRead = this.#mayHaveMore && !this.#reading && !this.#retry;
+    if (mayRead && this.#known.size < window) void this.#read();
+  }
+
+  #begin(name: string, lane: Lane): void {
+    const [r] = lane.waiting;
+    if (r === undefined) return;
+    const work = this.#attempt(r).then((attempt) => {
+      this.#working.delete(work);
+      if (attempt.kind === 'over') this.#over(name, lane, r);
+      else this.#wait(name, lane, attempt.after);
+      this.#pump();
+    });
+    this.#working.add(work);
+  }
+
+  /** Never rejects. */
+  async #attempt(r: string): Promise<Attempt> {
+    try {
+      return await this.#options.work(r);
+    } catch (error) {
+      this.#options.log.error({ err: error, entry: r }, 'work of the backlog failed');
+      return { kind: 'again', after: storeRetry };
+    }
+  }
+
+  #over(name: string, lane: Lane, r: string): void {
+    lane.waiting.shift();
+    this.#known.delete(r);
+    if (this.#reading) this.#ended.add(r);
+    if (lane.waiting.length > 0) {
+      this.#ready.push(name);
+      return;
+    }
+    this.#lanes.delete(name);
+    if (lane.passedOver === undefined) return;
+    this.#through = Math.min(this.#through, lane.passedOver - 1);
+    this.#mayHaveMore = true;
+  }
+
+  #wait(name: string, lane: Lane, after: number): void {
+    if (this.#closed) return;
+    if (after <= 0) {
+      this.#ready.push(name);
+      return;
+    }
+    lane.timer = this.#options.platform.timers.after(after, () => {
+      lane.timer = undefined;
+      this.#ready.push(name);
+      this.#pump();
+    });
+  }
+
+  async #read(): Promise<void> {
+    this.#reading = true;
+    this.#mayHaveMore = false;
+    const { store, scope, log, platform } = this.#options;
+    const from = this.#through;
+    try {
+      const { entries, through } = await store.created(scope, from, page);
+      // It went back meanwhile: what comes before this page is to be taken before it.
+      if (this.#through === from) {
+        this.#through = through;
+        if (entries.length === page) this.#mayHaveMore = true;
+        for (const { object, pos } of entries) this.#take(object, pos);
+      }
+    } catch (error) {
+      if (!this.#closed) {
+        log.warn({ err: error }, 'the backlog can not be read');
+        this.#retry = platform.timers.after(storeRetry, () => {
+          this.#retry = undefined;
+          this.#mayHaveMore = true;
+          this.#pump();
+        });
+      }
+    }
+    this.#reading = false;
+    this.#ended.clear();
+    this.#pump();
+  }
+
+  #take(entry: StoredObject, pos: Pos): void {
+    if (this.#known.has(entry.r) || this.#ended.has(entry.r)) return;
+    const name = this.#options.laneOf(entry);
+    const known = this.#lanes.get(name);
+    const lane: Lane = known ?? { waiting: [], timer: undefined, passedOver: undefined };
+    if (lane.passedOver !== undefined || lane.waiting.length >= mostInLane) {
+      lane.passedOver = Math.min(lane.passedOver ?? pos, pos);
+      return;
+    }
+    this.#known.add(entry.r);
+    lane.waiting.push(entry.r);
+    if (known) return;
+    this.#lanes.set(name, lane);
+    this.#wait(name, lane, this.#options.notBefore?.(entry) ?? 0);
+  }
+}

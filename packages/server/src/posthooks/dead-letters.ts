@@ -1,0 +1,188 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { createWrite } from '../objects/change.js';
+import type { Objects } from '../objects/objects.js';
+import type { WriteRequest } from '../objects/write-request.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import type { Store, StoredObject } from '../store/store.js';
+
+/** Work that was given up. */
+export interface DeadLetter {
+  /** A post hook, or the delivery of an event to a webhook. */
+  readonly kind: 'hook' | 'webhook';
+  /** The R of the entry that it was, and of the object that it is about. */
+  readonly from: string;
+  readonly about: string;
+  /** For people: `users postCreate`, or the event and the endpoint. */
+  readonly what: string;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  /** The entry as it was. */
+  readonly work: JsonObject;
+}
+
+export interface KeptLetter extends DeadLetter {
+  readonly id: string;
+  /** When it was given up, milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export interface DeadLettersOptions {
+  readonly store: Store;
+  readonly objects: Objects;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Letters kept; beyond, the oldest go. */
+  readonly most: number;
+  /** Milliseconds that one is kept. */
+  readonly age: number;
+}
+
+const collection = '_dead-letters';
+const scope = { names: [collection], parents: [] };
+const sweepEvery = 3_600_000;
+const page = 100;
+
+/** Keeps what was given up, within bounds, until somebody replays it or drops it. */
+export class DeadLetters {
+  readonly #options: DeadLettersOptions;
+  #count = 0;
+  #timer: Timer | undefined;
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options;
+    options.metrics.observe('really_dead_letters', 'Dead letters that are kept.', () => {
+      return this.#count;
+    });
+  }
+
+  async start(): Promise<void> {
+    const { store, platform } = this.#options;
+    this.#count = await store.count({
+      scope,
+      order: { field: '_r', descending: false },
+      limit: 1,
+      timeout: 10_000,
+    });
+    this.#timer = platform.timers.every(sweepEvery, () => void this.#tidy());
+    await this.#tidy();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  /** Moves an entry here, in one go. Rejects with 503 where the store is away. */
+  async bury(letter: DeadLetter): Promise<void> {
+    const { objects, log, platform } = this.#options;
+    const id = objects.newId();
+    const at = platform.clock.now();
+    const r = `/${collection}/${id}`;
+    const { work, ...told } = letter;
+    await objects.writeAll([creation(r, { ...told, at, work }, at)], { erases: [letter.from] });
+    this.#count += 1;
+    const { kind, about, what, attempts, reason } = letter;
+    log.error(
+      { deadLetter: id, kind, r: about, attempts, reason },
+      `${what} for ${about} was given up and is dead letter ${id}: ${reason}`,
+    );
+    if (this.#count > this.#options.most) await this.#tidy();
+  }
+
+  /** Newest first. */
+  async list(limit: number): Promise<KeptLetter[]> {
+    const found = await this.#options.store.query({
+      scope,
+      order: { field: '_r', descending: true },
+      limit,
+      timeout: 10_000,
+    });
+    return found.map(letterOf);
+  }
+
+  async find(id: string): Promise<KeptLetter | undefined> {
+    const object = await this.#options.objects.head(`/${collection}/${id}`);
+    return object && !object.deleted ? letterOf(object) : undefined;
+  }
+
+  /** Puts the work back to where it came from, as if it were new. False where there is no such letter. */
+  async replay(id: string): Promise<boolean> {
+    const { objects, platform } = this.#options;
+    const letter = await this.find(id);
+    if (!letter) return false;
+    const { attempts: _attempts, due: _due, reason: _reason, ...work } = letter.work;
+    const place = letter.from.slice(0, letter.from.lastIndexOf('/') + 1);
+    const entry = creation(`${place}${objects.newId()}`, work, platform.clock.now());
+    return await this.#erase([id], [entry]);
+  }
+
+  /** False where there is no such letter. */
+  async drop(id: string): Promise<boolean> {
+    return await this.#erase([id], []);
+  }
+
+  async #erase(ids: readonly string[], requests: readonly WriteRequest[]): Promise<boolean> {
+    const erases = ids.map((id) => `/${collection}/${id}`);
+    const { kind } = await this.#options.objects.writeAll(requests, { erases });
+    if (kind !== 'committed') return false;
+    this.#count -= ids.length;
+    return true;
+  }
+
+  /** Drops those that are too many or too old. */
+  async #tidy(): Promise<void> {
+    const { store, log, platform, most, age } = this.#options;
+    try {
+      for (;;) {
+        const { entries } = await store.created(scope, 0, page);
+        const oldest = platform.clock.now() - age;
+        const tooMany = this.#count - most;
+        const doomed = entries.filter(({ change }, index) => index < tooMany || change.at < oldest);
+        if (doomed.length === 0) return;
+        log.warn({ letters: doomed.length }, 'dead letters were dropped: too many, or too old');
+        await this.#erase(
+          doomed.map(({ object }) => idOf(object.r)),
+          [],
+        );
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'the dead letters could not be tidied up');
+    }
+  }
+}
+
+function creation(r: string, data: JsonObject, at: number): WriteRequest {
+  return {
+    r,
+    fresh: true,
+    prepare() {
+      const write = createWrite(r, data, { by: { uid: '_system' }, at, modelVersion: 0 });
+      return { ...write, change: { ...write.change, created: {} } };
+    },
+  };
+}
+
+function letterOf({ r, data }: StoredObject): KeptLetter {
+  return {
+    id: idOf(r),
+    kind: data.kind === 'webhook' ? 'webhook' : 'hook',
+    from: text(data.from),
+    about: text(data.about),
+    what: text(data.what),
+    attempts: typeof data.attempts === 'number' ? data.attempts : 0,
+    reason: text(data.reason),
+    at: typeof data.at === 'number' ? data.at : 0,
+    work: isJsonObject(data.work) ? data.work : {},
+  };
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function idOf(r: string): string {
+  return r.slice(r.lastIndexOf('/') + 1);
+}

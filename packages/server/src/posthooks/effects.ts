@@ -1,0 +1,88 @@
+import {
+  fail,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  parseRequest,
+  type UpdateRequest,
+} from '@really/protocol';
+import { Creation } from '../commands/creation.js';
+import { Deletion } from '../commands/deletion.js';
+import type { CommandContext } from '../commands/services.js';
+import { Updating } from '../commands/updating.js';
+import type { WriteStep } from '../commands/write-step.js';
+import type { ScriptEffect } from '../model/model.js';
+import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+
+/** A write that a hook asked for: what is asked of the objects, and what is said where it is refused. */
+export type EffectStep = Pick<WriteStep, 'request' | 'refusal'>;
+
+/** Rule POST4. Throws a `ProtocolError` for what is no such command. */
+export function stepOf(
+  context: CommandContext,
+  [kind, r, value]: Exclude<ScriptEffect, readonly ['emit', ...unknown[]]>,
+): EffectStep {
+  const message: JsonObject = { tag: 0, r };
+  if (kind === 'create') Object.assign(message, { cmd: 'create', body: value });
+  if (kind === 'remove') Object.assign(message, { cmd: 'delete' });
+  if (kind === 'update') Object.assign(message, { cmd: 'update', rev: 1, body: opsOf(value) });
+  const parsed = parseRequest(message, context.services.limits);
+  if (!parsed.ok) throw parsed.error;
+  const { request } = parsed;
+  if (request.cmd === 'create') return new Creation(context, request);
+  if (request.cmd === 'delete') return new Deletion(context, request);
+  if (request.cmd === 'update') return new UpdateAtHead(context, request);
+  throw fail('command.unknown');
+}
+
+/** A list of operations, an update's body, or an object of fields and the values that they get. */
+function opsOf(changes: JsonValue): JsonObject {
+  if (Array.isArray(changes)) return { ops: changes };
+  if (!isJsonObject(changes)) throw fail.invalid('body', 'expected.object');
+  const { ops, ...others } = changes;
+  if (Array.isArray(ops) && Object.keys(others).length === 0 && ops.every(isOperation)) {
+    return { ops };
+  }
+  return { ops: Object.entries(changes).map(([key, value]) => ({ op: 'set', key, value })) };
+}
+
+function isOperation(value: JsonValue): boolean {
+  return isJsonObject(value) && typeof value.op === 'string' && typeof value.key === 'string';
+}
+
+/** An update of the object as it is when its turn comes: a hook has no revision that it last saw. */
+class UpdateAtHead implements EffectStep {
+  readonly #context: CommandContext;
+  readonly #request: UpdateRequest;
+  #updating: Updating;
+
+  constructor(context: CommandContext, request: UpdateRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#updating = new Updating(context, request);
+  }
+
+  request(): WriteRequest {
+    return {
+      r: this.#request.target.r,
+      prepare: async (head, look) => {
+        const rev = head?.rev ?? 1;
+        this.#updating = new Updating(this.#context, { ...this.#request, rev });
+        return await this.#updating.request().prepare(head, look);
+      },
+    };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return this.#updating.refusal(found);
+  }
+}
+
+/** An error for the log and for a dead letter: `create /users/*: 409 validation.failed {…}`. */
+export function toldOf([kind, r]: ScriptEffect, error: unknown): string {
+  if (!(error instanceof ProtocolError)) return `${kind} ${r}: ${error}`;
+  const { code, message, errors } = error;
+  const details = errors ? ` ${JSON.stringify(errors)}` : '';
+  return `${kind} ${r}: ${code} ${message}${details}`;
+}

@@ -1,0 +1,251 @@
+import type { JsonObject, JsonValue, ProtocolError } from '@really/protocol';
+import type { Bus } from '../bus/bus.js';
+import { ChainTooLong, type OutboxEntry, outbox, readEntry } from '../commands/outbox.js';
+import type { Services } from '../commands/services.js';
+import { plainAuth } from '../model/hooks.js';
+import type { Script, ScriptEffect, ScriptFailure, ScriptResult } from '../model/model.js';
+import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import type { Log } from '../platform/log.js';
+import type { Counter, Metrics } from '../platform/metrics.js';
+import type { StoredObject } from '../store/store.js';
+import { AppAuthority } from './app-authority.js';
+import { type Attempt, Backlog } from './backlog.js';
+import type { DeadLetters } from './dead-letters.js';
+import { type EffectStep, stepOf, toldOf } from './effects.js';
+import { isAway, Retries } from './retries.js';
+
+export interface OutboxOptions {
+  readonly services: Services;
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly deadLetters: DeadLetters;
+  /** Writes the deliveries of an event, one for each endpoint that wants it. */
+  readonly deliveries: (event: HookEvent) => WriteRequest[];
+  readonly attempts: number;
+}
+
+/** What a hook told with `emit`. */
+export interface HookEvent {
+  readonly name: string;
+  readonly data: JsonValue;
+  /** The object that the hook was about. */
+  readonly r: string;
+  /** When that was written, milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+/** Why an attempt came to nothing. */
+interface Failure {
+  readonly reason: string;
+  /** It would fail again. */
+  readonly final?: boolean | undefined;
+}
+
+const atOnce = 16;
+const window = 10_000;
+
+/**
+ * Runs post hooks: each entry of the outbox once its write is committed, those of an object in order.
+ * What a hook asks for is written in one go with the end of its entry, all or none: so it is done once, however
+ * often the hook had to run.
+ */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #authority: AppAuthority;
+  readonly #backlog: Backlog;
+  readonly #retries: Retries;
+  readonly #runs: Counter;
+
+  constructor(options: OutboxOptions) {
+    const { services, bus, log, metrics } = options;
+    const { store, platform } = services;
+    this.#options = options;
+    this.#authority = new AppAuthority(services, log);
+    this.#retries = new Retries({
+      objects: services.objects,
+      platform,
+      backoff: { first: 1000, longest: 60_000 },
+    });
+    this.#backlog = new Backlog({
+      ...{ store, bus, platform, log, atOnce, window },
+      scope: { names: [outbox], parents: [] },
+      laneOf: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      notBefore: (entry) => this.#retries.notBefore(entry),
+      work: (r) => this.#work(r),
+    });
+    this.#runs = metrics.counter(
+      'really_post_hooks_total',
+      'Runs of post hooks: done, to be tried again, or given up as dead letters.',
+      ['outcome'],
+    );
+    metrics.observe('really_post_hooks_pending', 'Post hooks that wait, as far as read.', () => {
+      return this.#backlog.size;
+    });
+    metrics.observe('really_post_hooks_running', 'Post hooks that run.', () => {
+      return this.#backlog.working;
+    });
+  }
+
+  start(): void {
+    this.#backlog.start();
+  }
+
+  async close(): Promise<void> {
+    await this.#backlog.close();
+  }
+
+  async #work(r: string): Promise<Attempt> {
+    const { objects } = this.#options.services;
+    const stored = await objects.head(r);
+    // Another node was faster, or somebody dropped it.
+    if (!stored || stored.deleted) return { kind: 'over' };
+    const entry = readEntry(stored.data);
+    const failure = entry
+      ? await this.#run(stored, entry)
+      : { reason: 'no entry that this version can read', final: true };
+    if (failure === 'away') return this.#retries.away();
+    if (!failure) {
+      this.#runs.add(1, 'done');
+      return { kind: 'over' };
+    }
+    return await this.#failed(stored, failure);
+  }
+
+  /** `undefined` where all is done, and the entry erased. */
+  async #run(stored: StoredObject, entry: OutboxEntry): Promise<Failure | 'away' | undefined> {
+    const model = this.#options.services.models().get(entry.model.split('/'));
+    const hook = model?.hooks[entry.hook];
+    // The app does without it by now.
+    if (!model || !hook) return await this.#finish(stored.r, [], []);
+    const result = await hook.run(scopeOf(entry));
+    if (result.kind !== 'returned') {
+      if (result.kind !== 'cancelled') model.onScriptFailure(hook.where, result);
+      return { reason: reasonOf(hook, result) };
+    }
+    return await this.#apply(stored.r, entry, result.effects ?? []);
+  }
+
+  async #apply(
+    r: string,
+    entry: OutboxEntry,
+    effects: readonly ScriptEffect[],
+  ): Promise<Failure | 'away' | undefined> {
+    const context = this.#authority.context(entry.chain + 1);
+    const steps: Step[] = [];
+    for (const effect of effects) {
+      try {
+        steps.push(...this.#stepsOf(context, entry, effect));
+      } catch (error) {
+        return failureOf(effect, error);
+      }
+    }
+    const requests = steps.map(({ request }) => request());
+    return await this.#finish(r, requests, steps);
+  }
+
+  #stepsOf(
+    context: Parameters<typeof stepOf>[0],
+    entry: OutboxEntry,
+    effect: ScriptEffect,
+  ): Step[] {
+    const [kind, name, value] = effect;
+    if (kind !== 'emit') {
+      const step: EffectStep = stepOf(context, [kind, name, value]);
+      return [{ effect, request: () => step.request(), refusal: (found) => step.refusal(found) }];
+    }
+    const event = { name, data: value, r: entry.r, at: entry.at };
+    return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
+  }
+
+  /** Writes what is asked for and erases the entry, or nothing of it. */
+  async #finish(
+    r: string,
+    requests: readonly WriteRequest[],
+    steps: readonly Step[],
+  ): Promise<Failure | 'away' | undefined> {
+    try {
+      const { objects } = this.#options.services;
+      const result = await objects.writeAll(requests, { erases: [r] });
+      switch (result.kind) {
+        case 'committed':
+        case 'repeated':
+          return undefined;
+        case 'too-large':
+          return { reason: 'what it asked for is too large for one commit', final: true };
+        case 'refused':
+          return failureOf(steps[result.index]?.effect, result.error);
+        default: {
+          const step = steps[result.index];
+          // The entry is gone: its work was done elsewhere.
+          if (!step) return undefined;
+          return failureOf(step.effect, step.refusal?.(result) ?? result.kind);
+        }
+      }
+    } catch (error) {
+      if (isAway(error)) return 'away';
+      throw error;
+    }
+  }
+
+  async #failed(stored: StoredObject, { reason, final }: Failure): Promise<Attempt> {
+    const attempts = this.#retries.attemptsOf(stored) + 1;
+    if (!final && attempts < this.#options.attempts) {
+      this.#runs.add(1, 'again');
+      return await this.#retries.again(stored, attempts, reason);
+    }
+    const { data, r } = stored;
+    await this.#options.deadLetters.bury({
+      kind: 'hook',
+      from: r,
+      about: typeof data.r === 'string' ? data.r : '',
+      what: `${data.model} ${data.hook}`,
+      attempts,
+      reason,
+      work: data,
+    });
+    this.#runs.add(1, 'dead');
+    return { kind: 'over' };
+  }
+}
+
+interface Step {
+  readonly effect: ScriptEffect;
+  readonly request: () => WriteRequest;
+  readonly refusal?: ((found: CommitRefusal) => ProtocolError) | undefined;
+}
+
+function failureOf(effect: ScriptEffect | undefined, error: unknown): Failure | 'away' {
+  if (isAway(error)) return 'away';
+  const reason = effect ? toldOf(effect, error) : `${error}`;
+  return { reason, final: error instanceof ChainTooLong };
+}
+
+/** What a post hook sees: every name is there, whatever the hook. */
+function scopeOf(entry: OutboxEntry): Record<string, JsonValue | undefined> {
+  const { hook, r, rev, data, fields, before, auth } = entry;
+  const as = (content: JsonObject, at: number): JsonObject => ({ ...content, _r: r, _rev: at });
+  const shared = { fields: [...fields], auth: plainAuth(auth) };
+  switch (hook) {
+    case 'postCreate':
+      return { ...shared, obj: as(data, rev), after: as(data, rev) };
+    case 'postUpdate': {
+      const kept = Object.entries(data).filter(([name]) => !fields.includes(name));
+      const earlier = { ...Object.fromEntries(kept), ...before };
+      return { ...shared, obj: as(data, rev), after: as(data, rev), before: as(earlier, rev - 1) };
+    }
+    case 'postDelete':
+      return { ...shared, obj: as(data, rev - 1), before: as(data, rev - 1) };
+    default:
+      return hook satisfies never;
+  }
+}
+
+function reasonOf(
+  { where }: Script,
+  result: ScriptFailure | Extract<ScriptResult, { kind: 'cancelled' }>,
+): string {
+  if (result.kind === 'cancelled') return `${where}: it cancelled`;
+  const place = result.line === undefined ? where : `${where}:${result.line}`;
+  return `${place}: ${result.kind === 'stopped' ? `stopped, out of ${result.reason}` : result.message}`;
+}

@@ -1,0 +1,60 @@
+import type { Bus } from '../bus/bus.js';
+import type { Services } from '../commands/services.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import { DeadLetters } from './dead-letters.js';
+import { Outbox } from './outbox.js';
+
+export interface PostHooksOptions {
+  readonly services: Services;
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits: PostHookLimits;
+}
+
+export interface PostHookLimits {
+  /** Runs of a post hook until it is given up. */
+  readonly attempts: number;
+  /** Dead letters kept. */
+  readonly deadLetters: number;
+  /** Milliseconds that one is kept. */
+  readonly deadLetterAge: number;
+}
+
+/** Everything of an app that is done after its commits. */
+export class PostHooks {
+  readonly deadLetters: DeadLetters;
+  readonly #outbox: Outbox;
+  readonly #log: Log;
+
+  constructor({ services, bus, log, metrics, limits }: PostHooksOptions) {
+    const { store, objects, platform } = services;
+    this.#log = log;
+    this.deadLetters = new DeadLetters({
+      ...{ store, objects, platform, log, metrics },
+      most: limits.deadLetters,
+      age: limits.deadLetterAge,
+    });
+    this.#outbox = new Outbox({
+      ...{ services, bus, log, metrics },
+      deadLetters: this.deadLetters,
+      attempts: limits.attempts,
+      deliveries: () => [],
+    });
+  }
+
+  /** Begins with what an earlier run of the server left; waits for nothing. */
+  start(): void {
+    this.deadLetters.start().catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'the dead letters can not be counted');
+    });
+    this.#outbox.start();
+  }
+
+  /** Finishes what is under way; the rest stays for the next start. */
+  async close(): Promise<void> {
+    this.deadLetters.close();
+    await this.#outbox.close();
+  }
+}
