@@ -1,6 +1,4 @@
 import type { Accounts } from '../accounts/accounts.js';
-import { type Audit, AuditLog } from '../auth/audit.js';
-import { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import { Live } from '../live/live.js';
 import { Objects } from '../objects/objects.js';
@@ -13,18 +11,17 @@ import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
 import { limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
+import { type AppAuth, openAuth } from './open-auth.js';
 import { openBus } from './open-bus.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import { secretOf } from './secret.js';
 
 /** One app as a server runs it: its models, its data, and who may say what there. */
-export interface App {
+export interface App extends AppAuth {
   readonly config: Config;
   readonly secret: string;
   readonly services: Services;
-  readonly tokens: Tokens;
-  readonly audit: Audit;
   readonly accounts: Accounts;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
@@ -71,15 +68,13 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   });
   closing.add(() => postHooks.close());
   postHooks.start();
-  const tokens = new Tokens({ secret, platform });
-  const audit = new AuditLog({ log, metrics, clock: platform.clock });
+  const auth = await openAuth(config, { services, bus, secret, log, metrics, closing });
   return {
     config,
     secret,
     services,
-    tokens,
-    audit,
-    accounts: accountsOf(config, { services, tokens, audit, log, metrics }),
+    ...auth,
+    accounts: accountsOf(config, { services, ...auth, log, metrics }),
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);
     },

@@ -48,11 +48,14 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const metrics = prometheusMetrics();
   const tls = readTls(values);
   const app = await openApp(config, { log, metrics, closing });
-  const { services, tokens, accounts } = app;
+  const { services, tokens, accounts, revocations, audit, authority } = app;
   const gateway = await createGateway({
     services,
     tokens,
     accounts,
+    revocations,
+    audit,
+    authority,
     config: gatewayConfig(values, app.secret, tls),
     metrics,
     log,

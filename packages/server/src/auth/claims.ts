@@ -40,7 +40,7 @@ function readOwnR(claim: unknown): { kind: 'read'; r: string | undefined } | { k
   return parsed?.kind === 'object' ? { kind: 'read', r: parsed.r } : { kind: 'invalid' };
 }
 
-type Expiry = { kind: 'read'; at: number | undefined } | { kind: 'invalid' };
+export type Expiry = { kind: 'read'; at: number | undefined } | { kind: 'invalid' };
 
 /** The earlier of `expires` and the standard `exp`. */
 function readExpiry({ expires, exp }: JsonObject): Expiry {
@@ -52,7 +52,8 @@ function readExpiry({ expires, exp }: JsonObject): Expiry {
   return { kind: 'read', at: Math.min(...ends, lastInstant) };
 }
 
-function readExpires(expires: unknown): Expiry {
+/** `expires` as a claim, and as an order for a token has it. */
+export function readExpires(expires: unknown): Expiry {
   if (expires === undefined || expires === 0) return { kind: 'read', at: undefined };
   if (isNumber(expires)) return { kind: 'read', at: expires };
   const at = typeof expires === 'string' ? parseInstant(expires) : undefined;

@@ -3,6 +3,8 @@ import type { Auth, JsonObject } from '@really/protocol';
 import { base64url, CompactSign, compactVerify } from 'jose';
 import type { Platform } from '../platform/platform.js';
 import { readClaims } from './claims.js';
+import type { Revocations } from './revocations.js';
+import { identityOf, type TokenIdentity } from './token-identity.js';
 
 /** Why a token is refused, as `errors.accessToken` tells it (rule SES2). */
 export type TokenRefusal = 'token.missing' | 'token.invalid' | 'token.expired' | 'token.revoked';
@@ -11,6 +13,8 @@ export type Verified =
   | {
       readonly ok: true;
       readonly auth: Auth;
+      /** What it can be revoked by. */
+      readonly token: TokenIdentity;
       /** Milliseconds since the Unix epoch; `undefined`: never. */
       readonly expires: number | undefined;
     }
@@ -28,7 +32,15 @@ export interface TokenClaims {
 export interface TokensOptions {
   readonly secret: Uint8Array | string;
   readonly platform: Platform;
+  /** Without them no token is revoked. */
+  readonly revocations?: Pick<Revocations, 'isRevoked' | 'issueTime'> | undefined;
 }
+
+/** Characters of a token: what is longer is refused before anything is made of it. */
+export const longestToken = 16 * 1024;
+
+/** Characters of a token that is minted: it has to fit into the header of an HTTP request. */
+export const longestMinted = 8 * 1024;
 
 /** The only algorithm that is configured: `none` and every other are refused (rule AUT2). */
 const algorithm = 'HS256';
@@ -36,12 +48,14 @@ const algorithm = 'HS256';
 /** Access tokens: JWTs signed with the app's secret. */
 export class Tokens {
   readonly #platform: Platform;
+  readonly #revocations: TokensOptions['revocations'];
   /** Imported once: importing costs more than verifying. */
   readonly #key: Promise<webcrypto.CryptoKey>;
 
   constructor(options: TokensOptions) {
     const { secret, platform } = options;
     this.#platform = platform;
+    this.#revocations = options.revocations;
     this.#key = importSecret(
       typeof secret === 'string' ? new TextEncoder().encode(secret) : secret,
     );
@@ -52,7 +66,10 @@ export class Tokens {
   /** Judges what a client sent as its token. Never rejects for what the client sent. */
   async verify(token: unknown): Promise<Verified> {
     if (token === undefined) return { ok: false, detail: 'token.missing' };
-    const claims = typeof token === 'string' ? await this.#open(token) : undefined;
+    if (typeof token !== 'string' || token.length > longestToken) {
+      return { ok: false, detail: 'token.invalid' };
+    }
+    const claims = await this.#open(token);
     if (!claims) return { ok: false, detail: 'token.invalid' };
     const now = this.#platform.clock.now();
     const read = readClaims(claims, now);
@@ -60,15 +77,23 @@ export class Tokens {
     if (read.expires !== undefined && read.expires <= now) {
       return { ok: false, detail: 'token.expired' };
     }
-    return { ok: true, auth: read.auth, expires: read.expires };
+    const identity = identityOf(token, read.auth.uid, claims);
+    if (this.#revocations?.isRevoked(identity)) return { ok: false, detail: 'token.revoked' };
+    return { ok: true, auth: read.auth, token: identity, expires: read.expires };
   }
 
-  /** Signs a token. Throws where `verify` would not take the claims. */
+  /**
+   * Signs a token. Throws a `TypeError` where `verify` would not take it. Its `iat` is to the millisecond,
+   * so that it is known whether it was made before or after a revocation of the same second.
+   */
   async mint(claims: TokenClaims): Promise<string> {
     const now = this.#platform.clock.now();
     const jti = base64url.encode(this.#platform.random.bytes(16));
-    const payload = JSON.stringify({ ...claims, jti, iat: Math.floor(now / 1000) });
-    if (readClaims(JSON.parse(payload) as JsonObject, now).kind === 'invalid') {
+    const iat = (this.#revocations?.issueTime(claims.uid) ?? Math.floor(now)) / 1000;
+    const payload = JSON.stringify({ ...claims, jti, iat });
+    // Base64 and the signature add a third and a few more.
+    const isShort = payload.length < longestMinted * 0.7;
+    if (!isShort || readClaims(JSON.parse(payload) as JsonObject, now).kind === 'invalid') {
       throw new TypeError('these claims make no valid token');
     }
     return new CompactSign(new TextEncoder().encode(payload))

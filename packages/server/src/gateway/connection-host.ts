@@ -6,23 +6,25 @@ import { Connection, type ConnectionHost } from './connection.js';
 import { Egress } from './egress.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
 import type { Handles } from './handles.js';
+import type { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 
 export interface ConnectionHostOptions {
-  readonly gateway: Pick<GatewayOptions, 'config' | 'tokens' | 'log' | 'platform'>;
+  readonly gateway: Pick<GatewayOptions, 'config' | 'tokens' | 'audit' | 'log' | 'platform'>;
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
   readonly metrics: GatewayMetrics;
   readonly handles: Handles;
+  readonly liveTokens: LiveTokens;
   readonly gone: (connection: Connection) => void;
 }
 
 /** Puts together what all connections share, so that each of them holds one reference in place of many. */
 export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHost {
   const { gateway, commands, live, metrics, gone } = options;
-  const { config, platform, tokens, log } = gateway;
+  const { config, platform, tokens, audit, log } = gateway;
   const { limits, rates, idleTimeout, initializeTimeout } = config;
   return {
     commands,
@@ -38,6 +40,8 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     shape: { depth: limits.depth, keyLength: limits.keyLength },
     egress: new Egress({ limit: limits.output, metrics, timers: platform.timers }),
     handles: options.handles,
+    liveTokens: options.liveTokens,
+    audit,
     sentPushes: { count: limits.resumePushes, bytes: limits.resumeBytes },
     rates: new CommandRates({
       commands: rates.commands,

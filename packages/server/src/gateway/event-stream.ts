@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import type { TokenHolder } from './live-tokens.js';
 
 export interface EventStreamOptions {
   readonly auth: Auth;
@@ -19,7 +20,7 @@ const overwhelmedFactor = 8;
 const last = new Set<unknown>(['failed', 'deleted']);
 
 /** One subscription, as server-sent events. */
-export class EventStream implements Listener {
+export class EventStream implements Listener, TokenHolder {
   readonly auth: Auth;
   readonly #response: ServerResponse;
   readonly #limit: number;
@@ -51,6 +52,10 @@ export class EventStream implements Listener {
   /** A sign of life. */
   comment(): void {
     this.#write(': \n\n');
+  }
+
+  revoked(): void {
+    this.expire();
   }
 
   expire(): void {

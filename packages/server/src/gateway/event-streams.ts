@@ -7,6 +7,7 @@ import type { CommandSet } from './commands-in-flight.js';
 import type { ConnectionCount } from './connection-count.js';
 import { EventStream } from './event-stream.js';
 import type { Caller } from './http-caller.js';
+import type { LiveTokens } from './live-tokens.js';
 import type { RestRequest } from './rest-message.js';
 import type { SessionHost } from './session-host.js';
 
@@ -14,6 +15,7 @@ export interface EventStreamsOptions {
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
   readonly count: ConnectionCount;
+  readonly liveTokens: LiveTokens;
   readonly platform: Platform;
   readonly log: Log;
   /** Bytes of output that may wait. */
@@ -67,7 +69,7 @@ export class EventStreams {
     opening: Opening,
   ): Promise<FastifyReply> {
     const { count, live, log } = this.#options;
-    const { auth, address, expires } = opening.caller;
+    const { auth, address } = opening.caller;
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
       auth,
@@ -86,7 +88,7 @@ export class EventStreams {
       const { body, afterwards } = await this.#options.commands.run(call, parsed.request);
       const failure = failureOf(body);
       if (failure) throw failure;
-      this.#begin(reply, stream, expires);
+      this.#begin(reply, stream, opening.caller);
       if (message.cmd === 'read') stream.answer(body);
       afterwards?.();
       return reply;
@@ -103,7 +105,7 @@ export class EventStreams {
     for (const stream of this.#all) stream.end();
   }
 
-  #begin(reply: FastifyReply, stream: EventStream, expires: number | undefined): void {
+  #begin(reply: FastifyReply, stream: EventStream, { token, expires }: Caller): void {
     reply.hijack();
     const headers = {
       ...reply.getHeaders(),
@@ -116,6 +118,9 @@ export class EventStreams {
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
     stream.comment();
+    // The client may be gone already.
+    if (!this.#all.has(stream)) return;
+    if (!this.#options.liveTokens.hold(stream, token)) stream.expire();
     if (expires !== undefined) this.#expiries.set(stream, expires);
     this.#beat ??= this.#options.platform.timers.every(heartbeat, () => {
       for (const one of this.#all) one.comment();
@@ -126,6 +131,7 @@ export class EventStreams {
     if (!this.#all.delete(stream)) return;
     stream.end();
     this.#options.count.leave(address);
+    this.#options.liveTokens.release(stream);
     this.#expiries.clear(stream);
     this.#options.live.drop(stream);
     if (this.#all.size > 0) return;

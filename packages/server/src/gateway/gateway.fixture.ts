@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type JsonObject, parseR, readEnvelope } from '@really/protocol';
 import { WebSocket } from 'ws';
+import { type Audit, noAudit } from '../auth/audit.js';
+import { revocationsInMemory } from '../auth/revocations.test.kit.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
@@ -31,6 +33,7 @@ export interface TestSetup {
   readonly config?: Partial<Omit<GatewayConfig, 'limits'>> | undefined;
   readonly platform?: SimulatedPlatform | undefined;
   readonly log?: Log | undefined;
+  readonly audit?: Audit | undefined;
   readonly metrics?: GatewayOptions['metrics'] | undefined;
   readonly ready?: (() => Promise<void>) | undefined;
   readonly settle?: (() => Promise<void>) | undefined;
@@ -41,9 +44,11 @@ export const testSecret = 'a secret of at least thirty-two characters';
 /** A gateway on a free port of the loopback, over commands that a test makes up. */
 export async function openTestGateway(setup: TestSetup = {}) {
   const platform = setup.platform ?? systemPlatform;
-  const tokens = new Tokens({ secret: testSecret, platform });
+  const revocations = revocationsInMemory(platform.clock);
+  const tokens = new Tokens({ secret: testSecret, platform, revocations });
   const live = { drained: [] as Listener[], dropped: [] as Listener[] };
-  const { metrics = noMetricsText, ready, settle, log = silentLog } = setup;
+  const { metrics = noMetricsText, ready, settle, log = silentLog, audit = noAudit } = setup;
+  const authority = { createUser: () => Promise.resolve('/users/1') };
   const config: GatewayConfig = {
     secret: testSecret,
     idleTimeout: 120_000,
@@ -57,7 +62,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     limits: { ...defaultLimits, ...setup.limits },
   };
   const gateway = await openGateway(
-    { tokens, config, metrics, log, platform, ready, settle },
+    { tokens, revocations, audit, authority, config, metrics, log, platform, ready, settle },
     commandSet(setup.commands ?? {}),
     {
       drained: (listener) => live.drained.push(listener),
@@ -80,7 +85,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     }
     await closing;
   };
-  return { gateway, url, port, tokens, live, close };
+  return { gateway, url, port, tokens, revocations, live, close };
 }
 
 const noMetricsText: GatewayOptions['metrics'] = {

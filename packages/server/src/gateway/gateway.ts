@@ -16,6 +16,7 @@ import { Handles } from './handles.js';
 import type { AccountRoutesOptions } from './http-accounts.js';
 import { buildHttpApp } from './http-app.js';
 import type { HttpServer } from './http-server.js';
+import { LiveTokens } from './live-tokens.js';
 import { objectCommands } from './object-commands.js';
 import type { Gateway, GatewayOptions, TlsFiles } from './options.js';
 import { RateLimit } from './rate-limit.js';
@@ -63,6 +64,7 @@ class ServerGateway implements Gateway {
   readonly #metrics: GatewayMetrics;
   readonly #upgrades: Upgrades;
   readonly #handles: Handles;
+  readonly #liveTokens: LiveTokens;
   readonly #host: ConnectionHost;
   #http: { readonly app: FastifyInstance; readonly server: HttpServer } | undefined;
   #closing: Promise<void> | undefined;
@@ -85,7 +87,9 @@ class ServerGateway implements Gateway {
       streams: () => this.#streams.size,
       rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
     });
+    this.#liveTokens = new LiveTokens(options.revocations);
     this.#handles = new Handles({
+      liveTokens: this.#liveTokens,
       platform,
       metrics: options.metrics,
       window: config.resumeWindow,
@@ -93,6 +97,7 @@ class ServerGateway implements Gateway {
     });
     this.#host = makeConnectionHost({
       handles: this.#handles,
+      liveTokens: this.#liveTokens,
       gateway: options,
       commands,
       live,
@@ -104,6 +109,7 @@ class ServerGateway implements Gateway {
       commands,
       live,
       count: this.#count,
+      liveTokens: this.#liveTokens,
       platform: options.platform,
       log: options.log,
       output: config.limits.output,
@@ -121,23 +127,31 @@ class ServerGateway implements Gateway {
 
   /** Makes the HTTP side. */
   async open(): Promise<void> {
-    const { tokens, platform, ready, metrics } = this.#options;
+    const { tokens, revocations, audit, authority, platform, ready, metrics, config } =
+      this.#options;
     const addresses = this.#addresses;
     this.#http = await buildHttpApp({
       gateway: this.#options,
       addresses,
       auth: {
         tokens,
+        revocations,
+        audit,
+        authority,
         platform,
         addresses,
-        rate: this.#signups,
-        limited: () => this.#metrics.limited('signup'),
+        perAddress: { signup: this.#signups, login: this.#logins },
+        limited: (by) => this.#metrics.limited(by),
+        rates: this.#host.rates,
         shape: this.#host.shape,
+        message: config.limits.message,
+        secret: config.secret,
       },
       accounts: this.#accountRoutes(),
       rest: {
         commands: this.#host.commands,
         tokens,
+        audit,
         addresses,
         rates: this.#host.rates,
         metrics: this.#metrics,
@@ -145,7 +159,7 @@ class ServerGateway implements Gateway {
         platform,
         shape: this.#host.shape,
         streams: this.#streams,
-        message: this.#options.config.limits.message,
+        message: config.limits.message,
       },
       health: {
         ready: ready ?? (() => Promise.resolve()),
@@ -217,6 +231,7 @@ class ServerGateway implements Gateway {
     await closed;
     rest.cancel();
     await this.#http?.app.close();
+    this.#liveTokens.close();
   }
 
   #connect(ws: ClientSocket, request: IncomingMessage, address: string): void {

@@ -1,12 +1,15 @@
+import type { TokenIdentity } from '../auth/token-identity.js';
 import type { Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import type { LiveTokens, TokenHolder } from './live-tokens.js';
 import type { SentPushes } from './sent-pushes.js';
 
 /** What is left of a session whose connection dropped. */
 export interface ParkedSession {
-  readonly uid: string;
+  /** What it had; `undefined` where that was revoked. */
+  readonly token: TokenIdentity | undefined;
   readonly subscriptions: readonly Parked[];
   readonly sent: SentPushes | undefined;
 }
@@ -25,6 +28,24 @@ export interface HandlesOptions {
   readonly window: number;
   /** Sessions that are parked at most; beyond, the oldest is forgotten. */
   readonly limit: number;
+  readonly liveTokens: Pick<LiveTokens, 'hold' | 'release'>;
+}
+
+/** A parked session, which is forgotten when its token is revoked. */
+class Place implements TokenHolder {
+  readonly handle: string;
+  readonly session: ParkedSession;
+  readonly #forget: (place: Place) => void;
+
+  constructor(handle: string, session: ParkedSession, forget: (place: Place) => void) {
+    this.handle = handle;
+    this.session = session;
+    this.#forget = forget;
+  }
+
+  revoked(): void {
+    this.#forget(this);
+  }
 }
 
 /** By their connection-handles: the sessions of a gateway, and those that dropped and may be resumed (section RES). */
@@ -32,7 +53,7 @@ export class Handles {
   readonly #options: HandlesOptions;
   readonly #holders = new Map<string, HandleHolder>();
   /** In the order in which they dropped. */
-  readonly #parked = new Map<string, ParkedSession>();
+  readonly #parked = new Map<string, Place>();
   readonly #expiries: Deadlines;
   readonly #resumes;
   #closed = false;
@@ -43,7 +64,9 @@ export class Handles {
     this.#expiries = new Deadlines({
       platform,
       clock: 'monotonic',
-      due: (key) => this.#forget(key),
+      due: (key) => {
+        if (key instanceof Place) this.#forget(key);
+      },
     });
     this.#resumes = metrics.counter('really_resumes_total', 'Attempts to resume a connection.', [
       'outcome',
@@ -60,42 +83,40 @@ export class Handles {
   /** The connection of this handle is gone. */
   park(handle: string, parked: () => ParkedSession): void {
     if (!this.#holders.delete(handle)) return;
-    const { window, limit, platform } = this.#options;
+    const { window, limit, platform, liveTokens } = this.#options;
     if (this.#closed || window === 0) return;
     const session = parked();
-    this.#parked.set(handle, session);
-    this.#expiries.set(session, platform.clock.monotonic() + window);
-    const [oldest] = this.#parked;
-    if (this.#parked.size > limit && oldest) this.#forget(oldest[1], oldest[0]);
+    const { token } = session;
+    if (!token) return;
+    const place = new Place(handle, session, (one) => this.#forget(one));
+    if (!liveTokens.hold(place, token)) return;
+    this.#parked.set(handle, place);
+    this.#expiries.set(place, platform.clock.monotonic() + window);
+    const [oldest] = this.#parked.values();
+    if (this.#parked.size > limit && oldest) this.#forget(oldest);
   }
 
   /** Takes over what this handle stands for, once; `undefined` where that is nothing of this uid's. */
   take(handle: string, uid: string): ParkedSession | undefined {
     const holder = this.#holders.get(handle);
     if (holder?.uid === uid) holder.giveWay();
-    const parked = this.#parked.get(handle);
-    const isTheirs = parked?.uid === uid;
+    const place = this.#parked.get(handle);
+    const isTheirs = place?.session.token?.uid === uid;
     this.#resumes.add(1, isTheirs ? 'resumed' : 'unknown');
     if (!isTheirs) return undefined;
-    this.#forget(parked, handle);
-    return parked;
+    this.#forget(place);
+    return place.session;
   }
 
   /** The server stops: nothing can be resumed here any more. */
   close(): void {
     this.#closed = true;
-    for (const session of this.#parked.values()) this.#expiries.clear(session);
-    this.#parked.clear();
+    for (const place of this.#parked.values()) this.#forget(place);
   }
 
-  #forget(session: object, handle = this.#handleOf(session)): void {
-    this.#expiries.clear(session);
-    if (handle !== undefined) this.#parked.delete(handle);
-  }
-
-  /** Sessions end in about the order in which they dropped: it is found at the beginning. */
-  #handleOf(session: object): string | undefined {
-    for (const [handle, parked] of this.#parked) if (parked === session) return handle;
-    return undefined;
+  #forget(place: Place): void {
+    this.#options.liveTokens.release(place);
+    this.#expiries.clear(place);
+    this.#parked.delete(place.handle);
   }
 }

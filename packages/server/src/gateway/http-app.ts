@@ -8,7 +8,7 @@ import type { ModelSet } from '../model/model.js';
 import type { ClientAddresses } from './client-address.js';
 import { type AccountRoutesOptions, accountRoutes } from './http-accounts.js';
 import { answerErrors } from './http-answers.js';
-import { type AuthRoutesOptions, anonymousRoutes } from './http-auth.js';
+import { type AuthRoutesOptions, authRoutes } from './http-auth.js';
 import { type HealthRoutesOptions, healthRoutes, metricsRoute } from './http-health.js';
 import { openApiRoute } from './http-openapi.js';
 import { createHttpServer, type HttpServer } from './http-server.js';
@@ -70,7 +70,7 @@ export async function buildHttpApp(
     secret: config.secret,
     addresses,
   });
-  anonymousRoutes(app, options.auth);
+  authRoutes(app, options.auth);
   if (options.accounts) accountRoutes(app, options.accounts);
   restRoutes(app, options.rest);
   openApiRoute(app, {

@@ -1,65 +1,70 @@
-import { fail, type JsonObject } from '@really/protocol';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { fail } from '@really/protocol';
+import type { FastifyInstance } from 'fastify';
+import type { Audit } from '../auth/audit.js';
+import { lives } from '../auth/lives.js';
+import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Platform } from '../platform/platform.js';
+import { authRoute } from './auth-route.js';
 import type { ClientAddresses } from './client-address.js';
-import { sendError, sendJson } from './http-answers.js';
-import { parseMessage, type Shape } from './parse-message.js';
+import type { CommandRates } from './command-rates.js';
+import { type AppAuthority, appRoutes } from './http-auth-app.js';
+import { ownTokenRoutes } from './http-auth-own.js';
+import type { Shape } from './parse-message.js';
 import type { RateLimit } from './rate-limit.js';
 
 export interface AuthRoutesOptions {
-  readonly tokens: Pick<Tokens, 'mint'>;
+  readonly tokens: Tokens;
+  readonly revocations: Revocations;
+  readonly audit: Audit;
   readonly platform: Platform;
   readonly addresses: ClientAddresses;
-  /** By address (rule LIM5). */
-  readonly rate: RateLimit;
-  readonly limited: () => void;
+  /** Of anonymous tokens and of wrong secrets, by address (rule LIM5). */
+  readonly perAddress: Readonly<Record<'signup' | 'login', RateLimit>>;
+  readonly limited: (by: 'signup' | 'login') => void;
+  /** Of what is asked with a token. */
+  readonly rates: CommandRates;
   /** What a body may look like. */
   readonly shape: Shape;
+  /** Bytes of a body of the app's. */
+  readonly message: number;
+  /** The app's secret. */
+  readonly secret: string;
+  readonly authority: AppAuthority;
 }
 
 /** Bytes of a body: it becomes part of every token, and each push of its owner may carry some of it. */
-const largestBody = 1024;
+const largestData = 1024;
 
-/** Milliseconds that an anonymous token is good for. */
-const anonymousLife = 24 * 60 * 60 * 1000;
-
-const paths = ['/auth/anonymous', '/auth/anonymous/login'];
+/** Everything under `/auth/` that concerns tokens. */
+export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
+  anonymousRoutes(app, options);
+  ownTokenRoutes(app, options);
+  appRoutes(app, options);
+}
 
 /** Rule AUT1: tokens for whoever asks. */
-export function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const retryAfter = options.rate.take(options.addresses.of(request.raw));
-    if (retryAfter === 0) return done();
-    options.limited();
-    sendError(reply, fail('rate.limited', undefined, { meta: { retryAfter } }));
-  };
-  for (const path of paths.flatMap((one) => [one, `${one}/`])) {
-    app.post<{ Body: unknown }>(
+function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
+  const { tokens, audit, platform, addresses, shape } = options;
+  for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {
+    authRoute(app, {
       path,
-      { bodyLimit: largestBody, onRequest },
-      async (request, reply) => {
-        const data = readData(request.body, options.shape);
-        const accessToken = await mintAnonymous(options, data);
-        reply.header('Cache-Control', 'no-store');
-        return sendJson(reply, 200, JSON.stringify({ authType: 'anonymous', accessToken }));
+      largest: largestData,
+      shape,
+      admit: ({ raw }) => {
+        const retryAfter = options.perAddress.signup.take(addresses.of(raw));
+        if (retryAfter === 0) return;
+        options.limited('signup');
+        throw fail('rate.limited', undefined, { meta: { retryAfter } });
       },
-    );
+      run: async (data, { raw }) => {
+        const authType = 'anonymous';
+        const uid = Buffer.from(platform.random.bytes(16)).toString('hex');
+        const expires = platform.clock.now() + (lives[authType] ?? 0);
+        const accessToken = await tokens.mint({ uid, authType, data, expires });
+        audit.record('token.minted', { address: addresses.of(raw), uid, authType });
+        return { authType, accessToken };
+      },
+    });
   }
-}
-
-/** The body as an object; none is fine. */
-function readData(body: unknown, shape: Shape): JsonObject | undefined {
-  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const parsed = parseMessage(body, shape);
-  if (parsed.kind === 'message') return parsed.message;
-  if (parsed.kind === 'malformed') throw fail('json.malformed');
-  throw fail.invalid(parsed.member, parsed.detail);
-}
-
-function mintAnonymous(options: AuthRoutesOptions, data: JsonObject | undefined): Promise<string> {
-  const { tokens, platform } = options;
-  const uid = Buffer.from(platform.random.bytes(16)).toString('hex');
-  const expires = platform.clock.now() + anonymousLife;
-  return tokens.mint({ uid, authType: 'anonymous', data, expires });
 }

@@ -1,5 +1,7 @@
 import { type Auth, fail } from '@really/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Audit } from '../auth/audit.js';
+import type { TokenIdentity } from '../auth/token-identity.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { ClientAddresses } from './client-address.js';
 import type { CommandRates } from './command-rates.js';
@@ -7,6 +9,7 @@ import type { CommandRates } from './command-rates.js';
 /** Who sent an HTTP request. */
 export interface Caller {
   readonly auth: Auth;
+  readonly token: TokenIdentity;
   /** Of its token: milliseconds since the Unix epoch; `undefined`: never. */
   readonly expires: number | undefined;
   readonly address: string;
@@ -16,22 +19,28 @@ export interface CallerOptions {
   readonly tokens: Pick<Tokens, 'verify'>;
   readonly addresses: ClientAddresses;
   readonly rates: CommandRates;
+  readonly audit: Audit;
 }
 
 /** Rule HTTP4: who the token says it is. Throws 401, or 429 where too much was sent. */
 export async function callerOf(
   request: FastifyRequest,
   reply: FastifyReply,
-  { tokens, addresses, rates }: CallerOptions,
+  { tokens, addresses, rates, audit }: CallerOptions,
 ): Promise<Caller> {
   const address = addresses.of(request.raw);
   const verified = await tokens.verify(tokenOf(request));
   const uid = verified.ok ? verified.auth.uid : undefined;
   const retryAfter = rates.take(address, uid);
   if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
-  if (verified.ok) return { auth: verified.auth, expires: verified.expires, address };
+  if (verified.ok) {
+    const { auth, token, expires } = verified;
+    return { auth, token, expires, address };
+  }
+  const { detail } = verified;
+  if (detail !== 'token.missing') audit.record('token.refused', { address, reason: detail });
   reply.header('WWW-Authenticate', 'Bearer');
-  throw fail('invalid/incorrect/expired access token', { accessToken: [verified.detail] });
+  throw fail('invalid/incorrect/expired access token', { accessToken: [detail] });
 }
 
 /** From the header or, where there is none, the query. */

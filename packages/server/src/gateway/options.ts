@@ -1,4 +1,6 @@
 import type { Accounts } from '../accounts/accounts.js';
+import type { Audit } from '../auth/audit.js';
+import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import type { ModelSet } from '../model/model.js';
@@ -6,6 +8,7 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import type { AppAuthority } from './http-auth-app.js';
 
 /** What the gateway has to know of the configuration. */
 export interface GatewayConfig {
@@ -63,6 +66,9 @@ export interface GatewayOptions {
   readonly tokens: Tokens;
   /** Without them nobody signs up or logs in. */
   readonly accounts?: Accounts | undefined;
+  readonly revocations: Revocations;
+  readonly audit: Audit;
+  readonly authority: AppAuthority;
   readonly config: GatewayConfig;
   readonly metrics: ScrapedMetrics;
   readonly log: Log;

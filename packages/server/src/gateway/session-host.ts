@@ -1,3 +1,4 @@
+import type { Audit } from '../auth/audit.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
 import type { Parked } from '../live/parked.js';
@@ -5,6 +6,7 @@ import type { Deadlines } from '../platform/deadlines.js';
 import type { CommandRates } from './command-rates.js';
 import type { FlightHost } from './commands-in-flight.js';
 import type { Handles } from './handles.js';
+import type { LiveTokens } from './live-tokens.js';
 import type { SentPushesLimits } from './sent-pushes.js';
 
 /** What all sessions of a gateway share. */
@@ -22,6 +24,8 @@ export interface SessionHost extends FlightHost {
   };
   readonly rates: CommandRates;
   readonly handles: Handles;
+  readonly liveTokens: LiveTokens;
+  readonly audit: Audit;
   readonly sentPushes: SentPushesLimits;
   /** Of the wall clock: when tokens expire. Calls `expire` of the session that is its key. */
   readonly expiries: Pick<Deadlines, 'set' | 'clear'>;

@@ -1,5 +1,7 @@
 import { type Auth, fail, type JsonObject, parseR } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
+import { noAudit } from '../auth/audit.js';
+import { revocationsInMemory } from '../auth/revocations.test.kit.js';
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
 import { encodeFrame } from '../live/frame.js';
 import { Deadlines } from '../platform/deadlines.js';
@@ -10,6 +12,7 @@ import { CommandRates } from './command-rates.js';
 import type { CommandRequest, CommandSet } from './commands-in-flight.js';
 import { Handles } from './handles.js';
 import type { Lane } from './lanes.js';
+import { LiveTokens } from './live-tokens.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 
@@ -22,7 +25,13 @@ function verdict(token: unknown, now: number): Verified {
   if (token.startsWith('token.')) return { ok: false, detail: token as TokenRefusal };
   const [uid = '', life] = token.split('+');
   const auth: Auth = { uid, authType: 'test' };
-  return { ok: true, auth, expires: life === undefined ? undefined : now + Number(life) };
+  const identity = { uid, key: `j${token}`, issuedAt: now };
+  return {
+    ok: true,
+    auth,
+    token: identity,
+    expires: life === undefined ? undefined : now + Number(life),
+  };
 }
 
 /** Commands that the test ends by hand, in the order in which they started. */
@@ -58,6 +67,8 @@ function setUp(options: Setup = {}) {
   const sent: JsonObject[] = [];
   const events: string[] = [];
   const rate = options.perSecond ?? 0;
+  const revocations = revocationsInMemory(platform.clock);
+  const liveTokens = new LiveTokens(revocations);
   const host: SessionHost = {
     commands,
     platform,
@@ -74,7 +85,9 @@ function setUp(options: Setup = {}) {
       park: () => [],
       resume: async () => () => events.push('begun'),
     },
-    handles: new Handles({ platform, metrics: noMetrics, window: 120_000, limit: 10 }),
+    handles: new Handles({ platform, metrics: noMetrics, liveTokens, window: 120_000, limit: 10 }),
+    liveTokens,
+    audit: noAudit,
     sentPushes: { count: 4, bytes: 1000 },
     rates: new CommandRates({ commands: rate, address: 0, clock: platform.clock, limited() {} }),
     expiries: new Deadlines({

@@ -16,6 +16,7 @@ import type { Listener } from '../live/listener.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
+import type { TokenHolder } from './live-tokens.js';
 import { missedOf } from './missed.js';
 import { SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
@@ -37,7 +38,7 @@ const greeting: State = { kind: 'greeting' };
 const allowedFailures = 5;
 
 /** The conversation on one socket, rules SES1 to SES10: who it is, and what it may say when. */
-export class Session implements Listener, FlightOwner, HandleHolder {
+export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder {
   readonly #host: SessionHost;
   readonly #socket: SessionSocket;
   #state: State = greeting;
@@ -122,6 +123,10 @@ export class Session implements Listener, FlightOwner, HandleHolder {
     else this.answer(text);
   }
 
+  revoked(): void {
+    this.expire();
+  }
+
   /** The token has expired, or was revoked (rule SES10). */
   expire(): void {
     if (!this.initialized) return;
@@ -140,10 +145,11 @@ export class Session implements Listener, FlightOwner, HandleHolder {
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
     if (state.kind !== 'ready') return;
-    const { expiries, handles, live } = this.#host;
+    const { expiries, handles, live, liveTokens } = this.#host;
     expiries.clear(this);
-    const { uid } = state.auth;
-    handles.park(state.handle, () => ({ uid, subscriptions: live.park(this), sent: this.#sent }));
+    const token = liveTokens.release(this);
+    const park = () => ({ token, subscriptions: live.park(this), sent: this.#sent });
+    handles.park(state.handle, park);
     live.drop(this);
   }
 
@@ -249,7 +255,11 @@ export class Session implements Listener, FlightOwner, HandleHolder {
     return other ? 'token.invalid' : undefined;
   }
 
-  #welcome(tag: number, { auth, expires }: Verified & { ok: true }, resumed?: boolean): void {
+  #welcome(
+    tag: number,
+    { auth, token, expires }: Verified & { ok: true },
+    resumed?: boolean,
+  ): void {
     const state = this.#state;
     const handle = state.kind === 'ready' ? state.handle : this.#newHandle();
     const isRenewal = state.kind === 'ready' && resumed === undefined;
@@ -261,7 +271,8 @@ export class Session implements Listener, FlightOwner, HandleHolder {
     this.answer(initializedText(tag, { handle, auth, expires, resumed }));
     if (expires === undefined) this.#host.expiries.clear(this);
     else this.#host.expiries.set(this, expires);
-    if (isRenewal) this.#host.live.reauthorized(this);
+    if (!this.#host.liveTokens.hold(this, token)) this.expire();
+    else if (isRenewal) this.#host.live.reauthorized(this);
   }
 
   /** Sends a message without a tag: one that the client counts. */
@@ -274,6 +285,9 @@ export class Session implements Listener, FlightOwner, HandleHolder {
   #fail(tag: number, detail: TokenRefusal): void {
     const error = fail('invalid/incorrect/expired access token', { accessToken: [detail] });
     this.#host.metrics.command('initialize', String(error.code), 0);
+    if (detail !== 'token.missing') {
+      this.#host.audit.record('token.refused', { address: this.#socket.address, reason: detail });
+    }
     this.answer(errorText(error, { tag }));
     this.#failures++;
     if (this.#failures >= allowedFailures) this.#socket.close(closeCodes.policy);

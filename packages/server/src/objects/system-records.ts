@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import type { StoredObject } from '../store/store.js';
-import { createWrite, type Origin, updateWrite } from './change.js';
+import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
 
@@ -11,7 +11,7 @@ export type Judge = (held: JsonObject | undefined) => JsonObject;
  * What the server keeps for itself (accounts, revocations) beside the objects of the app: objects too,
  * under names that begin with `_` (`/_accounts/<id>`), which no command of a client can reach. They
  * are written in the line of their R like every object, so `Judge` sees the state that its record
- * replaces, on every node; and told over the bus like every change. A record is never deleted.
+ * replaces, on every node; and told over the bus like every change. Where a record was removed there never is one again.
  */
 export class SystemRecords {
   readonly #objects: Objects;
@@ -41,6 +41,18 @@ export class SystemRecords {
   /** Resolves when it is on disk. Rejects with what `judge` threw, or with 503. */
   async put(r: string, judge: Judge): Promise<void> {
     await this.#objects.write(this.request(r, judge));
+  }
+
+  /** Removes a record, if it is there and `isOver` says so. Resolves when that is on disk. Rejects with 503. */
+  async remove(r: string, isOver: (held: JsonObject) => boolean): Promise<void> {
+    const stays = new Error('the record stays');
+    const prepare = (head: StoredObject | undefined) => {
+      if (!head || head.deleted || !isOver(head.data)) throw stays;
+      return deleteWrite(head, this.#origin());
+    };
+    await this.#objects.write({ r, prepare }).catch((error: unknown) => {
+      if (error !== stays) throw error;
+    });
   }
 
   #origin(): Origin {

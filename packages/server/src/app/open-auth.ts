@@ -1,0 +1,51 @@
+import { createUser } from '../accounts/create-user.js';
+import { type Audit, AuditLog } from '../auth/audit.js';
+import { Revocations } from '../auth/revocations.js';
+import { Tokens } from '../auth/tokens.js';
+import type { Bus } from '../bus/bus.js';
+import type { Services } from '../commands/services.js';
+import type { AppAuthority } from '../gateway/http-auth-app.js';
+import { RevocationSource } from '../objects/revocation-source.js';
+import { SystemRecords } from '../objects/system-records.js';
+import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
+import type { Closing } from './closing.js';
+import type { Config } from './config.js';
+
+/** Who may come in, and with what. */
+export interface AppAuth {
+  readonly tokens: Tokens;
+  readonly revocations: Revocations;
+  readonly audit: Audit;
+  readonly authority: AppAuthority;
+}
+
+export interface AuthPorts {
+  readonly services: Services;
+  readonly bus: Bus;
+  readonly secret: string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly closing: Closing;
+}
+
+/** Opens what tokens need. Resolves when all that was revoked is known. */
+export async function openAuth({ values }: Config, ports: AuthPorts): Promise<AppAuth> {
+  const { services, bus, secret, log, metrics, closing } = ports;
+  const { platform, store, objects } = services;
+  const { clock } = platform;
+  const records = new SystemRecords(objects);
+  const revocations = new Revocations({ records, clock });
+  const source = new RevocationSource({ revocations, records, store, bus, platform, log });
+  await source.open();
+  closing.add(async () => source.close());
+  metrics.observe('really_revocations', 'Revocations in memory.', () => revocations.size);
+  return {
+    tokens: new Tokens({ secret, platform, revocations }),
+    revocations,
+    audit: new AuditLog({ log, metrics, clock }),
+    authority: {
+      createUser: (data) => createUser({ services, log, r: values['auth.users'] }, data),
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import { fail, isJsonObject, type JsonObject } from '@really/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { readTokenOrder } from '../auth/token-order.js';
+import { hasSecret } from './app-secret.js';
+import { authRoute } from './auth-route.js';
+import type { AuthRoutesOptions } from './http-auth.js';
+
+/** What the app may do that no user may. */
+export interface AppAuthority {
+  /** Makes a user's object of `data`. Resolves with its R; rejects as a create is refused. */
+  createUser(data: JsonObject): Promise<string>;
+}
+
+type Action = (body: JsonObject, options: AuthRoutesOptions, address: string) => Promise<object>;
+
+/** Rules AUT4, AUT6 and AUT8: what the app does with its secret. */
+export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
+  const { addresses, secret, audit, shape, message } = options;
+  const actions: Readonly<Record<string, Action>> = {
+    '/auth/tokens': mint,
+    '/auth/tokens/revoke': revoke,
+    '/auth/accounts': createAccount,
+  };
+  const admit = ({ raw }: FastifyRequest) => {
+    if (hasSecret(raw, secret)) return;
+    const address = addresses.of(raw);
+    audit.record('secret.refused', { address });
+    const retryAfter = options.perAddress.login.take(address);
+    if (retryAfter === 0) throw fail('forbidden');
+    options.limited('login');
+    throw fail('rate.limited', undefined, { meta: { retryAfter } });
+  };
+  for (const [path, action] of Object.entries(actions)) {
+    authRoute(app, {
+      path,
+      largest: message,
+      shape,
+      admit,
+      run: async (body, { raw }) => await action(body ?? {}, options, addresses.of(raw)),
+    });
+  }
+}
+
+async function mint(
+  body: JsonObject,
+  { tokens, audit }: AuthRoutesOptions,
+  address: string,
+): Promise<object> {
+  const order = readTokenOrder(body);
+  const accessToken = await tokens.mint(order);
+  audit.record('token.minted', { address, uid: order.uid, authType: order.authType, by: 'app' });
+  return { authType: order.authType, accessToken };
+}
+
+async function revoke(
+  body: JsonObject,
+  options: AuthRoutesOptions,
+  address: string,
+): Promise<object> {
+  const { token, uid } = body;
+  if ((token ?? uid ?? undefined) === undefined) {
+    throw fail.invalid('token', 'expected.string');
+  }
+  if (token !== undefined && token !== null) await revokeToken(token, options, address);
+  if (uid !== undefined && uid !== null) await revokeUid(uid, options, address);
+  return {};
+}
+
+async function revokeToken(
+  token: unknown,
+  { tokens, revocations, audit }: AuthRoutesOptions,
+  address: string,
+): Promise<void> {
+  const verified = await tokens.verify(token);
+  if (!verified.ok) {
+    // One that is no good any more need not be revoked.
+    if (verified.detail === 'token.expired' || verified.detail === 'token.revoked') return;
+    throw fail.invalid('token', verified.detail);
+  }
+  await revocations.revokeToken(verified.token, verified.expires);
+  audit.record('token.revoked', { address, uid: verified.auth.uid, by: 'app' });
+}
+
+async function revokeUid(
+  uid: unknown,
+  { revocations, audit }: AuthRoutesOptions,
+  address: string,
+): Promise<void> {
+  if (typeof uid !== 'string' || uid === '') throw fail.invalid('uid', 'expected.string');
+  await revocations.revokeUid(uid);
+  audit.record('tokens.revoked', { address, uid, by: 'app' });
+}
+
+async function createAccount(
+  { data }: JsonObject,
+  { authority, audit }: AuthRoutesOptions,
+  address: string,
+): Promise<object> {
+  if (!isJsonObject(data)) throw fail.invalid('data', 'expected.object');
+  const _r = await authority.createUser(data);
+  audit.record('account.created', { address, r: _r });
+  return { _r };
+}

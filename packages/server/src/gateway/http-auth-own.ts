@@ -1,0 +1,52 @@
+import { fail } from '@really/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { lifeOf } from '../auth/lives.js';
+import { authRoute } from './auth-route.js';
+import type { AuthRoutesOptions } from './http-auth.js';
+import { type Caller, callerOf } from './http-caller.js';
+
+/** Bytes of a body, which says nothing here. */
+const largestBody = 1024;
+
+/** Tokens of one uid that their owner may have revoked at a time, so that nobody can fill the server's memory. */
+const mostRevoked = 1000;
+
+/** Seconds after which an owner who revoked that many may try again. */
+const revokeLater = 60;
+
+/** Rules AUT3 and AUT5: what the owner of a live token may do with it. */
+export function ownTokenRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
+  const { shape } = options;
+  const run = (action: (caller: Caller, options: AuthRoutesOptions) => Promise<object>) => {
+    return async (_body: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      await action(await callerOf(request, reply, options), options);
+  };
+  const common = { shape, largest: largestBody };
+  authRoute(app, { ...common, path: '/auth/refresh', run: run(refresh) });
+  authRoute(app, { ...common, path: '/auth/logout', run: run(logout) });
+}
+
+async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<object> {
+  const { tokens, revocations, platform, audit } = options;
+  const { auth, address, token } = caller;
+  const life = lifeOf(caller);
+  const expires = life === undefined ? undefined : platform.clock.now() + life;
+  const accessToken = await tokens.mint({ ...auth, expires });
+  // A revocation that came while it was made is older than the fresh token, and would not reach it.
+  if (revocations.isRevoked(token)) {
+    throw fail('invalid/incorrect/expired access token', { accessToken: ['token.revoked'] });
+  }
+  audit.record('token.refreshed', { address, uid: auth.uid, authType: auth.authType });
+  return { authType: auth.authType, accessToken };
+}
+
+async function logout(caller: Caller, options: AuthRoutesOptions): Promise<object> {
+  const { revocations, audit } = options;
+  const { auth, address, token, expires } = caller;
+  if (revocations.revokedTokensOf(auth.uid) >= mostRevoked) {
+    throw fail('rate.limited', undefined, { meta: { retryAfter: revokeLater } });
+  }
+  await revocations.revokeToken(token, expires);
+  audit.record('token.revoked', { address, uid: auth.uid, by: 'owner' });
+  return {};
+}

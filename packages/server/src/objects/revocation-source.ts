@@ -1,0 +1,130 @@
+import { isOver, type Revocations, revocationOf, revocationsName } from '../auth/revocations.js';
+import type { Bus } from '../bus/bus.js';
+import type { Log } from '../platform/log.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import type { CommittedChange, Pos, Scope, Store, StoredObject } from '../store/store.js';
+import type { SystemRecords } from './system-records.js';
+
+export interface RevocationSourceOptions {
+  readonly revocations: Revocations;
+  readonly records: SystemRecords;
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly platform: Platform;
+  readonly log: Log;
+}
+
+const scope: Scope = { names: [revocationsName], parents: [] };
+const prefix = `/${revocationsName}/`;
+const page = 1000;
+
+/** Milliseconds that loading a page may take. */
+const patience = 30_000;
+
+/** Milliseconds between two looks at what the bus may have lost, where others write too. */
+const pollEvery = 5000;
+
+/** Milliseconds between two steps of the search for what is over, and how many uids each step looks at. */
+const forgetEvery = 1000;
+const forgetUids = 2000;
+
+/** Milliseconds after which what is over is forgotten: by then it is over by the clock of every node. */
+const grace = 60 * 60 * 1000;
+
+/** Keeps the revocations of this node up to date: with the store at the start, then with the bus (rule AUT6). */
+export class RevocationSource {
+  readonly #options: RevocationSourceOptions;
+  readonly #timers: Timer[] = [];
+  #stopListening: (() => void) | undefined;
+  #position: Pos = 0;
+  #polling = false;
+  #search: Generator<readonly string[], void> | undefined;
+
+  constructor(options: RevocationSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when every revocation that is stored is known, and those to come will be heard of. */
+  async open(): Promise<void> {
+    const { store, bus, platform } = this.#options;
+    await store.prepare([{ names: scope.names, indexes: [], retention: { history: 1 } }]);
+    this.#stopListening = bus.listen((changes) => this.#heard(changes));
+    await this.#load();
+    this.#timers.push(platform.timers.every(forgetEvery, () => this.#forget()));
+    if (!store.exclusive) {
+      this.#timers.push(platform.timers.every(pollEvery, () => void this.#poll()));
+    }
+  }
+
+  close(): void {
+    this.#stopListening?.();
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  async #load(): Promise<void> {
+    const { store } = this.#options;
+    this.#position = await store.position();
+    const order = { field: '_r', descending: false };
+    let last: StoredObject | undefined;
+    do {
+      const from = last && { value: undefined, r: last.r };
+      const found = await store.query({ scope, order, from, limit: page, timeout: patience });
+      for (const object of found) this.#take(object);
+      last = found.length === page ? found.at(-1) : undefined;
+    } while (last);
+  }
+
+  #heard(changes: readonly CommittedChange[]): void {
+    for (const { r, object } of changes) {
+      if (r.startsWith(prefix) && !object.deleted) this.#take(object);
+    }
+  }
+
+  #take({ r, data }: StoredObject): void {
+    const { revocations, platform } = this.#options;
+    const revocation = revocationOf(data);
+    if (!revocation) return;
+    if (revocation.kind === 'token' && isOver(revocation.until, platform.clock.now() - grace)) {
+      this.#remove(r);
+    } else {
+      revocations.apply(revocation);
+    }
+  }
+
+  /** What a bus that lost a message did not tell. */
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    try {
+      const found = await this.#options.store.changes(scope, this.#position, page);
+      if (found.gone) await this.#load();
+      for (const { object } of found.entries) if (!object.deleted) this.#take(object);
+      const isAll = found.entries.length < page;
+      if (!found.gone) this.#position = isAll ? found.through : (found.entries.at(-1)?.pos ?? 0);
+    } catch {
+      // The store is away, which others tell; the next look comes.
+    }
+    this.#polling = false;
+  }
+
+  #forget(): void {
+    const { revocations, platform } = this.#options;
+    this.#search ??= revocations.forget(platform.clock.now() - grace);
+    for (let looked = 0; looked < forgetUids; looked++) {
+      const { done, value } = this.#search.next();
+      if (done || !value) {
+        this.#search = undefined;
+        return;
+      }
+      for (const r of value) this.#remove(r);
+    }
+  }
+
+  #remove(r: string): void {
+    const { records, platform, log } = this.#options;
+    const over = platform.clock.now() - grace;
+    records
+      .remove(r, ({ until }) => isOver(until, over))
+      .catch((error: unknown) => log.warn({ err: error, r }, 'a revocation that is over stays'));
+  }
+}
