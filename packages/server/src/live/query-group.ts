@@ -9,12 +9,13 @@ import type { Model } from '../model/model.js';
 import { ruleToRql } from '../model/rule-to-rql.js';
 import { pushView, type View, visibleBody } from '../model/view.js';
 import { asSeen } from '../queries/readers-view.js';
-import { type Hit, Search } from '../queries/search.js';
+import type { Hit } from '../queries/search.js';
 import { placeOf } from '../store/order.js';
 import type { CommittedChange, Order, Pos, Scope } from '../store/store.js';
 import type { Activity } from './activity.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import { differenceOf, rowOf } from './query-difference.js';
+import { hitsNow } from './query-hits.js';
 import { QueryMembers } from './query-members.js';
 import type { News, WindowTraits } from './query-news.js';
 import type { Known, QuerySubscription, Told } from './query-subscription.js';
@@ -286,7 +287,7 @@ export class QueryGroup {
     this.#untold = crossing.entered;
     this.#stale ||= crossing.entered !== undefined || this.window.isShort;
     // With more to come, what was told is not all that happened up to this position.
-    this.#members.tell(news, this.#stale ? pos - 1 : pos);
+    this.#members.tell(news, this.#stale ? pos - 1 : pos, { at: pos });
   }
 
   /** Reads the rows anew, and tells the difference to everybody, to each from where it is. */
@@ -298,7 +299,9 @@ export class QueryGroup {
     const joiners = this.#joiners.length;
     this.#owner.loading(this, true);
     const pos = await store.position();
-    const hits = await readWithRetry(platform, () => this.#search(model));
+    const hits = await readWithRetry(platform, () =>
+      hitsNow(this.#context, model, this.traits, this.window.capacity),
+    );
     const news = await this.#news(this.known(), hits, this.#members.areHearing);
     // From here to the last joiner in one go: everybody knows the same rows then.
     this.#members.pauseSlow(() => this.known());
@@ -319,15 +322,6 @@ export class QueryGroup {
     this.#untold = undefined;
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);
-  }
-
-  async #search(model: Model): Promise<Hit[]> {
-    const { auth, scope, filter, order } = this.traits;
-    const search = new Search({ services: this.#context, auth, model, scope, filter, order });
-    const hits = await search.page({ start: undefined, skip: 0, limit: this.window.capacity });
-    if (model.access.subscribe === model.access.read) return hits;
-    const views = await Promise.all(hits.map(({ object }) => pushView(model, object, auth)));
-    return hits.filter((_, index) => views[index]?.kind === 'visible');
   }
 
   async #bringThoseBehind(hits: readonly Hit[], pos: Pos): Promise<void> {

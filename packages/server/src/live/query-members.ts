@@ -55,16 +55,17 @@ export class QueryMembers {
 
   /**
    * Tells everybody who is live. The last news carry the position at which all of this was true, the others
-   * that of before: who was cut off in between, and goes on from what it heard last, misses nothing.
+   * that of before: who was cut off in between, and goes on from what it heard last, misses nothing. `at`: where the
+   * news are from, which is behind `pos` where there is more to come of that change.
    */
-  tell(news: readonly News[], pos: Pos, { isDifference = false } = {}): void {
+  tell(news: readonly News[], pos: Pos, { isDifference = false, at = pos } = {}): void {
     const from = this.#pos;
     this.#pos = Math.max(from, pos);
     if (news.length === 0) return;
     const frames = news.map((one, index) => {
       return new NewsFrames(one, this.#traits, index === news.length - 1 ? pos : from);
     });
-    const told: Told = { frames, isDifference, from, to: pos };
+    const told: Told = { frames, isDifference, from, at };
     for (let index = this.#all.length - 1; index >= 0; index--) {
       const one = this.#all[index];
       if (one?.progress === 'waiting') one.keep(told);
@@ -73,9 +74,9 @@ export class QueryMembers {
   }
 
   /** It may be ahead of its group: what it was told by a replay is not told again. */
-  #hear(one: QuerySubscription, { frames, isDifference, from, to }: Told): void {
+  #hear(one: QuerySubscription, { frames, isDifference, from, at }: Told): void {
     if (one.known) {
-      if (to <= one.pos) return;
+      if (at <= one.pos) return;
       if (isDifference && from < one.pos) {
         one.progress = 'behind';
         return;

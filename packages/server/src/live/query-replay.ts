@@ -1,4 +1,10 @@
-import { applyDelta, compilePredicate, type JsonObject, type Predicate } from '@really/protocol';
+import {
+  applyDelta,
+  compilePredicate,
+  fail,
+  type JsonObject,
+  type Predicate,
+} from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { pushView, visibleBody } from '../model/view.js';
 import { asSeen } from '../queries/readers-view.js';
@@ -10,13 +16,15 @@ import { rowOf } from './query-difference.js';
 import type { GroupTraits } from './query-group.js';
 import type { News } from './query-news.js';
 import type { QueryWindow, Row } from './query-window.js';
-import { seenDelta } from './visible-fields.js';
+import { lastChange, seenDelta, seesMore } from './visible-fields.js';
 
 /** An object that changed since a position. */
 export interface Past {
   /** The revision that it had there; 0 where it was not there yet. */
   readonly rev: number;
   readonly data: JsonObject | undefined;
+  /** By field, the revision that had touched it there. */
+  readonly touched: StoredObject['touched'];
   readonly now: StoredObject;
 }
 
@@ -33,8 +41,8 @@ interface State {
 }
 
 /**
- * Feeds a window of the past with the changes that followed. Rights are judged by the objects as they are now,
- * filter and order by what they were.
+ * Feeds a window of the past with the changes that followed. What its reader had seen there depends on rights as they
+ * were then; what is told of the changes, on rights to the objects as they are now. Filter and order go by what was.
  */
 export class QueryReplay {
   readonly #context: LiveContext;
@@ -46,8 +54,10 @@ export class QueryReplay {
   readonly #data = new Map<string, JsonObject>();
   /** Those that have not changed, by R. */
   readonly #unchanged = new Map<string, StoredObject>();
-  /** By R; `undefined`: it may not be seen. */
+  /** By R, of the objects as they are now; `undefined`: it may not be seen. */
   readonly #hidden = new Map<string, readonly string[] | undefined>();
+  /** Objects that were deleted since, and are not yet in the replay: nobody knows where they stood. */
+  #ghosts: number;
 
   constructor(
     context: LiveContext,
@@ -62,6 +72,7 @@ export class QueryReplay {
     const { filter } = parts.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
     for (const [r, { data }] of parts.past) if (data) this.#data.set(r, data);
+    this.#ghosts = [...parts.past.values()].filter(({ rev, data }) => rev > 0 && !data).length;
   }
 
   /** The rows of the window as it was: `unchanged` are those that have been the same ever since. */
@@ -69,32 +80,52 @@ export class QueryReplay {
     const { order, fields } = this.#traits;
     const rows = unchanged.map((hit) => rowOf(hit, fields));
     for (const { object } of unchanged) this.#unchanged.set(object.r, object);
-    for (const [r, { rev, data }] of this.#past) {
-      const row = data && (await this.#rowOf({ r, rev, data }));
+    for (const [r, one] of this.#past) {
+      const row = await this.#rowThen(r, one);
       if (row) rows.push(row);
     }
     this.#window.fill(rows.sort((a, b) => comparePlaces(order, a.place, b.place)));
   }
 
-  /** The row of an object in some earlier state; `undefined` where the reader does not find it. */
-  async #rowOf(state: State): Promise<Row | undefined> {
-    const hidden = await this.#hiddenOf(state.r);
-    if (!hidden) return undefined;
+  /** The row of an object as its reader saw it then; `undefined` where it did not. */
+  async #rowThen(r: string, { rev, data, touched }: Past): Promise<Row | undefined> {
+    if (!data) return undefined;
+    const object = { ...objectOf({ r, rev, data }, this.#model), touched };
+    const hidden = await this.#judge(object);
+    const row = hidden && this.#rowOf({ r, rev, data }, hidden);
+    return (
+      row && { ...row, changedAt: lastChange(object, { fields: this.#traits.fields, hidden }) }
+    );
+  }
+
+  /** The row of an object in some state; `undefined` where the query does not find it. */
+  #rowOf(state: State, hidden: readonly string[]): Row | undefined {
     const object = objectOf(state, this.#model);
     if (!this.#matches(visibleBody(object, undefined, hidden))) return undefined;
     const place = placeOf(asSeen({ object, hidden }), this.#traits.order);
     return { r: state.r, rev: state.rev, place, hidden, changedAt: state.rev };
   }
 
-  /** Stops where what comes next into the window is not known: the difference to what is now says the rest. */
+  /**
+   * Stops where what comes next into the window is not known: the difference to what is now says the rest. Throws 410
+   * `position.gone` where it matters where something stood that was deleted since.
+   */
   async run(changes: readonly LoggedChange[]): Promise<ReplayStep[]> {
     const steps: ReplayStep[] = [];
+    this.#demandRoomForGhosts();
     for (const entry of changes) {
       const news = await this.#take(entry);
+      this.#demandRoomForGhosts();
       if (news.length > 0) steps.push({ pos: entry.pos, news });
       if (this.#window.isShort) break;
     }
     return steps;
+  }
+
+  /** Where everything fits into the window, an object more or less makes no difference to the others. */
+  #demandRoomForGhosts(): void {
+    const isFull = this.#window.size + this.#ghosts > this.#traits.limit;
+    if (this.#ghosts > 0 && isFull) throw fail('position.gone');
   }
 
   async #take({ change }: LoggedChange): Promise<News[]> {
@@ -103,16 +134,19 @@ export class QueryReplay {
     const data = change.created ?? applyDelta(this.#data.get(r) ?? {}, change.delta);
     this.#data.set(r, data);
     const before = this.#window.get(r);
-    const found = await this.#rowOf({ r, rev, data });
+    const hidden = await this.#hiddenNow(r);
+    const found = hidden && this.#rowOf({ r, rev, data }, hidden);
     if (!found) return before ? this.#others(this.#window.remove(r), { r, rev, by }) : [];
-    const { hidden } = found;
-    const body = seenDelta(change.delta, { fields: this.#traits.fields, hidden });
+    const sight = { fields: this.#traits.fields, hidden };
+    const body = seenDelta(change.delta, sight);
     const changedAt = body || !before ? rev : before.changedAt;
     const crossing = this.#window.put({ ...found, changedAt });
     const news = this.#others(crossing, { r, rev, by });
     const object = objectOf({ r, rev, data }, this.#model);
     if (crossing.is && !crossing.was) {
       news.push({ evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by });
+    } else if (crossing.is && before && seesMore(before.hidden, sight)) {
+      news.push({ evt: 'snapshot', object, hidden });
     } else if (crossing.is && before && body) {
       news.push({ evt: 'updated', r, rev, body, by, prev: before.changedAt });
     }
@@ -121,6 +155,7 @@ export class QueryReplay {
 
   #delete(r: string, rev: number, by: LoggedChange['change']['by']): News[] {
     const wasThere = (this.#past.get(r)?.rev ?? 0) > 0;
+    if (wasThere) this.#ghosts -= 1;
     this.#data.delete(r);
     const crossing = this.#window.remove(r);
     const news = this.#others(crossing, { r, rev, by });
@@ -145,15 +180,20 @@ export class QueryReplay {
     return { evt: 'entered', object, hidden };
   }
 
-  async #hiddenOf(r: string): Promise<readonly string[] | undefined> {
+  async #hiddenNow(r: string): Promise<readonly string[] | undefined> {
     if (this.#hidden.has(r)) return this.#hidden.get(r);
     const now = this.#past.get(r)?.now;
-    const isThere = now !== undefined && !now.deleted;
-    const view = isThere ? await pushView(this.#model, now, this.#traits.auth) : undefined;
-    const hidden = view?.kind === 'visible' ? view.hidden : undefined;
-    if (view?.kind === 'refused') this.#context.metrics.refusals.add();
+    const hidden = now && !now.deleted ? await this.#judge(now) : undefined;
     this.#hidden.set(r, hidden);
     return hidden;
+  }
+
+  /** The fields that are hidden; `undefined` where all of it is. */
+  async #judge(object: StoredObject): Promise<readonly string[] | undefined> {
+    const view = await pushView(this.#model, object, this.#traits.auth);
+    if (view.kind === 'visible') return view.hidden;
+    this.#context.metrics.refusals.add();
+    return undefined;
   }
 }
 

@@ -1,10 +1,10 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import { type Hit, Search } from '../queries/search.js';
-import type { LoggedChange, Pos } from '../store/store.js';
+import type { LoggedChange, Pos, StoredObject } from '../store/store.js';
 import { dataAt } from './data-at.js';
 import type { LiveContext } from './live-context.js';
 import type { GroupTraits } from './query-group.js';
+import { hitsNow } from './query-hits.js';
 import { type Past, QueryReplay, type ReplayStep } from './query-replay.js';
 import { QueryWindow, type Row } from './query-window.js';
 import { readWithRetry } from './store-retry.js';
@@ -42,16 +42,15 @@ export async function happenedSince(
   const { changes, through } = await changesSince(context, traits, since);
   const past = await pastOf(context, model, changes);
   const window = new QueryWindow(traits);
-  const hits = await hitsNow(context, model, traits, window.capacity + past.size + spare);
+  const hits = await readWithRetry(context.platform, () =>
+    hitsNow(context, model, traits, window.capacity + past.size + spare),
+  );
   // What changed while they were searched for was otherwise, too.
   const { changes: meanwhile } = await changesSince(context, traits, through);
   for (const [r, one] of await pastOf(context, model, meanwhile))
     if (!past.has(r)) past.set(r, one);
   const replay = new QueryReplay(context, model, { traits, window, past });
   await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
-  // Where those that were deleted stood nobody knows any more, which matters where not everything fits into the window.
-  const scrubbed = [...past.values()].filter(({ rev, data }) => rev > 0 && !data).length;
-  if (scrubbed > 0 && window.size + scrubbed > traits.limit) throw fail('position.gone');
   const { shown } = window;
   const steps = await replay.run(changes);
   const isComplete = !window.isShort && meanwhile.length <= spare;
@@ -75,16 +74,6 @@ async function changesSince(
   }
 }
 
-function hitsNow(
-  context: LiveContext,
-  model: Model,
-  { auth, scope, filter, order }: GroupTraits,
-  limit: number,
-): Promise<Hit[]> {
-  const search = new Search({ services: context, auth, model, scope, filter, order });
-  return readWithRetry(context.platform, () => search.page({ start: undefined, skip: 0, limit }));
-}
-
 /** By R, each object that changed: as it was before that, and as it is now. */
 async function pastOf(
   context: LiveContext,
@@ -92,6 +81,7 @@ async function pastOf(
   changes: readonly LoggedChange[],
 ): Promise<Map<string, Past>> {
   const past = new Map<string, Past>();
+  const touched = touchedBefore(changes);
   for (const { change, object } of changes) {
     if (past.has(change.r)) continue;
     const rev = change.rev - 1;
@@ -100,7 +90,17 @@ async function pastOf(
     if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
     // Of what was deleted nobody knows whether it was in the window. Who may see everything may as well be told.
     if (isScrubbed && model.access.read.constant !== true) throw fail('position.gone');
-    past.set(change.r, { rev, data, now: object });
+    past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now: object });
   }
   return past;
+}
+
+/** By R, how the fields stood before the changes: each change says it of the fields that it touched, and the object of the others. */
+function touchedBefore(changes: readonly LoggedChange[]): Map<string, StoredObject['touched']> {
+  const byR = new Map<string, StoredObject['touched']>();
+  // From the last one on: what an earlier one says counts.
+  for (const { change, object } of changes.toReversed()) {
+    byR.set(change.r, { ...(byR.get(change.r) ?? object.touched), ...change.touched });
+  }
+  return byR;
 }

@@ -11,7 +11,8 @@ export interface Told {
   /** The difference between the windows of two positions, and not what one change did. */
   readonly isDifference: boolean;
   readonly from: Pos;
-  readonly to: Pos;
+  /** Of the change, or of the later window. */
+  readonly at: Pos;
 }
 
 /** What a subscriber knows of the objects in its window, by R. */

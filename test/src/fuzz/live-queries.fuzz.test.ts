@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { beforeAll, test } from 'vitest';
+import type { Client } from '../harness/client.js';
+import { wireServer } from '../wire/wire-server.js';
+import { fuzzApp } from './live-queries-app.js';
+import { type Story, story, users } from './live-queries-steps.js';
+import { World } from './live-queries-world.js';
+
+const server = wireServer(
+  { REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0', REALLY_LIMITS_QUERIES_AT_ONCE: '64' },
+  fuzzApp,
+);
+const writers: Client[] = [];
+
+beforeAll(async () => {
+  for (const uid of users) writers.push(await server.as(uid));
+  for (const id of ['p1', 'p2']) {
+    await writers[0]?.request({ cmd: 'create', r: `/people/${id}`, body: { name: id } });
+  }
+});
+
+let played = 0;
+
+async function play(one: Story): Promise<void> {
+  const home = `/runs/${++played}`;
+  const world = await World.open(one, home, server.socketUrl, writers);
+  try {
+    await world.play();
+  } finally {
+    world.close();
+  }
+}
+
+/** Milliseconds after which a failure is told as small as it is by then. */
+const patience = 100_000;
+const numRuns = Number(process.env.FUZZ_RUNS ?? 150);
+
+test('[QRY1] [QRY2] [QRY3] [QRY4] [QRY5] [QRY6] [QRY7] [RES2] who applies the pushes has what the same read answers', {
+  timeout: patience + 20_000 + numRuns * 1000,
+}, async () => {
+  await fc.assert(fc.asyncProperty(story, play), { numRuns, interruptAfterTimeLimit: patience });
+});
