@@ -26,13 +26,14 @@ export function missedOf(
 }
 
 function fromScratch(one: Parked): Parked | undefined {
+  if (one.kind === 'last-query') return one;
   if (one.kind === 'query' || one.item.pos !== undefined) return undefined;
   const { rev: _rev, ...item } = one.item;
   return { kind: 'item', item };
 }
 
 function goneFrame(one: Parked): Buffer | undefined {
-  if (fromScratch(one)) return undefined;
+  if (one.kind === 'last-query' || fromScratch(one)) return undefined;
   const error = { ...fail('position.gone').toJSON() };
   const push: JsonObject =
     one.kind === 'query'

@@ -163,8 +163,9 @@ export class Live {
   /** The listener is gone, and may come back as another one: what it takes to go on then. */
   park(listener: Listener): readonly Parked[] {
     const parked = this.#subscriptionsOf(listener).flatMap((one) => parkedOf(one) ?? []);
+    const key = this.#sessions.find(listener)?.lastQueryId;
     this.drop(listener);
-    return parked;
+    return key === undefined ? parked : [...parked, { kind: 'last-query', key }];
   }
 
   /**
@@ -172,6 +173,8 @@ export class Live {
    * pushed then, and a `failed` for each of them that is none any more. Never rejects for one of them.
    */
   async resume(listener: Listener, parked: readonly Parked[]): Promise<() => void> {
+    const session = this.#sessions.open(listener);
+    for (const one of parked) if (one.kind !== 'item') session.takeQueryId(one.key);
     return await resume(this, listener, parked);
   }
 

@@ -6,7 +6,12 @@ import type { Subscription } from './session.js';
 export type Parked =
   | { readonly kind: 'item'; readonly item: SubscribeItem }
   /** `key`: the id that its pushes carry. */
-  | { readonly kind: 'query'; readonly key: string; readonly request: WatchRequest };
+  | { readonly kind: 'query'; readonly key: string; readonly request: WatchRequest }
+  /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
+  | { readonly kind: 'last-query'; readonly key: string };
+
+/** Objects of one window that are remembered by name; of a larger one, a part may be told again. */
+const mostKnown = 256;
 
 /** `undefined` of one whose command was not answered yet: the client does not know of it. */
 export function parkedOf(one: Subscription): Parked | undefined {
@@ -21,9 +26,12 @@ export function parkedOf(one: Subscription): Parked | undefined {
     case 'collection':
       return item(one.topic.r, one.audience.fields, { pos: String(one.pos) });
     case 'query': {
-      const { r, scope, fields, filter, order, limit } = one.group.traits;
+      const { r, scope, fields, filter, order, limit, auth } = one.group.traits;
       const since = String(one.heardUpTo);
-      const request = { r, scope, fields, filter, order, limit, since };
+      const between = one.knownBetween;
+      const known = between && between.size <= mostKnown ? between : undefined;
+      const left = { auth, known, isWhole: between === undefined };
+      const request = { r, scope, fields, filter, order, limit, since, left };
       return { kind: 'query', key: one.key, request };
     }
     default:

@@ -83,6 +83,8 @@ export class QueryGroup {
   #pos: Pos = 0;
   /** In the window, but not told yet: it came from the reserve, and the store has to be asked for it. */
   #untold: Row | undefined;
+  /** Of a change a part was told: the rest is known once the store was asked. */
+  #isBetween = false;
 
   constructor(
     context: LiveContext,
@@ -145,6 +147,11 @@ export class QueryGroup {
   /** See `QueryMembers.replay`. */
   replay(one: QuerySubscription): boolean {
     return this.#members.replay(one);
+  }
+
+  /** True where what those who are live know is not just what the window was at `toldPos`. */
+  get isBetween(): boolean {
+    return this.#isBetween;
   }
 
   /** What those who are live know. */
@@ -266,7 +273,7 @@ export class QueryGroup {
 
   /** Changes the rows, once those who are too slow have taken note of what they know. */
   #edit(r: string, edit: () => Crossing): Crossing {
-    this.#members.pauseSlow(() => this.known());
+    this.#pauseSlow();
     const had = this.window.get(r) !== undefined;
     const last = this.window.rows.at(-1);
     const crossing = edit();
@@ -278,6 +285,10 @@ export class QueryGroup {
     return crossing;
   }
 
+  #pauseSlow(): void {
+    this.#members.pauseSlow(() => this.known(), this.#isBetween);
+  }
+
   /** Tells what one change did. `own`: of the object itself, if it is in the window now. */
   #tell({ r, rev, by, pos }: CommittedChange, crossing: Crossing, own: readonly News[]): void {
     const news: News[] = [];
@@ -287,6 +298,7 @@ export class QueryGroup {
     this.#untold = crossing.entered;
     this.#stale ||= crossing.entered !== undefined || this.window.isShort;
     // With more to come, what was told is not all that happened up to this position.
+    this.#isBetween = this.#stale;
     this.#members.tell(news, this.#stale ? pos - 1 : pos, { at: pos });
   }
 
@@ -304,7 +316,7 @@ export class QueryGroup {
     );
     const news = await this.#news(this.known(), hits, this.#members.areHearing);
     // From here to the last joiner in one go: everybody knows the same rows then.
-    this.#members.pauseSlow(() => this.known());
+    this.#pauseSlow();
     this.#fill(hits, pos);
     this.#members.tell(news, pos, { isDifference: true });
     for (const { joined } of this.#joiners.splice(0, joiners)) {
@@ -320,6 +332,7 @@ export class QueryGroup {
     for (const { r } of rows) if (!this.window.get(r)) this.#owner.kept(this, r);
     this.window.fill(rows);
     this.#untold = undefined;
+    this.#isBetween = false;
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);
   }

@@ -98,7 +98,7 @@ export class QueryMembers {
   }
 
   /** Rule LIM4: to those whose connections are behind nothing is told for now. Called before the window changes. */
-  pauseSlow(known: () => Known): void {
+  pauseSlow(known: () => Known, isBetween: boolean): void {
     let shared: Known | undefined;
     for (const one of this.#all) {
       if (one.progress !== 'live' || !one.session.listener.congested) continue;
@@ -108,6 +108,7 @@ export class QueryMembers {
       if (one.known && one.pos > this.#pos) continue;
       shared ??= known();
       one.known = shared;
+      one.isBetween = isBetween;
       one.pos = this.#pos;
     }
   }
@@ -135,6 +136,7 @@ export class QueryMembers {
       one.pos = pos;
     }
     one.known = new Map(after.map((row) => [row.r, row]));
+    one.isBetween = false;
     one.pos = end;
     return true;
   }
@@ -147,6 +149,7 @@ export class QueryMembers {
       if (one.session.listener.congested) {
         one.progress = 'paused';
         one.known = known;
+        one.isBetween = true;
         this.#metrics.pauses.add();
         return;
       }
@@ -156,6 +159,7 @@ export class QueryMembers {
       learn(known, item, rows);
     }
     one.known = undefined;
+    one.isBetween = false;
     one.pos = pos;
     one.progress = 'live';
   }

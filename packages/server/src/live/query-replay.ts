@@ -34,6 +34,11 @@ export interface ReplayStep {
   readonly news: readonly News[];
 }
 
+interface ToldThen {
+  /** The object that had left by this change, which was told before what came in its place. */
+  readonly left: string | undefined;
+}
+
 interface State {
   readonly r: string;
   readonly rev: number;
@@ -75,6 +80,11 @@ export class QueryReplay {
     this.#ghosts = [...parts.past.values()].filter(({ rev, data }) => rev > 0 && !data).length;
   }
 
+  /** Those that were deleted since, while the replay has not come to that. */
+  get ghosts(): number {
+    return this.#ghosts;
+  }
+
   /** The rows of the window as it was: `unchanged` are those that have been the same ever since. */
   async fill(unchanged: readonly Hit[]): Promise<void> {
     const { order, fields } = this.#traits;
@@ -88,7 +98,10 @@ export class QueryReplay {
   }
 
   /** The row of an object as its reader saw it then; `undefined` where it did not. */
-  async #rowThen(r: string, { rev, data, touched }: Past): Promise<Row | undefined> {
+  async #rowThen(
+    r: string,
+    { rev, data, touched }: Pick<Past, 'rev' | 'data' | 'touched'>,
+  ): Promise<Row | undefined> {
     if (!data) return undefined;
     const object = { ...objectOf({ r, rev, data }, this.#model), touched };
     const hidden = await this.#judge(object);
@@ -108,30 +121,61 @@ export class QueryReplay {
 
   /**
    * Stops where what comes next into the window is not known: the difference to what is now says the rest. Throws 410
-   * `position.gone` where it matters where something stood that was deleted since.
+   * `position.gone` where it matters where something stood that was deleted since: not where everything fitted in.
+   * `isWhole`: it is known that nothing was told of the first change.
    */
-  async run(changes: readonly LoggedChange[]): Promise<ReplayStep[]> {
+  async run(
+    changes: readonly LoggedChange[],
+    { isWhole }: { isWhole: boolean },
+  ): Promise<ReplayStep[]> {
+    const isFull = this.#window.size + this.#ghosts > this.#traits.limit;
+    if (this.#ghosts > 0 && isFull) throw fail('position.gone');
     const steps: ReplayStep[] = [];
-    this.#demandRoomForGhosts();
+    let first: ToldThen | undefined = isWhole ? { left: undefined } : undefined;
     for (const entry of changes) {
-      const news = await this.#take(entry);
-      this.#demandRoomForGhosts();
+      const then = first ? undefined : await this.#toldThen(entry);
+      const news = this.#toldAgain(then?.left, await this.#take(entry));
+      first ??= then;
       if (news.length > 0) steps.push({ pos: entry.pos, news });
       if (this.#window.isShort) break;
     }
     return steps;
   }
 
-  /** Where everything fits into the window, an object more or less makes no difference to the others. */
-  #demandRoomForGhosts(): void {
-    const isFull = this.#window.size + this.#ghosts > this.#traits.limit;
-    if (this.#ghosts > 0 && isFull) throw fail('position.gone');
+  /** What was told of a change when it happened; `undefined` where that was nothing. */
+  async #toldThen({ change }: LoggedChange): Promise<ToldThen | undefined> {
+    const { r, rev } = change;
+    const window = this.#window.copy();
+    const last = window.shown.at(-1);
+    const mayBeFull = this.#ghosts > 0 && window.size + this.#ghosts >= window.limit;
+    const data = this.#dataAfter(change);
+    const row = data && (await this.#rowThen(r, { rev, data, touched: {} }));
+    const { was, is, left } = row ? window.put(row) : window.remove(r);
+    if (!was && !is) return undefined;
+    if (was) return { left: is ? undefined : r };
+    return { left: left?.r ?? (mayBeFull ? last?.r : undefined) };
+  }
+
+  /**
+   * Of the first change there may have been told that something left, and no more. Where that is still, or again, in
+   * the window, it has to be told of it.
+   */
+  #toldAgain(left: string | undefined, news: News[]): News[] {
+    const row = left === undefined ? undefined : this.#window.shown.find(({ r }) => r === left);
+    if (!row) return news;
+    const others = news.filter((one) => ('object' in one ? one.object.r : one.r) !== left);
+    return [...others, this.#entered(row)];
+  }
+
+  #dataAfter({ r, type, created, delta }: LoggedChange['change']): JsonObject | undefined {
+    if (type === 'delete') return undefined;
+    return created ?? applyDelta(this.#data.get(r) ?? {}, delta);
   }
 
   async #take({ change }: LoggedChange): Promise<News[]> {
     const { r, rev, by } = change;
-    if (change.type === 'delete') return this.#delete(r, rev, by);
-    const data = change.created ?? applyDelta(this.#data.get(r) ?? {}, change.delta);
+    const data = this.#dataAfter(change);
+    if (!data) return this.#delete(r, rev, by);
     this.#data.set(r, data);
     const before = this.#window.get(r);
     const hidden = await this.#hiddenNow(r);

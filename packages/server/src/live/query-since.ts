@@ -27,6 +27,15 @@ export interface Since {
   readonly pos: Pos;
   /** False where more has happened that the steps do not say: the difference has to. */
   readonly isComplete: boolean;
+  /** Objects that may have been in the window as it was, and were deleted since. */
+  readonly ghosts: number;
+}
+
+export interface SinceOptions {
+  readonly traits: GroupTraits;
+  readonly since: Pos;
+  /** Where the server knows it: whether all was heard that belongs to `since`, and nothing behind it. */
+  readonly left?: { readonly isWhole: boolean } | undefined;
 }
 
 /**
@@ -37,7 +46,7 @@ export interface Since {
 export async function happenedSince(
   context: LiveContext,
   model: Model,
-  { traits, since }: { traits: GroupTraits; since: Pos },
+  { traits, since, left }: SinceOptions,
 ): Promise<Since> {
   const { changes, through } = await changesSince(context, traits, since);
   const past = await pastOf(context, model, changes);
@@ -52,10 +61,11 @@ export async function happenedSince(
   const replay = new QueryReplay(context, model, { traits, window, past });
   await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
   const { shown } = window;
-  const steps = await replay.run(changes);
+  const { ghosts } = replay;
+  const steps = await replay.run(changes, { isWhole: left?.isWhole ?? false });
   const isComplete = !window.isShort && meanwhile.length <= spare;
   const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
-  return { shown, steps, after: window.shown, pos, isComplete };
+  return { shown, steps, after: window.shown, pos, isComplete, ghosts };
 }
 
 async function changesSince(

@@ -42,6 +42,8 @@ export class QuerySubscription {
   known: Known | undefined;
   /** What it knows was true here: from a position on, it may be ahead of its group. */
   pos: Pos = 0;
+  /** True where `known` is not just what the window was at `pos`: it was told a part of what came next, or under other rights. */
+  isBetween = false;
   round = 0;
   /** With `since`: what is to be told first. */
   replay: Since | undefined;
@@ -56,6 +58,12 @@ export class QuerySubscription {
   /** Where somebody goes on from who heard what it heard. */
   get heardUpTo(): Pos {
     return this.known ? this.pos : this.group.toldPos;
+  }
+
+  /** What it knows, where that is not just what the window was at `heardUpTo`. */
+  get knownBetween(): Known | undefined {
+    if (this.known) return this.isBetween ? this.known : undefined;
+    return this.group.isBetween ? this.group.known() : undefined;
   }
 
   get topic(): { readonly r: string } {

@@ -1,4 +1,4 @@
-import type { Auth, RqlExpression } from '@really/protocol';
+import { type Auth, fail, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
 import type { Hit } from '../queries/search.js';
@@ -11,7 +11,7 @@ import { readPosition } from './position.js';
 import type { QueryFeed } from './query-feed.js';
 import type { GroupTraits, Joined } from './query-group.js';
 import { happenedSince } from './query-since.js';
-import { QuerySubscription } from './query-subscription.js';
+import { type Known, QuerySubscription } from './query-subscription.js';
 import type { Session } from './session.js';
 import { demandForEveryObject, demandSubscribable, knownModel } from './subscribing.js';
 
@@ -30,6 +30,17 @@ export interface WatchRequest {
   readonly since?: string | undefined;
   /** The id that it had on an earlier connection. */
   readonly key?: string | undefined;
+  /** Of one that goes on after an earlier connection: how that one was left, `since` apart. */
+  readonly left?: LeftBehind | undefined;
+}
+
+export interface LeftBehind {
+  /** Rights there. */
+  readonly auth: Auth;
+  /** What was told, where that is not just what the window was at `since`. */
+  readonly known?: Known | undefined;
+  /** True where what was told is just what the window was at `since`. */
+  readonly isWhole: boolean;
 }
 
 export interface Watched {
@@ -62,11 +73,10 @@ export class QueryWatch {
     const since = readPosition(request.since, 'cmdOpts.since');
     this.#feed.beginAt(await this.#context.store.position());
     const traits = traitsOf(request, model, session.listener.auth);
-    if (request.key !== undefined) session.takeQueryId(request.key);
     const { one, joined } = await this.#join(session, traits, { model, key: request.key });
     if (!one) return { subscription: '', hits: [], start: () => {} };
     try {
-      if (since !== undefined) await this.#goBack(one, model, since);
+      if (since !== undefined) await this.#goBack(one, model, since, request.left);
     } catch (error) {
       this.#members.end(one);
       throw error;
@@ -89,6 +99,7 @@ export class QueryWatch {
     const traits = traitsOf(one.group.traits, model, one.session.listener.auth);
     if (traits.key === one.group.traits.key) return;
     if (one.progress === 'live') one.known = one.group.known();
+    one.isBetween = true;
     const group = this.#feed.group(traits, model);
     one.group.leave(one);
     one.group = group;
@@ -134,12 +145,29 @@ export class QueryWatch {
     return one;
   }
 
-  /** What it knows is the window as it was at a position, and what happened since is to be told. */
-  async #goBack(one: QuerySubscription, model: Model, since: Pos): Promise<void> {
-    const past = await happenedSince(this.#context, model, { traits: one.group.traits, since });
-    one.known = new Map(past.shown.map((row) => [row.r, row]));
+  /** What it knows is the window as it was at a position, or what it was told; what happened since is to be told. */
+  async #goBack(
+    one: QuerySubscription,
+    model: Model,
+    since: Pos,
+    left: LeftBehind | undefined,
+  ): Promise<void> {
+    const { traits } = one.group;
     one.pos = since;
-    one.replay = past;
+    one.isBetween = left?.known !== undefined;
+    if (left?.known) {
+      one.known = left.known;
+      return;
+    }
+    const auth = left?.auth ?? traits.auth;
+    const isSame = traitsOf(traits, model, auth).key === traits.key;
+    const options = { traits: isSame ? traits : { ...traits, auth }, since };
+    const past = await happenedSince(this.#context, model, { ...options, left });
+    one.known = new Map(past.shown.map((row) => [row.r, row]));
+    if (isSame) one.replay = past;
+    // Under other rights it was another window: the difference to that.
+    else if (past.ghosts > 0) throw fail('position.gone');
+    else one.isBetween = true;
   }
 
   #start(one: QuerySubscription): void {
@@ -147,7 +175,7 @@ export class QueryWatch {
     const kept = one.takeKept();
     const { replay, group } = one;
     if (replay && !group.replay(one)) return;
-    if (kept && (replay?.isComplete ?? true)) {
+    if (kept && !one.isBetween && (replay?.isComplete ?? true)) {
       // Without a replay it is where its group was when it joined.
       if (!replay) one.known = undefined;
       group.begin(one, kept);

@@ -75,6 +75,14 @@ export class QueryWindow {
     for (const row of this.#rows) this.#byR.set(row.r, row);
   }
 
+  /** The same window, to try something out. */
+  copy(): QueryWindow {
+    const copy = new QueryWindow({ limit: this.limit, order: this.#order });
+    copy.fill(this.#rows);
+    copy.#complete = this.#complete;
+    return copy;
+  }
+
   remove(r: string): Crossing {
     const before = this.#takeOut(r);
     if (before < 0 || before >= this.limit) return nothing;

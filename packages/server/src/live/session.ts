@@ -26,6 +26,11 @@ export class Session {
     this.#lastQuery = Math.max(this.#lastQuery, Number(id.slice(1)));
   }
 
+  /** The last id of a subscription of a read; `undefined` where there never was one. */
+  get lastQueryId(): string | undefined {
+    return this.#lastQuery === 0 ? undefined : `q${this.#lastQuery}`;
+  }
+
   /** An id for the subscription of a read. It never looks like an R. */
   newQueryId(): string {
     this.#lastQuery += 1;

@@ -47,6 +47,12 @@ export interface Hit extends Seen {
   readonly place: Place;
 }
 
+/** What may get into a page. */
+interface Kept {
+  readonly place: Place;
+  readonly hit?: Hit | undefined;
+}
+
 /** Objects that are loaded at a time where they have to be judged one by one. */
 const chunk = 256;
 
@@ -115,37 +121,40 @@ export class Search {
   }
 
   /**
-   * The page of an order that the store must not sort by: everything is looked at, and only what may
-   * still get into the page is kept.
+   * The page of an order that the store must not sort by: everything is looked at, and only what may still get into the
+   * page is kept. That is as it was when it was judged; after a skip, which may be long, only its place is kept.
    */
   async #sortedHere({ start, skip, limit }: PageOptions): Promise<Hit[]> {
     const { order } = this.#options;
     const sign = start?.back ? -1 : 1;
-    const compare = (a: Place, b: Place) => sign * comparePlaces(order, a, b);
+    const compare = (a: Kept, b: Kept) => sign * comparePlaces(order, a.place, b.place);
+    const from: Kept | undefined = start;
     const wanted = skip + limit;
-    let best: Place[] = [];
+    let best: Kept[] = [];
     const keepBest = () => {
       best = best.sort(compare).slice(0, wanted);
     };
     for await (const hits of this.#hits([{ filter: this.#storeFilter(), order: byId }])) {
-      for (const { place } of hits) {
-        if (!start || compare(start.place, place) < 0) best.push(place);
+      for (const hit of hits) {
+        const kept: Kept = skip === 0 ? { place: hit.place, hit } : { place: hit.place };
+        if (!from || compare(from, kept) < 0) best.push(kept);
       }
       if (best.length > 2 * wanted) keepBest();
     }
     keepBest();
-    const found = await this.#reload(best.slice(skip));
+    const page = best.slice(skip);
+    const found = skip === 0 ? page.flatMap(({ hit }) => hit ?? []) : await this.#reload(page);
     return start?.back ? found.reverse() : found;
   }
 
-  /** The objects at these places, as they are now. */
-  async #reload(places: readonly Place[]): Promise<Hit[]> {
+  /** The objects at these places, as they are now, of those that are still found. */
+  async #reload(page: readonly Kept[]): Promise<Hit[]> {
     const { objects } = this.#options.services;
-    const heads = await objects.heads(places.map(({ r }) => r));
+    const heads = await objects.heads(page.map(({ place }) => place.r));
     const living = heads.filter((object) => object !== undefined && !object.deleted);
-    const seen = await this.#judge(living as StoredObject[]);
-    const byR = new Map(seen.map((one) => [one.object.r, one]));
-    return places.flatMap((place) => {
+    const hits = this.#matching(await this.#judge(living as StoredObject[]));
+    const byR = new Map(hits.map((one) => [one.object.r, one]));
+    return page.flatMap(({ place }) => {
       const one = byR.get(place.r);
       return one ? [{ ...one, place }] : [];
     });
