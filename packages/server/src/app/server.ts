@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { createGateway } from '../gateway/gateway.js';
-import type { Gateway, GatewayConfig, TlsFiles } from '../gateway/options.js';
+import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/options.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
 import { openApp } from './app.js';
@@ -48,24 +48,26 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const metrics = prometheusMetrics();
   const tls = readTls(values);
   const app = await openApp(config, { log, metrics, closing });
-  const { services, tokens, accounts, revocations, audit, authority } = app;
   const gateway = await createGateway({
-    services,
-    tokens,
-    accounts,
-    revocations,
-    audit,
-    authority,
-    config: gatewayConfig(values, app.secret, tls),
+    config: serverConfig(values, app.secret, tls),
+    apps: [
+      {
+        ...app,
+        config: gatewayConfig(values, app.secret),
+        metrics,
+        log,
+        platform,
+        ready: () => app.ready(),
+        settle: () => app.settle(),
+      },
+    ],
     metrics,
     log,
     platform,
-    ready: () => app.ready(),
-    settle: () => app.settle(),
   });
   closing.add(() => gateway.close());
   const { url } = await listen(gateway, values);
-  const models = services.models().all().length;
+  const models = app.services.models().all().length;
   log.info({ mode: config.mode, models, store: values.store }, 'started');
   return {
     url,
@@ -92,7 +94,18 @@ function listenReason(error: unknown): string {
   return systemReason(error);
 }
 
-function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined): GatewayConfig {
+function serverConfig(values: Values, secret: string, tls: TlsFiles | undefined): ServerConfig {
+  return {
+    secret,
+    metrics: values.metrics,
+    trustProxy: values.trustProxy,
+    cors: values.cors,
+    connections: values['limits.connections'],
+    tls,
+  };
+}
+
+function gatewayConfig(values: Values, secret: string): GatewayConfig {
   return {
     secret,
     idleTimeout: values.idleTimeout,
@@ -100,7 +113,6 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
     resumeWindow: values.resumeWindow,
     trustProxy: values.trustProxy,
     cors: values.cors,
-    metrics: values.metrics,
     openapi: values.openapi,
     publicDir: values.public,
     rates: {
@@ -110,7 +122,6 @@ function gatewayConfig(values: Values, secret: string, tls: TlsFiles | undefined
       login: values['rate.login'],
     },
     limits: limitsOf(values),
-    tls,
   };
 }
 

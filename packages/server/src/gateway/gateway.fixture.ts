@@ -18,7 +18,8 @@ import type {
 } from './commands-in-flight.js';
 import { openGateway } from './gateway.js';
 import type { Lane } from './lanes.js';
-import type { GatewayConfig, GatewayOptions } from './options.js';
+import type { GatewayConfig, ScrapedMetrics, ServerConfig } from './options.js';
+import type { SessionHost } from './session-host.js';
 
 /** A request of the test's own commands: the message comes along. */
 export interface TestRequest extends CommandRequest {
@@ -30,11 +31,11 @@ export type TestCommand = (call: CommandCall, message: JsonObject) => Promise<Co
 export interface TestSetup {
   readonly commands?: Readonly<Record<string, TestCommand>> | undefined;
   readonly limits?: Partial<Limits> | undefined;
-  readonly config?: Partial<Omit<GatewayConfig, 'limits'>> | undefined;
+  readonly config?: Partial<Omit<GatewayConfig, 'limits'> & ServerConfig> | undefined;
   readonly platform?: SimulatedPlatform | undefined;
   readonly log?: Log | undefined;
   readonly audit?: Audit | undefined;
-  readonly metrics?: GatewayOptions['metrics'] | undefined;
+  readonly metrics?: ScrapedMetrics | undefined;
   readonly ready?: (() => Promise<void>) | undefined;
   readonly settle?: (() => Promise<void>) | undefined;
 }
@@ -55,23 +56,30 @@ export async function openTestGateway(setup: TestSetup = {}) {
     initializeTimeout: 120_000,
     resumeWindow: 120_000,
     trustProxy: [],
-    metrics: 'private',
     rates: { commands: 0, address: 0, signup: 0, login: 0 },
     openapi: 'private',
     ...setup.config,
     limits: { ...defaultLimits, ...setup.limits },
   };
-  const gateway = await openGateway(
-    { tokens, revocations, audit, authority, config, metrics, log, platform, ready, settle },
-    commandSet(setup.commands ?? {}),
+  const server: ServerConfig = {
+    metrics: 'private',
+    secret: testSecret,
+    trustProxy: config.trustProxy,
+    cors: config.cors,
+    connections: config.limits.connections,
+    tls: setup.config?.tls,
+    ...(setup.config?.metrics && { metrics: setup.config.metrics }),
+  };
+  const door = { tokens, revocations, audit, authority };
+  const options = { ...door, config, metrics, log, platform, ready, settle };
+  const gateway = await openGateway({ config: server, metrics, log, platform }, [
     {
-      drained: (listener) => live.drained.push(listener),
-      drop: (listener) => live.dropped.push(listener),
-      park: () => [],
-      resume: async () => () => {},
-      reauthorized() {},
+      options,
+      commands: commandSet(setup.commands ?? {}),
+      live: fakeLive(live),
+      models: () => ({ get: () => undefined, all: () => [] }),
     },
-  );
+  ]);
   const { url, port } = await gateway.listen(0, '127.0.0.1');
   const close = async () => {
     let done = false;
@@ -88,7 +96,17 @@ export async function openTestGateway(setup: TestSetup = {}) {
   return { gateway, url, port, tokens, revocations, live, close };
 }
 
-const noMetricsText: GatewayOptions['metrics'] = {
+function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHost['live'] {
+  return {
+    drained: (listener) => live.drained.push(listener),
+    drop: (listener) => live.dropped.push(listener),
+    park: () => [],
+    resume: async () => () => {},
+    reauthorized() {},
+  };
+}
+
+const noMetricsText: ScrapedMetrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   observe() {},

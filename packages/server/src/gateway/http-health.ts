@@ -1,12 +1,13 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { Platform } from '../platform/platform.js';
+import type { Addressed } from './hosts.js';
 import { sendError, sendJson } from './http-answers.js';
 import { isOperator, type OperatorOptions } from './http-operator.js';
 
 export interface HealthRoutesOptions {
-  /** Resolves when store and bus are reachable. */
-  readonly ready: () => Promise<void>;
+  /** Resolves when store and bus of what was asked are reachable. */
+  readonly ready: (request: Addressed) => Promise<void>;
   readonly draining: () => boolean;
   readonly platform: Platform;
 }
@@ -17,19 +18,22 @@ const patience = 2000;
 /** Rule HTTP1: alive, and able to serve. */
 export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions): void {
   app.get('/health', (_request, reply) => sendJson(reply, 200, '{"status":"alive"}'));
-  app.get('/ready', async (_request, reply) => {
-    const status = await readiness(options);
+  app.get('/ready', async (request, reply) => {
+    const status = await readiness(options, request.raw);
     return sendJson(reply, status === 'ready' ? 200 : 503, JSON.stringify({ status }));
   });
 }
 
-async function readiness(options: HealthRoutesOptions): Promise<'ready' | 'draining' | 'away'> {
+async function readiness(
+  options: HealthRoutesOptions,
+  request: Addressed,
+): Promise<'ready' | 'draining' | 'away'> {
   if (options.draining()) return 'draining';
   const { timers } = options.platform;
   const late = new Promise<false>((resolve) => {
     timers.after(patience, () => resolve(false));
   });
-  const reached = options.ready().then(
+  const reached = options.ready(request).then(
     () => true,
     () => false,
   );

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { defaultLimits } from '../platform/limits.js';
 import { openTestGateway, RawClient, upgradeRequest } from './gateway.fixture.js';
 import { createHttpServer } from './http-server.js';
 
@@ -18,7 +17,7 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
     keepAliveTimeout: 50,
     connectionsCheckingInterval: 20,
   };
-  const server = createHttpServer({ limits: defaultLimits }, () => {}, patience);
+  const server = createHttpServer({ connections: 10 }, () => {}, patience);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Go on\r\n\r\n'));

@@ -1,9 +1,8 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Duplex } from 'node:stream';
-import type { GatewayConfig } from './options.js';
-import { type Refusal, refusals, refuseRequest } from './refusal.js';
-import { classifyTarget } from './socket-path.js';
+import type { ServerConfig } from './options.js';
+import { type Refusal, refusals } from './refusal.js';
 
 export type HttpServer = http.Server | https.Server;
 
@@ -18,25 +17,16 @@ const usualPatience = {
 /** Connections beyond those that may become WebSockets: plain requests, and upgrades that are refused. */
 const spare = 1000;
 
-/**
- * The HTTP server. Requests for `/v…/socket` are answered here, in front of everything else, so that
- * they get the very same answer with and without an upgrade; all others go to `handler`.
- */
+/** The HTTP server: every request goes to `listener`, and what is no HTTP is answered here. */
 export function createHttpServer(
-  { limits, tls }: Pick<GatewayConfig, 'limits' | 'tls'>,
-  handler: http.RequestListener,
+  { connections, tls }: Pick<ServerConfig, 'connections' | 'tls'>,
+  listener: http.RequestListener,
   patience = usualPatience,
 ): HttpServer {
-  const listener: http.RequestListener = (request, response) => {
-    const target = classifyTarget(request.url ?? '');
-    if (target === 'other') handler(request, response);
-    else if (target === 'socket') refuseRequest(response, refusals.upgradeRequired);
-    else refuseRequest(response, refusals.unsupportedVersion);
-  };
   const server = tls
     ? https.createServer({ ...patience, ...tls }, listener)
     : http.createServer(patience, listener);
-  server.maxConnections = limits.connections + spare;
+  server.maxConnections = connections + spare;
   server.on('clientError', refuseGarbage);
   return server;
 }

@@ -3,16 +3,32 @@ import type { Audit } from '../auth/audit.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
-import type { ModelSet } from '../model/model.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { AppAuthority } from './http-auth-app.js';
 
-/** What the gateway has to know of the configuration. */
+/** What the gateway has to know of the configuration of the server. */
+export interface ServerConfig {
+  /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
+  readonly domain?: string | undefined;
+  /** Who sends it in `X-Really-Secret` may read `/metrics`; where it is missing nobody may by a secret. */
+  readonly secret?: string | undefined;
+  readonly metrics: 'private' | 'public';
+  /** Addresses and networks whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
+  /** Web origins that may call what is the server's; `undefined`: any. */
+  readonly cors?: readonly string[] | undefined;
+  /** Connections of all apps together. */
+  readonly connections: number;
+  /** Serve HTTPS and WSS; without it a proxy ends TLS. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** What the gateway has to know of the configuration of one app. */
 export interface GatewayConfig {
-  /** The app's secret: who sends it in `X-Really-Secret` may read `/metrics`. */
+  /** What the app's own servers show in `X-Really-Secret`. */
   readonly secret: string;
   /** Milliseconds of silence after which a client is kicked. */
   readonly idleTimeout: number;
@@ -24,15 +40,12 @@ export interface GatewayConfig {
   readonly trustProxy: readonly string[];
   /** Web origins that may call; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
-  readonly metrics: 'private' | 'public';
   /** Who may read `/openapi.json`. */
   readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */
   readonly publicDir?: string | undefined;
   readonly rates: Rates;
   readonly limits: Limits;
-  /** Serve HTTPS and WSS; without it a proxy ends TLS. */
-  readonly tls?: TlsFiles | undefined;
 }
 
 /** 0 is off. */
@@ -59,10 +72,11 @@ export interface ScrapedMetrics extends Metrics {
   readonly contentType?: string;
 }
 
+/** One app, as the gateway serves it. */
 export interface GatewayOptions {
+  /** What it is called before the domain; missing where it is the only one. */
+  readonly clientid?: string | undefined;
   readonly services: Services;
-  /** What `/openapi.json` tells of; those of the services where nothing is said. */
-  readonly models?: (() => ModelSet) | undefined;
   readonly tokens: Tokens;
   /** Without them nobody signs up or logs in. */
   readonly accounts?: Accounts | undefined;
@@ -70,13 +84,22 @@ export interface GatewayOptions {
   readonly audit: Audit;
   readonly authority: AppAuthority;
   readonly config: GatewayConfig;
-  readonly metrics: ScrapedMetrics;
+  readonly metrics: Metrics;
   readonly log: Log;
   readonly platform: Platform;
   /** Resolves when store and bus are reachable: what `/ready` asks. */
   readonly ready?: (() => Promise<void>) | undefined;
   /** Called by `close` once no command is in flight: resolves when what was committed is pushed. */
   readonly settle?: (() => Promise<void>) | undefined;
+}
+
+/** The server, and the apps that it serves. */
+export interface ServerGatewayOptions {
+  readonly config: ServerConfig;
+  readonly apps: readonly GatewayOptions[];
+  readonly metrics: ScrapedMetrics;
+  readonly log: Log;
+  readonly platform: Platform;
 }
 
 export interface Gateway {

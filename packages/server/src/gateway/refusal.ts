@@ -10,6 +10,7 @@ export interface Refusal {
 export const refusals = {
   unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
   badHandshake: { code: 400, reason: 'the request is no WebSocket handshake' },
+  unknownApp: { code: 404, reason: 'there is no such app' },
   notFound: { code: 404, reason: 'there is nothing here' },
   method: {
     code: 405,

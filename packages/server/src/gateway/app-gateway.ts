@@ -1,0 +1,218 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { ModelSet } from '../model/model.js';
+import { ClientAddresses } from './client-address.js';
+import type { ClientSocket } from './client-socket.js';
+import type { CommandSet } from './commands-in-flight.js';
+import { Connection, type ConnectionHost } from './connection.js';
+import { ConnectionCount, type NodeCount } from './connection-count.js';
+import { makeConnectionHost } from './connection-host.js';
+import { Connections } from './connections.js';
+import { EventStreams } from './event-streams.js';
+import { GatewayMetrics } from './gateway-metrics.js';
+import { Handles } from './handles.js';
+import type { AccountRoutesOptions } from './http-accounts.js';
+import { buildHttpApp } from './http-app.js';
+import { LiveTokens } from './live-tokens.js';
+import type { GatewayOptions } from './options.js';
+import { RateLimit } from './rate-limit.js';
+import { replayRequest } from './replay-request.js';
+import type { SessionHost } from './session-host.js';
+import { Upgrades } from './upgrades.js';
+
+/** One app as clients meet it, over any commands. */
+export interface AppDoor {
+  readonly options: Omit<GatewayOptions, 'services'>;
+  readonly commands: CommandSet;
+  readonly live: SessionHost['live'];
+  /** The models that are in force now. */
+  readonly models: () => ModelSet;
+}
+
+/** What the apps of a server share. */
+export interface SharedDoor {
+  readonly node: NodeCount;
+  /** True while the server shuts down. */
+  readonly draining: () => boolean;
+}
+
+const minute = 60_000;
+
+/**
+ * The way into one app: its sockets, its HTTP, and everything that is counted and remembered of its clients. Apps share
+ * the port and nothing else.
+ */
+export class AppGateway {
+  readonly #options: Omit<GatewayOptions, 'services'>;
+  readonly #models: () => ModelSet;
+  readonly #addresses: ClientAddresses;
+  readonly #count: ConnectionCount;
+  readonly #signups: RateLimit;
+  readonly #logins: RateLimit;
+  readonly #connections: Connections;
+  readonly #streams: EventStreams;
+  readonly #metrics: GatewayMetrics;
+  readonly #upgrades: Upgrades;
+  readonly #handles: Handles;
+  readonly #liveTokens: LiveTokens;
+  readonly #host: ConnectionHost;
+  #http: FastifyInstance | undefined;
+
+  constructor({ options, commands, live, models }: AppDoor, shared: SharedDoor) {
+    const { config, platform } = options;
+    const { clock } = platform;
+    this.#options = options;
+    this.#models = models;
+    this.#addresses = new ClientAddresses(config.trustProxy);
+    this.#count = new ConnectionCount(config.limits, shared.node);
+    this.#signups = new RateLimit({ amount: config.rates.signup, window: minute, clock });
+    this.#logins = new RateLimit({ amount: config.rates.login, window: minute, clock });
+    this.#metrics = new GatewayMetrics(options.metrics, {
+      connections: () => this.#connections.size,
+      congested: () => this.#host.egress.congested,
+      streams: () => this.#streams.size,
+      rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
+    });
+    this.#liveTokens = new LiveTokens(options.revocations);
+    this.#handles = new Handles({
+      liveTokens: this.#liveTokens,
+      platform,
+      metrics: options.metrics,
+      window: config.resumeWindow,
+      limit: config.limits.parked,
+    });
+    this.#host = makeConnectionHost({
+      handles: this.#handles,
+      liveTokens: this.#liveTokens,
+      gateway: options,
+      commands,
+      live,
+      metrics: this.#metrics,
+      gone: (connection) => this.#forget(connection),
+    });
+    const settle = options.settle ?? (() => Promise.resolve());
+    this.#streams = new EventStreams({
+      commands,
+      live,
+      count: this.#count,
+      liveTokens: this.#liveTokens,
+      platform: options.platform,
+      log: options.log,
+      output: config.limits.output,
+    });
+    this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
+    this.#upgrades = new Upgrades({
+      message: config.limits.message,
+      addresses: this.#addresses,
+      count: this.#count,
+      draining: shared.draining,
+      refused: (code) => this.#metrics.refused(code),
+      accepted: (ws, request, address) => this.#connect(ws, request, address),
+    });
+  }
+
+  get clientid(): string | undefined {
+    return this.#options.clientid;
+  }
+
+  /** Makes the HTTP side. */
+  async open(): Promise<void> {
+    const { tokens, revocations, audit, authority, platform, config } = this.#options;
+    const addresses = this.#addresses;
+    this.#http = await buildHttpApp({
+      gateway: this.#options,
+      auth: {
+        tokens,
+        revocations,
+        audit,
+        authority,
+        platform,
+        addresses,
+        perAddress: { signup: this.#signups, login: this.#logins },
+        limited: (by) => this.#metrics.limited(by),
+        rates: this.#host.rates,
+        shape: this.#host.shape,
+        message: config.limits.message,
+        secret: config.secret,
+      },
+      accounts: this.#accountRoutes(),
+      models: this.#models,
+      addresses,
+      rest: {
+        commands: this.#host.commands,
+        tokens,
+        audit,
+        addresses,
+        rates: this.#host.rates,
+        metrics: this.#metrics,
+        log: this.#options.log,
+        platform,
+        shape: this.#host.shape,
+        streams: this.#streams,
+        message: config.limits.message,
+      },
+    });
+  }
+
+  #accountRoutes(): AccountRoutesOptions | undefined {
+    const { accounts, config } = this.#options;
+    if (!accounts) return undefined;
+    return {
+      accounts,
+      addresses: this.#addresses,
+      rates: { signup: this.#signups, login: this.#logins },
+      limited: (by) => this.#metrics.limited(by),
+      shape: this.#host.shape,
+      message: config.limits.message,
+    };
+  }
+
+  /** Answers a plain request. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#routes().routing(request, response);
+  }
+
+  /** Answers a request for an upgrade. */
+  upgrade(request: IncomingMessage, head: Buffer): void {
+    if (!this.#upgrades.handle(request, head)) replayRequest(this.#routes(), request);
+  }
+
+  /** Resolves when store and bus are reachable. */
+  async ready(): Promise<void> {
+    await this.#options.ready?.();
+  }
+
+  /** Tells the metrics what was counted aside. */
+  settleMetrics(): void {
+    this.#metrics.settle();
+  }
+
+  /** The first half of closing: what was parked is forgotten, commands in flight are finished, and clients hear why. */
+  async shutDown(deadline: number): Promise<void> {
+    this.#handles.close();
+    await this.#connections.shutDown(deadline);
+    this.#streams.close();
+  }
+
+  /** The second half, when no connection is left. */
+  async close(): Promise<void> {
+    await this.#http?.close();
+    this.#liveTokens.close();
+  }
+
+  #connect(ws: ClientSocket, request: IncomingMessage, address: string): void {
+    const { socket } = request;
+    this.#connections.add(new Connection(this.#host, { ws, socket, address }));
+    this.#metrics.opened();
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#count.leave(connection.address);
+  }
+
+  #routes(): FastifyInstance {
+    if (!this.#http) throw new Error('the gateway is not open');
+    return this.#http;
+  }
+}

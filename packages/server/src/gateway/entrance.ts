@@ -1,0 +1,65 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Counter } from '../platform/metrics.js';
+import type { AppGateway } from './app-gateway.js';
+import type { Hosts } from './hosts.js';
+import type { ServerGatewayOptions } from './options.js';
+import { readToEnd } from './read-to-end.js';
+import { type Refusal, refusals, refuseRequest, refuseUpgrade } from './refusal.js';
+import { replayRequest } from './replay-request.js';
+import type { ServerRoutes } from './server-routes.js';
+import { classifyTarget } from './socket-path.js';
+
+export interface EntranceOptions extends Pick<ServerGatewayOptions, 'metrics' | 'platform'> {
+  readonly hosts: Hosts<AppGateway>;
+  readonly routes: ServerRoutes;
+}
+
+/**
+ * Where every request comes in. What can be refused by its path or its host is refused here, in the very same words with and
+ * without an upgrade (rules CON2, HOST2); the rest goes on to the app that it is for.
+ */
+export class Entrance {
+  readonly #options: EntranceOptions;
+  readonly #strays: Counter;
+
+  constructor(options: EntranceOptions) {
+    this.#options = options;
+    this.#strays = options.metrics.counter(
+      'really_unknown_hosts_total',
+      'Requests for a host that is no app.',
+    );
+  }
+
+  request(request: IncomingMessage, response: ServerResponse): void {
+    const { hosts, routes } = this.#options;
+    const target = classifyTarget(request.url ?? '');
+    const app = hosts.appOf(request);
+    if (target === 'unsupported-version') refuseRequest(response, refusals.unsupportedVersion);
+    else if (routes.has(request)) routes.handle(request, response);
+    else if (!app) void this.#stray(request, response);
+    else if (target === 'socket') refuseRequest(response, refusals.upgradeRequired);
+    else app.handle(request, response);
+  }
+
+  upgrade(request: IncomingMessage, head: Buffer): void {
+    const { hosts, routes } = this.#options;
+    const isVersionKnown = classifyTarget(request.url ?? '') !== 'unsupported-version';
+    const app = hosts.appOf(request);
+    if (routes.has(request) && request.headers.upgrade?.toLowerCase() !== 'websocket') {
+      replayRequest(routes.http, request);
+    } else if (app) app.upgrade(request, head);
+    else this.#refuse(request, isVersionKnown ? refusals.unknownApp : refusals.unsupportedVersion);
+  }
+
+  /** A client that still writes would not see the answer, so what it sends is read. */
+  async #stray(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#strays.add();
+    await readToEnd(request, this.#options.platform);
+    refuseRequest(response, refusals.unknownApp);
+  }
+
+  #refuse(request: IncomingMessage, refusal: Refusal): void {
+    this.#strays.add();
+    refuseUpgrade(request, refusal);
+  }
+}

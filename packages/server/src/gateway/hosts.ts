@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What of a request tells whom it is for. */
+export type Addressed = Pick<IncomingMessage, 'headers' | 'headersDistinct' | 'url'>;
+
+/**
+ * Which app a request is for (rule HOST1). Where there is a domain, its host is `<clientid>.<domain>`; else there is one
+ * app, and any host is its own.
+ */
+export class Hosts<T> {
+  readonly #suffix: string | undefined;
+  readonly #apps: ReadonlyMap<string, T>;
+  readonly #only: T | undefined;
+
+  /** `domain` and clientids are in lower case. */
+  constructor(domain: string | undefined, apps: ReadonlyMap<string, T>) {
+    this.#suffix = domain === undefined ? undefined : `.${domain}`;
+    this.#apps = apps;
+    this.#only = [...apps.values()][0];
+  }
+
+  /** `undefined`: no app has this host. */
+  appOf(request: Addressed): T | undefined {
+    const suffix = this.#suffix;
+    if (suffix === undefined) return this.#only;
+    const host = hostOf(request);
+    if (!host.endsWith(suffix)) return undefined;
+    return this.#apps.get(host.slice(0, -suffix.length));
+  }
+}
+
+/**
+ * The name that was asked for: without port and case, and without the dot that ends a full name. A target in absolute form
+ * says more than the header (RFC 9112, section 3.2.2), and two headers say nothing. `X-Forwarded-Host` is left alone: a proxy
+ * passes `Host` on.
+ */
+export function hostOf({ headers, headersDistinct, url = '' }: Addressed): string {
+  if ((headersDistinct.host?.length ?? 0) > 1) return '';
+  const absolute = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url);
+  const authority = absolute?.[1] ?? headers.host ?? '';
+  return authority.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+}

@@ -1,0 +1,97 @@
+import { createServer, METHODS, maxHeaderSize } from 'node:http';
+import compress from '@fastify/compress';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import { answerErrors } from './http-answers.js';
+import { pathOf } from './socket-path.js';
+
+export interface HttpBaseOptions {
+  /** Web origins that may call; `undefined`: any. */
+  readonly cors?: readonly string[] | undefined;
+  readonly log: Log;
+  readonly platform: Platform;
+}
+
+/** Bytes of an answer from which on it is compressed. */
+const worthCompressing = 1024;
+
+/**
+ * What all of HTTP has in common: fastify without routes. It never listens: the gateway hands it the requests
+ * that are for it (`routing`).
+ */
+export async function httpBase({
+  cors: origins,
+  log,
+  platform,
+}: HttpBaseOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    // Its logger would write URLs, and with them tokens.
+    logger: false,
+    routerOptions: { maxParamLength: maxHeaderSize },
+    rewriteUrl: ({ url }) => readable(url ?? '/'),
+    serverFactory: () => createServer(),
+  });
+  // A method that is not served is told so, in place of a path that it would be looked for under.
+  for (const method of METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
+  // A body is JSON whatever its Content-Type says, and the routes read it themselves.
+  app.removeAllContentTypeParsers();
+  app.addHook('onRequest', async ({ raw }) => {
+    raw.headers['content-type'] = 'application/json';
+  });
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  await protect(app, origins);
+  await app.register(compress, { threshold: worthCompressing, encodings: ['br', 'gzip'] });
+  answerErrors(app, log, platform);
+  return app;
+}
+
+/** A path that is not percent-encoded as it should be stands for itself: no R looks like it (rule ERR1). */
+function readable(url: string): string {
+  const path = pathOf(url);
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    return url.replace(path, path.replaceAll('%', '%25'));
+  }
+}
+
+/** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
+async function protect(
+  app: FastifyInstance,
+  origins: readonly string[] | undefined,
+): Promise<void> {
+  await app.register(cors, {
+    origin: origins === undefined ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'Accept',
+      'Authorization',
+      'Content-Type',
+      'If-Match',
+      'Idempotency-Key',
+      'If-None-Match',
+      'Last-Event-ID',
+      'X-Really-Secret',
+      'X-Trace-Id',
+      'traceparent',
+    ],
+    exposedHeaders: ['ETag', 'Location', 'Retry-After'],
+    maxAge: 86_400,
+    // `OPTIONS` is answered to whoever asks, and not to browsers alone.
+    strictPreflight: false,
+  });
+  await app.register(helmet, {
+    // What a page of the app may load is the app's own affair.
+    contentSecurityPolicy: false,
+    // Other origins may call, so they may read the answers.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    // Whoever ends TLS decides whether to insist on it.
+    strictTransportSecurity: false,
+  });
+}
