@@ -64,6 +64,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const services = { ...common, objects, live, limits, slots, publicData };
   const postHooks = new PostHooks({
     ...{ services, bus, log, metrics },
+    endpoints: config.values.webhooks,
     limits: postHookLimitsOf(config.values),
   });
   closing.add(() => postHooks.close());

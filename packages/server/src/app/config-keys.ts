@@ -16,6 +16,7 @@ import {
   size,
   text,
 } from './config-kinds.js';
+import { endpoints } from './config-webhooks.js';
 
 /** `dev` starts in development mode, everything else in production mode. */
 export type Mode = 'development' | 'production';
@@ -31,13 +32,15 @@ export interface Setting<T> {
   readonly flag?: string | undefined;
   /** Never printed, logged or repeated in a message. */
   readonly secret?: boolean | undefined;
+  /** Never repeated in a message; shown as its kind shows it, which masks what is secret in it. */
+  readonly holdsSecrets?: boolean | undefined;
 }
 
 const setting = <T>(
   kind: Kind<T>,
   fallback: T | ((mode: Mode) => T),
   doc: string,
-  more: { flag?: string; secret?: boolean } = {},
+  more: { flag?: string; secret?: boolean; holdsSecrets?: boolean } = {},
 ): Setting<T> => ({ kind, fallback, doc, ...more });
 
 const limits = defaultLimits;
@@ -107,6 +110,12 @@ export const settings = {
     oneOf('private', 'public'),
     (mode) => (mode === 'development' ? 'public' : 'private'),
     'who may read /openapi.json: loopback addresses and holders of the secret, or everybody (without hidden collections)',
+  ),
+  webhooks: setting(
+    endpoints,
+    [],
+    'where the events of post hooks go, by name: url, secret, events',
+    { holdsSecrets: true },
   ),
   'log.level': setting(
     oneOf('debug', 'info', 'warn', 'error', 'silent'),
@@ -204,6 +213,18 @@ export const settings = {
     5,
     'runs of a post hook that fails; beyond: a dead letter',
   ),
+  'limits.webhookAttempts': setting(
+    count(1, 1000),
+    15,
+    'attempts to deliver an event to a webhook; beyond: a dead letter',
+  ),
+  'limits.webhookAge': setting(
+    duration,
+    3 * 86_400_000,
+    'how long a delivery is tried; beyond: a dead letter',
+  ),
+  'limits.webhookTime': setting(duration, 10_000, 'time of one attempt; beyond: it failed'),
+  'limits.webhooksAtOnce': setting(count(1, 1000), 4, 'attempts at once to one webhook'),
   'limits.deadLetters': setting(count(0), 1000, 'dead letters kept; beyond: the oldest go'),
   'limits.deadLetterAge': setting(
     duration,
@@ -245,7 +266,6 @@ export const keys = Object.keys(settings) as readonly Key[];
 export const laterKeys: readonly string[] = [
   'apps',
   'domain',
-  'webhooks',
   'auth.keys',
   'auth.jwks',
   'auth.audience',

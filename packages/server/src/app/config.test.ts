@@ -198,10 +198,10 @@ describe('problems', () => {
   test('[CFG7] what a later version will know is refused by name, and no password is repeated', () => {
     const flags = { store: 'postgres://joe:s3cret@db/x', bus: 'nats://a' };
     const problems = problemsOf({
-      file: 'auth: { jwks: https://a }\napps: { a: { models: b } }\nwebhooks:\n  x: 1\n',
+      file: 'auth: { jwks: https://a }\napps: { a: { models: b } }\n',
       flags,
     });
-    expect(problems).toHaveLength(5);
+    expect(problems).toHaveLength(4);
     for (const problem of problems) expect(problem).toContain('not supported by this version yet');
     expect(problems.join()).not.toContain('s3cret');
   });
@@ -210,6 +210,55 @@ describe('problems', () => {
     const [problem] = problemsOf({ file: 'secret: [hush]\n' });
     expect(problem).toContain('secret: expected text');
     expect(problem).not.toContain('hush');
+  });
+});
+
+describe('webhooks', () => {
+  const url = 'https://example.com/hooks/very-hush?a=hush';
+  const secret = 'whsec_aHVzaCBodXNoIGh1c2ggaHVzaA==';
+
+  test('[CFG8] by name, in a list, or as text in a variable', () => {
+    const file = `webhooks: { a: { url: "${url}", secret: ${secret}, events: [b, c.*] }, d: ${url} }`;
+    expect(configured({ file }).values.webhooks).toEqual([
+      { name: 'a', url, secret, events: ['b', 'c.*'] },
+      { name: 'd', url, secret: undefined, events: undefined },
+    ]);
+    const list = [
+      { url, secret },
+      { name: 'e', url, events: 'x' },
+    ];
+    const { values } = configured({ environment: { REALLY_WEBHOOKS: JSON.stringify(list) } });
+    expect(values.webhooks.map(({ name, events }) => [name, events])).toEqual([
+      [expect.stringMatching(/^[0-9a-f]{12}$/), undefined],
+      ['e', ['x']],
+    ]);
+  });
+
+  test('[CFG8] [CFG3] neither their secrets nor the paths of their URLs are shown', () => {
+    const rows = configRows(
+      configured({ file: `webhooks: { a: { url: "${url}", secret: ${secret} }, b: http://c }` }),
+    );
+    expect(rows.find(({ key }) => key === 'webhooks')?.value).toBe(
+      'a: https://example.com/… (all events; secret ********), b: http://c (all events; not signed)',
+    );
+  });
+
+  test.each([
+    ['webhooks: 3', 'expected a mapping'],
+    ['webhooks: { a: { url: ftp://hush } }', 'a: `url` is to begin with http'],
+    ['webhooks: { a: { url: "https://me:hush@b" } }', 'with no user in it'],
+    ['webhooks: { a: { url: http://b, secret: hush } }', 'a: `secret` is to be text of 16'],
+    ['webhooks: { a: { url: http://b, secret: "whsec_hush hush hush" } }', 'to be base64'],
+    ['webhooks: { a: { url: http://b, event: [hush] } }', 'a: `event` is not known'],
+    ['webhooks: { a: { url: http://b, events: [3] } }', 'a: `events` is to be a list'],
+    ['webhooks: { "a/b": { url: http://b } }', 'a name has up to 64'],
+    ['webhooks: [{ url: http://b }, { url: http://b }]', 'two webhooks are named'],
+  ])('[CFG8] %s: %s', (file, problem) => {
+    const [found, ...others] = problemsOf({ file });
+    expect(found).toMatch(/^really\.yaml:1:1: webhooks: /);
+    expect(found).toContain(problem);
+    expect(found).not.toContain('hush');
+    expect(others).toEqual([]);
   });
 });
 

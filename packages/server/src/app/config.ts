@@ -146,7 +146,10 @@ function take(
   const setting: Setting<unknown> = settings[key];
   const parsed = setting.kind.parse(raw, folder);
   if (parsed.ok) found.set(key, { value: parsed.value, source });
-  else problems.push(`${label}: ${parsed.problem}${setting.secret ? '' : shown(raw)}`);
+  else
+    problems.push(
+      `${label}: ${parsed.problem}${setting.secret || setting.holdsSecrets ? '' : shown(raw)}`,
+    );
 }
 
 function refusal(key: string): string {

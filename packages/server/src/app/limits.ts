@@ -36,6 +36,12 @@ export function limitsOf(values: Values): Limits {
 export function postHookLimitsOf(values: Values): PostHookLimits {
   return {
     attempts: values['limits.hookAttempts'],
+    webhooks: {
+      attempts: values['limits.webhookAttempts'],
+      age: values['limits.webhookAge'],
+      timeout: values['limits.webhookTime'],
+      atOnce: values['limits.webhooksAtOnce'],
+    },
     deadLetters: values['limits.deadLetters'],
     deadLetterAge: values['limits.deadLetterAge'],
   };

@@ -57,6 +57,7 @@ export class Backlog {
   readonly #prefix: string;
   #through: Pos = 0;
   #mayHaveMore = true;
+  #pending = 0;
   #reading = false;
   #retry: Timer | undefined;
   #stopListening: (() => void) | undefined;
@@ -68,9 +69,9 @@ export class Backlog {
     this.#prefix = names.map((name, index) => `/${name}/${parents[index] ?? ''}`).join('');
   }
 
-  /** Entries in memory. */
-  get size(): number {
-    return this.#known.size;
+  /** Entries that wait or are worked on, in the store too: about, until they were counted. */
+  get pending(): number {
+    return Math.max(this.#pending, this.#known.size);
   }
 
   get working(): number {
@@ -80,13 +81,15 @@ export class Backlog {
   /** Begins with what is there; resolves to nothing, and at once. */
   start(): void {
     this.#stopListening = this.#options.bus.listen((changes) => {
-      const concerns = changes.some(({ r, type }) => {
+      const created = changes.filter(({ r, type }) => {
         return type === 'create' && r.startsWith(this.#prefix);
       });
-      if (!concerns) return;
+      if (created.length === 0) return;
+      this.#pending += created.length;
       this.#mayHaveMore = true;
       this.#pump();
     });
+    void this.#count();
     this.#pump();
   }
 
@@ -97,6 +100,17 @@ export class Backlog {
     this.#retry?.cancel();
     for (const { timer } of this.#lanes.values()) timer?.cancel();
     await Promise.all(this.#working);
+  }
+
+  /** What an earlier run of the server left. */
+  async #count(): Promise<void> {
+    const { store, scope } = this.#options;
+    const order = { field: '_r', descending: false };
+    try {
+      this.#pending += await store.count({ scope, order, limit: 1, timeout: 10_000 });
+    } catch {
+      // It stays at what is seen from now on.
+    }
   }
 
   #pump(): void {
@@ -135,6 +149,7 @@ export class Backlog {
 
   #over(name: string, lane: Lane, r: string): void {
     lane.waiting.shift();
+    this.#pending -= 1;
     this.#known.delete(r);
     if (this.#reading) this.#ended.add(r);
     if (lane.waiting.length > 0) {
@@ -171,6 +186,7 @@ export class Backlog {
       if (this.#through === from) {
         this.#through = through;
         if (entries.length === page) this.#mayHaveMore = true;
+        else if (entries.length === 0 && this.#known.size === 0) this.#pending = 0;
         for (const { object, pos } of entries) this.#take(object, pos);
       }
     } catch (error) {

@@ -79,9 +79,13 @@ export class Outbox {
       'Runs of post hooks: done, to be tried again, or given up as dead letters.',
       ['outcome'],
     );
-    metrics.observe('really_post_hooks_pending', 'Post hooks that wait, as far as read.', () => {
-      return this.#backlog.size;
-    });
+    metrics.observe(
+      'really_post_hooks_pending',
+      'Runs of post hooks that wait or are under way.',
+      () => {
+        return this.#backlog.pending;
+      },
+    );
     metrics.observe('really_post_hooks_running', 'Post hooks that run.', () => {
       return this.#backlog.working;
     });

@@ -4,18 +4,23 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { DeadLetters } from './dead-letters.js';
 import { Outbox } from './outbox.js';
+import type { WebhookLimits } from './webhooks/deliveries.js';
+import type { Endpoint } from './webhooks/endpoint.js';
+import { Webhooks } from './webhooks/webhooks.js';
 
 export interface PostHooksOptions {
   readonly services: Services;
   readonly bus: Bus;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly endpoints: readonly Endpoint[];
   readonly limits: PostHookLimits;
 }
 
 export interface PostHookLimits {
   /** Runs of a post hook until it is given up. */
   readonly attempts: number;
+  readonly webhooks: WebhookLimits;
   /** Dead letters kept. */
   readonly deadLetters: number;
   /** Milliseconds that one is kept. */
@@ -26,9 +31,10 @@ export interface PostHookLimits {
 export class PostHooks {
   readonly deadLetters: DeadLetters;
   readonly #outbox: Outbox;
+  readonly #webhooks: Webhooks;
   readonly #log: Log;
 
-  constructor({ services, bus, log, metrics, limits }: PostHooksOptions) {
+  constructor({ services, bus, log, metrics, endpoints, limits }: PostHooksOptions) {
     const { store, objects, platform } = services;
     this.#log = log;
     this.deadLetters = new DeadLetters({
@@ -36,11 +42,15 @@ export class PostHooks {
       most: limits.deadLetters,
       age: limits.deadLetterAge,
     });
+    const { deadLetters } = this;
+    this.#webhooks = new Webhooks({
+      ...{ endpoints, services, bus, log, metrics, deadLetters },
+      limits: limits.webhooks,
+    });
     this.#outbox = new Outbox({
-      ...{ services, bus, log, metrics },
-      deadLetters: this.deadLetters,
+      ...{ services, bus, log, metrics, deadLetters },
       attempts: limits.attempts,
-      deliveries: () => [],
+      deliveries: (event) => this.#webhooks.writesOf(event),
     });
   }
 
@@ -50,11 +60,12 @@ export class PostHooks {
       this.#log.warn({ err: error }, 'the dead letters can not be counted');
     });
     this.#outbox.start();
+    this.#webhooks.start();
   }
 
   /** Finishes what is under way; the rest stays for the next start. */
   async close(): Promise<void> {
     this.deadLetters.close();
-    await this.#outbox.close();
+    await Promise.all([this.#outbox.close(), this.#webhooks.close()]);
   }
 }

@@ -1,0 +1,157 @@
+import type { Bus } from '../../bus/bus.js';
+import type { Objects } from '../../objects/objects.js';
+import type { Log } from '../../platform/log.js';
+import type { Counter } from '../../platform/metrics.js';
+import type { Platform } from '../../platform/platform.js';
+import type { Store, StoredObject } from '../../store/store.js';
+import { type Attempt, Backlog } from '../backlog.js';
+import type { DeadLetter, DeadLetters } from '../dead-letters.js';
+import { Retries } from '../retries.js';
+import type { Endpoint } from './endpoint.js';
+import { post } from './http-post.js';
+import { type Message, readMessage, signed } from './message.js';
+import { retryAfterOf } from './retry-after.js';
+
+export interface DeliveriesOptions {
+  readonly endpoint: Endpoint;
+  readonly store: Store;
+  readonly objects: Objects;
+  readonly bus: Bus;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly deadLetters: DeadLetters;
+  readonly limits: WebhookLimits;
+  /** Counts attempts by outcome. */
+  readonly count: Counter;
+}
+
+export interface WebhookLimits {
+  /** Attempts of a delivery until it is given up. */
+  readonly attempts: number;
+  /** Milliseconds until it is given up, however often it was tried. */
+  readonly age: number;
+  /** Milliseconds of one attempt. */
+  readonly timeout: number;
+  /** Attempts at once to one endpoint. */
+  readonly atOnce: number;
+}
+
+interface Failure {
+  readonly reason: string;
+  readonly final?: boolean | undefined;
+  /** Milliseconds that the endpoint asks to be left alone. */
+  readonly pause?: number | undefined;
+}
+
+const window = 10_000;
+const longestDelay = 4 * 3_600_000;
+
+/** Brings messages to one endpoint; those about one object in order, each until it was taken or is given up (rule POST9). */
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+  readonly #backlog: Backlog;
+  readonly #retries: Retries;
+  readonly #abort = new AbortController();
+  /** By the monotonic clock: the endpoint asked to be left alone until then. */
+  #pausedUntil = 0;
+
+  constructor(options: DeliveriesOptions) {
+    const { endpoint, store, objects, bus, platform, log, limits } = options;
+    this.#options = options;
+    this.#retries = new Retries({
+      ...{ objects, platform },
+      backoff: { first: 5000, longest: longestDelay },
+    });
+    this.#backlog = new Backlog({
+      ...{ store, bus, platform, log, window },
+      atOnce: limits.atOnce,
+      scope: { names: ['_webhooks', 'deliveries'], parents: [endpoint.name] },
+      laneOf: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      notBefore: (entry) => this.#retries.notBefore(entry),
+      work: (r) => this.#work(r),
+    });
+  }
+
+  /** Messages that wait. */
+  get pending(): number {
+    return this.#backlog.pending;
+  }
+
+  start(): void {
+    this.#backlog.start();
+  }
+
+  /** Breaks off what is under way: it will be sent again. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#backlog.close();
+  }
+
+  async #work(r: string): Promise<Attempt> {
+    const { objects, platform, count } = this.#options;
+    const { clock } = platform;
+    const stored = await objects.head(r);
+    if (!stored || stored.deleted) return { kind: 'over' };
+    const message = readMessage(stored.data);
+    if (!message) {
+      return await this.#failed(stored, {
+        reason: 'no message that this version can read',
+        final: true,
+      });
+    }
+    if (clock.now() - message.at > this.#options.limits.age) {
+      return await this.#failed(stored, { reason: 'it is too old', final: true });
+    }
+    const pause = this.#pausedUntil - clock.monotonic();
+    if (pause > 0) return { kind: 'again', after: pause };
+    const failure = await this.#send(message);
+    if (this.#abort.signal.aborted && failure) return { kind: 'again', after: 0 };
+    if (failure) return await this.#failed(stored, failure);
+    count.add(1, 'delivered');
+    await objects.writeAll([], { erases: [r] });
+    return { kind: 'over' };
+  }
+
+  /** `undefined` where it was taken. */
+  async #send(message: Message): Promise<Failure | undefined> {
+    const { endpoint, platform, limits } = this.#options;
+    const now = platform.clock.now();
+    const result = await post(signed(message, endpoint.secret, now), {
+      url: endpoint.url,
+      timers: platform.timers,
+      timeout: limits.timeout,
+      signal: this.#abort.signal,
+    });
+    if (result.kind === 'failed') return { reason: result.reason };
+    const { status, retryAfter } = result;
+    if (status >= 200 && status < 300) return undefined;
+    const pause = Math.min(retryAfterOf(retryAfter, now) ?? 0, longestDelay);
+    return { reason: `it answered ${status}`, final: status === 410, pause };
+  }
+
+  async #failed(stored: StoredObject, { reason, final, pause = 0 }: Failure): Promise<Attempt> {
+    const { endpoint, limits, deadLetters, count, log, platform } = this.#options;
+    const attempts = this.#retries.attemptsOf(stored) + 1;
+    if (pause > 0) this.#pausedUntil = platform.clock.monotonic() + pause;
+    if (!final && attempts < limits.attempts) {
+      count.add(1, 'again');
+      log.debug({ webhook: endpoint.name, attempts, reason }, 'a delivery will be tried again');
+      return await this.#retries.again(stored, attempts, reason, pause);
+    }
+    await deadLetters.bury({
+      ...letterOf(stored, endpoint.name),
+      ...{ attempts, reason },
+    });
+    count.add(1, 'dead');
+    return { kind: 'over' };
+  }
+}
+
+/** A message as a dead letter, but for how it came to be one. */
+export function letterOf(
+  { r, data }: StoredObject,
+  endpoint: string,
+): Omit<DeadLetter, 'attempts' | 'reason'> {
+  const about = typeof data.r === 'string' ? data.r : '';
+  return { kind: 'webhook', from: r, about, what: `${data.type} to ${endpoint}`, work: data };
+}

@@ -1,0 +1,96 @@
+import type { Bus } from '../../bus/bus.js';
+import type { Services } from '../../commands/services.js';
+import type { WriteRequest } from '../../objects/write-request.js';
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { DeadLetters } from '../dead-letters.js';
+import type { HookEvent } from '../outbox.js';
+import { Deliveries, letterOf, type WebhookLimits } from './deliveries.js';
+import { type Endpoint, wants } from './endpoint.js';
+import { messageWrite } from './message.js';
+
+export interface WebhooksOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly services: Services;
+  readonly bus: Bus;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly deadLetters: DeadLetters;
+  readonly limits: WebhookLimits;
+}
+
+const page = 100;
+
+/** Where events of post hooks go: to each endpoint that wants them, on a way of its own. */
+export class Webhooks {
+  readonly #options: WebhooksOptions;
+  readonly #ways: readonly Deliveries[];
+  #closed = false;
+
+  constructor(options: WebhooksOptions) {
+    const { endpoints, services, bus, log, metrics, deadLetters, limits } = options;
+    const { store, objects, platform } = services;
+    this.#options = options;
+    const count = metrics.counter(
+      'really_webhooks_total',
+      'Attempts to deliver an event to a webhook: delivered, to be tried again, or given up as dead letters.',
+      ['outcome'],
+    );
+    this.#ways = endpoints.map((endpoint) => {
+      return new Deliveries({
+        ...{ endpoint, store, objects, bus, platform, log, deadLetters, limits, count },
+      });
+    });
+    metrics.observe('really_webhooks_pending', 'Events that wait for their delivery.', () => {
+      return this.#ways.reduce((sum, { pending }) => sum + pending, 0);
+    });
+  }
+
+  /** Throws for what is no name of an event. */
+  writesOf(event: HookEvent): WriteRequest[] {
+    if (!/^[\w.-]{1,128}$/.test(event.name)) {
+      throw new Error('an event is named with up to 128 letters, digits, `.`, `_` and `-`');
+    }
+    const { endpoints, services } = this.#options;
+    return endpoints
+      .filter((endpoint) => wants(endpoint, event.name))
+      .map(({ name }) => messageWrite(name, event, services.objects.newId()));
+  }
+
+  start(): void {
+    const { endpoints, log } = this.#options;
+    for (const { name, secret } of endpoints) {
+      if (secret === undefined) log.warn({}, `webhook ${name} has no secret: it is not signed`);
+    }
+    for (const way of this.#ways) way.start();
+    this.#buryOrphans().catch((error: unknown) => {
+      log.warn({ err: error }, 'deliveries to webhooks that are gone could not be looked for');
+    });
+  }
+
+  /** What waits for a webhook that the app does not configure any more. */
+  async #buryOrphans(): Promise<void> {
+    const { endpoints, services, deadLetters } = this.#options;
+    const known = new Set(endpoints.map(({ name }) => name));
+    const scope = { names: ['_webhooks', 'deliveries'], parents: ['*'] };
+    for (let after = 0; ; ) {
+      const { entries, through } = await services.store.created(scope, after, page);
+      for (const { object } of entries) {
+        const endpoint = object.r.split('/')[2] ?? '';
+        if (!known.has(endpoint))
+          await deadLetters.bury({
+            ...letterOf(object, endpoint),
+            attempts: 0,
+            reason: 'the app has no such webhook any more',
+          });
+      }
+      if (entries.length < page || this.#closed) return;
+      after = through;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#ways.map((way) => way.close()));
+  }
+}

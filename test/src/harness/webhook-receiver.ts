@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Received {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly json: { type: string; timestamp: string; data: unknown };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+}
+
+/** What webhooks are sent to: keeps what it gets, and answers as it is told to. */
+export class WebhookReceiver implements AsyncDisposable {
+  readonly received: Received[] = [];
+  /** What it answers; `undefined`: nothing, ever. */
+  answer: (request: Received) => Answer | undefined = () => ({ status: 204 });
+  readonly #server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const text = Buffer.concat(chunks).toString('utf8');
+      const { url: path = '', headers } = request;
+      const one = { path, headers, text, json: JSON.parse(text) };
+      this.received.push(one);
+      const answer = this.answer(one);
+      if (answer) response.writeHead(answer.status, answer.headers).end(answer.body);
+    });
+  });
+
+  private constructor() {}
+
+  static async start(): Promise<WebhookReceiver> {
+    const receiver = new WebhookReceiver();
+    receiver.#server.listen(0, '127.0.0.1');
+    await once(receiver.#server, 'listening');
+    return receiver;
+  }
+
+  get url(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** What came of this type, in the order in which it came. */
+  ofType(type: string): Received[] {
+    return this.received.filter(({ json }) => json.type === type);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
