@@ -141,7 +141,7 @@ export const settings = {
   'limits.output': setting(
     size,
     limits.output,
-    'waiting output per connection; beyond: updates are conflated; 8 times that for 2 s, or 64 times: close 1013',
+    'waiting output per connection; beyond: updates are conflated and commands wait; beyond 8 times that: close 1013',
   ),
   'limits.connections': setting(
     count(1),

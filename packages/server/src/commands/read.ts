@@ -2,11 +2,15 @@ import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@real
 import type { Model } from '../model/model.js';
 import { visibleBody } from '../model/view.js';
 import { storeFailure } from '../objects/unavailable.js';
+import { pageBytes } from '../platform/limits.js';
 import { filterOf, isKnownPath } from '../queries/filter.js';
-import { type PageStart, pageStart, type Question, tokensOf } from '../queries/page.js';
+import { Moved } from '../queries/moved.js';
+import { type PageToken, pageStart, type Question, tokensOf } from '../queries/page.js';
 import { type Hit, Search } from '../queries/search.js';
-import type { Order, Scope } from '../store/store.js';
+import { steadyPage } from '../queries/steady-page.js';
+import type { Order, Pos, Scope } from '../store/store.js';
 import { dereference } from './dereference.js';
+import { fitting } from './fitting.js';
 import { fieldsAsked, fieldsShown, modelOf } from './model-of.js';
 import type { CommandContext, Handler, Reply } from './services.js';
 
@@ -15,10 +19,10 @@ export const read: Handler<ReadRequest> = async (context, request) => {
   const reading = readingOf(context, request);
   if (request.cmdOpts.subscribe) return await withSubscription(reading);
   const { slots } = context.services;
-  const [hits, total] = await slots.run(context.auth.uid, async () => {
+  const [page, total] = await slots.run(context.auth.uid, async () => {
     return [await pageOf(reading), await totalOf(reading)] as const;
   });
-  return { body: await answerOf(reading, hits, total) };
+  return { body: await answerOf(reading, page, total) };
 };
 
 /** A read that is understood, and allowed as far as that can be known before any object is seen. */
@@ -29,7 +33,7 @@ interface Reading {
   readonly scope: Scope;
   readonly fields: readonly string[] | undefined;
   readonly question: Question;
-  readonly start: PageStart | undefined;
+  readonly start: PageToken | undefined;
   readonly search: Search;
 }
 
@@ -61,21 +65,51 @@ interface Total {
   readonly totalResults?: number;
 }
 
-/** The answer with its items. */
-async function answerOf(reading: Reading, hits: readonly Hit[], total: Total): Promise<JsonObject> {
-  const { question } = reading;
-  const items = await itemsOf(reading, hits);
+/** The answer with its items, as many as fit: the token of the last one goes on. */
+async function answerOf(
+  reading: Reading,
+  { hits: found, since }: Page,
+  total: Total,
+): Promise<JsonObject> {
+  const { question, request, start, context } = reading;
+  const all = await itemsOf(reading, found);
+  const kept = fitting(all, {
+    back: start?.back === true,
+    bytes: pageBytes(context.services.limits),
+  });
+  if (request.cmdOpts.subscribe && kept.size < all.length) {
+    throw fail.invalid('cmdOpts.limit', 'window.too.large');
+  }
+  const [items, hits] = [kept.of(all), kept.of(found)];
   const first = hits[0];
   const last = hits.at(-1);
-  const tokens = first && last && { ...tokensOf(question, first.place, last.place) };
+  const tokens = first &&
+    last && { ...tokensOf(question, { first: first.place, last: last.place, since }) };
   return { r: question.r, body: { ...(tokens && { tokens }), ...total, items } };
 }
 
+interface Page {
+  readonly hits: readonly Hit[];
+  /** See `PageToken`. */
+  readonly since: Pos | undefined;
+}
+
 /** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
-async function pageOf({ request, search, start }: Reading): Promise<Hit[]> {
+async function pageOf(reading: Reading): Promise<Page> {
+  const { context, request, search, start, question } = reading;
   const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
+  const bytes = pageBytes(context.services.limits);
+  const options = { start, limit, skip: start ? 0 : skip, bytes };
   try {
-    return await search.page({ start, limit, skip: start ? 0 : skip });
+    // Ids never change: their order is steady by itself.
+    if (question.order.field === '_r') {
+      return { hits: await search.page(options), since: undefined };
+    }
+    const { store } = context.services;
+    const since = start?.since ?? (await store.position());
+    const { scope, model } = reading;
+    const moved = new Moved({ store, scope, model, order: question.order, since });
+    return { hits: await steadyPage(search, moved, options), since };
   } catch (error) {
     throw storeFailure(error);
   }
@@ -112,12 +146,12 @@ async function withSubscription(reading: Reading): Promise<Reply> {
   const { limit = defaultReadLimit, since } = request.cmdOpts;
   const window = { ...question, scope, fields, limit, since };
   return await slots.run(context.auth.uid, async () => {
-    const { subscription, hits, start } = await live.watch(context.listener, window);
+    const { subscription, hits, pos, start } = await live.watch(context.listener, window);
     try {
       const total = await totalOf(reading);
       const answer =
         since === undefined
-          ? await answerOf(reading, hits, total)
+          ? await answerOf(reading, { hits, since: pos }, total)
           : { r: question.r, body: { ...total } };
       const { r, body = {} } = answer;
       return { body: { r: r ?? question.r, meta: { subscription }, body }, afterwards: start };

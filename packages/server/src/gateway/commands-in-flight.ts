@@ -69,6 +69,7 @@ export class CommandsInFlight {
   readonly #owner: FlightOwner;
   readonly #lanes = new Lanes();
   #count = 0;
+  #room = 0;
 
   constructor(host: FlightHost, owner: FlightOwner) {
     this.#host = host;
@@ -79,17 +80,29 @@ export class CommandsInFlight {
     return this.#count;
   }
 
-  /** Runs a command in its lanes and answers it: exactly once, however it ends (rule ENV2). */
-  run(request: CommandRequest): void {
+  /** What is set aside for their answers. */
+  get room(): number {
+    return this.#room;
+  }
+
+  /**
+   * Runs a command in its lanes and answers it: exactly once, however it ends (rule ENV2). `room` is what
+   * its answer may take.
+   */
+  run(request: CommandRequest, room: number): void {
     const lanes = this.#host.commands.lanesOf(request);
     const ticket = lanes.length > 0 ? this.#lanes.enter(lanes) : undefined;
     const began = this.#host.platform.clock.monotonic();
     const call = this.#callOf(request);
     const start = () => {
       void this.#perform(call, request).then((outcome) => {
-        this.#finish(ticket, () => this.#conclude(call, request, began, outcome));
+        this.#finish(ticket, () => {
+          this.#room -= room;
+          this.#conclude(call, request, began, outcome);
+        });
       });
     };
+    this.#room += room;
     this.#count++;
     if (ticket) ticket.start(start);
     else start();

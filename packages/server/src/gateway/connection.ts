@@ -118,8 +118,8 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   /** A deadline of silence or of initialization may have come. */
   due(): void {
     const now = this.#host.platform.clock.monotonic();
-    // While the socket is not read nobody can tell whether the client is silent.
-    if (this.#backlog) this.#activeAt = now;
+    // While the socket is not read nobody can tell whether the client is silent; unless that is for the client to end.
+    if (this.#backlog && !this.congested) this.#activeAt = now;
     if (now >= this.#activeAt + this.#host.idleTimeout) {
       this.#host.metrics.kicked();
       this.send(fixedFrames.kicked);
@@ -137,6 +137,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
 
   relieved(): void {
     this.#session.drained();
+    this.proceed();
   }
 
   overwhelmed(): void {
@@ -198,7 +199,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     } else if (parsed.kind === 'out-of-shape') {
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
-      this.#session.handle(parsed.message);
+      this.#session.handle(parsed.message, data.length);
     }
   }
 

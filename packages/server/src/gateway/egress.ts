@@ -1,4 +1,3 @@
-import type { Timer, Timers } from '../platform/platform.js';
 import type { Outlet } from './outlet.js';
 
 /** What egress tells of its work; counts of one flush at a time. */
@@ -10,19 +9,12 @@ export interface EgressOptions {
   /** Bytes that may wait per socket before it counts as congested (rule LIM4). */
   readonly limit: number;
   readonly metrics: EgressMetrics;
-  readonly timers: Pick<Timers, 'after'>;
   /** When to write what was collected; by default at the end of this turn of the event loop. */
   readonly schedule?: ((flush: () => void) => void) | undefined;
 }
 
-/** Beyond this many times the limit a socket is given up, unless its client takes it in time. */
-const overwhelmedFactor = 8;
-
-/** Beyond this many times the limit nobody is waited for. */
-const utmostFactor = 64;
-
-/** Milliseconds that a client has to take what is beyond the ceiling: one answer may be larger than that. */
-const grace = 2000;
+/** Beyond this many times the limit a socket is given up (rule LIM4). */
+export const overwhelmedFactor = 8;
 
 /** Frames of one socket that are worth copying together; beyond, they are handed over one by one. */
 const largestCopy = 256 * 1024;
@@ -35,9 +27,7 @@ const largestCopy = 256 * 1024;
 export class Egress {
   readonly limit: number;
   readonly ceiling: number;
-  readonly utmost: number;
   readonly #metrics: EgressMetrics;
-  readonly #timers: Pick<Timers, 'after'>;
   readonly #schedule: (flush: () => void) => void;
   readonly #flush = () => this.flush();
   #dirty: Outlet[] = [];
@@ -47,9 +37,7 @@ export class Egress {
   constructor(options: EgressOptions) {
     this.limit = options.limit;
     this.ceiling = options.limit * overwhelmedFactor;
-    this.utmost = options.limit * utmostFactor;
     this.#metrics = options.metrics;
-    this.#timers = options.timers;
     this.#schedule = options.schedule ?? setImmediate;
   }
 
@@ -57,11 +45,6 @@ export class Egress {
   enlist(outlet: Outlet): void {
     this.#dirty.push(outlet);
     if (this.#dirty.length === 1) this.#schedule(this.#flush);
-  }
-
-  /** Of outlets only: calls `judge` when the time is over in which the client may take what waits. */
-  afterGrace(judge: () => void): Timer {
-    return this.#timers.after(grace, judge);
   }
 
   /** Writes everything that was collected. */

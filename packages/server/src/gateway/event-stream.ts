@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import { overwhelmedFactor } from './egress.js';
 import type { TokenHolder } from './live-tokens.js';
 
 export interface EventStreamOptions {
@@ -12,9 +13,6 @@ export interface EventStreamOptions {
   /** What waited has gone out. */
   readonly drained: (stream: EventStream) => void;
 }
-
-/** Beyond this many times the limit a stream is given up. */
-const overwhelmedFactor = 8;
 
 /** Pushes after which nothing comes any more: a stream has one subscription. */
 const last = new Set<unknown>(['failed', 'deleted']);

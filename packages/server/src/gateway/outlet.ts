@@ -1,4 +1,3 @@
-import type { Timer } from '../platform/platform.js';
 import type { Egress } from './egress.js';
 
 /** The least that egress asks of a socket; `net.Socket` and `tls.TLSSocket` fit. */
@@ -29,8 +28,6 @@ export class Outlet {
   #queue: Buffer[] | undefined;
   #queuedBytes = 0;
   #state: 'open' | 'congested' | 'overwhelmed' | 'closed' = 'open';
-  /** Exists only while more than the ceiling waits. */
-  #verdict: Timer | undefined;
 
   constructor(egress: Egress, socket: OutputSocket, owner: OutletOwner) {
     this.#egress = egress;
@@ -91,7 +88,6 @@ export class Outlet {
     if (this.#state === 'closed') return;
     const queue = this.#state === 'overwhelmed' ? undefined : this.#queue;
     if (this.#state !== 'open') this.#egress.congested--;
-    this.#acquit();
     this.#state = 'closed';
     this.#queue = undefined;
     this.#queuedBytes = 0;
@@ -103,34 +99,13 @@ export class Outlet {
       this.#state = 'congested';
       this.#egress.congested++;
     }
-    if (waiting > this.#egress.utmost) this.#giveUp();
-    else if (waiting > this.#egress.ceiling) {
-      this.#verdict ??= this.#egress.afterGrace(() => this.#judge());
-    }
-  }
-
-  /** Much waits for long: all is well if it waits no more, as with a large answer that the client reads. */
-  #judge(): void {
-    this.#verdict = undefined;
-    if (this.waiting <= this.#egress.ceiling) return;
-    this.#giveUp();
-    this.#owner.overwhelmed();
-  }
-
-  #acquit(): void {
-    this.#verdict?.cancel();
-    this.#verdict = undefined;
-  }
-
-  #giveUp(): void {
-    this.#acquit();
+    if (waiting <= this.#egress.ceiling) return;
     this.#state = 'overwhelmed';
     this.#queue &&= [];
     this.#queuedBytes = 0;
   }
 
   #relieve(): void {
-    if (this.#verdict && this.waiting <= this.#egress.ceiling) this.#acquit();
     if (this.#state !== 'congested' || this.waiting * 2 >= this.#egress.limit) return;
     this.#state = 'open';
     this.#egress.congested--;

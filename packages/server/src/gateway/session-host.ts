@@ -31,6 +31,10 @@ export interface SessionHost extends FlightHost {
   readonly expiries: Pick<Deadlines, 'set' | 'clear'>;
   /** Commands that one session may have in flight. */
   readonly inFlight: number;
+  /** Bytes of output that may wait before a socket counts as congested. */
+  readonly output: number;
+  /** Bytes that one object may have. */
+  readonly object: number;
 }
 
 /** The connection as its session sees it. A test uses a plain object. */

@@ -74,6 +74,8 @@ function setUp(options: Setup = {}) {
     platform,
     log: silentLog,
     inFlight: options.inFlight ?? 256,
+    output: 1000,
+    object: 1000,
     metrics: { command() {} },
     tokens: {
       verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
@@ -98,27 +100,29 @@ function setUp(options: Setup = {}) {
       },
     }),
   };
-  const session = new Session(host, {
+  const socket = {
     address: '10.0.0.1',
     congested: false,
-    send: (frame) => sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
-    close: (code) => {
+    send: (frame: Buffer) =>
+      sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
+    close: (code: number) => {
       events.push(`close ${code}`);
       session.end();
     },
     proceed: () => events.push('proceed'),
-  });
+  };
+  const session = new Session(host, socket);
   /** What was answered once everything that can go on has. */
   const settle = async () => {
     for (let turn = 0; turn < 10; turn++) await Promise.resolve();
     return sent.splice(0);
   };
-  const say = (message: JsonObject) => {
-    session.handle(message);
+  const say = (message: JsonObject, bytes = 0) => {
+    session.handle(message, bytes);
     return settle();
   };
   const initialize = (accessToken: string) => say({ tag: 1, cmd: 'initialize', accessToken });
-  return { platform, session, running, events, sent, say, settle, initialize };
+  return { platform, session, socket, running, events, sent, say, settle, initialize };
 }
 
 const refusal = (tag: number, detail: string) => ({
@@ -376,6 +380,28 @@ describe('once initialized', () => {
     running[0]?.end();
     await settle();
     expect(session.idle).toBe(true);
+  });
+
+  test('[LIM4] it is busy while what waits is not read, and while the answers under way may be as much', async () => {
+    const { session, socket, initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    socket.congested = true;
+    expect(session.busy).toBe(true);
+    socket.congested = false;
+    expect(session.busy).toBe(false);
+    for (const [tag, cmd, bytes, busy] of [
+      [1, 'read', 10, false],
+      [2, 'get', 10, false],
+      [3, 'update', 5000, false],
+      [4, 'create', 900, false],
+      [5, 'batch', 100, true],
+    ] as const) {
+      await say({ tag, cmd }, bytes);
+      expect(session.busy, cmd).toBe(busy);
+    }
+    running[4]?.end();
+    await settle();
+    expect(session.busy).toBe(false);
   });
 
   test('[LIM5] commands over the rate of the uid are told to wait', async () => {

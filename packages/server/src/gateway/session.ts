@@ -14,6 +14,7 @@ import type { TokenRefusal, Verified } from '../auth/tokens.js';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
+import { answerRoom, roomFor } from './answer-room.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
 import type { TokenHolder } from './live-tokens.js';
@@ -73,9 +74,16 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     return this.#state.kind === 'closed' || this.#socket.congested;
   }
 
-  /** True while the next message has to wait: for the verdict on a token, or for a command to be answered (rule LIM2). */
+  /**
+   * True while the next message has to wait: for the verdict on a token, for a command to be answered (rule LIM2), or
+   * for the client to read what it was answered (rule LIM4).
+   */
   get busy(): boolean {
-    return this.#verifying || (this.#flight?.count ?? 0) >= this.#host.inFlight;
+    if (this.#verifying || this.#socket.congested) return true;
+    const flight = this.#flight;
+    return (
+      flight !== undefined && (flight.count >= this.#host.inFlight || flight.room >= answerRoom)
+    );
   }
 
   /** True where nothing is under way. */
@@ -100,10 +108,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#socket.send(frameOf(text));
   }
 
-  /** Takes one message, and answers it exactly once. Not while `busy`. */
-  handle(message: JsonObject): void {
+  /** Takes one message, of so many bytes, and answers it exactly once. Not while `busy`. */
+  handle(message: JsonObject, bytes: number): void {
     try {
-      this.#dispatch(message);
+      this.#dispatch(message, bytes);
     } catch (thrown) {
       const { log, platform } = this.#host;
       const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
@@ -162,7 +170,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#socket.proceed();
   }
 
-  #dispatch(message: JsonObject): void {
+  #dispatch(message: JsonObject, bytes: number): void {
     const { cmd, tag } = readEnvelope(message);
     const { address } = this.#socket;
     const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
@@ -179,7 +187,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     } else if (cmd === 'ping' || cmd === 'poke') {
       this.#ping(message, tag);
     } else {
-      this.#command(message);
+      this.#command(message, bytes);
     }
   }
 
@@ -188,7 +196,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.answer(JSON.stringify({ tag, evt: 'pinged', timestamp }));
   }
 
-  #command(message: JsonObject): void {
+  #command(message: JsonObject, bytes: number): void {
     const parsed = this.#host.commands.parse(message);
     if (!parsed.ok) {
       this.#host.metrics.command('invalid', String(parsed.error.code), 0);
@@ -196,7 +204,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
       return;
     }
     this.#flight ??= new CommandsInFlight(this.#host, this);
-    this.#flight.run(parsed.request);
+    const { request } = parsed;
+    this.#flight.run(request, roomFor(request.cmd, bytes, this.#host));
   }
 
   #initialize(message: JsonObject, tag: number | undefined): void {

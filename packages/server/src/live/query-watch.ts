@@ -48,6 +48,8 @@ export interface Watched {
   readonly subscription: string;
   /** The window as of now, which is the read's answer. */
   readonly hits: readonly Hit[];
+  /** Of the store when the window was read. */
+  readonly pos: Pos;
   /** To be called when the answer is queued: pushes flow from then on. */
   readonly start: () => void;
 }
@@ -74,14 +76,15 @@ export class QueryWatch {
     this.#feed.beginAt(await this.#context.store.position());
     const traits = traitsOf(request, model, session.listener.auth);
     const { one, joined } = await this.#join(session, traits, { model, key: request.key });
-    if (!one) return { subscription: '', hits: [], start: () => {} };
+    const { hits, pos } = joined;
+    if (!one) return { subscription: '', hits: [], pos, start: () => {} };
     try {
       if (since !== undefined) await this.#goBack(one, model, since, request.left);
     } catch (error) {
       this.#members.end(one);
       throw error;
     }
-    return { subscription: one.key, hits: joined.hits, start: () => this.#start(one) };
+    return { subscription: one.key, hits, pos, start: () => this.#start(one) };
   }
 
   /** Its connection takes output again. */

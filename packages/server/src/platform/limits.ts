@@ -8,7 +8,7 @@ export interface Limits {
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
   readonly queries: number;
-  /** Bytes of output that may wait per connection before updates are conflated; for eight times that there are 2 s, and from 64 times on it is closed at once: 1013. */
+  /** Bytes of output that may wait per connection before updates are conflated and no more commands are taken; beyond eight times that: close 1013. */
   readonly output: number;
   /** Connections per node; beyond: 503 at the upgrade. */
   readonly connections: number;
@@ -72,3 +72,11 @@ export const defaultLimits: Limits = {
   hookChain: 8,
   hookMemory: 32 * 1024 * 1024,
 };
+
+/** Of the output that may wait, so many times `limits.output` may be one page of a read. */
+export const pageShares = 3;
+
+/** Bytes that a page of a read has, about: it ends early beyond, with one item at least (rule LIM4). */
+export function pageBytes({ output }: Pick<Limits, 'output'>): number {
+  return pageShares * output;
+}

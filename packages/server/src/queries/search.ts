@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Auth, compilePredicate, type Predicate, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { Objects } from '../objects/objects.js';
+import { sizeOf } from '../objects/size.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
 import { comparePlaces, placeOf } from '../store/order.js';
@@ -40,6 +41,15 @@ export interface PageOptions {
   readonly start: PageStart | undefined;
   readonly skip: number;
   readonly limit: number;
+  /** What a page is to have, about, where that is less than the limit. */
+  readonly bytes?: number | undefined;
+}
+
+/** What was found from a start on, nearest first. */
+export interface Scan {
+  readonly hits: readonly Hit[];
+  /** All up to this place were looked at; `undefined`: all there are. */
+  readonly end: Place | undefined;
 }
 
 /** An object of a result, and its place in the order, as its reader sees both. */
@@ -90,13 +100,34 @@ export class Search {
 
   /** One page, in the order of the query. */
   async page(options: PageOptions): Promise<Hit[]> {
-    if (this.#reach.nothing) return [];
+    const { hits } = await this.scan(options);
+    return options.start?.back ? hits.toReversed() : [...hits];
+  }
+
+  /** A page as it is walked to: nearest to the start first. */
+  async scan(options: PageOptions): Promise<Scan> {
+    if (this.#reach.nothing) return { hits: [], end: undefined };
     const { order } = this.#options;
     const mayBeHidden = this.#reach.hides && order.field !== '_r' && order.field !== '_rev';
     if (mayBeHidden) return await this.#sortedHere(options);
-    const stretches = stretchesOf(order, this.#storeFilter(), options.start);
-    const found = await this.#gather(stretches, options);
-    return options.start?.back ? found.reverse() : found;
+    return await this.#gather(stretchesOf(order, this.#storeFilter(), options.start), options);
+  }
+
+  /** Those of the objects that are found, with the places that they have here. */
+  async judged(objects: readonly StoredObject[]): Promise<Hit[]> {
+    if (this.#reach.nothing) return [];
+    const hits = (await this.#judge(objects)).map((seen) => this.#hit(seen));
+    return hits.filter((hit) => this.#isMatch(hit));
+  }
+
+  /** The place of an object as its reader sees it. */
+  placeOf(seen: Seen): Place {
+    return placeOf(asSeen(seen), this.#options.order);
+  }
+
+  /** Below 0 where a page that begins at `start` comes by `a` first. */
+  compare(start: PageStart | undefined, a: Place, b: Place): number {
+    return (start?.back ? -1 : 1) * comparePlaces(this.#options.order, a, b);
   }
 
   /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */
@@ -106,33 +137,42 @@ export class Search {
   }
 
   /** As many as the page holds of those that the reader may see. */
-  async #gather(stretches: readonly Stretch[], { skip, limit }: PageOptions): Promise<Hit[]> {
+  async #gather(
+    stretches: readonly Stretch[],
+    { skip, limit, bytes = Number.POSITIVE_INFINITY }: PageOptions,
+  ): Promise<Scan> {
     const found: Hit[] = [];
+    let size = 0;
     // Where the store finds just what may be seen, it can skip, too.
     const { exact } = this.#reach;
     let toSkip = exact ? 0 : skip;
-    const wanted = exact ? limit : Math.min(Math.max(skip + limit, 16), chunk);
+    const wanted = Math.min(exact ? limit : Math.max(skip + limit, 16), chunk);
     for await (const hits of this.#hits(stretches, { wanted, skip: exact ? skip : 0 })) {
-      found.push(...hits.slice(toSkip));
+      for (const hit of hits.slice(toSkip)) {
+        found.push(hit);
+        size += sizeOf(hit.object.data);
+        if (found.length >= limit || size >= bytes) return { hits: found, end: hit.place };
+      }
       toSkip = Math.max(0, toSkip - hits.length);
-      if (found.length >= limit) break;
     }
-    return found.slice(0, limit);
+    return { hits: found, end: undefined };
   }
 
   /**
    * The page of an order that the store must not sort by: everything is looked at, and only what may still get into the
    * page is kept. That is as it was when it was judged; after a skip, which may be long, only its place is kept.
    */
-  async #sortedHere({ start, skip, limit }: PageOptions): Promise<Hit[]> {
-    const { order } = this.#options;
-    const sign = start?.back ? -1 : 1;
-    const compare = (a: Kept, b: Kept) => sign * comparePlaces(order, a.place, b.place);
+  async #sortedHere({ start, skip, limit }: PageOptions): Promise<Scan> {
+    const compare = (a: Kept, b: Kept) => this.compare(start, a.place, b.place);
     const from: Kept | undefined = start;
     const wanted = skip + limit;
     let best: Kept[] = [];
+    let end: Place | undefined;
     const keepBest = () => {
-      best = best.sort(compare).slice(0, wanted);
+      best.sort(compare);
+      if (best.length <= wanted) return;
+      best = best.slice(0, wanted);
+      end = best.at(-1)?.place;
     };
     for await (const hits of this.#hits([{ filter: this.#storeFilter(), order: byId }])) {
       for (const hit of hits) {
@@ -143,8 +183,8 @@ export class Search {
     }
     keepBest();
     const page = best.slice(skip);
-    const found = skip === 0 ? page.flatMap(({ hit }) => hit ?? []) : await this.#reload(page);
-    return start?.back ? found.reverse() : found;
+    const hits = skip === 0 ? page.flatMap(({ hit }) => hit ?? []) : await this.#reload(page);
+    return { hits, end };
   }
 
   /** The objects at these places, as they are now, of those that are still found. */
@@ -202,7 +242,7 @@ export class Search {
   }
 
   #hit(seen: Seen): Hit {
-    return { ...seen, place: placeOf(asSeen(seen), this.#options.order) };
+    return { ...seen, place: this.placeOf(seen) };
   }
 
   async #query(part: Omit<Query, 'scope' | 'timeout'>): Promise<StoredObject[]> {

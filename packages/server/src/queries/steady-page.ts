@@ -1,0 +1,59 @@
+import type { Moved } from './moved.js';
+import type { PageStart } from './page.js';
+import type { Hit, PageOptions, Search } from './search.js';
+
+/**
+ * One page of a walk in the order of a field, by the places that the objects had when the walk began:
+ * what was not written since is found in the store, and what was is put where it stood (rule REA7).
+ */
+export async function steadyPage(
+  search: Search,
+  moved: Moved,
+  options: PageOptions,
+): Promise<readonly Hit[]> {
+  const hits = await nearestFirst(search, moved, options);
+  return options.start?.back ? hits.toReversed() : hits;
+}
+
+async function nearestFirst(
+  search: Search,
+  moved: Moved,
+  options: PageOptions,
+): Promise<readonly Hit[]> {
+  const { limit, bytes } = options;
+  let { start, skip } = options;
+  await moved.catchUp();
+  if (moved.size === 0) {
+    const { hits } = await search.scan(options);
+    await moved.catchUp();
+    if (moved.size === 0) return hits;
+  }
+  for (;;) {
+    // What is skipped may have moved, so that the store can not skip it.
+    const { hits, end } = await search.scan({ start, skip: 0, limit: skip + limit, bytes });
+    await moved.catchUp();
+    const steady = hits.filter(({ object }) => !moved.has(object.r));
+    const others = (await placedAsTheyWere(search, moved)).filter(({ place }) => {
+      const isAfterStart = !start || search.compare(start, start.place, place) < 0;
+      return isAfterStart && (!end || search.compare(start, place, end) <= 0);
+    });
+    const all = [...steady, ...others].sort((a, b) => search.compare(start, a.place, b.place));
+    const page = all.slice(skip, skip + limit);
+    if (page.length > 0 || !end) return page;
+    skip -= all.length;
+    start = { place: end, back: isBack(start) };
+  }
+}
+
+function isBack(start: PageStart | undefined): boolean {
+  return start?.back === true;
+}
+
+async function placedAsTheyWere(search: Search, moved: Moved): Promise<Hit[]> {
+  const hits: Hit[] = [];
+  for (const hit of await search.judged(moved.objects())) {
+    const object = await moved.asItWas(hit.object);
+    if (object) hits.push({ ...hit, place: search.placeOf({ object, hidden: hit.hidden }) });
+  }
+  return hits;
+}
