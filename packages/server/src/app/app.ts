@@ -5,6 +5,7 @@ import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
+import type { DeadLetters } from '../posthooks/dead-letters.js';
 import { PostHooks } from '../posthooks/post-hooks.js';
 import { QuerySlots } from '../queries/query-slots.js';
 import { accountsOf } from './accounts.js';
@@ -23,6 +24,7 @@ export interface App extends AppAuth {
   readonly secret: string;
   readonly services: Services;
   readonly accounts: Accounts;
+  readonly deadLetters: DeadLetters;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
   /** Resolves when what was committed is pushed. */
@@ -74,6 +76,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     config,
     secret,
     services,
+    deadLetters: postHooks.deadLetters,
     ...auth,
     accounts: accountsOf(config, { services, ...auth, log, metrics }),
     async ready() {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
 import { addConfigFlags } from './config-flags.js';
+import { addDeadLetters } from './dead-letters-options.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
 import { addTokenOptions } from './token-options.js';
 
@@ -78,6 +79,7 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addBenchOptions(
     add(program, 'bench', 'load a running server and print throughput and latencies', bench),
   );
+  addDeadLetters(program, done);
   addConfigFlags(add(program, 'config', 'print what is in force and from where', config));
   return program;
 }

@@ -15,21 +15,13 @@ type Action = (body: JsonObject, options: AuthRoutesOptions, address: string) =>
 
 /** Rules AUT4, AUT6 and AUT8: what the app does with its secret. */
 export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { addresses, secret, audit, shape, message } = options;
+  const { addresses, shape, message } = options;
   const actions: Readonly<Record<string, Action>> = {
     '/auth/tokens': mint,
     '/auth/tokens/revoke': revoke,
     '/auth/accounts': createAccount,
   };
-  const admit = ({ raw }: FastifyRequest) => {
-    if (hasSecret(raw, secret)) return;
-    const address = addresses.of(raw);
-    audit.record('secret.refused', { address });
-    const retryAfter = options.perAddress.login.take(address);
-    if (retryAfter === 0) throw fail('forbidden');
-    options.limited('login');
-    throw fail('rate.limited', undefined, { meta: { retryAfter } });
-  };
+  const admit = admitApp(options);
   for (const [path, action] of Object.entries(actions)) {
     authRoute(app, {
       path,
@@ -39,6 +31,20 @@ export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): voi
       run: async (body, { raw }) => await action(body ?? {}, options, addresses.of(raw)),
     });
   }
+}
+
+/** Lets in who has the app's secret. Guesses are few: they count as logins. */
+export function admitApp(options: AuthRoutesOptions): (request: FastifyRequest) => void {
+  const { addresses, secret, audit } = options;
+  return ({ raw }) => {
+    if (hasSecret(raw, secret)) return;
+    const address = addresses.of(raw);
+    audit.record('secret.refused', { address });
+    const retryAfter = options.perAddress.login.take(address);
+    if (retryAfter === 0) throw fail('forbidden');
+    options.limited('login');
+    throw fail('rate.limited', undefined, { meta: { retryAfter } });
+  };
 }
 
 async function mint(

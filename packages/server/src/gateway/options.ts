@@ -7,8 +7,8 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import type { DeadLetters } from '../posthooks/dead-letters.js';
 import type { AppAuthority } from './http-auth-app.js';
-
 /** What the gateway has to know of the configuration of the server. */
 export interface ServerConfig {
   /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
@@ -80,6 +80,8 @@ export interface GatewayOptions {
   readonly tokens: Tokens;
   /** Without them nobody signs up or logs in. */
   readonly accounts?: Accounts | undefined;
+  /** Without them there are none to look at. */
+  readonly deadLetters?: DeadLetters | undefined;
   readonly revocations: Revocations;
   readonly audit: Audit;
   readonly authority: AppAuthority;

@@ -1,0 +1,100 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+
+export interface ListedLetter {
+  readonly id: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly what: string;
+  readonly about: string;
+  readonly attempts: number;
+  readonly reason: string;
+}
+
+/** Milliseconds until a server that says nothing is given up. */
+const patience = 10_000;
+
+/** Talks to a server about its dead letters. What goes wrong is thrown with a line for people. */
+export class DeadLetterClient {
+  readonly #url: string;
+  readonly #secret: string;
+
+  constructor(url: string, secret: string) {
+    this.#url = url.replace(/\/+$/, '');
+    this.#secret = secret;
+  }
+
+  async list(limit = 1000): Promise<ListedLetter[]> {
+    const { body } = await this.#ask('GET', `?limit=${limit}`);
+    const letters = body?.deadLetters;
+    if (!Array.isArray(letters)) throw new Error(`what is at ${this.#url} keeps no dead letters`);
+    return letters.filter(isJsonObject).map(listed);
+  }
+
+  /** As they are now, the oldest first: a later one of an object comes after the earlier ones again. */
+  async allIds(): Promise<string[]> {
+    return (await this.list()).map(({ id }) => id).reverse();
+  }
+
+  async find(id: string): Promise<JsonObject | undefined> {
+    return (await this.#ask('GET', `/${encodeURIComponent(id)}`)).body;
+  }
+
+  async replay(id: string): Promise<boolean> {
+    return (await this.#ask('POST', `/${encodeURIComponent(id)}/replay`)).found;
+  }
+
+  async drop(id: string): Promise<boolean> {
+    return (await this.#ask('DELETE', `/${encodeURIComponent(id)}`)).found;
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+  ): Promise<{ readonly found: boolean; readonly body?: JsonObject | undefined }> {
+    const response = await this.#fetch(method, path);
+    const text = await response.text();
+    if (response.status === 404) return { found: false };
+    if (response.status === 403) {
+      throw new Error(`the server at ${this.#url} has another secret (REALLY_SECRET, or --secret)`);
+    }
+    if (!response.ok) throw new Error(`the server at ${this.#url} answered ${response.status}`);
+    return { found: true, body: text === '' ? undefined : objectOf(text) };
+  }
+
+  async #fetch(method: string, path: string): Promise<Response> {
+    try {
+      return await fetch(`${this.#url}/_dead-letters${path}`, {
+        method,
+        headers: { 'X-Really-Secret': this.#secret },
+        redirect: 'error',
+        signal: AbortSignal.timeout(patience),
+      });
+    } catch (cause) {
+      throw new Error(`there is no answer from ${this.#url} (--url says where the server is)`, {
+        cause,
+      });
+    }
+  }
+}
+
+function objectOf(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function listed({ id, at, what, about, attempts, reason }: JsonObject): ListedLetter {
+  const text = (value: JsonValue | undefined) => (typeof value === 'string' ? value : '');
+  const number = (value: JsonValue | undefined) => (typeof value === 'number' ? value : 0);
+  return {
+    id: text(id),
+    at: number(at),
+    what: text(what),
+    about: text(about),
+    attempts: number(attempts),
+    reason: text(reason),
+  };
+}

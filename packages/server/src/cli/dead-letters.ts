@@ -1,0 +1,76 @@
+import type { Config } from '../app/config.js';
+import { secretOf } from '../app/secret.js';
+import { systemPlatform } from '../platform/system.js';
+import { configInForce } from './config-flags.js';
+import { DeadLetterClient, type ListedLetter } from './dead-letter-client.js';
+import type { Options } from './program.js';
+import { type ExitCode, tell } from './report-error.js';
+
+/** `really dead-letters …`: asks the server of this folder, or the one at `--url`, with the app's secret. */
+export async function deadLetters(
+  action: string,
+  ids: readonly string[],
+  options: Options,
+): Promise<ExitCode> {
+  // Any secret will do that was set: whether it is fit for production is judged by `start`.
+  const config = configInForce('development', options);
+  const url = typeof options.url === 'string' ? options.url : urlOf(config);
+  const client = new DeadLetterClient(url, secretOf(config, systemPlatform));
+  switch (action) {
+    case 'list':
+      return await list(client);
+    case 'show':
+      return await show(client, ids[0] ?? '');
+    case 'replay':
+      return await each(client, ids, 'replayed', (id) => client.replay(id));
+    default:
+      return await each(client, ids, 'dropped', (id) => client.drop(id));
+  }
+}
+
+function urlOf({ values }: Config): string {
+  const scheme = values['tls.cert'] === undefined ? 'http' : 'https';
+  const host = values.host === '0.0.0.0' || values.host === '::' ? '127.0.0.1' : values.host;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${values.port}`;
+}
+
+async function list(client: DeadLetterClient): Promise<ExitCode> {
+  const letters = await client.list();
+  for (const letter of letters) process.stdout.write(`${lineOf(letter)}\n`);
+  if (letters.length === 0) tell('there are no dead letters');
+  return 0;
+}
+
+function lineOf({ id, at, what, about, attempts, reason }: ListedLetter): string {
+  const tried = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+  return [id, new Date(at).toISOString(), what, about, tried, reason].join('  ');
+}
+
+async function show(client: DeadLetterClient, id: string): Promise<ExitCode> {
+  const letter = await client.find(id);
+  if (letter === undefined) return missing(id);
+  process.stdout.write(`${JSON.stringify(letter, null, 2)}\n`);
+  return 0;
+}
+
+/** All that are there, where some are not too. */
+async function each(
+  client: DeadLetterClient,
+  ids: readonly string[],
+  done: string,
+  act: (id: string) => Promise<boolean>,
+): Promise<ExitCode> {
+  let code: ExitCode = 0;
+  let count = 0;
+  for (const id of ids.includes('all') ? await client.allIds() : ids) {
+    if (await act(id)) count += 1;
+    else code = missing(id);
+  }
+  process.stdout.write(`${done} ${count} ${count === 1 ? 'dead letter' : 'dead letters'}\n`);
+  return code;
+}
+
+function missing(id: string): ExitCode {
+  tell(`there is no dead letter ${id}`);
+  return 1;
+}
