@@ -1,6 +1,4 @@
-import type { Config } from '../app/config.js';
-import { secretOf } from '../app/secret.js';
-import { systemPlatform } from '../platform/system.js';
+import { operatorAccess } from '../app/operator-access.js';
 import { configInForce } from './config-flags.js';
 import { DeadLetterClient, type ListedLetter } from './dead-letter-client.js';
 import type { Options } from './program.js';
@@ -13,9 +11,8 @@ export async function deadLetters(
   options: Options,
 ): Promise<ExitCode> {
   // Any secret will do that was set: whether it is fit for production is judged by `start`.
-  const config = configInForce('development', options);
-  const url = typeof options.url === 'string' ? options.url : urlOf(config);
-  const client = new DeadLetterClient(url, secretOf(config, systemPlatform));
+  const { url, secret } = operatorAccess(configInForce('development', options));
+  const client = new DeadLetterClient(typeof options.url === 'string' ? options.url : url, secret);
   switch (action) {
     case 'list':
       return await list(client);
@@ -26,12 +23,6 @@ export async function deadLetters(
     default:
       return await each(client, ids, 'dropped', (id) => client.drop(id));
   }
-}
-
-function urlOf({ values }: Config): string {
-  const scheme = values['tls.cert'] === undefined ? 'http' : 'https';
-  const host = values.host === '0.0.0.0' || values.host === '::' ? '127.0.0.1' : values.host;
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${values.port}`;
 }
 
 async function list(client: DeadLetterClient): Promise<ExitCode> {
