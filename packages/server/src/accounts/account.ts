@@ -1,4 +1,4 @@
-import type { Auth, JsonObject } from '@really/protocol';
+import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 
 /** Someone who logs in with a password. Kept at `/_accounts/<uid>`. */
 export interface Account {
@@ -10,6 +10,18 @@ export interface Account {
   readonly emailVerified: boolean;
   /** A hash. */
   readonly password: string;
+  /** How often another password was set. A renewed hash is none. */
+  readonly passwordChanges: number;
+  /** Of letters that were sent, those used and those of long ago left out. */
+  readonly letterTokens: readonly LetterToken[];
+}
+
+/** What is known of the token in a letter: not the token itself. */
+export interface LetterToken {
+  readonly kind: 'reset' | 'verify';
+  readonly hash: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expires: number;
 }
 
 /** Where the account of a uid is kept. */
@@ -22,24 +34,37 @@ export function emailR(id: string): string {
   return `/_emails/${id}`;
 }
 
-export function accountRecord({ uid, r, email, emailVerified, password }: Account): JsonObject {
-  return { uid, r, email, emailVerified, password };
+export function accountRecord(account: Account): JsonObject {
+  const letterTokens = account.letterTokens.map((token) => ({ ...token }));
+  return { ...account, letterTokens };
 }
 
 /** Throws where the record is none of an account: only this server writes it. */
 export function readAccount(record: JsonObject): Account {
-  const { uid, r, email, emailVerified, password } = record;
+  const { uid, r, email, emailVerified, password, passwordChanges, letterTokens } = record;
   const isSound =
     typeof uid === 'string' &&
     typeof r === 'string' &&
     typeof email === 'string' &&
     typeof emailVerified === 'boolean' &&
-    typeof password === 'string';
+    typeof password === 'string' &&
+    typeof passwordChanges === 'number' &&
+    Array.isArray(letterTokens);
   if (!isSound) throw new TypeError('a record of an account is damaged');
-  return { uid, r, email, emailVerified, password };
+  const tokens = letterTokens.flatMap((one) => readLetterToken(one) ?? []);
+  return { uid, r, email, emailVerified, password, passwordChanges, letterTokens: tokens };
+}
+
+function readLetterToken(value: JsonValue): LetterToken | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const { kind, hash, expires } = value;
+  const isSound = typeof hash === 'string' && typeof expires === 'number';
+  if (!isSound || (kind !== 'reset' && kind !== 'verify')) return undefined;
+  return { kind, hash, expires };
 }
 
 /** Who the user is, for rules, hooks and tokens. */
-export function authOf({ uid, r, email, emailVerified }: Omit<Account, 'password'>): Auth {
+export function authOf(user: Pick<Account, 'uid' | 'r' | 'email' | 'emailVerified'>): Auth {
+  const { uid, r, email, emailVerified } = user;
   return { uid, authType: 'password', _r: r, data: { email, emailVerified } };
 }

@@ -4,7 +4,9 @@ import { Tokens } from '../auth/tokens.js';
 import { type ModelFiles, type TestApp, testApp } from '../commands/app.test.kit.js';
 import { silentLog } from '../platform/log.js';
 import { Accounts, type AccountsConfig } from './accounts.js';
+import { Hopeless } from './errands.js';
 import type { Hasher } from './hasher.js';
+import type { Letter, LetterChannel } from './letter.js';
 
 export const usersModel = `version: 1
 fields:
@@ -21,6 +23,10 @@ export interface AccountsApp extends TestApp {
   readonly tokens: Tokens;
   /** The events of the audit log, with their reasons. */
   readonly audited: string[];
+  /** Uids whose tokens were revoked. */
+  readonly revoked: string[];
+  /** Another process on the same data, after this one is gone. */
+  again(channel: LetterChannel): Accounts;
 }
 
 /** Accounts on a memory store, over hashes that cost nothing and are counted. */
@@ -28,10 +34,12 @@ export async function accountsApp({
   models = { users: usersModel },
   config = {},
   hasher = new CountingHasher(),
+  channel,
 }: {
   models?: ModelFiles;
   config?: Partial<AccountsConfig>;
   hasher?: CountingHasher;
+  channel?: LetterChannel;
 } = {}): Promise<AccountsApp> {
   const app = await testApp({ models, mode: 'production' });
   const tokens = new Tokens({ secret: 'a secret of at least thirty-two characters', ...app });
@@ -40,15 +48,28 @@ export async function accountsApp({
     record: (event, { reason }) =>
       audited.push(reason === undefined ? event : `${event}: ${reason}`),
   };
-  const accounts = new Accounts({
+  const revoked: string[] = [];
+  const revokeTokens = async (uid: string) => {
+    revoked.push(uid);
+  };
+  const options = {
     services: app.services,
     tokens,
+    revokeTokens,
     audit,
     hasher,
-    config: { users: '/users', signup: true, hashes: 2, hashesWaiting: 256, ...config },
+    config: {
+      users: '/users',
+      signup: true,
+      hashes: 2,
+      hashesWaiting: 256,
+      errands: 100,
+      ...config,
+    },
     log: silentLog,
-  });
-  return { ...app, accounts, hasher, tokens, audited };
+  };
+  const again = (other?: LetterChannel) => new Accounts({ ...options, channel: other });
+  return { ...app, accounts: again(channel), again, hasher, tokens, audited, revoked };
 }
 
 /** No hash at all: it says what was asked of it, and waits where it is told to. */
@@ -100,5 +121,35 @@ export async function outcome(answer: Promise<object>): Promise<unknown> {
   } catch (error) {
     if (error instanceof ProtocolError) return { ...error.toJSON(), meta: error.meta };
     throw error;
+  }
+}
+
+/** Keeps what is sent, where it is not told to fail. */
+export class TestChannel implements LetterChannel {
+  readonly letters: Letter[] = [];
+  /** Letters to come that cannot be sent now, or ever. */
+  failures: ('now' | 'ever')[] = [];
+  attempts = 0;
+  #heard: (() => void)[] = [];
+
+  async send(letter: Letter): Promise<void> {
+    this.attempts += 1;
+    const failure = this.failures.shift();
+    for (const hear of this.#heard.splice(0)) hear();
+    if (failure === 'now') throw new Error('the mail server is away');
+    if (failure === 'ever') throw new Hopeless('there is no such mailbox');
+    this.letters.push(letter);
+  }
+
+  /** Resolves when this many were tried to send. */
+  async tried(count: number): Promise<void> {
+    while (this.attempts < count) {
+      await new Promise<void>((resolve) => this.#heard.push(resolve));
+    }
+  }
+
+  /** The token in the last letter of this kind. */
+  tokenOf(kind: Letter['kind']): string {
+    return this.letters.findLast((letter) => letter.kind === kind)?.token ?? '';
   }
 }

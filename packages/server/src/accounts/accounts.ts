@@ -1,23 +1,34 @@
-import { fail, type JsonObject, ProtocolError } from '@really/protocol';
+import { type Auth, fail, type JsonObject, ProtocolError } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
-import { type Metrics, noMetrics } from '../platform/metrics.js';
-import { type Account, accountR, authOf, emailR, readAccount } from './account.js';
-import { readLogin, readSignup } from './credentials.js';
-import type { Email } from './email.js';
+import type { Metrics } from '../platform/metrics.js';
+import { AccountRecords } from './account-records.js';
+import { readChange, readLogin, readReset, readSignup, textMember } from './credentials.js';
+import { parseEmail } from './email.js';
+import type { Errand } from './errand.js';
+import { Errands } from './errands.js';
 import { HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
+import type { LetterChannel } from './letter.js';
+import { Letters } from './letters.js';
+import { Login, wrongCredentials } from './login.js';
+import { assertWritten, NewPassword } from './new-password.js';
 import { Passwords } from './passwords.js';
 import { Signup } from './signup.js';
+import { Verification } from './verification.js';
 
 export interface AccountsOptions {
   readonly services: Services;
   readonly tokens: Pick<Tokens, 'mint'>;
+  /** Revokes every token of a uid issued so far. Rejects with 503. */
+  readonly revokeTokens: (uid: string) => Promise<void>;
   readonly audit: Audit;
   readonly hasher: Hasher;
+  /** Without one no letters are sent, and none can be asked for. */
+  readonly channel?: LetterChannel | undefined;
   readonly config: AccountsConfig;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
@@ -31,6 +42,8 @@ export interface AccountsConfig {
   /** Password hashes at once, and how many more may wait. */
   readonly hashes: number;
   readonly hashesWaiting: number;
+  /** Letters that may wait. */
+  readonly errands: number;
 }
 
 /** What `/auth/password/signup` answers. */
@@ -45,35 +58,62 @@ export interface LoggedIn {
   readonly accessToken: string;
 }
 
-/** Milliseconds that a token of a login is good for. */
-const passwordLife = 7 * 24 * 60 * 60 * 1000;
-
 const authType = 'password';
-
-/** What stands in for the uid of an address that nobody has: what is looked up then is the same. */
-const nobody = 'nobody';
 
 /** People who log in with an email address and a password; `address` is the network's. All methods reject with a `ProtocolError`. */
 export class Accounts {
   readonly #options: AccountsOptions;
-  readonly #records: SystemRecords;
-  readonly #passwords: Passwords;
+  readonly #errands: Errands;
   readonly #signup: Signup;
+  readonly #login: Login;
+  readonly #newPassword: NewPassword;
+  readonly #verification: Verification;
 
   constructor(options: AccountsOptions) {
-    const { services, hasher, config, log, metrics = noMetrics } = options;
-    const { hashes: atOnce, hashesWaiting: waiting } = config;
-    const { platform } = services;
-    this.#options = options;
-    this.#records = new SystemRecords(services.objects);
-    this.#passwords = new Passwords(hasher, new HashSlots({ atOnce, waiting, platform, metrics }));
-    this.#signup = new Signup({
-      services,
-      records: this.#records,
-      passwords: this.#passwords,
-      users: config.users,
+    const { services, hasher, config, channel, metrics, log } = options;
+    const { objects, platform, store } = services;
+    const { clock } = platform;
+    const records = new SystemRecords(objects);
+    const accounts = new AccountRecords(records);
+    const slots = { atOnce: config.hashes, waiting: config.hashesWaiting, platform, metrics };
+    const passwords = new Passwords(hasher, new HashSlots(slots));
+    const letters = channel && new Letters({ accounts, channel, platform });
+    const sendsLetters = letters !== undefined;
+    const errands = new Errands({
+      objects,
+      records,
+      store,
+      platform,
       log,
+      metrics,
+      limit: config.errands,
+      run: async (errand, about) => {
+        if (errand.kind === 'revoke') await options.revokeTokens(errand.uid);
+        else await letters?.send(errand, about);
+      },
     });
+    const common = { ...options, accounts, passwords, errands, objects, clock, sendsLetters };
+    this.#options = options;
+    this.#errands = errands;
+    this.#signup = new Signup({ ...common, users: config.users });
+    this.#login = new Login(common);
+    this.#newPassword = new NewPassword(common);
+    this.#verification = new Verification(common);
+  }
+
+  /** Whether letters can be asked for. */
+  get sendsLetters(): boolean {
+    return this.#options.channel !== undefined;
+  }
+
+  /** Takes up what a former process left undone. */
+  async open(): Promise<void> {
+    await this.#errands.open();
+  }
+
+  /** Resolves when nothing is under way. */
+  async close(): Promise<void> {
+    await this.#errands.close();
   }
 
   /** Rules PWD1 to PWD4. */
@@ -88,57 +128,68 @@ export class Accounts {
       throw error;
     });
     audit.record('signup.ok', { address, uid, authType });
-    return { authType: 'password', user: { _r: r, email } };
+    return { authType, user: { _r: r, email } };
   }
 
   /** Rules PWD5 to PWD8. */
   async logIn(body: JsonObject, address: string): Promise<LoggedIn> {
-    const { audit, services, tokens } = this.#options;
-    const { email, password } = readLogin(body);
-    const account = await this.#find(email);
-    const matches = await this.#passwords.matches(account?.password, password);
-    if (!matches || !account) {
-      const reason = account ? 'password.wrong' : 'account.unknown';
-      audit.record('login.failed', { address, uid: account?.uid, authType, reason });
+    const { audit } = this.#options;
+    const result = await this.#login.run(readLogin(body));
+    if (!result.ok) {
+      const { uid, reason } = result;
+      audit.record('login.failed', { address, uid, authType, reason });
       throw wrongCredentials();
     }
-    audit.record('login.ok', { address, uid: account.uid, authType });
-    await this.#renewHash(account, password);
-    const expires = services.platform.clock.now() + passwordLife;
-    const accessToken = await tokens.mint({ ...authOf(account), expires });
-    return { authType: 'password', accessToken };
+    audit.record('login.ok', { address, uid: result.account.uid, authType });
+    return { authType, accessToken: result.accessToken };
   }
 
-  /** As many reads for an address that nobody has as for one that somebody has. */
-  async #find(email: Email | undefined): Promise<Account | undefined> {
-    const owner = await this.#records.get(emailR(email?.id ?? nobody));
-    const uid = typeof owner?.uid === 'string' ? owner.uid : nobody;
-    const record = await this.#records.get(accountR(uid));
-    return record && readAccount(record);
+  /** Rule PWD10: answers with a fresh token, because the one that was sent is revoked with the others. */
+  async changePassword(body: JsonObject, { uid }: Auth, address: string): Promise<LoggedIn> {
+    const account = await this.#newPassword.change(uid, readChange(body));
+    this.#audit('password', uid, address);
+    return { authType, accessToken: await this.#login.mint(account) };
   }
 
-  /** A hash of former parameters is replaced while the password is at hand. The login does not depend on it. */
-  async #renewHash(account: Account, password: string): Promise<void> {
-    if (this.#passwords.isCurrent(account.password)) return;
-    try {
-      const renewed = await this.#passwords.hash(password);
-      await this.#records.put(accountR(account.uid), (held) => {
-        // Another password may have been set in between.
-        const isSame = held?.password === account.password;
-        return { ...held, ...(isSame && { password: renewed }) };
-      });
-    } catch (error) {
-      this.#options.log.warn({ err: error }, 'a password hash could not be renewed');
-    }
+  /** Rule MAIL1: the same for every address. Who has it is looked up when the letter is written. */
+  async requestReset(body: JsonObject): Promise<object> {
+    const email = textMember(body, 'email');
+    this.#errands.assertRoom();
+    if (parseEmail(email)) await this.#ask({ kind: 'reset', email });
+    return {};
+  }
+
+  /** Rule MAIL1. */
+  async reset(body: JsonObject, address: string): Promise<object> {
+    const { token, password } = readReset(body);
+    const { uid } = await this.#newPassword.reset(token, password);
+    this.#audit('password', uid, address);
+    return {};
+  }
+
+  /** Rule MAIL2. */
+  async requestVerification({ uid }: Auth): Promise<object> {
+    await this.#verification.request(uid);
+    return {};
+  }
+
+  /** Rule MAIL2. */
+  async verify(body: JsonObject, address: string): Promise<object> {
+    const { uid } = await this.#verification.verify(textMember(body, 'token'));
+    this.#audit('emailVerified', uid, address);
+    return {};
+  }
+
+  async #ask(errand: Errand): Promise<void> {
+    assertWritten(await this.#errands.write([], [errand]));
+  }
+
+  #audit(what: string, uid: string, address: string): void {
+    this.#options.audit.record('account.changed', { address, uid, authType, what });
   }
 }
 
 /** What a client did wrong, as against trouble of the server's. */
 function isRefusal(error: unknown): boolean {
   return error instanceof ProtocolError && error.code < 500;
-}
-
-/** Rule PWD6: one answer, whatever was wrong. */
-function wrongCredentials(): Error {
-  return fail('invalid/incorrect/expired access token', { password: ['credentials.invalid'] });
 }

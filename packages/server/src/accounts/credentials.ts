@@ -37,7 +37,24 @@ export function readLogin(body: JsonObject): LoginRequest {
   return { email: parseEmail(email), password: textMember(body, 'password') };
 }
 
-function textMember(body: JsonObject, name: string): string {
+/** What a change of the password says. Throws 400 where a member is no text, 409 where the new password will not do. */
+export function readChange(body: JsonObject): { old: string; password: string } {
+  return { old: textMember(body, 'oldPassword'), password: newPassword(body) };
+}
+
+/** What comes with the token of a letter. Throws as `readChange` does. */
+export function readReset(body: JsonObject): { token: string; password: string } {
+  return { token: textMember(body, 'token'), password: newPassword(body) };
+}
+
+function newPassword({ password }: JsonObject): string {
+  const problem = textProblem(password) ?? passwordProblem(String(password));
+  if (problem !== undefined) throw fail('validation.failed', { password: [problem] });
+  return String(password);
+}
+
+/** Throws 400 where the member is no text. */
+export function textMember(body: JsonObject, name: string): string {
   const value = body[name];
   if (typeof value !== 'string') throw fail.invalid(name, 'expected.string');
   return value;

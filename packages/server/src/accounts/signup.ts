@@ -10,17 +10,22 @@ import {
 import { Creation } from '../commands/creation.js';
 import type { CommandContext, Services } from '../commands/services.js';
 import { idAttempts } from '../commands/write-step.js';
-import type { SystemRecords } from '../objects/system-records.js';
-import type { WriteAllResult, WriteRequest } from '../objects/write-request.js';
+import type { WriteAllResult } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
-import { type Account, accountR, accountRecord, authOf, emailR } from './account.js';
+import { type Account, authOf } from './account.js';
+import type { AccountRecords } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
+import type { Errand } from './errand.js';
+import type { Errands } from './errands.js';
 import type { Passwords } from './passwords.js';
 
 export interface SignupOptions {
   readonly services: Services;
-  readonly records: SystemRecords;
+  readonly accounts: AccountRecords;
   readonly passwords: Passwords;
+  readonly errands: Errands;
+  /** Whether letters can be sent. */
+  readonly sendsLetters: boolean;
   /** `/users`: where the users' objects are made. */
   readonly users: string;
   readonly log: Log;
@@ -49,15 +54,16 @@ export class Signup {
       hashing ??= this.#options.passwords.hash(request.password);
       return hashing;
     };
+    const { accounts, errands } = this.#options;
     for (let attempt = 1; ; attempt++) {
       const newcomer = this.#newcomer(request);
       const creation = this.#creation(newcomer, request);
       const requests = [
         creation.request(),
-        this.#address(newcomer, request),
-        this.#account(newcomer, hash),
+        accounts.takingEmail(request.email, newcomer.uid, emailTaken),
+        accounts.making(newcomer, hash),
       ];
-      const result = await this.#options.services.objects.writeAll(requests);
+      const result = await errands.write(requests, this.#letters(newcomer));
       if (result.kind === 'committed') return newcomer;
       if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
     }
@@ -67,7 +73,8 @@ export class Signup {
     const { services, users } = this.#options;
     const uid = Buffer.from(services.platform.random.bytes(uidBytes)).toString('hex');
     const r = `${users}/${services.objects.newId()}`;
-    return { uid, r, email: email.text, emailVerified: false };
+    const { text } = email;
+    return { uid, r, email: text, emailVerified: false, passwordChanges: 0, letterTokens: [] };
   }
 
   /** The user's own create. Throws 404 where there is no such model. */
@@ -89,27 +96,15 @@ export class Signup {
     return field !== undefined && field.type !== 'Calculated';
   }
 
-  #address({ uid }: Newcomer, { email }: SignupRequest): WriteRequest {
-    return this.#options.records.request(emailR(email.id), (held) => {
-      if (held) throw fail('validation.failed', { email: ['value.not.unique'] });
-      return { uid };
-    });
+  /** A signup does without a letter where too many wait: it can be asked for later. */
+  #letters({ uid }: Newcomer): Errand[] {
+    const { sendsLetters, errands } = this.#options;
+    return sendsLetters && !errands.full ? [{ kind: 'verify', uid }] : [];
   }
+}
 
-  /** Comes last: nothing is hashed for who would be refused. */
-  #account(newcomer: Newcomer, hash: () => Promise<string>): WriteRequest {
-    let password = '';
-    const account = this.#options.records.request(accountR(newcomer.uid), () =>
-      accountRecord({ ...newcomer, password }),
-    );
-    return {
-      ...account,
-      prepare: async (head, look) => {
-        password = await hash();
-        return await account.prepare(head, look);
-      },
-    };
-  }
+function emailTaken(): Error {
+  return fail('validation.failed', { email: ['value.not.unique'] });
 }
 
 function withEmail(rest: JsonObject, email: string): JsonObject {

@@ -1,15 +1,18 @@
 import { Accounts } from '../accounts/accounts.js';
 import { argon2Hasher } from '../accounts/argon2-hasher.js';
 import type { Audit } from '../auth/audit.js';
+import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Config } from './config.js';
+import { letterChannelOf } from './letter-channel.js';
 
 export interface AccountsPorts {
   readonly services: Services;
   readonly tokens: Tokens;
+  readonly revocations: Pick<Revocations, 'revokeUid'>;
   readonly audit: Audit;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -28,6 +31,9 @@ export function accountsOf({ values }: Config, ports: AccountsPorts): Accounts {
     signup: values['auth.signup'],
     hashes: values['limits.hashes'],
     hashesWaiting: values['limits.hashesWaiting'],
+    errands: values['limits.errands'],
   };
-  return new Accounts({ ...ports, hasher, config });
+  const channel = letterChannelOf(values, ports.services.platform);
+  const revokeTokens = (uid: string) => ports.revocations.revokeUid(uid);
+  return new Accounts({ ...ports, revokeTokens, hasher, channel, config });
 }

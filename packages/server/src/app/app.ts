@@ -72,13 +72,16 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(() => postHooks.close());
   postHooks.start();
   const auth = await openAuth(config, { services, bus, secret, log, metrics, closing });
+  const accounts = accountsOf(config, { services, ...auth, log, metrics });
+  closing.add(() => accounts.close());
+  await accounts.open();
   return {
     config,
     secret,
     services,
     deadLetters: postHooks.deadLetters,
     ...auth,
-    accounts: accountsOf(config, { services, ...auth, log, metrics }),
+    accounts,
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);
     },

@@ -15,6 +15,8 @@ import {
   path,
   size,
   text,
+  url,
+  webhookSecret,
 } from './config-kinds.js';
 import { endpoints } from './config-webhooks.js';
 
@@ -96,6 +98,30 @@ export const settings = {
     'memory of one password hash (argon2id); hashes made with another are renewed at login',
   ),
   'auth.hashPasses': setting(count(1, 100), 2, 'how often a password hash goes over it'),
+  'auth.mail.smtp': setting(
+    optional(url('smtp', 'smtps')),
+    undefined,
+    'mail server that letters to owners of accounts leave by; with user and password in the URL where it wants them',
+    { secret: true },
+  ),
+  'auth.mail.from': setting(optional(text), undefined, 'sender of these letters'),
+  'auth.mail.templates': setting(
+    optional(path),
+    undefined,
+    'folder of their texts; ./mail where that exists',
+  ),
+  'auth.mail.webhook': setting(
+    optional(url('https', 'http')),
+    undefined,
+    'where these letters are posted to instead, for the app to send',
+    { secret: true },
+  ),
+  'auth.mail.webhookSecret': setting(
+    optional(webhookSecret),
+    undefined,
+    'what that is signed with (Standard Webhooks)',
+    { secret: true },
+  ),
   'tls.cert': setting(optional(path), undefined, 'certificate chain (PEM); read again on SIGHUP'),
   'tls.key': setting(optional(path), undefined, 'private key (PEM); read again on SIGHUP'),
   trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
@@ -170,6 +196,11 @@ export const settings = {
     'password hashes at once; beyond: they wait, 5 s at most, then 503',
   ),
   'limits.hashesWaiting': setting(count(0), 256, 'password hashes that may wait; beyond: 503'),
+  'limits.errands': setting(
+    count(1),
+    10_000,
+    'letters to owners of accounts that wait to be sent; beyond: 503',
+  ),
   'limits.queryTime': setting(duration, limits.queryTime, 'time of one query; beyond: 503'),
   'limits.queriesAtOnce': setting(
     count(1),

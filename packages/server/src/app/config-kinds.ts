@@ -138,6 +138,22 @@ export const path: Kind<string> = kind('a path', (raw, folder) => {
   return given ? resolve(folder, given) : undefined;
 });
 
+/** A URL of one of these schemes, never repeated in a message, for it may carry a password. */
+export function url(...schemes: readonly string[]): Kind<string> {
+  return kind(`a URL such as ${schemes[0]}://host.example`, (raw) => {
+    const given = textOf(raw) ?? '';
+    const scheme = URL.canParse(given) ? new URL(given).protocol.slice(0, -1) : '';
+    return schemes.includes(scheme) && new URL(given).host !== '' ? given : undefined;
+  });
+}
+
+/** What webhooks are signed with, as Standard Webhooks writes it. */
+export const webhookSecret: Kind<string> = kind('whsec_ and 24 bytes or more in base64', (raw) => {
+  const given = textOf(raw) ?? '';
+  const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(given)?.[1] ?? '';
+  return Buffer.from(encoded, 'base64').length >= 24 ? given : undefined;
+});
+
 /** A collection at the top of an app, as `/users`. */
 export const collection: Kind<string> = kind('a collection such as /users', (raw) => {
   const parsed = parseR(textOf(raw));

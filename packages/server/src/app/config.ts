@@ -85,8 +85,12 @@ export function readConfig(sources: ConfigSources): Config {
   return config;
 }
 
+/** `a` and `a.b` of `a.b.c`. */
 const sections = new Set(
-  [...keys, ...laterKeys].flatMap((key) => (key.includes('.') ? [key.split('.')[0] ?? ''] : [])),
+  [...keys, ...laterKeys].flatMap((key) => {
+    const words = key.split('.');
+    return words.slice(1).map((_, index) => words.slice(0, index + 1).join('.'));
+  }),
 );
 
 const isSection = (key: string): boolean => sections.has(key);
@@ -193,9 +197,16 @@ function complete(
   return { mode, folder, values: values as Values, sources: sources as Record<Key, Source> };
 }
 
+/** Folders that stand for a key which says nothing, where they exist. */
+const usualFolders: Partial<Record<Key, string>> = {
+  public: 'public',
+  'auth.mail.templates': 'mail',
+};
+
 function fallbackOf(key: Key, mode: Mode, folder: string): unknown {
-  if (key === 'public') {
-    const usual = join(folder, 'public');
+  const usualFolder = usualFolders[key];
+  if (usualFolder !== undefined) {
+    const usual = join(folder, usualFolder);
     return existsSync(usual) ? usual : undefined;
   }
   const setting: Setting<unknown> = settings[key];

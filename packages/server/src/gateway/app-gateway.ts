@@ -155,12 +155,12 @@ export class AppGateway {
   }
 
   #accountRoutes(): AccountRoutesOptions | undefined {
-    const { accounts, config } = this.#options;
+    const { accounts, tokens, audit, config } = this.#options;
     if (!accounts) return undefined;
     return {
       accounts,
-      addresses: this.#addresses,
-      rates: { signup: this.#signups, login: this.#logins },
+      callers: { tokens, addresses: this.#addresses, rates: this.#host.rates, audit },
+      perAddress: { signup: this.#signups, login: this.#logins },
       limited: (by) => this.#metrics.limited(by),
       shape: this.#host.shape,
       message: config.limits.message,

@@ -1,77 +1,114 @@
-import { fail, type JsonObject, ProtocolError } from '@really/protocol';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Auth, fail, type JsonObject, ProtocolError } from '@really/protocol';
+import type { FastifyInstance } from 'fastify';
 import type { Accounts } from '../accounts/accounts.js';
-import type { ClientAddresses } from './client-address.js';
-import { sendError, sendJson } from './http-answers.js';
-import { jsonBody } from './json-body.js';
+import { authRoute } from './auth-route.js';
+import { type CallerOptions, callerOf } from './http-caller.js';
 import type { Shape } from './parse-message.js';
 import type { RateLimit } from './rate-limit.js';
 
 export interface AccountRoutesOptions {
   readonly accounts: Accounts;
-  readonly addresses: ClientAddresses;
-  /** By address (rule LIM5). */
-  readonly rates: Readonly<Record<RateName, RateLimit>>;
+  /** Whose token it is, where one is wanted. */
+  readonly callers: CallerOptions;
+  /** Rule LIM5. */
+  readonly perAddress: Readonly<Record<RateName, RateLimit>>;
   readonly limited: (by: RateName) => void;
   readonly shape: Shape;
   /** Bytes of a signup, which brings a whole object. */
   readonly message: number;
 }
 
-export type RateName = 'login' | 'signup';
+type RateName = 'login' | 'signup';
+
+/** What came in. */
+interface Asked {
+  readonly body: JsonObject;
+  /** Of the client. */
+  readonly address: string;
+  /** Whose token came along. Rejects with 401. */
+  readonly caller: () => Promise<Auth>;
+}
 
 interface AccountRoute {
   readonly path: string;
-  readonly rate: RateName;
+  readonly run: (asked: Asked) => Promise<object>;
+  readonly rate?: RateName;
   /** Bytes of a body. */
-  readonly largest: number;
-  readonly run: (body: JsonObject, address: string) => Promise<object>;
+  readonly largest?: number;
 }
 
-/** Bytes of a body that brings an address and a password, each byte of which may be written as an escape. */
+/** Bytes of a body that brings an address and passwords, each byte of which may be written as an escape. */
 const fewMembers = 16 * 1024;
 
-/** Section Accounts: `/auth/password/…`. */
+/** Section Accounts: `/auth/password/…` and `/auth/email/…`. */
 export function accountRoutes(app: FastifyInstance, options: AccountRoutesOptions): void {
   const { accounts, message } = options;
   const routes: AccountRoute[] = [
     {
       path: '/auth/password/signup',
+      run: ({ body, address }) => accounts.signUp(body, address),
       rate: 'signup',
       largest: message,
-      run: (body, address) => accounts.signUp(body, address),
     },
     {
       path: '/auth/password/login',
-      rate: 'login',
-      largest: fewMembers,
-      run: (body, address) => accounts.logIn(body, address),
+      run: ({ body, address }) => accounts.logIn(body, address),
+    },
+    {
+      path: '/auth/password/change',
+      run: async ({ body, address, caller }) =>
+        await accounts.changePassword(body, await caller(), address),
     },
   ];
-  for (const route of routes) addRoute(app, route, options);
+  const all = accounts.sendsLetters ? [...routes, ...letterRoutes(accounts)] : routes;
+  for (const route of all) addRoute(app, route, options);
+}
+
+/** What works by letters. */
+function letterRoutes(accounts: Accounts): AccountRoute[] {
+  return [
+    {
+      path: '/auth/password/reset/request',
+      run: ({ body }) => accounts.requestReset(body),
+    },
+    {
+      path: '/auth/password/reset',
+      run: ({ body, address }) => accounts.reset(body, address),
+    },
+    {
+      path: '/auth/email/verify/request',
+      run: async ({ caller }) => await accounts.requestVerification(await caller()),
+    },
+    {
+      path: '/auth/email/verify',
+      run: ({ body, address }) => accounts.verify(body, address),
+    },
+  ];
 }
 
 function addRoute(app: FastifyInstance, route: AccountRoute, options: AccountRoutesOptions): void {
-  const { path, rate, largest: bodyLimit, run } = route;
-  const onRequest = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    reply.header('Cache-Control', 'no-store');
-    const retryAfter = options.rates[rate].take(options.addresses.of(request.raw));
-    if (retryAfter === 0) return done();
-    options.limited(rate);
-    sendError(reply, fail('rate.limited', undefined, { meta: { retryAfter } }));
-  };
-  for (const url of [path, `${path}/`]) {
-    app.post<{ Body: unknown }>(url, { bodyLimit, onRequest }, async (request, reply) => {
-      const body = jsonBody(request.body, options.shape) ?? {};
-      const answer = await run(body, options.addresses.of(request.raw)).catch((error: unknown) => {
-        if (isUnauthorized(error)) reply.header('WWW-Authenticate', 'Bearer');
+  const { path, run, rate = 'login', largest = fewMembers } = route;
+  const { callers, perAddress, limited, shape } = options;
+  authRoute(app, {
+    path,
+    largest,
+    shape,
+    admit: ({ raw }) => {
+      const retryAfter = perAddress[rate].take(callers.addresses.of(raw));
+      if (retryAfter === 0) return;
+      limited(rate);
+      throw fail('rate.limited', undefined, { meta: { retryAfter } });
+    },
+    run: async (body = {}, request, reply) => {
+      const address = callers.addresses.of(request.raw);
+      const caller = async () => (await callerOf(request, reply, callers)).auth;
+      try {
+        return await run({ body, address, caller });
+      } catch (error) {
+        const isUnauthorized = error instanceof ProtocolError && error.code === 401;
+        if (isUnauthorized) reply.header('WWW-Authenticate', 'Bearer');
         throw error;
-      });
-      return sendJson(reply, 200, JSON.stringify(answer));
-    });
-  }
-}
-
-function isUnauthorized(error: unknown): boolean {
-  return error instanceof ProtocolError && error.code === 401;
+      }
+    },
+  });
 }

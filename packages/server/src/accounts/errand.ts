@@ -1,0 +1,42 @@
+import type { JsonObject } from '@really/protocol';
+
+/** What is to be done after an answer, and also after a crash. */
+export type Errand =
+  /** A letter with which the owner of the address, if it has one, can set another password. */
+  | { readonly kind: 'reset'; readonly email: string }
+  /** A letter with which an owner shows that the address is theirs. */
+  | { readonly kind: 'verify'; readonly uid: string }
+  /** A letter that tells that another password was set. */
+  | { readonly kind: 'changed'; readonly uid: string }
+  /** Every token of the uid is to be revoked. */
+  | { readonly kind: 'revoke'; readonly uid: string };
+
+/** An errand as it is stored, at `/_errands/<id>`. */
+export interface StoredErrand {
+  readonly errand: Errand;
+  /** How often it was tried in vain. */
+  readonly attempts: number;
+}
+
+/** The collection of the records. */
+export const errandsName = '_errands';
+
+export function errandRecord({ errand, attempts }: StoredErrand): JsonObject {
+  return { ...errand, attempts };
+}
+
+/** `undefined` where it is none that this version knows. */
+export function readErrand(record: JsonObject): StoredErrand | undefined {
+  const { kind, uid, email, attempts } = record;
+  if (typeof attempts !== 'number') return undefined;
+  switch (kind) {
+    case 'reset':
+      return typeof email === 'string' ? { errand: { kind, email }, attempts } : undefined;
+    case 'verify':
+    case 'changed':
+    case 'revoke':
+      return typeof uid === 'string' ? { errand: { kind, uid }, attempts } : undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+import { fail } from '@really/protocol';
+import { lives } from '../auth/lives.js';
+import type { Tokens } from '../auth/tokens.js';
+import type { Objects } from '../objects/objects.js';
+import type { Log } from '../platform/log.js';
+import type { Clock } from '../platform/platform.js';
+import { type Account, authOf } from './account.js';
+import type { AccountRecords } from './account-records.js';
+import type { LoginRequest } from './credentials.js';
+import type { Passwords } from './passwords.js';
+
+export interface LoginOptions {
+  readonly accounts: AccountRecords;
+  readonly passwords: Passwords;
+  readonly tokens: Pick<Tokens, 'mint'>;
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export type LoginResult =
+  | { readonly ok: true; readonly account: Account; readonly accessToken: string }
+  | { readonly ok: false; readonly uid: string | undefined; readonly reason: LoginRefusal };
+
+/** For the audit log: the client is told nothing of it. */
+export type LoginRefusal =
+  | 'account.unknown'
+  | 'password.wrong'
+  | 'password.changed'
+  | 'user.deleted';
+
+/** Rules PWD5 to PWD8. */
+export class Login {
+  readonly #options: LoginOptions;
+
+  constructor(options: LoginOptions) {
+    this.#options = options;
+  }
+
+  async run({ email, password }: LoginRequest): Promise<LoginResult> {
+    const { accounts, passwords } = this.#options;
+    const account = await accounts.byEmail(email);
+    const matches = await passwords.matches(account?.password, password);
+    if (!account) return { ok: false, uid: undefined, reason: 'account.unknown' };
+    const { uid } = account;
+    if (!matches) return { ok: false, uid, reason: 'password.wrong' };
+    await this.#renewHash(account, password);
+    const accessToken = await this.mint(account);
+    // Another password that was set in between revoked the tokens there were then, and perhaps not this one.
+    const now = await accounts.byUid(uid);
+    if (now?.passwordChanges !== account.passwordChanges) {
+      return { ok: false, uid, reason: 'password.changed' };
+    }
+    const user = await this.#options.objects.head(account.r);
+    if (user?.deleted ?? true) return { ok: false, uid, reason: 'user.deleted' };
+    return { ok: true, account, accessToken };
+  }
+
+  async mint(account: Account): Promise<string> {
+    const { clock, tokens } = this.#options;
+    return await tokens.mint({ ...authOf(account), expires: clock.now() + (lives.password ?? 0) });
+  }
+
+  /** A hash of former parameters is replaced while the password is at hand. The login does not depend on it. */
+  async #renewHash({ uid, password: hash }: Account, password: string): Promise<void> {
+    const { accounts, passwords, log } = this.#options;
+    if (passwords.isCurrent(hash)) return;
+    try {
+      const renewed = await passwords.hash(password);
+      await accounts.change(uid, (held) => {
+        // Another password may have been set in between.
+        return held.password === hash ? { ...held, password: renewed } : held;
+      });
+    } catch (error) {
+      log.warn({ err: error }, 'a password hash could not be renewed');
+    }
+  }
+}
+
+/** Rule PWD6: one answer, whatever was wrong. */
+export function wrongCredentials(): Error {
+  return fail('invalid/incorrect/expired access token', { password: ['credentials.invalid'] });
+}

@@ -1,0 +1,57 @@
+import { createTransport } from 'nodemailer';
+import { Hopeless } from './errands.js';
+import type { LetterChannel } from './letter.js';
+import { fillTemplate, type Templates } from './letter-templates.js';
+
+export interface SmtpChannelOptions {
+  /** `smtp://user:password@host:587` or `smtps://…`. */
+  readonly url: string;
+  /** `An App <app@example.com>`. */
+  readonly from: string;
+  readonly templates: Templates;
+}
+
+/** Milliseconds for a connection, a greeting, and any silence after it. */
+const patience = 10_000;
+
+/** Sends letters as mails in plain text (rule MAIL7). */
+export function smtpChannel({ url, from, templates }: SmtpChannelOptions): LetterChannel {
+  const transport = createTransport({
+    url,
+    connectionTimeout: patience,
+    greetingTimeout: patience,
+    socketTimeout: patience,
+    // What a letter says comes from templates, and shall not reach for files or addresses.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    async send(letter) {
+      const { subject, text } = fillTemplate(templates[letter.kind], letter);
+      try {
+        await transport.sendMail({
+          from,
+          to: { name: '', address: letter.to },
+          subject,
+          text,
+          messageId: `<letter-${letter.id}@${domainOf(from)}>`,
+        });
+      } catch (error) {
+        throw isFinal(error) ? new Hopeless('the mail was refused', { cause: error }) : error;
+      }
+    },
+  };
+}
+
+/** The answer to a recipient or a message that will not be another one tomorrow. A refused login may be mended. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('responseCode' in error) || !('command' in error))
+    return false;
+  const { responseCode: code, command } = error;
+  const isOfMail = command === 'RCPT TO' || command === 'DATA';
+  return isOfMail && typeof code === 'number' && code >= 500 && code <= 599;
+}
+
+function domainOf(from: string): string {
+  return /@([\w.-]+)>?\s*$/.exec(from)?.[1] ?? 'localhost';
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+
+/** A mail as it came. */
+export interface Mail {
+  readonly to: string;
+  /** Headers and text. */
+  readonly source: string;
+}
+
+/** A mail server on the loopback that keeps what it gets. */
+export class MailServer implements AsyncDisposable {
+  readonly mails: Mail[] = [];
+  readonly #server: SMTPServer;
+  #heard: (() => void)[] = [];
+
+  private constructor() {
+    this.#server = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ['STARTTLS'],
+      onData: (stream, session, done) => {
+        const parts: Buffer[] = [];
+        stream.on('data', (part: Buffer) => parts.push(part));
+        stream.on('end', () => {
+          const to = session.envelope.rcptTo[0]?.address ?? '';
+          this.mails.push({ to, source: Buffer.concat(parts).toString() });
+          for (const hear of this.#heard.splice(0)) hear();
+          done();
+        });
+      },
+    });
+    this.#server.on('error', () => {});
+  }
+
+  /** Port 0 picks a free one. */
+  static async start(port = 0): Promise<MailServer> {
+    const mail = new MailServer();
+    mail.#server.listen(port, '127.0.0.1');
+    await once(mail.#server.server, 'listening');
+    return mail;
+  }
+
+  get port(): number {
+    return (this.#server.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `smtp://127.0.0.1:${this.port}`;
+  }
+
+  /** The mails to this address once there are so many of them. */
+  async to(address: string, count = 1): Promise<Mail[]> {
+    for (;;) {
+      const found = this.mails.filter(({ to }) => to === address);
+      if (found.length >= count) return found;
+      await new Promise<void>((resolve) => this.#heard.push(resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+/** The token in a mail. */
+export function tokenIn({ source }: Mail): string {
+  // Long lines are broken with a `=` at the end.
+  return /[0-9a-f]{32}\.[\w-]{32}/.exec(source.replace(/=\r?\n/g, ''))?.[0] ?? '';
+}
