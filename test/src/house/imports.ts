@@ -26,6 +26,7 @@ const adapters = [
   'bus/local/',
   'model/sandbox/quickjs/',
   'platform/system.ts',
+  'platform/opentelemetry/',
 ];
 
 const server = 'packages/server/src/';

@@ -5,6 +5,7 @@ import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
+import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
 import { PostHooks } from '../posthooks/post-hooks.js';
 import { QuerySlots } from '../queries/query-slots.js';
@@ -34,6 +35,7 @@ export interface App extends AppAuth {
 export interface AppOptions {
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   /** Takes note of how to close what is opened here. */
   readonly closing: Closing;
 }
@@ -59,7 +61,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     idsAfter: await store.newest(),
   });
   closing.add(() => objects.drain());
-  const live = new Live({ ...common, objects, limits });
+  const live = new Live({ ...common, tracing: options.tracing, objects, limits });
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform });
   const { publicData } = config.values;

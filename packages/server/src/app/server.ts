@@ -10,6 +10,7 @@ import type { Config } from './config.js';
 import type { Values } from './config-keys.js';
 import { limitsOf } from './limits.js';
 import { prometheusMetrics } from './metrics.js';
+import { openTracing } from './open-tracing.js';
 import { StartError, systemReason } from './start-error.js';
 
 export interface RunningServer {
@@ -47,7 +48,8 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const platform = systemPlatform;
   const metrics = prometheusMetrics();
   const tls = readTls(values);
-  const app = await openApp(config, { log, metrics, closing });
+  const tracing = await openTracing(log);
+  const app = await openApp(config, { log, metrics, tracing, closing });
   const gateway = await createGateway({
     config: serverConfig(values, app.secret, tls),
     apps: [
@@ -55,6 +57,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
         ...app,
         config: gatewayConfig(values, app.secret),
         metrics,
+        tracing,
         log,
         platform,
         ready: () => app.ready(),

@@ -65,7 +65,7 @@ async function write(
   const { objects } = context.services;
   for (let attempt = 1; ; attempt++) {
     const requests = steps.map((step) => step.request());
-    const result = await objects.writeAll(requests, { once });
+    const result = await objects.writeAll(requests, { once, span: context.span });
     const again = result.kind === 'refused' && steps[result.index]?.taken;
     if (!again || attempt === idAttempts) return result;
   }

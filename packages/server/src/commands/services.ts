@@ -6,6 +6,7 @@ import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import type { Span } from '../platform/tracing.js';
 import type { QuerySlots } from '../queries/query-slots.js';
 import type { Store } from '../store/store.js';
 
@@ -31,6 +32,8 @@ export interface CommandContext {
   /** The connection, for subscriptions. */
   readonly listener: Listener;
   readonly traceId?: string | undefined;
+  /** Where the command is traced. */
+  readonly span?: Span | undefined;
   readonly log: Log;
   /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
   readonly chain?: number | undefined;

@@ -31,7 +31,7 @@ export async function writeAlone(
   const { objects } = context.services;
   for (let attempt = 1; ; attempt++) {
     try {
-      const result = await objects.write({ ...step.request(), once });
+      const result = await objects.write({ ...step.request(), once, span: context.span });
       switch (result.kind) {
         case 'committed':
           return { body: await step.reply(result.write) };

@@ -13,6 +13,7 @@ import { GatewayMetrics } from './gateway-metrics.js';
 import { Handles } from './handles.js';
 import type { AccountRoutesOptions } from './http-accounts.js';
 import { buildHttpApp } from './http-app.js';
+import { HttpCommands } from './http-commands.js';
 import { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { RateLimit } from './rate-limit.js';
@@ -56,6 +57,7 @@ export class AppGateway {
   readonly #handles: Handles;
   readonly #liveTokens: LiveTokens;
   readonly #host: ConnectionHost;
+  readonly #commands: HttpCommands;
   #http: FastifyInstance | undefined;
 
   constructor({ options, commands, live, models }: AppDoor, shared: SharedDoor) {
@@ -91,13 +93,15 @@ export class AppGateway {
       gone: (connection) => this.#forget(connection),
     });
     const settle = options.settle ?? (() => Promise.resolve());
+    const { log, tracing } = options;
+    const metrics = this.#metrics;
+    this.#commands = new HttpCommands({ commands, metrics, log, platform, tracing });
     this.#streams = new EventStreams({
-      commands,
+      commands: this.#commands,
       live,
       count: this.#count,
       liveTokens: this.#liveTokens,
-      platform: options.platform,
-      log: options.log,
+      platform,
       output: config.limits.output,
     });
     this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
@@ -139,12 +143,11 @@ export class AppGateway {
       models: this.#models,
       addresses,
       rest: {
-        commands: this.#host.commands,
+        commands: this.#commands,
         tokens,
         audit,
         addresses,
         rates: this.#host.rates,
-        metrics: this.#metrics,
         log: this.#options.log,
         platform,
         shape: this.#host.shape,

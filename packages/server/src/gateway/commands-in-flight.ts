@@ -2,6 +2,7 @@ import type { Auth, JsonObject, ParsedR, ProtocolError } from '@really/protocol'
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import type { Span, Tracing } from '../platform/tracing.js';
 import { answerText, errorText } from './answer.js';
 import type { CommandMetrics } from './gateway-metrics.js';
 import { type Lane, Lanes, type Ticket } from './lanes.js';
@@ -20,6 +21,8 @@ export interface CommandCall {
   readonly auth: Auth;
   readonly listener: Listener;
   readonly traceId: string | undefined;
+  /** Where it is traced. */
+  readonly span?: Span | undefined;
   readonly log: Log;
 }
 
@@ -46,6 +49,7 @@ export interface FlightHost {
   readonly metrics: CommandMetrics;
   readonly platform: Platform;
   readonly log: Log;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** The session whose commands these are. */
@@ -61,6 +65,11 @@ interface Outcome {
   readonly text: string;
   readonly result: string;
   readonly afterwards?: (() => void) | undefined;
+}
+
+/** Whether it went wrong by the server's own fault. */
+export function isFailure(result: string): boolean {
+  return result.startsWith('5');
 }
 
 /** The commands that one connection has in flight. Exists only while there are any. */
@@ -119,9 +128,11 @@ export class CommandsInFlight {
     );
   }
 
-  #callOf({ traceId }: CommandRequest): CommandCall {
+  #callOf({ cmd, traceId, target }: CommandRequest): CommandCall {
+    const { tracing } = this.#host;
     const log = traceId === undefined ? this.#host.log : this.#host.log.child({ traceId });
-    return { auth: this.#owner.auth, listener: this.#owner, traceId, log };
+    const span = tracing?.command({ cmd, traceId, r: target?.r });
+    return { auth: this.#owner.auth, listener: this.#owner, traceId, span, log };
   }
 
   async #perform(call: CommandCall, request: CommandRequest): Promise<Outcome> {
@@ -148,6 +159,7 @@ export class CommandsInFlight {
     const ms = this.#host.platform.clock.monotonic() - began;
     const { cmd, traceId, target } = request;
     this.#host.metrics.command(cmd, outcome.result, ms / 1000);
+    call.span?.end({ 'really.result': outcome.result }, isFailure(outcome.result));
     if (traceId !== undefined) {
       // Whoever names a command wants to find it in the log again (rule ENV5).
       const { result } = outcome;

@@ -12,7 +12,10 @@ import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 
 export interface ConnectionHostOptions {
-  readonly gateway: Pick<GatewayOptions, 'config' | 'tokens' | 'audit' | 'log' | 'platform'>;
+  readonly gateway: Pick<
+    GatewayOptions,
+    'config' | 'tokens' | 'audit' | 'log' | 'platform' | 'tracing'
+  >;
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
   readonly metrics: GatewayMetrics;
@@ -24,7 +27,7 @@ export interface ConnectionHostOptions {
 /** Puts together what all connections share, so that each of them holds one reference in place of many. */
 export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHost {
   const { gateway, commands, live, metrics, gone } = options;
-  const { config, platform, tokens, audit, log } = gateway;
+  const { config, platform, tokens, audit, log, tracing } = gateway;
   const { limits, rates, idleTimeout, initializeTimeout } = config;
   return {
     commands,
@@ -32,6 +35,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     tokens,
     log,
     platform,
+    tracing,
     metrics,
     gone,
     idleTimeout,

@@ -1,23 +1,22 @@
 import { type ErrorBody, fail, type JsonObject, ProtocolError } from '@really/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Deadlines } from '../platform/deadlines.js';
-import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
-import type { CommandSet } from './commands-in-flight.js';
 import type { ConnectionCount } from './connection-count.js';
 import { EventStream } from './event-stream.js';
 import type { Caller } from './http-caller.js';
+import type { HttpCommands } from './http-commands.js';
 import type { LiveTokens } from './live-tokens.js';
 import type { RestRequest } from './rest-message.js';
 import type { SessionHost } from './session-host.js';
+import type { Traced } from './trace-id.js';
 
 export interface EventStreamsOptions {
-  readonly commands: CommandSet;
+  readonly commands: HttpCommands;
   readonly live: SessionHost['live'];
   readonly count: ConnectionCount;
   readonly liveTokens: LiveTokens;
   readonly platform: Platform;
-  readonly log: Log;
   /** Bytes of output that may wait. */
   readonly output: number;
 }
@@ -26,7 +25,7 @@ interface Opening {
   readonly caller: Caller;
   readonly rest: RestRequest;
   readonly message: JsonObject;
-  readonly traceId: string | undefined;
+  readonly traced: Traced;
 }
 
 /** Milliseconds between two signs of life. */
@@ -68,7 +67,7 @@ export class EventStreams {
     reply: FastifyReply,
     opening: Opening,
   ): Promise<FastifyReply> {
-    const { count, live, log } = this.#options;
+    const { commands, count, live } = this.#options;
     const { auth, address } = opening.caller;
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
@@ -82,10 +81,7 @@ export class EventStreams {
     this.#all.add(stream);
     try {
       const message = streamMessage(opening);
-      const parsed = this.#options.commands.parse({ ...message, tag: 0 });
-      if (!parsed.ok) throw parsed.error;
-      const call = { auth, listener: stream, traceId: opening.traceId, log };
-      const { body, afterwards } = await this.#options.commands.run(call, parsed.request);
+      const { body, afterwards } = await commands.run(message, stream, opening.traced);
       const failure = failureOf(body);
       if (failure) throw failure;
       this.#begin(reply, stream, opening.caller);

@@ -7,6 +7,7 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
 import type { AppAuthority } from './http-auth-app.js';
 /** What the gateway has to know of the configuration of the server. */
@@ -89,6 +90,8 @@ export interface GatewayOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly platform: Platform;
+  /** `undefined`: nobody traces. */
+  readonly tracing?: Tracing | undefined;
   /** Resolves when store and bus are reachable: what `/ready` asks. */
   readonly ready?: (() => Promise<void>) | undefined;
   /** Called by `close` once no command is in flight: resolves when what was committed is pushed. */

@@ -3,21 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
-import type { CommandCall, CommandRequest, CommandSet } from './commands-in-flight.js';
 import type { EventStreams } from './event-streams.js';
-import type { CommandMetrics } from './gateway-metrics.js';
 import { sendError, sendJson } from './http-answers.js';
-import { type Caller, type CallerOptions, callerOf } from './http-caller.js';
+import { type CallerOptions, callerOf } from './http-caller.js';
+import type { HttpCommands } from './http-commands.js';
 import { parseMessage, type Shape } from './parse-message.js';
 import { refusals } from './refusal.js';
 import { isKnown, methodsOf, type RestRequest, restMessage } from './rest-message.js';
 import { protocolVersion } from './socket-path.js';
 import { toProtocolError } from './to-protocol-error.js';
-import { traceIdOf } from './trace-id.js';
+import { traceOf } from './trace-id.js';
 
 export interface RestRoutesOptions extends CallerOptions {
-  readonly commands: CommandSet;
-  readonly metrics: CommandMetrics;
+  readonly commands: HttpCommands;
   readonly log: Log;
   readonly platform: Platform;
   readonly shape: Shape;
@@ -85,12 +83,11 @@ class RestRoutes {
     }
     const rest = this.#read(request, target);
     const message = restMessage(rest);
-    const traceId = traceIdOf(request.headers);
+    const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
-      return await this.#options.streams.open(request, reply, { caller, rest, message, traceId });
+      return await this.#options.streams.open(request, reply, { caller, rest, message, traced });
     }
-    const parsed = this.#parse(traceId === undefined ? message : { ...message, traceId });
-    const body = await this.#run(parsed, caller);
+    const { body } = await this.#options.commands.run(message, deaf(caller.auth), traced);
     return answer(rest, reply, body);
   }
 
@@ -104,32 +101,6 @@ class RestRoutes {
     const takesBody = method === 'POST' || method === 'PATCH';
     const body = takesBody ? readBody(request.body, this.#options.shape) : undefined;
     return { method, target, query, headers, body };
-  }
-
-  #parse(message: JsonObject): CommandRequest {
-    const parsed = this.#options.commands.parse({ ...message, tag: 0 });
-    if (parsed.ok) return parsed.request;
-    throw parsed.error;
-  }
-
-  async #run(request: CommandRequest, { auth }: Caller): Promise<JsonObject> {
-    const { commands, metrics, platform } = this.#options;
-    const { cmd, traceId } = request;
-    const log = traceId === undefined ? this.#options.log : this.#options.log.child({ traceId });
-    const call: CommandCall = { auth, listener: deaf(auth), traceId, log };
-    const began = platform.clock.monotonic();
-    const seconds = () => (platform.clock.monotonic() - began) / 1000;
-    try {
-      const { body } = await commands.run(call, request);
-      metrics.command(cmd, 'ok', seconds());
-      if (traceId !== undefined) log.info({ cmd, uid: auth.uid, result: 'ok' }, 'command answered');
-      return body;
-    } catch (thrown) {
-      const fields = { cmd, uid: auth.uid, r: request.target?.r };
-      const error = toProtocolError(thrown, { log, platform, fields });
-      metrics.command(cmd, String(error.code), seconds());
-      throw error;
-    }
   }
 }
 

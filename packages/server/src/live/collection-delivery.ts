@@ -1,5 +1,6 @@
 import { type Actor, fail } from '@really/protocol';
 import { type View, visibleBody } from '../model/view.js';
+import type { Span } from '../platform/tracing.js';
 import type { CommittedChange, CreatedEntry, Pos, StoredObject } from '../store/store.js';
 import type { CollectionAudience, CollectionSubscription } from './collection-subscription.js';
 import type { CollectionTopic } from './collection-topic.js';
@@ -12,14 +13,23 @@ import { createdFrame } from './push-message.js';
 /** An object that was created. */
 export interface Creation {
   readonly pos: Pos;
+  /** When it was created. */
+  readonly at: number;
+  /** As in `CommittedChange`. */
+  readonly trace: string | undefined;
   readonly by: Actor;
   /** As created, or, where it is told late, as it is now: rights are judged by it, and it is what is told. */
   readonly object: StoredObject;
 }
 
+function noteOf({ object, at, trace }: Creation) {
+  return { r: object.r, at, trace };
+}
+
 export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   const { pos, object } = source;
-  return { pos, by: 'change' in source ? source.change.by : source.by, object };
+  const { by, at } = 'change' in source ? source.change : source;
+  return { pos, at, by, object, trace: 'trace' in source ? source.trace : undefined };
 }
 
 /** Tells of objects that were created: judged and encoded once for each audience. */
@@ -47,8 +57,11 @@ export class CollectionDelivery {
     const verdicts = judgeAudiences(topic.audiences.peek(), { model, object }, (one) =>
       isBefore(one, pos),
     );
-    if (verdicts instanceof Promise) return verdicts.then((late) => this.#deliver(late, creation));
-    this.#deliver(verdicts, creation);
+    const span = topic.isDeserted ? undefined : this.#context.notes.begin(noteOf(creation));
+    if (verdicts instanceof Promise) {
+      return verdicts.then((late) => this.#deliver(late, creation, span));
+    }
+    this.#deliver(verdicts, creation, span);
     return undefined;
   }
 
@@ -65,16 +78,22 @@ export class CollectionDelivery {
     return true;
   }
 
-  #deliver(verdicts: readonly Verdict<CollectionAudience>[], creation: Creation): void {
+  #deliver(
+    verdicts: readonly Verdict<CollectionAudience>[],
+    creation: Creation,
+    span: Span | undefined,
+  ): void {
+    let pushes = 0;
     for (const { audience, view } of verdicts) {
       const frames = new CreationFrames(audience, creation, view);
       for (let index = audience.members.length - 1; index >= 0; index--) {
         const one = audience.members[index];
-        if (one && isBefore(one, creation.pos) && !this.bring(one, frames)) {
-          this.#pause(one, creation.pos);
-        }
+        if (!one || !isBefore(one, creation.pos)) continue;
+        if (!this.bring(one, frames)) this.#pause(one, creation.pos);
+        else if (frames.frame) pushes += 1;
       }
     }
+    this.#context.notes.told(noteOf(creation), pushes, span);
   }
 
   /** Until here it has heard everything: it was live. */

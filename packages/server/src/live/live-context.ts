@@ -5,6 +5,7 @@ import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Store } from '../store/store.js';
 import type { LiveMetrics } from './live-metrics.js';
+import type { PushNotes } from './push-notes.js';
 
 /** What every part of live works with. */
 export interface LiveContext {
@@ -13,6 +14,7 @@ export interface LiveContext {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: LiveMetrics;
+  readonly notes: PushNotes;
   readonly objects: Pick<Objects, 'heads'>;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
 }

@@ -6,6 +6,7 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import type { Tracing } from '../platform/tracing.js';
 import type { CommittedChange, Store } from '../store/store.js';
 import { Activity } from './activity.js';
 import { CollectionCatchUp } from './collection-catch-up.js';
@@ -22,6 +23,7 @@ import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
 import { type Parked, parkedOf } from './parked.js';
 import { pushError } from './push-error.js';
+import { PushNotes } from './push-notes.js';
 import { QueryFeed } from './query-feed.js';
 import { QueryWatch, type Watched, type WatchRequest } from './query-watch.js';
 import { Regrouping } from './regrouping.js';
@@ -40,6 +42,8 @@ export interface LiveOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
+  /** `undefined`: nobody traces. */
+  readonly tracing?: Tracing | undefined;
   /** For windows of queries. */
   readonly objects: Pick<Objects, 'heads'>;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
@@ -75,8 +79,12 @@ export class Live {
   readonly #parts: SubscribeParts;
   readonly #stopListening: () => void;
 
-  constructor({ bus, metrics = noMetrics, ...rest }: LiveOptions) {
-    const context: LiveContext = { ...rest, metrics: liveMetrics(metrics, () => this.counts()) };
+  constructor({ bus, metrics = noMetrics, tracing, ...rest }: LiveOptions) {
+    const context: LiveContext = {
+      ...rest,
+      metrics: liveMetrics(metrics, () => this.counts()),
+      notes: new PushNotes({ clock: rest.platform.clock, metrics, tracing }),
+    };
     const objects = this.#objectTopics;
     const collections = this.#collectionTopics;
     const activity = this.#activity;

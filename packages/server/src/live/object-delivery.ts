@@ -6,7 +6,7 @@ import { type LiveContext, modelOf } from './live-context.js';
 import type { SnapshotReason } from './live-metrics.js';
 import type { Members } from './members.js';
 import { ObjectFrames, type ObjectNews } from './object-frames.js';
-import type { ObjectStep } from './object-step.js';
+import type { LiveStep, ObjectStep } from './object-step.js';
 import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
 import type { ObjectTopic } from './object-topic.js';
 import { deletedFrame } from './push-message.js';
@@ -19,6 +19,9 @@ const sharedSights = 8;
 export class ObjectDelivery {
   readonly #context: LiveContext;
   readonly #members: Members;
+  /** Updates and snapshots that were pushed. */
+  #pushed = 0;
+  /** Of these, updates that are not counted yet. */
   #updates = 0;
 
   constructor(context: LiveContext, members: Members) {
@@ -30,19 +33,24 @@ export class ObjectDelivery {
    * Tells one revision: at once, where rights can be judged in place; otherwise everybody has heard it
    * when the promise resolves, which never rejects.
    */
-  tell(topic: ObjectTopic, step: ObjectStep): Promise<void> | undefined {
+  tell(topic: ObjectTopic, step: LiveStep): Promise<void> | undefined {
     const { change, object } = step;
+    const { notes } = this.#context;
+    const span = topic.isDeserted ? undefined : notes.begin(change);
     if (change.type === 'delete') {
-      this.tellDeleted(topic, change.rev, { by: change.by, missed: false });
+      const pushes = this.tellDeleted(topic, change.rev, { by: change.by, missed: false });
+      notes.told(change, pushes, span);
       return undefined;
     }
     const model = this.#modelOf(topic);
     if (!model) return undefined;
     const verdicts = this.#judge(topic, model, object, change.rev);
     if (verdicts instanceof Promise) {
-      return verdicts.then((late) => this.#deliver(late, model, { object, step }));
+      return verdicts.then((late) => {
+        notes.told(change, this.#deliver(late, model, { object, step }), span);
+      });
     }
-    this.#deliver(verdicts, model, { object, step });
+    notes.told(change, this.#deliver(verdicts, model, { object, step }), span);
     return undefined;
   }
 
@@ -56,7 +64,10 @@ export class ObjectDelivery {
     const model = this.#modelOf(topic);
     if (!model) return;
     const verdicts = await this.#judge(topic, model, object, through);
-    for (const step of steps) this.#deliver(verdicts, model, { object, step });
+    for (const step of steps) {
+      const pushes = this.#deliver(verdicts, model, { object, step });
+      this.#context.notes.told(step.change, pushes, undefined);
+    }
   }
 
   /** Tells by a snapshot what happened up to the object's revision. */
@@ -73,18 +84,22 @@ export class ObjectDelivery {
 
   /**
    * Rule PSH5. `missed`: it stands for revisions before it, too. Whoever hears of the deletion knew of
-   * the object, and there is nothing left of it that rights could be judged by.
+   * the object, and there is nothing left of it that rights could be judged by. The answer is how many heard.
    */
   tellDeleted(
     topic: ObjectTopic,
     rev: number,
     { by, missed }: { by: Actor | undefined; missed: boolean },
-  ): void {
+  ): number {
+    let pushes = 0;
     for (const audience of topic.audiences.values()) {
       const prev = missed || audience.changedAt === 0 ? rev - 1 : audience.changedAt;
       const last = deletedFrame({ r: topic.r, rev, by, prev });
-      for (const one of this.#ready(audience, rev)) this.#members.endWith(one, last, 'deleted');
+      const ready = this.#ready(audience, rev);
+      for (const one of ready) this.#members.endWith(one, last, 'deleted');
+      pushes += ready.length;
     }
+    return pushes;
   }
 
   /**
@@ -102,6 +117,7 @@ export class ObjectDelivery {
     const { listener } = one.session;
     if (listener.congested) return false;
     listener.push(frames.snapshot);
+    this.#pushed += 1;
     this.#context.metrics.pushes.add(1, 'snapshot');
     this.#context.metrics.snapshots.add(1, reason);
     one.rev = frames.object.rev;
@@ -120,12 +136,14 @@ export class ObjectDelivery {
     return judgeAudiences(topic.audiences.peek(), { model, object }, isConcerned);
   }
 
+  /** The answer is how many were pushed to. */
   #deliver(
     verdicts: readonly Verdict<ObjectAudience>[],
     model: Model,
     news: ObjectNews,
     reason: SnapshotReason = 'rights',
-  ): void {
+  ): number {
+    const before = this.#pushed;
     const known: ObjectFrames[] = [];
     for (const { audience, view } of verdicts) {
       if (view.kind === 'refused') {
@@ -144,6 +162,7 @@ export class ObjectDelivery {
       else if (!news.step) audience.changedAt = frames.changedAt;
       this.#spread(audience, frames, reason);
     }
+    return this.#pushed - before;
   }
 
   /** The inner loop of a fan-out: for each subscriber a comparison of cursors, and a push. */
@@ -169,6 +188,7 @@ export class ObjectDelivery {
       if (listener.congested) return false;
       listener.push(frame);
       this.#updates += 1;
+      this.#pushed += 1;
       one.rev = frames.rev;
     }
     one.hidden = frames.sight.hidden;

@@ -290,7 +290,9 @@ export class QueryGroup {
   }
 
   /** Tells what one change did. `own`: of the object itself, if it is in the window now. */
-  #tell({ r, rev, by, pos }: CommittedChange, crossing: Crossing, own: readonly News[]): void {
+  #tell(change: CommittedChange, crossing: Crossing, own: readonly News[]): void {
+    const { r, rev, by, pos } = change;
+    const { notes } = this.#context;
     const news: News[] = [];
     if (crossing.was && !crossing.is) news.push({ evt: 'left', r, rev, by });
     if (crossing.left) news.push({ evt: 'left', r: crossing.left.r, rev: crossing.left.rev });
@@ -299,7 +301,9 @@ export class QueryGroup {
     this.#stale ||= crossing.entered !== undefined || this.window.isShort;
     // With more to come, what was told is not all that happened up to this position.
     this.#isBetween = this.#stale;
-    this.#members.tell(news, this.#stale ? pos - 1 : pos, { at: pos });
+    const span = news.length > 0 ? notes.begin(change) : undefined;
+    const pushes = this.#members.tell(news, this.#stale ? pos - 1 : pos, { at: pos });
+    notes.told(change, pushes, span);
   }
 
   /** Reads the rows anew, and tells the difference to everybody, to each from where it is. */

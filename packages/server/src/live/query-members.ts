@@ -56,12 +56,13 @@ export class QueryMembers {
   /**
    * Tells everybody who is live. The last news carry the position at which all of this was true, the others
    * that of before: who was cut off in between, and goes on from what it heard last, misses nothing. `at`: where the
-   * news are from, which is behind `pos` where there is more to come of that change.
+   * news are from, which is behind `pos` where there is more to come of that change. The answer is how many pushes that were.
    */
-  tell(news: readonly News[], pos: Pos, { isDifference = false, at = pos } = {}): void {
+  tell(news: readonly News[], pos: Pos, { isDifference = false, at = pos } = {}): number {
     const from = this.#pos;
     this.#pos = Math.max(from, pos);
-    if (news.length === 0) return;
+    if (news.length === 0) return 0;
+    let pushes = 0;
     const frames = news.map((one, index) => {
       return new NewsFrames(one, this.#traits, index === news.length - 1 ? pos : from);
     });
@@ -69,17 +70,18 @@ export class QueryMembers {
     for (let index = this.#all.length - 1; index >= 0; index--) {
       const one = this.#all[index];
       if (one?.progress === 'waiting') one.keep(told);
-      else if (one?.progress === 'live') this.#hear(one, told);
+      else if (one?.progress === 'live') pushes += this.#hear(one, told);
     }
+    return pushes;
   }
 
   /** It may be ahead of its group: what it was told by a replay is not told again. */
-  #hear(one: QuerySubscription, { frames, isDifference, from, at }: Told): void {
+  #hear(one: QuerySubscription, { frames, isDifference, from, at }: Told): number {
     if (one.known) {
-      if (at <= one.pos) return;
+      if (at <= one.pos) return 0;
       if (isDifference && from < one.pos) {
         one.progress = 'behind';
-        return;
+        return 0;
       }
       one.known = undefined;
     }
@@ -87,6 +89,7 @@ export class QueryMembers {
       one.session.listener.push(frame.frameFor(one.key));
       this.#metrics.pushes.add(1, frame.evt);
     }
+    return frames.length;
   }
 
   /** It is live from here on; what was kept for it is told now. */

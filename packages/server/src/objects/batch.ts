@@ -1,3 +1,4 @@
+import type { Span } from '../platform/tracing.js';
 import type { OnceKey, Write, WriteGroup } from '../store/store.js';
 import type { CommitEntry, Settlement } from './committer.js';
 import { Place } from './place.js';
@@ -20,6 +21,7 @@ export interface BatchOptions {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
   readonly erases: readonly string[];
+  readonly span: Span | undefined;
   readonly order: number;
   readonly resolve: (result: WriteAllResult) => void;
   readonly reject: (error: unknown) => void;
@@ -34,6 +36,8 @@ export class Batch {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
   readonly erases: readonly string[];
+  /** Of the command, where that is traced. */
+  readonly span: Span | undefined;
   readonly order: number;
   readonly seats: readonly Seat[];
   /** Its places in the lanes of its requests: one in each. */
@@ -44,10 +48,11 @@ export class Batch {
   #over = false;
   #waiting: (() => void)[] = [];
 
-  constructor({ requests, once, erases, order, resolve, reject }: BatchOptions) {
+  constructor({ requests, once, erases, span, order, resolve, reject }: BatchOptions) {
     this.requests = requests;
     this.once = once;
     this.erases = erases;
+    this.span = span;
     this.order = order;
     this.resolve = resolve;
     this.reject = reject;
@@ -102,6 +107,7 @@ export class BatchEntry implements CommitEntry {
   readonly group: WriteGroup;
   readonly bytes: number;
   readonly dropped = false;
+  readonly span: Span | undefined;
   begun = false;
   readonly settle: (settlement: Settlement) => void;
   /** The requests that brought the writes that come after those of the requests themselves. */
@@ -110,9 +116,10 @@ export class BatchEntry implements CommitEntry {
 
   constructor(
     prepared: readonly PreparedWrite[],
-    { once, erases }: Pick<WriteGroup, 'once' | 'erases'>,
+    { once, erases, span }: Pick<Batch, 'once' | 'erases' | 'span'>,
     settle: (settlement: Settlement) => void,
   ) {
+    this.span = span;
     const also = prepared.flatMap((write) => write.also ?? []);
     const writes: readonly Write[] = [...prepared, ...also];
     this.group = { writes, once, erases };

@@ -2,6 +2,7 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
+import type { Span } from '../platform/tracing.js';
 import type { CommittedChange, GroupOutcome, Store, Write, WriteGroup } from '../store/store.js';
 
 /** What became of a group: the store's word, or that the whole commit failed and nothing was written. */
@@ -16,6 +17,8 @@ export interface CommitEntry {
   readonly dropped: boolean;
   /** Set when its commit begins. */
   begun: boolean;
+  /** Of the command, where that is traced. */
+  readonly span?: Span | undefined;
   /** Called once, in the order of the groups; not for entries that were dropped before their commit began. */
   settle(settlement: Settlement): void;
 }
@@ -46,6 +49,8 @@ export class Committer {
   readonly #size: Histogram;
   readonly #failures: Counter;
   #queue: CommitEntry[] = [];
+  /** Of those that are traced. One that is dropped while it waits is not told of. */
+  readonly #spans = new WeakMap<CommitEntry, Span>();
   #running = false;
   #publishing = 0;
   #idle: (() => void)[] = [];
@@ -76,6 +81,8 @@ export class Committer {
 
   add(entry: CommitEntry): void {
     this.#queue.push(entry);
+    // From here on: the wait for the commit before it belongs to it, too.
+    if (entry.span) this.#spans.set(entry, entry.span.child('commit'));
     if (this.#running) return;
     this.#running = true;
     // Not at once: the other sockets that are readable in this turn get into the same commit.
@@ -143,9 +150,10 @@ export class Committer {
       if (!outcome) return;
       if (outcome.kind === 'committed') {
         entry.group.writes.forEach((write, at) => {
-          changes.push(committed(write, outcome.positions[at] ?? 0));
+          changes.push(committed(write, outcome.positions[at] ?? 0, entry.span));
         });
       }
+      this.#traced(entry, outcome.kind, batch);
       entry.settle(outcome);
     });
     this.#publish(changes);
@@ -154,7 +162,16 @@ export class Committer {
   #fail(batch: readonly CommitEntry[], error: unknown): void {
     this.#failures.add();
     this.#options.log.error({ err: error, writes: batch.length }, 'a commit failed');
-    for (const entry of batch) entry.settle({ kind: 'failed', error });
+    for (const entry of batch) {
+      this.#traced(entry, 'failed', batch);
+      entry.settle({ kind: 'failed', error });
+    }
+  }
+
+  #traced(entry: CommitEntry, result: Settlement['kind'], batch: readonly CommitEntry[]): void {
+    if (!entry.span) return;
+    const attributes = { 'really.result': result, 'really.commit.groups': batch.length };
+    this.#spans.get(entry)?.end(attributes, result === 'failed');
   }
 
   #publish(changes: readonly CommittedChange[]): void {
@@ -176,7 +193,8 @@ export class Committer {
 }
 
 /** The change as the bus tells it. Spelled out: this is done for every write. */
-function committed({ change, object }: Write, pos: number): CommittedChange {
+function committed({ change, object }: Write, pos: number, span?: Span): CommittedChange {
   const { r, rev, type, delta, touched, created, by, modelVersion, at } = change;
-  return { r, rev, type, delta, touched, created, by, modelVersion, at, pos, object };
+  const trace = span?.traceparent;
+  return { r, rev, type, delta, touched, created, by, modelVersion, at, pos, object, trace };
 }

@@ -1,3 +1,4 @@
+import type { Span } from '../platform/tracing.js';
 import type { WriteGroup } from '../store/store.js';
 import { Seat } from './batch.js';
 import type { CommitEntry, Settlement } from './committer.js';
@@ -56,6 +57,10 @@ export class Pending implements CommitEntry {
 
   get dropped(): boolean {
     return this.state === 'dropped';
+  }
+
+  get span(): Span | undefined {
+    return this.job.request.span;
   }
 
   settle(settlement: Settlement): void {

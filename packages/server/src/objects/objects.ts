@@ -193,10 +193,18 @@ export class Objects {
 
   #enqueueAll(
     requests: readonly WriteRequest[],
-    { once, erases = [] }: WriteAllOptions,
+    { once, erases = [], span }: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch({ requests, once, erases, order: this.#order++, resolve, reject });
+      const batch = new Batch({
+        requests,
+        once,
+        erases,
+        span,
+        order: this.#order++,
+        resolve,
+        reject,
+      });
       if (requests.length === 0) this.#runBatch(batch);
       for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
       const lines = batch.seats.map((seat) => {

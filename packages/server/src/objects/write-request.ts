@@ -1,3 +1,4 @@
+import type { Span } from '../platform/tracing.js';
 import type { OnceKey, OnceRecord, Refusal, StoredObject, Write } from '../store/store.js';
 
 /**
@@ -29,6 +30,8 @@ export interface WriteRequest {
 /** A request that stands alone. */
 export interface SingleWriteRequest extends WriteRequest {
   readonly once?: OnceKey | undefined;
+  /** Of the command, where that is traced. */
+  readonly span?: Span | undefined;
 }
 
 export interface PreparedWrite extends Write {
@@ -42,6 +45,8 @@ export interface PreparedWrite extends Write {
 /** What `Objects.writeAll` is told besides the requests. */
 export interface WriteAllOptions {
   readonly once?: OnceKey | undefined;
+  /** Of the command, where that is traced. */
+  readonly span?: Span | undefined;
   /**
    * Objects of the system that are taken out of the store with the writes, or not at all: see `WriteGroup`.
    * Nobody may be writing them at the time.

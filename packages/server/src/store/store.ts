@@ -128,6 +128,8 @@ export interface Change {
 export interface CommittedChange extends Change {
   readonly pos: Pos;
   readonly object: StoredObject;
+  /** Where the command that made it is traced: W3C's `traceparent`, for those who hear of it. Nobody stores it. */
+  readonly trace?: string | undefined;
 }
 
 export interface Write {

@@ -1,0 +1,68 @@
+import type { JsonObject } from '@really/protocol';
+import type { Listener } from '../live/listener.js';
+import type { Log } from '../platform/log.js';
+import type { Platform } from '../platform/platform.js';
+import type { Tracing } from '../platform/tracing.js';
+import {
+  type CommandReply,
+  type CommandRequest,
+  type CommandSet,
+  isFailure,
+} from './commands-in-flight.js';
+import type { CommandMetrics } from './gateway-metrics.js';
+import { toProtocolError } from './to-protocol-error.js';
+import type { Traced } from './trace-id.js';
+
+export interface HttpCommandsOptions {
+  readonly commands: CommandSet;
+  readonly metrics: CommandMetrics;
+  readonly log: Log;
+  readonly platform: Platform;
+  readonly tracing?: Tracing | undefined;
+}
+
+/** Carries out the commands that came over HTTP: counted, logged and traced like those of the socket. */
+export class HttpCommands {
+  readonly #options: HttpCommandsOptions;
+
+  constructor(options: HttpCommandsOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with a `ProtocolError`, whatever went wrong. */
+  async run(message: JsonObject, listener: Listener, traced: Traced): Promise<CommandReply> {
+    const { traceId } = traced;
+    const request = this.#parse(traceId === undefined ? message : { ...message, traceId });
+    const { commands, metrics, platform, tracing } = this.#options;
+    const { cmd, target } = request;
+    const { auth } = listener;
+    const log = traceId === undefined ? this.#options.log : this.#options.log.child({ traceId });
+    const span = tracing?.command({ cmd, r: target?.r, ...traced });
+    const began = platform.clock.monotonic();
+    const finished = (result: string) => {
+      const ms = platform.clock.monotonic() - began;
+      metrics.command(cmd, result, ms / 1000);
+      span?.end({ 'really.result': result }, isFailure(result));
+      if (traceId === undefined) return;
+      log.info({ cmd, r: target?.r, uid: auth.uid, result, ms }, 'command answered');
+    };
+    try {
+      const reply = await commands.run({ auth, listener, traceId, span, log }, request);
+      finished('ok');
+      return reply;
+    } catch (thrown) {
+      const fields = { cmd, uid: auth.uid, r: target?.r };
+      const error = toProtocolError(thrown, { log, platform, fields });
+      finished(String(error.code));
+      throw error;
+    }
+  }
+
+  #parse(message: JsonObject): CommandRequest {
+    const { commands, metrics } = this.#options;
+    const parsed = commands.parse({ ...message, tag: 0 });
+    if (parsed.ok) return parsed.request;
+    metrics.command('invalid', String(parsed.error.code), 0);
+    throw parsed.error;
+  }
+}

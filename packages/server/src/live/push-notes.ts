@@ -1,0 +1,53 @@
+import type { Histogram, Metrics } from '../platform/metrics.js';
+import type { Clock } from '../platform/platform.js';
+import type { Span, Tracing } from '../platform/tracing.js';
+
+export interface PushNotesOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
+}
+
+/** What is noted of a change. */
+interface Told {
+  readonly r: string;
+  /** Wall clock of the node that wrote it, milliseconds. */
+  readonly at: number;
+}
+
+/** Takes note of changes that were pushed: how long that took since they were written, and the trace, where there is one. */
+export class PushNotes {
+  readonly #clock: Clock;
+  readonly #delay: Histogram;
+  readonly #tracing: Tracing | undefined;
+
+  constructor({ clock, metrics, tracing }: PushNotesOptions) {
+    this.#clock = clock;
+    this.#tracing = tracing;
+    this.#delay = metrics.histogram(
+      'really_push_delay_seconds',
+      'Time from the writing of a change until it is handed to the connections that hear it, once for each object, collection or window.',
+      [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    );
+  }
+
+  /** A change is about to be told. The span counts only if it comes back to `told`. */
+  begin({
+    r,
+    trace,
+  }: {
+    readonly r: string;
+    readonly trace?: string | undefined;
+  }): Span | undefined {
+    if (trace === undefined) return undefined;
+    return this.#tracing?.push(trace, { 'really.r': r });
+  }
+
+  /** It was told to so many. */
+  told({ at }: Told, pushes: number, span: Span | undefined): void {
+    if (pushes === 0) return;
+    // Clocks of nodes differ.
+    this.#delay.record(Math.max(0, this.#clock.now() - at) / 1000);
+    span?.end({ 'really.pushes': pushes });
+  }
+}
