@@ -15,6 +15,7 @@ import type { Config } from './config.js';
 import { limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
 import { type AppAuth, openAuth } from './open-auth.js';
 import { openBus } from './open-bus.js';
+import { openKeys } from './open-keys.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import { secretOf } from './secret.js';
@@ -45,6 +46,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const { log, metrics, closing } = options;
   const platform = systemPlatform;
   const secret = secretOf(config, platform);
+  const keys = await openKeys(config.values['auth.keys'] ?? []);
   const { models, close, warnings } = await openModels(config, log, metrics);
   closing.add(close);
   for (const warning of warnings) log.warn({}, warning);
@@ -73,7 +75,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   });
   closing.add(() => postHooks.close());
   postHooks.start();
-  const auth = await openAuth(config, { services, bus, secret, log, metrics, closing });
+  const auth = await openAuth(config, { services, bus, secret, keys, log, metrics, closing });
   const accounts = accountsOf(config, { services, ...auth, log, metrics });
   closing.add(() => accounts.close());
   await accounts.open();

@@ -7,6 +7,7 @@ import {
   count,
   duration,
   type Kind,
+  keySources,
   names,
   networks,
   oneOf,
@@ -15,6 +16,7 @@ import {
   path,
   size,
   text,
+  trustedUrls,
   url,
   webhookSecret,
 } from './config-kinds.js';
@@ -89,6 +91,18 @@ export const settings = {
     count(0),
     60,
     'signups and anonymous tokens per minute of one address; 0 is off',
+  ),
+  'auth.keys': setting(
+    optional(keySources),
+    undefined,
+    'further keys that tokens may be signed with: public ones, or {secret: …} that signed before',
+    { secret: true },
+  ),
+  'auth.jwks': setting(trustedUrls, [], 'where others publish keys that tokens may be signed with'),
+  'auth.audience': setting(
+    names,
+    [],
+    'names of the app; where any is given, the aud of every token has to be one of them',
   ),
   'auth.users': setting(collection, '/users', 'collection of the objects that stand for users'),
   'auth.signup': setting(boolean, true, 'whether new people may sign up'),
@@ -294,13 +308,7 @@ export type Values = {
 export const keys = Object.keys(settings) as readonly Key[];
 
 /** Keys that the contract has and a later version will understand: refused until then, whatever they hold. */
-export const laterKeys: readonly string[] = [
-  'apps',
-  'domain',
-  'auth.keys',
-  'auth.jwks',
-  'auth.audience',
-];
+export const laterKeys: readonly string[] = ['apps', 'domain'];
 
 /** `limits.connectionsPerAddress` is REALLY_LIMITS_CONNECTIONS_PER_ADDRESS. */
 export function environmentName(key: string): string {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isSystemName, parseR } from '@really/protocol';
+import { type KeySource, readKeySources } from './key-sources.js';
 
 /** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
 export type Parsed<T> =
@@ -218,6 +219,22 @@ function originOf(given: string): string | undefined {
   const { origin } = new URL(given);
   return origin === given.replace(/\/$/, '').toLowerCase() ? origin : undefined;
 }
+
+/** URLs of documents that are trusted: over HTTPS, or from this machine itself. */
+export const trustedUrls = listOf('https URLs', (given) => {
+  if (!URL.canParse(given)) return undefined;
+  const { protocol, hostname, username, password, href } = new URL(given);
+  const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal);
+  return isSafe && username === '' && password === '' ? href : undefined;
+});
+
+/** Public keys, and secrets that signed before. */
+export const keySources: Kind<readonly KeySource[]> = kind(
+  'a list of keys: paths of PEM or JWK files, PEM texts, JSON Web Keys, or {secret: …}',
+  readKeySources,
+  (sources) => (sources.length === 0 ? 'none' : `${sources.length}`),
+);
 
 const originList = listOf('origins such as https://app.example.com', originOf);
 

@@ -198,7 +198,7 @@ describe('problems', () => {
   test('[CFG7] what a later version will know is refused by name, and no password is repeated', () => {
     const flags = { store: 'postgres://joe:s3cret@db/x', bus: 'nats://a' };
     const problems = problemsOf({
-      file: 'auth: { jwks: https://a }\napps: { a: { models: b } }\n',
+      file: 'domain: https://a\napps: { a: { models: b } }\n',
       flags,
     });
     expect(problems).toHaveLength(4);

@@ -12,7 +12,8 @@ export interface MintRequest extends Omit<TokenClaims, 'expires'> {
 export async function mintToken(config: Config, request: MintRequest): Promise<string> {
   const { life, ...claims } = request;
   const secret = secretOf(config, systemPlatform);
-  const tokens = new Tokens({ secret, platform: systemPlatform });
+  const audience = config.values['auth.audience'];
+  const tokens = new Tokens({ secret, audience, platform: systemPlatform });
   const expires = life === undefined ? undefined : systemPlatform.clock.now() + life;
   return await tokens.mint({ ...claims, expires });
 }

@@ -1,5 +1,6 @@
 import { createUser } from '../accounts/create-user.js';
 import { type Audit, AuditLog } from '../auth/audit.js';
+import type { VerifyingKey } from '../auth/keys/verifying-key.js';
 import { Revocations } from '../auth/revocations.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Bus } from '../bus/bus.js';
@@ -11,6 +12,7 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
+import { openPublished } from './open-keys.js';
 
 /** Who may come in, and with what. */
 export interface AppAuth {
@@ -24,6 +26,7 @@ export interface AuthPorts {
   readonly services: Services;
   readonly bus: Bus;
   readonly secret: string;
+  readonly keys: readonly VerifyingKey[];
   readonly log: Log;
   readonly metrics: Metrics;
   readonly closing: Closing;
@@ -31,17 +34,21 @@ export interface AuthPorts {
 
 /** Opens what tokens need. Resolves when all that was revoked is known. */
 export async function openAuth({ values }: Config, ports: AuthPorts): Promise<AppAuth> {
-  const { services, bus, secret, log, metrics, closing } = ports;
+  const { services, bus, secret, keys, log, metrics, closing } = ports;
   const { platform, store, objects } = services;
   const { clock } = platform;
   const records = new SystemRecords(objects);
   const revocations = new Revocations({ records, clock });
+  const published = openPublished(values, { platform, log, metrics, closing });
   const source = new RevocationSource({ revocations, records, store, bus, platform, log });
   await source.open();
   closing.add(async () => source.close());
   metrics.observe('really_revocations', 'Revocations in memory.', () => revocations.size);
   return {
-    tokens: new Tokens({ secret, platform, revocations }),
+    tokens: new Tokens({
+      ...{ secret, keys, published, platform, revocations },
+      audience: values['auth.audience'],
+    }),
     revocations,
     audit: new AuditLog({ log, metrics, clock }),
     authority: {

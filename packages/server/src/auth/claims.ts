@@ -20,17 +20,31 @@ const lastInstant = 8.64e15;
 const iso =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
-/** Reads the claims of a token, rule AUT2: one of a wrong type makes the whole token invalid. */
-export function readClaims(claims: JsonObject, now: number): Claims {
+/**
+ * Reads the claims of a token, rule AUT2: one of a wrong type makes the whole token invalid, and so does
+ * an `aud` that names none of `audience`, where that has any.
+ */
+export function readClaims(
+  claims: JsonObject,
+  now: number,
+  audience: readonly string[] = [],
+): Claims {
   const { uid, authType, data } = claims;
   if (typeof uid !== 'string' || uid === '') return invalid;
   if (!isOptional(authType, isText) || !isOptional(data, isObject)) return invalid;
   if (!isOptional(claims.jti, isText) || !isOptional(claims.iat, isNumber)) return invalid;
   if (!isOptional(claims.nbf, isNumber) || (claims.nbf ?? 0) * 1000 > now) return invalid;
+  if (audience.length > 0 && !isFor(claims.aud, audience)) return invalid;
   const own = readOwnR(claims._r);
   const expires = readExpiry(claims);
   if (own.kind === 'invalid' || expires.kind === 'invalid') return invalid;
   return { kind: 'valid', auth: { uid, authType, _r: own.r, data }, expires: expires.at };
+}
+
+/** Whether `aud` (RFC 7519, section 4.1.3) names one of these. */
+export function isFor(aud: unknown, audience: readonly string[]): boolean {
+  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
+  return named.some((one) => isText(one) && audience.includes(one));
 }
 
 /** `_r` is the address of the user's own object; rules compare it with printed ones. */

@@ -1,8 +1,12 @@
-import { subtle, type webcrypto } from 'node:crypto';
 import type { Auth, JsonObject } from '@really/protocol';
-import { base64url, CompactSign, compactVerify } from 'jose';
+import { base64url, CompactSign } from 'jose';
 import type { Platform } from '../platform/platform.js';
 import { readClaims } from './claims.js';
+import { importSecret } from './keys/import-key.js';
+import { KeyRing } from './keys/key-ring.js';
+import { openToken } from './keys/open-token.js';
+import type { RemoteKeys } from './keys/remote-keys.js';
+import type { VerifyingKey } from './keys/verifying-key.js';
 import type { Revocations } from './revocations.js';
 import { identityOf, type TokenIdentity } from './token-identity.js';
 
@@ -30,7 +34,14 @@ export interface TokenClaims {
 }
 
 export interface TokensOptions {
+  /** Signs, and verifies. */
   readonly secret: Uint8Array | string;
+  /** Further keys that verify: those of others, and secrets that signed before. */
+  readonly keys?: readonly VerifyingKey[] | undefined;
+  /** Keys that others publish. */
+  readonly published?: readonly RemoteKeys[] | undefined;
+  /** Names of this app: a token has to be for one of them. None: whoever it is for. */
+  readonly audience?: readonly string[] | undefined;
   readonly platform: Platform;
   /** Without them no token is revoked. */
   readonly revocations?: Pick<Revocations, 'isRevoked' | 'issueTime'> | undefined;
@@ -42,25 +53,24 @@ export const longestToken = 16 * 1024;
 /** Characters of a token that is minted: it has to fit into the header of an HTTP request. */
 export const longestMinted = 8 * 1024;
 
-/** The only algorithm that is configured: `none` and every other are refused (rule AUT2). */
-const algorithm = 'HS256';
-
-/** Access tokens: JWTs signed with the app's secret. */
+/** Access tokens: JWTs, signed with the app's secret or with a key that is configured beside it. */
 export class Tokens {
   readonly #platform: Platform;
   readonly #revocations: TokensOptions['revocations'];
+  readonly #audience: readonly string[];
   /** Imported once: importing costs more than verifying. */
-  readonly #key: Promise<webcrypto.CryptoKey>;
+  readonly #secret: Promise<VerifyingKey>;
+  readonly #ring: Promise<KeyRing>;
 
   constructor(options: TokensOptions) {
-    const { secret, platform } = options;
+    const { secret, platform, keys = [], published = [] } = options;
     this.#platform = platform;
     this.#revocations = options.revocations;
-    this.#key = importSecret(
-      typeof secret === 'string' ? new TextEncoder().encode(secret) : secret,
-    );
+    this.#audience = options.audience ?? [];
+    this.#secret = importSecret(typeof secret === 'string' ? Buffer.from(secret) : secret);
+    this.#ring = this.#secret.then((own) => new KeyRing([own, ...keys], published));
     // A secret that cannot be imported is told by the first call that needs it.
-    this.#key.catch(() => {});
+    this.#ring.catch(() => {});
   }
 
   /** Judges what a client sent as its token. Never rejects for what the client sent. */
@@ -69,10 +79,10 @@ export class Tokens {
     if (typeof token !== 'string' || token.length > longestToken) {
       return { ok: false, detail: 'token.invalid' };
     }
-    const claims = await this.#open(token);
+    const claims = await openToken(token, await this.#ring);
     if (!claims) return { ok: false, detail: 'token.invalid' };
     const now = this.#platform.clock.now();
-    const read = readClaims(claims, now);
+    const read = readClaims(claims, now, this.#audience);
     if (read.kind === 'invalid') return { ok: false, detail: 'token.invalid' };
     if (read.expires !== undefined && read.expires <= now) {
       return { ok: false, detail: 'token.expired' };
@@ -90,40 +100,15 @@ export class Tokens {
     const now = this.#platform.clock.now();
     const jti = base64url.encode(this.#platform.random.bytes(16));
     const iat = (this.#revocations?.issueTime(claims.uid) ?? Math.floor(now)) / 1000;
-    const payload = JSON.stringify({ ...claims, jti, iat });
+    const [aud] = this.#audience;
+    const payload = Buffer.from(JSON.stringify({ ...claims, aud, jti, iat }));
+    const read = readClaims(JSON.parse(payload.toString()) as JsonObject, now, this.#audience);
     // Base64 and the signature add a third and a few more.
-    const isShort = payload.length < longestMinted * 0.7;
-    if (!isShort || readClaims(JSON.parse(payload) as JsonObject, now).kind === 'invalid') {
+    if (payload.length > longestMinted * 0.7 || read.kind === 'invalid') {
       throw new TypeError('these claims make no valid token');
     }
-    return new CompactSign(new TextEncoder().encode(payload))
-      .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
-      .sign(await this.#key);
+    const { algorithm, key } = await this.#secret;
+    const header = { alg: algorithm, typ: 'JWT' };
+    return await new CompactSign(payload).setProtectedHeader(header).sign(key);
   }
-
-  /** The claims of a token whose signature is good. */
-  async #open(token: string): Promise<JsonObject | undefined> {
-    const key = await this.#key;
-    try {
-      const { payload, protectedHeader } = await compactVerify(token, key, {
-        algorithms: [algorithm],
-      });
-      // A JWT's payload is encoded (RFC 7797, section 7), whatever its header says.
-      if (protectedHeader.b64 === false) return undefined;
-      return parseClaims(payload);
-    } catch {
-      return undefined;
-    }
-  }
-}
-
-function importSecret(secret: Uint8Array): Promise<webcrypto.CryptoKey> {
-  const kind = { name: 'HMAC', hash: 'SHA-256' };
-  return subtle.importKey('raw', Uint8Array.from(secret), kind, false, ['sign', 'verify']);
-}
-
-function parseClaims(payload: Uint8Array): JsonObject | undefined {
-  const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-  const isObject = typeof claims === 'object' && claims !== null && !Array.isArray(claims);
-  return isObject ? (claims as JsonObject) : undefined;
 }

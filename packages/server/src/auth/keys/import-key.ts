@@ -1,0 +1,110 @@
+import { createPublicKey, type KeyObject, subtle } from 'node:crypto';
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { importJWK } from 'jose';
+import { type Algorithm, isAlgorithm, KeyProblem, type VerifyingKey } from './verifying-key.js';
+
+/** Bits of an RSA key, below which signatures can be forged (RFC 7518, section 3.3). */
+const fewestBits = 2048;
+
+/** Bytes of a shared secret (RFC 7518, section 3.2). */
+const fewestBytes = 32;
+
+/** A secret that tokens are signed with. Of any length: how long it has to be is for the caller to say. */
+export async function importSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
+  const kind = { name: 'HMAC', hash: 'SHA-256' };
+  const bytes = Uint8Array.from(secret);
+  const key = await subtle.importKey('raw', bytes, kind, false, ['sign', 'verify']);
+  return { algorithm: 'HS256', kid, key };
+}
+
+/** As `importSecret`, for one beside the app's own. Throws a `KeyProblem` for one that is short. */
+export async function importFurtherSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
+  if (secret.length < fewestBytes) throw new KeyProblem(`is shorter than ${fewestBytes} bytes`);
+  return await importSecret(secret, kid);
+}
+
+/** Public keys and certificates of a PEM text. Throws a `KeyProblem`. */
+export async function importPem(text: string, kid?: string): Promise<VerifyingKey[]> {
+  if (/-----BEGIN [^-]*PRIVATE KEY-----/.test(text)) {
+    throw new KeyProblem('is a private key; give the public one, which is all that a server needs');
+  }
+  const blocks = text.match(/-----BEGIN ([^-]+)-----[^-]+-----END \1-----/g) ?? [];
+  if (blocks.length === 0) throw new KeyProblem('holds no key');
+  return await Promise.all(blocks.map(async (pem) => await importPublic(() => pem, kid)));
+}
+
+/** A JSON Web Key. Throws a `KeyProblem`. */
+export async function importJwk(jwk: JsonObject, name?: string): Promise<VerifyingKey> {
+  const kid = name ?? (typeof jwk.kid === 'string' ? jwk.kid : undefined);
+  if (jwk.use !== undefined && jwk.use !== 'sig') throw new KeyProblem('is not for signatures');
+  if (Array.isArray(jwk.key_ops) && !jwk.key_ops.includes('verify')) {
+    throw new KeyProblem('is not for verifying');
+  }
+  const found =
+    jwk.kty === 'oct'
+      ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
+      : await importPublic(() => ({ key: publicPart(jwk), format: 'jwk' }), kid);
+  if (!isAlg(jwk.alg, found.algorithm)) {
+    throw new KeyProblem(`is for ${found.algorithm}, and says that it is for another algorithm`);
+  }
+  return found;
+}
+
+/** The keys of a JSON Web Key Set, or of a single key. Throws a `KeyProblem`. */
+export async function importJwks(value: JsonValue, name?: string): Promise<VerifyingKey[]> {
+  if (!isJsonObject(value)) throw new KeyProblem('holds no JSON Web Key');
+  if (!Array.isArray(value.keys)) return [await importJwk(value, name)];
+  const keys = value.keys.filter((key) => isJsonObject(key));
+  if (keys.length === 0) throw new KeyProblem('holds no key');
+  return await Promise.all(keys.map(async (key) => await importJwk(key, name)));
+}
+
+function isAlg(alg: JsonValue | undefined, algorithm: Algorithm): boolean {
+  // RFC 9864 has a name of its own for the one curve of EdDSA that is served.
+  if (alg === 'Ed25519') return algorithm === 'EdDSA';
+  return alg === undefined || (isAlgorithm(alg) && alg === algorithm);
+}
+
+function publicPart(jwk: JsonObject): JsonObject {
+  if (jwk.d !== undefined) {
+    throw new KeyProblem('is a private key; give the public one, which is all that a server needs');
+  }
+  return jwk;
+}
+
+async function importPublic(
+  source: () => Parameters<typeof createPublicKey>[0],
+  kid: string | undefined,
+): Promise<VerifyingKey> {
+  const key = readPublic(source);
+  const algorithm = algorithmOf(key);
+  const imported = await importJWK(key.export({ format: 'jwk' }), algorithm);
+  if (imported instanceof Uint8Array) throw new KeyProblem('is no public key');
+  return { algorithm, kid, key: imported };
+}
+
+function readPublic(source: () => Parameters<typeof createPublicKey>[0]): KeyObject {
+  try {
+    return createPublicKey(source());
+  } catch (error) {
+    if (error instanceof KeyProblem) throw error;
+    throw new KeyProblem('is no public key');
+  }
+}
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): Algorithm {
+  switch (asymmetricKeyType) {
+    case 'rsa': {
+      const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+      if (bits < fewestBits) throw new KeyProblem(`is an RSA key of fewer than ${fewestBits} bits`);
+      return 'RS256';
+    }
+    case 'ec':
+      if (asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+      throw new KeyProblem('is on another curve than P-256');
+    case 'ed25519':
+      return 'EdDSA';
+    default:
+      throw new KeyProblem('is neither RSA, nor P-256, nor Ed25519');
+  }
+}
