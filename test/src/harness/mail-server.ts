@@ -9,9 +9,11 @@ export interface Mail {
   readonly source: string;
 }
 
-/** A mail server on the loopback that keeps what it gets. */
+/** A mail server on the loopback that keeps what it gets. Mailboxes `no-such-…` it does not have. */
 export class MailServer implements AsyncDisposable {
   readonly mails: Mail[] = [];
+  /** Addresses that somebody wanted to send to. */
+  readonly offered: string[] = [];
   readonly #server: SMTPServer;
   #heard: (() => void)[] = [];
 
@@ -19,6 +21,11 @@ export class MailServer implements AsyncDisposable {
     this.#server = new SMTPServer({
       authOptional: true,
       disabledCommands: ['STARTTLS'],
+      onRcptTo: ({ address }, _session, done) => {
+        this.offered.push(address);
+        if (!address.startsWith('no-such-')) return done();
+        done(Object.assign(new Error('no such mailbox'), { responseCode: 550 }));
+      },
       onData: (stream, session, done) => {
         const parts: Buffer[] = [];
         stream.on('data', (part: Buffer) => parts.push(part));

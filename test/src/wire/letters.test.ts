@@ -167,6 +167,25 @@ test('[MAIL3] no token is on disk, nor in the log', async () => {
   expect(everything.includes(amal.password)).toBe(false);
 });
 
+test('[MAIL4] what the mail server refuses for good is given up, and the log says so', async () => {
+  await using world = await start();
+  const { mail, server } = world;
+  const nobody = { ...amal, email: 'no-such-mailbox@example.com' };
+  await post(`${server.url}/auth/password/signup`, nobody);
+  await post(`${server.url}/auth/password/signup`, amal);
+  await mail.to(amal.email);
+  await server.stop();
+  expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
+  const lines = server.output.stdout.split('\n').filter((line) => line.includes('errand'));
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { msg: 'an errand is given up', kind: 'verify', attempts: 1 },
+  ]);
+  await using again = await ServerProcess.start({ dir: world.folder.dir, env: mailEnv(mail) });
+  await post(`${again.url}/auth/password/reset/request`, amal);
+  await mail.to(amal.email, 2);
+  expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
+});
+
 test('[MAIL6] a webhook gets the letters instead, signed, and again where it failed', async () => {
   const secret = `whsec_${Buffer.from('a secret of the webhook, 32 bytes').toString('base64')}`;
   const heard: { id: string; body: { type: string; data: Record<string, string> } }[] = [];

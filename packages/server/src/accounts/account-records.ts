@@ -1,4 +1,5 @@
 import { isId } from '@really/protocol';
+import type { Objects } from '../objects/objects.js';
 import type { SystemRecords } from '../objects/system-records.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import { type Account, accountR, accountRecord, emailR, readAccount } from './account.js';
@@ -10,9 +11,11 @@ const nobody = 'nobody';
 /** The accounts as they are stored. All methods reject with 503 where the store is away. */
 export class AccountRecords {
   readonly #records: SystemRecords;
+  readonly #objects: Pick<Objects, 'head'>;
 
-  constructor(records: SystemRecords) {
+  constructor(records: SystemRecords, objects: Pick<Objects, 'head'>) {
     this.#records = records;
+    this.#objects = objects;
   }
 
   /** As many reads for an address that nobody has as for one that somebody has. */
@@ -25,6 +28,11 @@ export class AccountRecords {
     // A uid of a token that the app minted can be any text.
     const record = isId(uid) ? await this.#records.get(accountR(uid)) : undefined;
     return record && readAccount(record);
+  }
+
+  /** True where the user's object was deleted: nobody logs in to that account again. */
+  async isAbandoned({ r }: Account): Promise<boolean> {
+    return (await this.#objects.head(r))?.deleted ?? true;
   }
 
   /** Changes an account that is there. What `change` throws refuses it. */
@@ -43,10 +51,13 @@ export class AccountRecords {
     });
   }
 
-  /** Takes an address that nobody has. What `taken` makes refuses it where somebody does. */
-  takingEmail(email: Email, uid: string, taken: () => Error): WriteRequest {
+  /** Takes an address that nobody has, or this former owner. What `taken` makes refuses it where another does. */
+  takingEmail(
+    email: Email,
+    { uid, former, taken }: { uid: string; former: string | undefined; taken: () => Error },
+  ): WriteRequest {
     return this.#records.request(emailR(email.id), (held) => {
-      if (held) throw taken();
+      if (held && held.uid !== former) throw taken();
       return { uid };
     });
   }

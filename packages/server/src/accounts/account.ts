@@ -24,14 +24,18 @@ export interface LetterToken {
   readonly expires: number;
 }
 
+/** The collections of the records. */
+export const accountsName = '_accounts';
+export const emailsName = '_emails';
+
 /** Where the account of a uid is kept. */
 export function accountR(uid: string): string {
-  return `/_accounts/${uid}`;
+  return `/${accountsName}/${uid}`;
 }
 
 /** Where it is kept whose an address is. */
 export function emailR(id: string): string {
-  return `/_emails/${id}`;
+  return `/${emailsName}/${id}`;
 }
 
 export function accountRecord(account: Account): JsonObject {

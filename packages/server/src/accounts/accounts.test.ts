@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import { accountsApp, outcome, usersModel } from './accounts.test.kit.js';
+import { parseEmail } from './email.js';
 
 const amal = { email: 'amal@example.com', password: 'correct horse', name: 'Amal' };
+const here = '127.0.0.1';
+const emailId = parseEmail(amal.email)?.id ?? '';
 const wrong = {
   code: 401,
   message: 'invalid/incorrect/expired access token',
@@ -10,7 +13,7 @@ const wrong = {
 
 test('[PWD1] a signup makes the user’s object, judged as a create by that user', async () => {
   const { accounts, send } = await accountsApp();
-  const { authType, user } = await accounts.signUp(amal, '127.0.0.1');
+  const { authType, user } = await accounts.signUp(amal, here);
   expect([authType, user.email]).toEqual(['password', amal.email]);
   const seen = await send({ uid: 'x', _r: user._r }, { cmd: 'get', r: user._r });
   expect(seen.body).toEqual({ _r: user._r, _rev: 1, email: amal.email, name: 'Amal' });
@@ -20,24 +23,24 @@ test('[PWD1] a signup makes the user’s object, judged as a create by that user
 test('[PWD1] what the model or its rule refuses makes no account, and hashes nothing', async () => {
   const { accounts, hasher } = await accountsApp();
   const nameless = { email: amal.email, password: amal.password };
-  expect(await outcome(accounts.signUp(nameless, '127.0.0.1'))).toMatchObject({
+  expect(await outcome(accounts.signUp(nameless, here))).toMatchObject({
     code: 409,
     errors: { name: ['value.required'] },
   });
-  expect(await outcome(accounts.signUp({ ...amal, role: 'admin' }, '127.0.0.1'))).toMatchObject({
+  expect(await outcome(accounts.signUp({ ...amal, role: 'admin' }, here))).toMatchObject({
     errors: { role: ['field.unknown'] },
   });
-  expect(await outcome(accounts.signUp({ ...amal, _r: '/users/1' }, '127.0.0.1'))).toMatchObject({
+  expect(await outcome(accounts.signUp({ ...amal, _r: '/users/1' }, here))).toMatchObject({
     code: 409,
   });
   expect(hasher.asked).toEqual([]);
-  expect(await outcome(accounts.logIn(amal, '127.0.0.1'))).toMatchObject(wrong);
+  expect(await outcome(accounts.logIn(amal, here))).toMatchObject(wrong);
   const closed = await accountsApp({
     models: { users: usersModel.replace(/create: .*/, 'create: false') },
   });
-  expect(await outcome(closed.accounts.signUp(amal, '127.0.0.1'))).toMatchObject({ code: 403 });
+  expect(await outcome(closed.accounts.signUp(amal, here))).toMatchObject({ code: 403 });
   const none = await accountsApp({ models: { things: usersModel } });
-  expect(await outcome(none.accounts.signUp(amal, '127.0.0.1'))).toMatchObject({
+  expect(await outcome(none.accounts.signUp(amal, here))).toMatchObject({
     code: 404,
     message: 'model.unknown',
   });
@@ -50,18 +53,18 @@ test('[PWD1] an object of a model without an address has none, and one that is c
   ]) {
     const users = `version: 1\nfields:\n  name: { type: String }\n${email}access: { create: true, read: true }\n`;
     const { accounts, send } = await accountsApp({ models: { users } });
-    const { user } = await accounts.signUp(amal, '127.0.0.1');
+    const { user } = await accounts.signUp(amal, here);
     expect(user.email).toBe(amal.email);
     const { body } = await send({ uid: 'x' }, { cmd: 'get', r: user._r });
     expect(body).toMatchObject({ name: 'Amal' });
     expect(body).not.toMatchObject({ email: amal.email });
-    expect(await accounts.logIn(amal, '127.0.0.1')).toMatchObject({ authType: 'password' });
+    expect(await accounts.logIn(amal, here)).toMatchObject({ authType: 'password' });
   }
 });
 
 test('[PWD2] auth.signup: false closes it, and those who are there log in', async () => {
   const { accounts } = await accountsApp({ config: { signup: false } });
-  expect(await outcome(accounts.signUp(amal, '127.0.0.1'))).toMatchObject({
+  expect(await outcome(accounts.signUp(amal, here))).toMatchObject({
     code: 403,
     message: 'forbidden',
   });
@@ -72,10 +75,7 @@ test('[PWD3] of many who sign up with one address at once one has it, for one ha
   const spellings = ['amal@example.com', 'AMAL@EXAMPLE.COM', ' Amal@Example.com '];
   const signups = Array.from({ length: 50 }, (_, index) =>
     outcome(
-      accounts.signUp(
-        { ...amal, email: spellings[index % 3] ?? '', name: `${index}` },
-        '127.0.0.1',
-      ),
+      accounts.signUp({ ...amal, email: spellings[index % 3] ?? '', name: `${index}` }, here),
     ),
   );
   const outcomes = await Promise.all(signups);
@@ -91,7 +91,7 @@ test('[PWD3] of many who sign up with one address at once one has it, for one ha
 
 test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong password and an unknown address', async () => {
   const { accounts, hasher } = await accountsApp();
-  await accounts.signUp(amal, '127.0.0.1');
+  await accounts.signUp(amal, here);
   const attempts = {
     verify: [{ email: amal.email, password: 'incorrect horse' }],
     "verify nobody's": [
@@ -103,7 +103,7 @@ test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong pass
   for (const [work, bodies] of Object.entries(attempts)) {
     for (const body of bodies) {
       hasher.asked.length = 0;
-      expect(await outcome(accounts.logIn(body, '127.0.0.1'))).toEqual({
+      expect(await outcome(accounts.logIn(body, here))).toEqual({
         ...wrong,
         meta: undefined,
       });
@@ -114,19 +114,19 @@ test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong pass
 
 test('[PWD7] a login renews a hash of former parameters, once', async () => {
   const { accounts, hasher } = await accountsApp();
-  await accounts.signUp(amal, '127.0.0.1');
+  await accounts.signUp(amal, here);
   hasher.generation = 2;
   hasher.asked.length = 0;
-  await accounts.logIn(amal, '127.0.0.1');
+  await accounts.logIn(amal, here);
   expect(hasher.asked).toEqual(['verify', 'hash']);
-  await accounts.logIn(amal, '127.0.0.1');
+  await accounts.logIn(amal, here);
   expect(hasher.asked).toEqual(['verify', 'hash', 'verify']);
 });
 
 test('[PWD9] two hashes at once; others wait, and are refused where too many do', async () => {
   const { accounts, hasher } = await accountsApp({ config: { hashesWaiting: 3 } });
   const open = hasher.hold();
-  const logins = Array.from({ length: 7 }, () => outcome(accounts.logIn(amal, '127.0.0.1')));
+  const logins = Array.from({ length: 7 }, () => outcome(accounts.logIn(amal, here)));
   const early = await Promise.race(logins);
   expect(early).toMatchObject({ code: 503, meta: { retryAfter: 1 } });
   open();
@@ -137,25 +137,25 @@ test('[PWD9] two hashes at once; others wait, and are refused where too many do'
 
 test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {
   const { accounts, hasher, platform } = await accountsApp({ config: { hashes: 1 } });
-  await accounts.signUp(amal, '127.0.0.1');
+  await accounts.signUp(amal, here);
   const open = hasher.hold();
-  const first = outcome(accounts.logIn(amal, '127.0.0.1'));
-  const second = outcome(accounts.logIn(amal, '127.0.0.1'));
+  const first = outcome(accounts.logIn(amal, here));
+  const second = outcome(accounts.logIn(amal, here));
   while (platform.pending === 0) await new Promise((resolve) => setImmediate(resolve));
   platform.advance(5000);
   expect(await second).toMatchObject({ code: 503 });
   open();
   expect(await first).toMatchObject({ authType: 'password' });
-  expect(await outcome(accounts.logIn(amal, '127.0.0.1'))).toMatchObject({ authType: 'password' });
+  expect(await outcome(accounts.logIn(amal, here))).toMatchObject({ authType: 'password' });
 });
 
 test('[AUT10] signups and logins are audited, those that failed with the reason', async () => {
   const { accounts, audited } = await accountsApp();
-  await accounts.signUp(amal, '127.0.0.1');
-  await outcome(accounts.signUp(amal, '127.0.0.1'));
-  await accounts.logIn(amal, '127.0.0.1');
-  await outcome(accounts.logIn({ ...amal, password: 'incorrect' }, '127.0.0.1'));
-  await outcome(accounts.logIn({ ...amal, email: 'nobody@example.com' }, '127.0.0.1'));
+  await accounts.signUp(amal, here);
+  await outcome(accounts.signUp(amal, here));
+  await accounts.logIn(amal, here);
+  await outcome(accounts.logIn({ ...amal, password: 'incorrect' }, here));
+  await outcome(accounts.logIn({ ...amal, email: 'nobody@example.com' }, here));
   expect(audited).toEqual([
     'signup.ok',
     'signup.failed: refused',
@@ -163,4 +163,43 @@ test('[AUT10] signups and logins are audited, those that failed with the reason'
     'login.failed: password.wrong',
     'login.failed: account.unknown',
   ]);
+});
+
+test('[PWD11] who deletes the user locks it out, and whoever has the address may sign up again', async () => {
+  const models = { users: usersModel.replace('read:', 'delete: auth._r == obj._r\n  read:') };
+  const { accounts, audited, services, send, store } = await accountsApp({ models });
+  const { user } = await accounts.signUp(amal, here);
+  const first = await store.get(`/_emails/${emailId}`);
+  await send({ uid: 'x', _r: user._r }, { cmd: 'delete', r: user._r });
+  expect(await outcome(accounts.logIn(amal, here))).toMatchObject(wrong);
+  expect(audited.at(-1)).toBe('login.failed: user.deleted');
+  const again = await Promise.all(
+    Array.from({ length: 10 }, () => outcome(accounts.signUp({ ...amal, name: 'B' }, here))),
+  );
+  expect(again.filter((one) => 'authType' in (one as object))).toHaveLength(1);
+  expect(await outcome(accounts.logIn(amal, here))).toMatchObject({ authType: 'password' });
+  const now = await store.get(`/_emails/${emailId}`);
+  expect(now?.data.uid).not.toBe(first?.data.uid);
+  // Nothing is left of the former account.
+  await services.objects.drain();
+  expect(await store.get(`/_accounts/${String(first?.data.uid)}`)).toBeUndefined();
+});
+
+test('[PWD7] a hash that was replaced is nowhere in the store', async () => {
+  const { accounts, hasher, store } = await accountsApp();
+  await accounts.open();
+  await accounts.signUp(amal, here);
+  hasher.generation = 2;
+  await accounts.logIn(amal, here);
+  const owner = await store.get(`/_emails/${emailId}`);
+  const r = `/_accounts/${String(owner?.data.uid)}`;
+  const scope = { names: ['_accounts'], parents: [] };
+  const kept = JSON.stringify([
+    await store.get(r),
+    await store.history(r, 0, 10),
+    await store.changes(scope, 0, 10),
+    await store.created(scope, 0, 10),
+  ]);
+  expect(kept).toContain('plain:2:');
+  expect(kept).not.toContain('plain:1:');
 });

@@ -5,10 +5,11 @@ import type { Services } from '../commands/services.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
+import { accountsName, emailsName } from './account.js';
 import { AccountRecords } from './account-records.js';
 import { readChange, readLogin, readReset, readSignup, textMember } from './credentials.js';
 import { parseEmail } from './email.js';
-import type { Errand } from './errand.js';
+import { type Errand, errandsName } from './errand.js';
 import { Errands } from './errands.js';
 import { HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
@@ -74,7 +75,7 @@ export class Accounts {
     const { objects, platform, store } = services;
     const { clock } = platform;
     const records = new SystemRecords(objects);
-    const accounts = new AccountRecords(records);
+    const accounts = new AccountRecords(records, objects);
     const slots = { atOnce: config.hashes, waiting: config.hashesWaiting, platform, metrics };
     const passwords = new Passwords(hasher, new HashSlots(slots));
     const letters = channel && new Letters({ accounts, channel, platform });
@@ -92,7 +93,7 @@ export class Accounts {
         else await letters?.send(errand, about);
       },
     });
-    const common = { ...options, accounts, passwords, errands, objects, clock, sendsLetters };
+    const common = { ...options, accounts, passwords, errands, clock, sendsLetters };
     this.#options = options;
     this.#errands = errands;
     this.#signup = new Signup({ ...common, users: config.users });
@@ -108,6 +109,14 @@ export class Accounts {
 
   /** Takes up what a former process left undone. */
   async open(): Promise<void> {
+    const names = [accountsName, emailsName, errandsName];
+    // Of what they held before nobody asks.
+    const layouts = names.map((name) => ({
+      names: [name],
+      indexes: [],
+      retention: { history: 1 },
+    }));
+    await this.#options.services.store.prepare(layouts);
     await this.#errands.open();
   }
 

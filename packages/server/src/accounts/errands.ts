@@ -2,7 +2,7 @@ import { fail } from '@really/protocol';
 import { createWrite } from '../objects/change.js';
 import type { Objects } from '../objects/objects.js';
 import type { SystemRecords } from '../objects/system-records.js';
-import type { WriteAllResult, WriteRequest } from '../objects/write-request.js';
+import type { WriteAllOptions, WriteAllResult, WriteRequest } from '../objects/write-request.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
@@ -132,10 +132,11 @@ export class Errands {
   async write(
     requests: readonly WriteRequest[],
     errands: readonly Errand[],
+    options: Pick<WriteAllOptions, 'erases'> = {},
   ): Promise<WriteAllResult> {
     const drafts = errands.map((errand) => this.#draft({ errand, attempts: 0 }));
     const all = [...requests, ...drafts.map(({ request }) => request)];
-    const result = await this.#options.objects.writeAll(all);
+    const result = await this.#options.objects.writeAll(all, options);
     if (result.kind === 'committed') {
       await Promise.all(drafts.map(({ r, stored }) => this.#take(r, stored)));
     }

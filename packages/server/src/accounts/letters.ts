@@ -40,7 +40,7 @@ export class Letters {
     { id, attempts }: { id: string; attempts: number },
   ): Promise<void> {
     const account = await this.#addressee(errand);
-    if (!account) return;
+    if (!account || (await this.#options.accounts.isAbandoned(account))) return;
     const { kind } = errand;
     if (kind === 'changed') {
       await this.#options.channel.send(letterTo(account, { id, kind }));

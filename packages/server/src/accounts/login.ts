@@ -1,7 +1,6 @@
 import { fail } from '@really/protocol';
 import { lives } from '../auth/lives.js';
 import type { Tokens } from '../auth/tokens.js';
-import type { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Clock } from '../platform/platform.js';
 import { type Account, authOf } from './account.js';
@@ -13,7 +12,6 @@ export interface LoginOptions {
   readonly accounts: AccountRecords;
   readonly passwords: Passwords;
   readonly tokens: Pick<Tokens, 'mint'>;
-  readonly objects: Objects;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -51,8 +49,7 @@ export class Login {
     if (now?.passwordChanges !== account.passwordChanges) {
       return { ok: false, uid, reason: 'password.changed' };
     }
-    const user = await this.#options.objects.head(account.r);
-    if (user?.deleted ?? true) return { ok: false, uid, reason: 'user.deleted' };
+    if (await accounts.isAbandoned(account)) return { ok: false, uid, reason: 'user.deleted' };
     return { ok: true, account, accessToken };
   }
 

@@ -12,7 +12,7 @@ import type { CommandContext, Services } from '../commands/services.js';
 import { idAttempts } from '../commands/write-step.js';
 import type { WriteAllResult } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
-import { type Account, authOf } from './account.js';
+import { type Account, accountR, authOf } from './account.js';
 import type { AccountRecords } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
 import type { Errand } from './errand.js';
@@ -55,18 +55,27 @@ export class Signup {
       return hashing;
     };
     const { accounts, errands } = this.#options;
+    const former = await this.#formerOwner(request);
+    const erases = former === undefined ? [] : [accountR(former)];
     for (let attempt = 1; ; attempt++) {
       const newcomer = this.#newcomer(request);
       const creation = this.#creation(newcomer, request);
       const requests = [
         creation.request(),
-        accounts.takingEmail(request.email, newcomer.uid, emailTaken),
+        accounts.takingEmail(request.email, { uid: newcomer.uid, former, taken: emailTaken }),
         accounts.making(newcomer, hash),
       ];
-      const result = await errands.write(requests, this.#letters(newcomer));
+      const result = await errands.write(requests, this.#letters(newcomer), { erases });
       if (result.kind === 'committed') return newcomer;
       if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
     }
+  }
+
+  /** The uid of an account that has the address and whose user was deleted: it goes when the address is taken. */
+  async #formerOwner({ email }: SignupRequest): Promise<string | undefined> {
+    const { accounts } = this.#options;
+    const owner = await accounts.byEmail(email);
+    return owner && (await accounts.isAbandoned(owner)) ? owner.uid : undefined;
   }
 
   #newcomer({ email }: SignupRequest): Newcomer {
@@ -128,7 +137,8 @@ function refusal(result: NotWritten, creation: Creation): unknown {
       return result.error;
     case 'unique':
     case 'missing':
-      return creation.refusal(result);
+      // What is missing beyond the creation is the former owner's account: somebody else was faster.
+      return result.index === 0 ? creation.refusal(result) : emailTaken();
     case 'too-large':
       return fail('message.too.large');
     default:

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject, Write } from '../store/store.js';
 import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
@@ -32,7 +32,7 @@ export class SystemRecords {
       prepare: (head) => {
         const data = judge(dataOf(head));
         const origin = this.#origin();
-        if (!head) return createWrite(r, data, origin);
+        if (!head) return silent(createWrite(r, data, origin));
         return updateWrite(head, { data, delta: {}, touched: [] }, origin);
       },
     };
@@ -58,6 +58,11 @@ export class SystemRecords {
   #origin(): Origin {
     return { by: { uid: '_system' }, at: this.#objects.changeTime(), modelVersion: 0 };
   }
+}
+
+/** The history says that it was made, and not what it held: a password hash of long ago is nobody's business. */
+function silent(write: Write): Write {
+  return { ...write, change: { ...write.change, created: {} } };
 }
 
 function dataOf(head: StoredObject | undefined): JsonObject | undefined {

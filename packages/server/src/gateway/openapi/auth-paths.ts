@@ -44,6 +44,35 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
     answer: token,
     security: open,
   },
+  '/auth/password/change': {
+    summary: 'Set another password; every token is revoked, and a fresh one given',
+    body: object({ oldPassword: text, password: text }, ['oldPassword', 'password']),
+    answer: token,
+    security: bearer,
+  },
+  '/auth/password/reset/request': {
+    summary: 'Send a letter with which another password can be set, where somebody has the address',
+    body: object({ email: credentials.email }, ['email']),
+    answer: anything,
+    security: open,
+  },
+  '/auth/password/reset': {
+    summary: 'Set another password with the token of a letter',
+    body: object({ token: text, password: text }, ['token', 'password']),
+    answer: anything,
+    security: open,
+  },
+  '/auth/email/verify/request': {
+    summary: 'Send a letter with which the address can be verified',
+    answer: anything,
+    security: bearer,
+  },
+  '/auth/email/verify': {
+    summary: 'Verify an address with the token of a letter',
+    body: object({ token: text }, ['token']),
+    answer: anything,
+    security: open,
+  },
   '/auth/refresh': { summary: 'A fresh token for a live one', answer: token, security: bearer },
   '/auth/logout': { summary: 'Revoke the token', answer: anything, security: bearer },
   '/auth/accounts': {
