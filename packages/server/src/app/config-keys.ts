@@ -249,7 +249,7 @@ export const settings = {
   'limits.hookTime': setting(duration, limits.hookTime, 'time of one hook or rule; beyond: 500'),
   'limits.hookMemory': setting(size, limits.hookMemory, 'memory of one hook or rule; beyond: 500'),
   'limits.hookChain': setting(
-    count(0, 1000),
+    count(1, 1000),
     limits.hookChain,
     'post hooks that set each other off, one after the other; beyond: a dead letter',
   ),

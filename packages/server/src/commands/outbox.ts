@@ -58,7 +58,7 @@ export function withPostHook(
   const hook = hooks[write.change.type];
   if (model.hooks[hook] === undefined) return write;
   const { chain = 0, services, auth } = context;
-  if (chain > services.limits.hookChain) {
+  if (chain >= services.limits.hookChain) {
     throw new ChainTooLong(`${chain} post hooks have set each other off, and this is one too many`);
   }
   const { r, rev, at } = write.change;

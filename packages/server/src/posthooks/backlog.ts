@@ -9,7 +9,7 @@ export type Attempt =
   | { readonly kind: 'again'; readonly after: number };
 
 export interface BacklogOptions {
-  readonly store: Store;
+  readonly store: EntryStore;
   readonly bus: Bus;
   readonly platform: Platform;
   readonly log: Log;
@@ -26,6 +26,9 @@ export interface BacklogOptions {
   /** Entries in memory; the others wait in the store. */
   readonly window: number;
 }
+
+/** What it asks of the store. */
+export type EntryStore = Pick<Store, 'created' | 'count'>;
 
 interface Lane {
   /** Rs of entries. */
