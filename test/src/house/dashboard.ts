@@ -2,12 +2,23 @@ import type { Metric } from './metrics-table.js';
 
 /** Rows of the dashboard: a title, and the words after `really_` that its metrics begin with. */
 const rows: readonly (readonly [title: string, words: readonly string[]])[] = [
-  ['Commands', ['command', 'rate', 'query_time']],
+  ['Commands', ['command', 'rate', 'queries']],
   [
     'Connections',
-    ['connections', 'congested', 'frames', 'bytes', 'write_batch', 'parked', 'resume', 'stream'],
+    [
+      'connection',
+      'congested',
+      'event_streams',
+      'unknown_hosts',
+      'frames',
+      'bytes',
+      'write_batch',
+      'parked',
+      'resume',
+      'stream',
+    ],
   ],
-  ['Writes', ['commit', 'write', 'heads', 'outbox', 'once']],
+  ['Writes', ['commit_', 'write', 'heads', 'outbox', 'once', 'store']],
   [
     'Subscriptions',
     [
@@ -23,10 +34,27 @@ const rows: readonly (readonly [title: string, words: readonly string[]])[] = [
       'window',
     ],
   ],
-  ['Scripts and models', ['script', 'model', 'migration', 'evolution', 'reload', 'hook', 'dead']],
+  [
+    'Scripts and models',
+    ['script', 'model', 'migration', 'evolution', 'reload', 'hook', 'post_hook', 'dead'],
+  ],
   [
     'Accounts, tokens, deliveries',
-    ['token', 'login', 'password', 'account', 'revo', 'jwks', 'deliver', 'webhook', 'mail', 'oidc'],
+    [
+      'audit',
+      'auth',
+      'errand',
+      'token',
+      'login',
+      'password',
+      'account',
+      'revo',
+      'jwks',
+      'deliver',
+      'webhook',
+      'mail',
+      'oidc',
+    ],
   ],
 ];
 

@@ -50,7 +50,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const { models, close, warnings } = await openModels(config, log, metrics);
   closing.add(close);
   for (const warning of warnings) log.warn({}, warning);
-  const store = await openStore(config, models, log);
+  const store = await openStore(config, models, { log, metrics });
   closing.add(() => store.close());
   const bus = openBus();
   closing.add(() => bus.close());
@@ -65,7 +65,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(() => objects.drain());
   const live = new Live({ ...common, tracing: options.tracing, objects, limits });
   closing.add(async () => live.close());
-  const slots = new QuerySlots({ limits, platform });
+  const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;
   const services = { ...common, objects, live, limits, slots, publicData };
   const postHooks = new PostHooks({

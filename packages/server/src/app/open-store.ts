@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ModelSet } from '../model/model.js';
 import type { Log } from '../platform/log.js';
+import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
@@ -9,9 +10,19 @@ import type { Config } from './config.js';
 import { makeFolder } from './make-folder.js';
 import { StartError, systemReason } from './start-error.js';
 
+/** Where a store tells how it fares. */
+export interface StoreReports {
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
 /** Opens the store that is configured, ready for these models. Throws a `StartError` where that can not be. */
-export async function openStore(config: Config, models: ModelSet, log: Log): Promise<Store> {
-  const store = await open(config, log);
+export async function openStore(
+  config: Config,
+  models: ModelSet,
+  { log, metrics }: StoreReports,
+): Promise<Store> {
+  const store = await open(config, { log, metrics });
   try {
     await store.prepare(models.all().map((model) => model.layout));
     return store;
@@ -22,7 +33,7 @@ export async function openStore(config: Config, models: ModelSet, log: Log): Pro
   }
 }
 
-async function open({ values }: Config, log: Log): Promise<Store> {
+async function open({ values }: Config, reports: StoreReports): Promise<Store> {
   const { 'limits.history': history, onceWindow, 'limits.once': onceKeep } = values;
   const config = { history, onceWindow, onceKeep };
   switch (values.store) {
@@ -30,7 +41,7 @@ async function open({ values }: Config, log: Log): Promise<Store> {
       return openMemoryStore(config, systemPlatform);
     case 'sqlite':
       makeDataFolder(values.data);
-      return await openDatabase(join(values.data, 'really.db'), config, log);
+      return await openDatabase(join(values.data, 'really.db'), config, reports);
     default:
       return values.store satisfies never;
   }
@@ -50,10 +61,10 @@ function makeDataFolder(folder: string): void {
 async function openDatabase(
   file: string,
   config: { history: number; onceWindow: number; onceKeep: number },
-  log: Log,
+  { log, metrics }: StoreReports,
 ): Promise<Store> {
   try {
-    return await openSqliteStore({ file, ...config }, systemPlatform, log);
+    return await openSqliteStore({ file, ...config }, systemPlatform, log, metrics);
   } catch (error) {
     if (error instanceof StoreRefused) throw new StartError([error.message], error);
     throw new StartError([`the database ${file} can not be opened: ${systemReason(error)}`], error);

@@ -73,6 +73,8 @@ export class AppGateway {
       connections: () => this.#connections.size,
       congested: () => this.#host.egress.congested,
       streams: () => this.#streams.size,
+      addresses: () => this.#count.addresses,
+      waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
     });
     this.#liveTokens = new LiveTokens(options.revocations);

@@ -113,6 +113,7 @@ export class CommandsInFlight {
     };
     this.#room += room;
     this.#count++;
+    this.#host.metrics.inFlight(1);
     if (ticket) ticket.start(start);
     else start();
   }
@@ -121,6 +122,7 @@ export class CommandsInFlight {
   refuse(text: string, r: string): void {
     const ticket = this.#lanes.enter([{ r, mode: 'write' }]);
     this.#count++;
+    this.#host.metrics.inFlight(1);
     ticket.start(() =>
       this.#finish(ticket, () => {
         this.#answer({ text, result: '' });
@@ -170,6 +172,7 @@ export class CommandsInFlight {
 
   #answer({ text, afterwards }: Outcome): void {
     this.#count--;
+    this.#host.metrics.inFlight(-1);
     if (!this.#owner.open) return;
     this.#owner.answer(text);
     try {

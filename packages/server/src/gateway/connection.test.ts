@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { encodeFrame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
+import { Readings } from '../platform/readings.test.kit.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
 import type { CommandReply } from './commands-in-flight.js';
 import {
@@ -349,7 +350,9 @@ describe('frames', () => {
   });
 
   test('[LIM4] who does not read is congested, told when it is not, and in the end closed', async () => {
-    const { server, client, listener } = await raw({ limits: { output: 64 * 1024 } });
+    const metrics = new Readings();
+    const waiting = () => metrics.read('really_connection_waiting_bytes');
+    const { server, client, listener } = await raw({ metrics, limits: { output: 64 * 1024 } });
     client.socket.pause();
     const frame = encodeFrame(JSON.stringify({ evt: 'x', pad: 'x'.repeat(32 * 1024) }));
     // The kernel takes some megabytes before anything waits here.
@@ -358,10 +361,12 @@ describe('frames', () => {
       await turn();
     }
     expect(listener.congested).toBe(true);
+    expect(waiting()).toBeGreaterThan(64 * 1024);
     expect(server.live.drained).toEqual([]);
     client.socket.resume();
     await until(() => server.live.drained.length === 1);
     expect([server.live.drained[0] === listener, listener.congested]).toEqual([true, false]);
+    expect(waiting()).toBe(0);
     client.socket.pause();
     for (let pushed = 0; server.live.dropped.length === 0 && pushed < 10_000; pushed++) {
       listener.push(frame);
@@ -430,6 +435,26 @@ describe('frames', () => {
     client.socket.end();
     await client.ended;
     await until(() => server.live.dropped.length === 1);
+  });
+});
+
+describe('metrics', () => {
+  test('[LIM2] commands in flight are counted, over the socket and over HTTP', async () => {
+    const metrics = new Readings();
+    const answers: (() => void)[] = [];
+    const slow: TestCommand = () =>
+      new Promise((resolve) => answers.push(() => resolve({ body: {} })));
+    const server = await start({ metrics, commands: { slow, get: slow } });
+    const client = await TestClient.initialized(server);
+    client.say({ tag: 1, cmd: 'slow' }, { tag: 2, cmd: 'slow' });
+    const authorization = `Bearer ${await server.tokens.mint({ uid: 'amal' })}`;
+    const asked = fetch(`${server.url}/v0.1/things/1`, { headers: { authorization } });
+    await until(() => answers.length === 3);
+    expect(metrics.read('really_commands_in_flight')).toBe(3);
+    expect(metrics.read('really_connection_addresses')).toBe(1);
+    for (const answer of answers) answer();
+    await Promise.all([client.hear(2), asked]);
+    expect(metrics.read('really_commands_in_flight')).toBe(0);
   });
 });
 

@@ -64,6 +64,11 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     return this.#outlet.congested;
   }
 
+  /** Bytes of output that wait for the client. */
+  get waitingBytes(): number {
+    return this.#outlet.waiting;
+  }
+
   /** True where no message waits and no command is in flight. */
   get idle(): boolean {
     return !this.#backlog && this.#session.idle;

@@ -26,6 +26,14 @@ export class Connections {
     return this.#all.size;
   }
 
+  /** Bytes of output that wait for those that are behind. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    if (this.#options.egress.congested === 0) return bytes;
+    for (const connection of this.#all) if (connection.congested) bytes += connection.waitingBytes;
+    return bytes;
+  }
+
   add(connection: Connection): void {
     this.#all.add(connection);
   }

@@ -35,6 +35,10 @@ export class EventStream implements Listener, TokenHolder {
     return !this.#open || this.#response.writableLength > this.#limit;
   }
 
+  get waitingBytes(): number {
+    return this.#response.writableLength;
+  }
+
   push({ text }: Frame): void {
     const message: unknown = JSON.parse(text);
     if (!this.#open || !isJsonObject(message)) return;

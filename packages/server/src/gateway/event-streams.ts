@@ -61,6 +61,13 @@ export class EventStreams {
     return this.#all.size;
   }
 
+  /** Bytes of output that wait for those that are behind. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const stream of this.#all) if (stream.congested) bytes += stream.waitingBytes;
+    return bytes;
+  }
+
   /** Answers with a stream. Throws what the subscription is refused for, before anything is sent. */
   async open(
     request: FastifyRequest,

@@ -2,6 +2,8 @@ import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { EgressMetrics } from './egress.js';
 
 export interface CommandMetrics {
+  /** One more is in flight; -1: one less. */
+  inFlight(change: 1 | -1): void;
   /** `result`: `ok`, or the code of the error. */
   command(cmd: string, result: string, seconds: number): void;
 }
@@ -12,6 +14,10 @@ export interface GatewayLevels {
   congested(): number;
   streams(): number;
   rateKeys(): number;
+  /** Addresses that have a connection. */
+  addresses(): number;
+  /** Bytes that wait for connections that are behind. */
+  waitingBytes(): number;
 }
 
 const latencies = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -35,6 +41,7 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
   readonly #closed: Counter;
   readonly #kicked: Counter;
   readonly #limited: Counter;
+  #inFlight = 0;
   #received = 0;
   #receivedBytes = 0;
 
@@ -66,6 +73,25 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     metrics.observe('really_congested_connections', 'Connections behind', levels.congested);
     metrics.observe('really_event_streams', 'Server-sent event streams open', levels.streams);
     metrics.observe('really_rate_limit_keys', 'Uids and addresses counted', levels.rateKeys);
+    metrics.observe(
+      'really_connection_addresses',
+      'Addresses that have a connection',
+      levels.addresses,
+    );
+    metrics.observe(
+      'really_connection_waiting_bytes',
+      'Bytes of output that wait for connections that are behind',
+      levels.waitingBytes,
+    );
+    metrics.observe(
+      'really_commands_in_flight',
+      'Commands received and not answered yet, those that wait their turn included',
+      () => this.#inFlight,
+    );
+  }
+
+  inFlight(change: 1 | -1): void {
+    this.#inFlight += change;
   }
 
   command(cmd: string, result: string, seconds: number): void {

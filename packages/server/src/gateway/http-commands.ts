@@ -39,8 +39,10 @@ export class HttpCommands {
     const log = traceId === undefined ? this.#options.log : this.#options.log.child({ traceId });
     const span = tracing?.command({ cmd, r: target?.r, ...traced });
     const began = platform.clock.monotonic();
+    metrics.inFlight(1);
     const finished = (result: string) => {
       const ms = platform.clock.monotonic() - began;
+      metrics.inFlight(-1);
       metrics.command(cmd, result, ms / 1000);
       span?.end({ 'really.result': result }, isFailure(result));
       if (traceId === undefined) return;

@@ -76,7 +76,7 @@ function setUp(options: Setup = {}) {
     inFlight: options.inFlight ?? 256,
     output: 1000,
     object: 1000,
-    metrics: { command() {} },
+    metrics: { command() {}, inFlight() {} },
     tokens: {
       verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
     },

@@ -35,6 +35,8 @@ export interface LiveCounts {
   readonly collectionTopics: number;
   /** Windows of live queries: those who ask the same share one. */
   readonly queryGroups: number;
+  /** Readings of the store, for those who subscribe or missed something, that wait their turn. */
+  readonly readingsWaiting: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -46,6 +48,11 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
   observe('really_object_topics', 'Objects that somebody is subscribed to.', 'objectTopics');
   observe('really_collection_topics', 'Collections that somebody listens to.', 'collectionTopics');
   observe('really_query_windows', 'Windows of live queries.', 'queryGroups');
+  observe(
+    'really_live_readings_waiting',
+    'Readings of the store for subscriptions that wait their turn.',
+    'readingsWaiting',
+  );
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),
     snapshots: metrics.counter('really_snapshots_total', 'Snapshots by reason.', ['reason']),

@@ -68,6 +68,7 @@ export class Live {
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
   readonly #activity = new Activity();
+  readonly #turns = new Turns(turnLimits, this.#activity);
   readonly #members: Members;
   readonly #objectFeed: ObjectFeed;
   readonly #objectCatchUp: ObjectCatchUp;
@@ -89,7 +90,7 @@ export class Live {
     const collections = this.#collectionTopics;
     const activity = this.#activity;
     const members = new Members(context, { sessions: this.#sessions, objects, collections });
-    const common = { members, activity, turns: new Turns(turnLimits, activity) };
+    const common = { members, activity, turns: this.#turns };
     const ofObjects = {
       ...common,
       topics: objects,
@@ -225,6 +226,7 @@ export class Live {
       objectTopics: this.#objectTopics.size,
       collectionTopics: this.#collectionTopics.size,
       queryGroups: this.#queryFeed.groups,
+      readingsWaiting: this.#turns.waiting,
     };
   }
 

@@ -20,6 +20,7 @@ test('[DUR5] so many at once, so many of one owner, and everybody in turn', asyn
   turns.run(modest, task('m1'));
   turns.run(modest, task('m2'));
   expect(begun).toEqual(['g1', 'g2', 'm1']);
+  expect(turns.waiting).toBe(3);
   let settled = false;
   const done = activity.settled().then(() => {
     settled = true;
@@ -33,7 +34,7 @@ test('[DUR5] so many at once, so many of one owner, and everybody in turn', asyn
   expect(begun).toEqual(['g1', 'g2', 'm1', 'm2', 'g3', 'g4']);
   await done;
   expect(settled).toBe(true);
-  expect(turns.owners).toBe(0);
+  expect([turns.owners, turns.waiting]).toEqual([0, 0]);
 });
 
 test('a queue gives back in order what it was given', () => {

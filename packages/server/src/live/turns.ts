@@ -28,6 +28,7 @@ export class Turns {
   readonly #ready = new Fifo<Line>();
   readonly #activity: Activity;
   #active = 0;
+  #waiting = 0;
 
   constructor(limits: TurnLimits, activity: Activity) {
     this.#limits = limits;
@@ -39,6 +40,11 @@ export class Turns {
     return this.#lines.size;
   }
 
+  /** Tasks that were not begun. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Runs the task when it is its owner's turn. It must not reject. */
   run(owner: object, task: Task): void {
     let line = this.#lines.get(owner);
@@ -48,6 +54,7 @@ export class Turns {
     }
     const wasReady = this.#isReady(line);
     line.waiting.push(task);
+    this.#waiting += 1;
     this.#activity.begin();
     if (!wasReady && this.#isReady(line)) this.#ready.push(line);
     this.#begin();
@@ -59,6 +66,7 @@ export class Turns {
       const task = line?.waiting.shift();
       if (!line || !task) return;
       line.active += 1;
+      this.#waiting -= 1;
       this.#active += 1;
       if (this.#isReady(line)) this.#ready.push(line);
       void task().finally(() => this.#end(line));

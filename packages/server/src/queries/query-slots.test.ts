@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { Readings } from '../platform/readings.test.kit.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { QuerySlots } from './query-slots.js';
 
 function setUp(waiting = 256) {
   const platform = simulatedPlatform({ seed: 1 });
   const limits = { queriesAtOnce: 2, queryTime: 5000, inFlight: waiting };
-  const slots = new QuerySlots({ limits, platform });
+  const metrics = new Readings();
+  const slots = new QuerySlots({ limits, platform, metrics });
   const running: string[] = [];
   const finish = new Map<string, () => void>();
   const run = (uid: string, name: string) =>
@@ -14,12 +16,27 @@ function setUp(waiting = 256) {
       await new Promise<void>((resolve) => finish.set(name, resolve));
       return name;
     });
-  return { platform, slots, running, finish, run };
+  return { platform, slots, running, finish, run, metrics };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('query slots', () => {
+  test('[LIM7] those that run, wait and are refused are counted', async () => {
+    const { platform, finish, run, metrics } = setUp(1);
+    const levels = () =>
+      ['running', 'waiting', 'refused_total'].map((name) => metrics.read(`really_queries_${name}`));
+    const [first, , late] = [run('u', 'a'), run('u', 'b'), run('u', 'c')];
+    expect(levels()).toEqual([2, 1, 0]);
+    await expect(run('u', 'd')).rejects.toMatchObject({ code: 429 });
+    platform.advance(5000);
+    await expect(late).rejects.toMatchObject({ code: 429 });
+    expect(levels()).toEqual([2, 0, 2]);
+    finish.get('a')?.();
+    await first;
+    expect(levels()).toEqual([1, 0, 2]);
+  });
+
   test('[LIM7] a user runs so many queries at once; the next waits for one of them', async () => {
     const { running, finish, run, slots } = setUp();
     const all = [run('u', 'a'), run('u', 'b'), run('u', 'c'), run('u', 'd')];

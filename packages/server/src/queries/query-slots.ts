@@ -1,10 +1,12 @@
 import { fail } from '@really/protocol';
 import type { Limits } from '../platform/limits.js';
+import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform, Timer } from '../platform/platform.js';
 
 export interface QuerySlotsOptions {
   readonly limits: Pick<Limits, 'queriesAtOnce' | 'queryTime' | 'inFlight'>;
   readonly platform: Pick<Platform, 'timers'>;
+  readonly metrics?: Metrics | undefined;
 }
 
 interface Waiter {
@@ -24,9 +26,23 @@ interface Slots {
 export class QuerySlots {
   readonly #options: QuerySlotsOptions;
   readonly #byUid = new Map<string, Slots>();
+  readonly #refused: Counter;
+  #running = 0;
+  #waiting = 0;
 
   constructor(options: QuerySlotsOptions) {
     this.#options = options;
+    const { metrics = noMetrics } = options;
+    metrics.observe('really_queries_running', 'Queries that run.', () => this.#running);
+    metrics.observe(
+      'really_queries_waiting',
+      'Queries that wait until others of their user end.',
+      () => this.#waiting,
+    );
+    this.#refused = metrics.counter(
+      'really_queries_refused_total',
+      'Queries refused because too many of their user ran or waited.',
+    );
   }
 
   /** Queries that run or wait. */
@@ -41,9 +57,11 @@ export class QuerySlots {
     const slots = this.#slots(uid);
     if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
     else await this.#turn(slots);
+    this.#running += 1;
     try {
       return await query();
     } finally {
+      this.#running -= 1;
       this.#release(uid, slots);
     }
   }
@@ -60,8 +78,9 @@ export class QuerySlots {
   #turn({ waiting }: Slots): Promise<void> {
     const { limits, platform } = this.#options;
     const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
-    if (waiting.size >= limits.inFlight) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
+    if (waiting.size >= limits.inFlight) return this.#refuse(refusal);
+    this.#waiting += 1;
+    const turn = new Promise<void>((resolve, reject) => {
       const timer = platform.timers.after(limits.queryTime, () => {
         waiting.delete(waiter);
         reject(refusal);
@@ -69,6 +88,16 @@ export class QuerySlots {
       const waiter: Waiter = { begin: resolve, timer };
       waiting.add(waiter);
     });
+    return turn
+      .catch((error: unknown) => this.#refuse(error))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+  }
+
+  #refuse(error: unknown): Promise<never> {
+    this.#refused.add();
+    return Promise.reject(error);
   }
 
   #release(uid: string, slots: Slots): void {

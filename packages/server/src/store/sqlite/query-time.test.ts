@@ -1,13 +1,16 @@
 import type { RqlExpression } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
+import type { Metrics } from '../../platform/metrics.js';
+import { Readings } from '../../platform/readings.test.kit.js';
+import { systemPlatform } from '../../platform/system.js';
 import { creation, each, queryOf } from '../contract/sample-writes.js';
 import { QueryTimeout, type Store, StoreUnavailable } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 
 const scratch = Scratch.each();
 
-async function filled(readers: number, objects = 1500): Promise<Store> {
-  const store = await scratch.open({ file: scratch.file(), readers });
+async function filled(readers: number, objects = 1500, metrics?: Metrics): Promise<Store> {
+  const store = await scratch.open({ file: scratch.file(), readers }, systemPlatform, metrics);
   const tags = Array.from({ length: 20 }, (_, n) => `tag${n}`);
   await store.commit(
     each(...Array.from({ length: objects }, (_, n) => creation(`/users/${n}`, { n, tags }))),
@@ -98,15 +101,20 @@ describe('[LIM7] a query that takes too long', () => {
   });
 
   test('loses none of those that wait behind it', async () => {
-    const store = await filled(1);
+    const metrics = new Readings();
+    const levels = () =>
+      ['running', 'waiting'].map((name) => metrics.read(`really_store_queries_${name}`));
+    const store = await filled(1, 1500, metrics);
     const stopped = [1, 2, 3].map(() =>
       expect(store.query(queryOf('users', { filter: slow, timeout: 60 }))).rejects.toThrow(
         QueryTimeout,
       ),
     );
     const answered = [1, 2, 3, 4].map(() => store.count(queryOf('users', { filter: quick })));
+    expect(levels()).toEqual([1, 6]);
     expect(await Promise.all(answered)).toEqual([1, 1, 1, 1]);
     await Promise.all(stopped);
+    expect(levels()).toEqual([0, 0]);
   });
 
   test('one that waits too long is stopped without ever having begun', async () => {

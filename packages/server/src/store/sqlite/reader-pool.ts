@@ -32,6 +32,16 @@ export class ReaderPool {
     for (let index = 0; index < size; index++) this.#start();
   }
 
+  /** Queries that wait for a thread. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Queries that threads are at. */
+  get running(): number {
+    return this.#running;
+  }
+
   /** Resolves with JSON text. Rejects with `QueryTimeout` after `timeout` milliseconds, whatever the threads do. */
   ask(request: ReaderRequest, timeout?: number): Promise<string> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));

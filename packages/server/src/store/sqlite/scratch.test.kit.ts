@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { silentLog } from '../../platform/log.js';
+import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import { systemPlatform } from '../../platform/system.js';
 import type { Store } from '../store.js';
@@ -36,8 +37,9 @@ export class Scratch {
   async open(
     config: Partial<SqliteConfig> & Pick<SqliteConfig, 'file'>,
     platform: Platform = systemPlatform,
+    metrics: Metrics = noMetrics,
   ): Promise<Store> {
-    const store = await openSqliteStore({ readers: 1, ...config }, platform, silentLog);
+    const store = await openSqliteStore({ readers: 1, ...config }, platform, silentLog, metrics);
     this.#closing.push(() => store.close());
     return store;
   }

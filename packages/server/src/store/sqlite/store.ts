@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '../../platform/log.js';
+import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import { horizonOf, toldHistory } from '../retention.js';
 import {
@@ -45,13 +46,21 @@ export async function openSqliteStore(
   options: Partial<SqliteConfig> & Pick<SqliteConfig, 'file'>,
   platform: Platform,
   log: Log,
+  metrics: Metrics = noMetrics,
 ): Promise<Store> {
   const config: SqliteConfig = { ...defaultSqliteConfig, ...options };
   makeFolder(dirname(config.file));
   const lock = lockDatabase(config.file);
   try {
     const writer = await WriterClient.open(config, platform, log);
-    return new SqliteStore({ config, platform, writer, log, unlock: () => lock.release() });
+    return new SqliteStore({
+      config,
+      platform,
+      writer,
+      log,
+      metrics,
+      unlock: () => lock.release(),
+    });
   } catch (error) {
     lock.release();
     throw error;
@@ -71,6 +80,7 @@ interface Parts {
   readonly platform: Platform;
   readonly writer: WriterClient;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly unlock: () => void;
 }
 
@@ -85,13 +95,23 @@ class SqliteStore implements Store {
   readonly #unlock: () => void;
   #closed: Promise<void> | undefined;
 
-  constructor({ config, platform, writer, log, unlock }: Parts) {
+  constructor({ config, platform, writer, log, metrics, unlock }: Parts) {
     this.#config = config;
     this.#platform = platform;
     this.#writer = writer;
     this.#unlock = unlock;
     this.#points = new PointReader(openForReading(config.file), config);
     this.#pool = new ReaderPool(config.file, config.readers, platform);
+    metrics.observe(
+      'really_store_queries_running',
+      'Queries and counts that threads of the store are at.',
+      () => this.#pool.running,
+    );
+    metrics.observe(
+      'really_store_queries_waiting',
+      'Queries and counts that wait for a thread of the store.',
+      () => this.#pool.waiting,
+    );
     writer.onLogFull = () => {
       const restart = this.#pool.pause(() => writer.ask({ kind: 'restart-log' }).then(() => {}));
       restart.catch((error: unknown) => log.warn({ err: error }, 'the log could not start anew'));
