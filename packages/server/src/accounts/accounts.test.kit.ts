@@ -25,6 +25,8 @@ export interface AccountsApp extends TestApp {
   readonly audited: string[];
   /** Uids whose tokens were revoked. */
   readonly revoked: string[];
+  /** How many revocations to come fail. */
+  readonly failures: { revocations: number };
   /** Another process on the same data, after this one is gone. */
   again(channel: LetterChannel): Accounts;
 }
@@ -49,7 +51,9 @@ export async function accountsApp({
       audited.push(reason === undefined ? event : `${event}: ${reason}`),
   };
   const revoked: string[] = [];
+  const failures = { revocations: 0 };
   const revokeTokens = async (uid: string) => {
+    if (failures.revocations-- > 0) throw new Error('the store is away');
     revoked.push(uid);
   };
   const options = {
@@ -69,7 +73,7 @@ export async function accountsApp({
     log: silentLog,
   };
   const again = (other?: LetterChannel) => new Accounts({ ...options, channel: other });
-  return { ...app, accounts: again(channel), again, hasher, tokens, audited, revoked };
+  return { ...app, accounts: again(channel), again, hasher, tokens, audited, revoked, failures };
 }
 
 /** No hash at all: it says what was asked of it, and waits where it is told to. */

@@ -294,3 +294,24 @@ test('[PWD10] a login that began under the old password gets no token that outli
     errors: { password: ['credentials.invalid'] },
   });
 });
+
+test('[MAIL4] tokens that could not be revoked with a new password are revoked later, by the next process too', async () => {
+  const app = await setUp();
+  const { accounts, channel, failures, revoked, platform } = app;
+  const uid = channel.letters[0]?.uid ?? '';
+  const change = (old: string, password: string) =>
+    accounts.changePassword({ oldPassword: old, password }, { uid }, here);
+  failures.revocations = 1;
+  await change(amal.password, 'second password');
+  expect(revoked).toEqual([]);
+  platform.advance(5000);
+  while (revoked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  failures.revocations = 1;
+  await change('second password', 'third password');
+  await accounts.close();
+  expect([revoked, await left(app)]).toEqual([[uid], 1]);
+  const next = app.again(channel);
+  await next.open();
+  await next.close();
+  expect([revoked, await left(app)]).toEqual([[uid, uid], 0]);
+});
