@@ -6,6 +6,7 @@ import {
   collection,
   count,
   duration,
+  issuers,
   type Kind,
   keySources,
   names,
@@ -99,6 +100,7 @@ export const settings = {
     { secret: true },
   ),
   'auth.jwks': setting(trustedUrls, [], 'where others publish keys that tokens may be signed with'),
+  'auth.oidc': setting(issuers, [], 'issuers whose ID tokens are exchanged for tokens'),
   'auth.audience': setting(
     names,
     [],

@@ -1,7 +1,10 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isSystemName, parseR } from '@really/protocol';
+import type { IssuerConfig } from '../auth/oidc/issuer.js';
+import { isTrustedUrl } from '../platform/trusted-url.js';
 import { type KeySource, readKeySources } from './key-sources.js';
+import { readIssuers } from './oidc-config.js';
 
 /** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
 export type Parsed<T> =
@@ -221,13 +224,16 @@ function originOf(given: string): string | undefined {
 }
 
 /** URLs of documents that are trusted: over HTTPS, or from this machine itself. */
-export const trustedUrls = listOf('https URLs', (given) => {
-  if (!URL.canParse(given)) return undefined;
-  const { protocol, hostname, username, password, href } = new URL(given);
-  const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal);
-  return isSafe && username === '' && password === '' ? href : undefined;
-});
+export const trustedUrls = listOf('https URLs', (given) =>
+  isTrustedUrl(given) ? new URL(given).href : undefined,
+);
+
+/** Issuers of ID tokens. */
+export const issuers: Kind<readonly IssuerConfig[]> = kind(
+  'names with {issuer: https://…, clientId: …, data: [claims], user: {field: claim}}',
+  readIssuers,
+  (list) => (list.length === 0 ? 'none' : list.map(({ name }) => name).join(', ')),
+);
 
 /** Public keys, and secrets that signed before. */
 export const keySources: Kind<readonly KeySource[]> = kind(

@@ -1,11 +1,11 @@
-import { createUser } from '../accounts/create-user.js';
+import { type AppAuthority, appAuthority } from '../accounts/app-authority.js';
 import { type Audit, AuditLog } from '../auth/audit.js';
 import type { VerifyingKey } from '../auth/keys/verifying-key.js';
+import type { Issuer } from '../auth/oidc/issuer.js';
 import { Revocations } from '../auth/revocations.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Bus } from '../bus/bus.js';
 import type { Services } from '../commands/services.js';
-import type { AppAuthority } from '../gateway/http-auth-app.js';
 import { RevocationSource } from '../objects/revocation-source.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
@@ -20,6 +20,7 @@ export interface AppAuth {
   readonly revocations: Revocations;
   readonly audit: Audit;
   readonly authority: AppAuthority;
+  readonly issuers: readonly Issuer[];
 }
 
 export interface AuthPorts {
@@ -46,13 +47,12 @@ export async function openAuth({ values }: Config, ports: AuthPorts): Promise<Ap
   metrics.observe('really_revocations', 'Revocations in memory.', () => revocations.size);
   return {
     tokens: new Tokens({
-      ...{ secret, keys, published, platform, revocations },
+      ...{ secret, keys, published: published.keys, platform, revocations },
       audience: values['auth.audience'],
     }),
     revocations,
     audit: new AuditLog({ log, metrics, clock }),
-    authority: {
-      createUser: (data) => createUser({ services, log, r: values['auth.users'] }, data),
-    },
+    authority: appAuthority({ services, log, users: values['auth.users'] }),
+    issuers: published.issuers,
   };
 }

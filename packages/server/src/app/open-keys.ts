@@ -3,6 +3,7 @@ import type { JsonValue } from '@really/protocol';
 import { importFurtherSecret, importJwks, importPem } from '../auth/keys/import-key.js';
 import { RemoteKeys } from '../auth/keys/remote-keys.js';
 import { KeyProblem, type VerifyingKey } from '../auth/keys/verifying-key.js';
+import { Issuer } from '../auth/oidc/issuer.js';
 import { httpFetchJson } from '../platform/fetch-json.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -68,25 +69,34 @@ export const placeOf = (url: string): string => url.replace(/^https?:\/\//, '');
 /** Milliseconds and bytes that a document of keys may take. */
 export const documentBounds = { timeout: 5000, largest: 256 * 1024 };
 
-/** The keys that are published at `auth.jwks`, looked for at once and from now on. */
-export function openPublished(values: Values, ports: PublishedPorts): RemoteKeys[] {
-  const { platform, log, metrics, closing } = ports;
+/** What others publish: keys for tokens (`auth.jwks`), and the issuers of `auth.oidc` with theirs. */
+export interface Published {
+  readonly keys: readonly RemoteKeys[];
+  readonly issuers: readonly Issuer[];
+}
+
+/** Looks for what is published at once, and from now on. */
+export function openPublished(values: Values, ports: PublishedPorts): Published {
+  const { platform, metrics, closing } = ports;
   const fetches = metrics.counter(
     'really_jwks_fetches_total',
     'Looks at keys that others publish.',
     ['outcome'],
   );
   const fetchJson = httpFetchJson({ timers: platform.timers, ...documentBounds });
-  const published = values['auth.jwks'].map(
-    (url) =>
-      new RemoteKeys({ url, fetchJson, platform, log: log.child({ jwks: placeOf(url) }), fetches }),
-  );
+  const common = (url: string) => {
+    const log = ports.log.child({ keysOf: placeOf(url) });
+    return { fetchJson, platform, log, fetches };
+  };
+  const keys = values['auth.jwks'].map((url) => new RemoteKeys({ url, ...common(url) }));
+  const issuers = values['auth.oidc'].map((one) => new Issuer(one, common(one.issuer)));
+  const all = [...keys, ...issuers];
   metrics.observe('really_jwks_keys', 'Keys of others that are known.', () =>
-    published.reduce((sum, { size }) => sum + size, 0),
+    all.reduce((sum, { size }) => sum + size, 0),
   );
-  for (const keys of published) {
-    keys.start();
-    closing.add(async () => keys.close());
+  for (const one of all) {
+    one.start();
+    closing.add(async () => one.close());
   }
-  return published;
+  return { keys, issuers };
 }

@@ -13,7 +13,7 @@ export function readTokenOrder(body: JsonObject): TokenClaims {
   if (!isText(uid) || uid === '') errors.uid = [textError(uid)];
   if (authType !== undefined && !isText(authType)) errors.authType = [textError(authType)];
   if (data !== undefined && !isJsonObject(data)) errors.data = ['expected.object'];
-  else if (Buffer.byteLength(JSON.stringify(data ?? {})) > largestData) errors.data = ['too.large'];
+  else if (data !== undefined && isTooLarge(data)) errors.data = ['too.large'];
   const own = _r === undefined ? undefined : parseR(_r);
   if (_r !== undefined && own?.kind !== 'object') errors._r = ['expected.object.r'];
   else if (own && own.r.length > longestText) errors._r = ['too.long'];
@@ -28,6 +28,10 @@ export function readTokenOrder(body: JsonObject): TokenClaims {
     expires: end.kind === 'read' ? end.at : undefined,
   };
 }
+
+/** Whether a token could not hold this data. */
+export const isTooLarge = (data: JsonObject): boolean =>
+  Buffer.byteLength(JSON.stringify(data)) > largestData;
 
 function withoutNulls(body: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

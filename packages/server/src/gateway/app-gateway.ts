@@ -123,7 +123,7 @@ export class AppGateway {
 
   /** Makes the HTTP side. */
   async open(): Promise<void> {
-    const { tokens, revocations, audit, authority, platform, config } = this.#options;
+    const { tokens, revocations, audit, authority, issuers, platform, config } = this.#options;
     const addresses = this.#addresses;
     this.#http = await buildHttpApp({
       gateway: this.#options,
@@ -132,6 +132,7 @@ export class AppGateway {
         revocations,
         audit,
         authority,
+        issuers,
         platform,
         addresses,
         perAddress: { signup: this.#signups, login: this.#logins },

@@ -49,7 +49,10 @@ export async function openTestGateway(setup: TestSetup = {}) {
   const tokens = new Tokens({ secret: testSecret, platform, revocations });
   const live = { drained: [] as Listener[], dropped: [] as Listener[] };
   const { metrics = noMetricsText, ready, settle, log = silentLog, audit = noAudit } = setup;
-  const authority = { createUser: () => Promise.resolve('/users/1') };
+  const authority = {
+    createUser: () => Promise.resolve('/users/1'),
+    ensureUser: () => Promise.resolve('/users/1'),
+  };
   const config: GatewayConfig = {
     secret: testSecret,
     idleTimeout: 120_000,
@@ -70,7 +73,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     tls: setup.config?.tls,
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),
   };
-  const door = { tokens, revocations, audit, authority };
+  const door = { tokens, revocations, audit, authority, issuers: [] };
   const options = { ...door, config, metrics, log, platform, ready, settle };
   const gateway = await openGateway({ config: server, metrics, log, platform }, [
     {

@@ -5,12 +5,6 @@ import { hasSecret } from './app-secret.js';
 import { authRoute } from './auth-route.js';
 import type { AuthRoutesOptions } from './http-auth.js';
 
-/** What the app may do that no user may. */
-export interface AppAuthority {
-  /** Makes a user's object of `data`. Resolves with its R; rejects as a create is refused. */
-  createUser(data: JsonObject): Promise<string>;
-}
-
 type Action = (body: JsonObject, options: AuthRoutesOptions, address: string) => Promise<object>;
 
 /** Rules AUT4, AUT6 and AUT8: what the app does with its secret. */

@@ -1,14 +1,17 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
+import type { AppAuthority } from '../accounts/app-authority.js';
 import type { Audit } from '../auth/audit.js';
 import { lives } from '../auth/lives.js';
+import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Platform } from '../platform/platform.js';
 import { authRoute } from './auth-route.js';
 import type { ClientAddresses } from './client-address.js';
 import type { CommandRates } from './command-rates.js';
-import { type AppAuthority, appRoutes } from './http-auth-app.js';
+import { appRoutes } from './http-auth-app.js';
+import { oidcRoutes } from './http-auth-oidc.js';
 import { ownTokenRoutes } from './http-auth-own.js';
 import type { Shape } from './parse-message.js';
 import type { RateLimit } from './rate-limit.js';
@@ -31,6 +34,7 @@ export interface AuthRoutesOptions {
   /** The app's secret. */
   readonly secret: string;
   readonly authority: AppAuthority;
+  readonly issuers: readonly Issuer[];
 }
 
 /** Bytes of a body: it becomes part of every token, and each push of its owner may carry some of it. */
@@ -41,6 +45,7 @@ export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): vo
   anonymousRoutes(app, options);
   ownTokenRoutes(app, options);
   appRoutes(app, options);
+  oidcRoutes(app, options);
 }
 
 /** Rule AUT1: tokens for whoever asks. */

@@ -1,5 +1,7 @@
 import type { Accounts } from '../accounts/accounts.js';
+import type { AppAuthority } from '../accounts/app-authority.js';
 import type { Audit } from '../auth/audit.js';
+import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
@@ -9,7 +11,6 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
-import type { AppAuthority } from './http-auth-app.js';
 /** What the gateway has to know of the configuration of the server. */
 export interface ServerConfig {
   /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
@@ -86,6 +87,7 @@ export interface GatewayOptions {
   readonly revocations: Revocations;
   readonly audit: Audit;
   readonly authority: AppAuthority;
+  readonly issuers: readonly Issuer[];
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
   readonly log: Log;

@@ -1,0 +1,128 @@
+import { fail, isJsonObject, type JsonObject, setMember } from '@really/protocol';
+import type { FetchJson } from '../../platform/fetch-json.js';
+import type { Log } from '../../platform/log.js';
+import type { Counter } from '../../platform/metrics.js';
+import type { Platform } from '../../platform/platform.js';
+import { isTrustedUrl } from '../../platform/trusted-url.js';
+import { KeyRing } from '../keys/key-ring.js';
+import { openToken } from '../keys/open-token.js';
+import { RemoteKeys } from '../keys/remote-keys.js';
+import { longestToken } from '../tokens.js';
+import { type IdTokenProblem, judgeIdToken, uidAt } from './id-token.js';
+
+/** An issuer of ID tokens, as `auth.oidc` has it. */
+export interface IssuerConfig {
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientIds: readonly string[];
+  /** Claims that become members of the token's `data`. */
+  readonly data: readonly string[];
+  /** By field of the user's object, the claim that it is made of; `undefined`: no object is made. */
+  readonly user: Readonly<Record<string, string>> | undefined;
+}
+
+export interface IssuerPorts {
+  readonly fetchJson: FetchJson;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly fetches: Counter;
+}
+
+export type Proven =
+  | {
+      readonly ok: true;
+      readonly uid: string;
+      readonly data: JsonObject;
+      /** What the user's object is to be made of. */
+      readonly fields: JsonObject | undefined;
+    }
+  | { readonly ok: false; readonly problem: IdTokenProblem };
+
+/** Knows by an issuer's ID tokens who somebody is (rule AUT11). */
+export class Issuer {
+  readonly config: IssuerConfig;
+  readonly #platform: Platform;
+  readonly #keys: RemoteKeys;
+  readonly #ring: KeyRing;
+
+  constructor(config: IssuerConfig, ports: IssuerPorts) {
+    this.config = config;
+    this.#platform = ports.platform;
+    this.#keys = new RemoteKeys({ ...ports, url: () => findKeys(config.issuer, ports.fetchJson) });
+    this.#ring = new KeyRing([], [this.#keys]);
+  }
+
+  /** Keys that are known. */
+  get size(): number {
+    return this.#keys.size;
+  }
+
+  start(): void {
+    this.#keys.start();
+  }
+
+  close(): void {
+    this.#keys.close();
+  }
+
+  /** Rejects with 503 where the issuer's keys could not be had yet. */
+  async prove(idToken: string, nonce: string | undefined): Promise<Proven> {
+    const { issuer, clientIds } = this.config;
+    if (this.#keys.size === 0) await this.#keys.renew();
+    if (this.#keys.size === 0)
+      throw fail('server.unavailable', undefined, { meta: { retryAfter } });
+    const claims = isIdToken(idToken) ? await openToken(idToken, this.#ring) : undefined;
+    if (!claims) return { ok: false, problem: 'token.invalid' };
+    const now = this.#platform.clock.now();
+    const problem = judgeIdToken(claims, { issuer, clientIds, nonce, now });
+    return problem === undefined ? this.#proven(claims) : { ok: false, problem };
+  }
+
+  #proven(claims: JsonObject): Proven {
+    const { issuer, data, user } = this.config;
+    const uid = uidAt(issuer, String(claims.sub));
+    const named = data.map((name): [string, string] => [name, name]);
+    const fields = user && chosen(claims, Object.entries(user));
+    return { ok: true, uid, data: chosen(claims, named), fields };
+  }
+}
+
+/** Seconds. */
+const retryAfter = 5;
+
+/** Access tokens of the same issuer (RFC 9068) are no ID tokens, and say so in their header. */
+function isIdToken(token: string): boolean {
+  if (token.length > longestToken) return false;
+  try {
+    const header: unknown = JSON.parse(
+      Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString(),
+    );
+    if (!isJsonObject(header)) return false;
+    const { typ = 'JWT' } = header;
+    return typeof typ === 'string' && /^(application\/)?jwt$/i.test(typ);
+  } catch {
+    return false;
+  }
+}
+
+/** Pairs of the new name and of the claim's; those that are not there are left out. */
+function chosen(claims: JsonObject, names: readonly (readonly [string, string])[]): JsonObject {
+  const found: JsonObject = {};
+  for (const [name, claim] of names) {
+    const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;
+    if (value !== undefined) setMember(found, name, value);
+  }
+  return found;
+}
+
+/** OpenID Connect Discovery, section 4. */
+async function findKeys(issuer: string, fetchJson: FetchJson): Promise<string> {
+  const at = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const found = await fetchJson(at);
+  const { issuer: named, jwks_uri: keys } = isJsonObject(found) ? found : {};
+  if (named !== issuer) throw new Error('the document is that of another issuer');
+  if (typeof keys !== 'string' || !isTrustedUrl(keys)) {
+    throw new Error('the document has no jwks_uri that can be trusted');
+  }
+  return keys;
+}
