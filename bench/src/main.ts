@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { liveQueryTable } from './live-queries.js';
 import { machine, median, ratio, table, thousands } from './report.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { latency } from './scenarios/latency.js';
@@ -82,12 +83,19 @@ for (const row of rows) {
 
 const head = ['scenario', 'unit', ...targets, 'of shared frames', 'of ws.send'];
 const result = `Measured on ${machine()}; medians of ${rounds} rounds.\n\n${table(head, cells)}`;
+const live =
+  only === undefined || 'live-queries'.includes(only) ? await liveQueryTable(rounds) : '';
 const readme = fileURLToPath(new URL('../README.md', import.meta.url));
 if (only === undefined) {
   const text = readFileSync(readme, 'utf8');
   writeFileSync(
     readme,
-    text.replace(/(<!-- results -->)[\s\S]*(<!-- end of results -->)/, `$1\n\n${result}\n\n$2`),
+    text
+      .replace(/(<!-- results -->)[\s\S]*(<!-- end of results -->)/, `$1\n\n${result}\n\n$2`)
+      .replace(
+        /(<!-- live queries -->)[\s\S]*(<!-- end of live queries -->)/,
+        `$1\n\n${live}\n\n$2`,
+      ),
   );
 }
-console.log(`\n${result}`);
+console.log(`\n${result}\n\n${live}`);

@@ -24,9 +24,13 @@ fields:
 access: { create: true, read: true, update: true, delete: true }
 `;
 
-export async function startTarget(name: TargetName): Promise<Target> {
+/** `env`: settings of Really that are not the default ones. */
+export async function startTarget(
+  name: TargetName,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'really-bench-'));
-  const child = name === 'really' ? spawnReally(dir) : spawnBare(dir, name);
+  const child = name === 'really' ? spawnReally(dir, env) : spawnBare(dir, name);
   const exited = once(child, 'exit');
   const url = await printedUrl(child);
   return {
@@ -48,7 +52,7 @@ export function benchToken(uid: string): string {
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
 
-function spawnReally(dir: string): ChildProcess {
+function spawnReally(dir: string, env: Readonly<Record<string, string>>): ChildProcess {
   mkdirSync(join(dir, 'models/things'), { recursive: true });
   writeFileSync(join(dir, 'models/things/model.yaml'), model);
   const program = fileURLToPath(new URL('../../../packages/server/bin/really.js', import.meta.url));
@@ -67,6 +71,7 @@ function spawnReally(dir: string): ChildProcess {
         REALLY_RATE_COMMANDS: '0',
         REALLY_RATE_ADDRESS: '0',
         REALLY_LIMITS_CONNECTIONS_PER_ADDRESS: '20000',
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     },

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { clientFrame, RawSocket } from '../clients/raw-socket.js';
+import { benchToken, type Target } from '../targets/target.js';
+
+export interface LiveQueries {
+  /** `equal`: `text = $v`; `range`: `n between $v`. Each query asks for another value. */
+  readonly form: 'equal' | 'range';
+  readonly queries: number;
+  readonly writes: number;
+  /** How often the writes are measured. */
+  readonly rounds: number;
+}
+
+/** Of one round. */
+export interface LiveQueriesResult {
+  /** Microseconds of the server's processors for a write of which one query hears. */
+  readonly cpu: number;
+  readonly perSecond: number;
+}
+
+/** Queries that one connection watches. */
+const perConnection = 10_000;
+const inFlight = 16;
+
+/** What a write costs while so many queries are watched, of which one matches what is written. */
+export async function liveQueries(
+  target: Target,
+  { form, queries, writes, rounds }: LiveQueries,
+): Promise<LiveQueriesResult[]> {
+  const writer = await open(target, 'writer');
+  const matching = Math.floor(queries / 2);
+  const r = '/things/watched';
+  const body = { n: matching * 10, text: textOf(matching) };
+  await writer.request({ tag: 2, cmd: 'create', r, body } as { tag: number });
+  const watchers: RawSocket[] = [];
+  for (let from = 0; from < queries; from += perConnection) {
+    const watcher = await open(target, `watcher-${from}`);
+    watchers.push(watcher);
+    const to = Math.min(queries, from + perConnection);
+    const frames = Array.from({ length: to - from }, (_, index) => watch(form, from + index));
+    await sendAll(watcher, frames, frames.length);
+  }
+  let heard = 0;
+  const hearer = watchers[Math.floor(matching / perConnection)];
+  if (!hearer) throw new Error('nobody watches');
+  hearer.onFrames = (count) => {
+    heard += count;
+  };
+  const updates = (count: number) => {
+    return Array.from({ length: count }, (_, index) => add(r, index % 2 === 0 ? 1 : -1));
+  };
+  await sendAll(writer, updates(writes), inFlight);
+  const results: LiveQueriesResult[] = [];
+  for (let round = 0; round < rounds; round++) {
+    heard = 0;
+    const [cpuBefore, begun] = [cpuOf(target.pid), performance.now()];
+    await sendAll(writer, updates(writes), inFlight);
+    const [cpu, seconds] = [cpuOf(target.pid) - cpuBefore, (performance.now() - begun) / 1000];
+    await hearer.request({ tag: 9, cmd: 'ping' } as { tag: number });
+    if (heard < writes) throw new Error(`${heard} of ${writes} writes were told`);
+    results.push({ cpu: cpu / writes, perSecond: writes / seconds });
+  }
+  for (const socket of [writer, ...watchers]) socket.close();
+  return results;
+}
+
+const textOf = (query: number) => `text-${query}`;
+
+function watch(form: LiveQueries['form'], query: number): Buffer {
+  const filter = form === 'equal' ? 'text = $v' : 'n between $v';
+  const v = form === 'equal' ? textOf(query) : [query * 10, query * 10 + 9];
+  const cmdOpts = { subscribe: true, limit: 10, query: { filter, values: { v } } };
+  return clientFrame(JSON.stringify({ tag: 3, cmd: 'read', r: '/things', cmdOpts }));
+}
+
+function add(r: string, value: number): Buffer {
+  const ops = [{ op: 'addNumber', key: 'n', value }];
+  return clientFrame(JSON.stringify({ tag: 4, cmd: 'update', r, rev: 1, body: { ops } }));
+}
+
+/** Sends them, so many at a time, and waits for an answer to each. Throws where one is refused. */
+async function sendAll(socket: RawSocket, frames: readonly Buffer[], width: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let sent = 0;
+    let answered = 0;
+    const send = (count: number) => {
+      const some = frames.slice(sent, sent + count);
+      sent += some.length;
+      if (some.length > 0) socket.sendMany(Buffer.concat(some));
+    };
+    socket.onText = (text) => {
+      if (text.includes('"error"')) reject(new Error(text));
+    };
+    socket.onFrames = (count) => {
+      answered += count;
+      if (answered >= frames.length) resolve();
+      else send(count);
+    };
+    send(Math.min(width, 256));
+  });
+  socket.onText = undefined;
+  socket.onFrames = undefined;
+}
+
+async function open(target: Target, uid: string): Promise<RawSocket> {
+  const socket = await RawSocket.open(target.socketUrl);
+  const accessToken = benchToken(uid);
+  await socket.request({ tag: 1, cmd: 'initialize', accessToken } as { tag: number });
+  return socket;
+}
+
+/** Microseconds of processor time that a process has used (proc(5); a tick is 10 ms). */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+}
