@@ -180,6 +180,11 @@ export const settings = {
     limits.queries,
     'live queries among the subscriptions of a connection; beyond: 429',
   ),
+  'limits.queryRows': setting(
+    count(1),
+    limits.queryRows,
+    'objects in the windows of all live queries, per node; beyond: 429, and windows that grow end with failed',
+  ),
   'limits.output': setting(
     size,
     limits.output,

@@ -10,6 +10,7 @@ export function limitsOf(values: Values): Limits {
     inFlight: values['limits.inFlight'],
     subscriptions: values['limits.subscriptions'],
     queries: values['limits.queries'],
+    queryRows: values['limits.queryRows'],
     output: values['limits.output'],
     connections: values['limits.connections'],
     connectionsPerAddress: values['limits.connectionsPerAddress'],

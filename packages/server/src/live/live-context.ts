@@ -16,7 +16,7 @@ export interface LiveContext {
   readonly metrics: LiveMetrics;
   readonly notes: PushNotes;
   readonly objects: Pick<Objects, 'heads'>;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
+  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
 export function modelOf(context: LiveContext, names: readonly string[]): Model | undefined {

@@ -37,6 +37,8 @@ export interface LiveCounts {
   readonly queryGroups: number;
   /** Readings of the store, for those who subscribe or missed something, that wait their turn. */
   readonly readingsWaiting: number;
+  /** Objects in these windows. */
+  readonly queryRows: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -53,6 +55,7 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
     'Readings of the store for subscriptions that wait their turn.',
     'readingsWaiting',
   );
+  observe('really_query_rows', 'Objects in the windows of live queries.', 'queryRows');
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),
     snapshots: metrics.counter('really_snapshots_total', 'Snapshots by reason.', ['reason']),

@@ -252,4 +252,5 @@ const nothing = {
   objectTopics: 0,
   collectionTopics: 0,
   queryGroups: 0,
+  queryRows: 0,
 };

@@ -46,7 +46,7 @@ export interface LiveOptions {
   readonly tracing?: Tracing | undefined;
   /** For windows of queries. */
   readonly objects: Pick<Objects, 'heads'>;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryTime'>;
+  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
 /** Readings of the store at once for all subscriptions together, and for those of one connection. */
@@ -227,6 +227,7 @@ export class Live {
       collectionTopics: this.#collectionTopics.size,
       queryGroups: this.#queryFeed.groups,
       readingsWaiting: this.#turns.waiting,
+      queryRows: this.#queryFeed.rows,
     };
   }
 

@@ -17,6 +17,7 @@ export class QueryFeed implements GroupOwner {
   /** Every change up to here was seen on the bus, or is known to be missed. */
   #through: Pos | undefined;
   #groups = 0;
+  #rows = 0;
 
   constructor(context: LiveContext, parts: { activity: Activity; members: Members }) {
     this.#context = context;
@@ -26,6 +27,15 @@ export class QueryFeed implements GroupOwner {
 
   get groups(): number {
     return this.#groups;
+  }
+
+  /** Objects in the windows, once for each that they are in. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  hasRoomFor(more: number): boolean {
+    return this.#rows + more <= this.#context.limits.queryRows;
   }
 
   /** The group of these traits, made where there is none. It goes when nobody sits in it or joins it. */
@@ -72,10 +82,12 @@ export class QueryFeed implements GroupOwner {
   }
 
   kept(group: QueryGroup, r: string): void {
+    this.#rows += 1;
     this.#topicOf(group)?.keep(group, r);
   }
 
   dropped(group: QueryGroup, r: string): void {
+    this.#rows -= 1;
     this.#topicOf(group)?.drop(group, r);
   }
 
@@ -92,6 +104,7 @@ export class QueryFeed implements GroupOwner {
     if (topic?.groups.get(group.traits.key) !== group) return;
     topic.delete(group);
     this.#groups -= 1;
+    this.#rows -= group.window.size;
     if (topic.groups.size === 0) this.#topics.delete(topic.r);
   }
 

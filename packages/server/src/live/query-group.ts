@@ -3,6 +3,7 @@ import {
   compilePredicate,
   fail,
   type Predicate,
+  type ProtocolError,
   type RqlExpression,
 } from '@really/protocol';
 import type { Model } from '../model/model.js';
@@ -36,6 +37,8 @@ export interface GroupTraits extends WindowTraits {
 
 /** Where a group stands among the others. */
 export interface GroupOwner {
+  /** Whether so many rows more may be kept (rule LIM11). */
+  hasRoomFor(more: number): boolean;
   /** An object is among its rows now. */
   kept(group: QueryGroup, r: string): void;
   /** An object is not among its rows any more. */
@@ -62,6 +65,10 @@ export interface Joiner {
 
 /** Changes that wait while rights are judged or the store is read; with more, the store is asked. */
 const longestQueue = 4096;
+
+function tooManyRows(): ProtocolError {
+  return fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+}
 
 /** One window, and those who watch it. Changes are taken one at a time, in the order of their positions. */
 export class QueryGroup {
@@ -200,9 +207,12 @@ export class QueryGroup {
     }
   }
 
+  get #isDeserted(): boolean {
+    return this.#members.all.length === 0 && this.#joiners.length === 0;
+  }
+
   #tidy(): void {
-    const isDeserted = this.#members.all.length === 0 && this.#joiners.length === 0;
-    if (isDeserted && !this.#isBusy) this.#owner.deserted(this);
+    if (this.#isDeserted && !this.#isBusy) this.#owner.deserted(this);
   }
 
   #giveUp(error: unknown): void {
@@ -304,11 +314,13 @@ export class QueryGroup {
     const span = news.length > 0 ? notes.begin(change) : undefined;
     const pushes = this.#members.tell(news, this.#stale ? pos - 1 : pos, { at: pos });
     notes.told(change, pushes, span);
+    if (!this.#owner.hasRoomFor(0)) this.#giveUp(tooManyRows());
   }
 
   /** Reads the rows anew, and tells the difference to everybody, to each from where it is. */
   async #refill(): Promise<void> {
     this.#stale = false;
+    if (this.#isDeserted) return;
     const model = modelOf(this.#context, this.traits.scope.names);
     if (!model) return this.#giveUp(fail('model.unknown'));
     const { store, platform } = this.#context;
@@ -318,11 +330,16 @@ export class QueryGroup {
     const hits = await readWithRetry(platform, () =>
       hitsNow(this.#context, model, this.traits, this.window.capacity),
     );
+    if (!this.#owner.hasRoomFor(hits.length - this.window.size)) {
+      return this.#giveUp(tooManyRows());
+    }
     const news = await this.#news(this.known(), hits, this.#members.areHearing);
     // From here to the last joiner in one go: everybody knows the same rows then.
     this.#pauseSlow();
+    const before = this.known();
     this.#fill(hits, pos);
-    this.#members.tell(news, pos, { isDifference: true });
+    const rows = new Map(this.window.shown.map((row) => [row.r, row]));
+    this.#members.tell(news, pos, { difference: { before, news, rows } });
     for (const { joined } of this.#joiners.splice(0, joiners)) {
       joined({ hits: hits.slice(0, this.window.limit), pos });
     }

@@ -1,7 +1,7 @@
 import type { Pos } from '../store/store.js';
 import type { LiveMetrics } from './live-metrics.js';
 import { type News, NewsFrames, type WindowTraits } from './query-news.js';
-import type { Known, QuerySubscription, Told } from './query-subscription.js';
+import type { Difference, Known, QuerySubscription, Told } from './query-subscription.js';
 import type { Row } from './query-window.js';
 
 /** Where a window stands that somebody is brought to. */
@@ -58,7 +58,11 @@ export class QueryMembers {
    * that of before: who was cut off in between, and goes on from what it heard last, misses nothing. `at`: where the
    * news are from, which is behind `pos` where there is more to come of that change. The answer is how many pushes that were.
    */
-  tell(news: readonly News[], pos: Pos, { isDifference = false, at = pos } = {}): number {
+  tell(
+    news: readonly News[],
+    pos: Pos,
+    { difference, at = pos }: { difference?: Difference; at?: Pos } = {},
+  ): number {
     const from = this.#pos;
     this.#pos = Math.max(from, pos);
     if (news.length === 0) return 0;
@@ -66,7 +70,7 @@ export class QueryMembers {
     const frames = news.map((one, index) => {
       return new NewsFrames(one, this.#traits, index === news.length - 1 ? pos : from);
     });
-    const told: Told = { frames, isDifference, from, at };
+    const told: Told = { frames, difference, from, at };
     for (let index = this.#all.length - 1; index >= 0; index--) {
       const one = this.#all[index];
       if (one?.progress === 'waiting') one.keep(told);
@@ -76,20 +80,36 @@ export class QueryMembers {
   }
 
   /** It may be ahead of its group: what it was told by a replay is not told again. */
-  #hear(one: QuerySubscription, { frames, isDifference, from, at }: Told): number {
+  #hear(one: QuerySubscription, told: Told): number {
+    const { difference, from, at } = told;
     if (one.known) {
       if (at <= one.pos) return 0;
-      if (isDifference && from < one.pos) {
+      if (difference && from < one.pos) {
         one.progress = 'behind';
         return 0;
       }
       one.known = undefined;
     }
-    for (const frame of frames) {
+    for (const [index, frame] of told.frames.entries()) {
+      if (difference && one.session.listener.congested) {
+        this.#pauseAmid(one, told.from, difference, index);
+        return index;
+      }
       one.session.listener.push(frame.frameFor(one.key));
       this.#metrics.pushes.add(1, frame.evt);
     }
-    return frames.length;
+    return told.frames.length;
+  }
+
+  /** A difference may be as large as a window: it waits where the connection does (rule LIM4). */
+  #pauseAmid(one: QuerySubscription, pos: Pos, difference: Difference, told: number): void {
+    const known = new Map(difference.before);
+    for (const news of difference.news.slice(0, told)) learn(known, news, difference.rows);
+    one.progress = 'paused';
+    one.known = known;
+    one.isBetween = true;
+    one.pos = pos;
+    this.#metrics.pauses.add();
   }
 
   /** It is live from here on; what was kept for it is told now. */

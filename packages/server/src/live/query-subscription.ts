@@ -1,6 +1,6 @@
 import type { Pos } from '../store/store.js';
 import type { QueryGroup } from './query-group.js';
-import type { NewsFrames } from './query-news.js';
+import type { News, NewsFrames } from './query-news.js';
 import type { Since } from './query-since.js';
 import type { Row } from './query-window.js';
 import type { Session } from './session.js';
@@ -8,11 +8,19 @@ import type { Session } from './session.js';
 /** News of one moment. */
 export interface Told {
   readonly frames: readonly NewsFrames[];
-  /** The difference between the windows of two positions, and not what one change did. */
-  readonly isDifference: boolean;
+  /** Where it is the difference between the windows of two positions, and not what one change did. */
+  readonly difference: Difference | undefined;
   readonly from: Pos;
   /** Of the change, or of the later window. */
   readonly at: Pos;
+}
+
+/** How somebody who was told a part of a difference stands. */
+export interface Difference {
+  readonly before: Known;
+  readonly news: readonly News[];
+  /** The window afterwards, by R. */
+  readonly rows: ReadonlyMap<string, Row>;
 }
 
 /** What a subscriber knows of the objects in its window, by R. */

@@ -8,6 +8,8 @@ export interface Limits {
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
   readonly queries: number;
+  /** Objects that the windows of all live queries know of, per node; beyond: 429, and windows that grow fail. */
+  readonly queryRows: number;
   /** Bytes of output that may wait per connection before updates are conflated and no more commands are taken; beyond eight times that: close 1013. */
   readonly output: number;
   /** Connections per node; beyond: 503 at the upgrade. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
   inFlight: 256,
   subscriptions: 10_000,
   queries: 100,
+  queryRows: 500_000,
   output: 1024 * 1024,
   connections: 100_000,
   connectionsPerAddress: 1000,
