@@ -41,7 +41,7 @@ test('[CFG2] an unknown key stops every command, and the nearest known one is na
 });
 
 test('[CFG7] everything that is wrong is told in one go, a line each', async () => {
-  await using app = await appFolder({ 'really.yaml': 'port: x\ncors: y\napps: {}\n' });
+  await using app = await appFolder({ 'really.yaml': 'port: x\ncors: y\napps: 1\n' });
   const env = { REALLY_LOG_LEVEL: 'loud', REALLY_NONSENSE: '1' };
   const { code, stderr } = await runProgram(['config'], { dir: app.dir, env });
   expect(code).toBe(1);

@@ -47,7 +47,10 @@ export class Client implements Disposable {
   }
 
   /** Opens a socket and says nothing on it. */
-  static async open(url: string, options: { localAddress?: string } = {}): Promise<Client> {
+  static async open(
+    url: string,
+    options: { localAddress?: string; headers?: Record<string, string> } = {},
+  ): Promise<Client> {
     const socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     const client = new Client(socket);
     await new Promise<void>((resolve, reject) => {

@@ -4,6 +4,7 @@ import { Live } from '../live/live.js';
 import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
+import type { Platform } from '../platform/platform.js';
 import { systemPlatform } from '../platform/system.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
@@ -19,14 +20,21 @@ import { openKeys } from './open-keys.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import { secretOf } from './secret.js';
+import { allStarted, started } from './start-error.js';
 
 /** One app as a server runs it: its models, its data, and who may say what there. */
 export interface App extends AppAuth {
+  /** In the hosted form its name before the domain. */
+  readonly clientid: string | undefined;
   readonly config: Config;
   readonly secret: string;
   readonly services: Services;
   readonly accounts: Accounts;
   readonly deadLetters: DeadLetters;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
   /** Resolves when what was committed is pushed. */
@@ -43,12 +51,16 @@ export interface AppOptions {
 
 /** Opens an app: everything of a server but its doors. Throws a `StartError` for whatever people can mend. */
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const { log, metrics, closing } = options;
+  const { log, metrics, tracing, closing } = options;
   const platform = systemPlatform;
-  const secret = secretOf(config, platform);
-  const keys = await openKeys(config.values['auth.keys'] ?? []);
-  const { models, close, warnings } = await openModels(config, log, metrics);
-  closing.add(close);
+  const judging = started(() => secretOf(config, platform));
+  const reading = openKeys(config.values['auth.keys'] ?? []);
+  const opening = openModels(config, log, metrics).then((opened) => {
+    closing.add(opened.close);
+    return opened;
+  });
+  await allStarted<unknown>([judging, reading, opening]);
+  const [secret, keys, { models, warnings }] = [await judging, await reading, await opening];
   for (const warning of warnings) log.warn({}, warning);
   const store = await openStore(config, models, { log, metrics });
   closing.add(() => store.close());
@@ -63,7 +75,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     idsAfter: await store.newest(),
   });
   closing.add(() => objects.drain());
-  const live = new Live({ ...common, tracing: options.tracing, objects, limits });
+  const live = new Live({ ...common, tracing, objects, limits });
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;
@@ -80,7 +92,8 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(() => accounts.close());
   await accounts.open();
   return {
-    config,
+    clientid: config.clientid,
+    ...{ config, platform, log, metrics, tracing },
     secret,
     services,
     deadLetters: postHooks.deadLetters,

@@ -77,6 +77,12 @@ function plainOf(node: Node, document: Document): unknown {
   return node.toJS(document);
 }
 
+/** As it was written: a clientid such as `1e3` is text, whatever YAML says. */
+function nameOf(key: Node): string {
+  if (!isScalar(key)) return '?';
+  return typeof key.value === 'number' ? (key.source ?? String(key.value)) : String(key.value);
+}
+
 interface Collecting {
   readonly entries: FileEntry[];
   readonly place: (offset: number) => string;
@@ -87,9 +93,9 @@ interface Collecting {
 function collect(pairs: readonly Pair[], prefix: string, into: Collecting): void {
   for (const pair of pairs) {
     const keyNode = pair.key as Node;
-    const key = `${prefix}${isScalar(keyNode) ? String(keyNode.value) : '?'}`;
+    const key = `${prefix}${nameOf(keyNode)}`;
     const value = pair.value as Node | null;
-    if (isMap(value) && into.isSection(key)) {
+    if (isMap(value) && value.items.length > 0 && into.isSection(key)) {
       collect(value.items, `${key}.`, into);
       continue;
     }

@@ -5,6 +5,7 @@ import {
   boolean,
   collection,
   count,
+  domainName,
   duration,
   issuers,
   type Kind,
@@ -59,6 +60,11 @@ export const settings = {
     (mode) => (mode === 'development' ? '127.0.0.1' : '0.0.0.0'),
     'address to listen on',
     { flag: 'ADDRESS' },
+  ),
+  domain: setting(
+    optional(domainName),
+    undefined,
+    'in the hosted form: each of `apps` is reached as <clientid>.<domain>',
   ),
   models: setting(path, './models', 'folder of the models', { flag: 'DIR' }),
   data: setting(path, './data', 'folder of the database and of the development secret', {
@@ -314,8 +320,21 @@ export type Values = {
 
 export const keys = Object.keys(settings) as readonly Key[];
 
+/** Settings of the server that no app can have for itself. */
+export const serverKeys: ReadonlySet<Key> = new Set<Key>([
+  'port',
+  'host',
+  'domain',
+  'bus',
+  'tls.cert',
+  'tls.key',
+  'trustProxy',
+  'metrics',
+  'log.level',
+]);
+
 /** Keys that the contract has and a later version will understand: refused until then, whatever they hold. */
-export const laterKeys: readonly string[] = ['apps', 'domain'];
+export const laterKeys: readonly string[] = [];
 
 /** `limits.connectionsPerAddress` is REALLY_LIMITS_CONNECTIONS_PER_ADDRESS. */
 export function environmentName(key: string): string {

@@ -158,6 +158,14 @@ export const webhookSecret: Kind<string> = kind('whsec_ and 24 bytes or more in 
   return Buffer.from(encoded, 'base64').length >= 24 ? given : undefined;
 });
 
+/** A domain, in lower case: labels with dots between. */
+export const domainName: Kind<string> = kind('a domain such as api.example.com', (raw) => {
+  const given = textOf(raw)?.toLowerCase() ?? '';
+  const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+  const isDomain = new RegExp(`^${label}(?:\\.${label})*$`).test(given) && given.length <= 189;
+  return isDomain && !/^[\d.]+$/.test(given) ? given : undefined;
+});
+
 /** A collection at the top of an app, as `/users`. */
 export const collection: Kind<string> = kind('a collection such as /users', (raw) => {
   const parsed = parseR(textOf(raw));

@@ -1,21 +1,36 @@
 import type { Config, Source } from './config.js';
 import { type Key, keys, type Setting, settings } from './config-keys.js';
+import { appKeys } from './config-names.js';
 
 /** One line of `really config`. */
 export interface ConfigRow {
-  readonly key: Key;
+  /** `port`; of an app `apps.a6bcc.models`. */
+  readonly key: string;
   readonly value: string;
   /** `default`, `flag --port`, `environment REALLY_PORT`, `file really.yaml:3:7`. */
   readonly source: string;
 }
 
-/** What is in force and from where. Secrets are masked whole, so that not even their length shows. */
+/**
+ * What is in force and from where; of each app, what differs from what is in force for the server. Secrets are masked
+ * whole, so that not even their length shows.
+ */
 export function configRows(config: Config): ConfigRow[] {
-  return keys.map((key) => ({
-    key,
-    value: shownValue(config, key),
-    source: shownSource(config.sources[key]),
-  }));
+  return [
+    ...keys.map((key) => rowOf(config, key)),
+    ...config.apps.flatMap((app) => appRows(app, config)),
+  ];
+}
+
+function appRows(app: Config, server: Config): ConfigRow[] {
+  const own = appKeys.filter((key) => {
+    return app.values[key] !== server.values[key] || app.sources[key] !== server.sources[key];
+  });
+  return own.map((key) => ({ ...rowOf(app, key), key: `apps.${app.clientid}.${key}` }));
+}
+
+function rowOf(config: Config, key: Key): ConfigRow {
+  return { key, value: shownValue(config, key), source: shownSource(config.sources[key]) };
 }
 
 function shownValue(config: Config, key: Key): string {

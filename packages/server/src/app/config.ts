@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import leven from 'leven';
-import { type FileEntry, readConfigFile } from './config-file.js';
+import { configsOfApps, type Found } from './config-apps.js';
+import { crossChecks } from './config-checks.js';
+import { readConfigFile } from './config-file.js';
+import { fromEnvironment, fromFile, fromFlags, type Given, labelOf } from './config-given.js';
 import {
-  environmentName,
-  flagName,
   type Key,
   keys,
-  laterKeys,
   type Mode,
   type Setting,
+  serverKeys,
   settings,
   type Values,
 } from './config-keys.js';
+import { isClientid, isKey, isSection, refusal, splitKey } from './config-names.js';
 
 /** What a server is started with. Made by `readConfig`, so everything in it is sound. */
 export interface Config {
@@ -21,6 +22,10 @@ export interface Config {
   readonly folder: string;
   readonly values: Values;
   readonly sources: Readonly<Record<Key, Source>>;
+  /** Of one app of the hosted form: its name before the domain. */
+  readonly clientid?: string | undefined;
+  /** In the hosted form, what is in force for each app; else empty: the server is the one app. */
+  readonly apps: readonly Config[];
 }
 
 /** Where the value in force came from. */
@@ -54,124 +59,84 @@ export class ConfigError extends Error {
 
 export const configFileName = 'really.yaml';
 
-interface Given {
-  readonly key: string;
-  readonly raw: unknown;
-  readonly source: Exclude<Source, { kind: 'default' }>;
-}
-
 /**
- * The configuration in force: flags over environment over file over defaults.
+ * The configuration in force: flags over environment over file over defaults, key by key, also below `apps`.
  * Throws a `ConfigError` that tells everything that is wrong.
  */
 export function readConfig(sources: ConfigSources): Config {
   const folder = resolve(sources.folder);
   const file = readConfigFile(join(folder, configFileName), configFileName, isSection);
-  const { given, problems } = fromFile(file.entries);
-  problems.unshift(...file.problems);
-  const found = new Map<Key, { value: unknown; source: Source }>();
-  let misused = false;
-  for (const one of [...given, ...fromEnvironment(sources.environment, problems)]) {
-    take(one, folder, found, problems);
-  }
-  for (const one of fromFlags(sources.flags)) {
-    const before = problems.length;
-    take(one, folder, found, problems);
-    misused ||= problems.length > before;
-  }
-  const config = complete(sources.mode, folder, found);
+  const reading = new Reading(folder, [...file.problems]);
+  const { problems } = reading;
+  for (const one of fromFile(file.entries, problems)) reading.take(one);
+  for (const one of fromEnvironment(sources.environment, problems)) reading.take(one);
+  const before = problems.length;
+  for (const one of fromFlags(sources.flags)) reading.take(one);
+  const misused = problems.length > before;
+  const server = complete(sources.mode, folder, reading.found);
+  const config = { ...server, apps: configsOfApps(server, reading.apps) };
   problems.push(...crossChecks(config));
   if (problems.length > 0) throw new ConfigError(problems, misused);
   return config;
 }
 
-/** `a` and `a.b` of `a.b.c`. */
-const sections = new Set(
-  [...keys, ...laterKeys].flatMap((key) => {
-    const words = key.split('.');
-    return words.slice(1).map((_, index) => words.slice(0, index + 1).join('.'));
-  }),
-);
+/** What was given and found good so far: what comes later stands over what was there before. */
+class Reading {
+  readonly found = new Map<Key, Found>();
+  readonly apps = new Map<string, Map<Key, Found>>();
+  readonly problems: string[];
+  readonly #folder: string;
 
-const isSection = (key: string): boolean => sections.has(key);
-
-function fromFile(entries: readonly FileEntry[]): { given: Given[]; problems: string[] } {
-  const given: Given[] = [];
-  const problems: string[] = [];
-  const seen = new Map<string, string>();
-  for (const { key, raw, where } of entries) {
-    const first = seen.get(key);
-    if (first !== undefined) problems.push(`${where}: ${key} is given at ${first} already`);
-    seen.set(key, where);
-    // `secret:` with nothing after it says nothing, but a key that nobody knows is a mistake even so.
-    if (raw === null && isKey(key)) continue;
-    given.push({ key, raw, source: { kind: 'file', where } });
+  constructor(folder: string, problems: string[]) {
+    this.#folder = folder;
+    this.problems = problems;
   }
-  return { given, problems };
+
+  /** Judges one given value. */
+  take(given: Given): void {
+    const { key, raw, source } = given;
+    const { clientid, rest } = splitKey(key);
+    const found = clientid === undefined ? this.found : this.#app(clientid, given);
+    if (saysNothing(given)) return;
+    const problem = this.#problemOf(rest, given, clientid);
+    if (problem !== undefined) {
+      this.problems.push(`${labelOf(given)}: ${problem}`);
+    } else if (isKey(rest)) {
+      const parsed = settings[rest].kind.parse(raw, this.#folder);
+      if (parsed.ok) found.set(rest, { value: parsed.value, source });
+    }
+  }
+
+  #problemOf(key: string, { key: whole, raw }: Given, clientid?: string): string | undefined {
+    if (!isKey(key)) return refusal(whole);
+    if (clientid !== undefined && serverKeys.has(key)) {
+      return `is the server's, and can not be given for one app`;
+    }
+    const setting: Setting<unknown> = settings[key];
+    const parsed = setting.kind.parse(raw, this.#folder);
+    const isHushed = setting.secret || setting.holdsSecrets;
+    return parsed.ok ? undefined : `${parsed.problem}${isHushed ? '' : shown(raw)}`;
+  }
+
+  #app(clientid: string, given: Given): Map<Key, Found> {
+    const known = this.apps.get(clientid);
+    if (known) return known;
+    if (!isClientid(clientid)) {
+      const expected = 'lower-case letters, digits and hyphens within, 63 at most';
+      this.problems.push(`${labelOf(given)}: ${clientid} is no clientid: expected ${expected}`);
+    }
+    const found = new Map<Key, Found>();
+    this.apps.set(clientid, found);
+    return found;
+  }
 }
 
-function fromEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
-  problems: string[],
-): Given[] {
-  const byName = new Map([...keys, ...laterKeys].map((key) => [environmentName(key), key]));
-  const given: Given[] = [];
-  for (const [name, raw] of Object.entries(environment)) {
-    if (!name.startsWith('REALLY_') || name.startsWith('REALLY_TEST_')) continue;
-    const key = byName.get(name);
-    if (key === undefined) problems.push(`${name}: ${unknownKey(name, [...byName.keys()])}`);
-    else if (raw) given.push({ key, raw, source: { kind: 'environment', where: name } });
-  }
-  return given;
-}
-
-function fromFlags(flags: ConfigSources['flags']): Given[] {
-  return Object.entries(flags).map(([key, raw]) => ({
-    key,
-    raw,
-    source: { kind: 'flag', where: flagName(key) },
-  }));
-}
-
-const isKey = (key: string): key is Key => Object.hasOwn(settings, key);
-
-/** Judges one given value and, where it is good, lets it stand over what was found before. */
-function take(
-  { key, raw, source }: Given,
-  folder: string,
-  found: Map<Key, { value: unknown; source: Source }>,
-  problems: string[],
-): void {
-  const label = source.kind === 'file' ? `${source.where}: ${key}` : source.where;
-  if (!isKey(key)) {
-    problems.push(`${label}: ${refusal(key)}`);
-    return;
-  }
-  const setting: Setting<unknown> = settings[key];
-  const parsed = setting.kind.parse(raw, folder);
-  if (parsed.ok) found.set(key, { value: parsed.value, source });
-  else
-    problems.push(
-      `${label}: ${parsed.problem}${setting.secret || setting.holdsSecrets ? '' : shown(raw)}`,
-    );
-}
-
-function refusal(key: string): string {
-  if (laterKeys.some((later) => key === later || key.startsWith(`${later}.`))) {
-    return 'is not supported by this version yet';
-  }
-  if (isSection(key)) {
-    const inside = keys.filter((known) => known.startsWith(`${key}.`));
-    return `expected keys below it${inside.length > 0 ? `, such as ${inside.slice(0, 3).join(', ')}` : ''}`;
-  }
-  return unknownKey(key, [...keys, ...laterKeys]);
-}
-
-function unknownKey(given: string, known: readonly string[]): string {
-  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
-  const distance = (text: string) => leven(plain(text), plain(given));
-  const [nearest] = known.toSorted((a, b) => distance(a) - distance(b));
-  return `is not known; did you mean ${nearest ?? ''}?`;
+/** `secret:` with nothing after it says nothing; `a6bcc: {}` says that there is such an app, and no more. */
+function saysNothing({ key, raw }: Given): boolean {
+  const { clientid, rest } = splitKey(key);
+  if (raw === null) return isKey(rest) || (clientid !== undefined && rest === '');
+  const isEmpty = typeof raw === 'object' && !Array.isArray(raw) && Object.keys(raw).length === 0;
+  return isEmpty && isSection(key);
 }
 
 /** What was found in place of what was expected, unless it carries a password. */
@@ -181,11 +146,7 @@ function shown(raw: unknown): string {
   return `, found ${json.length > 60 ? `${json.slice(0, 60)}…` : json}`;
 }
 
-function complete(
-  mode: Mode,
-  folder: string,
-  found: ReadonlyMap<Key, { value: unknown; source: Source }>,
-): Config {
+function complete(mode: Mode, folder: string, found: ReadonlyMap<Key, Found>): Config {
   const values: Record<string, unknown> = {};
   const sources: Record<string, Source> = {};
   for (const key of keys) {
@@ -194,7 +155,13 @@ function complete(
     sources[key] = given?.source ?? { kind: 'default' };
   }
   // Every key was gone through, and each value came from its own setting.
-  return { mode, folder, values: values as Values, sources: sources as Record<Key, Source> };
+  return {
+    mode,
+    folder,
+    values: values as Values,
+    sources: sources as Record<Key, Source>,
+    apps: [],
+  };
 }
 
 /** Folders that stand for a key which says nothing, where they exist. */
@@ -215,24 +182,4 @@ function fallbackOf(key: Key, mode: Mode, folder: string): unknown {
   if (typeof value !== 'string') return value;
   const parsed = setting.kind.parse(value, folder);
   return parsed.ok ? parsed.value : value;
-}
-
-function crossChecks({ values, sources }: Config): string[] {
-  const problems: string[] = [];
-  const label = (key: Key) => {
-    const source = sources[key];
-    if (source.kind === 'default') return key;
-    return source.kind === 'file' ? `${source.where}: ${key}` : source.where;
-  };
-  const { 'tls.cert': cert, 'tls.key': privateKey } = values;
-  if (cert !== undefined && privateKey === undefined) {
-    problems.push(`${label('tls.cert')}: tls.key is missing beside it`);
-  }
-  if (privateKey !== undefined && cert === undefined) {
-    problems.push(`${label('tls.key')}: tls.cert is missing beside it`);
-  }
-  if (values.public !== undefined && !existsSync(values.public)) {
-    problems.push(`${label('public')}: there is no folder ${values.public}`);
-  }
-  return problems;
 }

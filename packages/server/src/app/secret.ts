@@ -20,13 +20,23 @@ export const secretFile = (config: Config): string =>
 export function secretOf(config: Config, platform: Platform): string {
   const { secret } = config.values;
   if (config.mode === 'development') return secret ?? developmentSecret(config, platform);
-  const problem = problemOf(secret);
+  const problem = problemOf(config, secret);
   if (problem !== undefined) throw new StartError([problem]);
   return secret ?? '';
 }
 
-function problemOf(secret: string | undefined): string | undefined {
-  const how = 'set REALLY_SECRET to random text of 32 characters or more (openssl rand -hex 32)';
+/** In the hosted form the server itself needs no secret, for it has no tokens: it opens `/metrics` to who has it. */
+export function operatorSecretOf(config: Config): string | undefined {
+  const { secret } = config.values;
+  if (config.mode === 'development' || secret === undefined) return secret;
+  const problem = problemOf(config, secret);
+  if (problem !== undefined) throw new StartError([problem]);
+  return secret;
+}
+
+function problemOf({ clientid }: Config, secret: string | undefined): string | undefined {
+  const key = clientid === undefined ? 'REALLY_SECRET' : `apps.${clientid}.secret`;
+  const how = `set ${key} to random text of 32 characters or more (openssl rand -hex 32)`;
   if (secret === undefined) return `there is no secret, and start needs one: ${how}`;
   if (secret.startsWith(developmentMark) || /change[-_ ]?(me|this)/i.test(secret)) {
     return `the secret is a default one that others may know: ${how}`;

@@ -4,14 +4,16 @@ import { createGateway } from '../gateway/gateway.js';
 import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/options.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
-import { openApp } from './app.js';
+import type { App } from './app.js';
 import { Closing } from './closing.js';
 import type { Config } from './config.js';
 import type { Values } from './config-keys.js';
+import { openApps } from './hosting.js';
 import { limitsOf } from './limits.js';
 import { prometheusMetrics } from './metrics.js';
 import { openTracing } from './open-tracing.js';
-import { StartError, systemReason } from './start-error.js';
+import { operatorSecretOf } from './secret.js';
+import { allStarted, StartError, started, systemReason } from './start-error.js';
 
 export interface RunningServer {
   /** Where a browser on this machine reaches it: `http://127.0.0.1:9000`. */
@@ -45,33 +47,26 @@ export async function startServer(
 
 async function open(config: Config, log: Log, closing: Closing): Promise<RunningServer> {
   const { values } = config;
-  const platform = systemPlatform;
   const metrics = prometheusMetrics();
-  const tls = readTls(values);
+  const reading = started(() => readTls(values));
+  const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
   const tracing = await openTracing(log);
-  const app = await openApp(config, { log, metrics, tracing, closing });
+  const opening = openApps(config, { log, metrics, tracing, closing });
+  await allStarted<unknown>([reading, judging, opening]);
+  const [tls, secret, apps] = [await reading, await judging, await opening];
   const gateway = await createGateway({
-    config: serverConfig(values, app.secret, tls),
-    apps: [
-      {
-        ...app,
-        config: gatewayConfig(values, app.secret),
-        metrics,
-        tracing,
-        log,
-        platform,
-        ready: () => app.ready(),
-        settle: () => app.settle(),
-      },
-    ],
+    config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
+    apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config.values, app.secret) })),
     metrics,
     log,
-    platform,
+    platform: systemPlatform,
   });
   closing.add(() => gateway.close());
   const { url } = await listen(gateway, values);
-  const models = app.services.models().all().length;
-  log.info({ mode: config.mode, models, store: values.store }, 'started');
+  for (const app of apps) {
+    const models = app.services.models().all().length;
+    app.log.info({ mode: config.mode, models, store: app.config.values.store }, 'started');
+  }
   return {
     url,
     close: () => closing.close(),
@@ -97,9 +92,14 @@ function listenReason(error: unknown): string {
   return systemReason(error);
 }
 
-function serverConfig(values: Values, secret: string, tls: TlsFiles | undefined): ServerConfig {
+/** Where a server is one app, the app's secret is the operator's too. */
+function onlySecret([app, ...others]: readonly App[]): string | undefined {
+  return others.length === 0 && app?.clientid === undefined ? app?.secret : undefined;
+}
+
+function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
   return {
-    secret,
+    domain: values.domain,
     metrics: values.metrics,
     trustProxy: values.trustProxy,
     cors: values.cors,

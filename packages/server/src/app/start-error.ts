@@ -12,6 +12,23 @@ export class StartError extends Error {
   }
 }
 
+/** Waits for all of them. Throws one `StartError` with everything that any of them says is wrong; a bug is thrown as it is. */
+export async function allStarted<T>(starting: readonly Promise<T>[]): Promise<T[]> {
+  const failures = (await Promise.allSettled(starting)).flatMap((one) =>
+    one.status === 'rejected' ? [one.reason as unknown] : [],
+  );
+  const problems = failures.flatMap((one) => (one instanceof StartError ? one.problems : []));
+  const bug = failures.find((one) => !(one instanceof StartError));
+  if (bug !== undefined) throw bug;
+  if (problems.length > 0) throw new StartError(problems, failures[0]);
+  return await Promise.all(starting);
+}
+
+/** So that what one part finds wrong does not keep the others from being looked at. */
+export async function started<T>(find: () => T): Promise<T> {
+  return find();
+}
+
 /** Why the system refused something, in words. */
 export function systemReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -1,13 +1,19 @@
-import { checkModels } from '../app/check-models.js';
-import { configInForce } from './config-flags.js';
+import { appConfigs } from '../app/apps.js';
+import { checkModels, type ModelsChecked } from '../app/check-models.js';
+import { appFlagOf, configInForce } from './config-flags.js';
 import type { Options } from './program.js';
 import { type ExitCode, tell } from './report-error.js';
 
-/** `really models check` (rule CLI3): one line about the models, or one for each thing that is wrong. */
+/** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. */
 export async function reportModels(options: Options): Promise<ExitCode> {
-  const { collections, warnings } = await checkModels(configInForce('production', options));
-  for (const warning of warnings) tell(warning);
-  const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;
-  process.stdout.write(`${count} fine: ${collections.join(', ')}\n`);
+  const configs = appConfigs(configInForce('production', options), appFlagOf(options));
+  for (const checked of await checkModels(configs)) report(checked);
   return 0;
+}
+
+function report({ clientid, collections, warnings }: ModelsChecked): void {
+  const name = clientid === undefined ? '' : `${clientid}: `;
+  for (const warning of warnings) tell(`${name}${warning}`);
+  const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;
+  process.stdout.write(`${name}${count} fine: ${collections.join(', ')}\n`);
 }

@@ -19,6 +19,16 @@ function shownDefault({ fallback }: Setting<unknown>): string {
   return ` (default: ${fallback('production')}; in dev ${fallback('development')})`;
 }
 
+/** Gives a command the flag that says which app it is about. */
+export function addAppFlag(command: Command): Command {
+  return command.option('--app <CLIENTID>', 'which app, where the server has several');
+}
+
+/** What `--app` says. */
+export function appFlagOf({ app }: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof app === 'string' ? app : undefined;
+}
+
 /** The configuration in force in the current folder, with the flags that were given. */
 export function configInForce(mode: Mode, options: Readonly<Record<string, unknown>>): Config {
   const flags: Partial<Record<Key, string>> = {};

@@ -1,5 +1,6 @@
+import { appConfig, withSecret } from '../app/apps.js';
 import { mintToken } from '../app/mint-token.js';
-import { configInForce } from './config-flags.js';
+import { appFlagOf, configInForce } from './config-flags.js';
 import type { Options } from './program.js';
 import type { ExitCode } from './report-error.js';
 import type { TokenOptions } from './token-options.js';
@@ -9,7 +10,8 @@ export async function printToken(options: Options): Promise<ExitCode> {
   // Commander parsed each of them when it read the arguments.
   const { uid, r, data, expires, authType, secret } = options as unknown as TokenOptions;
   // Any secret will do that was set: whether it is fit for production is judged by `start`.
-  const config = configInForce('development', { secret });
+  const app = appConfig(configInForce('development', {}), appFlagOf(options));
+  const config = withSecret(app, secret);
   const token = await mintToken(config, { uid, authType, _r: r, data, life: expires });
   process.stdout.write(`${token}\n`);
   return 0;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
-import { addConfigFlags } from './config-flags.js';
+import { addAppFlag, addConfigFlags } from './config-flags.js';
 import { addDeadLetters } from './dead-letters-options.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
 import { addTokenOptions } from './token-options.js';
@@ -65,22 +65,25 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),
   );
   const models = program.command('models').description('look at the models').helpCommand(false);
-  addConfigFlags(add(models, 'check', 'load every model and print what is wrong', check), [
-    'models',
-  ]);
   addConfigFlags(
-    add(models, 'types', 'print TypeScript types of the models', types).option(
+    addAppFlag(add(models, 'check', 'load every model and print what is wrong', check)),
+    ['models'],
+  );
+  addConfigFlags(
+    addAppFlag(add(models, 'types', 'print TypeScript types of the models', types)).option(
       '--out <FILE>',
       'write them into a file instead',
     ),
     ['models'],
   );
-  addTokenOptions(add(program, 'token', 'mint an access token and print it', token));
+  addTokenOptions(addAppFlag(add(program, 'token', 'mint an access token and print it', token)));
   addBenchOptions(
     add(program, 'bench', 'load a running server and print throughput and latencies', bench),
   );
   addDeadLetters(program, done);
-  addConfigFlags(add(program, 'config', 'print what is in force and from where', config));
+  addConfigFlags(
+    addAppFlag(add(program, 'config', 'print what is in force and from where', config)),
+  );
   return program;
 }
 

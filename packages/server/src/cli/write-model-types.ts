@@ -1,13 +1,16 @@
 import { writeFileSync } from 'node:fs';
+import { appConfig } from '../app/apps.js';
 import { modelTypes } from '../app/model-types.js';
 import { StartError, systemReason } from '../app/start-error.js';
-import { configInForce } from './config-flags.js';
+import { appFlagOf, configInForce } from './config-flags.js';
 import type { Options } from './program.js';
 import { type ExitCode, tell } from './report-error.js';
 
 /** `really models types`: the types of the models, on stdout or into a file. */
 export async function writeModelTypes(options: Options): Promise<ExitCode> {
-  const text = await modelTypes(configInForce('production', options));
+  const text = await modelTypes(
+    appConfig(configInForce('production', options), appFlagOf(options)),
+  );
   const { out } = options;
   if (typeof out !== 'string') {
     process.stdout.write(text);

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
+import { withSecret } from '../../app/apps.js';
 import { mintToken } from '../../app/mint-token.js';
 import { StartError } from '../../app/start-error.js';
 import { configInForce } from '../config-flags.js';
@@ -44,7 +45,7 @@ async function connectAll(options: BenchOptions, clients: BenchClient[]): Promis
 async function tokensFor({ token, secret, connections, url }: BenchOptions): Promise<string[]> {
   if (token !== undefined) return [token];
   if (secret === undefined) return [await anonymousToken(url)];
-  const config = configInForce('development', { secret });
+  const config = withSecret(configInForce('development', {}), secret);
   const uids = Array.from({ length: connections }, (_, n) => `bench-${n}`);
   return await Promise.all(uids.map((uid) => mintToken(config, { uid, life: tokenLife })));
 }

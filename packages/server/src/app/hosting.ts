@@ -1,0 +1,54 @@
+import type { Log } from '../platform/log.js';
+import type { Tracing } from '../platform/tracing.js';
+import { type App, openApp } from './app.js';
+import { appConfigs } from './apps.js';
+import { Closing } from './closing.js';
+import type { Config } from './config.js';
+import type { ServerMetrics } from './metrics.js';
+import { allStarted, StartError } from './start-error.js';
+
+export interface AppsOptions {
+  readonly log: Log;
+  readonly metrics: ServerMetrics;
+  readonly tracing: Tracing | undefined;
+  /** Takes note of how to close what is opened here. */
+  readonly closing: Closing;
+}
+
+/**
+ * Opens every app of a server, all at once and each with everything of its own. Throws a `StartError` with what is wrong
+ * in any of them: a server runs with all of its apps or not at all.
+ */
+export function openApps(config: Config, options: AppsOptions): Promise<App[]> {
+  const opened: Closing[] = [];
+  options.closing.add(async () => {
+    await Promise.all(opened.map((one) => one.close()));
+  });
+  return allStarted(
+    appConfigs(config).map((one) => {
+      const closing = new Closing();
+      opened.push(closing);
+      return openOne(one, { ...options, closing });
+    }),
+  );
+}
+
+/** An app of several is told apart by its clientid: in the log, in metrics, and in what is wrong with it. */
+async function openOne(config: Config, options: AppsOptions): Promise<App> {
+  const { clientid } = config;
+  if (clientid === undefined) return await openApp(config, options);
+  const log = options.log.child({ app: clientid });
+  const metrics = options.metrics.ofApp(clientid);
+  return await openApp(config, { ...options, log, metrics }).catch((error: unknown) => {
+    throw namedProblems(error, clientid);
+  });
+}
+
+/** The same problems, each with the app that has it. */
+export function namedProblems(error: unknown, clientid: string): unknown {
+  if (!(error instanceof StartError)) return error;
+  return new StartError(
+    error.problems.map((problem) => `${clientid}: ${problem}`),
+    error,
+  );
+}
