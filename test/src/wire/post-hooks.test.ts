@@ -43,6 +43,15 @@ fields:
   uid: { type: String }
 access: { read: true }
 `.replace('{ type: reference, collectionR: /orders }', '{ type: String }'),
+  'models/loops/model.yaml': `version: 1
+fields: { n: { type: Long, default: 0 } }
+${open}`,
+  'models/loops/on-validate.js': 'if (input.n < 0) cancel(409, "negative");',
+  'models/loops/post-update.js': 'update(obj._r, [{ op: "addNumber", key: "n", value: 1 }]);',
+  'models/hangs/model.yaml': `version: 1
+fields: { n: { type: Long, default: 0 } }
+${open}`,
+  'models/hangs/post-create.js': 'while (true) "x".repeat(100000).indexOf("y");',
   'models/totals/model.yaml': `version: 1
 fields: { orders: { type: Long, default: 0 } }
 access: { create: true, read: true }
@@ -132,4 +141,76 @@ test('[POST6] [POST7] a run that fails is tried again and then given up, which t
     expect(stdout).toMatch(/given up and is dead letter/);
     expect(stdout).toContain(JSON.stringify(why).slice(1, -1));
   }
+});
+
+test('[POST5] post hooks that set each other off are stopped after so many', async () => {
+  using client = await server.as('ann');
+  const { body } = await client.request({ cmd: 'create', r: '/loops', body: {} });
+  const r: string = body._r;
+  const ops = [{ op: 'set', key: 'n', value: 0 }];
+  await client.request({ cmd: 'update', r, rev: 1, body: { ops } });
+  const log = () => server.process.output.stdout;
+  await expect.poll(log).toMatch(new RegExp(`for ${r} was given up .*8 post hooks have set each`));
+  expect((await client.request({ cmd: 'get', r })).body).toMatchObject({ n: 7, _rev: 9 });
+});
+
+test('[POST5] subscribers hear of the writes of a post hook, and that no user made them', async () => {
+  using client = await server.as('ann');
+  await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/ledger' }] } });
+  const { body } = await client.request({ cmd: 'create', r: '/orders', body: { amount: 2 } });
+  const push = await client.nextPush();
+  expect(push).toMatchObject({
+    ...{ evt: 'created', r: '/ledger/*', body: { order: body._r, amount: 2 } },
+    meta: { opBy: { uid: '_system', authType: 'hook' } },
+  });
+});
+
+test('[POST1] each write of a batch has its run, and a refused one has none', async () => {
+  using client = await server.as('ann');
+  const create = (r: string) => ({ cmd: 'create', r, body: { amount: 1 } });
+  const batch = (...commands: ReturnType<typeof create>[]) =>
+    client.request({ cmd: 'batch', body: { commands } });
+  expect((await batch(create('/orders/b1'), create('/orders/b2'))).error).toBeUndefined();
+  expect((await batch(create('/orders/b3'), create('/orders/b1'))).error?.code).toBe(409);
+  for (const r of ['/orders/b1', '/orders/b2']) {
+    await expect.poll(async () => (await ledgerOf(client, r)).length).toBe(1);
+  }
+  expect(await ledgerOf(client, '/orders/b3')).toEqual([]);
+});
+
+test('[POST12] [HOK9] post hooks that hang slow no command, and other post hooks hardly', async () => {
+  using client = await server.as('ann');
+  for (let n = 0; n < 20; n++) await client.request({ cmd: 'create', r: '/hangs', body: {} });
+  const took: number[] = [];
+  for (let n = 0; n < 40; n++) {
+    const began = performance.now();
+    const { error } = await client.request({ cmd: 'create', r: '/loops', body: { n: -1 } });
+    expect(error?.message).toBe('negative');
+    took.push(performance.now() - began);
+  }
+  const median = took.sort((a, b) => a - b)[20] ?? 0;
+  // One hang takes 50 ms, and 20 of them are tried twice.
+  expect(median).toBeLessThan(40);
+  const { body } = await client.request({ cmd: 'create', r: '/orders', body: {} });
+  await expect.poll(async () => (await ledgerOf(client, body._r)).length).toBe(1);
+});
+
+test('[POST1] a start waits for nothing that was left, and that runs then', async () => {
+  using before = await server.as('ann');
+  const creations = Array.from({ length: 300 }, (_, n) => {
+    return { cmd: 'create', r: `/orders/left${n}`, body: {} };
+  });
+  await Promise.all(
+    [0, 1, 2].map((n) => {
+      const commands = creations.slice(n * 100, n * 100 + 100);
+      return before.request({ cmd: 'batch', body: { commands } });
+    }),
+  );
+  await server.restart();
+  using after = await server.as('ann');
+  const counted = async () => {
+    const cmdOpts = { query: { filter: "order starts with '/orders/left'" } };
+    return (await after.request({ cmd: 'count', r: '/ledger', cmdOpts })).body.totalResults;
+  };
+  await expect.poll(counted, { timeout: 20_000 }).toBe(300);
 });

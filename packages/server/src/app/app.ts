@@ -79,8 +79,9 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;
-  const services = { ...common, objects, live, limits, slots, publicData };
-  const postHooks = new PostHooks({
+  const outboxFull = () => postHooks.full;
+  const services = { ...common, objects, live, limits, slots, outboxFull, publicData };
+  const postHooks: PostHooks = new PostHooks({
     ...{ services, bus, log, metrics },
     endpoints: config.values.webhooks,
     limits: postHookLimitsOf(config.values),

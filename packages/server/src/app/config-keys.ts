@@ -271,6 +271,16 @@ export const settings = {
     5,
     'runs of a post hook that fails; beyond: a dead letter',
   ),
+  'limits.outbox': setting(
+    count(1),
+    1_000_000,
+    'runs of post hooks that wait; beyond: 503 for writes that have one',
+  ),
+  'limits.webhookEvents': setting(
+    count(1),
+    100_000,
+    'events that wait for one webhook; beyond: new ones are left out, counted and logged',
+  ),
   'limits.webhookAttempts': setting(
     count(1, 1000),
     15,

@@ -37,11 +37,13 @@ export function limitsOf(values: Values): Limits {
 export function postHookLimitsOf(values: Values): PostHookLimits {
   return {
     attempts: values['limits.hookAttempts'],
+    outbox: values['limits.outbox'],
     webhooks: {
       attempts: values['limits.webhookAttempts'],
       age: values['limits.webhookAge'],
       timeout: values['limits.webhookTime'],
       atOnce: values['limits.webhooksAtOnce'],
+      pending: values['limits.webhookEvents'],
     },
     deadLetters: values['limits.deadLetters'],
     deadLetterAge: values['limits.deadLetterAge'],

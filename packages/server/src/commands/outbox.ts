@@ -10,6 +10,7 @@ import {
 import { plainAuth } from '../model/hooks.js';
 import type { Hooks, Model } from '../model/model.js';
 import { createWrite } from '../objects/change.js';
+import { unavailable } from '../objects/unavailable.js';
 import type { PreparedWrite } from '../objects/write-request.js';
 import type { StoredObject, Write } from '../store/store.js';
 import type { CommandContext } from './services.js';
@@ -61,6 +62,8 @@ export function withPostHook(
   if (chain >= services.limits.hookChain) {
     throw new ChainTooLong(`${chain} post hooks have set each other off, and this is one too many`);
   }
+  // What a hook writes is let through: only so does the outbox get shorter.
+  if (chain === 0 && services.outboxFull?.()) throw unavailable();
   const { r, rev, at } = write.change;
   const { data } = hook === 'postDelete' && head ? head : write.object;
   const { fields, before } = changed(hook, write, head);

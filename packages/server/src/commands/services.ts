@@ -21,6 +21,8 @@ export interface Services {
   readonly platform: Platform;
   readonly limits: Limits;
   readonly slots: QuerySlots;
+  /** Whether so many post hooks wait that no more are taken on; without it there is no such bound. */
+  readonly outboxFull?: (() => boolean) | undefined;
   /** Members of a token's data that others may see in `opBy`. */
   readonly publicData: readonly string[];
 }

@@ -91,6 +91,11 @@ export class Outbox {
     });
   }
 
+  /** Runs that wait or are under way. */
+  get pending(): number {
+    return this.#backlog.pending;
+  }
+
   start(): void {
     this.#backlog.start();
   }

@@ -20,6 +20,8 @@ export interface PostHooksOptions {
 export interface PostHookLimits {
   /** Runs of a post hook until it is given up. */
   readonly attempts: number;
+  /** Runs that wait. */
+  readonly outbox: number;
   readonly webhooks: WebhookLimits;
   /** Dead letters kept. */
   readonly deadLetters: number;
@@ -33,10 +35,12 @@ export class PostHooks {
   readonly #outbox: Outbox;
   readonly #webhooks: Webhooks;
   readonly #log: Log;
+  readonly #limits: PostHookLimits;
 
   constructor({ services, bus, log, metrics, endpoints, limits }: PostHooksOptions) {
     const { store, objects, platform } = services;
     this.#log = log;
+    this.#limits = limits;
     this.deadLetters = new DeadLetters({
       ...{ store, objects, platform, log, metrics },
       most: limits.deadLetters,
@@ -52,6 +56,11 @@ export class PostHooks {
       attempts: limits.attempts,
       deliveries: (event) => this.#webhooks.writesOf(event),
     });
+  }
+
+  /** So many runs wait that no more are to be taken on. */
+  get full(): boolean {
+    return this.#outbox.pending >= this.#limits.outbox;
   }
 
   /** Begins with what an earlier run of the server left; waits for nothing. */

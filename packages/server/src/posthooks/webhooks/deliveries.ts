@@ -1,15 +1,17 @@
 import type { Bus } from '../../bus/bus.js';
 import type { Objects } from '../../objects/objects.js';
+import type { WriteRequest } from '../../objects/write-request.js';
 import type { Log } from '../../platform/log.js';
 import type { Counter } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import type { Store, StoredObject } from '../../store/store.js';
 import { type Attempt, Backlog } from '../backlog.js';
 import type { DeadLetter, DeadLetters } from '../dead-letters.js';
+import type { HookEvent } from '../outbox.js';
 import { Retries } from '../retries.js';
-import type { Endpoint } from './endpoint.js';
+import { type Endpoint, wants } from './endpoint.js';
 import { post } from './http-post.js';
-import { type Message, readMessage, signed } from './message.js';
+import { type Message, messageWrite, readMessage, signed } from './message.js';
 import { retryAfterOf } from './retry-after.js';
 
 export interface DeliveriesOptions {
@@ -32,6 +34,8 @@ export interface WebhookLimits {
   readonly age: number;
   /** Milliseconds of one attempt. */
   readonly timeout: number;
+  /** Events that wait for one endpoint. */
+  readonly pending: number;
   /** Attempts at once to one endpoint. */
   readonly atOnce: number;
 }
@@ -44,6 +48,8 @@ interface Failure {
 }
 
 const window = 10_000;
+/** Milliseconds. */
+const tellOfDropsEvery = 10_000;
 const longestDelay = 4 * 3_600_000;
 
 /** Brings messages to one endpoint; those about one object in order, each until it was taken or is given up (rule POST9). */
@@ -54,6 +60,7 @@ export class Deliveries {
   readonly #abort = new AbortController();
   /** By the monotonic clock: the endpoint asked to be left alone until then. */
   #pausedUntil = 0;
+  #toldOfDrops = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeliveriesOptions) {
     const { endpoint, store, objects, bus, platform, log, limits } = options;
@@ -75,6 +82,23 @@ export class Deliveries {
   /** Messages that wait. */
   get pending(): number {
     return this.#backlog.pending;
+  }
+
+  /** What writes an event, where the endpoint wants it and not too much waits for it. */
+  writesOf(event: HookEvent): WriteRequest[] {
+    const { endpoint, objects, limits, count, log, platform } = this.#options;
+    if (!wants(endpoint, event.name)) return [];
+    if (this.pending < limits.pending) return [messageWrite(endpoint.name, event, objects.newId())];
+    count.add(1, 'dropped');
+    const now = platform.clock.monotonic();
+    if (now - this.#toldOfDrops >= tellOfDropsEvery) {
+      this.#toldOfDrops = now;
+      log.error(
+        { webhook: endpoint.name },
+        'too many events wait for a webhook: new ones are left out',
+      );
+    }
+    return [];
   }
 
   start(): void {

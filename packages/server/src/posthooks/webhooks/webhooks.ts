@@ -6,8 +6,7 @@ import type { Metrics } from '../../platform/metrics.js';
 import type { DeadLetters } from '../dead-letters.js';
 import type { HookEvent } from '../outbox.js';
 import { Deliveries, letterOf, type WebhookLimits } from './deliveries.js';
-import { type Endpoint, wants } from './endpoint.js';
-import { messageWrite } from './message.js';
+import type { Endpoint } from './endpoint.js';
 
 export interface WebhooksOptions {
   readonly endpoints: readonly Endpoint[];
@@ -33,7 +32,7 @@ export class Webhooks {
     this.#options = options;
     const count = metrics.counter(
       'really_webhooks_total',
-      'Attempts to deliver an event to a webhook: delivered, to be tried again, or given up as dead letters.',
+      'Attempts to deliver an event to a webhook: delivered, to be tried again, given up as dead letters, or dropped, for too many wait.',
       ['outcome'],
     );
     this.#ways = endpoints.map((endpoint) => {
@@ -51,10 +50,7 @@ export class Webhooks {
     if (!/^[\w.-]{1,128}$/.test(event.name)) {
       throw new Error('an event is named with up to 128 letters, digits, `.`, `_` and `-`');
     }
-    const { endpoints, services } = this.#options;
-    return endpoints
-      .filter((endpoint) => wants(endpoint, event.name))
-      .map(({ name }) => messageWrite(name, event, services.objects.newId()));
+    return this.#ways.flatMap((way) => way.writesOf(event));
   }
 
   start(): void {
