@@ -48,3 +48,14 @@ test('records are written together with others, all or none', async () => {
   expect(await objects.writeAll(requests)).toMatchObject({ kind: 'refused', index: 1 });
   expect(await records.get('/_counters/a')).toBeUndefined();
 });
+
+test('a record is removed where it is over, and not otherwise', async () => {
+  const { records } = setUp();
+  await records.put('/_counters/a', () => ({ n: 1 }));
+  await records.remove('/_counters/a', ({ n }) => n === 2);
+  expect(await records.get('/_counters/a')).toEqual({ n: 1 });
+  await records.remove('/_counters/a', ({ n }) => n === 1);
+  expect(await records.get('/_counters/a')).toBeUndefined();
+  await records.remove('/_counters/a', () => true);
+  await records.remove('/_counters/b', () => true);
+});
