@@ -5,6 +5,7 @@ import { type ModelFiles, type TestApp, testApp } from '../commands/app.test.kit
 import { silentLog } from '../platform/log.js';
 import { Accounts, type AccountsConfig } from './accounts.js';
 import { Hopeless } from './errands.js';
+import type { HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
 import type { Letter, LetterChannel } from './letter.js';
 
@@ -37,11 +38,13 @@ export async function accountsApp({
   config = {},
   hasher = new CountingHasher(),
   channel,
+  serverHashes,
 }: {
   models?: ModelFiles;
   config?: Partial<AccountsConfig>;
   hasher?: CountingHasher;
   channel?: LetterChannel;
+  serverHashes?: HashSlots;
 } = {}): Promise<AccountsApp> {
   const app = await testApp({ models, mode: 'production' });
   const tokens = new Tokens({ secret: 'a secret of at least thirty-two characters', ...app });
@@ -70,6 +73,7 @@ export async function accountsApp({
       errands: 100,
       ...config,
     },
+    serverHashes,
     log: silentLog,
   };
   const again = (other?: LetterChannel) => new Accounts({ ...options, channel: other });

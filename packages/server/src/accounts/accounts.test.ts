@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { accountsApp, outcome, usersModel } from './accounts.test.kit.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { accountsApp, CountingHasher, outcome, usersModel } from './accounts.test.kit.js';
 import { parseEmail } from './email.js';
+import { HashSlots } from './hash-slots.js';
 
 const amal = { email: 'amal@example.com', password: 'correct horse', name: 'Amal' };
 const here = '127.0.0.1';
@@ -133,6 +135,23 @@ test('[PWD9] two hashes at once; others wait, and are refused where too many do'
   const codes = (await Promise.all(logins)).map((one) => (one as { code: number }).code);
   expect(codes.toSorted()).toEqual([401, 401, 401, 401, 401, 503, 503]);
   expect(hasher.mostAtOnce).toBe(2);
+});
+
+test('[PWD9] the apps of one server hash no more at once than the server may', async () => {
+  const hasher = new CountingHasher();
+  const platform = simulatedPlatform({ seed: 1 });
+  const serverHashes = new HashSlots({ atOnce: 2, waiting: 100, platform });
+  const apps = await Promise.all([1, 2, 3].map(() => accountsApp({ hasher, serverHashes })));
+  const open = hasher.hold();
+  const logins = apps.flatMap(({ accounts }) =>
+    Array.from({ length: 4 }, () => outcome(accounts.logIn(amal, here))),
+  );
+  // Turns enough for each of the twelve to begin if it could.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(hasher.running).toBe(2);
+  open();
+  expect(await Promise.all(logins)).toHaveLength(12);
+  expect([hasher.asked.length, hasher.mostAtOnce]).toEqual([12, 2]);
 });
 
 test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {

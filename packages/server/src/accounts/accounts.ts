@@ -31,6 +31,8 @@ export interface AccountsOptions {
   /** Without one no letters are sent, and none can be asked for. */
   readonly channel?: LetterChannel | undefined;
   readonly config: AccountsConfig;
+  /** The slots of the whole server for password hashes, where it carries several apps. */
+  readonly serverHashes?: HashSlots | undefined;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
 }
@@ -77,7 +79,8 @@ export class Accounts {
     const records = new SystemRecords(objects);
     const accounts = new AccountRecords(records, objects);
     const slots = { atOnce: config.hashes, waiting: config.hashesWaiting, platform, metrics };
-    const passwords = new Passwords(hasher, new HashSlots(slots));
+    const shared = options.serverHashes;
+    const passwords = new Passwords(hasher, new HashSlots({ ...slots, shared }));
     const letters = channel && new Letters({ accounts, channel, platform });
     const sendsLetters = letters !== undefined;
     const errands = new Errands({

@@ -9,6 +9,8 @@ export interface HashSlotsOptions {
   readonly waiting: number;
   readonly platform: Pick<Platform, 'timers' | 'clock'>;
   readonly metrics?: Metrics | undefined;
+  /** Those of the whole server, where it carries several apps: a slot of both is needed. */
+  readonly shared?: HashSlots | undefined;
 }
 
 interface Waiter {
@@ -54,13 +56,22 @@ export class HashSlots {
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#options.atOnce) this.#running += 1;
     else await this.#turn();
+    const { shared } = this.#options;
+    const timed = () => this.#time(work);
+    try {
+      return await (shared ? shared.run(timed) : timed());
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #time<T>(work: () => Promise<T>): Promise<T> {
     const { clock } = this.#options.platform;
     const began = clock.monotonic();
     try {
       return await work();
     } finally {
       this.#seconds.record((clock.monotonic() - began) / 1000);
-      this.#release();
     }
   }
 

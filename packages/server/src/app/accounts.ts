@@ -1,5 +1,6 @@
 import { Accounts } from '../accounts/accounts.js';
 import { argon2Hasher } from '../accounts/argon2-hasher.js';
+import type { HashSlots } from '../accounts/hash-slots.js';
 import type { Audit } from '../auth/audit.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
@@ -14,6 +15,7 @@ export interface AccountsPorts {
   readonly tokens: Tokens;
   readonly revocations: Pick<Revocations, 'revokeUid'>;
   readonly audit: Audit;
+  readonly serverHashes: HashSlots;
   readonly log: Log;
   readonly metrics: Metrics;
 }

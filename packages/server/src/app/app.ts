@@ -1,4 +1,5 @@
 import type { Accounts } from '../accounts/accounts.js';
+import type { HashSlots } from '../accounts/hash-slots.js';
 import type { Services } from '../commands/services.js';
 import { Live } from '../live/live.js';
 import { Objects } from '../objects/objects.js';
@@ -45,13 +46,15 @@ export interface AppOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
+  /** For the password hashes of all apps together. */
+  readonly serverHashes: HashSlots;
   /** Takes note of how to close what is opened here. */
   readonly closing: Closing;
 }
 
 /** Opens an app: everything of a server but its doors. Throws a `StartError` for whatever people can mend. */
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const { log, metrics, tracing, closing } = options;
+  const { log, metrics, tracing, serverHashes, closing } = options;
   const platform = systemPlatform;
   const judging = started(() => secretOf(config, platform));
   const reading = openKeys(config.values['auth.keys'] ?? []);
@@ -89,7 +92,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(() => postHooks.close());
   postHooks.start();
   const auth = await openAuth(config, { services, bus, secret, keys, log, metrics, closing });
-  const accounts = accountsOf(config, { services, ...auth, log, metrics });
+  const accounts = accountsOf(config, { services, ...auth, serverHashes, log, metrics });
   closing.add(() => accounts.close());
   await accounts.open();
   return {

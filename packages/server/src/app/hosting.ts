@@ -1,6 +1,8 @@
+import { HashSlots } from '../accounts/hash-slots.js';
 import type { Log } from '../platform/log.js';
+import { systemPlatform } from '../platform/system.js';
 import type { Tracing } from '../platform/tracing.js';
-import { type App, openApp } from './app.js';
+import { type App, type AppOptions, openApp } from './app.js';
 import { appConfigs } from './apps.js';
 import { Closing } from './closing.js';
 import type { Config } from './config.js';
@@ -24,17 +26,26 @@ export function openApps(config: Config, options: AppsOptions): Promise<App[]> {
   options.closing.add(async () => {
     await Promise.all(opened.map((one) => one.close()));
   });
+  const serverHashes = new HashSlots({
+    atOnce: config.values['limits.hashes'],
+    // As many as the apps let through.
+    waiting: Number.POSITIVE_INFINITY,
+    platform: systemPlatform,
+  });
   return allStarted(
     appConfigs(config).map((one) => {
       const closing = new Closing();
       opened.push(closing);
-      return openOne(one, { ...options, closing });
+      return openOne(one, { ...options, serverHashes, closing });
     }),
   );
 }
 
 /** An app of several is told apart by its clientid: in the log, in metrics, and in what is wrong with it. */
-async function openOne(config: Config, options: AppsOptions): Promise<App> {
+async function openOne(
+  config: Config,
+  options: AppsOptions & Pick<AppOptions, 'serverHashes'>,
+): Promise<App> {
   const { clientid } = config;
   if (clientid === undefined) return await openApp(config, options);
   const log = options.log.child({ app: clientid });
