@@ -122,8 +122,14 @@ function setUp(options: Setup = {}) {
     return settle();
   };
   const initialize = (accessToken: string) => say({ tag: 1, cmd: 'initialize', accessToken });
-  return { platform, session, socket, running, events, sent, say, settle, initialize };
+  return {
+    ...{ platform, session, socket, running, events, sent, say, settle, initialize },
+    ...{ revocations, liveTokens, host },
+  };
 }
+
+const handleOf = (answer: JsonObject | undefined): string =>
+  String(((answer?.body ?? {}) as JsonObject)['connection-handle']);
 
 const refusal = (tag: number, detail: string) => ({
   tag,
@@ -296,6 +302,45 @@ describe('once initialized', () => {
         { tag: 3, evt: 'pinged', timestamp },
       ]);
     }
+  });
+
+  test('[SES10] a token that is revoked ends the session, and what it left can not be resumed', async () => {
+    const { initialize, revocations, settle, events, host, sent } = setUp();
+    const [answer] = await initialize('amal');
+    const handle = handleOf(answer);
+    await revocations.revokeUid('amal');
+    expect(await settle()).toEqual([{ evt: 'token-expired' }]);
+    expect(events).toContain('close 1008');
+    expect(host.handles.take(handle, 'amal')).toBeUndefined();
+    await revocations.revokeUid('amal');
+    expect(sent).toEqual([]);
+  });
+
+  test('[SES10] one that is revoked while it is being judged does not come through', async () => {
+    const judged: (() => void)[] = [];
+    const { say, revocations, settle, events, liveTokens, platform } = setUp({
+      verify: (token) =>
+        new Promise((resolve) => {
+          judged.push(() => resolve(verdict(token, platform.clock.now())));
+        }),
+    });
+    await say({ tag: 1, cmd: 'initialize', accessToken: 'amal' });
+    await revocations.revokeToken({ uid: 'amal', key: 'jamal', issuedAt: 0 }, undefined);
+    for (const go of judged) go();
+    expect((await settle()).at(-1)).toEqual({ evt: 'token-expired' });
+    expect(events).toContain('close 1008');
+    expect(liveTokens.size).toBe(0);
+  });
+
+  test('[RES4] [SES10] a session that dropped is forgotten when its token is revoked', async () => {
+    const { initialize, revocations, session, host, liveTokens } = setUp();
+    const [answer] = await initialize('amal');
+    const handle = handleOf(answer);
+    session.end();
+    expect(liveTokens.size).toBe(1);
+    await revocations.revokeUid('amal');
+    expect(liveTokens.size).toBe(0);
+    expect(host.handles.take(handle, 'amal')).toBeUndefined();
   });
 
   test('[SES10] the token expires at its moment, far away as that may be', async () => {
