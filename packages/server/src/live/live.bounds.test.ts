@@ -253,4 +253,5 @@ const nothing = {
   collectionTopics: 0,
   queryGroups: 0,
   queryRows: 0,
+  readingsWaiting: 0,
 };
