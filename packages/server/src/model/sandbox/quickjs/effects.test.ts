@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Trial } from './trial.fixture.js';
+
+let trial: Trial;
+let plain: Trial;
+
+beforeAll(async () => {
+  trial = await Trial.open({ effects: 3, memoryLimit: 16 * 1024 * 1024 });
+  plain = await Trial.open();
+});
+
+afterAll(async () => {
+  await trial.close();
+  await plain.close();
+});
+
+async function effectsOf(source: string) {
+  const result = await trial.body(source);
+  return result.kind === 'returned' ? result.effects : result;
+}
+
+describe('what a post hook asks for', () => {
+  test('[POST4] comes out in the order of the calls, as it was at the call', async () => {
+    const source = `
+      const body = { n: 1, list: [1] };
+      const answers = [create("/a", body), update("/a/1", [{ op: "set" }]), remove("/a/2")];
+      body.n = 2;
+      body.list.push(2);
+      return answers;`;
+    expect(await trial.body(source)).toEqual({
+      kind: 'returned',
+      value: [null, null, null],
+      hidden: [],
+      effects: [
+        ['create', '/a', { n: 1, list: [1] }],
+        ['update', '/a/1', [{ op: 'set' }]],
+        ['remove', '/a/2', null],
+      ],
+    });
+    expect(await effectsOf('emit("x"); emit("y", "\\u0000\\n\\ud800"); emit("z", -0);')).toEqual([
+      ['emit', 'x', null],
+      ['emit', 'y', '\u0000\n\ud800'],
+      ['emit', 'z', 0],
+    ]);
+  });
+
+  test('[POST4] nothing is nothing, and no call leaves anything for the next', async () => {
+    expect(await effectsOf('return 1')).toBeUndefined();
+    expect(await effectsOf('emit("a")')).toEqual([['emit', 'a', null]]);
+    expect(await effectsOf('return 2')).toBeUndefined();
+  });
+
+  test('[POST6] a run that throws, late or early, asks for nothing', async () => {
+    const threw = { kind: 'threw', line: 1, message: 'Error: no' };
+    expect(await trial.body('emit("a"); throw new Error("no")')).toEqual(threw);
+    const late = 'emit("a"); return Promise.resolve().then(() => { throw new Error("no") });';
+    expect(await trial.body(late)).toMatchObject({ kind: 'threw' });
+  });
+
+  test('[POST4] what a promise asks for counts too', async () => {
+    const source = 'emit("a"); return Promise.resolve().then(() => emit("b"));';
+    expect(await effectsOf(source)).toEqual([
+      ['emit', 'a', null],
+      ['emit', 'b', null],
+    ]);
+  });
+
+  test.each([
+    ['for (let n = 0; n < 4; n++) emit("a");', 'TypeError: a call may ask for 3 effects'],
+    ['emit("a", "x".repeat(2 ** 20));', 'TypeError: its effects are longer than'],
+    ['emit(1);', 'TypeError: emit takes a name, a text, first'],
+    ['create({});', 'TypeError: create takes an R, a text, first'],
+    ['remove(obj);', 'ReferenceError'],
+    ['emit("a", () => 1);', 'which is no JSON'],
+    ['emit("a", { n: 1n });', 'which is no JSON'],
+    ['emit("a", { n: 0 / 0 });', 'which is no JSON'],
+    ['const a = {}; a.a = a; emit("a", a);', 'TypeError'],
+    ['let a = 1; for (let n = 0; n < 70; n++) a = [a]; emit("a", a);', 'deeper than 64'],
+  ])('[POST4] beyond its bounds it throws: %s', async (source, message) => {
+    const result = await trial.body(source);
+    expect(result.kind).toBe('threw');
+    expect(result).toHaveProperty('message', expect.stringContaining(message));
+  });
+
+  test('[POST4] a script that changes what is built in changes nothing of this', async () => {
+    const source = `
+      JSON.stringify = () => '"bad"],["remove","/all"'; Array.prototype.toJSON = () => "bad";
+      String.prototype.toJSON = () => "bad"; TypeError = null;
+      emit("a", { b: "c" });`;
+    const effects = await effectsOf(source);
+    expect(effects).toEqual([['emit', expect.any(String), expect.anything()]]);
+  });
+
+  test('[POST7] these functions are there for post hooks alone, which have no others', async () => {
+    const there =
+      'return ["emit", "create", "update", "remove", "cancel", "hide", "print"].map((n) => typeof globalThis[n])';
+    const [yes, no] = ['function', 'undefined'];
+    expect(await trial.body(there)).toMatchObject({ value: [yes, yes, yes, yes, no, no, yes] });
+    expect(await plain.body(there)).toMatchObject({ value: [no, no, no, no, yes, yes, yes] });
+  });
+});
