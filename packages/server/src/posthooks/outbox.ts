@@ -8,10 +8,10 @@ import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { StoredObject } from '../store/store.js';
-import { AppAuthority } from './app-authority.js';
 import { type Attempt, Backlog } from './backlog.js';
 import type { DeadLetters } from './dead-letters.js';
 import { type EffectStep, stepOf, toldOf } from './effects.js';
+import { HookAuthority } from './hook-authority.js';
 import { isAway, Retries } from './retries.js';
 
 export interface OutboxOptions {
@@ -52,7 +52,7 @@ const window = 10_000;
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #authority: AppAuthority;
+  readonly #authority: HookAuthority;
   readonly #backlog: Backlog;
   readonly #retries: Retries;
   readonly #runs: Counter;
@@ -61,7 +61,7 @@ export class Outbox {
     const { services, bus, log, metrics } = options;
     const { store, platform } = services;
     this.#options = options;
-    this.#authority = new AppAuthority(services, log);
+    this.#authority = new HookAuthority(services, log);
     this.#retries = new Retries({
       objects: services.objects,
       platform,

@@ -17,7 +17,7 @@ const listener: Listener = { auth: hookAuth, push() {}, congested: false };
  * Rule POST5: in which the writes of post hooks are judged. They have the authority of the app: no rule
  * of access is asked. All else is as for everybody: types, validations, references, hooks.
  */
-export class AppAuthority {
+export class HookAuthority {
   readonly #services: Services;
   readonly #log: Log;
   readonly #open = new WeakMap<ModelSet, ModelSet>();
