@@ -1,9 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { fuzzApp } from '../fuzz/fuzz-app.js';
 import { ApiDocument } from '../harness/openapi.js';
 import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
+import { root } from '../house/sources.js';
 import { wireServer } from './wire-server.js';
 
 const odd: Readonly<Record<string, string>> = {
@@ -19,6 +22,10 @@ const odd: Readonly<Record<string, string>> = {
 const server = wireServer();
 const strict = wireServer({}, fuzzApp);
 const oddServer = wireServer({ REALLY_OPENAPI: 'public' }, odd);
+const letters = wireServer({
+  REALLY_AUTH_MAIL_SMTP: 'smtp://127.0.0.1:9',
+  REALLY_AUTH_MAIL_FROM: 'a@example.org',
+});
 const empty = wireServer({}, { 'models/README.md': 'none yet\n' });
 
 const elsewhere = { 'x-forwarded-for': '192.0.2.1' };
@@ -162,6 +169,56 @@ test('[OAS3] what the server answers is what the document says', async () => {
   await ask('POST', '/v0.1/writeonly', { body: {} }, 201);
   await ask('POST', '/auth/anonymous', { body: { a: 1 } });
   expect(seen.size).toBeGreaterThan(22);
+});
+
+test('[OAS1] [OAS3] accounts and tokens are told of: those that are served, and all of them', async () => {
+  const api = await documentOf(letters.url);
+  const folder = join(root, 'packages/server/src/gateway');
+  const sources = readdirSync(folder).filter((name) =>
+    /^http-(auth|accounts).*(?<!test)\.ts$/.test(name),
+  );
+  const served = sources.flatMap((name) => {
+    const text = readFileSync(join(folder, name), 'utf8');
+    return [...text.matchAll(/'(\/auth\/[\w/]+)'/g)].map(([, path = '']) => path);
+  });
+  // Another name for the same, and one that has to be configured.
+  const others = ['/auth/anonymous/login', '/auth/oidc/login'];
+  const told = Object.keys(api.document.paths).filter((path) => path.startsWith('/auth/'));
+  expect([...new Set(served)].filter((path) => !others.includes(path)).toSorted()).toEqual(
+    told.toSorted(),
+  );
+  const { document } = await documentOf(strict.url);
+  expect(Object.keys(document.paths)).not.toContain('/auth/password/reset');
+
+  const ask = async (path: string, body: object, headers: Record<string, string> = {}) => {
+    const target = `${letters.url}${path}`;
+    const response = await fetch(target, { method: 'POST', headers, body: JSON.stringify(body) });
+    const json: unknown = await response.json();
+    const answer = {
+      method: 'POST',
+      path,
+      status: response.status,
+      headers: response.headers,
+      json,
+    };
+    expect(api.problemOf(answer), path).toBeUndefined();
+    return { status: response.status, json: json as Record<string, string> };
+  };
+  const secret = { 'X-Really-Secret': testSecret };
+  const person = { email: 'someone@example.org', password: 'long enough' };
+  expect((await ask('/auth/password/signup', { ...person, name: 'S' })).status).toBe(200);
+  const { json } = await ask('/auth/password/login', person);
+  const bearer = { authorization: `Bearer ${json.accessToken}` };
+  expect((await ask('/auth/refresh', {}, bearer)).status).toBe(200);
+  expect((await ask('/auth/tokens', { uid: 'minted' }, secret)).status).toBe(200);
+  expect((await ask('/auth/accounts', { data: { name: 'A' } }, secret)).status).toBe(200);
+  expect((await ask('/auth/tokens/revoke', { uid: 'minted' }, secret)).status).toBe(200);
+  expect((await ask('/auth/tokens', { uid: 'x' })).status).toBe(403);
+  expect((await ask('/auth/password/login', { ...person, password: 'wrong one' })).status).toBe(
+    401,
+  );
+  expect((await ask('/auth/logout', {}, bearer)).status).toBe(200);
+  expect((await ask('/auth/refresh', {}, bearer)).status).toBe(401);
 });
 
 test('[OAS3] an answer that is not as the document says would be found', async () => {

@@ -73,6 +73,12 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
     answer: anything,
     security: open,
   },
+  '/auth/oidc/login': {
+    summary: 'A token for an ID token of an issuer that is configured',
+    body: object({ provider: text, issuer: text, idToken: text, nonce: text }, ['idToken']),
+    answer: token,
+    security: open,
+  },
   '/auth/refresh': { summary: 'A fresh token for a live one', answer: token, security: bearer },
   '/auth/logout': { summary: 'Revoke the token', answer: anything, security: bearer },
   '/auth/accounts': {
