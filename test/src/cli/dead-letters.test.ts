@@ -134,3 +134,40 @@ test('[POST10] [CLI5] who has not the secret learns nothing, and what is wrong i
   expect(await ask('?limit=0')).toBe(400);
   expect(await ask('?limit=5')).toBe(200);
 });
+
+test('[POST10] [HOST5] of several apps --app says whose dead letters are meant', async () => {
+  const secrets = ['one', 'two'].map((name) => `the-secret-of-app-${name}-0123456789abcdef`);
+  const files = (app: string) => ({
+    [`models/${app}/things/model.yaml`]: 'version: 1\nfields: {}\naccess: { create: true }\n',
+    [`models/${app}/things/post-create.js`]: `throw new Error("in ${app}");`,
+  });
+  await using hosted = await appFolder({
+    ...files('one'),
+    ...files('two'),
+    'really.yaml': `domain: api.example.com
+apps:
+  one: { secret: ${secrets[0]}, limits.hookAttempts: 1 }
+  two: { secret: ${secrets[1]}, limits.hookAttempts: 1 }
+`,
+  });
+  const env = { REALLY_SECRET: '' };
+  await using several = await ServerProcess.start({ dir: hosted.dir, env });
+  const headers = { Host: 'two.api.example.com' };
+  using client = await Client.open(several.socketUrl, { headers });
+  await client.request({
+    cmd: 'initialize',
+    accessToken: signToken({ uid: 'ann' }, secrets[1] ?? ''),
+  });
+  await client.request({ cmd: 'create', r: '/things', body: {} });
+  const { port } = new URL(several.url);
+  const list = async (...app: string[]) => {
+    return await runProgram(['dead-letters', 'list', '--port', port, ...app], hosted);
+  };
+  await expect
+    .poll(async () => (await list('--app', 'two')).stdout, { timeout: 15_000 })
+    .toContain('models/two/things/post-create.js:1: Error: in two');
+  expect(await list('--app', 'one')).toMatchObject({ code: 0, stdout: '' });
+  expect(await list()).toMatchObject({
+    ...{ code: 2, stderr: 'really: --app is missing: there are one, two\n' },
+  });
+}, 60_000);

@@ -1,4 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import type { OperatorAccess } from '../app/operator-access.js';
+import { type Answer, ask } from './http-ask.js';
 
 export interface ListedLetter {
   readonly id: string;
@@ -10,17 +12,14 @@ export interface ListedLetter {
   readonly reason: string;
 }
 
-/** Milliseconds until a server that says nothing is given up. */
-const patience = 10_000;
-
 /** Talks to a server about its dead letters. What goes wrong is thrown with a line for people. */
 export class DeadLetterClient {
+  readonly #access: OperatorAccess;
   readonly #url: string;
-  readonly #secret: string;
 
-  constructor(url: string, secret: string) {
-    this.#url = url.replace(/\/+$/, '');
-    this.#secret = secret;
+  constructor(access: OperatorAccess) {
+    this.#access = access;
+    this.#url = access.url.replace(/\/+$/, '');
   }
 
   async list(limit = 1000): Promise<ListedLetter[]> {
@@ -51,24 +50,22 @@ export class DeadLetterClient {
     method: string,
     path: string,
   ): Promise<{ readonly found: boolean; readonly body?: JsonObject | undefined }> {
-    const response = await this.#fetch(method, path);
-    const text = await response.text();
-    if (response.status === 404) return { found: false };
-    if (response.status === 403) {
+    const { status, text } = await this.#send(method, path);
+    if (status === 404) return { found: false };
+    if (status === 403) {
       throw new Error(`the server at ${this.#url} has another secret (REALLY_SECRET, or --secret)`);
     }
-    if (!response.ok) throw new Error(`the server at ${this.#url} answered ${response.status}`);
+    if (status < 200 || status > 299) {
+      throw new Error(`the server at ${this.#url} answered ${status}`);
+    }
     return { found: true, body: text === '' ? undefined : objectOf(text) };
   }
 
-  async #fetch(method: string, path: string): Promise<Response> {
+  async #send(method: string, path: string): Promise<Answer> {
+    const { host, secret } = this.#access;
+    const url = `${this.#url}/_dead-letters${path}`;
     try {
-      return await fetch(`${this.#url}/_dead-letters${path}`, {
-        method,
-        headers: { 'X-Really-Secret': this.#secret },
-        redirect: 'error',
-        signal: AbortSignal.timeout(patience),
-      });
+      return await ask({ method, url, host, headers: { 'X-Really-Secret': secret } });
     } catch (cause) {
       throw new Error(`there is no answer from ${this.#url} (--url says where the server is)`, {
         cause,

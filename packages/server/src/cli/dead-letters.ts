@@ -1,5 +1,5 @@
 import { operatorAccess } from '../app/operator-access.js';
-import { configInForce } from './config-flags.js';
+import { appFlagOf, configInForce } from './config-flags.js';
 import { DeadLetterClient, type ListedLetter } from './dead-letter-client.js';
 import type { Options } from './program.js';
 import { type ExitCode, tell } from './report-error.js';
@@ -11,8 +11,14 @@ export async function deadLetters(
   options: Options,
 ): Promise<ExitCode> {
   // Any secret will do that was set: whether it is fit for production is judged by `start`.
-  const { url, secret } = operatorAccess(configInForce('development', options));
-  const client = new DeadLetterClient(typeof options.url === 'string' ? options.url : url, secret);
+  const { secret, port, url } = options;
+  const access = operatorAccess(configInForce('development', { port }), {
+    app: appFlagOf(options),
+    secret: typeof secret === 'string' ? secret : undefined,
+  });
+  // Who gives a URL says with it which app is meant.
+  const given = typeof url === 'string' ? { url, host: undefined } : {};
+  const client = new DeadLetterClient({ ...access, ...given });
   switch (action) {
     case 'list':
       return await list(client);
