@@ -118,10 +118,11 @@ describe('what keeps it from starting is told in one line', () => {
     args: readonly string[],
     env: Record<string, string> = { REALLY_SECRET: testSecret },
   ) => {
-    const { code, stderr } = await runProgram(['start', '--port', '0', ...args], { dir, env });
-    expect(code).toBe(1);
-    expect(linesOf(stderr)).toHaveLength(1);
-    return stderr;
+    const run = await runProgram(['start', '--port', '0', ...args], { dir, env });
+    expect(run.code).toBe(1);
+    expect(linesOf(run.stderr)).toHaveLength(1);
+    expect(run.stdout).not.toContain('unhandled rejection');
+    return run.stderr;
   };
 
   test('[CFG6] start needs a secret: none, a short one, and one made for development are refused', async () => {

@@ -48,9 +48,10 @@ export async function startServer(
 async function open(config: Config, log: Log, closing: Closing): Promise<RunningServer> {
   const { values } = config;
   const metrics = prometheusMetrics();
+  const tracing = await openTracing(log);
+  // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
   const reading = started(() => readTls(values));
   const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
-  const tracing = await openTracing(log);
   const opening = openApps(config, { log, metrics, tracing, closing });
   await allStarted<unknown>([reading, judging, opening]);
   const [tls, secret, apps] = [await reading, await judging, await opening];

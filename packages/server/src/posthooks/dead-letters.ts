@@ -51,6 +51,7 @@ export class DeadLetters {
   readonly #options: DeadLettersOptions;
   #count = 0;
   #timer: Timer | undefined;
+  #closed = false;
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
@@ -59,19 +60,21 @@ export class DeadLetters {
     });
   }
 
+  /** Counts what is there, which may take a while, and keeps it within its bounds from now on. Never rejects. */
   async start(): Promise<void> {
-    const { store, platform } = this.#options;
-    this.#count = await store.count({
-      scope,
-      order: { field: '_r', descending: false },
-      limit: 1,
-      timeout: 10_000,
-    });
+    const { store, platform, log } = this.#options;
     this.#timer = platform.timers.every(sweepEvery, () => void this.#tidy());
+    const order = { field: '_r', descending: false };
+    try {
+      this.#count = await store.count({ scope, order, limit: 1, timeout: 10_000 });
+    } catch (error) {
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters can not be counted');
+    }
     await this.#tidy();
   }
 
   close(): void {
+    this.#closed = true;
     this.#timer?.cancel();
   }
 
@@ -136,7 +139,7 @@ export class DeadLetters {
   async #tidy(): Promise<void> {
     const { store, log, platform, most, age } = this.#options;
     try {
-      for (;;) {
+      while (!this.#closed) {
         const { entries } = await store.created(scope, 0, page);
         const oldest = platform.clock.now() - age;
         const tooMany = this.#count - most;
@@ -149,7 +152,7 @@ export class DeadLetters {
         );
       }
     } catch (error) {
-      log.warn({ err: error }, 'the dead letters could not be tidied up');
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be tidied up');
     }
   }
 }

@@ -34,12 +34,10 @@ export class PostHooks {
   readonly deadLetters: DeadLetters;
   readonly #outbox: Outbox;
   readonly #webhooks: Webhooks;
-  readonly #log: Log;
   readonly #limits: PostHookLimits;
 
   constructor({ services, bus, log, metrics, endpoints, limits }: PostHooksOptions) {
     const { store, objects, platform } = services;
-    this.#log = log;
     this.#limits = limits;
     this.deadLetters = new DeadLetters({
       ...{ store, objects, platform, log, metrics },
@@ -65,9 +63,7 @@ export class PostHooks {
 
   /** Begins with what an earlier run of the server left; waits for nothing. */
   start(): void {
-    this.deadLetters.start().catch((error: unknown) => {
-      this.#log.warn({ err: error }, 'the dead letters can not be counted');
-    });
+    void this.deadLetters.start();
     this.#outbox.start();
     this.#webhooks.start();
   }

@@ -16,6 +16,7 @@ export class Thread<Request> {
   readonly #waiting: Waiting[] = [];
   readonly #onNotice: (notice: unknown) => void;
   #dead: Error | undefined;
+  #ending = false;
 
   constructor(options: {
     readonly module: URL;
@@ -51,7 +52,9 @@ export class Thread<Request> {
     });
   }
 
+  /** The process stays alive until the thread has ended. */
   async end(): Promise<void> {
+    this.#ending = true;
     await this.#worker.terminate();
   }
 
@@ -61,7 +64,8 @@ export class Thread<Request> {
       return;
     }
     const waiting = this.#waiting.shift();
-    if (this.#waiting.length === 0) this.#worker.unref();
+    // An answer that comes while somebody waits for the end must not let the process go.
+    if (this.#waiting.length === 0 && !this.#ending) this.#worker.unref();
     if ('error' in message) waiting?.reject(decodeError(message.error));
     else waiting?.resolve(message.value);
   }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../platform/log.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
@@ -42,6 +44,21 @@ describe('a thread', () => {
     }
     expect(deaths).toBe(1);
     await expect(thread.request({ kind: 'c' })).rejects.toThrow(StoreUnavailable);
+  });
+
+  test('that is ended keeps the process until it has, also where an answer comes meanwhile', async () => {
+    // The answer is on its way when the thread is ended, and nothing else keeps this process.
+    const script = `
+      import { Thread } from ${JSON.stringify(new URL('./thread.js', import.meta.url))};
+      const thread = new Thread({ module: new URL(${JSON.stringify(mortal.href)}) });
+      await thread.request({ kind: 'a' });
+      void thread.request({ kind: 'b' });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+      await thread.end();
+      console.log('ended');`;
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script]);
+    expect(stdout).toBe('ended\n');
   });
 });
 
