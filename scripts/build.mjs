@@ -12,6 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import peggy from 'peggy';
+import { rolldown } from 'rolldown';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -61,6 +62,18 @@ function composeTemplate() {
   cpSync(join(root, 'examples/board/public/connection.js'), join(target, 'public/connection.js'));
 }
 
+// One file in place of the hundreds that the library comes in; see the source of it.
+async function bundleTypebox() {
+  const library = join(root, 'node_modules/typebox/package.json');
+  const target = join(root, 'packages/protocol/dist/typebox.js');
+  const banner = `// typebox ${JSON.parse(readFileSync(library, 'utf8')).version}, bundled`;
+  if (existsSync(target) && readFileSync(target, 'utf8').startsWith(banner)) return;
+  const source = join(root, 'packages/protocol/src/typebox.ts');
+  const bundle = await rolldown({ input: source, platform: 'neutral' });
+  await bundle.write({ file: target, format: 'es', postBanner: banner });
+  await bundle.close();
+}
+
 buildGrammar();
 for (const project of ['packages/protocol', 'packages/server', 'test', 'bench']) {
   removeLeftovers(project);
@@ -72,3 +85,4 @@ try {
   // tsc has said what is wrong.
   process.exitCode = 1;
 }
+if (process.exitCode !== 1) await bundleTypebox();

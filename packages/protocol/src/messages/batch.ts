@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../typebox.js';
 import { type FieldErrors, ProtocolError } from '../errors.js';
 import { isJsonObject, type JsonObject } from '../json.js';
 import { ArgumentErrors } from './argument-errors.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { Type } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Type } from '../typebox.js';
+import { Compile } from '../typebox.js';
 import { expect, test } from 'vitest';
 import { ProtocolError } from '../errors.js';
 import { jsonValue } from '../json.fixture.js';

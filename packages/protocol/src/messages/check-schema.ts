@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { TSchema } from '../typebox.js';
 import { isJsonObject } from '../json.js';
 import { ArgumentErrors } from './argument-errors.js';
 import { explain } from './explain.js';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../typebox.js';
 import { fail } from '../errors.js';
 import type { JsonObject } from '../json.js';
 import type { ParsedR } from '../r.js';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '../typebox.js';
 import type { JsonObject, JsonValue } from '../json.js';
 import { AnyValue } from './parts.js';
 import type { RequestBase } from './request.js';

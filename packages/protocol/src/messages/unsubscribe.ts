@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import { type ParsedR, parseR } from '../r.js';
 import { checkerOf } from './check-schema.js';

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox';
+import { type Static, Type } from '../typebox.js';
 import { fail } from '../errors.js';
 import type { FieldOp } from '../field-op.js';
 import type { JsonObject } from '../json.js';
