@@ -76,6 +76,8 @@ export class EventStreams {
   ): Promise<FastifyReply> {
     const { commands, count, live } = this.#options;
     const { auth, address } = opening.caller;
+    // Who is gone by now hears no answer, and no event would come to tell that its stream can be forgotten.
+    if (request.raw.socket.destroyed) throw fail('server.unavailable');
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
       auth,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../platform/simulated.js';
-import { openTestGateway, type TestSetup, testSecret } from './gateway.fixture.js';
+import { openTestGateway, RawClient, type TestSetup, testSecret } from './gateway.fixture.js';
 
 const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
 
@@ -117,6 +117,43 @@ describe('event streams', () => {
     platform.advance(1);
     expect(await heard()).toBe(': \n\n');
     await reader?.cancel();
+  });
+
+  test('[HTTP11] [LIM6] of who is gone before the token was judged nothing stays', async () => {
+    const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
+    const { call, port, tokens } = await start({
+      commands: { subscribe },
+      limits: { connectionsPerAddress: 1 },
+    });
+    const token = await tokens.mint({ uid: 'amal' });
+    const verify = tokens.verify.bind(tokens);
+    let judge = () => {};
+    const asked = new Promise<void>((told) => {
+      tokens.verify = async (given) => {
+        await new Promise<void>((resolve) => {
+          judge = resolve;
+          told();
+        });
+        return await verify(given);
+      };
+    });
+    const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream' };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    const client = new RawClient(port);
+    client.write(['GET /v0.1/things/1 HTTP/1.1', 'Host: x', ...lines, '', ''].join('\r\n'));
+    await asked;
+    client.socket.end();
+    // The server has closed its side, and what follows from that has happened once it answers somebody else.
+    await client.ended;
+    await call('/health');
+    tokens.verify = verify;
+    judge();
+    await verify(token);
+    await call('/health');
+    const hangUp = new AbortController();
+    const response = await call('/v0.1/things/1', { headers, signal: hangUp.signal });
+    expect(response.status).toBe(200);
+    hangUp.abort();
   });
 });
 
