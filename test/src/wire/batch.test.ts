@@ -100,12 +100,26 @@ describe('what is answered', () => {
     refused(await batch(client, [good, { cmd: 'get', r: '/short/1' }]), {
       code: 400,
       message: 'request.invalid',
-      errors: { 'body.commands[1].cmd': ['expected.create.or.update.or.delete'] },
+      errors: {
+        'commands[1]': ['request.invalid'],
+        'body.commands[1].cmd': ['expected.create.or.update.or.delete'],
+      },
+    });
+    refused(await batch(client, [{ cmd: 'batch', body: { commands: [good] } }]), {
+      code: 400,
+      message: 'request.invalid',
+      errors: {
+        'commands[0]': ['request.invalid'],
+        'body.commands[0].cmd': ['expected.create.or.update.or.delete'],
+      },
     });
     refused(await batch(client, [{ ...good, cmdOpts: { once: 'x' } }]), {
       code: 400,
       message: 'request.invalid',
-      errors: { 'body.commands[0].cmdOpts.once': ['expected.nothing'] },
+      errors: {
+        'commands[0]': ['request.invalid'],
+        'body.commands[0].cmdOpts.once': ['expected.nothing'],
+      },
     });
   });
 });
@@ -418,7 +432,7 @@ describe('once', () => {
       results: [
         { r: '/users/*', body: { _r: first.body.results[0].body._r, _rev: 1 } },
         { r: a, rev: 2 },
-        { r: b, rev: 2 },
+        { r: b },
         { r: `${a}/posts/1`, body: { _r: `${a}/posts/1`, _rev: 1 } },
       ],
     });

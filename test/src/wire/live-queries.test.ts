@@ -8,7 +8,7 @@ const model = (fields: string, access = 'create: true, read: true, update: true,
 const marks = 'n: { type: Long }, name: { type: String }, owner: { type: String }';
 
 const server = wireServer(
-  {},
+  { REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' },
   {
     'models/a/model.yaml': model(marks),
     'models/b/model.yaml': model(marks),
@@ -16,6 +16,7 @@ const server = wireServer(
     'models/d/model.yaml': model(marks),
     'models/e/model.yaml': model(marks),
     'models/f/model.yaml': model(marks),
+    'models/g/model.yaml': model(marks),
     'models/a/parts/model.yaml': model(marks),
     'models/own/model.yaml': model(
       marks,
@@ -241,6 +242,31 @@ describe('since', () => {
     const { error } = await again.request({ cmd: 'read', r: '/f', cmdOpts: full });
     expect(error).toMatchObject({ code: 410, message: 'position.gone' });
   });
+
+  test('[QRY7] goes on from a position that lies 10,000 changes back', async () => {
+    using client = await server.as('one');
+    await watch(client, '/g', { sort: 'n', limit: 3 });
+    await create(client, '/g/first', { n: 50_000 });
+    const since = (await client.pushesUntilNow()).at(-1)?.meta?.pos as string;
+    for (let from = 0; from < 10_000; from += 100) {
+      const commands = Array.from({ length: 100 }, (_, n) => {
+        return { cmd: 'create', r: '/g', body: { n: 40_000 - from - n } };
+      });
+      const { error } = await client.request({ cmd: 'batch', body: { commands } });
+      expect(error).toBeUndefined();
+    }
+    using again = await server.as('one');
+    await watch(again, '/g', { sort: 'n', limit: 3, since });
+    const held = new Map([['/g/first', 50_000]]);
+    const least = () => [...held.values()].sort((a, b) => a - b);
+    while (least()[0] !== 30_001 || held.size !== 3) {
+      const { evt, r = '', body } = await again.nextPush();
+      if (evt === 'left') expect(held.delete(r)).toBe(true);
+      else held.set(body._r, body.n);
+    }
+    expect(least()).toEqual([30_001, 30_002, 30_003]);
+    expect(await again.pushesUntilNow()).toEqual([]);
+  }, 60_000);
 
   test('[QRY7] a position that is none, or that the server never had', async () => {
     using client = await server.as('one');

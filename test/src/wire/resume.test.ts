@@ -5,7 +5,7 @@ import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from './wire-server.js';
 
-const server = wireServer();
+const server = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' });
 const brief = wireServer({ REALLY_RESUME_WINDOW: '300ms', REALLY_LIMITS_RESUME_PUSHES: '4' });
 
 type Where = { readonly socketUrl: string };
@@ -188,6 +188,9 @@ describe('[RES4] a handle', () => {
     expect(again.handle).not.toBe(first.handle);
     expect((await back('one', 'nonsense', 0)).resumed).toBe(false);
     expect((await back('one', '', 7)).resumed).toBe(false);
+    for (const handle of [5, null, {}, []]) {
+      expect((await connect('one', { 'connection-handle': handle })).resumed).toBe(false);
+    }
   });
 
   test('belongs to its uid: another one learns nothing, and takes nothing', async () => {
@@ -252,6 +255,102 @@ describe('[RES4] a handle', () => {
     expect(refused.error?.code).toBe(401);
     expect((await back('one', first.handle, 0)).resumed).toBe(true);
   });
+});
+
+describe('[RES2] a live query', () => {
+  const window = async (client: Client, r: string, cmdOpts: JsonObject) => {
+    const { body } = await client.request({ cmd: 'read', r, cmdOpts });
+    return body.items.map((item: Message) => item.body);
+  };
+  const watch = async (client: Client, r: string, cmdOpts: JsonObject) => {
+    const answer = await client.request({
+      cmd: 'read',
+      r,
+      cmdOpts: { ...cmdOpts, subscribe: true },
+    });
+    const held = new Map<string, JsonObject>();
+    for (const { body } of answer.body.items) held.set(body._r, body);
+    return held;
+  };
+  const take = (held: Map<string, JsonObject>, all: readonly Message[]) => {
+    for (const { evt, r = '', body } of all) {
+      if (evt === 'left') expect(held.delete(r), r).toBe(true);
+      else if (evt === 'snapshot') held.set(r, body);
+      else {
+        expect(['created', 'entered']).toContain(evt);
+        expect(held.has(body._r)).toBe(false);
+        held.set(body._r, body);
+      }
+    }
+  };
+
+  test('goes on where something was deleted that stood in a full window', async () => {
+    using writer = await server.as('writer');
+    await create(writer, '/users/w1');
+    for (const n of [1, 2, 3, 4]) {
+      await create(writer, `/users/w1/posts/${n}`, { title: 't', likes: n });
+    }
+    const first = await connect('one');
+    const question = { sort: '-likes', limit: 2 };
+    const held = await watch(first.client, '/users/w1/posts', question);
+    expect([...held.keys()]).toEqual(['/users/w1/posts/4', '/users/w1/posts/3']);
+    await drop(first.client);
+    await writer.request({ cmd: 'delete', r: '/users/w1/posts/4' });
+    const ops = [{ op: 'set', key: 'title', value: 'u' }];
+    await writer.request({ cmd: 'update', r: '/users/w1/posts/3', rev: 1, body: { ops } });
+    const second = await back('one', first.handle, 0);
+    const all = await pushes(second.client, 3);
+    expect(all.map(({ evt, r, body }) => `${evt} ${body?._r ?? r}`)).toEqual([
+      'left /users/w1/posts/4',
+      'snapshot /users/w1/posts/3',
+      'entered /users/w1/posts/2',
+    ]);
+    take(held, all);
+    const now = await window(writer, '/users/w1/posts', question);
+    expect(new Set(held.values())).toEqual(new Set(now));
+    await create(writer, '/users/w1/posts/5', { title: 't', likes: 5 });
+    const next = await pushes(second.client, 2);
+    expect(next.map(({ evt }) => evt)).toEqual(['left', 'created']);
+  });
+
+  test('goes on where rights say what was deleted, and only of what it had is told', async () => {
+    using writer = await server.as('mine');
+    using stranger = await server.as('stranger');
+    await create(writer, '/secrets/w2', { owner: 'mine' });
+    await create(stranger, '/secrets/w3', { owner: 'stranger' });
+    const first = await connect('mine');
+    const held = await watch(first.client, '/secrets', { query: { filter: "owner != 'x'" } });
+    expect([...held.keys()]).toEqual(['/secrets/w2']);
+    await drop(first.client);
+    await writer.request({ cmd: 'delete', r: '/secrets/w2' });
+    await stranger.request({ cmd: 'delete', r: '/secrets/w3' });
+    const second = await back('mine', first.handle, 0);
+    expect(await pushes(second.client, 1)).toMatchObject([
+      { evt: 'left', r: '/secrets/w2', rev: 2 },
+    ]);
+  });
+
+  test('goes on after more changes than are replayed', async () => {
+    using writer = await server.as('writer');
+    await create(writer, '/users/w4');
+    const one = (n: number): JsonObject => {
+      return { cmd: 'create', r: `/users/w4/posts/${10_000 + n}`, body: { title: 't', likes: n } };
+    };
+    await writer.request(one(0));
+    const first = await connect('one');
+    const question = { sort: '-likes', limit: 3 };
+    const held = await watch(first.client, '/users/w4/posts', question);
+    await drop(first.client);
+    for (let from = 1; from < 30_000; from += 100) {
+      const commands = Array.from({ length: 100 }, (_, index) => one(from + index));
+      const { error } = await writer.request({ cmd: 'batch', body: { commands } });
+      expect(error).toBeUndefined();
+    }
+    const second = await back('one', first.handle, 0);
+    take(held, await pushes(second.client, 4));
+    const now = await window(writer, '/users/w4/posts', question);
+    expect(new Set(held.values())).toEqual(new Set(now));
+  }, 60_000);
 });
 
 test('[RES5] rights are those of the token that resumes', async () => {

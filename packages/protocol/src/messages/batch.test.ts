@@ -65,7 +65,10 @@ describe('a batch', () => {
       expect(errorOf(batch([remove, { ...create, cmd }]))).toEqual({
         code: 400,
         message: 'request.invalid',
-        errors: { 'body.commands[1].cmd': ['expected.create.or.update.or.delete'] },
+        errors: {
+          'commands[1]': ['request.invalid'],
+          'body.commands[1].cmd': ['expected.create.or.update.or.delete'],
+        },
       });
     },
   );
@@ -74,7 +77,10 @@ describe('a batch', () => {
     expect(errorOf(batch([remove, { ...create, cmdOpts: { once: 'o' } }]))).toEqual({
       code: 400,
       message: 'request.invalid',
-      errors: { 'body.commands[1].cmdOpts.once': ['expected.nothing'] },
+      errors: {
+        'commands[1]': ['request.invalid'],
+        'body.commands[1].cmdOpts.once': ['expected.nothing'],
+      },
     });
   });
 

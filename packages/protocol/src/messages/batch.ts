@@ -61,13 +61,13 @@ function choosing(commands: readonly JsonObject[]): Parse[] {
   for (const [index, command] of commands.entries()) {
     const path = `body.commands[${index}]`;
     const parse = parsers.get(readEnvelope(command).cmd ?? '');
-    if (parse) known.push(parse);
-    else errors.add(`${path}.cmd`, 'expected.create.or.update.or.delete');
     // The id would stand for a part of what was done.
     const { cmdOpts } = command;
-    if (isJsonObject(cmdOpts) && cmdOpts.once !== undefined) {
-      errors.add(`${path}.cmdOpts.once`, 'expected.nothing');
-    }
+    const isOnce = isJsonObject(cmdOpts) && cmdOpts.once !== undefined;
+    if (!parse || isOnce) errors.add(`commands[${index}]`, 'request.invalid');
+    if (parse) known.push(parse);
+    else errors.add(`${path}.cmd`, 'expected.create.or.update.or.delete');
+    if (isOnce) errors.add(`${path}.cmdOpts.once`, 'expected.nothing');
   }
   errors.throwIfAny();
   return known;

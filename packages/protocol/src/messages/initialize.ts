@@ -27,7 +27,8 @@ export function parseInitialize(message: JsonObject, tag: number): InitializeReq
     tag,
     traceId: typeof traceId === 'string' ? traceId : undefined,
     accessToken,
-    handle: typeof handle === 'string' ? handle : undefined,
+    // One that is no text is unknown, as any other that was never given.
+    handle: handle === undefined || typeof handle === 'string' ? handle : '',
     received: isCount(received) ? received : undefined,
   };
 }

@@ -196,7 +196,8 @@ describe('requests', () => {
         'connection-handle': 7,
         traceId: 1,
       });
-      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken });
+      // A handle that is no text is one that was never given.
+      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken, handle: '' });
     },
   );
 

@@ -37,8 +37,8 @@ export class Deletion implements WriteStep {
     return { r };
   }
 
-  repeated({ r, rev }: OnceResult): JsonObject {
-    return { r, rev };
+  repeated({ r }: OnceResult): JsonObject {
+    return { r };
   }
 
   async #prepare(stored: StoredObject | undefined): Promise<PreparedWrite> {

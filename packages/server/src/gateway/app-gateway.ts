@@ -79,6 +79,7 @@ export class AppGateway {
     });
     this.#liveTokens = new LiveTokens(options.revocations);
     this.#handles = new Handles({
+      live,
       liveTokens: this.#liveTokens,
       platform,
       metrics: options.metrics,

@@ -104,6 +104,7 @@ function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHo
     drained: (listener) => live.drained.push(listener),
     drop: (listener) => live.dropped.push(listener),
     park: () => [],
+    forget() {},
     resume: async () => () => {},
     reauthorized() {},
   };

@@ -5,6 +5,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { LiveTokens, TokenHolder } from './live-tokens.js';
 import type { SentPushes } from './sent-pushes.js';
+import type { SessionHost } from './session-host.js';
 
 /** What is left of a session whose connection dropped. */
 export interface ParkedSession {
@@ -29,6 +30,8 @@ export interface HandlesOptions {
   /** Sessions that are parked at most; beyond, the oldest is forgotten. */
   readonly limit: number;
   readonly liveTokens: Pick<LiveTokens, 'hold' | 'release'>;
+  /** Where what was parked is told that it is not any more. */
+  readonly live: Pick<SessionHost['live'], 'forget'>;
 }
 
 /** A parked session, which is forgotten when its token is revoked. */
@@ -83,13 +86,15 @@ export class Handles {
   /** The connection of this handle is gone. */
   park(handle: string, parked: () => ParkedSession): void {
     if (!this.#holders.delete(handle)) return;
-    const { window, limit, platform, liveTokens } = this.#options;
+    const { window, limit, platform, live, liveTokens } = this.#options;
     if (this.#closed || window === 0) return;
     const session = parked();
     const { token } = session;
-    if (!token) return;
     const place = new Place(handle, session, (one) => this.#forget(one));
-    if (!liveTokens.hold(place, token)) return;
+    if (!token || !liveTokens.hold(place, token)) {
+      live.forget(session.subscriptions);
+      return;
+    }
     this.#parked.set(handle, place);
     this.#expiries.set(place, platform.clock.monotonic() + window);
     const [oldest] = this.#parked.values();
@@ -115,8 +120,10 @@ export class Handles {
   }
 
   #forget(place: Place): void {
-    this.#options.liveTokens.release(place);
+    const { live, liveTokens } = this.#options;
+    if (!this.#parked.delete(place.handle)) return;
+    liveTokens.release(place);
     this.#expiries.clear(place);
-    this.#parked.delete(place.handle);
+    live.forget(place.session.subscriptions);
   }
 }

@@ -17,6 +17,8 @@ export interface SessionHost extends FlightHost {
     drop(listener: Listener): void;
     /** As `drop`, and gives what it takes to go on. */
     park(listener: Listener): readonly Parked[];
+    /** What was parked is taken, or will not be. */
+    forget(parked: readonly Parked[]): void;
     /** Makes subscriptions again; to be begun once the answer and what was sent before are queued. */
     resume(listener: Listener, parked: readonly Parked[]): Promise<() => void>;
     /** Its `auth` is another now. */

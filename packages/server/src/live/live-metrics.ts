@@ -39,6 +39,8 @@ export interface LiveCounts {
   readonly readingsWaiting: number;
   /** Objects in these windows. */
   readonly queryRows: number;
+  /** Objects in the windows of those who dropped and may come back. */
+  readonly parkedRows: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -56,6 +58,11 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
     'readingsWaiting',
   );
   observe('really_query_rows', 'Objects in the windows of live queries.', 'queryRows');
+  observe(
+    'really_parked_query_rows',
+    'Objects in the windows of live queries that can be resumed.',
+    'parkedRows',
+  );
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),
     snapshots: metrics.counter('really_snapshots_total', 'Snapshots by reason.', ['reason']),

@@ -253,5 +253,6 @@ const nothing = {
   collectionTopics: 0,
   queryGroups: 0,
   queryRows: 0,
+  parkedRows: 0,
   readingsWaiting: 0,
 };

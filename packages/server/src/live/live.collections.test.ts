@@ -279,6 +279,31 @@ describe('reads with subscribe', () => {
     expect(on.live.counts()).toMatchObject({ queries: 1, queryGroups: 1 });
   });
 
+  test('[QRY4] [QRY5] what is being judged is watched: a change after which it matches no more', async () => {
+    const waiting: (() => void)[] = [];
+    let asynchronous = false;
+    const read = rule(async () => {
+      if (asynchronous) await new Promise<void>((resolve) => waiting.push(resolve));
+      return true;
+    });
+    const on = await stage({ models: [modelOf({ read })] });
+    const ear = new Ear();
+    await watch(on, ear, 'a = 1');
+    asynchronous = true;
+    await on.create('/users/1', { a: 1 });
+    await on.create('/users/2', { a: 1 });
+    await on.update('/users/1', { op: 'set', key: 'a', value: 2 });
+    await on.update('/users/2', { op: 'set', key: 'a', value: 2 });
+    asynchronous = false;
+    for (const resolve of waiting.splice(0)) resolve();
+    await on.settle();
+    const one = ['created /users/1', 'created /users/2', 'left 2', 'left 2'];
+    expect(ear.told()).toEqual(one);
+    // Nothing of them is left: another one of such a change is looked at by its value alone.
+    await on.update('/users/1', { op: 'set', key: 'a', value: 1 });
+    expect(ear.told()).toEqual(['entered /users/1']);
+  });
+
   test('[REA10] a filter sees what its reader sees', async () => {
     const on = await stage({ models: [modelOf({ preGet: () => ['secret'] })] });
     const ear = new Ear();

@@ -22,6 +22,7 @@ import { ObjectDelivery } from './object-delivery.js';
 import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
 import { type Parked, parkedOf } from './parked.js';
+import { ParkedWindows } from './parked-windows.js';
 import { pushError } from './push-error.js';
 import { PushNotes } from './push-notes.js';
 import { QueryFeed } from './query-feed.js';
@@ -65,6 +66,7 @@ const comparedAtOnce = 256;
 export class Live {
   readonly #context: LiveContext;
   readonly #sessions = new Sessions();
+  readonly #parkedWindows: ParkedWindows;
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
   readonly #activity = new Activity();
@@ -102,6 +104,7 @@ export class Live {
       delivery: new CollectionDelivery(context, members),
     };
     this.#context = context;
+    this.#parkedWindows = new ParkedWindows(rest.limits.queryRows);
     this.#members = members;
     this.#objectFeed = new ObjectFeed(context, ofObjects);
     this.#objectCatchUp = new ObjectCatchUp(context, ofObjects);
@@ -169,12 +172,22 @@ export class Live {
     }
   }
 
-  /** The listener is gone, and may come back as another one: what it takes to go on then. */
+  /** The listener is gone, and may come back as another one: what it takes to go on then, until `forget`. */
   park(listener: Listener): readonly Parked[] {
-    const parked = this.#subscriptionsOf(listener).flatMap((one) => parkedOf(one) ?? []);
+    const parked = this.#subscriptionsOf(listener).flatMap((one) => {
+      return parkedOf(one, this.#parkedWindows) ?? [];
+    });
     const key = this.#sessions.find(listener)?.lastQueryId;
     this.drop(listener);
     return key === undefined ? parked : [...parked, { kind: 'last-query', key }];
+  }
+
+  /** What was parked is taken, or will not be. To be called once. */
+  forget(parked: readonly Parked[]): void {
+    for (const one of parked) {
+      const known = one.kind === 'query' ? one.request.left?.known : undefined;
+      if (known) this.#parkedWindows.release(known);
+    }
   }
 
   /**
@@ -228,6 +241,7 @@ export class Live {
       queryGroups: this.#queryFeed.groups,
       readingsWaiting: this.#turns.waiting,
       queryRows: this.#queryFeed.rows,
+      parkedRows: this.#parkedWindows.rows,
     };
   }
 

@@ -1,4 +1,5 @@
 import { parseR, type SubscribeItem } from '@really/protocol';
+import type { ParkedWindows } from './parked-windows.js';
 import type { WatchRequest } from './query-watch.js';
 import type { Subscription } from './session.js';
 
@@ -10,11 +11,8 @@ export type Parked =
   /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
   | { readonly kind: 'last-query'; readonly key: string };
 
-/** Objects of one window that are remembered by name; of a larger one, a part may be told again. */
-const mostKnown = 256;
-
 /** `undefined` of one whose command was not answered yet: the client does not know of it. */
-export function parkedOf(one: Subscription): Parked | undefined {
+export function parkedOf(one: Subscription, windows: ParkedWindows): Parked | undefined {
   if (one.progress === 'waiting' || one.progress === 'ended') return undefined;
   switch (one.kind) {
     case 'object': {
@@ -28,9 +26,8 @@ export function parkedOf(one: Subscription): Parked | undefined {
     case 'query': {
       const { r, scope, fields, filter, order, limit, auth } = one.group.traits;
       const since = String(one.heardUpTo);
-      const between = one.knownBetween;
-      const known = between && between.size <= mostKnown ? between : undefined;
-      const left = { auth, known, isWhole: between === undefined };
+      const { known, isWhole } = one.told;
+      const left = { auth, known: windows.hold(known) ? known : undefined, isWhole };
       const request = { r, scope, fields, filter, order, limit, since, left };
       return { kind: 'query', key: one.key, request };
     }

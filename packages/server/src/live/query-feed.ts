@@ -91,6 +91,14 @@ export class QueryFeed implements GroupOwner {
     this.#topicOf(group)?.drop(group, r);
   }
 
+  expected(group: QueryGroup, r: string): void {
+    this.#topicOf(group)?.keep(group, r);
+  }
+
+  unexpected(group: QueryGroup, r: string): void {
+    this.#topicOf(group)?.drop(group, r);
+  }
+
   loading(group: QueryGroup, loading: boolean): void {
     this.#topicOf(group)?.setLoading(group, loading);
   }

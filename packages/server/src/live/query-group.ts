@@ -22,6 +22,7 @@ import type { News, WindowTraits } from './query-news.js';
 import type { Known, QuerySubscription, Told } from './query-subscription.js';
 import { type Crossing, QueryWindow, type Row } from './query-window.js';
 import { readWithRetry } from './store-retry.js';
+import { UnderWay } from './under-way.js';
 import { isSameList, seenDelta, seesMore } from './visible-fields.js';
 
 /** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
@@ -43,6 +44,10 @@ export interface GroupOwner {
   kept(group: QueryGroup, r: string): void;
   /** An object is not among its rows any more. */
   dropped(group: QueryGroup, r: string): void;
+  /** An object may come to be among its rows, or not: it has to hear of whatever happens to it. */
+  expected(group: QueryGroup, r: string): void;
+  /** An object is not among its rows, and will not be by what was heard of it so far. */
+  unexpected(group: QueryGroup, r: string): void;
   /** While it reads its rows, any object may come to be among them. */
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
@@ -82,6 +87,12 @@ export class QueryGroup {
   readonly #members: QueryMembers;
   readonly #matches: Predicate;
   #queue: CommittedChange[] = [];
+  readonly #underWay = new UnderWay(
+    (r) => this.#owner.expected(this, r),
+    (r) => {
+      if (!this.window.get(r)) this.#owner.unexpected(this, r);
+    },
+  );
   #joiners: Joiner[] = [];
   /** The rows have to be read from the store. */
   #stale = false;
@@ -90,6 +101,8 @@ export class QueryGroup {
   #pos: Pos = 0;
   /** In the window, but not told yet: it came from the reserve, and the store has to be asked for it. */
   #untold: Row | undefined;
+  /** See `known`. */
+  #known: Known | undefined;
   /** Of a change a part was told: the rest is known once the store was asked. */
   #isBetween = false;
 
@@ -161,17 +174,26 @@ export class QueryGroup {
     return this.#isBetween;
   }
 
-  /** What those who are live know. */
+  /** What those who are live know: the same for as long as nothing changes, so that all who drop meanwhile share it. */
   known(): Known {
-    const known = this.window.shown.filter((row) => row !== this.#untold);
-    return new Map(known.map((row) => [row.r, row]));
+    this.#known ??= new Map(
+      this.window.shown.filter((row) => row !== this.#untold).map((row) => [row.r, row]),
+    );
+    return this.#known;
   }
 
   #enqueue(change: CommittedChange): void {
     this.#queue.push(change);
+    this.#underWay.begin(change.r);
     if (this.#queue.length <= longestQueue) return;
+    for (const { r } of this.#queue) this.#underWay.end(r);
     this.#queue = [];
     this.#stale = true;
+  }
+
+  #dropped(r: string): void {
+    this.#owner.dropped(this, r);
+    if (this.#underWay.has(r)) this.#owner.expected(this, r);
   }
 
   #work(first: Promise<void> | undefined): void {
@@ -203,6 +225,7 @@ export class QueryGroup {
       const change = this.#queue.shift();
       if (!change) return undefined;
       const late = this.#take(change);
+      this.#underWay.end(change.r);
       if (late) return late;
     }
   }
@@ -237,9 +260,18 @@ export class QueryGroup {
       return undefined;
     }
     const view = pushView(model, change.object, this.traits.auth);
-    if (view instanceof Promise) return view.then((late) => this.#judged(change, late));
+    if (view instanceof Promise) return this.#judgeLate(change, view);
     this.#judged(change, view);
     return undefined;
+  }
+
+  async #judgeLate(change: CommittedChange, view: Promise<View>): Promise<void> {
+    this.#underWay.begin(change.r);
+    try {
+      this.#judged(change, await view);
+    } finally {
+      this.#underWay.end(change.r);
+    }
   }
 
   #judged(change: CommittedChange, view: View): void {
@@ -284,14 +316,15 @@ export class QueryGroup {
   /** Changes the rows, once those who are too slow have taken note of what they know. */
   #edit(r: string, edit: () => Crossing): Crossing {
     this.#pauseSlow();
+    this.#known = undefined;
     const had = this.window.get(r) !== undefined;
     const last = this.window.rows.at(-1);
     const crossing = edit();
     const has = this.window.get(r) !== undefined;
     if (has && !had) this.#owner.kept(this, r);
-    if (had && !has) this.#owner.dropped(this, r);
+    if (had && !has) this.#dropped(r);
     // One that comes in may push the last one out of the reserve.
-    if (last && last.r !== r && !this.window.get(last.r)) this.#owner.dropped(this, last.r);
+    if (last && last.r !== r && !this.window.get(last.r)) this.#dropped(last.r);
     return crossing;
   }
 
@@ -308,6 +341,7 @@ export class QueryGroup {
     if (crossing.left) news.push({ evt: 'left', r: crossing.left.r, rev: crossing.left.rev });
     news.push(...own);
     this.#untold = crossing.entered;
+    this.#known = undefined;
     this.#stale ||= crossing.entered !== undefined || this.window.isShort;
     // With more to come, what was told is not all that happened up to this position.
     this.#isBetween = this.#stale;
@@ -349,10 +383,11 @@ export class QueryGroup {
   #fill(hits: readonly Hit[], pos: Pos): void {
     const rows = hits.map((hit) => rowOf(hit, this.traits.fields));
     const now = new Set(rows.map(({ r }) => r));
-    for (const { r } of this.window.rows) if (!now.has(r)) this.#owner.dropped(this, r);
+    for (const { r } of this.window.rows) if (!now.has(r)) this.#dropped(r);
     for (const { r } of rows) if (!this.window.get(r)) this.#owner.kept(this, r);
     this.window.fill(rows);
     this.#untold = undefined;
+    this.#known = undefined;
     this.#isBetween = false;
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);

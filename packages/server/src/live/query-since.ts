@@ -12,7 +12,7 @@ import { readWithRetry } from './store-retry.js';
 /** Changes that are read at once. */
 const pageSize = 256;
 /** Changes that are replayed; behind more of them, the whole is read again. */
-const mostChanges = 4096;
+const mostChanges = 20_000;
 /** Objects that may change while the window is searched for. */
 const spare = 64;
 

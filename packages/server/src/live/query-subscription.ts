@@ -68,10 +68,10 @@ export class QuerySubscription {
     return this.known ? this.pos : this.group.toldPos;
   }
 
-  /** What it knows, where that is not just what the window was at `heardUpTo`. */
-  get knownBetween(): Known | undefined {
-    if (this.known) return this.isBetween ? this.known : undefined;
-    return this.group.isBetween ? this.group.known() : undefined;
+  /** What it was told, and whether that is just what the window was at `heardUpTo`. */
+  get told(): { readonly known: Known; readonly isWhole: boolean } {
+    if (this.known) return { known: this.known, isWhole: !this.isBetween };
+    return { known: this.group.known(), isWhole: !this.group.isBetween };
   }
 
   get topic(): { readonly r: string } {

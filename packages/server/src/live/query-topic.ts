@@ -28,7 +28,7 @@ export class QueryTopic {
     for (const { r } of group.window.rows) this.drop(group, r);
   }
 
-  /** The group has this object among its rows. */
+  /** The group has this object among its rows, or may have it once it has judged what it heard. */
   keep(group: QueryGroup, r: string): void {
     const groups = this.#byObject.get(r);
     if (groups) groups.add(group);

@@ -1,4 +1,4 @@
-import { type Auth, fail, type RqlExpression } from '@really/protocol';
+import { type Auth, fail, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
 import type { Hit } from '../queries/search.js';
@@ -37,9 +37,9 @@ export interface WatchRequest {
 export interface LeftBehind {
   /** Rights there. */
   readonly auth: Auth;
-  /** What was told, where that is not just what the window was at `since`. */
+  /** What was told, as far as it is remembered. */
   readonly known?: Known | undefined;
-  /** True where what was told is just what the window was at `since`. */
+  /** True where that is just what the window was at `since`. */
   readonly isWhole: boolean;
 }
 
@@ -156,21 +156,31 @@ export class QueryWatch {
     left: LeftBehind | undefined,
   ): Promise<void> {
     const { traits } = one.group;
-    one.pos = since;
-    one.isBetween = left?.known !== undefined;
-    if (left?.known) {
-      one.known = left.known;
-      return;
-    }
     const auth = left?.auth ?? traits.auth;
     const isSame = traitsOf(traits, model, auth).key === traits.key;
+    one.pos = since;
+    if (left?.known && !(left.isWhole && isSame)) return this.#goFrom(one, left.known);
     const options = { traits: isSame ? traits : { ...traits, auth }, since };
-    const past = await happenedSince(this.#context, model, { ...options, left });
-    one.known = new Map(past.shown.map((row) => [row.r, row]));
-    if (isSame) one.replay = past;
-    // Under other rights it was another window: the difference to that.
-    else if (past.ghosts > 0) throw fail('position.gone');
-    else one.isBetween = true;
+    try {
+      const past = await happenedSince(this.#context, model, { ...options, left });
+      const known = new Map(past.shown.map((row) => [row.r, row]));
+      if (isSame) {
+        one.known = known;
+        one.replay = past;
+      } else if (past.ghosts > 0) throw fail('position.gone');
+      // Under other rights it was another window.
+      else this.#goFrom(one, known);
+    } catch (error) {
+      // The history does not say it all, but who knows what was told can be told the difference.
+      if (!left?.known || !isGone(error)) throw error;
+      this.#goFrom(one, left.known);
+    }
+  }
+
+  /** What it knows is this, which no position says: it is told the difference. */
+  #goFrom(one: QuerySubscription, known: Known): void {
+    one.known = known;
+    one.isBetween = true;
   }
 
   #start(one: QuerySubscription): void {
@@ -187,6 +197,10 @@ export class QueryWatch {
     one.progress = 'behind';
     group.refresh();
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof ProtocolError && error.message === 'position.gone';
 }
 
 /** Everything in which queries differ whose subscribers get different pushes. */
