@@ -301,6 +301,7 @@ describe('reads with subscribe', () => {
     expect(ear.told()).toEqual(one);
     // Nothing of them is left: another one of such a change is looked at by its value alone.
     await on.update('/users/1', { op: 'set', key: 'a', value: 1 });
+    await on.settle();
     expect(ear.told()).toEqual(['entered /users/1']);
   });
 
