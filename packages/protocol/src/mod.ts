@@ -17,7 +17,14 @@ export {
   type Retry,
 } from './errors.js';
 export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './field-op.js';
-export { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
+export {
+  isDeeperThan,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ownMember,
+  setMember,
+} from './json.js';
 export { JsonSet } from './json-set.js';
 export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
 export {

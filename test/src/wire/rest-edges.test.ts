@@ -83,6 +83,25 @@ test('[HTTP4] [LIM1] who sends a body that is too large hears so, and may go on'
   expect(next?.status).toBe(200);
 });
 
+test('[HTTP7] [LIM8] values that are too deep are refused, and others are answered as before', async () => {
+  const read = (values: string) => {
+    const filter = encodeURIComponent('name = $a');
+    return ask(`GET /v0.1/users?filter=${filter}&values=${values.replaceAll('"', '%22')}`);
+  };
+  const nested = (levels: number) => `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  // The message, cmdOpts, query and values are levels too.
+  expect((await read(nested(60))).status).toBe(200);
+  for (const levels of [61, 7000, 7000, 7000]) {
+    const { status, json } = await read(nested(levels));
+    expect([status, json.error.errors]).toEqual([400, { 'values.a': ['too.deep'] }]);
+  }
+  const long = 'k'.repeat(257);
+  expect((await read(`{"${long}":1}`)).json.error.errors).toEqual({
+    [`values.${long.slice(1)}`]: ['key.too.long'],
+  });
+  for (let times = 0; times < 4; times++) expect((await read('{"a":1}')).status).toBe(200);
+});
+
 test('[HTTP9] DELETE with If-Match: * deletes whatever revision there is', async () => {
   await ask('POST /v0.1/users/any', {}, '{"name":"A"}');
   expect((await ask('DELETE /v0.1/users/any', { 'If-Match': '*' })).status).toBe(204);

@@ -257,7 +257,13 @@ describe('pages', () => {
         errors: { 'cmdOpts.paginationToken': ['expected.token.of.this.query'] },
       });
     }
-    for (const junk of ['', 'x', '%%%', Buffer.from('[1,2]').toString('base64url')]) {
+    const [key, direction, r, since]: unknown[] = JSON.parse(
+      Buffer.from(paginationToken, 'base64url').toString(),
+    );
+    const made = JSON.stringify([key, direction, r, since, 'deep']);
+    const deep = made.replace('"deep"', `${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    const texts = ['[1,2]', deep].map((text) => Buffer.from(text).toString('base64url'));
+    for (const junk of ['', 'x', '%%%', ...texts]) {
       expect((await read(app, { paginationToken: junk })).error).toMatchObject({
         code: 400,
         errors: { 'cmdOpts.paginationToken': ['expected.token.of.a.read'] },

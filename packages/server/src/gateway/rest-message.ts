@@ -5,6 +5,7 @@ import {
   type ParsedR,
   ProtocolError,
 } from '@really/protocol';
+import { parseMessage, type Shape } from './parse-message.js';
 
 /** An HTTP request on an R, as far as it matters for the command that it stands for. */
 export interface RestRequest {
@@ -16,6 +17,8 @@ export interface RestRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The body as JSON; `undefined` where there is none. */
   readonly body: JsonObject | undefined;
+  /** What JSON in the query may look like, as part of the message. */
+  readonly shape: Shape;
 }
 
 /** Methods of section HTTP, by what the R is. */
@@ -45,9 +48,9 @@ function getMessage({ target, query }: RestRequest): JsonObject {
   return { cmd: 'get', r: target.r, cmdOpts: optionsOf({ fields: fieldsOf(query) }) };
 }
 
-function readMessage({ target, query }: RestRequest): JsonObject {
+function readMessage({ target, query, shape }: RestRequest): JsonObject {
   const filter = query.get('filter');
-  const values = valuesOf(query.get('values'));
+  const values = valuesOf(query.get('values'), shape);
   const { r } = target;
   if (isOn(query.get('count'))) {
     return { cmd: 'count', r, cmdOpts: optionsOf({ query: queryOf(filter, values) }) };
@@ -85,17 +88,16 @@ function queryOf(
   return values === undefined ? { filter } : { filter, values };
 }
 
-function valuesOf(text: string | undefined): JsonObject | undefined {
+/** Levels of the message above its `cmdOpts.query.values`. */
+const levelsAbove = 3;
+
+function valuesOf(text: string | undefined, shape: Shape): JsonObject | undefined {
   if (text === undefined) return undefined;
-  try {
-    const values: unknown = JSON.parse(text);
-    if (typeof values === 'object' && values !== null && !Array.isArray(values)) {
-      return values as JsonObject;
-    }
-  } catch {
-    // Told below.
-  }
-  throw fail.invalid('values', 'expected.object');
+  const depth = shape.depth - levelsAbove;
+  const parsed = parseMessage(Buffer.from(text), { ...shape, depth });
+  if (parsed.kind === 'message') return parsed.message;
+  if (parsed.kind === 'malformed') throw fail.invalid('values', 'expected.object');
+  throw fail.invalid(`values.${parsed.member}`, parsed.detail);
 }
 
 /** What is no number stays text, and is refused as such by the command. */

@@ -7,7 +7,8 @@ import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
 import { type CallerOptions, callerOf } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
-import { parseMessage, type Shape } from './parse-message.js';
+import { jsonBody } from './json-body.js';
+import type { Shape } from './parse-message.js';
 import { refusals } from './refusal.js';
 import { isKnown, methodsOf, type RestRequest, restMessage } from './rest-message.js';
 import { protocolVersion } from './socket-path.js';
@@ -98,9 +99,10 @@ class RestRoutes {
       query.set(name, value);
     }
     const { method, headers } = request;
+    const { shape } = this.#options;
     const takesBody = method === 'POST' || method === 'PATCH';
-    const body = takesBody ? readBody(request.body, this.#options.shape) : undefined;
-    return { method, target, query, headers, body };
+    const body = takesBody ? jsonBody(request.body, shape) : undefined;
+    return { method, target, query, headers, body, shape };
   }
 }
 
@@ -116,15 +118,6 @@ function wantsEvents({ method, headers }: FastifyRequest): boolean {
   return types.some((type) =>
     /^\s*text\/event-stream\s*(;|$)(?!.*\bq=0(\.0*)?\s*(;|$))/i.test(type),
   );
-}
-
-/** Rule HTTP4: a body is JSON whatever its Content-Type says. */
-function readBody(body: unknown, shape: Shape): JsonObject | undefined {
-  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
-  const parsed = parseMessage(body, shape);
-  if (parsed.kind === 'message') return parsed.message;
-  if (parsed.kind === 'malformed') throw fail('json.malformed');
-  throw fail.invalid(parsed.member, parsed.detail);
 }
 
 /** The command's answer, as HTTP says it. */

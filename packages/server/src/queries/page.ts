@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fail, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
+import { fail, isDeeperThan, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
 import type { Order, Place, Pos } from '../store/store.js';
 
 /** What a page token belongs to: whoever asks the same question may use it. */
@@ -26,6 +26,9 @@ export interface PageTokens {
   readonly nextToken: string;
   readonly prevToken: string;
 }
+
+/** Levels that no value of an object has: a token with more was made up, and to look into it could go too deep. */
+const deepest = 2048;
 
 const tokenPath = 'cmdOpts.paginationToken';
 
@@ -80,6 +83,7 @@ function decode(token: string): (Content & { readonly key: string }) | undefined
   if (direction !== 'next' && direction !== 'prev') return undefined;
   if (parseR(r)?.kind !== 'object') return undefined;
   if (since !== null && !isPosition(since)) return undefined;
+  if (value !== undefined && isDeeperThan(value, deepest)) return undefined;
   return { key, direction, place: { r, value: value ?? undefined }, since: since ?? undefined };
 }
 

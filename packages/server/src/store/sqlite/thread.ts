@@ -40,15 +40,16 @@ export class Thread<Request> {
     });
   }
 
-  /** Resolves with what the thread answers; rejects with what it threw. */
+  /** Resolves with what the thread answers; rejects with what it threw, and where the request can not be sent. */
   request(request: Request): Promise<unknown> {
     const dead = this.#dead;
     if (dead) return Promise.reject(dead);
     return new Promise((resolve, reject) => {
+      // Throws where the request can not be sent: nobody may wait for its answer then, or each answer would go to the next.
+      this.#worker.postMessage(request);
       // The process stays alive while somebody waits for an answer.
       if (this.#waiting.length === 0) this.#worker.ref();
       this.#waiting.push({ resolve, reject });
-      this.#worker.postMessage(request);
     });
   }
 

@@ -32,6 +32,22 @@ describe('a thread', () => {
     expect(await Promise.all(answers)).toEqual([['a'], ['a', 'b'], ['a', 'b', 'c']]);
   });
 
+  test('that is asked what can not be sent says so, and the answers to others are theirs', async () => {
+    const thread = new Thread<{ kind: string; value?: unknown }>({ module: mortal });
+    scratch.defer(() => thread.end());
+    const deep: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    const answers = [
+      thread.request({ kind: 'a' }),
+      thread.request({ kind: 'b', value: deep }),
+      thread.request({ kind: 'c' }),
+    ];
+    expect(await Promise.allSettled(answers)).toMatchObject([
+      { value: ['a'] },
+      { reason: expect.any(RangeError) },
+      { value: ['a', 'c'] },
+    ]);
+  });
+
   test('that dies answers nobody any more', async () => {
     let deaths = 0;
     const onDeath = () => {
