@@ -62,6 +62,15 @@ test('[AUT3] a live token is exchanged for one with the same claims and a life o
   }
 });
 
+test('[AUT3] one that others signed, with more in it than the server would mint, is good and not exchanged', async () => {
+  const long = signToken({ uid: 'x', data: { text: 'y'.repeat(6000) } }, testSecret);
+  expect(await judge(long)).toBe('good');
+  const { status, json } = await post(at('/auth/refresh'), { token: long });
+  expect([status, json.error.errors]).toEqual([400, { accessToken: ['too.long'] }]);
+  const odd = signToken({ uid: 'x', iat: -1e308, expires: Date.now() + 60_000 }, testSecret);
+  expect((await post(at('/auth/refresh'), { token: odd })).status).toBe(200);
+});
+
 test('[AUT3] without a live token there is none', async () => {
   const cases: readonly [string | undefined, string][] = [
     [undefined, 'token.missing'],
@@ -135,6 +144,7 @@ test('[AUT4] an order that makes no token is refused, and says what is wrong', a
     ],
     [{ uid: 'u', data: { x: 'y'.repeat(5000) } }, { data: ['too.large'] }],
     [{ uid: 'u'.repeat(257) }, { uid: ['too.long'] }],
+    [{ uid: '\u0001'.repeat(256), data: { x: 'y'.repeat(4000) } }, { data: ['too.large'] }],
   ];
   for (const [body, errors] of cases) {
     const { status, json } = await asApp(at('/auth/tokens'), body);

@@ -1,5 +1,4 @@
-import type { Auth, JsonObject } from '@really/protocol';
-import { parseR } from '@really/protocol';
+import { type Auth, isDeeperThan, type JsonObject, parseR } from '@really/protocol';
 
 /** What a token says once its signature was found good. */
 export type Claims =
@@ -15,6 +14,9 @@ const invalid: Claims = { kind: 'invalid' };
 
 /** The last instant that a `Date` can hold. Who writes a later one means "never in practice". */
 const lastInstant = 8.64e15;
+
+/** Levels of `data`: beyond them it could not be handed to a thread. */
+const deepestData = 1000;
 
 /** An ISO 8601 day, or an instant with or without seconds, fraction and zone (without one: UTC). */
 const iso =
@@ -32,6 +34,7 @@ export function readClaims(
   const { uid, authType, data } = claims;
   if (typeof uid !== 'string' || uid === '') return invalid;
   if (!isOptional(authType, isText) || !isOptional(data, isObject)) return invalid;
+  if (data !== undefined && isDeeperThan(data, deepestData)) return invalid;
   if (!isOptional(claims.jti, isText) || !isOptional(claims.iat, isNumber)) return invalid;
   if (!isOptional(claims.nbf, isNumber) || (claims.nbf ?? 0) * 1000 > now) return invalid;
   if (audience.length > 0 && !isFor(claims.aud, audience)) return invalid;

@@ -18,8 +18,9 @@ const longestJti = 64;
  * that can not be spelled in another way, as a signature can.
  */
 export function identityOf(token: string, uid: string, { jti, iat }: JsonObject): TokenIdentity {
-  const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : undefined;
-  return { uid, issuedAt, key: keyOf(token, jti) };
+  const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : Number.NaN;
+  const isTime = Number.isFinite(issuedAt);
+  return { uid, issuedAt: isTime ? issuedAt : undefined, key: keyOf(token, jti) };
 }
 
 function keyOf(token: string, jti: unknown): string {

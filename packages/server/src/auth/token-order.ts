@@ -1,6 +1,6 @@
 import { type FieldErrors, fail, isJsonObject, type JsonObject, parseR } from '@really/protocol';
 import { readExpires } from './claims.js';
-import type { TokenClaims } from './tokens.js';
+import { isTooLongToMint, type TokenClaims } from './tokens.js';
 
 /** Characters of the JSON of a token's `data`, so that the token fits into a header. */
 const largestData = 4096;
@@ -20,13 +20,16 @@ export function readTokenOrder(body: JsonObject): TokenClaims {
   const end = readExpires(expires);
   if (end.kind === 'invalid') errors.expires = ['expected.instant'];
   if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
-  return {
+  const order = {
     uid: String(uid),
     authType: isText(authType) ? authType : undefined,
     _r: own?.r,
     data: isJsonObject(data) ? data : undefined,
     expires: end.kind === 'read' ? end.at : undefined,
   };
+  // Each is within its bound, and what JSON and UTF-8 make of them is too much together.
+  if (isTooLongToMint(order)) throw fail.invalid('data', 'too.large');
+  return order;
 }
 
 /** Whether a token could not hold this data. */

@@ -93,6 +93,7 @@ describe('what is refused', () => {
       { uid: 'u', authType: 1 },
       { uid: 'u', data: [] },
       { uid: 'u', data: null },
+      { uid: 'u', data: JSON.parse(`{"a":${'['.repeat(1000)}${']'.repeat(1000)}}`) },
       { uid: 'u', _r: 5 },
       { uid: 'u', _r: 'users/1' },
       { uid: 'u', _r: '/users' },

@@ -53,6 +53,17 @@ export const longestToken = 16 * 1024;
 /** Characters of a token that is minted: it has to fit into the header of an HTTP request. */
 export const longestMinted = 8 * 1024;
 
+/** Bytes of the claims of one that is minted: base64 and the signature add a third and a few more. */
+const largestClaims = longestMinted * 0.7;
+
+/** Bytes of `iat`, `jti`, `aud` and `expires`, which come to the claims of a token that is renewed. */
+const addedClaims = 400;
+
+/** Whether a token that is good says more than one that is minted may. */
+export function isTooLongToMint(claims: TokenClaims): boolean {
+  return Buffer.byteLength(JSON.stringify(claims)) > largestClaims - addedClaims;
+}
+
 /** Access tokens: JWTs, signed with the app's secret or with a key that is configured beside it. */
 export class Tokens {
   readonly #platform: Platform;
@@ -103,8 +114,7 @@ export class Tokens {
     const [aud] = this.#audience;
     const payload = Buffer.from(JSON.stringify({ ...claims, aud, jti, iat }));
     const read = readClaims(JSON.parse(payload.toString()) as JsonObject, now, this.#audience);
-    // Base64 and the signature add a third and a few more.
-    if (payload.length > longestMinted * 0.7 || read.kind === 'invalid') {
+    if (payload.length > largestClaims || read.kind === 'invalid') {
       throw new TypeError('these claims make no valid token');
     }
     const { algorithm, key } = await this.#secret;

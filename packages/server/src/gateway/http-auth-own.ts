@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { lifeOf } from '../auth/lives.js';
+import { isTooLongToMint } from '../auth/tokens.js';
 import { authRoute } from './auth-route.js';
 import type { AuthRoutesOptions } from './http-auth.js';
 import { type Caller, callerOf } from './http-caller.js';
@@ -29,6 +30,8 @@ export function ownTokenRoutes(app: FastifyInstance, options: AuthRoutesOptions)
 async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<object> {
   const { tokens, revocations, platform, audit } = options;
   const { auth, address, token } = caller;
+  // Somebody else signed it: the server's own are never that long.
+  if (isTooLongToMint(auth)) throw fail.invalid('accessToken', 'too.long');
   const life = lifeOf(caller);
   const expires = life === undefined ? undefined : platform.clock.now() + life;
   const accessToken = await tokens.mint({ ...auth, expires });
