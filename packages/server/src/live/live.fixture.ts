@@ -114,6 +114,8 @@ export function modelOf(traits: ModelTraits = {}): Model {
     names,
     key: name,
     version,
+    currentFrom: 1,
+    evolutions: [],
     fields: new Map(fields.map((field) => [field, fieldOf(field)])),
     fieldSets: new Map(Object.entries(traits.sets ?? {})),
     access: {

@@ -74,7 +74,7 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   return {
     kind: 'loaded',
     models: setOf(models),
-    warnings: warningsOf({ found, drafts, models }, options),
+    warnings: warningsOf({ drafts, models }, options),
   };
 }
 

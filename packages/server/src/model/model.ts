@@ -15,11 +15,15 @@ export interface Model {
   /** `users/posts`. */
   readonly key: string;
   readonly version: number;
+  /** An object of this version or a later one is as of `version`: no evolution comes after it, and there is nothing to calculate anew. */
+  readonly currentFrom: number;
   /** Top-level fields in the order of the file. */
   readonly fields: ReadonlyMap<string, Field>;
   readonly fieldSets: ReadonlyMap<string, readonly string[]>;
   readonly access: Access;
   readonly hooks: Hooks;
+  /** Ascending, each from the version before it; none is missing in between. */
+  readonly evolutions: readonly Evolution[];
   readonly layout: CollectionLayout;
   /** The calculated fields, each after those that it depends on. */
   readonly calculated: readonly CalculatedField[];
@@ -158,6 +162,12 @@ export interface RuleScope {
   readonly obj?: JsonObject | undefined;
   readonly input?: JsonObject | undefined;
   readonly r: string;
+}
+
+/** Makes an object of the version before `to` one of `to` (rule MIG1). */
+export interface Evolution {
+  readonly to: number;
+  readonly script: Script;
 }
 
 export interface Hooks {

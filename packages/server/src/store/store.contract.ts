@@ -6,6 +6,7 @@ import { eraseContract } from './contract/erase.contract.js';
 import { groupsContract } from './contract/groups.contract.js';
 import { historyContract } from './contract/history.contract.js';
 import { lifeContract } from './contract/life.contract.js';
+import { migrateContract } from './contract/migrate.contract.js';
 import { onceContract } from './contract/once.contract.js';
 import { prepareContract } from './contract/prepare.contract.js';
 import { queryContract } from './contract/query.contract.js';
@@ -24,6 +25,7 @@ export function storeContract(name: string, open: OpenStore): void {
     historyContract(open);
     createdContract(open);
     changesContract(open);
+    migrateContract(open);
     onceContract(open);
     queryContract(open);
   });

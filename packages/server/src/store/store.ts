@@ -17,7 +17,7 @@ export interface Store {
    * that their models do not ask for any more are dropped. Called before the first read or write and
    * again after a reload. Rejects with `UniqueClash` where stored objects forbid a new unique index;
    * all is as it was then. A collection that was never prepared has no indexes and keeps its history
-   * by default.
+   * by default. Another version of a model than before takes a position of its own.
    */
   prepare(collections: readonly CollectionLayout[]): Promise<void>;
 
@@ -71,6 +71,24 @@ export interface Store {
    * where the history of any object of the collection was cut off behind that position.
    */
   changes(scope: Scope, after: Pos, limit: number): Promise<Changes>;
+
+  /**
+   * Living objects of a collection of a model version below `version`, in a steady order, after a place in it (0: from
+   * the beginning), at most `limit`. Costs next to nothing once `migrated` has said that there are none.
+   */
+  outdated(
+    names: readonly string[],
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<Outdated>;
+  /**
+   * Gives objects other data and another model version, each for itself, in the order of `objects`, and on disk when the
+   * promise resolves. Revisions, positions and histories stay as they are. Takes its turn among the commits.
+   */
+  migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]>;
+  /** There is no living object of the collection below this model version any more; writes below it take that back by themselves. */
+  migrated(names: readonly string[], version: number): Promise<void>;
 
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
@@ -196,6 +214,11 @@ export type Refusal =
 export interface CollectionLayout {
   /** `['users', 'posts']` for the posts of users. */
   readonly names: readonly string[];
+  /**
+   * Of the model that the layout is of. Where it is higher than it was, what happened before is told to nobody as it was:
+   * for `changes` every position up to then is gone.
+   */
+  readonly modelVersion?: number | undefined;
   /** Dotted paths of the fields that get an index. */
   readonly indexes: readonly { readonly field: string; readonly unique: boolean }[];
   /** Revisions kept per object, or the age in ms up to which they are kept. */
@@ -213,6 +236,8 @@ export interface Query {
   readonly scope: Scope;
   /** Bound: no `$name` left in it. Judged as `compilePredicate` of the protocol package judges it. */
   readonly filter?: RqlExpression | undefined;
+  /** Only objects of this model version or a later one. */
+  readonly modelVersion?: number | undefined;
   readonly order: Order;
   /** Only what comes strictly after this place in the order. */
   readonly from?: Place | undefined;
@@ -262,6 +287,27 @@ export interface Changes {
   readonly through: Pos;
   readonly gone: boolean;
 }
+
+export interface Outdated {
+  readonly objects: readonly StoredObject[];
+  /** The place to go on from; `undefined` where there are no more. */
+  readonly next: number | undefined;
+}
+
+/** What a migration makes of an object (rule MIG1). */
+export interface Migration {
+  /** As it is to be; its `r` and `rev` are those of the stored one, and `touched` is not looked at. */
+  readonly object: StoredObject;
+  /** The model version that the stored one has. */
+  readonly from: number;
+}
+
+export type MigrationOutcome =
+  | { readonly kind: 'migrated' }
+  /** The stored object has another revision or model version, or is not there, or was deleted: somebody was faster. */
+  | { readonly kind: 'overtaken' }
+  /** Another object of the collection has its value in a unique field. */
+  | { readonly kind: 'unique'; readonly field: string };
 
 export interface LoggedChange {
   readonly pos: Pos;

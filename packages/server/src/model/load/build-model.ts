@@ -36,12 +36,16 @@ export function buildModel(
     names: draft.names,
     key: draft.names.join('/'),
     version: draft.version,
+    // Whatever an older version calculated, or did not, is calculated anew.
+    currentFrom: order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1),
     fields,
     fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
     access: buildAccess(draft, options),
     hooks: buildHooks(draft),
+    evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot) })),
     layout: {
       names: draft.names,
+      modelVersion: draft.version,
       indexes: [...indexesOf(fields, '')],
       retention: Object.keys(draft.retention).length > 0 ? draft.retention : unsaid,
     },

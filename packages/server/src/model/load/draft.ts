@@ -60,6 +60,12 @@ export interface AccessDraft {
 
 export type HookName = keyof Hooks;
 
+/** `evolution-<to>.js`. */
+export interface EvolutionDraft {
+  readonly to: number;
+  readonly slot: ScriptSlot;
+}
+
 /** One model as its files say it, before it is known whether what it mentions exists. */
 export interface ModelDraft {
   readonly names: readonly string[];
@@ -73,6 +79,8 @@ export interface ModelDraft {
   readonly access: AccessDraft | undefined;
   readonly retention: { readonly history?: number; readonly age?: number };
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
-  /** Every script of the model, those that are checked but do not run yet included. */
+  /** By the version that each leads to, ascending. */
+  readonly evolutions: readonly EvolutionDraft[];
+  /** Every script of the model. */
   readonly slots: readonly ScriptSlot[];
 }

@@ -1,6 +1,13 @@
 import { isScalar } from 'yaml';
 import { type AccessRight, accessRights } from '../access.js';
-import type { AccessDraft, HookName, Mention, ModelDraft, ScriptSlot } from './draft.js';
+import type {
+  AccessDraft,
+  EvolutionDraft,
+  HookName,
+  Mention,
+  ModelDraft,
+  ScriptSlot,
+} from './draft.js';
 import { describe, type Entry, ModelYaml } from './model-yaml.js';
 import { quoted } from './nearest-name.js';
 import type { Problems } from './problems.js';
@@ -9,7 +16,7 @@ import { readRetention } from './read-retention.js';
 import { readBody, readExpression } from './read-script.js';
 import { readFlag, readNames } from './read-values.js';
 import { readSource } from './source-file.js';
-import type { FoundModel } from './walk-models.js';
+import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 const modelKeys = ['version', 'fields', 'fieldSets', 'access', 'retention'];
 
@@ -39,6 +46,7 @@ export async function readModel(
     access,
     retention: readRetention(yaml, members.get('retention')),
     hooks: scripts.hooks,
+    evolutions: scripts.evolutions,
     slots: [...fields.slots, ...Object.values(access?.rules ?? {}), ...scripts.slots],
   };
 }
@@ -120,7 +128,7 @@ const hooksByFile: Record<string, HookName> = {
 };
 
 /** What an evolution sees. */
-const laterScope = ['obj'];
+const evolutionScope = ['obj'];
 
 function isPostHook(hook: HookName | undefined): boolean {
   return hook === 'postCreate' || hook === 'postUpdate' || hook === 'postDelete';
@@ -128,20 +136,25 @@ function isPostHook(hook: HookName | undefined): boolean {
 
 interface ScriptFiles {
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
+  readonly evolutions: readonly EvolutionDraft[];
   readonly slots: ScriptSlot[];
 }
 
 async function readScripts(found: FoundModel, problems: Problems): Promise<ScriptFiles> {
   const hooks: Partial<Record<HookName, ScriptSlot>> = {};
+  const evolutions: EvolutionDraft[] = [];
   const slots: ScriptSlot[] = [];
   for (const [name, { path, shown }] of found.scripts) {
     const file = await readSource(path, shown, problems);
     const hook = hooksByFile[name];
-    const slot =
-      file && readBody(file, hook === undefined ? laterScope : hookScopes[hook], isPostHook(hook));
+    const to = evolutionVersion(name);
+    const scope = hook === undefined ? evolutionScope : hookScopes[hook];
+    const slot = file && readBody(file, scope, isPostHook(hook));
     if (slot === undefined) continue;
     slots.push(slot);
     if (hook !== undefined) hooks[hook] = slot;
+    if (to !== undefined) evolutions.push({ to, slot });
   }
-  return { hooks, slots };
+  evolutions.sort((a, b) => a.to - b.to);
+  return { hooks, evolutions, slots };
 }

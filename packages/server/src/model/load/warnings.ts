@@ -3,18 +3,16 @@ import type { Field, Model, ModelLimits } from '../model.js';
 import type { ModelDraft, ScriptSlot } from './draft.js';
 import { listed, quoted } from './nearest-name.js';
 import { isAlwaysInScope, type Reads, readsOf } from './scope-names.js';
-import type { FoundModel } from './walk-models.js';
 
 /** What the owner of an app should know of models that load: a line each. */
 export function warningsOf(
   app: {
-    readonly found: readonly FoundModel[];
     readonly drafts: readonly ModelDraft[];
     readonly models: readonly Model[];
   },
   { mode, limits }: { readonly mode: 'development' | 'production'; readonly limits: ModelLimits },
 ): string[] {
-  const { found, drafts, models } = app;
+  const { drafts, models } = app;
   const warnings: string[] = [];
   if (models.length === 0) {
     warnings.push('there are no models: every command will be answered with model.unknown');
@@ -27,10 +25,6 @@ export function warningsOf(
     warnings.push(...staleWarnings(draft));
   }
   for (const model of models) warnings.push(...defaultWarnings(model, limits));
-  const waiting = found.flatMap(filesThatWait);
-  if (waiting.length > 0) {
-    warnings.push(`these scripts are checked, but do not run yet: ${waiting.join(', ')}`);
-  }
   return warnings;
 }
 
@@ -108,10 +102,4 @@ function* wrongDefaults(
       yield* wrongDefaults(field.items.fields, limits);
     }
   }
-}
-
-function filesThatWait({ scripts }: FoundModel): string[] {
-  return [...scripts]
-    .filter(([name]) => name.startsWith('evolution-'))
-    .map(([, { shown }]) => shown);
 }

@@ -6,6 +6,8 @@ import {
   type CollectionLayout,
   type CommittedChange,
   type History,
+  type Migration,
+  type MigrationOutcome,
   type Pos,
   type StoredObject,
   UniqueClash,
@@ -25,6 +27,7 @@ export class MemoryCollection {
   #unique: readonly string[] = [];
   #horizon: Horizon;
   #floor: Pos = 0;
+  #modelVersion: number | undefined;
 
   constructor(defaultHistory: number) {
     this.#defaultHistory = defaultHistory;
@@ -40,7 +43,15 @@ export class MemoryCollection {
     }
   }
 
-  layOut(layout: CollectionLayout): void {
+  /** True where its model has another version than it had. */
+  hasOtherVersion({ modelVersion = this.#modelVersion }: CollectionLayout): boolean {
+    return this.#modelVersion !== undefined && modelVersion !== this.#modelVersion;
+  }
+
+  /** `pos` is the position at which the layout is made. */
+  layOut(layout: CollectionLayout, pos: Pos): void {
+    if (this.hasOtherVersion(layout)) this.#floor = Math.max(this.#floor, pos);
+    this.#modelVersion = layout.modelVersion ?? this.#modelVersion;
     this.#unique = uniqueFields(layout);
     this.#horizon = horizonOf(layout.retention, this.#defaultHistory);
   }
@@ -73,6 +84,18 @@ export class MemoryCollection {
       if (before) this.#kept.set(object.r, before);
       else this.#kept.delete(object.r);
     };
+  }
+
+  migrate({ object, from }: Migration): MigrationOutcome {
+    const kept = this.#kept.get(object.r);
+    const stored = kept?.object;
+    const isSame = stored?.rev === object.rev && stored.modelVersion === from;
+    if (!kept || !stored || !isSame || stored.deleted) return { kind: 'overtaken' };
+    const field = this.clash(object);
+    if (field !== undefined) return { kind: 'unique', field };
+    const { data, modelVersion } = object;
+    this.#kept.set(object.r, { ...kept, object: { ...stored, data, modelVersion } });
+    return { kind: 'migrated' };
   }
 
   erase(r: string): void {

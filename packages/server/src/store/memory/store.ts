@@ -7,7 +7,10 @@ import {
   type Created,
   type GroupOutcome,
   type History,
+  type Migration,
+  type MigrationOutcome,
   type OnceRecord,
+  type Outdated,
   type Pos,
   type Query,
   QueryTimeout,
@@ -51,7 +54,11 @@ class MemoryStore implements Store {
   async prepare(collections: readonly CollectionLayout[]): Promise<void> {
     this.#assertOpen();
     for (const layout of collections) this.#collection(layout.names).check(layout);
-    for (const layout of collections) this.#collection(layout.names).layOut(layout);
+    const pos = this.#position + 1;
+    if (collections.some((one) => this.#collection(one.names).hasOtherVersion(one))) {
+      this.#position = pos;
+    }
+    for (const layout of collections) this.#collection(layout.names).layOut(layout, pos);
   }
 
   async get(r: string): Promise<StoredObject | undefined> {
@@ -113,6 +120,32 @@ class MemoryStore implements Store {
       .sort((a, b) => a.pos - b.pos)
       .slice(0, limit);
     return { entries, through: entries[limit - 1]?.pos ?? this.#position, gone };
+  }
+
+  async outdated(
+    names: readonly string[],
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<Outdated> {
+    this.#assertOpen();
+    // In the order of their creation. What was migrated is not among them any more, and so does not count.
+    const all = [...this.#collection(names).creations()]
+      .filter(({ pos, object }) => pos > after && object.modelVersion < version)
+      .sort((a, b) => a.pos - b.pos)
+      .slice(0, limit);
+    const objects = all.map(({ object }) => object);
+    return { objects, next: all.length < limit ? undefined : all.at(-1)?.pos };
+  }
+
+  async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
+    this.#assertOpen();
+    return objects.map((one) => this.#collection(namesOf(one.object.r)).migrate(frozenCopy(one)));
+  }
+
+  /** It is quick enough without. */
+  async migrated(): Promise<void> {
+    this.#assertOpen();
   }
 
   async position(): Promise<Pos> {
@@ -193,6 +226,7 @@ class MemoryStore implements Store {
     const found: StoredObject[] = [];
     for (const object of this.#collection(query.scope.names).living()) {
       this.#assertInTime(started, query.timeout);
+      if (object.modelVersion < (query.modelVersion ?? 0)) continue;
       const { r, rev } = object;
       if (isInScope(r) && matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
     }

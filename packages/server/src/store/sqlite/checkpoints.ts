@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { SqliteConfig } from './config.js';
 import { isTrouble } from './errors.js';
-import type { EncodedWrite } from './messages.js';
+import type { EncodedMigration, EncodedWrite } from './messages.js';
 
 const pageSize = 4096;
 
@@ -34,6 +34,10 @@ export class Checkpoints {
       const bytes = author.length + (delta?.length ?? 0) + touched.length + 2 * data.length;
       this.#pages += 2 + bytes / pageSize;
     }
+  }
+
+  migrated(objects: readonly EncodedMigration[]): void {
+    for (const [, , , , data] of objects) this.#pages += 2 + data.length / pageSize;
   }
 
   /** A commit that found no room may find some in the log. */

@@ -25,12 +25,17 @@ export class CollectionWriter {
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #remove: Statement;
+  readonly #migrate: Statement;
+  readonly #setMigrated: Statement;
   readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
 
-  constructor(db: Database, name: string, number: number, layout: CollectionLayout | undefined) {
+  #migrated: number;
+
+  constructor(db: Database, { name, number, layout, migrated }: CollectionFacts) {
     const table = collectionTable(name);
     this.name = name;
     this.number = number;
+    this.#migrated = migrated;
     this.#head = db
       .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)
       .raw();
@@ -43,8 +48,31 @@ export class CollectionWriter {
         WHERE born = ?`,
     );
     this.#remove = db.prepare(`DELETE FROM ${table} WHERE born = ?`);
+    this.#migrate = db.prepare(
+      `UPDATE ${table} SET model_version = ?, data = ?
+        WHERE id = ? AND parents = ? AND rev = ? AND model_version = ? AND deleted = 0`,
+    );
+    this.#setMigrated = db.prepare('UPDATE collections SET migrated = ? WHERE id = ?');
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
     this.#clashes = unique.map(({ field }) => ({ field, find: findClash(db, table, field) }));
+  }
+
+  /** No living object is of a model version below this one. */
+  get migrated(): number {
+    return this.#migrated;
+  }
+
+  raiseMigrated(version: number): void {
+    if (version > this.#migrated) this.#setMigratedTo(version);
+  }
+
+  lowerMigrated(version: number): void {
+    this.#setMigratedTo(version);
+  }
+
+  /** False where the stored object is not the one that was migrated. Throws as `insert`. */
+  migrate({ id, parents }: Location, { rev, from, modelVersion, data }: Migrated): boolean {
+    return this.#migrate.run(modelVersion, data, id, parents, rev, from).changes > 0;
   }
 
   head({ id, parents }: Location): Head | undefined {
@@ -68,10 +96,31 @@ export class CollectionWriter {
     this.#remove.run(born);
   }
 
+  #setMigratedTo(version: number): void {
+    this.#setMigrated.run(version, this.number);
+    this.#migrated = version;
+  }
+
   /** The first unique field, in the model's order, of which another object has this one's value. */
   clash({ id, parents }: Location, data: string): string | undefined {
     return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.field;
   }
+}
+
+/** What is told of a collection to who writes its table. */
+export interface CollectionFacts {
+  readonly name: string;
+  readonly number: number;
+  readonly layout: CollectionLayout | undefined;
+  readonly migrated: number;
+}
+
+/** What a migration makes of an object of revision `rev` and model version `from`. */
+export interface Migrated {
+  readonly rev: number;
+  readonly from: number;
+  readonly modelVersion: number;
+  readonly data: string;
 }
 
 function findClash(db: Database, table: string, field: string): Statement {

@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { CollectionLayout } from '../store.js';
+import type { CollectionLayout, Pos } from '../store.js';
 import { CollectionWriter } from './collection-writer.js';
 import { layOutIndexes } from './field-indexes.js';
 import { collectionDdl } from './schema.js';
@@ -9,6 +9,9 @@ export class Collections {
   readonly #db: Database;
   readonly #number: Statement;
   readonly #add: Statement;
+  readonly #migrated: Statement;
+  readonly #version: Statement;
+  readonly #setVersion: Statement;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #writers = new Map<string, CollectionWriter>();
   #made = 0;
@@ -16,6 +19,11 @@ export class Collections {
   constructor(db: Database) {
     this.#db = db;
     this.#number = db.prepare('SELECT id FROM collections WHERE name = ?').pluck();
+    this.#migrated = db.prepare('SELECT migrated FROM collections WHERE id = ?').pluck();
+    this.#version = db.prepare('SELECT model_version FROM collections WHERE id = ?').pluck();
+    this.#setVersion = db.prepare(
+      'UPDATE collections SET model_version = ?, floor = max(floor, ?) WHERE id = ?',
+    );
     this.#add = db.prepare('INSERT INTO collections (name) VALUES (?)');
   }
 
@@ -28,12 +36,24 @@ export class Collections {
     return this.#made;
   }
 
-  /** Makes tables and indexes, inside a transaction. Throws `UniqueClash`. */
-  layOut(layouts: readonly CollectionLayout[]): void {
+  /**
+   * Makes tables and indexes, inside a transaction. True where a model has another version than it had: whoever wants to
+   * know what happened before `pos` is told that it is gone. Throws `UniqueClash`.
+   */
+  layOut(layouts: readonly CollectionLayout[], pos: Pos): boolean {
+    let changed = false;
     for (const layout of layouts) {
-      this.#numberOf(layout.names.join('/'));
+      const number = this.#numberOf(layout.names.join('/'));
       layOutIndexes(this.#db, layout);
+      const version = layout.modelVersion ?? 0;
+      const known = Number(this.#version.get(number));
+      if (version === 0 || version === known) continue;
+      // The first version that is heard of is no other one.
+      const isOther = known > 0;
+      this.#setVersion.run(version, isOther ? pos : 0, number);
+      changed ||= isOther;
     }
+    return changed;
   }
 
   /** To be called when the transaction of `layOut` has succeeded. */
@@ -62,7 +82,9 @@ export class Collections {
   }
 
   #writer(name: string, number: number): CollectionWriter {
-    const writer = new CollectionWriter(this.#db, name, number, this.#layouts.get(name));
+    const layout = this.#layouts.get(name);
+    const migrated = Number(this.#migrated.get(number));
+    const writer = new CollectionWriter(this.#db, { name, number, layout, migrated });
     this.#writers.set(name, writer);
     return writer;
   }

@@ -2,6 +2,7 @@ import type {
   Change,
   CollectionLayout,
   GroupOutcome,
+  Migration,
   OnceKey,
   Pos,
   Query,
@@ -88,12 +89,28 @@ function createdText(created: object | null, data: object): string | true | null
   return created === data ? true : JSON.stringify(created);
 }
 
+/** A migration on its way to the writer thread. */
+export type EncodedMigration = readonly [
+  r: string,
+  rev: number,
+  from: number,
+  modelVersion: number,
+  data: string,
+];
+
+export function encodeMigration({ object, from }: Migration): EncodedMigration {
+  return [object.r, object.rev, from, object.modelVersion, JSON.stringify(object.data)];
+}
+
 /** What the writer thread is asked. It answers in the order of the questions. */
 export type WriterRequest =
   | { readonly kind: 'open'; readonly config: SqliteConfig }
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
   /** `now`: milliseconds since the epoch. */
   | ({ readonly kind: 'commit'; readonly now: number } & EncodedGroups)
+  | { readonly kind: 'migrate'; readonly objects: readonly EncodedMigration[] }
+  /** `collection`: `users/posts`. */
+  | { readonly kind: 'migrated'; readonly collection: string; readonly version: number }
   | { readonly kind: 'ping' }
   /** Asked when nobody reads: see `checkpoints.ts`. */
   | { readonly kind: 'restart-log' }
@@ -111,6 +128,13 @@ export type ReaderRequest =
   | {
       readonly kind: 'created' | 'changes';
       readonly scope: Scope;
+      readonly after: Pos;
+      readonly limit: number;
+    }
+  | {
+      readonly kind: 'outdated';
+      readonly names: readonly string[];
+      readonly version: number;
       readonly after: Pos;
       readonly limit: number;
     }

@@ -43,6 +43,14 @@ export const migrations: readonly Migration[] = [
       `);
     },
   },
+  {
+    to: 4,
+    what: 'collections know the version of their model, and up to which one their objects were migrated',
+    run: (db) => {
+      db.exec('ALTER TABLE collections ADD COLUMN model_version INTEGER NOT NULL DEFAULT 0');
+      db.exec('ALTER TABLE collections ADD COLUMN migrated INTEGER NOT NULL DEFAULT 0');
+    },
+  },
 ];
 
 /** The version that this program writes. */

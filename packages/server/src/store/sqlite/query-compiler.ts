@@ -27,10 +27,13 @@ export interface Phase {
   readonly order: Sql;
 }
 
-export function compileQuery(query: Pick<Query, 'scope' | 'filter'>): CompiledQuery {
-  const { scope, filter } = query;
+export function compileQuery(
+  query: Pick<Query, 'scope' | 'filter' | 'modelVersion'>,
+): CompiledQuery {
+  const { scope, filter, modelVersion } = query;
   const compiled = filter && compileFilter(filter, scope.names);
   const conditions = [rawSql(`${tickFunction}()`), rawSql('deleted = 0'), scopeCondition(scope)];
+  if (modelVersion !== undefined) conditions.push(sql`model_version >= ${modelVersion}`);
   if (compiled) conditions.push(compiled.condition);
   return {
     table: rawSql(collectionTable(scope.names.join('/'))),

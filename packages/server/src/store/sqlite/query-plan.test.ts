@@ -33,7 +33,7 @@ beforeEach(() => {
     { field: 'it\'s "odd"', unique: false },
   ];
   const collections = new Collections(db);
-  collections.layOut([layout('users', indexes), layout('users/posts', indexes)]);
+  collections.layOut([layout('users', indexes), layout('users/posts', indexes)], 1);
   new QueryFunctions(db);
 });
 

@@ -58,6 +58,8 @@ export class Reader {
         return this.#created(request.scope, request.after, request.limit);
       case 'changes':
         return this.#changes(request.scope, request.after, request.limit);
+      case 'outdated':
+        return this.#outdated(request);
       case 'history':
         return this.#historyOf(request.r, request);
       default:
@@ -174,7 +176,30 @@ export class Reader {
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 
-  #exists({ names }: Scope): boolean {
+  /** Goes along the table, which is in the order of creation. */
+  #outdated({
+    names,
+    version,
+    after,
+    limit,
+  }: Extract<ReaderRequest, { kind: 'outdated' }>): string {
+    const [[migrated] = [version]] = this.#run(
+      sql`SELECT migrated FROM collections WHERE name = ${names.join('/')}`,
+    ) as [number][];
+    if (migrated >= version) return '{"objects":[]}';
+    const rows = this.#run(
+      sql`SELECT born, id, parents, ${rawSql(objectColumns)}
+        FROM ${rawSql(collectionTable(names.join('/')))}
+        WHERE born > ${after} AND model_version < ${version} AND deleted = 0
+        ORDER BY born LIMIT ${limit}`,
+    ) as [Pos, string, string, ...ObjectRow][];
+    const print = rPrinter(names);
+    const objects = rows.map(([, id, parents, ...row]) => objectJson(print(parents, id), row));
+    const next = rows.length < limit ? '' : `,"next":${rows.at(-1)?.[0]}`;
+    return `{"objects":[${objects.join()}]${next}}`;
+  }
+
+  #exists({ names }: Pick<Scope, 'names'>): boolean {
     return this.#run(sql`SELECT 1 FROM collections WHERE name = ${names.join('/')}`).length > 0;
   }
 

@@ -17,7 +17,9 @@ export const sharedTables = `
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     floor INTEGER NOT NULL DEFAULT 0,
-    swept INTEGER NOT NULL DEFAULT 0
+    swept INTEGER NOT NULL DEFAULT 0,
+    model_version INTEGER NOT NULL DEFAULT 0,
+    migrated INTEGER NOT NULL DEFAULT 0
   );
   CREATE TABLE changes (
     pos INTEGER PRIMARY KEY,

@@ -11,7 +11,10 @@ import {
   type Created,
   type GroupOutcome,
   type History,
+  type Migration,
+  type MigrationOutcome,
   type OnceRecord,
+  type Outdated,
   type Pos,
   type Query,
   QueryTimeout,
@@ -25,7 +28,7 @@ import {
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
-import { type CommitAnswer, encodeGroups } from './messages.js';
+import { type CommitAnswer, encodeGroups, encodeMigration } from './messages.js';
 import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase } from './process-lock.js';
@@ -175,6 +178,28 @@ class SqliteStore implements Store {
   async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
     this.#assertOpen();
     return JSON.parse(await this.#pool.ask({ kind: 'changes', scope, after, limit })) as Changes;
+  }
+
+  async outdated(
+    names: readonly string[],
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<Outdated> {
+    this.#assertOpen();
+    const request = { kind: 'outdated', names, version, after, limit } as const;
+    const { objects, next } = JSON.parse(await this.#pool.ask(request)) as Outdated;
+    return { objects, next };
+  }
+
+  async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
+    if (objects.length === 0) return [];
+    const request = { kind: 'migrate', objects: objects.map(encodeMigration) } as const;
+    return (await this.#write(request)) as MigrationOutcome[];
+  }
+
+  async migrated(names: readonly string[], version: number): Promise<void> {
+    await this.#write({ kind: 'migrated', collection: names.join('/'), version });
   }
 
   async position(): Promise<Pos> {

@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { Checkpoints } from './checkpoints.js';
-import type { CommitAnswer, WriterNotice, WriterRequest } from './messages.js';
+import type { MigrationOutcome } from '../store.js';
+import type { CommitAnswer, EncodedMigration, WriterNotice, WriterRequest } from './messages.js';
 import { openForWriting } from './open-database.js';
 import { serve } from './thread-port.js';
 import { Writer } from './writer.js';
@@ -23,6 +24,10 @@ function handle(request: WriterRequest): unknown {
       return writer.prepare(request.layouts);
     case 'commit':
       return commit(request, current);
+    case 'migrate':
+      return migrate(request.objects, current);
+    case 'migrated':
+      return writer.migrated(request.collection, request.version);
     case 'ping':
       return writer.ping();
     case 'restart-log':
@@ -43,6 +48,20 @@ function commit(
     const answer = writer.commit({ writes, sizes, erases }, now);
     checkpoints.committed(writes);
     return answer;
+  } catch (error) {
+    checkpoints.failed();
+    throw error;
+  }
+}
+
+function migrate(
+  objects: readonly EncodedMigration[],
+  { writer, checkpoints }: Opened,
+): MigrationOutcome[] {
+  try {
+    const outcomes = writer.migrate(objects);
+    checkpoints.migrated(objects);
+    return outcomes;
   } catch (error) {
     checkpoints.failed();
     throw error;

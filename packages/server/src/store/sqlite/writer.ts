@@ -1,12 +1,19 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { CollectionLayout, GroupOutcome, OnceKey, Pos, Refusal } from '../store.js';
+import type {
+  CollectionLayout,
+  GroupOutcome,
+  MigrationOutcome,
+  OnceKey,
+  Pos,
+  Refusal,
+} from '../store.js';
 import { ChangeLog } from './change-log.js';
 import type { CollectionWriter, Head } from './collection-writer.js';
 import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
 import { isUniqueViolation } from './errors.js';
 import { type Location, locate } from './location.js';
-import type { CommitAnswer, EncodedGroups, EncodedWrite } from './messages.js';
+import type { CommitAnswer, EncodedGroups, EncodedMigration, EncodedWrite } from './messages.js';
 import { OnceLog } from './once-log.js';
 import { Pruning } from './pruning.js';
 import { Transactions } from './transactions.js';
@@ -39,7 +46,13 @@ export class Writer {
   }
 
   prepare(layouts: readonly CollectionLayout[]): void {
-    this.#transaction(() => this.#collections.layOut(layouts));
+    this.#transaction(() => {
+      // A new version of a model has a position of its own: whoever knows that one knows of the version.
+      const pos = this.#position + 1;
+      if (!this.#collections.layOut(layouts, pos)) return;
+      this.#position = pos;
+      this.#setMeta.run(this.#position, this.#newest);
+    });
     this.#collections.remember(layouts);
   }
 
@@ -57,9 +70,30 @@ export class Writer {
     return isWhole ? { first } : { outcomes };
   }
 
+  /** The outcomes in the order of the objects. */
+  migrate(objects: readonly EncodedMigration[]): MigrationOutcome[] {
+    return this.#transaction(() => objects.map((one) => this.#migrate(one)));
+  }
+
+  migrated(collection: string, version: number): void {
+    this.#transaction(() => this.#collections.find(collection)?.raiseMigrated(version));
+  }
+
   /** Writes without changing anything, and so finds out whether there is room and a disk. */
   ping(): void {
     this.#transaction(() => this.#setMeta.run(this.#position, this.#newest));
+  }
+
+  #migrate([r, rev, from, modelVersion, data]: EncodedMigration): MigrationOutcome {
+    const location = locate(r);
+    const collection = this.#collections.find(location.collection);
+    if (!collection) return { kind: 'overtaken' };
+    try {
+      const found = collection.migrate(location, { rev, from, modelVersion, data });
+      return found ? { kind: 'migrated' } : { kind: 'overtaken' };
+    } catch (error) {
+      return clashOf(error, collection, location, data);
+    }
   }
 
   #finish(now: number): void {
@@ -142,6 +176,7 @@ export class Writer {
     } catch (error) {
       return clashOf(error, collection, location, data);
     }
+    if (!deleted && modelVersion < collection.migrated) collection.lowerMigrated(modelVersion);
     this.#record(write, collection, pos, head);
     this.#position = pos;
     this.#newest = Math.max(this.#newest, at);
@@ -207,7 +242,7 @@ function clashOf(
   collection: CollectionWriter,
   location: Location,
   data: string,
-): Refusal {
+): Extract<Refusal, { kind: 'unique' }> {
   const field = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
   if (field === undefined) throw error;
   return { kind: 'unique', field };

@@ -1,0 +1,137 @@
+import {
+  deepEqual,
+  type JsonObject,
+  type JsonValue,
+  ownMember,
+  ProtocolError,
+} from '@really/protocol';
+import type { StoredObject } from '../store/store.js';
+import { calculate } from './calculate.js';
+import { TypeCheck } from './check-types.js';
+import type { FoundErrors } from './found-errors.js';
+import type { Evolution, Model, ScriptResult } from './model.js';
+import { scriptObject } from './view.js';
+
+/** What became of an object of an earlier version. */
+export type Evolved =
+  | { readonly kind: 'evolved'; readonly object: StoredObject }
+  /** `reason` is for the log and for operators. */
+  | { readonly kind: 'failed'; readonly reason: string };
+
+/** Whether an object has to be evolved before anybody may see it as of the model's version. Nothing is left of a deleted one to evolve. */
+export function isOutdated(model: Model, object: StoredObject): boolean {
+  return object.modelVersion < model.currentFrom && !object.deleted;
+}
+
+/**
+ * The object as of the model's version (rules MIG1 to MIG4): the evolutions that lead there from its own, one after
+ * the other, and then its calculated fields, worked out anew. Its `_r`, `_rev` and `touched` stay. Never rejects.
+ */
+export async function evolve(model: Model, object: StoredObject): Promise<Evolved> {
+  const due = model.evolutions.filter(({ to }) => to > object.modelVersion);
+  let { data } = object;
+  for (const evolution of due) {
+    const step = await runEvolution(model, evolution, { ...object, data });
+    if (step.kind === 'failed') return step;
+    data = step.data;
+  }
+  const last = due.at(-1);
+  if (!last) return await recalculated(model, object, data);
+  const result = fitted(model, object.data, data);
+  if (result.errors.none) return await recalculated(model, object, result.data);
+  const errors = JSON.stringify(result.errors.toFieldErrors());
+  return failed(model, last, `returned an object that does not fit the model: ${errors}`);
+}
+
+type Step =
+  | { readonly kind: 'evolved'; readonly data: JsonObject }
+  | Extract<Evolved, { kind: 'failed' }>;
+
+async function runEvolution(
+  model: Model,
+  evolution: Evolution,
+  object: StoredObject,
+): Promise<Step> {
+  const result = await evolution.script.run({ obj: scriptObject(object) });
+  if (result.kind !== 'returned') return failedBy(model, evolution, result);
+  const { value } = result;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return { kind: 'evolved', data: ownMembers(value) };
+  }
+  return failed(model, evolution, `returned ${kindOf(value)}; expected the object`);
+}
+
+/** What is to be stored of what an evolution returned: the R and the revision are not its own. */
+function ownMembers(value: JsonObject): JsonObject {
+  const entries = Object.entries(value).filter(
+    ([name, member]) => !name.startsWith('_') && member !== null,
+  );
+  return Object.fromEntries(entries);
+}
+
+function kindOf(value: JsonValue | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+}
+
+/**
+ * The fields that evolutions changed, in the form in which they are stored; what they left alone is as it was. A field that
+ * the model does not know is a slip where the last evolution leads to the model's version; a later version may have dropped it.
+ */
+function fitted(
+  model: Model,
+  before: JsonObject,
+  after: JsonObject,
+): { readonly data: JsonObject; readonly errors: FoundErrors } {
+  const isLatest = model.evolutions.at(-1)?.to === model.version;
+  const check = new TypeCheck(model.limits);
+  const data = { ...after };
+  for (const [name, value] of Object.entries(after)) {
+    const field = model.fields.get(name);
+    if (value === undefined || deepEqual(ownMember(before, name), value)) continue;
+    if (!field && isLatest) check.errors.add(name, 'field.unknown');
+    if (!field || field.type === 'Calculated') continue;
+    data[name] = check.value(field, value, name) ?? value;
+  }
+  return { data, errors: check.errors };
+}
+
+async function recalculated(
+  model: Model,
+  object: StoredObject,
+  data: JsonObject,
+): Promise<Evolved> {
+  try {
+    const calculated = await calculate(model, data, 'all');
+    const { version: modelVersion } = model;
+    return { kind: 'evolved', object: { ...object, data: calculated.data, modelVersion } };
+  } catch (error) {
+    if (error instanceof ProtocolError) {
+      return { kind: 'failed', reason: 'a calculated field was stopped' };
+    }
+    throw error;
+  }
+}
+
+function failedBy(
+  model: Model,
+  { script }: Evolution,
+  result: Exclude<ScriptResult, { kind: 'returned' }>,
+): Extract<Evolved, { kind: 'failed' }> {
+  if (result.kind === 'cancelled') {
+    return { kind: 'failed', reason: `${script.where} cancelled: ${result.message}` };
+  }
+  model.onScriptFailure(script.where, result);
+  const line = result.line === undefined ? '' : `:${result.line}`;
+  const why = result.kind === 'threw' ? result.message : `stopped, out of ${result.reason}`;
+  return { kind: 'failed', reason: `${script.where}${line}: ${why}` };
+}
+
+function failed(
+  model: Model,
+  evolution: Evolution,
+  message: string,
+): Extract<Evolved, { kind: 'failed' }> {
+  return failedBy(model, evolution, { kind: 'threw', message, line: undefined });
+}
