@@ -12,6 +12,7 @@ const layers = [
   'live',
   'queries',
   'objects',
+  'migration',
   'model',
   'auth',
   'bus',

@@ -2,6 +2,8 @@ import type { Accounts } from '../accounts/accounts.js';
 import type { HashSlots } from '../accounts/hash-slots.js';
 import type { Services } from '../commands/services.js';
 import { Live } from '../live/live.js';
+import { CurrentStore } from '../migration/current-store.js';
+import { Migrations } from '../migration/migrations.js';
 import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -65,13 +67,16 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   await allStarted<unknown>([judging, reading, opening]);
   const [secret, keys, { models, warnings }] = [await judging, await reading, await opening];
   for (const warning of warnings) log.warn({}, warning);
-  const store = await openStore(config, models, { log, metrics });
-  closing.add(() => store.close());
+  const stored = await openStore(config, models, { log, metrics });
+  closing.add(() => stored.close());
+  const inForce = { models: () => models, platform, log, metrics };
+  const migrations = new Migrations({ ...inForce, store: stored });
+  const store = new CurrentStore({ ...inForce, store: stored, migrations });
   const bus = openBus();
   closing.add(() => bus.close());
 
   const limits = limitsOf(config.values);
-  const common = { store, bus, models: () => models, platform, log, metrics };
+  const common = { ...inForce, store, bus };
   const objects = new Objects({
     ...common,
     limits: objectsLimitsOf(config.values),
@@ -83,7 +88,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;
   const outboxFull = () => postHooks.full;
-  const services = { ...common, objects, live, limits, slots, outboxFull, publicData };
+  const services = { ...common, migrations, objects, live, limits, slots, outboxFull, publicData };
   const postHooks: PostHooks = new PostHooks({
     ...{ services, bus, log, metrics },
     endpoints: config.values.webhooks,

@@ -22,6 +22,7 @@ import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox.js';
 import { missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
+import { uniqueFieldsSettled } from './unique-fields.js';
 import type { WriteStep } from './write-step.js';
 import { assertValid, commitRefusal, missingErrors, originOf } from './written.js';
 
@@ -93,6 +94,7 @@ export class Creation implements WriteStep {
   async #prepare(r: string, head: StoredObject | undefined, look: Look): Promise<PreparedWrite> {
     const draft = await this.#permitted(r);
     if (head) throw fail('object.already.exist');
+    await uniqueFieldsSettled(this.#context, this.#model);
     await this.#assertSound(r, draft, look);
     await runOnValidate(this.#model, draft.data, this.#context.auth);
     const origin = originOf(this.#context, this.#model, { requires: this.#requires(r) });

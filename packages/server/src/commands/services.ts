@@ -1,6 +1,7 @@
 import type { Auth, JsonObject } from '@really/protocol';
 import type { Listener } from '../live/listener.js';
 import type { Live } from '../live/live.js';
+import type { Migrations } from '../migration/migrations.js';
 import type { ModelSet } from '../model/model.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
@@ -21,6 +22,8 @@ export interface Services {
   readonly platform: Platform;
   readonly limits: Limits;
   readonly slots: QuerySlots;
+  /** Without it every object is as of its model's version. */
+  readonly migrations?: Pick<Migrations, 'settled'> | undefined;
   /** Whether so many post hooks wait that no more are taken on; without it there is no such bound. */
   readonly outboxFull?: (() => boolean) | undefined;
   /** Members of a token's data that others may see in `opBy`. */

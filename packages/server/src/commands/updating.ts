@@ -26,6 +26,7 @@ import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox.js';
 import { demandOn, living, missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
+import { uniqueFieldsSettled } from './unique-fields.js';
 import type { WriteStep } from './write-step.js';
 import { assertValid, commitRefusal, missingErrors, originOf } from './written.js';
 
@@ -74,6 +75,7 @@ export class Updating implements WriteStep {
     const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);
     assertCurrent(this.#request, head);
+    await uniqueFieldsSettled(this.#context, this.#model);
     await this.#assertSound(head, draft, look);
     await this.#runHooks(head, draft);
     const { data, touched } = draft;

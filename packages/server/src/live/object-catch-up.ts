@@ -63,7 +63,9 @@ export class ObjectCatchUp {
   beginWith(one: ObjectSubscription, seen: JustSeen): void {
     const { object, model, hidden } = seen;
     const { owed, topic } = one;
-    const isThere = one.rev === object.rev && object.modelVersion === model.version;
+    // What was migrated does not say under which version its revision was heard: its history does.
+    const isAsHeard = object.modelVersion === model.version && model.currentFrom === 1;
+    const isThere = one.rev === object.rev && isAsHeard;
     if (object.rev < topic.rev || (owed === 'revisions' && !isThere)) {
       this.begin(one);
       return;

@@ -48,14 +48,14 @@ export async function happenedSince(
   model: Model,
   { traits, since, left }: SinceOptions,
 ): Promise<Since> {
-  const { changes, through } = await changesSince(context, traits, since);
+  const { changes, through } = await changesSince(context, model, { traits, since });
   const past = await pastOf(context, model, changes);
   const window = new QueryWindow(traits);
   const hits = await readWithRetry(context.platform, () =>
     hitsNow(context, model, traits, window.capacity + past.size + spare),
   );
   // What changed while they were searched for was otherwise, too.
-  const { changes: meanwhile } = await changesSince(context, traits, through);
+  const { changes: meanwhile } = await changesSince(context, model, { traits, since: through });
   for (const [r, one] of await pastOf(context, model, meanwhile))
     if (!past.has(r)) past.set(r, one);
   const replay = new QueryReplay(context, model, { traits, window, past });
@@ -70,14 +70,17 @@ export async function happenedSince(
 
 async function changesSince(
   { store, platform }: LiveContext,
-  { scope }: GroupTraits,
-  since: Pos,
+  { version }: Model,
+  { traits: { scope }, since }: Pick<SinceOptions, 'traits' | 'since'>,
 ): Promise<{ changes: LoggedChange[]; through: Pos }> {
   const changes: LoggedChange[] = [];
   for (let at = since; ; ) {
     const from = at;
     const page = await readWithRetry(platform, () => store.changes(scope, from, pageSize));
     if (page.gone || changes.length > mostChanges) throw fail('position.gone');
+    if (page.entries.some(({ change }) => change.modelVersion !== version)) {
+      throw fail('position.gone');
+    }
     changes.push(...page.entries);
     if (page.entries.length < pageSize) return { changes, through: page.through };
     at = page.through;

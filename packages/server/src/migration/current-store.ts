@@ -1,0 +1,217 @@
+import type { JsonObject } from '@really/protocol';
+import { evolve, isOutdated } from '../model/evolve.js';
+import type { Model, ModelSet } from '../model/model.js';
+import type { Platform } from '../platform/platform.js';
+import type {
+  Changes,
+  CollectionLayout,
+  Created,
+  CreatedEntry,
+  GroupOutcome,
+  History,
+  Migration,
+  MigrationOutcome,
+  OnceRecord,
+  Outdated,
+  Pos,
+  Query,
+  Scope,
+  Store,
+  StoredObject,
+  WriteGroup,
+} from '../store/store.js';
+import { MigrationFailed } from './migration-failed.js';
+import type { Migrations } from './migrations.js';
+
+export interface CurrentStoreOptions {
+  /** What is stored, as it is stored. */
+  readonly store: Store;
+  readonly models: () => ModelSet;
+  readonly migrations: Migrations;
+  readonly platform: Pick<Platform, 'clock'>;
+}
+
+/**
+ * The store as of the models that are in force: every object that it gives out has the version of its model, and
+ * queries find by that (rules MIG1, MIG5). An object that can not be migrated rejects a look at it alone, with
+ * `MigrationFailed`, and is left out where many are asked for. Collections without a model are as they are stored.
+ */
+export class CurrentStore implements Store {
+  readonly #store: Store;
+  readonly #models: () => ModelSet;
+  readonly #migrations: Migrations;
+  readonly #platform: Pick<Platform, 'clock'>;
+
+  constructor({ store, models, migrations, platform }: CurrentStoreOptions) {
+    this.#store = store;
+    this.#models = models;
+    this.#migrations = migrations;
+    this.#platform = platform;
+  }
+
+  get exclusive(): boolean {
+    return this.#store.exclusive;
+  }
+
+  async get(r: string): Promise<StoredObject | undefined> {
+    const object = await this.#store.get(r);
+    return object && (await this.#current(object));
+  }
+
+  async getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    const objects = await this.#store.getMany(rs);
+    const late = objects.some((object) => object && this.#isOutdated(object));
+    if (!late) return objects.map((object) => object && this.#trimmed(object));
+    return await Promise.all(objects.map((object) => object && this.#currentIfAny(object)));
+  }
+
+  async query(query: Query): Promise<StoredObject[]> {
+    const model = this.#models().get(query.scope.names);
+    const objects = await this.#store.query(await this.#settled(model, query));
+    return model ? objects.map((object) => trimmed(model, object)) : objects;
+  }
+
+  async count(query: Query): Promise<number> {
+    const model = this.#models().get(query.scope.names);
+    return await this.#store.count(await this.#settled(model, query));
+  }
+
+  async history(r: string, after: number, limit: number): Promise<History> {
+    const history = await this.#store.history(r, after, limit);
+    return { ...history, object: history.object && (await this.#current(history.object)) };
+  }
+
+  async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
+    const page = await this.#store.created(scope, after, limit);
+    const model = this.#models().get(scope.names);
+    if (!model) return page;
+    const current = await Promise.all(page.entries.map((one) => this.#currentEntry(model, one)));
+    const entries = current.filter((entry) => entry !== undefined);
+    if (entries.length === page.entries.length || page.entries.length < limit) {
+      return { ...page, entries };
+    }
+    // Those left out must not make the page look like the last one.
+    const rest = await this.created(scope, page.through, limit - entries.length);
+    return { ...rest, entries: [...entries, ...rest.entries] };
+  }
+
+  /** What happened under another version of the model is gone, so that the objects are as of this one. */
+  changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
+    return this.#store.changes(scope, after, limit);
+  }
+
+  prepare(collections: readonly CollectionLayout[]): Promise<void> {
+    return this.#store.prepare(collections);
+  }
+
+  commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
+    return this.#store.commit(groups);
+  }
+
+  outdated(
+    names: readonly string[],
+    version: number,
+    after: number,
+    limit: number,
+  ): Promise<Outdated> {
+    return this.#store.outdated(names, version, after, limit);
+  }
+
+  migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
+    return this.#store.migrate(objects);
+  }
+
+  migrated(names: readonly string[], version: number): Promise<void> {
+    return this.#store.migrated(names, version);
+  }
+
+  position(): Promise<Pos> {
+    return this.#store.position();
+  }
+
+  newest(): Promise<number> {
+    return this.#store.newest();
+  }
+
+  once(uid: string, id: string): Promise<OnceRecord | undefined> {
+    return this.#store.once(uid, id);
+  }
+
+  ping(): Promise<void> {
+    return this.#store.ping();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #modelOf(r: string): Model | undefined {
+    return this.#models().get(r.split('/').filter((_, index) => index % 2 === 1));
+  }
+
+  #isOutdated(object: StoredObject): boolean {
+    const model = this.#modelOf(object.r);
+    return model !== undefined && isOutdated(model, object);
+  }
+
+  #trimmed(object: StoredObject): StoredObject {
+    const model = this.#modelOf(object.r);
+    return model ? trimmed(model, object) : object;
+  }
+
+  async #current(object: StoredObject): Promise<StoredObject | undefined> {
+    const model = this.#modelOf(object.r);
+    if (!model) return object;
+    if (!isOutdated(model, object)) return trimmed(model, object);
+    const migrated = await this.#migrations.migrate(model, object);
+    return migrated && trimmed(model, migrated);
+  }
+
+  async #currentIfAny(object: StoredObject): Promise<StoredObject | undefined> {
+    try {
+      return await this.#current(object);
+    } catch (error) {
+      if (error instanceof MigrationFailed) return undefined;
+      throw error;
+    }
+  }
+
+  /** An object, and how it was created, as this version of the model would have it. */
+  async #currentEntry(model: Model, entry: CreatedEntry): Promise<CreatedEntry | undefined> {
+    const { change } = entry;
+    const object = await this.#currentIfAny(entry.object);
+    if (!object || object.deleted) return undefined;
+    const created = await this.#createdWith(model, entry);
+    return created && { ...entry, object, change: { ...change, created } };
+  }
+
+  async #createdWith(
+    model: Model,
+    { change, object }: CreatedEntry,
+  ): Promise<JsonObject | undefined> {
+    const { created, modelVersion } = change;
+    if (!created) return undefined;
+    const then = { ...object, rev: 1, data: created, touched: {}, modelVersion };
+    if (!isOutdated(model, then)) return trimmed(model, then).data;
+    const evolved = await evolve(model, then);
+    return evolved.kind === 'evolved' ? trimmed(model, evolved.object).data : undefined;
+  }
+
+  /** The query as it may be asked once its collection is migrated, with the time that is left of it. */
+  async #settled(model: Model | undefined, query: Query): Promise<Query> {
+    if (!model || model.currentFrom <= 1) return query;
+    const begun = this.#platform.clock.monotonic();
+    await this.#migrations.settled(model, query.timeout);
+    const timeout = query.timeout - (this.#platform.clock.monotonic() - begun);
+    return { ...query, timeout, modelVersion: model.currentFrom };
+  }
+}
+
+/** Without the fields that the model has no more, for those whose model had another version then. */
+function trimmed(model: Model, object: StoredObject): StoredObject {
+  if (object.modelVersion === model.version || object.deleted) return object;
+  const names = Object.keys(object.data);
+  if (names.every((name) => model.fields.has(name))) return object;
+  const kept = Object.entries(object.data).filter(([name]) => model.fields.has(name));
+  return { ...object, data: Object.fromEntries(kept) };
+}

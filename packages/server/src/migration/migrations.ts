@@ -1,0 +1,165 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { evolve, isOutdated } from '../model/evolve.js';
+import type { Model, ModelSet } from '../model/model.js';
+import type { Log } from '../platform/log.js';
+import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
+import type { Platform } from '../platform/platform.js';
+import { QueryTimeout, type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { MigrationFailed } from './migration-failed.js';
+import { MigrationQueue } from './migration-queue.js';
+import { type Failures, type PassProgress, Passes } from './passes.js';
+
+export interface MigrationsOptions {
+  /** What is stored, as it is stored. */
+  readonly store: Store;
+  readonly models: () => ModelSet;
+  readonly platform: Pick<Platform, 'timers'>;
+  readonly log: Log;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** Times that an object may be overtaken on its way. */
+const mostRaces = 10;
+
+/** Objects of a pass that are migrated together. */
+const together = 256;
+
+/** Brings stored objects to the version of their model: one when it is asked for, or a whole collection (rules MIG1 to MIG6). */
+export class Migrations {
+  readonly #store: Store;
+  readonly #models: () => ModelSet;
+  readonly #platform: Pick<Platform, 'timers'>;
+  readonly #log: Log;
+  readonly #queue: MigrationQueue;
+  readonly #passes: Passes;
+  readonly #migrated: Counter;
+  readonly #failed: Counter;
+
+  constructor({ store, models, platform, log, metrics = noMetrics }: MigrationsOptions) {
+    this.#store = store;
+    this.#models = models;
+    this.#platform = platform;
+    this.#log = log;
+    this.#queue = new MigrationQueue(store);
+    this.#passes = new Passes((model, progress) => this.#pass(model, progress));
+    this.#migrated = metrics.counter(
+      'really_migrated_objects_total',
+      'Objects that were brought to the version of their model.',
+    );
+    this.#failed = metrics.counter(
+      'really_migration_failures_total',
+      'Objects that could not be brought to the version of their model, each time that was tried.',
+    );
+  }
+
+  /**
+   * The object as of the model's version, and stored so. `undefined` where it went meanwhile. Rejects with
+   * `MigrationFailed`. Where the store can not take it now, it is migrated for the reader alone.
+   */
+  async migrate(model: Model, object: StoredObject): Promise<StoredObject | undefined> {
+    const evolved = await this.#evolved(model, object);
+    try {
+      return await this.#put(model, object, evolved);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return evolved;
+      throw error;
+    }
+  }
+
+  /**
+   * Resolves when no object of the collection is left that could be migrated: at once, where that is known. All who wait
+   * wait for the same pass. Rejects with `QueryTimeout` after `timeout` ms, while the pass goes on, and with
+   * `StoreUnavailable`; then the next one who asks begins again.
+   */
+  settled(model: Model, timeout: number): Promise<void> {
+    if (model.currentFrom <= 1 || this.#passes.isOver(model)) return alreadySettled;
+    return new Promise((resolve, reject) => {
+      const timer = this.#platform.timers.after(timeout, () => {
+        const why = `objects of ${model.key} were still being migrated after ${timeout} ms`;
+        reject(new QueryTimeout(why));
+      });
+      const done = this.#passes.settled(model).then(resolve, reject);
+      void done.finally(() => timer.cancel());
+    });
+  }
+
+  /** As `settled`, and tells how it goes. Resolves with the objects that can not be migrated. */
+  async run(model: Model, tell: (progress: PassProgress) => void): Promise<Failures> {
+    if (model.currentFrom <= 1) return [];
+    return await this.#passes.watch(model, tell);
+  }
+
+  async #evolved(model: Model, object: StoredObject): Promise<StoredObject> {
+    const evolved = await evolve(model, object);
+    if (evolved.kind === 'failed') throw this.#failure(object.r, evolved.reason);
+    return evolved.object;
+  }
+
+  /** What is stored in the end, which is another's work where that one was faster. */
+  async #put(
+    model: Model,
+    before: StoredObject,
+    after: StoredObject,
+  ): Promise<StoredObject | undefined> {
+    let [from, object] = [before, after];
+    for (let race = 0; race <= mostRaces; race++) {
+      const outcome = await this.#queue.put({ object, from: from.modelVersion });
+      if (outcome.kind === 'unique') throw this.#failure(object.r, takenIn(outcome.field));
+      if (outcome.kind === 'migrated') {
+        this.#migrated.add();
+        return object;
+      }
+      const stored = await this.#store.get(object.r);
+      if (!stored || !isOutdated(model, stored)) return stored;
+      from = stored;
+      object = await this.#evolved(model, stored);
+    }
+    throw new StoreUnavailable(`${object.r} changes faster than it can be migrated`);
+  }
+
+  #failure(r: string, reason: string): MigrationFailed {
+    this.#failed.add();
+    this.#log.error({ r, reason }, 'an object can not be migrated');
+    return new MigrationFailed(r, reason);
+  }
+
+  /** Goes through the collection once. Stops where the model is no more in force. */
+  async #pass(model: Model, tell: (progress: PassProgress) => void): Promise<MigrationFailed[]> {
+    const { names, currentFrom } = model;
+    const failures: MigrationFailed[] = [];
+    let seen = 0;
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      if (this.#models().get(names) !== model) return failures;
+      const page = await this.#store.outdated(names, currentFrom, after, together);
+      failures.push(...(await this.#migrateAll(model, page.objects)));
+      seen += page.objects.length;
+      tell({ seen, failed: failures.length });
+      after = page.next;
+      // Others get their turn.
+      await nextTurn();
+    }
+    if (failures.length === 0) await this.#store.migrated(names, currentFrom);
+    return failures;
+  }
+
+  async #migrateAll(model: Model, objects: readonly StoredObject[]): Promise<MigrationFailed[]> {
+    const results = await Promise.allSettled(objects.map((one) => this.#migrateStored(model, one)));
+    const failures: MigrationFailed[] = [];
+    for (const result of results) {
+      if (result.status === 'fulfilled') continue;
+      if (!(result.reason instanceof MigrationFailed)) throw result.reason;
+      failures.push(result.reason);
+    }
+    return failures;
+  }
+
+  async #migrateStored(model: Model, object: StoredObject): Promise<void> {
+    await this.#put(model, object, await this.#evolved(model, object));
+  }
+}
+
+const alreadySettled = Promise.resolve();
+
+function takenIn(field: string): string {
+  return `another object has its value in ${field}, which is unique`;
+}
