@@ -52,6 +52,7 @@ export type {
   DeletedPush,
   FailedPush,
   Push,
+  SchemaUpdatedPush,
   SnapshotPush,
   UpdatedPush,
 } from './messages/push.js';

@@ -164,7 +164,7 @@ test('[MIG6] what was created under another version is told as it would be creat
   await client.request({ cmd: 'subscribe', body: { subscriptions } });
   const created = [await client.nextPush(), await client.nextPush(), await client.nextPush()];
   expect(created.map(({ evt }) => evt)).toEqual(['created', 'created', 'created']);
-  expect(created[0]?.body).toMatchObject({ _r: '/people/1', _rev: 1, name: 'Ann Lee', age: 31 });
+  expect(created[0]?.body).toMatchObject({ _r: '/people/1', _rev: 2, name: 'Ann Lee', age: 32 });
   const since = { subscribe: true, since: '4' };
   const gone = await client.request({ cmd: 'read', r: '/people', cmdOpts: since });
   expect(gone.error).toMatchObject({ code: 410, message: 'position.gone' });

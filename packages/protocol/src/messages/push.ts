@@ -10,6 +10,7 @@ export type Push =
   | DeletedPush
   | SnapshotPush
   | FailedPush
+  | SchemaUpdatedPush
   | { evt: 'kicked' }
   | { evt: 'token-expired' };
 
@@ -50,4 +51,11 @@ export interface FailedPush {
   evt: 'failed';
   r: string;
   error: ErrorBody;
+}
+
+/** The model of a collection is another one now: reload. */
+export interface SchemaUpdatedPush {
+  evt: 'schemaUpdated';
+  // `/users/*`, and `/users/*/posts/*` for the posts of all users.
+  r: string;
 }

@@ -17,6 +17,7 @@ import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
 import { limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
+import { ModelsInForce } from './models-in-force.js';
 import { type AppAuth, openAuth } from './open-auth.js';
 import { openBus } from './open-bus.js';
 import { openKeys } from './open-keys.js';
@@ -38,6 +39,8 @@ export interface App extends AppAuth {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
+  /** Loads its models again: see `ModelsInForce.reload`. Never rejects. */
+  reload(): Promise<void>;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
   /** Resolves when what was committed is pushed. */
@@ -65,11 +68,12 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     return opened;
   });
   await allStarted<unknown>([judging, reading, opening]);
-  const [secret, keys, { models, warnings }] = [await judging, await reading, await opening];
-  for (const warning of warnings) log.warn({}, warning);
-  const stored = await openStore(config, models, { log, metrics });
+  const [secret, keys, opened] = [await judging, await reading, await opening];
+  for (const warning of opened.warnings) log.warn({}, warning);
+  const stored = await openStore(config, opened.models, { log, metrics });
   closing.add(() => stored.close());
-  const inForce = { models: () => models, platform, log, metrics };
+  const modelsInForce = new ModelsInForce(opened, log);
+  const inForce = { models: modelsInForce.models, platform, log, metrics };
   const migrations = new Migrations({ ...inForce, store: stored });
   const store = new CurrentStore({ ...inForce, store: stored, migrations });
   const bus = openBus();
@@ -108,6 +112,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     deadLetters: postHooks.deadLetters,
     ...auth,
     accounts,
+    reload: () => modelsInForce.reload({ store, objects, live }),
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);
     },

@@ -13,9 +13,14 @@ import { StartError } from './start-error.js';
 /** Of one run of a post hook: as many as a batch may have commands. */
 const mostEffects = 100;
 
-export interface OpenModels {
+export interface LoadedFolder {
   readonly models: ModelSet;
   readonly warnings: readonly string[];
+}
+
+export interface OpenModels extends LoadedFolder {
+  /** Loads the folder as it is by now, and changes nothing of what was loaded before. Throws as `openModels`. */
+  readonly loadAgain: () => Promise<LoadedFolder>;
   /** Ends what their scripts run in; to be called by whoever opened the models. */
   readonly close: () => Promise<void>;
 }
@@ -26,9 +31,7 @@ export async function openModels(
   log: Log,
   metrics: Metrics = noMetrics,
 ): Promise<OpenModels> {
-  const { models: dir } = config.values;
-  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory())
-    throw new StartError([`there is no folder of models at ${dir}`]);
+  assertFolder(config);
   const limits = limitsOf(config.values);
   const sandboxOptions = {
     timeLimit: limits.hookTime,
@@ -49,9 +52,10 @@ export async function openModels(
     'Scripts of models that threw or were stopped.',
     ['kind'],
   );
-  try {
+  const load = async (): Promise<LoadedFolder> => {
+    assertFolder(config);
     const loaded = await loadModels({
-      dir,
+      dir: config.values.models,
       mode: config.mode,
       sandbox,
       postHookSandbox,
@@ -61,9 +65,17 @@ export async function openModels(
       onScriptFailure: (_where, { kind }) => failures.add(1, kind),
     });
     if (loaded.kind === 'broken') throw new StartError(loaded.problems.map(formatProblem));
-    return { models: loaded.models, warnings: loaded.warnings, close };
+    return loaded;
+  };
+  try {
+    return { ...(await load()), loadAgain: load, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function assertFolder({ values: { models: dir } }: Config): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new StartError([`there is no folder of models at ${dir}`]);
 }

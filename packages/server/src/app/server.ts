@@ -14,6 +14,7 @@ import { prometheusMetrics } from './metrics.js';
 import { openTracing } from './open-tracing.js';
 import { operatorSecretOf } from './secret.js';
 import { allStarted, StartError, started, systemReason } from './start-error.js';
+import { watchModels } from './watch-models.js';
 
 export interface RunningServer {
   /** Where a browser on this machine reaches it: `http://127.0.0.1:9000`. */
@@ -21,7 +22,9 @@ export interface RunningServer {
   /** Stops: no new connections, commands in flight are finished, pushes sent, and everything closed. */
   close(): Promise<void>;
   /** Reads certificates again, for connections to come. Throws, and changes nothing, where they can not be read. */
-  rereadFiles(): void;
+  rereadCertificates(): void;
+  /** Loads the models of every app again. What comes of it is logged; never rejects. */
+  reloadModels(): Promise<void>;
 }
 
 export interface StartOptions {
@@ -63,6 +66,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
     platform: systemPlatform,
   });
   closing.add(() => gateway.close());
+  if (config.mode === 'development') await watchAll(apps, closing);
   const { url } = await listen(gateway, values);
   for (const app of apps) {
     const models = app.services.models().all().length;
@@ -71,11 +75,23 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   return {
     url,
     close: () => closing.close(),
-    rereadFiles() {
+    rereadCertificates() {
       const renewed = readTls(values);
       if (renewed !== undefined) gateway.renewTls(renewed);
     },
+    async reloadModels() {
+      await Promise.all(apps.map((app) => app.reload()));
+    },
   };
+}
+
+/** Rule REL1. */
+async function watchAll(apps: readonly App[], closing: Closing): Promise<void> {
+  for (const app of apps) {
+    const { config, log, platform } = app;
+    const changed = () => void app.reload();
+    closing.add(await watchModels(config.values.models, changed, { platform, log }));
+  }
 }
 
 async function listen(gateway: Gateway, { port, host }: Values): Promise<{ url: string }> {

@@ -25,7 +25,7 @@ export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
   if (begun === 'stopped') return await exit(0);
   if (!begun.ok) return await exit(reportError(begun.error, options.verbose === true));
   announce(config, begun.value, log);
-  if (mode === 'production') rereadOnHangup(begun.value, log);
+  rereadOnHangup(config, begun.value, log);
   return await exit(await stopWhenAsked(begun.value, signals, log));
 }
 
@@ -66,16 +66,21 @@ async function stopWhenAsked(
   return 0;
 }
 
-/** SIGHUP: certificates are read again. It must not end a server, as it would by itself. */
-function rereadOnHangup(server: RunningServer, log: ProgramLog): void {
+/** SIGHUP: certificates and models are read again. It must not end a server, as it would by itself. */
+function rereadOnHangup({ values }: Config, server: RunningServer, log: ProgramLog): void {
   process.on('SIGHUP', () => {
-    try {
-      server.rereadFiles();
-      log.info({}, 'read the certificates again');
-    } catch (err) {
-      log.error({ err }, 'the certificates could not be read again; the old ones stay');
-    }
+    if (values['tls.cert'] !== undefined) rereadCertificates(server, log);
+    void server.reloadModels();
   });
+}
+
+function rereadCertificates(server: RunningServer, log: ProgramLog): void {
+  try {
+    server.rereadCertificates();
+    log.info({}, 'read the certificates again');
+  } catch (err) {
+    log.error({ err }, 'the certificates could not be read again; the old ones stay');
+  }
 }
 
 /**

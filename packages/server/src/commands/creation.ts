@@ -17,7 +17,7 @@ import { view, visibleBody } from '../model/view.js';
 import { createWrite } from '../objects/change.js';
 import type { CommitRefusal, Look, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
-import { modelOf } from './model-of.js';
+import { assertInForce, modelOf } from './model-of.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox.js';
 import { missingAmong } from './presence.js';
@@ -92,6 +92,7 @@ export class Creation implements WriteStep {
   }
 
   async #prepare(r: string, head: StoredObject | undefined, look: Look): Promise<PreparedWrite> {
+    assertInForce(this.#context, this.#model);
     const draft = await this.#permitted(r);
     if (head) throw fail('object.already.exist');
     await uniqueFieldsSettled(this.#context, this.#model);

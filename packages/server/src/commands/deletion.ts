@@ -5,7 +5,7 @@ import { scriptObject } from '../model/view.js';
 import { deleteWrite } from '../objects/change.js';
 import type { CommitRefusal, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
-import { modelOf } from './model-of.js';
+import { assertInForce, modelOf } from './model-of.js';
 import { withPostHook } from './outbox.js';
 import { demandOn, living } from './presence.js';
 import type { CommandContext } from './services.js';
@@ -44,6 +44,7 @@ export class Deletion implements WriteStep {
   async #prepare(stored: StoredObject | undefined): Promise<PreparedWrite> {
     const context = this.#context;
     const model = this.#model;
+    assertInForce(context, model);
     const { r } = this.#request.target;
     const head = await living(context, model, stored, { r, right: 'delete' });
     await demandOn(context, model, head, { right: 'delete' });

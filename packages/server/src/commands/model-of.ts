@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import { type ResolvedFields, resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
+import { unavailable } from '../objects/unavailable.js';
 import type { CommandContext } from './services.js';
 
 /** The model of a collection. Throws 404 `model.unknown`, for names of the system too: no model has one. */
@@ -8,6 +9,14 @@ export function modelOf(context: CommandContext, names: readonly string[]): Mode
   const model = context.services.models().get(names);
   if (!model) throw fail('model.unknown');
   return model;
+}
+
+/**
+ * Throws 503 where the model that a write is being judged by is not in force any more: then `runCommand` has it judged by
+ * the one that is (rule REL2).
+ */
+export function assertInForce({ services }: CommandContext, model: Model): void {
+  if (services.models().get(model.names) !== model) throw unavailable();
 }
 
 /** The fields that `cmdOpts.fields` asks for, `undefined` for all. Throws 400 with the names that the model does not know. */

@@ -1,7 +1,7 @@
 import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { visibleBody } from '../model/view.js';
-import { storeFailure } from '../objects/unavailable.js';
+import { storeFailure, unavailable } from '../objects/unavailable.js';
 import { pageBytes } from '../platform/limits.js';
 import { filterOf, isKnownPath } from '../queries/filter.js';
 import { Moved } from '../queries/moved.js';
@@ -143,6 +143,7 @@ async function itemsOf(
 async function withSubscription(reading: Reading): Promise<Reply> {
   const { context, scope, fields, question, request } = reading;
   const { live, slots } = context.services;
+  const models = context.services.models();
   const { limit = defaultReadLimit, since } = request.cmdOpts;
   const window = { ...question, scope, fields, limit, since };
   return await slots.run(context.auth.uid, async () => {
@@ -153,6 +154,8 @@ async function withSubscription(reading: Reading): Promise<Reply> {
         since === undefined
           ? await answerOf(reading, { hits, since: pos }, total)
           : { r: question.r, body: { ...total } };
+      // What is answered has to be as of the model that the subscription goes on with.
+      if (context.services.models() !== models) throw unavailable();
       const { r, body = {} } = answer;
       return { body: { r: r ?? question.r, meta: { subscription }, body }, afterwards: start };
     } catch (error) {

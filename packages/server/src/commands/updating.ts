@@ -21,7 +21,7 @@ import { scriptObject } from '../model/view.js';
 import { lastTouched, updateWrite } from '../objects/change.js';
 import type { CommitRefusal, Look, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
-import { modelOf } from './model-of.js';
+import { assertInForce, modelOf } from './model-of.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox.js';
 import { demandOn, living, missingAmong } from './presence.js';
@@ -71,6 +71,7 @@ export class Updating implements WriteStep {
   }
 
   async #prepare(stored: StoredObject | undefined, look: Look): Promise<PreparedWrite> {
+    assertInForce(this.#context, this.#model);
     const { r } = this.#request.target;
     const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);

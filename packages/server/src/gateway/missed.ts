@@ -29,7 +29,7 @@ function fromScratch(one: Parked): Parked | undefined {
   if (one.kind === 'last-query') return one;
   if (one.kind === 'query' || one.item.pos !== undefined) return undefined;
   const { rev: _rev, ...item } = one.item;
-  return { kind: 'item', item };
+  return { ...one, item };
 }
 
 function goneFrame(one: Parked): Buffer | undefined {

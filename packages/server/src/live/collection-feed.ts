@@ -56,6 +56,11 @@ export class CollectionFeed {
     this.#through ??= pos;
   }
 
+  /** This position is no change's: a new version of a model took it. */
+  passed(pos: Pos): void {
+    if (this.#through === pos - 1) this.#through = pos;
+  }
+
   /** The store is at this position: what has not been heard up to here was missed. */
   announce(pos: Pos): void {
     const before = this.#through ?? 0;

@@ -114,6 +114,7 @@ export function modelOf(traits: ModelTraits = {}): Model {
     names,
     key: name,
     version,
+    digest: `${version}`,
     currentFrom: 1,
     evolutions: [],
     fields: new Map(fields.map((field) => [field, fieldOf(field)])),

@@ -7,7 +7,7 @@ import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
-import type { CommittedChange, Store } from '../store/store.js';
+import type { CommittedChange, Pos, Store } from '../store/store.js';
 import { Activity } from './activity.js';
 import { CollectionCatchUp } from './collection-catch-up.js';
 import { CollectionDelivery } from './collection-delivery.js';
@@ -17,6 +17,7 @@ import type { Listener } from './listener.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
 import { Members } from './members.js';
+import { collectionNamesOf } from './model-change.js';
 import { ObjectCatchUp } from './object-catch-up.js';
 import { ObjectDelivery } from './object-delivery.js';
 import { ObjectFeed } from './object-feed.js';
@@ -28,6 +29,8 @@ import { PushNotes } from './push-notes.js';
 import { QueryFeed } from './query-feed.js';
 import { QueryWatch, type Watched, type WatchRequest } from './query-watch.js';
 import { Regrouping } from './regrouping.js';
+import { Reloading } from './reloading.js';
+import { renewed } from './renewed.js';
 import { resume } from './resume.js';
 import type { Subscription } from './session.js';
 import { Sessions } from './sessions.js';
@@ -79,6 +82,7 @@ export class Live {
   readonly #queryFeed: QueryFeed;
   readonly #queries: QueryWatch;
   readonly #regrouping: Regrouping;
+  readonly #reloading: Reloading;
   readonly #parts: SubscribeParts;
   readonly #stopListening: () => void;
 
@@ -117,6 +121,14 @@ export class Live {
       queries: this.#queries,
       objects: this.#objectCatchUp,
       collections: this.#collectionCatchUp,
+    });
+    this.#reloading = new Reloading(context, {
+      sessions: this.#sessions,
+      members,
+      objects: this.#objectCatchUp,
+      collections: this.#collectionCatchUp,
+      queries: this.#queries,
+      queryFeed: this.#queryFeed,
     });
     this.#parts = {
       context,
@@ -162,6 +174,17 @@ export class Live {
     for (const one of this.#subscriptionsOf(listener)) this.#regrouping.reauthorize(one);
   }
 
+  /**
+   * Other models are in force now: who hears of a collection whose model is another one is told so, judged anew, and told
+   * the rest as of the new one. `before`: the models that were in force until now. To be called while nothing is being
+   * written; `pos`: of the store.
+   */
+  reloaded(before: ModelSet, pos: Pos): void {
+    this.#collectionFeed.passed(pos);
+    this.#queryFeed.passed(pos);
+    this.#reloading.run(before);
+  }
+
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */
   drained(listener: Listener): void {
     for (const one of this.#subscriptionsOf(listener)) {
@@ -175,7 +198,8 @@ export class Live {
   /** The listener is gone, and may come back as another one: what it takes to go on then, until `forget`. */
   park(listener: Listener): readonly Parked[] {
     const parked = this.#subscriptionsOf(listener).flatMap((one) => {
-      return parkedOf(one, this.#parkedWindows) ?? [];
+      const model = this.#context.models().get(collectionNamesOf(one));
+      return (model && parkedOf(one, model, this.#parkedWindows)) ?? [];
     });
     const key = this.#sessions.find(listener)?.lastQueryId;
     this.drop(listener);
@@ -197,7 +221,7 @@ export class Live {
   async resume(listener: Listener, parked: readonly Parked[]): Promise<() => void> {
     const session = this.#sessions.open(listener);
     for (const one of parked) if (one.kind !== 'item') session.takeQueryId(one.key);
-    return await resume(this, listener, parked);
+    return await resume(this, listener, renewed(parked, this.#context.models()));
   }
 
   /** The listener is gone for good, and everything of it is forgotten. */
@@ -256,9 +280,28 @@ export class Live {
 
   #hear(changes: readonly CommittedChange[]): void {
     for (const change of changes) {
+      if (this.#isOfAnotherVersion(change)) {
+        this.#announce(change);
+        continue;
+      }
       this.#objectFeed.offer(change);
       this.#collectionFeed.offer(change);
       this.#queryFeed.offer(change);
     }
+  }
+
+  /** Then it does not say what happened to the object as of the model that is in force: the store does. */
+  #isOfAnotherVersion({ r, type, modelVersion }: CommittedChange): boolean {
+    if (type === 'delete') return false;
+    const names = r.split('/').filter((_, index) => index % 2 === 1);
+    const model = this.#context.models().get(names);
+    return model !== undefined && model.version !== modelVersion;
+  }
+
+  #announce({ r, rev, pos }: CommittedChange): void {
+    const topic = this.#objectTopics.find(r);
+    if (topic) this.#objectFeed.announce(topic, rev);
+    this.#collectionFeed.announce(pos);
+    this.#queryFeed.announce(pos);
   }
 }

@@ -213,6 +213,8 @@ function reasonFor(owed: Exclude<Owed, 'revisions'>): SnapshotReason {
       return owed;
     case 'renewed':
       return 'rights';
+    case 'model':
+      return 'version';
     case 'changes':
       return 'conflated';
     default:

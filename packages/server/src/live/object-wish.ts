@@ -117,7 +117,9 @@ export class ObjectWish implements Wish {
     const { round, audience } = one;
     const start = () => {
       if (one.round !== round || one.progress !== 'waiting') return;
-      const isJudged = one.audience === audience && one.session.listener.auth === auth;
+      const isInForce = this.#parts.context.models().get(this.#model.names) === this.#model;
+      const isSame = one.audience === audience && one.session.listener.auth === auth;
+      const isJudged = isInForce && isSame;
       if (isJudged && !object.deleted) {
         this.#parts.catchUp.beginWith(one, { object, hidden, model: this.#model });
       } else {

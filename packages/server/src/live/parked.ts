@@ -1,35 +1,45 @@
 import { parseR, type SubscribeItem } from '@really/protocol';
+import type { Model } from '../model/model.js';
 import type { ParkedWindows } from './parked-windows.js';
 import type { WatchRequest } from './query-watch.js';
 import type { Subscription } from './session.js';
 
 /** A subscription of a connection that dropped, as much of it as it takes to go on from where it was. */
 export type Parked =
-  | { readonly kind: 'item'; readonly item: SubscribeItem }
+  | { readonly kind: 'item'; readonly item: SubscribeItem; readonly model: Model }
   /** `key`: the id that its pushes carry. */
-  | { readonly kind: 'query'; readonly key: string; readonly request: WatchRequest }
+  | {
+      readonly kind: 'query';
+      readonly key: string;
+      readonly request: WatchRequest;
+      readonly model: Model;
+    }
   /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
   | { readonly kind: 'last-query'; readonly key: string };
 
-/** `undefined` of one whose command was not answered yet: the client does not know of it. */
-export function parkedOf(one: Subscription, windows: ParkedWindows): Parked | undefined {
+/** `undefined` of one whose command was not answered yet: the client does not know of it. `model`: that it was judged by. */
+export function parkedOf(
+  one: Subscription,
+  model: Model,
+  windows: ParkedWindows,
+): Parked | undefined {
   if (one.progress === 'waiting' || one.progress === 'ended') return undefined;
   switch (one.kind) {
     case 'object': {
       const { owed, rev, topic, audience } = one;
       // One that is owed a snapshot gets it.
       const goesOn = (owed === 'revisions' || owed === 'changes') && rev > 0;
-      return item(topic.r, audience.fields, goesOn ? { rev } : {});
+      return { ...item(topic.r, audience.fields, goesOn ? { rev } : {}), model };
     }
     case 'collection':
-      return item(one.topic.r, one.audience.fields, { pos: String(one.pos) });
+      return { ...item(one.topic.r, one.audience.fields, { pos: String(one.pos) }), model };
     case 'query': {
       const { r, scope, fields, filter, order, limit, auth } = one.group.traits;
       const since = String(one.heardUpTo);
       const { known, isWhole } = one.told;
       const left = { auth, known: windows.hold(known) ? known : undefined, isWhole };
       const request = { r, scope, fields, filter, order, limit, since, left };
-      return { kind: 'query', key: one.key, request };
+      return { kind: 'query', key: one.key, request, model };
     }
     default:
       return one satisfies never;
@@ -40,6 +50,6 @@ function item(
   r: string,
   fields: readonly string[] | undefined,
   from: { rev?: number; pos?: string },
-): Parked {
+): Pick<Extract<Parked, { kind: 'item' }>, 'kind' | 'item'> {
   return { kind: 'item', item: { r, target: parseR(r), fields, ...from } };
 }

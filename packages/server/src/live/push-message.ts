@@ -6,6 +6,7 @@ import type {
   FailedPush,
   JsonObject,
   ProtocolError,
+  SchemaUpdatedPush,
   SnapshotPush,
   UpdatedPush,
 } from '@really/protocol';
@@ -71,6 +72,12 @@ export function failedFrame(r: string, error: ProtocolError, subscription?: stri
   return frameOf(push);
 }
 
+/** Rule PSH10. `names`: of the collection. */
+export function schemaUpdatedFrame(names: readonly string[]): Frame {
+  const r = names.map((name) => `/${name}/*`).join('');
+  return frameOf({ evt: 'schemaUpdated', r });
+}
+
 interface FailedFrame extends FailedPush {
   meta?: { retryAfter?: number; subscription?: string };
 }
@@ -85,6 +92,7 @@ type PushMessage =
   | CreatedPush
   | FailedFrame
   | DeletedPush
+  | SchemaUpdatedPush
   | { evt: 'deleted'; r: string; rev: number };
 
 function frameOf(push: PushMessage): Frame {

@@ -59,6 +59,11 @@ export class QueryFeed implements GroupOwner {
     this.#through ??= pos;
   }
 
+  /** This position is no change's: a new version of a model took it. */
+  passed(pos: Pos): void {
+    if (this.#through === pos - 1) this.#through = pos;
+  }
+
   /** The store is at this position: what has not been heard up to here was missed. */
   announce(pos: Pos): void {
     const before = this.#through ?? 0;
@@ -81,14 +86,28 @@ export class QueryFeed implements GroupOwner {
     for (const r of collectionsAround(change.r)) this.#topics.get(r)?.offer(change);
   }
 
+  /** The models of these collections are not in force any more: their queries get other groups. */
+  retire(collections: ReadonlySet<string>): void {
+    const all = [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
+    for (const group of all) {
+      if (!collections.has(group.traits.scope.names.join('/'))) continue;
+      this.#forget(group);
+      group.retire();
+    }
+  }
+
   kept(group: QueryGroup, r: string): void {
+    const topic = this.#topicOf(group);
+    if (!topic) return;
     this.#rows += 1;
-    this.#topicOf(group)?.keep(group, r);
+    topic.keep(group, r);
   }
 
   dropped(group: QueryGroup, r: string): void {
+    const topic = this.#topicOf(group);
+    if (!topic) return;
     this.#rows -= 1;
-    this.#topicOf(group)?.drop(group, r);
+    topic.drop(group, r);
   }
 
   expected(group: QueryGroup, r: string): void {
@@ -108,15 +127,21 @@ export class QueryFeed implements GroupOwner {
   }
 
   deserted(group: QueryGroup): void {
+    if (this.#topicOf(group)) this.#forget(group);
+  }
+
+  #forget(group: QueryGroup): void {
     const topic = this.#topicOf(group);
-    if (topic?.groups.get(group.traits.key) !== group) return;
+    if (!topic) return;
     topic.delete(group);
     this.#groups -= 1;
     this.#rows -= group.window.size;
     if (topic.groups.size === 0) this.#topics.delete(topic.r);
   }
 
-  #topicOf({ traits }: QueryGroup): QueryTopic | undefined {
-    return this.#topics.get(traits.r);
+  /** `undefined` where it is forgotten, or retired. */
+  #topicOf(group: QueryGroup): QueryTopic | undefined {
+    const topic = this.#topics.get(group.traits.r);
+    return topic?.groups.get(group.traits.key) === group ? topic : undefined;
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { Model } from '../model/model.js';
 import { ruleToRql } from '../model/rule-to-rql.js';
 import { pushView, type View, visibleBody } from '../model/view.js';
+import { unavailable } from '../objects/unavailable.js';
 import { asSeen } from '../queries/readers-view.js';
 import type { Hit } from '../queries/search.js';
 import { placeOf } from '../store/order.js';
@@ -97,6 +98,7 @@ export class QueryGroup {
   /** The rows have to be read from the store. */
   #stale = false;
   #isBusy = false;
+  #isRetired = false;
   /** Everything up to here is in the rows. */
   #pos: Pos = 0;
   /** In the window, but not told yet: it came from the reserve, and the store has to be asked for it. */
@@ -142,6 +144,14 @@ export class QueryGroup {
   join(joiner: Joiner): void {
     this.#joiners.push(joiner);
     this.refresh();
+  }
+
+  /** Its model is not in force any more: nobody joins it now, and what is under way for it comes to nothing. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#queue = [];
+    const joiners = this.#joiners.splice(0);
+    for (const { failed } of joiners) failed(unavailable());
   }
 
   sit(one: QuerySubscription): void {
@@ -364,10 +374,12 @@ export class QueryGroup {
     const hits = await readWithRetry(platform, () =>
       hitsNow(this.#context, model, this.traits, this.window.capacity),
     );
+    if (this.#isRetired) return;
     if (!this.#owner.hasRoomFor(hits.length - this.window.size)) {
       return this.#giveUp(tooManyRows());
     }
     const news = await this.#news(this.known(), hits, this.#members.areHearing);
+    if (this.#isRetired) return;
     // From here to the last joiner in one go: everybody knows the same rows then.
     this.#pauseSlow();
     const before = this.known();

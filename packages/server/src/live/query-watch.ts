@@ -1,12 +1,14 @@
-import { type Auth, fail, ProtocolError, type RqlExpression } from '@really/protocol';
+import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { audienceKey, viewReads } from '../model/view.js';
+import { isKnownPath } from '../queries/filter.js';
 import type { Hit } from '../queries/search.js';
 import type { Order, Pos, Scope } from '../store/store.js';
 import { keyOfAudience } from './audience.js';
 import type { LiveContext } from './live-context.js';
 import { modelOf } from './live-context.js';
 import type { Members } from './members.js';
+import { keptFields } from './model-change.js';
 import { readPosition } from './position.js';
 import type { QueryFeed } from './query-feed.js';
 import type { GroupTraits, Joined } from './query-group.js';
@@ -70,6 +72,7 @@ export class QueryWatch {
   async begin(session: Session, request: WatchRequest): Promise<Watched> {
     const { r, scope } = request;
     const model = knownModel(this.#context, scope.names);
+    assertFits(model, request);
     demandSubscribable(model);
     await demandForEveryObject(model, session.listener, r);
     const since = readPosition(request.since, 'cmdOpts.since');
@@ -102,6 +105,31 @@ export class QueryWatch {
     const traits = traitsOf(one.group.traits, model, one.session.listener.auth);
     if (traits.key === one.group.traits.key) return;
     if (one.progress === 'live') one.known = one.group.known();
+    this.#move(one, traits, model);
+  }
+
+  /** Its collection has another model now: it is told the difference, and of another version every object of its window. */
+  renew(
+    one: QuerySubscription,
+    model: Model,
+    { isOtherVersion }: { isOtherVersion: boolean },
+  ): void {
+    const before = { ...one.group.traits };
+    try {
+      assertFits(model, before);
+    } catch (error) {
+      this.#members.fail([one], error);
+      return;
+    }
+    if (one.progress === 'live') one.known = one.group.known();
+    if (isOtherVersion && one.known) one.known = asNeverHeard(one.known);
+    one.replay = undefined;
+    const fields = keptFields(model, before.fields);
+    this.#move(one, traitsOf({ ...before, fields }, model, one.session.listener.auth), model);
+  }
+
+  /** It goes on among those of these traits. What it knows was told under others. */
+  #move(one: QuerySubscription, traits: GroupTraits, model: Model): void {
     one.isBetween = true;
     const group = this.#feed.group(traits, model);
     one.group.leave(one);
@@ -201,6 +229,21 @@ export class QueryWatch {
 
 function isGone(error: unknown): boolean {
   return error instanceof ProtocolError && error.message === 'position.gone';
+}
+
+/** Throws 409 `query.invalid` where the query is about a field that the model does not have, or has no more. */
+function assertFits(model: Model, { filter, order }: Pick<WatchRequest, 'filter' | 'order'>): void {
+  const paths = [...(filter ? fieldsOfRql(filter) : []), order.field.split('.')];
+  for (const path of paths) {
+    if (!isKnownPath(model, path)) {
+      throw fail('query.invalid', { query: [`the model has no field ${path.join('.')}`] });
+    }
+  }
+}
+
+/** Objects that somebody knows, but not as they are by now. */
+export function asNeverHeard(known: Known): Known {
+  return new Map([...known].map(([r, row]) => [r, { ...row, rev: 0 }]));
 }
 
 /** Everything in which queries differ whose subscribers get different pushes. */

@@ -1,9 +1,9 @@
 import { type ErrorBody, ProtocolError } from '@really/protocol';
 import type { Listener } from './listener.js';
 import type { Live } from './live.js';
-import type { Parked } from './parked.js';
-import { failedFrame } from './push-message.js';
+import { failedFrame, schemaUpdatedFrame } from './push-message.js';
 import type { WatchRequest } from './query-watch.js';
+import type { Renewed } from './renewed.js';
 
 interface Failure {
   readonly r: string;
@@ -15,7 +15,7 @@ interface Failure {
 export async function resume(
   live: Pick<Live, 'subscribe' | 'watch'>,
   listener: Listener,
-  parked: readonly Parked[],
+  { parked, updated }: Renewed,
 ): Promise<() => void> {
   const items = parked.flatMap((one) => (one.kind === 'item' ? [one.item] : []));
   const begin = [await resumeItems(live, listener, items)];
@@ -23,6 +23,7 @@ export async function resume(
     if (one.kind === 'query') begin.push(await resumeQuery(live, listener, one.key, one.request));
   }
   return () => {
+    for (const names of updated) listener.push(schemaUpdatedFrame(names));
     for (const start of begin) start();
   };
 }

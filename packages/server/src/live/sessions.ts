@@ -14,6 +14,10 @@ export class Sessions {
     return this.#byListener.size;
   }
 
+  all(): Session[] {
+    return [...this.#byListener.values()];
+  }
+
   find(listener: Listener): Session | undefined {
     return this.#byListener.get(listener);
   }

@@ -1,4 +1,5 @@
 import { fail, type JsonObject, type ProtocolError, type SubscribeItem } from '@really/protocol';
+import { unavailable } from '../objects/unavailable.js';
 import { CollectionWish, type CollectionWishParts, collectionDemand } from './collection-wish.js';
 import type { LiveContext } from './live-context.js';
 import { ObjectWish, type ObjectWishParts } from './object-wish.js';
@@ -33,12 +34,29 @@ type Step<T> = { readonly item: SubscribeItem } & (
   | { readonly error: ProtocolError }
 );
 
+/** How often the models may change while subscriptions are being made. */
+const mostTries = 5;
+
 /** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
 export async function subscribe(
   parts: SubscribeParts,
   session: Session,
   items: readonly SubscribeItem[],
 ): Promise<SubscribeAnswer> {
+  for (let tries = 1; tries < mostTries; tries++) {
+    const answer = await attemptAll(parts, session, items);
+    if (answer) return answer;
+  }
+  throw unavailable();
+}
+
+/** `undefined` where other models are in force by now than those that it was judged by. */
+async function attemptAll(
+  parts: SubscribeParts,
+  session: Session,
+  items: readonly SubscribeItem[],
+): Promise<SubscribeAnswer | undefined> {
+  const models = parts.context.models();
   const wishes = items.map((item, index) => {
     return attempt(parts.context, item, () => wishOf(parts, session, { item, index }));
   });
@@ -46,6 +64,7 @@ export async function subscribe(
     // Read only now that no change of any of these objects goes by unnoticed any more.
     const heads = readHeads(parts.context, wishes);
     const prepared = await Promise.all(wishes.map((wish) => prepare(parts.context, wish, heads)));
+    if (parts.context.models() !== models) return undefined;
     const placed = session.dropped ? [] : prepared.map((one) => place(parts.context, session, one));
     return answerOf(placed);
   } finally {

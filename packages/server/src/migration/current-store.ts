@@ -1,5 +1,4 @@
-import type { JsonObject } from '@really/protocol';
-import { evolve, isOutdated } from '../model/evolve.js';
+import { isOutdated, knownMembers } from '../model/evolve.js';
 import type { Model, ModelSet } from '../model/model.js';
 import type { Platform } from '../platform/platform.js';
 import type {
@@ -83,9 +82,7 @@ export class CurrentStore implements Store {
 
   async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
     const page = await this.#store.created(scope, after, limit);
-    const model = this.#models().get(scope.names);
-    if (!model) return page;
-    const current = await Promise.all(page.entries.map((one) => this.#currentEntry(model, one)));
+    const current = await Promise.all(page.entries.map((one) => this.#currentEntry(one)));
     const entries = current.filter((entry) => entry !== undefined);
     if (entries.length === page.entries.length || page.entries.length < limit) {
       return { ...page, entries };
@@ -176,25 +173,9 @@ export class CurrentStore implements Store {
     }
   }
 
-  /** An object, and how it was created, as this version of the model would have it. */
-  async #currentEntry(model: Model, entry: CreatedEntry): Promise<CreatedEntry | undefined> {
-    const { change } = entry;
+  async #currentEntry(entry: CreatedEntry): Promise<CreatedEntry | undefined> {
     const object = await this.#currentIfAny(entry.object);
-    if (!object || object.deleted) return undefined;
-    const created = await this.#createdWith(model, entry);
-    return created && { ...entry, object, change: { ...change, created } };
-  }
-
-  async #createdWith(
-    model: Model,
-    { change, object }: CreatedEntry,
-  ): Promise<JsonObject | undefined> {
-    const { created, modelVersion } = change;
-    if (!created) return undefined;
-    const then = { ...object, rev: 1, data: created, touched: {}, modelVersion };
-    if (!isOutdated(model, then)) return trimmed(model, then).data;
-    const evolved = await evolve(model, then);
-    return evolved.kind === 'evolved' ? trimmed(model, evolved.object).data : undefined;
+    return object && !object.deleted ? { ...entry, object } : undefined;
   }
 
   /** The query as it may be asked once its collection is migrated, with the time that is left of it. */
@@ -210,8 +191,6 @@ export class CurrentStore implements Store {
 /** Without the fields that the model has no more, for those whose model had another version then. */
 function trimmed(model: Model, object: StoredObject): StoredObject {
   if (object.modelVersion === model.version || object.deleted) return object;
-  const names = Object.keys(object.data);
-  if (names.every((name) => model.fields.has(name))) return object;
-  const kept = Object.entries(object.data).filter(([name]) => model.fields.has(name));
-  return { ...object, data: Object.fromEntries(kept) };
+  const data = knownMembers(model, object.data);
+  return data === object.data ? object : { ...object, data };
 }

@@ -7,7 +7,7 @@ import type { Platform } from '../platform/platform.js';
 import { QueryTimeout, type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { MigrationFailed } from './migration-failed.js';
 import { MigrationQueue } from './migration-queue.js';
-import { type Failures, type PassProgress, Passes } from './passes.js';
+import { type Failures, Passes, type PassProgress } from './passes.js';
 
 export interface MigrationsOptions {
   /** What is stored, as it is stored. */

@@ -103,7 +103,7 @@ async function recalculated(
   data: JsonObject,
 ): Promise<Evolved> {
   try {
-    const calculated = await calculate(model, data, 'all');
+    const calculated = await calculate(model, knownMembers(model, data), 'all');
     const { version: modelVersion } = model;
     return { kind: 'evolved', object: { ...object, data: calculated.data, modelVersion } };
   } catch (error) {
@@ -112,6 +112,13 @@ async function recalculated(
     }
     throw error;
   }
+}
+
+/** Without the fields that the model has no more. */
+export function knownMembers({ fields }: Model, data: JsonObject): JsonObject {
+  const entries = Object.entries(data);
+  if (entries.every(([name]) => fields.has(name))) return data;
+  return Object.fromEntries(entries.filter(([name]) => fields.has(name)));
 }
 
 function failedBy(

@@ -15,6 +15,8 @@ export interface Model {
   /** `users/posts`. */
   readonly key: string;
   readonly version: number;
+  /** Of the texts of its files: another one where any of them is. */
+  readonly digest: string;
   /** An object of this version or a later one is as of `version`: no evolution comes after it, and there is nothing to calculate anew. */
   readonly currentFrom: number;
   /** Top-level fields in the order of the file. */

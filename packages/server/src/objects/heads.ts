@@ -76,6 +76,12 @@ export class Heads {
     this.#cache.delete(r);
   }
 
+  /** As `forget`, of all objects. */
+  clear(): void {
+    for (const r of [...this.#loads.keys()]) this.#overtake(r);
+    this.#cache.clear();
+  }
+
   #overtake(r: string): void {
     const load = this.#loads.get(r);
     if (!load) return;

@@ -78,6 +78,9 @@ export class Objects {
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
+  /** Set while everything new has to wait, in its order. */
+  #heldBack: (() => void)[] | undefined;
+  #exchange: Promise<void> | undefined;
 
   constructor(options: ObjectsOptions) {
     const { store, platform, metrics = noMetrics } = options;
@@ -181,39 +184,80 @@ export class Objects {
     await this.#committer.drained();
   }
 
+  /**
+   * Runs `work` at a moment when nothing is being judged or written: what comes meanwhile waits, and is judged afterwards,
+   * on objects as the store has them then.
+   */
+  async exchange(work: () => Promise<void>): Promise<void> {
+    const before = this.#exchange;
+    const exchange = before ? before.then(() => this.#exchangeNow(work)) : this.#exchangeNow(work);
+    // One that fails does not keep the next from its turn.
+    this.#exchange = exchange.catch(() => {});
+    await exchange;
+  }
+
+  async #exchangeNow(work: () => Promise<void>): Promise<void> {
+    this.#heldBack = [];
+    try {
+      await this.drain();
+      await work();
+      this.#heads.clear();
+    } finally {
+      const heldBack = this.#heldBack;
+      this.#heldBack = undefined;
+      for (const enter of heldBack) enter();
+    }
+  }
+
+  /** At once, unless everything new has to wait. In the order of the calls in any case. */
+  #enter(enter: () => void): void {
+    if (this.#heldBack) this.#heldBack.push(enter);
+    else enter();
+  }
+
   #enqueue(request: SingleWriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      const line = this.#line(request.r);
-      const job = new Job(request, this.#order++, resolve, reject);
-      if (request.lane) this.#lanes.enter(job, request.lane);
-      line.waiting.push(job);
-      this.#advance(line);
+      this.#enter(() => {
+        const line = this.#line(request.r);
+        const job = new Job(request, this.#order++, resolve, reject);
+        if (request.lane) this.#lanes.enter(job, request.lane);
+        line.waiting.push(job);
+        this.#advance(line);
+      });
     });
   }
 
   #enqueueAll(
     requests: readonly WriteRequest[],
-    { once, erases = [], span }: WriteAllOptions,
+    options: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch({
-        requests,
-        once,
-        erases,
-        span,
-        order: this.#order++,
-        resolve,
-        reject,
-      });
-      if (requests.length === 0) this.#runBatch(batch);
-      for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
-      const lines = batch.seats.map((seat) => {
-        const line = this.#line(seat.r);
-        line.waiting.push(seat);
-        return line;
-      });
-      for (const line of lines) this.#advance(line);
+      this.#enter(() => this.#enterBatch(requests, options, { resolve, reject }));
     });
+  }
+
+  #enterBatch(
+    requests: readonly WriteRequest[],
+    { once, erases = [], span }: WriteAllOptions,
+    { resolve, reject }: Pick<Batch, 'resolve' | 'reject'>,
+  ): void {
+    const batch = new Batch({
+      requests,
+      once,
+      erases,
+      span,
+      order: this.#order++,
+      resolve,
+      reject,
+    });
+    if (requests.length === 0) this.#runBatch(batch);
+    for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
+    const lines = batch.seats.map((seat) => {
+      const line = this.#line(seat.r);
+      line.waiting.push(seat);
+      return line;
+    });
+    for (const line of lines) this.#advance(line);
   }
 
   #line(r: string): Line {

@@ -36,6 +36,7 @@ export function buildModel(
     names: draft.names,
     key: draft.names.join('/'),
     version: draft.version,
+    digest: draft.digest,
     // Whatever an older version calculated, or did not, is calculated anew.
     currentFrom: order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1),
     fields,

@@ -69,6 +69,8 @@ export interface EvolutionDraft {
 /** One model as its files say it, before it is known whether what it mentions exists. */
 export interface ModelDraft {
   readonly names: readonly string[];
+  /** Of the texts of its files: another one where any of them is. */
+  readonly digest: string;
   readonly yaml: ModelYaml;
   readonly version: number;
   readonly fields: ReadonlyMap<string, FieldDraft>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isScalar } from 'yaml';
 import { type AccessRight, accessRights } from '../access.js';
 import type {
@@ -15,7 +16,7 @@ import { type FieldDrafts, FieldReader } from './read-fields.js';
 import { readRetention } from './read-retention.js';
 import { readBody, readExpression } from './read-script.js';
 import { readFlag, readNames } from './read-values.js';
-import { readSource } from './source-file.js';
+import { readSource, type SourceFile } from './source-file.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 const modelKeys = ['version', 'fields', 'fieldSets', 'access', 'retention'];
@@ -38,6 +39,7 @@ export async function readModel(
   const access = readAccess(yaml, members.get('access'));
   return {
     names: found.names,
+    digest: digestOf([parsed.yaml.file, ...scripts.files]),
     yaml,
     version: readVersion(yaml, members.get('version')),
     fields: drafts,
@@ -49,6 +51,12 @@ export async function readModel(
     evolutions: scripts.evolutions,
     slots: [...fields.slots, ...Object.values(access?.rules ?? {}), ...scripts.slots],
   };
+}
+
+function digestOf(files: readonly SourceFile[]): string {
+  const hash = createHash('sha256');
+  for (const { path, text } of files) hash.update(JSON.stringify([path, text]));
+  return hash.digest('base64url');
 }
 
 function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
@@ -138,23 +146,26 @@ interface ScriptFiles {
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
   readonly evolutions: readonly EvolutionDraft[];
   readonly slots: ScriptSlot[];
+  readonly files: readonly SourceFile[];
 }
 
 async function readScripts(found: FoundModel, problems: Problems): Promise<ScriptFiles> {
   const hooks: Partial<Record<HookName, ScriptSlot>> = {};
   const evolutions: EvolutionDraft[] = [];
   const slots: ScriptSlot[] = [];
+  const files: SourceFile[] = [];
   for (const [name, { path, shown }] of found.scripts) {
     const file = await readSource(path, shown, problems);
     const hook = hooksByFile[name];
     const to = evolutionVersion(name);
     const scope = hook === undefined ? evolutionScope : hookScopes[hook];
     const slot = file && readBody(file, scope, isPostHook(hook));
+    if (file) files.push(file);
     if (slot === undefined) continue;
     slots.push(slot);
     if (hook !== undefined) hooks[hook] = slot;
     if (to !== undefined) evolutions.push({ to, slot });
   }
   evolutions.sort((a, b) => a.to - b.to);
-  return { hooks, evolutions, slots };
+  return { hooks, evolutions, slots, files };
 }

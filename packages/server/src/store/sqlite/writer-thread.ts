@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
-import { Checkpoints } from './checkpoints.js';
 import type { MigrationOutcome } from '../store.js';
+import { Checkpoints } from './checkpoints.js';
 import type { CommitAnswer, EncodedMigration, WriterNotice, WriterRequest } from './messages.js';
 import { openForWriting } from './open-database.js';
 import { serve } from './thread-port.js';
