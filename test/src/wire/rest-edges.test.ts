@@ -58,14 +58,20 @@ test('[HTTP4] a body is JSON whatever its type is said to be, and may be compres
     const { status } = await ask('POST /v0.1/users', { 'Content-Type': type }, '{"name":"T"}');
     expect([type, status]).toEqual([type, 201]);
   }
-  const zipped = async (text: string) => {
-    const bytes = gzipSync(text);
-    const head = { ...bearer(), 'Content-Encoding': 'gzip', 'Content-Length': `${bytes.length}` };
+  const encoded = async (encoding: string, bytes: Buffer) => {
+    const head = { ...bearer(), 'Content-Encoding': encoding, 'Content-Length': `${bytes.length}` };
     const [answer] = await sendRaw(server.url, rawRequest('POST /v0.1/users', head), bytes);
-    return [answer?.status, JSON.parse(answer?.body ?? '').error?.message];
+    const { error } = JSON.parse(answer?.body ?? '');
+    return [answer?.status, error?.errors ?? error?.message];
   };
-  expect(await zipped('{"name":"Z"}')).toEqual([201, undefined]);
-  expect(await zipped(`{"name":"${'z'.repeat(30_000_000)}"}`)).toEqual([413, 'message.too.large']);
+  const zipped = gzipSync('{"name":"Z"}');
+  expect(await encoded('gzip', zipped)).toEqual([201, undefined]);
+  expect(await encoded('GZIP', zipped)).toEqual([201, undefined]);
+  const bomb = gzipSync(`{"name":"${'z'.repeat(30_000_000)}"}`);
+  expect(await encoded('gzip', bomb)).toEqual([413, 'message.too.large']);
+  const wrong = (detail: string) => [400, { 'Content-Encoding': [detail] }];
+  expect(await encoded('zstd', zipped)).toEqual(wrong('expected.gzip.or.br.or.deflate'));
+  expect(await encoded('br', zipped)).toEqual(wrong('expected.as.the.body'));
 });
 
 test('[HTTP4] [LIM1] who sends a body that is too large hears so, and may go on', async () => {

@@ -109,7 +109,7 @@ test('[HTTP7] GET of a collection reads or counts', async () => {
     `/v0.1/users/c1/posts?${query}&sort=-likes&limit=1&paginationToken=${nextToken}`,
   );
   expect(next.json.body.items).toMatchObject([{ body: { likes: 2 } }]);
-  for (const count of ['count', 'count=', 'count=true']) {
+  for (const count of ['count', 'count=', 'count=true', 'count=1']) {
     expect((await ask(`/v0.1/users/*/posts?${query}&${count}`)).json).toEqual({
       r: '/users/*/posts/*',
       body: { totalResults: 2 },

@@ -54,6 +54,12 @@ function watchMethods(app: FastifyInstance): (path: string) => readonly string[]
 function fromHttp(error: FastifyError | ProtocolError): ProtocolError | undefined {
   if (error instanceof ProtocolError || error.statusCode === undefined) return undefined;
   if (error.statusCode === 413) return fail('message.too.large');
+  if (error.code === 'FST_CP_ERR_INVALID_CONTENT_ENCODING') {
+    return fail.invalid('Content-Encoding', 'expected.gzip.or.br.or.deflate');
+  }
+  if (error.code === 'FST_CP_ERR_INVALID_CONTENT') {
+    return fail.invalid('Content-Encoding', 'expected.as.the.body');
+  }
   return error.statusCode < 500 ? fail('request.invalid') : undefined;
 }
 

@@ -42,6 +42,9 @@ export async function httpBase({
   app.removeAllContentTypeParsers();
   app.addHook('onRequest', async ({ raw }) => {
     raw.headers['content-type'] = 'application/json';
+    // Names of encodings have no case (RFC 9110, section 8.4.1), and for the plugin they have.
+    const encoding = raw.headers['content-encoding'];
+    if (encoding !== undefined) raw.headers['content-encoding'] = encoding.toLowerCase();
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   await protect(app, origins);

@@ -39,6 +39,21 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
   server.close();
 });
 
+test('[ERR2] what Node would refuse without a word is refused in JSON', async () => {
+  const { gateway, port } = await openTestGateway();
+  const answerTo = async (...lines: string[]) => {
+    const client = new RawClient(port);
+    client.write([...lines, '', ''].join('\r\n'));
+    return await client.ended;
+  };
+  const hostless = await answerTo('GET /health HTTP/1.1');
+  expect(hostless).toMatch(/^HTTP\/1.1 400 .*{"code":400,"reason":"a request names its host"}$/s);
+  expect(await answerTo('GET /health HTTP/1.0')).toMatch(/^HTTP\/1.1 200 /);
+  const expecting = await answerTo('GET /health HTTP/1.1', 'Host: x', 'Expect: miracles');
+  expect(expecting).toMatch(/^HTTP\/1.1 417 .*{"code":417,"reason":"[^"]+"}$/s);
+  await gateway.close();
+});
+
 const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;
 
 /** A key and a certificate that it signed itself. */

@@ -2,7 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ServerConfig } from './options.js';
-import { type Refusal, refusals } from './refusal.js';
+import { type Refusal, refusals, refuseRequest } from './refusal.js';
 
 export type HttpServer = http.Server | https.Server;
 
@@ -23,12 +23,26 @@ export function createHttpServer(
   listener: http.RequestListener,
   patience = usualPatience,
 ): HttpServer {
+  // Node would refuse a request without `Host` by itself, and say nothing.
+  const options = { ...patience, requireHostHeader: false };
   const server = tls
-    ? https.createServer({ ...patience, ...tls }, listener)
-    : http.createServer(patience, listener);
+    ? https.createServer({ ...options, ...tls }, hostKnown(listener))
+    : http.createServer(options, hostKnown(listener));
   server.maxConnections = connections + spare;
   server.on('clientError', refuseGarbage);
+  server.on('checkExpectation', (_request: unknown, response: http.ServerResponse) =>
+    refuseRequest(response, refusals.expectation),
+  );
   return server;
+}
+
+/** RFC 9112, section 3.2. */
+function hostKnown(listener: http.RequestListener): http.RequestListener {
+  return (request, response) => {
+    if (request.headers.host !== undefined || request.httpVersion !== '1.1') {
+      listener(request, response);
+    } else refuseRequest(response, refusals.noHost);
+  };
 }
 
 /** A line that would be fine if only there were such a method. */

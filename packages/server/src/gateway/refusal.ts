@@ -9,6 +9,8 @@ export interface Refusal {
 
 export const refusals = {
   unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
+  noHost: { code: 400, reason: 'a request names its host' },
+  expectation: { code: 417, reason: 'of what can be expected there is only 100-continue' },
   badHandshake: { code: 400, reason: 'the request is no WebSocket handshake' },
   unknownApp: { code: 404, reason: 'there is no such app' },
   notFound: { code: 404, reason: 'there is nothing here' },

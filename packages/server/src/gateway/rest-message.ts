@@ -106,11 +106,11 @@ function numberOf(text: string | undefined): JsonValue | undefined {
 }
 
 function booleanOf(text: string | undefined): JsonValue | undefined {
-  if (text === 'true' || text === '') return true;
-  return text === 'false' ? false : text;
+  if (text === 'true' || text === '1' || text === '') return true;
+  return text === 'false' || text === '0' ? false : text;
 }
 
-/** `?count`, `?count=`, `?count=true`. */
+/** `?count`, `?count=`, `?count=true`, `?count=1`. */
 function isOn(text: string | undefined): boolean {
   const value = booleanOf(text);
   if (value === undefined || typeof value === 'boolean') return value === true;
