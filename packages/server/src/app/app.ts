@@ -3,6 +3,7 @@ import type { HashSlots } from '../accounts/hash-slots.js';
 import type { Services } from '../commands/services.js';
 import { Live } from '../live/live.js';
 import { CurrentStore } from '../migration/current-store.js';
+import { type MigrationEvent, migrateAll } from '../migration/migrate-all.js';
 import { Migrations } from '../migration/migrations.js';
 import { Objects } from '../objects/objects.js';
 import type { Log } from '../platform/log.js';
@@ -39,6 +40,8 @@ export interface App extends AppAuth {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
+  /** Migrates every object: see `migrateAll`. */
+  migrate(tell: (event: MigrationEvent) => void): Promise<void>;
   /** Loads its models again: see `ModelsInForce.reload`. Never rejects. */
   reload(): Promise<void>;
   /** Resolves when store and bus are reachable. */
@@ -112,6 +115,9 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     deadLetters: postHooks.deadLetters,
     ...auth,
     accounts,
+    migrate: (tell) => {
+      return migrateAll({ models: modelsInForce.models(), store: stored, migrations }, tell);
+    },
     reload: () => modelsInForce.reload({ store, objects, live }),
     async ready() {
       await Promise.all([store.ping(), bus.ping()]);

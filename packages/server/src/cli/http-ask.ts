@@ -1,5 +1,6 @@
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
 
 export interface Question {
   readonly method: string;
@@ -17,18 +18,33 @@ export interface Answer {
 /** Milliseconds until a server that says nothing is given up. */
 const patience = 10_000;
 
-/** Asks a server over HTTP. (`fetch` does not let a request name another host than its URL does.) */
-export function ask({ method, url, headers, host }: Question): Promise<Answer> {
-  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-  const named = host === undefined ? {} : { host };
+/**
+ * Asks for an answer that comes line by line, for as long as that takes. Resolves with the status; lines are taken of a
+ * 200 only. Rejects where there is no answer, or it breaks off.
+ */
+export function askForLines(question: Question, take: (line: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
-    const options = {
-      method,
-      headers: { ...headers, ...named },
-      servername: host,
-      signal: AbortSignal.timeout(patience),
-    };
-    const request = send(url, options, (response) => {
+    const request = open(question, {}, (response) => {
+      response.on('error', reject);
+      if (response.statusCode !== 200) {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode ?? 0));
+        return;
+      }
+      const lines = createInterface({ input: response });
+      lines.on('line', take);
+      lines.on('close', () => resolve(200));
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** Asks a server over HTTP. (`fetch` does not let a request name another host than its URL does.) */
+export function ask(question: Question): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { signal: AbortSignal.timeout(patience) };
+    const request = open(question, options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -40,4 +56,15 @@ export function ask({ method, url, headers, host }: Question): Promise<Answer> {
     request.on('error', reject);
     request.end();
   });
+}
+
+function open(
+  { method, url, headers, host }: Question,
+  options: { readonly signal?: AbortSignal },
+  answered: (response: IncomingMessage) => void,
+): ClientRequest {
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+  const named = host === undefined ? {} : { host };
+  const all = { ...options, method, headers: { ...headers, ...named }, servername: host };
+  return send(url, all, answered);
 }

@@ -33,6 +33,7 @@ const types: Run = async (options) =>
   (await import('./write-model-types.js')).writeModelTypes(options);
 const token: Run = async (options) => (await import('./print-token.js')).printToken(options);
 const bench: Run = async (options) => (await import('./bench/bench.js')).bench(options);
+const migrate: Run = async (options) => (await import('./migrate.js')).migrate(options);
 const config: Run = async (options) => (await import('./show-config.js')).showConfig(options);
 
 function makeProgram(done: (code: ExitCode) => void): Command {
@@ -79,6 +80,10 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addTokenOptions(addAppFlag(add(program, 'token', 'mint an access token and print it', token)));
   addBenchOptions(
     add(program, 'bench', 'load a running server and print throughput and latencies', bench),
+  );
+  addConfigFlags(
+    addAppFlag(add(program, 'migrate', 'bring every object to the version of its model', migrate)),
+    ['models', 'data', 'store', 'port', 'secret'],
   );
   addDeadLetters(program, done);
   addConfigFlags(

@@ -7,12 +7,13 @@ import { type AuthRoutesOptions, authRoutes } from './http-auth.js';
 import { admitApp } from './http-auth-app.js';
 import { httpBase } from './http-base.js';
 import { deadLetterRoutes } from './http-dead-letters.js';
+import { migrationRoute } from './http-migrations.js';
 import { openApiRoute } from './http-openapi.js';
 import type { GatewayOptions } from './options.js';
 import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
 
 export interface HttpAppOptions {
-  readonly gateway: Pick<GatewayOptions, 'config' | 'log' | 'platform' | 'deadLetters'>;
+  readonly gateway: Pick<GatewayOptions, 'config' | 'log' | 'platform' | 'deadLetters' | 'migrate'>;
   readonly auth: AuthRoutesOptions;
   /** Missing where the app has no accounts. */
   readonly accounts?: AccountRoutesOptions | undefined;
@@ -23,7 +24,7 @@ export interface HttpAppOptions {
 
 /** The HTTP side of one app. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
-  const { config, log, platform, deadLetters } = options.gateway;
+  const { config, log, platform, deadLetters, migrate } = options.gateway;
   const app = await httpBase({ cors: config.cors, log, platform });
   openApiRoute(app, {
     models: options.models,
@@ -33,7 +34,9 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   });
   authRoutes(app, options.auth);
   if (options.accounts) accountRoutes(app, options.accounts);
-  if (deadLetters) deadLetterRoutes(app, { deadLetters, admit: admitApp(options.auth) });
+  const admit = admitApp(options.auth);
+  if (deadLetters) deadLetterRoutes(app, { deadLetters, admit });
+  if (migrate) migrationRoute(app, { migrate, admit, log });
   restRoutes(app, options.rest);
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
   await app.ready();

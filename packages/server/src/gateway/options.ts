@@ -11,6 +11,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
+import type { MigrationRouteOptions } from './http-migrations.js';
 /** What the gateway has to know of the configuration of the server. */
 export interface ServerConfig {
   /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
@@ -82,6 +83,8 @@ export interface GatewayOptions {
   readonly tokens: Tokens;
   /** Without them nobody signs up or logs in. */
   readonly accounts?: Accounts | undefined;
+  /** Migrates every object of the app. */
+  readonly migrate?: MigrationRouteOptions['migrate'] | undefined;
   /** Without them there are none to look at. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly revocations: Revocations;

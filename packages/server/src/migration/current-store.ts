@@ -114,6 +114,10 @@ export class CurrentStore implements Store {
     return this.#store.outdated(names, version, after, limit);
   }
 
+  countOutdated(names: readonly string[], version: number): Promise<number> {
+    return this.#store.countOutdated(names, version);
+  }
+
   migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
     return this.#store.migrate(objects);
   }

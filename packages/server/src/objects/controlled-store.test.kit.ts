@@ -56,6 +56,7 @@ export function controlled(store: Store): ControlledStore {
     created: (scope, after, limit) => store.created(scope, after, limit),
     changes: (scope, after, limit) => store.changes(scope, after, limit),
     outdated: (names, version, after, limit) => store.outdated(names, version, after, limit),
+    countOutdated: (names, version) => store.countOutdated(names, version),
     migrate: (objects) => store.migrate(objects),
     migrated: (names, version) => store.migrated(names, version),
     position: () => store.position(),

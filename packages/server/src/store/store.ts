@@ -82,6 +82,8 @@ export interface Store {
     after: number,
     limit: number,
   ): Promise<Outdated>;
+  /** How many `outdated` would find in all. */
+  countOutdated(names: readonly string[], version: number): Promise<number>;
   /**
    * Gives objects other data and another model version, each for itself, in the order of `objects`, and on disk when the
    * promise resolves. Revisions, positions and histories stay as they are. Takes its turn among the commits.
@@ -326,8 +328,11 @@ export class StoreUnavailable extends Error {
  * store at all. The message is one line for the operator, who has to do something about it.
  */
 export class StoreRefused extends Error {
-  override readonly name = 'StoreRefused';
+  override readonly name: string = 'StoreRefused';
 }
+
+/** Another process has the store open: a server, most likely. */
+export class StoreInUse extends StoreRefused {}
 
 /** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
 export class QueryTimeout extends Error {

@@ -89,6 +89,9 @@ export function migrateContract(open: OpenStore): void {
       }
       expect(await walk(1, 2)).toEqual([]);
       expect(await walk(3, 2)).toHaveLength(4);
+      const counts = [1, 2, 3].map((version) => store.countOutdated(names, version));
+      expect(await Promise.all(counts)).toEqual([0, 3, 4]);
+      expect(await store.countOutdated(['nothing'], 9)).toBe(0);
       expect(await store.outdated(['nothing'], 9, 0, 10)).toEqual({
         objects: [],
         next: undefined,
@@ -117,6 +120,7 @@ export function migrateContract(open: OpenStore): void {
       await store.migrate([to(2, user.object)]);
       await store.migrated(names, 2);
       expect(await walk(2, 10)).toEqual([]);
+      expect(await store.countOutdated(names, 2)).toBe(0);
       await subject.commit(creation('/users/2'));
       expect(await walk(2, 10)).toEqual(['/users/2']);
     });

@@ -138,6 +138,11 @@ class MemoryStore implements Store {
     return { objects, next: all.length < limit ? undefined : all.at(-1)?.pos };
   }
 
+  async countOutdated(names: readonly string[], version: number): Promise<number> {
+    const { objects } = await this.outdated(names, version, 0, Number.POSITIVE_INFINITY);
+    return objects.length;
+  }
+
   async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
     this.#assertOpen();
     return objects.map((one) => this.#collection(namesOf(one.object.r)).migrate(frozenCopy(one)));

@@ -132,6 +132,11 @@ export type ReaderRequest =
       readonly limit: number;
     }
   | {
+      readonly kind: 'count-outdated';
+      readonly names: readonly string[];
+      readonly version: number;
+    }
+  | {
       readonly kind: 'outdated';
       readonly names: readonly string[];
       readonly version: number;

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { StoreRefused } from '../store.js';
+import { StoreInUse, StoreRefused } from '../store.js';
 import { isBusy } from './errors.js';
 
 /**
@@ -23,8 +23,8 @@ export function lockDatabase(file: string): { release(): void } {
   return { release: () => void lock.close() };
 }
 
-export function inUse(file: string): StoreRefused {
-  return new StoreRefused(
+export function inUse(file: string): StoreInUse {
+  return new StoreInUse(
     `${file} is in use by another process: is a server running on this data already?`,
   );
 }

@@ -26,6 +26,12 @@ function scopeOfR({ names, parents }: Scope): Sql {
   return sql`substr(changes.r, 1, ${prefix.length}) = ${prefix}`;
 }
 
+/** Of a statement, from its table on. */
+function outdatedIn(names: readonly string[], version: number): Sql {
+  const table = rawSql(collectionTable(names.join('/')));
+  return sql`${table} WHERE model_version < ${version} AND deleted = 0`;
+}
+
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
 
 /** Answers what may take long, over one connection. Answers are JSON text, which is cheap to send. */
@@ -60,6 +66,8 @@ export class Reader {
         return this.#changes(request.scope, request.after, request.limit);
       case 'outdated':
         return this.#outdated(request);
+      case 'count-outdated':
+        return this.#countOutdated(request);
       case 'history':
         return this.#historyOf(request.r, request);
       default:
@@ -183,20 +191,29 @@ export class Reader {
     after,
     limit,
   }: Extract<ReaderRequest, { kind: 'outdated' }>): string {
-    const [[migrated] = [version]] = this.#run(
-      sql`SELECT migrated FROM collections WHERE name = ${names.join('/')}`,
-    ) as [number][];
-    if (migrated >= version) return '{"objects":[]}';
+    if (this.#isMigrated(names, version)) return '{"objects":[]}';
     const rows = this.#run(
-      sql`SELECT born, id, parents, ${rawSql(objectColumns)}
-        FROM ${rawSql(collectionTable(names.join('/')))}
-        WHERE born > ${after} AND model_version < ${version} AND deleted = 0
-        ORDER BY born LIMIT ${limit}`,
+      sql`SELECT born, id, parents, ${rawSql(objectColumns)} FROM ${outdatedIn(names, version)}
+        AND born > ${after} ORDER BY born LIMIT ${limit}`,
     ) as [Pos, string, string, ...ObjectRow][];
     const print = rPrinter(names);
     const objects = rows.map(([, id, parents, ...row]) => objectJson(print(parents, id), row));
     const next = rows.length < limit ? '' : `,"next":${rows.at(-1)?.[0]}`;
     return `{"objects":[${objects.join()}]${next}}`;
+  }
+
+  #countOutdated({ names, version }: Extract<ReaderRequest, { kind: 'count-outdated' }>): string {
+    if (this.#isMigrated(names, version)) return '0';
+    const [row] = this.#run(sql`SELECT count(*) FROM ${outdatedIn(names, version)}`) as [number][];
+    return String(row?.[0] ?? 0);
+  }
+
+  /** Also where there is no such collection. */
+  #isMigrated(names: readonly string[], version: number): boolean {
+    const [[migrated] = [version]] = this.#run(
+      sql`SELECT migrated FROM collections WHERE name = ${names.join('/')}`,
+    ) as [number][];
+    return migrated >= version;
   }
 
   #exists({ names }: Pick<Scope, 'names'>): boolean {

@@ -192,6 +192,11 @@ class SqliteStore implements Store {
     return { objects, next };
   }
 
+  async countOutdated(names: readonly string[], version: number): Promise<number> {
+    this.#assertOpen();
+    return JSON.parse(await this.#pool.ask({ kind: 'count-outdated', names, version })) as number;
+  }
+
   async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
     if (objects.length === 0) return [];
     const request = { kind: 'migrate', objects: objects.map(encodeMigration) } as const;

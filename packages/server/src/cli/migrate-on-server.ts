@@ -1,0 +1,60 @@
+import { isJsonObject } from '@really/protocol';
+import type { OperatorAccess } from '../app/operator-access.js';
+import type { MigrationEvent } from '../migration/migrate-all.js';
+import { askForLines } from './http-ask.js';
+
+/** Has a running server migrate. Throws with a line for people where it can not be asked, or stops before the end. */
+export async function migrateOnServer(
+  { url, host, secret }: OperatorAccess,
+  tell: (event: MigrationEvent) => void,
+): Promise<void> {
+  let isDone = false;
+  const question = {
+    method: 'POST',
+    url: `${url}/_migrate`,
+    host,
+    headers: { 'X-Really-Secret': secret },
+  };
+  const status = await askForLines(question, (line) => {
+    const event = eventOf(line);
+    if (event === 'done') isDone = true;
+    else if (event) tell(event);
+  }).catch((cause: unknown) => {
+    throw new Error(
+      `the data is in use, and there is no answer from a server at ${url} (--port says where it is)`,
+      { cause },
+    );
+  });
+  if (status === 403) {
+    throw new Error(`the server at ${url} has another secret (REALLY_SECRET, or --secret)`);
+  }
+  if (status !== 200) throw new Error(`the server at ${url} answered ${status}`);
+  if (!isDone) throw new Error(`the server at ${url} stopped before all was migrated`);
+}
+
+/** A line of the server's is what `migrationRoute` writes; what else there may be is passed over. */
+function eventOf(line: string): MigrationEvent | 'done' | undefined {
+  const value: unknown = JSON.parse(line);
+  if (!isJsonObject(value)) return undefined;
+  const { kind, collection = '', r = '', reason = '', total, count, migrated, failed } = value;
+  const text = { collection: String(collection), r: String(r), reason: String(reason) };
+  switch (kind) {
+    case 'done':
+      return 'done';
+    case 'begun':
+      return { kind, collection: text.collection, total: Number(total) };
+    case 'advanced':
+      return { kind, collection: text.collection, count: Number(count) };
+    case 'failed':
+      return { kind, r: text.r, reason: text.reason };
+    case 'ended':
+      return {
+        kind,
+        collection: text.collection,
+        migrated: Number(migrated),
+        failed: Number(failed),
+      };
+    default:
+      return undefined;
+  }
+}

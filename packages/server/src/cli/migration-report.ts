@@ -1,0 +1,70 @@
+import type { MigrationEvent } from '../migration/migrate-all.js';
+import type { Progress } from '../platform/progress.js';
+import { tell } from './report-error.js';
+
+/** Objects that are named one by one of those that can not be migrated. */
+const mostNamed = 20;
+
+/** What a migration tells, for people: how far it is, what can not be migrated, and a line for each collection. */
+export class MigrationReport {
+  readonly #name: string;
+  readonly #progress: Progress;
+  readonly #failures: string[] = [];
+  #collections = 0;
+  failed = 0;
+
+  constructor(clientid: string | undefined, progress: Progress) {
+    this.#name = clientid === undefined ? '' : `${clientid}: `;
+    this.#progress = progress;
+  }
+
+  readonly tell = (event: MigrationEvent): void => {
+    switch (event.kind) {
+      case 'begun': {
+        const doing = `${this.#name}migrating ${event.collection}`;
+        this.#progress.begin({ doing, unit: 'objects', total: event.total });
+        return;
+      }
+      case 'advanced':
+        this.#progress.advance(event.count);
+        return;
+      case 'failed':
+        if (this.#failures.length < mostNamed) this.#failures.push(`${event.r}: ${event.reason}`);
+        return;
+      case 'ended':
+        this.#collection(event);
+        return;
+      default:
+        event satisfies never;
+    }
+  };
+
+  /** All is done. */
+  done(): void {
+    if (this.#collections === 0) this.#print('there is nothing to migrate');
+  }
+
+  /** To be called however the migration ended. */
+  end(): void {
+    this.#progress.end();
+  }
+
+  #collection({ collection, migrated, failed }: Extract<MigrationEvent, { kind: 'ended' }>): void {
+    this.#progress.end();
+    this.#collections += 1;
+    this.failed += failed;
+    for (const line of this.#failures) tell(`${this.#name}${line}`);
+    if (failed > this.#failures.length) {
+      tell(`${this.#name}… and ${failed - this.#failures.length} more`);
+    }
+    this.#failures.length = 0;
+    const rest = failed === 0 ? '' : `, ${failed} can not be migrated`;
+    this.#print(
+      `${collection}: ${migrated} ${migrated === 1 ? 'object' : 'objects'} migrated${rest}`,
+    );
+  }
+
+  #print(line: string): void {
+    process.stdout.write(`${this.#name}${line}\n`);
+  }
+}
