@@ -50,6 +50,7 @@ export function controlled(store: Store): ControlledStore {
   const result: ControlledStore = {
     exclusive: store.exclusive,
     prepare: (collections) => store.prepare(collections),
+    restore: (entries, newest) => store.restore(entries, newest),
     query: (query) => store.query(query),
     count: (query) => store.count(query),
     history: (r, after, limit) => store.history(r, after, limit),

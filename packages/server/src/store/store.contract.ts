@@ -10,6 +10,8 @@ import { migrateContract } from './contract/migrate.contract.js';
 import { onceContract } from './contract/once.contract.js';
 import { prepareContract } from './contract/prepare.contract.js';
 import { queryContract } from './contract/query.contract.js';
+import { readerContract } from './contract/reader.contract.js';
+import { restoreContract } from './contract/restore.contract.js';
 import type { OpenStore } from './contract/setup.js';
 
 export type { OpenStore } from './contract/setup.js';
@@ -28,5 +30,7 @@ export function storeContract(name: string, open: OpenStore): void {
     migrateContract(open);
     onceContract(open);
     queryContract(open);
+    restoreContract(open);
+    readerContract(open);
   });
 }

@@ -41,6 +41,18 @@ export interface Store {
   commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]>;
 
   /**
+   * Takes in objects with their histories as another store held them, all of them or none, in one
+   * transaction: revisions, times and model versions stay as they are, positions are new, in the order of
+   * the entries. The history of an object is not empty: of one that lives it begins with the creation and
+   * ends with the revisions up to the object's that were not pruned, without a gap; of a deleted one it is
+   * the deletion alone. An object that is there refuses its entry as a `conflict`, unless the entry replaces
+   * it with all its history. Who follows one of the collections from a position before is told `gone` by `changes`.
+   *
+   * `newest` is that of the other store: this one's is no less afterwards.
+   */
+  restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome>;
+
+  /**
    * One page of a collection. Sees what was committed before the call. Rejects with `QueryTimeout` when
    * its time is up, the time that it waited for others included; what it was doing is stopped then.
    */
@@ -173,6 +185,22 @@ export interface WriteGroup {
   /** Refuses the group where it is known already, and is remembered with it. */
   readonly once?: OnceKey | undefined;
 }
+
+/** An object with all that is kept of its history, ascending by revision. */
+export interface KeptObject {
+  readonly object: StoredObject;
+  readonly history: readonly Change[];
+}
+
+export interface RestoredObject extends KeptObject {
+  /** Takes the place of the object that is there, where there is one. */
+  readonly replaces: boolean;
+}
+
+export type RestoreOutcome =
+  | { readonly kind: 'restored' }
+  /** `index` is that of the entry that could not be. */
+  | { readonly kind: 'refused'; readonly index: number; readonly refusal: Refusal };
 
 export interface OnceKey {
   readonly uid: string;

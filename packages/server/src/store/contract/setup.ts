@@ -11,13 +11,14 @@ import type {
   Write,
   WriteGroup,
 } from '../store.js';
+import type { StoreReader } from '../store-reader.js';
 import { alone, each } from './sample-writes.js';
 
-/** Opens an empty store. `close` closes it and takes away what it left. */
+/** Opens an empty store, and what reads all of it. `close` closes it and takes away what it left. */
 export type OpenStore = (
   config: Partial<MemoryConfig>,
   platform: Platform,
-) => Promise<{ store: Store; close: () => Promise<void> }>;
+) => Promise<{ store: Store; reader: StoreReader; close: () => Promise<void> }>;
 
 type Told = Exclude<GroupOutcome, { kind: 'refused' }> | Refusal;
 
@@ -28,11 +29,17 @@ export function told(outcome: GroupOutcome): Told {
 /** A store for each test of a suite, with what tests do to it. */
 export class StoreUnderTest {
   #store: Store | undefined;
+  #reader: StoreReader | undefined;
   #platform: SimulatedPlatform | undefined;
 
   get store(): Store {
     if (!this.#store) throw new Error('only inside of a test');
     return this.#store;
+  }
+
+  get reader(): StoreReader {
+    if (!this.#reader) throw new Error('only inside of a test');
+    return this.#reader;
   }
 
   get platform(): SimulatedPlatform {
@@ -46,7 +53,8 @@ export class StoreUnderTest {
     let close: () => Promise<void> = async () => {};
     beforeEach(async () => {
       subject.#platform = simulatedPlatform({ seed: 1 });
-      ({ store: subject.#store, close } = await open(config, subject.platform));
+      const opened = await open(config, subject.platform);
+      ({ store: subject.#store, reader: subject.#reader, close } = opened);
     });
     afterEach(async () => await close());
     return subject;

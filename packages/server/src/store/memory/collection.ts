@@ -8,6 +8,7 @@ import {
   type History,
   type Migration,
   type MigrationOutcome,
+  type KeptObject,
   type Pos,
   type StoredObject,
   UniqueClash,
@@ -100,6 +101,38 @@ export class MemoryCollection {
 
   erase(r: string): void {
     this.#kept.delete(r);
+  }
+
+  /** Puts an object that is not there with its history; `pos` is the position of the first change. Returns what takes it back. */
+  restore({ object, history }: KeptObject, pos: Pos): () => void {
+    const floor = this.#floor;
+    const entries = history.map((change, index) => ({ ...change, pos: pos + index, object }));
+    this.#kept.set(object.r, { object, history: entries });
+    this.#floor = pos + history.length - 1;
+    return () => {
+      this.#kept.delete(object.r);
+      this.#floor = floor;
+    };
+  }
+
+  /** Takes an object out with its history. Returns what takes that back. */
+  takeOut(r: string): () => void {
+    const kept = this.#kept.get(r);
+    this.#kept.delete(r);
+    return () => {
+      if (kept) this.#kept.set(r, kept);
+    };
+  }
+
+  /** Everything that is there, deleted or not, in no order. */
+  *everything(): Iterable<KeptObject & { readonly last: Pos }> {
+    for (const { object, history } of this.#kept.values()) {
+      yield { object, history: history.map(asChange), last: history.at(-1)?.pos ?? 0 };
+    }
+  }
+
+  get size(): number {
+    return this.#kept.size;
   }
 
   history(r: string, span: { after: number; limit: number }, now: number): History {

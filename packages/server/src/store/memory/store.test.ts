@@ -6,7 +6,7 @@ import { openMemoryStore } from './store.js';
 
 storeContract('memory', async (config, platform) => {
   const store = openMemoryStore(config, platform);
-  return { store, close: () => store.close() };
+  return { store, reader: store, close: () => store.close() };
 });
 
 test('what the memory store gives out can not be changed', async () => {

@@ -1,6 +1,14 @@
-import { compilePredicate } from '@really/protocol/values';
+import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
 import { comparePlaces, placeOf } from '../order.js';
+import type {
+  Altered,
+  CollectionSize,
+  Slice,
+  SliceWanted,
+  StoreReader,
+  StoreState,
+} from '../store-reader.js';
 import {
   type Changes,
   type CollectionLayout,
@@ -9,12 +17,16 @@ import {
   type History,
   type Migration,
   type MigrationOutcome,
+  type KeptObject,
   type OnceRecord,
+  type Order,
   type Outdated,
   type Pos,
   type Query,
   QueryTimeout,
   type Refusal,
+  type RestoredObject,
+  type RestoreOutcome,
   type Scope,
   type Store,
   type StoredObject,
@@ -31,11 +43,14 @@ import { OnceKeys } from './once-keys.js';
  * A store that forgets everything when the process ends. It is the plainest reading of the port,
  * against which the others are compared.
  */
-export function openMemoryStore(config: Partial<MemoryConfig>, platform: Platform): Store {
+export function openMemoryStore(
+  config: Partial<MemoryConfig>,
+  platform: Platform,
+): Store & StoreReader {
   return new MemoryStore({ ...defaultMemoryConfig, ...config }, platform);
 }
 
-class MemoryStore implements Store {
+class MemoryStore implements Store, StoreReader {
   readonly exclusive = true;
   readonly #config: MemoryConfig;
   readonly #platform: Platform;
@@ -75,6 +90,30 @@ class MemoryStore implements Store {
     this.#assertOpen();
     const now = this.#platform.clock.now();
     return groups.map((group) => this.#apply(frozenCopy(group), now));
+  }
+
+  async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
+    this.#assertOpen();
+    const before = { position: this.#position, newest: this.#newest };
+    const undo = entries
+      .filter(({ replaces }) => replaces)
+      .map(({ object: { r } }) => this.#collection(namesOf(r)).takeOut(r));
+    for (const [index, entry] of entries.entries()) {
+      const { object, history } = frozenCopy(entry);
+      const refusal = this.#restoreRefusal(object);
+      if (refusal) {
+        for (const takeBack of undo.reverse()) takeBack();
+        this.#position = before.position;
+        this.#newest = before.newest;
+        return { kind: 'refused', index, refusal };
+      }
+      const pos = this.#position + 1;
+      undo.push(this.#collection(namesOf(object.r)).restore({ object, history }, pos));
+      this.#position += history.length;
+      this.#newest = history.reduce((most, { at }) => Math.max(most, at), this.#newest);
+    }
+    this.#newest = Math.max(this.#newest, newest);
+    return { kind: 'restored' };
   }
 
   async query(query: Query): Promise<StoredObject[]> {
@@ -163,6 +202,42 @@ class MemoryStore implements Store {
     return this.#newest;
   }
 
+  async state(): Promise<StoreState> {
+    this.#assertOpen();
+    return { position: this.#position, newest: this.#newest };
+  }
+
+  async collections(): Promise<CollectionSize[]> {
+    this.#assertOpen();
+    return [...this.#collections]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([key, { size }]) => ({ names: key.split('/'), objects: size }));
+  }
+
+  async slice({ names, after, limit, history }: SliceWanted): Promise<Slice> {
+    this.#assertOpen();
+    const found = [...this.#collection(names).everything()]
+      .map((kept) => ({ kept, place: placeOf(kept.object, byId) }))
+      .filter(
+        ({ place }) => !after || comparePlaces(byId, { value: undefined, r: after }, place) < 0,
+      )
+      .sort((a, b) => comparePlaces(byId, a.place, b.place));
+    const entries = found.slice(0, limit).map(({ kept }) => asWanted(kept, history));
+    return { entries, more: found.length > limit };
+  }
+
+  async altered(after: Pos, limit: number, history: boolean): Promise<Altered> {
+    this.#assertOpen();
+    const found = [...this.#collections.values()]
+      .flatMap((collection) => [...collection.everything()])
+      .filter(({ last }) => last > after)
+      .sort((a, b) => a.last - b.last);
+    const told = found.slice(0, limit);
+    const more = found.length > limit;
+    const through = (more ? told.at(-1)?.last : undefined) ?? this.#position;
+    return { entries: told.map((kept) => asWanted(kept, history)), through, more, lost: [] };
+  }
+
   async once(uid: string, id: string): Promise<OnceRecord | undefined> {
     this.#assertOpen();
     return this.#once.find(uid, id, this.#platform.clock.now());
@@ -223,6 +298,13 @@ class MemoryStore implements Store {
     return field === undefined ? undefined : { kind: 'unique', field };
   }
 
+  #restoreRefusal(object: StoredObject): Refusal | undefined {
+    const there = this.#find(object.r);
+    if (there) return { kind: 'conflict', rev: there.rev, deleted: there.deleted };
+    const field = this.#collection(namesOf(object.r)).clash(object);
+    return field === undefined ? undefined : { kind: 'unique', field };
+  }
+
   #matching(query: Query): StoredObject[] {
     this.#assertOpen();
     const started = this.#platform.clock.monotonic();
@@ -261,6 +343,12 @@ class MemoryStore implements Store {
   #assertOpen(): void {
     if (this.#closed) throw new StoreUnavailable('the store is closed');
   }
+}
+
+const byId: Order = { field: '_r', descending: false };
+
+function asWanted({ object, history }: KeptObject, wanted: boolean): KeptObject {
+  return { object, history: wanted ? history : [] };
 }
 
 function namesOf(r: string): string[] {

@@ -99,10 +99,17 @@ export class ChangeLog {
     this.#forget(collection, removed);
   }
 
+  /** Whoever replays the whole collection from a position before this one is told that it can not be. */
+  raiseFloor(pos: Pos, collection: number): void {
+    this.#raiseFloor.run(pos, collection);
+  }
+
   /** Replays of the whole collection reach back to its floor: the last position of which something is gone. */
   #forget(collection: number, removed: readonly Pos[]): void {
     if (removed.length === 0) return;
-    const last = removed.reduce((a, b) => Math.max(a, b));
-    this.#raiseFloor.run(last, collection);
+    this.raiseFloor(
+      removed.reduce((a, b) => Math.max(a, b)),
+      collection,
+    );
   }
 }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { SqliteConfig } from './config.js';
 import { isTrouble } from './errors.js';
-import type { EncodedMigration, EncodedWrite } from './messages.js';
+import type { EncodedKept, EncodedMigration, EncodedWrite } from './messages.js';
 
 const pageSize = 4096;
 
@@ -38,6 +38,13 @@ export class Checkpoints {
 
   migrated(objects: readonly EncodedMigration[]): void {
     for (const [, , , , data] of objects) this.#pages += 2 + data.length / pageSize;
+  }
+
+  restored(entries: readonly EncodedKept[]): void {
+    for (const { state, history } of entries) {
+      this.committed(history);
+      this.#pages += state.data.length / pageSize;
+    }
   }
 
   /** A commit that found no room may find some in the log. */

@@ -80,9 +80,13 @@ export class CollectionWriter {
   }
 
   /** Throws SQLite's unique violation, and has written nothing then. */
-  insert({ id, parents }: Location, pos: Pos, state: State): void {
+  insert(
+    { id, parents }: Location,
+    { born, last }: { readonly born: Pos; readonly last: Pos },
+    state: State,
+  ): void {
     const { rev, deleted, modelVersion, touched, data } = state;
-    this.#insert.run(pos, pos, rev, Number(deleted), modelVersion, id, parents, touched, data);
+    this.#insert.run(born, last, rev, Number(deleted), modelVersion, id, parents, touched, data);
   }
 
   /** As `insert`, of the object that was created at `born`. */

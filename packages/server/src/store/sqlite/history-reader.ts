@@ -66,6 +66,14 @@ export class HistoryReader {
     return found.reverse();
   }
 
+  /** The change at a position, where it is still there. */
+  at(pos: Pos): ChangeRow | undefined {
+    const found = this.#change.get(pos) as readonly [previous: Pos, ...ChangeRow] | undefined;
+    if (!found) return undefined;
+    const [, ...row] = found;
+    return row;
+  }
+
   #prepare(collection: string): Statement | undefined {
     try {
       const statement = this.#db

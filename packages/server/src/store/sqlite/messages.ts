@@ -6,10 +6,12 @@ import type {
   OnceKey,
   Pos,
   Query,
+  RestoredObject,
   Scope,
   Write,
   WriteGroup,
 } from '../store.js';
+import type { State } from './collection-writer.js';
 import type { SqliteConfig } from './config.js';
 
 /**
@@ -102,6 +104,34 @@ export function encodeMigration({ object, from }: Migration): EncodedMigration {
   return [object.r, object.rev, from, object.modelVersion, JSON.stringify(object.data)];
 }
 
+/** An object with its history on its way to the writer thread. */
+export interface EncodedKept {
+  readonly r: string;
+  readonly state: State;
+  /** What they say of the object itself is empty. */
+  readonly history: readonly EncodedWrite[];
+  readonly replaces: boolean;
+}
+
+export function encodeKept({ object, history, replaces }: RestoredObject): EncodedKept {
+  const { r, rev, deleted, modelVersion } = object;
+  const bare = { ...object, data: {}, touched: {} };
+  return {
+    r,
+    state: {
+      rev,
+      deleted,
+      modelVersion,
+      touched: JSON.stringify(object.touched),
+      data: JSON.stringify(object.data),
+    },
+    history: history.map((change) =>
+      encodeWrite({ change, object: bare, requires: [] }, undefined),
+    ),
+    replaces,
+  };
+}
+
 /** What the writer thread is asked. It answers in the order of the questions. */
 export type WriterRequest =
   | { readonly kind: 'open'; readonly config: SqliteConfig }
@@ -111,6 +141,11 @@ export type WriterRequest =
   | { readonly kind: 'migrate'; readonly objects: readonly EncodedMigration[] }
   /** `collection`: `users/posts`. */
   | { readonly kind: 'migrated'; readonly collection: string; readonly version: number }
+  | {
+      readonly kind: 'restore';
+      readonly entries: readonly EncodedKept[];
+      readonly newest: number;
+    }
   | { readonly kind: 'ping' }
   /** Asked when nobody reads: see `checkpoints.ts`. */
   | { readonly kind: 'restart-log' }

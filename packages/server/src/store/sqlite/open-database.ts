@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { StoreRefused } from '../store.js';
 import type { SqliteConfig } from './config.js';
@@ -39,6 +39,28 @@ export function openForReading(file: string): Database.Database {
   db.pragma('cache_size = -8192');
   registerKeyFunctions(db);
   return db;
+}
+
+/**
+ * Opens the database to copy what is in it, while another process may write into it. It has to be of the
+ * version of this program. Throws `StoreRefused` where that can not be.
+ */
+export function openToCopy(file: string): Database.Database {
+  if (!existsSync(file)) throw new StoreRefused(`there is no database at ${file}`);
+  let db: Database.Database | undefined;
+  try {
+    db = openForReading(file);
+    assertOurs(db, file);
+    if (versionOf(db) < schemaVersion) {
+      throw new StoreRefused(
+        `${file} was written by an older version: start the server once, which brings it up to date`,
+      );
+    }
+    return db;
+  } catch (error) {
+    db?.close();
+    throw refusalOf(error, file);
+  }
 }
 
 function assertOurs(db: Database.Database, file: string): void {

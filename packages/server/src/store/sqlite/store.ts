@@ -18,6 +18,8 @@ import {
   type Pos,
   type Query,
   QueryTimeout,
+  type RestoredObject,
+  type RestoreOutcome,
   type Scope,
   type Store,
   type StoredObject,
@@ -28,7 +30,7 @@ import {
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
-import { type CommitAnswer, encodeGroups, encodeMigration } from './messages.js';
+import { type CommitAnswer, encodeGroups, encodeKept, encodeMigration } from './messages.js';
 import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase } from './process-lock.js';
@@ -142,6 +144,11 @@ class SqliteStore implements Store {
     if ('outcomes' in answer) return [...answer.outcomes];
     let pos = answer.first;
     return groups.map(({ writes }) => ({ kind: 'committed', positions: writes.map(() => pos++) }));
+  }
+
+  async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
+    const request = { kind: 'restore', entries: entries.map(encodeKept), newest } as const;
+    return (await this.#write(request)) as RestoreOutcome;
   }
 
   async query(query: Query): Promise<StoredObject[]> {

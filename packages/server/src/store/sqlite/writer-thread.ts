@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import type { MigrationOutcome } from '../store.js';
+import type { MigrationOutcome, RestoreOutcome } from '../store.js';
 import { Checkpoints } from './checkpoints.js';
 import type { CommitAnswer, EncodedMigration, WriterNotice, WriterRequest } from './messages.js';
 import { openForWriting } from './open-database.js';
@@ -28,6 +28,8 @@ function handle(request: WriterRequest): unknown {
       return migrate(request.objects, current);
     case 'migrated':
       return writer.migrated(request.collection, request.version);
+    case 'restore':
+      return restore(request, current);
     case 'ping':
       return writer.ping();
     case 'restart-log':
@@ -66,6 +68,15 @@ function migrate(
     checkpoints.failed();
     throw error;
   }
+}
+
+function restore(
+  { entries, newest }: Extract<WriterRequest, { kind: 'restore' }>,
+  { writer, checkpoints }: Opened,
+): RestoreOutcome {
+  const outcome = writer.restore(entries, newest);
+  checkpoints.restored(entries);
+  return outcome;
 }
 
 function open({ config }: Extract<WriterRequest, { kind: 'open' }>): string[] {

@@ -6,6 +6,7 @@ import type {
   OnceKey,
   Pos,
   Refusal,
+  RestoreOutcome,
 } from '../store.js';
 import { ChangeLog } from './change-log.js';
 import type { CollectionWriter, Head } from './collection-writer.js';
@@ -13,9 +14,16 @@ import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
 import { isUniqueViolation } from './errors.js';
 import { type Location, locate } from './location.js';
-import type { CommitAnswer, EncodedGroups, EncodedMigration, EncodedWrite } from './messages.js';
+import type {
+  CommitAnswer,
+  EncodedGroups,
+  EncodedKept,
+  EncodedMigration,
+  EncodedWrite,
+} from './messages.js';
 import { OnceLog } from './once-log.js';
 import { Pruning } from './pruning.js';
+import { RestoreRefused, Restoring } from './restoring.js';
 import { Transactions } from './transactions.js';
 
 /**
@@ -28,6 +36,7 @@ export class Writer {
   readonly #log: ChangeLog;
   readonly #once: OnceLog;
   readonly #pruning: Pruning;
+  readonly #restoring: Restoring;
   readonly #setMeta: Statement;
   #position: Pos;
   #newest: number;
@@ -38,6 +47,7 @@ export class Writer {
     this.#log = new ChangeLog(db);
     this.#once = new OnceLog(db, config);
     this.#pruning = new Pruning(this.#log, config);
+    this.#restoring = new Restoring(this.#collections, this.#log);
     this.#setMeta = db.prepare('UPDATE meta SET position = ?, newest = ?');
     [this.#position, this.#newest] = db
       .prepare('SELECT position, newest FROM meta')
@@ -77,6 +87,22 @@ export class Writer {
 
   migrated(collection: string, version: number): void {
     this.#transaction(() => this.#collections.find(collection)?.raiseMigrated(version));
+  }
+
+  restore(entries: readonly EncodedKept[], newest: number): RestoreOutcome {
+    try {
+      this.#transaction(() => {
+        this.#position = this.#restoring.restore(entries, this.#position);
+        const times = entries.flatMap(({ history }) => history.map(([, , , at]) => at));
+        this.#newest = times.reduce((a, b) => Math.max(a, b), Math.max(this.#newest, newest));
+        this.#setMeta.run(this.#position, this.#newest);
+      });
+      return { kind: 'restored' };
+    } catch (error) {
+      if (!(error instanceof RestoreRefused)) throw error;
+      const { index, refusal } = error;
+      return { kind: 'refused', index, refusal };
+    }
   }
 
   /** Writes without changing anything, and so finds out whether there is room and a disk. */
@@ -172,7 +198,7 @@ export class Writer {
     const state = { rev, deleted, modelVersion, touched, data };
     try {
       if (head) collection.update(head[2], pos, state);
-      else collection.insert(location, pos, state);
+      else collection.insert(location, { born: pos, last: pos }, state);
     } catch (error) {
       return clashOf(error, collection, location, data);
     }

@@ -1,0 +1,91 @@
+import type { Pos, Refusal } from '../store.js';
+import type { ChangeLog } from './change-log.js';
+import type { CollectionWriter } from './collection-writer.js';
+import type { Collections } from './collections.js';
+import { isUniqueViolation } from './errors.js';
+import { type Location, locate } from './location.js';
+import type { EncodedKept } from './messages.js';
+
+/** Thrown to end the transaction: nothing of it stays. */
+export class RestoreRefused extends Error {
+  readonly index: number;
+  readonly refusal: Refusal;
+  constructor(index: number, refusal: Refusal) {
+    super('an object could not be restored');
+    this.index = index;
+    this.refusal = refusal;
+  }
+}
+
+/** Puts objects with their histories into the tables, inside a transaction. */
+export class Restoring {
+  readonly #collections: Collections;
+  readonly #log: ChangeLog;
+
+  constructor(collections: Collections, log: ChangeLog) {
+    this.#collections = collections;
+    this.#log = log;
+  }
+
+  /** `position` is the last one that is taken. Returns the last one that is then. Throws `RestoreRefused`. */
+  restore(entries: readonly EncodedKept[], position: Pos): Pos {
+    // First, so that two that swap the value of a unique field do not stand in each other's way.
+    for (const entry of entries) if (entry.replaces) this.#takeOut(entry);
+    let last = position;
+    const touched = new Set<CollectionWriter>();
+    for (const [index, entry] of entries.entries()) {
+      const location = locate(entry.r);
+      const collection = this.#collections.open(location.collection);
+      this.#insert(entry, index, { collection, location, first: last + 1 });
+      last = this.#addHistory(entry, collection, last);
+      touched.add(collection);
+    }
+    for (const { number } of touched) this.#log.raiseFloor(last, number);
+    return last;
+  }
+
+  #takeOut({ r }: EncodedKept): void {
+    const location = locate(r);
+    const collection = this.#collections.open(location.collection);
+    const head = collection.head(location);
+    if (!head) return;
+    const [, , born, last] = head;
+    this.#log.scrub(born, last);
+    collection.remove(born);
+  }
+
+  #insert(
+    { state, history }: EncodedKept,
+    index: number,
+    at: { collection: CollectionWriter; location: Location; first: Pos },
+  ): void {
+    const { collection, location, first } = at;
+    const head = collection.head(location);
+    if (head) {
+      const [rev, deleted] = head;
+      throw new RestoreRefused(index, { kind: 'conflict', rev, deleted: deleted === 1 });
+    }
+    try {
+      collection.insert(location, { born: first, last: first + history.length - 1 }, state);
+    } catch (error) {
+      const field = isUniqueViolation(error) ? collection.clash(location, state.data) : undefined;
+      if (field === undefined) throw error;
+      throw new RestoreRefused(index, { kind: 'unique', field });
+    }
+    const { deleted, modelVersion } = state;
+    if (!deleted && modelVersion < collection.migrated) collection.lowerMigrated(modelVersion);
+  }
+
+  /**
+   * Each change is linked to the one before it that is there, over what was pruned too: a deletion
+   * has to find all of them, and who reads a history looks at the revisions.
+   */
+  #addHistory({ history }: EncodedKept, { number }: CollectionWriter, position: Pos): Pos {
+    let pos = position;
+    for (const [index, change] of history.entries()) {
+      this.#log.append(pos + 1, index === 0 ? 0 : pos, number, change);
+      pos += 1;
+    }
+    return pos;
+  }
+}
