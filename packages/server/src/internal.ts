@@ -10,5 +10,7 @@ export { noMetrics } from './platform/metrics.js';
 export { simulatedPlatform } from './platform/simulated.js';
 export { systemPlatform } from './platform/system.js';
 export { openMemoryStore } from './store/memory/store.js';
+export { openSqliteReader } from './store/sqlite/store-reader.js';
 export { openSqliteStore } from './store/sqlite/store.js';
 export * from './store/store.js';
+export type { StoreReader } from './store/store-reader.js';

@@ -13,19 +13,22 @@ export interface RunOptions {
   /** The folder that it runs in. */
   readonly dir: string;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** What it reads on stdin. */
+  readonly input?: string | undefined;
 }
 
 /** Runs `really` to its end, with nothing in the environment that would configure it but `env`. */
 export function runProgram(
   args: readonly string[],
-  { dir, env = {} }: RunOptions,
+  { dir, env = {}, input }: RunOptions,
 ): Promise<Finished> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('REALLY_'));
   const child = spawn(process.execPath, [program, ...args], {
     cwd: dir,
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.on('error', () => {}).end(input);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;

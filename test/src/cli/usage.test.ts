@@ -9,9 +9,20 @@ describe('help', () => {
     const { code, stdout, stderr } = await runProgram(['--help'], app);
     expect(code).toBe(0);
     expect(stderr).toBe('');
-    for (const name of ['start', 'dev', 'init', 'models', 'token', 'bench', 'config'])
-      expect(stdout).toContain(name);
-    for (const name of ['migrate', 'export']) expect(stdout).not.toContain(name);
+    const names = [
+      'start',
+      'dev',
+      'init',
+      'models',
+      'token',
+      'migrate',
+      'export',
+      'import',
+      'backup',
+    ];
+    for (const name of [...names, 'bench', 'dead-letters', 'config']) {
+      expect(stdout).toMatch(new RegExp(`^ +${name} `, 'm'));
+    }
   });
 
   test('[CLI5] --help of a command names its flags with their defaults', async () => {

@@ -11,6 +11,7 @@ const layers = [
   'commands',
   'live',
   'queries',
+  'transfer',
   'objects',
   'migration',
   'model',

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { rulesNamed, rulesOf } from './rules.js';
 import { isForTests, root, sourcesBelow } from './sources.js';
 
-const pages = ['docs/protocol.md', 'docs/models.md', 'docs/migrations.md'];
+const pages = ['docs/protocol.md', 'docs/models.md', 'docs/migrations.md', 'docs/moving-data.md'];
 const rules = pages.flatMap((page) => rulesOf(readFileSync(join(root, page), 'utf8')));
 const named = rulesNamed(
   sourcesBelow('packages/protocol/src', 'packages/server/src', 'test/src').filter(

@@ -5,6 +5,7 @@ import { addAppFlag, addConfigFlags } from './config-flags.js';
 import { addDeadLetters } from './dead-letters-options.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
 import { addTokenOptions } from './token-options.js';
+import { addTransfer } from './transfer-options.js';
 
 /** Options of a command, as commander gathered them. */
 export type Options = Readonly<Record<string, unknown>>;
@@ -85,6 +86,7 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     addAppFlag(add(program, 'migrate', 'bring every object to the version of its model', migrate)),
     ['models', 'data', 'store', 'port', 'secret'],
   );
+  addTransfer(program, done);
   addDeadLetters(program, done);
   addConfigFlags(
     addAppFlag(add(program, 'config', 'print what is in force and from where', config)),

@@ -14,6 +14,8 @@ import type {
   Outdated,
   Pos,
   Query,
+  RestoredObject,
+  RestoreOutcome,
   Scope,
   Store,
   StoredObject,
@@ -103,6 +105,10 @@ export class CurrentStore implements Store {
 
   commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]> {
     return this.#store.commit(groups);
+  }
+
+  restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
+    return this.#store.restore(entries, newest);
   }
 
   outdated(

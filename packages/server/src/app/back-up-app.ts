@@ -1,0 +1,87 @@
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Progress } from '../platform/progress.js';
+import { type BackedUp, backUpDatabase } from '../store/sqlite/backup.js';
+import type { Config } from './config.js';
+import { asStartError, databaseOf } from './open-copies.js';
+import { StartError } from './start-error.js';
+import { ownersOnly, putInPlace, syncFile } from './target-file.js';
+
+export interface BackupOptions {
+  readonly file: string;
+  /** Whether it may replace a file that is there. */
+  readonly force: boolean;
+  readonly progress: Progress;
+  /** Aborted where it is to stop: nothing is left then. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Copies the database of an app, which may be running, into a file of its own that a server can be
+ * started on. The file is there when all of it is on disk and was looked through, or not at all.
+ */
+export async function backUpApp(config: Config, options: BackupOptions): Promise<BackedUp> {
+  const { force, progress, signal } = options;
+  const source = databaseOf(config);
+  const file = resolve(options.file);
+  if (file === resolve(source)) throw new StartError([`${options.file} is the database itself`]);
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there && !there.isFile()) throw new StartError([`${options.file} is there and is no file`]);
+  if (there && !force) throw taken(options.file);
+  const draft = `${file}.${process.pid}.part`;
+  try {
+    removeLeft(file);
+    const done = await backUpDatabase(source, draft, abortable(progress, signal));
+    await chmod(draft, ownersOnly);
+    await syncFile(draft);
+    signal.throwIfAborted();
+    await putInPlace(draft, file, force);
+    return done;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
+      throw taken(options.file);
+    }
+    if (signal.aborted) throw new StartError([`no backup was made: ${String(signal.reason)}`]);
+    throw asStartError(error, `the backup ${options.file} can not be made`);
+  } finally {
+    remove(draft);
+  }
+}
+
+/** Between two steps of the work is the time to stop. */
+function abortable(progress: Progress, signal: AbortSignal): Progress {
+  return {
+    ...progress,
+    advance(count) {
+      signal.throwIfAborted();
+      progress.advance(count);
+    },
+  };
+}
+
+/** The drafts of processes that were killed before they could. */
+function removeLeft(file: string): void {
+  const prefix = `${basename(file)}.`;
+  for (const name of readdirSync(dirname(file))) {
+    const pid = name.startsWith(prefix) && /^(\d+)\.part$/.exec(name.slice(prefix.length))?.[1];
+    if (pid && !isRunning(Number(pid))) remove(join(dirname(file), name));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
+}
+
+function remove(draft: string): void {
+  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(draft + end, { force: true });
+}
+
+function taken(file: string): StartError {
+  return new StartError([`${file} is there already: --force replaces it`]);
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { openSqliteReader } from '../store/sqlite/store-reader.js';
+import { StoreRefused } from '../store/store.js';
+import type { StoreReader } from '../store/store-reader.js';
+import type { Config } from './config.js';
+import { StartError, systemReason } from './start-error.js';
+
+/** The database of an app. Throws a `StartError` where it has a store that leaves nothing on disk. */
+export function databaseOf({ values }: Config): string {
+  if (values.store === 'sqlite') return join(values.data, 'really.db');
+  throw new StartError([`there is nothing on disk to work on: the store is ${values.store}`]);
+}
+
+/** Opens the data of an app to read all of it, whether its server runs or not. Throws a `StartError`. */
+export function openReader(config: Config): StoreReader {
+  const file = databaseOf(config);
+  try {
+    return openSqliteReader(file);
+  } catch (error) {
+    throw asStartError(error, `the database ${file} can not be opened`);
+  }
+}
+
+/** As a line for people; a bug stays one. */
+export function asStartError(error: unknown, what: string): unknown {
+  if (error instanceof StartError) return error;
+  if (error instanceof StoreRefused) return new StartError([error.message], error);
+  const isSystem = error instanceof Error && 'code' in error;
+  const isTold = isSystem || (error instanceof Error && error.name === 'StoreUnavailable');
+  return isTold ? new StartError([`${what}: ${systemReason(error)}`], error) : error;
+}

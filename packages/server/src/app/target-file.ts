@@ -1,0 +1,37 @@
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** What people own alone: copies of data have all that is in it, and who may read it is for them to say. */
+export const ownersOnly = 0o600;
+
+/** Puts a finished file in its place, for good. Rejects with `EEXIST` where there is one, unless it may be replaced. */
+export async function putInPlace(draft: string, file: string, replace: boolean): Promise<void> {
+  if (replace) await rename(draft, file);
+  else {
+    // Unlike a rename it does not take the place of what was put there meanwhile.
+    await link(draft, file);
+    await rm(draft);
+  }
+  await syncFolder(dirname(file));
+}
+
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function syncFolder(folder: string): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(folder, 'r');
+    await handle.sync();
+  } catch {
+    // There are file systems that can not do that for folders.
+  } finally {
+    await handle?.close();
+  }
+}

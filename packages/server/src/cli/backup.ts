@@ -1,0 +1,24 @@
+import { appConfig } from '../app/apps.js';
+import { backUpApp } from '../app/back-up-app.js';
+import { appFlagOf, configInForce } from './config-flags.js';
+import type { Options } from './program.js';
+import { openProgress } from './progress.js';
+import { type ExitCode, tell } from './report-error.js';
+
+/** `really backup FILE`: a copy of the database that a server can be started on. */
+export async function runBackup(file = '', options: Options): Promise<ExitCode> {
+  const config = appConfig(configInForce('production', options), appFlagOf(options));
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop.abort(`it was stopped by ${signal}`));
+  }
+  const { position, objects, changes } = await backUpApp(config, {
+    file,
+    force: options.force === true,
+    progress: openProgress(),
+    signal: stop.signal,
+  });
+  const counts = `${objects.toLocaleString('en')} objects and ${changes.toLocaleString('en')} changes`;
+  tell(`backed up ${counts} up to position ${position} into ${file}`);
+  return 0;
+}

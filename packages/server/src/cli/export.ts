@@ -1,0 +1,54 @@
+import { appConfig } from '../app/apps.js';
+import { ConfigError } from '../app/config.js';
+import { exportApp, exportAppToFile } from '../app/export-app.js';
+import { StartError } from '../app/start-error.js';
+import type { ExportCounts, LineSink } from '../transfer/export-store.js';
+import { appFlagOf, configInForce } from './config-flags.js';
+import type { Options } from './program.js';
+import { openProgress } from './progress.js';
+import { type ExitCode, tell } from './report-error.js';
+
+/** `really export [FILE]`: the data as lines of JSON. */
+export async function runExport(file: string | undefined, options: Options): Promise<ExitCode> {
+  const config = appConfig(configInForce('production', options), appFlagOf(options));
+  const resume = options.resume === true;
+  const force = options.force === true;
+  if (file === undefined && (resume || force)) throw misuse('--resume and --force need a FILE');
+  if (resume && force) throw misuse('--resume and --force exclude each other');
+  const collections = Array.isArray(options.collection) ? options.collection.map(String) : [];
+  const work = {
+    collections,
+    history: options.history === true,
+    system: options.system === true,
+    progress: openProgress(),
+  };
+  if (file === undefined) {
+    report(await exportApp(config, stdoutSink(), work), '');
+    return 0;
+  }
+  const counts = await exportAppToFile(config, { ...work, file, resume, force });
+  if (counts === undefined) tell(`${file} is complete already`);
+  else report(counts, ` into ${file}`);
+  return 0;
+}
+
+function report({ objects, changes }: ExportCounts, into: string): void {
+  const history = changes > 0 ? ` and ${changes.toLocaleString('en')} changes` : '';
+  tell(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
+}
+
+/** Whoever reads decides how fast it goes, and may go away. */
+function stdoutSink(): LineSink {
+  return {
+    write: (text) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(text, (error) => {
+          if (error)
+            reject(new StartError(['the export stopped: nobody reads it any more'], error));
+          else resolve();
+        });
+      }),
+  };
+}
+
+const misuse = (problem: string): ConfigError => new ConfigError([problem], true);

@@ -1,0 +1,41 @@
+import { appConfig } from '../app/apps.js';
+import { ConfigError } from '../app/config.js';
+import { importApp } from '../app/import-app.js';
+import type { Imported } from '../transfer/import-store.js';
+import { appFlagOf, configInForce } from './config-flags.js';
+import type { Options } from './program.js';
+import { openProgress } from './progress.js';
+import { type ExitCode, tell } from './report-error.js';
+
+/** `really import FILE`: takes in what an export wrote. */
+export async function runImport(file = '', options: Options): Promise<ExitCode> {
+  const config = appConfig(configInForce('production', options), appFlagOf(options));
+  const skip = options.skipExisting === true;
+  const replace = options.replace === true;
+  if (skip && replace) {
+    throw new ConfigError(['--skip-existing and --replace exclude each other'], true);
+  }
+  const imported = await importApp(config, {
+    source: file === '-' ? process.stdin : file,
+    onOther: skip ? 'skip' : replace ? 'replace' : 'refuse',
+    progress: openProgress(),
+  });
+  report(imported);
+  return 0;
+}
+
+function report({ written, same, skipped, replaced, missing, missingCount }: Imported): void {
+  const counted = [
+    [same, 'were there already'],
+    [skipped, 'were there with other content and stayed'],
+    [replaced, 'of them replaced others'],
+  ] as const;
+  const rest = counted
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `; ${count.toLocaleString('en')} ${what}`);
+  tell(`imported ${written.toLocaleString('en')} objects${rest.join('')}`);
+  for (const line of missing) tell(`missing: ${line}`);
+  if (missingCount > missing.length) {
+    tell(`missing: ${(missingCount - missing.length).toLocaleString('en')} more objects, at least`);
+  }
+}

@@ -1,0 +1,87 @@
+import type { Database } from 'better-sqlite3';
+import type { Progress } from '../../platform/progress.js';
+import { StoreRefused } from '../store.js';
+import { defaultSqliteConfig } from './config.js';
+import { openForWriting, openToCopy } from './open-database.js';
+import { collectionSizes } from './store-reader.js';
+
+/** Pages that are copied between two looks at the progress. */
+const stride = 256;
+
+/** What a copy holds, as it was found when it was opened. */
+export interface BackedUp {
+  readonly position: number;
+  /** Tombstones included. */
+  readonly objects: number;
+  readonly changes: number;
+}
+
+/**
+ * Copies the database into a file that is not there yet, as it is at one moment, while other processes read
+ * and write; then opens the copy as a server would, and looks through it. Throws `StoreRefused`, or what
+ * the system says. What it leaves behind then is for the caller to remove: the file, and `-wal` and `-shm` beside it.
+ */
+export async function backUpDatabase(
+  file: string,
+  target: string,
+  progress: Progress,
+): Promise<BackedUp> {
+  const db = openToCopy(file);
+  try {
+    // The copy is of this transaction's moment, however much is written until it is done: without
+    // it SQLite would begin anew with every commit of the server.
+    db.exec('BEGIN');
+    const expected = contentOf(db);
+    await copy(db, target, progress);
+    db.exec('COMMIT');
+    verify(target, expected, progress);
+    return expected;
+  } finally {
+    progress.end();
+    db.close();
+  }
+}
+
+async function copy(db: Database, target: string, progress: Progress): Promise<void> {
+  let copied = 0;
+  let begun = false;
+  await db.backup(target, {
+    progress({ totalPages, remainingPages }) {
+      if (!begun) progress.begin({ doing: 'copying', unit: 'pages', total: totalPages });
+      begun = true;
+      progress.advance(totalPages - remainingPages - copied);
+      copied = totalPages - remainingPages;
+      return stride;
+    },
+  });
+  progress.end();
+}
+
+/** Opens the copy as a server does, which brings its log in order too. */
+function verify(target: string, expected: BackedUp, progress: Progress): void {
+  progress.begin({ doing: 'verifying', unit: 'objects', total: expected.objects });
+  const { db } = openForWriting({ ...defaultSqliteConfig, file: target });
+  try {
+    const problems = db.pragma('integrity_check(1)', { simple: true });
+    if (problems !== 'ok') {
+      const why = String(problems).replace(/\s+/g, ' ');
+      throw new StoreRefused(`the database is damaged, and so is its copy: ${why}`);
+    }
+    const found = contentOf(db);
+    if (JSON.stringify(found) !== JSON.stringify(expected)) {
+      throw new StoreRefused(
+        `the copy is not what was copied: ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`,
+      );
+    }
+    progress.advance(found.objects);
+  } finally {
+    db.close();
+  }
+}
+
+function contentOf(db: Database): BackedUp {
+  const position = db.prepare('SELECT position FROM meta').pluck().get() as number;
+  const changes = db.prepare('SELECT count(*) FROM changes').pluck().get() as number;
+  const objects = collectionSizes(db).reduce((sum, collection) => sum + collection.objects, 0);
+  return { position, objects, changes };
+}

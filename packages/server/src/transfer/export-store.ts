@@ -1,0 +1,152 @@
+import { isSystemName } from '@really/protocol';
+import type { Progress } from '../platform/progress.js';
+import type { KeptObject, Pos } from '../store/store.js';
+import type { CollectionSize, StoreReader } from '../store/store-reader.js';
+import {
+  endLine,
+  formatVersion,
+  type Header,
+  headerLine,
+  objectLines,
+  sinceLine,
+} from './format.js';
+import { namesOf } from './names.js';
+
+/** Objects that are read at once, and changes that are looked at. */
+const sliceLimit = 500;
+const alteredLimit = 200;
+
+/** Where lines go. Resolves when more can be taken. */
+export interface LineSink {
+  write(text: string): Promise<void>;
+}
+
+export interface ExportOptions {
+  readonly history: boolean;
+  readonly system: boolean;
+  /** Keys of collections, `users/posts`; missing: all. */
+  readonly only?: readonly string[] | undefined;
+}
+
+/** How far an export came that is gone on with. */
+export interface ExportedSoFar extends ExportCounts {
+  readonly header: Header;
+  /** The last object of the first part. */
+  readonly last?: string | undefined;
+  /** Where the second part came to. */
+  readonly since?: Pos | undefined;
+}
+
+export interface ExportCounts {
+  readonly objects: number;
+  readonly changes: number;
+}
+
+/**
+ * Writes all of a store as lines, in two parts. First every object by collection and id, in slices, so
+ * that no moment of the store is held on to while others write. Then, again and again, what was written
+ * since the export began or since the last look, until nothing was: at the end, the last lines of
+ * all objects are the store at one position.
+ */
+export class StoreExport {
+  readonly #reader: StoreReader;
+  readonly #sink: LineSink;
+  readonly #options: ExportOptions;
+  readonly #progress: Progress;
+  #objects = 0;
+  #changes = 0;
+
+  constructor(reader: StoreReader, sink: LineSink, options: ExportOptions, progress: Progress) {
+    this.#reader = reader;
+    this.#sink = sink;
+    this.#options = options;
+    this.#progress = progress;
+  }
+
+  /** `now`: ISO 8601. */
+  async begin(now: string, collections?: readonly string[]): Promise<ExportCounts> {
+    const { position, newest } = await this.#reader.state();
+    const { history, system } = this.#options;
+    const about = {
+      really: 'export',
+      version: formatVersion,
+      time: now,
+      position,
+      newest,
+    } as const;
+    const header: Header = { ...about, history, system, ...(collections && { collections }) };
+    await this.#sink.write(headerLine(header));
+    return await this.goOn({ header, objects: 0, changes: 0 });
+  }
+
+  async goOn({ header, last, since, ...counts }: ExportedSoFar): Promise<ExportCounts> {
+    ({ objects: this.#objects, changes: this.#changes } = counts);
+    try {
+      if (since === undefined) await this.#everything(last);
+      await this.#catchUp(since ?? header.position);
+    } finally {
+      this.#progress.end();
+    }
+    return { objects: this.#objects, changes: this.#changes };
+  }
+
+  async #everything(last: string | undefined): Promise<void> {
+    const chosen = (await this.#reader.collections()).filter(({ names }) => this.#isWanted(names));
+    const total = chosen.reduce((sum, { objects }) => sum + objects, 0);
+    this.#progress.begin({ doing: 'exporting', unit: 'objects', total, done: this.#objects });
+    const begun = last === undefined ? undefined : keyOf(last);
+    for (const { names } of chosen) {
+      const key = names.join('/');
+      if (begun !== undefined && key < begun) continue;
+      await this.#collection(names, key === begun ? last : undefined);
+    }
+  }
+
+  async #collection(names: CollectionSize['names'], last?: string): Promise<void> {
+    const { history } = this.#options;
+    let after = last;
+    for (let more = true; more; ) {
+      const slice = await this.#reader.slice({ names, after, limit: sliceLimit, history });
+      await this.#write(slice.entries);
+      after = slice.entries.at(-1)?.object.r;
+      more = slice.more && after !== undefined;
+    }
+  }
+
+  async #catchUp(since: Pos): Promise<void> {
+    const { history } = this.#options;
+    let after = since;
+    for (let more = true; more; ) {
+      const altered = await this.#reader.altered(after, alteredLimit, history);
+      const lost = altered.lost.filter((names) => this.#isWanted(names));
+      const entries = altered.entries.filter(({ object: { r } }) => this.#isWanted(namesOf(r)));
+      if (lost.length + entries.length > 0) await this.#sink.write(sinceLine(after));
+      for (const names of lost) await this.#collection(names);
+      await this.#write(entries);
+      after = altered.through;
+      more = altered.more || lost.length > 0;
+    }
+    const { newest } = await this.#reader.state();
+    const counts = { objects: this.#objects, changes: this.#changes };
+    await this.#sink.write(endLine({ position: after, newest, ...counts }));
+  }
+
+  async #write(entries: readonly KeptObject[]): Promise<void> {
+    if (entries.length === 0) return;
+    this.#objects += entries.length;
+    for (const { history } of entries) this.#changes += history.length;
+    await this.#sink.write(entries.map(objectLines).join(''));
+    this.#progress.advance(entries.length);
+  }
+
+  #isWanted(names: readonly string[]): boolean {
+    const { only, system } = this.#options;
+    if (only) return only.includes(names.join('/'));
+    return system || !isSystemName(names[0] ?? '');
+  }
+}
+
+/** `users/posts` of `/users/1/posts/2`. */
+function keyOf(r: string): string {
+  return namesOf(r).join('/');
+}

@@ -1,0 +1,145 @@
+import type { FileHandle } from 'node:fs/promises';
+import { deepEqual } from '@really/protocol';
+import type { ModelSet } from '../model/model.js';
+import type { Progress } from '../platform/progress.js';
+import type { Store, StoredObject } from '../store/store.js';
+import { fitModel } from './fit-model.js';
+import { type Part, readExport } from './read-export.js';
+
+/** What to do with an object that is there with other content. */
+export type OnOther = 'refuse' | 'skip' | 'replace';
+
+/** Problems that are told before the reading stops. */
+const mostProblems = 20;
+/** Objects that are looked up at once. */
+const lookups = 500;
+
+export interface ImportPlan {
+  /** Lines of objects. */
+  readonly objects: number;
+  /** As `Store.newest` of the store that the file came from. */
+  readonly newest: number;
+  /** Objects that were written again, with the line that counts. */
+  readonly again: ReadonlyMap<string, number>;
+}
+
+/** The file can not be imported, and nothing of it was. One line each, with the line of the file. */
+export class ImportRefused extends Error {
+  override readonly name = 'ImportRefused';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+export interface PlanOptions {
+  readonly models: ModelSet;
+  readonly store: Store;
+  readonly onOther: OnOther;
+  readonly progress: Progress;
+}
+
+/**
+ * Reads the whole file before anything of it is written, so that what is wrong with it leaves nothing
+ * half. Throws `ImportRefused` with the first problems.
+ */
+export async function planImport(file: FileHandle, options: PlanOptions): Promise<ImportPlan> {
+  const { size } = await file.stat();
+  options.progress.begin({ doing: 'checking', unit: 'bytes', total: size });
+  try {
+    const planning = new Planning(options);
+    let read = 0;
+    for await (const part of readExport(file)) {
+      await planning.take(part);
+      options.progress.advance(part.upTo - read);
+      read = part.upTo;
+      if (planning.isFull) break;
+    }
+    return await planning.finish();
+  } finally {
+    options.progress.end();
+  }
+}
+
+class Planning {
+  readonly #options: PlanOptions;
+  readonly #problems: string[] = [];
+  readonly #again = new Map<string, number>();
+  /** Objects that are there with other content; those that are written again later do not count. */
+  readonly #others = new Map<string, string>();
+  #unseen: { readonly object: StoredObject; readonly line: number }[] = [];
+  #objects = 0;
+  #newest = 0;
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#problems.length >= mostProblems;
+  }
+
+  async take(part: Part): Promise<void> {
+    switch (part.kind) {
+      case 'header':
+        this.#newest = Math.max(this.#newest, part.header.newest);
+        return;
+      case 'end':
+        this.#newest = Math.max(this.#newest, part.end.newest);
+        return;
+      case 'problem':
+        this.#problems.push(`line ${part.line}: ${part.problem}`);
+        return;
+      case 'object':
+        return await this.#object(part);
+      default:
+        return part satisfies never;
+    }
+  }
+
+  async finish(): Promise<ImportPlan> {
+    await this.#lookUp();
+    const others = this.isFull ? [] : [...this.#others].filter(([r]) => !this.#again.has(r));
+    const problems = [...this.#problems, ...others.map(([, problem]) => problem)];
+    const told = problems.slice(0, mostProblems);
+    if (problems.length > told.length || this.isFull) told.push('and there may be more');
+    if (problems.length > 0) throw new ImportRefused(told);
+    return { objects: this.#objects, newest: this.#newest, again: this.#again };
+  }
+
+  async #object({ kept, again, line }: Extract<Part, { kind: 'object' }>): Promise<void> {
+    this.#objects += 1;
+    const { r } = kept.object;
+    if (again) this.#again.set(r, line);
+    const fitted = fitModel(this.#options.models, kept.object);
+    if (fitted.kind === 'unfit') {
+      for (const problem of fitted.problems) this.#problems.push(`line ${line}: ${r}: ${problem}`);
+      return;
+    }
+    if (this.#options.onOther !== 'refuse' || this.#others.size >= lookups) return;
+    this.#unseen.push({ object: fitted.object, line });
+    if (this.#unseen.length >= lookups) await this.#lookUp();
+  }
+
+  async #lookUp(): Promise<void> {
+    const unseen = this.#unseen;
+    this.#unseen = [];
+    const there = await this.#options.store.getMany(unseen.map(({ object: { r } }) => r));
+    for (const [index, { object, line }] of unseen.entries()) {
+      const stored = there[index];
+      if (stored === undefined || isSame(stored, object)) this.#others.delete(object.r);
+      else this.#others.set(object.r, `line ${line}: ${otherContent(object, stored)}`);
+    }
+  }
+}
+
+export function isSame(a: StoredObject, b: StoredObject): boolean {
+  const alike = a.rev === b.rev && a.deleted === b.deleted && a.modelVersion === b.modelVersion;
+  return alike && deepEqual({ ...a.touched }, { ...b.touched }) && deepEqual(a.data, b.data);
+}
+
+export function otherContent({ r, rev }: StoredObject, stored: StoredObject): string {
+  const which = stored.rev === rev ? 'other content' : `revision ${stored.rev}, not ${rev}`;
+  return `${r} is there already with ${which}; expected --skip-existing or --replace to say which one stays`;
+}

@@ -1,0 +1,332 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { ModelSet } from '../model/model.js';
+import { type Files, loaded } from '../model/models.test.kit.js';
+import { creation, each } from '../store/contract/sample-writes.js';
+import type { Store } from '../store/store.js';
+import { ImportRefused } from './import-plan.js';
+import { file, imported, openMemory, testNow } from './transfer.test.kit.js';
+
+const files: Files = {
+  'users/model.yaml': `version: 2
+fields:
+  name: { type: String, required: true }
+  email: { type: String, unique: true }
+  born: { type: Date }
+  tags: { type: List, items: String }
+  home: { type: Object, fields: { street: { type: String } } }
+  friend: { type: reference, collectionR: /users, fields: [name] }
+  loud: { type: Calculated, valueType: String, dependsOn: name, value: 'this.name + "!"' }
+`,
+  'users/posts/model.yaml': 'version: 1\nfields:\n  text: { type: String }\n',
+};
+
+async function app(): Promise<{ store: Store; models: ModelSet; load: typeof load }> {
+  const { models } = await loaded(files);
+  const { store, close } = await openMemory();
+  onTestFinished(close);
+  await store.prepare(models.all().map(({ layout }) => layout));
+  const load = (text: string | Buffer, onOther?: 'skip' | 'replace') =>
+    imported(store, models, text, onOther);
+  return { store, models, load };
+}
+
+async function problemsOf(importing: Promise<unknown>): Promise<readonly string[]> {
+  const error: unknown = await importing.then(
+    () => new Error('it was imported'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ImportRefused)) throw error;
+  return error.problems;
+}
+
+const user = (id: string, data: object = {}, more: object = {}) => ({
+  r: `/users/${id}`,
+  rev: 1,
+  modelVersion: 2,
+  ...more,
+  data: { name: id, ...data },
+});
+const change = (id: string, rev: number, more: object = {}) => ({
+  change: {
+    ...{ r: `/users/${id}`, rev, at: 5, by: { uid: 'u' }, modelVersion: 2 },
+    ...(rev === 1 ? { type: 'create', created: {} } : { type: 'update' }),
+    ...more,
+  },
+});
+
+describe('what comes in', () => {
+  test('[MOV8] an object without a history has a creation, so that it is heard of', async () => {
+    const { store, load } = await app();
+    await load(file(user('a'), user('b', {}, { rev: 7, touched: { name: 6 } })));
+    expect(await store.get('/users/b')).toMatchObject({ rev: 7, touched: { name: 6 } });
+    const { entries } = await store.created({ names: ['users'], parents: [] }, 0, 10);
+    expect(entries.map(({ change }) => change)).toMatchObject([
+      { r: '/users/a', rev: 1, created: { name: 'a' }, by: { uid: '_system' }, at: testNow },
+      { r: '/users/b', rev: 1, created: {}, by: { uid: '_system' }, at: testNow },
+    ]);
+    expect(await store.history('/users/b', 6, 10)).toMatchObject({ complete: false });
+  });
+
+  test('[MOV8] a tombstone without a history is one', async () => {
+    const { store, load } = await app();
+    await load(file({ r: '/users/a', rev: 3, modelVersion: 2, deleted: true }));
+    expect(await store.get('/users/a')).toMatchObject({ rev: 3, deleted: true, data: {} });
+    expect((await store.history('/users/a', 2, 9)).entries).toMatchObject([{ type: 'delete' }]);
+  });
+
+  test('[MOV8] ids come after those of the store that the file is from', async () => {
+    const { store, load } = await app();
+    const newest = testNow + 1_000_000;
+    await load(`{"really":"export","version":1,"newest":${newest}}\n{"end":{}}\n`);
+    expect(await store.newest()).toBe(newest);
+    await load(`{"really":"export","version":1}\n{"end":{"newest":${newest + 1}}}\n`);
+    expect(await store.newest()).toBe(newest + 1);
+  });
+
+  test('[MOV8] an object of an older model version is taken as it is', async () => {
+    const { store, load } = await app();
+    const old = { ...user('a', { before: [1] }), modelVersion: 1 };
+    await load(file(old));
+    expect(await store.get('/users/a')).toMatchObject({ data: old.data, modelVersion: 1 });
+  });
+
+  test('[MOV8] calculated fields come with it, and values are brought to the form in which they are stored', async () => {
+    const { store, load } = await app();
+    await load(file(user('a', { loud: 'a!', born: '2020-01-01T02:00:00+02:00', home: null })));
+    const { data } = (await store.get('/users/a')) ?? {};
+    expect(data).toEqual({ name: 'a', born: '2020-01-01T00:00:00.000Z', loud: 'a!' });
+  });
+
+  test('[MOV4] of several lines of an object the last one counts, when it was written again', async () => {
+    const { store, load } = await app();
+    const text = file(
+      user('a', { email: 'x' }),
+      user('b', { email: 'y' }),
+      { since: 5 },
+      user('a', { email: 'z' }, { rev: 2 }),
+      { since: 6 },
+      user('c', { email: 'x' }),
+      user('a', { email: 'w' }, { rev: 3 }),
+    );
+    for (let turn = 0; turn < 2; turn++) {
+      await load(text);
+      expect(await store.get('/users/a')).toMatchObject({ rev: 3, data: { email: 'w' } });
+      expect(await store.get('/users/c')).toMatchObject({ rev: 1, data: { email: 'x' } });
+    }
+  });
+});
+
+describe('what is refused', () => {
+  test('[MOV9] all that is wrong is told with its line, and nothing is written', async () => {
+    const { store, load } = await app();
+    const text = file(
+      user('good'),
+      'not json',
+      { r: '/users/a', rev: '2', modelVersion: 2, data: {} },
+      { r: '/users/', rev: 1, modelVersion: 2, data: {} },
+      user('b', { tags: ['x', 5], home: { street: 1 }, friend: '/posts/1', name: null }),
+      { r: '/user/c', rev: 1, modelVersion: 1, data: {} },
+      user('d', {}, { modelVersion: 3 }),
+      user('e', {}, { touched: { name: 2 } }),
+      user('f', {}, { colour: 'red' }),
+      { ...user('g'), data: [] },
+      { hello: 1 },
+      { r: '/users/h', rev: 1, modelVersion: 2 },
+    );
+    expect(await problemsOf(load(text))).toEqual([
+      'line 3: expected a JSON object, not "not json"',
+      'line 4: rev: expected a whole number from 1 on, not "2"',
+      'line 5: r: expected the R of an object, such as /users/1, not "/users/"',
+      'line 6: /users/b: data.name: expected a value (value.required)',
+      'line 6: /users/b: data.tags[1]: expected a value of the type String (type.invalid)',
+      'line 6: /users/b: data.home.street: expected a value of the type String (type.invalid)',
+      'line 6: /users/b: data.friend: expected the R of an object of /users/* (reference.invalid)',
+      'line 7: /user/c: r: the app has no collection /user/*; did you mean /users/*?',
+      'line 8: /users/d: modelVersion: expected at most 2, as the model of /users/* says, not 3',
+      'line 9: touched.name: expected a revision from 1 to 1, not 2',
+      'line 10: colour is not known; expected r, rev, modelVersion, deleted, touched, data',
+      'line 11: data: expected an object, not []',
+      'line 12: expected an object with `r`, or `change`, `since` or `end`',
+      'line 13: data: expected an object, not nothing',
+    ]);
+    expect(await store.get('/users/good')).toBeUndefined();
+    expect(await store.position()).toBe(0);
+  });
+
+  test('[MOV9] the first line says what it is', async () => {
+    const { load } = await app();
+    const begin = (text: string) => problemsOf(load(text));
+    const expected =
+      'line 1: expected the first line of an export, {"really":"export","version":1,…}';
+    expect(await begin('')).toEqual(['line 1: the file is empty']);
+    expect(await begin('name,email\nann,x\n')).toEqual([expected]);
+    expect(await begin('{"r":"/users/1"}\n')).toEqual([expected]);
+    expect(await begin('{"really":"export","version":2}\n{"new":1}\n')).toEqual([
+      'line 1: version: the file was written by a newer version: its format is 2, this program knows formats up to 1',
+    ]);
+    expect(await begin('{"really":"export"}\n')).toEqual([
+      'line 1: version: expected a whole number from 1 on, not nothing',
+    ]);
+  });
+
+  test('[MOV9] a file that is cut off anywhere is refused', async () => {
+    const { store, load } = await app();
+    const text = file(change('a', 1), change('a', 2), user('a', { email: 'ü' }, { rev: 2 }));
+    const bytes = Buffer.from(text);
+    // Without its very last byte, the end of the last line, all of it is there.
+    for (let size = 0; size < bytes.length - 1; size++) {
+      expect((await problemsOf(load(bytes.subarray(0, size)))).join(), `${size}`).toMatch(/^line /);
+    }
+    expect(await store.position()).toBe(0);
+    expect(await load(bytes.subarray(0, -1))).toMatchObject({ written: 1 });
+  });
+
+  test('[MOV9] what is not UTF-8 is refused', async () => {
+    const { load } = await app();
+    const [before = '', after = ''] = file(user('a', { email: '#' })).split('#');
+    const bytes = Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)]);
+    expect(await problemsOf(load(bytes))).toEqual(['line 2: it is not UTF-8']);
+  });
+
+  test('[MOV9] changes and their object have to fit each other', async () => {
+    const { load } = await app();
+    const told = async (...lines: object[]) => (await problemsOf(load(file(...lines))))[0];
+    const ofA = { r: '/users/a' };
+    expect(await told(change('a', 1), user('b'))).toBe(
+      'line 3: r: expected /users/a, whose changes stand before it, not /users/b',
+    );
+    expect(await told(change('a', 2), change('a', 4), user('a', {}, { rev: 4 }))).toBe(
+      'line 3: change.rev: expected 3, not 4',
+    );
+    expect(await told(change('a', 1), change('a', 2), user('a', {}, { rev: 3 }))).toBe(
+      'line 4: rev: expected 2 as of its last change, not 3',
+    );
+    expect(await told(change('a', 1), { ...ofA, rev: 1, modelVersion: 1, deleted: true })).toBe(
+      'line 3: deleted: expected false as its changes say, not true',
+    );
+    expect(await told(change('a', 1))).toBe(
+      'line 3: expected the object /users/a after its changes',
+    );
+    expect(await told(change('a', 1, { type: 'move' }))).toBe(
+      'line 2: change.type: expected create, update, delete, not "move"',
+    );
+    const delta = { name: { op: 'shout', opValue: 1 } };
+    expect(await told(change('a', 2, { delta }))).toBe(
+      'line 2: change.delta.name.op: expected set, addNumber, push, addToSet, pull, insertAt, removeAt, not "shout"',
+    );
+    expect(await told(change('a', 1, { by: { uid: 7 } }))).toBe(
+      'line 2: change.by.uid: expected a text, not 7',
+    );
+  });
+
+  test('[MOV9] the last line counts', async () => {
+    const { load } = await app();
+    const text = `{"really":"export","version":1}\n${JSON.stringify(user('a'))}\n`;
+    const told = async (end: object) => problemsOf(load(`${text}${JSON.stringify({ end })}\n`));
+    expect(await told({ objects: 2 })).toEqual([
+      'line 3: end.objects: expected 1, as many as there are, not 2',
+    ]);
+    expect(await told({ objects: 1, changes: 1 })).toEqual([
+      'line 3: end.changes: expected 0, as many as there are, not 1',
+    ]);
+    const more = `${text}{"end":{}}\n${JSON.stringify(user('b'))}\n`;
+    expect(await problemsOf(load(more))).toEqual([
+      'line 4: expected nothing after the line with `end`',
+    ]);
+  });
+
+  test('[MOV9] of many problems the first ones are told', async () => {
+    const { load } = await app();
+    const lines = Array.from({ length: 100 }, (_, n) => user(`${n}`, { name: n }));
+    const problems = await problemsOf(load(file(...lines)));
+    expect(problems).toHaveLength(21);
+    expect(problems.at(-1)).toBe('and there may be more');
+  });
+
+  test('[MOV9] a value of a unique field that is taken ends it at that line, and the batch is not written', async () => {
+    const { store, load } = await app();
+    await store.commit(each(creation('/users/0', { name: 'x', email: 'm' })));
+    const lines = Array.from({ length: 700 }, (_, n) => user(`${n + 1}`));
+    const problems = await problemsOf(load(file(...lines, user('last', { email: 'm' }))));
+    expect(problems[0]).toBe(
+      'line 702: /users/last: data.email: expected a value that no other object has (value.not.unique)',
+    );
+    expect(problems[1]).toBe(
+      '500 objects before it were imported and stay; the same call goes on once that is mended',
+    );
+    expect(await store.get('/users/500')).toBeDefined();
+    expect(await store.get('/users/501')).toBeUndefined();
+    expect(await load(file(...lines))).toMatchObject({ written: 200, same: 500 });
+  });
+});
+
+describe('what is there already', () => {
+  const there = { name: 'a', email: 'there' };
+
+  test('[MOV10] [MOV11] the same again is no error', async () => {
+    const { store, load } = await app();
+    const text = file(change('a', 1), change('a', 2), user('a', {}, { rev: 2 }), user('b'));
+    expect(await load(text)).toMatchObject({ written: 2, same: 0 });
+    const position = await store.position();
+    expect(await load(text)).toMatchObject({ written: 0, same: 2 });
+    expect(await store.position()).toBe(position);
+  });
+
+  test('[MOV10] other content refuses the file before anything is written', async () => {
+    const { store, load } = await app();
+    await store.commit(each(creation('/users/b', there)));
+    const text = file(user('a'), user('b'), user('c'));
+    expect(await problemsOf(load(text))).toEqual([
+      'line 3: /users/b is there already with other content; expected --skip-existing or --replace to say which one stays',
+    ]);
+    expect(await store.get('/users/a')).toBeUndefined();
+  });
+
+  test('[MOV10] it stays with --skip-existing, and goes with --replace', async () => {
+    const { store, load } = await app();
+    await store.commit(each(creation('/users/b', there)));
+    const text = file(user('a'), user('b', { email: 'new' }, { rev: 5 }));
+    expect(await load(text, 'skip')).toMatchObject({ written: 1, skipped: 1 });
+    expect((await store.get('/users/b'))?.data).toEqual(there);
+    expect(await load(text, 'replace')).toMatchObject({ written: 1, same: 1, replaced: 1 });
+    expect(await store.get('/users/b')).toMatchObject({ rev: 5, data: { email: 'new' } });
+  });
+
+  test('[MOV10] a line that is written again later is not compared', async () => {
+    const { store, load } = await app();
+    await load(file(user('a', { email: 'new' }, { rev: 2 })));
+    const text = file(user('a'), { since: 1 }, user('a', { email: 'new' }, { rev: 2 }));
+    expect(await load(text)).toMatchObject({ written: 0, same: 1 });
+    expect(await store.get('/users/a')).toMatchObject({ rev: 2 });
+  });
+});
+
+describe('what is pointed at', () => {
+  const post = (user: string) => ({
+    r: `/users/${user}/posts/1`,
+    rev: 1,
+    modelVersion: 1,
+    data: { text: 'x' },
+  });
+
+  test('[MOV12] may come later, in the file or batches later', async () => {
+    const { load } = await app();
+    const others = Array.from({ length: 1200 }, (_, n) => user(`o${n}`));
+    const text = file(post('a'), user('b', { friend: '/users/a' }), ...others, user('a'));
+    expect(await load(text)).toMatchObject({ written: 1203, missing: [], missingCount: 0 });
+  });
+
+  test('[MOV12] what is not there in the end is told', async () => {
+    const { store, load } = await app();
+    const text = file(post('a'), user('b', { friend: '/users/nobody' }));
+    expect(await load(text)).toMatchObject({
+      written: 2,
+      missing: [
+        '/users/a, which /users/a/posts/1 points at',
+        '/users/nobody, which /users/b points at',
+      ],
+      missingCount: 2,
+    });
+    expect(await store.get('/users/a/posts/1')).toBeDefined();
+  });
+});

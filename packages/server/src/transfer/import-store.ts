@@ -1,0 +1,188 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Model } from '../model/model.js';
+import { newReferences } from '../model/references.js';
+import type { Change, KeptObject, RestoredObject, StoredObject } from '../store/store.js';
+import { fitModel } from './fit-model.js';
+import {
+  type ImportPlan,
+  ImportRefused,
+  isSame,
+  otherContent,
+  type PlanOptions,
+} from './import-plan.js';
+import { Missing } from './missing.js';
+import { type Part, readExport } from './read-export.js';
+
+/** Of one commit: each is on disk before the next one is begun. */
+const batchObjects = 500;
+const batchBytes = 4 * 1024 * 1024;
+
+export interface Imported {
+  readonly written: number;
+  /** Were there already with the same content. */
+  readonly same: number;
+  /** Were there with other content, which stays. */
+  readonly skipped: number;
+  readonly replaced: number;
+  /** A line for each object that something points at and that is not there; the first ones. */
+  readonly missing: readonly string[];
+  readonly missingCount: number;
+}
+
+interface Waiting extends KeptObject {
+  readonly model: Model | undefined;
+  readonly line: number;
+}
+
+/**
+ * Writes what a plan was made for, batch by batch. What is there already with the same content is left
+ * alone: an import that was stopped at any moment goes on when it is called again.
+ */
+export class StoreImport {
+  readonly #options: PlanOptions;
+  readonly #plan: ImportPlan;
+  readonly #now: number;
+  readonly #missing: Missing;
+  #batch: Waiting[] = [];
+  #rs = new Set<string>();
+  #bytes = 0;
+  #counts = { written: 0, same: 0, skipped: 0, replaced: 0 };
+
+  /** `now`: milliseconds since the epoch. */
+  constructor(plan: ImportPlan, options: PlanOptions, now: number) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#now = now;
+    this.#missing = new Missing(options.store);
+  }
+
+  /** Throws `ImportRefused` where an object can not be: the batches before that one stay. */
+  async run(file: FileHandle): Promise<Imported> {
+    const { progress, store } = this.#options;
+    const { objects, newest } = this.#plan;
+    progress.begin({ doing: 'importing', unit: 'objects', total: objects });
+    try {
+      let read = 0;
+      for await (const part of readExport(file)) {
+        await this.#take(part, part.upTo - read);
+        read = part.upTo;
+      }
+      await this.#flush();
+      await store.restore([], newest);
+      return { ...this.#counts, ...(await this.#missing.told()) };
+    } finally {
+      progress.end();
+    }
+  }
+
+  async #take(part: Part, bytes: number): Promise<void> {
+    if (part.kind === 'problem') {
+      throw this.#refused([`line ${part.line}: ${part.problem} (the file has changed meanwhile)`]);
+    }
+    if (part.kind !== 'object') return;
+    this.#options.progress.advance(1);
+    const { r } = part.kept.object;
+    const counts = this.#plan.again.get(r);
+    if (counts !== undefined && counts !== part.line) return;
+    // Of two lines the later one is judged by what the first one left.
+    if (this.#rs.has(r)) await this.#flush();
+    this.#add(part);
+    this.#bytes += bytes;
+    if (this.#batch.length >= batchObjects || this.#bytes >= batchBytes) await this.#flush();
+  }
+
+  #add({ kept: { object, history }, line }: Extract<Part, { kind: 'object' }>): void {
+    const fitted = fitModel(this.#options.models, object);
+    if (fitted.kind === 'unfit') {
+      throw this.#refused(
+        fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`),
+      );
+    }
+    this.#rs.add(object.r);
+    this.#batch.push({ object: fitted.object, history, model: fitted.model, line });
+  }
+
+  async #flush(): Promise<void> {
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#rs = new Set();
+    this.#bytes = 0;
+    const { store } = this.#options;
+    const stored = await store.getMany(batch.map(({ object: { r } }) => r));
+    const writing = batch.filter((one, index) => this.#isWanted(one, stored[index]));
+    const entries = writing.map((one) => this.#restored(one));
+    const outcome = await store.restore(entries, 0);
+    if (outcome.kind === 'refused') {
+      const { index, refusal } = outcome;
+      const { line, object } = writing[index] ?? { line: 0, object: undefined };
+      const why =
+        refusal.kind === 'unique'
+          ? `data.${refusal.field}: expected a value that no other object has (value.not.unique)`
+          : 'it is there already';
+      throw this.#refused([`line ${line}: ${object?.r}: ${why}`]);
+    }
+    this.#counts.written += writing.length;
+    for (const { object, model } of writing) this.#missing.note(object.r, targetsOf(object, model));
+    await this.#missing.look();
+  }
+
+  /** Whether it has to be written, judged by what is there. */
+  #isWanted({ object, line }: Waiting, stored: StoredObject | undefined): boolean {
+    if (stored === undefined) return true;
+    if (isSame(stored, object)) {
+      this.#counts.same += 1;
+      return false;
+    }
+    switch (this.#options.onOther) {
+      case 'skip':
+        this.#counts.skipped += 1;
+        return false;
+      case 'replace':
+        this.#counts.replaced += 1;
+        return true;
+      default:
+        throw this.#refused([`line ${line}: ${otherContent(object, stored)}`]);
+    }
+  }
+
+  #restored({ object, history }: Waiting): RestoredObject {
+    const replaces = this.#options.onOther === 'replace';
+    return { object, history: withOrigin(object, history, this.#now), replaces };
+  }
+
+  #refused(problems: readonly string[]): ImportRefused {
+    const { written } = this.#counts;
+    const before =
+      written === 0
+        ? 'nothing was imported'
+        : `${written.toLocaleString('en')} objects before it were imported and stay`;
+    return new ImportRefused([...problems, `${before}; the same call goes on once that is mended`]);
+  }
+}
+
+/**
+ * A history that begins as a store needs it: positions stay good only where every object has its
+ * creation, and a deletion is what is left of a deleted one. Who did it, and when, nobody knows.
+ */
+function withOrigin(
+  object: StoredObject,
+  history: readonly Change[],
+  now: number,
+): readonly Change[] {
+  const { r, rev, deleted, modelVersion } = object;
+  const unknown = { r, delta: {}, touched: {}, by: { uid: '_system' }, modelVersion, at: now };
+  if (deleted) {
+    return history.length > 0 ? history : [{ ...unknown, rev, type: 'delete', created: null }];
+  }
+  if (history[0]?.type === 'create') return history;
+  const created = rev === 1 ? object.data : {};
+  return [{ ...unknown, rev: 1, type: 'create', created }, ...history];
+}
+
+/** What has to be there for it: the object above it, and those that it refers to. */
+function targetsOf({ r, data, deleted }: StoredObject, model: Model | undefined): string[] {
+  if (deleted || !model) return [];
+  const steps = r.split('/');
+  const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
+  return [...parent, ...newReferences(model, data, 'all').map((found) => found.r)];
+}

@@ -1,0 +1,52 @@
+import type { Store } from '../store/store.js';
+
+/** Targets that are remembered until they turn up, and those that are told at the end. */
+const mostPending = 50_000;
+const mostTold = 10;
+
+/** Finds out which objects are pointed at and are not there. They may come later in the same file. */
+export class Missing {
+  readonly #store: Store;
+  /** By target, the first that points at it. */
+  readonly #noted = new Map<string, string>();
+  readonly #pending = new Map<string, string>();
+  #forgotten = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  note(from: string, targets: readonly string[]): void {
+    for (const target of targets) if (!this.#noted.has(target)) this.#noted.set(target, from);
+  }
+
+  /** To be called when what points at them is written. */
+  async look(): Promise<void> {
+    const missing = await this.#notThere(this.#noted);
+    this.#noted.clear();
+    if (this.#pending.size + missing.length > mostPending) await this.#lookAgain();
+    for (const [target, from] of missing) {
+      if (this.#pending.size < mostPending) this.#pending.set(target, from);
+      else this.#forgotten = true;
+    }
+  }
+
+  async told(): Promise<{ readonly missing: readonly string[]; readonly missingCount: number }> {
+    await this.#lookAgain();
+    const lines = [...this.#pending].map(([target, from]) => `${target}, which ${from} points at`);
+    const missingCount = lines.length + (this.#forgotten ? 1 : 0);
+    return { missing: lines.slice(0, mostTold), missingCount };
+  }
+
+  async #lookAgain(): Promise<void> {
+    const missing = new Map(await this.#notThere(this.#pending));
+    for (const target of this.#pending.keys())
+      if (!missing.has(target)) this.#pending.delete(target);
+  }
+
+  /** A tombstone is there: an object may outlive what it points at. */
+  async #notThere(targets: ReadonlyMap<string, string>): Promise<[string, string][]> {
+    const found = await this.#store.getMany([...targets.keys()]);
+    return [...targets].filter((_, index) => found[index] === undefined);
+  }
+}

@@ -1,0 +1,9 @@
+/** `['users', 'posts']` of `/users/1/posts/2`. */
+export function namesOf(r: string): string[] {
+  return r.split('/').filter((_, index) => index % 2 === 1);
+}
+
+/** As people write a collection: `/users/_/posts/_`, with stars. */
+export function printed(names: readonly string[]): string {
+  return names.map((name) => `/${name}/*`).join('');
+}

@@ -1,0 +1,154 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Change, KeptObject } from '../store/store.js';
+import type { End, Header } from './format.js';
+import { type Line, linesOf } from './lines.js';
+import { WrongLine } from './members.js';
+import { type Entry, readEntry } from './read-entry.js';
+import { readHeader } from './read-header.js';
+
+/** What stands in an export, in its order; an object comes with its changes. */
+export type Part = Place &
+  (
+    | { readonly kind: 'header'; readonly header: Header }
+    | { readonly kind: 'object'; readonly kept: KeptObject; readonly again: boolean }
+    | { readonly kind: 'end'; readonly end: End }
+    /** The reader goes on with the next line, and after a `fatal` one not at all. */
+    | { readonly kind: 'problem'; readonly problem: string; readonly fatal: boolean }
+  );
+
+interface Place {
+  /** Of the object itself. */
+  readonly line: number;
+  /** Bytes up to where it ends. */
+  readonly upTo: number;
+}
+
+const unfinished =
+  'the file ends without the last line of an export: it was not finished (`really export --resume` goes on with it) or was cut off';
+
+/** Reads a file that `really export` or somebody else wrote, line by line. */
+export async function* readExport(file: FileHandle): AsyncGenerator<Part> {
+  const groups = new Groups();
+  let last: Line | undefined;
+  for await (const line of linesOf(file)) {
+    last = line;
+    const part = groups.take(line);
+    if (part === undefined) continue;
+    yield part;
+    if (part.kind === 'problem' && part.fatal) return;
+  }
+  if (groups.isComplete) return;
+  const { number: line = 0, end: upTo = 0 } = last ?? {};
+  const problem = last === undefined ? 'the file is empty' : unfinished;
+  yield { kind: 'problem', problem, fatal: true, line: Math.max(1, line), upTo };
+}
+
+/** Puts lines together to objects with their changes, and looks at what can only be seen of several lines. */
+class Groups {
+  #changes: Change[] = [];
+  #counts = { objects: 0, changes: 0 };
+  #begun = false;
+  #again = false;
+  #ended = false;
+
+  get isComplete(): boolean {
+    return this.#ended;
+  }
+
+  take({ number, text, end, whole }: Line): Part | undefined {
+    const at = { line: number, upTo: end };
+    try {
+      if (text === undefined) throw new WrongLine('it is not UTF-8');
+      if (this.#begun) return this.#entry(readEntry(text), at);
+      this.#begun = true;
+      const read = readHeader(text);
+      return read.kind === 'header'
+        ? { kind: 'header', header: read.header, ...at }
+        : { kind: 'problem', problem: read.why, fatal: true, ...at };
+    } catch (error) {
+      if (!(error instanceof WrongLine)) throw error;
+      if (!whole) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
+      this.#changes = [];
+      return { kind: 'problem', problem: error.message, fatal: false, ...at };
+    }
+  }
+
+  #entry(entry: Entry, at: Place): Part | undefined {
+    if (this.#ended) throw new WrongLine('expected nothing after the line with `end`');
+    switch (entry.kind) {
+      case 'change':
+        this.#add(entry.change);
+        return undefined;
+      case 'object':
+        return { kind: 'object', kept: this.#close(entry.object), again: this.#again, ...at };
+      case 'since':
+        this.#assertClosed();
+        this.#again = true;
+        return undefined;
+      case 'end':
+        this.#assertClosed();
+        this.#ended = true;
+        this.#compare(entry.end);
+        return { kind: 'end', end: entry.end, ...at };
+      default:
+        return entry satisfies never;
+    }
+  }
+
+  #add(change: Change): void {
+    const before = this.#changes.at(-1);
+    if (before && before.r !== change.r) this.#assertClosed();
+    // Between the creation and the rest revisions may be missing: they were pruned.
+    const expected = before && before.type !== 'create' ? before.rev + 1 : undefined;
+    if (expected !== undefined && change.rev !== expected) {
+      throw new WrongLine(`change.rev: expected ${expected}, not ${change.rev}`);
+    }
+    if (before && change.rev <= before.rev) {
+      throw new WrongLine(`change.rev: expected more than ${before.rev}, not ${change.rev}`);
+    }
+    if (change.type === 'create' && change.rev !== 1) {
+      throw new WrongLine(`change.rev: expected 1 for a creation, not ${change.rev}`);
+    }
+    this.#changes.push(change);
+    this.#counts.changes += 1;
+  }
+
+  #close(object: KeptObject['object']): KeptObject {
+    const history = this.#changes;
+    this.#changes = [];
+    this.#counts.objects += 1;
+    const last = history.at(-1);
+    if (last && last.r !== object.r) {
+      throw new WrongLine(`r: expected ${last.r}, whose changes stand before it, not ${object.r}`);
+    }
+    const onlyBorn = history.length === 1 && last?.type === 'create';
+    if (last && !onlyBorn && last.rev !== object.rev) {
+      throw new WrongLine(`rev: expected ${last.rev} as of its last change, not ${object.rev}`);
+    }
+    const dies = history.some(({ type }) => type === 'delete');
+    if (last && dies !== object.deleted) {
+      throw new WrongLine(`deleted: expected ${dies} as its changes say, not ${object.deleted}`);
+    }
+    return { object, history: object.deleted ? history.slice(-1) : history };
+  }
+
+  #assertClosed(): void {
+    const [open] = this.#changes;
+    this.#changes = [];
+    if (open) throw new WrongLine(`expected the object ${open.r} after its changes`);
+  }
+
+  #compare({ objects, changes }: End): void {
+    const counts = this.#counts;
+    if (objects !== undefined && objects !== counts.objects) {
+      throw new WrongLine(
+        `end.objects: expected ${counts.objects}, as many as there are, not ${objects}`,
+      );
+    }
+    if (changes !== undefined && changes !== counts.changes) {
+      throw new WrongLine(
+        `end.changes: expected ${counts.changes}, as many as there are, not ${changes}`,
+      );
+    }
+  }
+}

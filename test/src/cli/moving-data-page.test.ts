@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { appFolder } from '../harness/app-folder.js';
+import { root } from '../house/sources.js';
+import { linesBetween } from './moving-data-app.js';
+import { linesOf, runProgram } from './run-program.js';
+
+const page = readFileSync(join(root, 'docs/moving-data.md'), 'utf8');
+const blocks = (language: string): string[] =>
+  [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
+    ([, text = '']) => text,
+  );
+
+const [model = ''] = blocks('yaml');
+const [whole = '', broken = '', dangling = ''] = blocks('ndjson');
+const files = {
+  'models/tasks/model.yaml': model,
+  'tasks.ndjson': whole,
+  'broken.ndjson': broken,
+  'dangling.ndjson': dangling,
+};
+
+/** What is told besides how far it is. */
+const toldIn = (stderr: string) =>
+  linesOf(stderr).filter((line) => !/^really: \w+: [\d,]+ of [\d,]+ \w+ \(/.test(line));
+
+test('[MOV9] [MOV10] [MOV12] what the page shows of import is what happens', async () => {
+  const shown = blocks('console');
+  expect(shown).toHaveLength(3);
+  for (const block of shown) {
+    await using app = await appFolder(files);
+    for (const [, command = '', told = ''] of block.matchAll(
+      /^\$ really (.*)\n((?:[^$].*\n)*)/gm,
+    )) {
+      const { stderr, stdout } = await runProgram(command.split(' '), { dir: app.dir });
+      expect([...linesOf(stdout), ...toldIn(stderr)], command).toEqual(linesOf(told));
+    }
+  }
+});
+
+test('[MOV3] [MOV14] the export that the page shows is one: it is imported, and exported as it was', async () => {
+  await using app = await appFolder(files);
+  expect(await runProgram(['import', 'tasks.ndjson'], { dir: app.dir })).toMatchObject({ code: 0 });
+  const { stdout } = await runProgram(['export', '--history'], { dir: app.dir });
+  expect(linesBetween(stdout)).toEqual(linesBetween(whole));
+  const firstAndLast = (text: string) => [linesOf(text)[0], linesOf(text).at(-1)];
+  const members = (text: string) =>
+    firstAndLast(text).map((line) => shapeOf(JSON.parse(line ?? '')));
+  expect(members(stdout)).toEqual(members(whole));
+});
+
+/** The names of the members, in their order, at any depth. */
+function shapeOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return typeof value;
+  return Object.entries(value).map(([name, member]) => [name, shapeOf(member)]);
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import {
+  contentOf,
+  databaseIn,
+  fillTasks,
+  linesBetween,
+  movingApp,
+} from '../cli/moving-data-app.js';
+import { runProgram } from '../cli/run-program.js';
+import { appFolder } from '../harness/app-folder.js';
+
+const program = fileURLToPath(new URL('../../../packages/server/bin/really.js', import.meta.url));
+const tasks = 6000;
+
+/** Starts the program, and kills it as soon as `isTime` says so. True where it had not ended before. */
+async function runUntil(dir: string, args: string[], isTime: () => Promise<boolean>) {
+  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
+    cwd: dir,
+    stdio: 'ignore',
+  });
+  const exited = once(child, 'exit');
+  while (child.exitCode === null && child.signalCode === null) {
+    if (await isTime()) child.kill('SIGKILL');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const [code] = await exited;
+  return code === null;
+}
+
+const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
+
+test('[MOV5] an export that is killed again and again ends as one that was not', async () => {
+  await using app = await appFolder(movingApp);
+  await fillTasks(app.dir, tasks);
+  const args = ['--history'];
+  const whole = (await runProgram(['export', ...args], { dir: app.dir })).stdout;
+  const file = join(app.dir, 'data.ndjson');
+  let kills = 0;
+  for (let least = 1; least < whole.length; least += Math.floor(whole.length / 4)) {
+    const resume = ['export', 'data.ndjson', '--resume', ...args];
+    const killed = await runUntil(app.dir, resume, async () => (await sizeOf(file)) >= least);
+    if (killed) kills += 1;
+  }
+  expect(kills).toBeGreaterThan(0);
+  const last = await runProgram(['export', 'data.ndjson', '--resume', ...args], { dir: app.dir });
+  expect(last.code, last.stderr).toBe(0);
+  expect(linesBetween(await readFile(file, 'utf8'))).toEqual(linesBetween(whole));
+}, 120_000);
+
+test('[MOV11] an import that is killed again and again ends as one that was not', async () => {
+  await using app = await appFolder(movingApp);
+  await fillTasks(app.dir, tasks);
+  await runProgram(['export', 'data.ndjson', '--history'], { dir: app.dir });
+  const lines = await readFile(join(app.dir, 'data.ndjson'), 'utf8');
+  await using other = await appFolder({ ...movingApp, 'data.ndjson': lines });
+  const log = `${databaseIn(other.dir)}-wal`;
+  let kills = 0;
+  for (const grown of [100_000, 800_000, 400_000, 2_000_000]) {
+    const before = await sizeOf(log);
+    const isTime = async () => {
+      const size = await sizeOf(log);
+      return size > grown && size !== before;
+    };
+    if (await runUntil(other.dir, ['import', 'data.ndjson'], isTime)) kills += 1;
+  }
+  expect(kills).toBeGreaterThan(0);
+  const partly = await contentOf(databaseIn(other.dir));
+  // Whatever is there is whole.
+  const original = await contentOf(databaseIn(app.dir));
+  for (const [r, kept] of partly) expect(kept, r).toEqual(original.get(r));
+  const last = await runProgram(['import', 'data.ndjson'], { dir: other.dir });
+  expect(last.code, last.stderr).toBe(0);
+  expect(await contentOf(databaseIn(other.dir))).toEqual(original);
+  const again = await runProgram(['export', '--history'], { dir: other.dir });
+  expect(linesBetween(again.stdout)).toEqual(linesBetween(lines));
+}, 120_000);
+
+test('[MOV2] a backup that is killed puts nothing in its place, and the next one takes away what it left', async () => {
+  await using app = await appFolder(movingApp);
+  await fillTasks(app.dir, tasks);
+  const copies = join(app.dir, 'copies');
+  await mkdir(copies);
+  const args = ['backup', 'copies/data.db'];
+  const hasBegun = async () => (await readdir(copies)).length > 0;
+  expect(await runUntil(app.dir, args, hasBegun)).toBe(true);
+  expect(await readdir(copies)).not.toContain('data.db');
+  expect(await runProgram(args, { dir: app.dir })).toMatchObject({ code: 0 });
+  expect(await readdir(copies)).toEqual(['data.db']);
+  expect(await contentOf(join(copies, 'data.db'))).toEqual(await contentOf(databaseIn(app.dir)));
+}, 60_000);
