@@ -17,7 +17,6 @@ import { HttpCommands } from './http-commands.js';
 import { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { RateLimit } from './rate-limit.js';
-import { replayRequest } from './replay-request.js';
 import type { SessionHost } from './session-host.js';
 import { Upgrades } from './upgrades.js';
 
@@ -181,7 +180,7 @@ export class AppGateway {
 
   /** Answers a request for an upgrade. */
   upgrade(request: IncomingMessage, head: Buffer): void {
-    if (!this.#upgrades.handle(request, head)) replayRequest(this.#routes(), request);
+    this.#upgrades.handle(request, head);
   }
 
   /** Resolves when store and bus are reachable. */

@@ -5,13 +5,14 @@ import type { Hosts } from './hosts.js';
 import type { ServerGatewayOptions } from './options.js';
 import { readToEnd } from './read-to-end.js';
 import { type Refusal, refusals, refuseRequest, refuseUpgrade } from './refusal.js';
-import { replayRequest } from './replay-request.js';
 import type { ServerRoutes } from './server-routes.js';
 import { classifyTarget } from './socket-path.js';
 
 export interface EntranceOptions extends Pick<ServerGatewayOptions, 'metrics' | 'platform'> {
   readonly hosts: Hosts<AppGateway>;
   readonly routes: ServerRoutes;
+  /** Brings a request in again as one that offers no upgrade. `head` is what came after its headers. */
+  readonly passOver: (request: IncomingMessage, head: Buffer) => void;
 }
 
 /**
@@ -42,13 +43,14 @@ export class Entrance {
   }
 
   upgrade(request: IncomingMessage, head: Buffer): void {
-    const { hosts, routes } = this.#options;
-    const isVersionKnown = classifyTarget(request.url ?? '') !== 'unsupported-version';
+    const { hosts, passOver } = this.#options;
+    const target = classifyTarget(request.url ?? '');
+    const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const app = hosts.appOf(request);
-    if (routes.has(request) && request.headers.upgrade?.toLowerCase() !== 'websocket') {
-      replayRequest(routes.http, request);
-    } else if (app) app.upgrade(request, head);
-    else this.#refuse(request, isVersionKnown ? refusals.unknownApp : refusals.unsupportedVersion);
+    if (target === 'other' && !wantsWebSocket) passOver(request, head);
+    else if (app) app.upgrade(request, head);
+    else if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
+    else this.#refuse(request, refusals.unknownApp);
   }
 
   /** A client that still writes would not see the answer, so what it sends is read. */

@@ -9,6 +9,7 @@ import { Hosts } from './hosts.js';
 import { createHttpServer, type HttpServer } from './http-server.js';
 import { objectCommands } from './object-commands.js';
 import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
+import { replayRequest } from './replay-request.js';
 import { ServerRoutes } from './server-routes.js';
 
 /** Milliseconds that a shutdown may take (rule SES12). */
@@ -65,7 +66,12 @@ class ServerGateway implements Gateway {
         return (await metrics.text?.()) ?? '';
       },
     });
-    const entrance = new Entrance({ ...options, hosts, routes: this.#routes });
+    const entrance = new Entrance({
+      ...options,
+      hosts,
+      routes: this.#routes,
+      passOver: (request, head) => replayRequest(this.#server, request, head),
+    });
     this.#server = createHttpServer(config, (request, response) =>
       entrance.request(request, response),
     );

@@ -60,7 +60,8 @@ function readable(url: string): string {
     decodeURIComponent(path);
     return url;
   } catch {
-    return url.replace(path, path.replaceAll('%', '%25'));
+    // A function, since in a text `$&` would mean something.
+    return url.replace(path, () => path.replaceAll('%', '%25'));
   }
 }
 

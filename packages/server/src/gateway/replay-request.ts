@@ -1,25 +1,33 @@
-import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import { refusals, refuseUpgrade } from './refusal.js';
+import type { IncomingMessage } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
+import type { HttpServer } from './http-server.js';
 
 /**
- * Answers a request that asks for an upgrade which this server does not know, such as the `h2c` that
- * some clients offer with every request, as if it had not asked (RFC 9110, section 7.8).
+ * Serves a request that offers an upgrade which this server does not know, such as the `h2c` that some clients offer with
+ * every request, as if it had not (RFC 9110, section 7.8). Node has stopped reading it by then; so its head, without
+ * the offer, and what came after it are put back, and the socket comes in once more.
  */
-export function replayRequest(app: FastifyInstance, request: IncomingMessage): void {
-  // Node has stopped reading the request, so one with a body cannot be gone on with.
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    refuseUpgrade(request, refusals.badHandshake);
-    return;
-  }
+export function replayRequest(server: HttpServer, request: IncomingMessage, head: Buffer): void {
   const { socket } = request;
-  const response = new ServerResponse(request);
-  socket.on('error', () => {});
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  response.on('finish', () => {
-    response.detachSocket(socket);
-    socket.destroySoon();
-  });
-  app.routing(request, response);
+  socket.unshift(Buffer.concat([headWithoutOffer(request), head]));
+  server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
+}
+
+/** Headers, and words of `Connection`, that are about the offer. */
+const ofOffer = new Set(['upgrade', 'http2-settings']);
+
+function headWithoutOffer({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
+    const kept = name.toLowerCase() === 'connection' ? withoutOffer(value) : value;
+    if (!ofOffer.has(name.toLowerCase())) lines.push(`${name}: ${kept}`);
+  }
+  // Node reads the bytes of a head as Latin-1.
+  return Buffer.from([...lines, '', ''].join('\r\n'), 'latin1');
+}
+
+function withoutOffer(connection: string): string {
+  const words = connection.split(',').map((word) => word.trim());
+  return words.filter((word) => !ofOffer.has(word.toLowerCase())).join(', ');
 }

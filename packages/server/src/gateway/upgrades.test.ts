@@ -117,12 +117,47 @@ test('[CON4] nothing is said after the upgrade, and a frame sent along with it c
   await client.ended;
 });
 
-test('[HTTP1] an offer of another protocol on another path is passed over', async () => {
-  const offer = { Upgrade: 'h2c', Connection: 'Upgrade, HTTP2-Settings', 'HTTP2-Settings': 'AAM' };
-  const { status, body } = await ask(upgradeRequest('/health', offer));
-  expect([status, body]).toEqual([200, '{"status":"alive"}']);
-  const post = upgradeRequest('/auth/anonymous', offer).replace('GET', 'POST');
-  expect((await ask(post)).status).toBe(400);
+describe('an offer of another protocol on another path', () => {
+  const offer = { Upgrade: 'h2c', Connection: 'HTTP2-Settings, close, Upgrade', 'X-Trace-Id': 'é' };
+
+  test('[HTTP1] is passed over', async () => {
+    const { status, body } = await ask(upgradeRequest('/health', offer));
+    expect([status, body]).toEqual([200, '{"status":"alive"}']);
+  });
+
+  test('[HTTP4] is passed over with a body too, however it comes, and the connection goes on', async () => {
+    const post = (headers: Record<string, string>) =>
+      upgradeRequest('/auth/anonymous', { ...offer, Connection: 'Upgrade', ...headers }).replace(
+        'GET',
+        'POST',
+      );
+    const client = new RawClient(server.port);
+    const answers = (count: number) =>
+      client.until((bytes) => bytes.toString().split('"accessToken"').length > count);
+    const whole = Buffer.from(`${post({ 'Content-Length': '10' })}{"a":"${'é'}"}`);
+    client.write(whole.subarray(0, -3));
+    client.write(whole.subarray(-3));
+    await answers(1);
+    client.write(`${post({ 'Transfer-Encoding': 'chunked' })}2\r\n{}\r\n0\r\n\r\n`);
+    await answers(2);
+    client.write(plain('/health'));
+    expect(await client.ended).toContain('alive');
+  });
+
+  test('[HTTP11] who hangs up on a stream of events is missed', async () => {
+    const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
+    const { gateway, port, tokens, live } = await openTestGateway({ commands: { subscribe } });
+    const headers = {
+      Accept: 'text/event-stream',
+      Authorization: `Bearer ${await tokens.mint({ uid: 'u' })}`,
+    };
+    const client = new RawClient(port);
+    client.write(upgradeRequest('/v0.1/things/1', { ...offer, ...headers }));
+    await client.until((bytes) => bytes.includes(': \n\n'));
+    client.socket.end();
+    await expect.poll(() => live.dropped.length).toBe(1);
+    await gateway.close();
+  });
 });
 
 test('[LIM6] connections beyond the limit are refused, and room that is left is used again', async () => {

@@ -50,17 +50,15 @@ export class Upgrades {
     );
   }
 
-  /** Answers one upgrade request. False: it is none for a WebSocket, and concerns another path. */
-  handle(request: IncomingMessage, head: Buffer): boolean {
+  /** Answers a request for an upgrade to a WebSocket, or for any on the socket's path. */
+  handle(request: IncomingMessage, head: Buffer): void {
     const target = classifyTarget(request.url ?? '');
     const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
-    else if (target === 'other' && !wantsWebSocket) return false;
     else if (target === 'other') this.#refuse(request, refusals.notFound);
     else if (!wantsWebSocket) this.#refuse(request, refusals.upgradeRequired);
     else if (this.#options.draining()) this.#refuse(request, refusals.goingAway);
     else this.#accept(request, head);
-    return true;
   }
 
   #accept(request: IncomingMessage, head: Buffer): void {
