@@ -1,47 +1,65 @@
-/** The collections of the fuzzer: the same fields, and every way to restrict who sees what. */
+import fc from 'fast-check';
+import { filesOf, type ModelTraits, modelTraits } from './live-queries-models.js';
 
-const fields = `fields:
-  s: { type: String }
-  n: { type: Long, index: true }
-  d: { type: Double }
-  b: { type: Boolean }
-  list: { type: List, items: Long }
-  doc: { type: Object, fields: { x: { type: Long } } }
-  ref: { type: reference, collectionR: /people, fields: [name] }
-  owner: { type: String }
-  open: { type: Boolean }
-  twice: { type: Calculated, valueType: Long, dependsOn: n, value: this.n * 2 }
-`;
-
-const model = (read: string, more = '') =>
-  `version: 1\n${fields}access: { create: true, update: true, delete: true, read: ${read}${more} }\n`;
-
-/** The kinds of collections, by what a reader may see of them. */
-export const kinds = ['free', 'own', 'flagged', 'script', 'veiled', 'heard'] as const;
-export type Kind = (typeof kinds)[number];
-
-const byKind: Record<Kind, string> = {
-  free: model('true'),
-  own: model('obj.owner == auth.uid'),
-  flagged: model('obj.open == true || obj.owner == auth.uid'),
+/** Every way to restrict who sees what. */
+const known = {
+  free: { read: 'true' },
+  own: { read: 'obj.owner == auth.uid' },
+  flagged: { read: 'obj.open == true || obj.owner == auth.uid' },
   // No filter says the same: it is judged object by object.
-  script: model('"!(obj.list && obj.list.length > 2 && obj.owner != auth.uid)"'),
-  veiled: model('true'),
-  heard: model('true', ', subscribe: obj.open != true'),
-};
+  script: { read: '!(obj.list && obj.list.length > 2 && obj.owner != auth.uid)' },
+  veiled: {
+    read: 'true',
+    preGet: `
+if (obj.owner !== auth.uid) hide("n", "twice", "label");
+if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
+`,
+  },
+  heard: { read: 'true', subscribe: 'obj.open != true' },
+} satisfies Record<string, ModelTraits>;
+
+/** Models that nobody thought of, made anew for each run. */
+const randomOnes = 18;
+
+/** The name of a collection below a room. */
+export type Kind = keyof typeof known | `any${number}`;
+
+const random: readonly Kind[] = Array.from({ length: randomOnes }, (_, n) => `any${n}` as const);
+export const kinds: readonly Kind[] = [
+  ...(Object.keys(known) as (keyof typeof known)[]),
+  ...random,
+];
 
 const empty = 'version: 1\nfields: { name: { type: String } }\n';
 const open = 'access: { create: true, read: true, update: true, delete: true }\n';
 
-export const fuzzApp: Readonly<Record<string, string>> = {
-  'models/people/model.yaml': `${empty}${open}`,
-  'models/runs/model.yaml': `${empty}${open}`,
-  'models/runs/rooms/model.yaml': `${empty}${open}`,
-  ...Object.fromEntries(
-    kinds.map((kind) => [`models/runs/rooms/${kind}/model.yaml`, byKind[kind]]),
-  ),
-  'models/runs/rooms/veiled/pre-get.js': `
-if (obj.owner !== auth.uid) hide("n", "twice");
-if (obj.b === true && obj.owner !== auth.uid) hide("s");
-`,
-};
+export type FuzzApp = Readonly<Record<string, string>>;
+
+/** The seed decides what the models are that nobody thought of. */
+export function fuzzApp(seed: number): FuzzApp {
+  const some = fc.sample(modelTraits, { seed, numRuns: randomOnes });
+  const models: [Kind, ModelTraits][] = [
+    ...(Object.entries(known) as [Kind, ModelTraits][]),
+    ...some.map((traits, n): [Kind, ModelTraits] => [`any${n}`, traits]),
+  ];
+  return {
+    'models/people/model.yaml': `${empty}${open}`,
+    'models/runs/model.yaml': `${empty}${open}`,
+    'models/runs/rooms/model.yaml': `${empty}${open}`,
+    ...Object.assign({}, ...models.map(([kind, traits]) => filesBelow(kind, traits))),
+  };
+}
+
+function filesBelow(kind: Kind, traits: ModelTraits): FuzzApp {
+  return Object.fromEntries(
+    Object.entries(filesOf(traits)).map(([name, text]) => [pathOf(kind, name), text]),
+  );
+}
+
+const pathOf = (kind: Kind, name: string) => `models/runs/rooms/${kind}/${name}`;
+
+/** What it takes to understand what went wrong with it. */
+export function describeModel(app: FuzzApp, kind: Kind): string {
+  const files = ['model.yaml', 'pre-get.js'].flatMap((name) => app[pathOf(kind, name)] ?? []);
+  return files.join('\n');
+}

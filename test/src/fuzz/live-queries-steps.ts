@@ -50,6 +50,12 @@ export interface Story {
 }
 
 export const users = ['amal', 'beno', 'cleo'] as const;
+/** What their tokens say: rules tell them apart by it. */
+export const claims: Readonly<Record<(typeof users)[number], JsonObject>> = {
+  amal: { authType: 'password', _r: '/people/p1', data: { level: 0, word: 'a' } },
+  beno: { authType: 'password', _r: '/people/p2', data: { level: 2, word: 'b' } },
+  cleo: { authType: 'anonymous', data: { level: 4, word: '' } },
+};
 export const rooms = ['a', 'b'] as const;
 /** A room that stands for all of them. */
 export const everyRoom = rooms.length;
@@ -136,7 +142,7 @@ const comparison: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
   ),
   fc.tuple(
     fc
-      .constantFrom('s', 'owner', 'ref')
+      .constantFrom('s', 'owner', 'ref', 'label')
       .chain((field) =>
         fc
           .constantFrom('=', '!=', '<', '>=', 'starts with')
@@ -153,7 +159,7 @@ const comparison: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
   fc.tuple(fc.constant('s in'), fc.array(text, { minLength: 1, maxLength: 3 })),
   fc.tuple(fc.constant('list contains'), small),
   fc.tuple(fc.constantFrom('b =', 'open =', 'open !='), fc.option(fc.boolean())),
-  fc.tuple(fc.constantFrom('n =', 's !='), fc.constant(null)),
+  fc.tuple(fc.constantFrom('n =', 's !=', 'owner =', 'twice ='), fc.constant(null)),
 );
 
 const filter = fc
@@ -173,7 +179,7 @@ const question: fc.Arbitrary<Question> = fc
   .record({
     filter: fc.option(filter, { nil: undefined }),
     limit: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 2 }),
-    fields: fc.option(fc.constantFrom(['n'], ['s', 'owner'], ['list', 'ref', 'twice']), {
+    fields: fc.option(fc.constantFrom(['n'], ['s', 'owner'], ['list', 'ref', 'twice'], ['label']), {
       nil: undefined,
       freq: 3,
     }),
@@ -183,7 +189,7 @@ const question: fc.Arbitrary<Question> = fc
       fc.constant(rest),
       fc.constant({ ...rest, ascending: true }),
       fc
-        .tuple(fc.constantFrom('n', 's', 'd', 'doc.x', 'b'), fc.boolean())
+        .tuple(fc.constantFrom('n', 's', 'd', 'doc.x', 'b', 'twice', 'label'), fc.boolean())
         .map(([field, isDown]) => ({ ...rest, sort: isDown ? `-${field}` : field })),
     ),
   );

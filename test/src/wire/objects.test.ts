@@ -384,6 +384,31 @@ describe('update', () => {
         tags: ['error.index.out.of.range'],
       },
     );
+    // So it is where the field is not set: it is the field that is no number, and no list.
+    refused(
+      await update(
+        client,
+        r,
+        1,
+        { op: 'addNumber', key: 'email', value: 1 },
+        { op: 'push', key: 'score', value: 1 },
+        { op: 'addNumber', key: 'picture.xlarge', value: 1 },
+        { op: 'addNumber', key: 'picture.sizes', value: 1 },
+        { op: 'insertAt', key: 'friend', value: '/users/1', opArgs: { index: 0 } },
+        { op: 'addNumber', key: 'greeting', value: 1 },
+        { op: 'addNumber', key: 'extra.count', value: 1 },
+      ),
+      409,
+      'validation.failed',
+      {
+        email: ['error.non.numeric.field'],
+        score: ['error.not.a.list'],
+        'picture.xlarge': ['error.non.numeric.field'],
+        'picture.sizes': ['error.non.numeric.field'],
+        friend: ['error.not.a.list'],
+        greeting: ['field.calculated'],
+      },
+    );
     const proto = await update(client, r, 1, { op: 'set', key: '__proto__.x', value: 1 });
     expect(proto.error?.code).toBeGreaterThanOrEqual(400);
     expect(proto.error?.code).toBeLessThan(410);

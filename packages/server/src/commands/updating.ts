@@ -15,6 +15,7 @@ import {
 import { calculate } from '../model/calculate.js';
 import { runOnValidate, runPreUpdate } from '../model/hooks.js';
 import type { Model } from '../model/model.js';
+import { misfits } from '../model/op-fit.js';
 import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
 import { scriptObject } from '../model/view.js';
@@ -107,13 +108,18 @@ export class Updating implements WriteStep {
 
   async #draft(head: StoredObject): Promise<Draft> {
     const { limits, objects } = this.#context.services;
-    const applied = applyOps(head.data, this.#request.body.ops, limits);
-    if (!applied.ok) return { data: head.data, errors: applied.errors, touched: [] };
+    const { ops } = this.#request.body;
+    const unfit = misfits(this.#model, ops);
+    const applied = applyOps(head.data, ops, limits);
+    if (!applied.ok) {
+      return { data: head.data, errors: { ...applied.errors, ...unfit }, touched: [] };
+    }
     const { after, touched } = applied;
-    const { data, errors } = await checkUpdate(this.#model, head.data, after, touched);
+    const checked = await checkUpdate(this.#model, head.data, after, touched);
+    const errors = { ...checked.errors, ...unfit };
     if (Object.keys(errors).length > 0) return { data: after, errors, touched };
     const now = objects.changeTime();
-    const calculated = await calculate(this.#model, data, touched, { now });
+    const calculated = await calculate(this.#model, checked.data, touched, { now });
     return {
       data: calculated.data,
       errors: sizeErrors(calculated.data, {

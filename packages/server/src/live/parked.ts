@@ -35,8 +35,8 @@ export function parkedOf(
       return { ...item(one.topic.r, one.audience.fields, { pos: String(one.pos) }), model };
     case 'query': {
       const { r, scope, fields, filter, order, limit, auth } = one.group.traits;
-      const since = String(one.heardUpTo);
-      const { known, isWhole } = one.told;
+      const { pos, known, isWhole } = one.standing;
+      const since = String(pos);
       const left = { auth, known: windows.hold(known) ? known : undefined, isWhole };
       const request = { r, scope, fields, filter, order, limit, since, left };
       return { kind: 'query', key: one.key, request, model };

@@ -34,6 +34,10 @@ export class QueryFeed implements GroupOwner {
     return this.#rows;
   }
 
+  get through(): Pos {
+    return this.#through ?? 0;
+  }
+
   hasRoomFor(more: number): boolean {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
@@ -81,9 +85,10 @@ export class QueryFeed implements GroupOwner {
     const before = this.#through;
     if (before !== undefined && pos <= before) return;
     if (before === undefined || pos > before + 1) this.announce(pos - 1);
+    if (this.#topics.size > 0) {
+      for (const r of collectionsAround(change.r)) this.#topics.get(r)?.offer(change);
+    }
     this.#through = pos;
-    if (this.#topics.size === 0) return;
-    for (const r of collectionsAround(change.r)) this.#topics.get(r)?.offer(change);
   }
 
   /** The models of these collections are not in force any more: their queries get other groups. */

@@ -52,6 +52,8 @@ export interface GroupOwner {
   /** While it reads its rows, any object may come to be among them. */
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
+  /** Every change up to here was offered to the groups that it may concern. */
+  readonly through: Pos;
   /** Nobody is subscribed, and nobody is about to be. */
   deserted(group: QueryGroup): void;
 }
@@ -60,6 +62,15 @@ export interface GroupOwner {
 export interface Joined {
   readonly hits: readonly Hit[];
   readonly pos: Pos;
+  /** What was written while they were read may be in it, up to here. */
+  readonly wholeFrom: Pos;
+}
+
+/** How far those who are live have heard. */
+export interface Standing {
+  readonly pos: Pos;
+  /** True where what they were told is just what the window was there. */
+  readonly isWhole: boolean;
 }
 
 /** Exactly one of the two is called, once. */
@@ -105,6 +116,8 @@ export class QueryGroup {
   #untold: Row | undefined;
   /** See `known`. */
   #known: Known | undefined;
+  /** Before this position the rows may be ahead of it: something was written while they were read. */
+  #wholeFrom: Pos = 0;
   /** Of a change a part was told: the rest is known once the store was asked. */
   #isBetween = false;
 
@@ -163,9 +176,12 @@ export class QueryGroup {
     this.#tidy();
   }
 
-  /** What those who are live know was true here. */
-  get toldPos(): Pos {
-    return this.#members.pos;
+  /** How far those who are live have heard: while there is nothing to do, as far as the others. */
+  get standing(): Standing {
+    const { pos } = this.#members;
+    if (this.#isBusy || this.#stale) return { pos, isWhole: !this.isBetween };
+    const heard = Math.max(pos, this.#owner.through);
+    return { pos: heard, isWhole: heard >= this.#wholeFrom };
   }
 
   /** See `QueryMembers.begin`. */
@@ -179,9 +195,9 @@ export class QueryGroup {
     return this.#members.replay(one);
   }
 
-  /** True where what those who are live know is not just what the window was at `toldPos`. */
+  /** True where what those who are live know is not just what the window was when they were last told something. */
   get isBetween(): boolean {
-    return this.#isBetween;
+    return this.#isBetween || this.#members.pos < this.#wholeFrom;
   }
 
   /** What those who are live know: the same for as long as nothing changes, so that all who drop meanwhile share it. */
@@ -339,7 +355,7 @@ export class QueryGroup {
   }
 
   #pauseSlow(): void {
-    this.#members.pauseSlow(() => this.known(), this.#isBetween);
+    this.#members.pauseSlow(() => this.known(), this.isBetween);
   }
 
   /** Tells what one change did. `own`: of the object itself, if it is in the window now. */
@@ -374,6 +390,7 @@ export class QueryGroup {
     const hits = await readWithRetry(platform, () =>
       hitsNow(this.#context, model, this.traits, this.window.capacity),
     );
+    const after = await store.position();
     if (this.#isRetired) return;
     if (!this.#owner.hasRoomFor(hits.length - this.window.size)) {
       return this.#giveUp(tooManyRows());
@@ -384,10 +401,11 @@ export class QueryGroup {
     this.#pauseSlow();
     const before = this.known();
     this.#fill(hits, pos);
+    this.#wholeFrom = after === pos ? 0 : after;
     const rows = new Map(this.window.shown.map((row) => [row.r, row]));
     this.#members.tell(news, pos, { difference: { before, news, rows } });
     for (const { joined } of this.#joiners.splice(0, joiners)) {
-      joined({ hits: hits.slice(0, this.window.limit), pos });
+      joined({ hits: hits.slice(0, this.window.limit), pos, wholeFrom: after });
     }
     await this.#bringThoseBehind(hits, pos);
   }

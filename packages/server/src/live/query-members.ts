@@ -82,15 +82,17 @@ export class QueryMembers {
   /** It may be ahead of its group: what it was told by a replay is not told again. */
   #hear(one: QuerySubscription, told: Told): number {
     const { difference, from, at } = told;
+    let { frames } = told;
     if (one.known) {
       if (at <= one.pos) return 0;
       if (difference && from < one.pos) {
         one.progress = 'behind';
         return 0;
       }
+      frames = frames.map((frame) => frame.notBefore(one.pos));
       one.known = undefined;
     }
-    for (const [index, frame] of told.frames.entries()) {
+    for (const [index, frame] of frames.entries()) {
       if (difference && one.session.listener.congested) {
         this.#pauseAmid(one, told.from, difference, index);
         return index;
@@ -98,7 +100,7 @@ export class QueryMembers {
       one.session.listener.push(frame.frameFor(one.key));
       this.#metrics.pushes.add(1, frame.evt);
     }
-    return told.frames.length;
+    return frames.length;
   }
 
   /** A difference may be as large as a window: it waits where the connection does (rule LIM4). */

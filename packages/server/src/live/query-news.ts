@@ -41,16 +41,27 @@ export interface WindowTraits {
 /** The frames of one piece of news. Subscribers have ids of their own, though many have the same one. */
 export class NewsFrames {
   readonly evt: News['evt'];
+  readonly #news: News;
+  readonly #traits: WindowTraits;
+  readonly #pos: Pos;
   readonly #before: string;
   readonly #byId = new Map<string, Frame>();
 
   /** `pos`: where a subscriber who has heard this may go on from. */
   constructor(news: News, traits: WindowTraits, pos: Pos) {
     this.evt = news.evt;
+    this.#news = news;
+    this.#traits = traits;
+    this.#pos = pos;
     const { meta, ...rest } = messageOf(news, traits);
     // `meta` goes last, so that only its end differs.
     const text = JSON.stringify({ ...rest, meta: { ...meta, pos: String(pos) } });
     this.#before = text.slice(0, -2);
+  }
+
+  /** For one who has heard everything up to this position. */
+  notBefore(pos: Pos): NewsFrames {
+    return this.#pos < pos ? new NewsFrames(this.#news, this.#traits, pos) : this;
   }
 
   frameFor(subscription: string): Frame {

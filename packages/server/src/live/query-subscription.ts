@@ -1,5 +1,5 @@
 import type { Pos } from '../store/store.js';
-import type { QueryGroup } from './query-group.js';
+import type { QueryGroup, Standing } from './query-group.js';
 import type { News, NewsFrames } from './query-news.js';
 import type { Since } from './query-since.js';
 import type { Row } from './query-window.js';
@@ -50,6 +50,8 @@ export class QuerySubscription {
   known: Known | undefined;
   /** What it knows was true here: from a position on, it may be ahead of its group. */
   pos: Pos = 0;
+  /** Before this position `known` may be ahead of `pos`. */
+  wholeFrom: Pos = 0;
   /** True where `known` is not just what the window was at `pos`: it was told a part of what came next, or under other rights. */
   isBetween = false;
   round = 0;
@@ -63,15 +65,11 @@ export class QuerySubscription {
     this.key = key;
   }
 
-  /** Where somebody goes on from who heard what it heard. */
-  get heardUpTo(): Pos {
-    return this.known ? this.pos : this.group.toldPos;
-  }
-
-  /** What it was told, and whether that is just what the window was at `heardUpTo`. */
-  get told(): { readonly known: Known; readonly isWhole: boolean } {
-    if (this.known) return { known: this.known, isWhole: !this.isBetween };
-    return { known: this.group.known(), isWhole: !this.group.isBetween };
+  /** What it was told, and where somebody goes on from who was told that. */
+  get standing(): Standing & { readonly known: Known } {
+    const { known, pos } = this;
+    if (!known) return { ...this.group.standing, known: this.group.known() };
+    return { known, pos, isWhole: !this.isBetween && pos >= this.wholeFrom };
   }
 
   get topic(): { readonly r: string } {

@@ -165,13 +165,14 @@ export class QueryWatch {
   #make(
     session: Session,
     group: QuerySubscription['group'],
-    { hits, pos, key }: Joined & { key: string | undefined },
+    { hits, pos, wholeFrom, key }: Joined & { key: string | undefined },
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
     this.#members.demandRoom(session, 'query');
     const one = new QuerySubscription(session, group, key);
     one.known = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
     one.pos = pos;
+    one.wholeFrom = wholeFrom;
     this.#members.begin(one);
     return one;
   }
