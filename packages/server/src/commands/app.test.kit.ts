@@ -8,9 +8,12 @@ import {
   ProtocolError,
   parseRequest,
 } from '@really/protocol';
+import { ModelsInForce } from '../app/models-in-force.js';
 import { localBus } from '../bus/local/bus.js';
 import type { Listener } from '../live/listener.js';
 import { Live } from '../live/live.js';
+import { CurrentStore } from '../migration/current-store.js';
+import { Migrations } from '../migration/migrations.js';
 import { loadModels } from '../model/load-models.js';
 import type { ScriptResult } from '../model/model.js';
 import type { Sandbox, SandboxProgram, SandboxSource } from '../model/sandbox/sandbox.js';
@@ -36,6 +39,8 @@ export interface TestApp {
   heard(): Promise<CommittedChange[]>;
   /** Sends one message as this user and gives the answer as the wire would have it, without its tag. */
   send(auth: Auth, message: JsonObject): Promise<JsonObject>;
+  /** Puts these files in the place of those of their names. Resolves with how to put what comes of it in force, in a few turns. */
+  reload(files: ModelFiles): Promise<() => Promise<void>>;
   /** A connection, which hears pushes. */
   connect(auth: Auth): TestConnection;
   close(): Promise<void>;
@@ -59,9 +64,25 @@ export interface TestAppOptions {
 export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const platform = simulatedPlatform({ seed: 1 });
   const limits = { ...defaultLimits, ...options.limits };
-  const models = await modelsOf(options, platform, limits);
-  const store = (await options.open?.(platform)) ?? openMemoryStore({}, platform);
-  await store.prepare(models.all().map(({ layout }) => layout));
+  let files = options.models;
+  const load = async () => {
+    return {
+      models: await modelsOf({ ...options, models: files }, platform, limits),
+      warnings: [],
+    };
+  };
+  let loaded = await load();
+  const opened = { ...loaded, loadAgain: async () => loaded, close: async () => {} };
+  const inForce = new ModelsInForce(opened, silentLog);
+  const { models } = inForce;
+  const stored = (await options.open?.(platform)) ?? openMemoryStore({}, platform);
+  await stored.prepare(
+    models()
+      .all()
+      .map(({ layout }) => layout),
+  );
+  const migrations = new Migrations({ store: stored, models, platform, log: silentLog });
+  const store = new CurrentStore({ store: stored, models, platform, migrations });
   const bus = localBus();
   const heard: CommittedChange[] = [];
   bus.listen((changes) => heard.push(...changes));
@@ -69,14 +90,15 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const live = new Live({
     store,
     bus,
-    models: () => models,
+    models,
     platform,
     log: silentLog,
     objects,
     limits,
   });
   const services: Services = {
-    models: () => models,
+    models,
+    migrations,
     objects,
     live,
     store,
@@ -89,6 +111,11 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
     services,
     platform,
     store,
+    async reload(changed) {
+      files = { ...files, ...changed };
+      loaded = await load();
+      return () => inForce.reload({ store, objects, live });
+    },
     async heard() {
       await objects.drain();
       return heard;

@@ -130,7 +130,7 @@ export function modelOf(traits: ModelTraits = {}): Model {
     hooks: preGet
       ? { preGet: { where, reads, run: (scope) => seenBy(preGet, scope as never) } }
       : {},
-    layout: { names, indexes: [], retention: { history: traits.history } },
+    layout: { names, modelVersion: version, indexes: [], retention: { history: traits.history } },
     calculated: [],
     limits: { depth: 64, list: 10_000 },
     onScriptFailure: () => {},
@@ -218,6 +218,8 @@ export interface Stage {
   readonly counts: Counts;
   readonly platform: ReturnType<typeof simulatedPlatform>;
   setModels(...models: Model[]): void;
+  /** As `setModels`, and tells the live layer, as a reload does. */
+  reload(...models: Model[]): Promise<void>;
   create(r: string, data: JsonObject, by?: Actor): Promise<CommittedChange>;
   update(r: string, ...ops: FieldOp[]): Promise<CommittedChange>;
   set(r: string, data: JsonObject): Promise<CommittedChange>;
@@ -292,6 +294,13 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     platform,
     setModels: (...next) => {
       models = modelSet(...next);
+    },
+    reload: async (...next) => {
+      const before = models;
+      models = modelSet(...next);
+      await store.prepare(models.all().map(({ layout }) => layout));
+      live.reloaded(before, await store.position());
+      await settle();
     },
     create: (r, data, by) => commit(createWrite(r, data, origin(r, by))),
     update,

@@ -213,8 +213,6 @@ function reasonFor(owed: Exclude<Owed, 'revisions'>): SnapshotReason {
       return owed;
     case 'renewed':
       return 'rights';
-    case 'model':
-      return 'version';
     case 'changes':
       return 'conflated';
     default:

@@ -18,10 +18,9 @@ export type Progress = 'waiting' | 'live' | 'behind' | 'paused' | 'ended';
 
 /**
  * What it is owed when it is not live: each revision after its cursor; a snapshot, because it is new,
- * has more fields now, has a renewed token and nobody knows what it saw under the one before, or has a model of another
- * version; or a snapshot if anything changed that it may see, as everybody who was live.
+ * has more fields now, or has a renewed token and nobody knows what it saw under the one before; or a snapshot if anything changed that it may see, as everybody who was live.
  */
-export type Owed = 'revisions' | 'first' | 'widened' | 'renewed' | 'model' | 'changes';
+export type Owed = 'revisions' | 'first' | 'widened' | 'renewed' | 'changes';
 
 /** One connection's subscription to one object. Kept small: there are as many as there are clients. */
 export class ObjectSubscription {

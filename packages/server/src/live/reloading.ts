@@ -63,18 +63,17 @@ export class Reloading {
   #renew(one: Subscription, { after, isOtherVersion }: ModelChange): void {
     if (!after) this.#parts.members.fail([one], fail('model.unknown'));
     else if (one.kind === 'query') this.#parts.queries.renew(one, after, { isOtherVersion });
-    else if (one.kind === 'object') this.#renewObject(one, after, isOtherVersion);
+    else if (one.kind === 'object') this.#renewObject(one, after);
     else this.#renewCollection(one, after);
   }
 
-  #renewObject(one: ObjectSubscription, model: Model, isOtherVersion: boolean): void {
+  #renewObject(one: ObjectSubscription, model: Model): void {
     const traits = traitsOf(model, keptFields(model, one.audience.fields), one.session.listener);
     if (traits.key !== one.audience.key) {
       this.#parts.members.move(one, one.topic.audience(traits));
     }
-    const isOwedRevisions = one.owed === 'revisions' || one.owed === 'changes';
-    if (isOwedRevisions && isOtherVersion) one.owed = 'model';
-    else if (one.progress === 'live') one.owed = 'revisions';
+    // A replay of another version is a snapshot, whether anything happened or not.
+    if (one.owed === 'changes') one.owed = 'revisions';
     // It is judged anew, and told of what was on its way when the models changed.
     if (one.progress === 'live' || one.progress === 'behind') this.#parts.objects.begin(one);
   }

@@ -1,0 +1,176 @@
+import type { JsonObject } from '@really/protocol';
+import { beforeEach, expect, test } from 'vitest';
+import { loaded, thingYaml } from '../model/models.test.kit.js';
+import type { Model, ModelSet } from '../model/model.js';
+import { silentLog } from '../platform/log.js';
+import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
+import { createWrite } from '../objects/change.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { type Query, QueryTimeout, type Store, StoreUnavailable } from '../store/store.js';
+import { CurrentStore } from './current-store.js';
+import { MigrationFailed } from './migration-failed.js';
+import { Migrations } from './migrations.js';
+
+const evolution = "if (obj.n === 13) throw new Error('unlucky');\nreturn { n: obj.n + 100 };";
+const query: Query = {
+  scope: { names: ['things'], parents: [] },
+  order: { field: '_r', descending: false },
+  limit: 1000,
+  timeout: 5000,
+};
+
+let platform: SimulatedPlatform;
+let models: ModelSet;
+let model: Model;
+let stored: Store;
+
+beforeEach(async () => {
+  platform = simulatedPlatform({ seed: 1 });
+  stored = openMemoryStore({}, platform);
+  const yaml = thingYaml('  n: { type: Long }').replace('version: 1', 'version: 2');
+  const files = { 'things/model.yaml': yaml, 'things/evolution-2.js': evolution };
+  const all = await loaded(files);
+  models = all.models;
+  model = all.model('things');
+});
+
+/** Things of version 1, with these numbers as their ids. */
+async function write(...numbers: number[]): Promise<void> {
+  const origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+  const groups = numbers.map((n) => ({ writes: [createWrite(`/things/${n}`, { n }, origin)] }));
+  for (const { kind } of await stored.commit(groups)) expect(kind).toBe('committed');
+}
+
+function currentOf(store: Store): CurrentStore {
+  const common = { store, models: () => models, platform, log: silentLog };
+  return new CurrentStore({ ...common, migrations: new Migrations(common) });
+}
+
+function wrapped(changes: Partial<Store>): Store {
+  const store = Object.create(stored) as Store;
+  for (const name of ['get', 'getMany', 'query', 'count', 'outdated', 'migrate'] as const) {
+    Object.assign(store, { [name]: (stored[name] as (...a: never[]) => unknown).bind(stored) });
+  }
+  return Object.assign(store, { migrated: stored.migrated.bind(stored) }, changes);
+}
+
+const dataOf = (object: { data: JsonObject } | undefined) => object?.data;
+
+test('[MIG1] [MIG5] what is read is stored as it was read', async () => {
+  await write(1, 2);
+  const store = currentOf(stored);
+  expect(dataOf(await store.get('/things/1'))).toEqual({ n: 101 });
+  expect(dataOf(await stored.get('/things/1'))).toEqual({ n: 101 });
+  expect(dataOf(await stored.get('/things/2'))).toEqual({ n: 2 });
+  expect((await store.getMany(['/things/2', '/things/9'])).map(dataOf)).toEqual([
+    { n: 102 },
+    undefined,
+  ]);
+  const { object, entries } = await store.history('/things/2', 0, 10);
+  expect(object).toMatchObject({ rev: 1, modelVersion: 2, data: { n: 102 } });
+  expect(entries).toMatchObject([{ rev: 1, modelVersion: 1, created: { n: 2 } }]);
+});
+
+test('[MIG5] a query has the whole collection migrated, once, whoever asks', async () => {
+  await write(...Array.from({ length: 600 }, (_, index) => index + 1000));
+  let walks = 0;
+  const store = currentOf(
+    wrapped({
+      outdated: (names, version, after, limit) => {
+        if (after === 0) walks += 1;
+        return stored.outdated(names, version, after, limit);
+      },
+    }),
+  );
+  const counts = await Promise.all([store.count(query), store.count(query), store.query(query)]);
+  expect(counts.slice(0, 2)).toEqual([600, 600]);
+  expect(await store.count(query)).toBe(600);
+  expect(walks).toBe(1);
+  const { objects } = await stored.outdated(['things'], 2, 0, 10);
+  expect(objects).toEqual([]);
+});
+
+test('[MIG4] who can not be migrated rejects alone, and is left out of many', async () => {
+  await write(12, 13, 14);
+  const store = currentOf(stored);
+  await expect(store.get('/things/13')).rejects.toThrow(MigrationFailed);
+  await expect(store.history('/things/13', 0, 10)).rejects.toThrow(MigrationFailed);
+  const rs = ['/things/12', '/things/13', '/things/14'];
+  expect((await store.getMany(rs)).map(dataOf)).toEqual([{ n: 112 }, undefined, { n: 114 }]);
+  expect((await store.query(query)).map(({ r }) => r)).toEqual(['/things/12', '/things/14']);
+  expect(await store.count(query)).toBe(2);
+  // A page of creations is no shorter for it, or it would look like the last one.
+  const page = await store.created(query.scope, 0, 2);
+  expect(page.entries.map(({ object }) => object.r)).toEqual(['/things/12', '/things/14']);
+  expect(dataOf(await stored.get('/things/13'))).toEqual({ n: 13 });
+});
+
+test('[MIG5] a store that takes no writes now can still be read; a query has to wait for it', async () => {
+  await write(1);
+  let isFull = true;
+  const store = currentOf(
+    wrapped({
+      async migrate(objects) {
+        if (isFull) throw new StoreUnavailable('full');
+        return await stored.migrate(objects);
+      },
+    }),
+  );
+  expect(dataOf(await store.get('/things/1'))).toEqual({ n: 101 });
+  expect(dataOf(await stored.get('/things/1'))).toEqual({ n: 1 });
+  await expect(store.query(query)).rejects.toThrow(StoreUnavailable);
+  isFull = false;
+  expect((await store.query(query)).map(dataOf)).toEqual([{ n: 101 }]);
+});
+
+test('[MIG5] a query waits as long as it may; the migration goes on, and the next one finds it done', async () => {
+  await write(1);
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const store = currentOf(
+    wrapped({
+      async migrate(objects) {
+        await opened;
+        return await stored.migrate(objects);
+      },
+    }),
+  );
+  const late = store.query(query);
+  const outcome = expect(late).rejects.toThrow(QueryTimeout);
+  await new Promise((resolve) => setImmediate(resolve));
+  platform.advance(5000);
+  await outcome;
+  open();
+  expect((await store.query(query)).map(dataOf)).toEqual([{ n: 101 }]);
+});
+
+test('[MIG1] somebody who was faster is not overwritten', async () => {
+  await write(1);
+  const store = currentOf(
+    wrapped({
+      async migrate(objects) {
+        const [first] = objects;
+        const faster = { object: { ...objects[0]?.object, data: { n: 7 } }, from: 1 };
+        if (first) await stored.migrate([faster as never]);
+        return await stored.migrate(objects);
+      },
+    }),
+  );
+  expect(dataOf(await store.get('/things/1'))).toEqual({ n: 7 });
+  expect(dataOf(await stored.get('/things/1'))).toEqual({ n: 7 });
+});
+
+test('[MIG5] a walk that was stopped by other models does not say that all is migrated', async () => {
+  await write(1, 2);
+  const store = currentOf(stored);
+  const next = (await loaded({ 'things/model.yaml': thingYaml('  n: { type: Long }') })).models;
+  const before = models;
+  const counting = store.count(query);
+  models = next;
+  await counting;
+  models = before;
+  expect(model.currentFrom).toBe(2);
+  expect(await currentOf(stored).count(query)).toBe(2);
+});
