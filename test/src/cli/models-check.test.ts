@@ -44,4 +44,8 @@ test('[CLI3] models check takes the folder from a flag, and says so where there 
   expect(code).toBe(1);
   expect(linesOf(stderr)).toHaveLength(1);
   expect(stderr).toContain('there is no folder of models');
+  await app.write({ 'models/README.md': 'to come' });
+  const none = await runProgram(['models', 'check'], app);
+  expect(none).toMatchObject({ code: 0, stdout: '' });
+  expect(none.stderr).toMatch(/^really: there are no models: .*\n$/);
 });

@@ -96,7 +96,8 @@ describe('stopping', () => {
     const begun = performance.now();
     process.kill(server.pid, 'SIGINT');
     expect(await stopped).toBe(1);
-    expect(performance.now() - begun).toBeLessThan(1500);
+    // Whoever does not insist waits 5 s for a client that does not answer the close.
+    expect(performance.now() - begun).toBeLessThan(3500);
   });
 
   test('[CLI2] what was answered before it stopped is there after the next start', async () => {

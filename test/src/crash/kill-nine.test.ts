@@ -231,8 +231,17 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
   await compareListeners(app.dir, ledger, listeners, wrong);
   expect(wrong).toEqual([]);
   expect(ledger.account('/things/shared').confirmed.size).toBeGreaterThan(rounds);
-  expect(Math.min(...starts), `started in ${starts.map(Math.round)} ms`).toBeLessThan(2000);
+  // Which takes no longer for all that is stored; how long it takes at all, this machine decides.
+  const bare = await startOfEmptyApp();
+  const told = `started in ${starts.map(Math.round)} ms, an empty app in ${Math.round(bare)} ms`;
+  expect(Math.min(...starts), told).toBeLessThan(1000 + bare);
 }, 300_000);
+
+async function startOfEmptyApp(): Promise<number> {
+  await using app = await appFolder({ 'models/things/model.yaml': model });
+  await using server = await ServerProcess.start({ dir: app.dir });
+  return server.startedIn;
+}
 
 /**
  * What was not answered goes out again under its once-id, and so do a few that were: none may count

@@ -211,7 +211,8 @@ test('[SES10] revocation ends sockets and streams at once, and what they left be
   expect(await client.nextPush()).toEqual({ evt: 'token-expired' });
   expect((await client.closed).code).toBe(1008);
   expect(await stream.text()).toContain('event: token-expired');
-  expect(performance.now() - began).toBeLessThan(1000);
+  // Sooner than anything that is done from time to time, such as the comments in a stream.
+  expect(performance.now() - began).toBeLessThan(5000);
   expect(await spared.pushesUntilNow()).toEqual([]);
   const heir = await Client.open(server.socketUrl);
   const resumed = await heir.request({

@@ -664,16 +664,20 @@ describe('hooks', () => {
     using bad = await server.as('bad');
     using good = await server.as('good');
     const loops = Array.from({ length: 10 }, () => create(bad, '/people', { name: 'looper' }));
-    const times: number[] = [];
-    for (let n = 0; n < 20; n++) {
-      const begun = performance.now();
-      const answer = await create(good, '/people', { name: 'fine' });
-      expect(answer.error).toBeUndefined();
-      times.push(performance.now() - begun);
-    }
+    const median = async () => {
+      const times: number[] = [];
+      for (let n = 0; n < 20; n++) {
+        const begun = performance.now();
+        const answer = await create(good, '/people', { name: 'fine' });
+        expect(answer.error).toBeUndefined();
+        times.push(performance.now() - begun);
+      }
+      return times.toSorted((a, b) => a - b)[10] ?? 0;
+    };
+    const meanwhile = await median();
     await Promise.all(loops);
-    times.sort((a, b) => a - b);
-    expect(times[10], `${times.map(Math.round)}`).toBeLessThan(200);
+    // A machine that is busy is slow without any hook.
+    expect(meanwhile).toBeLessThan(200 + 2 * (await median()));
   });
 
   test('[HOK10] nothing is left behind', async () => {

@@ -14,6 +14,8 @@ export async function reportModels(options: Options): Promise<ExitCode> {
 function report({ clientid, collections, warnings }: ModelsChecked): void {
   const name = clientid === undefined ? '' : `${clientid}: `;
   for (const warning of warnings) tell(`${name}${warning}`);
+  // The warning says it.
+  if (collections.length === 0) return;
   const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;
   process.stdout.write(`${name}${count} fine: ${collections.join(', ')}\n`);
 }

@@ -58,7 +58,7 @@ test('[LOD2] version is a whole number from 1', async () => {
     told(0, '`0`'),
     told(1, '`-1`'),
     told(2, '`1.5`'),
-    told(3, '`3`'),
+    told(3, 'the text `3`'),
     told(4, '`three`'),
     told(5, 'empty'),
     told(6, '`true`'),
@@ -291,9 +291,24 @@ test('[LOD4] keys that are known, but not there', async () => {
     /says too little; expected a field definition/,
   );
   expect(await problem('{ type: List, items: Strin }')).toMatch(/unknown type `Strin`/);
-  expect(await problem('{ type: List }')).toMatch(/has no `items`/);
-  expect(await problem('{ type: Object }')).toMatch(/has no `fields`/);
-  expect(await problem('{ type: reference }')).toMatch(/has no `collectionR`/);
+  const lacks = [
+    ['List', /has no `items`; expected the name of a type, or a field definition/],
+    ['Object', /has no `fields`; expected a mapping of names to field definitions/],
+    ['reference', /has no `collectionR`; expected a collection such as /],
+    ['Calculated', /has no `dependsOn`; expected the names of the fields/],
+  ] as const;
+  for (const [type, told] of lacks) expect(await problem(`{ type: ${type} }`)).toMatch(told);
+  for (const [type, meant] of [
+    ['int', 'Long'],
+    ['Number', 'Double'],
+    ['bool', 'Boolean'],
+    ['Ref', 'reference'],
+  ]) {
+    expect(await problem(`{ type: ${type} }`)).toContain(`the nearest known one is \`${meant}\``);
+  }
+  expect(await problem('{ type: String, unique: "true" }')).toMatch(
+    /`unique` is the text `true`; expected true or false/,
+  );
   expect(await problem('{ type: String, index: yes }')).toMatch(
     /`index` is `yes`; expected true or false/,
   );
@@ -322,9 +337,9 @@ test('[LOD3] what was meant is guessed: a text as default, a name of a field tha
 test('[CAL1] a calculated field says all that it needs', async () => {
   const problems = await problemsOf({ 'a/model.yaml': thingYaml('  f: { type: Calculated }') });
   expect(problems.map((problem) => problem.split(': ')[1])).toEqual([
-    'field `f` has no `dependsOn`; expected it',
-    'field `f` has no `valueType`; expected it',
-    'field `f` has no `value`; expected it',
+    'field `f` has no `dependsOn`; expected the names of the fields that the value is worked out from',
+    'field `f` has no `valueType`; expected `String`, `Boolean`, `Long`, `Double`, `Date`, `Json`, `Object` or `List`',
+    'field `f` has no `value`; expected an expression over `this`, or a function of the fields in `dependsOn`',
   ]);
 });
 

@@ -15,6 +15,14 @@ export type FieldType = (typeof fieldTypes)[number];
 /** What a calculated field can give. */
 export const valueTypes = [...plainTypes, 'Object', 'List'] as const;
 
+/** What these types are called elsewhere. */
+export const elsewhere: Readonly<Record<string, FieldType>> = {
+  ...{ text: 'String', char: 'String', varchar: 'String', bool: 'Boolean' },
+  ...{ int: 'Long', integer: 'Long', bigint: 'Long', number: 'Double', float: 'Double' },
+  ...{ decimal: 'Double', datetime: 'Date', time: 'Date', timestamp: 'Date' },
+  ...{ any: 'Json', array: 'List', set: 'List', map: 'Object', ref: 'reference' },
+};
+
 const clientKeys = ['required', 'default', 'validation'];
 const indexKeys = ['index', 'unique'];
 const plainKeys = ['type', ...clientKeys, ...indexKeys];
@@ -43,7 +51,7 @@ export function misplacedKey(key: string, type: FieldType, place: FieldPlace): s
   const keys = keysByType[type];
   if (!keys.includes(key)) {
     const owners = fieldTypes.filter((other) => keysByType[other].includes(key));
-    return `\`${key}\` is for fields of type ${listed(owners)}; a ${type} has ${listed(keys)}`;
+    return `\`${key}\` is for fields of type ${listed(owners)}; a${type === 'Object' ? 'n' : ''} ${type} has ${listed(keys)}`;
   }
   if (indexKeys.includes(key) && place.endsWith('items')) {
     return `\`${key}\` cannot be inside of a List; expected it at a field that an object has once`;

@@ -44,6 +44,21 @@ test('[LOD3] before a slip in the YAML everything is told, behind it nothing tha
   expect(found.length).toBeGreaterThan(3);
 });
 
+test('[LOD3] a slip that makes the parser stumble over all that follows is told once', async () => {
+  const text = [
+    'version: 1',
+    'fields:',
+    '  len: { type: Calculated, valueType: Long, dependsOn: s, value: function (s) { return s.length; } }',
+    '  s: { type: String, required: true }',
+    'access: { create: true }',
+  ].join('\n');
+  expect(await problems(text)).toEqual([
+    expect.stringMatching(
+      /^3:79: this is not sound YAML: .*; expected YAML 1\.2, where a text .* has quotes$/,
+    ),
+  ]);
+});
+
 test('[LOD3] a key that is there twice', async () => {
   expect(await problems('version: 1\nfields: {}\nversion: 2\n')).toEqual([
     '3:1: the key `version` is here a second time; expected it once',

@@ -143,9 +143,10 @@ export class ModelYaml {
 
   #tellErrors(): void {
     const { errors, warnings } = this.#document;
-    // One slip can make the parser stumble over everything that follows.
-    for (const { pos, message } of [...errors, ...warnings].slice(0, mostErrors)) {
-      this.problem(pos[0], `${plainMessage(message)}; expected YAML 1.2`);
+    for (const { pos, code, message } of [...withoutGhosts(errors), ...warnings]) {
+      const quotes =
+        code === 'UNEXPECTED_TOKEN' ? ', where a text with any of `{}[],:#` in it has quotes' : '';
+      this.problem(pos[0], `${plainMessage(message)}; expected YAML 1.2${quotes}`);
     }
     if (errors.length > 0) this.file.distrustFrom(Math.min(...errors.map(({ pos }) => pos[0])));
   }
@@ -177,6 +178,13 @@ export class ModelYaml {
   }
 }
 
+/** One slip can make the parser stumble over every word that follows. */
+function withoutGhosts(errors: Document['errors']): Document['errors'] {
+  return errors
+    .filter(({ code }, index) => index === 0 || code !== 'UNEXPECTED_TOKEN')
+    .slice(0, mostErrors);
+}
+
 function plainMessage(message: string): string {
   const line = message.split('\n', 1)[0] ?? message;
   return `this is not sound YAML: ${line.replace(/[.:]$/, '')}`;
@@ -201,5 +209,9 @@ export function offsetOf(node: YamlNode): number {
 export function describe(node: YamlNode): string {
   if (isMap(node)) return 'a mapping';
   if (isSeq(node)) return 'a list';
-  return node.value === null ? 'empty' : quoted(String(node.source ?? node.value));
+  if (node.value === null) return 'empty';
+  const source = quoted(String(node.source ?? node.value));
+  // Or it would look like what was expected: "`version` is `1`; expected a whole number".
+  const isQuoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
+  return isQuoted ? `the text ${source}` : source;
 }

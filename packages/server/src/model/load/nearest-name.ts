@@ -16,9 +16,17 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest;
 }
 
-/** What to say after "unknown key `x`": which known one is nearest, and all that there are. */
-export function expectedNames(name: string, known: readonly string[]): string {
-  const nearest = nearestName(name, known);
+/**
+ * What to say after "unknown key `x`": which known one is nearest, and all that there are. `synonyms` are known ones by
+ * what others call them, in lower case.
+ */
+export function expectedNames(
+  name: string,
+  known: readonly string[],
+  synonyms: Readonly<Record<string, string>> = {},
+): string {
+  const synonym = known.find((one) => one === synonyms[name.toLowerCase()]);
+  const nearest = synonym ?? nearestName(name, known);
   if (nearest === undefined) return 'there are none';
   return `the nearest known one is \`${nearest}\`; expected ${listed(known)}`;
 }

@@ -6,6 +6,7 @@ import {
   allFieldKeys,
   type FieldPlace,
   type FieldType,
+  elsewhere,
   fieldTypes,
   misplacedKey,
   plainTypes,
@@ -111,7 +112,7 @@ export class FieldReader {
     if (type === undefined) {
       this.#yaml.problem(
         member.node,
-        `unknown type ${quoted(text)} of ${what}; ${expectedNames(text, known)}`,
+        `unknown type ${quoted(text)} of ${what}; ${expectedNames(text, known, elsewhere)}`,
       );
     }
     return type;
@@ -147,9 +148,14 @@ export class FieldReader {
     }
   }
 
-  #needed(members: Members, key: string, { entry, what }: Place): Entry | undefined {
+  #needed(
+    members: Members,
+    key: keyof typeof neededKeys,
+    { entry, what }: Place,
+  ): Entry | undefined {
     const member = members.get(key);
-    if (member === undefined) this.#yaml.problem(entry, `${what} has no \`${key}\`; expected it`);
+    if (member === undefined)
+      this.#yaml.problem(entry, `${what} has no \`${key}\`; expected ${neededKeys[key]}`);
     return member;
   }
 
@@ -220,6 +226,16 @@ export class FieldReader {
     });
   }
 }
+
+/** What stands under a key that a type cannot be without. */
+const neededKeys = {
+  fields: 'a mapping of names to field definitions',
+  items: 'the name of a type, or a field definition',
+  collectionR: 'a collection such as `/users` or `/users/*/posts`',
+  valueType: listed(valueTypes),
+  dependsOn: 'the names of the fields that the value is worked out from',
+  value: 'an expression over `this`, or a function of the fields in `dependsOn`',
+};
 
 interface Place {
   readonly entry: Entry;
