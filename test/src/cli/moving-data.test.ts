@@ -326,6 +326,40 @@ describe('import', () => {
     expect(idOf(made.body._r)).toBeGreaterThan(BigInt(id));
   });
 
+  test('[MOV8] objects of an older model version come in as they are, and are migrated as others', async () => {
+    const model = (version: number, fields: string) => ({
+      'models/users/model.yaml': `version: ${version}
+fields: { ${fields} }
+access: { create: true, read: true, update: true }
+`,
+    });
+    const old = { r: '/users/1', rev: 4, modelVersion: 1, data: { first: 'Ann', last: 'Lee' } };
+    const lines = [{ really: 'export', version: 1 }, old, { end: {} }];
+    await using app = await appFolder({
+      ...model(2, 'name: { type: String }'),
+      'models/users/evolution-2.js': 'return { name: obj.first + " " + obj.last };\n',
+      'data.ndjson': lines.map((line) => `${JSON.stringify(line)}\n`).join(''),
+    });
+    expect(await run(app, 'import', 'data.ndjson')).toMatchObject({ code: 0 });
+    const [stored] = linesBetween((await run(app, 'export')).stdout);
+    expect(JSON.parse(stored ?? '')).toEqual(old);
+    await using server = await ServerProcess.start({ dir: app.dir });
+    const client = await Client.connect(server.socketUrl, tokenOf('ann'));
+    const { body } = await client.request({ cmd: 'get', r: '/users/1' });
+    expect(body).toMatchObject({ _rev: 4, name: 'Ann Lee' });
+    const read = {
+      cmd: 'read',
+      r: '/users',
+      cmdOpts: { query: { filter: 'name = $n', values: { n: 'Ann Lee' } } },
+    };
+    expect((await client.request(read)).body.items).toHaveLength(1);
+    await server.stop();
+    const [migrated] = linesBetween((await run(app, 'export')).stdout);
+    expect(JSON.parse(migrated ?? '')).toMatchObject({
+      ...{ rev: 4, modelVersion: 2, data: { name: 'Ann Lee' } },
+    });
+  });
+
   test('[MOV9] what is used wrongly, or can not be read, is told in one line', async () => {
     await using app = await appFolder(movingApp);
     const of = (...args: string[]) => run(app, 'import', ...args);

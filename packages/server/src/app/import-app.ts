@@ -47,7 +47,7 @@ export async function importApp(config: Config, options: ImportOptions): Promise
     }
   } catch (error) {
     if (error instanceof ImportRefused) throw new StartError(error.problems, error);
-    throw asStartError(error, 'the import stopped');
+    throw asStartError(error, 'the import stopped, and the same call goes on with it');
   } finally {
     await close();
   }

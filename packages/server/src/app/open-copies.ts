@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openSqliteReader } from '../store/sqlite/store-reader.js';
-import { StoreRefused } from '../store/store.js';
+import { StoreRefused, StoreUnavailable } from '../store/store.js';
 import type { StoreReader } from '../store/store-reader.js';
 import type { Config } from './config.js';
 import { StartError, systemReason } from './start-error.js';
@@ -25,7 +25,8 @@ export function openReader(config: Config): StoreReader {
 export function asStartError(error: unknown, what: string): unknown {
   if (error instanceof StartError) return error;
   if (error instanceof StoreRefused) return new StartError([error.message], error);
-  const isSystem = error instanceof Error && 'code' in error;
-  const isTold = isSystem || (error instanceof Error && error.name === 'StoreUnavailable');
-  return isTold ? new StartError([`${what}: ${systemReason(error)}`], error) : error;
+  const isTold = error instanceof StoreUnavailable || (error instanceof Error && 'code' in error);
+  if (!isTold) return error;
+  const reason = systemReason(error).replace(/^SQLITE_\w+: /, '');
+  return new StartError([`${what}: ${reason}`], error);
 }

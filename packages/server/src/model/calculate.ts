@@ -69,8 +69,9 @@ function calculatedValue(
   return stored;
 }
 
-function storedCalculated(
-  { limits }: Model,
+/** The value as it is stored under a calculated field; `undefined` where it is of another type. */
+export function storedCalculated(
+  { limits }: Pick<Model, 'limits'>,
   { valueType }: CalculatedField,
   value: JsonValue,
 ): JsonValue | undefined {

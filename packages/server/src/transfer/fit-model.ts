@@ -1,5 +1,13 @@
-import { deepEqual, isSystemName, type JsonObject } from '@really/protocol';
+import {
+  deepEqual,
+  isSystemName,
+  type JsonObject,
+  ownMember,
+  ProtocolError,
+} from '@really/protocol';
+import { calculate, storedCalculated } from '../model/calculate.js';
 import { TypeCheck } from '../model/check-types.js';
+import { FoundErrors } from '../model/found-errors.js';
 import { nearestName } from '../model/load/nearest-name.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
 import type { StoredObject } from '../store/store.js';
@@ -13,7 +21,7 @@ export type Fitted =
  * Whether an object can be one of this app, and how it is stored then. One of an older version of its model is
  * taken as it is: it is brought up to date when it is read.
  */
-export function fitModel(models: ModelSet, object: StoredObject): Fitted {
+export async function fitModel(models: ModelSet, object: StoredObject): Promise<Fitted> {
   const names = namesOf(object.r);
   if (isSystemName(names[0] ?? '')) return { kind: 'fits', object, model: undefined };
   const model = models.get(names);
@@ -27,24 +35,45 @@ export function fitModel(models: ModelSet, object: StoredObject): Fitted {
   return fitData(model, object);
 }
 
-function fitData(model: Model, object: StoredObject): Fitted {
-  const check = new TypeCheck(model.limits);
-  const calculated = new Set(model.calculated.map(({ name }) => name));
-  const written = Object.fromEntries(
-    Object.entries(object.data).filter(([name]) => !calculated.has(name)),
-  );
-  const plain = new Map([...model.fields].filter(([name]) => !calculated.has(name)));
+async function fitData(model: Model, object: StoredObject): Promise<Fitted> {
+  const errors = new FoundErrors();
+  const check = new TypeCheck(model.limits, errors);
+  const results = new Map(model.calculated.map((field) => [field.name, field]));
+  const members = Object.entries(object.data);
+  const written = Object.fromEntries(members.filter(([name]) => !results.has(name)));
+  const plain = new Map([...model.fields].filter(([name]) => !results.has(name)));
   const stored = check.fields(plain, written, '');
-  const errors = Object.entries(check.errors.toFieldErrors());
-  if (errors.length > 0) {
-    return { kind: 'unfit', problems: errors.map(([path, codes]) => told(model, path, codes)) };
+  for (const [name, value] of members) {
+    const field = results.get(name);
+    if (field && storedCalculated(model, field, value) === undefined)
+      errors.add(name, 'type.invalid');
+  }
+  const problems = Object.entries(errors.toFieldErrors());
+  if (problems.length > 0) {
+    return { kind: 'unfit', problems: problems.map(([path, codes]) => told(model, path, codes)) };
   }
   // What is in its form already keeps the order of its members.
-  if (deepEqual(stored, written)) return { kind: 'fits', object, model };
-  const results: JsonObject = Object.fromEntries(
-    Object.entries(object.data).filter(([name]) => calculated.has(name)),
-  );
-  return { kind: 'fits', object: { ...object, data: { ...stored, ...results } }, model };
+  const kept = members.filter(([name]) => results.has(name));
+  const data = deepEqual(stored, written)
+    ? object.data
+    : { ...stored, ...Object.fromEntries(kept) };
+  return { kind: 'fits', object: { ...object, data: await withResults(model, data) }, model };
+}
+
+/** Calculated fields that are missing are worked out: a file that people write has none of them. */
+async function withResults(model: Model, data: JsonObject): Promise<JsonObject> {
+  const missing = model.calculated.filter(({ name }) => !Object.hasOwn(data, name));
+  if (missing.length === 0) return data;
+  const calculated = await calculate(model, data, 'all').catch((error: unknown) => {
+    // Its script was stopped: the log says so, and the field is worked out with the next update.
+    if (error instanceof ProtocolError) return { data };
+    throw error;
+  });
+  const found = missing.flatMap(({ name }) => {
+    const value = ownMember(calculated.data, name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return found.length > 0 ? { ...data, ...Object.fromEntries(found) } : data;
 }
 
 function told(model: Model, path: string, codes: readonly string[]): string {
@@ -73,7 +102,8 @@ function typeOf(model: Model, path: string): string {
   }
   if (field === undefined) return 'another value';
   if (field.type === 'reference') return `the R of an object of ${printed(field.collection)}`;
-  return `a value of the type ${field.type}`;
+  const type = field.type === 'Calculated' ? field.valueType : field.type;
+  return `a value of the type ${type}`;
 }
 
 function unknownCollection(models: ModelSet, names: readonly string[]): string {

@@ -112,7 +112,7 @@ class Planning {
     this.#objects += 1;
     const { r } = kept.object;
     if (again) this.#again.set(r, line);
-    const fitted = fitModel(this.#options.models, kept.object);
+    const fitted = await fitModel(this.#options.models, kept.object);
     if (fitted.kind === 'unfit') {
       for (const problem of fitted.problems) this.#problems.push(`line ${line}: ${r}: ${problem}`);
       return;

@@ -61,7 +61,13 @@ describe('what comes in', () => {
     expect(await store.get('/users/b')).toMatchObject({ rev: 7, touched: { name: 6 } });
     const { entries } = await store.created({ names: ['users'], parents: [] }, 0, 10);
     expect(entries.map(({ change }) => change)).toMatchObject([
-      { r: '/users/a', rev: 1, created: { name: 'a' }, by: { uid: '_system' }, at: testNow },
+      {
+        r: '/users/a',
+        rev: 1,
+        created: { name: 'a', loud: 'a!' },
+        by: { uid: '_system' },
+        at: testNow,
+      },
       { r: '/users/b', rev: 1, created: {}, by: { uid: '_system' }, at: testNow },
     ]);
     expect(await store.history('/users/b', 6, 10)).toMatchObject({ complete: false });
@@ -90,7 +96,19 @@ describe('what comes in', () => {
     expect(await store.get('/users/a')).toMatchObject({ data: old.data, modelVersion: 1 });
   });
 
-  test('[MOV8] calculated fields come with it, and values are brought to the form in which they are stored', async () => {
+  test('[MOV8] calculated fields that are missing are worked out, others come as they are', async () => {
+    const { store, load } = await app();
+    const text = file(user('a'), user('b', { loud: 'of old' }));
+    await load(text);
+    expect((await store.get('/users/a'))?.data).toEqual({ name: 'a', loud: 'a!' });
+    expect((await store.get('/users/b'))?.data).toEqual({ name: 'b', loud: 'of old' });
+    expect(await load(text)).toMatchObject({ written: 0, same: 2 });
+    expect(await problemsOf(load(file(user('c', { loud: 5 }))))).toEqual([
+      'line 2: /users/c: data.loud: expected a value of the type String (type.invalid)',
+    ]);
+  });
+
+  test('[MOV8] values are brought to the form in which they are stored', async () => {
     const { store, load } = await app();
     await load(file(user('a', { loud: 'a!', born: '2020-01-01T02:00:00+02:00', home: null })));
     const { data } = (await store.get('/users/a')) ?? {};

@@ -86,13 +86,16 @@ export class StoreImport {
     if (counts !== undefined && counts !== part.line) return;
     // Of two lines the later one is judged by what the first one left.
     if (this.#rs.has(r)) await this.#flush();
-    this.#add(part);
+    await this.#add(part);
     this.#bytes += bytes;
     if (this.#batch.length >= batchObjects || this.#bytes >= batchBytes) await this.#flush();
   }
 
-  #add({ kept: { object, history }, line }: Extract<Part, { kind: 'object' }>): void {
-    const fitted = fitModel(this.#options.models, object);
+  async #add({
+    kept: { object, history },
+    line,
+  }: Extract<Part, { kind: 'object' }>): Promise<void> {
+    const fitted = await fitModel(this.#options.models, object);
     if (fitted.kind === 'unfit') {
       throw this.#refused(
         fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`),

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { Progress } from '../../platform/progress.js';
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
-import { openForWriting, openToCopy } from './open-database.js';
+import { isOlder, openForWriting, openToCopy } from './open-database.js';
 import { collectionSizes } from './store-reader.js';
 
 /** Pages that are copied between two looks at the progress. */
@@ -26,7 +26,7 @@ export async function backUpDatabase(
   target: string,
   progress: Progress,
 ): Promise<BackedUp> {
-  const db = openToCopy(file);
+  const db = openToCopy(file, 'any');
   try {
     // The copy is of this transaction's moment, however much is written until it is done: without
     // it SQLite would begin anew with every commit of the server.
@@ -57,10 +57,9 @@ async function copy(db: Database, target: string, progress: Progress): Promise<v
   progress.end();
 }
 
-/** Opens the copy as a server does, which brings its log in order too. */
 function verify(target: string, expected: BackedUp, progress: Progress): void {
   progress.begin({ doing: 'verifying', unit: 'objects', total: expected.objects });
-  const { db } = openForWriting({ ...defaultSqliteConfig, file: target });
+  const db = openCopy(target);
   try {
     const problems = db.pragma('integrity_check(1)', { simple: true });
     if (problems !== 'ok') {
@@ -77,6 +76,14 @@ function verify(target: string, expected: BackedUp, progress: Progress): void {
   } finally {
     db.close();
   }
+}
+
+/** As a server does; one of an older version must not be brought up to date, for it is the way back from that. */
+function openCopy(target: string): Database {
+  const db = openToCopy(target, 'any');
+  if (isOlder(db)) return db;
+  db.close();
+  return openForWriting({ ...defaultSqliteConfig, file: target }).db;
 }
 
 function contentOf(db: Database): BackedUp {

@@ -42,16 +42,16 @@ export function openForReading(file: string): Database.Database {
 }
 
 /**
- * Opens the database to copy what is in it, while another process may write into it. It has to be of the
- * version of this program. Throws `StoreRefused` where that can not be.
+ * Opens the database to copy what is in it, while another process may write into it. `version` says
+ * which it may be of: that of this program, or an older one too. Throws `StoreRefused` where that can not be.
  */
-export function openToCopy(file: string): Database.Database {
+export function openToCopy(file: string, version: 'current' | 'any'): Database.Database {
   if (!existsSync(file)) throw new StoreRefused(`there is no database at ${file}`);
   let db: Database.Database | undefined;
   try {
     db = openForReading(file);
     assertOurs(db, file);
-    if (versionOf(db) < schemaVersion) {
+    if (version === 'current' && isOlder(db)) {
       throw new StoreRefused(
         `${file} was written by an older version: start the server once, which brings it up to date`,
       );
@@ -61,6 +61,11 @@ export function openToCopy(file: string): Database.Database {
     db?.close();
     throw refusalOf(error, file);
   }
+}
+
+/** Whether an upgrade would change it. */
+export function isOlder(db: Database.Database): boolean {
+  return versionOf(db) < schemaVersion;
 }
 
 function assertOurs(db: Database.Database, file: string): void {

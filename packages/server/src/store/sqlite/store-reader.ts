@@ -26,7 +26,7 @@ type SliceRow = readonly [id: string, parents: string, born: Pos, last: Pos, ...
  * writes. Throws `StoreRefused` where it can not. Works on the spot: it is for programs that do nothing else.
  */
 export function openSqliteReader(file: string): StoreReader {
-  return new SqliteReader(openToCopy(file));
+  return new SqliteReader(openToCopy(file, 'current'));
 }
 
 class SqliteReader implements StoreReader {
