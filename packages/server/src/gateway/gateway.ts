@@ -11,6 +11,7 @@ import { objectCommands } from './object-commands.js';
 import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
 import { replayRequest } from './replay-request.js';
 import { ServerRoutes } from './server-routes.js';
+import { SilentSockets } from './silent-sockets.js';
 
 /** Milliseconds that a shutdown may take (rule SES12). */
 const shutdownTime = 8000;
@@ -46,6 +47,7 @@ class ServerGateway implements Gateway {
   readonly #apps: readonly AppGateway[];
   readonly #routes: ServerRoutes;
   readonly #server: HttpServer;
+  readonly #silent: SilentSockets;
   #closing: Promise<void> | undefined;
 
   constructor(options: Omit<ServerGatewayOptions, 'apps'>, doors: readonly AppDoor[]) {
@@ -75,6 +77,7 @@ class ServerGateway implements Gateway {
     this.#server = createHttpServer(config, (request, response) =>
       entrance.request(request, response),
     );
+    this.#silent = new SilentSockets(this.#server);
     this.#server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) =>
       entrance.upgrade(request, head),
     );
@@ -116,6 +119,7 @@ class ServerGateway implements Gateway {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
+    this.#silent.close();
     await Promise.all(this.#apps.map((app) => app.shutDown(deadline)));
     const rest = timers.after(Math.max(0, deadline - clock.monotonic()), () =>
       server.closeAllConnections(),

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { simulatedPlatform } from '../platform/simulated.js';
 import { openTestGateway, RawClient, upgradeRequest } from './gateway.fixture.js';
 import { createHttpServer } from './http-server.js';
 
@@ -52,6 +53,21 @@ test('[ERR2] what Node would refuse without a word is refused in JSON', async ()
   const expecting = await answerTo('GET /health HTTP/1.1', 'Host: x', 'Expect: miracles');
   expect(expecting).toMatch(/^HTTP\/1.1 417 .*{"code":417,"reason":"[^"]+"}$/s);
   await gateway.close();
+});
+
+test('[SES12] a server that stops does not wait for who has not asked for anything', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const { gateway, port } = await openTestGateway({ platform });
+  const [silent, slow] = [new RawClient(port), new RawClient(port)];
+  slow.write('GET /health HTT');
+  await Promise.all([once(silent.socket, 'connect'), once(slow.socket, 'connect')]);
+  // Both have come in by the time that a later one is answered.
+  const last = new RawClient(port);
+  last.write('GET /health HTTP/1.0\r\n\r\n');
+  await last.ended;
+  // Time stands still: nothing is cut off because it took too long.
+  await gateway.close();
+  expect([await silent.ended, await slow.ended]).toEqual(['', '']);
 });
 
 const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;
