@@ -1,3 +1,4 @@
+import { dirname, resolve, sep } from 'node:path';
 import { watch } from 'chokidar';
 import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
@@ -19,7 +20,12 @@ export async function watchModels(
   { platform, log }: WatchOptions,
 ): Promise<() => Promise<void>> {
   let timer: Timer | undefined;
-  const watcher = watch(folder, { ignoreInitial: true });
+  // From the folder above, so that one that goes and comes back is still watched.
+  const models = resolve(folder);
+  const ignored = (path: string) => {
+    return path !== dirname(models) && path !== models && !path.startsWith(models + sep);
+  };
+  const watcher = watch(dirname(models), { ignoreInitial: true, ignored });
   watcher.on('all', () => {
     timer?.cancel();
     timer = platform.timers.after(pause, changed);
