@@ -156,24 +156,100 @@ test('[RES2] without received the last pushes may come again, and none is missed
   expect(revs(await pushes(client, 2))).toEqual(['updated 2', 'updated 3']);
 });
 
-test('[RES3] where it does not reach back so far: a snapshot, and failed for what goes by positions', async () => {
-  using writer = await Client.connect(brief.socketUrl, signToken({ uid: 'writer' }, testSecret));
-  await create(writer, '/users/r5');
-  const first = await connect('one', {}, brief);
-  await subscribe(first.client, { r: '/users/r5', rev: 1 }, { r: '/users' });
-  for (let n = 0; n < 9; n++) await add(writer, '/users/r5');
-  await pushes(first.client, 9);
-  await drop(first.client);
-  await add(writer, '/users/r5');
-  const { client, resumed } = await back('one', first.handle, 2, brief);
-  expect(resumed).toBe(true);
-  const [failed, snapshot] = await pushes(client, 2);
-  expect(failed).toMatchObject({
-    evt: 'failed',
-    r: '/users/*',
-    error: { code: 410, message: 'position.gone' },
+describe('[RES3] where the last pushes do not reach back so far', () => {
+  const asked = (r: string, ...more: JsonObject[]) => [{ r, rev: 1 }, ...more];
+  const setUp = async (r: string) => {
+    const writer = await Client.connect(brief.socketUrl, signToken({ uid: 'writer' }, testSecret));
+    await create(writer, r);
+    return { writer, first: await connect('one', {}, brief) };
+  };
+  const post = (writer: Client, r: string) => create(writer, r, { title: 't' });
+
+  test('what is missing is told again, of each subscription from where it is', async () => {
+    const { writer, first } = await setUp('/users/r5');
+    await create(writer, '/users/r5b');
+    await subscribe(first.client, ...asked('/users/r5', { r: '/users/r5b', rev: 1 }));
+    await subscribe(first.client, { r: '/users/r5/posts' });
+    for (let n = 0; n < 9; n++) {
+      await add(writer, '/users/r5');
+      await post(writer, `/users/r5/posts/${n}`);
+    }
+    await pushes(first.client, 18);
+    await drop(first.client);
+    await add(writer, '/users/r5');
+    await add(writer, '/users/r5b');
+    const second = await back('one', first.handle, 5, brief);
+    expect(second.resumed).toBe(true);
+    const all = await pushes(second.client, 15);
+    const of = (r: string) => revs(all.filter((push) => push.r === r));
+    expect(of('/users/r5')).toEqual([5, 6, 7, 8, 9, 10, 11].map((rev) => `updated ${rev}`));
+    expect(of('/users/r5b')).toEqual(['updated 2']);
+    const made = all.filter(({ evt }) => evt === 'created').map(({ body }) => body._r);
+    expect(made).toEqual([2, 3, 4, 5, 6, 7, 8].map((n) => `/users/r5/posts/${n}`));
+    // What was told again counts as any other push does.
+    await drop(second.client);
+    const third = await back('one', second.handle, 1, brief);
+    expect(third.resumed).toBe(true);
+    expect(await pushes(third.client, 14)).toHaveLength(14);
+    third.client.close();
   });
-  expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 11, body: { score: 10 } });
+
+  test('what will not come again is sent again: that something was deleted', async () => {
+    const { writer, first } = await setUp('/users/r12');
+    await create(writer, '/users/r13');
+    await subscribe(first.client, ...asked('/users/r12', { r: '/users/r13', rev: 1 }));
+    await writer.request({ cmd: 'delete', r: '/users/r13' });
+    for (let n = 0; n < 9; n++) await add(writer, '/users/r12');
+    await pushes(first.client, 10);
+    await drop(first.client);
+    const { client } = await back('one', first.handle, 0, brief);
+    const all = await pushes(client, 10);
+    expect(all[0]).toMatchObject({ evt: 'deleted', r: '/users/r13', rev: 2 });
+    expect(revs(all.slice(1))).toEqual(Array.from({ length: 9 }, (_, n) => `updated ${n + 2}`));
+  });
+
+  test('a snapshot that did not arrive comes again, as a snapshot', async () => {
+    const { writer, first } = await setUp('/users/r14');
+    await subscribe(first.client, { r: '/users/r14' });
+    for (let n = 0; n < 9; n++) await add(writer, '/users/r14');
+    await pushes(first.client, 10);
+    await drop(first.client);
+    const { client } = await back('one', first.handle, 0, brief);
+    expect(revs(await pushes(client, 1))).toEqual(['snapshot 10']);
+  });
+
+  test('where nobody knows what that is: a snapshot, and failed for what goes by positions', async () => {
+    const { writer, first } = await setUp('/users/r15');
+    await subscribe(first.client, ...asked('/users/r15', { r: '/users' }));
+    for (let n = 0; n < 99; n++) await add(writer, '/users/r15');
+    await pushes(first.client, 99);
+    await drop(first.client);
+    await add(writer, '/users/r15');
+    const { client, resumed } = await back('one', first.handle, 2, brief);
+    expect(resumed).toBe(true);
+    const [failed, snapshot] = await pushes(client, 2);
+    expect(failed).toMatchObject({
+      evt: 'failed',
+      r: '/users/*',
+      error: { code: 410, message: 'position.gone' },
+    });
+    expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 101, body: { score: 100 } });
+  });
+
+  test('where it is not known any more what has ended, nothing resumes', async () => {
+    const { writer, first } = await setUp('/users/r16');
+    const rs = Array.from({ length: 12 }, (_, n) => `/users/r16-${n}`);
+    for (const r of rs) await create(writer, r);
+    await subscribe(first.client, ...rs.map((r) => ({ r, rev: 1 })));
+    for (const r of rs) await writer.request({ cmd: 'delete', r });
+    await pushes(first.client, 12);
+    await drop(first.client);
+    const { client, resumed } = await back('one', first.handle, 2, brief);
+    expect(resumed).toBe(false);
+    const { body } = await subscribe(client, ...rs.map((r) => ({ r, rev: 1 })));
+    expect(body.subscriptions).toHaveLength(12);
+    expect(revs(await pushes(client, 12))).toEqual(Array(12).fill('deleted 2'));
+  });
 });
 
 describe('[RES4] a handle', () => {

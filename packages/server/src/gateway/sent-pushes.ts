@@ -1,18 +1,33 @@
+import type { Frame, Place } from '../live/frame.js';
+
 /** What is kept of each connection's pushes. */
 export interface SentPushesLimits {
   readonly count: number;
   readonly bytes: number;
 }
 
+/** A push as it was sent. */
+export type SentPush = Pick<Frame, 'bytes' | 'place'>;
+
+/** Of so many times as many pushes as are kept whole their places are known. */
+const placesPerFrame = 16;
+
 /**
  * The last pushes of a connection: those that a client which comes back may not have got. Frames are shared
- * with whoever else got them, so that mostly a reference is all that is kept.
+ * with whoever else got them, so that mostly a reference is all that is kept. Of more of them it is known what they
+ * were about, so that what is missing can be told again; and what will not come again is kept whole.
  */
 export class SentPushes {
   readonly #limits: SentPushesLimits;
   #frames: Buffer[] = [];
   #bytes = 0;
   #total = 0;
+  /** Of the last pushes. */
+  #places: (Place | undefined)[] = [];
+  /** What will not come again, with the number that it had. */
+  #finals: { readonly number: number; readonly push: SentPush }[] = [];
+  /** Up to this number finals were forgotten. */
+  #forgotten = 0;
 
   constructor(limits: SentPushesLimits) {
     this.#limits = limits;
@@ -23,12 +38,14 @@ export class SentPushes {
     return this.#total;
   }
 
-  add(frame: Buffer): void {
-    this.#frames.push(frame);
-    this.#bytes += frame.length;
+  /** Without a place it is one that nobody misses. */
+  add({ bytes, place }: SentPush): void {
+    this.#frames.push(bytes);
+    this.#bytes += bytes.length;
     this.#total += 1;
-    const { count, bytes } = this.#limits;
-    if (this.#frames.length <= count && this.#bytes <= bytes) return;
+    this.#addPlace({ bytes, place });
+    const { count, bytes: most } = this.#limits;
+    if (this.#frames.length <= count && this.#bytes <= most) return;
     // Half of them at once, so that a push costs no shift.
     const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
     this.#frames = kept;
@@ -36,14 +53,39 @@ export class SentPushes {
   }
 
   /** Those after the first `received`; `undefined` where they are not all there any more. */
-  after(received: number): readonly Buffer[] | undefined {
+  after(received: number): readonly SentPush[] | undefined {
     const missed = this.#total - received;
     if (missed > this.#frames.length) return undefined;
-    return missed <= 0 ? [] : this.#frames.slice(-missed);
+    if (missed <= 0) return [];
+    const places = this.#places.slice(-missed);
+    return this.#frames.slice(-missed).map((bytes, index) => ({ bytes, place: places[index] }));
   }
 
   /** All that are left. */
-  get last(): readonly Buffer[] {
-    return this.#frames;
+  get last(): readonly SentPush[] {
+    return this.after(this.#total - this.#frames.length) ?? [];
+  }
+
+  /** The places of those after the first `received`, in order; `undefined` where they are not all known any more. */
+  placesAfter(received: number): readonly (Place | undefined)[] | undefined {
+    const missed = this.#total - received;
+    return missed > this.#places.length ? undefined : this.#places.slice(-missed);
+  }
+
+  /** Of those after the first `received`, what will not come again; `undefined` where that is not all there any more. */
+  finalsAfter(received: number): readonly SentPush[] | undefined {
+    if (received < this.#forgotten) return undefined;
+    return this.#finals.filter(({ number }) => number > received).map(({ push }) => push);
+  }
+
+  #addPlace(push: SentPush): void {
+    const { count } = this.#limits;
+    this.#places.push(push.place);
+    if (this.#places.length > count * placesPerFrame) {
+      this.#places = this.#places.slice(Math.ceil(this.#places.length / 2));
+    }
+    if (push.place?.kind !== 'final') return;
+    this.#finals.push({ number: this.#total, push });
+    if (this.#finals.length > count) this.#forgotten = this.#finals.shift()?.number ?? 0;
   }
 }

@@ -19,7 +19,7 @@ import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
 import type { TokenHolder } from './live-tokens.js';
 import { missedOf } from './missed.js';
-import { SentPushes } from './sent-pushes.js';
+import { type SentPush, SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import { toProtocolError } from './to-protocol-error.js';
 
@@ -92,7 +92,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   }
 
   push(frame: Frame): void {
-    if (this.open) this.#tell(frame.bytes);
+    if (this.open) this.#tell(frame);
   }
 
   /** Who it is; `undefined` until it is initialized. */
@@ -127,7 +127,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const isRequest = tag !== undefined && cmd !== undefined;
     const text = errorText(error, { tag, r: isRequest ? r : undefined });
     if (r !== undefined && this.#flight) this.#flight.refuse(text, r);
-    else if (tag === undefined) this.#tell(frameOf(text));
+    else if (tag === undefined) this.#tell({ bytes: frameOf(text) });
     else this.answer(text);
   }
 
@@ -138,7 +138,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   /** The token has expired, or was revoked (rule SES10). */
   expire(): void {
     if (!this.initialized) return;
-    this.#tell(fixedFrames.tokenExpired);
+    this.#tell({ bytes: fixedFrames.tokenExpired });
     this.#socket.close(closeCodes.policy);
   }
 
@@ -210,7 +210,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
 
   #initialize(message: JsonObject, tag: number | undefined): void {
     if (tag === undefined) {
-      this.#tell(frameOf(errorText(fail('initialize.invalid'))));
+      this.#tell({ bytes: frameOf(errorText(fail('initialize.invalid'))) });
       return;
     }
     this.#verifying = true;
@@ -247,8 +247,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   ): Promise<void> {
     const { handles, live } = this.#host;
     const parked = handles.take(handle, verified.auth.uid);
-    if (!parked) return this.#welcome(tag, verified, false);
-    const missed = missedOf(parked, received);
+    const missed = parked && missedOf(parked, received);
+    if (!missed) return this.#welcome(tag, verified, false);
     this.#state = { kind: 'ready', auth: verified.auth, handle: this.#newHandle() };
     const begin = await live.resume(this, missed.subscriptions);
     if (!this.open) return;
@@ -285,10 +285,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   }
 
   /** Sends a message without a tag: one that the client counts. */
-  #tell(frame: Buffer): void {
+  #tell(push: SentPush): void {
     this.#sent ??= new SentPushes(this.#host.sentPushes);
-    this.#sent.add(frame);
-    this.#socket.send(frame);
+    this.#sent.add(push);
+    this.#socket.send(push.bytes);
   }
 
   #fail(tag: number, detail: TokenRefusal): void {

@@ -4,10 +4,23 @@ export interface Frame {
   readonly text: string;
   /** A complete WebSocket text frame (RFC 6455, section 5.2: FIN, opcode 1, no mask). */
   readonly bytes: Buffer;
+  /** Of a push. */
+  readonly place?: Place | undefined;
 }
 
+/** What a push is about, so that it can be told again to somebody who did not get it. `key`: of the subscription, its R or id. */
+export type Place =
+  /** Who has the revision before it goes on from there. */
+  | { readonly kind: 'revision'; readonly key: string; readonly rev: number }
+  /** It stands for what nobody can say in another way. */
+  | { readonly kind: 'snapshot'; readonly key: string }
+  | { readonly kind: 'creation'; readonly key: string; readonly pos: number }
+  | { readonly kind: 'window'; readonly key: string }
+  /** The last that is heard of a subscription, or of a model: nothing tells it again. */
+  | { readonly kind: 'final' };
+
 /** Encodes a message once for everybody who gets it. */
-export function encodeFrame(text: string): Frame {
+export function encodeFrame(text: string, place?: Place): Frame {
   const size = Buffer.byteLength(text);
   const head = size < 126 ? 2 : size < 65_536 ? 4 : 10;
   const bytes = Buffer.allocUnsafe(head + size);
@@ -23,5 +36,5 @@ export function encodeFrame(text: string): Frame {
     bytes.writeUInt32BE(size % 2 ** 32, 6);
   }
   bytes.write(text, head);
-  return { text, bytes };
+  return { text, bytes, place };
 }

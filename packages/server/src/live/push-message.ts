@@ -10,9 +10,11 @@ import type {
   SnapshotPush,
   UpdatedPush,
 } from '@really/protocol';
-import { encodeFrame, type Frame } from './frame.js';
+import { encodeFrame, type Frame, type Place } from './frame.js';
 
 /** The pushes of section PSH, each encoded once for all who get it. */
+
+const final: Place = { kind: 'final' };
 
 export interface Told<Body> {
   readonly r: string;
@@ -25,7 +27,8 @@ export interface Told<Body> {
 
 /** Rules PSH2 to PSH4. */
 export function updatedFrame({ r, rev, by, body, prev }: Told<Delta>): Frame {
-  return frameOf({ evt: 'updated', r, rev, meta: metaOf(by, rev, prev), body });
+  const place: Place = { kind: 'revision', key: r, rev };
+  return frameOf({ evt: 'updated', r, rev, meta: metaOf(by, rev, prev), body }, place);
 }
 
 /** Rule PSH5. `by` is unknown where not even the deletion is in the history any more. */
@@ -40,13 +43,13 @@ export function deletedFrame({
   by: Actor | undefined;
   prev: number;
 }): Frame {
-  if (!by) return frameOf({ evt: 'deleted', r, rev });
-  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) });
+  if (!by) return frameOf({ evt: 'deleted', r, rev }, final);
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, final);
 }
 
 /** Rule PSH6. */
 export function snapshotFrame(r: string, rev: number, body: JsonObject): Frame {
-  return frameOf({ evt: 'snapshot', r, rev, body });
+  return frameOf({ evt: 'snapshot', r, rev, body }, { kind: 'snapshot', key: r });
 }
 
 /** Rule PSH1. */
@@ -60,7 +63,7 @@ export function createdFrame(told: {
   const { r, by, pos, body, subscription } = told;
   const meta: CreatedPush['meta'] = { opBy: by, pos: String(pos) };
   if (subscription !== undefined) meta.subscription = subscription;
-  return frameOf({ evt: 'created', r, meta, body });
+  return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }
 
 /** Rule PSH7. */
@@ -69,13 +72,13 @@ export function failedFrame(r: string, error: ProtocolError, subscription?: stri
   if (error.meta || subscription !== undefined) {
     push.meta = { ...error.meta, ...(subscription !== undefined && { subscription }) };
   }
-  return frameOf(push);
+  return frameOf(push, final);
 }
 
 /** Rule PSH10. `names`: of the collection. */
 export function schemaUpdatedFrame(names: readonly string[]): Frame {
   const r = names.map((name) => `/${name}/*`).join('');
-  return frameOf({ evt: 'schemaUpdated', r });
+  return frameOf({ evt: 'schemaUpdated', r }, final);
 }
 
 interface FailedFrame extends FailedPush {
@@ -95,6 +98,6 @@ type PushMessage =
   | SchemaUpdatedPush
   | { evt: 'deleted'; r: string; rev: number };
 
-function frameOf(push: PushMessage): Frame {
-  return encodeFrame(JSON.stringify(push));
+function frameOf(push: PushMessage, place: Place): Frame {
+  return encodeFrame(JSON.stringify(push), place);
 }

@@ -67,7 +67,8 @@ export class NewsFrames {
   frameFor(subscription: string): Frame {
     const known = this.#byId.get(subscription);
     if (known) return known;
-    const frame = encodeFrame(`${this.#before},"subscription":${JSON.stringify(subscription)}}}`);
+    const text = `${this.#before},"subscription":${JSON.stringify(subscription)}}}`;
+    const frame = encodeFrame(text, { kind: 'window', key: subscription });
     this.#byId.set(subscription, frame);
     return frame;
   }
