@@ -15,6 +15,7 @@ if (obj.owner !== auth.uid) hide("n", "twice", "label");
 if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
 `,
   },
+  cancelled: { read: 'true', preGet: 'if (obj.ref == auth._r) cancel(451, "not.for.you");\n' },
   heard: { read: 'true', subscribe: 'obj.open != true' },
 } satisfies Record<string, ModelTraits>;
 

@@ -6,8 +6,8 @@ const create = (body = {}, room = 0): Write => ({ cmd: 'create', room, body });
 const set = (which: number, key: string, value: string | number | null): Write => {
   return { cmd: 'update', which, ops: [{ op: 'set', key, value }] };
 };
-const watch = (question: Question = all, ...amid: [number, Write][]): Step => {
-  return { kind: 'watch', who: 0, room: 0, question, amid };
+const watch = (question: Question = all, room = 0): Step => {
+  return { kind: 'watch', who: 0, room, question, amid: [] };
 };
 const fromPosition = (back: number, ...during: [number, Write][]): Step => {
   return { kind: 'drop', who: 0, during, back: { kind: 'position', back } };
@@ -70,6 +70,18 @@ export const found: Readonly<Record<string, Story>> = {
       write(set(2, 'n', 1)),
       byHandle(0, [0, set(0, 'n', 1)]),
       write({ cmd: 'delete', which: 2 }),
+    ],
+  },
+  'what could not be seen then and can be seen now enters once': {
+    model: 'cancelled',
+    steps: [
+      write(create({}, 1)),
+      watch({ limit: 1 }, 1),
+      write(create({ ref: '/people/p1' }, 1)),
+      write(set(1, 'n', 1)),
+      write(set(1, 'n', 2)),
+      write(set(1, 'ref', null)),
+      fromPosition(1),
     ],
   },
   'what may not be subscribed to does not make a window look complete': {

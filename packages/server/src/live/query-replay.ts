@@ -132,8 +132,10 @@ export class QueryReplay {
     if (this.#ghosts > 0 && isFull) throw fail('position.gone');
     const steps: ReplayStep[] = [];
     let first: ToldThen | undefined = isWhole ? { left: undefined } : undefined;
+    // What may be seen now is in the window of the replay, and was not in that of then.
+    const windowThen = this.#window.copy();
     for (const entry of changes) {
-      const then = first ? undefined : await this.#toldThen(entry);
+      const then = first ? undefined : await this.#toldThen(entry, windowThen);
       const news = this.#toldAgain(then?.left, await this.#take(entry));
       first ??= then;
       if (news.length > 0) steps.push({ pos: entry.pos, news });
@@ -142,10 +144,9 @@ export class QueryReplay {
     return steps;
   }
 
-  /** What was told of a change when it happened; `undefined` where that was nothing. */
-  async #toldThen({ change }: LoggedChange): Promise<ToldThen | undefined> {
+  /** What was told of a change when it happened, to the window as it was; `undefined` where that was nothing. */
+  async #toldThen({ change }: LoggedChange, window: QueryWindow): Promise<ToldThen | undefined> {
     const { r, rev } = change;
-    const window = this.#window.copy();
     const last = window.shown.at(-1);
     const mayBeFull = this.#ghosts > 0 && window.size + this.#ghosts >= window.limit;
     const data = this.#dataAfter(change);
