@@ -128,6 +128,26 @@ test('[HTTP11] a collection: what is created, with the position as id', async ()
   expect((await again.next()).data.body._r).toBe('/users/e2/posts/2');
 });
 
+test('[HTTP11] a collection in which nothing was created yet: what is created while nobody listens is not missed', async () => {
+  using client = await server.as('one');
+  await client.request({ cmd: 'create', r: '/users/e4', body: { name: 'a' } });
+  const authorization = `Bearer ${signToken({ uid: 'one' }, testSecret)}`;
+  const headers = { authorization, accept: 'text/event-stream' };
+  const response = await fetch(at('/users/e4/posts'), { headers });
+  const reader = response.body?.getReader();
+  const { value } = (await reader?.read()) ?? {};
+  await reader?.cancel();
+  // An id without data is no event, and the parser says nothing of it.
+  const lastId = /^: \nid: (\d+)\n\n$/.exec(Buffer.from(value ?? []).toString())?.[1];
+  expect(lastId).toBeDefined();
+  await client.request({ cmd: 'create', r: '/users/e4/posts/1', body: { title: 't' } });
+  using again = await Events.open(at('/users/e4/posts'), { lastId });
+  expect(await again.next()).toMatchObject({
+    event: 'created',
+    data: { body: { _r: '/users/e4/posts/1' } },
+  });
+});
+
 test('[HTTP11] a query: its items, then what happens to them; Last-Event-ID goes on', async () => {
   using client = await server.as('one');
   await client.request({ cmd: 'create', r: '/users/e3', body: { name: 'a' } });

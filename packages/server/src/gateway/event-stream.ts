@@ -46,6 +46,14 @@ export class EventStream implements Listener, TokenHolder {
     if (last.has(message.evt)) this.end();
   }
 
+  /**
+   * The first sign of life. `pos`: where it begins. An id without data is no event, and yet what a browser names when it
+   * comes back, so that who drops before the first push misses nothing.
+   */
+  begin(pos: number | undefined): void {
+    this.#write(`: \n${idLine(pos)}\n`);
+  }
+
   /** What a read with `subscribe` answers. It has no id: who drops right after it asks anew. */
   answer(body: JsonObject): void {
     this.#write(`event: items\ndata: ${JSON.stringify(body)}\n\n`);
@@ -88,7 +96,9 @@ export class EventStream implements Listener, TokenHolder {
 /** Rule HTTP11. `id` is the revision of an object, else the position. */
 function eventText({ evt, rev, meta }: JsonObject, text: string): string {
   const pos = isJsonObject(meta) ? meta.pos : undefined;
-  const id = pos ?? rev;
-  const idLine = typeof id === 'string' || typeof id === 'number' ? `id: ${id}\n` : '';
-  return `event: ${String(evt)}\n${idLine}data: ${text}\n\n`;
+  return `event: ${String(evt)}\n${idLine(pos ?? rev)}data: ${text}\n\n`;
+}
+
+function idLine(id: unknown): string {
+  return typeof id === 'string' || typeof id === 'number' ? `id: ${id}\n` : '';
 }

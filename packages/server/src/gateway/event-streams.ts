@@ -122,7 +122,7 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
-    stream.comment();
+    stream.begin(this.#options.live.positionOf(stream));
     // The client may be gone already.
     if (!this.#all.has(stream)) return;
     if (!this.#options.liveTokens.hold(stream, token)) stream.expire();

@@ -102,6 +102,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
 function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHost['live'] {
   return {
     drained: (listener) => live.drained.push(listener),
+    positionOf: () => undefined,
     drop: (listener) => live.dropped.push(listener),
     park: () => [],
     forget() {},

@@ -14,6 +14,8 @@ export interface SessionHost extends FlightHost {
   readonly tokens: Pick<Tokens, 'verify'>;
   readonly live: {
     drained(listener: Listener): void;
+    /** Up to where it has heard of a collection; `undefined`: it is subscribed to none. */
+    positionOf(listener: Listener): number | undefined;
     drop(listener: Listener): void;
     /** As `drop`, and gives what it takes to go on. */
     park(listener: Listener): readonly Parked[];

@@ -82,6 +82,7 @@ function setUp(options: Setup = {}) {
     },
     live: {
       drained: () => events.push('drained'),
+      positionOf: () => undefined,
       drop: () => events.push('dropped'),
       reauthorized: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
       park: () => [],

@@ -185,6 +185,12 @@ export class Live {
     this.#reloading.run(before);
   }
 
+  /** Up to where the listener has heard of what was created in the first collection that it subscribed to. */
+  positionOf(listener: Listener): Pos | undefined {
+    const [one] = this.#subscriptionsOf(listener);
+    return one?.kind === 'collection' ? one.pos : undefined;
+  }
+
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */
   drained(listener: Listener): void {
     for (const one of this.#subscriptionsOf(listener)) {
