@@ -1,5 +1,5 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
-import { chmod } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../platform/progress.js';
 import { type BackedUp, backUpDatabase } from '../store/sqlite/backup.js';
@@ -32,8 +32,9 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
   const draft = `${file}.${process.pid}.part`;
   try {
     removeLeft(file);
+    // There before it is filled, so that at no moment others may read it.
+    await writeFile(draft, '', { mode: ownersOnly, flag: 'wx' });
     const done = await backUpDatabase(source, draft, abortable(progress, signal));
-    await chmod(draft, ownersOnly);
     await syncFile(draft);
     signal.throwIfAborted();
     await putInPlace(draft, file, force);

@@ -1,16 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { isSystemName, parseR } from '@really/protocol';
 import type { Progress } from '../platform/progress.js';
 import { systemPlatform } from '../platform/system.js';
 import type { StoreReader } from '../store/store-reader.js';
 import { type ExportCounts, type LineSink, StoreExport } from '../transfer/export-store.js';
 import { exportedSoFar } from '../transfer/exported-so-far.js';
-import { printed } from '../transfer/names.js';
-import { type Config, ConfigError } from './config.js';
-import { nearest } from './config-names.js';
+import { type Chosen, chosenCollections } from './chosen-collections.js';
+import type { Config } from './config.js';
 import { asStartError, openReader } from './open-copies.js';
-import { StartError } from './start-error.js';
+import { StartError, systemReason } from './start-error.js';
 import { ownersOnly, syncFolder } from './target-file.js';
 
 export interface ExportOptions {
@@ -79,7 +77,7 @@ async function openTarget({ file, resume, force }: FileOptions): Promise<FileHan
         `${file} is there already: --resume goes on with it, --force replaces it`,
       ]);
     }
-    throw error;
+    throw new StartError([`${file} can not be written: ${systemReason(error)}`], error);
   }
 }
 
@@ -139,11 +137,6 @@ function sinkOf(handle: FileHandle, from: number): LineSink {
 
 const now = () => new Date(systemPlatform.clock.now()).toISOString();
 
-interface Chosen {
-  readonly key: string;
-  readonly shown: string;
-}
-
 async function exporting<T>(
   config: Config,
   options: ExportOptions,
@@ -151,38 +144,10 @@ async function exporting<T>(
 ): Promise<T> {
   const reader = openReader(config);
   try {
-    return await work(reader, await chosenOf(options, reader));
+    return await work(reader, await chosenCollections(options.collections, reader));
   } catch (error) {
     throw asStartError(error, 'the export stopped');
   } finally {
     await reader.close();
   }
 }
-
-/** Collections are told by their names alone, in order: which ones, and not how they were written. */
-async function chosenOf(
-  { collections }: ExportOptions,
-  reader: StoreReader,
-): Promise<readonly Chosen[] | undefined> {
-  if (collections.length === 0) return undefined;
-  const known = (await reader.collections()).map(({ names }) => names);
-  const chosen = new Map(collections.map((given) => [keyOf(given, known), given]));
-  return [...chosen.keys()].sort().map((key) => ({ key, shown: printed(key.split('/')) }));
-}
-
-function keyOf(given: string, known: readonly (readonly string[])[]): string {
-  const parsed = parseR(given);
-  if (parsed?.kind !== 'collection' || parsed.parents.some((parent) => parent !== '*')) {
-    throw misuse(
-      `--collection: expected a collection such as /users/* or /users/*/posts/*, not ${given}`,
-    );
-  }
-  const key = parsed.names.join('/');
-  if (known.some((names) => names.join('/') === key)) return key;
-  const others = known.filter(([name = '']) => !isSystemName(name)).map(printed);
-  const like = nearest(given, others);
-  const hint = like === undefined ? 'there are none' : `did you mean ${like}?`;
-  throw misuse(`--collection: there is no collection ${printed(parsed.names)}; ${hint}`);
-}
-
-const misuse = (problem: string): ConfigError => new ConfigError([problem], true);

@@ -43,9 +43,9 @@ export interface Store {
   /**
    * Takes in objects with their histories as another store held them, all of them or none, in one
    * transaction: revisions, times and model versions stay as they are, positions are new, in the order of
-   * the entries. The history of an object is not empty: of one that lives it begins with the creation and
-   * ends with the revisions up to the object's that were not pruned, without a gap; of a deleted one it is
-   * the deletion alone. An object that is there refuses its entry as a `conflict`, unless the entry replaces
+   * the entries. The history of an object that lives begins with the creation and ends with the
+   * revisions up to the object's that were not pruned, without a gap; of a deleted one it is the deletion alone, or
+   * empty where that was pruned. An object that is there refuses its entry as a `conflict`, unless the entry replaces
    * it with all its history. Who follows one of the collections from a position before is told `gone` by `changes`.
    *
    * `newest` is that of the other store: this one's is no less afterwards.

@@ -77,7 +77,10 @@ describe('what comes in', () => {
     const { store, load } = await app();
     await load(file({ r: '/users/a', rev: 3, modelVersion: 2, deleted: true }));
     expect(await store.get('/users/a')).toMatchObject({ rev: 3, deleted: true, data: {} });
-    expect((await store.history('/users/a', 2, 9)).entries).toMatchObject([{ type: 'delete' }]);
+    expect(await store.history('/users/a', 2, 9)).toMatchObject({ entries: [], complete: false });
+    expect(await store.created({ names: ['users'], parents: [] }, 0, 9)).toMatchObject({
+      entries: [],
+    });
   });
 
   test('[MOV8] ids come after those of the store that the file is from', async () => {

@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.js';
-import { newReferences } from '../model/references.js';
-import type { Change, KeptObject, RestoredObject, StoredObject } from '../store/store.js';
+import type { KeptObject, RestoredObject, StoredObject } from '../store/store.js';
 import { fitModel } from './fit-model.js';
 import {
   type ImportPlan,
@@ -10,8 +9,9 @@ import {
   otherContent,
   type PlanOptions,
 } from './import-plan.js';
-import { Missing } from './missing.js';
+import { Missing, targetsOf } from './missing.js';
 import { type Part, readExport } from './read-export.js';
+import { withOrigin } from './with-origin.js';
 
 /** Of one commit: each is on disk before the next one is begun. */
 const batchObjects = 500;
@@ -161,31 +161,4 @@ export class StoreImport {
         : `${written.toLocaleString('en')} objects before it were imported and stay`;
     return new ImportRefused([...problems, `${before}; the same call goes on once that is mended`]);
   }
-}
-
-/**
- * A history that begins as a store needs it: positions stay good only where every object has its
- * creation, and a deletion is what is left of a deleted one. Who did it, and when, nobody knows.
- */
-function withOrigin(
-  object: StoredObject,
-  history: readonly Change[],
-  now: number,
-): readonly Change[] {
-  const { r, rev, deleted, modelVersion } = object;
-  const unknown = { r, delta: {}, touched: {}, by: { uid: '_system' }, modelVersion, at: now };
-  if (deleted) {
-    return history.length > 0 ? history : [{ ...unknown, rev, type: 'delete', created: null }];
-  }
-  if (history[0]?.type === 'create') return history;
-  const created = rev === 1 ? object.data : {};
-  return [{ ...unknown, rev: 1, type: 'create', created }, ...history];
-}
-
-/** What has to be there for it: the object above it, and those that it refers to. */
-function targetsOf({ r, data, deleted }: StoredObject, model: Model | undefined): string[] {
-  if (deleted || !model) return [];
-  const steps = r.split('/');
-  const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
-  return [...parent, ...newReferences(model, data, 'all').map((found) => found.r)];
 }

@@ -1,4 +1,6 @@
-import type { Store } from '../store/store.js';
+import type { Model } from '../model/model.js';
+import { newReferences } from '../model/references.js';
+import type { Store, StoredObject } from '../store/store.js';
 
 /** Targets that are remembered until they turn up, and those that are told at the end. */
 const mostPending = 50_000;
@@ -49,4 +51,12 @@ export class Missing {
     const found = await this.#store.getMany([...targets.keys()]);
     return [...targets].filter((_, index) => found[index] === undefined);
   }
+}
+
+/** What has to be there for it: the object above it, and those that it refers to. */
+export function targetsOf({ r, data, deleted }: StoredObject, model: Model | undefined): string[] {
+  if (deleted || !model) return [];
+  const steps = r.split('/');
+  const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
+  return [...parent, ...newReferences(model, data, 'all').map((found) => found.r)];
 }

@@ -76,3 +76,22 @@ describe.each([
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), check), { numRuns: 30 });
   }, 120_000);
 });
+
+test('[MOV14] what age has pruned stays pruned: only creations, and tombstones without their deletion', async () => {
+  const { models } = await loaded({ 'a/model.yaml': yaml });
+  const [from, to] = [await openSqlite(), await openSqlite()];
+  const [born, gone] = [creation('/a/1', { n: 1 }), deletion(creation('/a/2').object)];
+  const pruned = [
+    { object: update(born.object, { n: 2 }).object, history: [born.change], replaces: false },
+    { object: gone.object, history: [], replaces: false },
+  ];
+  try {
+    await from.store.restore(pruned, 0);
+    const text = await exported(from.reader);
+    await imported(to.store, models, text);
+    expect(contentOf(await exported(to.reader))).toEqual(contentOf(text));
+    expect(contentOf(text)).toHaveLength(3);
+  } finally {
+    await Promise.all([from.close(), to.close()]);
+  }
+});

@@ -52,6 +52,24 @@ export function restoreContract(open: OpenStore): void {
       expect(await subject.outcome(creation('/users/1'))).toMatchObject({ kind: 'conflict' });
     });
 
+    test('[MOV8] a deleted one may have nothing left of its history', async () => {
+      const { store, reader } = subject;
+      const { object } = deletion(grown.object);
+      await store.restore(
+        [{ object, history: [], replaces: false }, restored(keptAfter(creation('/users/2')))],
+        0,
+      );
+      expect(await store.get('/users/1')).toEqual(object);
+      expect(await store.history('/users/1', 2, 10)).toEqual({
+        object,
+        entries: [],
+        complete: false,
+      });
+      expect(await store.position()).toBe(2);
+      const told = await reader.slice({ names: ['users'], limit: 9, history: true });
+      expect(told.entries[0]).toEqual({ object, history: [] });
+    });
+
     test('[MOV8] what was pruned of a history is not told', async () => {
       const { store } = subject;
       const { object } = grownAgain;

@@ -19,6 +19,8 @@ import {
 interface Kept {
   object: StoredObject;
   history: CommittedChange[];
+  /** The position of the last change, which may have been pruned. */
+  last: Pos;
 }
 
 /** The objects of one collection, deleted ones included. */
@@ -79,6 +81,7 @@ export class MemoryCollection {
     const entry: CommittedChange = { ...change, pos, object };
     this.#kept.set(object.r, {
       object,
+      last: pos,
       history: change.type === 'delete' ? [entry] : [...this.#prune(history, object.rev), entry],
     });
     return () => {
@@ -107,8 +110,9 @@ export class MemoryCollection {
   restore({ object, history }: KeptObject, pos: Pos): () => void {
     const floor = this.#floor;
     const entries = history.map((change, index) => ({ ...change, pos: pos + index, object }));
-    this.#kept.set(object.r, { object, history: entries });
-    this.#floor = pos + history.length - 1;
+    const last = pos + Math.max(1, history.length) - 1;
+    this.#kept.set(object.r, { object, history: entries, last });
+    this.#floor = last;
     return () => {
       this.#kept.delete(object.r);
       this.#floor = floor;
@@ -126,8 +130,8 @@ export class MemoryCollection {
 
   /** Everything that is there, deleted or not, in no order. */
   *everything(): Iterable<KeptObject & { readonly last: Pos }> {
-    for (const { object, history } of this.#kept.values()) {
-      yield { object, history: history.map(asChange), last: history.at(-1)?.pos ?? 0 };
+    for (const { object, history, last } of this.#kept.values()) {
+      yield { object, history: history.map(asChange), last };
     }
   }
 

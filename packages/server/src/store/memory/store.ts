@@ -109,7 +109,7 @@ class MemoryStore implements Store, StoreReader {
       }
       const pos = this.#position + 1;
       undo.push(this.#collection(namesOf(object.r)).restore({ object, history }, pos));
-      this.#position += history.length;
+      this.#position += Math.max(1, history.length);
       this.#newest = history.reduce((most, { at }) => Math.max(most, at), this.#newest);
     }
     this.#newest = Math.max(this.#newest, newest);

@@ -17,7 +17,7 @@ export interface BackedUp {
 }
 
 /**
- * Copies the database into a file that is not there yet, as it is at one moment, while other processes read
+ * Copies the database into a file that is empty or not there yet, as it is at one moment, while other processes read
  * and write; then opens the copy as a server would, and looks through it. Throws `StoreRefused`, or what
  * the system says. What it leaves behind then is for the caller to remove: the file, and `-wal` and `-shm` beside it.
  */

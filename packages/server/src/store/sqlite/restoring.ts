@@ -37,7 +37,8 @@ export class Restoring {
       const location = locate(entry.r);
       const collection = this.#collections.open(location.collection);
       this.#insert(entry, index, { collection, location, first: last + 1 });
-      last = this.#addHistory(entry, collection, last);
+      this.#addHistory(entry, collection, last);
+      last += positionsOf(entry);
       touched.add(collection);
     }
     for (const { number } of touched) this.#log.raiseFloor(last, number);
@@ -55,10 +56,11 @@ export class Restoring {
   }
 
   #insert(
-    { state, history }: EncodedKept,
+    entry: EncodedKept,
     index: number,
     at: { collection: CollectionWriter; location: Location; first: Pos },
   ): void {
+    const { state } = entry;
     const { collection, location, first } = at;
     const head = collection.head(location);
     if (head) {
@@ -66,7 +68,8 @@ export class Restoring {
       throw new RestoreRefused(index, { kind: 'conflict', rev, deleted: deleted === 1 });
     }
     try {
-      collection.insert(location, { born: first, last: first + history.length - 1 }, state);
+      const last = first + positionsOf(entry) - 1;
+      collection.insert(location, { born: first, last }, state);
     } catch (error) {
       const field = isUniqueViolation(error) ? collection.clash(location, state.data) : undefined;
       if (field === undefined) throw error;
@@ -80,12 +83,15 @@ export class Restoring {
    * Each change is linked to the one before it that is there, over what was pruned too: a deletion
    * has to find all of them, and who reads a history looks at the revisions.
    */
-  #addHistory({ history }: EncodedKept, { number }: CollectionWriter, position: Pos): Pos {
-    let pos = position;
+  #addHistory({ history }: EncodedKept, { number }: CollectionWriter, position: Pos): void {
     for (const [index, change] of history.entries()) {
-      this.#log.append(pos + 1, index === 0 ? 0 : pos, number, change);
-      pos += 1;
+      const pos = position + 1 + index;
+      this.#log.append(pos, index === 0 ? 0 : pos - 1, number, change);
     }
-    return pos;
   }
+}
+
+/** An object of whose history nothing is left takes one too: it is its place in the table. */
+function positionsOf({ history }: EncodedKept): number {
+  return Math.max(1, history.length);
 }
