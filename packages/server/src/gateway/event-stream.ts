@@ -22,7 +22,8 @@ export class EventStream implements Listener, TokenHolder {
   readonly auth: Auth;
   readonly #response: ServerResponse;
   readonly #limit: number;
-  #open = true;
+  /** While it opens nothing may be written: it may yet be refused. */
+  #state: 'opening' | 'open' | 'over' = 'opening';
 
   constructor({ auth, response, limit, drained }: EventStreamOptions) {
     this.auth = auth;
@@ -32,7 +33,12 @@ export class EventStream implements Listener, TokenHolder {
   }
 
   get congested(): boolean {
-    return !this.#open || this.#response.writableLength > this.#limit;
+    return this.isOver || this.#response.writableLength > this.#limit;
+  }
+
+  /** Nobody hears anything any more. */
+  get isOver(): boolean {
+    return this.#state === 'over';
   }
 
   get waitingBytes(): number {
@@ -41,7 +47,7 @@ export class EventStream implements Listener, TokenHolder {
 
   push({ text }: Frame): void {
     const message: unknown = JSON.parse(text);
-    if (!this.#open || !isJsonObject(message)) return;
+    if (this.#state !== 'open' || !isJsonObject(message)) return;
     this.#write(eventText(message, text));
     if (last.has(message.evt)) this.end();
   }
@@ -51,6 +57,7 @@ export class EventStream implements Listener, TokenHolder {
    * comes back, so that who drops before the first push misses nothing.
    */
   begin(pos: number | undefined): void {
+    this.#state = 'open';
     this.#write(`: \n${idLine(pos)}\n`);
   }
 
@@ -73,22 +80,17 @@ export class EventStream implements Listener, TokenHolder {
     this.end();
   }
 
-  /** It never began: something else is answered. */
-  abandon(): void {
-    this.#open = false;
-  }
-
+  /** Of one that did not begin the response is left alone: something else is answered. */
   end(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#response.end();
+    if (this.#state === 'open') this.#response.end();
+    this.#state = 'over';
   }
 
   #write(text: string): void {
-    if (!this.#open) return;
+    if (this.#state !== 'open') return;
     this.#response.write(text);
     if (this.#response.writableLength <= this.#limit * overwhelmedFactor) return;
-    this.#open = false;
+    this.#state = 'over';
     this.#response.destroy();
   }
 }

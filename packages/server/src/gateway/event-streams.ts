@@ -93,12 +93,13 @@ export class EventStreams {
       const { body, afterwards } = await commands.run(message, stream, opening.traced);
       const failure = failureOf(body);
       if (failure) throw failure;
+      // The client has gone meanwhile, or the server is about to.
+      if (stream.isOver) throw fail('server.unavailable');
       this.#begin(reply, stream, opening.caller);
       if (message.cmd === 'read') stream.answer(body);
       afterwards?.();
       return reply;
     } catch (error) {
-      stream.abandon();
       this.#forget(stream, address);
       throw error;
     }
@@ -123,8 +124,6 @@ export class EventStreams {
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
     stream.begin(this.#options.live.positionOf(stream));
-    // The client may be gone already.
-    if (!this.#all.has(stream)) return;
     if (!this.#options.liveTokens.hold(stream, token)) stream.expire();
     if (expires !== undefined) this.#expiries.set(stream, expires);
     this.#beat ??= this.#options.platform.timers.every(heartbeat, () => {

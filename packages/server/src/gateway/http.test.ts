@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
+import type { CommandReply } from './commands-in-flight.js';
 import { openTestGateway, RawClient, type TestSetup, testSecret } from './gateway.fixture.js';
 
 const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
@@ -117,6 +119,50 @@ describe('event streams', () => {
     platform.advance(1);
     expect(await heard()).toBe(': \n\n');
     await reader?.cancel();
+  });
+
+  test('[HTTP11] what takes long to open is no stream yet: it hears no comment, and may be refused', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const openings: ((reply: CommandReply) => void)[] = [];
+    const subscribe = () => new Promise<CommandReply>((resolve) => openings.push(resolve));
+    const { call, tokens } = await start({ platform, commands: { subscribe } });
+    const authorization = `Bearer ${await tokens.mint({ uid: 'amal' })}`;
+    const hangUp = new AbortController();
+    const ask = () =>
+      call('/v0.1/things/1', {
+        headers: { authorization, accept: 'text/event-stream' },
+        signal: hangUp.signal,
+      });
+    const first = ask();
+    await expect.poll(() => openings.length).toBe(1);
+    openings[0]?.({ body: { body: { subscriptions: [] } } });
+    expect((await first).status).toBe(200);
+    const second = ask();
+    await expect.poll(() => openings.length).toBe(2);
+    platform.advance(15_000);
+    const failure = { error: { code: 410, message: 'object.gone' } };
+    openings[1]?.({ body: { body: { subscriptions: [], failures: [failure] } } });
+    const refused = await second;
+    expect([refused.status, await refused.json()]).toEqual([410, { r: '/things/1', ...failure }]);
+    hangUp.abort();
+  });
+
+  test('[HTTP11] who is gone while it opens is no failure of the server', async () => {
+    const errors: unknown[] = [];
+    const log = { ...silentLog, error: (fields: unknown) => errors.push(fields) };
+    const openings: ((reply: CommandReply) => void)[] = [];
+    const subscribe = () => new Promise<CommandReply>((resolve) => openings.push(resolve));
+    const { port, tokens, live } = await start({ log, commands: { subscribe } });
+    const client = new RawClient(port);
+    const token = await tokens.mint({ uid: 'amal' });
+    const lines = ['Host: x', `Authorization: Bearer ${token}`, 'Accept: text/event-stream'];
+    client.write(['GET /v0.1/things/1 HTTP/1.1', ...lines, '', ''].join('\r\n'));
+    await expect.poll(() => openings.length).toBe(1);
+    client.socket.end();
+    await expect.poll(() => live.dropped.length).toBe(1);
+    openings[0]?.({ body: { body: { subscriptions: [] } } });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(errors).toEqual([]);
   });
 
   test('[HTTP11] [LIM6] of who is gone before the token was judged nothing stays', async () => {
