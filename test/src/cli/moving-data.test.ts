@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
@@ -120,6 +120,13 @@ describe('backup', () => {
       code: 1,
       stderr: 'really: data/really.db is the database itself\n',
     });
+    await symlink(join(app.dir, 'data'), join(app.dir, 'same'));
+    for (const command of ['backup', 'export']) {
+      expect(await run(app, command, 'same/really.db', '--force')).toMatchObject({
+        code: 1,
+        stderr: 'really: same/really.db is the database itself\n',
+      });
+    }
     expect((await contentOf(databaseIn(app.dir))).size).toBe(10);
   });
 
@@ -215,6 +222,11 @@ describe('export', () => {
       stderr: 'really: --collection: there is no collection /task/*; did you mean /tasks/*?\n',
     });
     expect(await of('--collection', '/tasks/1')).toMatchObject({ code: 2, stdout: '' });
+    expect(await of('--collection', '/tasks', 'data.ndjson')).toMatchObject({
+      code: 2,
+      stderr:
+        'really: --collection: expected a collection such as /users/* or /users/*/posts/*, not data.ndjson (the FILE stands before it)\n',
+    });
     expect(await of('--resume')).toMatchObject({
       code: 2,
       stderr: 'really: --resume and --force need a FILE\n',

@@ -6,7 +6,7 @@ import { type BackedUp, backUpDatabase } from '../store/sqlite/backup.js';
 import type { Config } from './config.js';
 import { asStartError, databaseOf } from './open-copies.js';
 import { StartError } from './start-error.js';
-import { ownersOnly, putInPlace, syncFile } from './target-file.js';
+import { assertOther, ownersOnly, putInPlace, syncFile } from './target-file.js';
 
 export interface BackupOptions {
   readonly file: string;
@@ -25,7 +25,7 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
   const { force, progress, signal } = options;
   const source = databaseOf(config);
   const file = resolve(options.file);
-  if (file === resolve(source)) throw new StartError([`${options.file} is the database itself`]);
+  assertOther(options.file, source);
   const there = statSync(file, { throwIfNoEntry: false });
   if (there && !there.isFile()) throw new StartError([`${options.file} is there and is no file`]);
   if (there && !force) throw taken(options.file);

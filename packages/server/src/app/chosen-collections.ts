@@ -27,7 +27,7 @@ function keyOf(given: string, known: readonly (readonly string[])[]): string {
   const parsed = parseR(given);
   if (parsed?.kind !== 'collection' || parsed.parents.some((parent) => parent !== '*')) {
     throw misuse(
-      `--collection: expected a collection such as /users/* or /users/*/posts/*, not ${given}`,
+      `--collection: expected a collection such as /users/* or /users/*/posts/*, not ${given} (the FILE stands before it)`,
     );
   }
   const key = parsed.names.join('/');

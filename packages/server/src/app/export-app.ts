@@ -7,9 +7,9 @@ import { type ExportCounts, type LineSink, StoreExport } from '../transfer/expor
 import { exportedSoFar } from '../transfer/exported-so-far.js';
 import { type Chosen, chosenCollections } from './chosen-collections.js';
 import type { Config } from './config.js';
-import { asStartError, openReader } from './open-copies.js';
+import { asStartError, databaseOf, openReader } from './open-copies.js';
 import { StartError, systemReason } from './start-error.js';
-import { ownersOnly, syncFolder } from './target-file.js';
+import { assertOther, ownersOnly, syncFolder } from './target-file.js';
 
 export interface ExportOptions {
   /** Collections as they were given; none: all of the app's. */
@@ -50,6 +50,7 @@ export async function exportAppToFile(
   options: FileOptions,
 ): Promise<ExportCounts | undefined> {
   const { file } = options;
+  assertOther(file, databaseOf(config));
   return await exporting(config, options, async (reader, collections) => {
     const handle = await openTarget(options);
     try {

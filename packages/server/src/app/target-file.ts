@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { StartError } from './start-error.js';
 
 /** What people own alone: copies of data have all that is in it, and who may read it is for them to say. */
 export const ownersOnly = 0o600;
@@ -13,6 +15,16 @@ export async function putInPlace(draft: string, file: string, replace: boolean):
     await rm(draft);
   }
   await syncFolder(dirname(file));
+}
+
+/** Throws a `StartError` where a file that is to be written is the database that is to be read, by whatever path. */
+export function assertOther(file: string, database: string): void {
+  const [target, source] = [file, database].map((path) =>
+    statSync(path, { throwIfNoEntry: false }),
+  );
+  if (target && source && target.dev === source.dev && target.ino === source.ino) {
+    throw new StartError([`${file} is the database itself`]);
+  }
 }
 
 export async function syncFile(file: string): Promise<void> {

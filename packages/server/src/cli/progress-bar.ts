@@ -35,7 +35,7 @@ function optionsFor(stream: NodeJS.WriteStream, known: boolean): Options {
     format: known
       ? '{doing} [{bar}] {percentage} % {value} of {total} {unit}, {eta_formatted} left'
       : '{doing} {value} {unit}',
-    barsize: Math.max(5, Math.min(40, (stream.columns ?? 80) - textWidth)),
+    barsize: Math.max(5, Math.min(40, (stream.columns || 80) - textWidth)),
     formatValue: (value, _options, type) =>
       type === 'value' || type === 'total' ? value.toLocaleString('en') : String(value),
     // Without them a process that is killed would leave the terminal without its line wrapping.

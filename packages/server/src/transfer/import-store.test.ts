@@ -202,6 +202,22 @@ describe('what is refused', () => {
     expect(await load(bytes.subarray(0, -1))).toMatchObject({ written: 1 });
   });
 
+  test('[MOV9] what an editor adds does no harm: line ends of other systems, a mark at the beginning, empty lines', async () => {
+    const { load } = await app();
+    const text = file(user('a'), '', user('b'), '  ');
+    expect(await load(`\ufeff${text.replaceAll('\n', '\r\n')}\r\n\n`)).toMatchObject({
+      written: 2,
+    });
+  });
+
+  test('[MOV9] what is nested without end is refused', async () => {
+    const { load } = await app();
+    const deep = `{"r":"/users/a","rev":1,"modelVersion":1,"data":{"x":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`;
+    expect(await problemsOf(load(file(deep)))).toEqual([
+      'line 2: expected at most 1000 levels of JSON',
+    ]);
+  });
+
   test('[MOV9] what is not UTF-8 is refused', async () => {
     const { load } = await app();
     const [before = '', after = ''] = file(user('a', { email: '#' })).split('#');

@@ -19,7 +19,7 @@ export interface Line {
 
 /** The lines of a file from its beginning. However large the file is, one line and one chunk are held. */
 export async function* linesOf(file: FileHandle): AsyncGenerator<Line> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let parts: Buffer[] = [];
   let number = 0;
   let start = 0;

@@ -124,5 +124,18 @@ export function objectIn(text: string): JsonObject {
     throw new WrongLine(`expected a JSON object, not ${shown(text)}`);
   }
   if (!isJsonObject(value)) throw new WrongLine(`expected a JSON object, not ${shown(text)}`);
+  if (!isWithin(value, mostLevels)) {
+    throw new WrongLine(`expected at most ${mostLevels} levels of JSON`);
+  }
   return value;
+}
+
+/** Far beyond what a model allows; what is deeper could not even be written out again. */
+const mostLevels = 1000;
+
+function isWithin(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (levels === 0) return false;
+  for (const member of Object.values(value)) if (!isWithin(member, levels - 1)) return false;
+  return true;
 }

@@ -59,6 +59,7 @@ class Groups {
     const at = { line: number, upTo: end };
     try {
       if (text === undefined) throw new WrongLine('it is not UTF-8');
+      if (this.#begun && text.trim() === '') return undefined;
       if (this.#begun) return this.#entry(readEntry(text), at);
       this.#begun = true;
       const read = readHeader(text);
