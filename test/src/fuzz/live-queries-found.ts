@@ -81,6 +81,7 @@ export const found: Readonly<Record<string, Story>> = {
       write(set(1, 'n', 1)),
       write(set(1, 'n', 2)),
       write(set(1, 'ref', null)),
+      { kind: 'check' },
       fromPosition(1),
     ],
   },
