@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { root } from '../house/sources.js';
 import { linesBetween } from './moving-data-app.js';
 import { linesOf, runProgram } from './run-program.js';
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 60_000 });
 
 const page = readFileSync(join(root, 'docs/moving-data.md'), 'utf8');
 const blocks = (language: string): string[] =>

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
@@ -16,6 +16,9 @@ import {
   openStoreIn,
 } from './moving-data-app.js';
 import { linesOf, runProgram } from './run-program.js';
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 60_000 });
 
 const run = (app: AppFolder, ...args: string[]) => runProgram(args, { dir: app.dir });
 
@@ -103,7 +106,7 @@ describe('backup', () => {
     expect(body._rev).toBe(content.get('/tasks/ann')?.object.rev);
     const made = await client.request({ cmd: 'create', r: '/tasks', body: { title: 'next' } });
     expect(made.error).toBeUndefined();
-  }, 60_000);
+  });
 
   test('[MOV2] a file that is there stays, unless --force replaces it', async () => {
     await using app = await appFolder({ ...movingApp, 'copy.db': 'mine' });
@@ -180,7 +183,7 @@ describe('export', () => {
       if (pos <= position) expected.set(change.r, change.rev);
     }
     expect(new Map([...last].map(([r, { rev }]) => [r, rev]))).toEqual(expected);
-  }, 60_000);
+  });
 
   test('[MOV5] [MOV7] a file is made once, gone on with, or replaced', async () => {
     await using app = await appFolder(movingApp);
@@ -261,7 +264,7 @@ describe('export', () => {
     expect(await post(`${server.url}/auth/password/login`, account)).toMatchObject({
       status: 200,
     });
-  }, 60_000);
+  });
 });
 
 describe('import', () => {
@@ -320,7 +323,36 @@ describe('import', () => {
     const [note] = read.body.items as { body: { _r: string } }[];
     const next = await client.request({ cmd: 'create', r: '/tasks/a/notes', body: { text: 'm' } });
     expect(idOf(next.body._r)).toBeGreaterThan(idOf(note?.body._r ?? ''));
-  }, 60_000);
+  });
+
+  test('[MOV8] who followed from before hears of what came in, or is told to read anew', async () => {
+    await using app = await appFolder(movingApp);
+    const read = { cmd: 'read', r: '/tasks', cmdOpts: { subscribe: true } };
+    const task = (id: string) => ({ r: `/tasks/${id}`, modelVersion: 1, data: { title: id } });
+    const lines = [{ really: 'export', version: 1 }, { ...task('in'), rev: 3 }, { end: {} }];
+    await app.write({ 'data.ndjson': lines.map((line) => `${JSON.stringify(line)}\n`).join('') });
+    let pos = '';
+    {
+      await using server = await ServerProcess.start({ dir: app.dir });
+      const client = await Client.connect(server.socketUrl, tokenOf('ann'));
+      await client.request(read);
+      await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/tasks/*' }] } });
+      await client.request({ cmd: 'create', r: '/tasks/a', body: { title: 'a' } });
+      const pushes = [await client.nextPush(), await client.nextPush()];
+      expect(pushes.map(({ evt }) => evt)).toEqual(['created', 'created']);
+      pos = String(pushes[0]?.meta?.pos);
+      await server.stop();
+    }
+    expect(await run(app, 'import', 'data.ndjson')).toMatchObject({ code: 0 });
+    await using server = await ServerProcess.start({ dir: app.dir });
+    const client = await Client.connect(server.socketUrl, tokenOf('ann'));
+    const since = { subscribe: true, since: pos };
+    const again = await client.request({ ...read, cmdOpts: since });
+    expect(again.error).toMatchObject({ code: 410, message: 'position.gone' });
+    const subscriptions = [{ r: '/tasks/*', pos }];
+    await client.request({ cmd: 'subscribe', body: { subscriptions } });
+    expect(await client.nextPush()).toMatchObject({ evt: 'created', body: { _r: '/tasks/in' } });
+  });
 
   test('[MOV8] ids come after the imported ones, also where those are of a later time', async () => {
     await using app = await appFolder(movingApp);
