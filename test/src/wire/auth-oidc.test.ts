@@ -96,8 +96,9 @@ test('[AUT11] an ID token that is not for this app, not good now, or not of this
   ];
   for (const [name, claims, problem] of cases) {
     const idToken = await issuer.sign({ ...good(), ...claims });
-    const { status, json } = await logIn({ provider: 'local', idToken });
+    const { status, json, headers } = await logIn({ provider: 'local', idToken });
     expect([name, status, json.error.errors]).toEqual([name, 401, { idToken: [problem] }]);
+    expect(headers.get('www-authenticate')).toBe('Bearer');
   }
   const fine: readonly object[] = [
     {},

@@ -115,7 +115,7 @@ export class Tokens {
     const payload = Buffer.from(JSON.stringify({ ...claims, aud, jti, iat }));
     const read = readClaims(JSON.parse(payload.toString()) as JsonObject, now, this.#audience);
     if (payload.length > largestClaims || read.kind === 'invalid') {
-      throw new TypeError('these claims make no valid token');
+      throw new TypeError(`these claims make no token of ${longestMinted} characters or fewer`);
     }
     const { algorithm, key } = await this.#secret;
     const header = { alg: algorithm, typ: 'JWT' };

@@ -12,11 +12,7 @@ export interface AuthRoute {
   /** Runs before the body is read. What it throws is answered. */
   readonly admit?: ((request: FastifyRequest) => void) | undefined;
   /** Resolves with the answer. `body` is `undefined` where none was sent. */
-  readonly run: (
-    body: JsonObject | undefined,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ) => Promise<object>;
+  readonly run: (body: JsonObject | undefined, request: FastifyRequest) => Promise<object>;
 }
 
 /** Answers `POST` of a path under `/auth/` with JSON that nobody may keep. A `/` at the end is fine. */
@@ -28,7 +24,7 @@ export function authRoute(app: FastifyInstance, route: AuthRoute): void {
   };
   for (const url of [path, `${path}/`]) {
     app.post<{ Body: unknown }>(url, { bodyLimit, onRequest }, async (request, reply) => {
-      const answer = await run(jsonBody(request.body, shape), request, reply);
+      const answer = await run(jsonBody(request.body, shape), request);
       return sendJson(reply, 200, JSON.stringify(answer));
     });
   }

@@ -1,4 +1,4 @@
-import { type Auth, fail, type JsonObject, ProtocolError } from '@really/protocol';
+import { type Auth, fail, type JsonObject } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { Accounts } from '../accounts/accounts.js';
 import { authRoute } from './auth-route.js';
@@ -99,16 +99,10 @@ function addRoute(app: FastifyInstance, route: AccountRoute, options: AccountRou
       limited(rate);
       throw fail('rate.limited', undefined, { meta: { retryAfter } });
     },
-    run: async (body = {}, request, reply) => {
+    run: async (body = {}, request) => {
       const address = callers.addresses.of(request.raw);
-      const caller = async () => (await callerOf(request, reply, callers)).auth;
-      try {
-        return await run({ body, address, caller });
-      } catch (error) {
-        const isUnauthorized = error instanceof ProtocolError && error.code === 401;
-        if (isUnauthorized) reply.header('WWW-Authenticate', 'Bearer');
-        throw error;
-      }
+      const caller = async () => (await callerOf(request, callers)).auth;
+      return await run({ body, address, caller });
     },
   });
 }

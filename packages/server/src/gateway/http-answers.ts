@@ -16,6 +16,8 @@ export function sendJson(reply: FastifyReply, code: number, text: string): Fasti
 /** Answers with an error as section ERR tells it, with `r` where it is known; the status is its code. */
 export function sendError(reply: FastifyReply, error: ProtocolError, r?: string): FastifyReply {
   if (error.meta) reply.header('Retry-After', String(error.meta.retryAfter));
+  // RFC 9110, section 15.5.2.
+  if (error.code === 401) reply.header('WWW-Authenticate', 'Bearer');
   return sendJson(reply, statusOf(error.code), errorText(error, { r }));
 }
 

@@ -1,5 +1,5 @@
 import { fail } from '@really/protocol';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { lifeOf } from '../auth/lives.js';
 import { isTooLongToMint } from '../auth/tokens.js';
 import { authRoute } from './auth-route.js';
@@ -19,8 +19,8 @@ const revokeLater = 60;
 export function ownTokenRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
   const { shape } = options;
   const run = (action: (caller: Caller, options: AuthRoutesOptions) => Promise<object>) => {
-    return async (_body: unknown, request: FastifyRequest, reply: FastifyReply) =>
-      await action(await callerOf(request, reply, options), options);
+    return async (_body: unknown, request: FastifyRequest) =>
+      await action(await callerOf(request, options), options);
   };
   const common = { shape, largest: largestBody };
   authRoute(app, { ...common, path: '/auth/refresh', run: run(refresh) });

@@ -1,5 +1,5 @@
 import { type Auth, fail } from '@really/protocol';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { Audit } from '../auth/audit.js';
 import type { TokenIdentity } from '../auth/token-identity.js';
 import type { Tokens } from '../auth/tokens.js';
@@ -25,7 +25,6 @@ export interface CallerOptions {
 /** Rule HTTP4: who the token says it is. Throws 401, or 429 where too much was sent. */
 export async function callerOf(
   request: FastifyRequest,
-  reply: FastifyReply,
   { tokens, addresses, rates, audit }: CallerOptions,
 ): Promise<Caller> {
   const address = addresses.of(request.raw);
@@ -39,7 +38,6 @@ export async function callerOf(
   }
   const { detail } = verified;
   if (detail !== 'token.missing') audit.record('token.refused', { address, reason: detail });
-  reply.header('WWW-Authenticate', 'Bearer');
   throw fail('invalid/incorrect/expired access token', { accessToken: [detail] });
 }
 

@@ -75,7 +75,7 @@ class RestRoutes {
     reply: FastifyReply,
     target: ParsedR | undefined,
   ): Promise<FastifyReply> {
-    const caller = await callerOf(request, reply, this.#options);
+    const caller = await callerOf(request, this.#options);
     if (!target) throw fail('r.invalid');
     const allowed: readonly string[] = methodsOf[target.kind];
     if (!allowed.includes(request.method)) {
