@@ -174,3 +174,11 @@ test('[MIG5] a walk that was stopped by other models does not say that all is mi
   expect(model.currentFrom).toBe(2);
   expect(await currentOf(stored).count(query)).toBe(2);
 });
+
+test('[MIG5] who works with a copy of the model waits for the same walk', async () => {
+  await write(1, 2);
+  const common = { store: stored, models: () => models, platform, log: silentLog };
+  const migrations = new Migrations(common);
+  await migrations.settled({ ...model }, 5000);
+  expect((await stored.outdated(['things'], 2, 0, 10)).objects).toEqual([]);
+});

@@ -71,8 +71,9 @@ export class Migrations {
    * wait for the same pass. Rejects with `QueryTimeout` after `timeout` ms, while the pass goes on, and with
    * `StoreUnavailable`; then the next one who asks begins again.
    */
-  settled(model: Model, timeout: number): Promise<void> {
-    if (model.currentFrom <= 1 || this.#passes.isOver(model)) return alreadySettled;
+  settled({ names }: Pick<Model, 'names'>, timeout: number): Promise<void> {
+    const model = this.#models().get(names);
+    if (!model || model.currentFrom <= 1 || this.#passes.isOver(model)) return alreadySettled;
     return new Promise((resolve, reject) => {
       const timer = this.#platform.timers.after(timeout, () => {
         const why = `objects of ${model.key} were still being migrated after ${timeout} ms`;
