@@ -73,18 +73,19 @@ test('[HOK9] one script hangs on what one asker sends, and serves all others', a
   const ask = (uid: string, evil: boolean) =>
     trial.sandbox.call(program, { input: { evil }, auth: { uid } });
   let ended = 0;
-  const evil = Array.from({ length: 10 }, async () => {
+  const evil = Array.from({ length: 40 }, async () => {
     await ask('eve', true);
     ended++;
   });
   for (let n = 0; n < 20; n++) expect(await ask(`u${n}`, false)).toEqual(returned(`u${n}`));
-  expect(ended).toBeLessThan(6);
+  // The others were served meanwhile, and not after them, however slow the machine is.
+  expect(ended).toBeLessThan(20);
   await Promise.all(evil);
 });
 
 test('[HOK9] many scripts that hang, all for the first time, do not stop one that never did', async () => {
   const programs = await Promise.all(
-    Array.from({ length: 12 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),
+    Array.from({ length: 40 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),
   );
   await trial.sandbox.call(good, { n: 0 });
   let ended = 0;
@@ -96,7 +97,7 @@ test('[HOK9] many scripts that hang, all for the first time, do not stop one tha
   for (let n = 0; n < 20; n++) {
     expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
   }
-  expect(ended).toBeLessThan(6);
+  expect(ended).toBeLessThan(20);
   for (const result of await Promise.all(crowd)) {
     expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
   }
