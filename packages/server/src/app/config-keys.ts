@@ -176,6 +176,11 @@ export const settings = {
     limits.inFlight,
     'commands in flight per connection; beyond: the socket waits',
   ),
+  'limits.turn': setting(
+    count(1),
+    limits.turn,
+    'messages and requests that an app of several takes in at once; beyond: they wait until the other apps had theirs',
+  ),
   'limits.subscriptions': setting(
     count(1),
     limits.subscriptions,

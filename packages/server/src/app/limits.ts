@@ -8,6 +8,7 @@ export function limitsOf(values: Values): Limits {
   return {
     message: values['limits.message'],
     inFlight: values['limits.inFlight'],
+    turn: values['limits.turn'],
     subscriptions: values['limits.subscriptions'],
     queries: values['limits.queries'],
     queryRows: values['limits.queryRows'],

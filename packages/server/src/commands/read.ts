@@ -61,6 +61,9 @@ function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Ord
   throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
 }
 
+/** Items that are no matter for others who wait. */
+const smallPage = 50;
+
 interface Total {
   readonly totalResults?: number;
 }
@@ -72,6 +75,7 @@ async function answerOf(
   total: Total,
 ): Promise<JsonObject> {
   const { question, request, start, context } = reading;
+  if (found.length > smallPage) await context.services.slots.ownTurn();
   const all = await itemsOf(reading, found);
   const kept = fitting(all, {
     back: start?.back === true,

@@ -18,6 +18,7 @@ import { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { RateLimit } from './rate-limit.js';
 import type { SessionHost } from './session-host.js';
+import { TurnShare } from './turn-share.js';
 import { Upgrades } from './upgrades.js';
 
 /** One app as clients meet it, over any commands. */
@@ -34,6 +35,8 @@ export interface SharedDoor {
   readonly node: NodeCount;
   /** True while the server shuts down. */
   readonly draining: () => boolean;
+  /** The server has no other app. */
+  readonly alone: boolean;
 }
 
 const minute = 60_000;
@@ -57,6 +60,7 @@ export class AppGateway {
   readonly #liveTokens: LiveTokens;
   readonly #host: ConnectionHost;
   readonly #commands: HttpCommands;
+  readonly #turn: TurnShare;
   #http: FastifyInstance | undefined;
 
   constructor({ options, commands, live, models }: AppDoor, shared: SharedDoor) {
@@ -68,11 +72,16 @@ export class AppGateway {
     this.#count = new ConnectionCount(config.limits, shared.node);
     this.#signups = new RateLimit({ amount: config.rates.signup, window: minute, clock });
     this.#logins = new RateLimit({ amount: config.rates.login, window: minute, clock });
+    this.#turn = new TurnShare({
+      // Whoever is alone leaves room for nobody.
+      most: shared.alone ? Number.POSITIVE_INFINITY : config.limits.turn,
+    });
     this.#metrics = new GatewayMetrics(options.metrics, {
       connections: () => this.#connections.size,
       congested: () => this.#host.egress.congested,
       streams: () => this.#streams.size,
       addresses: () => this.#count.addresses,
+      turns: () => this.#turn.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
     });
@@ -92,6 +101,7 @@ export class AppGateway {
       commands,
       live,
       metrics: this.#metrics,
+      turn: this.#turn,
       gone: (connection) => this.#forget(connection),
     });
     const settle = options.settle ?? (() => Promise.resolve());
@@ -173,9 +183,10 @@ export class AppGateway {
     };
   }
 
-  /** Answers a plain request. */
+  /** Answers a plain request, in this turn or in one of the next. */
   handle(request: IncomingMessage, response: ServerResponse): void {
-    this.#routes().routing(request, response);
+    if (this.#turn.take()) this.#routes().routing(request, response);
+    else this.#turn.wait({ proceed: () => this.handle(request, response) });
   }
 
   /** Answers a request for an upgrade. */

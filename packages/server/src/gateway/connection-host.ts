@@ -10,6 +10,7 @@ import type { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
+import type { TurnShare } from './turn-share.js';
 
 export interface ConnectionHostOptions {
   readonly gateway: Pick<
@@ -19,6 +20,7 @@ export interface ConnectionHostOptions {
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
   readonly metrics: GatewayMetrics;
+  readonly turn: TurnShare;
   readonly handles: Handles;
   readonly liveTokens: LiveTokens;
   readonly gone: (connection: Connection) => void;
@@ -26,7 +28,7 @@ export interface ConnectionHostOptions {
 
 /** Puts together what all connections share, so that each of them holds one reference in place of many. */
 export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHost {
-  const { gateway, commands, live, metrics, gone } = options;
+  const { gateway, commands, live, metrics, turn, gone } = options;
   const { config, platform, tokens, audit, log, tracing } = gateway;
   const { limits, rates, idleTimeout, initializeTimeout } = config;
   return {
@@ -37,6 +39,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     platform,
     tracing,
     metrics,
+    turn,
     gone,
     idleTimeout,
     initializeTimeout,

@@ -9,11 +9,13 @@ import { Outlet, type OutletOwner } from './outlet.js';
 import { parseMessage, type Shape } from './parse-message.js';
 import { Session } from './session.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
+import type { TurnShare } from './turn-share.js';
 
 /** What all connections of a gateway share. */
 export interface ConnectionHost extends SessionHost {
   readonly egress: Egress;
   readonly metrics: GatewayMetrics;
+  readonly turn: TurnShare;
   /** Of the monotonic clock: silence, and time to initialize. Calls `due` of the connection that is its key. */
   readonly silences: Pick<Deadlines, 'set' | 'clear'>;
   /** Milliseconds. */
@@ -86,11 +88,11 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
       this.close(closeCodes.unsupported);
     } else if (this.#backlog) {
       this.#backlog.push(data);
-    } else if (this.#session.busy) {
+    } else if (this.#mayTake()) {
+      this.#take(data);
+    } else {
       this.#backlog = [data];
       this.#ws.pause();
-    } else {
-      this.#take(data);
     }
   }
 
@@ -107,7 +109,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     if (!backlog || this.#proceeding) return;
     this.#proceeding = true;
     let next = 0;
-    while (next < backlog.length && this.open && !this.#session.busy) {
+    while (next < backlog.length && this.open && this.#mayTake()) {
       const data = backlog[next++];
       if (data) this.#take(data);
     }
@@ -189,6 +191,15 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     this.closing();
     this.#host.metrics.closed(this.#code ?? code);
     this.#host.gone(this);
+  }
+
+  /** Takes a message's place in this turn, unless the session has no room for it. */
+  #mayTake(): boolean {
+    // The session calls `proceed` when it has room again.
+    if (this.#session.busy) return false;
+    const granted = this.#host.turn.take();
+    if (!granted) this.#host.turn.wait(this);
+    return granted;
   }
 
   #readOn(): void {

@@ -18,6 +18,8 @@ export interface GatewayLevels {
   addresses(): number;
   /** Bytes that wait for connections that are behind. */
   waitingBytes(): number;
+  /** Connections and requests that wait for their app's next turn. */
+  turns(): number;
 }
 
 const latencies = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -70,6 +72,11 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#kicked = counter('connections_kicked', 'Connections kicked for silence');
     this.#limited = counter('rate_limited', 'Commands and logins over a rate', ['by']);
     metrics.observe('really_connections', 'WebSocket connections open', levels.connections);
+    metrics.observe(
+      'really_turns_waiting',
+      'Connections and requests that wait until the other apps of the server had their turn.',
+      levels.turns,
+    );
     metrics.observe('really_congested_connections', 'Connections behind', levels.congested);
     metrics.observe('really_event_streams', 'Server-sent event streams open', levels.streams);
     metrics.observe('really_rate_limit_keys', 'Uids and addresses counted', levels.rateKeys);

@@ -55,7 +55,9 @@ class ServerGateway implements Gateway {
     this.#options = options;
     const draining = () => this.#closing !== undefined;
     const node = new NodeCount(config.connections);
-    this.#apps = doors.map((door) => new AppGateway(door, { node, draining }));
+    this.#apps = doors.map(
+      (door) => new AppGateway(door, { node, draining, alone: doors.length === 1 }),
+    );
     const named = new Map(this.#apps.map((app) => [app.clientid ?? '', app]));
     const hosts = new Hosts(config.domain, named);
     this.#routes = new ServerRoutes({

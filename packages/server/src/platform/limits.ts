@@ -4,6 +4,8 @@ export interface Limits {
   readonly message: number;
   /** Commands in flight per connection; beyond: the socket is not read until some are answered. */
   readonly inFlight: number;
+  /** Messages and requests that an app takes in at once, where a server has several; beyond: they wait until the others had theirs. */
+  readonly turn: number;
   /** Subscriptions per connection; beyond: 429. */
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
@@ -52,6 +54,7 @@ export interface Limits {
 export const defaultLimits: Limits = {
   message: 1024 * 1024,
   inFlight: 256,
+  turn: 32,
   subscriptions: 10_000,
   queries: 100,
   queryRows: 500_000,

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '@really/protocol';
 import type { Limits } from '../platform/limits.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
@@ -29,6 +30,7 @@ export class QuerySlots {
   readonly #refused: Counter;
   #running = 0;
   #waiting = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(options: QuerySlotsOptions) {
     this.#options = options;
@@ -64,6 +66,15 @@ export class QuerySlots {
       this.#running -= 1;
       this.#release(uid, slots);
     }
+  }
+
+  /**
+   * Resolves in a turn of the event loop that no other query of the app has: large answers that are ready together
+   * would hold up everybody else for as long as all of them take.
+   */
+  ownTurn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => nextTurn());
+    return this.#lastTurn;
   }
 
   #slots(uid: string): Slots {
