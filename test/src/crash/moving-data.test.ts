@@ -17,19 +17,25 @@ import { appFolder } from '../harness/app-folder.js';
 const program = fileURLToPath(new URL('../../../packages/server/bin/really.js', import.meta.url));
 const tasks = 6000;
 
-/** Starts the program, and kills it as soon as `isTime` says so. True where it had not ended before. */
-async function runUntil(dir: string, args: string[], isTime: () => Promise<boolean>) {
+/** Starts the program, and sends it a signal as soon as `isTime` says so. Resolves with its exit code, null where the signal ended it. */
+async function runUntil(
+  dir: string,
+  args: string[],
+  isTime: () => Promise<boolean>,
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<number | null> {
   const child: ChildProcess = spawn(process.execPath, [program, ...args], {
     cwd: dir,
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');
+  let sent = false;
   while (child.exitCode === null && child.signalCode === null) {
-    if (await isTime()) child.kill('SIGKILL');
+    if (!sent && (await isTime())) sent = child.kill(signal);
     await new Promise((resolve) => setImmediate(resolve));
   }
   const [code] = await exited;
-  return code === null;
+  return code as number | null;
 }
 
 const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
@@ -44,7 +50,7 @@ test('[MOV5] an export that is killed again and again ends as one that was not',
   for (let least = 1; least < whole.length; least += Math.floor(whole.length / 4)) {
     const resume = ['export', 'data.ndjson', '--resume', ...args];
     const killed = await runUntil(app.dir, resume, async () => (await sizeOf(file)) >= least);
-    if (killed) kills += 1;
+    if (killed === null) kills += 1;
   }
   expect(kills).toBeGreaterThan(0);
   const last = await runProgram(['export', 'data.ndjson', '--resume', ...args], { dir: app.dir });
@@ -66,7 +72,7 @@ test('[MOV11] an import that is killed again and again ends as one that was not'
       const size = await sizeOf(log);
       return size > grown && size !== before;
     };
-    if (await runUntil(other.dir, ['import', 'data.ndjson'], isTime)) kills += 1;
+    if ((await runUntil(other.dir, ['import', 'data.ndjson'], isTime)) === null) kills += 1;
   }
   expect(kills).toBeGreaterThan(0);
   const partly = await contentOf(databaseIn(other.dir));
@@ -87,9 +93,22 @@ test('[MOV2] a backup that is killed puts nothing in its place, and the next one
   await mkdir(copies);
   const args = ['backup', 'copies/data.db'];
   const hasBegun = async () => (await readdir(copies)).length > 0;
-  expect(await runUntil(app.dir, args, hasBegun)).toBe(true);
+  expect(await runUntil(app.dir, args, hasBegun)).toBeNull();
   expect(await readdir(copies)).not.toContain('data.db');
+  expect(await readdir(copies)).not.toEqual([]);
   expect(await runProgram(args, { dir: app.dir })).toMatchObject({ code: 0 });
   expect(await readdir(copies)).toEqual(['data.db']);
   expect(await contentOf(join(copies, 'data.db'))).toEqual(await contentOf(databaseIn(app.dir)));
+}, 60_000);
+
+test('[MOV2] a backup that is asked to stop takes away what it wrote', async () => {
+  await using app = await appFolder(movingApp);
+  await fillTasks(app.dir, tasks);
+  const copies = join(app.dir, 'copies');
+  await mkdir(copies);
+  const hasBegun = async () => (await readdir(copies)).length > 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    expect(await runUntil(app.dir, ['backup', 'copies/data.db'], hasBegun, signal)).toBe(1);
+    expect(await readdir(copies)).toEqual([]);
+  }
 }, 60_000);
