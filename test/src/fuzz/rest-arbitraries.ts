@@ -35,6 +35,7 @@ const segment = fc.oneof(
     'socket',
     '%',
     '%ff',
+    '%zz$&',
     '%2F',
     '..',
     '.',
@@ -79,6 +80,9 @@ const path = fc.oneof(
   rawOddText.map((text) => `/${text.replace(/[?#]/g, '')}`),
 );
 
+/** Deeper than anything that goes by recursion. */
+const deepValues = `{"x":${'['.repeat(7000)}${']'.repeat(7000)}}`.replaceAll('"', '%22');
+
 const parameter = fc
   .tuple(
     fc.oneof(
@@ -91,6 +95,7 @@ const parameter = fc
     ),
     fc.oneof(
       fc.constantFrom('n', 'n,text', '@none', '1', '0', '-1', '1e3', 'true', '', '-n', 'null'),
+      fc.constant(deepValues),
       fc.constantFrom('n > 1', 'n = $x', '{"x":1}', "text starts with 'a'", '%', '((((', 'n in $x'),
       oddText,
     ),
