@@ -67,10 +67,12 @@ export class FoldedWindow {
     const at = Math.max(0, this.#memories.length - 1 - back);
     const memory = this.#memories[at];
     if (!memory) return undefined;
+    // It may have been amid pushes that were told together: those carry the position before them, and come again.
+    const next = this.#memories.slice(at).find(({ pos }) => Number(pos) > Number(memory.pos));
     this.#memories.length = at + 1;
     this.#copies = new Map(memory.copies);
     this.#pos = Number(memory.pos);
-    this.#lenientUntil = this.#pos;
+    this.#lenientUntil = Number(next?.pos ?? memory.pos);
     this.#wasAway = true;
     this.log.push(`back to ${memory.pos}`);
     return memory.pos;
