@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { auditEvents, configKeys, configTable } from '@really/server/internal';
 import { expect, test } from 'vitest';
 import { dashboard } from './dashboard.js';
-import { metricsOfServer, metricsTable } from './metrics-table.js';
+import { metricsOfServer, metricsTable, scrape } from './metrics-table.js';
 import { root } from './sources.js';
 
 const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
@@ -26,4 +26,21 @@ test('docs/auth.md tells every event of the audit log', () => {
   const text = readFileSync(join(root, 'docs/auth.md'), 'utf8');
   const rows = Object.entries(auditEvents).map(([event, what]) => `| \`${event}\` | ${what} |`);
   expect(text).toContain(['| event | when |', '|---|---|', ...rows].join('\n'));
+});
+
+test('README.md leads to every page of docs/', () => {
+  const text = readFileSync(join(root, 'README.md'), 'utf8');
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  for (const page of pages) expect(text).toContain(`(docs/${page})`);
+});
+
+test('every bound is a metric, in the unit that its name says', async () => {
+  const text = await scrape();
+  const bound = (key: string) =>
+    Number(text.split(`really_limit{key="${key}"} `)[1]?.split('\n')[0]);
+  const keys = configKeys.filter((key) => /^(limits|rate)\./.test(key));
+  for (const key of keys) expect(bound(key), key).toBeGreaterThanOrEqual(0);
+  expect([bound('limits.message'), bound('limits.queryTime'), bound('rate.login')]).toEqual([
+    1_048_576, 5, 10,
+  ]);
 });

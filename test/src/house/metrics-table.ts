@@ -25,7 +25,8 @@ export function metricsTable(metrics: readonly Metric[]): string {
   return ['| metric | type | what it counts |', '|---|---|---|', ...rows].join('\n');
 }
 
-async function scrape(): Promise<string> {
+/** What `/metrics` of a server that was just started says. */
+export async function scrape(): Promise<string> {
   await using app = await appFolder({
     'models/a/model.yaml': 'version: 1\nfields: { n: { type: Long } }\n',
   });

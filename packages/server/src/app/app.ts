@@ -17,7 +17,7 @@ import { QuerySlots } from '../queries/query-slots.js';
 import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
 import type { Config } from './config.js';
-import { limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
+import { exportLimits, limitsOf, objectsLimitsOf, postHookLimitsOf } from './limits.js';
 import { ModelsInForce } from './models-in-force.js';
 import { type AppAuth, openAuth } from './open-auth.js';
 import { openBus } from './open-bus.js';
@@ -83,6 +83,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   closing.add(() => bus.close());
 
   const limits = limitsOf(config.values);
+  exportLimits(config.values, metrics);
   const common = { ...inForce, store, bus };
   const objects = new Objects({
     ...common,

@@ -1,5 +1,6 @@
 import type { ObjectsLimits } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
+import type { Metrics } from '../platform/metrics.js';
 import type { PostHookLimits } from '../posthooks/post-hooks.js';
 import type { Values } from './config-keys.js';
 
@@ -59,4 +60,17 @@ export function objectsLimitsOf(values: Values): Partial<ObjectsLimits> {
     commitWrites: values['limits.commitWrites'],
     commitBytes: values['limits.commitBytes'],
   };
+}
+
+/** Exports the bounds themselves, so that an alert can compare a level with its bound: times in seconds, sizes in bytes. */
+export function exportLimits(values: Values, metrics: Metrics): void {
+  const gauge = metrics.gauge(
+    'really_limit',
+    'The bounds in force, by the name of their key: seconds, bytes, or a number of things; 0 is off.',
+    ['key'],
+  );
+  for (const [key, value] of Object.entries(values)) {
+    if (typeof value !== 'number' || !/^(limits|rate)\./.test(key)) continue;
+    gauge.set(/(Time|Age)$/.test(key) ? value / 1000 : value, key);
+  }
 }
