@@ -190,6 +190,8 @@ function filterCases(
     ['[RQL2] contains no number that is a text there', 'contains', '2', ''],
     ['[RQL2] starts with', 'starts with', '1', 'b'],
     ['[RQL2] starts with nothing is any text', 'starts with', '', 'b'],
+    ['[RQL2] starts with a text as long as a message', 'starts with', '1'.repeat(1_000_000), ''],
+    ['[RQL2] starts with nothing but the last letter', 'starts with', '\u{10ffff}\u{10ffff}', ''],
     ['[RQL2] equals a list', '=', [2, 'x', null, { x: '2', y: 1 }], 'd'],
     ['[RQL2] equals an object', '=', { x: [1] }, 'e'],
   ];

@@ -66,11 +66,13 @@ export function startsWith(key: Sql, value: JsonValue): Sql | undefined {
 
 /** The least text that sorts behind every text with this beginning; `undefined` where there is none. */
 function firstTextBeyond(prefix: string): string | undefined {
-  const letters = Array.from(prefix, (letter) => letter.codePointAt(0) ?? 0);
-  while (letters.at(-1) === 0x10ffff) letters.pop();
-  const last = letters.pop();
-  if (last === undefined) return undefined;
-  return String.fromCodePoint(...letters, last + 1);
+  // Units and no list of letters: a text may have a million.
+  let end = prefix.length;
+  while (prefix.codePointAt(end - 2) === 0x10ffff) end -= 2;
+  if (end === 0) return undefined;
+  const pair = prefix.codePointAt(end - 2) ?? 0;
+  const start = pair > 0xffff ? end - 2 : end - 1;
+  return prefix.slice(0, start) + String.fromCodePoint((prefix.codePointAt(start) ?? 0) + 1);
 }
 
 /** A value as it compares with keys. SQLite's driver would replace surrogates that stand alone; its JSON keeps them. */
