@@ -655,6 +655,10 @@ describe('hooks', () => {
         message: 'internal.server.error',
         id: expect.stringMatching(/.+/),
       });
+      // Whoever is told the id finds under it which hook it was, which line, and why.
+      const lines = () => server.process.output.stdout.split('\n');
+      const told = () => lines().find((line) => line.includes(`"id":"${answer.error?.id}"`));
+      await expect.poll(told).toMatch(/on-validate\.js, line \d+: \S/);
     }
     refused(await get(client, '/people/bad'), 404, 'object.missing');
     expect(server.process.output.stdout + server.process.output.stderr).toContain('on-validate.js');

@@ -1,5 +1,6 @@
-import { type Auth, fail, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
+import { type Auth, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
 import type { Model, Script, ScriptResult } from './model.js';
+import { scriptError } from './script/failure-log.js';
 
 /** `input`: the object as it would be. Throws what `cancel` said, or a 500 where the hook failed. */
 export async function runOnValidate(model: Model, input: JsonObject, auth: Auth): Promise<void> {
@@ -55,7 +56,7 @@ export function hookError(
     case 'threw':
     case 'stopped':
       model.onScriptFailure(hook.where, result);
-      return fail('internal.server.error');
+      return scriptError(hook.where, result);
     default:
       return result satisfies never;
   }

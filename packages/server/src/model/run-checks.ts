@@ -1,8 +1,9 @@
-import { fail, type JsonValue } from '@really/protocol';
+import type { JsonValue } from '@really/protocol';
 import type { PendingCheck } from './check-types.js';
 import type { FoundErrors } from './found-errors.js';
 import type { Model, Script, ScriptFailure, ScriptResult } from './model.js';
 import { nowKey, type ScriptScope } from './script/expression.js';
+import { scriptError } from './script/failure-log.js';
 
 /**
  * Tells of a failure, and stops the command where the script was stopped: then nobody knows what it
@@ -10,7 +11,7 @@ import { nowKey, type ScriptScope } from './script/expression.js';
  */
 export function reportFailure(model: Model, script: Script, result: ScriptFailure): void {
   model.onScriptFailure(script.where, result);
-  if (result.kind === 'stopped') throw fail('internal.server.error');
+  if (result.kind === 'stopped') throw scriptError(script.where, result);
 }
 
 /** Runs what the types left to do, all at once, and adds what is wrong to `errors`. */

@@ -1,3 +1,4 @@
+import { fail, type ProtocolError } from '@really/protocol';
 import type { Log } from '../../platform/log.js';
 import type { OnScriptFailure, ScriptFailure } from '../model.js';
 
@@ -36,9 +37,27 @@ export function failureLog(options: {
     const fields = { script: where, line: result.line, reason: reasonOf(result) };
     options.log.warn(
       held > 0 ? { ...fields, notLogged: held } : fields,
-      `a script of a model failed: ${where}${result.line === undefined ? '' : `, line ${result.line}`}: ${fields.reason}`,
+      `a script of a model failed: ${toldOf(where, result)}`,
     );
   };
+}
+
+/**
+ * What a command answers where a script failed. The client learns nothing of it; the log has, under the id of the answer,
+ * which script it was, which line, and why.
+ */
+export function scriptError(where: string, result: ScriptFailure): ProtocolError {
+  const error = fail('internal.server.error');
+  const cause = new Error(toldOf(where, result));
+  // Where in the server that was found out is of no interest.
+  cause.stack = cause.message;
+  error.cause = cause;
+  return error;
+}
+
+function toldOf(where: string, result: ScriptFailure): string {
+  const line = result.line === undefined ? '' : `, line ${result.line}`;
+  return `${where}${line}: ${reasonOf(result)}`;
 }
 
 function reasonOf(result: ScriptFailure): string {
