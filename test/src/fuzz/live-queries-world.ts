@@ -16,7 +16,7 @@ import {
 import { FoldedWindow, type Item } from './live-queries-window.js';
 
 /** Milliseconds within which what was written has to be told. */
-const patience = 1000;
+const patience = 5000;
 
 /** The question whose answer is what a window shows: of what may be read, that which may be subscribed to. */
 function hearable(question: Question, model: Kind): Question {
