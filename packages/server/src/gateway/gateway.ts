@@ -16,6 +16,9 @@ import { SilentSockets } from './silent-sockets.js';
 /** Milliseconds that a shutdown may take (rule SES12). */
 const shutdownTime = 8000;
 
+/** Milliseconds after which a server that stops looks again for connections on which nothing is under way any more. */
+const idleCheck = 50;
+
 /** Connections that may wait to be accepted: many clients come back at once after a restart. */
 const acceptBacklog = 4096;
 
@@ -122,12 +125,15 @@ class ServerGateway implements Gateway {
       server.close(() => resolve());
     });
     this.#silent.close();
+    // Those that had a request under way are kept alive by its answer.
+    const idle = timers.every(idleCheck, () => server.closeIdleConnections());
     await Promise.all(this.#apps.map((app) => app.shutDown(deadline)));
     const rest = timers.after(Math.max(0, deadline - clock.monotonic()), () =>
       server.closeAllConnections(),
     );
     await closed;
     rest.cancel();
+    idle.cancel();
     await Promise.all([this.#routes.close(), ...this.#apps.map((app) => app.close())]);
   }
 

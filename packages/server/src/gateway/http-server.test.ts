@@ -70,6 +70,27 @@ test('[SES12] a server that stops does not wait for who has not asked for anythi
   expect([await silent.ended, await slow.ended]).toEqual(['', '']);
 });
 
+test('[SES12] a request that is under way when the server stops is answered, and not waited for any longer', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const { gateway, port } = await openTestGateway({ platform });
+  const client = new RawClient(port);
+  client.write('POST /auth/anonymous HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{');
+  const last = new RawClient(port);
+  last.write('GET /health HTTP/1.0\r\n\r\n');
+  await last.ended;
+  const closing = gateway.close();
+  client.write('}');
+  await client.until((bytes) => bytes.includes('accessToken'));
+  const look = () => {
+    platform.advance(10);
+    return client.socket.readyState;
+  };
+  // Far less than the 8 s that it may take.
+  await expect.poll(look, { interval: 10, timeout: 4000 }).toBe('closed');
+  expect(platform.clock.monotonic()).toBeLessThan(8000);
+  await closing;
+});
+
 const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;
 
 /** A key and a certificate that it signed itself. */
