@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
+import { networkOf } from './address-network.js';
 import { ClientAddresses } from './client-address.js';
 import type { ClientSocket } from './client-socket.js';
 import type { CommandSet } from './commands-in-flight.js';
@@ -70,8 +71,9 @@ export class AppGateway {
     this.#models = models;
     this.#addresses = new ClientAddresses(config.trustProxy);
     this.#count = new ConnectionCount(config.limits, shared.node);
-    this.#signups = new RateLimit({ amount: config.rates.signup, window: minute, clock });
-    this.#logins = new RateLimit({ amount: config.rates.login, window: minute, clock });
+    const byNetwork = { window: minute, clock, groupOf: networkOf };
+    this.#signups = new RateLimit({ amount: config.rates.signup, ...byNetwork });
+    this.#logins = new RateLimit({ amount: config.rates.login, ...byNetwork });
     this.#turn = new TurnShare({
       // Whoever is alone leaves room for nobody.
       most: shared.alone ? Number.POSITIVE_INFINITY : config.limits.turn,

@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/platform.js';
+import { networkOf } from './address-network.js';
 import { RateLimit } from './rate-limit.js';
 
 export interface CommandRatesOptions {
@@ -19,7 +20,7 @@ export class CommandRates {
 
   constructor({ commands, address, clock, limited }: CommandRatesOptions) {
     this.#byUid = new RateLimit({ amount: commands, window: second, clock });
-    this.#byAddress = new RateLimit({ amount: address, window: second, clock });
+    this.#byAddress = new RateLimit({ amount: address, window: second, clock, groupOf: networkOf });
     this.#limited = limited;
   }
 

@@ -1,3 +1,5 @@
+import { networkOf } from './address-network.js';
+
 interface Bounds {
   readonly connections: number;
   readonly connectionsPerAddress: number;
@@ -31,7 +33,7 @@ export class NodeCount {
 export class ConnectionCount {
   readonly #limits: Bounds;
   readonly #node: NodeCount;
-  readonly #byAddress = new Map<string, number>();
+  readonly #byNetwork = new Map<string, number>();
   #total = 0;
 
   constructor(limits: Bounds, node = new NodeCount(limits.connections)) {
@@ -43,27 +45,29 @@ export class ConnectionCount {
     return this.#total;
   }
 
-  /** Addresses that have a connection. */
+  /** Addresses, or networks of IPv6, that have a connection. */
   get addresses(): number {
-    return this.#byAddress.size;
+    return this.#byNetwork.size;
   }
 
   /** Counts one more, unless a limit is reached: `false` then. Whoever got `true` owes a `leave`. */
   enter(address: string): boolean {
-    const here = this.#byAddress.get(address) ?? 0;
+    const network = networkOf(address);
+    const here = this.#byNetwork.get(network) ?? 0;
     const { connections, connectionsPerAddress } = this.#limits;
     if (this.#total >= connections || here >= connectionsPerAddress) return false;
     if (!this.#node.enter()) return false;
     this.#total++;
-    this.#byAddress.set(address, here + 1);
+    this.#byNetwork.set(network, here + 1);
     return true;
   }
 
   leave(address: string): void {
-    const here = this.#byAddress.get(address) ?? 0;
+    const network = networkOf(address);
+    const here = this.#byNetwork.get(network) ?? 0;
     this.#node.leave();
     this.#total--;
-    if (here > 1) this.#byAddress.set(address, here - 1);
-    else this.#byAddress.delete(address);
+    if (here > 1) this.#byNetwork.set(network, here - 1);
+    else this.#byNetwork.delete(network);
   }
 }

@@ -106,3 +106,20 @@ test('[LIM6] connections are counted, in all and by address', () => {
   for (const address of ['a', 'b', 'b']) count.leave(address);
   expect([count.total, count.addresses]).toEqual([0, 0]);
 });
+
+test('[LIM5] [LIM6] the addresses of one IPv6 network count together', () => {
+  const { clock } = simulatedPlatform({ seed: 1 });
+  const rates = new CommandRates({ commands: 0, address: 2, clock, limited: () => {} });
+  const taken = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1'].map((address) =>
+    rates.take(address, undefined),
+  );
+  expect(taken).toEqual([0, 0, 1, 0]);
+  const count = new ConnectionCount({ connections: 9, connectionsPerAddress: 2 });
+  expect(['1::a', '1::b', '1::c'].map((address) => count.enter(address))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  count.leave('1::a');
+  expect(count.enter('1::c')).toBe(true);
+});

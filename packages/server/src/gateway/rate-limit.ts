@@ -6,6 +6,8 @@ export interface RateLimitOptions {
   /** Milliseconds. */
   readonly window: number;
   readonly clock: Clock;
+  /** What is counted as one, where that is not each key by itself. */
+  readonly groupOf?: ((key: string) => string) | undefined;
 }
 
 /** Keys that are kept before the first look for forgotten ones. */
@@ -17,11 +19,13 @@ const fewKeys = 1024;
  */
 export class RateLimit {
   readonly #options: RateLimitOptions;
+  readonly #groupOf: (key: string) => string;
   readonly #fullAt = new Map<string, number>();
   #sweepAt = fewKeys;
 
   constructor(options: RateLimitOptions) {
     this.#options = options;
+    this.#groupOf = options.groupOf ?? ((key) => key);
   }
 
   /** Keys that are remembered. */
@@ -34,11 +38,12 @@ export class RateLimit {
     const { amount, window, clock } = this.#options;
     if (amount === 0) return 0;
     const now = clock.monotonic();
-    const fullAt = Math.max(this.#fullAt.get(key) ?? now, now) + (cost * window) / amount;
+    const group = this.#groupOf(key);
+    const fullAt = Math.max(this.#fullAt.get(group) ?? now, now) + (cost * window) / amount;
     // Sums of fractions may come out a hair above the window.
     const excess = fullAt - now - window - 1e-6;
     if (excess > 0) return Math.max(1, Math.ceil(excess / 1000));
-    this.#fullAt.set(key, fullAt);
+    this.#fullAt.set(group, fullAt);
     if (this.#fullAt.size >= this.#sweepAt) this.#forgetFull(now);
     return 0;
   }
@@ -46,8 +51,9 @@ export class RateLimit {
   /** Undoes a `take` that was granted. */
   giveBack(key: string, cost = 1): void {
     const { amount, window } = this.#options;
-    const fullAt = this.#fullAt.get(key);
-    if (fullAt !== undefined) this.#fullAt.set(key, fullAt - (cost * window) / amount);
+    const group = this.#groupOf(key);
+    const fullAt = this.#fullAt.get(group);
+    if (fullAt !== undefined) this.#fullAt.set(group, fullAt - (cost * window) / amount);
   }
 
   #forgetFull(now: number): void {
