@@ -107,6 +107,9 @@ test('[MIG7] [CLI5] who may not ask, or asks nobody, is told so in one line', as
   const refused = await runProgram(['migrate', '--port', port], { dir: app.dir, env: other });
   expect(refused).toMatchObject({ code: 1, stdout: '' });
   expect(refused.stderr).toMatch(/^really: the server at \S+ has another secret [^\n]*\n$/);
+  const nowhere = await runProgram(['migrate', '--data', 'other'], { dir: app.dir, env: secret });
+  expect(nowhere).toMatchObject({ code: 1, stdout: '' });
+  expect(nowhere.stderr).toMatch(/^really: there is no database at \S+other\/really\.db\n$/);
   const nobody = await runProgram(['migrate', '--port', '1'], { dir: app.dir, env: secret });
   expect(nobody).toMatchObject({ code: 1, stdout: '' });
   expect(nobody.stderr).toMatch(/^really: the data is in use, and there is no answer [^\n]*\n$/);

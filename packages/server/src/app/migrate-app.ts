@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { type MigrationEvent, migrateAll } from '../migration/migrate-all.js';
 import { Migrations } from '../migration/migrations.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { noMetrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
 import type { Config } from './config.js';
+import { databaseOf } from './open-copies.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import { StartError } from './start-error.js';
@@ -17,9 +19,9 @@ export async function migrateApp(
   tell: (event: MigrationEvent) => void,
   log: Log = silentLog,
 ): Promise<void> {
-  if (config.values.store === 'memory') {
-    throw new StartError(['store: memory keeps nothing that could be migrated']);
-  }
+  const file = databaseOf(config);
+  // To open it would make one.
+  if (!existsSync(file)) throw new StartError([`there is no database at ${file}`]);
   const opened = await openModels(config, log);
   try {
     const { models } = opened;
