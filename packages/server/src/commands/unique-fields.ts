@@ -3,7 +3,7 @@ import type { CommandContext } from './services.js';
 
 /**
  * Resolves when unique fields can be judged: once every object of the collection has its values as of this version of the
- * model (rule MIG5). Rejects with `QueryTimeout` where that takes too long.
+ * model (rule MIG5). Rejects with `StoreUnavailable` where that takes too long.
  */
 export async function uniqueFieldsSettled(
   { services }: CommandContext,

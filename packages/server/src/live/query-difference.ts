@@ -1,6 +1,7 @@
 import type { Hit } from '../queries/search.js';
 import type { StoredObject } from '../store/store.js';
-import type { News } from './query-news.js';
+import type { LiveContext } from './live-context.js';
+import type { News, WindowTraits } from './query-news.js';
 import type { Known } from './query-subscription.js';
 import type { Row } from './query-window.js';
 import { lastChange, seesMore } from './visible-fields.js';
@@ -46,4 +47,19 @@ function isNews(
   fields: readonly string[] | undefined,
 ): boolean {
   return changedAt > before.rev || seesMore(before.hidden, { fields, hidden });
+}
+
+/** As `differenceOf`, to what a search has found; of objects that are in it no more the revisions are looked up. */
+export async function newsSince(
+  { objects }: Pick<LiveContext, 'objects'>,
+  { fields, limit }: WindowTraits & { readonly limit: number },
+  { known, hits }: { readonly known: Known; readonly hits: readonly Hit[] },
+): Promise<News[]> {
+  const found = new Map(hits.map(({ object }) => [object.r, object]));
+  const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
+  const now = new Set(shown.map(({ r }) => r));
+  const gone = [...known.keys()].filter((r) => !now.has(r));
+  const heads = gone.length > 0 ? await objects.heads(gone) : [];
+  const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
+  return differenceOf({ known, shown, objects: found, revs, fields });
 }

@@ -16,15 +16,15 @@ import { placeOf } from '../store/order.js';
 import type { CommittedChange, Order, Pos, Scope } from '../store/store.js';
 import type { Activity } from './activity.js';
 import { type LiveContext, modelOf } from './live-context.js';
-import { differenceOf, rowOf } from './query-difference.js';
+import { newsSince, rowOf } from './query-difference.js';
 import { hitsNow } from './query-hits.js';
 import { QueryMembers } from './query-members.js';
-import type { News, WindowTraits } from './query-news.js';
+import { type News, ownNews, type WindowTraits } from './query-news.js';
 import type { Known, QuerySubscription, Told } from './query-subscription.js';
 import { type Crossing, QueryWindow, type Row } from './query-window.js';
 import { readWithRetry } from './store-retry.js';
 import { UnderWay } from './under-way.js';
-import { isSameList, seenDelta, seesMore } from './visible-fields.js';
+import { isSameList, seenDelta } from './visible-fields.js';
 
 /** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
 export interface GroupTraits extends WindowTraits {
@@ -327,16 +327,7 @@ export class QueryGroup {
     const changedAt = body || !row ? rev : row.changedAt;
     const next: Row = { r, rev, place, hidden, changedAt };
     const crossing = this.#edit(r, () => this.window.put(next));
-    const news: News[] = [];
-    if (crossing.is && !crossing.was) {
-      const evt = change.type === 'create' ? 'created' : 'entered';
-      news.push({ evt, object, hidden, by: change.by });
-    } else if (crossing.is && row && seesMore(row.hidden, sight)) {
-      news.push({ evt: 'snapshot', object, hidden });
-    } else if (crossing.is && row && body) {
-      news.push({ evt: 'updated', r, rev, body, by: change.by, prev: row.changedAt });
-    }
-    this.#tell(change, crossing, news);
+    this.#tell(change, crossing, ownNews({ change, row, crossing, body, sight }));
   }
 
   /** Changes the rows, once those who are too slow have taken note of what they know. */
@@ -434,14 +425,6 @@ export class QueryGroup {
 
   /** What is news to somebody, now that this is what the store has. */
   async #news(known: Known, hits: readonly Hit[], isWanted: boolean): Promise<News[]> {
-    if (!isWanted) return [];
-    const { fields, limit } = this.traits;
-    const objects = new Map(hits.map(({ object }) => [object.r, object]));
-    const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
-    const now = new Set(shown.map(({ r }) => r));
-    const gone = [...known.keys()].filter((r) => !now.has(r));
-    const heads = gone.length > 0 ? await this.#context.objects.heads(gone) : [];
-    const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
-    return differenceOf({ known, shown, objects, revs, fields });
+    return isWanted ? await newsSince(this.#context, this.traits, { known, hits }) : [];
   }
 }

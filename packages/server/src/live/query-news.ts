@@ -1,7 +1,9 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol';
 import { visibleBody } from '../model/view.js';
-import type { Pos, StoredObject } from '../store/store.js';
+import type { CommittedChange, Pos, StoredObject } from '../store/store.js';
 import { encodeFrame, type Frame } from './frame.js';
+import type { Crossing, Row } from './query-window.js';
+import { type Sight, seesMore } from './visible-fields.js';
 
 /** One thing that happened to a window. `by` is there where it was somebody's change. */
 export type News =
@@ -30,6 +32,29 @@ export type News =
       readonly rev: number;
       readonly by?: Actor | undefined;
     };
+
+export interface OwnNewsOptions {
+  readonly change: CommittedChange;
+  /** The object's row as it was; `undefined` where it had none. */
+  readonly row: Row | undefined;
+  /** What the change did to the window. */
+  readonly crossing: Crossing;
+  /** The part of the change that is seen. */
+  readonly body: Delta | undefined;
+  readonly sight: Sight;
+}
+
+/** What is told of the object itself that was changed, if it is in the window now: one thing at most. */
+export function ownNews({ change, row, crossing, body, sight }: OwnNewsOptions): News[] {
+  const { r, rev, object, by } = change;
+  const { hidden } = sight;
+  if (!crossing.is) return [];
+  if (!crossing.was) {
+    return [{ evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by }];
+  }
+  if (row && seesMore(row.hidden, sight)) return [{ evt: 'snapshot', object, hidden }];
+  return row && body ? [{ evt: 'updated', r, rev, body, by, prev: row.changedAt }] : [];
+}
 
 /** What a window's subscribers share. */
 export interface WindowTraits {

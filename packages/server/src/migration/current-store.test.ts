@@ -6,7 +6,7 @@ import { silentLog } from '../platform/log.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
 import { createWrite } from '../objects/change.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { type Query, QueryTimeout, type Store, StoreUnavailable } from '../store/store.js';
+import { type Query, type Store, StoreUnavailable } from '../store/store.js';
 import { CurrentStore } from './current-store.js';
 import { MigrationFailed } from './migration-failed.js';
 import { Migrations } from './migrations.js';
@@ -138,7 +138,7 @@ test('[MIG5] a query waits as long as it may; the migration goes on, and the nex
     }),
   );
   const late = store.query(query);
-  const outcome = expect(late).rejects.toThrow(QueryTimeout);
+  const outcome = expect(late).rejects.toThrow(StoreUnavailable);
   await new Promise((resolve) => setImmediate(resolve));
   platform.advance(5000);
   await outcome;

@@ -4,7 +4,7 @@ import type { Model, ModelSet } from '../model/model.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { QueryTimeout, type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { MigrationFailed } from './migration-failed.js';
 import { MigrationQueue } from './migration-queue.js';
 import { type Failures, Passes, type PassProgress } from './passes.js';
@@ -68,8 +68,8 @@ export class Migrations {
 
   /**
    * Resolves when no object of the collection is left that could be migrated: at once, where that is known. All who wait
-   * wait for the same pass. Rejects with `QueryTimeout` after `timeout` ms, while the pass goes on, and with
-   * `StoreUnavailable`; then the next one who asks begins again.
+   * wait for the same pass. Rejects with `StoreUnavailable` after `timeout` ms, while the pass goes on, and where the store
+   * is away; then the next one who asks begins again.
    */
   settled({ names }: Pick<Model, 'names'>, timeout: number): Promise<void> {
     const model = this.#models().get(names);
@@ -77,7 +77,7 @@ export class Migrations {
     return new Promise((resolve, reject) => {
       const timer = this.#platform.timers.after(timeout, () => {
         const why = `objects of ${model.key} were still being migrated after ${timeout} ms`;
-        reject(new QueryTimeout(why));
+        reject(new StoreUnavailable(why));
       });
       const done = this.#passes.settled(model).then(resolve, reject);
       void done.finally(() => timer.cancel());
