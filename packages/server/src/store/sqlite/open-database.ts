@@ -4,7 +4,7 @@ import { StoreRefused } from '../store.js';
 import type { SqliteConfig } from './config.js';
 import { codeOf, isBusy } from './errors.js';
 import { registerKeyFunctions } from './functions.js';
-import { type Migration, schemaVersion, upgrade, versionOf } from './migrations.js';
+import { type Upgrade, schemaVersion, upgrade, versionOf } from './upgrades.js';
 import { inUse } from './process-lock.js';
 import { applicationId } from './schema.js';
 
@@ -14,7 +14,7 @@ const patience = 1000;
 /** Opens the database to write into it, brought up to date. Throws `StoreRefused` where that can not be. */
 export function openForWriting(config: SqliteConfig): {
   db: Database.Database;
-  upgraded: readonly Migration[];
+  upgraded: readonly Upgrade[];
 } {
   const { file } = config;
   let db: Database.Database | undefined;

@@ -16,7 +16,7 @@ import {
 } from '../contract/sample-writes.js';
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
-import { schemaVersion } from './migrations.js';
+import { schemaVersion } from './upgrades.js';
 import { openForWriting } from './open-database.js';
 import { makeVersion1 } from './schema-v1.test.kit.js';
 import { Scratch } from './scratch.test.kit.js';

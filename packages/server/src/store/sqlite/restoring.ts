@@ -2,6 +2,7 @@ import type { Pos, Refusal } from '../store.js';
 import type { ChangeLog } from './change-log.js';
 import type { CollectionWriter } from './collection-writer.js';
 import type { Collections } from './collections.js';
+import { eraseObject } from './erase-object.js';
 import { isUniqueViolation } from './errors.js';
 import { type Location, locate } from './location.js';
 import type { EncodedKept } from './messages.js';
@@ -30,7 +31,8 @@ export class Restoring {
   /** `position` is the last one that is taken. Returns the last one that is then. Throws `RestoreRefused`. */
   restore(entries: readonly EncodedKept[], position: Pos): Pos {
     // First, so that two that swap the value of a unique field do not stand in each other's way.
-    for (const entry of entries) if (entry.replaces) this.#takeOut(entry);
+    const database = { collections: this.#collections, log: this.#log };
+    for (const { r, replaces } of entries) if (replaces) eraseObject(database, r);
     let last = position;
     const touched = new Set<CollectionWriter>();
     for (const [index, entry] of entries.entries()) {
@@ -43,16 +45,6 @@ export class Restoring {
     }
     for (const { number } of touched) this.#log.raiseFloor(last, number);
     return last;
-  }
-
-  #takeOut({ r }: EncodedKept): void {
-    const location = locate(r);
-    const collection = this.#collections.open(location.collection);
-    const head = collection.head(location);
-    if (!head) return;
-    const [, , born, last] = head;
-    this.#log.scrub(born, last);
-    collection.remove(born);
   }
 
   #insert(

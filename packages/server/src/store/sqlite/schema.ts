@@ -5,7 +5,7 @@ import { quoteName } from './sql.js';
 /** In the header of every file of ours: "Rely". Other programs' databases have another one, or 0. */
 export const applicationId = 0x52656c79;
 
-/** What the tables of every file are. What each version changed: see `migrations.ts`. */
+/** What the tables of every file are. What each version changed: see `upgrades.ts`. */
 export const sharedTables = `
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -12,6 +12,7 @@ import { ChangeLog } from './change-log.js';
 import type { CollectionWriter, Head } from './collection-writer.js';
 import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
+import { eraseObject } from './erase-object.js';
 import { isUniqueViolation } from './errors.js';
 import { type Location, locate } from './location.js';
 import type {
@@ -142,7 +143,10 @@ export class Writer {
     const start = this.#position + 1;
     // One write is judged before it is written, so that a refusal has nothing to undo.
     const outcome = group.length === 1 ? this.#applyAll(group) : this.#applyOrUndo(group);
-    if (outcome.kind === 'committed') for (const r of erases) this.#erase(r);
+    if (outcome.kind === 'committed') {
+      const database = { collections: this.#collections, log: this.#log };
+      for (const r of erases) eraseObject(database, r);
+    }
     if (outcome.kind === 'committed' && once) {
       const results = group.map(([, r, rev]) => ({ r, rev }));
       this.#once.add(start, once, results, now);
@@ -220,17 +224,6 @@ export class Writer {
     }
     this.#log.append(pos, last, number, write);
     this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
-  }
-
-  /** It is there. */
-  #erase(r: string): void {
-    const location = locate(r);
-    const collection = this.#collections.open(location.collection);
-    const head = collection.head(location);
-    if (!head) return;
-    const [, , born, last] = head;
-    this.#log.scrub(born, last);
-    collection.remove(born);
   }
 
   #missing(requires: readonly string[] | null): Refusal | undefined {

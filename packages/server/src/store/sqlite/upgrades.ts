@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { applicationId, sharedTables } from './schema.js';
 
 /** From the version before it to `to`. Runs inside the transaction of the whole upgrade. */
-export interface Migration {
+export interface Upgrade {
   readonly to: number;
   readonly what: string;
   readonly run: (db: Database) => void;
@@ -12,7 +12,7 @@ export interface Migration {
  * What each version of the file changed. A step that was ever released is never edited: files of
  * that version are out there.
  */
-export const migrations: readonly Migration[] = [
+export const upgrades: readonly Upgrade[] = [
   {
     to: 2,
     what: 'meta has the time of the newest change, so that ids never go back',
@@ -54,7 +54,7 @@ export const migrations: readonly Migration[] = [
 ];
 
 /** The version that this program writes. */
-export const schemaVersion = migrations.at(-1)?.to ?? 1;
+export const schemaVersion = upgrades.at(-1)?.to ?? 1;
 
 /** The version of a file; 0 where it is new. */
 export function versionOf(db: Database): number {
@@ -62,9 +62,9 @@ export function versionOf(db: Database): number {
 }
 
 /** Makes the tables of a new file, or brings an older one up to date, in one transaction. */
-export function upgrade(db: Database): readonly Migration[] {
+export function upgrade(db: Database): readonly Upgrade[] {
   const from = versionOf(db);
-  const steps = from === 0 ? [] : migrations.filter(({ to }) => to > from);
+  const steps = from === 0 ? [] : upgrades.filter(({ to }) => to > from);
   if (from === schemaVersion) return steps;
   db.transaction(() => {
     if (from === 0) db.exec(sharedTables);

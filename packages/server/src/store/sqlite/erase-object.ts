@@ -1,0 +1,17 @@
+import type { ChangeLog } from './change-log.js';
+import type { Collections } from './collections.js';
+import { locate } from './location.js';
+
+/** Takes an object and its history out of the database, where it is there, as if it had never been. Inside a transaction. */
+export function eraseObject(
+  { collections, log }: { readonly collections: Collections; readonly log: ChangeLog },
+  r: string,
+): void {
+  const location = locate(r);
+  const collection = collections.open(location.collection);
+  const head = collection.head(location);
+  if (!head) return;
+  const [, , born, last] = head;
+  log.scrub(born, last);
+  collection.remove(born);
+}
