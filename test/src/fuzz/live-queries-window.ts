@@ -112,6 +112,9 @@ export class FoldedWindow {
     else if (evt === 'snapshot') this.#snapshot(push, isLenient);
     else if (evt === 'left') this.#leave(r, rev, isLenient);
     else throw this.#broken(`what is ${evt}?`);
+    // A push that came again is behind what is held: nobody goes on from there.
+    const last = this.#memories.at(-1);
+    if (last && Number(last.pos) > Number(pos)) return;
     this.#memories.push({ pos, copies: new Map(this.#copies) });
     if (this.#memories.length > remembered) this.#memories.shift();
   }
