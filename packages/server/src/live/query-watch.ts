@@ -114,7 +114,7 @@ export class QueryWatch {
     model: Model,
     { isOtherVersion }: { isOtherVersion: boolean },
   ): void {
-    const before = { ...one.group.traits };
+    const { traits: before } = one.group;
     try {
       assertFits(model, before);
     } catch (error) {

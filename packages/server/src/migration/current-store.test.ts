@@ -9,7 +9,7 @@ import { openMemoryStore } from '../store/memory/store.js';
 import { type Query, type Store, StoreUnavailable } from '../store/store.js';
 import { CurrentStore } from './current-store.js';
 import { MigrationFailed } from './migration-failed.js';
-import { Migrations } from './migrations.js';
+import { Migrations, mostNamed } from './migrations.js';
 
 const evolution = "if (obj.n === 13) throw new Error('unlucky');\nreturn { n: obj.n + 100 };";
 const query: Query = {
@@ -181,4 +181,23 @@ test('[MIG5] who works with a copy of the model waits for the same walk', async 
   const migrations = new Migrations(common);
   await migrations.settled({ ...model }, 5000);
   expect((await stored.outdated(['things'], 2, 0, 10)).objects).toEqual([]);
+});
+
+test('[MIG4] [MIG7] however many can not be migrated, the first of them are named and the others counted', async () => {
+  const origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+  const writes = Array.from({ length: mostNamed + 20 }, (_, index) => {
+    return createWrite(`/things/unlucky-${index}`, { n: 13 }, origin);
+  });
+  await stored.commit(writes.map((one) => ({ writes: [one] })));
+  await write(1);
+  const migrations = new Migrations({
+    store: stored,
+    models: () => models,
+    platform,
+    log: silentLog,
+  });
+  const { count, named } = await migrations.run(model, () => {});
+  expect(count).toBe(mostNamed + 20);
+  expect(named.map(({ r }) => r)).toEqual(writes.slice(0, mostNamed).map(({ object }) => object.r));
+  expect(await currentOf(stored).count(query)).toBe(1);
 });

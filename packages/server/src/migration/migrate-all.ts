@@ -8,7 +8,7 @@ export type MigrationEvent =
   | { readonly kind: 'begun'; readonly collection: string; readonly total: number }
   /** So many more were looked at. */
   | { readonly kind: 'advanced'; readonly collection: string; readonly count: number }
-  /** One of them can not be migrated. */
+  /** One of them can not be migrated; only the first of these are told so. */
   | { readonly kind: 'failed'; readonly r: string; readonly reason: string }
   | {
       readonly kind: 'ended';
@@ -30,6 +30,8 @@ export async function migrateAll(
   tell: (event: MigrationEvent) => void,
 ): Promise<void> {
   for (const model of models.all()) {
+    // Nothing can be older than that, and to count would be to look at everything.
+    if (model.currentFrom <= 1) continue;
     const total = await store.countOutdated(model.names, model.currentFrom);
     if (total === 0) continue;
     const collection = model.names.map((name) => `/${name}/*`).join('');
@@ -39,8 +41,8 @@ export async function migrateAll(
       tell({ kind: 'advanced', collection, count: progress.seen - seen });
       seen = progress.seen;
     });
-    for (const { r, reason } of failures) tell({ kind: 'failed', r, reason });
-    const failed = failures.length;
+    for (const { r, reason } of failures.named) tell({ kind: 'failed', r, reason });
+    const failed = failures.count;
     tell({ kind: 'ended', collection, migrated: seen - failed, failed });
   }
 }

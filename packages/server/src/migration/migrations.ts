@@ -21,6 +21,9 @@ export interface MigrationsOptions {
 /** Times that an object may be overtaken on its way. */
 const mostRaces = 10;
 
+/** Objects of a pass that are told one by one of those that can not be migrated. */
+export const mostNamed = 100;
+
 /** Objects of a pass that are migrated together. */
 const together = 256;
 
@@ -84,9 +87,9 @@ export class Migrations {
     });
   }
 
-  /** As `settled`, and tells how it goes. Resolves with the objects that can not be migrated. */
+  /** As `settled`, and tells how it goes. Resolves with what can not be migrated. */
   async run(model: Model, tell: (progress: PassProgress) => void): Promise<Failures> {
-    if (model.currentFrom <= 1) return [];
+    if (model.currentFrom <= 1) return { count: 0, named: [] };
     return await this.#passes.watch(model, tell);
   }
 
@@ -125,22 +128,24 @@ export class Migrations {
   }
 
   /** Goes through the collection once. Stops where the model is no more in force. */
-  async #pass(model: Model, tell: (progress: PassProgress) => void): Promise<MigrationFailed[]> {
+  async #pass(model: Model, tell: (progress: PassProgress) => void): Promise<Failures> {
     const { names, currentFrom } = model;
-    const failures: MigrationFailed[] = [];
-    let seen = 0;
+    const named: MigrationFailed[] = [];
+    let [seen, count] = [0, 0];
     for (let after: number | undefined = 0; after !== undefined; ) {
-      if (this.#models().get(names) !== model) return failures;
+      if (this.#models().get(names) !== model) return { count, named };
       const page = await this.#store.outdated(names, currentFrom, after, together);
-      failures.push(...(await this.#migrateAll(model, page.objects)));
+      const failures = await this.#migrateAll(model, page.objects);
+      named.push(...failures.slice(0, mostNamed - named.length));
+      count += failures.length;
       seen += page.objects.length;
-      tell({ seen, failed: failures.length });
+      tell({ seen, failed: count });
       after = page.next;
       // Others get their turn.
       await nextTurn();
     }
-    if (failures.length === 0) await this.#store.migrated(names, currentFrom);
-    return failures;
+    if (count === 0) await this.#store.migrated(names, currentFrom);
+    return { count, named };
   }
 
   async #migrateAll(model: Model, objects: readonly StoredObject[]): Promise<MigrationFailed[]> {

@@ -9,7 +9,12 @@ export interface PassProgress {
   readonly failed: number;
 }
 
-export type Failures = readonly MigrationFailed[];
+/** What a pass could not migrate. */
+export interface Failures {
+  readonly count: number;
+  /** The first of them; a script that fails may fail for each of millions. */
+  readonly named: readonly MigrationFailed[];
+}
 
 /** One walk through all outdated objects of a collection. */
 type Walk = (model: Model, tell: (progress: PassProgress) => void) => Promise<Failures>;
