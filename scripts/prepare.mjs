@@ -9,9 +9,14 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Throws where the install or the build failed; the tool itself has said why. */
 export function prepare() {
-  if (!isInstalled()) run('installing', npm(), ['ci', '--no-audit', '--no-fund']);
+  installPackages();
   // The build knows by itself what is older than its sources.
   run('building', process.execPath, [join(root, 'scripts/build.mjs')], { quietly: isBuilt() });
+}
+
+/** Installs what the lock file says, where anything of it is missing. */
+export function installPackages() {
+  if (!isInstalled()) run('installing', npm(), ['ci', '--no-audit', '--no-fund']);
 }
 
 /** Is what the lock file says what is there? npm keeps a list of what it installed. */
@@ -34,7 +39,7 @@ function packagesIn(file) {
 
 const isBuilt = () => existsSync(join(root, 'packages/server/dist/cli/main.js'));
 
-const npm = () => (process.platform === 'win32' ? 'npm.cmd' : 'npm');
+export const npm = () => (process.platform === 'win32' ? 'npm.cmd' : 'npm');
 
 function run(what, command, args, { quietly = false } = {}) {
   if (!quietly) process.stderr.write(`${what} …\n`);

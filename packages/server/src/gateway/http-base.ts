@@ -48,7 +48,12 @@ export async function httpBase({
   });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   await protect(app, origins);
-  await app.register(compress, { threshold: worthCompressing, encodings: ['br', 'gzip'] });
+  await app.register(compress, {
+    threshold: worthCompressing,
+    encodings: ['br', 'gzip'],
+    // zstd only from Node.js 22.15 on: what is accepted does not depend on the version.
+    requestEncodings: ['br', 'gzip', 'deflate', 'identity'],
+  });
   answerErrors(app, log, platform);
   return app;
 }

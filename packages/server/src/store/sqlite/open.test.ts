@@ -72,7 +72,8 @@ const openAndWrite = `
 
 const lockForWriting = `
   const { default: Database } = await load('better-sqlite3');
-  const db = new Database(file);
+  // Global, or the garbage collector would close it, and with that let go of the lock.
+  globalThis.db = new Database(file);
   db.exec('BEGIN EXCLUSIVE; CREATE TABLE x (y)');`;
 
 describe('opening', () => {
