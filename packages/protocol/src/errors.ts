@@ -24,6 +24,8 @@ export const errorTable = {
   'r.object.required': { code: 400, retry: 'never', closes: false },
   'r.collection.required': { code: 400, retry: 'never', closes: false },
   'invalid/incorrect/expired access token': { code: 401, retry: 'now', closes: false },
+  'credentials.invalid': { code: 401, retry: 'never', closes: false },
+  'link.invalid': { code: 401, retry: 'never', closes: false },
   forbidden: { code: 403, retry: 'never', closes: false },
   'object.missing': { code: 404, retry: 'never', closes: false },
   'object.parent.missing': { code: 404, retry: 'never', closes: false },

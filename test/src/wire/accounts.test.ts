@@ -23,7 +23,7 @@ const login = (body: unknown, path = '/auth/password/login') => post(`${server.u
 const unauthorized = {
   error: {
     code: 401,
-    message: 'invalid/incorrect/expired access token',
+    message: 'credentials.invalid',
     errors: { password: ['credentials.invalid'] },
   },
 };

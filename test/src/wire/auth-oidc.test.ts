@@ -83,6 +83,7 @@ test('[AUT11] an ID token that is not for this app, not good now, or not of this
     ['many audiences, of nobody', { aud: ['shop', 'else'] }, 'token.invalid'],
     ['many audiences, of another', { aud: ['shop', 'else'], azp: 'else' }, 'token.invalid'],
     ['made for another', { azp: 'else' }, 'token.invalid'],
+    ['many audiences, one of them twice', { aud: ['shop', 'shop', 'else'] }, 'token.invalid'],
     ['over', { exp: now() - 60 }, 'token.expired'],
     ['endless', { exp: undefined }, 'token.invalid'],
     ['of the future', { iat: now() + 300 }, 'token.invalid'],
@@ -97,7 +98,11 @@ test('[AUT11] an ID token that is not for this app, not good now, or not of this
   for (const [name, claims, problem] of cases) {
     const idToken = await issuer.sign({ ...good(), ...claims });
     const { status, json, headers } = await logIn({ provider: 'local', idToken });
-    expect([name, status, json.error.errors]).toEqual([name, 401, { idToken: [problem] }]);
+    expect([name, status, json.error]).toEqual([
+      name,
+      401,
+      { code: 401, message: 'credentials.invalid', errors: { idToken: [problem] } },
+    ]);
     expect(headers.get('www-authenticate')).toBe('Bearer');
   }
   const fine: readonly object[] = [

@@ -66,7 +66,7 @@ test('[MAIL1] [PWD10] a forgotten password: a letter, another password, and the 
   const again = await post(`${url}/auth/password/reset`, reset);
   expect(again).toMatchObject({
     status: 401,
-    json: { error: { errors: { token: ['token.invalid'] } } },
+    json: { error: { message: 'link.invalid', errors: { token: ['token.invalid'] } } },
   });
   expect(await tokenOf(url, amal.password)).toBeUndefined();
   expect(await tokenOf(url, 'new password')).toEqual(expect.any(String));
@@ -85,7 +85,9 @@ test('[PWD10] a changed password: the fresh token is good, the others are revoke
   const wrong = await change(mine, { ...good, oldPassword: 'wrong' });
   expect(wrong).toMatchObject({
     status: 401,
-    json: { error: { errors: { oldPassword: ['credentials.invalid'] } } },
+    json: {
+      error: { message: 'credentials.invalid', errors: { oldPassword: ['credentials.invalid'] } },
+    },
   });
   const changed = await change(mine, good);
   expect(changed.json).toEqual({ authType: 'password', accessToken: expect.any(String) });

@@ -9,7 +9,7 @@ const here = '127.0.0.1';
 const emailId = parseEmail(amal.email)?.id ?? '';
 const wrong = {
   code: 401,
-  message: 'invalid/incorrect/expired access token',
+  message: 'credentials.invalid',
   errors: { password: ['credentials.invalid'] },
 };
 

@@ -15,7 +15,11 @@ async function setUp() {
 
 const login = ({ accounts }: AccountsApp, password: string) =>
   outcome(accounts.logIn({ ...amal, password }, here));
-const refused = (detail: string) => ({ code: 401, errors: { token: [detail] } });
+const refused = (detail: string) => ({
+  code: 401,
+  message: 'link.invalid',
+  errors: { token: [detail] },
+});
 
 /** Errands on disk. */
 async function left({ store, services }: AccountsApp): Promise<number> {

@@ -76,5 +76,5 @@ export class Login {
 
 /** Rule PWD6: one answer, whatever was wrong. */
 export function wrongCredentials(): Error {
-  return fail('invalid/incorrect/expired access token', { password: ['credentials.invalid'] });
+  return fail('credentials.invalid', { password: ['credentials.invalid'] });
 }

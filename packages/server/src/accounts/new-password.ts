@@ -91,9 +91,9 @@ export function assertWritten(result: WriteAllResult): void {
 }
 
 export function wrongLetterToken(detail = 'token.invalid'): Error {
-  return fail('invalid/incorrect/expired access token', { token: [detail] });
+  return fail('link.invalid', { token: [detail] });
 }
 
 function wrongOldPassword(): Error {
-  return fail('invalid/incorrect/expired access token', { oldPassword: ['credentials.invalid'] });
+  return fail('credentials.invalid', { oldPassword: ['credentials.invalid'] });
 }

@@ -1,4 +1,5 @@
 import { createTransport } from 'nodemailer';
+import { isLoopbackHost } from '../platform/trusted-url.js';
 import { Hopeless } from './errands.js';
 import type { LetterChannel } from './letter.js';
 import { fillTemplate, type Templates } from './letter-templates.js';
@@ -17,7 +18,7 @@ const patience = 10_000;
 /** Sends letters as mails in plain text (rule MAIL7). */
 export function smtpChannel({ url, from, templates }: SmtpChannelOptions): LetterChannel {
   const transport = createTransport({
-    url,
+    url: withSafeLogin(url),
     connectionTimeout: patience,
     greetingTimeout: patience,
     socketTimeout: patience,
@@ -41,6 +42,22 @@ export function smtpChannel({ url, from, templates }: SmtpChannelOptions): Lette
       }
     },
   };
+}
+
+/**
+ * With user and password over plain SMTP, STARTTLS is required (rule MAIL8), whatever the parameters of the URL
+ * say: whoever takes STARTTLS out of the server's greeting would read the password. To this machine itself nobody listens in.
+ */
+function withSafeLogin(given: string): string {
+  const url = new URL(given);
+  const hasLogin = url.username !== '' || url.password !== '';
+  // A service stands for a host of its own.
+  const isLocal = isLoopbackHost(url.hostname) && !url.searchParams.has('service');
+  if (url.protocol !== 'smtp:' || !hasLogin || isLocal) return given;
+  url.searchParams.delete('ignoreTLS');
+  url.searchParams.delete('opportunisticTLS');
+  url.searchParams.set('requireTLS', 'true');
+  return url.href;
 }
 
 /** The answer to a recipient or a message that will not be another one tomorrow. A refused login may be mended. */

@@ -123,7 +123,7 @@ export const settings = {
   'auth.mail.smtp': setting(
     optional(url('smtp', 'smtps')),
     undefined,
-    'mail server that letters to owners of accounts leave by; with user and password in the URL where it wants them',
+    'mail server that letters to owners of accounts leave by; with user and password in the URL where it wants them (smtp then requires STARTTLS)',
     { secret: true },
   ),
   'auth.mail.from': setting(optional(text), undefined, 'sender of these letters'),

@@ -43,6 +43,21 @@ test('[CFG6] production takes no secret that is missing, short, or a default one
   expect(secretIn(folder, 'production', good)).toBe(good);
 });
 
+test('[CFG6] each refusal of a secret says what is wrong with it', () => {
+  const folder = appFolder();
+  const developed = secretIn(folder, 'development');
+  const refused: [string | undefined, string][] = [
+    [undefined, 'there is no secret'],
+    [developed, 'was made by really dev'],
+    [`really-development-${'x'.repeat(40)}`, 'was made by really dev'],
+    ['change-me-change-me-change-me-change-me', 'is a placeholder that others may know'],
+    ['x'.repeat(31), 'is too short'],
+  ];
+  for (const [secret, problem] of refused) {
+    expect(() => secretIn(folder, 'production', secret)).toThrow(problem);
+  }
+});
+
 test('[CFG6] development takes any secret that was set', () => {
   expect(secretIn(appFolder(), 'development', 'short')).toBe('short');
 });

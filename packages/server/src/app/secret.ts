@@ -38,8 +38,11 @@ function problemOf({ clientid }: Config, secret: string | undefined): string | u
   const key = clientid === undefined ? 'REALLY_SECRET' : `apps.${clientid}.secret`;
   const how = `set ${key} to random text of 32 characters or more (openssl rand -hex 32)`;
   if (secret === undefined) return `there is no secret, and start needs one: ${how}`;
-  if (secret.startsWith(developmentMark) || /change[-_ ]?(me|this)/i.test(secret)) {
-    return `the secret is a default one that others may know: ${how}`;
+  if (secret.startsWith(developmentMark)) {
+    return `the secret was made by really dev and is for development alone: ${how}`;
+  }
+  if (/change[-_ ]?(me|this)/i.test(secret)) {
+    return `the secret is a placeholder that others may know: ${how}`;
   }
   if ([...secret].length < leastLength) return `the secret is too short: ${how}`;
   return undefined;

@@ -45,7 +45,7 @@ async function logIn(
   const proven = await asked.prove(idToken, given);
   if (!proven.ok) {
     audit.record('login.failed', { address, authType, provider: name, reason: proven.problem });
-    throw fail('invalid/incorrect/expired access token', { idToken: [proven.problem] });
+    throw fail('credentials.invalid', { idToken: [proven.problem] });
   }
   const { uid, data, fields } = proven;
   if (isTooLarge(data)) throw fail.invalid('idToken', 'too.large');

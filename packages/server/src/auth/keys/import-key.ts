@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject, subtle } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import { importJWK } from 'jose';
-import { type Algorithm, isAlgorithm, KeyProblem, type VerifyingKey } from './verifying-key.js';
+import { type Algorithm, algorithmNamed, KeyProblem, type VerifyingKey } from './verifying-key.js';
 
 /** Bits of an RSA key, below which signatures can be forged (RFC 7518, section 3.3). */
 const fewestBits = 2048;
@@ -44,7 +44,7 @@ export async function importJwk(jwk: JsonObject, name?: string): Promise<Verifyi
     jwk.kty === 'oct'
       ? await importFurtherSecret(Buffer.from(String(jwk.k), 'base64url'), kid)
       : await importPublic(() => ({ key: publicPart(jwk), format: 'jwk' }), kid);
-  if (!isAlg(jwk.alg, found.algorithm)) {
+  if (jwk.alg !== undefined && algorithmNamed(jwk.alg) !== found.algorithm) {
     throw new KeyProblem(`is for ${found.algorithm}, and says that it is for another algorithm`);
   }
   return found;
@@ -57,12 +57,6 @@ export async function importJwks(value: JsonValue, name?: string): Promise<Verif
   const keys = value.keys.filter((key) => isJsonObject(key));
   if (keys.length === 0) throw new KeyProblem('holds no key');
   return await Promise.all(keys.map(async (key) => await importJwk(key, name)));
-}
-
-function isAlg(alg: JsonValue | undefined, algorithm: Algorithm): boolean {
-  // RFC 9864 has a name of its own for the one curve of EdDSA that is served.
-  if (alg === 'Ed25519') return algorithm === 'EdDSA';
-  return alg === undefined || (isAlgorithm(alg) && alg === algorithm);
 }
 
 function publicPart(jwk: JsonObject): JsonObject {

@@ -7,6 +7,7 @@ import { Tokens, type TokensOptions } from '../tokens.js';
 import { importFurtherSecret, importJwk, importJwks, importPem } from './import-key.js';
 import { makePair } from './keys.test.kit.js';
 import { RemoteKeys } from './remote-keys.js';
+import { KeyProblem } from './verifying-key.js';
 
 const secret = 'a secret of at least thirty-two characters';
 const rs = makePair('RS256', 'rs');
@@ -48,6 +49,24 @@ describe('configured keys', () => {
       expect(await detailOf(named, pair.sign({ uid: 'u' }, { kid: 'other' }))).toBe(
         'token.invalid',
       );
+    }
+  });
+
+  test('[AUT9] Ed25519 is another name of EdDSA, in tokens and in keys, and of nothing else', async () => {
+    const { alg: _, ...unnamed } = ed.jwk;
+    const keys = [unnamed, { ...unnamed, alg: 'EdDSA' }, { ...unnamed, alg: 'Ed25519' }];
+    for (const key of keys) {
+      const tokens = tokensWith({ keys: [await importJwk(key)] });
+      for (const named of ['EdDSA', 'Ed25519']) {
+        expect(await detailOf(tokens, ed.sign({ uid: 'u' }, { alg: named }))).toBe('good: u');
+      }
+      expect(await detailOf(tokens, ed.sign({ uid: 'u' }, { alg: 'Ed448' }))).toBe('token.invalid');
+    }
+    await expect(importJwk({ ...es.jwk, alg: 'Ed25519' })).rejects.toThrow(KeyProblem);
+    const others = tokensWith({ keys: [await importJwk(es.jwk), await importJwk(rs.jwk)] });
+    for (const pair of [es, rs]) {
+      const token = pair.sign({ uid: 'u' }, { alg: 'Ed25519' });
+      expect(await detailOf(others, token)).toBe('token.invalid');
     }
   });
 

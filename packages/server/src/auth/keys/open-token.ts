@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import { compactVerify } from 'jose';
 import type { KeyRing } from './key-ring.js';
-import { isAlgorithm, type TokenHeader, type VerifyingKey } from './verifying-key.js';
+import { algorithmNamed, namesOf, type TokenHeader, type VerifyingKey } from './verifying-key.js';
 
 /** Characters of a key's name. */
 const longestKid = 256;
@@ -22,7 +22,7 @@ async function openWith(
 ): Promise<JsonObject | undefined> {
   for (const { key, algorithm } of keys) {
     try {
-      const { payload } = await compactVerify(token, key, { algorithms: [algorithm] });
+      const { payload } = await compactVerify(token, key, { algorithms: namesOf(algorithm) });
       return parseObject(new TextDecoder('utf-8', { fatal: true }).decode(payload));
     } catch {
       // Not by this key, or no claims: the next one, if any, says the same of what is no token.
@@ -41,10 +41,10 @@ function readHeader(token: string): TokenHeader | undefined {
     more.length === 0 ? parseObject(Buffer.from(first, 'base64url').toString()) : undefined;
   if (!header) return undefined;
   const { alg, kid, crit, b64 } = header;
-  if (!isAlgorithm(alg) || crit !== undefined || (b64 !== undefined && b64 !== true))
-    return undefined;
-  if (kid === undefined) return { algorithm: alg, kid };
-  return typeof kid === 'string' && kid.length <= longestKid ? { algorithm: alg, kid } : undefined;
+  const algorithm = algorithmNamed(alg);
+  if (!algorithm || crit !== undefined || (b64 !== undefined && b64 !== true)) return undefined;
+  if (kid === undefined) return { algorithm, kid };
+  return typeof kid === 'string' && kid.length <= longestKid ? { algorithm, kid } : undefined;
 }
 
 function parseObject(text: string): JsonObject | undefined {

@@ -21,8 +21,14 @@ export interface TokenHeader {
   readonly kid: string | undefined;
 }
 
-export function isAlgorithm(value: unknown): value is Algorithm {
-  return algorithms.some((one) => one === value);
+/** The algorithm that an `alg` names; `undefined` where it is not served. RFC 9864 calls the EdDSA that is served `Ed25519`. */
+export function algorithmNamed(alg: unknown): Algorithm | undefined {
+  return alg === 'Ed25519' ? 'EdDSA' : algorithms.find((one) => one === alg);
+}
+
+/** Every `alg` that a token may name this algorithm by. */
+export function namesOf(algorithm: Algorithm): string[] {
+  return algorithm === 'EdDSA' ? ['EdDSA', 'Ed25519'] : [algorithm];
 }
 
 /** Whether a token with this header may be signed with this key. */
