@@ -16,11 +16,12 @@ const blocks = (language: string): string[] =>
   );
 
 const [model = ''] = blocks('yaml');
-const [whole = '', broken = '', dangling = ''] = blocks('ndjson');
+const [whole = '', broken = '', early = '', dangling = ''] = blocks('ndjson');
 const files = {
   'models/tasks/model.yaml': model,
   'tasks.ndjson': whole,
   'broken.ndjson': broken,
+  'early.ndjson': early,
   'dangling.ndjson': dangling,
 };
 
@@ -28,9 +29,9 @@ const files = {
 const toldIn = (stderr: string) =>
   linesOf(stderr).filter((line) => !/^really: \w+: [\d,]+ of [\d,]+ \w+ \(/.test(line));
 
-test('[MOV9] [MOV10] [MOV12] what the page shows of import is what happens', async () => {
+test('[MOV9] [MOV10] [MOV12] [MOV15] what the page shows of import is what happens', async () => {
   const shown = blocks('console');
-  expect(shown).toHaveLength(3);
+  expect(shown).toHaveLength(4);
   for (const block of shown) {
     await using app = await appFolder(files);
     for (const [, command = '', told = ''] of block.matchAll(

@@ -24,7 +24,8 @@ export async function runImport(file = '', options: Options): Promise<ExitCode> 
   return 0;
 }
 
-function report({ written, same, skipped, replaced, missing, missingCount }: Imported): void {
+function report(imported: Imported): void {
+  const { written, same, skipped, replaced, missing, missingCount } = imported;
   const counted = [
     [same, 'were there already'],
     [skipped, 'were there with other content and stayed'],
@@ -37,5 +38,11 @@ function report({ written, same, skipped, replaced, missing, missingCount }: Imp
   for (const line of missing) tell(`missing: ${line}`);
   if (missingCount > missing.length) {
     tell(`missing: ${(missingCount - missing.length).toLocaleString('en')} more objects, at least`);
+  }
+  for (const line of imported.unfit) tell(`kept as it is: ${line}`);
+  if (imported.unfitCount > 0) {
+    tell(
+      `objects that the models as they are now would refuse: ${imported.unfitCount.toLocaleString('en')}`,
+    );
   }
 }

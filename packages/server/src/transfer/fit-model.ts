@@ -10,6 +10,7 @@ import { TypeCheck } from '../model/check-types.js';
 import { FoundErrors } from '../model/found-errors.js';
 import { nearestName } from '../model/load/nearest-name.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
+import { runChecks } from '../model/run-checks.js';
 import type { StoredObject } from '../store/store.js';
 import { namesOf, printed } from './names.js';
 
@@ -18,8 +19,8 @@ export type Fitted =
   | { readonly kind: 'unfit'; readonly problems: readonly string[] };
 
 /**
- * Whether an object can be one of this app, and how it is stored then. One of an older version of its model is
- * taken as it is: it is brought up to date when it is read.
+ * Whether an object that somebody wrote by hand can be one of this app, and how it is stored then. One of an older version of
+ * its model is taken as it is: it is brought up to date when it is read.
  */
 export async function fitModel(models: ModelSet, object: StoredObject): Promise<Fitted> {
   const names = namesOf(object.r);
@@ -28,36 +29,74 @@ export async function fitModel(models: ModelSet, object: StoredObject): Promise<
   if (!model) return { kind: 'unfit', problems: [unknownCollection(models, names)] };
   const { modelVersion } = object;
   if (modelVersion > model.version) {
-    const problem = `modelVersion: expected at most ${model.version}, as the model of ${printed(names)} says, not ${modelVersion}`;
-    return { kind: 'unfit', problems: [problem] };
+    return { kind: 'unfit', problems: [laterVersion(model, modelVersion)] };
   }
   if (object.deleted || modelVersion < model.version) return { kind: 'fits', object, model };
   return fitData(model, object);
 }
 
 async function fitData(model: Model, object: StoredObject): Promise<Fitted> {
+  const { check, stored, written, results } = checkTypes(model, object.data);
+  const problems = problemsIn(model, check.errors);
+  if (problems.length > 0) return { kind: 'unfit', problems };
+  // What is in its form already keeps the order of its members.
+  const data = deepEqual(stored, written) ? object.data : { ...stored, ...results };
+  return { kind: 'fits', object: { ...object, data: await withResults(model, data) }, model };
+}
+
+interface CheckedTypes {
+  readonly check: TypeCheck;
+  /** The fields that clients write, in the form in which they are stored, and as they are. */
+  readonly stored: JsonObject;
+  readonly written: JsonObject;
+  /** The calculated fields. */
+  readonly results: JsonObject;
+}
+
+function checkTypes(model: Model, data: JsonObject): CheckedTypes {
   const errors = new FoundErrors();
   const check = new TypeCheck(model.limits, errors);
-  const results = new Map(model.calculated.map((field) => [field.name, field]));
-  const members = Object.entries(object.data);
-  const written = Object.fromEntries(members.filter(([name]) => !results.has(name)));
-  const plain = new Map([...model.fields].filter(([name]) => !results.has(name)));
+  const calculated = new Map(model.calculated.map((field) => [field.name, field]));
+  const members = Object.entries(data);
+  const written = Object.fromEntries(members.filter(([name]) => !calculated.has(name)));
+  const results = Object.fromEntries(members.filter(([name]) => calculated.has(name)));
+  const plain = new Map([...model.fields].filter(([name]) => !calculated.has(name)));
   const stored = check.fields(plain, written, '');
   for (const [name, value] of members) {
-    const field = results.get(name);
+    const field = calculated.get(name);
     if (field && storedCalculated(model, field, value) === undefined)
       errors.add(name, 'type.invalid');
   }
-  const problems = Object.entries(errors.toFieldErrors());
-  if (problems.length > 0) {
-    return { kind: 'unfit', problems: problems.map(([path, codes]) => told(model, path, codes)) };
+  return { check, stored, written, results };
+}
+
+function problemsIn(model: Model, errors: FoundErrors): string[] {
+  return Object.entries(errors.toFieldErrors()).map(([path, codes]) => told(model, path, codes));
+}
+
+/**
+ * What the models that are in force would refuse of an object that another store had. Models change while data stays, so
+ * a store may well have it: this is to be told, and no reason to leave the object out.
+ */
+export async function misfitsOf(
+  models: ModelSet,
+  object: StoredObject,
+): Promise<readonly string[]> {
+  const names = namesOf(object.r);
+  if (isSystemName(names[0] ?? '')) return [];
+  const model = models.get(names);
+  if (!model) return [unknownCollection(models, names)];
+  if (object.modelVersion > model.version) return [laterVersion(model, object.modelVersion)];
+  // The fields of an earlier version are not known any more.
+  if (object.deleted || object.modelVersion < model.version) return [];
+  const { check } = checkTypes(model, object.data);
+  try {
+    await runChecks(model, check.pending, check.errors);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return [...problemsIn(model, check.errors), 'a validation of it was stopped'];
   }
-  // What is in its form already keeps the order of its members.
-  const kept = members.filter(([name]) => results.has(name));
-  const data = deepEqual(stored, written)
-    ? object.data
-    : { ...stored, ...Object.fromEntries(kept) };
-  return { kind: 'fits', object: { ...object, data: await withResults(model, data) }, model };
+  return problemsIn(model, check.errors);
 }
 
 /** Calculated fields that are missing are worked out: a file that people write has none of them. */
@@ -86,6 +125,10 @@ function told(model: Model, path: string, codes: readonly string[]): string {
     }
     case 'value.required':
       return `${where}: expected a value (${code})`;
+    case 'validation.custom.failed':
+    case 'validation.custom.runtime_error':
+    case 'validation.custom.invalid_return_type':
+      return `${where}: expected a value that passes its validation (${code})`;
     default:
       return `${where}: expected ${typeOf(model, path)} (${code})`;
   }
@@ -104,6 +147,10 @@ function typeOf(model: Model, path: string): string {
   if (field.type === 'reference') return `the R of an object of ${printed(field.collection)}`;
   const type = field.type === 'Calculated' ? field.valueType : field.type;
   return `a value of the type ${type}`;
+}
+
+function laterVersion({ names, version }: Model, modelVersion: number): string {
+  return `modelVersion: expected at most ${version}, as the model of ${printed(names)} says, not ${modelVersion}`;
 }
 
 function unknownCollection(models: ModelSet, names: readonly string[]): string {

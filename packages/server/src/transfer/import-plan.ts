@@ -21,6 +21,8 @@ export interface ImportPlan {
   readonly newest: number;
   /** Objects that were written again, with the line that counts. */
   readonly again: ReadonlyMap<string, number>;
+  /** Somebody wrote the file, whose slips are to be found. What a store had comes in as it is. */
+  readonly byHand: boolean;
 }
 
 /** The file can not be imported, and nothing of it was. One line each, with the line of the file. */
@@ -71,6 +73,7 @@ class Planning {
   #unseen: { readonly object: StoredObject; readonly line: number }[] = [];
   #objects = 0;
   #newest = 0;
+  #byHand = true;
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -83,6 +86,7 @@ class Planning {
   async take(part: Part): Promise<void> {
     switch (part.kind) {
       case 'header':
+        this.#byHand = part.byHand;
         this.#newest = Math.max(this.#newest, part.header.newest);
         return;
       case 'end':
@@ -105,21 +109,32 @@ class Planning {
     const told = problems.slice(0, mostProblems);
     if (problems.length > told.length || this.isFull) told.push('and there may be more');
     if (problems.length > 0) throw new ImportRefused(told);
-    return { objects: this.#objects, newest: this.#newest, again: this.#again };
+    return {
+      objects: this.#objects,
+      newest: this.#newest,
+      again: this.#again,
+      byHand: this.#byHand,
+    };
   }
 
   async #object({ kept, again, line }: Extract<Part, { kind: 'object' }>): Promise<void> {
     this.#objects += 1;
     const { r } = kept.object;
     if (again) this.#again.set(r, line);
-    const fitted = await fitModel(this.#options.models, kept.object);
-    if (fitted.kind === 'unfit') {
-      for (const problem of fitted.problems) this.#problems.push(`line ${line}: ${r}: ${problem}`);
-      return;
-    }
+    const object = this.#byHand ? await this.#fitted(kept.object, line) : kept.object;
+    if (object === undefined) return;
     if (this.#options.onOther !== 'refuse' || this.#others.size >= lookups) return;
-    this.#unseen.push({ object: fitted.object, line });
+    this.#unseen.push({ object, line });
     if (this.#unseen.length >= lookups) await this.#lookUp();
+  }
+
+  async #fitted(object: StoredObject, line: number): Promise<StoredObject | undefined> {
+    const fitted = await fitModel(this.#options.models, object);
+    if (fitted.kind === 'fits') return fitted.object;
+    for (const problem of fitted.problems) {
+      this.#problems.push(`line ${line}: ${object.r}: ${problem}`);
+    }
+    return undefined;
   }
 
   async #lookUp(): Promise<void> {

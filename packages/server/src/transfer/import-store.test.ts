@@ -297,6 +297,80 @@ describe('what is refused', () => {
   });
 });
 
+describe('what a store had', () => {
+  const header = '{"really":"export","version":1,"position":9}';
+  const exportOf = (...lines: readonly object[]) =>
+    [header, ...[...lines, { end: {} }].map((line) => JSON.stringify(line)), ''].join('\n');
+  const nameless = { r: '/users/a', rev: 2, modelVersion: 2, data: { email: 'a' } };
+
+  test('[MOV15] comes in as it is, and what the models would refuse is named and counted', async () => {
+    const { store, load } = await app();
+    const odd = user('b', { born: '2020-01-01T02:00:00+02:00', tags: 'x', loud: 7, colour: 'red' });
+    const lines = [
+      nameless,
+      odd,
+      user('c', { friend: 'ann' }, { modelVersion: 9 }),
+      { r: '/gone/1', rev: 1, modelVersion: 1, data: { x: 1 } },
+      user('d', { before: true }, { modelVersion: 1 }),
+      user('e', { friend: '/users/d' }),
+      { r: '/users/f', rev: 3, modelVersion: 2, deleted: true },
+    ];
+    expect(await load(exportOf(...lines))).toMatchObject({
+      written: 7,
+      unfitCount: 4,
+      unfit: [
+        'line 2: /users/a: data.name: expected a value (value.required)',
+        'line 3: /users/b: data.tags: expected a value of the type List (type.invalid)',
+        'line 3: /users/b: data.colour: the model has no such field; did you mean loud? (field.unknown)',
+        'line 3: /users/b: data.loud: expected a value of the type String (type.invalid)',
+        'line 4: /users/c: modelVersion: expected at most 2, as the model of /users/* says, not 9',
+        'line 5: /gone/1: r: the app has no collection /gone/*; did you mean /users/*?',
+      ],
+      missing: [],
+    });
+    // Calculated fields that are missing stay so, too.
+    for (const line of lines.slice(0, -1)) {
+      const { r, data } = line as { r: string; data: object };
+      expect((await store.get(r))?.data, r).toEqual(data);
+    }
+    expect(await load(exportOf(...lines))).toMatchObject({ written: 0, same: 7, unfitCount: 4 });
+  });
+
+  test('[MOV15] the first ten are named, and all that came in are counted', async () => {
+    const { store, load } = await app();
+    const lines = Array.from({ length: 600 }, (_, n) => ({
+      ...nameless,
+      r: `/users/${n}`,
+      data: {},
+    }));
+    await store.commit(each(creation('/users/0', { name: 'there' })));
+    const { unfit, ...counts } = await load(exportOf(...lines), 'skip');
+    expect(counts).toMatchObject({ written: 599, skipped: 1, unfitCount: 599 });
+    expect(unfit).toHaveLength(10);
+    expect(unfit[0]).toMatch(/^line 3: \/users\/1: /);
+  });
+
+  test('[MOV15] of an object that was written again the last line is judged', async () => {
+    const { load } = await app();
+    const text = exportOf(nameless, user('b'), { since: 5 }, user('a', {}, { rev: 3 }));
+    expect(await load(text)).toMatchObject({ written: 2, unfit: [], unfitCount: 0 });
+  });
+
+  test('[MOV15] a value that its validation refuses by now is named', async () => {
+    const yaml = 'version: 2\nfields:\n  mood: { type: String, validation: value != "bad" }\n';
+    const { models } = await loaded({ 'days/model.yaml': yaml });
+    const { store, close } = await openMemory();
+    onTestFinished(close);
+    const day = { r: '/days/1', rev: 1, modelVersion: 2, data: { mood: 'bad' } };
+    expect((await imported(store, models, exportOf(day))).unfit).toEqual([
+      'line 2: /days/1: data.mood: expected a value that passes its validation (validation.custom.failed)',
+    ]);
+    expect(await imported(store, models, file({ ...day, r: '/days/2' }))).toMatchObject({
+      unfit: [],
+    });
+  });
+});
+
 describe('what is there already', () => {
   const there = { name: 'a', email: 'there' };
 

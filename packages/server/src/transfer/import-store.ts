@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.js';
 import type { KeptObject, RestoredObject, StoredObject } from '../store/store.js';
-import { fitModel } from './fit-model.js';
+import { fitModel, misfitsOf } from './fit-model.js';
 import {
   type ImportPlan,
   ImportRefused,
@@ -10,12 +10,15 @@ import {
   type PlanOptions,
 } from './import-plan.js';
 import { Missing, targetsOf } from './missing.js';
+import { namesOf } from './names.js';
 import { type Part, readExport } from './read-export.js';
 import { withOrigin } from './with-origin.js';
 
 /** Of one commit: each is on disk before the next one is begun. */
 const batchObjects = 500;
 const batchBytes = 4 * 1024 * 1024;
+/** Objects that are named of those that the models would refuse. */
+const mostNamed = 10;
 
 export interface Imported {
   readonly written: number;
@@ -27,10 +30,18 @@ export interface Imported {
   /** A line for each object that something points at and that is not there; the first ones. */
   readonly missing: readonly string[];
   readonly missingCount: number;
+  /** A line for each problem of the first objects that the models would refuse, which were taken as they are. */
+  readonly unfit: readonly string[];
+  readonly unfitCount: number;
 }
 
-interface Waiting extends KeptObject {
+interface Taken {
+  readonly object: StoredObject;
   readonly model: Model | undefined;
+  readonly misfits: readonly string[];
+}
+
+interface Waiting extends KeptObject, Taken {
   readonly line: number;
 }
 
@@ -46,7 +57,8 @@ export class StoreImport {
   #batch: Waiting[] = [];
   #rs = new Set<string>();
   #bytes = 0;
-  #counts = { written: 0, same: 0, skipped: 0, replaced: 0 };
+  #counts = { written: 0, same: 0, skipped: 0, replaced: 0, unfitCount: 0 };
+  readonly #unfit: string[] = [];
 
   /** `now`: milliseconds since the epoch. */
   constructor(plan: ImportPlan, options: PlanOptions, now: number) {
@@ -69,7 +81,7 @@ export class StoreImport {
       }
       await this.#flush();
       await store.restore([], newest);
-      return { ...this.#counts, ...(await this.#missing.told()) };
+      return { ...this.#counts, ...(await this.#missing.told()), unfit: this.#unfit };
     } finally {
       progress.end();
     }
@@ -95,14 +107,24 @@ export class StoreImport {
     kept: { object, history },
     line,
   }: Extract<Part, { kind: 'object' }>): Promise<void> {
-    const fitted = await fitModel(this.#options.models, object);
-    if (fitted.kind === 'unfit') {
-      throw this.#refused(
-        fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`),
-      );
-    }
     this.#rs.add(object.r);
-    this.#batch.push({ object: fitted.object, history, model: fitted.model, line });
+    const taken = this.#plan.byHand
+      ? await this.#fitted(object, line)
+      : await this.#asItIs(object, line);
+    this.#batch.push({ ...taken, history, line });
+  }
+
+  async #fitted(object: StoredObject, line: number): Promise<Taken> {
+    const fitted = await fitModel(this.#options.models, object);
+    if (fitted.kind === 'fits') return { ...fitted, misfits: [] };
+    throw this.#refused(fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`));
+  }
+
+  async #asItIs(object: StoredObject, line: number): Promise<Taken> {
+    const { models } = this.#options;
+    const misfits = await misfitsOf(models, object);
+    const model = models.get(namesOf(object.r));
+    return { object, model, misfits: misfits.map((why) => `line ${line}: ${object.r}: ${why}`) };
   }
 
   async #flush(): Promise<void> {
@@ -130,10 +152,15 @@ export class StoreImport {
   }
 
   /** Whether it has to be written, judged by what is there. */
-  #isWanted({ object, line }: Waiting, stored: StoredObject | undefined): boolean {
-    if (stored === undefined) return true;
+  #isWanted(given: Waiting, stored: StoredObject | undefined): boolean {
+    const { object, line, misfits } = given;
+    if (stored === undefined) {
+      this.#noteUnfit(misfits);
+      return true;
+    }
     if (isSame(stored, object)) {
       this.#counts.same += 1;
+      this.#noteUnfit(misfits);
       return false;
     }
     switch (this.#options.onOther) {
@@ -142,10 +169,17 @@ export class StoreImport {
         return false;
       case 'replace':
         this.#counts.replaced += 1;
+        this.#noteUnfit(misfits);
         return true;
       default:
         throw this.#refused([`line ${line}: ${otherContent(object, stored)}`]);
     }
+  }
+
+  #noteUnfit(misfits: readonly string[]): void {
+    if (misfits.length === 0) return;
+    this.#counts.unfitCount += 1;
+    if (this.#counts.unfitCount <= mostNamed) this.#unfit.push(...misfits);
   }
 
   #restored({ object, history }: Waiting): RestoredObject {

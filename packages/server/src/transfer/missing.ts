@@ -1,3 +1,4 @@
+import { parseR } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { newReferences } from '../model/references.js';
 import type { Store, StoredObject } from '../store/store.js';
@@ -58,5 +59,9 @@ export function targetsOf({ r, data, deleted }: StoredObject, model: Model | und
   if (deleted || !model) return [];
   const steps = r.split('/');
   const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
-  return [...parent, ...newReferences(model, data, 'all').map((found) => found.r)];
+  // A field that became a reference may hold any text from before.
+  const references = newReferences(model, data, 'all').filter(
+    (found) => parseR(found.r)?.kind === 'object',
+  );
+  return [...parent, ...references.map((found) => found.r)];
 }

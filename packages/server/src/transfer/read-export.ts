@@ -9,7 +9,7 @@ import { readHeader } from './read-header.js';
 /** What stands in an export, in its order; an object comes with its changes. */
 export type Part = Place &
   (
-    | { readonly kind: 'header'; readonly header: Header }
+    | { readonly kind: 'header'; readonly header: Header; readonly byHand: boolean }
     | { readonly kind: 'object'; readonly kept: KeptObject; readonly again: boolean }
     | { readonly kind: 'end'; readonly end: End }
     /** The reader goes on with the next line, and after a `fatal` one not at all. */
@@ -64,7 +64,7 @@ class Groups {
       this.#begun = true;
       const read = readHeader(text);
       return read.kind === 'header'
-        ? { kind: 'header', header: read.header, ...at }
+        ? { ...read, ...at }
         : { kind: 'problem', problem: read.why, fatal: true, ...at };
     } catch (error) {
       if (!(error instanceof WrongLine)) throw error;
