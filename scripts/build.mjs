@@ -36,15 +36,12 @@ function removeLeftovers(project) {
   for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
     const made = /^(.+?)(?:\.js|\.js\.map|\.d\.ts)$/.exec(entry.name);
     if (made === null || !entry.isFile()) continue;
-    const folder = join(source, folderOf(entry).slice(target.length));
+    const folder = join(source, entry.parentPath.slice(target.length));
     const sources = [`${made[1]}.ts`, `${made[1]}.peggy`];
     if (sources.some((name) => existsSync(join(folder, name)))) continue;
-    rmSync(join(folderOf(entry), entry.name));
+    rmSync(join(entry.parentPath, entry.name));
   }
 }
-
-// The first releases of Node 20 have it under another name.
-const folderOf = (entry) => entry.parentPath ?? entry.path;
 
 function buildTypeScript() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -2,7 +2,7 @@
 // for stdout belongs to what comes after.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -11,12 +11,19 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export function prepare() {
   installPackages();
   // The build knows by itself what is older than its sources.
-  run('building', process.execPath, [join(root, 'scripts/build.mjs')], { quietly: isBuilt() });
+  if (!isBuilt()) say('building');
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts/build.mjs')], outputToStderr);
+  if (status !== 0) throw new Error('building failed');
 }
 
 /** Installs what the lock file says, where anything of it is missing. */
 export function installPackages() {
-  if (!isInstalled()) run('installing', npm(), ['ci', '--no-audit', '--no-fund']);
+  if (isInstalled()) return;
+  say('installing');
+  // Also what is for development, whatever NODE_ENV says.
+  const args = ['ci', '--no-audit', '--no-fund', '--include=dev'];
+  const { status, error } = runNpm(args, outputToStderr);
+  if (status !== 0) throw new Error(`installing failed${error ? `: ${error.message}` : ''}`);
 }
 
 /** Is what the lock file says what is there? npm keeps a list of what it installed. */
@@ -39,10 +46,15 @@ function packagesIn(file) {
 
 const isBuilt = () => existsSync(join(root, 'packages/server/dist/cli/main.js'));
 
-export const npm = () => (process.platform === 'win32' ? 'npm.cmd' : 'npm');
+const outputToStderr = { cwd: root, stdio: ['ignore', 2, 2] };
 
-function run(what, command, args, { quietly = false } = {}) {
-  if (!quietly) process.stderr.write(`${what} …\n`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error(`${what} failed`);
+const say = (what) => process.stderr.write(`${what} …\n`);
+
+/** Runs npm to its end: the one that runs this script, or else the one that the path leads to. */
+export function runNpm(args, options) {
+  const program = process.env.npm_execpath;
+  // Without a shell, since not every path is a word for it.
+  return program && basename(program) === 'npm-cli.js'
+    ? spawnSync(process.execPath, [program, ...args], options)
+    : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' });
 }

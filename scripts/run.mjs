@@ -1,82 +1,51 @@
-// `node scripts/run.mjs NAME …` runs scripts/NAME.mjs on a Node.js that is supported. Where the one at hand is older (or
-// `--node 24` asks for another major version), it fetches the npm package `node`, which brings the binary,
-// into node_modules and goes on with that. Everything here has to run on old versions of Node.js.
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
-import { installPackages, npm, root } from './prepare.mjs';
+// `node scripts/run.mjs NAME …` runs scripts/NAME.mjs on a Node.js that is supported. Where the one at hand is older, or
+// `node scripts/run.mjs --node 24 NAME …` asks for another major version, it fetches that into node_modules
+// and goes on with it. Everything here has to run on old versions of Node.js.
+import { basename, delimiter, dirname, join } from 'node:path';
+import { runToEnd } from './child.mjs';
+import { fetchNode } from './fetch-node.mjs';
+import { isSupported, majorOf, oldest } from './node-version.mjs';
+import { installPackages, root } from './prepare.mjs';
 
-/** The version that is fetched: the oldest one that is supported. */
-const oldest = /\d+\.\d+/.exec(
-  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node,
-)[0];
+const given = process.argv.slice(2);
+const wanted = given[0] === '--node' ? Number(given.splice(0, 2)[1]) : undefined;
+const [name, ...args] = given;
+const { node: running } = process.versions;
 
-const [name, ...args] = withoutNodeFlag(process.argv.slice(2));
-const wanted = process.argv.includes('--node') ? nodeFlag() : undefined;
-const [running] = process.versions.node.split('.');
-
-if (wanted === undefined ? isSupported(process.versions.node) : wanted === running) {
+if (wanted !== undefined && !(wanted >= majorOf(oldest))) {
+  process.stderr.write(`--node: expected a major version from ${majorOf(oldest)} on\n`);
+  process.exitCode = 2;
+} else if (isSupported(running) && (wanted ?? majorOf(running)) === majorOf(running)) {
   process.argv.splice(2, process.argv.length, ...args);
   await import(`./${name}.mjs`);
 } else {
-  goOnWith(wanted ?? oldest.split('.')[0]);
-}
-
-function nodeFlag() {
-  return process.argv[process.argv.indexOf('--node') + 1];
-}
-
-function withoutNodeFlag(words) {
-  const at = words.indexOf('--node');
-  return at === -1 ? words : [...words.slice(0, at), ...words.slice(at + 2)];
-}
-
-function isSupported(version) {
-  const [major, minor] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = oldest.split('.').map(Number);
-  return major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+  process.exitCode = await goOnWith(wanted ?? majorOf(oldest));
 }
 
 /** Ends as the script does. */
-function goOnWith(major) {
+async function goOnWith(major) {
   let node;
   try {
-    // First, since it removes what else is in node_modules.
+    // First, since it empties node_modules.
     installPackages();
     node = fetchNode(major);
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
-    process.exitCode = 1;
-    return;
+    return 1;
   }
-  const child = spawn(node, [join(root, 'scripts/run.mjs'), name, ...args], {
-    stdio: 'inherit',
-    env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` },
-  });
-  // Ctrl-C reaches the child from the terminal, and must not end this process before it.
-  process.on('SIGINT', () => {});
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  child.on('exit', (code, signal) => {
-    process.exitCode = code ?? (signal === null ? 1 : 128);
+  return await runToEnd(node, [join(root, `scripts/${name}.mjs`), ...args], {
+    env: environmentOf(node),
   });
 }
 
-/** The path of the binary. */
-function fetchNode(major) {
-  const folder = join(root, 'node_modules', `.node-${major}`);
-  const binary = join(folder, 'node_modules/node/bin/node');
-  if (!existsSync(binary)) {
-    process.stderr.write(
-      `Node.js ${process.versions.node} is not used here (${oldest} or later is needed): fetching Node.js ${major} …\n`,
-    );
-    const { status, stderr } = spawnSync(
-      npm(),
-      ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', `node@${major}`],
-      { cwd: root, encoding: 'utf8' },
-    );
-    if (status !== 0 || !existsSync(binary)) {
-      throw new Error(`Node.js ${major} could not be fetched:\n${stderr}`);
-    }
+/** What that starts finds the same Node.js: by the path, and by what npm says. */
+function environmentOf(node) {
+  const env = { ...process.env };
+  // Windows spells it `Path`.
+  const path = Object.keys(env).find((key) => key.toUpperCase() === 'PATH') || 'PATH';
+  env[path] = env[path] ? `${dirname(node)}${delimiter}${env[path]}` : dirname(node);
+  for (const key of ['NODE', 'npm_node_execpath']) {
+    if (env[key] && /^node(\.exe)?$/.test(basename(env[key]))) env[key] = node;
   }
-  return binary;
+  return env;
 }

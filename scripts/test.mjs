@@ -1,34 +1,35 @@
-// `npm test`: installs and builds what is missing, runs the tests (`npm test -- path` picks some),
+// `npm test`: installs and builds what is missing, runs the tests (`npm test -- test/src/cli/bench` picks some),
 // and ends with their total: `N passed, N failed, N skipped`.
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runToEnd } from './child.mjs';
 import { prepare, root } from './prepare.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'really-totals-'));
 const totals = join(folder, 'totals.json');
-let passed = true;
+let code = 1;
 try {
   prepare();
+  // Not before it is installed.
+  const { withBuiltPaths } = await import('./test-paths.mjs');
+  const args = withBuiltPaths(process.argv.slice(2));
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts/totals.mjs')}`];
-  const { status } = spawnSync(
-    process.execPath,
-    [vitest, 'run', ...reporters, ...process.argv.slice(2)],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, TOTALS: totals } },
-  );
-  passed = status === 0;
+  code = await runToEnd(process.execPath, [vitest, 'run', ...reporters, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TOTALS: totals },
+  });
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
-  passed = false;
 }
 const total = readTotals();
 rmSync(folder, { recursive: true, force: true });
 // What broke outside any test is a failure too.
-if (!passed && total.failed === 0) total.failed = 1;
+if (code !== 0 && total.failed === 0) total.failed = 1;
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
-process.exitCode = passed ? 0 : 1;
+process.exitCode = code;
 
 function readTotals() {
   try {

@@ -14,7 +14,7 @@ if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
   );
   process.exitCode = 2;
 } else if (existsSync(program)) {
-  await import(program.href);
+  void import(program.href);
 } else {
   process.stderr.write('really: it is not built yet: npm run build\n');
   process.exitCode = 2;
