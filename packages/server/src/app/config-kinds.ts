@@ -225,11 +225,25 @@ export const networks = listOf('addresses or networks such as 10.0.0.0/8', (give
 /** Names of members. */
 export const names = listOf('names', (given) => given || undefined);
 
+/**
+ * An origin as browsers send it: in lower case, punycode, without a default port. Also those of apps and extensions
+ * (`capacitor://localhost`), which URL calls `null`; that word, which pages without an origin send; and a leading `*.` for
+ * subdomains.
+ */
 function originOf(given: string): string | undefined {
-  if (!URL.canParse(given)) return undefined;
-  const { origin } = new URL(given);
-  return origin === given.replace(/\/$/, '').toLowerCase() ? origin : undefined;
+  if (given === 'null') return given;
+  const [, scheme = '', any = '', rest = ''] = /^([^:/]+:\/\/)(\*\.)?([^*]+)$/.exec(given) ?? [];
+  if (!URL.canParse(scheme + rest)) return undefined;
+  const { protocol, host, username, password, pathname, search, hash } = new URL(scheme + rest);
+  const isBare = `${username}${password}${search}${hash}` === '' && /^\/?$/.test(pathname);
+  if (!isBare || host === '' || !/^[^?#@]*$/.test(given)) return undefined;
+  if (any !== '' && isAddress(host)) return undefined;
+  return `${protocol}//${any}${host.toLowerCase()}`;
 }
+
+/** An IP address, with or without a port, has no subdomains. */
+const isAddress = (host: string): boolean =>
+  isIP(host.replace(/:\d+$/, '')) > 0 || host.startsWith('[');
 
 /** URLs of documents that are trusted: over HTTPS, or from this machine itself. */
 export const trustedUrls = listOf('https URLs', (given) =>
@@ -250,11 +264,23 @@ export const keySources: Kind<readonly KeySource[]> = kind(
   (sources) => (sources.length === 0 ? 'none' : `${sources.length}`),
 );
 
-const originList = listOf('origins such as https://app.example.com', originOf);
+const originList = listOf(
+  'origins such as https://app.example.com, https://*.example.com or capacitor://localhost',
+  originOf,
+);
+
+const anyOrOrigins = `*, or ${originList.expected}`;
+
+const isAny = (raw: unknown): boolean =>
+  Array.isArray(raw) ? raw.length === 1 && raw[0] === '*' : raw === '*';
 
 /** Web origins; `*` alone is any, which is `undefined`. */
 export const origins: Kind<readonly string[] | undefined> = {
-  expected: `*, or ${originList.expected}`,
-  parse: (raw, folder) => (raw === '*' ? good(undefined) : originList.parse(raw, folder)),
+  expected: anyOrOrigins,
+  parse: (raw, folder) => {
+    if (isAny(raw)) return good(undefined);
+    const parsed = originList.parse(raw, folder);
+    return parsed.ok ? parsed : bad(`expected ${anyOrOrigins}`);
+  },
   show: (value) => (value === undefined ? 'any origin' : originList.show(value)),
 };

@@ -145,6 +145,37 @@ describe('values', () => {
     expect(configured({ file: `${key}: ${given}\n` }).values[key]).toBe(value);
   });
 
+  test('[CFG1] cors takes every origin that a browser sends, as it sends it', () => {
+    const file = (given: unknown) => ({ file: `cors: ${JSON.stringify(given)}` });
+    const cors = (given: unknown) => configured(file(given)).values.cors;
+    const spelled: readonly [string, string][] = [
+      ['https://a.example/', 'https://a.example'],
+      ['HTTPS://A.Example:443', 'https://a.example'],
+      ['http://localhost:8100', 'http://localhost:8100'],
+      ['http://[::1]:3000', 'http://[::1]:3000'],
+      ['https://bücher.example', 'https://xn--bcher-kva.example'],
+      ['https://*.example.com', 'https://*.example.com'],
+      ['https://*.Bücher.example:8443', 'https://*.xn--bcher-kva.example:8443'],
+      ['capacitor://localhost', 'capacitor://localhost'],
+      ['ionic://localhost', 'ionic://localhost'],
+      ['tauri://localhost:1420', 'tauri://localhost:1420'],
+      ['chrome-extension://abcdefghijklmnop', 'chrome-extension://abcdefghijklmnop'],
+      ['moz-extension://1b9e0c3e-6c4b', 'moz-extension://1b9e0c3e-6c4b'],
+      ['safari-web-extension://E7B5-A6', 'safari-web-extension://e7b5-a6'],
+      ['null', 'null'],
+    ];
+    for (const [given, kept] of spelled) expect(cors([given])).toEqual([kept]);
+    expect(cors(['*'])).toBeUndefined();
+    const none = [
+      ...['*.example.com', 'https://*', 'https://a.*.b', 'https://*.*.b', 'https://x*.b'],
+      ...['https://a/path', 'https://u@a', 'https://a?x', 'https://a#', 'file://', 'about:blank'],
+      ...['https://*.127.0.0.1', 'http://*.[::1]:80', 'example.com', '', 'https://', 'app:local'],
+    ];
+    for (const given of none) {
+      expect(problemsOf(file([given])).join(), given).toMatch(/cors: expected \*, or a list of/);
+    }
+  });
+
   test('[CFG1] origins narrow cors, and * is any', () => {
     const cors = (given: string) => configured({ environment: { REALLY_CORS: given } }).values.cors;
     expect(cors('*')).toBeUndefined();
