@@ -34,6 +34,13 @@ beforeAll(async () => {
 /** Statuses that say that all is well, or that HTTP itself was misspoken. */
 const plain = new Set([200, 201, 204, 304, 400, 404, 405, 408, 417, 426, 431]);
 
+/** Errors that a socket cannot have. */
+const overHttp: Readonly<Record<string, number>> = {
+  'revision.required': 428,
+  'request.timeout': 408,
+  'headers.too.large': 431,
+};
+
 /** An answer is one of section HTTP, or an error of the table; nothing is ever the server's own fault. */
 function judge(answer: RawAnswer, asked: string): void {
   const { status, headers, body } = answer;
@@ -54,7 +61,7 @@ function judge(answer: RawAnswer, asked: string): void {
     expect(plain.has(status), `${asked}\n${status} ${body}`).toBe(true);
   } else {
     const known = errorTable as Record<string, { code: number } | undefined>;
-    const expected = error.message === 'revision.required' ? 428 : known[error.message]?.code;
+    const expected = overHttp[error.message] ?? known[error.message]?.code;
     expect([error.code, status], `${asked}\n${body}`).toEqual([expected, expected]);
   }
 }

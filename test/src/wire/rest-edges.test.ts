@@ -45,7 +45,7 @@ test('[HTTP4] a method that is not served is 405, known to HTTP or not', async (
     expect([method, status, headers.allow, json.error.message]).toEqual([
       method,
       405,
-      'GET, HEAD, POST',
+      'GET, HEAD, POST, OPTIONS',
       'command.unknown',
     ]);
   }
@@ -129,6 +129,7 @@ test('[HTTP11] what does not go with a stream is refused before it begins', asyn
 test('[HTTP3] OPTIONS is answered to whoever asks', async () => {
   const { status, headers } = await ask('OPTIONS /v0.1/users/1');
   expect(status).toBe(204);
+  expect(headers.allow).toBe('GET, HEAD, POST, PATCH, DELETE, OPTIONS');
   expect(headers['access-control-allow-methods']).toBe('GET, HEAD, POST, PATCH, DELETE');
 });
 

@@ -140,6 +140,113 @@ test('[HTTP7] GET of a collection reads or counts', async () => {
   });
 });
 
+test('[HTTP7] fields may come as a list and as a parameter each', async () => {
+  await ask('/v0.1/users/f1', { method: 'POST', body: { name: 'F', age: 3 } });
+  for (const path of ['/v0.1/users/f1', '/v0.1/users']) {
+    const one = await ask(`${path}?fields=name,age`);
+    const each = await ask(`${path}?fields=name&fields=age`);
+    expect(each.status).toBe(200);
+    expect(each.json).toEqual(one.json);
+  }
+  expect((await ask('/v0.1/users?fields=name&fields=nothing')).status).toBe(400);
+});
+
+const ids = Array.from({ length: 600 }, (_, n) => `/users/an-id-that-is-as-long-as-many-${n}`);
+
+test('[HTTP13] a URL may have 64 KiB', async () => {
+  await ask(`/v0.1${ids[599]}`, { method: 'POST', body: { name: 'Last' } });
+  const filter = `filter=${encodeURIComponent('_r in $ids')}`;
+  const values = encodeURIComponent(JSON.stringify({ ids }));
+  const url = `/v0.1/users?${filter}&values=${values}`;
+  expect(url.length).toBeGreaterThan(20_000);
+  const padded = `${url}&access_token=${'x'.repeat(64 * 1024 - url.length - 14)}`;
+  expect(padded.length).toBe(64 * 1024);
+  for (const path of [url, padded]) {
+    const { status, json } = await ask(path);
+    expect([status, json.body?.items]).toMatchObject([200, [{ body: { _r: ids[599] } }]]);
+  }
+  const tooLong = await ask(`${url}&access_token=${'x'.repeat(100_000)}`);
+  expect(tooLong.status).toBe(431);
+  expect(tooLong.json.error).toEqual({ code: 431, message: 'headers.too.large' });
+  expect(tooLong.headers.get('access-control-allow-origin')).toBe('*');
+});
+
+test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts', async () => {
+  const post = (path: string, body?: unknown) =>
+    ask(path, { method: 'POST', ...(body !== undefined && { body }) });
+  await ask('/v0.1/users/q1', { method: 'POST', body: { name: 'Q' } });
+  for (const likes of [1, 2, 3]) {
+    const body = { title: 't', likes };
+    await ask(`/v0.1/users/q1/posts/${likes}`, { method: 'POST', body });
+  }
+  const query = { filter: 'likes >= $n', values: { n: 2 } };
+  const read = await post('/v0.1/users/q1/posts/_query', {
+    query,
+    sort: '-likes',
+    limit: 1,
+    fields: ['likes'],
+    includeTotalCount: true,
+  });
+  expect(read.status).toBe(200);
+  expect(read.json).toMatchObject({
+    r: '/users/q1/posts/*',
+    body: { totalResults: 2, items: [{ body: { _r: '/users/q1/posts/3', likes: 3 } }] },
+  });
+  expect(read.headers.get('cache-control')).toBe('private, no-cache');
+  expect(read.headers.get('location')).toBe(null);
+  const { nextToken } = read.json.body.tokens;
+  const next = await post('/v0.1/users/q1/posts/_query/', {
+    query,
+    sort: '-likes',
+    limit: 1,
+    fields: ['likes'],
+    paginationToken: nextToken,
+  });
+  expect(next.json.body.items).toMatchObject([{ body: { likes: 2 } }]);
+  for (const path of ['/v0.1/users/q1/posts/_count', '/v0.1/users/*/posts/*/_count/']) {
+    expect((await post(path, { query })).json.body).toEqual({ totalResults: 2 });
+  }
+  // As large as a message of the socket may be, and with nothing in it as well.
+  const many = { filter: '_r in $ids', values: { ids: Array(9000).fill(ids[599]) } };
+  expect((await post('/v0.1/users/_count', { query: many })).json.body).toEqual({
+    totalResults: 1,
+  });
+  expect((await post('/v0.1/users/q1/posts/_query')).json.body.items).toHaveLength(3);
+  const wrong: readonly [string, unknown, number, string][] = [
+    ['/v0.1/users/_query', { limit: 0 }, 400, 'request.invalid'],
+    ['/v0.1/users/_query', { limit: '5' }, 400, 'request.invalid'],
+    ['/v0.1/users/_query', { subscribe: true }, 400, 'request.invalid'],
+    ['/v0.1/users/_query', { since: 'x' }, 400, 'request.invalid'],
+    ['/v0.1/users/_query', { query: { filter: '(' } }, 409, 'query.invalid'],
+    ['/v0.1/users/_count', { query: 'name' }, 400, 'request.invalid'],
+    ['/v0.1/users/_count', '[]', 400, 'json.malformed'],
+    ['/v0.1/users/q1/_query', {}, 400, 'r.collection.required'],
+    ['/v0.1/_query', {}, 400, 'r.invalid'],
+    ['/v0.1/nothing/_query', {}, 404, 'model.unknown'],
+  ];
+  for (const [path, body, status, message] of wrong) {
+    const answer = await post(path, body);
+    expect([path, body, answer.status, answer.json.error.message]).toEqual([
+      path,
+      body,
+      status,
+      message,
+    ]);
+  }
+  const reader = { method: 'POST', uid: 'other', body: {} };
+  const writer = { method: 'POST', uid: 'owner', body: { owner: 'owner' } };
+  await ask('/v0.1/secrets/q', writer);
+  const counted = { query: { filter: '_r = $r', values: { r: '/secrets/q' } } };
+  const total = async (uid: string) =>
+    (await ask('/v0.1/secrets/_count', { ...reader, uid, body: counted })).json.body;
+  expect([await total('owner'), await total('other')]).toEqual([
+    { totalResults: 1 },
+    { totalResults: 0 },
+  ]);
+  // For any other method they are objects, as on a socket.
+  expect((await ask('/v0.1/users/_query')).status).toBe(404);
+});
+
 test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async () => {
   await ask('/v0.1/users/p1', { method: 'POST', body: { name: 'P' } });
   let rev = 1;
@@ -175,7 +282,7 @@ test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async ()
       },
     },
   });
-  for (const garbage of ['*', 'x', '"1', '0', '-1']) {
+  for (const garbage of ['x', '"1', '0', '-1', '"1" "2"', ',', '*, 1', '"*"', '1-gzip-x']) {
     const { status, json } = await ask('/v0.1/users/p1', {
       method: 'PATCH',
       headers: ifMatch(garbage),
@@ -187,6 +294,67 @@ test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async ()
       { 'If-Match': ['expected.revision'] },
     ]);
   }
+});
+
+test('[HTTP8] If-Match as proxies and caches change it, and several of them', async () => {
+  const patch = async (match: string, ...ops: object[]) => {
+    const request = { method: 'PATCH', headers: ifMatch(match), body: { ops } };
+    const { status, json } = await ask('/v0.1/users/tags', request);
+    return [match, status, status === 200 ? json.rev : json.error.message];
+  };
+  const rename = { op: 'set', key: 'name', value: 'T' };
+  const count = { op: 'addNumber', key: 'age', value: 1 };
+  await ask('/v0.1/users/tags', { method: 'POST', body: { name: 'T' } });
+  let rev = 1;
+  const endings = ['-gzip', '--gzip', ';gzip', '-br', '--br', '-zstd', '-deflate', '-GZIP'];
+  const tags = endings.map((end) => (n: number) => `"${n}${end}"`);
+  const others = [(n: number) => `W/"${n}-gzip"`, (n: number) => ` "${n}" `];
+  const lists = [(n: number) => `"${n + 7}", "${n}"`, (n: number) => `W/"9999" , ,${n}`];
+  for (const match of [...tags, ...others, ...lists]) {
+    const given = match(rev);
+    rev += 1;
+    expect(await patch(given, rename)).toEqual([given, 200, rev]);
+  }
+  // An old revision merges or conflicts as ever, and of several the last that there was counts.
+  const old = `"${rev - 1}-gzip"`;
+  expect(await patch(old, rename)).toEqual([old, 409, 'object.revision.outdated']);
+  expect(await patch(`"1", ${old}, "999"`, rename)).toContain('object.revision.outdated');
+  rev += 1;
+  expect(await patch(`"1", ${old}, "999"`, count)).toContain(rev);
+  expect(await patch('"998", "999"', count)).toContain('object.revision.unknown');
+  const got = async (known: string) => {
+    const headers = { 'If-None-Match': known };
+    return (await ask('/v0.1/users/tags', { headers })).status;
+  };
+  for (const end of endings) expect([end, await got(`"${rev}${end}"`)]).toEqual([end, 304]);
+  expect(await got(`W/"1-gzip", "${rev}--gzip"`)).toBe(304);
+  expect(await got('"1-gzip"')).toBe(200);
+});
+
+test('[HTTP8] If-Match: * is whatever revision there is', async () => {
+  const patch = async (path: string, ...ops: object[]) => {
+    const { status, json } = await ask(path, {
+      method: 'PATCH',
+      headers: ifMatch('*'),
+      body: { ops },
+    });
+    return [status, status === 200 ? json.rev : json.error.message];
+  };
+  const rename = { op: 'set', key: 'name', value: 'S' };
+  await ask('/v0.1/users/star', { method: 'POST', body: { name: 'S' } });
+  expect(await patch('/v0.1/users/star', rename)).toEqual([200, 2]);
+  expect(await patch('/v0.1/users/star', rename)).toEqual([200, 3]);
+  const push = { op: 'push', key: 'tags', value: 'a' };
+  const both = [patch('/v0.1/users/star', push), patch('/v0.1/users/star', push)];
+  expect(await Promise.all(both)).toEqual([
+    [200, 4],
+    [200, 5],
+  ]);
+  expect((await ask('/v0.1/users/star')).json.body).toMatchObject({ _rev: 5, tags: ['a', 'a'] });
+  expect(await patch('/v0.1/users/nobody', rename)).toEqual([404, 'object.missing']);
+  const gone = await ask('/v0.1/users/star', { method: 'DELETE', headers: ifMatch('"4", "5-br"') });
+  expect(gone.status).toBe(204);
+  expect(await patch('/v0.1/users/star', rename)).toEqual([410, 'object.gone']);
 });
 
 test('[HTTP9] DELETE deletes: 204', async () => {
@@ -210,6 +378,7 @@ test('[HTTP4] the token is in Authorization or in access_token', async () => {
     [{}, 'token.missing'],
     [{ headers: { authorization: 'Bearer nonsense' } }, 'token.invalid'],
     [{ headers: { authorization: 'Basic abc' } }, 'token.invalid'],
+    [{ headers: { authorization: 'Bearer' } }, 'token.invalid'],
     [
       {
         headers: {
@@ -230,6 +399,23 @@ test('[HTTP4] the token is in Authorization or in access_token', async () => {
     });
   }
   expect(server.process.output.stdout + server.process.output.stderr).not.toContain(token);
+});
+
+test('[HTTP4] credentials of another scheme, as a proxy wants them, do not silence access_token', async () => {
+  const token = signToken({ uid: 'one' }, testSecret);
+  const ask = async (authorization: string, parameter = `access_token=${token}`) => {
+    const url = `${server.url}/v0.1/users?limit=1&${parameter}`;
+    const response = await fetch(url, { headers: { authorization } });
+    return response.status;
+  };
+  for (const scheme of ['Basic', 'basic', 'Digest', 'Negotiate', 'NTLM']) {
+    expect([scheme, await ask(`${scheme} dXNlcjpwYXNz`)]).toEqual([scheme, 200]);
+    expect([scheme, await ask(`${scheme} dXNlcjpwYXNz`, '')]).toEqual([scheme, 401]);
+  }
+  // A bearer token is what counts, even where it is none.
+  expect(await ask('Bearer nonsense')).toBe(401);
+  expect(await ask('Bearer ')).toBe(401);
+  expect(await ask(`bearer  ${token} `, 'access_token=nonsense')).toBe(200);
 });
 
 test('[HTTP4] rights and errors are those of the socket', async () => {

@@ -120,6 +120,7 @@ function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
     metrics: values.metrics,
     trustProxy: values.trustProxy,
     cors: values.cors,
+    keepAlive: values['http.keepAlive'],
     connections: values['limits.connections'],
     tls,
   };

@@ -5,6 +5,7 @@ import { scriptObject } from '../model/view.js';
 import { deleteWrite } from '../objects/change.js';
 import type { CommitRefusal, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
+import { baseRev } from './accepted-revs.js';
 import { assertInForce, modelOf } from './model-of.js';
 import { withPostHook } from './outbox.js';
 import { demandOn, living } from './presence.js';
@@ -49,7 +50,8 @@ export class Deletion implements WriteStep {
     const head = await living(context, model, stored, { r, right: 'delete' });
     await demandOn(context, model, head, { right: 'delete' });
     const { rev = head.rev } = this.#request;
-    if (rev !== head.rev) throw fail('object.revision.outdated');
+    if (baseRev(rev, context.accepted, head.rev) !== head.rev)
+      throw fail('object.revision.outdated');
     await runPreDelete(model, { obj: scriptObject(head), auth: context.auth });
     return withPostHook(context, model, deleteWrite(head, originOf(context, model)), head);
   }

@@ -10,6 +10,7 @@ import type { Platform } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
 import type { QuerySlots } from '../queries/query-slots.js';
 import type { Store } from '../store/store.js';
+import type { AcceptedRevs } from './accepted-revs.js';
 
 /** What commands work with: one for each app. */
 export interface Services {
@@ -42,6 +43,8 @@ export interface CommandContext {
   readonly log: Log;
   /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
   readonly chain?: number | undefined;
+  /** Of an update or delete over HTTP. */
+  readonly accepted?: AcceptedRevs | undefined;
 }
 
 export interface Reply {

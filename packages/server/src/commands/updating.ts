@@ -22,6 +22,7 @@ import { scriptObject } from '../model/view.js';
 import { lastTouched, updateWrite } from '../objects/change.js';
 import type { CommitRefusal, Look, PreparedWrite, WriteRequest } from '../objects/write-request.js';
 import type { OnceResult, StoredObject, Write } from '../store/store.js';
+import { type AcceptedRevs, baseRev } from './accepted-revs.js';
 import { assertInForce, modelOf } from './model-of.js';
 import { sizeErrors } from './object-size.js';
 import { withPostHook } from './outbox.js';
@@ -76,7 +77,7 @@ export class Updating implements WriteStep {
     const { r } = this.#request.target;
     const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);
-    assertCurrent(this.#request, head);
+    assertCurrent(this.#request, head, this.#context.accepted);
     await uniqueFieldsSettled(this.#context, this.#model);
     await this.#assertSound(head, draft, look);
     await this.#runHooks(head, draft);
@@ -163,7 +164,12 @@ export class Updating implements WriteStep {
 const merging: ReadonlySet<FieldOp['op']> = new Set(['addNumber', 'push', 'addToSet', 'pull']);
 
 /** Rules UPD2 and UPD3. Throws 409. */
-function assertCurrent({ rev, body }: UpdateRequest, head: StoredObject): void {
+function assertCurrent(
+  { rev: given, body }: UpdateRequest,
+  head: StoredObject,
+  accepted: AcceptedRevs | undefined,
+): void {
+  const rev = baseRev(given, accepted, head.rev);
   if (rev === head.rev) return;
   if (rev > head.rev) throw fail('object.revision.unknown');
   const errors: FieldErrors = {};

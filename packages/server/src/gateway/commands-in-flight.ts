@@ -1,4 +1,5 @@
 import type { Auth, JsonObject, ParsedR, ProtocolError } from '@really/protocol';
+import type { AcceptedRevs } from '../commands/accepted-revs.js';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
@@ -24,6 +25,8 @@ export interface CommandCall {
   /** Where it is traced. */
   readonly span?: Span | undefined;
   readonly log: Log;
+  /** Of an update or delete over HTTP. */
+  readonly accepted?: AcceptedRevs | undefined;
 }
 
 export interface CommandReply {

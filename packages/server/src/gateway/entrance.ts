@@ -3,6 +3,7 @@ import type { Counter } from '../platform/metrics.js';
 import type { AppGateway } from './app-gateway.js';
 import type { Hosts } from './hosts.js';
 import type { ServerGatewayOptions } from './options.js';
+import type { Origins } from './origins.js';
 import { readToEnd } from './read-to-end.js';
 import { type Refusal, refusals, refuseRequest, refuseUpgrade } from './refusal.js';
 import type { ServerRoutes } from './server-routes.js';
@@ -11,6 +12,7 @@ import { classifyTarget } from './socket-path.js';
 export interface EntranceOptions extends Pick<ServerGatewayOptions, 'metrics' | 'platform'> {
   readonly hosts: Hosts<AppGateway>;
   readonly routes: ServerRoutes;
+  readonly origins: Origins;
   /** Brings a request in again as one that offers no upgrade. `head` is what came after its headers. */
   readonly passOver: (request: IncomingMessage, head: Buffer) => void;
 }
@@ -32,13 +34,14 @@ export class Entrance {
   }
 
   request(request: IncomingMessage, response: ServerResponse): void {
-    const { hosts, routes } = this.#options;
+    const { hosts, routes, origins } = this.#options;
     const target = classifyTarget(request.url ?? '');
     const app = hosts.appOf(request);
-    if (target === 'unsupported-version') refuseRequest(response, refusals.unsupportedVersion);
+    if (target === 'unsupported-version')
+      refuseRequest(response, refusals.unsupportedVersion, origins);
     else if (routes.has(request)) routes.handle(request, response);
     else if (!app) void this.#stray(request, response);
-    else if (target === 'socket') refuseRequest(response, refusals.upgradeRequired);
+    else if (target === 'socket') refuseRequest(response, refusals.upgradeRequired, origins);
     else app.handle(request, response);
   }
 
@@ -57,7 +60,7 @@ export class Entrance {
   async #stray(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#strays.add();
     await readToEnd(request, this.#options.platform);
-    refuseRequest(response, refusals.unknownApp);
+    refuseRequest(response, refusals.unknownApp, this.#options.origins);
   }
 
   #refuse(request: IncomingMessage, refusal: Refusal): void {

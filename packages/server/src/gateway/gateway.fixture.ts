@@ -69,6 +69,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     secret: testSecret,
     trustProxy: config.trustProxy,
     cors: config.cors,
+    keepAlive: setup.config?.keepAlive ?? 75_000,
     connections: config.limits.connections,
     tls: setup.config?.tls,
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),

@@ -6,9 +6,10 @@ import { ClientAddresses } from './client-address.js';
 import { NodeCount } from './connection-count.js';
 import { Entrance } from './entrance.js';
 import { Hosts } from './hosts.js';
-import { createHttpServer, type HttpServer } from './http-server.js';
+import { createHttpServer, type HttpServer, patienceFor } from './http-server.js';
 import { objectCommands } from './object-commands.js';
 import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
+import { Origins } from './origins.js';
 import { replayRequest } from './replay-request.js';
 import { ServerRoutes } from './server-routes.js';
 import { SilentSockets } from './silent-sockets.js';
@@ -73,14 +74,22 @@ class ServerGateway implements Gateway {
         return (await metrics.text?.()) ?? '';
       },
     });
+    const origins = new Origins(config.cors);
     const entrance = new Entrance({
       ...options,
+      origins,
       hosts,
       routes: this.#routes,
       passOver: (request, head) => replayRequest(this.#server, request, head),
     });
-    this.#server = createHttpServer(config, (request, response) =>
-      entrance.request(request, response),
+    this.#server = createHttpServer(
+      {
+        ...config,
+        origins,
+        patience: patienceFor(config.keepAlive),
+        timers: options.platform.timers,
+      },
+      (request, response) => entrance.request(request, response),
     );
     this.#silent = new SilentSockets(this.#server);
     this.#server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) =>

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
+import type { MethodsOf } from './http-methods.js';
 import { readToEnd } from './read-to-end.js';
 import { refusals } from './refusal.js';
 import { pathOf } from './socket-path.js';
@@ -21,9 +22,17 @@ export function sendError(reply: FastifyReply, error: ProtocolError, r?: string)
   return sendJson(reply, statusOf(error.code), errorText(error, { r }));
 }
 
+export interface ErrorAnswersOptions {
+  readonly log: Log;
+  readonly platform: Platform;
+  readonly methodsOf: MethodsOf;
+}
+
 /** Makes everything that fastify itself would answer an answer of ours. */
-export function answerErrors(app: FastifyInstance, log: Log, platform: Platform): void {
-  const methodsOf = watchMethods(app);
+export function answerErrors(
+  app: FastifyInstance,
+  { log, platform, methodsOf }: ErrorAnswersOptions,
+): void {
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(pathOf(request.url));
     if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
@@ -39,17 +48,6 @@ export function answerErrors(app: FastifyInstance, log: Log, platform: Platform)
     }
     return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
   });
-}
-
-/** The methods of every path that is added from now on; `undefined`: there is no such path. */
-function watchMethods(app: FastifyInstance): (path: string) => readonly string[] | undefined {
-  const known = new Map<string, string[]>();
-  app.addHook('onRoute', ({ url, method }) => {
-    if (url.includes('*')) return;
-    const before = known.get(url) ?? [];
-    known.set(url, [...before, ...[method].flat()]);
-  });
-  return (path) => known.get(path);
 }
 
 /** What fastify found wrong with a request. */

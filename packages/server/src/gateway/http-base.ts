@@ -1,4 +1,4 @@
-import { createServer, METHODS, maxHeaderSize } from 'node:http';
+import { createServer, METHODS } from 'node:http';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -6,6 +6,9 @@ import { type FastifyInstance, fastify } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { answerErrors } from './http-answers.js';
+import { watchMethods } from './http-methods.js';
+import { largestHead } from './http-server.js';
+import { Origins } from './origins.js';
 import { pathOf } from './socket-path.js';
 
 export interface HttpBaseOptions {
@@ -30,7 +33,7 @@ export async function httpBase({
   const app = fastify({
     // Its logger would write URLs, and with them tokens.
     logger: false,
-    routerOptions: { maxParamLength: maxHeaderSize },
+    routerOptions: { maxParamLength: largestHead },
     rewriteUrl: ({ url }) => readable(url ?? '/'),
     serverFactory: () => createServer(),
   });
@@ -40,7 +43,10 @@ export async function httpBase({
   }
   // A body is JSON whatever its Content-Type says, and the routes read it themselves.
   app.removeAllContentTypeParsers();
-  app.addHook('onRequest', async ({ raw }) => {
+  const methodsOf = watchMethods(app);
+  app.addHook('onRequest', async ({ raw, url }, reply) => {
+    const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
+    if (methods) reply.header('Allow', methods.join(', '));
     raw.headers['content-type'] = 'application/json';
     // Names of encodings have no case (RFC 9110, section 8.4.1), and for the plugin they have.
     const encoding = raw.headers['content-encoding'];
@@ -54,7 +60,7 @@ export async function httpBase({
     // zstd only from Node.js 22.15 on: what is accepted does not depend on the version.
     requestEncodings: ['br', 'gzip', 'deflate', 'identity'],
   });
-  answerErrors(app, log, platform);
+  answerErrors(app, { log, platform, methodsOf });
   return app;
 }
 
@@ -70,26 +76,43 @@ function readable(url: string): string {
   }
 }
 
+/** Headers of a request that mean something here, and those that libraries add to avoid caches. */
+const ownHeaders = [
+  'Accept',
+  'Authorization',
+  'Cache-Control',
+  'Content-Type',
+  'If-Match',
+  'Idempotency-Key',
+  'If-None-Match',
+  'Last-Event-ID',
+  'Pragma',
+  'X-Really-Secret',
+  'X-Requested-With',
+  'X-Trace-Id',
+];
+
+/** What tracing libraries in a page add to its requests. One header that is not allowed would stop the whole request. */
+const headersOfTracing = [
+  ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
+  ...['b3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags'],
+  ...['x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-origin'],
+  ...['x-datadog-sampling-priority', 'x-datadog-tags'],
+  ...['newrelic', 'elastic-apm-traceparent', 'uber-trace-id', 'X-Amzn-Trace-Id'],
+  ...['X-Cloud-Trace-Context', 'Request-Id', 'Request-Context', 'Correlation-Context'],
+  ...['X-Request-Id', 'X-Correlation-Id', 'X-Instana-T', 'X-Instana-S', 'X-Instana-L'],
+];
+
 /** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
 async function protect(
   app: FastifyInstance,
   origins: readonly string[] | undefined,
 ): Promise<void> {
+  const { patterns } = new Origins(origins);
   await app.register(cors, {
-    origin: origins === undefined ? '*' : [...origins],
+    origin: patterns === undefined ? '*' : [...patterns],
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    allowedHeaders: [
-      'Accept',
-      'Authorization',
-      'Content-Type',
-      'If-Match',
-      'Idempotency-Key',
-      'If-None-Match',
-      'Last-Event-ID',
-      'X-Really-Secret',
-      'X-Trace-Id',
-      'traceparent',
-    ],
+    allowedHeaders: [...ownHeaders, ...headersOfTracing],
     exposedHeaders: ['ETag', 'Location', 'Retry-After'],
     maxAge: 86_400,
     // `OPTIONS` is answered to whoever asks, and not to browsers alone.

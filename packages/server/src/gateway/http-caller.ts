@@ -41,9 +41,11 @@ export async function callerOf(
   throw fail('invalid/incorrect/expired access token', { accessToken: [detail] });
 }
 
-/** From the header or, where there is none, the query. */
+/** From the header or, where that has none, the query: a proxy may want credentials of another scheme in the header. */
 function tokenOf({ headers, query }: FastifyRequest): unknown {
   const { authorization } = headers;
-  if (authorization !== undefined) return /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? '';
-  return (query as Record<string, unknown>).access_token;
+  const inQuery = (query as Record<string, unknown>).access_token;
+  if (authorization === undefined) return inQuery;
+  const [, scheme = '', credentials = ''] = /^(\S*) *(.*?) *$/.exec(authorization) ?? [];
+  return scheme.toLowerCase() === 'bearer' ? credentials : (inQuery ?? '');
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '@really/protocol';
+import type { AcceptedRevs } from '../commands/accepted-revs.js';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
@@ -21,6 +22,11 @@ export interface HttpCommandsOptions {
   readonly tracing?: Tracing | undefined;
 }
 
+/** What comes with a command in headers. */
+export interface CommandDetails extends Traced {
+  readonly accepted?: AcceptedRevs | undefined;
+}
+
 /** Carries out the commands that came over HTTP: counted, logged and traced like those of the socket. */
 export class HttpCommands {
   readonly #options: HttpCommandsOptions;
@@ -30,7 +36,11 @@ export class HttpCommands {
   }
 
   /** Rejects with a `ProtocolError`, whatever went wrong. */
-  async run(message: JsonObject, listener: Listener, traced: Traced): Promise<CommandReply> {
+  async run(
+    message: JsonObject,
+    listener: Listener,
+    { accepted, ...traced }: CommandDetails,
+  ): Promise<CommandReply> {
     const { traceId } = traced;
     const request = this.#parse(traceId === undefined ? message : { ...message, traceId });
     const { commands, metrics, platform, tracing } = this.#options;
@@ -49,7 +59,7 @@ export class HttpCommands {
       log.info({ cmd, r: target?.r, uid: auth.uid, result, ms }, 'command answered');
     };
     try {
-      const reply = await commands.run({ auth, listener, traceId, span, log }, request);
+      const reply = await commands.run({ auth, listener, traceId, span, log, accepted }, request);
       finished('ok');
       return reply;
     } catch (thrown) {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
+import { isKnown } from './entity-tags.js';
 import { sendError, sendJson } from './http-answers.js';
 import { isOperator, type OperatorOptions } from './http-operator.js';
 import { openApiDocument } from './openapi/document.js';
-import { isKnown } from './rest-message.js';
 
 export interface OpenApiRouteOptions extends OperatorOptions {
   /** The models that are in force now. */

@@ -1,47 +1,96 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Timers } from '../platform/platform.js';
 import type { ServerConfig } from './options.js';
-import { type Refusal, refusals, refuseRequest } from './refusal.js';
+import type { Origins } from './origins.js';
+import { type Refusal, refusals, refusalText, refuseRequest, refuseUpgrade } from './refusal.js';
 
 export type HttpServer = http.Server | https.Server;
 
-/** Milliseconds. A client that is slower than this to say what it wants is not waited for. */
-const usualPatience = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 10_000,
-  connectionsCheckingInterval: 5000,
-};
+/** Bytes of a request's target, and of what stands beside it in its head (rule HTTP13). */
+const largestTarget = 64 * 1024;
+const largestHeaders = 16 * 1024;
+
+/** Bytes of a request's head. */
+export const largestHead = largestTarget + largestHeaders;
+
+/** Milliseconds. */
+export interface Patience {
+  /** For which a connection is kept open between two requests. */
+  readonly keepAlive: number;
+  /** For which the connection really is kept open beyond what clients are promised: a request may be on its way. */
+  readonly keepAliveSlack: number;
+  /** That a client may take to send the head of a request, and the whole request. */
+  readonly head: number;
+  readonly request: number;
+  /** Between two looks for clients that are too slow. */
+  readonly check: number;
+}
+
+const slack = 5000;
+const usualHead = 10_000;
+const longestHead = 120_000;
+const usualRequest = 30_000;
+
+/**
+ * A connection on which nothing was asked yet is cut off after the time for a head, and balancers open some in advance:
+ * so it lasts as long as one that is idle between two requests, up to 2 minutes.
+ */
+export function patienceFor(keepAlive: number): Patience {
+  const head = Math.min(Math.max(usualHead, keepAlive + slack), longestHead);
+  const request = Math.max(usualRequest, head);
+  return { keepAlive, keepAliveSlack: slack, head, request, check: 5000 };
+}
 
 /** Connections beyond those that may become WebSockets: plain requests, and upgrades that are refused. */
 const spare = 1000;
 
+export interface HttpServerOptions extends Pick<ServerConfig, 'connections' | 'tls'> {
+  readonly origins: Origins;
+  readonly patience: Patience;
+  readonly timers: Timers;
+}
+
 /** The HTTP server: every request goes to `listener`, and what is no HTTP is answered here. */
 export function createHttpServer(
-  { connections, tls }: Pick<ServerConfig, 'connections' | 'tls'>,
+  { connections, tls, origins, patience, timers }: HttpServerOptions,
   listener: http.RequestListener,
-  patience = usualPatience,
 ): HttpServer {
-  // Node would refuse a request without `Host` by itself, and say nothing.
-  const options = { ...patience, requireHostHeader: false };
+  const options = {
+    headersTimeout: patience.head,
+    requestTimeout: patience.request,
+    keepAliveTimeout: patience.keepAlive,
+    keepAliveTimeoutBuffer: patience.keepAliveSlack,
+    connectionsCheckingInterval: patience.check,
+    maxHeaderSize: largestHead,
+    // Node would refuse a request without `Host` by itself, and say nothing.
+    requireHostHeader: false,
+  };
+  const known = hostKnown(listener, origins);
   const server = tls
-    ? https.createServer({ ...options, ...tls }, hostKnown(listener))
-    : http.createServer(options, hostKnown(listener));
+    ? https.createServer({ ...options, ...tls }, known)
+    : http.createServer(options, known);
   server.maxConnections = connections + spare;
-  server.on('clientError', refuseGarbage);
+  const garbage = new GarbageRefusals(origins, timers);
+  server.on('clientError', (error: ParserError, socket) => garbage.refuse(error, socket));
   server.on('checkExpectation', (_request: unknown, response: http.ServerResponse) =>
-    refuseRequest(response, refusals.expectation),
+    refuseRequest(response, refusals.expectation, origins),
+  );
+  // Without a listener Node would hang up.
+  server.on('connect', (request: http.IncomingMessage) =>
+    refuseUpgrade(request, refusals.unknownMethod),
   );
   return server;
 }
 
 /** RFC 9112, section 3.2. */
-function hostKnown(listener: http.RequestListener): http.RequestListener {
+function hostKnown(listener: http.RequestListener, origins: Origins): http.RequestListener {
   return (request, response) => {
     if (request.headers.host !== undefined || request.httpVersion !== '1.1') {
       listener(request, response);
-    } else refuseRequest(response, refusals.noHost);
+    } else refuseRequest(response, refusals.noHost, origins);
   };
 }
 
@@ -50,30 +99,47 @@ const requestLine = /^[A-Z]{1,32} \S+ HTTP\/1\.[01]\r\n/i;
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
+/** Milliseconds for which a refused client may go on sending: to close on it would cut the answer off. */
+const linger = 2000;
+
 /** What is no HTTP gets a last answer, where there is anybody to hear it. */
-function refuseGarbage(error: ParserError, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
+class GarbageRefusals {
+  readonly #origins: Origins;
+  readonly #timers: Timers;
+  readonly #refused = new WeakSet<Duplex>();
+
+  constructor(origins: Origins, timers: Timers) {
+    this.#origins = origins;
+    this.#timers = timers;
   }
-  const { code, reason, headers } = garbageRefusal(error);
-  const body = JSON.stringify({ code, reason });
-  const lines = Object.entries({
-    'Content-Type': 'application/json',
-    'Content-Length': String(body.length),
-    Connection: 'close',
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}`);
-  const status = `HTTP/1.1 ${code} ${http.STATUS_CODES[code] ?? ''}`;
-  socket.end([status, ...lines, '', body].join('\r\n'), () => socket.destroy());
+
+  refuse(error: ParserError, socket: Duplex): void {
+    // Each further piece of what it sends is an error again.
+    if (this.#refused.has(socket)) return;
+    if (error.code === 'ECONNRESET' || !socket.writable || isUnused(error, socket)) {
+      socket.destroy();
+      return;
+    }
+    this.#refused.add(socket);
+    const packet = error.rawPacket?.toString('latin1') ?? '';
+    const cors = this.#origins.headersFor(/^origin:[ \t]*(\S+)/im.exec(packet)?.[1]);
+    const { head, body } = refusalText(garbageRefusal(error, packet), cors);
+    const close = () => socket.destroy();
+    const timer = this.#timers.after(linger, close);
+    socket.once('close', () => timer.cancel());
+    socket.once('end', close);
+    socket.end(head + body, socket.readableEnded ? close : undefined);
+  }
 }
 
-function garbageRefusal({ code, rawPacket }: ParserError): Refusal {
-  if (code === 'HPE_INVALID_METHOD' && requestLine.test(rawPacket?.toString('latin1') ?? '')) {
-    return refusals.unknownMethod;
-  }
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return { code: 408, reason: 'the request took too long' };
-  if (code === 'HPE_HEADER_OVERFLOW') return { code: 431, reason: 'the headers are too large' };
-  return { code: 400, reason: 'the request is no HTTP' };
+/** A connection that was opened in advance and never used: an answer would be taken for that to the first request. */
+function isUnused({ code }: ParserError, socket: Duplex): boolean {
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0;
+}
+
+function garbageRefusal({ code }: ParserError, packet: string): Refusal {
+  if (code === 'HPE_INVALID_METHOD' && requestLine.test(packet)) return refusals.unknownMethod;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return refusals.tooSlow;
+  if (code === 'HPE_HEADER_OVERFLOW') return refusals.headTooLarge;
+  return refusals.noHttp;
 }

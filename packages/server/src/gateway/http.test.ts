@@ -239,14 +239,42 @@ describe('health', () => {
   test('[HTTP4] a method that a path does not have is a 405 that names those which it has', async () => {
     const { call, post } = await start();
     const cases: readonly [Response, string][] = [
-      [await post('/health?x=1'), 'GET, HEAD'],
-      [await call('/metrics', { method: 'PURGE' }), 'GET, HEAD'],
-      [await call('/auth/anonymous/'), 'POST'],
+      [await post('/health?x=1'), 'GET, HEAD, OPTIONS'],
+      [await call('/ready', { method: 'PUT' }), 'GET, HEAD, OPTIONS'],
+      [await call('/metrics', { method: 'PURGE' }), 'GET, HEAD, OPTIONS'],
+      [await call('/openapi.json', { method: 'DELETE' }), 'GET, HEAD, OPTIONS'],
+      [await call('/auth/anonymous/'), 'POST, OPTIONS'],
+      [await call('/auth/refresh', { method: 'PUT' }), 'POST, OPTIONS'],
+      [await call('/v0.1/things', { method: 'PUT', body: '{}' }), 'GET, HEAD, POST, OPTIONS'],
+      [
+        await call('/v0.1/things/1', { method: 'PUT', body: 'x'.repeat(3 * 2 ** 20) }),
+        'GET, HEAD, POST, PATCH, DELETE, OPTIONS',
+      ],
+      [await call('/v0.1/a/*/b/_count'), 'POST, OPTIONS'],
     ];
     for (const [response, allowed] of cases) {
       expect([response.status, response.headers.get('allow')]).toEqual([405, allowed]);
-      expect(await response.json()).toEqual({ error: { code: 405, message: 'command.unknown' } });
+      expect(await response.json()).toMatchObject({
+        error: { code: 405, message: 'command.unknown' },
+      });
     }
+    const head = await call('/auth/anonymous', { method: 'HEAD' });
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
+  });
+
+  test('[HTTP4] OPTIONS names the methods of a path', async () => {
+    const { call } = await start();
+    const allowed = async (path: string) => {
+      const response = await call(path, { method: 'OPTIONS' });
+      return [response.status, response.headers.get('allow')];
+    };
+    expect(await allowed('/v0.1/things/1?x')).toEqual([
+      204,
+      'GET, HEAD, POST, PATCH, DELETE, OPTIONS',
+    ]);
+    expect(await allowed('/v0.1/things')).toEqual([204, 'GET, HEAD, POST, OPTIONS']);
+    expect(await allowed('/health')).toEqual([204, 'GET, HEAD, OPTIONS']);
+    expect(await allowed('/auth/tokens')).toEqual([204, 'POST, OPTIONS']);
   });
 });
 
@@ -297,8 +325,10 @@ describe('browsers', () => {
     const methods = response.headers.get('access-control-allow-methods');
     for (const method of ['GET', 'POST', 'PATCH', 'DELETE']) expect(methods).toContain(method);
     const allowed = response.headers.get('access-control-allow-headers');
-    for (const name of ['Authorization', 'If-Match', 'X-Really-Secret'])
-      expect(allowed).toContain(name);
+    const headers = ['Authorization', 'If-Match', 'X-Really-Secret', 'Cache-Control'];
+    const traced = ['traceparent', 'tracestate', 'baggage', 'sentry-trace', 'b3'];
+    for (const name of [...headers, ...traced, 'x-datadog-trace-id', 'newrelic'])
+      expect(allowed?.split(', ')).toContain(name);
     const answer = await post('/auth/anonymous', '{}', { origin: 'https://app.example' });
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
   });
@@ -309,6 +339,47 @@ describe('browsers', () => {
       (await post('/auth/anonymous', '{}', { origin })).headers.get('access-control-allow-origin');
     expect(await allowed('https://app.example')).toBe('https://app.example');
     expect(await allowed('https://evil.example')).toBe(null);
+  });
+
+  test('[HTTP3] subdomains, apps and extensions may be named', async () => {
+    const cors = [
+      'https://*.example.com',
+      'https://*.example.org:8443',
+      'capacitor://localhost',
+      'safari-web-extension://e7b5a6c2-1111-4222-8333-444455556666',
+      'null',
+    ];
+    const { call } = await start({ config: { cors } });
+    const allowed = async (origin: string) => {
+      const response = await call('/v0.1/things', {
+        method: 'OPTIONS',
+        headers: { origin, ...preflight },
+      });
+      expect(response.headers.get('vary')).toBe('Origin');
+      return response.headers.get('access-control-allow-origin');
+    };
+    const good = [
+      'https://a.example.com',
+      'https://a.b.example.com',
+      'https://a.example.org:8443',
+      'capacitor://localhost',
+      'safari-web-extension://E7B5A6C2-1111-4222-8333-444455556666',
+      'null',
+    ];
+    for (const origin of good) expect(await allowed(origin)).toBe(origin);
+    const others = [
+      'https://example.com',
+      'http://a.example.com',
+      'https://a.example.com:444',
+      'https://aexample.com',
+      'https://a.example.com.evil.example',
+      'https://evil.example/.example.com',
+      'https://.example.com',
+      'https://a.example.org',
+      'ionic://localhost',
+      'capacitor://localhost.evil',
+    ];
+    for (const origin of others) expect([origin, await allowed(origin)]).toEqual([origin, null]);
   });
 
   test('[HTTP1] pages of the app are served, and nothing outside their folder', async () => {

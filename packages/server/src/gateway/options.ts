@@ -23,6 +23,8 @@ export interface ServerConfig {
   readonly trustProxy: readonly string[];
   /** Web origins that may call what is the server's; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
+  /** Milliseconds for which a connection is kept open between two requests. */
+  readonly keepAlive: number;
   /** Connections of all apps together. */
   readonly connections: number;
   /** Serve HTTPS and WSS; without it a proxy ends TLS. */

@@ -1,16 +1,22 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Origins } from './origins.js';
 
 /** A refusal in the form that the socket's path answers with: `{"code":…,"reason":…}` (rules CON2, CON3). */
 export interface Refusal {
   readonly code: number;
   readonly reason: string;
+  /** The same as section ERR says it, of what may have been meant for REST. */
+  readonly error?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export const refusals = {
   unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
-  noHost: { code: 400, reason: 'a request names its host' },
-  expectation: { code: 417, reason: 'of what can be expected there is only 100-continue' },
+  noHost: { code: 400, reason: 'a request names its host', error: 'request.invalid' },
+  noHttp: { code: 400, reason: 'the request is no HTTP', error: 'request.invalid' },
+  tooSlow: { code: 408, reason: 'the request took too long', error: 'request.timeout' },
+  headTooLarge: { code: 431, reason: 'the headers are too large', error: 'headers.too.large' },
+  expectation: { code: 417, reason: 'only Expect: 100-continue is supported' },
   badHandshake: { code: 400, reason: 'the request is no WebSocket handshake' },
   unknownApp: { code: 404, reason: 'there is no such app' },
   notFound: { code: 404, reason: 'there is nothing here' },
@@ -22,6 +28,7 @@ export const refusals = {
   unknownMethod: {
     code: 405,
     reason: 'there is no such method',
+    error: 'command.unknown',
     headers: { Allow: 'GET, HEAD, POST, PATCH, DELETE, OPTIONS' },
   },
   upgradeRequired: {
@@ -49,31 +56,43 @@ export const refusals = {
 /** Milliseconds for which a refused client may keep its side open. */
 const linger = 2000;
 
-/** Refuses a plain request. */
-export function refuseRequest(response: ServerResponse, refusal: Refusal): void {
+/** Refuses a plain request. A page of another origin may read why. */
+export function refuseRequest(response: ServerResponse, refusal: Refusal, origins: Origins): void {
   const body = bodyOf(refusal);
-  response.writeHead(refusal.code, headersOf(refusal, body));
+  const cors = origins.headersFor(response.req.headers.origin);
+  response.writeHead(refusal.code, { ...headersOf(refusal, body), ...cors });
   response.end(body);
 }
 
 /** Refuses an upgrade: answers on the bare socket and ends it. */
 export function refuseUpgrade(request: IncomingMessage, refusal: Refusal): void {
   const { socket } = request;
-  const body = bodyOf(refusal);
-  const lines = Object.entries(headersOf(refusal, body)).map(
-    ([name, value]) => `${name}: ${value}`,
-  );
-  const status = `HTTP/1.1 ${refusal.code} ${STATUS_CODES[refusal.code] ?? ''}`;
+  const { head, body } = refusalText(refusal);
   socket.on('error', ignore);
   socket.setTimeout(linger, () => socket.destroy());
   // What the client sent meanwhile is read and dropped: to close on it would cut the answer off.
   socket.resume();
-  const text = [status, ...lines, '', ''].join('\r\n');
-  socket.end(request.method === 'HEAD' ? text : text + body);
+  socket.end(request.method === 'HEAD' ? head : head + body);
 }
 
-function bodyOf({ code, reason }: Refusal): string {
-  return JSON.stringify({ code, reason });
+/** An answer for a bare socket. */
+export function refusalText(
+  refusal: Refusal,
+  more: Readonly<Record<string, string>> = {},
+): { head: string; body: string } {
+  const body = bodyOf(refusal);
+  const headers = Object.entries({ ...headersOf(refusal, body), ...more });
+  const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  const status = `HTTP/1.1 ${refusal.code} ${STATUS_CODES[refusal.code] ?? ''}`;
+  return { head: [status, ...lines, '', ''].join('\r\n'), body };
+}
+
+function bodyOf({ code, reason, error: message }: Refusal): string {
+  return JSON.stringify({
+    code,
+    reason,
+    ...(message !== undefined && { error: { code, message } }),
+  });
 }
 
 function headersOf(refusal: Refusal, body: string): Record<string, string> {

@@ -4,13 +4,18 @@ import {
   type JsonValue,
   type ParsedR,
   ProtocolError,
+  parseR,
 } from '@really/protocol';
+import type { AcceptedRevs } from '../commands/accepted-revs.js';
+import { revisionsIn } from './entity-tags.js';
 import { parseMessage, type Shape } from './parse-message.js';
 
 /** An HTTP request on an R, as far as it matters for the command that it stands for. */
 export interface RestRequest {
   readonly method: string;
   readonly target: ParsedR;
+  /** What a body asks of a collection, where it is a question (rule HTTP14). */
+  readonly question: Question | undefined;
   /** Each parameter once. */
   readonly query: ReadonlyMap<string, string>;
   /** By lower-case name. */
@@ -21,13 +26,37 @@ export interface RestRequest {
   readonly shape: Shape;
 }
 
-/** Methods of section HTTP, by what the R is. */
-export const methodsOf = {
-  object: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-  collection: ['GET', 'HEAD', 'POST'],
-} as const;
+export type Question = 'read' | 'count';
 
-/** The message that would be sent on a socket (rules HTTP5 to HTTP10). Throws where a header or parameter is wrong. */
+/** What the path of a request is about, below its version. */
+export interface RestTarget {
+  /** `undefined` where the path has no R. */
+  readonly target: ParsedR | undefined;
+  readonly question?: Question | undefined;
+  /** Those that it is served for. */
+  readonly methods: readonly string[];
+}
+
+const methodsOf: Readonly<Record<ParsedR['kind'], readonly string[]>> = {
+  object: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'],
+  collection: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+};
+
+/**
+ * Where a body comes, `/users/_query` and `/users/_count` are questions to the collection. For any other method they are
+ * objects, since clients may choose such ids.
+ */
+export function restTarget(path: string, method: string): RestTarget {
+  const target = parseR(path);
+  const [, collection, name] = /^(.*)\/_(query|count)\/?$/.exec(path) ?? [];
+  const others = target ? methodsOf[target.kind] : [];
+  if (name === undefined) return { target, methods: others };
+  const methods = target ? others : ['POST', 'OPTIONS'];
+  if (method !== 'POST') return { target, methods };
+  return { target: parseR(collection), question: name === 'query' ? 'read' : 'count', methods };
+}
+
+/** The message that would be sent on a socket (rules HTTP5 to HTTP10, HTTP14); revisions come beside it (`acceptedRevs`). Throws where a header or parameter is wrong. */
 export function restMessage(request: RestRequest): JsonObject {
   const { method, target, body } = request;
   const { r } = target;
@@ -36,12 +65,19 @@ export function restMessage(request: RestRequest): JsonObject {
     case 'HEAD':
       return target.kind === 'object' ? getMessage(request) : readMessage(request);
     case 'POST':
+      if (request.question) return questionMessage(request, request.question);
       return { cmd: 'create', r, body: body ?? {}, ...onceOf(request) };
     case 'PATCH':
-      return { cmd: 'update', r, rev: requiredRev(request), body: body ?? {}, ...onceOf(request) };
+      return { cmd: 'update', r, rev: 0, body: body ?? {}, ...onceOf(request) };
     default:
-      return { cmd: 'delete', r, ...optionalRev(request), ...onceOf(request) };
+      return { cmd: 'delete', r, ...onceOf(request) };
   }
+}
+
+/** A subscription would have nowhere to go: events come to a GET. */
+function questionMessage({ target, body = {} }: RestRequest, cmd: Question): JsonObject {
+  if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
+  return { cmd, r: target.r, cmdOpts: body };
 }
 
 function getMessage({ target, query }: RestRequest): JsonObject {
@@ -123,36 +159,10 @@ function onceOf({ headers }: RestRequest): JsonObject {
   return typeof key === 'string' ? { cmdOpts: { once: key } } : {};
 }
 
-function requiredRev(request: RestRequest): number {
-  const rev = revOf(request);
-  if (rev !== undefined) return rev;
+/** Rule HTTP8. Throws 428 where a revision is wanted and there is none. */
+export function acceptedRevs({ method, headers }: RestRequest): AcceptedRevs | undefined {
+  const accepted = revisionsIn(headers['if-match']?.toString());
+  if (accepted !== undefined || method !== 'PATCH') return accepted;
   const errors = { 'If-Match': ['expected.revision'] };
   throw new ProtocolError({ code: 428, message: 'revision.required', errors });
-}
-
-function optionalRev(request: RestRequest): { rev?: number } {
-  if (request.headers['if-match'] === '*') return {};
-  const rev = revOf(request);
-  return rev === undefined ? {} : { rev };
-}
-
-/** `42`, `"42"` or `W/"42"`. */
-function revOf({ headers }: RestRequest): number | undefined {
-  const given = headers['if-match'];
-  if (given === undefined) return undefined;
-  const match = /^\s*(?:W\/)?("?)([1-9]\d{0,14})\1\s*$/.exec(String(given));
-  if (!match) throw fail.invalid('If-Match', 'expected.revision');
-  return Number(match[2]);
-}
-
-/** Whether a client that has what `If-None-Match` names has the current one (RFC 9110, section 13.1.2). */
-export function isKnown(header: string | undefined, current: string | number): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((tag) => {
-    const bare = tag
-      .trim()
-      .replace(/^W\//, '')
-      .replace(/^"(.*)"$/, '$1');
-    return bare === '*' || bare === String(current);
-  });
 }

@@ -1,8 +1,9 @@
-import { fail, type JsonObject, type ParsedR, parseR } from '@really/protocol';
+import { fail, type JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import { isKnown } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
 import { type CallerOptions, callerOf } from './http-caller.js';
@@ -10,7 +11,13 @@ import type { HttpCommands } from './http-commands.js';
 import { jsonBody } from './json-body.js';
 import type { Shape } from './parse-message.js';
 import { refusals } from './refusal.js';
-import { isKnown, methodsOf, type RestRequest, restMessage } from './rest-message.js';
+import {
+  acceptedRevs,
+  type RestRequest,
+  type RestTarget,
+  restMessage,
+  restTarget,
+} from './rest-message.js';
 import { protocolVersion } from './socket-path.js';
 import { toProtocolError } from './to-protocol-error.js';
 import { traceOf } from './trace-id.js';
@@ -25,6 +32,8 @@ export interface RestRoutesOptions extends CallerOptions {
   readonly message: number;
 }
 
+type RestCall = FastifyRequest<{ Params: RestParams }>;
+
 type RestParams = { readonly version: string; readonly '*': string };
 
 /** Versions are numbers, so that an app may serve files of its own from `/vendor/`. */
@@ -38,6 +47,7 @@ export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): vo
     method,
     url: path,
     bodyLimit: options.message,
+    onRequest: async (request, reply) => routes.admit(request, reply),
     handler: (request, reply) => routes.handle(request, reply),
   });
 }
@@ -49,61 +59,68 @@ class RestRoutes {
     this.#options = options;
   }
 
-  async handle(
-    request: FastifyRequest<{ Params: RestParams }>,
-    reply: FastifyReply,
-  ): Promise<FastifyReply> {
-    const { params } = request;
-    if (`v${params.version}` !== `v${protocolVersion}`) {
+  /** Refuses by version and method, before any body is read. */
+  admit({ params, method }: RestCall, reply: FastifyReply): FastifyReply | undefined {
+    if (params.version !== protocolVersion) {
       return sendJson(reply, 400, JSON.stringify(refusals.unsupportedVersion));
     }
+    const { target, methods } = restTarget(`/${params['*']}`, method);
+    if (methods.length === 0 || methods.includes(method)) return undefined;
+    reply.header('Allow', methods.join(', '));
+    return sendError(reply, fail('command.unknown'), target?.r);
+  }
+
+  async handle(request: RestCall, reply: FastifyReply): Promise<FastifyReply> {
+    const { params, method } = request;
     const vary = [reply.getHeader('Vary'), 'Authorization'].flat().filter(Boolean).join(', ');
     reply.header('Cache-Control', 'private, no-cache').header('Vary', vary);
-    const target = parseR(`/${params['*']}`);
+    const asked = restTarget(`/${params['*']}`, method);
     try {
-      return await this.#serve(request, reply, target);
+      return await this.#serve(request, reply, asked);
     } catch (thrown) {
       const { log, platform } = this.#options;
-      const fields = { method: request.method, r: target?.r };
-      const error = toProtocolError(thrown, { log, platform, fields });
-      return sendError(reply, error, target?.r);
+      const r = asked.target?.r;
+      const error = toProtocolError(thrown, { log, platform, fields: { method, r } });
+      return sendError(reply, error, r);
     }
   }
 
   async #serve(
     request: FastifyRequest,
     reply: FastifyReply,
-    target: ParsedR | undefined,
+    asked: RestTarget,
   ): Promise<FastifyReply> {
     const caller = await callerOf(request, this.#options);
-    if (!target) throw fail('r.invalid');
-    const allowed: readonly string[] = methodsOf[target.kind];
-    if (!allowed.includes(request.method)) {
-      reply.header('Allow', allowed.join(', '));
-      throw fail('command.unknown');
-    }
-    const rest = this.#read(request, target);
+    const rest = this.#read(request, asked);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
       return await this.#options.streams.open(request, reply, { caller, rest, message, traced });
     }
-    const { body } = await this.#options.commands.run(message, deaf(caller.auth), traced);
+    const details = { ...traced, accepted: acceptedRevs(rest) };
+    const { body } = await this.#options.commands.run(message, deaf(caller.auth), details);
     return answer(rest, reply, body);
   }
 
-  #read(request: FastifyRequest, target: ParsedR): RestRequest {
+  #read(request: FastifyRequest, { target, question }: RestTarget): RestRequest {
+    if (!target) throw fail('r.invalid');
     const query = new Map<string, string>();
     for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
-      if (typeof value !== 'string') throw fail.invalid(name, 'expected.once');
-      query.set(name, value);
+      query.set(name, parameterOf(name, value));
     }
     const { method, headers } = request;
     const { shape } = this.#options;
     const takesBody = method === 'POST' || method === 'PATCH';
     const body = takesBody ? jsonBody(request.body, shape) : undefined;
-    return { method, target, query, headers, body, shape };
+    return { method, target, question, query, headers, body, shape };
   }
+}
+
+/** Lists may come as `fields=a&fields=b`, the way that generated clients write them. */
+function parameterOf(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (name === 'fields' && Array.isArray(value)) return value.join(',');
+  throw fail.invalid(name, 'expected.once');
 }
 
 /** Who hears no pushes: none of the commands that come here subscribes. */
@@ -125,6 +142,7 @@ function answer(request: RestRequest, reply: FastifyReply, body: JsonObject): Fa
   const { method, target, headers } = request;
   const shown = body.body as JsonObject | undefined;
   if (method === 'DELETE') return reply.code(204).send();
+  if (request.question) return sendJson(reply, 200, JSON.stringify(body));
   if (method === 'POST') {
     const created = shown ?? {};
     reply.header('Location', `/v${protocolVersion}${String(created._r)}`);

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import { restTarget } from './rest-message.js';
+import { protocolVersion } from './socket-path.js';
+
+/** The methods that a path is served for, as `Allow` names them; `undefined`: there is no such path. */
+export type MethodsOf = (path: string) => readonly string[] | undefined;
+
+const rest = `/v${protocolVersion}/`;
+
+/** Knows the paths of section HTTP, and every path that is added from now on. */
+export function watchMethods(app: FastifyInstance): MethodsOf {
+  const known = new Map<string, { readonly path: RegExp; readonly methods: Set<string> }>();
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return;
+    const route = known.get(url) ?? { path: patternOf(url), methods: new Set() };
+    known.set(url, route);
+    for (const one of [method].flat()) route.methods.add(one);
+  });
+  return (path) => {
+    if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
+    const route = [...known.values()].find((one) => one.path.test(path));
+    return route && [...route.methods, 'OPTIONS'];
+  };
+}
+
+function restMethods(path: string): readonly string[] | undefined {
+  const { methods } = restTarget(path, '');
+  return methods.length > 0 ? methods : undefined;
+}
+
+/** `/_dead-letters/:id` is any path of two steps that begins so. */
+function patternOf(url: string): RegExp {
+  const source = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+');
+  return new RegExp(`^${source}$`);
+}
