@@ -71,6 +71,7 @@ function answerCall(
 
 function prepare(engine: Engine, layout: Layout, limits: RealmLimits): Base {
   const { ffi, context } = engine;
+  assertUtc(engine);
   const argv = engine.malloc(16 * 4);
   const hostFunction = (id: keyof typeof ids) =>
     ffi.QTS_NewFunction(context, id, 1, false, ids[id] as never);
@@ -92,6 +93,14 @@ function prepare(engine: Engine, layout: Layout, limits: RealmLimits): Base {
   const kinds = [0, 1, 2, 3].map((kind) => ffi.QTS_NewFloat64(context, kind));
   const snapshot = takeSnapshot(engine, layout);
   return { engine, layout, snapshot, argv, functions, names, kinds };
+}
+
+/** A build that asks for the local time in another way would see the time zone of the machine. */
+function assertUtc(engine: Engine): void {
+  sure(engine, evaluate(engine, 'new Date(0).getTimezoneOffset()', 'realm'));
+  if (!engine.clock.wasAsked) {
+    throw new Error('this build of QuickJS is not known: it does not ask for the local time');
+  }
 }
 
 function realmText(limits: RealmLimits): string {

@@ -37,6 +37,7 @@ export interface Engine {
   readonly context: JSContextPointer;
   readonly bytes: Buffer;
   readonly words: Int32Array;
+  readonly clock: Pick<UtcClock, 'wasAsked'>;
   /** Where the engine's heap begins: below are its stack and, at the bottom, its static data. */
   readonly heapStart: number;
   /** Where the heap that scripts may use begins. */
@@ -69,7 +70,9 @@ export async function openEngine(
   host: EngineHost,
 ): Promise<Engine> {
   const memory = fixedMemory(limits, host);
-  const module = await loadModule(wasm, memory);
+  const words = new Int32Array(memory.buffer);
+  const clock = new UtcClock(words);
+  const module = await loadModule(wasm, memory, clock);
   const Ffi = await variant.importFFI();
   const ffi = new Ffi(module);
   answerCalls(module, ffi, host);
@@ -88,7 +91,8 @@ export async function openEngine(
     runtime,
     context,
     bytes,
-    words: new Int32Array(memory.buffer),
+    words,
+    clock,
     heapStart,
     freeStart,
     unused,
@@ -108,9 +112,29 @@ function fixedMemory(limits: EngineLimits, host: EngineHost): WebAssembly.Memory
   return memory;
 }
 
+/** Scripts see UTC, whatever the time zone of the machine: what they work out is stored, and has to be the same on every one. */
+class UtcClock {
+  wasAsked = false;
+  readonly #words: Int32Array;
+
+  constructor(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /** C's `localtime_r`. Of the ten members of a `struct tm` the engine reads one, the offset from UTC. */
+  readonly localTime = (_seconds: bigint, struct: number): void => {
+    this.wasAsked = true;
+    this.#words.fill(0, struct >> 2, (struct >> 2) + 10);
+  };
+}
+
+/** What this build of the engine imports `localtime_r` as: its names were made short. `boot.ts` makes sure of it. */
+const localTimeImport = 'm';
+
 async function loadModule(
   wasm: WebAssembly.Module,
   wasmMemory: WebAssembly.Memory,
+  clock: UtcClock,
 ): Promise<QuickJSEmscriptenModule> {
   const load = await imported(variant.importModuleLoader());
   return load({
@@ -122,7 +146,9 @@ async function loadModule(
       imports: WebAssembly.Imports,
       onSuccess: (instance: WebAssembly.Instance) => void,
     ) {
-      const instance = await WebAssembly.instantiate(wasm, imports);
+      const [module = ''] = Object.keys(imports);
+      const utc = { ...imports[module], [localTimeImport]: clock.localTime };
+      const instance = await WebAssembly.instantiate(wasm, { ...imports, [module]: utc });
       onSuccess(instance);
       return instance.exports;
     },
