@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { tasks } from './models.js';
 import { linesOf, runProgram } from './run-program.js';
+
+// Each test starts many processes.
+vi.setConfig({ testTimeout: 120_000 });
 
 test('[CLI3] models check says in one line what is fine', async () => {
   await using app = await appFolder({
@@ -48,4 +51,33 @@ test('[CLI3] models check takes the folder from a flag, and says so where there 
   const none = await runProgram(['models', 'check'], app);
   expect(none).toMatchObject({ code: 0, stdout: '' });
   expect(none.stderr).toMatch(/^really: there are no models: .*\n$/);
+});
+
+test('[CLI3] [LOD6] models check looks into hooks, and with --strict a warning is an error', async () => {
+  await using app = await appFolder({
+    ...tasks,
+    'models/tasks/post-create.js': '// tells others\nemitt("created", obj);\n',
+    'models/tasks/pre-get.js': 'if (obj.owner !== auth.uid) hide("notes");\n',
+  });
+  const lax = await runProgram(['models', 'check'], app);
+  expect(lax).toMatchObject({ code: 0, stdout: '1 model is fine: /tasks/*\n' });
+  const warnings = [
+    expect.stringMatching(
+      /^really: models\/tasks\/post-create\.js:2:1: nothing here is called `emitt`/,
+    ),
+    expect.stringMatching(/^really: models\/tasks\/pre-get\.js:1:5: `obj` has no `owner`/),
+    expect.stringMatching(/^really: models\/tasks\/pre-get\.js:1:34: `hide` names `notes`/),
+  ];
+  expect(linesOf(lax.stderr)).toEqual(warnings);
+  const strict = await runProgram(['models', 'check', '--strict'], app);
+  expect(strict).toMatchObject({ code: 1, stdout: '', stderr: lax.stderr });
+  await app.write({
+    'models/tasks/post-create.js': 'emit("created", obj);\n',
+    'models/tasks/pre-get.js': 'hide("votes");\n',
+  });
+  expect(await runProgram(['models', 'check', '--strict'], app)).toEqual({
+    code: 0,
+    stdout: '1 model is fine: /tasks/*\n',
+    stderr: '',
+  });
 });

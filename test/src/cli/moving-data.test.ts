@@ -327,7 +327,7 @@ ${access}
     expect(told).toMatchObject({ code: 0 });
     expect(toldIn(told.stderr)).toEqual([
       'really: imported 3 objects',
-      'really: kept as it is: line 3: /before/b: r: the app has no collection /before/*; did you mean /plans/*?',
+      'really: kept as it is: line 3: /before/b: r: the app has no collection /before/*',
       'really: kept as it is: line 6: /plans/a: data.kind: expected a value of the type String (type.invalid)',
       'really: kept as it is: line 6: /plans/a: data.title: expected a value (value.required)',
       'really: objects that the models as they are now would refuse: 2',

@@ -1,8 +1,8 @@
 import { isSystemName, parseR } from '@really/protocol';
+import { likelyCollection, listed } from '../model/load/nearest-name.js';
 import type { StoreReader } from '../store/store-reader.js';
 import { printed } from '../transfer/names.js';
 import { ConfigError } from './config.js';
-import { nearest } from './config-names.js';
 
 /** A collection that `--collection` names. */
 export interface Chosen {
@@ -32,10 +32,18 @@ function keyOf(given: string, known: readonly (readonly string[])[]): string {
   }
   const key = parsed.names.join('/');
   if (known.some((names) => names.join('/') === key)) return key;
-  const others = known.filter(([name = '']) => !isSystemName(name)).map(printed);
-  const like = nearest(given, others);
-  const hint = like === undefined ? 'there are none' : `did you mean ${like}?`;
-  throw misuse(`--collection: there is no collection ${printed(parsed.names)}; ${hint}`);
+  const others = known.filter(([name = '']) => !isSystemName(name));
+  throw misuse(
+    `--collection: there is no collection ${printed(parsed.names)}; ${hint(parsed.names, others)}`,
+  );
+}
+
+function hint(names: readonly string[], known: readonly (readonly string[])[]): string {
+  if (known.length === 0) return 'there are none';
+  const likely = likelyCollection(names, known);
+  return likely === undefined
+    ? `expected ${listed(known.map(printed))}`
+    : `did you mean ${printed(likely)}?`;
 }
 
 const misuse = (problem: string): ConfigError => new ConfigError([problem], true);

@@ -4,18 +4,20 @@ import { appFlagOf, configInForce } from './config-flags.js';
 import type { Options } from './program.js';
 import { type ExitCode, tell } from './report-error.js';
 
-/** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. */
+/** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. With `--strict` warnings are. */
 export async function reportModels(options: Options): Promise<ExitCode> {
   const configs = appConfigs(configInForce('production', options), appFlagOf(options));
-  for (const checked of await checkModels(configs)) report(checked);
-  return 0;
+  const isStrict = options.strict === true;
+  const checked = await checkModels(configs);
+  for (const one of checked) report(one, isStrict);
+  return isStrict && checked.some(({ warnings }) => warnings.length > 0) ? 1 : 0;
 }
 
-function report({ clientid, collections, warnings }: ModelsChecked): void {
+function report({ clientid, collections, warnings }: ModelsChecked, isStrict: boolean): void {
   const name = clientid === undefined ? '' : `${clientid}: `;
   for (const warning of warnings) tell(`${name}${warning}`);
-  // The warning says it.
-  if (collections.length === 0) return;
+  // The warnings say it.
+  if (collections.length === 0 || (isStrict && warnings.length > 0)) return;
   const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;
   process.stdout.write(`${name}${count} fine: ${collections.join(', ')}\n`);
 }

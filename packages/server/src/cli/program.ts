@@ -68,7 +68,10 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   );
   const models = program.command('models').description('look at the models').helpCommand(false);
   addConfigFlags(
-    addAppFlag(add(models, 'check', 'load every model and print what is wrong', check)),
+    addAppFlag(add(models, 'check', 'load every model and print what is wrong', check)).option(
+      '--strict',
+      'take warnings for errors',
+    ),
     ['models'],
   );
   addConfigFlags(

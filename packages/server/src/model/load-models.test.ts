@@ -164,7 +164,7 @@ test('[SET1] [LOD4] what field sets and dependencies name must be there', async 
   });
   const expected = [
     expect.stringMatching(
-      /^users\/model\.yaml:4:71: unknown field `lastNam` of this model; the nearest known one is `firstName`/,
+      /^users\/model\.yaml:4:71: unknown field `lastNam` of this model; expected `firstName`/,
     ),
     expect.stringMatching(
       /^users\/model\.yaml:6:21: unknown field `fristName` of this model; the nearest known one is `firstName`/,
@@ -429,9 +429,10 @@ test('[LOD6] warnings tell of what loads and yet can hardly be meant', async () 
     expect.stringMatching(
       /^a\/model\.yaml:6:59: `this` is nothing here.*; here there is `value` or `last`$/,
     ),
-    expect.stringMatching(/^a\/model\.yaml:7:17: nothing here is called `objj`/),
-    expect.stringMatching(/^a\/model\.yaml:7:\d+: `auth` has no `userId`.*; it has `uid`, /),
+    expect.stringMatching(/^a\/model\.yaml:7:50: nothing here is called `y`/),
+    expect.stringMatching(/^a\/model\.yaml:7:17: .* called `objj`.*; did you mean `obj`\?$/),
     expect.stringMatching(/^a\/model\.yaml:7:\d+: `obj` has no `ag`.*; it has `age`, /),
+    expect.stringMatching(/^a\/model\.yaml:7:\d+: `auth` has no `userId`.*; it has `uid`, /),
     expect.stringMatching(
       /^a\/model\.yaml:5:\d+: `double` reads `age`, which its `dependsOn` does not name/,
     ),
@@ -451,7 +452,128 @@ test('[LOD6] models that are as they should be are loaded without a word', async
       ].join('\n'),
       'access: { read: obj.age > 3 && obj._rev > 1, create: input.age > 1 && auth.data.role == r }',
     ),
-    'a/pre-get.js': 'hide("age"); print(obj.nope);',
+    'a/pre-get.js': `
+      const copy = { ...obj, nope: 1 };
+      const { age: years = 1, ...rest } = obj;
+      obj.extra = years;
+      if (typeof nothing === 'undefined' && obj.hasOwnProperty('age')) print(copy.nope, obj.extra);
+      function each(list, [first] = [], { second } = {}) {
+        for (const one of list) print(one, first, second, arguments.length);
+      }
+      label: for (left in rest) break label;
+      [1].map((obj) => obj.whatever);
+      try { each([]); } catch (error) { print(error.message, this, left); }
+      class Box { size = 1; static of = (x) => new Box(x); #own() { return this.size; } }
+      hide("age"); print(\`\${Box.of(1)}\`, /x/.test("y"), new Uint8Array(1), auth.data.role);`,
+    'a/pre-update.js': 'if (fields.includes("age") && before.age > after["age"]) cancel(400, "x");',
+    'a/post-update.js': 'emit("x", { age: obj.age }); update(obj._r, { age: before?.age ?? 1 });',
+    'a/evolution-1.js': 'return { age: obj.before };',
   });
   expect(warnings).toEqual([]);
+});
+
+const hookOf = async (name: string, source: string): Promise<string[]> => {
+  const { warnings } = await loaded({
+    'a/model.yaml': thingYaml(
+      '  title: { type: String }\n  house: { type: Object, fields: { size: { type: Long } } }',
+      'access: { read: true }',
+    ),
+    [`a/${name}.js`]: source,
+  });
+  return warnings.map((warning) => warning.replace(/^.*\/a\//, ''));
+};
+
+test.each([
+  [
+    'post-create',
+    '\n  emitt("x", obj);',
+    /^post-create\.js:2:3: .*`emitt`.*; did you mean `emit`\?$/,
+  ],
+  [
+    'post-create',
+    'const x = get("/users/1");',
+    /^post-create\.js:1:11: nothing here is called `get`/,
+  ],
+  [
+    'post-update',
+    'cancel(400, "no");',
+    /^post-update\.js:1:1: .*`cancel`.*; post hooks do not have it$/,
+  ],
+  [
+    'pre-update',
+    'if (after) { emit("x", {}); }',
+    /^pre-update\.js:1:14: .*`emit`.*; only post hooks/,
+  ],
+  ['pre-get', 'console.log(obj);', /^pre-get\.js:1:1: .*`console`.*; `print` writes to the log$/],
+  ['pre-get', 'if (input.title) hide("title");', /^pre-get\.js:1:5: .*`input`/],
+  ['on-validate', 'const f = () => before;', /^on-validate\.js:1:17: .*`before`/],
+  [
+    'pre-get',
+    'if (obj.author) cancel(1, "x");',
+    /^pre-get\.js:1:5: `obj` has no `author`.*has `title`/,
+  ],
+  ['pre-get', 'const { titel } = obj; print(titel);', /^pre-get\.js:1:9: `obj` has no `titel`/],
+  ['pre-get', 'print(obj?.["author"]?.x);', /^pre-get\.js:1:7: `obj` has no `author`/],
+  ['on-validate', 'print(input.house.sise);', /^on-validate\.js:1:7: `input\.house` has no `sise`/],
+  ['pre-update', 'print(before.author);', /^pre-update\.js:1:7: `before` has no `author`/],
+  ['pre-delete', 'print(auth.userId);', /^pre-delete\.js:1:7: `auth` has no `userId`/],
+  [
+    'pre-get',
+    'hide("titel");',
+    /^pre-get\.js:1:6: `hide` names `titel`.*; did you mean `title`\?$/,
+  ],
+  [
+    'pre-update',
+    'if (fields.includes("author")) cancel(1, "x");',
+    /`fields\.includes` names `author`/,
+  ],
+  ['evolution-1', 'return { ...object };', /^evolution-1\.js:1:13: .*`object`/],
+])('[LOD6] a slip in %s is found before it runs: %s', async (name, source, expected) => {
+  expect(await hookOf(name, source)).toEqual([expect.stringMatching(expected)]);
+});
+
+test('[LOD6] each slip is told once, where it is first', async () => {
+  expect(await hookOf('pre-get', 'print(obj.b);\nprint(obj.b, a);\na();')).toEqual([
+    expect.stringMatching(/^pre-get\.js:2:14: nothing here is called `a`/),
+    expect.stringMatching(/^pre-get\.js:1:7: `obj` has no `b`/),
+  ]);
+});
+
+test('[LOD4] the nearest name is left out where it would mislead', async () => {
+  const told = async (field: string) =>
+    (await problemsOf({ 'a/model.yaml': thingYaml(`  f: ${field}`) })).join('\n');
+  for (const key of ['enum', '0', 'pattern', 'min', 'format', 'x']) {
+    expect(await told(`{ type: Long, ${key}: 1 }`), key).toMatch(
+      new RegExp(`unknown key \`${key}\` in field \`f\`; expected \`type\`, `),
+    );
+  }
+  for (const [slip, meant] of [
+    ['requird', 'required'],
+    ['req', 'required'],
+    ['uniqe', 'unique'],
+    ['tpye', 'type'],
+    ['Indexed', 'index'],
+  ]) {
+    expect(await told(`{ type: Long, ${slip}: 1 }`), slip).toContain(
+      `the nearest known one is \`${meant}\`;`,
+    );
+  }
+  expect(
+    await problemsOf({ 'a/model.yaml': 'version: 1\nfields: {}\n', 'a/README.md': '' }),
+  ).toEqual([expect.stringMatching(/unknown file beside `model\.yaml`; expected `model\.yaml`, /)]);
+});
+
+test('[REF1] [LOD4] a collection whose parent was left out is nearer than one that looks like it', async () => {
+  const files = Object.fromEntries(
+    ['users', 'projects', 'projects/tasks'].map((key) => [
+      `${key}/model.yaml`,
+      thingYaml('  n: { type: Long }'),
+    ]),
+  );
+  const link = thingYaml('  t: { type: reference, collectionR: /tasks, fields: [n] }');
+  expect(await problemsOf({ ...files, 'links/model.yaml': link })).toEqual([
+    expect.stringContaining(
+      'there is no collection `/tasks`; the nearest known one is `/projects/*/tasks`; ',
+    ),
+  ]);
 });

@@ -8,7 +8,7 @@ import {
 import { calculate, storedCalculated } from '../model/calculate.js';
 import { TypeCheck } from '../model/check-types.js';
 import { FoundErrors } from '../model/found-errors.js';
-import { nearestName } from '../model/load/nearest-name.js';
+import { likelyCollection, likelyName } from '../model/load/nearest-name.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
 import { runChecks } from '../model/run-checks.js';
 import type { StoredObject } from '../store/store.js';
@@ -120,8 +120,9 @@ function told(model: Model, path: string, codes: readonly string[]): string {
   const where = `data.${path}`;
   switch (code) {
     case 'field.unknown': {
-      const nearest = nearestName(path, model.fields.keys());
-      return `${where}: the model has no such field; did you mean ${nearest ?? 'another collection'}? (${code})`;
+      const likely = likelyName(path, model.fields.keys());
+      const hint = likely === undefined ? '' : `; did you mean ${likely}?`;
+      return `${where}: the model has no such field${hint} (${code})`;
     }
     case 'value.required':
       return `${where}: expected a value (${code})`;
@@ -154,8 +155,8 @@ function laterVersion({ names, version }: Model, modelVersion: number): string {
 }
 
 function unknownCollection(models: ModelSet, names: readonly string[]): string {
-  const known = models.all().map((model) => printed(model.names));
-  const nearest = nearestName(printed(names), known);
-  const hint = nearest === undefined ? 'the app has no models' : `did you mean ${nearest}?`;
-  return `r: the app has no collection ${printed(names)}; ${hint}`;
+  const known = models.all().map((model) => model.names);
+  const likely = likelyCollection(names, known);
+  const hint = likely === undefined ? '' : `; did you mean ${printed(likely)}?`;
+  return `r: the app has no collection ${printed(names)}${hint}`;
 }

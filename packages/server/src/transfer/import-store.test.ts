@@ -174,6 +174,25 @@ describe('what is refused', () => {
     expect(await store.position()).toBe(0);
   });
 
+  test('[MOV9] a collection that was not named in full is told with its parents', async () => {
+    const model = 'version: 1\nfields: { n: { type: Long } }\n';
+    const keys = ['users', 'projects', 'projects/tasks'];
+    const { models } = await loaded(
+      Object.fromEntries(keys.map((key) => [`${key}/model.yaml`, model])),
+    );
+    const { store, close } = await openMemory();
+    onTestFinished(close);
+    const of = (r: string) =>
+      problemsOf(imported(store, models, file({ r, rev: 1, modelVersion: 1, data: {} })));
+    const told = (r: string, meant: string) => [
+      `line 2: ${r}/1: r: the app has no collection ${r}/*${meant}`,
+    ];
+    expect(await of('/tasks/1')).toEqual(told('/tasks', '; did you mean /projects/*/tasks/*?'));
+    expect(await of('/task/1')).toEqual(told('/task', '; did you mean /projects/*/tasks/*?'));
+    expect(await of('/user/1')).toEqual(told('/user', '; did you mean /users/*?'));
+    expect(await of('/colours/1')).toEqual(told('/colours', ''));
+  });
+
   test('[MOV9] the first line says what it is', async () => {
     const { load } = await app();
     const begin = (text: string) => problemsOf(load(text));
@@ -321,10 +340,10 @@ describe('what a store had', () => {
       unfit: [
         'line 2: /users/a: data.name: expected a value (value.required)',
         'line 3: /users/b: data.tags: expected a value of the type List (type.invalid)',
-        'line 3: /users/b: data.colour: the model has no such field; did you mean loud? (field.unknown)',
+        'line 3: /users/b: data.colour: the model has no such field (field.unknown)',
         'line 3: /users/b: data.loud: expected a value of the type String (type.invalid)',
         'line 4: /users/c: modelVersion: expected at most 2, as the model of /users/* says, not 9',
-        'line 5: /gone/1: r: the app has no collection /gone/*; did you mean /users/*?',
+        'line 5: /gone/1: r: the app has no collection /gone/*',
       ],
       missing: [],
     });

@@ -1,5 +1,5 @@
 import type { CalculatedDraft, FieldDraft, Mention, ModelDraft } from './draft.js';
-import { expectedNames, quoted } from './nearest-name.js';
+import { expectedNames, likelyCollection, quoted } from './nearest-name.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 /** What can be said of the models of an app only when all were read: whether what they mention exists. */
@@ -50,17 +50,31 @@ export class ModelLinks {
     if (target === undefined) {
       // Its model is too broken to be looked into, which is told elsewhere.
       if (this.#found.some((model) => keyOf(model) === key)) return;
-      const known = this.#found.map(({ names }) => `/${names.join('/*/')}`);
-      const name = `/${field.collection.join('/*/')}`;
-      draft.yaml.problem(
-        field.collectionOffset,
-        `there is no collection ${quoted(name)}; ${expectedNames(name, known)}`,
-      );
+      this.#refuseTarget(draft, field);
       return;
     }
     const sets = [...target.fieldSets.keys()].map((name) => `@${name}`);
     for (const mention of field.shows) checkMention(draft, target, mention, sets, quoted(key));
   }
+
+  #refuseTarget(
+    draft: ModelDraft,
+    { collection, collectionOffset }: Extract<FieldDraft, { type: 'reference' }>,
+  ): void {
+    const known = this.#found.map(({ names }) => names);
+    const name = printed(collection);
+    const likely = likelyCollection(collection, known);
+    const nearest: Record<string, string> = likely ? { [name.toLowerCase()]: printed(likely) } : {};
+    draft.yaml.problem(
+      collectionOffset,
+      `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(printed), nearest)}`,
+    );
+  }
+}
+
+/** As `collectionR` has it. */
+function printed(names: readonly string[]): string {
+  return `/${names.join('/*/')}`;
 }
 
 function checkMention(

@@ -17,7 +17,80 @@ export function nearestName(name: string, known: Iterable<string>): string | und
 }
 
 /**
- * What to say after "unknown key `x`": which known one is nearest, and all that there are. `synonyms` are known ones by
+ * The known name for which this one is most likely a slip of the pen. `undefined` where none is alike enough: to say then
+ * which one is nearest would lead away from what was meant.
+ */
+export function likelyName(name: string, known: Iterable<string>): string | undefined {
+  const text = name.slice(0, 100).toLowerCase();
+  return nearestName(
+    name,
+    [...known].filter((candidate) => isAlike(text, candidate.toLowerCase())),
+  );
+}
+
+function isAlike(given: string, known: string): boolean {
+  if (given === known) return true;
+  const longer = Math.max(given.length, known.length);
+  const shorter = Math.min(given.length, known.length);
+  // Cut short, or with an ending too many.
+  if (shorter >= 3 && (known.startsWith(given) || given.startsWith(known))) return true;
+  const distance = leven(given, known);
+  // Two letters that changed places are one slip, and count as two.
+  const most = Math.max(haveSameLetters(given, known) ? 2 : 1, Math.floor(longer * 0.4));
+  return distance <= most && distance < shorter;
+}
+
+/** What a collection above another one, too many or too few, weighs against a name that is another word altogether. */
+const wholeStep = 0.4;
+const mostCollectionDistance = 0.65;
+
+/**
+ * The known collection that was most likely meant, each as its names: `['projects', 'tasks']`. One whose parent was left out is
+ * nearer than one that looks alike by letters alone.
+ */
+export function likelyCollection(
+  names: readonly string[],
+  known: readonly (readonly string[])[],
+): readonly string[] | undefined {
+  const [nearest] = known
+    .map((candidate) => ({ candidate, distance: collectionDistance(names, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  return nearest && nearest.distance <= mostCollectionDistance ? nearest.candidate : undefined;
+}
+
+/** How much has to be altered to come from one to the other, name by name. */
+function collectionDistance(given: readonly string[], known: readonly string[]): number {
+  let row = known.map((_, index) => (index + 1) * wholeStep);
+  row.unshift(0);
+  for (const [index, name] of given.entries()) {
+    const next = [(index + 1) * wholeStep];
+    for (const [at, candidate] of known.entries()) {
+      const steps = [
+        (row[at] ?? 0) + nameDistance(name, candidate),
+        (row[at + 1] ?? 0) + wholeStep,
+        (next[at] ?? 0) + wholeStep,
+      ];
+      next.push(Math.min(...steps));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
+
+/** 0 for the same name, 1 for another word. */
+function nameDistance(given: string, known: string): number {
+  const [a, b] = [given.slice(0, 100).toLowerCase(), known.toLowerCase()];
+  if (!isAlike(a, b)) return 1;
+  return leven(a, b) / Math.max(a.length, b.length);
+}
+
+function haveSameLetters(a: string, b: string): boolean {
+  const sorted = (text: string) => [...text].sort().join('');
+  return sorted(a) === sorted(b);
+}
+
+/**
+ * What to say after "unknown key `x`": which known one was most likely meant, and all that there are. `synonyms` are known ones by
  * what others call them, in lower case.
  */
 export function expectedNames(
@@ -26,8 +99,9 @@ export function expectedNames(
   synonyms: Readonly<Record<string, string>> = {},
 ): string {
   const synonym = known.find((one) => one === synonyms[name.toLowerCase()]);
-  const nearest = synonym ?? nearestName(name, known);
-  if (nearest === undefined) return 'there are none';
+  if (known.length === 0) return 'there are none';
+  const nearest = synonym ?? likelyName(name, known);
+  if (nearest === undefined) return `expected ${listed(known)}`;
   return `the nearest known one is \`${nearest}\`; expected ${listed(known)}`;
 }
 

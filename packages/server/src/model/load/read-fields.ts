@@ -4,9 +4,9 @@ import { isObjectMember } from '../script/members.js';
 import type { CalculatedDraft, FieldDraft, ScriptSlot } from './draft.js';
 import {
   allFieldKeys,
+  elsewhere,
   type FieldPlace,
   type FieldType,
-  elsewhere,
   fieldTypes,
   misplacedKey,
   plainTypes,

@@ -1,8 +1,10 @@
 import { TypeCheck } from '../check-types.js';
 import type { Field, Model, ModelLimits } from '../model.js';
-import type { ModelDraft, ScriptSlot } from './draft.js';
-import { listed, quoted } from './nearest-name.js';
-import { isAlwaysInScope, type Reads, readsOf } from './scope-names.js';
+import { isObjectMember } from '../script/members.js';
+import type { FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
+import { likelyName, listed, quoted } from './nearest-name.js';
+import { isAlwaysInScope } from './scope-names.js';
+import { readsOf, type ScriptReads } from './script-reads.js';
 
 /** What the owner of an app should know of models that load: a line each. */
 export function warningsOf(
@@ -28,38 +30,110 @@ export function warningsOf(
   return warnings;
 }
 
-/** Names that nothing brings, and members that nothing has: most likely slips of the pen. */
+/** Names that nothing brings, and members that nothing has: most likely slips of the pen, or left over from an earlier model. */
 function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
-  const { kind, tree, parameters, hasThis, where } = slot.draft;
-  if (kind !== 'expression') return;
+  const { tree, hasThis, kind, where } = slot.draft;
   const reads = readsOf(tree);
-  for (const name of reads.names) {
-    if (parameters.includes(name) || isAlwaysInScope(name)) continue;
-    yield `${where}: nothing here is called ${quoted(name)}: where the expression reads it, it throws`;
+  const scope = scopeOf(slot);
+  for (const [name, offset] of reads.names) {
+    if (scope.includes(name) || isAlwaysInScope(name)) continue;
+    const place = placeIn(slot, offset);
+    yield `${place}: nothing here is called ${quoted(name)}: where the ${kind === 'body' ? 'script' : 'expression'} reads it, it throws${meant(slot, name, scope)}`;
   }
-  if (!hasThis && reads.members.has('this')) {
-    yield `${where}: \`this\` is nothing here, only a calculated field has it${reachableBy(parameters)}`;
+  if (kind === 'expression' && !hasThis && reads.members.some(({ owner }) => owner === 'this')) {
+    yield `${where}: \`this\` is nothing here, only a calculated field has it${reachableBy(scope)}`;
   }
-  if (!parameters.includes('auth')) return;
-  const fields = [...draft.fields.keys()];
-  yield* strangers(where, reads, 'auth', ['uid', 'authType', '_r', 'data']);
-  yield* strangers(where, reads, 'obj', [...fields, '_r', '_rev']);
-  yield* strangers(where, reads, 'input', [...fields, '_r', '_rev']);
+  if (!scope.includes('auth')) return;
+  const told = new Set<string>();
+  for (const { owner, path, offset } of reads.members) {
+    const stranger = scope.includes(owner) ? strangerIn(draft, owner, path) : undefined;
+    if (stranger === undefined || told.has(stranger)) continue;
+    told.add(stranger);
+    yield `${placeIn(slot, offset)}: ${stranger}`;
+  }
+  yield* unknownFieldTexts(draft, slot, reads);
 }
 
-function reachableBy(parameters: readonly string[]): string {
-  return parameters.length === 0 ? '' : `; here there is ${listed(parameters)}`;
+/** Where a name stands: in a script of its own to the letter. */
+function placeIn({ draft, file }: ScriptSlot, offset: number): string {
+  if (draft.kind !== 'body') return draft.where;
+  const { line, column } = file.placeOf(offset);
+  return `${file.path}:${line}:${column}`;
 }
 
-function* strangers(
-  where: string,
-  reads: Reads,
+const postHookFunctions = ['emit', 'create', 'update', 'remove'];
+const hookFunctions = ['cancel', 'hide'];
+
+/** The names that a script can use besides those that every one has. What a function is given is declared by it. */
+function scopeOf({ draft, isPostHook }: ScriptSlot): readonly string[] {
+  const { kind, parameters } = draft;
+  if (kind === 'function') return [];
+  if (kind === 'expression') return parameters;
+  return [...parameters, 'print', ...(isPostHook ? postHookFunctions : hookFunctions)];
+}
+
+function meant({ draft, isPostHook }: ScriptSlot, name: string, scope: readonly string[]): string {
+  if (draft.kind === 'body') {
+    if (name === 'console') return '; `print` writes to the log';
+    if (!isPostHook && postHookFunctions.includes(name)) return '; only post hooks have it';
+    if (isPostHook && hookFunctions.includes(name)) return '; post hooks do not have it';
+  }
+  const likely = likelyName(name, scope);
+  return likely === undefined ? reachableBy(scope) : `; did you mean ${quoted(likely)}?`;
+}
+
+function reachableBy(scope: readonly string[]): string {
+  return scope.length === 0 ? '' : `; here there is ${listed(scope)}`;
+}
+
+/** What to say of a member that its owner never has. */
+function strangerIn(
+  draft: ModelDraft,
   owner: string,
-  known: readonly string[],
+  [name = '', ...inner]: readonly string[],
+): string | undefined {
+  // What every object has, such as `hasOwnProperty`.
+  if (isObjectMember(name)) return undefined;
+  if (owner === 'auth') return stranger('auth', name, ['uid', 'authType', '_r', 'data']);
+  if (!['obj', 'input', 'before', 'after'].includes(owner)) return undefined;
+  const known = [...draft.fields.keys(), '_r', '_rev'];
+  return stranger(owner, name, known) ?? strangerInside(draft.fields.get(name), owner, inner);
+}
+
+function strangerInside(
+  field: FieldDraft | undefined,
+  owner: string,
+  [name, ...inner]: readonly string[],
+): string | undefined {
+  if (field?.type !== 'Object' || name === undefined || isObjectMember(name)) return undefined;
+  const path = `${owner}.${field.name}`;
+  return (
+    stranger(path, name, [...field.fields.keys()]) ??
+    strangerInside(field.fields.get(name), path, inner)
+  );
+}
+
+function stranger(owner: string, name: string, known: readonly string[]): string | undefined {
+  if (known.includes(name)) return undefined;
+  const has = known.length === 0 ? 'nothing' : listed(known);
+  return `\`${owner}\` has no ${quoted(name)}, so that it is always undefined; it has ${has}`;
+}
+
+/** Fields that are named as texts. A field that `hide` names wrongly is hidden from nobody. */
+function* unknownFieldTexts(
+  draft: ModelDraft,
+  slot: ScriptSlot,
+  { texts }: ScriptReads,
 ): Generator<string> {
-  for (const name of reads.members.get(owner) ?? []) {
-    if (known.includes(name)) continue;
-    yield `${where}: \`${owner}\` has no ${quoted(name)}, so that it is always undefined; it has ${listed(known)}`;
+  const scope = scopeOf(slot);
+  const known = [...draft.fields.keys()];
+  for (const { callee, text, offset } of texts) {
+    const [owner = ''] = callee.split('.');
+    const isField = ['hide', 'fields.includes', 'fields.indexOf'].includes(callee);
+    if (!isField || !scope.includes(owner) || known.includes(text)) continue;
+    const likely = likelyName(text, known);
+    const hint = likely === undefined ? '' : `; did you mean ${quoted(likely)}?`;
+    yield `${placeIn(slot, offset)}: \`${callee}\` names ${quoted(text)}, and the model has no such field${hint}`;
   }
 }
 
@@ -69,8 +143,9 @@ function* staleWarnings(draft: ModelDraft): Generator<string> {
     if (field.type !== 'Calculated' || field.value.draft.kind !== 'expression') continue;
     const { where, tree } = field.value.draft;
     const said = new Set(field.dependsOn.map(({ name }) => name));
-    for (const name of readsOf(tree).members.get('this') ?? []) {
-      if (said.has(name)) continue;
+    const read = readsOf(tree).members.filter(({ owner }) => owner === 'this');
+    for (const name of new Set(read.map(({ path: [first = ''] }) => first))) {
+      if (said.has(name) || isObjectMember(name)) continue;
       yield `${where}: ${quoted(field.name)} reads ${quoted(name)}, which its \`dependsOn\` does not name: it is not worked out again when that changes`;
     }
   }

@@ -1,6 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isAlwaysInScope } from '../../load/scope-names.js';
 import { returned, sourceOf, Trial } from './trial.fixture.js';
 
 let trial: Trial;
@@ -120,6 +121,15 @@ describe('what a script gets and gives', () => {
 });
 
 describe('what a script can call', () => {
+  test('[LOD6] whatever is in the scope of every script is known when models are checked', async () => {
+    const { value } = (await trial.body('return Object.getOwnPropertyNames(globalThis);')) as {
+      value?: string[];
+    };
+    expect(value).toContain('JSON');
+    const hooksOnly = ['print', 'cancel', 'hide'];
+    expect(value?.filter((name) => !isAlwaysInScope(name))).toEqual(hooksOnly);
+  });
+
   test('[HOK5] `cancel` ends the script, and no catch or finally sees it', async () => {
     const cancelled = { kind: 'cancelled', code: 403, message: 'no \u0000 \ud800' };
     const call = 'cancel(403, "no \\0 \\ud800")';

@@ -1,0 +1,231 @@
+import type {
+  AssignmentExpression,
+  CallExpression,
+  Identifier,
+  MemberExpression,
+  Node,
+  Property,
+  UnaryExpression,
+  VariableDeclarator,
+} from 'acorn';
+import { memberName } from '../script/members.js';
+
+/** A member that is read: `obj.house.size` is `['house', 'size']` of `obj`. */
+export interface MemberRead {
+  readonly owner: string;
+  readonly path: readonly string[];
+  /** Where it stands in the source. */
+  readonly offset: number;
+}
+
+/** A text that stands as an argument of a call: `hide("age")`, `fields.includes("age")`. */
+export interface TextArgument {
+  /** `hide`, `fields.includes`. */
+  readonly callee: string;
+  readonly text: string;
+  readonly offset: number;
+}
+
+/**
+ * What a script reads, functions inside it included. A name that is declared anywhere in it counts as declared in
+ * all of it, and so does one that is assigned: this errs only towards fewer reads.
+ */
+export interface ScriptReads {
+  /** Names that it does not declare, with the place of the first. */
+  readonly names: ReadonlyMap<string, number>;
+  /** Members of names that it does not declare, and of `this`. What it gave them itself is not among them. */
+  readonly members: readonly MemberRead[];
+  readonly texts: readonly TextArgument[];
+}
+
+export function readsOf(tree: Node): ScriptReads {
+  const walk = new Walk();
+  walk.run(tree);
+  return walk.reads();
+}
+
+class Walk {
+  readonly #references: Identifier[] = [];
+  readonly #declared = new Set(['arguments']);
+  readonly #members: MemberRead[] = [];
+  readonly #given = new Set<string>();
+  readonly #texts: TextArgument[] = [];
+  #isOpaque = false;
+
+  /** A list of its own in place of recursion: a script may be nested deeply. */
+  run(tree: Node): void {
+    const waiting: Node[] = [tree];
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      this.#note(node);
+      waiting.push(...childrenOf(node));
+    }
+  }
+
+  reads(): ScriptReads {
+    if (this.#isOpaque) return { names: new Map(), members: [], texts: [] };
+    const isFree = (name: string) => !this.#declared.has(name);
+    const names = new Map<string, number>();
+    for (const { name, start } of inOrder(this.#references, ({ start }) => start)) {
+      if (isFree(name) && !names.has(name)) names.set(name, start);
+    }
+    const members = this.#members.filter(
+      ({ owner, path: [name = ''] }) => isFree(owner) && !this.#given.has(`${owner}.${name}`),
+    );
+    const texts = this.#texts.filter(({ callee }) => isFree(callee.split('.')[0] ?? ''));
+    const byOffset = ({ offset }: { readonly offset: number }) => offset;
+    return { names, members: inOrder(members, byOffset), texts: inOrder(texts, byOffset) };
+  }
+
+  #note(node: Node): void {
+    switch (node.type) {
+      case 'Identifier':
+        this.#references.push(node as Identifier);
+        return;
+      case 'MemberExpression':
+        this.#member(node as MemberExpression);
+        return;
+      case 'CallExpression':
+        this.#call(node as CallExpression);
+        return;
+      case 'VariableDeclarator':
+        this.#declarator(node as VariableDeclarator);
+        return;
+      case 'AssignmentExpression':
+        this.#assigned((node as AssignmentExpression).left);
+        return;
+      case 'WithStatement':
+        this.#isOpaque = true;
+        return;
+      default:
+        for (const pattern of patternsOf(node)) this.#declare(pattern);
+    }
+  }
+
+  #member(node: MemberExpression): void {
+    const read = memberRead(node);
+    if (read !== undefined) this.#members.push(read);
+  }
+
+  #call({ callee, arguments: given }: CallExpression): void {
+    const called = calleeName(callee);
+    if (called === undefined) return;
+    for (const argument of given) {
+      if (argument.type !== 'Literal' || typeof argument.value !== 'string') continue;
+      this.#texts.push({ callee: called, text: argument.value, offset: argument.start });
+    }
+  }
+
+  /** `const { title } = obj` reads `obj.title`. */
+  #declarator({ id, init }: VariableDeclarator): void {
+    this.#declare(id);
+    if (id.type !== 'ObjectPattern' || init?.type !== 'Identifier') return;
+    for (const property of id.properties) {
+      if (property.type !== 'Property') continue;
+      const name = keyName(property);
+      if (name === undefined) continue;
+      this.#members.push({ owner: init.name, path: [name], offset: property.start });
+    }
+  }
+
+  #assigned(left: Node): void {
+    if (left.type !== 'MemberExpression') {
+      this.#declare(left);
+      return;
+    }
+    const read = memberRead(left as MemberExpression);
+    if (read !== undefined) this.#given.add(`${read.owner}.${read.path[0] ?? ''}`);
+  }
+
+  /** All names of a pattern. */
+  #declare(pattern: Node): void {
+    const waiting: Node[] = [pattern];
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      if (node.type === 'Identifier') this.#declared.add((node as Identifier).name);
+      else if (node.type === 'MemberExpression') this.#assigned(node);
+      else waiting.push(...childrenOf(node));
+    }
+  }
+}
+
+/** The nodes below that are code: no names of members, properties and labels, nor what `typeof` asks about. */
+function childrenOf(node: Node): Node[] {
+  const computed = 'computed' in node && node.computed === true;
+  const children: Node[] = [];
+  if (node.type === 'MetaProperty') return children;
+  if (node.type === 'UnaryExpression') {
+    const { operator, argument } = node as UnaryExpression;
+    if (operator === 'typeof' && argument.type === 'Identifier') return children;
+  }
+  for (const [part, value] of Object.entries(node)) {
+    if (part === 'label' || (!computed && (part === 'property' || part === 'key'))) continue;
+    for (const child of Array.isArray(value) ? value : [value]) {
+      if (isNode(child)) children.push(child);
+    }
+  }
+  return children;
+}
+
+/** The patterns in which a node declares names. */
+function patternsOf(node: Node): Node[] {
+  const parts = node as unknown as Record<string, unknown>;
+  switch (node.type) {
+    case 'FunctionDeclaration':
+    case 'FunctionExpression':
+    case 'ArrowFunctionExpression':
+      return [parts.id, ...(parts.params as unknown[])].filter(isNode);
+    case 'ClassDeclaration':
+    case 'ClassExpression':
+      return [parts.id].filter(isNode);
+    case 'CatchClause':
+      return [parts.param].filter(isNode);
+    case 'ForInStatement':
+    case 'ForOfStatement':
+      return [parts.left].filter(isNode).filter(({ type }) => type !== 'VariableDeclaration');
+    default:
+      return [];
+  }
+}
+
+/** `obj.house.size`; `undefined` where a part of it is worked out, or where it begins with something else than a name. */
+function memberRead(node: MemberExpression): MemberRead | undefined {
+  const path: string[] = [];
+  let inner: Node = node;
+  while (inner.type === 'MemberExpression' || inner.type === 'ChainExpression') {
+    if (inner.type === 'ChainExpression') {
+      inner = (inner as unknown as { expression: Node }).expression;
+      continue;
+    }
+    const name = memberName(inner as MemberExpression);
+    if (name === undefined) return undefined;
+    path.unshift(name);
+    inner = (inner as MemberExpression).object;
+  }
+  const owner =
+    inner.type === 'ThisExpression'
+      ? 'this'
+      : inner.type === 'Identifier'
+        ? (inner as Identifier).name
+        : undefined;
+  return owner === undefined ? undefined : { owner, path, offset: node.start };
+}
+
+function calleeName(callee: Node): string | undefined {
+  if (callee.type === 'Identifier') return (callee as Identifier).name;
+  if (callee.type !== 'MemberExpression') return undefined;
+  const read = memberRead(callee as MemberExpression);
+  return read && `${read.owner}.${read.path.join('.')}`;
+}
+
+function keyName({ key, computed }: Pick<Property, 'key' | 'computed'>): string | undefined {
+  if (computed) return undefined;
+  if (key.type === 'Identifier') return key.name;
+  return key.type === 'Literal' ? String(key.value) : undefined;
+}
+
+function inOrder<T>(list: readonly T[], offsetOf: (one: T) => number): T[] {
+  return list.toSorted((a, b) => offsetOf(a) - offsetOf(b));
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
+}
