@@ -3,9 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { runProgram } from './run-program.js';
+
+// Each test starts several programs, a compiler among them.
+vi.setConfig({ testTimeout: 120_000 });
 
 const tsc = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
 
@@ -19,19 +22,25 @@ fields:
   tags:    { type: List, items: String }
   extra:   { type: Json }
   friend:  { type: reference, collectionR: /users, fields: [name] }
+  friends: { type: List, items: { type: reference, collectionR: /users, fields: [name, age] } }
+  house:   { type: Object, fields: { owner: { type: reference, collectionR: /users } } }
+  team:    { type: List, items: { type: Object, fields: { lead: { type: reference, collectionR: /users, fields: [age] } } } }
   shout:   { type: Calculated, valueType: String, dependsOn: name, value: 'this.name + "!"' }
 fieldSets: { card: [name, shout] }
 access: { read: true }
 `,
   'models/users/my-posts/model.yaml':
-    'version: 1\nfields: { text: { type: String, required: true } }\naccess: { read: true }\n',
+    'version: 1\nfields: { text: { type: String, required: true }, title: { type: String, required: true } }\naccess: { read: true }\n',
   'models/users/my-posts/pre-get.js': 'if (!auth._r) hide("text")\n',
+  'models/drafts/model.yaml':
+    'version: 1\nfields: { text: { type: String, required: true } }\naccess: { read: true }\n',
+  'models/drafts/pre-get.js': 'for (const name of ["te" + "xt"]) hide(name)\n',
   'models/users/my_posts/model.yaml':
     'version: 1\nfields: { note: { type: String } }\naccess: { read: true }\n',
 };
 
 /** What a user of the types would write: every line that has a mistake is marked. */
-const use = `import type { Models, Users, UsersCreate, UsersMyPosts, UsersMyPosts2 } from './models.js';
+const use = `import type { Drafts, Models, R, Users, UsersCreate, UsersMyPosts, UsersMyPosts2 } from './models.js';
 const amal: UsersCreate = { name: 'Amal', tags: ['a'], age: null };
 // @ts-expect-error a name is required
 const nobody: UsersCreate = {};
@@ -42,6 +51,23 @@ export const shown = (user: Users): string => user.name + (user.picture?.large ?
 export const older = (user: Users): number => user.age + 1;
 // @ts-expect-error a pre-get may hide it
 export const text = (post: UsersMyPosts): string => post.text;
+export const title = (post: UsersMyPosts): string => post.title;
+// @ts-expect-error a pre-get may hide whatever it works out
+export const drafted = (draft: Drafts): string => draft.text;
+export const address = (post: UsersMyPosts): \`/users/\${string}/my-posts/\${string}\` => post._r;
+export const isUser = (user: Users): R<'/users/*'> => user._r;
+export const isPost = (post: UsersMyPosts): R<'/users/*/my-posts/*'> => post._r;
+// @ts-expect-error a user is no post
+export const noPost = (user: Users): R<'/users/*/my-posts/*'> => user._r;
+export const befriend = (user: Users): UsersCreate => ({ name: 'x', friend: user._r, friends: [user._r] });
+// @ts-expect-error a draft is no user
+export const mistaken = (draft: Drafts): UsersCreate => ({ name: 'x', friends: [draft._r] });
+export const friends: readonly R<'/users/*'>[] = ['/users/1'];
+type References = Models['/users/*']['references'];
+export const inLists: References['friends']['shows'][] = ['name', 'age'];
+export const isList: References['friends']['list'] = true;
+export const inObjects: References['house.owner']['collection'] = '/users/*';
+export const inBoth: References['team[].lead']['shows'] = 'age';
 export const note = (post: UsersMyPosts2): string | undefined => post.note;
 type Operations = Models['/users/*']['operations'];
 export const counted: Operations['addNumber'][] = ['age', 'picture.size'];

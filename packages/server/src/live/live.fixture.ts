@@ -133,6 +133,7 @@ export function modelOf(traits: ModelTraits = {}): Model {
     layout: { names, modelVersion: version, indexes: [], retention: { history: traits.history } },
     calculated: [],
     limits: { depth: 64, list: 10_000 },
+    hides: new Set(),
     onScriptFailure: () => {},
   };
 }

@@ -24,6 +24,8 @@ export interface Model {
   readonly fieldSets: ReadonlyMap<string, readonly string[]>;
   readonly access: Access;
   readonly hooks: Hooks;
+  /** The fields that its pre-get may hide; `any` where it cannot be told by reading it. */
+  readonly hides: ReadonlySet<string> | 'any';
   /** Ascending, each from the version before it; none is missing in between. */
   readonly evolutions: readonly Evolution[];
   readonly layout: CollectionLayout;

@@ -13,6 +13,7 @@ import type {
 import { constantScript } from '../script/make-script.js';
 import type { CalculatedDraft, DefaultDraft, FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
 import type { ModelLinks } from './link-models.js';
+import { hidesOf } from './script-reads.js';
 
 export interface BuildOptions {
   readonly mode: 'development' | 'production';
@@ -43,6 +44,7 @@ export function buildModel(
     fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
     access: buildAccess(draft, options),
     hooks: buildHooks(draft),
+    hides: draft.hooks.preGet === undefined ? new Set() : hidesOf(draft.hooks.preGet.draft.tree),
     evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot) })),
     layout: {
       names: draft.names,

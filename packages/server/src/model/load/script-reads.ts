@@ -8,6 +8,7 @@ import type {
   UnaryExpression,
   VariableDeclarator,
 } from 'acorn';
+import { mentions } from '../script/auth-reads.js';
 import { memberName } from '../script/members.js';
 
 /** A member that is read: `obj.house.size` is `['house', 'size']` of `obj`. */
@@ -42,6 +43,32 @@ export function readsOf(tree: Node): ScriptReads {
   const walk = new Walk();
   walk.run(tree);
   return walk.reads();
+}
+
+/** The fields that a pre-get may hide: those that its calls of `hide` spell out, or `any` where one is worked out. */
+export function hidesOf(tree: Node): ReadonlySet<string> | 'any' {
+  // By these a script comes to a function without naming it.
+  if (mentions(tree, new Set())) return 'any';
+  const hidden = new Set<string>();
+  const spelledOut = new Set<Node>();
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (node.type === 'ThisExpression') return 'any';
+    if (node.type === 'Identifier' && (node as Identifier).name === 'hide') {
+      if (!spelledOut.has(node)) return 'any';
+    }
+    if (node.type === 'CallExpression') {
+      const { callee, arguments: given } = node as CallExpression;
+      const names = given.map((argument) => (argument.type === 'Literal' ? argument.value : null));
+      if (callee.type === 'Identifier' && callee.name === 'hide') {
+        if (!names.every((name) => typeof name === 'string')) return 'any';
+        for (const name of names) hidden.add(name);
+        spelledOut.add(callee);
+      }
+    }
+    waiting.push(...childrenOf(node));
+  }
+  return hidden;
 }
 
 class Walk {

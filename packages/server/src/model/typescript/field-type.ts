@@ -37,6 +37,11 @@ export function printedCollection(names: readonly string[]): string {
   return names.map((name) => `/${name}/*`).join('');
 }
 
+/** The addresses of its objects, as a template literal type. */
+export function addressType(names: readonly string[]): string {
+  return `\`${printedCollection(names).replaceAll('*', `\${string}`)}\``;
+}
+
 /** A name as a member of a type: quoted where it is no identifier. */
 export function memberName(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name}'`;

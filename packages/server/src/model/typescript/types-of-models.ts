@@ -1,5 +1,12 @@
 import type { Field, Model, ModelSet } from '../model.js';
-import { isWritten, memberName, printedCollection, typeOfField, unionOf } from './field-type.js';
+import {
+  addressType,
+  isWritten,
+  memberName,
+  printedCollection,
+  typeOfField,
+  unionOf,
+} from './field-type.js';
 import { operationsType } from './operations.js';
 
 /**
@@ -28,8 +35,9 @@ const preamble = [
   'export type JsonValue =',
   '  | null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };',
   '',
-  '/** The address of an object of a collection. */',
-  'export type R<Collection extends string> = string & { readonly collection?: Collection };',
+  '// The address of an object of a collection, which is printed with stars for the ids.',
+  'export type R<Collection extends string> =',
+  `  Collection extends \`\${infer Name}*\${infer Inner}\` ? \`\${Name}\${string}\${R<Inner>}\` : Collection;`,
 ];
 
 export interface NamedModel {
@@ -69,16 +77,17 @@ function objectInterface({ model, name }: NamedModel): string[] {
     // An address has `*/` in it, which would end a block comment.
     `// An object of ${printedCollection(model.names)}, version ${model.version} of its model.`,
     `export interface ${name} {`,
-    '  readonly _r: string;',
+    `  readonly _r: ${addressType(model.names)};`,
     '  readonly _rev: number;',
     ...members,
     '}',
   ];
 }
 
-/** Where a pre-get may hide fields, none is there for certain. */
-function isAlwaysThere(model: Model, field: Field): boolean {
-  return isWritten(field) && field.required === true && model.hooks.preGet === undefined;
+/** Where a pre-get may hide a field, it is not there for certain. */
+function isAlwaysThere({ hides }: Model, field: Field): boolean {
+  const mayBeHidden = hides === 'any' || hides.has(field.name);
+  return isWritten(field) && field.required === true && !mayBeHidden;
 }
 
 function createInterface({ model, name }: NamedModel): string[] {
@@ -98,13 +107,11 @@ function modelMember({ model, name }: NamedModel): string[] {
   const sets = [...model.fieldSets].map(([set, fields]) => {
     return `${memberName(set)}: ${unionOf(fields)};`;
   });
-  const references = [...model.fields.values()].flatMap((field) =>
-    field.type === 'reference'
-      ? [
-          `${memberName(field.name)}: { collection: '${printedCollection(field.collection)}'; shows: ${unionOf(field.shows)} };`,
-        ]
-      : [],
-  );
+  const references = referencesIn(model.fields).map(({ key, field, isList }) => {
+    const list = isList ? ' list: true;' : '';
+    const collection = printedCollection(field.collection);
+    return `${memberName(key)}: { collection: '${collection}';${list} shows: ${unionOf(field.shows)} };`;
+  });
   return [
     `'${printedCollection(model.names)}': {`,
     ...indented([
@@ -119,6 +126,30 @@ function modelMember({ model, name }: NamedModel): string[] {
     ]),
     '};',
   ];
+}
+
+interface FoundReference {
+  /** `friend`, `house.owner`; of a member of objects in a list `team[].lead`. */
+  readonly key: string;
+  readonly field: Extract<Field, { type: 'reference' }>;
+  readonly isList: boolean;
+}
+
+function referencesIn(fields: ReadonlyMap<string, Field>, before = ''): FoundReference[] {
+  return [...fields.values()].flatMap((field) => referencesOf(field, `${before}${field.name}`));
+}
+
+function referencesOf(field: Field, key: string, isList = false): FoundReference[] {
+  switch (field.type) {
+    case 'reference':
+      return [{ key, field, isList }];
+    case 'Object':
+      return referencesIn(field.fields, `${key}${isList ? '[]' : ''}.`);
+    case 'List':
+      return referencesOf(field.items, isList ? `${key}[]` : key, true);
+    default:
+      return [];
+  }
 }
 
 function block(name: string, members: readonly string[]): string[] {
