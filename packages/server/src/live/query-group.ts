@@ -13,7 +13,7 @@ import { unavailable } from '../objects/unavailable.js';
 import { asSeen } from '../queries/readers-view.js';
 import type { Hit } from '../queries/search.js';
 import { placeOf } from '../store/order.js';
-import type { CommittedChange, Order, Pos, Scope } from '../store/store.js';
+import type { CommittedChange, FieldType, Order, Pos, Scope } from '../store/store.js';
 import type { Activity } from './activity.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import { newsSince, rowOf } from './query-difference.js';
@@ -93,6 +93,8 @@ export class QueryGroup {
   readonly window: QueryWindow;
   /** What its index entry is made of. */
   readonly filters: readonly (RqlExpression | undefined)[];
+  /** An object with a value of another type in one of these fields may be in it whatever the filters say. */
+  readonly assumes: readonly FieldType[];
   readonly #context: LiveContext;
   readonly #activity: Activity;
   readonly #owner: GroupOwner;
@@ -135,6 +137,7 @@ export class QueryGroup {
     this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
     const rule = ruleToRql(parts.model, traits.auth);
     this.filters = [traits.filter, rule?.kind === 'filter' ? rule.filter : undefined];
+    this.assumes = rule?.kind === 'filter' ? rule.assumes : [];
   }
 
   /** Takes one change that may concern it. */

@@ -1,4 +1,5 @@
-import type { CommittedChange } from '../store/store.js';
+import { isMistyped } from '../store/order.js';
+import type { CommittedChange, FieldType } from '../store/store.js';
 import type { QueryGroup } from './query-group.js';
 import { QueryIndex } from './query-index.js';
 
@@ -11,6 +12,8 @@ export class QueryTopic {
   readonly #byObject = new Map<string, Set<QueryGroup>>();
   /** Nobody knows what will be in these: they look at everything. */
   readonly #loading = new Set<QueryGroup>();
+  /** By field: what the filters of any group assume. */
+  readonly #assumed = new Map<string, FieldType>();
 
   constructor(r: string) {
     this.r = r;
@@ -19,6 +22,7 @@ export class QueryTopic {
   add(group: QueryGroup): void {
     this.groups.set(group.traits.key, group);
     this.#index.add(group, group.filters);
+    for (const type of group.assumes) this.#assumed.set(type.field, type);
   }
 
   delete(group: QueryGroup): void {
@@ -47,7 +51,9 @@ export class QueryTopic {
   }
 
   offer(change: CommittedChange): void {
-    const concerned = this.#index.candidates(change.object.data);
+    const { data } = change.object;
+    const isTyped = !isMistyped(data, [...this.#assumed.values()]);
+    const concerned = isTyped ? this.#index.candidates(data) : new Set(this.groups.values());
     for (const group of this.#byObject.get(change.r) ?? []) concerned.add(group);
     for (const group of this.#loading) concerned.add(group);
     for (const group of concerned) group.offer(change);

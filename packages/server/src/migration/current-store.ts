@@ -6,6 +6,7 @@ import type {
   CollectionLayout,
   Created,
   CreatedEntry,
+  FieldType,
   GroupOutcome,
   History,
   Migration,
@@ -130,6 +131,11 @@ export class CurrentStore implements Store {
 
   migrated(names: readonly string[], version: number): Promise<void> {
     return this.#store.migrated(names, version);
+  }
+
+  /** Of what is stored: what is not migrated yet, or cannot be, may come to be seen with what it holds. */
+  mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+    return this.#store.mistyped(names, types);
   }
 
   position(): Promise<Pos> {

@@ -1,10 +1,11 @@
 import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type { FieldType } from '../store/store.js';
 import type { Field } from './model.js';
 import { allOf, type Formula, not, type Outcome } from './rule-formula.js';
 import type { Value } from './script/operators.js';
 
 /** How the values of a field compare. `ascii`: texts without other characters. */
-export type ScalarType = 'text' | 'ascii' | 'number' | 'boolean';
+export type ScalarType = FieldType['type'] | 'ascii';
 
 export interface FieldOperand {
   readonly name: string;
@@ -12,13 +13,12 @@ export interface FieldOperand {
 }
 
 /** `undefined` where no filter compares the field's values with a literal. */
-export function scalarTypeOf(field: Field): ScalarType | undefined {
+export function scalarTypeOf(field: Field): FieldType['type'] | undefined {
   switch (field.type === 'Calculated' ? field.valueType : field.type) {
     case 'String':
-      return 'text';
     case 'Date':
     case 'reference':
-      return 'ascii';
+      return 'text';
     case 'Long':
     case 'Double':
       return 'number';
@@ -34,6 +34,16 @@ export const mirrored: Partial<Record<string, string>> = {
   ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
   ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
 };
+
+/**
+ * Whether a comparison with this value, as a filter, says what JavaScript says only as long as the field holds
+ * values of its type: JavaScript converts what it compares (`"9" > 3`, `["a"] == "a"`), filters do not.
+ */
+export function needsType(operator: string, value: Value): boolean {
+  // A stored null is none of the type's values, and is not what is missing.
+  if (value === undefined || value === null) return operator !== '==' && operator !== '!=';
+  return operator !== '===' && operator !== '!==';
+}
 
 /** When a comparison of a field with a value that is known holds. */
 export function compare(field: FieldOperand, operator: string, value: Value): Outcome | undefined {
@@ -70,11 +80,11 @@ function equality(
     // A field is set or missing, never null; `_r` and `_rev` are always there.
     return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
   }
-  if (typeof value === javascriptType[type]) {
-    return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
-  }
   // `==` would convert one of them.
-  return strict ? false : undefined;
+  if (!strict && typeof value !== javascriptType[type]) return undefined;
+  // In the sandbox no list and no object is another's equal; a rule that compares with one is left to it.
+  if (typeof value === 'object') return undefined;
+  return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
 }
 
 const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };

@@ -1,4 +1,4 @@
-import type { Auth, RqlExpression } from '@really/protocol';
+import type { Auth, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
 import type {
   BinaryExpression,
   ConditionalExpression,
@@ -7,13 +7,15 @@ import type {
   MemberExpression,
   Node,
 } from 'acorn';
+import type { FieldType } from '../store/store.js';
 import { plainAuth } from './hooks.js';
-import type { Model } from './model.js';
+import type { Field, Model, Rule } from './model.js';
 import {
   compare,
   type FieldOperand,
   isTruthy,
   mirrored,
+  needsType,
   type ScalarType,
   scalarTypeOf,
 } from './rule-comparison.js';
@@ -30,28 +32,68 @@ import {
 import { ClosureThrew, compileExpression } from './script/expression.js';
 import { memberName } from './script/members.js';
 import type { Value } from './script/operators.js';
+import { membersOf } from './script/auth-reads.js';
 import { unwrapped } from './script/parse-script.js';
 
 /** Which objects of a collection a reader may see, as a store can tell. */
 export type Pushdown =
   | { readonly kind: 'everything' | 'nothing' }
-  | { readonly kind: 'filter'; readonly filter: RqlExpression };
+  | {
+      readonly kind: 'filter';
+      readonly filter: RqlExpression;
+      /** The filter says what the rule says only of objects whose values in these fields are of these types. */
+      readonly assumes: readonly FieldType[];
+    };
 
 /**
  * The read rule of a model for one reader, as a filter that holds for just those objects that the
- * rule allows, as far as their data is of the types that the model says. `undefined` where no
+ * rule allows, as far as their data is of the types that it assumes. `undefined` where no
  * filter says exactly the same: then the rule has to be asked for each object.
  */
 export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
   const { constant, tree } = model.access.read;
   if (constant !== undefined) return { kind: constant ? 'everything' : 'nothing' };
   if (tree === undefined) return undefined;
-  const outcome = new Translation(model, auth).truth(tree);
+  const translation = new Translation(model, auth);
+  const outcome = translation.truth(tree);
   if (outcome === undefined) return undefined;
   const { holds } = outcome;
   if (sizeOf(holds, mostParts) > mostParts) return undefined;
   if (typeof holds === 'boolean') return { kind: holds ? 'everything' : 'nothing' };
-  return { kind: 'filter', filter: holds };
+  return { kind: 'filter', filter: holds, assumes: [...translation.assumes.values()] };
+}
+
+/** The filter, or whatever has a value of another type than it assumes: nothing that the rule allows is left out. */
+export function withMistyped(filter: RqlExpression, types: readonly FieldType[]): RqlExpression {
+  return types.reduce<RqlExpression>(
+    (all, { field, type }) => ({ kind: 'or', left: all, right: isOfAnotherType(field, type) }),
+    filter,
+  );
+}
+
+/** A missing value is among them: no filter tells it from null. */
+function isOfAnotherType(field: string, type: FieldType['type']): RqlExpression {
+  const [operator, value] = allOfType[type];
+  return { kind: 'not', operand: { kind: 'comparison', field: [field], operator, value } };
+}
+
+const allOfType: Readonly<Record<FieldType['type'], readonly [RqlOperator, JsonValue]>> = {
+  text: ['>=', ''],
+  number: ['between', [-Number.MAX_VALUE, Number.MAX_VALUE]],
+  boolean: ['in', [true, false]],
+};
+
+/** The fields that a filter made of this rule may have to assume types of, whoever reads. */
+export function typesReadBy(
+  { constant, tree }: Rule,
+  fields: ReadonlyMap<string, Field>,
+): FieldType[] {
+  if (constant !== undefined || tree === undefined) return [];
+  const read = membersOf(tree, 'obj');
+  return [...fields.values()].flatMap((field) => {
+    const type = read.has(field.name) ? scalarTypeOf(field) : undefined;
+    return type === undefined ? [] : [{ field: field.name, type }];
+  });
 }
 
 /** Parts of a filter. A longer one costs the store more than the rule costs us. */
@@ -66,6 +108,8 @@ type Operand =
 class Translation {
   readonly #model: Model;
   readonly #scope: Record<string, Value>;
+  /** By field. */
+  readonly assumes = new Map<string, FieldType>();
 
   constructor(model: Model, auth: Auth) {
     this.#model = model;
@@ -102,6 +146,7 @@ class Translation {
     if (operand === undefined) return undefined;
     if (operand.kind === 'throws') return thrown;
     if (operand.kind === 'known') return always(Boolean(operand.value));
+    this.#assume(operand);
     return { holds: isTruthy(operand), throws: false };
   }
 
@@ -112,12 +157,22 @@ class Translation {
     // No read of a field throws, so that it makes no difference which side does.
     if (left.kind === 'throws' || right.kind === 'throws') return thrown;
     if (left.kind === 'field' && right.kind === 'known')
-      return compare(left, node.operator, right.value);
+      return this.#compared(left, node.operator, right.value);
     if (right.kind === 'field' && left.kind === 'known') {
       const mirror = mirrored[node.operator];
-      return mirror === undefined ? undefined : compare(right, mirror, left.value);
+      return mirror === undefined ? undefined : this.#compared(right, mirror, left.value);
     }
     return undefined;
+  }
+
+  #compared(field: FieldOperand, operator: string, value: Value): Outcome | undefined {
+    if (needsType(operator, value)) this.#assume(field);
+    return compare(field, operator, value);
+  }
+
+  /** `_r` and `_rev` are what they are. */
+  #assume({ name, type }: FieldOperand): void {
+    if (!name.startsWith('_') && type !== 'ascii') this.assumes.set(name, { field: name, type });
   }
 
   #operand(node: Node): Operand | undefined {

@@ -60,6 +60,7 @@ export function controlled(store: Store): ControlledStore {
     countOutdated: (names, version) => store.countOutdated(names, version),
     migrate: (objects) => store.migrate(objects),
     migrated: (names, version) => store.migrated(names, version),
+    mistyped: (names, types) => store.mistyped(names, types),
     position: () => store.position(),
     newest: () => store.newest(),
     once: (uid, id) => store.once(uid, id),

@@ -1,8 +1,8 @@
 import type { Auth, ProtocolError, RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import { ruleToRql } from '../model/rule-to-rql.js';
+import { ruleToRql, withMistyped } from '../model/rule-to-rql.js';
 import { viewMany, visibleBody } from '../model/view.js';
-import type { StoredObject } from '../store/store.js';
+import type { FieldType, Store, StoredObject } from '../store/store.js';
 
 /** An object that a reader may see, and the fields of it that the reader may not. */
 export interface Seen {
@@ -18,6 +18,8 @@ export interface Reach {
   readonly rule: RqlExpression | undefined;
   /** True where the store, with `rule`, finds just the objects that the reader may see, and these whole. */
   readonly exact: boolean;
+  /** The two above say so only where no object has a value of another type in these fields. */
+  readonly assumes: readonly FieldType[];
   /** True where pre-get may hide fields: no filter or sort of the store's may look at them. */
   readonly hides: boolean;
 }
@@ -29,8 +31,39 @@ export function reachOf(model: Model, auth: Auth): Reach {
     nothing: pushdown?.kind === 'nothing',
     rule: pushdown?.kind === 'filter' ? pushdown.filter : undefined,
     exact: pushdown !== undefined && !hides,
+    assumes: pushdown?.kind === 'filter' ? pushdown.assumes : [],
     hides,
   };
+}
+
+/** Models, by store, of whose objects none has a value of another type than its rule expects. */
+const wellTyped = new WeakMap<object, WeakSet<Model>>();
+
+/**
+ * The reach where values of other types may be stored: by an older version of the model, or by an import. What a rule
+ * makes of those only the rule itself can say, so that it is asked for each object then.
+ */
+export async function reachAmong(
+  reach: Reach,
+  model: Model,
+  store: Pick<Store, 'mistyped' | 'exclusive'>,
+): Promise<Reach> {
+  const { rule, assumes } = reach;
+  if (rule === undefined || assumes.length === 0) return reach;
+  if (!(await hasMistyped(model, store))) return { ...reach, assumes: [] };
+  return { ...reach, rule: withMistyped(rule, assumes), exact: false, assumes: [] };
+}
+
+async function hasMistyped(
+  model: Model,
+  store: Pick<Store, 'mistyped' | 'exclusive'>,
+): Promise<boolean> {
+  if (wellTyped.get(store)?.has(model)) return false;
+  const { names, layout } = model;
+  if (await store.mistyped(names, layout.types ?? [])) return true;
+  // Whatever is written from here on is of the types of the model: nobody else writes.
+  if (store.exclusive) wellTyped.set(store, (wellTyped.get(store) ?? new WeakSet()).add(model));
+  return false;
 }
 
 /** Objects that are judged in one go: enough to share the way to the sandbox, few enough to stop in time. */

@@ -16,7 +16,15 @@ import {
   type StoredObject,
 } from '../store/store.js';
 import type { PageStart } from './page.js';
-import { asSeen, judgedTogether, type Reach, reachOf, type Seen, seenBy } from './readers-view.js';
+import {
+  asSeen,
+  judgedTogether,
+  type Reach,
+  reachAmong,
+  reachOf,
+  type Seen,
+  seenBy,
+} from './readers-view.js';
 import { allOf, type Stretch, stretchesOf } from './walk.js';
 
 /** What a search works with. */
@@ -73,7 +81,7 @@ const chunk = 256;
  */
 export class Search {
   readonly #options: SearchOptions;
-  readonly #reach: Reach;
+  #reach: Reach;
   readonly #matches: Predicate;
   #deadline: number | undefined;
 
@@ -87,6 +95,7 @@ export class Search {
   /** How many objects the reader would find. */
   async count(): Promise<number> {
     if (this.#reach.nothing) return 0;
+    await this.#lookAround();
     const { scope, services } = this.#options;
     const filter = this.#storeFilter();
     if (this.#reach.exact) {
@@ -107,6 +116,7 @@ export class Search {
   /** A page as it is walked to: nearest to the start first. */
   async scan(options: PageOptions): Promise<Scan> {
     if (this.#reach.nothing) return { hits: [], end: undefined };
+    await this.#lookAround();
     const { order } = this.#options;
     const mayBeHidden = this.#reach.hides && order.field !== '_r' && order.field !== '_rev';
     if (mayBeHidden) return await this.#sortedHere(options);
@@ -128,6 +138,12 @@ export class Search {
   /** Below 0 where a page that begins at `start` comes by `a` first. */
   compare(start: PageStart | undefined, a: Place, b: Place): number {
     return (start?.back ? -1 : 1) * comparePlaces(this.#options.order, a, b);
+  }
+
+  /** How far the reach goes among what is stored. */
+  async #lookAround(): Promise<void> {
+    const { model, services } = this.#options;
+    this.#reach = await reachAmong(this.#reach, model, services.store);
   }
 
   /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */

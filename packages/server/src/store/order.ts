@@ -4,7 +4,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '@really/protocol/values';
-import type { Order, Place, StoredObject } from './store.js';
+import type { FieldType, Order, Place, StoredObject } from './store.js';
 
 /** The id of an object: the last step of its R. */
 export function idOf(r: string): string {
@@ -42,3 +42,13 @@ function compareValues(order: Order, a: Place['value'], b: Place['value']): numb
   if (missingA || missingB) return Number(missingA) - Number(missingB);
   return order.descending ? -compareForSort(a, b) : compareForSort(a, b);
 }
+
+/** Whether any of these fields has a value of another type. */
+export function isMistyped(data: JsonObject, types: readonly FieldType[]): boolean {
+  return types.some(({ field, type }) => {
+    const value = Object.hasOwn(data, field) ? data[field] : undefined;
+    return value !== undefined && typeof value !== javascriptTypes[type];
+  });
+}
+
+const javascriptTypes = { text: 'string', number: 'number', boolean: 'boolean' } as const;

@@ -7,6 +7,7 @@ import { groupsContract } from './contract/groups.contract.js';
 import { historyContract } from './contract/history.contract.js';
 import { lifeContract } from './contract/life.contract.js';
 import { migrateContract } from './contract/migrate.contract.js';
+import { mistypedContract } from './contract/mistyped.contract.js';
 import { onceContract } from './contract/once.contract.js';
 import { prepareContract } from './contract/prepare.contract.js';
 import { queryContract } from './contract/query.contract.js';
@@ -28,6 +29,7 @@ export function storeContract(name: string, open: OpenStore): void {
     createdContract(open);
     changesContract(open);
     migrateContract(open);
+    mistypedContract(open);
     onceContract(open);
     queryContract(open);
     restoreContract(open);

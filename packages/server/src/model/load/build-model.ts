@@ -10,6 +10,7 @@ import type {
   Rule,
   Script,
 } from '../model.js';
+import { typesReadBy } from '../rule-to-rql.js';
 import { constantScript } from '../script/make-script.js';
 import type { CalculatedDraft, DefaultDraft, FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
 import type { ModelLinks } from './link-models.js';
@@ -31,6 +32,9 @@ export function buildModel(
   options: BuildOptions,
 ): Model {
   const fields = buildFields(draft.fields, options.links);
+  const access = buildAccess(draft, options);
+  // Whatever an older version calculated, or did not, is calculated anew.
+  const currentFrom = order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1);
   const history = options.history;
   const unsaid = history === undefined ? {} : { history };
   return {
@@ -38,18 +42,19 @@ export function buildModel(
     key: draft.names.join('/'),
     version: draft.version,
     digest: draft.digest,
-    // Whatever an older version calculated, or did not, is calculated anew.
-    currentFrom: order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1),
+    currentFrom,
     fields,
     fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
-    access: buildAccess(draft, options),
+    access,
     hooks: buildHooks(draft),
     hides: draft.hooks.preGet === undefined ? new Set() : hidesOf(draft.hooks.preGet.draft.tree),
     evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot) })),
     layout: {
       names: draft.names,
       modelVersion: draft.version,
+      currentFrom,
       indexes: [...indexesOf(fields, '')],
+      types: typesReadBy(access.read, fields),
       retention: Object.keys(draft.retention).length > 0 ? draft.retention : unsaid,
     },
     calculated: order.map(({ name }) => fields.get(name)).filter(isCalculated),

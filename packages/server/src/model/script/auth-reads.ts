@@ -26,6 +26,18 @@ export function joinReads(parts: readonly AuthParts[]): AuthParts {
   };
 }
 
+/** The members of `name` that an expression reads by their names. */
+export function membersOf(tree: Node, name: string): Set<string> {
+  const found = new Set<string>();
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    const member = isMemberOf(node, name) ? memberName(node) : undefined;
+    if (member !== undefined) found.add(member);
+    waiting.push(...childrenOf(node));
+  }
+  return found;
+}
+
 /** By these a script could come to what is in scope without naming it. */
 const backDoorNames = new Set(['eval', 'Function', 'arguments', 'globalThis']);
 const justAuth = new Set(['auth']);
@@ -41,17 +53,17 @@ export function authReads(tree: Node): AuthParts {
   // A list of its own in place of recursion: a script may be nested deeply.
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
-    if (isAuthMember(node)) note(memberName(node), found);
+    if (isMemberOf(node, 'auth')) note(memberName(node), found);
     else if (reachesAny(node, justAuth)) return readsAll;
     else waiting.push(...childrenOf(node));
   }
   return found;
 }
 
-function isAuthMember(node: Node): node is MemberExpression {
+function isMemberOf(node: Node, name: string): node is MemberExpression {
   if (node.type !== 'MemberExpression') return false;
   const { object } = node as MemberExpression;
-  return object.type === 'Identifier' && object.name === 'auth';
+  return object.type === 'Identifier' && object.name === name;
 }
 
 function note(name: string | undefined, found: { uid: boolean; r: boolean; all: boolean }): void {

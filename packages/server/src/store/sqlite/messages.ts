@@ -1,6 +1,7 @@
 import type {
   Change,
   CollectionLayout,
+  FieldType,
   GroupOutcome,
   Migration,
   OnceKey,
@@ -170,6 +171,11 @@ export type ReaderRequest =
       readonly kind: 'count-outdated';
       readonly names: readonly string[];
       readonly version: number;
+    }
+  | {
+      readonly kind: 'mistyped';
+      readonly names: readonly string[];
+      readonly types: readonly FieldType[];
     }
   | {
       readonly kind: 'outdated';

@@ -2,12 +2,13 @@ import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
 import type { Database } from 'better-sqlite3';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { layout } from '../contract/sample-writes.js';
-import type { Order, Place, Scope } from '../store.js';
+import type { FieldType, Order, Place, Scope } from '../store.js';
 import { Collections } from './collections.js';
 import { defaultSqliteConfig } from './config.js';
 import { openForWriting } from './open-database.js';
 import { compileOrder, compileQuery } from './query-compiler.js';
 import { QueryFunctions } from './query-functions.js';
+import { mistypedCondition } from './schema.js';
 import { Scratch } from './scratch.test.kit.js';
 import { sql } from './sql.js';
 
@@ -22,6 +23,11 @@ const is = (field: string, operator: RqlOperator, value: JsonValue): RqlExpressi
 });
 const byId: Order = { field: '_r', descending: true };
 
+const types: FieldType[] = [
+  { field: 'age', type: 'number' },
+  { field: 'email', type: 'text' },
+];
+
 let db: Database;
 beforeEach(() => {
   ({ db } = openForWriting({ ...defaultSqliteConfig, file: scratch.file() }));
@@ -33,7 +39,7 @@ beforeEach(() => {
     { field: 'it\'s "odd"', unique: false },
   ];
   const collections = new Collections(db);
-  collections.layOut([layout('users', indexes), layout('users/posts', indexes)], 1);
+  collections.layOut([{ ...layout('users', indexes), types }, layout('users/posts', indexes)], 1);
   new QueryFunctions(db);
 });
 
@@ -153,6 +159,16 @@ describe('the order of ids is that of an index', () => {
     const [plan] = plansOf({ filter: is('_r', '=', '/users/5') });
     expect(plan).toMatch(/SEARCH objects\/users USING INDEX key\/users \(id=\? AND parents=\?\)/);
   });
+});
+
+test('[ACC11] values of other types are found by an index of them alone', () => {
+  const condition = mistypedCondition(types);
+  const plan = db
+    .prepare(`EXPLAIN QUERY PLAN SELECT 1 FROM "objects/users" WHERE ${condition} LIMIT 1`)
+    .all() as { detail: string }[];
+  expect(plan.map(({ detail }) => detail)).toEqual([
+    expect.stringMatching(/^SCAN objects\/users USING (COVERING )?INDEX index\/users\/\/types\//),
+  ]);
 });
 
 test('without an index everything is looked at', () => {

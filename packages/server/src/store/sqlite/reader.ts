@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { Pos, Query, Scope } from '../store.js';
+import type { FieldType, Pos, Query, Scope } from '../store.js';
 import { HistoryReader } from './history-reader.js';
 import { rPrinter } from './location.js';
 import type { ReaderRequest } from './messages.js';
@@ -14,7 +14,7 @@ import {
   objectColumns,
   objectJson,
 } from './rows.js';
-import { collectionTable } from './schema.js';
+import { collectionTable, mistypedCondition } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
 import { Transactions } from './transactions.js';
 
@@ -68,6 +68,8 @@ export class Reader {
         return this.#outdated(request);
       case 'count-outdated':
         return this.#countOutdated(request);
+      case 'mistyped':
+        return this.#mistyped(request.names, request.types);
       case 'history':
         return this.#historyOf(request.r, request);
       default:
@@ -206,6 +208,14 @@ export class Reader {
     if (this.#isMigrated(names, version)) return '0';
     const [row] = this.#run(sql`SELECT count(*) FROM ${outdatedIn(names, version)}`) as [number][];
     return String(row?.[0] ?? 0);
+  }
+
+  /** The condition is, word for word, that of the index for it. */
+  #mistyped(names: readonly string[], types: readonly FieldType[]): string {
+    if (!this.#exists({ names })) return 'false';
+    const table = rawSql(collectionTable(names.join('/')));
+    const condition = rawSql(mistypedCondition(types));
+    return String(this.#run(sql`SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`).length > 0);
   }
 
   /** Also where there is no such collection. */

@@ -9,6 +9,7 @@ import {
   type Changes,
   type CollectionLayout,
   type Created,
+  type FieldType,
   type GroupOutcome,
   type History,
   type Migration,
@@ -212,6 +213,12 @@ class SqliteStore implements Store {
 
   async migrated(names: readonly string[], version: number): Promise<void> {
     await this.#write({ kind: 'migrated', collection: names.join('/'), version });
+  }
+
+  async mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+    this.#assertOpen();
+    if (types.length === 0) return false;
+    return JSON.parse(await this.#pool.ask({ kind: 'mistyped', names, types })) as boolean;
   }
 
   async position(): Promise<Pos> {
