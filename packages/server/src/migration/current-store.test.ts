@@ -201,3 +201,60 @@ test('[MIG4] [MIG7] however many can not be migrated, the first of them are name
   expect(named.map(({ r }) => r)).toEqual(writes.slice(0, mostNamed).map(({ object }) => object.r));
   expect(await currentOf(stored).count(query)).toBe(1);
 });
+
+/** The store with seats of version 1 in it, and the models with an evolution of their unique number. */
+async function seatsOf(evolution: string, ...numbers: number[]): Promise<CurrentStore> {
+  const yaml = thingYaml('  no: { type: Long, unique: true }');
+  const before = await loaded({ 'things/model.yaml': yaml });
+  await stored.prepare([before.model('things').layout]);
+  const origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+  for (const no of numbers) {
+    const write = createWrite(`/things/${no}`, { no }, origin);
+    expect(await stored.commit([{ writes: [write] }])).toMatchObject([{ kind: 'committed' }]);
+  }
+  const files = { 'things/model.yaml': yaml.replace('version: 1', 'version: 2') };
+  const after = await loaded({ ...files, 'things/evolution-2.js': evolution });
+  ({ models } = after);
+  await stored.prepare([after.model('things').layout]);
+  return currentOf(stored);
+}
+
+const twenty = Array.from({ length: 20 }, (_, index) => index + 1);
+
+test('[MIG8] unique values that move are got one by one, in any order, and stored so', async () => {
+  for (const [evolution, moved] of [
+    ['return { no: obj.no + 1 };', (no: number) => no + 1],
+    ['return { no: 21 - obj.no };', (no: number) => 21 - no],
+    ['return { no: -obj.no };', (no: number) => -no],
+  ] as const) {
+    stored = openMemoryStore({}, platform);
+    const store = await seatsOf(evolution, ...twenty);
+    for (const no of [...twenty.slice(0, 5), ...twenty.slice(5).reverse()]) {
+      expect(dataOf(await store.get(`/things/${no}`)), evolution).toEqual({ no: moved(no) });
+      expect(dataOf(await stored.get(`/things/${no}`))).toEqual({ no: moved(no) });
+    }
+  }
+});
+
+test('[MIG8] a query migrates a whole collection whose unique values move', async () => {
+  const store = await seatsOf('return { no: 21 - obj.no };', ...twenty);
+  const order = { field: 'no', descending: false };
+  const found = await store.query({ ...query, order });
+  expect(found.map(({ data }) => data.no)).toEqual(twenty);
+});
+
+test('[MIG8] two that end with one value are named, and got all the same', async () => {
+  const store = await seatsOf('return { no: Math.max(obj.no, 3) };', 1, 2, 3, 4);
+  for (const no of [1, 2, 3, 4]) {
+    expect(dataOf(await store.get(`/things/${no}`))).toEqual({ no: Math.max(no, 3) });
+  }
+  const all = ['/things/1', '/things/2'];
+  expect((await store.getMany(all)).map(dataOf)).toEqual([{ no: 3 }, { no: 3 }]);
+  const common = { store: stored, models: () => models, platform, log: silentLog };
+  const seats = models.get(['things']) ?? model;
+  const failures = await new Migrations(common).run(seats, () => {});
+  expect(failures.count).toBe(2);
+  expect(failures.named.map(({ reason }) => reason)).toEqual(
+    Array(2).fill('another object has its value in no, which is unique'),
+  );
+});

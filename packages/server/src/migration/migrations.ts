@@ -57,12 +57,13 @@ export class Migrations {
 
   /**
    * The object as of the model's version, and stored so. `undefined` where it went meanwhile. Rejects with
-   * `MigrationFailed`. Where the store can not take it now, it is migrated for the reader alone.
+   * `MigrationFailed`. Where the store can not take it (now, or because another object has its value in a unique field),
+   * it is migrated for the reader alone.
    */
   async migrate(model: Model, object: StoredObject): Promise<StoredObject | undefined> {
     const evolved = await this.#evolved(model, object);
     try {
-      return await this.#put(model, object, evolved);
+      return (await this.#put(model, object, evolved)).object;
     } catch (error) {
       if (error instanceof StoreUnavailable) return evolved;
       throw error;
@@ -99,22 +100,18 @@ export class Migrations {
     return evolved.object;
   }
 
-  /** What is stored in the end, which is another's work where that one was faster. */
-  async #put(
-    model: Model,
-    before: StoredObject,
-    after: StoredObject,
-  ): Promise<StoredObject | undefined> {
+  /** What is stored in the end, which is another's work where that one was faster; or what a unique field keeps from being stored. */
+  async #put(model: Model, before: StoredObject, after: StoredObject): Promise<Put> {
     let [from, object] = [before, after];
     for (let race = 0; race <= mostRaces; race++) {
       const outcome = await this.#queue.put({ object, from: from.modelVersion });
-      if (outcome.kind === 'unique') throw this.#failure(object.r, takenIn(outcome.field));
+      if (outcome.kind === 'unique') return { ...outcome, object };
       if (outcome.kind === 'migrated') {
         this.#migrated.add();
-        return object;
+        return { kind: 'stored', object };
       }
       const stored = await this.#store.get(object.r);
-      if (!stored || !isOutdated(model, stored)) return stored;
+      if (!stored || !isOutdated(model, stored)) return { kind: 'stored', object: stored };
       from = stored;
       object = await this.#evolved(model, stored);
     }
@@ -160,9 +157,14 @@ export class Migrations {
   }
 
   async #migrateStored(model: Model, object: StoredObject): Promise<void> {
-    await this.#put(model, object, await this.#evolved(model, object));
+    const put = await this.#put(model, object, await this.#evolved(model, object));
+    if (put.kind === 'unique') throw this.#failure(object.r, takenIn(put.field));
   }
 }
+
+type Put =
+  | { readonly kind: 'stored'; readonly object: StoredObject | undefined }
+  | { readonly kind: 'unique'; readonly object: StoredObject; readonly field: string };
 
 const alreadySettled = Promise.resolve();
 

@@ -41,6 +41,8 @@ interface Plain {
   readonly rev: number;
   readonly n: number;
   readonly deleted: boolean;
+  /** Has a value that another object has. */
+  readonly clashes: boolean;
 }
 type Plains = Map<string, Plain>;
 
@@ -49,16 +51,16 @@ function oracle(state: Plains, { r, kind }: Part): string | undefined {
   const head = state.get(r);
   if (kind === 'create') {
     if (head) return 'object.already.exist';
-    state.set(r, { rev: 1, n: 0, deleted: false });
+    state.set(r, { rev: 1, n: 0, deleted: false, clashes: false });
     return undefined;
   }
   if (!head) return 'object.missing';
   if (head.deleted) return 'object.gone';
   if (kind === 'odd' && head.n % 2 === 1) return 'forbidden';
   const dead = kind === 'delete';
-  state.set(r, { rev: head.rev + 1, n: dead ? 0 : head.n + 1, deleted: dead });
-  // Those behind it in its batch are judged as if it had gone well: only the commit finds it.
-  return kind === 'clash' ? 'unique' : undefined;
+  const clashes = kind === 'clash';
+  state.set(r, { rev: head.rev + 1, n: dead ? 0 : head.n + 1, deleted: dead, clashes });
+  return undefined;
 }
 
 let entries = 0;
@@ -142,10 +144,10 @@ function expected(requests: readonly Request[]): { outcomes: string[]; state: Pl
     const id = once && JSON.stringify([once, parts.map(({ r, kind }) => [r, kind])]);
     if (id !== undefined && known.has(id)) return 'repeated';
     const after: Plains = new Map(state);
-    // What only the commit finds comes behind everything that is found before it.
-    const found = parts.map((one) => oracle(after, one));
-    const refusal = found.find((one) => one && one !== 'unique') ?? found.find(Boolean);
+    const refusal = parts.map((one) => oracle(after, one)).find(Boolean);
     if (refusal) return refusal;
+    // Judged by what the whole batch leaves.
+    if ([...after.values()].some(({ clashes }) => clashes)) return 'unique';
     for (const [r, plain] of after) state.set(r, plain);
     if (id !== undefined) known.add(id);
     return 'committed';

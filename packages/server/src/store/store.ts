@@ -34,9 +34,12 @@ export interface Store {
    * When the promise resolves, every `committed` group is on disk (fsync). Commits take effect in the
    * order of the calls.
    *
-   * What refuses a group is looked for in this order: its once-key, what it erases, then write by write its revision,
-   * what it requires (in its order), unique fields (in the order of the layout). Values of unique fields
-   * are the same where they are deeply equal; objects without the field do not count, nor do deleted ones.
+   * What refuses a group is looked for in this order: its once-key, what it erases, then write by write its revision and
+   * what it requires (in its order), then unique fields (in the order of the layout). These are judged by what the whole
+   * group leaves, so that values may move within it: refused is the last write of the first object, in the order of these,
+   * that has the value of one before it or of one that the group does not write. Values of
+   * unique fields are the same where they are deeply equal; objects without the field do not count, nor do deleted
+   * ones, nor those of a model version below the layout's `currentFrom`.
    */
   commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]>;
 
@@ -103,6 +106,12 @@ export interface Store {
   migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]>;
   /** There is no living object of the collection below this model version any more; writes below it take that back by themselves. */
   migrated(names: readonly string[], version: number): Promise<void>;
+
+  /**
+   * Whether any living object of a collection has, in one of these fields, a value of another type (null counts as one,
+   * a missing value does not). Costs next to nothing for the `types` of the collection's layout.
+   */
+  mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean>;
 
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
@@ -240,6 +249,12 @@ export type Refusal =
   /** Another object of the collection has this value in a unique field. */
   | { readonly kind: 'unique'; readonly field: string };
 
+/** How the values of a top-level field are expected to compare. */
+export interface FieldType {
+  readonly field: string;
+  readonly type: 'text' | 'number' | 'boolean';
+}
+
 /** What the store has to know of a model. */
 export interface CollectionLayout {
   /** `['users', 'posts']` for the posts of users. */
@@ -249,8 +264,15 @@ export interface CollectionLayout {
    * for `changes` every position up to then is gone.
    */
   readonly modelVersion?: number | undefined;
+  /**
+   * The model version from which on objects are as the model has them. Older ones are to be migrated, and what they hold in
+   * unique fields by now says nothing of what they will.
+   */
+  readonly currentFrom?: number | undefined;
   /** Dotted paths of the fields that get an index. */
   readonly indexes: readonly { readonly field: string; readonly unique: boolean }[];
+  /** Fields of which it is asked often whether they hold values of another type: see `mistyped`. */
+  readonly types?: readonly FieldType[] | undefined;
   /** Revisions kept per object, or the age in ms up to which they are kept. */
   readonly retention: { readonly history?: number | undefined; readonly age?: number | undefined };
 }
@@ -336,7 +358,7 @@ export type MigrationOutcome =
   | { readonly kind: 'migrated' }
   /** The stored object has another revision or model version, or is not there, or was deleted: somebody was faster. */
   | { readonly kind: 'overtaken' }
-  /** Another object of the collection has its value in a unique field. */
+  /** Another object of the collection that is migrated has its value in a unique field. */
   | { readonly kind: 'unique'; readonly field: string };
 
 export interface LoggedChange {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { alone, creation, deletion, layout, update } from './sample-writes.js';
+import { alone, creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 export function groupsContract(open: OpenStore): void {
@@ -32,6 +32,66 @@ export function groupsContract(open: OpenStore): void {
       ]);
       expect(await subject.object('/users/1')).toMatchObject({ rev: 3, deleted: true });
       expect(await subject.object('/users/2')).toMatchObject({ rev: 1, data: { email: 'a' } });
+    });
+
+    test('[BAT3] unique values may move within a group: what counts is what all of it leaves', async () => {
+      const { store } = subject;
+      const indexes = ['no', 'card.code'].map((field) => ({ field, unique: true }));
+      await store.prepare([layout('seats', indexes)]);
+      const seats = [1, 2, 3, 4].map((no) =>
+        creation(`/seats/${no}`, { no, card: { code: `c${no}` } }),
+      );
+      await subject.commit(...seats);
+      const moved = (id: number, no: number) => {
+        const { object } = seats[id - 1] ?? seats[0] ?? creation('/seats/none');
+        return update(object, { no, card: { code: `c${no}` } });
+      };
+      // A ring of three, one that stands between, and a newcomer with the value of one that goes.
+      const [one, two, three] = [moved(1, 2), moved(2, 3), moved(3, 1)];
+      const between = update(one.object, { no: 7 });
+      const back = update(between.object, { no: 2 });
+      const last = seats[3]?.object ?? one.object;
+      const heir = creation('/seats/5', { no: 4, card: { code: 'c4' } });
+      const writes = [one, between, two, heir, three, back, deletion(last)];
+      const [outcome] = await store.commit([{ writes }]);
+      expect(outcome).toEqual({ kind: 'committed', positions: [5, 6, 7, 8, 9, 10, 11] });
+      const numbers = await store.getMany([1, 2, 3, 4, 5].map((id) => `/seats/${id}`));
+      expect(numbers.map((seat) => seat?.data.no)).toEqual([2, 3, 1, undefined, 4]);
+      const found = await store.query(
+        queryOf('seats', { order: { field: 'no', descending: false } }),
+      );
+      expect(found.map(({ r }) => r)).toEqual(['/seats/3', '/seats/1', '/seats/2', '/seats/5']);
+      expect(await subject.outcome(creation('/seats/6', { no: 3 }))).toEqual({
+        kind: 'unique',
+        field: 'no',
+      });
+    });
+
+    test('[BAT4] what still clashes when a group is done refuses it, by the last write of that object', async () => {
+      const { store } = subject;
+      await store.prepare([layout('seats', [{ field: 'no', unique: true }])]);
+      const [one, two] = [creation('/seats/1', { no: 1 }), creation('/seats/2', { no: 2 })];
+      await subject.commit(one, two);
+      const third = creation('/seats/3', { no: 1 });
+      const away = update(two.object, { no: 1 });
+      const clash = { kind: 'unique', field: 'no' };
+      const cases = [
+        { writes: [update(one.object, { no: 2 }), third], index: 0 },
+        { writes: [third, away, update(one.object, { no: 9 })], index: 1 },
+        { writes: [third, away, update(away.object, { no: 1 }), deletion(one.object)], index: 2 },
+        { writes: [update(one.object, { no: 2 }), away, third], index: 2 },
+      ];
+      for (const { writes, index } of cases) {
+        const outcomes = await store.commit([{ writes }]);
+        expect(outcomes).toEqual([{ kind: 'refused', index, refusal: clash }]);
+      }
+      // What is found of single writes comes first.
+      const writes = [third, creation('/seats/1')];
+      expect(await store.commit([{ writes }])).toMatchObject([
+        { kind: 'refused', index: 1, refusal: { kind: 'conflict' } },
+      ]);
+      expect(await store.position()).toBe(2);
+      expect(await store.count(queryOf('seats'))).toBe(2);
     });
 
     test('where a write is refused nothing of its group stays, and the index tells which it was', async () => {

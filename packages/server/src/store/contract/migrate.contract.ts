@@ -1,12 +1,13 @@
+import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import type { Migration, StoredObject } from '../store.js';
+import { type Migration, type StoredObject, UniqueClash } from '../store.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 const names = ['users'];
 
 /** What a migration to `modelVersion` makes of an object. */
-function to(modelVersion: number, before: StoredObject, data = { n: 2 }): Migration {
+function to(modelVersion: number, before: StoredObject, data: JsonObject = { n: 2 }): Migration {
   return { object: { ...before, data, modelVersion }, from: before.modelVersion };
 }
 
@@ -60,6 +61,51 @@ export function migrateContract(open: OpenStore): void {
         { kind: 'unique', field: 'n' },
       ]);
       expect(await subject.object('/users/b')).toMatchObject({ data: { n: 3 }, modelVersion: 1 });
+    });
+  });
+
+  describe('unique fields of a collection that is being migrated', () => {
+    const subject = StoreUnderTest.each(open);
+    const seats = (currentFrom: number, indexes = [{ field: 'no', unique: true }]) => [
+      { ...layout('seats', indexes), modelVersion: currentFrom, currentFrom },
+    ];
+
+    test('[MIG8] are judged among those that are migrated, so that values may move in any order', async () => {
+      const { store } = subject;
+      await store.prepare(seats(1));
+      const all = [1, 2, 3, 4].map((no) => creation(`/seats/${no}`, { no }));
+      await subject.commit(...all);
+      await store.prepare(seats(2));
+      for (const { object } of all) {
+        const next = to(2, object, { no: Number(object.data.no) + 1 });
+        expect(await store.migrate([next])).toEqual([{ kind: 'migrated' }]);
+      }
+      const outcome = (no: number) => {
+        const write = creation(`/seats/new${no}`, { no });
+        return subject.outcome({ ...write, object: { ...write.object, modelVersion: 2 } });
+      };
+      expect(await outcome(5)).toEqual({ kind: 'unique', field: 'no' });
+      expect(await outcome(1)).toMatchObject({ kind: 'committed' });
+      await store.prepare(seats(2));
+      expect(await outcome(2)).toEqual({ kind: 'unique', field: 'no' });
+    });
+
+    test('[MIG8] refuse an object that ends with the value of another', async () => {
+      const { store } = subject;
+      await store.prepare(seats(1));
+      const [a, b] = [creation('/seats/a', { no: 1 }), creation('/seats/b', { no: 2 })];
+      await subject.commit(a, b);
+      await store.prepare(seats(2));
+      const same = { no: 7 };
+      expect(await store.migrate([to(2, a.object, same), to(2, b.object, same)])).toEqual([
+        { kind: 'migrated' },
+        { kind: 'unique', field: 'no' },
+      ]);
+      expect(await subject.object('/seats/b')).toEqual(b.object);
+      // A field that becomes unique has to be so in all of them.
+      await store.prepare([layout('seats')]);
+      await subject.commit(creation('/seats/c', { no: 2 }));
+      await expect(store.prepare(seats(2))).rejects.toThrow(UniqueClash);
     });
   });
 

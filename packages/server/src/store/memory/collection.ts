@@ -28,6 +28,7 @@ export class MemoryCollection {
   readonly #kept = new Map<string, Kept>();
   readonly #defaultHistory: number;
   #unique: readonly string[] = [];
+  #currentFrom = 1;
   #horizon: Horizon;
   #floor: Pos = 0;
   #modelVersion: number | undefined;
@@ -40,8 +41,12 @@ export class MemoryCollection {
   /** Throws `UniqueClash` where the objects forbid a unique index of this layout. */
   check(layout: CollectionLayout): void {
     for (const field of uniqueFields(layout)) {
+      // A field that becomes unique has to be so in all objects, whatever their version.
+      const from = this.#unique.includes(field) ? (layout.currentFrom ?? 1) : 1;
       for (const object of this.living()) {
-        if (this.#holderOf(field, object)) throw new UniqueClash(layout.names.join('/'), field);
+        if (this.#holderOf(field, object, from)) {
+          throw new UniqueClash(layout.names.join('/'), field);
+        }
       }
     }
   }
@@ -56,6 +61,7 @@ export class MemoryCollection {
     if (this.hasOtherVersion(layout)) this.#floor = Math.max(this.#floor, pos);
     this.#modelVersion = layout.modelVersion ?? this.#modelVersion;
     this.#unique = uniqueFields(layout);
+    this.#currentFrom = layout.currentFrom ?? 1;
     this.#horizon = horizonOf(layout.retention, this.#defaultHistory);
   }
 
@@ -67,10 +73,10 @@ export class MemoryCollection {
     for (const { object } of this.#kept.values()) if (!object.deleted) yield object;
   }
 
-  /** The first unique field whose value another object has. */
-  clash(object: StoredObject): string | undefined {
+  /** The first unique field whose value another object has, but for these. */
+  clash(object: StoredObject, but: ReadonlySet<string> = nobody): string | undefined {
     if (object.deleted) return undefined;
-    return this.#unique.find((field) => this.#holderOf(field, object));
+    return this.#unique.find((field) => this.#holderOf(field, object, this.#currentFrom, but));
   }
 
   /** Returns what takes it back, as long as nothing else was done to the object since. */
@@ -176,15 +182,23 @@ export class MemoryCollection {
     return history.filter(isKept);
   }
 
-  #holderOf(field: string, object: StoredObject): StoredObject | undefined {
+  #holderOf(
+    field: string,
+    object: StoredObject,
+    from: number,
+    but: ReadonlySet<string> = nobody,
+  ): StoredObject | undefined {
     const value = valueAt(object.data, field);
-    if (value === undefined) return undefined;
+    if (value === undefined || object.modelVersion < from) return undefined;
     for (const other of this.living()) {
+      if (other.modelVersion < from || but.has(other.r)) continue;
       if (other.r !== object.r && isSame(valueAt(other.data, field), value)) return other;
     }
     return undefined;
   }
 }
+
+const nobody: ReadonlySet<string> = new Set();
 
 function isSame(a: JsonValue | undefined, b: JsonValue): boolean {
   return a !== undefined && deepEqual(a, b);

@@ -1,6 +1,6 @@
 import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
-import { comparePlaces, placeOf } from '../order.js';
+import { comparePlaces, isMistyped, placeOf } from '../order.js';
 import type {
   Altered,
   CollectionSize,
@@ -13,6 +13,7 @@ import {
   type Changes,
   type CollectionLayout,
   type Created,
+  type FieldType,
   type GroupOutcome,
   type History,
   type Migration,
@@ -192,6 +193,14 @@ class MemoryStore implements Store, StoreReader {
     this.#assertOpen();
   }
 
+  async mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+    this.#assertOpen();
+    for (const { data } of this.#collection(names).living()) {
+      if (isMistyped(data, types)) return true;
+    }
+    return false;
+  }
+
   async position(): Promise<Pos> {
     this.#assertOpen();
     return this.#position;
@@ -272,17 +281,25 @@ class MemoryStore implements Store, StoreReader {
   #applyAll(writes: readonly Write[]): GroupOutcome {
     const before = { position: this.#position, newest: this.#newest };
     const undo: (() => void)[] = [];
+    const refused = (index: number, refusal: Refusal): GroupOutcome => {
+      for (const takeBack of undo.reverse()) takeBack();
+      this.#position = before.position;
+      this.#newest = before.newest;
+      return { kind: 'refused', index, refusal };
+    };
     for (const [index, write] of writes.entries()) {
       const refusal = this.#refusal(write);
-      if (refusal) {
-        for (const takeBack of undo.reverse()) takeBack();
-        this.#position = before.position;
-        this.#newest = before.newest;
-        return { kind: 'refused', index, refusal };
-      }
+      if (refusal) return refused(index, refusal);
       const pos = ++this.#position;
       this.#newest = Math.max(this.#newest, write.change.at);
       undo.push(this.#collection(namesOf(write.object.r)).apply(write, pos));
+    }
+    const unjudged = new Set(writes.map(({ object }) => object.r));
+    for (const [index, { object }] of writes.entries()) {
+      if (this.#find(object.r) !== object) continue;
+      unjudged.delete(object.r);
+      const field = this.#collection(namesOf(object.r)).clash(object, unjudged);
+      if (field !== undefined) return refused(index, { kind: 'unique', field });
     }
     return { kind: 'committed', positions: writes.map((_, index) => before.position + index + 1) };
   }
@@ -293,9 +310,7 @@ class MemoryStore implements Store, StoreReader {
     const deleted = stored?.deleted ?? false;
     if (deleted || rev !== write.change.rev - 1) return { kind: 'conflict', rev, deleted };
     const missing = write.requires.find((r) => this.#find(r)?.deleted ?? true);
-    if (missing !== undefined) return { kind: 'missing', r: missing };
-    const field = this.#collection(namesOf(write.object.r)).clash(write.object);
-    return field === undefined ? undefined : { kind: 'unique', field };
+    return missing === undefined ? undefined : { kind: 'missing', r: missing };
   }
 
   #restoreRefusal(object: StoredObject): Refusal | undefined {

@@ -2,10 +2,16 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { CollectionLayout, Pos } from '../store.js';
 import { keyExpression } from './key.js';
 import type { Location } from './location.js';
-import { collectionTable } from './schema.js';
+import { collectionTable, uniqueCondition } from './schema.js';
 
-/** What the writer has to know of a stored object to judge a write. */
+/** What the writer has to know of a stored object to judge a write. `deleted` is 0, 1, or `parked`. */
 export type Head = readonly [rev: number, deleted: number, born: Pos, last: Pos];
+
+/**
+ * In the column `deleted`, within a transaction: the object lives, and is in no index of the living, so that its
+ * values of unique fields are not judged yet.
+ */
+const parked = 2;
 
 /** The object as a write leaves it. */
 export interface State {
@@ -14,6 +20,8 @@ export interface State {
   readonly modelVersion: number;
   readonly touched: string;
   readonly data: string;
+  /** To be put among the living by `unpark`, before the transaction ends. */
+  readonly parked?: boolean | undefined;
 }
 
 /** Writes the table of one collection. */
@@ -25,6 +33,7 @@ export class CollectionWriter {
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #remove: Statement;
+  readonly #unpark: Statement;
   readonly #migrate: Statement;
   readonly #setMigrated: Statement;
   readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
@@ -48,13 +57,20 @@ export class CollectionWriter {
         WHERE born = ?`,
     );
     this.#remove = db.prepare(`DELETE FROM ${table} WHERE born = ?`);
+    this.#unpark = db.prepare(
+      `UPDATE ${table} SET deleted = 0 WHERE id = ? AND parents = ? AND deleted = ${parked}`,
+    );
     this.#migrate = db.prepare(
       `UPDATE ${table} SET model_version = ?, data = ?
         WHERE id = ? AND parents = ? AND rev = ? AND model_version = ? AND deleted = 0`,
     );
     this.#setMigrated = db.prepare('UPDATE collections SET migrated = ? WHERE id = ?');
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
-    this.#clashes = unique.map(({ field }) => ({ field, find: findClash(db, table, field) }));
+    const condition = uniqueCondition(layout?.currentFrom ?? 1);
+    this.#clashes = unique.map(({ field }) => ({
+      field,
+      find: findClash(db, { table, field, condition }),
+    }));
   }
 
   /** No living object is of a model version below this one. */
@@ -85,14 +101,19 @@ export class CollectionWriter {
     { born, last }: { readonly born: Pos; readonly last: Pos },
     state: State,
   ): void {
-    const { rev, deleted, modelVersion, touched, data } = state;
-    this.#insert.run(born, last, rev, Number(deleted), modelVersion, id, parents, touched, data);
+    const { rev, modelVersion, touched, data } = state;
+    this.#insert.run(born, last, rev, deletedOf(state), modelVersion, id, parents, touched, data);
   }
 
   /** As `insert`, of the object that was created at `born`. */
   update(born: Pos, pos: Pos, state: State): void {
-    const { rev, deleted, modelVersion, touched, data } = state;
-    this.#update.run(pos, rev, Number(deleted), modelVersion, touched, data, born);
+    const { rev, modelVersion, touched, data } = state;
+    this.#update.run(pos, rev, deletedOf(state), modelVersion, touched, data, born);
+  }
+
+  /** Puts an object among the living that was written as parked, if it was. Throws as `insert`. */
+  unpark({ id, parents }: Location): void {
+    this.#unpark.run(id, parents);
   }
 
   /** Takes the object that was created at `born` out of the table. */
@@ -127,12 +148,23 @@ export interface Migrated {
   readonly data: string;
 }
 
-function findClash(db: Database, table: string, field: string): Statement {
+function deletedOf(state: State): number {
+  return state.parked && !state.deleted ? parked : Number(state.deleted);
+}
+
+interface Unique {
+  readonly table: string;
+  readonly field: string;
+  /** For which objects it is unique. */
+  readonly condition: string;
+}
+
+function findClash(db: Database, { table, field, condition }: Unique): Statement {
   const key = keyExpression(field.split('.'));
   return db
     .prepare(
       `SELECT 1 FROM ${table}
-        WHERE deleted = 0 AND ${key} = (SELECT ${key} FROM (SELECT ? AS data))
+        WHERE ${condition} AND ${key} = (SELECT ${key} FROM (SELECT ? AS data))
           AND NOT (id = ? AND parents = ?)
         LIMIT 1`,
     )

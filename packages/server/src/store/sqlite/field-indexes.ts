@@ -1,19 +1,30 @@
 import type { Database } from 'better-sqlite3';
 import { type CollectionLayout, UniqueClash } from '../store.js';
 import { isUniqueViolation } from './errors.js';
-import { type FieldIndex, fieldIndex, fieldIndexPrefix } from './schema.js';
+import { type FieldIndex, fieldIndex, fieldIndexPrefix, typesIndex } from './schema.js';
 import { quoteName } from './sql.js';
 
-/** Makes the indexes that a layout asks for and drops the others of its collection. Throws `UniqueClash`. */
-export function layOutIndexes(db: Database, { names, indexes }: CollectionLayout): void {
+/**
+ * Makes the indexes that a layout asks for and drops the others of its collection. A field that becomes unique has to be
+ * so in all objects, whatever their version. Throws `UniqueClash`.
+ */
+export function layOutIndexes(db: Database, layout: CollectionLayout): void {
+  const { names, indexes, types = [], currentFrom } = layout;
   const collection = names.join('/');
-  const wanted = indexes.map(({ field, unique }) => fieldIndex(collection, field, unique));
-  const stored = storedIndexes(db, collection);
-  for (const [name, ddl] of stored) {
-    if (!wanted.some((index) => index.name === name && index.ddl === ddl)) {
-      db.exec(`DROP INDEX ${quoteName(name)}`);
-      stored.delete(name);
-    }
+  const wanted = indexes.map((index) => fieldIndex(collection, index, currentFrom));
+  if (types.length > 0) wanted.push(typesIndex(collection, types));
+  const before = storedIndexes(db, collection);
+  const stored = new Map(before);
+  for (const [name, ddl] of before) {
+    if (wanted.some((index) => index.name === name && index.ddl === ddl)) continue;
+    db.exec(`DROP INDEX ${quoteName(name)}`);
+    stored.delete(name);
+  }
+  for (const { field, unique } of indexes) {
+    const strict = fieldIndex(collection, { field, unique });
+    if (!unique || before.has(strict.name)) continue;
+    create(db, collection, strict);
+    db.exec(`DROP INDEX ${quoteName(strict.name)}`);
   }
   for (const index of wanted) if (!stored.has(index.name)) create(db, collection, index);
 }
@@ -31,6 +42,8 @@ function create(db: Database, collection: string, { field, ddl }: FieldIndex): v
   try {
     db.exec(ddl);
   } catch (error) {
-    throw isUniqueViolation(error) ? new UniqueClash(collection, field) : error;
+    throw field !== undefined && isUniqueViolation(error)
+      ? new UniqueClash(collection, field)
+      : error;
   }
 }

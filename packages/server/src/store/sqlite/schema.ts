@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { keyExpression } from './key.js';
+import type { FieldType } from '../store.js';
+import { jsonPath, keyExpression } from './key.js';
 import { quoteName } from './sql.js';
 
 /** In the header of every file of ours: "Rely". Other programs' databases have another one, or 0. */
@@ -82,22 +83,54 @@ export function collectionDdl(collection: string): string[] {
 
 export interface FieldIndex {
   readonly name: string;
-  readonly field: string;
-  readonly unique: boolean;
+  /** `undefined` where it is not about the values of one field. */
+  readonly field: string | undefined;
   readonly ddl: string;
 }
 
-/** The index that a model asks for. Its name tells everything apart that can differ. */
-export function fieldIndex(collection: string, field: string, unique: boolean): FieldIndex {
+/**
+ * The index that a model asks for. A unique one has only objects of the model version `currentFrom` and later ones in it, so that
+ * a migration can move values from one object to another in any order.
+ */
+export function fieldIndex(
+  collection: string,
+  { field, unique }: { readonly field: string; readonly unique: boolean },
+  currentFrom = 1,
+): FieldIndex {
   const table = collectionTable(collection);
   const key = keyExpression(field.split('.'));
   const hash = createHash('sha256').update(JSON.stringify(field)).digest('hex').slice(0, 16);
   const name = `${fieldIndexPrefix(collection)}${unique ? 'unique' : 'field'}/${hash}`;
   const ddl = unique
-    ? `CREATE UNIQUE INDEX ${quoteName(name)} ON ${table} (${key}) WHERE deleted = 0`
+    ? `CREATE UNIQUE INDEX ${quoteName(name)} ON ${table} (${key}) WHERE ${uniqueCondition(currentFrom)}`
     : `CREATE INDEX ${quoteName(name)} ON ${table} (${key}, id, parents) WHERE deleted = 0`;
-  return { name, field, unique, ddl };
+  return { name, field, ddl };
 }
+
+/** Holds for the objects that count for unique fields. */
+export function uniqueCondition(currentFrom: number): string {
+  return currentFrom > 1 ? `deleted = 0 AND model_version >= ${currentFrom}` : 'deleted = 0';
+}
+
+/** The index of the objects that hold a value of another type in one of these fields: hardly any, and often none. */
+export function typesIndex(collection: string, types: readonly FieldType[]): FieldIndex {
+  const table = collectionTable(collection);
+  const hash = createHash('sha256').update(JSON.stringify(types)).digest('hex').slice(0, 16);
+  const name = `${fieldIndexPrefix(collection)}types/${hash}`;
+  const ddl = `CREATE INDEX ${quoteName(name)} ON ${table} (born) WHERE ${mistypedCondition(types)}`;
+  return { name, field: undefined, ddl };
+}
+
+/** Holds for living objects with a value of another type in one of these fields. */
+export function mistypedCondition(types: readonly FieldType[]): string {
+  const conditions = types.map(({ field, type }) => {
+    const kinds = jsonTypes[type].map((kind) => `'${kind}'`);
+    return `json_type(data, ${jsonPath([field])}) NOT IN (${kinds.join(', ')})`;
+  });
+  return `deleted = 0 AND (${conditions.join(' OR ')})`;
+}
+
+const jsonTypes = { text: ['text'], number: ['integer', 'real'], boolean: ['true', 'false'] };
 
 /** Of a collection's field indexes; no name of another collection's begins so. */
 export function fieldIndexPrefix(collection: string): string {

@@ -154,13 +154,22 @@ export class Writer {
     return outcome;
   }
 
-  /** The whole group, or nothing of it. */
+  /**
+   * The whole group, or nothing of it. Unique fields are judged write by write, which is quick; where that says no,
+   * once more by what all of it leaves: within a group values may move from one object to another.
+   */
   #applyOrUndo(group: readonly EncodedWrite[]): GroupOutcome {
+    const outcome = this.#tryGroup(() => this.#applyAll(group));
+    const clashes = outcome.kind === 'refused' && outcome.refusal.kind === 'unique';
+    return clashes ? this.#tryGroup(() => this.#applyParked(group)) : outcome;
+  }
+
+  #tryGroup(apply: () => GroupOutcome): GroupOutcome {
     const position = this.#position;
     const newest = this.#newest;
     const { made } = this.#collections;
     return this.#transactions.part<GroupOutcome>(() => {
-      const outcome = this.#applyAll(group);
+      const outcome = apply();
       if (outcome.kind === 'committed') return { result: outcome, keep: true };
       this.#position = position;
       this.#newest = newest;
@@ -169,37 +178,52 @@ export class Writer {
     });
   }
 
+  /** As `applyAll`, but unique fields are judged last. */
+  #applyParked(group: readonly EncodedWrite[]): GroupOutcome {
+    const outcome = this.#applyAll(group, true);
+    if (outcome.kind !== 'committed') return outcome;
+    const lastOf = new Map(group.map(([, r], index) => [r, index]));
+    for (const [index, [, r, , , , , , , , , , , data]] of group.entries()) {
+      if (lastOf.get(r) !== index) continue;
+      const location = locate(r);
+      const collection = this.#collections.open(location.collection);
+      try {
+        collection.unpark(location);
+      } catch (error) {
+        return { kind: 'refused', index, refusal: clashOf(error, collection, location, data) };
+      }
+    }
+    return outcome;
+  }
+
   /** Stops at the first write that can not be. */
-  #applyAll(group: readonly EncodedWrite[]): GroupOutcome {
+  #applyAll(group: readonly EncodedWrite[], parked = false): GroupOutcome {
     const positions: Pos[] = [];
     for (const write of group) {
-      const refusal = this.#apply(write);
+      const refusal = this.#apply(write, parked);
       if (refusal) return { kind: 'refused', index: positions.length, refusal };
       positions.push(this.#position);
     }
     return { kind: 'committed', positions };
   }
 
-  #apply(write: EncodedWrite): Refusal | undefined {
+  #apply(write: EncodedWrite, parked: boolean): Refusal | undefined {
     const [, r, rev, , , , , , , , , , , requires] = write;
     const location = locate(r);
     const collection = this.#collections.open(location.collection);
     const head = collection.head(location);
     return (
-      conflict(head, rev) ?? this.#missing(requires) ?? this.#put(write, collection, location, head)
+      conflict(head, rev) ??
+      this.#missing(requires) ??
+      this.#put(write, { collection, location, head, parked })
     );
   }
 
   /** Whether a unique field clashes, its index says: its statement is then undone by itself. */
-  #put(
-    write: EncodedWrite,
-    collection: CollectionWriter,
-    location: Location,
-    head: Head | undefined,
-  ): Refusal | undefined {
+  #put(write: EncodedWrite, { collection, location, head, parked }: Spot): Refusal | undefined {
     const [, , rev, at, , , , , , deleted, modelVersion, touched, data] = write;
     const pos = this.#position + 1;
-    const state = { rev, deleted, modelVersion, touched, data };
+    const state = { rev, deleted, modelVersion, touched, data, parked };
     try {
       if (head) collection.update(head[2], pos, state);
       else collection.insert(location, { born: pos, last: pos }, state);
@@ -249,10 +273,18 @@ export class Writer {
   }
 }
 
+/** Where a write goes. */
+interface Spot {
+  readonly collection: CollectionWriter;
+  readonly location: Location;
+  readonly head: Head | undefined;
+  readonly parked: boolean;
+}
+
 /** A deleted object stays deleted: nothing comes after it, whatever its revision. */
 function conflict(head: Head | undefined, rev: number): Refusal | undefined {
   const [stored, deleted] = head ?? [0, 0];
-  if (stored === rev - 1 && deleted === 0) return undefined;
+  if (stored === rev - 1 && deleted !== 1) return undefined;
   return { kind: 'conflict', rev: stored, deleted: deleted === 1 };
 }
 
