@@ -301,7 +301,7 @@ describe('what is refused', () => {
 
   test('[MOV9] a value of a unique field that is taken ends it at that line, and the batch is not written', async () => {
     const { store, load } = await app();
-    await store.commit(each(creation('/users/0', { name: 'x', email: 'm' })));
+    await load(file(user('0', { email: 'm' })));
     const lines = Array.from({ length: 700 }, (_, n) => user(`${n + 1}`));
     const problems = await problemsOf(load(file(...lines, user('last', { email: 'm' }))));
     expect(problems[0]).toBe(
@@ -420,6 +420,33 @@ describe('what is there already', () => {
     expect((await store.get('/users/b'))?.data).toEqual(there);
     expect(await load(text, 'replace')).toMatchObject({ written: 1, same: 1, replaced: 1 });
     expect(await store.get('/users/b')).toMatchObject({ rev: 5, data: { email: 'new' } });
+  });
+
+  test('[MOV10] unique values may move among all objects of the file, however far apart', async () => {
+    const { store, load } = await app();
+    const ids = Array.from({ length: 1300 }, (_, n) => String(n));
+    await load(file(...ids.map((id) => user(id, { email: `m${id}` }))));
+    const swapped = (id: string) => ({ '0': 'm1299', '1299': 'm0' })[id] ?? `m${id}`;
+    const rotated = (id: string) => `m${(Number(id) + 1) % ids.length}`;
+    for (const [rev, emailOf] of [swapped, rotated].entries()) {
+      const lines = ids.map((id) => user(id, { email: emailOf(id) }, { rev: rev + 2 }));
+      expect(await load(file(...lines), 'replace')).toMatchObject({ written: ids.length });
+      const stored = await store.getMany(ids.map((id) => `/users/${id}`));
+      expect(stored.map((object) => object?.data.email)).toEqual(ids.map(emailOf));
+      expect(await load(file(...lines), 'replace')).toMatchObject({ written: 0 });
+    }
+  });
+
+  test('[MOV10] a value that stays with an object that the file does not replace is told at the end', async () => {
+    const { store, load } = await app();
+    await load(file(user('0', { email: 'm' }), user('1', { email: 'n' })));
+    const lines = Array.from({ length: 700 }, (_, n) => user(`a${n}`));
+    const clash = user('1', { email: 'm' }, { rev: 2 });
+    expect(await problemsOf(load(file(clash, ...lines), 'replace'))).toEqual([
+      'line 2: /users/1: data.email: expected a value that no other object has (value.not.unique)',
+      '201 objects before it were imported and stay; the same call goes on once that is mended',
+    ]);
+    expect((await store.get('/users/1'))?.data.email).toBe('n');
   });
 
   test('[MOV10] a line that is written again later is not compared', async () => {

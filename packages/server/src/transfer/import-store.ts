@@ -17,6 +17,8 @@ import { withOrigin } from './with-origin.js';
 /** Of one commit: each is on disk before the next one is begun. */
 const batchObjects = 500;
 const batchBytes = 4 * 1024 * 1024;
+/** Of the batches that wait for the end of the file, in lines of it: they are one commit, and wait in memory. */
+const mostDeferred = 256 * 1024 * 1024;
 /** Objects that are named of those that the models would refuse. */
 const mostNamed = 10;
 
@@ -57,6 +59,9 @@ export class StoreImport {
   #batch: Waiting[] = [];
   #rs = new Set<string>();
   #bytes = 0;
+  /** Those of batches in which a unique value was one that an object has which is yet to be replaced, or is none of the file's. */
+  #deferred: Waiting[] = [];
+  #deferredBytes = 0;
   #counts = { written: 0, same: 0, skipped: 0, replaced: 0, unfitCount: 0 };
   readonly #unfit: string[] = [];
 
@@ -80,6 +85,7 @@ export class StoreImport {
         read = part.upTo;
       }
       await this.#flush();
+      await this.#write(this.#deferred);
       await store.restore([], newest);
       return { ...this.#counts, ...(await this.#missing.told()), unfit: this.#unfit };
     } finally {
@@ -129,16 +135,27 @@ export class StoreImport {
 
   async #flush(): Promise<void> {
     const batch = this.#batch;
+    const bytes = this.#bytes;
     this.#batch = [];
     this.#rs = new Set();
     this.#bytes = 0;
     const { store } = this.#options;
     const stored = await store.getMany(batch.map(({ object: { r } }) => r));
     const writing = batch.filter((one, index) => this.#isWanted(one, stored[index]));
+    await this.#write(writing, bytes);
+  }
+
+  /**
+   * All of them or none. With `bytes`, their size, what clashes with an object that is there waits until the rest of the file
+   * is written, which may replace that one: unique values are judged when all is done.
+   */
+  async #write(writing: readonly Waiting[], bytes?: number): Promise<void> {
     const entries = writing.map((one) => this.#restored(one));
-    const outcome = await store.restore(entries, 0);
+    const outcome = await this.#options.store.restore(entries, 0);
     if (outcome.kind === 'refused') {
       const { index, refusal } = outcome;
+      const mayWait = refusal.kind === 'unique' && this.#options.onOther === 'replace';
+      if (mayWait && bytes !== undefined) return this.#defer(writing, bytes);
       const { line, object } = writing[index] ?? { line: 0, object: undefined };
       const why =
         refusal.kind === 'unique'
@@ -149,6 +166,18 @@ export class StoreImport {
     this.#counts.written += writing.length;
     for (const { object, model } of writing) this.#missing.note(object.r, targetsOf(object, model));
     await this.#missing.look();
+  }
+
+  #defer(writing: readonly Waiting[], bytes: number): void {
+    this.#deferredBytes += bytes;
+    if (this.#deferredBytes > mostDeferred) {
+      const { line = 0 } = writing[0] ?? {};
+      const bound = `${mostDeferred / 1024 / 1024} MiB`;
+      throw this.#refused([
+        `line ${line}: values of unique fields move among too many objects; expected at most ${bound} of lines that have to be written together`,
+      ]);
+    }
+    this.#deferred.push(...writing);
   }
 
   /** Whether it has to be written, judged by what is there. */
