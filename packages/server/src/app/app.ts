@@ -13,6 +13,7 @@ import { systemPlatform } from '../platform/system.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
 import { PostHooks } from '../posthooks/post-hooks.js';
+import { pageKeyOf } from '../queries/page.js';
 import { QuerySlots } from '../queries/query-slots.js';
 import { accountsOf } from './accounts.js';
 import type { Closing } from './closing.js';
@@ -96,7 +97,10 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;
   const outboxFull = () => postHooks.full;
-  const services = { ...common, migrations, objects, live, limits, slots, outboxFull, publicData };
+  const services = {
+    ...{ ...common, migrations, objects, live, limits, slots, outboxFull, publicData },
+    pageKey: pageKeyOf(secret),
+  };
   const postHooks: PostHooks = new PostHooks({
     ...{ services, bus, log, metrics },
     endpoints: config.values.webhooks,

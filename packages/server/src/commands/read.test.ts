@@ -257,12 +257,7 @@ describe('pages', () => {
         errors: { 'cmdOpts.paginationToken': ['expected.token.of.this.query'] },
       });
     }
-    const [key, direction, r, since]: unknown[] = JSON.parse(
-      Buffer.from(paginationToken, 'base64url').toString(),
-    );
-    const made = JSON.stringify([key, direction, r, since, 'deep']);
-    const deep = made.replace('"deep"', `${'['.repeat(50_000)}${']'.repeat(50_000)}`);
-    const texts = ['[1,2]', deep].map((text) => Buffer.from(text).toString('base64url'));
+    const texts = [`${paginationToken}x`, paginationToken.slice(1), '['.repeat(50_000)];
     for (const junk of ['', 'x', '%%%', ...texts]) {
       expect((await read(app, { paginationToken: junk })).error).toMatchObject({
         code: 400,

@@ -5,7 +5,8 @@ import { storeFailure, unavailable } from '../objects/unavailable.js';
 import { pageBytes } from '../platform/limits.js';
 import { filterOf, isKnownPath } from '../queries/filter.js';
 import { Moved } from '../queries/moved.js';
-import { type PageToken, pageStart, type Question, tokensOf } from '../queries/page.js';
+import { type PageStart, type PageToken, PageTokenizer, type Question } from '../queries/page.js';
+import { startOf } from '../queries/page-start.js';
 import { type Hit, Search } from '../queries/search.js';
 import { steadyPage } from '../queries/steady-page.js';
 import type { Order, Pos, Scope } from '../store/store.js';
@@ -33,7 +34,8 @@ interface Reading {
   readonly scope: Scope;
   readonly fields: readonly string[] | undefined;
   readonly question: Question;
-  readonly start: PageToken | undefined;
+  readonly tokenizer: PageTokenizer;
+  readonly token: PageToken | undefined;
   readonly search: Search;
 }
 
@@ -46,10 +48,12 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const order = orderOf(model, request.cmdOpts);
   const scope: Scope = { names, parents };
   const question: Question = { r, filter, order };
-  const start = paginationToken === undefined ? undefined : pageStart(question, paginationToken);
+  const tokenizer = new PageTokenizer(context.services.pageKey ?? '');
+  const token =
+    paginationToken === undefined ? undefined : tokenizer.read(question, paginationToken);
   const { services, auth } = context;
   const search = new Search({ services, auth, model, scope, filter, order });
-  return { context, request, model, scope, fields, question, start, search };
+  return { context, request, model, scope, fields, question, tokenizer, token, search };
 }
 
 /** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */
@@ -74,11 +78,11 @@ async function answerOf(
   { hits: found, since }: Page,
   total: Total,
 ): Promise<JsonObject> {
-  const { question, request, start, context } = reading;
+  const { question, request, tokenizer, token, context } = reading;
   if (found.length > smallPage) await context.services.slots.ownTurn();
   const all = await itemsOf(reading, found);
   const kept = fitting(all, {
-    back: start?.back === true,
+    back: token?.back === true,
     bytes: pageBytes(context.services.limits),
   });
   if (request.cmdOpts.subscribe && kept.size < all.length) {
@@ -88,7 +92,7 @@ async function answerOf(
   const first = hits[0];
   const last = hits.at(-1);
   const tokens = first &&
-    last && { ...tokensOf(question, { first: first.place, last: last.place, since }) };
+    last && { ...tokenizer.tokensOf(question, { first: first.place, last: last.place, since }) };
   return { r: question.r, body: { ...(tokens && { tokens }), ...total, items } };
 }
 
@@ -100,23 +104,35 @@ interface Page {
 
 /** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
 async function pageOf(reading: Reading): Promise<Page> {
-  const { context, request, search, start, question } = reading;
+  const { context, request, search, token, question } = reading;
   const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
   const bytes = pageBytes(context.services.limits);
-  const options = { start, limit, skip: start ? 0 : skip, bytes };
+  const options = { limit, skip: token ? 0 : skip, bytes };
   try {
     // Ids never change: their order is steady by itself.
     if (question.order.field === '_r') {
-      return { hits: await search.page(options), since: undefined };
+      const start = token && { place: { r: token.r, value: undefined }, back: token.back };
+      return { hits: await search.page({ ...options, start }), since: undefined };
     }
     const { store } = context.services;
-    const since = start?.since ?? (await store.position());
+    const since = token?.since ?? (await store.position());
     const { scope, model } = reading;
-    const moved = new Moved({ store, scope, model, order: question.order, since });
-    return { hits: await steadyPage(search, moved, options), since };
+    const whole = model.hooks.preGet !== undefined;
+    const moved = new Moved({ store, scope, model, order: question.order, whole, since });
+    const start = token && (await startIn(reading, token, moved));
+    return { hits: await steadyPage(search, moved, { ...options, start }), since };
   } catch (error) {
     throw storeFailure(error);
   }
+}
+
+async function startIn(
+  { context, search, question }: Reading,
+  token: PageToken,
+  moved: Moved,
+): Promise<PageStart> {
+  const load = async (r: string) => (await context.services.objects.heads([r]))[0];
+  return await startOf(token, { search, moved, ...question.order, load });
 }
 
 async function totalOf({ request, search }: Reading): Promise<Total> {

@@ -27,6 +27,8 @@ export interface Services {
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;
   /** Whether so many post hooks wait that no more are taken on; without it there is no such bound. */
   readonly outboxFull?: (() => boolean) | undefined;
+  /** What page tokens are sealed with. */
+  readonly pageKey?: Buffer | undefined;
   /** Members of a token's data that others may see in `opBy`. */
   readonly publicData: readonly string[];
 }

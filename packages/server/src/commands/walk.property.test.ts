@@ -21,7 +21,9 @@ const models = {
   items: `version: 1${fields}access: { create: true, read: true, update: true, delete: true }`,
   /** Where the store may not sort, because a field may be hidden. */
   shy: `version: 1${fields}access: { create: true, read: true, update: true, delete: true }`,
-  'shy/pre-get.js': 'if (obj.other === 99) hide("other");',
+  'shy/pre-get.js': `if (obj.other === 1 || obj.rank === 2) hide("rank");
+if (obj.other < 0) hide("title", "tags");
+if (obj.title === "b") hide("place");`,
   /** Where what is read has to be judged one by one. */
   judged: `version: 1${fields}access: { create: true, read: obj.other % 5 != 7, update: true, delete: true }`,
 };

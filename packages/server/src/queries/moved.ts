@@ -1,4 +1,11 @@
-import { applyDelta, fail, type JsonObject, type JsonValue, ownMember } from '@really/protocol';
+import {
+  applyDelta,
+  fail,
+  type JsonObject,
+  type JsonValue,
+  ownMember,
+  setMember,
+} from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { Change, Order, Pos, Scope, Store, StoredObject } from '../store/store.js';
 
@@ -8,6 +15,8 @@ export interface MovedOptions {
   readonly model: Model;
   /** The order of the walk. */
   readonly order: Order;
+  /** The whole object says what its place was, since a script of the model may hide the field of the order by any other. */
+  readonly whole?: boolean | undefined;
   /** The position of the store when the walk began. */
   readonly since: Pos;
 }
@@ -17,8 +26,8 @@ interface Mover {
   readonly object: StoredObject;
   /** The first change since. */
   readonly first: Change;
-  /** The first one since that touched the field of the order. */
-  readonly touching: Change | undefined;
+  /** By field, the first one since that touched it, of the fields that matter. */
+  readonly touching: ReadonlyMap<string, Change>;
 }
 
 /** What a field held; `undefined`: nothing. */
@@ -80,7 +89,7 @@ export class Moved {
   }
 
   /**
-   * One of them, with the revision and in the field of the order as it was; `undefined` where it was deleted
+   * One of them, with the revision and in the fields that matter as it was; `undefined` where it was deleted
    * just now. Throws 410 where nobody knows how it was.
    */
   async asItWas(object: StoredObject): Promise<StoredObject | undefined> {
@@ -88,40 +97,49 @@ export class Moved {
     if (!mover) return object;
     const { first, touching } = mover;
     const rev = Math.max(1, first.rev - 1);
-    if (!touching) return { ...object, rev };
-    const was = await this.#before(touching);
-    if (!was) return undefined;
-    const { [this.#field]: _now, ...others } = object.data;
-    const data = was.value === undefined ? others : { ...others, [this.#field]: was.value };
+    if (this.#options.whole && first.created) return { ...object, rev, data: first.created };
+    const data = { ...object.data };
+    for (const [field, change] of touching) {
+      const was = await this.#before(field, change);
+      if (!was) return undefined;
+      if (was.value === undefined) delete data[field];
+      else setMember(data, field, was.value);
+    }
     return { ...object, rev, data };
   }
 
   #note(change: Change, object: StoredObject): void {
     const known = this.#movers.get(object.r);
-    const touches = change.type === 'create' || Object.hasOwn(change.touched, this.#field);
-    this.#movers.set(object.r, {
-      object,
-      first: known?.first ?? change,
-      touching: known?.touching ?? (touches ? change : undefined),
-    });
+    const touching = new Map(known?.touching);
+    for (const field of this.#touchedBy(change)) {
+      if (!touching.has(field)) touching.set(field, change);
+    }
+    this.#movers.set(object.r, { object, first: known?.first ?? change, touching });
   }
 
-  /** What the field held before a change that touched it; of a creation, what it was created with. */
-  async #before({ r, created, touched }: Change): Promise<Held | undefined> {
-    if (created) return { value: ownMember(created, this.#field) };
-    const rev = ownMember(touched, this.#field) ?? 1;
+  /** Of the fields that matter. */
+  #touchedBy({ type, touched }: Change): readonly string[] {
+    if (type === 'create') return [this.#field];
+    if (this.#options.whole) return Object.keys(touched);
+    return Object.hasOwn(touched, this.#field) ? [this.#field] : [];
+  }
+
+  /** What a field held before a change that touched it; of a creation, what it was created with. */
+  async #before(field: string, { r, created, touched }: Change): Promise<Held | undefined> {
+    if (created) return { value: ownMember(created, field) };
+    const rev = ownMember(touched, field) ?? 1;
     const changes = await this.#history(r, rev - 1, 1);
     if (!changes) return undefined;
     const [change] = changes;
-    if (change?.created) return { value: ownMember(change.created, this.#field) };
-    const entry = change && ownMember(change.delta, this.#field);
+    if (change?.created) return { value: ownMember(change.created, field) };
+    const entry = change && ownMember(change.delta, field);
     if (entry?.op === 'set') return { value: entry.opValue ?? undefined };
     if (entry?.value !== undefined) return { value: entry.value };
-    return await this.#rebuilt(r, rev);
+    return await this.#rebuilt(field, r, rev);
   }
 
   /** The field at a revision, from the creation on: for what can not be read off one change. */
-  async #rebuilt(r: string, rev: number): Promise<Held | undefined> {
+  async #rebuilt(field: string, r: string, rev: number): Promise<Held | undefined> {
     let data: JsonObject = {};
     for (let at = 0; at < rev; ) {
       const changes = await this.#history(r, at, Math.min(revisions, rev - at));
@@ -129,7 +147,7 @@ export class Moved {
       for (const { created, delta } of changes) data = created ?? applyDelta(data, delta);
       at += changes.length;
     }
-    return { value: ownMember(data, this.#field) };
+    return { value: ownMember(data, field) };
   }
 
   /** One change at least; `undefined` where a deletion has left nothing of them. */

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { fail, isDeeperThan, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { canonicalText, fail, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
 import type { Order, Place, Pos } from '../store/store.js';
 
 /** What a page token belongs to: whoever asks the same question may use it. */
@@ -17,9 +17,26 @@ export interface PageStart {
 }
 
 /** A page that goes on with a walk. */
-export interface PageToken extends PageStart {
+export interface PageToken {
+  /** The object that the page comes after, or before. */
+  readonly r: string;
+  /** What that object is sorted by. */
+  readonly value: TokenValue;
+  readonly back: boolean;
   /** The position of the store when the walk began; `undefined` where it goes by ids, which never change. */
   readonly since: Pos | undefined;
+}
+
+export type TokenValue =
+  | { readonly kind: 'whole'; readonly value: JsonValue | undefined }
+  | LongValue;
+
+/** A value that is too long for a token, and has to be looked up again. */
+export interface LongValue {
+  readonly kind: 'long';
+  readonly digest: string;
+  /** The beginning of a text. */
+  readonly prefix: string | undefined;
 }
 
 export interface PageTokens {
@@ -27,74 +44,145 @@ export interface PageTokens {
   readonly prevToken: string;
 }
 
-/** Levels that no value of an object has: a token with more was made up, and to look into it could go too deep. */
-const deepest = 2048;
+/** Bytes of JSON that a token holds of a value. */
+const mostBytes = 96;
 
 const tokenPath = 'cmdOpts.paginationToken';
 
 /**
- * The tokens of a page from its first and last place. They hold the place itself, so that a walk goes
- * on from there whatever is written or deleted meanwhile, and the server keeps nothing of it.
+ * Makes and reads page tokens. A token is short whatever the query, and holds all that there is to know, so that the server keeps
+ * nothing of a walk; sealed with a key of the app, it is good on every node, and after a restart.
  */
-export function tokensOf(
-  question: Question,
-  { first, last, since }: { first: Place; last: Place; since: Pos | undefined },
-): PageTokens {
-  const key = keyOf(question);
-  const token = (place: Place, direction: Direction) => encode(key, { place, direction, since });
-  return { nextToken: token(last, 'next'), prevToken: token(first, 'prev') };
+export class PageTokenizer {
+  readonly #key: string | Buffer;
+
+  constructor(key: string | Buffer) {
+    this.#key = key;
+  }
+
+  /** The tokens of a page from its first and last place. */
+  tokensOf(
+    question: Question,
+    { first, last, since }: { first: Place; last: Place; since: Pos | undefined },
+  ): PageTokens {
+    const head = digestOf(keyText(question));
+    const token = (place: Place, step: Step) => {
+      const parts = [head, step, since?.toString(36) ?? '', ids(question.r, place.r)];
+      return this.#sealed([...parts, valueText(place.value)].join('.'));
+    };
+    return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
+  }
+
+  /** Reads a token. Throws 400 where it is none, or belongs to another query (rule REA6). */
+  read(question: Question, token: string): PageToken {
+    const [head, step, since = '', name = '', value = ''] = this.#unsealed(token)?.split('.') ?? [];
+    if (head === undefined) throw fail.invalid(tokenPath, 'expected.token.of.a.read');
+    const r = rOf(question.r, name);
+    if (head !== digestOf(keyText(question)) || r === undefined) {
+      throw fail.invalid(tokenPath, 'expected.token.of.this.query');
+    }
+    return {
+      r,
+      value: readValue(value),
+      back: step === 'p',
+      since: since === '' ? undefined : Number.parseInt(since, 36),
+    };
+  }
+
+  #sealed(text: string): string {
+    return `${text}.${this.#sealOf(text)}`;
+  }
+
+  #unsealed(token: string): string | undefined {
+    const end = token.lastIndexOf('.');
+    const text = token.slice(0, Math.max(end, 0));
+    const [given, expected] = [token.slice(end + 1), this.#sealOf(text)].map((seal) =>
+      Buffer.from(seal),
+    );
+    if (!given || !expected || given.length !== expected.length) return undefined;
+    return timingSafeEqual(given, expected) ? text : undefined;
+  }
+
+  #sealOf(text: string): string {
+    return createHmac('sha256', this.#key).update(text).digest('base64url').slice(0, 22);
+  }
 }
 
-/** Reads a token. Throws 400 where it is none, or belongs to another query (rule REA6). */
-export function pageStart(question: Question, token: string): PageToken {
-  const content = decode(token);
-  if (!content) throw fail.invalid(tokenPath, 'expected.token.of.a.read');
-  if (content.key !== keyOf(question))
-    throw fail.invalid(tokenPath, 'expected.token.of.this.query');
-  const { place, since } = content;
-  return { place, since, back: content.direction === 'prev' };
+/** The key that page tokens of an app are sealed with. */
+export function pageKeyOf(secret: string): Buffer {
+  return createHmac('sha256', secret).update('page tokens').digest();
 }
 
-function keyOf({ r, filter, order }: Question): string {
-  const text = JSON.stringify([r, filter ?? null, order.field, order.descending]);
+/** Whether this is the value that a token could not hold. */
+export function isLongValue({ digest }: LongValue, value: JsonValue | undefined): boolean {
+  return value !== undefined && digestOf(canonicalText(value)) === digest;
+}
+
+type Step = 'n' | 'p';
+
+function keyText({ r, filter, order }: Question): string {
+  return JSON.stringify([r, filter ?? null, order.field, order.descending]);
+}
+
+function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
-type Direction = 'next' | 'prev';
-
-interface Content {
-  readonly place: Place;
-  readonly direction: Direction;
-  readonly since: Pos | undefined;
+/** The ids of an R that the question does not name, with `~`, which is in none of them, in between. */
+function ids(collection: string, r: string): string {
+  const steps = r.split('/');
+  return wildSteps(collection)
+    .map((index) => steps[index] ?? '')
+    .join('~');
 }
 
-function encode(key: string, { place, direction, since }: Content): string {
-  const { r, value } = place;
-  const content: JsonValue[] = [key, direction, r, since ?? null];
-  if (value !== undefined) content.push(value);
-  return Buffer.from(JSON.stringify(content)).toString('base64url');
+function rOf(collection: string, name: string): string | undefined {
+  const given = name.split('~');
+  const wild = wildSteps(collection);
+  if (given.length !== wild.length) return undefined;
+  const steps = collection.split('/');
+  for (const [at, index] of wild.entries()) steps[index] = given[at] ?? '';
+  const r = steps.join('/');
+  return parseR(r)?.kind === 'object' ? r : undefined;
 }
 
-function decode(token: string): (Content & { readonly key: string }) | undefined {
-  const content = parse(Buffer.from(token, 'base64url').toString());
-  if (!Array.isArray(content)) return undefined;
-  const [key, direction, r, since, value] = content;
-  if (typeof key !== 'string' || typeof r !== 'string') return undefined;
-  if (direction !== 'next' && direction !== 'prev') return undefined;
-  if (parseR(r)?.kind !== 'object') return undefined;
-  if (since !== null && !isPosition(since)) return undefined;
-  if (value !== undefined && isDeeperThan(value, deepest)) return undefined;
-  return { key, direction, place: { r, value: value ?? undefined }, since: since ?? undefined };
+function wildSteps(collection: string): number[] {
+  return collection.split('/').flatMap((step, index) => (step === '*' ? [index] : []));
 }
 
-function isPosition(value: JsonValue | undefined): value is Pos {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+/** Empty: missing. `v`: the value. `d`: its digest, with the beginning of a text behind a `~`. */
+function valueText(value: JsonValue | undefined): string {
+  if (value === undefined) return '';
+  const whole = Buffer.from(JSON.stringify(value));
+  if (whole.length <= mostBytes) return `v${whole.toString('base64url')}`;
+  const digest = `d${digestOf(canonicalText(value))}`;
+  if (typeof value !== 'string') return digest;
+  return `${digest}~${Buffer.from(JSON.stringify(beginningOf(value))).toString('base64url')}`;
 }
 
-function parse(text: string): JsonValue | undefined {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    return undefined;
+function readValue(text: string): TokenValue {
+  if (text === '') return { kind: 'whole', value: undefined };
+  const [first = '', prefix] = text.slice(1).split('~');
+  if (text.startsWith('v')) return { kind: 'whole', value: parsed(first) };
+  const beginning = prefix === undefined ? undefined : parsed(prefix);
+  return {
+    kind: 'long',
+    digest: first,
+    prefix: typeof beginning === 'string' ? beginning : undefined,
+  };
+}
+
+function parsed(text: string): JsonValue {
+  return JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonValue;
+}
+
+/** As much of a long text as a token holds, in whole characters. */
+function beginningOf(text: string): string {
+  let beginning = '';
+  for (const character of text.slice(0, mostBytes)) {
+    if (Buffer.byteLength(JSON.stringify(beginning + character)) > mostBytes) break;
+    beginning += character;
   }
+  // Half a character at the end may be the beginning of a whole one.
+  return beginning.replace(/[\ud800-\udbff]$/, '');
 }

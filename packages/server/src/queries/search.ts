@@ -130,8 +130,18 @@ export class Search {
     return hits.filter((hit) => this.#isMatch(hit));
   }
 
-  /** The place of an object as its reader sees it. */
-  placeOf(seen: Seen): Place {
+  /** The places of objects as their reader sees them. Of one that may not be seen at all it is that of what has no value. */
+  async placesOf(objects: readonly StoredObject[]): Promise<Place[]> {
+    const { order } = this.#options;
+    if (!this.#reach.hides) return objects.map((object) => placeOf(object, order));
+    const seen = new Map((await this.#judge(objects)).map((one) => [one.object, one]));
+    return objects.map((object) => {
+      const one = seen.get(object);
+      return one ? this.#placeOf(one) : placeOf({ ...object, data: {} }, order);
+    });
+  }
+
+  #placeOf(seen: Seen): Place {
     return placeOf(asSeen(seen), this.#options.order);
   }
 
@@ -258,7 +268,7 @@ export class Search {
   }
 
   #hit(seen: Seen): Hit {
-    return { ...seen, place: this.placeOf(seen) };
+    return { ...seen, place: this.#placeOf(seen) };
   }
 
   async #query(part: Omit<Query, 'scope' | 'timeout'>): Promise<StoredObject[]> {

@@ -1,3 +1,4 @@
+import type { StoredObject } from '../store/store.js';
 import type { Moved } from './moved.js';
 import type { PageStart } from './page.js';
 import type { Hit, PageOptions, Search } from './search.js';
@@ -49,11 +50,19 @@ function isBack(start: PageStart | undefined): boolean {
   return start?.back === true;
 }
 
-async function placedAsTheyWere(search: Search, moved: Moved): Promise<Hit[]> {
+/** What was written since the walk began and is found now, with the places that it had then, as its reader saw it. */
+export async function placedAsTheyWere(search: Search, moved: Moved): Promise<Hit[]> {
   const hits: Hit[] = [];
+  const before: StoredObject[] = [];
   for (const hit of await search.judged(moved.objects())) {
     const object = await moved.asItWas(hit.object);
-    if (object) hits.push({ ...hit, place: search.placeOf({ object, hidden: hit.hidden }) });
+    if (!object) continue;
+    hits.push(hit);
+    before.push(object);
   }
-  return hits;
+  const places = await search.placesOf(before);
+  return hits.flatMap((hit, index) => {
+    const place = places[index];
+    return place ? [{ ...hit, place }] : [];
+  });
 }
