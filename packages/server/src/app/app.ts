@@ -92,7 +92,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
     idsAfter: await store.newest(),
   });
   closing.add(() => objects.drain());
-  const live = new Live({ ...common, tracing, objects, limits });
+  const live = new Live({ ...common, tracing, objects, told: () => objects.told(), limits });
   closing.add(async () => live.close());
   const slots = new QuerySlots({ limits, platform, metrics });
   const { publicData } = config.values;

@@ -88,6 +88,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   bus.listen((changes) => heard.push(...changes));
   const objects = new Objects({ store, bus, platform, log: silentLog });
   const live = new Live({
+    told: () => objects.told(),
     store,
     bus,
     models,

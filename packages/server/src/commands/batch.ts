@@ -19,6 +19,7 @@ export const batch: Handler<BatchRequest> = async (context, request) => {
   const steps = stepsOf(context, request);
   const once = onceKeyOf(context, request);
   const result = await write(context, steps, once);
+  if (result.kind === 'committed' || result.kind === 'repeated') context.written?.();
   switch (result.kind) {
     case 'committed':
       return await replyTo(steps, result);

@@ -43,6 +43,8 @@ export interface CommandContext {
   /** Where the command is traced. */
   readonly span?: Span | undefined;
   readonly log: Log;
+  /** Called when what it wrote is on disk: pushes to its connection wait for its answer then (rule ONC6). */
+  readonly written?: (() => void) | undefined;
   /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
   readonly chain?: number | undefined;
   /** Of an update or delete over HTTP. */

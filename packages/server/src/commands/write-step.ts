@@ -32,6 +32,7 @@ export async function writeAlone(
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await objects.write({ ...step.request(), once, span: context.span });
+      if (result.kind === 'committed' || result.kind === 'repeated') context.written?.();
       switch (result.kind) {
         case 'committed':
           return { body: await step.reply(result.write) };

@@ -27,6 +27,8 @@ export interface CommandCall {
   readonly log: Log;
   /** Of an update or delete over HTTP. */
   readonly accepted?: AcceptedRevs | undefined;
+  /** To be called when what it wrote is on disk, before anybody hears of it: pushes wait until it is answered. */
+  readonly written?: (() => void) | undefined;
 }
 
 export interface CommandReply {
@@ -60,6 +62,8 @@ export interface FlightOwner extends Listener {
   /** False once the connection is closing: answers go nowhere then. */
   readonly open: boolean;
   answer(text: string): void;
+  /** Pushes wait from now on until what it returns is called. */
+  holdPushes(): () => void;
   /** One command fewer is in flight. */
   settled(): void;
 }
@@ -105,12 +109,17 @@ export class CommandsInFlight {
     const lanes = this.#host.commands.lanesOf(request);
     const ticket = lanes.length > 0 ? this.#lanes.enter(lanes) : undefined;
     const began = this.#host.platform.clock.monotonic();
-    const call = this.#callOf(request);
+    let release: (() => void) | undefined;
+    const written = () => {
+      release ??= this.#owner.holdPushes();
+    };
+    const call = this.#callOf(request, written);
     const start = () => {
       void this.#perform(call, request).then((outcome) => {
         this.#finish(ticket, () => {
           this.#room -= room;
           this.#conclude(call, request, began, outcome);
+          release?.();
         });
       });
     };
@@ -133,11 +142,11 @@ export class CommandsInFlight {
     );
   }
 
-  #callOf({ cmd, traceId, target }: CommandRequest): CommandCall {
+  #callOf({ cmd, traceId, target }: CommandRequest, written: () => void): CommandCall {
     const { tracing } = this.#host;
     const log = traceId === undefined ? this.#host.log : this.#host.log.child({ traceId });
     const span = tracing?.command({ cmd, traceId, r: target?.r });
-    return { auth: this.#owner.auth, listener: this.#owner, traceId, span, log };
+    return { auth: this.#owner.auth, listener: this.#owner, traceId, span, log, written };
   }
 
   async #perform(call: CommandCall, request: CommandRequest): Promise<Outcome> {

@@ -17,6 +17,7 @@ import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
 import { answerRoom, roomFor } from './answer-room.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
+import { HeldPushes } from './held-pushes.js';
 import type { TokenHolder } from './live-tokens.js';
 import { missedOf } from './missed.js';
 import { type SentPush, SentPushes } from './sent-pushes.js';
@@ -48,6 +49,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   #flight: CommandsInFlight | undefined;
   /** Exists from the first push on. */
   #sent: SentPushes | undefined;
+  /** Exists from the first write on. */
+  #held: HeldPushes | undefined;
   #welcomed = false;
 
   constructor(host: SessionHost, socket: SessionSocket) {
@@ -71,7 +74,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   }
 
   get congested(): boolean {
-    return this.#state.kind === 'closed' || this.#socket.congested;
+    if (this.#state.kind === 'closed' || this.#socket.congested) return true;
+    return this.#held?.congested ?? false;
   }
 
   /**
@@ -92,7 +96,19 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   }
 
   push(frame: Frame): void {
-    if (this.open) this.#tell(frame);
+    if (!this.open) return;
+    if (this.#held) this.#held.push(frame);
+    else this.#tell(frame);
+  }
+
+  holdPushes(): () => void {
+    this.#held ??= new HeldPushes((frame) => this.#tell(frame));
+    const release = this.#held.hold();
+    return () => {
+      const wasCongested = this.congested;
+      release();
+      if (wasCongested && !this.congested) this.drained();
+    };
   }
 
   /** Who it is; `undefined` until it is initialized. */
@@ -153,6 +169,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
     if (state.kind !== 'ready') return;
+    // They count as sent: who comes back is told them again.
+    for (const frame of this.#held?.take() ?? []) this.#remember(frame);
     const { expiries, handles, live, liveTokens } = this.#host;
     expiries.clear(this);
     const token = liveTokens.release(this);
@@ -286,9 +304,13 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
 
   /** Sends a message without a tag: one that the client counts. */
   #tell(push: SentPush): void {
+    this.#remember(push);
+    this.#socket.send(push.bytes);
+  }
+
+  #remember(push: SentPush): void {
     this.#sent ??= new SentPushes(this.#host.sentPushes);
     this.#sent.add(push);
-    this.#socket.send(push.bytes);
   }
 
   #fail(tag: number, detail: TokenRefusal): void {

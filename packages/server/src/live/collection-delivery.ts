@@ -8,6 +8,7 @@ import type { Frame } from './frame.js';
 import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
+import { type OwnMark, ownMarkOf } from './own-mark.js';
 import { createdFrame } from './push-message.js';
 
 /** An object that was created. */
@@ -18,6 +19,8 @@ export interface Creation {
   /** As in `CommittedChange`. */
   readonly trace: string | undefined;
   readonly by: Actor;
+  /** As in `Change`. */
+  readonly once: string | undefined;
   /** As created, or, where it is told late, as it is now: rights are judged by it, and it is what is told. */
   readonly object: StoredObject;
 }
@@ -28,8 +31,8 @@ function noteOf({ object, at, trace }: Creation) {
 
 export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   const { pos, object } = source;
-  const { by, at } = 'change' in source ? source.change : source;
-  return { pos, at, by, object, trace: 'trace' in source ? source.trace : undefined };
+  const { by, at, once } = 'change' in source ? source.change : source;
+  return { pos, at, by, once, object, trace: 'trace' in source ? source.trace : undefined };
 }
 
 /** Tells of objects that were created: judged and encoded once for each audience. */
@@ -71,7 +74,7 @@ export class CollectionDelivery {
     if (frame) {
       const { listener } = one.session;
       if (listener.congested) return false;
-      listener.push(frame);
+      listener.push(frames.mark ? frames.mark.frameFor(frame, listener) : frame);
       this.#context.metrics.pushes.add(1, 'created');
     }
     one.pos = frames.pos;
@@ -107,6 +110,8 @@ export class CollectionDelivery {
 /** What those of one audience are sent of a creation. */
 export class CreationFrames {
   readonly pos: Pos;
+  /** For the author. */
+  readonly mark: OwnMark | undefined;
   readonly #audience: CollectionAudience;
   readonly #creation: Creation;
   /** `undefined`: they may not see it, and so it is not told. */
@@ -118,6 +123,7 @@ export class CreationFrames {
     this.#creation = creation;
     this.#hidden = view.kind === 'visible' ? view.hidden : undefined;
     this.pos = creation.pos;
+    this.mark = ownMarkOf(creation);
   }
 
   /** One for all of them; `undefined` where they may not see it. */

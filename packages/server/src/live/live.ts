@@ -9,6 +9,7 @@ import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { CommittedChange, Pos, Store } from '../store/store.js';
 import { Activity } from './activity.js';
+import { answeredStore } from './answered-store.js';
 import { CollectionCatchUp } from './collection-catch-up.js';
 import { CollectionDelivery } from './collection-delivery.js';
 import { CollectionFeed } from './collection-feed.js';
@@ -50,6 +51,8 @@ export interface LiveOptions {
   readonly tracing?: Tracing | undefined;
   /** For windows of queries. */
   readonly objects: Pick<Objects, 'heads'>;
+  /** Resolves when what the store shows now was answered; `undefined`: it always is. See `Committer.told`. */
+  readonly told?: (() => Promise<void>) | undefined;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
@@ -86,9 +89,10 @@ export class Live {
   readonly #parts: SubscribeParts;
   readonly #stopListening: () => void;
 
-  constructor({ bus, metrics = noMetrics, tracing, ...rest }: LiveOptions) {
+  constructor({ bus, metrics = noMetrics, tracing, told, store, ...rest }: LiveOptions) {
     const context: LiveContext = {
       ...rest,
+      store: told ? answeredStore(store, told) : store,
       metrics: liveMetrics(metrics, () => this.counts()),
       notes: new PushNotes({ clock: rest.platform.clock, metrics, tracing }),
     };

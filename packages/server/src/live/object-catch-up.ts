@@ -9,6 +9,7 @@ import type { Members } from './members.js';
 import { type ObjectDelivery, sightOf } from './object-delivery.js';
 import { ObjectFrames } from './object-frames.js';
 import type { ObjectSubscription, Owed } from './object-subscription.js';
+import { ownMarkOf } from './own-mark.js';
 import { deletedFrame } from './push-message.js';
 import { Replay, type ReplayPage } from './replay.js';
 import type { Turns } from './turns.js';
@@ -123,9 +124,11 @@ export class ObjectCatchUp {
     if (one.round !== round) return undefined;
     if (page.kind === 'missing') throw fail('object.missing');
     if (page.kind === 'deleted') {
-      const { rev, by } = page;
-      const last = deletedFrame({ r: one.topic.r, rev, by, prev: rev - 1 });
-      this.#members.endWith(one, last, 'deleted');
+      const { rev, change } = page;
+      const last = deletedFrame({ r: one.topic.r, rev, by: change?.by, prev: rev - 1 });
+      const mark = change && ownMarkOf(change);
+      const frame = mark ? mark.frameFor(last, one.session.listener) : last;
+      this.#members.endWith(one, frame, 'deleted');
       return undefined;
     }
     const view = await pushView(model, page.object, one.session.listener.auth);

@@ -1,6 +1,6 @@
-import { type Actor, fail } from '@really/protocol';
+import { fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import type { StoredObject } from '../store/store.js';
+import type { Change, StoredObject } from '../store/store.js';
 import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { SnapshotReason } from './live-metrics.js';
@@ -9,6 +9,7 @@ import { ObjectFrames, type ObjectNews } from './object-frames.js';
 import type { LiveStep, ObjectStep } from './object-step.js';
 import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
 import type { ObjectTopic } from './object-topic.js';
+import { ownMarkOf } from './own-mark.js';
 import { deletedFrame } from './push-message.js';
 import { isSameList, isSameSight, type Sight } from './visible-fields.js';
 
@@ -38,7 +39,7 @@ export class ObjectDelivery {
     const { notes } = this.#context;
     const span = topic.isDeserted ? undefined : notes.begin(change);
     if (change.type === 'delete') {
-      const pushes = this.tellDeleted(topic, change.rev, { by: change.by, missed: false });
+      const pushes = this.tellDeleted(topic, change.rev, { change, missed: false });
       notes.told(change, pushes, span);
       return undefined;
     }
@@ -89,14 +90,18 @@ export class ObjectDelivery {
   tellDeleted(
     topic: ObjectTopic,
     rev: number,
-    { by, missed }: { by: Actor | undefined; missed: boolean },
+    { change, missed }: { change: Pick<Change, 'by' | 'once'> | undefined; missed: boolean },
   ): number {
+    const mark = change && ownMarkOf(change);
     let pushes = 0;
     for (const audience of topic.audiences.values()) {
       const prev = missed || audience.changedAt === 0 ? rev - 1 : audience.changedAt;
-      const last = deletedFrame({ r: topic.r, rev, by, prev });
+      const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev });
       const ready = this.#ready(audience, rev);
-      for (const one of ready) this.#members.endWith(one, last, 'deleted');
+      for (const one of ready) {
+        const frame = mark ? mark.frameFor(last, one.session.listener) : last;
+        this.#members.endWith(one, frame, 'deleted');
+      }
       pushes += ready.length;
     }
     return pushes;
@@ -116,7 +121,8 @@ export class ObjectDelivery {
   bringSnapshot(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
     const { listener } = one.session;
     if (listener.congested) return false;
-    listener.push(frames.snapshot);
+    const { snapshot, mark } = frames;
+    listener.push(mark ? mark.frameFor(snapshot, listener) : snapshot);
     this.#pushed += 1;
     this.#context.metrics.pushes.add(1, 'snapshot');
     this.#context.metrics.snapshots.add(1, reason);
@@ -186,7 +192,7 @@ export class ObjectDelivery {
     } else {
       const { listener } = one.session;
       if (listener.congested) return false;
-      listener.push(frame);
+      listener.push(frames.mark ? frames.mark.frameFor(frame, listener) : frame);
       this.#updates += 1;
       this.#pushed += 1;
       one.rev = frames.rev;

@@ -140,7 +140,7 @@ export class ObjectFeed {
         throw fail('object.missing');
       case 'deleted':
         topic.rev = page.rev;
-        this.#delivery.tellDeleted(topic, page.rev, { by: page.by, missed: true });
+        this.#delivery.tellDeleted(topic, page.rev, { change: page.change, missed: true });
         return;
       case 'unknown':
         topic.rev = page.object.rev;

@@ -4,6 +4,7 @@ import type { StoredObject } from '../store/store.js';
 import type { Frame } from './frame.js';
 import type { ObjectStep } from './object-step.js';
 import type { ObjectSubscription } from './object-subscription.js';
+import { type OwnMark, ownMarkOf } from './own-mark.js';
 import { snapshotFrame, updatedFrame } from './push-message.js';
 import { lastChange, type Sight, seenDelta, seenFields, seesMore } from './visible-fields.js';
 
@@ -22,6 +23,8 @@ export class ObjectFrames {
   readonly rev: number;
   /** For who sees what it did before; `undefined` where nothing of that changed, or only a snapshot can tell. */
   readonly update: Frame | undefined;
+  /** For the author of the revision, whether an update or a snapshot tells it. */
+  readonly mark: OwnMark | undefined;
   #snapshot: Frame | undefined;
   #changedAt: number | undefined;
 
@@ -31,6 +34,7 @@ export class ObjectFrames {
     this.step = news.step;
     this.rev = news.step?.change.rev ?? news.object.rev;
     this.update = news.step && updateOf(model, sight, news.step);
+    this.mark = news.step && ownMarkOf(news.step.change);
   }
 
   get snapshot(): Frame {

@@ -16,6 +16,7 @@ import { placeOf } from '../store/order.js';
 import type { CommittedChange, FieldType, Order, Pos, Scope } from '../store/store.js';
 import type { Activity } from './activity.js';
 import { type LiveContext, modelOf } from './live-context.js';
+import { ownMarkOf } from './own-mark.js';
 import { newsSince, rowOf } from './query-difference.js';
 import { hitsNow } from './query-hits.js';
 import { QueryMembers } from './query-members.js';
@@ -330,7 +331,8 @@ export class QueryGroup {
     const changedAt = body || !row ? rev : row.changedAt;
     const next: Row = { r, rev, place, hidden, changedAt };
     const crossing = this.#edit(r, () => this.window.put(next));
-    this.#tell(change, crossing, ownNews({ change, row, crossing, body, sight }));
+    const mark = ownMarkOf(change);
+    this.#tell(change, crossing, ownNews({ mark, change, row, crossing, body, sight }));
   }
 
   /** Changes the rows, once those who are too slow have taken note of what they know. */
@@ -357,7 +359,9 @@ export class QueryGroup {
     const { r, rev, by, pos } = change;
     const { notes } = this.#context;
     const news: News[] = [];
-    if (crossing.was && !crossing.is) news.push({ evt: 'left', r, rev, by });
+    if (crossing.was && !crossing.is) {
+      news.push({ evt: 'left', r, rev, by, mark: ownMarkOf(change) });
+    }
     if (crossing.left) news.push({ evt: 'left', r: crossing.left.r, rev: crossing.left.rev });
     news.push(...own);
     this.#untold = crossing.entered;
@@ -426,8 +430,20 @@ export class QueryGroup {
     }
   }
 
+  /** What waits while the rows are read is told by the difference; its author is to recognize it there, too. */
+  #marked(news: News[]): News[] {
+    const own = this.#queue.filter(({ once }) => once !== undefined);
+    if (own.length === 0) return news;
+    return news.map((one) => {
+      const { r, rev } = 'object' in one ? one.object : one;
+      const change = own.find((waiting) => waiting.r === r && waiting.rev === rev);
+      return change ? { ...one, mark: ownMarkOf(change) } : one;
+    });
+  }
+
   /** What is news to somebody, now that this is what the store has. */
   async #news(known: Known, hits: readonly Hit[], isWanted: boolean): Promise<News[]> {
-    return isWanted ? await newsSince(this.#context, this.traits, { known, hits }) : [];
+    if (!isWanted) return [];
+    return this.#marked(await newsSince(this.#context, this.traits, { known, hits }));
   }
 }

@@ -97,7 +97,7 @@ export class QueryMembers {
         this.#pauseAmid(one, told.from, difference, index);
         return index;
       }
-      one.session.listener.push(frame.frameFor(one.key));
+      one.session.listener.push(frame.frameFor(one.key, one.session.listener));
       this.#metrics.pushes.add(1, frame.evt);
     }
     return frames.length;
@@ -153,7 +153,7 @@ export class QueryMembers {
       for (const [index, item] of news.entries()) {
         const at = index === news.length - 1 ? pos : one.pos;
         const frames = new NewsFrames(item, this.#traits, at);
-        one.session.listener.push(frames.frameFor(one.key));
+        one.session.listener.push(frames.frameFor(one.key, one.session.listener));
         this.#metrics.pushes.add(1, item.evt);
         if (item.evt === 'left') known.delete(item.r);
         else learnAlone(known, item);
@@ -179,7 +179,7 @@ export class QueryMembers {
         return;
       }
       const frames = new NewsFrames(item, this.#traits, index === news.length - 1 ? pos : one.pos);
-      one.session.listener.push(frames.frameFor(one.key));
+      one.session.listener.push(frames.frameFor(one.key, one.session.listener));
       this.#metrics.pushes.add(1, item.evt);
       learn(known, item, rows);
     }

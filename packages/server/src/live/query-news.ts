@@ -2,11 +2,13 @@ import type { Actor, Delta, JsonObject } from '@really/protocol';
 import { visibleBody } from '../model/view.js';
 import type { CommittedChange, Pos, StoredObject } from '../store/store.js';
 import { encodeFrame, type Frame } from './frame.js';
+import type { Listener } from './listener.js';
+import type { OwnMark } from './own-mark.js';
 import type { Crossing, Row } from './query-window.js';
 import { type Sight, seesMore } from './visible-fields.js';
 
-/** One thing that happened to a window. `by` is there where it was somebody's change. */
-export type News =
+/** One thing that happened to a window. `by` is there where it was somebody's change, `mark` where that had a once-id. */
+export type News = { readonly mark?: OwnMark | undefined } & (
   | {
       readonly evt: 'created' | 'entered';
       readonly object: StoredObject;
@@ -31,9 +33,12 @@ export type News =
       readonly r: string;
       readonly rev: number;
       readonly by?: Actor | undefined;
-    };
+    }
+);
 
 export interface OwnNewsOptions {
+  /** Of the change. */
+  readonly mark: OwnMark | undefined;
   readonly change: CommittedChange;
   /** The object's row as it was; `undefined` where it had none. */
   readonly row: Row | undefined;
@@ -45,15 +50,16 @@ export interface OwnNewsOptions {
 }
 
 /** What is told of the object itself that was changed, if it is in the window now: one thing at most. */
-export function ownNews({ change, row, crossing, body, sight }: OwnNewsOptions): News[] {
+export function ownNews(options: OwnNewsOptions): News[] {
+  const { mark, change, row, crossing, body, sight } = options;
   const { r, rev, object, by } = change;
   const { hidden } = sight;
   if (!crossing.is) return [];
   if (!crossing.was) {
-    return [{ evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by }];
+    return [{ evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by, mark }];
   }
-  if (row && seesMore(row.hidden, sight)) return [{ evt: 'snapshot', object, hidden }];
-  return row && body ? [{ evt: 'updated', r, rev, body, by, prev: row.changedAt }] : [];
+  if (row && seesMore(row.hidden, sight)) return [{ evt: 'snapshot', object, hidden, mark }];
+  return row && body ? [{ evt: 'updated', r, rev, body, by, mark, prev: row.changedAt }] : [];
 }
 
 /** What a window's subscribers share. */
@@ -89,7 +95,12 @@ export class NewsFrames {
     return this.#pos < pos ? new NewsFrames(this.#news, this.#traits, pos) : this;
   }
 
-  frameFor(subscription: string): Frame {
+  frameFor(subscription: string, listener: Listener): Frame {
+    const frame = this.#sharedFor(subscription);
+    return this.#news.mark ? this.#news.mark.frameFor(frame, listener) : frame;
+  }
+
+  #sharedFor(subscription: string): Frame {
     const known = this.#byId.get(subscription);
     if (known) return known;
     const text = `${this.#before},"subscription":${JSON.stringify(subscription)}}}`;

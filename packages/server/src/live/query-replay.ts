@@ -1,4 +1,5 @@
 import {
+  type Actor,
   applyDelta,
   compilePredicate,
   fail,
@@ -12,6 +13,7 @@ import type { Hit } from '../queries/search.js';
 import { comparePlaces, placeOf } from '../store/order.js';
 import type { LoggedChange, Pos, StoredObject } from '../store/store.js';
 import type { LiveContext } from './live-context.js';
+import { type OwnMark, ownMarkOf } from './own-mark.js';
 import { rowOf } from './query-difference.js';
 import type { GroupTraits } from './query-group.js';
 import type { News } from './query-news.js';
@@ -37,6 +39,14 @@ export interface ReplayStep {
 interface ToldThen {
   /** The object that had left by this change, which was told before what came in its place. */
   readonly left: string | undefined;
+}
+
+/** What is told of an object that left by its own change. */
+interface OwnChange {
+  readonly r: string;
+  readonly rev: number;
+  readonly by: Actor;
+  readonly mark: OwnMark | undefined;
 }
 
 interface State {
@@ -175,42 +185,42 @@ export class QueryReplay {
 
   async #take({ change }: LoggedChange): Promise<News[]> {
     const { r, rev, by } = change;
+    const mark = ownMarkOf(change);
     const data = this.#dataAfter(change);
-    if (!data) return this.#delete(r, rev, by);
+    if (!data) return this.#delete({ r, rev, by, mark });
     this.#data.set(r, data);
     const before = this.#window.get(r);
     const hidden = await this.#hiddenNow(r);
     const found = hidden && this.#rowOf({ r, rev, data }, hidden);
-    if (!found) return before ? this.#others(this.#window.remove(r), { r, rev, by }) : [];
+    if (!found) return before ? this.#others(this.#window.remove(r), { r, rev, by, mark }) : [];
     const sight = { fields: this.#traits.fields, hidden };
     const body = seenDelta(change.delta, sight);
     const changedAt = body || !before ? rev : before.changedAt;
     const crossing = this.#window.put({ ...found, changedAt });
-    const news = this.#others(crossing, { r, rev, by });
+    const news = this.#others(crossing, { r, rev, by, mark });
     const object = objectOf({ r, rev, data }, this.#model);
     if (crossing.is && !crossing.was) {
-      news.push({ evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by });
+      const evt = change.type === 'create' ? 'created' : 'entered';
+      news.push({ evt, object, hidden, by, mark });
     } else if (crossing.is && before && seesMore(before.hidden, sight)) {
-      news.push({ evt: 'snapshot', object, hidden });
+      news.push({ evt: 'snapshot', object, hidden, mark });
     } else if (crossing.is && before && body) {
-      news.push({ evt: 'updated', r, rev, body, by, prev: before.changedAt });
+      news.push({ evt: 'updated', r, rev, body, by, mark, prev: before.changedAt });
     }
     return news;
   }
 
-  #delete(r: string, rev: number, by: LoggedChange['change']['by']): News[] {
+  #delete(own: OwnChange): News[] {
+    const { r } = own;
     const wasThere = (this.#past.get(r)?.rev ?? 0) > 0;
     if (wasThere) this.#ghosts -= 1;
     this.#data.delete(r);
     const crossing = this.#window.remove(r);
-    const news = this.#others(crossing, { r, rev, by });
-    return crossing.was || !wasThere ? news : [{ evt: 'left', r, rev, by }, ...news];
+    const news = this.#others(crossing, own);
+    return crossing.was || !wasThere ? news : [{ evt: 'left', ...own }, ...news];
   }
 
-  #others(
-    crossing: ReturnType<QueryWindow['remove']>,
-    own: { r: string; rev: number; by: LoggedChange['change']['by'] },
-  ): News[] {
+  #others(crossing: ReturnType<QueryWindow['remove']>, own: OwnChange): News[] {
     const news: News[] = [];
     if (crossing.was && !crossing.is) news.push({ evt: 'left', ...own });
     if (crossing.left) news.push({ evt: 'left', r: crossing.left.r, rev: crossing.left.rev });

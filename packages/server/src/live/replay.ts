@@ -1,4 +1,3 @@
-import type { Actor } from '@really/protocol';
 import type { Change, History, StoredObject } from '../store/store.js';
 import type { LiveContext } from './live-context.js';
 import type { SnapshotReason } from './live-metrics.js';
@@ -11,7 +10,12 @@ const pageSize = 32;
 /** What the store knows of what happened after a revision. */
 export type ReplayPage =
   | { readonly kind: 'missing' }
-  | { readonly kind: 'deleted'; readonly rev: number; readonly by: Actor | undefined }
+  /** `change` is `undefined` where not even the deletion is in the history any more. */
+  | {
+      readonly kind: 'deleted';
+      readonly rev: number;
+      readonly change: Pick<Change, 'by' | 'once'> | undefined;
+    }
   /** The revisions cannot be told one by one; a snapshot of `object` stands for them. */
   | { readonly kind: 'unknown'; readonly object: StoredObject; readonly reason: SnapshotReason }
   | {
@@ -90,7 +94,7 @@ export class Replay {
   async #deleted({ r, rev }: StoredObject): Promise<ReplayPage> {
     const { entries } = await this.#history(rev - 1, 1);
     const last = entries[0];
-    return { kind: 'deleted', rev, by: last?.r === r ? last.by : undefined };
+    return { kind: 'deleted', rev, change: last?.r === r ? last : undefined };
   }
 
   /**

@@ -53,6 +53,10 @@ export class Committer {
   readonly #spans = new WeakMap<CommitEntry, Span>();
   #running = false;
   #publishing = 0;
+  /** Commits that were begun, and of these how many are over: settled and published, or failed. */
+  #begun = 0;
+  #over = 0;
+  #waiting: { readonly commit: number; readonly resolve: () => void }[] = [];
   #idle: (() => void)[] = [];
 
   constructor(options: CommitterOptions) {
@@ -95,6 +99,16 @@ export class Committer {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /**
+   * Resolves when every commit that has begun by now is over: what was read of the store before the call is answered
+   * then, and the bus was told.
+   */
+  async told(): Promise<void> {
+    const commit = this.#begun;
+    if (this.#over >= commit) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ commit, resolve }));
+  }
+
   async #run(): Promise<void> {
     for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
       await this.#commit(batch);
@@ -130,6 +144,7 @@ export class Committer {
   async #commit(batch: readonly CommitEntry[]): Promise<void> {
     const { store, clock } = this.#options;
     const began = clock.monotonic();
+    this.#begun += 1;
     let outcomes: readonly GroupOutcome[];
     try {
       outcomes = await store.commit(batch.map(({ group }) => group));
@@ -150,7 +165,7 @@ export class Committer {
       if (!outcome) return;
       if (outcome.kind === 'committed') {
         entry.group.writes.forEach((write, at) => {
-          changes.push(committed(write, outcome.positions[at] ?? 0, entry.span));
+          changes.push(committed(write, outcome.positions[at] ?? 0, entry));
         });
       }
       this.#traced(entry, outcome.kind, batch);
@@ -166,6 +181,7 @@ export class Committer {
       this.#traced(entry, 'failed', batch);
       entry.settle({ kind: 'failed', error });
     }
+    this.#publish([]);
   }
 
   #traced(entry: CommitEntry, result: Settlement['kind'], batch: readonly CommitEntry[]): void {
@@ -175,13 +191,22 @@ export class Committer {
   }
 
   #publish(changes: readonly CommittedChange[]): void {
-    if (changes.length === 0) return;
     this.#publishing += 1;
     process.nextTick(() => {
-      this.#options.bus.publish(changes);
+      if (changes.length > 0) this.#options.bus.publish(changes);
       this.#publishing -= 1;
+      this.#isOver();
       this.#wakeIdle();
     });
+  }
+
+  /** Commits are over in the order in which they began. */
+  #isOver(): void {
+    this.#over += 1;
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ commit }) => commit > this.#over);
+    for (const { commit, resolve } of waiting) if (commit <= this.#over) resolve();
   }
 
   #wakeIdle(): void {
@@ -193,8 +218,13 @@ export class Committer {
 }
 
 /** The change as the bus tells it. Spelled out: this is done for every write. */
-function committed({ change, object }: Write, pos: number, span?: Span): CommittedChange {
+function committed(
+  { change, object }: Write,
+  pos: number,
+  { group, span }: CommitEntry,
+): CommittedChange {
   const { r, rev, type, delta, touched, created, by, modelVersion, at } = change;
+  const once = group.once?.id;
   const trace = span?.traceparent;
-  return { r, rev, type, delta, touched, created, by, modelVersion, at, pos, object, trace };
+  return { r, rev, type, delta, touched, created, by, modelVersion, at, once, pos, object, trace };
 }

@@ -596,6 +596,40 @@ describe('what is in memory', () => {
     expect(asked).toEqual([['/users/1', '/users/9', '/users/2']]);
   });
 
+  test('[ONC6] what a commit has begun to write is answered and told before it counts as told', async () => {
+    const { objects, store, bus } = await setUp();
+    await objects.told();
+    const order: string[] = [];
+    bus.listen((changes) => order.push(...changes.map(({ r }) => `told ${r}`)));
+    store.hold();
+    const first = create(objects, '/users/1', {}).then(() => order.push('answered /users/1'));
+    await store.held();
+    const told = objects.told().then(() => order.push('over'));
+    // Of the next commit, for which the other need not wait.
+    const second = create(objects, '/users/2', {}).then(() => order.push('answered /users/2'));
+    await settle();
+    expect(order).toEqual([]);
+    store.release();
+    await Promise.all([first, told, second]);
+    const ofFirst = order.filter((one) => one === 'over' || one.endsWith('/users/1'));
+    expect(ofFirst).toEqual(['answered /users/1', 'told /users/1', 'over']);
+    store.failNext(new StoreUnavailable('full'));
+    await expect(create(objects, '/users/3', {})).rejects.toThrow();
+    await objects.told();
+  });
+
+  test('[ONC5] the bus tells the once-id of a command with each change of it', async () => {
+    const { objects, heard } = await setUp();
+    const once = { uid: 'u', id: 'k', cmd: 'create', r: '/users/*' };
+    await create(objects, '/users/1', {}, { once });
+    await create(objects, '/users/2', {});
+    await objects.drain();
+    expect(heard.map(({ r, once: id }) => [r, id])).toEqual([
+      ['/users/1', 'k'],
+      ['/users/2', undefined],
+    ]);
+  });
+
   test('[SES12] draining waits for what is being written, and until the bus was told', async () => {
     const { objects, store, heard } = await setUp();
     store.hold();

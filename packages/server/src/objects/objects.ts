@@ -178,6 +178,11 @@ export class Objects {
     return await this.#once.guard(once, () => this.#enqueueAll(requests, options));
   }
 
+  /** See `Committer.told`. */
+  async told(): Promise<void> {
+    await this.#committer.told();
+  }
+
   /** Resolves when nothing is being written and the bus was told of everything. */
   async drain(): Promise<void> {
     while (this.#lines.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));

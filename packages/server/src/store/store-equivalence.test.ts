@@ -12,6 +12,7 @@ import { openMemoryStore } from './memory/store.js';
 import { placeOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
 import type {
+  Change,
   CollectionLayout,
   OnceKey,
   Query,
@@ -43,9 +44,21 @@ afterAll(async () => {
 
 const onBoth = async <T>(ask: (store: Store) => Promise<T>): Promise<T> => {
   const [expected, found] = await Promise.all([ask(memory), ask(sqlite)]);
-  expect(found).toEqual(expected);
+  expect(withoutOnce(found)).toEqual(withoutOnce(expected));
   return found;
 };
+
+/** How long a history tells a once-id after the key was forgotten is for each store to say. */
+function withoutOnce(found: unknown): unknown {
+  if (typeof found !== 'object' || found === null || !('entries' in found)) return found;
+  const { entries } = found as { entries: readonly ({ change: Change } | Change)[] };
+  const shown = entries.map((entry) => {
+    return 'change' in entry
+      ? { ...entry, change: { ...entry.change, once: undefined } }
+      : { ...entry, once: undefined };
+  });
+  return { ...found, entries: shown };
+}
 
 describe('queries', () => {
   const ids = ['a', 'B', '1', '10', '2', 'b', '-', '_', 'aa', 'c'];

@@ -163,6 +163,11 @@ export interface Change {
   readonly modelVersion: number;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
+  /**
+   * The id of the once-key of its group: for connections of the author alone. Reads tell it as long as the key is
+   * remembered, and perhaps longer; in a `Write` it is not looked at.
+   */
+  readonly once?: string | undefined;
 }
 
 /** A change that is on disk, with where it stands in the log and the object as it left it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { alone, creation, update } from './sample-writes.js';
+import { alone, creation, deletion, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 const key = (id: string, uid = 'u1') => ({ uid, id, cmd: 'create', r: '/users/*' });
@@ -35,6 +35,37 @@ export function onceContract(open: OpenStore): void {
       expect((await use('k', '/users/2', 'u2'))?.kind).toBe('committed');
       expect((await use('K', '/users/3'))?.kind).toBe('committed');
       expect(await subject.store.once('u2', 'K')).toBeUndefined();
+    });
+
+    test('[ONC5] a change is told with the key of its group, wherever it is read', async () => {
+      const scope = { names: ['users'], parents: [] };
+      await subject.outcome(creation('/users/0'));
+      await use('a "k" \ud800', '/users/1');
+      const one = await subject.object('/users/1');
+      const two = update(one, { n: 2 });
+      await subject.outcomes(
+        { writes: [two, creation('/users/2'), update(two.object, { n: 3 })], once: key('b') },
+        alone(creation('/users/3')),
+        alone(deletion(await subject.object('/users/0')), key('c')),
+      );
+      const { entries } = await subject.store.history('/users/1', 0, 10);
+      expect(entries.map(({ once }) => once)).toEqual(['a "k" \ud800', 'b', 'b']);
+      const far = await subject.store.history('/users/0', 1, 10);
+      expect(far.entries.map(({ once }) => once)).toEqual(['c']);
+      const created = await subject.store.created(scope, 0, 10);
+      expect(created.entries.map(({ change }) => [change.r, change.once])).toEqual([
+        ['/users/1', 'a "k" \ud800'],
+        ['/users/2', 'b'],
+        ['/users/3', undefined],
+      ]);
+      const changes = await subject.store.changes(scope, 2, 10);
+      expect(changes.entries.map(({ change }) => [change.r, change.once])).toEqual([
+        ['/users/1', 'b'],
+        ['/users/2', 'b'],
+        ['/users/1', 'b'],
+        ['/users/3', undefined],
+        ['/users/0', 'c'],
+      ]);
     });
 
     test('[ONC1] any text is a key and a uid, surrogates that stand alone too', async () => {

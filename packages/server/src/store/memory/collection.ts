@@ -80,11 +80,12 @@ export class MemoryCollection {
   }
 
   /** Returns what takes it back, as long as nothing else was done to the object since. */
-  apply(write: Write, pos: Pos): () => void {
+  apply(write: Write, pos: Pos, once?: string): () => void {
     const { object, change } = write;
     const before = this.#kept.get(object.r);
     const history = before?.history ?? [];
-    const entry: CommittedChange = { ...change, pos, object };
+    const told = once === undefined ? change : { ...change, once };
+    const entry: CommittedChange = { ...told, pos, object };
     this.#kept.set(object.r, {
       object,
       last: pos,

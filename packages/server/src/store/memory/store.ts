@@ -267,7 +267,7 @@ class MemoryStore implements Store, StoreReader {
     if (missing !== undefined) {
       return { kind: 'refused', index: writes.length, refusal: { kind: 'missing', r: missing } };
     }
-    const outcome = this.#applyAll(writes);
+    const outcome = this.#applyAll(writes, once?.id);
     if (outcome.kind === 'committed') {
       for (const r of erases) this.#collection(namesOf(r)).erase(r);
     }
@@ -278,7 +278,7 @@ class MemoryStore implements Store, StoreReader {
     return outcome;
   }
 
-  #applyAll(writes: readonly Write[]): GroupOutcome {
+  #applyAll(writes: readonly Write[], once: string | undefined): GroupOutcome {
     const before = { position: this.#position, newest: this.#newest };
     const undo: (() => void)[] = [];
     const refused = (index: number, refusal: Refusal): GroupOutcome => {
@@ -292,7 +292,7 @@ class MemoryStore implements Store, StoreReader {
       if (refusal) return refused(index, refusal);
       const pos = ++this.#position;
       this.#newest = Math.max(this.#newest, write.change.at);
-      undo.push(this.#collection(namesOf(write.object.r)).apply(write, pos));
+      undo.push(this.#collection(namesOf(write.object.r)).apply(write, pos, once));
     }
     const unjudged = new Set(writes.map(({ object }) => object.r));
     for (const [index, { object }] of writes.entries()) {

@@ -2,7 +2,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Pos } from '../store.js';
 import { isMissingTable } from './errors.js';
 import { locate } from './location.js';
-import { type ChangeRow, changeColumns, type ObjectRow, objectColumns } from './rows.js';
+import { type ObjectRow, objectColumns, type ToldRow, toldColumns } from './rows.js';
 import { collectionTable } from './schema.js';
 
 export interface Span {
@@ -34,7 +34,7 @@ export class HistoryReader {
     this.#db = db;
     this.#previous = db.prepare('SELECT previous FROM changes WHERE pos = ?').pluck();
     this.#change = db
-      .prepare(`SELECT previous, ${changeColumns('changes')} FROM changes WHERE pos = ?`)
+      .prepare(`SELECT previous, ${toldColumns('changes')} FROM changes WHERE pos = ?`)
       .raw();
   }
 
@@ -49,15 +49,15 @@ export class HistoryReader {
   }
 
   /** The changes from `after + 1` on that are stored, ascending, at most `limit`. To be called in one moment with `head`. */
-  entries({ row: [current], last }: StoredHead, { after, limit }: Span): ChangeRow[] {
-    const found: ChangeRow[] = [];
+  entries({ row: [current], last }: StoredHead, { after, limit }: Span): ToldRow[] {
+    const found: ToldRow[] = [];
     let pos: Pos | undefined = last;
     for (let rev = current; rev > after && pos; rev--) {
       if (rev > after + limit) {
         pos = this.#previous.get(pos) as Pos | undefined;
         continue;
       }
-      const row = this.#change.get(pos) as readonly [previous: Pos, ...ChangeRow] | undefined;
+      const row = this.#change.get(pos) as readonly [previous: Pos, ...ToldRow] | undefined;
       if (!row) break;
       const [previous, ...change] = row;
       found.push(change);
@@ -67,8 +67,8 @@ export class HistoryReader {
   }
 
   /** The change at a position, where it is still there. */
-  at(pos: Pos): ChangeRow | undefined {
-    const found = this.#change.get(pos) as readonly [previous: Pos, ...ChangeRow] | undefined;
+  at(pos: Pos): ToldRow | undefined {
+    const found = this.#change.get(pos) as readonly [previous: Pos, ...ToldRow] | undefined;
     if (!found) return undefined;
     const [, ...row] = found;
     return row;

@@ -3,7 +3,7 @@ import type { OnceRecord, Pos, StoredObject } from '../store.js';
 import type { SqliteConfig } from './config.js';
 import { HistoryReader, type Span } from './history-reader.js';
 import { OnceReader } from './once-log.js';
-import { type ChangeRow, objectOf } from './rows.js';
+import { objectOf, type ToldRow } from './rows.js';
 import { Transactions } from './transactions.js';
 
 /**
@@ -39,7 +39,7 @@ export class PointReader {
   history(
     r: string,
     wanted: (rev: number) => Span | 'far' | undefined,
-  ): { object: StoredObject; rows: readonly ChangeRow[] } | 'far' | undefined {
+  ): { object: StoredObject; rows: readonly ToldRow[] } | 'far' | undefined {
     return this.#transactions.read(() => {
       const head = this.#history.head(r);
       if (!head) return undefined;

@@ -7,9 +7,9 @@ import type { ReaderRequest } from './messages.js';
 import { compileOrder, compileQuery, type Phase, scopeCondition } from './query-compiler.js';
 import { QueryFunctions } from './query-functions.js';
 import {
-  type ChangeRow,
-  changeColumns,
-  changeJson,
+  type ToldRow,
+  toldColumns,
+  toldJson,
   type ObjectRow,
   objectColumns,
   objectJson,
@@ -122,8 +122,8 @@ export class Reader {
     const entries = rows.map(([id, parents, ...rest]) => {
       const r = print(parents, id);
       const object = rest.slice(0, 5) as unknown as ObjectRow;
-      const change = rest.slice(5) as unknown as ChangeRow;
-      return `{"pos":${change[0]},"change":${changeJson(r, change)},"object":${objectJson(r, object)}}`;
+      const change = rest.slice(5) as unknown as ToldRow;
+      return `{"pos":${change[0]},"change":${toldJson(r, change)},"object":${objectJson(r, object)}}`;
     });
     const last = rows.length < limit ? position : (rows.at(-1)?.[7] ?? position);
     return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
@@ -133,18 +133,18 @@ export class Reader {
     scope: Scope,
     after: Pos,
     limit: number,
-  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: ChangeRow])[] {
+  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: ToldRow])[] {
     const table = rawSql(collectionTable(scope.names.join('/')));
     const columns = objectColumns
       .split(', ')
       .map((column) => `object.${column}`)
       .join(', ');
     return this.#run(
-      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(changeColumns('changes'))}
+      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(toldColumns('changes'))}
         FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
         WHERE object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
         ORDER BY object.born LIMIT ${limit}`,
-    ) as [string, string, ...ObjectRow, ...ChangeRow][];
+    ) as [string, string, ...ObjectRow, ...ToldRow][];
   }
 
   /** Goes along the log of all changes: its cost is what happened since, in whatever collection. */
@@ -160,7 +160,7 @@ export class Reader {
     const entries = rows.map(([r, ...row]) => {
       const head = this.#history.head(r);
       const object = head ? objectJson(r, head.row) : 'null';
-      return `{"pos":${row[0]},"change":${changeJson(r, row)},"object":${object}}`;
+      return `{"pos":${row[0]},"change":${toldJson(r, row)},"object":${object}}`;
     });
     const last = rows.length < limit ? position : (rows.at(-1)?.[1] ?? position);
     return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
@@ -171,18 +171,18 @@ export class Reader {
     scope: Scope,
     after: Pos,
     limit: number,
-  ): (readonly [r: string, ...change: ChangeRow])[] {
+  ): (readonly [r: string, ...change: ToldRow])[] {
     return this.#run(
-      sql`SELECT changes.r, ${rawSql(changeColumns('changes'))} FROM changes
+      sql`SELECT changes.r, ${rawSql(toldColumns('changes'))} FROM changes
         WHERE pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
         ORDER BY pos LIMIT ${limit}`,
-    ) as [string, ...ChangeRow][];
+    ) as [string, ...ToldRow][];
   }
 
   #historyOf(r: string, span: { after: number; limit: number }): string {
     const head = this.#history.head(r);
     if (!head) return '{"entries":[]}';
-    const entries = this.#history.entries(head, span).map((row) => changeJson(r, row));
+    const entries = this.#history.entries(head, span).map((row) => toldJson(r, row));
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 

@@ -30,12 +30,12 @@ export function objectJson(r: string, row: ObjectRow): string {
 }
 
 /** Of the table `changes`, by which name it goes in the statement. */
-export function changeColumns(table: string): string {
+function changeColumns(table: string): string {
   return ['pos', 'rev', 'type', 'at', 'model_version', 'author', 'touched', 'delta', 'created']
     .map((column) => `${table}.${column}`)
     .join(', ');
 }
-export type ChangeRow = readonly [
+type ChangeRow = readonly [
   pos: number,
   rev: number,
   type: Change['type'],
@@ -47,7 +47,28 @@ export type ChangeRow = readonly [
   created: string | null,
 ];
 
-export function changeOf(r: string, row: ChangeRow): Change {
+/**
+ * As `changeColumns`, and the id of the once-key, as JSON. A key stands at the first position of its group, which has
+ * one for each result. So nothing is stored with the change, and what is forgotten is forgotten here, too.
+ */
+export function toldColumns(table: string): string {
+  return `${changeColumns(table)}, (
+    SELECT id FROM (
+      SELECT id, pos AS first, json_array_length(results) / 2 AS size FROM once
+        WHERE pos <= ${table}.pos ORDER BY pos DESC LIMIT 1
+    ) WHERE ${table}.pos < first + size)`;
+}
+export type ToldRow = readonly [...change: ChangeRow, once: string | null];
+
+/** The change as it is told to those who follow the object. */
+export function toldOf(r: string, row: ToldRow): Change {
+  const once = row[9];
+  const change = changeOf(r, row);
+  return once === null ? change : { ...change, once: JSON.parse(once) as string };
+}
+
+/** The change as it is moved to another store. */
+export function changeOf(r: string, row: ToldRow): Change {
   const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
   return {
     r,
@@ -62,9 +83,10 @@ export function changeOf(r: string, row: ChangeRow): Change {
   };
 }
 
-export function changeJson(r: string, row: ChangeRow): string {
-  const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
-  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}}`;
+export function toldJson(r: string, row: ToldRow): string {
+  const [, rev, type, at, modelVersion, author, touched, delta, created, onceId] = row;
+  const once = onceId === null ? '' : `,"once":${onceId}`;
+  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${once}}`;
 }
 
 /** Texts of clients are stored as JSON: surrogates that stand alone would not survive as text. */

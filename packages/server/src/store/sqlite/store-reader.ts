@@ -12,7 +12,7 @@ import { asStoreError } from './errors.js';
 import { HistoryReader } from './history-reader.js';
 import { locate, rPrinter } from './location.js';
 import { openToCopy } from './open-database.js';
-import { type ChangeRow, changeOf, type ObjectRow, objectColumns, objectOf } from './rows.js';
+import { changeOf, type ObjectRow, objectColumns, objectOf, type ToldRow } from './rows.js';
 import { collectionTable } from './schema.js';
 import { Transactions } from './transactions.js';
 
@@ -131,7 +131,7 @@ class SqliteReader implements StoreReader {
   }
 
   /** What is kept behind the last change, and the creation, which stays when what is between them is pruned. */
-  #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly ChangeRow[] {
+  #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly ToldRow[] {
     const recent = this.#histories.entries(head, { after: 0, limit: Number.POSITIVE_INFINITY });
     const [, deleted] = head.row;
     if (deleted === 1 || recent[0]?.[2] === ('create' satisfies Change['type'])) return recent;
@@ -161,7 +161,7 @@ export function collectionSizes(db: Database): CollectionSize[] {
   }));
 }
 
-function sizeOf([, , , touched, data]: ObjectRow, history: readonly ChangeRow[]): number {
+function sizeOf([, , , touched, data]: ObjectRow, history: readonly ToldRow[]): number {
   const lengths = history.map((row) => (row[7]?.length ?? 0) + (row[8]?.length ?? 0) + 200);
   return lengths.reduce((sum, length) => sum + length, touched.length + data.length);
 }

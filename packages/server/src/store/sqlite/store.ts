@@ -36,7 +36,7 @@ import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase } from './process-lock.js';
 import { ReaderPool } from './reader-pool.js';
-import { changeOf } from './rows.js';
+import { toldOf } from './rows.js';
 import { WriterClient } from './writer-client.js';
 
 /** Changes that a history may go back before it is read in a reader thread. */
@@ -173,7 +173,7 @@ class SqliteStore implements Store {
     const { object, stored } =
       near === 'far'
         ? await this.#farHistory(r, after, limit)
-        : { object: near.object, stored: near.rows.map((row) => changeOf(r, row)) };
+        : { object: near.object, stored: near.rows.map((row) => toldOf(r, row)) };
     const now = this.#platform.clock.now();
     return { object, ...toldHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
   }
