@@ -5,13 +5,15 @@ import { machine, median, ratio, table, thousands } from './report.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { latency } from './scenarios/latency.js';
 import { writes } from './scenarios/writes.js';
-import { startTarget, type Target, type TargetName } from './targets/target.js';
+import { before, startTarget, type Target, type TargetName } from './targets/target.js';
 
 // Every scenario runs against every target in turn, several rounds; what is told is the median.
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const only = process.argv[2];
-const targets: readonly TargetName[] = ['really', 'bare loop, shared frames', 'bare loop, ws.send'];
+const others: readonly TargetName[] =
+  before === undefined ? ['bare loop, shared frames', 'bare loop, ws.send'] : ['really before'];
+const targets: readonly TargetName[] = ['really', ...others];
 
 interface Row {
   readonly scenario: string;
@@ -63,14 +65,13 @@ async function run(row: Row): Promise<string[]> {
     for (const name of targets) results.get(name)?.push(await measure(row, name));
   }
   const values = targets.map((name) => median(results.get(name) ?? []));
-  const [really = Number.NaN, shared = Number.NaN, send = Number.NaN] = values;
+  const [really = Number.NaN, ...rest] = values;
   const print = row.unit === 'ms' ? (value: number) => value.toFixed(2) : thousands;
   const cells = [
     row.scenario,
     row.unit,
     ...values.map(print),
-    ratio(really, shared),
-    ratio(really, send),
+    ...rest.map((value) => ratio(really, value)),
   ];
   console.log(cells.join(' | '));
   return cells;
@@ -81,12 +82,12 @@ for (const row of rows) {
   if (only === undefined || row.scenario.includes(only)) cells.push(await run(row));
 }
 
-const head = ['scenario', 'unit', ...targets, 'of shared frames', 'of ws.send'];
+const head = ['scenario', 'unit', ...targets, ...others.map((name) => `of ${name}`)];
 const result = `Measured on ${machine()}; medians of ${rounds} rounds.\n\n${table(head, cells)}`;
-const live =
-  only === undefined || 'live-queries'.includes(only) ? await liveQueryTable(rounds) : '';
+const withLive = before === undefined && (only === undefined || 'live-queries'.includes(only));
+const live = withLive ? await liveQueryTable(rounds) : '';
 const readme = fileURLToPath(new URL('../README.md', import.meta.url));
-if (only === undefined) {
+if (only === undefined && before === undefined) {
   const text = readFileSync(readme, 'utf8');
   writeFileSync(
     readme,

@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type TargetName = 'really' | 'bare loop, shared frames' | 'bare loop, ws.send';
+export type TargetName =
+  | 'really'
+  | 'really before'
+  | 'bare loop, shared frames'
+  | 'bare loop, ws.send';
+
+/** A built checkout of another commit, which `really before` is started from. */
+export const before = process.env.BENCH_BEFORE;
 
 /** A server in a process of its own that understands `initialize`, `create`, `update`, `subscribe`. */
 export interface Target {
@@ -30,7 +37,7 @@ export async function startTarget(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Target> {
   const dir = mkdtempSync(join(tmpdir(), 'really-bench-'));
-  const child = name === 'really' ? spawnReally(dir, env) : spawnBare(dir, name);
+  const child = name.startsWith('really') ? spawnReally(dir, name, env) : spawnBare(dir, name);
   const exited = once(child, 'exit');
   const url = await printedUrl(child);
   return {
@@ -52,10 +59,17 @@ export function benchToken(uid: string): string {
   return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
 }
 
-function spawnReally(dir: string, env: Readonly<Record<string, string>>): ChildProcess {
+const here = fileURLToPath(new URL('../../..', import.meta.url));
+
+function spawnReally(
+  dir: string,
+  name: TargetName,
+  env: Readonly<Record<string, string>>,
+): ChildProcess {
   mkdirSync(join(dir, 'models/things'), { recursive: true });
   writeFileSync(join(dir, 'models/things/model.yaml'), model);
-  const program = fileURLToPath(new URL('../../../packages/server/bin/really.js', import.meta.url));
+  const checkout = name === 'really before' && before !== undefined ? before : here;
+  const program = join(checkout, 'packages/server/bin/really.js');
   const profile =
     process.env.BENCH_PROFILE === undefined
       ? []
