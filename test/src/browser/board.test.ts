@@ -20,7 +20,7 @@ async function copyOfBoard(): Promise<AsyncDisposable & { dir: string }> {
 }
 
 /** Machines that run tests are slow at times. */
-const until = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 15_000 });
+const until = <T>(read: () => Promise<T>) => expect.poll(read);
 
 async function openBoardPage(person: Person, url: string): Promise<BoardPage> {
   const board = new BoardPage(await person.open(url));
@@ -108,7 +108,6 @@ inChromium(
 
     expect([...amalsBrowser.troubles, ...benosBrowser.troubles]).toEqual([]);
   },
-  120_000,
 );
 
 inChromium(
@@ -150,5 +149,4 @@ inChromium(
     expect(await beno.page.locator('.note').count()).toBe(2);
     expect([...amalsBrowser.troubles, ...benosBrowser.troubles]).toEqual([]);
   },
-  120_000,
 );

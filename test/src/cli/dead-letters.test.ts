@@ -48,7 +48,7 @@ async function nameOf(r: string): Promise<string> {
 
 async function listed(count: number): Promise<string[][]> {
   const list = async () => linesOf((await deadLetters('list')).stdout).map((l) => l.split('  '));
-  await expect.poll(async () => (await list()).length, { timeout: 15_000 }).toBe(count);
+  await expect.poll(async () => (await list()).length).toBe(count);
   return await list();
 }
 
@@ -103,7 +103,7 @@ test('[POST10] no more than the last are kept, and they can be dropped', async (
     ...{ code: 0, stdout: 'dropped 2 dead letters\n' },
   });
   await listed(0);
-}, 60_000);
+});
 
 test('[POST10] [CLI5] who has not the secret learns nothing, and what is wrong is told in a line', async () => {
   const env = { REALLY_SECRET: 'another-secret-of-many-characters-0123456789' };
@@ -164,10 +164,10 @@ apps:
     return await runProgram(['dead-letters', 'list', '--port', port, ...app], hosted);
   };
   await expect
-    .poll(async () => (await list('--app', 'two')).stdout, { timeout: 15_000 })
+    .poll(async () => (await list('--app', 'two')).stdout)
     .toContain('models/two/things/post-create.js:1: Error: in two');
   expect(await list('--app', 'one')).toMatchObject({ code: 0, stdout: '' });
   expect(await list()).toMatchObject({
     ...{ code: 2, stderr: 'really: --app is missing: there are one, two\n' },
   });
-}, 60_000);
+});

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { root } from '../house/sources.js';
 import { linesBetween } from './moving-data-app.js';
 import { linesOf, runProgram } from './run-program.js';
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 60_000 });
-
 const page = readFileSync(join(root, 'docs/moving-data.md'), 'utf8');
 const blocks = (language: string): string[] =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
@@ -18,8 +18,6 @@ import {
 import { linesOf, runProgram } from './run-program.js';
 
 // Each test starts many processes.
-vi.setConfig({ testTimeout: 60_000 });
-
 const run = (app: AppFolder, ...args: string[]) => runProgram(args, { dir: app.dir });
 
 /** What is told besides how far it is. */

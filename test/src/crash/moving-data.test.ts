@@ -56,7 +56,7 @@ test('[MOV5] an export that is killed again and again ends as one that was not',
   const last = await runProgram(['export', 'data.ndjson', '--resume', ...args], { dir: app.dir });
   expect(last.code, last.stderr).toBe(0);
   expect(linesBetween(await readFile(file, 'utf8'))).toEqual(linesBetween(whole));
-}, 120_000);
+});
 
 test('[MOV11] an import that is killed again and again ends as one that was not', async () => {
   await using app = await appFolder(movingApp);
@@ -84,7 +84,7 @@ test('[MOV11] an import that is killed again and again ends as one that was not'
   expect(await contentOf(databaseIn(other.dir))).toEqual(original);
   const again = await runProgram(['export', '--history'], { dir: other.dir });
   expect(linesBetween(again.stdout)).toEqual(linesBetween(lines));
-}, 120_000);
+});
 
 test('[MOV2] a backup that is killed puts nothing in its place, and the next one takes away what it left', async () => {
   await using app = await appFolder(movingApp);
@@ -99,7 +99,7 @@ test('[MOV2] a backup that is killed puts nothing in its place, and the next one
   expect(await runProgram(args, { dir: app.dir })).toMatchObject({ code: 0 });
   expect(await readdir(copies)).toEqual(['data.db']);
   expect(await contentOf(join(copies, 'data.db'))).toEqual(await contentOf(databaseIn(app.dir)));
-}, 60_000);
+});
 
 test('[MOV2] a backup that is asked to stop takes away what it wrote', async () => {
   await using app = await appFolder(movingApp);
@@ -111,4 +111,4 @@ test('[MOV2] a backup that is asked to stop takes away what it wrote', async () 
     expect(await runUntil(app.dir, ['backup', 'copies/data.db'], hasBegun, signal)).toBe(1);
     expect(await readdir(copies)).toEqual([]);
   }
-}, 60_000);
+});

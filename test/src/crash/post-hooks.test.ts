@@ -111,7 +111,7 @@ test('[POST1] [POST3] [POST4] [POST8] kill -9 at any moment: each write has its 
   expect(leftOver).toBeGreaterThan(0);
   {
     await using server = await ServerProcess.start({ dir: folder.dir });
-    await expect.poll(() => pending(server.url), { timeout: 60_000 }).toBe(0);
+    await expect.poll(() => pending(server.url)).toBe(0);
     expect(await server.stop()).toBe(0);
     expect(server.output.stdout).not.toContain('dead letter');
   }
@@ -143,4 +143,4 @@ test('[POST1] [POST3] [POST4] [POST8] kill -9 at any moment: each write has its 
   } finally {
     await store.close();
   }
-}, 180_000);
+});

@@ -87,7 +87,7 @@ test('[HTTP4] [ERR2] [ERR3] [DUR5] whatever is asked over HTTP, the answer is on
   );
   const { status } = await fetch(`${server.url}/ready`);
   expect(status).toBe(200);
-}, 120_000);
+});
 
 test('[DUR5] bytes that are no HTTP are answered or dropped, and the next client is well', async () => {
   await fc.assert(

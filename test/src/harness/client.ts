@@ -86,7 +86,7 @@ export class Client implements Disposable {
   }
 
   /** The next message without a tag. Rejects when the socket closes or nothing comes in time. */
-  async nextPush(patience = 10_000): Promise<Message> {
+  async nextPush(patience = 120_000): Promise<Message> {
     const deadline = performance.now() + patience;
     for (;;) {
       const push = this.pushes.shift();

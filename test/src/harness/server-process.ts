@@ -10,6 +10,8 @@ export interface ServerOptions {
   readonly command?: 'dev' | 'start' | undefined;
   readonly args?: readonly string[] | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Of Node.js itself. */
+  readonly nodeArgs?: readonly string[] | undefined;
   /** Milliseconds until the ready line must have come. */
   readonly patience?: number | undefined;
 }
@@ -45,7 +47,11 @@ export class ServerProcess implements AsyncDisposable {
     const begun = performance.now();
     const child = spawn(
       process.execPath,
-      [program, command, '--port', '0', '--host', '127.0.0.1', ...(options.args ?? [])],
+      [
+        ...(options.nodeArgs ?? []),
+        ...[program, command, '--port', '0', '--host', '127.0.0.1'],
+        ...(options.args ?? []),
+      ],
       {
         cwd: options.dir,
         env: { ...cleanEnvironment(), REALLY_SECRET: testSecret, ...options.env },
@@ -60,7 +66,7 @@ export class ServerProcess implements AsyncDisposable {
       output.stderr = keepTail(output.stderr + text);
     });
     const exited = once(child, 'exit').then(([code]) => code as number | null);
-    const url = await readyUrl(child, exited, output, options.patience ?? 20_000);
+    const url = await readyUrl(child, exited, output, options.patience ?? 240_000);
     return new ServerProcess(child, exited, output, { url, after: performance.now() - begun });
   }
 

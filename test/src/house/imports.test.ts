@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { importProblems } from './imports.js';
-import { root, sourcesBelow } from './sources.js';
+import { isForTests, root, sourcesBelow } from './sources.js';
 
 test('imports go down the layers, and only app/ knows the adapters', () => {
   const files = sourcesBelow('packages/protocol/src', 'packages/server/src');
@@ -62,4 +62,11 @@ test.each([
   ['live/live.ts', "// import { x } from '../commands/x.js';"],
 ])('an import that goes down is fine: %s: %s', (path, text) => {
   expect(importProblems([{ path: `packages/server/src/${path}`, text }])).toEqual([]);
+});
+
+test('every thread of the server begins bare', () => {
+  const starting = sourcesBelow('packages/server/src')
+    .filter(({ path, text }) => !isForTests(path) && /\bnew Worker\(/.test(text))
+    .map(({ path }) => path);
+  expect(starting).toEqual(['packages/server/src/platform/bare-worker.ts']);
 });

@@ -51,7 +51,7 @@ async function cycle(number: number): Promise<void> {
 }
 
 async function untilZero(): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 120_000;
   for (;;) {
     const values = await Promise.all(levels.map(metric));
     if (values.every((value) => value === 0)) return;
@@ -68,4 +68,4 @@ test('[LIM6] [DUR5] connections come and go, and leave nothing behind', async ()
   }
   const growth = (memory.at(-1) ?? 0) - (memory[1] ?? 0);
   expect(growth, `resident bytes after each cycle: ${memory}`).toBeLessThan(60_000_000);
-}, 180_000);
+});

@@ -70,7 +70,6 @@ test.each([
   ['a flood of reads', { cmd: 'read', r: '/notes', cmdOpts: { limit: 1000 } }],
 ])(
   '[HOST7] %s in one app leaves the latency of another about as it was',
-  { timeout: 90_000 },
   async (_what, message) => {
     using neighbour = await connect(server, 'c', 'ben');
     await latency(neighbour);

@@ -83,9 +83,7 @@ function processorSeconds(): number {
 
 async function dropAll(): Promise<void> {
   for (const { client } of members) client?.socket.terminate();
-  await expect
-    .poll(async () => (await metrics())('really_connections'), { timeout: 60_000 })
-    .toBe(1);
+  await expect.poll(async () => (await metrics())('really_connections')).toBe(1);
 }
 
 interface Storm {
@@ -112,7 +110,7 @@ async function storm(
   await each(async (member) => await connect(member, received));
   await each(async ({ client, uid }) => {
     const revs: (number | undefined)[] = [];
-    while (revs.length < missed) revs.push((await client?.nextPush(60_000))?.rev);
+    while (revs.length < missed) revs.push((await client?.nextPush())?.rev);
     expect(revs, uid).toEqual(Array.from({ length: missed }, (_, at) => from + 1 + at));
   });
   const result = {
@@ -154,7 +152,7 @@ test(`[RES1] [RES2] [RES3] ${clients} clients come back at once, and each gets w
   // What it costs to connect is the same for all. The rest grows no faster than what was missed, noise apart.
   const forSome = Math.max(0.4, some.cost - nothing.cost);
   expect((more.cost - nothing.cost) / forSome, told.join('; ')).toBeLessThan(4 * 1.75);
-  expect(some.seconds, told.join('; ')).toBeLessThan(patience);
+  expect(some.seconds, told.join('; ')).toBeLessThan(patience + 3 * nothing.seconds);
 
   // And they are as alive as before: what comes next comes once.
   const last = 2 + 5 * missed;

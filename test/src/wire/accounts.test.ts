@@ -153,20 +153,21 @@ test('[PWD2] auth.signup: false closes signups, and not logins', async () => {
 
 test('[LIM5] ten logins a minute from one address, whoever it asks for, and signups apart', async () => {
   await using folder = await appFolder(accountsApp);
-  const env = { ...quickHashes, REALLY_RATE_LOGIN: '10' };
+  const env = { ...quickHashes, REALLY_RATE_LOGIN: '2' };
   await using limited = await ServerProcess.start({ dir: folder.dir, env });
   const statuses: number[] = [];
-  for (let index = 0; index < 10; index++) {
+  // Half a minute until there is room again, which even a busy machine does not need for this.
+  for (let index = 0; index < 2; index++) {
     const body = { email: `${index}@example.com`, password: 'x' };
     statuses.push((await post(`${limited.url}/auth/password/login`, body)).status);
   }
-  expect(statuses).toEqual(Array(10).fill(401));
+  expect(statuses).toEqual([401, 401]);
   const over = await post(`${limited.url}/auth/password/login`, {});
   expect(over.json).toEqual({
     error: { code: 429, message: 'rate.limited' },
     meta: { retryAfter: expect.any(Number) },
   });
-  expect(over.json.meta.retryAfter).toBeLessThanOrEqual(6);
+  expect(over.json.meta.retryAfter).toBeLessThanOrEqual(30);
   const body = { email: 'x@example.com', password: 'correct horse', name: 'X' };
   expect((await post(`${limited.url}/auth/password/signup`, body)).status).toBe(200);
 });

@@ -137,4 +137,4 @@ test('[AUT9] a key that can not be used stops the start with a line that names i
   expect(config.stderr).toContain('REALLY_AUTH_KEYS: expected a list of keys');
   expect(config.stderr).toContain('REALLY_AUTH_JWKS: expected a list of https URLs');
   expect(config.stderr).not.toContain('do not tell');
-}, 60_000);
+});

@@ -266,7 +266,7 @@ describe('since', () => {
     }
     expect(least()).toEqual([30_001, 30_002, 30_003]);
     expect(await again.pushesUntilNow()).toEqual([]);
-  }, 60_000);
+  });
 
   test('[QRY7] a position that is none, or that the server never had', async () => {
     using client = await server.as('one');

@@ -22,10 +22,8 @@ test('[POST11] with too many runs waiting, writes that would add one are 503, an
   const { error } = await create('/things');
   expect(error).toMatchObject({ code: 503, message: 'server.unavailable' });
   expect((await create('/plain/missing')).error).toBeUndefined();
-  await expect
-    .poll(async () => (await create('/things')).error, { timeout: 20_000 })
-    .toBeUndefined();
-}, 40_000);
+  await expect.poll(async () => (await create('/things')).error).toBeUndefined();
+});
 
 test('[POST11] of a webhook for which too much waits new events are left out', async () => {
   await using receiver = await WebhookReceiver.start();
@@ -52,4 +50,4 @@ test('[POST11] of a webhook for which too much waits new events are left out', a
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
   expect(metrics).toContain('really_webhooks_total{outcome="dropped"} 3');
   expect(metrics).toContain('really_webhooks_pending 2');
-}, 40_000);
+});

@@ -36,19 +36,19 @@ test('[POST1] [POST9] [CLI2] a server that stops waits for no webhook and for no
     await expect.poll(() => receiver.received.length).toBe(1);
     const began = performance.now();
     expect(await server.stop()).toBe(0);
-    expect(performance.now() - began).toBeLessThan(8000);
+    expect(performance.now() - began).toBeLessThan(8000 + server.startedIn);
   }
   receiver.answer = () => ({ status: 200 });
   await using server = await ServerProcess.start({ dir: folder.dir });
   const heard = () => receiver.received.slice(1).map(({ json }) => json.data);
   const all = Array.from({ length: updates }, (_, index) => index + 1);
-  await expect.poll(() => heard().length, { timeout: 30_000 }).toBe(updates);
+  await expect.poll(() => heard().length).toBe(updates);
   expect(heard()).toEqual(all);
   expect(receiver.received[0]?.json).toEqual(receiver.received[1]?.json);
   using client = await connect(server);
   const count = await client.request({ cmd: 'count', r: '/copies' });
   expect(count.body.totalResults).toBe(updates);
-}, 60_000);
+});
 
 test('[POST9] what waits for a webhook that is gone from the configuration becomes dead letters', async () => {
   await using receiver = await WebhookReceiver.start();
@@ -72,4 +72,4 @@ test('[POST9] what waits for a webhook that is gone from the configuration becom
     .poll(log)
     .toMatch(/made to old for \/things\/1 was given up .* no such webhook any more/);
   expect(receiver.received).toHaveLength(1);
-}, 60_000);
+});

@@ -115,7 +115,7 @@ test('[POST3] runs of one object follow its revisions', async () => {
   });
   await Promise.all(writes);
   const revs = async () => (await ledgerOf(client, r)).map(({ rev }: { rev: number }) => rev);
-  await expect.poll(revs, { timeout: 10_000 }).toEqual(writes.map((_, n) => n + 1).concat([61]));
+  await expect.poll(revs).toEqual(writes.map((_, n) => n + 1).concat([61]));
 });
 
 test('[POST6] [POST7] a run that fails is tried again and then given up, which the log tells; the next has its turn', async () => {
@@ -129,7 +129,7 @@ test('[POST6] [POST7] a run that fails is tried again and then given up, which t
     expect(rev).toBe(index + 2);
   }
   const revs = async () => (await ledgerOf(client, r)).map(({ rev }: { rev: number }) => rev);
-  await expect.poll(revs, { timeout: 15_000 }).toEqual([1, 6]);
+  await expect.poll(revs).toEqual([1, 6]);
   const { stdout } = server.process.output;
   const hook = 'models/orders/post-update.js';
   for (const why of [
@@ -180,17 +180,20 @@ test('[POST1] each write of a batch has its run, and a refused one has none', as
 
 test('[POST12] [HOK9] post hooks that hang slow no command, and other post hooks hardly', async () => {
   using client = await server.as('ann');
+  const median = async () => {
+    const took: number[] = [];
+    for (let n = 0; n < 40; n++) {
+      const began = performance.now();
+      const { error } = await client.request({ cmd: 'create', r: '/loops', body: { n: -1 } });
+      expect(error?.message).toBe('negative');
+      took.push(performance.now() - began);
+    }
+    return took.toSorted((a, b) => a - b)[20] ?? 0;
+  };
+  const alone = await median();
   for (let n = 0; n < 20; n++) await client.request({ cmd: 'create', r: '/hangs', body: {} });
-  const took: number[] = [];
-  for (let n = 0; n < 40; n++) {
-    const began = performance.now();
-    const { error } = await client.request({ cmd: 'create', r: '/loops', body: { n: -1 } });
-    expect(error?.message).toBe('negative');
-    took.push(performance.now() - began);
-  }
-  const median = took.sort((a, b) => a - b)[20] ?? 0;
-  // One hang takes 50 ms, and 20 of them are tried twice.
-  expect(median).toBeLessThan(40);
+  // One hang takes 50 ms, and 20 of them are tried twice. A machine that is busy is slow without any.
+  expect(await median()).toBeLessThan(40 + 2 * alone);
   const { body } = await client.request({ cmd: 'create', r: '/orders', body: {} });
   await expect.poll(async () => (await ledgerOf(client, body._r)).length).toBe(1);
 });
@@ -212,5 +215,5 @@ test('[POST1] a start waits for nothing that was left, and that runs then', asyn
     const cmdOpts = { query: { filter: "order starts with '/orders/left'" } };
     return (await after.request({ cmd: 'count', r: '/ledger', cmdOpts })).body.totalResults;
   };
-  await expect.poll(counted, { timeout: 20_000 }).toBe(300);
+  await expect.poll(counted).toBe(300);
 });

@@ -59,7 +59,7 @@ class Run implements AsyncDisposable {
     await this.app.write(files);
     const before = count(this.log, told);
     process.kill(this.server.pid, 'SIGHUP');
-    await expect.poll(() => count(this.log, told), { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => count(this.log, told)).toBeGreaterThan(before);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,18 +134,18 @@ test('[REL1] in development models are loaded again as they change', async () =>
   await client.request(create('/things/1', { n: 4 }));
   await run.app.write(version2);
   const get = async () => (await client.request({ cmd: 'get', r: '/things/1' })).body;
-  await expect.poll(get, { timeout: 10_000 }).toMatchObject({ n: 4, twice: 8 });
+  await expect.poll(get).toMatchObject({ n: 4, twice: 8 });
   // A folder that goes and comes back, as with a change of branches.
   const models = join(run.app.dir, 'models');
   await rename(models, `${models}-away`);
   const told = () => run.server.output.stderr;
-  await expect.poll(told, { timeout: 10_000 }).toContain('there is no folder of models');
+  await expect.poll(told).toContain('there is no folder of models');
   expect(await get()).toMatchObject({ twice: 8 });
   await rename(`${models}-away`, models);
   await run.app.write({ 'models/more/model.yaml': others['models/others/model.yaml'] });
   const more = create('/more/1', { a: 'a' });
   const made = async () => (await client.request(more)).error?.message;
-  await expect.poll(made, { timeout: 10_000 }).toBe('object.already.exist');
+  await expect.poll(made).toBe('object.already.exist');
 });
 
 test('[REL3] [PSH10] subscribers of a changed model get schemaUpdated, and snapshots as of the new version', async () => {

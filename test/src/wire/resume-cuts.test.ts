@@ -153,4 +153,4 @@ test('[RES1] [RES2] [RES4] cut off at any byte, noticed or not: each revision on
     expect(heard).toHaveLength(updates.length + created.length);
   };
   await fc.assert(fc.asyncProperty(cuts, play), { numRuns: 25, interruptAfterTimeLimit: 60_000 });
-}, 120_000);
+});

@@ -1,24 +1,29 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import {
   BasicTracerProvider,
   InMemorySpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
-import { readConfig, startServer } from '@really/server/internal';
+import { type Log, readConfig, startServer } from '@really/server/internal';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
-import { testSecret } from '../harness/server-process.js';
+import { ServerProcess, testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireApp } from './app.js';
 
+interface Api {
+  readonly trace: { setGlobalTracerProvider(provider: unknown): boolean; disable(): void };
+}
+
 // The very module that the server finds.
-const api: {
-  trace: { setGlobalTracerProvider(provider: unknown): boolean; disable(): void };
-} = createRequire(new URL('../../../packages/server/package.json', import.meta.url))(
-  '@opentelemetry/api',
+const serverRequire = createRequire(
+  new URL('../../../packages/server/package.json', import.meta.url),
 );
+const api: Api = serverRequire('@opentelemetry/api');
 
 const exporter = new InMemorySpanExporter();
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -161,3 +166,71 @@ test('[TRC1] a server that starts without an SDK traces nothing', async () => {
   await untraced.close();
   expect(exporter.getFinishedSpans()).toEqual([]);
 });
+
+/** A copy of the API in the app's folder that says that it is of another version. */
+function copyOfApi(folder: string, version: string): Api {
+  const original = dirname(serverRequire.resolve('@opentelemetry/api'));
+  const [root = ''] = original.split(/(?<=@opentelemetry.api)/);
+  const copy = join(folder, 'node_modules/@opentelemetry/api');
+  cpSync(root, copy, { recursive: true });
+  const file = join(copy, original.slice(root.length), 'version.js');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, text.replace(/VERSION = '[^']+'/, `VERSION = '${version}'`));
+  return createRequire(join(folder, 'package.json'))('@opentelemetry/api');
+}
+
+/** What a server says while an SDK is set up by that copy, and the spans of a create. */
+async function tracedBy(theirs: Api, folder: string) {
+  api.trace.disable();
+  Reflect.deleteProperty(globalThis, Symbol.for('opentelemetry.js.api.1'));
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  theirs.trace.setGlobalTracerProvider(provider);
+  const lines: string[] = [];
+  const note = (_fields: object, text: string) => void lines.push(text);
+  const log: Log = { debug() {}, info: note, warn: note, error: note, child: () => log };
+  const environment = { REALLY_SECRET: testSecret, REALLY_STORE: 'memory', REALLY_PORT: '0' };
+  const config = readConfig({ mode: 'development', folder, environment, flags: {} });
+  const traced = await startServer(config, { log });
+  using client = await connect(traced);
+  await client.request({ cmd: 'create', r: '/users', body: { name: 'N' }, traceId });
+  await traced.close();
+  theirs.trace.disable();
+  Reflect.deleteProperty(globalThis, Symbol.for('opentelemetry.js.api.1'));
+  return { said: lines.filter((line) => /OpenTelemetry/.test(line)), spans: spansOf(traceId) };
+}
+
+test('[TRC1] an SDK with an older copy of the API, in the folder of the app, is the one that traces', async () => {
+  await using folder = await appFolder(wireApp);
+  const { said, spans } = await tracedBy(copyOfApi(folder.dir, '1.4.1'), folder.dir);
+  expect(said).toEqual(['commands are traced with OpenTelemetry']);
+  expect(spans.map(({ name }) => name).toSorted()).toEqual(['command', 'commit']);
+});
+
+test('[TRC3] an SDK that is set up and of no use to the server is warned of', async () => {
+  await using theirs = await appFolder(wireApp);
+  await using folder = await appFolder(wireApp);
+  const { said, spans } = await tracedBy(copyOfApi(theirs.dir, '1.4.1'), folder.dir);
+  expect(said).toHaveLength(1);
+  expect(said[0]).toContain('it was set up by @opentelemetry/api 1.4.1, and the server finds none');
+  expect(spans).toEqual([]);
+});
+
+test.each(['NODE_OPTIONS', '--import'])(
+  '[TRC3] what is imported before the server runs once, and not in its threads: %s',
+  async (name) => {
+    await using folder = await appFolder({
+      ...wireApp,
+      'first.mjs': `import { appendFileSync } from 'node:fs';\nappendFileSync(${JSON.stringify('ran')}, 'x');\n`,
+    });
+    const file = join(folder.dir, 'first.mjs');
+    const env = name === 'NODE_OPTIONS' ? { NODE_OPTIONS: `--import ${file}` } : {};
+    const nodeArgs = name === 'NODE_OPTIONS' ? [] : ['--import', file];
+    await using process = await ServerProcess.start({ dir: folder.dir, env, nodeArgs });
+    using client = await Client.connect(process.socketUrl, signToken({ uid: 'u' }, testSecret));
+    // Through threads of the store and of hooks.
+    expect((await client.request({ cmd: 'create', r: '/people', body: { name: 'n' } })).error).toBe(
+      undefined,
+    );
+    expect(readFileSync(join(folder.dir, 'ran'), 'utf8')).toBe('x');
+  },
+);

@@ -130,9 +130,10 @@ describe('what a filter finds', () => {
   test('[RQL4] a list of values as long as a message allows is no matter', () => {
     const list = Array.from({ length: 50_000 }, (_, n) => ({ n }));
     const predicate = compilePredicate(bindRql(parseRql('a in $list'), { list }));
-    const start = performance.now();
+    const before = process.cpuUsage();
     for (let n = 0; n < 1000; n++) expect(predicate({ a: { n: n + 49_500 } })).toBe(n < 500);
-    expect(performance.now() - start).toBeLessThan(2000);
+    // Of the processor, for the machine may be busy.
+    expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
   });
 });
 

@@ -51,7 +51,7 @@ export async function startServer(
 async function open(config: Config, log: Log, closing: Closing): Promise<RunningServer> {
   const { values } = config;
   const metrics = prometheusMetrics();
-  const tracing = await openTracing(log);
+  const tracing = openTracing(log, config.folder);
   // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
   const reading = started(() => readTls(values));
   const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));

@@ -221,5 +221,5 @@ describe.each([
     await fc.assert(fc.asyncProperty(story, check), { numRuns });
     // Else it showed nothing.
     expect(unfit).toBeGreaterThan(numRuns / 10);
-  }, 120_000);
+  });
 });

@@ -450,10 +450,11 @@ test('[FLD5] [FLD7] long lists and wide objects take time in proportion, and err
   const wide = Object.fromEntries(
     Array.from({ length: 50_000 }, (_, index) => [`k${index}`, index]),
   );
-  const start = performance.now();
+  const before = process.cpuUsage();
   const good = await create(model, { l: Array(50).fill(Array(10_000).fill(1)) });
   const bad = await create(model, { l: Array(50).fill(Array(10_000).fill('x')), o: wide });
   expect(good.errors).toEqual({});
   expect(Object.keys(bad.errors)).toHaveLength(1000);
-  expect(performance.now() - start).toBeLessThan(10_000);
+  // Of the processor, for the machine may be busy.
+  expect(process.cpuUsage(before).user).toBeLessThan(10_000_000);
 });

@@ -102,7 +102,7 @@ describe('queries', () => {
       }
     };
     await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200 });
-  }, 120_000);
+  });
 
   /** Fills a collection, and updates and deletes one object of it. */
   async function fill(collection: string, data: readonly JsonObject[], removed: number) {
@@ -178,7 +178,7 @@ describe('commits', () => {
       await compareAll(names, start);
     };
     await fc.assert(fc.asyncProperty(commits, check), { numRuns: 60 });
-  }, 120_000);
+  });
 
   type Names = Readonly<{ c: string; C: string; prefix: string }>;
   const named = (r: string, names: Names) =>

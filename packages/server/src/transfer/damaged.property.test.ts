@@ -57,4 +57,4 @@ test('[MOV9] whatever happened to a file, it is imported or refused, and where i
     numRuns: 500,
   });
   expect(refusals).toBeGreaterThan(100);
-}, 60_000);
+});

@@ -74,7 +74,7 @@ describe.each([
       }
     };
     await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 40 }), check), { numRuns: 30 });
-  }, 120_000);
+  });
 });
 
 test('[MOV14] what age has pruned stays pruned: only creations, and tombstones without their deletion', async () => {

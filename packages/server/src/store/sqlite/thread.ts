@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { bareWorker } from '../../platform/bare-worker.js';
 import { StoreUnavailable } from '../store.js';
 import { type Answer, decodeError } from './thread-port.js';
 
@@ -25,7 +26,7 @@ export class Thread<Request> {
     readonly onDeath?: ((error: Error) => void) | undefined;
   }) {
     this.#onNotice = options.onNotice ?? (() => {});
-    this.#worker = new Worker(options.module, { workerData: options.data });
+    this.#worker = bareWorker(options.module, { workerData: options.data });
     this.#worker.unref();
     let cause: Error | undefined;
     this.#worker.on('message', (message: Answer | { notice: unknown }) => this.#receive(message));

@@ -3,9 +3,6 @@ import type { Log } from '../../../platform/log.js';
 import type { SandboxProgram } from '../sandbox.js';
 import { returned, Trial } from './trial.fixture.js';
 
-/** Milliseconds that a good call may take beside scripts that hang, on a machine with other work to do. */
-const soon = 1000;
-
 /** A built-in that runs for minutes: only the end of its thread stops it. */
 const hang = '\nconst a = "a".repeat(2e5);\n\nreturn a.indexOf("a".repeat(1e5) + "b");';
 /** A loop, which the engine stops by itself. */
@@ -33,59 +30,66 @@ test('[HOK9] a script that hangs in a built-in is stopped, with its line, and ot
   expect(await together).toEqual(Array.from({ length: 50 }, (_, n) => returned(n + 1)));
 });
 
+/** Milliseconds that each of so many good calls takes, the longest last. */
+async function waitsOf(calls: number): Promise<number[]> {
+  const waits: number[] = [];
+  for (let n = 0; n < calls; n++) {
+    const start = performance.now();
+    expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
+    waits.push(performance.now() - start);
+    // Others get their turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return waits.toSorted((a, b) => a - b);
+}
+
 test.each([
   ['a loop', loop],
   ['a built-in that hangs', hang],
-])(
-  '[HOK9] while %s runs again and again, another script answers',
-  async (_name, source) => {
-    let running = true;
-    let stopped = 0;
-    const again = async () => {
-      while (running) {
-        const result = await trial.body(source);
-        if (result.kind === 'stopped' && result.reason === 'time') stopped++;
-      }
-    };
-    const attackers = Array.from({ length: 20 }, again);
-    const waits: number[] = [];
-    for (let n = 0; n < 200; n++) {
-      const start = performance.now();
-      expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
-      waits.push(performance.now() - start);
-      // The attackers get their turn.
-      await new Promise((resolve) => setImmediate(resolve));
+])('[HOK9] while %s runs again and again, another script answers', async (_name, source) => {
+  let running = true;
+  let stopped = 0;
+  const again = async () => {
+    while (running) {
+      const result = await trial.body(source);
+      if (result.kind === 'stopped' && result.reason === 'time') stopped++;
     }
-    running = false;
-    await Promise.all(attackers);
-    expect(stopped).toBeGreaterThan(0);
-    expect(Math.max(...waits)).toBeLessThan(soon);
-    waits.sort((a, b) => a - b);
-    // A script that ran over costs the others once, and not with each of its calls.
-    expect(waits[150]).toBeLessThan(100);
-  },
-  60_000,
-);
+  };
+  const alone = await waitsOf(50);
+  const attackers = Array.from({ length: 20 }, again);
+  const waits = await waitsOf(200);
+  running = false;
+  await Promise.all(attackers);
+  expect(stopped).toBeGreaterThan(0);
+  // A machine that is busy is slow without attackers.
+  expect(waits.at(-1)).toBeLessThan(1000 + 10 * (alone.at(-1) ?? 0));
+  // A script that ran over costs the others once, and not with each of its calls.
+  expect(waits[150]).toBeLessThan(100 + 10 * (alone[37] ?? 0));
+});
 
 test('[HOK9] one script hangs on what one asker sends, and serves all others', async () => {
   const source = `if (input.evil) { ${hang} }\nreturn auth.uid;`;
   const program = await trial.program('body', source, ['input', 'auth']);
   const ask = (uid: string, evil: boolean) =>
     trial.sandbox.call(program, { input: { evil }, auth: { uid } });
+  let running = true;
   let ended = 0;
   const evil = Array.from({ length: 40 }, async () => {
-    await ask('eve', true);
-    ended++;
+    while (running) {
+      await ask('eve', true);
+      ended++;
+    }
   });
   for (let n = 0; n < 20; n++) expect(await ask(`u${n}`, false)).toEqual(returned(`u${n}`));
-  // The others were served meanwhile, and not after them, however slow the machine is.
-  expect(ended).toBeLessThan(20);
+  running = false;
+  // Each of the others behind forty that hang would be 800 of them, however slow the machine is.
+  expect(ended).toBeLessThan(400);
   await Promise.all(evil);
 });
 
 test('[HOK9] many scripts that hang, all for the first time, do not stop one that never did', async () => {
   const programs = await Promise.all(
-    Array.from({ length: 40 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),
+    Array.from({ length: 120 }, (_, n) => trial.program('body', `/* ${n} */ ${hang}`, [])),
   );
   await trial.sandbox.call(good, { n: 0 });
   let ended = 0;
@@ -97,11 +101,12 @@ test('[HOK9] many scripts that hang, all for the first time, do not stop one tha
   for (let n = 0; n < 20; n++) {
     expect(await trial.sandbox.call(good, { n })).toEqual(returned(n + 1));
   }
-  expect(ended).toBeLessThan(20);
+  // Behind all of them it would be served after all of them.
+  expect(ended).toBeLessThan(90);
   for (const result of await Promise.all(crowd)) {
     expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
   }
-}, 60_000);
+});
 
 test('[HOK9] a script that takes its time, within its limit, is well', async () => {
   const patient = await Trial.open({ timeLimit: 2000 });
@@ -118,8 +123,8 @@ test('[HOK9] calls that wait too long behind their own script are answered', asy
   for (const result of await Promise.all(calls)) {
     expect(result).toMatchObject({ kind: 'stopped', reason: 'time' });
   }
-  expect(performance.now() - start).toBeLessThan(10_000);
-}, 30_000);
+  expect(performance.now() - start).toBeLessThan(30_000);
+});
 
 test('[HOK9] a source that takes for ever to compile is given up', async () => {
   const source = `${'a?b:'.repeat(200_000)}c`;

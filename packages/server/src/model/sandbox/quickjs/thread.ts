@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { bareWorker } from '../../../platform/bare-worker.js';
 import { type CpuTime, cpuTimeOf } from './cpu-time.js';
 import { Gate } from './gate.js';
 import type { Job } from './job.js';
@@ -53,13 +54,10 @@ export class Thread {
   constructor(wasm: WebAssembly.Module, limits: MachineLimits, owner: ThreadOwner) {
     this.#owner = owner;
     const start: WorkerStart = { wasm, limits, gate: this.#gate.buffer };
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+    this.#worker = bareWorker(new URL('./worker.js', import.meta.url), {
       workerData: start,
       // The engine's deepest recursion takes about 16 bytes here for one of its own stack.
       resourceLimits: { stackSizeMb: Math.max(4, Math.ceil(limits.stack / 65536)) },
-      // What the process was started with, a debugger for instance, is no concern of a script.
-      execArgv: [],
-      env: {},
     });
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error: Error) => this.#fail(error));
