@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
@@ -147,6 +147,36 @@ test('[REL1] in development models are loaded again as they change', async () =>
   const made = async () => (await client.request(more)).error?.message;
   await expect.poll(made).toBe('object.already.exist');
 });
+
+test('[REL1] a folder of models that is a link is read where it leads by now', async () => {
+  const inFolder = (name: string, files: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path.replace(/^models/, name), text]),
+    );
+  await using app = await appFolder({
+    ...inFolder('one', version1),
+    ...inFolder('two', version2),
+  });
+  const turn = async (target: string) => {
+    await symlink(target, join(app.dir, 'next'));
+    await rename(join(app.dir, 'next'), join(app.dir, 'models'));
+  };
+  await turn('one');
+  await using server = await ServerProcess.start({ dir: app.dir, patience: 60_000 });
+  using client = await Client.connect(server.socketUrl, signToken({ uid: 'u' }, testSecret));
+  const get = async () => (await client.request({ cmd: 'get', r: '/things/1' })).body;
+  await client.request(create('/things/1', { n: 4 }));
+  await turn('two');
+  process.kill(server.pid, 'SIGHUP');
+  await expect.poll(get, { timeout: 20_000 }).toMatchObject({ n: 4, twice: 8 });
+  // Replaced at once, by a folder of the same name.
+  await app.write(inFolder('three', things(3, '  n: { type: Long, validation: value < 5 }')));
+  await rm(join(app.dir, 'models'));
+  await rename(join(app.dir, 'three'), join(app.dir, 'models'));
+  process.kill(server.pid, 'SIGHUP');
+  const refused = async () => (await client.request(create('/things/2', { n: 7 }))).error?.code;
+  await expect.poll(refused, { timeout: 20_000 }).toBe(409);
+}, 120_000);
 
 test('[REL3] [PSH10] subscribers of a changed model get schemaUpdated, and snapshots as of the new version', async () => {
   await using run = await Run.start(version1);

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type Document,
   isMap,
@@ -8,6 +7,7 @@ import {
   type Pair,
   parseDocument,
 } from 'yaml';
+import { readText } from './read-text.js';
 
 /** One value of a configuration file. */
 export interface FileEntry {
@@ -38,7 +38,7 @@ export function readConfigFile(
 ): FileContent {
   let source: string;
   try {
-    source = readFileSync(file, 'utf8');
+    source = readText(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : 'unreadable';
     if (code === 'ENOENT') return emptyFile;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type LetterChannel, type LetterKind, letterKinds } from '../accounts/letter.js';
 import { parseTemplate, plainTemplates, type Template } from '../accounts/letter-templates.js';
@@ -6,6 +6,7 @@ import { smtpChannel } from '../accounts/smtp-channel.js';
 import { webhookChannel } from '../accounts/webhook-channel.js';
 import type { Platform } from '../platform/platform.js';
 import type { Values } from './config-keys.js';
+import { readText } from './read-text.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** How letters leave; `undefined`: not at all. Throws a `StartError` with everything that is wrong. */
@@ -36,7 +37,7 @@ function templatesIn(folder: string | undefined): Readonly<Record<LetterKind, Te
   for (const kind of folder === undefined ? [] : letterKinds) {
     const file = join(folder ?? '', `${kind}.txt`);
     if (!existsSync(file)) continue;
-    const parsed = parseTemplate(kind, readText(file));
+    const parsed = parseTemplate(kind, readTemplate(file));
     if (parsed.ok) templates[kind] = parsed.template;
     else problems.push(`${basename(folder ?? '')}/${kind}.txt: ${parsed.problem}`);
   }
@@ -44,9 +45,9 @@ function templatesIn(folder: string | undefined): Readonly<Record<LetterKind, Te
   return templates;
 }
 
-function readText(file: string): string {
+function readTemplate(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readText(file);
   } catch (error) {
     throw new StartError([`${file} can not be read: ${systemReason(error)}`], error);
   }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { JsonValue } from '@really/protocol';
 import { importFurtherSecret, importJwks, importPem } from '../auth/keys/import-key.js';
 import { RemoteKeys } from '../auth/keys/remote-keys.js';
@@ -11,6 +10,7 @@ import type { Platform } from '../platform/platform.js';
 import type { Closing } from './closing.js';
 import type { Values } from './config-keys.js';
 import type { KeySource } from './key-sources.js';
+import { readText } from './read-text.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** The keys of `auth.keys`. Throws a `StartError` that names each one that can not be used. */
@@ -27,7 +27,7 @@ async function importSource(source: KeySource): Promise<VerifyingKey[]> {
   const { kid } = source;
   switch (source.kind) {
     case 'file':
-      return await importText(readFileSync(source.path, 'utf8'), kid);
+      return await importText(readText(source.path), kid);
     case 'pem':
       return await importPem(source.text, kid);
     case 'jwk':

@@ -1,8 +1,9 @@
-import { chmodSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../platform/platform.js';
 import type { Config } from './config.js';
 import { makeFolder } from './make-folder.js';
+import { readText } from './read-text.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** Marks secrets that were made for development, so that production knows them wherever they turn up. */
@@ -64,7 +65,7 @@ function developmentSecret(config: Config, platform: Platform): string {
 
 function readSecret(file: string): string | undefined {
   try {
-    const secret = readFileSync(file, 'utf8').trim();
+    const secret = readText(file).trim();
     return secret === '' ? undefined : secret;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;

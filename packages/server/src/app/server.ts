@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { createGateway } from '../gateway/gateway.js';
 import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/options.js';
@@ -12,6 +11,7 @@ import { openApps } from './hosting.js';
 import { limitsOf } from './limits.js';
 import { prometheusMetrics } from './metrics.js';
 import { openTracing } from './open-tracing.js';
+import { readText } from './read-text.js';
 import { operatorSecretOf } from './secret.js';
 import { allStarted, StartError, started, systemReason } from './start-error.js';
 import { watchModels } from './watch-models.js';
@@ -160,7 +160,7 @@ function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undef
 
 function readPem(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readText(file);
   } catch (error) {
     throw new StartError([`${file} can not be read: ${systemReason(error)}`], error);
   }

@@ -242,6 +242,9 @@ describe('what is refused', () => {
     const [before = '', after = ''] = file(user('a', { email: '#' })).split('#');
     const bytes = Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)]);
     expect(await problemsOf(load(bytes))).toEqual(['line 2: it is not UTF-8']);
+    const other = Buffer.from(`\ufeff${file(user('a'))}`, 'utf16le');
+    expect((await problemsOf(load(other)))[0]).toBe('line 1: it is not UTF-8');
+    expect((await problemsOf(load(other.subarray(0, 9))))[0]).toBe('line 1: it is not UTF-8');
   });
 
   test('[MOV9] changes and their object have to fit each other', async () => {

@@ -68,7 +68,9 @@ class Groups {
         : { kind: 'problem', problem: read.why, fatal: true, ...at };
     } catch (error) {
       if (!(error instanceof WrongLine)) throw error;
-      if (!whole) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
+      // What is no text from its first line on was never an export.
+      const isCutOff = !whole && !(number === 1 && text === undefined);
+      if (isCutOff) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
       this.#changes = [];
       return { kind: 'problem', problem: error.message, fatal: false, ...at };
     }
