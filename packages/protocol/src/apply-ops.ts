@@ -2,8 +2,9 @@ import { Draft } from './draft.js';
 import type { FieldErrors } from './errors.js';
 import type { FieldOp } from './field-op.js';
 import { type JsonObject, ownMember, setMember } from './json.js';
-import { defaultKeyLimits, type KeyLimits, parseKey, topField } from './key.js';
-import { opResult } from './op-result.js';
+import { isExact as isExactNumber } from './json-text.js';
+import { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
+import { type OpResult, opResult } from './op-result.js';
 
 export type OpsResult =
   | {
@@ -21,6 +22,8 @@ export type OpsResult =
 export interface OpsLimits extends KeyLimits {
   /** Elements of a list; an operation that would add more is refused. */
   readonly list: number;
+  /** Whether a sum there is refused where a number cannot hold it exactly. */
+  readonly isExact?: ((steps: readonly KeyStep[]) => boolean) | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export function applyOps(
     pathDepth = defaultKeyLimits.pathDepth,
     list = Number.POSITIVE_INFINITY,
   } = limits;
-  const bounds = { keyLength, pathDepth, list };
+  const bounds = { keyLength, pathDepth, list, isExact: limits.isExact };
   const errors: FieldErrors = {};
   const touched = new Set<string>();
   for (const op of ops) {
@@ -58,9 +61,15 @@ export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | 
   const found = draft.find(steps);
   if (found.kind === 'error') return found.error;
   const result = opResult(op, found.value, limits.list);
+  if (op.op === 'addNumber' && isInexact(result, steps, limits)) return 'type.invalid';
   if (result.kind === 'error') return result.error;
   draft.put(steps, result.value);
   return undefined;
+}
+
+function isInexact(result: OpResult, steps: readonly KeyStep[], { isExact }: OpsLimits): boolean {
+  if (result.kind !== 'value' || !isExact?.(steps)) return false;
+  return typeof result.value === 'number' && !isExactNumber(result.value);
 }
 
 function addError(errors: FieldErrors, key: string, error: string): void {

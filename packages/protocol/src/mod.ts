@@ -26,6 +26,15 @@ export {
   setMember,
 } from './json.js';
 export { JsonSet } from './json-set.js';
+export {
+  holdsRounded,
+  inexactIn,
+  infiniteIn,
+  isExact,
+  isRounded,
+  keepRounded,
+  parseJson,
+} from './json-text.js';
 export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
 export {
   type BatchedRequest,
@@ -72,6 +81,7 @@ export {
 export type { SubscribeItem, SubscribeRequest } from './messages/subscribe.js';
 export type { UnsubscribeItem, UnsubscribeRequest } from './messages/unsubscribe.js';
 export type { UpdateRequest } from './messages/update.js';
+export { nearestName } from './nearest-name.js';
 export {
   type CollectionR,
   childCollection,
@@ -89,7 +99,7 @@ export type {
   RqlOperator,
   RqlTree,
 } from './rql/ast.js';
-export { bindRql } from './rql/bind.js';
+export { bindRql, type FitValue, type Fitted } from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';

@@ -1,5 +1,7 @@
 import { Type } from '../typebox.js';
+import { fail } from '../errors.js';
 import type { JsonObject, JsonValue } from '../json.js';
+import { infiniteIn } from '../json-text.js';
 import { AnyValue } from './parts.js';
 import type { RequestBase } from './request.js';
 
@@ -13,5 +15,8 @@ export interface PingRequest extends RequestBase {
 }
 
 export function parsePing(message: JsonObject, tag: number): PingRequest {
-  return { cmd: 'ping', tag, timestamp: message.timestamp };
+  const { timestamp } = message;
+  const infinite = timestamp === undefined ? undefined : infiniteIn(timestamp);
+  if (infinite !== undefined) throw fail.invalid(`timestamp${infinite}`, 'number.out.of.range');
+  return { cmd: 'ping', tag, timestamp };
 }

@@ -44,6 +44,15 @@ describe('comparisons', () => {
     });
   });
 
+  test.each([
+    ['j.1a = 1', ['j', '1a']],
+    ['j.2024.0.x-1 = 1', ['j', '2024', '0', 'x-1']],
+    ['j.not = 1', ['j', 'not']],
+    ['not j.1 = 1', ['j', '1']],
+  ])('[RQL3] %s: the name of a member may begin with a digit', (text, field) => {
+    expect(fieldsOfRql(parseRql(text))).toEqual([field]);
+  });
+
   test.each<[string, JsonObject, RqlExpression]>([
     ['a = $x', { x: { y: [1] } }, comparison('a', '=', { y: [1] })],
     ['a In $x', { x: [1, 'b', null] }, comparison('a', 'in', [1, 'b', null])],
@@ -140,6 +149,9 @@ describe('what cannot be understood', () => {
     ['a = $', 5],
     ['a = 01x', 5],
     ['a = 1e999', 5],
+    ['a = 9007199254740990.9', 5],
+    ['1a = 1', 1],
+    ['a.-b = 1', 2],
     ['a in (1, 2)', 6],
     ['a in 1', 6],
     ['a between 1', 11],

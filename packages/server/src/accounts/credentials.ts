@@ -1,4 +1,4 @@
-import { type FieldErrors, fail, type JsonObject } from '@really/protocol';
+import { type FieldErrors, fail, type JsonObject, keepRounded } from '@really/protocol';
 import { type Email, parseEmail } from './email.js';
 import { passwordProblem } from './password.js';
 
@@ -15,6 +15,7 @@ export function readSignup(body: JsonObject): SignupRequest {
   const { email: givenEmail, password: givenPassword, ...rest } = body;
   const email = typeof givenEmail === 'string' ? parseEmail(givenEmail) : undefined;
   const password = typeof givenPassword === 'string' ? givenPassword : undefined;
+  keepRounded(body, rest);
   const errors: FieldErrors = {};
   if (!email) errors.email = [textProblem(givenEmail) ?? 'email.invalid'];
   const wrong = textProblem(givenPassword) ?? passwordProblem(password ?? '');

@@ -3,6 +3,7 @@ import {
   fail,
   type JsonObject,
   type JsonValue,
+  keepRounded,
   ProtocolError,
   parseR,
   setMember,
@@ -119,6 +120,7 @@ function emailTaken(): Error {
 function withEmail(rest: JsonObject, email: string): JsonObject {
   const body: Record<string, JsonValue> = { email };
   for (const [name, value] of Object.entries(rest)) setMember(body, name, value);
+  keepRounded(rest, body);
   return body;
 }
 

@@ -1,4 +1,4 @@
-import { type Auth, isDeeperThan, type JsonObject, parseR } from '@really/protocol';
+import { type Auth, infiniteIn, isDeeperThan, type JsonObject, parseR } from '@really/protocol';
 
 /** What a token says once its signature was found good. */
 export type Claims =
@@ -34,7 +34,7 @@ export function readClaims(
   const { uid, authType, data } = claims;
   if (typeof uid !== 'string' || uid === '') return invalid;
   if (!isOptional(authType, isText) || !isOptional(data, isObject)) return invalid;
-  if (data !== undefined && isDeeperThan(data, deepestData)) return invalid;
+  if (data !== undefined && !isPlain(data)) return invalid;
   if (!isOptional(claims.jti, isText) || !isOptional(claims.iat, isNumber)) return invalid;
   if (!isOptional(claims.nbf, isNumber) || (claims.nbf ?? 0) * 1000 > now) return invalid;
   if (audience.length > 0 && !isFor(claims.aud, audience)) return invalid;
@@ -42,6 +42,11 @@ export function readClaims(
   const expires = readExpiry(claims);
   if (own.kind === 'invalid' || expires.kind === 'invalid') return invalid;
   return { kind: 'valid', auth: { uid, authType, _r: own.r, data }, expires: expires.at };
+}
+
+/** Whether scripts and filters can be given the data. */
+function isPlain(data: JsonObject): boolean {
+  return !isDeeperThan(data, deepestData) && infiniteIn(data) === undefined;
 }
 
 /** Whether `aud` (RFC 7519, section 4.1.3) names one of these. */

@@ -1,4 +1,11 @@
-import { type FieldErrors, fail, isJsonObject, type JsonObject, parseR } from '@really/protocol';
+import {
+  type FieldErrors,
+  fail,
+  inexactIn,
+  isJsonObject,
+  type JsonObject,
+  parseR,
+} from '@really/protocol';
 import { readExpires } from './claims.js';
 import { isTooLongToMint, type TokenClaims } from './tokens.js';
 
@@ -14,6 +21,7 @@ export function readTokenOrder(body: JsonObject): TokenClaims {
   if (authType !== undefined && !isText(authType)) errors.authType = [textError(authType)];
   if (data !== undefined && !isJsonObject(data)) errors.data = ['expected.object'];
   else if (data !== undefined && isTooLarge(data)) errors.data = ['too.large'];
+  else if (data !== undefined) Object.assign(errors, numberErrors(data, 'data'));
   const own = _r === undefined ? undefined : parseR(_r);
   if (_r !== undefined && own?.kind !== 'object') errors._r = ['expected.object.r'];
   else if (own && own.r.length > longestText) errors._r = ['too.long'];
@@ -35,6 +43,13 @@ export function readTokenOrder(body: JsonObject): TokenClaims {
 /** Whether a token could not hold this data. */
 export const isTooLarge = (data: JsonObject): boolean =>
   Buffer.byteLength(JSON.stringify(data)) > largestData;
+
+/** Errors by path where the data has a number that its JSON would not keep: one is told. */
+export function numberErrors(data: JsonObject, name: string): FieldErrors {
+  const path = inexactIn(data);
+  if (path === undefined) return {};
+  return Object.fromEntries([[`${name}${path}`.replace(/^\./, ''), ['number.out.of.range']]]);
+}
 
 function withoutNulls(body: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));

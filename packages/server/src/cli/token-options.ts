@@ -1,5 +1,4 @@
-import type { JsonObject } from '@really/protocol';
-import { parseR } from '@really/protocol';
+import { inexactIn, isJsonObject, type JsonObject, type JsonValue, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../app/config-kinds.js';
 import { addConfigFlags } from './config-flags.js';
@@ -39,16 +38,18 @@ function parseOwnR(given: string): string {
 }
 
 function parseData(given: string): JsonObject {
-  let data: unknown;
+  let data: JsonValue = null;
   try {
-    data = JSON.parse(given);
+    data = JSON.parse(given) as JsonValue;
   } catch {
     // Told below.
   }
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-    throw new InvalidArgumentError('expected a JSON object');
+  if (!isJsonObject(data)) throw new InvalidArgumentError('expected a JSON object');
+  const path = inexactIn(data)?.slice(1);
+  if (path !== undefined) {
+    throw new InvalidArgumentError(`expected a number that is kept exactly for ${path}`);
   }
-  return data as JsonObject;
+  return data;
 }
 
 function parseLife(given: string): number {

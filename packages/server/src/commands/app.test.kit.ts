@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type JsonValue,
   ProtocolError,
+  parseJson,
   parseRequest,
 } from '@really/protocol';
 import { ModelsInForce } from '../app/models-in-force.js';
@@ -39,6 +40,8 @@ export interface TestApp {
   heard(): Promise<CommittedChange[]>;
   /** Sends one message as this user and gives the answer as the wire would have it, without its tag. */
   send(auth: Auth, message: JsonObject): Promise<JsonObject>;
+  /** The same of a message that came as this text. */
+  sendText(auth: Auth, text: string): Promise<JsonObject>;
   /** Puts these files in the place of those of their names. Resolves with how to put what comes of it in force, in a few turns. */
   reload(files: ModelFiles): Promise<() => Promise<void>>;
   /** A connection, which hears pushes. */
@@ -122,6 +125,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
       return heard;
     },
     send: (auth, message) => send(services, { auth, push() {}, congested: false }, message),
+    sendText: (auth, text) => sendText(services, { auth, push() {}, congested: false }, text),
     connect: (auth) => {
       const pushes: JsonObject[] = [];
       const listener: Listener = {
@@ -161,13 +165,13 @@ async function modelsOf(options: TestAppOptions, platform: Platform, limits: Lim
   }
 }
 
-async function send(
-  services: Services,
-  listener: Listener,
-  message: JsonObject,
-): Promise<JsonObject> {
-  // As it would come from a socket, and go out to one.
-  const parsed = parseRequest(JSON.parse(JSON.stringify({ tag: 1, ...message })) as JsonObject);
+/** As it would come from a socket, and go out to one. */
+function send(services: Services, listener: Listener, message: JsonObject): Promise<JsonObject> {
+  return sendText(services, listener, JSON.stringify({ tag: 1, ...message }));
+}
+
+async function sendText(services: Services, listener: Listener, text: string): Promise<JsonObject> {
+  const parsed = parseRequest(parseJson(text) as JsonObject);
   const r = parsed.ok && 'target' in parsed.request ? parsed.request.target.r : undefined;
   try {
     if (!parsed.ok) throw parsed.error;

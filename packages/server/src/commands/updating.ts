@@ -15,7 +15,8 @@ import {
 import { calculate } from '../model/calculate.js';
 import { runOnValidate, runPreUpdate } from '../model/hooks.js';
 import type { Model } from '../model/model.js';
-import { misfits } from '../model/op-fit.js';
+import { keptOps } from '../model/kept-form.js';
+import { exactAt, misfits } from '../model/op-fit.js';
 import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
 import { scriptObject } from '../model/view.js';
@@ -48,11 +49,14 @@ export class Updating implements WriteStep {
   readonly #context: CommandContext;
   readonly #request: UpdateRequest;
   readonly #model: Model;
+  /** With values as the fields keep them. */
+  readonly #ops: readonly FieldOp[];
 
   constructor(context: CommandContext, request: UpdateRequest) {
     this.#context = context;
     this.#request = request;
     this.#model = modelOf(context, request.target.names);
+    this.#ops = keptOps(this.#model, request.body.ops);
   }
 
   request(): WriteRequest {
@@ -82,7 +86,7 @@ export class Updating implements WriteStep {
     await this.#assertSound(head, draft, look);
     await this.#runHooks(head, draft);
     const { data, touched } = draft;
-    const delta = deltaOf(this.#request.body.ops, head.data, data);
+    const delta = deltaOf(this.#ops, head.data, data);
     const requires = [...new Set(this.#references.map(({ r }) => r))];
     const origin = originOf(this.#context, this.#model, { requires });
     const write = updateWrite(head, { data, delta, touched }, origin);
@@ -111,7 +115,7 @@ export class Updating implements WriteStep {
     const { limits, objects } = this.#context.services;
     const { ops } = this.#request.body;
     const unfit = misfits(this.#model, ops);
-    const applied = applyOps(head.data, ops, limits);
+    const applied = applyOps(head.data, this.#ops, { ...limits, isExact: exactAt(this.#model) });
     if (!applied.ok) {
       return { data: head.data, errors: { ...applied.errors, ...unfit }, touched: [] };
     }

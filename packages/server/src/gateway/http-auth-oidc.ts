@@ -1,4 +1,4 @@
-import { fail, type JsonObject } from '@really/protocol';
+import { fail, infiniteIn, type JsonObject } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import { lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
@@ -49,6 +49,7 @@ async function logIn(
   }
   const { uid, data, fields } = proven;
   if (isTooLarge(data)) throw fail.invalid('idToken', 'too.large');
+  if (infiniteIn(data) !== undefined) throw fail.invalid('idToken', 'number.out.of.range');
   const _r = fields && (await authority.ensureUser(uid, fields));
   const expires = platform.clock.now() + (lives[authType] ?? 0);
   const accessToken = await tokens.mint({ uid, authType, _r, data, expires });

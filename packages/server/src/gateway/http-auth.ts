@@ -5,6 +5,7 @@ import type { Audit } from '../auth/audit.js';
 import { lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
+import { numberErrors } from '../auth/token-order.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Platform } from '../platform/platform.js';
 import { authRoute } from './auth-route.js';
@@ -64,6 +65,8 @@ function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void
       },
       run: async (data, { raw }) => {
         const authType = 'anonymous';
+        const errors = data ? numberErrors(data, '') : {};
+        if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
         const uid = Buffer.from(platform.random.bytes(16)).toString('hex');
         const expires = platform.clock.now() + (lives[authType] ?? 0);
         const accessToken = await tokens.mint({ uid, authType, data, expires });

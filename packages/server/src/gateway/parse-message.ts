@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { JsonObject, JsonValue } from '@really/protocol';
+import { type JsonObject, type JsonValue, parseJson } from '@really/protocol';
 
 export type ParsedMessage =
   | { readonly kind: 'message'; readonly message: JsonObject }
@@ -27,7 +27,7 @@ const malformed: ParsedMessage = { kind: 'malformed' };
 
 /** Reads one text message. */
 export function parseMessage(bytes: Buffer, shape: Shape): ParsedMessage {
-  const message = parseJson(bytes);
+  const message = readJson(bytes);
   if (!isObject(message)) return malformed;
   // A level costs two characters, so most messages need no look.
   if (bytes.length <= Math.min(shape.depth * 2, shape.keyLength)) {
@@ -43,10 +43,10 @@ export function parseMessage(bytes: Buffer, shape: Shape): ParsedMessage {
   return { kind: 'message', message };
 }
 
-function parseJson(bytes: Buffer): unknown {
+function readJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) return undefined;
   try {
-    return JSON.parse(bytes.toString()) as unknown;
+    return parseJson(bytes.toString());
   } catch {
     return undefined;
   }

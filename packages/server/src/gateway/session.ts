@@ -8,6 +8,7 @@ import {
   type ProtocolError,
   parseInitialize,
   parseR,
+  parseRequest,
   readEnvelope,
 } from '@really/protocol';
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
@@ -210,8 +211,12 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   }
 
   #ping(message: JsonObject, tag: number): void {
-    const timestamp = Object.hasOwn(message, 'timestamp') ? message.timestamp : undefined;
-    this.answer(JSON.stringify({ tag, evt: 'pinged', timestamp }));
+    const parsed = parseRequest(message);
+    if (!parsed.ok) this.refuse(message, parsed.error);
+    else if (parsed.request.cmd === 'ping') {
+      const { timestamp } = parsed.request;
+      this.answer(JSON.stringify({ tag, evt: 'pinged', timestamp }));
+    }
   }
 
   #command(message: JsonObject, bytes: number): void {

@@ -9,7 +9,10 @@ import { expect, test } from 'vitest';
 import { QueryIndex } from './query-index.js';
 import { QueryRanges, type Range } from './query-ranges.js';
 
-const number = fc.oneof(fc.integer({ min: -3, max: 6 }), fc.constantFrom(0.5, -0, 1e300));
+const number = fc.oneof(
+  fc.integer({ min: -3, max: 6 }),
+  fc.constantFrom(0.5, -0, 1e300, 2 ** 53, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
+);
 const text = fc.oneof(
   fc.string({
     maxLength: 3,
@@ -59,7 +62,7 @@ const data = fc.record(
   { requiredKeys: [] },
 ) as fc.Arbitrary<JsonObject>;
 
-test('[QRY5] no filter that matches is left out, whatever came and went', () => {
+test('[QRY5] no filter that matches is left out, whatever came and went, and nothing stays of what went', () => {
   const entries = fc.array(
     fc.tuple(
       fc.array(fc.option(filter, { nil: undefined }), { minLength: 1, maxLength: 2 }),
@@ -81,7 +84,7 @@ test('[QRY5] no filter that matches is left out, whatever came and went', () => 
         }
       }
       for (const [at, [filters, stays]] of all.entries()) if (stays) index.delete(at, filters);
-      for (const object of objects) expect(index.candidates(object).size).toBe(0);
+      expect(index.isEmpty).toBe(true);
     }),
     { numRuns: 500 },
   );

@@ -6,7 +6,7 @@ import {
   type RqlExpression,
 } from '@really/protocol';
 import { QueryRanges } from './query-ranges.js';
-import { isScalar, type Scalar, type Term, termsOf } from './query-terms.js';
+import { compareNumbers, isScalar, type Scalar, type Term, termsOf } from './query-terms.js';
 
 /**
  * Finds the filters that an object may match, without looking at the others. Each is entered under the terms of which one
@@ -33,6 +33,10 @@ export class QueryIndex<T> {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#fields.size === 0 && this.#rest.size === 0;
+  }
+
   /** Everything that the data may match, once each. */
   candidates(data: JsonObject): Set<T> {
     const found = new Set(this.#rest);
@@ -57,7 +61,7 @@ export class QueryIndex<T> {
 class FieldIndex<T> {
   readonly path: readonly string[];
   readonly #values = new Map<Scalar, Set<T>>();
-  readonly #numbers = new QueryRanges<T, number>((a, b) => a - b);
+  readonly #numbers = new QueryRanges<T, number>(compareNumbers);
   readonly #texts = new QueryRanges<T, string>(compareText);
 
   constructor(path: readonly string[]) {

@@ -71,10 +71,15 @@ function intersection(
 ): readonly Term[] | undefined {
   if (!a || !b || others.length > 0 || more.length > 0 || a.field !== b.field) return undefined;
   if (a.kind === 'numbers' && b.kind === 'numbers')
-    return [within<number, NumberRange>(a, b, (x, y) => x - y)];
+    return [within<number, NumberRange>(a, b, compareNumbers)];
   if (a.kind === 'texts' && b.kind === 'texts')
     return [within<string, TextRange>(a, b, compareText)];
   return undefined;
+}
+
+/** The order of numbers. A difference would be none where both are infinite, and what is entered so is never found again. */
+export function compareNumbers(a: number, b: number): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 function within<V, R extends Term & { low: V | undefined; high: V | undefined }>(

@@ -1,4 +1,11 @@
-import { isJsonObject, type JsonObject, type JsonValue, parseR } from '@really/protocol';
+import {
+  isExact,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseR,
+  setMember,
+} from '@really/protocol';
 import { FoundErrors } from './found-errors.js';
 import { parseInstant } from './instant.js';
 import type { Field, ModelLimits, PlainType, ReferenceField, Script } from './model.js';
@@ -21,10 +28,13 @@ export class TypeCheck {
   readonly errors: FoundErrors;
   readonly pending: PendingCheck[] = [];
   readonly #limits: ModelLimits;
+  readonly #before: JsonObject;
 
-  constructor(limits: ModelLimits, errors = new FoundErrors()) {
+  /** `before`: what is stored already. Numbers in Json that are refused today may stay where they are. */
+  constructor(limits: ModelLimits, errors = new FoundErrors(), before: JsonObject = {}) {
     this.#limits = limits;
     this.errors = errors;
+    this.#before = before;
   }
 
   /** The object as stored: its fields in the order of the model, without nulls. */
@@ -64,8 +74,16 @@ export class TypeCheck {
       case 'Calculated':
         return this.#written(value, path);
       default:
-        return storedPlain(field.type, value, this.#limits.depth) ?? this.#invalid(path);
+        return this.#plain(field.type, value, path);
     }
+  }
+
+  #plain(type: PlainType, value: JsonValue, path: string): JsonValue | undefined {
+    const { depth } = this.#limits;
+    const stored = storedPlain(type, value, depth);
+    if (stored !== undefined) return stored;
+    const kept = type === 'Json' ? storedJson(value, depth, numbersIn(this.#before)) : undefined;
+    return kept ?? this.#invalid(path);
   }
 
   #list(items: Field, value: JsonValue, path: string): JsonValue | undefined {
@@ -134,7 +152,7 @@ export function storedPlain(
     case 'Date':
       return typeof value === 'string' ? parseInstant(value) : undefined;
     case 'Json':
-      return isWithin(value, depth) ? value : undefined;
+      return storedJson(value, depth);
     default:
       return type satisfies never;
   }
@@ -145,15 +163,42 @@ function withoutSignedZero(value: JsonValue): JsonValue {
   return value === 0 ? 0 : value;
 }
 
-/** Whether it has at most this many levels. */
-function isWithin(value: JsonValue, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  if (levels === 0) return false;
-  const members = Array.isArray(value) ? value : Object.values(value);
-  return members.every((member) => isWithin(member, levels - 1));
+/**
+ * A value of any kind, as JSON has it: with at most this many levels, its numbers finite, and whole ones not so large that
+ * reading the text rounded them. Those that are `known` may be larger. What needs no change is not copied.
+ */
+function storedJson(
+  value: JsonValue,
+  levels: number,
+  known?: ReadonlySet<number>,
+): JsonValue | undefined {
+  if (typeof value === 'number') {
+    return isExact(value) || known?.has(value) ? withoutSignedZero(value) : undefined;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return undefined;
+  let copy: JsonValue[] | JsonObject | undefined;
+  for (const [name, member] of Object.entries(value)) {
+    const stored = storedJson(member, levels - 1, known);
+    if (stored === undefined) return undefined;
+    if (Object.is(stored, member)) continue;
+    copy ??= Array.isArray(value) ? [...value] : { ...value };
+    if (Array.isArray(copy)) copy[Number(name)] = stored;
+    else setMember(copy, name, stored);
+  }
+  return copy ?? value;
 }
 
-function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
+/** The numbers that stand in a value, at any depth. */
+function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<number> {
+  if (typeof value === 'number') found.add(value);
+  else if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) numbersIn(member, found);
+  }
+  return found;
+}
+
+export function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
   const parsed = parseR(value);
   if (parsed?.kind !== 'object' || parsed.names.length !== field.collection.length)
     return undefined;

@@ -1,41 +1,57 @@
 import {
   type FieldErrors,
   type FieldOp,
+  holdsRounded,
   type KeyStep,
   ownMember,
   parseKey,
   setMember,
 } from '@really/protocol';
+import { fieldAt } from './field-at.js';
 import type { Field, Model } from './model.js';
+import { collectRounded } from './rounded-numbers.js';
 
-/** The errors of rule UPD10 that the model shows alone, whether the field is set or not: an operation that does not go with its type. */
+/**
+ * The errors of rule UPD10 that the model shows alone, whether the field is set or not: an operation that does not go
+ * with its type, and numbers that a Long would have to round. `ops` are as they were read, no copies.
+ */
 export function misfits(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): FieldErrors {
   const errors: FieldErrors = {};
-  for (const { op, key } of ops) {
-    const field = op === 'set' ? undefined : fieldAt(model.fields, parseKey(key) ?? []);
-    const error = field && misfit(op, field);
-    const known = ownMember(errors, key) ?? [];
-    if (error && !known.includes(error)) setMember(errors, key, [...known, error]);
+  const add = (path: string, error: string) => {
+    const known = ownMember(errors, path) ?? [];
+    if (!known.includes(error)) setMember(errors, path, [...known, error]);
+  };
+  for (const op of ops) {
+    const field = fieldAt(model.fields, parseKey(op.key) ?? []);
+    if (!field) continue;
+    const error = op.op === 'set' ? undefined : misfit(op, field);
+    if (error) add(op.key, error);
+    if (holdsRoundedLong(op, field)) add(op.key, 'type.invalid');
   }
   return errors;
 }
 
-function misfit(op: FieldOp['op'], { type }: Field): string | undefined {
+function misfit({ op, value }: FieldOp, { type }: Field): string | undefined {
   if (type === 'Calculated') return 'field.calculated';
-  if (op === 'addNumber') return numeric.has(type) ? undefined : 'error.non.numeric.field';
-  return lists.has(type) ? undefined : 'error.not.a.list';
+  if (op !== 'addNumber') return lists.has(type) ? undefined : 'error.not.a.list';
+  if (!numeric.has(type)) return 'error.non.numeric.field';
+  // The sum could be whole, but by rounding.
+  const isFraction = type === 'Long' && typeof value === 'number' && !Number.isSafeInteger(value);
+  return isFraction ? 'type.invalid' : undefined;
 }
 
 const numeric: ReadonlySet<Field['type']> = new Set(['Long', 'Double', 'Json']);
 const lists: ReadonlySet<Field['type']> = new Set(['List', 'Json']);
 
-/** What the model says of the value at a path; `undefined` where it says nothing. */
-function fieldAt(fields: Model['fields'], [first, ...rest]: readonly KeyStep[]): Field | undefined {
-  let field = typeof first === 'string' ? fields.get(first) : undefined;
-  for (const step of rest) {
-    if (field?.type === 'Object' && typeof step === 'string') field = field.fields.get(step);
-    else if (field?.type === 'List' && typeof step === 'number') field = field.items;
-    else return undefined;
-  }
-  return field;
+function holdsRoundedLong(op: FieldOp, field: Field): boolean {
+  if (!holdsRounded(op)) return false;
+  const isElement = field.type === 'List' && !(op.op === 'set' || Array.isArray(op.value));
+  const paths: string[] = [];
+  collectRounded(isElement ? field.items : field, op, 'value', op.key, paths);
+  return paths.length > 0;
+}
+
+/** Where a sum has to be exact: everywhere but in a Double, which is for numbers of any size. */
+export function exactAt({ fields }: Pick<Model, 'fields'>): (steps: readonly KeyStep[]) => boolean {
+  return (steps) => fieldAt(fields, steps)?.type !== 'Double';
 }

@@ -3,6 +3,7 @@ import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
 import { FoundErrors } from './found-errors.js';
 import type { Model } from './model.js';
+import { roundedLongs } from './rounded-numbers.js';
 import { runChecks } from './run-checks.js';
 import { instant } from './script/remote-script.js';
 
@@ -28,6 +29,7 @@ export async function prepareCreate(
   const filled = await fillDefaults(model, body, errors, now);
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
+  for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
   await runChecks(model, check.pending, errors, now);
   return { data, errors: errors.toFieldErrors() };
 }
@@ -38,11 +40,11 @@ export async function prepareCreate(
  */
 export async function checkUpdate(
   model: Model,
-  _before: JsonObject,
+  before: JsonObject,
   after: JsonObject,
   touched: readonly string[],
 ): Promise<Checked> {
-  const check = new TypeCheck(model.limits);
+  const check = new TypeCheck(model.limits, new FoundErrors(), before);
   const data: JsonObject = { ...after };
   for (const name of touched) {
     const field = model.fields.get(name);

@@ -8,7 +8,7 @@ import {
 } from '@really/protocol';
 import type { Field, Model } from '../model/model.js';
 import type { Limits } from '../platform/limits.js';
-import { withKeptDates } from './filter-dates.js';
+import { fitValue } from './fit-value.js';
 
 interface QueryOption {
   readonly filter: string;
@@ -28,7 +28,7 @@ export function filterOf(
     const name = path.join('.');
     throw invalidQuery(`the model has no field ${name}`, positionOf(query.filter, name));
   }
-  return withKeptDates(model, bindRql(tree, query.values));
+  return bindRql(tree, query.values, fitValue(model));
 }
 
 /** Whether a filter may look at this path: a field of the model, into Objects as far as they go, and anywhere into Json. */

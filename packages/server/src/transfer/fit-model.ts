@@ -11,6 +11,7 @@ import { FoundErrors } from '../model/found-errors.js';
 import { likelyCollection, likelyName } from '../model/load/nearest-name.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
 import { runChecks } from '../model/run-checks.js';
+import { roundedLongs } from '../model/rounded-numbers.js';
 import type { StoredObject } from '../store/store.js';
 import { namesOf, printed } from './names.js';
 
@@ -62,6 +63,7 @@ function checkTypes(model: Model, data: JsonObject): CheckedTypes {
   const results = Object.fromEntries(members.filter(([name]) => calculated.has(name)));
   const plain = new Map([...model.fields].filter(([name]) => !calculated.has(name)));
   const stored = check.fields(plain, written, '');
+  for (const path of roundedLongs(plain, data)) errors.add(path, 'type.invalid');
   for (const [name, value] of members) {
     const field = calculated.get(name);
     if (field && storedCalculated(model, field, value) === undefined)

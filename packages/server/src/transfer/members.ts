@@ -1,4 +1,10 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import {
+  infiniteIn,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseJson,
+} from '@really/protocol';
 
 /** What is wrong with a line: which member, and what was expected of it. */
 export class WrongLine extends Error {
@@ -119,7 +125,7 @@ export function shown(value: JsonValue | undefined): string {
 export function objectIn(text: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     throw new WrongLine(`expected a JSON object, not ${shown(text)}`);
   }
@@ -127,6 +133,8 @@ export function objectIn(text: string): JsonObject {
   if (!isWithin(value, mostLevels)) {
     throw new WrongLine(`expected at most ${mostLevels} levels of JSON`);
   }
+  const infinite = infiniteIn(value)?.slice(1);
+  if (infinite !== undefined) throw new WrongLine(`${infinite}: expected a number that is finite`);
   return value;
 }
 

@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { jsonValue } from './json.fixture.js';
+import type { JsonObject, JsonValue } from './json.js';
+import { holdsRounded, inexactIn, infiniteIn, isRounded, parseJson } from './json-text.js';
+
+const read = (text: string) => parseJson(text) as JsonObject;
+
+describe('[NUM2] a number that is whole by rounding alone', () => {
+  test.each([
+    '9007199254740990.9',
+    '-9007199254740990.9',
+    '4503599627370497.5',
+    '0.99999999999999999999',
+    '1.00000000000000000001',
+    '123456789012.99999999',
+    '1e-400',
+    '-5E-999999999999999999999',
+    '90071992547409909e-1',
+    '90071992547409909.0e-1',
+    `0.${'0'.repeat(400)}1`,
+  ])('%s is remembered', (source) => {
+    for (const text of [`{"a":${source}}`, `{ "x" : "1.0001" , "a" : ${source} }`]) {
+      const value = read(text);
+      expect(value).toEqual(JSON.parse(text));
+      expect(Number.isInteger(value.a)).toBe(true);
+      expect(isRounded(value, 'a')).toBe(true);
+      expect(isRounded(value, 'x')).toBe(false);
+    }
+    const nested = read(`{"a":{"b":[1,${source}]},"c":{}}`);
+    const { b = [] } = nested.a as { b?: number[] };
+    expect([nested, nested.a, b].map(holdsRounded)).toEqual([true, true, true]);
+    expect([isRounded(b, 0), isRounded(b, 1)]).toEqual([false, true]);
+    expect([holdsRounded(nested.c), isRounded(nested, 'a')]).toEqual([false, false]);
+  });
+
+  test.each([
+    ...[
+      '9007199254740991',
+      '9007199254740990.0',
+      '9007199254740990.000000e0',
+      '1e3',
+      '1.5e1',
+      '-0.0',
+    ],
+    ...[
+      '0.1234567890123456789',
+      '52.520006599999999',
+      '1e400',
+      '10e-1',
+      '1000000000000000000000e-21',
+    ],
+    ...[
+      '0e-400',
+      '5e-324',
+      '4503599627370495.5',
+      '0.3333333333333333333333',
+      '100000000000000000e-2',
+    ],
+  ])('%s is not', (source) => {
+    const value = read(`{"a":${source}}`);
+    expect(value).toEqual(JSON.parse(`{"a":${source}}`));
+    expect(holdsRounded(value)).toBe(false);
+  });
+
+  test('whatever has digits in it: only numbers that lost a fraction are, and nothing else changes', () => {
+    const digits = fc.stringMatching(/^[09]{0,20}[0-9]$/);
+    const number = fc
+      .tuple(digits, fc.option(digits), fc.option(fc.integer({ min: -340, max: 20 })))
+      .map(([whole, fraction, exponent]) => {
+        const head = whole.replace(/^0+(?=\d)/, '');
+        return `${head}${fraction === null ? '' : `.${fraction}`}${exponent === null ? '' : `e${exponent}`}`;
+      });
+    fc.assert(
+      fc.property(number, (source) => {
+        const value = read(`[${source}]`) as unknown as number[];
+        const [parsed = Number.NaN] = value;
+        expect(parsed).toBe(Number(source));
+        expect(isRounded(value, 0)).toBe(Number.isInteger(parsed) && hasFraction(source));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test('text without such a number is read as ever', () => {
+    fc.assert(
+      fc.property(jsonValue, (value) => {
+        expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+    expect(() => parseJson('{"a":9007199254740990.9')).toThrow(SyntaxError);
+  });
+
+  test('a text of digits alone costs about what its length is', () => {
+    const before = performance.now();
+    const long = `"${',1234567890123456'.repeat(30_000)}${'1'.repeat(500_000)}"`;
+    expect(parseJson(long)).toHaveLength(long.length - 2);
+    expect(performance.now() - before).toBeLessThan(2000);
+  });
+});
+
+/** Said once more, with exact numbers. */
+function hasFraction(source: string): boolean {
+  const [mantissa = '', exponent = '0'] = source.split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const power = Number(exponent) - fraction.length;
+  return power < 0 && BigInt(whole + fraction) % 10n ** BigInt(-power) !== 0n;
+}
+
+describe('[NUM1] numbers that are not kept', () => {
+  test.each<[JsonValue, string | undefined, string | undefined]>([
+    [1e300, undefined, ''],
+    [Number.POSITIVE_INFINITY, '', ''],
+    [{ a: [0, { b: 2 ** 53 }] }, undefined, '.a[1].b'],
+    [{ a: 1, b: [Number.NEGATIVE_INFINITY] }, '.b[0]', '.b[0]'],
+    [[2 ** 53 - 1, 0.1, -0, 'Infinity', null], undefined, undefined],
+  ])('%j', (value, infinite, inexact) => {
+    expect(infiniteIn(value)).toBe(infinite);
+    expect(inexactIn(value)).toBe(inexact);
+  });
+});

@@ -1,0 +1,16 @@
+import type { KeyStep } from '@really/protocol';
+import type { Field, Model } from './model.js';
+
+/** What the model says of the value at a path; `undefined` where it says nothing. */
+export function fieldAt(
+  fields: Model['fields'],
+  [first, ...rest]: readonly KeyStep[],
+): Field | undefined {
+  let field = typeof first === 'string' ? fields.get(first) : undefined;
+  for (const step of rest) {
+    if (field?.type === 'Object' && typeof step === 'string') field = field.fields.get(step);
+    else if (field?.type === 'List' && typeof step === 'number') field = field.items;
+    else return undefined;
+  }
+  return field;
+}

@@ -1,0 +1,66 @@
+import {
+  type FieldOp,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseKey,
+} from '@really/protocol';
+import { storedReference } from './check-types.js';
+import { fieldAt } from './field-at.js';
+import { parseInstant } from './instant.js';
+import type { Field, Model } from './model.js';
+
+/**
+ * A value in the form in which a field keeps it, at any depth: instants in UTC with milliseconds, references as they are
+ * printed, embedded objects without nulls. What the field would not take stays as it is.
+ */
+export function keptForm(field: Field, value: JsonValue): JsonValue {
+  switch (field.type === 'Calculated' ? field.valueType : field.type) {
+    case 'Date':
+      return typeof value === 'string' ? (parseInstant(value) ?? value) : value;
+    case 'reference':
+      return (field.type === 'reference' && storedReference(field, value)) || value;
+    case 'Object':
+      return field.type === 'Object' && isJsonObject(value) ? keptObject(field, value) : value;
+    case 'List':
+      return field.type === 'List' && Array.isArray(value)
+        ? value.map((element) => keptForm(field.items, element))
+        : value;
+    default:
+      return value;
+  }
+}
+
+function keptObject({ fields }: Extract<Field, { type: 'Object' }>, value: JsonObject): JsonObject {
+  const entries = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(
+    entries.map(([name, member]) => {
+      const field = fields.get(name);
+      return [name, field ? keptForm(field, member) : member];
+    }),
+  );
+}
+
+/**
+ * Operations whose values are in the form in which their fields keep them, so that another spelling of what is there is
+ * neither added again nor left where it is to go.
+ */
+export function keptOps(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): FieldOp[] {
+  return ops.map((op) => {
+    const field = fieldAt(model.fields, parseKey(op.key) ?? []);
+    if (field === undefined || op.value === undefined || op.value === null) return op;
+    return { ...op, value: keptOperand(op, field, op.value) };
+  });
+}
+
+function keptOperand({ op }: FieldOp, field: Field, value: JsonValue): JsonValue {
+  if (op === 'set') return keptForm(field, value);
+  if (field.type !== 'List') return value;
+  const { items } = field;
+  if (op === 'insertAt' || !Array.isArray(value)) return keptForm(items, value);
+  // A list stands for its elements, and for pull for itself as well, where the elements are lists.
+  return keptForm(
+    items,
+    value.map((element) => keptForm(items, element)),
+  );
+}
