@@ -1,4 +1,5 @@
 import { type FieldErrors, fail } from '../errors.js';
+import { setMember } from '../json.js';
 
 /** So many are told at once: an answer may not be larger than the request that it refuses. */
 const most = 20;
@@ -8,10 +9,10 @@ export class ArgumentErrors {
   readonly #errors: FieldErrors = {};
   #count = 0;
 
-  /** A path is made of the names of the protocol and of indexes, never of names that a client chose. */
-  add(path: string, expected: string): void {
-    if (this.isFull || path in this.#errors) return;
-    this.#errors[path] = [expected];
+  /** Of several objections to one path, the first call tells all that is told. */
+  add(path: string, ...details: string[]): void {
+    if (this.isFull || Object.hasOwn(this.#errors, path)) return;
+    setMember(this.#errors, path, details);
     this.#count += 1;
   }
 

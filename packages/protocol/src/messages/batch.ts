@@ -41,8 +41,7 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
 ]);
 
 export function parseBatch(message: JsonObject, tag: number, limits: RequestLimits): BatchRequest {
-  check(message);
-  const { traceId, body, cmdOpts } = message as Static<typeof batchSchema>;
+  const { traceId, body, cmdOpts } = check(message) as Static<typeof batchSchema>;
   const parsing = choosing(body.commands);
   const commands = parsing.map((parse, index) => {
     try {
@@ -63,7 +62,7 @@ function choosing(commands: readonly JsonObject[]): Parse[] {
     const parse = parsers.get(readEnvelope(command).cmd ?? '');
     // The id would stand for a part of what was done.
     const { cmdOpts } = command;
-    const isOnce = isJsonObject(cmdOpts) && cmdOpts.once !== undefined;
+    const isOnce = isJsonObject(cmdOpts) && (cmdOpts.once ?? undefined) !== undefined;
     if (!parse || isOnce) errors.add(`commands[${index}]`, 'request.invalid');
     if (parse) known.push(parse);
     else errors.add(`${path}.cmd`, 'expected.create.or.update.or.delete');

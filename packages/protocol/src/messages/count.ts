@@ -2,12 +2,12 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import type { CollectionR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { R, TraceId } from './parts.js';
+import { Options, R, TraceId } from './parts.js';
 import { QuerySchema } from './read.js';
 import type { RequestBase } from './request.js';
 import { collectionOf } from './target.js';
 
-const CountOptions = Type.Object({ query: Type.Optional(QuerySchema) });
+const CountOptions = Options({ query: Type.Optional(QuerySchema) });
 
 export const countSchema = Type.Object({
   traceId: TraceId,
@@ -25,7 +25,6 @@ const check = checkerOf(countSchema);
 
 export function parseCount(message: JsonObject, tag: number): CountRequest {
   const target = collectionOf(message);
-  check(message);
-  const { traceId, cmdOpts } = message as Static<typeof countSchema>;
+  const { traceId, cmdOpts } = check(message) as Static<typeof countSchema>;
   return { cmd: 'count', tag, traceId, target, cmdOpts: cmdOpts ?? {} };
 }

@@ -27,7 +27,6 @@ const check = checkerOf(createSchema);
 export function parseCreate(message: JsonObject, tag: number): CreateRequest {
   const target = targetOf(message);
   if (target.kind === 'collection' && target.parents.includes('*')) throw fail('r.invalid');
-  check(message);
-  const { traceId, body, cmdOpts } = message as Static<typeof createSchema>;
+  const { traceId, body, cmdOpts } = check(message) as Static<typeof createSchema>;
   return { cmd: 'create', tag, traceId, target, body, cmdOpts: cmdOpts ?? {} };
 }

@@ -25,7 +25,6 @@ const check = checkerOf(deleteSchema);
 
 export function parseDelete(message: JsonObject, tag: number): DeleteRequest {
   const target = objectOf(message);
-  check(message);
-  const { traceId, rev, cmdOpts } = message as Static<typeof deleteSchema>;
+  const { traceId, rev, cmdOpts } = check(message) as Static<typeof deleteSchema>;
   return { cmd: 'delete', tag, traceId, target, rev, cmdOpts: cmdOpts ?? {} };
 }

@@ -1,6 +1,8 @@
 import { isJsonObject, type JsonObject, ownMember } from '../json.js';
+import { nearestName } from '../nearest-name.js';
 import type { ArgumentErrors } from './argument-errors.js';
-import { amountOf, isWithin, type MessageSchema } from './message-schema.js';
+import { amountOf, isNullable, isWithin, type MessageSchema, unknownIn } from './message-schema.js';
+import { objectSchema } from './without-nulls.js';
 
 /** Adds what was expected, by path, of everything in `value` that is not as the schema says. */
 export function explain(
@@ -29,13 +31,27 @@ function explainMembers(
   for (const [name, member] of Object.entries(schema.properties ?? {})) {
     const given = ownMember(value, name);
     if (given === undefined && !schema.required?.includes(name)) continue;
+    if (given === null && isNullable(schema, name)) continue;
     explain(member, given, path === '' ? name : `${path}.${name}`, errors);
   }
+  const unknown = unknownIn(schema, value);
+  if (unknown !== undefined) errors.add(...unknownMember(path, unknown, schema));
 }
 
-/** Of a choice, the alternative that an object is meant to be. */
-function objectSchema(schema: MessageSchema): MessageSchema {
-  return schema.anyOf?.find((one) => one.type === 'object') ?? schema;
+/** Characters of a name that comes back in an error. */
+const longestName = 64;
+
+function unknownMember(
+  path: string,
+  name: string,
+  { properties = {} }: MessageSchema,
+): [path: string, ...details: string[]] {
+  const isIn = ([, member]: [string, MessageSchema]) =>
+    Object.hasOwn(member.properties ?? {}, name);
+  const [outer] = Object.entries(properties).find(isIn) ?? [];
+  const nearest = outer ? `${outer}.${name}` : nearestName(name, Object.keys(properties));
+  const details = nearest === undefined ? [] : [`expected.${nearest}`];
+  return [`${path}.${name.slice(0, longestName)}`, 'member.unknown', ...details];
 }
 
 /** What the schema wants of the value itself (not of what is in it), where the value is not so. */

@@ -2,11 +2,11 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import type { ObjectR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { Fields, R, TraceId } from './parts.js';
+import { Fields, Options, R, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 import { objectOf } from './target.js';
 
-const GetOptions = Type.Object({ fields: Type.Optional(Fields) });
+const GetOptions = Options({ fields: Type.Optional(Fields) });
 
 export const getSchema = Type.Object({
   traceId: TraceId,
@@ -24,7 +24,6 @@ const check = checkerOf(getSchema);
 
 export function parseGet(message: JsonObject, tag: number): GetRequest {
   const target = objectOf(message);
-  check(message);
-  const { traceId, cmdOpts } = message as Static<typeof getSchema>;
+  const { traceId, cmdOpts } = check(message) as Static<typeof getSchema>;
   return { cmd: 'get', tag, traceId, target, cmdOpts: cmdOpts ?? {} };
 }

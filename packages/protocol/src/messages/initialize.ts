@@ -21,12 +21,12 @@ export interface InitializeRequest extends RequestBase {
 
 export function parseInitialize(message: JsonObject, tag: number): InitializeRequest {
   const { accessToken, received, traceId } = message;
-  const handle = message['connection-handle'];
+  const handle = message['connection-handle'] ?? undefined;
   return {
     cmd: 'initialize',
     tag,
     traceId: typeof traceId === 'string' ? traceId : undefined,
-    accessToken,
+    accessToken: accessToken ?? undefined,
     // One that is no text is unknown, as any other that was never given.
     handle: handle === undefined || typeof handle === 'string' ? handle : '',
     received: isCount(received) ? received : undefined,

@@ -197,7 +197,8 @@ describe('requests', () => {
         traceId: 1,
       });
       // A handle that is no text is one that was never given.
-      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken, handle: '' });
+      const judged = accessToken === null ? undefined : accessToken;
+      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken: judged, handle: '' });
     },
   );
 
@@ -286,10 +287,8 @@ describe('arguments', () => {
     ['create', 'cmdOpts.once', 5, 'expected.string'],
     ['create', 'cmdOpts.once', '', 'expected.from.1.to.64.characters'],
     ['create', 'cmdOpts.once', long, 'expected.from.1.to.64.characters'],
-    ['get', 'traceId', null, 'expected.string'],
     ['get', 'cmdOpts', 'x', 'expected.object'],
     ['get', 'cmdOpts.fields', 'name', 'expected.list'],
-    ['get', 'cmdOpts.fields', null, 'expected.list'],
     ['get', 'cmdOpts.fields[1]', 5, 'expected.string'],
     ['update', 'traceId', {}, 'expected.string'],
     ['update', 'rev', undefined, 'expected.integer'],
@@ -335,14 +334,11 @@ describe('arguments', () => {
     ['update', index, 0.5, 'expected.integer'],
     ['update', 'body.ops[0]', { op: 'insertAt', key: 'a', value: 1 }, 'expected.integer', index],
     ['update', 'body.ops[0]', { op: 'removeAt', key: 'a', opArgs: {} }, 'expected.integer', index],
-    ['update', 'cmdOpts', null, 'expected.object'],
     ['update', 'cmdOpts.once', 5, 'expected.string'],
     ['delete', 'traceId', [], 'expected.string'],
     ['delete', 'rev', '3', 'expected.integer'],
-    ['delete', 'rev', null, 'expected.integer'],
     ['delete', 'rev', -1, 'expected.from.0'],
     ['delete', 'cmdOpts', 1, 'expected.object'],
-    ['delete', 'cmdOpts.once', null, 'expected.string'],
     ['delete', 'cmdOpts.once', long, 'expected.from.1.to.64.characters'],
     ['read', 'traceId', 1, 'expected.string'],
     ['read', 'cmdOpts', true, 'expected.object'],
@@ -352,7 +348,6 @@ describe('arguments', () => {
     ['read', 'cmdOpts.query.filter', undefined, 'expected.string'],
     ['read', 'cmdOpts.query.filter', 5, 'expected.string'],
     ['read', 'cmdOpts.query.values', [1], 'expected.object'],
-    ['read', 'cmdOpts.query.values', null, 'expected.object'],
     ['read', 'cmdOpts.ascending', 'true', 'expected.boolean'],
     ['read', 'cmdOpts.ascending', 1, 'expected.boolean'],
     ['read', 'cmdOpts.sort', 'name', 'expected.absent.with.sort', 'cmdOpts.ascending'],
@@ -360,7 +355,6 @@ describe('arguments', () => {
     ['read', 'cmdOpts.sort', '', 'expected.from.1.characters'],
     ['read', 'cmdOpts.limit', '10', 'expected.integer'],
     ['read', 'cmdOpts.limit', 1.5, 'expected.integer'],
-    ['read', 'cmdOpts.limit', null, 'expected.integer'],
     ['read', 'cmdOpts.limit', 0, 'expected.from.1.to.1000'],
     ['read', 'cmdOpts.limit', 1001, 'expected.from.1.to.1000'],
     ['read', 'cmdOpts.limit', -1, 'expected.from.1.to.1000'],
@@ -374,7 +368,6 @@ describe('arguments', () => {
     ['read', 'cmdOpts.since', '5', 'expected.absent.without.subscribe'],
     ['count', 'traceId', 1, 'expected.string'],
     ['count', 'cmdOpts', [], 'expected.object'],
-    ['count', 'cmdOpts.query', null, 'expected.object'],
     ['count', 'cmdOpts.query.filter', undefined, 'expected.string'],
     ['count', 'cmdOpts.query.values', 'x', 'expected.object'],
     ['subscribe', 'traceId', 1, 'expected.string'],
@@ -441,6 +434,102 @@ describe('arguments', () => {
     expect(requestOf({ ...right.delete, cmdOpts: { once } })).toMatchObject({ cmdOpts: { once } });
     const refused = refusal(parseRequest({ ...right.delete, cmdOpts: { once: `${once}x` } }));
     expect(refused.error.errors).toHaveProperty(['cmdOpts.once']);
+  });
+
+  test.each(messages)('[ENV8] null is as good as absent: %s', (_, message) => {
+    const { traceId, cmdOpts, ...rest } = message as JsonObject;
+    const names = ['fields', 'query', 'ascending', 'sort', 'limit', 'skip', 'paginationToken'];
+    const more = ['includeTotalCount', 'subscribe', 'since', 'once'];
+    const nulls = Object.fromEntries([...names, ...more].map((name) => [name, null]));
+    for (const options of [null, nulls]) {
+      const asNull = { ...rest, traceId: null, cmdOpts: options };
+      expect(requestOf(asNull)).toEqual(requestOf(rest));
+    }
+  });
+
+  test('[ENV8] null is as good as absent inside of bodies', () => {
+    const ops = [{ op: 'push', key: 'a', value: null, opArgs: null }];
+    expect(requestOf({ ...right.update, body: { ops } })).toMatchObject({
+      body: { ops: [{ op: 'push', key: 'a', value: null }] },
+    });
+    expect(ops[0]).toHaveProperty('opArgs');
+    const at = { op: 'removeAt', key: 'a', opArgs: { index: null } };
+    expect(refusal(parseRequest({ ...right.update, body: { ops: [at] } })).error.errors).toEqual({
+      'body.ops[0].opArgs.index': ['expected.integer'],
+    });
+    const withoutRev = changed(right.delete, 'rev', undefined);
+    expect(requestOf({ ...withoutRev, rev: null })).toEqual(requestOf(withoutRev));
+    const item = { r: '/users/1', rev: null, fields: null, pos: null };
+    const subscribe = { ...right.subscribe, body: { subscriptions: [item] } };
+    const plain = { ...right.subscribe, body: { subscriptions: [{ r: '/users/1' }] } };
+    expect(requestOf(subscribe)).toEqual(requestOf(plain));
+    const end = {
+      tag: 1,
+      cmd: 'unsubscribe',
+      body: { subscriptions: [{ r: '/users/1', fields: null }] },
+    };
+    expect(requestOf(end)).toMatchObject({
+      body: { subscriptions: [{ r: '/users/1', fields: undefined }] },
+    });
+    const query = { filter: 'a = null', values: null };
+    expect(requestOf({ tag: 1, cmd: 'count', r: '/users', cmdOpts: { query } })).toMatchObject({
+      cmdOpts: { query: { filter: 'a = null' } },
+    });
+    const commands = [{ ...right.delete, rev: null, cmdOpts: { once: null } }];
+    expect(parseRequest({ tag: 1, cmd: 'batch', body: { commands } }).ok).toBe(true);
+    const hello = { tag: 1, cmd: 'initialize', accessToken: null, received: null };
+    expect(requestOf({ ...hello, 'connection-handle': null, traceId: null })).toEqual({
+      cmd: 'initialize',
+      tag: 1,
+    });
+  });
+
+  test.each<[keyof typeof right, JsonObject, string, string[]]>([
+    ['read', { limt: 5 }, 'cmdOpts.limt', ['member.unknown', 'expected.limit']],
+    ['read', { Limit: 5 }, 'cmdOpts.Limit', ['member.unknown', 'expected.limit']],
+    ['read', { filter: 'a = 1' }, 'cmdOpts.filter', ['member.unknown', 'expected.query.filter']],
+    [
+      'read',
+      { query: { filter: 'a = 1', value: {} } },
+      'cmdOpts.query.value',
+      ['member.unknown', 'expected.values'],
+    ],
+    [
+      'read',
+      JSON.parse('{"__proto__": 1}'),
+      'cmdOpts.__proto__',
+      ['member.unknown', 'expected.sort'],
+    ],
+    ['get', { field: ['a'] }, 'cmdOpts.field', ['member.unknown', 'expected.fields']],
+    ['count', { limit: 5 }, 'cmdOpts.limit', ['member.unknown', 'expected.query']],
+    ['create', { onec: 'x' }, 'cmdOpts.onec', ['member.unknown', 'expected.once']],
+    ['update', { constructor: 1 }, 'cmdOpts.constructor', ['member.unknown', 'expected.once']],
+    ['delete', { rev: 1 }, 'cmdOpts.rev', ['member.unknown', 'expected.once']],
+    ['subscribe', { fields: [] }, 'cmdOpts.fields', ['member.unknown']],
+    ['unsubscribe', { x: 1 }, 'cmdOpts.x', ['member.unknown']],
+    [
+      'read',
+      { ['x'.repeat(200)]: 1 },
+      `cmdOpts.${'x'.repeat(64)}`,
+      ['member.unknown', 'expected.fields'],
+    ],
+  ])('[ENV9] %s with the options %j: %s', (command, cmdOpts, path, details) => {
+    const { error } = refusal(parseRequest({ ...right[command], cmdOpts }));
+    expect(error).toMatchObject({ code: 400, message: 'request.invalid' });
+    expect(Object.entries(error.errors ?? {})).toEqual([[path, details]]);
+  });
+
+  test('[ENV1] [ENV9] unknown members elsewhere are ignored, and so is an unknown option that is null', () => {
+    const strange = { ...right.delete, rve: 1, cmdOpts: { what: null } };
+    expect(requestOf(strange)).toMatchObject({ cmd: 'delete', rev: 3, cmdOpts: {} });
+    expect(requestOf({ tag: 1, cmd: 'ping', cmdOpts: { x: 1 } })).toMatchObject({ cmd: 'ping' });
+  });
+
+  test('[NUM1] a timestamp that is too large for a number is refused rather than lost', () => {
+    const { error } = refusal(
+      parseRequest({ tag: 1, cmd: 'ping', timestamp: [{ at: Number.POSITIVE_INFINITY }] }),
+    );
+    expect(error.errors).toEqual({ 'timestamp[0].at': ['number.out.of.range'] });
   });
 
   test('[UPD2] a revision that is too large for any object is for the command to judge', () => {

@@ -1,4 +1,4 @@
-import { Type } from '../typebox.js';
+import { type TProperties, Type } from '../typebox.js';
 import type { JsonObject, JsonValue } from '../json.js';
 
 /** Members that several commands have. */
@@ -22,8 +22,16 @@ export const AnyValue = Type.Unsafe<JsonValue>({});
 
 export const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
 
+/** What `cmdOpts` and the objects in it look like: a member that is not known is refused, for it was meant to change something. */
+export function Options<Members extends TProperties>(members: Members) {
+  return Type.Object(members, { additionalProperties: false });
+}
+
+/** Of commands that have no options. */
+export const NoOptions = Options({});
+
 /** Options of a command that writes. */
-export const WriteOptions = Type.Object({
+export const WriteOptions = Options({
   /** An id of the client's: a second command of the same uid with it changes nothing. */
   once: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });

@@ -3,19 +3,19 @@ import type { JsonObject } from '../json.js';
 import type { CollectionR } from '../r.js';
 import { ArgumentErrors } from './argument-errors.js';
 import { checkerOf } from './check-schema.js';
-import { AnyObject, Fields, Position, R, TraceId } from './parts.js';
+import { AnyObject, Fields, Options, Position, R, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 import { collectionOf } from './target.js';
 
 /** How many items a read gives where it does not say. */
 export const defaultReadLimit = 200;
 
-export const QuerySchema = Type.Object({
+export const QuerySchema = Options({
   filter: Type.String(),
   values: Type.Optional(AnyObject),
 });
 
-const ReadOptions = Type.Object({
+const ReadOptions = Options({
   fields: Type.Optional(Fields),
   query: Type.Optional(QuerySchema),
   ascending: Type.Optional(Type.Boolean()),
@@ -45,8 +45,7 @@ const check = checkerOf(readSchema);
 
 export function parseRead(message: JsonObject, tag: number): ReadRequest {
   const target = collectionOf(message);
-  check(message);
-  const { traceId, cmdOpts = {} } = message as Static<typeof readSchema>;
+  const { traceId, cmdOpts = {} } = check(message) as Static<typeof readSchema>;
   checkTogether(cmdOpts);
   return { cmd: 'read', tag, traceId, target, cmdOpts };
 }

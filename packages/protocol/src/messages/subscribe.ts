@@ -2,7 +2,7 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import { type ParsedR, parseR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { Fields, Position, R, Rev, TraceId } from './parts.js';
+import { Fields, NoOptions, Position, R, Rev, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 
 const Item = Type.Object({
@@ -15,6 +15,7 @@ const Item = Type.Object({
 export const subscribeSchema = Type.Object({
   traceId: TraceId,
   body: Type.Object({ subscriptions: Type.Array(Item) }),
+  cmdOpts: Type.Optional(NoOptions),
 });
 
 export interface SubscribeRequest extends RequestBase {
@@ -35,8 +36,7 @@ export interface SubscribeItem {
 const check = checkerOf(subscribeSchema);
 
 export function parseSubscribe(message: JsonObject, tag: number): SubscribeRequest {
-  check(message);
-  const { traceId, body } = message as Static<typeof subscribeSchema>;
+  const { traceId, body } = check(message) as Static<typeof subscribeSchema>;
   const subscriptions = body.subscriptions.map(({ r, rev, fields, pos }) => {
     return { r, target: parseR(r), rev, fields, pos };
   });

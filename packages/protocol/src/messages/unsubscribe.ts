@@ -2,7 +2,7 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import { type ParsedR, parseR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { Fields, R, TraceId } from './parts.js';
+import { Fields, NoOptions, R, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 
 const Item = Type.Union([Type.String(), Type.Object({ r: R, fields: Type.Optional(Fields) })]);
@@ -10,6 +10,7 @@ const Item = Type.Union([Type.String(), Type.Object({ r: R, fields: Type.Optiona
 export const unsubscribeSchema = Type.Object({
   traceId: TraceId,
   body: Type.Object({ subscriptions: Type.Array(Item) }),
+  cmdOpts: Type.Optional(NoOptions),
 });
 
 export interface UnsubscribeRequest extends RequestBase {
@@ -33,8 +34,7 @@ export type UnsubscribeItem =
 const check = checkerOf(unsubscribeSchema);
 
 export function parseUnsubscribe(message: JsonObject, tag: number): UnsubscribeRequest {
-  check(message);
-  const { traceId, body } = message as Static<typeof unsubscribeSchema>;
+  const { traceId, body } = check(message) as Static<typeof unsubscribeSchema>;
   const subscriptions = body.subscriptions.map(itemOf);
   return { cmd: 'unsubscribe', tag, traceId, body: { subscriptions } };
 }

@@ -43,8 +43,7 @@ export function parseUpdate(
   limits: RequestLimits,
 ): UpdateRequest {
   const target = objectOf(message);
-  check(message);
-  const { traceId, rev, body, cmdOpts } = message as Static<typeof updateSchema>;
+  const { traceId, rev, body, cmdOpts } = check(message) as Static<typeof updateSchema>;
   checkOps(body.ops, limits);
   return { cmd: 'update', tag, traceId, target, rev, body, cmdOpts: cmdOpts ?? {} };
 }

@@ -2,6 +2,7 @@ import {
   fail,
   type JsonObject,
   type JsonValue,
+  nearestName,
   type ParsedR,
   ProtocolError,
   parseR,
@@ -60,6 +61,7 @@ export function restTarget(path: string, method: string): RestTarget {
 export function restMessage(request: RestRequest): JsonObject {
   const { method, target, body } = request;
   const { r } = target;
+  assertKnown(request);
   switch (method) {
     case 'GET':
     case 'HEAD':
@@ -79,6 +81,33 @@ function questionMessage({ target, body = {} }: RestRequest, cmd: Question): Jso
   if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
   return { cmd, r: target.r, cmdOpts: body };
 }
+
+/** Parameters that every request may have: the token, in place of the header. */
+const everywhere = ['access_token'];
+
+/** Parameters of a GET, by what the R is. */
+const parametersOf = {
+  object: [...everywhere, 'fields', 'lastEventId'],
+  collection: [
+    ...everywhere,
+    ...['filter', 'values', 'fields', 'sort', 'ascending', 'limit', 'skip'],
+    ...['paginationToken', 'includeTotalCount', 'count', 'lastEventId'],
+  ],
+} as const;
+
+/** A parameter that is not known was meant to change the answer: rule HTTP16. */
+function assertKnown({ method, target, query }: RestRequest): void {
+  const isRead = method === 'GET' || method === 'HEAD';
+  const known: readonly string[] = isRead ? parametersOf[target.kind] : everywhere;
+  for (const name of query.keys()) {
+    if (known.includes(name)) continue;
+    const details = ['parameter.unknown', `expected.${nearestName(name, known)}`];
+    throw fail('request.invalid', Object.fromEntries([[name.slice(0, longestName), details]]));
+  }
+}
+
+/** Characters of a name that comes back in an error. */
+const longestName = 64;
 
 function getMessage({ target, query }: RestRequest): JsonObject {
   return { cmd: 'get', r: target.r, cmdOpts: optionsOf({ fields: fieldsOf(query) }) };
