@@ -151,6 +151,11 @@ export const settings = {
     75_000,
     'how long a connection is kept open between two HTTP requests; longer than the idle time of a proxy or balancer in front',
   ),
+  'websocket.deflate': setting(
+    boolean,
+    false,
+    'whether messages of 1 to 256 KiB are compressed for clients that offer permessage-deflate',
+  ),
   trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
   cors: setting(origins, undefined, 'web origins that may call; any where nothing is said'),
   publicData: setting(names, [], "members of a token's data that others see in opBy"),

@@ -134,6 +134,7 @@ function gatewayConfig(values: Values, secret: string): GatewayConfig {
     resumeWindow: values.resumeWindow,
     trustProxy: values.trustProxy,
     cors: values.cors,
+    deflate: values['websocket.deflate'],
     openapi: values.openapi,
     publicDir: values.public,
     rates: {

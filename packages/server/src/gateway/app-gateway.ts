@@ -9,6 +9,7 @@ import { Connection, type ConnectionHost } from './connection.js';
 import { ConnectionCount, type NodeCount } from './connection-count.js';
 import { makeConnectionHost } from './connection-host.js';
 import { Connections } from './connections.js';
+import { takesDeflated } from './deflated-frames.js';
 import { EventStreams } from './event-streams.js';
 import { GatewayMetrics } from './gateway-metrics.js';
 import { Handles } from './handles.js';
@@ -121,6 +122,7 @@ export class AppGateway {
     this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
     this.#upgrades = new Upgrades({
       message: config.limits.message,
+      deflate: config.deflate,
       addresses: this.#addresses,
       count: this.#count,
       draining: shared.draining,
@@ -221,7 +223,8 @@ export class AppGateway {
 
   #connect(ws: ClientSocket, request: IncomingMessage, address: string): void {
     const { socket } = request;
-    this.#connections.add(new Connection(this.#host, { ws, socket, address }));
+    const deflates = takesDeflated(ws, request);
+    this.#connections.add(new Connection(this.#host, { ws, socket, address, deflates }));
     this.#metrics.opened();
   }
 

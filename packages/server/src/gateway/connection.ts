@@ -3,6 +3,7 @@ import { closeCodes, fail } from '@really/protocol';
 import type { Deadlines } from '../platform/deadlines.js';
 import { errorText, fixedFrames, pongFrame } from './answer.js';
 import type { ClientSocket, SocketEvents } from './client-socket.js';
+import { deflatedFrame } from './deflated-frames.js';
 import type { Egress } from './egress.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
 import { Outlet, type OutletOwner } from './outlet.js';
@@ -31,6 +32,8 @@ export interface ConnectionOptions {
   readonly ws: ClientSocket;
   readonly socket: Socket;
   readonly address: string;
+  /** The client takes compressed frames. */
+  readonly deflates: boolean;
 }
 
 /** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
@@ -41,6 +44,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #session: Session;
+  readonly #deflates: boolean;
   readonly #openedAt: number;
   #activeAt: number;
   /** Messages that were read already and wait for the session. */
@@ -49,10 +53,11 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   #state: 'open' | 'finishing' | 'closing' = 'open';
   #code: number | undefined;
 
-  constructor(host: ConnectionHost, { ws, socket, address }: ConnectionOptions) {
+  constructor(host: ConnectionHost, { ws, socket, address, deflates }: ConnectionOptions) {
     this.address = address;
     this.#host = host;
     this.#ws = ws;
+    this.#deflates = deflates;
     this.#socket = socket;
     this.#outlet = new Outlet(host.egress, socket, this);
     this.#session = new Session(host, this);
@@ -77,7 +82,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   }
 
   send(frame: Buffer): void {
-    this.#outlet.send(frame);
+    this.#outlet.send(this.#deflates ? deflatedFrame(frame) : frame);
   }
 
   received(data: Buffer, isBinary: boolean): void {

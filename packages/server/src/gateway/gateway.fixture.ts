@@ -61,6 +61,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     trustProxy: [],
     rates: { commands: 0, address: 0, signup: 0, login: 0 },
     openapi: 'private',
+    deflate: false,
     ...setup.config,
     limits: { ...defaultLimits, ...setup.limits },
   };

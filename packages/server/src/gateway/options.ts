@@ -45,6 +45,8 @@ export interface GatewayConfig {
   readonly trustProxy: readonly string[];
   /** Web origins that may call; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
+  /** Whether WebSocket messages are compressed for clients that offer it. */
+  readonly deflate: boolean;
   /** Who may read `/openapi.json`. */
   readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */

@@ -106,6 +106,21 @@ test('[CON1] every spelling of the path upgrades', async () => {
   }
 });
 
+test('[CON6] a client that offers subprotocols is answered with the first of them', async () => {
+  const chosen = async (offer: Record<string, string>) => {
+    const client = new RawClient(server.port);
+    client.write(upgradeRequest('/v0.1/socket', offer));
+    await client.until((bytes) => bytes.includes('\r\n\r\n'));
+    expect(client.text).toMatch(/^HTTP\/1.1 101 /);
+    client.socket.destroy();
+    await client.ended;
+    return /^sec-websocket-protocol: (.*)\r$/im.exec(client.text)?.[1];
+  };
+  expect(await chosen({ 'Sec-WebSocket-Protocol': 'really.v0, json' })).toBe('really.v0');
+  expect(await chosen({ 'Sec-WebSocket-Protocol': 'mqtt' })).toBe('mqtt');
+  expect(await chosen({})).toBeUndefined();
+});
+
 test('[CON4] nothing is said after the upgrade, and a frame sent along with it counts', async () => {
   const client = new RawClient(server.port);
   const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);

@@ -3,12 +3,15 @@ import { type Server, type ServerOptions, WebSocketServer } from 'ws';
 import type { ClientAddresses } from './client-address.js';
 import { ClientSocket } from './client-socket.js';
 import type { ConnectionCount } from './connection-count.js';
+import { deflateTerms } from './deflated-frames.js';
 import { type Refusal, refusals, refuseUpgrade } from './refusal.js';
 import { classifyTarget } from './socket-path.js';
 
 export interface UpgradesOptions {
   /** Bytes of one message; beyond: close 1009 (rule LIM1). */
   readonly message: number;
+  /** Whether messages are compressed for clients that offer it (rule CON7). */
+  readonly deflate: boolean;
   readonly addresses: ClientAddresses;
   readonly count: ConnectionCount;
   /** True while the server shuts down. */
@@ -31,7 +34,7 @@ export class Upgrades {
       noServer: true,
       WebSocket: ClientSocket,
       clientTracking: false,
-      perMessageDeflate: false,
+      perMessageDeflate: options.deflate && deflateTerms,
       // Pongs leave through the outlet, so that they count as output like everything else.
       autoPong: false,
       maxPayload: options.message,
@@ -41,8 +44,8 @@ export class Upgrades {
       // What is no UTF-8 is no JSON either, and answered as such (rule SES7).
       skipUTF8Validation: true,
       closeTimeout,
-      // The protocol has no subprotocols to choose from.
-      handleProtocols: () => false,
+      // They say nothing here, but browsers close a socket whose offer is not answered.
+      handleProtocols: ([first = '']) => first,
     };
     this.#server = new WebSocketServer(settings);
     this.#server.on('wsClientError', (_error, _socket, request) =>
@@ -73,7 +76,7 @@ export class Upgrades {
       open = true;
       accepted(ws, request, address);
     });
-    // Without deflate and asynchronous checks the handshake is done by now, one way or the other.
+    // Without asynchronous checks the handshake is done by now, one way or the other.
     if (!open) count.leave(address);
   }
 
