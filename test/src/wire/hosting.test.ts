@@ -6,10 +6,9 @@ import { signToken } from '../harness/token.js';
 import { ask, connect, domain, hostedApps, hostOf, open, secrets, tokenOf } from './hosting-app.js';
 import { wireServer } from './wire-server.js';
 
-const server = wireServer(
-  { REALLY_SECRET: 'the-secret-of-who-runs-the-server-0123456789' },
-  hostedApps,
-);
+const serverSecret = 'the-secret-of-who-runs-the-server-0123456789';
+
+const server = wireServer({ REALLY_SECRET: serverSecret }, hostedApps);
 
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
@@ -30,8 +29,12 @@ describe('which app a request is for', () => {
     const page = await ask(server, hostOf('a6bcc'), '/');
     expect([page.status, page.text]).toEqual([200, '<title>the first app</title>']);
     expect((await ask(server, hostOf('b'), '/')).status).toBe(404);
-    const document = async (app: string) =>
-      Object.keys(JSON.parse((await ask(server, hostOf(app), '/openapi.json')).text).paths);
+    const document = async (app: string) => {
+      const headers = { 'X-Really-Secret': secrets[app] ?? '' };
+      const { text } = await ask(server, hostOf(app), '/openapi.json', { headers });
+      return Object.keys(JSON.parse(text).paths);
+    };
+    expect((await ask(server, hostOf('c'), '/openapi.json')).status).toBe(403);
     expect((await document('c')).join()).toContain('/v0.1/cards');
     expect((await document('b')).join()).not.toContain('/v0.1/cards');
     const origin = async (app: string) =>
@@ -82,10 +85,15 @@ describe('which app a request is for', () => {
 
   test('[HOST2] health, readiness and metrics are the server’s, under every host', async () => {
     for (const host of [...strangers, hostOf('a6bcc'), hostOf('b')]) {
-      for (const path of ['/health', '/ready', '/metrics']) {
+      for (const path of ['/health', '/ready']) {
         expect((await ask(server, host, path)).status).toBe(200);
       }
+      const headers = { 'X-Really-Secret': serverSecret };
+      expect((await ask(server, host, '/metrics', { headers })).status).toBe(200);
     }
+    // What asks by a name of this machine comes from this machine.
+    expect((await ask(server, '127.0.0.1', '/metrics')).status).toBe(200);
+    expect((await ask(server, hostOf('a6bcc'), '/metrics')).status).toBe(403);
   });
 
   test('[HOST2] a proxy passes Host on; X-Forwarded-Host leads nowhere', async () => {
@@ -104,7 +112,7 @@ describe('which app a request is for', () => {
         })
       ).status;
     expect(await scrape(secrets.a6bcc ?? '')).toBe(403);
-    expect(await scrape('the-secret-of-who-runs-the-server-0123456789')).toBe(200);
+    expect(await scrape(serverSecret)).toBe(200);
   });
 });
 
@@ -143,9 +151,7 @@ describe('nothing of one app reaches another', () => {
         body: '{"uid":"minted"}',
       });
     expect((await mint('a6bcc', secrets.b)).status).not.toBe(200);
-    expect((await mint('a6bcc', 'the-secret-of-who-runs-the-server-0123456789')).status).not.toBe(
-      200,
-    );
+    expect((await mint('a6bcc', serverSecret)).status).not.toBe(200);
     expect((await mint('a6bcc', secrets.a6bcc)).status).toBe(200);
     using there = await connect(server, 'c', 'revoked');
     using here = await connect(server, 'a6bcc', 'revoked');
@@ -234,7 +240,7 @@ describe('nothing of one app reaches another', () => {
     using a = await connect(server, 'a6bcc', 'u');
     await a.request({ cmd: 'ping' });
     await a.request({ cmd: 'count', r: '/notes', traceId: 'told-apart' });
-    const { text } = await ask(server, domain, '/metrics');
+    const { text } = await ask(server, '127.0.0.1', '/metrics');
     expect(text).toMatch(/^really_connections\{app="a6bcc"\} [1-9]/m);
     expect(text).toMatch(/^really_commands_total\{app="a6bcc",cmd="count",result="ok"\} [1-9]/m);
     const apps = new Set([...text.matchAll(/\bapp="([^"]*)"/g)].map(([, app]) => app));

@@ -1,13 +1,23 @@
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv4 } from 'node:net';
+import { type Addressed, hostOf, portOf } from './hosts.js';
 
-/** Headers that proxies add. */
-const passedOn = ['x-forwarded-for', 'x-real-ip', 'forwarded', 'via'];
+/** Headers that proxies, balancers and content delivery networks add. */
+const ofProxies = new RegExp(
+  `^(?:${[
+    ...['forwarded', 'via', 'cdn-loop', 'proxy-.*', 'x-forwarded.*', 'x-original-.*'],
+    ...['x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'client-ip', 'true-client-ip'],
+    ...['cf-.*', 'fastly-.*', 'fly-.*', 'x-envoy-.*', 'x-azure-.*', 'x-appengine-.*', 'x-arr-.*'],
+    ...['x-amzn-trace-id', 'x-amz-cf-id', 'x-cloud-trace-context'],
+  ].join('|')})$`,
+);
 
 /** What of a request tells where it came from. */
-export interface Origin {
-  readonly socket: { readonly remoteAddress?: string | undefined };
-  readonly headers: IncomingMessage['headers'];
+export interface Origin extends Addressed {
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly localPort?: number | undefined;
+  };
+  readonly httpVersion: string;
 }
 
 /**
@@ -24,7 +34,7 @@ export class ClientAddresses {
     this.#trusted = networks(trustProxy);
   }
 
-  of(request: Origin): string {
+  of(request: Pick<Origin, 'socket' | 'headers'>): string {
     let address = plain(request.socket.remoteAddress ?? '');
     const hops = forwardedFor(request);
     while (contains(this.#trusted, address)) {
@@ -35,10 +45,23 @@ export class ClientAddresses {
     return address;
   }
 
-  /** True for a client on this machine. What a proxy here passed on came from elsewhere. */
-  isLocal({ socket, headers }: Origin): boolean {
-    if (passedOn.some((name) => name in headers)) return false;
-    return contains(this.#loopback, plain(socket.remoteAddress ?? ''));
+  /**
+   * Rule HTTP2: true for a client on this machine. A proxy here passes on what came from elsewhere, and there are some that
+   * add no header: those that are trusted are known, others pass on the name and port that their clients asked for, and
+   * one that sets these to its own upstream speaks HTTP/1.0.
+   */
+  isLocal(request: Origin): boolean {
+    const peer = plain(request.socket.remoteAddress ?? '');
+    if (!contains(this.#loopback, peer) || contains(this.#trusted, peer)) return false;
+    if (request.httpVersion !== '1.1' || !this.#isLoopbackName(hostOf(request))) return false;
+    const { localPort } = request.socket;
+    if ((portOf(request) ?? localPort) !== localPort) return false;
+    return !Object.keys(request.headers).some((name) => ofProxies.test(name));
+  }
+
+  #isLoopbackName(host: string): boolean {
+    if (host === 'localhost' || host.endsWith('.localhost')) return true;
+    return contains(this.#loopback, plain(host));
   }
 }
 
@@ -58,7 +81,7 @@ function contains(list: BlockList, address: string): boolean {
   return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }
 
-function forwardedFor({ headers }: Origin): string[] {
+function forwardedFor({ headers }: Pick<Origin, 'headers'>): string[] {
   const given = headers['x-forwarded-for'];
   if (given === undefined) return [];
   return (typeof given === 'string' ? given : given.join(',')).split(',');

@@ -34,9 +34,18 @@ export class Hosts<T> {
  * says more than the header (RFC 9112, section 3.2.2), and two headers say nothing. `X-Forwarded-Host` is left alone: a proxy
  * passes `Host` on.
  */
-export function hostOf({ headers, headersDistinct, url = '' }: Addressed): string {
+export function hostOf(request: Addressed): string {
+  return authorityOf(request).replace(/:\d*$/, '').replace(/\.$/, '');
+}
+
+/** The port that was asked for, where it was named. */
+export function portOf(request: Addressed): number | undefined {
+  const port = /:(\d+)$/.exec(authorityOf(request))?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
+function authorityOf({ headers, headersDistinct, url = '' }: Addressed): string {
   if ((headersDistinct.host?.length ?? 0) > 1) return '';
   const absolute = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#]*@)?([^/?#]*)/i.exec(url);
-  const authority = absolute?.[1] ?? headers.host ?? '';
-  return authority.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+  return (absolute?.[1] ?? headers.host ?? '').trim().toLowerCase();
 }

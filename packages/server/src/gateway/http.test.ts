@@ -304,6 +304,25 @@ describe('metrics', () => {
     }
   });
 
+  test('[HTTP2] not for whom a proxy here passes on without a word, save with the secret', async () => {
+    const status = async (port: number, ...lines: string[]) => {
+      const client = new RawClient(port);
+      client.write([...lines, 'Connection: close', '', ''].join('\r\n'));
+      return Number((await client.ended).split(' ')[1]);
+    };
+    const { port } = await start();
+    const secret = `X-Really-Secret: ${testSecret}`;
+    const asked = (host: string) => ['GET /metrics HTTP/1.1', `Host: ${host}`];
+    expect(await status(port, ...asked(`127.0.0.1:${port}`))).toBe(200);
+    expect(await status(port, ...asked('localhost'))).toBe(200);
+    expect(await status(port, ...asked('api.example.com'))).toBe(403);
+    expect(await status(port, ...asked('api.example.com'), secret)).toBe(200);
+    expect(await status(port, 'GET /metrics HTTP/1.0', 'Host: 127.0.0.1')).toBe(403);
+    const trusting = await start({ config: { trustProxy: ['127.0.0.1'] } });
+    expect(await status(trusting.port, ...asked('localhost'))).toBe(403);
+    expect(await status(trusting.port, ...asked('localhost'), secret)).toBe(200);
+  });
+
   test('[HTTP2] for everybody where the app says so', async () => {
     const { call } = await start({ config: { metrics: 'public' } });
     const response = await call('/metrics', { headers: { 'x-forwarded-for': '1.2.3.4' } });
