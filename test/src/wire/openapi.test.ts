@@ -60,6 +60,16 @@ test('[OAS1] paths are those of the collections; what nobody may do is not there
     ['post'],
     ['post'],
   ]);
+  expect([methods('/v0.1/users/_query'), methods('/v0.1/users/_count')]).toEqual([
+    ['post'],
+    ['post'],
+  ]);
+  expect(Object.keys(document.paths)).not.toContain('/v0.1/writeonly/_query');
+  // What no path refers to is not there.
+  const schemas = Object.keys(document.components.schemas).filter((name) =>
+    name.startsWith('Writeonly'),
+  );
+  expect(schemas.toSorted()).toEqual(['Writeonly.create', 'Writeonly.created', 'Writeonly.stored']);
   expect(Object.keys(document.paths)).toContain('/auth/anonymous');
   const twice = await documentOf(oddServer.url);
   expect(Object.keys(twice.document.paths)).toContain('/v0.1/a-b/{a-bId}/a-b/{a-bId2}');
@@ -142,6 +152,11 @@ test('[OAS3] what the server answers is what the document says', async () => {
   await ask('GET', '/v0.1/users?includeTotalCount');
   await ask('GET', '/v0.1/users?count');
   await ask('GET', '/v0.1/users/*/posts?limit=3');
+  const query = { filter: 'age = $age', values: { age: 7 } };
+  await ask('POST', '/v0.1/users/_query', { body: { query, includeTotalCount: true } });
+  await ask('POST', '/v0.1/users/*/posts/_query', { body: {} });
+  await ask('POST', '/v0.1/users/_count', { body: { query } });
+  await ask('POST', '/v0.1/users/_query', { body: { limit: 0 } }, 400);
   const once = { headers: { 'Idempotency-Key': 'k1' }, body: { name: 'Once' } };
   await ask('POST', '/v0.1/users', once, 201);
   await ask('POST', '/v0.1/users', once, 201);

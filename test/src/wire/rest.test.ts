@@ -203,8 +203,13 @@ test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts
     paginationToken: nextToken,
   });
   expect(next.json.body.items).toMatchObject([{ body: { likes: 2 } }]);
-  for (const path of ['/v0.1/users/q1/posts/_count', '/v0.1/users/*/posts/*/_count/']) {
-    expect((await post(path, { query })).json.body).toEqual({ totalResults: 2 });
+  const below = { filter: '_r starts with $r', values: { r: '/users/q1/' } };
+  const counts: readonly [string, object, number][] = [
+    ['/v0.1/users/q1/posts/_count', { query }, 2],
+    ['/v0.1/users/*/posts/*/_count/', { query: below }, 3],
+  ];
+  for (const [path, body, totalResults] of counts) {
+    expect((await post(path, body)).json.body).toEqual({ totalResults });
   }
   // As large as a message of the socket may be, and with nothing in it as well.
   const many = { filter: '_r in $ids', values: { ids: Array(9000).fill(ids[599]) } };
@@ -442,7 +447,7 @@ test('[HTTP4] rights and errors are those of the socket', async () => {
   expect([put.status, put.json.error.message, put.headers.get('allow')]).toEqual([
     405,
     'command.unknown',
-    'GET, HEAD, POST, PATCH, DELETE',
+    'GET, HEAD, POST, PATCH, DELETE, OPTIONS',
   ]);
   const garbage = await ask('/v0.1/users', { method: 'POST', body: '{"name"' });
   expect([garbage.status, garbage.json.error.message]).toEqual([400, 'json.malformed']);

@@ -1,5 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { refusals } from './errors.js';
+import { anyObject } from './parameters.js';
 
 interface Endpoint {
   readonly summary: string;
@@ -10,12 +11,17 @@ interface Endpoint {
 }
 
 const text = { type: 'string' };
-const anything = { type: 'object' };
 
 const object = (properties: JsonObject, required: readonly string[] = []): JsonObject => ({
   type: 'object',
   ...(required.length > 0 && { required: [...required] }),
   properties,
+});
+
+/** With further members. */
+const openObject = (properties: JsonObject, required: readonly string[]): JsonObject => ({
+  ...object(properties, required),
+  additionalProperties: true,
 });
 
 const token = object({ authType: text, accessToken: text }, ['accessToken']);
@@ -28,13 +34,13 @@ const operator: JsonObject[] = [{ secret: [] }];
 const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/anonymous': {
     summary: 'A token for whoever asks; the body becomes its `data`',
-    body: anything,
+    body: anyObject,
     answer: token,
     security: open,
   },
   '/auth/password/signup': {
     summary: 'Create an account and its user; other members make the user',
-    body: object(credentials, ['email', 'password']),
+    body: openObject(credentials, ['email', 'password']),
     answer: object({ authType: text, user: object({ _r: text, email: text }, ['_r']) }, ['user']),
     security: open,
   },
@@ -53,24 +59,24 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/password/reset/request': {
     summary: 'Send a letter with which another password can be set, where somebody has the address',
     body: object({ email: credentials.email }, ['email']),
-    answer: anything,
+    answer: anyObject,
     security: open,
   },
   '/auth/password/reset': {
     summary: 'Set another password with the token of a letter',
     body: object({ token: text, password: text }, ['token', 'password']),
-    answer: anything,
+    answer: anyObject,
     security: open,
   },
   '/auth/email/verify/request': {
     summary: 'Send a letter with which the address can be verified',
-    answer: anything,
+    answer: anyObject,
     security: bearer,
   },
   '/auth/email/verify': {
     summary: 'Verify an address with the token of a letter',
     body: object({ token: text }, ['token']),
-    answer: anything,
+    answer: anyObject,
     security: open,
   },
   '/auth/oidc/login': {
@@ -80,10 +86,10 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
     security: open,
   },
   '/auth/refresh': { summary: 'A fresh token for a live one', answer: token, security: bearer },
-  '/auth/logout': { summary: 'Revoke the token', answer: anything, security: bearer },
+  '/auth/logout': { summary: 'Revoke the token', answer: anyObject, security: bearer },
   '/auth/accounts': {
     summary: 'Create a user',
-    body: object({ data: anything }),
+    body: object({ data: anyObject }),
     answer: object({ _r: text }),
     security: operator,
   },
@@ -95,7 +101,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
         authType: text,
         expires: { type: ['string', 'integer'] },
         _r: text,
-        data: anything,
+        data: anyObject,
       },
       ['uid'],
     ),
@@ -105,7 +111,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/tokens/revoke': {
     summary: 'Revoke a token, or every token of a uid issued so far',
     body: object({ token: text, uid: text }),
-    answer: anything,
+    answer: anyObject,
     security: operator,
   },
 };

@@ -12,12 +12,13 @@ export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
   const parents = names.slice(0, -1).map((name, index) => `/${name}/{${ids[index]}}`);
   const collection = `/v${protocolVersion}${parents.join('')}/${names.at(-1)}`;
   const parentIds = ids.slice(0, -1);
+  const canRead = isPossible(access.read);
   const ofCollection: JsonObject = {
-    ...(isPossible(access.read) && { get: readOperation(named, parentIds) }),
+    ...(canRead && { get: readOperation(named, parentIds) }),
     ...(isPossible(access.create) && { post: createOperation(named, parentIds, 'create') }),
   };
   const ofObject: JsonObject = {
-    ...(isPossible(access.read) && { get: getOperation(named, ids) }),
+    ...(canRead && { get: getOperation(named, ids) }),
     ...(isPossible(access.create) && { post: createOperation(named, ids, 'createAt') }),
     ...(isPossible(access.update) && { patch: updateOperation(named, ids) }),
     ...(isPossible(access.delete) && { delete: deleteOperation(named, ids) }),
@@ -25,6 +26,8 @@ export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
   return Object.fromEntries(
     [
       [collection, ofCollection] as const,
+      [`${collection}/_query`, canRead ? { post: queryOperation(named, parentIds) } : {}] as const,
+      [`${collection}/_count`, canRead ? { post: countOperation(named, parentIds) } : {}] as const,
       [`${collection}/{${ids.at(-1)}}`, ofObject] as const,
     ].filter(([, operations]) => Object.keys(operations).length > 0),
   );
@@ -57,13 +60,14 @@ const schemaRef = (name: string): JsonObject => ({ $ref: `#/components/schemas/$
 
 const json = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
 
-/** A stream of pushes; OpenAPI has no word for what its events look like. */
+/**
+ * The stream of pushes that an operation answers with where `text/event-stream` is accepted. It is no second content of
+ * the 200: a generated client asks for JSON, and would have to tell a page from text.
+ */
 const events = (first: string): JsonObject => ({
-  'text/event-stream': {
-    schema: {
-      type: 'string',
-      description: `${first} Then each push: \`event\` is its evt, \`data\` the push as JSON, \`id\` what Last-Event-ID takes. A comment comes every 15 s.`,
-    },
+  'x-event-stream': {
+    accept: 'text/event-stream',
+    description: `${first} Then each push: \`event\` is its evt, \`data\` the push as JSON, \`id\` what Last-Event-ID takes. A comment comes every 15 s.`,
   },
 });
 
@@ -84,6 +88,7 @@ function operation(
 function readOperation(named: NamedModel, parents: readonly string[]): JsonObject {
   const { name, model } = named;
   return operation(named, 'read', 'Read or count; as an event stream, subscribe', {
+    ...events('Of a query, first `items` with the page.'),
     parameters: [
       ...idParameters(parents, idOrAny),
       fieldsParameter(model),
@@ -95,12 +100,39 @@ function readOperation(named: NamedModel, parents: readonly string[]): JsonObjec
       200: {
         description: 'A page of objects, or their number.',
         headers: headers(...cached),
-        content: {
-          ...json(schemaRef(`${name}.page`)),
-          ...events('Of a query, first `items` with the page.'),
-        },
+        content: json(schemaRef(`${name}.pageOrCount`)),
       },
       ...refusals(409, 410),
+    },
+  });
+}
+
+function queryOperation(named: NamedModel, parents: readonly string[]): JsonObject {
+  return operation(named, 'query', 'Read with a query in the body', {
+    parameters: [...idParameters(parents, idOrAny), ...common('trace')],
+    requestBody: { content: json(schemaRef('Really.Query')) },
+    responses: {
+      200: {
+        description: 'A page of objects.',
+        headers: headers(...cached),
+        content: json(schemaRef(`${named.name}.page`)),
+      },
+      ...refusals(409, 410, 413),
+    },
+  });
+}
+
+function countOperation(named: NamedModel, parents: readonly string[]): JsonObject {
+  return operation(named, 'count', 'Count with a query in the body', {
+    parameters: [...idParameters(parents, idOrAny), ...common('trace')],
+    requestBody: { content: json(schemaRef('Really.CountQuery')) },
+    responses: {
+      200: {
+        description: 'How many objects there are.',
+        headers: headers(...cached),
+        content: json(schemaRef('Really.Count')),
+      },
+      ...refusals(409, 410, 413),
     },
   });
 }
@@ -108,6 +140,7 @@ function readOperation(named: NamedModel, parents: readonly string[]): JsonObjec
 function getOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   const { name, model } = named;
   return operation(named, 'get', 'Get an object; as an event stream, subscribe to it', {
+    ...events('First a snapshot.'),
     parameters: [
       ...idParameters(ids),
       fieldsParameter(model),
@@ -117,7 +150,7 @@ function getOperation(named: NamedModel, ids: readonly string[]): JsonObject {
       200: {
         description: 'The object.',
         headers: headers('ETag', ...cached),
-        content: { ...json(schemaRef(`${name}.answer`)), ...events('First a snapshot.') },
+        content: json(schemaRef(`${name}.answer`)),
       },
       304: { description: 'The client has it already.', headers: headers('ETag', ...cached) },
       ...refusals(409, 410),
@@ -173,3 +206,13 @@ function deleteOperation(named: NamedModel, ids: readonly string[]): JsonObject 
 
 /** The body of an update, as the protocol has it. */
 export const updateBody = memberOf(commandSchemas.update, 'body');
+
+/** Bodies of `_query`, which subscribes to nothing, and of `_count`. */
+export const queryBody = without(memberOf(commandSchemas.read, 'cmdOpts'), 'subscribe', 'since');
+export const countBody = memberOf(commandSchemas.count, 'cmdOpts');
+
+function without(schema: JsonObject, ...names: readonly string[]): JsonObject {
+  const members = Object.entries(schema.properties ?? {});
+  const properties = Object.fromEntries(members.filter(([name]) => !names.includes(name)));
+  return { ...schema, properties };
+}

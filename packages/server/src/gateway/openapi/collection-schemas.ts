@@ -32,28 +32,32 @@ export function collectionSchemas(
         body: ref(`${name}.stored`),
       },
     },
-    [`${name}.page`]: {
+    [`${name}.item`]: {
       type: 'object',
-      required: ['r', 'body'],
-      properties: {
-        r: { type: 'string' },
-        body: {
-          type: 'object',
-          properties: {
-            tokens: ref('Really.Tokens'),
-            totalResults: { type: 'integer', minimum: 0 },
-            items: {
-              type: 'array',
-              items: {
-                type: 'object',
-                required: ['meta', 'body'],
-                properties: { meta: told, body: ref(name) },
-              },
-            },
-          },
-          anyOf: [{ required: ['items'] }, { required: ['totalResults'] }],
-          additionalProperties: false,
+      required: ['meta', 'body'],
+      properties: { meta: told, body: ref(name) },
+    },
+    [`${name}.page`]: page(`${name}.item`, ['items']),
+    // No `anyOf`: generators of types would lose the members.
+    [`${name}.pageOrCount`]: page(`${name}.item`, []),
+  };
+}
+
+function page(item: string, required: readonly string[]): JsonObject {
+  return {
+    type: 'object',
+    required: ['r', 'body'],
+    properties: {
+      r: { type: 'string' },
+      body: {
+        type: 'object',
+        ...(required.length > 0 && { required: [...required] }),
+        properties: {
+          tokens: { $ref: '#/components/schemas/Really.Tokens' },
+          totalResults: { type: 'integer', minimum: 0 },
+          items: { type: 'array', items: { $ref: `#/components/schemas/${item}` } },
         },
+        additionalProperties: false,
       },
     },
   };

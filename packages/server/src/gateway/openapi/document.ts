@@ -3,10 +3,11 @@ import type { ModelSet } from '../../model/model.js';
 import { namedModels } from '../../model/typescript/types-of-models.js';
 import { protocolVersion } from '../socket-path.js';
 import { authPaths } from './auth-paths.js';
-import { collectionPaths, updateBody } from './collection-paths.js';
+import { collectionPaths, countBody, queryBody, updateBody } from './collection-paths.js';
 import { collectionSchemas } from './collection-schemas.js';
 import { errorResponses, errorSchemas } from './errors.js';
 import { commonParameters } from './parameters.js';
+import { usedComponents } from './used-components.js';
 
 export interface DocumentOptions {
   /** Leave out collections whose model says `hidden`. */
@@ -19,11 +20,26 @@ export interface DocumentOptions {
 export function openApiDocument(models: ModelSet, options: DocumentOptions): JsonObject {
   const visible = visibleModels(models, options);
   const told = namedModels(visible.all());
+  const paths: JsonObject = {
+    ...Object.assign({}, ...told.map(collectionPaths)),
+    ...authPaths(options.isServed),
+  };
+  const components: JsonObject = {
+    schemas: {
+      ...Object.assign({}, ...told.map((one) => collectionSchemas(visible, one))),
+      ...commonSchemas,
+      ...errorSchemas,
+    },
+    parameters: commonParameters,
+    headers,
+    responses: errorResponses(),
+  };
   return {
     openapi: '3.1.1',
     info: {
       title: 'Really',
       version: protocolVersion,
+      license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
       description: `Objects of this app. For live updates: a WebSocket at \`/v${protocolVersion}/socket\`.`,
     },
     servers: [{ url: '/' }],
@@ -32,21 +48,8 @@ export function openApiDocument(models: ModelSet, options: DocumentOptions): Jso
       name: model.names.join('/'),
       description: `Version ${model.version} of the model.`,
     })),
-    paths: {
-      ...Object.assign({}, ...told.map(collectionPaths)),
-      ...authPaths(options.isServed),
-    },
-    components: {
-      schemas: {
-        ...Object.assign({}, ...told.map((one) => collectionSchemas(visible, one))),
-        ...commonSchemas,
-        ...errorSchemas,
-      },
-      parameters: commonParameters,
-      headers,
-      responses: errorResponses(),
-      securitySchemes,
-    },
+    paths,
+    components: { ...usedComponents(paths, components), securitySchemes },
   };
 }
 
@@ -67,6 +70,22 @@ const commonSchemas: JsonObject = {
     type: 'object',
     required: ['nextToken', 'prevToken'],
     properties: { nextToken: { type: 'string' }, prevToken: { type: 'string' } },
+  },
+  'Really.Query': queryBody,
+  'Really.CountQuery': countBody,
+  'Really.Count': {
+    type: 'object',
+    required: ['r', 'body'],
+    properties: {
+      r: { type: 'string' },
+      body: {
+        type: 'object',
+        required: ['totalResults'],
+        properties: { totalResults: { type: 'integer', minimum: 0 } },
+        additionalProperties: false,
+      },
+    },
+    additionalProperties: false,
   },
   'Really.Update': updateBody,
   'Really.Updated': {

@@ -54,12 +54,7 @@ function responseOf(code: number, messages: readonly string[]): JsonObject {
     ...(waits && { headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } }),
     content: {
       'application/json': {
-        schema: {
-          allOf: [
-            { $ref: '#/components/schemas/Really.Error' },
-            { properties: { error: { properties: { code: { const: code } } } } },
-          ],
-        },
+        schema: { $ref: '#/components/schemas/Really.Error' },
         examples: Object.fromEntries(
           messages.map((message) => [
             message.replace(/[^\w.-]+/g, '.'),

@@ -1,9 +1,15 @@
 import { commandSchemas, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 
+/** An object with any members. Without the last word generators take it for one without any. */
+export const anyObject: JsonObject = { type: 'object', additionalProperties: true };
+
 /** A schema of the protocol as plain JSON. */
 export function plain(schema: object): JsonObject {
-  const copy: unknown = JSON.parse(JSON.stringify(schema));
+  const copy: unknown = JSON.parse(JSON.stringify(schema), (_name, value: unknown) => {
+    const isAny = isJsonObject(value) && value.type === 'object' && Object.keys(value).length === 1;
+    return isAny ? anyObject : value;
+  });
   if (!isJsonObject(copy)) throw new Error('a schema is an object');
   return copy;
 }
@@ -39,14 +45,12 @@ const { read, create } = commandSchemas;
 /** Parameters that are alike for all collections, by the name of their component. */
 export const commonParameters: JsonObject = {
   filter: inQuery('filter', memberOf(read, 'cmdOpts', 'query', 'filter'), 'A filter in RQL.'),
-  values: {
-    name: 'values',
-    in: 'query',
-    description: 'What the `$names` of the filter stand for.',
-    content: {
-      'application/json': { schema: memberOf(read, 'cmdOpts', 'query', 'values') },
-    },
-  },
+  // As text, since generated clients write an object in a query as `values[name]=…`.
+  values: inQuery(
+    'values',
+    { type: 'string', contentMediaType: 'application/json' },
+    'What the `$names` of the filter stand for: an object, as JSON.',
+  ),
   ascending: inQuery(
     'ascending',
     memberOf(read, 'cmdOpts', 'ascending'),
@@ -77,15 +81,15 @@ export const commonParameters: JsonObject = {
   ifMatch: {
     ...inHeader(
       'If-Match',
-      { type: 'string', pattern: '^(W/)?("?)[1-9][0-9]{0,14}\\2$' },
-      'The revision last seen, bare or as the ETag came.',
+      { type: 'string' },
+      'The revision last seen, bare or as the ETag came; `*` for whichever there is.',
     ),
     required: true,
   },
   ifMatchOptional: inHeader(
     'If-Match',
-    { type: 'string', pattern: '^(\\*|(W/)?("?)[1-9][0-9]{0,14}\\3)$' },
-    'The revision that the object must still be at.',
+    { type: 'string' },
+    'The revision that the object must still be at, or several; `*` for any.',
   ),
   ifNoneMatch: inHeader(
     'If-None-Match',

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import type { Field, Model, ModelSet, PlainType, ReferenceField } from '../../model/model.js';
 import { isWritten } from '../../model/typescript/field-type.js';
+import { anyObject } from './parameters.js';
 
 /**
  * How a value is told: `shown` as get and read answer, with references resolved; `stored` as creates answer
@@ -73,7 +74,9 @@ export class ValueSchemas {
     if (this.#form !== 'written' || isNeeded(field)) return schema;
     const initial = field.default?.constant?.value;
     const nullable = field.type === 'Json' ? schema : orNull(schema);
-    return initial === undefined ? nullable : { ...nullable, default: initial };
+    // The word `default` would make generators of types take it for a member that is always there.
+    const description = `Default: \`${JSON.stringify(initial)}\`.`;
+    return initial === undefined ? nullable : { ...nullable, description };
   }
 
   #pointer({ collection }: ReferenceField): JsonObject {
@@ -126,7 +129,7 @@ const plainSchemas: Readonly<Record<PlainType | 'Object' | 'List', JsonObject>> 
   Double: { type: 'number' },
   Date: { type: 'string', format: 'date-time' },
   Json: {},
-  Object: { type: 'object' },
+  Object: anyObject,
   List: { type: 'array' },
 };
 

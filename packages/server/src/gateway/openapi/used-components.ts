@@ -1,0 +1,39 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+
+const prefix = '#/components/';
+
+/** Those of the components that the paths refer to, by themselves or by way of others. */
+export function usedComponents(paths: JsonObject, components: JsonObject): JsonObject {
+  const used = new Set<string>();
+  const waiting: JsonValue[] = [paths];
+  for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
+    for (const reference of referencesIn(part)) {
+      if (used.has(reference)) continue;
+      used.add(reference);
+      const [kind = '', name = ''] = reference.split('/');
+      waiting.push(membersOf(components, kind)[name] ?? null);
+    }
+  }
+  const kinds = Object.keys(components).map((kind) => {
+    const members = Object.entries(membersOf(components, kind));
+    const kept = members.filter(([name]) => used.has(`${kind}/${name}`));
+    return [kind, Object.fromEntries(kept)] as const;
+  });
+  return Object.fromEntries(kinds);
+}
+
+function membersOf(components: JsonObject, kind: string): JsonObject {
+  const members = components[kind];
+  return isJsonObject(members) ? members : {};
+}
+
+/** As `schemas/Really.Error`. */
+function referencesIn(value: JsonValue): string[] {
+  if (Array.isArray(value)) return value.flatMap(referencesIn);
+  if (!isJsonObject(value)) return [];
+  return Object.entries(value).flatMap(([name, member]) =>
+    name === '$ref' && typeof member === 'string' && member.startsWith(prefix)
+      ? [member.slice(prefix.length)]
+      : referencesIn(member),
+  );
+}
