@@ -1,4 +1,8 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import type { DocsPage } from '../gateway/dev-page.js';
 import { createGateway } from '../gateway/gateway.js';
 import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/options.js';
 import { type Log, silentLog } from '../platform/log.js';
@@ -60,7 +64,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const [tls, secret, apps] = [await reading, await judging, await opening];
   const gateway = await createGateway({
     config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
-    apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config.values, app.secret) })),
+    apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config, app.secret) })),
     metrics,
     log,
     platform: systemPlatform,
@@ -126,8 +130,9 @@ function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
   };
 }
 
-function gatewayConfig(values: Values, secret: string): GatewayConfig {
+function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig {
   return {
+    devPage: mode === 'development' ? { docs: readDocs() } : undefined,
     secret,
     idleTimeout: values.idleTimeout,
     initializeTimeout: values.initializeTimeout,
@@ -145,6 +150,14 @@ function gatewayConfig(values: Values, secret: string): GatewayConfig {
     },
     limits: limitsOf(values),
   };
+}
+
+/** The pages of the documentation, where they are beside the program. */
+function readDocs(): DocsPage[] {
+  const folder = fileURLToPath(new URL('../../../../docs/', import.meta.url));
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.md'));
+  return names.sort().map((name) => ({ name, text: readText(join(folder, name)) }));
 }
 
 function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undefined {

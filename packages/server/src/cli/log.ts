@@ -3,10 +3,13 @@ import {
   type LevelWithSilent,
   type Logger,
   pino,
+  stdSerializers,
   stdTimeFunctions,
 } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import type { Mode } from '../app/config-keys.js';
+import { MigrationFailed } from '../migration/migration-failed.js';
+import { ScriptFailed } from '../model/script/failure-log.js';
 import type { Log } from '../platform/log.js';
 
 /** The program's log, over pino. */
@@ -19,13 +22,14 @@ export interface ProgramLog extends Log {
 const hidden = ['accessToken', 'access_token', 'token', 'secret', 'password', 'authorization'];
 
 /** Production: JSON lines on stdout. Development: lines for people on stderr, so that stdout has the ready line alone. */
-export function openLog(mode: Mode, level: LevelWithSilent): ProgramLog {
+export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): ProgramLog {
   const logger = pino(
     {
       level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      ...(mode === 'development' && !verbose && { serializers: { err: forDevelopers } }),
       redact: { paths: hidden.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
     mode === 'production' ? linesTo(process.stdout) : prettyLines(process.stderr),
@@ -45,6 +49,13 @@ function linesTo(stream: NodeJS.WriteStream): DestinationStream {
       if (stream.writableLength < mostWaiting) stream.write(line);
     },
   };
+}
+
+/** Of a failure of an app's script what its developer needs: the file, the line, the message. How the server came there is of no use. */
+function forDevelopers(err: Error): unknown {
+  const failure = err instanceof Error && err.cause instanceof ScriptFailed ? err.cause : err;
+  const isOfModel = failure instanceof ScriptFailed || failure instanceof MigrationFailed;
+  return isOfModel ? failure.message : stdSerializers.err(err);
 }
 
 function prettyLines(stream: NodeJS.WriteStream): DestinationStream {

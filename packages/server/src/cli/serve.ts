@@ -13,7 +13,7 @@ const stopTime = 9500;
 /** `really start` and `really dev`: serves until it is asked to stop, and then ends the process. */
 export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
   const config = configInForce(mode, options);
-  const log = openLog(mode, config.values['log.level']);
+  const log = openLog(mode, config.values['log.level'], options.verbose === true);
   const signals = catchStopSignals();
   logStrayErrors(log);
   const starting = startServer(config, { log });

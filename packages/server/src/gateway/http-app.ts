@@ -2,6 +2,7 @@ import files from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
 import type { ClientAddresses } from './client-address.js';
+import { devPageRoutes } from './dev-page.js';
 import { type AccountRoutesOptions, accountRoutes } from './http-accounts.js';
 import { type AuthRoutesOptions, authRoutes } from './http-auth.js';
 import { admitApp } from './http-auth-app.js';
@@ -39,6 +40,11 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   if (migrate) migrationRoute(app, { migrate, admit, log });
   restRoutes(app, options.rest);
   if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
+  else if (config.devPage) {
+    const { models, addresses, auth } = options;
+    const { docs } = config.devPage;
+    devPageRoutes(app, { models, addresses, tokens: auth.tokens, platform, docs });
+  }
   await app.ready();
   return app;
 }

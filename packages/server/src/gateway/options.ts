@@ -11,6 +11,7 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
+import type { DocsPage } from './dev-page.js';
 import type { MigrationRouteOptions } from './http-migrations.js';
 /** What the gateway has to know of the configuration of the server. */
 export interface ServerConfig {
@@ -51,6 +52,8 @@ export interface GatewayConfig {
   readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */
   readonly publicDir?: string | undefined;
+  /** In development, where nothing else is served at `/`: pages of the documentation for the page there. */
+  readonly devPage?: { readonly docs: readonly DocsPage[] } | undefined;
   readonly rates: Rates;
   readonly limits: Limits;
 }

@@ -48,11 +48,18 @@ export function failureLog(options: {
  */
 export function scriptError(where: string, result: ScriptFailure): ProtocolError {
   const error = fail('internal.server.error');
-  const cause = new Error(toldOf(where, result));
-  // Where in the server that was found out is of no interest.
-  cause.stack = cause.message;
-  error.cause = cause;
+  error.cause = new ScriptFailed(toldOf(where, result));
   return error;
+}
+
+/** Which script of a model failed, at which line, and why. */
+export class ScriptFailed extends Error {
+  override readonly name = 'ScriptFailed';
+  constructor(message: string) {
+    super(message);
+    // Where in the server that was found out is of no interest.
+    this.stack = message;
+  }
 }
 
 function toldOf(where: string, result: ScriptFailure): string {
