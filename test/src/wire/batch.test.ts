@@ -251,6 +251,28 @@ describe('how it is judged', () => {
     },
   );
 
+  test('[BAT3] [IDX2] two objects swap their unique values in one batch', async () => {
+    using client = await server.as('amal');
+    const [one, two, three] = [fresh('users'), fresh('users'), fresh('users')];
+    await client.request(create(one, { name: 'one', email: one }));
+    await client.request(create(two, { name: 'two', email: two }));
+    const swap = [update(one, 1, set('email', two)), update(two, 1, set('email', one))];
+    expect((await batch(client, swap)).body.results).toEqual([
+      { r: one, rev: 2 },
+      { r: two, rev: 2 },
+    ]);
+    expect((await get(client, one)).body.email).toBe(two);
+    expect((await get(client, two)).body.email).toBe(one);
+    // What another object has after all is taken still, and so is what one of them has by now.
+    const third = create(three, { name: 'three', email: two });
+    const alone = await client.request(third);
+    expect(alone.error?.errors).toEqual({ email: ['value.not.unique'] });
+    const back = [update(two, 2, set('email', two)), third, update(one, 2, set('email', one))];
+    const answer = await batch(client, back);
+    expect(answer.error?.errors).toMatchObject({ 'commands[1].email': ['value.not.unique'] });
+    expect((await get(client, two)).body).toMatchObject({ _rev: 2, email: one });
+  });
+
   test('[BAT3] [BAT4] [IDX2] a unique value that only the commit finds taken', async () => {
     using client = await server.as('amal');
     const [holder, other] = [fresh('users'), fresh('users')];

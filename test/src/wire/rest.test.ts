@@ -84,6 +84,27 @@ test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', asyn
   expect((await ask('/v0.1/users/g1?fields=nothing')).status).toBe(400);
 });
 
+test('[REA12] a walk by texts of any length goes by URL', async () => {
+  await ask('/v0.1/users/long', { method: 'POST', body: { name: 'Long' } });
+  const titles = ['c', 'a', 'b'].map((letter) => letter.repeat(12_500));
+  for (const [id, title] of titles.entries()) {
+    await ask(`/v0.1/users/long/posts/${id}`, { method: 'POST', body: { title } });
+  }
+  const found: string[] = [];
+  let token = '';
+  for (let pages = 0; pages < 4; pages++) {
+    const page = await ask(
+      `/v0.1/users/long/posts?sort=title&limit=1&fields=likes${token && `&paginationToken=${token}`}`,
+    );
+    expect(page.status).toBe(200);
+    const { items, tokens } = page.json.body;
+    found.push(...items.map(({ body }: { body: { _r: string } }) => body._r));
+    token = tokens?.nextToken ?? '';
+    expect(token.length).toBeLessThanOrEqual(512);
+  }
+  expect(found).toEqual([1, 2, 0].map((id) => `/users/long/posts/${id}`));
+});
+
 test('[HTTP7] GET of a collection reads or counts', async () => {
   for (const n of [1, 2, 3]) {
     await ask(`/v0.1/users/c1/posts/${n}`, { method: 'POST', body: { title: 't', likes: n } });

@@ -1,6 +1,6 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
-import { alice } from '../model/models.test.kit.js';
+import { alice, bob } from '../model/models.test.kit.js';
 import { pageKeyOf, PageTokenizer } from '../queries/page.js';
 import type { Platform } from '../platform/platform.js';
 import { openMemoryStore } from '../store/memory/store.js';
@@ -222,12 +222,34 @@ describe.each([
   });
 });
 
-test('[REA6] a token is good wherever the app has its secret, and nothing else is one', () => {
-  const question = {
-    r: '/notes/*',
-    filter: undefined,
-    order: { field: 'text', descending: false },
+test('[REA7] where another reader, or another hook, sees another order a walk does not go on', async () => {
+  const app = await testApp({ models });
+  apps.push(app);
+  for (const id of [1, 2, 3]) {
+    await app.send(alice, { cmd: 'create', r: `/shy/${id}`, body: { n: id, owner: 'bob' } });
+  }
+  const tokenOf = async (cmdOpts: JsonObject) => {
+    const { body } = await app.send(alice, { cmd: 'read', r: '/shy', cmdOpts });
+    const { tokens } = body as { tokens: { nextToken: string } };
+    return { ...cmdOpts, paginationToken: tokens.nextToken };
   };
+  const bySort = await tokenOf({ sort: 'n', limit: 1 });
+  const byId = await tokenOf({ limit: 1 });
+  const read = (auth: Auth, cmdOpts: JsonObject) =>
+    app.send(auth, { cmd: 'read', r: '/shy', cmdOpts });
+  const gone = { error: { code: 410, message: 'position.gone' } };
+  expect(await read(bob, bySort)).toMatchObject(gone);
+  expect((await read({ ...alice, data: { seen: 1 } }, byId)).error).toBeUndefined();
+  expect((await read(alice, bySort)).error).toBeUndefined();
+  const putInForce = await app.reload({ 'shy/pre-get.js': 'if (obj.n === 2) hide("n");' });
+  await putInForce();
+  expect(await read(alice, bySort)).toMatchObject(gone);
+  expect((await read(alice, byId)).error).toBeUndefined();
+});
+
+test('[REA6] a token is good wherever the app has its secret, and nothing else is one', () => {
+  const order = { field: 'text', descending: false };
+  const question = { r: '/notes/*', filter: undefined, order, seenAs: '' };
   const place = { r: '/notes/1', value: 'a' };
   const ours = () => new PageTokenizer(pageKeyOf('the secret of the app'));
   const { nextToken, prevToken } = ours().tokensOf(question, {
@@ -236,8 +258,18 @@ test('[REA6] a token is good wherever the app has its secret, and nothing else i
     since: 7,
   });
   const value = { kind: 'whole', value: 'a' };
-  expect(ours().read(question, nextToken)).toEqual({ r: '/notes/1', value, back: false, since: 7 });
-  expect(ours().read(question, prevToken)).toEqual({ r: '/notes/1', value, back: true, since: 7 });
+  expect(ours().read(question, nextToken)).toMatchObject({
+    r: '/notes/1',
+    value,
+    back: false,
+    since: 7,
+  });
+  expect(ours().read(question, prevToken)).toMatchObject({
+    r: '/notes/1',
+    value,
+    back: true,
+    since: 7,
+  });
   const theirs = new PageTokenizer(pageKeyOf('the secret of another app'));
   expect(() => theirs.read(question, nextToken)).toThrow();
   for (let at = 0; at < nextToken.length; at++) {

@@ -1,6 +1,6 @@
 import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import { visibleBody } from '../model/view.js';
+import { audienceKey, viewReads, visibleBody } from '../model/view.js';
 import { storeFailure, unavailable } from '../objects/unavailable.js';
 import { pageBytes } from '../platform/limits.js';
 import { filterOf, isKnownPath } from '../queries/filter.js';
@@ -47,13 +47,19 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const filter = filterOf(model, query, context.services.limits);
   const order = orderOf(model, request.cmdOpts);
   const scope: Scope = { names, parents };
-  const question: Question = { r, filter, order };
+  const question: Question = { r, filter, order, seenAs: seenAs(context, model, order) };
   const tokenizer = new PageTokenizer(context.services.pageKey ?? '');
   const token =
     paginationToken === undefined ? undefined : tokenizer.read(question, paginationToken);
   const { services, auth } = context;
   const search = new Search({ services, auth, model, scope, filter, order });
   return { context, request, model, scope, fields, question, tokenizer, token, search };
+}
+
+/** Where pre-get may hide the field of the order, where an object stands depends on who asks. */
+function seenAs({ auth }: CommandContext, model: Model, { field }: Order): string {
+  const mayBeHidden = model.hooks.preGet !== undefined && field !== '_r' && field !== '_rev';
+  return mayBeHidden ? `${model.digest} ${audienceKey(viewReads(model), auth)}` : '';
 }
 
 /** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */
@@ -114,6 +120,7 @@ async function pageOf(reading: Reading): Promise<Page> {
       const start = token && { place: { r: token.r, value: undefined }, back: token.back };
       return { hits: await search.page({ ...options, start }), since: undefined };
     }
+    if (token?.isSameView === false) throw fail('position.gone');
     const { store } = context.services;
     const since = token?.since ?? (await store.position());
     const { scope, model } = reading;

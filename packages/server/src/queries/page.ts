@@ -8,6 +8,8 @@ export interface Question {
   readonly r: string;
   readonly filter: RqlExpression | undefined;
   readonly order: Order;
+  /** What says, besides the objects, where in the order their reader sees them; empty where nothing does. */
+  readonly seenAs: string;
 }
 
 /** Where a page begins: after a place in the order, or, walking back, before it. */
@@ -18,6 +20,8 @@ export interface PageStart {
 
 /** A page that goes on with a walk. */
 export interface PageToken {
+  /** False where its reader saw the order otherwise: nobody knows where that one stood. */
+  readonly isSameView: boolean;
   /** The object that the page comes after, or before. */
   readonly r: string;
   /** What that object is sorted by. */
@@ -66,8 +70,9 @@ export class PageTokenizer {
     { first, last, since }: { first: Place; last: Place; since: Pos | undefined },
   ): PageTokens {
     const head = digestOf(keyText(question));
+    const view = viewText(question);
     const token = (place: Place, step: Step) => {
-      const parts = [head, step, since?.toString(36) ?? '', ids(question.r, place.r)];
+      const parts = [head, view, step, since?.toString(36) ?? '', ids(question.r, place.r)];
       return this.#sealed([...parts, valueText(place.value)].join('.'));
     };
     return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
@@ -75,13 +80,15 @@ export class PageTokenizer {
 
   /** Reads a token. Throws 400 where it is none, or belongs to another query (rule REA6). */
   read(question: Question, token: string): PageToken {
-    const [head, step, since = '', name = '', value = ''] = this.#unsealed(token)?.split('.') ?? [];
+    const parts = this.#unsealed(token)?.split('.') ?? [];
+    const [head, view, step, since = '', name = '', value = ''] = parts;
     if (head === undefined) throw fail.invalid(tokenPath, 'expected.token.of.a.read');
     const r = rOf(question.r, name);
     if (head !== digestOf(keyText(question)) || r === undefined) {
       throw fail.invalid(tokenPath, 'expected.token.of.this.query');
     }
     return {
+      isSameView: view === viewText(question),
       r,
       value: readValue(value),
       back: step === 'p',
@@ -122,6 +129,10 @@ type Step = 'n' | 'p';
 
 function keyText({ r, filter, order }: Question): string {
   return JSON.stringify([r, filter ?? null, order.field, order.descending]);
+}
+
+function viewText({ seenAs }: Question): string {
+  return seenAs && digestOf(seenAs).slice(0, 8);
 }
 
 function digestOf(text: string): string {
