@@ -186,7 +186,7 @@ async function sendText(services: Services, listener: Listener, text: string): P
 }
 
 /** Runs scripts in place: these tests are about commands, and trust their own models. */
-function directSandbox(): Sandbox {
+export function directSandbox(): Sandbox {
   const functions = new Map<number, (scope: Readonly<Record<string, unknown>>) => ScriptResult>();
   return {
     async compile(source): Promise<SandboxProgram> {

@@ -1,9 +1,10 @@
 import type { Auth, JsonObject, JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { directSandbox } from '../commands/app.test.kit.js';
 import { scriptRule } from '../model/access.js';
 import type { Model, Rule } from '../model/model.js';
-import { alice, thing, VmSandbox } from '../model/models.test.kit.js';
+import { alice, thing } from '../model/models.test.kit.js';
 import { ruleToRql, typesReadBy } from '../model/rule-to-rql.js';
 import { makeScript } from '../model/script/make-script.js';
 import { parseExpression } from '../model/script/parse-script.js';
@@ -34,7 +35,7 @@ async function ruleOf(source: string): Promise<Rule> {
   const place = { where: 'm:1:1', file: 'm', line: 1, hasThis: false } as const;
   const parameters = ['auth', 'obj', 'input', 'r'];
   const draft = { ...place, kind: 'expression', source, tree: parsed.tree, parameters } as const;
-  const script = await makeScript(draft, { sandbox: new VmSandbox(), now: () => 0 });
+  const script = await makeScript(draft, { sandbox: directSandbox(), now: () => 0 });
   if ('kind' in script) throw new Error(script.message);
   return scriptRule(script, () => {});
 }
@@ -65,7 +66,8 @@ async function write(
 function searchOf(store: Store, model: Model, auth: Auth, field = '_r'): Search {
   const platform: SimulatedPlatform = simulatedPlatform({ seed: 1 });
   const objects = { heads: (rs: readonly string[]) => store.getMany(rs) };
-  const services = { store, objects, platform, limits: defaultLimits };
+  const limits = { ...defaultLimits, queryTime: 60_000 };
+  const services = { store, objects, platform, limits };
   const order = { field, descending: false };
   const scope = { names: model.names, parents: [] };
   return new Search({ services, auth, model, scope, filter: undefined, order });
