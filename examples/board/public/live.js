@@ -9,6 +9,9 @@ export class Live extends EventTarget {
   #collections = new Map();
   /** Objects that are watched, by R. */
   #watched = new Set();
+  /** By R, the view of what is pushed of an object, and that of what we have: it goes with the revision. */
+  #views = new Map();
+  #heard = new Map();
 
   /** Dispatches `change` with the R in `detail` whenever an object came, changed or went. */
   constructor(connection) {
@@ -91,13 +94,16 @@ export class Live extends EventTarget {
     }
   }
 
-  /** Each object from the revision that we have; without one the server sends a snapshot. */
+  /** Each object from the revision that we have and the view that we heard it under; without one the server sends a snapshot. */
   async #subscribe(rs) {
     const subscriptions = rs.map((r) => {
       const rev = this.objects.get(r)?._rev;
-      return rev === undefined ? { r } : { r, rev };
+      const view = this.#heard.get(r);
+      return rev === undefined ? { r } : { r, rev, ...(view && { view }) };
     });
-    const { failures } = await this.#subscribeTo(subscriptions);
+    const { failures, subscriptions: made } = await this.#subscribeTo(subscriptions);
+    // They hold for what is pushed from now on.
+    for (const { r, view } of made) if (!this.#views.has(r)) this.#views.set(r, view);
     for (const { r, error } of failures) {
       this.#forget(r);
       // We know a revision that the server does not: its data are not those we knew.
@@ -106,8 +112,10 @@ export class Live extends EventTarget {
   }
 
   async #subscribeTo(subscriptions) {
+    // Pushes may be here before we look at the answer: what they say is newer.
+    for (const { r } of subscriptions) this.#views.delete(r);
     const { body } = await this.#connection.request({ cmd: 'subscribe', body: { subscriptions } });
-    return { failures: body.failures ?? [] };
+    return { failures: body.failures ?? [], subscriptions: body.subscriptions };
   }
 
   #apply({ evt, r, rev, meta, body, error }) {
@@ -120,13 +128,22 @@ export class Live extends EventTarget {
     } else if (!this.#watched.has(r)) {
       // It was on its way when we stopped watching.
     } else if (evt === 'snapshot') {
+      // Whatever we had: its revisions may be of another store.
+      this.objects.delete(r);
+      this.#hear(r, meta.view);
       this.#put(body);
     } else if (evt === 'updated') {
+      this.#hear(r, meta.view);
       this.#update(r, rev, body);
     } else if (evt === 'deleted' || evt === 'failed') {
       if (error) console.info(`${r}: ${error.message}`);
       this.#forget(r);
     }
+  }
+
+  #hear(r, view) {
+    if (view) this.#views.set(r, view);
+    this.#heard.set(r, this.#views.get(r));
   }
 
   #update(r, rev, changes) {
@@ -156,6 +173,8 @@ export class Live extends EventTarget {
 
   #forget(r) {
     this.#watched.delete(r);
+    this.#views.delete(r);
+    this.#heard.delete(r);
     if (this.objects.delete(r)) this.#tell(r);
   }
 

@@ -16,6 +16,8 @@ if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
 `,
   },
   cancelled: { read: 'true', preGet: 'if (obj.ref == auth._r) cancel(451, "not.for.you");\n' },
+  levelled: { read: 'obj.n <= auth.data.level' },
+  masked: { read: 'true', preGet: 'if (auth.data.level < 3) hide("s", "label");\n' },
   heard: { read: 'true', subscribe: 'obj.open != true' },
 } satisfies Record<string, ModelTraits>;
 

@@ -24,6 +24,9 @@ export type Return =
   /** By the positions of what it heard, each `back` pushes ago. */
   | { readonly kind: 'position'; readonly back: number };
 
+/** What its token says from then on: the number of one of `levels`. */
+type Level = { readonly level?: number | undefined };
+
 export type Step =
   | { readonly kind: 'write'; readonly who: number; readonly write: Write }
   | { readonly kind: 'batch'; readonly who: number; readonly writes: readonly Write[] }
@@ -40,7 +43,14 @@ export type Step =
       readonly kind: 'drop';
       readonly who: number;
       readonly during: readonly (readonly [number, Write])[];
-      readonly back: Return;
+      readonly back: Return & Level;
+    }
+  /** Its token is renewed while it is connected. */
+  | {
+      readonly kind: 'renew';
+      readonly who: number;
+      readonly level: number;
+      readonly amid: readonly (readonly [number, Write])[];
     }
   | { readonly kind: 'check' };
 
@@ -56,6 +66,8 @@ export const claims: Readonly<Record<(typeof users)[number], JsonObject>> = {
   beno: { authType: 'password', _r: '/people/p2', data: { level: 2, word: 'b' } },
   cleo: { authType: 'anonymous', data: { level: 4, word: '' } },
 };
+/** Of the tokens that they come by later. */
+export const levels = [0, 2, 4] as const;
 export const rooms = ['a', 'b'] as const;
 /** A room that stands for all of them. */
 export const everyRoom = rooms.length;
@@ -194,9 +206,17 @@ const question: fc.Arbitrary<Question> = fc
     ),
   );
 
-const comeBack: fc.Arbitrary<Return> = fc.oneof(
-  fc.record({ kind: fc.constant('handle' as const), lost: fc.nat(4), counts: fc.boolean() }),
-  fc.record({ kind: fc.constant('position' as const), back: fc.nat(5) }),
+const level = fc.nat(levels.length - 1);
+const otherToken = { level: fc.option(level, { nil: undefined, freq: 2 }) };
+
+const comeBack: fc.Arbitrary<Return & Level> = fc.oneof(
+  fc.record({
+    kind: fc.constant('handle' as const),
+    lost: fc.nat(4),
+    counts: fc.boolean(),
+    ...otherToken,
+  }),
+  fc.record({ kind: fc.constant('position' as const), back: fc.nat(5), ...otherToken }),
 );
 
 const few = <T>(one: fc.Arbitrary<T>, maxLength = 5) => fc.array(one, { maxLength });
@@ -232,6 +252,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       who,
       during: few(written),
       back: comeBack,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('renew' as const),
+      who,
+      level,
+      amid: few(written, 2),
     }),
   },
   { weight: 3, arbitrary: fc.constant({ kind: 'check' as const }) },

@@ -5,6 +5,7 @@ import type { Kind } from './live-queries-app.js';
 import {
   claims,
   everyRoom,
+  levels,
   type Question,
   type Return,
   rooms,
@@ -29,14 +30,29 @@ function hearable(question: Question, model: Kind): Question {
 class Watcher {
   readonly windows: FoldedWindow[] = [];
   readonly #url: string;
-  readonly #token: string;
+  readonly #uid: (typeof users)[number];
+  #token: string;
   #client: Client | undefined;
   #handle = '';
   #taken = 0;
 
   constructor(url: string, uid: (typeof users)[number]) {
     this.#url = url;
+    this.#uid = uid;
     this.#token = signToken({ uid, ...claims[uid] });
+  }
+
+  /** Comes by another token. */
+  #takeToken(level: number): void {
+    const claim = claims[this.#uid];
+    const data = { ...(claim.data as JsonObject), level: levels[level] ?? 0 };
+    this.#token = signToken({ uid: this.#uid, ...claim, data });
+  }
+
+  async renewToken(level: number): Promise<void> {
+    this.#takeToken(level);
+    const { error } = await this.client.request({ cmd: 'initialize', accessToken: this.#token });
+    if (error) throw new Error(`not renewed: ${JSON.stringify(error)}`);
   }
 
   get client(): Client {
@@ -94,7 +110,8 @@ class Watcher {
     this.client.socket.terminate();
   }
 
-  async comeBack(back: Return): Promise<void> {
+  async comeBack(back: Return & { readonly level?: number | undefined }): Promise<void> {
+    if (back.level !== undefined) this.#takeToken(back.level);
     if (back.kind === 'handle') await this.#resume(back.counts);
     else await this.#goBack(back.back);
   }
@@ -236,6 +253,11 @@ export class World {
         await this.#burst(step.during.slice(0, half));
         // The rest is written while it comes back.
         await Promise.all([watcher.comeBack(step.back), this.#burst(step.during.slice(half))]);
+        return;
+      }
+      case 'renew': {
+        const watcher = this.#watcher(step.who);
+        await Promise.all([watcher.renewToken(step.level), this.#burst(step.amid)]);
         return;
       }
       case 'check':

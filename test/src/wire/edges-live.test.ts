@@ -83,9 +83,10 @@ test('[SUB1] [SUB5] the same R twice in one subscribe is one subscription, with 
     { r: '/things/none' },
     { r: '/things/*/parts/1' },
   );
+  const view = expect.stringMatching(/^[\w-]{16}$/);
   expect(body.subscriptions).toEqual([
-    { r: '/things/twice', fields: ['n'] },
-    { r: '/things/twice', fields: ['n', 'm'] },
+    { r: '/things/twice', fields: ['n'], view },
+    { r: '/things/twice', fields: ['n', 'm'], view },
   ]);
   expect(body.failures).toEqual([
     { r: '/things/none', error: { code: 404, message: 'object.missing' } },
@@ -96,6 +97,7 @@ test('[SUB1] [SUB5] the same R twice in one subscribe is one subscription, with 
       evt: 'snapshot',
       r: '/things/twice',
       rev: 1,
+      meta: { view },
       body: { _r: '/things/twice', _rev: 1, n: 1, m: 2 },
     },
   ]);

@@ -168,7 +168,7 @@ test('[OAS3] what the server answers is what the document says', async () => {
   // Its friend is gone now.
   await ask('GET', '/v0.1/users/o2?fields=friend,name');
   await ask('GET', '/v0.1/users/o1', {}, 410);
-  await ask('GET', '/v0.1/users/o2', { headers: { 'If-None-Match': '"2"' } }, 304);
+  await ask('GET', '/v0.1/users/o2', { headers: { 'If-None-Match': '*' } }, 304);
   await ask('POST', '/v0.1/secrets/s', { uid: 'owner', body: { owner: 'owner' } }, 201);
   await ask('POST', '/v0.1/haunts/h', { uid: 'owner', body: { secret: '/secrets/s' } }, 201);
   await ask('GET', '/v0.1/haunts/h', { uid: 'owner' });

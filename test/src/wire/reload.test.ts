@@ -199,13 +199,15 @@ test('[REL3] [PSH10] subscribers of a changed model get schemaUpdated, and snaps
   expect(pushes[0]).toEqual({ evt: 'schemaUpdated', r: '/things/*' });
   const body = { _r: '/things/1', _rev: 1, title: 'one', n: 4, twice: 8 };
   const snapshots = pushes.slice(1);
-  expect(snapshots).toContainEqual({ evt: 'snapshot', r: '/things/1', rev: 1, body });
+  const view = expect.stringMatching(/^[\w-]{16}$/);
+  const snapshot = { evt: 'snapshot', r: '/things/1', rev: 1, body };
+  expect(snapshots).toContainEqual({ ...snapshot, meta: { view } });
   expect(snapshots).toContainEqual({
     evt: 'snapshot',
     r: '/things/1',
     rev: 1,
     body,
-    meta: { subscription: meta?.subscription, pos: expect.any(String) },
+    meta: { subscription: meta?.subscription, pos: expect.any(String), view },
   });
   expect(await client.pushesUntilNow()).toEqual([]);
   expect(await bystander.pushesUntilNow()).toEqual([]);
@@ -257,6 +259,7 @@ test('[REL4] subscriptions that the new model has no place for end with failed; 
     evt: 'snapshot',
     r: '/things/1',
     rev: 1,
+    meta: { view: expect.any(String) },
     body: { _r: '/things/1', _rev: 1, n: 4 },
   });
   await client.request(set('/things/1', 1, 'n', 5));

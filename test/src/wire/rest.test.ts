@@ -27,6 +27,8 @@ async function ask(path: string, { method = 'GET', uid = 'one', headers = {}, bo
 }
 
 const set = (key: string, value: unknown) => ({ ops: [{ op: 'set', key, value }] });
+/** An ETag: revision, epoch and view. */
+const tagOf = (rev: number) => new RegExp(`^"${rev}-[0-9a-f]{16}-[\\w-]{16}"$`);
 const ifMatch = (rev: string) => ({ 'If-Match': rev });
 
 test('[HTTP5] POST creates: 201, with its address and revision', async () => {
@@ -35,7 +37,7 @@ test('[HTTP5] POST creates: 201, with its address and revision', async () => {
   const { _r } = made.json.body;
   expect(made.json).toMatchObject({ r: '/users/*', body: { _rev: 1, shout: 'HELLO AMAL' } });
   expect(made.headers.get('location')).toBe(`/v0.1${_r}`);
-  expect(made.headers.get('etag')).toBe('"1"');
+  expect(made.headers.get('etag')).toMatch(tagOf(1));
   expect(made.headers.get('content-type')).toBe('application/json');
   const named = await ask('/v0.1/users/h1/', { method: 'POST', body: { name: 'Beno' } });
   expect(named.headers.get('location')).toBe('/v0.1/users/h1');
@@ -63,10 +65,11 @@ test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', asyn
     meta: { fields: ['name', 'shout'] },
     body: { _r: '/users/g1', _rev: 1, name: 'G', shout: 'HELLO G' },
   });
-  expect(got.headers.get('etag')).toBe('"1"');
+  const tag = got.headers.get('etag') ?? '';
+  expect(tag).toMatch(tagOf(1));
   expect(got.headers.get('cache-control')).toBe('private, no-cache');
   expect(got.headers.get('vary')).toMatch(/\bAuthorization\b/i);
-  for (const known of ['"1"', 'W/"1"', '1', '"7", W/"1"', '*']) {
+  for (const known of [tag, `W/${tag}`, `"7", W/${tag}`, '*']) {
     const { status, json, headers } = await ask('/v0.1/users/g1', {
       headers: { 'If-None-Match': known },
     });
@@ -74,12 +77,16 @@ test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', asyn
       known,
       status: 304,
       json: undefined,
-      etag: '"1"',
+      etag: tag,
     });
   }
-  expect((await ask('/v0.1/users/g1', { headers: { 'If-None-Match': '"2"' } })).status).toBe(200);
+  // The revision alone says neither of which store it is nor who saw what of it.
+  for (const unknown of ['"1"', '1', tag.replace('"1-', '"2-'), tag.replace(/.{4}"$/, '____"')]) {
+    const { status } = await ask('/v0.1/users/g1', { headers: { 'If-None-Match': unknown } });
+    expect([unknown, status]).toEqual([unknown, 200]);
+  }
   const head = await ask('/v0.1/users/g1', { method: 'HEAD' });
-  expect([head.status, head.headers.get('etag'), head.json]).toEqual([200, '"1"', undefined]);
+  expect([head.status, head.headers.get('etag'), head.json]).toEqual([200, tag, undefined]);
   expect((await ask('/v0.1/users/nobody')).status).toBe(404);
   expect((await ask('/v0.1/users/g1?fields=nothing')).status).toBe(400);
 });
@@ -274,9 +281,12 @@ test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts
 });
 
 test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async () => {
-  await ask('/v0.1/users/p1', { method: 'POST', body: { name: 'P' } });
+  const made = await ask('/v0.1/users/p1', { method: 'POST', body: { name: 'P' } });
+  const tag = made.headers.get('etag') ?? '';
+  const whole = (n: number) => tag.replace('"1-', `"${n}-`);
   let rev = 1;
-  for (const shape of [String, (n: number) => `"${n}"`, (n: number) => `W/"${n}"`]) {
+  const bare = [String, (n: number) => `"${n}"`, (n: number) => `W/"${n}"`];
+  for (const shape of [...bare, whole, (n: number) => `W/${whole(n)}`]) {
     const patched = await ask('/v0.1/users/p1', {
       method: 'PATCH',
       headers: ifMatch(shape(rev)),
@@ -286,7 +296,7 @@ test('[HTTP8] PATCH updates the revision of If-Match; 428 without one', async ()
     expect([patched.status, patched.json, patched.headers.get('etag')]).toEqual([
       200,
       { r: '/users/p1', rev },
-      `"${rev}"`,
+      whole(rev),
     ]);
   }
   const without = await ask('/v0.1/users/p1', { method: 'PATCH', body: set('name', 'x') });
@@ -352,9 +362,30 @@ test('[HTTP8] If-Match as proxies and caches change it, and several of them', as
     const headers = { 'If-None-Match': known };
     return (await ask('/v0.1/users/tags', { headers })).status;
   };
-  for (const end of endings) expect([end, await got(`"${rev}${end}"`)]).toEqual([end, 304]);
-  expect(await got(`W/"1-gzip", "${rev}--gzip"`)).toBe(304);
+  const tag = (await ask('/v0.1/users/tags')).headers.get('etag')?.slice(1, -1);
+  for (const end of endings) expect([end, await got(`"${tag}${end}"`)]).toEqual([end, 304]);
+  expect(await got(`W/"1-gzip", "${tag}--gzip"`)).toBe(304);
+  for (const end of endings) {
+    expect((await patch(`"${tag?.replace(/^\d+/, String(rev))}${end}"`, count))[1]).toBe(200);
+    rev += 1;
+  }
   expect(await got('"1-gzip"')).toBe(200);
+});
+
+test('[EPO2] If-Match of another store is 409, whatever its revision', async () => {
+  const made = await ask('/v0.1/users/epo', { method: 'POST', body: { name: 'E' } });
+  const tag = made.headers.get('etag') ?? '';
+  const other = tag.replace(/-[0-9a-f]{16}-/, `-${'0'.repeat(16)}-`);
+  const refused = { status: 409, json: { error: { message: 'object.revision.unknown' } } };
+  const body = { ops: [{ op: 'addNumber', key: 'age', value: 1 }] };
+  const patch = (match: string) =>
+    ask('/v0.1/users/epo', { method: 'PATCH', headers: ifMatch(match), body });
+  expect(await patch(other)).toMatchObject(refused);
+  expect(await ask('/v0.1/users/epo', { method: 'DELETE', headers: ifMatch(other) })).toMatchObject(
+    refused,
+  );
+  expect((await patch(`${other}, ${tag}`)).status).toBe(200);
+  expect((await ask('/v0.1/users/epo')).json.body).toMatchObject({ _rev: 2, age: 1 });
 });
 
 test('[HTTP8] If-Match: * is whatever revision there is', async () => {

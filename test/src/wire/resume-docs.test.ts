@@ -19,7 +19,7 @@ const [model = ''] = blocks('live-queries.md', 'yaml');
 const server = wireServer({}, { 'models/tasks/model.yaml': model });
 
 /** What is another value each time: the page's stands for that of the test. */
-const varying = ['pos', 'since', 'connection-handle', 'accessToken'];
+const varying = ['pos', 'since', 'view', 'connection-handle', 'accessToken'];
 
 /** Plays what a page shows: one client sends, and hears, each line in its turn. */
 class Play {
@@ -80,6 +80,12 @@ class Play {
       const actual = heard[key];
       if (varying.includes(key)) this.#values.set(String(value), actual);
       else if (isObject(value) && isObject(actual)) this.#learn(value, actual);
+      else if (Array.isArray(value) && Array.isArray(actual)) {
+        for (const [index, one] of value.entries()) {
+          const other = actual[index];
+          if (isObject(one) && isObject(other)) this.#learn(one, other);
+        }
+      }
     }
   }
 
@@ -87,6 +93,9 @@ class Play {
     const entries = Object.entries(message).map(([key, value]) => {
       if (key === 'accessToken') return [key, this.#token(name)];
       if (varying.includes(key)) return [key, this.#values.get(String(value))];
+      if (Array.isArray(value)) {
+        return [key, value.map((one) => (isObject(one) ? this.#filled(one, name) : one))];
+      }
       return [key, isObject(value) ? this.#filled(value, name) : value];
     });
     return Object.fromEntries(entries) as JsonObject;

@@ -433,11 +433,12 @@ test('[RES5] rights are those of the token that resumes', async () => {
   using writer = await server.as('owner');
   await create(writer, '/secrets/r8', { owner: 'owner' });
   const first = await connect('owner');
-  await subscribe(first.client, { r: '/secrets/r8', rev: 1 });
+  await subscribe(first.client, { r: '/secrets/r8' });
+  await pushes(first.client, 1);
   await drop(first.client);
   const owner = [{ op: 'set', key: 'owner', value: 'somebody' }];
   await writer.request({ cmd: 'update', r: '/secrets/r8', rev: 1, body: { ops: owner } });
-  const second = await back('owner', first.handle, 0);
+  const second = await back('owner', first.handle, 1);
   expect(await pushes(second.client, 1)).toMatchObject([
     { evt: 'failed', r: '/secrets/r8', error: { code: 403 } },
   ]);

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { Client } from '../harness/client.js';
 import { testSecret } from '../harness/server-process.js';
@@ -27,9 +28,38 @@ describe('initialize', () => {
       body: {
         'connection-handle': expect.stringMatching(/^.{16,}$/),
         user: { _r: '/users/1142', authType: 'password', uid: '1142', data: { nick: 'a' } },
+        epoch: expect.stringMatching(/^[0-9a-f]{16}$/),
         expires,
       },
     });
+  });
+
+  test('[EPO1] [EPO2] it tells the epoch of the store, by which revisions of another one are refused', async () => {
+    using client = await Client.open(server.socketUrl);
+    const accessToken = signToken({ uid: 'u' });
+    const { body } = await client.request({ cmd: 'initialize', accessToken });
+    const { epoch } = body;
+    const r = '/users/epoch';
+    await client.request({ cmd: 'create', r, body: { name: 'a' } });
+    const ops = [{ op: 'addNumber', key: 'age', value: 1 }];
+    const write = async (cmd: string, cmdOpts: JsonObject) => {
+      const update = cmd === 'update' && { rev: 1, body: { ops } };
+      const { error } = await client.request({ cmd, r, ...update, cmdOpts });
+      return error && [error.code, error.message, error.errors];
+    };
+    for (const cmd of ['update', 'delete']) {
+      const unknown = [409, 'object.revision.unknown', undefined];
+      expect(await write(cmd, { epoch: '0'.repeat(16) })).toEqual(unknown);
+      expect(await write(cmd, { epoch: '' })).toEqual(unknown);
+      const errors = { 'cmdOpts.epoch': ['expected.string'] };
+      expect(await write(cmd, { epoch: 7 })).toEqual([400, 'request.invalid', errors]);
+      const command = { cmd, r, rev: 1, body: { ops }, cmdOpts: { epoch: 'x' } };
+      const batch = await client.request({ cmd: 'batch', body: { commands: [command] } });
+      expect(batch.error?.message).toBe('object.revision.unknown');
+    }
+    expect(await write('update', { epoch })).toBeUndefined();
+    expect((await client.request({ cmd: 'get', r })).body).toMatchObject({ _rev: 2, age: 1 });
+    expect(await write('delete', { epoch })).toBeUndefined();
   });
 
   test('[SES1] a token without _r and without an end has neither in the answer', async () => {

@@ -26,12 +26,17 @@ describe('an object', () => {
     const answer = await subscribe(client, { r: '/users/s1/' });
     expect(answer.body.failures).toBeUndefined();
     expect(answer.body.subscriptions).toEqual([
-      { r: '/users/s1', fields: expect.arrayContaining(['name', 'shout']) },
+      {
+        r: '/users/s1',
+        fields: expect.arrayContaining(['name', 'shout']),
+        view: expect.stringMatching(/^[\w-]{16}$/),
+      },
     ]);
     expect(await client.nextPush()).toEqual({
       evt: 'snapshot',
       r: '/users/s1',
       rev: 1,
+      meta: { view: answer.body.subscriptions[0].view },
       body: expect.objectContaining({ _r: '/users/s1', _rev: 1, name: 'a', shout: 'HELLO A' }),
     });
     await update(
@@ -211,7 +216,8 @@ describe('an object', () => {
     using owner = await server.as('owner');
     using other = await server.as('other');
     await create(owner, '/secrets/s10', { owner: 'owner', shared: true, text: 'open' });
-    await subscribe(other, { r: '/secrets/s10', rev: 1 });
+    await subscribe(other, { r: '/secrets/s10' });
+    await other.nextPush();
     await update(owner, '/secrets/s10', set('text', 'more'));
     expect((await other.nextPush()).body).toEqual({ text: { op: 'set', opValue: 'more' } });
     await updateAt(owner, '/secrets/s10', 2, set('shared', false), set('text', 'closed'));
@@ -227,7 +233,8 @@ describe('an object', () => {
   test('[SUB9] [HOK2] [DUR4] hidden fields stay hidden, and seeing more is a snapshot', async () => {
     using client = await server.as('amal');
     await create(client, '/people/s11', { name: 'n', age: 3 });
-    await subscribe(client, { r: '/people/s11', rev: 1 });
+    await subscribe(client, { r: '/people/s11' });
+    await client.nextPush();
     await update(client, '/people/s11', set('age', 4));
     expect(await client.pushesUntilNow()).toEqual([]);
     await updateAt(client, '/people/s11', 2, set('age', 5), set('openAge', true));

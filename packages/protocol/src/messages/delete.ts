@@ -2,7 +2,7 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import type { ObjectR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { R, Rev, TraceId, WriteOptions } from './parts.js';
+import { ChangeOptions, R, Rev, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 import { objectOf } from './target.js';
 
@@ -10,7 +10,7 @@ export const deleteSchema = Type.Object({
   traceId: TraceId,
   r: R,
   rev: Type.Optional(Rev),
-  cmdOpts: Type.Optional(WriteOptions),
+  cmdOpts: Type.Optional(ChangeOptions),
 });
 
 export interface DeleteRequest extends RequestBase {
@@ -18,7 +18,7 @@ export interface DeleteRequest extends RequestBase {
   readonly target: ObjectR;
   /** Where given, the object must still be at it. */
   readonly rev?: number | undefined;
-  readonly cmdOpts: Static<typeof WriteOptions>;
+  readonly cmdOpts: Static<typeof ChangeOptions>;
 }
 
 const check = checkerOf(deleteSchema);

@@ -30,8 +30,21 @@ export function Options<Members extends TProperties>(members: Members) {
 /** Of commands that have no options. */
 export const NoOptions = Options({});
 
+/** The epoch of a store, as `initialized` told it. Opaque. */
+export const Epoch = Type.String();
+
+/** The view that something was heard under, as an answer or push told it. Opaque. */
+export const View = Type.String();
+
+/** An id of the client's: a second command of the same uid with it changes nothing. */
+const Once = Type.String({ minLength: 1, maxLength: 64 });
+
 /** Options of a command that writes. */
-export const WriteOptions = Options({
-  /** An id of the client's: a second command of the same uid with it changes nothing. */
-  once: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+export const WriteOptions = Options({ once: Type.Optional(Once) });
+
+/** Options of a command that changes what is there. */
+export const ChangeOptions = Options({
+  once: Type.Optional(Once),
+  /** That of the revision which the command names. */
+  epoch: Type.Optional(Epoch),
 });

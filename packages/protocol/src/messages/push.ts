@@ -18,8 +18,8 @@ export interface CreatedPush {
   evt: 'created';
   /** The collection as subscribed. */
   r: string;
-  /** `pos` is where to go on from; `subscription` is there for a read with `subscribe`. */
-  meta: { opBy: Actor; pos: string; subscription?: string };
+  /** `pos` is where to go on from; `subscription` is there for a read with `subscribe`, `view` where it is another one than before. */
+  meta: { opBy: Actor; pos: string; subscription?: string; view?: string };
   body: JsonObject;
 }
 
@@ -27,8 +27,8 @@ export interface UpdatedPush {
   evt: 'updated';
   r: string;
   rev: number;
-  /** `prev`: the last revision before this one that changed any field subscribed to; without it, `rev` - 1. */
-  meta: { opBy: Actor; prev?: number };
+  /** `prev`: the last revision before this one that changed any field subscribed to; without it, `rev` - 1. `view`: as of a created push. */
+  meta: { opBy: Actor; prev?: number; view?: string };
   body: Delta;
 }
 
@@ -43,6 +43,8 @@ export interface SnapshotPush {
   evt: 'snapshot';
   r: string;
   rev: number;
+  /** `view`: to be given with `rev` where to go on from it. */
+  meta: { view: string };
   body: JsonObject;
 }
 

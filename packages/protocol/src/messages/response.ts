@@ -42,6 +42,8 @@ export function errorResponse(
 export type InitializedBody = {
   'connection-handle': string;
   user: { uid: string; authType?: string; _r?: string; data?: JsonObject };
+  /** Of the store: revisions and positions of another one mean something else. */
+  epoch: string;
   /** ISO 8601; where the token expires. */
   expires?: string;
 };
@@ -64,7 +66,7 @@ export type ReadBody = {
 
 /** `body` of the answer to a subscribe. */
 export type SubscribeBody = {
-  subscriptions: { r: string; fields: string[] }[];
+  subscriptions: { r: string; fields: string[]; view: string }[];
   /** Where there are any. */
   failures?: { r: string; error: ErrorBody }[];
 };

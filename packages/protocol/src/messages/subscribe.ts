@@ -2,7 +2,7 @@ import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import { type ParsedR, parseR } from '../r.js';
 import { checkerOf } from './check-schema.js';
-import { Fields, NoOptions, Position, R, Rev, TraceId } from './parts.js';
+import { Fields, NoOptions, Position, R, Rev, TraceId, View } from './parts.js';
 import type { RequestBase } from './request.js';
 
 const Item = Type.Object({
@@ -10,6 +10,7 @@ const Item = Type.Object({
   rev: Type.Optional(Rev),
   fields: Type.Optional(Fields),
   pos: Type.Optional(Position),
+  view: Type.Optional(View),
 });
 
 export const subscribeSchema = Type.Object({
@@ -31,14 +32,16 @@ export interface SubscribeItem {
   readonly rev?: number | undefined;
   readonly fields?: readonly string[] | undefined;
   readonly pos?: string | undefined;
+  /** That `rev` was heard under. */
+  readonly view?: string | undefined;
 }
 
 const check = checkerOf(subscribeSchema);
 
 export function parseSubscribe(message: JsonObject, tag: number): SubscribeRequest {
   const { traceId, body } = check(message) as Static<typeof subscribeSchema>;
-  const subscriptions = body.subscriptions.map(({ r, rev, fields, pos }) => {
-    return { r, target: parseR(r), rev, fields, pos };
+  const subscriptions = body.subscriptions.map(({ r, rev, fields, pos, view }) => {
+    return { r, target: parseR(r), rev, fields, pos, view };
   });
   return { cmd: 'subscribe', tag, traceId, body: { subscriptions } };
 }

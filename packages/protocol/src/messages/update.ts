@@ -6,7 +6,7 @@ import { parseKey } from '../key.js';
 import type { ObjectR } from '../r.js';
 import { ArgumentErrors } from './argument-errors.js';
 import { checkerOf } from './check-schema.js';
-import { AnyValue, R, Rev, TraceId, WriteOptions } from './parts.js';
+import { AnyValue, ChangeOptions, R, Rev, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
 import { defaultOpsCount, type RequestLimits } from './request-limits.js';
 import { objectOf } from './target.js';
@@ -23,7 +23,7 @@ export const updateSchema = Type.Object({
   r: R,
   rev: Rev,
   body: Type.Object({ ops: Type.Array(Operation, { minItems: 1 }) }),
-  cmdOpts: Type.Optional(WriteOptions),
+  cmdOpts: Type.Optional(ChangeOptions),
 });
 
 export interface UpdateRequest extends RequestBase {
@@ -32,7 +32,7 @@ export interface UpdateRequest extends RequestBase {
   /** The revision that the client last saw. */
   readonly rev: number;
   readonly body: { readonly ops: readonly FieldOp[] };
-  readonly cmdOpts: Static<typeof WriteOptions>;
+  readonly cmdOpts: Static<typeof ChangeOptions>;
 }
 
 const check = checkerOf(updateSchema);

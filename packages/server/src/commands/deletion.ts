@@ -11,7 +11,7 @@ import { withPostHook } from './outbox.js';
 import { demandOn, living } from './presence.js';
 import type { CommandContext } from './services.js';
 import type { WriteStep } from './write-step.js';
-import { commitRefusal, originOf } from './written.js';
+import { assertEpoch, commitRefusal, originOf } from './written.js';
 
 /** Rules DEL1 to DEL4. */
 export class Deletion implements WriteStep {
@@ -49,9 +49,12 @@ export class Deletion implements WriteStep {
     const { r } = this.#request.target;
     const head = await living(context, model, stored, { r, right: 'delete' });
     await demandOn(context, model, head, { right: 'delete' });
+    assertEpoch(context, this.#request.cmdOpts);
     const { rev = head.rev } = this.#request;
-    if (baseRev(rev, context.accepted, head.rev) !== head.rev)
+    const current = { rev: head.rev, epoch: context.services.store.epoch.id };
+    if (baseRev(rev, context.accepted, current) !== head.rev) {
       throw fail('object.revision.outdated');
+    }
     await runPreDelete(model, { obj: scriptObject(head), auth: context.auth });
     return withPostHook(context, model, deleteWrite(head, originOf(context, model)), head);
   }

@@ -174,7 +174,7 @@ async function withSubscription(reading: Reading): Promise<Reply> {
   const { limit = defaultReadLimit, since } = request.cmdOpts;
   const window = { ...question, scope, fields, limit, since };
   return await slots.run(context.auth.uid, async () => {
-    const { subscription, hits, pos, start } = await live.watch(context.listener, window);
+    const { subscription, view, hits, pos, start } = await live.watch(context.listener, window);
     try {
       const total = await totalOf(reading);
       const answer =
@@ -184,7 +184,10 @@ async function withSubscription(reading: Reading): Promise<Reply> {
       // What is answered has to be as of the model that the subscription goes on with.
       if (context.services.models() !== models) throw unavailable();
       const { r, body = {} } = answer;
-      return { body: { r: r ?? question.r, meta: { subscription }, body }, afterwards: start };
+      return {
+        body: { r: r ?? question.r, meta: { subscription, view }, body },
+        afterwards: start,
+      };
     } catch (error) {
       live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
       throw error;

@@ -31,7 +31,7 @@ import { demandOn, living, missingAmong } from './presence.js';
 import type { CommandContext } from './services.js';
 import { uniqueFieldsSettled } from './unique-fields.js';
 import type { WriteStep } from './write-step.js';
-import { assertValid, commitRefusal, missingErrors, originOf } from './written.js';
+import { assertEpoch, assertValid, commitRefusal, missingErrors, originOf } from './written.js';
 
 /** The object as it would be, as far as it can be told. */
 interface Draft {
@@ -81,7 +81,10 @@ export class Updating implements WriteStep {
     const { r } = this.#request.target;
     const head = await living(this.#context, this.#model, stored, { r, right: 'update' });
     const draft = await this.#permitted(head);
-    assertCurrent(this.#request, head, this.#context.accepted);
+    assertEpoch(this.#context, this.#request.cmdOpts);
+    const { accepted } = this.#context;
+    const { epoch } = this.#context.services.store;
+    assertCurrent(this.#request, head, { accepted, epoch: epoch.id });
     await uniqueFieldsSettled(this.#context, this.#model);
     await this.#assertSound(head, draft, look);
     await this.#runHooks(head, draft);
@@ -171,9 +174,9 @@ const merging: ReadonlySet<FieldOp['op']> = new Set(['addNumber', 'push', 'addTo
 function assertCurrent(
   { rev: given, body }: UpdateRequest,
   head: StoredObject,
-  accepted: AcceptedRevs | undefined,
+  { accepted, epoch }: { accepted: AcceptedRevs | undefined; epoch: string },
 ): void {
-  const rev = baseRev(given, accepted, head.rev);
+  const rev = baseRev(given, accepted, { rev: head.rev, epoch });
   if (rev === head.rev) return;
   if (rev > head.rev) throw fail('object.revision.unknown');
   const errors: FieldErrors = {};

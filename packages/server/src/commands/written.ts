@@ -54,6 +54,15 @@ export function missingErrors(
   return errors;
 }
 
+/** Throws 409 where the revision that the command names is one of another store (rule EPO2). */
+export function assertEpoch(
+  { services }: CommandContext,
+  { epoch }: { readonly epoch?: string | undefined },
+): void {
+  if (epoch === undefined || epoch === services.store.epoch.id) return;
+  throw fail('object.revision.unknown');
+}
+
 /** Throws 409 `validation.failed` where there is any error. */
 export function assertValid(...found: readonly FieldErrors[]): void {
   const errors: FieldErrors = {};

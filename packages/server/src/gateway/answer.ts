@@ -20,6 +20,8 @@ export function errorText(error: ProtocolError, known?: Known): string {
 export interface Initialized {
   readonly handle: string;
   readonly auth: Auth;
+  /** Of the store. */
+  readonly epoch: string;
   /** Of the token: milliseconds since the Unix epoch. */
   readonly expires: number | undefined;
   /** Where a connection-handle was sent. */
@@ -29,11 +31,11 @@ export interface Initialized {
 /** The answer to an `initialize` that succeeded (rules SES1 and RES1). */
 export function initializedText(
   tag: number,
-  { handle, auth, expires, resumed }: Initialized,
+  { handle, auth, epoch, expires, resumed }: Initialized,
 ): string {
   const user = { _r: auth._r, authType: auth.authType, uid: auth.uid, data: auth.data ?? {} };
   const until = expires === undefined ? undefined : new Date(expires).toISOString();
-  const body = { 'connection-handle': handle, user, expires: until, resumed };
+  const body = { 'connection-handle': handle, user, epoch, expires: until, resumed };
   return JSON.stringify({ tag, evt: 'initialized', body });
 }
 

@@ -50,6 +50,7 @@ const minute = 60_000;
 export class AppGateway {
   readonly #options: Omit<GatewayOptions, 'services'>;
   readonly #models: () => ModelSet;
+  readonly #live: SessionHost['live'];
   readonly #addresses: ClientAddresses;
   readonly #count: ConnectionCount;
   readonly #signups: RateLimit;
@@ -70,6 +71,7 @@ export class AppGateway {
     const { clock } = platform;
     this.#options = options;
     this.#models = models;
+    this.#live = live;
     this.#addresses = new ClientAddresses(config.trustProxy);
     this.#count = new ConnectionCount(config.limits, shared.node);
     const byNetwork = { window: minute, clock, groupOf: networkOf };
@@ -118,6 +120,8 @@ export class AppGateway {
       liveTokens: this.#liveTokens,
       platform,
       output: config.limits.output,
+      resumeWindow: config.resumeWindow,
+      parked: config.limits.parked,
     });
     this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
     this.#upgrades = new Upgrades({
@@ -169,6 +173,7 @@ export class AppGateway {
         platform,
         shape: this.#host.shape,
         streams: this.#streams,
+        live: this.#live,
         message: config.limits.message,
       },
     });

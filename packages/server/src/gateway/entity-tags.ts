@@ -1,5 +1,5 @@
 import { fail } from '@really/protocol';
-import type { AcceptedRevs } from '../commands/accepted-revs.js';
+import type { AcceptedRev, AcceptedRevs } from '../commands/accepted-revs.js';
 
 /** What servers and proxies that compress append to an ETag: `"5-gzip"` (Apache), `"5--gzip"` (Jetty), `"5;br"`. */
 const codingSuffix = /(?:--?|;)(?:x-)?(?:gzip|br|brotli|deflate|zstd)$/i;
@@ -18,9 +18,9 @@ export function revisionsIn(header: string | undefined): AcceptedRevs | undefine
 }
 
 /** Whether a client that has what `If-None-Match` names has the current one (RFC 9110, section 13.1.2). */
-export function isKnown(header: string | undefined, current: string | number): boolean {
+export function isKnown(header: string | undefined, current: string): boolean {
   if (header === undefined) return false;
-  return tagsIn(header).some((tag) => tag === '*' || opaqueOf(tag) === String(current));
+  return tagsIn(header).some((tag) => tag === '*' || opaqueOf(tag) === current);
 }
 
 /** The parts of a list; empty ones do not count (RFC 9110, section 5.6.1.2). No ETag of ours has a comma in it. */
@@ -31,10 +31,18 @@ function tagsIn(header: string): string[] {
     .filter((tag) => tag !== '');
 }
 
-function revisionOf(tag: string): number {
-  const rev = opaqueOf(tag) ?? '';
-  if (!/^[1-9]\d{0,14}$/.test(rev)) throw fail.invalid('If-Match', 'expected.revision');
-  return Number(rev);
+/** The ETag of an object, without its quotes: which revision it is, of which store, and under which view it was seen. */
+export function objectTag(rev: number, { epoch, view }: { epoch: string; view: string }): string {
+  return `${rev}-${epoch}-${view}`;
+}
+
+/** A revision, bare or in what `objectTag` made. */
+const revisionTag = /^([1-9]\d{0,14})(?:-([0-9a-f]{16})(?:-[\w-]*)?)?$/;
+
+function revisionOf(tag: string): AcceptedRev {
+  const [, rev, epoch] = revisionTag.exec(opaqueOf(tag) ?? '') ?? [];
+  if (rev === undefined) throw fail.invalid('If-Match', 'expected.revision');
+  return { rev: Number(rev), epoch };
 }
 
 /** `5` of `5`, `"5"`, `W/"5"` and `"5-gzip"`. `undefined` where the quotes do not match. */

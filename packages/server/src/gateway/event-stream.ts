@@ -24,6 +24,8 @@ export class EventStream implements Listener, TokenHolder {
   readonly #limit: number;
   /** While it opens nothing may be written: it may yet be refused. */
   #state: 'opening' | 'open' | 'over' = 'opening';
+  /** The view that the client knows of. */
+  #view: unknown;
 
   constructor({ auth, response, limit, drained }: EventStreamOptions) {
     this.auth = auth;
@@ -48,16 +50,22 @@ export class EventStream implements Listener, TokenHolder {
   push({ text }: Frame): void {
     const message: unknown = JSON.parse(text);
     if (this.#state !== 'open' || !isJsonObject(message)) return;
-    this.#write(eventText(message, text));
+    const { meta } = message;
+    const { pos, view = this.#view } = isJsonObject(meta) ? meta : {};
+    this.#view = view;
+    this.#write(
+      `event: ${String(message.evt)}\n${idLine(pos ?? revisionId(message.rev, view))}data: ${text}\n\n`,
+    );
     if (last.has(message.evt)) this.end();
   }
 
   /**
-   * The first sign of life. `pos`: where it begins. An id without data is no event, and yet what a browser names when it
+   * The first sign of life. `view`: what is heard is heard under it. `pos`: where it begins. An id without data is no event, and yet what a browser names when it
    * comes back, so that who drops before the first push misses nothing.
    */
-  begin(pos: number | undefined): void {
+  begin({ pos, view }: { readonly pos: string | undefined; readonly view: unknown }): void {
     this.#state = 'open';
+    this.#view = view;
     this.#write(`: \n${idLine(pos)}\n`);
   }
 
@@ -95,12 +103,18 @@ export class EventStream implements Listener, TokenHolder {
   }
 }
 
-/** Rule HTTP11. `id` is the revision of an object, else the position. */
-function eventText({ evt, rev, meta }: JsonObject, text: string): string {
-  const pos = isJsonObject(meta) ? meta.pos : undefined;
-  return `event: ${String(evt)}\n${idLine(pos ?? rev)}data: ${text}\n\n`;
+/** Of an object: the revision, and the view that it was heard under (rule HTTP11). */
+function revisionId(rev: unknown, view: unknown): string | undefined {
+  return typeof rev === 'number' ? `${rev}.${String(view)}` : undefined;
+}
+
+/** What a client that comes back names as the last that it heard of an object; `undefined` where it is no such id. */
+export function readRevisionId(id: string): { rev: number; view?: string } | undefined {
+  const [, rev, view] = /^([1-9]\d{0,14})(?:\.([\w-]+))?$/.exec(id) ?? [];
+  if (rev === undefined) return undefined;
+  return { rev: Number(rev), ...(view !== undefined && { view }) };
 }
 
 function idLine(id: unknown): string {
-  return typeof id === 'string' || typeof id === 'number' ? `id: ${id}\n` : '';
+  return typeof id === 'string' ? `id: ${id}\n` : '';
 }

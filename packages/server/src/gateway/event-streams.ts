@@ -1,9 +1,10 @@
 import { type ErrorBody, fail, type JsonObject, ProtocolError } from '@really/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import type { ConnectionCount } from './connection-count.js';
-import { EventStream } from './event-stream.js';
+import { EventStream, readRevisionId } from './event-stream.js';
 import type { Caller } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
 import type { LiveTokens } from './live-tokens.js';
@@ -19,6 +20,10 @@ export interface EventStreamsOptions {
   readonly platform: Platform;
   /** Bytes of output that may wait. */
   readonly output: number;
+  /** Milliseconds for which it is remembered what a stream of a query was told; 0: it is not. */
+  readonly resumeWindow: number;
+  /** Streams of which that is remembered, at most. */
+  readonly parked: number;
 }
 
 interface Opening {
@@ -43,11 +48,19 @@ export class EventStreams {
   readonly #options: EventStreamsOptions;
   readonly #all = new Set<EventStream>();
   readonly #expiries: Deadlines;
+  /** What streams that ended were told, so that their clients can go on by a position alone. */
+  readonly #parked = new Set<readonly Parked[]>();
+  readonly #forgetting: Deadlines;
   #beat: Timer | undefined;
   #closed = false;
 
   constructor(options: EventStreamsOptions) {
     this.#options = options;
+    this.#forgetting = new Deadlines({
+      platform: options.platform,
+      clock: 'monotonic',
+      due: (key) => this.#forgetParked(key as readonly Parked[]),
+    });
     this.#expiries = new Deadlines({
       platform: options.platform,
       clock: 'wall',
@@ -95,7 +108,7 @@ export class EventStreams {
       if (failure) throw failure;
       // The client has gone meanwhile, or the server is about to.
       if (stream.isOver) throw fail('server.unavailable');
-      this.#begin(reply, stream, opening.caller);
+      this.#begin(reply, stream, opening.caller, viewIn(body));
       if (message.cmd === 'read') stream.answer(body);
       afterwards?.();
       return reply;
@@ -109,9 +122,15 @@ export class EventStreams {
   close(): void {
     this.#closed = true;
     for (const stream of this.#all) stream.end();
+    for (const parked of this.#parked) this.#forgetParked(parked);
   }
 
-  #begin(reply: FastifyReply, stream: EventStream, { token, expires }: Caller): void {
+  #begin(
+    reply: FastifyReply,
+    stream: EventStream,
+    { token, expires }: Caller,
+    view: unknown,
+  ): void {
     reply.hijack();
     const headers = {
       ...reply.getHeaders(),
@@ -123,12 +142,34 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
-    stream.begin(this.#options.live.positionOf(stream));
+    stream.begin({ pos: this.#options.live.positionOf(stream), view });
     if (!this.#options.liveTokens.hold(stream, token)) stream.expire();
     if (expires !== undefined) this.#expiries.set(stream, expires);
     this.#beat ??= this.#options.platform.timers.every(heartbeat, () => {
       for (const one of this.#all) one.comment();
     });
+  }
+
+  #park(stream: EventStream): void {
+    const { live, resumeWindow, parked: most, platform } = this.#options;
+    if (this.#closed || resumeWindow === 0) {
+      live.drop(stream);
+      return;
+    }
+    const parked = live.park(stream);
+    live.drop(stream);
+    // Nothing has to be remembered of objects and collections: their positions say it all.
+    if (!parked.some(({ kind }) => kind === 'query')) return;
+    this.#parked.add(parked);
+    this.#forgetting.set(parked, platform.clock.monotonic() + resumeWindow);
+    const [oldest] = this.#parked;
+    if (this.#parked.size > most && oldest) this.#forgetParked(oldest);
+  }
+
+  #forgetParked(parked: readonly Parked[]): void {
+    if (!this.#parked.delete(parked)) return;
+    this.#forgetting.clear(parked);
+    this.#options.live.forget(parked);
   }
 
   #forget(stream: EventStream, address: string): void {
@@ -137,7 +178,7 @@ export class EventStreams {
     this.#options.count.leave(address);
     this.#options.liveTokens.release(stream);
     this.#expiries.clear(stream);
-    this.#options.live.drop(stream);
+    this.#park(stream);
     if (this.#all.size > 0) return;
     this.#beat?.cancel();
     this.#beat = undefined;
@@ -163,8 +204,15 @@ function streamMessage({ rest, message }: Opening): JsonObject {
 
 function startOf(kind: 'object' | 'collection', lastId: string): JsonObject {
   if (kind === 'collection') return { pos: lastId };
-  if (!/^[1-9]\d{0,14}$/.test(lastId)) throw fail.invalid('Last-Event-ID', 'expected.revision');
-  return { rev: Number(lastId) };
+  const known = readRevisionId(lastId);
+  if (!known) throw fail.invalid('Last-Event-ID', 'expected.revision');
+  return { ...known };
+}
+
+/** Of the one subscription that the answer is about. */
+function viewIn({ body }: JsonObject): unknown {
+  const [subscription] = (body as { subscriptions?: readonly JsonObject[] }).subscriptions ?? [];
+  return subscription?.view;
 }
 
 interface Failure {

@@ -103,6 +103,8 @@ export async function openTestGateway(setup: TestSetup = {}) {
 
 function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHost['live'] {
   return {
+    epoch: 'e'.repeat(16),
+    viewOf: () => 'v'.repeat(16),
     drained: (listener) => live.drained.push(listener),
     positionOf: () => undefined,
     drop: (listener) => live.dropped.push(listener),

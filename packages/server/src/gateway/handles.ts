@@ -1,3 +1,4 @@
+import type { Auth } from '@really/protocol';
 import type { TokenIdentity } from '../auth/token-identity.js';
 import type { Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
@@ -11,6 +12,8 @@ import type { SessionHost } from './session-host.js';
 export interface ParkedSession {
   /** What it had; `undefined` where that was revoked. */
   readonly token: TokenIdentity | undefined;
+  /** Who it was. */
+  readonly auth: Auth;
   readonly subscriptions: readonly Parked[];
   readonly sent: SentPushes | undefined;
 }

@@ -14,17 +14,68 @@ export interface Missed {
 /** By subscription, the first of its pushes that did not arrive; a snapshot among them goes before. */
 type FirstMissed = ReadonlyMap<string, Place>;
 
+/** A subscription that was parked, as far as it matters under which view. */
+export type SeenUnder = Exclude<Parked, { kind: 'last-query' }>;
+
+/** What the one that resumes may see. */
+export interface Resumer {
+  /** It is the same in all respects as the one that was parked. */
+  readonly isSame: boolean;
+  /** Whether it sees a subscription under the view that it was parked with. */
+  readonly isSeen: (one: SeenUnder) => boolean;
+}
+
 /**
- * Rules RES2 and RES3. `received`: how many pushes the client says it got; without it, all that are left may be new to
- * it. Where they do not reach back so far, what is missing is told again. `undefined` where nobody knows what that is.
+ * Rules RES2, RES3 and RES5. `received`: how many pushes the client says it got; without it, all that are left may be new
+ * to it. Where they do not reach back so far, what is missing is told again, and so it is where it was seen under
+ * another view. `undefined` where nobody knows what that is.
  */
 export function missedOf(
-  { sent, subscriptions }: ParkedSession,
+  { sent, subscriptions }: Pick<ParkedSession, 'sent' | 'subscriptions'>,
   received: number | undefined,
+  resumer: Resumer,
 ): Missed | undefined {
-  const frames = received === undefined ? (sent?.last ?? []) : sent ? sent.after(received) : [];
-  if (frames) return { frames, subscriptions };
-  return sent && received !== undefined ? toldAgain(sent, subscriptions, received) : undefined;
+  if (!sent) return { frames: [], subscriptions };
+  const from = received ?? sent.before;
+  const frames = sent.after(from);
+  if (frames) return seenAlike({ sent, subscriptions, from }, frames, resumer);
+  return toldAgain(sent, subscriptions, from);
+}
+
+/** Leaves out what was seen under another view. */
+function seenAlike(
+  parked: {
+    readonly sent: SentPushes;
+    readonly subscriptions: readonly Parked[];
+    readonly from: number;
+  },
+  frames: readonly SentPush[],
+  { isSame, isSeen }: Resumer,
+): Missed {
+  const { sent, subscriptions, from } = parked;
+  const kept = new Set<string>();
+  const others: SeenUnder[] = [];
+  for (const one of subscriptions) {
+    if (one.kind === 'last-query') continue;
+    if (isSeen(one) && !sent.isOutdated(keyOf(one), from)) kept.add(keyOf(one));
+    else others.push(one);
+  }
+  if (isSame && others.length === 0) return { frames, subscriptions };
+  const told = frames.filter(({ place }) => {
+    return place === undefined || place.kind === 'final' || kept.has(place.key);
+  });
+  const first = firstMissed(frames.map(({ place }) => place));
+  const isOther = new Set<Parked>(others);
+  return {
+    frames: [...told, ...others.flatMap((one) => goneFrame(one, first) ?? [])],
+    subscriptions: subscriptions.flatMap((one) =>
+      isOther.has(one) ? (goOn(one, first) ?? []) : one,
+    ),
+  };
+}
+
+function keyOf(one: SeenUnder): string {
+  return one.kind === 'query' ? one.key : one.item.r;
 }
 
 function toldAgain(
@@ -54,12 +105,13 @@ function firstMissed(places: readonly (Place | undefined)[]): FirstMissed {
 /** `first` is `undefined` where it is not known. What then goes by a position is `undefined`, too. */
 function goOn(one: Parked, first: FirstMissed | undefined): Parked | undefined {
   if (one.kind === 'last-query') return one;
-  const place = first?.get(one.kind === 'query' ? one.key : one.item.r);
+  const place = first?.get(keyOf(one));
   if (first && !place) return one;
   if (one.kind === 'query') return undefined;
-  if (one.item.pos !== undefined) {
+  const { after } = one.item;
+  if (after !== undefined) {
     if (place?.kind !== 'creation') return undefined;
-    return { ...one, item: { ...one.item, pos: String(place.pos - 1) } };
+    return { ...one, item: { ...one.item, after: { ...after, pos: place.pos - 1 } } };
   }
   const { rev: told, ...item } = one.item;
   const goesOn = told !== undefined && place?.kind === 'revision';

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
-import { isKnown } from './entity-tags.js';
+import { isKnown, objectTag } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
 import { type CallerOptions, callerOf } from './http-caller.js';
@@ -18,6 +18,7 @@ import {
   restMessage,
   restTarget,
 } from './rest-message.js';
+import type { SessionHost } from './session-host.js';
 import { protocolVersion } from './socket-path.js';
 import { toProtocolError } from './to-protocol-error.js';
 import { traceOf } from './trace-id.js';
@@ -28,6 +29,7 @@ export interface RestRoutesOptions extends CallerOptions {
   readonly platform: Platform;
   readonly shape: Shape;
   readonly streams: EventStreams;
+  readonly live: Pick<SessionHost['live'], 'epoch' | 'viewOf'>;
   /** Bytes of a body. */
   readonly message: number;
 }
@@ -97,9 +99,13 @@ class RestRoutes {
     if (wantsEvents(request)) {
       return await this.#options.streams.open(request, reply, { caller, rest, message, traced });
     }
+    const { commands, live } = this.#options;
+    // Taken first: should the model change meanwhile, a tag of before matches nothing later.
+    const view = live.viewOf(rest.target.names, caller.auth) ?? '';
     const details = { ...traced, accepted: acceptedRevs(rest) };
-    const { body } = await this.#options.commands.run(message, deaf(caller.auth), details);
-    return answer(rest, reply, body);
+    const { body } = await commands.run(message, deaf(caller.auth), details);
+    const tagOf = (rev: number) => objectTag(rev, { epoch: live.epoch, view });
+    return answer(rest, reply, { body, tagOf });
   }
 
   #read(request: FastifyRequest, { target, question }: RestTarget): RestRequest {
@@ -137,26 +143,32 @@ function wantsEvents({ method, headers }: FastifyRequest): boolean {
   );
 }
 
+interface Answered {
+  readonly body: JsonObject;
+  /** The ETag of a revision, without its quotes. */
+  readonly tagOf: (rev: number) => string;
+}
+
 /** The command's answer, as HTTP says it. */
-function answer(request: RestRequest, reply: FastifyReply, body: JsonObject): FastifyReply {
-  const { method, target, headers } = request;
+function answer(
+  { method, target, headers, question }: RestRequest,
+  reply: FastifyReply,
+  { body, tagOf }: Answered,
+): FastifyReply {
   const shown = body.body as JsonObject | undefined;
+  const tagged = (rev: unknown) => {
+    return typeof rev === 'number' ? reply.header('ETag', `"${tagOf(rev)}"`) : reply;
+  };
   if (method === 'DELETE') return reply.code(204).send();
-  if (request.question) return sendJson(reply, 200, JSON.stringify(body));
+  if (question) return sendJson(reply, 200, JSON.stringify(body));
   if (method === 'POST') {
     const created = shown ?? {};
     reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
-    return sendJson(tagged(reply, created._rev), 201, JSON.stringify(body));
+    return sendJson(tagged(created._rev), 201, JSON.stringify(body));
   }
-  if (method === 'PATCH') return sendJson(tagged(reply, body.rev), 200, JSON.stringify(body));
+  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, JSON.stringify(body));
   if (target.kind === 'collection') return sendJson(reply, 200, JSON.stringify(body));
   const rev = Number(shown?._rev);
-  if (isKnown(headers['if-none-match']?.toString(), rev))
-    return tagged(reply, rev).code(304).send();
-  return sendJson(tagged(reply, rev), 200, JSON.stringify(body));
-}
-
-/** The revision is the ETag. */
-function tagged(reply: FastifyReply, rev: unknown): FastifyReply {
-  return typeof rev === 'number' ? reply.header('ETag', `"${rev}"`) : reply;
+  const isTheirs = isKnown(headers['if-none-match']?.toString(), tagOf(rev));
+  return isTheirs ? tagged(rev).code(304).send() : sendJson(tagged(rev), 200, JSON.stringify(body));
 }

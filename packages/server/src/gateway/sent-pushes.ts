@@ -29,6 +29,9 @@ export class SentPushes {
   /** Up to this number finals were forgotten. */
   #forgotten = 0;
 
+  /** By subscription, the number of the last push that was seen under another view. */
+  #outdated: Map<string, number> | undefined;
+
   constructor(limits: SentPushesLimits) {
     this.#limits = limits;
   }
@@ -50,6 +53,22 @@ export class SentPushes {
     const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
     this.#frames = kept;
     this.#bytes = kept.reduce((sum, one) => sum + one.length, 0);
+  }
+
+  /** The pushes of this subscription so far must not be sent again. */
+  outdate(key: string): void {
+    this.#outdated ??= new Map();
+    this.#outdated.set(key, this.#total);
+  }
+
+  /** Whether a push of this subscription after the first `received` may be one that must not be sent again. */
+  isOutdated(key: string, received: number): boolean {
+    return (this.#outdated?.get(key) ?? 0) > received;
+  }
+
+  /** How many went before the first of those that are left. */
+  get before(): number {
+    return this.#total - this.#frames.length;
   }
 
   /** Those after the first `received`; `undefined` where they are not all there any more. */

@@ -1,3 +1,4 @@
+import type { Auth } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
@@ -13,9 +14,13 @@ import type { SentPushesLimits } from './sent-pushes.js';
 export interface SessionHost extends FlightHost {
   readonly tokens: Pick<Tokens, 'verify'>;
   readonly live: {
+    /** Of the store. */
+    readonly epoch: string;
+    /** The reader's view of a collection; `undefined` where it has no model. */
+    viewOf(names: readonly string[], auth: Auth): string | undefined;
     drained(listener: Listener): void;
     /** Up to where it has heard of a collection; `undefined`: it is subscribed to none. */
-    positionOf(listener: Listener): number | undefined;
+    positionOf(listener: Listener): string | undefined;
     drop(listener: Listener): void;
     /** As `drop`, and gives what it takes to go on. */
     park(listener: Listener): readonly Parked[];

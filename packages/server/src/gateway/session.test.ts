@@ -82,6 +82,8 @@ function setUp(options: Setup = {}) {
     },
     live: {
       drained: () => events.push('drained'),
+      epoch: 'e'.repeat(16),
+      viewOf: () => 'v'.repeat(16),
       positionOf: () => undefined,
       drop: () => events.push('dropped'),
       reauthorized: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
@@ -192,6 +194,7 @@ describe('initialize', () => {
       body: {
         'connection-handle': expect.stringMatching(/^[\w-]{22}$/),
         user: { uid: 'amal', authType: 'test', data: {} },
+        epoch: 'e'.repeat(16),
         expires: new Date(platform.clock.now() + hour).toISOString(),
       },
     });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Auth,
   closeCodes,
@@ -20,7 +21,7 @@ import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
 import { HeldPushes } from './held-pushes.js';
 import type { TokenHolder } from './live-tokens.js';
-import { missedOf } from './missed.js';
+import { missedOf, type SeenUnder } from './missed.js';
 import { type SentPush, SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import { toProtocolError } from './to-protocol-error.js';
@@ -112,6 +113,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     };
   }
 
+  outdate(key: string): void {
+    this.#sent?.outdate(key);
+  }
+
   /** Who it is; `undefined` until it is initialized. */
   get uid(): string | undefined {
     return this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
@@ -175,7 +180,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const { expiries, handles, live, liveTokens } = this.#host;
     expiries.clear(this);
     const token = liveTokens.release(this);
-    const park = () => ({ token, subscriptions: live.park(this), sent: this.#sent });
+    const { auth } = state;
+    const park = () => ({ token, auth, subscriptions: live.park(this), sent: this.#sent });
     handles.park(state.handle, park);
     live.drop(this);
   }
@@ -270,9 +276,12 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
   ): Promise<void> {
     const { handles, live } = this.#host;
     const parked = handles.take(handle, verified.auth.uid);
-    const missed = parked && missedOf(parked, received);
+    const { auth } = verified;
+    const isSeen = (one: SeenUnder) => live.viewOf(one.model.names, auth) === one.view;
+    const isSame = parked !== undefined && isDeepStrictEqual(parked.auth, auth);
+    const missed = parked && missedOf(parked, received, { isSame, isSeen });
     if (!missed) return this.#welcome(tag, verified, false);
-    this.#state = { kind: 'ready', auth: verified.auth, handle: this.#newHandle() };
+    this.#state = { kind: 'ready', auth, handle: this.#newHandle() };
     const begin = await live.resume(this, missed.subscriptions);
     if (!this.open) return;
     this.#welcome(tag, verified, true);
@@ -300,7 +309,8 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#state = { kind: 'ready', auth, handle };
     this.#host.handles.hold(handle, this);
     this.#host.metrics.command('initialize', 'ok', 0);
-    this.answer(initializedText(tag, { handle, auth, expires, resumed }));
+    const { epoch } = this.#host.live;
+    this.answer(initializedText(tag, { handle, auth, epoch, expires, resumed }));
     if (expires === undefined) this.#host.expiries.clear(this);
     else this.#host.expiries.set(this, expires);
     if (!this.#host.liveTokens.hold(this, token)) this.expire();

@@ -11,6 +11,8 @@ export interface AudienceTraits {
   readonly key: string;
   /** Of the one who came first: the others are alike where it matters. */
   readonly auth: Auth;
+  /** See `ViewTexts`. */
+  readonly view: string;
   /** In the order of the model; `undefined`: all. */
   readonly fields: readonly string[] | undefined;
 }
@@ -23,6 +25,7 @@ export class Audience<M extends Seat, T> implements AudienceTraits {
   readonly topic: T;
   readonly key: string;
   readonly auth: Auth;
+  readonly view: string;
   readonly fields: readonly string[] | undefined;
   /** Made with the first member, and to its measure: most audiences have only one. */
   #members: M[] | undefined;
@@ -35,6 +38,7 @@ export class Audience<M extends Seat, T> implements AudienceTraits {
     this.topic = topic;
     this.key = traits.key;
     this.auth = traits.auth;
+    this.view = traits.view;
     this.fields = traits.fields;
   }
 
@@ -68,7 +72,7 @@ const nobody: readonly never[] = [];
 
 export const nothingHidden: readonly string[] = [];
 
-/** Equal for those who belong to one audience. `rights` as `audienceKey` of the model gives it. */
-export function keyOfAudience(fields: readonly string[] | undefined, rights: string): string {
-  return `${fields === undefined ? '*' : JSON.stringify(fields)}${rights}`;
+/** Equal for those who belong to one audience. */
+export function keyOfAudience(fields: readonly string[] | undefined, view: string): string {
+  return `${fields === undefined ? '*' : JSON.stringify(fields)}${view}`;
 }

@@ -70,12 +70,13 @@ export class CollectionDelivery {
 
   /** Tells one subscription. False where its connection has to take some output first. */
   bring(one: CollectionSubscription, frames: CreationFrames): boolean {
-    const { frame } = frames;
+    const frame = frames.frameFor(one);
     if (frame) {
       const { listener } = one.session;
       if (listener.congested) return false;
       listener.push(frames.mark ? frames.mark.frameFor(frame, listener) : frame);
       this.#context.metrics.pushes.add(1, 'created');
+      one.view = one.audience.view;
     }
     one.pos = frames.pos;
     return true;
@@ -93,7 +94,7 @@ export class CollectionDelivery {
         const one = audience.members[index];
         if (!one || !isBefore(one, creation.pos)) continue;
         if (!this.bring(one, frames)) this.#pause(one, creation.pos);
-        else if (frames.frame) pushes += 1;
+        else if (frames.areSeen) pushes += 1;
       }
     }
     this.#context.notes.told(noteOf(creation), pushes, span);
@@ -117,6 +118,7 @@ export class CreationFrames {
   /** `undefined`: they may not see it, and so it is not told. */
   readonly #hidden: readonly string[] | undefined;
   #shared: Frame | undefined;
+  #underView: Frame | undefined;
 
   constructor(audience: CollectionAudience, creation: Creation, view: View) {
     this.#audience = audience;
@@ -126,16 +128,27 @@ export class CreationFrames {
     this.mark = ownMarkOf(creation);
   }
 
-  /** One for all of them; `undefined` where they may not see it. */
-  get frame(): Frame | undefined {
-    if (this.#hidden) this.#shared ??= this.#encode(this.#hidden);
+  /** Whether they may see it. */
+  get areSeen(): boolean {
+    return this.#hidden !== undefined;
+  }
+
+  /** One for all who know of their view; `undefined` where they may not see it. */
+  frameFor({ view }: CollectionSubscription): Frame | undefined {
+    if (!this.#hidden) return undefined;
+    if (view !== this.#audience.view) {
+      this.#underView ??= this.#encode(this.#hidden, true);
+      return this.#underView;
+    }
+    this.#shared ??= this.#encode(this.#hidden, false);
     return this.#shared;
   }
 
-  #encode(hidden: readonly string[]): Frame {
+  #encode(hidden: readonly string[], isOtherView: boolean): Frame {
     const { by, pos, object } = this.#creation;
-    const { topic, fields } = this.#audience;
-    return createdFrame({ r: topic.r, by, pos, body: visibleBody(object, fields, hidden) });
+    const { topic, fields, view } = this.#audience;
+    const body = visibleBody(object, fields, hidden);
+    return createdFrame({ r: topic.r, by, pos, view, isOtherView, body });
   }
 }
 

@@ -12,12 +12,15 @@ export class CollectionSubscription {
   progress: Progress = 'waiting';
   /** Its cursor: it has heard of all that was created up to this position and concerns it. */
   pos: Pos;
+  /** The view that its client knows of. */
+  view: string;
   /** Goes up whenever work for it that is under way has lost its point. */
   round = 0;
 
   constructor(session: Session, audience: CollectionAudience, pos: Pos) {
     this.session = session;
     this.audience = audience;
+    this.view = audience.view;
     this.pos = pos;
   }
 

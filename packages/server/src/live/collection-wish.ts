@@ -1,13 +1,14 @@
 import { type CollectionR, fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { Pos, Scope } from '../store/store.js';
+import type { AudienceTraits } from './audience.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionFeed } from './collection-feed.js';
 import { CollectionSubscription } from './collection-subscription.js';
 import { CollectionTopic } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
-import { readPosition } from './position.js';
+import { type Position, readPosition } from './position.js';
 import type { Regrouping } from './regrouping.js';
 import type { Session } from './session.js';
 import {
@@ -38,6 +39,8 @@ export interface CollectionDemand {
   readonly fields: readonly string[] | undefined;
   /** As a push told it. */
   readonly pos?: string | undefined;
+  /** As in `Wished`. */
+  readonly after?: Position | undefined;
   /** The path of `pos` in the request, for the error that names it. */
   readonly posPath: string;
 }
@@ -73,24 +76,27 @@ export class CollectionWish implements Wish {
     const { store } = this.#parts.context;
     const now = await store.position();
     this.#parts.feed.beginAt(now);
-    const asked = readPosition(this.#demand.pos, this.#demand.posPath);
+    const { after } = this.#demand;
+    const asked = after ?? readPosition(this.#demand.pos, this.#demand.posPath);
     if (asked !== undefined) {
-      const { gone } = await store.created(this.#topic.scope, asked, 1);
+      // What was seen under another view nobody knows, unless the server itself has told it.
+      if (!after && asked.view !== this.#traits().view) throw fail('position.gone');
+      const { gone } = await store.created(this.#topic.scope, asked.pos, 1);
       if (gone) throw fail('position.gone');
     }
-    return { place: () => this.#place(asked ?? now) };
+    return { place: () => this.#place(now, asked) };
   }
 
-  #place(pos: Pos): Placed {
+  #place(now: Pos, asked: Position | undefined): Placed {
     const known = this.#session.subscriptions.get(this.#topic.r);
-    return known?.kind === 'collection' ? this.#widen(known) : this.#make(pos);
+    return known?.kind === 'collection' ? this.#widen(known) : this.#make(now, asked);
   }
 
-  #make(pos: Pos): Placed {
-    const { fields, pos: asked } = this.#demand;
+  #make(now: Pos, asked: Position | undefined): Placed {
     this.#parts.members.demandRoom(this.#session, 'collection');
-    const audience = this.#topic.audience(traitsOf(this.#model, fields, this.#session.listener));
-    const one = new CollectionSubscription(this.#session, audience, pos);
+    const audience = this.#topic.audience(this.#traits());
+    const one = new CollectionSubscription(this.#session, audience, asked?.pos ?? now);
+    if (asked) one.view = asked.view;
     this.#parts.members.begin(one);
     const { round } = one;
     const start = () => {
@@ -101,6 +107,11 @@ export class CollectionWish implements Wish {
     return { ...this.#placed(one), start };
   }
 
+  #traits(): AudienceTraits {
+    const { listener } = this.#session;
+    return traitsOf(this.#parts.context, this.#model, this.#demand.fields, listener);
+  }
+
   /** It has heard everything since it was made: a position that the client names does not matter. */
   #widen(one: CollectionSubscription): Placed {
     const fields = widened(this.#model, one.audience.fields, this.#demand.fields);
@@ -109,17 +120,18 @@ export class CollectionWish implements Wish {
   }
 
   #placed(one: CollectionSubscription): Placed {
-    const { fields } = one.audience;
-    return { key: one.key, fields: seenFields(this.#model, { fields, hidden: [] }) };
+    const { fields, view } = one.audience;
+    return { key: one.key, fields: seenFields(this.#model, { fields, hidden: [] }), view };
   }
 }
 
 /** What a subscribe command asks of a collection. */
 export function collectionDemand(
   { r, names, parents }: CollectionR,
-  item: { fields: readonly string[] | undefined; pos?: string | undefined },
+  item: Pick<CollectionDemand, 'fields' | 'pos' | 'after'>,
   index: number,
 ): CollectionDemand {
   const posPath = `body.subscriptions[${index}].pos`;
-  return { r, scope: { names, parents }, fields: item.fields, pos: item.pos, posPath };
+  const { fields, pos, after } = item;
+  return { r, scope: { names, parents }, fields, pos, after, posPath };
 }

@@ -1,5 +1,5 @@
 import { type Auth, applyDelta, type Delta, type JsonObject, topField } from '@really/protocol';
-import { Ear, type Heard } from './live.fixture.js';
+import { Ear, type Heard, numberOf } from './live.fixture.js';
 
 /** What a client holds of an object. */
 export interface Copy {
@@ -7,6 +7,8 @@ export interface Copy {
   data: JsonObject;
   /** The fields that it was told to keep up; `undefined`: all. */
   readonly fields: readonly string[] | undefined;
+  /** That it was told under. */
+  view: string | undefined;
 }
 
 /** A client that does as the protocol says, and notices when the server does not. */
@@ -22,8 +24,8 @@ export class FakeClient {
   readonly created: string[] = [];
   /** What was there when it began to listen. */
   earlier: ReadonlySet<string> = new Set();
-  /** Set while what it may see depends on a token that earlier copies were not made under. */
-  renewed = false;
+  /** By object, the view of what it hears of it from now on. */
+  readonly views = new Map<string, string>();
 
   /** The last revision before this one that changed any of these fields, where the test knows. */
   previous: (r: string, rev: number, fields: readonly string[] | undefined) => number | undefined =
@@ -36,14 +38,16 @@ export class FakeClient {
 
   /** Takes everything that it was pushed. Throws where the server broke its promise. */
   listen(): void {
-    for (const push of this.ear.heard()) this.#take(push);
+    for (const push of this.ear.exactly()) this.#take(push);
   }
 
-  /** The revision to subscribe with, where what it holds is of these fields. */
-  revOf(r: string, fields: readonly string[] | undefined): number | undefined {
+  /** What to subscribe with, where what it holds is of these fields. */
+  placeOf(
+    r: string,
+    fields: readonly string[] | undefined,
+  ): Pick<Copy, 'rev' | 'view'> | undefined {
     const copy = this.copies.get(r);
-    const isOfUse = copy && !this.renewed && String(copy.fields) === String(fields);
-    return isOfUse ? copy.rev : undefined;
+    return copy && String(copy.fields) === String(fields) ? copy : undefined;
   }
 
   #take(push: Heard): void {
@@ -52,6 +56,7 @@ export class FakeClient {
       return;
     }
     if (!this.subscribed.has(push.r)) throw broken('is not subscribed', push);
+    if (push.meta?.view !== undefined) this.views.set(push.r, push.meta.view);
     switch (push.evt) {
       case 'snapshot':
         this.#replace(push);
@@ -75,7 +80,7 @@ export class FakeClient {
     const id = String(body?._r);
     if (!this.listening || r !== '/users/*')
       throw broken('is not subscribed', { evt: 'created', r });
-    if (Number(meta?.pos) <= Number(this.pos ?? -1))
+    if (Number(numberOf(meta?.pos ?? '')) <= Number(numberOf(this.pos ?? '-1')))
       throw broken(`order: ${this.pos}`, { evt: id, r });
     this.pos = meta?.pos;
     this.created.push(id);
@@ -86,7 +91,8 @@ export class FakeClient {
     const { _r, _rev, ...data } = body;
     const before = this.copies.get(r)?.rev ?? 0;
     if (rev < before || _r !== r || _rev !== rev) throw broken(`stands at ${before}`, push);
-    this.copies.set(r, { rev, data, fields: this.subscribed.get(r) });
+    if (push.meta?.view === undefined) throw broken('has no view', push);
+    this.copies.set(r, { rev, data, fields: this.subscribed.get(r), view: push.meta.view });
   }
 
   #update(push: Heard): void {
@@ -104,6 +110,7 @@ export class FakeClient {
     const exact = this.previous(r, rev, copy.fields) ?? prev;
     if (prev !== exact) throw broken(`prev should be ${exact}`, push);
     copy.rev = rev;
+    copy.view = this.views.get(r);
     copy.data = applyDelta(copy.data, body as unknown as Delta);
   }
 }

@@ -15,4 +15,6 @@ export interface Listener {
    * it, remembers how far each subscription got, and goes on from there when `Live.drained` is called.
    */
   readonly congested: boolean;
+  /** What was pushed of this subscription so far was seen under another view: it must not be sent again. */
+  outdate?(key: string): void;
 }

@@ -1,4 +1,5 @@
 import type { Model, ModelSet } from '../model/model.js';
+import type { ViewTexts } from '../model/view-text.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
@@ -11,6 +12,7 @@ import type { PushNotes } from './push-notes.js';
 export interface LiveContext {
   readonly store: Store;
   readonly models: () => ModelSet;
+  readonly views: ViewTexts;
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: LiveMetrics;

@@ -1,7 +1,7 @@
 import { bindRql, parseR, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { collectionsAround } from './collection-topic.js';
-import { bound, Ear, itemOf, modelOf, rule, type Stage, stage } from './live.fixture.js';
+import { bound, Ear, itemOf, modelOf, rule, seenAs, type Stage, stage } from './live.fixture.js';
 
 const opBy = { uid: 'author' };
 const posts = modelOf({ name: 'users/posts', fields: ['a', 'b', 'owner', 'secret'] });
@@ -226,10 +226,16 @@ describe('positions', () => {
 
 describe('reads with subscribe', () => {
   const scope = { names: ['users'], parents: [] };
-  const watch = async (on: Stage, ear: Ear, filter: string, more = {}) => {
+  const watch = async (
+    on: Stage,
+    ear: Ear,
+    filter: string,
+    { since, ...more }: { since?: string; fields?: string[] } = {},
+  ) => {
     const order = { field: '_r', descending: true };
     const asked = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
-    const request = { r: '/users/*', scope, ...asked, ...more };
+    const { pos } = seenAs(on.live, ear, itemOf({ r: '/users', pos: since }));
+    const request = { r: '/users/*', scope, ...asked, ...more, since: pos };
     const { subscription, start } = await on.live.watch(ear, request);
     start();
     await on.settle();

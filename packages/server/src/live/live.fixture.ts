@@ -24,6 +24,7 @@ import type { CommittedChange, Store, Write } from '../store/store.js';
 import type { Frame } from './frame.js';
 import type { Listener } from './listener.js';
 import { Live } from './live.js';
+import { positionText } from './position.js';
 
 /** A push as a client gets it. */
 export interface Heard {
@@ -36,6 +37,7 @@ export interface Heard {
     opBy?: Actor;
     prev?: number;
     pos?: string;
+    view?: string;
     subscription?: string;
     retryAfter?: number;
   };
@@ -55,8 +57,18 @@ export class Ear implements Listener {
     this.frames.push(frame);
   }
 
-  /** What was heard since this was last asked. */
+  /** What was heard since this was last asked, without views: of positions the plain number is left. */
   heard(): Heard[] {
+    return this.exactly().map((push) => {
+      const { view, pos, ...meta } = push.meta ?? {};
+      const plain = { ...meta, ...(pos !== undefined && { pos: numberOf(pos) }) };
+      const { meta: _meta, ...rest } = push;
+      return Object.keys(plain).length > 0 ? { ...rest, meta: plain } : rest;
+    });
+  }
+
+  /** As `heard`, as it came. */
+  exactly(): Heard[] {
     return this.frames.splice(0).map(({ text }) => JSON.parse(text) as Heard);
   }
 
@@ -64,6 +76,11 @@ export class Ear implements Listener {
   told(): string[] {
     return this.heard().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._r ?? ''}`.trim());
   }
+}
+
+/** Of a position as it is told. */
+export function numberOf(pos: string): string {
+  return String(Number.parseInt(pos.split('.', 1)[0] ?? '', 36));
 }
 
 type Scope = { readonly obj: JsonObject; readonly auth: Auth };
@@ -92,6 +109,8 @@ export function rule(
 export interface ModelTraits {
   readonly name?: string;
   readonly version?: number;
+  /** Of its files; without it they say no more than the version. */
+  readonly digest?: string;
   readonly fields?: readonly string[];
   readonly sets?: Readonly<Record<string, readonly string[]>>;
   readonly read?: Rule;
@@ -114,7 +133,7 @@ export function modelOf(traits: ModelTraits = {}): Model {
     names,
     key: name,
     version,
-    digest: `${version}`,
+    digest: traits.digest ?? `${version}`,
     currentFrom: 1,
     evolutions: [],
     fields: new Map(fields.map((field) => [field, fieldOf(field)])),
@@ -312,17 +331,29 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
       ),
     remove: async (r) => commit(deleteWrite(await headOf(r), origin(r))),
     async subscribe(ear, ...items) {
-      const { body, start } = await live.subscribe(ear, items.map(itemOf));
+      const wished = items.map((item) => seenAs(live, ear, itemOf(item)));
+      const { body, start } = await live.subscribe(ear, wished);
       expect(ear.frames, 'the answer comes before the first push').toEqual([]);
       start();
       await settle();
-      return JSON.parse(JSON.stringify(body)) as JsonObject;
+      const withoutViews = (key: string, value: unknown) => (key === 'view' ? undefined : value);
+      return JSON.parse(JSON.stringify(body, withoutViews)) as JsonObject;
     },
     unsubscribe: (ear, ...items) => {
       return live.unsubscribe(ear, items.map(leaveOf)).subscriptions;
     },
     settle,
   };
+}
+
+/** As a client says it who heard that revision, or that position as a plain number, under the view of now. */
+export function seenAs(live: Live, { auth }: Listener, item: SubscribeItem): SubscribeItem {
+  const { target, rev, pos } = item;
+  const now = live.viewOf(target?.names ?? [], auth);
+  if (now === undefined) return item;
+  const { view = rev === undefined ? undefined : now } = item;
+  const isPlain = pos !== undefined && /^\d{1,15}$/.test(pos);
+  return { ...item, view, pos: isPlain ? positionText(Number(pos), now) : pos };
 }
 
 export function itemOf(item: Item): SubscribeItem {

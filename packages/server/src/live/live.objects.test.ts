@@ -4,10 +4,11 @@ import {
   bound,
   Ear,
   itemOf,
-  type ModelTraits,
   modelOf,
+  type ModelTraits,
   readsAll,
   rule,
+  seenAs,
   stage,
 } from './live.fixture.js';
 
@@ -673,7 +674,7 @@ describe('a token is renewed', () => {
     await create(r, { a: 1, secret: 1 });
     await set(r, { a: 2 });
     const ear = new Ear({ uid: 'u1' });
-    const { start } = await live.subscribe(ear, [itemOf({ r, rev })]);
+    const { start } = await live.subscribe(ear, [seenAs(live, ear, itemOf({ r, rev }))]);
     ear.auth = { uid: 'u1', data: { admin: true } };
     live.reauthorized(ear);
     start();

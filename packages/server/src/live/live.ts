@@ -1,6 +1,7 @@
-import type { JsonObject, SubscribeItem, UnsubscribeItem } from '@really/protocol';
+import type { Auth, JsonObject, UnsubscribeItem } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
+import { ViewTexts } from '../model/view-text.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
@@ -25,6 +26,7 @@ import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
 import { type Parked, parkedOf } from './parked.js';
 import { ParkedWindows } from './parked-windows.js';
+import { positionText } from './position.js';
 import { pushError } from './push-error.js';
 import { PushNotes } from './push-notes.js';
 import { QueryFeed } from './query-feed.js';
@@ -36,6 +38,7 @@ import { resume } from './resume.js';
 import type { Subscription } from './session.js';
 import { Sessions } from './sessions.js';
 import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
+import type { Wished } from './subscribing.js';
 import { Topics } from './topics.js';
 import { Turns } from './turns.js';
 import { unsubscribe } from './unsubscribe.js';
@@ -93,6 +96,7 @@ export class Live {
     const context: LiveContext = {
       ...rest,
       store: told ? answeredStore(store, told) : store,
+      views: new ViewTexts(() => store.epoch),
       metrics: liveMetrics(metrics, () => this.counts()),
       notes: new PushNotes({ clock: rest.platform.clock, metrics, tracing }),
     };
@@ -119,7 +123,11 @@ export class Live {
     this.#collectionFeed = new CollectionFeed(context, ofCollections);
     this.#collectionCatchUp = new CollectionCatchUp(context, ofCollections);
     this.#queryFeed = new QueryFeed(context, { activity, members });
-    this.#queries = new QueryWatch(context, { members, feed: this.#queryFeed });
+    this.#queries = new QueryWatch(context, {
+      members,
+      feed: this.#queryFeed,
+      parkedWindows: this.#parkedWindows,
+    });
     this.#regrouping = new Regrouping(context, {
       members,
       queries: this.#queries,
@@ -149,8 +157,19 @@ export class Live {
     this.#stopListening = bus.listen((changes) => this.#hear(changes));
   }
 
+  /** Of the store. */
+  get epoch(): string {
+    return this.#context.store.epoch.id;
+  }
+
+  /** The reader's view of a collection; `undefined` where it has no model. */
+  viewOf(names: readonly string[], auth: Auth): string | undefined {
+    const model = this.#context.models().get(names);
+    return model && this.#context.views.of(model, auth);
+  }
+
   /** The subscribe command. Never rejects for one item: its failure is in the answer. */
-  async subscribe(listener: Listener, items: readonly SubscribeItem[]): Promise<SubscribeAnswer> {
+  async subscribe(listener: Listener, items: readonly Wished[]): Promise<SubscribeAnswer> {
     return await subscribe(this.#parts, this.#sessions.open(listener), items);
   }
 
@@ -190,9 +209,9 @@ export class Live {
   }
 
   /** Up to where the listener has heard of what was created in the first collection that it subscribed to. */
-  positionOf(listener: Listener): Pos | undefined {
+  positionOf(listener: Listener): string | undefined {
     const [one] = this.#subscriptionsOf(listener);
-    return one?.kind === 'collection' ? one.pos : undefined;
+    return one?.kind === 'collection' ? positionText(one.pos, one.audience.view) : undefined;
   }
 
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */

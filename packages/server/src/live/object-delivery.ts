@@ -121,8 +121,11 @@ export class ObjectDelivery {
   bringSnapshot(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
     const { listener } = one.session;
     if (listener.congested) return false;
-    const { snapshot, mark } = frames;
-    listener.push(mark ? mark.frameFor(snapshot, listener) : snapshot);
+    const { view } = one.audience;
+    const { mark } = frames;
+    const frame = frames.snapshot(view);
+    listener.push(mark ? mark.frameFor(frame, listener) : frame);
+    one.view = view;
     this.#pushed += 1;
     this.#context.metrics.pushes.add(1, 'snapshot');
     this.#context.metrics.snapshots.add(1, reason);
@@ -183,20 +186,19 @@ export class ObjectDelivery {
   }
 
   #bring(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
-    const frame = frames.frameFor(one);
-    if (frame === undefined) {
-      one.rev = frames.rev;
-    } else if (frame !== frames.update) {
-      const why = frames.step ? 'rights' : reason;
-      return this.bringSnapshot(one, frames, why);
-    } else {
-      const { listener } = one.session;
+    const evt = frames.evtFor(one);
+    if (evt === 'snapshot') return this.bringSnapshot(one, frames, frames.step ? 'rights' : reason);
+    const { listener } = one.session;
+    const { view } = one.audience;
+    const frame = evt && (one.view === view ? frames.update : frames.updateUnder(view));
+    if (frame) {
       if (listener.congested) return false;
       listener.push(frames.mark ? frames.mark.frameFor(frame, listener) : frame);
       this.#updates += 1;
       this.#pushed += 1;
-      one.rev = frames.rev;
+      one.view = view;
     }
+    one.rev = frames.rev;
     one.hidden = frames.sight.hidden;
     return true;
   }

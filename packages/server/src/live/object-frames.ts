@@ -25,7 +25,8 @@ export class ObjectFrames {
   readonly update: Frame | undefined;
   /** For the author of the revision, whether an update or a snapshot tells it. */
   readonly mark: OwnMark | undefined;
-  #snapshot: Frame | undefined;
+  readonly #underView = new Map<string, Frame>();
+  readonly #model: Model;
   #changedAt: number | undefined;
 
   constructor(model: Model, sight: Sight, news: ObjectNews) {
@@ -33,18 +34,25 @@ export class ObjectFrames {
     this.object = news.object;
     this.step = news.step;
     this.rev = news.step?.change.rev ?? news.object.rev;
+    this.#model = model;
     this.update = news.step && updateOf(model, sight, news.step);
     this.mark = news.step && ownMarkOf(news.step.change);
   }
 
-  get snapshot(): Frame {
-    const { object, sight } = this;
-    this.#snapshot ??= snapshotFrame(
-      object.r,
-      object.rev,
-      visibleBody(object, sight.fields, sight.hidden),
-    );
-    return this.#snapshot;
+  /** For those of one view. */
+  snapshot(view: string): Frame {
+    return this.#shared(`snapshot ${view}`, () => {
+      const { object, sight } = this;
+      const body = visibleBody(object, sight.fields, sight.hidden);
+      return snapshotFrame({ r: object.r, rev: object.rev, view, body });
+    });
+  }
+
+  /** The update, for those who hear with it that their view is this one now. */
+  updateUnder(view: string): Frame | undefined {
+    const { step, update } = this;
+    if (!step || !update) return undefined;
+    return this.#shared(view, () => updateOf(this.#model, this.sight, step, view) ?? update);
   }
 
   /** The last revision of the object that changed anything seen. */
@@ -54,19 +62,25 @@ export class ObjectFrames {
   }
 
   /** What this subscriber has to get, if anything. */
-  frameFor({ rev, hidden }: ObjectSubscription): Frame | undefined {
-    if (hidden && hidden !== this.sight.hidden && seesMore(hidden, this.sight)) {
-      return this.snapshot;
-    }
-    if (this.step) return this.update;
-    return this.changedAt > rev ? this.snapshot : undefined;
+  evtFor({ rev, hidden }: ObjectSubscription): 'updated' | 'snapshot' | undefined {
+    if (hidden && hidden !== this.sight.hidden && seesMore(hidden, this.sight)) return 'snapshot';
+    if (this.step) return this.update && 'updated';
+    return this.changedAt > rev ? 'snapshot' : undefined;
+  }
+
+  #shared(key: string, encode: () => Frame): Frame {
+    const known = this.#underView.get(key);
+    if (known) return known;
+    const frame = encode();
+    this.#underView.set(key, frame);
+    return frame;
   }
 }
 
-function updateOf(model: Model, sight: Sight, step: ObjectStep): Frame | undefined {
+function updateOf(model: Model, sight: Sight, step: ObjectStep, view?: string): Frame | undefined {
   const { r, rev, by, delta } = step.change;
   const body = seenDelta(delta, sight);
-  return body && updatedFrame({ r, rev, by, body, prev: previousChange(model, sight, step) });
+  return body && updatedFrame({ r, rev, by, body, prev: previousChange(model, sight, step), view });
 }
 
 /** Rule PSH4. Who sees everything sees a change in every revision. */

@@ -18,7 +18,7 @@ export type Progress = 'waiting' | 'live' | 'behind' | 'paused' | 'ended';
 
 /**
  * What it is owed when it is not live: each revision after its cursor; a snapshot, because it is new,
- * has more fields now, or has a renewed token and nobody knows what it saw under the one before; or a snapshot if anything changed that it may see, as everybody who was live.
+ * has more fields now, or was told what it has under another view, and nobody knows what it saw then; or a snapshot if anything changed that it may see, as everybody who was live.
  */
 export type Owed = 'revisions' | 'first' | 'widened' | 'renewed' | 'changes';
 
@@ -36,9 +36,17 @@ export class ObjectSubscription {
   /** Goes up whenever work for it that is under way has lost its point. */
   round = 0;
 
-  constructor(session: Session, audience: ObjectAudience, owed: Owed, rev: number) {
+  /** The view that its client knows of. */
+  view: string;
+
+  constructor(
+    session: Session,
+    audience: ObjectAudience,
+    { owed, rev }: { owed: Owed; rev: number },
+  ) {
     this.session = session;
     this.audience = audience;
+    this.view = audience.view;
     this.owed = owed;
     this.rev = rev;
   }

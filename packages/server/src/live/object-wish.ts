@@ -1,11 +1,12 @@
-import { fail, type ObjectR, type SubscribeItem } from '@really/protocol';
+import { fail, type ObjectR } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import { pushView } from '../model/view.js';
+import { hidesNothing, pushView } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
+import type { AudienceTraits } from './audience.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
-import { ObjectSubscription } from './object-subscription.js';
+import { ObjectSubscription, type Owed } from './object-subscription.js';
 import { ObjectTopic } from './object-topic.js';
 import type { Session } from './session.js';
 import {
@@ -17,6 +18,7 @@ import {
   type Prepared,
   traitsOf,
   type Wish,
+  type Wished,
   type WishItem,
   widened,
 } from './subscribing.js';
@@ -42,7 +44,7 @@ interface Found {
 export class ObjectWish implements Wish {
   readonly #parts: ObjectWishParts;
   readonly #session: Session;
-  readonly #item: SubscribeItem;
+  readonly #item: Wished;
   readonly #model: Model;
   readonly #fields: readonly string[] | undefined;
   readonly #topic: ObjectTopic;
@@ -84,28 +86,50 @@ export class ObjectWish implements Wish {
   }
 
   #make(found: Found): Placed {
-    const { rev = 0 } = this.#item;
     const { object } = found;
-    if (rev > object.rev) throw fail('object.revision.unknown');
-    if (object.deleted && (rev === 0 || rev === object.rev)) throw fail('object.gone');
+    const traits = this.#traits(this.#fields);
+    const from = this.#start(traits.view, object);
     this.#parts.members.demandRoom(this.#session, 'object');
     const topic = this.#topic;
     // Nobody listened: what came before this revision is nobody's to be told.
     if (topic.isDeserted) topic.rev = Math.max(topic.rev, object.rev);
-    const owed = rev === 0 ? 'first' : 'revisions';
-    const audience = topic.audience(traitsOf(this.#model, this.#fields, this.#session.listener));
-    const one = new ObjectSubscription(this.#session, audience, owed, rev);
-    if (rev === object.rev) one.hidden = found.hidden;
+    const audience = topic.audience(traits);
+    const one = new ObjectSubscription(this.#session, audience, from);
+    if (one.rev === object.rev) one.hidden = found.hidden;
     this.#parts.members.begin(one);
     return this.#placed(one, found);
+  }
+
+  /** What it is owed, and from where. Throws where there is nothing to be told (rules SUB2 to SUB4, VIEW2). */
+  #start(present: string, object: StoredObject): { owed: Owed; rev: number } {
+    const { rev = 0, view } = this.#item;
+    // A revision that was heard under another view may be any: it says only that the client has something.
+    const isOther = rev > 0 && view !== undefined && view !== present;
+    if (rev > object.rev && !isOther) throw fail('object.revision.unknown');
+    const isTold = rev === 0 || (rev === object.rev && !isOther);
+    if (object.deleted && isTold) throw fail('object.gone');
+    if (rev === 0) return { owed: 'first', rev };
+    return isOther || (view === undefined && !this.#isEnough())
+      ? { owed: 'renewed', rev: 0 }
+      : { owed: 'revisions', rev };
+  }
+
+  /** Whether a revision without a view says what the client has seen. */
+  #isEnough(): boolean {
+    return this.#parts.context.store.epoch.isFirst && hidesNothing(this.#model);
+  }
+
+  #traits(fields: readonly string[] | undefined): AudienceTraits {
+    return traitsOf(this.#parts.context, this.#model, fields, this.#session.listener);
   }
 
   /** The revision that the client names does not matter: it has the subscription already. */
   #widen(one: ObjectSubscription, found: Found): Placed {
     if (found.object.deleted) throw fail('object.gone');
     const fields = widened(this.#model, one.audience.fields, this.#fields);
-    if (fields === one.audience.fields) return { key: one.key, fields: this.#shown(one, found) };
-    const traits = traitsOf(this.#model, fields, this.#session.listener);
+    if (fields === one.audience.fields)
+      return { key: one.key, fields: this.#shown(one, found), view: one.audience.view };
+    const traits = this.#traits(fields);
     this.#parts.members.move(one, one.topic.audience(traits));
     one.progress = 'waiting';
     one.owed = 'widened';
@@ -126,7 +150,7 @@ export class ObjectWish implements Wish {
         this.#parts.catchUp.begin(one);
       }
     };
-    return { key: one.key, fields: this.#shown(one, { hidden }), start };
+    return { key: one.key, fields: this.#shown(one, { hidden }), view: audience.view, start };
   }
 
   #shown(one: ObjectSubscription, { hidden }: Pick<Found, 'hidden'>): readonly string[] {

@@ -1,3 +1,4 @@
+import type { Pos } from '../store/store.js';
 import type { Known } from './query-subscription.js';
 
 /**
@@ -6,7 +7,9 @@ import type { Known } from './query-subscription.js';
  */
 export class ParkedWindows {
   readonly #most: number;
-  readonly #holders = new Map<Known, number>();
+  readonly #holders = new Map<Known, { count: number; readonly places: Set<string> }>();
+  /** What is known at a place: see `find`. */
+  readonly #atPlace = new Map<string, Known>();
   #rows = 0;
 
   /** `most`: objects in all of them together. */
@@ -18,24 +21,51 @@ export class ParkedWindows {
     return this.#rows;
   }
 
-  /** Takes note that somebody else knows this. False, and not held, where that would be too much. */
-  hold(known: Known): boolean {
-    const holders = this.#holders.get(known) ?? 0;
-    if (holders === 0) {
+  /**
+   * Takes note that somebody else knows this. False, and not held, where that would be too much. `place`: where it is known by
+   * all who have heard as much; left out where that is not so.
+   */
+  hold(known: Known, place?: WindowPlace): boolean {
+    const holder = this.#holders.get(known) ?? { count: 0, places: new Set() };
+    if (holder.count === 0) {
       if (this.#rows + known.size > this.#most) return false;
       this.#rows += known.size;
+      this.#holders.set(known, holder);
     }
-    this.#holders.set(known, holders + 1);
+    holder.count += 1;
+    if (place) {
+      holder.places.add(keyOf(place));
+      this.#atPlace.set(keyOf(place), known);
+    }
     return true;
+  }
+
+  /** What is known to a client that comes without a handle, by a position alone; `undefined` where nobody remembers. */
+  find(place: WindowPlace): Known | undefined {
+    return this.#atPlace.get(keyOf(place));
   }
 
   /** Once for each `hold` that was granted. */
   release(known: Known): void {
-    const holders = this.#holders.get(known) ?? 0;
-    if (holders > 1) {
-      this.#holders.set(known, holders - 1);
-    } else if (this.#holders.delete(known)) {
-      this.#rows -= known.size;
+    const holder = this.#holders.get(known);
+    if (!holder) return;
+    holder.count -= 1;
+    if (holder.count > 0) return;
+    this.#holders.delete(known);
+    this.#rows -= known.size;
+    for (const place of holder.places) {
+      if (this.#atPlace.get(place) === known) this.#atPlace.delete(place);
     }
   }
+}
+
+/** A window, and the last position of it that somebody heard. */
+export interface WindowPlace {
+  /** Of the group. */
+  readonly key: string;
+  readonly pos: Pos;
+}
+
+function keyOf({ key, pos }: WindowPlace): string {
+  return `${pos} ${key}`;
 }

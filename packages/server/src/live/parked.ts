@@ -1,18 +1,27 @@
-import { parseR, type SubscribeItem } from '@really/protocol';
+import { parseR } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { ParkedWindows } from './parked-windows.js';
+import { positionText } from './position.js';
 import type { WatchRequest } from './query-watch.js';
 import type { Subscription } from './session.js';
+import type { Wished } from './subscribing.js';
 
 /** A subscription of a connection that dropped, as much of it as it takes to go on from where it was. */
 export type Parked =
-  | { readonly kind: 'item'; readonly item: SubscribeItem; readonly model: Model }
+  | {
+      readonly kind: 'item';
+      readonly item: Wished;
+      readonly model: Model;
+      /** That its last pushes were heard under. */
+      readonly view: string;
+    }
   /** `key`: the id that its pushes carry. */
   | {
       readonly kind: 'query';
       readonly key: string;
       readonly request: WatchRequest;
       readonly model: Model;
+      readonly view: string;
     }
   /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
   | { readonly kind: 'last-query'; readonly key: string };
@@ -29,17 +38,32 @@ export function parkedOf(
       const { owed, rev, topic, audience } = one;
       // One that is owed a snapshot gets it.
       const goesOn = (owed === 'revisions' || owed === 'changes') && rev > 0;
-      return { ...item(topic.r, audience.fields, goesOn ? { rev } : {}), model };
+      return {
+        ...item(topic.r, audience.fields, goesOn ? { rev, view: one.view } : {}),
+        model,
+        view: audience.view,
+      };
     }
-    case 'collection':
-      return { ...item(one.topic.r, one.audience.fields, { pos: String(one.pos) }), model };
+    case 'collection': {
+      const { topic, audience, pos, view } = one;
+      return {
+        ...item(topic.r, audience.fields, { after: { pos, view } }),
+        model,
+        view: audience.view,
+      };
+    }
     case 'query': {
-      const { r, scope, fields, filter, order, limit, auth } = one.group.traits;
+      const { r, scope, fields, filter, order, limit, auth, view } = one.group.traits;
       const { pos, known, isWhole } = one.standing;
-      const since = String(pos);
-      const left = { auth, known: windows.hold(known) ? known : undefined, isWhole };
+      const since = positionText(pos, one.view);
+      const { heard } = one;
+      // Under another view it has not heard all of its window yet.
+      const place =
+        isWhole && one.view === view ? { key: one.group.traits.key, pos: heard } : undefined;
+      const isHeld = windows.hold(known, place);
+      const left = { auth, heard, known: isHeld ? known : undefined, isWhole };
       const request = { r, scope, fields, filter, order, limit, since, left };
-      return { kind: 'query', key: one.key, request, model };
+      return { kind: 'query', key: one.key, request, model, view };
     }
     default:
       return one satisfies never;
@@ -49,7 +73,7 @@ export function parkedOf(
 function item(
   r: string,
   fields: readonly string[] | undefined,
-  from: { rev?: number; pos?: string },
+  from: Pick<Wished, 'rev' | 'view' | 'after'>,
 ): Pick<Extract<Parked, { kind: 'item' }>, 'kind' | 'item'> {
   return { kind: 'item', item: { r, target: parseR(r), fields, ...from } };
 }

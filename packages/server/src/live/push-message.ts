@@ -11,6 +11,7 @@ import type {
   UpdatedPush,
 } from '@really/protocol';
 import { encodeFrame, type Frame, type Place } from './frame.js';
+import { positionText } from './position.js';
 
 /** The pushes of section PSH, each encoded once for all who get it. */
 
@@ -23,12 +24,15 @@ export interface Told<Body> {
   readonly body: Body;
   /** The last revision before this one that changed anything seen. Told only where it is not the one before. */
   readonly prev: number;
+  /** Where whoever hears it does not know of its view yet. */
+  readonly view?: string | undefined;
 }
 
 /** Rules PSH2 to PSH4. */
-export function updatedFrame({ r, rev, by, body, prev }: Told<Delta>): Frame {
+export function updatedFrame({ r, rev, by, body, prev, view }: Told<Delta>): Frame {
   const place: Place = { kind: 'revision', key: r, rev };
-  return frameOf({ evt: 'updated', r, rev, meta: metaOf(by, rev, prev), body }, place);
+  const meta = { ...metaOf(by, rev, prev), ...(view !== undefined && { view }) };
+  return frameOf({ evt: 'updated', r, rev, meta, body }, place);
 }
 
 /** Rule PSH5. `by` is unknown where not even the deletion is in the history any more. */
@@ -48,8 +52,13 @@ export function deletedFrame({
 }
 
 /** Rule PSH6. */
-export function snapshotFrame(r: string, rev: number, body: JsonObject): Frame {
-  return frameOf({ evt: 'snapshot', r, rev, body }, { kind: 'snapshot', key: r });
+export function snapshotFrame({
+  r,
+  rev,
+  view,
+  body,
+}: Omit<SnapshotPush, 'evt' | 'meta'> & { view: string }): Frame {
+  return frameOf({ evt: 'snapshot', r, rev, meta: { view }, body }, { kind: 'snapshot', key: r });
 }
 
 /** Rule PSH1. */
@@ -57,12 +66,15 @@ export function createdFrame(told: {
   r: string;
   by: Actor;
   pos: number;
+  /** Under which it is heard. */
+  view: string;
+  /** Whether whoever hears it does not know of the view yet. */
+  isOtherView: boolean;
   body: JsonObject;
-  subscription?: string | undefined;
 }): Frame {
-  const { r, by, pos, body, subscription } = told;
-  const meta: CreatedPush['meta'] = { opBy: by, pos: String(pos) };
-  if (subscription !== undefined) meta.subscription = subscription;
+  const { r, by, pos, view, isOtherView, body } = told;
+  const meta: CreatedPush['meta'] = { opBy: by, pos: positionText(pos, view) };
+  if (isOtherView) meta.view = view;
   return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }
 

@@ -21,10 +21,13 @@ export interface DifferenceOptions {
   /** The revisions of those that are in it no more, as far as they are known. */
   readonly revs: ReadonlyMap<string, number>;
   readonly fields: readonly string[] | undefined;
+  /** It was told under another view: what is hidden by now is told, too. */
+  readonly isOtherView: boolean;
 }
 
 /** What has to be told to somebody who knows `known`, so that it knows the window as it is now. */
-export function differenceOf({ known, shown, objects, revs, fields }: DifferenceOptions): News[] {
+export function differenceOf(options: DifferenceOptions): News[] {
+  const { known, shown, objects, revs } = options;
   const now = new Set(shown.map(({ r }) => r));
   const news: News[] = [];
   for (const [r, { rev }] of known) {
@@ -36,7 +39,7 @@ export function differenceOf({ known, shown, objects, revs, fields }: Difference
     const { hidden } = row;
     const before = known.get(row.r);
     if (!before) news.push({ evt: 'entered', object, hidden });
-    else if (isNews(before, row, fields)) news.push({ evt: 'snapshot', object, hidden });
+    else if (isNews(before, row, options)) news.push({ evt: 'snapshot', object, hidden });
   }
   return news;
 }
@@ -44,16 +47,17 @@ export function differenceOf({ known, shown, objects, revs, fields }: Difference
 function isNews(
   before: Pick<Row, 'rev' | 'hidden'>,
   { changedAt, hidden }: Row,
-  fields: readonly string[] | undefined,
+  { fields, isOtherView }: Pick<DifferenceOptions, 'fields' | 'isOtherView'>,
 ): boolean {
-  return changedAt > before.rev || seesMore(before.hidden, { fields, hidden });
+  if (changedAt > before.rev || seesMore(before.hidden, { fields, hidden })) return true;
+  return isOtherView && seesMore(hidden, { fields, hidden: before.hidden });
 }
 
 /** As `differenceOf`, to what a search has found; of objects that are in it no more the revisions are looked up. */
 export async function newsSince(
   { objects }: Pick<LiveContext, 'objects'>,
   { fields, limit }: WindowTraits & { readonly limit: number },
-  { known, hits }: { readonly known: Known; readonly hits: readonly Hit[] },
+  { known, hits, isOtherView }: { known: Known; hits: readonly Hit[]; isOtherView: boolean },
 ): Promise<News[]> {
   const found = new Map(hits.map(({ object }) => [object.r, object]));
   const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
@@ -61,5 +65,5 @@ export async function newsSince(
   const gone = [...known.keys()].filter((r) => !now.has(r));
   const heads = gone.length > 0 ? await objects.heads(gone) : [];
   const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
-  return differenceOf({ known, shown, objects: found, revs, fields });
+  return differenceOf({ known, shown, objects: found, revs, fields, isOtherView });
 }

@@ -393,7 +393,9 @@ export class QueryGroup {
     if (!this.#owner.hasRoomFor(hits.length - this.window.size)) {
       return this.#giveUp(tooManyRows());
     }
-    const news = await this.#news(this.known(), hits, this.#members.areHearing);
+    const news = this.#members.areHearing
+      ? await this.#news({ known: this.known(), hits, isOtherView: false })
+      : [];
     if (this.#isRetired) return;
     // From here to the last joiner in one go: everybody knows the same rows then.
     this.#pauseSlow();
@@ -424,7 +426,9 @@ export class QueryGroup {
   async #bringThoseBehind(hits: readonly Hit[], pos: Pos): Promise<void> {
     for (const one of this.#members.behind()) {
       const { round } = one;
-      const news = await this.#news(one.known ?? new Map(), hits, true);
+      const known = one.known ?? new Map();
+      const isOtherView = one.view !== this.traits.view;
+      const news = await this.#news({ known, hits, isOtherView });
       if (one.round !== round || one.progress !== 'behind') continue;
       this.#members.bring(one, news, { shown: this.window.shown, pos });
     }
@@ -442,8 +446,7 @@ export class QueryGroup {
   }
 
   /** What is news to somebody, now that this is what the store has. */
-  async #news(known: Known, hits: readonly Hit[], isWanted: boolean): Promise<News[]> {
-    if (!isWanted) return [];
-    return this.#marked(await newsSince(this.#context, this.traits, { known, hits }));
+  async #news(options: Parameters<typeof newsSince>[2]): Promise<News[]> {
+    return this.#marked(await newsSince(this.#context, this.traits, options));
   }
 }

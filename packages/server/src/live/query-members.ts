@@ -97,10 +97,30 @@ export class QueryMembers {
         this.#pauseAmid(one, told.from, difference, index);
         return index;
       }
-      one.session.listener.push(frame.frameFor(one.key, one.session.listener));
-      this.#metrics.pushes.add(1, frame.evt);
+      this.#push(one, frame, index === frames.length - 1);
     }
     return frames.length;
+  }
+
+  /**
+   * Positions never go back (rule VIEW3). One that heard its window under another view goes on from there until it has
+   * heard all of the difference.
+   */
+  #push(one: QuerySubscription, frames: NewsFrames, isLast: boolean): void {
+    const { view } = this.#traits;
+    const { listener } = one.session;
+    this.#metrics.pushes.add(1, frames.evt);
+    if (one.view === view) {
+      const told = frames.notBefore(one.heard);
+      one.heard = told.pos;
+      listener.push(told.frameFor(one.key, listener));
+      return;
+    }
+    if (isLast) {
+      one.view = view;
+      one.heard = Math.max(one.heard, frames.pos);
+    }
+    listener.push(frames.frameFrom(one.key, { pos: one.heard, view: one.view }, listener));
   }
 
   /** A difference may be as large as a window: it waits where the connection does (rule LIM4). */
@@ -152,9 +172,7 @@ export class QueryMembers {
       }
       for (const [index, item] of news.entries()) {
         const at = index === news.length - 1 ? pos : one.pos;
-        const frames = new NewsFrames(item, this.#traits, at);
-        one.session.listener.push(frames.frameFor(one.key, one.session.listener));
-        this.#metrics.pushes.add(1, item.evt);
+        this.#push(one, new NewsFrames(item, this.#traits, at), true);
         if (item.evt === 'left') known.delete(item.r);
         else learnAlone(known, item);
       }
@@ -178,9 +196,8 @@ export class QueryMembers {
         this.#metrics.pauses.add();
         return;
       }
-      const frames = new NewsFrames(item, this.#traits, index === news.length - 1 ? pos : one.pos);
-      one.session.listener.push(frames.frameFor(one.key, one.session.listener));
-      this.#metrics.pushes.add(1, item.evt);
+      const isLast = index === news.length - 1;
+      this.#push(one, new NewsFrames(item, this.#traits, isLast ? pos : one.pos), isLast);
       learn(known, item, rows);
     }
     one.known = undefined;

@@ -4,6 +4,7 @@ import type { CommittedChange, Pos, StoredObject } from '../store/store.js';
 import { encodeFrame, type Frame } from './frame.js';
 import type { Listener } from './listener.js';
 import type { OwnMark } from './own-mark.js';
+import { type Position, positionText } from './position.js';
 import type { Crossing, Row } from './query-window.js';
 import { type Sight, seesMore } from './visible-fields.js';
 
@@ -67,32 +68,30 @@ export interface WindowTraits {
   /** The collection as subscribed, printed. */
   readonly r: string;
   readonly fields: readonly string[] | undefined;
+  /** Of all of them. */
+  readonly view: string;
 }
 
 /** The frames of one piece of news. Subscribers have ids of their own, though many have the same one. */
 export class NewsFrames {
   readonly evt: News['evt'];
+  /** Where a subscriber who has heard this may go on from. */
+  readonly pos: Pos;
   readonly #news: News;
   readonly #traits: WindowTraits;
-  readonly #pos: Pos;
-  readonly #before: string;
+  #before: string | undefined;
   readonly #byId = new Map<string, Frame>();
 
-  /** `pos`: where a subscriber who has heard this may go on from. */
   constructor(news: News, traits: WindowTraits, pos: Pos) {
     this.evt = news.evt;
+    this.pos = pos;
     this.#news = news;
     this.#traits = traits;
-    this.#pos = pos;
-    const { meta, ...rest } = messageOf(news, traits);
-    // `meta` goes last, so that only its end differs.
-    const text = JSON.stringify({ ...rest, meta: { ...meta, pos: String(pos) } });
-    this.#before = text.slice(0, -2);
   }
 
   /** For one who has heard everything up to this position. */
   notBefore(pos: Pos): NewsFrames {
-    return this.#pos < pos ? new NewsFrames(this.#news, this.#traits, pos) : this;
+    return this.pos < pos ? new NewsFrames(this.#news, this.#traits, pos) : this;
   }
 
   frameFor(subscription: string, listener: Listener): Frame {
@@ -103,15 +102,35 @@ export class NewsFrames {
   #sharedFor(subscription: string): Frame {
     const known = this.#byId.get(subscription);
     if (known) return known;
+    this.#before ??= this.#textBefore();
     const text = `${this.#before},"subscription":${JSON.stringify(subscription)}}}`;
     const frame = encodeFrame(text, { kind: 'window', key: subscription });
     this.#byId.set(subscription, frame);
     return frame;
   }
+
+  /** For one subscriber alone, who does not know of the view yet, and goes on from elsewhere. */
+  frameFrom(subscription: string, { pos, view }: Position, listener: Listener): Frame {
+    const { meta, ...rest } = messageOf(this.#news, this.#traits);
+    const own = { pos: positionText(pos, view), view: this.#traits.view, subscription };
+    const text = JSON.stringify({ ...rest, meta: { ...meta, ...own } });
+    const frame = encodeFrame(text, { kind: 'window', key: subscription });
+    return this.#news.mark ? this.#news.mark.frameFor(frame, listener) : frame;
+  }
+
+  /** `meta` goes last, so that only its end differs. */
+  #textBefore(): string {
+    const { meta, ...rest } = messageOf(this.#news, this.#traits);
+    const pos = positionText(this.pos, this.#traits.view);
+    return JSON.stringify({ ...rest, meta: { ...meta, pos } }).slice(0, -2);
+  }
 }
 
 /** Rules PSH1, PSH2 and PSH6, and those of live queries. */
-function messageOf(news: News, { r, fields }: WindowTraits): JsonObject & { meta: JsonObject } {
+function messageOf(
+  news: News,
+  { r, fields, view }: WindowTraits,
+): JsonObject & { meta: JsonObject } {
   switch (news.evt) {
     case 'created':
     case 'entered': {
@@ -126,7 +145,7 @@ function messageOf(news: News, { r, fields }: WindowTraits): JsonObject & { meta
     case 'snapshot': {
       const { object } = news;
       const body = visibleBody(object, fields, news.hidden);
-      return { evt: 'snapshot', r: object.r, rev: object.rev, body, meta: {} };
+      return { evt: 'snapshot', r: object.r, rev: object.rev, body, meta: { view } };
     }
     case 'left':
       return { evt: 'left', r: news.r, rev: news.rev, meta: authorOf(news.by) };

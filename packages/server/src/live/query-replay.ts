@@ -71,8 +71,8 @@ export class QueryReplay {
   readonly #unchanged = new Map<string, StoredObject>();
   /** By R, of the objects as they are now; `undefined`: it may not be seen. */
   readonly #hidden = new Map<string, readonly string[] | undefined>();
-  /** Objects that were deleted since, and are not yet in the replay: nobody knows where they stood. */
-  #ghosts: number;
+  /** Objects that were deleted since, and are not yet in the replay: nobody knows where they stood, unless it is by their ids. */
+  readonly #ghosts = new Set<string>();
 
   constructor(
     context: LiveContext,
@@ -87,12 +87,12 @@ export class QueryReplay {
     const { filter } = parts.traits;
     this.#matches = filter ? compilePredicate(filter) : () => true;
     for (const [r, { data }] of parts.past) if (data) this.#data.set(r, data);
-    this.#ghosts = [...parts.past.values()].filter(({ rev, data }) => rev > 0 && !data).length;
+    for (const [r, { rev, data }] of parts.past) if (rev > 0 && !data) this.#ghosts.add(r);
   }
 
   /** Those that were deleted since, while the replay has not come to that. */
   get ghosts(): number {
-    return this.#ghosts;
+    return this.#ghosts.size;
   }
 
   /** The rows of the window as it was: `unchanged` are those that have been the same ever since. */
@@ -101,10 +101,16 @@ export class QueryReplay {
     const rows = unchanged.map((hit) => rowOf(hit, fields));
     for (const { object } of unchanged) this.#unchanged.set(object.r, object);
     for (const [r, one] of this.#past) {
-      const row = await this.#rowThen(r, one);
+      const row = this.#rowOfGhost(r, one) ?? (await this.#rowThen(r, one));
       if (row) rows.push(row);
     }
     this.#window.fill(rows.sort((a, b) => comparePlaces(order, a.place, b.place)));
+  }
+
+  /** In the order of ids it is known where one stood of which nothing else is left. */
+  #rowOfGhost(r: string, { rev }: Past): Row | undefined {
+    if (this.#traits.order.field !== '_r' || !this.#ghosts.delete(r)) return undefined;
+    return { r, rev, place: { value: undefined, r }, hidden: [], changedAt: rev };
   }
 
   /** The row of an object as its reader saw it then; `undefined` where it did not. */
@@ -138,8 +144,8 @@ export class QueryReplay {
     changes: readonly LoggedChange[],
     { isWhole }: { isWhole: boolean },
   ): Promise<ReplayStep[]> {
-    const isFull = this.#window.size + this.#ghosts > this.#traits.limit;
-    if (this.#ghosts > 0 && isFull) throw fail('position.gone');
+    const isFull = this.#window.size + this.ghosts > this.#traits.limit;
+    if (this.ghosts > 0 && isFull) throw fail('position.gone');
     const steps: ReplayStep[] = [];
     let first: ToldThen | undefined = isWhole ? { left: undefined } : undefined;
     // What may be seen now is in the window of the replay, and was not in that of then.
@@ -158,7 +164,7 @@ export class QueryReplay {
   async #toldThen({ change }: LoggedChange, window: QueryWindow): Promise<ToldThen | undefined> {
     const { r, rev } = change;
     const last = window.shown.at(-1);
-    const mayBeFull = this.#ghosts > 0 && window.size + this.#ghosts >= window.limit;
+    const mayBeFull = this.ghosts > 0 && window.size + this.ghosts >= window.limit;
     const data = this.#dataAfter(change);
     const row = data && (await this.#rowThen(r, { rev, data, touched: {} }));
     const { was, is, left } = row ? window.put(row) : window.remove(r);
@@ -212,8 +218,8 @@ export class QueryReplay {
 
   #delete(own: OwnChange): News[] {
     const { r } = own;
-    const wasThere = (this.#past.get(r)?.rev ?? 0) > 0;
-    if (wasThere) this.#ghosts -= 1;
+    // Everything fitted in, so it was in it.
+    const wasThere = this.#ghosts.delete(r);
     this.#data.delete(r);
     const crossing = this.#window.remove(r);
     const news = this.#others(crossing, own);

@@ -1,5 +1,6 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { hidesNothing } from '../model/view.js';
 import type { LoggedChange, Pos, StoredObject } from '../store/store.js';
 import { dataAt } from './data-at.js';
 import type { LiveContext } from './live-context.js';
@@ -27,7 +28,7 @@ export interface Since {
   readonly pos: Pos;
   /** False where more has happened that the steps do not say: the difference has to. */
   readonly isComplete: boolean;
-  /** Objects that may have been in the window as it was, and were deleted since. */
+  /** Objects that were deleted since, and stood nobody knows where. */
   readonly ghosts: number;
 }
 
@@ -49,15 +50,18 @@ export async function happenedSince(
   { traits, since, left }: SinceOptions,
 ): Promise<Since> {
   const { changes, through } = await changesSince(context, model, { traits, since });
-  const past = await pastOf(context, model, changes);
+  // Where everybody may see everything, all there is was in it; of anything else nothing is left that would say so.
+  const isKnowable = hidesNothing(model) && traits.filter === undefined;
+  const past = await pastOf(context, model, { changes, isKnowable });
   const window = new QueryWindow(traits);
   const hits = await readWithRetry(context.platform, () =>
     hitsNow(context, model, traits, window.capacity + past.size + spare),
   );
   // What changed while they were searched for was otherwise, too.
   const { changes: meanwhile } = await changesSince(context, model, { traits, since: through });
-  for (const [r, one] of await pastOf(context, model, meanwhile))
+  for (const [r, one] of await pastOf(context, model, { changes: meanwhile, isKnowable })) {
     if (!past.has(r)) past.set(r, one);
+  }
   const replay = new QueryReplay(context, model, { traits, window, past });
   await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
   const { shown } = window;
@@ -91,7 +95,7 @@ async function changesSince(
 async function pastOf(
   context: LiveContext,
   model: Model,
-  changes: readonly LoggedChange[],
+  { changes, isKnowable }: { changes: readonly LoggedChange[]; isKnowable: boolean },
 ): Promise<Map<string, Past>> {
   const past = new Map<string, Past>();
   const touched = touchedBefore(changes);
@@ -101,8 +105,7 @@ async function pastOf(
     const data = rev === 0 ? undefined : await dataAt(context, model, change.r, rev);
     const isScrubbed = change.type === 'delete';
     if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
-    // Of what was deleted nobody knows whether it was in the window. Who may see everything may as well be told.
-    if (isScrubbed && model.access.read.constant !== true) throw fail('position.gone');
+    if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
     past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now: object });
   }
   return past;

@@ -50,6 +50,10 @@ export class QuerySubscription {
   known: Known | undefined;
   /** What it knows was true here: from a position on, it may be ahead of its group. */
   pos: Pos = 0;
+  /** The furthest position that was told to its client: what is told carries none before it. */
+  heard: Pos = 0;
+  /** The view under which its client has heard all of its window. */
+  view: string;
   /** Before this position `known` may be ahead of `pos`. */
   wholeFrom: Pos = 0;
   /** True where `known` is not just what the window was at `pos`: it was told a part of what came next, or under other rights. */
@@ -63,6 +67,7 @@ export class QuerySubscription {
     this.session = session;
     this.group = group;
     this.key = key;
+    this.view = group.traits.view;
   }
 
   /** What it was told, and where somebody goes on from who was told that. */

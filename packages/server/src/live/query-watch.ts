@@ -1,6 +1,5 @@
 import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import { audienceKey, viewReads } from '../model/view.js';
 import { isKnownPath } from '../queries/filter.js';
 import type { Hit } from '../queries/search.js';
 import type { Order, Pos, Scope } from '../store/store.js';
@@ -9,7 +8,8 @@ import type { LiveContext } from './live-context.js';
 import { modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { keptFields } from './model-change.js';
-import { readPosition } from './position.js';
+import type { ParkedWindows } from './parked-windows.js';
+import { type Position, readPosition } from './position.js';
 import type { QueryFeed } from './query-feed.js';
 import type { GroupTraits, Joined } from './query-group.js';
 import { happenedSince } from './query-since.js';
@@ -28,7 +28,7 @@ export interface WatchRequest {
   readonly filter?: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
-  /** The position of an earlier push, as it was told. */
+  /** The position of an earlier push, as it was told: what it was told under another view only `left` can say. */
   readonly since?: string | undefined;
   /** The id that it had on an earlier connection. */
   readonly key?: string | undefined;
@@ -39,6 +39,8 @@ export interface WatchRequest {
 export interface LeftBehind {
   /** Rights there. */
   readonly auth: Auth;
+  /** The furthest position that was told. */
+  readonly heard: Pos;
   /** What was told, as far as it is remembered. */
   readonly known?: Known | undefined;
   /** True where that is just what the window was at `since`. */
@@ -48,6 +50,8 @@ export interface LeftBehind {
 export interface Watched {
   /** `meta.subscription`. */
   readonly subscription: string;
+  /** `meta.view`. */
+  readonly view: string;
   /** The window as of now, which is the read's answer. */
   readonly hits: readonly Hit[];
   /** Of the store when the window was read. */
@@ -61,11 +65,16 @@ export class QueryWatch {
   readonly #context: LiveContext;
   readonly #members: Members;
   readonly #feed: QueryFeed;
+  readonly #parkedWindows: ParkedWindows;
 
-  constructor(context: LiveContext, parts: { members: Members; feed: QueryFeed }) {
+  constructor(
+    context: LiveContext,
+    parts: { members: Members; feed: QueryFeed; parkedWindows: ParkedWindows },
+  ) {
     this.#context = context;
     this.#members = parts.members;
     this.#feed = parts.feed;
+    this.#parkedWindows = parts.parkedWindows;
   }
 
   /** Rejects where it is refused. */
@@ -77,17 +86,21 @@ export class QueryWatch {
     await demandForEveryObject(model, session.listener, r);
     const since = readPosition(request.since, 'cmdOpts.since');
     this.#feed.beginAt(await this.#context.store.position());
-    const traits = traitsOf(request, model, session.listener.auth);
+    const { auth } = session.listener;
+    const view = this.#context.views.of(model, auth);
+    if (since && !request.left && since.view !== view) throw fail('position.gone');
+    const traits = traitsOf(request, auth, view);
     const { one, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
-    if (!one) return { subscription: '', hits: [], pos, start: () => {} };
+    if (!one) return { subscription: '', view, hits: [], pos, start: () => {} };
     try {
-      if (since !== undefined) await this.#goBack(one, model, since, request.left);
+      const left = request.left ?? (since && this.#leftAt(one, since));
+      if (since !== undefined) await this.#goBack(one, model, since, left);
     } catch (error) {
       this.#members.end(one);
       throw error;
     }
-    return { subscription: one.key, hits, pos, start: () => this.#start(one) };
+    return { subscription: one.key, view, hits, pos, start: () => this.#start(one) };
   }
 
   /** Its connection takes output again. */
@@ -102,9 +115,10 @@ export class QueryWatch {
   reauthorize(one: QuerySubscription): void {
     const model = modelOf(this.#context, one.group.traits.scope.names);
     if (!model) return;
-    const traits = traitsOf(one.group.traits, model, one.session.listener.auth);
+    const { auth } = one.session.listener;
+    const traits = traitsOf(one.group.traits, auth, this.#context.views.of(model, auth));
     if (traits.key === one.group.traits.key) return;
-    if (one.progress === 'live') one.known = one.group.known();
+    takeStock(one);
     this.#move(one, traits, model);
   }
 
@@ -121,11 +135,13 @@ export class QueryWatch {
       this.#members.fail([one], error);
       return;
     }
-    if (one.progress === 'live') one.known = one.group.known();
+    takeStock(one);
     if (isOtherVersion && one.known) one.known = asNeverHeard(one.known);
     one.replay = undefined;
     const fields = keptFields(model, before.fields);
-    this.#move(one, traitsOf({ ...before, fields }, model, one.session.listener.auth), model);
+    const { auth } = one.session.listener;
+    const view = this.#context.views.of(model, auth);
+    this.#move(one, traitsOf({ ...before, fields }, auth, view), model);
   }
 
   /** It goes on among those of these traits. What it knows was told under others. */
@@ -172,24 +188,32 @@ export class QueryWatch {
     const one = new QuerySubscription(session, group, key);
     one.known = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
     one.pos = pos;
+    one.heard = pos;
     one.wholeFrom = wholeFrom;
     this.#members.begin(one);
     return one;
   }
 
-  /** What it knows is the window as it was at a position, or what it was told; what happened since is to be told. */
+  /**
+   * What it knows is the window as it was at a position, or what it was told; what happened since is to be told. Rejects with
+   * 410 `position.gone` where neither is known.
+   */
   async #goBack(
     one: QuerySubscription,
     model: Model,
-    since: Pos,
+    since: Position,
     left: LeftBehind | undefined,
   ): Promise<void> {
     const { traits } = one.group;
-    const auth = left?.auth ?? traits.auth;
-    const isSame = traitsOf(traits, model, auth).key === traits.key;
-    one.pos = since;
+    const isSame = since.view === traits.view;
+    one.pos = since.pos;
+    one.heard = Math.max(since.pos, left?.heard ?? 0);
+    one.view = since.view;
     if (left?.known && !(left.isWhole && isSame)) return this.#goFrom(one, left.known);
-    const options = { traits: isSame ? traits : { ...traits, auth }, since };
+    const auth = left?.auth ?? traits.auth;
+    // The rules of a model that is not in force any more are not known.
+    if (this.#context.views.of(model, auth) !== since.view) throw fail('position.gone');
+    const options = { traits: isSame ? traits : { ...traits, auth }, since: since.pos };
     try {
       const past = await happenedSince(this.#context, model, { ...options, left });
       const known = new Map(past.shown.map((row) => [row.r, row]));
@@ -204,6 +228,12 @@ export class QueryWatch {
       if (!left?.known || !isGone(error)) throw error;
       this.#goFrom(one, left.known);
     }
+  }
+
+  /** What is known to whoever heard the window up to there, where a connection that dropped is still remembered. */
+  #leftAt({ group: { traits } }: QuerySubscription, { pos }: Position): LeftBehind | undefined {
+    const known = this.#parkedWindows.find({ key: traits.key, pos });
+    return known && { auth: traits.auth, heard: pos, known, isWhole: true };
   }
 
   /** What it knows is this, which no position says: it is told the difference. */
@@ -228,6 +258,14 @@ export class QueryWatch {
   }
 }
 
+/** What it knows, before it goes on elsewhere: those who are live know what their group does. */
+function takeStock(one: QuerySubscription): void {
+  if (one.progress !== 'live') return;
+  const { known, pos } = one.standing;
+  one.known = known;
+  one.pos = pos;
+}
+
 function isGone(error: unknown): boolean {
   return error instanceof ProtocolError && error.message === 'position.gone';
 }
@@ -250,10 +288,10 @@ export function asNeverHeard(known: Known): Known {
 /** Everything in which queries differ whose subscribers get different pushes. */
 function traitsOf(
   { r, scope, fields, filter, order, limit }: Omit<WatchRequest, 'since'>,
-  model: Model,
   auth: Auth,
+  view: string,
 ): GroupTraits {
-  const rights = keyOfAudience(fields, audienceKey(viewReads(model), auth));
   const question = JSON.stringify([filter ?? null, order.field, order.descending, limit]);
-  return { key: `${question}${rights}`, r, scope, fields, filter, order, limit, auth };
+  const key = `${question}${keyOfAudience(fields, view)}`;
+  return { key, r, scope, fields, filter, order, limit, auth, view };
 }

@@ -3,6 +3,7 @@ import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionSubscription } from './collection-subscription.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
+import { collectionNamesOf } from './model-change.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
 import type { ObjectSubscription } from './object-subscription.js';
 import type { QueryWatch } from './query-watch.js';
@@ -44,6 +45,10 @@ export class Regrouping {
 
   /** Its listener has another `auth` now. */
   reauthorize(one: Subscription): void {
+    const model = modelOf(this.#context, collectionNamesOf(one));
+    const { auth } = one.session.listener;
+    if (model && this.#context.views.of(model, auth) === viewOf(one)) return;
+    one.session.listener.outdate?.(one.key);
     if (one.kind === 'query') {
       this.#queries.reauthorize(one);
       return;
@@ -60,7 +65,7 @@ export class Regrouping {
   ): void {
     const model = modelOf(this.#context, one.topic.names);
     // Where the model is gone, the next push tells.
-    const traits = model && traitsOf(model, fields, one.session.listener);
+    const traits = model && traitsOf(this.#context, model, fields, one.session.listener);
     if (!traits || traits.key === one.audience.key) return;
     before(one, model);
     this.#members.move(one, one.topic.audience(traits));
@@ -71,12 +76,16 @@ export class Regrouping {
 
   #moveCollection(one: CollectionSubscription, fields: readonly string[] | undefined): void {
     const model = modelOf(this.#context, one.topic.scope.names);
-    const traits = model && traitsOf(model, fields, one.session.listener);
+    const traits = model && traitsOf(this.#context, model, fields, one.session.listener);
     if (!traits || traits.key === one.audience.key) return;
     this.#members.move(one, one.topic.audience(traits));
     const isMissingOut = one.progress === 'live' && one.topic.work !== undefined;
     if (isMissingOut || one.progress === 'behind') this.#collections.begin(one);
   }
+}
+
+function viewOf(one: Subscription): string {
+  return one.kind === 'query' ? one.group.traits.view : one.audience.view;
 }
 
 /**

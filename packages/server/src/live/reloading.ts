@@ -61,6 +61,7 @@ export class Reloading {
   }
 
   #renew(one: Subscription, { after, isOtherVersion }: ModelChange): void {
+    one.session.listener.outdate?.(one.key);
     if (!after) this.#parts.members.fail([one], fail('model.unknown'));
     else if (one.kind === 'query') this.#parts.queries.renew(one, after, { isOtherVersion });
     else if (one.kind === 'object') this.#renewObject(one, after);
@@ -68,10 +69,17 @@ export class Reloading {
   }
 
   #renewObject(one: ObjectSubscription, model: Model): void {
-    const traits = traitsOf(model, keptFields(model, one.audience.fields), one.session.listener);
+    const traits = traitsOf(
+      this.#context,
+      model,
+      keptFields(model, one.audience.fields),
+      one.session.listener,
+    );
     if (traits.key !== one.audience.key) {
       this.#parts.members.move(one, one.topic.audience(traits));
     }
+    // What it saw at its revision depends on what was in force then.
+    if (one.owed === 'revisions' && one.hidden === undefined) one.owed = 'renewed';
     // A replay of another version is a snapshot, whether anything happened or not.
     if (one.owed === 'changes') one.owed = 'revisions';
     // It is judged anew, and told of what was on its way when the models changed.
@@ -79,7 +87,12 @@ export class Reloading {
   }
 
   #renewCollection(one: CollectionSubscription, model: Model): void {
-    const traits = traitsOf(model, keptFields(model, one.audience.fields), one.session.listener);
+    const traits = traitsOf(
+      this.#context,
+      model,
+      keptFields(model, one.audience.fields),
+      one.session.listener,
+    );
     if (traits.key !== one.audience.key) {
       this.#parts.members.move(one, one.topic.audience(traits));
     }

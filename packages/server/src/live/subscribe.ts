@@ -1,4 +1,4 @@
-import { fail, type JsonObject, type ProtocolError, type SubscribeItem } from '@really/protocol';
+import { fail, type JsonObject, type ProtocolError } from '@really/protocol';
 import { unavailable } from '../objects/unavailable.js';
 import { CollectionWish, type CollectionWishParts, collectionDemand } from './collection-wish.js';
 import type { LiveContext } from './live-context.js';
@@ -12,6 +12,7 @@ import {
   type Placed,
   type Prepared,
   type Wish,
+  type Wished,
   type WishItem,
 } from './subscribing.js';
 
@@ -29,7 +30,7 @@ export interface SubscribeAnswer {
 }
 
 /** An item, with what came of it so far or why nothing does. */
-type Step<T> = { readonly item: SubscribeItem } & (
+type Step<T> = { readonly item: Wished } & (
   | { readonly value: T; readonly error?: undefined }
   | { readonly error: ProtocolError }
 );
@@ -41,7 +42,7 @@ const mostTries = 5;
 export async function subscribe(
   parts: SubscribeParts,
   session: Session,
-  items: readonly SubscribeItem[],
+  items: readonly Wished[],
 ): Promise<SubscribeAnswer> {
   for (let tries = 1; tries < mostTries; tries++) {
     const answer = await attemptAll(parts, session, items);
@@ -54,7 +55,7 @@ export async function subscribe(
 async function attemptAll(
   parts: SubscribeParts,
   session: Session,
-  items: readonly SubscribeItem[],
+  items: readonly Wished[],
 ): Promise<SubscribeAnswer | undefined> {
   const models = parts.context.models();
   const wishes = items.map((item, index) => {
@@ -80,7 +81,7 @@ function wishOf(parts: SubscribeParts, session: Session, { item, index }: WishIt
   }
   const model = knownModel(parts.context, target.names);
   const fields = fieldsAsked(model, item.fields, `body.subscriptions[${index}].fields`);
-  const demand = collectionDemand(target, { fields, pos: item.pos }, index);
+  const demand = collectionDemand(target, { ...item, fields }, index);
   return new CollectionWish(parts.collections, session, demand);
 }
 
@@ -113,7 +114,7 @@ function place(context: LiveContext, session: Session, step: Step<Prepared>): St
   return attempt(context, step.item, () => step.value.place(session));
 }
 
-function attempt<T>(context: LiveContext, item: SubscribeItem, run: () => T): Step<T> {
+function attempt<T>(context: LiveContext, item: Wished, run: () => T): Step<T> {
   try {
     return { item, value: run() };
   } catch (error) {
@@ -128,8 +129,8 @@ function answerOf(placed: readonly Step<Placed>[]): SubscribeAnswer {
   for (const { item, ...step } of placed) {
     if (step.error) failures.push(failureOf(item, step.error));
     else {
-      const { key, fields, start } = step.value;
-      subscriptions.push({ r: key, fields: [...fields] });
+      const { key, fields, view, start } = step.value;
+      subscriptions.push({ r: key, fields: [...fields], view });
       if (start) starts.push(start);
     }
   }
@@ -141,7 +142,7 @@ function answerOf(placed: readonly Step<Placed>[]): SubscribeAnswer {
   };
 }
 
-function failureOf({ r, target }: SubscribeItem, error: ProtocolError): JsonObject {
+function failureOf({ r, target }: Wished, error: ProtocolError): JsonObject {
   return {
     r: target?.r ?? r,
     error: { ...error.toJSON() },

@@ -2,11 +2,11 @@ import { fail, type SubscribeItem } from '@really/protocol';
 import { demandOfAnyObject } from '../model/access.js';
 import { resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
-import { audienceKey, viewReads } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
 import { type AudienceTraits, keyOfAudience } from './audience.js';
 import type { Listener } from './listener.js';
 import { type LiveContext, modelOf } from './live-context.js';
+import type { Position } from './position.js';
 import type { Session } from './session.js';
 
 /** Objects as they are stored, by R. */
@@ -30,13 +30,20 @@ export interface Placed {
   /** Its R. */
   readonly key: string;
   readonly fields: readonly string[];
+  readonly view: string;
   /** Lets pushes flow; `undefined` where they flow already. */
   readonly start?: (() => void) | undefined;
 }
 
+/** What is to be subscribed to. */
+export interface Wished extends SubscribeItem {
+  /** Of a collection, where an earlier connection has heard of all that was created up to here. */
+  readonly after?: Position | undefined;
+}
+
 /** An item of a subscribe command, and where it stands in it. */
 export interface WishItem {
-  readonly item: SubscribeItem;
+  readonly item: Wished;
   readonly index: number;
 }
 
@@ -98,9 +105,11 @@ export function widened(
 
 /** The audience that a listener belongs to with these fields. */
 export function traitsOf(
+  { views }: Pick<LiveContext, 'views'>,
   model: Model,
   fields: readonly string[] | undefined,
   { auth }: Listener,
 ): AudienceTraits {
-  return { key: keyOfAudience(fields, audienceKey(viewReads(model), auth)), auth, fields };
+  const view = views.of(model, auth);
+  return { key: keyOfAudience(fields, view), auth, view, fields };
 }

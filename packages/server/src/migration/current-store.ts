@@ -6,6 +6,7 @@ import type {
   CollectionLayout,
   Created,
   CreatedEntry,
+  Epoch,
   FieldType,
   GroupOutcome,
   History,
@@ -53,6 +54,10 @@ export class CurrentStore implements Store {
 
   get exclusive(): boolean {
     return this.#store.exclusive;
+  }
+
+  get epoch(): Epoch {
+    return this.#store.epoch;
   }
 
   async get(r: string): Promise<StoredObject | undefined> {

@@ -114,6 +114,12 @@ export function viewReads(model: Model): AuthParts {
   return joinReads([read.reads, subscribe.reads, model.hooks.preGet?.reads ?? readsNothing]);
 }
 
+/** Whether everybody may read all there is, and subscribe to it. */
+export function hidesNothing({ access, hooks }: Model): boolean {
+  const { read, subscribe } = access;
+  return read.constant === true && subscribe.constant === true && hooks.preGet === undefined;
+}
+
 const wholeKeys = new WeakMap<Auth, string>();
 
 /** Equal for readers who share every verdict that depends on these parts of `auth` alone. */

@@ -49,6 +49,7 @@ export function controlled(store: Store): ControlledStore {
 
   const result: ControlledStore = {
     exclusive: store.exclusive,
+    epoch: store.epoch,
     prepare: (collections) => store.prepare(collections),
     restore: (entries, newest) => store.restore(entries, newest),
     query: (query) => store.query(query),

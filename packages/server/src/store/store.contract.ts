@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { changesContract } from './contract/changes.contract.js';
 import { commitContract } from './contract/commit.contract.js';
 import { createdContract } from './contract/created.contract.js';
+import { epochContract } from './contract/epoch.contract.js';
 import { eraseContract } from './contract/erase.contract.js';
 import { groupsContract } from './contract/groups.contract.js';
 import { historyContract } from './contract/history.contract.js';
@@ -22,6 +23,7 @@ export function storeContract(name: string, open: OpenStore): void {
   describe(`the ${name} store`, () => {
     lifeContract(open);
     prepareContract(open);
+    epochContract(open);
     commitContract(open);
     groupsContract(open);
     eraseContract(open);

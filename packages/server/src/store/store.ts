@@ -12,6 +12,9 @@ export interface Store {
   /** True where this process is the only writer, so that what it knows of an object is what is stored. */
   readonly exclusive: boolean;
 
+  /** Which store this is: see `Epoch`. Changes only where `restore` replaces objects. */
+  readonly epoch: Epoch;
+
   /**
    * Makes room for these collections: tables and indexes that are missing are made, indexes of theirs
    * that their models do not ask for any more are dropped. Called before the first read or write and
@@ -52,6 +55,9 @@ export interface Store {
    * it with all its history. Who follows one of the collections from a position before is told `gone` by `changes`.
    *
    * `newest` is that of the other store: this one's is no less afterwards.
+   *
+   * Revisions of another store come in: the epoch is not the first one any more. Where an object is replaced, its revisions
+   * begin to mean something else, and the store has a new epoch.
    */
   restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome>;
 
@@ -129,6 +135,20 @@ export interface Store {
   ping(): Promise<void>;
   /** Finishes the commits that were begun; queries are given up. Everything after it is unavailable. */
   close(): Promise<void>;
+}
+
+/**
+ * A revision or position means something only in the store that gave it out. A store has another epoch from the moment
+ * at which it may give out numbers again that it gave out before: it was restored from a backup, or is behind what is
+ * remembered of it. Stays the same when a store is closed and opened.
+ */
+export interface Epoch {
+  /** 16 hexadecimal digits, random. Clients hear it. */
+  readonly id: string;
+  /** As random and as old, and never told to anybody: digests that are keyed with it cannot be worked out elsewhere. */
+  readonly secret: string;
+  /** True where every revision that was ever given out for its objects is of this epoch. */
+  readonly isFirst: boolean;
 }
 
 /** A position in the store's log of changes: an integer that grows with every change. 0 is before the first. */

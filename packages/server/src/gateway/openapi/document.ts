@@ -106,7 +106,9 @@ const header = (description: string, type = 'string'): JsonObject => ({
 });
 
 const headers: JsonObject = {
-  ETag: header('The revision, in quotes.'),
+  ETag: header(
+    'In quotes, opaque: changes with the revision, the store, and what the reader may see.',
+  ),
   Location: header('The path of the object.'),
   'Cache-Control': header('`private, no-cache`.'),
   Vary: header('`Authorization` among others.'),

@@ -1,5 +1,6 @@
 import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
+import { makeEpoch } from '../make-epoch.js';
 import { comparePlaces, isMistyped, placeOf } from '../order.js';
 import type {
   Altered,
@@ -13,6 +14,7 @@ import {
   type Changes,
   type CollectionLayout,
   type Created,
+  type Epoch,
   type FieldType,
   type GroupOutcome,
   type History,
@@ -59,12 +61,18 @@ class MemoryStore implements Store, StoreReader {
   readonly #once: OnceKeys;
   #position: Pos = 0;
   #newest = 0;
+  #epoch: Epoch;
   #closed = false;
 
   constructor(config: MemoryConfig, platform: Platform) {
     this.#config = config;
     this.#platform = platform;
     this.#once = new OnceKeys(config);
+    this.#epoch = makeEpoch(platform.random, true);
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
   async prepare(collections: readonly CollectionLayout[]): Promise<void> {
@@ -96,6 +104,7 @@ class MemoryStore implements Store, StoreReader {
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
     this.#assertOpen();
     const before = { position: this.#position, newest: this.#newest };
+    const isReplacing = entries.some((one) => one.replaces && this.#find(one.object.r));
     const undo = entries
       .filter(({ replaces }) => replaces)
       .map(({ object: { r } }) => this.#collection(namesOf(r)).takeOut(r));
@@ -114,6 +123,8 @@ class MemoryStore implements Store, StoreReader {
       this.#newest = history.reduce((most, { at }) => Math.max(most, at), this.#newest);
     }
     this.#newest = Math.max(this.#newest, newest);
+    if (isReplacing) this.#epoch = makeEpoch(this.#platform.random, false);
+    else if (entries.length > 0) this.#epoch = { ...this.#epoch, isFirst: false };
     return { kind: 'restored' };
   }
 

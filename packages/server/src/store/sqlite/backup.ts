@@ -3,6 +3,7 @@ import type { Progress } from '../../platform/progress.js';
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
 import { isOlder, openForWriting, openToCopy } from './open-database.js';
+import { forgetEpoch } from './store-epoch.js';
 import { collectionSizes } from './store-reader.js';
 
 /** Pages that are copied between two looks at the progress. */
@@ -83,7 +84,7 @@ function openCopy(target: string): Database {
   const db = openToCopy(target, 'any');
   if (isOlder(db)) return db;
   db.close();
-  return openForWriting({ ...defaultSqliteConfig, file: target }).db;
+  return openForWriting({ ...defaultSqliteConfig, file: target }, forgetEpoch).db;
 }
 
 function contentOf(db: Database): BackedUp {

@@ -1,6 +1,7 @@
 import type {
   Change,
   CollectionLayout,
+  Epoch,
   FieldType,
   GroupOutcome,
   Migration,
@@ -8,12 +9,14 @@ import type {
   Pos,
   Query,
   RestoredObject,
+  RestoreOutcome,
   Scope,
   Write,
   WriteGroup,
 } from '../store.js';
 import type { State } from './collection-writer.js';
 import type { SqliteConfig } from './config.js';
+import type { FreshEpoch } from './store-epoch.js';
 
 /**
  * A write on its way to the writer thread. JSON goes as text that is stored as it is; a flat tuple of
@@ -135,7 +138,7 @@ export function encodeKept({ object, history, replaces }: RestoredObject): Encod
 
 /** What the writer thread is asked. It answers in the order of the questions. */
 export type WriterRequest =
-  | { readonly kind: 'open'; readonly config: SqliteConfig }
+  | ({ readonly kind: 'open'; readonly config: SqliteConfig } & FreshEpoch)
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
   /** `now`: milliseconds since the epoch. */
   | ({ readonly kind: 'commit'; readonly now: number } & EncodedGroups)
@@ -146,11 +149,26 @@ export type WriterRequest =
       readonly kind: 'restore';
       readonly entries: readonly EncodedKept[];
       readonly newest: number;
+      /** The epoch that the store has afterwards where objects are replaced. */
+      readonly epoch: Epoch;
     }
   | { readonly kind: 'ping' }
   /** Asked when nobody reads: see `checkpoints.ts`. */
   | { readonly kind: 'restart-log' }
-  | { readonly kind: 'close' };
+  /** `opening`: what the database is called until it is opened again. */
+  | { readonly kind: 'close'; readonly opening: string };
+
+/** What the opening found. */
+export interface OpenAnswer {
+  readonly upgrades: readonly string[];
+  readonly epoch: Epoch;
+}
+
+export interface RestoreAnswer {
+  readonly outcome: RestoreOutcome;
+  /** That of the store from now on. */
+  readonly epoch: Epoch;
+}
 
 /** All committed, at consecutive positions; or what became of each group. */
 export type CommitAnswer = { readonly first: Pos } | { readonly outcomes: readonly GroupOutcome[] };

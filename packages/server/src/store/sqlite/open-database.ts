@@ -11,8 +11,14 @@ import { applicationId } from './schema.js';
 /** Milliseconds that the opening waits for somebody else's lock on the file. */
 const patience = 1000;
 
-/** Opens the database to write into it, brought up to date. Throws `StoreRefused` where that can not be. */
-export function openForWriting(config: SqliteConfig): {
+/**
+ * Opens the database to write into it, brought up to date. `begin` is what has to be done with it before it is used; `isNew`:
+ * there was none. Throws `StoreRefused` where that can not be.
+ */
+export function openForWriting(
+  config: SqliteConfig,
+  begin: (db: Database.Database, isNew: boolean) => void = () => {},
+): {
   db: Database.Database;
   upgraded: readonly Upgrade[];
 } {
@@ -24,7 +30,9 @@ export function openForWriting(config: SqliteConfig): {
     setUpWriter(db, config);
     // Finds out whether somebody else holds the right to write.
     db.exec('BEGIN IMMEDIATE; ROLLBACK');
+    const isNew = versionOf(db) === 0;
     const upgraded = upgrade(db);
+    begin(db, isNew);
     return { db, upgraded };
   } catch (error) {
     db?.close();

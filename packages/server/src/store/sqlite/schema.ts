@@ -11,7 +11,11 @@ export const sharedTables = `
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     position INTEGER NOT NULL,
-    newest INTEGER NOT NULL
+    newest INTEGER NOT NULL,
+    epoch TEXT NOT NULL DEFAULT '',
+    epoch_secret TEXT NOT NULL DEFAULT '',
+    epoch_is_first INTEGER NOT NULL DEFAULT 0,
+    opening TEXT NOT NULL DEFAULT ''
   );
   INSERT INTO meta (id, position, newest) VALUES (1, 0, 0);
   CREATE TABLE collections (

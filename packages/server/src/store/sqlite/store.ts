@@ -3,12 +3,14 @@ import { dirname } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
+import { makeEpoch } from '../make-epoch.js';
 import { horizonOf, toldHistory } from '../retention.js';
 import {
   type Change,
   type Changes,
   type CollectionLayout,
   type Created,
+  type Epoch,
   type FieldType,
   type GroupOutcome,
   type History,
@@ -31,7 +33,13 @@ import {
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
-import { type CommitAnswer, encodeGroups, encodeKept, encodeMigration } from './messages.js';
+import {
+  type CommitAnswer,
+  encodeGroups,
+  encodeKept,
+  encodeMigration,
+  type RestoreAnswer,
+} from './messages.js';
 import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase } from './process-lock.js';
@@ -99,12 +107,14 @@ class SqliteStore implements Store {
   readonly #pool: ReaderPool;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #unlock: () => void;
+  #epoch: Epoch;
   #closed: Promise<void> | undefined;
 
   constructor({ config, platform, writer, log, metrics, unlock }: Parts) {
     this.#config = config;
     this.#platform = platform;
     this.#writer = writer;
+    this.#epoch = writer.epoch;
     this.#unlock = unlock;
     this.#points = new PointReader(openForReading(config.file), config);
     this.#pool = new ReaderPool(config.file, config.readers, platform);
@@ -122,6 +132,10 @@ class SqliteStore implements Store {
       const restart = this.#pool.pause(() => writer.ask({ kind: 'restart-log' }).then(() => {}));
       restart.catch((error: unknown) => log.warn({ err: error }, 'the log could not start anew'));
     };
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
   async prepare(collections: readonly CollectionLayout[]): Promise<void> {
@@ -148,8 +162,11 @@ class SqliteStore implements Store {
   }
 
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
-    const request = { kind: 'restore', entries: entries.map(encodeKept), newest } as const;
-    return (await this.#write(request)) as RestoreOutcome;
+    const epoch = makeEpoch(this.#platform.random, false);
+    const request = { kind: 'restore', entries: entries.map(encodeKept), newest, epoch } as const;
+    const answer = (await this.#write(request)) as RestoreAnswer;
+    this.#epoch = answer.epoch;
+    return answer.outcome;
   }
 
   async query(query: Query): Promise<StoredObject[]> {

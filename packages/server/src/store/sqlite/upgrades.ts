@@ -51,6 +51,16 @@ export const upgrades: readonly Upgrade[] = [
       db.exec('ALTER TABLE collections ADD COLUMN migrated INTEGER NOT NULL DEFAULT 0');
     },
   },
+  {
+    to: 5,
+    what: 'meta has the epoch of the store; who wrote before that gave out revisions under none',
+    run: (db) => {
+      for (const column of ['epoch', 'epoch_secret', 'opening']) {
+        db.exec(`ALTER TABLE meta ADD COLUMN ${column} TEXT NOT NULL DEFAULT ''`);
+      }
+      db.exec('ALTER TABLE meta ADD COLUMN epoch_is_first INTEGER NOT NULL DEFAULT 0');
+    },
+  },
 ];
 
 /** The version that this program writes. */

@@ -1,8 +1,9 @@
 import type { Log } from '../../platform/log.js';
 import type { Platform } from '../../platform/platform.js';
-import { type CollectionLayout, StoreUnavailable } from '../store.js';
+import { makeEpoch, makeMark } from '../make-epoch.js';
+import { type CollectionLayout, type Epoch, StoreUnavailable } from '../store.js';
 import type { SqliteConfig } from './config.js';
-import type { WriterRequest } from './messages.js';
+import type { OpenAnswer, WriterRequest } from './messages.js';
 import { Thread } from './thread.js';
 
 const writerModule = new URL('./writer-thread.js', import.meta.url);
@@ -22,6 +23,7 @@ export class WriterClient {
   readonly #layouts = new Map<string, CollectionLayout>();
   #thread: Thread<WriterRequest> | undefined;
   #probed: { readonly at: number; readonly found: Promise<unknown> } | undefined;
+  #epoch: Epoch | undefined;
   #closed = false;
 
   private constructor(config: SqliteConfig, platform: Platform, log: Log, module: URL) {
@@ -41,6 +43,12 @@ export class WriterClient {
     const client = new WriterClient(config, platform, log, module);
     await client.#start();
     return client;
+  }
+
+  /** Of the store, as of its opening. */
+  get epoch(): Epoch {
+    if (!this.#epoch) throw new Error('a store that was not opened was asked for its epoch');
+    return this.#epoch;
   }
 
   async ask(request: WriterRequest): Promise<unknown> {
@@ -70,7 +78,8 @@ export class WriterClient {
     const thread = this.#thread;
     if (!thread) return;
     try {
-      await thread.request({ kind: 'close' });
+      const opening = makeMark(this.#platform.random);
+      await thread.request({ kind: 'close', opening });
     } finally {
       await thread.end();
     }
@@ -85,7 +94,11 @@ export class WriterClient {
       },
     });
     try {
-      const upgrades = (await thread.request({ kind: 'open', config: this.#config })) as string[];
+      const { random } = this.#platform;
+      const fresh = { epoch: makeEpoch(random, false), opening: makeMark(random) };
+      const request = { kind: 'open', config: this.#config, ...fresh } as const;
+      const { upgrades, epoch } = (await thread.request(request)) as OpenAnswer;
+      this.#epoch = epoch;
       for (const step of upgrades) this.#log.info({ step }, 'the database was upgraded');
       const layouts = [...this.#layouts.values()];
       if (layouts.length > 0) await thread.request({ kind: 'prepare', layouts });

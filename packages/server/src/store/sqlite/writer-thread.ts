@@ -1,8 +1,17 @@
 import type { Database } from 'better-sqlite3';
-import type { MigrationOutcome, RestoreOutcome } from '../store.js';
+import type { CollectionLayout, Epoch, MigrationOutcome } from '../store.js';
 import { Checkpoints } from './checkpoints.js';
-import type { CommitAnswer, EncodedMigration, WriterNotice, WriterRequest } from './messages.js';
+import { EpochMark } from './epoch-mark.js';
+import type {
+  CommitAnswer,
+  EncodedMigration,
+  OpenAnswer,
+  RestoreAnswer,
+  WriterNotice,
+  WriterRequest,
+} from './messages.js';
 import { openForWriting } from './open-database.js';
+import { nameOpening, openEpoch } from './store-epoch.js';
 import { serve } from './thread-port.js';
 import { Writer } from './writer.js';
 
@@ -11,6 +20,7 @@ interface Opened {
   readonly db: Database;
   readonly writer: Writer;
   readonly checkpoints: Checkpoints;
+  readonly mark: EpochMark;
 }
 
 let current: Opened | undefined;
@@ -18,10 +28,10 @@ let current: Opened | undefined;
 function handle(request: WriterRequest): unknown {
   if (request.kind === 'open') return open(request);
   if (!current) throw new Error('the database is not open');
-  const { db, writer, checkpoints } = current;
+  const { writer, checkpoints } = current;
   switch (request.kind) {
     case 'prepare':
-      return writer.prepare(request.layouts);
+      return prepare(request.layouts, current);
     case 'commit':
       return commit(request, current);
     case 'migrate':
@@ -35,19 +45,24 @@ function handle(request: WriterRequest): unknown {
     case 'restart-log':
       return checkpoints.restart();
     case 'close':
-      current = undefined;
-      return void db.close();
+      return close(request.opening, current);
     default:
       return request satisfies never;
   }
 }
 
+function prepare(layouts: readonly CollectionLayout[], { writer, mark }: Opened): void {
+  writer.prepare(layouts);
+  mark.advance(writer.position);
+}
+
 function commit(
   { writes, sizes, erases, now }: Extract<WriterRequest, { kind: 'commit' }>,
-  { writer, checkpoints }: Opened,
+  { writer, checkpoints, mark }: Opened,
 ): CommitAnswer {
   try {
     const answer = writer.commit({ writes, sizes, erases }, now);
+    mark.advance(writer.position);
     checkpoints.committed(writes);
     return answer;
   } catch (error) {
@@ -71,18 +86,37 @@ function migrate(
 }
 
 function restore(
-  { entries, newest }: Extract<WriterRequest, { kind: 'restore' }>,
-  { writer, checkpoints }: Opened,
-): RestoreOutcome {
-  const outcome = writer.restore(entries, newest);
+  { entries, newest, epoch }: Extract<WriterRequest, { kind: 'restore' }>,
+  { writer, checkpoints, mark }: Opened,
+): RestoreAnswer {
+  const outcome = writer.restore(entries, newest, epoch);
+  mark.advance(writer.position);
   checkpoints.restored(entries);
-  return outcome;
+  return { outcome, epoch: writer.epoch };
 }
 
-function open({ config }: Extract<WriterRequest, { kind: 'open' }>): string[] {
-  const { db, upgraded } = openForWriting(config);
-  current = { db, writer: new Writer(db, config), checkpoints: new Checkpoints(db, config) };
-  return upgraded.map(({ to, what }) => `${to}: ${what}`);
+function open({ config, ...fresh }: Extract<WriterRequest, { kind: 'open' }>): OpenAnswer {
+  const mark = new EpochMark(config.file);
+  let epoch: Epoch = fresh.epoch;
+  const { db, upgraded } = openForWriting(config, (opened, isNew) => {
+    epoch = openEpoch(opened, mark, { ...fresh, isNew });
+  });
+  const writer = new Writer(db, config, epoch);
+  current = { db, writer, checkpoints: new Checkpoints(db, config), mark };
+  return { upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`), epoch };
+}
+
+/** What is remembered of the database is of use, but nothing that closing should fail for. */
+function close(opening: string, { db, mark }: Opened): void {
+  current = undefined;
+  try {
+    nameOpening(db, mark, opening);
+  } catch {
+    // The next opening finds what the last one left.
+  } finally {
+    mark.close();
+    db.close();
+  }
 }
 
 const logFull: WriterNotice = { notice: 'log-full' };

@@ -1,6 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type {
   CollectionLayout,
+  Epoch,
   GroupOutcome,
   MigrationOutcome,
   OnceKey,
@@ -25,6 +26,7 @@ import type {
 import { OnceLog } from './once-log.js';
 import { Pruning } from './pruning.js';
 import { RestoreRefused, Restoring } from './restoring.js';
+import { setEpoch } from './store-epoch.js';
 import { Transactions } from './transactions.js';
 
 /**
@@ -32,6 +34,7 @@ import { Transactions } from './transactions.js';
  * one transaction: when it throws, nothing was written.
  */
 export class Writer {
+  readonly #db: Database;
   readonly #transactions: Transactions;
   readonly #collections: Collections;
   readonly #log: ChangeLog;
@@ -41,8 +44,11 @@ export class Writer {
   readonly #setMeta: Statement;
   #position: Pos;
   #newest: number;
+  #epoch: Epoch;
 
-  constructor(db: Database, config: SqliteConfig) {
+  constructor(db: Database, config: SqliteConfig, epoch: Epoch) {
+    this.#db = db;
+    this.#epoch = epoch;
     this.#transactions = new Transactions(db);
     this.#collections = new Collections(db);
     this.#log = new ChangeLog(db);
@@ -54,6 +60,14 @@ export class Writer {
       .prepare('SELECT position, newest FROM meta')
       .raw()
       .get() as [Pos, number];
+  }
+
+  get position(): Pos {
+    return this.#position;
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
   prepare(layouts: readonly CollectionLayout[]): void {
@@ -90,13 +104,17 @@ export class Writer {
     this.#transaction(() => this.#collections.find(collection)?.raiseMigrated(version));
   }
 
-  restore(entries: readonly EncodedKept[], newest: number): RestoreOutcome {
+  /** `fresh`: the epoch that begins where objects are replaced. */
+  restore(entries: readonly EncodedKept[], newest: number, fresh: Epoch): RestoreOutcome {
     try {
-      this.#transaction(() => {
+      this.#epoch = this.#transaction(() => {
+        const epoch = this.#epochAfter(entries, fresh);
         this.#position = this.#restoring.restore(entries, this.#position);
         const times = entries.flatMap(({ history }) => history.map(([, , , at]) => at));
         this.#newest = times.reduce((a, b) => Math.max(a, b), Math.max(this.#newest, newest));
         this.#setMeta.run(this.#position, this.#newest);
+        if (epoch !== this.#epoch) setEpoch(this.#db, epoch);
+        return epoch;
       });
       return { kind: 'restored' };
     } catch (error) {
@@ -109,6 +127,20 @@ export class Writer {
   /** Writes without changing anything, and so finds out whether there is room and a disk. */
   ping(): void {
     this.#transaction(() => this.#setMeta.run(this.#position, this.#newest));
+  }
+
+  /** Before anything is replaced. */
+  #epochAfter(entries: readonly EncodedKept[], fresh: Epoch): Epoch {
+    if (entries.some(({ r, replaces }) => replaces && this.#headOf(r))) {
+      return { ...fresh, isFirst: false };
+    }
+    const isSame = entries.length === 0 || !this.#epoch.isFirst;
+    return isSame ? this.#epoch : { ...this.#epoch, isFirst: false };
+  }
+
+  #headOf(r: string): Head | undefined {
+    const location = locate(r);
+    return this.#collections.find(location.collection)?.head(location);
   }
 
   #migrate([r, rev, from, modelVersion, data]: EncodedMigration): MigrationOutcome {
@@ -252,8 +284,7 @@ export class Writer {
 
   #missing(requires: readonly string[] | null): Refusal | undefined {
     const r = requires?.find((required) => {
-      const location = locate(required);
-      const head = this.#collections.find(location.collection)?.head(location);
+      const head = this.#headOf(required);
       return !head || head[1] === 1;
     });
     return r === undefined ? undefined : { kind: 'missing', r };
