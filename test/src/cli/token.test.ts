@@ -31,6 +31,18 @@ test('[CLI4] [CFG6] a token that was minted before the first start is good in a 
   expect(life).toBeLessThanOrEqual(7_200_000);
 });
 
+test('[CLI4] [NUM1] [NUM2] data whose numbers a token would not keep is refused', async () => {
+  await using app = await appFolder(tasks);
+  for (const [data, path] of [
+    ['{"a":[1e400]}', 'a[0]'],
+    ['{"id":9007199254740993}', 'id'],
+  ] as const) {
+    const refused = await runProgram(['token', '--uid', 'amal', '--data', data], app);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain(`expected a number that is kept exactly for ${path}`);
+  }
+});
+
 test('[CLI4] with a configured secret the token is signed with that, and without --expires it does not expire', async () => {
   await using app = await appFolder(tasks);
   await using server = await ServerProcess.start({ dir: app.dir });

@@ -49,7 +49,8 @@ export function keptOps(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): 
   return ops.map((op) => {
     const field = fieldAt(model.fields, parseKey(op.key) ?? []);
     if (field === undefined || op.value === undefined || op.value === null) return op;
-    return { ...op, value: keptOperand(op, field, op.value) };
+    const value = keptOperand(op, field, op.value);
+    return value === op.value ? op : { ...op, value };
   });
 }
 

@@ -162,6 +162,22 @@ test('[FLD6] Json holds anything, down to the bound of levels', async () => {
   ]);
 });
 
+test('[NUM1] [NUM2] numbers in Json are finite, and whole ones are exact', async () => {
+  const edge = Number.MAX_SAFE_INTEGER;
+  const kept = [1.5, edge, { a: [-edge, 1e-300] }];
+  const values = [...kept, 1e300, edge + 1, { a: [0, -edge - 1] }, [Number.POSITIVE_INFINITY]];
+  expect(await taken('{ type: Json }', values)).toEqual([...kept, ...Array(4).fill(invalid)]);
+});
+
+test('[NUM1] [NUM2] a default that is no such number is refused as a default', async () => {
+  const wrong = ['9007199254740991 + 1', '1 / 0'];
+  for (const value of wrong) {
+    const { thing: model } = await thing(`  f: { type: Json, default: ${JSON.stringify(value)} }`);
+    const { errors } = await create(model, {});
+    expect([value, errors]).toEqual([value, { f: ['field.default.invalid_return_type'] }]);
+  }
+});
+
 test('[REF1] a reference is the R of an object of its collection, printed', async () => {
   const wrong = { f: ['reference.invalid'] };
   const values = [

@@ -237,6 +237,19 @@ describe('what is refused', () => {
     ]);
   });
 
+  test('[NUM1] [MOV9] a number that is not finite is refused, wherever it stands', async () => {
+    const { load } = await app();
+    const line = (data: string) => `{"r":"/users/a","rev":1,"modelVersion":1,"data":${data}}`;
+    for (const [data, path] of [
+      ['{"x":1e400}', 'data.x'],
+      ['{"x":{"y":[0,-1e400]}}', 'data.x.y[1]'],
+    ] as const) {
+      expect(await problemsOf(load(file(line(data))))).toEqual([
+        `line 2: ${path}: expected a number that is finite`,
+      ]);
+    }
+  });
+
   test('[MOV9] what is not UTF-8 is refused', async () => {
     const { load } = await app();
     const [before = '', after = ''] = file(user('a', { email: '#' })).split('#');
