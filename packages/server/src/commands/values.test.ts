@@ -200,7 +200,7 @@ const utc = '2024-01-01T00:00:00.000Z';
 const abroad = '2024-01-01T02:00:00+02:00';
 const later = '2024-01-01T01:00:00.000Z';
 
-describe('[VAL1] other spellings of a value', () => {
+describe('[FORM1] other spellings of a value', () => {
   const full = {
     at: abroad,
     ats: [abroad],
