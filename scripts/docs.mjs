@@ -11,9 +11,9 @@ const file = join(root, 'docs/configuration.md');
 let page = readFileSync(file, 'utf8');
 page = fill(page, 'keys', configTable());
 const metrics = await metricsOfServer();
-page = fill(page, 'metrics', metricsTable(metrics));
+page = fill(page, 'metrics', metricsTable(metrics.own));
 writeFileSync(file, page);
-writeFileSync(join(root, 'ops/grafana/really.json'), dashboard(metrics));
+writeFileSync(join(root, 'ops/grafana/really.json'), dashboard(metrics.own, metrics.process));
 
 function fill(text, name, table) {
   const start = `<!-- ${name}: made by scripts/docs.mjs -->`;

@@ -55,7 +55,10 @@ async function listed(count: number): Promise<string[][]> {
 test('[POST10] a run that was given up is listed, shown, and replayed once what it needed is there', async () => {
   const r = await make({ name: 'late' });
   const [[id = '', at, ...rest] = []] = await listed(1);
-  expect(Date.parse(at ?? '')).toBeGreaterThan(Date.now() - 60_000);
+  expect(Date.parse(at ?? '')).toBeGreaterThan(Date.now() - 600_000);
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  expect(metrics).toContain('really_dead_letters_made_total{kind="hook"} 1\n');
+  expect(metrics).toContain('really_dead_letters_made_total{kind="webhook"} 0\n');
   const reason = 'update /things/target: 404 object.missing';
   expect(rest).toEqual(['things postCreate', r, '1 attempt', reason]);
   const shown = await deadLetters('show', id);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -105,4 +105,25 @@ test('[CLI9] models types writes into a file, and says where it can not', async 
   const bad = await runProgram(['models', 'types', '--out', 'no/such/folder.ts'], app);
   expect(bad.code).toBe(1);
   expect(bad.stderr).toMatch(/^really: no\/such\/folder\.ts can not be written: .+\n$/);
+});
+
+test('[CLI9] models types replaces a file whole, through a link, and leaves nothing beside it', async () => {
+  await using app = await appFolder({
+    'models/users/model.yaml': 'version: 1\nfields: {}\n',
+    'kept/types.ts': 'old',
+  });
+  const file = join(app.dir, 'kept/types.ts');
+  await chmod(file, 0o640);
+  await symlink(file, join(app.dir, 'link.ts'));
+  // What a process left that was killed before it was done.
+  await writeFile(`${file}.4194305.part`, 'half');
+  expect(await runProgram(['models', 'types', '--out', 'link.ts'], app)).toMatchObject({ code: 0 });
+  expect(await readFile(file, 'utf8')).toContain('export interface Users');
+  expect((await stat(file)).mode & 0o777).toBe(0o640);
+  expect(await readdir(join(app.dir, 'kept'))).toEqual(['types.ts']);
+  // What is no file is written to, and stays what it is.
+  expect(await runProgram(['models', 'types', '--out', '/dev/null'], app)).toMatchObject({
+    code: 0,
+  });
+  expect((await stat('/dev/null')).isCharacterDevice()).toBe(true);
 });

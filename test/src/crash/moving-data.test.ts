@@ -46,16 +46,39 @@ test('[MOV5] an export that is killed again and again ends as one that was not',
   const args = ['--history'];
   const whole = (await runProgram(['export', ...args], { dir: app.dir })).stdout;
   const file = join(app.dir, 'data.ndjson');
+  const written = async () => {
+    const drafts = (await readdir(app.dir)).filter((name) => name.endsWith('.part'));
+    return Math.max(0, ...(await Promise.all(drafts.map((name) => sizeOf(join(app.dir, name))))));
+  };
   let kills = 0;
   for (let least = 1; least < whole.length; least += Math.floor(whole.length / 4)) {
     const resume = ['export', 'data.ndjson', '--resume', ...args];
-    const killed = await runUntil(app.dir, resume, async () => (await sizeOf(file)) >= least);
-    if (killed === null) kills += 1;
+    const killed = await runUntil(app.dir, resume, async () => (await written()) >= least);
+    // It is there when it is complete, or not at all.
+    const found = await readFile(file, 'utf8').catch(() => undefined);
+    if (found === undefined) kills += 1;
+    else expect(linesBetween(found)).toEqual(linesBetween(whole));
+    if (killed !== null) break;
   }
   expect(kills).toBeGreaterThan(0);
   const last = await runProgram(['export', 'data.ndjson', '--resume', ...args], { dir: app.dir });
   expect(last.code, last.stderr).toBe(0);
   expect(linesBetween(await readFile(file, 'utf8'))).toEqual(linesBetween(whole));
+  expect((await readdir(app.dir)).filter((name) => name.endsWith('.part'))).toEqual([]);
+});
+
+test('[MOV5] [MOV7] an export that is killed leaves the file that it was to replace, and the next one begins again', async () => {
+  await using app = await appFolder({ ...movingApp, 'data.ndjson': 'the one before' });
+  await fillTasks(app.dir, tasks);
+  const hasBegun = async () => (await readdir(app.dir)).some((name) => name.endsWith('.part'));
+  const args = ['export', 'data.ndjson', '--force'];
+  expect(await runUntil(app.dir, args, hasBegun)).toBeNull();
+  const file = join(app.dir, 'data.ndjson');
+  expect(await readFile(file, 'utf8')).toBe('the one before');
+  expect(await runProgram(args, { dir: app.dir })).toMatchObject({ code: 0 });
+  const { stdout } = await runProgram(['export'], { dir: app.dir });
+  expect(linesBetween(await readFile(file, 'utf8'))).toEqual(linesBetween(stdout));
+  expect(await hasBegun()).toBe(false);
 });
 
 test('[MOV11] an import that is killed again and again ends as one that was not', async () => {

@@ -64,7 +64,7 @@ const other = 'Other';
  * A Grafana dashboard with a panel for each metric: counters as rates, histograms as quantiles, gauges as they
  * are. Made from what the server tells, so that none is missing and none is there that is gone.
  */
-export function dashboard(metrics: readonly Metric[]): string {
+export function dashboard(metrics: readonly Metric[], ofProcess: readonly Metric[]): string {
   const grid = new Grid();
   for (const [title, words] of [...rows, [other, []] as const]) {
     const inRow = metrics.filter(
@@ -77,7 +77,7 @@ export function dashboard(metrics: readonly Metric[]): string {
     for (const metric of inRow) grid.panel(metric);
   }
   grid.row('Process');
-  for (const metric of processMetrics) grid.panel(metric);
+  for (const metric of ofProcess) grid.panel(metric);
   return `${JSON.stringify(page(grid.panels), undefined, 2)}\n`;
 }
 
@@ -85,21 +85,6 @@ function rowOf(name: string): string | undefined {
   const rest = name.slice('really_'.length);
   return rows.find(([, words]) => words.some((word) => rest.startsWith(word)))?.[0];
 }
-
-const processMetrics: readonly Metric[] = [
-  {
-    name: 'really_process_cpu_seconds_total',
-    type: 'counter',
-    help: 'Processor time.',
-  },
-  { name: 'really_process_resident_memory_bytes', type: 'gauge', help: 'Memory.' },
-  {
-    name: 'really_nodejs_eventloop_lag_p99_seconds',
-    type: 'gauge',
-    help: 'Delay of the event loop, 99 %.',
-  },
-  { name: 'really_process_open_fds', type: 'gauge', help: 'Open files and sockets.' },
-];
 
 // A variable of Grafana's.
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is no template of ours
@@ -162,6 +147,8 @@ function unitOf({ name, type }: Metric): string {
 
 function targetsOf({ name, type }: Metric): object[] {
   const chosen = `${name}{job=~"$job",instance=~"$instance"}`;
+  // A moment, of which one wants to know how long ago it was.
+  if (/_start_time_seconds$/.test(name)) return [target(`time() - ${chosen}`, '__auto')];
   if (type === 'histogram') {
     return [0.5, 0.9, 0.99].map((quantile) => {
       const buckets = `${name}_bucket{job=~"$job",instance=~"$instance"}`;

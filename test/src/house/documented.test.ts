@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { auditEvents, configKeys, configTable } from '@really/server/internal';
 import { expect, test } from 'vitest';
 import { dashboard } from './dashboard.js';
-import { metricsOfServer, metricsTable, scrape } from './metrics-table.js';
+import { metricsIn, metricsOfServer, metricsTable, scrape } from './metrics-table.js';
 import { root } from './sources.js';
 
 const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
@@ -14,12 +14,29 @@ test('docs/configuration.md tells every key (if not: node scripts/docs.mjs)', ()
 });
 
 test('docs/configuration.md and the dashboard tell every metric (if not: node scripts/docs.mjs)', async () => {
-  const metrics = await metricsOfServer();
-  expect(metrics.map(({ name }) => name)).toContain('really_connections');
-  expect(page).toContain(metricsTable(metrics));
-  const made = dashboard(metrics);
-  for (const { name } of metrics) expect(made).toContain(name);
+  const { own, process } = await metricsOfServer();
+  expect(own.map(({ name }) => name)).toContain('really_connections');
+  expect(process.map(({ name }) => name)).toContain('really_nodejs_eventloop_lag_p99_seconds');
+  expect(page).toContain(metricsTable(own));
+  const made = dashboard(own, process);
+  const shown = new Set(
+    JSON.parse(made).panels.flatMap(({ targets = [] }: { targets?: { expr: string }[] }) =>
+      targets.map(({ expr }) => /\b(really_\w+?)(?:_bucket)?\{/.exec(expr)?.[1]),
+    ),
+  );
+  for (const { name } of [...own, ...process]) expect(shown, name).toContain(name);
   expect(readFileSync(join(root, 'ops/grafana/really.json'), 'utf8')).toBe(made);
+});
+
+test('[HTTP2] names of metrics say what they are, in both formats', async () => {
+  const metrics = metricsIn(await scrape());
+  for (const { name, type } of metrics) {
+    expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
+  }
+  const open = metricsIn(await scrape('application/openmetrics-text'));
+  const families = metrics.map(({ name }) => name.replace(/_total$/, ''));
+  expect(open.map(({ name }) => name).toSorted()).toEqual(families.toSorted());
+  expect(new Set(families).size).toBe(families.length);
 });
 
 test('docs/auth.md tells every event of the audit log', () => {

@@ -8,14 +8,22 @@ export interface Metric {
   readonly help: string;
 }
 
-/** The metrics of a server that was just started, in the order of their names. */
-export async function metricsOfServer(): Promise<Metric[]> {
-  const text = await scrape();
+/** The metrics of a server that was just started, in the order of their names; those of Node.js and the process apart. */
+export async function metricsOfServer(): Promise<{ own: Metric[]; process: Metric[] }> {
+  const metrics = metricsIn(await scrape());
+  const isOfProcess = ({ name }: Metric) => /^really_(process|nodejs)_/.test(name);
+  return {
+    own: metrics.filter((metric) => !isOfProcess(metric)),
+    process: metrics.filter(isOfProcess),
+  };
+}
+
+/** The metrics that a text tells, in the order of their names. */
+export function metricsIn(text: string): Metric[] {
   return [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\w+)$/gm)]
     .map(([, name = '', help = '', type]) => {
       return { name, help, type: type as Metric['type'] };
     })
-    .filter(({ name }) => !/^really_(process|nodejs)_/.test(name))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -26,7 +34,7 @@ export function metricsTable(metrics: readonly Metric[]): string {
 }
 
 /** What `/metrics` of a server that was just started says. */
-export async function scrape(): Promise<string> {
+export async function scrape(accept = 'text/plain'): Promise<string> {
   await using app = await appFolder({
     'models/a/model.yaml': 'version: 1\nfields: { n: { type: Long } }\n',
   });
@@ -38,7 +46,7 @@ export async function scrape(): Promise<string> {
   });
   const server = await startServer(config);
   try {
-    return await (await fetch(`${server.url}/metrics`)).text();
+    return await (await fetch(`${server.url}/metrics`, { headers: { accept } })).text();
   } finally {
     await server.close();
   }

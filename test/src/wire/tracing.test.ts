@@ -130,6 +130,25 @@ test('[TRC2] over HTTP traceparent is the parent, with its flags', async () => {
   expect(spansOf(traceId)).toEqual([]);
 });
 
+test('[HTTP2] the metrics lead to traces, where OpenMetrics is asked for', async () => {
+  using client = await connect();
+  await client.request({ cmd: 'count', r: '/users', traceId });
+  const scrape = async (accept: string) => {
+    const answer = await fetch(`${server.url}/metrics`, { headers: { accept } });
+    return { type: answer.headers.get('content-type'), text: await answer.text() };
+  };
+  const prometheus =
+    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
+  const open = await scrape(prometheus);
+  expect(open.type).toContain('application/openmetrics-text');
+  expect(open.text).toMatch(new RegExp(`cmd="count"\\} \\d+ # \\{trace_id="${traceId}"\\} `));
+  for (const accept of ['*/*', 'text/plain', 'text/plain, application/openmetrics-text;q=0.5']) {
+    const plain = await scrape(accept);
+    expect(plain.type).toContain('text/plain');
+    expect(plain.text).not.toContain('trace_id');
+  }
+});
+
 test('[TRC2] another text as traceId is told with a trace of its own', async () => {
   using client = await connect();
   for (const [name, text] of [

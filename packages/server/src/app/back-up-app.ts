@@ -1,9 +1,9 @@
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../platform/progress.js';
 import { type BackedUp, backUpDatabase } from '../store/sqlite/backup.js';
 import type { Config } from './config.js';
+import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
 import { asStartError, databaseOf } from './open-copies.js';
 import { StartError } from './start-error.js';
 import { assertOther, ownersOnly, putInPlace, syncFile } from './target-file.js';
@@ -24,14 +24,12 @@ export interface BackupOptions {
 export async function backUpApp(config: Config, options: BackupOptions): Promise<BackedUp> {
   const { force, progress, signal } = options;
   const source = databaseOf(config);
-  const file = resolve(options.file);
+  const file = targetOf(options.file);
   assertOther(options.file, source);
-  const there = statSync(file, { throwIfNoEntry: false });
-  if (there && !there.isFile()) throw new StartError([`${options.file} is there and is no file`]);
-  if (there && !force) throw taken(options.file);
-  const draft = `${file}.${process.pid}.part`;
+  if (isThere(file, options.file) && !force) throw taken(options.file);
+  const draft = draftOf(file);
   try {
-    removeLeft(file);
+    for (const left of leftDrafts(file)) remove(left);
     // There before it is filled, so that at no moment others may read it.
     await writeFile(draft, '', { mode: ownersOnly, flag: 'wx' });
     const done = await backUpDatabase(source, draft, abortable(progress, signal));
@@ -59,24 +57,6 @@ function abortable(progress: Progress, signal: AbortSignal): Progress {
       progress.advance(count);
     },
   };
-}
-
-/** The drafts of processes that were killed before they could. */
-function removeLeft(file: string): void {
-  const prefix = `${basename(file)}.`;
-  for (const name of readdirSync(dirname(file))) {
-    const pid = name.startsWith(prefix) && /^(\d+)\.part$/.exec(name.slice(prefix.length))?.[1];
-    if (pid && !isRunning(Number(pid))) remove(join(dirname(file), name));
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
-  }
 }
 
 function remove(draft: string): void {

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { Progress } from '../platform/progress.js';
 import { systemPlatform } from '../platform/system.js';
 import type { StoreReader } from '../store/store-reader.js';
@@ -7,9 +7,10 @@ import { type ExportCounts, type LineSink, StoreExport } from '../transfer/expor
 import { exportedSoFar } from '../transfer/exported-so-far.js';
 import { type Chosen, chosenCollections } from './chosen-collections.js';
 import type { Config } from './config.js';
+import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
 import { asStartError, databaseOf, openReader } from './open-copies.js';
 import { StartError, systemReason } from './start-error.js';
-import { assertOther, ownersOnly, syncFolder } from './target-file.js';
+import { assertOther, ownersOnly, putInPlace } from './target-file.js';
 
 export interface ExportOptions {
   /** Collections as they were given; none: all of the app's. */
@@ -44,51 +45,98 @@ export async function exportApp(
   });
 }
 
-/** As `exportApp`, into a file; `undefined` where it was complete already. */
+/**
+ * As `exportApp`, into a file, which is there when it is complete or not at all; `undefined` where it
+ * was complete already. What was written until it was stopped stays beside it, for `resume`.
+ */
 export async function exportAppToFile(
   config: Config,
   options: FileOptions,
 ): Promise<ExportCounts | undefined> {
-  const { file } = options;
+  const { file, resume, force } = options;
   assertOther(file, databaseOf(config));
+  const target = targetOf(file);
+  const there = isThere(target, file);
+  if (there && !resume && !force) throw taken(file);
   return await exporting(config, options, async (reader, collections) => {
-    const handle = await openTarget(options);
+    const draft = await openDraft(target, { ...options, there });
     try {
-      const counts = await writeFile(handle, reader, collections, options);
-      await handle.sync();
-      await syncFolder(dirname(file));
+      const counts = await writeFile(draft, reader, collections, options);
+      await draft.handle.sync();
+      if (draft.path !== target) await putInPlace(draft.path, target, resume || force);
       return counts;
+    } catch (error) {
+      throw isTaken(error) ? taken(file) : error;
     } finally {
-      await handle.close();
+      await draft.handle.close();
+      await removeEmpty(draft.path, target);
     }
   });
 }
 
-async function openTarget({ file, resume, force }: FileOptions): Promise<FileHandle> {
-  // What is there is looked at before it is written over.
-  const flags = resume ? 'a+' : force ? 'w+' : 'wx+';
+/** A file that is being written. */
+class Draft {
+  readonly handle: FileHandle;
+  readonly #own: string;
+  #path: string;
+
+  /** `path`: by what name it is there. */
+  constructor(handle: FileHandle, path: string, target: string) {
+    this.handle = handle;
+    this.#path = path;
+    this.#own = draftOf(target);
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** Gives it the name of this process. */
+  async claim(): Promise<void> {
+    await rename(this.#path, this.#own);
+    this.#path = this.#own;
+  }
+}
+
+/** The newest of what was left, or the file itself, where that is to be gone on with; else a new one. */
+async function openDraft(
+  target: string,
+  { file, resume, there }: FileOptions & { readonly there: boolean },
+): Promise<Draft> {
   try {
-    const made = await open(file, flags, ownersOnly);
-    if (flags !== 'a+') return made;
-    await made.close();
-    return await open(file, 'r+');
+    const left = leftDrafts(target);
+    const begun = resume ? (left.at(-1) ?? (there ? target : undefined)) : undefined;
+    for (const other of left) if (other !== begun) await rm(other, { force: true });
+    const path = begun ?? draftOf(target);
+    const handle = await open(path, begun === undefined ? 'wx+' : 'r+', ownersOnly);
+    // The umask, or whoever made it before, may have said otherwise.
+    await handle.chmod(ownersOnly);
+    return new Draft(handle, path, target);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
-      throw new StartError([
-        `${file} is there already: --resume goes on with it, --force replaces it`,
-      ]);
-    }
     throw new StartError([`${file} can not be written: ${systemReason(error)}`], error);
   }
 }
 
+/** Nothing is worth keeping of a draft in which nothing is. */
+async function removeEmpty(path: string, target: string): Promise<void> {
+  if (path === target) return;
+  if (statSync(path, { throwIfNoEntry: false })?.size === 0) await rm(path, { force: true });
+}
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EEXIST';
+
+const taken = (file: string): StartError =>
+  new StartError([`${file} is there already: --resume goes on with it, --force replaces it`]);
+
 async function writeFile(
-  handle: FileHandle,
+  draft: Draft,
   reader: StoreReader,
   collections: readonly Chosen[] | undefined,
   options: FileOptions,
 ): Promise<ExportCounts | undefined> {
   const { history, system, file, progress } = options;
+  const { handle } = draft;
   const only = collections?.map(({ key }) => key);
   const shown = collections?.map((one) => one.shown);
   const found = await exportedSoFar(handle);
@@ -100,6 +148,7 @@ async function writeFile(
     case 'other':
       throw new StartError([`${file} can not be gone on with: ${found.why}`]);
     case 'nothing':
+      await draft.claim();
       await handle.truncate(0);
       return await work.begin(now(), shown);
     case 'begun': {
@@ -114,6 +163,7 @@ async function writeFile(
       if (header.position > (await reader.state()).position) {
         throw new StartError([`${file} was begun from other data, or from data that is older now`]);
       }
+      await draft.claim();
       await handle.truncate(size);
       return await work.goOn(found.soFar);
     }

@@ -10,7 +10,7 @@ export async function runBackup(file = '', options: Options): Promise<ExitCode> 
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stop.abort(`it was stopped by ${signal}`));
+    process.on(signal, () => stop.abort(`it was stopped by ${signal}`));
   }
   const { position, objects, changes } = await backUpApp(config, {
     file,

@@ -1,5 +1,5 @@
-import { writeFileSync } from 'node:fs';
 import { appConfig } from '../app/apps.js';
+import { writeWhole } from '../app/draft-file.js';
 import { modelTypes } from '../app/model-types.js';
 import { StartError, systemReason } from '../app/start-error.js';
 import { appFlagOf, configInForce } from './config-flags.js';
@@ -17,7 +17,7 @@ export async function writeModelTypes(options: Options): Promise<ExitCode> {
     return 0;
   }
   try {
-    writeFileSync(out, text);
+    writeWhole(out, text);
   } catch (error) {
     throw new StartError([`${out} can not be written: ${systemReason(error)}`], error);
   }

@@ -3,7 +3,7 @@ import type { AcceptedRevs } from '../commands/accepted-revs.js';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
-import type { Span, Tracing } from '../platform/tracing.js';
+import { exampleOf, type Span, type Tracing } from '../platform/tracing.js';
 import { answerText, errorText } from './answer.js';
 import type { CommandMetrics } from './gateway-metrics.js';
 import { type Lane, Lanes, type Ticket } from './lanes.js';
@@ -172,7 +172,8 @@ export class CommandsInFlight {
   #conclude(call: CommandCall, request: CommandRequest, began: number, outcome: Outcome): void {
     const ms = this.#host.platform.clock.monotonic() - began;
     const { cmd, traceId, target } = request;
-    this.#host.metrics.command(cmd, outcome.result, ms / 1000);
+    const trace = exampleOf(call.span, { traceId });
+    this.#host.metrics.command(cmd, outcome.result, ms / 1000, trace);
     call.span?.end({ 'really.result': outcome.result }, isFailure(outcome.result));
     if (traceId !== undefined) {
       // Whoever names a command wants to find it in the log again (rule ENV5).

@@ -4,8 +4,8 @@ import type { EgressMetrics } from './egress.js';
 export interface CommandMetrics {
   /** One more is in flight; -1: one less. */
   inFlight(change: 1 | -1): void;
-  /** `result`: `ok`, or the code of the error. */
-  command(cmd: string, result: string, seconds: number): void;
+  /** `result`: `ok`, or the code of the error. `trace`: where to find more about it. */
+  command(cmd: string, result: string, seconds: number, trace?: string): void;
 }
 
 /** What `/metrics` reads when it is scraped. */
@@ -101,9 +101,9 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#inFlight += change;
   }
 
-  command(cmd: string, result: string, seconds: number): void {
+  command(cmd: string, result: string, seconds: number, trace?: string): void {
     this.#commands.add(1, cmd, result === 'ok' || knownCodes.has(result) ? result : 'other');
-    this.#latency.record(seconds, cmd);
+    this.#latency.recordTraced(trace, seconds, cmd);
   }
 
   /** One message more; told to the port with the next answers, which is cheaper. */

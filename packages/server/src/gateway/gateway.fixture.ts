@@ -119,9 +119,11 @@ const noMetricsText: ScrapedMetrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   observe() {},
-  histogram: () => ({ record() {} }),
-  text: () => Promise.resolve('really_connections 1\n'),
-  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+  histogram: () => ({ record() {}, recordTraced() {} }),
+  text: async () => ({
+    text: 'really_connections 1\n',
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+  }),
 };
 
 function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet<TestRequest> {

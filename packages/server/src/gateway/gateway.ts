@@ -69,9 +69,9 @@ class ServerGateway implements Gateway {
       addresses: new ClientAddresses(config.trustProxy),
       draining,
       ready: (request) => this.#ready(hosts.appOf(request)),
-      scrape: async () => {
+      scrape: async (format) => {
         for (const app of this.#apps) app.settleMetrics();
-        return (await metrics.text?.()) ?? '';
+        return (await metrics.text?.(format)) ?? { text: '', contentType: 'text/plain' };
       },
     });
     const origins = new Origins(config.cors);

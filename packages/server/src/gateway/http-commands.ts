@@ -3,7 +3,7 @@ import type { AcceptedRevs } from '../commands/accepted-revs.js';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
-import type { Tracing } from '../platform/tracing.js';
+import { exampleOf, type Tracing } from '../platform/tracing.js';
 import {
   type CommandReply,
   type CommandRequest,
@@ -53,7 +53,7 @@ export class HttpCommands {
     const finished = (result: string) => {
       const ms = platform.clock.monotonic() - began;
       metrics.inFlight(-1);
-      metrics.command(cmd, result, ms / 1000);
+      metrics.command(cmd, result, ms / 1000, exampleOf(span, traced));
       span?.end({ 'really.result': result }, isFailure(result));
       if (traceId === undefined) return;
       log.info({ cmd, r: target?.r, uid: auth.uid, result, ms }, 'command answered');

@@ -4,6 +4,7 @@ import type { Platform } from '../platform/platform.js';
 import type { Addressed } from './hosts.js';
 import { sendError, sendJson } from './http-answers.js';
 import { isOperator, type OperatorOptions } from './http-operator.js';
+import type { MetricsFormat, MetricsText } from './options.js';
 
 export interface HealthRoutesOptions {
   /** Resolves when store and bus of what was asked are reachable. */
@@ -41,8 +42,7 @@ async function readiness(
 }
 
 export interface MetricsRouteOptions extends OperatorOptions {
-  readonly text: () => Promise<string>;
-  readonly contentType: string;
+  readonly text: (format: MetricsFormat) => Promise<MetricsText>;
   readonly public: boolean;
 }
 
@@ -51,7 +51,22 @@ export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions)
   app.get('/metrics', async (request, reply) => {
     if (!options.public && !isOperator(request, options))
       return sendError(reply, fail('forbidden'));
-    reply.header('Content-Type', options.contentType);
-    return reply.send(Buffer.from(await options.text()));
+    const { text, contentType } = await options.text(formatOf(request.headers.accept));
+    reply.header('Content-Type', contentType).header('Vary', 'Accept');
+    return reply.send(Buffer.from(text));
   });
+}
+
+/** OpenMetrics for who asks for it, and wants it no less than Prometheus' own format. */
+function formatOf(accept = ''): MetricsFormat {
+  const ranges = accept.split(',').map((range) => range.trim().toLowerCase());
+  const wish = (type: string) =>
+    Math.max(
+      0,
+      ...ranges
+        .filter((range) => range.split(';')[0]?.trim() === type)
+        .map((range) => Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1)),
+    );
+  const openMetrics = wish('application/openmetrics-text');
+  return openMetrics > 0 && openMetrics >= wish('text/plain') ? 'openmetrics' : 'prometheus';
 }

@@ -76,10 +76,16 @@ export interface TlsFiles {
   readonly key: string;
 }
 
+export type MetricsFormat = 'openmetrics' | 'prometheus';
+
+export interface MetricsText {
+  readonly text: string;
+  readonly contentType: string;
+}
+
 /** Metrics, and where there is a `/metrics` to serve, their text. */
 export interface ScrapedMetrics extends Metrics {
-  text?(): Promise<string>;
-  readonly contentType?: string;
+  text?(format: MetricsFormat): Promise<MetricsText>;
 }
 
 /** One app, as the gateway serves it. */

@@ -4,7 +4,7 @@ import type { ClientAddresses } from './client-address.js';
 import type { Addressed } from './hosts.js';
 import { httpBase } from './http-base.js';
 import { healthRoutes, metricsRoute } from './http-health.js';
-import type { ServerGatewayOptions } from './options.js';
+import type { MetricsFormat, MetricsText, ServerGatewayOptions } from './options.js';
 import { pathOf } from './socket-path.js';
 
 export interface ServerRoutesOptions
@@ -14,7 +14,7 @@ export interface ServerRoutesOptions
   /** Resolves when what was asked can serve. */
   readonly ready: (request: Addressed) => Promise<void>;
   /** The text of `/metrics`. */
-  readonly scrape: () => Promise<string>;
+  readonly scrape: (format: MetricsFormat) => Promise<MetricsText>;
 }
 
 const paths: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
@@ -29,12 +29,11 @@ export class ServerRoutes {
   }
 
   async open(): Promise<void> {
-    const { config, metrics, log, platform, addresses, ready, draining, scrape } = this.#options;
+    const { config, log, platform, addresses, ready, draining, scrape } = this.#options;
     const http = await httpBase({ cors: config.cors, log, platform });
     healthRoutes(http, { ready, draining, platform });
     metricsRoute(http, {
       text: scrape,
-      contentType: metrics.contentType ?? 'text/plain; version=0.0.4',
       public: config.metrics === 'public',
       secret: config.secret,
       addresses,

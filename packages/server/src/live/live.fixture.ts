@@ -227,7 +227,7 @@ export class Counts implements Metrics {
   }
   observe() {}
   histogram() {
-    return { record() {} };
+    return { record() {}, recordTraced() {} };
   }
 }
 

@@ -15,7 +15,10 @@ function notes() {
   };
   const metrics = {
     ...noMetrics,
-    histogram: () => ({ record: (seconds: number) => delays.push(seconds) }),
+    histogram: () => ({
+      record() {},
+      recordTraced: (_trace: string | undefined, seconds: number) => delays.push(seconds),
+    }),
   };
   const tracing = { command: () => span, push: () => span };
   return { clock, delays, ended, notes: new PushNotes({ clock, metrics, tracing }) };

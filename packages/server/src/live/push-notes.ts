@@ -1,6 +1,6 @@
 import type { Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
-import type { Span, Tracing } from '../platform/tracing.js';
+import { exampleOf, type Span, type Tracing } from '../platform/tracing.js';
 
 export interface PushNotesOptions {
   readonly clock: Clock;
@@ -47,7 +47,8 @@ export class PushNotes {
   told({ at }: Told, pushes: number, span: Span | undefined): void {
     if (pushes === 0) return;
     // Clocks of nodes differ.
-    this.#delay.record(Math.max(0, this.#clock.now() - at) / 1000);
+    const seconds = Math.max(0, this.#clock.now() - at) / 1000;
+    this.#delay.recordTraced(exampleOf(span), seconds);
     span?.end({ 'really.pushes': pushes });
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The port to the metrics that an operator scrapes. Names begin with `really_` and end with their
- * unit (`_seconds`, `_bytes`) or with `_total`; labels have few values, never a uid or an R.
+ * unit (`_seconds`, `_bytes`), those of counters with `_total`; labels have few values, never a uid or an R.
  */
 export interface Metrics {
   counter(name: string, help: string, labels?: readonly string[]): Counter;
@@ -25,11 +25,13 @@ export interface Gauge {
 
 export interface Histogram {
   record(value: number, ...labels: string[]): void;
+  /** With the trace that it came of, which is told as an example of its bucket. */
+  recordTraced(traceId: string | undefined, value: number, ...labels: string[]): void;
 }
 
 export const noMetrics: Metrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
   observe() {},
-  histogram: () => ({ record() {} }),
+  histogram: () => ({ record() {}, recordTraced() {} }),
 };

@@ -30,6 +30,6 @@ export class Readings implements Metrics {
   }
 
   histogram() {
-    return { record() {} };
+    return { record() {}, recordTraced() {} };
   }
 }

@@ -56,6 +56,20 @@ export function parseTraceParent(text: string): TraceParent | undefined {
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
+/**
+ * The trace that an example in the metrics leads to: the one that is kept, or else the one that the request named.
+ */
+export function exampleOf(
+  span: Span | undefined,
+  request: Pick<TracedCommand, 'traceId' | 'traceparent'> = {},
+): string | undefined {
+  const own = span && parseTraceParent(span.traceparent);
+  if (own?.sampled) return own.traceId;
+  const { traceId, traceparent } = request;
+  const named = parseTraceParent(traceparent ?? '') ?? parseTraceParent(traceId ?? '');
+  return named?.traceId ?? traceId;
+}
+
 /** A trace without a span: whoever names one wants it followed. The span before it is made of the id's own end. */
 function bare(text: string): TraceParent | undefined {
   const traceId = text.toLowerCase();

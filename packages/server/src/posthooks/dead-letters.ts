@@ -3,7 +3,7 @@ import { createWrite } from '../objects/change.js';
 import type { Objects } from '../objects/objects.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
-import type { Metrics } from '../platform/metrics.js';
+import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import type { Store, StoredObject } from '../store/store.js';
 
@@ -49,6 +49,7 @@ const page = 100;
 /** Keeps what was given up, within bounds, until somebody replays it or drops it. */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
+  readonly #buried: Counter;
   #count = 0;
   #timer: Timer | undefined;
   #closed = false;
@@ -58,6 +59,13 @@ export class DeadLetters {
     options.metrics.observe('really_dead_letters', 'Dead letters that are kept.', () => {
       return this.#count;
     });
+    this.#buried = options.metrics.counter(
+      'really_dead_letters_made_total',
+      'Runs of post hooks and deliveries to webhooks that became dead letters.',
+      ['kind'],
+    );
+    // There from the start: what comes into being as 1 has not increased, for Prometheus.
+    for (const kind of ['hook', 'webhook'] as const) this.#buried.add(0, kind);
   }
 
   /** Counts what is there, which may take a while, and keeps it within its bounds from now on. Never rejects. */
@@ -87,6 +95,7 @@ export class DeadLetters {
     const { work, ...told } = letter;
     await objects.writeAll([creation(r, { ...told, at, work }, at)], { erases: [letter.from] });
     this.#count += 1;
+    this.#buried.add(1, letter.kind);
     const { kind, about, what, attempts, reason } = letter;
     log.error(
       { deadLetter: id, kind, r: about, attempts, reason },
