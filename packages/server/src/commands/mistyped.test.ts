@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { afterEach, expect, test } from 'vitest';
-import { type TestApp, testApp } from './app.test.kit.js';
 import { alice } from '../model/models.test.kit.js';
+import { type TestApp, testApp } from './app.test.kit.js';
 
 const apps: TestApp[] = [];
 afterEach(async () => {

@@ -1,8 +1,8 @@
 import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { alice, bob } from '../model/models.test.kit.js';
-import { pageKeyOf, PageTokenizer } from '../queries/page.js';
 import type { Platform } from '../platform/platform.js';
+import { PageTokenizer, pageKeyOf } from '../queries/page.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { Scratch } from '../store/sqlite/scratch.test.kit.js';
 import type { Store } from '../store/store.js';
@@ -245,6 +245,31 @@ test('[REA7] where another reader, or another hook, sees another order a walk do
   await putInForce();
   expect(await read(alice, bySort)).toMatchObject(gone);
   expect((await read(alice, byId)).error).toBeUndefined();
+});
+
+test('[REA7] [EPO3] a walk by a field does not go on in another store, and one by id does', async () => {
+  const app = await testApp({ models });
+  apps.push(app);
+  for (const id of [1, 2, 3]) {
+    await app.send(alice, { cmd: 'create', r: `/notes/${id}`, body: { n: id } });
+  }
+  const read = (cmdOpts: JsonObject) => app.send(alice, { cmd: 'read', r: '/notes', cmdOpts });
+  const goOn = async (cmdOpts: JsonObject) => {
+    const { body } = await read(cmdOpts);
+    const { nextToken } = (body as { tokens: { nextToken: string } }).tokens;
+    return () => read({ ...cmdOpts, paginationToken: nextToken });
+  };
+  const byField = await goOn({ sort: 'n', limit: 1 });
+  const byRev = await goOn({ sort: '_rev', limit: 1 });
+  const byId = await goOn({ limit: 1 });
+  const stored = await app.store.get('/notes/3');
+  if (!stored) throw new Error('the object is there');
+  const replacing = { object: { ...stored, rev: 9 }, history: [], replaces: true };
+  expect(await app.store.restore([replacing], 0)).toEqual({ kind: 'restored' });
+  const gone = { error: { code: 410, message: 'position.gone' } };
+  expect(await byField()).toMatchObject(gone);
+  expect(await byRev()).toMatchObject(gone);
+  expect((await byId()).error).toBeUndefined();
 });
 
 test('[REA6] a token is good wherever the app has its secret, and nothing else is one', () => {

@@ -56,10 +56,15 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   return { context, request, model, scope, fields, question, tokenizer, token, search };
 }
 
-/** Where pre-get may hide the field of the order, where an object stands depends on who asks. */
-function seenAs({ auth }: CommandContext, model: Model, { field }: Order): string {
-  const mayBeHidden = model.hooks.preGet !== undefined && field !== '_r' && field !== '_rev';
-  return mayBeHidden ? `${model.digest} ${audienceKey(viewReads(model), auth)}` : '';
+/**
+ * What has to be the same on every page of a walk: the store whose history tells where objects stood, and, where pre-get may
+ * hide the field of the order, what it goes by. A walk by id needs neither.
+ */
+function seenAs({ auth, services }: CommandContext, model: Model, { field }: Order): string {
+  if (field === '_r') return '';
+  const epoch = services.store.epoch.id;
+  const mayBeHidden = model.hooks.preGet !== undefined && field !== '_rev';
+  return mayBeHidden ? `${epoch} ${model.digest} ${audienceKey(viewReads(model), auth)}` : epoch;
 }
 
 /** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */

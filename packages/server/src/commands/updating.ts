@@ -14,8 +14,8 @@ import {
 } from '@really/protocol';
 import { calculate } from '../model/calculate.js';
 import { runOnValidate, runPreUpdate } from '../model/hooks.js';
-import type { Model } from '../model/model.js';
 import { keptOps } from '../model/kept-form.js';
+import type { Model } from '../model/model.js';
 import { exactAt, misfits } from '../model/op-fit.js';
 import { type FoundReference, newReferences } from '../model/references.js';
 import { checkUpdate } from '../model/validate.js';
