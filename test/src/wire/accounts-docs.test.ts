@@ -7,7 +7,7 @@ import { appFolder } from '../harness/app-folder.js';
 import { MailServer, tokenIn } from '../harness/mail-server.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { root } from '../house/sources.js';
-import { quickHashes } from './accounts-app.js';
+import { post, quickHashes } from './accounts-app.js';
 
 const run = promisify(execFile);
 const page = readFileSync(join(root, 'docs/accounts.md'), 'utf8');
@@ -28,7 +28,7 @@ test('[PWD1] [PWD5] [PWD10] [MAIL1] [MAIL2] docs/accounts.md shows what works', 
   });
   await using server = await ServerProcess.start({ dir: folder.dir, env: quickHashes });
   const variables: Record<string, string> = {};
-  const answers: Record<string, { accessToken?: string }> = {};
+  const answers: Record<string, { accessToken?: string; user?: { _r: string } }> = {};
   for (const command of blocks('sh')) {
     const path = /localhost:9000(\S+)/.exec(command)?.[1] ?? '';
     if (path === '/auth/email/verify') {
@@ -54,6 +54,20 @@ test('[PWD1] [PWD5] [PWD10] [MAIL1] [MAIL2] docs/accounts.md shows what works', 
     '/auth/password/reset': {},
     '/auth/email/verify': {},
   });
+  // Nobody passes for somebody else by the address in an object.
+  const credentials = { email: 'amal@example.com', password: 'staple battery' };
+  const { json } = await post(`${server.url}/auth/password/login`, credentials);
+  const patch = async (key: string, value: string) => {
+    const { user } = answers['/auth/password/signup'] ?? {};
+    const response = await fetch(`${server.url}/v0.1${user?._r}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${json.accessToken}`, 'if-match': '1' },
+      body: JSON.stringify({ ops: [{ op: 'set', key, value }] }),
+    });
+    return response.status;
+  };
+  expect(await patch('email', 'bela@example.com')).toBe(403);
+  expect(await patch('name', 'Amal B.')).toBe(200);
 });
 
 /** The token in the mail that has this text. */

@@ -34,7 +34,7 @@ test('[PWD1] [PWD5] who signs up has an object, logs in and is that user', async
   expect(made.status).toBe(200);
   const { _r } = made.json.user;
   expect(_r).toMatch(/^\/users\/\d+$/);
-  expect(made.json).toEqual({ authType: 'password', user: { _r, email: 'Amal@example.com' } });
+  expect(made.json).toEqual({ authType: 'password', user: { _r, email: 'amal@example.com' } });
   expect(made.headers.get('cache-control')).toBe('no-store');
   const { status, json } = await login({ email: 'amal@EXAMPLE.com', password: 'correct horse' });
   expect(status).toBe(200);
@@ -48,10 +48,10 @@ test('[PWD1] [PWD5] who signs up has an object, logs in and is that user', async
     uid: claims.uid,
     authType: 'password',
     _r,
-    data: { email: 'Amal@example.com', emailVerified: false },
+    data: { email: 'amal@example.com', emailVerified: false },
   });
   const got = await client.request({ cmd: 'get', r: _r });
-  expect(got.body).toEqual({ _r, _rev: 1, email: 'Amal@example.com', name: 'Amal' });
+  expect(got.body).toEqual({ _r, _rev: 1, email: 'amal@example.com', name: 'Amal' });
 });
 
 test('[PWD1] no command reaches an account', async () => {

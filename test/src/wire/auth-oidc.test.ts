@@ -17,6 +17,7 @@ beforeAll(async () => {
     ...wireApp,
     'really.yaml': `rate: { signup: 0 }
 auth:
+  life: { oidc: 2d, anonymous: 2h }
   oidc:
     local: { issuer: "${issuer.url}", clientId: shop, data: [email, nothing], user: { name: name } }
     bare: { issuer: "http://127.0.0.1:1", clientId: shop }
@@ -52,7 +53,7 @@ test('[AUT11] who logs in at the issuer is a user here, the same each time', asy
   const { uid, _r, data, expires } = claimsOf(json.accessToken);
   expect(uid).toMatch(/^oidc-[\w-]{43}$/);
   expect({ _r, data }).toEqual({ _r: `/users/${uid}`, data: { email: 'amal@example.com' } });
-  expect(Math.abs(Number(expires) - Date.now() - 7 * 86_400_000)).toBeLessThan(10_000);
+  expect(Math.abs(Number(expires) - Date.now() - 2 * 86_400_000)).toBeLessThan(10_000);
   const client = await Client.connect(server.socketUrl, json.accessToken);
   const user = await client.request({ cmd: 'get', r: String(_r) });
   expect(user.body).toMatchObject({ name: 'Name of amal', _rev: 1 });
@@ -69,8 +70,30 @@ test('[AUT11] who logs in at the issuer is a user here, the same each time', asy
   );
   expect([a?.status, b?.status]).toEqual([200, 200]);
   await client.request({ cmd: 'delete', r: String(_r) });
+  const refresh = await post(`${server.url}/auth/refresh`, { token: json.accessToken });
+  expect([refresh.status, refresh.json.error.errors]).toEqual([
+    401,
+    { accessToken: ['token.revoked'] },
+  ]);
   const deleted = await logIn({ provider: 'local', idToken: again, nonce: 'n-2' });
   expect([deleted.status, deleted.json.error.message]).toEqual([403, 'forbidden']);
+});
+
+test('[AUT3] [AUT12] a refreshed token has the claims of the last login, and the life that is configured', async () => {
+  const from = async (email: string) => {
+    const idToken = await issuer.sign({ ...good(), sub: 'mover', email });
+    const { json } = await logIn({ provider: 'local', idToken });
+    return json.accessToken as string;
+  };
+  const first = await from('old@example.com');
+  await from('new@example.com');
+  const { json } = await post(`${server.url}/auth/refresh`, { token: first });
+  const { uid, _r, data, expires } = claimsOf(json.accessToken);
+  expect({ _r, data }).toEqual({ _r: `/users/${uid}`, data: { email: 'new@example.com' } });
+  expect(Math.abs(Number(expires) - Date.now() - 2 * 86_400_000)).toBeLessThan(60_000);
+  const anonymous = await post(`${server.url}/auth/anonymous`, {});
+  const given = claimsOf(anonymous.json.accessToken);
+  expect(Math.abs(Number(given.expires) - Date.now() - 7_200_000)).toBeLessThan(60_000);
 });
 
 test('[AUT11] an ID token that is not for this app, not good now, or not of this request is refused', async () => {

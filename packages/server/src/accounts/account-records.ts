@@ -3,10 +3,17 @@ import type { Objects } from '../objects/objects.js';
 import type { SystemRecords } from '../objects/system-records.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import { type Account, accountR, accountRecord, emailR, readAccount } from './account.js';
-import type { Email } from './email.js';
+import { type Email, parseEmail } from './email.js';
 
 /** What stands in for the uid of an address that nobody has: what is looked up then is the same. */
 const nobody = 'nobody';
+
+/** Who has an address when somebody asks for it. */
+export interface FormerOwner {
+  readonly uid: string | undefined;
+  /** Its user was not deleted: it keeps the address. */
+  readonly isLiving: boolean;
+}
 
 /** The accounts as they are stored. All methods reject with 503 where the store is away. */
 export class AccountRecords {
@@ -18,16 +25,49 @@ export class AccountRecords {
     this.#objects = objects;
   }
 
-  /** As many reads for an address that nobody has as for one that somebody has. */
+  /**
+   * As many reads for an address that nobody has as for one that somebody has. Who took an address in just this
+   * spelling while others of it were others goes first: two of them may have accounts since then.
+   */
   async byEmail(email: Email | undefined): Promise<Account | undefined> {
-    const owner = await this.#records.get(emailR(email?.id ?? nobody));
+    const former = await this.#ownerOf(email?.formerId);
+    const now = await this.#ownerOf(email?.id);
+    return former ?? now;
+  }
+
+  async #ownerOf(id = nobody): Promise<Account | undefined> {
+    const owner = await this.#records.get(emailR(id));
     return await this.byUid(typeof owner?.uid === 'string' ? owner.uid : nobody);
+  }
+
+  /** Whether its id was another while accounts compared no more than case and composition. */
+  isRespelled(email: string): boolean {
+    const parsed = parseEmail(email);
+    return parsed !== undefined && parsed.id !== parsed.formerId;
+  }
+
+  /** Keeps an empty record. */
+  async note(r: string): Promise<void> {
+    await this.#records.put(r, () => ({}));
+  }
+
+  /** Sees to it that an account is found by every spelling of its address, unless another has one of them. */
+  async claimEmail({ uid, email }: Pick<Account, 'uid' | 'email'>): Promise<void> {
+    const parsed = parseEmail(email);
+    if (!parsed) return;
+    await this.#records.put(emailR(parsed.id), (held) => held ?? { uid });
   }
 
   async byUid(uid: string): Promise<Account | undefined> {
     // A uid of a token that the app minted can be any text.
     const record = isId(uid) ? await this.#records.get(accountR(uid)) : undefined;
     return record && readAccount(record);
+  }
+
+  /** As `byUid`, unless the user's object was deleted. */
+  async livingByUid(uid: string): Promise<Account | undefined> {
+    const account = await this.byUid(uid);
+    return account && !(await this.isAbandoned(account)) ? account : undefined;
   }
 
   /** True where the user's object was deleted: nobody logs in to that account again. */
@@ -51,13 +91,13 @@ export class AccountRecords {
     });
   }
 
-  /** Takes an address that nobody has, or this former owner. What `taken` makes refuses it where another does. */
+  /** Takes an address that nobody has, or this former owner. What `taken` makes refuses it where another does, by whatever spelling. */
   takingEmail(
     email: Email,
-    { uid, former, taken }: { uid: string; former: string | undefined; taken: () => Error },
+    { uid, former, taken }: { uid: string; former: FormerOwner; taken: () => Error },
   ): WriteRequest {
     return this.#records.request(emailR(email.id), (held) => {
-      if (held && held.uid !== former) throw taken();
+      if (former.isLiving || (held && held.uid !== former.uid)) throw taken();
       return { uid };
     });
   }

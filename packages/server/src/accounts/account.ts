@@ -1,11 +1,12 @@
 import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { canonicalEmail } from './email.js';
 
 /** Someone who logs in with a password. Kept at `/_accounts/<uid>`. */
 export interface Account {
   readonly uid: string;
   /** The user's own object. */
   readonly r: string;
-  /** As it was given. */
+  /** As it was given: where letters go. */
   readonly email: string;
   readonly emailVerified: boolean;
   /** A hash. */
@@ -70,5 +71,6 @@ function readLetterToken(value: JsonValue): LetterToken | undefined {
 /** Who the user is, for rules, hooks and tokens. */
 export function authOf(user: Pick<Account, 'uid' | 'r' | 'email' | 'emailVerified'>): Auth {
   const { uid, r, email, emailVerified } = user;
-  return { uid, authType: 'password', _r: r, data: { email, emailVerified } };
+  const data = { email: canonicalEmail(email), emailVerified };
+  return { uid, authType: 'password', _r: r, data };
 }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
+import { defaultLives } from '../auth/lives.js';
 import { Tokens } from '../auth/tokens.js';
 import { type ModelFiles, type TestApp, testApp } from '../commands/app.test.kit.js';
 import { silentLog } from '../platform/log.js';
@@ -68,6 +69,7 @@ export async function accountsApp({
     config: {
       users: '/users',
       signup: true,
+      tokenLife: defaultLives.password,
       hashes: 2,
       hashesWaiting: 256,
       errands: 100,

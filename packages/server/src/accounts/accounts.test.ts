@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
+import { SystemRecords } from '../objects/system-records.js';
+import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
-import { accountsApp, CountingHasher, outcome, usersModel } from './accounts.test.kit.js';
+import { emailR } from './account.js';
+import {
+  accountsApp,
+  CountingHasher,
+  outcome,
+  TestChannel,
+  usersModel,
+} from './accounts.test.kit.js';
+import { appAuthority } from './app-authority.js';
 import { parseEmail } from './email.js';
 import { HashSlots } from './hash-slots.js';
 
@@ -89,6 +99,151 @@ test('[PWD3] of many who sign up with one address at once one has it, for one ha
   const scope = { names: ['users'], parents: [] };
   const order = { field: '_r', descending: false };
   expect(await store.count({ scope, order, limit: 1, timeout: 1000 })).toBe(1);
+});
+
+test('[PWD3] [PWD5] one account whatever the spelling, and one spelling in the token', async () => {
+  const { accounts, tokens, send } = await accountsApp();
+  const email = 'Amal@Stra\u00dfe.example';
+  const { user } = await accounts.signUp({ ...amal, email }, here);
+  const canonical = 'amal@xn--strae-oqa.example';
+  expect(user.email).toBe(canonical);
+  const seen = await send({ uid: 'x', _r: user._r }, { cmd: 'get', r: user._r });
+  expect(seen.body).toMatchObject({ email: canonical });
+  for (const spelling of ['amal@xn--strae-oqa.example.', 'AMAL@STRA\u1e9eE.EXAMPLE']) {
+    expect(await outcome(accounts.signUp({ ...amal, email: spelling }, here))).toMatchObject({
+      errors: { email: ['value.not.unique'] },
+    });
+    const { accessToken } = await accounts.logIn({ ...amal, email: spelling }, here);
+    const verified = await tokens.verify(accessToken);
+    expect(verified.ok && verified.auth.data).toEqual({ email: canonical, emailVerified: false });
+  }
+});
+
+/** As accounts were kept while their ids told spellings apart. */
+async function formerAccount(app: Awaited<ReturnType<typeof accountsApp>>, email: string) {
+  const { accounts, services } = app;
+  const id = parseEmail(email)?.formerId ?? '';
+  const made = parseEmail(`${id.slice(0, 32)}@example.com`)?.id ?? '';
+  await accounts.signUp({ ...amal, email: `${id.slice(0, 32)}@example.com` }, here);
+  const records = new SystemRecords(services.objects);
+  const uid = String((await records.get(emailR(made)))?.uid);
+  await records.put(`/_accounts/${uid}`, (held) => ({ ...held, email }));
+  await services.objects.writeAll([], {
+    erases: [emailR(made), emailR('claimed-2')],
+  });
+  await records.put(emailR(id), () => ({ uid }));
+  return uid;
+}
+
+test('[PWD3] accounts of before are found by every spelling, the older of two that have one address first', async () => {
+  const app = await accountsApp();
+  await app.accounts.open();
+  const first = await formerAccount(app, 'amal@b\u00fccher.example');
+  await app.accounts.open();
+  const uidBy = async (email: string) => {
+    const { accessToken } = await app.accounts.logIn({ ...amal, email }, here);
+    const verified = await app.tokens.verify(accessToken);
+    return verified.ok ? verified.auth.uid : undefined;
+  };
+  const spellings = [
+    'amal@b\u00fccher.example',
+    'Amal@xn--bcher-kva.example',
+    'amal@b\u00fccher.example.',
+  ];
+  for (const email of spellings) {
+    expect(await uidBy(email)).toBe(first);
+    expect(await outcome(app.accounts.signUp({ ...amal, email }, here))).toMatchObject({
+      errors: { email: ['value.not.unique'] },
+    });
+  }
+  const second = await formerAccount(app, 'amal@xn--bcher-kva.example.');
+  await app.accounts.open();
+  expect(await uidBy('amal@xn--bcher-kva.example.')).toBe(second);
+  for (const email of spellings) expect(await uidBy(email)).toBe(first);
+});
+
+test('[PWD3] so they are before anything was looked at, and nobody takes their address', async () => {
+  const app = await accountsApp();
+  await app.accounts.open();
+  await formerAccount(app, 'amal@example.com.');
+  const email = 'amal@example.com.';
+  expect(await app.accounts.logIn({ ...amal, email }, here)).toMatchObject({
+    authType: 'password',
+  });
+  expect(await outcome(app.accounts.signUp({ ...amal, email }, here))).toMatchObject({
+    errors: { email: ['value.not.unique'] },
+  });
+});
+
+test('[PWD11] of a user who was deleted nothing goes on, and erasing the account revokes its tokens', async () => {
+  const channel = new TestChannel();
+  const { accounts, services, tokens, revoked, send } = await accountsApp({
+    channel,
+    models: { users: usersModel.replace('read:', 'delete: auth._r == obj._r\n  read:') },
+  });
+  const { user } = await accounts.signUp(amal, here);
+  await channel.tried(1);
+  const verify = channel.tokenOf('verify');
+  await accounts.requestReset({ email: amal.email });
+  await channel.tried(2);
+  const reset = channel.tokenOf('reset');
+  const { accessToken } = await accounts.logIn(amal, here);
+  const verified = await tokens.verify(accessToken);
+  if (!verified.ok) throw new Error(verified.detail);
+  const { auth } = verified;
+  const authority = appAuthority({ services, log: silentLog, users: '/users' });
+  expect(await authority.current(auth)).toEqual(auth);
+  expect(await send(auth, { cmd: 'delete', r: user._r })).toEqual({ r: user._r });
+  expect(await authority.current(auth)).toBeUndefined();
+  const passwords = { oldPassword: amal.password, password: 'another horse' };
+  expect(await outcome(accounts.changePassword(passwords, auth, here))).toMatchObject({
+    code: 403,
+  });
+  expect(await outcome(accounts.requestVerification(auth))).toMatchObject({ code: 403 });
+  const link = { code: 401, message: 'link.invalid' };
+  expect(await outcome(accounts.verify({ token: verify }, here))).toMatchObject(link);
+  const again = { token: reset, password: 'another horse' };
+  expect(await outcome(accounts.reset(again, here))).toMatchObject(link);
+  expect(revoked).toEqual([]);
+  await accounts.signUp(amal, here);
+  expect(revoked).toEqual([auth.uid]);
+  expect(await authority.current(auth)).toBeUndefined();
+});
+
+test('[AUT12] what is renewed is as the account has it now, and what the app put beside it stays', async () => {
+  const channel = new TestChannel();
+  const { accounts, services, tokens } = await accountsApp({ channel });
+  const authority = appAuthority({ services, log: silentLog, users: '/users' });
+  await accounts.signUp(amal, here);
+  await channel.tried(1);
+  const { accessToken } = await accounts.logIn(amal, here);
+  const verified = await tokens.verify(accessToken);
+  if (!verified.ok) throw new Error(verified.detail);
+  const { auth } = verified;
+  const data = { email: amal.email, emailVerified: false };
+  expect((await authority.current(auth))?.data).toEqual(data);
+  await accounts.verify({ token: channel.tokenOf('verify') }, here);
+  const now = { ...data, emailVerified: true };
+  expect(await authority.current(auth)).toEqual({ ...auth, data: now });
+  const minted = { ...auth, data: { ...data, role: 'editor' } };
+  expect((await authority.current(minted))?.data).toEqual({ ...now, role: 'editor' });
+  // Of another authType, or of somebody who never had an account, the app knows best.
+  for (const other of [
+    { ...auth, authType: 'shop' },
+    { uid: 'amal', authType: 'password', _r: '/users/amal', data },
+    { uid: 'f'.repeat(32), authType: 'password' },
+    { uid: 'x', authType: 'oidc', data: { email: 'x' } },
+  ]) {
+    expect(await authority.current(other)).toEqual(other);
+  }
+  // A login gave this out once, and the account is not there: of a backup that was put back, say.
+  expect(await authority.current({ ...auth, uid: 'f'.repeat(32) })).toBeUndefined();
+  await authority.remember('oidc-1', { data: { email: 'new@example.com' }, r: '/users/oidc-1' });
+  const oidc = { uid: 'oidc-1', authType: 'oidc', data: { email: 'old@example.com' } };
+  expect(await authority.current(oidc)).toEqual({
+    ...{ uid: 'oidc-1', authType: 'oidc', _r: '/users/oidc-1' },
+    data: { email: 'new@example.com' },
+  });
 });
 
 test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong password and an unknown address', async () => {

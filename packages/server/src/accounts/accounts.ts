@@ -7,12 +7,14 @@ import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { accountsName, emailsName } from './account.js';
 import { AccountRecords } from './account-records.js';
+import { claimEmails } from './claim-emails.js';
 import { readChange, readLogin, readReset, readSignup, textMember } from './credentials.js';
-import { parseEmail } from './email.js';
+import { canonicalEmail, parseEmail } from './email.js';
 import { type Errand, errandsName } from './errand.js';
 import { Errands } from './errands.js';
 import { HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
+import { identitiesName } from './identity.js';
 import type { LetterChannel } from './letter.js';
 import { Letters } from './letters.js';
 import { Login, wrongCredentials } from './login.js';
@@ -42,6 +44,8 @@ export interface AccountsConfig {
   readonly users: string;
   /** False: nobody new. */
   readonly signup: boolean;
+  /** Milliseconds that a token of a login is good for. */
+  readonly tokenLife: number;
   /** Password hashes at once, and how many more may wait. */
   readonly hashes: number;
   readonly hashesWaiting: number;
@@ -66,6 +70,7 @@ const authType = 'password';
 /** People who log in with an email address and a password; `address` is the network's. All methods reject with a `ProtocolError`. */
 export class Accounts {
   readonly #options: AccountsOptions;
+  readonly #accounts: AccountRecords;
   readonly #errands: Errands;
   readonly #signup: Signup;
   readonly #login: Login;
@@ -98,9 +103,10 @@ export class Accounts {
     });
     const common = { ...options, accounts, passwords, errands, clock, sendsLetters };
     this.#options = options;
+    this.#accounts = accounts;
     this.#errands = errands;
     this.#signup = new Signup({ ...common, users: config.users });
-    this.#login = new Login(common);
+    this.#login = new Login({ ...common, life: config.tokenLife });
     this.#newPassword = new NewPassword(common);
     this.#verification = new Verification(common);
   }
@@ -112,7 +118,7 @@ export class Accounts {
 
   /** Takes up what a former process left undone. */
   async open(): Promise<void> {
-    const names = [accountsName, emailsName, errandsName];
+    const names = [accountsName, emailsName, errandsName, identitiesName];
     // Of what they held before nobody asks.
     const layouts = names.map((name) => ({
       names: [name],
@@ -120,6 +126,7 @@ export class Accounts {
       retention: { history: 1 },
     }));
     await this.#options.services.store.prepare(layouts);
+    await claimEmails(this.#options.services.store, this.#accounts);
     await this.#errands.open();
   }
 
@@ -140,7 +147,7 @@ export class Accounts {
       throw error;
     });
     audit.record('signup.ok', { address, uid, authType });
-    return { authType, user: { _r: r, email } };
+    return { authType, user: { _r: r, email: canonicalEmail(email) } };
   }
 
   /** Rules PWD5 to PWD8. */

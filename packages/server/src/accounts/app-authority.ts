@@ -1,6 +1,7 @@
 import {
   type Auth,
   type CreateRequest,
+  deepEqual,
   fail,
   type JsonObject,
   ProtocolError,
@@ -9,7 +10,11 @@ import {
 import { Creation } from '../commands/creation.js';
 import type { CommandContext, Services } from '../commands/services.js';
 import { writeAlone } from '../commands/write-step.js';
+import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
+import { authOf } from './account.js';
+import { AccountRecords } from './account-records.js';
+import { type Identity, identityR, identityRecord, isOfLogin, readIdentity } from './identity.js';
 
 /** What the app may do that no user may. */
 export interface AppAuthority {
@@ -20,6 +25,13 @@ export interface AppAuthority {
    * it was deleted, and as a create is refused.
    */
   ensureUser(uid: string, data: JsonObject): Promise<string>;
+  /** Keeps what an issuer said of a uid at this login. Rejects with 503. */
+  remember(uid: string, identity: Identity): Promise<void>;
+  /**
+   * What is true now of whom a token was given (rule AUT12); `undefined` where the account or the user's object
+   * is gone. Rejects with 503.
+   */
+  current(auth: Auth): Promise<Auth | undefined>;
 }
 
 export interface AppAuthorityOptions {
@@ -31,6 +43,9 @@ export interface AppAuthorityOptions {
 
 export function appAuthority(options: AppAuthorityOptions): AppAuthority {
   const { services, users } = options;
+  const { objects } = services;
+  const records = new SystemRecords(objects);
+  const accounts = new AccountRecords(records, objects);
   return {
     createUser: (data) => createUser(options, users, data),
     async ensureUser(uid, data) {
@@ -39,7 +54,30 @@ export function appAuthority(options: AppAuthorityOptions): AppAuthority {
       if (held?.deleted) throw fail('forbidden');
       return held ? r : await createUser(options, r, data).catch(unlessThere(r));
     },
+    async remember(uid, identity) {
+      const record = identityRecord(identity);
+      const held = await records.get(identityR(uid));
+      if (held === undefined || !deepEqual(held, record)) {
+        await records.put(identityR(uid), () => record);
+      }
+    },
+    async current(auth) {
+      const { uid, authType, _r } = auth;
+      const account = await accounts.byUid(uid);
+      const isGone = account ? await accounts.isAbandoned(account) : isOfLogin(auth);
+      if (isGone || (_r !== undefined && (await objects.head(_r))?.deleted)) return undefined;
+      if (authType === 'password' && account) return renewed(auth, authOf(account));
+      const identity = authType === 'oidc' ? await records.get(identityR(uid)) : undefined;
+      if (!identity) return auth;
+      const { data, r } = readIdentity(identity);
+      return { ...auth, data, _r: r ?? _r };
+    },
   };
+}
+
+/** What the app put into the token besides stays. */
+function renewed(auth: Auth, { _r, data }: Auth): Auth {
+  return { ...auth, _r, data: { ...auth.data, ...data } };
 }
 
 /** Somebody else made it in the same moment. */

@@ -1,5 +1,4 @@
 import { fail } from '@really/protocol';
-import { lives } from '../auth/lives.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Log } from '../platform/log.js';
 import type { Clock } from '../platform/platform.js';
@@ -13,6 +12,8 @@ export interface LoginOptions {
   readonly passwords: Passwords;
   readonly tokens: Pick<Tokens, 'mint'>;
   readonly clock: Clock;
+  /** Milliseconds that a token is good for. */
+  readonly life: number;
   readonly log: Log;
 }
 
@@ -54,8 +55,8 @@ export class Login {
   }
 
   async mint(account: Account): Promise<string> {
-    const { clock, tokens } = this.#options;
-    return await tokens.mint({ ...authOf(account), expires: clock.now() + (lives.password ?? 0) });
+    const { clock, tokens, life } = this.#options;
+    return await tokens.mint({ ...authOf(account), expires: clock.now() + life });
   }
 
   /** A hash of former parameters is replaced while the password is at hand. The login does not depend on it. */

@@ -30,7 +30,7 @@ export class NewPassword {
    * faster, the old password is wrong by now.
    */
   async change(uid: string, passwords: { old: string; password: string }): Promise<Account> {
-    const account = await this.#options.accounts.byUid(uid);
+    const account = await this.#options.accounts.livingByUid(uid);
     if (!account) throw fail('forbidden');
     if (!(await this.#options.passwords.matches(account.password, passwords.old))) {
       throw wrongOldPassword();
@@ -47,7 +47,7 @@ export class NewPassword {
   /** Rule MAIL1: for who has the token of a letter, once. It proves that the address is theirs, too. Resolves with the account. */
   async reset(token: string, password: string): Promise<Account> {
     const read = readLetterToken(token);
-    const account = read && (await this.#options.accounts.byUid(read.uid));
+    const account = read && (await this.#options.accounts.livingByUid(read.uid));
     if (!account) throw wrongLetterToken();
     const check = (held: Account): Account => {
       assertLive(held, { kind: 'reset', hash: read.hash, now: this.#options.clock.now() });

@@ -14,8 +14,9 @@ import { idAttempts } from '../commands/write-step.js';
 import type { WriteAllResult } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import { type Account, accountR, authOf } from './account.js';
-import type { AccountRecords } from './account-records.js';
+import type { AccountRecords, FormerOwner } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
+import { canonicalEmail } from './email.js';
 import type { Errand } from './errand.js';
 import type { Errands } from './errands.js';
 import type { Passwords } from './passwords.js';
@@ -57,7 +58,8 @@ export class Signup {
     };
     const { accounts, errands } = this.#options;
     const former = await this.#formerOwner(request);
-    const erases = former === undefined ? [] : [accountR(former)];
+    const gone = former.isLiving ? undefined : former.uid;
+    const erases = gone === undefined ? [] : [accountR(gone)];
     for (let attempt = 1; ; attempt++) {
       const newcomer = this.#newcomer(request);
       const creation = this.#creation(newcomer, request);
@@ -66,17 +68,19 @@ export class Signup {
         accounts.takingEmail(request.email, { uid: newcomer.uid, former, taken: emailTaken }),
         accounts.making(newcomer, hash),
       ];
-      const result = await errands.write(requests, this.#letters(newcomer), { erases });
+      const follow = [...this.#letters(newcomer), ...farewellTo(gone)];
+      const result = await errands.write(requests, follow, { erases });
       if (result.kind === 'committed') return newcomer;
       if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
     }
   }
 
-  /** The uid of an account that has the address and whose user was deleted: it goes when the address is taken. */
-  async #formerOwner({ email }: SignupRequest): Promise<string | undefined> {
+  /** An account that has the address; where its user was deleted it goes when the address is taken. */
+  async #formerOwner({ email }: SignupRequest): Promise<FormerOwner> {
     const { accounts } = this.#options;
     const owner = await accounts.byEmail(email);
-    return owner && (await accounts.isAbandoned(owner)) ? owner.uid : undefined;
+    const isLiving = owner !== undefined && !(await accounts.isAbandoned(owner));
+    return { uid: owner?.uid, isLiving };
   }
 
   #newcomer({ email }: SignupRequest): Newcomer {
@@ -95,7 +99,9 @@ export class Signup {
     const context: CommandContext = { services, auth, listener, log };
     const target = parseR(newcomer.r);
     if (!target) throw fail('r.invalid');
-    const body = this.#hasEmail(target.names) ? withEmail(rest, newcomer.email) : rest;
+    // As rules see it in the token, so that the two can be compared.
+    const email = canonicalEmail(newcomer.email);
+    const body = this.#hasEmail(target.names) ? withEmail(rest, email) : rest;
     const request: CreateRequest = { cmd: 'create', tag: 0, target, body, cmdOpts: {} };
     return new Creation(context, request);
   }
@@ -111,6 +117,11 @@ export class Signup {
     const { sendsLetters, errands } = this.#options;
     return sendsLetters && !errands.full ? [{ kind: 'verify', uid }] : [];
   }
+}
+
+/** Of an account that is erased nobody goes on. */
+function farewellTo(former: string | undefined): Errand[] {
+  return former === undefined ? [] : [{ kind: 'revoke', uid: former }];
 }
 
 function emailTaken(): Error {

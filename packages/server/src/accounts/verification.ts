@@ -23,7 +23,7 @@ export class Verification {
   /** Has a letter sent to the account of this uid, where its address is not verified yet. */
   async request(uid: string): Promise<void> {
     const { accounts, errands } = this.#options;
-    const account = await accounts.byUid(uid);
+    const account = await accounts.livingByUid(uid);
     if (!account) throw fail('forbidden');
     if (account.emailVerified) return;
     errands.assertRoom();
@@ -33,7 +33,7 @@ export class Verification {
   /** For who has the token of such a letter, once. Resolves with the account. */
   async verify(token: string): Promise<Account> {
     const read = readLetterToken(token);
-    const account = read && (await this.#options.accounts.byUid(read.uid));
+    const account = read && (await this.#options.accounts.livingByUid(read.uid));
     if (!account) throw wrongLetterToken();
     const now = this.#options.clock.now();
     await this.#options.accounts.change(account.uid, (held) => {

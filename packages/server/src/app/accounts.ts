@@ -31,6 +31,7 @@ export function accountsOf({ values }: Config, ports: AccountsPorts): Accounts {
   const config = {
     users: values['auth.users'],
     signup: values['auth.signup'],
+    tokenLife: values['auth.life.password'],
     hashes: values['limits.hashes'],
     hashesWaiting: values['limits.hashesWaiting'],
     errands: values['limits.errands'],

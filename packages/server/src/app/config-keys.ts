@@ -112,6 +112,13 @@ export const settings = {
     [],
     'names of the app; where any is given, the aud of every token has to be one of them',
   ),
+  'auth.life.anonymous': setting(duration, 86_400_000, 'how long an anonymous token is good'),
+  'auth.life.password': setting(
+    duration,
+    604_800_000,
+    'how long a token of a password login is good',
+  ),
+  'auth.life.oidc': setting(duration, 604_800_000, 'how long a token for an ID token is good'),
   'auth.users': setting(collection, '/users', 'collection of the objects that stand for users'),
   'auth.signup': setting(boolean, true, 'whether new people may sign up'),
   'auth.hashMemory': setting(

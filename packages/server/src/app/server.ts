@@ -137,6 +137,11 @@ function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig 
     idleTimeout: values.idleTimeout,
     initializeTimeout: values.initializeTimeout,
     resumeWindow: values.resumeWindow,
+    lives: {
+      anonymous: values['auth.life.anonymous'],
+      password: values['auth.life.password'],
+      oidc: values['auth.life.oidc'],
+    },
     trustProxy: values.trustProxy,
     cors: values.cors,
     deflate: values['websocket.deflate'],

@@ -2,12 +2,14 @@ import type { TokenIdentity } from './token-identity.js';
 
 const day = 24 * 60 * 60 * 1000;
 
-/** Milliseconds that tokens are good for which the server gives out by itself. */
-export const lives: Readonly<Record<string, number>> = {
-  anonymous: day,
-  password: 7 * day,
-  oidc: 7 * day,
-};
+/** Milliseconds that tokens are good for which the server gives out by itself, by their authType. */
+export interface Lives {
+  readonly anonymous: number;
+  readonly password: number;
+  readonly oidc: number;
+}
+
+export const defaultLives: Lives = { anonymous: day, password: 7 * day, oidc: 7 * day };
 
 export interface Lived {
   readonly auth: { readonly authType?: string | undefined };
@@ -20,9 +22,9 @@ export interface Lived {
  * Milliseconds that a token in place of this one is good for; `undefined`: for good. Of an authType
  * that is not the server's own it is as long as the token itself was, and a day where that is not known.
  */
-export function lifeOf({ auth, token, expires }: Lived): number | undefined {
+export function lifeOf({ auth, token, expires }: Lived, lives: Lives): number | undefined {
   const { authType = '' } = auth;
-  if (Object.hasOwn(lives, authType)) return lives[authType];
+  if (Object.hasOwn(lives, authType)) return lives[authType as keyof Lives];
   if (expires === undefined) return undefined;
   return token.issuedAt === undefined ? day : Math.max(1, expires - token.issuedAt);
 }

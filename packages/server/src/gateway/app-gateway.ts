@@ -151,6 +151,7 @@ export class AppGateway {
         audit,
         authority,
         issuers,
+        lives: config.lives,
         platform,
         addresses,
         perAddress: { signup: this.#signups, login: this.#logins },

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type JsonObject, parseR, readEnvelope } from '@really/protocol';
+import { type Auth, type JsonObject, parseR, readEnvelope } from '@really/protocol';
 import { WebSocket } from 'ws';
 import { type Audit, noAudit } from '../auth/audit.js';
+import { defaultLives } from '../auth/lives.js';
 import { revocationsInMemory } from '../auth/revocations.test.kit.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
@@ -52,12 +53,15 @@ export async function openTestGateway(setup: TestSetup = {}) {
   const authority = {
     createUser: () => Promise.resolve('/users/1'),
     ensureUser: () => Promise.resolve('/users/1'),
+    remember: () => Promise.resolve(),
+    current: (auth: Auth) => Promise.resolve(auth),
   };
   const config: GatewayConfig = {
     secret: testSecret,
     idleTimeout: 120_000,
     initializeTimeout: 120_000,
     resumeWindow: 120_000,
+    lives: defaultLives,
     trustProxy: [],
     rates: { commands: 0, address: 0, signup: 0, login: 0 },
     openapi: 'private',

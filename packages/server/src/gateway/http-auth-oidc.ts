@@ -1,6 +1,5 @@
 import { fail, infiniteIn, type JsonObject } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
-import { lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
 import { isTooLarge } from '../auth/token-order.js';
 import { authRoute } from './auth-route.js';
@@ -51,7 +50,8 @@ async function logIn(
   if (isTooLarge(data)) throw fail.invalid('idToken', 'too.large');
   if (infiniteIn(data) !== undefined) throw fail.invalid('idToken', 'number.out.of.range');
   const _r = fields && (await authority.ensureUser(uid, fields));
-  const expires = platform.clock.now() + (lives[authType] ?? 0);
+  await authority.remember(uid, { data, r: _r });
+  const expires = platform.clock.now() + options.lives.oidc;
   const accessToken = await tokens.mint({ uid, authType, _r, data, expires });
   audit.record('login.ok', { address, uid, authType, provider: name });
   return { authType, accessToken };

@@ -28,11 +28,16 @@ export function ownTokenRoutes(app: FastifyInstance, options: AuthRoutesOptions)
 }
 
 async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<object> {
-  const { tokens, revocations, platform, audit } = options;
-  const { auth, address, token } = caller;
+  const { tokens, revocations, platform, audit, authority, lives } = options;
+  const { address, token } = caller;
+  const auth = await authority.current(caller.auth);
+  if (!auth) {
+    audit.record('token.refused', { address, uid: caller.auth.uid, reason: 'user.deleted' });
+    throw fail('invalid/incorrect/expired access token', { accessToken: ['token.revoked'] });
+  }
   // Somebody else signed it: the server's own are never that long.
   if (isTooLongToMint(auth)) throw fail.invalid('accessToken', 'too.long');
-  const life = lifeOf(caller);
+  const life = lifeOf(caller, lives);
   const expires = life === undefined ? undefined : platform.clock.now() + life;
   const accessToken = await tokens.mint({ ...auth, expires });
   // A revocation that came while it was made is older than the fresh token, and would not reach it.

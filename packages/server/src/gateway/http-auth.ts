@@ -2,7 +2,7 @@ import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { AppAuthority } from '../accounts/app-authority.js';
 import type { Audit } from '../auth/audit.js';
-import { lives } from '../auth/lives.js';
+import type { Lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import { numberErrors } from '../auth/token-order.js';
@@ -36,6 +36,7 @@ export interface AuthRoutesOptions {
   readonly secret: string;
   readonly authority: AppAuthority;
   readonly issuers: readonly Issuer[];
+  readonly lives: Lives;
 }
 
 /** Bytes of a body: it becomes part of every token, and each push of its owner may carry some of it. */
@@ -68,7 +69,7 @@ function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void
         const errors = data ? numberErrors(data, '') : {};
         if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
         const uid = Buffer.from(platform.random.bytes(16)).toString('hex');
-        const expires = platform.clock.now() + (lives[authType] ?? 0);
+        const expires = platform.clock.now() + options.lives.anonymous;
         const accessToken = await tokens.mint({ uid, authType, data, expires });
         audit.record('token.minted', { address: addresses.of(raw), uid, authType });
         return { authType, accessToken };

@@ -1,6 +1,7 @@
 import type { Accounts } from '../accounts/accounts.js';
 import type { AppAuthority } from '../accounts/app-authority.js';
 import type { Audit } from '../auth/audit.js';
+import type { Lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
@@ -54,6 +55,8 @@ export interface GatewayConfig {
   readonly publicDir?: string | undefined;
   /** In development, where nothing else is served at `/`: pages of the documentation for the page there. */
   readonly devPage?: { readonly docs: readonly DocsPage[] } | undefined;
+  /** Milliseconds that tokens are good for. */
+  readonly lives: Lives;
   readonly rates: Rates;
   readonly limits: Limits;
 }
