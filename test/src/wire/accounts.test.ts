@@ -54,6 +54,15 @@ test('[PWD1] [PWD5] who signs up has an object, logs in and is that user', async
   expect(got.body).toEqual({ _r, _rev: 1, email: 'amal@example.com', name: 'Amal' });
 });
 
+test('[PWD1] [PWD5] userpass is another name of it in paths', async () => {
+  const omar = { email: 'omar@example.com', password: 'correct horse', name: 'Omar' };
+  const made = await signup(omar, '/auth/userpass/signup');
+  expect([made.status, made.json.user.email]).toEqual([200, 'omar@example.com']);
+  for (const path of ['/auth/userpass/login', '/auth/userpass/login/', '/auth/password/login']) {
+    expect(await login(omar, path)).toMatchObject({ status: 200, json: { authType: 'password' } });
+  }
+});
+
 test('[PWD1] no command reaches an account', async () => {
   using client = await server.as('one');
   for (const r of ['/_accounts', '/_emails', '/_accounts/nobody']) {

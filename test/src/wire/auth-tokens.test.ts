@@ -5,7 +5,7 @@ import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from './wire-server.js';
 
-const server = wireServer({ REALLY_RATE_LOGIN: '25' });
+const server = wireServer({ REALLY_RATE_LOGIN: '33' });
 const at = (path: string) => `${server.url}${path}`;
 const day = 86_400_000;
 
@@ -87,6 +87,40 @@ test('[AUT3] without a live token there is none', async () => {
       expect(headers.get('www-authenticate')).toBe('Bearer');
     }
   }
+});
+
+test('[AUT13] the secret may be in the body, and never in the URL', async () => {
+  const order = { uid: 'bodily' };
+  const { status, json } = await post(at('/auth/tokens'), {
+    body: { ...order, secret: testSecret },
+  });
+  expect([status, claimsOf(json.accessToken).uid]).toEqual([200, 'bodily']);
+  const made = await post(at('/auth/accounts/'), {
+    body: { secret: testSecret, data: { name: 'Bodily' } },
+  });
+  expect([made.status, made.json]).toEqual([200, { _r: expect.stringMatching(/^\/users\/\d+$/) }]);
+  const revoked = await post(at('/auth/tokens/revoke'), { body: { ...order, secret: testSecret } });
+  expect([revoked.status, revoked.json]).toEqual([200, {}]);
+  for (const secret of ['wrong', '', 7, null, [testSecret], undefined]) {
+    const refused = await post(at('/auth/tokens'), {
+      body: { ...order, ...(secret !== undefined && { secret }) },
+    });
+    expect([refused.status, refused.json.error.message]).toEqual([403, 'forbidden']);
+  }
+  const url = at(`/auth/tokens?secret=${testSecret}`);
+  for (const more of [{}, { secret: testSecret }]) {
+    const inUrl = await post(url, { ...more, body: order });
+    expect([inUrl.status, inUrl.json.error.errors]).toEqual([400, { secret: ['not.in.url'] }]);
+  }
+  // A wrong one in the header is not made good by the body, and a large body is not read for it.
+  const both = await post(at('/auth/tokens'), {
+    secret: 'wrong',
+    body: { ...order, secret: testSecret },
+  });
+  expect(both.status).toBe(403);
+  const large = { ...order, secret: testSecret, more: 'x'.repeat(70_000) };
+  expect((await post(at('/auth/tokens'), { body: large })).status).toBe(403);
+  expect((await asApp(at('/auth/tokens'), large)).status).toBe(200);
 });
 
 test('[AUT5] logout revokes this token and no other, for good', async () => {

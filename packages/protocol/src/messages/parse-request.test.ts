@@ -218,13 +218,21 @@ describe('requests', () => {
     });
   });
 
+  test('[UNS1] a window is left as a whole: fields beside its id are refused', () => {
+    const subscriptions = ['/users/1', { r: 'q1', fields: ['a'] }];
+    const parsed = parseRequest({ ...right.unsubscribe, body: { subscriptions } });
+    expect(parsed.ok ? undefined : parsed.error.errors).toEqual({
+      'body.subscriptions[1].fields': ['not.of.queries'],
+    });
+  });
+
   test('[UNS1] Rs, Rs with fields, and ids of query subscriptions', () => {
     const subscriptions = [
       '/users/1/',
       { r: '/users/2', fields: ['a'] },
       'q1',
       '/bad r',
-      { r: 'bad' },
+      { r: 'q2' },
       '',
     ];
     expect(requestOf({ ...right.unsubscribe, body: { subscriptions } })).toMatchObject({
@@ -234,7 +242,7 @@ describe('requests', () => {
           { kind: 'r', r: '/users/2', target: { r: '/users/2' }, fields: ['a'] },
           { kind: 'query', id: 'q1' },
           { kind: 'r', r: '/bad r', target: undefined },
-          { kind: 'r', r: 'bad', target: undefined },
+          { kind: 'query', id: 'q2' },
           { kind: 'query', id: '' },
         ],
       },

@@ -1,6 +1,7 @@
 import { type Static, Type } from '../typebox.js';
 import type { JsonObject } from '../json.js';
 import { type ParsedR, parseR } from '../r.js';
+import { fail } from '../errors.js';
 import { checkerOf } from './check-schema.js';
 import { Fields, NoOptions, R, TraceId } from './parts.js';
 import type { RequestBase } from './request.js';
@@ -39,10 +40,10 @@ export function parseUnsubscribe(message: JsonObject, tag: number): UnsubscribeR
   return { cmd: 'unsubscribe', tag, traceId, body: { subscriptions } };
 }
 
-function itemOf(item: Static<typeof Item>): UnsubscribeItem {
-  if (typeof item !== 'string') {
-    return { kind: 'r', r: item.r, target: parseR(item.r), fields: item.fields };
-  }
-  if (!item.startsWith('/')) return { kind: 'query', id: item };
-  return { kind: 'r', r: item, target: parseR(item) };
+function itemOf(item: Static<typeof Item>, index: number): UnsubscribeItem {
+  const { r, fields } = typeof item === 'string' ? { r: item, fields: undefined } : item;
+  if (r.startsWith('/')) return { kind: 'r', r, target: parseR(r), fields };
+  // A window has the fields that it was read with: all of it ends, or nothing.
+  if (fields) throw fail.invalid(`body.subscriptions[${index}].fields`, 'not.of.queries');
+  return { kind: 'query', id: r };
 }

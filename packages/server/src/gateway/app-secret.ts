@@ -9,4 +9,10 @@ export function hasSecret({ headers }: IncomingMessage, secret: string): boolean
   return timingSafeEqual(digest(Buffer.from(given, 'latin1')), digest(Buffer.from(secret)));
 }
 
+/** As `hasSecret`, of a value that came in another way. */
+export function isSecret(given: unknown, secret: string): boolean {
+  if (typeof given !== 'string' || secret === '') return false;
+  return timingSafeEqual(digest(Buffer.from(given)), digest(Buffer.from(secret)));
+}
+
 const digest = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();

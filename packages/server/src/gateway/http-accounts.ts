@@ -40,20 +40,25 @@ interface AccountRoute {
 /** Bytes of a body that brings an address and passwords, each byte of which may be written as an escape. */
 const fewMembers = 16 * 1024;
 
+/** What an address and a password are called in paths; the second is the older name. */
+const schemes = ['password', 'userpass'];
+
 /** Section Accounts: `/auth/password/…` and `/auth/email/…`. */
 export function accountRoutes(app: FastifyInstance, options: AccountRoutesOptions): void {
   const { accounts, message } = options;
   const routes: AccountRoute[] = [
-    {
-      path: '/auth/password/signup',
-      run: ({ body, address }) => accounts.signUp(body, address),
-      rate: 'signup',
-      largest: message,
-    },
-    {
-      path: '/auth/password/login',
-      run: ({ body, address }) => accounts.logIn(body, address),
-    },
+    ...schemes.flatMap((scheme): AccountRoute[] => [
+      {
+        path: `/auth/${scheme}/signup`,
+        run: ({ body, address }) => accounts.signUp(body, address),
+        rate: 'signup',
+        largest: message,
+      },
+      {
+        path: `/auth/${scheme}/login`,
+        run: ({ body, address }) => accounts.logIn(body, address),
+      },
+    ]),
     {
       path: '/auth/password/change',
       run: async ({ body, address, caller }) =>

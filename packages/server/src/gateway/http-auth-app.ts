@@ -1,7 +1,7 @@
 import { fail, isJsonObject, type JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { readTokenOrder } from '../auth/token-order.js';
-import { hasSecret } from './app-secret.js';
+import { hasSecret, isSecret } from './app-secret.js';
 import { authRoute } from './auth-route.js';
 import type { AuthRoutesOptions } from './http-auth.js';
 
@@ -21,17 +21,42 @@ export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): voi
       path,
       largest: message,
       shape,
-      admit,
-      run: async (body, { raw }) => await action(body ?? {}, options, addresses.of(raw)),
+      admit: admitEarly(admit),
+      run: async (body, request) => {
+        if (!hasSecretHeader(request)) admit(request, body?.secret);
+        return await action(body ?? {}, options, addresses.of(request.raw));
+      },
     });
   }
 }
 
+/** Bytes of a body that is read to see whether the secret is in it. */
+const largestUnadmitted = 64 * 1024;
+
+/** Throws for who may not go on. `given`: a secret that did not come in the header. */
+type Admit = (request: FastifyRequest, given?: unknown) => void;
+
+/**
+ * Who has the secret in the header is let in before the body is read; it may be in the body instead, as `secret`
+ * (rule AUT13). Where it is in the URL nobody is: proxies log those.
+ */
+function admitEarly(admit: Admit): (request: FastifyRequest) => void {
+  return (request) => {
+    const { query, headers } = request;
+    if (Object.hasOwn(query as object, 'secret')) throw fail.invalid('secret', 'not.in.url');
+    const bytes = Number(headers['content-length'] ?? Number.NaN);
+    if (hasSecretHeader(request) || !(bytes <= largestUnadmitted)) admit(request);
+  };
+}
+
+const hasSecretHeader = ({ headers }: FastifyRequest): boolean =>
+  headers['x-really-secret'] !== undefined;
+
 /** Lets in who has the app's secret. Guesses are few: they count as logins. */
-export function admitApp(options: AuthRoutesOptions): (request: FastifyRequest) => void {
+export function admitApp(options: AuthRoutesOptions): Admit {
   const { addresses, secret, audit } = options;
-  return ({ raw }) => {
-    if (hasSecret(raw, secret)) return;
+  return ({ raw }, given) => {
+    if (hasSecret(raw, secret) || isSecret(given, secret)) return;
     const address = addresses.of(raw);
     audit.record('secret.refused', { address });
     const retryAfter = options.perAddress.login.take(address);
