@@ -525,11 +525,12 @@ describe('read with subscribe', () => {
     const app = await testApp({ models });
     await fill(app, { '/users/a': { name: 'A' }, '/users/b': { name: 'B' } });
     const connection = app.connect(amal);
-    const options = { since: '1', includeTotalCount: true, fields: ['name'] };
+    const view = app.services.live.viewOf(['users'], amal) ?? '';
+    const options = { since: `1.${view}`, includeTotalCount: true, fields: ['name'] };
     const answer = await connection.send(message(options));
     expect(answer).toEqual({
       r: '/users/*',
-      meta: { subscription: expect.any(String) },
+      meta: { subscription: expect.any(String), view },
       body: { totalResults: 2 },
     });
     await settled(app);
@@ -564,17 +565,19 @@ describe('subscribe and unsubscribe', () => {
     const app = await open();
     await fill(app, users);
     const connection = app.connect(amal);
+    const view = app.services.live.viewOf(['users'], amal) ?? '';
     const subscriptions = [{ r: '/users/a', fields: ['age'] }, { r: '/users/none' }];
     const answer = await connection.send({ cmd: 'subscribe', body: { subscriptions } });
     expect(answer).toEqual({
       body: {
-        subscriptions: [{ r: '/users/a', fields: ['age'] }],
+        subscriptions: [{ r: '/users/a', fields: ['age'], view }],
         failures: [{ r: '/users/none', error: { code: 404, message: 'object.missing' } }],
       },
     });
     await app.services.live.settled();
+    const body1 = { _r: '/users/a', _rev: 1, age: 30 };
     expect(connection.pushes).toEqual([
-      { evt: 'snapshot', r: '/users/a', rev: 1, body: { _r: '/users/a', _rev: 1, age: 30 } },
+      { evt: 'snapshot', r: '/users/a', rev: 1, meta: { view }, body: body1 },
     ]);
     const body = { subscriptions: ['/users/a'] };
     expect(await connection.send({ cmd: 'unsubscribe', body })).toEqual({ body });
