@@ -28,11 +28,11 @@ test('[CFG1] [CFG3] config prints what is in force, where it came from, and mask
   expect(stdout).not.toContain(secret);
 });
 
-test('[CFG2] an unknown key stops every command, and the nearest known one is named', async () => {
+test('[CFG2] [CLI5] an unknown key stops every command, and the nearest known one is named', async () => {
   await using app = await appFolder({ 'really.yaml': 'limits:\n  conections: 5\n' });
   for (const args of [['config'], ['dev', '--port', '0'], ['models', 'check']]) {
     const { code, stdout, stderr } = await runProgram(args, app);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toBe(
       'really: really.yaml:2:3: limits.conections: is not known; did you mean limits.connections?\n',
@@ -44,6 +44,6 @@ test('[CFG7] everything that is wrong is told in one go, a line each', async () 
   await using app = await appFolder({ 'really.yaml': 'port: x\ncors: y\napps: 1\n' });
   const env = { REALLY_LOG_LEVEL: 'loud', REALLY_NONSENSE: '1' };
   const { code, stderr } = await runProgram(['config'], { dir: app.dir, env });
-  expect(code).toBe(1);
+  expect(code).toBe(2);
   expect(linesOf(stderr)).toHaveLength(5);
 });

@@ -82,7 +82,7 @@ test('[HOST3] [CFG7] what is wrong with every app is told at once, and nothing s
     dir: folder.dir,
     env: { REALLY_APPS: '{"a6bcc":{"secret":"short"}}' },
   });
-  expect(start.code).toBe(1);
+  expect(start.code).toBe(2);
   const lines = linesOf(start.stderr);
   expect(lines).toEqual([
     expect.stringMatching(/^really: a6bcc: the secret is too short: set apps\.a6bcc\.secret/),

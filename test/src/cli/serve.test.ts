@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -113,38 +113,39 @@ describe('stopping', () => {
   });
 });
 
-describe('what keeps it from starting is told in one line', () => {
-  const refused = async (
-    dir: string,
-    args: readonly string[],
-    env: Record<string, string> = { REALLY_SECRET: testSecret },
-  ) => {
-    const run = await runProgram(['start', '--port', '0', ...args], { dir, env });
-    expect(run.code).toBe(1);
-    expect(linesOf(run.stderr)).toHaveLength(1);
-    expect(run.stdout).not.toContain('unhandled rejection');
-    return run.stderr;
-  };
+/** `code`: 2 where starting again ends the same, 1 where it may help. */
+async function refused(
+  dir: string,
+  code: 1 | 2,
+  args: readonly string[],
+  env: Record<string, string> = { REALLY_SECRET: testSecret },
+): Promise<string> {
+  const run = await runProgram(['start', '--port', '0', ...args], { dir, env });
+  expect({ code: run.code, lines: linesOf(run.stderr).length }).toEqual({ code, lines: 1 });
+  expect(run.stdout).not.toContain('unhandled rejection');
+  return run.stderr;
+}
 
-  test('[CFG6] start needs a secret: none, a short one, and one made for development are refused', async () => {
+describe('what keeps it from starting is told in one line', () => {
+  test('[CFG6] [CLI5] start needs a secret: none, a short one, and one made for development are refused', async () => {
     await using app = await appFolder(tasks);
-    expect(await refused(app.dir, [], {})).toContain('there is no secret');
-    expect(await refused(app.dir, [], { REALLY_SECRET: 'x'.repeat(31) })).toContain('too short');
-    expect(await refused(app.dir, ['--secret', 'short'], {})).toContain('too short');
+    expect(await refused(app.dir, 2, [], {})).toContain('there is no secret');
+    expect(await refused(app.dir, 2, [], { REALLY_SECRET: 'x'.repeat(31) })).toContain('too short');
+    expect(await refused(app.dir, 2, ['--secret', 'short'], {})).toContain('too short');
     await runProgram(['token', '--uid', 'a'], app);
     const [file = ''] = (await readdir(join(app.dir, 'data'))).filter((n) => n.includes('secret'));
     const developed = (await readFile(join(app.dir, 'data', file), 'utf8')).trim();
-    const told = await refused(app.dir, [], { REALLY_SECRET: developed });
+    const told = await refused(app.dir, 2, [], { REALLY_SECRET: developed });
     expect(told).toContain('default');
     expect(told).not.toContain(developed);
   });
 
-  test('[CLI5] a port in use', async () => {
+  test('[CLI5] a port in use may be free later', async () => {
     await using app = await appFolder(tasks);
     const taken = await freePort();
     try {
       const args = ['--host', '127.0.0.1', '--port', String(taken.port)];
-      const told = await refused(app.dir, args);
+      const told = await refused(app.dir, 1, args);
       expect(told).toContain(String(taken.port));
       expect(told).toContain('another program uses that port');
     } finally {
@@ -152,21 +153,15 @@ describe('what keeps it from starting is told in one line', () => {
     }
   });
 
-  test('[CLI5] a data folder that can not be made', async () => {
+  test('[CLI5] a data folder that cannot be made', async () => {
     await using app = await appFolder({ ...tasks, 'in-the-way': '' });
-    expect(await refused(app.dir, ['--data', 'in-the-way'])).toContain('in-the-way');
+    expect(await refused(app.dir, 2, ['--data', 'in-the-way'])).toContain('in-the-way');
   });
 
-  test.skipIf(process.getuid?.() === 0)('[CLI5] a data folder that is not ours', async () => {
-    await using app = await appFolder({ ...tasks, 'data/.keep': '' });
-    await chmod(join(app.dir, 'data'), 0o500);
-    expect(await refused(app.dir, [])).toContain('permission denied');
-  });
-
-  test('[CLI5] a data folder that another server works in', async () => {
+  test('[CLI5] a data folder that another server works in may be free later', async () => {
     await using app = await appFolder(tasks);
     await using _server = await ServerProcess.start({ dir: app.dir });
-    expect(await refused(app.dir, [])).toContain('in use by another process');
+    expect(await refused(app.dir, 1, [])).toContain('in use by another process');
   });
 
   test('[CLI5] --verbose adds the stack', async () => {
@@ -174,17 +169,17 @@ describe('what keeps it from starting is told in one line', () => {
     const args = ['start', '--data', 'in-the-way', '--verbose'];
     const env = { REALLY_SECRET: testSecret };
     const { code, stderr } = await runProgram(args, { dir: app.dir, env });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toMatch(/^ {4}at /m);
   });
 
-  test('[LOD3] broken models stop the start, with all that is wrong', async () => {
+  test('[LOD3] [CLI5] broken models stop the start, with all that is wrong', async () => {
     await using app = await appFolder({
       'models/a/model.yaml': 'version: x\nfields: {}\n',
       'models/b/model.yaml': 'version: 1\nfields: { n: { type: Number } }\n',
     });
     const { code, stdout, stderr } = await runProgram(['dev', '--port', '0'], app);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stdout).toBe('');
     const lines = linesOf(stderr).filter((line) => line.startsWith('really: '));
     expect(lines).toHaveLength(2);

@@ -65,9 +65,9 @@ test.skipIf(!hasOpenssl)(
     });
     const env = { REALLY_SECRET: testSecret };
     const refused = await runProgram(['start', '--port', '0'], { dir: app.dir, env });
-    expect(refused.code).toBe(1);
+    expect(refused.code).toBe(2);
     expect(linesOf(refused.stderr)).toEqual([
-      expect.stringContaining('are no certificate and its key'),
+      expect.stringContaining('are not a certificate and its key'),
     ]);
     expect(refused.stdout).not.toContain('unhandled rejection');
     makeCertificate(app.dir, 'first.test');

@@ -122,7 +122,7 @@ test('[AUT9] a key that can not be used stops the start with a line that names i
       env: { REALLY_SECRET: testSecret, ...env },
     });
   const files = await start({ REALLY_AUTH_KEYS: 'rs.pem,bad.pem,nowhere.pem' });
-  expect(files.code).toBe(1);
+  expect(files.code).toBe(2);
   expect(files.stderr).toMatch(/auth\.keys\[1\] \(.*bad\.pem\) holds no key\n/);
   expect(files.stderr).toMatch(/auth\.keys\[2\] \(.*nowhere\.pem\) can not be read/);
   expect(files.stderr).not.toContain('auth.keys[0]');

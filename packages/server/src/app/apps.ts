@@ -40,7 +40,7 @@ export function withSecret(config: Config, secret: string | undefined): Config {
   return { ...config, values: { ...config.values, secret: parsed.value } };
 }
 
-const misuse = (problem: string): ConfigError => new ConfigError([problem], true);
+const misuse = (problem: string): ConfigError => new ConfigError([problem]);
 
 /** The first few, where there are many. */
 function namesOf(apps: readonly Config[]): string {

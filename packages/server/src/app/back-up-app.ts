@@ -1,12 +1,12 @@
 import { rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { makeOwnerOnlyFile } from '../platform/owner-only.js';
 import type { Progress } from '../platform/progress.js';
 import { type BackedUp, backUpDatabase } from '../store/sqlite/backup.js';
 import type { Config } from './config.js';
 import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
 import { asStartError, databaseOf } from './open-copies.js';
 import { StartError } from './start-error.js';
-import { assertOther, ownersOnly, putInPlace, syncFile } from './target-file.js';
+import { assertOther, putInPlace, syncFile } from './target-file.js';
 
 export interface BackupOptions {
   readonly file: string;
@@ -31,7 +31,7 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
   try {
     for (const left of leftDrafts(file)) remove(left);
     // There before it is filled, so that at no moment others may read it.
-    await writeFile(draft, '', { mode: ownersOnly, flag: 'wx' });
+    makeOwnerOnlyFile(draft);
     const done = await backUpDatabase(source, draft, abortable(progress, signal));
     await syncFile(draft);
     signal.throwIfAborted();

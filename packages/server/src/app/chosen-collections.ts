@@ -46,4 +46,4 @@ function hint(names: readonly string[], known: readonly (readonly string[])[]): 
     : `did you mean ${printed(likely)}?`;
 }
 
-const misuse = (problem: string): ConfigError => new ConfigError([problem], true);
+const misuse = (problem: string): ConfigError => new ConfigError([problem]);

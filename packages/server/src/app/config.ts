@@ -48,12 +48,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   /** One complete line each. */
   readonly problems: readonly string[];
-  /** True where a flag is among what is wrong: the program was used wrongly. */
-  readonly misused: boolean;
-  constructor(problems: readonly string[], misused: boolean) {
+  constructor(problems: readonly string[]) {
     super(problems.join('\n'));
     this.problems = problems;
-    this.misused = misused;
   }
 }
 
@@ -70,13 +67,11 @@ export function readConfig(sources: ConfigSources): Config {
   const { problems } = reading;
   for (const one of fromFile(file.entries, problems)) reading.take(one);
   for (const one of fromEnvironment(sources.environment, problems)) reading.take(one);
-  const before = problems.length;
   for (const one of fromFlags(sources.flags)) reading.take(one);
-  const misused = problems.length > before;
   const server = complete(sources.mode, folder, reading.found);
   const config = { ...server, apps: configsOfApps(server, reading.apps) };
   problems.push(...crossChecks(config));
-  if (problems.length > 0) throw new ConfigError(problems, misused);
+  if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 

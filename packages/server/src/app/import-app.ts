@@ -75,6 +75,7 @@ async function spooled(config: Config, source: Readable): Promise<FileHandle> {
   const file = await open(path, 'wx+', ownersOnly);
   try {
     await rm(path);
+    await file.chmod(ownersOnly);
     await pipeline(source, async (chunks: AsyncIterable<Buffer>) => {
       for await (const chunk of chunks) await file.appendFile(chunk);
     });

@@ -7,7 +7,7 @@ import { openMemoryStore } from '../store/memory/store.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
 import { type Store, StoreRefused, UniqueClash } from '../store/store.js';
 import type { Config } from './config.js';
-import { makeFolder } from './make-folder.js';
+import { openDataFolder } from './data-folder.js';
 import { StartError, systemReason } from './start-error.js';
 
 /** Where a store tells how it fares. */
@@ -16,7 +16,7 @@ export interface StoreReports {
   readonly metrics: Metrics;
 }
 
-/** Opens the store that is configured, ready for these models. Throws a `StartError` where that can not be. */
+/** Opens the store that is configured, ready for these models. Throws a `StartError` where that cannot be. */
 export async function openStore(
   config: Config,
   models: ModelSet,
@@ -28,8 +28,8 @@ export async function openStore(
     return store;
   } catch (error) {
     await store.close();
-    if (error instanceof UniqueClash) throw new StartError([error.message], error);
-    throw new StartError([`the store can not serve: ${systemReason(error)}`], error);
+    if (error instanceof UniqueClash) throw new StartError([error.message], error, true);
+    throw new StartError([`the store cannot serve: ${systemReason(error)}`], error);
   }
 }
 
@@ -40,21 +40,10 @@ async function open({ values }: Config, reports: StoreReports): Promise<Store> {
     case 'memory':
       return openMemoryStore(config, systemPlatform);
     case 'sqlite':
-      makeDataFolder(values.data);
+      for (const warning of openDataFolder(values.data)) reports.log.warn({}, warning);
       return await openDatabase(join(values.data, 'really.db'), config, reports);
     default:
       return values.store satisfies never;
-  }
-}
-
-function makeDataFolder(folder: string): void {
-  try {
-    makeFolder(folder);
-  } catch (error) {
-    throw new StartError(
-      [`the data folder ${folder} can not be made: ${systemReason(error)}`],
-      error,
-    );
   }
 }
 
@@ -67,6 +56,6 @@ async function openDatabase(
     return await openSqliteStore({ file, ...config }, systemPlatform, log, metrics);
   } catch (error) {
     if (error instanceof StoreRefused) throw new StartError([error.message], error);
-    throw new StartError([`the database ${file} can not be opened: ${systemReason(error)}`], error);
+    throw new StartError([`the database ${file} cannot be opened: ${systemReason(error)}`], error);
   }
 }

@@ -2,7 +2,7 @@ import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../platform/platform.js';
 import type { Config } from './config.js';
-import { makeFolder } from './make-folder.js';
+import { openDataFolder, secretFileName } from './data-folder.js';
 import { readText } from './read-text.js';
 import { StartError, systemReason } from './start-error.js';
 
@@ -11,8 +11,7 @@ const developmentMark = 'really-development-';
 const leastLength = 32;
 
 /** The file of the development secret. */
-export const secretFile = (config: Config): string =>
-  join(config.values.data, 'development.secret');
+export const secretFile = (config: Config): string => join(config.values.data, secretFileName);
 
 /**
  * The secret that tokens are signed with. In development mode one is made where none was given, and
@@ -52,12 +51,13 @@ function problemOf({ clientid }: Config, secret: string | undefined): string | u
 function developmentSecret(config: Config, platform: Platform): string {
   const file = secretFile(config);
   const made = developmentMark + Buffer.from(platform.random.bytes(32)).toString('base64url');
+  // Narrows the file too; what could not be narrowed is told when the store opens.
+  openDataFolder(config.values.data);
   try {
-    makeFolder(config.values.data);
     return readSecret(file) ?? keepSecret(file, made);
   } catch (error) {
     throw new StartError(
-      [`the development secret ${file} can not be read or written: ${systemReason(error)}`],
+      [`the development secret ${file} cannot be read or written: ${systemReason(error)}`],
       error,
     );
   }

@@ -102,14 +102,19 @@ async function listen(gateway: Gateway, { port, host }: Values): Promise<{ url: 
   try {
     return await gateway.listen(port, host);
   } catch (error) {
-    throw new StartError([`can not listen on ${host} port ${port}: ${listenReason(error)}`], error);
+    throw new StartError(
+      [`cannot listen on ${host} port ${port}: ${listenReason(error, port)}`],
+      error,
+    );
   }
 }
 
-function listenReason(error: unknown): string {
+function listenReason(error: unknown, port: number): string {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   if (code === 'EADDRINUSE') return 'another program uses that port';
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
+  if (code === 'EACCES' && port < 1024)
+    return 'permission denied: a port below 1024 needs a privilege';
   return systemReason(error);
 }
 
@@ -172,8 +177,8 @@ function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undef
     createSecureContext(files);
     return files;
   } catch (error) {
-    const why = `${cert} and ${key} are no certificate and its key: ${systemReason(error)}`;
-    throw new StartError([why], error);
+    const why = `${cert} and ${key} are not a certificate and its key: ${systemReason(error)}`;
+    throw new StartError([why], error, true);
   }
 }
 
@@ -181,6 +186,6 @@ function readPem(file: string): string {
   try {
     return readText(file);
   } catch (error) {
-    throw new StartError([`${file} can not be read: ${systemReason(error)}`], error);
+    throw new StartError([`${file} cannot be read: ${systemReason(error)}`], error);
   }
 }

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { ownerOnlyFile } from '../platform/owner-only.js';
 import { StartError } from './start-error.js';
 
-/** What people own alone: copies of data have all that is in it, and who may read it is for them to say. */
-export const ownersOnly = 0o600;
+/** Copies of data have all that is in it, and who may read them is for their owner to say. */
+export const ownersOnly = ownerOnlyFile;
 
 /** Puts a finished file in its place, for good. Rejects with `EEXIST` where there is one, unless it may be replaced. */
 export async function putInPlace(draft: string, file: string, replace: boolean): Promise<void> {

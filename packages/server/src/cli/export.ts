@@ -51,4 +51,4 @@ function stdoutSink(): LineSink {
   };
 }
 
-const misuse = (problem: string): ConfigError => new ConfigError([problem], true);
+const misuse = (problem: string): ConfigError => new ConfigError([problem]);

@@ -13,7 +13,7 @@ export async function runImport(file = '', options: Options): Promise<ExitCode> 
   const skip = options.skipExisting === true;
   const replace = options.replace === true;
   if (skip && replace) {
-    throw new ConfigError(['--skip-existing and --replace exclude each other'], true);
+    throw new ConfigError(['--skip-existing and --replace exclude each other']);
   }
   const imported = await importApp(config, {
     source: file === '-' ? process.stdin : file,

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { ConfigError } from '../app/config.js';
 import { StartError } from '../app/start-error.js';
 
-/** What the program ends with: 0 done, 1 the work failed, 2 used wrongly (rule CLI5). */
+/** What the program ends with: 0 done, 1 the work failed, 2 the same again would end the same (rule CLI5). */
 export type ExitCode = 0 | 1 | 2;
 
 /** Tells what went wrong, a line for each problem, and says what to exit with. */
@@ -11,7 +11,13 @@ export function reportError(error: unknown, verbose: boolean): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   for (const line of linesOf(error)) tell(line);
   if (verbose && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`);
-  return error instanceof ConfigError && error.misused ? 2 : 1;
+  return error instanceof ConfigError ? 2 : 1;
+}
+
+/** As `reportError`, for a server: whoever starts it again by themselves must know whether that can help. */
+export function reportStartError(error: unknown, verbose: boolean): ExitCode {
+  const code = reportError(error, verbose);
+  return error instanceof StartError && error.permanent ? 2 : code;
 }
 
 /** Writes one line for a person to stderr. */

@@ -4,7 +4,7 @@ import { type RunningServer, startServer } from '../app/server.js';
 import { configInForce } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
 import type { Options } from './program.js';
-import { type ExitCode, reportError, tell } from './report-error.js';
+import { type ExitCode, reportError, reportStartError, tell } from './report-error.js';
 import { catchStopSignals, type StopSignals } from './stop-signals.js';
 
 /** Milliseconds that a server has to stop in; the contract says 10 s. */
@@ -23,7 +23,7 @@ export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
     settle(starting),
   ]);
   if (begun === 'stopped') return await exit(0);
-  if (!begun.ok) return await exit(reportError(begun.error, options.verbose === true));
+  if (!begun.ok) return await exit(reportStartError(begun.error, options.verbose === true));
   announce(config, begun.value, log);
   rereadOnHangup(config, begun.value, log);
   return await exit(await stopWhenAsked(begun.value, signals, log));

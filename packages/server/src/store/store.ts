@@ -399,15 +399,29 @@ export class StoreUnavailable extends Error {
 }
 
 /**
- * The store can not be opened as it is: used by another process, written by a newer version, not a
+ * The store cannot be opened as it is: used by another process, written by a newer version, not a
  * store at all. The message is one line for the operator, who has to do something about it.
  */
 export class StoreRefused extends Error {
   override readonly name: string = 'StoreRefused';
+  /** It may pass by itself: a full disk, a lock of somebody else. */
+  readonly passing: boolean;
+  constructor(
+    message: string,
+    { passing = false, cause }: { passing?: boolean; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.passing = passing;
+  }
 }
 
 /** Another process has the store open: a server, most likely. */
-export class StoreInUse extends StoreRefused {}
+export class StoreInUse extends StoreRefused {
+  override readonly name = 'StoreInUse';
+  constructor(message: string) {
+    super(message, { passing: true });
+  }
+}
 
 /** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
 export class QueryTimeout extends Error {

@@ -1,19 +1,21 @@
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { systemReason } from '../../platform/system-reason.js';
 import { StoreRefused } from '../store.js';
 import type { SqliteConfig } from './config.js';
-import { codeOf, isBusy } from './errors.js';
+import { codeOf, isBusy, isTrouble } from './errors.js';
 import { registerKeyFunctions } from './functions.js';
-import { type Upgrade, schemaVersion, upgrade, versionOf } from './upgrades.js';
 import { inUse } from './process-lock.js';
 import { applicationId } from './schema.js';
+import { schemaVersion, type Upgrade, upgrade, versionOf } from './upgrades.js';
 
 /** Milliseconds that the opening waits for somebody else's lock on the file. */
 const patience = 1000;
 
 /**
  * Opens the database to write into it, brought up to date. `begin` is what has to be done with it before it is used; `isNew`:
- * there was none. Throws `StoreRefused` where that can not be.
+ * there was none. Throws `StoreRefused` where that cannot be.
  */
 export function openForWriting(
   config: SqliteConfig,
@@ -51,7 +53,7 @@ export function openForReading(file: string): Database.Database {
 
 /**
  * Opens the database to copy what is in it, while another process may write into it. `version` says
- * which it may be of: that of this program, or an older one too. Throws `StoreRefused` where that can not be.
+ * which it may be of: that of this program, or an older one too. Throws `StoreRefused` where that cannot be.
  */
 export function openToCopy(file: string, version: 'current' | 'any'): Database.Database {
   if (!existsSync(file)) throw new StoreRefused(`there is no database at ${file}`);
@@ -115,15 +117,22 @@ function refusalOf(error: unknown, file: string): unknown {
   if (code === 'SQLITE_CORRUPT') {
     return new StoreRefused(`${file} is damaged: ${(error as Error).message}`);
   }
-  if (code === 'SQLITE_FULL')
-    return new StoreRefused(`${file} can not be opened: the disk is full`);
-  if (code.startsWith('SQLITE_')) {
-    const why = isFolder(file) ? 'it is a folder' : (error as Error).message;
-    return new StoreRefused(`${file} can not be opened: ${why}`);
-  }
-  return error;
+  if (!code.startsWith('SQLITE_')) return error;
+  const why = code === 'SQLITE_FULL' ? 'the disk is full' : reasonOf(error, file);
+  return new StoreRefused(`${file} cannot be opened: ${why}`, {
+    passing: isTrouble(error) && !/CANTOPEN|READONLY|AUTH|PERM/.test(code),
+    cause: error,
+  });
 }
 
-function isFolder(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** SQLite says only that it could not: what the system says of the file tells why. */
+function reasonOf(error: unknown, file: string): string {
+  try {
+    if (statSync(file).isDirectory()) return 'it is a folder';
+    accessSync(file, constants.R_OK);
+    accessSync(dirname(file), constants.R_OK | constants.X_OK);
+  } catch (cause) {
+    return systemReason(cause, file);
+  }
+  return (error as Error).message;
 }

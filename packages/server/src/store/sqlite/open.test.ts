@@ -164,7 +164,7 @@ describe('opening', () => {
   });
 });
 
-describe('[DUR7] a store that can not be opened says why', () => {
+describe('[DUR7] a store that cannot be opened says why', () => {
   test('in use by another process, until that is gone, however it went', async () => {
     const file = scratch.file();
     const other = await otherProcess(openAndWrite, file);
@@ -223,19 +223,19 @@ describe('[DUR7] a store that can not be opened says why', () => {
   test('a folder', async () => {
     const file = scratch.file();
     mkdirSync(file);
-    expect(await refusal(file)).toBe('FILE can not be opened: it is a folder');
+    expect(await refusal(file)).toBe('FILE cannot be opened: it is a folder');
   });
 
   test('that can not be claimed', async () => {
     const file = scratch.file();
     mkdirSync(`${file}.lock`);
-    expect(await refusal(file)).toMatch(/^FILE\.lock can not be opened: /);
+    expect(await refusal(file)).toMatch(/^FILE\.lock cannot be opened: /);
   });
 
   test('in a place that is no folder', async () => {
     const file = scratch.file();
     writeFileSync(file, '');
-    expect(await refusal(join(file, 'really.db'))).toContain('can not be made');
+    expect(await refusal(join(file, 'really.db'))).toContain('cannot be made');
   });
 });
 

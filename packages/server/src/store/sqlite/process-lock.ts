@@ -7,7 +7,7 @@ import { isBusy } from './errors.js';
  * lives in the kernel, so that it ends with the process however that ends: nothing has to be cleaned
  * up after a kill -9.
  *
- * The database itself can not carry the lock: the readers are connections of their own.
+ * The database itself cannot carry the lock: the readers are connections of their own.
  */
 export function lockDatabase(file: string): { release(): void } {
   let lock: Database.Database | undefined;
@@ -18,7 +18,7 @@ export function lockDatabase(file: string): { release(): void } {
   } catch (error) {
     lock?.close();
     if (isBusy(error)) throw inUse(file);
-    throw new StoreRefused(`${file}.lock can not be opened: ${(error as Error).message}`);
+    throw new StoreRefused(`${file}.lock cannot be opened: ${(error as Error).message}`);
   }
   return { release: () => void lock.close() };
 }

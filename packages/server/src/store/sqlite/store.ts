@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
@@ -26,11 +25,11 @@ import {
   type Scope,
   type Store,
   type StoredObject,
-  StoreRefused,
   StoreUnavailable,
   type WriteGroup,
 } from '../store.js';
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
+import { claimDatabase, claimFile, makeDatabaseFolder, narrowDatabase } from './database-files.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
 import {
@@ -52,7 +51,7 @@ const farBack = 200;
 
 /**
  * Opens a store in a SQLite file, which is made where it is missing and brought up to date where it is
- * of an older version. Rejects with `StoreRefused` where it can not be opened.
+ * of an older version. Rejects with `StoreRefused` where it cannot be opened.
  *
  * One thread writes, some answer queries, and what is read by key is read on the spot.
  */
@@ -63,9 +62,14 @@ export async function openSqliteStore(
   metrics: Metrics = noMetrics,
 ): Promise<Store> {
   const config: SqliteConfig = { ...defaultSqliteConfig, ...options };
-  makeFolder(dirname(config.file));
+  makeDatabaseFolder(dirname(config.file));
+  claimFile(`${config.file}.lock`);
   const lock = lockDatabase(config.file);
   try {
+    claimDatabase(config.file);
+    for (const file of narrowDatabase(config.file)) {
+      log.warn({ file }, 'others than its owner may read this file, and that cannot be changed');
+    }
     const writer = await WriterClient.open(config, platform, log);
     return new SqliteStore({
       config,
@@ -78,14 +82,6 @@ export async function openSqliteStore(
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new StoreRefused(`${folder} can not be made: ${(error as Error).message}`);
   }
 }
 

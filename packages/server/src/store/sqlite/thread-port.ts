@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { QueryTimeout, StoreRefused, StoreUnavailable, UniqueClash } from '../store.js';
+import { QueryTimeout, StoreInUse, StoreRefused, StoreUnavailable, UniqueClash } from '../store.js';
 import { asStoreError } from './errors.js';
 
 /** What a thread answers: errors lose their class on the way, so they go as what they are made from. */
@@ -11,6 +11,7 @@ export interface EncodedError {
   readonly stack?: string | undefined;
   readonly collection?: string | undefined;
   readonly field?: string | undefined;
+  readonly passing?: boolean | undefined;
 }
 
 /** The thread's side: answers each request, in order. */
@@ -39,6 +40,10 @@ function encodeError(error: unknown): EncodedError {
     const { name, message, collection, field } = error;
     return { name, message, collection, field };
   }
+  if (error instanceof StoreRefused) {
+    const { name, message, passing } = error;
+    return { name, message, passing };
+  }
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   return { name: error.name, message: error.message, stack: error.stack };
 }
@@ -49,7 +54,9 @@ export function decodeError(encoded: EncodedError): Error {
     case 'StoreUnavailable':
       return new StoreUnavailable(message);
     case 'StoreRefused':
-      return new StoreRefused(message);
+      return new StoreRefused(message, { passing: encoded.passing === true });
+    case 'StoreInUse':
+      return new StoreInUse(message);
     case 'QueryTimeout':
       return new QueryTimeout(message);
     case 'UniqueClash':

@@ -3,6 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeFolder } from './make-folder.js';
+import { systemReason } from './system-reason.js';
+
+function reasonOf(work: () => unknown): string {
+  try {
+    return `it went well: ${String(work())}`;
+  } catch (error) {
+    return systemReason(error);
+  }
+}
 
 test('[CLI5] a folder is made with those above it, or told why not', () => {
   const root = mkdtempSync(join(tmpdir(), 'really-make-folder-'));
@@ -21,4 +30,7 @@ test('[CLI5] a folder is made with those above it, or told why not', () => {
 
 test.skipIf(!existsSync('/proc/self'))('[CLI5] it ends where a folder can never be made', () => {
   expect(() => makeFolder('/proc/none/below')).toThrow('ENOENT');
+  expect(reasonOf(() => makeFolder('/proc/none'))).toBe(
+    'the file system of /proc lets nobody make a folder there',
+  );
 });

@@ -1,0 +1,128 @@
+import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** The system's code of an error, `EACCES`; empty where it has none. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/**
+ * Why the system refused something, in words that say what is missing. `path` is what was asked for, where
+ * the error does not know it.
+ */
+export function systemReason(error: unknown, path = pathOf(error)): string {
+  switch (systemCode(error)) {
+    case 'EACCES':
+    case 'EPERM':
+      return path === undefined ? 'permission denied' : `permission denied: ${denial(path)}`;
+    case 'EROFS':
+      return 'the file system is read-only';
+    case 'ENOSPC':
+      return 'the disk is full';
+    case 'EDQUOT':
+      return "the user's disk quota is used up";
+    case 'EIO':
+      return 'the disk reports an error';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many files are open (ulimit -n)';
+    case 'EISDIR':
+      return 'it is a folder';
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return path === undefined ? 'there is a file in the way' : obstacle(path);
+    case 'ENOENT':
+      return path === undefined ? 'it does not exist' : absence(path, error);
+    case 'ELOOP':
+      return 'it is a link that leads back to itself';
+    case 'ENAMETOOLONG':
+      return 'the name is too long';
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function pathOf(error: unknown): string | undefined {
+  const path = error instanceof Error && 'path' in error ? error.path : undefined;
+  return typeof path === 'string' && path !== '' ? path : undefined;
+}
+
+function denial(path: string): string {
+  const user = `user ${process.getuid?.() ?? 'of this process'}`;
+  const closed = above(path).find((folder) => !mayAccess(folder, constants.X_OK));
+  if (closed !== undefined) return `${user} may not enter the folder ${described(closed)}`;
+  const stat = look(path);
+  if (stat && !mayAccess(path, constants.R_OK | constants.W_OK)) {
+    return `${user} may not read or change ${described(path)}`;
+  }
+  const folder = dirname(path);
+  if (!stat && !mayAccess(folder, constants.W_OK)) {
+    return `${user} may not make anything in the folder ${described(folder)}`;
+  }
+  return 'the system does not allow it (an immutable file or folder, or a security policy)';
+}
+
+/** With its owner and mode, since these are what has to change. */
+function described(path: string): string {
+  const stat = look(path);
+  if (!stat) return path;
+  return `${path} (owner ${stat.uid}, mode ${(stat.mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+
+function obstacle(path: string): string {
+  const link = danglingLink(path);
+  if (link !== undefined) return link;
+  const file = [...above(path), path].find((part) => look(part)?.isDirectory() === false);
+  return file === undefined ? 'there is a file in the way' : `there is a file in the way: ${file}`;
+}
+
+function absence(path: string, error: unknown): string {
+  const link = danglingLink(path);
+  if (link !== undefined) return link;
+  const missing = above(path).find((folder) => !look(folder));
+  if (missing !== undefined) return `the folder ${missing} does not exist`;
+  const isMade = error instanceof Error && 'syscall' in error && error.syscall === 'mkdir';
+  if (isMade) return `the file system of ${dirname(path)} lets nobody make a folder there`;
+  return 'it does not exist';
+}
+
+function danglingLink(path: string): string | undefined {
+  for (const part of [...above(path), path]) {
+    if (look(part)) continue;
+    const target = linkTarget(part);
+    if (target !== undefined) return `${part} is a link to ${target}, which does not exist`;
+  }
+  return undefined;
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folders that lead to a path, the outermost first. */
+function above(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path || parent === '.' ? [] : [...above(parent), parent];
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function mayAccess(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch (error) {
+    // What is not there was refused for another reason.
+    return systemCode(error) === 'ENOENT';
+  }
+}
