@@ -1,29 +1,35 @@
 import type { Database } from 'better-sqlite3';
 import type { SqliteConfig } from './config.js';
-import { isTrouble } from './errors.js';
-import type { EncodedKept, EncodedMigration, EncodedWrite } from './messages.js';
+import { isBusy, isTrouble } from './errors.js';
+import type { EncodedKept, EncodedMigration, EncodedWrite, LogSize } from './messages.js';
 
 const pageSize = 4096;
+/** Milliseconds that the writer waits for locks when it does not check the log. */
+const patience = 1000;
+
+/** Pages of the log after which it is copied, and those after which it has to start again. */
+export function logBounds({ logSize }: Pick<SqliteConfig, 'logSize'>): {
+  readonly copyAt: number;
+  readonly restartAt: number;
+} {
+  const restartAt = logSize / pageSize;
+  return { copyAt: restartAt / 4, restartAt };
+}
 
 /**
- * Keeps the write-ahead log short. The log is copied into the database between two commits, when
- * the answers of the first are on their way. It starts anew by itself when all of it is copied and nobody
- * reads from it; where queries overlap without end that moment never comes, and so, at a size, the
- * queries are held back until it does.
+ * The writer's part in keeping the write-ahead log short: it estimates how long the log is, and copies the little that
+ * came last. All else is copied elsewhere, see `log-keeper.ts`: what is copied may be much, and whoever
+ * reads from outside may hold it up, and neither may hold up commits.
  */
 export class Checkpoints {
   readonly #db: Database;
-  /** Pages that the log may have, about, before it is copied into the database. */
   readonly #copyAt: number;
-  /** Pages at which it has to start anew, even if queries have to wait for that. */
-  readonly #restartAt: number;
-  /** Pages written since the last checkpoint, estimated. */
+  /** Pages written since the last time that the log was found due, estimated. */
   #pages = 0;
 
-  constructor(db: Database, { logSize }: Pick<SqliteConfig, 'logSize'>) {
+  constructor(db: Database, config: Pick<SqliteConfig, 'logSize'>) {
     this.#db = db;
-    this.#restartAt = logSize / pageSize;
-    this.#copyAt = this.#restartAt / 4;
+    this.#copyAt = logBounds(config).copyAt;
   }
 
   committed(writes: readonly EncodedWrite[]): void {
@@ -52,26 +58,42 @@ export class Checkpoints {
     this.#pages = this.#copyAt;
   }
 
-  /** True where the log has to start anew: see `restart`. */
-  run(): boolean {
+  /** Whether so much was written that the log has to be copied; true once for each time. */
+  due(): boolean {
     if (this.#pages < this.#copyAt) return false;
     this.#pages = 0;
+    return true;
+  }
+
+  /**
+   * Copies what is left of the log, which has to be little: the next commit then starts it again by itself, unless
+   * somebody reads from it.
+   */
+  finish(): LogSize {
+    return checkpoint(this.#db, 'PASSIVE');
+  }
+
+  /**
+   * As `finish`, and has the next commit start the log again. To be called while nobody of this process reads; where
+   * somebody else does, nothing comes of it, and nobody waits.
+   */
+  restart(): LogSize {
+    this.#db.pragma('busy_timeout = 0');
     try {
-      return this.#checkpoint('PASSIVE').log > this.#restartAt;
-    } catch (error) {
-      // A full disk, say. Nothing is lost, the log just stays as long as it is.
-      if (isTrouble(error)) return false;
-      throw error;
+      return checkpoint(this.#db, 'RESTART');
+    } finally {
+      this.#db.pragma(`busy_timeout = ${patience}`);
     }
   }
+}
 
-  /** Copies all of the log and has the next commit start it anew. To be called while nobody reads. */
-  restart(): void {
-    this.#checkpoint('RESTART');
-  }
-
-  #checkpoint(mode: 'PASSIVE' | 'RESTART'): { log: number } {
-    const [result] = this.#db.pragma(`wal_checkpoint(${mode})`) as [{ log: number }];
-    return result;
+/** A full disk, or another process that copies: nothing is lost, the log just stays as long as it is. */
+export function checkpoint(db: Database, mode: 'PASSIVE' | 'RESTART'): LogSize {
+  try {
+    const [found] = db.pragma(`wal_checkpoint(${mode})`) as [{ log: number; checkpointed: number }];
+    return { pages: found.log, left: found.log - found.checkpointed };
+  } catch (error) {
+    if (isTrouble(error) || isBusy(error)) return { pages: 0, left: Number.POSITIVE_INFINITY };
+    throw error;
   }
 }

@@ -7,7 +7,7 @@ export interface SqliteConfig extends StoreConfig {
   readonly readers: number;
   /** Bytes that the file may have; beyond, commits fail as on a full disk. 0: no bound but the disk. */
   readonly maxSize: number;
-  /** Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can start anew. */
+  /** Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can start again. */
   readonly logSize: number;
 }
 

@@ -153,8 +153,8 @@ export type WriterRequest =
       readonly epoch: Epoch;
     }
   | { readonly kind: 'ping' }
-  /** Asked when nobody reads: see `checkpoints.ts`. */
-  | { readonly kind: 'restart-log' }
+  /** See `checkpoints.ts`. Answered with the `LogSize`. `restart-log` is asked when nobody of this process reads. */
+  | { readonly kind: 'finish-log' | 'restart-log' }
   /** `opening`: what the database is called until it is opened again. */
   | { readonly kind: 'close'; readonly opening: string };
 
@@ -173,8 +173,17 @@ export interface RestoreAnswer {
 /** All committed, at consecutive positions; or what became of each group. */
 export type CommitAnswer = { readonly first: Pos } | { readonly outcomes: readonly GroupOutcome[] };
 
-/** What the writer thread says without being asked: the log has to be started anew when nobody reads. */
-export type WriterNotice = { readonly notice: 'log-full' };
+/** What the writer thread says without being asked: the log has grown, and is to be copied. */
+export type WriterNotice = { readonly notice: 'log-due' };
+
+/** What the thread that copies the log is asked. Answered with the `LogSize`. */
+export type CheckpointRequest = { readonly kind: 'copy-log' };
+
+/** Pages of the write-ahead log, and how many of them are not in the database yet. */
+export interface LogSize {
+  readonly pages: number;
+  readonly left: number;
+}
 
 /** What a reader thread is asked. It answers with JSON text. `timeout`: milliseconds from now. */
 export type ReaderRequest =

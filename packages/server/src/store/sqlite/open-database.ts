@@ -51,6 +51,16 @@ export function openForReading(file: string): Database.Database {
   return db;
 }
 
+/** Opens the database to copy its log into it. It must have been opened for writing before. */
+export function openForCheckpoints(file: string): Database.Database {
+  // It waits for nobody: what is held up is done the next time.
+  const db = new Database(file, { fileMustExist: true, timeout: 0 });
+  db.pragma('synchronous = FULL');
+  db.pragma('wal_autocheckpoint = 0');
+  db.pragma('cache_size = -1024');
+  return db;
+}
+
 /**
  * Opens the database to copy what is in it, while another process may write into it. `version` says
  * which it may be of: that of this program, or an older one too. Throws `StoreRefused` where that cannot be.
@@ -100,7 +110,7 @@ function setUpWriter(db: Database.Database, config: SqliteConfig): void {
   db.pragma('secure_delete = ON');
   db.pragma('cache_size = -65536');
   db.pragma('temp_store = MEMORY');
-  // Checkpoints are made between commits, see `checkpoints.ts`.
+  // Checkpoints are made beside the commits, see `log-keeper.ts`.
   db.pragma('wal_autocheckpoint = 0');
   db.pragma(`journal_size_limit = ${config.logSize}`);
   if (config.maxSize > 0) {

@@ -32,6 +32,7 @@ import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { claimDatabase, claimFile, makeDatabaseFolder, narrowDatabase } from './database-files.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
+import { LogKeeper } from './log-keeper.js';
 import {
   type CommitAnswer,
   encodeGroups,
@@ -101,6 +102,7 @@ class SqliteStore implements Store {
   readonly #writer: WriterClient;
   readonly #points: PointReader;
   readonly #pool: ReaderPool;
+  readonly #logKeeper: LogKeeper;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #unlock: () => void;
   #epoch: Epoch;
@@ -124,10 +126,8 @@ class SqliteStore implements Store {
       'Queries and counts that wait for a thread of the store.',
       () => this.#pool.waiting,
     );
-    writer.onLogFull = () => {
-      const restart = this.#pool.pause(() => writer.ask({ kind: 'restart-log' }).then(() => {}));
-      restart.catch((error: unknown) => log.warn({ err: error }, 'the log could not start anew'));
-    };
+    this.#logKeeper = new LogKeeper({ config, writer, pool: this.#pool, platform, log });
+    writer.onLogDue = () => this.#logKeeper.due();
   }
 
   get epoch(): Epoch {
@@ -261,6 +261,7 @@ class SqliteStore implements Store {
   async #close(): Promise<void> {
     await this.#pool.close();
     this.#points.close();
+    await this.#logKeeper.close();
     await this.#writer.close();
     this.#unlock();
   }
@@ -282,9 +283,10 @@ class SqliteStore implements Store {
     return await this.#pool.ask({ kind, query, timeout }, timeout);
   }
 
-  #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {
+  async #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {
     this.#assertOpen();
-    return this.#writer.ask(request);
+    if (this.#logKeeper.isBehind) await this.#logKeeper.slowDown();
+    return await this.#writer.ask(request);
   }
 
   #read<T>(read: () => T): T {

@@ -14,8 +14,8 @@ const probeAge = 1000;
 
 /** The writer thread as the store sees it: should it die, a new one takes its place. */
 export class WriterClient {
-  /** Called when the log has to start anew at a moment when nobody reads. */
-  onLogFull: () => void = () => {};
+  /** Called when the log has grown so much that it has to be copied. */
+  onLogDue: () => void = () => {};
   readonly #config: SqliteConfig;
   readonly #platform: Platform;
   readonly #log: Log;
@@ -88,7 +88,7 @@ export class WriterClient {
   async #start(): Promise<void> {
     const thread = new Thread<WriterRequest>({
       module: this.#module,
-      onNotice: () => this.onLogFull(),
+      onNotice: () => this.onLogDue(),
       onDeath: (error) => {
         if (this.#thread === thread) this.#revive(error);
       },

@@ -42,6 +42,8 @@ function handle(request: WriterRequest): unknown {
       return restore(request, current);
     case 'ping':
       return writer.ping();
+    case 'finish-log':
+      return checkpoints.finish();
     case 'restart-log':
       return checkpoints.restart();
     case 'close':
@@ -119,8 +121,8 @@ function close(opening: string, { db, mark }: Opened): void {
   }
 }
 
-const logFull: WriterNotice = { notice: 'log-full' };
+const logDue: WriterNotice = { notice: 'log-due' };
 
 serve<WriterRequest>(handle, (port) => {
-  if (current?.checkpoints.run()) port.postMessage(logFull);
+  if (current?.checkpoints.due()) port.postMessage(logDue);
 });
