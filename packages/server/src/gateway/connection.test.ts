@@ -4,6 +4,7 @@ import { closeCodes, type JsonObject } from '@really/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { encodeFrame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import { defaultLimits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { Readings } from '../platform/readings.test.kit.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
@@ -540,9 +541,40 @@ describe('shutting down', () => {
       await turn();
     }
     await closed;
-    expect(passed).toBeGreaterThanOrEqual(8000);
+    // It waited for the command as long as there was time, and kept some for closing.
+    expect(passed).toBeGreaterThanOrEqual(3500);
+    expect(passed).toBeLessThanOrEqual(7100);
     expect(await client.closed).toEqual({ code: closeCodes.goingAway });
     await deaf.ended;
+  });
+
+  test('[SES12] messages that wait are given up when time runs short, and each client hears 1001', async () => {
+    const { waiting, command } = gate();
+    const platform = simulatedPlatform({ seed: 1 });
+    const server = await openTestGateway({ platform, commands: { slow: command } });
+    const client = await TestClient.initialized(server);
+    const inFlight = defaultLimits.inFlight;
+    client.say(...Array.from({ length: inFlight + 50 }, (_, n) => ({ tag: n + 1, cmd: 'slow' })));
+    await until(() => waiting.length === inFlight);
+    let done = false;
+    const closed = server.gateway.close().then(() => {
+      done = true;
+    });
+    let passed = 0;
+    const pass = async (condition: () => boolean) => {
+      for (; !condition(); passed += 5) {
+        platform.advance(5);
+        await turn();
+      }
+    };
+    await pass(() => passed >= 2500);
+    for (const finish of waiting.splice(0)) finish();
+    await pass(() => done);
+    await closed;
+    expect(passed).toBeLessThan(7000);
+    expect(await client.closed).toEqual({ code: closeCodes.goingAway });
+    expect(client.heard).toHaveLength(inFlight);
+    expect(waiting).toEqual([]);
   });
 
   test('[SES12] closing twice is closing once', async () => {

@@ -50,7 +50,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   /** Messages that were read already and wait for the session. */
   #backlog: Buffer[] | undefined;
   #proceeding = false;
-  #state: 'open' | 'finishing' | 'closing' = 'open';
+  #state: 'open' | 'finishing' | 'deaf' | 'closing' = 'open';
   #code: number | undefined;
 
   constructor(host: ConnectionHost, { ws, socket, address, deflates }: ConnectionOptions) {
@@ -86,7 +86,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   }
 
   received(data: Buffer, isBinary: boolean): void {
-    if (this.#state === 'closing') return;
+    if (this.#state === 'closing' || this.#state === 'deaf') return;
     this.#activeAt = this.#host.platform.clock.monotonic();
     this.#host.metrics.received(data.length);
     if (isBinary) {
@@ -161,6 +161,13 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     if (this.#state !== 'open') return;
     this.#state = 'finishing';
     this.#ws.pause();
+  }
+
+  /** There is no time left for messages that wait: only commands in flight are finished. */
+  dropBacklog(): void {
+    if (this.#state !== 'finishing') return;
+    this.#state = 'deaf';
+    this.#backlog = undefined;
   }
 
   /** Sends what is queued, says goodbye, and is deaf from then on. */

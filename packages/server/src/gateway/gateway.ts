@@ -15,7 +15,7 @@ import { ServerRoutes } from './server-routes.js';
 import { SilentSockets } from './silent-sockets.js';
 
 /** Milliseconds that a shutdown may take (rule SES12). */
-const shutdownTime = 8000;
+const shutdownTime = 7000;
 
 /** Milliseconds after which a server that stops looks again for connections on which nothing is under way any more. */
 const idleCheck = 50;

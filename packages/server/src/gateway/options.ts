@@ -133,6 +133,6 @@ export interface Gateway {
   listen(port: number, host: string): Promise<{ url: string; port: number }>;
   /** Takes the renewed certificate for new connections. */
   renewTls(tls: TlsFiles): void;
-  /** Rule SES12: takes no new connections, finishes the commands in flight, sends what waits, closes with 1001. Ends what is not done after 8 s. */
+  /** Rule SES12: takes no new connections, finishes the commands in flight, sends what waits, closes with 1001. Ends what is not done after 7 s. */
   close(): Promise<void>;
 }
