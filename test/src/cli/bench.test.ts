@@ -28,6 +28,37 @@ test('[CLI10] bench prints throughput and latencies of what it was asked to do',
   expect(rows[3]?.[1]).toBe(rows[2]?.[1]);
 });
 
+test('[CLI10] bench asks the server of its folder, and a bare number is seconds', async () => {
+  await using app = await appFolder(tasks);
+  await using server = await ServerProcess.start({ dir: app.dir, env: { REALLY_SECRET: secret } });
+  const { port } = new URL(server.url);
+  await app.write({ 'really.yaml': `port: ${port}\n` });
+  const args = ['bench', '--time', '1', '--connections', '2'];
+  const begun = performance.now();
+  const { code, stdout, stderr } = await runProgram(args, app);
+  expect(code).toBe(0);
+  expect(stderr).toContain(`opening 2 connections to ${server.url}`);
+  expect(performance.now() - begun).toBeGreaterThan(1000);
+  expect(linesOf(stdout)).toHaveLength(2);
+  await app.write({ 'really.yaml': 'port: 1\n' });
+  const flag = await runProgram([...args, '--port', port], app);
+  expect(flag).toMatchObject({ code: 0, stderr: expect.stringContaining(server.url) });
+  await app.write({ 'really.yaml': 'port: 0\n' });
+  const unknown = await runProgram(args, app);
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('give --port') });
+});
+
+test('[CLI10] what asks a running server says so of --port', async () => {
+  await using app = await appFolder({});
+  for (const args of [['bench'], ['migrate'], ['dead-letters', 'list']]) {
+    const { stdout } = await runProgram([...args, '--help'], app);
+    expect(stdout).toMatch(/--port <PORT> +port of the running server/);
+    expect(stdout).not.toContain('listen on');
+  }
+  const { stdout } = await runProgram(['bench', '--help'], app);
+  expect(stdout.replace(/\s+/g, ' ')).toContain('a bare number is seconds (default: 5s)');
+});
+
 test('[CLI10] bench says when the limits of the server, and not the server, are what it shows', async () => {
   await using app = await appFolder(tasks);
   const env = { REALLY_SECRET: secret, REALLY_RATE_COMMANDS: '20' };

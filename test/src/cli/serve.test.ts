@@ -136,7 +136,7 @@ describe('what keeps it from starting is told in one line', () => {
     const [file = ''] = (await readdir(join(app.dir, 'data'))).filter((n) => n.includes('secret'));
     const developed = (await readFile(join(app.dir, 'data', file), 'utf8')).trim();
     const told = await refused(app.dir, 2, [], { REALLY_SECRET: developed });
-    expect(told).toContain('default');
+    expect(told).toContain('is for development alone');
     expect(told).not.toContain(developed);
   });
 

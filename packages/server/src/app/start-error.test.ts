@@ -71,7 +71,7 @@ test('[CLI5] what may pass by itself is worth another try: a port in use, an add
   } finally {
     await server.close();
   }
-});
+}, 120_000);
 
 test('[CLI5] what was given wrongly stays wrong: no secret, broken models, no certificate, no database', async () => {
   const broken = appFolder({ 'models/x/model.yaml': 'version: x\nfields: {}\n' });
@@ -91,4 +91,4 @@ test('[CLI5] what was given wrongly stays wrong: no secret, broken models, no ce
     expect(found.problem).toContain(problem);
     expect(found.permanent).toBe(true);
   }
-});
+}, 120_000);

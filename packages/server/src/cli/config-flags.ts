@@ -19,6 +19,14 @@ function shownDefault({ fallback }: Setting<unknown>): string {
   return ` (default: ${fallback('production')}; in dev ${fallback('development')})`;
 }
 
+/** Gives a command that talks to a running server the flag that says where that is on this machine. */
+export function addServerPortFlag(command: Command): Command {
+  return command.option(
+    '--port <PORT>',
+    'port of the running server; else as its configuration says',
+  );
+}
+
 /** Gives a command the flag that says which app it is about. */
 export function addAppFlag(command: Command): Command {
   return command.option('--app <CLIENTID>', 'which app, where the server has several');

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { addAppFlag, addConfigFlags } from './config-flags.js';
+import { addAppFlag, addConfigFlags, addServerPortFlag } from './config-flags.js';
 import type { Options } from './program.js';
 import type { ExitCode } from './report-error.js';
 
@@ -23,7 +23,7 @@ export function addDeadLetters(program: Command, done: (code: ExitCode) => void)
       const { deadLetters } = await import('./dead-letters.js');
       done(await deadLetters(name, ids, options));
     });
-    return addAppFlag(addConfigFlags(sub, ['port', 'secret']));
+    return addAppFlag(addConfigFlags(addServerPortFlag(sub), ['secret']));
   };
   add('list', 'print them, the newest first');
   add('show', 'print one with all that it holds, as JSON', ['<ID>', 'which one']);

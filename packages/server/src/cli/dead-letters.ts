@@ -15,10 +15,9 @@ export async function deadLetters(
   const access = operatorAccess(configInForce('development', { port }), {
     app: appFlagOf(options),
     secret: typeof secret === 'string' ? secret : undefined,
+    url: typeof url === 'string' ? url : undefined,
   });
-  // Who gives a URL says with it which app is meant.
-  const given = typeof url === 'string' ? { url, host: undefined } : {};
-  const client = new DeadLetterClient({ ...access, ...given });
+  const client = new DeadLetterClient(access);
   switch (action) {
     case 'list':
       return await list(client);

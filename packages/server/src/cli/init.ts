@@ -4,7 +4,7 @@ import type { ExitCode } from './report-error.js';
 /** `really init DIR`: a new app, and how to go on. */
 export async function init(folder: string): Promise<ExitCode> {
   initApp(folder);
-  const lines = [`A new app is in ${folder}.`, '', `  cd ${folder}`, '  really dev', ''];
+  const lines = [`A new app is in ${folder}.`, '', `  cd ${folder}`, '  npx really dev', ''];
   process.stdout.write(lines.join('\n'));
   return 0;
 }

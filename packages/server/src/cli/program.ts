@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
-import { addAppFlag, addConfigFlags } from './config-flags.js';
+import { addAppFlag, addConfigFlags, addServerPortFlag } from './config-flags.js';
 import { addDeadLetters } from './dead-letters-options.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
+import { developmentSignals, productionSignals } from './stop-signals.js';
 import { addTokenOptions } from './token-options.js';
 import { addTransfer } from './transfer-options.js';
 
@@ -27,8 +28,15 @@ export async function runProgram(args: readonly string[]): Promise<ExitCode> {
 /** What a command does is loaded when it runs, so that `--help` and `token` need not wait for a server. */
 type Run = (options: Options) => Promise<ExitCode>;
 
-const start: Run = async (options) => (await import('./serve.js')).serve('production', options);
-const dev: Run = async (options) => (await import('./serve.js')).serve('development', options);
+const start: Run = async (options) => {
+  // Before what takes time to load: a reload that is asked for meanwhile must not end it.
+  const signals = productionSignals();
+  return await (await import('./serve.js')).serve('production', options, signals);
+};
+const dev: Run = async (options) => {
+  const signals = developmentSignals();
+  return await (await import('./serve.js')).serve('development', options, signals);
+};
 const check: Run = async (options) => (await import('./check-models.js')).reportModels(options);
 const types: Run = async (options) =>
   (await import('./write-model-types.js')).writeModelTypes(options);
@@ -86,8 +94,12 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     add(program, 'bench', 'load a running server and print throughput and latencies', bench),
   );
   addConfigFlags(
-    addAppFlag(add(program, 'migrate', 'bring every object to the version of its model', migrate)),
-    ['models', 'data', 'store', 'port', 'secret'],
+    addServerPortFlag(
+      addAppFlag(
+        add(program, 'migrate', 'bring every object to the version of its model', migrate),
+      ),
+    ),
+    ['models', 'data', 'store', 'secret'],
   );
   addTransfer(program, done);
   addDeadLetters(program, done);

@@ -5,16 +5,19 @@ import { configInForce } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
 import type { Options } from './program.js';
 import { type ExitCode, reportError, reportStartError, tell } from './report-error.js';
-import { catchStopSignals, type StopSignals } from './stop-signals.js';
+import type { ServerSignals, StopSignals } from './stop-signals.js';
 
 /** Milliseconds that a server has to stop in; the contract says 10 s. */
 const stopTime = 9500;
 
 /** `really start` and `really dev`: serves until it is asked to stop, and then ends the process. */
-export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
+export async function serve(
+  mode: Mode,
+  options: Options,
+  { signals, onHangup }: ServerSignals,
+): Promise<ExitCode> {
   const config = configInForce(mode, options);
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
-  const signals = catchStopSignals();
   logStrayErrors(log);
   const starting = startServer(config, { log });
   // Nothing was served yet, and what was begun on disk survives a kill.
@@ -25,7 +28,7 @@ export async function serve(mode: Mode, options: Options): Promise<ExitCode> {
   if (begun === 'stopped') return await exit(0);
   if (!begun.ok) return await exit(reportStartError(begun.error, options.verbose === true));
   announce(config, begun.value, log);
-  rereadOnHangup(config, begun.value, log);
+  onHangup(() => reread(config, begun.value, log));
   return await exit(await stopWhenAsked(begun.value, signals, log));
 }
 
@@ -66,12 +69,10 @@ async function stopWhenAsked(
   return 0;
 }
 
-/** SIGHUP: certificates and models are read again. It must not end a server, as it would by itself. */
-function rereadOnHangup({ values }: Config, server: RunningServer, log: ProgramLog): void {
-  process.on('SIGHUP', () => {
-    if (values['tls.cert'] !== undefined) rereadCertificates(server, log);
-    void server.reloadModels();
-  });
+/** Certificates and models are read again. */
+function reread({ values }: Config, server: RunningServer, log: ProgramLog): void {
+  if (values['tls.cert'] !== undefined) rereadCertificates(server, log);
+  void server.reloadModels();
 }
 
 function rereadCertificates(server: RunningServer, log: ProgramLog): void {

@@ -1,10 +1,12 @@
 import type { JsonObject } from '@really/protocol';
 import { parseR } from '@really/protocol';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../app/config-kinds.js';
+import { addServerPortFlag } from '../config-flags.js';
 
 export interface BenchOptions {
-  readonly url: string;
+  /** Else the server of the current folder. */
+  readonly url?: string | undefined;
   readonly connections: number;
   /** Requests that each connection has under way. */
   readonly inFlight: number;
@@ -22,11 +24,15 @@ export interface BenchOptions {
 
 /** The options of `really bench`. */
 export function addBenchOptions(command: Command): Command {
-  return command
-    .option('--url <URL>', 'where the server is', parseUrl, 'ws://127.0.0.1:9000')
+  return addServerPortFlag(command)
+    .option('--url <URL>', 'where the server is; else as its configuration says', parseUrl)
     .option('--connections <N>', 'sockets to open', wholeNumber(1, 10_000), 64)
     .option('--in-flight <N>', 'requests under way on each', wholeNumber(1, 256), 1)
-    .option('--time <DURATION>', 'time for each operation', parseTime, 5000)
+    .addOption(
+      new Option('--time <DURATION>', 'time for each operation; a bare number is seconds')
+        .argParser(parseTime)
+        .default(5000, '5s'),
+    )
     .option(
       '--token <TOKEN>',
       'an access token for all of them; without one they sign in anonymously',

@@ -1,7 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
 import { withSecret } from '../../app/apps.js';
+import type { Config } from '../../app/config.js';
 import { mintToken } from '../../app/mint-token.js';
+import { serverUrl } from '../../app/operator-access.js';
 import { StartError } from '../../app/start-error.js';
 import { configInForce } from '../config-flags.js';
 import type { Options } from '../program.js';
@@ -17,7 +19,8 @@ const tokenLife = 60 * 60 * 1000;
 /** `really bench`: loads a running server, and prints how much it took and how fast it was. */
 export async function bench(options: Options): Promise<ExitCode> {
   // Commander parsed each of them when it read the arguments.
-  const chosen = options as unknown as BenchOptions;
+  const given = options as unknown as BenchOptions;
+  const chosen = { ...given, url: given.url ?? serverUrl(folderConfig(options)) };
   const clients: BenchClient[] = [];
   try {
     tell(`opening ${chosen.connections} connections to ${chosen.url}`);
@@ -33,7 +36,14 @@ export async function bench(options: Options): Promise<ExitCode> {
   }
 }
 
-async function connectAll(options: BenchOptions, clients: BenchClient[]): Promise<void> {
+/** What says where the server of the current folder is. */
+function folderConfig({ port }: Options): Config {
+  return configInForce('development', { port });
+}
+
+type Chosen = BenchOptions & { readonly url: string };
+
+async function connectAll(options: Chosen, clients: BenchClient[]): Promise<void> {
   const tokens = await tokensFor(options);
   for (let n = 0; n < options.connections; n++) {
     const token = tokens[n % tokens.length] ?? '';
@@ -42,7 +52,7 @@ async function connectAll(options: BenchOptions, clients: BenchClient[]): Promis
 }
 
 /** A user for each connection, where the secret is known: limits are by uid. */
-async function tokensFor({ token, secret, connections, url }: BenchOptions): Promise<string[]> {
+async function tokensFor({ token, secret, connections, url }: Chosen): Promise<string[]> {
   if (token !== undefined) return [token];
   if (secret === undefined) return [await anonymousToken(url)];
   const config = withSecret(configInForce('development', {}), secret);
@@ -149,5 +159,5 @@ class OwnObject {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause.message : '';
-  return cause || error.message || 'it can not be reached';
+  return cause || error.message || 'it cannot be reached';
 }

@@ -1,0 +1,47 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { developmentSignals, productionSignals } from './stop-signals.js';
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+let before: Map<string, unknown[]>;
+
+beforeEach(() => {
+  before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
+});
+
+afterEach(() => {
+  for (const signal of signals) {
+    for (const listener of process.listeners(signal)) {
+      if (!before.get(signal)?.includes(listener)) process.off(signal, listener);
+    }
+  }
+});
+
+test('[CLI12] in development SIGHUP stops, and is no second SIGINT', async () => {
+  const { signals: stop, onHangup } = developmentSignals();
+  let insisted = false;
+  void stop.insisted.then(() => {
+    insisted = true;
+  });
+  onHangup(() => expect.unreachable());
+  process.emit('SIGINT', 'SIGINT');
+  process.emit('SIGHUP', 'SIGHUP');
+  expect(await stop.requested).toBe('SIGINT');
+  expect(insisted).toBe(false);
+  const { signals: another } = developmentSignals();
+  process.emit('SIGHUP', 'SIGHUP');
+  expect(await another.requested).toBe('SIGHUP');
+});
+
+test('[CLI12] in production SIGHUP asks for a reload, also of a server that is starting', async () => {
+  const { signals: stop, onHangup } = productionSignals();
+  process.emit('SIGHUP', 'SIGHUP');
+  let reloads = 0;
+  onHangup(() => {
+    reloads += 1;
+  });
+  expect(reloads).toBe(1);
+  process.emit('SIGHUP', 'SIGHUP');
+  expect(reloads).toBe(2);
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(await stop.requested).toBe('SIGTERM');
+});
