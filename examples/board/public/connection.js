@@ -3,8 +3,9 @@
 
 const tokenKey = 'really.token';
 const longestPause = 8000;
-const heartbeat = 30_000;
-const patience = 10_000;
+/** Milliseconds of silence after which the server is asked whether it is there, and those that its answer may take. */
+const heartbeat = 6000;
+const patience = 6000;
 
 export class Connection extends EventTarget {
   /** Who we are: `{uid, …}`, once initialized. */
@@ -15,6 +16,9 @@ export class Connection extends EventTarget {
   #tag = 0;
   #attempts = 0;
   #wake = () => {};
+  /** When the socket was last heard, and since when an answer to a ping is missing. */
+  #heardAt = 0;
+  #askedAt;
   /** Requests without an answer, by tag: {message, durable, resolve, reject}. */
   #waiting = new Map();
 
@@ -23,8 +27,8 @@ export class Connection extends EventTarget {
    * subscribe; `push` with the message in `detail`.
    */
   async run() {
-    addEventListener('online', () => this.#wake());
-    document.addEventListener('visibilitychange', () => this.#wake());
+    addEventListener('online', () => this.#returned());
+    document.addEventListener('visibilitychange', () => this.#returned());
     for (;;) {
       await this.#connectOnce().catch(() => {});
       this.#setState('offline');
@@ -62,25 +66,28 @@ export class Connection extends EventTarget {
     if (isOpen) this.#socket.send(JSON.stringify({ tag, ...pending.message }));
   }
 
-  /** One socket from open to close. */
+  /** One socket from open until it is closed or counts as dead. */
   async #connectOnce() {
     const accessToken = await token();
     const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/v0.1/socket`);
     this.#socket = socket;
-    const closed = new Promise((resolve) => {
-      socket.onclose = resolve;
+    this.#heardAt = performance.now();
+    this.#askedAt = this.#heardAt;
+    let watch;
+    await new Promise((resolve) => {
+      watch = setInterval(() => {
+        if (this.#isDead()) resolve();
+      }, 1000);
+      socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+      socket.onopen = () => this.#initialize(accessToken).catch(resolve);
+      socket.onclose = () => resolve();
     });
-    const giveUp = setTimeout(() => socket.close(), patience);
-    socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onopen = () =>
-      this.#initialize(accessToken).then(
-        () => clearTimeout(giveUp),
-        () => socket.close(),
-      );
-    const beat = setInterval(() => this.#checkAlive(socket), heartbeat);
-    await closed;
-    clearInterval(beat);
-    clearTimeout(giveUp);
+    clearInterval(watch);
+    // On a network that went silent the close takes minutes. Nobody waits for it, or hears what still comes.
+    socket.onmessage = null;
+    socket.onopen = null;
+    socket.onclose = null;
+    socket.close();
     this.#forgetReads();
   }
 
@@ -95,6 +102,7 @@ export class Connection extends EventTarget {
     }
     this.user = answer.body.user;
     this.#attempts = 0;
+    this.#askedAt = undefined;
     this.#setState('live');
     const unanswered = [...this.#waiting.values()].filter((pending) => pending.durable);
     this.#waiting.clear();
@@ -103,6 +111,9 @@ export class Connection extends EventTarget {
   }
 
   #receive(message) {
+    this.#heardAt = performance.now();
+    // Until it is initialized, the time to connect runs on.
+    if (this.state === 'live') this.#askedAt = undefined;
     const pending = this.#waiting.get(message.tag);
     if (pending !== undefined) {
       this.#waiting.delete(message.tag);
@@ -115,13 +126,23 @@ export class Connection extends EventTarget {
     this.dispatchEvent(new CustomEvent('push', { detail: message }));
   }
 
-  /** A dead network says nothing, so ask. */
-  #checkAlive(socket) {
-    const late = setTimeout(() => socket.close(), patience);
-    this.request({ cmd: 'ping' }).then(
-      () => clearTimeout(late),
-      () => clearTimeout(late),
-    );
+  /** A dead network says nothing, so ask. Without an answer in time the socket is dead. */
+  #isDead() {
+    const now = performance.now();
+    if (this.#askedAt !== undefined) return now - this.#askedAt >= patience;
+    if (now - this.#heardAt >= heartbeat) this.#ask();
+    return false;
+  }
+
+  #ask() {
+    this.#askedAt = performance.now();
+    this.request({ cmd: 'ping' }).catch(() => {});
+  }
+
+  /** Awake again, or on another network: a pause is over, and a socket has to show that it lives. */
+  #returned() {
+    this.#wake();
+    if (this.state === 'live' && this.#askedAt === undefined) this.#ask();
   }
 
   #forgetReads() {
@@ -152,7 +173,8 @@ export class Connection extends EventTarget {
 async function token() {
   const kept = localStorage.getItem(tokenKey);
   if (kept !== null) return kept;
-  const answer = await fetch('/auth/anonymous', { method: 'POST' });
+  const signal = AbortSignal.timeout(patience);
+  const answer = await fetch('/auth/anonymous', { method: 'POST', signal });
   if (!answer.ok) throw new Error(`no token: ${answer.status}`);
   const { accessToken } = await answer.json();
   localStorage.setItem(tokenKey, accessToken);
