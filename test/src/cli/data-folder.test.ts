@@ -43,6 +43,7 @@ async function createOne(server: ServerProcess): Promise<void> {
 const database = {
   'really.db': '600',
   'really.db-shm': '600',
+  'really.db.epoch': '600',
   'really.db-wal': '600',
   'really.db.lock': '600',
 };

@@ -14,7 +14,7 @@ const start = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.url)
 /** `script` runs a program in a terminal of its own, which is gone when it is killed. */
 const hasTerminals = spawnSync('script', ['-qfec', 'setsid --wait true', '/dev/null']).status === 0;
 
-test('[CLI12] dev stops cleanly on SIGHUP', async () => {
+test('[CLI14] dev stops cleanly on SIGHUP', async () => {
   await using app = await appFolder(tasks);
   await using server = await ServerProcess.start({ dir: app.dir, command: 'dev' });
   using client = await Client.connect(server.socketUrl);
@@ -28,7 +28,7 @@ test.runIf(hasTerminals).each([
   ['npm start', `${start} start --port 0 --data data`, ''],
   ['dev in the background, which hears no SIGHUP', `${program} dev --port 0`, 'setsid --wait '],
 ] as const)(
-  '[CLI12] the terminal of %s is closed (needs script)',
+  '[CLI14] the terminal of %s is closed (needs script)',
   async (_name, command, apart) => {
     await using app = await appFolder(tasks);
     const file = join(app.dir, 'pid');
