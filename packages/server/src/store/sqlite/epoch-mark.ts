@@ -1,5 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
+import { ownerOnlyFile } from '../../platform/owner-only.js';
 import { type Pos, StoreRefused } from '../store.js';
 
 /** What is remembered of a database beside it. */
@@ -47,8 +56,9 @@ export class EpochMark {
     const draft = `${this.#file}.part`;
     try {
       this.close();
-      const descriptor = openSync(draft, 'w', 0o600);
+      const descriptor = openSync(draft, 'w', ownerOnlyFile);
       this.#descriptor = descriptor;
+      fchmodSync(descriptor, ownerOnlyFile);
       writeSync(descriptor, `really 1 ${before} ${now} ${textOf(position)}\n`);
       fsyncSync(descriptor);
       renameSync(draft, this.#file);
