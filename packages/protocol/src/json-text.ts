@@ -1,31 +1,33 @@
 import { isJsonObject, type JsonValue } from './json.js';
 
 /**
- * A number in a JSON text of which `JSON.parse` may make a whole one, though it has a fraction: a long one that is next to
- * a whole one, or many digits moved behind the point by an exponent, or one that is next to 0. It begins with what stands
- * before a number, so that its digits are run through once.
+ * A number in a JSON text of which `JSON.parse` may make another, whole one: a whole one of many digits, a long one with a
+ * fraction that is next to a whole one, many digits that an exponent moves across the point, or one that is next to 0. It
+ * begins with what stands before a number, so that its digits are run through once.
  */
 const suspicious =
-  /[:,[\s]-?\d(?:(?=[\d.]{16})\d*\.(?:000|999)|\d{12,}\.\d|[\d.]*[eE]-\d{3}|[\d.]{15,}[eE])/;
+  /[:,[\s]-?\d(?:\d{15}|(?=[\d.]{16})\d*\.(?:000|999)|\d{12,}\.\d|[\d.]*[eE]-\d{3}|[\d.]{15,}[eE])/;
 
-/** Every message is looked at, and most have neither a point nor an exponent: searching for these costs next to nothing. */
+const manyDigits = /\d{16}/;
+
+/** Every message is looked at, and most have no point, no exponent and no long number: searching for these costs next to nothing. */
 function isSuspicious(text: string): boolean {
   const hasFraction = text.includes('.') || text.includes('e-') || text.includes('E-');
-  return hasFraction && suspicious.test(text);
+  return (hasFraction || manyDigits.test(text)) && suspicious.test(text);
 }
 
 /** The members of these objects and lists that were rounded to whole numbers; none where they are further inside. */
 const rounded = new WeakMap<object, Set<string>>();
 
 /**
- * `JSON.parse`, which remembers the numbers that lost a fraction and became whole by it, such as
- * 9007199254740990.9 (see `isRounded`). Only a text that may hold one is read with more care.
+ * `JSON.parse`, which remembers the numbers that it rounded to whole ones, such as 9007199254740990.9 and
+ * 9007199254740993 (see `isRounded`). Only a text that may hold one is read with more care.
  */
 export function parseJson(text: string): unknown {
   return isSuspicious(text) ? parseCarefully(text) : JSON.parse(text);
 }
 
-/** Whether this number came as one with a fraction, and is a whole one by rounding alone. */
+/** Whether this number is a whole one, but not the one that was written. */
 export function isRounded(container: object, member: string | number): boolean {
   return rounded.get(container)?.has(String(member)) ?? false;
 }
@@ -62,17 +64,45 @@ function membersOf(container: unknown): Set<string> | undefined {
   return members;
 }
 
-/** Whether the number that is written has a fraction, and the one that was read has none. */
+/** Whether the number that was read is a whole one, and not what is written. */
 export function isRoundedFrom(source: string, value: number): boolean {
   if (!Number.isInteger(value)) return false;
+  const written = decimalOf(source);
+  if (written.digits === '') return false;
+  if (written.power < 0) return true;
+  const printed = decimalOf(String(value));
+  const isPrinted = written.digits === printed.digits && written.power === printed.power;
+  return !isPrinted && BigInt(written.digits) * 10n ** BigInt(written.power) !== magnitudeOf(value);
+}
+
+interface Decimal {
+  /** Without zeros at either end; '' of 0. */
+  readonly digits: string;
+  /** Of ten, by which the digits are multiplied. */
+  readonly power: number;
+}
+
+/** The number that a text says, without its sign. */
+function decimalOf(source: string): Decimal {
   const [, whole = '', fraction = '', exponent = '0'] = number.exec(source) ?? [];
-  const digits = `${whole}${fraction}`.replace(/0+$/, '');
-  if (/^0*$/.test(digits)) return false;
-  const zeros = whole.length + fraction.length - digits.length;
-  return Number(exponent) - fraction.length + zeros < 0;
+  const all = `${whole}${fraction}`;
+  const end = lengthWithoutZeros(all);
+  const digits = all.slice(0, end).replace(/^0+/, '');
+  return { digits, power: Number(exponent) - fraction.length + all.length - end };
+}
+
+/** No regular expression: one for the end of a text looks at every run of zeros to its end, again for each zero in it. */
+function lengthWithoutZeros(digits: string): number {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return end;
 }
 
 const number = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+
+function magnitudeOf(value: number): bigint {
+  return BigInt(Math.abs(value));
+}
 
 /**
  * The path of the first number in a value that is not finite, such as `.a[2]`, and '' for the value itself; `undefined`

@@ -37,8 +37,10 @@ export function collectRounded(
   path: string,
   paths: string[],
 ): void {
-  if (field.type === 'Long' && isRounded(container, member)) paths.push(path);
   const value = (container as Record<string | number, JsonValue>)[member];
+  // One that is too large is refused for that.
+  const isKept = field.type === 'Long' && Number.isSafeInteger(value);
+  if (isKept && isRounded(container, member)) paths.push(path);
   if (!holdsRounded(value)) return;
   if (field.type === 'Object' && isJsonObject(value)) lookAt(field.fields, value, path, paths);
   if (field.type === 'List' && Array.isArray(value)) {
