@@ -62,7 +62,7 @@ function operandValue(operand: RqlOperand, values: JsonObject): JsonValue {
     throw invalidQuery(`$${name}${infinite} is a number that is too large`, position);
   }
   if (isRounded(values, name) || holdsRounded(value)) {
-    throw invalidQuery(`$${name} has a number with more digits than can be kept`, position);
+    throw invalidQuery(`$${name} has a number that would be rounded`, position);
   }
   return value;
 }

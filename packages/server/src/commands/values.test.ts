@@ -18,6 +18,7 @@ fields:
   j:     { type: Json }
   s:     { type: String }
   ns:    { type: List, items: Long }
+  ds:    { type: List, items: Double }
   at:    { type: Date, unique: true }
   ats:   { type: List, items: Date }
   grid:  { type: List, items: { type: List, items: Date } }
@@ -27,6 +28,7 @@ fields:
   boxes: { type: List, items: { type: Object, fields: { n: { type: Long }, at: { type: Date } } } }
   big:   { type: Calculated, valueType: Json, dependsOn: s, value: 's == "big" ? 9007199254740992 : s' }
   when:  { type: Calculated, valueType: Date, dependsOn: at, value: this.at }
+  calc:  { type: Calculated, valueType: Long, dependsOn: n, value: this.n }
   words: { type: Calculated, valueType: List, dependsOn: ns, value: this.ns }
 access: { create: true, read: true, update: true, delete: true }
 `,
@@ -57,6 +59,8 @@ const invalid = (path: string, code = 'type.invalid') => ({
   message: 'validation.failed',
   errors: { [path]: [code] },
 });
+
+const beyond = 'a whole number beyond ±(2^53 - 1) is not kept exactly';
 
 describe('numbers that would not be kept', () => {
   test.each([
@@ -103,6 +107,12 @@ describe('numbers that would not be kept', () => {
     ['{"op":"push","key":"ns","value":9007199254740990.9,"opArgs":null}', 'ns'],
     ['{"op":"push","key":"ns","value":[1,9007199254740990.9]}', 'ns'],
     ['{"op":"pull","key":"ns","value":9007199254740990.9}', 'ns'],
+    ['{"op":"pull","key":"ns","value":1e400}', 'ns'],
+    ['{"op":"pull","key":"ns","value":[1,9007199254740993]}', 'ns'],
+    ['{"op":"pull","key":"j.list","value":[{"a":-1e400}]}', 'j.list'],
+    ['{"op":"pull","key":"ds","value":1e400}', 'ds'],
+    ['{"op":"set","key":"j.a","value":1e400},{"op":"set","key":"j","value":1}', 'j.a'],
+    ['{"op":"set","key":"d","value":1e400},{"op":"set","key":"d","value":null}', 'd'],
     ['{"op":"addToSet","key":"ns","value":[1,9007199254740993]}', 'ns[2]'],
     ['{"op":"insertAt","key":"ns","value":9007199254740990.9,"opArgs":{"index":0}}', 'ns'],
     ['{"op":"set","key":"ns[0]","value":9007199254740990.9}', 'ns[0]'],
@@ -171,18 +181,37 @@ describe('numbers that would not be kept', () => {
     ['{"x":1e400}', 'n < $x', '$x is a number that is too large at position 5'],
     ['{"x":[1,-1e400]}', 'n in $x', '$x[1] is a number that is too large at position 6'],
     ['{"x":{"a":1e400}}', 'j = $x', '$x.a is a number that is too large at position 5'],
-    [
-      '{"x":9007199254740990.9}',
-      'n = $x',
-      '$x has a number with more digits than can be kept at position 5',
-    ],
+    ['{"x":9007199254740990.9}', 'n = $x', '$x has a number that would be rounded at position 5'],
     [
       '{"x":[0.99999999999999999999]}',
       'n in $x',
-      '$x has a number with more digits than can be kept at position 6',
+      '$x has a number that would be rounded at position 6',
     ],
     ['{}', 'n = 1e400', 'a number that is too large at position 5'],
-  ])('[NUM1] [NUM2] the values %s of %s are refused', async (values, filter, problem) => {
+    ...['n = $x', 'd < $x', 'j = $x', 'j.a > $x', 's != $x', '_rev = $x', 'calc = $x'].map(
+      (filter): [string, string, string] => [
+        '{"x":9007199254740993}',
+        filter,
+        `$x has a number that would be rounded at position ${filter.indexOf('$') + 1}`,
+      ],
+    ),
+    ...['n in $x', 'd between $x', 'ns contains $x', 'ds = $x'].map(
+      (filter): [string, string, string] => [
+        '{"x":[1,-9223372036854775807]}',
+        filter,
+        `$x has a number that would be rounded at position ${filter.indexOf('$') + 1}`,
+      ],
+    ),
+    ['{}', 'd = 9007199254740993', 'a number that would be rounded at position 5'],
+    ['{"x":9007199254740992}', 'n = $x', `$x: ${beyond} at position 5`],
+    ['{"x":[1e20]}', 'j in $x', `$x: ${beyond} at position 6`],
+    ['{"x":{"a":[1e20]}}', 'j = $x', `$x: ${beyond} at position 5`],
+    ['{"x":-1e20}', 'ns contains $x', `$x: ${beyond} at position 13`],
+    ['{"x":-1e20}', 'j contains $x', `$x: ${beyond} at position 12`],
+    ['{}', 'j.a < 9007199254740992', `${beyond} at position 7`],
+    ['{}', '_rev < 1e20', `${beyond} at position 8`],
+    ['{}', 'calc < 1e20', `${beyond} at position 8`],
+  ])('[NUM1] [NUM3] the values %s of %s are refused', async (values, filter, problem) => {
     const app = await open();
     for (const cmd of ['read', 'count']) {
       const query = `{"filter":${JSON.stringify(filter)},"values":${values}}`;
@@ -194,6 +223,35 @@ describe('numbers that would not be kept', () => {
       });
     }
   });
+});
+
+test.each([
+  ['d = $x', '9007199254740992'],
+  ['d = $x', '9007199254740992.0'],
+  ['d in $x', '[1, 9.007199254740992E15]'],
+  ['d between $x', '[0.1234567890123456789, 1e300]'],
+  ['d < $x', '99999999999999991611392'],
+  ['ds contains $x', '1e23'],
+  ['ds = $x', '[1e23]'],
+  ['d <= 9007199254740992', '0'],
+])('[NUM3] what a Double holds is found: %s, %s', async (filter, x) => {
+  const app = await open();
+  await create(app, '/things/1', { d: 2 ** 53, ds: [1e23] });
+  const query = `{"filter":"${filter}","values":{"x":${x}}}`;
+  const text = `{"cmd":"count","r":"/things","cmdOpts":{"query":${query}}}`;
+  expect((await sendText(app, text)).body).toEqual({ totalResults: 1 });
+});
+
+test('[NUM2] a Double rounds as doubles do, also where it is pulled', async () => {
+  const app = await open();
+  const created =
+    '{"cmd":"create","r":"/things/1","body":{"d":9007199254740993,"ds":[9007199254740993,0.5]}}';
+  expect((await sendText(app, created)).error).toBeUndefined();
+  const ops =
+    '[{"op":"pull","key":"ds","value":9007199254740993},{"op":"set","key":"d","value":9007199254740993}]';
+  const updated = `{"cmd":"update","r":"/things/1","rev":1,"body":{"ops":${ops}}}`;
+  expect((await sendText(app, updated)).error).toBeUndefined();
+  expect(await stored(app)).toMatchObject({ d: 2 ** 53, ds: [0.5] });
 });
 
 const utc = '2024-01-01T00:00:00.000Z';

@@ -2,6 +2,8 @@ import {
   type FieldErrors,
   type FieldOp,
   holdsRounded,
+  infiniteIn,
+  isRounded,
   type KeyStep,
   ownMember,
   parseKey,
@@ -23,6 +25,7 @@ export function misfits(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): 
   };
   for (const op of ops) {
     const field = fieldAt(model.fields, parseKey(op.key) ?? []);
+    if (isLost(op, field, ops)) add(op.key, 'type.invalid');
     if (!field) continue;
     const error = op.op === 'set' ? undefined : misfit(op, field);
     if (error) add(op.key, error);
@@ -42,6 +45,17 @@ function misfit({ op, value }: FieldOp, { type }: Field): string | undefined {
 
 const numeric: ReadonlySet<Field['type']> = new Set(['Long', 'Double', 'Json']);
 const lists: ReadonlySet<Field['type']> = new Set(['List', 'Json']);
+
+/**
+ * Whether a number of the operation is not what was sent, and no check of the result would see it: what is pulled is not
+ * in it, nor what a later operation replaces. A list of Doubles has numbers that were rounded in the same way.
+ */
+function isLost(op: FieldOp, field: Field | undefined, ops: readonly FieldOp[]): boolean {
+  if (op.value === undefined || (op.op !== 'pull' && ops.length === 1)) return false;
+  if (infiniteIn(op.value) !== undefined) return true;
+  const isDouble = field?.type === 'List' && field.items.type === 'Double';
+  return op.op === 'pull' && !isDouble && (isRounded(op, 'value') || holdsRounded(op.value));
+}
 
 function holdsRoundedLong(op: FieldOp, field: Field): boolean {
   if (!holdsRounded(op)) return false;

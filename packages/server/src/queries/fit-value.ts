@@ -2,6 +2,7 @@ import {
   type Comparison,
   type FitValue,
   type Fitted,
+  inexactIn,
   type JsonValue,
   parseR,
 } from '@really/protocol';
@@ -14,7 +15,8 @@ type Compared = Comparison<JsonValue>;
 
 /**
  * Brings what a filter compares a field with to the form in which the field keeps its values, for these are compared as
- * they stand. Refuses what cannot be meant: `contains` on what is no list, and for a date a text that is no instant.
+ * they stand. Refuses what cannot be meant: `contains` on what is no list, for a date a text that is no instant, and whole
+ * numbers that may have been rounded on their way, but for a Double.
  */
 export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
   return (comparison) => {
@@ -22,8 +24,9 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
     const [name = ''] = path;
     if (name.startsWith('_')) return fitSystemMember(comparison);
     const field = fieldAt(fields, path);
+    if (operator === 'starts with') return { value: comparison.value };
     // Within Json nothing is known of the value.
-    if (!field || operator === 'starts with') return { value: comparison.value };
+    if (!field) return fitExact(comparison.value);
     if (operator === 'contains') return fitElement(comparison, field);
     return fitEach(comparison, (value) => fitOne(comparison, field, value));
   };
@@ -34,7 +37,8 @@ function fitSystemMember(comparison: Compared): Fitted {
   const { field, operator, value } = comparison;
   const [name = ''] = field;
   if (operator === 'contains') return notAList(comparison, name === '_r' ? 'an R' : 'a number');
-  if (name !== '_r' || operator === 'starts with') return { value };
+  if (operator === 'starts with') return { value };
+  if (name !== '_r') return fitExact(value);
   return fitEach(comparison, (one) => {
     const parsed = parseR(one);
     return { value: parsed?.kind === 'object' ? parsed.r : one };
@@ -54,12 +58,20 @@ function fitEach({ operator, value }: Compared, fit: (value: JsonValue) => Fitte
   return { value: values };
 }
 
+/** Where whole numbers that large are refused (rule NUM2), one was perhaps rounded by whatever sent it. */
+function fitExact(value: JsonValue): Fitted {
+  if (inexactIn(value) === undefined) return { value };
+  return { problem: 'a whole number beyond ±(2^53 - 1) is not kept exactly' };
+}
+
+const exactTypes: ReadonlySet<string> = new Set(['Long', 'Json']);
+
 function fitOne({ field: path }: Compared, field: Field, value: JsonValue): Fitted {
   const isText = typeof value === 'string';
   if (isText && typeOf(field) === 'Date' && parseInstant(value) === undefined) {
     return { problem: `${path.join('.')} compares with an instant such as ${anInstant}` };
   }
-  return { value: keptForm(field, value) };
+  return exactTypes.has(typeOf(field)) ? fitExact(value) : { value: keptForm(field, value) };
 }
 
 const anInstant = '2026-01-31T12:00:00Z';
@@ -67,7 +79,8 @@ const anInstant = '2026-01-31T12:00:00Z';
 function fitElement(comparison: Compared, field: Field): Fitted {
   if (field.type === 'List') return fitOne(comparison, field.items, comparison.value);
   const type = typeOf(field);
-  if (type === 'List' || type === 'Json') return { value: comparison.value };
+  if (type === 'List') return { value: comparison.value };
+  if (type === 'Json') return fitExact(comparison.value);
   return notAList(comparison, `a ${type}`);
 }
 
