@@ -50,7 +50,9 @@ const onBoth = async <T>(ask: (store: Store) => Promise<T>): Promise<T> => {
 
 /** How long a history tells a once-id after the key was forgotten is for each store to say. */
 function withoutOnce(found: unknown): unknown {
-  if (typeof found !== 'object' || found === null || !('entries' in found)) return found;
+  // An array has a method of that name.
+  const isHistory = typeof found === 'object' && found !== null && Object.hasOwn(found, 'entries');
+  if (!isHistory) return found;
   const { entries } = found as { entries: readonly ({ change: Change } | Change)[] };
   const shown = entries.map((entry) => {
     return 'change' in entry
