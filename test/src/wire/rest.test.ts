@@ -199,7 +199,7 @@ test('[HTTP13] a URL may have 64 KiB', async () => {
   expect(tooLong.headers.get('access-control-allow-origin')).toBe('*');
 });
 
-test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts', async () => {
+test('[HTTP7] [HTTP14] a body may hold what a URL cannot: _query reads, _count counts', async () => {
   const post = (path: string, body?: unknown) =>
     ask(path, { method: 'POST', ...(body !== undefined && { body }) });
   await ask('/v0.1/users/q1', { method: 'POST', body: { name: 'Q' } });
@@ -234,11 +234,14 @@ test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts
   const below = { filter: '_r starts with $r', values: { r: '/users/q1/' } };
   const counts: readonly [string, object, number][] = [
     ['/v0.1/users/q1/posts/_count', { query }, 2],
+    ['/v0.1/users/q1/posts/_count', { query, sort: '-likes', limit: 1, skip: 1, fields: [] }, 2],
     ['/v0.1/users/*/posts/*/_count/', { query: below }, 3],
   ];
   for (const [path, body, totalResults] of counts) {
     expect((await post(path, body)).json.body).toEqual({ totalResults });
   }
+  const url = '/v0.1/users/q1/posts?filter=likes%3E1&limit=1&skip=1&sort=likes&count';
+  expect((await ask(url)).json.body).toEqual({ totalResults: 2 });
   // As large as a message of the socket may be, and with nothing in it as well.
   const many = { filter: '_r in $ids', values: { ids: Array(9000).fill(ids[599]) } };
   expect((await post('/v0.1/users/_count', { query: many })).json.body).toEqual({
@@ -252,6 +255,7 @@ test('[HTTP14] a body may hold what a URL cannot: _query reads and _count counts
     ['/v0.1/users/_query', { since: 'x' }, 400, 'request.invalid'],
     ['/v0.1/users/_query', { query: { filter: '(' } }, 409, 'query.invalid'],
     ['/v0.1/users/_count', { query: 'name' }, 400, 'request.invalid'],
+    ['/v0.1/users/_count', { limt: 1 }, 400, 'request.invalid'],
     ['/v0.1/users/_count', '[]', 400, 'json.malformed'],
     ['/v0.1/users/q1/_query', {}, 400, 'r.collection.required'],
     ['/v0.1/_query', {}, 400, 'r.invalid'],

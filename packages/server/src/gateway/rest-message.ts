@@ -79,7 +79,16 @@ export function restMessage(request: RestRequest): JsonObject {
 /** A subscription would have nowhere to go: events come to a GET. */
 function questionMessage({ target, body = {} }: RestRequest, cmd: Question): JsonObject {
   if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
-  return { cmd, r: target.r, cmdOpts: body };
+  return { cmd, r: target.r, cmdOpts: cmd === 'count' ? countOptions(body) : body };
+}
+
+/** What a read is asked and a count need not know: over HTTP the same question may be read or counted (rules HTTP7, HTTP14). */
+const readAlone: ReadonlySet<string> = new Set([
+  ...['fields', 'sort', 'ascending', 'limit', 'skip', 'paginationToken', 'includeTotalCount'],
+]);
+
+function countOptions(body: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !readAlone.has(name)));
 }
 
 /** Parameters that every request may have: the token, in place of the header. */
