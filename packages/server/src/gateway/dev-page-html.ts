@@ -22,6 +22,7 @@ article, pre { background: var(--card); border: 1px solid var(--line); border-ra
 article { margin: .75rem 0; padding: .9rem 1.1rem; }
 article header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; justify-content: space-between; }
 article h3 { margin: 0; font: 600 1rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+article header a { overflow-wrap: anywhere; }
 code { font: .88em/1.5 ui-monospace, monospace; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .15rem 1.25rem; margin: .6rem 0 0; }
 dt { font: .88em/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
@@ -29,6 +30,7 @@ dd { margin: 0; color: var(--soft); overflow-wrap: anywhere; }
 pre { margin: .5rem 0; padding: .9rem 1.1rem; background: var(--code); white-space: pre-wrap; overflow-wrap: anywhere; }
 button { padding: .35rem .9rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--card); color: inherit; font: inherit; cursor: pointer; }
 button:hover { border-color: var(--link); }
+nav { margin-top: .9rem; }
 ul { display: flex; flex-wrap: wrap; gap: .35rem 1.25rem; margin: 0; padding: 0; list-style: none; }
 @media (max-width: 32rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } }
 `;
@@ -58,16 +60,22 @@ export function devPageHtml(content: DevPageContent): string {
 <body>
 <h1>Really is running</h1>
 <p>This page is here in development only, and for this machine alone. Files in a folder <code>public</code> beside the models take its place.</p>
-<h2>Collections</h2>
+<nav><ul>
+<li><a href="#collections">Collections</a></li>
+<li><a href="#console">Console</a></li>
+<li><a href="#alone">Token</a></li>
+<li><a href="#docs">Documentation</a></li>
+</ul></nav>
+<h2 id="collections">Collections</h2>
 ${models.length === 0 ? noModels : models.map((model) => modelCard(model, token)).join('\n')}
-<h2>In the console of this browser</h2>
+<h2 id="console">In the console of this browser</h2>
 <p>Open the console of this page and paste this. The token is for the user <code>${escaped(uid)}</code> and good for a day; <code>npx really token --uid amal</code> makes one for another user.</p>
 <pre id="snippet">${escaped(snippet(first, token))}</pre>
 <button type="button" data-copy="snippet">Copy</button>
-<h2>The token alone</h2>
+<h2 id="alone">The token alone</h2>
 <pre id="token">${escaped(token)}</pre>
 <button type="button" data-copy="token">Copy</button>
-<h2>Documentation</h2>
+<h2 id="docs">Documentation</h2>
 <ul>
 <li><a href="/openapi.json">OpenAPI document of this app</a></li>
 ${docs.map((name) => `<li><a href="/_docs/${encodeURIComponent(name)}">${escaped(name)}</a></li>`).join('\n')}
@@ -93,7 +101,7 @@ function modelCard({ names, version, fields, access }: Model, token: string): st
     (field) => `<dt>${escaped(field.name)}</dt><dd>${escaped(typeOf(field))}</dd>`,
   );
   return `<article>
-<header><h3>${escaped(printed)}</h3><span><a href="${escaped(link)}">GET ${escaped(path)}</a></span></header>
+<header><h3>${escaped(printed)}</h3><a href="${escaped(link)}">GET ${escaped(path)}</a></header>
 <p>${about}</p>
 <dl>${rows.join('\n')}</dl>
 </article>`;
