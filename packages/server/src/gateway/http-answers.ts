@@ -1,5 +1,5 @@
 import { fail, ProtocolError } from '@really/protocol';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
@@ -33,8 +33,8 @@ export function answerErrors(
   app: FastifyInstance,
   { log, platform, methodsOf }: ErrorAnswersOptions,
 ): void {
-  app.setNotFoundHandler((request, reply) => {
-    const methods = methodsOf(pathOf(request.url));
+  app.setNotFoundHandler(async (request, reply) => {
+    const methods = methodsOf(pathOf(request.url)) ?? (await methodsOfFile(app, request));
     if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
     reply.header('Allow', methods.join(', '));
     return sendError(reply, fail('command.unknown'));
@@ -48,6 +48,16 @@ export function answerErrors(
     }
     return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
   });
+}
+
+/** A file of the app is served to GET and HEAD. Only the route that serves files knows which there are. */
+async function methodsOfFile(
+  app: FastifyInstance,
+  { method, url }: FastifyRequest,
+): Promise<readonly string[] | undefined> {
+  if (method === 'GET' || method === 'HEAD') return undefined;
+  const { statusCode } = await app.inject({ method: 'HEAD', url });
+  return statusCode < 400 ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
 }
 
 /** What fastify found wrong with a request. */

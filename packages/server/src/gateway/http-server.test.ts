@@ -80,6 +80,8 @@ test('[HTTP13] what is refused before it is a request may be read by pages of an
     ['GET / HTTP/1.1', ['Content-Length: x'], 400, 'request.invalid'],
     ['GET / HTTP/1.1', ['Host x'], 400, 'request.invalid'],
     ['GET / HTTP/1.1', [], 400, 'request.invalid'],
+    ['GET /health HTTP/1.1', ['Host: x', 'HOST: y'], 400, 'request.invalid'],
+    ['GET /health HTTP/1.0', ['Host: x', 'Host: x'], 400, 'request.invalid'],
     ['BREW /v0.1/users HTTP/1.1', ['Host: x'], 405, 'command.unknown'],
     ['CONNECT x:443 HTTP/1.1', ['Host: x'], 405, 'command.unknown'],
     ['GET /v9/socket HTTP/1.1', ['Host: x', 'Connection: close'], 400, undefined],
@@ -96,11 +98,12 @@ test('[HTTP13] what is refused before it is a request may be read by pages of an
     if (line.startsWith('CONNECT')) continue;
     expect(answer.origin, what).toBe('*');
     const own = await answerTo(narrowed.port, line, page, ...headers);
-    // What stands behind a head that was given up was not read.
-    if (status !== 431) expect(own.origin, what).toBe('https://app.example.com');
     const other = await answerTo(narrowed.port, line, 'Origin: https://evil.example', ...headers);
-    expect([what, other.status, other.origin]).toEqual([what, status, undefined]);
+    expect([what, other.status]).toEqual([what, status]);
     expect(other.head, what).toMatch(/^vary: origin/im);
+    // Of a head that was given up, only a part was read, and the origin may stand in another one.
+    if (status === 431) expect(['*', 'https://app.example.com'], what).toContain(own.origin);
+    else expect([what, own.origin, other.origin]).toEqual([what, page.slice(8), undefined]);
   }
   await Promise.all([any.gateway.close(), narrowed.gateway.close()]);
 });

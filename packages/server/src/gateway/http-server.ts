@@ -9,12 +9,8 @@ import { type Refusal, refusals, refusalText, refuseRequest, refuseUpgrade } fro
 
 export type HttpServer = http.Server | https.Server;
 
-/** Bytes of a request's target, and of what stands beside it in its head (rule HTTP13). */
-const largestTarget = 64 * 1024;
-const largestHeaders = 16 * 1024;
-
-/** Bytes of a request's head. */
-export const largestHead = largestTarget + largestHeaders;
+/** Bytes of a request's head: a target of 64 KiB, and the headers beside it (rule HTTP13). */
+export const largestHead = (64 + 16) * 1024;
 
 /** Milliseconds. */
 export interface Patience {
@@ -88,10 +84,15 @@ export function createHttpServer(
 /** RFC 9112, section 3.2. */
 function hostKnown(listener: http.RequestListener, origins: Origins): http.RequestListener {
   return (request, response) => {
-    if (request.headers.host !== undefined || request.httpVersion !== '1.1') {
-      listener(request, response);
-    } else refuseRequest(response, refusals.noHost, origins);
+    const hosts = hostsOf(request);
+    if (hosts === 1 || (hosts === 0 && request.httpVersion !== '1.1')) listener(request, response);
+    else refuseRequest(response, hosts === 0 ? refusals.noHost : refusals.manyHosts, origins);
   };
+}
+
+/** How often a request says `Host`. Node keeps the first, and a proxy in front may have gone by another. */
+function hostsOf({ rawHeaders }: http.IncomingMessage): number {
+  return rawHeaders.filter((text, at) => at % 2 === 0 && /^host$/i.test(text)).length;
 }
 
 /** A line that would be fine if only there were such a method. */
@@ -122,7 +123,7 @@ class GarbageRefusals {
     }
     this.#refused.add(socket);
     const packet = error.rawPacket?.toString('latin1') ?? '';
-    const cors = this.#origins.headersFor(/^origin:[ \t]*(\S+)/im.exec(packet)?.[1]);
+    const cors = this.#origins.headersOfRefusal(/^origin:[ \t]*(\S+)/im.exec(packet)?.[1]);
     const { head, body } = refusalText(garbageRefusal(error, packet), cors);
     const close = () => socket.destroy();
     const timer = this.#timers.after(linger, close);

@@ -401,7 +401,7 @@ describe('browsers', () => {
     for (const origin of others) expect([origin, await allowed(origin)]).toEqual([origin, null]);
   });
 
-  test('[HTTP1] pages of the app are served, and nothing outside their folder', async () => {
+  test('[HTTP1] [HTTP4] pages of the app are served to GET and HEAD, and nothing outside their folder', async () => {
     const publicDir = await mkdtemp(join(tmpdir(), 'really-public-'));
     await writeFile(join(publicDir, 'index.html'), '<p>hello');
     const { call } = await start({ config: { publicDir } });
@@ -412,6 +412,23 @@ describe('browsers', () => {
       expect((await call(path)).status, path).toBeGreaterThanOrEqual(400);
     }
     expect((await call('/health')).status).toBe(200);
+    for (const [path, status, allowed] of [
+      ['/', 405, 'GET, HEAD, OPTIONS'],
+      ['/index.html?x', 405, 'GET, HEAD, OPTIONS'],
+      ['/nothing.html', 404, null],
+      ['/../package.json', 404, null],
+      ['/%', 404, null],
+    ] as const) {
+      for (const method of ['PUT', 'POST', 'DELETE', 'PROPFIND']) {
+        const { status: answered, headers } = await call(path, { method });
+        expect([path, method, answered, headers.get('allow')]).toEqual([
+          path,
+          method,
+          status,
+          allowed,
+        ]);
+      }
+    }
     await rm(publicDir, { recursive: true });
   });
 });

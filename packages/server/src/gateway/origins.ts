@@ -17,6 +17,15 @@ export class Origins {
     const allowed = origin !== undefined && this.patterns.some((pattern) => pattern.test(origin));
     return { Vary: 'Origin', ...(allowed && { 'Access-Control-Allow-Origin': origin }) };
   }
+
+  /**
+   * Those of a refusal that was made before the whole head of the request was seen. Where the origin stands in another part
+   * of it, any may read what is the same for everybody.
+   */
+  headersOfRefusal(origin: string | undefined): Readonly<Record<string, string>> {
+    const unseen = origin === undefined && { 'Access-Control-Allow-Origin': '*' };
+    return { ...this.headersFor(origin), ...unseen };
+  }
 }
 
 /** A leading `*.` of the host stands for one label or several. */

@@ -13,6 +13,7 @@ export interface Refusal {
 export const refusals = {
   unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
   noHost: { code: 400, reason: 'a request names its host', error: 'request.invalid' },
+  manyHosts: { code: 400, reason: 'a request names one host', error: 'request.invalid' },
   noHttp: { code: 400, reason: 'the request is no HTTP', error: 'request.invalid' },
   tooSlow: { code: 408, reason: 'the request took too long', error: 'request.timeout' },
   headTooLarge: { code: 431, reason: 'the headers are too large', error: 'headers.too.large' },
