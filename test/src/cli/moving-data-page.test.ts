@@ -41,11 +41,13 @@ test('[MOV9] [MOV10] [MOV12] [MOV15] what the page shows of import is what happe
   }
 });
 
-test('[MOV3] [MOV14] the export that the page shows is one: it is imported, and exported as it was', async () => {
+test('[MOV3] [MOV7] [MOV14] the export that the page shows is one: it is imported, and exported as it was', async () => {
   await using app = await appFolder(files);
   expect(await runProgram(['import', 'tasks.ndjson'], { dir: app.dir })).toMatchObject({ code: 0 });
   const { stdout } = await runProgram(['export', '--history'], { dir: app.dir });
   expect(linesBetween(stdout)).toEqual(linesBetween(whole));
+  const named = await runProgram(['export', '-', '--history'], { dir: app.dir });
+  expect(linesBetween(named.stdout)).toEqual(linesBetween(whole));
   const firstAndLast = (text: string) => [linesOf(text)[0], linesOf(text).at(-1)];
   const members = (text: string) =>
     firstAndLast(text).map((line) => shapeOf(JSON.parse(line ?? '')));

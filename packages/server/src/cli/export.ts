@@ -8,8 +8,9 @@ import type { Options } from './program.js';
 import { openProgress } from './progress.js';
 import { type ExitCode, tell } from './report-error.js';
 
-/** `really export [FILE]`: the data as lines of JSON. */
-export async function runExport(file: string | undefined, options: Options): Promise<ExitCode> {
+/** `really export [FILE]`: the data as lines of JSON. `-` is stdout, as it is stdin for an import. */
+export async function runExport(given: string | undefined, options: Options): Promise<ExitCode> {
+  const file = given === '-' ? undefined : given;
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const resume = options.resume === true;
   const force = options.force === true;
