@@ -428,7 +428,7 @@ describe('contains', () => {
     ["s contains 'x'", 's is a String at position 12'],
     ["n = 1 and s contains 'x'", 's is a String at position 22'],
     ['n contains 1', 'n is a Long at position 12'],
-    ['box contains 1', 'box is a Object at position 14'],
+    ['box contains 1', 'box is an Object at position 14'],
     ["ref contains 'x'", 'ref is a reference at position 14'],
     ["at contains 'x'", 'at is a Date at position 13'],
     ["box.ref contains 'x'", 'box.ref is a reference at position 18'],

@@ -81,7 +81,7 @@ function fitElement(comparison: Compared, field: Field): Fitted {
   const type = typeOf(field);
   if (type === 'List') return { value: comparison.value };
   if (type === 'Json') return fitExact(comparison.value);
-  return notAList(comparison, `a ${type}`);
+  return notAList(comparison, type === 'Object' ? 'an Object' : `a ${type}`);
 }
 
 function notAList({ field }: Compared, what: string): Fitted {
