@@ -262,6 +262,23 @@ describe('health', () => {
     expect([head.status, head.headers.get('allow')]).toEqual([405, 'POST, OPTIONS']);
   });
 
+  test('[HTTP4] [DUR5] a header full of spaces costs no more than any other', async () => {
+    const { call } = await start();
+    const spaces = ' '.repeat(70_000);
+    for (const value of [
+      `Basic x${spaces}y`,
+      `x${spaces}y`,
+      `Bearer x${spaces}y`,
+      `Bearer${spaces}y`,
+    ]) {
+      const before = process.cpuUsage();
+      const { status } = await call('/v0.1/things', { headers: { Authorization: value } });
+      expect(status).toBe(401);
+      // Of the processor, so that it is the same on a busy machine.
+      expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
+    }
+  });
+
   test('[HTTP4] OPTIONS names the methods of a path', async () => {
     const { call } = await start();
     const allowed = async (path: string) => {
