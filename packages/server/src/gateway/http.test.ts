@@ -265,19 +265,16 @@ describe('health', () => {
   test('[HTTP4] [DUR5] a header full of spaces costs no more than any other', async () => {
     const { call } = await start();
     const spaces = ' '.repeat(70_000);
-    for (const value of [
-      `Basic x${spaces}y`,
-      `x${spaces}y`,
-      `Bearer x${spaces}y`,
-      `Bearer${spaces}y`,
-    ]) {
-      const before = process.cpuUsage();
-      const { status } = await call('/v0.1/things', { headers: { Authorization: value } });
-      expect(status).toBe(401);
-      // Of the processor, so that it is the same on a busy machine.
-      expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
+    const before = process.cpuUsage();
+    for (let turn = 0; turn < 3; turn++) {
+      for (const value of [`Basic x${spaces}y`, `Bearer x${spaces}y`, `Bearer${spaces}y`]) {
+        const { status } = await call('/v0.1/things', { headers: { Authorization: value } });
+        expect(status).toBe(401);
+      }
     }
-  });
+    // Seconds of the processor: they do not depend on what else the machine does.
+    expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
+  }, 60_000);
 
   test('[HTTP4] OPTIONS names the methods of a path', async () => {
     const { call } = await start();
