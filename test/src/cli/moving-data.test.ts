@@ -368,9 +368,16 @@ ${access}
     expect((await client.request(taken)).error).toMatchObject({ code: 409 });
     const buried = await client.request({ cmd: 'create', r: '/tasks/gone', body: { title: 'x' } });
     expect(buried.error).toMatchObject({ code: 409 });
+    // Revisions of another store say nothing by themselves; with the view of this one they do.
     const subscriptions = [{ r: '/tasks/a', rev: 1 }];
     await client.request({ cmd: 'subscribe', body: { subscriptions } });
-    expect(await client.nextPush()).toMatchObject({
+    const snapshot = await client.nextPush();
+    expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 2, body: { title: 'B' } });
+    const view = snapshot.meta?.view;
+    using later = await Client.connect(server.socketUrl, tokenOf('bob'));
+    const goingOn = [{ r: '/tasks/a', rev: 1, view }];
+    await later.request({ cmd: 'subscribe', body: { subscriptions: goingOn } });
+    expect(await later.nextPush()).toMatchObject({
       evt: 'updated',
       rev: 2,
       meta: { opBy: { uid: 'ann' } },

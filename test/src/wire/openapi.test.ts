@@ -196,8 +196,13 @@ test('[OAS1] [OAS3] accounts and tokens are told of: those that are served, and 
     const text = readFileSync(join(folder, name), 'utf8');
     return [...text.matchAll(/'(\/auth\/[\w/]+)'/g)].map(([, path = '']) => path);
   });
-  // Another name for the same, and one that has to be configured.
-  const others = ['/auth/anonymous/login', '/auth/oidc/login'];
+  // Other names for the same, and one that has to be configured.
+  const others = [
+    '/auth/anonymous/login',
+    '/auth/userpass/signup',
+    '/auth/userpass/login',
+    '/auth/oidc/login',
+  ];
   const told = Object.keys(api.document.paths).filter((path) => path.startsWith('/auth/'));
   expect([...new Set(served)].filter((path) => !others.includes(path)).toSorted()).toEqual(
     told.toSorted(),

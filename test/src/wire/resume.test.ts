@@ -264,9 +264,11 @@ describe('[RES4] a handle', () => {
     expect(again.handle).not.toBe(first.handle);
     expect((await back('one', 'nonsense', 0)).resumed).toBe(false);
     expect((await back('one', '', 7)).resumed).toBe(false);
-    for (const handle of [5, null, {}, []]) {
+    for (const handle of [5, {}, []]) {
       expect((await connect('one', { 'connection-handle': handle })).resumed).toBe(false);
     }
+    // As good as absent (rule ENV8).
+    expect((await connect('one', { 'connection-handle': null })).resumed).toBeUndefined();
   });
 
   test('belongs to its uid: another one learns nothing, and takes nothing', async () => {

@@ -26,7 +26,8 @@ export function parseInitialize(message: JsonObject, tag: number): InitializeReq
     cmd: 'initialize',
     tag,
     traceId: typeof traceId === 'string' ? traceId : undefined,
-    accessToken: accessToken ?? undefined,
+    // Not optional, so null does not stand for its absence: it is a token of a wrong type.
+    accessToken,
     // One that is no text is unknown, as any other that was never given.
     handle: handle === undefined || typeof handle === 'string' ? handle : '',
     received: isCount(received) ? received : undefined,

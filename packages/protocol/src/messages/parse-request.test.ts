@@ -197,8 +197,7 @@ describe('requests', () => {
         traceId: 1,
       });
       // A handle that is no text is one that was never given.
-      const judged = accessToken === null ? undefined : accessToken;
-      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken: judged, handle: '' });
+      expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken, handle: '' });
     },
   );
 
@@ -485,10 +484,11 @@ describe('arguments', () => {
     });
     const commands = [{ ...right.delete, rev: null, cmdOpts: { once: null } }];
     expect(parseRequest({ tag: 1, cmd: 'batch', body: { commands } }).ok).toBe(true);
-    const hello = { tag: 1, cmd: 'initialize', accessToken: null, received: null };
+    const hello = { tag: 1, cmd: 'initialize', accessToken: 'a', received: null };
     expect(requestOf({ ...hello, 'connection-handle': null, traceId: null })).toEqual({
       cmd: 'initialize',
       tag: 1,
+      accessToken: 'a',
     });
   });
 

@@ -311,6 +311,16 @@ async function stored({ store }: TestApp, rs: readonly string[]) {
   return { objects: await store.getMany(rs), histories, position: await store.position() };
 }
 
+/** A page token without its parts that say which store it is of: the digest of what was asked there, and the seal. */
+function withoutStore(answers: readonly JsonObject[] | undefined): unknown {
+  const text = JSON.stringify(answers, (name, value: unknown) => {
+    if (typeof value !== 'string' || !/^(next|prev)Token$/.test(name)) return value;
+    const parts = value.split('.');
+    return [parts[0], ...parts.slice(2, -1)];
+  });
+  return JSON.parse(text);
+}
+
 let runs = 0;
 
 test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store, and leaves the same behind', async () => {
@@ -324,7 +334,7 @@ test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store
       const apps = [memory, sqlite];
       for (const app of apps) await begin(app, parent);
       const [expected, actual] = await Promise.all(apps.map((app) => run(app, parent, steps)));
-      expect(actual).toEqual(expected);
+      expect(withoutStore(actual)).toEqual(withoutStore(expected));
       const changes = await Promise.all(apps.map((app) => app.heard()));
       expect(changes[1]?.splice(0)).toEqual(JSON.parse(JSON.stringify(changes[0]?.splice(0))));
       const rs = ['1', '2', '10'].flatMap((one) => [

@@ -40,25 +40,28 @@ interface AccountRoute {
 /** Bytes of a body that brings an address and passwords, each byte of which may be written as an escape. */
 const fewMembers = 16 * 1024;
 
-/** What an address and a password are called in paths; the second is the older name. */
-const schemes = ['password', 'userpass'];
+/** `userpass` is an older name for the same. */
+const signupPaths = ['/auth/password/signup', '/auth/userpass/signup'];
+const loginPaths = ['/auth/password/login', '/auth/userpass/login'];
 
 /** Section Accounts: `/auth/password/…` and `/auth/email/…`. */
 export function accountRoutes(app: FastifyInstance, options: AccountRoutesOptions): void {
   const { accounts, message } = options;
   const routes: AccountRoute[] = [
-    ...schemes.flatMap((scheme): AccountRoute[] => [
-      {
-        path: `/auth/${scheme}/signup`,
+    ...signupPaths.map(
+      (path): AccountRoute => ({
+        path,
         run: ({ body, address }) => accounts.signUp(body, address),
         rate: 'signup',
         largest: message,
-      },
-      {
-        path: `/auth/${scheme}/login`,
+      }),
+    ),
+    ...loginPaths.map(
+      (path): AccountRoute => ({
+        path,
         run: ({ body, address }) => accounts.logIn(body, address),
-      },
-    ]),
+      }),
+    ),
     {
       path: '/auth/password/change',
       run: async ({ body, address, caller }) =>
