@@ -373,7 +373,7 @@ ${access}
     await client.request({ cmd: 'subscribe', body: { subscriptions } });
     const snapshot = await client.nextPush();
     expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 2, body: { title: 'B' } });
-    const view = snapshot.meta?.view;
+    const view = String(snapshot.meta?.view);
     using later = await Client.connect(server.socketUrl, tokenOf('bob'));
     const goingOn = [{ r: '/tasks/a', rev: 1, view }];
     await later.request({ cmd: 'subscribe', body: { subscriptions: goingOn } });
