@@ -103,7 +103,17 @@ describe('queries', () => {
         await onBoth((store) => store.query({ ...query, from, limit, skip }));
       }
     };
-    await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200 });
+    // Found: a surrogate that stands alone, under a name that SQLite cannot follow.
+    const found: Parameters<typeof check>[0] = {
+      data: [{ 'n\u0000': '\udc00' }, {}],
+      indexes: [],
+      filters: [{ kind: 'comparison', field: ['a'], operator: '!=', value: '' }],
+      order: { field: 'n\u0000', descending: false },
+      limit: 1,
+      skip: 0,
+      removed: 0,
+    };
+    await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200, examples: [[found]] });
   });
 
   /** Fills a collection, and updates and deletes one object of it. */
@@ -125,6 +135,7 @@ describe('queries', () => {
       const page = await sqlite.query({ ...query, from });
       if (page.length === 0) return seen;
       seen.push(...page);
+      if (seen.length > ids.length) throw new Error(`the walk goes round: ${rsOf(seen)}`);
     }
   }
 });

@@ -34,7 +34,10 @@ function compositeKey(canonical: string): Buffer {
  * index on an expression where the same expression stands.
  */
 export function keyExpression(path: readonly string[]): string {
-  if (hasNul(path)) return `${keyFunction}(data, ${quoteText(JSON.stringify(path))})`;
+  if (hasNul(path)) {
+    const key = `${keyFunction}(data, ${quoteText(JSON.stringify(path))})`;
+    return `CASE typeof(${key}) WHEN 'text' THEN json_extract(${key}, '$') ELSE ${key} END`;
+  }
   const place = jsonPath(path);
   const value = `json_extract(data, ${place})`;
   return (
@@ -69,7 +72,10 @@ export function numberOfJson(json: string): number {
   return Number(json);
 }
 
-/** Key of the value at a path, for the paths that SQLite can not follow. */
+/**
+ * Key of the value at a path, for the paths that SQLite cannot follow. A text comes as JSON, since the driver would replace
+ * surrogates that stand alone.
+ */
 export const keyFunction = 'really_key';
 export function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {
   let value: JsonValue | undefined = JSON.parse(data) as JsonValue;
@@ -77,5 +83,5 @@ export function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> 
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
     value = Object.hasOwn(value, step) ? value[step] : undefined;
   }
-  return keyOf(value ?? null);
+  return typeof value === 'string' ? JSON.stringify(value) : keyOf(value ?? null);
 }
