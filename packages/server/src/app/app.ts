@@ -6,6 +6,7 @@ import { CurrentStore } from '../migration/current-store.js';
 import { type MigrationEvent, migrateAll } from '../migration/migrate-all.js';
 import { Migrations } from '../migration/migrations.js';
 import { Objects } from '../objects/objects.js';
+import { Budgets } from '../platform/budget.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
@@ -40,6 +41,8 @@ export interface App extends AppAuth {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** The app's own bounds. */
+  readonly budgets: Budgets;
   readonly tracing: Tracing | undefined;
   /** Migrates every object: see `migrateAll`. */
   migrate(tell: (event: MigrationEvent) => void): Promise<void>;
@@ -85,7 +88,8 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
 
   const limits = limitsOf(config.values);
   exportLimits(config.values, metrics);
-  const common = { ...inForce, store, bus };
+  const budgets = new Budgets(metrics);
+  const common = { ...inForce, budgets, store, bus };
   const objects = new Objects({
     ...common,
     limits: objectsLimitsOf(config.values),
@@ -114,7 +118,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   await accounts.open();
   return {
     clientid: config.clientid,
-    ...{ config, platform, log, metrics, tracing },
+    ...{ config, platform, log, metrics, budgets, tracing },
     secret,
     services,
     deadLetters: postHooks.deadLetters,

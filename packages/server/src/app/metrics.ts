@@ -94,8 +94,14 @@ function metricsOf(families: Families, app: string | undefined): Metrics {
       });
       return { set: (value, ...values) => gauge.labels(...apps, ...values).set(value) };
     },
-    observe(name, help, read) {
-      families.observe(name, { help, labelNames: names, labels: apps, read });
+    observe(name, help, read, labels = {}) {
+      const labelNames = [...names, ...Object.keys(labels)];
+      families.observe(name, {
+        help,
+        labelNames,
+        labels: [...apps, ...Object.values(labels)],
+        read,
+      });
     },
     histogram(name, help, buckets, labels = []) {
       const labelNames = [...names, ...labels];

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { DocsPage } from '../gateway/dev-page.js';
 import { createGateway } from '../gateway/gateway.js';
 import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/options.js';
+import { Budgets } from '../platform/budget.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
 import type { App } from './app.js';
@@ -56,6 +57,8 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   const { values } = config;
   const metrics = prometheusMetrics();
   const tracing = openTracing(log, config.folder);
+  // What belongs to no app has an empty label, which is none for Prometheus.
+  const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);
   // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
   const reading = started(() => readTls(values));
   const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
@@ -66,6 +69,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
     config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
     apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config, app.secret) })),
     metrics,
+    budgets,
     log,
     platform: systemPlatform,
   });

@@ -19,8 +19,10 @@ import { loadModels } from '../model/load-models.js';
 import type { ScriptResult } from '../model/model.js';
 import type { Sandbox, SandboxProgram, SandboxSource } from '../model/sandbox/sandbox.js';
 import { Objects } from '../objects/objects.js';
+import { Budgets } from '../platform/budget.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
+import { noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
 import { QuerySlots } from '../queries/query-slots.js';
@@ -109,6 +111,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
     platform,
     limits,
     slots: new QuerySlots({ limits, platform }),
+    budgets: new Budgets(noMetrics),
     publicData: options.publicData ?? [],
   };
   return {

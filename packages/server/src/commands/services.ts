@@ -4,6 +4,7 @@ import type { Live } from '../live/live.js';
 import type { Migrations } from '../migration/migrations.js';
 import type { ModelSet } from '../model/model.js';
 import type { Objects } from '../objects/objects.js';
+import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
@@ -22,6 +23,7 @@ export interface Services {
   readonly store: Store;
   readonly platform: Platform;
   readonly limits: Limits;
+  readonly budgets: Budgets;
   readonly slots: QuerySlots;
   /** Without it every object is as of its model's version. */
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;

@@ -7,6 +7,7 @@ import { defaultLives } from '../auth/lives.js';
 import { revocationsInMemory } from '../auth/revocations.test.kit.js';
 import { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
+import { Budgets } from '../platform/budget.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { type Log, silentLog } from '../platform/log.js';
 import type { SimulatedPlatform } from '../platform/simulated.js';
@@ -80,8 +81,10 @@ export async function openTestGateway(setup: TestSetup = {}) {
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),
   };
   const door = { tokens, revocations, audit, authority, issuers: [] };
-  const options = { ...door, config, metrics, log, platform, ready, settle };
-  const gateway = await openGateway({ config: server, metrics, log, platform }, [
+  const budgets = new Budgets(metrics);
+  const shared = { metrics, budgets, log, platform };
+  const options = { ...door, ...shared, config, ready, settle };
+  const gateway = await openGateway({ ...shared, config: server }, [
     {
       options,
       commands: commandSet(setup.commands ?? {}),

@@ -6,6 +6,7 @@ import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
+import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
@@ -109,6 +110,8 @@ export interface GatewayOptions {
   readonly issuers: readonly Issuer[];
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
+  /** The app's own bounds. */
+  readonly budgets: Budgets;
   readonly log: Log;
   readonly platform: Platform;
   /** `undefined`: nobody traces. */
@@ -124,6 +127,8 @@ export interface ServerGatewayOptions {
   readonly config: ServerConfig;
   readonly apps: readonly GatewayOptions[];
   readonly metrics: ScrapedMetrics;
+  /** The bounds that all apps share. */
+  readonly budgets: Budgets;
   readonly log: Log;
   readonly platform: Platform;
 }

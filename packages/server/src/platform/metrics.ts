@@ -5,8 +5,13 @@
 export interface Metrics {
   counter(name: string, help: string, labels?: readonly string[]): Counter;
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
-  /** A gauge that is read when it is scraped. */
-  observe(name: string, help: string, read: () => number): void;
+  /** A gauge that is read when it is scraped; of several with one name each has other `labels`, and all have the same names of them. */
+  observe(
+    name: string,
+    help: string,
+    read: () => number,
+    labels?: Readonly<Record<string, string>>,
+  ): void;
   histogram(
     name: string,
     help: string,

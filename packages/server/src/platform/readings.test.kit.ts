@@ -1,6 +1,9 @@
 import type { Metrics } from './metrics.js';
 
-/** Metrics that a test reads: what counters add up to, and what gauges say now. */
+/**
+ * Metrics that a test reads: what counters add up to, and what gauges say now. With label values behind the name it is that
+ * series alone: `really_limit_used limits.output`.
+ */
 export class Readings implements Metrics {
   readonly #levels = new Map<string, () => number>();
   readonly #sums = new Map<string, number>();
@@ -15,8 +18,10 @@ export class Readings implements Metrics {
   counter(name: string) {
     this.#sums.set(name, 0);
     return {
-      add: (amount = 1) => {
-        this.#sums.set(name, (this.#sums.get(name) ?? 0) + amount);
+      add: (amount = 1, ...labels: string[]) => {
+        for (const series of new Set([name, [name, ...labels].join(' ')])) {
+          this.#sums.set(series, (this.#sums.get(series) ?? 0) + amount);
+        }
       },
     };
   }
@@ -25,8 +30,13 @@ export class Readings implements Metrics {
     return { set: (value: number) => void this.#sums.set(name, value) };
   }
 
-  observe(name: string, _help: string, read: () => number): void {
-    this.#levels.set(name, read);
+  observe(
+    name: string,
+    _help: string,
+    read: () => number,
+    labels: Readonly<Record<string, string>> = {},
+  ): void {
+    this.#levels.set([name, ...Object.values(labels)].join(' '), read);
   }
 
   histogram() {
