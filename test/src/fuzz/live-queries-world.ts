@@ -147,7 +147,11 @@ class Watcher {
     const answer = await this.read(r, question, more);
     if (answer.error) {
       if (since !== undefined && answer.error.message === 'position.gone') return false;
-      if (await this.#maySeeNothing(window, answer.error)) return false;
+      if (await this.#maySeeNothing(window, answer.error)) {
+        // What it heard under other rights is nothing to go on with.
+        window.failed = true;
+        return false;
+      }
       throw new Error(`refused: ${JSON.stringify(answer)} ${window.describe()}`);
     }
     window.id = String(answer.meta?.subscription);
