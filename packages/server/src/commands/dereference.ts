@@ -6,12 +6,13 @@ import {
   type ProtocolError,
   setMember,
 } from '@really/protocol';
+import { goneError } from '../model/deleted.js';
 import type { Field, Model } from '../model/model.js';
 import { holdsReference } from '../model/references.js';
 import { view, visibleBody } from '../model/view.js';
 import { assertJudged, judgedTogether } from '../queries/readers-view.js';
 import type { StoredObject } from '../store/store.js';
-import { goneError, modelOfObject } from './presence.js';
+import { modelOfObject } from './presence.js';
 import type { CommandContext } from './services.js';
 
 /** By field, and by R: what a reference of this field shows of its target. */
@@ -114,7 +115,7 @@ async function targetOf(
   const model = modelOfObject(context, r);
   if (!model || !object) return () => ({ error: told(fail('object.missing')) });
   if (object.deleted) {
-    const error = await goneError(context, model, object);
+    const error = await goneError(model, object, context.auth);
     const gone = error.message === 'object.gone';
     const ref = visibleBody(object, [], []);
     return () => ({ error: told(error), ...(gone && { ref }) });

@@ -1,5 +1,6 @@
-import { fail, type JsonObject, type ProtocolError, parseR } from '@really/protocol';
+import { fail, type JsonObject, parseR } from '@really/protocol';
 import { demand, demandOfAnyObject } from '../model/access.js';
+import { goneError } from '../model/deleted.js';
 import type { Model } from '../model/model.js';
 import { scriptObject, view } from '../model/view.js';
 import type { Look } from '../objects/write-request.js';
@@ -25,24 +26,7 @@ export async function living(
   const { access } = model;
   if (!access.hidden) await demandOfAnyObject(access[right], { auth: context.auth, r });
   if (!head) throw fail('object.missing');
-  throw await goneError(context, model, head);
-}
-
-/**
- * What is told of a deleted object. Where a model hides what may not be read, its rule judges the
- * tombstone too, which has nothing but `_r` and `_rev`: who could not read the object by these must not learn
- * that there was one.
- */
-export async function goneError(
-  context: CommandContext,
-  model: Model,
-  tombstone: StoredObject,
-): Promise<ProtocolError> {
-  const { hidden, read } = model.access;
-  if (!hidden) return fail('object.gone');
-  const { r, rev } = tombstone;
-  const allowed = await read.allows({ auth: context.auth, obj: { _r: r, _rev: rev }, r });
-  return fail(allowed ? 'object.gone' : 'object.missing');
+  throw await goneError(model, head, context.auth);
 }
 
 export interface Demand {

@@ -1,4 +1,5 @@
 import { fail } from '@really/protocol';
+import { isLastSeen, refuseAbsent } from '../model/deleted.js';
 import type { Model } from '../model/model.js';
 import { pushView } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
@@ -125,6 +126,8 @@ export class ObjectCatchUp {
     if (page.kind === 'missing') throw fail('object.missing');
     if (page.kind === 'deleted') {
       const { rev, change } = page;
+      await this.#demandLastSeen(one, model, rev);
+      if (one.round !== round) return undefined;
       const last = deletedFrame({ r: one.topic.r, rev, by: change?.by, prev: rev - 1 });
       const mark = change && ownMarkOf(change);
       const frame = mark ? mark.frameFor(last, one.session.listener) : last;
@@ -143,6 +146,16 @@ export class ObjectCatchUp {
     }
     const { object } = page;
     return { page, model, object, sight: sightOf(one.audience, view.hidden) };
+  }
+
+  /** Rule DEL5: who has other rights by now than when it last heard of the object is judged by what is left of that. */
+  async #demandLastSeen(one: ObjectSubscription, model: Model, rev: number): Promise<void> {
+    if (one.view === one.audience.view) return;
+    const { auth } = one.session.listener;
+    const { read, subscribe } = model.access;
+    const tombstone = { r: one.topic.r, rev };
+    if (await isLastSeen(model, tombstone, auth, [read, subscribe])) return;
+    await refuseAbsent(model, { tombstone, r: tombstone.r }, auth);
   }
 
   /** Where nobody knows what the subscriber saw before, it may see more now: then only a snapshot will do. */

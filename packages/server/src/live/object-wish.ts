@@ -1,4 +1,5 @@
 import { fail, type ObjectR } from '@really/protocol';
+import { isLastSeen, refuseAbsent } from '../model/deleted.js';
 import type { Model } from '../model/model.js';
 import { hidesNothing, pushView } from '../model/view.js';
 import type { StoredObject } from '../store/store.js';
@@ -72,12 +73,29 @@ export class ObjectWish implements Wish {
   async prepare(heads: Promise<Heads>): Promise<Prepared> {
     const { auth } = this.#session.listener;
     const object = (await heads).get(this.#topic.r);
-    if (!object) throw fail('object.missing');
-    // Nothing is left of a deleted object that rights could be judged by.
-    if (object.deleted) return { place: () => this.#place({ object, auth, hidden: [] }) };
+    if (!object || object.deleted) return await this.#prepareAbsent(object, auth);
     const view = await pushView(this.#model, object, auth);
     if (view.kind === 'refused') throw view.error;
     return { place: () => this.#place({ object, auth, hidden: view.hidden }) };
+  }
+
+  /** Rule DEL5: who was told of the object here, or would be by what is left of it, hears that it was deleted, and by whom. */
+  async #prepareAbsent(
+    tombstone: StoredObject | undefined,
+    auth: Found['auth'],
+  ): Promise<Prepared> {
+    const model = this.#model;
+    if (tombstone && (await this.#hearsOfDeletion(tombstone, auth))) {
+      return { place: () => this.#place({ object: tombstone, auth, hidden: [] }) };
+    }
+    return await refuseAbsent(model, { tombstone, r: this.#topic.r }, auth);
+  }
+
+  async #hearsOfDeletion(tombstone: StoredObject, auth: Found['auth']): Promise<boolean> {
+    const { isSeen, view } = this.#item;
+    if (isSeen && view === this.#traits(undefined).view) return true;
+    const { read, subscribe } = this.#model.access;
+    return await isLastSeen(this.#model, tombstone, auth, [read, subscribe]);
   }
 
   #place(found: Found): Placed {

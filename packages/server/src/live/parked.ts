@@ -39,7 +39,7 @@ export function parkedOf(
       // One that is owed a snapshot gets it.
       const goesOn = (owed === 'revisions' || owed === 'changes') && rev > 0;
       return {
-        ...item(topic.r, audience.fields, goesOn ? { rev, view: one.view } : {}),
+        ...item(topic.r, audience.fields, goesOn ? { rev, view: one.view, isSeen: true } : {}),
         model,
         view: audience.view,
       };
@@ -73,7 +73,7 @@ export function parkedOf(
 function item(
   r: string,
   fields: readonly string[] | undefined,
-  from: Pick<Wished, 'rev' | 'view' | 'after'>,
+  from: Pick<Wished, 'rev' | 'view' | 'after' | 'isSeen'>,
 ): Pick<Extract<Parked, { kind: 'item' }>, 'kind' | 'item'> {
   return { kind: 'item', item: { r, target: parseR(r), fields, ...from } };
 }

@@ -39,6 +39,8 @@ export interface Placed {
 export interface Wished extends SubscribeItem {
   /** Of a collection, where an earlier connection has heard of all that was created up to here. */
   readonly after?: Position | undefined;
+  /** Of an object that an earlier connection was subscribed to when it dropped: its client knows of it, under that `view`. */
+  readonly isSeen?: true | undefined;
 }
 
 /** An item of a subscribe command, and where it stands in it. */

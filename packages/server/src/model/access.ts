@@ -20,6 +20,7 @@ export function constantRule(answer: boolean): Rule {
   return {
     reads: readsNothing,
     readsOnlyAuth: true,
+    judgesDeleted: true,
     constant: answer,
     allows: () => answer,
     judge: () => verdict,
@@ -62,8 +63,8 @@ export function scriptRule(script: Script, onScriptFailure: OnScriptFailure): Ru
     const answer = judge(scope);
     return answer instanceof Promise ? answer.then(isAllowed) : isAllowed(answer);
   };
-  const { reads, readsOnlyAuth, tree } = script;
-  return { reads, readsOnlyAuth, constant: undefined, tree, allows, judge };
+  const { reads, readsOnlyAuth, judgesDeleted, tree } = script;
+  return { reads, readsOnlyAuth, judgesDeleted, constant: undefined, tree, allows, judge };
 }
 
 function isAllowed(verdict: Verdict): boolean {

@@ -91,6 +91,10 @@ export interface Script {
   readonly reads: AuthParts;
   /** That it looks at nothing else that its scope brings: alike for every object. */
   readonly readsOnlyAuth?: boolean | undefined;
+  /** That it can be judged of an object that was deleted, since it looks at nothing of it but `_r` and `_rev`. */
+  readonly judgesDeleted?: boolean | undefined;
+  /** Whether it can come to `cancel`. */
+  readonly mayCancel?: boolean | undefined;
   /** Set where the script is an expression that is the same for everybody, everything and ever. */
   readonly constant?: { readonly value: JsonValue | undefined } | undefined;
   /** The syntax tree, where it is an expression. */
@@ -148,6 +152,8 @@ export interface Rule {
   readonly reads: AuthParts;
   /** That the verdict is the same for every object, so that it can be had without one. */
   readonly readsOnlyAuth?: boolean | undefined;
+  /** That the verdict on a deleted object can still be had: nothing of what it looks at is gone. */
+  readonly judgesDeleted?: boolean | undefined;
   /** Set where the rule is the same for everybody and everything. */
   readonly constant: boolean | undefined;
   /** The syntax tree, where the model gives an expression. */

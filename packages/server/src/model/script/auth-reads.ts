@@ -18,6 +18,23 @@ export function mentions(tree: Node, names: ReadonlySet<string>): boolean {
   return false;
 }
 
+/**
+ * As `mentions`, but for what of an object its deletion leaves: `obj._r` and `obj._rev`. Errs only towards true.
+ */
+export function mentionsContent(tree: Node, names: ReadonlySet<string>): boolean {
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    if (isMemberOf(node, 'obj') && isAddress(memberName(node))) continue;
+    if (reachesAny(node, names)) return true;
+    waiting.push(...childrenOf(node));
+  }
+  return false;
+}
+
+function isAddress(name: string | undefined): boolean {
+  return name === '_r' || name === '_rev';
+}
+
 export function joinReads(parts: readonly AuthParts[]): AuthParts {
   return {
     uid: parts.some((part) => part.uid),

@@ -2,7 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import type { Expression, Pattern } from 'acorn';
 import type { AuthParts, Script, ScriptResult } from '../model.js';
 import type { SandboxSyntaxError } from '../sandbox/sandbox.js';
-import { authReads, mentions, readsNothing } from './auth-reads.js';
+import { authReads, mentions, mentionsContent, readsNothing } from './auth-reads.js';
 import {
   type Closure,
   ClosureThrew,
@@ -34,6 +34,8 @@ export async function makeScript(
     where: draft.where,
     reads: readsOf(draft),
     readsOnlyAuth: readsOnlyAuth(draft),
+    judgesDeleted: judgesDeleted(draft),
+    mayCancel: mentions(draft.tree, cancel),
     tree: treeOf(draft),
     run: (scope) => remote.run(scope),
   };
@@ -57,6 +59,16 @@ function readsOnlyAuth({ parameters, hasThis, tree }: ScriptDraft): boolean {
   const others = new Set(parameters.filter((name) => name !== 'auth'));
   return !hasThis && !mentions(tree, others);
 }
+
+/** `r` is the address, too. */
+function judgesDeleted(draft: ScriptDraft): boolean {
+  const { kind, parameters, hasThis, tree } = draft;
+  if (kind !== 'expression') return readsOnlyAuth(draft);
+  const others = new Set(parameters.filter((name) => name !== 'auth' && name !== 'r'));
+  return !hasThis && !mentionsContent(tree, others);
+}
+
+const cancel: ReadonlySet<string> = new Set(['cancel']);
 
 function treeOf(draft: ScriptDraft): Expression | undefined {
   return draft.kind === 'expression' ? (draft.tree as Expression) : undefined;
@@ -104,6 +116,8 @@ function closureScript(
     where: draft.where,
     reads: readsOf(draft),
     readsOnlyAuth: readsOnlyAuth(draft),
+    judgesDeleted: judgesDeleted(draft),
+    mayCancel: mentions(draft.tree, cancel),
     constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
     tree: treeOf(draft),
     run: withNow,
