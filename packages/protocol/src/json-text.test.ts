@@ -140,3 +140,15 @@ describe('[NUM1] numbers that are not kept', () => {
     expect(inexactIn(value)).toBe(inexact);
   });
 });
+
+test('[NUM2] [LIM27] a number is found wherever it stands, under whatever name, and of two of a name the last counts', () => {
+  const deep = `${'['.repeat(60)}9007199254740993${']'.repeat(60)}`;
+  expect(holdsRounded(parseJson(deep))).toBe(true);
+  const odd = read('{"\\"\\\\":[{"__proto__":{"k":9007199254740993}}],"k\\u0041":1e-400}');
+  expect(odd).toEqual(JSON.parse('{"\\"\\\\":[{"__proto__":{"k":9007199254740993}}],"kA":0}'));
+  expect(isRounded(odd, 'kA')).toBe(true);
+  const [inner = {}] = odd['"\\'] as JsonObject[];
+  expect(isRounded(Object.values(inner)[0] as JsonObject, 'k')).toBe(true);
+  const twice = read('{"a":[9007199254740993],"a":[1],"b":9007199254740993,"b":{"c":1}}');
+  expect([holdsRounded(twice), holdsRounded(twice.a)]).toEqual([false, false]);
+});

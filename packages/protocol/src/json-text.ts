@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonValue } from './json.js';
+import type { JsonValue } from './json.js';
+import { type Finder, NumberScan } from './rounded-numbers-scan.js';
 
 /**
  * A number in a JSON text of which `JSON.parse` may make another, whole one: a whole one of many digits, a long one with a
@@ -18,6 +19,9 @@ function isSuspicious(text: string): boolean {
 
 /** The members of these objects and lists that were rounded to whole numbers; none where they are further inside. */
 const rounded = new WeakMap<object, Set<string>>();
+
+/** Of those that have none of their own. */
+const none = new Set<string>();
 
 /**
  * `JSON.parse`, which remembers the numbers that it rounded to whole ones, such as 9007199254740990.9 and
@@ -43,30 +47,27 @@ export function keepRounded(original: object, copy: object): void {
   if (members) rounded.set(copy, members);
 }
 
-interface Source {
-  readonly source?: string;
-}
-
 function parseCarefully(text: string): unknown {
-  // Older engines do not show the text of a number: there is nothing to remember then.
-  return JSON.parse(text, function (this: unknown, name: string, value: unknown, from?: Source) {
-    const isNumber = typeof value === 'number' && from?.source !== undefined;
-    if (isNumber && isRoundedFrom(from.source, value)) membersOf(this)?.add(name);
-    else if (holdsRounded(value)) membersOf(this);
-    return value;
-  });
+  const value: unknown = JSON.parse(text);
+  new NumberScan(text, value, remembering).run();
+  return value;
 }
 
-function membersOf(container: unknown): Set<string> | undefined {
-  if (!Array.isArray(container) && !isJsonObject(container)) return undefined;
-  const members = rounded.get(container) ?? new Set<string>();
-  rounded.set(container, members);
-  return members;
-}
+const remembering: Finder = {
+  isWanted: isRoundedFrom,
+  holds: (container) => {
+    rounded.set(container, none);
+  },
+  found: (container, member) => {
+    const members = rounded.get(container);
+    if (members === undefined || members === none) rounded.set(container, new Set([member]));
+    else members.add(member);
+  },
+};
 
 /** Whether the number that was read is a whole one, and not what is written. */
 export function isRoundedFrom(source: string, value: number): boolean {
-  if (!Number.isInteger(value)) return false;
+  if (!Number.isInteger(value) || source === String(value)) return false;
   const written = decimalOf(source);
   if (written.digits === '') return false;
   if (written.power < 0) return true;
