@@ -84,6 +84,8 @@ function spawnReally(
         REALLY_SECRET: secret,
         REALLY_RATE_COMMANDS: '0',
         REALLY_RATE_ADDRESS: '0',
+        REALLY_RATE_BYTES: '0',
+        REALLY_RATE_ADDRESS_BYTES: '0',
         REALLY_LIMITS_CONNECTIONS_PER_ADDRESS: '20000',
         ...env,
       },

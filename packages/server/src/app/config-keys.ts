@@ -17,6 +17,7 @@ import {
   origins,
   path,
   size,
+  sizeOrOff,
   text,
   trustedUrls,
   url,
@@ -93,6 +94,21 @@ export const settings = {
   onceWindow: setting(duration, 3_600_000, 'how long a once-id is remembered'),
   'rate.commands': setting(count(0), 1000, 'commands per second of one uid; 0 is off'),
   'rate.address': setting(count(0), 10_000, 'commands per second of one address; 0 is off'),
+  'rate.bytes': setting(
+    sizeOrOff,
+    8 * 1024 * 1024,
+    'bytes per second that come in of one uid; beyond: its sockets are not read; 0 is off',
+  ),
+  'rate.addressBytes': setting(
+    sizeOrOff,
+    16 * 1024 * 1024,
+    'bytes per second that come in of one address; beyond: its sockets are not read; 0 is off',
+  ),
+  'rate.bytesBeforeInitialize': setting(
+    sizeOrOff,
+    64 * 1024,
+    'bytes per second that come in of one socket before it is initialized; beyond: it is not read; 0 is off',
+  ),
   'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
   'rate.signup': setting(
     count(0),
@@ -188,6 +204,11 @@ export const settings = {
     'the least severe lines to log',
   ),
   'limits.message': setting(size, limits.message, 'bytes of one message; beyond: close 1009'),
+  'limits.messageBeforeInitialize': setting(
+    size,
+    limits.messageBeforeInitialize,
+    'bytes of one message before the socket is initialized; beyond: close 1009',
+  ),
   'limits.inFlight': setting(
     count(1),
     limits.inFlight,
@@ -197,6 +218,11 @@ export const settings = {
     count(1),
     limits.turn,
     'messages and requests that an app of several takes in at once; beyond: they wait until the other apps had theirs',
+  ),
+  'limits.turnBytes': setting(
+    size,
+    limits.turnBytes,
+    'bytes of messages that the sockets of an app bring in one turn of the event loop, beside a little of each; beyond: they take turns',
   ),
   'limits.subscriptions': setting(
     count(1),

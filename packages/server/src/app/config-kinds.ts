@@ -126,6 +126,13 @@ export const size: Kind<number> = kind(
   showSize,
 );
 
+/** As `size`, where 0 is a value too. */
+export const sizeOrOff: Kind<number> = kind(
+  'a size such as 64KiB, 1MiB or 2MB, or 0; a bare number is bytes',
+  (raw) => (Number(textOf(raw) || Number.NaN) === 0 ? 0 : parseSize(raw)),
+  (bytes) => (bytes === 0 ? '0' : showSize(bytes)),
+);
+
 /** Text that is not empty. */
 export const text: Kind<string> = kind('text', (raw) => textOf(raw) || undefined);
 

@@ -8,8 +8,10 @@ import type { Values } from './config-keys.js';
 export function limitsOf(values: Values): Limits {
   return {
     message: values['limits.message'],
+    messageBeforeInitialize: values['limits.messageBeforeInitialize'],
     inFlight: values['limits.inFlight'],
     turn: values['limits.turn'],
+    turnBytes: values['limits.turnBytes'],
     subscriptions: values['limits.subscriptions'],
     queries: values['limits.queries'],
     queryRows: values['limits.queryRows'],

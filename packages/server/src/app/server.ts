@@ -159,6 +159,9 @@ function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig 
     rates: {
       commands: values['rate.commands'],
       address: values['rate.address'],
+      bytes: values['rate.bytes'],
+      addressBytes: values['rate.addressBytes'],
+      bytesBeforeInitialize: values['rate.bytesBeforeInitialize'],
       signup: values['rate.signup'],
       login: values['rate.login'],
     },

@@ -86,9 +86,10 @@ export class AppGateway {
       congested: () => this.#host.egress.congested,
       streams: () => this.#streams.size,
       addresses: () => this.#count.addresses,
-      turns: () => this.#turn.waiting,
+      turns: () => this.#turn.waiting + this.#host.input.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
-      rateKeys: () => this.#host.rates.size + this.#signups.size + this.#logins.size,
+      rateKeys: () =>
+        this.#host.rates.size + this.#host.intakes.size + this.#signups.size + this.#logins.size,
     });
     this.#liveTokens = new LiveTokens(options.revocations);
     this.#handles = new Handles({

@@ -16,17 +16,26 @@ const second = 1000;
 export class CommandRates {
   readonly #byUid: RateLimit;
   readonly #byAddress: RateLimit;
+  readonly #refusedByUid: RateLimit;
+  readonly #refusedByAddress: RateLimit;
   readonly #limited: CommandRatesOptions['limited'];
 
   constructor({ commands, address, clock, limited }: CommandRatesOptions) {
     this.#byUid = new RateLimit({ amount: commands, window: second, clock });
     this.#byAddress = new RateLimit({ amount: address, window: second, clock, groupOf: networkOf });
+    // Refusals cost as much as commands, so they are as many.
+    this.#refusedByUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#refusedByAddress = new RateLimit({
+      ...{ amount: address, window: second, clock },
+      groupOf: networkOf,
+    });
     this.#limited = limited;
   }
 
   /** Uids and addresses that are remembered. */
   get size(): number {
-    return this.#byUid.size + this.#byAddress.size;
+    const refused = this.#refusedByUid.size + this.#refusedByAddress.size;
+    return this.#byUid.size + this.#byAddress.size + refused;
   }
 
   /**
@@ -43,5 +52,15 @@ export class CommandRates {
       this.#byAddress.giveBack(address, commands);
     }
     return ofUid;
+  }
+
+  /**
+   * One command was refused. 0, or the seconds for which its sender had better be left unread: more were than commands
+   * may come (rule LIM28).
+   */
+  refuse(address: string, uid: string | undefined): number {
+    const ofAddress = this.#refusedByAddress.take(address);
+    const ofUid = uid === undefined ? 0 : this.#refusedByUid.take(uid);
+    return Math.max(ofAddress, ofUid);
   }
 }

@@ -6,6 +6,8 @@ import { Connection, type ConnectionHost } from './connection.js';
 import { Egress } from './egress.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
 import type { Handles } from './handles.js';
+import { InputTurn } from './input-turn.js';
+import { IntakeRates } from './intake-rates.js';
 import type { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
 import { Session } from './session.js';
@@ -15,7 +17,7 @@ import type { TurnShare } from './turn-share.js';
 export interface ConnectionHostOptions {
   readonly gateway: Pick<
     GatewayOptions,
-    'config' | 'tokens' | 'audit' | 'log' | 'platform' | 'tracing'
+    'config' | 'budgets' | 'tokens' | 'audit' | 'log' | 'platform' | 'tracing'
   >;
   readonly commands: CommandSet;
   readonly live: SessionHost['live'];
@@ -44,6 +46,16 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     idleTimeout,
     initializeTimeout,
     inFlight: limits.inFlight,
+    greeting: limits.messageBeforeInitialize,
+    input: new InputTurn({ bytes: limits.turnBytes }),
+    intakes: new IntakeRates({
+      bytes: rates.bytes,
+      address: rates.addressBytes,
+      greeting: rates.bytesBeforeInitialize,
+      clock: platform.clock,
+      over: (key) => gateway.budgets.refuse(key),
+    }),
+    rooms: deadlines(platform, 'monotonic', Connection, (connection) => connection.roomy()),
     output: limits.output,
     object: limits.object,
     shape: { depth: limits.depth, keyLength: limits.keyLength },

@@ -6,8 +6,11 @@ import type { ClientSocket, SocketEvents } from './client-socket.js';
 import { deflatedFrame } from './deflated-frames.js';
 import type { Egress } from './egress.js';
 import type { GatewayMetrics } from './gateway-metrics.js';
+import type { InputSharer, InputTurn } from './input-turn.js';
+import { Intake } from './intake.js';
+import type { IntakeRates } from './intake-rates.js';
 import { Outlet, type OutletOwner } from './outlet.js';
-import { parseMessage, type Shape } from './parse-message.js';
+import { type ParsedMessage, parseMessage, type Shape } from './parse-message.js';
 import { Session } from './session.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import type { TurnShare } from './turn-share.js';
@@ -17,6 +20,12 @@ export interface ConnectionHost extends SessionHost {
   readonly egress: Egress;
   readonly metrics: GatewayMetrics;
   readonly turn: TurnShare;
+  readonly input: InputTurn;
+  readonly intakes: IntakeRates;
+  /** Of the monotonic clock: calls `roomy` of the connection that is its key. */
+  readonly rooms: Pick<Deadlines, 'set' | 'clear'>;
+  /** Bytes of a message before it is initialized. */
+  readonly greeting: number;
   /** Of the monotonic clock: silence, and time to initialize. Calls `due` of the connection that is its key. */
   readonly silences: Pick<Deadlines, 'set' | 'clear'>;
   /** Milliseconds. */
@@ -36,19 +45,27 @@ export interface ConnectionOptions {
   readonly deflates: boolean;
 }
 
+/** Bytes of a message from which on the time that reading it takes is looked at. */
+const worthTiming = 32 * 1024;
+
 /** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
-export class Connection implements SocketEvents, SessionSocket, OutletOwner {
+export class Connection implements SocketEvents, SessionSocket, OutletOwner, InputSharer {
   readonly address: string;
+  turn = 0;
+  left = 0;
   readonly #host: ConnectionHost;
   readonly #ws: ClientSocket;
   readonly #socket: Socket;
   readonly #outlet: Outlet;
   readonly #session: Session;
+  readonly #intake: Intake;
   readonly #deflates: boolean;
   readonly #openedAt: number;
   #activeAt: number;
   /** Messages that were read already and wait for the session. */
   #backlog: Buffer[] | undefined;
+  /** Of a ping that came while nothing more is taken; of several the last is enough (RFC 6455, section 5.5.3). */
+  #unanswered: Buffer | undefined;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'deaf' | 'closing' = 'open';
   #code: number | undefined;
@@ -61,9 +78,10 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     this.#socket = socket;
     this.#outlet = new Outlet(host.egress, socket, this);
     this.#session = new Session(host, this);
+    this.#intake = new Intake(host.intakes, address);
     this.#openedAt = host.platform.clock.monotonic();
     this.#activeAt = this.#openedAt;
-    ws.attach(this);
+    ws.attach(this, socket);
     host.silences.set(this, this.#nextDeadline());
   }
 
@@ -85,6 +103,11 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     this.#outlet.send(this.#deflates ? deflatedFrame(frame) : frame);
   }
 
+  arrived(bytes: number): void {
+    this.#intake.pay(bytes);
+    if (this.#intake.isOver) this.#rest();
+  }
+
   received(data: Buffer, isBinary: boolean): void {
     if (this.#state === 'closing' || this.#state === 'deaf') return;
     this.#activeAt = this.#host.platform.clock.monotonic();
@@ -93,7 +116,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
       this.close(closeCodes.unsupported);
     } else if (this.#backlog) {
       this.#backlog.push(data);
-    } else if (this.#mayTake()) {
+    } else if (this.#mayTake(data.length)) {
       this.#take(data);
     } else {
       this.#backlog = [data];
@@ -104,7 +127,36 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   pinged(payload: Buffer): void {
     if (this.#state === 'closing') return;
     this.#activeAt = this.#host.platform.clock.monotonic();
-    this.#outlet.send(pongFrame(payload));
+    this.#payExtra();
+    if (this.#intake.isOver) this.#unanswered = payload;
+    else this.#outlet.send(pongFrame(payload));
+  }
+
+  ponged(): void {
+    if (this.#state !== 'closing') this.#payExtra();
+  }
+
+  admitted(uid: string): void {
+    this.#intake.admit(uid);
+    if (!this.#intake.isOver) this.#host.rooms.clear(this);
+  }
+
+  hold(time: number): void {
+    if (time === 0 || this.#state === 'closing') return;
+    this.#intake.hold(time);
+    this.#rest();
+  }
+
+  /** There may be room again for what comes in. */
+  roomy(): void {
+    if (this.#intake.recheck()) {
+      this.#host.rooms.set(this, this.#intake.roomAt);
+      return;
+    }
+    if (this.#unanswered) this.#outlet.send(pongFrame(this.#unanswered));
+    this.#unanswered = undefined;
+    if (this.#backlog) this.proceed();
+    else this.#readOn();
   }
 
   /** Hands over what waited, as far as the session takes it, and reads on. */
@@ -114,7 +166,7 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     if (!backlog || this.#proceeding) return;
     this.#proceeding = true;
     let next = 0;
-    while (next < backlog.length && this.open && this.#mayTake()) {
+    while (next < backlog.length && this.open && this.#mayTake(backlog[next]?.length ?? 0)) {
       const data = backlog[next++];
       if (data) this.#take(data);
     }
@@ -131,7 +183,8 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   due(): void {
     const now = this.#host.platform.clock.monotonic();
     // While the socket is not read nobody can tell whether the client is silent; unless that is for the client to end.
-    if (this.#backlog && !this.congested) this.#activeAt = now;
+    const isUnread = this.#backlog !== undefined || this.#intake.isOver;
+    if (isUnread && !this.congested) this.#activeAt = now;
     if (now >= this.#activeAt + this.#host.idleTimeout) {
       this.#host.metrics.kicked();
       this.send(fixedFrames.kicked);
@@ -188,6 +241,8 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     this.#state = 'closing';
     this.#backlog = undefined;
     this.#host.silences.clear(this);
+    this.#host.rooms.clear(this);
+    this.#intake.end();
     this.#outlet.close();
     this.#session.end();
   }
@@ -206,9 +261,14 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
   }
 
   /** Takes a message's place in this turn, unless the session has no room for it. */
-  #mayTake(): boolean {
-    // The session calls `proceed` when it has room again.
-    if (this.#session.busy) return false;
+  #mayTake(bytes: number): boolean {
+    // The session calls `proceed` when it has room again, and `roomy` does.
+    if (this.#session.busy || this.#intake.isOver) return false;
+    const { input } = this.#host;
+    if (!input.take(this, bytes)) {
+      input.wait(this);
+      return false;
+    }
     const granted = this.#host.turn.take();
     if (!granted) this.#host.turn.wait(this);
     return granted;
@@ -216,11 +276,29 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
 
   #readOn(): void {
     this.#backlog = undefined;
-    if (this.#state === 'open') this.#ws.resume();
+    if (this.#state === 'open' && !this.#intake.isOver) this.#ws.resume();
+  }
+
+  #payExtra(): void {
+    this.#intake.payExtra();
+    if (this.#intake.isOver) this.#rest();
+  }
+
+  /** Reads no more until there is room for it. */
+  #rest(): void {
+    if (this.#state === 'closing') return;
+    this.#ws.pause();
+    this.#host.rooms.set(this, this.#intake.roomAt);
   }
 
   #take(data: Buffer): void {
-    const parsed = parseMessage(data, this.#host.shape);
+    const { isStranger } = this.#session;
+    if (isStranger && data.length > this.#host.greeting) {
+      this.close(closeCodes.tooBig);
+      return;
+    }
+    if (isStranger) this.#payExtra();
+    const parsed = this.#parse(data);
     if (parsed.kind === 'malformed') {
       this.#session.answer(errorText(fail('json.malformed')));
       this.close(closeCodes.unsupported);
@@ -229,6 +307,16 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner {
     } else {
       this.#session.handle(parsed.message, data.length);
     }
+  }
+
+  #parse(data: Buffer): ParsedMessage {
+    const { platform, shape } = this.#host;
+    if (data.length < worthTiming) return parseMessage(data, shape);
+    const begun = platform.clock.monotonic();
+    const parsed = parseMessage(data, shape);
+    this.#intake.payTime(data.length, platform.clock.monotonic() - begun);
+    if (this.#intake.isOver) this.#rest();
+    return parsed;
   }
 
   #nextDeadline(): number {

@@ -20,7 +20,7 @@ import type {
 } from './commands-in-flight.js';
 import { openGateway } from './gateway.js';
 import type { Lane } from './lanes.js';
-import type { GatewayConfig, ScrapedMetrics, ServerConfig } from './options.js';
+import type { GatewayConfig, Rates, ScrapedMetrics, ServerConfig } from './options.js';
 import type { SessionHost } from './session-host.js';
 
 /** A request of the test's own commands: the message comes along. */
@@ -44,6 +44,12 @@ export interface TestSetup {
 
 export const testSecret = 'a secret of at least thirty-two characters';
 
+/** Nothing is bounded by a rate. */
+export const noRates: Rates = {
+  ...{ commands: 0, address: 0, signup: 0, login: 0 },
+  ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0 },
+};
+
 /** A gateway on a free port of the loopback, over commands that a test makes up. */
 export async function openTestGateway(setup: TestSetup = {}) {
   const platform = setup.platform ?? systemPlatform;
@@ -64,7 +70,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     resumeWindow: 120_000,
     lives: defaultLives,
     trustProxy: [],
-    rates: { commands: 0, address: 0, signup: 0, login: 0 },
+    rates: noRates,
     openapi: 'private',
     deflate: false,
     ...setup.config,

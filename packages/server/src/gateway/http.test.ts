@@ -5,7 +5,13 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import type { CommandReply } from './commands-in-flight.js';
-import { openTestGateway, RawClient, type TestSetup, testSecret } from './gateway.fixture.js';
+import {
+  noRates,
+  openTestGateway,
+  RawClient,
+  type TestSetup,
+  testSecret,
+} from './gateway.fixture.js';
 
 const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
 
@@ -89,7 +95,7 @@ describe('anonymous tokens', () => {
 
   test('[LIM5] 60 a minute from one address, then 429', async () => {
     const platform = simulatedPlatform({ seed: 1 });
-    const rates = { commands: 0, address: 0, signup: 3, login: 0 };
+    const rates = { ...noRates, signup: 3 };
     const { post } = await start({ platform, config: { rates } });
     for (let index = 0; index < 3; index++) await post('/auth/anonymous');
     const response = await post('/auth/anonymous/login');

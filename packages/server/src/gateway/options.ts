@@ -68,6 +68,10 @@ export interface Rates {
   readonly commands: number;
   /** Commands per second of one address. */
   readonly address: number;
+  /** Bytes per second of one uid, of one address, and of one socket before it is initialized. */
+  readonly bytes: number;
+  readonly addressBytes: number;
+  readonly bytesBeforeInitialize: number;
   /** Signups and anonymous tokens per minute of one address. */
   readonly signup: number;
   /** Password logins per minute of one address. */

@@ -52,6 +52,10 @@ export interface SessionSocket {
   readonly congested: boolean;
   send(frame: Buffer): void;
   close(code: number): void;
+  /** It is known whose it is. */
+  admitted(uid: string): void;
+  /** Nothing more is read for so many milliseconds. */
+  hold(time: number): void;
   /** The session, busy until now, takes messages again. */
   proceed(): void;
 }

@@ -117,6 +117,8 @@ function setUp(options: Setup = {}) {
       session.end();
     },
     proceed: () => events.push('proceed'),
+    admitted() {},
+    hold: (time: number) => time > 0 && events.push(`hold ${time}`),
   };
   const session = new Session(host, socket);
   /** What was answered once everything that can go on has. */
@@ -466,6 +468,15 @@ describe('once initialized', () => {
     expect(await say({ cmd: 'ping' })).toEqual([limited]);
     platform.advance(1000);
     expect(await say({ tag: 4, cmd: 'ping' })).toEqual([{ tag: 4, evt: 'pinged' }]);
+  });
+
+  test('[LIM28] who goes on sending while refused is answered as often as commands may come, then left unread', async () => {
+    const { initialize, say, events } = setUp({ perSecond: 3 });
+    await initialize('amal');
+    for (let tag = 0; tag < 6; tag++) await say({ tag, cmd: 'ping' });
+    expect(events).not.toContain('hold 1000');
+    expect(await say({ tag: 6, cmd: 'ping' })).toMatchObject([{ tag: 6, error: { code: 429 } }]);
+    expect(events).toContain('hold 1000');
   });
 
   test('[ENV2] a command that ends after its connection answers nobody, and leaves nothing', async () => {

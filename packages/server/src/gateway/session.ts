@@ -92,6 +92,11 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     );
   }
 
+  /** True as long as nobody knows whose it is, nor finds out just now. */
+  get isStranger(): boolean {
+    return this.#state.kind === 'greeting' && !this.#verifying;
+  }
+
   /** True where nothing is under way. */
   get idle(): boolean {
     return !this.#verifying && !this.#flight;
@@ -203,6 +208,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const retryAfter = this.#host.rates.take(address, uid, cost);
     if (retryAfter > 0) {
       this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));
+      this.#socket.hold(this.#host.rates.refuse(address, uid) * 1000);
     } else if (cmd === 'initialize') {
       this.#initialize(message, tag);
     } else if (tag === undefined || cmd === undefined) {
@@ -307,6 +313,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#failures = 0;
     this.#welcomed = true;
     this.#state = { kind: 'ready', auth, handle };
+    this.#socket.admitted(auth.uid);
     this.#host.handles.hold(handle, this);
     this.#host.metrics.command('initialize', 'ok', 0);
     const { epoch } = this.#host.live;

@@ -2,10 +2,14 @@
 export interface Limits {
   /** Bytes of one message from a client; beyond: close 1009. */
   readonly message: number;
+  /** The same before a socket is initialized. */
+  readonly messageBeforeInitialize: number;
   /** Commands in flight per connection; beyond: the socket is not read until some are answered. */
   readonly inFlight: number;
   /** Messages and requests that an app takes in at once, where a server has several; beyond: they wait until the others had theirs. */
   readonly turn: number;
+  /** Bytes of messages that sockets bring at once, beside a little of each; beyond: they take turns. */
+  readonly turnBytes: number;
   /** Subscriptions per connection; beyond: 429. */
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
@@ -53,8 +57,10 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   message: 1024 * 1024,
+  messageBeforeInitialize: 64 * 1024,
   inFlight: 256,
   turn: 32,
+  turnBytes: 1024 * 1024,
   subscriptions: 10_000,
   queries: 100,
   queryRows: 500_000,
