@@ -224,6 +224,11 @@ export const settings = {
     limits.turnBytes,
     'bytes of messages that the sockets of an app bring in one turn of the event loop, beside a little of each; beyond: they take turns',
   ),
+  'limits.input': setting(
+    size,
+    limits.input,
+    'messages and bodies that are not whole yet or wait, of all clients; beyond: the greediest go, with close 1013 or 503',
+  ),
   'limits.subscriptions': setting(
     count(1),
     limits.subscriptions,

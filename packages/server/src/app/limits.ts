@@ -12,6 +12,7 @@ export function limitsOf(values: Values): Limits {
     inFlight: values['limits.inFlight'],
     turn: values['limits.turn'],
     turnBytes: values['limits.turnBytes'],
+    input: values['limits.input'],
     subscriptions: values['limits.subscriptions'],
     queries: values['limits.queries'],
     queryRows: values['limits.queryRows'],

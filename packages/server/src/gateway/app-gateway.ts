@@ -15,6 +15,7 @@ import { GatewayMetrics } from './gateway-metrics.js';
 import { Handles } from './handles.js';
 import type { AccountRoutesOptions } from './http-accounts.js';
 import { buildHttpApp } from './http-app.js';
+import { Bodies } from './http-body.js';
 import { HttpCommands } from './http-commands.js';
 import { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
@@ -165,6 +166,12 @@ export class AppGateway {
       accounts: this.#accountRoutes(),
       models: this.#models,
       addresses,
+      bodies: new Bodies({
+        platform,
+        addresses,
+        intakes: this.#host.intakes,
+        unread: this.#host.unread,
+      }),
       rest: {
         commands: this.#commands,
         tokens,

@@ -13,6 +13,7 @@ import type { GatewayOptions } from './options.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import type { TurnShare } from './turn-share.js';
+import { UnreadInput } from './unread-input.js';
 
 export interface ConnectionHostOptions {
   readonly gateway: Pick<
@@ -47,6 +48,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     initializeTimeout,
     inFlight: limits.inFlight,
     greeting: limits.messageBeforeInitialize,
+    unread: new UnreadInput(gateway.budgets, limits.input),
     input: new InputTurn({ bytes: limits.turnBytes }),
     intakes: new IntakeRates({
       bytes: rates.bytes,

@@ -14,6 +14,7 @@ import { type ParsedMessage, parseMessage, type Shape } from './parse-message.js
 import { Session } from './session.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import type { TurnShare } from './turn-share.js';
+import { type InputHolder, perPiece, type UnreadInput, worthCounting } from './unread-input.js';
 
 /** What all connections of a gateway share. */
 export interface ConnectionHost extends SessionHost {
@@ -21,6 +22,7 @@ export interface ConnectionHost extends SessionHost {
   readonly metrics: GatewayMetrics;
   readonly turn: TurnShare;
   readonly input: InputTurn;
+  readonly unread: UnreadInput;
   readonly intakes: IntakeRates;
   /** Of the monotonic clock: calls `roomy` of the connection that is its key. */
   readonly rooms: Pick<Deadlines, 'set' | 'clear'>;
@@ -48,8 +50,13 @@ export interface ConnectionOptions {
 /** Bytes of a message from which on the time that reading it takes is looked at. */
 const worthTiming = 32 * 1024;
 
+/** Bytes that the system hands over at once. */
+const largestChunk = 64 * 1024;
+
 /** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
-export class Connection implements SocketEvents, SessionSocket, OutletOwner, InputSharer {
+export class Connection
+  implements SocketEvents, SessionSocket, OutletOwner, InputSharer, InputHolder
+{
   readonly address: string;
   turn = 0;
   left = 0;
@@ -66,6 +73,10 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
   #backlog: Buffer[] | undefined;
   /** Of a ping that came while nothing more is taken; of several the last is enough (RFC 6455, section 5.5.3). */
   #unanswered: Buffer | undefined;
+  /** What these take up. */
+  #backlogBytes = 0;
+  /** What came in of a message that is not whole. */
+  #unfinished = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'deaf' | 'closing' = 'open';
   #code: number | undefined;
@@ -106,20 +117,25 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
   arrived(bytes: number): void {
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#rest();
+    this.#unfinished += bytes + perPiece;
+    if (this.#unfinished >= worthCounting) this.#hoard();
   }
 
   received(data: Buffer, isBinary: boolean): void {
     if (this.#state === 'closing' || this.#state === 'deaf') return;
     this.#activeAt = this.#host.platform.clock.monotonic();
     this.#host.metrics.received(data.length);
+    this.#whole();
     if (isBinary) {
       this.close(closeCodes.unsupported);
     } else if (this.#backlog) {
       this.#backlog.push(data);
+      this.#backlogBytes += data.length + perPiece;
     } else if (this.#mayTake(data.length)) {
       this.#take(data);
     } else {
       this.#backlog = [data];
+      this.#backlogBytes = data.length + perPiece;
       this.#ws.pause();
     }
   }
@@ -128,12 +144,15 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
     if (this.#state === 'closing') return;
     this.#activeAt = this.#host.platform.clock.monotonic();
     this.#payExtra();
+    this.#notOfMessage(payload);
     if (this.#intake.isOver) this.#unanswered = payload;
     else this.#outlet.send(pongFrame(payload));
   }
 
-  ponged(): void {
-    if (this.#state !== 'closing') this.#payExtra();
+  ponged(payload: Buffer): void {
+    if (this.#state === 'closing') return;
+    this.#payExtra();
+    this.#notOfMessage(payload);
   }
 
   admitted(uid: string): void {
@@ -145,6 +164,10 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
     if (time === 0 || this.#state === 'closing') return;
     this.#intake.hold(time);
     this.#rest();
+  }
+
+  giveUp(): void {
+    this.close(closeCodes.overload);
   }
 
   /** There may be room again for what comes in. */
@@ -168,7 +191,9 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
     let next = 0;
     while (next < backlog.length && this.open && this.#mayTake(backlog[next]?.length ?? 0)) {
       const data = backlog[next++];
-      if (data) this.#take(data);
+      if (!data) continue;
+      this.#backlogBytes -= data.length + perPiece;
+      this.#take(data);
     }
     this.#proceeding = false;
     if (next < backlog.length) backlog.splice(0, next);
@@ -243,6 +268,9 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
     this.#host.silences.clear(this);
     this.#host.rooms.clear(this);
     this.#intake.end();
+    this.#backlogBytes = 0;
+    this.#unfinished = 0;
+    this.#host.unread.set(this, 0);
     this.#outlet.close();
     this.#session.end();
   }
@@ -276,7 +304,31 @@ export class Connection implements SocketEvents, SessionSocket, OutletOwner, Inp
 
   #readOn(): void {
     this.#backlog = undefined;
+    this.#backlogBytes = 0;
     if (this.#state === 'open' && !this.#intake.isOver) this.#ws.resume();
+  }
+
+  /** Holds much that nothing can be done of yet. */
+  #hoard(): void {
+    if (this.#state === 'closing') return;
+    // A message that is too large for whom nobody knows is not waited for.
+    const { greeting, unread } = this.#host;
+    if (this.#session.isStranger && this.#unfinished > 2 * greeting + largestChunk) {
+      this.close(closeCodes.tooBig);
+    } else {
+      unread.set(this, this.#unfinished + this.#backlogBytes);
+    }
+  }
+
+  /** A message came to its end. */
+  #whole(): void {
+    if (this.#unfinished >= worthCounting) this.#host.unread.set(this, this.#backlogBytes);
+    this.#unfinished = 0;
+  }
+
+  /** What came was a control frame, which is not kept. */
+  #notOfMessage({ length }: Buffer): void {
+    this.#unfinished = Math.max(0, this.#unfinished - length - perPiece);
   }
 
   #payExtra(): void {

@@ -3,6 +3,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
+import { isUnasked } from './expectations.js';
+import { SlowBody } from './http-body.js';
 import type { MethodsOf } from './http-methods.js';
 import { readToEnd } from './read-to-end.js';
 import { refusals } from './refusal.js';
@@ -42,8 +44,12 @@ export function answerErrors(
   app.setErrorHandler<FastifyError | ProtocolError>(async (error, request, reply) => {
     // The route and not the URL: a query may carry a token.
     const fields = { method: request.method, route: request.routeOptions.url };
+    if (error instanceof SlowBody) {
+      const { code, reason, error: message } = refusals.tooSlow;
+      return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
+    }
     const known = fromHttp(error);
-    if (known?.code === 413 && (await readToEnd(request.raw, platform))) {
+    if (known?.code === 413 && !isUnasked(reply.raw) && (await readToEnd(request.raw, platform))) {
       reply.removeHeader('Connection');
     }
     return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));

@@ -7,6 +7,7 @@ import { type AccountRoutesOptions, accountRoutes } from './http-accounts.js';
 import { type AuthRoutesOptions, authRoutes } from './http-auth.js';
 import { admitApp } from './http-auth-app.js';
 import { httpBase } from './http-base.js';
+import type { Bodies } from './http-body.js';
 import { deadLetterRoutes } from './http-dead-letters.js';
 import { migrationRoute } from './http-migrations.js';
 import { openApiRoute } from './http-openapi.js';
@@ -20,13 +21,14 @@ export interface HttpAppOptions {
   readonly accounts?: AccountRoutesOptions | undefined;
   readonly rest: RestRoutesOptions;
   readonly addresses: ClientAddresses;
+  readonly bodies: Bodies;
   readonly models: () => ModelSet;
 }
 
 /** The HTTP side of one app. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
   const { config, log, platform, deadLetters, migrate } = options.gateway;
-  const app = await httpBase({ cors: config.cors, log, platform });
+  const app = await httpBase({ cors: config.cors, log, platform, bodies: options.bodies });
   openApiRoute(app, {
     models: options.models,
     public: config.openapi === 'public',

@@ -1,11 +1,13 @@
-import { createServer, METHODS } from 'node:http';
+import { createServer, type IncomingMessage, METHODS } from 'node:http';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import { askForBody } from './expectations.js';
 import { answerErrors } from './http-answers.js';
+import type { Bodies } from './http-body.js';
 import { watchMethods } from './http-methods.js';
 import { largestHead } from './http-server.js';
 import { Origins } from './origins.js';
@@ -16,6 +18,8 @@ export interface HttpBaseOptions {
   readonly cors?: readonly string[] | undefined;
   readonly log: Log;
   readonly platform: Platform;
+  /** Reads what is sent; without it there are no bodies to read. */
+  readonly bodies?: Bodies | undefined;
 }
 
 /** Bytes of an answer from which on it is compressed. */
@@ -29,6 +33,7 @@ export async function httpBase({
   cors: origins,
   log,
   platform,
+  bodies,
 }: HttpBaseOptions): Promise<FastifyInstance> {
   const app = fastify({
     // Its logger would write URLs, and with them tokens.
@@ -52,7 +57,13 @@ export async function httpBase({
     const encoding = raw.headers['content-encoding'];
     if (encoding !== undefined) raw.headers['content-encoding'] = encoding.toLowerCase();
   });
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('preParsing', async ({ headers, routeOptions }, reply) => {
+    const isTooLarge = Number(headers['content-length']) > (routeOptions.bodyLimit ?? 0);
+    if (!isTooLarge) askForBody(reply.raw);
+  });
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+    bodies ? bodies.read(request, payload) : Promise.resolve(undefined),
+  );
   await protect(app, origins);
   await app.register(compress, {
     threshold: worthCompressing,

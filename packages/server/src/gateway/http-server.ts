@@ -3,6 +3,7 @@ import * as https from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Timers } from '../platform/platform.js';
+import { expectsToBeAsked } from './expectations.js';
 import type { ServerConfig } from './options.js';
 import type { Origins } from './origins.js';
 import { type Refusal, refusals, refusalText, refuseRequest, refuseUpgrade } from './refusal.js';
@@ -71,6 +72,10 @@ export function createHttpServer(
   server.maxConnections = connections + spare;
   const garbage = new GarbageRefusals(origins, timers);
   server.on('clientError', (error: ParserError, socket) => garbage.refuse(error, socket));
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    expectsToBeAsked(response);
+    known(request, response);
+  });
   server.on('checkExpectation', (_request: unknown, response: http.ServerResponse) =>
     refuseRequest(response, refusals.expectation, origins),
   );

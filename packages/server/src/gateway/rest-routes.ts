@@ -6,7 +6,7 @@ import type { Platform } from '../platform/platform.js';
 import { isKnown, objectTag } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
-import { type CallerOptions, callerOf } from './http-caller.js';
+import { type Caller, type CallerOptions, callerOf } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
 import { jsonBody } from './json-body.js';
 import type { Shape } from './parse-message.js';
@@ -49,42 +49,55 @@ export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): vo
     method,
     url: path,
     bodyLimit: options.message,
-    onRequest: async (request, reply) => routes.admit(request, reply),
+    onRequest: async (request, reply) => await routes.admit(request, reply),
     handler: (request, reply) => routes.handle(request, reply),
   });
 }
 
 class RestRoutes {
   readonly #options: RestRoutesOptions;
+  /** Of requests that were let in. */
+  readonly #callers = new WeakMap<FastifyRequest, Caller>();
 
   constructor(options: RestRoutesOptions) {
     this.#options = options;
   }
 
-  /** Refuses by version and method, before any body is read. */
-  admit({ params, method }: RestCall, reply: FastifyReply): FastifyReply | undefined {
+  /** Refuses by version, method and token, before any body is read. */
+  async admit(request: RestCall, reply: FastifyReply): Promise<FastifyReply | undefined> {
+    const { params, method } = request;
     if (params.version !== protocolVersion) {
       return sendJson(reply, 400, JSON.stringify(refusals.unsupportedVersion));
     }
     const { target, methods } = restTarget(`/${params['*']}`, method);
-    if (methods.length === 0 || methods.includes(method)) return undefined;
-    reply.header('Allow', methods.join(', '));
-    return sendError(reply, fail('command.unknown'), target?.r);
+    if (methods.length > 0 && !methods.includes(method)) {
+      reply.header('Allow', methods.join(', '));
+      return sendError(reply, fail('command.unknown'), target?.r);
+    }
+    privately(reply);
+    try {
+      this.#callers.set(request, await callerOf(request, this.#options));
+      return undefined;
+    } catch (thrown) {
+      return this.#refuse(request, reply, thrown);
+    }
   }
 
   async handle(request: RestCall, reply: FastifyReply): Promise<FastifyReply> {
     const { params, method } = request;
-    const vary = [reply.getHeader('Vary'), 'Authorization'].flat().filter(Boolean).join(', ');
-    reply.header('Cache-Control', 'private, no-cache').header('Vary', vary);
     const asked = restTarget(`/${params['*']}`, method);
     try {
       return await this.#serve(request, reply, asked);
     } catch (thrown) {
-      const { log, platform } = this.#options;
-      const r = asked.target?.r;
-      const error = toProtocolError(thrown, { log, platform, fields: { method, r } });
-      return sendError(reply, error, r);
+      return this.#refuse(request, reply, thrown);
     }
+  }
+
+  #refuse({ params, method }: RestCall, reply: FastifyReply, thrown: unknown): FastifyReply {
+    const { log, platform } = this.#options;
+    const r = restTarget(`/${params['*']}`, method).target?.r;
+    const error = toProtocolError(thrown, { log, platform, fields: { method, r } });
+    return sendError(reply, error, r);
   }
 
   async #serve(
@@ -92,7 +105,8 @@ class RestRoutes {
     reply: FastifyReply,
     asked: RestTarget,
   ): Promise<FastifyReply> {
-    const caller = await callerOf(request, this.#options);
+    const caller = this.#callers.get(request);
+    if (!caller) throw new Error('a request was served that nobody let in');
     const rest = this.#read(request, asked);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
@@ -120,6 +134,12 @@ class RestRoutes {
     const body = takesBody ? jsonBody(request.body, shape) : undefined;
     return { method, target, question, query, headers, body, shape };
   }
+}
+
+/** What is answered depends on who asks. */
+function privately(reply: FastifyReply): void {
+  const vary = [reply.getHeader('Vary'), 'Authorization'].flat().filter(Boolean).join(', ');
+  reply.header('Cache-Control', 'private, no-cache').header('Vary', vary);
 }
 
 /** Lists may come as `fields=a&fields=b`, the way that generated clients write them. */

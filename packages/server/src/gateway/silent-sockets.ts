@@ -12,15 +12,20 @@ export class SilentSockets {
 
   constructor(server: HttpServer) {
     const sockets = this.#sockets;
+    const known = new WeakSet<Socket>();
     const asked = ({ socket }: IncomingMessage) => sockets.delete(socket);
     const closed = function (this: Socket) {
       sockets.delete(this);
     };
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      // One that is read anew was known before.
+      if (known.has(socket)) return;
+      known.add(socket);
       sockets.add(socket);
       socket.on('close', closed);
     });
     server.on('request', asked);
+    server.on('checkContinue', asked);
     server.on('upgrade', asked);
   }
 

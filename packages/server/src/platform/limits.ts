@@ -10,6 +10,8 @@ export interface Limits {
   readonly turn: number;
   /** Bytes of messages that sockets bring at once, beside a little of each; beyond: they take turns. */
   readonly turnBytes: number;
+  /** Bytes of input that is not whole yet or waits, of all clients; beyond: the greediest go. */
+  readonly input: number;
   /** Subscriptions per connection; beyond: 429. */
   readonly subscriptions: number;
   /** Of these, live queries; beyond: 429. */
@@ -61,6 +63,7 @@ export const defaultLimits: Limits = {
   inFlight: 256,
   turn: 32,
   turnBytes: 1024 * 1024,
+  input: 128 * 1024 * 1024,
   subscriptions: 10_000,
   queries: 100,
   queryRows: 500_000,

@@ -1,0 +1,155 @@
+import type { Readable } from 'node:stream';
+import { fail } from '@really/protocol';
+import type { FastifyRequest } from 'fastify';
+import { Deadlines } from '../platform/deadlines.js';
+import type { Platform } from '../platform/platform.js';
+import type { ClientAddresses } from './client-address.js';
+import type { IntakeBucket, IntakeRates } from './intake-rates.js';
+import { type InputHolder, perPiece, type UnreadInput } from './unread-input.js';
+
+export interface BodiesOptions {
+  readonly platform: Platform;
+  readonly addresses: ClientAddresses;
+  readonly intakes: IntakeRates;
+  readonly unread: UnreadInput;
+}
+
+/** A body whose client is too slow; answered with 408. */
+export class SlowBody extends Error {}
+
+/** Milliseconds in which some of a body has to come, and how many bytes of it. */
+const patience = 20_000;
+const leastBytes = 1024;
+
+/** Reads the bodies of requests that were let in: each within its bound, at the rate of its address, and all within what may be unread. */
+export class Bodies {
+  readonly options: BodiesOptions;
+  /** Of bodies that are being read: when some of it has to have come. */
+  readonly slow: Deadlines;
+  /** When there is room again for the bytes of an address. */
+  readonly rooms: Deadlines;
+
+  constructor(options: BodiesOptions) {
+    const { platform } = options;
+    this.options = options;
+    const due = (what: 'look' | 'roomy') => (key: object) => {
+      if (key instanceof Body) key[what]();
+    };
+    this.slow = new Deadlines({ platform, clock: 'monotonic', due: due('look') });
+    this.rooms = new Deadlines({ platform, clock: 'monotonic', due: due('roomy') });
+  }
+
+  /** Rejects with what has a `statusCode` of 413 where it is too large, with `SlowBody`, or with 503 where there is no room for it. */
+  read(request: FastifyRequest, payload: Readable): Promise<Buffer> {
+    const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
+    if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
+    const address = this.options.addresses.of(request.raw);
+    return new Promise((resolve, reject) => {
+      new Body(this, { payload, limit, address }, (error, bytes) => {
+        if (bytes) resolve(bytes);
+        else reject(error);
+      });
+    });
+  }
+}
+
+interface BodyOptions {
+  readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
+  readonly limit: number;
+  readonly address: string;
+}
+
+type Done = (error: unknown, bytes?: Buffer) => void;
+
+class Body implements InputHolder {
+  readonly address: string;
+  readonly #bodies: Bodies;
+  readonly #options: BodyOptions;
+  readonly #done: Done;
+  readonly #bucket: IntakeBucket;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #bytesSeen = 0;
+  #isPaused = false;
+
+  constructor(bodies: Bodies, options: BodyOptions, done: Done) {
+    this.address = options.address;
+    this.#bodies = bodies;
+    this.#options = options;
+    this.#done = done;
+    this.#bucket = bodies.options.intakes.ofAddress(this.address);
+    const { payload } = options;
+    payload.on('data', this.#take).on('end', this.#end).on('error', this.#failed);
+    payload.on('close', this.#closed);
+    this.#await();
+    payload.resume();
+  }
+
+  giveUp(): void {
+    this.#finish(fail('server.unavailable', undefined, { meta: { retryAfter: 1 } }));
+  }
+
+  /** Some of it should have come by now, save that nobody read. */
+  look(): void {
+    const isSlow = !this.#isPaused && this.#bytes - this.#bytesSeen < leastBytes;
+    if (isSlow) this.#finish(new SlowBody());
+    else this.#await();
+  }
+
+  roomy(): void {
+    this.#isPaused = false;
+    this.#options.payload.resume();
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    const { limit, payload } = this.#options;
+    const { intakes, unread, platform } = this.#bodies.options;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > limit || (payload.receivedEncodedLength ?? 0) > limit) {
+      this.#finish(tooLarge());
+      return;
+    }
+    const now = platform.clock.monotonic();
+    this.#bucket.pay(chunk.length, now);
+    if (this.#bucket.roomAt > now) {
+      intakes.over('rate.addressBytes');
+      this.#isPaused = true;
+      payload.pause();
+      this.#bodies.rooms.set(this, this.#bucket.roomAt);
+    }
+    unread.set(this, this.#bytes + this.#chunks.length * perPiece);
+  };
+
+  readonly #end = (): void => this.#finish(undefined, Buffer.concat(this.#chunks, this.#bytes));
+
+  readonly #failed = (error: Error & { statusCode?: number }): void => {
+    error.statusCode ??= 400;
+    this.#finish(error);
+  };
+
+  readonly #closed = (): void => this.#finish(Object.assign(new Error(), { statusCode: 400 }));
+
+  #await(): void {
+    this.#bytesSeen = this.#bytes;
+    this.#bodies.slow.set(this, this.#bodies.options.platform.clock.monotonic() + patience);
+  }
+
+  #finish(error: unknown, bytes?: Buffer): void {
+    const { payload } = this.#options;
+    payload.off('data', this.#take).off('end', this.#end);
+    payload.off('error', this.#failed).off('close', this.#closed);
+    // It may still fail, which is nobody's concern then.
+    payload.on('error', () => {});
+    this.#chunks.length = 0;
+    this.#bodies.slow.clear(this);
+    this.#bodies.rooms.clear(this);
+    this.#bodies.options.intakes.leave(this.#bucket);
+    this.#bodies.options.unread.set(this, 0);
+    this.#done(error, bytes);
+  }
+}
+
+function tooLarge(): Error {
+  return Object.assign(new Error('too large'), { statusCode: 413 });
+}
