@@ -58,6 +58,8 @@ export interface AppOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracing: Tracing | undefined;
+  /** See `StoreOptions`. */
+  readonly force: boolean;
   /** For the password hashes of all apps together. */
   readonly serverHashes: HashSlots;
   /** Takes note of how to close what is opened here. */
@@ -77,7 +79,7 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   await allStarted<unknown>([judging, reading, opening]);
   const [secret, keys, opened] = [await judging, await reading, await opening];
   for (const warning of opened.warnings) log.warn({}, warning);
-  const stored = await openStore(config, opened.models, { log, metrics });
+  const stored = await openStore(config, opened.models, { log, metrics, force: options.force });
   closing.add(() => stored.close());
   const modelsInForce = new ModelsInForce(opened, log);
   const inForce = { models: modelsInForce.models, platform, log, metrics };

@@ -13,6 +13,8 @@ export interface AppsOptions {
   readonly log: Log;
   readonly metrics: ServerMetrics;
   readonly tracing: Tracing | undefined;
+  /** See `StoreOptions`. */
+  readonly force: boolean;
   /** Takes note of how to close what is opened here. */
   readonly closing: Closing;
 }

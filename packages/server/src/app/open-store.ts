@@ -5,7 +5,7 @@ import type { Metrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
-import { type Store, StoreRefused, UniqueClash } from '../store/store.js';
+import { AnswersMissing, type Store, StoreRefused, UniqueClash } from '../store/store.js';
 import type { Config } from './config.js';
 import { openDataFolder } from './data-folder.js';
 import { StartError, systemReason } from './start-error.js';
@@ -16,13 +16,19 @@ export interface StoreReports {
   readonly metrics: Metrics;
 }
 
+/** How a store is opened. */
+export interface StoreOptions extends StoreReports {
+  /** Also where changes are missing that may have been answered (rule DUR9). */
+  readonly force?: boolean | undefined;
+}
+
 /** Opens the store that is configured, ready for these models. Throws a `StartError` where that cannot be. */
 export async function openStore(
   config: Config,
   models: ModelSet,
-  { log, metrics }: StoreReports,
+  options: StoreOptions,
 ): Promise<Store> {
-  const store = await open(config, { log, metrics });
+  const store = await open(config, options);
   try {
     await store.prepare(models.all().map((model) => model.layout));
     return store;
@@ -33,15 +39,15 @@ export async function openStore(
   }
 }
 
-async function open({ values }: Config, reports: StoreReports): Promise<Store> {
+async function open({ values }: Config, options: StoreOptions): Promise<Store> {
   const { 'limits.history': history, onceWindow, 'limits.once': onceKeep } = values;
   const config = { history, onceWindow, onceKeep };
   switch (values.store) {
     case 'memory':
       return openMemoryStore(config, systemPlatform);
     case 'sqlite':
-      for (const warning of openDataFolder(values.data)) reports.log.warn({}, warning);
-      return await openDatabase(join(values.data, 'really.db'), config, reports);
+      for (const warning of openDataFolder(values.data)) options.log.warn({}, warning);
+      return await openDatabase(join(values.data, 'really.db'), config, options);
     default:
       return values.store satisfies never;
   }
@@ -50,11 +56,17 @@ async function open({ values }: Config, reports: StoreReports): Promise<Store> {
 async function openDatabase(
   file: string,
   config: { history: number; onceWindow: number; onceKeep: number },
-  { log, metrics }: StoreReports,
+  { log, metrics, force = false }: StoreOptions,
 ): Promise<Store> {
   try {
-    return await openSqliteStore({ file, ...config }, systemPlatform, log, metrics);
+    return await openSqliteStore({ file, force, ...config }, systemPlatform, log, metrics);
   } catch (error) {
+    if (error instanceof AnswersMissing) {
+      log.error(
+        { file, missing: error.missing },
+        'changes that may have been answered are missing',
+      );
+    }
     if (error instanceof StoreRefused) throw new StartError([error.message], error);
     throw new StartError([`the database ${file} cannot be opened: ${systemReason(error)}`], error);
   }

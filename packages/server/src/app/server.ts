@@ -34,6 +34,8 @@ export interface RunningServer {
 
 export interface StartOptions {
   readonly log?: Log | undefined;
+  /** Also where a database lacks changes that may have been answered (rule DUR9). */
+  readonly force?: boolean | undefined;
 }
 
 /**
@@ -46,14 +48,18 @@ export async function startServer(
 ): Promise<RunningServer> {
   const closing = new Closing();
   try {
-    return await open(config, options.log ?? silentLog, closing);
+    return await open(config, options, closing);
   } catch (error) {
     await closing.close().catch(() => {});
     throw error;
   }
 }
 
-async function open(config: Config, log: Log, closing: Closing): Promise<RunningServer> {
+async function open(
+  config: Config,
+  { log = silentLog, force = false }: StartOptions,
+  closing: Closing,
+): Promise<RunningServer> {
   const { values } = config;
   const metrics = prometheusMetrics();
   const tracing = openTracing(log, config.folder);
@@ -62,7 +68,7 @@ async function open(config: Config, log: Log, closing: Closing): Promise<Running
   // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
   const reading = started(() => readTls(values));
   const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
-  const opening = openApps(config, { log, metrics, tracing, closing });
+  const opening = openApps(config, { log, metrics, tracing, force, closing });
   await allStarted<unknown>([reading, judging, opening]);
   const [tls, secret, apps] = [await reading, await judging, await opening];
   const gateway = await createGateway({

@@ -13,6 +13,14 @@ export function addConfigFlags(command: Command, only?: readonly Key[]): Command
   return command;
 }
 
+/** Gives a command that serves its flags: the settings, and what is decided at one start. */
+export function addServerFlags(command: Command): Command {
+  return addConfigFlags(command).option(
+    '--force',
+    'go on with a database that lacks changes which may have been answered',
+  );
+}
+
 function shownDefault({ fallback }: Setting<unknown>): string {
   if (fallback === undefined) return '';
   if (typeof fallback !== 'function') return ` (default: ${String(fallback)})`;

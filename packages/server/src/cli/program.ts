@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
-import { addAppFlag, addConfigFlags, addServerPortFlag } from './config-flags.js';
+import { addAppFlag, addConfigFlags, addServerFlags, addServerPortFlag } from './config-flags.js';
 import { addDeadLetters } from './dead-letters-options.js';
 import { type ExitCode, reportError, tell } from './report-error.js';
 import { developmentSignals, productionSignals } from './stop-signals.js';
@@ -70,8 +70,8 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     .option('--verbose', 'print the stack of an error too')
     .allowExcessArguments(false)
     .action(async (folder: string) => done(await (await import('./init.js')).init(folder)));
-  addConfigFlags(add(program, 'start', 'start for production: JSON logs, needs a secret', start));
-  addConfigFlags(
+  addServerFlags(add(program, 'start', 'start for production: JSON logs, needs a secret', start));
+  addServerFlags(
     add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),
   );
   const models = program.command('models').description('look at the models').helpCommand(false);

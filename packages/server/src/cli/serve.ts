@@ -19,7 +19,7 @@ export async function serve(
   const config = configInForce(mode, options);
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
   logStrayErrors(log);
-  const starting = startServer(config, { log });
+  const starting = startServer(config, { log, force: options.force === true });
   // Nothing was served yet, and what was begun on disk survives a kill.
   const begun = await Promise.race([
     signals.requested.then(() => 'stopped' as const),

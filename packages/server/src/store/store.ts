@@ -423,6 +423,19 @@ export class StoreInUse extends StoreRefused {
   }
 }
 
+/**
+ * The store lacks changes that were committed, and so may have been answered (rule DUR9). `missing`: how many, where that is
+ * known.
+ */
+export class AnswersMissing extends StoreRefused {
+  override readonly name = 'AnswersMissing';
+  readonly missing: number | undefined;
+  constructor(message: string, missing: number | undefined) {
+    super(message);
+    this.missing = missing;
+  }
+}
+
 /** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
 export class QueryTimeout extends Error {
   override readonly name = 'QueryTimeout';

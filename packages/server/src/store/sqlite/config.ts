@@ -9,6 +9,8 @@ export interface SqliteConfig extends StoreConfig {
   readonly maxSize: number;
   /** Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can start again. */
   readonly logSize: number;
+  /** Whether a database is opened that lacks changes which were committed (rule DUR9). */
+  readonly force: boolean;
 }
 
 export const defaultSqliteConfig: Omit<SqliteConfig, 'file'> = {
@@ -16,4 +18,5 @@ export const defaultSqliteConfig: Omit<SqliteConfig, 'file'> = {
   readers: 2,
   maxSize: 0,
   logSize: 64 * 1024 * 1024,
+  force: false,
 };

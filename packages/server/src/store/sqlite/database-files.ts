@@ -51,7 +51,7 @@ function exists(file: string): boolean {
 }
 
 /** Where links lead: SQLite keeps its other files there. */
-function targetOf(file: string): string {
+export function targetOf(file: string): string {
   return exists(file) ? realpathSync(file) : file;
 }
 

@@ -138,7 +138,12 @@ export function encodeKept({ object, history, replaces }: RestoredObject): Encod
 
 /** What the writer thread is asked. It answers in the order of the questions. */
 export type WriterRequest =
-  | ({ readonly kind: 'open'; readonly config: SqliteConfig } & FreshEpoch)
+  /** `force`: also where changes are missing that were committed. */
+  | ({
+      readonly kind: 'open';
+      readonly config: SqliteConfig;
+      readonly force: boolean;
+    } & FreshEpoch)
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
   /** `now`: milliseconds since the epoch. */
   | ({ readonly kind: 'commit'; readonly now: number } & EncodedGroups)
@@ -162,6 +167,10 @@ export type WriterRequest =
 export interface OpenAnswer {
   readonly upgrades: readonly string[];
   readonly epoch: Epoch;
+  /** The epoch is another one than the database had: it is not the one that was closed here. */
+  readonly isOther: boolean;
+  /** What was missing, where it was opened all the same. */
+  readonly cut?: { readonly message: string; readonly missing: number | undefined } | undefined;
 }
 
 export interface RestoreAnswer {

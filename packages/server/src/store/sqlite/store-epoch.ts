@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Epoch, Pos } from '../store.js';
+import { checkpoint } from './checkpoints.js';
 import type { EpochMark } from './epoch-mark.js';
 
 /** Random texts that were made where randomness is: this thread has none. */
@@ -10,30 +11,47 @@ export interface FreshEpoch {
   readonly opening: string;
 }
 
+export interface OpeningEpoch extends FreshEpoch {
+  /** There was no database. */
+  readonly isNew: boolean;
+  /** It lacks changes that were committed. */
+  readonly isCut: boolean;
+}
+
+/** Stands behind the name of an opening as long as nobody has closed it. */
+const running = '+';
+
+/** Takes apart what a database says of its last opening. The name is empty where it is a backup. */
+export function openedAs(called: string): { name: string; isRunning: boolean } {
+  const isRunning = called.endsWith(running);
+  return { name: isRunning ? called.slice(0, -running.length) : called, isRunning };
+}
+
 type MetaRow = [position: Pos, id: string, secret: string, isFirst: number, opening: string];
 
 /**
  * The epoch of a database that is being opened: the one that it has, or the fresh one where it has none (it is new, of an
- * older version, or a backup) or was put back. `isNew`: it was made just now.
+ * older version, or a backup), was put back, or lacks something.
  */
 export function openEpoch(
   db: Database,
   mark: EpochMark,
-  { epoch: fresh, opening, isNew }: FreshEpoch & { readonly isNew: boolean },
+  { epoch: fresh, opening, isNew, isCut }: OpeningEpoch,
 ): Epoch {
-  const [position, id, secret, isFirst, openedAs] = metaOf(db);
+  const [position, id, secret, isFirst, called] = metaOf(db);
   const remembered = mark.read();
   const isKept =
     id !== '' &&
+    !isCut &&
     typeof remembered === 'object' &&
-    remembered.openings.includes(openedAs) &&
+    remembered.openings.includes(openedAs(called).name) &&
     remembered.position <= position;
   // Where something else was here before, clients may come with what they heard of that.
   const epoch = isKept
     ? { id, secret, isFirst: isFirst === 1 }
     : { ...fresh, isFirst: isNew && remembered === undefined };
   if (!isKept) setEpoch(db, epoch);
-  nameOpening(db, mark, opening);
+  nameOpening(db, mark, { opening, isRunning: true });
   return epoch;
 }
 
@@ -48,12 +66,21 @@ export function setEpoch(db: Database, { id, secret, isFirst }: Epoch): void {
 
 /**
  * Gives the database and the file beside it the name of an opening, or of what follows the last one: copies that were made
- * before have another name. At any moment the file knows the name that the database has.
+ * before have another name. At any moment the file knows the name that the database has, also without its log: as long as
+ * the new name is only there, because somebody reads and holds the log up, the file keeps the old one too.
  */
-export function nameOpening(db: Database, mark: EpochMark, opening: string): void {
-  const [position, , , , before] = metaOf(db);
-  mark.write({ openings: [before || opening, opening], position });
-  db.prepare('UPDATE meta SET opening = ?').run(opening);
+export function nameOpening(
+  db: Database,
+  mark: EpochMark,
+  { opening, isRunning }: { readonly opening: string; readonly isRunning: boolean },
+): void {
+  const [position, , , , called] = metaOf(db);
+  const before = openedAs(called).name || opening;
+  // First, so that the name which is in the database itself is the one that it says.
+  checkpoint(db, 'PASSIVE');
+  mark.write({ openings: [before, opening], position });
+  db.prepare('UPDATE meta SET opening = ?').run(isRunning ? opening + running : opening);
+  if (checkpoint(db, 'PASSIVE').left > 0) return;
   mark.write({ openings: [opening, opening], position });
 }
 

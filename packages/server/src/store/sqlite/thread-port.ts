@@ -1,5 +1,12 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { QueryTimeout, StoreInUse, StoreRefused, StoreUnavailable, UniqueClash } from '../store.js';
+import {
+  AnswersMissing,
+  QueryTimeout,
+  StoreInUse,
+  StoreRefused,
+  StoreUnavailable,
+  UniqueClash,
+} from '../store.js';
 import { asStoreError } from './errors.js';
 
 /** What a thread answers: errors lose their class on the way, so they go as what they are made from. */
@@ -12,6 +19,7 @@ export interface EncodedError {
   readonly collection?: string | undefined;
   readonly field?: string | undefined;
   readonly passing?: boolean | undefined;
+  readonly missing?: number | undefined;
 }
 
 /** The thread's side: answers each request, in order. */
@@ -40,6 +48,10 @@ function encodeError(error: unknown): EncodedError {
     const { name, message, collection, field } = error;
     return { name, message, collection, field };
   }
+  if (error instanceof AnswersMissing) {
+    const { name, message, missing } = error;
+    return { name, message, missing };
+  }
   if (error instanceof StoreRefused) {
     const { name, message, passing } = error;
     return { name, message, passing };
@@ -55,6 +67,8 @@ export function decodeError(encoded: EncodedError): Error {
       return new StoreUnavailable(message);
     case 'StoreRefused':
       return new StoreRefused(message, { passing: encoded.passing === true });
+    case 'AnswersMissing':
+      return new AnswersMissing(message, encoded.missing);
     case 'StoreInUse':
       return new StoreInUse(message);
     case 'QueryTimeout':

@@ -24,10 +24,13 @@ export class WriterClient {
   #thread: Thread<WriterRequest> | undefined;
   #probed: { readonly at: number; readonly found: Promise<unknown> } | undefined;
   #epoch: Epoch | undefined;
+  /** Once, at the start: what is missing later nobody has decided about. */
+  #force: boolean;
   #closed = false;
 
   private constructor(config: SqliteConfig, platform: Platform, log: Log, module: URL) {
     this.#config = config;
+    this.#force = config.force;
     this.#module = module;
     this.#platform = platform;
     this.#log = log;
@@ -96,10 +99,11 @@ export class WriterClient {
     try {
       const { random } = this.#platform;
       const fresh = { epoch: makeEpoch(random, false), opening: makeMark(random) };
-      const request = { kind: 'open', config: this.#config, ...fresh } as const;
-      const { upgrades, epoch } = (await thread.request(request)) as OpenAnswer;
-      this.#epoch = epoch;
-      for (const step of upgrades) this.#log.info({ step }, 'the database was upgraded');
+      const request = { kind: 'open', config: this.#config, force: this.#force, ...fresh } as const;
+      const opened = (await thread.request(request)) as OpenAnswer;
+      this.#force = false;
+      this.#epoch = opened.epoch;
+      this.#tell(opened);
       const layouts = [...this.#layouts.values()];
       if (layouts.length > 0) await thread.request({ kind: 'prepare', layouts });
     } catch (error) {
@@ -107,6 +111,13 @@ export class WriterClient {
       throw error;
     }
     this.#thread = thread;
+  }
+
+  #tell({ upgrades, cut, isOther }: OpenAnswer): void {
+    const log = this.#log;
+    for (const step of upgrades) log.info({ step }, 'the database was upgraded');
+    if (cut) log.error({ missing: cut.missing }, `went on because of --force: ${cut.message}`);
+    if (isOther) log.warn({}, 'the database is not as it was left here: it has a new epoch');
   }
 
   #revive(error: Error): void {

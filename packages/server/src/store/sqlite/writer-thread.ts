@@ -1,5 +1,10 @@
 import type { Database } from 'better-sqlite3';
-import type { CollectionLayout, Epoch, MigrationOutcome } from '../store.js';
+import {
+  type CollectionLayout,
+  type Epoch,
+  type MigrationOutcome,
+  StoreRefused,
+} from '../store.js';
 import { Checkpoints } from './checkpoints.js';
 import { EpochMark } from './epoch-mark.js';
 import type {
@@ -10,6 +15,7 @@ import type {
   WriterNotice,
   WriterRequest,
 } from './messages.js';
+import { missingChanges } from './missing-changes.js';
 import { openForWriting } from './open-database.js';
 import { nameOpening, openEpoch } from './store-epoch.js';
 import { serve } from './thread-port.js';
@@ -97,22 +103,40 @@ function restore(
   return { outcome, epoch: writer.epoch };
 }
 
-function open({ config, ...fresh }: Extract<WriterRequest, { kind: 'open' }>): OpenAnswer {
+function open({ config, force, ...fresh }: Extract<WriterRequest, { kind: 'open' }>): OpenAnswer {
   const mark = new EpochMark(config.file);
+  const cut = missingChanges(config.file, mark.read());
+  if (cut && !force) throw cut;
   let epoch: Epoch = fresh.epoch;
+  let isOther = false;
   const { db, upgraded } = openForWriting(config, (opened, isNew) => {
-    epoch = openEpoch(opened, mark, { ...fresh, isNew });
+    if (cut) assertWhole(opened, config.file);
+    epoch = openEpoch(opened, mark, { ...fresh, isNew, isCut: cut !== undefined });
+    isOther = !isNew && epoch.id === fresh.epoch.id;
   });
   const writer = new Writer(db, config, epoch);
   current = { db, writer, checkpoints: new Checkpoints(db, config), mark };
-  return { upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`), epoch };
+  return {
+    upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`),
+    epoch,
+    // An older version knew no epochs.
+    isOther: isOther && upgraded.length === 0,
+    cut: cut && { message: cut.message, missing: cut.missing },
+  };
+}
+
+/** A log that was half copied into the database leaves it in pieces when it is lost: nobody can go on with that. */
+function assertWhole(db: Database, file: string): void {
+  const problem = String(db.pragma('quick_check(1)', { simple: true })).replace(/\s+/g, ' ');
+  if (problem === 'ok') return;
+  throw new StoreRefused(`${file} is damaged, restore a backup: ${problem}`);
 }
 
 /** What is remembered of the database is of use, but nothing that closing should fail for. */
 function close(opening: string, { db, mark }: Opened): void {
   current = undefined;
   try {
-    nameOpening(db, mark, opening);
+    nameOpening(db, mark, { opening, isRunning: false });
   } catch {
     // The next opening finds what the last one left.
   } finally {
