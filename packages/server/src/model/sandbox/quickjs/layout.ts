@@ -1,9 +1,10 @@
 import type { JSValuePointer } from 'quickjs-emscripten-core';
 import type { Engine } from './engine.js';
 import { linkedStackBytes } from './engine.js';
+import { pageBytes } from './webassembly.js';
 
 /**
- * Where two numbers of the engine stand in its memory. They are found by watching it work, not by
+ * Where three numbers of the engine stand in its memory. They are found by watching it work, not by
  * knowing the build: a build in which they cannot be found stops the start.
  */
 export interface Layout {
@@ -13,6 +14,8 @@ export interface Layout {
   readonly constantsEnd: number;
   /** Index of the word that holds the end of the heap in use. */
   readonly topWord: number;
+  /** Index of the word that holds the end of all that the heap ever had: it does not go back. */
+  readonly endWord: number;
   /** Index of the word that counts down to the next time that the engine asks whether to go on. */
   readonly pollWord: number;
 }
@@ -23,9 +26,9 @@ const usedStackBytes = 2 * 1024 * 1024;
 export function findLayout(engine: Engine, watchPolls: (polled: () => void) => () => void): Layout {
   const staticEnd = engine.heapStart - linkedStackBytes;
   if (staticEnd < 4096 || !isUnused(engine, staticEnd + 4096)) throw unknownBuild('stack');
-  const topWord = findTop(engine, staticEnd);
+  const ends = findEnds(engine, staticEnd);
   const pollWord = findPoll(engine, watchPolls);
-  return { staticEnd, topWord, pollWord, constantsEnd: findConstantsEnd(engine, staticEnd) };
+  return { staticEnd, ...ends, pollWord, constantsEnd: findConstantsEnd(engine, staticEnd) };
 }
 
 /** Whether the constants are what they were. Anything else would be a fault of the engine. */
@@ -49,8 +52,14 @@ function isUnused({ words, heapStart }: Engine, from: number): boolean {
   return true;
 }
 
-/** Large blocks come from the end of the heap, one after the other: the word that moves with them is its end. */
-function findTop({ malloc, free, words }: Engine, staticEnd: number): number {
+/**
+ * Large blocks come from the end of the heap in use, one after the other: the word that moves with them is that end. One that is always
+ * beyond it, and stays where it came to when they are free again, is how far the heap ever went.
+ */
+function findEnds(
+  { malloc, free, words }: Engine,
+  staticEnd: number,
+): Pick<Layout, 'topWord' | 'endWord'> {
   const size = 64 * 1024;
   const count = staticEnd >> 2;
   const blocks = [malloc(size)];
@@ -61,11 +70,26 @@ function findTop({ malloc, free, words }: Engine, staticEnd: number): number {
   }
   for (const block of [...blocks].reverse()) free(block);
   const header = 8;
-  for (let index = 0; index < count; index++) {
-    if (seen.every((then, round) => then[index] === (blocks[round + 1] ?? 0) - header)) {
-      return index;
-    }
-  }
+  const tops = blocks.slice(1).map((block) => block - header);
+  const topWord = indexBelow(count, (index) => {
+    return seen.every((then, round) => then[index] === tops[round]);
+  });
+  const endWord = indexBelow(count, (index) => {
+    const ends = [...seen.map((then) => then[index] ?? 0), words[index] ?? 0];
+    const everyEnd = [...tops, (blocks.at(-1) ?? 0) + size];
+    const moved = ends.at(-1) !== ends[0];
+    return moved && ends.every((end, round) => isJustBeyond(end, everyEnd[round] ?? 0));
+  });
+  return { topWord, endWord };
+}
+
+/** The heap grows by some pages at a time. */
+function isJustBeyond(end: number, top: number): boolean {
+  return end >= top && end < top + 8 * pageBytes;
+}
+
+function indexBelow(count: number, isIt: (index: number) => boolean): number {
+  for (let index = 0; index < count; index++) if (isIt(index)) return index;
   throw unknownBuild('heap');
 }
 

@@ -51,6 +51,13 @@ export function realm(host: RealmHost, limits: RealmLimits): Realm {
   const PromiseClass = Promise;
   const { then: promiseThen } = Promise.prototype;
   const { slice } = String.prototype;
+  // What changes its size in place would have to clear what it grows by, and not all of these do.
+  const global: { [name: string]: unknown } = globalThis;
+  delete global.SharedArrayBuffer;
+  delete global.Atomics;
+  for (const name of ['resize', 'transfer', 'transferToFixedLength']) {
+    Reflect.deleteProperty(ArrayBuffer.prototype, name);
+  }
   const text = String;
   const isFiniteNumber = Number.isFinite;
   const isSafeInteger = Number.isSafeInteger;
