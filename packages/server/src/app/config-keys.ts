@@ -249,6 +249,16 @@ export const settings = {
     limits.output,
     'waiting output per connection; beyond: updates are conflated and commands wait; beyond 8 times that: close 1013',
   ),
+  'limits.outputTotal': setting(
+    size,
+    limits.outputTotal,
+    'output that waits for all clients of the node together; beyond: those for whom most waits are closed with 1013',
+  ),
+  'limits.outputTime': setting(
+    duration,
+    limits.outputTime,
+    'time in which an HTTP client takes 64KiB of what waits for it, or all of it; beyond: it is cut off',
+  ),
   'limits.connections': setting(
     count(1),
     limits.connections,

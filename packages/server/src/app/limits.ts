@@ -17,6 +17,8 @@ export function limitsOf(values: Values): Limits {
     queries: values['limits.queries'],
     queryRows: values['limits.queryRows'],
     output: values['limits.output'],
+    outputTotal: values['limits.outputTotal'],
+    outputTime: values['limits.outputTime'],
     connections: values['limits.connections'],
     connectionsPerAddress: values['limits.connectionsPerAddress'],
     parked: values['limits.parked'],

@@ -141,6 +141,8 @@ function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
     cors: values.cors,
     keepAlive: values['http.keepAlive'],
     connections: values['limits.connections'],
+    outputTotal: values['limits.outputTotal'],
+    outputTime: values['limits.outputTime'],
     tls,
   };
 }

@@ -19,6 +19,7 @@ import { Bodies } from './http-body.js';
 import { HttpCommands } from './http-commands.js';
 import { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
+import type { OutputTotal } from './output-total.js';
 import { RateLimit } from './rate-limit.js';
 import type { SessionHost } from './session-host.js';
 import { TurnShare } from './turn-share.js';
@@ -36,6 +37,7 @@ export interface AppDoor {
 /** What the apps of a server share. */
 export interface SharedDoor {
   readonly node: NodeCount;
+  readonly output: OutputTotal;
   /** True while the server shuts down. */
   readonly draining: () => boolean;
   /** The server has no other app. */
@@ -109,6 +111,7 @@ export class AppGateway {
       live,
       metrics: this.#metrics,
       turn: this.#turn,
+      output: shared.output,
       gone: (connection) => this.#forget(connection),
     });
     const settle = options.settle ?? (() => Promise.resolve());

@@ -10,6 +10,7 @@ import { InputTurn } from './input-turn.js';
 import { IntakeRates } from './intake-rates.js';
 import type { LiveTokens } from './live-tokens.js';
 import type { GatewayOptions } from './options.js';
+import type { OutputTotal } from './output-total.js';
 import { Session } from './session.js';
 import type { SessionHost } from './session-host.js';
 import type { TurnShare } from './turn-share.js';
@@ -26,6 +27,8 @@ export interface ConnectionHostOptions {
   readonly turn: TurnShare;
   readonly handles: Handles;
   readonly liveTokens: LiveTokens;
+  /** What waits for all sockets of the node. */
+  readonly output: OutputTotal;
   readonly gone: (connection: Connection) => void;
 }
 
@@ -61,7 +64,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
     output: limits.output,
     object: limits.object,
     shape: { depth: limits.depth, keyLength: limits.keyLength },
-    egress: new Egress({ limit: limits.output, metrics }),
+    egress: new Egress({ limit: limits.output, metrics, total: options.output }),
     handles: options.handles,
     liveTokens: options.liveTokens,
     audit,

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { closeCodes, fail } from '@really/protocol';
 import type { Deadlines } from '../platform/deadlines.js';
+import type { Timer } from '../platform/platform.js';
 import { errorText, fixedFrames, pongFrame } from './answer.js';
 import type { ClientSocket, SocketEvents } from './client-socket.js';
 import { deflatedFrame } from './deflated-frames.js';
@@ -53,6 +54,9 @@ const worthTiming = 32 * 1024;
 /** Bytes that the system hands over at once. */
 const largestChunk = 64 * 1024;
 
+/** Milliseconds that a client which was given up has to read what waits, and why it ends. */
+const farewell = 1000;
+
 /** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
 export class Connection
   implements SocketEvents, SessionSocket, OutletOwner, InputSharer, InputHolder
@@ -80,6 +84,8 @@ export class Connection
   #proceeding = false;
   #state: 'open' | 'finishing' | 'deaf' | 'closing' = 'open';
   #code: number | undefined;
+  /** Exists once it was given up. */
+  #parting: Timer | undefined;
 
   constructor(host: ConnectionHost, { ws, socket, address, deflates }: ConnectionOptions) {
     this.address = address;
@@ -166,10 +172,6 @@ export class Connection
     this.#rest();
   }
 
-  giveUp(): void {
-    this.close(closeCodes.overload);
-  }
-
   /** There may be room again for what comes in. */
   roomy(): void {
     if (this.#intake.recheck()) {
@@ -231,7 +233,15 @@ export class Connection
   }
 
   overwhelmed(): void {
+    this.giveUp();
+  }
+
+  /** It holds most of what all hold together, of output or of input. */
+  giveUp(): void {
+    const { timers } = this.#host.platform;
     this.close(closeCodes.overload);
+    // What waits is in front of the goodbye, and is held in memory until it is read.
+    this.#parting ??= timers.after(farewell, () => this.#ws.terminate());
   }
 
   /** The server shuts down: reads no more, and finishes what was read. */
@@ -284,6 +294,8 @@ export class Connection
 
   closed(code: number): void {
     this.closing();
+    this.#parting?.cancel();
+    this.#outlet.gone();
     this.#host.metrics.closed(this.#code ?? code);
     this.#host.gone(this);
   }

@@ -44,12 +44,15 @@ function setUp(limit = 100) {
   const egress = new Egress({
     limit,
     metrics: { wrote: (...counts) => wrote.push(counts) },
+    total: { note() {}, release() {} },
     schedule: (flush) => scheduled.push(flush),
   });
   const open = (room?: number) => {
     const socket = fakeSocket(room);
     const told: string[] = [];
     const outlet = new Outlet(egress, socket, {
+      address: '192.0.2.1',
+      giveUp: () => told.push('given up'),
       relieved: () => told.push('relieved'),
       overwhelmed: () => told.push('overwhelmed'),
     });

@@ -1,4 +1,5 @@
 import type { Outlet } from './outlet.js';
+import type { OutputTotal } from './output-total.js';
 
 /** What egress tells of its work; counts of one flush at a time. */
 export interface EgressMetrics {
@@ -9,6 +10,8 @@ export interface EgressOptions {
   /** Bytes that may wait per socket before it counts as congested (rule LIM4). */
   readonly limit: number;
   readonly metrics: EgressMetrics;
+  /** Of what waits for all sockets of the node (rule LIM32). */
+  readonly total: Pick<OutputTotal, 'note' | 'release'>;
   /** When to write what was collected; by default at the end of this turn of the event loop. */
   readonly schedule?: ((flush: () => void) => void) | undefined;
 }
@@ -27,6 +30,7 @@ const largestCopy = 256 * 1024;
 export class Egress {
   readonly limit: number;
   readonly ceiling: number;
+  readonly total: Pick<OutputTotal, 'note' | 'release'>;
   readonly #metrics: EgressMetrics;
   readonly #schedule: (flush: () => void) => void;
   readonly #flush = () => this.flush();
@@ -37,6 +41,7 @@ export class Egress {
   constructor(options: EgressOptions) {
     this.limit = options.limit;
     this.ceiling = options.limit * overwhelmedFactor;
+    this.total = options.total;
     this.#metrics = options.metrics;
     this.#schedule = options.schedule ?? setImmediate;
   }

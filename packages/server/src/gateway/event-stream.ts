@@ -3,6 +3,7 @@ import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import { overwhelmedFactor } from './egress.js';
+import { answering } from './http-output.js';
 import type { TokenHolder } from './live-tokens.js';
 
 export interface EventStreamOptions {
@@ -97,6 +98,7 @@ export class EventStream implements Listener, TokenHolder {
   #write(text: string): void {
     if (this.#state !== 'open') return;
     this.#response.write(text);
+    answering(this.#response);
     if (this.#response.writableLength <= this.#limit * overwhelmedFactor) return;
     this.#state = 'over';
     this.#response.destroy();

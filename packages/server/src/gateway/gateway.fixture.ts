@@ -83,6 +83,8 @@ export async function openTestGateway(setup: TestSetup = {}) {
     cors: config.cors,
     keepAlive: setup.config?.keepAlive ?? 75_000,
     connections: config.limits.connections,
+    outputTotal: config.limits.outputTotal,
+    outputTime: config.limits.outputTime,
     tls: setup.config?.tls,
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),
   };

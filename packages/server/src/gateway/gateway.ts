@@ -6,10 +6,12 @@ import { ClientAddresses } from './client-address.js';
 import { NodeCount } from './connection-count.js';
 import { Entrance } from './entrance.js';
 import { Hosts } from './hosts.js';
+import { HttpOutput } from './http-output.js';
 import { createHttpServer, type HttpServer, patienceFor } from './http-server.js';
 import { objectCommands } from './object-commands.js';
 import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
 import { Origins } from './origins.js';
+import { OutputTotal } from './output-total.js';
 import { replayRequest } from './replay-request.js';
 import { ServerRoutes } from './server-routes.js';
 import { SilentSockets } from './silent-sockets.js';
@@ -58,15 +60,18 @@ class ServerGateway implements Gateway {
     const { config, metrics } = options;
     this.#options = options;
     const draining = () => this.#closing !== undefined;
+    const { budgets, platform } = options;
     const node = new NodeCount(config.connections);
+    const output = new OutputTotal({ limit: config.outputTotal, budgets, timers: platform.timers });
     this.#apps = doors.map(
-      (door) => new AppGateway(door, { node, draining, alone: doors.length === 1 }),
+      (door) => new AppGateway(door, { node, output, draining, alone: doors.length === 1 }),
     );
     const named = new Map(this.#apps.map((app) => [app.clientid ?? '', app]));
     const hosts = new Hosts(config.domain, named);
+    const addresses = new ClientAddresses(config.trustProxy);
     this.#routes = new ServerRoutes({
       ...options,
-      addresses: new ClientAddresses(config.trustProxy),
+      addresses,
       draining,
       ready: (request) => this.#ready(hosts.appOf(request)),
       scrape: async (format) => {
@@ -82,9 +87,17 @@ class ServerGateway implements Gateway {
       routes: this.#routes,
       passOver: (request, head) => replayRequest(this.#server, request, head),
     });
+    const http = new HttpOutput({
+      total: output,
+      time: config.outputTime,
+      budgets,
+      addresses,
+      platform,
+    });
     this.#server = createHttpServer(
       {
         ...config,
+        output: http,
         origins,
         patience: patienceFor(config.keepAlive),
         timers: options.platform.timers,

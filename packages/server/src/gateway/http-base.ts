@@ -9,6 +9,7 @@ import { askForBody } from './expectations.js';
 import { answerErrors } from './http-answers.js';
 import type { Bodies } from './http-body.js';
 import { watchMethods } from './http-methods.js';
+import { answering } from './http-output.js';
 import { largestHead } from './http-server.js';
 import { Origins } from './origins.js';
 import { pathOf } from './socket-path.js';
@@ -64,6 +65,11 @@ export async function httpBase({
   app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
     bodies ? bodies.read(request, payload) : Promise.resolve(undefined),
   );
+  // Before it is compressed: for as long as that goes on, all of it is in memory.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (Buffer.isBuffer(payload)) answering(reply.raw, payload.length);
+    done();
+  });
   await protect(app, origins);
   await app.register(compress, {
     threshold: worthCompressing,

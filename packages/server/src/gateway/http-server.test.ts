@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,9 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
   const patience = { keepAlive: 50, keepAliveSlack: 10, head: 50, request: 100, check: 20 };
   const origins = new Origins(undefined);
   const { timers } = systemPlatform;
-  const server = createHttpServer({ connections: 10, origins, patience, timers }, () => {});
+  const output = { inOrder: (listener: RequestListener) => listener };
+  const options = { connections: 10, origins, patience, timers, output };
+  const server = createHttpServer(options, () => {});
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   server.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Go on\r\n\r\n'));

@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Timers } from '../platform/platform.js';
 import { expectsToBeAsked } from './expectations.js';
+import type { HttpOutput } from './http-output.js';
 import type { ServerConfig } from './options.js';
 import type { Origins } from './origins.js';
 import { type Refusal, refusals, refusalText, refuseRequest, refuseUpgrade } from './refusal.js';
@@ -48,11 +49,12 @@ export interface HttpServerOptions extends Pick<ServerConfig, 'connections' | 't
   readonly origins: Origins;
   readonly patience: Patience;
   readonly timers: Timers;
+  readonly output: Pick<HttpOutput, 'inOrder'>;
 }
 
 /** The HTTP server: every request goes to `listener`, and what is no HTTP is answered here. */
 export function createHttpServer(
-  { connections, tls, origins, patience, timers }: HttpServerOptions,
+  { connections, tls, origins, patience, timers, output }: HttpServerOptions,
   listener: http.RequestListener,
 ): HttpServer {
   const options = {
@@ -65,7 +67,7 @@ export function createHttpServer(
     // Node would refuse a request without `Host` by itself, and say nothing.
     requireHostHeader: false,
   };
-  const known = hostKnown(listener, origins);
+  const known = output.inOrder(hostKnown(listener, origins));
   const server = tls
     ? https.createServer({ ...options, ...tls }, known)
     : http.createServer(options, known);

@@ -30,6 +30,10 @@ export interface ServerConfig {
   readonly keepAlive: number;
   /** Connections of all apps together. */
   readonly connections: number;
+  /** Bytes of output that may wait for all clients together. */
+  readonly outputTotal: number;
+  /** Milliseconds in which an HTTP client has to take some of what waits for it. */
+  readonly outputTime: number;
   /** Serve HTTPS and WSS; without it a proxy ends TLS. */
   readonly tls?: TlsFiles | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Egress } from './egress.js';
+import { type OutputHolder, uncounted } from './output-total.js';
 
 /** The least that egress asks of a socket; `net.Socket` and `tls.TLSSocket` fit. */
 export interface OutputSocket {
@@ -13,14 +14,17 @@ export interface OutputSocket {
 
 /** Who is told how the output of a socket fares. Never called from within `send`. */
 export interface OutletOwner {
+  readonly address: string;
   /** What waits is below half the limit again. */
   relieved(): void;
   /** So much waits that the socket has to be given up. What was queued is dropped. */
   overwhelmed(): void;
+  /** Too much waits for all sockets together, and most of it for this one. */
+  giveUp(): void;
 }
 
 /** The way out to one socket: whole WebSocket frames only, in the order of `send`. */
-export class Outlet {
+export class Outlet implements OutputHolder {
   readonly #egress: Egress;
   readonly #socket: OutputSocket;
   readonly #owner: OutletOwner;
@@ -38,6 +42,19 @@ export class Outlet {
   /** True from the moment that more than the limit waits until less than half of it does. */
   get congested(): boolean {
     return this.#state !== 'open';
+  }
+
+  get address(): string {
+    return this.#owner.address;
+  }
+
+  giveUp(): void {
+    this.#owner.giveUp();
+  }
+
+  /** The socket is gone, and with it what waited. */
+  gone(): void {
+    this.#egress.total.release(this);
   }
 
   /** Bytes that wait here and in the socket. */
@@ -76,11 +93,12 @@ export class Outlet {
     const [only] = chunks;
     if (only && chunks.length === 1) {
       socket.write(only, done);
-      return;
+    } else {
+      socket.cork();
+      for (const chunk of chunks) socket.write(chunk, done);
+      socket.uncork();
     }
-    socket.cork();
-    for (const chunk of chunks) socket.write(chunk, done);
-    socket.uncork();
+    if (socket.writableLength > uncounted) this.#egress.total.note(this, chunks);
   }
 
   /** Hands everything queued to the socket now, and takes no more. */

@@ -32,6 +32,16 @@ export class Budgets {
     return budget;
   }
 
+  /** A total that is counted elsewhere. */
+  counted(key: string, used: () => number): void {
+    this.#observe({
+      key,
+      get used() {
+        return used();
+      },
+    });
+  }
+
   /** Something was refused or ended because of this bound. */
   refuse(key: string): void {
     this.#refused.add(1, key);

@@ -20,6 +20,10 @@ export interface Limits {
   readonly queryRows: number;
   /** Bytes of output that may wait per connection before updates are conflated and no more commands are taken; beyond eight times that: close 1013. */
   readonly output: number;
+  /** Bytes of output that may wait for all clients of a node together; beyond: those for whom most waits are ended, close 1013. */
+  readonly outputTotal: number;
+  /** Milliseconds in which an HTTP client takes 64 KiB of what waits for it, or all of it; beyond: it is cut off. */
+  readonly outputTime: number;
   /** Connections per node; beyond: 503 at the upgrade. */
   readonly connections: number;
   /** Connections per address; beyond: 503 at the upgrade. */
@@ -68,6 +72,8 @@ export const defaultLimits: Limits = {
   queries: 100,
   queryRows: 500_000,
   output: 1024 * 1024,
+  outputTotal: 512 * 1024 * 1024,
+  outputTime: 60_000,
   connections: 100_000,
   connectionsPerAddress: 1000,
   parked: 20_000,
