@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyOps } from './apply-ops.js';
-import { fittingOps } from './field-op.fixture.js';
+import { fittingOps, listOps } from './field-op.fixture.js';
 import type { FieldOp } from './field-op.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { plainOps } from './plain-ops.fixture.js';
@@ -21,6 +21,32 @@ describe('against the plain oracle', () => {
         } else {
           const first = Object.entries(result.errors).map(([key, [error]]) => [key, error]);
           expect(plain).toEqual({ errors: Object.fromEntries(first) });
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(accepted).toBeGreaterThan(500);
+  });
+
+  test('[UPD8] [UPD9] [UPD12] many operations on the same lists', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(listOps, ({ before, ops }) => {
+        const fitting = ops.filter(
+          (_, index) => !('errors' in plainOps(before, [ops[index] as FieldOp])),
+        );
+        for (const chosen of [ops, fitting]) {
+          const kept = structuredClone({ before, ops: chosen });
+          const result = applyOps(before, chosen);
+          expect({ before, ops: chosen }, 'inputs are left alone').toEqual(kept);
+          const plain = plainOps(before, chosen);
+          if (result.ok) {
+            accepted += 1;
+            expect(plain).toEqual({ after: result.after });
+          } else {
+            const first = Object.entries(result.errors).map(([key, [error]]) => [key, error]);
+            expect(plain).toEqual({ errors: Object.fromEntries(first) });
+          }
         }
       }),
       { numRuns: 3000 },
@@ -197,6 +223,39 @@ describe('lists', () => {
     const result = applyOps({ l }, ops);
     // 0 to 998, the even ones, are pulled; -1 to -999, the odd ones, are added.
     expect(result.ok && result.after.l).toHaveLength(10_000 - 1 + 500);
+  });
+});
+
+describe('[LIM22] the work of one update', () => {
+  const element = { text: 'x'.repeat(1000) };
+  const again: FieldOp[] = Array.from({ length: 20 }, (_, n) => [
+    { op: 'set', key: 'l[0].n', value: n } as const,
+    { op: 'addToSet', key: 'l', value: 1 } as const,
+  ]).flat();
+
+  test('what is compared again because it changed is paid for again', () => {
+    const before = { l: [element] };
+    expect(applyOps(before, again, { updateWork: 30_000 }).ok).toBe(true);
+    const refused = { ok: false, errors: { 'l[0].n': ['beyond limits.updateWork'] } };
+    expect(applyOps(before, again, { updateWork: 5000 })).toEqual(refused);
+    expect(before).toEqual({ l: [{ text: 'x'.repeat(1000) }] });
+  });
+
+  test('what stays is compared once, however many operations look at it', () => {
+    const l = Array.from({ length: 100 }, (_, n) => ({ ...element, n }));
+    const ops = Array.from({ length: 1000 }, (_, n): FieldOp => {
+      return { op: 'pull', key: 'l', value: { n } };
+    });
+    expect(applyOps({ l }, ops, { updateWork: 150_000 }).ok).toBe(true);
+  });
+
+  test('lists as long as they may be are worked on as often as an update may', () => {
+    const l = Array.from({ length: 10_000 }, (_, n) => ({ n }));
+    const ops = Array.from({ length: 1000 }, (_, n): FieldOp[] => [
+      { op: 'pull', key: 'l', value: { n } },
+      { op: 'insertAt', key: 'l', value: { n: -n }, opArgs: { index: n } },
+    ]).flat();
+    expect(applyOps({ l }, ops.slice(0, 1000), { updateWork: 4 * 1024 * 1024 }).ok).toBe(true);
   });
 });
 

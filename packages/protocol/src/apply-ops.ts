@@ -5,6 +5,7 @@ import { type JsonObject, ownMember, setMember } from './json.js';
 import { isExact as isExactNumber } from './json-text.js';
 import { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
 import { type OpResult, opResult } from './op-result.js';
+import { UpdateWork } from './update-work.js';
 
 export type OpsResult =
   | {
@@ -22,6 +23,8 @@ export type OpsResult =
 export interface OpsLimits extends KeyLimits {
   /** Elements of a list; an operation that would add more is refused. */
   readonly list: number;
+  /** Bytes of JSON that may be compared, about: the operations of one update on long lists cost. Rule LIM22. */
+  readonly updateWork?: number | undefined;
   /** Whether a sum there is refused where a number cannot hold it exactly. */
   readonly isExact?: ((steps: readonly KeyStep[]) => boolean) | undefined;
 }
@@ -36,7 +39,7 @@ export function applyOps(
   ops: readonly FieldOp[],
   limits: Partial<OpsLimits> = {},
 ): OpsResult {
-  const draft = new Draft(before);
+  const draft = new Draft(before, new UpdateWork(limits.updateWork ?? Number.POSITIVE_INFINITY));
   const {
     keyLength = defaultKeyLimits.keyLength,
     pathDepth = defaultKeyLimits.pathDepth,
@@ -46,6 +49,7 @@ export function applyOps(
   const errors: FieldErrors = {};
   const touched = new Set<string>();
   for (const op of ops) {
+    if (draft.work.isSpent) return { ok: false, errors: { [op.key]: [beyondUpdateWork] } };
     const error = applyOp(draft, op, bounds);
     touched.add(topField(op.key));
     if (error !== undefined) addError(errors, op.key, error);
@@ -54,16 +58,25 @@ export function applyOps(
   return { ok: true, after: draft.root, touched: [...touched] };
 }
 
+/** The code under the first operation that is too much. */
+export const beyondUpdateWork = 'beyond limits.updateWork';
+
 /** Applies one operation to the draft, or says why it does not fit and leaves the draft alone. */
 export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | undefined {
   const steps = parseKey(op.key, limits);
   if (steps === undefined) return 'field.unknown';
   const found = draft.find(steps);
   if (found.kind === 'error') return found.error;
+  const isList = op.op !== 'set' && op.op !== 'addNumber';
+  if (isList && Array.isArray(found.value)) {
+    const list = draft.ownList(steps, found.value);
+    if (list) return list.apply(op, limits.list);
+  }
   const result = opResult(op, found.value, limits.list);
   if (op.op === 'addNumber' && isInexact(result, steps, limits)) return 'type.invalid';
   if (result.kind === 'error') return result.error;
-  draft.put(steps, result.value);
+  if (isList && Array.isArray(result.value)) draft.putOwn(steps, result.value);
+  else draft.put(steps, result.value);
   return undefined;
 }
 

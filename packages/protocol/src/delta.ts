@@ -4,6 +4,7 @@ import { Draft, find } from './draft.js';
 import type { Delta, DeltaEntry, FieldOp } from './field-op.js';
 import { type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
 import { parseKey, topField } from './key.js';
+import { UpdateWork } from './update-work.js';
 
 /** What stands in a push was within the server's limits when it was written. */
 const unlimited: OpsLimits = {
@@ -49,7 +50,7 @@ function onlyOps(ops: readonly FieldOp[]): Map<string, FieldOp | undefined> {
 
 /** What a subscriber does with the body of an `updated` push. Throws where the push is not about this object as it is. */
 export function applyDelta(data: JsonObject, delta: Delta): JsonObject {
-  const draft = new Draft(data);
+  const draft = new Draft(data, new UpdateWork(Number.POSITIVE_INFINITY));
   for (const [key, entry] of Object.entries(delta)) {
     const error = applyEntry(draft, key, entry);
     if (error !== undefined)
@@ -78,7 +79,7 @@ function entryOf(
   if (op.op === 'set') entry.opValue = result ?? null;
   if (op.op === 'addNumber' && typeof result === 'number') entry.value = result;
   if (op.opArgs?.index !== undefined) entry.opArgs = { index: op.opArgs.index };
-  const draft = new Draft(before);
+  const draft = new Draft(before, new UpdateWork(Number.POSITIVE_INFINITY));
   if (applyEntry(draft, op.key, entry) !== undefined) return undefined;
   return deepEqual(ownMember(draft.root, field), ownMember(after, field)) ? entry : undefined;
 }

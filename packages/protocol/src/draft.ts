@@ -1,5 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue, ownMember, setMember } from './json.js';
 import type { KeyStep } from './key.js';
+import { ListDraft } from './list-draft.js';
+import type { UpdateWork } from './update-work.js';
+import { ValueNumbers } from './value-numbers.js';
 
 type Container = JsonObject | JsonValue[];
 
@@ -14,10 +17,15 @@ export type Found =
  */
 export class Draft {
   readonly root: JsonObject;
+  readonly work: UpdateWork;
   readonly #own: Set<Container>;
+  /** Of the own lists those that are changed in place. */
+  readonly #lists = new Map<Container, ListDraft>();
+  #values: ValueNumbers | undefined;
 
-  constructor(original: JsonObject) {
+  constructor(original: JsonObject, work: UpdateWork) {
     this.root = { ...original };
+    this.work = work;
     this.#own = new Set([this.root]);
   }
 
@@ -33,11 +41,41 @@ export class Draft {
     const way = steps.slice(0, -1);
     const last = steps.at(-1);
     if (last === undefined || (value === undefined && this.#missing(way))) return;
+    this.#markWay(steps);
     let container: Container = this.root;
     for (const step of way) container = this.#enter(container, step);
     if (typeof last === 'number') assignElement(container, last, value ?? null);
     else if (value !== undefined) setMember(container as JsonObject, last, value);
     else delete (container as JsonObject)[last];
+  }
+
+  /** Puts a list that nobody else has: what follows on it may be done in place. */
+  putOwn(steps: readonly KeyStep[], list: JsonValue[]): void {
+    this.put(steps, list);
+    this.#own.add(list);
+  }
+
+  /** The list that `find` led to, to be changed in place; `undefined` where it is the original's or a value that was put in. */
+  ownList(steps: readonly KeyStep[], list: JsonValue[]): ListDraft | undefined {
+    if (!this.#own.has(list)) return undefined;
+    this.#markWay(steps);
+    let draft = this.#lists.get(list);
+    if (draft === undefined) {
+      this.#values ??= new ValueNumbers(this.work);
+      draft = new ListDraft(list, this.#values, this.work);
+      this.#lists.set(list, draft);
+    }
+    return draft;
+  }
+
+  /** Tells the lists on the way that what they hold changes. */
+  #markWay(steps: readonly KeyStep[]): void {
+    if (this.#lists.size === 0) return;
+    let value: JsonValue | undefined = this.root;
+    for (const step of steps) {
+      if (typeof step === 'number') this.#lists.get(value as Container)?.change(step);
+      value = memberOf(value, step);
+    }
   }
 
   #missing(way: readonly KeyStep[]): boolean {

@@ -36,6 +36,26 @@ export const fittingOps: fc.Arbitrary<{ before: JsonObject; ops: FieldOp[] }> = 
   ),
 });
 
+/** Many operations on the same lists, with so few values that most of them meet. */
+export const listOps: fc.Arbitrary<{ before: JsonObject; ops: FieldOp[] }> = fc.record({
+  before: fc.record({ l: fc.array(fewValues(), { maxLength: 6 }) }),
+  ops: fc.array(
+    fc.record({
+      op: fc.constantFrom('push', 'addToSet', 'pull', 'insertAt', 'removeAt', 'set'),
+      key: fc.constantFrom('l', 'l', 'l', 'l', 'l[0].l', 'l[1].a', 'l[2]', 'l[0].l[0]'),
+      value: fc.oneof(fewValues(), fc.array(fewValues(), { maxLength: 5 })),
+      opArgs: fc.record({ index: fc.nat(3) }),
+    }),
+    { minLength: 2, maxLength: 40 },
+  ),
+});
+
+function fewValues(): fc.Arbitrary<JsonValue> {
+  const small = fc.constantFrom<JsonValue>(0, 1, '1', null, true, [], [1]);
+  const objects = fc.constantFrom<JsonValue>({ a: 1 }, { a: 1, l: [1] }, { l: [{ a: 1 }] }, {});
+  return fc.oneof(small, objects).map((value) => structuredClone(value));
+}
+
 function shapedData(): fc.Arbitrary<JsonObject> {
   const level = { l: fc.array(jsonValue, { maxLength: 5 }), n: fc.integer() };
   return fc

@@ -1,5 +1,5 @@
 export type { Actor, Auth } from './actor.js';
-export { applyOps, type OpsLimits, type OpsResult } from './apply-ops.js';
+export { applyOps, beyondUpdateWork, type OpsLimits, type OpsResult } from './apply-ops.js';
 export { canonicalText } from './canonical-text.js';
 export { deepEqual } from './deep-equal.js';
 export { applyDelta, deltaOf } from './delta.js';
@@ -99,7 +99,7 @@ export type {
   RqlOperator,
   RqlTree,
 } from './rql/ast.js';
-export { bindRql, type FitValue, type Fitted } from './rql/bind.js';
+export { bindRql, type Fitted, type FitValue } from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';

@@ -55,7 +55,7 @@ function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | und
     case 'addToSet':
       return withMissing(list, values);
     case 'pull':
-      return withoutEqual(list, Array.isArray(op.value) ? [...values, op.value] : values);
+      return withoutEqual(list, unwantedBy(op));
     case 'insertAt':
       return spliced(op, list, list.length, 0, [op.value ?? null]);
     case 'removeAt':
@@ -69,8 +69,13 @@ function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | und
   }
 }
 
-function elementsOf(value: JsonValue): readonly JsonValue[] {
+export function elementsOf(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? value : [value];
+}
+
+/** What a `pull` takes out: a list stands for its elements, and for itself. */
+export function unwantedBy({ value = null }: FieldOp): readonly JsonValue[] {
+  return Array.isArray(value) ? [...value, value] : [value];
 }
 
 /** The list and those of the values that it does not have, each once. */

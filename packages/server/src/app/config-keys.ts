@@ -312,6 +312,11 @@ export const settings = {
   'limits.depth': setting(count(1, 1000), limits.depth, 'levels of JSON; beyond: 400'),
   'limits.object': setting(size, limits.object, 'JSON of one object; beyond: 409'),
   'limits.list': setting(count(1), limits.list, 'elements of a list; beyond: 409'),
+  'limits.updateWork': setting(
+    size,
+    limits.updateWork,
+    'JSON that one update compares in lists; beyond: 409',
+  ),
   'limits.keyLength': setting(
     count(1),
     limits.keyLength,

@@ -32,6 +32,7 @@ export function limitsOf(values: Values): Limits {
     depth: values['limits.depth'],
     object: values['limits.object'],
     list: values['limits.list'],
+    updateWork: values['limits.updateWork'],
     keyLength: values['limits.keyLength'],
     pathDepth: values['limits.pathDepth'],
     hookTime: values['limits.hookTime'],

@@ -1,5 +1,6 @@
 import {
   applyOps,
+  beyondUpdateWork,
   deepEqual,
   deltaOf,
   type FieldErrors,
@@ -115,11 +116,12 @@ export class Updating implements WriteStep {
   }
 
   async #draft(head: StoredObject): Promise<Draft> {
-    const { limits, objects } = this.#context.services;
+    const { limits, objects, budgets } = this.#context.services;
     const { ops } = this.#request.body;
     const unfit = misfits(this.#model, ops);
     const applied = applyOps(head.data, this.#ops, { ...limits, isExact: exactAt(this.#model) });
     if (!applied.ok) {
+      if (isBeyondWork(applied.errors)) budgets.refuse('limits.updateWork');
       return { data: head.data, errors: { ...applied.errors, ...unfit }, touched: [] };
     }
     const { after, touched } = applied;
@@ -165,6 +167,10 @@ export class Updating implements WriteStep {
     });
     await runPreUpdate(this.#model, { before: scriptObject(head), after, fields, auth });
   }
+}
+
+function isBeyondWork(errors: FieldErrors): boolean {
+  return Object.values(errors).some(([code]) => code === beyondUpdateWork);
 }
 
 /** Operations that merge: they mean the same whatever the value has become since. */

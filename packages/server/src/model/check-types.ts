@@ -29,6 +29,7 @@ export class TypeCheck {
   readonly pending: PendingCheck[] = [];
   readonly #limits: ModelLimits;
   readonly #before: JsonObject;
+  #numbersBefore: ReadonlySet<number> | undefined;
 
   /** `before`: what is stored already. Numbers in Json that are refused today may stay where they are. */
   constructor(limits: ModelLimits, errors = new FoundErrors(), before: JsonObject = {}) {
@@ -82,8 +83,14 @@ export class TypeCheck {
     const { depth } = this.#limits;
     const stored = storedPlain(type, value, depth);
     if (stored !== undefined) return stored;
-    const kept = type === 'Json' ? storedJson(value, depth, numbersIn(this.#before)) : undefined;
+    const kept = type === 'Json' ? storedJson(value, depth, this.#known) : undefined;
     return kept ?? this.#invalid(path);
+  }
+
+  /** Looked for once: each element of a list of Json may be refused today. */
+  get #known(): ReadonlySet<number> {
+    this.#numbersBefore ??= numbersIn(this.#before);
+    return this.#numbersBefore;
   }
 
   #list(items: Field, value: JsonValue, path: string): JsonValue | undefined {

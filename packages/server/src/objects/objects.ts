@@ -2,6 +2,7 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import { Slice } from '../platform/slices.js';
 import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { Batch, Seat } from './batch.js';
 import { BatchRunner } from './batch-runner.js';
@@ -75,6 +76,8 @@ export class Objects {
   readonly #lines = new Map<string, Line>();
   readonly #lanes = new Lanes();
   readonly #restarts: Counter;
+  /** Hundreds of writes may wait in one line, each on an object as large as may be. */
+  readonly #slice: Slice;
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
@@ -87,6 +90,7 @@ export class Objects {
     const limits = { ...defaultObjectsLimits, ...options.limits };
     this.#store = store;
     this.#platform = platform;
+    this.#slice = new Slice(platform.clock);
     this.#limits = limits;
     this.#heads = new Heads({ store, count: limits.heads, bytes: limits.headBytes });
     this.#ids = new Ids({ platform, node: options.node, after: options.idsAfter });
@@ -290,8 +294,9 @@ export class Objects {
       if (job.batch.arrive()) this.#runBatch(job.batch);
       return;
     }
-    void this.#try(job, line, base).finally(() => {
+    void this.#try(job, line, base).finally(async () => {
       job.endTry();
+      if (line.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
       line.preparing = undefined;
       this.#advance(line);
     });

@@ -49,6 +49,8 @@ export interface Limits {
   readonly object: number;
   /** Elements of a list; beyond: 409. */
   readonly list: number;
+  /** Bytes of JSON that the operations of one update may compare, about; beyond: 409. */
+  readonly updateWork: number;
   /** Characters of a member's name, and of an operation's key; beyond: 409 or 400. */
   readonly keyLength: number;
   /** Steps of an operation's key; beyond: 409 or 400. */
@@ -87,6 +89,7 @@ export const defaultLimits: Limits = {
   depth: 64,
   object: 1024 * 1024,
   list: 10_000,
+  updateWork: 4 * 1024 * 1024,
   keyLength: 256,
   pathDepth: 16,
   hookTime: 50,

@@ -1,0 +1,26 @@
+/**
+ * What the list operations of one update cost, in about the bytes of JSON that are compared. What is counted is the same
+ * on every machine, so that a client that applies the update gets as far as the server does.
+ */
+export class UpdateWork {
+  readonly #limit: number;
+  #done = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** No operation begins beyond the limit; one that has begun goes through its list once. */
+  get isSpent(): boolean {
+    return this.#done > this.#limit;
+  }
+
+  compared(characters: number): void {
+    this.#done += characters;
+  }
+
+  /** Elements that were stepped over or moved, by number: much cheaper than their content. */
+  passed(elements: number): void {
+    this.#done += elements / 16;
+  }
+}

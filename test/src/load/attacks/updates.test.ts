@@ -1,0 +1,68 @@
+import type { JsonValue } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { Client } from '../../harness/client.js';
+import { signToken } from '../../harness/token.js';
+import { attackedServer, expectUnharmed } from './attack.js';
+
+const server = attackedServer({
+  'models/lists/model.yaml': `version: 1
+fields:
+  l: { type: List, items: { type: Json } }
+access: { create: true, read: true, update: true, delete: true }
+`,
+});
+
+const elements = Array.from({ length: 10_000 }, (_, n) => ({ n, name: `element ${n}` }));
+
+test('[DUR5] [LIM22] a thousand operations on the longest list do no harm', async () => {
+  using client = await attacker();
+  const r = await createList(client, elements);
+  const ops = Array.from({ length: 1000 }, (_, n) => {
+    const value = Array.from({ length: 8 }, (_, at) => ({ n: -n, name: `none ${at}` }));
+    return { op: 'pull', key: 'l', value };
+  });
+  const attack = async (until: AbortSignal) => {
+    while (!until.aborted) {
+      const { body } = await client.request({ cmd: 'get', r });
+      await client.request({ cmd: 'update', r, rev: body._rev, body: { ops } });
+    }
+  };
+  await expectUnharmed(server, { attack, memory: 400_000_000 });
+});
+
+test('[DUR5] [LIM22] neither do operations between which what they compare changes', async () => {
+  using client = await attacker();
+  const r = await createList(client, [{ text: 'x'.repeat(500_000) }]);
+  const ops = Array.from({ length: 1000 }, (_, n) =>
+    n % 2 === 0 ? { op: 'set', key: 'l[0].n', value: n } : { op: 'addToSet', key: 'l', value: 'x' },
+  );
+  const attack = async (until: AbortSignal) => {
+    while (!until.aborted) {
+      const answer = await client.request({ cmd: 'update', r, rev: 1, body: { ops } });
+      expect(answer.error?.errors).toEqual({ 'l[0].n': ['beyond limits.updateWork'] });
+    }
+  };
+  await expectUnharmed(server, { attack, memory: 400_000_000 });
+});
+
+test('[DUR5] neither do many updates at once of one large object', async () => {
+  using client = await attacker();
+  const r = await createList(client, elements.slice(0, 4000));
+  const ops = [{ op: 'addToSet', key: 'l', value: { n: 1, name: 'element 1' } }];
+  const attack = async (until: AbortSignal) => {
+    const worker = async () => {
+      while (!until.aborted) await client.request({ cmd: 'update', r, rev: 1, body: { ops } });
+    };
+    await Promise.all(Array.from({ length: 200 }, worker));
+  };
+  await expectUnharmed(server, { attack, memory: 800_000_000 });
+});
+
+async function attacker(): Promise<Client> {
+  return await Client.connect(server.socketUrl, signToken({ uid: 'attacker' }));
+}
+
+async function createList(client: Client, l: JsonValue[]): Promise<string> {
+  const { body } = await client.request({ cmd: 'create', r: '/lists', body: { l } });
+  return body._r;
+}
