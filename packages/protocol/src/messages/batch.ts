@@ -1,6 +1,6 @@
-import { type Static, Type } from '../typebox.js';
 import { type FieldErrors, ProtocolError } from '../errors.js';
 import { isJsonObject, type JsonObject } from '../json.js';
+import { type Static, Type } from '../typebox.js';
 import { ArgumentErrors } from './argument-errors.js';
 import { checkerOf } from './check-schema.js';
 import { type CreateRequest, parseCreate } from './create.js';
@@ -86,9 +86,19 @@ export function batchRefusal(index: number, error: unknown, path = `commands[${i
   return new ProtocolError({ code, message, errors, meta, id });
 }
 
-/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it. */
+/** So many subscriptions in one message count as a command. */
+const subscriptionsPerCommand = 20;
+
+/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it (rule LIM18 for a subscribe). */
 export function commandsIn(message: JsonObject): number {
-  if (readEnvelope(message).cmd !== 'batch' || !isJsonObject(message.body)) return 1;
+  const { cmd } = readEnvelope(message);
+  if (!isJsonObject(message.body)) return 1;
+  if (cmd === 'subscribe') {
+    const { subscriptions } = message.body;
+    const items = Array.isArray(subscriptions) ? subscriptions.length : 0;
+    return Math.max(1, Math.ceil(items / subscriptionsPerCommand));
+  }
+  if (cmd !== 'batch') return 1;
   const { commands } = message.body;
   // One with more of them is refused as it stands, at the cost of one.
   const isOne = Array.isArray(commands) && commands.length <= batchCommands;

@@ -1,11 +1,15 @@
 import { deepEqual } from '../deep-equal.js';
 import { isJsonObject, type JsonObject, type JsonValue, ownMember } from '../json.js';
 import { JsonSet } from '../json-set.js';
+import { ListElements } from '../list-elements.js';
 import type { Comparison, RqlExpression } from './ast.js';
 import { compareText } from './compare.js';
 
 /** A test of an object: its data plus `_r` and `_rev`. */
 export type Predicate = (object: JsonObject) => boolean;
+
+/** For all filters: many are asked about the same object, one after the other. */
+const elements = new ListElements();
 
 /** A test of the value of a field; what is missing is null. */
 type ValueTest = (value: JsonValue) => boolean;
@@ -66,8 +70,7 @@ function compileTest({ operator, value: operand }: Comparison<JsonValue>): Value
       return (value) => wanted.has(value);
     }
     case 'contains':
-      return (value) =>
-        Array.isArray(value) && value.some((element) => deepEqual(element, operand));
+      return (value) => Array.isArray(value) && elements.has(value, operand);
     case 'starts with':
       return (value) =>
         typeof value === 'string' && typeof operand === 'string' && value.startsWith(operand);

@@ -244,6 +244,41 @@ export const settings = {
     limits.queryRows,
     'objects in the windows of all live queries, per node; beyond: 429, and windows that grow end with failed',
   ),
+  'limits.subscriptionsPerUid': setting(
+    count(1),
+    limits.subscriptionsPerUid,
+    'subscriptions of all connections of a uid; beyond: 429',
+  ),
+  'limits.subscriptionsPerNode': setting(
+    count(1),
+    limits.subscriptionsPerNode,
+    'subscriptions per node; beyond: 429',
+  ),
+  'limits.windowWork': setting(
+    count(1),
+    limits.windowWork,
+    'comparisons that a live query may cost per change, four times as many where its filter cannot be indexed; beyond: 409',
+  ),
+  'limits.windowWorkPerUid': setting(
+    count(1),
+    limits.windowWorkPerUid,
+    'of all live queries of a uid; beyond: 429',
+  ),
+  'limits.windowWorkPerNode': setting(
+    count(1),
+    limits.windowWorkPerNode,
+    'of all windows of live queries, per node; beyond: 429, or the uid with most of it gives way',
+  ),
+  'limits.windowBytesPerUid': setting(
+    size,
+    limits.windowBytesPerUid,
+    'memory of the filters of all live queries of a uid; beyond: 429',
+  ),
+  'limits.windowBytesPerNode': setting(
+    size,
+    limits.windowBytesPerNode,
+    'memory of the filters of all windows, per node; beyond: 429, or the uid with most of it gives way',
+  ),
   'limits.output': setting(
     size,
     limits.output,

@@ -5,8 +5,11 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Store } from '../store/store.js';
+import type { LiveBudget } from './live-budget.js';
 import type { LiveMetrics } from './live-metrics.js';
 import type { PushNotes } from './push-notes.js';
+import type { Shares } from './shares.js';
+import type { TurnSlice } from './turn-slice.js';
 
 /** What every part of live works with. */
 export interface LiveContext {
@@ -19,6 +22,9 @@ export interface LiveContext {
   readonly notes: PushNotes;
   readonly objects: Pick<Objects, 'heads'>;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
+  readonly budget: LiveBudget;
+  readonly shares: Shares;
+  readonly slice: TurnSlice;
 }
 
 export function modelOf(context: LiveContext, names: readonly string[]): Model | undefined {

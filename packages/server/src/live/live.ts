@@ -1,8 +1,9 @@
-import type { Auth, JsonObject, UnsubscribeItem } from '@really/protocol';
+import type { Auth, JsonObject, ProtocolError, UnsubscribeItem } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
 import { ViewTexts } from '../model/view-text.js';
 import type { Objects } from '../objects/objects.js';
+import { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
@@ -16,6 +17,7 @@ import { CollectionDelivery } from './collection-delivery.js';
 import { CollectionFeed } from './collection-feed.js';
 import type { CollectionTopic } from './collection-topic.js';
 import type { Listener } from './listener.js';
+import { LiveBudget, type LiveLimits } from './live-budget.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
 import { Members } from './members.js';
@@ -37,9 +39,11 @@ import { renewed } from './renewed.js';
 import { resume } from './resume.js';
 import type { Subscription } from './session.js';
 import { Sessions } from './sessions.js';
+import { type Share, Shares } from './shares.js';
 import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
 import type { Wished } from './subscribing.js';
 import { Topics } from './topics.js';
+import { TurnSlice } from './turn-slice.js';
 import { Turns } from './turns.js';
 import { unsubscribe } from './unsubscribe.js';
 
@@ -56,7 +60,9 @@ export interface LiveOptions {
   readonly objects: Pick<Objects, 'heads'>;
   /** Resolves when what the store shows now was answered; `undefined`: it always is. See `Committer.told`. */
   readonly told?: (() => Promise<void>) | undefined;
-  readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
+  readonly budgets?: Budgets | undefined;
+  readonly limits: LiveLimits &
+    Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
 /** Readings of the store at once for all subscriptions together, and for those of one connection. */
@@ -74,7 +80,8 @@ const comparedAtOnce = 256;
  */
 export class Live {
   readonly #context: LiveContext;
-  readonly #sessions = new Sessions();
+  readonly #shares = new Shares();
+  readonly #sessions = new Sessions(this.#shares);
   readonly #parkedWindows: ParkedWindows;
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
@@ -92,9 +99,17 @@ export class Live {
   readonly #parts: SubscribeParts;
   readonly #stopListening: () => void;
 
-  constructor({ bus, metrics = noMetrics, tracing, told, store, ...rest }: LiveOptions) {
+  constructor(options: LiveOptions) {
+    const { bus, metrics = noMetrics, tracing, told, store, ...rest } = options;
+    const { budgets = new Budgets(metrics), limits } = rest;
     const context: LiveContext = {
       ...rest,
+      shares: this.#shares,
+      budget: new LiveBudget({
+        ...{ limits, budgets, shares: this.#shares },
+        evict: (share, error) => this.#evict(share, error),
+      }),
+      slice: new TurnSlice(rest.platform.clock),
       store: told ? answeredStore(store, told) : store,
       views: new ViewTexts(() => store.epoch),
       metrics: liveMetrics(metrics, () => this.counts()),
@@ -122,7 +137,7 @@ export class Live {
     this.#objectCatchUp = new ObjectCatchUp(context, ofObjects);
     this.#collectionFeed = new CollectionFeed(context, ofCollections);
     this.#collectionCatchUp = new CollectionCatchUp(context, ofCollections);
-    this.#queryFeed = new QueryFeed(context, { activity, members });
+    this.#queryFeed = new QueryFeed(context, { activity, members, turns: this.#turns });
     this.#queries = new QueryWatch(context, {
       members,
       feed: this.#queryFeed,
@@ -301,6 +316,16 @@ export class Live {
   /** Listens to the bus no more. Subscriptions end with their connections. */
   close(): void {
     this.#stopListening();
+  }
+
+  /** Whoever holds most of what the node has not enough of gives way (rule LIM17). */
+  #evict(share: Share, error: ProtocolError): void {
+    for (const session of this.#sessions.all()) {
+      if (session.share !== share) continue;
+      for (const one of session.subscriptions.values()) {
+        if (one.kind === 'query') this.#members.fail([one], error);
+      }
+    }
   }
 
   #subscriptionsOf(listener: Listener): Subscription[] {

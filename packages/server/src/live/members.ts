@@ -8,6 +8,7 @@ import { failedFrame } from './push-message.js';
 import type { Session, Subscription } from './session.js';
 import type { Sessions } from './sessions.js';
 import type { Topics } from './topics.js';
+import type { WindowPrice } from './window-price.js';
 
 /** Those that sit in an audience. */
 type Seated = Exclude<Subscription, { kind: 'query' }>;
@@ -28,17 +29,19 @@ export class Members {
     this.#places = places;
   }
 
-  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3). */
-  demandRoom(session: Session, kind: Subscription['kind']): void {
+  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3), or its uid (rules LIM17 and LIM18). */
+  demandRoom(session: Session, kind: Subscription['kind'], price?: WindowPrice): void {
     const { subscriptions, queries } = this.#context.limits;
     const isFull =
       session.subscriptions.size >= subscriptions ||
       (kind === 'query' && session.queries >= queries);
     if (isFull) throw fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+    this.#context.budget.demand(session.share, price);
   }
 
-  /** It has a seat in its audience from now on, and its connection knows it. */
+  /** It has a seat in its audience from now on, and its connection knows it. Throws 429 where the node has no room (rule LIM18). */
   begin(subscription: Subscription): void {
+    this.#context.budget.take(subscription.session.share, priceOf(subscription));
     this.#places.sessions.add(subscription.session, subscription);
     sit(subscription);
   }
@@ -56,6 +59,7 @@ export class Members {
     subscription.progress = 'ended';
     subscription.round += 1;
     this.#places.sessions.remove(subscription.session, subscription);
+    this.#context.budget.giveBack(subscription.session.share, priceOf(subscription));
     this.#leave(subscription);
   }
 
@@ -96,4 +100,8 @@ function sit(subscription: Subscription): void {
   if (subscription.kind === 'object') subscription.audience.add(subscription);
   else if (subscription.kind === 'query') subscription.group.sit(subscription);
   else subscription.audience.add(subscription);
+}
+
+function priceOf(subscription: Subscription): WindowPrice | undefined {
+  return subscription.kind === 'query' ? subscription.group.traits.price : undefined;
 }

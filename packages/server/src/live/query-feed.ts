@@ -5,24 +5,41 @@ import { collectionsAround } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
 import { type GroupOwner, type GroupTraits, QueryGroup } from './query-group.js';
+import { type Offer, QueryOffers } from './query-offers.js';
 import type { QuerySubscription } from './query-subscription.js';
 import { QueryTopic } from './query-topic.js';
+import type { Turns } from './turns.js';
+
+const noGroups: readonly QueryGroup[] = [];
 
 /** Takes changes from the bus to the queries that they may concern. */
 export class QueryFeed implements GroupOwner {
   readonly #context: LiveContext;
   readonly #activity: Activity;
   readonly #members: Members;
+  readonly #turns: Turns;
   readonly #topics = new Map<string, QueryTopic>();
+  readonly #offers: QueryOffers;
   /** Every change up to here was seen on the bus, or is known to be missed. */
+  #received: Pos | undefined;
+  /** Every change up to here was offered to the groups that it may concern. */
   #through: Pos | undefined;
   #groups = 0;
   #rows = 0;
 
-  constructor(context: LiveContext, parts: { activity: Activity; members: Members }) {
+  constructor(context: LiveContext, parts: { activity: Activity; members: Members; turns: Turns }) {
     this.#context = context;
     this.#activity = parts.activity;
     this.#members = parts.members;
+    this.#turns = parts.turns;
+    const taker = {
+      concerned: (offer: Offer) => this.#concerned(offer),
+      isThere: (group: QueryGroup) => this.#topicOf(group) !== undefined,
+      done: (pos: Pos) => {
+        this.#through = pos;
+      },
+    };
+    this.#offers = new QueryOffers(taker, { slice: context.slice, activity: parts.activity });
   }
 
   get groups(): number {
@@ -42,15 +59,23 @@ export class QueryFeed implements GroupOwner {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
 
-  /** The group of these traits, made where there is none. It goes when nobody sits in it or joins it. */
+  /** Changes that wait to be offered. */
+  get offersWaiting(): number {
+    return this.#offers.waiting;
+  }
+
+  /** The group of these traits, made where there is none. It goes when nobody sits in it or joins it. Throws 429 (rule LIM17). */
   group(traits: GroupTraits, model: Model): QueryGroup {
+    const known = this.#topics.get(traits.r)?.groups.get(traits.key);
+    if (known) return known;
+    const { shares, budget } = this.#context;
+    budget.takeWindow(traits.price, shares.find(traits.auth.uid));
+    // Somebody else may have had to give way.
     let topic = this.#topics.get(traits.r);
     if (!topic) {
       topic = new QueryTopic(traits.r);
       this.#topics.set(traits.r, topic);
     }
-    const known = topic.groups.get(traits.key);
-    if (known) return known;
     const parts = { activity: this.#activity, owner: this, model };
     const group = new QueryGroup(this.#context, parts, traits);
     topic.add(group);
@@ -60,35 +85,45 @@ export class QueryFeed implements GroupOwner {
 
   /** The store is at this position: where nothing was heard on the bus yet, it counts from here. */
   beginAt(pos: Pos): void {
+    this.#received ??= pos;
     this.#through ??= pos;
   }
 
   /** This position is no change's: a new version of a model took it. */
   passed(pos: Pos): void {
-    if (this.#through === pos - 1) this.#through = pos;
+    if (this.#received !== pos - 1) return;
+    this.#received = pos;
+    // In its turn, where others wait. There is no object that it could be about.
+    this.#offers.take({ pos, change: undefined, isNothing: true });
   }
 
   /** The store is at this position: what has not been heard up to here was missed. */
   announce(pos: Pos): void {
-    const before = this.#through ?? 0;
+    const before = this.#received ?? 0;
     if (pos <= before) return;
-    this.#through = pos;
-    if (this.#groups === 0) return;
-    this.#context.metrics.gaps.add();
-    for (const topic of this.#topics.values()) {
-      for (const group of topic.groups.values()) group.refresh();
-    }
+    this.#received = pos;
+    if (this.#groups > 0) this.#context.metrics.gaps.add();
+    this.#offers.take({ pos, change: undefined });
   }
 
   offer(change: CommittedChange): void {
     const { pos } = change;
-    const before = this.#through;
+    const before = this.#received;
     if (before !== undefined && pos <= before) return;
     if (before === undefined || pos > before + 1) this.announce(pos - 1);
-    if (this.#topics.size > 0) {
-      for (const r of collectionsAround(change.r)) this.#topics.get(r)?.offer(change);
-    }
-    this.#through = pos;
+    this.#received = pos;
+    if (this.#groups === 0 && this.#offers.isIdle) this.#through = pos;
+    else this.#offers.take({ pos, change });
+  }
+
+  #concerned({ change, isNothing }: Offer): Iterable<QueryGroup> {
+    if (isNothing || this.#topics.size === 0) return noGroups;
+    if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
+    const found = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
+    const [first, ...others] = found.map((topic) => topic.concerned(change));
+    return others.length === 0
+      ? (first ?? noGroups)
+      : [first ?? noGroups, ...others].flatMap((some) => [...some]);
   }
 
   /** The models of these collections are not in force any more: their queries get other groups. */
@@ -99,6 +134,20 @@ export class QueryFeed implements GroupOwner {
       this.#forget(group);
       group.retire();
     }
+  }
+
+  /** Those who read for the same uid wait for one another, so that nobody has the store to itself. */
+  inTurn<T>(group: QueryGroup, read: () => Promise<T>): Promise<T> {
+    const owner = this.#context.shares.find(group.traits.auth.uid) ?? group;
+    return new Promise((resolve, reject) => {
+      this.#turns.run(owner, async () => {
+        try {
+          resolve(await read());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   kept(group: QueryGroup, r: string): void {
@@ -139,6 +188,7 @@ export class QueryFeed implements GroupOwner {
     const topic = this.#topicOf(group);
     if (!topic) return;
     topic.delete(group);
+    this.#context.budget.giveBackWindow(group.traits.price);
     this.#groups -= 1;
     this.#rows -= group.window.size;
     if (topic.groups.size === 0) this.#topics.delete(topic.r);

@@ -26,6 +26,7 @@ import { type Crossing, QueryWindow, type Row } from './query-window.js';
 import { readWithRetry } from './store-retry.js';
 import { UnderWay } from './under-way.js';
 import { isSameList, seenDelta } from './visible-fields.js';
+import type { WindowPrice } from './window-price.js';
 
 /** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
 export interface GroupTraits extends WindowTraits {
@@ -34,6 +35,7 @@ export interface GroupTraits extends WindowTraits {
   readonly filter: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
+  readonly price: WindowPrice;
   /** Of the one who came first: the others are alike where it matters. */
   readonly auth: Auth;
 }
@@ -53,6 +55,8 @@ export interface GroupOwner {
   /** While it reads its rows, any object may come to be among them. */
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
+  /** Reads of the store, when it is this group's turn. Rejects as the reading does. */
+  inTurn<T>(group: QueryGroup, read: () => Promise<T>): Promise<T>;
   /** Every change up to here was offered to the groups that it may concern. */
   readonly through: Pos;
   /** Nobody is subscribed, and nobody is about to be. */
@@ -257,6 +261,7 @@ export class QueryGroup {
       const late = this.#take(change);
       this.#underWay.end(change.r);
       if (late) return late;
+      if (this.#queue.length > 0 && this.#context.slice.isOver) return this.#context.slice.rest();
     }
   }
 
@@ -381,14 +386,7 @@ export class QueryGroup {
     if (this.#isDeserted) return;
     const model = modelOf(this.#context, this.traits.scope.names);
     if (!model) return this.#giveUp(fail('model.unknown'));
-    const { store, platform } = this.#context;
-    const joiners = this.#joiners.length;
-    this.#owner.loading(this, true);
-    const pos = await store.position();
-    const hits = await readWithRetry(platform, () =>
-      hitsNow(this.#context, model, this.traits, this.window.capacity),
-    );
-    const after = await store.position();
+    const { joiners, pos, hits, after } = await this.#owner.inTurn(this, () => this.#read(model));
     if (this.#isRetired) return;
     if (!this.#owner.hasRoomFor(hits.length - this.window.size)) {
       return this.#giveUp(tooManyRows());
@@ -408,6 +406,17 @@ export class QueryGroup {
       joined({ hits: hits.slice(0, this.window.limit), pos, wholeFrom: after });
     }
     await this.#bringThoseBehind(hits, pos);
+  }
+
+  async #read(model: Model) {
+    const { store, platform } = this.#context;
+    const joiners = this.#joiners.length;
+    this.#owner.loading(this, true);
+    const pos = await store.position();
+    const hits = await readWithRetry(platform, () =>
+      hitsNow(this.#context, model, this.traits, this.window.capacity),
+    );
+    return { joiners, pos, hits, after: await store.position() };
   }
 
   #fill(hits: readonly Hit[], pos: Pos): void {

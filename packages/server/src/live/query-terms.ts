@@ -48,6 +48,8 @@ function cover(filter: RqlExpression): readonly Term[] | undefined {
 
 /** Beyond so many terms an entry costs more to keep than it saves. */
 const mostTerms = 100;
+/** As for terms, and each value of each entry takes memory. */
+const mostValues = 1000;
 
 function either(
   a: readonly Term[] | undefined,
@@ -116,7 +118,7 @@ function ofComparison({
     case '=':
       return isScalar(value) ? [{ kind: 'values', field, values: [value] }] : undefined;
     case 'in':
-      return Array.isArray(value) && value.every(isScalar)
+      return Array.isArray(value) && value.length <= mostValues && value.every(isScalar)
         ? [{ kind: 'values', field, values: [...new Set(value)] }]
         : undefined;
     case '<':

@@ -50,12 +50,13 @@ export class QueryTopic {
     else this.#loading.delete(group);
   }
 
-  offer(change: CommittedChange): void {
+  /** The groups that may have to be told of this change. */
+  concerned(change: CommittedChange): Set<QueryGroup> {
     const { data } = change.object;
     const isTyped = !isMistyped(data, [...this.#assumed.values()]);
     const concerned = isTyped ? this.#index.candidates(data) : new Set(this.groups.values());
     for (const group of this.#byObject.get(change.r) ?? []) concerned.add(group);
     for (const group of this.#loading) concerned.add(group);
-    for (const group of concerned) group.offer(change);
+    return concerned;
   }
 }

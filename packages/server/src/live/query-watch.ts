@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { isKnownPath } from '../queries/filter.js';
@@ -11,11 +12,12 @@ import { keptFields } from './model-change.js';
 import type { ParkedWindows } from './parked-windows.js';
 import { type Position, readPosition } from './position.js';
 import type { QueryFeed } from './query-feed.js';
-import type { GroupTraits, Joined } from './query-group.js';
+import type { GroupTraits, Joined, QueryGroup } from './query-group.js';
 import { happenedSince } from './query-since.js';
 import { type Known, QuerySubscription } from './query-subscription.js';
 import type { Session } from './session.js';
 import { demandForEveryObject, demandSubscribable, knownModel } from './subscribing.js';
+import { windowPrice } from './window-price.js';
 
 /** A read with `subscribe`: the window that it wants to hear of. */
 export interface WatchRequest {
@@ -89,7 +91,9 @@ export class QueryWatch {
     const { auth } = session.listener;
     const view = this.#context.views.of(model, auth);
     if (since && !request.left && since.view !== view) throw fail('position.gone');
-    const traits = traitsOf(request, auth, view);
+    const price = windowPrice(request.filter);
+    this.#context.budget.demandCheap(price);
+    const traits = traitsOf({ ...request, price }, auth, view);
     const { one, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
     if (!one) return { subscription: '', view, hits: [], pos, start: () => {} };
@@ -147,7 +151,8 @@ export class QueryWatch {
   /** It goes on among those of these traits. What it knows was told under others. */
   #move(one: QuerySubscription, traits: GroupTraits, model: Model): void {
     one.isBetween = true;
-    const group = this.#feed.group(traits, model);
+    const group = this.#groupFor(one, traits, model);
+    if (!group) return;
     one.group.leave(one);
     one.group = group;
     group.sit(one);
@@ -158,13 +163,22 @@ export class QueryWatch {
     group.refresh();
   }
 
+  #groupFor(one: QuerySubscription, traits: GroupTraits, model: Model): QueryGroup | undefined {
+    try {
+      return this.#feed.group(traits, model);
+    } catch (error) {
+      this.#members.fail([one], error);
+      return undefined;
+    }
+  }
+
   /** The subscription is made in the moment in which its window is read: nothing falls in between. */
   #join(
     session: Session,
     traits: GroupTraits,
     { model, key }: { model: Model; key: string | undefined },
   ): Promise<{ one: QuerySubscription | undefined; joined: Joined }> {
-    this.#members.demandRoom(session, 'query');
+    this.#members.demandRoom(session, 'query', traits.price);
     const group = this.#feed.group(traits, model);
     return new Promise((resolve, reject) => {
       const joined = (found: Joined) => {
@@ -184,7 +198,7 @@ export class QueryWatch {
     { hits, pos, wholeFrom, key }: Joined & { key: string | undefined },
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
-    this.#members.demandRoom(session, 'query');
+    this.#members.demandRoom(session, 'query', group.traits.price);
     const one = new QuerySubscription(session, group, key);
     one.known = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
     one.pos = pos;
@@ -287,11 +301,25 @@ export function asNeverHeard(known: Known): Known {
 
 /** Everything in which queries differ whose subscribers get different pushes. */
 function traitsOf(
-  { r, scope, fields, filter, order, limit }: Omit<WatchRequest, 'since'>,
+  {
+    r,
+    scope,
+    fields,
+    filter,
+    order,
+    limit,
+    price,
+  }: Omit<WatchRequest, 'since'> & Pick<GroupTraits, 'price'>,
   auth: Auth,
   view: string,
 ): GroupTraits {
   const question = JSON.stringify([filter ?? null, order.field, order.descending, limit]);
-  const key = `${question}${keyOfAudience(fields, view)}`;
-  return { key, r, scope, fields, filter, order, limit, auth, view };
+  const key = `${shortened(question)}${keyOfAudience(fields, view)}`;
+  return { key, r, scope, fields, filter, order, limit, price, auth, view };
+}
+
+/** A question may be as long as a message, and there may be many. */
+function shortened(question: string): string {
+  if (question.length <= 256) return question;
+  return createHash('sha256').update(question).digest('base64');
 }

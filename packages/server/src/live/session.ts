@@ -3,12 +3,15 @@ import { KeyedSet } from './keyed-set.js';
 import type { Listener } from './listener.js';
 import type { ObjectSubscription } from './object-subscription.js';
 import type { QuerySubscription } from './query-subscription.js';
+import type { Share } from './shares.js';
 
 export type Subscription = ObjectSubscription | CollectionSubscription | QuerySubscription;
 
 /** What one listener is subscribed to. */
 export class Session {
   readonly listener: Listener;
+  /** What it holds together with the other connections of its uid. */
+  readonly share: Share;
   /** By printed R, and by their ids for those of reads. */
   readonly subscriptions = new KeyedSet<Subscription>();
   /** How many of them are of reads. */
@@ -17,8 +20,9 @@ export class Session {
   /** Set when the connection is gone: what was on its way for it comes to nothing. */
   dropped = false;
 
-  constructor(listener: Listener) {
+  constructor(listener: Listener, share: Share) {
     this.listener = listener;
+    this.share = share;
   }
 
   /** An id that an earlier connection of this client had is taken. */

@@ -1,5 +1,6 @@
 import type { Listener } from './listener.js';
 import { Session, type Subscription } from './session.js';
+import type { Shares } from './shares.js';
 
 export type SubscriptionKind = 'object' | 'collection' | 'query';
 
@@ -8,7 +9,12 @@ export class Sessions {
   readonly #byListener = new Map<Listener, Session>();
   /** Listeners that are gone: a command that was under way when they went makes no new session. */
   readonly #gone = new WeakSet<Listener>();
+  readonly #shares: Shares;
   readonly counts: Record<SubscriptionKind, number> = { object: 0, collection: 0, query: 0 };
+
+  constructor(shares: Shares) {
+    this.#shares = shares;
+  }
 
   get size(): number {
     return this.#byListener.size;
@@ -26,9 +32,11 @@ export class Sessions {
   open(listener: Listener): Session {
     const known = this.#byListener.get(listener);
     if (known) return known;
-    const session = new Session(listener);
-    if (this.#gone.has(listener)) session.dropped = true;
-    else this.#byListener.set(listener, session);
+    const session = new Session(listener, this.#shares.enter(listener.auth.uid));
+    if (this.#gone.has(listener)) {
+      session.dropped = true;
+      this.#shares.leave(session.share);
+    } else this.#byListener.set(listener, session);
     return session;
   }
 
@@ -39,6 +47,7 @@ export class Sessions {
     if (!session) return undefined;
     session.dropped = true;
     this.#byListener.delete(listener);
+    this.#shares.leave(session.share);
     return session;
   }
 

@@ -38,12 +38,19 @@ type Step<T> = { readonly item: Wished } & (
 /** How often the models may change while subscriptions are being made. */
 const mostTries = 5;
 
+/** More than a connection may have could never be made (rule LIM3). */
+function tooMany(): ProtocolError {
+  const errors = { 'body.subscriptions': ['beyond limits.subscriptions'] };
+  return fail('rate.limited', errors, { meta: { retryAfter: 1 } });
+}
+
 /** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
 export async function subscribe(
   parts: SubscribeParts,
   session: Session,
   items: readonly Wished[],
 ): Promise<SubscribeAnswer> {
+  if (items.length > parts.context.limits.subscriptions) throw tooMany();
   for (let tries = 1; tries < mostTries; tries++) {
     const answer = await attemptAll(parts, session, items);
     if (answer) return answer;
@@ -58,10 +65,13 @@ async function attemptAll(
   items: readonly Wished[],
 ): Promise<SubscribeAnswer | undefined> {
   const models = parts.context.models();
-  const wishes = items.map((item, index) => {
-    return attempt(parts.context, item, () => wishOf(parts, session, { item, index }));
-  });
+  const { slice } = parts.context;
+  const wishes: Step<Wish>[] = [];
   try {
+    for (const [index, item] of items.entries()) {
+      wishes.push(attempt(parts.context, item, () => wishOf(parts, session, { item, index })));
+      if (slice.isOver) await slice.rest();
+    }
     // Read only now that no change of any of these objects goes by unnoticed any more.
     const heads = readHeads(parts.context, wishes);
     const prepared = await Promise.all(wishes.map((wish) => prepare(parts.context, wish, heads)));

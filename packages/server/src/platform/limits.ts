@@ -18,6 +18,17 @@ export interface Limits {
   readonly queries: number;
   /** Objects that the windows of all live queries know of, per node; beyond: 429, and windows that grow fail. */
   readonly queryRows: number;
+  /** Subscriptions of all connections of a uid, and of all on a node; beyond: 429. */
+  readonly subscriptionsPerUid: number;
+  readonly subscriptionsPerNode: number;
+  /** Comparisons that one live query may cost per change, four times as many where no index helps; beyond: 409. */
+  readonly windowWork: number;
+  /** Those of all live queries of a uid, and of all windows of a node; beyond: 429. */
+  readonly windowWorkPerUid: number;
+  readonly windowWorkPerNode: number;
+  /** Bytes of memory that the filters of all live queries of a uid take, and of all windows of a node; beyond: 429. */
+  readonly windowBytesPerUid: number;
+  readonly windowBytesPerNode: number;
   /** Bytes of output that may wait per connection before updates are conflated and no more commands are taken; beyond eight times that: close 1013. */
   readonly output: number;
   /** Bytes of output that may wait for all clients of a node together; beyond: those for whom most waits are ended, close 1013. */
@@ -73,6 +84,13 @@ export const defaultLimits: Limits = {
   subscriptions: 10_000,
   queries: 100,
   queryRows: 500_000,
+  subscriptionsPerUid: 50_000,
+  subscriptionsPerNode: 2_000_000,
+  windowWork: 50_000,
+  windowWorkPerUid: 100_000,
+  windowWorkPerNode: 2_000_000,
+  windowBytesPerUid: 32 * 1024 * 1024,
+  windowBytesPerNode: 512 * 1024 * 1024,
   output: 1024 * 1024,
   outputTotal: 512 * 1024 * 1024,
   outputTime: 60_000,

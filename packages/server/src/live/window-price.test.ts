@@ -1,0 +1,132 @@
+import { bindRql, type JsonObject, parseRql } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { defaultLimits } from '../platform/limits.js';
+import { Ear, modelOf, settle, stage } from './live.fixture.js';
+import { windowPrice } from './window-price.js';
+
+const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
+const query = {
+  r: '/users/*',
+  scope: { names: ['users'], parents: [] },
+  order: { field: '_r', descending: false },
+  limit: 3,
+};
+
+describe('[LIM17] what a live query costs', () => {
+  test.each<[string, JsonObject | undefined, number]>([
+    ['a = 1', undefined, 2],
+    ['a = 1 and b = 2', undefined, 3],
+    ['not a = 1', undefined, 8],
+    ["not a contains 'x' and not b contains 'y'", undefined, 12],
+    ['a > $v', { v: 'x'.repeat(6400) }, 102],
+    ['a in $v', { v: [1, 2, 3] }, 2],
+    ['a = $v', { v: [1, [2, 3]] }, 24],
+  ])('%s: comparisons, four times as many where no index finds it', (filter, values, work) => {
+    expect(windowPrice(filterOf(filter, values)).work).toBe(work);
+  });
+
+  test('memory by the values, and a list that is too long for the index', () => {
+    const few = windowPrice(filterOf('a in $v', { v: [1] }));
+    const many = windowPrice(filterOf('a in $v', { v: Array.from({ length: 2000 }, (_, n) => n) }));
+    expect(many.bytes - few.bytes).toBe(1999 * 256);
+    expect([few.work, many.work]).toEqual([2, 8]);
+  });
+
+  test('is paid by the uid, and by the node once for those who share a window', async () => {
+    const limits = { windowWork: 9, windowWorkPerUid: 10, windowWorkPerNode: 14 };
+    const { live, counts } = await stage({ models: [modelOf()], limits });
+    const [one, two, other] = [new Ear('u1'), new Ear('u1'), new Ear('u2')];
+    const watch = (ear: Ear, filter: string) =>
+      live.watch(ear, { ...query, filter: filterOf(filter) });
+    const beyond = (code: number, key: string) => ({
+      code,
+      errors: { query: [`beyond limits.${key}`] },
+    });
+    await expect(watch(one, 'not a = 1 and not b = 1')).rejects.toMatchObject(
+      beyond(409, 'windowWork'),
+    );
+    await watch(one, 'not a = 1');
+    await watch(two, 'a = 1');
+    await expect(watch(two, 'a = 2')).rejects.toMatchObject(beyond(429, 'windowWorkPerUid'));
+    await watch(other, 'not a = 1');
+    await watch(other, 'a = 1');
+    expect(counts.values.get('really_limit_refused_total limits.windowWorkPerUid')).toBe(1);
+    live.drop(one);
+    await watch(two, 'a = 2');
+    live.drop(two);
+    live.drop(other);
+    await settle();
+    expect(live.counts()).toMatchObject({ queries: 0, queryGroups: 0 });
+    await watch(new Ear('u3'), 'not c = 1');
+  });
+
+  test('where the node has no more, whoever holds most gives way to one who holds little', async () => {
+    const limits = { windowWorkPerNode: 10, windowWorkPerUid: 10 };
+    const { live } = await stage({ models: [modelOf()], limits });
+    const [greedy, modest] = [new Ear('greedy'), new Ear('modest')];
+    for (const filter of ['a = 1', 'a = 2', 'a = 3', 'a = 4', 'a = 5']) {
+      const { start } = await live.watch(greedy, { ...query, filter: filterOf(filter) });
+      start();
+    }
+    await live.watch(modest, { ...query, filter: filterOf('b = 1') });
+    const told = greedy.heard();
+    expect(told.map(({ evt, error }) => [evt, error?.code])).toEqual(
+      Array.from({ length: 5 }, () => ['failed', 429]),
+    );
+    expect(live.counts().queries).toBe(1);
+  });
+
+  test('changes are judged in slices, and everybody hears each of them once and in order', async () => {
+    const { live, platform, create, set } = await stage({ models: [modelOf()] });
+    // Each look at the clock takes a while, so that every slice is over at once.
+    const { clock } = platform;
+    const monotonic = clock.monotonic.bind(clock);
+    let looks = 0;
+    Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * looks++ });
+    const ears = Array.from({ length: 40 }, (_, n) => new Ear(`u${n}`));
+    const long = Array.from({ length: 100 }, () => 'not c = 1').join(' and ');
+    for (const [n, ear] of ears.entries()) {
+      const filter = filterOf(`${long} and not b = ${n}`);
+      const { start } = await live.watch(ear, { ...query, filter });
+      start();
+    }
+    await create('/users/1', { a: 0 });
+    for (let a = 1; a < 10; a++) await set('/users/1', { a });
+    expect(ears.at(-1)?.frames.length).toBeLessThan(10);
+    await live.settled();
+    const wanted = ['created 1', ...Array.from({ length: 9 }, (_, n) => `updated ${n + 2}`)];
+    for (const ear of ears) {
+      const heard = ear.heard().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._rev}`);
+      expect(heard).toEqual(wanted);
+    }
+  });
+});
+
+test('[LIM18] a uid has so many subscriptions, whatever its connections, and a node as many', async () => {
+  expect(defaultLimits.subscriptionsPerUid).toBeGreaterThanOrEqual(5 * defaultLimits.subscriptions);
+  const limits = { subscriptionsPerUid: 2, subscriptionsPerNode: 3, subscriptions: 4 };
+  const { live, create, subscribe } = await stage({ limits });
+  for (const id of [1, 2, 3]) await create(`/users/${id}`, {});
+  const [one, two, other] = [new Ear('u1'), new Ear('u1'), new Ear('u2')];
+  await subscribe(one, '/users/1');
+  const { failures } = await subscribe(two, '/users/1', '/users/2');
+  const beyond = (key: string) => [
+    expect.objectContaining({
+      error: expect.objectContaining({
+        code: 429,
+        errors: { 'body.subscriptions': [`beyond limits.${key}`] },
+      }),
+    }),
+  ];
+  expect(failures).toEqual(beyond('subscriptionsPerUid'));
+  const more = await subscribe(other, '/users/1', '/users/2');
+  expect(more.failures).toEqual(beyond('subscriptionsPerNode'));
+  live.drop(one);
+  other.heard();
+  expect(await subscribe(other, '/users/2')).not.toHaveProperty('failures');
+  const items = Array.from({ length: 5 }, () => '/users/1');
+  await expect(subscribe(other, ...items)).rejects.toMatchObject({
+    code: 429,
+    errors: { 'body.subscriptions': ['beyond limits.subscriptions'] },
+  });
+});
