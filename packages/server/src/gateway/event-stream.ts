@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import type { Timers } from '../platform/platform.js';
 import { overwhelmedFactor } from './egress.js';
 import { answering } from './http-output.js';
 import type { TokenHolder } from './live-tokens.js';
@@ -11,9 +12,15 @@ export interface EventStreamOptions {
   readonly response: ServerResponse;
   /** Bytes that may wait before it is congested; at 8 times as many it is given up (rule LIM4). */
   readonly limit: number;
+  readonly timers: Timers;
+  /** It told all that it will; its client may have yet to read that. */
+  readonly over: (stream: EventStream) => void;
   /** What waited has gone out. */
   readonly drained: (stream: EventStream) => void;
 }
+
+/** Milliseconds that a client has to read the rest of a stream that ended (rule LIM35). */
+const farewell = 2000;
 
 /** Pushes after which nothing comes any more: a stream has one subscription. */
 const last = new Set<unknown>(['failed', 'deleted']);
@@ -21,6 +28,7 @@ const last = new Set<unknown>(['failed', 'deleted']);
 /** One subscription, as server-sent events. */
 export class EventStream implements Listener, TokenHolder {
   readonly auth: Auth;
+  readonly #options: Pick<EventStreamOptions, 'timers' | 'over'>;
   readonly #response: ServerResponse;
   readonly #limit: number;
   /** While it opens nothing may be written: it may yet be refused. */
@@ -28,8 +36,10 @@ export class EventStream implements Listener, TokenHolder {
   /** The view that the client knows of. */
   #view: unknown;
 
-  constructor({ auth, response, limit, drained }: EventStreamOptions) {
+  constructor(options: EventStreamOptions) {
+    const { auth, response, limit, drained } = options;
     this.auth = auth;
+    this.#options = options;
     this.#response = response;
     this.#limit = limit;
     response.on('drain', () => drained(this));
@@ -91,8 +101,15 @@ export class EventStream implements Listener, TokenHolder {
 
   /** Of one that did not begin the response is left alone: something else is answered. */
   end(): void {
-    if (this.#state === 'open') this.#response.end();
+    const wasOpen = this.#state === 'open';
     this.#state = 'over';
+    if (!wasOpen) return;
+    const response = this.#response;
+    response.end();
+    // Who does not read would keep it for ever.
+    const cut = this.#options.timers.after(farewell, () => response.destroy());
+    response.once('close', () => cut.cancel());
+    this.#options.over(this);
   }
 
   #write(text: string): void {

@@ -96,6 +96,8 @@ export class EventStreams {
       auth,
       response: reply.raw,
       limit: this.#options.output,
+      timers: this.#options.platform.timers,
+      over: (one) => this.#forget(one, address),
       drained: (one) => live.drained(one),
     });
     request.raw.socket.once('close', () => this.#forget(stream, address));
@@ -111,6 +113,8 @@ export class EventStreams {
       this.#begin(reply, stream, opening.caller, viewIn(body));
       if (message.cmd === 'read') stream.answer(body);
       afterwards?.();
+      // What began after it was over.
+      if (stream.isOver) live.drop(stream);
       return reply;
     } catch (error) {
       this.#forget(stream, address);
@@ -144,6 +148,7 @@ export class EventStreams {
     reply.raw.writeHead(200, headers as Record<string, string>);
     stream.begin({ pos: this.#options.live.positionOf(stream), view });
     if (!this.#options.liveTokens.hold(stream, token)) stream.expire();
+    if (stream.isOver) return;
     if (expires !== undefined) this.#expiries.set(stream, expires);
     this.#beat ??= this.#options.platform.timers.every(heartbeat, () => {
       for (const one of this.#all) one.comment();

@@ -12,6 +12,7 @@ import { deadLetterRoutes } from './http-dead-letters.js';
 import { migrationRoute } from './http-migrations.js';
 import { openApiRoute } from './http-openapi.js';
 import type { GatewayOptions } from './options.js';
+import { isPublicFile } from './public-files.js';
 import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
 
 export interface HttpAppOptions {
@@ -41,8 +42,10 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   if (deadLetters) deadLetterRoutes(app, { deadLetters, admit });
   if (migrate) migrationRoute(app, { migrate, admit, log });
   restRoutes(app, options.rest);
-  if (config.publicDir !== undefined) await app.register(files, { root: config.publicDir });
-  else if (config.devPage) {
+  if (config.publicDir !== undefined) {
+    const root = config.publicDir;
+    await app.register(files, { root, allowedPath: (path) => isPublicFile(path, root) });
+  } else if (config.devPage) {
     const { models, addresses, auth } = options;
     const { docs } = config.devPage;
     devPageRoutes(app, { models, addresses, tokens: auth.tokens, platform, docs });

@@ -2,6 +2,7 @@ import { fail, isId } from '@really/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
 import { sendJson } from './http-answers.js';
+import { forOperators } from './http-operator.js';
 
 export interface DeadLetterRoutesOptions {
   readonly deadLetters: Pick<DeadLetters, 'list' | 'find' | 'replay' | 'drop'>;
@@ -20,6 +21,7 @@ interface One {
 export function deadLetterRoutes(app: FastifyInstance, options: DeadLetterRoutesOptions): void {
   const { deadLetters } = options;
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
+    forOperators(reply);
     reply.header('Cache-Control', 'no-store');
     options.admit(request);
   };

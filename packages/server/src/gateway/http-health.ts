@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Platform } from '../platform/platform.js';
 import type { Addressed } from './hosts.js';
 import { sendError, sendJson } from './http-answers.js';
-import { isOperator, type OperatorOptions } from './http-operator.js';
+import { forOperators, isOperator, type OperatorOptions } from './http-operator.js';
 import type { MetricsFormat, MetricsText } from './options.js';
 
 export interface HealthRoutesOptions {
@@ -44,14 +44,40 @@ async function readiness(
 export interface MetricsRouteOptions extends OperatorOptions {
   readonly text: (format: MetricsFormat) => Promise<MetricsText>;
   readonly public: boolean;
+  readonly platform: Pick<Platform, 'clock'>;
+}
+
+/** Milliseconds for which everybody gets the same text, where it is public: making it takes its time. */
+const freshness = 1000;
+
+/** Rule LIM35: the text as the public gets it. */
+class SharedText {
+  readonly #options: Pick<MetricsRouteOptions, 'text' | 'platform'>;
+  readonly #made = new Map<MetricsFormat, { at: number; text: Promise<MetricsText> }>();
+
+  constructor(options: Pick<MetricsRouteOptions, 'text' | 'platform'>) {
+    this.#options = options;
+  }
+
+  text(format: MetricsFormat): Promise<MetricsText> {
+    const now = this.#options.platform.clock.monotonic();
+    const known = this.#made.get(format);
+    if (known && now < known.at + freshness) return known.text;
+    const text = this.#options.text(format);
+    this.#made.set(format, { at: now, text });
+    return text;
+  }
 }
 
 /** Rule HTTP2: for this machine and for holders of the secret, unless it is public. */
 export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): void {
+  const shared = new SharedText(options);
   app.get('/metrics', async (request, reply) => {
-    if (!options.public && !isOperator(request, options))
-      return sendError(reply, fail('forbidden'));
-    const { text, contentType } = await options.text(formatOf(request.headers.accept));
+    const operator = isOperator(request, options);
+    if (operator || !options.public) forOperators(reply);
+    if (!operator && !options.public) return sendError(reply, fail('forbidden'));
+    const format = formatOf(request.headers.accept);
+    const { text, contentType } = await (operator ? options.text(format) : shared.text(format));
     reply.header('Content-Type', contentType).header('Vary', 'Accept');
     return reply.send(Buffer.from(text));
   });

@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { MigrationEvent } from '../migration/migrate-all.js';
 import type { Log } from '../platform/log.js';
+import { forOperators } from './http-operator.js';
 
 export interface MigrationRouteOptions {
   /** Migrates every object of the app. */
@@ -16,7 +17,10 @@ export interface MigrationRouteOptions {
  * event, and `{"kind":"done"}` in the end; without that it was not finished. It goes on when nobody listens any more.
  */
 export function migrationRoute(app: FastifyInstance, options: MigrationRouteOptions): void {
-  const onRequest = async (request: FastifyRequest) => options.admit(request);
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
+    forOperators(reply);
+    options.admit(request);
+  };
   app.post('/_migrate', { onRequest }, (_request, reply) => {
     const lines = new PassThrough();
     // Whoever asked may be gone.

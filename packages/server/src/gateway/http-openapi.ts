@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
 import { isKnown } from './entity-tags.js';
 import { sendError, sendJson } from './http-answers.js';
-import { isOperator, type OperatorOptions } from './http-operator.js';
+import { forOperators, isOperator, type OperatorOptions } from './http-operator.js';
 import { openApiDocument } from './openapi/document.js';
 
 export interface OpenApiRouteOptions extends OperatorOptions {
@@ -34,6 +34,7 @@ export function openApiRoute(app: FastifyInstance, options: OpenApiRouteOptions)
   };
   app.get('/openapi.json', (request, reply) => {
     const operator = isOperator(request, options);
+    if (operator || !options.public) forOperators(reply);
     if (!operator && !options.public) return sendError(reply, fail('forbidden'));
     const { text, etag } = documentFor(operator);
     reply.header('ETag', `"${etag}"`).header('Cache-Control', 'private, no-cache');

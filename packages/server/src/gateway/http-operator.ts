@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasSecret } from './app-secret.js';
 import type { ClientAddresses } from './client-address.js';
 
@@ -8,10 +8,32 @@ export interface OperatorOptions {
   readonly addresses: ClientAddresses;
 }
 
-/** Whether a request comes from this machine itself, or from who holds the app's secret. */
+/**
+ * Whether a request comes from this machine itself, or from who holds the app's secret. The pages that an operator has
+ * open come from anywhere, and what they ask for comes from this machine: these need the secret too.
+ */
 export function isOperator(
   request: FastifyRequest,
   { addresses, secret = '' }: OperatorOptions,
 ): boolean {
-  return addresses.isLocal(request.raw) || hasSecret(request.raw, secret);
+  const isHere = addresses.isLocal(request.raw) && !isForOtherPage(request);
+  return isHere || hasSecret(request.raw, secret);
+}
+
+/** No page of another origin may read it, whatever may call the rest of the server. */
+export function forOperators(reply: FastifyReply): void {
+  reply.removeHeader('Access-Control-Allow-Origin');
+  reply.removeHeader('Access-Control-Expose-Headers');
+  reply.header('Cross-Origin-Resource-Policy', 'same-origin');
+}
+
+/** Whether a page of another origin asks. Browsers say so themselves, or name the origin. */
+function isForOtherPage({ headers }: FastifyRequest): boolean {
+  const { origin, host = '', 'sec-fetch-site': site } = headers;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  return origin !== undefined && !isOriginOf(origin, host);
+}
+
+function isOriginOf(origin: string, host: string): boolean {
+  return origin === `http://${host}` || origin === `https://${host}`;
 }

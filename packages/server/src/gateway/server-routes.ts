@@ -34,6 +34,7 @@ export class ServerRoutes {
     healthRoutes(http, { ready, draining, platform });
     metricsRoute(http, {
       text: scrape,
+      platform,
       public: config.metrics === 'public',
       secret: config.secret,
       addresses,
