@@ -8,6 +8,7 @@ import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../gateway/
 import { Budgets } from '../platform/budget.js';
 import { type Log, silentLog } from '../platform/log.js';
 import { systemPlatform } from '../platform/system.js';
+import { throttled } from '../platform/throttled-log.js';
 import type { App } from './app.js';
 import { Closing } from './closing.js';
 import type { Config } from './config.js';
@@ -57,11 +58,12 @@ export async function startServer(
 
 async function open(
   config: Config,
-  { log = silentLog, force = false }: StartOptions,
+  { log: everyLine = silentLog, force = false }: StartOptions,
   closing: Closing,
 ): Promise<RunningServer> {
   const { values } = config;
   const metrics = prometheusMetrics();
+  const log = throttled(everyLine, { metrics, clock: systemPlatform.clock });
   const tracing = openTracing(log, config.folder);
   // What belongs to no app has an empty label, which is none for Prometheus.
   const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);

@@ -29,7 +29,9 @@ export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): Pr
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      ...(mode === 'development' && !verbose && { serializers: { err: forDevelopers } }),
+      ...(mode === 'development' && {
+        serializers: { err: verbose ? forTerminals : forDevelopers },
+      }),
       redact: { paths: hidden.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
     },
     mode === 'production' ? linesTo(process.stdout) : prettyLines(process.stderr),
@@ -55,7 +57,14 @@ function linesTo(stream: NodeJS.WriteStream): DestinationStream {
 function forDevelopers(err: Error): unknown {
   const failure = err instanceof Error && err.cause instanceof ScriptFailed ? err.cause : err;
   const isOfModel = failure instanceof ScriptFailed || failure instanceof MigrationFailed;
-  return isOfModel ? failure.message : stdSerializers.err(err);
+  return isOfModel ? failure.message : forTerminals(err);
+}
+
+/** Its stack is written as it is, line by line and indented: that begins with the message. */
+function forTerminals(err: Error): unknown {
+  const told = stdSerializers.err(err);
+  if (typeof told?.stack !== 'string') return told;
+  return { ...told, stack: told.stack.split('\n').map(printable).join('\n') };
 }
 
 function prettyLines(stream: NodeJS.WriteStream): DestinationStream {
@@ -64,8 +73,14 @@ function prettyLines(stream: NodeJS.WriteStream): DestinationStream {
     colorize: stream.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
+    messageFormat: (line, key) => printable(String(line[key])),
   });
   return { write: (line) => target.write(pretty(line)) };
+}
+
+/** What came from a client may hold line breaks and escapes of a terminal: no line shall pass for one that the server wrote. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}|\u2028|\u2029/gu, (sign) => JSON.stringify(sign).slice(1, -1));
 }
 
 function over(logger: Logger): Log {

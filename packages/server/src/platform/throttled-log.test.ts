@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { type Log, silentLog } from './log.js';
+import { Readings } from './readings.test.kit.js';
+import { simulatedPlatform } from './simulated.js';
+import { throttled } from './throttled-log.js';
+
+function setUp() {
+  const platform = simulatedPlatform({ seed: 1 });
+  const metrics = new Readings();
+  const lines: { fields: object; message: string }[] = [];
+  const write = (fields: object, message: string) => void lines.push({ fields, message });
+  const sink: Log = { ...silentLog, info: write, warn: write, error: write, child: () => sink };
+  const log = throttled(sink, { metrics, clock: platform.clock });
+  const omitted = () => metrics.read('really_log_lines_omitted_total');
+  return { platform, lines, log, omitted };
+}
+
+describe('[LIM41] of lines that are alike', () => {
+  test('some are written at once, and then so many a second; the next says how many were left out', () => {
+    const { platform, lines, log, omitted } = setUp();
+    for (let n = 0; n < 1000; n++) log.info({ n }, 'like the others');
+    expect(lines.length).toBe(500);
+    expect(omitted()).toBe(500);
+    platform.advance(20);
+    log.info({ n: 1000 }, 'like the others');
+    expect(lines.at(-1)?.fields).toEqual({ n: 1000, omitted: 500 });
+    log.info({ n: 1001 }, 'like the others');
+    expect(lines.length).toBe(501);
+    platform.advance(60_000);
+    log.info({ n: 1002 }, 'like the others');
+    expect(lines.at(-1)?.fields).toEqual({ n: 1002, omitted: 1 });
+  });
+
+  test('those with the same error have less room, and others are still told', () => {
+    const { lines, log } = setUp();
+    const fail = (text: string, cmd: string) =>
+      log.error({ cmd, err: new Error('x', { cause: new Error(text) }) }, 'a command failed');
+    for (let n = 0; n < 100; n++) fail('of a hook', 'create');
+    expect(lines.length).toBe(20);
+    fail('of another hook', 'create');
+    fail('of a hook', 'update');
+    expect(lines.length).toBe(22);
+  });
+
+  test('errors that all say something else are bounded together', () => {
+    const { lines, log } = setUp();
+    for (let n = 0; n < 10_000; n++) log.error({ err: new Error(`no ${n}`) }, 'a command failed');
+    expect(lines.length).toBe(500);
+  });
+
+  test('whatever a script prints, it is the lines of one script', () => {
+    const { lines, log } = setUp();
+    for (let n = 0; n < 1000; n++) log.info({ script: 'users/post-create.js' }, `text ${n}`);
+    log.info({ script: 'users/validate.js' }, 'text');
+    expect(lines.length).toBe(501);
+  });
+
+  test('it makes no difference which child of the log they come by', () => {
+    const { lines, log } = setUp();
+    for (let n = 0; n < 1000; n++) log.child({ n }).warn({}, 'like the others');
+    expect(lines.length).toBe(500);
+  });
+});
+
+test('[LIM41] other lines do not wait for them', () => {
+  const { lines, log } = setUp();
+  for (let n = 0; n < 1000; n++) log.info({}, 'a flood');
+  log.warn({}, 'something else');
+  expect(lines.at(-1)?.message).toBe('something else');
+});

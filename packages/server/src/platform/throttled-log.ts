@@ -1,0 +1,119 @@
+import { LRUCache } from 'lru-cache';
+import type { Log } from './log.js';
+import type { Counter, Metrics } from './metrics.js';
+import type { Clock } from './platform.js';
+
+/** How many lines of a kind are written at once after a rest, and then each second. */
+interface Pace {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** Of lines with the same message, or, where it is a script that has something to say, of the same script. */
+const ofMessage: Pace = { burst: 500, perSecond: 50 };
+/** Lines that somebody looks for one by one. */
+const ofSome: ReadonlyMap<string, Pace> = new Map([
+  ['info audit', { burst: 5000, perSecond: 500 }],
+  ['info command answered', { burst: 2000, perSecond: 200 }],
+]);
+/** Of those, with the same error in the same place. */
+const ofCause: Pace = { burst: 20, perSecond: 2 };
+/** Kinds that are remembered: those not heard of for longest are forgotten. */
+const mostKinds = 2000;
+/** Characters of an error's message by which it is told from others. */
+const toldApart = 200;
+
+export interface ThrottledLogOptions {
+  readonly metrics: Metrics;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/**
+ * A log in which nobody fills the disk: of lines that are alike, what comes faster than a pace is left out and counted. The next
+ * line of the kind that is written says in `omitted` how many there were in between.
+ */
+export function throttled(log: Log, { metrics, clock }: ThrottledLogOptions): Log {
+  const omitted = metrics.counter(
+    'really_log_lines_omitted_total',
+    'Lines that were left out of the log because there were too many like them.',
+  );
+  return over(log, new Throttle(clock, omitted));
+}
+
+function over(log: Log, throttle: Throttle): Log {
+  const paced =
+    (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
+      const told = throttle.take(`${level} ${subjectOf(fields) ?? message}`, fields);
+      if (told) log[level](told, message);
+    };
+  return {
+    debug: paced('debug'),
+    info: paced('info'),
+    warn: paced('warn'),
+    error: paced('error'),
+    child: (fields) => over(log.child(fields), throttle),
+  };
+}
+
+/** A token bucket: `fullAt` is the time at which nothing of it is used any more. */
+interface Kind {
+  fullAt: number;
+  omitted: number;
+}
+
+class Throttle {
+  readonly #clock: ThrottledLogOptions['clock'];
+  readonly #omitted: Counter;
+  readonly #kinds = new LRUCache<string, Kind>({ max: mostKinds });
+
+  constructor(clock: ThrottledLogOptions['clock'], omitted: Counter) {
+    this.#clock = clock;
+    this.#omitted = omitted;
+  }
+
+  /** The fields to write; `undefined` where the line is left out. */
+  take(subject: string, fields: object): object | undefined {
+    const cause = causeOf(fields);
+    const kinds: [Kind, Pace][] = [[this.#kind(subject), ofSome.get(subject) ?? ofMessage]];
+    if (cause !== undefined) kinds.unshift([this.#kind(`${subject} ${cause}`), ofCause]);
+    const now = this.#clock.monotonic();
+    if (!kinds.every(([kind, pace]) => hasRoom(kind, pace, now))) {
+      for (const [kind] of kinds) kind.omitted += 1;
+      this.#omitted.add();
+      return undefined;
+    }
+    for (const [kind, { perSecond }] of kinds) {
+      kind.fullAt = Math.max(kind.fullAt, now) + 1000 / perSecond;
+    }
+    const [[nearest]] = kinds as [[Kind, Pace]];
+    const { omitted } = nearest;
+    for (const [kind] of kinds) kind.omitted = 0;
+    return omitted > 0 ? { ...fields, omitted } : fields;
+  }
+
+  #kind(key: string): Kind {
+    const known = this.#kinds.get(key);
+    if (known) return known;
+    const kind: Kind = { fullAt: Number.NEGATIVE_INFINITY, omitted: 0 };
+    this.#kinds.set(key, kind);
+    return kind;
+  }
+}
+
+function hasRoom({ fullAt }: Kind, { burst, perSecond }: Pace, now: number): boolean {
+  return fullAt - now <= ((burst - 1) * 1000) / perSecond;
+}
+
+/** The script that a line is about: what it says may be another text each time. */
+function subjectOf({ script }: { script?: unknown }): string | undefined {
+  return typeof script === 'string' ? `script ${script}` : undefined;
+}
+
+/** What a line with an error is about; `undefined` for one without. */
+function causeOf(fields: { err?: unknown; cmd?: unknown }): string | undefined {
+  const { err, cmd } = fields;
+  if (!(err instanceof Error)) return undefined;
+  const { cause } = err;
+  const told = cause instanceof Error ? cause.message : err.message;
+  return `${cmd} ${told.slice(0, toldApart)}`;
+}
