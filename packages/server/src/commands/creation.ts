@@ -123,9 +123,10 @@ export class Creation implements WriteStep {
 
   async #draft(): Promise<Draft> {
     const now = this.#context.services.objects.changeTime();
-    const { data, errors } = await prepareCreate(this.#model, this.#request.body, { now });
+    const asker = this.#context.auth.uid;
+    const { data, errors } = await prepareCreate(this.#model, this.#request.body, { now, asker });
     if (Object.keys(errors).length > 0) return { data, errors };
-    const whole = (await calculate(this.#model, data, 'all', { now })).data;
+    const whole = (await calculate(this.#model, data, 'all', { now, asker })).data;
     const { limits } = this.#context.services;
     const check = { limit: limits.object, fields: Object.keys(this.#request.body) };
     return { data: whole, errors: sizeErrors(whole, check) };

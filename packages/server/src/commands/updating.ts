@@ -118,6 +118,7 @@ export class Updating implements WriteStep {
   async #draft(head: StoredObject): Promise<Draft> {
     const { limits, objects, budgets } = this.#context.services;
     const { ops } = this.#request.body;
+    const asker = this.#context.auth.uid;
     const unfit = misfits(this.#model, ops);
     const applied = applyOps(head.data, this.#ops, { ...limits, isExact: exactAt(this.#model) });
     if (!applied.ok) {
@@ -125,11 +126,11 @@ export class Updating implements WriteStep {
       return { data: head.data, errors: { ...applied.errors, ...unfit }, touched: [] };
     }
     const { after, touched } = applied;
-    const checked = await checkUpdate(this.#model, head.data, after, touched);
+    const checked = await checkUpdate(this.#model, head.data, after, touched, asker);
     const errors = { ...checked.errors, ...unfit };
     if (Object.keys(errors).length > 0) return { data: after, errors, touched };
     const now = objects.changeTime();
-    const calculated = await calculate(this.#model, checked.data, touched, { now });
+    const calculated = await calculate(this.#model, checked.data, touched, { now, asker });
     return {
       data: calculated.data,
       errors: sizeErrors(calculated.data, {

@@ -2,7 +2,7 @@ import { deepEqual, isJsonObject, type JsonObject, type JsonValue } from '@reall
 import { storedPlain } from './check-types.js';
 import type { CalculatedField, Model, ScriptResult } from './model.js';
 import { reportFailure } from './run-checks.js';
-import { nowKey, thisKey } from './script/expression.js';
+import { askerKey, nowKey, thisKey } from './script/expression.js';
 import { instant } from './script/remote-script.js';
 
 export interface Calculated {
@@ -20,7 +20,7 @@ export async function calculate(
   model: Model,
   data: JsonObject,
   touched: readonly string[] | 'all',
-  options: { readonly now?: number | undefined } = {},
+  options: { readonly now?: number | undefined; readonly asker?: string | undefined } = {},
 ): Promise<Calculated> {
   const now = options.now === undefined ? undefined : instant(options.now);
   const stale = touched === 'all' ? undefined : new Set(touched);
@@ -28,7 +28,7 @@ export async function calculate(
   let current = data;
   for (const field of model.calculated) {
     if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
-    const run = field.value.run(scopeOf(field, current, now));
+    const run = field.value.run(scopeOf(field, current, now, options.asker));
     const value = calculatedValue(model, field, run instanceof Promise ? await run : run);
     if (deepEqual(value, current[field.name])) continue;
     current = replaced(current, field.name, value);
@@ -42,10 +42,12 @@ function scopeOf(
   field: CalculatedField,
   data: JsonObject,
   now: string | undefined,
+  asker: string | undefined,
 ): Record<string, JsonValue | undefined> {
   const scope: Record<string, JsonValue | undefined> = { [thisKey]: data };
   for (const name of field.dependsOn) scope[name] = data[name];
   if (now !== undefined) scope[nowKey] = now;
+  if (asker !== undefined) scope[askerKey] = asker;
   return scope;
 }
 

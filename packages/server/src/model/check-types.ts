@@ -46,6 +46,7 @@ export class TypeCheck {
       if (value !== undefined) stored[field.name] = value;
     }
     for (const name of Object.keys(object)) {
+      if (this.errors.isFull) break;
       if (!fields.has(name)) this.errors.add(inside(path, name), 'field.unknown');
     }
     return stored;

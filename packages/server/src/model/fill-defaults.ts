@@ -3,7 +3,7 @@ import { TypeCheck } from './check-types.js';
 import type { FoundErrors } from './found-errors.js';
 import type { Field, Model, Script, ScriptResult } from './model.js';
 import { reportFailure } from './run-checks.js';
-import { nowKey } from './script/expression.js';
+import { askerKey, nowKey, type ScriptScope } from './script/expression.js';
 
 /**
  * The body of a create with defaults in place of what is absent, at any depth, in copies of what
@@ -13,10 +13,13 @@ export async function fillDefaults(
   model: Model,
   body: JsonObject,
   errors: FoundErrors,
-  now: string,
+  context: { readonly now: string; readonly asker: string | undefined },
 ): Promise<JsonObject> {
   if (!anyDefault(model.fields)) return body;
-  const filler = new Filler(model, errors, now);
+  const filler = new Filler(model, errors, {
+    [nowKey]: context.now,
+    [askerKey]: context.asker,
+  });
   const filled = filler.fields(model.fields, body, '');
   if (filler.waiting.length > 0) await Promise.all(filler.waiting);
   return filled;
@@ -26,12 +29,12 @@ class Filler {
   readonly waiting: Promise<void>[] = [];
   readonly #model: Model;
   readonly #errors: FoundErrors;
-  readonly #scope: { readonly [nowKey]: string };
+  readonly #scope: ScriptScope;
 
-  constructor(model: Model, errors: FoundErrors, now: string) {
+  constructor(model: Model, errors: FoundErrors, scope: ScriptScope) {
     this.#model = model;
     this.#errors = errors;
-    this.#scope = { [nowKey]: now };
+    this.#scope = scope;
   }
 
   fields(fields: ReadonlyMap<string, Field>, object: JsonObject, path: string): JsonObject {

@@ -16,6 +16,11 @@ export class FoundErrors {
     } else if (this.#errors.size < mostPaths) this.#errors.set(path, [code]);
   }
 
+  /** No other path would be told. */
+  get isFull(): boolean {
+    return this.#errors !== undefined && this.#errors.size >= mostPaths;
+  }
+
   has(path: string): boolean {
     return this.#errors?.has(path) === true;
   }

@@ -2,7 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import type { PendingCheck } from './check-types.js';
 import type { FoundErrors } from './found-errors.js';
 import type { Model, Script, ScriptFailure, ScriptResult } from './model.js';
-import { nowKey, type ScriptScope } from './script/expression.js';
+import { askerKey, nowKey, type ScriptScope } from './script/expression.js';
 import { scriptError } from './script/failure-log.js';
 
 /**
@@ -19,10 +19,10 @@ export async function runChecks(
   model: Model,
   checks: readonly PendingCheck[],
   errors: FoundErrors,
-  now?: string,
+  { now, asker }: { readonly now?: string; readonly asker?: string | undefined } = {},
 ): Promise<void> {
   const runs: (ScriptResult | Promise<ScriptResult>)[] = [];
-  for (const check of checks) runs.push(check.script.run(scopeOf(check, now)));
+  for (const check of checks) runs.push(check.script.run(scopeOf(check, now, asker)));
   const results = runs.some((run) => run instanceof Promise) ? await Promise.all(runs) : runs;
   for (const [index, check] of checks.entries()) {
     const code = judge(model, check, results[index] as ScriptResult);
@@ -30,10 +30,15 @@ export async function runChecks(
   }
 }
 
-function scopeOf({ name, value }: PendingCheck, now: string | undefined): ScriptScope {
+function scopeOf(
+  { name, value }: PendingCheck,
+  now: string | undefined,
+  asker: string | undefined,
+): ScriptScope {
   const scope: Record<string, JsonValue | undefined> = { value };
   if (name !== '') scope[name] = value;
   if (now !== undefined) scope[nowKey] = now;
+  if (asker !== undefined) scope[askerKey] = asker;
   return scope;
 }
 

@@ -22,15 +22,15 @@ export interface Checked {
 export async function prepareCreate(
   model: Model,
   body: JsonObject,
-  context: { readonly now: number },
+  context: { readonly now: number; readonly asker?: string | undefined },
 ): Promise<Checked> {
   const errors = new FoundErrors();
   const now = instant(context.now);
-  const filled = await fillDefaults(model, body, errors, now);
+  const filled = await fillDefaults(model, body, errors, { now, asker: context.asker });
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
   for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
-  await runChecks(model, check.pending, errors, now);
+  await runChecks(model, check.pending, errors, { now, asker: context.asker });
   return { data, errors: errors.toFieldErrors() };
 }
 
@@ -43,6 +43,7 @@ export async function checkUpdate(
   before: JsonObject,
   after: JsonObject,
   touched: readonly string[],
+  asker?: string | undefined,
 ): Promise<Checked> {
   const check = new TypeCheck(model.limits, new FoundErrors(), before);
   const data: JsonObject = { ...after };
@@ -56,6 +57,6 @@ export async function checkUpdate(
       else data[name] = value;
     }
   }
-  await runChecks(model, check.pending, check.errors);
+  await runChecks(model, check.pending, check.errors, { asker });
   return { data, errors: check.errors.toFieldErrors() };
 }

@@ -6,7 +6,7 @@ import type {
   SandboxSource,
   SandboxSyntaxError,
 } from '../sandbox/sandbox.js';
-import { nowKey, type ScriptScope, thisKey } from './expression.js';
+import { askerKey, nowKey, type ScriptScope, thisKey } from './expression.js';
 import type { Value } from './operators.js';
 
 /** A script that parsed, before it can run. */
@@ -53,7 +53,9 @@ export class RemoteScript {
   async run(scope: ScriptScope): Promise<ScriptResult> {
     const program = await this.program();
     if (program.kind === 'syntax-error') return threw(program.message, program.line);
-    return this.#tools.sandbox.call(program, this.#scopeFor(scope));
+    const asker = scope[askerKey];
+    const origin = typeof asker === 'string' ? asker : undefined;
+    return this.#tools.sandbox.call(program, this.#scopeFor(scope), origin);
   }
 
   /** Just the names that the program declares. */
