@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { Platform } from '../platform/platform.js';
+import { WritesUnavailable } from '../store/store.js';
 import type { Addressed } from './hosts.js';
 import { sendError, sendJson } from './http-answers.js';
 import { forOperators, isOperator, type OperatorOptions } from './http-operator.js';
@@ -20,25 +21,34 @@ const patience = 2000;
 export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions): void {
   app.get('/health', (_request, reply) => sendJson(reply, 200, '{"status":"alive"}'));
   app.get('/ready', async (request, reply) => {
-    const status = await readiness(options, request.raw);
-    return sendJson(reply, status === 'ready' ? 200 : 503, JSON.stringify({ status }));
+    const found = await readiness(options, request.raw);
+    return sendJson(reply, found.status === 'ready' ? 200 : 503, JSON.stringify(found));
   });
 }
 
-async function readiness(
-  options: HealthRoutesOptions,
-  request: Addressed,
-): Promise<'ready' | 'draining' | 'away'> {
-  if (options.draining()) return 'draining';
+interface Readiness {
+  readonly status: 'ready' | 'draining' | 'away';
+  /** In a few words, where it is known. */
+  readonly reason?: string | undefined;
+}
+
+/** Of several apps none can be served: the first one's reason. */
+function reasonOf(error: unknown): string | undefined {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  return first instanceof WritesUnavailable ? first.message : undefined;
+}
+
+async function readiness(options: HealthRoutesOptions, request: Addressed): Promise<Readiness> {
+  if (options.draining()) return { status: 'draining' };
   const { timers } = options.platform;
-  const late = new Promise<false>((resolve) => {
-    timers.after(patience, () => resolve(false));
+  const late = new Promise<Readiness>((resolve) => {
+    timers.after(patience, () => resolve({ status: 'away', reason: 'no answer' }));
   });
   const reached = options.ready(request).then(
-    () => true,
-    () => false,
+    (): Readiness => ({ status: 'ready' }),
+    (error: unknown): Readiness => ({ status: 'away', reason: reasonOf(error) }),
   );
-  return (await Promise.race([reached, late])) ? 'ready' : 'away';
+  return await Promise.race([reached, late]);
 }
 
 export interface MetricsRouteOptions extends OperatorOptions {

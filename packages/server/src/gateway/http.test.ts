@@ -219,6 +219,7 @@ describe('health', () => {
     expect([await status('/health'), await status('/ready')]).toEqual([200, 200]);
     away = true;
     expect([await status('/health'), await status('/ready')]).toEqual([200, 503]);
+    expect(await (await call('/ready')).json()).toEqual({ status: 'away' });
   });
 
   test('[HTTP1] a store that never answers is not ready', async () => {

@@ -131,7 +131,7 @@ export interface Store {
   /** What is remembered of a command that carried this once-key, within the window. */
   once(uid: string, id: string): Promise<OnceRecord | undefined>;
 
-  /** Resolves when the store can read and write now, or could within the last second. */
+  /** Resolves when the store can read, and could write when it last did. Rejects with `WritesUnavailable` where it could not. */
   ping(): Promise<void>;
   /** Finishes the commits that were begun; queries are given up. Everything after it is unavailable. */
   close(): Promise<void>;
@@ -397,6 +397,9 @@ export interface LoggedChange {
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
+
+/** Writes can not be served now. The message says why in a few words, which anybody may read (rule DUR11). */
+export class WritesUnavailable extends StoreUnavailable {}
 
 /**
  * The store cannot be opened as it is: used by another process, written by a newer version, not a

@@ -14,15 +14,17 @@ export function makeDatabaseFolder(folder: string): void {
 }
 
 /**
- * Makes an empty file for its owner alone where there is none, and finds out whether this process may work with it.
- * Throws `StoreRefused` that says what is missing, which SQLite would not.
+ * Makes an empty file for its owner alone where there is none, and finds out whether this process may work with it. True where
+ * there was none. Throws `StoreRefused` that says what is missing, which SQLite would not.
  */
-export function claimFile(file: string): void {
+export function claimFile(file: string): boolean {
+  const isNew = !exists(file);
   refusing(`${file} cannot be opened`, file, () => {
-    if (!exists(file)) makeOwnerOnlyFile(targetOf(file));
+    if (isNew) makeOwnerOnlyFile(targetOf(file));
     if (statSync(file).isDirectory()) throw folderError;
     accessSync(file, constants.R_OK | constants.W_OK);
   });
+  return isNew;
 }
 
 /** As `claimFile`, for a database, what SQLite keeps beside it, and the folder where it does that. */

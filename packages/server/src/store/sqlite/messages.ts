@@ -143,6 +143,8 @@ export type WriterRequest =
       readonly kind: 'open';
       readonly config: SqliteConfig;
       readonly force: boolean;
+      /** The file of its lock is new: somebody else may have the database open all the same. */
+      readonly isLockNew: boolean;
     } & FreshEpoch)
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
   /** `now`: milliseconds since the epoch. */
@@ -158,6 +160,8 @@ export type WriterRequest =
       readonly epoch: Epoch;
     }
   | { readonly kind: 'ping' }
+  /** Fails where the log was removed. */
+  | { readonly kind: 'look' }
   /** See `checkpoints.ts`. Answered with the `LogSize`. `restart-log` is asked when nobody of this process reads. */
   | { readonly kind: 'finish-log' | 'restart-log' }
   /** `opening`: what the database is called until it is opened again. */

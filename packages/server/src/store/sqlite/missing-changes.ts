@@ -11,30 +11,31 @@ import { versionOf } from './upgrades.js';
 const firstNamed = 5;
 
 /**
- * Looks at a database that is about to be opened, and leaves everything as it is. Returns what to refuse it with where it lacks
+ * Looks at a database that is about to be opened, and leaves everything as it is. `cut` is what to refuse it with where it lacks
  * changes that were committed, and so may have been answered: because its write-ahead log is gone, was cut off or is
  * damaged, or because the database was put back without it. `remembered`: what the file beside it says.
  *
- * A commit that was never finished is no such change, nor is what a backup lacks, or a copy of an earlier run.
+ * `isRunning`: nobody has closed it, so it was killed, or is in use. A commit that was never finished is no such change, nor is what a backup lacks, or a copy of an earlier run.
  */
-export function missingChanges(
+export function inspect(
   file: string,
   remembered: Remembered | 'unreadable' | undefined,
-): AnswersMissing | undefined {
+): { readonly cut?: AnswersMissing | undefined; readonly isRunning: boolean } {
   const log = `${targetOf(file)}-wal`;
   const logSize = sizeOf(log);
-  if (sizeOf(file) === 0 && logSize === 0) return undefined;
+  if (sizeOf(file) === 0 && logSize === 0) return { isRunning: false };
   const isDamaged = isDamagedWithin(log);
   const found = lookInto(file);
-  if (!found || found.opening.name === '') return undefined;
+  if (!found || found.opening.name === '') return { isRunning: false };
   const { opening, position } = found;
+  const { isRunning } = opening;
   const what = logSize === 0 ? `${log} is missing or empty` : `${log} is damaged or an older one`;
   const isRemembered = typeof remembered === 'object' && remembered.openings.includes(opening.name);
   if (isRemembered && remembered.position > position) {
-    return refusal(file, remembered.position - position, what);
+    return { cut: refusal(file, remembered.position - position, what), isRunning };
   }
-  const isBare = opening.isRunning && logSize === 0 && !isRemembered;
-  return isBare || isDamaged ? refusal(file, undefined, what) : undefined;
+  const isBare = isRunning && logSize === 0 && !isRemembered;
+  return { cut: isBare || isDamaged ? refusal(file, undefined, what) : undefined, isRunning };
 }
 
 /** `undefined` where there is nothing that could be missing. */

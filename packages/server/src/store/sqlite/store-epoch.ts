@@ -84,6 +84,12 @@ export function nameOpening(
   mark.write({ openings: [opening, opening], position });
 }
 
+/** The name of the last opening. */
+export function openingOf(db: Database): string {
+  const [, , , , called] = metaOf(db);
+  return openedAs(called).name;
+}
+
 /** A copy is a store of its own: it gets an epoch when it is opened as one. */
 export function forgetEpoch(db: Database): void {
   db.exec("UPDATE meta SET epoch = '', epoch_secret = '', epoch_is_first = 0, opening = ''");

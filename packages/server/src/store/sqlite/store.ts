@@ -1,7 +1,8 @@
+import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
-import type { Platform } from '../../platform/platform.js';
+import type { Platform, Timer } from '../../platform/platform.js';
 import { makeEpoch } from '../make-epoch.js';
 import { horizonOf, toldHistory } from '../retention.js';
 import {
@@ -25,11 +26,13 @@ import {
   type Scope,
   type Store,
   type StoredObject,
+  StoreInUse,
   StoreUnavailable,
   type WriteGroup,
+  WritesUnavailable,
 } from '../store.js';
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
-import { claimDatabase, claimFile, makeDatabaseFolder, narrowDatabase } from './database-files.js';
+import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './database-files.js';
 import { asStoreError } from './errors.js';
 import { locate } from './location.js';
 import { LogKeeper } from './log-keeper.js';
@@ -42,10 +45,13 @@ import {
 } from './messages.js';
 import { openForReading } from './open-database.js';
 import { PointReader } from './point-reader.js';
-import { lockDatabase } from './process-lock.js';
+import { lockDatabase, type ProcessLock } from './process-lock.js';
 import { ReaderPool } from './reader-pool.js';
 import { toldOf } from './rows.js';
 import { WriterClient } from './writer-client.js';
+
+/** Milliseconds between two looks at the files. */
+const watchEvery = 1000;
 
 /** Changes that a history may go back before it is read in a reader thread. */
 const farBack = 200;
@@ -64,24 +70,25 @@ export async function openSqliteStore(
 ): Promise<Store> {
   const config: SqliteConfig = { ...defaultSqliteConfig, ...options };
   makeDatabaseFolder(dirname(config.file));
-  claimFile(`${config.file}.lock`);
   const lock = lockDatabase(config.file);
   try {
     claimDatabase(config.file);
     for (const file of narrowDatabase(config.file)) {
       log.warn({ file }, 'others than its owner may read this file, and that cannot be changed');
     }
-    const writer = await WriterClient.open(config, platform, log);
+    const writer = await WriterClient.open(config, platform, log, { isLockNew: lock.isNew });
     return new SqliteStore({
       config,
       platform,
       writer,
       log,
       metrics,
-      unlock: () => lock.release(),
+      lock,
     });
   } catch (error) {
     lock.release();
+    // The next one that tries is to look as closely.
+    if (lock.isNew && error instanceof StoreInUse) rmSync(`${config.file}.lock`, { force: true });
     throw error;
   }
 }
@@ -92,7 +99,7 @@ interface Parts {
   readonly writer: WriterClient;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly unlock: () => void;
+  readonly lock: ProcessLock;
 }
 
 class SqliteStore implements Store {
@@ -104,16 +111,20 @@ class SqliteStore implements Store {
   readonly #pool: ReaderPool;
   readonly #logKeeper: LogKeeper;
   readonly #layouts = new Map<string, CollectionLayout>();
-  readonly #unlock: () => void;
+  readonly #lock: ProcessLock;
+  readonly #log: Log;
+  readonly #watch: Timer;
   #epoch: Epoch;
   #closed: Promise<void> | undefined;
 
-  constructor({ config, platform, writer, log, metrics, unlock }: Parts) {
+  constructor({ config, platform, writer, log, metrics, lock }: Parts) {
     this.#config = config;
     this.#platform = platform;
     this.#writer = writer;
     this.#epoch = writer.epoch;
-    this.#unlock = unlock;
+    this.#lock = lock;
+    this.#log = log;
+    this.#watch = platform.timers.every(watchEvery, () => this.#look());
     this.#points = new PointReader(openForReading(config.file), config);
     this.#pool = new ReaderPool(config.file, config.readers, platform);
     metrics.observe(
@@ -125,6 +136,11 @@ class SqliteStore implements Store {
       'really_store_queries_waiting',
       'Queries and counts that wait for a thread of the store.',
       () => this.#pool.waiting,
+    );
+    metrics.observe(
+      'really_store_writable',
+      '1 while writes can be served, 0 while the store fails, is stuck or starts anew.',
+      () => (writer.trouble === undefined ? 1 : 0),
     );
     this.#logKeeper = new LogKeeper({ config, writer, pool: this.#pool, platform, log });
     writer.onLogDue = () => this.#logKeeper.due();
@@ -249,7 +265,8 @@ class SqliteStore implements Store {
 
   async ping(): Promise<void> {
     this.#read(() => this.#points.meta());
-    await this.#writer.probe();
+    const { trouble } = this.#writer;
+    if (trouble !== undefined) throw new WritesUnavailable(trouble);
   }
 
   close(): Promise<void> {
@@ -259,11 +276,21 @@ class SqliteStore implements Store {
 
   /** The writer closes last: it then copies its log into the database and removes it. */
   async #close(): Promise<void> {
+    this.#watch.cancel();
     await this.#pool.close();
     this.#points.close();
     await this.#logKeeper.close();
     await this.#writer.close();
-    this.#unlock();
+    this.#lock.release();
+  }
+
+  /** Deleting files beside an open database must neither let a second server in nor lose what is written. */
+  #look(): void {
+    const found = this.#lock.keep();
+    if (found === 'renewed') this.#log.warn({}, 'the file of the lock was deleted, and made anew');
+    if (found === 'lost') this.#log.error({}, 'the file of the lock is another one, and not ours');
+    // What fails is told by those whose writes fail.
+    if (!this.#writer.trouble) this.#writer.ask({ kind: 'look' }).catch(() => {});
   }
 
   async #farHistory(

@@ -82,7 +82,7 @@ describe('a thread', () => {
 test('a writer that dies is started anew, and knows what was prepared', async () => {
   const platform = simulatedPlatform({ seed: 1 });
   const config = { ...defaultSqliteConfig, file: scratch.file() };
-  const writer = await WriterClient.open(config, platform, silentLog, mortal);
+  const writer = await WriterClient.open(config, platform, silentLog, { module: mortal });
   scratch.defer(() => writer.close());
   await writer.ask({ kind: 'prepare', layouts: [layout('users')] });
   await expect(writer.ask({ kind: 'ping' })).rejects.toThrow(StoreUnavailable);

@@ -5,12 +5,17 @@ import { type CollectionLayout, type Epoch, StoreUnavailable } from '../store.js
 import type { SqliteConfig } from './config.js';
 import type { OpenAnswer, WriterRequest } from './messages.js';
 import { Thread } from './thread.js';
+import { WriterHealth } from './writer-health.js';
 
 const writerModule = new URL('./writer-thread.js', import.meta.url);
 /** Milliseconds after which a writer that died is started anew. */
 const restartAfter = 100;
-/** Milliseconds for which the answer to a probe holds. */
-const probeAge = 1000;
+
+export interface WriterOptions {
+  readonly module?: URL;
+  /** See `ProcessLock`. */
+  readonly isLockNew?: boolean;
+}
 
 /** The writer thread as the store sees it: should it die, a new one takes its place. */
 export class WriterClient {
@@ -22,18 +27,26 @@ export class WriterClient {
   readonly #module: URL;
   readonly #layouts = new Map<string, CollectionLayout>();
   #thread: Thread<WriterRequest> | undefined;
-  #probed: { readonly at: number; readonly found: Promise<unknown> } | undefined;
+  readonly #health: WriterHealth;
   #epoch: Epoch | undefined;
   /** Once, at the start: what is missing later nobody has decided about. */
   #force: boolean;
+  #isLockNew: boolean;
   #closed = false;
 
-  private constructor(config: SqliteConfig, platform: Platform, log: Log, module: URL) {
+  private constructor(
+    config: SqliteConfig,
+    platform: Platform,
+    log: Log,
+    { module = writerModule, isLockNew = false }: WriterOptions,
+  ) {
     this.#config = config;
+    this.#isLockNew = isLockNew;
     this.#force = config.force;
     this.#module = module;
     this.#platform = platform;
     this.#log = log;
+    this.#health = new WriterHealth(platform, () => this.ask({ kind: 'ping' }));
   }
 
   /** Resolves when the database is open and up to date. Rejects with `StoreRefused`. */
@@ -41,9 +54,9 @@ export class WriterClient {
     config: SqliteConfig,
     platform: Platform,
     log: Log,
-    module = writerModule,
+    options: WriterOptions = {},
   ): Promise<WriterClient> {
-    const client = new WriterClient(config, platform, log, module);
+    const client = new WriterClient(config, platform, log, options);
     await client.#start();
     return client;
   }
@@ -56,23 +69,16 @@ export class WriterClient {
 
   async ask(request: WriterRequest): Promise<unknown> {
     if (!this.#thread) throw new StoreUnavailable('the store is starting anew');
-    const answer = await this.#thread.request(request);
+    const answer = await this.#health.follow(this.#thread.request(request));
     if (request.kind === 'prepare') {
       for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
     }
     return answer;
   }
 
-  /**
-   * Finds out whether the thread can write, by writing. Whoever asks often is told what was found
-   * within the last second: a probe is a write to the disk, and probes come from outside.
-   */
-  async probe(): Promise<void> {
-    const now = this.#platform.clock.monotonic();
-    if (!this.#probed || now - this.#probed.at >= probeAge) {
-      this.#probed = { at: now, found: this.ask({ kind: 'ping' }) };
-    }
-    await this.#probed.found;
+  /** Why writes can not be served, in a few words; `undefined` where they can. */
+  get trouble(): string | undefined {
+    return this.#thread ? this.#health.trouble : 'the store is starting anew';
   }
 
   /** What was asked before is answered first. */
@@ -99,9 +105,11 @@ export class WriterClient {
     try {
       const { random } = this.#platform;
       const fresh = { epoch: makeEpoch(random, false), opening: makeMark(random) };
-      const request = { kind: 'open', config: this.#config, force: this.#force, ...fresh } as const;
+      const [force, isLockNew] = [this.#force, this.#isLockNew];
+      const request = { kind: 'open', config: this.#config, force, isLockNew, ...fresh } as const;
       const opened = (await thread.request(request)) as OpenAnswer;
       this.#force = false;
+      this.#isLockNew = false;
       this.#epoch = opened.epoch;
       this.#tell(opened);
       const layouts = [...this.#layouts.values()];

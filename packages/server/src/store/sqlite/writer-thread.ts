@@ -4,9 +4,12 @@ import {
   type Epoch,
   type MigrationOutcome,
   StoreRefused,
+  StoreUnavailable,
 } from '../store.js';
 import { Checkpoints } from './checkpoints.js';
+import { targetOf } from './database-files.js';
 import { EpochMark } from './epoch-mark.js';
+import { sizeOf } from './log-file.js';
 import type {
   CommitAnswer,
   EncodedMigration,
@@ -15,9 +18,10 @@ import type {
   WriterNotice,
   WriterRequest,
 } from './messages.js';
-import { missingChanges } from './missing-changes.js';
+import { inspect } from './missing-changes.js';
 import { openForWriting } from './open-database.js';
-import { nameOpening, openEpoch } from './store-epoch.js';
+import { assertAlone, identityOf } from './process-lock.js';
+import { nameOpening, openEpoch, openingOf } from './store-epoch.js';
 import { serve } from './thread-port.js';
 import { Writer } from './writer.js';
 
@@ -27,6 +31,7 @@ interface Opened {
   readonly writer: Writer;
   readonly checkpoints: Checkpoints;
   readonly mark: EpochMark;
+  readonly log: { readonly file: string; readonly identity: string };
 }
 
 let current: Opened | undefined;
@@ -35,6 +40,9 @@ function handle(request: WriterRequest): unknown {
   if (request.kind === 'open') return open(request);
   if (!current) throw new Error('the database is not open');
   const { writer, checkpoints } = current;
+  if (request.kind !== 'close' && identityOf(current.log.file) !== current.log.identity) {
+    throw letGo(current);
+  }
   switch (request.kind) {
     case 'prepare':
       return prepare(request.layouts, current);
@@ -48,6 +56,8 @@ function handle(request: WriterRequest): unknown {
       return restore(request, current);
     case 'ping':
       return writer.ping();
+    case 'look':
+      return undefined;
     case 'finish-log':
       return checkpoints.finish();
     case 'restart-log':
@@ -103,9 +113,13 @@ function restore(
   return { outcome, epoch: writer.epoch };
 }
 
-function open({ config, force, ...fresh }: Extract<WriterRequest, { kind: 'open' }>): OpenAnswer {
+function open(request: Extract<WriterRequest, { kind: 'open' }>): OpenAnswer {
+  const { config, force, isLockNew, kind: _kind, ...fresh } = request;
   const mark = new EpochMark(config.file);
-  const cut = missingChanges(config.file, mark.read());
+  const { cut, isRunning } = inspect(config.file, mark.read());
+  const log = `${targetOf(config.file)}-wal`;
+  // That opens it to write, and would take what is left of a log for all of it.
+  if (isLockNew && isRunning && (!cut || force || sizeOf(log) === 0)) assertAlone(config.file);
   if (cut && !force) throw cut;
   let epoch: Epoch = fresh.epoch;
   let isOther = false;
@@ -115,7 +129,9 @@ function open({ config, force, ...fresh }: Extract<WriterRequest, { kind: 'open'
     isOther = !isNew && epoch.id === fresh.epoch.id;
   });
   const writer = new Writer(db, config, epoch);
-  current = { db, writer, checkpoints: new Checkpoints(db, config), mark };
+  const identity = identityOf(log);
+  const checkpoints = new Checkpoints(db, config);
+  current = { db, writer, checkpoints, mark, log: { file: log, identity } };
   return {
     upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`),
     epoch,
@@ -130,6 +146,19 @@ function assertWhole(db: Database, file: string): void {
   const problem = String(db.pragma('quick_check(1)', { simple: true })).replace(/\s+/g, ' ');
   if (problem === 'ok') return;
   throw new StoreRefused(`${file} is damaged, restore a backup: ${problem}`);
+}
+
+/**
+ * Somebody removed the log of the open database: what is committed into it now is gone with this process. What was
+ * committed before is copied into the database, which is then as one that was closed.
+ */
+function letGo({ db, mark, log }: Opened): StoreUnavailable {
+  try {
+    nameOpening(db, mark, { opening: openingOf(db), isRunning: false });
+  } catch {
+    // It is tried again with the next request.
+  }
+  return new StoreUnavailable(`${log.file} was removed while the database was open`);
 }
 
 /** What is remembered of the database is of use, but nothing that closing should fail for. */

@@ -29,6 +29,9 @@ import { RestoreRefused, Restoring } from './restoring.js';
 import { setEpoch } from './store-epoch.js';
 import { Transactions } from './transactions.js';
 
+/** Bytes that there has to be room for: as much as most commits take. */
+const probeSize = 32 * 1024;
+
 /**
  * Judges writes and puts them into the database, over its one writing connection. Every method is
  * one transaction: when it throws, nothing was written.
@@ -124,9 +127,14 @@ export class Writer {
     }
   }
 
-  /** Writes without changing anything, and so finds out whether there is room and a disk. */
+  /** Writes a little without changing anything, and so finds out whether there is room and a disk. */
   ping(): void {
-    this.#transaction(() => this.#setMeta.run(this.#position, this.#newest));
+    this.#transaction(() => {
+      this.#db.exec('CREATE TABLE probe (bytes)');
+      this.#db.exec(`INSERT INTO probe VALUES (zeroblob(${probeSize}))`);
+      this.#db.exec('DROP TABLE probe');
+      this.#setMeta.run(this.#position, this.#newest);
+    });
   }
 
   /** Before anything is replaced. */
