@@ -1,5 +1,5 @@
 /** The door for the tests and the benchmark of this repository; nothing here is promised to anybody else. */
-export { configTable } from './app/config-docs.js';
+export { configTable, limitsTable } from './app/config-docs.js';
 export { keys as configKeys } from './app/config-keys.js';
 export * from './app/mod.js';
 export { auditEvents } from './auth/audit.js';

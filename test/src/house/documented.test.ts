@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { auditEvents, configKeys, configTable } from '@really/server/internal';
+import { auditEvents, configKeys, configTable, limitsTable } from '@really/server/internal';
 import { expect, test } from 'vitest';
 import { dashboard } from './dashboard.js';
 import { metricsIn, metricsOfServer, metricsTable, scrape } from './metrics-table.js';
@@ -11,6 +11,11 @@ const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
 test('docs/configuration.md tells every key (if not: node scripts/docs.mjs)', () => {
   expect(page).toContain(configTable());
   for (const key of configKeys) expect(page).toContain(`| \`${key}\` |`);
+});
+
+test('docs/limits.md tells every bound (if not: node scripts/docs.mjs)', () => {
+  const limits = readFileSync(join(root, 'docs/limits.md'), 'utf8');
+  expect(limits).toContain(limitsTable());
 });
 
 test('docs/configuration.md and the dashboard tell every metric (if not: node scripts/docs.mjs)', async () => {

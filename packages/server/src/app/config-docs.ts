@@ -12,6 +12,21 @@ export function configTable(): string {
   return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
 }
 
+/** The table of every bound, as it stands in docs/limits.md. */
+export function limitsTable(): string {
+  const rows = keys
+    .filter((key) => /^(limits|rate)\./.test(key))
+    .map((key) => {
+      const setting: Setting<unknown> = settings[key];
+      return `| \`${key}\` | ${shownDefault(setting)} | ${setting.doc} |`;
+    });
+  return [
+    '| key | default | what it bounds, and what happens beyond |',
+    '|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
 function shownDefault({ fallback, kind }: Setting<unknown>): string {
   if (typeof fallback !== 'function') return kind.show(fallback);
   return `${kind.show(fallback('production'))}; in dev ${kind.show(fallback('development'))}`;
