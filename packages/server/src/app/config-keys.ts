@@ -333,6 +333,11 @@ export const settings = {
     'queries at once per uid; beyond: they wait, then 429',
   ),
   'limits.filter': setting(count(1), limits.filter, 'characters of a filter; beyond: 409'),
+  'limits.filterOperands': setting(
+    size,
+    limits.filterOperands,
+    'values that a filter compares with, each use counted; beyond: 409',
+  ),
   'limits.filterDepth': setting(
     count(1, 1000),
     limits.filterDepth,

@@ -34,6 +34,7 @@ export function limitsOf(values: Values): Limits {
     queryTime: values['limits.queryTime'],
     queriesAtOnce: values['limits.queriesAtOnce'],
     filter: values['limits.filter'],
+    filterOperands: values['limits.filterOperands'],
     filterDepth: values['limits.filterDepth'],
     history: values['limits.history'],
     depth: values['limits.depth'],

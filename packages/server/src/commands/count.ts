@@ -1,6 +1,7 @@
 import type { CountRequest } from '@really/protocol';
 import { storeFailure } from '../objects/unavailable.js';
 import { filterOf } from '../queries/filter.js';
+import { ownerOf } from '../queries/owner.js';
 import { Search } from '../queries/search.js';
 import { modelOf } from './model-of.js';
 import type { Handler } from './services.js';
@@ -11,11 +12,12 @@ export const count: Handler<CountRequest> = async (context, request) => {
   const { services, auth } = context;
   const scope = { names, parents };
   const model = modelOf(context, names);
-  const filter = filterOf(model, request.cmdOpts.query, services.limits);
+  const filter = filterOf(model, request.cmdOpts.query, services.limits, services.budgets);
+  const owner = ownerOf(context.listener);
   const order = { field: '_r', descending: true };
   const totalResults = await services.slots.run(auth.uid, async () => {
     try {
-      return await new Search({ services, auth, model, scope, filter, order }).count();
+      return await new Search({ services, owner, auth, model, scope, filter, order }).count();
     } catch (error) {
       throw storeFailure(error);
     }

@@ -5,6 +5,7 @@ import { storeFailure, unavailable } from '../objects/unavailable.js';
 import { pageBytes } from '../platform/limits.js';
 import { filterOf, isKnownPath } from '../queries/filter.js';
 import { Moved } from '../queries/moved.js';
+import { ownerOf } from '../queries/owner.js';
 import { type PageStart, type PageToken, PageTokenizer, type Question } from '../queries/page.js';
 import { startOf } from '../queries/page-start.js';
 import { type Hit, Search } from '../queries/search.js';
@@ -44,7 +45,8 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const { query, paginationToken } = request.cmdOpts;
   const model = modelOf(context, names);
   const fields = fieldsAsked(model, request.cmdOpts.fields);
-  const filter = filterOf(model, query, context.services.limits);
+  const { limits, budgets } = context.services;
+  const filter = filterOf(model, query, limits, budgets);
   const order = orderOf(model, request.cmdOpts);
   const scope: Scope = { names, parents };
   const question: Question = { r, filter, order, seenAs: seenAs(context, model, order) };
@@ -52,7 +54,8 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const token =
     paginationToken === undefined ? undefined : tokenizer.read(question, paginationToken);
   const { services, auth } = context;
-  const search = new Search({ services, auth, model, scope, filter, order });
+  const owner = ownerOf(context.listener);
+  const search = new Search({ services, owner, auth, model, scope, filter, order });
   return { context, request, model, scope, fields, question, tokenizer, token, search };
 }
 
@@ -130,7 +133,8 @@ async function pageOf(reading: Reading): Promise<Page> {
     const since = token?.since ?? (await store.position());
     const { scope, model } = reading;
     const whole = model.hooks.preGet !== undefined;
-    const moved = new Moved({ store, scope, model, order: question.order, whole, since });
+    const { order } = question;
+    const moved = new Moved({ store, scope, model, order, whole, since, time: search.time });
     const start = token && (await startIn(reading, token, moved));
     return { hits: await steadyPage(search, moved, { ...options, start }), since };
   } catch (error) {

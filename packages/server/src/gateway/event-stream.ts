@@ -9,6 +9,7 @@ import type { TokenHolder } from './live-tokens.js';
 
 export interface EventStreamOptions {
   readonly auth: Auth;
+  readonly address?: string | undefined;
   readonly response: ServerResponse;
   /** Bytes that may wait before it is congested; at 8 times as many it is given up (rule LIM4). */
   readonly limit: number;
@@ -28,6 +29,7 @@ const last = new Set<unknown>(['failed', 'deleted']);
 /** One subscription, as server-sent events. */
 export class EventStream implements Listener, TokenHolder {
   readonly auth: Auth;
+  readonly address: string | undefined;
   readonly #options: Pick<EventStreamOptions, 'timers' | 'over'>;
   readonly #response: ServerResponse;
   readonly #limit: number;
@@ -37,8 +39,9 @@ export class EventStream implements Listener, TokenHolder {
   #view: unknown;
 
   constructor(options: EventStreamOptions) {
-    const { auth, response, limit, drained } = options;
+    const { auth, address, response, limit, drained } = options;
     this.auth = auth;
+    this.address = address;
     this.#options = options;
     this.#response = response;
     this.#limit = limit;

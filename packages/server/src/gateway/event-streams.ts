@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Platform, Timer } from '../platform/platform.js';
+import { networkOf } from './address-network.js';
 import type { ConnectionCount } from './connection-count.js';
 import { EventStream, readRevisionId } from './event-stream.js';
 import type { Caller } from './http-caller.js';
@@ -94,6 +95,7 @@ export class EventStreams {
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
       auth,
+      address: networkOf(address),
       response: reply.raw,
       limit: this.#options.output,
       timers: this.#options.platform.timers,

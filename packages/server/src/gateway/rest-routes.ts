@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import { networkOf } from './address-network.js';
 import { isKnown, objectTag } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
@@ -117,7 +118,7 @@ class RestRoutes {
     // Taken first: should the model change meanwhile, a tag of before matches nothing later.
     const view = live.viewOf(rest.target.names, caller.auth) ?? '';
     const details = { ...traced, accepted: acceptedRevs(rest) };
-    const { body } = await commands.run(message, deaf(caller.auth), details);
+    const { body } = await commands.run(message, deaf(caller), details);
     const tagOf = (rev: number) => objectTag(rev, { epoch: live.epoch, view });
     return answer(rest, reply, { body, tagOf });
   }
@@ -150,8 +151,8 @@ function parameterOf(name: string, value: unknown): string {
 }
 
 /** Who hears no pushes: none of the commands that come here subscribes. */
-function deaf(auth: Listener['auth']): Listener {
-  return { auth, congested: false, push() {} };
+function deaf({ auth, address }: Caller): Listener {
+  return { auth, address: networkOf(address), congested: false, push() {} };
 }
 
 function wantsEvents({ method, headers }: FastifyRequest): boolean {

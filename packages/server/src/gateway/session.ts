@@ -15,6 +15,7 @@ import {
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import { networkOf } from './address-network.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
 import { answerRoom, roomFor } from './answer-room.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
@@ -65,6 +66,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const auth = this.#state.kind === 'greeting' ? undefined : this.#state.auth;
     if (!auth) throw new Error('a session that is not initialized was asked who it is');
     return auth;
+  }
+
+  get address(): string {
+    return networkOf(this.#socket.address);
   }
 
   get initialized(): boolean {

@@ -18,9 +18,9 @@ export function answeredStore(store: Store, told: () => Promise<void>): Store {
     get: (r) => after(store.get(r)),
     getMany: (rs) => after(store.getMany(rs)),
     query: (query) => after(store.query(query)),
-    history: (r, from, limit) => after(store.history(r, from, limit)),
-    created: (scope, from, limit) => after(store.created(scope, from, limit)),
-    changes: (scope, from, limit) => after(store.changes(scope, from, limit)),
+    history: (r, from, limit, patience) => after(store.history(r, from, limit, patience)),
+    created: (scope, from, limit, patience) => after(store.created(scope, from, limit, patience)),
+    changes: (scope, from, limit, patience) => after(store.changes(scope, from, limit, patience)),
   };
   return new Proxy(store, {
     get(target, name) {

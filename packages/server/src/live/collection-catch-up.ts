@@ -1,12 +1,13 @@
 import { fail } from '@really/protocol';
 import { pushView } from '../model/view.js';
+import { ownerOf } from '../queries/owner.js';
 import type { Created } from '../store/store.js';
 import { type CollectionDelivery, CreationFrames, creationOf } from './collection-delivery.js';
 import { creationPage } from './collection-feed.js';
 import type { CollectionSubscription } from './collection-subscription.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
-import { readWithRetry } from './store-retry.js';
+import { PastReads } from './past-reads.js';
 import type { Turns } from './turns.js';
 
 /** Brings single subscriptions from their position to where their collection is, page by page. */
@@ -61,8 +62,9 @@ export class CollectionCatchUp {
   }
 
   #read(one: CollectionSubscription): Promise<Created> {
-    const { store, platform } = this.#context;
-    return readWithRetry(platform, () => store.created(one.topic.scope, one.pos, creationPage));
+    // Each page has its own time: between them its reader may make it wait.
+    const reads = new PastReads(this.#context, ownerOf(one.session.listener));
+    return reads.created(one.topic.scope, one.pos, creationPage);
   }
 
   async #tell(one: CollectionSubscription, round: number, page: Created): Promise<void> {

@@ -1,5 +1,6 @@
 import { type CollectionR, fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { ownerOf } from '../queries/owner.js';
 import type { Pos, Scope } from '../store/store.js';
 import type { AudienceTraits } from './audience.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
@@ -8,6 +9,7 @@ import { CollectionSubscription } from './collection-subscription.js';
 import { CollectionTopic } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
+import { PastReads } from './past-reads.js';
 import { type Position, readPosition } from './position.js';
 import type { Regrouping } from './regrouping.js';
 import type { Session } from './session.js';
@@ -81,7 +83,8 @@ export class CollectionWish implements Wish {
     if (asked !== undefined) {
       // What was seen under another view nobody knows, unless the server itself has told it.
       if (!after && asked.view !== this.#traits().view) throw fail('position.gone');
-      const { gone } = await store.created(this.#topic.scope, asked.pos, 1);
+      const reads = new PastReads(this.#parts.context, ownerOf(this.#session.listener));
+      const { gone } = await reads.created(this.#topic.scope, asked.pos, 1);
       if (gone) throw fail('position.gone');
     }
     return { place: () => this.#place(now, asked) };

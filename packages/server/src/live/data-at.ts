@@ -1,22 +1,20 @@
 import { applyDelta, type JsonObject } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { Change } from '../store/store.js';
-import type { LiveContext } from './live-context.js';
-import { readWithRetry } from './store-retry.js';
+import type { PastReads } from './past-reads.js';
 
 const pageSize = 32;
 
 /** An object's data at a revision, built again from its creation on; `undefined` where its history does not reach back. */
 export async function dataAt(
-  { store, platform }: LiveContext,
+  past: PastReads,
   model: Model,
   r: string,
   rev: number,
 ): Promise<JsonObject | undefined> {
   let data: JsonObject = {};
   for (let at = 0; at < rev; ) {
-    const limit = Math.min(pageSize, rev - at);
-    const { entries } = await readWithRetry(platform, () => store.history(r, at, limit));
+    const { entries } = await past.history(r, at, Math.min(pageSize, rev - at));
     const last = entries.at(-1);
     if (!last || entries.some((change) => change.modelVersion !== model.version)) return undefined;
     data = entries.reduce(applied, data);

@@ -1,8 +1,10 @@
-import type { Auth } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { pushView } from '../model/view.js';
+import { ownerOf } from '../queries/owner.js';
 import { dataAt } from './data-at.js';
+import type { Listener } from './listener.js';
 import type { LiveContext } from './live-context.js';
+import { PastReads } from './past-reads.js';
 
 /**
  * The fields that were hidden from a reader at a revision that it saw on an earlier connection. A hook
@@ -12,12 +14,12 @@ import type { LiveContext } from './live-context.js';
 export async function hiddenBefore(
   context: LiveContext,
   model: Model,
-  { r, rev, auth }: { r: string; rev: number; auth: Auth },
+  { r, rev, listener }: { r: string; rev: number; listener: Listener },
 ): Promise<readonly string[] | undefined> {
-  const data = await dataAt(context, model, r, rev);
+  const data = await dataAt(new PastReads(context, ownerOf(listener)), model, r, rev);
   if (!data) return undefined;
   const { version } = model;
   const object = { r, rev, data, touched: {}, deleted: false, modelVersion: version };
-  const view = await pushView(model, object, auth);
+  const view = await pushView(model, object, listener.auth);
   return view.kind === 'visible' ? view.hidden : [...model.fields.keys()];
 }

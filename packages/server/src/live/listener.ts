@@ -8,6 +8,8 @@ import type { Frame } from './frame.js';
 export interface Listener {
   /** Changes when a token is renewed (same uid). */
   readonly auth: Auth;
+  /** Where it is connected from; unknown for what the server does by itself. */
+  readonly address?: string | undefined;
   /** Queues a frame; it leaves with the others of this turn of the event loop, in order. */
   push(frame: Frame): void;
   /**

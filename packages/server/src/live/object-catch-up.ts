@@ -2,6 +2,7 @@ import { fail } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../model/deleted.js';
 import type { Model } from '../model/model.js';
 import { pushView } from '../model/view.js';
+import { ownerOf } from '../queries/owner.js';
 import type { StoredObject } from '../store/store.js';
 import { hiddenBefore } from './hidden-before.js';
 import { type LiveContext, modelOf } from './live-context.js';
@@ -111,7 +112,8 @@ export class ObjectCatchUp {
 
   #replayOf(one: ObjectSubscription, model: Model): Replay {
     const partial = one.audience.fields !== undefined || model.hooks.preGet !== undefined;
-    return new Replay(this.#context, { r: one.topic.r, version: model.version, partial });
+    const owner = ownerOf(one.session.listener);
+    return new Replay(this.#context, { r: one.topic.r, owner, version: model.version, partial });
   }
 
   /** What there is to tell; `undefined` where the subscription has ended over it, or something else is done for it now. */
@@ -162,8 +164,7 @@ export class ObjectCatchUp {
   async #recall(one: ObjectSubscription, model: Model, page: KnownPage): Promise<KnownPage> {
     const { object } = page;
     if (page.kind === 'unknown' || !model.hooks.preGet || one.rev === object.rev) return page;
-    const { auth } = one.session.listener;
-    const seen = { r: object.r, rev: one.rev, auth };
+    const seen = { r: object.r, rev: one.rev, listener: one.session.listener };
     const { round } = one;
     const hidden = await hiddenBefore(this.#context, model, seen);
     if (one.round === round) one.hidden = hidden;

@@ -38,6 +38,8 @@ export interface GroupTraits extends WindowTraits {
   readonly price: WindowPrice;
   /** Of the one who came first: the others are alike where it matters. */
   readonly auth: Auth;
+  /** Whose turn its reads take: that of the one who came first. */
+  readonly owner: string;
 }
 
 /** Where a group stands among the others. */

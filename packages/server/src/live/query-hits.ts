@@ -5,7 +5,7 @@ import { type Hit, Search } from '../queries/search.js';
 import type { LiveContext } from './live-context.js';
 import type { GroupTraits } from './query-group.js';
 
-export type HitsTraits = Pick<GroupTraits, 'auth' | 'scope' | 'filter' | 'order'>;
+export type HitsTraits = Pick<GroupTraits, 'auth' | 'owner' | 'scope' | 'filter' | 'order'>;
 
 /**
  * The first `limit` objects of a query of those that may be subscribed to, in its order. Fewer only where there are
@@ -14,10 +14,10 @@ export type HitsTraits = Pick<GroupTraits, 'auth' | 'scope' | 'filter' | 'order'
 export async function hitsNow(
   context: LiveContext,
   model: Model,
-  { auth, scope, filter, order }: HitsTraits,
+  { auth, owner, scope, filter, order }: HitsTraits,
   limit: number,
 ): Promise<Hit[]> {
-  const search = new Search({ services: context, auth, model, scope, filter, order });
+  const search = new Search({ services: context, owner, auth, model, scope, filter, order });
   const found = new Map<string, Hit>();
   let start: PageStart | undefined;
   for (;;) {

@@ -4,6 +4,7 @@ import { hidesNothing } from '../model/view.js';
 import type { LoggedChange, Pos, StoredObject } from '../store/store.js';
 import { dataAt } from './data-at.js';
 import type { LiveContext } from './live-context.js';
+import { PastReads } from './past-reads.js';
 import type { GroupTraits } from './query-group.js';
 import { hitsNow } from './query-hits.js';
 import { type Past, QueryReplay, type ReplayStep } from './query-replay.js';
@@ -49,17 +50,18 @@ export async function happenedSince(
   model: Model,
   { traits, since, left }: SinceOptions,
 ): Promise<Since> {
-  const { changes, through } = await changesSince(context, model, { traits, since });
+  const reads = new PastReads(context, traits.owner);
+  const { changes, through } = await changesSince(reads, model, { traits, since });
   // Where everybody may see everything, all there is was in it; of anything else nothing is left that would say so.
   const isKnowable = hidesNothing(model) && traits.filter === undefined;
-  const past = await pastOf(context, model, { changes, isKnowable });
+  const past = await pastOf(reads, model, { changes, isKnowable });
   const window = new QueryWindow(traits);
   const hits = await readWithRetry(context.platform, () =>
     hitsNow(context, model, traits, window.capacity + past.size + spare),
   );
   // What changed while they were searched for was otherwise, too.
-  const { changes: meanwhile } = await changesSince(context, model, { traits, since: through });
-  for (const [r, one] of await pastOf(context, model, { changes: meanwhile, isKnowable })) {
+  const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
+  for (const [r, one] of await pastOf(reads, model, { changes: meanwhile, isKnowable })) {
     if (!past.has(r)) past.set(r, one);
   }
   const replay = new QueryReplay(context, model, { traits, window, past });
@@ -73,14 +75,13 @@ export async function happenedSince(
 }
 
 async function changesSince(
-  { store, platform }: LiveContext,
+  reads: PastReads,
   { version }: Model,
   { traits: { scope }, since }: Pick<SinceOptions, 'traits' | 'since'>,
 ): Promise<{ changes: LoggedChange[]; through: Pos }> {
   const changes: LoggedChange[] = [];
   for (let at = since; ; ) {
-    const from = at;
-    const page = await readWithRetry(platform, () => store.changes(scope, from, pageSize));
+    const page = await reads.changes(scope, at, pageSize);
     if (page.gone || changes.length > mostChanges) throw fail('position.gone');
     if (page.entries.some(({ change }) => change.modelVersion !== version)) {
       throw fail('position.gone');
@@ -93,7 +94,7 @@ async function changesSince(
 
 /** By R, each object that changed: as it was before that, and as it is now. */
 async function pastOf(
-  context: LiveContext,
+  reads: PastReads,
   model: Model,
   { changes, isKnowable }: { changes: readonly LoggedChange[]; isKnowable: boolean },
 ): Promise<Map<string, Past>> {
@@ -102,7 +103,7 @@ async function pastOf(
   for (const { change, object } of changes) {
     if (past.has(change.r)) continue;
     const rev = change.rev - 1;
-    const data = rev === 0 ? undefined : await dataAt(context, model, change.r, rev);
+    const data = rev === 0 ? undefined : await dataAt(reads, model, change.r, rev);
     const isScrubbed = change.type === 'delete';
     if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
     if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');

@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto';
 import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { isKnownPath } from '../queries/filter.js';
+import { ownerOf } from '../queries/owner.js';
 import type { Hit } from '../queries/search.js';
 import type { Order, Pos, Scope } from '../store/store.js';
 import { keyOfAudience } from './audience.js';
+import type { Listener } from './listener.js';
 import type { LiveContext } from './live-context.js';
 import { modelOf } from './live-context.js';
 import type { Members } from './members.js';
@@ -93,7 +95,7 @@ export class QueryWatch {
     if (since && !request.left && since.view !== view) throw fail('position.gone');
     const price = windowPrice(request.filter);
     this.#context.budget.demandCheap(price);
-    const traits = traitsOf({ ...request, price }, auth, view);
+    const traits = traitsOf({ ...request, price }, session.listener, view);
     const { one, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
     if (!one) return { subscription: '', view, hits: [], pos, start: () => {} };
@@ -119,8 +121,9 @@ export class QueryWatch {
   reauthorize(one: QuerySubscription): void {
     const model = modelOf(this.#context, one.group.traits.scope.names);
     if (!model) return;
-    const { auth } = one.session.listener;
-    const traits = traitsOf(one.group.traits, auth, this.#context.views.of(model, auth));
+    const { listener } = one.session;
+    const view = this.#context.views.of(model, listener.auth);
+    const traits = traitsOf(one.group.traits, listener, view);
     if (traits.key === one.group.traits.key) return;
     takeStock(one);
     this.#move(one, traits, model);
@@ -143,9 +146,9 @@ export class QueryWatch {
     if (isOtherVersion && one.known) one.known = asNeverHeard(one.known);
     one.replay = undefined;
     const fields = keptFields(model, before.fields);
-    const { auth } = one.session.listener;
-    const view = this.#context.views.of(model, auth);
-    this.#move(one, traitsOf({ ...before, fields }, auth, view), model);
+    const { listener } = one.session;
+    const view = this.#context.views.of(model, listener.auth);
+    this.#move(one, traitsOf({ ...before, fields }, listener, view), model);
   }
 
   /** It goes on among those of these traits. What it knows was told under others. */
@@ -310,12 +313,14 @@ function traitsOf(
     limit,
     price,
   }: Omit<WatchRequest, 'since'> & Pick<GroupTraits, 'price'>,
-  auth: Auth,
+  listener: Listener,
   view: string,
 ): GroupTraits {
+  const { auth } = listener;
   const question = JSON.stringify([filter ?? null, order.field, order.descending, limit]);
   const key = `${shortened(question)}${keyOfAudience(fields, view)}`;
-  return { key, r, scope, fields, filter, order, limit, price, auth, view };
+  const owner = ownerOf(listener);
+  return { key, r, scope, fields, filter, order, limit, price, auth, owner, view };
 }
 
 /** A question may be as long as a message, and there may be many. */

@@ -2,6 +2,7 @@ import type { Change, History, StoredObject } from '../store/store.js';
 import type { LiveContext } from './live-context.js';
 import type { SnapshotReason } from './live-metrics.js';
 import { type ObjectStep, ReplayedStep, type TouchedAt } from './object-step.js';
+import { PastReads } from './past-reads.js';
 import { readWithRetry } from './store-retry.js';
 
 /** Revisions read at once: enough to be quick, few enough to be held in memory however large they are. */
@@ -27,6 +28,8 @@ export type ReplayPage =
 
 export interface ReplayOptions {
   readonly r: string;
+  /** Whose turn its reads take; nobody's in particular where they are for many. */
+  readonly owner?: string | undefined;
   /** The model's, now: a replay does not cross into another one (rule SUB8). */
   readonly version: number;
   /** Whether somebody sees a part of the object only, and so has to be told `prev`. */
@@ -37,16 +40,19 @@ export interface ReplayOptions {
 export class Replay {
   readonly #context: LiveContext;
   readonly #options: ReplayOptions;
+  #reads: PastReads;
   /** How the fields stood before the next step; read when the first page is. */
   #touchedAt: TouchedAt | undefined;
 
   constructor(context: LiveContext, options: ReplayOptions) {
     this.#context = context;
     this.#options = options;
+    this.#reads = this.#newReads();
   }
 
   /** What happened after this revision, or the first part of it. Rejects where the store stays away. */
   async next(after: number): Promise<ReplayPage> {
+    this.#reads = this.#newReads();
     const { object, entries, complete } = await this.#read(after);
     if (!object) return { kind: 'missing' };
     if (object.deleted) return await this.#deleted(object);
@@ -64,6 +70,7 @@ export class Replay {
 
   /** The object as it is, for a snapshot. Rejects where the store stays away. */
   async current(reason: SnapshotReason): Promise<ReplayPage> {
+    this.#reads = this.#newReads();
     const { store, platform } = this.#context;
     const object = await readWithRetry(platform, () => store.get(this.#options.r));
     if (!object) return { kind: 'missing' };
@@ -121,8 +128,12 @@ export class Replay {
   }
 
   #history(after: number, limit: number): Promise<History> {
-    const { store, platform } = this.#context;
-    return readWithRetry(platform, () => store.history(this.#options.r, after, limit));
+    return this.#reads.history(this.#options.r, after, limit);
+  }
+
+  /** Each page has its own time: between them its reader may make it wait. */
+  #newReads(): PastReads {
+    return new PastReads(this.#context, this.#options.owner ?? '');
   }
 }
 

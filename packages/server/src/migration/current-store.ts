@@ -14,6 +14,7 @@ import type {
   MigrationOutcome,
   OnceRecord,
   Outdated,
+  Patience,
   Pos,
   Query,
   RestoredObject,
@@ -83,26 +84,26 @@ export class CurrentStore implements Store {
     return await this.#store.count(await this.#settled(model, query));
   }
 
-  async history(r: string, after: number, limit: number): Promise<History> {
-    const history = await this.#store.history(r, after, limit);
+  async history(r: string, after: number, limit: number, patience?: Patience): Promise<History> {
+    const history = await this.#store.history(r, after, limit, patience);
     return { ...history, object: history.object && (await this.#current(history.object)) };
   }
 
-  async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
-    const page = await this.#store.created(scope, after, limit);
+  async created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created> {
+    const page = await this.#store.created(scope, after, limit, patience);
     const current = await Promise.all(page.entries.map((one) => this.#currentEntry(one)));
     const entries = current.filter((entry) => entry !== undefined);
     if (entries.length === page.entries.length || page.entries.length < limit) {
       return { ...page, entries };
     }
     // Those left out must not make the page look like the last one.
-    const rest = await this.created(scope, page.through, limit - entries.length);
+    const rest = await this.created(scope, page.through, limit - entries.length, patience);
     return { ...rest, entries: [...entries, ...rest.entries] };
   }
 
   /** What happened under another version of the model is gone, so that the objects are as of this one. */
-  changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
-    return this.#store.changes(scope, after, limit);
+  changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes> {
+    return this.#store.changes(scope, after, limit, patience);
   }
 
   prepare(collections: readonly CollectionLayout[]): Promise<void> {

@@ -50,6 +50,8 @@ export interface Limits {
   readonly queriesAtOnce: number;
   /** Characters of an RQL filter; beyond: 409. */
   readonly filter: number;
+  /** Bytes of the values that an RQL filter compares with, each use counted; beyond: 409. */
+  readonly filterOperands: number;
   /** Levels of an RQL filter; beyond: 409. */
   readonly filterDepth: number;
   /** Revisions kept per object, where the model says nothing. */
@@ -102,6 +104,7 @@ export const defaultLimits: Limits = {
   queryTime: 5000,
   queriesAtOnce: 4,
   filter: 4096,
+  filterOperands: 4 * 1024 * 1024,
   filterDepth: 32,
   history: 1000,
   depth: 64,

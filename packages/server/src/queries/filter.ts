@@ -1,12 +1,15 @@
 import {
   bindRql,
   fieldsOfRql,
+  fail,
   invalidQuery,
   type JsonObject,
+  operandsOf,
   parseRql,
   type RqlExpression,
 } from '@really/protocol';
 import type { Field, Model } from '../model/model.js';
+import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import { fitValue } from './fit-value.js';
 
@@ -15,11 +18,12 @@ interface QueryOption {
   readonly values?: JsonObject | undefined;
 }
 
-/** The filter of a read or count, bound to its values. Throws 409 `query.invalid` (rule RQL5). */
+/** The filter of a read or count, bound to its values. Throws 409 `query.invalid` (rules RQL5, LIM12). */
 export function filterOf(
   model: Model,
   query: QueryOption | undefined,
-  limits: Pick<Limits, 'filter' | 'filterDepth'>,
+  limits: Pick<Limits, 'filter' | 'filterDepth' | 'filterOperands'>,
+  budgets: Pick<Budgets, 'refuse'>,
 ): RqlExpression | undefined {
   if (!query) return undefined;
   const tree = parseRql(query.filter, limits);
@@ -27,6 +31,10 @@ export function filterOf(
     if (isKnownPath(model, path)) continue;
     const name = path.join('.');
     throw invalidQuery(`the model has no field ${name}`, positionOf(query.filter, name));
+  }
+  if (operandsOf(tree, query.values) > limits.filterOperands) {
+    budgets.refuse('limits.filterOperands');
+    throw fail('query.invalid', { 'cmdOpts.query.values': ['beyond limits.filterOperands'] });
   }
   return bindRql(tree, query.values, fitValue(model));
 }

@@ -70,7 +70,7 @@ function searchOf(store: Store, model: Model, auth: Auth, field = '_r'): Search 
   const services = { store, objects, platform, limits };
   const order = { field, descending: false };
   const scope = { names: model.names, parents: [] };
-  return new Search({ services, auth, model, scope, filter: undefined, order });
+  return new Search({ services, owner: '', auth, model, scope, filter: undefined, order });
 }
 
 async function foundBy(store: Store, model: Model, auth: Auth) {

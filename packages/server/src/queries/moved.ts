@@ -9,6 +9,8 @@ import {
 import type { Model } from '../model/model.js';
 import type { Change, Order, Pos, Scope, Store, StoredObject } from '../store/store.js';
 
+import type { ReadingTime } from './reading-time.js';
+
 export interface MovedOptions {
   readonly store: Pick<Store, 'changes' | 'history'>;
   readonly scope: Scope;
@@ -19,6 +21,8 @@ export interface MovedOptions {
   readonly whole?: boolean | undefined;
   /** The position of the store when the walk began. */
   readonly since: Pos;
+  /** Of the walk. */
+  readonly time: ReadingTime;
 }
 
 /** An object that was written since, and the writes that say how it was before. */
@@ -72,9 +76,14 @@ export class Moved {
 
   /** Takes in what was written up to now. Throws 410 where the store does not know any more, or it is too much. */
   async catchUp(): Promise<void> {
-    const { store, scope } = this.#options;
+    const { store, scope, time } = this.#options;
     for (;;) {
-      const { entries, through, gone } = await store.changes(scope, this.#through, chunk);
+      const { entries, through, gone } = await store.changes(
+        scope,
+        this.#through,
+        chunk,
+        time.patience,
+      );
       this.#changes += entries.length;
       if (gone || this.#changes > most) throw fail('position.gone');
       for (const { change, object } of entries) this.#note(change, object);
@@ -152,8 +161,8 @@ export class Moved {
 
   /** One change at least; `undefined` where a deletion has left nothing of them. */
   async #history(r: string, after: number, limit: number): Promise<readonly Change[] | undefined> {
-    const { store, model } = this.#options;
-    const { entries, object } = await store.history(r, after, limit);
+    const { store, model, time } = this.#options;
+    const { entries, object } = await store.history(r, after, limit, time.patience);
     if (object?.deleted) return undefined;
     const known = entries.every(({ modelVersion }) => modelVersion === model.version);
     if (entries.length === 0 || !known) throw fail('position.gone');

@@ -6,15 +6,7 @@ import { sizeOf } from '../objects/size.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
 import { comparePlaces, placeOf } from '../store/order.js';
-import {
-  type Order,
-  type Place,
-  type Query,
-  QueryTimeout,
-  type Scope,
-  type Store,
-  type StoredObject,
-} from '../store/store.js';
+import type { Order, Place, Query, Scope, Store, StoredObject } from '../store/store.js';
 import type { PageStart } from './page.js';
 import {
   asSeen,
@@ -25,6 +17,7 @@ import {
   type Seen,
   seenBy,
 } from './readers-view.js';
+import { ReadingTime } from './reading-time.js';
 import { allOf, type Stretch, stretchesOf } from './walk.js';
 
 /** What a search works with. */
@@ -39,6 +32,8 @@ export interface SearchOptions {
   readonly services: SearchServices;
   /** Of the reader. */
   readonly auth: Auth;
+  /** Whose turn it takes: see `ownerOf`. */
+  readonly owner: string;
   readonly model: Model;
   readonly scope: Scope;
   readonly filter: RqlExpression | undefined;
@@ -80,16 +75,17 @@ const chunk = 256;
  * listing where fields may be hidden. Rejects with `QueryTimeout` once the time of a query is used up.
  */
 export class Search {
+  /** What it has left of its time. */
+  readonly time: ReadingTime;
   readonly #options: SearchOptions;
   #reach: Reach;
-  readonly #matches: Predicate;
-  #deadline: number | undefined;
+  #predicate: Predicate | undefined;
 
   constructor(options: SearchOptions) {
-    const { model, filter, auth } = options;
+    const { model, auth, services, owner } = options;
     this.#options = options;
+    this.time = new ReadingTime(services, owner);
     this.#reach = reachOf(model, auth);
-    this.#matches = filter ? compilePredicate(filter) : () => true;
   }
 
   /** How many objects the reader would find. */
@@ -99,8 +95,8 @@ export class Search {
     const { scope, services } = this.#options;
     const filter = this.#storeFilter();
     if (this.#reach.exact) {
-      const timeout = this.#timeLeft();
-      return await services.store.count({ scope, filter, order: byId, limit: 0, timeout });
+      const { patience } = this.time;
+      return await services.store.count({ scope, filter, order: byId, limit: 0, ...patience });
     }
     let total = 0;
     for await (const hits of this.#hits([{ filter, order: byId }])) total += hits.length;
@@ -250,7 +246,8 @@ export class Search {
     const { auth, model } = this.#options;
     const seen: Seen[] = [];
     for (let index = 0; index < objects.length; index += judgedTogether) {
-      this.#timeLeft();
+      // Throws where it is used up.
+      void this.time.left;
       const some = objects.slice(index, index + judgedTogether);
       seen.push(...(await seenBy(model, some, auth)));
     }
@@ -271,19 +268,16 @@ export class Search {
     return { ...seen, place: this.#placeOf(seen) };
   }
 
-  async #query(part: Omit<Query, 'scope' | 'timeout'>): Promise<StoredObject[]> {
+  async #query(part: Omit<Query, 'scope' | 'timeout' | 'asker'>): Promise<StoredObject[]> {
     const { scope, services } = this.#options;
-    return await services.store.query({ ...part, scope, timeout: this.#timeLeft() });
+    return await services.store.query({ ...part, scope, ...this.time.patience });
   }
 
-  #timeLeft(): number {
-    const { platform, limits } = this.#options.services;
-    const now = platform.clock.monotonic();
-    // The time begins with the first look at the store, not while the query waits for its slot.
-    this.#deadline ??= now + limits.queryTime;
-    const left = this.#deadline - now;
-    if (left <= 0) throw new QueryTimeout(`the query took longer than ${limits.queryTime} ms`);
-    return left;
+  /** Mostly the store judges by the filter, and nobody else. */
+  get #matches(): Predicate {
+    const { filter } = this.#options;
+    this.#predicate ??= filter ? compilePredicate(filter) : () => true;
+    return this.#predicate;
   }
 }
 

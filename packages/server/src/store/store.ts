@@ -63,7 +63,7 @@ export interface Store {
 
   /**
    * One page of a collection. Sees what was committed before the call. Rejects with `QueryTimeout` when
-   * its time is up, the time that it waited for others included; what it was doing is stopped then.
+   * its time is up; what it was doing is stopped then. See `Patience`.
    */
   query(query: Query): Promise<StoredObject[]>;
   /** How many objects match; `order`, `from`, `skip` and `limit` of the query are ignored. */
@@ -74,8 +74,9 @@ export interface Store {
    * without a gap from `after + 1` up to at most `limit` of them; where the stored history does not
    * reach back that far (pruned, or scrubbed by a delete), `complete` is false and `entries` empty.
    * Of a deleted object the deletion is left. Where there never was one, nothing is missing.
+   * With a `patience` it rejects as `query` does, and so do the two below.
    */
-  history(r: string, after: number, limit: number): Promise<History>;
+  history(r: string, after: number, limit: number, patience?: Patience): Promise<History>;
 
   /**
    * Creations in a collection after position `after`, ascending, at most `limit`. `through` is the
@@ -84,14 +85,14 @@ export interface Store {
    * `gone` where the store no longer knows all that happened since, or never had that position.
    * A creation is known as long as its object lives, whatever the retention.
    */
-  created(scope: Scope, after: Pos, limit: number): Promise<Created>;
+  created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created>;
 
   /**
    * Everything that happened to objects of a scope after position `after`, ascending, at most `limit`;
    * `through` and `gone` as of `created`. Of a deleted object the deletion alone is left. `gone` also
    * where the history of any object of the collection was cut off behind that position.
    */
-  changes(scope: Scope, after: Pos, limit: number): Promise<Changes>;
+  changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes>;
 
   /**
    * Living objects of a collection of a model version below `version`, in a steady order, after a place in it (0: from
@@ -309,7 +310,28 @@ export interface Scope {
   readonly parents: readonly string[];
 }
 
-export interface Query {
+/**
+ * For how long a read may go on, and for whom it is. An adapter lets owners have their turns one after the other, and keeps room
+ * for what is quick, so that nobody's read by an index stands behind scans (rule LIM13). Waiting for others is not a read's
+ * own time, but it ends: after three times as long. (With a pool of connections: a queue by owner in front of it, one
+ * connection of it with a `statement_timeout` of some milliseconds that everything begins on, and the others for what was
+ * interrupted there.)
+ */
+export interface Patience {
+  /** Milliseconds that the store may spend on it. */
+  readonly timeout: number;
+  /** Those who say nothing are one owner. */
+  readonly asker?: Asker | undefined;
+}
+
+/** Who reads, over several reads that belong together. */
+export interface Asker {
+  readonly owner: string;
+  /** Milliseconds that they waited for others, in all. The store adds to it. */
+  waited: number;
+}
+
+export interface Query extends Patience {
   readonly scope: Scope;
   /** Bound: no `$name` left in it. Judged as `compilePredicate` of the protocol package judges it. */
   readonly filter?: RqlExpression | undefined;
@@ -320,8 +342,6 @@ export interface Query {
   readonly from?: Place | undefined;
   readonly skip?: number | undefined;
   readonly limit: number;
-  /** Milliseconds that the store may spend on it. */
-  readonly timeout: number;
 }
 
 /**

@@ -48,11 +48,19 @@ export class HistoryReader {
     return { row, last };
   }
 
-  /** The changes from `after + 1` on that are stored, ascending, at most `limit`. To be called in one moment with `head`. */
-  entries({ row: [current], last }: StoredHead, { after, limit }: Span): ToldRow[] {
+  /**
+   * The changes from `after + 1` on that are stored, ascending, at most `limit`. To be called in one moment with `head`. `tick` is
+   * called for each that is looked at.
+   */
+  entries(
+    { row: [current], last }: StoredHead,
+    { after, limit }: Span,
+    tick: () => void = () => {},
+  ): ToldRow[] {
     const found: ToldRow[] = [];
     let pos: Pos | undefined = last;
     for (let rev = current; rev > after && pos; rev--) {
+      tick();
       if (rev > after + limit) {
         pos = this.#previous.get(pos) as Pos | undefined;
         continue;

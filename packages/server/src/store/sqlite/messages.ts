@@ -198,9 +198,14 @@ export interface LogSize {
   readonly left: number;
 }
 
-/** What a reader thread is asked. It answers with JSON text. `timeout`: milliseconds from now. */
-export type ReaderRequest =
-  | { readonly kind: 'query' | 'count'; readonly query: Query; readonly timeout: number }
+/** What a reader thread is asked. It answers with JSON text. */
+export type ReaderRequest = Asked & {
+  /** Milliseconds from now; without it, as long as it takes. */
+  readonly timeout?: number | undefined;
+};
+
+type Asked =
+  | { readonly kind: 'query' | 'count'; readonly query: ThreadQuery }
   | {
       readonly kind: 'created' | 'changes';
       readonly scope: Scope;
@@ -230,3 +235,6 @@ export type ReaderRequest =
       readonly after: number;
       readonly limit: number;
     };
+
+/** What of a query its thread has to know. */
+export type ThreadQuery = Omit<Query, 'timeout' | 'asker'>;

@@ -9,6 +9,7 @@ import { rawSql, type Sql, sql } from './sql.js';
 
 /** Called for each object that a statement looks at, before anything else is asked of it: it throws when time is up. */
 export const tickFunction = 'really_tick';
+export const tick = rawSql(`${tickFunction}()`);
 
 /** What of a query does not depend on the page: which objects. */
 export interface CompiledQuery {
@@ -32,7 +33,7 @@ export function compileQuery(
 ): CompiledQuery {
   const { scope, filter, modelVersion } = query;
   const compiled = filter && compileFilter(filter, scope.names);
-  const conditions = [rawSql(`${tickFunction}()`), rawSql('deleted = 0'), scopeCondition(scope)];
+  const conditions = [tick, rawSql('deleted = 0'), scopeCondition(scope)];
   if (modelVersion !== undefined) conditions.push(sql`model_version >= ${modelVersion}`);
   if (compiled) conditions.push(compiled.condition);
   return {

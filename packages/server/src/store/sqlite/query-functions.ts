@@ -27,27 +27,32 @@ export class QueryFunctions {
   constructor(db: Database) {
     registerKeyFunctions(db);
     // Not deterministic: SQLite would call it once instead of once for each object.
-    db.function(tickFunction, { deterministic: false }, () => this.#tick());
+    db.function(tickFunction, { deterministic: false }, this.tick);
     db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
       this.#matches(Number(predicate), String(id), String(parents), Number(rev), String(data)),
     );
   }
 
-  /** `timeout`: milliseconds from now. */
-  begin(names: readonly string[], predicates: readonly RqlExpression[], timeout: number): void {
+  /** What is read from now on may take so many milliseconds. */
+  begin(timeout = Number.POSITIVE_INFINITY): void {
     this.#timeout = timeout;
     this.#deadline = performance.now() + timeout;
+  }
+
+  /** What the statement that comes calls for the parts of its filter that SQL can not say. */
+  judgeBy(predicates: readonly RqlExpression[], names: readonly string[]): void {
     this.#predicates = predicates.map((predicate) => compilePredicate(predicate));
     this.#print = rPrinter(names);
     this.#text = undefined;
   }
 
-  #tick(): number {
+  /** Throws `QueryTimeout` when the time is up. */
+  readonly tick = (): number => {
     if (performance.now() > this.#deadline) {
       throw new QueryTimeout(`the query took longer than ${Math.round(this.#timeout)} ms`);
     }
     return 1;
-  }
+  };
 
   #matches(predicate: number, id: string, parents: string, rev: number, data: string): number {
     if (data !== this.#text) {

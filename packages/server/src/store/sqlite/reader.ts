@@ -1,18 +1,18 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { FieldType, Pos, Query, Scope } from '../store.js';
+import type { FieldType, Pos, Scope } from '../store.js';
 import { HistoryReader } from './history-reader.js';
 import { rPrinter } from './location.js';
-import type { ReaderRequest } from './messages.js';
-import { compileOrder, compileQuery, type Phase, scopeCondition } from './query-compiler.js';
+import type { ReaderRequest, ThreadQuery } from './messages.js';
+import { compileOrder, compileQuery, type Phase, scopeCondition, tick } from './query-compiler.js';
 import { QueryFunctions } from './query-functions.js';
 import {
-  type ToldRow,
-  toldColumns,
-  toldJson,
   type ObjectRow,
   objectColumns,
   objectJson,
+  type ToldRow,
+  toldColumns,
+  toldJson,
 } from './rows.js';
 import { collectionTable, mistypedCondition } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
@@ -55,11 +55,12 @@ export class Reader {
   }
 
   #read(request: ReaderRequest): string {
+    this.#functions.begin(request.timeout);
     switch (request.kind) {
       case 'query':
-        return this.#query(request.query, request.timeout);
+        return this.#query(request.query);
       case 'count':
-        return this.#count(request.query, request.timeout);
+        return this.#count(request.query);
       case 'created':
         return this.#created(request.scope, request.after, request.limit);
       case 'changes':
@@ -77,11 +78,11 @@ export class Reader {
     }
   }
 
-  #query(query: Query, timeout: number): string {
+  #query(query: ThreadQuery): string {
     if (!this.#exists(query.scope)) return '[]';
     const { scope, order, from, limit } = query;
     const { table, condition, predicates } = compileQuery(query);
-    this.#functions.begin(scope.names, predicates, timeout);
+    this.#functions.judgeBy(predicates, scope.names);
     const print = rPrinter(scope.names);
     const rows: string[] = [];
     let skip = query.skip ?? 0;
@@ -101,10 +102,10 @@ export class Reader {
     ) as KeyedRow[];
   }
 
-  #count(query: Query, timeout: number): string {
+  #count(query: ThreadQuery): string {
     if (!this.#exists(query.scope)) return '0';
     const { table, condition, predicates } = compileQuery(query);
-    this.#functions.begin(query.scope.names, predicates, timeout);
+    this.#functions.judgeBy(predicates, query.scope.names);
     return String(this.#countWhere(sql`${table} WHERE ${condition}`));
   }
 
@@ -142,7 +143,7 @@ export class Reader {
     return this.#run(
       sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(toldColumns('changes'))}
         FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
-        WHERE object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
+        WHERE ${tick} AND object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
         ORDER BY object.born LIMIT ${limit}`,
     ) as [string, string, ...ObjectRow, ...ToldRow][];
   }
@@ -174,7 +175,7 @@ export class Reader {
   ): (readonly [r: string, ...change: ToldRow])[] {
     return this.#run(
       sql`SELECT changes.r, ${rawSql(toldColumns('changes'))} FROM changes
-        WHERE pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
+        WHERE ${tick} AND pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
         ORDER BY pos LIMIT ${limit}`,
     ) as [string, ...ToldRow][];
   }
@@ -182,7 +183,9 @@ export class Reader {
   #historyOf(r: string, span: { after: number; limit: number }): string {
     const head = this.#history.head(r);
     if (!head) return '{"entries":[]}';
-    const entries = this.#history.entries(head, span).map((row) => toldJson(r, row));
+    const entries = this.#history
+      .entries(head, span, this.#functions.tick)
+      .map((row) => toldJson(r, row));
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 

@@ -18,6 +18,7 @@ import {
   type MigrationOutcome,
   type OnceRecord,
   type Outdated,
+  type Patience,
   type Pos,
   type Query,
   QueryTimeout,
@@ -34,6 +35,7 @@ import {
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './database-files.js';
 import { asStoreError } from './errors.js';
+import type { Span } from './history-reader.js';
 import { locate } from './location.js';
 import { LogKeeper } from './log-keeper.js';
 import {
@@ -41,6 +43,7 @@ import {
   encodeGroups,
   encodeKept,
   encodeMigration,
+  type ReaderRequest,
   type RestoreAnswer,
 } from './messages.js';
 import { openForReading } from './open-database.js';
@@ -182,14 +185,18 @@ class SqliteStore implements Store {
   }
 
   async query(query: Query): Promise<StoredObject[]> {
-    return JSON.parse(await this.#ask('query', query)) as StoredObject[];
+    const { timeout, asker, ...asked } = query;
+    const request = { kind: 'query', query: asked } as const;
+    return JSON.parse(await this.#ask(request, { timeout, asker })) as StoredObject[];
   }
 
   async count(query: Query): Promise<number> {
-    return JSON.parse(await this.#ask('count', query)) as number;
+    const { timeout, asker, ...asked } = query;
+    const request = { kind: 'count', query: asked } as const;
+    return JSON.parse(await this.#ask(request, { timeout, asker })) as number;
   }
 
-  async history(r: string, after: number, limit: number): Promise<History> {
+  async history(r: string, after: number, limit: number, patience?: Patience): Promise<History> {
     const { collection } = locate(r);
     const horizon = horizonOf(this.#layouts.get(collection)?.retention, this.#config.history);
     const near = this.#read(() =>
@@ -201,20 +208,20 @@ class SqliteStore implements Store {
     if (near === undefined) return { object: undefined, entries: [], complete: true };
     const { object, stored } =
       near === 'far'
-        ? await this.#farHistory(r, after, limit)
+        ? await this.#farHistory(r, { after, limit }, patience)
         : { object: near.object, stored: near.rows.map((row) => toldOf(r, row)) };
     const now = this.#platform.clock.now();
     return { object, ...toldHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
   }
 
-  async created(scope: Scope, after: Pos, limit: number): Promise<Created> {
-    this.#assertOpen();
-    return JSON.parse(await this.#pool.ask({ kind: 'created', scope, after, limit })) as Created;
+  async created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created> {
+    const request = { kind: 'created', scope, after, limit } as const;
+    return JSON.parse(await this.#ask(request, patience)) as Created;
   }
 
-  async changes(scope: Scope, after: Pos, limit: number): Promise<Changes> {
-    this.#assertOpen();
-    return JSON.parse(await this.#pool.ask({ kind: 'changes', scope, after, limit })) as Changes;
+  async changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes> {
+    const request = { kind: 'changes', scope, after, limit } as const;
+    return JSON.parse(await this.#ask(request, patience)) as Changes;
   }
 
   async outdated(
@@ -295,19 +302,20 @@ class SqliteStore implements Store {
 
   async #farHistory(
     r: string,
-    after: number,
-    limit: number,
+    { after, limit }: Span,
+    patience: Patience | undefined,
   ): Promise<{ object: StoredObject; stored: Change[] }> {
-    const json = await this.#pool.ask({ kind: 'history', r, after, limit });
+    const json = await this.#ask({ kind: 'history', r, after, limit }, patience);
     const { object, entries } = JSON.parse(json) as { object: StoredObject; entries: Change[] };
     return { object, stored: entries };
   }
 
-  async #ask(kind: 'query' | 'count', query: Query): Promise<string> {
+  async #ask(request: ReaderRequest, patience: Patience | undefined): Promise<string> {
     this.#assertOpen();
-    const { timeout } = query;
-    if (timeout <= 0) throw new QueryTimeout(`the query took longer than ${timeout} ms`);
-    return await this.#pool.ask({ kind, query, timeout }, timeout);
+    if (patience && patience.timeout <= 0) {
+      throw new QueryTimeout(`the query took longer than ${patience.timeout} ms`);
+    }
+    return await this.#pool.ask(request, patience);
   }
 
   async #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {

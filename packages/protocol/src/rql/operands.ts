@@ -1,0 +1,47 @@
+import type { JsonObject, JsonValue } from '../json.js';
+import { ownMember } from '../json.js';
+import type { Filter, RqlOperand, RqlTree } from './ast.js';
+
+/** What an element counts beside its text, in bytes: it is put into a set, and compared. */
+const elementCost = 8;
+
+/**
+ * Bytes, about, that a filter compares with once its values are bound: 8 for each value and each element or member within it, beside
+ * what its texts and names have. A value that is used several times counts each time. Values that nothing uses count nothing.
+ */
+export function operandsOf(tree: RqlTree, values: JsonObject = {}): number {
+  const known = new Map<string, number>();
+  const costOf = (operand: RqlOperand): number => {
+    if (operand.kind === 'literal') return costOfValue(operand.value);
+    const before = known.get(operand.name);
+    if (before !== undefined) return before;
+    const value = ownMember(values, operand.name);
+    const cost = value === undefined ? 0 : costOfValue(value);
+    known.set(operand.name, cost);
+    return cost;
+  };
+  return sum(tree, costOf);
+}
+
+function sum(tree: Filter<RqlOperand>, costOf: (operand: RqlOperand) => number): number {
+  switch (tree.kind) {
+    case 'and':
+    case 'or':
+      return sum(tree.left, costOf) + sum(tree.right, costOf);
+    case 'not':
+      return sum(tree.operand, costOf);
+    case 'comparison':
+      return costOf(tree.value);
+    default:
+      return tree satisfies never;
+  }
+}
+
+function costOfValue(value: JsonValue): number {
+  if (typeof value === 'string') return elementCost + value.length;
+  if (typeof value !== 'object' || value === null) return elementCost;
+  let cost = elementCost;
+  if (Array.isArray(value)) for (const one of value) cost += costOfValue(one);
+  else for (const name of Object.keys(value)) cost += name.length + costOfValue(value[name] ?? null);
+  return cost;
+}

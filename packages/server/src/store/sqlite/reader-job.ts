@@ -1,0 +1,98 @@
+import type { Platform, Timer } from '../../platform/platform.js';
+import type { Asker } from '../store.js';
+import { QueryTimeout } from '../store.js';
+import type { ReaderRequest } from './messages.js';
+
+/** For how many times the time that it may take a read may wait for others. */
+const waitShare = 3;
+
+export interface JobOptions {
+  readonly request: ReaderRequest;
+  /** Milliseconds that it may take; without it, as long as it needs. */
+  readonly timeout: number | undefined;
+  readonly asker: Asker | undefined;
+  readonly resolve: (json: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A read that somebody waits for: how long it has waited, and how long it may still take. Waiting is not its own time. */
+export class ReaderJob {
+  readonly #options: JobOptions;
+  readonly #platform: Platform;
+  readonly #timeout: number;
+  #timer: Timer | undefined;
+  #since = 0;
+  #waited = 0;
+  #worked = 0;
+  #isSettled = false;
+
+  constructor(options: JobOptions, platform: Platform) {
+    this.#options = options;
+    this.#platform = platform;
+    this.#timeout = options.timeout ?? Number.POSITIVE_INFINITY;
+  }
+
+  get owner(): string {
+    return this.#options.asker?.owner ?? '';
+  }
+
+  get kind(): ReaderRequest['kind'] {
+    return this.#options.request.kind;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Milliseconds that it may still take. */
+  get left(): number {
+    return this.#timeout - this.#worked;
+  }
+
+  /** It waits from now on; `giveUp` is called when that was too long. */
+  wait(giveUp: () => void): void {
+    this.#since = this.#platform.clock.monotonic();
+    this.#setTimer(waitShare * this.#timeout - this.#waited, giveUp);
+  }
+
+  /** A thread is at it from now on. What it is to be asked, which takes at most so many milliseconds. */
+  begin(most: number): ReaderRequest {
+    const now = this.#platform.clock.monotonic();
+    const { request, asker } = this.#options;
+    this.#waited += now - this.#since;
+    if (asker) asker.waited += now - this.#since;
+    this.#since = now;
+    // Whatever the thread does, who waits for it is told in time.
+    this.#setTimer(this.left, () => this.timeOut());
+    return { ...request, timeout: Math.min(this.left, most) };
+  }
+
+  /** The thread is not at it any more. */
+  pause(): void {
+    this.#worked += this.#platform.clock.monotonic() - this.#since;
+  }
+
+  resolve(json: string): void {
+    if (this.#settle()) this.#options.resolve(json);
+  }
+
+  reject(error: unknown): void {
+    if (this.#settle()) this.#options.reject(error);
+  }
+
+  timeOut(): void {
+    this.reject(new QueryTimeout(`the query took longer than ${this.#timeout} ms`));
+  }
+
+  #setTimer(time: number, task: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = Number.isFinite(time) ? this.#platform.timers.after(time, task) : undefined;
+  }
+
+  #settle(): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    this.#timer?.cancel();
+    return true;
+  }
+}
