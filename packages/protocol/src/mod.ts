@@ -102,5 +102,6 @@ export type {
 export { bindRql, type Fitted, type FitValue } from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
+export { operandsOf } from './rql/operands.js';
 export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';
 export { compilePredicate, type Predicate } from './rql/predicate.js';

@@ -42,6 +42,7 @@ function costOfValue(value: JsonValue): number {
   if (typeof value !== 'object' || value === null) return elementCost;
   let cost = elementCost;
   if (Array.isArray(value)) for (const one of value) cost += costOfValue(one);
-  else for (const name of Object.keys(value)) cost += name.length + costOfValue(value[name] ?? null);
+  else
+    for (const name of Object.keys(value)) cost += name.length + costOfValue(value[name] ?? null);
   return cost;
 }

@@ -1,7 +1,7 @@
 import {
   bindRql,
-  fieldsOfRql,
   fail,
+  fieldsOfRql,
   invalidQuery,
   type JsonObject,
   operandsOf,

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { QueryTimeout } from '../store/store.js';
 import { simulatedPlatform } from '../platform/simulated.js';
+import { QueryTimeout } from '../store/store.js';
 import { ownerOf } from './owner.js';
 import { ReadingTime } from './reading-time.js';
 
 test('[LIM14] all reads together have the time of one query, and waiting is not theirs', () => {
-  const platform = simulatedPlatform();
+  const platform = simulatedPlatform({ seed: 1 });
   const time = new ReadingTime({ platform, limits: { queryTime: 100 } }, 'owner');
   platform.advance(1000);
   const { timeout, asker } = time.patience;
