@@ -1,7 +1,7 @@
 import { bindRql, parseR, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { collectionsAround } from './collection-topic.js';
-import { bound, Ear, itemOf, modelOf, rule, seenAs, type Stage, stage } from './live.fixture.js';
+import { bound, Ear, itemOf, modelOf, rule, type Stage, seenAs, stage } from './live.fixture.js';
 
 const opBy = { uid: 'author' };
 const posts = modelOf({ name: 'users/posts', fields: ['a', 'b', 'owner', 'secret'] });

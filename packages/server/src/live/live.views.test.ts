@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
 import type { Epoch } from '../store/store.js';
 import {
   Ear,

@@ -38,19 +38,12 @@ type Step<T> = { readonly item: Wished } & (
 /** How often the models may change while subscriptions are being made. */
 const mostTries = 5;
 
-/** More than a connection may have could never be made (rule LIM3). */
-function tooMany(): ProtocolError {
-  const errors = { 'body.subscriptions': ['beyond limits.subscriptions'] };
-  return fail('rate.limited', errors, { meta: { retryAfter: 1 } });
-}
-
 /** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
 export async function subscribe(
   parts: SubscribeParts,
   session: Session,
   items: readonly Wished[],
 ): Promise<SubscribeAnswer> {
-  if (items.length > parts.context.limits.subscriptions) throw tooMany();
   for (let tries = 1; tries < mostTries; tries++) {
     const answer = await attemptAll(parts, session, items);
     if (answer) return answer;
