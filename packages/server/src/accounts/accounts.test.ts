@@ -196,7 +196,7 @@ test('[PWD11] of a user who was deleted nothing goes on, and erasing the account
   expect(await send(auth, { cmd: 'delete', r: user._r })).toEqual({ r: user._r });
   expect(await authority.current(auth)).toBeUndefined();
   const passwords = { oldPassword: amal.password, password: 'another horse' };
-  expect(await outcome(accounts.changePassword(passwords, auth, here))).toMatchObject({
+  expect(await outcome(accounts.changePassword(passwords, auth, { address: here }))).toMatchObject({
     code: 403,
   });
   expect(await outcome(accounts.requestVerification(auth))).toMatchObject({ code: 403 });

@@ -12,7 +12,7 @@ import { readChange, readLogin, readReset, readSignup, textMember } from './cred
 import { canonicalEmail, parseEmail } from './email.js';
 import { type Errand, errandsName } from './errand.js';
 import { Errands } from './errands.js';
-import { HashSlots } from './hash-slots.js';
+import { type Asker, HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
 import { identitiesName } from './identity.js';
 import type { LetterChannel } from './letter.js';
@@ -136,24 +136,27 @@ export class Accounts {
   }
 
   /** Rules PWD1 to PWD4. */
-  async signUp(body: JsonObject, address: string): Promise<SignedUp> {
+  async signUp(body: JsonObject, address: string, asker?: Asker): Promise<SignedUp> {
     const { config, audit } = this.#options;
     if (!config.signup) {
       audit.record('signup.failed', { address, authType, reason: 'closed' });
       throw fail('forbidden');
     }
-    const { uid, r, email } = await this.#signup.run(readSignup(body)).catch((error: unknown) => {
-      if (isRefusal(error)) audit.record('signup.failed', { address, authType, reason: 'refused' });
-      throw error;
-    });
+    const { uid, r, email } = await this.#signup
+      .run(readSignup(body), asker)
+      .catch((error: unknown) => {
+        if (isRefusal(error))
+          audit.record('signup.failed', { address, authType, reason: 'refused' });
+        throw error;
+      });
     audit.record('signup.ok', { address, uid, authType });
     return { authType, user: { _r: r, email: canonicalEmail(email) } };
   }
 
   /** Rules PWD5 to PWD8. */
-  async logIn(body: JsonObject, address: string): Promise<LoggedIn> {
+  async logIn(body: JsonObject, address: string, asker?: Asker): Promise<LoggedIn> {
     const { audit } = this.#options;
-    const result = await this.#login.run(readLogin(body));
+    const result = await this.#login.run(readLogin(body), asker);
     if (!result.ok) {
       const { uid, reason } = result;
       audit.record('login.failed', { address, uid, authType, reason });
@@ -164,8 +167,12 @@ export class Accounts {
   }
 
   /** Rule PWD10: answers with a fresh token, because the one that was sent is revoked with the others. */
-  async changePassword(body: JsonObject, { uid }: Auth, address: string): Promise<LoggedIn> {
-    const account = await this.#newPassword.change(uid, readChange(body));
+  async changePassword(
+    body: JsonObject,
+    { uid }: Auth,
+    { address, asker }: { readonly address: string; readonly asker?: Asker | undefined },
+  ): Promise<LoggedIn> {
+    const account = await this.#newPassword.change(uid, readChange(body), asker);
     this.#audit('password', uid, address);
     return { authType, accessToken: await this.#login.mint(account) };
   }
@@ -179,9 +186,9 @@ export class Accounts {
   }
 
   /** Rule MAIL1. */
-  async reset(body: JsonObject, address: string): Promise<object> {
+  async reset(body: JsonObject, address: string, asker?: Asker): Promise<object> {
     const { token, password } = readReset(body);
-    const { uid } = await this.#newPassword.reset(token, password);
+    const { uid } = await this.#newPassword.reset(token, password, asker);
     this.#audit('password', uid, address);
     return {};
   }
@@ -206,6 +213,11 @@ export class Accounts {
   #audit(what: string, uid: string, address: string): void {
     this.#options.audit.record('account.changed', { address, uid, authType, what });
   }
+}
+
+/** The account that a login is for, whether there is one or not; `undefined` where it can be nobody's. */
+export function accountKeyOf({ email }: JsonObject): string | undefined {
+  return typeof email === 'string' ? parseEmail(email)?.id : undefined;
 }
 
 /** What a client did wrong, as against trouble of the server's. */

@@ -15,23 +15,47 @@ export interface HashSlotsOptions {
 
 interface Waiter {
   readonly begin: () => void;
+  readonly refuse: () => void;
+  /** Whose turn comes first has least. */
+  readonly place: number;
   readonly timer: Timer;
 }
 
 /** Milliseconds that one may wait. */
 const patience = 5000;
 
+/** Milliseconds by which the next turn of an asker is put back for each that they had. */
+const turnTime = 6000;
+
+/** By so much is who is known ahead of all others. */
+const aheadBy = 60_000;
+
+/** Askers that are remembered before the first look for forgotten ones. */
+const fewAskers = 1024;
+
+/** Who asks for a hash: the network it comes from, and there the account where that is known to belong there. */
+export interface Asker {
+  readonly key: string;
+  readonly isKnown?: boolean | undefined;
+}
+
+const nobody: Asker = { key: '' };
+
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
- * How many password hashes are made at once. One more waits its turn, and is refused with 503 where too
- * many wait already or its turn does not come in time (rule PWD9).
+ * How many password hashes are made at once. One more waits its turn, and is refused with 503 where too many wait that have a better
+ * place, or its turn does not come in time (rule PWD9). Turns go to those first who had fewest lately, so a flood stands behind whoever
+ * comes now and then.
  */
 export class HashSlots {
   readonly #options: HashSlotsOptions;
   readonly #waiting = new Set<Waiter>();
   readonly #refused: Counter;
   readonly #seconds: Histogram;
+  /** When each asker has made up for the turns that they had. */
+  readonly #settledAt = new Map<string, number>();
+  #sweepAt = fewAskers;
   #running = 0;
 
   constructor(options: HashSlotsOptions) {
@@ -53,13 +77,14 @@ export class HashSlots {
   }
 
   /** Runs `work` in its turn. Rejects with 503 where there is none. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(work: () => Promise<T>, asker = nobody): Promise<T> {
+    const place = this.#placeOf(asker);
     if (this.#running < this.#options.atOnce) this.#running += 1;
-    else await this.#turn();
+    else await this.#turn(place);
     const { shared } = this.#options;
     const timed = () => this.#time(work);
     try {
-      return await (shared ? shared.run(timed) : timed());
+      return await (shared ? shared.run(timed, asker) : timed());
     } finally {
       this.#release();
     }
@@ -76,17 +101,51 @@ export class HashSlots {
   }
 
   /** Resolves with the slot of one that ended. */
-  #turn(): Promise<void> {
+  #turn(place: number): Promise<void> {
     const { waiting: most, platform } = this.#options;
-    if (this.#waiting.size >= most) return Promise.reject(this.#refusal());
+    if (this.#waiting.size >= most && !this.#makeRoom(place)) {
+      return Promise.reject(this.#refusal());
+    }
     return new Promise((resolve, reject) => {
       const timer = platform.timers.after(patience, () => {
         this.#waiting.delete(waiter);
         reject(this.#refusal());
       });
-      const waiter: Waiter = { begin: resolve, timer };
+      const refuse = () => reject(this.#refusal());
+      const waiter: Waiter = { begin: resolve, refuse, place, timer };
       this.#waiting.add(waiter);
     });
+  }
+
+  /** Refuses who has the last place, where that is behind this one. */
+  #makeRoom(place: number): boolean {
+    const last = this.#first((a, b) => a.place > b.place);
+    if (!last || last.place <= place) return false;
+    this.#waiting.delete(last);
+    last.timer.cancel();
+    last.refuse();
+    return true;
+  }
+
+  #first(isBefore: (a: Waiter, b: Waiter) => boolean): Waiter | undefined {
+    let first: Waiter | undefined;
+    for (const waiter of this.#waiting) if (!first || isBefore(waiter, first)) first = waiter;
+    return first;
+  }
+
+  #placeOf({ key, isKnown }: Asker): number {
+    const now = this.#options.platform.clock.monotonic();
+    const place = Math.max(now, this.#settledAt.get(key) ?? now);
+    this.#settledAt.set(key, place + turnTime);
+    if (this.#settledAt.size >= this.#sweepAt) this.#forget(now);
+    return isKnown ? place - aheadBy : place;
+  }
+
+  #forget(now: number): void {
+    for (const [key, settledAt] of this.#settledAt) {
+      if (settledAt <= now) this.#settledAt.delete(key);
+    }
+    this.#sweepAt = Math.max(fewAskers, this.#settledAt.size * 2);
   }
 
   #refusal(): Error {
@@ -95,7 +154,7 @@ export class HashSlots {
   }
 
   #release(): void {
-    const [next] = this.#waiting;
+    const next = this.#first((a, b) => a.place < b.place);
     if (!next) {
       this.#running -= 1;
       return;

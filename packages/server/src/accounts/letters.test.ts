@@ -246,7 +246,8 @@ test('[PWD10] who knows the old password sets another; the tokens are revoked an
   const app = await setUp();
   const { accounts, channel, revoked, tokens } = app;
   const uid = channel.letters[0]?.uid ?? '';
-  const change = (body: object) => outcome(accounts.changePassword({ ...body }, { uid }, here));
+  const change = (body: object) =>
+    outcome(accounts.changePassword({ ...body }, { uid }, { address: here }));
   expect(await change({ oldPassword: 'wrong', password: 'new password' })).toMatchObject({
     code: 401,
     errors: { oldPassword: ['credentials.invalid'] },
@@ -260,7 +261,7 @@ test('[PWD10] who knows the old password sets another; the tokens are revoked an
   const changed = await accounts.changePassword(
     { oldPassword: amal.password, password: 'new password' },
     { uid },
-    here,
+    { address: here },
   );
   expect(revoked).toEqual([uid]);
   expect(await tokens.verify(changed.accessToken)).toMatchObject({ ok: true, auth: { uid } });
@@ -269,7 +270,7 @@ test('[PWD10] who knows the old password sets another; the tokens are revoked an
   const stranger = accounts.changePassword(
     { oldPassword: amal.password, password: 'new password' },
     { uid: 'stranger' },
-    here,
+    { address: here },
   );
   expect(await outcome(stranger)).toMatchObject({ code: 403 });
 });
@@ -285,7 +286,7 @@ test('[PWD10] a login that began under the old password gets no token that outli
     changing ??= accounts.changePassword(
       { oldPassword: amal.password, password: 'new password' },
       { uid },
-      here,
+      { address: here },
     );
     if (!hasher.asked.includes('changed')) {
       hasher.asked.push('changed');
@@ -304,7 +305,7 @@ test('[MAIL4] tokens that could not be revoked with a new password are revoked l
   const { accounts, channel, failures, revoked, platform } = app;
   const uid = channel.letters[0]?.uid ?? '';
   const change = (old: string, password: string) =>
-    accounts.changePassword({ oldPassword: old, password }, { uid }, here);
+    accounts.changePassword({ oldPassword: old, password }, { uid }, { address: here });
   failures.revocations = 1;
   await change(amal.password, 'second password');
   expect(revoked).toEqual([]);

@@ -5,6 +5,7 @@ import type { Clock } from '../platform/platform.js';
 import { type Account, authOf } from './account.js';
 import type { AccountRecords } from './account-records.js';
 import type { LoginRequest } from './credentials.js';
+import type { Asker } from './hash-slots.js';
 import type { Passwords } from './passwords.js';
 
 export interface LoginOptions {
@@ -36,14 +37,14 @@ export class Login {
     this.#options = options;
   }
 
-  async run({ email, password }: LoginRequest): Promise<LoginResult> {
+  async run({ email, password }: LoginRequest, asker?: Asker): Promise<LoginResult> {
     const { accounts, passwords } = this.#options;
     const account = await accounts.byEmail(email);
-    const matches = await passwords.matches(account?.password, password);
+    const matches = await passwords.matches(account?.password, password, asker);
     if (!account) return { ok: false, uid: undefined, reason: 'account.unknown' };
     const { uid } = account;
     if (!matches) return { ok: false, uid, reason: 'password.wrong' };
-    await this.#renewHash(account, password);
+    await this.#renewHash(account, password, asker);
     const accessToken = await this.mint(account);
     // Another password that was set in between revoked the tokens there were then, and perhaps not this one.
     const now = await accounts.byUid(uid);
@@ -60,11 +61,15 @@ export class Login {
   }
 
   /** A hash of former parameters is replaced while the password is at hand. The login does not depend on it. */
-  async #renewHash({ uid, password: hash }: Account, password: string): Promise<void> {
+  async #renewHash(
+    { uid, password: hash }: Account,
+    password: string,
+    asker: Asker | undefined,
+  ): Promise<void> {
     const { accounts, passwords, log } = this.#options;
     if (passwords.isCurrent(hash)) return;
     try {
-      const renewed = await passwords.hash(password);
+      const renewed = await passwords.hash(password, asker);
       await accounts.change(uid, (held) => {
         // Another password may have been set in between.
         return held.password === hash ? { ...held, password: renewed } : held;

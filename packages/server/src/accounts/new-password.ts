@@ -5,6 +5,7 @@ import type { Account } from './account.js';
 import type { AccountRecords } from './account-records.js';
 import type { Errand } from './errand.js';
 import type { Errands } from './errands.js';
+import type { Asker } from './hash-slots.js';
 import { readLetterToken } from './letter-token.js';
 import type { Passwords } from './passwords.js';
 
@@ -29,13 +30,17 @@ export class NewPassword {
    * Rule PWD10: for who has a token and the old password. Resolves with the account. Where somebody else was
    * faster, the old password is wrong by now.
    */
-  async change(uid: string, passwords: { old: string; password: string }): Promise<Account> {
+  async change(
+    uid: string,
+    passwords: { old: string; password: string },
+    asker?: Asker,
+  ): Promise<Account> {
     const account = await this.#options.accounts.livingByUid(uid);
     if (!account) throw fail('forbidden');
-    if (!(await this.#options.passwords.matches(account.password, passwords.old))) {
+    if (!(await this.#options.passwords.matches(account.password, passwords.old, asker))) {
       throw wrongOldPassword();
     }
-    const hash = await this.#options.passwords.hash(passwords.password);
+    const hash = await this.#options.passwords.hash(passwords.password, asker);
     const { passwordChanges } = account;
     await this.#set(uid, hash, (held) => {
       if (held.passwordChanges !== passwordChanges) throw wrongOldPassword();
@@ -45,7 +50,7 @@ export class NewPassword {
   }
 
   /** Rule MAIL1: for who has the token of a letter, once. It proves that the address is theirs, too. Resolves with the account. */
-  async reset(token: string, password: string): Promise<Account> {
+  async reset(token: string, password: string, asker?: Asker): Promise<Account> {
     const read = readLetterToken(token);
     const account = read && (await this.#options.accounts.livingByUid(read.uid));
     if (!account) throw wrongLetterToken();
@@ -56,7 +61,7 @@ export class NewPassword {
     };
     // Before it costs a hash, and again when it is set.
     check(account);
-    await this.#set(account.uid, await this.#options.passwords.hash(password), check);
+    await this.#set(account.uid, await this.#options.passwords.hash(password, asker), check);
     return account;
   }
 

@@ -1,4 +1,4 @@
-import type { HashSlots } from './hash-slots.js';
+import type { Asker, HashSlots } from './hash-slots.js';
 import type { Hasher } from './hasher.js';
 import { passwordBytes } from './password.js';
 
@@ -12,18 +12,19 @@ export class Passwords {
     this.#slots = slots;
   }
 
-  async hash(password: string): Promise<string> {
-    return await this.#slots.run(() => this.#hasher.hash(passwordBytes(password)));
+  async hash(password: string, asker?: Asker): Promise<string> {
+    return await this.#slots.run(() => this.#hasher.hash(passwordBytes(password)), asker);
   }
 
   /**
    * True where the password has this hash. Without a hash, or with a password that no account can have,
    * the work is the same and the answer no: how long it takes tells nobody which accounts there are.
    */
-  async matches(hash: string | undefined, password: string): Promise<boolean> {
+  async matches(hash: string | undefined, password: string, asker?: Asker): Promise<boolean> {
     const { nobodys } = this.#hasher;
-    return await this.#slots.run(() =>
-      this.#hasher.verify(hash ?? nobodys, passwordBytes(password)),
+    return await this.#slots.run(
+      () => this.#hasher.verify(hash ?? nobodys, passwordBytes(password)),
+      asker,
     );
   }
 

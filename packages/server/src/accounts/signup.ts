@@ -19,6 +19,7 @@ import type { SignupRequest } from './credentials.js';
 import { canonicalEmail } from './email.js';
 import type { Errand } from './errand.js';
 import type { Errands } from './errands.js';
+import type { Asker } from './hash-slots.js';
 import type { Passwords } from './passwords.js';
 
 export interface SignupOptions {
@@ -50,10 +51,10 @@ export class Signup {
     this.#options = options;
   }
 
-  async run(request: SignupRequest): Promise<Newcomer> {
+  async run(request: SignupRequest, asker?: Asker): Promise<Newcomer> {
     let hashing: Promise<string> | undefined;
     const hash = () => {
-      hashing ??= this.#options.passwords.hash(request.password);
+      hashing ??= this.#options.passwords.hash(request.password, asker);
       return hashing;
     };
     const { accounts, errands } = this.#options;

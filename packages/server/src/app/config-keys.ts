@@ -110,6 +110,11 @@ export const settings = {
     'bytes per second that come in of one socket before it is initialized; beyond: it is not read; 0 is off',
   ),
   'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
+  'rate.loginAccount': setting(
+    count(0),
+    30,
+    'password logins per minute to one account from addresses that nobody logged in to it from lately; 0 is off',
+  ),
   'rate.signup': setting(
     count(0),
     60,

@@ -174,6 +174,7 @@ function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig 
       bytesBeforeInitialize: values['rate.bytesBeforeInitialize'],
       signup: values['rate.signup'],
       login: values['rate.login'],
+      loginAccount: values['rate.loginAccount'],
     },
     limits: limitsOf(values),
   };

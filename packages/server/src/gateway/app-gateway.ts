@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
-import { networkOf } from './address-network.js';
+import { AddressRates } from './address-rates.js';
 import { ClientAddresses } from './client-address.js';
 import type { ClientSocket } from './client-socket.js';
 import type { CommandSet } from './commands-in-flight.js';
@@ -18,9 +18,10 @@ import { buildHttpApp } from './http-app.js';
 import { Bodies } from './http-body.js';
 import { HttpCommands } from './http-commands.js';
 import { LiveTokens } from './live-tokens.js';
+import { LoginRates } from './login-rates.js';
 import type { GatewayOptions } from './options.js';
+import { Origins } from './origins.js';
 import type { OutputTotal } from './output-total.js';
-import { RateLimit } from './rate-limit.js';
 import type { SessionHost } from './session-host.js';
 import { TurnShare } from './turn-share.js';
 import { Upgrades } from './upgrades.js';
@@ -44,8 +45,6 @@ export interface SharedDoor {
   readonly alone: boolean;
 }
 
-const minute = 60_000;
-
 /**
  * The way into one app: its sockets, its HTTP, and everything that is counted and remembered of its clients. Apps share
  * the port and nothing else.
@@ -56,8 +55,10 @@ export class AppGateway {
   readonly #live: SessionHost['live'];
   readonly #addresses: ClientAddresses;
   readonly #count: ConnectionCount;
-  readonly #signups: RateLimit;
-  readonly #logins: RateLimit;
+  readonly #origins: Origins;
+  readonly #signups: AddressRates;
+  readonly #logins: AddressRates;
+  readonly #tries: LoginRates;
   readonly #connections: Connections;
   readonly #streams: EventStreams;
   readonly #metrics: GatewayMetrics;
@@ -77,9 +78,15 @@ export class AppGateway {
     this.#live = live;
     this.#addresses = new ClientAddresses(config.trustProxy);
     this.#count = new ConnectionCount(config.limits, shared.node);
-    const byNetwork = { window: minute, clock, groupOf: networkOf };
-    this.#signups = new RateLimit({ amount: config.rates.signup, ...byNetwork });
-    this.#logins = new RateLimit({ amount: config.rates.login, ...byNetwork });
+    const origins = new Origins(config.cors);
+    this.#origins = origins;
+    this.#signups = new AddressRates({ amount: config.rates.signup, clock, origins });
+    this.#logins = new AddressRates({ amount: config.rates.login, clock, origins });
+    this.#tries = new LoginRates({
+      ...{ addresses: this.#logins, clock, origins },
+      known: config.rates.login,
+      account: config.rates.loginAccount,
+    });
     this.#turn = new TurnShare({
       // Whoever is alone leaves room for nobody.
       most: shared.alone ? Number.POSITIVE_INFINITY : config.limits.turn,
@@ -92,7 +99,11 @@ export class AppGateway {
       turns: () => this.#turn.waiting + this.#host.input.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () =>
-        this.#host.rates.size + this.#host.intakes.size + this.#signups.size + this.#logins.size,
+        this.#host.rates.size +
+        this.#host.intakes.size +
+        this.#signups.size +
+        this.#logins.size +
+        this.#tries.size,
     });
     this.#liveTokens = new LiveTokens(options.revocations);
     this.#handles = new Handles({
@@ -160,6 +171,7 @@ export class AppGateway {
         platform,
         addresses,
         perAddress: { signup: this.#signups, login: this.#logins },
+        origins: this.#origins,
         limited: (by) => this.#metrics.limited(by),
         rates: this.#host.rates,
         shape: this.#host.shape,
@@ -198,6 +210,8 @@ export class AppGateway {
       accounts,
       callers: { tokens, addresses: this.#addresses, rates: this.#host.rates, audit },
       perAddress: { signup: this.#signups, login: this.#logins },
+      logins: this.#tries,
+      origins: this.#origins,
       limited: (by) => this.#metrics.limited(by),
       shape: this.#host.shape,
       message: config.limits.message,

@@ -46,7 +46,7 @@ export const testSecret = 'a secret of at least thirty-two characters';
 
 /** Nothing is bounded by a rate. */
 export const noRates: Rates = {
-  ...{ commands: 0, address: 0, signup: 0, login: 0 },
+  ...{ commands: 0, address: 0, signup: 0, login: 0, loginAccount: 0 },
   ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0 },
 };
 

@@ -4,10 +4,9 @@ import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
 import { isUnasked } from './expectations.js';
-import { SlowBody } from './http-body.js';
 import type { MethodsOf } from './http-methods.js';
 import { readToEnd } from './read-to-end.js';
-import { refusals } from './refusal.js';
+import { type Refusal, RefusedRequest, refusals } from './refusal.js';
 import { pathOf } from './socket-path.js';
 import { toProtocolError } from './to-protocol-error.js';
 
@@ -44,16 +43,17 @@ export function answerErrors(
   app.setErrorHandler<FastifyError | ProtocolError>(async (error, request, reply) => {
     // The route and not the URL: a query may carry a token.
     const fields = { method: request.method, route: request.routeOptions.url };
-    if (error instanceof SlowBody) {
-      const { code, reason, error: message } = refusals.tooSlow;
-      return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
-    }
+    if (error instanceof RefusedRequest) return sendRefusal(reply, error.refusal);
     const known = fromHttp(error);
     if (known?.code === 413 && !isUnasked(reply.raw) && (await readToEnd(request.raw, platform))) {
       reply.removeHeader('Connection');
     }
     return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
   });
+}
+
+function sendRefusal(reply: FastifyReply, { code, reason, error: message }: Refusal): FastifyReply {
+  return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
 }
 
 /** A file of the app is served to GET and HEAD. Only the route that serves files knows which there are. */

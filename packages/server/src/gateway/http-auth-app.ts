@@ -9,7 +9,7 @@ type Action = (body: JsonObject, options: AuthRoutesOptions, address: string) =>
 
 /** Rules AUT4, AUT6 and AUT8: what the app does with its secret. */
 export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { addresses, shape, message } = options;
+  const { addresses, shape, origins, message } = options;
   const actions: Readonly<Record<string, Action>> = {
     '/auth/tokens': mint,
     '/auth/tokens/revoke': revoke,
@@ -21,6 +21,7 @@ export function appRoutes(app: FastifyInstance, options: AuthRoutesOptions): voi
       path,
       largest: message,
       shape,
+      origins,
       admit: admitEarly(admit),
       run: async (body, request) => {
         if (!hasSecretHeader(request)) admit(request, body?.secret);
@@ -59,7 +60,7 @@ export function admitApp(options: AuthRoutesOptions): Admit {
     if (hasSecret(raw, secret) || isSecret(given, secret)) return;
     const address = addresses.of(raw);
     audit.record('secret.refused', { address });
-    const retryAfter = options.perAddress.login.take(address);
+    const retryAfter = options.perAddress.login.take(address, raw);
     if (retryAfter === 0) throw fail('forbidden');
     options.limited('login');
     throw fail('rate.limited', undefined, { meta: { retryAfter } });

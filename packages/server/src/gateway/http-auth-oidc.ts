@@ -12,14 +12,15 @@ const authType = 'oidc';
 
 /** Rule AUT11: who can prove to an issuer who they are need no password here. */
 export function oidcRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { issuers, addresses, shape } = options;
+  const { issuers, addresses, shape, origins } = options;
   if (issuers.length === 0) return;
   authRoute(app, {
     path: '/auth/oidc/login',
     largest: largestBody,
     shape,
+    origins,
     admit: ({ raw }) => {
-      const retryAfter = options.perAddress.signup.take(addresses.of(raw));
+      const retryAfter = options.perAddress.signup.take(addresses.of(raw), raw);
       if (retryAfter === 0) return;
       options.limited('signup');
       throw fail('rate.limited', undefined, { meta: { retryAfter } });

@@ -17,12 +17,12 @@ const revokeLater = 60;
 
 /** Rules AUT3 and AUT5: what the owner of a live token may do with it. */
 export function ownTokenRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { shape } = options;
+  const { shape, origins } = options;
   const run = (action: (caller: Caller, options: AuthRoutesOptions) => Promise<object>) => {
     return async (_body: unknown, request: FastifyRequest) =>
       await action(await callerOf(request, options), options);
   };
-  const common = { shape, largest: largestBody };
+  const common = { shape, origins, largest: largestBody };
   authRoute(app, { ...common, path: '/auth/refresh', run: run(refresh) });
   authRoute(app, { ...common, path: '/auth/logout', run: run(logout) });
 }

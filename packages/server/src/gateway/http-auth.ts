@@ -8,14 +8,15 @@ import type { Revocations } from '../auth/revocations.js';
 import { numberErrors } from '../auth/token-order.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Platform } from '../platform/platform.js';
+import type { AddressRates } from './address-rates.js';
 import { authRoute } from './auth-route.js';
 import type { ClientAddresses } from './client-address.js';
 import type { CommandRates } from './command-rates.js';
 import { appRoutes } from './http-auth-app.js';
 import { oidcRoutes } from './http-auth-oidc.js';
 import { ownTokenRoutes } from './http-auth-own.js';
+import type { Origins } from './origins.js';
 import type { Shape } from './parse-message.js';
-import type { RateLimit } from './rate-limit.js';
 
 export interface AuthRoutesOptions {
   readonly tokens: Tokens;
@@ -24,7 +25,9 @@ export interface AuthRoutesOptions {
   readonly platform: Platform;
   readonly addresses: ClientAddresses;
   /** Of anonymous tokens and of wrong secrets, by address (rule LIM5). */
-  readonly perAddress: Readonly<Record<'signup' | 'login', RateLimit>>;
+  readonly perAddress: Readonly<Record<'signup' | 'login', AddressRates>>;
+  /** Whose pages may call. */
+  readonly origins: Origins;
   readonly limited: (by: 'signup' | 'login') => void;
   /** Of what is asked with a token. */
   readonly rates: CommandRates;
@@ -52,14 +55,15 @@ export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): vo
 
 /** Rule AUT1: tokens for whoever asks. */
 function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { tokens, audit, platform, addresses, shape } = options;
+  const { tokens, audit, platform, addresses, shape, origins } = options;
   for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {
     authRoute(app, {
       path,
       largest: largestData,
       shape,
+      origins,
       admit: ({ raw }) => {
-        const retryAfter = options.perAddress.signup.take(addresses.of(raw));
+        const retryAfter = options.perAddress.signup.take(addresses.of(raw), raw);
         if (retryAfter === 0) return;
         options.limited('signup');
         throw fail('rate.limited', undefined, { meta: { retryAfter } });

@@ -5,6 +5,7 @@ import helmet from '@fastify/helmet';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import { takeForJson } from './content-types.js';
 import { askForBody } from './expectations.js';
 import { answerErrors } from './http-answers.js';
 import type { Bodies } from './http-body.js';
@@ -53,7 +54,7 @@ export async function httpBase({
   app.addHook('onRequest', async ({ raw, url }, reply) => {
     const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
     if (methods) reply.header('Allow', methods.join(', '));
-    raw.headers['content-type'] = 'application/json';
+    takeForJson(raw);
     // Names of encodings have no case (RFC 9110, section 8.4.1), and for the plugin they have.
     const encoding = raw.headers['content-encoding'];
     if (encoding !== undefined) raw.headers['content-encoding'] = encoding.toLowerCase();

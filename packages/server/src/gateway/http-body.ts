@@ -5,6 +5,7 @@ import { Deadlines } from '../platform/deadlines.js';
 import type { Platform } from '../platform/platform.js';
 import type { ClientAddresses } from './client-address.js';
 import type { IntakeBucket, IntakeRates } from './intake-rates.js';
+import { RefusedRequest, refusals } from './refusal.js';
 import { type InputHolder, perPiece, type UnreadInput } from './unread-input.js';
 
 export interface BodiesOptions {
@@ -13,9 +14,6 @@ export interface BodiesOptions {
   readonly intakes: IntakeRates;
   readonly unread: UnreadInput;
 }
-
-/** A body whose client is too slow; answered with 408. */
-export class SlowBody extends Error {}
 
 /** Milliseconds in which some of a body has to come, and how many bytes of it. */
 const patience = 20_000;
@@ -39,7 +37,7 @@ export class Bodies {
     this.rooms = new Deadlines({ platform, clock: 'monotonic', due: due('roomy') });
   }
 
-  /** Rejects with what has a `statusCode` of 413 where it is too large, with `SlowBody`, or with 503 where there is no room for it. */
+  /** Rejects with what has a `statusCode` of 413 where it is too large, with 408, or with 503 where there is no room for it. */
   read(request: FastifyRequest, payload: Readable): Promise<Buffer> {
     const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
@@ -92,7 +90,7 @@ class Body implements InputHolder {
   /** Some of it should have come by now, save that nobody read. */
   look(): void {
     const isSlow = !this.#isPaused && this.#bytes - this.#bytesSeen < leastBytes;
-    if (isSlow) this.#finish(new SlowBody());
+    if (isSlow) this.#finish(new RefusedRequest(refusals.tooSlow));
     else this.#await();
   }
 

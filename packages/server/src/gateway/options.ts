@@ -80,6 +80,8 @@ export interface Rates {
   readonly signup: number;
   /** Password logins per minute of one address. */
   readonly login: number;
+  /** The same of one account, from addresses that nobody logged in to it from lately. */
+  readonly loginAccount: number;
 }
 
 /** PEM texts. */

@@ -15,6 +15,11 @@ export const refusals = {
   noHost: { code: 400, reason: 'a request names its host', error: 'request.invalid' },
   manyHosts: { code: 400, reason: 'a request names one host', error: 'request.invalid' },
   noHttp: { code: 400, reason: 'the request is no HTTP', error: 'request.invalid' },
+  notJson: {
+    code: 415,
+    reason: 'a page of another origin sends JSON as application/json',
+    error: 'content.type.unsupported',
+  },
   tooSlow: { code: 408, reason: 'the request took too long', error: 'request.timeout' },
   headTooLarge: { code: 431, reason: 'the headers are too large', error: 'headers.too.large' },
   expectation: { code: 417, reason: 'only Expect: 100-continue is supported' },
@@ -53,6 +58,16 @@ export const refusals = {
     headers: { 'Retry-After': '1' },
   },
 } as const satisfies Record<string, Refusal>;
+
+/** A request that is refused in this form, over HTTP alone. */
+export class RefusedRequest extends Error {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    super(refusal.reason);
+    this.refusal = refusal;
+  }
+}
 
 /** Milliseconds for which a refused client may keep its side open. */
 const linger = 2000;
