@@ -54,7 +54,12 @@ export class LoginRates {
     const { addresses, origins } = this.#options;
     const isForeign = isFromForeignPage(request, origins);
     const share = account && `${pairOf(address, account)}${isForeign ? ' page' : ''}`;
-    if (share && this.isKnown(address, account)) return this.#byKnown.take(share);
+    if (share && this.isKnown(address, account)) {
+      const ofKnown = this.#byKnown.take(share);
+      // It counts for the address, too, but others there cannot use up what the owner has.
+      if (ofKnown === 0) addresses.take(address, request);
+      return ofKnown;
+    }
     const ofAddress = addresses.take(address, request);
     if (ofAddress > 0 || !share) return ofAddress;
     // Who guesses can not use up the first try of others.
@@ -69,7 +74,8 @@ export class LoginRates {
   /** Somebody logged in. */
   succeeded(address: string, account: string): void {
     const pair = pairOf(address, account);
-    this.#known.delete(pair);
+    // The first one is one of its own share.
+    if (!this.#known.delete(pair)) this.#byKnown.take(pair);
     this.#known.add(pair);
     if (this.#known.size <= mostKnown) return;
     const [oldest] = this.#known;
