@@ -4,12 +4,12 @@ import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import type { TurnSlice } from '../platform/turn-slice.js';
 import type { Store } from '../store/store.js';
 import type { LiveBudget } from './live-budget.js';
 import type { LiveMetrics } from './live-metrics.js';
 import type { PushNotes } from './push-notes.js';
 import type { Shares } from './shares.js';
-import type { TurnSlice } from './turn-slice.js';
 
 /** What every part of live works with. */
 export interface LiveContext {

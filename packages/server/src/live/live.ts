@@ -9,6 +9,7 @@ import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
+import { TurnSlice } from '../platform/turn-slice.js';
 import type { CommittedChange, Pos, Store } from '../store/store.js';
 import { Activity } from './activity.js';
 import { answeredStore } from './answered-store.js';
@@ -43,7 +44,6 @@ import { type Share, Shares } from './shares.js';
 import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
 import type { Wished } from './subscribing.js';
 import { Topics } from './topics.js';
-import { TurnSlice } from './turn-slice.js';
 import { Turns } from './turns.js';
 import { unsubscribe } from './unsubscribe.js';
 

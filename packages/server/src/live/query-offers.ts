@@ -1,8 +1,8 @@
+import type { TurnSlice } from '../platform/turn-slice.js';
 import type { CommittedChange, Pos } from '../store/store.js';
 import type { Activity } from './activity.js';
 import { Fifo } from './fifo.js';
 import type { QueryGroup } from './query-group.js';
-import type { TurnSlice } from './turn-slice.js';
 
 /** Something that happened at a position, for the groups that it concerns. */
 export interface Offer {

@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { Slice } from '../platform/slices.js';
+import { TurnSlice } from '../platform/turn-slice.js';
 import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { Batch, Seat } from './batch.js';
 import { BatchRunner } from './batch-runner.js';
@@ -77,7 +77,7 @@ export class Objects {
   readonly #lanes = new Lanes();
   readonly #restarts: Counter;
   /** Hundreds of writes may wait in one line, each on an object as large as may be. */
-  readonly #slice: Slice;
+  readonly #slice: TurnSlice;
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
@@ -90,7 +90,7 @@ export class Objects {
     const limits = { ...defaultObjectsLimits, ...options.limits };
     this.#store = store;
     this.#platform = platform;
-    this.#slice = new Slice(platform.clock);
+    this.#slice = new TurnSlice(platform.clock);
     this.#limits = limits;
     this.#heads = new Heads({ store, count: limits.heads, bytes: limits.headBytes });
     this.#ids = new Ids({ platform, node: options.node, after: options.idsAfter });

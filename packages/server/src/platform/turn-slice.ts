@@ -1,7 +1,7 @@
-import type { Clock } from '../platform/platform.js';
-import { Slice } from '../platform/slices.js';
+import type { Clock } from './platform.js';
+import { Slice } from './slices.js';
 
-/** The time that all work of the live layer together has of one turn of the event loop. */
+/** The time that several works together, which share it, have of one turn of the event loop. */
 export class TurnSlice {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #slice: Slice | undefined;
