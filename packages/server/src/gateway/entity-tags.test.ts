@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { isKnown, objectTag, revisionsIn } from './entity-tags.js';
+
+const epoch = '0123456789abcdef';
+const codings = ['-gzip', '--gzip', ';gzip', '-br', '--br', '-zstd', '-GZIP', '-x-gzip'];
+
+describe.each(['abcdefghijklmnop', 'abcdefghijklmno-', 'abcdefghijklmn--', 'abcdefghijklm-br'])(
+  '[HTTP8] a tag with the view %s',
+  (view) => {
+    const tag = objectTag(5, { epoch, view });
+
+    test.each(['', ...codings])('is known again with %j behind it', (coding) => {
+      expect(isKnown(`"${tag}${coding}"`, tag)).toBe(true);
+      expect(isKnown(`W/"1-gzip", W/"${tag}${coding}"`, tag)).toBe(true);
+      expect(isKnown(`"${objectTag(6, { epoch, view })}${coding}"`, tag)).toBe(false);
+    });
+
+    test.each(['', ...codings])('names its revision with %j behind it', (coding) => {
+      expect(revisionsIn(`"${tag}${coding}"`)).toEqual([{ rev: 5, epoch }]);
+      expect(revisionsIn(`"5${coding}"`)).toEqual([{ rev: 5, epoch: undefined }]);
+    });
+  },
+);
+
+test('[HTTP8] what is no tag of ours names nothing', () => {
+  for (const text of ['"abc"', '"5', '"-gzip"', '']) expect(() => revisionsIn(text)).toThrow();
+});
