@@ -39,6 +39,7 @@ const overHttp: Readonly<Record<string, number>> = {
   'revision.required': 428,
   'request.timeout': 408,
   'headers.too.large': 431,
+  'content.type.unsupported': 415,
 };
 
 /** An answer is one of section HTTP, or an error of the table; nothing is ever the server's own fault. */
