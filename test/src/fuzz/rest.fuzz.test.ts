@@ -90,9 +90,14 @@ test('[HTTP4] [ERR2] [ERR3] [DUR5] whatever is asked over HTTP, the answer is on
   expect(status).toBe(200);
 });
 
+/** Empty lines before a request begin none (RFC 9112, section 2.2): the server waits for it, and so would the test. */
+const someNoise = fc
+  .uint8Array({ minLength: 1, maxLength: 200 })
+  .filter((noise) => noise.some((byte) => byte !== 0x0a && byte !== 0x0d));
+
 test('[DUR5] bytes that are no HTTP are answered or dropped, and the next client is well', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), async (noise) => {
+    fc.asyncProperty(someNoise, async (noise) => {
       const bytes = Buffer.concat([noise, Buffer.from('\r\n\r\n')]);
       for (const answer of await sendRaw(server.url, bytes))
         judge(answer, bytes.toString('latin1'));

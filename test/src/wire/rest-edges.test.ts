@@ -54,6 +54,15 @@ test('[HTTP4] a method that is not served is 405, known to HTTP or not', async (
   expect((await ask('DELETE /v0.1/users/*')).status).toBe(405);
 });
 
+test('[HTTP4] a path that no URL can have is one that is not there, whatever the method', async () => {
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PURGE']) {
+    for (const path of ['/\\', '/\\\\x', '//', '//[', '/a\\b', '/%5c', '/%00']) {
+      const [answer] = await sendRaw(server.url, rawRequest(`${method} ${path}`, bearer()));
+      expect([method, path, answer?.status]).toEqual([method, path, 404]);
+    }
+  }
+});
+
 test('[HTTP4] a body is JSON whatever its type is said to be, and may be compressed', async () => {
   for (const type of ['text/plain', 'garbage;;;', 'multipart/form-data', '']) {
     const { status } = await ask('POST /v0.1/users', { 'Content-Type': type }, '{"name":"T"}');

@@ -1,5 +1,5 @@
 import { fail, ProtocolError } from '@really/protocol';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { errorText } from './answer.js';
@@ -34,8 +34,8 @@ export function answerErrors(
   app: FastifyInstance,
   { log, platform, methodsOf }: ErrorAnswersOptions,
 ): void {
-  app.setNotFoundHandler(async (request, reply) => {
-    const methods = methodsOf(pathOf(request.url)) ?? (await methodsOfFile(app, request));
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(pathOf(request.url));
     if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
     reply.header('Allow', methods.join(', '));
     return sendError(reply, fail('command.unknown'));
@@ -54,16 +54,6 @@ export function answerErrors(
 
 function sendRefusal(reply: FastifyReply, { code, reason, error: message }: Refusal): FastifyReply {
   return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
-}
-
-/** A file of the app is served to GET and HEAD. Only the route that serves files knows which there are. */
-async function methodsOfFile(
-  app: FastifyInstance,
-  { method, url }: FastifyRequest,
-): Promise<readonly string[] | undefined> {
-  if (method === 'GET' || method === 'HEAD') return undefined;
-  const { statusCode } = await app.inject({ method: 'HEAD', url });
-  return statusCode < 400 ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
 }
 
 /** What fastify found wrong with a request. */

@@ -12,7 +12,7 @@ import { deadLetterRoutes } from './http-dead-letters.js';
 import { migrationRoute } from './http-migrations.js';
 import { openApiRoute } from './http-openapi.js';
 import type { GatewayOptions } from './options.js';
-import { isPublicFile } from './public-files.js';
+import { isPublicFile, isServedFile } from './public-files.js';
 import { type RestRoutesOptions, restRoutes } from './rest-routes.js';
 
 export interface HttpAppOptions {
@@ -29,7 +29,11 @@ export interface HttpAppOptions {
 /** The HTTP side of one app. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
   const { config, log, platform, deadLetters, migrate } = options.gateway;
-  const app = await httpBase({ cors: config.cors, log, platform, bodies: options.bodies });
+  const { cors, publicDir: root } = config;
+  const app = await httpBase({
+    ...{ cors, log, platform, bodies: options.bodies },
+    isFile: (path) => root !== undefined && isServedFile(path, root),
+  });
   openApiRoute(app, {
     models: options.models,
     public: config.openapi === 'public',
@@ -42,8 +46,7 @@ export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInst
   if (deadLetters) deadLetterRoutes(app, { deadLetters, admit });
   if (migrate) migrationRoute(app, { migrate, admit, log });
   restRoutes(app, options.rest);
-  if (config.publicDir !== undefined) {
-    const root = config.publicDir;
+  if (root !== undefined) {
     await app.register(files, { root, allowedPath: (path) => isPublicFile(path, root) });
   } else if (config.devPage) {
     const { models, addresses, auth } = options;

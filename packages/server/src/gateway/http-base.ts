@@ -22,6 +22,8 @@ export interface HttpBaseOptions {
   readonly platform: Platform;
   /** Reads what is sent; without it there are no bodies to read. */
   readonly bodies?: Bodies | undefined;
+  /** Whether there is a file to serve under a path, which is decoded. */
+  readonly isFile?: ((path: string) => boolean) | undefined;
 }
 
 /** Bytes of an answer from which on it is compressed. */
@@ -36,6 +38,7 @@ export async function httpBase({
   log,
   platform,
   bodies,
+  isFile,
 }: HttpBaseOptions): Promise<FastifyInstance> {
   const app = fastify({
     // Its logger would write URLs, and with them tokens.
@@ -50,7 +53,7 @@ export async function httpBase({
   }
   // A body is JSON whatever its Content-Type says, and the routes read it themselves.
   app.removeAllContentTypeParsers();
-  const methodsOf = watchMethods(app);
+  const methodsOf = watchMethods(app, isFile);
   app.addHook('onRequest', async ({ raw, url }, reply) => {
     const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
     if (methods) reply.header('Allow', methods.join(', '));

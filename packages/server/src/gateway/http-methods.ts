@@ -7,8 +7,14 @@ export type MethodsOf = (path: string) => readonly string[] | undefined;
 
 const rest = `/v${protocolVersion}/`;
 
-/** Knows the paths of section HTTP, and every path that is added from now on. */
-export function watchMethods(app: FastifyInstance): MethodsOf {
+/**
+ * Knows the paths of section HTTP, and every path that is added from now on. `isFile`: whether there is a file under a path, which is
+ * decoded; a path of the app goes before it.
+ */
+export function watchMethods(
+  app: FastifyInstance,
+  isFile: (path: string) => boolean = () => false,
+): MethodsOf {
   const known = new Map<string, { readonly path: RegExp; readonly methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
     if (url.includes('*')) return;
@@ -19,7 +25,8 @@ export function watchMethods(app: FastifyInstance): MethodsOf {
   return (path) => {
     if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
     const route = [...known.values()].find((one) => one.path.test(path));
-    return route && [...route.methods, 'OPTIONS'];
+    if (route) return [...route.methods, 'OPTIONS'];
+    return isFile(decodeURIComponent(path)) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
   };
 }
 

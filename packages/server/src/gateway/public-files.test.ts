@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { isPublicFile } from './public-files.js';
+import { isPublicFile, isServedFile } from './public-files.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'public-')));
 const root = join(folder, 'public');
@@ -49,4 +49,18 @@ describe('[LIM36] of the public folder', () => {
   ])('%s is not', (path) => {
     expect(isPublicFile(path, root)).toBe(false);
   });
+});
+
+test.each<[string, boolean]>([
+  ['/', true],
+  ['/index.html', true],
+  ['/a/b.txt', true],
+  ['/a', false],
+  ['/missing', false],
+  ['/a/b.txt/c', false],
+  ['/.env', false],
+  ['/\\', false],
+  ['//', true],
+])('[HTTP4] %s is a file: %s', (path, isFile) => {
+  expect(isServedFile(path, root)).toBe(isFile);
 });

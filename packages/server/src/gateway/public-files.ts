@@ -25,6 +25,13 @@ export function isPublicFile(path: string, root: string): boolean {
   }
 }
 
+/** Whether a GET of this path is answered with a file: that of the path, or the index of the folder that it names. */
+export function isServedFile(path: string, root: string): boolean {
+  if (!isPublicFile(path, root)) return false;
+  const files = [join(root, path), join(root, path, 'index.html')];
+  return files.some((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
+}
+
 function isIndexWithin(path: string, folder: string): boolean {
   try {
     return isWithin(realpathSync(join(path, 'index.html')), folder);
