@@ -16,8 +16,8 @@ export async function sendRaw(url: string, ...parts: (string | Buffer)[]): Promi
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
-    // A stream has no end: its head is all there is to say of it here.
-    if (chunk.includes('text/event-stream')) socket.destroy();
+    // A stream has no end: its head is all there is to say of it here. A document may name the type, too.
+    if (/^content-type: text\/event-stream/im.test(chunk.toString('latin1'))) socket.destroy();
   });
   for (const part of parts) socket.write(part);
   await once(socket, 'close');
@@ -50,7 +50,10 @@ function answersIn(text: string): RawAnswer[] {
       headers[key] = key in headers ? `${headers[key]}, ${value}` : value;
     }
     const isStream = headers['content-type']?.includes('text/event-stream') === true;
-    const size = isStream ? rest.length : Number(headers['content-length'] ?? 0);
+    // The answer to a HEAD has the length of what a GET would get, and nothing behind it but the next answer.
+    const isHead = rest.startsWith('HTTP/1.1 ', end + 4);
+    const length = isHead ? 0 : Number(headers['content-length'] ?? 0);
+    const size = isStream ? rest.length : length;
     const body = rest.slice(end + 4, end + 4 + size);
     answers.push({ status: Number(status.split(' ')[1]), headers, body });
     rest = rest.slice(end + 4 + size);
