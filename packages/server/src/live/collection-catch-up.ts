@@ -73,7 +73,10 @@ export class CollectionCatchUp {
     for (const entry of page.entries) {
       const view = await pushView(model, entry.object, one.session.listener.auth);
       if (one.round !== round || one.progress !== 'behind') return;
-      const frames = new CreationFrames(one.audience, creationOf(entry), view);
+      const frames = new CreationFrames(this.#context, one.audience, {
+        creation: creationOf(entry),
+        view,
+      });
       if (!this.#delivery.bring(one, frames)) {
         this.#pause(one);
         return;

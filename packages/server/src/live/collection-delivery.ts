@@ -9,6 +9,7 @@ import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { type OwnMark, ownMarkOf } from './own-mark.js';
+import type { Positions } from './position.js';
 import { createdFrame } from './push-message.js';
 
 /** An object that was created. */
@@ -89,7 +90,7 @@ export class CollectionDelivery {
   ): void {
     let pushes = 0;
     for (const { audience, view } of verdicts) {
-      const frames = new CreationFrames(audience, creation, view);
+      const frames = new CreationFrames(this.#context, audience, { creation, view });
       for (let index = audience.members.length - 1; index >= 0; index--) {
         const one = audience.members[index];
         if (!one || !isBefore(one, creation.pos)) continue;
@@ -113,6 +114,7 @@ export class CreationFrames {
   readonly pos: Pos;
   /** For the author. */
   readonly mark: OwnMark | undefined;
+  readonly #positions: Positions;
   readonly #audience: CollectionAudience;
   readonly #creation: Creation;
   /** `undefined`: they may not see it, and so it is not told. */
@@ -120,7 +122,12 @@ export class CreationFrames {
   #shared: Frame | undefined;
   #underView: Frame | undefined;
 
-  constructor(audience: CollectionAudience, creation: Creation, view: View) {
+  constructor(
+    { positions }: { readonly positions: Positions },
+    audience: CollectionAudience,
+    { creation, view }: { creation: Creation; view: View },
+  ) {
+    this.#positions = positions;
     this.#audience = audience;
     this.#creation = creation;
     this.#hidden = view.kind === 'visible' ? view.hidden : undefined;
@@ -148,7 +155,8 @@ export class CreationFrames {
     const { by, pos, object } = this.#creation;
     const { topic, fields, view } = this.#audience;
     const body = visibleBody(object, fields, hidden);
-    return createdFrame({ r: topic.r, by, pos, view, isOtherView, body });
+    const position = this.#positions.text({ pos, view });
+    return createdFrame({ r: topic.r, by, pos, position, view, isOtherView, body });
   }
 }
 

@@ -10,7 +10,7 @@ import { CollectionTopic } from './collection-topic.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
 import { PastReads } from './past-reads.js';
-import { type Position, readPosition } from './position.js';
+import type { Position } from './position.js';
 import type { Regrouping } from './regrouping.js';
 import type { Session } from './session.js';
 import {
@@ -78,16 +78,20 @@ export class CollectionWish implements Wish {
     const { store } = this.#parts.context;
     const now = await store.position();
     this.#parts.feed.beginAt(now);
-    const { after } = this.#demand;
-    const asked = after ?? readPosition(this.#demand.pos, this.#demand.posPath);
+    const asked = this.#asked();
     if (asked !== undefined) {
-      // What was seen under another view nobody knows, unless the server itself has told it.
-      if (!after && asked.view !== this.#traits().view) throw fail('position.gone');
       const reads = new PastReads(this.#parts.context, ownerOf(this.#session.listener));
       const { gone } = await reads.created(this.#topic.scope, asked.pos, 1);
       if (gone) throw fail('position.gone');
     }
     return { place: () => this.#place(now, asked) };
+  }
+
+  /** What was seen under another view nobody knows, unless the server itself has told it. */
+  #asked(): Position | undefined {
+    const { after, pos, posPath } = this.#demand;
+    if (after || pos === undefined) return after;
+    return this.#parts.context.positions.read(pos, this.#traits().view, posPath);
   }
 
   #place(now: Pos, asked: Position | undefined): Placed {

@@ -8,6 +8,7 @@ import type { TurnSlice } from '../platform/turn-slice.js';
 import type { Store } from '../store/store.js';
 import type { LiveBudget } from './live-budget.js';
 import type { LiveMetrics } from './live-metrics.js';
+import type { Positions } from './position.js';
 import type { PushNotes } from './push-notes.js';
 import type { Shares } from './shares.js';
 
@@ -16,6 +17,7 @@ export interface LiveContext {
   readonly store: Store;
   readonly models: () => ModelSet;
   readonly views: ViewTexts;
+  readonly positions: Positions;
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: LiveMetrics;

@@ -234,7 +234,7 @@ describe('reads with subscribe', () => {
   ) => {
     const order = { field: '_r', descending: true };
     const asked = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
-    const { pos } = seenAs(on.live, ear, itemOf({ r: '/users', pos: since }));
+    const { pos } = seenAs(on, ear, itemOf({ r: '/users', pos: since }));
     const request = { r: '/users/*', scope, ...asked, ...more, since: pos };
     const { subscription, start } = await on.live.watch(ear, request);
     start();

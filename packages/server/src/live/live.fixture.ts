@@ -24,7 +24,7 @@ import type { CommittedChange, Store, Write } from '../store/store.js';
 import type { Frame } from './frame.js';
 import type { Listener } from './listener.js';
 import { Live } from './live.js';
-import { positionText } from './position.js';
+import { Positions } from './position.js';
 
 /** A push as a client gets it. */
 export interface Heard {
@@ -331,7 +331,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
       ),
     remove: async (r) => commit(deleteWrite(await headOf(r), origin(r))),
     async subscribe(ear, ...items) {
-      const wished = items.map((item) => seenAs(live, ear, itemOf(item)));
+      const wished = items.map((item) => seenAs({ live, store }, ear, itemOf(item)));
       const { body, start } = await live.subscribe(ear, wished);
       expect(ear.frames, 'the answer comes before the first push').toEqual([]);
       start();
@@ -347,13 +347,18 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
 }
 
 /** As a client says it who heard that revision, or that position as a plain number, under the view of now. */
-export function seenAs(live: Live, { auth }: Listener, item: SubscribeItem): SubscribeItem {
+export function seenAs(
+  { live, store }: Pick<Stage, 'live' | 'store'>,
+  { auth }: Listener,
+  item: SubscribeItem,
+): SubscribeItem {
   const { target, rev, pos } = item;
   const now = live.viewOf(target?.names ?? [], auth);
   if (now === undefined) return item;
   const { view = rev === undefined ? undefined : now } = item;
   const isPlain = pos !== undefined && /^\d{1,15}$/.test(pos);
-  return { ...item, view, pos: isPlain ? positionText(Number(pos), now) : pos };
+  const positions = new Positions(() => store.epoch);
+  return { ...item, view, pos: isPlain ? positions.text({ pos: Number(pos), view: now }) : pos };
 }
 
 export function itemOf(item: Item): SubscribeItem {

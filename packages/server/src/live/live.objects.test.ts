@@ -670,11 +670,12 @@ describe('a token is renewed', () => {
   ])('[SES8] [SUB9] before the first push, at revision %i, %s', async (rev) => {
     const preGet: ModelTraits['preGet'] = ({ auth }) => (auth.data?.admin ? [] : ['secret']);
     const model = modelOf({ preGet, preGetReads: readsAll });
-    const { create, set, live, settle } = await stage({ models: [model] });
+    const on = await stage({ models: [model] });
+    const { create, set, live, settle } = on;
     await create(r, { a: 1, secret: 1 });
     await set(r, { a: 2 });
     const ear = new Ear({ uid: 'u1' });
-    const { start } = await live.subscribe(ear, [seenAs(live, ear, itemOf({ r, rev }))]);
+    const { start } = await live.subscribe(ear, [seenAs(on, ear, itemOf({ r, rev }))]);
     ear.auth = { uid: 'u1', data: { admin: true } };
     live.reauthorized(ear);
     start();

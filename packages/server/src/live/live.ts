@@ -29,7 +29,7 @@ import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
 import { type Parked, parkedOf } from './parked.js';
 import { ParkedWindows } from './parked-windows.js';
-import { positionText } from './position.js';
+import { Positions } from './position.js';
 import { pushError } from './push-error.js';
 import { PushNotes } from './push-notes.js';
 import { QueryFeed } from './query-feed.js';
@@ -112,6 +112,7 @@ export class Live {
       slice: new TurnSlice(rest.platform.clock),
       store: told ? answeredStore(store, told) : store,
       views: new ViewTexts(() => store.epoch),
+      positions: new Positions(() => store.epoch),
       metrics: liveMetrics(metrics, () => this.counts()),
       notes: new PushNotes({ clock: rest.platform.clock, metrics, tracing }),
     };
@@ -226,7 +227,8 @@ export class Live {
   /** Up to where the listener has heard of what was created in the first collection that it subscribed to. */
   positionOf(listener: Listener): string | undefined {
     const [one] = this.#subscriptionsOf(listener);
-    return one?.kind === 'collection' ? positionText(one.pos, one.audience.view) : undefined;
+    if (one?.kind !== 'collection') return undefined;
+    return this.#context.positions.text({ pos: one.pos, view: one.audience.view });
   }
 
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */

@@ -13,6 +13,7 @@ import {
   settle,
   stage,
 } from './live.fixture.js';
+import { Positions } from './position.js';
 import type { WatchRequest } from './query-watch.js';
 
 const r = '/users/1';
@@ -202,8 +203,10 @@ describe('[VIEW3] a position', () => {
       await expect(watch(on, new Ear(admin), { since: pos })).rejects.toMatchObject(gone);
     }
     const view = viewOf(on, new Ear(reader));
-    // Of a server that knew of no views, or made up.
-    for (const pos of ['1', `zzzzzz.${view}`]) {
+    const [digits, seal = ''] = created?.split('.') ?? [];
+    const earlier = `${(Number.parseInt(digits ?? '', 36) - 1).toString(36)}.${seal}`;
+    // Of servers that knew of no views, or of no seals, or made up.
+    for (const pos of ['1', `${digits}.${view}`, `zzzzzz.${view}`, `0.${view}`, earlier]) {
       expect((await subscribe(on, new Ear(reader), { r: '/users', pos })).error).toMatchObject(
         gone,
       );
@@ -237,8 +240,9 @@ describe('[VIEW3] a position', () => {
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     expect(numbers.length).toBe(4);
     // Who is cut off after the first push of the difference is not told to have heard all of it.
-    expect(positions[1]?.endsWith(before)).toBe(true);
-    expect(positions[2]?.endsWith(before)).toBe(false);
+    const all = new Positions(() => on.store.epoch);
+    expect(all.read(positions[1] ?? '', before, '').view).toBe(before);
+    expect(() => all.read(positions[2] ?? '', before, '')).toThrow('position.gone');
   });
 
   test('of a window goes on exactly where a deleted object may be known to have been in it', async () => {

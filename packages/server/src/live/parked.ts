@@ -1,7 +1,6 @@
 import { parseR } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import type { ParkedWindows } from './parked-windows.js';
-import { positionText } from './position.js';
 import type { WatchRequest } from './query-watch.js';
 import type { Subscription } from './session.js';
 import type { Wished } from './subscribing.js';
@@ -55,14 +54,14 @@ export function parkedOf(
     case 'query': {
       const { r, scope, fields, filter, order, limit, auth, view } = one.group.traits;
       const { pos, known, isWhole } = one.standing;
-      const since = positionText(pos, one.view);
+      const after = { pos, view: one.view };
       const { heard } = one;
       // Under another view it has not heard all of its window yet.
       const place =
         isWhole && one.view === view ? { key: one.group.traits.key, pos: heard } : undefined;
       const isHeld = windows.hold(known, place);
       const left = { auth, heard, known: isHeld ? known : undefined, isWhole };
-      const request = { r, scope, fields, filter, order, limit, since, left };
+      const request = { r, scope, fields, filter, order, limit, after, left };
       return { kind: 'query', key: one.key, request, model, view };
     }
     default:

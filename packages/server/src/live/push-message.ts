@@ -11,7 +11,6 @@ import type {
   UpdatedPush,
 } from '@really/protocol';
 import { encodeFrame, type Frame, type Place } from './frame.js';
-import { positionText } from './position.js';
 
 /** The pushes of section PSH, each encoded once for all who get it. */
 
@@ -66,14 +65,16 @@ export function createdFrame(told: {
   r: string;
   by: Actor;
   pos: number;
+  /** `pos` as clients are told it. */
+  position: string;
   /** Under which it is heard. */
   view: string;
   /** Whether whoever hears it does not know of the view yet. */
   isOtherView: boolean;
   body: JsonObject;
 }): Frame {
-  const { r, by, pos, view, isOtherView, body } = told;
-  const meta: CreatedPush['meta'] = { opBy: by, pos: positionText(pos, view) };
+  const { r, by, pos, position, view, isOtherView, body } = told;
+  const meta: CreatedPush['meta'] = { opBy: by, pos: position };
   if (isOtherView) meta.view = view;
   return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }

@@ -140,7 +140,7 @@ export class QueryGroup {
     this.#owner = parts.owner;
     this.traits = traits;
     this.window = new QueryWindow(traits);
-    this.#members = new QueryMembers(traits, context.metrics);
+    this.#members = new QueryMembers(traits, context);
     this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
     const rule = ruleToRql(parts.model, traits.auth);
     this.filters = [traits.filter, rule?.kind === 'filter' ? rule.filter : undefined];

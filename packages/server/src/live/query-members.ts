@@ -1,5 +1,6 @@
 import type { Pos } from '../store/store.js';
 import type { LiveMetrics } from './live-metrics.js';
+import type { Positions } from './position.js';
 import { type News, NewsFrames, type WindowTraits } from './query-news.js';
 import type { Difference, Known, QuerySubscription, Told } from './query-subscription.js';
 import type { Row } from './query-window.js';
@@ -10,16 +11,24 @@ export interface Standing {
   readonly pos: Pos;
 }
 
+export interface QueryMembersContext {
+  readonly metrics: LiveMetrics;
+  readonly positions: Positions;
+}
+
 /** Those who watch one window, and what they are told. */
 export class QueryMembers {
   readonly #traits: WindowTraits;
+  /** What the frames of all news are made with. */
+  readonly #shared: { readonly traits: WindowTraits; readonly positions: Positions };
   readonly #metrics: LiveMetrics;
   readonly #all: QuerySubscription[] = [];
   /** What those who are live know was true here. */
   #pos: Pos = 0;
 
-  constructor(traits: WindowTraits, metrics: LiveMetrics) {
+  constructor(traits: WindowTraits, { metrics, positions }: QueryMembersContext) {
     this.#traits = traits;
+    this.#shared = { traits, positions };
     this.#metrics = metrics;
   }
 
@@ -68,7 +77,7 @@ export class QueryMembers {
     if (news.length === 0) return 0;
     let pushes = 0;
     const frames = news.map((one, index) => {
-      return new NewsFrames(one, this.#traits, index === news.length - 1 ? pos : from);
+      return new NewsFrames(one, this.#shared, index === news.length - 1 ? pos : from);
     });
     const told: Told = { frames, difference, from, at };
     for (let index = this.#all.length - 1; index >= 0; index--) {
@@ -172,7 +181,7 @@ export class QueryMembers {
       }
       for (const [index, item] of news.entries()) {
         const at = index === news.length - 1 ? pos : one.pos;
-        this.#push(one, new NewsFrames(item, this.#traits, at), true);
+        this.#push(one, new NewsFrames(item, this.#shared, at), true);
         if (item.evt === 'left') known.delete(item.r);
         else learnAlone(known, item);
       }
@@ -197,7 +206,7 @@ export class QueryMembers {
         return;
       }
       const isLast = index === news.length - 1;
-      this.#push(one, new NewsFrames(item, this.#traits, isLast ? pos : one.pos), isLast);
+      this.#push(one, new NewsFrames(item, this.#shared, isLast ? pos : one.pos), isLast);
       learn(known, item, rows);
     }
     one.known = undefined;

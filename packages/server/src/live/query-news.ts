@@ -4,7 +4,7 @@ import type { CommittedChange, Pos, StoredObject } from '../store/store.js';
 import { encodeFrame, type Frame } from './frame.js';
 import type { Listener } from './listener.js';
 import type { OwnMark } from './own-mark.js';
-import { type Position, positionText } from './position.js';
+import type { Position, Positions } from './position.js';
 import type { Crossing, Row } from './query-window.js';
 import { type Sight, seesMore } from './visible-fields.js';
 
@@ -79,19 +79,27 @@ export class NewsFrames {
   readonly pos: Pos;
   readonly #news: News;
   readonly #traits: WindowTraits;
+  readonly #positions: Positions;
   #before: string | undefined;
   readonly #byId = new Map<string, Frame>();
 
-  constructor(news: News, traits: WindowTraits, pos: Pos) {
+  constructor(
+    news: News,
+    { traits, positions }: { traits: WindowTraits; positions: Positions },
+    pos: Pos,
+  ) {
     this.evt = news.evt;
     this.pos = pos;
     this.#news = news;
     this.#traits = traits;
+    this.#positions = positions;
   }
 
   /** For one who has heard everything up to this position. */
   notBefore(pos: Pos): NewsFrames {
-    return this.pos < pos ? new NewsFrames(this.#news, this.#traits, pos) : this;
+    return this.pos < pos
+      ? new NewsFrames(this.#news, { traits: this.#traits, positions: this.#positions }, pos)
+      : this;
   }
 
   frameFor(subscription: string, listener: Listener): Frame {
@@ -110,9 +118,9 @@ export class NewsFrames {
   }
 
   /** For one subscriber alone, who does not know of the view yet, and goes on from elsewhere. */
-  frameFrom(subscription: string, { pos, view }: Position, listener: Listener): Frame {
+  frameFrom(subscription: string, from: Position, listener: Listener): Frame {
     const { meta, ...rest } = messageOf(this.#news, this.#traits);
-    const own = { pos: positionText(pos, view), view: this.#traits.view, subscription };
+    const own = { pos: this.#positions.text(from), view: this.#traits.view, subscription };
     const text = JSON.stringify({ ...rest, meta: { ...meta, ...own } });
     const frame = encodeFrame(text, { kind: 'window', key: subscription });
     return this.#news.mark ? this.#news.mark.frameFor(frame, listener) : frame;
@@ -121,7 +129,7 @@ export class NewsFrames {
   /** `meta` goes last, so that only its end differs. */
   #textBefore(): string {
     const { meta, ...rest } = messageOf(this.#news, this.#traits);
-    const pos = positionText(this.pos, this.#traits.view);
+    const pos = this.#positions.text({ pos: this.pos, view: this.#traits.view });
     return JSON.stringify({ ...rest, meta: { ...meta, pos } }).slice(0, -2);
   }
 }

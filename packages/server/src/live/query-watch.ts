@@ -12,7 +12,7 @@ import { modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { keptFields } from './model-change.js';
 import type { ParkedWindows } from './parked-windows.js';
-import { type Position, readPosition } from './position.js';
+import type { Position } from './position.js';
 import type { QueryFeed } from './query-feed.js';
 import type { GroupTraits, Joined, QueryGroup } from './query-group.js';
 import { happenedSince } from './query-since.js';
@@ -32,11 +32,13 @@ export interface WatchRequest {
   readonly filter?: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
-  /** The position of an earlier push, as it was told: what it was told under another view only `left` can say. */
+  /** The position of an earlier push, as it was told. */
   readonly since?: string | undefined;
+  /** In its place, where the server knows it: what was told under another view only `left` can say. */
+  readonly after?: Position | undefined;
   /** The id that it had on an earlier connection. */
   readonly key?: string | undefined;
-  /** Of one that goes on after an earlier connection: how that one was left, `since` apart. */
+  /** Of one that goes on after an earlier connection: how that one was left, `after` apart. */
   readonly left?: LeftBehind | undefined;
 }
 
@@ -47,7 +49,7 @@ export interface LeftBehind {
   readonly heard: Pos;
   /** What was told, as far as it is remembered. */
   readonly known?: Known | undefined;
-  /** True where that is just what the window was at `since`. */
+  /** True where that is just what the window was at `after`. */
   readonly isWhole: boolean;
 }
 
@@ -88,11 +90,9 @@ export class QueryWatch {
     assertFits(model, request);
     demandSubscribable(model);
     await demandForEveryObject(model, session.listener, r);
-    const since = readPosition(request.since, 'cmdOpts.since');
     this.#feed.beginAt(await this.#context.store.position());
-    const { auth } = session.listener;
-    const view = this.#context.views.of(model, auth);
-    if (since && !request.left && since.view !== view) throw fail('position.gone');
+    const view = this.#context.views.of(model, session.listener.auth);
+    const since = this.#sinceOf(request, view);
     const price = windowPrice(request.filter);
     this.#context.budget.demandCheap(price);
     const traits = traitsOf({ ...request, price }, session.listener, view);
@@ -107,6 +107,11 @@ export class QueryWatch {
       throw error;
     }
     return { subscription: one.key, view, hits, pos, start: () => this.#start(one) };
+  }
+
+  #sinceOf({ after, since }: WatchRequest, view: string): Position | undefined {
+    if (after || since === undefined) return after;
+    return this.#context.positions.read(since, view, 'cmdOpts.since');
   }
 
   /** Its connection takes output again. */
@@ -312,7 +317,7 @@ function traitsOf(
     order,
     limit,
     price,
-  }: Omit<WatchRequest, 'since'> & Pick<GroupTraits, 'price'>,
+  }: Omit<WatchRequest, 'since' | 'after'> & Pick<GroupTraits, 'price'>,
   listener: Listener,
   view: string,
 ): GroupTraits {

@@ -1,5 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { canonicalText, fail, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
+import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
 import type { Order, Place, Pos } from '../store/store.js';
 
 /** What a page token belongs to: whoever asks the same question may use it. */
@@ -51,6 +52,9 @@ export interface PageTokens {
 /** Bytes of JSON that a token holds of a value. */
 const mostBytes = 96;
 
+/** Characters of a token's seal: 132 bits. */
+const sealLength = 22;
+
 const tokenPath = 'cmdOpts.paginationToken';
 
 /**
@@ -58,10 +62,10 @@ const tokenPath = 'cmdOpts.paginationToken';
  * nothing of a walk; sealed with a key of the app, it is good on every node, and after a restart.
  */
 export class PageTokenizer {
-  readonly #key: string | Buffer;
+  readonly #kind: SealKind;
 
   constructor(key: string | Buffer) {
-    this.#key = key;
+    this.#kind = { key, length: sealLength };
   }
 
   /** The tokens of a page from its first and last place. */
@@ -97,27 +101,19 @@ export class PageTokenizer {
   }
 
   #sealed(text: string): string {
-    return `${text}.${this.#sealOf(text)}`;
+    return `${text}.${sealOf(text, this.#kind)}`;
   }
 
   #unsealed(token: string): string | undefined {
     const end = token.lastIndexOf('.');
     const text = token.slice(0, Math.max(end, 0));
-    const [given, expected] = [token.slice(end + 1), this.#sealOf(text)].map((seal) =>
-      Buffer.from(seal),
-    );
-    if (!given || !expected || given.length !== expected.length) return undefined;
-    return timingSafeEqual(given, expected) ? text : undefined;
-  }
-
-  #sealOf(text: string): string {
-    return createHmac('sha256', this.#key).update(text).digest('base64url').slice(0, 22);
+    return isSealOf(text, this.#kind, token.slice(end + 1)) ? text : undefined;
   }
 }
 
 /** The key that page tokens of an app are sealed with. */
 export function pageKeyOf(secret: string): Buffer {
-  return createHmac('sha256', secret).update('page tokens').digest();
+  return sealKey(secret, 'page tokens');
 }
 
 /** Whether this is the value that a token could not hold. */
