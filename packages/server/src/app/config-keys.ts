@@ -335,7 +335,7 @@ export const settings = {
   'limits.queriesAtOnce': setting(
     count(1),
     limits.queriesAtOnce,
-    'queries at once per uid; beyond: they wait, then 429',
+    'queries at once per uid, or of all anonymous ones of an address; beyond: they wait, then 429',
   ),
   'limits.filter': setting(count(1), limits.filter, 'characters of a filter; beyond: 409'),
   'limits.filterOperands': setting(

@@ -15,7 +15,7 @@ export const count: Handler<CountRequest> = async (context, request) => {
   const filter = filterOf(model, request.cmdOpts.query, services.limits, services.budgets);
   const owner = ownerOf(context.listener);
   const order = { field: '_r', descending: true };
-  const totalResults = await services.slots.run(auth.uid, async () => {
+  const totalResults = await services.slots.run(context.listener, async () => {
     try {
       return await new Search({ services, owner, auth, model, scope, filter, order }).count();
     } catch (error) {

@@ -21,7 +21,7 @@ export const read: Handler<ReadRequest> = async (context, request) => {
   const reading = readingOf(context, request);
   if (request.cmdOpts.subscribe) return await withSubscription(reading);
   const { slots } = context.services;
-  const [page, total] = await slots.run(context.auth.uid, async () => {
+  const [page, total] = await slots.run(context.listener, async () => {
     return [await pageOf(reading), await totalOf(reading)] as const;
   });
   return { body: await answerOf(reading, page, total) };
@@ -182,7 +182,7 @@ async function withSubscription(reading: Reading): Promise<Reply> {
   const models = context.services.models();
   const { limit = defaultReadLimit, since } = request.cmdOpts;
   const window = { ...question, scope, fields, limit, since };
-  return await slots.run(context.auth.uid, async () => {
+  return await slots.run(context.listener, async () => {
     const { subscription, view, hits, pos, start } = await live.watch(context.listener, window);
     try {
       const total = await totalOf(reading);

@@ -7,6 +7,11 @@ export class FairQueue<Item> {
     return this.#size;
   }
 
+  /** How many of this owner wait. */
+  sizeOf(owner: string): number {
+    return this.#lines.get(owner)?.size ?? 0;
+  }
+
   push(owner: string, item: Item): void {
     const line = this.#lines.get(owner);
     if (line) line.add(item);

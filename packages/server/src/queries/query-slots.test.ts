@@ -10,13 +10,19 @@ function setUp(waiting = 256) {
   const slots = new QuerySlots({ limits, platform, metrics });
   const running: string[] = [];
   const finish = new Map<string, () => void>();
-  const run = (uid: string, name: string) =>
-    slots.run(uid, async () => {
+  const run = (uid: string, name: string, address?: string) =>
+    slots.run(asking(uid, address), async () => {
       running.push(name);
       await new Promise<void>((resolve) => finish.set(name, resolve));
       return name;
     });
   return { platform, slots, running, finish, run, metrics };
+}
+
+/** With an address it is an anonymous one. */
+function asking(uid: string, address?: string) {
+  const authType = address === undefined ? 'password' : 'anonymous';
+  return { auth: { uid, authType, data: {} }, address };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -61,6 +67,24 @@ describe('query slots', () => {
     expect(running).toEqual(['a', 'b', 'c']);
   });
 
+  test('[LIM7] the anonymous users of an address share theirs, and take turns', async () => {
+    const { running, finish, run } = setUp(2);
+    const names = ['a', 'b', 'c', 'd'];
+    const all = names.map((name) => run('u', name, '::1'));
+    all.push(run('v', 'e', '::1'), run('w', 'f', '::2'), run('x', 'g'));
+    await turn();
+    expect(running).toEqual(['a', 'b', 'f', 'g']);
+    finish.get('a')?.();
+    await turn();
+    finish.get('b')?.();
+    await turn();
+    expect(running.slice(4)).toEqual(['c', 'e']);
+    for (const name of ['c', 'e', 'f', 'g']) finish.get(name)?.();
+    await turn();
+    finish.get('d')?.();
+    await Promise.all(all);
+  });
+
   test('[LIM7] one that waits for too long is refused with 429', async () => {
     const { platform, finish, run, running, slots } = setUp();
     const first = [run('u', 'a'), run('u', 'b')];
@@ -89,7 +113,7 @@ describe('query slots', () => {
 
   test('a query that fails gives its slot back', async () => {
     const { slots } = setUp();
-    await expect(slots.run('u', () => Promise.reject(new Error('x')))).rejects.toThrow('x');
+    await expect(slots.run(asking('u'), () => Promise.reject(new Error('x')))).rejects.toThrow('x');
     expect(slots.size).toBe(0);
   });
 });

@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '@really/protocol';
+import { FairQueue } from '../platform/fair-queue.js';
 import type { Limits } from '../platform/limits.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform, Timer } from '../platform/platform.js';
+import { type Asking, ownerOf } from './owner.js';
 
 export interface QuerySlotsOptions {
   readonly limits: Pick<Limits, 'queriesAtOnce' | 'queryTime' | 'inFlight'>;
@@ -17,16 +19,17 @@ interface Waiter {
 
 interface Slots {
   running: number;
-  readonly waiting: Set<Waiter>;
+  /** By uid: the anonymous users of an address take turns among themselves. */
+  readonly waiting: FairQueue<Waiter>;
 }
 
 /**
- * How many queries of one user run at once. One more waits for as long as a query may take, and is
- * refused with 429 then; so is one that finds too many waiting already (rule LIM7).
+ * How many queries of one owner run at once (see `ownerOf`). One more waits for as long as a query may take, and is
+ * refused with 429 then; so is one of a user of whom too many wait already (rule LIM7).
  */
 export class QuerySlots {
   readonly #options: QuerySlotsOptions;
-  readonly #byUid = new Map<string, Slots>();
+  readonly #byOwner = new Map<string, Slots>();
   readonly #refused: Counter;
   #running = 0;
   #waiting = 0;
@@ -38,33 +41,34 @@ export class QuerySlots {
     metrics.observe('really_queries_running', 'Queries that run.', () => this.#running);
     metrics.observe(
       'really_queries_waiting',
-      'Queries that wait until others of their user end.',
+      'Queries that wait until others of their user, or of the anonymous of their address, end.',
       () => this.#waiting,
     );
     this.#refused = metrics.counter(
       'really_queries_refused_total',
-      'Queries refused because too many of their user ran or waited.',
+      'Queries refused because too many of their user, or of the anonymous of their address, ran or waited.',
     );
   }
 
   /** Queries that run or wait. */
   get size(): number {
     let size = 0;
-    for (const { running, waiting } of this.#byUid.values()) size += running + waiting.size;
+    for (const { running, waiting } of this.#byOwner.values()) size += running + waiting.size;
     return size;
   }
 
-  /** Runs `query` once the user has a free slot. */
-  async run<T>(uid: string, query: () => Promise<T>): Promise<T> {
-    const slots = this.#slots(uid);
+  /** Runs `query` once the owner has a free slot. */
+  async run<T>(asking: Asking, query: () => Promise<T>): Promise<T> {
+    const owner = ownerOf(asking);
+    const slots = this.#slots(owner);
     if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
-    else await this.#turn(slots);
+    else await this.#turn(slots, asking.auth.uid);
     this.#running += 1;
     try {
       return await query();
     } finally {
       this.#running -= 1;
-      this.#release(uid, slots);
+      this.#release(owner, slots);
     }
   }
 
@@ -77,27 +81,27 @@ export class QuerySlots {
     return this.#lastTurn;
   }
 
-  #slots(uid: string): Slots {
-    const known = this.#byUid.get(uid);
+  #slots(owner: string): Slots {
+    const known = this.#byOwner.get(owner);
     if (known) return known;
-    const slots: Slots = { running: 0, waiting: new Set() };
-    this.#byUid.set(uid, slots);
+    const slots: Slots = { running: 0, waiting: new FairQueue() };
+    this.#byOwner.set(owner, slots);
     return slots;
   }
 
   /** Resolves with the slot of a query that ended. */
-  #turn({ waiting }: Slots): Promise<void> {
+  #turn({ waiting }: Slots, uid: string): Promise<void> {
     const { limits, platform } = this.#options;
     const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
-    if (waiting.size >= limits.inFlight) return this.#refuse(refusal);
+    if (waiting.sizeOf(uid) >= limits.inFlight) return this.#refuse(refusal);
     this.#waiting += 1;
     const turn = new Promise<void>((resolve, reject) => {
       const timer = platform.timers.after(limits.queryTime, () => {
-        waiting.delete(waiter);
+        waiting.delete(uid, waiter);
         reject(refusal);
       });
       const waiter: Waiter = { begin: resolve, timer };
-      waiting.add(waiter);
+      waiting.push(uid, waiter);
     });
     return turn
       .catch((error: unknown) => this.#refuse(error))
@@ -111,16 +115,15 @@ export class QuerySlots {
     return Promise.reject(error);
   }
 
-  #release(uid: string, slots: Slots): void {
-    const [next] = slots.waiting;
+  #release(owner: string, slots: Slots): void {
+    const next = slots.waiting.shift();
     if (next) {
       // The slot goes on to the next one as it is.
-      slots.waiting.delete(next);
       next.timer.cancel();
       next.begin();
       return;
     }
     slots.running -= 1;
-    if (slots.running === 0) this.#byUid.delete(uid);
+    if (slots.running === 0) this.#byOwner.delete(owner);
   }
 }
