@@ -1,5 +1,10 @@
 import { StoreUnavailable } from '../store.js';
 
+/** A read has given its thread to others that wait, and is to begin anew. */
+export class GaveWay extends Error {
+  override readonly name = 'GaveWay';
+}
+
 /** What SQLite calls an error, `SQLITE_FULL`; empty where it is none of SQLite's. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';

@@ -202,7 +202,16 @@ export interface LogSize {
 export type ReaderRequest = Asked & {
   /** Milliseconds from now; without it, as long as it takes. */
   readonly timeout?: number | undefined;
+  /** Milliseconds after which it gives way where others wait; without it, it never does. */
+  readonly quantum?: number | undefined;
 };
+
+/** What a reader thread is started with. */
+export interface ReaderStart {
+  readonly file: string;
+  /** One number: how many quick reads wait. */
+  readonly waiting: Int32Array;
+}
 
 type Asked =
   | { readonly kind: 'query' | 'count'; readonly query: ThreadQuery }

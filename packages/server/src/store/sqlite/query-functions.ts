@@ -6,9 +6,11 @@ import {
 } from '@really/protocol/values';
 import type { Database } from 'better-sqlite3';
 import { QueryTimeout } from '../store.js';
+import { GaveWay } from './errors.js';
 import { matchFunction } from './filter-compiler.js';
 import { registerKeyFunctions } from './functions.js';
 import { rPrinter } from './location.js';
+import type { ReaderRequest } from './messages.js';
 import { tickFunction } from './query-compiler.js';
 
 /**
@@ -18,13 +20,18 @@ import { tickFunction } from './query-compiler.js';
 export class QueryFunctions {
   #deadline = Number.POSITIVE_INFINITY;
   #timeout = 0;
+  /** From when on it gives way to others that wait. */
+  #givesWay = Number.POSITIVE_INFINITY;
+  readonly #waiting: Int32Array;
   #predicates: readonly Predicate[] = [];
   #print: (parents: string, id: string) => string = () => '';
   /** The object that was judged last: several parts of one filter look at the same. */
   #text: string | undefined;
   #object: JsonObject = {};
 
-  constructor(db: Database) {
+  /** `waiting`: one number, how many reads wait to which others give way. */
+  constructor(db: Database, waiting: Int32Array = new Int32Array(1)) {
+    this.#waiting = waiting;
     registerKeyFunctions(db);
     // Not deterministic: SQLite would call it once instead of once for each object.
     db.function(tickFunction, { deterministic: false }, this.tick);
@@ -33,10 +40,15 @@ export class QueryFunctions {
     );
   }
 
-  /** What is read from now on may take so many milliseconds. */
-  begin(timeout = Number.POSITIVE_INFINITY): void {
+  /** What is read from now on may take so many milliseconds, and gives way to others after so many. */
+  begin({
+    timeout = Number.POSITIVE_INFINITY,
+    quantum = Number.POSITIVE_INFINITY,
+  }: Pick<ReaderRequest, 'timeout' | 'quantum'>): void {
+    const now = performance.now();
     this.#timeout = timeout;
-    this.#deadline = performance.now() + timeout;
+    this.#deadline = now + timeout;
+    this.#givesWay = now + quantum;
   }
 
   /** What the statement that comes calls for the parts of its filter that SQL can not say. */
@@ -46,11 +58,13 @@ export class QueryFunctions {
     this.#text = undefined;
   }
 
-  /** Throws `QueryTimeout` when the time is up. */
+  /** Throws `QueryTimeout` when the time is up, and `GaveWay` where others wait for the thread. */
   readonly tick = (): number => {
-    if (performance.now() > this.#deadline) {
+    const now = performance.now();
+    if (now > this.#deadline) {
       throw new QueryTimeout(`the query took longer than ${Math.round(this.#timeout)} ms`);
     }
+    if (now > this.#givesWay && Atomics.load(this.#waiting, 0) > 0) throw new GaveWay();
     return 1;
   };
 

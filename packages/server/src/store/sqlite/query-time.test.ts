@@ -100,6 +100,19 @@ describe('[LIM7] a query that takes too long', () => {
     await query;
   });
 
+  test('[LIM13] gives way to what is quick wherever it runs, and ends all the same', async () => {
+    const store = await filled(2);
+    let running = 4;
+    const asked = ['a', 'b', 'c', 'd'].map(async (owner) => {
+      const asker = { owner, waited: 0 };
+      await store.count({ ...queryOf('users', { filter: slow, timeout: 60_000 }), asker });
+      running -= 1;
+    });
+    expect(await store.count(queryOf('users', { filter: quick }))).toBe(1);
+    expect(running).toBe(4);
+    await Promise.all(asked);
+  });
+
   test('loses none of those that wait behind it', async () => {
     const metrics = new Readings();
     const levels = () =>

@@ -6,6 +6,9 @@ import type { ReaderRequest } from './messages.js';
 /** For how many times the time that it may take a read may wait for others. */
 const waitShare = 3;
 
+/** Go along a whole table, and nobody can stop them. */
+const unstoppable: ReadonlySet<ReaderRequest['kind']> = new Set(['outdated', 'count-outdated']);
+
 export interface JobOptions {
   readonly request: ReaderRequest;
   /** Milliseconds that it may take; without it, as long as it needs. */
@@ -17,13 +20,15 @@ export interface JobOptions {
 
 /** A read that somebody waits for: how long it has waited, and how long it may still take. Waiting is not its own time. */
 export class ReaderJob {
+  /** How often it gave way. */
+  level = 0;
   readonly #options: JobOptions;
   readonly #platform: Platform;
+  /** Milliseconds that it may take. */
   readonly #timeout: number;
   #timer: Timer | undefined;
   #since = 0;
   #waited = 0;
-  #worked = 0;
   #isSettled = false;
 
   constructor(options: JobOptions, platform: Platform) {
@@ -36,17 +41,12 @@ export class ReaderJob {
     return this.#options.asker?.owner ?? '';
   }
 
-  get kind(): ReaderRequest['kind'] {
-    return this.#options.request.kind;
+  get isUnstoppable(): boolean {
+    return unstoppable.has(this.#options.request.kind);
   }
 
   get isSettled(): boolean {
     return this.#isSettled;
-  }
-
-  /** Milliseconds that it may still take. */
-  get left(): number {
-    return this.#timeout - this.#worked;
   }
 
   /** It waits from now on; `giveUp` is called when that was too long. */
@@ -55,21 +55,25 @@ export class ReaderJob {
     this.#setTimer(waitShare * this.#timeout - this.#waited, giveUp);
   }
 
-  /** A thread is at it from now on. What it is to be asked, which takes at most so many milliseconds. */
-  begin(most: number): ReaderRequest {
+  /** A thread is at it from now on. What it is to be asked; after `quantum` milliseconds it gives way to others. */
+  begin(quantum?: number): ReaderRequest {
     const now = this.#platform.clock.monotonic();
     const { request, asker } = this.#options;
     this.#waited += now - this.#since;
     if (asker) asker.waited += now - this.#since;
     this.#since = now;
     // Whatever the thread does, who waits for it is told in time.
-    this.#setTimer(this.left, () => this.timeOut());
-    return { ...request, timeout: Math.min(this.left, most) };
+    this.#setTimer(this.#timeout, () => this.timeOut());
+    return { ...request, timeout: this.#timeout, quantum };
   }
 
-  /** The thread is not at it any more. */
-  pause(): void {
-    this.#worked += this.#platform.clock.monotonic() - this.#since;
+  /** It gave way, and begins anew later: what was done is lost, and is not its own time. */
+  giveWay(): void {
+    const now = this.#platform.clock.monotonic();
+    this.#waited += now - this.#since;
+    if (this.#options.asker) this.#options.asker.waited += now - this.#since;
+    this.#since = now;
+    this.level += 1;
   }
 
   resolve(json: string): void {

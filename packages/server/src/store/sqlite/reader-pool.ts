@@ -1,35 +1,36 @@
-import { FairQueue } from '../../platform/fair-queue.js';
-import type { Platform } from '../../platform/platform.js';
-import { type Patience, QueryTimeout, StoreUnavailable } from '../store.js';
-import type { ReaderRequest } from './messages.js';
+import type { Platform, Timer } from '../../platform/platform.js';
+import { type Patience, StoreUnavailable } from '../store.js';
+import { GaveWay } from './errors.js';
+import type { ReaderRequest, ReaderStart } from './messages.js';
 import { ReaderJob } from './reader-job.js';
+import { ReaderQueues } from './reader-queues.js';
 import { Thread } from './thread.js';
 
 type Reader = Thread<ReaderRequest>;
 
-/** Milliseconds that a read may have the thread for that is kept for quick ones: what an index finds takes less. */
-const quickTime = 20;
-
-/** Go along a whole table, and nobody can stop them. */
-const longKinds: ReadonlySet<ReaderRequest['kind']> = new Set(['outdated', 'count-outdated']);
+/** Milliseconds without a new read after which the thread for quick ones may take a long one. */
+const calm = 100;
 
 /**
  * The threads that answer queries. Which one it gets makes no difference to a query: each reads what was committed last.
  *
  * Queries that find the threads busy wait, those of each owner in turn. Where there are several threads, one of them is kept for
- * what is quick: a query that finds the others busy begins there, and what has not ended after a moment begins anew
- * among the long ones. So nobody stands behind scans but scans (rule LIM13).
+ * what is quick: what runs there gives way when others wait that are quick, or may be, and begins anew when they have had their turn, in
+ * the end among the long ones, to which the other threads belong. So nobody stands behind scans but scans (rule LIM13). It takes a
+ * long one where no other has come for a moment: more often would be work that is lost.
  */
 export class ReaderPool {
   readonly #file: string;
   readonly #platform: Platform;
   readonly #threads = new Set<Reader>();
   readonly #idle: Reader[] = [];
-  readonly #fresh = new FairQueue<ReaderJob>();
-  readonly #long = new FairQueue<ReaderJob>();
+  readonly #queues = new ReaderQueues();
   /** The thread that is kept for what is quick. */
   #quick: Reader | undefined;
   #running = 0;
+  /** When the last read came. */
+  #lastAsked = 0;
+  #calm: Timer | undefined;
   #held: (() => void) | undefined;
   #closed = false;
 
@@ -41,7 +42,7 @@ export class ReaderPool {
 
   /** Queries that wait for a thread. */
   get waiting(): number {
-    return this.#fresh.size + this.#long.size;
+    return this.#queues.size;
   }
 
   /** Queries that threads are at. */
@@ -56,9 +57,10 @@ export class ReaderPool {
   ask(request: ReaderRequest, patience?: Patience): Promise<string> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
     const { timeout, asker } = patience ?? {};
+    this.#lastAsked = this.#platform.clock.monotonic();
     return new Promise((resolve, reject) => {
-      const job = new ReaderJob({ request, timeout, asker, resolve, reject }, this.#platform);
-      this.#enqueue(longKinds.has(job.kind) ? this.#long : this.#fresh, job);
+      const options = { request, timeout, asker, resolve, reject };
+      this.#enqueue(new ReaderJob(options, this.#platform));
     });
   }
 
@@ -79,10 +81,9 @@ export class ReaderPool {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const queue of [this.#fresh, this.#long]) {
-      for (let job = queue.shift(); job; job = queue.shift()) {
-        job.reject(new StoreUnavailable('the store is closed'));
-      }
+    this.#calm?.cancel();
+    for (let job = this.#queues.shift(); job; job = this.#queues.shift()) {
+      job.reject(new StoreUnavailable('the store is closed'));
     }
     await Promise.all([...this.#threads].map((thread) => thread.end()));
   }
@@ -90,7 +91,7 @@ export class ReaderPool {
   #start(): void {
     const thread: Reader = new Thread({
       module: new URL('./reader-thread.js', import.meta.url),
-      data: this.#file,
+      data: { file: this.#file, waiting: this.#queues.waiting } satisfies ReaderStart,
       onDeath: () => this.#replace(thread),
     });
     // Of one thread alone none can be kept.
@@ -109,10 +110,10 @@ export class ReaderPool {
     if (!this.#closed) this.#platform.timers.after(100, () => this.#closed || this.#start());
   }
 
-  #enqueue(queue: FairQueue<ReaderJob>, job: ReaderJob): void {
-    queue.push(job.owner, job);
+  #enqueue(job: ReaderJob): void {
+    this.#queues.push(job);
     job.wait(() => {
-      queue.delete(job.owner, job);
+      this.#queues.delete(job);
       job.timeOut();
     });
     this.#dispatch();
@@ -121,25 +122,33 @@ export class ReaderPool {
   #dispatch(): void {
     if (this.#held) return;
     // The other threads first: what begins there need not begin anew.
-    for (const thread of this.#idle.filter((one) => one !== this.#quick)) {
-      const job = this.#long.shift() ?? this.#fresh.shift();
+    const idle = this.#idle.toSorted((a) => (a === this.#quick ? 1 : -1));
+    for (const thread of idle) {
+      const job = thread === this.#quick ? this.#shiftQuick() : this.#queues.shift();
       if (!job) return;
       void this.#run(job, thread);
     }
-    const quick = this.#idle.find((one) => one === this.#quick);
-    const job = quick && this.#fresh.shift();
-    if (job) void this.#run(job, quick);
+  }
+
+  #shiftQuick(): ReaderJob | undefined {
+    const left = this.#lastAsked + calm - this.#platform.clock.monotonic();
+    const job = this.#queues.shiftQuick({ isCalm: left <= 0 });
+    if (job || this.#calm || this.#queues.long === 0) return job;
+    this.#calm = this.#platform.timers.after(left, () => {
+      this.#calm = undefined;
+      this.#dispatch();
+    });
+    return undefined;
   }
 
   async #run(job: ReaderJob, thread: Reader): Promise<void> {
     this.#idle.splice(this.#idle.indexOf(thread), 1);
     this.#running += 1;
-    const most = thread === this.#quick ? quickTime : Number.POSITIVE_INFINITY;
+    const quantum = thread === this.#quick ? this.#queues.quantumOf(job) : undefined;
     try {
-      job.resolve((await thread.request(job.begin(most))) as string);
+      job.resolve((await thread.request(job.begin(quantum))) as string);
     } catch (error) {
-      job.pause();
-      if (this.#isLong(job, error, most)) this.#enqueue(this.#long, job);
+      if (error instanceof GaveWay) this.#again(job);
       else job.reject(error);
     }
     this.#running -= 1;
@@ -148,9 +157,10 @@ export class ReaderPool {
     this.#dispatch();
   }
 
-  /** Whether it is to begin anew among the long ones. */
-  #isLong(job: ReaderJob, error: unknown, most: number): boolean {
-    const isInterrupted = error instanceof QueryTimeout && most === quickTime;
-    return isInterrupted && job.left > 0 && !job.isSettled && !this.#closed;
+  /** It gave way to others. */
+  #again(job: ReaderJob): void {
+    job.giveWay();
+    if (this.#closed) job.reject(new StoreUnavailable('the store is closed'));
+    else if (!job.isSettled) this.#enqueue(job);
   }
 }

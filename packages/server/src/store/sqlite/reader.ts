@@ -42,20 +42,21 @@ export class Reader {
   readonly #transactions: Transactions;
   readonly #statements = new LRUCache<string, Statement>({ max: 100 });
 
-  constructor(db: Database) {
+  /** `waiting`: one number, how many reads wait to which others give way. */
+  constructor(db: Database, waiting: Int32Array) {
     this.#db = db;
-    this.#functions = new QueryFunctions(db);
+    this.#functions = new QueryFunctions(db, waiting);
     this.#history = new HistoryReader(db);
     this.#transactions = new Transactions(db);
   }
 
-  /** Throws `QueryTimeout`. */
+  /** Throws `QueryTimeout`, and `GaveWay`. */
   answer(request: ReaderRequest): string {
     return this.#transactions.read(() => this.#read(request));
   }
 
   #read(request: ReaderRequest): string {
-    this.#functions.begin(request.timeout);
+    this.#functions.begin(request);
     switch (request.kind) {
       case 'query':
         return this.#query(request.query);

@@ -7,7 +7,7 @@ import {
   StoreUnavailable,
   UniqueClash,
 } from '../store.js';
-import { asStoreError } from './errors.js';
+import { asStoreError, GaveWay } from './errors.js';
 
 /** What a thread answers: errors lose their class on the way, so they go as what they are made from. */
 export type Answer = { readonly value: unknown } | { readonly error: EncodedError };
@@ -73,6 +73,8 @@ export function decodeError(encoded: EncodedError): Error {
       return new StoreInUse(message);
     case 'QueryTimeout':
       return new QueryTimeout(message);
+    case 'GaveWay':
+      return new GaveWay(message);
     case 'UniqueClash':
       return new UniqueClash(encoded.collection ?? '', encoded.field ?? '');
     default: {
