@@ -6,7 +6,8 @@ import { type Figures, Innocents } from './innocents.js';
 
 /** Milliseconds of an attack: a short form, and the long one that `npm run attacks` asks for. */
 export const attackTime = Number(process.env.ATTACK_SECONDS ?? 3) * 1000;
-const isLong = process.env.ATTACK_SECONDS !== undefined;
+/** Whether this is the long form. */
+export const isLong = process.env.ATTACK_SECONDS !== undefined;
 
 /** Where attackers come from; the innocent have an address of their own. */
 export const attackerAddress = '127.0.0.2';
