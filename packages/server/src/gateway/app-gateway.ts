@@ -96,7 +96,7 @@ export class AppGateway {
       congested: () => this.#host.egress.congested,
       streams: () => this.#streams.size,
       addresses: () => this.#count.addresses,
-      turns: () => this.#turn.waiting + this.#host.input.waiting,
+      turns: () => this.#turn.waiting + this.#host.input.waiting + this.#host.answers.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () =>
         this.#host.rates.size +
@@ -189,6 +189,8 @@ export class AppGateway {
       }),
       rest: {
         commands: this.#commands,
+        answers: this.#host.answers,
+        intakes: this.#host.intakes,
         tokens,
         audit,
         addresses,

@@ -4,7 +4,10 @@ import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import { exampleOf, type Span, type Tracing } from '../platform/tracing.js';
+import { ownerOf } from '../queries/owner.js';
 import { answerText, errorText } from './answer.js';
+import type { Payer } from './answer-lines.js';
+import type { Answers } from './answers.js';
 import type { CommandMetrics } from './gateway-metrics.js';
 import { type Lane, Lanes, type Ticket } from './lanes.js';
 import { toProtocolError } from './to-protocol-error.js';
@@ -51,6 +54,7 @@ export interface CommandSet<R extends CommandRequest = CommandRequest> {
 
 export interface FlightHost {
   readonly commands: CommandSet;
+  readonly answers: Answers;
   readonly metrics: CommandMetrics;
   readonly platform: Platform;
   readonly log: Log;
@@ -62,6 +66,8 @@ export interface FlightOwner extends Listener {
   /** False once the connection is closing: answers go nowhere then. */
   readonly open: boolean;
   answer(text: string): void;
+  /** Pays for answers. */
+  readonly payer: Payer;
   /** Pushes wait from now on until what it returns is called. */
   holdPushes(): () => void;
   /** One command fewer is in flight. */
@@ -114,14 +120,21 @@ export class CommandsInFlight {
       release ??= this.#owner.holdPushes();
     };
     const call = this.#callOf(request, written);
-    const start = () => {
-      void this.#perform(call, request).then((outcome) => {
+    const { answers } = this.#host;
+    const owner = answers.arePricedFor(request.cmd) ? ownerOf(this.#owner) : undefined;
+    const perform = () => {
+      void this.#perform(call, request, owner).then((outcome) => {
         this.#finish(ticket, () => {
           this.#room -= room;
           this.#conclude(call, request, began, outcome);
           release?.();
         });
+        if (owner !== undefined) answers.ended(request.cmd, owner);
       });
+    };
+    const start = () => {
+      if (owner === undefined) perform();
+      else answers.begin(request.cmd, owner, this.#owner.payer, perform);
     };
     this.#room += room;
     this.#count++;
@@ -149,10 +162,21 @@ export class CommandsInFlight {
     return { auth: this.#owner.auth, listener: this.#owner, traceId, span, log, written };
   }
 
-  async #perform(call: CommandCall, request: CommandRequest): Promise<Outcome> {
+  /** `owner`: whose turn the answer takes, where it is priced. */
+  async #perform(
+    call: CommandCall,
+    request: CommandRequest,
+    owner: string | undefined,
+  ): Promise<Outcome> {
     try {
       const { body, afterwards } = await this.#host.commands.run(call, request);
-      return { text: answerText(request.tag, body), result: 'ok', afterwards };
+      const write = () => (this.#owner.open ? answerText(request.tag, body) : '');
+      const { payer } = this.#owner;
+      const text =
+        owner === undefined
+          ? write()
+          : await this.#host.answers.write(body, { owner, payer }, write);
+      return { text, result: 'ok', afterwards };
     } catch (thrown) {
       const { platform } = this.#host;
       const fields = { cmd: request.cmd, uid: call.auth.uid, r: request.target?.r };

@@ -1,5 +1,6 @@
 import { Deadlines } from '../platform/deadlines.js';
 import type { Platform } from '../platform/platform.js';
+import { Answers } from './answers.js';
 import { CommandRates } from './command-rates.js';
 import type { CommandSet } from './commands-in-flight.js';
 import { Connection, type ConnectionHost } from './connection.js';
@@ -39,6 +40,7 @@ export function makeConnectionHost(options: ConnectionHostOptions): ConnectionHo
   const { limits, rates, idleTimeout, initializeTimeout } = config;
   return {
     commands,
+    answers: new Answers({ turnBytes: limits.turnBytes, platform }),
     live,
     tokens,
     log,

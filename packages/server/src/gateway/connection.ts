@@ -166,6 +166,17 @@ export class Connection
     if (!this.#intake.isOver) this.#host.rooms.clear(this);
   }
 
+  get roomAt(): number {
+    return this.#intake.roomAt;
+  }
+
+  /** Something was answered that costs so much. */
+  pay(bytes: number): void {
+    if (this.#state === 'closing') return;
+    this.#intake.pay(bytes);
+    if (this.#intake.isOver) this.#rest();
+  }
+
   hold(time: number): void {
     if (time === 0 || this.#state === 'closing') return;
     this.#intake.hold(time);

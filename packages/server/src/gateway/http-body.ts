@@ -4,7 +4,9 @@ import type { FastifyRequest } from 'fastify';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Platform } from '../platform/platform.js';
 import type { ClientAddresses } from './client-address.js';
-import type { IntakeBucket, IntakeRates } from './intake-rates.js';
+import { knownUid } from './http-caller.js';
+import { Intake } from './intake.js';
+import type { IntakeRates } from './intake-rates.js';
 import { RefusedRequest, refusals } from './refusal.js';
 import { type InputHolder, perPiece, type UnreadInput } from './unread-input.js';
 
@@ -19,7 +21,7 @@ export interface BodiesOptions {
 const patience = 20_000;
 const leastBytes = 1024;
 
-/** Reads the bodies of requests that were let in: each within its bound, at the rate of its address, and all within what may be unread. */
+/** Reads the bodies of requests that were let in: each within its bound, at the rate of its uid and address, and all within what may be unread. */
 export class Bodies {
   readonly options: BodiesOptions;
   /** Of bodies that are being read: when some of it has to have come. */
@@ -42,8 +44,9 @@ export class Bodies {
     const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
     const address = this.options.addresses.of(request.raw);
+    const uid = knownUid(request.raw);
     return new Promise((resolve, reject) => {
-      new Body(this, { payload, limit, address }, (error, bytes) => {
+      new Body(this, { payload, limit, address, uid }, (error, bytes) => {
         if (bytes) resolve(bytes);
         else reject(error);
       });
@@ -55,6 +58,8 @@ interface BodyOptions {
   readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
   readonly limit: number;
   readonly address: string;
+  /** Whose it is, where that is known. */
+  readonly uid: string | undefined;
 }
 
 type Done = (error: unknown, bytes?: Buffer) => void;
@@ -64,7 +69,7 @@ class Body implements InputHolder {
   readonly #bodies: Bodies;
   readonly #options: BodyOptions;
   readonly #done: Done;
-  readonly #bucket: IntakeBucket;
+  readonly #intake: Intake;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #bytesSeen = 0;
@@ -75,7 +80,7 @@ class Body implements InputHolder {
     this.#bodies = bodies;
     this.#options = options;
     this.#done = done;
-    this.#bucket = bodies.options.intakes.ofAddress(this.address);
+    this.#intake = Intake.ofRequest(bodies.options.intakes, options);
     const { payload } = options;
     payload.on('data', this.#take).on('end', this.#end).on('error', this.#failed);
     payload.on('close', this.#closed);
@@ -95,26 +100,29 @@ class Body implements InputHolder {
   }
 
   roomy(): void {
+    // Others of its uid and its address may have been faster.
+    if (this.#intake.recheck()) {
+      this.#bodies.rooms.set(this, this.#intake.roomAt);
+      return;
+    }
     this.#isPaused = false;
     this.#options.payload.resume();
   }
 
   readonly #take = (chunk: Buffer): void => {
     const { limit, payload } = this.#options;
-    const { intakes, unread, platform } = this.#bodies.options;
+    const { unread } = this.#bodies.options;
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (this.#bytes > limit || (payload.receivedEncodedLength ?? 0) > limit) {
       this.#finish(tooLarge());
       return;
     }
-    const now = platform.clock.monotonic();
-    this.#bucket.pay(chunk.length, now);
-    if (this.#bucket.roomAt > now) {
-      intakes.over('rate.addressBytes');
+    this.#intake.pay(chunk.length);
+    if (this.#intake.isOver) {
       this.#isPaused = true;
       payload.pause();
-      this.#bodies.rooms.set(this, this.#bucket.roomAt);
+      this.#bodies.rooms.set(this, this.#intake.roomAt);
     }
     unread.set(this, this.#bytes + this.#chunks.length * perPiece);
   };
@@ -142,7 +150,7 @@ class Body implements InputHolder {
     this.#chunks.length = 0;
     this.#bodies.slow.clear(this);
     this.#bodies.rooms.clear(this);
-    this.#bodies.options.intakes.leave(this.#bucket);
+    this.#intake.end();
     this.#bodies.options.unread.set(this, 0);
     this.#done(error, bytes);
   }

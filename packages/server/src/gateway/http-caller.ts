@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { type Auth, fail } from '@really/protocol';
 import type { FastifyRequest } from 'fastify';
 import type { Audit } from '../auth/audit.js';
@@ -22,6 +23,14 @@ export interface CallerOptions {
   readonly audit: Audit;
 }
 
+/** Whose the requests are that showed a token which is good. */
+const uids = new WeakMap<IncomingMessage, string>();
+
+/** Who a request is known to be from by now: a body is paid for by whoever sends it. */
+export function knownUid(request: IncomingMessage): string | undefined {
+  return uids.get(request);
+}
+
 /** Rule HTTP4: who the token says it is. Throws 401, or 429 where too much was sent. */
 export async function callerOf(
   request: FastifyRequest,
@@ -34,6 +43,7 @@ export async function callerOf(
   if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
   if (verified.ok) {
     const { auth, token, expires } = verified;
+    uids.set(request.raw, auth.uid);
     return { auth, token, expires, address };
   }
   const { detail } = verified;

@@ -89,6 +89,11 @@ export class IntakeRates {
     return new IntakeBucket(this.#options.greeting, greetingWindow);
   }
 
+  /** Of what comes over HTTP without a token: there the address alone pays. */
+  ofNobody(): IntakeBucket {
+    return new IntakeBucket(0);
+  }
+
   /** Who got one owes a `leave`. */
   ofUid(uid: string): IntakeBucket {
     return this.#byUid.enter(uid);

@@ -5,7 +5,7 @@ import {
   type IntakeRates,
 } from './intake-rates.js';
 
-/** What comes in on one socket, paid by its uid and its address; before it is initialized by itself and its address. */
+/** What one socket or HTTP request costs, paid by its uid and its address; before a socket is initialized by itself and its address. */
 export class Intake {
   readonly #rates: IntakeRates;
   readonly #ofAddress: IntakeBucket;
@@ -16,10 +16,20 @@ export class Intake {
   /** Nothing more is taken for now. */
   isOver = false;
 
-  constructor(rates: IntakeRates, address: string) {
+  constructor(rates: IntakeRates, address: string, own = rates.ofGreeting()) {
     this.#rates = rates;
     this.#ofAddress = rates.ofAddress(address);
-    this.#own = rates.ofGreeting();
+    this.#own = own;
+  }
+
+  /** Of one HTTP request, whose uid is known or never will be. Who got one owes an `end`. */
+  static ofRequest(
+    rates: IntakeRates,
+    { address, uid }: { readonly address: string; readonly uid: string | undefined },
+  ): Intake {
+    const intake = new Intake(rates, address, rates.ofNobody());
+    if (uid !== undefined) intake.admit(uid);
+    return intake;
   }
 
   /** When there is room again: a time of the monotonic clock. */

@@ -3,12 +3,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Listener } from '../live/listener.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import { ownerOf } from '../queries/owner.js';
 import { networkOf } from './address-network.js';
+import type { Answers } from './answers.js';
 import { isKnown, objectTag } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
 import { type Caller, type CallerOptions, callerOf } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
+import { Intake } from './intake.js';
+import type { IntakeRates } from './intake-rates.js';
 import { jsonBody } from './json-body.js';
 import type { Shape } from './parse-message.js';
 import { refusals } from './refusal.js';
@@ -26,6 +30,8 @@ import { traceOf } from './trace-id.js';
 
 export interface RestRoutesOptions extends CallerOptions {
   readonly commands: HttpCommands;
+  readonly answers: Answers;
+  readonly intakes: IntakeRates;
   readonly log: Log;
   readonly platform: Platform;
   readonly shape: Shape;
@@ -118,9 +124,32 @@ class RestRoutes {
     // Taken first: should the model change meanwhile, a tag of before matches nothing later.
     const view = live.viewOf(rest.target.names, caller.auth) ?? '';
     const details = { ...traced, accepted: acceptedRevs(rest) };
-    const { body } = await commands.run(message, deaf(caller), details);
     const tagOf = (rev: number) => objectTag(rev, { epoch: live.epoch, view });
-    return answer(rest, reply, { body, tagOf });
+    return await this.#priced(caller, String(message.cmd), async (written) => {
+      const { body } = await commands.run(message, deaf(caller), details);
+      return await answer(rest, reply, { body, tagOf, written });
+    });
+  }
+
+  /** Rule LIM37: begins when its turn has come, and writes the answer out in its turn. */
+  async #priced<T>(
+    caller: Caller,
+    cmd: string,
+    work: (written: Written) => Promise<T>,
+  ): Promise<T> {
+    const { answers, intakes } = this.#options;
+    const payer = Intake.ofRequest(intakes, { address: caller.address, uid: caller.auth.uid });
+    const asking = { owner: ownerOf(deaf(caller)), payer };
+    const isPriced = answers.arePricedFor(cmd);
+    const written: Written = async (body) =>
+      isPriced
+        ? await answers.write(body, asking, () => JSON.stringify(body))
+        : JSON.stringify(body);
+    try {
+      return await answers.run(cmd, asking, () => work(written));
+    } finally {
+      payer.end();
+    }
   }
 
   #read(request: FastifyRequest, { target, question }: RestTarget): RestRequest {
@@ -164,32 +193,37 @@ function wantsEvents({ method, headers }: FastifyRequest): boolean {
   );
 }
 
+/** The JSON of a body. */
+type Written = (body: JsonObject) => Promise<string>;
+
 interface Answered {
   readonly body: JsonObject;
   /** The ETag of a revision, without its quotes. */
   readonly tagOf: (rev: number) => string;
+  readonly written: Written;
 }
 
 /** The command's answer, as HTTP says it. */
-function answer(
+async function answer(
   { method, target, headers, question }: RestRequest,
   reply: FastifyReply,
-  { body, tagOf }: Answered,
-): FastifyReply {
+  { body, tagOf, written }: Answered,
+): Promise<FastifyReply> {
   const shown = body.body as JsonObject | undefined;
   const tagged = (rev: unknown) => {
     return typeof rev === 'number' ? reply.header('ETag', `"${tagOf(rev)}"`) : reply;
   };
   if (method === 'DELETE') return reply.code(204).send();
-  if (question) return sendJson(reply, 200, JSON.stringify(body));
+  if (question) return sendJson(reply, 200, await written(body));
   if (method === 'POST') {
     const created = shown ?? {};
     reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
-    return sendJson(tagged(created._rev), 201, JSON.stringify(body));
+    return sendJson(tagged(created._rev), 201, await written(body));
   }
-  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, JSON.stringify(body));
-  if (target.kind === 'collection') return sendJson(reply, 200, JSON.stringify(body));
+  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, await written(body));
+  if (target.kind === 'collection') return sendJson(reply, 200, await written(body));
   const rev = Number(shown?._rev);
   const isTheirs = isKnown(headers['if-none-match']?.toString(), tagOf(rev));
-  return isTheirs ? tagged(rev).code(304).send() : sendJson(tagged(rev), 200, JSON.stringify(body));
+  if (isTheirs) return tagged(rev).code(304).send();
+  return sendJson(tagged(rev), 200, await written(body));
 }

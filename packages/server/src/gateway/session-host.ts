@@ -4,6 +4,7 @@ import type { Tokens } from '../auth/tokens.js';
 import type { Listener } from '../live/listener.js';
 import type { Parked } from '../live/parked.js';
 import type { Deadlines } from '../platform/deadlines.js';
+import type { Payer } from './answer-lines.js';
 import type { CommandRates } from './command-rates.js';
 import type { FlightHost } from './commands-in-flight.js';
 import type { Handles } from './handles.js';
@@ -47,7 +48,7 @@ export interface SessionHost extends FlightHost {
 }
 
 /** The connection as its session sees it. A test uses a plain object. */
-export interface SessionSocket {
+export interface SessionSocket extends Payer {
   readonly address: string;
   readonly congested: boolean;
   send(frame: Buffer): void;

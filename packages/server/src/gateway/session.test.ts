@@ -8,6 +8,7 @@ import { Deadlines } from '../platform/deadlines.js';
 import { silentLog } from '../platform/log.js';
 import { noMetrics } from '../platform/metrics.js';
 import { simulatedPlatform } from '../platform/simulated.js';
+import { Answers } from './answers.js';
 import { CommandRates } from './command-rates.js';
 import type { CommandRequest, CommandSet } from './commands-in-flight.js';
 import { Handles } from './handles.js';
@@ -71,6 +72,7 @@ function setUp(options: Setup = {}) {
   const liveTokens = new LiveTokens(revocations);
   const host: SessionHost = {
     commands,
+    answers: new Answers({ turnBytes: 1_000_000, platform }),
     platform,
     log: silentLog,
     inFlight: options.inFlight ?? 256,
@@ -118,6 +120,8 @@ function setUp(options: Setup = {}) {
     },
     proceed: () => events.push('proceed'),
     admitted() {},
+    roomAt: 0,
+    pay() {},
     hold: (time: number) => time > 0 && events.push(`hold ${time}`),
   };
   const session = new Session(host, socket);

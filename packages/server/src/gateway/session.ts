@@ -17,6 +17,7 @@ import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import { networkOf } from './address-network.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
+import type { Payer } from './answer-lines.js';
 import { answerRoom, roomFor } from './answer-room.js';
 import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
@@ -134,6 +135,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
 
   giveWay(): void {
     this.#socket.close(closeCodes.policy);
+  }
+
+  get payer(): Payer {
+    return this.#socket;
   }
 
   answer(text: string): void {
