@@ -307,12 +307,17 @@ export const settings = {
   'limits.connectionsPerAddress': setting(
     count(1),
     limits.connectionsPerAddress,
-    'connections per address; beyond: 503 at the upgrade',
+    'connections per address; beyond: 503 at the upgrade, and plain ones are cut off',
   ),
   'limits.parked': setting(
     count(0),
     limits.parked,
-    'sessions that dropped and can be resumed, per node; beyond: the oldest can not',
+    'sessions that dropped and can be resumed, per node; beyond: the oldest of the uid with most can not',
+  ),
+  'limits.parkedBytes': setting(
+    size,
+    limits.parkedBytes,
+    'bytes of these sessions, per node; beyond: the oldest of the uid with most can not',
   ),
   'limits.resumePushes': setting(
     count(1),

@@ -29,6 +29,7 @@ export function limitsOf(values: Values): Limits {
     connections: values['limits.connections'],
     connectionsPerAddress: values['limits.connectionsPerAddress'],
     parked: values['limits.parked'],
+    parkedBytes: values['limits.parkedBytes'],
     resumePushes: values['limits.resumePushes'],
     resumeBytes: values['limits.resumeBytes'],
     queryTime: values['limits.queryTime'],

@@ -17,6 +17,7 @@ import type { AccountRoutesOptions } from './http-accounts.js';
 import { buildHttpApp } from './http-app.js';
 import { Bodies } from './http-body.js';
 import { HttpCommands } from './http-commands.js';
+import { KeptPlaces } from './kept-places.js';
 import { LiveTokens } from './live-tokens.js';
 import { LoginRates } from './login-rates.js';
 import type { GatewayOptions } from './options.js';
@@ -106,13 +107,15 @@ export class AppGateway {
         this.#tries.size,
     });
     this.#liveTokens = new LiveTokens(options.revocations);
+    const { parked: count, parkedBytes: bytes } = config.limits;
+    const kept = new KeptPlaces({ count, bytes, budgets: options.budgets });
     this.#handles = new Handles({
       live,
       liveTokens: this.#liveTokens,
       platform,
       metrics: options.metrics,
       window: config.resumeWindow,
-      limit: config.limits.parked,
+      kept,
     });
     this.#host = makeConnectionHost({
       handles: this.#handles,
@@ -137,7 +140,7 @@ export class AppGateway {
       platform,
       output: config.limits.output,
       resumeWindow: config.resumeWindow,
-      parked: config.limits.parked,
+      kept,
     });
     this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
     this.#upgrades = new Upgrades({

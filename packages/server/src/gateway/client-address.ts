@@ -45,6 +45,11 @@ export class ClientAddresses {
     return address;
   }
 
+  /** Whether a connection from this address is one of a proxy's, over which many come. */
+  isProxy(address: string): boolean {
+    return contains(this.#trusted, plain(address));
+  }
+
   /**
    * Rule HTTP2: true for a client on this machine. A proxy here passes on what came from elsewhere, and there are some that
    * add no header: those that are trusted are known, others pass on the name and port that their clients asked for, and

@@ -196,6 +196,22 @@ describe('silence', () => {
     expect(client.heard).toHaveLength(1);
   });
 
+  test('[SES9] [LIM40] what waits in the system is read before anybody is judged silent', async () => {
+    const { platform, server } = await startSimulated();
+    const ready = await TestClient.initialized(server);
+    const greeting = await TestClient.open(server.url);
+    const accessToken = await server.tokens.mint({ uid: 'amal', expires: 1e15 });
+    // It is in the socket, and nobody has read it, when the time is over.
+    ready.say({ tag: 1, cmd: 'ping' });
+    greeting.say({ tag: 1, cmd: 'initialize', accessToken });
+    platform.advance(120_000);
+    expect(await ready.hear(1)).toMatchObject([{ tag: 1, evt: 'pinged' }]);
+    expect(await greeting.hear(1)).toMatchObject([{ tag: 1, evt: 'initialized' }]);
+    platform.advance(120_000);
+    expect(await ready.closed).toEqual({ code: closeCodes.policy });
+    expect(ready.heard.slice(1)).toEqual([{ evt: 'kicked' }]);
+  });
+
   test('[SES10] a token that expires is told, and the socket closed', async () => {
     const { platform, server } = await startSimulated();
     const client = await TestClient.open(server.url);

@@ -51,6 +51,9 @@ export interface ConnectionOptions {
 /** Bytes of a message from which on the time that reading it takes is looked at. */
 const worthTiming = 32 * 1024;
 
+/** Turns of the event loop until what waits in the system was read, of very many sockets, too: of some 50,000 in one turn. */
+const turnsToRead = 3;
+
 /** Bytes that the system hands over at once. */
 const largestChunk = 64 * 1024;
 
@@ -223,11 +226,25 @@ export class Connection
     // While the socket is not read nobody can tell whether the client is silent; unless that is for the client to end.
     const isUnread = this.#backlog !== undefined || this.#intake.isOver;
     if (isUnread && !this.congested) this.#activeAt = now;
+    if (now < this.#nextDeadline()) this.#host.silences.set(this, this.#nextDeadline());
+    else this.#lookAgain(turnsToRead);
+  }
+
+  /** Where the process stood still, what the client sent meanwhile waits in the system: it is read before anybody is judged. */
+  #lookAgain(turns: number): void {
+    setImmediate(() => {
+      if (turns > 1) this.#lookAgain(turns - 1);
+      else if (this.#state !== 'closing') this.#judge();
+    });
+  }
+
+  #judge(): void {
+    const now = this.#host.platform.clock.monotonic();
     if (now >= this.#activeAt + this.#host.idleTimeout) {
       this.#host.metrics.kicked();
       this.send(fixedFrames.kicked);
       this.close(closeCodes.policy);
-    } else if (!this.#session.initialized && now >= this.#openedAt + this.#host.initializeTimeout) {
+    } else if (this.#session.isStranger && now >= this.#openedAt + this.#host.initializeTimeout) {
       this.close(closeCodes.policy);
     } else {
       this.#host.silences.set(this, this.#nextDeadline());

@@ -1,13 +1,15 @@
 import { type ErrorBody, fail, type JsonObject, ProtocolError } from '@really/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Parked } from '../live/parked.js';
+import { bytesOf, type Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Platform, Timer } from '../platform/platform.js';
+import { ownerOf } from '../queries/owner.js';
 import { networkOf } from './address-network.js';
 import type { ConnectionCount } from './connection-count.js';
 import { EventStream, readRevisionId } from './event-stream.js';
 import type { Caller } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
+import type { KeptPlace, KeptPlaces } from './kept-places.js';
 import type { LiveTokens } from './live-tokens.js';
 import type { RestRequest } from './rest-message.js';
 import type { SessionHost } from './session-host.js';
@@ -23,8 +25,13 @@ export interface EventStreamsOptions {
   readonly output: number;
   /** Milliseconds for which it is remembered what a stream of a query was told; 0: it is not. */
   readonly resumeWindow: number;
-  /** Streams of which that is remembered, at most. */
-  readonly parked: number;
+  /** What is remembered of those that dropped, in all. */
+  readonly kept: KeptPlaces;
+}
+
+/** What a stream that ended was told. */
+interface StreamPlace extends KeptPlace {
+  readonly parked: readonly Parked[];
 }
 
 interface Opening {
@@ -50,7 +57,7 @@ export class EventStreams {
   readonly #all = new Set<EventStream>();
   readonly #expiries: Deadlines;
   /** What streams that ended were told, so that their clients can go on by a position alone. */
-  readonly #parked = new Set<readonly Parked[]>();
+  readonly #parked = new Set<StreamPlace>();
   readonly #forgetting: Deadlines;
   #beat: Timer | undefined;
   #closed = false;
@@ -60,7 +67,7 @@ export class EventStreams {
     this.#forgetting = new Deadlines({
       platform: options.platform,
       clock: 'monotonic',
-      due: (key) => this.#forgetParked(key as readonly Parked[]),
+      due: (key) => this.#forgetParked(key as StreamPlace),
     });
     this.#expiries = new Deadlines({
       platform: options.platform,
@@ -158,7 +165,7 @@ export class EventStreams {
   }
 
   #park(stream: EventStream): void {
-    const { live, resumeWindow, parked: most, platform } = this.#options;
+    const { live, resumeWindow, kept, platform } = this.#options;
     if (this.#closed || resumeWindow === 0) {
       live.drop(stream);
       return;
@@ -167,16 +174,20 @@ export class EventStreams {
     live.drop(stream);
     // Nothing has to be remembered of objects and collections: their positions say it all.
     if (!parked.some(({ kind }) => kind === 'query')) return;
-    this.#parked.add(parked);
-    this.#forgetting.set(parked, platform.clock.monotonic() + resumeWindow);
-    const [oldest] = this.#parked;
-    if (this.#parked.size > most && oldest) this.#forgetParked(oldest);
+    const place: StreamPlace = {
+      ...{ parked, owner: ownerOf(stream), own: bytesOf(parked), buffers: [] },
+      forget: () => this.#forgetParked(place),
+    };
+    this.#parked.add(place);
+    this.#forgetting.set(place, platform.clock.monotonic() + resumeWindow);
+    kept.add(place);
   }
 
-  #forgetParked(parked: readonly Parked[]): void {
-    if (!this.#parked.delete(parked)) return;
-    this.#forgetting.clear(parked);
-    this.#options.live.forget(parked);
+  #forgetParked(place: StreamPlace): void {
+    if (!this.#parked.delete(place)) return;
+    this.#forgetting.clear(place);
+    this.#options.kept.delete(place);
+    this.#options.live.forget(place.parked);
   }
 
   #forget(stream: EventStream, address: string): void {

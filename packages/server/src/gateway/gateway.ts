@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { defaultRequestLimits } from '@really/protocol';
+import { AcceptedSockets } from './accepted-sockets.js';
 import { type AppDoor, AppGateway } from './app-gateway.js';
 import { ClientAddresses } from './client-address.js';
 import { NodeCount } from './connection-count.js';
@@ -105,6 +106,12 @@ class ServerGateway implements Gateway {
       (request, response) => entrance.request(request, response),
     );
     this.#silent = new SilentSockets(this.#server);
+    const perAddress = doors.map(({ options }) => options.config.limits.connectionsPerAddress);
+    new AcceptedSockets(this.#server, {
+      perAddress: perAddress.reduce((sum, most) => sum + most, 0),
+      addresses,
+      budgets,
+    });
     this.#server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) =>
       entrance.upgrade(request, head),
     );

@@ -1,9 +1,11 @@
 import type { Auth } from '@really/protocol';
 import type { TokenIdentity } from '../auth/token-identity.js';
-import type { Parked } from '../live/parked.js';
+import { bytesOf, type Parked } from '../live/parked.js';
 import { Deadlines } from '../platform/deadlines.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import { ownerOf } from '../queries/owner.js';
+import type { KeptPlace, KeptPlaces } from './kept-places.js';
 import type { LiveTokens, TokenHolder } from './live-tokens.js';
 import type { SentPushes } from './sent-pushes.js';
 import type { SessionHost } from './session-host.js';
@@ -12,8 +14,9 @@ import type { SessionHost } from './session-host.js';
 export interface ParkedSession {
   /** What it had; `undefined` where that was revoked. */
   readonly token: TokenIdentity | undefined;
-  /** Who it was. */
+  /** Who it was, and from where. */
   readonly auth: Auth;
+  readonly address: string;
   readonly subscriptions: readonly Parked[];
   readonly sent: SentPushes | undefined;
 }
@@ -30,26 +33,39 @@ export interface HandlesOptions {
   readonly metrics: Metrics;
   /** Milliseconds that a session stays parked; 0: none is. */
   readonly window: number;
-  /** Sessions that are parked at most; beyond, the oldest is forgotten. */
-  readonly limit: number;
+  /** What is kept for those that dropped, in all. */
+  readonly kept: KeptPlaces;
   readonly liveTokens: Pick<LiveTokens, 'hold' | 'release'>;
   /** Where what was parked is told that it is not any more. */
   readonly live: Pick<SessionHost['live'], 'forget'>;
 }
 
+/** Bytes of memory of a parked session beside what it holds, about. */
+const bytesOfPlace = 2048;
+
 /** A parked session, which is forgotten when its token is revoked. */
-class Place implements TokenHolder {
+class Place implements TokenHolder, KeptPlace {
   readonly handle: string;
   readonly session: ParkedSession;
+  readonly owner: string;
+  readonly own: number;
+  readonly buffers: readonly Buffer[];
   readonly #forget: (place: Place) => void;
 
   constructor(handle: string, session: ParkedSession, forget: (place: Place) => void) {
     this.handle = handle;
     this.session = session;
+    this.owner = ownerOf(session);
+    this.own = bytesOfPlace + (session.sent?.own ?? 0) + bytesOf(session.subscriptions);
+    this.buffers = session.sent?.buffers ?? [];
     this.#forget = forget;
   }
 
   revoked(): void {
+    this.#forget(this);
+  }
+
+  forget(): void {
     this.#forget(this);
   }
 }
@@ -89,7 +105,7 @@ export class Handles {
   /** The connection of this handle is gone. */
   park(handle: string, parked: () => ParkedSession): void {
     if (!this.#holders.delete(handle)) return;
-    const { window, limit, platform, live, liveTokens } = this.#options;
+    const { window, platform, live, liveTokens } = this.#options;
     if (this.#closed || window === 0) return;
     const session = parked();
     const { token } = session;
@@ -100,8 +116,7 @@ export class Handles {
     }
     this.#parked.set(handle, place);
     this.#expiries.set(place, platform.clock.monotonic() + window);
-    const [oldest] = this.#parked.values();
-    if (this.#parked.size > limit && oldest) this.#forget(oldest);
+    this.#options.kept.add(place);
   }
 
   /** Takes over what this handle stands for, once; `undefined` where that is nothing of this uid's. */
@@ -125,6 +140,7 @@ export class Handles {
   #forget(place: Place): void {
     const { live, liveTokens } = this.#options;
     if (!this.#parked.delete(place.handle)) return;
+    this.#options.kept.delete(place);
     liveTokens.release(place);
     this.#expiries.clear(place);
     live.forget(place.session.subscriptions);

@@ -12,6 +12,10 @@ export type SentPush = Pick<Frame, 'bytes' | 'place'>;
 /** Of so many times as many pushes as are kept whole their places are known. */
 const placesPerFrame = 16;
 
+/** Bytes of memory, about. */
+const bytesPerReference = 16;
+const bytesPerPlace = 64;
+
 /**
  * The last pushes of a connection: those that a client which comes back may not have got. Frames are shared
  * with whoever else got them, so that mostly a reference is all that is kept. Of more of them it is known what they
@@ -26,6 +30,7 @@ export class SentPushes {
   #places: (Place | undefined)[] = [];
   /** What will not come again, with the number that it had. */
   #finals: { readonly number: number; readonly push: SentPush }[] = [];
+  #finalBytes = 0;
   /** Up to this number finals were forgotten. */
   #forgotten = 0;
 
@@ -53,6 +58,17 @@ export class SentPushes {
     const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
     this.#frames = kept;
     this.#bytes = kept.reduce((sum, one) => sum + one.length, 0);
+  }
+
+  /** What is kept whole: others may hold the same. */
+  get buffers(): readonly Buffer[] {
+    return [...this.#frames, ...this.#finals.map(({ push }) => push.bytes)];
+  }
+
+  /** Bytes of memory that the rest takes, about. */
+  get own(): number {
+    const references = this.#frames.length + this.#finals.length;
+    return references * bytesPerReference + this.#places.length * bytesPerPlace;
   }
 
   /** The pushes of this subscription so far must not be sent again. */
@@ -98,13 +114,21 @@ export class SentPushes {
   }
 
   #addPlace(push: SentPush): void {
-    const { count } = this.#limits;
+    const { count, bytes } = this.#limits;
     this.#places.push(push.place);
     if (this.#places.length > count * placesPerFrame) {
       this.#places = this.#places.slice(Math.ceil(this.#places.length / 2));
     }
     if (push.place?.kind !== 'final') return;
     this.#finals.push({ number: this.#total, push });
-    if (this.#finals.length > count) this.#forgotten = this.#finals.shift()?.number ?? 0;
+    this.#finalBytes += push.bytes.length;
+    if (this.#finals.length > count || this.#finalBytes > bytes) this.#forgetFinal();
+  }
+
+  #forgetFinal(): void {
+    const first = this.#finals.shift();
+    if (!first) return;
+    this.#forgotten = first.number;
+    this.#finalBytes -= first.push.bytes.length;
   }
 }

@@ -4,6 +4,7 @@ import { noAudit } from '../auth/audit.js';
 import { revocationsInMemory } from '../auth/revocations.test.kit.js';
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
 import { encodeFrame } from '../live/frame.js';
+import { Budgets } from '../platform/budget.js';
 import { Deadlines } from '../platform/deadlines.js';
 import { silentLog } from '../platform/log.js';
 import { noMetrics } from '../platform/metrics.js';
@@ -12,6 +13,7 @@ import { Answers } from './answers.js';
 import { CommandRates } from './command-rates.js';
 import type { CommandRequest, CommandSet } from './commands-in-flight.js';
 import { Handles } from './handles.js';
+import { KeptPlaces } from './kept-places.js';
 import type { Lane } from './lanes.js';
 import { LiveTokens } from './live-tokens.js';
 import { Session } from './session.js';
@@ -94,7 +96,8 @@ function setUp(options: Setup = {}) {
       resume: async () => () => events.push('begun'),
     },
     handles: new Handles({
-      ...{ platform, metrics: noMetrics, liveTokens, window: 120_000, limit: 10 },
+      ...{ platform, metrics: noMetrics, liveTokens, window: 120_000 },
+      kept: new KeptPlaces({ count: 10, bytes: 1_000_000, budgets: new Budgets(noMetrics) }),
       live: { forget() {} },
     }),
     liveTokens,

@@ -196,7 +196,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     expiries.clear(this);
     const token = liveTokens.release(this);
     const { auth } = state;
-    const park = () => ({ token, auth, subscriptions: live.park(this), sent: this.#sent });
+    const park = () => {
+      const { address } = this;
+      return { token, auth, address, subscriptions: live.park(this), sent: this.#sent };
+    };
     handles.park(state.handle, park);
     live.drop(this);
   }

@@ -19,11 +19,26 @@ export type Parked =
       readonly kind: 'query';
       readonly key: string;
       readonly request: WatchRequest;
+      /** Of memory that its filter takes. */
+      readonly bytes: number;
       readonly model: Model;
       readonly view: string;
     }
   /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
   | { readonly kind: 'last-query'; readonly key: string };
+
+/** Bytes of memory of a subscription beside what its filter takes, about. */
+const bytesPerSubscription = 512;
+
+/** Bytes of memory that parked subscriptions take, about: what windows know of is bounded by itself. */
+export function bytesOf(parked: readonly Parked[]): number {
+  let bytes = parked.length * bytesPerSubscription;
+  for (const one of parked) {
+    if (one.kind === 'query') bytes += one.bytes;
+    else if (one.kind === 'item') bytes += (one.item.fields?.length ?? 0) * 64;
+  }
+  return bytes;
+}
 
 /** `undefined` of one whose command was not answered yet: the client does not know of it. `model`: that it was judged by. */
 export function parkedOf(
@@ -62,7 +77,8 @@ export function parkedOf(
       const isHeld = windows.hold(known, place);
       const left = { auth, heard, known: isHeld ? known : undefined, isWhole };
       const request = { r, scope, fields, filter, order, limit, after, left };
-      return { kind: 'query', key: one.key, request, model, view };
+      const { bytes } = one.group.traits.price;
+      return { kind: 'query', key: one.key, request, bytes, model, view };
     }
     default:
       return one satisfies never;

@@ -39,8 +39,9 @@ export interface Limits {
   readonly connections: number;
   /** Connections per address; beyond: 503 at the upgrade. */
   readonly connectionsPerAddress: number;
-  /** Sessions that dropped and can be resumed, per node; beyond: the oldest can not. */
+  /** Sessions that dropped and can be resumed, per node, and bytes of them; beyond: the oldest of whoever has most can not. */
   readonly parked: number;
+  readonly parkedBytes: number;
   /** Pushes of a connection, and bytes of them, that are kept for when it drops; beyond: a snapshot. */
   readonly resumePushes: number;
   readonly resumeBytes: number;
@@ -99,6 +100,7 @@ export const defaultLimits: Limits = {
   connections: 100_000,
   connectionsPerAddress: 1000,
   parked: 20_000,
+  parkedBytes: 256 * 1024 * 1024,
   resumePushes: 512,
   resumeBytes: 64 * 1024,
   queryTime: 5000,

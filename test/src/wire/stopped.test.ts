@@ -1,0 +1,29 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Client } from '../harness/client.js';
+import { signToken } from '../harness/token.js';
+import { wireServer } from './wire-server.js';
+
+/** Milliseconds. */
+const silence = 2000;
+
+const server = wireServer({ REALLY_IDLE_TIMEOUT: `${silence}ms` });
+
+test('[SES9] [LIM40] who wrote while the process stood still is not taken for silent', async () => {
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, n) =>
+      Client.connect(server.socketUrl, signToken({ uid: `u${n}` })),
+    ),
+  );
+  const { pid } = server.process;
+  process.kill(pid, 'SIGSTOP');
+  const answers = clients.map((client) => client.request({ cmd: 'ping' }));
+  // What is tested is what so long a stop does.
+  await pause(silence * 1.5);
+  process.kill(pid, 'SIGCONT');
+  for (const answer of await Promise.all(answers)) expect(answer.evt).toBe('pinged');
+  for (const client of clients) {
+    expect(client.pushes).toEqual([]);
+    client.close();
+  }
+});
