@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FairQueue } from './fair-queue.js';
 
@@ -13,4 +14,71 @@ test('[LIM13] owners have their turn one after the other, and their own in order
   const rest = [1, 2, 3, 4, 5, 6].map(() => queue.shift());
   expect(rest).toEqual(['b1', 'a2', 'd1', 'b2', 'a3', undefined]);
   expect(queue.size).toBe(0);
+});
+
+test('[LIM24] an owner that is paused has no turn, and all that it had, and what came, when it goes on', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'b1']) queue.push(item.slice(0, 1), item);
+  queue.pause('a');
+  queue.pause('a');
+  queue.push('a', 'a3');
+  queue.delete('a', 'a2');
+  expect(queue.size).toBe(3);
+  expect([queue.shift(), queue.shift()]).toEqual(['b1', undefined]);
+  queue.pause('c');
+  queue.push('c', 'c1');
+  expect(queue.shift()).toBeUndefined();
+  queue.resume('a');
+  queue.resume('b');
+  expect([1, 2, 3].map(() => queue.shift())).toEqual(['a1', 'a3', undefined]);
+  queue.push('d', 'd1');
+  expect(queue.clear().toSorted()).toEqual(['c1', 'd1']);
+  queue.resume('c');
+  expect([queue.size, queue.shift()]).toEqual([0, undefined]);
+});
+
+test('[LIM13] [LIM24] whatever comes and goes, each owner has its turn before another has a second one', () => {
+  const step = fc.record({
+    what: fc.constantFrom('push', 'push', 'shift', 'delete', 'pause', 'resume'),
+    owner: fc.constantFrom('a', 'b', 'c'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const queue = new FairQueue<{ owner: string; n: number }>();
+      /** What waits, in the order of the turns of its owners, as it is told. */
+      let lines: [string, { owner: string; n: number }[]][] = [];
+      const paused = new Map<string, { owner: string; n: number }[]>();
+      for (const [n, { what, owner }] of steps.entries()) {
+        const line = lines.find(([name]) => name === owner)?.[1] ?? paused.get(owner);
+        if (what === 'push') {
+          const item = { owner, n };
+          queue.push(owner, item);
+          if (line) line.push(item);
+          else lines.push([owner, [item]]);
+        } else if (what === 'shift') {
+          const [first, ...others] = lines;
+          expect(queue.shift()).toBe(first?.[1].shift());
+          if (first) lines = [...others, first];
+        } else if (what === 'delete') {
+          const item = line?.at(-1) ?? { owner, n };
+          queue.delete(owner, item);
+          line?.pop();
+        } else if (what === 'pause') {
+          queue.pause(owner);
+          if (!paused.has(owner)) paused.set(owner, line ?? []);
+          lines = lines.filter(([name]) => name !== owner);
+        } else {
+          queue.resume(owner);
+          const back = paused.get(owner);
+          paused.delete(owner);
+          if (back) lines.push([owner, back]);
+        }
+        lines = lines.filter(([, items]) => items.length > 0);
+        const waiting = [...lines.map(([, items]) => items), ...paused.values()];
+        expect(queue.size).toBe(waiting.flat().length);
+      }
+      const left = [...lines.flatMap(([, items]) => items), ...[...paused.values()].flat()];
+      expect(new Set(queue.clear())).toEqual(new Set(left));
+    }),
+  );
 });
