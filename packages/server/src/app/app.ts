@@ -70,9 +70,10 @@ export interface AppOptions {
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
   const { log, metrics, tracing, serverHashes, closing } = options;
   const platform = systemPlatform;
+  const budgets = new Budgets(metrics);
   const judging = started(() => secretOf(config, platform));
   const reading = openKeys(config.values['auth.keys'] ?? []);
-  const opening = openModels(config, log, metrics).then((opened) => {
+  const opening = openModels(config, log, { metrics, budgets }).then((opened) => {
     closing.add(opened.close);
     return opened;
   });
@@ -90,7 +91,6 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
 
   const limits = limitsOf(config.values);
   exportLimits(config.values, metrics);
-  const budgets = new Budgets(metrics);
   const common = { ...inForce, budgets, store, bus };
   const objects = new Objects({
     ...common,

@@ -377,8 +377,17 @@ export const settings = {
     limits.pathDepth,
     'steps of a key; beyond: 409 or 400',
   ),
-  'limits.hookTime': setting(duration, limits.hookTime, 'time of one hook or rule; beyond: 500'),
+  'limits.hookTime': setting(
+    duration,
+    limits.hookTime,
+    'time of one hook or rule; beyond: 500, and 429 for a while after many',
+  ),
   'limits.hookMemory': setting(size, limits.hookMemory, 'memory of one hook or rule; beyond: 500'),
+  'limits.hooksWaiting': setting(
+    size,
+    limits.hooksWaiting,
+    'calls of hooks and rules that wait or run, and what they are given; beyond: 429 for those who have most of them',
+  ),
   'limits.hookChain': setting(
     count(1, 1000),
     limits.hookChain,

@@ -9,7 +9,7 @@ export function lazySandbox(make: () => Promise<Sandbox>): Sandbox {
   };
   return {
     compile: async (source) => (await sandbox()).compile(source),
-    call: async (program, scope, origin) => (await sandbox()).call(program, scope, origin),
+    call: async (program, scope, asking) => (await sandbox()).call(program, scope, asking),
     close: async () => await (await made)?.close(),
   };
 }

@@ -47,6 +47,7 @@ export function limitsOf(values: Values): Limits {
     hookTime: values['limits.hookTime'],
     hookChain: values['limits.hookChain'],
     hookMemory: values['limits.hookMemory'],
+    hooksWaiting: values['limits.hooksWaiting'],
   };
 }
 

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { formatProblem, loadModels } from '../model/load-models.js';
 import type { ModelSet } from '../model/model.js';
 import { createQuickJsSandbox } from '../model/sandbox/quickjs/sandbox.js';
+import type { Budgets } from '../platform/budget.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import { systemPlatform } from '../platform/system.js';
@@ -29,18 +30,20 @@ export interface OpenModels extends LoadedFolder {
 export async function openModels(
   config: Config,
   log: Log,
-  metrics: Metrics = noMetrics,
+  told: { readonly metrics?: Metrics; readonly budgets?: Budgets } = {},
 ): Promise<OpenModels> {
+  const { metrics = noMetrics, budgets } = told;
   assertFolder(config);
   const limits = limitsOf(config.values);
   const sandboxOptions = {
     timeLimit: limits.hookTime,
     memoryLimit: limits.hookMemory,
+    waiting: limits.hooksWaiting,
     platform: systemPlatform,
     log,
     metrics,
   };
-  const sandbox = await createQuickJsSandbox(sandboxOptions);
+  const sandbox = await createQuickJsSandbox({ ...sandboxOptions, budgets, holdsBack: true });
   const postHookSandbox = lazySandbox(() =>
     createQuickJsSandbox({ ...sandboxOptions, metrics: noMetrics, effects: mostEffects }),
   );

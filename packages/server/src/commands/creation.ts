@@ -8,6 +8,7 @@ import {
   setMember,
 } from '@really/protocol';
 import { demand } from '../model/access.js';
+import { askerOf } from '../model/asker.js';
 import { calculate } from '../model/calculate.js';
 import { runOnValidate } from '../model/hooks.js';
 import type { Model } from '../model/model.js';
@@ -123,7 +124,7 @@ export class Creation implements WriteStep {
 
   async #draft(): Promise<Draft> {
     const now = this.#context.services.objects.changeTime();
-    const asker = this.#context.auth.uid;
+    const asker = askerOf(this.#context.auth);
     const { data, errors } = await prepareCreate(this.#model, this.#request.body, { now, asker });
     if (Object.keys(errors).length > 0) return { data, errors };
     const whole = (await calculate(this.#model, data, 'all', { now, asker })).data;

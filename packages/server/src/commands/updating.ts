@@ -13,6 +13,7 @@ import {
   topField,
   type UpdateRequest,
 } from '@really/protocol';
+import { askerOf } from '../model/asker.js';
 import { calculate } from '../model/calculate.js';
 import { runOnValidate, runPreUpdate } from '../model/hooks.js';
 import { keptOps } from '../model/kept-form.js';
@@ -118,7 +119,7 @@ export class Updating implements WriteStep {
   async #draft(head: StoredObject): Promise<Draft> {
     const { limits, objects, budgets } = this.#context.services;
     const { ops } = this.#request.body;
-    const asker = this.#context.auth.uid;
+    const asker = askerOf(this.#context.auth);
     const unfit = misfits(this.#model, ops);
     const applied = applyOps(head.data, this.#ops, { ...limits, isExact: exactAt(this.#model) });
     if (!applied.ok) {

@@ -4,6 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Audit } from '../auth/audit.js';
 import type { TokenIdentity } from '../auth/token-identity.js';
 import type { Tokens } from '../auth/tokens.js';
+import { asksAsOwner } from '../queries/owner.js';
+import { networkOf } from './address-network.js';
 import type { ClientAddresses } from './client-address.js';
 import type { CommandRates } from './command-rates.js';
 
@@ -44,6 +46,7 @@ export async function callerOf(
   if (verified.ok) {
     const { auth, token, expires } = verified;
     uids.set(request.raw, auth.uid);
+    asksAsOwner({ auth, address: networkOf(address) });
     return { auth, token, expires, address };
   }
   const { detail } = verified;

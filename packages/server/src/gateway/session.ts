@@ -15,6 +15,7 @@ import {
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
 import type { Frame } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
+import { asksAsOwner } from '../queries/owner.js';
 import { networkOf } from './address-network.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './answer.js';
 import type { Payer } from './answer-lines.js';
@@ -283,8 +284,9 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const { tag, handle } = request;
     const refusal = this.#refusalOf(verified);
     if (refusal !== undefined) this.#fail(tag, refusal);
-    else if (!verified.ok) return;
-    else if (this.initialized || handle === undefined) this.#welcome(tag, verified);
+    if (refusal !== undefined || !verified.ok) return;
+    asksAsOwner({ auth: verified.auth, address: this.address });
+    if (this.initialized || handle === undefined) this.#welcome(tag, verified);
     else await this.#resume({ ...request, handle }, verified);
   }
 

@@ -1,4 +1,5 @@
-import { fail, type JsonValue } from '@really/protocol';
+import { fail, type JsonValue, ProtocolError } from '@really/protocol';
+import { askerOf } from './asker.js';
 import { plainAuth } from './hooks.js';
 import type {
   Access,
@@ -10,6 +11,8 @@ import type {
   Verdict,
 } from './model.js';
 import { readsNothing } from './script/auth-reads.js';
+import { askerKey } from './script/expression.js';
+import { refusalError } from './script/failure-log.js';
 
 export const accessRights = ['create', 'read', 'update', 'delete', 'subscribe'] as const;
 export type AccessRight = (typeof accessRights)[number];
@@ -52,6 +55,7 @@ export function scriptRule(script: Script, onScriptFailure: OnScriptFailure): Ru
   }
   const verdict = (result: ScriptResult): Verdict => {
     if (result.kind === 'returned') return result.value ? 'allowed' : 'refused';
+    if (result.kind === 'refused') return refusalError(result);
     if (result.kind !== 'cancelled') onScriptFailure(script.where, result);
     return result.kind === 'stopped' ? 'stopped' : 'refused';
   };
@@ -80,16 +84,18 @@ export async function demandOfAnyObject(
 }
 
 function scriptScope({ auth, obj, input, r }: RuleScope): Record<string, JsonValue | undefined> {
-  return { auth: plainAuth(auth), obj, input, r };
+  const scope = { auth: plainAuth(auth), obj, input, r };
+  return input === undefined ? scope : { ...scope, [askerKey]: askerOf(auth) };
 }
 
 /**
- * For commands: throws `ProtocolError` 403 where the rule refuses, and 500 where it was stopped,
- * because then nobody knows what it would have said.
+ * For commands: throws `ProtocolError` 403 where the rule refuses, 500 where it was stopped,
+ * because then nobody knows what it would have said, and 429 where it was not asked.
  */
 export async function demand(rule: Rule, scope: RuleScope): Promise<void> {
   if (rule.constant === true) return;
   const verdict = await rule.judge(scope);
+  if (verdict instanceof ProtocolError) throw verdict;
   if (verdict === 'stopped') throw fail('internal.server.error');
   if (verdict === 'refused') throw fail('forbidden');
 }

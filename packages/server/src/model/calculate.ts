@@ -14,7 +14,7 @@ export interface Calculated {
 /**
  * Works calculated fields out again: those that depend on a touched field, then those that depend
  * on one that changed by that. An expression that gives nothing, a value of another type, or throws leaves
- * its field unset; the latter two are logged. Throws `ProtocolError` 500 where one was stopped.
+ * its field unset; the latter two are logged. Throws `ProtocolError` 500 where one was stopped, 429 where one did not run.
  */
 export async function calculate(
   model: Model,

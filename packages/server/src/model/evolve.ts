@@ -129,6 +129,9 @@ function failedBy(
   if (result.kind === 'cancelled') {
     return { kind: 'failed', reason: `${script.where} cancelled: ${result.message}` };
   }
+  if (result.kind === 'refused') {
+    return { kind: 'failed', reason: `${script.where} did not run: beyond ${result.bound}` };
+  }
   model.onScriptFailure(script.where, result);
   const line = result.line === undefined ? '' : `:${result.line}`;
   const why = result.kind === 'threw' ? result.message : `stopped, out of ${result.reason}`;

@@ -1,11 +1,13 @@
 import { type Auth, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
+import { askAlike, askerOf } from './asker.js';
 import type { Model, Script, ScriptResult } from './model.js';
-import { scriptError } from './script/failure-log.js';
+import { askerKey } from './script/expression.js';
+import { refusalError, scriptError } from './script/failure-log.js';
 
-/** `input`: the object as it would be. Throws what `cancel` said, or a 500 where the hook failed. */
+/** `input`: the object as it would be. Throws what `cancel` said, a 500 where the hook failed, or a 429 where it was not asked. */
 export async function runOnValidate(model: Model, input: JsonObject, auth: Auth): Promise<void> {
   const hook = model.hooks.onValidate;
-  if (hook !== undefined) await run(model, hook, { input, auth: plainAuth(auth) });
+  if (hook !== undefined) await run(model, hook, { input, ...asking(auth) });
 }
 
 export interface PreUpdateScope {
@@ -21,7 +23,7 @@ export async function runPreUpdate(model: Model, scope: PreUpdateScope): Promise
   const hook = model.hooks.preUpdate;
   if (hook === undefined) return;
   const { before, after, fields, auth } = scope;
-  await run(model, hook, { before, after, fields: [...fields], auth: plainAuth(auth) });
+  await run(model, hook, { before, after, fields: [...fields], ...asking(auth) });
 }
 
 /** Throws as `runOnValidate`. */
@@ -31,6 +33,11 @@ export async function runPreDelete(
 ): Promise<void> {
   const hook = model.hooks.preDelete;
   if (hook !== undefined) await run(model, hook, { obj, auth: plainAuth(auth) });
+}
+
+/** Of a hook that is given what the asker sent. */
+function asking(auth: Auth) {
+  return { auth: plainAuth(auth), [askerKey]: askerOf(auth) };
 }
 
 async function run(
@@ -57,6 +64,8 @@ export function hookError(
     case 'stopped':
       model.onScriptFailure(hook.where, result);
       return scriptError(hook.where, result);
+    case 'refused':
+      return refusalError(result);
     default:
       return result satisfies never;
   }
@@ -72,6 +81,7 @@ export function plainAuth(auth: Auth): JsonObject {
     if (auth.authType !== undefined) object.authType = auth.authType;
     if (auth._r !== undefined) object._r = auth._r;
     if (auth.data !== undefined) object.data = auth.data;
+    askAlike(object, auth);
     plain.set(auth, object);
   }
   return object;

@@ -1,4 +1,4 @@
-import type { Auth, JsonObject, JsonValue } from '@really/protocol';
+import type { Auth, JsonObject, JsonValue, ProtocolError } from '@really/protocol';
 import type { Expression } from 'acorn';
 import type { CollectionLayout } from '../store/store.js';
 
@@ -136,7 +136,16 @@ export type ScriptResult =
       readonly kind: 'stopped';
       readonly reason: 'time' | 'memory' | 'stack';
       readonly line: number | undefined;
-    };
+    }
+  /** It did not run, for what its asker did or has waiting. Always a 429. */
+  | ({ readonly kind: 'refused' } & ScriptRefusal);
+
+export interface ScriptRefusal {
+  /** The key of the bound: `limits.hookTime`. */
+  readonly bound: string;
+  /** Seconds. */
+  readonly retryAfter: number;
+}
 
 export interface Access {
   readonly create: Rule;
@@ -160,11 +169,12 @@ export interface Rule {
   readonly tree?: Expression | undefined;
   /** A rule that throws or is stopped is a no, counted and logged. For commands see `demand` in `access.ts`, which tells the two apart. */
   allows(scope: RuleScope): boolean | Promise<boolean>;
-  /** As `allows`, but tells a rule that was stopped (a command answers 500 then) from a no. */
+  /** As `allows`, but tells a rule that was stopped (a command answers 500 then), or was not asked, from a no. */
   judge(scope: RuleScope): Verdict | Promise<Verdict>;
 }
 
-export type Verdict = 'allowed' | 'refused' | 'stopped';
+/** An error is what a command answers where the rule could not be asked. */
+export type Verdict = 'allowed' | 'refused' | 'stopped' | ProtocolError;
 
 export interface RuleScope {
   readonly auth: Auth;

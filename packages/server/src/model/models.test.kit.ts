@@ -7,8 +7,9 @@ import { onTestFinished } from 'vitest';
 import { silentLog } from '../platform/log.js';
 import type { StoredObject } from '../store/store.js';
 import { formatProblem, type LoadOptions, loadModels } from './load-models.js';
-import type { Model, ModelSet, ScriptFailure, ScriptResult } from './model.js';
+import type { Model, ModelSet, ScriptFailure, ScriptRefusal, ScriptResult } from './model.js';
 import type {
+  Asking,
   Sandbox,
   SandboxProgram,
   SandboxSource,
@@ -20,6 +21,10 @@ export class VmSandbox implements Sandbox {
   /** Programs that were called, in order. */
   readonly calls: SandboxSource[] = [];
   readonly compiled: SandboxSource[] = [];
+  /** Who asked for each of the calls. */
+  readonly askings: (Asking | undefined)[] = [];
+  /** While it is set, no call runs. */
+  refusal: ScriptRefusal | undefined;
 
   async compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError> {
     try {
@@ -31,9 +36,15 @@ export class VmSandbox implements Sandbox {
     return { kind: 'program', id: this.compiled.length, source };
   }
 
-  async call(program: SandboxProgram, scope: Readonly<JsonScope>): Promise<ScriptResult> {
+  async call(
+    program: SandboxProgram,
+    scope: Readonly<JsonScope>,
+    asking?: Asking,
+  ): Promise<ScriptResult> {
     const { source } = program;
     this.calls.push(source);
+    this.askings.push(asking);
+    if (this.refusal) return { kind: 'refused', ...this.refusal };
     const given = source.parameters.map((name) => JSON.stringify(scope[name]) ?? 'undefined');
     const code = `${prelude}(${wrapped(source)}).call(undefined, ${given.join(', ')});${postlude}`;
     try {

@@ -3,13 +3,18 @@ import type { PendingCheck } from './check-types.js';
 import type { FoundErrors } from './found-errors.js';
 import type { Model, Script, ScriptFailure, ScriptResult } from './model.js';
 import { askerKey, nowKey, type ScriptScope } from './script/expression.js';
-import { scriptError } from './script/failure-log.js';
+import { refusalError, scriptError } from './script/failure-log.js';
 
 /**
- * Tells of a failure, and stops the command where the script was stopped: then nobody knows what it
+ * Tells of a failure, and stops the command where the script was stopped or did not run: then nobody knows what it
  * would have said.
  */
-export function reportFailure(model: Model, script: Script, result: ScriptFailure): void {
+export function reportFailure(
+  model: Model,
+  script: Script,
+  result: ScriptFailure | Extract<ScriptResult, { kind: 'refused' }>,
+): void {
+  if (result.kind === 'refused') throw refusalError(result);
   model.onScriptFailure(script.where, result);
   if (result.kind === 'stopped') throw scriptError(script.where, result);
 }
@@ -52,6 +57,7 @@ function judge(model: Model, check: PendingCheck, result: ScriptResult): string 
       return 'validation.custom.runtime_error';
     case 'threw':
     case 'stopped':
+    case 'refused':
       reportFailure(model, check.script, result);
       return 'validation.custom.runtime_error';
     default:

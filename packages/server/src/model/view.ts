@@ -1,4 +1,4 @@
-import { type Auth, fail, type JsonObject, type ProtocolError, setMember } from '@really/protocol';
+import { type Auth, fail, type JsonObject, ProtocolError, setMember } from '@really/protocol';
 import type { StoredObject } from '../store/store.js';
 import { hookError, plainAuth } from './hooks.js';
 import type { AuthParts, Model, Rule, Script, ScriptResult, Verdict } from './model.js';
@@ -58,6 +58,7 @@ function judged(
 
 function refusal(model: Model, verdict: Verdict): View | undefined {
   if (verdict === 'allowed') return undefined;
+  if (verdict instanceof ProtocolError) return refused(verdict);
   if (verdict === 'stopped') return refused(fail('internal.server.error'));
   return refused(fail(model.access.hidden ? 'object.missing' : 'forbidden'));
 }

@@ -75,6 +75,8 @@ export interface Limits {
   readonly hookChain: number;
   /** Bytes of memory that a script of a model may use. */
   readonly hookMemory: number;
+  /** Bytes that calls of scripts may take while they have no answer; beyond: those who have most of them are refused. */
+  readonly hooksWaiting: number;
 }
 
 export const defaultLimits: Limits = {
@@ -118,6 +120,7 @@ export const defaultLimits: Limits = {
   hookTime: 50,
   hookChain: 8,
   hookMemory: 32 * 1024 * 1024,
+  hooksWaiting: 128 * 1024 * 1024,
 };
 
 /** Of the output that may wait, so many times `limits.output` may be one page of a read. */

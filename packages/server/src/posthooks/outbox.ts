@@ -3,7 +3,7 @@ import type { Bus } from '../bus/bus.js';
 import { ChainTooLong, type OutboxEntry, outbox, readEntry } from '../commands/outbox.js';
 import type { Services } from '../commands/services.js';
 import { plainAuth } from '../model/hooks.js';
-import type { Script, ScriptEffect, ScriptFailure, ScriptResult } from '../model/model.js';
+import type { Script, ScriptEffect, ScriptResult } from '../model/model.js';
 import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
@@ -129,7 +129,8 @@ export class Outbox {
     if (!model || !hook) return await this.#finish(stored.r, [], []);
     const result = await hook.run(scopeOf(entry));
     if (result.kind !== 'returned') {
-      if (result.kind !== 'cancelled') model.onScriptFailure(hook.where, result);
+      const isFailure = result.kind === 'threw' || result.kind === 'stopped';
+      if (isFailure) model.onScriptFailure(hook.where, result);
       return { reason: reasonOf(hook, result) };
     }
     return await this.#apply(stored.r, entry, result.effects ?? []);
@@ -250,11 +251,9 @@ function scopeOf(entry: OutboxEntry): Record<string, JsonValue | undefined> {
   }
 }
 
-function reasonOf(
-  { where }: Script,
-  result: ScriptFailure | Extract<ScriptResult, { kind: 'cancelled' }>,
-): string {
+function reasonOf({ where }: Script, result: Exclude<ScriptResult, { kind: 'returned' }>): string {
   if (result.kind === 'cancelled') return `${where}: it cancelled`;
+  if (result.kind === 'refused') return `${where}: it did not run, beyond ${result.bound}`;
   const place = result.line === undefined ? where : `${where}:${result.line}`;
   return `${place}: ${result.kind === 'stopped' ? `stopped, out of ${result.reason}` : result.message}`;
 }

@@ -9,16 +9,23 @@ export interface Sandbox {
   /** Checks that the source compiles and keeps it under a number for `call`. */
   compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError>;
   /**
-   * Calls of one turn of the event loop travel together. Never rejects. `origin` is who asked, by
-   * default the `uid` of the scope's `auth`: where a script hangs on what one asker sends, only the
-   * calls of that asker wait behind it.
+   * Calls of one turn of the event loop travel together. Never rejects. Those who ask take turns, and where a script hangs
+   * on what one asker sends, only the calls of that asker wait behind it. By default the `uid` of the scope's `auth` asks.
    */
   call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
-    origin?: string | undefined,
+    asking?: Asking | undefined,
   ): Promise<ScriptResult>;
   close(): Promise<void>;
+}
+
+/** Who asks for a call. */
+export interface Asking {
+  /** '' is the server itself. */
+  readonly asker: string;
+  /** What the script is given is of the asker's making: who makes scripts run over again and again so is refused for a while. */
+  readonly isOwn: boolean;
 }
 
 export interface SandboxSource {

@@ -18,7 +18,7 @@ export type ScriptScope = Readonly<Record<string, Value>>;
 /** Where a scope keeps what `this` and `now()` give: names that no parameter can have. */
 export const thisKey = 'this';
 export const nowKey = 'now()';
-/** Under which a scope says who asks, for the sandbox; no script sees it. */
+/** Under which a scope says who sent what it holds, for the sandbox; no script sees it. */
 export const askerKey = 'asker()';
 
 /**

@@ -1,6 +1,6 @@
 import { fail, type ProtocolError } from '@really/protocol';
 import type { Log } from '../../platform/log.js';
-import type { OnScriptFailure, ScriptFailure } from '../model.js';
+import type { OnScriptFailure, ScriptFailure, ScriptRefusal } from '../model.js';
 
 /** Log lines per line of a script, kind of failure, and second. A rule that always throws is judged at every push. */
 const mostLines = 5;
@@ -50,6 +50,11 @@ export function scriptError(where: string, result: ScriptFailure): ProtocolError
   const error = fail('internal.server.error');
   error.cause = new ScriptFailed(toldOf(where, result));
   return error;
+}
+
+/** What a command answers where a script did not run for what its asker did or has waiting. */
+export function refusalError({ bound, retryAfter }: ScriptRefusal): ProtocolError {
+  return fail('rate.limited', { cmd: [`beyond ${bound}`] }, { meta: { retryAfter } });
 }
 
 /** Which script of a model failed, at which line, and why. */

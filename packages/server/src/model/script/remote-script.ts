@@ -1,6 +1,8 @@
 import type { Node } from 'acorn';
+import { askerOf } from '../asker.js';
 import type { ScriptResult } from '../model.js';
 import type {
+  Asking,
   Sandbox,
   SandboxProgram,
   SandboxSource,
@@ -53,9 +55,7 @@ export class RemoteScript {
   async run(scope: ScriptScope): Promise<ScriptResult> {
     const program = await this.program();
     if (program.kind === 'syntax-error') return threw(program.message, program.line);
-    const asker = scope[askerKey];
-    const origin = typeof asker === 'string' ? asker : undefined;
-    return this.#tools.sandbox.call(program, this.#scopeFor(scope), origin);
+    return this.#tools.sandbox.call(program, this.#scopeFor(scope), askingOf(scope));
   }
 
   /** Just the names that the program declares. */
@@ -70,6 +70,13 @@ export class RemoteScript {
     }
     return own;
   }
+}
+
+/** A scope names the asker where it holds what that one sent. */
+function askingOf(scope: ScriptScope): Asking {
+  const asker = scope[askerKey];
+  if (typeof asker === 'string') return { asker, isOwn: true };
+  return { asker: askerOf(scope.auth), isOwn: false };
 }
 
 /** Parameters by which `this` and the text of `now()` travel; no field has such a name. */

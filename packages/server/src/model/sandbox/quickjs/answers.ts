@@ -1,10 +1,10 @@
 import type { JsonValue } from '@really/protocol';
-import type { ScriptEffect, ScriptResult } from '../../model.js';
+import type { ScriptEffect, ScriptRefusal, ScriptResult } from '../../model.js';
 
 /*
  * How a call's result travels from the worker to the main thread: as one text, the cheapest thing to
  * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `e` and effects in the same way; `c`
- * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`.
+ * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`; `r` and the refusal.
  */
 
 type StopReason = Extract<ScriptResult, { kind: 'stopped' }>['reason'];
@@ -19,6 +19,10 @@ export function threwAnswer(message: string, line: number | undefined): string {
 
 export function stoppedAnswer(reason: StopReason, line: number | undefined): string {
   return `s${JSON.stringify([reason, line])}`;
+}
+
+export function refusedAnswer(refusal: ScriptRefusal): string {
+  return `r${JSON.stringify(refusal)}`;
 }
 
 const nothingHidden: readonly string[] = [];
@@ -46,6 +50,8 @@ function read(answer: string): ScriptResult {
       const [code, message] = JSON.parse(rest) as [number, string];
       return { kind: 'cancelled', code, message };
     }
+    case 'r':
+      return { kind: 'refused', ...(JSON.parse(rest) as ScriptRefusal) };
     case 's': {
       const [reason, line] = JSON.parse(rest) as [StopReason, number | null];
       return { kind: 'stopped', reason, line: line ?? undefined };

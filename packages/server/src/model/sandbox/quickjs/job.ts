@@ -1,3 +1,4 @@
+import type { Asking } from '../sandbox.js';
 import type { Compiled } from './compiled.js';
 
 /** A call, or a compilation, on its way through the threads. */
@@ -5,8 +6,10 @@ export class Job {
   readonly compiled: Compiled;
   /** Null is to compile only. */
   readonly scope: string | null;
-  /** Who asked: see `Sandbox.call`. */
-  readonly origin: string;
+  /** Who asked. */
+  readonly asker: string;
+  /** What the script is given is of the asker's making. */
+  readonly isOwn: boolean;
   /** Since when it waits among the slow ones, by the monotonic clock. */
   slowSince = 0;
   /** Threads that failed while they had it. */
@@ -20,17 +23,23 @@ export class Job {
   constructor(
     compiled: Compiled,
     scope: string | null,
-    origin: string,
+    { asker, isOwn }: Asking,
     take: (answer: string) => void,
   ) {
     this.compiled = compiled;
     this.scope = scope;
-    this.origin = origin;
+    this.asker = asker;
+    this.isOwn = isOwn;
     this.#take = take;
   }
 
   get settled(): boolean {
     return this.#settled;
+  }
+
+  /** About the bytes that it takes while it waits. */
+  get bytes(): number {
+    return bytesOfAny + (this.scope?.length ?? 0);
   }
 
   settle(answer: string): void {
@@ -39,3 +48,5 @@ export class Job {
     this.#take(answer);
   }
 }
+
+const bytesOfAny = 1024;

@@ -1,35 +1,39 @@
 import type { Clock, Timer } from '../../../platform/platform.js';
-import { stoppedAnswer, threwAnswer } from './answers.js';
+import { refusedAnswer, stoppedAnswer, threwAnswer } from './answers.js';
 import { Crew, type CrewOptions } from './crew.js';
+import { FastLane } from './fast-lane.js';
+import { Held } from './held.js';
 import type { Job } from './job.js';
 import { SlowLane } from './slow-lane.js';
 import type { Running, Thread, ThreadOwner } from './thread.js';
+import { WaitingRoom, type WaitingRoomOptions } from './waiting-room.js';
 
 export interface PoolOptions extends CrewOptions {
   readonly clock: Clock;
+  readonly room: WaitingRoomOptions;
   readonly print: (file: string, text: string) => void;
 }
 
 /**
  * Who runs what on which thread.
  *
- * One thread at a time has the fast lane and gets all that waits, as one batch. When a call is seen to
+ * One thread at a time has the fast lane and gets what waits, in turn by who asked, as one batch. When a call is seen to
  * take long, its thread is set aside with that call alone, and the rest goes on in a warm one: so a
- * call that hangs costs the others the time until that is seen. A thread whose call is over its limit
- * and does not end is ended. What ran over lately goes to the slow lane, which has a thread of its
+ * call that hangs costs the others the time until that is seen. Who holds several threads so waits until one of them is
+ * free. A thread whose call is over its limit and does not end is ended. What ran over lately goes to the slow lane, which has a thread of its
  * own; there calls are traced, so that the line is known where one hangs.
  */
 export class Pool implements ThreadOwner {
   readonly #options: PoolOptions;
   readonly #crew: Crew;
+  readonly #room: WaitingRoom;
+  readonly #queue = new FastLane((job) => this.#isDoubtful(job));
   readonly #slow: SlowLane;
-  /** The calls that hold threads that were set aside. */
-  readonly #held = new Map<Thread, Job>();
+  readonly #held = new Held<Thread>();
   /** Milliseconds after which a call takes long. */
   readonly #patience: number;
   /** Milliseconds after which its thread is ended: the engine's own check comes first where it can. */
   readonly #last: number;
-  #queue: Job[] = [];
   #fast: Thread | undefined;
   #slowRunner: Thread | undefined;
   #flushing = false;
@@ -40,6 +44,7 @@ export class Pool implements ThreadOwner {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#crew = new Crew(options, this);
+    this.#room = new WaitingRoom(options.room);
     const { time } = options.limits;
     this.#patience = Math.min(10, Math.max(2, time / 5));
     this.#last = time + Math.max(10, time / 2);
@@ -56,13 +61,21 @@ export class Pool implements ThreadOwner {
 
   /** Calls that wait for a thread. */
   get waiting(): number {
-    return this.#queue.length + this.#slow.size;
+    return this.#queue.size + this.#slow.size;
+  }
+
+  /** Bytes of the calls that have no answer yet. */
+  get used(): number {
+    return this.#room.used;
   }
 
   submit(job: Job): void {
-    if (this.#closed) job.settle(closed);
-    else if (this.waiting >= mostWaiting || this.#crew.unable) job.settle(overloaded);
-    else this.#enqueue(job);
+    const refusal = this.#refusalOf(job);
+    if (refusal !== undefined) {
+      job.settle(refusal);
+      return;
+    }
+    this.#queue.push(job);
     if (this.#flushing) return;
     this.#flushing = true;
     // All calls of this turn of the event loop go together.
@@ -76,8 +89,9 @@ export class Pool implements ThreadOwner {
     this.#closed = true;
     this.#watch?.cancel();
     const inThreads = [...this.#crew.threads].flatMap((thread) => thread.unanswered);
-    for (const job of [...inThreads, ...this.#queue, ...this.#slow.clear()]) job.settle(closed);
-    this.#queue = [];
+    for (const job of [...inThreads, ...this.#queue.clear(), ...this.#slow.clear()]) {
+      this.#settle(job, closed);
+    }
     await this.#crew.close();
   }
 
@@ -94,8 +108,11 @@ export class Pool implements ThreadOwner {
       this.#options.metrics.called(answer, milliseconds);
       job.compiled.proven = !overran;
     }
-    if (overran) this.#slow.strike(job, this.#now);
-    job.settle(answer);
+    if (overran) {
+      this.#slow.strike(job, this.#now);
+      this.#room.overran(job, this.#now);
+    } else this.#slow.well(job, this.#now);
+    this.#settle(job, answer);
   }
 
   printed(job: Job, text: string): void {
@@ -118,10 +135,10 @@ export class Pool implements ThreadOwner {
     if (running !== undefined) this.answered(running, answerOfFailure(error), 0);
     for (const job of rest) {
       job.failures++;
-      if (job.failures >= mostFailures) job.settle(overloaded);
+      if (job.failures >= mostFailures) this.#settle(job, overloaded);
     }
     if (this.#crew.unable) {
-      for (const job of [...rest, ...this.#queue.splice(0)]) job.settle(overloaded);
+      for (const job of [...rest, ...this.#queue.clear()]) this.#settle(job, overloaded);
       this.#started?.(error);
     }
     this.#requeue(rest);
@@ -132,18 +149,32 @@ export class Pool implements ThreadOwner {
     return this.#options.clock.monotonic();
   }
 
-  #enqueue(job: Job): void {
-    if (!this.#slow.has(job, this.#now)) this.#queue.push(job);
-    else if (!this.#slow.add(job, this.#now)) job.settle(stoppedAnswer('time', undefined));
+  #settle(job: Job, answer: string): void {
+    if (job.settled) return;
+    this.#room.leave(job);
+    job.settle(answer);
   }
 
-  /** Puts calls before those that wait, each into the lane that is now its own. */
+  /** What it is answered at once, where it may not wait. */
+  #refusalOf(job: Job): string | undefined {
+    if (this.#closed) return closed;
+    if (this.#crew.unable) return overloaded;
+    const refusal = this.#room.enter(job, this.#now);
+    return refusal && refusedAnswer(refusal);
+  }
+
+  /** Puts calls before those that wait. */
   #requeue(jobs: readonly Job[]): void {
-    const all = [...jobs, ...this.#queue];
-    this.#queue = [];
-    for (const job of all) {
-      if (!job.settled) this.#enqueue(job);
+    for (const job of jobs) {
+      if (!job.settled) this.#queue.pushBack(job);
     }
+  }
+
+  /** Whether it may take long. */
+  #isDoubtful(job: Job): boolean {
+    const now = this.#now;
+    if (this.#held.isDear(job, now)) return true;
+    return !job.compiled.proven && !this.#slow.isWell(job, now);
   }
 
   #pump(): void {
@@ -158,26 +189,33 @@ export class Pool implements ThreadOwner {
   #runFast(): void {
     const { idle } = this.#crew;
     const [thread] = idle;
-    if (this.#fast !== undefined || thread === undefined || this.#queue.length === 0) return;
+    if (this.#fast !== undefined || thread === undefined || this.#queue.size === 0) return;
     const jobs = this.#nextJobs(idle.length);
     if (jobs.length === 0) return;
     this.#fast = thread;
     thread.run(jobs, this.#options.clock.now(), false);
   }
 
-  /**
-   * In order, as long as all is well. Where calls hang, scripts that never did go first, and where
-   * several hang, the last thread is for those alone.
-   */
+  /** Where several calls hang, the last thread is for those that are likely to end soon. */
   #nextJobs(idle: number): Job[] {
-    if (this.#held.size === 0) return this.#queue.splice(0, mostInBatch);
-    const proven = this.#queue.filter(({ compiled }) => compiled.proven);
-    const others = this.#queue.filter(({ compiled }) => !compiled.proven);
-    const last = idle === 1 && this.#held.size > 1;
-    const jobs = last ? proven : [...proven, ...others];
-    const taken = jobs.splice(0, mostInBatch);
-    this.#queue = last ? [...jobs, ...others] : jobs;
-    return taken;
+    const doubtful = idle > 1 || this.#held.size < 2;
+    const now = this.#now;
+    return this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
+  }
+
+  /** Whether it is for the fast lane by now; otherwise it is answered, or waits elsewhere. */
+  #isFast(job: Job, now: number): boolean {
+    if (this.#isHeldBack(job, now)) return false;
+    if (!this.#slow.has(job, now)) return true;
+    if (!this.#slow.add(job, now)) this.#settle(job, stoppedAnswer('time', undefined));
+    return false;
+  }
+
+  /** Whether its asker was refused while it waited; it is answered then. */
+  #isHeldBack(job: Job, now: number): boolean {
+    const refusal = this.#room.refusalOf(job, now);
+    if (refusal !== undefined) this.#settle(job, refusedAnswer(refusal));
+    return refusal !== undefined;
   }
 
   /** The last idle thread is not for a call that may hang. */
@@ -185,10 +223,17 @@ export class Pool implements ThreadOwner {
     const { idle } = this.#crew;
     const thread = idle.at(-1);
     if (this.#slowRunner !== undefined || thread === undefined || idle.length < 2) return;
-    const job = this.#slow.next(this.#now);
+    const job = this.#nextSlow();
     if (job === undefined) return;
     this.#slowRunner = thread;
     thread.run([job], this.#options.clock.now(), true);
+  }
+
+  #nextSlow(): Job | undefined {
+    const now = this.#now;
+    let job = this.#slow.next(now);
+    while (job !== undefined && this.#isHeldBack(job, now)) job = this.#slow.next(now);
+    return job;
   }
 
   /** Looks at what the threads are doing. */
@@ -203,7 +248,7 @@ export class Pool implements ThreadOwner {
         this.#setAside(thread, running.job);
       }
     }
-    for (const job of this.#slow.expire(now)) job.settle(stoppedAnswer('time', undefined));
+    for (const job of this.#slow.expire(now)) this.#settle(job, stoppedAnswer('time', undefined));
     this.#pump();
   }
 
@@ -215,8 +260,8 @@ export class Pool implements ThreadOwner {
 
   #setAside(thread: Thread, job: Job): void {
     this.#fast = undefined;
-    this.#held.set(thread, job);
-    this.#slow.hold(job);
+    this.#held.add(thread, job, this.#now);
+    this.#queue.holds(job.asker, this.#held.of(job.asker));
     this.#requeue(thread.takeBack());
   }
 
@@ -230,7 +275,7 @@ export class Pool implements ThreadOwner {
     this.#leave(thread);
     this.#crew.end(thread, 'overran');
     this.#slow.strike(job, this.#now);
-    if (job.scope === null) job.settle(threwAnswer('it takes too long to compile', undefined));
+    if (job.scope === null) this.#settle(job, tooLongToCompile);
     else if (traced) this.answered(job, stoppedAnswer('time', line), this.#last);
     else {
       job.again = true;
@@ -243,9 +288,8 @@ export class Pool implements ThreadOwner {
   #leave(thread: Thread): void {
     if (this.#fast === thread) this.#fast = undefined;
     if (this.#slowRunner === thread) this.#slowRunner = undefined;
-    const held = this.#held.get(thread);
-    this.#held.delete(thread);
-    if (held !== undefined) this.#requeue(this.#slow.release(held, this.#now));
+    const asker = this.#held.release(thread);
+    if (asker !== undefined) this.#queue.holds(asker, this.#held.of(asker));
   }
 }
 
@@ -259,9 +303,8 @@ function answerOfFailure(error: Error & { readonly code?: unknown }): string {
 }
 
 const closed = threwAnswer('the sandbox is closed', undefined);
+const tooLongToCompile = threwAnswer('it takes too long to compile', undefined);
 const overloaded = threwAnswer('the sandbox has too much to do', undefined);
-/** Calls that wait. */
-const mostWaiting = 100_000;
 /** So many times its limit a call may take, where its thread does not get to run. */
 const patienceFactor = 40;
 const mostInBatch = 2000;

@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { JsonValue } from '@really/protocol';
+import type { Budgets } from '../../../platform/budget.js';
 import { type Log, silentLog } from '../../../platform/log.js';
 import { type Metrics, noMetrics } from '../../../platform/metrics.js';
 import type { Platform } from '../../../platform/platform.js';
 import type { ScriptResult } from '../../model.js';
-import type { Sandbox, SandboxProgram, SandboxSource, SandboxSyntaxError } from '../sandbox.js';
+import type {
+  Asking,
+  Sandbox,
+  SandboxProgram,
+  SandboxSource,
+  SandboxSyntaxError,
+} from '../sandbox.js';
 import { resultOf } from './answers.js';
 import { Compiled } from './compiled.js';
 import { Job } from './job.js';
@@ -27,6 +34,12 @@ export interface QuickJsSandboxOptions {
   /** Takes what scripts print, with the file of the script; by default the log does. */
   readonly print?: ((file: string, text: string) => void) | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Bytes that calls without an answer may take; beyond: those who have most of them are refused. */
+  readonly waiting?: number | undefined;
+  /** Whether those are refused on whose own input scripts run over again and again. */
+  readonly holdsBack?: boolean | undefined;
+  /** Takes note of what waits and is refused. */
+  readonly budgets?: Budgets | undefined;
 }
 
 /**
@@ -35,7 +48,9 @@ export interface QuickJsSandboxOptions {
  */
 export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Promise<Sandbox> {
   const { platform, log = silentLog, metrics = noMetrics } = options;
+  const { budgets, waiting = 128 * 1024 * 1024, holdsBack = false } = options;
   const pool: Pool = new Pool({
+    room: { bytes: waiting, holdsBack, refused: (bound) => budgets?.refuse(bound) },
     wasm: await engineModule(),
     limits: {
       ...realmLimits,
@@ -52,6 +67,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
     metrics: sandboxMetrics(metrics, () => pool.waiting),
     print: options.print ?? ((file, text) => log.info({ script: file }, text)),
   });
+  budgets?.counted('limits.hooksWaiting', () => pool.used);
   try {
     await pool.start();
   } catch (error) {
@@ -76,7 +92,7 @@ class QuickJsSandbox implements Sandbox {
     if (syntax.kind === 'syntax-error') return syntax;
     this.#nextId += 2;
     const compiled = new Compiled(this.#nextId, source, syntax);
-    const result = await this.#submit(compiled, null, '');
+    const result = await this.#submit(compiled, null, nobody);
     if (result.kind !== 'returned') return compileError(source, result);
     const program: SandboxProgram = { kind: 'program', id: this.#nextId, source };
     this.#compiled.set(program, compiled);
@@ -86,7 +102,7 @@ class QuickJsSandbox implements Sandbox {
   async call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
-    origin = uidOf(scope.auth),
+    asking: Asking = { asker: uidOf(scope.auth), isOwn: false },
   ): Promise<ScriptResult> {
     const compiled = this.#compiled.get(program);
     if (compiled === undefined) return threw('the program is of another sandbox');
@@ -96,16 +112,16 @@ class QuickJsSandbox implements Sandbox {
     } catch (error) {
       return threw(`its scope is no JSON: ${error}`);
     }
-    return this.#submit(compiled, text, origin);
+    return this.#submit(compiled, text, asking);
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  #submit(compiled: Compiled, scope: string | null, origin: string): Promise<ScriptResult> {
+  #submit(compiled: Compiled, scope: string | null, asking: Asking): Promise<ScriptResult> {
     return new Promise((resolve) => {
-      this.#pool.submit(new Job(compiled, scope, origin, (answer) => resolve(resultOf(answer))));
+      this.#pool.submit(new Job(compiled, scope, asking, (answer) => resolve(resultOf(answer))));
     });
   }
 }
@@ -124,11 +140,16 @@ function compileError(
   source: SandboxSource,
   result: Exclude<ScriptResult, { kind: 'returned' }>,
 ): SandboxSyntaxError {
-  const message =
-    result.kind === 'stopped' ? `it takes too much ${result.reason} to compile` : result.message;
   const line = 'line' in result ? (result.line ?? source.line) : source.line;
-  return { kind: 'syntax-error', message, line, column: 1 };
+  return { kind: 'syntax-error', message: reasonOf(result), line, column: 1 };
 }
+
+function reasonOf(result: Exclude<ScriptResult, { kind: 'returned' }>): string {
+  if (result.kind === 'stopped') return `it takes too much ${result.reason} to compile`;
+  return result.kind === 'refused' ? `beyond ${result.bound}` : result.message;
+}
+
+const nobody: Asking = { asker: '', isOwn: false };
 
 const realmLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
 

@@ -4,24 +4,37 @@ import type { Job } from './job.js';
 /** The calls of one script for one asker. */
 interface Line {
   readonly jobs: Job[];
-  /** A call of it holds a thread and has not ended. */
-  held: boolean;
   /** Its calls come here until then, by the monotonic clock. */
   until: number;
   /** Overruns that count against it. */
   strikes: number;
+  /** The turn that it had last. */
+  turn: number;
+}
+
+interface Script {
+  readonly lines: Map<string, Line>;
+  /** Askers for whom it ended in time since it first ran over, and when they are forgotten; those of long ago first. */
+  readonly wells: Map<string, number>;
+  /** Whether it hangs for most, and until when that need not be found out again. */
+  hangs: boolean;
+  judged: number;
 }
 
 /**
  * Who ran over lately waits here, and is run one call at a time. Each asker has a line of its own at
  * each script: an input on which a script hangs is the asker's doing as a rule, and others who use the
- * script stay in the fast lane. A script that hangs for several is here for all. Lines take turns, those
- * that never ran over first: so whoever is well waits for one call that hangs, and not for all.
+ * script stay in the fast lane. Where it ran over for most of those who use it, it is the script, and
+ * who is new to it comes here, too; but nobody for whom it ended in time. Askers take turns, and the
+ * lines of each, those that never ran over first: so whoever is well waits for one call that hangs, and not for all.
  */
 export class SlowLane {
-  readonly #scripts = new Map<Compiled, Map<string, Line>>();
+  readonly #scripts = new Map<Compiled, Script>();
+  /** The turn that each asker had last. */
+  readonly #turns = new Map<string, number>();
   readonly #options: SlowLaneOptions;
   #waiting = 0;
+  #turn = 0;
 
   constructor(options: SlowLaneOptions) {
     this.#options = options;
@@ -33,14 +46,27 @@ export class SlowLane {
   }
 
   /** Whether a call belongs here. */
-  has({ compiled, origin }: Job, now: number): boolean {
-    const lines = this.#scripts.get(compiled);
-    if (lines === undefined) return false;
-    const own = lines.get(origin);
-    if (own !== undefined && isTroubled(own, now)) return true;
-    let troubled = 0;
-    for (const line of lines.values()) if (isTroubled(line, now)) troubled++;
-    return troubled >= manyLines;
+  has({ compiled, asker }: Job, now: number): boolean {
+    const script = this.#scripts.get(compiled);
+    if (script === undefined) return false;
+    const own = script.lines.get(asker);
+    if (own !== undefined && own.until > now) return true;
+    return !isWell(script, asker, now) && hangsForMost(script, now);
+  }
+
+  /** Whether a call is likely to end in time, although its script ran over for others. */
+  isWell({ compiled, asker }: Job, now: number): boolean {
+    const script = this.#scripts.get(compiled);
+    return script !== undefined && isWell(script, asker, now);
+  }
+
+  /** A call ended in time. Of interest only where others of the script did not. */
+  well({ compiled, asker }: Job, now: number): void {
+    const script = this.#scripts.get(compiled);
+    if (script === undefined) return;
+    script.wells.delete(asker);
+    script.wells.set(asker, now + forgetAfter);
+    if (script.wells.size > mostWells) forgetFirst(script.wells);
   }
 
   /** False where its line is full. */
@@ -62,28 +88,15 @@ export class SlowLane {
 
   /** The next call. */
   next(now: number): Job | undefined {
-    return this.#take((line) => line.until <= now && !line.held) ?? this.#take(() => true);
-  }
-
-  /** A call takes long. */
-  hold(job: Job): void {
-    this.#of(job).held = true;
-  }
-
-  /** That call ended. Answers the calls of its line that may go back to the fast lane. */
-  release({ compiled, origin }: Job, now: number): Job[] {
-    const line = this.#scripts.get(compiled)?.get(origin);
-    if (line === undefined) return [];
-    line.held = false;
-    if (line.until > now) return [];
-    this.#waiting -= line.jobs.length;
-    return line.jobs.splice(0);
+    return this.#take((line) => line.until <= now) ?? this.#take(() => true);
   }
 
   /** It ran over: its line stays here for a while, longer each time. */
   strike(job: Job, now: number): void {
     const line = this.#of(job);
-    line.held = false;
+    const script = this.#scripts.get(job.compiled);
+    script?.wells.delete(job.asker);
+    if (script !== undefined) script.judged = Number.NEGATIVE_INFINITY;
     if (now > line.until + forgetAfter) line.strikes = 0;
     line.until = now + Math.min(firstStay * 2 ** line.strikes, longestStay);
     line.strikes++;
@@ -92,55 +105,65 @@ export class SlowLane {
   /** Takes out the calls that have waited too long, and forgets lines that have been good for long. */
   expire(now: number): Job[] {
     const expired: Job[] = [];
-    for (const [compiled, lines] of this.#scripts) {
-      for (const [origin, line] of lines) {
+    for (const [compiled, { lines }] of this.#scripts) {
+      for (const [asker, line] of lines) {
         const { jobs } = line;
         const late = jobs.filter(({ slowSince }) => now - slowSince > this.#options.longestWait);
-        expired.push(...jobs.splice(0, late.length));
+        if (late.length > 0) expired.push(...jobs.splice(0, late.length));
         const forgiven = line.strikes === 0 || now > line.until + forgetAfter;
-        if (jobs.length === 0 && !line.held && forgiven) lines.delete(origin);
+        if (jobs.length === 0 && forgiven) lines.delete(asker);
       }
       if (lines.size === 0) this.#scripts.delete(compiled);
     }
+    if (this.#scripts.size === 0) this.#turns.clear();
     this.#waiting -= expired.length;
     return expired;
   }
 
   /** Takes out everything. */
   clear(): Job[] {
-    const lines = [...this.#scripts.values()].flatMap((all) => [...all.values()]);
+    const lines = [...this.#scripts.values()].flatMap((script) => [...script.lines.values()]);
     this.#scripts.clear();
+    this.#turns.clear();
     this.#waiting = 0;
     return lines.flatMap(({ jobs }) => jobs);
   }
 
+  /** Of the line whose turn it is: of the asker who had none for the longest time. */
   #take(fits: (line: Line) => boolean): Job | undefined {
-    for (const [compiled, lines] of this.#scripts) {
-      for (const [origin, line] of lines) {
-        const job = fits(line) ? line.jobs.shift() : undefined;
-        if (job === undefined) continue;
-        this.#waiting--;
-        // To the end, both: others have their turn now.
-        lines.delete(origin);
-        lines.set(origin, line);
-        this.#scripts.delete(compiled);
-        this.#scripts.set(compiled, lines);
-        return job;
+    if (this.#waiting === 0) return undefined;
+    let next: { line: Line; asker: string; turn: number } | undefined;
+    for (const { lines } of this.#scripts.values()) {
+      for (const [asker, line] of lines) {
+        if (line.jobs.length === 0 || !fits(line)) continue;
+        const turn = this.#turns.get(asker) ?? 0;
+        const isBefore =
+          next === undefined ||
+          turn < next.turn ||
+          (turn === next.turn && line.turn < next.line.turn);
+        if (isBefore) next = { line, asker, turn };
       }
     }
-    return undefined;
+    if (next === undefined) return undefined;
+    this.#turn++;
+    next.line.turn = this.#turn;
+    if (this.#turns.size > mostTurns) this.#turns.clear();
+    this.#turns.set(next.asker, this.#turn);
+    this.#waiting--;
+    return next.line.jobs.shift();
   }
 
-  #of({ compiled, origin }: Job): Line {
-    let lines = this.#scripts.get(compiled);
-    if (lines === undefined) {
-      lines = new Map();
-      this.#scripts.set(compiled, lines);
+  #of({ compiled, asker }: Job): Line {
+    let script = this.#scripts.get(compiled);
+    if (script === undefined) {
+      const judged = Number.NEGATIVE_INFINITY;
+      script = { lines: new Map(), wells: new Map(), hangs: false, judged };
+      this.#scripts.set(compiled, script);
     }
-    let line = lines.get(origin);
+    let line = script.lines.get(asker);
     if (line === undefined) {
-      line = { jobs: [], held: false, until: 0, strikes: 0 };
-      lines.set(origin, line);
+      line = { jobs: [], until: 0, strikes: 0, turn: 0 };
+      script.lines.set(asker, line);
     }
     return line;
   }
@@ -153,13 +176,37 @@ export interface SlowLaneOptions {
   readonly longestWait: number;
 }
 
-function isTroubled({ held, until }: Line, now: number): boolean {
-  return held || until > now;
+function isWell({ wells }: Script, asker: string, now: number): boolean {
+  return (wells.get(asker) ?? 0) > now;
 }
 
-/** From so many askers on, it is the script. */
-const manyLines = 2;
+/** Most of those who use it, and several. */
+function hangsForMost(script: Script, now: number): boolean {
+  if (now < script.judged) return script.hangs;
+  let troubled = 0;
+  for (const { until } of script.lines.values()) if (until > now) troubled++;
+  for (const [asker, forgotten] of script.wells) {
+    if (forgotten > now) break;
+    script.wells.delete(asker);
+  }
+  script.hangs = troubled >= fewestTroubled && troubled > script.wells.size;
+  script.judged = now + judgedFor;
+  return script.hangs;
+}
+
+function forgetFirst(wells: Map<string, number>): void {
+  for (const asker of wells.keys()) {
+    wells.delete(asker);
+    return;
+  }
+}
+
+/** Of fewer askers who ran over nothing is said about the script. */
+const fewestTroubled = 3;
+const mostWells = 10_000;
+const mostTurns = 10_000;
 /** Milliseconds. */
+const judgedFor = 20;
 const firstStay = 1000;
 const longestStay = 60_000;
 const forgetAfter = 60_000;
