@@ -13,7 +13,7 @@ export class FairQueue<Item> {
 
   /** How many of this owner wait. */
   sizeOf(owner: string): number {
-    return this.#lines.get(owner)?.size ?? 0;
+    return this.#lineOf(owner)?.size ?? 0;
   }
 
   push(owner: string, item: Item): void {
@@ -93,6 +93,10 @@ class Line<Item> {
 
   get isEmpty(): boolean {
     return this.#first === undefined;
+  }
+
+  get size(): number {
+    return this.isEmpty ? 0 : 1 + (this.#rest?.size ?? 0);
   }
 
   push(item: Item): void {
