@@ -15,9 +15,10 @@ export class JsonSet {
     else this.#composite.add(canonicalText(value));
   }
 
-  has(value: JsonValue): boolean {
+  /** `textOf`: where canonical texts of values are known already. */
+  has(value: JsonValue, textOf = canonicalText): boolean {
     if (isPlain(value)) return this.#plain.has(value);
-    return this.#composite.size > 0 && this.#composite.has(canonicalText(value));
+    return this.#composite.size > 0 && this.#composite.has(textOf(value));
   }
 
   delete(value: JsonValue): void {

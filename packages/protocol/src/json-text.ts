@@ -130,14 +130,15 @@ function firstInside(
 ): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) {
-      const inside = look(element);
+    // By index: what goes over the entries takes ten times as long, and lists may have hundreds of thousands of elements.
+    for (let index = 0; index < value.length; index++) {
+      const inside = look(value[index] ?? null);
       if (inside !== undefined) return `[${index}]${inside}`;
     }
     return undefined;
   }
-  for (const [name, member] of Object.entries(value)) {
-    const inside = look(member);
+  for (const name of Object.keys(value)) {
+    const inside = look(value[name] ?? null);
     if (inside !== undefined) return `.${name}${inside}`;
   }
   return undefined;

@@ -99,7 +99,7 @@ export type {
   RqlOperator,
   RqlTree,
 } from './rql/ast.js';
-export { bindRql, type Fitted, type FitValue } from './rql/bind.js';
+export { bindingRql, bindRql, type Fitted, type FitValue, type Steps } from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { operandsOf } from './rql/operands.js';

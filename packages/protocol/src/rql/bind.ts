@@ -6,65 +6,118 @@ import { invalidQuery } from './parse.js';
 /** A value as it compares with what is stored under the field, or why it cannot. */
 export type Fitted = { readonly value: JsonValue } | { readonly problem: string };
 
-/** Fits the value of a comparison to the field that it is compared with. */
-export type FitValue = (comparison: Comparison<JsonValue>) => Fitted;
+/** Work in small steps: who runs it may do something else in between. */
+export type Steps<Result> = Generator<void, Result>;
 
-/**
- * Puts the values in place of the `$name`s. Throws 409 `query.invalid` where a value is missing, or
- * is none that its operator, or the field, can work with.
- */
+/** Fits the value of a comparison to the field that it is compared with. */
+export type FitValue = (comparison: Comparison<JsonValue>) => Steps<Fitted>;
+
+/** As `bindingRql`, in one go. */
 export function bindRql(
   tree: RqlTree,
   values: JsonObject | undefined,
-  fit: FitValue = ({ value }) => ({ value }),
+  fit?: FitValue,
 ): RqlExpression {
-  switch (tree.kind) {
-    case 'and':
-    case 'or':
-      return {
-        kind: tree.kind,
-        left: bindRql(tree.left, values, fit),
-        right: bindRql(tree.right, values, fit),
-      };
-    case 'not':
-      return { kind: 'not', operand: bindRql(tree.operand, values, fit) };
-    case 'comparison':
-      return bindComparison(tree, values ?? {}, fit);
-    default:
-      return tree satisfies never;
+  const steps = bindingRql(tree, values, fit);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
   }
 }
 
-function bindComparison(
-  { kind, field, operator, value: operand }: Comparison<RqlOperand>,
-  values: JsonObject,
-  fit: FitValue,
-): RqlExpression {
-  const value = operandValue(operand, values);
-  const wanted = wantedBy(operator, value);
-  if (wanted !== undefined) throw invalidQuery(`${operator} takes ${wanted}`, operand.position);
-  const comparison = { kind, field, operator, value };
-  const fitted = fit(comparison);
-  if ('problem' in fitted) {
-    const name = operand.kind === 'name' ? `$${operand.name}: ` : '';
-    throw invalidQuery(`${name}${fitted.problem}`, operand.position);
-  }
-  return { ...comparison, value: fitted.value };
+/**
+ * Puts the values in place of the `$name`s, in small steps. Throws 409 `query.invalid` where a value is missing, or
+ * is none that its operator, or the field, can work with. A value that is used several times is the same one in the result.
+ */
+export function bindingRql(
+  tree: RqlTree,
+  values: JsonObject = {},
+  fit: FitValue = asItIs,
+): Steps<RqlExpression> {
+  return new Binding(values, fit).bound(tree);
 }
 
-function operandValue(operand: RqlOperand, values: JsonObject): JsonValue {
-  if (operand.kind === 'literal') return operand.value;
-  const value = ownMember(values, operand.name);
-  const { name, position } = operand;
-  if (value === undefined) throw invalidQuery(`no value for $${name}`, position);
-  const infinite = infiniteIn(value);
-  if (infinite !== undefined) {
-    throw invalidQuery(`$${name}${infinite} is a number that is too large`, position);
+// biome-ignore lint/correctness/useYield: there is nothing to do.
+function* asItIs({ value }: Comparison<JsonValue>): Steps<Fitted> {
+  return { value };
+}
+
+class Binding {
+  readonly #values: JsonObject;
+  readonly #fit: FitValue;
+  /** By name. */
+  readonly #named = new Map<string, JsonValue>();
+  /** Of lists and objects: by the operator and the field that they were fitted for. */
+  readonly #fitted = new Map<JsonValue, Map<string, Fitted>>();
+
+  constructor(values: JsonObject, fit: FitValue) {
+    this.#values = values;
+    this.#fit = fit;
   }
-  if (isRounded(values, name) || holdsRounded(value)) {
-    throw invalidQuery(`$${name} has a number that would be rounded`, position);
+
+  *bound(tree: RqlTree): Steps<RqlExpression> {
+    switch (tree.kind) {
+      case 'and':
+      case 'or': {
+        const left = yield* this.bound(tree.left);
+        return { kind: tree.kind, left, right: yield* this.bound(tree.right) };
+      }
+      case 'not':
+        return { kind: 'not', operand: yield* this.bound(tree.operand) };
+      case 'comparison':
+        return yield* this.#comparison(tree);
+      default:
+        return tree satisfies never;
+    }
   }
-  return value;
+
+  *#comparison({
+    kind,
+    field,
+    operator,
+    value: operand,
+  }: Comparison<RqlOperand>): Steps<RqlExpression> {
+    yield;
+    const value = this.#valueOf(operand);
+    const wanted = wantedBy(operator, value);
+    if (wanted !== undefined) throw invalidQuery(`${operator} takes ${wanted}`, operand.position);
+    const comparison = { kind, field, operator, value };
+    const fitted = yield* this.#fittedOnce(comparison);
+    if ('problem' in fitted) {
+      const name = operand.kind === 'name' ? `$${operand.name}: ` : '';
+      throw invalidQuery(`${name}${fitted.problem}`, operand.position);
+    }
+    return { ...comparison, value: fitted.value };
+  }
+
+  *#fittedOnce(comparison: Comparison<JsonValue>): Steps<Fitted> {
+    const { field, operator, value } = comparison;
+    if (typeof value !== 'object' || value === null) return yield* this.#fit(comparison);
+    const known = this.#fitted.get(value) ?? new Map<string, Fitted>();
+    this.#fitted.set(value, known);
+    const use = JSON.stringify([operator, field]);
+    const fitted = known.get(use) ?? (yield* this.#fit(comparison));
+    known.set(use, fitted);
+    return fitted;
+  }
+
+  #valueOf(operand: RqlOperand): JsonValue {
+    if (operand.kind === 'literal') return operand.value;
+    const { name, position } = operand;
+    const known = this.#named.get(name);
+    if (known !== undefined) return known;
+    const value = ownMember(this.#values, name);
+    if (value === undefined) throw invalidQuery(`no value for $${name}`, position);
+    const infinite = infiniteIn(value);
+    if (infinite !== undefined) {
+      throw invalidQuery(`$${name}${infinite} is a number that is too large`, position);
+    }
+    if (isRounded(this.#values, name) || holdsRounded(value)) {
+      throw invalidQuery(`$${name} has a number that would be rounded`, position);
+    }
+    this.#named.set(name, value);
+    return value;
+  }
 }
 
 /** What the operator takes, where this value is not it. */

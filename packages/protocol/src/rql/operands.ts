@@ -2,11 +2,11 @@ import type { JsonObject, JsonValue } from '../json.js';
 import { ownMember } from '../json.js';
 import type { Filter, RqlOperand, RqlTree } from './ast.js';
 
-/** What an element counts beside its text, in bytes: it is put into a set, and compared. */
-const elementCost = 8;
+/** What an element counts beside its text, in bytes: it is bound, written for the store, put into a set or a table, and compared. */
+const elementCost = 32;
 
 /**
- * Bytes, about, that a filter compares with once its values are bound: 8 for each value and each element or member within it, beside
+ * Bytes, about, that a filter compares with once its values are bound: 32 for each value and each element or member within it, beside
  * what its texts and names have. A value that is used several times counts each time. Values that nothing uses count nothing.
  */
 export function operandsOf(tree: RqlTree, values: JsonObject = {}): number {

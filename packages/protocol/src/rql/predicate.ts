@@ -2,6 +2,7 @@ import { deepEqual } from '../deep-equal.js';
 import { isJsonObject, type JsonObject, type JsonValue, ownMember } from '../json.js';
 import { JsonSet } from '../json-set.js';
 import { ListElements } from '../list-elements.js';
+import { RecentTexts } from '../recent-texts.js';
 import type { Comparison, RqlExpression } from './ast.js';
 import { compareText } from './compare.js';
 
@@ -10,6 +11,10 @@ export type Predicate = (object: JsonObject) => boolean;
 
 /** For all filters: many are asked about the same object, one after the other. */
 const elements = new ListElements();
+
+/** Sets of the lists of `in`: a list that is used several times has one. */
+const sets = new WeakMap<readonly JsonValue[], JsonSet>();
+const texts = new RecentTexts();
 
 /** A test of the value of a field; what is missing is null. */
 type ValueTest = (value: JsonValue) => boolean;
@@ -66,8 +71,8 @@ function compileTest({ operator, value: operand }: Comparison<JsonValue>): Value
     case 'between':
       return between(operand);
     case 'in': {
-      const wanted = new JsonSet(Array.isArray(operand) ? operand : []);
-      return (value) => wanted.has(value);
+      const wanted = setOf(Array.isArray(operand) ? operand : []);
+      return (value) => wanted.has(value, (one) => texts.of(one));
     }
     case 'contains':
       return (value) => Array.isArray(value) && elements.has(value, operand);
@@ -77,6 +82,14 @@ function compileTest({ operator, value: operand }: Comparison<JsonValue>): Value
     default:
       return operator satisfies never;
   }
+}
+
+function setOf(list: readonly JsonValue[]): JsonSet {
+  const known = sets.get(list);
+  if (known) return known;
+  const set = new JsonSet(list);
+  sets.set(list, set);
+  return set;
 }
 
 function between(operand: JsonValue): ValueTest {

@@ -11,11 +11,11 @@ export const count: Handler<CountRequest> = async (context, request) => {
   const { r, names, parents } = request.target;
   const { services, auth } = context;
   const scope = { names, parents };
-  const model = modelOf(context, names);
-  const filter = filterOf(model, request.cmdOpts.query, services.limits, services.budgets);
   const owner = ownerOf(context.listener);
   const order = { field: '_r', descending: true };
   const totalResults = await services.slots.run(context.listener, async () => {
+    const model = modelOf(context, names);
+    const filter = await filterOf(model, request.cmdOpts.query, services);
     try {
       return await new Search({ services, owner, auth, model, scope, filter, order }).count();
     } catch (error) {

@@ -1,5 +1,5 @@
 import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
-import type { Model } from '../model/model.js';
+import type { Model, ModelSet } from '../model/model.js';
 import { audienceKey, viewReads, visibleBody } from '../model/view.js';
 import { storeFailure, unavailable } from '../objects/unavailable.js';
 import { pageBytes } from '../platform/limits.js';
@@ -18,19 +18,24 @@ import type { CommandContext, Handler, Reply } from './services.js';
 
 /** Rules REA1 to REA11. */
 export const read: Handler<ReadRequest> = async (context, request) => {
-  const reading = readingOf(context, request);
-  if (request.cmdOpts.subscribe) return await withSubscription(reading);
   const { slots } = context.services;
-  const [page, total] = await slots.run(context.listener, async () => {
-    return [await pageOf(reading), await totalOf(reading)] as const;
+  // What it asks for may be long, too: it is looked at when it is its turn.
+  const answer = await slots.run(context.listener, async () => {
+    const reading = await readingOf(context, request);
+    if (request.cmdOpts.subscribe) return await withSubscription(reading);
+    const page = await pageOf(reading);
+    return { reading, page, total: await totalOf(reading) };
   });
-  return { body: await answerOf(reading, page, total) };
+  if (!('reading' in answer)) return answer;
+  return { body: await answerOf(answer.reading, answer.page, answer.total) };
 };
 
 /** A read that is understood, and allowed as far as that can be known before any object is seen. */
 interface Reading {
   readonly context: CommandContext;
   readonly request: ReadRequest;
+  /** Those that were in force when it was understood. */
+  readonly models: ModelSet;
   readonly model: Model;
   readonly scope: Scope;
   readonly fields: readonly string[] | undefined;
@@ -40,13 +45,13 @@ interface Reading {
   readonly search: Search;
 }
 
-function readingOf(context: CommandContext, request: ReadRequest): Reading {
+async function readingOf(context: CommandContext, request: ReadRequest): Promise<Reading> {
   const { r, names, parents } = request.target;
   const { query, paginationToken } = request.cmdOpts;
+  const models = context.services.models();
   const model = modelOf(context, names);
   const fields = fieldsAsked(model, request.cmdOpts.fields);
-  const { limits, budgets } = context.services;
-  const filter = filterOf(model, query, limits, budgets);
+  const filter = await filterOf(model, query, context.services);
   const order = orderOf(model, request.cmdOpts);
   const scope: Scope = { names, parents };
   const question: Question = { r, filter, order, seenAs: seenAs(context, model, order) };
@@ -56,7 +61,7 @@ function readingOf(context: CommandContext, request: ReadRequest): Reading {
   const { services, auth } = context;
   const owner = ownerOf(context.listener);
   const search = new Search({ services, owner, auth, model, scope, filter, order });
-  return { context, request, model, scope, fields, question, tokenizer, token, search };
+  return { context, request, models, model, scope, fields, question, tokenizer, token, search };
 }
 
 /**
@@ -177,29 +182,26 @@ async function itemsOf(
  * left out, for what is there already is known to who asks for what came since. The subscription ends with a read that fails.
  */
 async function withSubscription(reading: Reading): Promise<Reply> {
-  const { context, scope, fields, question, request } = reading;
-  const { live, slots } = context.services;
-  const models = context.services.models();
+  const { context, models, scope, fields, question, request } = reading;
+  const { live } = context.services;
   const { limit = defaultReadLimit, since } = request.cmdOpts;
   const window = { ...question, scope, fields, limit, since };
-  return await slots.run(context.listener, async () => {
-    const { subscription, view, hits, pos, start } = await live.watch(context.listener, window);
-    try {
-      const total = await totalOf(reading);
-      const answer =
-        since === undefined
-          ? await answerOf(reading, { hits, since: pos }, total)
-          : { r: question.r, body: { ...total } };
-      // What is answered has to be as of the model that the subscription goes on with.
-      if (context.services.models() !== models) throw unavailable();
-      const { r, body = {} } = answer;
-      return {
-        body: { r: r ?? question.r, meta: { subscription, view }, body },
-        afterwards: start,
-      };
-    } catch (error) {
-      live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
-      throw error;
-    }
-  });
+  const { subscription, view, hits, pos, start } = await live.watch(context.listener, window);
+  try {
+    const total = await totalOf(reading);
+    const answer =
+      since === undefined
+        ? await answerOf(reading, { hits, since: pos }, total)
+        : { r: question.r, body: { ...total } };
+    // What is answered has to be as of the model that the subscription goes on with.
+    if (context.services.models() !== models) throw unavailable();
+    const { r, body = {} } = answer;
+    return {
+      body: { r: r ?? question.r, meta: { subscription, view }, body },
+      afterwards: start,
+    };
+  } catch (error) {
+    live.unsubscribe(context.listener, [{ kind: 'query', id: subscription }]);
+    throw error;
+  }
 }

@@ -34,3 +34,16 @@ export class Slice {
     this.#begun = this.#clock.monotonic();
   }
 }
+
+/** Runs work that goes in small steps, and lets the others have their turn where it takes long. Resolves with what it comes to. */
+export async function inSlices<Result>(
+  steps: Generator<void, Result>,
+  clock: Pick<Clock, 'monotonic'>,
+): Promise<Result> {
+  const slice = new Slice(clock);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (slice.isOver) await slice.rest();
+  }
+}

@@ -1,5 +1,5 @@
 import {
-  bindRql,
+  bindingRql,
   fail,
   fieldsOfRql,
   invalidQuery,
@@ -11,6 +11,8 @@ import {
 import type { Field, Model } from '../model/model.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
+import type { Clock } from '../platform/platform.js';
+import { inSlices } from '../platform/slices.js';
 import { fitValue } from './fit-value.js';
 
 interface QueryOption {
@@ -18,13 +20,21 @@ interface QueryOption {
   readonly values?: JsonObject | undefined;
 }
 
-/** The filter of a read or count, bound to its values. Throws 409 `query.invalid` (rules RQL5, LIM12). */
-export function filterOf(
+interface FilterServices {
+  readonly limits: Pick<Limits, 'filter' | 'filterDepth' | 'filterOperands'>;
+  readonly budgets: Pick<Budgets, 'refuse'>;
+  readonly platform: { readonly clock: Pick<Clock, 'monotonic'> };
+}
+
+/**
+ * The filter of a read or count, bound to its values, which may be many: it lets others have their turn in between. Rejects with
+ * 409 `query.invalid` (rules RQL5, LIM12).
+ */
+export async function filterOf(
   model: Model,
   query: QueryOption | undefined,
-  limits: Pick<Limits, 'filter' | 'filterDepth' | 'filterOperands'>,
-  budgets: Pick<Budgets, 'refuse'>,
-): RqlExpression | undefined {
+  { limits, budgets, platform }: FilterServices,
+): Promise<RqlExpression | undefined> {
   if (!query) return undefined;
   const tree = parseRql(query.filter, limits);
   for (const path of fieldsOfRql(tree)) {
@@ -36,7 +46,7 @@ export function filterOf(
     budgets.refuse('limits.filterOperands');
     throw fail('query.invalid', { 'cmdOpts.query.values': ['beyond limits.filterOperands'] });
   }
-  return bindRql(tree, query.values, fitValue(model));
+  return await inSlices(bindingRql(tree, query.values, fitValue(model)), platform.clock);
 }
 
 /** Whether a filter may look at this path: a field of the model, into Objects as far as they go, and anywhere into Json. */

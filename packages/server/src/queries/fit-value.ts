@@ -1,10 +1,11 @@
 import {
   type Comparison,
-  type FitValue,
   type Fitted,
+  type FitValue,
   inexactIn,
   type JsonValue,
   parseR,
+  type Steps,
 } from '@really/protocol';
 import { fieldAt } from '../model/field-at.js';
 import { parseInstant } from '../model/instant.js';
@@ -19,43 +20,53 @@ type Compared = Comparison<JsonValue>;
  * numbers that may have been rounded on their way, but for a Double.
  */
 export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
-  return (comparison) => {
-    const { field: path, operator } = comparison;
+  return function* fit(comparison) {
+    const { field: path, operator, value } = comparison;
     const [name = ''] = path;
-    if (name.startsWith('_')) return fitSystemMember(comparison);
+    if (name.startsWith('_')) return yield* fitSystemMember(comparison);
     const field = fieldAt(fields, path);
-    if (operator === 'starts with') return { value: comparison.value };
+    if (operator === 'starts with') return { value };
     // Within Json nothing is known of the value.
-    if (!field) return fitExact(comparison.value);
+    if (!field) return fitExact(value);
     if (operator === 'contains') return fitElement(comparison, field);
-    return fitEach(comparison, (value) => fitOne(comparison, field, value));
+    if (keptAsTheyAre.has(typeOf(field))) return { value };
+    return yield* fitEach(comparison, (one) => fitOne(comparison, field, one));
   };
 }
 
+/** Any value is compared with these as it stands. */
+const keptAsTheyAre: ReadonlySet<string> = new Set(['String', 'Boolean', 'Double']);
+
 /** `_r`, an R of any collection, and `_rev`, a number. */
-function fitSystemMember(comparison: Compared): Fitted {
+function* fitSystemMember(comparison: Compared): Steps<Fitted> {
   const { field, operator, value } = comparison;
   const [name = ''] = field;
   if (operator === 'contains') return notAList(comparison, name === '_r' ? 'an R' : 'a number');
   if (operator === 'starts with') return { value };
   if (name !== '_r') return fitExact(value);
-  return fitEach(comparison, (one) => {
+  return yield* fitEach(comparison, (one) => {
     const parsed = parseR(one);
     return { value: parsed?.kind === 'object' ? parsed.r : one };
   });
 }
 
-/** Fits the value, or each one of a list of those that the field is compared with. */
-function fitEach({ operator, value }: Compared, fit: (value: JsonValue) => Fitted): Fitted {
+/** Elements of a list that are one step. */
+const elementsPerStep = 100;
+
+/** Fits the value, or each one of a list of those that the field is compared with: the same list where they stay as they are. */
+function* fitEach({ operator, value }: Compared, fit: (value: JsonValue) => Fitted): Steps<Fitted> {
   const isList = operator === 'in' || operator === 'between';
   if (!isList || !Array.isArray(value)) return fit(value);
   const values: JsonValue[] = [];
+  let isSame = true;
   for (const one of value) {
     const fitted = fit(one);
     if ('problem' in fitted) return fitted;
+    isSame &&= fitted.value === one;
     values.push(fitted.value);
+    if (values.length % elementsPerStep === 0) yield;
   }
-  return { value: values };
+  return { value: isSame ? value : values };
 }
 
 /** Where whole numbers that large are refused (rule NUM2), one was perhaps rounded by whatever sent it. */
