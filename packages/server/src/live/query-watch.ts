@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { isKnownPath } from '../queries/filter.js';
+import { filterText } from '../queries/filter-text.js';
 import { ownerOf } from '../queries/owner.js';
 import type { Hit } from '../queries/search.js';
 import type { Order, Pos, Scope } from '../store/store.js';
@@ -322,7 +323,8 @@ function traitsOf(
   view: string,
 ): GroupTraits {
   const { auth } = listener;
-  const question = JSON.stringify([filter ?? null, order.field, order.descending, limit]);
+  const rest = JSON.stringify([order.field, order.descending, limit]);
+  const question = `${filterText(filter)}${rest}`;
   const key = `${shortened(question)}${keyOfAudience(fields, view)}`;
   const owner = ownerOf(listener);
   return { key, r, scope, fields, filter, order, limit, price, auth, owner, view };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalText, fail, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
 import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
 import type { Order, Place, Pos } from '../store/store.js';
+import { filterText } from './filter-text.js';
 
 /** What a page token belongs to: whoever asks the same question may use it. */
 export interface Question {
@@ -124,7 +125,7 @@ export function isLongValue({ digest }: LongValue, value: JsonValue | undefined)
 type Step = 'n' | 'p';
 
 function keyText({ r, filter, order }: Question): string {
-  return JSON.stringify([r, filter ?? null, order.field, order.descending]);
+  return `[${JSON.stringify(r)},${filterText(filter)},${JSON.stringify(order.field)},${order.descending}]`;
 }
 
 function viewText({ seenAs }: Question): string {

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import type { Filter, JsonValue, RqlExpression } from '@really/protocol';
+
+/** Characters of JSON that are not worth a digest. */
+const shortJson = 256;
+
+/** The same filter for as many as ask. */
+const texts = new WeakMap<RqlExpression, string>();
+
+/**
+ * A text that tells a filter from others. Long values stand by their digests, each made once however often the filter uses it:
+ * with all its values written out a filter may have megabytes.
+ */
+export function filterText(filter: RqlExpression | undefined): string {
+  if (!filter) return 'null';
+  const known = texts.get(filter);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(withDigests(filter, new Map()));
+  texts.set(filter, text);
+  return text;
+}
+
+function withDigests(
+  filter: RqlExpression,
+  digests: Map<JsonValue, string | undefined>,
+): Filter<JsonValue | undefined> {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const left = withDigests(filter.left, digests);
+      return { kind: filter.kind, left, right: withDigests(filter.right, digests) };
+    }
+    case 'not':
+      return { kind: 'not', operand: withDigests(filter.operand, digests) };
+    case 'comparison': {
+      const { value } = filter;
+      if (!digests.has(value)) digests.set(value, digestOf(value));
+      const digest = digests.get(value);
+      // A member of its own: no value is mistaken for a digest.
+      return digest === undefined
+        ? filter
+        : Object.assign({ ...filter, value: undefined }, { digest });
+    }
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** `undefined` of what is short. */
+function digestOf(value: JsonValue): string | undefined {
+  const isShort = typeof value === 'string' ? value.length < shortJson : typeof value !== 'object';
+  if (isShort || value === null) return undefined;
+  const json = JSON.stringify(value);
+  if (json.length < shortJson) return undefined;
+  return createHash('sha256').update(json).digest('base64url');
+}
