@@ -1,15 +1,8 @@
 import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
+import { Slice as WorkSlice } from '../../platform/slices.js';
 import { makeEpoch } from '../make-epoch.js';
 import { comparePlaces, isMistyped, placeOf } from '../order.js';
-import type {
-  Altered,
-  CollectionSize,
-  Slice,
-  SliceWanted,
-  StoreReader,
-  StoreState,
-} from '../store-reader.js';
 import {
   type Changes,
   type CollectionLayout,
@@ -18,9 +11,9 @@ import {
   type FieldType,
   type GroupOutcome,
   type History,
+  type KeptObject,
   type Migration,
   type MigrationOutcome,
-  type KeptObject,
   type OnceRecord,
   type Order,
   type Outdated,
@@ -37,6 +30,14 @@ import {
   type Write,
   type WriteGroup,
 } from '../store.js';
+import type {
+  Altered,
+  CollectionSize,
+  Slice,
+  SliceWanted,
+  StoreReader,
+  StoreState,
+} from '../store-reader.js';
 import { MemoryCollection } from './collection.js';
 import { defaultMemoryConfig, type MemoryConfig } from './config.js';
 import { frozenCopy } from './frozen-copy.js';
@@ -130,7 +131,7 @@ class MemoryStore implements Store, StoreReader {
 
   async query(query: Query): Promise<StoredObject[]> {
     const { order, from } = query;
-    const found = this.#matching(query)
+    const found = (await this.#matching(query))
       .map((object) => ({ object, place: placeOf(object, order) }))
       .filter(({ place }) => from === undefined || comparePlaces(order, from, place) < 0)
       .sort((a, b) => comparePlaces(order, a.place, b.place));
@@ -139,7 +140,7 @@ class MemoryStore implements Store, StoreReader {
   }
 
   async count(query: Query): Promise<number> {
-    return this.#matching(query).length;
+    return (await this.#matching(query)).length;
   }
 
   async history(r: string, after: number, limit: number): Promise<History> {
@@ -331,14 +332,17 @@ class MemoryStore implements Store, StoreReader {
     return field === undefined ? undefined : { kind: 'unique', field };
   }
 
-  #matching(query: Query): StoredObject[] {
+  /** Of what is there now: others may write meanwhile, for a long query lets them have their turn. */
+  async #matching(query: Query): Promise<StoredObject[]> {
     this.#assertOpen();
     const started = this.#platform.clock.monotonic();
     const isInScope = scopeTest(query.scope);
     const matches = query.filter ? compilePredicate(query.filter) : () => true;
     const found: StoredObject[] = [];
-    for (const object of this.#collection(query.scope.names).living()) {
+    const slice = new WorkSlice(this.#platform.clock);
+    for (const object of [...this.#collection(query.scope.names).living()]) {
       this.#assertInTime(started, query.timeout);
+      if (slice.isOver) await slice.rest();
       if (object.modelVersion < (query.modelVersion ?? 0)) continue;
       const { r, rev } = object;
       if (isInScope(r) && matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
