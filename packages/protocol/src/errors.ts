@@ -41,6 +41,7 @@ export const errorTable = {
   'object.gone': { code: 410, retry: 'never', closes: false },
   'position.gone': { code: 410, retry: 'now', closes: false },
   'message.too.large': { code: 413, retry: 'never', closes: true },
+  'answer.too.large': { code: 413, retry: 'never', closes: false },
   'rate.limited': { code: 429, retry: 'backoff', closes: false },
   'internal.server.error': { code: 500, retry: 'never', closes: false },
   'server.unavailable': { code: 503, retry: 'backoff', closes: false },

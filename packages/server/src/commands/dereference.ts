@@ -10,17 +10,31 @@ import { goneError } from '../model/deleted.js';
 import type { Field, Model } from '../model/model.js';
 import { holdsReference } from '../model/references.js';
 import { view, visibleBody } from '../model/view.js';
+import { sizeOf } from '../objects/size.js';
+import { pageBytes } from '../platform/limits.js';
+import { Slice } from '../platform/slices.js';
 import { assertJudged, judgedTogether } from '../queries/readers-view.js';
 import type { StoredObject } from '../store/store.js';
 import { modelOfObject } from './presence.js';
 import type { CommandContext } from './services.js';
 
-/** By field, and by R: what a reference of this field shows of its target. */
-type Shown = Map<Field, Map<string, JsonObject>>;
+/** What a reference shows of its target, and how large that is. */
+interface Showing {
+  readonly shown: JsonObject;
+  size: number;
+}
+
+/** By field, and by R. */
+type Shown = Map<Field, Map<string, Showing>>;
+
+/** Bytes, about, that are left for the targets of one object. */
+interface Room {
+  left: number;
+}
 
 /**
  * Bodies of objects of one model with each reference in them replaced by what the reader may see of
- * its target (rules GET4, GET5). Every target is loaded once. The bodies given stay as they are.
+ * its target (rules GET4, GET5), as far as there is room (rule LIM15). Every target is loaded once. The bodies given stay as they are.
  */
 export async function dereference(
   context: CommandContext,
@@ -36,9 +50,10 @@ export async function dereference(
   await loadTargets(context, found);
   return bodies.map((body) => {
     const copy: JsonObject = { ...body };
+    const room: Room = { left: pageBytes(context.services.limits) };
     for (const field of fields) {
       const value = body[field.name];
-      if (value !== undefined) setMember(copy, field.name, replaced(field, value, found));
+      if (value !== undefined) setMember(copy, field.name, replaced(field, value, found, room));
     }
     return copy;
   });
@@ -48,8 +63,8 @@ export async function dereference(
 function collect(field: Field, value: JsonValue | undefined, found: Shown): void {
   if (!holdsReference(field)) return;
   if (field.type === 'reference' && typeof value === 'string') {
-    const known = found.get(field) ?? new Map<string, JsonObject>();
-    found.set(field, known.set(value, { value }));
+    const known = found.get(field) ?? new Map<string, Showing>();
+    found.set(field, known.set(value, { shown: { value }, size: 0 }));
   } else if (field.type === 'Object' && isJsonObject(value)) {
     for (const inner of field.fields.values()) collect(inner, value[inner.name], found);
   } else if (field.type === 'List' && Array.isArray(value)) {
@@ -57,21 +72,23 @@ function collect(field: Field, value: JsonValue | undefined, found: Shown): void
   }
 }
 
-function replaced(field: Field, value: JsonValue, found: Shown): JsonValue {
+function replaced(field: Field, value: JsonValue, found: Shown, room: Room): JsonValue {
   if (!holdsReference(field)) return value;
   if (field.type === 'reference' && typeof value === 'string') {
-    return found.get(field)?.get(value) ?? { value };
+    const { shown, size } = found.get(field)?.get(value) ?? { shown: { value }, size: 0 };
+    room.left -= size;
+    return room.left >= 0 ? shown : { value, error: told(fail('answer.too.large')) };
   }
   if (field.type === 'Object' && isJsonObject(value)) {
     const copy: JsonObject = { ...value };
     for (const inner of field.fields.values()) {
       const member = value[inner.name];
-      if (member !== undefined) setMember(copy, inner.name, replaced(inner, member, found));
+      if (member !== undefined) setMember(copy, inner.name, replaced(inner, member, found, room));
     }
     return copy;
   }
   if (field.type === 'List' && Array.isArray(value)) {
-    return value.map((element) => replaced(field.items, element, found));
+    return value.map((element) => replaced(field.items, element, found, room));
   }
   return value;
 }
@@ -79,18 +96,24 @@ function replaced(field: Field, value: JsonValue, found: Shown): JsonValue {
 async function loadTargets(context: CommandContext, found: Shown): Promise<void> {
   const rs = new Set<string>();
   for (const known of found.values()) for (const r of known.keys()) rs.add(r);
-  const targets = await load(context, [...rs]);
+  const all = [...rs];
   const byR = new Map<string, Target>();
-  for (let index = 0; index < targets.length; index += judgedTogether) {
+  const slice = new Slice(context.services.platform.clock);
+  for (let index = 0; index < all.length; index += judgedTogether) {
+    const targets = await load(context, all.slice(index, index + judgedTogether));
     await Promise.all(
-      targets.slice(index, index + judgedTogether).map(async ([r, object]) => {
+      targets.map(async ([r, object]) => {
         byR.set(r, await targetOf(context, r, object));
       }),
     );
+    if (slice.isOver) await slice.rest();
   }
   for (const [field, known] of found) {
     const shows = field.type === 'reference' ? field.shows : [];
-    for (const [r, shown] of known) Object.assign(shown, byR.get(r)?.(shows));
+    for (const [r, showing] of known) {
+      Object.assign(showing.shown, byR.get(r)?.(shows));
+      showing.size = sizeOf(showing.shown);
+    }
   }
 }
 

@@ -197,4 +197,22 @@ describe('references', () => {
     expect(await shown()).toEqual({ _r: '/people/p', _rev: 1, name: 'P', phone: '1' });
     expect(await shown(bela)).toEqual({ _r: '/people/p', _rev: 1, name: 'P' });
   });
+
+  test('[LIM15] [GET4] show a target as often as there is room for it', async () => {
+    const models = {
+      people: 'version: 1\nfields: { name: { type: String } }',
+      lists:
+        'version: 1\nfields: { of: { type: List, items: { type: reference, collectionR: /people, fields: [name] } } }',
+    };
+    const app = await testApp({ models, limits: { output: 1000 } });
+    await app.send(amal, { cmd: 'create', r: '/people/p', body: { name: 'x'.repeat(500) } });
+    const of = Array.from({ length: 1000 }, () => '/people/p');
+    await app.send(amal, { cmd: 'create', r: '/lists/l', body: { of } });
+    const { body } = await get(app, '/lists/l');
+    const [first, second, ...others] = (body as { of: JsonObject[] }).of;
+    expect([first?.ref, second?.ref]).toMatchObject([{ _rev: 1 }, { _rev: 1 }]);
+    const error = { code: 413, message: 'answer.too.large' };
+    expect(others.at(-1)).toEqual({ value: '/people/p', error });
+    expect(others.filter(({ ref }) => ref).length).toBeLessThan(4);
+  });
 });
