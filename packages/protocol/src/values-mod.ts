@@ -3,6 +3,6 @@
 export { canonicalText } from './canonical-text.js';
 export { deepEqual } from './deep-equal.js';
 export type { JsonObject, JsonValue } from './json.js';
-export type { Comparison, RqlExpression, RqlOperator } from './rql/ast.js';
+export type { Comparison, Filter, RqlExpression, RqlOperator } from './rql/ast.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { compilePredicate, type Predicate } from './rql/predicate.js';

@@ -5,6 +5,7 @@ import type { Objects } from '../objects/objects.js';
 import { sizeOf } from '../objects/size.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
+import { Slice } from '../platform/slices.js';
 import { comparePlaces, placeOf } from '../store/order.js';
 import type { Order, Place, Query, Scope, Store, StoredObject } from '../store/store.js';
 import type { PageStart } from './page.js';
@@ -68,6 +69,8 @@ interface Kept {
 
 /** Objects that are loaded at a time where they have to be judged one by one. */
 const chunk = 256;
+/** Characters of JSON that these have, about: to read what one query of the store found is one piece of work of this thread. */
+const chunkSize = 1024 * 1024;
 
 /**
  * One query as one reader sees it. The store does as much of it as it may: all of it where a filter
@@ -80,6 +83,10 @@ export class Search {
   readonly #options: SearchOptions;
   #reach: Reach;
   #predicate: Predicate | undefined;
+  /** What the store goes by, with the rule that it was made of. */
+  #known:
+    | { readonly rule: RqlExpression | undefined; readonly filter: RqlExpression | undefined }
+    | undefined;
 
   constructor(options: SearchOptions) {
     const { model, auth, services, owner } = options;
@@ -122,8 +129,7 @@ export class Search {
   /** Those of the objects that are found, with the places that they have here. */
   async judged(objects: readonly StoredObject[]): Promise<Hit[]> {
     if (this.#reach.nothing) return [];
-    const hits = (await this.#judge(objects)).map((seen) => this.#hit(seen));
-    return hits.filter((hit) => this.#isMatch(hit));
+    return await this.#matches(await this.#judge(objects));
   }
 
   /** The places of objects as their reader sees them. Of one that may not be seen at all it is that of what has no value. */
@@ -155,7 +161,12 @@ export class Search {
   /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */
   #storeFilter(): RqlExpression | undefined {
     const { rule, hides } = this.#reach;
-    return hides ? rule : allOf(rule, this.#options.filter);
+    if (hides) return rule;
+    // The same one each time: what was made of it for the store serves again.
+    if (this.#known?.rule !== rule || !this.#known) {
+      this.#known = { rule, filter: allOf(rule, this.#options.filter) };
+    }
+    return this.#known.filter;
   }
 
   /** As many as the page holds of those that the reader may see. */
@@ -212,10 +223,14 @@ export class Search {
   /** The objects at these places, as they are now, of those that are still found. */
   async #reload(page: readonly Kept[]): Promise<Hit[]> {
     const { objects } = this.#options.services;
-    const heads = await objects.heads(page.map(({ place }) => place.r));
-    const living = heads.filter((object) => object !== undefined && !object.deleted);
-    const hits = this.#matching(await this.#judge(living as StoredObject[]));
-    const byR = new Map(hits.map((one) => [one.object.r, one]));
+    const byR = new Map<string, Hit>();
+    for (let index = 0; index < page.length; index += judgedTogether) {
+      const some = page.slice(index, index + judgedTogether);
+      const heads = await objects.heads(some.map(({ place }) => place.r));
+      const living = heads.filter((object) => object !== undefined && !object.deleted);
+      const hits = await this.#matching(await this.#judge(living as StoredObject[]));
+      for (const one of hits) byR.set(one.object.r, one);
+    }
     return page.flatMap(({ place }) => {
       const one = byR.get(place.r);
       return one ? [{ ...one, place }] : [];
@@ -230,10 +245,11 @@ export class Search {
     for (const stretch of stretches) {
       let page: Pick<Query, 'from' | 'skip'> = { from: stretch.from, skip };
       for (;;) {
-        const objects = await this.#query({ ...stretch, ...page, limit: wanted });
-        yield this.#matching(await this.#judge(objects));
+        const room = { size: chunkSize, isCut: false };
+        const objects = await this.#query({ ...stretch, ...page, limit: wanted, room });
+        yield await this.#matching(await this.#judge(objects));
         const last = objects.at(-1);
-        if (!last || objects.length < wanted) break;
+        if (!last || (objects.length < wanted && !room.isCut)) break;
         page = { from: placeOf(last, stretch.order) };
         // Judging is work of this thread: others get their turn in between.
         await nextTurn();
@@ -243,25 +259,36 @@ export class Search {
 
   /** What the reader may see of these, a few at a time, so that slow scripts can not hold a query beyond its time. */
   async #judge(objects: readonly StoredObject[]): Promise<Seen[]> {
-    const { auth, model } = this.#options;
+    const { auth, model, services } = this.#options;
     const seen: Seen[] = [];
+    const slice = new Slice(services.platform.clock);
     for (let index = 0; index < objects.length; index += judgedTogether) {
       // Throws where it is used up.
       void this.time.left;
       const some = objects.slice(index, index + judgedTogether);
       seen.push(...(await seenBy(model, some, auth)));
+      if (slice.isOver) await slice.rest();
     }
     return seen;
   }
 
-  #matching(seen: readonly Seen[]): Hit[] {
-    const hits = seen.map((one) => this.#hit(one));
-    return this.#reach.hides ? hits.filter((hit) => this.#isMatch(hit)) : hits;
+  async #matching(seen: readonly Seen[]): Promise<Hit[]> {
+    return this.#reach.hides ? await this.#matches(seen) : seen.map((one) => this.#hit(one));
   }
 
-  #isMatch(seen: Seen): boolean {
-    const { r, rev, data } = asSeen(seen);
-    return this.#matches({ ...data, _r: r, _rev: rev });
+  /** Those that the filter finds: a long one takes long with objects that have long lists. */
+  async #matches(seen: readonly Seen[]): Promise<Hit[]> {
+    const hits: Hit[] = [];
+    const slice = new Slice(this.#options.services.platform.clock);
+    for (const one of seen) {
+      const { r, rev, data } = asSeen(one);
+      if (this.#judges({ ...data, _r: r, _rev: rev })) hits.push(this.#hit(one));
+      if (!slice.isOver) continue;
+      // Throws where the time is used up.
+      void this.time.left;
+      await slice.rest();
+    }
+    return hits;
   }
 
   #hit(seen: Seen): Hit {
@@ -274,7 +301,7 @@ export class Search {
   }
 
   /** Mostly the store judges by the filter, and nobody else. */
-  get #matches(): Predicate {
+  get #judges(): Predicate {
     const { filter } = this.#options;
     this.#predicate ??= filter ? compilePredicate(filter) : () => true;
     return this.#predicate;

@@ -342,6 +342,15 @@ export interface Query extends Patience {
   readonly from?: Place | undefined;
   readonly skip?: number | undefined;
   readonly limit: number;
+  /** How large the page may be; it may be larger where the store has no need to look. */
+  readonly room?: PageRoom | undefined;
+}
+
+/** A page may end early where its objects have so many characters of JSON, with one at least. */
+export interface PageRoom {
+  readonly size: number;
+  /** Set by the store: the page ended early, and there may be more. */
+  isCut: boolean;
 }
 
 /**

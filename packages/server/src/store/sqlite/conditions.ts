@@ -36,14 +36,32 @@ export function between(key: Sql, value: JsonValue): Sql {
 /** Whatever can go as one JSON list does, so that the statement stays the same for lists of any length. */
 export function isAnyOf(key: Sql, value: JsonValue): Sql | undefined {
   if (!Array.isArray(value)) return never;
-  const listed = value.filter(isExactInJson);
-  const others = value.filter((element) => !isExactInJson(element));
+  const { listed, others } = partsOf(value);
   if (others.length > 100) return undefined;
   const conditions = others.map((element) => isEqual(key, element));
-  if (listed.length > 0) {
-    conditions.push(sql`${key} IN (SELECT value FROM json_each(${JSON.stringify(listed)}))`);
+  if (listed !== undefined) {
+    conditions.push(sql`${key} IN (SELECT value FROM json_each(${listed}))`);
   }
   return joinSql(conditions, 'OR');
+}
+
+interface ListParts {
+  /** As one JSON list. */
+  readonly listed: string | undefined;
+  readonly others: readonly JsonValue[];
+}
+
+/** A filter may use the same list many times. */
+const parts = new WeakMap<readonly JsonValue[], ListParts>();
+
+function partsOf(list: readonly JsonValue[]): ListParts {
+  const known = parts.get(list);
+  if (known) return known;
+  const listed = list.filter(isExactInJson);
+  const others = list.filter((element) => !isExactInJson(element));
+  const made = { listed: listed.length > 0 ? JSON.stringify(listed) : undefined, others };
+  parts.set(list, made);
+  return made;
 }
 
 function isExactInJson(value: JsonValue): boolean {

@@ -2,6 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import { isExtreme, operand } from './conditions.js';
 import { compositeFunction, jsonPath } from './key.js';
 import { rawSql, type Sql, sql } from './sql.js';
+import { tick } from './tick.js';
 
 /** Whether the list at a path has an element that deeply equals the value. `undefined` where SQL can not say it exactly. */
 export function contains(path: readonly string[], value: JsonValue): Sql | undefined {
@@ -9,7 +10,7 @@ export function contains(path: readonly string[], value: JsonValue): Sql | undef
   const test = elementTest(value);
   if (!test) return undefined;
   const place = rawSql(jsonPath(path));
-  return sql`(json_type(data, ${place}) = 'array' AND EXISTS (SELECT 1 FROM json_each(data, ${place}) AS element WHERE ${test}))`;
+  return sql`(json_type(data, ${place}) = 'array' AND ${tick} AND EXISTS (SELECT 1 FROM json_each(data, ${place}) AS element WHERE ${test}))`;
 }
 
 function elementTest(value: JsonValue): Sql | undefined {

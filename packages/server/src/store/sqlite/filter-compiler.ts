@@ -4,6 +4,7 @@ import { contains } from './contains.js';
 import { hasNul, keyExpression } from './key.js';
 import { locate, rPrinter } from './location.js';
 import { joinSql, rawSql, type Sql, sql } from './sql.js';
+import { tick } from './tick.js';
 
 /** The function that judges an object by a filter that SQL can not express. */
 export const matchFunction = 'really_matches';
@@ -42,7 +43,7 @@ function compile(filter: RqlExpression, negated: boolean, context: Context): Sql
     case 'and':
     case 'or': {
       const parts = flatten(filter, filter.kind).map((part) => compile(part, negated, context));
-      return joinSql(parts, (filter.kind === 'and') === negated ? 'OR' : 'AND');
+      return joinSql(parts.map(withTick), (filter.kind === 'and') === negated ? 'OR' : 'AND');
     }
     case 'not':
       return compile(filter.operand, !negated, context);
@@ -54,6 +55,13 @@ function compile(filter: RqlExpression, negated: boolean, context: Context): Sql
     default:
       return filter satisfies never;
   }
+}
+
+/** Parts of a chain after which there is a look at the time: each may compare as much as an object has. */
+const partsPerTick = 16;
+
+function withTick(part: Sql, index: number): Sql {
+  return index > 0 && index % partsPerTick === 0 ? sql`(${tick} AND ${part})` : part;
 }
 
 /** The operands of a chain of one operator. */

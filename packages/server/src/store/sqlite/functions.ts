@@ -1,17 +1,24 @@
 import type { Database } from 'better-sqlite3';
 import {
+  CompositeKeys,
   compositeFunction,
-  compositeKeyOfJson,
   keyAtPath,
   keyFunction,
   numberFunction,
   numberOfJson,
 } from './key.js';
 
-/** Makes known what the expressions of indexes call. Every connection that may use an index needs it. */
-export function registerKeyFunctions(db: Database): void {
+/**
+ * Makes known what the expressions of indexes call. Every connection that may use an index needs it. `tick` is called before what may
+ * take long, and may throw.
+ */
+export function registerKeyFunctions(db: Database, tick: () => void = () => {}): void {
   const options = { deterministic: true };
-  db.function(compositeFunction, options, (json) => compositeKeyOfJson(String(json)));
+  const keys = new CompositeKeys();
+  db.function(compositeFunction, options, (json) => {
+    tick();
+    return keys.of(String(json));
+  });
   db.function(numberFunction, options, (json) => numberOfJson(String(json)));
   db.function(keyFunction, options, (data, path) => keyAtPath(String(data), String(path)));
 }

@@ -62,8 +62,24 @@ export function hasNul(path: readonly string[]): boolean {
 
 /** Key of a list or an object, given as JSON. */
 export const compositeFunction = 'really_composite';
-export function compositeKeyOfJson(json: string): Buffer {
-  return compositeKey(canonicalText(JSON.parse(json)));
+
+/** Shorter texts are read again as fast as they are looked up. */
+const longText = 1024;
+
+/** Composite keys, of which the last long one is remembered: many parts of a filter ask about the same value of an object. */
+export class CompositeKeys {
+  #json: string | undefined;
+  #key: Buffer = Buffer.alloc(0);
+
+  of(json: string): Buffer {
+    if (json === this.#json) return this.#key;
+    const key = compositeKey(canonicalText(JSON.parse(json)));
+    if (json.length >= longText) {
+      this.#json = json;
+      this.#key = key;
+    }
+    return key;
+  }
 }
 
 /** A number given as JSON. SQLite is an ulp off with the very large and the very small ones. */

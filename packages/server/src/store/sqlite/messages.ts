@@ -16,6 +16,7 @@ import type {
 } from '../store.js';
 import type { State } from './collection-writer.js';
 import type { SqliteConfig } from './config.js';
+import type { PackedFilter } from './packed-filter.js';
 import type { FreshEpoch } from './store-epoch.js';
 
 /**
@@ -246,4 +247,8 @@ type Asked =
     };
 
 /** What of a query its thread has to know. */
-export type ThreadQuery = Omit<Query, 'timeout' | 'asker'>;
+export interface ThreadQuery extends Omit<Query, 'timeout' | 'asker' | 'room' | 'filter'> {
+  readonly filter?: PackedFilter | undefined;
+  /** See `PageRoom`. */
+  readonly size?: number | undefined;
+}

@@ -6,10 +6,7 @@ import { keyExpression } from './key.js';
 import { locate } from './location.js';
 import { collectionTable } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
-
-/** Called for each object that a statement looks at, before anything else is asked of it: it throws when time is up. */
-export const tickFunction = 'really_tick';
-export const tick = rawSql(`${tickFunction}()`);
+import { tick } from './tick.js';
 
 /** What of a query does not depend on the page: which objects. */
 export interface CompiledQuery {

@@ -11,7 +11,7 @@ import { matchFunction } from './filter-compiler.js';
 import { registerKeyFunctions } from './functions.js';
 import { rPrinter } from './location.js';
 import type { ReaderRequest } from './messages.js';
-import { tickFunction } from './query-compiler.js';
+import { tickFunction } from './tick.js';
 
 /**
  * The functions that a query's SQL calls. SQLite has no way to be interrupted from JavaScript; but each
@@ -32,7 +32,7 @@ export class QueryFunctions {
   /** `waiting`: one number, how many reads wait to which others give way. */
   constructor(db: Database, waiting: Int32Array = new Int32Array(1)) {
     this.#waiting = waiting;
-    registerKeyFunctions(db);
+    registerKeyFunctions(db, this.tick);
     // Not deterministic: SQLite would call it once instead of once for each object.
     db.function(tickFunction, { deterministic: false }, this.tick);
     db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
@@ -69,6 +69,7 @@ export class QueryFunctions {
   };
 
   #matches(predicate: number, id: string, parents: string, rev: number, data: string): number {
+    this.tick();
     if (data !== this.#text) {
       this.#object = JSON.parse(data) as JsonObject;
       this.#text = data;

@@ -4,7 +4,14 @@ import type { FieldType, Pos, Scope } from '../store.js';
 import { HistoryReader } from './history-reader.js';
 import { rPrinter } from './location.js';
 import type { ReaderRequest, ThreadQuery } from './messages.js';
-import { compileOrder, compileQuery, type Phase, scopeCondition, tick } from './query-compiler.js';
+import { unpackFilter } from './packed-filter.js';
+import {
+  type CompiledQuery,
+  compileOrder,
+  compileQuery,
+  type Phase,
+  scopeCondition,
+} from './query-compiler.js';
 import { QueryFunctions } from './query-functions.js';
 import {
   type ObjectRow,
@@ -16,6 +23,7 @@ import {
 } from './rows.js';
 import { collectionTable, mistypedCondition } from './schema.js';
 import { rawSql, type Sql, sql } from './sql.js';
+import { tick } from './tick.js';
 import { Transactions } from './transactions.js';
 
 /** As `scopeCondition`, where there is only the R to tell by: the parents that are named come first. */
@@ -30,6 +38,10 @@ function scopeOfR({ names, parents }: Scope): Sql {
 function outdatedIn(names: readonly string[], version: number): Sql {
   const table = rawSql(collectionTable(names.join('/')));
   return sql`${table} WHERE model_version < ${version} AND deleted = 0`;
+}
+
+function compiled({ scope, filter, modelVersion }: ThreadQuery): CompiledQuery {
+  return compileQuery({ scope, modelVersion, filter: filter && unpackFilter(filter) });
 }
 
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
@@ -80,32 +92,39 @@ export class Reader {
   }
 
   #query(query: ThreadQuery): string {
-    if (!this.#exists(query.scope)) return '[]';
+    if (!this.#exists(query.scope)) return '{"objects":[]}';
     const { scope, order, from, limit } = query;
-    const { table, condition, predicates } = compileQuery(query);
+    const { table, condition, predicates } = compiled(query);
     this.#functions.judgeBy(predicates, scope.names);
     const print = rPrinter(scope.names);
     const rows: string[] = [];
     let skip = query.skip ?? 0;
+    let left = query.size ?? Number.POSITIVE_INFINITY;
     for (const phase of compileOrder(order, from)) {
+      const before = rows.length;
       const where = sql`${table} WHERE ${condition} AND ${phase.condition}`;
-      const page = this.#page(where, phase, limit - rows.length, skip);
-      for (const [id, parents, ...row] of page) rows.push(objectJson(print(parents, id), row));
+      for (const [id, parents, ...row] of this.#page(where, phase, limit - before, skip)) {
+        const json = objectJson(print(parents, id), row);
+        left -= json.length;
+        rows.push(json);
+        if (left <= 0) return `{"objects":[${rows.join()}],"isCut":true}`;
+      }
       if (rows.length >= limit) break;
-      if (skip > 0) skip = page.length > 0 ? 0 : skip - this.#countWhere(where);
+      if (skip > 0) skip = rows.length > before ? 0 : skip - this.#countWhere(where);
     }
-    return `[${rows.join()}]`;
+    return `{"objects":[${rows.join()}]}`;
   }
 
-  #page(where: Sql, { order }: Phase, limit: number, skip: number): KeyedRow[] {
-    return this.#run(
-      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`,
-    ) as KeyedRow[];
+  /** Row by row: who has enough need not read the rest. */
+  #page(where: Sql, { order }: Phase, limit: number, skip: number): IterableIterator<KeyedRow> {
+    const { text, values } =
+      sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`;
+    return this.#prepared(text).iterate(...values) as IterableIterator<KeyedRow>;
   }
 
   #count(query: ThreadQuery): string {
     if (!this.#exists(query.scope)) return '0';
-    const { table, condition, predicates } = compileQuery(query);
+    const { table, condition, predicates } = compiled(query);
     this.#functions.judgeBy(predicates, query.scope.names);
     return String(this.#countWhere(sql`${table} WHERE ${condition}`));
   }
@@ -235,11 +254,14 @@ export class Reader {
   }
 
   #run({ text, values }: Sql): unknown[] {
-    let statement = this.#statements.get(text);
-    if (!statement) {
-      statement = this.#db.prepare(text).raw();
-      this.#statements.set(text, statement);
-    }
-    return statement.all(...values);
+    return this.#prepared(text).all(...values);
+  }
+
+  #prepared(text: string): Statement {
+    const known = this.#statements.get(text);
+    if (known) return known;
+    const statement = this.#db.prepare(text).raw();
+    this.#statements.set(text, statement);
+    return statement;
   }
 }

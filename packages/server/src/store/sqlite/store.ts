@@ -45,8 +45,10 @@ import {
   encodeMigration,
   type ReaderRequest,
   type RestoreAnswer,
+  type ThreadQuery,
 } from './messages.js';
 import { openForReading } from './open-database.js';
+import { packFilter } from './packed-filter.js';
 import { PointReader } from './point-reader.js';
 import { lockDatabase, type ProcessLock } from './process-lock.js';
 import { ReaderPool } from './reader-pool.js';
@@ -94,6 +96,15 @@ export async function openSqliteStore(
     if (lock.isNew && error instanceof StoreInUse) rmSync(`${config.file}.lock`, { force: true });
     throw error;
   }
+}
+
+function asked({ timeout: _timeout, asker: _asker, room, filter, ...query }: Query): ThreadQuery {
+  return { ...query, size: room?.size, filter: filter && packFilter(filter) };
+}
+
+interface QueryAnswer {
+  readonly objects: StoredObject[];
+  readonly isCut?: boolean | undefined;
 }
 
 interface Parts {
@@ -185,14 +196,16 @@ class SqliteStore implements Store {
   }
 
   async query(query: Query): Promise<StoredObject[]> {
-    const { timeout, asker, ...asked } = query;
-    const request = { kind: 'query', query: asked } as const;
-    return JSON.parse(await this.#ask(request, { timeout, asker })) as StoredObject[];
+    const { timeout, asker, room } = query;
+    const request = { kind: 'query', query: asked(query) } as const;
+    const answer = JSON.parse(await this.#ask(request, { timeout, asker })) as QueryAnswer;
+    if (room) room.isCut = answer.isCut === true;
+    return answer.objects;
   }
 
   async count(query: Query): Promise<number> {
-    const { timeout, asker, ...asked } = query;
-    const request = { kind: 'count', query: asked } as const;
+    const { timeout, asker } = query;
+    const request = { kind: 'count', query: asked(query) } as const;
     return JSON.parse(await this.#ask(request, { timeout, asker })) as number;
   }
 
