@@ -1,6 +1,7 @@
 import type { Auth, JsonObject, JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Positions } from '../live/position.js';
 import { type TestApp, testApp } from './app.test.kit.js';
 import { amal, bela, sampleModels } from './sample-models.test.kit.js';
 
@@ -526,7 +527,8 @@ describe('read with subscribe', () => {
     await fill(app, { '/users/a': { name: 'A' }, '/users/b': { name: 'B' } });
     const connection = app.connect(amal);
     const view = app.services.live.viewOf(['users'], amal) ?? '';
-    const options = { since: `1.${view}`, includeTotalCount: true, fields: ['name'] };
+    const since = new Positions(() => app.store.epoch).text({ pos: 1, view });
+    const options = { since, includeTotalCount: true, fields: ['name'] };
     const answer = await connection.send(message(options));
     expect(answer).toEqual({
       r: '/users/*',
