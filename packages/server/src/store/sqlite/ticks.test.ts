@@ -36,7 +36,7 @@ test.each(filters)(
     const order = { field: '_r', descending: true };
     const query = { scope: { names: ['users'], parents: [] }, filter, order, limit: 1 };
     const db = openForReading(file);
-  const reader = new Reader(db);
+  const reader = new Reader(db, new Int32Array(1));
     // A clock that goes on by one whenever somebody looks at it.
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => now++);
