@@ -36,12 +36,12 @@ test.each(filters)(
     const order = { field: '_r', descending: true };
     const query = { scope: { names: ['users'], parents: [] }, filter, order, limit: 1 };
     const db = openForReading(file);
-  const reader = new Reader(db, new Int32Array(1));
+    const reader = new Reader(db, new Int32Array(1));
     // A clock that goes on by one whenever somebody looks at it.
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => now++);
     expect(() => reader.answer({ kind: 'count', query, timeout: 5 })).toThrow(QueryTimeout);
     expect(reader.answer({ kind: 'count', query, timeout: 1e6 })).toBe('0');
-  db.close();
+    db.close();
   },
 );
