@@ -133,14 +133,17 @@ describe('a batch', () => {
     expect(commandsIn({ ...batch(commands), cmd: 'create' })).toBe(1);
   });
 
-  test('[LIM18] of a subscribe twenty subscriptions count as one', () => {
-    const subscribe = (subscriptions: unknown) => {
-      return { tag: 1, cmd: 'Subscribe', body: { subscriptions } } as JsonObject;
-    };
-    const items = (length: number) => Array.from({ length }, () => ({ r: '/users/1' }));
-    expect([0, 1, 20, 21, 10_000].map((n) => commandsIn(subscribe(items(n))))).toEqual([
-      1, 1, 1, 2, 500,
-    ]);
-    expect(commandsIn(subscribe('x'))).toBe(1);
-  });
+  test.each(['Subscribe', 'unsubscribe'])(
+    '[LIM18] of a %s twenty subscriptions count as one',
+    (cmd) => {
+      const subscribe = (subscriptions: unknown) => {
+        return { tag: 1, cmd, body: { subscriptions } } as JsonObject;
+      };
+      const items = (length: number) => Array.from({ length }, () => ({ r: '/users/1' }));
+      expect([0, 1, 20, 21, 10_000].map((n) => commandsIn(subscribe(items(n))))).toEqual([
+        1, 1, 1, 2, 500,
+      ]);
+      expect(commandsIn(subscribe('x'))).toBe(1);
+    },
+  );
 });

@@ -89,11 +89,11 @@ export function batchRefusal(index: number, error: unknown, path = `commands[${i
 /** So many subscriptions in one message count as a command. */
 const subscriptionsPerCommand = 20;
 
-/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it (rule LIM18 for a subscribe). */
+/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it (rule LIM18 for a subscribe and an unsubscribe). */
 export function commandsIn(message: JsonObject): number {
   const { cmd } = readEnvelope(message);
   if (!isJsonObject(message.body)) return 1;
-  if (cmd === 'subscribe') {
+  if (cmd === 'subscribe' || cmd === 'unsubscribe') {
     const { subscriptions } = message.body;
     const items = Array.isArray(subscriptions) ? subscriptions.length : 0;
     return Math.max(1, Math.ceil(items / subscriptionsPerCommand));

@@ -38,39 +38,57 @@ type Step<T> = { readonly item: Wished } & (
 /** How often the models may change while subscriptions are being made. */
 const mostTries = 5;
 
+/** Items that are looked at together: enough to share the way to the store, few enough that little is held for them. */
+const together = 256;
+
 /** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
 export async function subscribe(
   parts: SubscribeParts,
   session: Session,
   items: readonly Wished[],
 ): Promise<SubscribeAnswer> {
-  for (let tries = 1; tries < mostTries; tries++) {
-    const answer = await attemptAll(parts, session, items);
-    if (answer) return answer;
+  const { slice } = parts.context;
+  const answer = new Answer();
+  for (let first = 0; first < items.length; first += together) {
+    const some = items
+      .slice(first, first + together)
+      .map((item, at) => ({ item, index: first + at }));
+    await attempts(parts, session, some, answer);
+    if (slice.isOver) await slice.rest();
   }
-  throw unavailable();
+  return answer;
+}
+
+/** Throws 503 where the models change all the time, unless some of the subscriptions were made already: then the others have failed. */
+async function attempts(
+  parts: SubscribeParts,
+  session: Session,
+  items: readonly WishItem[],
+  answer: Answer,
+): Promise<void> {
+  for (let tries = 1; tries < mostTries; tries++) {
+    const placed = await attemptAll(parts, session, items);
+    if (placed) return answer.add(placed);
+  }
+  if (items[0]?.index === 0) throw unavailable();
+  answer.add(items.map(({ item }) => ({ item, error: unavailable() })));
 }
 
 /** `undefined` where other models are in force by now than those that it was judged by. */
 async function attemptAll(
   parts: SubscribeParts,
   session: Session,
-  items: readonly Wished[],
-): Promise<SubscribeAnswer | undefined> {
-  const models = parts.context.models();
-  const { slice } = parts.context;
-  const wishes: Step<Wish>[] = [];
+  items: readonly WishItem[],
+): Promise<Step<Placed>[] | undefined> {
+  const { context } = parts;
+  const models = context.models();
+  const wishes = items.map((one) => attempt(context, one.item, () => wishOf(parts, session, one)));
   try {
-    for (const [index, item] of items.entries()) {
-      wishes.push(attempt(parts.context, item, () => wishOf(parts, session, { item, index })));
-      if (slice.isOver) await slice.rest();
-    }
     // Read only now that no change of any of these objects goes by unnoticed any more.
-    const heads = readHeads(parts.context, wishes);
-    const prepared = await Promise.all(wishes.map((wish) => prepare(parts.context, wish, heads)));
-    if (parts.context.models() !== models) return undefined;
-    const placed = session.dropped ? [] : prepared.map((one) => place(parts.context, session, one));
-    return answerOf(placed);
+    const heads = readHeads(context, wishes);
+    const prepared = await Promise.all(wishes.map((wish) => prepare(context, wish, heads)));
+    if (context.models() !== models) return undefined;
+    return session.dropped ? [] : prepared.map((one) => place(context, session, one));
   } finally {
     for (const wish of wishes) if (!wish.error) wish.value.release();
   }
@@ -125,24 +143,32 @@ function attempt<T>(context: LiveContext, item: Wished, run: () => T): Step<T> {
   }
 }
 
-function answerOf(placed: readonly Step<Placed>[]): SubscribeAnswer {
-  const subscriptions: JsonObject[] = [];
-  const failures: JsonObject[] = [];
-  const starts: (() => void)[] = [];
-  for (const { item, ...step } of placed) {
-    if (step.error) failures.push(failureOf(item, step.error));
-    else {
-      const { key, fields, view, start } = step.value;
-      subscriptions.push({ r: key, fields: [...fields], view });
-      if (start) starts.push(start);
+/** What came of the items so far. */
+class Answer implements SubscribeAnswer {
+  readonly #subscriptions: JsonObject[] = [];
+  readonly #failures: JsonObject[] = [];
+  readonly #starts: (() => void)[] = [];
+
+  get body(): JsonObject {
+    const failures = this.#failures;
+    const subscriptions = this.#subscriptions;
+    return failures.length > 0 ? { subscriptions, failures } : { subscriptions };
+  }
+
+  readonly start = (): void => {
+    for (const start of this.#starts) start();
+  };
+
+  add(placed: readonly Step<Placed>[]): void {
+    for (const { item, ...step } of placed) {
+      if (step.error) this.#failures.push(failureOf(item, step.error));
+      else {
+        const { key, fields, view, start } = step.value;
+        this.#subscriptions.push({ r: key, fields: [...fields], view });
+        if (start) this.#starts.push(start);
+      }
     }
   }
-  return {
-    body: { subscriptions, ...(failures.length > 0 && { failures }) },
-    start: () => {
-      for (const start of starts) start();
-    },
-  };
 }
 
 function failureOf({ r, target }: Wished, error: ProtocolError): JsonObject {
