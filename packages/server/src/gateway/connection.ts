@@ -397,7 +397,7 @@ export class Connection
     } else if (parsed.kind === 'out-of-shape') {
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
-      this.#session.handle(parsed.message, data.length);
+      this.#session.handle(parsed.message, data.length, parsed.members);
     }
   }
 

@@ -8,6 +8,7 @@ import { asksAsOwner } from '../queries/owner.js';
 import { networkOf } from './address-network.js';
 import type { ClientAddresses } from './client-address.js';
 import type { CommandRates } from './command-rates.js';
+import { costOfMembers } from './message-cost.js';
 
 /** Who sent an HTTP request. */
 export interface Caller {
@@ -52,6 +53,17 @@ export async function callerOf(
   const { detail } = verified;
   if (detail !== 'token.missing') audit.record('token.refused', { address, reason: detail });
   throw fail('invalid/incorrect/expired access token', { accessToken: [detail] });
+}
+
+/** Takes what a body costs beyond the one command that the request has paid for (rule LIM21). Throws 429 where there is not so much left. */
+export function payMembers(
+  { address, auth }: Caller,
+  members: number,
+  { rates }: Pick<CallerOptions, 'rates'>,
+): void {
+  const more = costOfMembers(members) - 1;
+  const retryAfter = more > 0 ? rates.take(address, auth.uid, more) : 0;
+  if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
 }
 
 /** From the header or, where that has none, the query: a proxy may want credentials of another scheme in the header. */

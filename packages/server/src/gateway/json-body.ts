@@ -3,9 +3,17 @@ import { parseMessage, type Shape } from './parse-message.js';
 
 /** Rule HTTP4: a body is JSON whatever its Content-Type says. `undefined` where there is none. */
 export function jsonBody(body: unknown, shape: Shape): JsonObject | undefined {
+  return parsedBody(body, shape)?.message;
+}
+
+/** The same, with how many members its objects have. */
+export function parsedBody(
+  body: unknown,
+  shape: Shape,
+): { readonly message: JsonObject; readonly members: number } | undefined {
   if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
   const parsed = parseMessage(body, shape);
-  if (parsed.kind === 'message') return parsed.message;
+  if (parsed.kind === 'message') return parsed;
   if (parsed.kind === 'malformed') throw fail('json.malformed');
   throw fail.invalid(parsed.member, parsed.detail);
 }

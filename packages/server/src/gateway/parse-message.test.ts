@@ -30,7 +30,12 @@ test('[SES7] what is no UTF-8 is malformed', () => {
 });
 
 test('[ENV1] an object is a message', () => {
-  expect(parse('{"tag":1}')).toEqual({ kind: 'message', message: { tag: 1 } });
+  expect(parse('{"tag":1}')).toEqual({ kind: 'message', message: { tag: 1 }, members: 1 });
+});
+
+test('[LIM21] the members of all its objects are counted', () => {
+  const text = '{"tag":1,"body":{"a":[{"b":1},{"b":2,"c":3}]},"long":"enough"}';
+  expect(parse(text)).toMatchObject({ kind: 'message', members: 7 });
 });
 
 test('[LIM8] levels are counted, the message itself included', () => {

@@ -2,7 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { type JsonObject, type JsonValue, parseJson } from '@really/protocol';
 
 export type ParsedMessage =
-  | { readonly kind: 'message'; readonly message: JsonObject }
+  /** `members`: how many its objects have, all together; 0 of a short message. */
+  | { readonly kind: 'message'; readonly message: JsonObject; readonly members: number }
   /** Beyond what a message may look like: `member` says where, `detail` in what. */
   | {
       readonly kind: 'out-of-shape';
@@ -31,16 +32,19 @@ export function parseMessage(bytes: Buffer, shape: Shape): ParsedMessage {
   if (!isObject(message)) return malformed;
   // A level costs two characters, so most messages need no look.
   if (bytes.length <= Math.min(shape.depth * 2, shape.keyLength)) {
-    return { kind: 'message', message };
+    return { kind: 'message', message, members: 0 };
   }
-  for (const member of Object.keys(message)) {
+  const look = new Look(shape);
+  const names = Object.keys(message);
+  look.members = names.length;
+  for (const member of names) {
     const long = member.length > shape.keyLength;
-    const detail = long ? 'key.too.long' : problemIn(message[member], shape.depth - 1, shape);
+    const detail = long ? 'key.too.long' : look.problemIn(message[member], shape.depth - 1);
     if (!detail) continue;
     const named = long ? member.slice(0, shape.keyLength) : member;
     return { kind: 'out-of-shape', message, member: named, detail };
   }
-  return { kind: 'message', message };
+  return { kind: 'message', message, members: look.members };
 }
 
 function readJson(bytes: Buffer): unknown {
@@ -56,25 +60,34 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `levels`: how many more there may be. */
-function problemIn(
-  value: JsonValue | undefined,
-  levels: number,
-  shape: Shape,
-): ShapeProblem | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (levels <= 0) return 'too.deep';
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      const problem = problemIn(element, levels - 1, shape);
+/** One look at everything in a message. */
+class Look {
+  /** Of all objects that were looked at. */
+  members = 0;
+  readonly #keyLength: number;
+
+  constructor({ keyLength }: Shape) {
+    this.#keyLength = keyLength;
+  }
+
+  /** `levels`: how many more there may be. */
+  problemIn(value: JsonValue | undefined, levels: number): ShapeProblem | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (levels <= 0) return 'too.deep';
+    if (Array.isArray(value)) {
+      for (const element of value) {
+        const problem = this.problemIn(element, levels - 1);
+        if (problem) return problem;
+      }
+      return undefined;
+    }
+    const names = Object.keys(value);
+    this.members += names.length;
+    for (const member of names) {
+      if (member.length > this.#keyLength) return 'key.too.long';
+      const problem = this.problemIn(value[member], levels - 1);
       if (problem) return problem;
     }
     return undefined;
   }
-  for (const member of Object.keys(value)) {
-    if (member.length > shape.keyLength) return 'key.too.long';
-    const problem = problemIn(value[member], levels - 1, shape);
-    if (problem) return problem;
-  }
-  return undefined;
 }

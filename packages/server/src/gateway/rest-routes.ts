@@ -9,11 +9,11 @@ import type { Answers } from './answers.js';
 import { isKnown, objectTag } from './entity-tags.js';
 import type { EventStreams } from './event-streams.js';
 import { sendError, sendJson } from './http-answers.js';
-import { type Caller, type CallerOptions, callerOf } from './http-caller.js';
+import { type Caller, type CallerOptions, callerOf, payMembers } from './http-caller.js';
 import type { HttpCommands } from './http-commands.js';
 import { Intake } from './intake.js';
 import type { IntakeRates } from './intake-rates.js';
-import { jsonBody } from './json-body.js';
+import { parsedBody } from './json-body.js';
 import type { Shape } from './parse-message.js';
 import { refusals } from './refusal.js';
 import {
@@ -114,7 +114,7 @@ class RestRoutes {
   ): Promise<FastifyReply> {
     const caller = this.#callers.get(request);
     if (!caller) throw new Error('a request was served that nobody let in');
-    const rest = this.#read(request, asked);
+    const rest = this.#read(request, asked, caller);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
@@ -152,7 +152,7 @@ class RestRoutes {
     }
   }
 
-  #read(request: FastifyRequest, { target, question }: RestTarget): RestRequest {
+  #read(request: FastifyRequest, { target, question }: RestTarget, caller: Caller): RestRequest {
     if (!target) throw fail('r.invalid');
     const query = new Map<string, string>();
     for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
@@ -161,8 +161,9 @@ class RestRoutes {
     const { method, headers } = request;
     const { shape } = this.#options;
     const takesBody = method === 'POST' || method === 'PATCH';
-    const body = takesBody ? jsonBody(request.body, shape) : undefined;
-    return { method, target, question, query, headers, body, shape };
+    const body = takesBody ? parsedBody(request.body, shape) : undefined;
+    if (body) payMembers(caller, body.members, this.#options);
+    return { method, target, question, query, headers, body: body?.message, shape };
   }
 }
 

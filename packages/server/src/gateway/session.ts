@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type Auth,
   closeCodes,
-  commandsIn,
   fail,
   type InitializeRequest,
   type JsonObject,
@@ -24,6 +23,7 @@ import { CommandsInFlight, type FlightOwner } from './commands-in-flight.js';
 import type { HandleHolder } from './handles.js';
 import { HeldPushes } from './held-pushes.js';
 import type { TokenHolder } from './live-tokens.js';
+import { costOf, costOfMembers } from './message-cost.js';
 import { missedOf, type SeenUnder } from './missed.js';
 import { type SentPush, SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
@@ -146,10 +146,10 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#socket.send(frameOf(text));
   }
 
-  /** Takes one message, of so many bytes, and answers it exactly once. Not while `busy`. */
-  handle(message: JsonObject, bytes: number): void {
+  /** Takes one message, of so many bytes and members of objects, and answers it exactly once. Not while `busy`. */
+  handle(message: JsonObject, bytes: number, members = 0): void {
     try {
-      this.#dispatch(message, bytes);
+      this.#dispatch(message, bytes, members);
     } catch (thrown) {
       const { log, platform } = this.#host;
       const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
@@ -214,11 +214,11 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     this.#socket.proceed();
   }
 
-  #dispatch(message: JsonObject, bytes: number): void {
+  #dispatch(message: JsonObject, bytes: number, members: number): void {
     const { cmd, tag } = readEnvelope(message);
     const { address } = this.#socket;
     const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
-    const cost = uid === undefined ? 1 : commandsIn(message);
+    const cost = uid === undefined ? costOfMembers(members) : costOf(message, members);
     const retryAfter = this.#host.rates.take(address, uid, cost);
     if (retryAfter > 0) {
       this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));

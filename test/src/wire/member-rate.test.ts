@@ -1,0 +1,37 @@
+import type { JsonObject } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { signToken } from '../harness/token.js';
+import { wireServer } from './wire-server.js';
+
+const server = wireServer({ REALLY_RATE_COMMANDS: '100' });
+
+const wide = (members: number): JsonObject =>
+  Object.fromEntries(Array.from({ length: members }, (_, n) => [`m${n}`, 0]));
+
+test('[LIM21] a hundred members of objects count as a command, over WebSocket', async () => {
+  using client = await server.as('socket');
+  const create = async (members: number) =>
+    (await client.request({ cmd: 'create', r: '/users', body: wide(members) })).error?.code;
+  // More than may come at once, and less.
+  expect([await create(10_100), await create(5000)]).toEqual([429, 409]);
+});
+
+test('[LIM21] and over HTTP', async () => {
+  const headers = { authorization: `Bearer ${signToken({ uid: 'http' })}` };
+  const create = async (members: number) => {
+    const body = JSON.stringify(wide(members));
+    return (await fetch(`${server.url}/v0.1/users`, { method: 'POST', headers, body })).status;
+  };
+  expect([await create(10_200), await create(5000)]).toEqual([429, 409]);
+});
+
+test('[LIM21] errors name so many fields, and no answer is larger than what it refuses', async () => {
+  using client = await server.as('errors');
+  const errorsOf = async (message: JsonObject) => (await client.request(message)).error?.errors;
+  const fields = Array.from({ length: 1000 }, (_, n) => `m${n}`.padEnd(200, 'x'));
+  const unknown = await errorsOf({ cmd: 'read', r: '/users', cmdOpts: { fields } });
+  expect(unknown?.['cmdOpts.fields']).toHaveLength(20);
+  expect(unknown?.['cmdOpts.fields']?.[0]?.length).toBeLessThan(100);
+  const create = await errorsOf({ cmd: 'create', r: '/users', body: wide(5000) });
+  expect(Object.keys(create ?? {})).toHaveLength(1000);
+});
