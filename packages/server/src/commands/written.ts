@@ -1,4 +1,5 @@
 import { type FieldErrors, fail, type ProtocolError, setMember } from '@really/protocol';
+import { FoundErrors } from '../model/found-errors.js';
 import type { Model } from '../model/model.js';
 import type { FoundReference } from '../model/references.js';
 import { actorOf, type Origin } from '../objects/change.js';
@@ -42,16 +43,17 @@ export function repeatedBy(key: OnceKey | undefined, first: OnceRecord): OnceRes
   return result;
 }
 
-/** `reference.missing` under every path that leads to one of the missing objects. */
+/** `reference.missing` under every path that leads to one of the missing objects, as far as an answer names them. */
 export function missingErrors(
   references: readonly FoundReference[],
   missing: ReadonlySet<string>,
 ): FieldErrors {
-  const errors: FieldErrors = {};
+  const errors = new FoundErrors();
   for (const { path, r } of references) {
-    if (missing.has(r)) setMember(errors, path, ['reference.missing']);
+    if (errors.isFull) break;
+    if (missing.has(r)) errors.add(path, 'reference.missing');
   }
-  return errors;
+  return errors.toFieldErrors();
 }
 
 /** Throws 409 where the revision that the command names is one of another store (rule EPO2). */

@@ -1,7 +1,7 @@
 import { setMember } from '@really/protocol';
 
-/** Paths that one answer names; what is wrong beyond that, the client learns when it has mended these. */
-const mostPaths = 1000;
+/** Paths that one answer names; what is wrong beyond that, the client learns when it has mended these (rule LIM21). */
+export const mostPaths = 1000;
 
 /** Error codes by the path of the field, under names that came from outside. */
 export class FoundErrors {

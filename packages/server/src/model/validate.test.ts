@@ -201,6 +201,14 @@ test('[REF1] a reference is the R of an object of its collection, printed', asyn
   ]);
 });
 
+test('[LIM21] of more unknown fields than an answer names nothing else is looked at', async () => {
+  const { thing: model } = await thing('  f: { type: String, required: true }');
+  const members = Array.from({ length: 2000 }, (_, n) => [`m${n}`, 0]);
+  const { errors } = await create(model, Object.fromEntries(members));
+  expect(Object.keys(errors)).toHaveLength(1000);
+  expect(errors).not.toHaveProperty('f');
+});
+
 test('[FLD7] unknown fields and names of the system are refused, and set no prototype', async () => {
   const { thing: model } = await thing(
     '  f: { type: String }\n  o: { type: Object, fields: { x: { type: Long } } }',

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
-import { FoundErrors } from './found-errors.js';
+import { FoundErrors, mostPaths } from './found-errors.js';
 import type { Model } from './model.js';
 import { roundedLongs } from './rounded-numbers.js';
 import { runChecks } from './run-checks.js';
@@ -25,6 +25,8 @@ export async function prepareCreate(
   context: { readonly now: number; readonly asker?: string | undefined },
 ): Promise<Checked> {
   const errors = new FoundErrors();
+  if (hasTooMany(body)) addUnknown(model, body, errors);
+  if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
   const now = instant(context.now);
   const filled = await fillDefaults(model, body, errors, { now, asker: context.asker });
   const check = new TypeCheck(model.limits, errors);
@@ -32,6 +34,23 @@ export async function prepareCreate(
   for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
   await runChecks(model, check.pending, errors, { now, asker: context.asker });
   return { data, errors: errors.toFieldErrors() };
+}
+
+/** More than an answer would name: what is copied and judged of these would be for nothing. */
+function hasTooMany(body: JsonObject): boolean {
+  let members = 0;
+  for (const _name in body) {
+    members += 1;
+    if (members > mostPaths) return true;
+  }
+  return false;
+}
+
+function addUnknown({ fields }: Model, body: JsonObject, errors: FoundErrors): void {
+  for (const name in body) {
+    if (errors.isFull) return;
+    if (!fields.has(name)) errors.add(name, 'field.unknown');
+  }
 }
 
 /**

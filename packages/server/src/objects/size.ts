@@ -20,7 +20,8 @@ export function sizeOf(value: JsonValue | undefined): number {
 
 /** About what a write takes until it is committed. */
 export function sizeOfWrite({ object, change }: Write): number {
-  return 400 + sizeOf(object.data) + sizeOf(change.created);
+  const size = sizeOf(object.data);
+  return 400 + size + (change.created === object.data ? size : sizeOf(change.created));
 }
 
 /** As `sizeOfWrite`, with what is written along with it. */
