@@ -24,7 +24,7 @@ interface Parts {
 }
 
 /**
- * What subscriptions may hold (rules LIM17 and LIM18). Each pays for its uid, and for the node each window once, however many
+ * What subscriptions may hold (rules LIM17 and LIM20). Each pays for its uid, and for the node each window once, however many
  * watch it. Where the node has no more to give, whoever holds most gives way to somebody who holds less than half of that.
  */
 export class LiveBudget {

@@ -29,7 +29,7 @@ export class Members {
     this.#places = places;
   }
 
-  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3), or its uid (rules LIM17 and LIM18). */
+  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3), or its uid (rules LIM17 and LIM20). */
   demandRoom(session: Session, kind: Subscription['kind'], price?: WindowPrice): void {
     const { subscriptions, queries } = this.#context.limits;
     const isFull =
@@ -39,7 +39,7 @@ export class Members {
     this.#context.budget.demand(session.share, price);
   }
 
-  /** It has a seat in its audience from now on, and its connection knows it. Throws 429 where the node has no room (rule LIM18). */
+  /** It has a seat in its audience from now on, and its connection knows it. Throws 429 where the node has no room (rule LIM20). */
   begin(subscription: Subscription): void {
     this.#context.budget.take(subscription.session.share, priceOf(subscription));
     this.#places.sessions.add(subscription.session, subscription);

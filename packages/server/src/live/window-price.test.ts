@@ -102,7 +102,7 @@ describe('[LIM17] what a live query costs', () => {
   });
 });
 
-test('[LIM18] a uid has so many subscriptions, whatever its connections, and a node as many', async () => {
+test('[LIM20] a uid has so many subscriptions, whatever its connections, and a node as many', async () => {
   expect(defaultLimits.subscriptionsPerUid).toBeGreaterThanOrEqual(5 * defaultLimits.subscriptions);
   const limits = { subscriptionsPerUid: 2, subscriptionsPerNode: 3, subscriptions: 4 };
   const { live, create, subscribe } = await stage({ limits });
