@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Log } from '../../../platform/log.js';
+import { systemPlatform } from '../../../platform/system.js';
 import type { SandboxProgram } from '../sandbox.js';
 import { returned, Trial } from './trial.fixture.js';
 
@@ -184,4 +185,52 @@ test('[HOK9] metrics count calls by how they ended, and threads that were replac
   expect(counts.get(`${calls} stopped`)).toBe(2);
   expect(counts.get('really_script_seconds returned')).toBe(1);
   expect(counts.get('really_script_workers_restarted_total overran')).toBeGreaterThan(0);
+});
+
+test('[LIM24] the one call of one asker is not behind the thousands of another', async () => {
+  const order: string[] = [];
+  const ask = async (asker: string) => {
+    await trial.sandbox.call(good, { n: 1 }, { asker, isOwn: true });
+    order.push(asker);
+  };
+  const eves = Array.from({ length: 5000 }, () => ask('eve'));
+  await Promise.all([...eves, ask('bob')]);
+  expect(order.indexOf('bob')).toBeLessThan(2500);
+});
+
+test('[LIM24] calls beyond the share of an asker are refused, and those of others are not', async () => {
+  const small = await Trial.open({ waiting: 50_000 });
+  const program = await small.program('expression', 'n + 1', ['n']);
+  const ask = (asker: string) => small.sandbox.call(program, { n: 1 }, { asker, isOwn: true });
+  const eves = await Promise.all([...Array.from({ length: 100 }, () => ask('eve')), ask('bob')]);
+  expect(eves.at(-1)).toEqual(returned(2));
+  const refused = eves.filter(({ kind }) => kind === 'refused');
+  expect(refused).toHaveLength(100 - Math.floor(25_000 / 1030));
+  expect(refused[0]).toEqual({ kind: 'refused', bound: 'limits.hooksWaiting', retryAfter: 1 });
+  // What was answered is no burden any more.
+  expect(await ask('eve')).toEqual(returned(2));
+  await small.close();
+});
+
+test('[LIM25] who makes scripts run over again and again is refused, and nobody else', async () => {
+  // A clock so slow that the refusal lasts, however busy the machine is.
+  const monotonic = () => systemPlatform.clock.monotonic() / 20;
+  const platform = { ...systemPlatform, clock: { ...systemPlatform.clock, monotonic } };
+  const strict = await Trial.open({ holdsBack: true, platform });
+  const program = await strict.program('body', `if (evil) { ${loop} }\nreturn 1;`, ['evil']);
+  const other = await strict.program('expression', 'n + 1', ['n']);
+  const eve = { asker: 'eve', isOwn: true };
+  const kinds: string[] = [];
+  for (let n = 0; n < 6; n++) {
+    kinds.push((await strict.sandbox.call(program, { evil: true }, eve)).kind);
+  }
+  expect(kinds).toEqual([...Array.from({ length: 5 }, () => 'stopped'), 'refused']);
+  expect(await strict.sandbox.call(other, { n: 1 }, eve)).toMatchObject({
+    ...{ kind: 'refused', bound: 'limits.hookTime' },
+  });
+  const bob = { asker: 'bob', isOwn: true };
+  expect(await strict.sandbox.call(program, { evil: false }, bob)).toEqual(returned(1));
+  // What eve only reads is judged.
+  expect(await strict.sandbox.call(other, { n: 1 }, { ...eve, isOwn: false })).toEqual(returned(2));
+  await strict.close();
 });
