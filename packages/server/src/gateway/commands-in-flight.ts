@@ -92,6 +92,7 @@ export class CommandsInFlight {
   readonly #lanes = new Lanes();
   #count = 0;
   #room = 0;
+  #held = 0;
 
   constructor(host: FlightHost, owner: FlightOwner) {
     this.#host = host;
@@ -107,11 +108,16 @@ export class CommandsInFlight {
     return this.#room;
   }
 
+  /** Bytes of their messages. */
+  get held(): number {
+    return this.#held;
+  }
+
   /**
    * Runs a command in its lanes and answers it: exactly once, however it ends (rule ENV2). `room` is what
-   * its answer may take.
+   * its answer may take, `bytes` what its message had.
    */
-  run(request: CommandRequest, room: number): void {
+  run(request: CommandRequest, room: number, bytes = 0): void {
     const lanes = this.#host.commands.lanesOf(request);
     const ticket = lanes.length > 0 ? this.#lanes.enter(lanes) : undefined;
     const began = this.#host.platform.clock.monotonic();
@@ -126,6 +132,7 @@ export class CommandsInFlight {
       void this.#perform(call, request, owner).then((outcome) => {
         this.#finish(ticket, () => {
           this.#room -= room;
+          this.#held -= bytes;
           this.#conclude(call, request, began, outcome);
           release?.();
         });
@@ -137,6 +144,7 @@ export class CommandsInFlight {
       else answers.begin(request.cmd, owner, this.#owner.payer, perform);
     };
     this.#room += room;
+    this.#held += bytes;
     this.#count++;
     this.#host.metrics.inFlight(1);
     if (ticket) ticket.start(start);

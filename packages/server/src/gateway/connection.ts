@@ -84,6 +84,8 @@ export class Connection
   #backlogBytes = 0;
   /** What came in of a message that is not whole. */
   #unfinished = 0;
+  /** Bytes of messages whose commands are in flight, as they were counted last. */
+  #inFlight = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'deaf' | 'closing' = 'open';
   #code: number | undefined;
@@ -200,6 +202,7 @@ export class Connection
 
   /** Hands over what waited, as far as the session takes it, and reads on. */
   proceed(): void {
+    if (this.#inFlight !== 0 && this.#inFlight !== this.#session.heldBytes) this.#recount();
     const backlog = this.#backlog;
     // A message that is answered at once leads here again from within the loop below.
     if (!backlog || this.#proceeding) return;
@@ -356,14 +359,22 @@ export class Connection
     if (this.#session.isStranger && this.#unfinished > 2 * greeting + largestChunk) {
       this.close(closeCodes.tooBig);
     } else {
-      unread.set(this, this.#unfinished + this.#backlogBytes);
+      unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
     }
   }
 
   /** A message came to its end. */
   #whole(): void {
-    if (this.#unfinished >= worthCounting) this.#host.unread.set(this, this.#backlogBytes);
+    const wasCounted = this.#unfinished >= worthCounting;
     this.#unfinished = 0;
+    if (wasCounted) this.#recount();
+  }
+
+  /** Takes note of what it holds: what is not whole, what waits, and what is not answered. */
+  #recount(): void {
+    if (this.#state === 'closing') return;
+    this.#inFlight = this.#session.heldBytes;
+    this.#host.unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
   }
 
   /** What came was a control frame, which is not kept. */
@@ -398,6 +409,7 @@ export class Connection
       this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
     } else {
       this.#session.handle(parsed.message, data.length, parsed.members);
+      if (data.length >= worthCounting || this.#inFlight !== 0) this.#recount();
     }
   }
 

@@ -99,6 +99,11 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     );
   }
 
+  /** Bytes of the messages of commands in flight. */
+  get heldBytes(): number {
+    return this.#flight?.held ?? 0;
+  }
+
   /** True as long as nobody knows whose it is, nor finds out just now. */
   get isStranger(): boolean {
     return this.#state.kind === 'greeting' && !this.#verifying;
@@ -254,7 +259,7 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     }
     this.#flight ??= new CommandsInFlight(this.#host, this);
     const { request } = parsed;
-    this.#flight.run(request, roomFor(request.cmd, bytes, this.#host));
+    this.#flight.run(request, roomFor(request.cmd, bytes, this.#host), bytes);
   }
 
   #initialize(message: JsonObject, tag: number | undefined): void {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { Budgets } from '../platform/budget.js';
 import { Readings } from '../platform/readings.test.kit.js';
@@ -7,6 +8,7 @@ import {
   openTestGateway,
   RawClient,
   serverFrames,
+  TestClient,
   testSecret,
 } from './gateway.fixture.js';
 import { UnreadInput } from './unread-input.js';
@@ -65,6 +67,31 @@ test('[LIM30] messages that are not whole are held up to a total; whoever held m
   expect(frames.at(-1)?.payload.readUInt16BE(0)).toBe(1013);
   expect(clients[0]?.socket.destroyed).toBe(false);
   for (const { socket } of clients) socket.destroy();
+  await server.close();
+});
+
+test('[LIM30] messages count until their commands are answered, such as writes that wait for their commit', async () => {
+  const readings = new Readings();
+  const answers: (() => void)[] = [];
+  const update = () =>
+    new Promise<{ body: JsonObject }>((resolve) => answers.push(() => resolve({ body: {} })));
+  const server = await openTestGateway({
+    limits: { input: 200 * kib },
+    metrics: readings,
+    commands: { update },
+  });
+  const used = () => readings.read('really_limit_used limits.input');
+  const filler = 'x'.repeat(60 * kib);
+  const patient = await TestClient.initialized(server);
+  patient.say({ tag: 1, cmd: 'update', r: '/a/1', filler });
+  await expect.poll(used).toBeGreaterThan(60 * kib);
+  answers.shift()?.();
+  await patient.hear(1);
+  expect(used()).toBe(0);
+  const greedy = await TestClient.initialized(server, 'greedy');
+  for (let tag = 1; tag < 5; tag++) greedy.say({ tag, cmd: 'update', r: `/a/${tag}`, filler });
+  expect(await greedy.closed).toEqual({ code: 1013 });
+  expect(used()).toBe(0);
   await server.close();
 });
 
