@@ -15,6 +15,13 @@ export class Activity {
     for (const resolve of waiting) resolve();
   }
 
+  /** Is under way until the promise resolves, which must not reject; `undefined` is over already. */
+  during(promise: Promise<void> | undefined): void {
+    if (!promise) return;
+    this.begin();
+    void promise.then(() => this.end());
+  }
+
   /** Resolves when nothing is under way. */
   async settled(): Promise<void> {
     while (this.#underWay > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -1,6 +1,7 @@
 import { type Actor, fail } from '@really/protocol';
 import { type View, visibleBody } from '../model/view.js';
 import type { Span } from '../platform/tracing.js';
+import type { Steps } from '../platform/turn-slice.js';
 import type { CommittedChange, CreatedEntry, Pos, StoredObject } from '../store/store.js';
 import type { CollectionAudience, CollectionSubscription } from './collection-subscription.js';
 import type { CollectionTopic } from './collection-topic.js';
@@ -9,6 +10,7 @@ import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { type OwnMark, ownMarkOf } from './own-mark.js';
+import { audienceWork, Pace, portion } from './pace.js';
 import type { Positions } from './position.js';
 import { createdFrame } from './push-message.js';
 
@@ -36,10 +38,11 @@ export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   return { pos, at, by, once, object, trace: 'trace' in source ? source.trace : undefined };
 }
 
-/** Tells of objects that were created: judged and encoded once for each audience. */
+/** Tells of objects that were created: judged and encoded once for each audience, in more than one turn of the event loop where these are many (rule LIM42). */
 export class CollectionDelivery {
   readonly #context: LiveContext;
   readonly #members: Members;
+  readonly #pace = new Pace();
 
   constructor(context: LiveContext, members: Members) {
     this.#context = context;
@@ -47,26 +50,26 @@ export class CollectionDelivery {
   }
 
   /**
-   * Tells everybody who is live: at once, where rights can be judged in place; otherwise everybody has
+   * Tells everybody who is live: at once, where rights can be judged in place and not too many hear it; otherwise everybody has
    * heard it when the promise resolves.
    */
   tell(topic: CollectionTopic, creation: Creation): Promise<void> | undefined {
+    return this.#context.slice.run(this.#tell(topic, creation));
+  }
+
+  *#tell(topic: CollectionTopic, creation: Creation): Steps {
     const model = modelOf(this.#context, topic.scope.names);
     if (!model) {
       const everybody = topic.audiences.values().flatMap(({ members }) => [...members]);
       this.#members.fail(everybody, fail('model.unknown'));
-      return undefined;
+      return;
     }
     const { object, pos } = creation;
-    const verdicts = judgeAudiences(topic.audiences.peek(), { model, object }, (one) =>
+    const span = topic.isDeserted ? undefined : this.#context.notes.begin(noteOf(creation));
+    const verdicts = yield* judgeAudiences(topic.audiences, { model, object }, (one) =>
       isBefore(one, pos),
     );
-    const span = topic.isDeserted ? undefined : this.#context.notes.begin(noteOf(creation));
-    if (verdicts instanceof Promise) {
-      return verdicts.then((late) => this.#deliver(late, creation, span));
-    }
-    this.#deliver(verdicts, creation, span);
-    return undefined;
+    yield* this.#deliver(verdicts, creation, span);
   }
 
   /** Tells one subscription. False where its connection has to take some output first. */
@@ -83,22 +86,34 @@ export class CollectionDelivery {
     return true;
   }
 
-  #deliver(
+  *#deliver(
     verdicts: readonly Verdict<CollectionAudience>[],
     creation: Creation,
     span: Span | undefined,
-  ): void {
+  ): Steps {
     let pushes = 0;
     for (const { audience, view } of verdicts) {
       const frames = new CreationFrames(this.#context, audience, { creation, view });
-      for (let index = audience.members.length - 1; index >= 0; index--) {
-        const one = audience.members[index];
-        if (!one || !isBefore(one, creation.pos)) continue;
-        if (!this.bring(one, frames)) this.#pause(one, creation.pos);
-        else if (frames.areSeen) pushes += 1;
+      if (this.#pace.isDue(audienceWork)) yield;
+      for (let end = audience.members.length; end > 0; end -= portion) {
+        pushes += this.#spread(audience, frames, end);
+        if (this.#pace.isDue(Math.min(end, portion))) yield;
       }
     }
     this.#context.notes.told(noteOf(creation), pushes, span);
+  }
+
+  /** Tells a portion of an audience; the answer is how many were pushed to. */
+  #spread({ members }: CollectionAudience, frames: CreationFrames, end: number): number {
+    let pushes = 0;
+    const begin = Math.max(0, end - portion);
+    for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
+      const one = members[index];
+      if (!one || !isBefore(one, frames.pos)) continue;
+      if (!this.bring(one, frames)) this.#pause(one, frames.pos);
+      else if (frames.areSeen) pushes += 1;
+    }
+    return pushes;
   }
 
   /** Until here it has heard everything: it was live. */

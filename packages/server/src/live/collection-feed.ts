@@ -13,8 +13,8 @@ import { readWithRetry } from './store-retry.js';
 import type { Topics } from './topics.js';
 import type { Turns } from './turns.js';
 
-/** Creations in one collection that wait while rights are judged; beyond that the store has to remember them. */
-const longestQueue = 16;
+/** Creations in one collection that wait while the ones before are told; beyond that the store has to remember them. */
+const longestQueue = 64;
 
 /** Creations read at once. */
 export const creationPage = 32;

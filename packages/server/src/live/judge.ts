@@ -1,7 +1,9 @@
 import type { Model } from '../model/model.js';
 import { pushView, type View } from '../model/view.js';
+import { awaited, type Steps } from '../platform/turn-slice.js';
 import type { StoredObject } from '../store/store.js';
 import type { Audience, Seat } from './audience.js';
+import type { KeyedSet } from './keyed-set.js';
 
 /** What an audience may see of an object. */
 export interface Verdict<A> {
@@ -9,15 +11,38 @@ export interface Verdict<A> {
   readonly view: View;
 }
 
+interface Judged {
+  readonly model: Model;
+  readonly object: StoredObject;
+}
+
+/** So many audiences are judged before others may have their turn. */
+const portion = 32;
+
 /**
  * Judges an object once for each audience that has somebody who is concerned. In place where every
  * rule and hook can be; what needs the sandbox goes there together. Never rejects.
  */
-export function judgeAudiences<M extends Seat, A extends Audience<M, unknown>>(
-  audiences: Iterable<A & { readonly members: readonly M[] }>,
-  { model, object }: { model: Model; object: StoredObject },
+export function* judgeAudiences<M extends Seat, A extends Audience<M, unknown>>(
+  audiences: KeyedSet<A & { readonly members: readonly M[] }>,
+  judged: Judged,
   isConcerned: (member: M) => boolean,
-): Verdict<A>[] | Promise<Verdict<A>[]> {
+): Steps<readonly Verdict<A>[]> {
+  if (audiences.size <= portion) return yield* judge(audiences.peek(), judged, isConcerned);
+  const all = audiences.values();
+  const verdicts: Verdict<A>[] = [];
+  for (let from = 0; from < all.length; from += portion) {
+    yield;
+    verdicts.push(...(yield* judge(all.slice(from, from + portion), judged, isConcerned)));
+  }
+  return verdicts;
+}
+
+function* judge<M extends Seat, A extends Audience<M, unknown>>(
+  audiences: Iterable<A & { readonly members: readonly M[] }>,
+  { model, object }: Judged,
+  isConcerned: (member: M) => boolean,
+): Steps<readonly Verdict<A>[]> {
   const verdicts: (Verdict<A> | Promise<Verdict<A>>)[] = [];
   let late = false;
   for (const audience of audiences) {
@@ -30,5 +55,5 @@ export function judgeAudiences<M extends Seat, A extends Audience<M, unknown>>(
       verdicts.push({ audience, view });
     }
   }
-  return late ? Promise.all(verdicts) : (verdicts as Verdict<A>[]);
+  return late ? yield* awaited(Promise.all(verdicts)) : (verdicts as Verdict<A>[]);
 }

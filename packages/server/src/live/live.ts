@@ -86,7 +86,7 @@ export class Live {
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
   readonly #activity = new Activity();
-  readonly #turns = new Turns(turnLimits, this.#activity);
+  readonly #turns: Turns;
   readonly #members: Members;
   readonly #objectFeed: ObjectFeed;
   readonly #objectCatchUp: ObjectCatchUp;
@@ -120,7 +120,8 @@ export class Live {
     const collections = this.#collectionTopics;
     const activity = this.#activity;
     const members = new Members(context, { sessions: this.#sessions, objects, collections });
-    const common = { members, activity, turns: this.#turns };
+    const turns = new Turns(turnLimits, { activity, slice: context.slice });
+    const common = { members, activity, turns };
     const ofObjects = {
       ...common,
       topics: objects,
@@ -132,13 +133,14 @@ export class Live {
       delivery: new CollectionDelivery(context, members),
     };
     this.#context = context;
+    this.#turns = turns;
     this.#parkedWindows = new ParkedWindows(rest.limits.queryRows);
     this.#members = members;
     this.#objectFeed = new ObjectFeed(context, ofObjects);
     this.#objectCatchUp = new ObjectCatchUp(context, ofObjects);
     this.#collectionFeed = new CollectionFeed(context, ofCollections);
     this.#collectionCatchUp = new CollectionCatchUp(context, ofCollections);
-    this.#queryFeed = new QueryFeed(context, { activity, members, turns: this.#turns });
+    this.#queryFeed = new QueryFeed(context, { activity, members, turns });
     this.#queries = new QueryWatch(context, {
       members,
       feed: this.#queryFeed,
@@ -160,6 +162,7 @@ export class Live {
     });
     this.#parts = {
       context,
+      activity,
       objects: { context, members, topics: objects, catchUp: this.#objectCatchUp },
       collections: {
         context,

@@ -1,5 +1,6 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import type { Steps } from '../platform/turn-slice.js';
 import type { Change, StoredObject } from '../store/store.js';
 import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
@@ -10,13 +11,24 @@ import type { LiveStep, ObjectStep } from './object-step.js';
 import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
 import type { ObjectTopic } from './object-topic.js';
 import { ownMarkOf } from './own-mark.js';
+import { audienceWork, Pace, portion } from './pace.js';
 import { deletedFrame } from './push-message.js';
 import { isSameList, isSameSight, type Sight } from './visible-fields.js';
 
 /** So many ways to see one change are kept for the audiences that come after. */
 const sharedSights = 8;
 
-/** Hands what happened to an object to those who are live on it: judged and encoded once for each audience. */
+/** Of a deletion: `missed`: it stands for revisions before it, too. */
+interface Deletion {
+  readonly change: Pick<Change, 'by' | 'once'> | undefined;
+  readonly missed: boolean;
+}
+
+/**
+ * Hands what happened to an object to those who are live on it: judged and encoded once for each audience. Where these are many
+ * it takes more than one turn of the event loop (rule LIM42). Whoever comes to be live meanwhile has the revision already, and
+ * whoever moves to another audience is not live until it has it, so that each hears it once.
+ */
 export class ObjectDelivery {
   readonly #context: LiveContext;
   readonly #members: Members;
@@ -24,6 +36,7 @@ export class ObjectDelivery {
   #pushed = 0;
   /** Of these, updates that are not counted yet. */
   #updates = 0;
+  readonly #pace = new Pace();
 
   constructor(context: LiveContext, members: Members) {
     this.#context = context;
@@ -31,28 +44,26 @@ export class ObjectDelivery {
   }
 
   /**
-   * Tells one revision: at once, where rights can be judged in place; otherwise everybody has heard it
-   * when the promise resolves, which never rejects.
+   * Tells one revision: at once, where rights can be judged in place and not too many hear it; otherwise everybody has heard it
+   * when the promise resolves.
    */
   tell(topic: ObjectTopic, step: LiveStep): Promise<void> | undefined {
+    return this.#context.slice.run(this.#tell(topic, step));
+  }
+
+  *#tell(topic: ObjectTopic, step: LiveStep): Steps {
     const { change, object } = step;
     const { notes } = this.#context;
     const span = topic.isDeserted ? undefined : notes.begin(change);
     if (change.type === 'delete') {
-      const pushes = this.tellDeleted(topic, change.rev, { change, missed: false });
+      const pushes = yield* this.#tellDeleted(topic, change.rev, { change, missed: false });
       notes.told(change, pushes, span);
-      return undefined;
+      return;
     }
     const model = this.#modelOf(topic);
-    if (!model) return undefined;
-    const verdicts = this.#judge(topic, model, object, change.rev);
-    if (verdicts instanceof Promise) {
-      return verdicts.then((late) => {
-        notes.told(change, this.#deliver(late, model, { object, step }), span);
-      });
-    }
-    notes.told(change, this.#deliver(verdicts, model, { object, step }), span);
-    return undefined;
+    if (!model) return;
+    const verdicts = yield* this.#judge(topic, model, object, change.rev);
+    notes.told(change, yield* this.#deliver(verdicts, model, { object, step }), span);
   }
 
   /** Tells several revisions late, judged by the object as it is now. */
@@ -62,11 +73,20 @@ export class ObjectDelivery {
     steps: Iterable<ObjectStep>,
     through: number,
   ): Promise<void> {
+    await this.#context.slice.run(this.#tellLate(topic, object, steps, through));
+  }
+
+  *#tellLate(
+    topic: ObjectTopic,
+    object: StoredObject,
+    steps: Iterable<ObjectStep>,
+    through: number,
+  ): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
-    const verdicts = await this.#judge(topic, model, object, through);
+    const verdicts = yield* this.#judge(topic, model, object, through);
     for (const step of steps) {
-      const pushes = this.#deliver(verdicts, model, { object, step });
+      const pushes = yield* this.#deliver(verdicts, model, { object, step });
       this.#context.notes.told(step.change, pushes, undefined);
     }
   }
@@ -77,32 +97,39 @@ export class ObjectDelivery {
     object: StoredObject,
     reason: SnapshotReason,
   ): Promise<void> {
+    await this.#context.slice.run(this.#tellSnapshot(topic, object, reason));
+  }
+
+  *#tellSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
-    const verdicts = await this.#judge(topic, model, object, object.rev);
-    this.#deliver(verdicts, model, { object }, reason);
+    const verdicts = yield* this.#judge(topic, model, object, object.rev);
+    yield* this.#deliver(verdicts, model, { object }, reason);
   }
 
   /**
-   * Rule PSH5. `missed`: it stands for revisions before it, too. Whoever hears of the deletion knew of
-   * the object, and there is nothing left of it that rights could be judged by. The answer is how many heard.
+   * Rule PSH5. Whoever hears of the deletion knew of the object, and there is nothing left of it that rights could be judged by.
+   * As `tell`.
    */
-  tellDeleted(
-    topic: ObjectTopic,
-    rev: number,
-    { change, missed }: { change: Pick<Change, 'by' | 'once'> | undefined; missed: boolean },
-  ): number {
+  async tellDeleted(topic: ObjectTopic, rev: number, deletion: Deletion): Promise<void> {
+    const { slice } = this.#context;
+    await slice.run(withoutResult(this.#tellDeleted(topic, rev, deletion)));
+  }
+
+  /** The answer is how many heard. */
+  *#tellDeleted(topic: ObjectTopic, rev: number, { change, missed }: Deletion): Steps<number> {
     const mark = change && ownMarkOf(change);
     let pushes = 0;
     for (const audience of topic.audiences.values()) {
       const prev = missed || audience.changedAt === 0 ? rev - 1 : audience.changedAt;
       const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev });
-      const ready = this.#ready(audience, rev);
-      for (const one of ready) {
-        const frame = mark ? mark.frameFor(last, one.session.listener) : last;
-        this.#members.endWith(one, frame, 'deleted');
-      }
-      pushes += ready.length;
+      yield* this.#part(audience, rev, (ready) => {
+        for (const one of ready) {
+          const frame = mark ? mark.frameFor(last, one.session.listener) : last;
+          this.#members.endWith(one, frame, 'deleted');
+        }
+        pushes += ready.length;
+      });
     }
     return pushes;
   }
@@ -140,24 +167,24 @@ export class ObjectDelivery {
     model: Model,
     object: StoredObject,
     through: number,
-  ): Verdict<ObjectAudience>[] | Promise<Verdict<ObjectAudience>[]> {
+  ): Steps<readonly Verdict<ObjectAudience>[]> {
     const isConcerned = (one: ObjectSubscription) => isBefore(one, through);
-    return judgeAudiences(topic.audiences.peek(), { model, object }, isConcerned);
+    return judgeAudiences(topic.audiences, { model, object }, isConcerned);
   }
 
   /** The answer is how many were pushed to. */
-  #deliver(
+  *#deliver(
     verdicts: readonly Verdict<ObjectAudience>[],
     model: Model,
     news: ObjectNews,
     reason: SnapshotReason = 'rights',
-  ): number {
-    const before = this.#pushed;
+  ): Steps<number> {
+    let pushes = 0;
     const known: ObjectFrames[] = [];
     for (const { audience, view } of verdicts) {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
-        this.#members.fail(this.#ready(audience, revOf(news)), view.error);
+        yield* this.#part(audience, revOf(news), (ready) => this.#members.fail(ready, view.error));
         continue;
       }
       const sight = sightOf(audience, view.hidden);
@@ -167,22 +194,32 @@ export class ObjectDelivery {
         frames = new ObjectFrames(model, sight, news);
         if (known.length < sharedSights) known.push(frames);
       }
-      if (frames.update) audience.changedAt = frames.rev;
-      else if (!news.step) audience.changedAt = frames.changedAt;
-      this.#spread(audience, frames, reason);
+      const changedAt = frames.update ? frames.rev : news.step ? 0 : frames.changedAt;
+      audience.changedAt = Math.max(audience.changedAt, changedAt);
+      if (this.#pace.isDue(audienceWork)) yield;
+      for (let end = audience.members.length; end > 0; end -= portion) {
+        pushes += this.#spread(audience, frames, { end, reason });
+        if (this.#pace.isDue(Math.min(end, portion))) yield;
+      }
     }
-    return this.#pushed - before;
+    return pushes;
   }
 
-  /** The inner loop of a fan-out: for each subscriber a comparison of cursors, and a push. */
-  #spread(audience: ObjectAudience, frames: ObjectFrames, reason: SnapshotReason): void {
-    const { members } = audience;
-    for (let index = members.length - 1; index >= 0; index--) {
+  /** The inner loop of a fan-out: for each subscriber of a portion a comparison of cursors, and a push. The answer is how many were pushed to. */
+  #spread(
+    { members }: ObjectAudience,
+    frames: ObjectFrames,
+    { end, reason }: { end: number; reason: SnapshotReason },
+  ): number {
+    const before = this.#pushed;
+    const begin = Math.max(0, end - portion);
+    for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
       const one = members[index];
       if (!one || !isBefore(one, frames.rev)) continue;
       if (!this.#bring(one, frames, reason)) this.#pause(one);
     }
     this.#countUpdates();
+    return this.#pushed - before;
   }
 
   #bring(one: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
@@ -203,12 +240,21 @@ export class ObjectDelivery {
     return true;
   }
 
-  /** Those of an audience to whom a last push can go now; the others wait, and will find out then. */
-  #ready(audience: ObjectAudience, through: number): ObjectSubscription[] {
-    const concerned = audience.members.filter((one) => isBefore(one, through));
-    const ready = concerned.filter((one) => !one.session.listener.congested);
-    for (const one of concerned) if (one.session.listener.congested) this.#pause(one);
-    return ready;
+  /** A last push for an audience, to those to whom it can go now; the others wait, and will find out then. */
+  *#part(
+    audience: ObjectAudience,
+    through: number,
+    last: (ready: readonly ObjectSubscription[]) => void,
+  ): Steps {
+    // From the end to the start: those who leave are replaced by some who had their turn.
+    for (let end = audience.members.length; end > 0; end -= portion) {
+      const some = audience.members.slice(Math.max(0, end - portion), end);
+      const concerned = some.filter((one) => isBefore(one, through));
+      const ready = concerned.filter((one) => !one.session.listener.congested);
+      for (const one of concerned) if (one.session.listener.congested) this.#pause(one);
+      last(ready);
+      if (this.#pace.isDue(some.length + audienceWork)) yield;
+    }
   }
 
   /** Rule LIM4: what it misses from now on will be one snapshot. */
@@ -245,4 +291,8 @@ function isBefore(one: ObjectSubscription, rev: number): boolean {
 
 function revOf({ object, step }: ObjectNews): number {
   return step?.change.rev ?? object.rev;
+}
+
+function* withoutResult(steps: Steps<unknown>): Steps {
+  yield* steps;
 }

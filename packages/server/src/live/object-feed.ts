@@ -10,8 +10,8 @@ import { Replay } from './replay.js';
 import type { Topics } from './topics.js';
 import type { Turns } from './turns.js';
 
-/** Changes of one object that wait while rights are judged; beyond that the store has to remember them. */
-const longestQueue = 16;
+/** Changes of one object that wait while the ones before are told; beyond that the store has to remember them. */
+const longestQueue = 64;
 
 /**
  * Takes the changes of objects from the bus and has them told in the order of their revisions. The bus
@@ -140,7 +140,7 @@ export class ObjectFeed {
         throw fail('object.missing');
       case 'deleted':
         topic.rev = page.rev;
-        this.#delivery.tellDeleted(topic, page.rev, { change: page.change, missed: true });
+        await this.#delivery.tellDeleted(topic, page.rev, { change: page.change, missed: true });
         return;
       case 'unknown':
         topic.rev = page.object.rev;

@@ -1,5 +1,7 @@
 import { fail, type JsonObject, type ProtocolError } from '@really/protocol';
 import { unavailable } from '../objects/unavailable.js';
+import type { Steps } from '../platform/turn-slice.js';
+import type { Activity } from './activity.js';
 import { CollectionWish, type CollectionWishParts, collectionDemand } from './collection-wish.js';
 import type { LiveContext } from './live-context.js';
 import { ObjectWish, type ObjectWishParts } from './object-wish.js';
@@ -18,6 +20,7 @@ import {
 
 export interface SubscribeParts {
   readonly context: LiveContext;
+  readonly activity: Activity;
   readonly objects: ObjectWishParts;
   readonly collections: CollectionWishParts;
 }
@@ -48,7 +51,7 @@ export async function subscribe(
   items: readonly Wished[],
 ): Promise<SubscribeAnswer> {
   const { slice } = parts.context;
-  const answer = new Answer();
+  const answer = new Answer(parts);
   for (let first = 0; first < items.length; first += together) {
     const some = items
       .slice(first, first + together)
@@ -143,8 +146,16 @@ function attempt<T>(context: LiveContext, item: Wished, run: () => T): Step<T> {
   }
 }
 
+function* startAll(starts: readonly (() => void)[]): Steps {
+  for (const start of starts) {
+    start();
+    yield;
+  }
+}
+
 /** What came of the items so far. */
 class Answer implements SubscribeAnswer {
+  readonly #parts: SubscribeParts;
   readonly #subscriptions: JsonObject[] = [];
   readonly #failures: JsonObject[] = [];
   readonly #starts: (() => void)[] = [];
@@ -155,8 +166,14 @@ class Answer implements SubscribeAnswer {
     return failures.length > 0 ? { subscriptions, failures } : { subscriptions };
   }
 
+  constructor(parts: SubscribeParts) {
+    this.#parts = parts;
+  }
+
+  /** In several turns where they are many (rule LIM43). */
   readonly start = (): void => {
-    for (const start of this.#starts) start();
+    const { activity, context } = this.#parts;
+    activity.during(context.slice.run(startAll(this.#starts)));
   };
 
   add(placed: readonly Step<Placed>[]): void {

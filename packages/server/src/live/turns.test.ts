@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest';
+import { TurnSlice } from '../platform/turn-slice.js';
 import { Activity } from './activity.js';
 import { Fifo } from './fifo.js';
 import { Turns } from './turns.js';
 
 test('[DUR5] so many at once, so many of one owner, and everybody in turn', async () => {
   const activity = new Activity();
-  const turns = new Turns({ atOnce: 3, each: 2 }, activity);
+  const slice = new TurnSlice({ monotonic: () => 0 });
+  const turns = new Turns({ atOnce: 3, each: 2 }, { activity, slice });
   const running: string[] = [];
   const begun: string[] = [];
   const ends = new Map<string, () => void>();

@@ -1,3 +1,4 @@
+import type { TurnSlice } from '../platform/turn-slice.js';
 import type { Activity } from './activity.js';
 import { Fifo } from './fifo.js';
 
@@ -19,7 +20,8 @@ export interface TurnLimits {
 
 /**
  * Runs what has to be read from the store for subscriptions: so much at a time, and each owner in its
- * turn, so that who subscribes to ten thousand objects does not make the others wait for them all.
+ * turn, so that who subscribes to ten thousand objects does not make the others wait for them all. A store that answers at once
+ * would have all of it done in one run, so others have their turn of the event loop in between (rule LIM43).
  */
 export class Turns {
   readonly #limits: TurnLimits;
@@ -27,12 +29,15 @@ export class Turns {
   /** Each line that has something to begin, and may, is in here once. */
   readonly #ready = new Fifo<Line>();
   readonly #activity: Activity;
+  readonly #slice: TurnSlice;
   #active = 0;
   #waiting = 0;
+  #isResting = false;
 
-  constructor(limits: TurnLimits, activity: Activity) {
+  constructor(limits: TurnLimits, parts: { activity: Activity; slice: TurnSlice }) {
     this.#limits = limits;
-    this.#activity = activity;
+    this.#activity = parts.activity;
+    this.#slice = parts.slice;
   }
 
   /** Owners with tasks that are not done. */
@@ -61,7 +66,7 @@ export class Turns {
   }
 
   #begin(): void {
-    while (this.#active < this.#limits.atOnce) {
+    while (this.#active < this.#limits.atOnce && !this.#isResting) {
       const line = this.#ready.shift();
       const task = line?.waiting.shift();
       if (!line || !task) return;
@@ -70,7 +75,15 @@ export class Turns {
       this.#active += 1;
       if (this.#isReady(line)) this.#ready.push(line);
       void task().finally(() => this.#end(line));
+      if (this.#waiting > 0 && this.#slice.isOver) void this.#rest();
     }
+  }
+
+  async #rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#slice.rest();
+    this.#isResting = false;
+    this.#begin();
   }
 
   #end(line: Line): void {
