@@ -18,6 +18,8 @@ export class CommandRates {
   readonly #byAddress: RateLimit;
   readonly #refusedByUid: RateLimit;
   readonly #refusedByAddress: RateLimit;
+  readonly #renewedByUid: RateLimit;
+  readonly #renewedByAddress: RateLimit;
   readonly #limited: CommandRatesOptions['limited'];
 
   constructor({ commands, address, clock, limited }: CommandRatesOptions) {
@@ -29,13 +31,19 @@ export class CommandRates {
       ...{ amount: address, window: second, clock },
       groupOf: networkOf,
     });
+    this.#renewedByUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#renewedByAddress = new RateLimit({
+      ...{ amount: address, window: second, clock },
+      groupOf: networkOf,
+    });
     this.#limited = limited;
   }
 
   /** Uids and addresses that are remembered. */
   get size(): number {
     const refused = this.#refusedByUid.size + this.#refusedByAddress.size;
-    return this.#byUid.size + this.#byAddress.size + refused;
+    const renewed = this.#renewedByUid.size + this.#renewedByAddress.size;
+    return this.#byUid.size + this.#byAddress.size + refused + renewed;
   }
 
   /**
@@ -62,5 +70,15 @@ export class CommandRates {
     const ofAddress = this.#refusedByAddress.take(address);
     const ofUid = uid === undefined ? 0 : this.#refusedByUid.take(uid);
     return Math.max(ofAddress, ofUid);
+  }
+
+  /**
+   * A token was renewed, and so many subscriptions have to be judged anew: each costs as much as to subscribe. The answer is the milliseconds
+   * for which its sender is left unread, so that it renews no faster than it may subscribe (rule LIM43).
+   */
+  renewed(address: string, uid: string, subscriptions: number): number {
+    if (subscriptions === 0) return 0;
+    const ofAddress = this.#renewedByAddress.owe(address, subscriptions);
+    return Math.max(ofAddress, this.#renewedByUid.owe(uid, subscriptions));
   }
 }

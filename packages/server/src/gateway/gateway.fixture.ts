@@ -126,7 +126,7 @@ function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHo
     park: () => [],
     forget() {},
     resume: async () => () => {},
-    reauthorized() {},
+    reauthorized: () => 0,
   };
 }
 

@@ -48,6 +48,18 @@ export class RateLimit {
     return 0;
   }
 
+  /** Takes `cost` for `key`, whether there is as much or not. The answer is the milliseconds until there is something again. */
+  owe(key: string, cost: number): number {
+    const { amount, window, clock } = this.#options;
+    if (amount === 0) return 0;
+    const now = clock.monotonic();
+    const group = this.#groupOf(key);
+    const fullAt = Math.max(this.#fullAt.get(group) ?? now, now) + (cost * window) / amount;
+    this.#fullAt.set(group, fullAt);
+    if (this.#fullAt.size >= this.#sweepAt) this.#forgetFull(now);
+    return Math.max(0, fullAt - now - window);
+  }
+
   /** Undoes a `take` that was granted. */
   giveBack(key: string, cost = 1): void {
     const { amount, window } = this.#options;

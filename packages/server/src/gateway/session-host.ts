@@ -29,8 +29,8 @@ export interface SessionHost extends FlightHost {
     forget(parked: readonly Parked[]): void;
     /** Makes subscriptions again; to be begun once the answer and what was sent before are queued. */
     resume(listener: Listener, parked: readonly Parked[]): Promise<() => void>;
-    /** Its `auth` is another now. */
-    reauthorized(listener: Listener): void;
+    /** Its `auth` is another now. The answer is how many subscriptions have to be judged anew. */
+    reauthorized(listener: Listener): number;
   };
   readonly rates: CommandRates;
   readonly handles: Handles;

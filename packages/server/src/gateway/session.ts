@@ -341,7 +341,13 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     if (expires === undefined) this.#host.expiries.clear(this);
     else this.#host.expiries.set(this, expires);
     if (!this.#host.liveTokens.hold(this, token)) this.expire();
-    else if (isRenewal) this.#host.live.reauthorized(this);
+    else if (isRenewal) this.#reauthorized(auth.uid);
+  }
+
+  #reauthorized(uid: string): void {
+    const judged = this.#host.live.reauthorized(this);
+    const time = this.#host.rates.renewed(this.#socket.address, uid, judged);
+    if (time > 0) this.#socket.hold(time);
   }
 
   /** Sends a message without a tag: one that the client counts. */

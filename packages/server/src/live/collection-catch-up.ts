@@ -8,6 +8,7 @@ import type { CollectionSubscription } from './collection-subscription.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { PastReads } from './past-reads.js';
+import { seat } from './seating.js';
 import type { Turns } from './turns.js';
 
 /** Brings single subscriptions from their position to where their collection is, page by page. */
@@ -41,9 +42,33 @@ export class CollectionCatchUp {
     else this.begin(one);
   }
 
+  /**
+   * To where it belongs now, when it is its turn. One that is live has heard all that was taken, so nothing has to be read for it unless
+   * something is under way, or comes meanwhile.
+   */
+  reseat(one: CollectionSubscription): void {
+    if (one.progress === 'waiting') seat(this.#context, this.#members, one);
+    if (one.progress !== 'live' && one.progress !== 'behind') return;
+    if (one.progress === 'behind' || one.topic.work) {
+      this.begin(one);
+      return;
+    }
+    one.pos = Math.max(one.pos, one.topic.taken);
+    one.progress = 'behind';
+    one.round += 1;
+    const { round } = one;
+    this.#turns.run(one.session, async () => {
+      if (one.round !== round || one.progress !== 'behind') return;
+      seat(this.#context, this.#members, one);
+      if (one.pos >= one.topic.taken) one.progress = 'live';
+      else await this.#run(one, round);
+    });
+  }
+
   /** Never rejects. */
   async #run(one: CollectionSubscription, round: number): Promise<void> {
     try {
+      if (one.round === round && one.progress === 'behind') seat(this.#context, this.#members, one);
       while (one.round === round && this.#mayGoOn(one)) {
         const page = await this.#read(one);
         if (one.round !== round) return;

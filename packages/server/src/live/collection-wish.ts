@@ -12,6 +12,7 @@ import type { Members } from './members.js';
 import { PastReads } from './past-reads.js';
 import type { Position } from './position.js';
 import type { Regrouping } from './regrouping.js';
+import { seat } from './seating.js';
 import type { Session } from './session.js';
 import {
   demandForEveryObject,
@@ -121,6 +122,7 @@ export class CollectionWish implements Wish {
 
   /** It has heard everything since it was made: a position that the client names does not matter. */
   #widen(one: CollectionSubscription): Placed {
+    seat(this.#parts.context, this.#parts.members, one);
     const fields = widened(this.#model, one.audience.fields, this.#demand.fields);
     if (fields !== one.audience.fields) this.#parts.regrouping.move(one, fields);
     return this.#placed(one);

@@ -9,7 +9,7 @@ import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
-import { TurnSlice } from '../platform/turn-slice.js';
+import { type Steps, TurnSlice } from '../platform/turn-slice.js';
 import type { CommittedChange, Pos, Store } from '../store/store.js';
 import { Activity } from './activity.js';
 import { answeredStore } from './answered-store.js';
@@ -38,7 +38,8 @@ import { Regrouping } from './regrouping.js';
 import { Reloading } from './reloading.js';
 import { renewed } from './renewed.js';
 import { resume } from './resume.js';
-import type { Subscription } from './session.js';
+import { seat } from './seating.js';
+import type { Session, Subscription } from './session.js';
 import { Sessions } from './sessions.js';
 import { type Share, Shares } from './shares.js';
 import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
@@ -211,9 +212,13 @@ export class Live {
     return { subscriptions: unsubscribe(parts, this.#sessions.find(listener), items) };
   }
 
-  /** The listener's `auth` is another now: rights that depend on it are judged anew. */
-  reauthorized(listener: Listener): void {
-    for (const one of this.#subscriptionsOf(listener)) this.#regrouping.reauthorize(one);
+  /** The listener's `auth` is another now: rights that depend on it are judged anew. The answer is of how many subscriptions. */
+  reauthorized(listener: Listener): number {
+    let others = 0;
+    for (const one of this.#subscriptionsOf(listener)) {
+      if (this.#regrouping.reauthorize(one)) others += 1;
+    }
+    return others;
   }
 
   /**
@@ -247,6 +252,7 @@ export class Live {
   /** The listener is gone, and may come back as another one: what it takes to go on then, until `forget`. */
   park(listener: Listener): readonly Parked[] {
     const parked = this.#subscriptionsOf(listener).flatMap((one) => {
+      if (one.kind !== 'query') seat(this.#context, this.#members, one);
       const model = this.#context.models().get(collectionNamesOf(one));
       return (model && parkedOf(one, model, this.#parkedWindows)) ?? [];
     });
@@ -276,7 +282,15 @@ export class Live {
   /** The listener is gone for good, and everything of it is forgotten. */
   drop(listener: Listener): void {
     const session = this.#sessions.close(listener);
-    for (const one of session?.subscriptions.values() ?? []) this.#members.end(one);
+    if (session) this.#activity.during(this.#context.slice.run(this.#endAll(session)));
+  }
+
+  *#endAll(session: Session): Steps {
+    for (const one of session.subscriptions.values()) {
+      this.#members.end(one);
+      yield;
+    }
+    this.#sessions.leave(session);
   }
 
   /**

@@ -14,6 +14,7 @@ import type { ObjectSubscription, Owed } from './object-subscription.js';
 import { ownMarkOf } from './own-mark.js';
 import { deletedFrame } from './push-message.js';
 import { Replay, type ReplayPage } from './replay.js';
+import { seat } from './seating.js';
 import type { Turns } from './turns.js';
 import { lastChange, type Sight } from './visible-fields.js';
 
@@ -83,6 +84,7 @@ export class ObjectCatchUp {
   /** Never rejects. */
   async #run(one: ObjectSubscription, round: number): Promise<void> {
     try {
+      if (one.round === round && one.progress === 'behind') seat(this.#context, this.#members, one);
       let manner = one.owed;
       let replay: Replay | undefined;
       while (one.round === round && this.#mayGoOn(one)) {

@@ -9,6 +9,7 @@ import type { Members } from './members.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
 import { ObjectSubscription, type Owed } from './object-subscription.js';
 import { ObjectTopic } from './object-topic.js';
+import { seat } from './seating.js';
 import type { Session } from './session.js';
 import {
   demandSubscribable,
@@ -144,6 +145,7 @@ export class ObjectWish implements Wish {
   /** The revision that the client names does not matter: it has the subscription already. */
   #widen(one: ObjectSubscription, found: Found): Placed {
     if (found.object.deleted) throw fail('object.gone');
+    seat(this.#parts.context, this.#parts.members, one);
     const fields = widened(this.#model, one.audience.fields, this.#fields);
     if (fields === one.audience.fields)
       return { key: one.key, fields: this.#shown(one, found), view: one.audience.view };

@@ -43,31 +43,33 @@ export class Regrouping {
     else this.#moveCollection(one, fields);
   }
 
-  /** Its listener has another `auth` now. */
-  reauthorize(one: Subscription): void {
+  /**
+   * Its listener has another `auth` now. From here on nothing is told to it by the earlier one; where it belongs now it goes when it is
+   * its turn, since there may be ten thousand (rule LIM43). True where its rights are others.
+   */
+  reauthorize(one: Subscription): boolean {
     const model = modelOf(this.#context, collectionNamesOf(one));
     const { auth } = one.session.listener;
-    if (model && this.#context.views.of(model, auth) === viewOf(one)) return;
+    if (model && this.#context.views.of(model, auth) === viewOf(one)) return false;
     one.session.listener.outdate?.(one.key);
-    if (one.kind === 'query') {
-      this.#queries.reauthorize(one);
-      return;
-    }
-    const { fields } = one.audience;
-    if (one.kind === 'object') this.#moveObject(one, fields, forgetEarlierSight);
-    else this.#moveCollection(one, fields);
+    if (one.kind === 'query') this.#queries.reauthorize(one);
+    else if (model && one.kind === 'object') this.#reauthorizeObject(one, model);
+    else if (model && one.kind === 'collection') this.#collections.reseat(one);
+    return true;
   }
 
-  #moveObject(
-    one: ObjectSubscription,
-    fields: readonly string[] | undefined,
-    before: (one: ObjectSubscription, model: Model) => void = () => {},
-  ): void {
+  /** It is judged anew, and told of what its old audience may have heard meanwhile. */
+  #reauthorizeObject(one: ObjectSubscription, model: Model): void {
+    forgetEarlierSight(one, model);
+    if (one.progress === 'live') one.owed = 'revisions';
+    if (one.progress === 'live' || one.progress === 'behind') this.#objects.begin(one);
+  }
+
+  #moveObject(one: ObjectSubscription, fields: readonly string[] | undefined): void {
     const model = modelOf(this.#context, one.topic.names);
     // Where the model is gone, the next push tells.
     const traits = model && traitsOf(this.#context, model, fields, one.session.listener);
     if (!traits || traits.key === one.audience.key) return;
-    before(one, model);
     this.#members.move(one, one.topic.audience(traits));
     if (one.progress === 'live') one.owed = 'revisions';
     // It is judged anew, and told of what its old audience may have heard meanwhile.

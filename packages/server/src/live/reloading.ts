@@ -1,10 +1,9 @@
 import { fail } from '@really/protocol';
 import type { Model, ModelSet } from '../model/model.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
-import type { CollectionSubscription } from './collection-subscription.js';
 import type { LiveContext } from './live-context.js';
 import type { Members } from './members.js';
-import { collectionNamesOf, keptFields, type ModelChange, modelChanges } from './model-change.js';
+import { collectionNamesOf, type ModelChange, modelChanges } from './model-change.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
 import type { ObjectSubscription } from './object-subscription.js';
 import { schemaUpdatedFrame } from './push-message.js';
@@ -12,7 +11,6 @@ import type { QueryFeed } from './query-feed.js';
 import type { QueryWatch } from './query-watch.js';
 import type { Session, Subscription } from './session.js';
 import type { Sessions } from './sessions.js';
-import { traitsOf } from './subscribing.js';
 
 export interface ReloadingParts {
   readonly sessions: Sessions;
@@ -23,7 +21,10 @@ export interface ReloadingParts {
   readonly queryFeed: QueryFeed;
 }
 
-/** Takes subscriptions to the models that are in force now, and tells those whose model is another one (rules REL3 to REL5). */
+/**
+ * Takes subscriptions to the models that are in force now, and tells those whose model is another one (rules REL3 to REL5). All of them
+ * are taken from their audiences' past at once; what that means for each is found out when it is its turn (rule LIM43).
+ */
 export class Reloading {
   readonly #context: LiveContext;
   readonly #parts: ReloadingParts;
@@ -39,13 +40,14 @@ export class Reloading {
     if (changes.size === 0) return;
     // Nobody may come to sit in a window that was judged by a model of the past.
     this.#parts.queryFeed.retire(new Set(changes.keys()));
-    for (const session of this.#parts.sessions.all()) this.#renewAll(session, changes);
+    const known = new Changes(changes);
+    for (const session of this.#parts.sessions.all()) this.#renewAll(session, known);
   }
 
-  #renewAll(session: Session, changes: ReadonlyMap<string, ModelChange>): void {
+  #renewAll(session: Session, changes: Changes): void {
     const told = new Set<ModelChange>();
     for (const one of session.subscriptions.values()) {
-      const change = changes.get(collectionNamesOf(one).join('/'));
+      const change = changes.of(collectionNamesOf(one));
       if (!change) continue;
       if (change.after && one.progress !== 'waiting' && !told.has(change)) {
         told.add(change);
@@ -64,20 +66,11 @@ export class Reloading {
     one.session.listener.outdate?.(one.key);
     if (!after) this.#parts.members.fail([one], fail('model.unknown'));
     else if (one.kind === 'query') this.#parts.queries.renew(one, after, { isOtherVersion });
-    else if (one.kind === 'object') this.#renewObject(one, after);
-    else this.#renewCollection(one, after);
+    else if (one.kind === 'object') this.#renewObject(one);
+    else this.#parts.collections.reseat(one);
   }
 
-  #renewObject(one: ObjectSubscription, model: Model): void {
-    const traits = traitsOf(
-      this.#context,
-      model,
-      keptFields(model, one.audience.fields),
-      one.session.listener,
-    );
-    if (traits.key !== one.audience.key) {
-      this.#parts.members.move(one, one.topic.audience(traits));
-    }
+  #renewObject(one: ObjectSubscription): void {
     // What it saw at its revision depends on what was in force then.
     if (one.owed === 'revisions' && one.hidden === undefined) one.owed = 'renewed';
     // A replay of another version is a snapshot, whether anything happened or not.
@@ -85,18 +78,22 @@ export class Reloading {
     // It is judged anew, and told of what was on its way when the models changed.
     if (one.progress === 'live' || one.progress === 'behind') this.#parts.objects.begin(one);
   }
+}
 
-  #renewCollection(one: CollectionSubscription, model: Model): void {
-    const traits = traitsOf(
-      this.#context,
-      model,
-      keptFields(model, one.audience.fields),
-      one.session.listener,
-    );
-    if (traits.key !== one.audience.key) {
-      this.#parts.members.move(one, one.topic.audience(traits));
-    }
-    const isMissingOut = one.progress === 'live' && one.topic.work !== undefined;
-    if (isMissingOut || one.progress === 'behind') this.#parts.collections.begin(one);
+/** Changes of models by the names of the collection. Mostly all subscriptions to one have the same list of them. */
+class Changes {
+  readonly #byKey: ReadonlyMap<string, ModelChange>;
+  readonly #byNames = new Map<readonly string[], ModelChange | undefined>();
+
+  constructor(byKey: ReadonlyMap<string, ModelChange>) {
+    this.#byKey = byKey;
+  }
+
+  of(names: readonly string[]): ModelChange | undefined {
+    const known = this.#byNames.get(names);
+    if (known || this.#byNames.has(names)) return known;
+    const change = this.#byKey.get(names.join('/'));
+    this.#byNames.set(names, change);
+    return change;
   }
 }

@@ -40,15 +40,19 @@ export class Sessions {
     return session;
   }
 
-  /** Forgets a listener for good. Its subscriptions are the caller's to end. */
+  /** Forgets a listener for good. Its subscriptions are the caller's to end, and it to `leave` afterwards. */
   close(listener: Listener): Session | undefined {
     this.#gone.add(listener);
     const session = this.#byListener.get(listener);
     if (!session) return undefined;
     session.dropped = true;
     this.#byListener.delete(listener);
-    this.#shares.leave(session.share);
     return session;
+  }
+
+  /** What it held with others of its uid was given back. */
+  leave(session: Session): void {
+    this.#shares.leave(session.share);
   }
 
   add(session: Session, subscription: Subscription): void {

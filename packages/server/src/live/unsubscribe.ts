@@ -2,6 +2,7 @@ import { fail, type UnsubscribeItem } from '@really/protocol';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import type { Regrouping } from './regrouping.js';
+import { seat } from './seating.js';
 import type { Session, Subscription } from './session.js';
 import { fieldsAsked } from './subscribing.js';
 
@@ -55,6 +56,7 @@ function part(
   one: Subscription,
   fields: readonly string[] | undefined,
 ): boolean {
+  if (one.kind !== 'query' && fields) seat(context, members, one);
   const left = one.kind !== 'query' && fields ? fieldsLeft(context, one, fields) : undefined;
   if (one.kind === 'query' || left === undefined || left.length === 0) {
     members.end(one);

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Auth } from '@really/protocol';
 import type { Epoch } from '../store/store.js';
-import type { Model } from './model.js';
+import type { AuthParts, Model } from './model.js';
 import { audienceKey, viewReads } from './view.js';
 
 /** Characters of a view: 96 bits. */
@@ -9,6 +9,7 @@ export const viewLength = 16;
 
 /** The views of one model: one for everybody, or, where its rights look at the reader, one for each. */
 interface Known {
+  readonly reads: AuthParts;
   shared: string | undefined;
   readonly byAuth: WeakMap<Auth, string>;
 }
@@ -35,7 +36,7 @@ export class ViewTexts {
       this.#known = new WeakMap();
     }
     const known = this.#knownOf(model);
-    const reads = viewReads(model);
+    const { reads } = known;
     if (!reads.all && !reads.uid && !reads.r) {
       known.shared ??= textOf(epoch, model, '');
       return known.shared;
@@ -50,7 +51,7 @@ export class ViewTexts {
   #knownOf(model: Model): Known {
     const before = this.#known.get(model);
     if (before) return before;
-    const known: Known = { shared: undefined, byAuth: new WeakMap() };
+    const known: Known = { reads: viewReads(model), shared: undefined, byAuth: new WeakMap() };
     this.#known.set(model, known);
     return known;
   }
