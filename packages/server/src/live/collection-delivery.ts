@@ -10,7 +10,7 @@ import { judgeAudiences, type Verdict } from './judge.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
 import { type OwnMark, ownMarkOf } from './own-mark.js';
-import { audienceWork, Pace, portion } from './pace.js';
+import { audienceWork } from './pace.js';
 import type { Positions } from './position.js';
 import { createdFrame } from './push-message.js';
 
@@ -42,7 +42,6 @@ export function creationOf(source: CommittedChange | CreatedEntry): Creation {
 export class CollectionDelivery {
   readonly #context: LiveContext;
   readonly #members: Members;
-  readonly #pace = new Pace();
 
   constructor(context: LiveContext, members: Members) {
     this.#context = context;
@@ -66,9 +65,8 @@ export class CollectionDelivery {
     }
     const { object, pos } = creation;
     const span = topic.isDeserted ? undefined : this.#context.notes.begin(noteOf(creation));
-    const verdicts = yield* judgeAudiences(topic.audiences, { model, object }, (one) =>
-      isBefore(one, pos),
-    );
+    const judged = { model, object, portion: this.#context.pace.audiences };
+    const verdicts = yield* judgeAudiences(topic.audiences, judged, (one) => isBefore(one, pos));
     yield* this.#deliver(verdicts, creation, span);
   }
 
@@ -91,13 +89,15 @@ export class CollectionDelivery {
     creation: Creation,
     span: Span | undefined,
   ): Steps {
+    const { pace } = this.#context;
+    const { portion } = pace;
     let pushes = 0;
     for (const { audience, view } of verdicts) {
       const frames = new CreationFrames(this.#context, audience, { creation, view });
-      if (this.#pace.isDue(audienceWork)) yield;
+      if (pace.isDue(audienceWork)) yield;
       for (let end = audience.members.length; end > 0; end -= portion) {
         pushes += this.#spread(audience, frames, end);
-        if (this.#pace.isDue(Math.min(end, portion))) yield;
+        if (pace.isDue(Math.min(end, portion))) yield;
       }
     }
     this.#context.notes.told(noteOf(creation), pushes, span);
@@ -106,7 +106,7 @@ export class CollectionDelivery {
   /** Tells a portion of an audience; the answer is how many were pushed to. */
   #spread({ members }: CollectionAudience, frames: CreationFrames, end: number): number {
     let pushes = 0;
-    const begin = Math.max(0, end - portion);
+    const begin = Math.max(0, end - this.#context.pace.portion);
     for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
       const one = members[index];
       if (!one || !isBefore(one, frames.pos)) continue;

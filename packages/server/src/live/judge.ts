@@ -14,10 +14,9 @@ export interface Verdict<A> {
 interface Judged {
   readonly model: Model;
   readonly object: StoredObject;
+  /** So many audiences are judged before others may have their turn. */
+  readonly portion: number;
 }
-
-/** So many audiences are judged before others may have their turn. */
-const portion = 32;
 
 /**
  * Judges an object once for each audience that has somebody who is concerned. In place where every
@@ -28,6 +27,7 @@ export function* judgeAudiences<M extends Seat, A extends Audience<M, unknown>>(
   judged: Judged,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly Verdict<A>[]> {
+  const { portion } = judged;
   if (audiences.size <= portion) return yield* judge(audiences.peek(), judged, isConcerned);
   const all = audiences.values();
   const verdicts: Verdict<A>[] = [];

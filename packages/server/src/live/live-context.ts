@@ -8,6 +8,7 @@ import type { TurnSlice } from '../platform/turn-slice.js';
 import type { Store } from '../store/store.js';
 import type { LiveBudget } from './live-budget.js';
 import type { LiveMetrics } from './live-metrics.js';
+import type { Pace } from './pace.js';
 import type { Positions } from './position.js';
 import type { PushNotes } from './push-notes.js';
 import type { Shares } from './shares.js';
@@ -27,6 +28,7 @@ export interface LiveContext {
   readonly budget: LiveBudget;
   readonly shares: Shares;
   readonly slice: TurnSlice;
+  readonly pace: Pace;
 }
 
 export function modelOf(context: LiveContext, names: readonly string[]): Model | undefined {

@@ -55,6 +55,7 @@ interface Variant {
   readonly asynchronous: boolean;
   readonly history: number;
   readonly hook: boolean;
+  readonly isHurried?: boolean;
 }
 
 function modelFor({ asynchronous, history, hook }: Variant) {
@@ -267,6 +268,7 @@ async function check(world: World, variant: Variant): Promise<void> {
   }
   expect(on.live.counts().subscriptions).toBe(subscribed);
   for (const client of clients) on.live.drop(client.ear);
+  await on.live.settled();
   expect(on.live.counts()).toMatchObject({ listeners: 0, objectTopics: 0, collectionTopics: 0 });
 }
 
@@ -293,7 +295,7 @@ async function run(
   script: readonly Step[],
   totals: Map<string, number>,
 ): Promise<void> {
-  const on = await stage({ models: [modelFor(variant)] });
+  const on = await stage({ models: [modelFor(variant)], isHurried: variant.isHurried ?? false });
   const clients = ['u1', 'u1', 'u2', 'u3'].map((uid) => new FakeClient({ uid }));
   const log = logOf(on);
   for (const client of clients) {
@@ -342,7 +344,10 @@ test.each([
   { asynchronous: false, history: 4, hook: true },
   { asynchronous: true, history: 1000, hook: true },
   { asynchronous: true, history: 4, hook: false },
-])('[PSH9] [SUB7] [DUR4] clients end with what is stored: %o', async (variant) => {
+  { asynchronous: false, history: 1000, hook: false, isHurried: true },
+  { asynchronous: false, history: 4, hook: true, isHurried: true },
+  { asynchronous: true, history: 1000, hook: true, isHurried: true },
+])('[PSH9] [SUB7] [DUR4] [LIM42] [LIM43] clients end with what is stored: %o', async (variant) => {
   const totals = new Map<string, number>();
   const property = fc.asyncProperty(scripts, (script) => run(variant, script, totals));
   const untouchedPaths = () => {

@@ -17,6 +17,7 @@ import { createWrite, deleteWrite, updateWrite } from '../objects/change.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
+import type { Clock } from '../platform/platform.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import type { MemoryConfig } from '../store/memory/config.js';
 import { openMemoryStore } from '../store/memory/store.js';
@@ -24,6 +25,7 @@ import type { CommittedChange, Store, Write } from '../store/store.js';
 import type { Frame } from './frame.js';
 import type { Listener } from './listener.js';
 import { Live } from './live.js';
+import { Pace } from './pace.js';
 import { Positions } from './position.js';
 
 /** A push as a client gets it. */
@@ -257,6 +259,8 @@ export interface StageOptions {
   readonly models?: readonly Model[];
   readonly limits?: Partial<Limits>;
   readonly store?: Partial<MemoryConfig>;
+  /** Each look at the clock takes so long that others have their turn, and looks come after each subscriber. */
+  readonly isHurried?: boolean;
   /** Stands between live and the store. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -264,6 +268,7 @@ export interface StageOptions {
 /** A live layer on a memory store, and an author who writes. */
 export async function stage(options: StageOptions = {}): Promise<Stage> {
   const platform = simulatedPlatform({ seed: 1 });
+  if (options.isHurried) hurry(platform.clock);
   const store = openMemoryStore(options.store ?? {}, platform);
   const bus = new FickleBus();
   const counts = new Counts();
@@ -275,6 +280,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     platform,
     log: silentLog,
     metrics: counts,
+    ...(options.isHurried && { pace: new Pace(1) }),
     // As committed: nothing is kept in between.
     objects: { heads: (rs) => store.getMany(rs) },
     limits: { ...defaultLimits, ...options.limits },
@@ -344,6 +350,12 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     },
     settle,
   };
+}
+
+function hurry(clock: Clock): void {
+  const monotonic = clock.monotonic.bind(clock);
+  let looks = 0;
+  Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * looks++ });
 }
 
 /** As a client says it who heard that revision, or that position as a plain number, under the view of now. */

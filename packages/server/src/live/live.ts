@@ -27,6 +27,7 @@ import { ObjectCatchUp } from './object-catch-up.js';
 import { ObjectDelivery } from './object-delivery.js';
 import { ObjectFeed } from './object-feed.js';
 import type { ObjectTopic } from './object-topic.js';
+import { Pace } from './pace.js';
 import { type Parked, parkedOf } from './parked.js';
 import { ParkedWindows } from './parked-windows.js';
 import { Positions } from './position.js';
@@ -62,6 +63,7 @@ export interface LiveOptions {
   /** Resolves when what the store shows now was answered; `undefined`: it always is. See `Committer.told`. */
   readonly told?: (() => Promise<void>) | undefined;
   readonly budgets?: Budgets | undefined;
+  readonly pace?: Pace | undefined;
   readonly limits: LiveLimits &
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
@@ -102,7 +104,7 @@ export class Live {
 
   constructor(options: LiveOptions) {
     const { bus, metrics = noMetrics, tracing, told, store, ...rest } = options;
-    const { budgets = new Budgets(metrics), limits } = rest;
+    const { budgets = new Budgets(metrics), limits, pace = new Pace() } = rest;
     const context: LiveContext = {
       ...rest,
       shares: this.#shares,
@@ -111,6 +113,7 @@ export class Live {
         evict: (share, error) => this.#evict(share, error),
       }),
       slice: new TurnSlice(rest.platform.clock),
+      pace,
       store: told ? answeredStore(store, told) : store,
       views: new ViewTexts(() => store.epoch),
       positions: new Positions(() => store.epoch),

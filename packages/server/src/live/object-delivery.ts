@@ -11,7 +11,7 @@ import type { LiveStep, ObjectStep } from './object-step.js';
 import type { ObjectAudience, ObjectSubscription } from './object-subscription.js';
 import type { ObjectTopic } from './object-topic.js';
 import { ownMarkOf } from './own-mark.js';
-import { audienceWork, Pace, portion } from './pace.js';
+import { audienceWork } from './pace.js';
 import { deletedFrame } from './push-message.js';
 import { isSameList, isSameSight, type Sight } from './visible-fields.js';
 
@@ -36,7 +36,6 @@ export class ObjectDelivery {
   #pushed = 0;
   /** Of these, updates that are not counted yet. */
   #updates = 0;
-  readonly #pace = new Pace();
 
   constructor(context: LiveContext, members: Members) {
     this.#context = context;
@@ -169,7 +168,8 @@ export class ObjectDelivery {
     through: number,
   ): Steps<readonly Verdict<ObjectAudience>[]> {
     const isConcerned = (one: ObjectSubscription) => isBefore(one, through);
-    return judgeAudiences(topic.audiences, { model, object }, isConcerned);
+    const judged = { model, object, portion: this.#context.pace.audiences };
+    return judgeAudiences(topic.audiences, judged, isConcerned);
   }
 
   /** The answer is how many were pushed to. */
@@ -179,6 +179,7 @@ export class ObjectDelivery {
     news: ObjectNews,
     reason: SnapshotReason = 'rights',
   ): Steps<number> {
+    const { portion } = this.#context.pace;
     let pushes = 0;
     const known: ObjectFrames[] = [];
     for (const { audience, view } of verdicts) {
@@ -196,10 +197,10 @@ export class ObjectDelivery {
       }
       const changedAt = frames.update ? frames.rev : news.step ? 0 : frames.changedAt;
       audience.changedAt = Math.max(audience.changedAt, changedAt);
-      if (this.#pace.isDue(audienceWork)) yield;
+      if (this.#context.pace.isDue(audienceWork)) yield;
       for (let end = audience.members.length; end > 0; end -= portion) {
         pushes += this.#spread(audience, frames, { end, reason });
-        if (this.#pace.isDue(Math.min(end, portion))) yield;
+        if (this.#context.pace.isDue(Math.min(end, portion))) yield;
       }
     }
     return pushes;
@@ -212,7 +213,7 @@ export class ObjectDelivery {
     { end, reason }: { end: number; reason: SnapshotReason },
   ): number {
     const before = this.#pushed;
-    const begin = Math.max(0, end - portion);
+    const begin = Math.max(0, end - this.#context.pace.portion);
     for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
       const one = members[index];
       if (!one || !isBefore(one, frames.rev)) continue;
@@ -246,6 +247,8 @@ export class ObjectDelivery {
     through: number,
     last: (ready: readonly ObjectSubscription[]) => void,
   ): Steps {
+    const { pace } = this.#context;
+    const { portion } = pace;
     // From the end to the start: those who leave are replaced by some who had their turn.
     for (let end = audience.members.length; end > 0; end -= portion) {
       const some = audience.members.slice(Math.max(0, end - portion), end);
@@ -253,7 +256,7 @@ export class ObjectDelivery {
       const ready = concerned.filter((one) => !one.session.listener.congested);
       for (const one of concerned) if (one.session.listener.congested) this.#pause(one);
       last(ready);
-      if (this.#pace.isDue(some.length + audienceWork)) yield;
+      if (pace.isDue(some.length + audienceWork)) yield;
     }
   }
 

@@ -1,17 +1,27 @@
-/** So many members of an audience are told, or left, before others may have their turn. */
-export const portion = 512;
+/** So many members of audiences are told before others may have their turn. */
+const defaultPortion = 512;
 
 /** What it takes to judge and encode for one more audience, in members that are told. */
 export const audienceWork = 16;
 
-/** Counts work in members that are told, so that fan-outs look at the clock only where they are large (rule LIM42). */
+/** How fan-outs are cut: in work that counts as so many members told, so that they look at the clock only where they are large (rule LIM42). */
 export class Pace {
+  readonly portion: number;
   #work = 0;
+
+  constructor(portion = defaultPortion) {
+    this.portion = portion;
+  }
+
+  /** Audiences that make up a portion. */
+  get audiences(): number {
+    return Math.ceil(this.portion / audienceWork);
+  }
 
   /** Takes note of work that was done; true where others may have their turn. */
   isDue(work: number): boolean {
     this.#work += work;
-    if (this.#work < portion) return false;
+    if (this.#work < this.portion) return false;
     this.#work = 0;
     return true;
   }
