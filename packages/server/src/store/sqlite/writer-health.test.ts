@@ -1,11 +1,19 @@
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import { creation, deletion, each } from '../contract/sample-writes.js';
-import { StoreUnavailable, WritesUnavailable } from '../store.js';
+import { creation, deletion, each, queryOf } from '../contract/sample-writes.js';
+import { type Store, StoreUnavailable, WritesUnavailable } from '../store.js';
 import { Scratch } from './scratch.test.kit.js';
 import { WriterHealth } from './writer-health.js';
 
 const scratch = Scratch.each();
+
+async function readiness(store: Store): Promise<'ready' | 'not'> {
+  return await store.ping().then(
+    () => 'ready',
+    () => 'not',
+  );
+}
 
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -83,12 +91,22 @@ test('[DUR11] [DUR6] a full database is not ready, and is again when there is ro
   await expect(store.ping()).rejects.toThrow(WritesUnavailable);
   await expect(store.ping()).rejects.toThrow('the disk is full');
   for (const { object } of writes.slice(0, 30)) await store.commit(each(deletion(object)));
-  await expect
-    .poll(() =>
-      store.ping().then(
-        () => 'ready',
-        () => 'not',
-      ),
-    )
-    .toBe('ready');
+  await expect.poll(() => readiness(store)).toBe('ready');
+});
+test('[DUR11] [DUR6] a database that another program holds is not ready: writes are refused, reads go on, until it lets go', async () => {
+  const file = scratch.file();
+  const store = await scratch.open({ file });
+  await store.commit(each(creation('/users/1', { n: 1 })));
+  const other = new Database(file);
+  scratch.defer(() => void other.close());
+  other.exec('BEGIN EXCLUSIVE');
+  const refused = store.commit(each(creation('/users/2', { n: 2 })));
+  await expect(refused).rejects.toThrow(StoreUnavailable);
+  await expect(store.ping()).rejects.toThrow('another program holds the database');
+  expect((await store.get('/users/1'))?.data).toEqual({ n: 1 });
+  expect(await store.count(queryOf('users'))).toBe(1);
+  other.exec('ROLLBACK');
+  await expect.poll(() => readiness(store)).toBe('ready');
+  await store.commit(each(creation('/users/2', { n: 2 })));
+  expect(await store.count(queryOf('users'))).toBe(2);
 });

@@ -11,6 +11,7 @@ const reasons: readonly [RegExp, string][] = [
   [/^SQLITE_FULL/, 'the disk is full'],
   [/^SQLITE_READONLY/, 'the disk is read-only'],
   [/^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN)/, 'the disk fails'],
+  [/^SQLITE_(BUSY|LOCKED)/, 'another program holds the database'],
   [/ was removed/, 'a file of the database was removed'],
 ];
 
