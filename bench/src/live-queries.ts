@@ -1,6 +1,10 @@
 import { machine, median, ratio, table, thousands } from './report.js';
-import { type LiveQueries, liveQueries } from './scenarios/live-queries.js';
-import { startTarget } from './targets/target.js';
+import {
+  type LiveQueries,
+  type LiveQueriesResult,
+  WatchedQueries,
+} from './scenarios/live-queries.js';
+import { before, startTarget, type TargetName } from './targets/target.js';
 
 /** `BENCH_QUICK=1`: a look at it, in seconds. */
 const isQuick = process.env.BENCH_QUICK === '1';
@@ -19,35 +23,53 @@ const env = {
   REALLY_LIMITS_QUERIES_AT_ONCE: '64',
 };
 
-async function measure(options: LiveQueries) {
-  const target = await startTarget('really', env);
+/** The servers that take turns, each with its queries. */
+const names: readonly TargetName[] =
+  before === undefined ? ['really'] : ['really', 'really before'];
+
+/** Of each server, a result for each round. */
+async function measure(options: LiveQueries, rounds: number): Promise<LiveQueriesResult[][]> {
+  const targets = await Promise.all(names.map((name) => startTarget(name, env)));
   try {
-    return await liveQueries(target, options);
+    const watched: WatchedQueries[] = [];
+    // What takes long is to subscribe so many: it is done once.
+    for (const target of targets) watched.push(await WatchedQueries.begin(target, options));
+    for (const one of watched) await one.measure(writes);
+    const results: LiveQueriesResult[][] = watched.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, one] of watched.entries()) results[index]?.push(await one.measure(writes));
+    }
+    for (const one of watched) one.close();
+    return results;
   } finally {
-    await target.stop();
+    for (const target of targets) await target.stop();
   }
 }
 
-/** What a write costs by the number of live queries, of which one matches. */
+/** What a write costs by the number of live queries, of which one matches; beside what it did before, where that is asked for. */
 export async function liveQueryTable(rounds: number): Promise<string> {
   const rows: string[][] = [];
   for (const { form, says } of forms) {
     let least: number | undefined;
     for (const queries of counts) {
-      // What takes long is to subscribe so many: it is done once.
-      const results = await measure({ form, queries, writes, rounds });
-      const cpu = median(results.map((one) => one.cpu));
+      const [now = [], earlier] = await measure({ form, queries }, rounds);
+      const cpu = median(now.map((one) => one.cpu));
       least ??= cpu;
-      const perSecond = median(results.map((one) => one.perSecond));
+      const perSecond = median(now.map((one) => one.perSecond));
+      const was = earlier && median(earlier.map((one) => one.cpu));
       rows.push([
         `${says}, ${thousands(queries)} queries`,
         thousands(cpu),
         ratio(cpu, least),
         thousands(perSecond),
+        ...(was === undefined ? [] : [thousands(was), ratio(cpu, was)]),
       ]);
       console.log(rows.at(-1)?.join(' | '));
     }
   }
-  const head = ['live queries', 'processor µs per write', 'of that with the fewest', 'writes/s'];
+  const head = [
+    ...['live queries', 'processor µs per write', 'of that with the fewest', 'writes/s'],
+    ...(before === undefined ? [] : ['µs before', 'of that before']),
+  ];
   return `Measured on ${machine()}; medians of ${rounds} rounds.\n\n${table(head, rows)}`;
 }

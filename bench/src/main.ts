@@ -84,7 +84,7 @@ for (const row of rows) {
 
 const head = ['scenario', 'unit', ...targets, ...others.map((name) => `of ${name}`)];
 const result = `Measured on ${machine()}; medians of ${rounds} rounds.\n\n${table(head, cells)}`;
-const withLive = before === undefined && (only === undefined || 'live-queries'.includes(only));
+const withLive = only === undefined || 'live-queries'.includes(only);
 const live = withLive ? await liveQueryTable(rounds) : '';
 const readme = fileURLToPath(new URL('../README.md', import.meta.url));
 if (only === undefined && before === undefined) {

@@ -6,9 +6,6 @@ export interface LiveQueries {
   /** `equal`: `text = $v`; `range`: `n between $v`. Each query asks for another value. */
   readonly form: 'equal' | 'range';
   readonly queries: number;
-  readonly writes: number;
-  /** How often the writes are measured. */
-  readonly rounds: number;
 }
 
 /** Of one round. */
@@ -21,47 +18,65 @@ export interface LiveQueriesResult {
 /** Queries that one connection watches. */
 const perConnection = 10_000;
 const inFlight = 16;
+const r = '/things/watched';
 
-/** What a write costs while so many queries are watched, of which one matches what is written. */
-export async function liveQueries(
-  target: Target,
-  { form, queries, writes, rounds }: LiveQueries,
-): Promise<LiveQueriesResult[]> {
-  const writer = await open(target, 'writer');
-  const matching = Math.floor(queries / 2);
-  const r = '/things/watched';
-  const body = { n: matching * 10, text: textOf(matching) };
-  await writer.request({ tag: 2, cmd: 'create', r, body } as { tag: number });
-  const watchers: RawSocket[] = [];
-  for (let from = 0; from < queries; from += perConnection) {
-    const watcher = await open(target, `watcher-${from}`);
-    watchers.push(watcher);
-    const to = Math.min(queries, from + perConnection);
-    const frames = Array.from({ length: to - from }, (_, index) => watch(form, from + index));
-    await sendAll(watcher, frames, frames.length);
+/** So many queries that are watched on a server, one of which matches what is written beside them. */
+export class WatchedQueries {
+  readonly #target: Target;
+  readonly #writer: RawSocket;
+  readonly #watchers: readonly RawSocket[];
+  readonly #hearer: RawSocket;
+  #heard = 0;
+
+  private constructor(
+    target: Target,
+    writer: RawSocket,
+    watchers: readonly RawSocket[],
+    hearer: RawSocket,
+  ) {
+    this.#target = target;
+    this.#writer = writer;
+    this.#watchers = watchers;
+    this.#hearer = hearer;
+    hearer.onFrames = (count) => {
+      this.#heard += count;
+    };
   }
-  let heard = 0;
-  const hearer = watchers[Math.floor(matching / perConnection)];
-  if (!hearer) throw new Error('nobody watches');
-  hearer.onFrames = (count) => {
-    heard += count;
-  };
-  const updates = (count: number) => {
-    return Array.from({ length: count }, (_, index) => add(r, index % 2 === 0 ? 1 : -1));
-  };
-  await sendAll(writer, updates(writes), inFlight);
-  const results: LiveQueriesResult[] = [];
-  for (let round = 0; round < rounds; round++) {
-    heard = 0;
-    const [cpuBefore, begun] = [cpuOf(target.pid), performance.now()];
-    await sendAll(writer, updates(writes), inFlight);
-    const [cpu, seconds] = [cpuOf(target.pid) - cpuBefore, (performance.now() - begun) / 1000];
-    await hearer.request({ tag: 9, cmd: 'ping' } as { tag: number });
-    if (heard < writes) throw new Error(`${heard} of ${writes} writes were told`);
-    results.push({ cpu: cpu / writes, perSecond: writes / seconds });
+
+  /** Subscribes to all of them, which takes long. */
+  static async begin(target: Target, { form, queries }: LiveQueries): Promise<WatchedQueries> {
+    const writer = await open(target, 'writer');
+    const matching = Math.floor(queries / 2);
+    const body = { n: matching * 10, text: textOf(matching) };
+    await writer.request({ tag: 2, cmd: 'create', r, body } as { tag: number });
+    const watchers: RawSocket[] = [];
+    for (let from = 0; from < queries; from += perConnection) {
+      const watcher = await open(target, `watcher-${from}`);
+      watchers.push(watcher);
+      const to = Math.min(queries, from + perConnection);
+      const frames = Array.from({ length: to - from }, (_, index) => watch(form, from + index));
+      await sendAll(watcher, frames, frames.length);
+    }
+    const hearer = watchers[Math.floor(matching / perConnection)];
+    if (!hearer) throw new Error('nobody watches');
+    return new WatchedQueries(target, writer, watchers, hearer);
   }
-  for (const socket of [writer, ...watchers]) socket.close();
-  return results;
+
+  /** What a write costs. */
+  async measure(writes: number): Promise<LiveQueriesResult> {
+    this.#heard = 0;
+    const updates = Array.from({ length: writes }, (_, index) => add(index % 2 === 0 ? 1 : -1));
+    const [before, begun] = [cpuOf(this.#target.pid), performance.now()];
+    await sendAll(this.#writer, updates, inFlight);
+    const [cpu, seconds] = [cpuOf(this.#target.pid) - before, (performance.now() - begun) / 1000];
+    await this.#hearer.request({ tag: 9, cmd: 'ping' } as { tag: number });
+    if (this.#heard < writes) throw new Error(`${this.#heard} of ${writes} writes were told`);
+    return { cpu: cpu / writes, perSecond: writes / seconds };
+  }
+
+  close(): void {
+    for (const socket of [this.#writer, ...this.#watchers]) socket.close();
+  }
 }
 
 const textOf = (query: number) => `text-${query}`;
@@ -73,7 +88,7 @@ function watch(form: LiveQueries['form'], query: number): Buffer {
   return clientFrame(JSON.stringify({ tag: 3, cmd: 'read', r: '/things', cmdOpts }));
 }
 
-function add(r: string, value: number): Buffer {
+function add(value: number): Buffer {
   const ops = [{ op: 'addNumber', key: 'n', value }];
   return clientFrame(JSON.stringify({ tag: 4, cmd: 'update', r, rev: 1, body: { ops } }));
 }
