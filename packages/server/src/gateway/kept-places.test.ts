@@ -52,7 +52,7 @@ test('[LIM38] nothing is left of what was forgotten', () => {
 
 test('[LIM38] of what will not come again so many bytes are kept', () => {
   const sent = new SentPushes({ count: 100, bytes: 1000 });
-  for (let n = 0; n < 5; n++) sent.add({ bytes: Buffer.alloc(300), place: { kind: 'final' } });
+  for (let n = 0; n < 5; n++) sent.add({ bytes: Buffer.alloc(300), place: { kind: 'notice' } });
   expect(sent.finalsAfter(1)).toBeUndefined();
   expect(sent.finalsAfter(2)).toHaveLength(3);
   expect(new Set(sent.buffers).size).toBe(3);

@@ -1,5 +1,5 @@
-import { fail } from '@really/protocol';
-import type { Place } from '../live/frame.js';
+import { fail, parseR } from '@really/protocol';
+import type { Final, Place, Under } from '../live/frame.js';
 import type { Parked } from '../live/parked.js';
 import { failedFrame } from '../live/push-message.js';
 import type { ParkedSession } from './handles.js';
@@ -9,94 +9,147 @@ import type { SentPush, SentPushes } from './sent-pushes.js';
 export interface Missed {
   readonly frames: readonly SentPush[];
   readonly subscriptions: readonly Parked[];
+  /** Rights without which the frames must not be sent. */
+  readonly seenUnder: readonly Under[];
 }
 
 /** By subscription, the first of its pushes that did not arrive; a snapshot among them goes before. */
 type FirstMissed = ReadonlyMap<string, Place>;
 
-/** A subscription that was parked, as far as it matters under which view. */
-export type SeenUnder = Exclude<Parked, { kind: 'last-query' }>;
-
-/** What the one that resumes may see. */
-export interface Resumer {
-  /** It is the same in all respects as the one that was parked. */
-  readonly isSame: boolean;
-  /** Whether it sees a subscription under the view that it was parked with. */
-  readonly isSeen: (one: SeenUnder) => boolean;
-}
+/** A subscription that was parked, and lives. */
+type Living = Extract<Parked, { view: string }>;
 
 /**
  * Rules RES2, RES3 and RES5. `received`: how many pushes the client says it got; without it, all that are left may be new
- * to it. Where they do not reach back so far, what is missing is told again, and so it is where it was seen under
- * another view. `undefined` where nobody knows what that is.
+ * to it. `isSeen`: whether the one that resumes has these rights. Where the pushes do not reach back so far, what is missing is told again,
+ * and so it is where it was seen under other rights. `undefined` where nobody knows what that is.
  */
 export function missedOf(
   { sent, subscriptions }: Pick<ParkedSession, 'sent' | 'subscriptions'>,
   received: number | undefined,
-  resumer: Resumer,
+  isSeen: (under: Under) => boolean,
 ): Missed | undefined {
-  if (!sent) return { frames: [], subscriptions };
+  if (!sent) return { frames: [], subscriptions, seenUnder: [] };
   const from = received ?? sent.before;
+  const again = new SentAgain(sent, isSeen);
   const frames = sent.after(from);
-  if (frames) return seenAlike({ sent, subscriptions, from }, frames, resumer);
-  return toldAgain(sent, subscriptions, from);
+  return frames
+    ? seenAlike({ subscriptions, from }, frames, again)
+    : toldAgain(sent, { subscriptions, from }, again);
 }
 
-/** Leaves out what was seen under another view. */
-function seenAlike(
-  parked: {
-    readonly sent: SentPushes;
-    readonly subscriptions: readonly Parked[];
-    readonly from: number;
-  },
-  frames: readonly SentPush[],
-  { isSame, isSeen }: Resumer,
-): Missed {
-  const { sent, subscriptions, from } = parked;
-  const kept = new Set<string>();
-  const others: SeenUnder[] = [];
-  for (const one of subscriptions) {
-    if (one.kind === 'last-query') continue;
-    if (isSeen(one) && !sent.isOutdated(keyOf(one), from)) kept.add(keyOf(one));
-    else others.push(one);
+/** Which pushes may be sent once more: those that were seen under the rights that the one who resumes has. */
+class SentAgain {
+  readonly frames: SentPush[] = [];
+  /** What takes the place of pushes that may not. */
+  readonly ended: Parked[] = [];
+  readonly seenUnder: Under[] = [];
+  readonly #sent: SentPushes;
+  readonly #isSeen: (under: Under) => boolean;
+  /** By subscription, whether its pushes may be sent again. */
+  readonly #isTold = new Map<string, boolean>();
+
+  constructor(sent: SentPushes, isSeen: (under: Under) => boolean) {
+    this.#sent = sent;
+    this.#isSeen = isSeen;
   }
-  if (isSame && others.length === 0) return { frames, subscriptions };
-  const told = frames.filter(({ place }) => {
-    return place === undefined || place.kind === 'final' || kept.has(place.key);
-  });
+
+  /** A subscription that lives. The answer is whether what it missed after the first `from` pushes may be sent as it was. */
+  live(one: Living, from: number): boolean {
+    const key = keyOf(one);
+    const under = { names: one.model.names, view: one.view };
+    const isTold = this.#see(under) && !this.#sent.isOutdated(key, from);
+    this.#isTold.set(key, isTold);
+    return isTold;
+  }
+
+  /** Takes the pushes after the first `from`. To be called once, after `live`. */
+  take(pushes: readonly SentPush[], from: number): void {
+    // From the last one on: how a subscription ended says what may be told of it.
+    for (const [index, push] of [...pushes.entries()].reverse()) {
+      const { place } = push;
+      if (place?.kind === 'final') this.#takeFinal(push, place);
+      else if (!place || place.kind === 'notice') this.frames.push(push);
+      // What was unsubscribed from nobody waits for.
+      else if (this.#isTold.get(place.key) && !this.#sent.isOutdated(place.key, from + index)) {
+        this.frames.push(push);
+      }
+    }
+    this.frames.reverse();
+  }
+
+  #takeFinal(push: SentPush, { key, r, deletedAt, under }: Final): void {
+    // It began anew after that, and what it told before has nothing to do with it.
+    if (this.#isTold.has(key)) return void this.#isTold.set(key, false);
+    const isTold = under === undefined || this.#see(under);
+    this.#isTold.set(key, isTold);
+    if (isTold) this.frames.push(push);
+    else if (deletedAt === undefined) this.frames.push(goneFrame(r, key));
+    else this.ended.push({ kind: 'ended', item: { r, target: parseR(r), rev: deletedAt - 1 } });
+  }
+
+  #see(under: Under): boolean {
+    const isSeen = this.#isSeen(under);
+    if (isSeen) this.seenUnder.push(under);
+    return isSeen;
+  }
+}
+
+interface Left {
+  readonly subscriptions: readonly Parked[];
+  readonly from: number;
+}
+
+/** Leaves out what was seen under other rights. */
+function seenAlike(
+  { subscriptions, from }: Left,
+  frames: readonly SentPush[],
+  again: SentAgain,
+): Missed {
+  const isOther = new Set<Parked>();
+  for (const one of subscriptions) {
+    if (isLiving(one) && !again.live(one, from)) isOther.add(one);
+  }
+  again.take(frames, from);
   const first = firstMissed(frames.map(({ place }) => place));
-  const isOther = new Set<Parked>(others);
+  const goesOn = (one: Parked) => (isOther.has(one) ? goOn(one, first) : one);
   return {
-    frames: [...told, ...others.flatMap((one) => goneFrame(one, first) ?? [])],
-    subscriptions: subscriptions.flatMap((one) =>
-      isOther.has(one) ? (goOn(one, first) ?? []) : one,
-    ),
+    frames: [...again.frames, ...[...isOther].flatMap((one) => failedOf(one, first) ?? [])],
+    subscriptions: [...subscriptions.flatMap((one) => goesOn(one) ?? []), ...again.ended],
+    seenUnder: again.seenUnder,
   };
 }
 
-function keyOf(one: SeenUnder): string {
+function isLiving(one: Parked): one is Living {
+  return 'view' in one;
+}
+
+function keyOf(one: Living): string {
   return one.kind === 'query' ? one.key : one.item.r;
 }
 
 function toldAgain(
   sent: SentPushes,
-  subscriptions: readonly Parked[],
-  received: number,
+  { subscriptions, from }: Left,
+  again: SentAgain,
 ): Missed | undefined {
-  const finals = sent.finalsAfter(received);
+  const finals = sent.finalsAfter(from);
   if (!finals) return undefined;
-  const places = sent.placesAfter(received);
+  for (const one of subscriptions) if (isLiving(one)) again.live(one, from);
+  again.take(finals, from);
+  const places = sent.placesAfter(from);
   const first = places && firstMissed(places);
   return {
-    frames: [...finals, ...subscriptions.flatMap((one) => goneFrame(one, first) ?? [])],
-    subscriptions: subscriptions.flatMap((one) => goOn(one, first) ?? []),
+    frames: [...again.frames, ...subscriptions.flatMap((one) => failedOf(one, first) ?? [])],
+    subscriptions: [...subscriptions.flatMap((one) => goOn(one, first) ?? []), ...again.ended],
+    seenUnder: again.seenUnder,
   };
 }
 
 function firstMissed(places: readonly (Place | undefined)[]): FirstMissed {
   const first = new Map<string, Place>();
   for (const place of places) {
-    if (!place || place.kind === 'final') continue;
+    if (!place || place.kind === 'final' || place.kind === 'notice') continue;
     if (place.kind === 'snapshot' || !first.has(place.key)) first.set(place.key, place);
   }
   return first;
@@ -104,7 +157,7 @@ function firstMissed(places: readonly (Place | undefined)[]): FirstMissed {
 
 /** `first` is `undefined` where it is not known. What then goes by a position is `undefined`, too. */
 function goOn(one: Parked, first: FirstMissed | undefined): Parked | undefined {
-  if (one.kind === 'last-query') return one;
+  if (!isLiving(one)) return one;
   const place = first?.get(keyOf(one));
   if (first && !place) return one;
   if (one.kind === 'query') return undefined;
@@ -118,9 +171,11 @@ function goOn(one: Parked, first: FirstMissed | undefined): Parked | undefined {
   return { ...one, item: goesOn ? { ...item, rev: place.rev - 1 } : item };
 }
 
-function goneFrame(one: Parked, first: FirstMissed | undefined): SentPush | undefined {
-  if (one.kind === 'last-query' || goOn(one, first)) return undefined;
-  const error = fail('position.gone');
-  if (one.kind === 'query') return failedFrame(one.request.r, error, one.key);
-  return failedFrame(one.item.r, error);
+function failedOf(one: Parked, first: FirstMissed | undefined): SentPush | undefined {
+  if (!isLiving(one) || goOn(one, first)) return undefined;
+  return goneFrame(one.kind === 'query' ? one.request.r : one.item.r, keyOf(one));
+}
+
+function goneFrame(r: string, key: string): SentPush {
+  return failedFrame(r, fail('position.gone'), { subscription: key === r ? undefined : key });
 }

@@ -34,8 +34,10 @@ export class SentPushes {
   /** Up to this number finals were forgotten. */
   #forgotten = 0;
 
-  /** By subscription, the number of the last push that was seen under another view. */
+  /** By subscription, the number of the last push that must not be sent again. */
   #outdated: Map<string, number> | undefined;
+  /** The same, of all subscriptions. */
+  #allOutdated = 0;
 
   constructor(limits: SentPushesLimits) {
     this.#limits = limits;
@@ -73,13 +75,18 @@ export class SentPushes {
 
   /** The pushes of this subscription so far must not be sent again. */
   outdate(key: string): void {
+    if (this.#frames.length === 0) return;
     this.#outdated ??= new Map();
     this.#outdated.set(key, this.#total);
+    if (this.#outdated.size <= this.#limits.count) return;
+    // Of so many it is not worth the memory to know which: they are told again from what is stored.
+    this.#outdated = undefined;
+    this.#allOutdated = this.#total;
   }
 
   /** Whether a push of this subscription after the first `received` may be one that must not be sent again. */
   isOutdated(key: string, received: number): boolean {
-    return (this.#outdated?.get(key) ?? 0) > received;
+    return Math.max(this.#outdated?.get(key) ?? 0, this.#allOutdated) > received;
   }
 
   /** How many went before the first of those that are left. */
@@ -119,7 +126,7 @@ export class SentPushes {
     if (this.#places.length > count * placesPerFrame) {
       this.#places = this.#places.slice(Math.ceil(this.#places.length / 2));
     }
-    if (push.place?.kind !== 'final') return;
+    if (push.place?.kind !== 'final' && push.place?.kind !== 'notice') return;
     this.#finals.push({ number: this.#total, push });
     this.#finalBytes += push.bytes.length;
     if (this.#finals.length > count || this.#finalBytes > bytes) this.#forgetFinal();

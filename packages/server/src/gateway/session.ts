@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   type Auth,
   closeCodes,
@@ -12,7 +11,7 @@ import {
   readEnvelope,
 } from '@really/protocol';
 import type { TokenRefusal, Verified } from '../auth/tokens.js';
-import type { Frame } from '../live/frame.js';
+import type { Frame, Under } from '../live/frame.js';
 import type { Listener } from '../live/listener.js';
 import { asksAsOwner } from '../queries/owner.js';
 import { networkOf } from './address-network.js';
@@ -24,7 +23,7 @@ import type { HandleHolder } from './handles.js';
 import { HeldPushes } from './held-pushes.js';
 import type { TokenHolder } from './live-tokens.js';
 import { costOf, costOfMembers } from './message-cost.js';
-import { missedOf, type SeenUnder } from './missed.js';
+import { missedOf } from './missed.js';
 import { type SentPush, SentPushes } from './sent-pushes.js';
 import type { SessionHost, SessionSocket } from './session-host.js';
 import { toProtocolError } from './to-protocol-error.js';
@@ -303,13 +302,14 @@ export class Session implements Listener, FlightOwner, HandleHolder, TokenHolder
     const { handles, live } = this.#host;
     const parked = handles.take(handle, verified.auth.uid);
     const { auth } = verified;
-    const isSeen = (one: SeenUnder) => live.viewOf(one.model.names, auth) === one.view;
-    const isSame = parked !== undefined && isDeepStrictEqual(parked.auth, auth);
-    const missed = parked && missedOf(parked, received, { isSame, isSeen });
+    const isSeen = ({ names, view }: Under) => live.viewOf(names, auth) === view;
+    const missed = parked && missedOf(parked, received, isSeen);
     if (!missed) return this.#welcome(tag, verified, false);
     this.#state = { kind: 'ready', auth, handle: this.#newHandle() };
     const begin = await live.resume(this, missed.subscriptions);
     if (!this.open) return;
+    // Meanwhile other rules may have come into force, under which it may not be sent what was sent before.
+    if (!missed.seenUnder.every(isSeen)) return this.#socket.close(closeCodes.overload);
     this.#welcome(tag, verified, true);
     for (const frame of missed.frames) this.#tell(frame);
     begin();

@@ -16,8 +16,26 @@ export type Place =
   | { readonly kind: 'snapshot'; readonly key: string }
   | { readonly kind: 'creation'; readonly key: string; readonly pos: number }
   | { readonly kind: 'window'; readonly key: string }
-  /** The last that is heard of a subscription, or of a model: nothing tells it again. */
-  | { readonly kind: 'final' };
+  | Final
+  /** What is said of a model: nothing tells it again. */
+  | { readonly kind: 'notice' };
+
+/** The last that is heard of a subscription: nothing tells it again. */
+export interface Final {
+  readonly kind: 'final';
+  readonly key: string;
+  readonly r: string;
+  /** Of an object that was deleted, at this revision. */
+  readonly deletedAt?: number | undefined;
+  /** Left out where it is the same for everybody. */
+  readonly under?: Under | undefined;
+}
+
+/** Rights under which something was said: a reader's view of a collection. */
+export interface Under {
+  readonly names: readonly string[];
+  readonly view: string;
+}
 
 /** Encodes a message once for everybody who gets it. */
 export function encodeFrame(text: string, place?: Place): Frame {

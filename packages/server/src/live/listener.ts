@@ -17,6 +17,6 @@ export interface Listener {
    * it, remembers how far each subscription got, and goes on from there when `Live.drained` is called.
    */
   readonly congested: boolean;
-  /** What was pushed of this subscription so far was seen under another view: it must not be sent again. */
+  /** What was pushed of this subscription so far was seen under another view, or has ended: it must not be sent again. */
   outdate?(key: string): void;
 }

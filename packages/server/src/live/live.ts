@@ -278,7 +278,7 @@ export class Live {
    */
   async resume(listener: Listener, parked: readonly Parked[]): Promise<() => void> {
     const session = this.#sessions.open(listener);
-    for (const one of parked) if (one.kind !== 'item') session.takeQueryId(one.key);
+    for (const one of parked) if ('key' in one) session.takeQueryId(one.key);
     return await resume(this, listener, renewed(parked, this.#context.models()));
   }
 

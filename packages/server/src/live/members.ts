@@ -2,6 +2,7 @@ import { fail, type ProtocolError } from '@really/protocol';
 import type { CollectionTopic } from './collection-topic.js';
 import type { Frame } from './frame.js';
 import type { LiveContext } from './live-context.js';
+import { collectionNamesOf, viewOf } from './model-change.js';
 import type { ObjectTopic } from './object-topic.js';
 import { pushError } from './push-error.js';
 import { failedFrame } from './push-message.js';
@@ -78,9 +79,14 @@ export class Members {
     if (!first) return;
     const { r } = first.topic;
     const error = this.#told(cause, r);
-    const shared = failedFrame(r, error);
+    const names = collectionNamesOf(first);
+    const shared = new Map<string, Frame>();
     for (const one of subscriptions) {
-      const frame = one.kind === 'query' ? failedFrame(r, error, one.key) : shared;
+      const under = { names, view: viewOf(one) };
+      const subscription = one.kind === 'query' ? one.key : undefined;
+      const key = subscription ?? under.view;
+      const frame = shared.get(key) ?? failedFrame(r, error, { subscription, under });
+      shared.set(key, frame);
       this.endWith(one, frame, 'failed');
     }
   }

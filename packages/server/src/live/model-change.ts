@@ -35,6 +35,11 @@ export function keptFields(
 }
 
 /** `['users', 'posts']` for an object or a query of the posts of users. */
+/** That it is judged under now. */
+export function viewOf(one: Subscription): string {
+  return one.kind === 'query' ? one.group.traits.view : one.audience.view;
+}
+
 export function collectionNamesOf(one: Subscription): readonly string[] {
   if (one.kind === 'object') return one.topic.names;
   return one.kind === 'query' ? one.group.traits.scope.names : one.topic.scope.names;

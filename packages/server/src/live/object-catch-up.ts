@@ -132,7 +132,8 @@ export class ObjectCatchUp {
       const { rev, change } = page;
       await this.#demandLastSeen(one, model, rev);
       if (one.round !== round) return undefined;
-      const last = deletedFrame({ r: one.topic.r, rev, by: change?.by, prev: rev - 1 });
+      const under = { names: model.names, view: one.audience.view };
+      const last = deletedFrame({ r: one.topic.r, rev, by: change?.by, prev: rev - 1, under });
       const mark = change && ownMarkOf(change);
       const frame = mark ? mark.frameFor(last, one.session.listener) : last;
       this.#members.endWith(one, frame, 'deleted');

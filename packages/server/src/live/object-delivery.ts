@@ -121,7 +121,8 @@ export class ObjectDelivery {
     let pushes = 0;
     for (const audience of topic.audiences.values()) {
       const prev = missed || audience.changedAt === 0 ? rev - 1 : audience.changedAt;
-      const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev });
+      const under = { names: topic.names, view: audience.view };
+      const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev, under });
       yield* this.#part(audience, rev, (ready) => {
         for (const one of ready) {
           const frame = mark ? mark.frameFor(last, one.session.listener) : last;

@@ -24,6 +24,8 @@ export type Parked =
       readonly model: Model;
       readonly view: string;
     }
+  /** It has ended, for its object was deleted; but whether who comes back may be told so is yet to be judged. */
+  | { readonly kind: 'ended'; readonly item: Wished }
   /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
   | { readonly kind: 'last-query'; readonly key: string };
 

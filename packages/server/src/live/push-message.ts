@@ -10,11 +10,9 @@ import type {
   SnapshotPush,
   UpdatedPush,
 } from '@really/protocol';
-import { encodeFrame, type Frame, type Place } from './frame.js';
+import { encodeFrame, type Frame, type Place, type Under } from './frame.js';
 
 /** The pushes of section PSH, each encoded once for all who get it. */
-
-const final: Place = { kind: 'final' };
 
 export interface Told<Body> {
   readonly r: string;
@@ -40,14 +38,17 @@ export function deletedFrame({
   rev,
   by,
   prev,
+  under,
 }: {
   r: string;
   rev: number;
   by: Actor | undefined;
   prev: number;
+  under: Under;
 }): Frame {
-  if (!by) return frameOf({ evt: 'deleted', r, rev }, final);
-  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, final);
+  const place: Place = { kind: 'final', key: r, r, deletedAt: rev, under };
+  if (!by) return frameOf({ evt: 'deleted', r, rev }, place);
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, place);
 }
 
 /** Rule PSH6. */
@@ -79,19 +80,23 @@ export function createdFrame(told: {
   return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }
 
-/** Rule PSH7. */
-export function failedFrame(r: string, error: ProtocolError, subscription?: string): Frame {
+/** Rule PSH7. `subscription`: the id of a query's. `under`: where the error may be another one under other rights. */
+export function failedFrame(
+  r: string,
+  error: ProtocolError,
+  { subscription, under }: { subscription?: string | undefined; under?: Under | undefined } = {},
+): Frame {
   const push: FailedFrame = { evt: 'failed', r, error: error.toJSON() };
   if (error.meta || subscription !== undefined) {
     push.meta = { ...error.meta, ...(subscription !== undefined && { subscription }) };
   }
-  return frameOf(push, final);
+  return frameOf(push, { kind: 'final', key: subscription ?? r, r, under });
 }
 
 /** Rule PSH10. `names`: of the collection. */
 export function schemaUpdatedFrame(names: readonly string[]): Frame {
   const r = names.map((name) => `/${name}/*`).join('');
-  return frameOf({ evt: 'schemaUpdated', r }, final);
+  return frameOf({ evt: 'schemaUpdated', r }, { kind: 'notice' });
 }
 
 interface FailedFrame extends FailedPush {

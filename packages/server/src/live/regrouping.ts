@@ -3,7 +3,7 @@ import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionSubscription } from './collection-subscription.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Members } from './members.js';
-import { collectionNamesOf } from './model-change.js';
+import { collectionNamesOf, viewOf } from './model-change.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
 import type { ObjectSubscription } from './object-subscription.js';
 import type { QueryWatch } from './query-watch.js';
@@ -84,10 +84,6 @@ export class Regrouping {
     const isMissingOut = one.progress === 'live' && one.topic.work !== undefined;
     if (isMissingOut || one.progress === 'behind') this.#collections.begin(one);
   }
-}
-
-function viewOf(one: Subscription): string {
-  return one.kind === 'query' ? one.group.traits.view : one.audience.view;
 }
 
 /**

@@ -14,7 +14,7 @@ export interface Renewed {
 export function renewed(parked: readonly Parked[], models: ModelSet): Renewed {
   const updated = new Map<string, readonly string[]>();
   const all = parked.map((one) => {
-    if (one.kind === 'last-query') return one;
+    if (one.kind === 'last-query' || one.kind === 'ended') return one;
     const { names, key } = one.model;
     const change = modelChange(one.model, models.get(names));
     // Where there is no model any more, subscribing says so.
@@ -26,7 +26,7 @@ export function renewed(parked: readonly Parked[], models: ModelSet): Renewed {
 }
 
 function renewedOne(
-  one: Exclude<Parked, { kind: 'last-query' }>,
+  one: Extract<Parked, { model: Model }>,
   model: Model,
   { isOtherVersion }: ModelChange,
 ): Parked {

@@ -1,4 +1,5 @@
-import { type ErrorBody, ProtocolError } from '@really/protocol';
+import { type ErrorBody, ProtocolError, parseR } from '@really/protocol';
+import type { Under } from './frame.js';
 import type { Listener } from './listener.js';
 import type { Live } from './live.js';
 import { failedFrame, schemaUpdatedFrame } from './push-message.js';
@@ -13,11 +14,11 @@ interface Failure {
 
 /** See `Live.resume`. */
 export async function resume(
-  live: Pick<Live, 'subscribe' | 'watch'>,
+  live: Pick<Live, 'subscribe' | 'watch' | 'viewOf'>,
   listener: Listener,
   { parked, updated }: Renewed,
 ): Promise<() => void> {
-  const items = parked.flatMap((one) => (one.kind === 'item' ? [one.item] : []));
+  const items = parked.flatMap((one) => ('item' in one ? [one.item] : []));
   const begin = [await resumeItems(live, listener, items)];
   for (const one of parked) {
     if (one.kind === 'query') begin.push(await resumeQuery(live, listener, one.key, one.request));
@@ -29,7 +30,7 @@ export async function resume(
 }
 
 async function resumeItems(
-  live: Pick<Live, 'subscribe'>,
+  live: Pick<Live, 'subscribe' | 'viewOf'>,
   listener: Listener,
   items: Parameters<Live['subscribe']>[1],
 ): Promise<() => void> {
@@ -38,14 +39,15 @@ async function resumeItems(
   const failures = (body.failures ?? []) as unknown as readonly Failure[];
   return () => {
     for (const { r, error, meta } of failures) {
-      listener.push(failedFrame(r, new ProtocolError({ ...error, meta })));
+      const under = underNow(live, listener, parseR(r)?.names);
+      listener.push(failedFrame(r, new ProtocolError({ ...error, meta }), { under }));
     }
     start();
   };
 }
 
 async function resumeQuery(
-  live: Pick<Live, 'watch'>,
+  live: Pick<Live, 'watch' | 'viewOf'>,
   listener: Listener,
   key: string,
   request: WatchRequest,
@@ -55,6 +57,16 @@ async function resumeQuery(
     return start;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return () => listener.push(failedFrame(request.r, error, key));
+    const under = underNow(live, listener, request.scope.names);
+    return () => listener.push(failedFrame(request.r, error, { subscription: key, under }));
   }
+}
+
+function underNow(
+  live: Pick<Live, 'viewOf'>,
+  { auth }: Listener,
+  names: readonly string[] = [],
+): Under | undefined {
+  const view = live.viewOf(names, auth);
+  return view === undefined ? undefined : { names, view };
 }

@@ -60,6 +60,8 @@ function part(
   const left = one.kind !== 'query' && fields ? fieldsLeft(context, one, fields) : undefined;
   if (one.kind === 'query' || left === undefined || left.length === 0) {
     members.end(one);
+    // Whoever subscribes to it again may have other rights by then.
+    one.session.listener.outdate?.(one.key);
     return true;
   }
   if (left.length < (one.audience.fields?.length ?? Number.POSITIVE_INFINITY)) {
