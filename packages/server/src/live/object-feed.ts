@@ -159,13 +159,10 @@ export class ObjectFeed {
     }
   }
 
-  #replayOf({ r, names, audiences }: ObjectTopic): Replay | undefined {
+  #replayOf({ r, names }: ObjectTopic): Replay | undefined {
     const model = modelOf(this.#context, names);
-    if (!model) return undefined;
-    const partial =
-      model.hooks.preGet !== undefined ||
-      audiences.values().some(({ fields }) => fields !== undefined);
-    return new Replay(this.#context, { r, version: model.version, partial });
+    // Somebody who sees a part only may come to be live while it is read.
+    return model && new Replay(this.#context, { r, version: model.version, partial: true });
   }
 }
 
