@@ -110,7 +110,8 @@ export class Backlog {
     const { store, scope } = this.#options;
     const order = { field: '_r', descending: false };
     try {
-      this.#pending += await store.count({ scope, order, limit: 1, timeout: 10_000 });
+      const stored = await store.count({ scope, order, limit: 1, timeout: 10_000 });
+      this.#pending += stored;
     } catch {
       // It stays at what is seen from now on.
     }
