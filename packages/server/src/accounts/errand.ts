@@ -11,7 +11,7 @@ export type Errand =
   /** Every token of the uid is to be revoked. */
   | { readonly kind: 'revoke'; readonly uid: string };
 
-/** An errand as it is stored, at `/_errands/<id>`. */
+/** An errand as it is stored, at `/_jobs/<id>`. */
 export interface StoredErrand {
   readonly errand: Errand;
   /** How often it was tried in vain. */
@@ -19,7 +19,7 @@ export interface StoredErrand {
 }
 
 /** The collection of the records. */
-export const errandsName = '_errands';
+export const errandsName = '_jobs';
 
 export function errandRecord({ errand, attempts }: StoredErrand): JsonObject {
   return { ...errand, attempts };

@@ -24,7 +24,7 @@ const refused = (detail: string) => ({
 /** Errands on disk. */
 async function left({ store, services }: AccountsApp): Promise<number> {
   await services.objects.drain();
-  const scope = { names: ['_errands'], parents: [] };
+  const scope = { names: ['_jobs'], parents: [] };
   const order = { field: '_r', descending: false };
   return await store.count({ scope, order, limit: 1, timeout: 1000 });
 }

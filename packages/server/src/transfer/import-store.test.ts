@@ -138,6 +138,14 @@ describe('what comes in', () => {
 });
 
 describe('what is refused', () => {
+  test('[MOV8] a job in a file from when jobs were called errands comes in as a job', async () => {
+    const { store, load } = await app();
+    const job = { rev: 1, modelVersion: 0, data: { kind: 'verify', uid: 'u', attempts: 0 } };
+    await load(file({ r: '/_errands/1', ...job }));
+    expect(await store.get('/_errands/1')).toBeUndefined();
+    expect(await store.get('/_jobs/1')).toMatchObject({ rev: 1, data: job.data });
+  });
+
   test('[MOV9] all that is wrong is told with its line, and nothing is written', async () => {
     const { store, load } = await app();
     const text = file(

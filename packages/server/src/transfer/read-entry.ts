@@ -45,8 +45,15 @@ function objectR(members: Members): string {
   if (parsed?.kind !== 'object' || parsed.r !== members.text('r')) {
     members.fail('r', 'the R of an object, such as /users/1');
   }
-  return parsed.r;
+  return renamed(parsed.r);
 }
+
+/** The name of today, where a collection of the server itself had another one when the export was written. */
+function renamed(r: string): string {
+  return r.startsWith(errands) ? `/_jobs/${r.slice(errands.length)}` : r;
+}
+
+const errands = '/_errands/';
 
 function readChange(given: JsonObject): Entry {
   const members = new Members(given, 'change');

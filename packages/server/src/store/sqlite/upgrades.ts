@@ -61,7 +61,40 @@ export const upgrades: readonly Upgrade[] = [
       db.exec('ALTER TABLE meta ADD COLUMN epoch_is_first INTEGER NOT NULL DEFAULT 0');
     },
   },
+  {
+    to: 6,
+    what: 'the collection of durable jobs is `_jobs`; it was `_errands`',
+    run: renameErrands,
+  },
 ];
+
+/** A new table, filled from the old one: SQLite cannot rename an index. */
+function renameErrands(db: Database): void {
+  const number = db.prepare("SELECT id FROM collections WHERE name = '_errands'").pluck().get();
+  if (number === undefined) return;
+  db.exec(`
+    CREATE TABLE "objects/_jobs" (
+      born INTEGER PRIMARY KEY,
+      last INTEGER NOT NULL,
+      rev INTEGER NOT NULL,
+      deleted INTEGER NOT NULL,
+      model_version INTEGER NOT NULL,
+      id TEXT NOT NULL,
+      parents TEXT NOT NULL,
+      touched TEXT NOT NULL,
+      data TEXT NOT NULL
+    );
+    INSERT INTO "objects/_jobs"
+      SELECT born, last, rev, deleted, model_version, id, parents, touched, data FROM "objects/_errands";
+    DROP TABLE "objects/_errands";
+    CREATE UNIQUE INDEX "key/_jobs" ON "objects/_jobs" (id, parents);
+  `);
+  const length = '/_errands/'.length + 1;
+  db.prepare(`UPDATE changes SET r = '/_jobs/' || substr(r, ${length}) WHERE collection = ?`).run(
+    number,
+  );
+  db.prepare("UPDATE collections SET name = '_jobs' WHERE id = ?").run(number);
+}
 
 /** The version that this program writes. */
 export const schemaVersion = upgrades.at(-1)?.to ?? 1;
