@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configTable, limitsTable } from '../packages/server/dist/internal.js';
-import { dashboard } from '../test/dist/house/dashboard.js';
-import { metricsOfServer, metricsTable } from '../test/dist/house/metrics-table.js';
+import { dashboard } from '../test/dist/conventions/dashboard.js';
+import { metricsOfServer, metricsTable } from '../test/dist/conventions/metrics-table.js';
 import { root } from './prepare.mjs';
 
 const file = join(root, 'docs/configuration.md');

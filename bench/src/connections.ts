@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { machine, table } from './report.js';
-import { startTarget, type Target } from './targets/target.js';
+import { startTarget, type TargetServer } from './targets/target.js';
 
 // 10,000 connections, each initialized and with a subscription of its own, from several processes:
 // what they cost, whether they hold, and whether anything stays when they are gone.
@@ -12,14 +12,14 @@ const cycles = Number(process.env.BENCH_CYCLES ?? 10);
 const holdSeconds = Number(process.env.BENCH_HOLD ?? 60);
 const processes = 5;
 
-async function metric(target: Target, name: string): Promise<number> {
+async function metric(target: TargetServer, name: string): Promise<number> {
   const url = target.socketUrl.replace(/^ws/, 'http').replace('/v0.1/socket', '/metrics');
   const text = await (await fetch(url)).text();
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
 /** Resident bytes once the server has had time to collect garbage: the least of several readings. */
-async function resident(target: Target): Promise<number> {
+async function resident(target: TargetServer): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < 5; reading++) {
     least = Math.min(least, await metric(target, '(?:really_)?process_resident_memory_bytes'));

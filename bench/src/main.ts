@@ -5,7 +5,7 @@ import { machine, median, ratio, table, thousands } from './report.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { latency } from './scenarios/latency.js';
 import { writes } from './scenarios/writes.js';
-import { before, startTarget, type Target, type TargetName } from './targets/target.js';
+import { before, startTarget, type TargetName, type TargetServer } from './targets/target.js';
 
 // Every scenario runs against every target in turn, several rounds; what is told is the median.
 
@@ -18,14 +18,14 @@ const targets: readonly TargetName[] = ['really', ...others];
 interface Row {
   readonly scenario: string;
   readonly unit: string;
-  readonly measure: (target: Target) => Promise<number>;
+  readonly measure: (target: TargetServer) => Promise<number>;
 }
 
 const rows: Row[] = [
   ...[1, 100, 1000].map((subscribers) => ({
     scenario: `fan-out: 1 object, ${subscribers} subscribers, 16 updates in flight`,
     unit: 'deliveries/s',
-    measure: (target: Target) =>
+    measure: (target: TargetServer) =>
       fanOut(target, {
         subscribers,
         inFlight: 16,
@@ -36,14 +36,14 @@ const rows: Row[] = [
     [1, 16].map((inFlight) => ({
       scenario: `${cmd}: 64 connections, ${inFlight === 1 ? 'sequential' : `${inFlight} in flight each`}`,
       unit: 'durable writes/s',
-      measure: async (target: Target) =>
+      measure: async (target: TargetServer) =>
         (await writes(target, { cmd, connections: 64, inFlight, total: 40_000 })).perSecond,
     })),
   ),
   ...([50, 99] as const).map((percent) => ({
     scenario: `write to push at 200 updates/s, p${percent}`,
     unit: 'ms',
-    measure: async (target: Target) => {
+    measure: async (target: TargetServer) => {
       const result = await latency(target, 200, 5);
       return percent === 50 ? result.p50 : result.p99;
     },

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FromClients, ToClients } from '../clients/messages.js';
 import { clientFrame, RawSocket } from '../clients/raw-socket.js';
-import { benchToken, type Target } from '../targets/target.js';
+import { benchToken, type TargetServer } from '../targets/target.js';
 
 export interface FanOut {
   readonly subscribers: number;
@@ -19,7 +19,7 @@ const undelivered = 512;
 
 /** Deliveries per second: one writer updates one object, everybody hears it. */
 export async function fanOut(
-  target: Target,
+  target: TargetServer,
   { subscribers, inFlight, updates }: FanOut,
 ): Promise<number> {
   const writer = await openWriter(target);
@@ -45,7 +45,7 @@ export async function fanOut(
   }
 }
 
-async function openWriter(target: Target): Promise<RawSocket> {
+async function openWriter(target: TargetServer): Promise<RawSocket> {
   const writer = await RawSocket.open(target.socketUrl);
   await writer.request({ tag: 1, cmd: 'initialize', accessToken: benchToken('writer') } as {
     tag: number;

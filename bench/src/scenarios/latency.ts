@@ -1,6 +1,6 @@
 import { RawSocket } from '../clients/raw-socket.js';
 import { percentile } from '../report.js';
-import { benchToken, type Target } from '../targets/target.js';
+import { benchToken, type TargetServer } from '../targets/target.js';
 
 export interface LatencyResult {
   readonly p50: number;
@@ -9,7 +9,7 @@ export interface LatencyResult {
 
 /** Milliseconds from sending an update to hearing its push on another socket, at a steady rate. */
 export async function latency(
-  target: Target,
+  target: TargetServer,
   perSecond: number,
   seconds: number,
 ): Promise<LatencyResult> {
@@ -55,7 +55,7 @@ export async function latency(
   return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
 }
 
-async function open(target: Target, uid: string): Promise<RawSocket> {
+async function open(target: TargetServer, uid: string): Promise<RawSocket> {
   const socket = await RawSocket.open(target.socketUrl);
   await socket.request({ tag: 1, cmd: 'initialize', accessToken: benchToken(uid) } as {
     tag: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { clientFrame, RawSocket } from '../clients/raw-socket.js';
-import { benchToken, type Target } from '../targets/target.js';
+import { benchToken, type TargetServer } from '../targets/target.js';
 
 export interface LiveQueries {
   /** `equal`: `text = $v`; `range`: `n between $v`. Each query asks for another value. */
@@ -22,14 +22,14 @@ const r = '/things/watched';
 
 /** So many queries that are watched on a server, one of which matches what is written beside them. */
 export class WatchedQueries {
-  readonly #target: Target;
+  readonly #target: TargetServer;
   readonly #writer: RawSocket;
   readonly #watchers: readonly RawSocket[];
   readonly #hearer: RawSocket;
   #heard = 0;
 
   private constructor(
-    target: Target,
+    target: TargetServer,
     writer: RawSocket,
     watchers: readonly RawSocket[],
     hearer: RawSocket,
@@ -44,7 +44,10 @@ export class WatchedQueries {
   }
 
   /** Subscribes to all of them, which takes long. */
-  static async begin(target: Target, { form, queries }: LiveQueries): Promise<WatchedQueries> {
+  static async begin(
+    target: TargetServer,
+    { form, queries }: LiveQueries,
+  ): Promise<WatchedQueries> {
     const writer = await open(target, 'writer');
     const matching = Math.floor(queries / 2);
     const body = { n: matching * 10, text: textOf(matching) };
@@ -117,7 +120,7 @@ async function sendAll(socket: RawSocket, frames: readonly Buffer[], width: numb
   socket.onFrames = undefined;
 }
 
-async function open(target: Target, uid: string): Promise<RawSocket> {
+async function open(target: TargetServer, uid: string): Promise<RawSocket> {
   const socket = await RawSocket.open(target.socketUrl);
   const accessToken = benchToken(uid);
   await socket.request({ tag: 1, cmd: 'initialize', accessToken } as { tag: number });

@@ -1,6 +1,6 @@
 import { clientFrame, RawSocket } from '../clients/raw-socket.js';
 import { percentile } from '../report.js';
-import { benchToken, type Target } from '../targets/target.js';
+import { benchToken, type TargetServer } from '../targets/target.js';
 
 export interface Writes {
   readonly cmd: 'create' | 'update';
@@ -18,7 +18,7 @@ export interface WritesResult {
 }
 
 /** Durable writes per second. Each connection creates objects, or updates one of its own. */
-export async function writes(target: Target, options: Writes): Promise<WritesResult> {
+export async function writes(target: TargetServer, options: Writes): Promise<WritesResult> {
   const sockets = await Promise.all(
     Array.from({ length: options.connections }, (_, index) => openWriter(target, index)),
   );
@@ -28,7 +28,7 @@ export async function writes(target: Target, options: Writes): Promise<WritesRes
   return result;
 }
 
-async function openWriter(target: Target, index: number): Promise<RawSocket> {
+async function openWriter(target: TargetServer, index: number): Promise<RawSocket> {
   const socket = await RawSocket.open(target.socketUrl);
   await socket.request({
     tag: 1,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -16,7 +16,7 @@ export type TargetName =
 export const before = process.env.BENCH_BEFORE;
 
 /** A server in a process of its own that understands `initialize`, `create`, `update`, `subscribe`. */
-export interface Target {
+export interface TargetServer {
   readonly name: TargetName;
   readonly socketUrl: string;
   readonly pid: number;
@@ -35,7 +35,7 @@ access: { create: true, read: true, update: true, delete: true }
 export async function startTarget(
   name: TargetName,
   env: Readonly<Record<string, string>> = {},
-): Promise<Target> {
+): Promise<TargetServer> {
   const dir = mkdtempSync(join(tmpdir(), 'really-bench-'));
   const child = name.startsWith('really')
     ? await spawnReally(dir, name, env)
@@ -74,7 +74,10 @@ const unbounded = {
 
 /** Those of the settings that this checkout has: an older one may not have all of them, and refuses what it does not know. */
 async function knownTo(checkout: string, env: Readonly<Record<string, string>>) {
-  const file = join(checkout, 'packages/server/dist/app/config-keys.js');
+  const folder = join(checkout, 'packages/server/dist/app');
+  const own = join(folder, 'config/config-keys.js');
+  // Where older checkouts have it.
+  const file = existsSync(own) ? own : join(folder, 'config-keys.js');
   const { keys, environmentName } = (await import(pathToFileURL(file).href)) as {
     readonly keys: readonly string[];
     readonly environmentName: (key: string) => string;

@@ -1,4 +1,4 @@
-import type { JsonObject } from './json.js';
+import type { JsonObject } from './json/json.js';
 
 /** Who a session is: what the server read from its access token, and what rules and hooks see as `auth`. */
 export interface Auth {

@@ -1,8 +1,4 @@
 export type { Actor, Auth } from './actor.js';
-export { applyOps, beyondUpdateWork, type OpsLimits, type OpsResult } from './apply-ops.js';
-export { canonicalText } from './canonical-text.js';
-export { deepEqual } from './deep-equal.js';
-export { applyDelta, deltaOf } from './delta.js';
 export {
   closeCodes,
   type ErrorBody,
@@ -16,7 +12,8 @@ export {
   ProtocolError,
   type Retry,
 } from './errors.js';
-export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './field-op.js';
+export { canonicalText } from './json/canonical-text.js';
+export { deepEqual } from './json/deep-equal.js';
 export {
   isDeeperThan,
   isJsonObject,
@@ -24,8 +21,8 @@ export {
   type JsonValue,
   ownMember,
   setMember,
-} from './json.js';
-export { JsonSet } from './json-set.js';
+} from './json/json.js';
+export { JsonSet } from './json/json-set.js';
 export {
   holdsRounded,
   inexactIn,
@@ -34,8 +31,7 @@ export {
   isRounded,
   keepRounded,
   parseJson,
-} from './json-text.js';
-export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
+} from './json/json-text.js';
 export {
   type BatchedRequest,
   type BatchRequest,
@@ -43,7 +39,6 @@ export {
   batchRefusal,
   commandsIn,
 } from './messages/batch.js';
-export { commandSchemas } from './messages/command-schemas.js';
 export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';
 export type { DeleteRequest } from './messages/delete.js';
@@ -78,10 +73,15 @@ export {
   type Response,
   type SubscribeBody,
 } from './messages/response.js';
+export { commandSchemas } from './messages/schema/command-schemas.js';
 export type { SubscribeItem, SubscribeRequest } from './messages/subscribe.js';
 export type { UnsubscribeItem, UnsubscribeRequest } from './messages/unsubscribe.js';
 export type { UpdateRequest } from './messages/update.js';
 export { nearestName } from './nearest-name.js';
+export { applyOps, beyondUpdateWork, type OpsLimits, type OpsResult } from './ops/apply-ops.js';
+export { applyDelta, deltaOf } from './ops/delta.js';
+export type { Delta, DeltaEntry, FieldOp, FieldOpName } from './ops/field-op.js';
+export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './ops/key.js';
 export {
   type CollectionR,
   childCollection,
@@ -99,7 +99,13 @@ export type {
   RqlOperator,
   RqlTree,
 } from './rql/ast.js';
-export { bindingRql, bindRql, type Fitted, type FitValue, type Steps } from './rql/bind.js';
+export {
+  bindingRql,
+  bindRql,
+  type FittedValue as Fitted,
+  type FitValue,
+  type Steps,
+} from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { operandsOf } from './rql/operands.js';

@@ -1,9 +1,9 @@
 /** So much of a name is compared: longer ones are no slips of the pen. */
-const longest = 64;
+const maxLength = 64;
 
 /** The known name that is most like this one, written in any case; `undefined` where there is none. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
-  const text = name.slice(0, longest).toLowerCase();
+  const text = name.slice(0, maxLength).toLowerCase();
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of known) {

@@ -1,5 +1,5 @@
-import { canonicalText } from './canonical-text.js';
-import type { JsonValue } from './json.js';
+import { canonicalText } from './json/canonical-text.js';
+import type { JsonValue } from './json/json.js';
 
 /** Values whose texts are remembered. */
 const most = 4;

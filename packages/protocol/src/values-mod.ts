@@ -1,8 +1,8 @@
 // The door for worker threads: values and filters, without the message schemas, whose library takes
 // longer to load than all the rest of a thread.
-export { canonicalText } from './canonical-text.js';
-export { deepEqual } from './deep-equal.js';
-export type { JsonObject, JsonValue } from './json.js';
+export { canonicalText } from './json/canonical-text.js';
+export { deepEqual } from './json/deep-equal.js';
+export type { JsonObject, JsonValue } from './json/json.js';
 export type { Comparison, Filter, RqlExpression, RqlOperator } from './rql/ast.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { compilePredicate, type Predicate } from './rql/predicate.js';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { root } from '../conventions/sources.js';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
-import { root } from '../house/sources.js';
 import { linesOf, runProgram } from './run-program.js';
 
 const model = (field: string) => `version: 1

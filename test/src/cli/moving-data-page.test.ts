@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { root } from '../conventions/sources.js';
 import { appFolder } from '../harness/app-folder.js';
-import { root } from '../house/sources.js';
 import { linesBetween } from './moving-data-app.js';
 import { linesOf, runProgram } from './run-program.js';
 

@@ -6,7 +6,7 @@ import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
-import { accountsApp, post } from '../wire/accounts-app.js';
+import { accountsApp, post } from '../wire/auth/accounts-app.js';
 import {
   contentOf,
   databaseIn,

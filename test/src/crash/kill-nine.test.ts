@@ -5,7 +5,7 @@ import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
-import { type Account, type Heard, hear, Ledger } from './ledger.js';
+import { Ledger, type LedgerAccount, type ReceivedObject, receivePush } from './ledger.js';
 
 const rounds = 20;
 const writers = 4;
@@ -44,7 +44,7 @@ async function write(url: string, name: string, round: number, ledger: Ledger): 
   left.twin = right;
   const shared = ledger.account('/things/shared');
   let number = 0;
-  const add = (...accounts: Account[]): Promise<void> => {
+  const add = (...accounts: LedgerAccount[]): Promise<void> => {
     const once = `${name}-${round}-${++number}`;
     ledger.willAdd(once, accounts);
     return addOnce(client, ledger, once);
@@ -94,16 +94,16 @@ async function addOnce(client: Client, ledger: Ledger, once: string): Promise<vo
 }
 
 /** Goes on hearing from where it was, until the socket dies. */
-async function listen(url: string, heard: Heard, wrong: string[]): Promise<void> {
+async function listen(url: string, received: ReceivedObject, wrong: string[]): Promise<void> {
   try {
     const client = await Client.connect(url, signToken({ uid: 'listener' }));
     const answer = await client.request({
       cmd: 'subscribe',
-      body: { subscriptions: [{ r: heard.r, rev: heard.rev }] },
+      body: { subscriptions: [{ r: received.r, rev: received.rev }] },
     });
     if (answer.body.failures !== undefined) wrong.push(JSON.stringify(answer.body.failures));
     for (;;) {
-      const problem = hear(heard, await client.nextPush());
+      const problem = receivePush(received, await client.nextPush());
       if (problem !== undefined) wrong.push(problem);
     }
   } catch {
@@ -112,18 +112,22 @@ async function listen(url: string, heard: Heard, wrong: string[]): Promise<void>
 }
 
 /** Compares what the clients know with what the disk holds while no server runs. */
-async function audit(dir: string, ledger: Ledger, listeners: readonly Heard[]): Promise<void> {
+async function audit(
+  dir: string,
+  ledger: Ledger,
+  listeners: readonly ReceivedObject[],
+): Promise<void> {
   const store = await openStore(dir);
   try {
     for (const account of ledger.all()) await auditAccount(store, account);
     await auditTwins(store, ledger);
-    for (const heard of listeners) await auditListener(store, heard);
+    for (const received of listeners) await auditListener(store, received);
   } finally {
     await store.close();
   }
 }
 
-async function auditAccount(store: Store, account: Account): Promise<void> {
+async function auditAccount(store: Store, account: LedgerAccount): Promise<void> {
   const { object, entries, complete } = await store.history(account.r, 0, 1_000_000);
   if (object === undefined) {
     expect(account.answered, `${account.r} was answered and is gone`).toBe(0);
@@ -147,11 +151,13 @@ async function auditTwins(store: Store, ledger: Ledger): Promise<void> {
   }
 }
 
-async function auditListener(store: Store, heard: Heard): Promise<void> {
-  const { object, entries } = await store.history(heard.r, 0, 1_000_000);
-  expect(heard.rev, 'told of a revision that is not stored').toBeLessThanOrEqual(object?.rev ?? 0);
+async function auditListener(store: Store, received: ReceivedObject): Promise<void> {
+  const { object, entries } = await store.history(received.r, 0, 1_000_000);
+  expect(received.rev, 'told of a revision that is not stored').toBeLessThanOrEqual(
+    object?.rev ?? 0,
+  );
   for (const entry of entries) {
-    const told = heard.values.get(entry.rev);
+    const told = received.values.get(entry.rev);
     if (told !== undefined) expect(entry.delta.count?.value).toBe(told);
   }
 }
@@ -196,7 +202,7 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
   });
   await fill(app.dir);
   const ledger = new Ledger();
-  const listeners: Heard[] = [0, 1].map(() => ({
+  const listeners: ReceivedObject[] = [0, 1].map(() => ({
     r: '/things/shared',
     rev: 1,
     count: 0,
@@ -219,7 +225,7 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
       ...Array.from({ length: writers }, (_, index) =>
         write(server.socketUrl, `writer-${index}`, round, ledger),
       ),
-      ...listeners.map((heard) => listen(server.socketUrl, heard, wrong)),
+      ...listeners.map((received) => listen(server.socketUrl, received, wrong)),
     ];
     await new Promise((resolve) => setTimeout(resolve, 50 + next() * 350));
     await server.kill();
@@ -271,17 +277,17 @@ async function settle(url: string, ledger: Ledger): Promise<void> {
 async function compareListeners(
   dir: string,
   ledger: Ledger,
-  listeners: readonly Heard[],
+  listeners: readonly ReceivedObject[],
   wrong: string[],
 ): Promise<void> {
   await using server = await ServerProcess.start({ dir });
   await settle(server.socketUrl, ledger);
-  const work = listeners.map((heard) => listen(server.socketUrl, heard, wrong));
+  const work = listeners.map((received) => listen(server.socketUrl, received, wrong));
   using reader = await Client.connect(server.socketUrl, signToken({ uid: 'reader' }));
-  for (const heard of listeners) {
-    const { body } = await reader.request({ cmd: 'get', r: heard.r });
-    await until(() => heard.rev === body._rev);
-    expect(heard.count).toBe(ledger.account(heard.r).confirmed.size);
+  for (const received of listeners) {
+    const { body } = await reader.request({ cmd: 'get', r: received.r });
+    await until(() => received.rev === body._rev);
+    expect(received.count).toBe(ledger.account(received.r).confirmed.size);
   }
   await server.kill();
   await Promise.all(work);

@@ -1,7 +1,7 @@
-import type { Message } from '../harness/client.js';
+import type { ServerMessage } from '../harness/client.js';
 
 /** What the clients know of one object: what they sent, what was answered, what they heard. */
-export interface Account {
+export interface LedgerAccount {
   readonly r: string;
   /** Highest revision that an answer told. */
   answered: number;
@@ -10,16 +10,16 @@ export interface Account {
   /** Of these, the ones that were answered. */
   readonly confirmed: Set<string>;
   /** The one that batches always change together with this one, and by as much. */
-  twin?: Account | undefined;
+  twin?: LedgerAccount | undefined;
 }
 
 /** All accounts, by R. */
 export class Ledger {
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new Map<string, LedgerAccount>();
   /** By once-id: what is added to under it, in one command or in one batch. */
-  readonly #added = new Map<string, readonly Account[]>();
+  readonly #added = new Map<string, readonly LedgerAccount[]>();
 
-  account(r: string): Account {
+  account(r: string): LedgerAccount {
     let account = this.#accounts.get(r);
     if (account === undefined) {
       account = { r, answered: 0, sent: new Set(), confirmed: new Set() };
@@ -29,22 +29,22 @@ export class Ledger {
   }
 
   /** Takes note that 1 will be added to each of these, together. */
-  willAdd(once: string, accounts: readonly Account[]): void {
+  willAdd(once: string, accounts: readonly LedgerAccount[]): void {
     this.#added.set(once, accounts);
     for (const account of accounts) account.sent.add(once);
   }
 
-  addedUnder(once: string): readonly Account[] {
+  addedUnder(once: string): readonly LedgerAccount[] {
     return this.#added.get(once) ?? [];
   }
 
-  all(): Account[] {
+  all(): LedgerAccount[] {
     return [...this.#accounts.values()];
   }
 }
 
 /** What a subscriber of one object heard, across connections. */
-export interface Heard {
+export interface ReceivedObject {
   readonly r: string;
   /** The last revision that it was told of. */
   rev: number;
@@ -58,20 +58,20 @@ export interface Heard {
  * Takes one push into account and says what is wrong with it, if anything: revisions have to come
  * one by one, save for a snapshot.
  */
-export function hear(heard: Heard, push: Message): string | undefined {
-  if (push.r !== heard.r || push.rev === undefined) return undefined;
+export function receivePush(received: ReceivedObject, push: ServerMessage): string | undefined {
+  if (push.r !== received.r || push.rev === undefined) return undefined;
   if (push.evt === 'snapshot') {
-    if (push.rev < heard.rev) return `a snapshot of ${push.rev} after ${heard.rev}`;
-    heard.rev = push.rev;
-    heard.count = push.body.count;
+    if (push.rev < received.rev) return `a snapshot of ${push.rev} after ${received.rev}`;
+    received.rev = push.rev;
+    received.count = push.body.count;
     return undefined;
   }
   if (push.evt !== 'updated') return `unexpected ${push.evt}`;
-  if (push.rev !== heard.rev + 1) return `${push.rev} came after ${heard.rev}`;
-  heard.rev = push.rev;
-  heard.count += push.body.count.opValue;
-  heard.values.set(push.rev, push.body.count.value);
-  if (heard.count !== push.body.count.value)
-    return `counted ${heard.count}, was told ${push.body.count.value}`;
+  if (push.rev !== received.rev + 1) return `${push.rev} came after ${received.rev}`;
+  received.rev = push.rev;
+  received.count += push.body.count.opValue;
+  received.values.set(push.rev, push.body.count.value);
+  if (received.count !== push.body.count.value)
+    return `counted ${received.count}, was told ${push.body.count.value}`;
   return undefined;
 }

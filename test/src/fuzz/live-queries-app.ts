@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { filesOf, type ModelTraits, modelTraits } from './live-queries-models.js';
+import { filesOf, modelTraits, type RandomModel } from './live-queries-models.js';
 
 /** Every way to restrict who sees what. */
 const known = {
@@ -19,16 +19,19 @@ if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
   levelled: { read: 'obj.n <= auth.data.level' },
   masked: { read: 'true', preGet: 'if (auth.data.level < 3) hide("s", "label");\n' },
   heard: { read: 'true', subscribe: 'obj.open != true' },
-} satisfies Record<string, ModelTraits>;
+} satisfies Record<string, RandomModel>;
 
 /** Models that nobody thought of, made anew for each run. */
 const randomOnes = 18;
 
 /** The name of a collection below a room. */
-export type Kind = keyof typeof known | `any${number}`;
+export type ModelKind = keyof typeof known | `any${number}`;
 
-const random: readonly Kind[] = Array.from({ length: randomOnes }, (_, n) => `any${n}` as const);
-export const kinds: readonly Kind[] = [
+const random: readonly ModelKind[] = Array.from(
+  { length: randomOnes },
+  (_, n) => `any${n}` as const,
+);
+export const kinds: readonly ModelKind[] = [
   ...(Object.keys(known) as (keyof typeof known)[]),
   ...random,
 ];
@@ -41,9 +44,9 @@ export type FuzzApp = Readonly<Record<string, string>>;
 /** The seed decides what the models are that nobody thought of. */
 export function fuzzApp(seed: number): FuzzApp {
   const some = fc.sample(modelTraits, { seed, numRuns: randomOnes });
-  const models: [Kind, ModelTraits][] = [
-    ...(Object.entries(known) as [Kind, ModelTraits][]),
-    ...some.map((traits, n): [Kind, ModelTraits] => [`any${n}`, traits]),
+  const models: [ModelKind, RandomModel][] = [
+    ...(Object.entries(known) as [ModelKind, RandomModel][]),
+    ...some.map((traits, n): [ModelKind, RandomModel] => [`any${n}`, traits]),
   ];
   return {
     'models/people/model.yaml': `${empty}${open}`,
@@ -53,16 +56,16 @@ export function fuzzApp(seed: number): FuzzApp {
   };
 }
 
-function filesBelow(kind: Kind, traits: ModelTraits): FuzzApp {
+function filesBelow(kind: ModelKind, traits: RandomModel): FuzzApp {
   return Object.fromEntries(
     Object.entries(filesOf(traits)).map(([name, text]) => [pathOf(kind, name), text]),
   );
 }
 
-const pathOf = (kind: Kind, name: string) => `models/runs/rooms/${kind}/${name}`;
+const pathOf = (kind: ModelKind, name: string) => `models/runs/rooms/${kind}/${name}`;
 
 /** What it takes to understand what went wrong with it. */
-export function describeModel(app: FuzzApp, kind: Kind): string {
+export function describeModel(app: FuzzApp, kind: ModelKind): string {
   const files = ['model.yaml', 'pre-get.js'].flatMap((name) => app[pathOf(kind, name)] ?? []);
   return files.join('\n');
 }

@@ -1,18 +1,18 @@
-import type { Question, Step, Story, Write } from './live-queries-steps.js';
+import type { Step, Story, StoryQuery, StoryWrite } from './live-queries-steps.js';
 
-const all: Question = {};
-const write = (one: Write): Step => ({ kind: 'write', who: 0, write: one });
-const create = (body = {}, room = 0): Write => ({ cmd: 'create', room, body });
-const set = (which: number, key: string, value: string | number | null): Write => {
+const all: StoryQuery = {};
+const write = (one: StoryWrite): Step => ({ kind: 'write', who: 0, write: one });
+const create = (body = {}, room = 0): StoryWrite => ({ cmd: 'create', room, body });
+const set = (which: number, key: string, value: string | number | null): StoryWrite => {
   return { cmd: 'update', which, ops: [{ op: 'set', key, value }] };
 };
-const watch = (question: Question = all, room = 0): Step => {
+const watch = (question: StoryQuery = all, room = 0): Step => {
   return { kind: 'watch', who: 0, room, question, amid: [] };
 };
-const fromPosition = (back: number, ...during: [number, Write][]): Step => {
+const fromPosition = (back: number, ...during: [number, StoryWrite][]): Step => {
   return { kind: 'drop', who: 0, during, back: { kind: 'position', back } };
 };
-const byHandle = (lost: number, ...during: [number, Write][]): Step => {
+const byHandle = (lost: number, ...during: [number, StoryWrite][]): Step => {
   return { kind: 'drop', who: 0, during, back: { kind: 'handle', lost, counts: true } };
 };
 

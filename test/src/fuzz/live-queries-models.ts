@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** A collection of the fuzzer, by the parts in which one differs from another. */
-export interface ModelTraits {
+export interface RandomModel {
   readonly fields?: Readonly<Record<string, string>> | undefined;
   readonly read: string;
   readonly update?: string | undefined;
@@ -11,7 +11,7 @@ export interface ModelTraits {
 }
 
 /** Its files, by their names. */
-export function filesOf(traits: ModelTraits): Readonly<Record<string, string>> {
+export function filesOf(traits: RandomModel): Readonly<Record<string, string>> {
   const { read, update = 'true', remove = 'true', subscribe, preGet } = traits;
   const fields = { ...plainFields, ...traits.fields };
   const rights = { create: 'true', read, update, delete: remove, ...(subscribe && { subscribe }) };
@@ -114,7 +114,7 @@ const fields: fc.Arbitrary<Record<string, string>> = fc.record(
 const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined, freq: 1 });
 
 /** Any model: rules over who asks and over the object, fields that are hidden, defaults, indexes, calculated values. */
-export const modelTraits: fc.Arbitrary<ModelTraits> = fc.record({
+export const modelTraits: fc.Arbitrary<RandomModel> = fc.record({
   fields,
   read: rule,
   update: maybe(rule),

@@ -1,9 +1,9 @@
 import type { JsonObject } from '@really/protocol';
 import fc from 'fast-check';
-import { type Kind, kinds } from './live-queries-app.js';
+import { kinds, type ModelKind } from './live-queries-app.js';
 
 /** What a read asks for, besides its collection. */
-export interface Question {
+export interface StoryQuery {
   readonly filter?: { readonly filter: string; readonly values: JsonObject } | undefined;
   readonly sort?: string | undefined;
   readonly ascending?: boolean | undefined;
@@ -12,7 +12,7 @@ export interface Question {
 }
 
 /** An object is named by the number of its room and a number among those that there are. */
-export type Write =
+export type StoryWrite =
   | { readonly cmd: 'create'; readonly room: number; readonly body: JsonObject }
   | { readonly cmd: 'update'; readonly which: number; readonly ops: readonly JsonObject[] }
   | { readonly cmd: 'delete'; readonly which: number };
@@ -28,21 +28,21 @@ export type Return =
 type Level = { readonly level?: number | undefined };
 
 export type Step =
-  | { readonly kind: 'write'; readonly who: number; readonly write: Write }
-  | { readonly kind: 'batch'; readonly who: number; readonly writes: readonly Write[] }
-  | { readonly kind: 'burst'; readonly writes: readonly (readonly [number, Write])[] }
+  | { readonly kind: 'write'; readonly who: number; readonly write: StoryWrite }
+  | { readonly kind: 'batch'; readonly who: number; readonly writes: readonly StoryWrite[] }
+  | { readonly kind: 'burst'; readonly writes: readonly (readonly [number, StoryWrite])[] }
   | {
       readonly kind: 'watch';
       readonly who: number;
       readonly room: number;
-      readonly question: Question;
-      readonly amid: readonly (readonly [number, Write])[];
+      readonly question: StoryQuery;
+      readonly amid: readonly (readonly [number, StoryWrite])[];
     }
   | { readonly kind: 'leave'; readonly who: number; readonly which: number }
   | {
       readonly kind: 'drop';
       readonly who: number;
-      readonly during: readonly (readonly [number, Write])[];
+      readonly during: readonly (readonly [number, StoryWrite])[];
       readonly back: Return & Level;
     }
   /** Its token is renewed while it is connected. */
@@ -50,12 +50,12 @@ export type Step =
       readonly kind: 'renew';
       readonly who: number;
       readonly level: number;
-      readonly amid: readonly (readonly [number, Write])[];
+      readonly amid: readonly (readonly [number, StoryWrite])[];
     }
   | { readonly kind: 'check' };
 
 export interface Story {
-  readonly model: Kind;
+  readonly model: ModelKind;
   readonly steps: readonly Step[];
 }
 
@@ -127,7 +127,7 @@ const op = fc.oneof(
   }),
 ) as fc.Arbitrary<JsonObject>;
 
-const write: fc.Arbitrary<Write> = fc.oneof(
+const write: fc.Arbitrary<StoryWrite> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ cmd: fc.constant('create' as const), room, body }) },
   {
     weight: 7,
@@ -187,7 +187,7 @@ const filter = fc
     return { filter: all.join(` ${word} `), values: values as JsonObject };
   });
 
-const question: fc.Arbitrary<Question> = fc
+const question: fc.Arbitrary<StoryQuery> = fc
   .record({
     filter: fc.option(filter, { nil: undefined }),
     limit: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined, freq: 2 }),

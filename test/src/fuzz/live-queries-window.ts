@@ -7,8 +7,8 @@ import {
   type JsonObject,
   type JsonValue,
 } from '@really/protocol';
-import type { Message } from '../harness/client.js';
-import type { Question } from './live-queries-steps.js';
+import type { ServerMessage } from '../harness/client.js';
+import type { StoryQuery } from './live-queries-steps.js';
 
 /** An object as its reader holds it. */
 interface Copy {
@@ -17,7 +17,7 @@ interface Copy {
 }
 
 /** An item of a read's answer. */
-export interface Item {
+export interface WindowItem {
   readonly meta: { readonly fields: readonly string[] };
   readonly body: JsonObject;
 }
@@ -34,7 +34,7 @@ const remembered = 8;
 export class FoldedWindow {
   id: string;
   readonly r: string;
-  readonly question: Question;
+  readonly question: StoryQuery;
   /** What was heard, for an account of what went wrong. */
   readonly log: string[] = [];
   #copies = new Map<string, Copy>();
@@ -44,14 +44,14 @@ export class FoldedWindow {
   #lenientUntil = 0;
   failed = false;
 
-  constructor(id: string, r: string, question: Question) {
+  constructor(id: string, r: string, question: StoryQuery) {
     this.id = id;
     this.r = r;
     this.question = question;
   }
 
   /** The answer of a read. */
-  begin(items: readonly Item[]): void {
+  begin(items: readonly WindowItem[]): void {
     this.failed = false;
     this.log.push(`read ${items.map(({ body }) => `${body._r}@${body._rev}`).join(' ')}`);
     this.#copies = new Map(items.map(({ body }) => [String(body._r), copyOf(plain(body))]));
@@ -87,7 +87,7 @@ export class FoldedWindow {
     this.#lenientUntil = 0;
   }
 
-  take(push: Message): void {
+  take(push: ServerMessage): void {
     const { evt, r = '', rev = 0, body, meta } = push;
     this.log.push(
       `${evt} ${body?._r ?? r}@${body?._rev ?? rev} pos ${meta?.pos}${meta?.prev ? ` prev ${meta.prev}` : ''} ${JSON.stringify(body)}`,
@@ -121,7 +121,7 @@ export class FoldedWindow {
     this.#copies.set(name, copyOf(body));
   }
 
-  #update({ r = '', rev = 0, body, meta }: Message, isLenient: boolean): void {
+  #update({ r = '', rev = 0, body, meta }: ServerMessage, isLenient: boolean): void {
     const copy = this.#copies.get(r);
     const prev = Number(meta?.prev ?? rev - 1);
     if (isLenient && (!copy || copy.rev >= rev)) return;
@@ -131,7 +131,7 @@ export class FoldedWindow {
     this.#copies.set(r, { rev, data: applyDelta(copy.data, body as Delta) });
   }
 
-  #snapshot({ r = '', rev = 0, body }: Message, isLenient: boolean): void {
+  #snapshot({ r = '', rev = 0, body }: ServerMessage, isLenient: boolean): void {
     const copy = this.#copies.get(r);
     if (!copy && !isLenient) throw this.#broken(`${r} is not there`);
     if (copy && copy.rev > rev && !isLenient) throw this.#broken(`${r} is at ${copy.rev} already`);
@@ -146,7 +146,7 @@ export class FoldedWindow {
   }
 
   /** What differs from the answer of the same read; `undefined` where nothing does. */
-  differenceTo(items: readonly Item[]): string | undefined {
+  differenceTo(items: readonly WindowItem[]): string | undefined {
     const expected = items.map(({ meta, body }) => ({ ...meta, body: plain(body) }));
     const rs = expected.map(({ body }) => String(body._r));
     const order = this.#sorted(

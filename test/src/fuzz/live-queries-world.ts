@@ -1,26 +1,26 @@
 import type { JsonObject } from '@really/protocol';
-import { Client, type Message } from '../harness/client.js';
+import { Client, type ServerMessage } from '../harness/client.js';
 import { signToken } from '../harness/token.js';
-import type { Kind } from './live-queries-app.js';
+import type { ModelKind } from './live-queries-app.js';
 import {
   claims,
   everyRoom,
   levels,
-  type Question,
   type Return,
   rooms,
   type Step,
   type Story,
+  type StoryQuery,
+  type StoryWrite,
   users,
-  type Write,
 } from './live-queries-steps.js';
-import { FoldedWindow, type Item } from './live-queries-window.js';
+import { FoldedWindow, type WindowItem } from './live-queries-window.js';
 
 /** Milliseconds within which what was written has to be told. */
 const patience = 5000;
 
 /** The question whose answer is what a window shows: of what may be read, that which may be subscribed to. */
-function hearable(question: Question, model: Kind): Question {
+function hearable(question: StoryQuery, model: ModelKind): StoryQuery {
   if (model !== 'heard') return question;
   const { filter = 'open != true', values = {} } = question.filter ?? {};
   return { ...question, filter: { filter: `(${filter}) and open != true`, values } };
@@ -60,7 +60,7 @@ class Watcher {
     return this.#client;
   }
 
-  async connect(more: JsonObject = {}): Promise<Message> {
+  async connect(more: JsonObject = {}): Promise<ServerMessage> {
     const client = await Client.open(this.#url);
     this.#client = client;
     this.#taken = 0;
@@ -80,7 +80,7 @@ class Watcher {
     }
   }
 
-  async read(r: string, question: Question, more: JsonObject = {}): Promise<Message> {
+  async read(r: string, question: StoryQuery, more: JsonObject = {}): Promise<ServerMessage> {
     const { filter, ...rest } = question;
     const given = Object.entries({ ...rest, query: filter, ...more }).filter(
       ([, value]) => value !== undefined,
@@ -92,7 +92,7 @@ class Watcher {
     });
   }
 
-  async watch(r: string, question: Question, since?: string): Promise<FoldedWindow | undefined> {
+  async watch(r: string, question: StoryQuery, since?: string): Promise<FoldedWindow | undefined> {
     const window = new FoldedWindow('', r, question);
     return (await this.#begin(window, since)) ? window : undefined;
   }
@@ -155,7 +155,7 @@ class Watcher {
       throw new Error(`refused: ${JSON.stringify(answer)} ${window.describe()}`);
     }
     window.id = String(answer.meta?.subscription);
-    if (since === undefined) window.begin(answer.body.items as Item[]);
+    if (since === undefined) window.begin(answer.body.items as WindowItem[]);
     if (!this.windows.includes(window)) this.windows.push(window);
     return true;
   }
@@ -171,14 +171,14 @@ class Watcher {
   }
 
   /** The window is, or comes to be, what the same read answers. */
-  async check(window: FoldedWindow, model: Kind): Promise<void> {
+  async check(window: FoldedWindow, model: ModelKind): Promise<void> {
     const { body, error } = await this.read(window.r, hearable(window.question, model));
     if (error) throw new Error(`refused: ${JSON.stringify(error)}`);
     const deadline = performance.now() + patience;
     for (;;) {
       this.listen();
       if (window.failed) return;
-      const difference = window.differenceTo(body.items as Item[]);
+      const difference = window.differenceTo(body.items as WindowItem[]);
       if (difference === undefined) break;
       if (performance.now() > deadline) throw new Error(`${difference}: ${window.describe()}`);
       await this.client.request({ cmd: 'ping' });
@@ -279,23 +279,23 @@ export class World {
     }
   }
 
-  async #write(who: number, write: Write): Promise<void> {
+  async #write(who: number, write: StoryWrite): Promise<void> {
     const command = this.#commandOf(write);
     if (command) this.#learn(await this.#writer(who).request(command));
   }
 
-  async #batch(who: number, writes: readonly Write[]): Promise<void> {
+  async #batch(who: number, writes: readonly StoryWrite[]): Promise<void> {
     const commands = writes.flatMap((write) => this.#commandOf(write) ?? []);
     if (commands.length === 0) return;
     const { body } = await this.#writer(who).request({ cmd: 'batch', body: { commands } });
-    for (const result of (body?.results ?? []) as Message[]) this.#learn(result);
+    for (const result of (body?.results ?? []) as ServerMessage[]) this.#learn(result);
   }
 
-  async #burst(writes: readonly (readonly [number, Write])[]): Promise<void> {
+  async #burst(writes: readonly (readonly [number, StoryWrite])[]): Promise<void> {
     await Promise.all(writes.map(([who, write]) => this.#write(who, write)));
   }
 
-  #commandOf(write: Write): JsonObject | undefined {
+  #commandOf(write: StoryWrite): JsonObject | undefined {
     if (write.cmd === 'create') {
       const id = `o${this.#made++}`;
       const r = `${this.#home}/rooms/${rooms[write.room]}/${this.#story.model}/${id}`;
@@ -312,7 +312,7 @@ export class World {
     return { cmd: 'update', r, rev, body: { ops: [...write.ops] } };
   }
 
-  #learn({ r = '', rev, body }: Message): void {
+  #learn({ r = '', rev, body }: ServerMessage): void {
     const name = String(body?._r ?? r);
     if (body?._rev !== undefined) this.#revs.set(name, body._rev);
     else if (rev !== undefined && this.#revs.has(name)) this.#revs.set(name, rev);

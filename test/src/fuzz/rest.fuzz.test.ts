@@ -1,7 +1,7 @@
 import { errorTable } from '@really/protocol';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { type RawAnswer, rawRequest, sendRaw } from '../harness/raw-http.js';
+import { type RawResponse, rawRequest, sendRaw } from '../harness/raw-http.js';
 import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from '../wire/wire-server.js';
@@ -43,7 +43,7 @@ const overHttp: Readonly<Record<string, number>> = {
 };
 
 /** An answer is one of section HTTP, or an error of the table; nothing is ever the server's own fault. */
-function judge(answer: RawAnswer, asked: string): void {
+function judge(answer: RawResponse, asked: string): void {
   const { status, headers, body } = answer;
   expect(status, asked).toBeLessThan(500);
   expect(body, asked).not.toContain(secretMarker);

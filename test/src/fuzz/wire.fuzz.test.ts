@@ -1,7 +1,7 @@
 import { errorTable } from '@really/protocol';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
-import { Client, type Message } from '../harness/client.js';
+import { Client, type ServerMessage } from '../harness/client.js';
 import { wireServer } from '../wire/wire-server.js';
 import { broken, goodRequest, oddValue } from './arbitraries.js';
 import { fuzzApp, secretMarker } from './fuzz-app.js';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 /** Every answer is one that the protocol knows, and none is a 500. */
-function judge(message: Message): void {
+function judge(message: ServerMessage): void {
   const text = JSON.stringify(message);
   expect(text).not.toContain(secretMarker);
   for (const error of errorsIn(message)) {
@@ -35,7 +35,7 @@ function judge(message: Message): void {
   }
 }
 
-function errorsIn(message: Message): { code: number; message: string }[] {
+function errorsIn(message: ServerMessage): { code: number; message: string }[] {
   const failures: { error: { code: number; message: string } }[] = message.body?.failures ?? [];
   return [
     ...(message.error === undefined ? [] : [message.error]),

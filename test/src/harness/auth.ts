@@ -1,7 +1,7 @@
 import { testSecret } from './server-process.js';
 
 /** An answer over HTTP. */
-export interface Answer {
+export interface AuthResponse {
   readonly status: number;
   readonly headers: Headers;
   // Tests look into bodies freely.
@@ -16,7 +16,10 @@ export interface Posted {
 }
 
 /** `POST` as a client of the auth endpoints sends it. */
-export async function post(url: string, { token, secret, body }: Posted = {}): Promise<Answer> {
+export async function post(
+  url: string,
+  { token, secret, body }: Posted = {},
+): Promise<AuthResponse> {
   const headers: Record<string, string> = {};
   if (token !== undefined) headers.authorization = `Bearer ${token}`;
   if (secret !== undefined) headers['x-really-secret'] = secret;
@@ -30,7 +33,7 @@ export async function post(url: string, { token, secret, body }: Posted = {}): P
 }
 
 /** As the app's own backend. */
-export const asApp = (url: string, body: unknown): Promise<Answer> =>
+export const asApp = (url: string, body: unknown): Promise<AuthResponse> =>
   post(url, { secret: testSecret, body });
 
 /** The claims of a token, as anybody may read them. */

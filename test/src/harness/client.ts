@@ -2,7 +2,7 @@ import type { JsonObject } from '@really/protocol';
 import WebSocket from 'ws';
 
 /** A message of the server's, as it came. */
-export interface Message {
+export interface ServerMessage {
   tag?: number;
   evt?: string;
   r?: string;
@@ -27,8 +27,8 @@ export class Client implements Disposable {
   readonly socket: WebSocket;
   readonly closed: Promise<{ code: number; reason: string }>;
   /** Everything that came without a tag and was not taken by `nextPush` yet. */
-  readonly pushes: Message[] = [];
-  readonly #answers = new Map<number, (message: Message) => void>();
+  readonly pushes: ServerMessage[] = [];
+  readonly #answers = new Map<number, (message: ServerMessage) => void>();
   readonly #waiting: (() => void)[] = [];
   #tag = 0;
   #isClosed = false;
@@ -42,7 +42,7 @@ export class Client implements Disposable {
         resolve({ code, reason: reason.toString() });
       });
     });
-    socket.on('message', (data) => this.#take(JSON.parse(data.toString()) as Message));
+    socket.on('message', (data) => this.#take(JSON.parse(data.toString()) as ServerMessage));
     socket.on('error', () => {});
   }
 
@@ -70,7 +70,7 @@ export class Client implements Disposable {
   }
 
   /** Sends a request under a tag of its own and resolves with the answer; rejects when the socket closes first. */
-  request(message: JsonObject): Promise<Message> {
+  request(message: JsonObject): Promise<ServerMessage> {
     const tag = ++this.#tag;
     return new Promise((resolve, reject) => {
       this.#answers.set(tag, resolve);
@@ -86,7 +86,7 @@ export class Client implements Disposable {
   }
 
   /** The next message without a tag. Rejects when the socket closes or nothing comes in time. */
-  async nextPush(patience = 120_000): Promise<Message> {
+  async nextPush(patience = 120_000): Promise<ServerMessage> {
     const deadline = performance.now() + patience;
     for (;;) {
       const push = this.pushes.shift();
@@ -97,7 +97,7 @@ export class Client implements Disposable {
   }
 
   /** Everything pushed until an answer to a ping came: what the server had to say up to now. */
-  async pushesUntilNow(): Promise<Message[]> {
+  async pushesUntilNow(): Promise<ServerMessage[]> {
     await this.request({ cmd: 'ping' });
     return this.pushes.splice(0);
   }
@@ -110,7 +110,7 @@ export class Client implements Disposable {
     this.socket.terminate();
   }
 
-  #take(message: Message): void {
+  #take(message: ServerMessage): void {
     const answer = message.tag === undefined ? undefined : this.#answers.get(message.tag);
     if (answer === undefined) {
       this.pushes.push(message);

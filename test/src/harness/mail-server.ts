@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
 /** A mail as it came. */
-export interface Mail {
+export interface ReceivedMail {
   readonly to: string;
   /** Headers and text. */
   readonly source: string;
@@ -11,11 +11,11 @@ export interface Mail {
 
 /** A mail server on the loopback that keeps what it gets. Mailboxes `no-such-…` it does not have. */
 export class MailServer implements AsyncDisposable {
-  readonly mails: Mail[] = [];
+  readonly mails: ReceivedMail[] = [];
   /** Addresses that somebody wanted to send to. */
   readonly offered: string[] = [];
   readonly #server: SMTPServer;
-  #heard: (() => void)[] = [];
+  #received: (() => void)[] = [];
 
   private constructor() {
     this.#server = new SMTPServer({
@@ -32,7 +32,7 @@ export class MailServer implements AsyncDisposable {
         stream.on('end', () => {
           const to = session.envelope.rcptTo[0]?.address ?? '';
           this.mails.push({ to, source: Buffer.concat(parts).toString() });
-          for (const hear of this.#heard.splice(0)) hear();
+          for (const hear of this.#received.splice(0)) hear();
           done();
         });
       },
@@ -57,11 +57,11 @@ export class MailServer implements AsyncDisposable {
   }
 
   /** The mails to this address once there are so many of them. */
-  async to(address: string, count = 1): Promise<Mail[]> {
+  async to(address: string, count = 1): Promise<ReceivedMail[]> {
     for (;;) {
       const found = this.mails.filter(({ to }) => to === address);
       if (found.length >= count) return found;
-      await new Promise<void>((resolve) => this.#heard.push(resolve));
+      await new Promise<void>((resolve) => this.#received.push(resolve));
     }
   }
 
@@ -71,7 +71,7 @@ export class MailServer implements AsyncDisposable {
 }
 
 /** The token in a mail. */
-export function tokenIn({ source }: Mail): string {
+export function tokenIn({ source }: ReceivedMail): string {
   // Long lines are broken with a `=` at the end.
   return /[0-9a-f]{32}\.[\w-]{32}/.exec(source.replace(/=\r?\n/g, ''))?.[0] ?? '';
 }

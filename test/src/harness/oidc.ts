@@ -5,7 +5,7 @@ import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { Provider } from 'oidc-provider';
 
 /** An OpenID provider on the loopback, where everybody may log in under any name. */
-export interface Issuer extends AsyncDisposable {
+export interface TestIssuer extends AsyncDisposable {
   readonly url: string;
   /** Logs somebody in, as their browser would, and gives the ID token that the app's client gets. */
   logIn(login: string, nonce: string): Promise<string>;
@@ -19,7 +19,7 @@ const client = {
   redirect_uris: ['https://shop.example/back'],
 };
 
-export async function startIssuer(): Promise<Issuer> {
+export async function startIssuer(): Promise<TestIssuer> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await exportJWK(privateKey)), kid: 'one', alg: 'RS256', use: 'sig' };
   const server = createServer();

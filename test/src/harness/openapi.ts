@@ -12,7 +12,7 @@ const inside = createRequire(own.resolve('@seriousme/openapi-schema-validator'))
 const { Ajv2020 }: { Ajv2020: new (options: object) => Schemas } = inside('ajv/dist/2020.js');
 const addFormats: { default(schemas: Schemas): void } = inside('ajv-formats');
 
-export interface HeardAnswer {
+export interface ReceivedResponse {
   readonly method: string;
   /** Without query. */
   readonly path: string;
@@ -35,7 +35,7 @@ export class ApiDocument {
   }
 
   /** What is wrong with an answer by what the document says of its operation; `undefined`: nothing. */
-  problemOf(answer: HeardAnswer): string | undefined {
+  problemOf(answer: ReceivedResponse): string | undefined {
     const operation = this.operation(answer.method, answer.path);
     if (operation === undefined) return `no operation ${answer.method} ${answer.path}`;
     const response = this.#resolved(

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number;
   /** By lower-case name; several of one name are joined. */
   readonly headers: Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ export interface RawAnswer {
 }
 
 /** Sends these very bytes, and reads what comes until the server closes. For what no HTTP library would send. */
-export async function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<RawAnswer[]> {
+export async function sendRaw(url: string, ...parts: (string | Buffer)[]): Promise<RawResponse[]> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
@@ -37,8 +37,8 @@ export function rawRequest(
 }
 
 /** Answers whose bodies have a length, one behind the other. */
-function answersIn(text: string): RawAnswer[] {
-  const answers: RawAnswer[] = [];
+function answersIn(text: string): RawResponse[] {
+  const answers: RawResponse[] = [];
   for (let rest = text; rest !== ''; ) {
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) throw new Error(`no answer: ${rest.slice(0, 200)}`);

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface Received {
+export interface ReceivedWebhook {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
   readonly json: { type: string; timestamp: string; data: unknown };
 }
 
-export interface Answer {
+export interface WebhookReply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
@@ -17,9 +17,9 @@ export interface Answer {
 
 /** What webhooks are sent to: keeps what it gets, and answers as it is told to. */
 export class WebhookReceiver implements AsyncDisposable {
-  readonly received: Received[] = [];
+  readonly received: ReceivedWebhook[] = [];
   /** What it answers; `undefined`: nothing, ever. */
-  answer: (request: Received) => Answer | undefined = () => ({ status: 204 });
+  answer: (request: ReceivedWebhook) => WebhookReply | undefined = () => ({ status: 204 });
   readonly #server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -48,7 +48,7 @@ export class WebhookReceiver implements AsyncDisposable {
   }
 
   /** What came of this type, in the order in which it came. */
-  ofType(type: string): Received[] {
+  ofType(type: string): ReceivedWebhook[] {
     return this.received.filter(({ json }) => json.type === type);
   }
 

@@ -101,7 +101,7 @@ async function storm(
 ): Promise<Storm> {
   await dropAll();
   const idle = await metrics();
-  expect(idle('really_parked_sessions')).toBe(clients);
+  expect(idle('really_resumable_sessions')).toBe(clients);
   // Nobody is there: what is written meanwhile costs nothing for those who are away.
   await write(writer, missed, from + 1);
   const before = await metrics();
@@ -123,7 +123,7 @@ async function storm(
   expect(grew('really_snapshots_total')).toBe(0);
   expect(grew('really_resumes_total')).toBe(clients);
   expect(after('really_subscriptions')).toBe(clients);
-  expect(after('really_parked_sessions')).toBe(0);
+  expect(after('really_resumable_sessions')).toBe(0);
   return result;
 }
 

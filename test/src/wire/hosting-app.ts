@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import type { JsonObject } from '@really/protocol';
-import { Client, type Message } from '../harness/client.js';
+import { Client, type ServerMessage } from '../harness/client.js';
 import { signToken } from '../harness/token.js';
 import type { WireServer } from './wire-server.js';
 
@@ -62,7 +62,7 @@ export async function connect(
   app: string,
   uid: string,
   more: JsonObject = {},
-): Promise<Client & { readonly welcome: Message }> {
+): Promise<Client & { readonly welcome: ServerMessage }> {
   const client = await open(server, app);
   const welcome = await client.request({
     cmd: 'initialize',
@@ -72,7 +72,7 @@ export async function connect(
   return Object.assign(client, { welcome });
 }
 
-export interface HttpAnswer {
+export interface HostedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly text: string;
@@ -88,7 +88,7 @@ export function ask(
     headers = {},
     body,
   }: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<HttpAnswer> {
+): Promise<HostedResponse> {
   return new Promise((resolve, reject) => {
     const all = { ...headers, Host: host };
     const sent = request(`${server.url}${path}`, { method, headers: all }, (response) => {

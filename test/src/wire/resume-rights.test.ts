@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { createParser } from 'eventsource-parser';
 import { describe, expect, test } from 'vitest';
-import { Client, type Message } from '../harness/client.js';
+import { Client, type ServerMessage } from '../harness/client.js';
 import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from './wire-server.js';
@@ -68,8 +68,8 @@ const remove = (client: Client, r: string) => client.request({ cmd: 'delete', r 
 const subscribe = (client: Client, ...subscriptions: JsonObject[]) =>
   client.request({ cmd: 'subscribe', body: { subscriptions } });
 
-async function take(client: Client, count: number): Promise<Message[]> {
-  const all: Message[] = [];
+async function take(client: Client, count: number): Promise<ServerMessage[]> {
+  const all: ServerMessage[] = [];
   while (all.length < count) all.push(await client.nextPush());
   expect(await client.pushesUntilNow()).toEqual([]);
   return all;
@@ -91,7 +91,7 @@ async function back(
   return { ...next, all: await take(next.client, count) };
 }
 
-const brieflyOf = (all: readonly Message[]) =>
+const brieflyOf = (all: readonly ServerMessage[]) =>
   all.map(({ evt, r, rev, body }) => `${evt} ${body?._r ?? r} ${body?._rev ?? rev ?? ''}`.trim());
 
 describe('[RES5] [DUR4] who comes back with a lesser token', () => {

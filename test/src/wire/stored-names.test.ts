@@ -8,7 +8,7 @@ import { Client } from '../harness/client.js';
 import { MailServer } from '../harness/mail-server.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
-import { post, quickHashes } from './accounts-app.js';
+import { post, quickHashes } from './auth/accounts-app.js';
 
 /**
  * An app as version 0.1 left it, when durable jobs were still called errands: an account that waits for a verification and a reset email, a dead

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { fail } from '../errors.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import { batchRefusal, commandsIn } from './batch.js';
 import { parseRequest } from './parse-request.js';
 

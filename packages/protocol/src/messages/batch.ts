@@ -1,13 +1,13 @@
 import { type FieldErrors, ProtocolError } from '../errors.js';
-import { isJsonObject, type JsonObject } from '../json.js';
+import { isJsonObject, type JsonObject } from '../json/json.js';
 import { type Static, Type } from '../typebox.js';
-import { ArgumentErrors } from './argument-errors.js';
-import { checkerOf } from './check-schema.js';
 import { type CreateRequest, parseCreate } from './create.js';
 import { type DeleteRequest, parseDelete } from './delete.js';
-import { AnyObject, TraceId, WriteOptions } from './parts.js';
 import { type RequestBase, readEnvelope } from './request.js';
 import type { RequestLimits } from './request-limits.js';
+import { ArgumentErrors } from './schema/argument-errors.js';
+import { checkerOf } from './schema/check-schema.js';
+import { AnyObject, TraceId, WriteOptions } from './schema/parts.js';
 import { parseUpdate, type UpdateRequest } from './update.js';
 
 /** The most commands of one batch. */

@@ -1,10 +1,10 @@
-import { type Static, Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import type { CollectionR } from '../r.js';
-import { checkerOf } from './check-schema.js';
-import { Options, R, TraceId } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import { QuerySchema } from './read.js';
 import type { RequestBase } from './request.js';
+import { checkerOf } from './schema/check-schema.js';
+import { Options, R, TraceId } from './schema/parts.js';
 import { collectionOf } from './target.js';
 
 const CountOptions = Options({ query: Type.Optional(QuerySchema) });

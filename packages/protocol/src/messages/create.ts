@@ -1,10 +1,10 @@
-import { type Static, Type } from '../typebox.js';
 import { fail } from '../errors.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import type { ParsedR } from '../r.js';
-import { checkerOf } from './check-schema.js';
-import { AnyObject, R, TraceId, WriteOptions } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { checkerOf } from './schema/check-schema.js';
+import { AnyObject, R, TraceId, WriteOptions } from './schema/parts.js';
 import { targetOf } from './target.js';
 
 export const createSchema = Type.Object({

@@ -1,9 +1,9 @@
-import { type Static, Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import type { ObjectR } from '../r.js';
-import { checkerOf } from './check-schema.js';
-import { ChangeOptions, R, Rev, TraceId } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { checkerOf } from './schema/check-schema.js';
+import { ChangeOptions, R, Rev, TraceId } from './schema/parts.js';
 import { objectOf } from './target.js';
 
 export const deleteSchema = Type.Object({

@@ -1,7 +1,7 @@
+import type { JsonObject } from '../json/json.js';
 import { Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
-import { AnyValue } from './parts.js';
 import type { RequestBase } from './request.js';
+import { AnyValue } from './schema/parts.js';
 
 /** What an `initialize` may carry. Nothing here is refused: a token of a wrong type is a wrong token. */
 export const initializeSchema = Type.Object({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonValue } from '../json.fixture.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import { jsonValue } from '../json/json.fixture.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import { type ParsedRequest, parseRequest } from './parse-request.js';
 import { readEnvelope } from './request.js';
 

@@ -1,5 +1,5 @@
 import { fail, ProtocolError } from '../errors.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import { parseR } from '../r.js';
 import { type BatchRequest, parseBatch } from './batch.js';
 import { type CountRequest, parseCount } from './count.js';

@@ -1,9 +1,9 @@
-import { Type } from '../typebox.js';
 import { fail } from '../errors.js';
-import type { JsonObject, JsonValue } from '../json.js';
-import { infiniteIn } from '../json-text.js';
-import { AnyValue } from './parts.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
+import { infiniteIn } from '../json/json-text.js';
+import { Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { AnyValue } from './schema/parts.js';
 
 /** `ping` and its alias `poke`. Whatever else they carry is ignored. */
 export const pingSchema = Type.Object({ timestamp: Type.Optional(AnyValue) });

@@ -1,7 +1,7 @@
 import type { Actor } from '../actor.js';
 import type { ErrorBody } from '../errors.js';
-import type { Delta } from '../field-op.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
+import type { Delta } from '../ops/field-op.js';
 
 /** What the server sends of its own accord: messages without a tag. */
 export type Push =

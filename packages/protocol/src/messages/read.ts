@@ -1,10 +1,10 @@
-import { type Static, Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import type { CollectionR } from '../r.js';
-import { ArgumentErrors } from './argument-errors.js';
-import { checkerOf } from './check-schema.js';
-import { AnyObject, Fields, Options, Position, R, TraceId } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { ArgumentErrors } from './schema/argument-errors.js';
+import { checkerOf } from './schema/check-schema.js';
+import { AnyObject, Fields, Options, Position, R, TraceId } from './schema/parts.js';
 import { collectionOf } from './target.js';
 
 /** How many items a read gives where it does not say. */

@@ -1,4 +1,4 @@
-import { defaultKeyLimits, type KeyLimits } from '../key.js';
+import { defaultKeyLimits, type KeyLimits } from '../ops/key.js';
 
 /** Bounds that are judged when a request is parsed. */
 export interface RequestLimits extends KeyLimits {

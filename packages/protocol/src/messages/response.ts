@@ -1,5 +1,5 @@
 import type { ErrorBody, ErrorMeta, ProtocolError } from '../errors.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 
 // Aliases and not interfaces: only an alias of an object may stand where JSON is wanted.
 

@@ -1,9 +1,9 @@
-import { type Static, Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import { type ParsedR, parseR } from '../r.js';
-import { checkerOf } from './check-schema.js';
-import { Fields, NoOptions, Position, R, Rev, TraceId, View } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { checkerOf } from './schema/check-schema.js';
+import { Fields, NoOptions, Position, R, Rev, TraceId, View } from './schema/parts.js';
 
 const Item = Type.Object({
   r: R,

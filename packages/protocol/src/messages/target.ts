@@ -1,5 +1,5 @@
 import { fail } from '../errors.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../json/json.js';
 import { type CollectionR, type ObjectR, type ParsedR, parseR } from '../r.js';
 
 /** The R of a request. Throws 400 `r.invalid`. */

@@ -1,10 +1,10 @@
-import { type Static, Type } from '../typebox.js';
-import type { JsonObject } from '../json.js';
-import { type ParsedR, parseR } from '../r.js';
 import { fail } from '../errors.js';
-import { checkerOf } from './check-schema.js';
-import { Fields, NoOptions, R, TraceId } from './parts.js';
+import type { JsonObject } from '../json/json.js';
+import { type ParsedR, parseR } from '../r.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
+import { checkerOf } from './schema/check-schema.js';
+import { Fields, NoOptions, R, TraceId } from './schema/parts.js';
 
 const Item = Type.Union([Type.String(), Type.Object({ r: R, fields: Type.Optional(Fields) })]);
 

@@ -1,14 +1,14 @@
-import { type Static, Type } from '../typebox.js';
 import { fail } from '../errors.js';
-import type { FieldOp } from '../field-op.js';
-import type { JsonObject } from '../json.js';
-import { parseKey } from '../key.js';
+import type { JsonObject } from '../json/json.js';
+import type { FieldOp } from '../ops/field-op.js';
+import { parseKey } from '../ops/key.js';
 import type { ObjectR } from '../r.js';
-import { ArgumentErrors } from './argument-errors.js';
-import { checkerOf } from './check-schema.js';
-import { AnyValue, ChangeOptions, R, Rev, TraceId } from './parts.js';
+import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
 import { defaultOpsCount, type RequestLimits } from './request-limits.js';
+import { ArgumentErrors } from './schema/argument-errors.js';
+import { checkerOf } from './schema/check-schema.js';
+import { AnyValue, ChangeOptions, R, Rev, TraceId } from './schema/parts.js';
 import { objectOf } from './target.js';
 
 const Operation = Type.Object({

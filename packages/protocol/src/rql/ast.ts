@@ -1,4 +1,4 @@
-import type { JsonValue } from '../json.js';
+import type { JsonValue } from '../json/json.js';
 
 /**
  * A filter as a tree. After `bindRql` every operand is a literal.

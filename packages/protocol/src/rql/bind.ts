@@ -1,16 +1,16 @@
-import { type JsonObject, type JsonValue, ownMember } from '../json.js';
-import { holdsRounded, infiniteIn, isRounded } from '../json-text.js';
+import { type JsonObject, type JsonValue, ownMember } from '../json/json.js';
+import { holdsRounded, infiniteIn, isRounded } from '../json/json-text.js';
 import type { Comparison, RqlExpression, RqlOperand, RqlOperator, RqlTree } from './ast.js';
 import { invalidQuery } from './parse.js';
 
 /** A value as it compares with what is stored under the field, or why it cannot. */
-export type Fitted = { readonly value: JsonValue } | { readonly problem: string };
+export type FittedValue = { readonly value: JsonValue } | { readonly problem: string };
 
 /** Work in small steps: who runs it may do something else in between. */
 export type Steps<Result> = Generator<void, Result>;
 
 /** Fits the value of a comparison to the field that it is compared with. */
-export type FitValue = (comparison: Comparison<JsonValue>) => Steps<Fitted>;
+export type FitValue = (comparison: Comparison<JsonValue>) => Steps<FittedValue>;
 
 /** As `bindingRql`, in one go. */
 export function bindRql(
@@ -38,7 +38,7 @@ export function bindingRql(
 }
 
 // biome-ignore lint/correctness/useYield: there is nothing to do.
-function* asItIs({ value }: Comparison<JsonValue>): Steps<Fitted> {
+function* asItIs({ value }: Comparison<JsonValue>): Steps<FittedValue> {
   return { value };
 }
 
@@ -48,7 +48,7 @@ class Binding {
   /** By name. */
   readonly #named = new Map<string, JsonValue>();
   /** Of lists and objects: by the operator and the field that they were fitted for. */
-  readonly #fitted = new Map<JsonValue, Map<string, Fitted>>();
+  readonly #fitted = new Map<JsonValue, Map<string, FittedValue>>();
 
   constructor(values: JsonObject, fit: FitValue) {
     this.#values = values;
@@ -90,10 +90,10 @@ class Binding {
     return { ...comparison, value: fitted.value };
   }
 
-  *#fittedOnce(comparison: Comparison<JsonValue>): Steps<Fitted> {
+  *#fittedOnce(comparison: Comparison<JsonValue>): Steps<FittedValue> {
     const { field, operator, value } = comparison;
     if (typeof value !== 'object' || value === null) return yield* this.#fit(comparison);
-    const known = this.#fitted.get(value) ?? new Map<string, Fitted>();
+    const known = this.#fitted.get(value) ?? new Map<string, FittedValue>();
     this.#fitted.set(value, known);
     const use = JSON.stringify([operator, field]);
     const fitted = known.get(use) ?? (yield* this.#fit(comparison));

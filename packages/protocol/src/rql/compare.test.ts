@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deepEqual } from '../deep-equal.js';
-import type { JsonValue } from '../json.js';
+import { deepEqual } from '../json/deep-equal.js';
+import type { JsonValue } from '../json/json.js';
 import { compareForSort, compareText } from './compare.js';
 
 /** Any sequence of UTF-16 units, surrogates without a partner included. */

@@ -1,5 +1,5 @@
-import { canonicalText } from '../canonical-text.js';
-import type { JsonValue } from '../json.js';
+import { canonicalText } from '../json/canonical-text.js';
+import type { JsonValue } from '../json/json.js';
 
 /**
  * Orders texts by code point, as their UTF-8 bytes do. (`<` orders by UTF-16 units, which puts

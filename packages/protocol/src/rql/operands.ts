@@ -1,5 +1,5 @@
-import type { JsonObject, JsonValue } from '../json.js';
-import { ownMember } from '../json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
+import { ownMember } from '../json/json.js';
 import type { Filter, RqlOperand, RqlTree } from './ast.js';
 
 /** What an element counts beside its text, in bytes: it is bound, written for the store, put into a set or a table, and compared. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ProtocolError } from '../errors.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import type { RqlExpression } from './ast.js';
 import { bindRql } from './bind.js';
 import { fieldsOfRql } from './fields.js';

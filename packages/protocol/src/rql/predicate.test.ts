@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { objectData } from '../json.fixture.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import { objectData } from '../json/json.fixture.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import type { RqlExpression } from './ast.js';
 import { bindRql } from './bind.js';
 import { parseRql } from './parse.js';

@@ -1,7 +1,7 @@
-import { deepEqual } from '../deep-equal.js';
-import { isJsonObject, type JsonObject, type JsonValue, ownMember } from '../json.js';
-import { JsonSet } from '../json-set.js';
-import { ListElements } from '../list-elements.js';
+import { deepEqual } from '../json/deep-equal.js';
+import { isJsonObject, type JsonObject, type JsonValue, ownMember } from '../json/json.js';
+import { JsonSet } from '../json/json-set.js';
+import { ListElements } from '../json/list-elements.js';
 import { RecentTexts } from '../recent-texts.js';
 import type { Comparison, RqlExpression } from './ast.js';
 import { compareText } from './compare.js';

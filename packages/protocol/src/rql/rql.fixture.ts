@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { jsonValue, memberName } from '../json.fixture.js';
-import type { JsonObject, JsonValue } from '../json.js';
+import { jsonValue, memberName } from '../json/json.fixture.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import type { Comparison, RqlExpression } from './ast.js';
 
 /** Fields that objects of the fixtures have or lack. */

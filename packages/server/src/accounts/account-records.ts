@@ -3,10 +3,10 @@ import type { Objects } from '../objects/objects.js';
 import type { SystemRecords } from '../objects/system-records.js';
 import type { WriteRequest } from '../objects/write-request.js';
 import { type Account, accountR, accountRecord, emailR, readAccount } from './account.js';
-import { type Email, parseEmail } from './email.js';
+import { type Email, parseEmail } from './email/email.js';
 
 /** What stands in for the uid of an address that nobody has: what is looked up then is the same. */
-const nobody = 'nobody';
+const dummyUid = 'nobody';
 
 /** Who has an address when somebody asks for it. */
 export interface FormerOwner {
@@ -35,9 +35,9 @@ export class AccountRecords {
     return former ?? now;
   }
 
-  async #ownerOf(id = nobody): Promise<Account | undefined> {
+  async #ownerOf(id = dummyUid): Promise<Account | undefined> {
     const owner = await this.#records.get(emailR(id));
-    return await this.byUid(typeof owner?.uid === 'string' ? owner.uid : nobody);
+    return await this.byUid(typeof owner?.uid === 'string' ? owner.uid : dummyUid);
   }
 
   /** Whether its id was another while accounts compared no more than case and composition. */
@@ -47,7 +47,7 @@ export class AccountRecords {
   }
 
   /** Keeps an empty record. */
-  async note(r: string): Promise<void> {
+  async markDone(r: string): Promise<void> {
     await this.#records.put(r, () => ({}));
   }
 
@@ -76,10 +76,10 @@ export class AccountRecords {
   }
 
   /** Changes an account that is there. What `change` throws refuses it. */
-  changing(uid: string, change: (held: Account) => Account): WriteRequest {
+  updateRequest(uid: string, update: (held: Account) => Account): WriteRequest {
     return this.#records.request(accountR(uid), (held) => {
       if (!held) throw new Error('the account to be changed is not there');
-      return accountRecord(change(readAccount(held)));
+      return accountRecord(update(readAccount(held)));
     });
   }
 
@@ -92,7 +92,7 @@ export class AccountRecords {
   }
 
   /** Takes an address that nobody has, or this former owner. What `taken` makes refuses it where another does, by whatever spelling. */
-  takingEmail(
+  createEmailRequest(
     email: Email,
     { uid, former, taken }: { uid: string; former: FormerOwner; taken: () => Error },
   ): WriteRequest {
@@ -103,7 +103,7 @@ export class AccountRecords {
   }
 
   /** Makes an account whose password's hash is known once all that comes before it is judged. */
-  making(account: Omit<Account, 'password'>, hash: () => Promise<string>): WriteRequest {
+  createRequest(account: Omit<Account, 'password'>, hash: () => Promise<string>): WriteRequest {
     let password = '';
     const request = this.#records.request(accountR(account.uid), () =>
       accountRecord({ ...account, password }),

@@ -1,5 +1,5 @@
 import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
-import { canonicalEmail } from './email.js';
+import { canonicalEmail } from './email/email.js';
 
 /** Someone who logs in with a password. Kept at `/_accounts/<uid>`. */
 export interface Account {
@@ -14,11 +14,11 @@ export interface Account {
   /** How often another password was set. A renewed hash is none. */
   readonly passwordChanges: number;
   /** Of letters that were sent, those used and those of long ago left out. */
-  readonly letterTokens: readonly LetterToken[];
+  readonly letterTokens: readonly OneTimeToken[];
 }
 
 /** What is known of the token in a letter: not the token itself. */
-export interface LetterToken {
+export interface OneTimeToken {
   readonly kind: 'reset' | 'verify';
   readonly hash: string;
   /** Milliseconds since the Unix epoch. */
@@ -56,11 +56,11 @@ export function readAccount(record: JsonObject): Account {
     typeof passwordChanges === 'number' &&
     Array.isArray(letterTokens);
   if (!isSound) throw new TypeError('a record of an account is damaged');
-  const tokens = letterTokens.flatMap((one) => readLetterToken(one) ?? []);
+  const tokens = letterTokens.flatMap((one) => readOneTimeToken(one) ?? []);
   return { uid, r, email, emailVerified, password, passwordChanges, letterTokens: tokens };
 }
 
-function readLetterToken(value: JsonValue): LetterToken | undefined {
+function readOneTimeToken(value: JsonValue): OneTimeToken | undefined {
   if (!isJsonObject(value)) return undefined;
   const { kind, hash, expires } = value;
   const isSound = typeof hash === 'string' && typeof expires === 'number';

@@ -9,10 +9,10 @@ import {
   outcome,
   TestChannel,
   usersModel,
-} from './accounts.test.kit.js';
-import { appAuthority } from './app-authority.js';
-import { parseEmail } from './email.js';
-import { HashSlots } from './hash-slots.js';
+} from './accounts.fixture.js';
+import { parseEmail } from './email/email.js';
+import { HashLimiter } from './passwords/hash-limiter.js';
+import { privilegedWrites } from './privileged-writes.js';
 
 const amal = { email: 'amal@example.com', password: 'correct horse', name: 'Amal' };
 const here = '127.0.0.1';
@@ -191,7 +191,7 @@ test('[PWD11] of a user who was deleted nothing goes on, and erasing the account
   const verified = await tokens.verify(accessToken);
   if (!verified.ok) throw new Error(verified.detail);
   const { auth } = verified;
-  const authority = appAuthority({ services, log: silentLog, users: '/users' });
+  const authority = privilegedWrites({ services, log: silentLog, users: '/users' });
   expect(await authority.current(auth)).toEqual(auth);
   expect(await send(auth, { cmd: 'delete', r: user._r })).toEqual({ r: user._r });
   expect(await authority.current(auth)).toBeUndefined();
@@ -213,7 +213,7 @@ test('[PWD11] of a user who was deleted nothing goes on, and erasing the account
 test('[AUT12] what is renewed is as the account has it now, and what the app put beside it stays', async () => {
   const channel = new TestChannel();
   const { accounts, services, tokens } = await accountsApp({ channel });
-  const authority = appAuthority({ services, log: silentLog, users: '/users' });
+  const authority = privilegedWrites({ services, log: silentLog, users: '/users' });
   await accounts.signUp(amal, here);
   await channel.tried(1);
   const { accessToken } = await accounts.logIn(amal, here);
@@ -281,7 +281,7 @@ test('[PWD7] a login renews a hash of former parameters, once', async () => {
 });
 
 test('[PWD9] two hashes at once; others wait, and are refused where too many do', async () => {
-  const { accounts, hasher } = await accountsApp({ config: { hashesWaiting: 3 } });
+  const { accounts, hasher } = await accountsApp({ config: { queuedHashes: 3 } });
   const open = hasher.hold();
   const logins = Array.from({ length: 7 }, () => outcome(accounts.logIn(amal, here)));
   const early = await Promise.race(logins);
@@ -295,7 +295,7 @@ test('[PWD9] two hashes at once; others wait, and are refused where too many do'
 test('[PWD9] the apps of one server hash no more at once than the server may', async () => {
   const hasher = new CountingHasher();
   const platform = simulatedPlatform({ seed: 1 });
-  const serverHashes = new HashSlots({ atOnce: 2, waiting: 100, platform });
+  const serverHashes = new HashLimiter({ concurrency: 2, maxWaiting: 100, platform });
   const apps = await Promise.all([1, 2, 3].map(() => accountsApp({ hasher, serverHashes })));
   const open = hasher.hold();
   const logins = apps.flatMap(({ accounts }) =>
@@ -310,7 +310,7 @@ test('[PWD9] the apps of one server hash no more at once than the server may', a
 });
 
 test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {
-  const { accounts, hasher, platform } = await accountsApp({ config: { hashes: 1 } });
+  const { accounts, hasher, platform } = await accountsApp({ config: { concurrentHashes: 1 } });
   await accounts.signUp(amal, here);
   const open = hasher.hold();
   const first = outcome(accounts.logIn(amal, here));

@@ -6,20 +6,20 @@ import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { accountsName, emailsName } from './account.js';
+import { type AccountJob, jobsCollection } from './account-job.js';
+import { AccountJobs } from './account-jobs.js';
 import { AccountRecords } from './account-records.js';
-import { claimEmails } from './claim-emails.js';
 import { readChange, readLogin, readReset, readSignup, textMember } from './credentials.js';
-import { canonicalEmail, parseEmail } from './email.js';
-import { type Errand, errandsName } from './errand.js';
-import { Errands } from './errands.js';
-import { type Asker, HashSlots } from './hash-slots.js';
-import type { Hasher } from './hasher.js';
+import type { EmailTransport } from './email/account-email.js';
+import { AccountMailer } from './email/account-mailer.js';
+import { claimEmails } from './email/claim-emails.js';
+import { canonicalEmail, parseEmail } from './email/email.js';
 import { identitiesName } from './identity.js';
-import type { LetterChannel } from './letter.js';
-import { Letters } from './letters.js';
 import { Login, wrongCredentials } from './login.js';
-import { assertWritten, NewPassword } from './new-password.js';
-import { Passwords } from './passwords.js';
+import { HashLimiter, type HashRequester } from './passwords/hash-limiter.js';
+import type { Hasher } from './passwords/hasher.js';
+import { assertWritten, NewPassword } from './passwords/new-password.js';
+import { Passwords } from './passwords/passwords.js';
 import { Signup } from './signup.js';
 import { Verification } from './verification.js';
 
@@ -31,10 +31,10 @@ export interface AccountsOptions {
   readonly audit: Audit;
   readonly hasher: Hasher;
   /** Without one no letters are sent, and none can be asked for. */
-  readonly channel?: LetterChannel | undefined;
+  readonly emailTransport?: EmailTransport | undefined;
   readonly config: AccountsConfig;
   /** The slots of the whole server for password hashes, where it carries several apps. */
-  readonly serverHashes?: HashSlots | undefined;
+  readonly serverHashes?: HashLimiter | undefined;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
 }
@@ -47,10 +47,10 @@ export interface AccountsConfig {
   /** Milliseconds that a token of a login is good for. */
   readonly tokenLife: number;
   /** Password hashes at once, and how many more may wait. */
-  readonly hashes: number;
-  readonly hashesWaiting: number;
+  readonly concurrentHashes: number;
+  readonly queuedHashes: number;
   /** Letters that may wait. */
-  readonly errands: number;
+  readonly pendingJobs: number;
 }
 
 /** What `/auth/password/signup` answers. */
@@ -71,40 +71,46 @@ const authType = 'password';
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #accounts: AccountRecords;
-  readonly #errands: Errands;
+  readonly #jobs: AccountJobs;
   readonly #signup: Signup;
   readonly #login: Login;
   readonly #newPassword: NewPassword;
   readonly #verification: Verification;
 
   constructor(options: AccountsOptions) {
-    const { services, hasher, config, channel, metrics, log } = options;
+    const { services, hasher, config, emailTransport, metrics, log } = options;
     const { objects, platform, store } = services;
     const { clock } = platform;
     const records = new SystemRecords(objects);
     const accounts = new AccountRecords(records, objects);
-    const slots = { atOnce: config.hashes, waiting: config.hashesWaiting, platform, metrics };
+    const slots = {
+      concurrency: config.concurrentHashes,
+      maxWaiting: config.queuedHashes,
+      platform,
+      metrics,
+    };
     const shared = options.serverHashes;
-    const passwords = new Passwords(hasher, new HashSlots({ ...slots, shared }));
-    const letters = channel && new Letters({ accounts, channel, platform });
-    const sendsLetters = letters !== undefined;
-    const errands = new Errands({
+    const passwords = new Passwords(hasher, new HashLimiter({ ...slots, shared }));
+    const mailer =
+      emailTransport && new AccountMailer({ accounts, transport: emailTransport, platform });
+    const sendsEmails = mailer !== undefined;
+    const jobs = new AccountJobs({
       objects,
       records,
       store,
       platform,
       log,
       metrics,
-      limit: config.errands,
-      run: async (errand, about) => {
-        if (errand.kind === 'revoke') await options.revokeTokens(errand.uid);
-        else await letters?.send(errand, about);
+      limit: config.pendingJobs,
+      run: async (job, about) => {
+        if (job.kind === 'revoke') await options.revokeTokens(job.uid);
+        else await mailer?.send(job, about);
       },
     });
-    const common = { ...options, accounts, passwords, errands, clock, sendsLetters };
+    const common = { ...options, accounts, passwords, jobs, clock, sendsEmails };
     this.#options = options;
     this.#accounts = accounts;
-    this.#errands = errands;
+    this.#jobs = jobs;
     this.#signup = new Signup({ ...common, users: config.users });
     this.#login = new Login({ ...common, life: config.tokenLife });
     this.#newPassword = new NewPassword(common);
@@ -112,13 +118,13 @@ export class Accounts {
   }
 
   /** Whether letters can be asked for. */
-  get sendsLetters(): boolean {
-    return this.#options.channel !== undefined;
+  get sendsEmails(): boolean {
+    return this.#options.emailTransport !== undefined;
   }
 
   /** Takes up what a former process left undone. */
   async open(): Promise<void> {
-    const names = [accountsName, emailsName, errandsName, identitiesName];
+    const names = [accountsName, emailsName, jobsCollection, identitiesName];
     // Of what they held before nobody asks.
     const layouts = names.map((name) => ({
       names: [name],
@@ -127,23 +133,23 @@ export class Accounts {
     }));
     await this.#options.services.store.prepare(layouts);
     await claimEmails(this.#options.services.store, this.#accounts);
-    await this.#errands.open();
+    await this.#jobs.open();
   }
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
-    await this.#errands.close();
+    await this.#jobs.close();
   }
 
   /** Rules PWD1 to PWD4. */
-  async signUp(body: JsonObject, address: string, asker?: Asker): Promise<SignedUp> {
+  async signUp(body: JsonObject, address: string, requester?: HashRequester): Promise<SignedUp> {
     const { config, audit } = this.#options;
     if (!config.signup) {
       audit.record('signup.failed', { address, authType, reason: 'closed' });
       throw fail('forbidden');
     }
     const { uid, r, email } = await this.#signup
-      .run(readSignup(body), asker)
+      .run(readSignup(body), requester)
       .catch((error: unknown) => {
         if (isRefusal(error))
           audit.record('signup.failed', { address, authType, reason: 'refused' });
@@ -154,9 +160,9 @@ export class Accounts {
   }
 
   /** Rules PWD5 to PWD8. */
-  async logIn(body: JsonObject, address: string, asker?: Asker): Promise<LoggedIn> {
+  async logIn(body: JsonObject, address: string, requester?: HashRequester): Promise<LoggedIn> {
     const { audit } = this.#options;
-    const result = await this.#login.run(readLogin(body), asker);
+    const result = await this.#login.run(readLogin(body), requester);
     if (!result.ok) {
       const { uid, reason } = result;
       audit.record('login.failed', { address, uid, authType, reason });
@@ -170,9 +176,12 @@ export class Accounts {
   async changePassword(
     body: JsonObject,
     { uid }: Auth,
-    { address, asker }: { readonly address: string; readonly asker?: Asker | undefined },
+    {
+      address,
+      requester,
+    }: { readonly address: string; readonly requester?: HashRequester | undefined },
   ): Promise<LoggedIn> {
-    const account = await this.#newPassword.change(uid, readChange(body), asker);
+    const account = await this.#newPassword.change(uid, readChange(body), requester);
     this.#audit('password', uid, address);
     return { authType, accessToken: await this.#login.mint(account) };
   }
@@ -180,15 +189,15 @@ export class Accounts {
   /** Rule MAIL1: the same for every address. Who has it is looked up when the letter is written. */
   async requestReset(body: JsonObject): Promise<object> {
     const email = textMember(body, 'email');
-    this.#errands.assertRoom();
-    if (parseEmail(email)) await this.#ask({ kind: 'reset', email });
+    this.#jobs.assertRoom();
+    if (parseEmail(email)) await this.#enqueue({ kind: 'reset', email });
     return {};
   }
 
   /** Rule MAIL1. */
-  async reset(body: JsonObject, address: string, asker?: Asker): Promise<object> {
+  async reset(body: JsonObject, address: string, requester?: HashRequester): Promise<object> {
     const { token, password } = readReset(body);
-    const { uid } = await this.#newPassword.reset(token, password, asker);
+    const { uid } = await this.#newPassword.reset(token, password, requester);
     this.#audit('password', uid, address);
     return {};
   }
@@ -206,8 +215,8 @@ export class Accounts {
     return {};
   }
 
-  async #ask(errand: Errand): Promise<void> {
-    assertWritten(await this.#errands.write([], [errand]));
+  async #enqueue(job: AccountJob): Promise<void> {
+    assertWritten(await this.#jobs.write([], [job]));
   }
 
   #audit(what: string, uid: string, address: string): void {

@@ -1,6 +1,6 @@
 import { type FieldErrors, fail, type JsonObject, keepRounded } from '@really/protocol';
-import { type Email, parseEmail } from './email.js';
-import { passwordProblem } from './password.js';
+import { type Email, parseEmail } from './email/email.js';
+import { passwordProblem } from './passwords/password.js';
 
 /** What a signup says. */
 export interface SignupRequest {

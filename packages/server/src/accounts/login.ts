@@ -5,8 +5,8 @@ import type { Clock } from '../platform/platform.js';
 import { type Account, authOf } from './account.js';
 import type { AccountRecords } from './account-records.js';
 import type { LoginRequest } from './credentials.js';
-import type { Asker } from './hash-slots.js';
-import type { Passwords } from './passwords.js';
+import type { HashRequester } from './passwords/hash-limiter.js';
+import type { Passwords } from './passwords/passwords.js';
 
 export interface LoginOptions {
   readonly accounts: AccountRecords;
@@ -37,14 +37,14 @@ export class Login {
     this.#options = options;
   }
 
-  async run({ email, password }: LoginRequest, asker?: Asker): Promise<LoginResult> {
+  async run({ email, password }: LoginRequest, requester?: HashRequester): Promise<LoginResult> {
     const { accounts, passwords } = this.#options;
     const account = await accounts.byEmail(email);
-    const matches = await passwords.matches(account?.password, password, asker);
+    const matches = await passwords.matches(account?.password, password, requester);
     if (!account) return { ok: false, uid: undefined, reason: 'account.unknown' };
     const { uid } = account;
     if (!matches) return { ok: false, uid, reason: 'password.wrong' };
-    await this.#renewHash(account, password, asker);
+    await this.#renewHash(account, password, requester);
     const accessToken = await this.mint(account);
     // Another password that was set in between revoked the tokens there were then, and perhaps not this one.
     const now = await accounts.byUid(uid);
@@ -64,12 +64,12 @@ export class Login {
   async #renewHash(
     { uid, password: hash }: Account,
     password: string,
-    asker: Asker | undefined,
+    requester: HashRequester | undefined,
   ): Promise<void> {
     const { accounts, passwords, log } = this.#options;
     if (passwords.isCurrent(hash)) return;
     try {
-      const renewed = await passwords.hash(password, asker);
+      const renewed = await passwords.hash(password, requester);
       await accounts.change(uid, (held) => {
         // Another password may have been set in between.
         return held.password === hash ? { ...held, password: renewed } : held;

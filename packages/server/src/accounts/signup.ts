@@ -8,34 +8,34 @@ import {
   parseR,
   setMember,
 } from '@really/protocol';
-import { Creation } from '../commands/creation.js';
 import type { CommandContext, Services } from '../commands/services.js';
-import { idAttempts } from '../commands/write-step.js';
+import { CreateCommand } from '../commands/write/create-command.js';
+import { idAttempts } from '../commands/write/write-command.js';
 import type { WriteAllResult } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import { type Account, accountR, authOf } from './account.js';
+import type { AccountJob } from './account-job.js';
+import type { AccountJobs } from './account-jobs.js';
 import type { AccountRecords, FormerOwner } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
-import { canonicalEmail } from './email.js';
-import type { Errand } from './errand.js';
-import type { Errands } from './errands.js';
-import type { Asker } from './hash-slots.js';
-import type { Passwords } from './passwords.js';
+import { canonicalEmail } from './email/email.js';
+import type { HashRequester } from './passwords/hash-limiter.js';
+import type { Passwords } from './passwords/passwords.js';
 
 export interface SignupOptions {
   readonly services: Services;
   readonly accounts: AccountRecords;
   readonly passwords: Passwords;
-  readonly errands: Errands;
+  readonly jobs: AccountJobs;
   /** Whether letters can be sent. */
-  readonly sendsLetters: boolean;
+  readonly sendsEmails: boolean;
   /** `/users`: where the users' objects are made. */
   readonly users: string;
   readonly log: Log;
 }
 
 /** What is known of an account before its password is hashed. */
-type Newcomer = Omit<Account, 'password'>;
+type NewAccount = Omit<Account, 'password'>;
 
 const uidBytes = 16;
 
@@ -51,27 +51,31 @@ export class Signup {
     this.#options = options;
   }
 
-  async run(request: SignupRequest, asker?: Asker): Promise<Newcomer> {
+  async run(request: SignupRequest, requester?: HashRequester): Promise<NewAccount> {
     let hashing: Promise<string> | undefined;
     const hash = () => {
-      hashing ??= this.#options.passwords.hash(request.password, asker);
+      hashing ??= this.#options.passwords.hash(request.password, requester);
       return hashing;
     };
-    const { accounts, errands } = this.#options;
+    const { accounts, jobs } = this.#options;
     const former = await this.#formerOwner(request);
     const gone = former.isLiving ? undefined : former.uid;
     const erases = gone === undefined ? [] : [accountR(gone)];
     for (let attempt = 1; ; attempt++) {
-      const newcomer = this.#newcomer(request);
-      const creation = this.#creation(newcomer, request);
+      const newAccount = this.#newAccount(request);
+      const creation = this.#createUser(newAccount, request);
       const requests = [
         creation.request(),
-        accounts.takingEmail(request.email, { uid: newcomer.uid, former, taken: emailTaken }),
-        accounts.making(newcomer, hash),
+        accounts.createEmailRequest(request.email, {
+          uid: newAccount.uid,
+          former,
+          taken: emailTaken,
+        }),
+        accounts.createRequest(newAccount, hash),
       ];
-      const follow = [...this.#letters(newcomer), ...farewellTo(gone)];
-      const result = await errands.write(requests, follow, { erases });
-      if (result.kind === 'committed') return newcomer;
+      const followUps = [...this.#verificationEmail(newAccount), ...revocationOf(gone)];
+      const result = await jobs.write(requests, followUps, { erases });
+      if (result.kind === 'committed') return newAccount;
       if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
     }
   }
@@ -84,7 +88,7 @@ export class Signup {
     return { uid: owner?.uid, isLiving };
   }
 
-  #newcomer({ email }: SignupRequest): Newcomer {
+  #newAccount({ email }: SignupRequest): NewAccount {
     const { services, users } = this.#options;
     const uid = Buffer.from(services.platform.random.bytes(uidBytes)).toString('hex');
     const r = `${users}/${services.objects.newId()}`;
@@ -93,18 +97,18 @@ export class Signup {
   }
 
   /** The user's own create. Throws 404 where there is no such model. */
-  #creation(newcomer: Newcomer, { rest }: SignupRequest): Creation {
+  #createUser(newAccount: NewAccount, { rest }: SignupRequest): CreateCommand {
     const { services, log } = this.#options;
-    const auth = authOf(newcomer);
-    const listener = { auth, congested: false, push() {} };
-    const context: CommandContext = { services, auth, listener, log };
-    const target = parseR(newcomer.r);
+    const auth = authOf(newAccount);
+    const pushTarget = { auth, congested: false, push() {} };
+    const context: CommandContext = { services, auth, pushTarget, log };
+    const target = parseR(newAccount.r);
     if (!target) throw fail('r.invalid');
     // As rules see it in the token, so that the two can be compared.
-    const email = canonicalEmail(newcomer.email);
+    const email = canonicalEmail(newAccount.email);
     const body = this.#hasEmail(target.names) ? withEmail(rest, email) : rest;
     const request: CreateRequest = { cmd: 'create', tag: 0, target, body, cmdOpts: {} };
-    return new Creation(context, request);
+    return new CreateCommand(context, request);
   }
 
   /** Whether the model has a field for the address that a create may write. */
@@ -114,14 +118,14 @@ export class Signup {
   }
 
   /** A signup does without a letter where too many wait: it can be asked for later. */
-  #letters({ uid }: Newcomer): Errand[] {
-    const { sendsLetters, errands } = this.#options;
-    return sendsLetters && !errands.full ? [{ kind: 'verify', uid }] : [];
+  #verificationEmail({ uid }: NewAccount): AccountJob[] {
+    const { sendsEmails, jobs } = this.#options;
+    return sendsEmails && !jobs.full ? [{ kind: 'verify', uid }] : [];
   }
 }
 
 /** Of an account that is erased nobody goes on. */
-function farewellTo(former: string | undefined): Errand[] {
+function revocationOf(former: string | undefined): AccountJob[] {
   return former === undefined ? [] : [{ kind: 'revoke', uid: former }];
 }
 
@@ -145,7 +149,7 @@ function isTaken(result: NotWritten): boolean {
   return error instanceof ProtocolError && error.message === 'object.already.exist';
 }
 
-function refusal(result: NotWritten, creation: Creation): unknown {
+function refusal(result: NotWritten, creation: CreateCommand): unknown {
   switch (result.kind) {
     case 'refused':
       return result.error;

@@ -1,14 +1,14 @@
 import { fail } from '@really/protocol';
 import type { Clock } from '../platform/platform.js';
 import type { Account } from './account.js';
+import type { AccountJobs } from './account-jobs.js';
 import type { AccountRecords } from './account-records.js';
-import type { Errands } from './errands.js';
-import { readLetterToken } from './letter-token.js';
-import { assertLive, assertWritten, wrongLetterToken } from './new-password.js';
+import { parseOneTimeToken } from './email/one-time-token.js';
+import { assertLive, assertWritten, wrongEmailToken } from './passwords/new-password.js';
 
 export interface VerificationOptions {
   readonly accounts: AccountRecords;
-  readonly errands: Errands;
+  readonly jobs: AccountJobs;
   readonly clock: Clock;
 }
 
@@ -22,19 +22,19 @@ export class Verification {
 
   /** Has a letter sent to the account of this uid, where its address is not verified yet. */
   async request(uid: string): Promise<void> {
-    const { accounts, errands } = this.#options;
+    const { accounts, jobs } = this.#options;
     const account = await accounts.livingByUid(uid);
     if (!account) throw fail('forbidden');
     if (account.emailVerified) return;
-    errands.assertRoom();
-    assertWritten(await errands.write([], [{ kind: 'verify', uid }]));
+    jobs.assertRoom();
+    assertWritten(await jobs.write([], [{ kind: 'verify', uid }]));
   }
 
   /** For who has the token of such a letter, once. Resolves with the account. */
   async verify(token: string): Promise<Account> {
-    const read = readLetterToken(token);
+    const read = parseOneTimeToken(token);
     const account = read && (await this.#options.accounts.livingByUid(read.uid));
-    if (!account) throw wrongLetterToken();
+    if (!account) throw wrongEmailToken();
     const now = this.#options.clock.now();
     await this.#options.accounts.change(account.uid, (held) => {
       assertLive(held, { kind: 'verify', hash: read.hash, now });

@@ -3,8 +3,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { readConfig } from './config.js';
-import { startServer } from './server.js';
+import { readConfig } from './config/config.js';
+import { startServer } from './serve/server.js';
 import { StartError } from './start-error.js';
 
 const folders: string[] = [];

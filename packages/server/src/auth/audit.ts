@@ -73,11 +73,11 @@ export class AuditLog implements Audit {
 
   record(event: AuditEvent, fields: AuditFields): void {
     this.#events.add(1, event);
-    if (refusals.has(event) && !this.#mayTell()) this.#omitted.add();
+    if (refusals.has(event) && !this.#mayRecord()) this.#omitted.add();
     else this.#log.info({ event, ...fields }, 'audit');
   }
 
-  #mayTell(): boolean {
+  #mayRecord(): boolean {
     const now = this.#clock.monotonic();
     if (now >= this.#windowEnd) {
       this.#windowEnd = now + second;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../platform/simulated.js';
+import { MemoryRecords } from './revocations.fixture.js';
 import { type Revocation, Revocations, revocationOf } from './revocations.js';
-import { MemoryRecords } from './revocations.test.kit.js';
 import type { TokenIdentity } from './token-identity.js';
 import { Tokens } from './tokens.js';
 

@@ -19,7 +19,7 @@ export type Revocation =
   | { readonly kind: 'uid'; readonly uid: string; readonly before: number };
 
 /** What is revoked of one uid. */
-interface Revoked {
+interface RevokedTokens {
   before: number | undefined;
   /** Key to `until`. */
   tokens: Map<string, number> | undefined;
@@ -37,7 +37,7 @@ export interface RevocationsOptions {
 export class Revocations {
   readonly #records: RevocationRecords;
   readonly #clock: Clock;
-  readonly #byUid = new Map<string, Revoked>();
+  readonly #byUid = new Map<string, RevokedTokens>();
   readonly #listeners = new Set<(revocation: Revocation) => void>();
   #tokens = 0;
   /** The latest time that a token of this node says it was made at. */
@@ -140,7 +140,7 @@ export class Revocations {
     }
   }
 
-  #of(uid: string): Revoked {
+  #of(uid: string): RevokedTokens {
     let revoked = this.#byUid.get(uid);
     if (!revoked) {
       revoked = { before: undefined, tokens: undefined };
@@ -179,7 +179,7 @@ export class Revocations {
     this.#dropEmpty(uid, revoked);
   }
 
-  #dropEmpty(uid: string, { before, tokens }: Revoked): void {
+  #dropEmpty(uid: string, { before, tokens }: RevokedTokens): void {
     if (before === undefined && !tokens) this.#byUid.delete(uid);
   }
 }

@@ -4,8 +4,8 @@ import type { Platform } from '../platform/platform.js';
 import { readClaims } from './claims.js';
 import { importSecret } from './keys/import-key.js';
 import { KeyRing } from './keys/key-ring.js';
-import { openToken } from './keys/open-token.js';
 import type { RemoteKeys } from './keys/remote-keys.js';
+import { verifyToken } from './keys/verify-token.js';
 import type { VerifyingKey } from './keys/verifying-key.js';
 import type { Revocations } from './revocations.js';
 import { identityOf, type TokenIdentity } from './token-identity.js';
@@ -90,7 +90,7 @@ export class Tokens {
     if (typeof token !== 'string' || token.length > longestToken) {
       return { ok: false, detail: 'token.invalid' };
     }
-    const claims = await openToken(token, await this.#ring);
+    const claims = await verifyToken(token, await this.#ring);
     if (!claims) return { ok: false, detail: 'token.invalid' };
     const now = this.#platform.clock.now();
     const read = readClaims(claims, now, this.#audience);

@@ -1,12 +1,12 @@
-import { appConfig } from '../app/apps.js';
-import { backUpApp } from '../app/back-up-app.js';
+import { appConfig } from '../app/config/apps.js';
+import { backUpApp } from '../app/offline/back-up-app.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import { openProgress } from './progress.js';
-import { type ExitCode, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { openProgress } from './progress/progress.js';
+import { type ExitCode, printLine } from './report-error.js';
 
 /** `really backup FILE`: a copy of the database that a server can be started on. */
-export async function runBackup(file = '', options: Options): Promise<ExitCode> {
+export async function runBackup(file = '', options: ProgramOptions): Promise<ExitCode> {
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -19,6 +19,6 @@ export async function runBackup(file = '', options: Options): Promise<ExitCode> 
     signal: stop.signal,
   });
   const counts = `${objects.toLocaleString('en')} objects and ${changes.toLocaleString('en')} changes`;
-  tell(`backed up ${counts} up to position ${position} into ${file}`);
+  printLine(`backed up ${counts} up to position ${position} into ${file}`);
   return 0;
 }

@@ -1,11 +1,11 @@
-import { appConfigs } from '../app/apps.js';
-import { checkModels, type ModelsChecked } from '../app/check-models.js';
+import { appConfigs } from '../app/config/apps.js';
+import { checkModels, type ModelsChecked } from '../app/offline/check-models.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import { type ExitCode, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { type ExitCode, printLine } from './report-error.js';
 
 /** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. With `--strict` warnings are. */
-export async function reportModels(options: Options): Promise<ExitCode> {
+export async function reportModels(options: ProgramOptions): Promise<ExitCode> {
   const configs = appConfigs(configInForce('production', options), appFlagOf(options));
   const isStrict = options.strict === true;
   const checked = await checkModels(configs);
@@ -15,7 +15,7 @@ export async function reportModels(options: Options): Promise<ExitCode> {
 
 function report({ clientid, collections, warnings }: ModelsChecked, isStrict: boolean): void {
   const name = clientid === undefined ? '' : `${clientid}: `;
-  for (const warning of warnings) tell(`${name}${warning}`);
+  for (const warning of warnings) printLine(`${name}${warning}`);
   // The warnings say it.
   if (collections.length === 0 || (isStrict && warnings.length > 0)) return;
   const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;

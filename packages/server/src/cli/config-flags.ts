@@ -1,6 +1,13 @@
 import { type Command, Option } from 'commander';
-import { type Config, readConfig } from '../app/config.js';
-import { flagName, type Key, keys, type Mode, type Setting, settings } from '../app/config-keys.js';
+import { type Config, readConfig } from '../app/config/config.js';
+import {
+  flagName,
+  type Key,
+  keys,
+  type Mode,
+  type Setting,
+  settings,
+} from '../app/config/config-keys.js';
 
 /** Gives a command the flags of these settings; without a list, of all that have one. */
 export function addConfigFlags(command: Command, only?: readonly Key[]): Command {

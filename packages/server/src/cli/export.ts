@@ -1,15 +1,18 @@
-import { appConfig } from '../app/apps.js';
-import { ConfigError } from '../app/config.js';
-import { exportApp, exportAppToFile } from '../app/export-app.js';
+import { appConfig } from '../app/config/apps.js';
+import { ConfigError } from '../app/config/config.js';
+import { exportApp, exportAppToFile } from '../app/offline/export-app.js';
 import { StartError } from '../app/start-error.js';
 import type { ExportCounts, LineSink } from '../transfer/export-store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import { openProgress } from './progress.js';
-import { type ExitCode, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { openProgress } from './progress/progress.js';
+import { type ExitCode, printLine } from './report-error.js';
 
 /** `really export [FILE]`: the data as lines of JSON. `-` is stdout, as it is stdin for an import. */
-export async function runExport(given: string | undefined, options: Options): Promise<ExitCode> {
+export async function runExport(
+  given: string | undefined,
+  options: ProgramOptions,
+): Promise<ExitCode> {
   const file = given === '-' ? undefined : given;
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const resume = options.resume === true;
@@ -28,14 +31,14 @@ export async function runExport(given: string | undefined, options: Options): Pr
     return 0;
   }
   const counts = await exportAppToFile(config, { ...work, file, resume, force });
-  if (counts === undefined) tell(`${file} is complete already`);
+  if (counts === undefined) printLine(`${file} is complete already`);
   else report(counts, ` into ${file}`);
   return 0;
 }
 
 function report({ objects, changes }: ExportCounts, into: string): void {
   const history = changes > 0 ? ` and ${changes.toLocaleString('en')} changes` : '';
-  tell(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
+  printLine(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
 }
 
 /** Whoever reads decides how fast it goes, and may go away. */

@@ -1,14 +1,14 @@
-import { appConfig } from '../app/apps.js';
-import { ConfigError } from '../app/config.js';
-import { importApp } from '../app/import-app.js';
+import { appConfig } from '../app/config/apps.js';
+import { ConfigError } from '../app/config/config.js';
+import { importApp } from '../app/offline/import-app.js';
 import type { Imported } from '../transfer/import-store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import { openProgress } from './progress.js';
-import { type ExitCode, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { openProgress } from './progress/progress.js';
+import { type ExitCode, printLine } from './report-error.js';
 
 /** `really import FILE`: takes in what an export wrote. */
-export async function runImport(file = '', options: Options): Promise<ExitCode> {
+export async function runImport(file = '', options: ProgramOptions): Promise<ExitCode> {
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const skip = options.skipExisting === true;
   const replace = options.replace === true;
@@ -17,7 +17,7 @@ export async function runImport(file = '', options: Options): Promise<ExitCode> 
   }
   const imported = await importApp(config, {
     source: file === '-' ? process.stdin : file,
-    onOther: skip ? 'skip' : replace ? 'replace' : 'refuse',
+    onConflict: skip ? 'skip' : replace ? 'replace' : 'refuse',
     progress: openProgress(),
   });
   report(imported);
@@ -34,14 +34,16 @@ function report(imported: Imported): void {
   const rest = counted
     .filter(([count]) => count > 0)
     .map(([count, what]) => `; ${count.toLocaleString('en')} ${what}`);
-  tell(`imported ${written.toLocaleString('en')} objects${rest.join('')}`);
-  for (const line of missing) tell(`missing: ${line}`);
+  printLine(`imported ${written.toLocaleString('en')} objects${rest.join('')}`);
+  for (const line of missing) printLine(`missing: ${line}`);
   if (missingCount > missing.length) {
-    tell(`missing: ${(missingCount - missing.length).toLocaleString('en')} more objects, at least`);
+    printLine(
+      `missing: ${(missingCount - missing.length).toLocaleString('en')} more objects, at least`,
+    );
   }
-  for (const line of imported.unfit) tell(`kept as it is: ${line}`);
+  for (const line of imported.unfit) printLine(`kept as it is: ${line}`);
   if (imported.unfitCount > 0) {
-    tell(
+    printLine(
       `objects that the models as they are now would refuse: ${imported.unfitCount.toLocaleString('en')}`,
     );
   }

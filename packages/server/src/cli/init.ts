@@ -1,4 +1,4 @@
-import { initApp } from '../app/init-app.js';
+import { initApp } from '../app/offline/init-app.js';
 import type { ExitCode } from './report-error.js';
 
 /** `really init DIR`: a new app, and how to go on. */

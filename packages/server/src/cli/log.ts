@@ -7,7 +7,7 @@ import {
   stdTimeFunctions,
 } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { Mode } from '../app/config-keys.js';
+import type { Mode } from '../app/config/config-keys.js';
 import { MigrationFailed } from '../migration/migration-failed.js';
 import { ScriptFailed } from '../model/script/failure-log.js';
 import type { Log } from '../platform/log.js';

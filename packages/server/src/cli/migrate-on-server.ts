@@ -1,7 +1,7 @@
 import { isJsonObject } from '@really/protocol';
-import type { OperatorAccess } from '../app/operator-access.js';
+import type { OperatorAccess } from '../app/config/operator-access.js';
 import type { MigrationEvent } from '../migration/migrate-all.js';
-import { askForLines } from './http-ask.js';
+import { requestLines } from './http-request.js';
 
 /** Has a running server migrate. Throws with a line for people where it can not be asked, or stops before the end. */
 export async function migrateOnServer(
@@ -15,7 +15,7 @@ export async function migrateOnServer(
     host,
     headers: { 'X-Really-Secret': secret },
   };
-  const status = await askForLines(question, (line) => {
+  const status = await requestLines(question, (line) => {
     const event = eventOf(line);
     if (event === 'done') isDone = true;
     else if (event) tell(event);

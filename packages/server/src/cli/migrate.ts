@@ -1,29 +1,29 @@
-import { appConfigs } from '../app/apps.js';
-import type { Config } from '../app/config.js';
-import { migrateApp } from '../app/migrate-app.js';
-import { operatorAccess } from '../app/operator-access.js';
+import { appConfigs } from '../app/config/apps.js';
+import type { Config } from '../app/config/config.js';
+import { operatorAccess } from '../app/config/operator-access.js';
+import { migrateApp } from '../app/offline/migrate-app.js';
 import { StartError } from '../app/start-error.js';
 import type { MigrationEvent } from '../migration/migrate-all.js';
 import { StoreInUse } from '../store/store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
 import { migrateOnServer } from './migrate-on-server.js';
 import { MigrationReport } from './migration-report.js';
-import type { Options } from './program.js';
-import { openProgress } from './progress.js';
+import type { ProgramOptions } from './program.js';
+import { openProgress } from './progress/progress.js';
 import type { ExitCode } from './report-error.js';
 
 /**
  * `really migrate` (rule MIG7): every object of the app, or of each of them. Where a server has the data open, it is asked to
  * do it, with the models that it has in force.
  */
-export async function migrate(options: Options): Promise<ExitCode> {
+export async function migrate(options: ProgramOptions): Promise<ExitCode> {
   // Any secret will do that was set: whether it is fit for production is judged by `start`.
   const server = configInForce('development', options);
   let failed = 0;
   for (const config of appConfigs(server, appFlagOf(options))) {
     const report = new MigrationReport(config.clientid, openProgress());
     try {
-      await migrateOne(server, config, report.tell);
+      await migrateOne(server, config, report.report);
       report.done();
     } finally {
       report.end();

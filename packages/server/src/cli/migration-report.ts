@@ -1,6 +1,6 @@
 import type { MigrationEvent } from '../migration/migrate-all.js';
 import type { Progress } from '../platform/progress.js';
-import { tell } from './report-error.js';
+import { printLine } from './report-error.js';
 
 /** Objects that are named one by one of those that can not be migrated. */
 const mostNamed = 20;
@@ -18,7 +18,7 @@ export class MigrationReport {
     this.#progress = progress;
   }
 
-  readonly tell = (event: MigrationEvent): void => {
+  readonly report = (event: MigrationEvent): void => {
     switch (event.kind) {
       case 'begun': {
         const doing = `${this.#name}migrating ${event.collection}`;
@@ -53,9 +53,9 @@ export class MigrationReport {
     this.#progress.end();
     this.#collections += 1;
     this.failed += failed;
-    for (const line of this.#failures) tell(`${this.#name}${line}`);
+    for (const line of this.#failures) printLine(`${this.#name}${line}`);
     if (failed > this.#failures.length) {
-      tell(`${this.#name}… and ${failed - this.#failures.length} more`);
+      printLine(`${this.#name}… and ${failed - this.#failures.length} more`);
     }
     this.#failures.length = 0;
     const rest = failed === 0 ? '' : `, ${failed} can not be migrated`;

@@ -1,12 +1,12 @@
-import { appConfig, withSecret } from '../app/apps.js';
-import { mintToken } from '../app/mint-token.js';
+import { appConfig, withSecret } from '../app/config/apps.js';
+import { mintToken } from '../app/offline/mint-token.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
+import type { ProgramOptions } from './program.js';
 import type { ExitCode } from './report-error.js';
 import type { TokenOptions } from './token-options.js';
 
 /** `really token`: prints a token, signed as the server in this folder would sign it. */
-export async function printToken(options: Options): Promise<ExitCode> {
+export async function printToken(options: ProgramOptions): Promise<ExitCode> {
   // Commander parsed each of them when it read the arguments.
   const { uid, r, data, expires, authType, secret } = options as unknown as TokenOptions;
   // Any secret will do that was set: whether it is fit for production is judged by `start`.

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
 import { addAppFlag, addConfigFlags, addServerFlags, addServerPortFlag } from './config-flags.js';
-import { addDeadLetters } from './dead-letters-options.js';
-import { type ExitCode, reportError, tell } from './report-error.js';
+import { addDeadLetters } from './dead-letters/dead-letters-options.js';
+import { type ExitCode, printLine, reportError } from './report-error.js';
 import { developmentSignals, productionSignals } from './stop-signals.js';
 import { addTokenOptions } from './token-options.js';
 import { addTransfer } from './transfer-options.js';
 
 /** Options of a command, as commander gathered them. */
-export type Options = Readonly<Record<string, unknown>>;
+export type ProgramOptions = Readonly<Record<string, unknown>>;
 
 /** Runs the program with the arguments that follow its name, and resolves with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<ExitCode> {
@@ -26,24 +26,26 @@ export async function runProgram(args: readonly string[]): Promise<ExitCode> {
 }
 
 /** What a command does is loaded when it runs, so that `--help` and `token` need not wait for a server. */
-type Run = (options: Options) => Promise<ExitCode>;
+type RunCommand = (options: ProgramOptions) => Promise<ExitCode>;
 
-const start: Run = async (options) => {
+const start: RunCommand = async (options) => {
   // Before what takes time to load: a reload that is asked for meanwhile must not end it.
   const signals = productionSignals();
   return await (await import('./serve.js')).serve('production', options, signals);
 };
-const dev: Run = async (options) => {
+const dev: RunCommand = async (options) => {
   const signals = developmentSignals();
   return await (await import('./serve.js')).serve('development', options, signals);
 };
-const check: Run = async (options) => (await import('./check-models.js')).reportModels(options);
-const types: Run = async (options) =>
+const check: RunCommand = async (options) =>
+  (await import('./check-models.js')).reportModels(options);
+const types: RunCommand = async (options) =>
   (await import('./write-model-types.js')).writeModelTypes(options);
-const token: Run = async (options) => (await import('./print-token.js')).printToken(options);
-const bench: Run = async (options) => (await import('./bench/bench.js')).bench(options);
-const migrate: Run = async (options) => (await import('./migrate.js')).migrate(options);
-const config: Run = async (options) => (await import('./show-config.js')).showConfig(options);
+const token: RunCommand = async (options) => (await import('./print-token.js')).printToken(options);
+const bench: RunCommand = async (options) => (await import('./bench/bench.js')).bench(options);
+const migrate: RunCommand = async (options) => (await import('./migrate.js')).migrate(options);
+const config: RunCommand = async (options) =>
+  (await import('./show-config.js')).showConfig(options);
 
 function makeProgram(done: (code: ExitCode) => void): Command {
   const program = new Command('really')
@@ -53,14 +55,14 @@ function makeProgram(done: (code: ExitCode) => void): Command {
     .helpCommand(false)
     .option('--verbose', 'print the stack of an error too')
     .exitOverride()
-    .configureOutput({ outputError: (text) => tell(oneLine(text)) });
-  const add = (parent: Command, name: string, text: string, run: Run) =>
+    .configureOutput({ outputError: (text) => printLine(oneLine(text)) });
+  const add = (parent: Command, name: string, text: string, run: RunCommand) =>
     parent
       .command(name)
       .description(text)
       .option('--verbose', 'print the stack of an error too')
       .allowExcessArguments(false)
-      .action(async (_options: Options, command: Command) =>
+      .action(async (_options: ProgramOptions, command: Command) =>
         done(await run(command.optsWithGlobals())),
       );
   program

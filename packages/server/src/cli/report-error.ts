@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { ConfigError } from '../app/config.js';
+import { ConfigError } from '../app/config/config.js';
 import { StartError } from '../app/start-error.js';
 
 /** What the program ends with: 0 done, 1 the work failed, 2 the same again would end the same (rule CLI5). */
@@ -9,7 +9,7 @@ export type ExitCode = 0 | 1 | 2;
 export function reportError(error: unknown, verbose: boolean): ExitCode {
   // Commander has told it already, or has printed help or the version.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  for (const line of linesOf(error)) tell(line);
+  for (const line of linesOf(error)) printLine(line);
   if (verbose && error instanceof Error) process.stderr.write(`${stackOf(error)}\n`);
   return error instanceof ConfigError ? 2 : 1;
 }
@@ -21,7 +21,7 @@ export function reportStartError(error: unknown, verbose: boolean): ExitCode {
 }
 
 /** Writes one line for a person to stderr. */
-export function tell(line: string): void {
+export function printLine(line: string): void {
   process.stderr.write(`really: ${line}\n`);
 }
 

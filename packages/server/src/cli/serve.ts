@@ -1,10 +1,10 @@
-import type { Config } from '../app/config.js';
-import type { Mode } from '../app/config-keys.js';
-import { type RunningServer, startServer } from '../app/server.js';
+import type { Config } from '../app/config/config.js';
+import type { Mode } from '../app/config/config-keys.js';
+import { type RunningServer, startServer } from '../app/serve/server.js';
 import { configInForce } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
-import type { Options } from './program.js';
-import { type ExitCode, reportError, reportStartError, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { type ExitCode, printLine, reportError, reportStartError } from './report-error.js';
 import type { ServerSignals, StopSignals } from './stop-signals.js';
 
 /** Milliseconds that a server has to stop in; the contract says 10 s. */
@@ -13,7 +13,7 @@ const stopTime = 9500;
 /** `really start` and `really dev`: serves until it is asked to stop, and then ends the process. */
 export async function serve(
   mode: Mode,
-  options: Options,
+  options: ProgramOptions,
   { signals, onHangup }: ServerSignals,
 ): Promise<ExitCode> {
   const config = configInForce(mode, options);
@@ -61,7 +61,7 @@ async function stopWhenAsked(
   ]);
   if (ended === 'insisted') return 1;
   if (ended === 'late') {
-    tell('it did not stop in time and was ended');
+    printLine('it did not stop in time and was ended');
     return 1;
   }
   if (!ended.ok) return reportError(ended.error, true);
@@ -93,7 +93,7 @@ function logStrayErrors(log: ProgramLog): void {
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
   process.on('uncaughtException', (err) => {
     log.error({ err }, 'uncaught exception');
-    tell(`it failed: ${err.message}`);
+    printLine(`it failed: ${err.message}`);
     void exit(1);
   });
 }

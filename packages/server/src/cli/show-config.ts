@@ -1,11 +1,11 @@
-import { appConfig } from '../app/apps.js';
-import { configRows } from '../app/config-report.js';
+import { appConfig } from '../app/config/apps.js';
+import { configRows } from '../app/config/config-report.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
+import type { ProgramOptions } from './program.js';
 import type { ExitCode } from './report-error.js';
 
 /** `really config`: key, value in force, and where it came from, in columns; secrets masked. */
-export async function showConfig(options: Options): Promise<ExitCode> {
+export async function showConfig(options: ProgramOptions): Promise<ExitCode> {
   const config = configInForce('production', options);
   const app = appFlagOf(options);
   const rows = configRows(app === undefined ? config : appConfig(config, app)).map(

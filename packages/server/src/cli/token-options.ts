@@ -1,6 +1,6 @@
 import { inexactIn, isJsonObject, type JsonObject, type JsonValue, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
-import { parseDuration } from '../app/config-kinds.js';
+import { parseDuration } from '../app/config/config-types.js';
 import { addConfigFlags } from './config-flags.js';
 
 export interface TokenOptions {

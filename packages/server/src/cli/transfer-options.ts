@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { addAppFlag, addConfigFlags } from './config-flags.js';
-import type { Options } from './program.js';
+import type { ProgramOptions } from './program.js';
 import type { ExitCode } from './report-error.js';
 
 /** Adds `really export`, `really import` and `really backup`. */
@@ -14,7 +14,10 @@ export function addTransfer(program: Command, done: (code: ExitCode) => void): v
         .allowExcessArguments(false),
     );
   const run =
-    (command: Command, work: (file: string | undefined, options: Options) => Promise<ExitCode>) =>
+    (
+      command: Command,
+      work: (file: string | undefined, options: ProgramOptions) => Promise<ExitCode>,
+    ) =>
     async (file: string | undefined) =>
       done(await work(file, command.optsWithGlobals()));
 

@@ -1,13 +1,13 @@
-import { appConfig } from '../app/apps.js';
-import { writeWhole } from '../app/draft-file.js';
-import { modelTypes } from '../app/model-types.js';
+import { appConfig } from '../app/config/apps.js';
+import { writeWhole } from '../app/offline/draft-file.js';
+import { modelTypes } from '../app/offline/model-types.js';
 import { StartError, systemReason } from '../app/start-error.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { Options } from './program.js';
-import { type ExitCode, tell } from './report-error.js';
+import type { ProgramOptions } from './program.js';
+import { type ExitCode, printLine } from './report-error.js';
 
 /** `really models types`: the types of the models, on stdout or into a file. */
-export async function writeModelTypes(options: Options): Promise<ExitCode> {
+export async function writeModelTypes(options: ProgramOptions): Promise<ExitCode> {
   const text = await modelTypes(
     appConfig(configInForce('production', options), appFlagOf(options)),
   );
@@ -21,6 +21,6 @@ export async function writeModelTypes(options: Options): Promise<ExitCode> {
   } catch (error) {
     throw new StartError([`${out} can not be written: ${systemReason(error)}`], error);
   }
-  tell(`wrote ${out}`);
+  printLine(`wrote ${out}`);
   return 0;
 }

@@ -1,15 +1,15 @@
 import type { CommandName, Request } from '@really/protocol';
 import type { ModelSet } from '../model/model.js';
-import { batch } from './batch.js';
-import { count } from './count.js';
-import { create } from './create.js';
-import { deleteObject } from './delete.js';
-import { get } from './get.js';
-import { read } from './read.js';
+import { count } from './read/count.js';
+import { get } from './read/get.js';
+import { read } from './read/read.js';
 import type { CommandContext, Handler, Reply } from './services.js';
 import { subscribe } from './subscribe.js';
 import { unsubscribe } from './unsubscribe.js';
-import { update } from './update.js';
+import { batch } from './write/batch.js';
+import { create } from './write/create.js';
+import { deleteObject } from './write/delete.js';
+import { update } from './write/update.js';
 
 /** The commands that concern objects; the others are the session's own. */
 export type ObjectCommandName = Exclude<CommandName, 'initialize' | 'ping'>;
@@ -26,9 +26,9 @@ export const commandTable: {
 export function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {
   const models = context.services.models();
   return handle(context, request).then(
-    (reply) => (isStale(context, models) && isReading(request) ? again(context, request) : reply),
+    (reply) => (isStale(context, models) && isReadOnly(request) ? rerun(context, request) : reply),
     (error: unknown) => {
-      if (isStale(context, models) && request.cmd !== 'subscribe') return again(context, request);
+      if (isStale(context, models) && request.cmd !== 'subscribe') return rerun(context, request);
       throw error;
     },
   );
@@ -41,12 +41,12 @@ function handle(context: CommandContext, request: ObjectRequest): Promise<Reply>
 }
 
 /** Models that change again and again do not keep a command: the last try counts. */
-async function again(context: CommandContext, request: ObjectRequest): Promise<Reply> {
-  for (let tries = 1; tries < mostTries; tries++) {
+async function rerun(context: CommandContext, request: ObjectRequest): Promise<Reply> {
+  for (let attempt = 1; attempt < maxAttempts; attempt++) {
     const models = context.services.models();
     try {
       const reply = await handle(context, request);
-      if (!isStale(context, models) || !isReading(request)) return reply;
+      if (!isStale(context, models) || !isReadOnly(request)) return reply;
     } catch (error) {
       if (!isStale(context, models)) throw error;
     }
@@ -54,14 +54,14 @@ async function again(context: CommandContext, request: ObjectRequest): Promise<R
   return await handle(context, request);
 }
 
-const mostTries = 5;
+const maxAttempts = 5;
 
 function isStale({ services }: CommandContext, models: ModelSet): boolean {
   return services.models() !== models;
 }
 
 /** Whether nothing is left of a command but its answer. */
-function isReading(request: ObjectRequest): boolean {
+function isReadOnly(request: ObjectRequest): boolean {
   if (request.cmd === 'read') return request.cmdOpts.subscribe !== true;
   return request.cmd === 'get' || request.cmd === 'count';
 }

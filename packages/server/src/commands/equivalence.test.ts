@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
 import { silentLog } from '../platform/log.js';
 import { openSqliteStore } from '../store/sqlite/store.js';
-import { type TestApp, testApp } from './app.test.kit.js';
-import { amal, bela, nobody } from './sample-models.test.kit.js';
+import { amal, bela, nobody } from './sample-models.fixture.js';
+import { type TestApp, testApp } from './test-app.fixture.js';
 
 /** One collection of everything, under a parent for each run. */
 const models = {
@@ -93,7 +93,7 @@ const fieldValue: Readonly<Record<string, fc.Arbitrary<JsonValue>>> = {
   any: anything,
   next: fc.oneof(
     { weight: 3, arbitrary: fc.constant(null) },
-    { weight: 1, arbitrary: id.map((one) => `@/things/${one}`) },
+    { weight: 1, arbitrary: id.map((item) => `@/things/${item}`) },
   ),
   level: fc.integer({ min: 0, max: 9 }),
   nope: scalar,
@@ -138,7 +138,7 @@ const op: fc.Arbitrary<JsonObject> = fc.oneof(
 );
 
 const collection = fc.constantFrom('things', 'things', 'things', 'shy');
-const object = fc.tuple(collection, id).map(([name, one]) => `@/${name}/${one}`);
+const object = fc.tuple(collection, id).map(([name, item]) => `@/${name}/${item}`);
 const once = fc.option(fc.constantFrom('o1', 'o2', 'o3'), { nil: undefined, freq: 12 });
 const writeOpts = once.map((key): JsonObject => (key === undefined ? {} : { once: `@${key}` }));
 
@@ -158,7 +158,7 @@ const comparison = fc.oneof(
 const filter = fc.oneof(
   comparison,
   fc.tuple(comparison, fc.constantFrom('and', 'or'), comparison).map((parts) => parts.join(' ')),
-  comparison.map((one) => `not (${one})`),
+  comparison.map((item) => `not (${item})`),
 );
 const query = fc.record({
   filter,
@@ -210,7 +210,7 @@ const written = {
   delete: fc.record({ cmd: fc.constant('delete'), r: object }),
 };
 const withOpts = (command: fc.Arbitrary<JsonObject>) =>
-  fc.tuple(command, writeOpts).map(([one, cmdOpts]): JsonObject => ({ ...one, cmdOpts }));
+  fc.tuple(command, writeOpts).map(([item, cmdOpts]): JsonObject => ({ ...item, cmdOpts }));
 
 /** Sound enough that whole batches of them succeed now and then. */
 const batched: fc.Arbitrary<JsonObject> = fc.oneof(
@@ -335,11 +335,11 @@ test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store
       for (const app of apps) await begin(app, parent);
       const [expected, actual] = await Promise.all(apps.map((app) => run(app, parent, steps)));
       expect(withoutStore(actual)).toEqual(withoutStore(expected));
-      const changes = await Promise.all(apps.map((app) => app.heard()));
+      const changes = await Promise.all(apps.map((app) => app.publishedChanges()));
       expect(changes[1]?.splice(0)).toEqual(JSON.parse(JSON.stringify(changes[0]?.splice(0))));
-      const rs = ['1', '2', '10'].flatMap((one) => [
-        `${parent}/things/${one}`,
-        `${parent}/shy/${one}`,
+      const rs = ['1', '2', '10'].flatMap((item) => [
+        `${parent}/things/${item}`,
+        `${parent}/shy/${item}`,
       ]);
       const [inMemory, inSqlite] = await Promise.all(apps.map((app) => stored(app, rs)));
       expect(inSqlite).toEqual(inMemory);

@@ -1,7 +1,7 @@
 import { applyDelta, type Delta, type JsonObject, type JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type TestApp, type TestConnection, testApp } from './app.test.kit.js';
+import { type TestApp, type TestConnection, testApp } from './test-app.fixture.js';
 
 /**
  * Version `v` of a model whose evolutions each add a million to `a`, so that an object shows how many of them it has seen. `born`
@@ -132,17 +132,17 @@ class Story {
     this.app = app;
   }
 
-  take(one: Step): Promise<void> | undefined {
-    switch (one.kind) {
+  take(step: Step): Promise<void> | undefined {
+    switch (step.kind) {
       case 'wait':
         return this.#settle();
       case 'reload':
         this.#version += 1;
         return this.#reload();
       case 'watch':
-        return void this.#begin(this.#watch(one.id));
+        return void this.#begin(this.#watch(step.id));
       default:
-        return void this.#begin(this.#send(one));
+        return void this.#begin(this.#send(step));
     }
   }
 
@@ -216,7 +216,7 @@ class Story {
     const { meta, body, error } = await client.connection.send({ ...readWindow, cmdOpts });
     expect(error).toBeUndefined();
     client.subscription = (meta as JsonObject).subscription;
-    for (const one of itemsOf(body)) client.window.set(String(one._r), one);
+    for (const step of itemsOf(body)) client.window.set(String(step._r), step);
   }
 }
 
@@ -235,7 +235,7 @@ test('[MIG1] [MIG5] [REL2] [REL3] whatever happens while models change, everybod
       const app = await testApp({ models: filesOf(1) });
       try {
         const story = new Story(app);
-        for (const one of steps) await story.take(one);
+        for (const step of steps) await story.take(step);
         await story.end();
       } finally {
         await app.close();

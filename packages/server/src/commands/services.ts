@@ -1,6 +1,6 @@
 import type { Auth, JsonObject } from '@really/protocol';
-import type { Listener } from '../live/listener.js';
 import type { Live } from '../live/live.js';
+import type { PushTarget } from '../live/push-target.js';
 import type { Migrations } from '../migration/migrations.js';
 import type { ModelSet } from '../model/model.js';
 import type { Objects } from '../objects/objects.js';
@@ -9,9 +9,9 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
-import type { QuerySlots } from '../queries/query-slots.js';
+import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
-import type { AcceptedRevs } from './accepted-revs.js';
+import type { AcceptedRevs } from './write/accepted-revs.js';
 
 /** What commands work with: one for each app. */
 export interface Services {
@@ -24,7 +24,7 @@ export interface Services {
   readonly platform: Platform;
   readonly limits: Limits;
   readonly budgets: Budgets;
-  readonly slots: QuerySlots;
+  readonly queryLimiter: QueryLimiter;
   /** Without it every object is as of its model's version. */
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;
   /** Whether so many post hooks wait that no more are taken on; without it there is no such bound. */
@@ -40,17 +40,17 @@ export interface CommandContext {
   readonly services: Services;
   readonly auth: Auth;
   /** The connection, for subscriptions. */
-  readonly listener: Listener;
+  readonly pushTarget: PushTarget;
   readonly traceId?: string | undefined;
   /** Where the command is traced. */
   readonly span?: Span | undefined;
   readonly log: Log;
   /** Called when what it wrote is on disk: pushes to its connection wait for its answer then (rule ONC6). */
-  readonly written?: (() => void) | undefined;
+  readonly onWritten?: (() => void) | undefined;
   /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
-  readonly chain?: number | undefined;
+  readonly hookDepth?: number | undefined;
   /** Of an update or delete over HTTP. */
-  readonly accepted?: AcceptedRevs | undefined;
+  readonly acceptedRevs?: AcceptedRevs | undefined;
 }
 
 export interface Reply {

@@ -1,43 +1,43 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../model/model.js';
-import { AddressRates } from './address-rates.js';
-import { ClientAddresses } from './client-address.js';
-import type { ClientSocket } from './client-socket.js';
-import type { CommandSet } from './commands-in-flight.js';
-import { Connection, type ConnectionHost } from './connection.js';
-import { ConnectionCount, type NodeCount } from './connection-count.js';
-import { makeConnectionHost } from './connection-host.js';
-import { Connections } from './connections.js';
-import { takesDeflated } from './deflated-frames.js';
-import { EventStreams } from './event-streams.js';
+import type { CommandSet } from './dispatch/commands-in-flight.js';
+import { TickQuota } from './dispatch/tick-quota.js';
 import { GatewayMetrics } from './gateway-metrics.js';
-import { Handles } from './handles.js';
-import type { AccountRoutesOptions } from './http-accounts.js';
-import { buildHttpApp } from './http-app.js';
-import { Bodies } from './http-body.js';
-import { HttpCommands } from './http-commands.js';
-import { KeptPlaces } from './kept-places.js';
-import { LiveTokens } from './live-tokens.js';
-import { LoginRates } from './login-rates.js';
+import type { AccountRoutesOptions } from './http/auth/account-routes.js';
+import { buildHttpApp } from './http/http-app.js';
+import { RequestBodies } from './http/request-bodies.js';
+import { HttpCommands } from './http/rest/http-commands.js';
+import { EventStreams } from './http/sse/event-streams.js';
+import { AddressRates } from './limits/address-rates.js';
+import { ConnectionCount, type NodeCount } from './limits/connection-count.js';
+import { LoginRates } from './limits/login-rates.js';
+import type { OutputTotal } from './limits/output-total.js';
 import type { GatewayOptions } from './options.js';
-import { Origins } from './origins.js';
-import type { OutputTotal } from './output-total.js';
-import type { SessionHost } from './session-host.js';
-import { TurnShare } from './turn-share.js';
-import { Upgrades } from './upgrades.js';
+import { ActiveTokens } from './resume/active-tokens.js';
+import { ResumableEntries } from './resume/resumable-entries.js';
+import { ResumableSessions } from './resume/resumable-sessions.js';
+import { ClientAddresses } from './server/client-addresses.js';
+import { Origins } from './server/origins.js';
+import { Upgrades } from './server/upgrades.js';
+import type { ClientSocket } from './websocket/client-socket.js';
+import { Connection, type ConnectionDeps } from './websocket/connection.js';
+import { connectionDeps } from './websocket/connection-deps.js';
+import { Connections } from './websocket/connections.js';
+import { takesDeflated } from './websocket/deflated-frames.js';
+import type { SessionDeps } from './websocket/session-deps.js';
 
 /** One app as clients meet it, over any commands. */
-export interface AppDoor {
+export interface AppGatewayDeps {
   readonly options: Omit<GatewayOptions, 'services'>;
   readonly commands: CommandSet;
-  readonly live: SessionHost['live'];
+  readonly live: SessionDeps['live'];
   /** The models that are in force now. */
   readonly models: () => ModelSet;
 }
 
 /** What the apps of a server share. */
-export interface SharedDoor {
+export interface SharedGatewayDeps {
   readonly node: NodeCount;
   readonly output: OutputTotal;
   /** True while the server shuts down. */
@@ -53,25 +53,25 @@ export interface SharedDoor {
 export class AppGateway {
   readonly #options: Omit<GatewayOptions, 'services'>;
   readonly #models: () => ModelSet;
-  readonly #live: SessionHost['live'];
+  readonly #live: SessionDeps['live'];
   readonly #addresses: ClientAddresses;
   readonly #count: ConnectionCount;
   readonly #origins: Origins;
   readonly #signups: AddressRates;
   readonly #logins: AddressRates;
-  readonly #tries: LoginRates;
+  readonly #loginRates: LoginRates;
   readonly #connections: Connections;
   readonly #streams: EventStreams;
   readonly #metrics: GatewayMetrics;
   readonly #upgrades: Upgrades;
-  readonly #handles: Handles;
-  readonly #liveTokens: LiveTokens;
-  readonly #host: ConnectionHost;
+  readonly #resumableSessions: ResumableSessions;
+  readonly #activeTokens: ActiveTokens;
+  readonly #deps: ConnectionDeps;
   readonly #commands: HttpCommands;
-  readonly #turn: TurnShare;
+  readonly #tickQuota: TickQuota;
   #http: FastifyInstance | undefined;
 
-  constructor({ options, commands, live, models }: AppDoor, shared: SharedDoor) {
+  constructor({ options, commands, live, models }: AppGatewayDeps, shared: SharedGatewayDeps) {
     const { config, platform } = options;
     const { clock } = platform;
     this.#options = options;
@@ -83,50 +83,51 @@ export class AppGateway {
     this.#origins = origins;
     this.#signups = new AddressRates({ amount: config.rates.signup, clock, origins });
     this.#logins = new AddressRates({ amount: config.rates.login, clock, origins });
-    this.#tries = new LoginRates({
+    this.#loginRates = new LoginRates({
       ...{ addresses: this.#logins, clock, origins },
       known: config.rates.login,
       account: config.rates.loginAccount,
     });
-    this.#turn = new TurnShare({
+    this.#tickQuota = new TickQuota({
       // Whoever is alone leaves room for nobody.
-      most: shared.alone ? Number.POSITIVE_INFINITY : config.limits.turn,
+      limit: shared.alone ? Number.POSITIVE_INFINITY : config.limits.messagesPerTick,
     });
     this.#metrics = new GatewayMetrics(options.metrics, {
       connections: () => this.#connections.size,
-      congested: () => this.#host.egress.congested,
+      congested: () => this.#deps.egress.congested,
       streams: () => this.#streams.size,
       addresses: () => this.#count.addresses,
-      turns: () => this.#turn.waiting + this.#host.input.waiting + this.#host.answers.waiting,
+      throttledRequests: () =>
+        this.#tickQuota.waiting + this.#deps.inputQuota.waiting + this.#deps.answers.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () =>
-        this.#host.rates.size +
-        this.#host.intakes.size +
+        this.#deps.rates.size +
+        this.#deps.intakes.size +
         this.#signups.size +
         this.#logins.size +
-        this.#tries.size,
+        this.#loginRates.size,
     });
-    this.#liveTokens = new LiveTokens(options.revocations);
-    const { parked: count, parkedBytes: bytes } = config.limits;
-    const kept = new KeptPlaces({ count, bytes, budgets: options.budgets });
-    this.#handles = new Handles({
+    this.#activeTokens = new ActiveTokens(options.revocations);
+    const { resumableSessions: count, resumableBytes: bytes } = config.limits;
+    const kept = new ResumableEntries({ count, bytes, budgets: options.budgets });
+    this.#resumableSessions = new ResumableSessions({
       live,
-      liveTokens: this.#liveTokens,
+      activeTokens: this.#activeTokens,
       platform,
       metrics: options.metrics,
       window: config.resumeWindow,
       kept,
     });
-    this.#host = makeConnectionHost({
-      handles: this.#handles,
-      liveTokens: this.#liveTokens,
+    this.#deps = connectionDeps({
+      resumableSessions: this.#resumableSessions,
+      activeTokens: this.#activeTokens,
       gateway: options,
       commands,
       live,
       metrics: this.#metrics,
-      turn: this.#turn,
+      tickQuota: this.#tickQuota,
       output: shared.output,
-      gone: (connection) => this.#forget(connection),
+      onClosed: (connection) => this.#forget(connection),
     });
     const settle = options.settle ?? (() => Promise.resolve());
     const { log, tracing } = options;
@@ -136,13 +137,13 @@ export class AppGateway {
       commands: this.#commands,
       live,
       count: this.#count,
-      liveTokens: this.#liveTokens,
+      activeTokens: this.#activeTokens,
       platform,
       output: config.limits.output,
       resumeWindow: config.resumeWindow,
       kept,
     });
-    this.#connections = new Connections({ platform, egress: this.#host.egress, settle });
+    this.#connections = new Connections({ platform, egress: this.#deps.egress, settle });
     this.#upgrades = new Upgrades({
       message: config.limits.message,
       deflate: config.deflate,
@@ -160,7 +161,8 @@ export class AppGateway {
 
   /** Makes the HTTP side. */
   async open(): Promise<void> {
-    const { tokens, revocations, audit, authority, issuers, platform, config } = this.#options;
+    const { tokens, revocations, audit, privilegedWrites, issuers, platform, config } =
+      this.#options;
     const addresses = this.#addresses;
     this.#http = await buildHttpApp({
       gateway: this.#options,
@@ -168,39 +170,39 @@ export class AppGateway {
         tokens,
         revocations,
         audit,
-        authority,
+        privilegedWrites,
         issuers,
-        lives: config.lives,
+        tokenLifetimes: config.tokenLifetimes,
         platform,
         addresses,
         perAddress: { signup: this.#signups, login: this.#logins },
         origins: this.#origins,
         limited: (by) => this.#metrics.limited(by),
-        rates: this.#host.rates,
-        shape: this.#host.shape,
+        rates: this.#deps.rates,
+        jsonLimits: this.#deps.jsonLimits,
         message: config.limits.message,
         secret: config.secret,
       },
       accounts: this.#accountRoutes(),
       models: this.#models,
       addresses,
-      bodies: new Bodies({
+      bodies: new RequestBodies({
         platform,
         addresses,
-        intakes: this.#host.intakes,
-        unread: this.#host.unread,
+        intakes: this.#deps.intakes,
+        unread: this.#deps.unread,
       }),
       rest: {
         commands: this.#commands,
-        answers: this.#host.answers,
-        intakes: this.#host.intakes,
+        answers: this.#deps.answers,
+        intakes: this.#deps.intakes,
         tokens,
         audit,
         addresses,
-        rates: this.#host.rates,
+        rates: this.#deps.rates,
         log: this.#options.log,
         platform,
-        shape: this.#host.shape,
+        jsonLimits: this.#deps.jsonLimits,
         streams: this.#streams,
         live: this.#live,
         message: config.limits.message,
@@ -213,20 +215,20 @@ export class AppGateway {
     if (!accounts) return undefined;
     return {
       accounts,
-      callers: { tokens, addresses: this.#addresses, rates: this.#host.rates, audit },
+      callers: { tokens, addresses: this.#addresses, rates: this.#deps.rates, audit },
       perAddress: { signup: this.#signups, login: this.#logins },
-      logins: this.#tries,
+      logins: this.#loginRates,
       origins: this.#origins,
       limited: (by) => this.#metrics.limited(by),
-      shape: this.#host.shape,
+      jsonLimits: this.#deps.jsonLimits,
       message: config.limits.message,
     };
   }
 
   /** Answers a plain request, in this turn or in one of the next. */
   handle(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#turn.take()) this.#routes().routing(request, response);
-    else this.#turn.wait({ proceed: () => this.handle(request, response) });
+    if (this.#tickQuota.take()) this.#routes().routing(request, response);
+    else this.#tickQuota.wait({ proceed: () => this.handle(request, response) });
   }
 
   /** Answers a request for an upgrade. */
@@ -246,7 +248,7 @@ export class AppGateway {
 
   /** The first half of closing: what was parked is forgotten, commands in flight are finished, and clients hear why. */
   async shutDown(deadline: number): Promise<void> {
-    this.#handles.close();
+    this.#resumableSessions.close();
     await this.#connections.shutDown(deadline);
     this.#streams.close();
   }
@@ -254,13 +256,13 @@ export class AppGateway {
   /** The second half, when no connection is left. */
   async close(): Promise<void> {
     await this.#http?.close();
-    this.#liveTokens.close();
+    this.#activeTokens.close();
   }
 
   #connect(ws: ClientSocket, request: IncomingMessage, address: string): void {
     const { socket } = request;
     const deflates = takesDeflated(ws, request);
-    this.#connections.add(new Connection(this.#host, { ws, socket, address, deflates }));
+    this.#connections.add(new Connection(this.#deps, { ws, socket, address, deflates }));
     this.#metrics.opened();
   }
 

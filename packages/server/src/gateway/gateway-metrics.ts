@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
-import type { EgressMetrics } from './egress.js';
+import type { EgressMetrics } from './websocket/egress.js';
 
 export interface CommandMetrics {
   /** One more is in flight; -1: one less. */
@@ -19,7 +19,7 @@ export interface GatewayLevels {
   /** Bytes that wait for connections that are behind. */
   waitingBytes(): number;
   /** Connections and requests that wait for their app's next turn. */
-  turns(): number;
+  throttledRequests(): number;
 }
 
 const latencies = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -52,7 +52,7 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
       metrics.counter(`really_${name}_total`, help, labels);
     this.#commands = counter('commands', 'Commands answered', ['cmd', 'result']);
     this.#latency = metrics.histogram(
-      'really_command_seconds',
+      'really_command_duration_seconds',
       'Time from receiving a command to queueing its answer',
       latencies,
       ['cmd'],
@@ -73,9 +73,9 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#limited = counter('rate_limited', 'Commands and logins over a rate', ['by']);
     metrics.observe('really_connections', 'WebSocket connections open', levels.connections);
     metrics.observe(
-      'really_turns_waiting',
+      'really_throttled_requests',
       'Connections and requests that wait until the other apps of the server had their turn.',
-      levels.turns,
+      levels.throttledRequests,
     );
     metrics.observe('really_congested_connections', 'Connections behind', levels.congested);
     metrics.observe('really_event_streams', 'Server-sent event streams open', levels.streams);

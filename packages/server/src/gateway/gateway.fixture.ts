@@ -3,25 +3,25 @@ import { connect, type Socket } from 'node:net';
 import { type Auth, type JsonObject, parseR, readEnvelope } from '@really/protocol';
 import { WebSocket } from 'ws';
 import { type Audit, noAudit } from '../auth/audit.js';
-import { defaultLives } from '../auth/lives.js';
-import { revocationsInMemory } from '../auth/revocations.test.kit.js';
+import { revocationsInMemory } from '../auth/revocations.fixture.js';
+import { defaultTokenLifetimes } from '../auth/token-lifetimes.js';
 import { Tokens } from '../auth/tokens.js';
-import type { Listener } from '../live/listener.js';
+import type { PushTarget } from '../live/push-target.js';
 import { Budgets } from '../platform/budget.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { type Log, silentLog } from '../platform/log.js';
 import type { SimulatedPlatform } from '../platform/simulated.js';
 import { systemPlatform } from '../platform/system.js';
+import type { OrderKey } from './dispatch/command-order.js';
 import type {
   CommandCall,
   CommandReply,
   CommandRequest,
   CommandSet,
-} from './commands-in-flight.js';
+} from './dispatch/commands-in-flight.js';
 import { openGateway } from './gateway.js';
-import type { Lane } from './lanes.js';
 import type { GatewayConfig, Rates, ScrapedMetrics, ServerConfig } from './options.js';
-import type { SessionHost } from './session-host.js';
+import type { SessionDeps } from './websocket/session-deps.js';
 
 /** A request of the test's own commands: the message comes along. */
 export interface TestRequest extends CommandRequest {
@@ -55,9 +55,9 @@ export async function openTestGateway(setup: TestSetup = {}) {
   const platform = setup.platform ?? systemPlatform;
   const revocations = revocationsInMemory(platform.clock);
   const tokens = new Tokens({ secret: testSecret, platform, revocations });
-  const live = { drained: [] as Listener[], dropped: [] as Listener[] };
+  const live = { drained: [] as PushTarget[], dropped: [] as PushTarget[] };
   const { metrics = noMetricsText, ready, settle, log = silentLog, audit = noAudit } = setup;
-  const authority = {
+  const privilegedWrites = {
     createUser: () => Promise.resolve('/users/1'),
     ensureUser: () => Promise.resolve('/users/1'),
     remember: () => Promise.resolve(),
@@ -68,7 +68,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     idleTimeout: 120_000,
     initializeTimeout: 120_000,
     resumeWindow: 120_000,
-    lives: defaultLives,
+    tokenLifetimes: defaultTokenLifetimes,
     trustProxy: [],
     rates: noRates,
     openapi: 'private',
@@ -88,7 +88,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     tls: setup.config?.tls,
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),
   };
-  const door = { tokens, revocations, audit, authority, issuers: [] };
+  const door = { tokens, revocations, audit, privilegedWrites, issuers: [] };
   const budgets = new Budgets(metrics);
   const shared = { metrics, budgets, log, platform };
   const options = { ...door, ...shared, config, ready, settle };
@@ -116,17 +116,17 @@ export async function openTestGateway(setup: TestSetup = {}) {
   return { gateway, url, port, tokens, revocations, live, close };
 }
 
-function fakeLive(live: { drained: Listener[]; dropped: Listener[] }): SessionHost['live'] {
+function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): SessionDeps['live'] {
   return {
     epoch: 'e'.repeat(16),
     viewOf: () => 'v'.repeat(16),
-    drained: (listener) => live.drained.push(listener),
+    onDrain: (listener) => live.drained.push(listener),
     positionOf: () => undefined,
     drop: (listener) => live.dropped.push(listener),
     park: () => [],
-    forget() {},
+    releaseParked() {},
     resume: async () => () => {},
-    reauthorized: () => 0,
+    authChanged: () => 0,
   };
 }
 
@@ -148,7 +148,7 @@ function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet
       const traceId = typeof message.traceId === 'string' ? message.traceId : undefined;
       return { ok: true, request: { cmd, tag, traceId, target: parseR(message.r), message } };
     },
-    lanesOf: ({ cmd, target }): Lane[] =>
+    orderKeysOf: ({ cmd, target }): OrderKey[] =>
       target ? [{ r: target.r, mode: cmd.startsWith('get') ? 'read' : 'write' }] : [],
     run(call, { cmd, message }) {
       const command = commands[cmd];
@@ -161,14 +161,14 @@ function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet
 /** A client of the `ws` library that keeps what it hears. */
 export class TestClient {
   readonly socket: WebSocket;
-  readonly heard: JsonObject[] = [];
+  readonly received: JsonObject[] = [];
   readonly closed: Promise<{ code: number }>;
   #wake: (() => void)[] = [];
 
   constructor(url: string, path = '/v0.1/socket') {
     this.socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`);
     this.socket.on('message', (data: Buffer) => {
-      this.heard.push(JSON.parse(data.toString()) as JsonObject);
+      this.received.push(JSON.parse(data.toString()) as JsonObject);
       for (const wake of this.#wake.splice(0)) wake();
     });
     this.socket.on('error', () => {});
@@ -183,9 +183,9 @@ export class TestClient {
   /** A client that has initialized with a token of this uid. */
   static async initialized(server: { url: string; tokens: Tokens }, uid = 'amal') {
     const client = await TestClient.open(server.url);
-    client.say({ tag: 0, cmd: 'initialize', accessToken: await server.tokens.mint({ uid }) });
-    await client.hear(1);
-    client.heard.length = 0;
+    client.send({ tag: 0, cmd: 'initialize', accessToken: await server.tokens.mint({ uid }) });
+    await client.receive(1);
+    client.received.length = 0;
     return client;
   }
 
@@ -195,24 +195,24 @@ export class TestClient {
     return client;
   }
 
-  say(...messages: JsonObject[]): void {
+  send(...messages: JsonObject[]): void {
     for (const message of messages) this.socket.send(JSON.stringify(message));
   }
 
   /** Resolves when that many messages were heard in all; rejects where the socket closes before. */
-  async hear(count: number): Promise<JsonObject[]> {
-    while (this.heard.length < count) {
-      if (this.socket.readyState >= WebSocket.CLOSING && this.heard.length < count) {
+  async receive(count: number): Promise<JsonObject[]> {
+    while (this.received.length < count) {
+      if (this.socket.readyState >= WebSocket.CLOSING && this.received.length < count) {
         await this.closed;
-        if (this.heard.length < count)
-          throw new Error(`closed after ${this.heard.length} messages`);
+        if (this.received.length < count)
+          throw new Error(`closed after ${this.received.length} messages`);
       } else {
         await new Promise<void>((resolve) => {
           this.#wake.push(resolve);
         });
       }
     }
-    return this.heard;
+    return this.received;
   }
 }
 

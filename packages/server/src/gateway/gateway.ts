@@ -1,21 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { defaultRequestLimits } from '@really/protocol';
-import { AcceptedSockets } from './accepted-sockets.js';
-import { type AppDoor, AppGateway } from './app-gateway.js';
-import { ClientAddresses } from './client-address.js';
-import { NodeCount } from './connection-count.js';
-import { Entrance } from './entrance.js';
-import { Hosts } from './hosts.js';
-import { HttpOutput } from './http-output.js';
-import { createHttpServer, type HttpServer, patienceFor } from './http-server.js';
-import { objectCommands } from './object-commands.js';
+import { AppGateway, type AppGatewayDeps } from './app-gateway.js';
+import { objectCommands } from './dispatch/object-commands.js';
+import { HttpOutput } from './http/http-output.js';
+import { NodeCount } from './limits/connection-count.js';
+import { OutputTotal } from './limits/output-total.js';
 import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
-import { Origins } from './origins.js';
-import { OutputTotal } from './output-total.js';
-import { replayRequest } from './replay-request.js';
-import { ServerRoutes } from './server-routes.js';
-import { SilentSockets } from './silent-sockets.js';
+import { AcceptedSockets } from './server/accepted-sockets.js';
+import { ClientAddresses } from './server/client-addresses.js';
+import { Hosts } from './server/hosts.js';
+import { createHttpServer, type HttpServer, httpTimeoutsFor } from './server/http-server.js';
+import { Origins } from './server/origins.js';
+import { replayRequest } from './server/replay-request.js';
+import { RequestRouter } from './server/request-router.js';
+import { ServerRoutes } from './server/server-routes.js';
+import { UnusedSockets } from './server/unused-sockets.js';
 
 /** Milliseconds that a shutdown may take (rule SES12). */
 const shutdownTime = 7000;
@@ -28,10 +28,10 @@ const acceptBacklog = 4096;
 
 /** Opens the way in for clients: WebSockets and HTTP. It serves nobody before `listen`. */
 export function createGateway(options: ServerGatewayOptions): Promise<Gateway> {
-  return openGateway(options, options.apps.map(doorOf));
+  return openGateway(options, options.apps.map(depsOf));
 }
 
-function doorOf(options: GatewayOptions): AppDoor {
+function depsOf(options: GatewayOptions): AppGatewayDeps {
   const { services, config } = options;
   const { keyLength, pathDepth } = config.limits;
   const commands = objectCommands(services, { ...defaultRequestLimits, keyLength, pathDepth });
@@ -41,9 +41,9 @@ function doorOf(options: GatewayOptions): AppDoor {
 /** As `createGateway`, over any commands. */
 export async function openGateway(
   options: Omit<ServerGatewayOptions, 'apps'>,
-  doors: readonly AppDoor[],
+  apps: readonly AppGatewayDeps[],
 ): Promise<Gateway> {
-  const gateway = new ServerGateway(options, doors);
+  const gateway = new ServerGateway(options, apps);
   await gateway.open();
   return gateway;
 }
@@ -54,18 +54,18 @@ class ServerGateway implements Gateway {
   readonly #apps: readonly AppGateway[];
   readonly #routes: ServerRoutes;
   readonly #server: HttpServer;
-  readonly #silent: SilentSockets;
+  readonly #unusedSockets: UnusedSockets;
   #closing: Promise<void> | undefined;
 
-  constructor(options: Omit<ServerGatewayOptions, 'apps'>, doors: readonly AppDoor[]) {
+  constructor(options: Omit<ServerGatewayOptions, 'apps'>, apps: readonly AppGatewayDeps[]) {
     const { config, metrics } = options;
     this.#options = options;
     const draining = () => this.#closing !== undefined;
     const { budgets, platform } = options;
     const node = new NodeCount(config.connections);
     const output = new OutputTotal({ limit: config.outputTotal, budgets, timers: platform.timers });
-    this.#apps = doors.map(
-      (door) => new AppGateway(door, { node, output, draining, alone: doors.length === 1 }),
+    this.#apps = apps.map(
+      (deps) => new AppGateway(deps, { node, output, draining, alone: apps.length === 1 }),
     );
     const named = new Map(this.#apps.map((app) => [app.clientid ?? '', app]));
     const hosts = new Hosts(config.domain, named);
@@ -81,12 +81,12 @@ class ServerGateway implements Gateway {
       },
     });
     const origins = new Origins(config.cors);
-    const entrance = new Entrance({
+    const router = new RequestRouter({
       ...options,
       origins,
       hosts,
       routes: this.#routes,
-      passOver: (request, head) => replayRequest(this.#server, request, head),
+      serveWithoutUpgrade: (request, head) => replayRequest(this.#server, request, head),
     });
     const http = new HttpOutput({
       total: output,
@@ -100,20 +100,20 @@ class ServerGateway implements Gateway {
         ...config,
         output: http,
         origins,
-        patience: patienceFor(config.keepAlive),
+        timeouts: httpTimeoutsFor(config.keepAlive),
         timers: options.platform.timers,
       },
-      (request, response) => entrance.request(request, response),
+      (request, response) => router.request(request, response),
     );
-    this.#silent = new SilentSockets(this.#server);
-    const perAddress = doors.map(({ options }) => options.config.limits.connectionsPerAddress);
+    this.#unusedSockets = new UnusedSockets(this.#server);
+    const perAddress = apps.map(({ options }) => options.config.limits.connectionsPerAddress);
     new AcceptedSockets(this.#server, {
       perAddress: perAddress.reduce((sum, most) => sum + most, 0),
       addresses,
       budgets,
     });
     this.#server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) =>
-      entrance.upgrade(request, head),
+      router.upgrade(request, head),
     );
   }
 
@@ -153,7 +153,7 @@ class ServerGateway implements Gateway {
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    this.#silent.close();
+    this.#unusedSockets.close();
     // Those that had a request under way are kept alive by its answer.
     const idle = timers.every(idleCheck, () => server.closeIdleConnections());
     await Promise.all(this.#apps.map((app) => app.shutDown(deadline)));

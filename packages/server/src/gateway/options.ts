@@ -1,9 +1,9 @@
 import type { Accounts } from '../accounts/accounts.js';
-import type { AppAuthority } from '../accounts/app-authority.js';
+import type { PrivilegedWrites } from '../accounts/privileged-writes.js';
 import type { Audit } from '../auth/audit.js';
-import type { Lives } from '../auth/lives.js';
 import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
+import type { TokenLifetimes } from '../auth/token-lifetimes.js';
 import type { Tokens } from '../auth/tokens.js';
 import type { Services } from '../commands/services.js';
 import type { Budgets } from '../platform/budget.js';
@@ -13,8 +13,8 @@ import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
-import type { DocsPage } from './dev-page.js';
-import type { MigrationRouteOptions } from './http-migrations.js';
+import type { MigrationRouteOptions } from './http/migration-route.js';
+import type { DocsPage } from './http/pages/dev-page.js';
 /** What the gateway has to know of the configuration of the server. */
 export interface ServerConfig {
   /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
@@ -61,7 +61,7 @@ export interface GatewayConfig {
   /** In development, where nothing else is served at `/`: pages of the documentation for the page there. */
   readonly devPage?: { readonly docs: readonly DocsPage[] } | undefined;
   /** Milliseconds that tokens are good for. */
-  readonly lives: Lives;
+  readonly tokenLifetimes: TokenLifetimes;
   readonly rates: Rates;
   readonly limits: Limits;
 }
@@ -116,7 +116,7 @@ export interface GatewayOptions {
   readonly deadLetters?: DeadLetters | undefined;
   readonly revocations: Revocations;
   readonly audit: Audit;
-  readonly authority: AppAuthority;
+  readonly privilegedWrites: PrivilegedWrites;
   readonly issuers: readonly Issuer[];
   readonly config: GatewayConfig;
   readonly metrics: Metrics;

@@ -1,8 +1,8 @@
 import { type Auth, applyDelta, type Delta, type JsonObject, topField } from '@really/protocol';
-import { Ear, type Heard, numberOf } from './live.fixture.js';
+import { FakeConnection, numberOf, type ReceivedPush } from './live.fixture.js';
 
 /** What a client holds of an object. */
-export interface Copy {
+export interface ClientCopy {
   rev: number;
   data: JsonObject;
   /** The fields that it was told to keep up; `undefined`: all. */
@@ -14,10 +14,10 @@ export interface Copy {
 /** A client that does as the protocol says, and notices when the server does not. */
 export class FakeClient {
   readonly uid: string;
-  ear: Ear;
+  connection: FakeConnection;
   /** Objects that it is subscribed to, with the fields. */
   readonly subscribed = new Map<string, readonly string[] | undefined>();
-  readonly copies = new Map<string, Copy>();
+  readonly copies = new Map<string, ClientCopy>();
   /** Of its subscription to `/users`: the last position, and every creation heard. */
   listening = false;
   pos: string | undefined;
@@ -33,24 +33,24 @@ export class FakeClient {
 
   constructor(auth: Auth) {
     this.uid = auth.uid;
-    this.ear = new Ear(auth);
+    this.connection = new FakeConnection(auth);
   }
 
   /** Takes everything that it was pushed. Throws where the server broke its promise. */
-  listen(): void {
-    for (const push of this.ear.exactly()) this.#take(push);
+  receive(): void {
+    for (const push of this.connection.receivedRaw()) this.#take(push);
   }
 
   /** What to subscribe with, where what it holds is of these fields. */
-  placeOf(
+  cursorOf(
     r: string,
     fields: readonly string[] | undefined,
-  ): Pick<Copy, 'rev' | 'view'> | undefined {
+  ): Pick<ClientCopy, 'rev' | 'view'> | undefined {
     const copy = this.copies.get(r);
     return copy && String(copy.fields) === String(fields) ? copy : undefined;
   }
 
-  #take(push: Heard): void {
+  #take(push: ReceivedPush): void {
     if (push.evt === 'created') {
       this.#create(push);
       return;
@@ -76,7 +76,7 @@ export class FakeClient {
     }
   }
 
-  #create({ r, meta, body }: Heard): void {
+  #create({ r, meta, body }: ReceivedPush): void {
     const id = String(body?._r);
     if (!this.listening || r !== '/users/*')
       throw broken('is not subscribed', { evt: 'created', r });
@@ -86,7 +86,7 @@ export class FakeClient {
     this.created.push(id);
   }
 
-  #replace(push: Heard): void {
+  #replace(push: ReceivedPush): void {
     const { r, rev = 0, body = {} } = push;
     const { _r, _rev, ...data } = body;
     const before = this.copies.get(r)?.rev ?? 0;
@@ -95,7 +95,7 @@ export class FakeClient {
     this.copies.set(r, { rev, data, fields: this.subscribed.get(r), view: push.meta.view });
   }
 
-  #update(push: Heard): void {
+  #update(push: ReceivedPush): void {
     const { r, rev = 0, meta, body = {} } = push;
     const copy = this.copies.get(r);
     if (!copy) throw broken('has no copy', push);
@@ -115,6 +115,6 @@ export class FakeClient {
   }
 }
 
-function broken(why: string, push: Heard): Error {
+function broken(why: string, push: ReceivedPush): Error {
   return new Error(`promise broken: ${why}: ${JSON.stringify(push)}`);
 }

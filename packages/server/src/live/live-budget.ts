@@ -1,8 +1,8 @@
 import { fail, type ProtocolError } from '@really/protocol';
 import type { Budget, Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
-import type { Share, Shares } from './shares.js';
-import type { WindowPrice } from './window-price.js';
+import type { WindowCost } from './query/window-cost.js';
+import type { UserUsage, UserUsages } from './registry/user-usages.js';
 
 export type LiveLimits = Pick<
   Limits,
@@ -15,12 +15,12 @@ export type LiveLimits = Pick<
   | 'windowBytesPerNode'
 >;
 
-interface Parts {
+interface LiveBudgetDeps {
   readonly limits: LiveLimits;
   readonly budgets: Budgets;
-  readonly shares: Shares;
+  readonly usages: UserUsages;
   /** The live queries of this uid end. */
-  readonly evict: (share: Share, error: ProtocolError) => void;
+  readonly evict: (usage: UserUsage, error: ProtocolError) => void;
 }
 
 /**
@@ -28,96 +28,96 @@ interface Parts {
  * watch it. Where the node has no more to give, whoever holds most gives way to somebody who holds less than half of that.
  */
 export class LiveBudget {
-  readonly #parts: Parts;
+  readonly #deps: LiveBudgetDeps;
   readonly #subscriptions: Budget;
   readonly #work: Budget;
   readonly #bytes: Budget;
 
-  constructor(parts: Parts) {
-    const { budgets, limits } = parts;
-    this.#parts = parts;
+  constructor(deps: LiveBudgetDeps) {
+    const { budgets, limits } = deps;
+    this.#deps = deps;
     this.#subscriptions = budgets.total('limits.subscriptionsPerNode', limits.subscriptionsPerNode);
     this.#work = budgets.total('limits.windowWorkPerNode', limits.windowWorkPerNode);
     this.#bytes = budgets.total('limits.windowBytesPerNode', limits.windowBytesPerNode);
   }
 
   /** Throws 429 where this uid may hold no more. */
-  demand(share: Share, price: WindowPrice | undefined): void {
-    const { limits } = this.#parts;
-    if (share.subscriptions >= limits.subscriptionsPerUid) {
+  assertUserLimits(usage: UserUsage, cost: WindowCost | undefined): void {
+    const { limits } = this.#deps;
+    if (usage.subscriptions >= limits.subscriptionsPerUid) {
       throw this.#refusal('subscriptions', 'subscriptionsPerUid');
     }
-    if (!price) return;
-    if (share.work + price.work > limits.windowWorkPerUid) {
+    if (!cost) return;
+    if (usage.work + cost.work > limits.windowWorkPerUid) {
       throw this.#refusal('query', 'windowWorkPerUid');
     }
-    if (share.bytes + price.bytes > limits.windowBytesPerUid) {
+    if (usage.bytes + cost.bytes > limits.windowBytesPerUid) {
       throw this.#refusal('query', 'windowBytesPerUid');
     }
   }
 
   /** Throws 409 `query.invalid` where one window costs more than any may. */
-  demandCheap({ work }: WindowPrice): void {
-    if (work <= this.#parts.limits.windowWork) return;
-    this.#parts.budgets.refuse('limits.windowWork');
+  assertWindowCost({ work }: WindowCost): void {
+    if (work <= this.#deps.limits.windowWork) return;
+    this.#deps.budgets.refuse('limits.windowWork');
     throw fail('query.invalid', { query: ['beyond limits.windowWork'] });
   }
 
   /** Throws 429 where the node may hold no more. `demand` said that the uid may. */
-  take(share: Share, price: WindowPrice | undefined): void {
-    if (!this.#subscriptions.take(1)) throw told('subscriptions', 'subscriptionsPerNode');
-    share.subscriptions += 1;
-    if (!price) return;
-    share.work += price.work;
-    share.bytes += price.bytes;
+  acquire(usage: UserUsage, cost: WindowCost | undefined): void {
+    if (!this.#subscriptions.take(1)) throw limitError('subscriptions', 'subscriptionsPerNode');
+    usage.subscriptions += 1;
+    if (!cost) return;
+    usage.work += cost.work;
+    usage.bytes += cost.bytes;
   }
 
-  giveBack(share: Share, price: WindowPrice | undefined): void {
+  release(usage: UserUsage, cost: WindowCost | undefined): void {
     this.#subscriptions.giveBack(1);
-    share.subscriptions -= 1;
-    if (!price) return;
-    share.work -= price.work;
-    share.bytes -= price.bytes;
+    usage.subscriptions -= 1;
+    if (!cost) return;
+    usage.work -= cost.work;
+    usage.bytes -= cost.bytes;
   }
 
   /** Throws 429 where the node has no room for one more window. */
-  takeWindow(price: WindowPrice, share: Share | undefined): void {
-    this.#takeFrom(this.#work, 'work', price, share);
+  acquireWindow(cost: WindowCost, usage: UserUsage | undefined): void {
+    this.#acquireFrom(this.#work, 'work', cost, usage);
     try {
-      this.#takeFrom(this.#bytes, 'bytes', price, share);
+      this.#acquireFrom(this.#bytes, 'bytes', cost, usage);
     } catch (error) {
-      this.#work.giveBack(price.work);
+      this.#work.giveBack(cost.work);
       throw error;
     }
   }
 
-  giveBackWindow({ work, bytes }: WindowPrice): void {
+  releaseWindow({ work, bytes }: WindowCost): void {
     this.#work.giveBack(work);
     this.#bytes.giveBack(bytes);
   }
 
-  #takeFrom(
+  #acquireFrom(
     budget: Budget,
-    kind: keyof WindowPrice,
-    price: WindowPrice,
-    share: Share | undefined,
+    kind: keyof WindowCost,
+    cost: WindowCost,
+    usage: UserUsage | undefined,
   ): void {
-    if (budget.take(price[kind])) return;
-    const refusal = told('query', budget.key.replace('limits.', ''));
-    const greediest = this.#parts.shares.greediest(kind);
-    const own = (share?.[kind] ?? 0) + price[kind];
-    if (!greediest || greediest === share || own * 2 > greediest[kind]) throw refusal;
-    this.#parts.evict(greediest, refusal);
-    if (!budget.take(price[kind])) throw refusal;
+    if (budget.take(cost[kind])) return;
+    const refusal = limitError('query', budget.key.replace('limits.', ''));
+    const largest = this.#deps.usages.largest(kind);
+    const own = (usage?.[kind] ?? 0) + cost[kind];
+    if (!largest || largest === usage || own * 2 > largest[kind]) throw refusal;
+    this.#deps.evict(largest, refusal);
+    if (!budget.take(cost[kind])) throw refusal;
   }
 
   #refusal(what: string, key: keyof LiveLimits): ProtocolError {
-    this.#parts.budgets.refuse(`limits.${key}`);
-    return told(what, key);
+    this.#deps.budgets.refuse(`limits.${key}`);
+    return limitError(what, key);
   }
 }
 
-function told(what: string, key: string): ProtocolError {
+function limitError(what: string, key: string): ProtocolError {
   const path = what === 'query' ? 'query' : 'body.subscriptions';
   return fail('rate.limited', { [path]: [`beyond limits.${key}`] }, { meta: { retryAfter: 1 } });
 }

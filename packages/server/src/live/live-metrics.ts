@@ -27,7 +27,7 @@ export interface LiveMetrics {
 /** How many there are of what, now. */
 export interface LiveCounts {
   /** Listeners that have, or had, a subscription. */
-  readonly listeners: number;
+  readonly connections: number;
   readonly subscriptions: number;
   /** Of these, those of reads. */
   readonly queries: number;
@@ -36,11 +36,11 @@ export interface LiveCounts {
   /** Windows of live queries: those who ask the same share one. */
   readonly queryGroups: number;
   /** Readings of the store, for those who subscribe or missed something, that wait their turn. */
-  readonly readingsWaiting: number;
+  readonly queuedReads: number;
   /** Objects in these windows. */
   readonly queryRows: number;
   /** Objects in the windows of those who dropped and may come back. */
-  readonly parkedRows: number;
+  readonly resumableRows: number;
 }
 
 export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetrics {
@@ -53,15 +53,15 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
   observe('really_collection_topics', 'Collections that somebody listens to.', 'collectionTopics');
   observe('really_query_windows', 'Windows of live queries.', 'queryGroups');
   observe(
-    'really_live_readings_waiting',
+    'really_catch_up_reads_waiting',
     'Readings of the store for subscriptions that wait their turn.',
-    'readingsWaiting',
+    'queuedReads',
   );
   observe('really_query_rows', 'Objects in the windows of live queries.', 'queryRows');
   observe(
-    'really_parked_query_rows',
+    'really_resumable_query_rows',
     'Objects in the windows of live queries that can be resumed.',
-    'parkedRows',
+    'resumableRows',
   );
   return {
     pushes: metrics.counter('really_pushes_total', 'Pushes by kind.', ['evt']),
@@ -71,7 +71,7 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
       'Times that the store was read because the bus had left something out.',
     ),
     pauses: metrics.counter(
-      'really_conflations_total',
+      'really_subscription_pauses_total',
       'Times that a subscription had to wait until its connection took some output.',
     ),
     refusals: metrics.counter(

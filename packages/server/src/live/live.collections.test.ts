@@ -1,7 +1,16 @@
 import { bindRql, parseR, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { collectionsAround } from './collection-topic.js';
-import { bound, Ear, itemOf, modelOf, rule, type Stage, seenAs, stage } from './live.fixture.js';
+import { collectionsAround } from './collection/collection-topic.js';
+import {
+  bound,
+  FakeConnection,
+  itemOf,
+  type LiveSetup,
+  modelOf,
+  rule,
+  setUpLive,
+  withCurrentView,
+} from './live.fixture.js';
 
 const opBy = { uid: 'author' };
 const posts = modelOf({ name: 'users/posts', fields: ['a', 'b', 'owner', 'secret'] });
@@ -18,8 +27,12 @@ describe('who is concerned', () => {
   });
 
   test('[SUB6] [PSH1] created, with the collection as subscribed', async () => {
-    const { create, set, remove, subscribe } = await stage({ models: [modelOf(), posts] });
-    const [users, ofOne, ofAll] = [new Ear(), new Ear(), new Ear()];
+    const { create, set, remove, subscribe } = await setUpLive({ models: [modelOf(), posts] });
+    const [users, ofOne, ofAll] = [
+      new FakeConnection(),
+      new FakeConnection(),
+      new FakeConnection(),
+    ];
     expect(await subscribe(users, '/users')).toEqual({
       subscriptions: [{ r: '/users/*', fields: ['a', 'b', 'c', 'secret'] }],
     });
@@ -30,7 +43,7 @@ describe('who is concerned', () => {
     await create('/users/2/posts/1', { a: 1 });
     await set('/users/1', { a: 2 });
     await remove('/users/1/posts/1');
-    expect(users.heard()).toEqual([
+    expect(users.received()).toEqual([
       {
         evt: 'created',
         r: '/users/*',
@@ -38,7 +51,7 @@ describe('who is concerned', () => {
         body: { _r: '/users/1', _rev: 1, a: 1 },
       },
     ]);
-    expect(ofOne.heard()).toEqual([
+    expect(ofOne.received()).toEqual([
       {
         evt: 'created',
         r: '/users/1/posts/*',
@@ -46,7 +59,7 @@ describe('who is concerned', () => {
         body: { _r: '/users/1/posts/1', _rev: 1, b: 2 },
       },
     ]);
-    expect(ofAll.heard().map(({ r, body }) => [r, body?._r])).toEqual([
+    expect(ofAll.received().map(({ r, body }) => [r, body?._r])).toEqual([
       ['/users/*/posts/*', '/users/1/posts/1'],
       ['/users/*/posts/*', '/users/2/posts/1'],
     ]);
@@ -59,16 +72,16 @@ describe('who is concerned', () => {
       read,
       preGet: ({ obj }) => (obj.a === 1 ? ['secret'] : []),
     });
-    const { create, subscribe } = await stage({ models: [model] });
-    const [one, two] = [new Ear('u1'), new Ear('u2')];
-    await subscribe(one, '/users');
+    const { create, subscribe } = await setUpLive({ models: [model] });
+    const [first, two] = [new FakeConnection('u1'), new FakeConnection('u2')];
+    await subscribe(first, '/users');
     await subscribe(two, '/users');
     await create('/users/1', { owner: 'u1', a: 1, secret: 1 });
     await create('/users/2', { owner: 'u2', a: 2, secret: 2 });
-    expect(one.heard().map(({ body }) => body)).toEqual([
+    expect(first.received().map(({ body }) => body)).toEqual([
       { _r: '/users/1', _rev: 1, owner: 'u1', a: 1 },
     ]);
-    expect(two.heard().map(({ body }) => body)).toEqual([
+    expect(two.received().map(({ body }) => body)).toEqual([
       { _r: '/users/2', _rev: 1, owner: 'u2', a: 2, secret: 2 },
     ]);
   });
@@ -76,11 +89,11 @@ describe('who is concerned', () => {
   test('[ACC3] nobody subscribes to what nobody may read', async () => {
     const { access, ...rest } = modelOf();
     const closed = { reads: access.read.reads, constant: false, allows: () => false };
-    const never = { ...closed, judge: () => 'refused' as const };
-    const { subscribe } = await stage({
+    const never = { ...closed, decide: () => 'refused' as const };
+    const { subscribe } = await setUpLive({
       models: [{ ...rest, access: { ...access, subscribe: never } }],
     });
-    const { failures } = await subscribe(new Ear(), '/users', '/users/1');
+    const { failures } = await subscribe(new FakeConnection(), '/users', '/users/1');
     const error = { code: 403, message: 'forbidden' };
     expect(failures).toEqual([
       { r: '/users/*', error },
@@ -89,48 +102,54 @@ describe('who is concerned', () => {
   });
 
   test('[SUB5] again with more fields widens, and nothing comes twice', async () => {
-    const { create, subscribe, live } = await stage();
-    const ear = new Ear();
-    await subscribe(ear, { r: '/users', fields: ['a'] });
-    const { subscriptions } = await subscribe(ear, { r: '/users/*', fields: ['b'], pos: '0' });
+    const { create, subscribe, live } = await setUpLive();
+    const connection = new FakeConnection();
+    await subscribe(connection, { r: '/users', fields: ['a'] });
+    const { subscriptions } = await subscribe(connection, {
+      r: '/users/*',
+      fields: ['b'],
+      pos: '0',
+    });
     expect(subscriptions).toEqual([{ r: '/users/*', fields: ['a', 'b'] }]);
     await create('/users/1', { a: 1, b: 2, c: 3 });
-    expect(ear.heard().map(({ body }) => body)).toEqual([{ _r: '/users/1', _rev: 1, a: 1, b: 2 }]);
+    expect(connection.received().map(({ body }) => body)).toEqual([
+      { _r: '/users/1', _rev: 1, a: 1, b: 2 },
+    ]);
     expect(live.counts().subscriptions).toBe(1);
   });
 });
 
 describe('positions', () => {
   test('[SUB6] [SUB7] from an earlier position: what was created since, and then live, each once', async () => {
-    const { create, set, subscribe } = await stage({ models: [modelOf(), posts] });
-    const first = new Ear();
+    const { create, set, subscribe } = await setUpLive({ models: [modelOf(), posts] });
+    const first = new FakeConnection();
     await subscribe(first, '/users');
     await create('/users/0', {});
-    const pos = first.heard()[0]?.meta?.pos ?? '';
+    const pos = first.received()[0]?.meta?.pos ?? '';
     for (let id = 1; id <= 150; id++) {
       await create(`/users/${id}`, {});
       await create(`/users/${id}/posts/1`, {});
       await set(`/users/${id}`, { a: id });
     }
-    const ear = new Ear();
-    await subscribe(ear, { r: '/users', pos });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r: '/users', pos });
     await create('/users/151', {});
-    const heard = ear.heard();
-    expect(heard.map(({ body }) => body?._r)).toEqual(
+    const received = connection.received();
+    expect(received.map(({ body }) => body?._r)).toEqual(
       Array.from({ length: 151 }, (_, index) => `/users/${index + 1}`),
     );
-    const positions = heard.map(({ meta }) => Number(meta?.pos));
+    const positions = received.map(({ meta }) => Number(meta?.pos));
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
-    const again = new Ear();
-    await subscribe(again, { r: '/users', pos: heard.at(-2)?.meta?.pos ?? '' });
-    expect(again.told()).toEqual(['created /users/151']);
+    const again = new FakeConnection();
+    await subscribe(again, { r: '/users', pos: received.at(-2)?.meta?.pos ?? '' });
+    expect(again.summaries()).toEqual(['created /users/151']);
   });
 
   test('[SUB6] [ERR2] a position that never was is gone, and one that is none is refused', async () => {
-    const { create, subscribe } = await stage();
+    const { create, subscribe } = await setUpLive();
     await create('/users/1', {});
     const { failures } = await subscribe(
-      new Ear(),
+      new FakeConnection(),
       { r: '/users', pos: '2' },
       { r: '/users', pos: '-1' },
       { r: '/users', pos: '99999999999999999999' },
@@ -147,20 +166,20 @@ describe('positions', () => {
   });
 
   test('[SUB7] what is created between the answer and its sending comes after it, once', async () => {
-    const { create, live, settle } = await stage();
-    const ear = new Ear();
-    const { start } = await live.subscribe(ear, [itemOf('/users')]);
+    const { create, live, settle } = await setUpLive();
+    const connection = new FakeConnection();
+    const { start } = await live.subscribe(connection, [itemOf('/users')]);
     await create('/users/1', {});
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     start();
     await settle();
     await create('/users/2', {});
-    expect(ear.told()).toEqual(['created /users/1', 'created /users/2']);
+    expect(connection.summaries()).toEqual(['created /users/1', 'created /users/2']);
   });
 
   test('[SUB7] what the bus lost, repeated or mixed up is told in order, once', async () => {
-    const { create, set, subscribe, bus, settle } = await stage({ models: [modelOf(), posts] });
-    const [users, ofAll] = [new Ear(), new Ear()];
+    const { create, set, subscribe, bus, settle } = await setUpLive({ models: [modelOf(), posts] });
+    const [users, ofAll] = [new FakeConnection(), new FakeConnection()];
     await subscribe(users, '/users');
     await subscribe(ofAll, '/users/*/posts');
     await create('/users/1', {});
@@ -177,11 +196,11 @@ describe('positions', () => {
     await settle();
     bus.deliver(last);
     await settle();
-    expect(users.told()).toEqual([1, 2, 3, 4, 5].map((id) => `created /users/${id}`));
-    expect(ofAll.told()).toEqual([2, 3, 4, 5].map((id) => `created /users/${id}/posts/1`));
+    expect(users.summaries()).toEqual([1, 2, 3, 4, 5].map((id) => `created /users/${id}`));
+    expect(ofAll.summaries()).toEqual([2, 3, 4, 5].map((id) => `created /users/${id}/posts/1`));
     for (const change of bus.held) bus.deliver(change);
     await settle();
-    expect([...users.told(), ...ofAll.told()]).toEqual([]);
+    expect([...users.summaries(), ...ofAll.summaries()]).toEqual([]);
   });
 
   test('[SUB7] creations come in order although rights are judged elsewhere', async () => {
@@ -191,21 +210,21 @@ describe('positions', () => {
       if (asynchronous) await new Promise<void>((resolve) => waiting.push(resolve));
       return true;
     });
-    const { create, subscribe, settle } = await stage({ models: [modelOf({ read })] });
-    const ear = new Ear();
-    await subscribe(ear, '/users');
+    const { create, subscribe, settle } = await setUpLive({ models: [modelOf({ read })] });
+    const connection = new FakeConnection();
+    await subscribe(connection, '/users');
     const ids = Array.from({ length: 200 }, (_, index) => index + 1);
     for (const id of ids) await create(`/users/${id}`, {});
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     asynchronous = false;
     for (const resolve of waiting.splice(0)) resolve();
     await settle();
-    expect(ear.told()).toEqual(ids.map((id) => `created /users/${id}`));
+    expect(connection.summaries()).toEqual(ids.map((id) => `created /users/${id}`));
   });
 
   test('[ERR2] a position that the history loses while it is being caught up ends it with 410', async () => {
     let gone = false;
-    const { create, subscribe, settle } = await stage({
+    const { create, subscribe, settle } = await setUpLive({
       wrap: (store) => ({
         ...bound(store),
         async created(scope, after, limit) {
@@ -216,43 +235,43 @@ describe('positions', () => {
     });
     await create('/users/1', {});
     gone = true;
-    const ear = new Ear();
-    await subscribe(ear, { r: '/users', pos: '0' });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r: '/users', pos: '0' });
     await settle();
     const error = { code: 410, message: 'position.gone' };
-    expect(ear.heard()).toEqual([{ evt: 'failed', r: '/users/*', error }]);
+    expect(connection.received()).toEqual([{ evt: 'failed', r: '/users/*', error }]);
   });
 });
 
 describe('reads with subscribe', () => {
   const scope = { names: ['users'], parents: [] };
   const watch = async (
-    on: Stage,
-    ear: Ear,
+    on: LiveSetup,
+    connection: FakeConnection,
     filter: string,
     { since, ...more }: { since?: string; fields?: string[] } = {},
   ) => {
     const order = { field: '_r', descending: true };
     const asked = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
-    const { pos } = seenAs(on, ear, itemOf({ r: '/users', pos: since }));
+    const { pos } = withCurrentView(on, connection, itemOf({ r: '/users', pos: since }));
     const request = { r: '/users/*', scope, ...asked, ...more, since: pos };
-    const { subscription, start } = await on.live.watch(ear, request);
+    const { subscription, start } = await on.live.subscribeQuery(connection, request);
     start();
     await on.settle();
     return subscription;
   };
 
   test('[REA11] [PSH1] what is created and matches comes with the id of the subscription', async () => {
-    const on = await stage();
-    const ear = new Ear();
-    const first = await watch(on, ear, 'a = 1');
-    const second = await watch(on, ear, 'b = 1', { fields: ['b'] });
+    const on = await setUpLive();
+    const connection = new FakeConnection();
+    const first = await watch(on, connection, 'a = 1');
+    const second = await watch(on, connection, 'b = 1', { fields: ['b'] });
     expect(first).not.toBe(second);
     await on.create('/users/1', { a: 1 });
     await on.create('/users/2', { b: 1, c: 1 });
     await on.create('/users/3', { c: 1 });
-    const heard = ear.heard();
-    expect(heard).toEqual([
+    const received = connection.received();
+    expect(received).toEqual([
       {
         evt: 'created',
         r: '/users/*',
@@ -266,19 +285,19 @@ describe('reads with subscribe', () => {
         body: { _r: '/users/2', _rev: 1, b: 1 },
       },
     ]);
-    expect(on.unsubscribe(ear, first)).toEqual([first]);
+    expect(on.unsubscribe(connection, first)).toEqual([first]);
     await on.create('/users/4', { a: 1, b: 1 });
-    expect(ear.heard().map(({ meta }) => meta?.subscription)).toEqual([second]);
+    expect(connection.received().map(({ meta }) => meta?.subscription)).toEqual([second]);
   });
 
   test('[REA11] since an earlier position', async () => {
-    const on = await stage();
+    const on = await setUpLive();
     for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
-    const ear = new Ear();
-    await watch(on, ear, 'a >= 2', { since: '1' });
-    expect(ear.told()).toEqual(['created /users/2', 'created /users/3']);
-    await expect(watch(on, ear, 'a >= 2', { since: '9' })).rejects.toThrow('position.gone');
-    await expect(watch(on, ear, 'a >= 2', { since: 'x' })).rejects.toMatchObject({
+    const connection = new FakeConnection();
+    await watch(on, connection, 'a >= 2', { since: '1' });
+    expect(connection.summaries()).toEqual(['created /users/2', 'created /users/3']);
+    await expect(watch(on, connection, 'a >= 2', { since: '9' })).rejects.toThrow('position.gone');
+    await expect(watch(on, connection, 'a >= 2', { since: 'x' })).rejects.toMatchObject({
       message: 'request.invalid',
       errors: { 'cmdOpts.since': ['expected.position'] },
     });
@@ -292,9 +311,9 @@ describe('reads with subscribe', () => {
       if (asynchronous) await new Promise<void>((resolve) => waiting.push(resolve));
       return true;
     });
-    const on = await stage({ models: [modelOf({ read })] });
-    const ear = new Ear();
-    await watch(on, ear, 'a = 1');
+    const on = await setUpLive({ models: [modelOf({ read })] });
+    const connection = new FakeConnection();
+    await watch(on, connection, 'a = 1');
     asynchronous = true;
     await on.create('/users/1', { a: 1 });
     await on.create('/users/2', { a: 1 });
@@ -303,21 +322,21 @@ describe('reads with subscribe', () => {
     asynchronous = false;
     for (const resolve of waiting.splice(0)) resolve();
     await on.settle();
-    const one = ['created /users/1', 'created /users/2', 'left 2', 'left 2'];
-    expect(ear.told()).toEqual(one);
+    const first = ['created /users/1', 'created /users/2', 'left 2', 'left 2'];
+    expect(connection.summaries()).toEqual(first);
     // Nothing of them is left: another one of such a change is looked at by its value alone.
     await on.update('/users/1', { op: 'set', key: 'a', value: 1 });
     await on.settle();
-    expect(ear.told()).toEqual(['entered /users/1']);
+    expect(connection.summaries()).toEqual(['entered /users/1']);
   });
 
   test('[REA10] a filter sees what its reader sees', async () => {
-    const on = await stage({ models: [modelOf({ preGet: () => ['secret'] })] });
-    const ear = new Ear();
-    await watch(on, ear, 'secret = 1');
-    await watch(on, ear, 'secret = null', { fields: ['a'] });
+    const on = await setUpLive({ models: [modelOf({ preGet: () => ['secret'] })] });
+    const connection = new FakeConnection();
+    await watch(on, connection, 'secret = 1');
+    await watch(on, connection, 'secret = null', { fields: ['a'] });
     await on.create('/users/1', { secret: 1, a: 1 });
-    expect(ear.heard().map(({ meta, body }) => [meta?.subscription, body])).toEqual([
+    expect(connection.received().map(({ meta, body }) => [meta?.subscription, body])).toEqual([
       ['q2', { _r: '/users/1', _rev: 1, a: 1 }],
     ]);
   });

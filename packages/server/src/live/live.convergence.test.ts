@@ -1,10 +1,18 @@
 import type { Auth, FieldOp, JsonObject, JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { pushView } from '../model/view.js';
+import { pushView } from '../model/view/view.js';
 import type { CommittedChange, StoredObject } from '../store/store.js';
 import { FakeClient } from './fake-client.fixture.js';
-import { itemOf, modelOf, readsAll, rule, type Stage, settle, stage } from './live.fixture.js';
+import {
+  itemOf,
+  type LiveSetup,
+  modelOf,
+  readsAll,
+  rule,
+  settle,
+  setUpLive,
+} from './live.fixture.js';
 
 /**
  * Any number of writers, clients that come and go, and a bus that loses, repeats and mixes: whatever
@@ -43,7 +51,7 @@ const kinds = [
 ] as const;
 
 interface World {
-  readonly on: Stage;
+  readonly on: LiveSetup;
   readonly clients: FakeClient[];
   readonly pending: (() => void)[];
   /** Objects created, with whether everybody could see them all the time. */
@@ -87,7 +95,7 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
     await on.set(r, y % 2 === 0 ? { open: z % 3 === 0 } : { blocked });
   },
   async create({ on, open, created }, { x }) {
-    const r = rs.find((one) => !open.has(one)) ?? `/users/n${created}`;
+    const r = rs.find((candidate) => !open.has(candidate)) ?? `/users/n${created}`;
     open.set(r, true);
     await on.create(r, { a: x, secret: x, open: x % 2 === 0 });
   },
@@ -111,11 +119,11 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
   narrow({ on, clients, pending }, { x, y, z }) {
     const client = pick(clients, x);
     const r = pick(rs, y);
-    client.listen();
+    client.receive();
     if (!client.subscribed.has(r) || pending.length > 0) return;
     const removed = pick(fieldChoices, z);
     const left = (client.subscribed.get(r) ?? fields).filter((name) => !removed?.includes(name));
-    const ended = on.unsubscribe(client.ear, { r, ...(removed && { fields: removed }) });
+    const ended = on.unsubscribe(client.connection, { r, ...(removed && { fields: removed }) });
     if (removed === undefined || left.length === 0) {
       expect(ended).toEqual([r]);
       client.subscribed.delete(r);
@@ -133,29 +141,29 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
   async reconnect(world, { x, y }) {
     const client = pick(world.clients, x);
     steps.start(world, noStep);
-    client.listen();
+    client.receive();
     const again = [...client.subscribed];
-    world.on.live.drop(client.ear);
-    client.ear = new FakeClient(client.ear.auth).ear;
+    world.on.live.drop(client.connection);
+    client.connection = new FakeClient(client.connection.auth).connection;
     client.subscribed.clear();
     if (y % 2 === 0) for (const [r, wanted] of again) await subscribeTo(world, client, r, wanted);
     if (client.listening) await listenTo(world, client);
   },
   renew({ on, clients }, { x, y }) {
     const client = pick(clients, x);
-    client.ear.auth = { uid: client.uid, data: { admin: y % 2 === 0 } };
-    on.live.reauthorized(client.ear);
+    client.connection.auth = { uid: client.uid, data: { admin: y % 2 === 0 } };
+    on.live.authChanged(client.connection);
   },
   listen({ clients }, { x }) {
-    pick(clients, x).listen();
+    pick(clients, x).receive();
   },
   congest({ clients }, { x }) {
-    pick(clients, x).ear.congested = true;
+    pick(clients, x).connection.congested = true;
   },
   drain({ on, clients }, { x }) {
-    const { ear } = pick(clients, x);
-    ear.congested = false;
-    on.live.drained(ear);
+    const { connection } = pick(clients, x);
+    connection.congested = false;
+    on.live.onDrain(connection);
   },
   hold({ on }) {
     on.bus.held ??= [];
@@ -183,12 +191,12 @@ async function subscribeTo(
   r: string,
   wanted: readonly string[] | undefined,
 ): Promise<void> {
-  client.listen();
+  client.receive();
   const had = client.subscribed.has(r);
-  const { rev, view } = (had ? undefined : client.placeOf(r, wanted)) ?? {};
+  const { rev, view } = (had ? undefined : client.cursorOf(r, wanted)) ?? {};
   const item = itemOf({ r, rev, view, fields: wanted });
-  const { body, start } = await on.live.subscribe(client.ear, [item]);
-  client.listen();
+  const { body, start } = await on.live.subscribe(client.connection, [item]);
+  client.receive();
   pending.push(start);
   if (body.failures) return;
   const [answered] = body.subscriptions as { view: string }[];
@@ -201,11 +209,11 @@ async function subscribeTo(
 
 async function listenTo(world: World, client: FakeClient): Promise<void> {
   const { on, pending, open } = world;
-  client.listen();
+  client.receive();
   // It begins now: what is there already is not for it.
   if (client.pos === undefined) client.earlier = new Set(open.keys());
   const item = itemOf({ r: '/users', pos: client.pos });
-  const { body, start } = await on.live.subscribe(client.ear, [item]);
+  const { body, start } = await on.live.subscribe(client.connection, [item]);
   if (body.failures) {
     // What it heard it heard under other rights: it would read again now.
     client.pos = undefined;
@@ -237,21 +245,21 @@ async function check(world: World, variant: Variant): Promise<void> {
   steps.start(world, noStep);
   on.bus.held = undefined;
   for (const client of clients) {
-    client.ear.congested = false;
-    on.live.drained(client.ear);
+    client.connection.congested = false;
+    on.live.onDrain(client.connection);
   }
-  await on.live.compare();
+  await on.live.resync();
   await on.live.settled();
   await settle();
   let subscribed = 0;
   for (const client of clients) {
-    client.listen();
+    client.receive();
     subscribed += client.subscribed.size + (client.listening ? 1 : 0);
     for (const [r, wanted] of client.subscribed) {
       const object = await on.store.get(r);
       if (!object || object.deleted)
         throw new Error(`${r} is gone, and ${client.uid} does not know`);
-      const view = await pushView(model, object, client.ear.auth);
+      const view = await pushView(model, object, client.connection.auth);
       if (view.kind === 'refused') throw new Error(`${client.uid} may not see ${r} any more`);
       const copy = client.copies.get(r);
       const seen = (wanted ?? fields).filter((name) => !view.hidden.includes(name));
@@ -262,18 +270,18 @@ async function check(world: World, variant: Variant): Promise<void> {
     }
     if (!client.listening) continue;
     expect(new Set(client.created).size, 'none twice').toBe(client.created.length);
-    const heard = new Set([...client.earlier, ...client.created]);
-    const missed = [...open].filter(([r, always]) => always && !heard.has(r));
+    const received = new Set([...client.earlier, ...client.created]);
+    const missed = [...open].filter(([r, always]) => always && !received.has(r));
     expect(missed, `${client.uid} has missed creations`).toEqual([]);
   }
   expect(on.live.counts().subscriptions).toBe(subscribed);
-  for (const client of clients) on.live.drop(client.ear);
+  for (const client of clients) on.live.drop(client.connection);
   await on.live.settled();
-  expect(on.live.counts()).toMatchObject({ listeners: 0, objectTopics: 0, collectionTopics: 0 });
+  expect(on.live.counts()).toMatchObject({ connections: 0, objectTopics: 0, collectionTopics: 0 });
 }
 
 /** Tells from all that was published which revision of an object changed any of these fields last before another. */
-function logOf(on: Stage) {
+function logOf(on: LiveSetup) {
   const changes: CommittedChange[] = [];
   const publish = on.bus.publish.bind(on.bus);
   on.bus.publish = (some) => {
@@ -295,7 +303,10 @@ async function run(
   script: readonly Step[],
   totals: Map<string, number>,
 ): Promise<void> {
-  const on = await stage({ models: [modelFor(variant)], isHurried: variant.isHurried ?? false });
+  const on = await setUpLive({
+    models: [modelFor(variant)],
+    isHurried: variant.isHurried ?? false,
+  });
   const clients = ['u1', 'u1', 'u2', 'u3'].map((uid) => new FakeClient({ uid }));
   const log = logOf(on);
   for (const client of clients) {

@@ -11,8 +11,8 @@ import {
 } from '@really/protocol';
 import { expect } from 'vitest';
 import type { Bus } from '../bus/bus.js';
-import { constantRule, scriptRule } from '../model/access.js';
 import type { AuthParts, Field, Model, ModelSet, Rule, ScriptResult } from '../model/model.js';
+import { constantRule, scriptRule } from '../model/rules/access.js';
 import { createWrite, deleteWrite, updateWrite } from '../objects/change.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
@@ -22,14 +22,14 @@ import { simulatedPlatform } from '../platform/simulated.js';
 import type { MemoryConfig } from '../store/memory/config.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import type { CommittedChange, Store, Write } from '../store/store.js';
-import type { Frame } from './frame.js';
-import type { Listener } from './listener.js';
 import { Live } from './live.js';
-import { Pace } from './pace.js';
 import { Positions } from './position.js';
+import { FanOutPace } from './push/fan-out-pace.js';
+import type { Frame } from './push/frame.js';
+import type { PushTarget } from './push-target.js';
 
 /** A push as a client gets it. */
-export interface Heard {
+export interface ReceivedPush {
   readonly evt: string;
   readonly r: string;
   readonly rev?: number;
@@ -46,7 +46,7 @@ export interface Heard {
 }
 
 /** A connection that remembers what it was pushed. */
-export class Ear implements Listener {
+export class FakeConnection implements PushTarget {
   auth: Auth;
   congested = false;
   readonly frames: Frame[] = [];
@@ -60,8 +60,8 @@ export class Ear implements Listener {
   }
 
   /** What was heard since this was last asked, without views: of positions the plain number is left. */
-  heard(): Heard[] {
-    return this.exactly().map((push) => {
+  received(): ReceivedPush[] {
+    return this.receivedRaw().map((push) => {
       const { view, pos, ...meta } = push.meta ?? {};
       const plain = { ...meta, ...(pos !== undefined && { pos: numberOf(pos) }) };
       const { meta: _meta, ...rest } = push;
@@ -70,13 +70,13 @@ export class Ear implements Listener {
   }
 
   /** As `heard`, as it came. */
-  exactly(): Heard[] {
-    return this.frames.splice(0).map(({ text }) => JSON.parse(text) as Heard);
+  receivedRaw(): ReceivedPush[] {
+    return this.frames.splice(0).map(({ text }) => JSON.parse(text) as ReceivedPush);
   }
 
   /** `updated 3`, `created /users/1`, … since this was last asked. */
-  told(): string[] {
-    return this.heard().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._r ?? ''}`.trim());
+  summaries(): string[] {
+    return this.received().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._r ?? ''}`.trim());
   }
 }
 
@@ -108,7 +108,7 @@ export function rule(
   return scriptRule({ where: 'a rule', reads, run }, () => {});
 }
 
-export interface ModelTraits {
+export interface FakeModelOptions {
   readonly name?: string;
   readonly version?: number;
   /** Of its files; without it they say no more than the version. */
@@ -124,7 +124,7 @@ export interface ModelTraits {
   readonly history?: number;
 }
 
-export function modelOf(traits: ModelTraits = {}): Model {
+export function modelOf(traits: FakeModelOptions = {}): Model {
   const { name = 'users', version = 1, fields = ['a', 'b', 'c', 'secret'], preGet } = traits;
   const read = traits.read ?? constantRule(true);
   const nothing = constantRule(false);
@@ -188,7 +188,7 @@ export function modelSet(...models: readonly Model[]): ModelSet {
 }
 
 /** A bus whose messages a test can hold back, lose, repeat and mix. */
-export class FickleBus implements Bus {
+export class UnreliableBus implements Bus {
   readonly #listeners = new Set<(changes: readonly CommittedChange[]) => void>();
   /** While set, it keeps what is published. */
   held: CommittedChange[] | undefined;
@@ -199,12 +199,12 @@ export class FickleBus implements Bus {
   }
 
   deliver(...changes: CommittedChange[]): void {
-    for (const listener of this.#listeners) listener(changes);
+    for (const onChanges of this.#listeners) onChanges(changes);
   }
 
-  listen(listener: (changes: readonly CommittedChange[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  listen(onChanges: (changes: readonly CommittedChange[]) => void): () => void {
+    this.#listeners.add(onChanges);
+    return () => this.#listeners.delete(onChanges);
   }
 
   async ping(): Promise<void> {}
@@ -212,7 +212,7 @@ export class FickleBus implements Bus {
 }
 
 /** Counters by name and labels. */
-export class Counts implements Metrics {
+export class FakeMetrics implements Metrics {
   readonly values = new Map<string, number>();
 
   counter(name: string): Counter {
@@ -233,11 +233,11 @@ export class Counts implements Metrics {
   }
 }
 
-export interface Stage {
+export interface LiveSetup {
   readonly live: Live;
   readonly store: Store;
-  readonly bus: FickleBus;
-  readonly counts: Counts;
+  readonly bus: UnreliableBus;
+  readonly counts: FakeMetrics;
   readonly platform: ReturnType<typeof simulatedPlatform>;
   setModels(...models: Model[]): void;
   /** As `setModels`, and tells the live layer, as a reload does. */
@@ -247,15 +247,15 @@ export interface Stage {
   set(r: string, data: JsonObject): Promise<CommittedChange>;
   remove(r: string): Promise<CommittedChange>;
   /** As the command does: the pushes begin once the answer is there. */
-  subscribe(ear: Ear, ...items: Item[]): Promise<JsonObject>;
-  unsubscribe(ear: Ear, ...items: (string | Item)[]): unknown;
+  subscribe(connection: FakeConnection, ...items: SubscribeItemInput[]): Promise<JsonObject>;
+  unsubscribe(connection: FakeConnection, ...items: (string | SubscribeItemInput)[]): unknown;
   /** Lets everything run that does not wait for time. */
   settle(): Promise<void>;
 }
 
-export type Item = string | Partial<Omit<SubscribeItem, 'target'>>;
+export type SubscribeItemInput = string | Partial<Omit<SubscribeItem, 'target'>>;
 
-export interface StageOptions {
+export interface LiveSetupOptions {
   readonly models?: readonly Model[];
   readonly limits?: Partial<Limits>;
   readonly store?: Partial<MemoryConfig>;
@@ -266,12 +266,12 @@ export interface StageOptions {
 }
 
 /** A live layer on a memory store, and an author who writes. */
-export async function stage(options: StageOptions = {}): Promise<Stage> {
+export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSetup> {
   const platform = simulatedPlatform({ seed: 1 });
   if (options.isHurried) hurry(platform.clock);
   const store = openMemoryStore(options.store ?? {}, platform);
-  const bus = new FickleBus();
-  const counts = new Counts();
+  const bus = new UnreliableBus();
+  const counts = new FakeMetrics();
   let models = modelSet(...(options.models ?? [modelOf()]));
   const live = new Live({
     store: options.wrap?.(store) ?? store,
@@ -280,7 +280,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     platform,
     log: silentLog,
     metrics: counts,
-    ...(options.isHurried && { pace: new Pace(1) }),
+    ...(options.isHurried && { pace: new FanOutPace(1) }),
     // As committed: nothing is kept in between.
     objects: { heads: (rs) => store.getMany(rs) },
     limits: { ...defaultLimits, ...options.limits },
@@ -336,17 +336,19 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
         ...Object.entries(data).map(([key, value]): FieldOp => ({ op: 'set', key, value })),
       ),
     remove: async (r) => commit(deleteWrite(await headOf(r), origin(r))),
-    async subscribe(ear, ...items) {
-      const wished = items.map((item) => seenAs({ live, store }, ear, itemOf(item)));
-      const { body, start } = await live.subscribe(ear, wished);
-      expect(ear.frames, 'the answer comes before the first push').toEqual([]);
+    async subscribe(connection, ...items) {
+      const requested = items.map((item) =>
+        withCurrentView({ live, store }, connection, itemOf(item)),
+      );
+      const { body, start } = await live.subscribe(connection, requested);
+      expect(connection.frames, 'the answer comes before the first push').toEqual([]);
       start();
       await settle();
       const withoutViews = (key: string, value: unknown) => (key === 'view' ? undefined : value);
       return JSON.parse(JSON.stringify(body, withoutViews)) as JsonObject;
     },
-    unsubscribe: (ear, ...items) => {
-      return live.unsubscribe(ear, items.map(leaveOf)).subscriptions;
+    unsubscribe: (connection, ...items) => {
+      return live.unsubscribe(connection, items.map(unsubscribeItemOf)).subscriptions;
     },
     settle,
   };
@@ -359,9 +361,9 @@ function hurry(clock: Clock): void {
 }
 
 /** As a client says it who heard that revision, or that position as a plain number, under the view of now. */
-export function seenAs(
-  { live, store }: Pick<Stage, 'live' | 'store'>,
-  { auth }: Listener,
+export function withCurrentView(
+  { live, store }: Pick<LiveSetup, 'live' | 'store'>,
+  { auth }: PushTarget,
   item: SubscribeItem,
 ): SubscribeItem {
   const { target, rev, pos } = item;
@@ -373,13 +375,13 @@ export function seenAs(
   return { ...item, view, pos: isPlain ? positions.text({ pos: Number(pos), view: now }) : pos };
 }
 
-export function itemOf(item: Item): SubscribeItem {
-  const wish = typeof item === 'string' ? { r: item } : item;
-  const { r = '' } = wish;
-  return { ...wish, r, target: parseR(r) };
+export function itemOf(item: SubscribeItemInput): SubscribeItem {
+  const given = typeof item === 'string' ? { r: item } : item;
+  const { r = '' } = given;
+  return { ...given, r, target: parseR(r) };
 }
 
-function leaveOf(item: string | Item): UnsubscribeItem {
+function unsubscribeItemOf(item: string | SubscribeItemInput): UnsubscribeItem {
   if (typeof item === 'string' && !item.startsWith('/')) return { kind: 'query', id: item };
   const { r, target, fields } = itemOf(item);
   return { kind: 'r', r, target, fields };

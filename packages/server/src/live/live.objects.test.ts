@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { StoreUnavailable } from '../store/store.js';
 import {
   bound,
-  Ear,
+  FakeConnection,
+  type FakeModelOptions,
   itemOf,
-  type ModelTraits,
   modelOf,
   readsAll,
   rule,
-  seenAs,
-  stage,
+  setUpLive,
+  withCurrentView,
 } from './live.fixture.js';
 
 const r = '/users/1';
@@ -17,43 +17,43 @@ const opBy = { uid: 'author' };
 
 describe('subscribing', () => {
   test('[SUB3] [PSH6] without a revision: one snapshot, then live', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1, b: 2 });
-    const ear = new Ear();
-    expect(await subscribe(ear, r)).toEqual({
+    const connection = new FakeConnection();
+    expect(await subscribe(connection, r)).toEqual({
       subscriptions: [{ r, fields: ['a', 'b', 'c', 'secret'] }],
     });
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'snapshot', r, rev: 1, body: { _r: r, _rev: 1, a: 1, b: 2 } },
     ]);
     await set(r, { a: 2 });
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'updated', r, rev: 2, meta: { opBy }, body: { a: { op: 'set', opValue: 2 } } },
     ]);
   });
 
   test('[SUB1] sets are resolved, each field once and in the order of the model', async () => {
-    const { create, subscribe } = await stage({
+    const { create, subscribe } = await setUpLive({
       models: [modelOf({ sets: { card: ['c', 'b'] } })],
     });
     await create(r, { a: 1, b: 2, c: 3 });
-    const ear = new Ear();
-    const answer = await subscribe(ear, { r, fields: ['@card', 'b', 'a'] });
+    const connection = new FakeConnection();
+    const answer = await subscribe(connection, { r, fields: ['@card', 'b', 'a'] });
     expect(answer).toEqual({ subscriptions: [{ r, fields: ['a', 'b', 'c'] }] });
-    expect(ear.heard()[0]?.body).toEqual({ _r: r, _rev: 1, a: 1, b: 2, c: 3 });
+    expect(connection.received()[0]?.body).toEqual({ _r: r, _rev: 1, a: 1, b: 2, c: 3 });
   });
 
   test('[SUB1] each item has its own failure, and the others are made', async () => {
-    const { create, remove, subscribe } = await stage({
+    const { create, remove, subscribe } = await setUpLive({
       models: [modelOf(), modelOf({ name: 'closed', read: rule(() => false) })],
     });
     await create(r, {});
     await create('/users/2', {});
     await remove('/users/2');
     await create('/closed/1', {});
-    const ear = new Ear();
+    const connection = new FakeConnection();
     const answer = await subscribe(
-      ear,
+      connection,
       r,
       { r: '/users/9' },
       { r: '/users/2' },
@@ -63,96 +63,100 @@ describe('subscribing', () => {
       { r, rev: 4, fields: ['b', 'nope'] },
     );
     expect(answer.subscriptions).toEqual([{ r, fields: ['a', 'b', 'c', 'secret'] }]);
-    const told = (code: number, message: string, more = {}) => ({ code, message, ...more });
+    const summaries = (code: number, message: string, more = {}) => ({ code, message, ...more });
     const errors = { 'body.subscriptions[6].fields': ['field.unknown: nope'] };
     expect(answer.failures).toEqual([
-      { r: '/users/9', error: told(404, 'object.missing') },
-      { r: '/users/2', error: told(410, 'object.gone') },
-      { r: 'users', error: told(400, 'r.invalid') },
-      { r: '/nothing/1', error: told(404, 'model.unknown') },
-      { r: '/closed/1', error: told(403, 'forbidden') },
-      { r, error: told(400, 'request.invalid', { errors }) },
+      { r: '/users/9', error: summaries(404, 'object.missing') },
+      { r: '/users/2', error: summaries(410, 'object.gone') },
+      { r: 'users', error: summaries(400, 'r.invalid') },
+      { r: '/nothing/1', error: summaries(404, 'model.unknown') },
+      { r: '/closed/1', error: summaries(403, 'forbidden') },
+      { r, error: summaries(400, 'request.invalid', { errors }) },
     ]);
   });
 
   test('[SUB4] a revision above the current one fails', async () => {
-    const { create, subscribe } = await stage();
+    const { create, subscribe } = await setUpLive();
     await create(r, {});
-    const { failures } = await subscribe(new Ear(), { r, rev: 2 });
+    const { failures } = await subscribe(new FakeConnection(), { r, rev: 2 });
     expect(failures).toEqual([{ r, error: { code: 409, message: 'object.revision.unknown' } }]);
   });
 
   test('[ACC7] a missing right is told before anything about revisions', async () => {
-    const { create, subscribe } = await stage({ models: [modelOf({ read: rule(() => false) })] });
+    const { create, subscribe } = await setUpLive({
+      models: [modelOf({ read: rule(() => false) })],
+    });
     await create(r, {});
-    const { failures } = await subscribe(new Ear(), { r, rev: 99 });
+    const { failures } = await subscribe(new FakeConnection(), { r, rev: 99 });
     expect(failures).toEqual([{ r, error: { code: 403, message: 'forbidden' } }]);
   });
 
   test('[ACC6] a model that hides says that the object is missing', async () => {
     const models = [modelOf({ read: rule(() => false), hidden: true })];
-    const { create, subscribe } = await stage({ models });
+    const { create, subscribe } = await setUpLive({ models });
     await create(r, {});
-    const { failures } = await subscribe(new Ear(), r);
+    const { failures } = await subscribe(new FakeConnection(), r);
     expect(failures).toEqual([{ r, error: { code: 404, message: 'object.missing' } }]);
   });
 
   test('[SUB10] [ACC3] the right to subscribe is needed besides read', async () => {
     const subscribeRule = rule(({ auth }) => auth.uid === 'u1');
-    const { create, subscribe } = await stage({ models: [modelOf({ subscribe: subscribeRule })] });
+    const { create, subscribe } = await setUpLive({
+      models: [modelOf({ subscribe: subscribeRule })],
+    });
     await create(r, {});
-    expect(await subscribe(new Ear('u1'), r)).not.toHaveProperty('failures');
-    expect(await subscribe(new Ear('u2'), r)).toHaveProperty('failures');
+    expect(await subscribe(new FakeConnection('u1'), r)).not.toHaveProperty('failures');
+    expect(await subscribe(new FakeConnection('u2'), r)).toHaveProperty('failures');
   });
 
   test('[SUB5] again with more fields: one snapshot, whatever the revision; without more, nothing', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1, b: 2, c: 3 });
-    const ear = new Ear();
-    await subscribe(ear, { r, fields: ['a'] });
-    ear.heard();
-    const answer = await subscribe(ear, { r, rev: 77, fields: ['b'] });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, fields: ['a'] });
+    connection.received();
+    const answer = await subscribe(connection, { r, rev: 77, fields: ['b'] });
     expect(answer).toEqual({ subscriptions: [{ r, fields: ['a', 'b'] }] });
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'snapshot', r, rev: 1, body: { _r: r, _rev: 1, a: 1, b: 2 } },
     ]);
-    await subscribe(ear, { r, fields: ['a'] });
-    await subscribe(ear, { r, fields: ['b', 'a'] });
-    expect(ear.heard()).toEqual([]);
+    await subscribe(connection, { r, fields: ['a'] });
+    await subscribe(connection, { r, fields: ['b', 'a'] });
+    expect(connection.received()).toEqual([]);
     await set(r, { b: 5 });
-    expect(ear.told()).toEqual(['updated 2']);
-    await subscribe(ear, r);
-    expect(ear.told()).toEqual(['snapshot 2']);
-    await subscribe(ear, r);
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual(['updated 2']);
+    await subscribe(connection, r);
+    expect(connection.summaries()).toEqual(['snapshot 2']);
+    await subscribe(connection, r);
+    expect(connection.summaries()).toEqual([]);
   });
 
   test('[SUB5] the same object twice in one command is one subscription with the fields of both', async () => {
-    const { create, subscribe, live, set } = await stage();
+    const { create, subscribe, live, set } = await setUpLive();
     await create(r, { a: 1, b: 2 });
-    const ear = new Ear();
-    const answer = await subscribe(ear, { r, fields: ['a'] }, { r, rev: 1, fields: ['b'] });
+    const connection = new FakeConnection();
+    const answer = await subscribe(connection, { r, fields: ['a'] }, { r, rev: 1, fields: ['b'] });
     expect(answer.subscriptions).toEqual([
       { r, fields: ['a'] },
       { r, fields: ['a', 'b'] },
     ]);
-    expect(ear.told()).toEqual(['snapshot 1']);
+    expect(connection.summaries()).toEqual(['snapshot 1']);
     expect(live.counts().subscriptions).toBe(1);
     await set(r, { b: 3 });
-    expect(ear.told()).toEqual(['updated 2']);
+    expect(connection.summaries()).toEqual(['updated 2']);
   });
 
   test('[SUB1] [SUB7] a change between the answer and its sending is neither lost nor told before it', async () => {
-    const { create, set, live, settle } = await stage();
+    const { create, set, live, settle } = await setUpLive();
     await create(r, { a: 1 });
-    const ear = new Ear();
+    const connection = new FakeConnection();
     const item = itemOf({ r, rev: 1 });
-    const { start } = await live.subscribe(ear, [item]);
+    const { start } = await live.subscribe(connection, [item]);
     await set(r, { a: 2 });
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     start();
     await settle();
-    expect(ear.told()).toEqual(['updated 2']);
+    expect(connection.summaries()).toEqual(['updated 2']);
   });
 
   test('[SUB7] a change that is committed while the object is being judged is not lost', async () => {
@@ -164,86 +168,86 @@ describe('subscribing', () => {
       await held;
       return true;
     });
-    const { create, set, subscribe, settle } = await stage({ models: [modelOf({ read })] });
+    const { create, set, subscribe, settle } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
-    const ear = new Ear();
-    const answered = subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    const answered = subscribe(connection, { r, rev: 1 });
     await settle();
     await set(r, { a: 2 });
     release();
     await answered;
     await settle();
-    expect(ear.told()).toEqual(['updated 2']);
+    expect(connection.summaries()).toEqual(['updated 2']);
   });
 });
 
 describe('replay', () => {
   test('[SUB2] each revision after the one named, then live', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     for (let a = 2; a <= 200; a++) await set(r, { a });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
-    const replayed = ear.heard();
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
+    const replayed = connection.received();
     expect(replayed.map(({ evt, rev }) => `${evt} ${rev}`)).toEqual(
       Array.from({ length: 199 }, (_, index) => `updated ${index + 2}`),
     );
     expect(replayed.at(-1)?.body).toEqual({ a: { op: 'set', opValue: 200 } });
     await set(r, { a: 0 });
-    expect(ear.told()).toEqual(['updated 201']);
+    expect(connection.summaries()).toEqual(['updated 201']);
   });
 
   test('[SUB2] nothing where nothing was missed', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 2 });
-    expect(ear.told()).toEqual([]);
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 2 });
+    expect(connection.summaries()).toEqual([]);
     await set(r, { a: 3 });
-    expect(ear.told()).toEqual(['updated 3']);
+    expect(connection.summaries()).toEqual(['updated 3']);
   });
 
   test('[SUB2] [RET1] one snapshot where the history does not reach back', async () => {
-    const { create, set, subscribe } = await stage({ models: [modelOf({ history: 3 })] });
+    const { create, set, subscribe } = await setUpLive({ models: [modelOf({ history: 3 })] });
     await create(r, { a: 1 });
     for (let a = 2; a <= 6; a++) await set(r, { a });
-    const [far, near, first] = [new Ear(), new Ear(), new Ear()];
+    const [far, near, first] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
     await subscribe(far, { r, rev: 2 });
     await subscribe(near, { r, rev: 3 });
     await subscribe(first, { r, rev: 0 });
-    expect(far.told()).toEqual(['snapshot 6']);
-    expect(near.told()).toEqual(['updated 4', 'updated 5', 'updated 6']);
-    expect(first.told()).toEqual(['snapshot 6']);
+    expect(far.summaries()).toEqual(['snapshot 6']);
+    expect(near.summaries()).toEqual(['updated 4', 'updated 5', 'updated 6']);
+    expect(first.summaries()).toEqual(['snapshot 6']);
   });
 
   test('[SUB8] a snapshot where the model has another version since', async () => {
-    const { create, set, subscribe, setModels } = await stage();
+    const { create, set, subscribe, setModels } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
     setModels(modelOf({ version: 2 }));
     await set(r, { a: 3 });
     await set(r, { a: 4 });
-    const [before, at, after] = [new Ear(), new Ear(), new Ear()];
+    const [before, at, after] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
     await subscribe(before, { r, rev: 1 });
     await subscribe(at, { r, rev: 2 });
     await subscribe(after, { r, rev: 3 });
-    expect(before.told()).toEqual(['snapshot 4']);
-    expect(at.told()).toEqual(['snapshot 4']);
-    expect(after.told()).toEqual(['updated 4']);
+    expect(before.summaries()).toEqual(['snapshot 4']);
+    expect(at.summaries()).toEqual(['snapshot 4']);
+    expect(after.summaries()).toEqual(['updated 4']);
   });
 
   test('[DEL4] [PSH5] who was away hears of the deletion in place of what it missed', async () => {
-    const { create, set, remove, subscribe, live } = await stage();
+    const { create, set, remove, subscribe, live } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
     await remove(r);
-    const ear = new Ear();
-    expect(await subscribe(ear, { r, rev: 1 })).not.toHaveProperty('failures');
-    expect(ear.heard()).toEqual([{ evt: 'deleted', r, rev: 3, meta: { opBy } }]);
+    const connection = new FakeConnection();
+    expect(await subscribe(connection, { r, rev: 1 })).not.toHaveProperty('failures');
+    expect(connection.received()).toEqual([{ evt: 'deleted', r, rev: 3, meta: { opBy } }]);
     expect(live.counts()).toMatchObject({ subscriptions: 0, objectTopics: 0 });
     for (const rev of [0, 3]) {
-      const { failures } = await subscribe(ear, { r, rev });
+      const { failures } = await subscribe(connection, { r, rev });
       expect(failures).toEqual([{ r, error: { code: 410, message: 'object.gone' } }]);
     }
   });
@@ -251,34 +255,34 @@ describe('replay', () => {
   test('[SUB10] a replayed revision is judged by the object as it is now', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
-    const { create, set, subscribe } = await stage({ models: [model] });
+    const { create, set, subscribe } = await setUpLive({ models: [model] });
     await create(r, { open: true, secret: 0 });
     await set(r, { secret: 1 });
     await set(r, { a: 1 });
     await set(r, { open: false });
-    const ear = new Ear();
-    const { subscriptions } = await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    const { subscriptions } = await subscribe(connection, { r, rev: 1 });
     expect(subscriptions).toEqual([{ r, fields: ['a', 'open'] }]);
-    const heard = ear.heard();
-    expect(heard.map(({ rev, meta }) => [rev, meta?.prev])).toEqual([
+    const received = connection.received();
+    expect(received.map(({ rev, meta }) => [rev, meta?.prev])).toEqual([
       [3, 1],
       [4, undefined],
     ]);
-    expect(JSON.stringify(heard)).not.toContain('secret');
+    expect(JSON.stringify(received)).not.toContain('secret');
   });
 
   test('[SUB9] who may see more than when it went away gets a snapshot', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
-    const { create, set, subscribe } = await stage({ models: [model] });
+    const { create, set, subscribe } = await setUpLive({ models: [model] });
     await create(r, { open: false, secret: 1 });
     await set(r, { a: 1 });
     await set(r, { open: true });
     await set(r, { a: 2 });
-    const [hadLess, hadAll] = [new Ear(), new Ear()];
+    const [hadLess, hadAll] = [new FakeConnection(), new FakeConnection()];
     await subscribe(hadLess, { r, rev: 2 });
     await subscribe(hadAll, { r, rev: 3 });
-    expect(hadLess.heard()).toEqual([
+    expect(hadLess.received()).toEqual([
       {
         evt: 'snapshot',
         r,
@@ -286,21 +290,21 @@ describe('replay', () => {
         body: { _r: r, _rev: 4, a: 2, open: true, secret: 1 },
       },
     ]);
-    expect(hadAll.told()).toEqual(['updated 4']);
+    expect(hadAll.summaries()).toEqual(['updated 4']);
   });
 
   test('[PSH4] prev is exact in a replay of many pages', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     for (let rev = 2; rev <= 300; rev++) await set(r, rev % 90 === 0 ? { a: rev } : { b: rev });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 100, fields: ['a'] });
-    expect(ear.heard().map(({ rev, meta }) => [rev, meta?.prev])).toEqual([
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 100, fields: ['a'] });
+    expect(connection.received().map(({ rev, meta }) => [rev, meta?.prev])).toEqual([
       [180, 90],
       [270, 180],
     ]);
     await set(r, { a: 0 });
-    expect(ear.heard()[0]?.meta?.prev).toBe(270);
+    expect(connection.received()[0]?.meta?.prev).toBe(270);
   });
 
   test('[UNS1] unsubscribing stops it', async () => {
@@ -308,7 +312,7 @@ describe('replay', () => {
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const { create, set, subscribe, unsubscribe, settle, live } = await stage({
+    const { create, set, subscribe, unsubscribe, settle, live } = await setUpLive({
       wrap: (store) => ({
         ...bound(store),
         async history(...args) {
@@ -319,37 +323,37 @@ describe('replay', () => {
     });
     await create(r, { a: 1 });
     await set(r, { a: 2 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
-    expect(unsubscribe(ear, r)).toEqual([r]);
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
+    expect(unsubscribe(connection, r)).toEqual([r]);
     release();
     await settle();
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     expect(live.counts().subscriptions).toBe(0);
   });
 });
 
 describe('updates', () => {
   test('[PSH2] operations are told as sent, addNumber with what came of it', async () => {
-    const { create, update, subscribe } = await stage();
+    const { create, update, subscribe } = await setUpLive();
     await create(r, { a: 1, b: ['x'] });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
     await update(
       r,
       { op: 'addNumber', key: 'a', value: 2 },
       { op: 'insertAt', key: 'b', value: 'y', opArgs: { index: 0 } },
     );
-    expect(ear.heard()[0]?.body).toEqual({
+    expect(connection.received()[0]?.body).toEqual({
       a: { op: 'addNumber', opValue: 2, value: 3 },
       b: { op: 'insertAt', opValue: 'y', opArgs: { index: 0 } },
     });
   });
 
   test('[PSH4] only who subscribed to a field that changed hears of it, and prev says what it has missed', async () => {
-    const { create, set, subscribe } = await stage();
+    const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
-    const [a, ab, all] = [new Ear(), new Ear(), new Ear()];
+    const [a, ab, all] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
     await subscribe(a, { r, rev: 1, fields: ['a'] });
     await subscribe(ab, { r, rev: 1, fields: ['a', 'b'] });
     await subscribe(all, { r, rev: 1 });
@@ -357,8 +361,9 @@ describe('updates', () => {
     await set(r, { b: 1 });
     await set(r, { a: 2, c: 3 });
     await set(r, { a: 3 });
-    const prevs = (ear: Ear) => ear.heard().map(({ rev, meta }) => [rev, meta?.prev]);
-    const bodies = a.heard();
+    const prevs = (connection: FakeConnection) =>
+      connection.received().map(({ rev, meta }) => [rev, meta?.prev]);
+    const bodies = a.received();
     expect(bodies.map(({ rev, meta, body }) => [rev, meta?.prev, body])).toEqual([
       [4, 1, { a: { op: 'set', opValue: 2 } }],
       [5, undefined, { a: { op: 'set', opValue: 3 } }],
@@ -372,24 +377,24 @@ describe('updates', () => {
   });
 
   test('[PSH8] opBy is who made the change, as it is stored', async () => {
-    const { create, subscribe } = await stage();
+    const { create, subscribe } = await setUpLive();
     const by = { uid: 'u9', authType: 'password', _r: '/users/9', data: { name: 'Nine' } };
-    const ear = new Ear();
-    await subscribe(ear, '/users');
+    const connection = new FakeConnection();
+    await subscribe(connection, '/users');
     await create(r, {}, by);
-    expect(ear.heard()[0]?.meta?.opBy).toEqual(by);
+    expect(connection.received()[0]?.meta?.opBy).toEqual(by);
   });
 
   test('[PSH5] deleted ends the subscription', async () => {
-    const { create, set, remove, subscribe, live } = await stage();
+    const { create, set, remove, subscribe, live } = await setUpLive();
     await create(r, { a: 1 });
-    const [all, some] = [new Ear(), new Ear()];
+    const [all, some] = [new FakeConnection(), new FakeConnection()];
     await subscribe(all, { r, rev: 1 });
     await subscribe(some, { r, rev: 1, fields: ['b'] });
     await set(r, { a: 2 });
     await remove(r);
-    expect(all.heard().at(-1)).toEqual({ evt: 'deleted', r, rev: 3, meta: { opBy } });
-    expect(some.heard()).toEqual([{ evt: 'deleted', r, rev: 3, meta: { opBy, prev: 1 } }]);
+    expect(all.received().at(-1)).toEqual({ evt: 'deleted', r, rev: 3, meta: { opBy } });
+    expect(some.received()).toEqual([{ evt: 'deleted', r, rev: 3, meta: { opBy, prev: 1 } }]);
     expect(live.counts()).toMatchObject({ subscriptions: 0, objectTopics: 0 });
   });
 
@@ -402,29 +407,29 @@ describe('updates', () => {
       },
       { uid: false, r: false, all: false },
     );
-    const { create, set, subscribe } = await stage({ models: [modelOf({ read })] });
+    const { create, set, subscribe } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
-    const ears = Array.from({ length: 20 }, (_, index) => new Ear(`u${index}`));
-    for (const ear of ears) await subscribe(ear, { r, rev: 1 });
+    const connections = Array.from({ length: 20 }, (_, index) => new FakeConnection(`u${index}`));
+    for (const connection of connections) await subscribe(connection, { r, rev: 1 });
     judged = 0;
     await set(r, { a: 2 });
     expect(judged).toBe(1);
-    expect(new Set(ears.map(({ frames }) => frames[0])).size).toBe(1);
+    expect(new Set(connections.map(({ frames }) => frames[0])).size).toBe(1);
   });
 
   test('[DUR4] who differs in a part of auth that rights look at is judged alone', async () => {
     const read = rule(({ auth, obj }) => obj.owner === auth.uid || obj.open === true);
     const model = modelOf({ read, fields: ['owner', 'open', 'a'] });
-    const { create, set, subscribe, live } = await stage({ models: [model] });
+    const { create, set, subscribe, live } = await setUpLive({ models: [model] });
     await create(r, { owner: 'u1', open: true });
-    const [owner, other] = [new Ear('u1'), new Ear('u2')];
+    const [owner, other] = [new FakeConnection('u1'), new FakeConnection('u2')];
     await subscribe(owner, { r, rev: 1 });
     await subscribe(other, { r, rev: 1 });
     await set(r, { a: 1 });
     await set(r, { open: false, a: 2 });
     await set(r, { a: 3 });
-    expect(owner.told()).toEqual(['updated 2', 'updated 3', 'updated 4']);
-    expect(other.heard().slice(1)).toEqual([
+    expect(owner.summaries()).toEqual(['updated 2', 'updated 3', 'updated 4']);
+    expect(other.received().slice(1)).toEqual([
       { evt: 'failed', r, error: { code: 403, message: 'forbidden' } },
     ]);
     expect(live.counts().subscriptions).toBe(1);
@@ -435,14 +440,16 @@ describe('updates', () => {
       if (obj.a === 2 && auth.uid === 'u2') throw new Error('oops');
       return true;
     });
-    const { create, set, subscribe, counts } = await stage({ models: [modelOf({ read })] });
+    const { create, set, subscribe, counts } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
-    const [one, two] = [new Ear('u1'), new Ear('u2')];
-    await subscribe(one, { r, rev: 1 });
+    const [first, two] = [new FakeConnection('u1'), new FakeConnection('u2')];
+    await subscribe(first, { r, rev: 1 });
     await subscribe(two, { r, rev: 1 });
     await set(r, { a: 2 });
-    expect(one.told()).toEqual(['updated 2']);
-    expect(two.heard()).toEqual([{ evt: 'failed', r, error: { code: 403, message: 'forbidden' } }]);
+    expect(first.summaries()).toEqual(['updated 2']);
+    expect(two.received()).toEqual([
+      { evt: 'failed', r, error: { code: 403, message: 'forbidden' } },
+    ]);
     expect(counts.values.get('really_push_refusals_total')).toBe(1);
   });
 
@@ -451,15 +458,17 @@ describe('updates', () => {
       if (obj.a === 2) throw 'teapot';
       return [];
     };
-    const { create, set, subscribe } = await stage({
+    const { create, set, subscribe } = await setUpLive({
       models: [modelOf({ preGet: preGet as never })],
     });
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
     await set(r, { a: 2 });
     await set(r, { a: 3 });
-    expect(ear.heard()).toEqual([{ evt: 'failed', r, error: { code: 418, message: 'teapot' } }]);
+    expect(connection.received()).toEqual([
+      { evt: 'failed', r, error: { code: 418, message: 'teapot' } },
+    ]);
   });
 
   test('[PSH7] [ERR3] a hook that fails tells an id and nothing else', async () => {
@@ -467,25 +476,25 @@ describe('updates', () => {
       if (obj.a === 2) throw new Error('/etc/passwd');
       return [];
     };
-    const { create, set, subscribe } = await stage({
+    const { create, set, subscribe } = await setUpLive({
       models: [modelOf({ preGet: preGet as never })],
     });
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
     await set(r, { a: 2 });
     const error = { code: 500, message: 'internal.server.error', id: expect.any(String) };
-    expect(ear.heard()).toEqual([{ evt: 'failed', r, error }]);
+    expect(connection.received()).toEqual([{ evt: 'failed', r, error }]);
   });
 
   test('[PSH7] model gone', async () => {
-    const { create, set, subscribe, setModels, live } = await stage();
+    const { create, set, subscribe, setModels, live } = await setUpLive();
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 }, '/users');
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 }, '/users');
     setModels();
     await set(r, { a: 2 });
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'failed', r, error: { code: 404, message: 'model.unknown' } },
     ]);
     expect(live.counts().objectTopics).toBe(0);
@@ -494,9 +503,9 @@ describe('updates', () => {
   test('[SUB9] [HOK2] what is hidden is not told; seen again it comes as a snapshot; hidden again it is left out', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
-    const { create, set, subscribe } = await stage({ models: [model] });
+    const { create, set, subscribe } = await setUpLive({ models: [model] });
     await create(r, { open: false, secret: 1 });
-    const [all, onlyA] = [new Ear(), new Ear()];
+    const [all, onlyA] = [new FakeConnection(), new FakeConnection()];
     await subscribe(all, { r, rev: 1 });
     await subscribe(onlyA, { r, rev: 1, fields: ['a'] });
     await set(r, { secret: 2 });
@@ -507,14 +516,14 @@ describe('updates', () => {
     await set(r, { secret: 6 });
     await set(r, { a: 2 });
     const set1 = (value: unknown) => ({ op: 'set', opValue: value });
-    expect(all.heard()).toEqual([
+    expect(all.received()).toEqual([
       { evt: 'updated', r, rev: 3, meta: { opBy, prev: 1 }, body: { a: set1(1) } },
       { evt: 'snapshot', r, rev: 4, body: { _r: r, _rev: 4, a: 1, open: true, secret: 3 } },
       { evt: 'updated', r, rev: 5, meta: { opBy }, body: { secret: set1(4) } },
       { evt: 'updated', r, rev: 6, meta: { opBy, prev: 4 }, body: { open: set1(false) } },
       { evt: 'updated', r, rev: 8, meta: { opBy, prev: 6 }, body: { a: set1(2) } },
     ]);
-    expect(onlyA.told()).toEqual(['updated 3', 'updated 8']);
+    expect(onlyA.summaries()).toEqual(['updated 3', 'updated 8']);
   });
 
   test('[SUB7] changes come in order although rights are judged elsewhere', async () => {
@@ -524,63 +533,70 @@ describe('updates', () => {
       if (asynchronous) await new Promise<void>((resolve) => waiting.push(resolve));
       return true;
     });
-    const { create, set, subscribe, settle } = await stage({ models: [modelOf({ read })] });
+    const { create, set, subscribe, settle } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
     asynchronous = true;
     for (let a = 2; a <= 200; a++) await set(r, { a });
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     // The queue is bounded: what does not fit comes from the store, judged page by page.
     asynchronous = false;
     for (const resolve of waiting.splice(0)) resolve();
     await settle();
-    expect(ear.told()).toEqual(Array.from({ length: 199 }, (_, index) => `updated ${index + 2}`));
+    expect(connection.summaries()).toEqual(
+      Array.from({ length: 199 }, (_, index) => `updated ${index + 2}`),
+    );
   });
 });
 
 describe('the bus is a hint', () => {
   test('[SUB7] what comes twice is told once, what comes early waits, what is lost is read', async () => {
-    const { create, set, subscribe, bus, settle, counts } = await stage();
+    const { create, set, subscribe, bus, settle, counts } = await setUpLive();
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 });
     bus.held = [];
     for (let a = 2; a <= 7; a++) await set(r, { a });
     const [two, three, four, five, , seven] = bus.held;
     if (!two || !three || !four || !five || !seven) throw new Error('nothing was published');
     bus.deliver(two, two, four, three, five, three);
     await settle();
-    expect(ear.told()).toEqual([2, 3, 4, 5, 6, 7].map((rev) => `updated ${rev}`));
+    expect(connection.summaries()).toEqual([2, 3, 4, 5, 6, 7].map((rev) => `updated ${rev}`));
     bus.deliver(seven);
     await settle();
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     expect(counts.values.get('really_gaps_filled_total')).toBe(1);
   });
 
   test('[SUB7] a loss that nothing shows is found by comparing with the store', async () => {
-    const { create, set, subscribe, bus, settle, live } = await stage();
+    const { create, set, subscribe, bus, settle, live } = await setUpLive();
     await create(r, { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 }, '/users');
+    const connection = new FakeConnection();
+    await subscribe(connection, { r, rev: 1 }, '/users');
     bus.held = [];
     await set(r, { a: 2 });
     await create('/users/2', {});
-    await live.compare();
+    await live.resync();
     await settle();
-    expect(ear.told().sort()).toEqual(['created /users/2', 'updated 2']);
+    expect(connection.summaries().sort()).toEqual(['created /users/2', 'updated 2']);
     bus.deliver(...bus.held);
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
   });
 
   test('[DUR4] a gap that ends with a deletion, or beyond the history', async () => {
-    const { create, set, remove, subscribe, bus, settle } = await stage({
+    const { create, set, remove, subscribe, bus, settle } = await setUpLive({
       models: [modelOf({ history: 2 })],
     });
     await create(r, { a: 1 });
     await create('/users/2', { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1 }, { r: '/users/2', rev: 1 }, { r: '/users/2', rev: 1 });
+    const connection = new FakeConnection();
+    await subscribe(
+      connection,
+      { r, rev: 1 },
+      { r: '/users/2', rev: 1 },
+      { r: '/users/2', rev: 1 },
+    );
     bus.held = [];
     for (let a = 2; a <= 6; a++) await set(r, { a });
     await remove('/users/2');
@@ -588,12 +604,12 @@ describe('the bus is a hint', () => {
     bus.held = undefined;
     bus.deliver(...last);
     await settle();
-    expect(ear.told().sort()).toEqual(['deleted 2', 'snapshot 6']);
+    expect(connection.summaries().sort()).toEqual(['deleted 2', 'snapshot 6']);
   });
 
   test('[SUB7] [ERR2] a store that stays away ends the subscription with 503, so that the client comes again', async () => {
     let away = false;
-    const { create, set, subscribe, platform, settle, bus } = await stage({
+    const { create, set, subscribe, platform, settle, bus } = await setUpLive({
       wrap: (store) => ({
         ...bound(store),
         async history(...args) {
@@ -603,7 +619,7 @@ describe('the bus is a hint', () => {
       }),
     });
     await create(r, { a: 1 });
-    const [live, late] = [new Ear(), new Ear()];
+    const [live, late] = [new FakeConnection(), new FakeConnection()];
     await subscribe(live, { r, rev: 1 });
     bus.held = [];
     await set(r, { a: 2 });
@@ -615,21 +631,23 @@ describe('the bus is a hint', () => {
       platform.advance(60_000);
       await settle();
     }
-    expect([...live.told(), ...late.told()]).toEqual([]);
+    expect([...live.summaries(), ...late.summaries()]).toEqual([]);
     away = false;
     platform.advance(60_000);
     await settle();
-    expect([...live.told(), ...late.told()]).toEqual([2, 3, 2, 3].map((rev) => `updated ${rev}`));
+    expect([...live.summaries(), ...late.summaries()]).toEqual(
+      [2, 3, 2, 3].map((rev) => `updated ${rev}`),
+    );
 
     away = true;
-    const again = new Ear();
+    const again = new FakeConnection();
     await subscribe(again, { r, rev: 1 });
     for (let pause = 0; pause < 7; pause++) {
       platform.advance(60_000);
       await settle();
     }
     const error = { code: 503, message: 'server.unavailable' };
-    expect(again.heard()).toEqual([{ evt: 'failed', r, error, meta: { retryAfter: 1 } }]);
+    expect(again.received()).toEqual([{ evt: 'failed', r, error, meta: { retryAfter: 1 } }]);
   });
 });
 
@@ -639,28 +657,30 @@ describe('a token is renewed', () => {
     const preGet = ({ auth }: { auth: { data?: { admin?: boolean } } }) =>
       auth.data?.admin ? [] : ['secret'];
     const model = modelOf({ read, preGet: preGet as never, preGetReads: readsAll });
-    const { create, set, subscribe, live, settle } = await stage({ models: [model] });
+    const { create, set, subscribe, live, settle } = await setUpLive({ models: [model] });
     await create(r, { a: 1, secret: 1 });
-    const ear = new Ear({ uid: 'u1' });
-    await subscribe(ear, { r, rev: 1 });
+    const connection = new FakeConnection({ uid: 'u1' });
+    await subscribe(connection, { r, rev: 1 });
     const renew = async (data: { [name: string]: boolean }) => {
-      ear.auth = { uid: 'u1', data };
-      live.reauthorized(ear);
+      connection.auth = { uid: 'u1', data };
+      live.authChanged(connection);
       await settle();
     };
     await renew({ other: true });
-    expect(ear.heard()).toEqual([]);
+    expect(connection.received()).toEqual([]);
     await renew({ admin: true });
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'snapshot', r, rev: 1, body: { _r: r, _rev: 1, a: 1, secret: 1 } },
     ]);
     await set(r, { secret: 2 });
-    expect(ear.told()).toEqual(['updated 2']);
+    expect(connection.summaries()).toEqual(['updated 2']);
     await renew({ admin: false });
     await set(r, { secret: 3 });
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     await renew({ out: true });
-    expect(ear.heard()).toEqual([{ evt: 'failed', r, error: { code: 403, message: 'forbidden' } }]);
+    expect(connection.received()).toEqual([
+      { evt: 'failed', r, error: { code: 403, message: 'forbidden' } },
+    ]);
     expect(live.counts().subscriptions).toBe(0);
   });
 
@@ -668,19 +688,21 @@ describe('a token is renewed', () => {
     [2, 'with nothing to replay'],
     [1, 'with something to replay'],
   ])('[SES8] [SUB9] before the first push, at revision %i, %s', async (rev) => {
-    const preGet: ModelTraits['preGet'] = ({ auth }) => (auth.data?.admin ? [] : ['secret']);
+    const preGet: FakeModelOptions['preGet'] = ({ auth }) => (auth.data?.admin ? [] : ['secret']);
     const model = modelOf({ preGet, preGetReads: readsAll });
-    const on = await stage({ models: [model] });
+    const on = await setUpLive({ models: [model] });
     const { create, set, live, settle } = on;
     await create(r, { a: 1, secret: 1 });
     await set(r, { a: 2 });
-    const ear = new Ear({ uid: 'u1' });
-    const { start } = await live.subscribe(ear, [seenAs(on, ear, itemOf({ r, rev }))]);
-    ear.auth = { uid: 'u1', data: { admin: true } };
-    live.reauthorized(ear);
+    const connection = new FakeConnection({ uid: 'u1' });
+    const { start } = await live.subscribe(connection, [
+      withCurrentView(on, connection, itemOf({ r, rev })),
+    ]);
+    connection.auth = { uid: 'u1', data: { admin: true } };
+    live.authChanged(connection);
     start();
     await settle();
-    expect(ear.heard()).toEqual([
+    expect(connection.received()).toEqual([
       { evt: 'snapshot', r, rev: 2, body: { _r: r, _rev: 2, a: 2, secret: 1 } },
     ]);
   });
@@ -688,33 +710,38 @@ describe('a token is renewed', () => {
 
 describe('unsubscribing', () => {
   test('[UNS1] Rs end, fields narrow, and the last field ends', async () => {
-    const { create, set, subscribe, unsubscribe, settle, live } = await stage();
+    const { create, set, subscribe, unsubscribe, settle, live } = await setUpLive();
     await create(r, { a: 1 });
     await create('/users/2', { a: 1 });
-    const ear = new Ear();
-    await subscribe(ear, { r, rev: 1, fields: ['a', 'b'] }, { r: '/users/2', rev: 1 }, '/users');
-    expect(unsubscribe(ear, { r, fields: ['b', 'c'] }, '/users/', '/users/3')).toEqual([
+    const connection = new FakeConnection();
+    await subscribe(
+      connection,
+      { r, rev: 1, fields: ['a', 'b'] },
+      { r: '/users/2', rev: 1 },
+      '/users',
+    );
+    expect(unsubscribe(connection, { r, fields: ['b', 'c'] }, '/users/', '/users/3')).toEqual([
       '/users/*',
     ]);
     await settle();
     await set(r, { b: 1 });
-    expect(ear.told()).toEqual([]);
+    expect(connection.summaries()).toEqual([]);
     await set(r, { a: 2 });
-    expect(ear.heard()[0]?.meta).toEqual({ opBy, prev: 1 });
-    expect(unsubscribe(ear, { r: '/users/2', fields: ['a'] })).toEqual([]);
+    expect(connection.received()[0]?.meta).toEqual({ opBy, prev: 1 });
+    expect(unsubscribe(connection, { r: '/users/2', fields: ['a'] })).toEqual([]);
     await settle();
     await set('/users/2', { a: 2 });
     await set('/users/2', { c: 2 });
-    expect(ear.heard().map(({ rev, meta }) => [rev, meta?.prev])).toEqual([[3, 1]]);
-    expect(unsubscribe(ear, { r, fields: ['a'] }, '/users/2')).toEqual([r, '/users/2']);
+    expect(connection.received().map(({ rev, meta }) => [rev, meta?.prev])).toEqual([[3, 1]]);
+    expect(unsubscribe(connection, { r, fields: ['a'] }, '/users/2')).toEqual([r, '/users/2']);
     expect(live.counts()).toMatchObject({ subscriptions: 0, objectTopics: 0, collectionTopics: 0 });
   });
 
   test('[UNS1] [ERR2] what is ill-formed or not there at all is refused', async () => {
-    const { create, subscribe, unsubscribe, live } = await stage();
+    const { create, subscribe, unsubscribe, live } = await setUpLive();
     await create(r, {});
-    const ear = new Ear();
-    await subscribe(ear, r);
+    const connection = new FakeConnection();
+    await subscribe(connection, r);
     const refusal = (run: () => unknown) => {
       try {
         run();
@@ -723,11 +750,11 @@ describe('unsubscribing', () => {
       }
       return undefined;
     };
-    expect(refusal(() => unsubscribe(ear, '/users/2'))).toBe('subscription.missing');
-    expect(refusal(() => unsubscribe(new Ear(), r))).toBe('subscription.missing');
-    expect(refusal(() => unsubscribe(ear, 'q1'))).toBe('subscription.missing');
-    expect(refusal(() => unsubscribe(ear, r, '/users//'))).toBe('r.invalid');
-    expect(refusal(() => unsubscribe(ear, { r, fields: ['x'] }))).toBe('request.invalid');
+    expect(refusal(() => unsubscribe(connection, '/users/2'))).toBe('subscription.missing');
+    expect(refusal(() => unsubscribe(new FakeConnection(), r))).toBe('subscription.missing');
+    expect(refusal(() => unsubscribe(connection, 'q1'))).toBe('subscription.missing');
+    expect(refusal(() => unsubscribe(connection, r, '/users//'))).toBe('r.invalid');
+    expect(refusal(() => unsubscribe(connection, { r, fields: ['x'] }))).toBe('request.invalid');
     expect(live.counts().subscriptions).toBe(1);
   });
 });

@@ -1,25 +1,25 @@
 import { expect, test } from 'vitest';
-import { bound, Ear, modelOf, settle, stage } from './live.fixture.js';
+import { bound, FakeConnection, modelOf, settle, setUpLive } from './live.fixture.js';
 
 const version2 = modelOf({ version: 2, fields: ['a', 'b'] });
 
 test('[REL3] what the bus brings late of an earlier version is told as of the one in force', async () => {
-  const { create, set, subscribe, bus, reload } = await stage();
+  const { create, set, subscribe, bus, reload } = await setUpLive();
   await create('/users/1', { a: 1 });
-  const ear = new Ear();
-  await subscribe(ear, '/users/1');
+  const connection = new FakeConnection();
+  await subscribe(connection, '/users/1');
   bus.held = [];
   const late = await set('/users/1', { a: 2 });
   await reload(version2);
-  expect(ear.told()).toEqual(['snapshot 1', 'schemaUpdated', 'snapshot 2']);
+  expect(connection.summaries()).toEqual(['snapshot 1', 'schemaUpdated', 'snapshot 2']);
   bus.deliver(late);
   await settle();
-  expect(ear.told()).toEqual([]);
+  expect(connection.summaries()).toEqual([]);
   // One that nobody has heard of yet, of a node that still has the earlier version.
   const another = await set('/users/1', { a: 3 });
   bus.deliver({ ...another, modelVersion: 1 });
   await settle();
-  expect(ear.told()).toEqual(['snapshot 3']);
+  expect(connection.summaries()).toEqual(['snapshot 3']);
 });
 
 test('[REL2] [SUB1] a subscription that is made while models change is one of the new models', async () => {
@@ -28,10 +28,10 @@ test('[REL2] [SUB1] a subscription that is made while models change is one of th
     open = resolve;
   });
   let looks = 0;
-  const stageOfTest = await stage({
+  const stageOfTest = await setUpLive({
     wrap: (store) => ({
       ...bound(store),
-      exclusive: true,
+      isSoleWriter: true,
       async getMany(rs) {
         looks += 1;
         const objects = await store.getMany(rs);
@@ -42,46 +42,46 @@ test('[REL2] [SUB1] a subscription that is made while models change is one of th
   });
   const { create, subscribe, reload } = stageOfTest;
   await create('/users/1', { a: 1, c: 1 });
-  const ear = new Ear();
-  const answer = subscribe(ear, '/users/1');
+  const connection = new FakeConnection();
+  const answer = subscribe(connection, '/users/1');
   await settle();
   await reload(version2);
   open();
   expect(await answer).toEqual({ subscriptions: [{ r: '/users/1', fields: ['a', 'b'] }] });
-  expect(ear.told()).toEqual(['snapshot 1']);
+  expect(connection.summaries()).toEqual(['snapshot 1']);
   expect(looks).toBe(2);
 });
 
 test('[REL3] schemaUpdated comes once for each collection, before what follows from it, and to nobody else', async () => {
   const others = modelOf({ name: 'others' });
-  const { create, subscribe, reload, counts } = await stage({ models: [modelOf(), others] });
+  const { create, subscribe, reload, counts } = await setUpLive({ models: [modelOf(), others] });
   for (const id of [1, 2]) await create(`/users/${id}`, { a: id });
   await create('/others/1', { a: 1 });
-  const [ear, bystander] = [new Ear('u1'), new Ear('u2')];
-  await subscribe(ear, '/users/1', '/users/2', '/users', '/others/1');
+  const [connection, bystander] = [new FakeConnection('u1'), new FakeConnection('u2')];
+  await subscribe(connection, '/users/1', '/users/2', '/users', '/others/1');
   await subscribe(bystander, '/others/1', '/others');
-  ear.frames.length = 0;
+  connection.frames.length = 0;
   bystander.frames.length = 0;
   await reload(version2, others);
-  expect(ear.heard().map(({ evt, r }) => `${evt} ${r}`)).toEqual([
+  expect(connection.received().map(({ evt, r }) => `${evt} ${r}`)).toEqual([
     'schemaUpdated /users/*',
     'snapshot /users/1',
     'snapshot /users/2',
   ]);
-  expect(bystander.told()).toEqual([]);
+  expect(bystander.summaries()).toEqual([]);
   expect(counts.values.get('really_pushes_total schemaUpdated')).toBe(1);
 });
 
 test('[REL4] fields that are no more are left out, and the others are told on', async () => {
-  const { create, set, subscribe, reload } = await stage();
+  const { create, set, subscribe, reload } = await setUpLive();
   await create('/users/1', { a: 1, c: 1 });
-  const ear = new Ear();
-  await subscribe(ear, { r: '/users/1', fields: ['b', 'c'] });
-  ear.frames.length = 0;
+  const connection = new FakeConnection();
+  await subscribe(connection, { r: '/users/1', fields: ['b', 'c'] });
+  connection.frames.length = 0;
   await reload(version2);
   await set('/users/1', { b: 2 });
-  const [told, snapshot, updated] = ear.heard();
-  expect(told).toEqual({ evt: 'schemaUpdated', r: '/users/*' });
+  const [summaries, snapshot, updated] = connection.received();
+  expect(summaries).toEqual({ evt: 'schemaUpdated', r: '/users/*' });
   expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 1, body: { _r: '/users/1', _rev: 1 } });
   expect(updated).toMatchObject({ evt: 'updated', rev: 2, body: { b: { opValue: 2 } } });
 });

@@ -1,52 +1,56 @@
 import type { Auth, JsonObject, ProtocolError, UnsubscribeItem } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
-import { ViewTexts } from '../model/view-text.js';
+import { ViewTexts } from '../model/view/view-text.js';
 import type { Objects } from '../objects/objects.js';
 import { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import { type Steps, TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Tracing } from '../platform/tracing.js';
-import { type Steps, TurnSlice } from '../platform/turn-slice.js';
 import type { CommittedChange, Pos, Store } from '../store/store.js';
-import { Activity } from './activity.js';
-import { answeredStore } from './answered-store.js';
-import { CollectionCatchUp } from './collection-catch-up.js';
-import { CollectionDelivery } from './collection-delivery.js';
-import { CollectionFeed } from './collection-feed.js';
-import type { CollectionTopic } from './collection-topic.js';
-import type { Listener } from './listener.js';
+import { acknowledgedStore } from './catch-up/acknowledged-store.js';
+import { FairLimiter } from './catch-up/fair-limiter.js';
+import { InFlight } from './catch-up/in-flight.js';
+import { CollectionCatchUp } from './collection/collection-catch-up.js';
+import { CollectionDelivery } from './collection/collection-delivery.js';
+import { CollectionFeed } from './collection/collection-feed.js';
+import type { CollectionTopic } from './collection/collection-topic.js';
 import { LiveBudget, type LiveLimits } from './live-budget.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
-import { Members } from './members.js';
-import { collectionNamesOf } from './model-change.js';
-import { ObjectCatchUp } from './object-catch-up.js';
-import { ObjectDelivery } from './object-delivery.js';
-import { ObjectFeed } from './object-feed.js';
-import type { ObjectTopic } from './object-topic.js';
-import { Pace } from './pace.js';
-import { type Parked, parkedOf } from './parked.js';
-import { ParkedWindows } from './parked-windows.js';
+import { ObjectCatchUp } from './object/object-catch-up.js';
+import { ObjectDelivery } from './object/object-delivery.js';
+import { ObjectFeed } from './object/object-feed.js';
+import type { ObjectTopic } from './object/object-topic.js';
 import { Positions } from './position.js';
-import { pushError } from './push-error.js';
-import { PushNotes } from './push-notes.js';
-import { QueryFeed } from './query-feed.js';
-import { QueryWatch, type Watched, type WatchRequest } from './query-watch.js';
-import { Regrouping } from './regrouping.js';
-import { Reloading } from './reloading.js';
-import { renewed } from './renewed.js';
-import { resume } from './resume.js';
-import { seat } from './seating.js';
-import type { Session, Subscription } from './session.js';
-import { Sessions } from './sessions.js';
-import { type Share, Shares } from './shares.js';
-import { type SubscribeAnswer, type SubscribeParts, subscribe } from './subscribe.js';
-import type { Wished } from './subscribing.js';
-import { Topics } from './topics.js';
-import { Turns } from './turns.js';
+import { FanOutPace } from './push/fan-out-pace.js';
+import { pushError } from './push/push-error.js';
+import { PushTelemetry } from './push/push-telemetry.js';
+import type { PushTarget } from './push-target.js';
+import { QueryFeed } from './query/query-feed.js';
+import {
+  type QuerySubscribeRequest,
+  QuerySubscriptions,
+  type SubscribedQuery,
+} from './query/query-subscriptions.js';
+import { assignGroup } from './registry/assign-group.js';
+import { GroupReassignment } from './registry/group-reassignment.js';
+import type { LiveSession, Subscription } from './registry/live-session.js';
+import { LiveSessions } from './registry/live-sessions.js';
+import { SubscriptionRegistry } from './registry/subscription-registry.js';
+import { Topics } from './registry/topics.js';
+import { type UserUsage, UserUsages } from './registry/user-usages.js';
+import { collectionNamesOf } from './reload/model-change.js';
+import { ModelReload } from './reload/model-reload.js';
+import { rebaseResumable } from './resume/rebase-resumable.js';
+import { type ResumableSubscription, resumableOf } from './resume/resumable-subscription.js';
+import { ResumableWindows } from './resume/resumable-windows.js';
+import { resume } from './resume/resume.js';
+import { type SubscribeDeps, type SubscribeResult, subscribe } from './subscribe.js';
+import type { RequestedSubscription } from './subscribe-checks.js';
 import { unsubscribe } from './unsubscribe.js';
 
 export interface LiveOptions {
@@ -61,15 +65,15 @@ export interface LiveOptions {
   /** For windows of queries. */
   readonly objects: Pick<Objects, 'heads'>;
   /** Resolves when what the store shows now was answered; `undefined`: it always is. See `Committer.told`. */
-  readonly told?: (() => Promise<void>) | undefined;
+  readonly published?: (() => Promise<void>) | undefined;
   readonly budgets?: Budgets | undefined;
-  readonly pace?: Pace | undefined;
+  readonly pace?: FanOutPace | undefined;
   readonly limits: LiveLimits &
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
 /** Readings of the store at once for all subscriptions together, and for those of one connection. */
-const turnLimits = { atOnce: 16, each: 4 };
+const readLimits = { total: 16, perOwner: 4 };
 
 /** Objects compared with the store at once. */
 const comparedAtOnce = 256;
@@ -83,101 +87,105 @@ const comparedAtOnce = 256;
  */
 export class Live {
   readonly #context: LiveContext;
-  readonly #shares = new Shares();
-  readonly #sessions = new Sessions(this.#shares);
-  readonly #parkedWindows: ParkedWindows;
+  readonly #usages = new UserUsages();
+  readonly #sessions = new LiveSessions(this.#usages);
+  readonly #resumableWindows: ResumableWindows;
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
-  readonly #activity = new Activity();
-  readonly #turns: Turns;
-  readonly #members: Members;
+  readonly #inFlight = new InFlight();
+  readonly #limiter: FairLimiter;
+  readonly #registry: SubscriptionRegistry;
   readonly #objectFeed: ObjectFeed;
   readonly #objectCatchUp: ObjectCatchUp;
   readonly #collectionFeed: CollectionFeed;
   readonly #collectionCatchUp: CollectionCatchUp;
   readonly #queryFeed: QueryFeed;
-  readonly #queries: QueryWatch;
-  readonly #regrouping: Regrouping;
-  readonly #reloading: Reloading;
-  readonly #parts: SubscribeParts;
+  readonly #queries: QuerySubscriptions;
+  readonly #reassignment: GroupReassignment;
+  readonly #modelReload: ModelReload;
+  readonly #deps: SubscribeDeps;
   readonly #stopListening: () => void;
 
   constructor(options: LiveOptions) {
-    const { bus, metrics = noMetrics, tracing, told, store, ...rest } = options;
-    const { budgets = new Budgets(metrics), limits, pace = new Pace() } = rest;
+    const { bus, metrics = noMetrics, tracing, published, store, ...rest } = options;
+    const { budgets = new Budgets(metrics), limits, pace = new FanOutPace() } = rest;
     const context: LiveContext = {
       ...rest,
-      shares: this.#shares,
+      usages: this.#usages,
       budget: new LiveBudget({
-        ...{ limits, budgets, shares: this.#shares },
-        evict: (share, error) => this.#evict(share, error),
+        ...{ limits, budgets, usages: this.#usages },
+        evict: (usage, error) => this.#evict(usage, error),
       }),
-      slice: new TurnSlice(rest.platform.clock),
+      slice: new TickSlice(rest.platform.clock),
       pace,
-      store: told ? answeredStore(store, told) : store,
+      store: published ? acknowledgedStore(store, published) : store,
       views: new ViewTexts(() => store.epoch),
       positions: new Positions(() => store.epoch),
       metrics: liveMetrics(metrics, () => this.counts()),
-      notes: new PushNotes({ clock: rest.platform.clock, metrics, tracing }),
+      telemetry: new PushTelemetry({ clock: rest.platform.clock, metrics, tracing }),
     };
     const objects = this.#objectTopics;
     const collections = this.#collectionTopics;
-    const activity = this.#activity;
-    const members = new Members(context, { sessions: this.#sessions, objects, collections });
-    const turns = new Turns(turnLimits, { activity, slice: context.slice });
-    const common = { members, activity, turns };
-    const ofObjects = {
-      ...common,
+    const inFlight = this.#inFlight;
+    const registry = new SubscriptionRegistry(context, {
+      sessions: this.#sessions,
+      objects,
+      collections,
+    });
+    const limiter = new FairLimiter(readLimits, { inFlight, slice: context.slice });
+    const sharedDeps = { registry, inFlight, limiter };
+    const objectDeps = {
+      ...sharedDeps,
       topics: objects,
-      delivery: new ObjectDelivery(context, members),
+      delivery: new ObjectDelivery(context, registry),
     };
-    const ofCollections = {
-      ...common,
+    const collectionDeps = {
+      ...sharedDeps,
       topics: collections,
-      delivery: new CollectionDelivery(context, members),
+      delivery: new CollectionDelivery(context, registry),
     };
     this.#context = context;
-    this.#turns = turns;
-    this.#parkedWindows = new ParkedWindows(rest.limits.queryRows);
-    this.#members = members;
-    this.#objectFeed = new ObjectFeed(context, ofObjects);
-    this.#objectCatchUp = new ObjectCatchUp(context, ofObjects);
-    this.#collectionFeed = new CollectionFeed(context, ofCollections);
-    this.#collectionCatchUp = new CollectionCatchUp(context, ofCollections);
-    this.#queryFeed = new QueryFeed(context, { activity, members, turns });
-    this.#queries = new QueryWatch(context, {
-      members,
+    this.#limiter = limiter;
+    this.#resumableWindows = new ResumableWindows(rest.limits.queryRows);
+    this.#registry = registry;
+    this.#objectFeed = new ObjectFeed(context, objectDeps);
+    this.#objectCatchUp = new ObjectCatchUp(context, objectDeps);
+    this.#collectionFeed = new CollectionFeed(context, collectionDeps);
+    this.#collectionCatchUp = new CollectionCatchUp(context, collectionDeps);
+    this.#queryFeed = new QueryFeed(context, { inFlight, registry, limiter });
+    this.#queries = new QuerySubscriptions(context, {
+      registry,
       feed: this.#queryFeed,
-      parkedWindows: this.#parkedWindows,
+      resumableWindows: this.#resumableWindows,
     });
-    this.#regrouping = new Regrouping(context, {
-      members,
+    this.#reassignment = new GroupReassignment(context, {
+      registry,
       queries: this.#queries,
       objects: this.#objectCatchUp,
       collections: this.#collectionCatchUp,
     });
-    this.#reloading = new Reloading(context, {
+    this.#modelReload = new ModelReload(context, {
       sessions: this.#sessions,
-      members,
+      registry,
       objects: this.#objectCatchUp,
       collections: this.#collectionCatchUp,
       queries: this.#queries,
       queryFeed: this.#queryFeed,
     });
-    this.#parts = {
+    this.#deps = {
       context,
-      activity,
-      objects: { context, members, topics: objects, catchUp: this.#objectCatchUp },
+      inFlight,
+      objects: { context, registry, topics: objects, catchUp: this.#objectCatchUp },
       collections: {
         context,
-        members,
+        registry,
         topics: collections,
         catchUp: this.#collectionCatchUp,
         feed: this.#collectionFeed,
-        regrouping: this.#regrouping,
+        reassignment: this.#reassignment,
       },
     };
-    this.#stopListening = bus.listen((changes) => this.#hear(changes));
+    this.#stopListening = bus.listen((changes) => this.#receive(changes));
   }
 
   /** Of the store. */
@@ -192,34 +200,40 @@ export class Live {
   }
 
   /** The subscribe command. Never rejects for one item: its failure is in the answer. */
-  async subscribe(listener: Listener, items: readonly Wished[]): Promise<SubscribeAnswer> {
-    return await subscribe(this.#parts, this.#sessions.open(listener), items);
+  async subscribe(
+    pushTarget: PushTarget,
+    items: readonly RequestedSubscription[],
+  ): Promise<SubscribeResult> {
+    return await subscribe(this.#deps, this.#sessions.open(pushTarget), items);
   }
 
   /** The subscription of a read, and the window that is its answer. Rejects with 403, 404, 410 `position.gone`, 429 or 503. */
-  async watch(listener: Listener, request: WatchRequest): Promise<Watched> {
+  async subscribeQuery(
+    pushTarget: PushTarget,
+    request: QuerySubscribeRequest,
+  ): Promise<SubscribedQuery> {
     try {
-      return await this.#queries.begin(this.#sessions.open(listener), request);
+      return await this.#queries.subscribe(this.#sessions.open(pushTarget), request);
     } catch (error) {
       throw pushError(this.#context, error, { r: request.r });
     }
   }
 
   /** The unsubscribe command: the body of its answer. Throws as `unsubscribe` says. */
-  unsubscribe(listener: Listener, items: readonly UnsubscribeItem[]): JsonObject {
-    const parts = {
+  unsubscribe(pushTarget: PushTarget, items: readonly UnsubscribeItem[]): JsonObject {
+    const deps = {
       context: this.#context,
-      members: this.#members,
-      regrouping: this.#regrouping,
+      registry: this.#registry,
+      reassignment: this.#reassignment,
     };
-    return { subscriptions: unsubscribe(parts, this.#sessions.find(listener), items) };
+    return { subscriptions: unsubscribe(deps, this.#sessions.find(pushTarget), items) };
   }
 
   /** The listener's `auth` is another now: rights that depend on it are judged anew. The answer is of how many subscriptions. */
-  reauthorized(listener: Listener): number {
+  authChanged(pushTarget: PushTarget): number {
     let others = 0;
-    for (const one of this.#subscriptionsOf(listener)) {
-      if (this.#regrouping.reauthorize(one)) others += 1;
+    for (const subscription of this.#subscriptionsOf(pushTarget)) {
+      if (this.#reassignment.authChanged(subscription)) others += 1;
     }
     return others;
   }
@@ -230,45 +244,46 @@ export class Live {
    * written; `pos`: of the store.
    */
   reloaded(before: ModelSet, pos: Pos): void {
-    this.#collectionFeed.passed(pos);
-    this.#queryFeed.passed(pos);
-    this.#reloading.run(before);
+    this.#collectionFeed.skipPosition(pos);
+    this.#queryFeed.skipPosition(pos);
+    this.#modelReload.run(before);
   }
 
   /** Up to where the listener has heard of what was created in the first collection that it subscribed to. */
-  positionOf(listener: Listener): string | undefined {
-    const [one] = this.#subscriptionsOf(listener);
-    if (one?.kind !== 'collection') return undefined;
-    return this.#context.positions.text({ pos: one.pos, view: one.audience.view });
+  positionOf(pushTarget: PushTarget): string | undefined {
+    const [subscription] = this.#subscriptionsOf(pushTarget);
+    if (subscription?.kind !== 'collection') return undefined;
+    return this.#context.positions.text({ pos: subscription.pos, view: subscription.group.view });
   }
 
   /** The listener takes output again: what was held back for it is caught up (rule LIM4). */
-  drained(listener: Listener): void {
-    for (const one of this.#subscriptionsOf(listener)) {
-      if (one.progress !== 'paused') continue;
-      if (one.kind === 'query') this.#queries.resume(one);
-      else if (one.kind === 'object') this.#objectCatchUp.begin(one);
-      else this.#collectionCatchUp.begin(one);
+  onDrain(pushTarget: PushTarget): void {
+    for (const subscription of this.#subscriptionsOf(pushTarget)) {
+      if (subscription.progress !== 'paused') continue;
+      if (subscription.kind === 'query') this.#queries.resume(subscription);
+      else if (subscription.kind === 'object') this.#objectCatchUp.begin(subscription);
+      else this.#collectionCatchUp.begin(subscription);
     }
   }
 
   /** The listener is gone, and may come back as another one: what it takes to go on then, until `forget`. */
-  park(listener: Listener): readonly Parked[] {
-    const parked = this.#subscriptionsOf(listener).flatMap((one) => {
-      if (one.kind !== 'query') seat(this.#context, this.#members, one);
-      const model = this.#context.models().get(collectionNamesOf(one));
-      return (model && parkedOf(one, model, this.#parkedWindows)) ?? [];
+  park(pushTarget: PushTarget): readonly ResumableSubscription[] {
+    const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
+      if (subscription.kind !== 'query') assignGroup(this.#context, this.#registry, subscription);
+      const model = this.#context.models().get(collectionNamesOf(subscription));
+      return (model && resumableOf(subscription, model, this.#resumableWindows)) ?? [];
     });
-    const key = this.#sessions.find(listener)?.lastQueryId;
-    this.drop(listener);
-    return key === undefined ? parked : [...parked, { kind: 'last-query', key }];
+    const key = this.#sessions.find(pushTarget)?.lastQueryId;
+    this.drop(pushTarget);
+    return key === undefined ? resumable : [...resumable, { kind: 'last-query', key }];
   }
 
   /** What was parked is taken, or will not be. To be called once. */
-  forget(parked: readonly Parked[]): void {
-    for (const one of parked) {
-      const known = one.kind === 'query' ? one.request.left?.known : undefined;
-      if (known) this.#parkedWindows.release(known);
+  releaseParked(resumable: readonly ResumableSubscription[]): void {
+    for (const subscription of resumable) {
+      const known =
+        subscription.kind === 'query' ? subscription.request.resumeState?.known : undefined;
+      if (known) this.#resumableWindows.release(known);
     }
   }
 
@@ -276,62 +291,66 @@ export class Live {
    * Makes subscriptions again that were parked. Resolves with the way to begin: what was missed is
    * pushed then, and a `failed` for each of them that is none any more. Never rejects for one of them.
    */
-  async resume(listener: Listener, parked: readonly Parked[]): Promise<() => void> {
-    const session = this.#sessions.open(listener);
-    for (const one of parked) if ('key' in one) session.takeQueryId(one.key);
-    return await resume(this, listener, renewed(parked, this.#context.models()));
+  async resume(
+    pushTarget: PushTarget,
+    resumable: readonly ResumableSubscription[],
+  ): Promise<() => void> {
+    const session = this.#sessions.open(pushTarget);
+    for (const subscription of resumable)
+      if ('key' in subscription) session.reserveQueryId(subscription.key);
+    return await resume(this, pushTarget, rebaseResumable(resumable, this.#context.models()));
   }
 
   /** The listener is gone for good, and everything of it is forgotten. */
-  drop(listener: Listener): void {
-    const session = this.#sessions.close(listener);
-    if (session) this.#activity.during(this.#context.slice.run(this.#endAll(session)));
+  drop(pushTarget: PushTarget): void {
+    const session = this.#sessions.close(pushTarget);
+    if (session) this.#inFlight.during(this.#context.slice.run(this.#endAll(session)));
   }
 
-  *#endAll(session: Session): Steps {
-    for (const one of session.subscriptions.values()) {
-      this.#members.end(one);
+  *#endAll(session: LiveSession): Steps {
+    for (const subscription of session.subscriptions.values()) {
+      this.#registry.end(subscription);
       yield;
     }
-    this.#sessions.leave(session);
+    this.#sessions.release(session);
   }
 
   /**
    * Compares every topic with the store, in a few reads, and has told what is missing: for a bus that
    * was away. Rejects with `StoreUnavailable`.
    */
-  async compare(): Promise<void> {
+  async resync(): Promise<void> {
     const { store } = this.#context;
     const topics = this.#objectTopics.all();
     for (let at = 0; at < topics.length; at += comparedAtOnce) {
       const some = topics.slice(at, at + comparedAtOnce);
       const objects = await store.getMany(some.map(({ r }) => r));
       for (const [index, topic] of some.entries()) {
-        this.#objectFeed.announce(topic, objects[index]?.rev ?? 0);
+        this.#objectFeed.observe(topic, objects[index]?.rev ?? 0);
       }
     }
     const pos = await store.position();
-    this.#collectionFeed.announce(pos);
-    this.#queryFeed.announce(pos);
+    this.#collectionFeed.observe(pos);
+    this.#queryFeed.observe(pos);
   }
 
   /** Resolves when everything that was heard is pushed, and nothing is being read for anybody. */
   async settled(): Promise<void> {
-    await this.#activity.settled();
+    await this.#inFlight.settled();
   }
 
   counts(): LiveCounts {
     const { object, collection, query } = this.#sessions.counts;
     return {
-      listeners: this.#sessions.size,
+      connections: this.#sessions.size,
       subscriptions: object + collection + query,
       queries: query,
       objectTopics: this.#objectTopics.size,
       collectionTopics: this.#collectionTopics.size,
       queryGroups: this.#queryFeed.groups,
-      readingsWaiting: this.#turns.waiting,
+      queuedReads: this.#limiter.waiting,
       queryRows: this.#queryFeed.rows,
-      parkedRows: this.#parkedWindows.rows,
+      resumableRows: this.#resumableWindows.rows,
     };
   }
 
@@ -341,28 +360,28 @@ export class Live {
   }
 
   /** Whoever holds most of what the node has not enough of gives way (rule LIM17). */
-  #evict(share: Share, error: ProtocolError): void {
+  #evict(usage: UserUsage, error: ProtocolError): void {
     for (const session of this.#sessions.all()) {
-      if (session.share !== share) continue;
-      for (const one of session.subscriptions.values()) {
-        if (one.kind === 'query') this.#members.fail([one], error);
+      if (session.usage !== usage) continue;
+      for (const subscription of session.subscriptions.values()) {
+        if (subscription.kind === 'query') this.#registry.fail([subscription], error);
       }
     }
   }
 
-  #subscriptionsOf(listener: Listener): Subscription[] {
-    return this.#sessions.find(listener)?.subscriptions.values() ?? [];
+  #subscriptionsOf(pushTarget: PushTarget): Subscription[] {
+    return this.#sessions.find(pushTarget)?.subscriptions.values() ?? [];
   }
 
-  #hear(changes: readonly CommittedChange[]): void {
+  #receive(changes: readonly CommittedChange[]): void {
     for (const change of changes) {
       if (this.#isOfAnotherVersion(change)) {
-        this.#announce(change);
+        this.#observe(change);
         continue;
       }
-      this.#objectFeed.offer(change);
-      this.#collectionFeed.offer(change);
-      this.#queryFeed.offer(change);
+      this.#objectFeed.receive(change);
+      this.#collectionFeed.receive(change);
+      this.#queryFeed.receive(change);
     }
   }
 
@@ -374,10 +393,10 @@ export class Live {
     return model !== undefined && model.version !== modelVersion;
   }
 
-  #announce({ r, rev, pos }: CommittedChange): void {
+  #observe({ r, rev, pos }: CommittedChange): void {
     const topic = this.#objectTopics.find(r);
-    if (topic) this.#objectFeed.announce(topic, rev);
-    this.#collectionFeed.announce(pos);
-    this.#queryFeed.announce(pos);
+    if (topic) this.#objectFeed.observe(topic, rev);
+    this.#collectionFeed.observe(pos);
+    this.#queryFeed.observe(pos);
   }
 }

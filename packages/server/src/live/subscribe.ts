@@ -1,31 +1,38 @@
 import { fail, type JsonObject, type ProtocolError } from '@really/protocol';
 import { unavailable } from '../objects/unavailable.js';
-import type { Steps } from '../platform/turn-slice.js';
-import type { Activity } from './activity.js';
-import { CollectionWish, type CollectionWishParts, collectionDemand } from './collection-wish.js';
-import type { LiveContext } from './live-context.js';
-import { ObjectWish, type ObjectWishParts } from './object-wish.js';
-import { pushError } from './push-error.js';
-import type { Session } from './session.js';
+import type { Steps } from '../platform/scheduling/tick-slice.js';
+import type { InFlight } from './catch-up/in-flight.js';
 import {
-  fieldsAsked,
-  type Heads,
-  knownModel,
-  type Placed,
-  type Prepared,
-  type Wish,
-  type Wished,
-  type WishItem,
-} from './subscribing.js';
+  type CollectionSubscribeDeps,
+  CollectionSubscribeRequest,
+  collectionSubscribeOptions,
+} from './collection/collection-subscribe-request.js';
+import type { LiveContext } from './live-context.js';
+import {
+  type ObjectSubscribeDeps,
+  ObjectSubscribeRequest,
+} from './object/object-subscribe-request.js';
+import { pushError } from './push/push-error.js';
+import type { LiveSession } from './registry/live-session.js';
+import {
+  type AuthorizedItem,
+  type ItemSubscribeRequest,
+  type RegisteredItem,
+  type RequestedSubscription,
+  requestedFields,
+  requireModel,
+  type StoredObjectsByR,
+  type SubscribeRequestItem,
+} from './subscribe-checks.js';
 
-export interface SubscribeParts {
+export interface SubscribeDeps {
   readonly context: LiveContext;
-  readonly activity: Activity;
-  readonly objects: ObjectWishParts;
-  readonly collections: CollectionWishParts;
+  readonly inFlight: InFlight;
+  readonly objects: ObjectSubscribeDeps;
+  readonly collections: CollectionSubscribeDeps;
 }
 
-export interface SubscribeAnswer {
+export interface SubscribeResult {
   /** `subscriptions`, and `failures` where there are any. */
   readonly body: JsonObject;
   /** To be called when the answer is queued: pushes may flow from then on. */
@@ -33,85 +40,98 @@ export interface SubscribeAnswer {
 }
 
 /** An item, with what came of it so far or why nothing does. */
-type Step<T> = { readonly item: Wished } & (
+type ItemOutcome<T> = { readonly item: RequestedSubscription } & (
   | { readonly value: T; readonly error?: undefined }
   | { readonly error: ProtocolError }
 );
 
 /** How often the models may change while subscriptions are being made. */
-const mostTries = 5;
+const maxAttempts = 5;
 
 /** Items that are looked at together: enough to share the way to the store, few enough that little is held for them. */
 const together = 256;
 
 /** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
 export async function subscribe(
-  parts: SubscribeParts,
-  session: Session,
-  items: readonly Wished[],
-): Promise<SubscribeAnswer> {
-  const { slice } = parts.context;
-  const answer = new Answer(parts);
+  deps: SubscribeDeps,
+  session: LiveSession,
+  items: readonly RequestedSubscription[],
+): Promise<SubscribeResult> {
+  const { slice } = deps.context;
+  const result = new Answer(deps);
   for (let first = 0; first < items.length; first += together) {
     const some = items
       .slice(first, first + together)
       .map((item, at) => ({ item, index: first + at }));
-    await attempts(parts, session, some, answer);
+    await attempts(deps, session, some, result);
     if (slice.isOver) await slice.rest();
   }
-  return answer;
+  return result;
 }
 
 /** Throws 503 where the models change all the time, unless some of the subscriptions were made already: then the others have failed. */
 async function attempts(
-  parts: SubscribeParts,
-  session: Session,
-  items: readonly WishItem[],
-  answer: Answer,
+  deps: SubscribeDeps,
+  session: LiveSession,
+  items: readonly SubscribeRequestItem[],
+  result: Answer,
 ): Promise<void> {
-  for (let tries = 1; tries < mostTries; tries++) {
-    const placed = await attemptAll(parts, session, items);
-    if (placed) return answer.add(placed);
+  for (let attempts = 1; attempts < maxAttempts; attempts++) {
+    const registered = await attemptAll(deps, session, items);
+    if (registered) return result.add(registered);
   }
   if (items[0]?.index === 0) throw unavailable();
-  answer.add(items.map(({ item }) => ({ item, error: unavailable() })));
+  result.add(items.map(({ item }) => ({ item, error: unavailable() })));
 }
 
 /** `undefined` where other models are in force by now than those that it was judged by. */
 async function attemptAll(
-  parts: SubscribeParts,
-  session: Session,
-  items: readonly WishItem[],
-): Promise<Step<Placed>[] | undefined> {
-  const { context } = parts;
+  deps: SubscribeDeps,
+  session: LiveSession,
+  items: readonly SubscribeRequestItem[],
+): Promise<ItemOutcome<RegisteredItem>[] | undefined> {
+  const { context } = deps;
   const models = context.models();
-  const wishes = items.map((one) => attempt(context, one.item, () => wishOf(parts, session, one)));
+  const requests = items.map((outcome) =>
+    attempt(context, outcome.item, () => requestFor(deps, session, outcome)),
+  );
   try {
     // Read only now that no change of any of these objects goes by unnoticed any more.
-    const heads = readHeads(context, wishes);
-    const prepared = await Promise.all(wishes.map((wish) => prepare(context, wish, heads)));
+    const heads = readHeads(context, requests);
+    const authorized = await Promise.all(
+      requests.map((request) => authorizeItem(context, request, heads)),
+    );
     if (context.models() !== models) return undefined;
-    return session.dropped ? [] : prepared.map((one) => place(context, session, one));
+    return session.dropped
+      ? []
+      : authorized.map((outcome) => registerItem(context, session, outcome));
   } finally {
-    for (const wish of wishes) if (!wish.error) wish.value.release();
+    for (const request of requests) if (!request.error) request.value.release();
   }
 }
 
-function wishOf(parts: SubscribeParts, session: Session, { item, index }: WishItem): Wish {
+function requestFor(
+  deps: SubscribeDeps,
+  session: LiveSession,
+  { item, index }: SubscribeRequestItem,
+): ItemSubscribeRequest {
   const { target } = item;
   if (!target) throw fail('r.invalid');
   if (target.kind === 'object') {
-    return new ObjectWish(parts.objects, session, target, { item, index });
+    return new ObjectSubscribeRequest(deps.objects, session, target, { item, index });
   }
-  const model = knownModel(parts.context, target.names);
-  const fields = fieldsAsked(model, item.fields, `body.subscriptions[${index}].fields`);
-  const demand = collectionDemand(target, { ...item, fields }, index);
-  return new CollectionWish(parts.collections, session, demand);
+  const model = requireModel(deps.context, target.names);
+  const fields = requestedFields(model, item.fields, `body.subscriptions[${index}].fields`);
+  const options = collectionSubscribeOptions(target, { ...item, fields }, index);
+  return new CollectionSubscribeRequest(deps.collections, session, options);
 }
 
-async function readHeads({ store }: LiveContext, wishes: readonly Step<Wish>[]): Promise<Heads> {
+async function readHeads(
+  { store }: LiveContext,
+  requests: readonly ItemOutcome<ItemSubscribeRequest>[],
+): Promise<StoredObjectsByR> {
   const rs = new Set<string>();
-  for (const { item, error } of wishes) {
+  for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
   }
   const asked = [...rs];
@@ -119,26 +139,34 @@ async function readHeads({ store }: LiveContext, wishes: readonly Step<Wish>[]):
   return new Map(asked.map((r, index) => [r, objects[index]]));
 }
 
-async function prepare(
+async function authorizeItem(
   context: LiveContext,
-  wish: Step<Wish>,
-  heads: Promise<Heads>,
-): Promise<Step<Prepared>> {
-  if (wish.error) return wish;
-  const { item } = wish;
+  request: ItemOutcome<ItemSubscribeRequest>,
+  heads: Promise<StoredObjectsByR>,
+): Promise<ItemOutcome<AuthorizedItem>> {
+  if (request.error) return request;
+  const { item } = request;
   try {
-    return { item, value: await wish.value.prepare(heads) };
+    return { item, value: await request.value.authorize(heads) };
   } catch (error) {
     return { item, error: pushError(context, error, { r: item.r }) };
   }
 }
 
-function place(context: LiveContext, session: Session, step: Step<Prepared>): Step<Placed> {
-  if (step.error) return step;
-  return attempt(context, step.item, () => step.value.place(session));
+function registerItem(
+  context: LiveContext,
+  session: LiveSession,
+  outcome: ItemOutcome<AuthorizedItem>,
+): ItemOutcome<RegisteredItem> {
+  if (outcome.error) return outcome;
+  return attempt(context, outcome.item, () => outcome.value.register(session));
 }
 
-function attempt<T>(context: LiveContext, item: Wished, run: () => T): Step<T> {
+function attempt<T>(
+  context: LiveContext,
+  item: RequestedSubscription,
+  run: () => T,
+): ItemOutcome<T> {
   try {
     return { item, value: run() };
   } catch (error) {
@@ -154,8 +182,8 @@ function* startAll(starts: readonly (() => void)[]): Steps {
 }
 
 /** What came of the items so far. */
-class Answer implements SubscribeAnswer {
-  readonly #parts: SubscribeParts;
+class Answer implements SubscribeResult {
+  readonly #deps: SubscribeDeps;
   readonly #subscriptions: JsonObject[] = [];
   readonly #failures: JsonObject[] = [];
   readonly #starts: (() => void)[] = [];
@@ -166,21 +194,21 @@ class Answer implements SubscribeAnswer {
     return failures.length > 0 ? { subscriptions, failures } : { subscriptions };
   }
 
-  constructor(parts: SubscribeParts) {
-    this.#parts = parts;
+  constructor(deps: SubscribeDeps) {
+    this.#deps = deps;
   }
 
   /** In several turns where they are many (rule LIM43). */
   readonly start = (): void => {
-    const { activity, context } = this.#parts;
-    activity.during(context.slice.run(startAll(this.#starts)));
+    const { inFlight, context } = this.#deps;
+    inFlight.during(context.slice.run(startAll(this.#starts)));
   };
 
-  add(placed: readonly Step<Placed>[]): void {
-    for (const { item, ...step } of placed) {
-      if (step.error) this.#failures.push(failureOf(item, step.error));
+  add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
+    for (const { item, ...outcome } of registered) {
+      if (outcome.error) this.#failures.push(failureOf(item, outcome.error));
       else {
-        const { key, fields, view, start } = step.value;
+        const { key, fields, view, start } = outcome.value;
         this.#subscriptions.push({ r: key, fields: [...fields], view });
         if (start) this.#starts.push(start);
       }
@@ -188,7 +216,7 @@ class Answer implements SubscribeAnswer {
   }
 }
 
-function failureOf({ r, target }: Wished, error: ProtocolError): JsonObject {
+function failureOf({ r, target }: RequestedSubscription, error: ProtocolError): JsonObject {
   return {
     r: target?.r ?? r,
     error: { ...error.toJSON() },

@@ -1,15 +1,15 @@
 import { fail, type UnsubscribeItem } from '@really/protocol';
 import { type LiveContext, modelOf } from './live-context.js';
-import type { Members } from './members.js';
-import type { Regrouping } from './regrouping.js';
-import { seat } from './seating.js';
-import type { Session, Subscription } from './session.js';
-import { fieldsAsked } from './subscribing.js';
+import { assignGroup } from './registry/assign-group.js';
+import type { GroupReassignment } from './registry/group-reassignment.js';
+import type { LiveSession, Subscription } from './registry/live-session.js';
+import type { SubscriptionRegistry } from './registry/subscription-registry.js';
+import { requestedFields } from './subscribe-checks.js';
 
-export interface UnsubscribeParts {
+export interface UnsubscribeDeps {
   readonly context: LiveContext;
-  readonly members: Members;
-  readonly regrouping: Regrouping;
+  readonly registry: SubscriptionRegistry;
+  readonly reassignment: GroupReassignment;
 }
 
 /**
@@ -18,65 +18,69 @@ export interface UnsubscribeParts {
  * `subscription.missing`. Where an item is ill-formed nothing is done at all: 400.
  */
 export function unsubscribe(
-  parts: UnsubscribeParts,
-  session: Session | undefined,
+  deps: UnsubscribeDeps,
+  session: LiveSession | undefined,
   items: readonly UnsubscribeItem[],
 ): string[] {
-  const partings = items.map((item, index) => partingOf(parts.context, item, index));
+  const steps = items.map((item, index) => stepOf(deps.context, item, index));
   const ended: string[] = [];
   let known = 0;
-  for (const { key, fields } of partings) {
-    const one = session?.subscriptions.get(key);
-    if (!one) continue;
+  for (const { key, fields } of steps) {
+    const subscription = session?.subscriptions.get(key);
+    if (!subscription) continue;
     known += 1;
-    if (part(parts, one, fields)) ended.push(key);
+    if (removeFields(deps, subscription, fields)) ended.push(key);
   }
   if (known === 0 && items.length > 0) throw fail('subscription.missing');
   return ended;
 }
 
-interface Parting {
+interface UnsubscribeStep {
   readonly key: string;
   /** To be taken out of the subscription; `undefined`: all. */
   readonly fields: readonly string[] | undefined;
 }
 
-function partingOf(context: LiveContext, item: UnsubscribeItem, index: number): Parting {
+function stepOf(context: LiveContext, item: UnsubscribeItem, index: number): UnsubscribeStep {
   if (item.kind === 'query') return { key: item.id, fields: undefined };
   const { target } = item;
   if (!target) throw fail('r.invalid');
   const model = modelOf(context, target.names);
   const path = `body.subscriptions[${index}].fields`;
-  return { key: target.r, fields: model && fieldsAsked(model, item.fields, path) };
+  return { key: target.r, fields: model && requestedFields(model, item.fields, path) };
 }
 
 /** True where the subscription ended. */
-function part(
-  { context, members, regrouping }: UnsubscribeParts,
-  one: Subscription,
+function removeFields(
+  { context, registry, reassignment }: UnsubscribeDeps,
+  subscription: Subscription,
   fields: readonly string[] | undefined,
 ): boolean {
-  if (one.kind !== 'query' && fields) seat(context, members, one);
-  const left = one.kind !== 'query' && fields ? fieldsLeft(context, one, fields) : undefined;
-  if (one.kind === 'query' || left === undefined || left.length === 0) {
-    members.end(one);
+  if (subscription.kind !== 'query' && fields) assignGroup(context, registry, subscription);
+  const remaining =
+    subscription.kind !== 'query' && fields
+      ? remainingFields(context, subscription, fields)
+      : undefined;
+  if (subscription.kind === 'query' || remaining === undefined || remaining.length === 0) {
+    registry.end(subscription);
     // Whoever subscribes to it again may have other rights by then.
-    one.session.listener.outdate?.(one.key);
+    subscription.session.pushTarget.discardSent?.(subscription.key);
     return true;
   }
-  if (left.length < (one.audience.fields?.length ?? Number.POSITIVE_INFINITY)) {
-    regrouping.move(one, left);
+  if (remaining.length < (subscription.group.fields?.length ?? Number.POSITIVE_INFINITY)) {
+    reassignment.reassign(subscription, remaining);
   }
   return false;
 }
 
-function fieldsLeft(
+function remainingFields(
   context: LiveContext,
-  one: Exclude<Subscription, { kind: 'query' }>,
+  subscription: Exclude<Subscription, { kind: 'query' }>,
   removed: readonly string[],
 ): readonly string[] | undefined {
-  const names = one.kind === 'object' ? one.topic.names : one.topic.scope.names;
+  const names =
+    subscription.kind === 'object' ? subscription.topic.names : subscription.topic.scope.names;
   const model = modelOf(context, names);
-  const now = one.audience.fields ?? (model && [...model.fields.keys()]);
+  const now = subscription.group.fields ?? (model && [...model.fields.keys()]);
   return now?.filter((name) => !removed.includes(name));
 }

@@ -1,15 +1,15 @@
 import type { JsonObject } from '@really/protocol';
 import { beforeEach, expect, test } from 'vitest';
-import { loaded, thingYaml } from '../model/models.test.kit.js';
 import type { Model, ModelSet } from '../model/model.js';
+import { loaded, thingYaml } from '../model/models.fixture.js';
+import { createWrite } from '../objects/change.js';
 import { silentLog } from '../platform/log.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
-import { createWrite } from '../objects/change.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { type Query, type Store, StoreUnavailable } from '../store/store.js';
 import { CurrentStore } from './current-store.js';
 import { MigrationFailed } from './migration-failed.js';
-import { Migrations, mostNamed } from './migrations.js';
+import { Migrations, maxListed } from './migrations.js';
 
 const evolution = "if (obj.n === 13) throw new Error('unlucky');\nreturn { n: obj.n + 100 };";
 const query: Query = {
@@ -185,7 +185,7 @@ test('[MIG5] who works with a copy of the model waits for the same walk', async 
 
 test('[MIG4] [MIG7] however many can not be migrated, the first of them are named and the others counted', async () => {
   const origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
-  const writes = Array.from({ length: mostNamed + 20 }, (_, index) => {
+  const writes = Array.from({ length: maxListed + 20 }, (_, index) => {
     return createWrite(`/things/unlucky-${index}`, { n: 13 }, origin);
   });
   await stored.commit(writes.map((one) => ({ writes: [one] })));
@@ -196,9 +196,11 @@ test('[MIG4] [MIG7] however many can not be migrated, the first of them are name
     platform,
     log: silentLog,
   });
-  const { count, named } = await migrations.run(model, () => {});
-  expect(count).toBe(mostNamed + 20);
-  expect(named.map(({ r }) => r)).toEqual(writes.slice(0, mostNamed).map(({ object }) => object.r));
+  const { count, listed } = await migrations.run(model, () => {});
+  expect(count).toBe(maxListed + 20);
+  expect(listed.map(({ r }) => r)).toEqual(
+    writes.slice(0, maxListed).map(({ object }) => object.r),
+  );
   expect(await currentOf(stored).count(query)).toBe(1);
 });
 
@@ -254,7 +256,7 @@ test('[MIG8] two that end with one value are named, and got all the same', async
   const seats = models.get(['things']) ?? model;
   const failures = await new Migrations(common).run(seats, () => {});
   expect(failures.count).toBe(2);
-  expect(failures.named.map(({ reason }) => reason)).toEqual(
+  expect(failures.listed.map(({ reason }) => reason)).toEqual(
     Array(2).fill('another object has its value in no, which is unique'),
   );
 });

@@ -7,20 +7,20 @@ import type {
   Created,
   CreatedEntry,
   Epoch,
-  FieldType,
   GroupOutcome,
   History,
   Migration,
   MigrationOutcome,
   OnceRecord,
   Outdated,
-  Patience,
   Pos,
   Query,
+  ReadOptions,
   RestoredObject,
   RestoreOutcome,
   Scope,
   Store,
+  StoredFieldType,
   StoredObject,
   WriteGroup,
 } from '../store/store.js';
@@ -53,8 +53,8 @@ export class CurrentStore implements Store {
     this.#platform = platform;
   }
 
-  get exclusive(): boolean {
-    return this.#store.exclusive;
+  get isSoleWriter(): boolean {
+    return this.#store.isSoleWriter;
   }
 
   get epoch(): Epoch {
@@ -84,14 +84,14 @@ export class CurrentStore implements Store {
     return await this.#store.count(await this.#settled(model, query));
   }
 
-  async history(r: string, after: number, limit: number, patience?: Patience): Promise<History> {
+  async history(r: string, after: number, limit: number, patience?: ReadOptions): Promise<History> {
     const history = await this.#store.history(r, after, limit, patience);
     return { ...history, object: history.object && (await this.#current(history.object)) };
   }
 
-  async created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created> {
+  async created(scope: Scope, after: Pos, limit: number, patience?: ReadOptions): Promise<Created> {
     const page = await this.#store.created(scope, after, limit, patience);
-    const current = await Promise.all(page.entries.map((one) => this.#currentEntry(one)));
+    const current = await Promise.all(page.entries.map((entry) => this.#currentEntry(entry)));
     const entries = current.filter((entry) => entry !== undefined);
     if (entries.length === page.entries.length || page.entries.length < limit) {
       return { ...page, entries };
@@ -102,7 +102,7 @@ export class CurrentStore implements Store {
   }
 
   /** What happened under another version of the model is gone, so that the objects are as of this one. */
-  changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes> {
+  changes(scope: Scope, after: Pos, limit: number, patience?: ReadOptions): Promise<Changes> {
     return this.#store.changes(scope, after, limit, patience);
   }
 
@@ -140,7 +140,7 @@ export class CurrentStore implements Store {
   }
 
   /** Of what is stored: what is not migrated yet, or cannot be, may come to be seen with what it holds. */
-  mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+  mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
     return this.#store.mistyped(names, types);
   }
 

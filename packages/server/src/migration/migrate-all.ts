@@ -17,7 +17,7 @@ export type MigrationEvent =
       readonly failed: number;
     };
 
-export interface MigrateAllParts {
+export interface MigrateAllDeps {
   readonly models: ModelSet;
   readonly migrations: Pick<Migrations, 'run'>;
   /** As it is stored. */
@@ -26,8 +26,8 @@ export interface MigrateAllParts {
 
 /** Migrates every object of these models. Collections with nothing to migrate are not told of. Rejects with `StoreUnavailable`. */
 export async function migrateAll(
-  { models, migrations, store }: MigrateAllParts,
-  tell: (event: MigrationEvent) => void,
+  { models, migrations, store }: MigrateAllDeps,
+  onEvent: (event: MigrationEvent) => void,
 ): Promise<void> {
   for (const model of models.all()) {
     // Nothing can be older than that, and to count would be to look at everything.
@@ -35,14 +35,14 @@ export async function migrateAll(
     const total = await store.countOutdated(model.names, model.currentFrom);
     if (total === 0) continue;
     const collection = model.names.map((name) => `/${name}/*`).join('');
-    tell({ kind: 'begun', collection, total });
+    onEvent({ kind: 'begun', collection, total });
     let seen = 0;
     const failures = await migrations.run(model, (progress) => {
-      tell({ kind: 'advanced', collection, count: progress.seen - seen });
+      onEvent({ kind: 'advanced', collection, count: progress.seen - seen });
       seen = progress.seen;
     });
-    for (const { r, reason } of failures.named) tell({ kind: 'failed', r, reason });
+    for (const { r, reason } of failures.listed) onEvent({ kind: 'failed', r, reason });
     const failed = failures.count;
-    tell({ kind: 'ended', collection, migrated: seen - failed, failed });
+    onEvent({ kind: 'ended', collection, migrated: seen - failed, failed });
   }
 }

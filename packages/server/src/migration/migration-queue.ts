@@ -7,7 +7,7 @@ interface Waiting {
 }
 
 /** Objects of one write at most. */
-const together = 256;
+const batchSize = 256;
 
 /** Gathers what is migrated while the store is at the last of it, so that many share one fsync. */
 export class MigrationQueue {
@@ -20,30 +20,30 @@ export class MigrationQueue {
   }
 
   /** Resolves when it is on disk, or with why it is not. Rejects as the store does. */
-  put(migration: Migration): Promise<MigrationOutcome> {
+  enqueue(migration: Migration): Promise<MigrationOutcome> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ migration, resolve, reject });
-      if (!this.#isBusy) void this.#work();
+      if (!this.#isBusy) void this.#drain();
     });
   }
 
   /** Never rejects. */
-  async #work(): Promise<void> {
+  async #drain(): Promise<void> {
     this.#isBusy = true;
     // Those of this turn go together.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#write(this.#waiting.splice(0, together));
+    while (this.#waiting.length > 0) await this.#write(this.#waiting.splice(0, batchSize));
     this.#isBusy = false;
   }
 
-  async #write(some: readonly Waiting[]): Promise<void> {
+  async #write(batch: readonly Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.#store.migrate(some.map(({ migration }) => migration));
-      for (const [index, { resolve }] of some.entries()) {
+      const outcomes = await this.#store.migrate(batch.map(({ migration }) => migration));
+      for (const [index, { resolve }] of batch.entries()) {
         resolve(outcomes[index] ?? { kind: 'overtaken' });
       }
     } catch (error) {
-      for (const { reject } of some) reject(error);
+      for (const { reject } of batch) reject(error);
     }
   }
 }

@@ -6,8 +6,8 @@ import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
 import { MigrationFailed } from './migration-failed.js';
+import { type MigrationFailures, MigrationPasses, type PassProgress } from './migration-passes.js';
 import { MigrationQueue } from './migration-queue.js';
-import { type Failures, Passes, type PassProgress } from './passes.js';
 
 export interface MigrationsOptions {
   /** What is stored, as it is stored. */
@@ -19,13 +19,13 @@ export interface MigrationsOptions {
 }
 
 /** Times that an object may be overtaken on its way. */
-const mostRaces = 10;
+const maxConflicts = 10;
 
 /** Objects of a pass that are told one by one of those that can not be migrated. */
-export const mostNamed = 100;
+export const maxListed = 100;
 
 /** Objects of a pass that are migrated together. */
-const together = 256;
+const batchSize = 256;
 
 /** Brings stored objects to the version of their model: one when it is asked for, or a whole collection (rules MIG1 to MIG6). */
 export class Migrations {
@@ -34,7 +34,7 @@ export class Migrations {
   readonly #platform: Pick<Platform, 'timers'>;
   readonly #log: Log;
   readonly #queue: MigrationQueue;
-  readonly #passes: Passes;
+  readonly #passes: MigrationPasses;
   readonly #migrated: Counter;
   readonly #failed: Counter;
 
@@ -44,7 +44,7 @@ export class Migrations {
     this.#platform = platform;
     this.#log = log;
     this.#queue = new MigrationQueue(store);
-    this.#passes = new Passes((model, progress) => this.#pass(model, progress));
+    this.#passes = new MigrationPasses((model, progress) => this.#pass(model, progress));
     this.#migrated = metrics.counter(
       'really_migrated_objects_total',
       'Objects that were brought to the version of their model.',
@@ -63,7 +63,7 @@ export class Migrations {
   async migrate(model: Model, object: StoredObject): Promise<StoredObject | undefined> {
     const evolved = await this.#evolved(model, object);
     try {
-      return (await this.#put(model, object, evolved)).object;
+      return (await this.#save(model, object, evolved)).object;
     } catch (error) {
       if (error instanceof StoreUnavailable) return evolved;
       throw error;
@@ -89,9 +89,12 @@ export class Migrations {
   }
 
   /** As `settled`, and tells how it goes. Resolves with what can not be migrated. */
-  async run(model: Model, tell: (progress: PassProgress) => void): Promise<Failures> {
-    if (model.currentFrom <= 1) return { count: 0, named: [] };
-    return await this.#passes.watch(model, tell);
+  async run(
+    model: Model,
+    onProgress: (progress: PassProgress) => void,
+  ): Promise<MigrationFailures> {
+    if (model.currentFrom <= 1) return { count: 0, listed: [] };
+    return await this.#passes.watch(model, onProgress);
   }
 
   async #evolved(model: Model, object: StoredObject): Promise<StoredObject> {
@@ -101,10 +104,10 @@ export class Migrations {
   }
 
   /** What is stored in the end, which is another's work where that one was faster; or what a unique field keeps from being stored. */
-  async #put(model: Model, before: StoredObject, after: StoredObject): Promise<Put> {
+  async #save(model: Model, before: StoredObject, after: StoredObject): Promise<StoreResult> {
     let [from, object] = [before, after];
-    for (let race = 0; race <= mostRaces; race++) {
-      const outcome = await this.#queue.put({ object, from: from.modelVersion });
+    for (let conflicts = 0; conflicts <= maxConflicts; conflicts++) {
+      const outcome = await this.#queue.enqueue({ object, from: from.modelVersion });
       if (outcome.kind === 'unique') return { ...outcome, object };
       if (outcome.kind === 'migrated') {
         this.#migrated.add();
@@ -125,28 +128,33 @@ export class Migrations {
   }
 
   /** Goes through the collection once. Stops where the model is no more in force. */
-  async #pass(model: Model, tell: (progress: PassProgress) => void): Promise<Failures> {
+  async #pass(
+    model: Model,
+    onProgress: (progress: PassProgress) => void,
+  ): Promise<MigrationFailures> {
     const { names, currentFrom } = model;
-    const named: MigrationFailed[] = [];
+    const listed: MigrationFailed[] = [];
     let [seen, count] = [0, 0];
     for (let after: number | undefined = 0; after !== undefined; ) {
-      if (this.#models().get(names) !== model) return { count, named };
-      const page = await this.#store.outdated(names, currentFrom, after, together);
+      if (this.#models().get(names) !== model) return { count, listed };
+      const page = await this.#store.outdated(names, currentFrom, after, batchSize);
       const failures = await this.#migrateAll(model, page.objects);
-      named.push(...failures.slice(0, mostNamed - named.length));
+      listed.push(...failures.slice(0, maxListed - listed.length));
       count += failures.length;
       seen += page.objects.length;
-      tell({ seen, failed: count });
+      onProgress({ seen, failed: count });
       after = page.next;
       // Others get their turn.
       await nextTurn();
     }
     if (count === 0) await this.#store.migrated(names, currentFrom);
-    return { count, named };
+    return { count, listed };
   }
 
   async #migrateAll(model: Model, objects: readonly StoredObject[]): Promise<MigrationFailed[]> {
-    const results = await Promise.allSettled(objects.map((one) => this.#migrateStored(model, one)));
+    const results = await Promise.allSettled(
+      objects.map((object) => this.#migrateStored(model, object)),
+    );
     const failures: MigrationFailed[] = [];
     for (const result of results) {
       if (result.status === 'fulfilled') continue;
@@ -157,17 +165,17 @@ export class Migrations {
   }
 
   async #migrateStored(model: Model, object: StoredObject): Promise<void> {
-    const put = await this.#put(model, object, await this.#evolved(model, object));
-    if (put.kind === 'unique') throw this.#failure(object.r, takenIn(put.field));
+    const result = await this.#save(model, object, await this.#evolved(model, object));
+    if (result.kind === 'unique') throw this.#failure(object.r, notUniqueIn(result.field));
   }
 }
 
-type Put =
+type StoreResult =
   | { readonly kind: 'stored'; readonly object: StoredObject | undefined }
   | { readonly kind: 'unique'; readonly object: StoredObject; readonly field: string };
 
 const alreadySettled = Promise.resolve();
 
-function takenIn(field: string): string {
+function notUniqueIn(field: string): string {
   return `another object has its value in ${field}, which is unique`;
 }

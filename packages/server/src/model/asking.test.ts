@@ -1,12 +1,12 @@
 import type { Auth } from '@really/protocol';
 import { expect, test } from 'vitest';
-import { demand } from './access.js';
 import { askerOf, setAsker } from './asker.js';
 import { calculate } from './calculate.js';
 import { runOnValidate, runPreDelete, runPreUpdate } from './hooks.js';
-import { loaded } from './models.test.kit.js';
-import { checkUpdate, prepareCreate } from './validate.js';
-import { pushView, view } from './view.js';
+import { loaded } from './models.fixture.js';
+import { demand } from './rules/access.js';
+import { checkUpdate, prepareCreate } from './validation/validate.js';
+import { pushView, view } from './view/view.js';
 
 const call = '(() => true)()';
 

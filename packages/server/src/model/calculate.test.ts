@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { calculate } from './calculate.js';
-import { thing } from './models.test.kit.js';
+import { thing } from './models.fixture.js';
 
 function calculated(name: string, type: string, on: string, value: string): string {
   return `  ${name}: { type: Calculated, valueType: ${type}, dependsOn: ${on}, value: ${JSON.stringify(value)} }`;

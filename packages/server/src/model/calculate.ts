@@ -1,9 +1,9 @@
 import { deepEqual, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
-import { storedPlain } from './check-types.js';
 import type { CalculatedField, Model, ScriptResult } from './model.js';
-import { reportFailure } from './run-checks.js';
 import { askerKey, nowKey, thisKey } from './script/expression.js';
-import { instant } from './script/remote-script.js';
+import { instant } from './script/sandboxed-script.js';
+import { storedPlain } from './validation/check-types.js';
+import { reportFailure } from './validation/run-checks.js';
 
 export interface Calculated {
   readonly data: JsonObject;

@@ -1,7 +1,7 @@
 import { type Auth, fail, type ProtocolError } from '@really/protocol';
 import type { StoredObject } from '../store/store.js';
-import { demandOfAnyObject } from './access.js';
 import type { Model, Rule } from './model.js';
+import { demandOfAnyObject } from './rules/access.js';
 
 /** What is left of a deleted object. */
 export type Tombstone = Pick<StoredObject, 'r' | 'rev'>;
@@ -21,7 +21,7 @@ export async function isLastSeen(
   const scope = { auth, obj: { _r: r, _rev: rev - 1 }, r };
   for (const rule of rules) {
     if (rule.constant === true) continue;
-    if (!rule.judgesDeleted || !(await rule.allows(scope))) return false;
+    if (!rule.decidesDeleted || !(await rule.allows(scope))) return false;
   }
   return true;
 }

@@ -2,9 +2,9 @@ import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import type { StoredObject } from '../store/store.js';
 import { evolve, isOutdated } from './evolve.js';
-import { type Files, type Loaded, loaded } from './models.test.kit.js';
+import { type Files, type LoadedTestModels, loaded } from './models.fixture.js';
 
-function things(version: number, fields: string, files: Files = {}): Promise<Loaded> {
+function things(version: number, fields: string, files: Files = {}): Promise<LoadedTestModels> {
   const yaml = `version: ${version}\nfields:\n${fields}\n`;
   const scripts = Object.entries(files).map(([name, text]) => [`things/${name}`, text]);
   return loaded({ 'things/model.yaml': yaml, ...Object.fromEntries(scripts) });

@@ -7,10 +7,10 @@ import {
 } from '@really/protocol';
 import type { StoredObject } from '../store/store.js';
 import { calculate } from './calculate.js';
-import { TypeCheck } from './check-types.js';
-import type { FoundErrors } from './found-errors.js';
 import type { Evolution, Model, ScriptResult } from './model.js';
-import { scriptObject } from './view.js';
+import { TypeCheck } from './validation/check-types.js';
+import type { ValidationErrors } from './validation/validation-errors.js';
+import { scriptObject } from './view/view.js';
 
 /** What became of an object of an earlier version. */
 export type Evolved =
@@ -83,7 +83,7 @@ function fitted(
   model: Model,
   before: JsonObject,
   after: JsonObject,
-): { readonly data: JsonObject; readonly errors: FoundErrors } {
+): { readonly data: JsonObject; readonly errors: ValidationErrors } {
   const isLatest = model.evolutions.at(-1)?.to === model.version;
   const check = new TypeCheck(model.limits);
   const data = { ...after };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { runOnValidate, runPreDelete, runPreUpdate } from './hooks.js';
-import { alice, bob, thing } from './models.test.kit.js';
+import { alice, bob, thing } from './models.fixture.js';
 
 const field = '  age: { type: Long }';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loaded, problemsOf, thingYaml } from './models.test.kit.js';
+import { loaded, problemsOf, thingYaml } from './models.fixture.js';
 
 const sound = thingYaml('  name: { type: String }');
 

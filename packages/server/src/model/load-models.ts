@@ -11,7 +11,7 @@ import type { Model, ModelLimits, ModelProblem, ModelSet, OnScriptFailure } from
 import type { Sandbox } from './sandbox/sandbox.js';
 import { failureLog } from './script/failure-log.js';
 import { makeScript } from './script/make-script.js';
-import type { ScriptTools } from './script/remote-script.js';
+import type { ScriptTools } from './script/sandboxed-script.js';
 
 export { formatProblem } from './load/problems.js';
 

@@ -92,7 +92,7 @@ export interface Script {
   /** That it looks at nothing else that its scope brings: alike for every object. */
   readonly readsOnlyAuth?: boolean | undefined;
   /** That it can be judged of an object that was deleted, since it looks at nothing of it but `_r` and `_rev`. */
-  readonly judgesDeleted?: boolean | undefined;
+  readonly decidesDeleted?: boolean | undefined;
   /** Whether it can come to `cancel`. */
   readonly mayCancel?: boolean | undefined;
   /** Set where the script is an expression that is the same for everybody, everything and ever. */
@@ -162,7 +162,7 @@ export interface Rule {
   /** That the verdict is the same for every object, so that it can be had without one. */
   readonly readsOnlyAuth?: boolean | undefined;
   /** That the verdict on a deleted object can still be had: nothing of what it looks at is gone. */
-  readonly judgesDeleted?: boolean | undefined;
+  readonly decidesDeleted?: boolean | undefined;
   /** Set where the rule is the same for everybody and everything. */
   readonly constant: boolean | undefined;
   /** The syntax tree, where the model gives an expression. */
@@ -170,11 +170,11 @@ export interface Rule {
   /** A rule that throws or is stopped is a no, counted and logged. For commands see `demand` in `access.ts`, which tells the two apart. */
   allows(scope: RuleScope): boolean | Promise<boolean>;
   /** As `allows`, but tells a rule that was stopped (a command answers 500 then), or was not asked, from a no. */
-  judge(scope: RuleScope): Verdict | Promise<Verdict>;
+  decide(scope: RuleScope): RuleDecision | Promise<RuleDecision>;
 }
 
 /** An error is what a command answers where the rule could not be asked. */
-export type Verdict = 'allowed' | 'refused' | 'stopped' | ProtocolError;
+export type RuleDecision = 'allowed' | 'refused' | 'stopped' | ProtocolError;
 
 export interface RuleScope {
   readonly auth: Auth;

@@ -1,31 +1,34 @@
 import type { Clock } from '../platform/platform.js';
 import { type StoredObject, StoreUnavailable } from '../store/store.js';
-import { type Batch, BatchEntry } from './batch.js';
 import type { Committer, Settlement } from './committer.js';
-import type { Heads } from './heads.js';
-import type { OnceKeys } from './once-keys.js';
-import { sizeOfAll } from './size.js';
+import { estimateAllBytes } from './estimate-bytes.js';
+import type { ObjectCache } from './object-cache.js';
+import type { OnceGuard } from './once-guard.js';
 import { storeFailure, unavailable } from './unavailable.js';
-import type { Look, PreparedWrite, WriteAllResult } from './write-request.js';
+import { BatchEntry, type WriteBatch } from './write-batch.js';
+import type { PreparedWrite, ReadObjects, WriteAllResult } from './write-request.js';
 
 /** Milliseconds of judging after which others get a turn: a batch may have a hundred commands that are each as dear as may be. */
 const slice = 10;
 
 export interface BatchRunnerOptions {
   readonly clock: Clock;
-  readonly heads: Heads;
+  readonly cache: ObjectCache;
   readonly committer: Committer;
-  readonly once: OnceKeys;
+  readonly once: OnceGuard;
   /** Looks at objects that are not the batch's own, as one that came at `order`. */
-  readonly look: (rs: readonly string[], order: number) => Promise<(StoredObject | undefined)[]>;
+  readonly readObjects: (
+    rs: readonly string[],
+    order: number,
+  ) => Promise<(StoredObject | undefined)[]>;
   /** Races that a batch may lose against other nodes before it is given up. */
-  readonly races: number;
+  readonly conflictRetries: number;
   /** Bytes that a batch may write, about: it is one commit, and nobody else's write gets in between. */
   readonly bytes: number;
-  readonly onRestart: (requests: number) => void;
+  readonly onRetry: (requests: number) => void;
 }
 
-type Judged =
+type PreparedBatch =
   | { readonly kind: 'prepared'; readonly writes: readonly PreparedWrite[] }
   | Extract<WriteAllResult, { kind: 'refused' | 'too-large' }>;
 
@@ -41,48 +44,48 @@ export class BatchRunner {
   }
 
   /** Rejects with 503, or with an unexpected failure. */
-  async run(batch: Batch): Promise<WriteAllResult> {
+  async run(batch: WriteBatch): Promise<WriteAllResult> {
     try {
-      for (let races = 0; races <= this.#options.races; races++) {
-        if (races > 0) this.#options.onRestart(batch.requests.length);
-        const result = await this.#attempt(batch, races === 0);
+      for (let conflicts = 0; conflicts <= this.#options.conflictRetries; conflicts++) {
+        if (conflicts > 0) this.#options.onRetry(batch.requests.length);
+        const result = await this.#attempt(batch, conflicts === 0);
         if (result) return result;
       }
     } catch (error) {
       throw storeFailure(error);
     } finally {
       // Whoever is behind this one waits for those before it, too.
-      await batch.turn();
-      batch.endTry();
+      await batch.predecessorsTried();
+      batch.markTried();
     }
     throw unavailable();
   }
 
   /** `undefined` where another writer was faster. */
-  async #attempt(batch: Batch, isFirst: boolean): Promise<WriteAllResult | undefined> {
+  async #attempt(batch: WriteBatch, isFirst: boolean): Promise<WriteAllResult | undefined> {
     const { once } = batch;
     const repeated = once && (await this.#options.once.lookUp(once));
     if (repeated) return { kind: 'repeated', first: repeated };
-    const judged = await this.#judge(batch, isFirst);
-    if (judged.kind !== 'prepared') return judged;
-    await batch.turn();
-    return await this.#commit(batch, judged.writes);
+    const prepared = await this.#prepareAll(batch, isFirst);
+    if (prepared.kind !== 'prepared') return prepared;
+    await batch.predecessorsTried();
+    return await this.#commit(batch, prepared.writes);
   }
 
-  async #judge(batch: Batch, isFirst: boolean): Promise<Judged> {
+  async #prepareAll(batch: WriteBatch, isFirst: boolean): Promise<PreparedBatch> {
     const heads = await this.#stored(batch, isFirst);
-    const look = this.#lookWith(heads, batch.order);
+    const readObjects = this.#readObjectsWith(heads, batch.order);
     const writes: PreparedWrite[] = [];
     let bytes = 0;
     let began = this.#options.clock.monotonic();
     for (const [index, { r, prepare }] of batch.requests.entries()) {
       try {
-        const write = await prepare(heads.get(r), look);
-        bytes += sizeOfAll(write);
+        const write = await prepare(heads.get(r), readObjects);
+        bytes += estimateAllBytes(write);
         if (bytes > this.#options.bytes && index > 0) return { kind: 'too-large' };
         writes.push(write);
         heads.set(r, write.object);
-        began = await this.#giveWay(began);
+        began = await this.#yieldAfterSlice(began);
       } catch (error) {
         return { kind: 'refused', index, error: storeFailure(error) };
       }
@@ -91,17 +94,20 @@ export class BatchRunner {
   }
 
   /** The batch's own objects as the requests so far leave them, and others as they are. */
-  #lookWith(heads: ReadonlyMap<string, StoredObject | undefined>, order: number): Look {
+  #readObjectsWith(
+    heads: ReadonlyMap<string, StoredObject | undefined>,
+    order: number,
+  ): ReadObjects {
     return async (rs) => {
       const foreign = rs.filter((r) => !heads.has(r));
-      const others = await this.#options.look(foreign, order);
+      const others = await this.#options.readObjects(foreign, order);
       let next = 0;
       return rs.map((r) => (heads.has(r) ? heads.get(r) : others[next++]));
     };
   }
 
   /** Lets others have their turn where this one has lasted long enough; says when the turn that goes on now began. */
-  async #giveWay(began: number): Promise<number> {
+  async #yieldAfterSlice(began: number): Promise<number> {
     const { clock } = this.#options;
     if (clock.monotonic() - began < slice) return began;
     await new Promise((resolve) => setImmediate(resolve));
@@ -110,44 +116,47 @@ export class BatchRunner {
 
   /** The state of each object of the batch. */
   async #stored(
-    { requests }: Batch,
+    { requests }: WriteBatch,
     isFirst: boolean,
   ): Promise<Map<string, StoredObject | undefined>> {
     const heads = new Map<string, StoredObject | undefined>();
     await Promise.all(
       requests.map(async ({ r, fresh }) => {
-        if (!(fresh && isFirst)) heads.set(r, await this.#options.heads.base(r));
+        if (!(fresh && isFirst)) heads.set(r, await this.#options.cache.base(r));
         else if (!heads.has(r)) heads.set(r, undefined);
       }),
     );
     return heads;
   }
 
-  #commit(batch: Batch, prepared: readonly PreparedWrite[]): Promise<WriteAllResult | undefined> {
+  #commit(
+    batch: WriteBatch,
+    prepared: readonly PreparedWrite[],
+  ): Promise<WriteAllResult | undefined> {
     return new Promise((resolve, reject) => {
       const entry: BatchEntry = new BatchEntry(prepared, batch, (settlement) => {
         // At once, before anybody else looks at the objects.
-        this.#takeNote(batch, entry, settlement);
+        this.#updateCache(batch, entry, settlement);
         if (settlement.kind === 'failed') reject(settlement.error);
         else resolve(this.#resultOf(entry, prepared, settlement));
       });
       this.#options.committer.add(entry);
-      batch.endTry();
+      batch.markTried();
     });
   }
 
-  #takeNote(batch: Batch, { group }: BatchEntry, settlement: Settlement): void {
-    const { heads } = this.#options;
-    const isOf = new Set(batch.seats.map(({ r }) => r));
+  #updateCache(batch: WriteBatch, { group }: BatchEntry, settlement: Settlement): void {
+    const { cache } = this.#options;
+    const ownRs = new Set(batch.slots.map(({ r }) => r));
     if (settlement.kind === 'committed') {
       for (const { object } of group.writes) {
-        if (isOf.has(object.r)) heads.committed(object);
-        else heads.forget(object.r);
+        if (ownRs.has(object.r)) cache.committed(object);
+        else cache.forget(object.r);
       }
-      for (const r of batch.erases) heads.forget(r);
+      for (const r of batch.erases) cache.forget(r);
     } else if (settlement.kind !== 'failed' || !(settlement.error instanceof StoreUnavailable)) {
       // What was known may be old; after an unexpected failure only the store knows what is stored.
-      for (const r of isOf) heads.forget(r);
+      for (const r of ownRs) cache.forget(r);
     }
   }
 

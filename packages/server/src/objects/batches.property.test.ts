@@ -6,11 +6,11 @@ import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { type Store, StoreUnavailable, type WriteGroup } from '../store/store.js';
-import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
+import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './change.js';
 import { Objects } from './objects.js';
 import type { PreparedWrite, WriteRequest } from './write-request.js';
 
-const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 const rs = ['/users/1', '/users/2', '/users/3', '/users/4'];
 
 const part = fc.record({
@@ -18,7 +18,7 @@ const part = fc.record({
   kind: fc.constantFrom('add', 'add', 'add', 'add', 'create', 'delete', 'odd', 'clash', 'look'),
   /** Turns of the event loop that judging takes. */
   judging: fc.constantFrom(0, 0, 0, 1),
-  also: fc.boolean(),
+  sideWrites: fc.boolean(),
 });
 type Part = typeof part extends fc.Arbitrary<infer T> ? T : never;
 
@@ -65,14 +65,14 @@ function oracle(state: Plains, { r, kind }: Part): string | undefined {
 
 let entries = 0;
 
-function requestOf({ r, kind, judging, also }: Part): WriteRequest {
+function requestOf({ r, kind, judging, sideWrites }: Part): WriteRequest {
   return {
     r,
     async prepare(head, look): Promise<PreparedWrite> {
       await turns(judging);
       if (kind === 'look') await look(rs);
       const entry = createWrite(`/_outbox/${++entries}`, { of: r }, origin);
-      const brought = also ? { also: [entry] } : {};
+      const brought = sideWrites ? { sideWrites: [entry] } : {};
       if (kind === 'create') {
         if (head) throw fail('object.already.exist');
         return { ...createWrite(r, { n: 0 }, origin), ...brought };
@@ -104,7 +104,7 @@ async function setUp(failures: readonly boolean[], exclusive: boolean) {
   const committed: Commit[] = [];
   let commits = 0;
   Object.assign(store, {
-    exclusive,
+    isSoleWriter: exclusive,
     async commit(groups: readonly WriteGroup[]) {
       const fails = failures[commits++ % Math.max(1, failures.length)];
       await turns(commits % 3);
@@ -144,7 +144,7 @@ function expected(requests: readonly Request[]): { outcomes: string[]; state: Pl
     const id = once && JSON.stringify([once, parts.map(({ r, kind }) => [r, kind])]);
     if (id !== undefined && known.has(id)) return 'repeated';
     const after: Plains = new Map(state);
-    const refusal = parts.map((one) => oracle(after, one)).find(Boolean);
+    const refusal = parts.map((item) => oracle(after, item)).find(Boolean);
     if (refusal) return refusal;
     // Judged by what the whole batch leaves.
     if ([...after.values()].some(({ clashes }) => clashes)) return 'unique';
@@ -165,7 +165,7 @@ test('[BAT3] [BAT4] batches one after the other do what a plain model says', asy
   const property = fc.asyncProperty(scenario, async ({ requests, exclusive }) => {
     const { store, objects } = await setUp([], exclusive);
     const outcomes: string[] = [];
-    for (const one of requests) outcomes.push(await send(objects, one));
+    for (const item of requests) outcomes.push(await send(objects, item));
     const model = expected(requests);
     expect(outcomes).toEqual(model.outcomes);
     for (const r of rs) {
@@ -184,22 +184,22 @@ test('[BAT4] [BAT5] [DUR2] [DUR6] whatever is under way and fails, a batch is wh
   const property = fc.asyncProperty(scenario, async ({ requests, failures, exclusive }) => {
     const { store, committed, heard, objects } = await setUp(failures, exclusive);
     const results: Promise<string>[] = [];
-    for (const one of requests) {
-      results.push(send(objects, one));
-      await turns(one.pause);
+    for (const item of requests) {
+      results.push(send(objects, item));
+      await turns(item.pause);
     }
     const outcomes = await Promise.all(results);
     await objects.drain();
     for (const outcome of outcomes) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
 
     // Each request that was answered so is one group of as many writes, and there are no others.
-    const groups = committed.flatMap((one) => one.groups);
+    const groups = committed.flatMap((item) => item.groups);
     const sizes = outcomes.flatMap((outcome, i) =>
       outcome === 'committed' ? [sizeOf(requests[i])] : [],
     );
     expect(groups.map(({ writes }) => writes.length).sort()).toEqual(sizes.sort());
     // The bus is told of each commit at once, and so of each group.
-    const told = committed.map((one) => one.groups.flatMap(({ writes }) => writes.map(nameOf)));
+    const told = committed.map((item) => item.groups.flatMap(({ writes }) => writes.map(nameOf)));
     expect(heard).toEqual(told.filter((names) => names.length > 0));
     // What is stored, and what `Objects` knows, is what the groups left.
     for (const r of rs) {
@@ -220,5 +220,5 @@ test('[BAT4] [BAT5] [DUR2] [DUR6] whatever is under way and fails, a batch is wh
 });
 
 const sizeOf = (given: Request | undefined) =>
-  (given?.parts ?? []).reduce((sum, { also }) => sum + (also ? 2 : 1), 0);
+  (given?.parts ?? []).reduce((sum, { sideWrites }) => sum + (sideWrites ? 2 : 1), 0);
 const nameOf = ({ object }: PreparedWrite) => `${object.r}@${object.rev}`;

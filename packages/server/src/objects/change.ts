@@ -9,7 +9,7 @@ import {
 import type { StoredObject, Write } from '../store/store.js';
 
 /** What every write says besides its content. */
-export interface Origin {
+export interface WriteOrigin {
   readonly by: Actor;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
@@ -40,7 +40,7 @@ export function lastTouched(object: StoredObject, field: string): number {
   return ownMember(object.touched, field) ?? 1;
 }
 
-export function createWrite(r: string, data: JsonObject, origin: Origin): Write {
+export function createWrite(r: string, data: JsonObject, origin: WriteOrigin): Write {
   const { by, at, modelVersion } = origin;
   return {
     change: {
@@ -66,7 +66,7 @@ export interface Updated {
   readonly touched: Iterable<string>;
 }
 
-export function updateWrite(head: StoredObject, updated: Updated, origin: Origin): Write {
+export function updateWrite(head: StoredObject, updated: Updated, origin: WriteOrigin): Write {
   const { by, at, modelVersion } = origin;
   const { r } = head;
   const rev = head.rev + 1;
@@ -94,7 +94,7 @@ export function updateWrite(head: StoredObject, updated: Updated, origin: Origin
 }
 
 /** Leaves a tombstone: the R and a last revision. */
-export function deleteWrite(head: StoredObject, origin: Origin): Write {
+export function deleteWrite(head: StoredObject, origin: WriteOrigin): Write {
   const { by, at, modelVersion } = origin;
   const { r } = head;
   const rev = head.rev + 1;

@@ -103,14 +103,14 @@ export class Committer {
    * Resolves when every commit that has begun by now is over: what was read of the store before the call is answered
    * then, and the bus was told.
    */
-  async told(): Promise<void> {
+  async published(): Promise<void> {
     const commit = this.#begun;
     if (this.#over >= commit) return;
     await new Promise<void>((resolve) => this.#waiting.push({ commit, resolve }));
   }
 
   async #run(): Promise<void> {
-    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
+    for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       await this.#commit(batch);
     }
     this.#running = false;
@@ -118,7 +118,7 @@ export class Committer {
   }
 
   /** The next batch: entries that were dropped while they waited fall out here. */
-  #take(): CommitEntry[] {
+  #nextBatch(): CommitEntry[] {
     const batch: CommitEntry[] = [];
     let writes = 0;
     let bytes = 0;
@@ -168,7 +168,7 @@ export class Committer {
           changes.push(committed(write, outcome.positions[at] ?? 0, entry));
         });
       }
-      this.#traced(entry, outcome.kind, batch);
+      this.#endSpan(entry, outcome.kind, batch);
       entry.settle(outcome);
     });
     this.#publish(changes);
@@ -178,13 +178,13 @@ export class Committer {
     this.#failures.add();
     this.#options.log.error({ err: error, writes: batch.length }, 'a commit failed');
     for (const entry of batch) {
-      this.#traced(entry, 'failed', batch);
+      this.#endSpan(entry, 'failed', batch);
       entry.settle({ kind: 'failed', error });
     }
     this.#publish([]);
   }
 
-  #traced(entry: CommitEntry, result: Settlement['kind'], batch: readonly CommitEntry[]): void {
+  #endSpan(entry: CommitEntry, result: Settlement['kind'], batch: readonly CommitEntry[]): void {
     if (!entry.span) return;
     const attributes = { 'really.result': result, 'really.commit.groups': batch.length };
     this.#spans.get(entry)?.end(attributes, result === 'failed');
@@ -195,13 +195,13 @@ export class Committer {
     process.nextTick(() => {
       if (changes.length > 0) this.#options.bus.publish(changes);
       this.#publishing -= 1;
-      this.#isOver();
+      this.#countOver();
       this.#wakeIdle();
     });
   }
 
   /** Commits are over in the order in which they began. */
-  #isOver(): void {
+  #countOver(): void {
     this.#over += 1;
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;

@@ -6,10 +6,10 @@ import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { type CommittedChange, type StoredObject, StoreUnavailable } from '../store/store.js';
-import { createWrite, type Origin, updateWrite } from './change.js';
+import { createWrite, updateWrite, type WriteOrigin } from './change.js';
 import { Objects } from './objects.js';
 
-const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 const rs = ['/users/1', '/users/2', '/users/3'];
 
 const request = fc.record({
@@ -93,14 +93,14 @@ test('[DUR1] [DUR2] [DUR6] whatever fails, what was answered is stored, once, in
   const property = fc.asyncProperty(scenario, async ({ requests, failures, exclusive }) => {
     const { store, heard, objects } = await setUp(failures, exclusive);
     const results: Promise<string>[] = [];
-    for (const one of requests) {
-      results.push(outcome(write(objects, one)));
-      await turns(one.pause);
+    for (const item of requests) {
+      results.push(outcome(write(objects, item)));
+      await turns(item.pause);
     }
     const outcomes = await Promise.all(results);
     await objects.drain();
     for (const r of rs) {
-      const committed = outcomes.filter((one, i) => one === 'committed' && requests[i]?.r === r);
+      const committed = outcomes.filter((item, i) => item === 'committed' && requests[i]?.r === r);
       const stored = await store.get(r);
       expect(stored).toMatchObject({ rev: committed.length + 1, data: { n: committed.length } });
       expect(await objects.head(r)).toEqual(stored);
@@ -114,9 +114,9 @@ test('[DUR1] [DUR2] [DUR6] whatever fails, what was answered is stored, once, in
       require: ['missing'],
       odd: ['committed', 'forbidden'],
     };
-    outcomes.forEach((one, i) => {
+    outcomes.forEach((item, i) => {
       const allowed = expected[requests[i]?.kind ?? ''] ?? ['committed'];
-      expect([...allowed, 'repeated', 'server.unavailable']).toContain(one);
+      expect([...allowed, 'repeated', 'server.unavailable']).toContain(item);
     });
     if (!failures.includes(true)) expect(outcomes).not.toContain('server.unavailable');
   });

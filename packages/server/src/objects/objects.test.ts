@@ -11,11 +11,11 @@ import {
   StoreUnavailable,
   type Write,
 } from '../store/store.js';
-import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
-import { controlled } from './controlled-store.test.kit.js';
+import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './change.js';
+import { controlled } from './controlled-store.fixture.js';
 import { Objects, type ObjectsLimits } from './objects.js';
 
-const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 
 async function setUp(options: { limits?: Partial<ObjectsLimits>; exclusive?: boolean } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
@@ -38,7 +38,7 @@ function create(
   objects: Objs,
   r: string,
   data: JsonObject,
-  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+  { once, ...more }: Partial<WriteOrigin> & { once?: OnceKey } = {},
 ) {
   return objects.write({
     r,
@@ -55,7 +55,7 @@ function add(
   objects: Objs,
   r: string,
   n: number,
-  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+  { once, ...more }: Partial<WriteOrigin> & { once?: OnceKey } = {},
 ) {
   const prepare = (head: StoredObject | undefined): Write => {
     if (!head) throw fail('object.missing');
@@ -71,7 +71,7 @@ function set(
   objects: Objs,
   r: string,
   members: JsonObject,
-  { once, ...more }: Partial<Origin> & { once?: OnceKey } = {},
+  { once, ...more }: Partial<WriteOrigin> & { once?: OnceKey } = {},
 ) {
   const prepare = (head: StoredObject | undefined): Write => {
     if (!head) throw fail('object.missing');
@@ -269,7 +269,7 @@ describe('writing objects', () => {
   });
 
   test('however many writes are refused by the store, those between them are not given up', async () => {
-    const { objects } = await setUp({ limits: { races: 2 } });
+    const { objects } = await setUp({ limits: { conflictRetries: 2 } });
     await create(objects, '/users/1', { email: 'a' });
     await create(objects, '/users/2', { email: 'b', n: 0 });
     const results = Array.from({ length: 40 }, (_, i) =>
@@ -403,12 +403,12 @@ describe('writing objects', () => {
 
   test('[ENV4] writes of one lane are committed in order, however long each is judged', async () => {
     const { objects, store } = await setUp();
-    const lane = { owner: {}, name: '/users/*' };
-    const write = (id: number, hops: number, inLane = lane) =>
+    const orderKey = { owner: {}, name: '/users/*' };
+    const write = (id: number, hops: number, inLane = orderKey) =>
       objects.write({
         r: `/users/${id}`,
         fresh: true,
-        lane: inLane,
+        orderKey: inLane,
         async prepare() {
           for (let hop = 0; hop < hops; hop++) await settle();
           if (id === 2) throw fail('forbidden');
@@ -444,7 +444,7 @@ describe('a store with other writers', () => {
   });
 
   test('races that are lost again and again end with 503', async () => {
-    const { objects, inner } = await setUp({ exclusive: false, limits: { races: 3 } });
+    const { objects, inner } = await setUp({ exclusive: false, limits: { conflictRetries: 3 } });
     await create(objects, '/users/1', { n: 0 });
     let attempts = 0;
     const result = objects.write({
@@ -533,7 +533,7 @@ describe('once', () => {
 
 describe('what is in memory', () => {
   test('objects beyond the bound leave memory and come back from the store', async () => {
-    const { objects, store } = await setUp({ limits: { heads: 2 } });
+    const { objects, store } = await setUp({ limits: { cachedObjects: 2 } });
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
     store.unreadable = true;
     expect(await objects.head('/users/3')).toMatchObject({ data: { n: 3 } });
@@ -543,7 +543,7 @@ describe('what is in memory', () => {
   });
 
   test('objects that take more bytes than the bound leave memory', async () => {
-    const { objects, store } = await setUp({ limits: { headBytes: 20_000 } });
+    const { objects, store } = await setUp({ limits: { cacheBytes: 20_000 } });
     const text = 'x'.repeat(8000);
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { text });
     store.unreadable = true;
@@ -552,7 +552,7 @@ describe('what is in memory', () => {
   });
 
   test('[GET8] a load that a commit overtakes does not bring the old state back', async () => {
-    const { objects, store, inner } = await setUp({ limits: { heads: 1 } });
+    const { objects, store, inner } = await setUp({ limits: { cachedObjects: 1 } });
     await create(objects, '/users/1', { n: 0 });
     await create(objects, '/users/2', {});
     let letGo = () => {};
@@ -582,7 +582,7 @@ describe('what is in memory', () => {
   });
 
   test('heads come in the order asked for, each loaded once', async () => {
-    const { objects, store } = await setUp({ limits: { heads: 1 } });
+    const { objects, store } = await setUp({ limits: { cachedObjects: 1 } });
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
     const asked: string[][] = [];
     const { getMany } = store;
@@ -598,13 +598,13 @@ describe('what is in memory', () => {
 
   test('[ONC6] what a commit has begun to write is answered and told before it counts as told', async () => {
     const { objects, store, bus } = await setUp();
-    await objects.told();
+    await objects.published();
     const order: string[] = [];
     bus.listen((changes) => order.push(...changes.map(({ r }) => `told ${r}`)));
     store.hold();
     const first = create(objects, '/users/1', {}).then(() => order.push('answered /users/1'));
     await store.held();
-    const told = objects.told().then(() => order.push('over'));
+    const told = objects.published().then(() => order.push('over'));
     // Of the next commit, for which the other need not wait.
     const second = create(objects, '/users/2', {}).then(() => order.push('answered /users/2'));
     await settle();
@@ -615,7 +615,7 @@ describe('what is in memory', () => {
     expect(ofFirst).toEqual(['answered /users/1', 'told /users/1', 'over']);
     store.failNext(new StoreUnavailable('full'));
     await expect(create(objects, '/users/3', {})).rejects.toThrow();
-    await objects.told();
+    await objects.published();
   });
 
   test('[ONC5] the bus tells the once-id of a command with each change of it', async () => {

@@ -2,17 +2,17 @@ import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { TurnSlice } from '../platform/turn-slice.js';
+import { TickSlice } from '../platform/scheduling/tick-slice.js';
 import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
-import { Batch, Seat } from './batch.js';
 import { BatchRunner } from './batch-runner.js';
+import { CommitOrder } from './commit-order.js';
 import { Committer, type Settlement } from './committer.js';
-import { Heads } from './heads.js';
-import { Ids } from './ids.js';
-import { Lanes } from './lanes.js';
-import { Job, Line, Pending } from './line.js';
-import { OnceKeys } from './once-keys.js';
+import { IdGenerator } from './id-generator.js';
+import { ObjectCache } from './object-cache.js';
+import { ObjectQueue, PendingWrite, QueuedWrite } from './object-queue.js';
+import { OnceGuard } from './once-guard.js';
 import { storeFailure, unavailable } from './unavailable.js';
+import { BatchSlot, WriteBatch } from './write-batch.js';
 import type {
   PreparedWrite,
   SingleWriteRequest,
@@ -37,23 +37,23 @@ export interface ObjectsOptions {
 
 export interface ObjectsLimits {
   /** Objects whose state is kept in memory. */
-  readonly heads: number;
+  readonly cachedObjects: number;
   /** Bytes that these may take, about. */
-  readonly headBytes: number;
+  readonly cacheBytes: number;
   /** Writes of one commit. */
   readonly commitWrites: number;
   /** Bytes of one commit, about. */
   readonly commitBytes: number;
   /** Races that a write may lose against other nodes before it is given up. */
-  readonly races: number;
+  readonly conflictRetries: number;
 }
 
 export const defaultObjectsLimits: ObjectsLimits = {
-  heads: 100_000,
-  headBytes: 128 * 1024 * 1024,
+  cachedObjects: 100_000,
+  cacheBytes: 128 * 1024 * 1024,
   commitWrites: 256,
   commitBytes: 8 * 1024 * 1024,
-  races: 10,
+  conflictRetries: 10,
 };
 
 /**
@@ -68,33 +68,33 @@ export class Objects {
   readonly #store: Store;
   readonly #platform: Platform;
   readonly #limits: ObjectsLimits;
-  readonly #heads: Heads;
-  readonly #ids: Ids;
+  readonly #cache: ObjectCache;
+  readonly #ids: IdGenerator;
   readonly #committer: Committer;
-  readonly #once: OnceKeys;
+  readonly #once: OnceGuard;
   readonly #batches: BatchRunner;
-  readonly #lines = new Map<string, Line>();
-  readonly #lanes = new Lanes();
-  readonly #restarts: Counter;
+  readonly #queues = new Map<string, ObjectQueue>();
+  readonly #commitOrder = new CommitOrder();
+  readonly #retries: Counter;
   /** Hundreds of writes may wait in one line, each on an object as large as may be. */
-  readonly #slice: TurnSlice;
+  readonly #slice: TickSlice;
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
   /** Set while everything new has to wait, in its order. */
-  #heldBack: (() => void)[] | undefined;
-  #exchange: Promise<void> | undefined;
+  #deferred: (() => void)[] | undefined;
+  #paused: Promise<void> | undefined;
 
   constructor(options: ObjectsOptions) {
     const { store, platform, metrics = noMetrics } = options;
     const limits = { ...defaultObjectsLimits, ...options.limits };
     this.#store = store;
     this.#platform = platform;
-    this.#slice = new TurnSlice(platform.clock);
+    this.#slice = new TickSlice(platform.clock);
     this.#limits = limits;
-    this.#heads = new Heads({ store, count: limits.heads, bytes: limits.headBytes });
-    this.#ids = new Ids({ platform, node: options.node, after: options.idsAfter });
-    this.#once = new OnceKeys(store);
+    this.#cache = new ObjectCache({ store, count: limits.cachedObjects, bytes: limits.cacheBytes });
+    this.#ids = new IdGenerator({ platform, node: options.node, after: options.idsAfter });
+    this.#once = new OnceGuard(store);
     this.#committer = new Committer({
       store,
       bus: options.bus,
@@ -104,22 +104,22 @@ export class Objects {
       writes: limits.commitWrites,
       bytes: limits.commitBytes,
     });
-    this.#restarts = metrics.counter(
-      'really_write_restarts_total',
+    this.#retries = metrics.counter(
+      'really_write_retries_total',
       'Writes that were judged again, because what they built on was not stored.',
     );
     this.#batches = new BatchRunner({
       clock: platform.clock,
-      heads: this.#heads,
+      cache: this.#cache,
       committer: this.#committer,
       once: this.#once,
-      look: (rs, order) => this.#look(rs, order),
-      races: limits.races,
+      readObjects: (rs, order) => this.#readObjects(rs, order),
+      conflictRetries: limits.conflictRetries,
       bytes: limits.commitBytes,
-      onRestart: (requests) => this.#restarts.add(requests),
+      onRetry: (requests) => this.#retries.add(requests),
     });
-    metrics.observe('really_heads', 'Objects in memory.', () => this.#heads.count);
-    metrics.observe('really_heads_bytes', 'About what they take.', () => this.#heads.bytes);
+    metrics.observe('really_object_cache_objects', 'Objects in memory.', () => this.#cache.count);
+    metrics.observe('really_object_cache_bytes', 'About what they take.', () => this.#cache.bytes);
     metrics.observe('really_writes_waiting', 'Writes that wait for a commit.', () => {
       return this.#committer.waiting;
     });
@@ -140,7 +140,7 @@ export class Objects {
   /** The object as committed, a tombstone included. Rejects with 503 where the store is away. */
   async head(r: string): Promise<StoredObject | undefined> {
     try {
-      return await this.#heads.read(r);
+      return await this.#cache.read(r);
     } catch (error) {
       throw storeFailure(error);
     }
@@ -149,7 +149,7 @@ export class Objects {
   /** As `head` for each, in the order asked for. */
   async heads(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
     try {
-      return await this.#heads.readMany(rs);
+      return await this.#cache.readMany(rs);
     } catch (error) {
       throw storeFailure(error);
     }
@@ -183,13 +183,13 @@ export class Objects {
   }
 
   /** See `Committer.told`. */
-  async told(): Promise<void> {
-    await this.#committer.told();
+  async published(): Promise<void> {
+    await this.#committer.published();
   }
 
   /** Resolves when nothing is being written and the bus was told of everything. */
   async drain(): Promise<void> {
-    while (this.#lines.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    while (this.#queues.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#committer.drained();
   }
 
@@ -197,41 +197,41 @@ export class Objects {
    * Runs `work` at a moment when nothing is being judged or written: what comes meanwhile waits, and is judged afterwards,
    * on objects as the store has them then.
    */
-  async exchange(work: () => Promise<void>): Promise<void> {
-    const before = this.#exchange;
-    const exchange = before ? before.then(() => this.#exchangeNow(work)) : this.#exchangeNow(work);
+  async withWritesPaused(work: () => Promise<void>): Promise<void> {
+    const before = this.#paused;
+    const paused = before ? before.then(() => this.#runPaused(work)) : this.#runPaused(work);
     // One that fails does not keep the next from its turn.
-    this.#exchange = exchange.catch(() => {});
-    await exchange;
+    this.#paused = paused.catch(() => {});
+    await paused;
   }
 
-  async #exchangeNow(work: () => Promise<void>): Promise<void> {
-    this.#heldBack = [];
+  async #runPaused(work: () => Promise<void>): Promise<void> {
+    this.#deferred = [];
     try {
       await this.drain();
       await work();
-      this.#heads.clear();
+      this.#cache.clear();
     } finally {
-      const heldBack = this.#heldBack;
-      this.#heldBack = undefined;
-      for (const enter of heldBack) enter();
+      const deferred = this.#deferred;
+      this.#deferred = undefined;
+      for (const enter of deferred) enter();
     }
   }
 
   /** At once, unless everything new has to wait. In the order of the calls in any case. */
-  #enter(enter: () => void): void {
-    if (this.#heldBack) this.#heldBack.push(enter);
+  #admit(enter: () => void): void {
+    if (this.#deferred) this.#deferred.push(enter);
     else enter();
   }
 
   #enqueue(request: SingleWriteRequest): Promise<WriteResult> {
     return new Promise((resolve, reject) => {
-      this.#enter(() => {
-        const line = this.#line(request.r);
-        const job = new Job(request, this.#order++, resolve, reject);
-        if (request.lane) this.#lanes.enter(job, request.lane);
-        line.waiting.push(job);
-        this.#advance(line);
+      this.#admit(() => {
+        const queue = this.#queueOf(request.r);
+        const queued = new QueuedWrite(request, this.#order++, resolve, reject);
+        if (request.orderKey) this.#commitOrder.enter(queued, request.orderKey);
+        queue.waiting.push(queued);
+        this.#advance(queue);
       });
     });
   }
@@ -241,16 +241,16 @@ export class Objects {
     options: WriteAllOptions,
   ): Promise<WriteAllResult> {
     return new Promise((resolve, reject) => {
-      this.#enter(() => this.#enterBatch(requests, options, { resolve, reject }));
+      this.#admit(() => this.#admitBatch(requests, options, { resolve, reject }));
     });
   }
 
-  #enterBatch(
+  #admitBatch(
     requests: readonly WriteRequest[],
     { once, erases = [], span }: WriteAllOptions,
-    { resolve, reject }: Pick<Batch, 'resolve' | 'reject'>,
+    { resolve, reject }: Pick<WriteBatch, 'resolve' | 'reject'>,
   ): void {
-    const batch = new Batch({
+    const batch = new WriteBatch({
       requests,
       once,
       erases,
@@ -260,177 +260,191 @@ export class Objects {
       reject,
     });
     if (requests.length === 0) this.#runBatch(batch);
-    for (const { place, lane } of batch.laned) this.#lanes.enter(place, lane);
-    const lines = batch.seats.map((seat) => {
-      const line = this.#line(seat.r);
-      line.waiting.push(seat);
-      return line;
+    for (const { slot, orderKey } of batch.orderSlots) this.#commitOrder.enter(slot, orderKey);
+    const queues = batch.slots.map((slot) => {
+      const queue = this.#queueOf(slot.r);
+      queue.waiting.push(slot);
+      return queue;
     });
-    for (const line of lines) this.#advance(line);
+    for (const queue of queues) this.#advance(queue);
   }
 
-  #line(r: string): Line {
-    const known = this.#lines.get(r);
+  #queueOf(r: string): ObjectQueue {
+    const known = this.#queues.get(r);
     if (known) return known;
-    const line = new Line(r);
-    this.#lines.set(r, line);
-    return line;
+    const queue = new ObjectQueue(r);
+    this.#queues.set(r, queue);
+    return queue;
   }
 
   /** Takes the next step of a line, if it can take one now. */
-  #advance(line: Line): void {
-    if (line.preparing) return;
-    const job = line.waiting[0];
-    if (!job) {
-      if (line.empty) this.#endLine(line);
+  #advance(queue: ObjectQueue): void {
+    if (queue.preparing) return;
+    const queued = queue.waiting[0];
+    if (!queued) {
+      if (queue.empty) this.#removeQueue(queue);
       return;
     }
-    const base = line.pending.at(-1);
+    const base = queue.pending.at(-1);
     // Where others write too, a lost race may put another's revision under a chain: no chains then.
-    if (base && (job instanceof Seat || job.careful || !this.#store.exclusive)) return;
-    line.waiting.shift();
-    line.preparing = job;
-    if (job instanceof Seat) {
-      if (job.batch.arrive()) this.#runBatch(job.batch);
+    if (base && (queued instanceof BatchSlot || queued.committedOnly || !this.#store.isSoleWriter))
+      return;
+    queue.waiting.shift();
+    queue.preparing = queued;
+    if (queued instanceof BatchSlot) {
+      if (queued.batch.slotReady()) this.#runBatch(queued.batch);
       return;
     }
-    void this.#try(job, line, base).finally(async () => {
-      job.endTry();
-      if (line.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
-      line.preparing = undefined;
-      this.#advance(line);
+    void this.#try(queued, queue, base).finally(async () => {
+      queued.markTried();
+      if (queue.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
+      queue.preparing = undefined;
+      this.#advance(queue);
     });
   }
 
-  #endLine(line: Line): void {
-    this.#lines.delete(line.r);
-    if (this.#lines.size > 0) return;
+  #removeQueue(queue: ObjectQueue): void {
+    this.#queues.delete(queue.r);
+    if (this.#queues.size > 0) return;
     const waiting = this.#idle;
     this.#idle = [];
     for (const resolve of waiting) resolve();
   }
 
   /** Its lines are its own until it is over. */
-  #runBatch(batch: Batch): void {
+  #runBatch(batch: WriteBatch): void {
     const result = this.#batches.run(batch).then(batch.resolve, batch.reject);
     void result.then(() => {
       batch.end();
-      for (const { r } of batch.seats) {
-        const line = this.#line(r);
-        line.preparing = undefined;
-        this.#advance(line);
+      for (const { r } of batch.slots) {
+        const queue = this.#queueOf(r);
+        queue.preparing = undefined;
+        this.#advance(queue);
       }
     });
   }
 
   /** Never rejects. */
-  async #try(job: Job, line: Line, base: Pending | undefined): Promise<void> {
+  async #try(
+    queued: QueuedWrite,
+    queue: ObjectQueue,
+    base: PendingWrite | undefined,
+  ): Promise<void> {
     try {
-      const write = await this.#prepare(job, base);
-      await job.turn();
+      const write = await this.#prepare(queued, base);
+      await queued.predecessorTried();
       if (!write) return;
-      if (base?.dropped) this.#startAgain(line, [job]);
-      else this.#submit(line, job, write);
+      if (base?.dropped) this.#retry(queue, [queued]);
+      else this.#submit(queue, queued, write);
     } catch (error) {
-      this.#refuse(line, job, base, storeFailure(error));
+      this.#refuse(queue, queued, base, storeFailure(error));
       // Whoever is behind this one waits for those before it, too.
-      await job.turn();
+      await queued.predecessorTried();
     }
   }
 
   /** `undefined` where it is answered already. */
-  async #prepare(job: Job, base: Pending | undefined): Promise<PreparedWrite | undefined> {
-    const { once, prepare } = job.request;
-    const head = base ? base.write.object : await this.#stored(job);
+  async #prepare(
+    queued: QueuedWrite,
+    base: PendingWrite | undefined,
+  ): Promise<PreparedWrite | undefined> {
+    const { once, prepare } = queued.request;
+    const head = base ? base.write.object : await this.#stored(queued);
     const repeated = once && (await this.#once.lookUp(once));
-    if (!repeated) return await prepare(head, (rs) => this.#look(rs, job.order));
-    await base?.ended();
-    job.resolve({ kind: 'repeated', first: repeated });
+    if (!repeated) return await prepare(head, (rs) => this.#readObjects(rs, queued.order));
+    await base?.whenEnded();
+    queued.resolve({ kind: 'repeated', first: repeated });
     return undefined;
   }
 
-  async #look(rs: readonly string[], order: number): Promise<(StoredObject | undefined)[]> {
-    await Promise.all(rs.map((r) => this.#lines.get(r)?.settled(order)));
+  async #readObjects(rs: readonly string[], order: number): Promise<(StoredObject | undefined)[]> {
+    await Promise.all(rs.map((r) => this.#queues.get(r)?.whenSettled(order)));
     return await this.heads(rs);
   }
 
-  async #stored({ request, races }: Job): Promise<StoredObject | undefined> {
-    if (request.fresh && races === 0) return undefined;
-    return await this.#heads.base(request.r);
+  async #stored({ request, conflicts }: QueuedWrite): Promise<StoredObject | undefined> {
+    if (request.fresh && conflicts === 0) return undefined;
+    return await this.#cache.base(request.r);
   }
 
-  #submit(line: Line, job: Job, write: PreparedWrite): void {
-    const pending = new Pending(job, write, (one, settlement) => {
-      this.#settle(line, one, settlement);
+  #submit(queue: ObjectQueue, queued: QueuedWrite, write: PreparedWrite): void {
+    const pending = new PendingWrite(queued, write, (settled, settlement) => {
+      this.#settle(queue, settled, settlement);
     });
-    line.pending.push(pending);
+    queue.pending.push(pending);
     this.#committer.add(pending);
   }
 
   /** A refusal counts once the state that it stands on is stored. */
-  #refuse(line: Line, job: Job, base: Pending | undefined, error: unknown): void {
-    if (base?.state === 'waiting') base.refused.push({ job, error });
-    else if (base?.dropped) this.#startAgain(line, [job]);
-    else job.reject(error);
+  #refuse(
+    queue: ObjectQueue,
+    queued: QueuedWrite,
+    base: PendingWrite | undefined,
+    error: unknown,
+  ): void {
+    if (base?.state === 'waiting') base.refused.push({ queued, error });
+    else if (base?.dropped) this.#retry(queue, [queued]);
+    else queued.reject(error);
   }
 
-  #startAgain(line: Line, jobs: readonly Job[]): void {
-    this.#restarts.add(jobs.length);
-    line.restore(jobs);
+  #retry(queue: ObjectQueue, queuedWrites: readonly QueuedWrite[]): void {
+    this.#retries.add(queuedWrites.length);
+    queue.restore(queuedWrites);
   }
 
-  #settle(line: Line, pending: Pending, settlement: Settlement): void {
+  #settle(queue: ObjectQueue, pending: PendingWrite, settlement: Settlement): void {
     // Dropped while its commit was under way: the store has refused it like the one it was built on.
     if (pending.dropped) return;
     if (settlement.kind === 'committed')
-      this.#committed(line, pending, settlement.positions[0] ?? 0);
-    else this.#notCommitted(line, pending, settlement);
-    this.#advance(line);
+      this.#committed(queue, pending, settlement.positions[0] ?? 0);
+    else this.#notCommitted(queue, pending, settlement);
+    this.#advance(queue);
   }
 
-  #committed(line: Line, pending: Pending, pos: number): void {
-    const { job, write } = pending;
-    line.pending.shift();
-    this.#heads.committed(write.object);
-    for (const { object } of write.also ?? []) this.#heads.forget(object.r);
+  #committed(queue: ObjectQueue, pending: PendingWrite, pos: number): void {
+    const { queued, write } = pending;
+    queue.pending.shift();
+    this.#cache.committed(write.object);
+    for (const { object } of write.sideWrites ?? []) this.#cache.forget(object.r);
     pending.end('committed');
-    job.resolve({ kind: 'committed', write, pos });
-    for (const { job: refused, error } of pending.refused) refused.reject(error);
+    queued.resolve({ kind: 'committed', write, pos });
+    for (const { queued: refused, error } of pending.refused) refused.reject(error);
   }
 
   #notCommitted(
-    line: Line,
-    pending: Pending,
+    queue: ObjectQueue,
+    pending: PendingWrite,
     settlement: Exclude<Settlement, { kind: 'committed' }>,
   ): void {
-    const dropped = line.dropPending();
-    const again = dropped.flatMap(({ refused }) => refused.map(({ job }) => job));
-    for (const { job, begun } of dropped) {
-      if (settlement.kind === 'failed' && begun) job.reject(this.#failure(line, settlement.error));
-      else if (job !== pending.job) again.push(job);
+    const dropped = queue.dropPending();
+    const toRetry = dropped.flatMap(({ refused }) => refused.map(({ queued }) => queued));
+    for (const { queued, begun } of dropped) {
+      if (settlement.kind === 'failed' && begun)
+        queued.reject(this.#failure(queue, settlement.error));
+      else if (queued !== pending.queued) toRetry.push(queued);
     }
-    if (settlement.kind === 'repeated') pending.job.resolve(settlement);
+    if (settlement.kind === 'repeated') pending.queued.resolve(settlement);
     else if (settlement.kind === 'refused') {
       const { refusal } = settlement;
-      if (refusal.kind !== 'conflict') pending.job.resolve(refusal);
-      else if (this.#lostRace(line, pending.job)) again.push(pending.job);
+      if (refusal.kind !== 'conflict') pending.queued.resolve(refusal);
+      else if (this.#retryAfterConflict(queue, pending.queued)) toRetry.push(pending.queued);
     }
-    if (again.length > 0) this.#startAgain(line, again);
+    if (toRetry.length > 0) this.#retry(queue, toRetry);
   }
 
   /** What is told to those whose commit failed as a whole. */
-  #failure(line: Line, error: unknown): unknown {
+  #failure(queue: ObjectQueue, error: unknown): unknown {
     // After an unexpected failure only the store knows what is stored.
-    if (!(error instanceof StoreUnavailable)) this.#heads.forget(line.r);
+    if (!(error instanceof StoreUnavailable)) this.#cache.forget(queue.r);
     return storeFailure(error);
   }
 
   /** The stored revision was another than the write was built on. True where it may try again. */
-  #lostRace(line: Line, job: Job): boolean {
-    this.#heads.forget(line.r);
-    job.races += 1;
-    if (job.races <= this.#limits.races) return true;
-    job.reject(unavailable());
+  #retryAfterConflict(queue: ObjectQueue, queued: QueuedWrite): boolean {
+    this.#cache.forget(queue.r);
+    queued.conflicts += 1;
+    if (queued.conflicts <= this.#limits.conflictRetries) return true;
+    queued.reject(unavailable());
     return false;
   }
 }

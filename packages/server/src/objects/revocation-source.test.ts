@@ -4,7 +4,7 @@ import { localBus } from '../bus/local/bus.js';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { controlled } from './controlled-store.test.kit.js';
+import { controlled } from './controlled-store.fixture.js';
 import { Objects } from './objects.js';
 import { RevocationSource } from './revocation-source.js';
 import { SystemRecords } from './system-records.js';

@@ -48,10 +48,10 @@ export class RevocationSource {
   async open(): Promise<void> {
     const { store, bus, platform } = this.#options;
     await store.prepare([{ names: scope.names, indexes: [], retention: { history: 1 } }]);
-    this.#stopListening = bus.listen((changes) => this.#heard(changes));
+    this.#stopListening = bus.listen((changes) => this.#receive(changes));
     await this.#load();
     this.#timers.push(platform.timers.every(forgetEvery, () => this.#forget()));
-    if (!store.exclusive) {
+    if (!store.isSoleWriter) {
       this.#timers.push(platform.timers.every(pollEvery, () => void this.#poll()));
     }
   }
@@ -69,18 +69,18 @@ export class RevocationSource {
     do {
       const from = last && { value: undefined, r: last.r };
       const found = await store.query({ scope, order, from, limit: page, timeout: patience });
-      for (const object of found) this.#take(object);
+      for (const object of found) this.#apply(object);
       last = found.length === page ? found.at(-1) : undefined;
     } while (last);
   }
 
-  #heard(changes: readonly CommittedChange[]): void {
+  #receive(changes: readonly CommittedChange[]): void {
     for (const { r, object } of changes) {
-      if (r.startsWith(prefix) && !object.deleted) this.#take(object);
+      if (r.startsWith(prefix) && !object.deleted) this.#apply(object);
     }
   }
 
-  #take({ r, data }: StoredObject): void {
+  #apply({ r, data }: StoredObject): void {
     const { revocations, platform } = this.#options;
     const revocation = revocationOf(data);
     if (!revocation) return;
@@ -98,7 +98,7 @@ export class RevocationSource {
     try {
       const found = await this.#options.store.changes(scope, this.#position, page);
       if (found.gone) await this.#load();
-      for (const { object } of found.entries) if (!object.deleted) this.#take(object);
+      for (const { object } of found.entries) if (!object.deleted) this.#apply(object);
       const isAll = found.entries.length < page;
       if (!found.gone) this.#position = isAll ? found.through : (found.entries.at(-1)?.pos ?? 0);
     } catch {

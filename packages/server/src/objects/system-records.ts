@@ -1,11 +1,11 @@
 import type { JsonObject } from '@really/protocol';
 import type { StoredObject, Write } from '../store/store.js';
-import { createWrite, deleteWrite, type Origin, updateWrite } from './change.js';
+import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './change.js';
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
 
 /** What the record is to hold, given what it holds now (`undefined`: it is not there yet). What it throws refuses the write. */
-export type Judge = (held: JsonObject | undefined) => JsonObject;
+export type RecordUpdate = (held: JsonObject | undefined) => JsonObject;
 
 /**
  * What the server keeps for itself (accounts, revocations) beside the objects of the app: objects too,
@@ -26,11 +26,11 @@ export class SystemRecords {
   }
 
   /** For `Objects.writeAll`, to be written together with others. */
-  request(r: string, judge: Judge): WriteRequest {
+  request(r: string, update: RecordUpdate): WriteRequest {
     return {
       r,
       prepare: (head) => {
-        const data = judge(dataOf(head));
+        const data = update(dataOf(head));
         const origin = this.#origin();
         if (!head) return silent(createWrite(r, data, origin));
         return updateWrite(head, { data, delta: {}, touched: [] }, origin);
@@ -39,8 +39,8 @@ export class SystemRecords {
   }
 
   /** Resolves when it is on disk. Rejects with what `judge` threw, or with 503. */
-  async put(r: string, judge: Judge): Promise<void> {
-    await this.#objects.write(this.request(r, judge));
+  async put(r: string, update: RecordUpdate): Promise<void> {
+    await this.#objects.write(this.request(r, update));
   }
 
   /** Removes a record, if it is there and `isOver` says so. Resolves when that is on disk. Rejects with 503. */
@@ -55,7 +55,7 @@ export class SystemRecords {
     });
   }
 
-  #origin(): Origin {
+  #origin(): WriteOrigin {
     return { by: { uid: '_system' }, at: this.#objects.changeTime(), modelVersion: 0 };
   }
 }

@@ -5,12 +5,12 @@ import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
 import { type CommittedChange, type StoredObject, StoreUnavailable } from '../store/store.js';
-import { createWrite, type Origin, updateWrite } from './change.js';
-import { controlled } from './controlled-store.test.kit.js';
+import { createWrite, updateWrite, type WriteOrigin } from './change.js';
+import { controlled } from './controlled-store.fixture.js';
 import { Objects } from './objects.js';
 import type { PreparedWrite, WriteAllResult, WriteRequest } from './write-request.js';
 
-const origin: Origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
+const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 
 async function setUp({ exclusive = true } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
@@ -27,7 +27,7 @@ async function setUp({ exclusive = true } = {}) {
     heard.push(...changes);
     told.push(changes.map(({ r, rev }) => `${r}@${rev}`));
   });
-  const limits = { races: 2, commitBytes: 50_000 };
+  const limits = { conflictRetries: 2, commitBytes: 50_000 };
   const objects = new Objects({ store, bus, platform, log: silentLog, limits });
   return { platform, inner, store, heard, told, objects };
 }
@@ -226,7 +226,7 @@ describe('order', () => {
 
   test('a lane is kept: what came first is committed first', async () => {
     const { objects, heard } = await setUp();
-    const lane = { owner: {}, name: '/users/*' };
+    const orderKey = { owner: {}, name: '/users/*' };
     let begin = () => {};
     const begun = new Promise<void>((resolve) => {
       begin = resolve;
@@ -235,17 +235,17 @@ describe('order', () => {
     const results = [
       objects.write({
         ...slow,
-        lane,
+        orderKey,
         async prepare(head, look) {
           await begun;
           return await slow.prepare(head, look);
         },
       }),
       objects.writeAll([
-        { ...create(b), lane },
-        { ...create('/users/b2'), lane },
+        { ...create(b), orderKey },
+        { ...create('/users/b2'), orderKey },
       ]),
-      objects.write({ ...create(c), lane }),
+      objects.write({ ...create(c), orderKey }),
     ];
     begin();
     await Promise.all(results);
@@ -370,7 +370,7 @@ describe('what a write brings along', () => {
     ...request,
     prepare: async (head, look) => ({
       ...(await request.prepare(head, look)),
-      also: ids.map(entry),
+      sideWrites: ids.map(entry),
     }),
   });
 
@@ -408,7 +408,7 @@ describe('what a write brings along', () => {
         ...needy,
         prepare: async (head, look) => ({
           ...(await needy.prepare(head, look)),
-          also: [createWrite('/_outbox/3', {}, { ...origin, requires: ['/_outbox/none'] })],
+          sideWrites: [createWrite('/_outbox/3', {}, { ...origin, requires: ['/_outbox/none'] })],
         }),
       },
     ]);

@@ -1,12 +1,12 @@
 import type { Span } from '../platform/tracing.js';
-import type { OnceKey, OnceRecord, Refusal, StoredObject, Write } from '../store/store.js';
+import type { OnceKey, OnceRecord, StoredObject, Write, WriteRefusal } from '../store/store.js';
 
 /**
  * Looks at other objects while a write is judged: as committed, but what was asked for before this write and
  * is still under way is waited for. So a client may create a parent and its child in one go. In a batch, what
  * the writes before it make is seen.
  */
-export type Look = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
+export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
 
 /** What is asked of `Objects.write`, and each of what is asked of `Objects.writeAll`. */
 export interface WriteRequest {
@@ -15,7 +15,7 @@ export interface WriteRequest {
   /** True for an R that was just made up: nothing is looked up before the commit. */
   readonly fresh?: boolean | undefined;
   /** Writes of one lane are committed in the order of their calls, whatever objects they are of. */
-  readonly lane?: Lane | undefined;
+  readonly orderKey?: CommitOrderKey | undefined;
   /**
    * Judges the request on `head`, a state that may still be on its way to the disk, and says what is
    * to be written. Called again where that state turns out to be not the stored one; so it has no
@@ -23,7 +23,7 @@ export interface WriteRequest {
    */
   readonly prepare: (
     head: StoredObject | undefined,
-    look: Look,
+    look: ReadObjects,
   ) => PreparedWrite | Promise<PreparedWrite>;
 }
 
@@ -39,7 +39,7 @@ export interface PreparedWrite extends Write {
    * Creations that are committed with it or not at all: objects of the system (`/_outbox/…`) under new
    * ids, which nobody can have asked for yet.
    */
-  readonly also?: readonly Write[] | undefined;
+  readonly sideWrites?: readonly Write[] | undefined;
 }
 
 /** What `Objects.writeAll` is told besides the requests. */
@@ -54,13 +54,13 @@ export interface WriteAllOptions {
   readonly erases?: readonly string[] | undefined;
 }
 
-export interface Lane {
+export interface CommitOrderKey {
   readonly owner: object;
   readonly name: string;
 }
 
 /** What the commit found wrong. (A conflict of revisions is no result: the request is judged again.) */
-export type CommitRefusal = Exclude<Refusal, { kind: 'conflict' }>;
+export type CommitRefusal = Exclude<WriteRefusal, { kind: 'conflict' }>;
 
 export type WriteResult =
   /** On disk. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { prometheusMetrics } from '../app/metrics.js';
+import { prometheusMetrics } from '../app/serve/metrics.js';
 import { Budgets } from './budget.js';
 
 async function lines(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {

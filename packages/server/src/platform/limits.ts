@@ -7,9 +7,9 @@ export interface Limits {
   /** Commands in flight per connection; beyond: the socket is not read until some are answered. */
   readonly inFlight: number;
   /** Messages and requests that an app takes in at once, where a server has several; beyond: they wait until the others had theirs. */
-  readonly turn: number;
+  readonly messagesPerTick: number;
   /** Bytes of messages that sockets bring at once, beside a little of each; beyond: they take turns. */
-  readonly turnBytes: number;
+  readonly bytesPerTick: number;
   /** Bytes of input that is not whole yet or waits, of all clients; beyond: the greediest go. */
   readonly input: number;
   /** Subscriptions per connection; beyond: 429. */
@@ -40,8 +40,8 @@ export interface Limits {
   /** Connections per address; beyond: 503 at the upgrade. */
   readonly connectionsPerAddress: number;
   /** Sessions that dropped and can be resumed, per node, and bytes of them; beyond: the oldest of whoever has most can not. */
-  readonly parked: number;
-  readonly parkedBytes: number;
+  readonly resumableSessions: number;
+  readonly resumableBytes: number;
   /** Pushes of a connection, and bytes of them, that are kept for when it drops; beyond: a snapshot. */
   readonly resumePushes: number;
   readonly resumeBytes: number;
@@ -83,8 +83,8 @@ export const defaultLimits: Limits = {
   message: 1024 * 1024,
   messageBeforeInitialize: 64 * 1024,
   inFlight: 256,
-  turn: 32,
-  turnBytes: 1024 * 1024,
+  messagesPerTick: 32,
+  bytesPerTick: 1024 * 1024,
   input: 128 * 1024 * 1024,
   subscriptions: 10_000,
   queries: 100,
@@ -101,8 +101,8 @@ export const defaultLimits: Limits = {
   outputTime: 60_000,
   connections: 100_000,
   connectionsPerAddress: 1000,
-  parked: 20_000,
-  parkedBytes: 256 * 1024 * 1024,
+  resumableSessions: 20_000,
+  resumableBytes: 256 * 1024 * 1024,
   resumePushes: 512,
   resumeBytes: 64 * 1024,
   queryTime: 5000,

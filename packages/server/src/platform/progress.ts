@@ -4,14 +4,14 @@
  */
 export interface Progress {
   /** `total` may be an estimate, or left out where nobody knows. */
-  begin(part: Part): void;
+  begin(part: ProgressPart): void;
   /** So many more are done. Cheap: it may be called for each. */
   advance(count: number): void;
   /** The part is over, done or not. Without a part that was begun it does nothing. */
   end(): void;
 }
 
-export interface Part {
+export interface ProgressPart {
   /** What is being done, in one word: `exporting`. */
   readonly doing: string;
   /** What is counted: `objects`. */

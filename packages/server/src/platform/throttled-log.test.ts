@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Log, silentLog } from './log.js';
-import { Readings } from './readings.test.kit.js';
+import { Readings } from './readings.fixture.js';
 import { simulatedPlatform } from './simulated.js';
 import { throttled } from './throttled-log.js';
 

@@ -4,20 +4,20 @@ import type { Counter, Metrics } from './metrics.js';
 import type { Clock } from './platform.js';
 
 /** How many lines of a kind are written at once after a rest, and then each second. */
-interface Pace {
+interface LogRate {
   readonly burst: number;
   readonly perSecond: number;
 }
 
 /** Of lines with the same message, or, where it is a script that has something to say, of the same script. */
-const ofMessage: Pace = { burst: 500, perSecond: 50 };
+const ofMessage: LogRate = { burst: 500, perSecond: 50 };
 /** Lines that somebody looks for one by one. */
-const ofSome: ReadonlyMap<string, Pace> = new Map([
+const ofSome: ReadonlyMap<string, LogRate> = new Map([
   ['info audit', { burst: 5000, perSecond: 500 }],
   ['info command answered', { burst: 2000, perSecond: 200 }],
 ]);
 /** Of those, with the same error in the same place. */
-const ofCause: Pace = { burst: 20, perSecond: 2 };
+const ofCause: LogRate = { burst: 20, perSecond: 2 };
 /** Kinds that are remembered: those not heard of for longest are forgotten. */
 const mostKinds = 2000;
 /** Characters of an error's message by which it is told from others. */
@@ -56,7 +56,7 @@ function over(log: Log, throttle: Throttle): Log {
 }
 
 /** A token bucket: `fullAt` is the time at which nothing of it is used any more. */
-interface Kind {
+interface MessageKind {
   fullAt: number;
   omitted: number;
 }
@@ -64,7 +64,7 @@ interface Kind {
 class Throttle {
   readonly #clock: ThrottledLogOptions['clock'];
   readonly #omitted: Counter;
-  readonly #kinds = new LRUCache<string, Kind>({ max: mostKinds });
+  readonly #kinds = new LRUCache<string, MessageKind>({ max: mostKinds });
 
   constructor(clock: ThrottledLogOptions['clock'], omitted: Counter) {
     this.#clock = clock;
@@ -74,7 +74,9 @@ class Throttle {
   /** The fields to write; `undefined` where the line is left out. */
   take(subject: string, fields: object): object | undefined {
     const cause = causeOf(fields);
-    const kinds: [Kind, Pace][] = [[this.#kind(subject), ofSome.get(subject) ?? ofMessage]];
+    const kinds: [MessageKind, LogRate][] = [
+      [this.#kind(subject), ofSome.get(subject) ?? ofMessage],
+    ];
     if (cause !== undefined) kinds.unshift([this.#kind(`${subject} ${cause}`), ofCause]);
     const now = this.#clock.monotonic();
     if (!kinds.every(([kind, pace]) => hasRoom(kind, pace, now))) {
@@ -85,22 +87,22 @@ class Throttle {
     for (const [kind, { perSecond }] of kinds) {
       kind.fullAt = Math.max(kind.fullAt, now) + 1000 / perSecond;
     }
-    const [[nearest]] = kinds as [[Kind, Pace]];
+    const [[nearest]] = kinds as [[MessageKind, LogRate]];
     const { omitted } = nearest;
     for (const [kind] of kinds) kind.omitted = 0;
     return omitted > 0 ? { ...fields, omitted } : fields;
   }
 
-  #kind(key: string): Kind {
+  #kind(key: string): MessageKind {
     const known = this.#kinds.get(key);
     if (known) return known;
-    const kind: Kind = { fullAt: Number.NEGATIVE_INFINITY, omitted: 0 };
+    const kind: MessageKind = { fullAt: Number.NEGATIVE_INFINITY, omitted: 0 };
     this.#kinds.set(key, kind);
     return kind;
   }
 }
 
-function hasRoom({ fullAt }: Kind, { burst, perSecond }: Pace, now: number): boolean {
+function hasRoom({ fullAt }: MessageKind, { burst, perSecond }: LogRate, now: number): boolean {
   return fullAt - now <= ((burst - 1) * 1000) / perSecond;
 }
 

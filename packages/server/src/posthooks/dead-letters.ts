@@ -23,7 +23,7 @@ export interface DeadLetter {
   readonly work: JsonObject;
 }
 
-export interface KeptLetter extends DeadLetter {
+export interface StoredDeadLetter extends DeadLetter {
   readonly id: string;
   /** When it was given up, milliseconds since the Unix epoch. */
   readonly at: number;
@@ -36,7 +36,7 @@ export interface DeadLettersOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Letters kept; beyond, the oldest go. */
-  readonly most: number;
+  readonly limit: number;
   /** Milliseconds that one is kept. */
   readonly age: number;
 }
@@ -49,7 +49,7 @@ const page = 100;
 /** Keeps what was given up, within bounds, until somebody replays it or drops it. */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
-  readonly #buried: Counter;
+  readonly #added: Counter;
   #count = 0;
   #timer: Timer | undefined;
   #closed = false;
@@ -59,26 +59,26 @@ export class DeadLetters {
     options.metrics.observe('really_dead_letters', 'Dead letters that are kept.', () => {
       return this.#count;
     });
-    this.#buried = options.metrics.counter(
+    this.#added = options.metrics.counter(
       'really_dead_letters_made_total',
       'Runs of post hooks and deliveries to webhooks that became dead letters.',
       ['kind'],
     );
     // There from the start: what comes into being as 1 has not increased, for Prometheus.
-    for (const kind of ['hook', 'webhook'] as const) this.#buried.add(0, kind);
+    for (const kind of ['hook', 'webhook'] as const) this.#added.add(0, kind);
   }
 
   /** Counts what is there, which may take a while, and keeps it within its bounds from now on. Never rejects. */
   async start(): Promise<void> {
     const { store, platform, log } = this.#options;
-    this.#timer = platform.timers.every(sweepEvery, () => void this.#tidy());
+    this.#timer = platform.timers.every(sweepEvery, () => void this.#dropOld());
     const order = { field: '_r', descending: false };
     try {
       this.#count = await store.count({ scope, order, limit: 1, timeout: 10_000 });
     } catch (error) {
       if (!this.#closed) log.warn({ err: error }, 'the dead letters can not be counted');
     }
-    await this.#tidy();
+    await this.#dropOld();
   }
 
   close(): void {
@@ -87,46 +87,46 @@ export class DeadLetters {
   }
 
   /** Moves an entry here, in one go. Rejects with 503 where the store is away. */
-  async bury(letter: DeadLetter): Promise<void> {
+  async add(deadLetter: DeadLetter): Promise<void> {
     const { objects, log, platform } = this.#options;
     const id = objects.newId();
     const at = platform.clock.now();
     const r = `/${collection}/${id}`;
-    const { work, ...told } = letter;
-    await objects.writeAll([creation(r, { ...told, at, work }, at)], { erases: [letter.from] });
+    const { work, ...told } = deadLetter;
+    await objects.writeAll([creation(r, { ...told, at, work }, at)], { erases: [deadLetter.from] });
     this.#count += 1;
-    this.#buried.add(1, letter.kind);
-    const { kind, about, what, attempts, reason } = letter;
+    this.#added.add(1, deadLetter.kind);
+    const { kind, about, what, attempts, reason } = deadLetter;
     log.error(
       { deadLetter: id, kind, r: about, attempts, reason },
       `${what} for ${about} was given up and is dead letter ${id}: ${reason}`,
     );
-    if (this.#count > this.#options.most) await this.#tidy();
+    if (this.#count > this.#options.limit) await this.#dropOld();
   }
 
   /** Newest first. */
-  async list(limit: number): Promise<KeptLetter[]> {
+  async list(limit: number): Promise<StoredDeadLetter[]> {
     const found = await this.#options.store.query({
       scope,
       order: { field: '_r', descending: true },
       limit,
       timeout: 10_000,
     });
-    return found.map(letterOf);
+    return found.map(deadLetterOf);
   }
 
-  async find(id: string): Promise<KeptLetter | undefined> {
+  async find(id: string): Promise<StoredDeadLetter | undefined> {
     const object = await this.#options.objects.head(`/${collection}/${id}`);
-    return object && !object.deleted ? letterOf(object) : undefined;
+    return object && !object.deleted ? deadLetterOf(object) : undefined;
   }
 
   /** Puts the work back to where it came from, as if it were new. False where there is no such letter. */
   async replay(id: string): Promise<boolean> {
     const { objects, platform } = this.#options;
-    const letter = await this.find(id);
-    if (!letter) return false;
-    const { attempts: _attempts, due: _due, reason: _reason, ...work } = letter.work;
-    const place = letter.from.slice(0, letter.from.lastIndexOf('/') + 1);
+    const deadLetter = await this.find(id);
+    if (!deadLetter) return false;
+    const { attempts: _attempts, due: _due, reason: _reason, ...work } = deadLetter.work;
+    const place = deadLetter.from.slice(0, deadLetter.from.lastIndexOf('/') + 1);
     const entry = creation(`${place}${objects.newId()}`, work, platform.clock.now());
     return await this.#erase([id], [entry]);
   }
@@ -145,13 +145,13 @@ export class DeadLetters {
   }
 
   /** Drops those that are too many or too old. */
-  async #tidy(): Promise<void> {
-    const { store, log, platform, most, age } = this.#options;
+  async #dropOld(): Promise<void> {
+    const { store, log, platform, limit, age } = this.#options;
     try {
       while (!this.#closed) {
         const { entries } = await store.created(scope, 0, page);
         const oldest = platform.clock.now() - age;
-        const tooMany = this.#count - most;
+        const tooMany = this.#count - limit;
         const doomed = entries.filter(({ change }, index) => index < tooMany || change.at < oldest);
         if (doomed.length === 0) return;
         log.warn({ letters: doomed.length }, 'dead letters were dropped: too many, or too old');
@@ -177,7 +177,7 @@ function creation(r: string, data: JsonObject, at: number): WriteRequest {
   };
 }
 
-function letterOf({ r, data }: StoredObject): KeptLetter {
+function deadLetterOf({ r, data }: StoredObject): StoredDeadLetter {
   return {
     id: idOf(r),
     kind: data.kind === 'webhook' ? 'webhook' : 'hook',

@@ -7,16 +7,16 @@ import {
   parseRequest,
   type UpdateRequest,
 } from '@really/protocol';
-import { Creation } from '../commands/creation.js';
-import { Deletion } from '../commands/deletion.js';
 import type { CommandContext } from '../commands/services.js';
-import { Updating } from '../commands/updating.js';
-import type { WriteStep } from '../commands/write-step.js';
+import { CreateCommand } from '../commands/write/create-command.js';
+import { DeleteCommand } from '../commands/write/delete-command.js';
+import { UpdateCommand } from '../commands/write/update-command.js';
+import type { WriteCommand } from '../commands/write/write-command.js';
 import type { ScriptEffect } from '../model/model.js';
 import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 
 /** A write that a hook asked for: what is asked of the objects, and what is said where it is refused. */
-export type EffectStep = Pick<WriteStep, 'request' | 'refusal'>;
+export type EffectStep = Pick<WriteCommand, 'request' | 'refusal'>;
 
 /** Rule POST4. Throws a `ProtocolError` for what is no such command. */
 export function stepOf(
@@ -30,8 +30,8 @@ export function stepOf(
   const parsed = parseRequest(message, context.services.limits);
   if (!parsed.ok) throw parsed.error;
   const { request } = parsed;
-  if (request.cmd === 'create') return new Creation(context, request);
-  if (request.cmd === 'delete') return new Deletion(context, request);
+  if (request.cmd === 'create') return new CreateCommand(context, request);
+  if (request.cmd === 'delete') return new DeleteCommand(context, request);
   if (request.cmd === 'update') return new UpdateAtHead(context, request);
   throw fail('command.unknown');
 }
@@ -55,12 +55,12 @@ function isOperation(value: JsonValue): boolean {
 class UpdateAtHead implements EffectStep {
   readonly #context: CommandContext;
   readonly #request: UpdateRequest;
-  #updating: Updating;
+  #updating: UpdateCommand;
 
   constructor(context: CommandContext, request: UpdateRequest) {
     this.#context = context;
     this.#request = request;
-    this.#updating = new Updating(context, request);
+    this.#updating = new UpdateCommand(context, request);
   }
 
   request(): WriteRequest {
@@ -68,7 +68,7 @@ class UpdateAtHead implements EffectStep {
       r: this.#request.target.r,
       prepare: async (head, look) => {
         const rev = head?.rev ?? 1;
-        this.#updating = new Updating(this.#context, { ...this.#request, rev });
+        this.#updating = new UpdateCommand(this.#context, { ...this.#request, rev });
         return await this.#updating.request().prepare(head, look);
       },
     };
@@ -80,7 +80,7 @@ class UpdateAtHead implements EffectStep {
 }
 
 /** An error for the log and for a dead letter: `create /users/*: 409 validation.failed {…}`. */
-export function toldOf([kind, r]: ScriptEffect, error: unknown): string {
+export function describeFailure([kind, r]: ScriptEffect, error: unknown): string {
   if (!(error instanceof ProtocolError)) return `${kind} ${r}: ${error}`;
   const { code, message, errors } = error;
   const details = errors ? ` ${JSON.stringify(errors)}` : '';

@@ -1,18 +1,23 @@
 import type { JsonObject, JsonValue, ProtocolError } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
-import { ChainTooLong, type OutboxEntry, outbox, readEntry } from '../commands/outbox.js';
 import type { Services } from '../commands/services.js';
+import {
+  HookDepthExceeded,
+  type OutboxEntry,
+  outbox,
+  readEntry,
+} from '../commands/write/outbox.js';
 import { plainAuth } from '../model/hooks.js';
 import type { Script, ScriptEffect, ScriptResult } from '../model/model.js';
 import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { StoredObject } from '../store/store.js';
-import { type Attempt, Backlog } from './backlog.js';
 import type { DeadLetters } from './dead-letters.js';
-import { type EffectStep, stepOf, toldOf } from './effects.js';
-import { HookAuthority } from './hook-authority.js';
-import { isAway, Retries } from './retries.js';
+import { DurableQueue, type QueueAttempt } from './durable-queue.js';
+import { describeFailure, type EffectStep, stepOf } from './effects.js';
+import { HookContext } from './hook-context.js';
+import { isStoreDown, Retries } from './retries.js';
 
 export interface OutboxOptions {
   readonly services: Services;
@@ -36,13 +41,13 @@ export interface HookEvent {
 }
 
 /** Why an attempt came to nothing. */
-interface Failure {
+interface HookFailure {
   readonly reason: string;
   /** It would fail again. */
   readonly final?: boolean | undefined;
 }
 
-const atOnce = 16;
+const concurrency = 16;
 const window = 10_000;
 
 /**
@@ -52,8 +57,8 @@ const window = 10_000;
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #authority: HookAuthority;
-  readonly #backlog: Backlog;
+  readonly #hookContext: HookContext;
+  readonly #queue: DurableQueue;
   readonly #retries: Retries;
   readonly #runs: Counter;
 
@@ -61,16 +66,16 @@ export class Outbox {
     const { services, bus, log, metrics } = options;
     const { store, platform } = services;
     this.#options = options;
-    this.#authority = new HookAuthority(services, log);
+    this.#hookContext = new HookContext(services, log);
     this.#retries = new Retries({
       objects: services.objects,
       platform,
       backoff: { first: 1000, longest: 60_000 },
     });
-    this.#backlog = new Backlog({
-      ...{ store, bus, platform, log, atOnce, window },
+    this.#queue = new DurableQueue({
+      ...{ store, bus, platform, log, concurrency, window },
       scope: { names: [outbox], parents: [] },
-      laneOf: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
       notBefore: (entry) => this.#retries.notBefore(entry),
       work: (r) => this.#work(r),
     });
@@ -83,46 +88,49 @@ export class Outbox {
       'really_post_hooks_pending',
       'Runs of post hooks that wait or are under way.',
       () => {
-        return this.#backlog.pending;
+        return this.#queue.pending;
       },
     );
     metrics.observe('really_post_hooks_running', 'Post hooks that run.', () => {
-      return this.#backlog.working;
+      return this.#queue.working;
     });
   }
 
   /** Runs that wait or are under way. */
   get pending(): number {
-    return this.#backlog.pending;
+    return this.#queue.pending;
   }
 
   start(): void {
-    this.#backlog.start();
+    this.#queue.start();
   }
 
   async close(): Promise<void> {
-    await this.#backlog.close();
+    await this.#queue.close();
   }
 
-  async #work(r: string): Promise<Attempt> {
+  async #work(r: string): Promise<QueueAttempt> {
     const { objects } = this.#options.services;
     const stored = await objects.head(r);
     // Another node was faster, or somebody dropped it.
-    if (!stored || stored.deleted) return { kind: 'over' };
+    if (!stored || stored.deleted) return { kind: 'done' };
     const entry = readEntry(stored.data);
     const failure = entry
       ? await this.#run(stored, entry)
       : { reason: 'no entry that this version can read', final: true };
-    if (failure === 'away') return this.#retries.away();
+    if (failure === 'store-down') return this.#retries.storeDown();
     if (!failure) {
       this.#runs.add(1, 'done');
-      return { kind: 'over' };
+      return { kind: 'done' };
     }
     return await this.#failed(stored, failure);
   }
 
   /** `undefined` where all is done, and the entry erased. */
-  async #run(stored: StoredObject, entry: OutboxEntry): Promise<Failure | 'away' | undefined> {
+  async #run(
+    stored: StoredObject,
+    entry: OutboxEntry,
+  ): Promise<HookFailure | 'store-down' | undefined> {
     const model = this.#options.services.models().get(entry.model.split('/'));
     const hook = model?.hooks[entry.hook];
     // The app does without it by now.
@@ -140,9 +148,9 @@ export class Outbox {
     r: string,
     entry: OutboxEntry,
     effects: readonly ScriptEffect[],
-  ): Promise<Failure | 'away' | undefined> {
-    const context = this.#authority.context(entry.chain + 1);
-    const steps: Step[] = [];
+  ): Promise<HookFailure | 'store-down' | undefined> {
+    const context = this.#hookContext.at(entry.chain + 1);
+    const steps: EffectWrite[] = [];
     for (const effect of effects) {
       try {
         steps.push(...this.#stepsOf(context, entry, effect));
@@ -158,7 +166,7 @@ export class Outbox {
     context: Parameters<typeof stepOf>[0],
     entry: OutboxEntry,
     effect: ScriptEffect,
-  ): Step[] {
+  ): EffectWrite[] {
     const [kind, name, value] = effect;
     if (kind !== 'emit') {
       const step: EffectStep = stepOf(context, [kind, name, value]);
@@ -172,8 +180,8 @@ export class Outbox {
   async #finish(
     r: string,
     requests: readonly WriteRequest[],
-    steps: readonly Step[],
-  ): Promise<Failure | 'away' | undefined> {
+    steps: readonly EffectWrite[],
+  ): Promise<HookFailure | 'store-down' | undefined> {
     try {
       const { objects } = this.#options.services;
       const result = await objects.writeAll(requests, { erases: [r] });
@@ -193,19 +201,19 @@ export class Outbox {
         }
       }
     } catch (error) {
-      if (isAway(error)) return 'away';
+      if (isStoreDown(error)) return 'store-down';
       throw error;
     }
   }
 
-  async #failed(stored: StoredObject, { reason, final }: Failure): Promise<Attempt> {
+  async #failed(stored: StoredObject, { reason, final }: HookFailure): Promise<QueueAttempt> {
     const attempts = this.#retries.attemptsOf(stored) + 1;
     if (!final && attempts < this.#options.attempts) {
       this.#runs.add(1, 'again');
-      return await this.#retries.again(stored, attempts, reason);
+      return await this.#retries.schedule(stored, attempts, reason);
     }
     const { data, r } = stored;
-    await this.#options.deadLetters.bury({
+    await this.#options.deadLetters.add({
       kind: 'hook',
       from: r,
       about: typeof data.r === 'string' ? data.r : '',
@@ -215,20 +223,20 @@ export class Outbox {
       work: data,
     });
     this.#runs.add(1, 'dead');
-    return { kind: 'over' };
+    return { kind: 'done' };
   }
 }
 
-interface Step {
+interface EffectWrite {
   readonly effect: ScriptEffect;
   readonly request: () => WriteRequest;
   readonly refusal?: ((found: CommitRefusal) => ProtocolError) | undefined;
 }
 
-function failureOf(effect: ScriptEffect | undefined, error: unknown): Failure | 'away' {
-  if (isAway(error)) return 'away';
-  const reason = effect ? toldOf(effect, error) : `${error}`;
-  return { reason, final: error instanceof ChainTooLong };
+function failureOf(effect: ScriptEffect | undefined, error: unknown): HookFailure | 'store-down' {
+  if (isStoreDown(error)) return 'store-down';
+  const reason = effect ? describeFailure(effect, error) : `${error}`;
+  return { reason, final: error instanceof HookDepthExceeded };
 }
 
 /** What a post hook sees: every name is there, whatever the hook. */

@@ -5,7 +5,7 @@ import type { Metrics } from '../platform/metrics.js';
 import { DeadLetters } from './dead-letters.js';
 import { Outbox } from './outbox.js';
 import type { WebhookLimits } from './webhooks/deliveries.js';
-import type { Endpoint } from './webhooks/endpoint.js';
+import type { WebhookEndpoint } from './webhooks/webhook-endpoint.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
 export interface PostHooksOptions {
@@ -13,7 +13,7 @@ export interface PostHooksOptions {
   readonly bus: Bus;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly WebhookEndpoint[];
   readonly limits: PostHookLimits;
 }
 
@@ -41,7 +41,7 @@ export class PostHooks {
     this.#limits = limits;
     this.deadLetters = new DeadLetters({
       ...{ store, objects, platform, log, metrics },
-      most: limits.deadLetters,
+      limit: limits.deadLetters,
       age: limits.deadLetterAge,
     });
     const { deadLetters } = this;

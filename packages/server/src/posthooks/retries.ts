@@ -3,8 +3,8 @@ import type { Objects } from '../objects/objects.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Platform } from '../platform/platform.js';
 import { type StoredObject, StoreUnavailable } from '../store/store.js';
-import type { Attempt } from './backlog.js';
 import { type Backoff, delayAfter } from './backoff.js';
+import type { QueueAttempt } from './durable-queue.js';
 
 export interface RetriesOptions {
   readonly objects: Objects;
@@ -37,30 +37,30 @@ export class Retries {
   }
 
   /** After `attempts` failures, the last for this reason; not before `atLeast` milliseconds. */
-  async again(
+  async schedule(
     { r }: StoredObject,
     attempts: number,
     reason: string,
     atLeast = 0,
-  ): Promise<Attempt> {
+  ): Promise<QueueAttempt> {
     const { platform, backoff } = this.#options;
     const after = Math.max(atLeast, delayAfter(attempts, backoff, platform.random));
     const due = Math.ceil(platform.clock.now() + after);
     try {
       await this.#records.put(r, (held) => ({ ...held, attempts, due, reason }));
     } catch (error) {
-      if (!isAway(error)) throw error;
+      if (!isStoreDown(error)) throw error;
     }
-    return { kind: 'again', after };
+    return { kind: 'retry', after };
   }
 
-  away(): Attempt {
-    return { kind: 'again', after: storeRetry };
+  storeDown(): QueueAttempt {
+    return { kind: 'retry', after: storeRetry };
   }
 }
 
 /** The store could not serve. */
-export function isAway(error: unknown): boolean {
+export function isStoreDown(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;
   return error instanceof ProtocolError && error.message === 'server.unavailable';
 }

@@ -12,7 +12,7 @@ import type { Field, Model } from '../model/model.js';
 import type { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Clock } from '../platform/platform.js';
-import { inSlices } from '../platform/slices.js';
+import { inSlices } from '../platform/scheduling/slices.js';
 import { fitValue } from './fit-value.js';
 
 interface QueryOption {

@@ -8,9 +8,9 @@ import {
   type Steps,
 } from '@really/protocol';
 import { fieldAt } from '../model/field-at.js';
-import { parseInstant } from '../model/instant.js';
-import { keptForm } from '../model/kept-form.js';
 import type { Field, Model } from '../model/model.js';
+import { parseInstant } from '../model/validation/instant.js';
+import { storedForm } from '../model/validation/stored-form.js';
 
 type Compared = Comparison<JsonValue>;
 
@@ -30,7 +30,7 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
     if (!field) return fitExact(value);
     if (operator === 'contains') return fitElement(comparison, field);
     if (keptAsTheyAre.has(typeOf(field))) return { value };
-    return yield* fitEach(comparison, (one) => fitOne(comparison, field, one));
+    return yield* fitEach(comparison, (element) => fitOne(comparison, field, element));
   };
 }
 
@@ -44,9 +44,9 @@ function* fitSystemMember(comparison: Compared): Steps<Fitted> {
   if (operator === 'contains') return notAList(comparison, name === '_r' ? 'an R' : 'a number');
   if (operator === 'starts with') return { value };
   if (name !== '_r') return fitExact(value);
-  return yield* fitEach(comparison, (one) => {
-    const parsed = parseR(one);
-    return { value: parsed?.kind === 'object' ? parsed.r : one };
+  return yield* fitEach(comparison, (element) => {
+    const parsed = parseR(element);
+    return { value: parsed?.kind === 'object' ? parsed.r : element };
   });
 }
 
@@ -59,10 +59,10 @@ function* fitEach({ operator, value }: Compared, fit: (value: JsonValue) => Fitt
   if (!isList || !Array.isArray(value)) return fit(value);
   const values: JsonValue[] = [];
   let isSame = true;
-  for (const one of value) {
-    const fitted = fit(one);
+  for (const element of value) {
+    const fitted = fit(element);
     if ('problem' in fitted) return fitted;
-    isSame &&= fitted.value === one;
+    isSame &&= fitted.value === element;
     values.push(fitted.value);
     if (values.length % elementsPerStep === 0) yield;
   }
@@ -82,7 +82,7 @@ function fitOne({ field: path }: Compared, field: Field, value: JsonValue): Fitt
   if (isText && typeOf(field) === 'Date' && parseInstant(value) === undefined) {
     return { problem: `${path.join('.')} compares with an instant such as ${anInstant}` };
   }
-  return exactTypes.has(typeOf(field)) ? fitExact(value) : { value: keptForm(field, value) };
+  return exactTypes.has(typeOf(field)) ? fitExact(value) : { value: storedForm(field, value) };
 }
 
 const anInstant = '2026-01-31T12:00:00Z';

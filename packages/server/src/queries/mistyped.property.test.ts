@@ -1,18 +1,18 @@
 import type { Auth, JsonObject, JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { directSandbox } from '../commands/app.test.kit.js';
-import { scriptRule } from '../model/access.js';
+import { directSandbox } from '../commands/test-app.fixture.js';
 import type { Model, Rule } from '../model/model.js';
-import { alice, thing } from '../model/models.test.kit.js';
-import { ruleToRql, typesReadBy } from '../model/rule-to-rql.js';
+import { alice, thing } from '../model/models.fixture.js';
+import { scriptRule } from '../model/rules/access.js';
+import { ruleToRql, typesReadBy } from '../model/rules/rule-to-rql.js';
 import { makeScript } from '../model/script/make-script.js';
 import { parseExpression } from '../model/script/parse-script.js';
 import { createWrite } from '../objects/change.js';
 import { defaultLimits } from '../platform/limits.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { Scratch } from '../store/sqlite/scratch.test.kit.js';
+import { Scratch } from '../store/sqlite/scratch.fixture.js';
 import type { Store } from '../store/store.js';
 import { Search } from './search.js';
 

@@ -1,25 +1,25 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Auth, compilePredicate, type Predicate, type RqlExpression } from '@really/protocol';
 import type { Model } from '../model/model.js';
+import { estimateBytes } from '../objects/estimate-bytes.js';
 import type { Objects } from '../objects/objects.js';
-import { sizeOf } from '../objects/size.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
-import { Slice } from '../platform/slices.js';
-import { comparePlaces, placeOf } from '../store/order.js';
-import type { Order, Place, Query, Scope, Store, StoredObject } from '../store/store.js';
-import type { PageStart } from './page.js';
+import { Slice } from '../platform/scheduling/slices.js';
+import { compareSortPositions, sortPositionOf } from '../store/order.js';
+import type { Order, Query, Scope, SortPosition, Store, StoredObject } from '../store/store.js';
 import {
-  asSeen,
-  judgedTogether,
-  type Reach,
-  reachAmong,
-  reachOf,
-  type Seen,
-  seenBy,
-} from './readers-view.js';
-import { ReadingTime } from './reading-time.js';
-import { allOf, type Stretch, stretchesOf } from './walk.js';
+  type AccessScope,
+  accessScopeIn,
+  accessScopeOf,
+  asVisible,
+  authorizedTogether,
+  type VisibleObject,
+  visibleObjects,
+} from './access-scope.js';
+import type { PageStart } from './page-tokenizer.js';
+import { QueryTimeBudget } from './query-time-budget.js';
+import { allOf, type ScanRange, scanRanges } from './scan-ranges.js';
 
 /** What a search works with. */
 export interface SearchServices {
@@ -53,17 +53,17 @@ export interface PageOptions {
 export interface Scan {
   readonly hits: readonly Hit[];
   /** All up to this place were looked at; `undefined`: all there are. */
-  readonly end: Place | undefined;
+  readonly end: SortPosition | undefined;
 }
 
 /** An object of a result, and its place in the order, as its reader sees both. */
-export interface Hit extends Seen {
-  readonly place: Place;
+export interface Hit extends VisibleObject {
+  readonly place: SortPosition;
 }
 
 /** What may get into a page. */
-interface Kept {
-  readonly place: Place;
+interface Candidate {
+  readonly place: SortPosition;
   readonly hit?: Hit | undefined;
 }
 
@@ -79,9 +79,9 @@ const chunkSize = 1024 * 1024;
  */
 export class Search {
   /** What it has left of its time. */
-  readonly time: ReadingTime;
+  readonly time: QueryTimeBudget;
   readonly #options: SearchOptions;
-  #reach: Reach;
+  #access: AccessScope;
   #predicate: Predicate | undefined;
   /** What the store goes by, with the rule that it was made of. */
   #known:
@@ -91,17 +91,17 @@ export class Search {
   constructor(options: SearchOptions) {
     const { model, auth, services, owner } = options;
     this.#options = options;
-    this.time = new ReadingTime(services, owner);
-    this.#reach = reachOf(model, auth);
+    this.time = new QueryTimeBudget(services, owner);
+    this.#access = accessScopeOf(model, auth);
   }
 
   /** How many objects the reader would find. */
   async count(): Promise<number> {
-    if (this.#reach.nothing) return 0;
-    await this.#lookAround();
+    if (this.#access.isEmpty) return 0;
+    await this.#refineAccess();
     const { scope, services } = this.#options;
     const filter = this.#storeFilter();
-    if (this.#reach.exact) {
+    if (this.#access.isExact) {
       const { patience } = this.time;
       return await services.store.count({ scope, filter, order: byId, limit: 0, ...patience });
     }
@@ -118,50 +118,58 @@ export class Search {
 
   /** A page as it is walked to: nearest to the start first. */
   async scan(options: PageOptions): Promise<Scan> {
-    if (this.#reach.nothing) return { hits: [], end: undefined };
-    await this.#lookAround();
+    if (this.#access.isEmpty) return { hits: [], end: undefined };
+    await this.#refineAccess();
     const { order } = this.#options;
-    const mayBeHidden = this.#reach.hides && order.field !== '_r' && order.field !== '_rev';
-    if (mayBeHidden) return await this.#sortedHere(options);
-    return await this.#gather(stretchesOf(order, this.#storeFilter(), options.start), options);
+    const mayBeHidden =
+      this.#access.mayHideFields && order.field !== '_r' && order.field !== '_rev';
+    if (mayBeHidden) return await this.#scanSorted(options);
+    return await this.#gather(scanRanges(order, this.#storeFilter(), options.start), options);
   }
 
   /** Those of the objects that are found, with the places that they have here. */
-  async judged(objects: readonly StoredObject[]): Promise<Hit[]> {
-    if (this.#reach.nothing) return [];
-    return await this.#matches(await this.#judge(objects));
+  async findAmong(objects: readonly StoredObject[]): Promise<Hit[]> {
+    if (this.#access.isEmpty) return [];
+    return await this.#matches(await this.#authorize(objects));
   }
 
   /** The places of objects as their reader sees them. Of one that may not be seen at all it is that of what has no value. */
-  async placesOf(objects: readonly StoredObject[]): Promise<Place[]> {
+  async placesOf(objects: readonly StoredObject[]): Promise<SortPosition[]> {
     const { order } = this.#options;
-    if (!this.#reach.hides) return objects.map((object) => placeOf(object, order));
-    const seen = new Map((await this.#judge(objects)).map((one) => [one.object, one]));
+    if (!this.#access.mayHideFields) return objects.map((object) => sortPositionOf(object, order));
+    const visible = new Map(
+      (await this.#authorize(objects)).map((visibleObject) => [
+        visibleObject.object,
+        visibleObject,
+      ]),
+    );
     return objects.map((object) => {
-      const one = seen.get(object);
-      return one ? this.#placeOf(one) : placeOf({ ...object, data: {} }, order);
+      const visibleObject = visible.get(object);
+      return visibleObject
+        ? this.#placeOf(visibleObject)
+        : sortPositionOf({ ...object, data: {} }, order);
     });
   }
 
-  #placeOf(seen: Seen): Place {
-    return placeOf(asSeen(seen), this.#options.order);
+  #placeOf(visible: VisibleObject): SortPosition {
+    return sortPositionOf(asVisible(visible), this.#options.order);
   }
 
   /** Below 0 where a page that begins at `start` comes by `a` first. */
-  compare(start: PageStart | undefined, a: Place, b: Place): number {
-    return (start?.back ? -1 : 1) * comparePlaces(this.#options.order, a, b);
+  compare(start: PageStart | undefined, a: SortPosition, b: SortPosition): number {
+    return (start?.back ? -1 : 1) * compareSortPositions(this.#options.order, a, b);
   }
 
   /** How far the reach goes among what is stored. */
-  async #lookAround(): Promise<void> {
+  async #refineAccess(): Promise<void> {
     const { model, services } = this.#options;
-    this.#reach = await reachAmong(this.#reach, model, services.store);
+    this.#access = await accessScopeIn(this.#access, model, services.store);
   }
 
   /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */
   #storeFilter(): RqlExpression | undefined {
-    const { rule, hides } = this.#reach;
-    if (hides) return rule;
+    const { rule, mayHideFields } = this.#access;
+    if (mayHideFields) return rule;
     // The same one each time: what was made of it for the store serves again.
     if (this.#known?.rule !== rule || !this.#known) {
       this.#known = { rule, filter: allOf(rule, this.#options.filter) };
@@ -171,19 +179,19 @@ export class Search {
 
   /** As many as the page holds of those that the reader may see. */
   async #gather(
-    stretches: readonly Stretch[],
+    ranges: readonly ScanRange[],
     { skip, limit, bytes = Number.POSITIVE_INFINITY }: PageOptions,
   ): Promise<Scan> {
     const found: Hit[] = [];
     let size = 0;
     // Where the store finds just what may be seen, it can skip, too.
-    const { exact } = this.#reach;
-    let toSkip = exact ? 0 : skip;
-    const wanted = Math.min(exact ? limit : Math.max(skip + limit, 16), chunk);
-    for await (const hits of this.#hits(stretches, { wanted, skip: exact ? skip : 0 })) {
+    const { isExact } = this.#access;
+    let toSkip = isExact ? 0 : skip;
+    const wanted = Math.min(isExact ? limit : Math.max(skip + limit, 16), chunk);
+    for await (const hits of this.#hits(ranges, { wanted, skip: isExact ? skip : 0 })) {
       for (const hit of hits.slice(toSkip)) {
         found.push(hit);
-        size += sizeOf(hit.object.data);
+        size += estimateBytes(hit.object.data);
         if (found.length >= limit || size >= bytes) return { hits: found, end: hit.place };
       }
       toSkip = Math.max(0, toSkip - hits.length);
@@ -195,12 +203,12 @@ export class Search {
    * The page of an order that the store must not sort by: everything is looked at, and only what may still get into the
    * page is kept. That is as it was when it was judged; after a skip, which may be long, only its place is kept.
    */
-  async #sortedHere({ start, skip, limit }: PageOptions): Promise<Scan> {
-    const compare = (a: Kept, b: Kept) => this.compare(start, a.place, b.place);
-    const from: Kept | undefined = start;
+  async #scanSorted({ start, skip, limit }: PageOptions): Promise<Scan> {
+    const compare = (a: Candidate, b: Candidate) => this.compare(start, a.place, b.place);
+    const from: Candidate | undefined = start;
     const wanted = skip + limit;
-    let best: Kept[] = [];
-    let end: Place | undefined;
+    let best: Candidate[] = [];
+    let end: SortPosition | undefined;
     const keepBest = () => {
       best.sort(compare);
       if (best.length <= wanted) return;
@@ -209,8 +217,8 @@ export class Search {
     };
     for await (const hits of this.#hits([{ filter: this.#storeFilter(), order: byId }])) {
       for (const hit of hits) {
-        const kept: Kept = skip === 0 ? { place: hit.place, hit } : { place: hit.place };
-        if (!from || compare(from, kept) < 0) best.push(kept);
+        const candidate: Candidate = skip === 0 ? { place: hit.place, hit } : { place: hit.place };
+        if (!from || compare(from, candidate) < 0) best.push(candidate);
       }
       if (best.length > 2 * wanted) keepBest();
     }
@@ -221,36 +229,36 @@ export class Search {
   }
 
   /** The objects at these places, as they are now, of those that are still found. */
-  async #reload(page: readonly Kept[]): Promise<Hit[]> {
+  async #reload(page: readonly Candidate[]): Promise<Hit[]> {
     const { objects } = this.#options.services;
     const byR = new Map<string, Hit>();
-    for (let index = 0; index < page.length; index += judgedTogether) {
-      const some = page.slice(index, index + judgedTogether);
+    for (let index = 0; index < page.length; index += authorizedTogether) {
+      const some = page.slice(index, index + authorizedTogether);
       const heads = await objects.heads(some.map(({ place }) => place.r));
       const living = heads.filter((object) => object !== undefined && !object.deleted);
-      const hits = await this.#matching(await this.#judge(living as StoredObject[]));
-      for (const one of hits) byR.set(one.object.r, one);
+      const hits = await this.#matching(await this.#authorize(living as StoredObject[]));
+      for (const hit of hits) byR.set(hit.object.r, hit);
     }
     return page.flatMap(({ place }) => {
-      const one = byR.get(place.r);
-      return one ? [{ ...one, place }] : [];
+      const hit = byR.get(place.r);
+      return hit ? [{ ...hit, place }] : [];
     });
   }
 
   /** What the reader may see of each stretch in turn, and what matches of that, some objects at a time. */
   async *#hits(
-    stretches: readonly Stretch[],
+    ranges: readonly ScanRange[],
     { wanted = chunk, skip = 0 } = {},
   ): AsyncGenerator<Hit[]> {
-    for (const stretch of stretches) {
-      let page: Pick<Query, 'from' | 'skip'> = { from: stretch.from, skip };
+    for (const range of ranges) {
+      let page: Pick<Query, 'from' | 'skip'> = { from: range.from, skip };
       for (;;) {
         const room = { size: chunkSize, isCut: false };
-        const objects = await this.#query({ ...stretch, ...page, limit: wanted, room });
-        yield await this.#matching(await this.#judge(objects));
+        const objects = await this.#query({ ...range, ...page, limit: wanted, room });
+        yield await this.#matching(await this.#authorize(objects));
         const last = objects.at(-1);
         if (!last || (objects.length < wanted && !room.isCut)) break;
-        page = { from: placeOf(last, stretch.order) };
+        page = { from: sortPositionOf(last, range.order) };
         // Judging is work of this thread: others get their turn in between.
         await nextTurn();
       }
@@ -258,30 +266,32 @@ export class Search {
   }
 
   /** What the reader may see of these, a few at a time, so that slow scripts can not hold a query beyond its time. */
-  async #judge(objects: readonly StoredObject[]): Promise<Seen[]> {
+  async #authorize(objects: readonly StoredObject[]): Promise<VisibleObject[]> {
     const { auth, model, services } = this.#options;
-    const seen: Seen[] = [];
+    const visible: VisibleObject[] = [];
     const slice = new Slice(services.platform.clock);
-    for (let index = 0; index < objects.length; index += judgedTogether) {
+    for (let index = 0; index < objects.length; index += authorizedTogether) {
       // Throws where it is used up.
       void this.time.left;
-      const some = objects.slice(index, index + judgedTogether);
-      seen.push(...(await seenBy(model, some, auth)));
+      const some = objects.slice(index, index + authorizedTogether);
+      visible.push(...(await visibleObjects(model, some, auth)));
       if (slice.isOver) await slice.rest();
     }
-    return seen;
+    return visible;
   }
 
-  async #matching(seen: readonly Seen[]): Promise<Hit[]> {
-    return this.#reach.hides ? await this.#matches(seen) : seen.map((one) => this.#hit(one));
+  async #matching(visible: readonly VisibleObject[]): Promise<Hit[]> {
+    return this.#access.mayHideFields
+      ? await this.#matches(visible)
+      : visible.map((visibleObject) => this.#hit(visibleObject));
   }
 
   /** Those that the filter finds: a long one takes long with objects that have long lists. */
-  async #matches(seen: readonly Seen[]): Promise<Hit[]> {
+  async #matches(visible: readonly VisibleObject[]): Promise<Hit[]> {
     const hits: Hit[] = [];
     const slice = new Slice(this.#options.services.platform.clock);
-    for (const one of seen) {
-      const { r, rev, data } = asSeen(one);
+    for (const one of visible) {
+      const { r, rev, data } = asVisible(one);
       if (this.#judges({ ...data, _r: r, _rev: rev })) hits.push(this.#hit(one));
       if (!slice.isOver) continue;
       // Throws where the time is used up.
@@ -291,8 +301,8 @@ export class Search {
     return hits;
   }
 
-  #hit(seen: Seen): Hit {
-    return { ...seen, place: this.#placeOf(seen) };
+  #hit(visible: VisibleObject): Hit {
+    return { ...visible, place: this.#placeOf(visible) };
   }
 
   async #query(part: Omit<Query, 'scope' | 'timeout' | 'asker'>): Promise<StoredObject[]> {

@@ -4,7 +4,7 @@ import {
   type JsonObject,
   type JsonValue,
 } from '@really/protocol/values';
-import type { FieldType, Order, Place, StoredObject } from './store.js';
+import type { Order, SortPosition, StoredFieldType, StoredObject } from './store.js';
 
 /** The id of an object: the last step of its R. */
 export function idOf(r: string): string {
@@ -22,21 +22,21 @@ export function valueAt(data: JsonObject, field: string): JsonValue | undefined 
 }
 
 /** Where an object stands in an order. */
-export function placeOf(object: StoredObject, order: Order): Place {
+export function sortPositionOf(object: StoredObject, order: Order): SortPosition {
   if (order.field === '_r') return { value: undefined, r: object.r };
   if (order.field === '_rev') return { value: object.rev, r: object.r };
   return { value: valueAt(object.data, order.field), r: object.r };
 }
 
 /** Compares two places of an order: negative where `a` comes before `b`. */
-export function comparePlaces(order: Order, a: Place, b: Place): number {
+export function compareSortPositions(order: Order, a: SortPosition, b: SortPosition): number {
   const byValue = order.field === '_r' ? 0 : compareValues(order, a.value, b.value);
   if (byValue !== 0) return byValue;
   const byR = compareText(idOf(a.r), idOf(b.r)) || compareText(a.r, b.r);
   return order.descending ? -byR : byR;
 }
 
-function compareValues(order: Order, a: Place['value'], b: Place['value']): number {
+function compareValues(order: Order, a: SortPosition['value'], b: SortPosition['value']): number {
   const missingA = a === undefined || a === null;
   const missingB = b === undefined || b === null;
   if (missingA || missingB) return Number(missingA) - Number(missingB);
@@ -44,7 +44,7 @@ function compareValues(order: Order, a: Place['value'], b: Place['value']): numb
 }
 
 /** Whether any of these fields has a value of another type. */
-export function isMistyped(data: JsonObject, types: readonly FieldType[]): boolean {
+export function isMistyped(data: JsonObject, types: readonly StoredFieldType[]): boolean {
   return types.some(({ field, type }) => {
     const value = Object.hasOwn(data, field) ? data[field] : undefined;
     return value !== undefined && typeof value !== javascriptTypes[type];

@@ -25,7 +25,7 @@ export function horizonOf(
  * What `Store.history` may tell of an object at revision `rev`: the changes from `after + 1` on, or
  * none of them and `complete: false` where even one is missing or lies beyond the horizon.
  */
-export function toldHistory<C extends Change>(
+export function publishedHistory<C extends Change>(
   stored: readonly C[],
   span: { readonly rev: number; readonly after: number; readonly limit: number },
   horizon: Horizon,

@@ -9,7 +9,7 @@ import { simulatedPlatform } from '../platform/simulated.js';
 import { fieldNames, filterOf, jsonValue, objectData, orderBy } from './contract/arbitraries.js';
 import { creation, deletion, each, layout, queryOf, update } from './contract/sample-writes.js';
 import { openMemoryStore } from './memory/store.js';
-import { placeOf } from './order.js';
+import { sortPositionOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
 import type {
   Change,
@@ -99,7 +99,7 @@ describe('queries', () => {
         expect(await walk({ ...query, limit })).toEqual(all);
         await onBoth((store) => store.query({ ...query, limit, skip }));
         const middle = all[skip];
-        const from = middle && placeOf(middle, order);
+        const from = middle && sortPositionOf(middle, order);
         await onBoth((store) => store.query({ ...query, from, limit, skip }));
       }
     };
@@ -131,7 +131,7 @@ describe('queries', () => {
     const seen: StoredObject[] = [];
     for (;;) {
       const last = seen.at(-1);
-      const from = last && placeOf(last, query.order);
+      const from = last && sortPositionOf(last, query.order);
       const page = await sqlite.query({ ...query, from });
       if (page.length === 0) return seen;
       seen.push(...page);

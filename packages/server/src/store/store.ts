@@ -10,7 +10,7 @@ import type { Actor, Delta, JsonObject, JsonValue, RqlExpression } from '@really
  */
 export interface Store {
   /** True where this process is the only writer, so that what it knows of an object is what is stored. */
-  readonly exclusive: boolean;
+  readonly isSoleWriter: boolean;
 
   /** Which store this is: see `Epoch`. Changes only where `restore` replaces objects. */
   readonly epoch: Epoch;
@@ -76,7 +76,7 @@ export interface Store {
    * Of a deleted object the deletion is left. Where there never was one, nothing is missing.
    * With a `patience` it rejects as `query` does, and so do the two below.
    */
-  history(r: string, after: number, limit: number, patience?: Patience): Promise<History>;
+  history(r: string, after: number, limit: number, options?: ReadOptions): Promise<History>;
 
   /**
    * Creations in a collection after position `after`, ascending, at most `limit`. `through` is the
@@ -85,14 +85,14 @@ export interface Store {
    * `gone` where the store no longer knows all that happened since, or never had that position.
    * A creation is known as long as its object lives, whatever the retention.
    */
-  created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created>;
+  created(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Created>;
 
   /**
    * Everything that happened to objects of a scope after position `after`, ascending, at most `limit`;
    * `through` and `gone` as of `created`. Of a deleted object the deletion alone is left. `gone` also
    * where the history of any object of the collection was cut off behind that position.
    */
-  changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes>;
+  changes(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Changes>;
 
   /**
    * Living objects of a collection of a model version below `version`, in a steady order, after a place in it (0: from
@@ -118,7 +118,7 @@ export interface Store {
    * Whether any living object of a collection has, in one of these fields, a value of another type (null counts as one,
    * a missing value does not). Costs next to nothing for the `types` of the collection's layout.
    */
-  mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean>;
+  mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean>;
 
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
@@ -222,12 +222,12 @@ export interface WriteGroup {
 }
 
 /** An object with all that is kept of its history, ascending by revision. */
-export interface KeptObject {
+export interface ObjectWithHistory {
   readonly object: StoredObject;
   readonly history: readonly Change[];
 }
 
-export interface RestoredObject extends KeptObject {
+export interface RestoredObject extends ObjectWithHistory {
   /** Takes the place of the object that is there, where there is one. */
   readonly replaces: boolean;
 }
@@ -235,7 +235,7 @@ export interface RestoredObject extends KeptObject {
 export type RestoreOutcome =
   | { readonly kind: 'restored' }
   /** `index` is that of the entry that could not be. */
-  | { readonly kind: 'refused'; readonly index: number; readonly refusal: Refusal };
+  | { readonly kind: 'refused'; readonly index: number; readonly refusal: WriteRefusal };
 
 export interface OnceKey {
   readonly uid: string;
@@ -259,12 +259,12 @@ export type GroupOutcome =
   /** One position for each write. */
   | { readonly kind: 'committed'; readonly positions: readonly Pos[] }
   /** `index` is that of the write that could not be. */
-  | { readonly kind: 'refused'; readonly index: number; readonly refusal: Refusal }
+  | { readonly kind: 'refused'; readonly index: number; readonly refusal: WriteRefusal }
   /** The once-key is known already; `first` is what it was used for. */
   | { readonly kind: 'repeated'; readonly first: OnceRecord };
 
 /** Why a write could not be. */
-export type Refusal =
+export type WriteRefusal =
   /**
    * The stored revision is not `change.rev - 1`, or the object is deleted, after which nothing comes.
    * `rev` is 0 where there is no object. A create on a taken R is this too.
@@ -276,7 +276,7 @@ export type Refusal =
   | { readonly kind: 'unique'; readonly field: string };
 
 /** How the values of a top-level field are expected to compare. */
-export interface FieldType {
+export interface StoredFieldType {
   readonly field: string;
   readonly type: 'text' | 'number' | 'boolean';
 }
@@ -298,7 +298,7 @@ export interface CollectionLayout {
   /** Dotted paths of the fields that get an index. */
   readonly indexes: readonly { readonly field: string; readonly unique: boolean }[];
   /** Fields of which it is asked often whether they hold values of another type: see `mistyped`. */
-  readonly types?: readonly FieldType[] | undefined;
+  readonly types?: readonly StoredFieldType[] | undefined;
   /** Revisions kept per object, or the age in ms up to which they are kept. */
   readonly retention: { readonly history?: number | undefined; readonly age?: number | undefined };
 }
@@ -317,21 +317,21 @@ export interface Scope {
  * connection of it with a `statement_timeout` of some milliseconds that everything begins on, and the others for what was
  * interrupted there.)
  */
-export interface Patience {
+export interface ReadOptions {
   /** Milliseconds that the store may spend on it. */
   readonly timeout: number;
   /** Those who say nothing are one owner. */
-  readonly asker?: Asker | undefined;
+  readonly asker?: ReadRequester | undefined;
 }
 
 /** Who reads, over several reads that belong together. */
-export interface Asker {
+export interface ReadRequester {
   readonly owner: string;
   /** Milliseconds that they waited for others, in all. The store adds to it. */
   waited: number;
 }
 
-export interface Query extends Patience {
+export interface Query extends ReadOptions {
   readonly scope: Scope;
   /** Bound: no `$name` left in it. Judged as `compilePredicate` of the protocol package judges it. */
   readonly filter?: RqlExpression | undefined;
@@ -339,7 +339,7 @@ export interface Query extends Patience {
   readonly modelVersion?: number | undefined;
   readonly order: Order;
   /** Only what comes strictly after this place in the order. */
-  readonly from?: Place | undefined;
+  readonly from?: SortPosition | undefined;
   readonly skip?: number | undefined;
   readonly limit: number;
   /** How large the page may be; it may be larger where the store has no need to look. */
@@ -364,7 +364,7 @@ export interface Order {
 }
 
 /** A place between two objects of an order: that of the object with this R and this sort value (`undefined`: missing). */
-export interface Place {
+export interface SortPosition {
   readonly value: JsonValue | undefined;
   readonly r: string;
 }

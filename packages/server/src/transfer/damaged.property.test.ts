@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { loaded } from '../model/models.test.kit.js';
+import { loaded } from '../model/models.fixture.js';
 import { creation, deletion, each, update } from '../store/contract/sample-writes.js';
 import { ImportRefused } from './import-plan.js';
-import { exported, imported, openMemory } from './transfer.test.kit.js';
+import { exported, imported, openMemory } from './transfer.fixture.js';
 
 const yaml = 'version: 1\nfields:\n  n: { type: Long }\n  any: { type: Json }\n';
 

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { noProgress } from '../platform/progress.js';
 import { creation, deletion, each, update } from '../store/contract/sample-writes.js';
+import type { AlteredObjects, ExportReader } from '../store/export-reader.js';
 import type { Store } from '../store/store.js';
-import type { Altered, StoreReader } from '../store/store-reader.js';
-import { type ExportOptions, StoreExport } from './export-store.js';
-import { exportedSoFar } from './exported-so-far.js';
+import { readExportProgress } from './export-progress.js';
+import { StoreExport, type StoreExportOptions } from './export-store.js';
 import {
   contentOf,
   everything,
@@ -13,7 +13,7 @@ import {
   openMemory,
   openSqlite,
   withFile,
-} from './transfer.test.kit.js';
+} from './transfer.fixture.js';
 
 async function open(opening: () => Promise<Opened> = openMemory): Promise<Opened> {
   const opened = await opening();
@@ -30,7 +30,7 @@ function lastLines(text: string): Map<string, { rev: number; deleted?: boolean; 
 }
 
 /** A reader during whose answers something is written, turn by turn. */
-function disturbed(reader: StoreReader, disturb: (turn: number) => Promise<void>): StoreReader {
+function disturbed(reader: ExportReader, disturb: (turn: number) => Promise<void>): ExportReader {
   let turn = 0;
   return {
     state: () => reader.state(),
@@ -95,11 +95,11 @@ describe('[MOV4] under writes', () => {
     const { store, reader } = opened;
     await filled(opened);
     let asked = 0;
-    const forgetful: StoreReader = {
+    const forgetful: ExportReader = {
       state: () => reader.state(),
       collections: () => reader.collections(),
       slice: (wanted) => reader.slice(wanted),
-      async altered(after, limit, history): Promise<Altered> {
+      async altered(after, limit, history): Promise<AlteredObjects> {
         asked += 1;
         if (asked > 1) return await reader.altered(after, limit, history);
         const head = await store.get('/users/3');
@@ -149,7 +149,7 @@ describe('what is exported', () => {
     const { store, reader } = await open();
     const rs = ['/users/1', '/users/1/posts/1', '/_accounts/1', '/notes/1'];
     await store.commit(each(...rs.map((r) => creation(r))));
-    const told = async (options: Partial<ExportOptions>) => [
+    const told = async (options: Partial<StoreExportOptions>) => [
       ...lastLines(await exported(reader, { ...everything, ...options })).keys(),
     ];
     expect(await told({})).toEqual(['/_accounts/1', '/notes/1', '/users/1', '/users/1/posts/1']);
@@ -162,9 +162,9 @@ describe('what is exported', () => {
 
 describe('[MOV5] going on', () => {
   /** As the command does it: what is not whole is cut off. */
-  async function goneOnWith(text: Buffer, reader: StoreReader): Promise<string> {
+  async function goneOnWith(text: Buffer, reader: ExportReader): Promise<string> {
     return await withFile(text, async (file) => {
-      const found = await exportedSoFar(file);
+      const found = await readExportProgress(file);
       if (found.kind === 'complete') return text.toString();
       if (found.kind === 'other') throw new Error(found.why);
       let whole = found.kind === 'begun' ? text.subarray(0, found.size).toString() : '';
@@ -174,7 +174,7 @@ describe('[MOV5] going on', () => {
         },
       };
       const work = new StoreExport(reader, sink, everything, noProgress);
-      if (found.kind === 'begun') await work.goOn(found.soFar);
+      if (found.kind === 'begun') await work.goOn(found.progress);
       else await work.begin('2026-01-29T00:00:00.000Z');
       return whole;
     });
@@ -220,7 +220,7 @@ describe('[MOV5] going on', () => {
   });
 
   test('a file that is no export is left alone', async () => {
-    const look = (text: string) => withFile(text, exportedSoFar);
+    const look = (text: string) => withFile(text, readExportProgress);
     expect(await look('name,email\n')).toMatchObject({ kind: 'other' });
     expect(await look('no line')).toMatchObject({ kind: 'other' });
     expect(await look('{"really":"export","version":2}\n')).toMatchObject({ kind: 'other' });

@@ -1,11 +1,11 @@
 import { isSystemName } from '@really/protocol';
 import type { Progress } from '../platform/progress.js';
-import type { KeptObject, Pos } from '../store/store.js';
-import type { CollectionSize, StoreReader } from '../store/store-reader.js';
+import type { CollectionSize, ExportReader } from '../store/export-reader.js';
+import type { ObjectWithHistory, Pos } from '../store/store.js';
 import {
+  type ExportHeader,
   endLine,
   formatVersion,
-  type Header,
   headerLine,
   objectLines,
   sinceLine,
@@ -21,7 +21,7 @@ export interface LineSink {
   write(text: string): Promise<void>;
 }
 
-export interface ExportOptions {
+export interface StoreExportOptions {
   readonly history: boolean;
   readonly system: boolean;
   /** Keys of collections, `users/posts`; missing: all. */
@@ -29,8 +29,8 @@ export interface ExportOptions {
 }
 
 /** How far an export came that is gone on with. */
-export interface ExportedSoFar extends ExportCounts {
-  readonly header: Header;
+export interface ExportProgress extends ExportCounts {
+  readonly header: ExportHeader;
   /** The last object of the first part. */
   readonly last?: string | undefined;
   /** Where the second part came to. */
@@ -49,14 +49,19 @@ export interface ExportCounts {
  * all objects are the store at one position.
  */
 export class StoreExport {
-  readonly #reader: StoreReader;
+  readonly #reader: ExportReader;
   readonly #sink: LineSink;
-  readonly #options: ExportOptions;
+  readonly #options: StoreExportOptions;
   readonly #progress: Progress;
   #objects = 0;
   #changes = 0;
 
-  constructor(reader: StoreReader, sink: LineSink, options: ExportOptions, progress: Progress) {
+  constructor(
+    reader: ExportReader,
+    sink: LineSink,
+    options: StoreExportOptions,
+    progress: Progress,
+  ) {
     this.#reader = reader;
     this.#sink = sink;
     this.#options = options;
@@ -74,12 +79,12 @@ export class StoreExport {
       position,
       newest,
     } as const;
-    const header: Header = { ...about, history, system, ...(collections && { collections }) };
+    const header: ExportHeader = { ...about, history, system, ...(collections && { collections }) };
     await this.#sink.write(headerLine(header));
     return await this.goOn({ header, objects: 0, changes: 0 });
   }
 
-  async goOn({ header, last, since, ...counts }: ExportedSoFar): Promise<ExportCounts> {
+  async goOn({ header, last, since, ...counts }: ExportProgress): Promise<ExportCounts> {
     ({ objects: this.#objects, changes: this.#changes } = counts);
     try {
       if (since === undefined) await this.#everything(last);
@@ -131,7 +136,7 @@ export class StoreExport {
     await this.#sink.write(endLine({ position: after, newest, ...counts }));
   }
 
-  async #write(entries: readonly KeptObject[]): Promise<void> {
+  async #write(entries: readonly ObjectWithHistory[]): Promise<void> {
     if (entries.length === 0) return;
     this.#objects += entries.length;
     for (const { history } of entries) this.#changes += history.length;

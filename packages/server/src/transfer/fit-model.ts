@@ -6,16 +6,16 @@ import {
   ProtocolError,
 } from '@really/protocol';
 import { calculate, storedCalculated } from '../model/calculate.js';
-import { TypeCheck } from '../model/check-types.js';
-import { FoundErrors } from '../model/found-errors.js';
 import { likelyCollection, likelyName } from '../model/load/nearest-name.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
-import { runChecks } from '../model/run-checks.js';
-import { roundedLongs } from '../model/rounded-numbers.js';
+import { TypeCheck } from '../model/validation/check-types.js';
+import { roundedLongs } from '../model/validation/rounded-numbers.js';
+import { runChecks } from '../model/validation/run-checks.js';
+import { ValidationErrors } from '../model/validation/validation-errors.js';
 import type { StoredObject } from '../store/store.js';
 import { namesOf, printed } from './names.js';
 
-export type Fitted =
+export type FittedObject =
   | { readonly kind: 'fits'; readonly object: StoredObject; readonly model: Model | undefined }
   | { readonly kind: 'unfit'; readonly problems: readonly string[] };
 
@@ -23,7 +23,7 @@ export type Fitted =
  * Whether an object that somebody wrote by hand can be one of this app, and how it is stored then. One of an older version of
  * its model is taken as it is: it is brought up to date when it is read.
  */
-export async function fitModel(models: ModelSet, object: StoredObject): Promise<Fitted> {
+export async function fitModel(models: ModelSet, object: StoredObject): Promise<FittedObject> {
   const names = namesOf(object.r);
   if (isSystemName(names[0] ?? '')) return { kind: 'fits', object, model: undefined };
   const model = models.get(names);
@@ -36,7 +36,7 @@ export async function fitModel(models: ModelSet, object: StoredObject): Promise<
   return fitData(model, object);
 }
 
-async function fitData(model: Model, object: StoredObject): Promise<Fitted> {
+async function fitData(model: Model, object: StoredObject): Promise<FittedObject> {
   const { check, stored, written, results } = checkTypes(model, object.data);
   const problems = problemsIn(model, check.errors);
   if (problems.length > 0) return { kind: 'unfit', problems };
@@ -55,7 +55,7 @@ interface CheckedTypes {
 }
 
 function checkTypes(model: Model, data: JsonObject): CheckedTypes {
-  const errors = new FoundErrors();
+  const errors = new ValidationErrors();
   const check = new TypeCheck(model.limits, errors);
   const calculated = new Map(model.calculated.map((field) => [field.name, field]));
   const members = Object.entries(data);
@@ -72,8 +72,10 @@ function checkTypes(model: Model, data: JsonObject): CheckedTypes {
   return { check, stored, written, results };
 }
 
-function problemsIn(model: Model, errors: FoundErrors): string[] {
-  return Object.entries(errors.toFieldErrors()).map(([path, codes]) => told(model, path, codes));
+function problemsIn(model: Model, errors: ValidationErrors): string[] {
+  return Object.entries(errors.toFieldErrors()).map(([path, codes]) =>
+    describeProblem(model, path, codes),
+  );
 }
 
 /**
@@ -117,7 +119,7 @@ async function withResults(model: Model, data: JsonObject): Promise<JsonObject> 
   return found.length > 0 ? { ...data, ...Object.fromEntries(found) } : data;
 }
 
-function told(model: Model, path: string, codes: readonly string[]): string {
+function describeProblem(model: Model, path: string, codes: readonly string[]): string {
   const [code = ''] = codes;
   const where = `data.${path}`;
   switch (code) {

@@ -1,4 +1,4 @@
-import type { Change, KeptObject, Pos, StoredObject } from '../store/store.js';
+import type { Change, ObjectWithHistory, Pos, StoredObject } from '../store/store.js';
 
 /**
  * The version of the format of an export, in its first line.
@@ -8,7 +8,7 @@ import type { Change, KeptObject, Pos, StoredObject } from '../store/store.js';
 export const formatVersion = 1;
 
 /** The first line. */
-export interface Header {
+export interface ExportHeader {
   readonly really: 'export';
   readonly version: number;
   /** When it was begun, ISO 8601. */
@@ -24,7 +24,7 @@ export interface Header {
 }
 
 /** The last line, without which an export is not complete. */
-export interface End {
+export interface ExportEnd {
   /** All objects are as of this position. */
   readonly position: Pos;
   readonly newest: number;
@@ -33,12 +33,12 @@ export interface End {
   readonly changes?: number | undefined;
 }
 
-export function headerLine(header: Header): string {
+export function headerLine(header: ExportHeader): string {
   return `${JSON.stringify(header)}\n`;
 }
 
 /** The lines of an object: its changes, ascending, and then the object as they left it, which says that all of them are there. */
-export function objectLines({ object, history }: KeptObject): string {
+export function objectLines({ object, history }: ObjectWithHistory): string {
   return `${history.map(changeLine).join('')}${objectLine(object)}`;
 }
 
@@ -64,7 +64,7 @@ export function sinceLine(position: Pos): string {
   return `${JSON.stringify({ since: position })}\n`;
 }
 
-export function endLine(end: End): string {
+export function endLine(end: ExportEnd): string {
   return `${JSON.stringify({ end })}\n`;
 }
 

@@ -4,10 +4,10 @@ import type { ModelSet } from '../model/model.js';
 import type { Progress } from '../platform/progress.js';
 import type { Store, StoredObject } from '../store/store.js';
 import { fitModel } from './fit-model.js';
-import { type Part, readExport } from './read-export.js';
+import { type ExportPart, readExport } from './read-export.js';
 
 /** What to do with an object that is there with other content. */
-export type OnOther = 'refuse' | 'skip' | 'replace';
+export type OnConflict = 'refuse' | 'skip' | 'replace';
 
 /** Problems that are told before the reading stops. */
 const mostProblems = 20;
@@ -20,9 +20,9 @@ export interface ImportPlan {
   /** As `Store.newest` of the store that the file came from. */
   readonly newest: number;
   /** Objects that were written again, with the line that counts. */
-  readonly again: ReadonlyMap<string, number>;
+  readonly duplicates: ReadonlyMap<string, number>;
   /** Somebody wrote the file, whose slips are to be found. What a store had comes in as it is. */
-  readonly byHand: boolean;
+  readonly handWritten: boolean;
 }
 
 /** The file can not be imported, and nothing of it was. One line each, with the line of the file. */
@@ -38,7 +38,7 @@ export class ImportRefused extends Error {
 export interface PlanOptions {
   readonly models: ModelSet;
   readonly store: Store;
-  readonly onOther: OnOther;
+  readonly onConflict: OnConflict;
   readonly progress: Progress;
 }
 
@@ -67,9 +67,9 @@ export async function planImport(file: FileHandle, options: PlanOptions): Promis
 class Planning {
   readonly #options: PlanOptions;
   readonly #problems: string[] = [];
-  readonly #again = new Map<string, number>();
+  readonly #duplicates = new Map<string, number>();
   /** Objects that are there with other content; those that are written again later do not count. */
-  readonly #others = new Map<string, string>();
+  readonly #conflicts = new Map<string, string>();
   #unseen: { readonly object: StoredObject; readonly line: number }[] = [];
   #objects = 0;
   #newest = 0;
@@ -83,7 +83,7 @@ class Planning {
     return this.#problems.length >= mostProblems;
   }
 
-  async take(part: Part): Promise<void> {
+  async take(part: ExportPart): Promise<void> {
     switch (part.kind) {
       case 'header':
         this.#byHand = part.byHand;
@@ -104,26 +104,28 @@ class Planning {
 
   async finish(): Promise<ImportPlan> {
     await this.#lookUp();
-    const others = this.isFull ? [] : [...this.#others].filter(([r]) => !this.#again.has(r));
+    const others = this.isFull
+      ? []
+      : [...this.#conflicts].filter(([r]) => !this.#duplicates.has(r));
     const problems = [...this.#problems, ...others.map(([, problem]) => problem)];
-    const told = problems.slice(0, mostProblems);
-    if (problems.length > told.length || this.isFull) told.push('and there may be more');
-    if (problems.length > 0) throw new ImportRefused(told);
+    const reported = problems.slice(0, mostProblems);
+    if (problems.length > reported.length || this.isFull) reported.push('and there may be more');
+    if (problems.length > 0) throw new ImportRefused(reported);
     return {
       objects: this.#objects,
       newest: this.#newest,
-      again: this.#again,
-      byHand: this.#byHand,
+      duplicates: this.#duplicates,
+      handWritten: this.#byHand,
     };
   }
 
-  async #object({ kept, again, line }: Extract<Part, { kind: 'object' }>): Promise<void> {
+  async #object({ kept, duplicate, line }: Extract<ExportPart, { kind: 'object' }>): Promise<void> {
     this.#objects += 1;
     const { r } = kept.object;
-    if (again) this.#again.set(r, line);
+    if (duplicate) this.#duplicates.set(r, line);
     const object = this.#byHand ? await this.#fitted(kept.object, line) : kept.object;
     if (object === undefined) return;
-    if (this.#options.onOther !== 'refuse' || this.#others.size >= lookups) return;
+    if (this.#options.onConflict !== 'refuse' || this.#conflicts.size >= lookups) return;
     this.#unseen.push({ object, line });
     if (this.#unseen.length >= lookups) await this.#lookUp();
   }
@@ -143,8 +145,8 @@ class Planning {
     const there = await this.#options.store.getMany(unseen.map(({ object: { r } }) => r));
     for (const [index, { object, line }] of unseen.entries()) {
       const stored = there[index];
-      if (stored === undefined || isSame(stored, object)) this.#others.delete(object.r);
-      else this.#others.set(object.r, `line ${line}: ${otherContent(object, stored)}`);
+      if (stored === undefined || isSame(stored, object)) this.#conflicts.delete(object.r);
+      else this.#conflicts.set(object.r, `line ${line}: ${otherContent(object, stored)}`);
     }
   }
 }

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ModelSet } from '../model/model.js';
-import { type Files, loaded } from '../model/models.test.kit.js';
+import { type Files, loaded } from '../model/models.fixture.js';
 import { creation, each } from '../store/contract/sample-writes.js';
 import type { Store } from '../store/store.js';
 import { ImportRefused } from './import-plan.js';
-import { file, imported, openMemory, testNow } from './transfer.test.kit.js';
+import { file, imported, openMemory, testNow } from './transfer.fixture.js';
 
 const files: Files = {
   'users/model.yaml': `version: 2
@@ -25,8 +25,8 @@ async function app(): Promise<{ store: Store; models: ModelSet; load: typeof loa
   const { store, close } = await openMemory();
   onTestFinished(close);
   await store.prepare(models.all().map(({ layout }) => layout));
-  const load = (text: string | Buffer, onOther?: 'skip' | 'replace') =>
-    imported(store, models, text, onOther);
+  const load = (text: string | Buffer, onConflict?: 'skip' | 'replace') =>
+    imported(store, models, text, onConflict);
   return { store, models, load };
 }
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Model } from '../model/model.js';
-import type { KeptObject, RestoredObject, StoredObject } from '../store/store.js';
+import type { ObjectWithHistory, RestoredObject, StoredObject } from '../store/store.js';
 import { fitModel, misfitsOf } from './fit-model.js';
 import {
   type ImportPlan,
@@ -9,10 +9,10 @@ import {
   otherContent,
   type PlanOptions,
 } from './import-plan.js';
-import { Missing, targetsOf } from './missing.js';
+import { MissingReferences, targetsOf } from './missing-references.js';
 import { namesOf } from './names.js';
-import { type Part, readExport } from './read-export.js';
-import { withOrigin } from './with-origin.js';
+import { type ExportPart, readExport } from './read-export.js';
+import { withCreation } from './with-creation.js';
 
 /** Of one commit: each is on disk before the next one is begun. */
 const batchObjects = 500;
@@ -37,13 +37,13 @@ export interface Imported {
   readonly unfitCount: number;
 }
 
-interface Taken {
+interface PreparedObject {
   readonly object: StoredObject;
   readonly model: Model | undefined;
   readonly misfits: readonly string[];
 }
 
-interface Waiting extends KeptObject, Taken {
+interface DeferredObject extends ObjectWithHistory, PreparedObject {
   readonly line: number;
 }
 
@@ -55,12 +55,12 @@ export class StoreImport {
   readonly #options: PlanOptions;
   readonly #plan: ImportPlan;
   readonly #now: number;
-  readonly #missing: Missing;
-  #batch: Waiting[] = [];
+  readonly #missing: MissingReferences;
+  #batch: DeferredObject[] = [];
   #rs = new Set<string>();
   #bytes = 0;
   /** Those of batches in which a unique value was one that an object has which is yet to be replaced, or is none of the file's. */
-  #deferred: Waiting[] = [];
+  #deferred: DeferredObject[] = [];
   #deferredBytes = 0;
   #counts = { written: 0, same: 0, skipped: 0, replaced: 0, unfitCount: 0 };
   readonly #unfit: string[] = [];
@@ -70,7 +70,7 @@ export class StoreImport {
     this.#plan = plan;
     this.#options = options;
     this.#now = now;
-    this.#missing = new Missing(options.store);
+    this.#missing = new MissingReferences(options.store);
   }
 
   /** Throws `ImportRefused` where an object can not be: the batches before that one stay. */
@@ -87,20 +87,20 @@ export class StoreImport {
       await this.#flush();
       await this.#write(this.#deferred);
       await store.restore([], newest);
-      return { ...this.#counts, ...(await this.#missing.told()), unfit: this.#unfit };
+      return { ...this.#counts, ...(await this.#missing.report()), unfit: this.#unfit };
     } finally {
       progress.end();
     }
   }
 
-  async #take(part: Part, bytes: number): Promise<void> {
+  async #take(part: ExportPart, bytes: number): Promise<void> {
     if (part.kind === 'problem') {
       throw this.#refused([`line ${part.line}: ${part.problem} (the file has changed meanwhile)`]);
     }
     if (part.kind !== 'object') return;
     this.#options.progress.advance(1);
     const { r } = part.kept.object;
-    const counts = this.#plan.again.get(r);
+    const counts = this.#plan.duplicates.get(r);
     if (counts !== undefined && counts !== part.line) return;
     // Of two lines the later one is judged by what the first one left.
     if (this.#rs.has(r)) await this.#flush();
@@ -112,21 +112,21 @@ export class StoreImport {
   async #add({
     kept: { object, history },
     line,
-  }: Extract<Part, { kind: 'object' }>): Promise<void> {
+  }: Extract<ExportPart, { kind: 'object' }>): Promise<void> {
     this.#rs.add(object.r);
-    const taken = this.#plan.byHand
+    const taken = this.#plan.handWritten
       ? await this.#fitted(object, line)
       : await this.#asItIs(object, line);
     this.#batch.push({ ...taken, history, line });
   }
 
-  async #fitted(object: StoredObject, line: number): Promise<Taken> {
+  async #fitted(object: StoredObject, line: number): Promise<PreparedObject> {
     const fitted = await fitModel(this.#options.models, object);
     if (fitted.kind === 'fits') return { ...fitted, misfits: [] };
     throw this.#refused(fitted.problems.map((problem) => `line ${line}: ${object.r}: ${problem}`));
   }
 
-  async #asItIs(object: StoredObject, line: number): Promise<Taken> {
+  async #asItIs(object: StoredObject, line: number): Promise<PreparedObject> {
     const { models } = this.#options;
     const misfits = await misfitsOf(models, object);
     const model = models.get(namesOf(object.r));
@@ -149,12 +149,12 @@ export class StoreImport {
    * All of them or none. With `bytes`, their size, what clashes with an object that is there waits until the rest of the file
    * is written, which may replace that one: unique values are judged when all is done.
    */
-  async #write(writing: readonly Waiting[], bytes?: number): Promise<void> {
+  async #write(writing: readonly DeferredObject[], bytes?: number): Promise<void> {
     const entries = writing.map((one) => this.#restored(one));
     const outcome = await this.#options.store.restore(entries, 0);
     if (outcome.kind === 'refused') {
       const { index, refusal } = outcome;
-      const mayWait = refusal.kind === 'unique' && this.#options.onOther === 'replace';
+      const mayWait = refusal.kind === 'unique' && this.#options.onConflict === 'replace';
       if (mayWait && bytes !== undefined) return this.#defer(writing, bytes);
       const { line, object } = writing[index] ?? { line: 0, object: undefined };
       const why =
@@ -164,11 +164,11 @@ export class StoreImport {
       throw this.#refused([`line ${line}: ${object?.r}: ${why}`]);
     }
     this.#counts.written += writing.length;
-    for (const { object, model } of writing) this.#missing.note(object.r, targetsOf(object, model));
-    await this.#missing.look();
+    for (const { object, model } of writing) this.#missing.add(object.r, targetsOf(object, model));
+    await this.#missing.check();
   }
 
-  #defer(writing: readonly Waiting[], bytes: number): void {
+  #defer(writing: readonly DeferredObject[], bytes: number): void {
     this.#deferredBytes += bytes;
     if (this.#deferredBytes > mostDeferred) {
       const { line = 0 } = writing[0] ?? {};
@@ -181,7 +181,7 @@ export class StoreImport {
   }
 
   /** Whether it has to be written, judged by what is there. */
-  #isWanted(given: Waiting, stored: StoredObject | undefined): boolean {
+  #isWanted(given: DeferredObject, stored: StoredObject | undefined): boolean {
     const { object, line, misfits } = given;
     if (stored === undefined) {
       this.#noteUnfit(misfits);
@@ -192,7 +192,7 @@ export class StoreImport {
       this.#noteUnfit(misfits);
       return false;
     }
-    switch (this.#options.onOther) {
+    switch (this.#options.onConflict) {
       case 'skip':
         this.#counts.skipped += 1;
         return false;
@@ -211,9 +211,9 @@ export class StoreImport {
     if (this.#counts.unfitCount <= mostNamed) this.#unfit.push(...misfits);
   }
 
-  #restored({ object, history }: Waiting): RestoredObject {
-    const replaces = this.#options.onOther === 'replace';
-    return { object, history: withOrigin(object, history, this.#now), replaces };
+  #restored({ object, history }: DeferredObject): RestoredObject {
+    const replaces = this.#options.onConflict === 'replace';
+    return { object, history: withCreation(object, history, this.#now), replaces };
   }
 
   #refused(problems: readonly string[]): ImportRefused {

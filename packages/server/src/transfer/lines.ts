@@ -5,7 +5,7 @@ import { TextDecoder } from 'node:util';
 const chunkSize = 256 * 1024;
 const longestLine = 256 * 1024 * 1024;
 
-export interface Line {
+export interface ExportLine {
   /** From 1. */
   readonly number: number;
   /** Without its end; `undefined` where it is not UTF-8. */
@@ -18,12 +18,12 @@ export interface Line {
 }
 
 /** The lines of a file from its beginning. However large the file is, one line and one chunk are held. */
-export async function* linesOf(file: FileHandle): AsyncGenerator<Line> {
+export async function* linesOf(file: FileHandle): AsyncGenerator<ExportLine> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let parts: Buffer[] = [];
   let number = 0;
   let start = 0;
-  const take = (end: number, whole: boolean): Line => {
+  const take = (end: number, whole: boolean): ExportLine => {
     number += 1;
     const line = { number, text: decoded(decoder, parts), start, end, whole };
     parts = [];

@@ -1,49 +1,49 @@
 import { type Actor, type Delta, type JsonObject, parseR } from '@really/protocol';
 import type { Change, Pos, StoredObject } from '../store/store.js';
-import type { End } from './format.js';
-import { Members, objectIn, WrongLine } from './members.js';
+import type { ExportEnd } from './format.js';
+import { InvalidLine, objectIn, RecordReader } from './record-reader.js';
 
 /** What a line after the first one says. */
-export type Entry =
+export type ExportEntry =
   | { readonly kind: 'object'; readonly object: StoredObject }
   | { readonly kind: 'change'; readonly change: Change }
   | { readonly kind: 'since'; readonly position: Pos }
-  | { readonly kind: 'end'; readonly end: End };
+  | { readonly kind: 'end'; readonly end: ExportEnd };
 
 /** Throws a `WrongLine`. */
-export function readEntry(text: string): Entry {
+export function readEntry(text: string): ExportEntry {
   const line = objectIn(text);
-  const members = new Members(line);
-  if (members.has('change')) return only(members, readChange(members.object('change')));
-  if (members.has('since')) {
-    return only(members, { kind: 'since', position: members.integer('since', 0) });
+  const reader = new RecordReader(line);
+  if (reader.has('change')) return only(reader, readChange(reader.object('change')));
+  if (reader.has('since')) {
+    return only(reader, { kind: 'since', position: reader.integer('since', 0) });
   }
-  if (members.has('end')) return only(members, readEnd(members.object('end')));
-  if (members.has('r')) return readObject(line);
-  throw new WrongLine('expected an object with `r`, or `change`, `since` or `end`');
+  if (reader.has('end')) return only(reader, readEnd(reader.object('end')));
+  if (reader.has('r')) return readObject(line);
+  throw new InvalidLine('expected an object with `r`, or `change`, `since` or `end`');
 }
 
-function only(members: Members, entry: Entry): Entry {
-  members.done();
+function only(reader: RecordReader, entry: ExportEntry): ExportEntry {
+  reader.assertComplete();
   return entry;
 }
 
-function readObject(line: JsonObject): Entry {
-  const members = new Members(line);
-  const r = objectR(members);
-  const rev = members.integer('rev', 1);
-  const modelVersion = members.integer('modelVersion', 0);
-  const deleted = members.flag('deleted');
-  const touched = deleted ? {} : members.revisions('touched', rev);
-  const data = deleted ? {} : members.object('data');
-  members.done();
+function readObject(line: JsonObject): ExportEntry {
+  const reader = new RecordReader(line);
+  const r = objectR(reader);
+  const rev = reader.integer('rev', 1);
+  const modelVersion = reader.integer('modelVersion', 0);
+  const deleted = reader.flag('deleted');
+  const touched = deleted ? {} : reader.revisions('touched', rev);
+  const data = deleted ? {} : reader.object('data');
+  reader.assertComplete();
   return { kind: 'object', object: { r, rev, data, touched, deleted, modelVersion } };
 }
 
-function objectR(members: Members): string {
-  const parsed = parseR(members.text('r'));
-  if (parsed?.kind !== 'object' || parsed.r !== members.text('r')) {
-    members.fail('r', 'the R of an object, such as /users/1');
+function objectR(reader: RecordReader): string {
+  const parsed = parseR(reader.text('r'));
+  if (parsed?.kind !== 'object' || parsed.r !== reader.text('r')) {
+    reader.fail('r', 'the R of an object, such as /users/1');
   }
   return renamed(parsed.r);
 }
@@ -55,34 +55,34 @@ function renamed(r: string): string {
 
 const errands = '/_errands/';
 
-function readChange(given: JsonObject): Entry {
-  const members = new Members(given, 'change');
-  const r = objectR(members);
-  const rev = members.integer('rev', 1);
-  const type = members.oneOf('type', ['create', 'update', 'delete']);
-  const at = members.integer('at', 0);
-  const by = readActor(members.object('by'));
-  const modelVersion = members.integer('modelVersion', 0);
-  const created = type === 'create' ? members.object('created') : null;
-  const delta = type === 'update' ? readDelta(members.optionalObject('delta') ?? {}) : {};
-  const touched = type === 'update' ? members.revisions('touched', rev) : {};
-  members.done();
+function readChange(given: JsonObject): ExportEntry {
+  const reader = new RecordReader(given, 'change');
+  const r = objectR(reader);
+  const rev = reader.integer('rev', 1);
+  const type = reader.oneOf('type', ['create', 'update', 'delete']);
+  const at = reader.integer('at', 0);
+  const by = readActor(reader.object('by'));
+  const modelVersion = reader.integer('modelVersion', 0);
+  const created = type === 'create' ? reader.object('created') : null;
+  const delta = type === 'update' ? readDelta(reader.optionalObject('delta') ?? {}) : {};
+  const touched = type === 'update' ? reader.revisions('touched', rev) : {};
+  reader.assertComplete();
   const change = { r, rev, type, delta, touched, created, by, modelVersion, at };
   return { kind: 'change', change };
 }
 
 function readActor(given: JsonObject): Actor {
-  const members = new Members(given, 'change.by');
-  const authType = members.optionalText('authType');
-  const r = members.optionalText('_r');
-  const data = members.optionalObject('data');
+  const reader = new RecordReader(given, 'change.by');
+  const authType = reader.optionalText('authType');
+  const r = reader.optionalText('_r');
+  const data = reader.optionalObject('data');
   const by: Actor = {
-    uid: members.text('uid'),
+    uid: reader.text('uid'),
     ...(authType !== undefined && { authType }),
     ...(r !== undefined && { _r: r }),
     ...(data !== undefined && { data }),
   };
-  members.done();
+  reader.assertComplete();
   return by;
 }
 
@@ -90,27 +90,27 @@ const fieldOps = ['set', 'addNumber', 'push', 'addToSet', 'pull', 'insertAt', 'r
 
 /** As it is, once every operation is known to be one. */
 function readDelta(given: JsonObject): Delta {
-  const operations = new Members(given, 'change.delta');
+  const operations = new RecordReader(given, 'change.delta');
   for (const key of Object.keys(given)) {
-    const members = new Members(operations.object(key), `change.delta.${key}`);
-    members.oneOf('op', fieldOps);
-    if (!members.has('opValue')) members.fail('opValue', 'a value');
-    members.optionalObject('opArgs');
-    members.has('value');
-    members.done();
+    const reader = new RecordReader(operations.object(key), `change.delta.${key}`);
+    reader.oneOf('op', fieldOps);
+    if (!reader.has('opValue')) reader.fail('opValue', 'a value');
+    reader.optionalObject('opArgs');
+    reader.has('value');
+    reader.assertComplete();
   }
   return given as unknown as Delta;
 }
 
-function readEnd(given: JsonObject): Entry {
-  const members = new Members(given, 'end');
-  const count = (name: string) => (members.has(name) ? members.integer(name, 0) : undefined);
-  const end: End = {
+function readEnd(given: JsonObject): ExportEntry {
+  const reader = new RecordReader(given, 'end');
+  const count = (name: string) => (reader.has(name) ? reader.integer(name, 0) : undefined);
+  const end: ExportEnd = {
     position: count('position') ?? 0,
     newest: count('newest') ?? 0,
     objects: count('objects'),
     changes: count('changes'),
   };
-  members.done();
+  reader.assertComplete();
   return { kind: 'end', end };
 }

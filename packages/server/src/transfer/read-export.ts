@@ -1,22 +1,22 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Change, KeptObject } from '../store/store.js';
-import type { End, Header } from './format.js';
-import { type Line, linesOf } from './lines.js';
-import { WrongLine } from './members.js';
-import { type Entry, readEntry } from './read-entry.js';
+import type { Change, ObjectWithHistory } from '../store/store.js';
+import type { ExportEnd, ExportHeader } from './format.js';
+import { type ExportLine, linesOf } from './lines.js';
+import { type ExportEntry, readEntry } from './read-entry.js';
 import { readHeader } from './read-header.js';
+import { InvalidLine } from './record-reader.js';
 
 /** What stands in an export, in its order; an object comes with its changes. */
-export type Part = Place &
+export type ExportPart = LineSpan &
   (
-    | { readonly kind: 'header'; readonly header: Header; readonly byHand: boolean }
-    | { readonly kind: 'object'; readonly kept: KeptObject; readonly again: boolean }
-    | { readonly kind: 'end'; readonly end: End }
+    | { readonly kind: 'header'; readonly header: ExportHeader; readonly byHand: boolean }
+    | { readonly kind: 'object'; readonly kept: ObjectWithHistory; readonly duplicate: boolean }
+    | { readonly kind: 'end'; readonly end: ExportEnd }
     /** The reader goes on with the next line, and after a `fatal` one not at all. */
     | { readonly kind: 'problem'; readonly problem: string; readonly fatal: boolean }
   );
 
-interface Place {
+interface LineSpan {
   /** Of the object itself. */
   readonly line: number;
   /** Bytes up to where it ends. */
@@ -27,9 +27,9 @@ const unfinished =
   'the file ends without the last line of an export: it was not finished (`really export --resume` goes on with it) or was cut off';
 
 /** Reads a file that `really export` or somebody else wrote, line by line. */
-export async function* readExport(file: FileHandle): AsyncGenerator<Part> {
-  const groups = new Groups();
-  let last: Line | undefined;
+export async function* readExport(file: FileHandle): AsyncGenerator<ExportPart> {
+  const groups = new EntryGroups();
+  let last: ExportLine | undefined;
   for await (const line of linesOf(file)) {
     last = line;
     const part = groups.take(line);
@@ -44,21 +44,21 @@ export async function* readExport(file: FileHandle): AsyncGenerator<Part> {
 }
 
 /** Puts lines together to objects with their changes, and looks at what can only be seen of several lines. */
-class Groups {
+class EntryGroups {
   #changes: Change[] = [];
   #counts = { objects: 0, changes: 0 };
   #begun = false;
-  #again = false;
+  #afterSince = false;
   #ended = false;
 
   get isComplete(): boolean {
     return this.#ended;
   }
 
-  take({ number, text, end, whole }: Line): Part | undefined {
+  take({ number, text, end, whole }: ExportLine): ExportPart | undefined {
     const at = { line: number, upTo: end };
     try {
-      if (text === undefined) throw new WrongLine('it is not UTF-8');
+      if (text === undefined) throw new InvalidLine('it is not UTF-8');
       if (this.#begun && text.trim() === '') return undefined;
       if (this.#begun) return this.#entry(readEntry(text), at);
       this.#begun = true;
@@ -67,7 +67,7 @@ class Groups {
         ? { ...read, ...at }
         : { kind: 'problem', problem: read.why, fatal: true, ...at };
     } catch (error) {
-      if (!(error instanceof WrongLine)) throw error;
+      if (!(error instanceof InvalidLine)) throw error;
       // What is no text from its first line on was never an export.
       const isCutOff = !whole && !(number === 1 && text === undefined);
       if (isCutOff) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
@@ -76,17 +76,22 @@ class Groups {
     }
   }
 
-  #entry(entry: Entry, at: Place): Part | undefined {
-    if (this.#ended) throw new WrongLine('expected nothing after the line with `end`');
+  #entry(entry: ExportEntry, at: LineSpan): ExportPart | undefined {
+    if (this.#ended) throw new InvalidLine('expected nothing after the line with `end`');
     switch (entry.kind) {
       case 'change':
         this.#add(entry.change);
         return undefined;
       case 'object':
-        return { kind: 'object', kept: this.#close(entry.object), again: this.#again, ...at };
+        return {
+          kind: 'object',
+          kept: this.#close(entry.object),
+          duplicate: this.#afterSince,
+          ...at,
+        };
       case 'since':
         this.#assertClosed();
-        this.#again = true;
+        this.#afterSince = true;
         return undefined;
       case 'end':
         this.#assertClosed();
@@ -104,33 +109,35 @@ class Groups {
     // Between the creation and the rest revisions may be missing: they were pruned.
     const expected = before && before.type !== 'create' ? before.rev + 1 : undefined;
     if (expected !== undefined && change.rev !== expected) {
-      throw new WrongLine(`change.rev: expected ${expected}, not ${change.rev}`);
+      throw new InvalidLine(`change.rev: expected ${expected}, not ${change.rev}`);
     }
     if (before && change.rev <= before.rev) {
-      throw new WrongLine(`change.rev: expected more than ${before.rev}, not ${change.rev}`);
+      throw new InvalidLine(`change.rev: expected more than ${before.rev}, not ${change.rev}`);
     }
     if (change.type === 'create' && change.rev !== 1) {
-      throw new WrongLine(`change.rev: expected 1 for a creation, not ${change.rev}`);
+      throw new InvalidLine(`change.rev: expected 1 for a creation, not ${change.rev}`);
     }
     this.#changes.push(change);
     this.#counts.changes += 1;
   }
 
-  #close(object: KeptObject['object']): KeptObject {
+  #close(object: ObjectWithHistory['object']): ObjectWithHistory {
     const history = this.#changes;
     this.#changes = [];
     this.#counts.objects += 1;
     const last = history.at(-1);
     if (last && last.r !== object.r) {
-      throw new WrongLine(`r: expected ${last.r}, whose changes stand before it, not ${object.r}`);
+      throw new InvalidLine(
+        `r: expected ${last.r}, whose changes stand before it, not ${object.r}`,
+      );
     }
     const onlyBorn = history.length === 1 && last?.type === 'create';
     if (last && !onlyBorn && last.rev !== object.rev) {
-      throw new WrongLine(`rev: expected ${last.rev} as of its last change, not ${object.rev}`);
+      throw new InvalidLine(`rev: expected ${last.rev} as of its last change, not ${object.rev}`);
     }
     const dies = history.some(({ type }) => type === 'delete');
     if (last && dies !== object.deleted) {
-      throw new WrongLine(`deleted: expected ${dies} as its changes say, not ${object.deleted}`);
+      throw new InvalidLine(`deleted: expected ${dies} as its changes say, not ${object.deleted}`);
     }
     return { object, history: object.deleted ? history.slice(-1) : history };
   }
@@ -138,18 +145,18 @@ class Groups {
   #assertClosed(): void {
     const [open] = this.#changes;
     this.#changes = [];
-    if (open) throw new WrongLine(`expected the object ${open.r} after its changes`);
+    if (open) throw new InvalidLine(`expected the object ${open.r} after its changes`);
   }
 
-  #compare({ objects, changes }: End): void {
+  #compare({ objects, changes }: ExportEnd): void {
     const counts = this.#counts;
     if (objects !== undefined && objects !== counts.objects) {
-      throw new WrongLine(
+      throw new InvalidLine(
         `end.objects: expected ${counts.objects}, as many as there are, not ${objects}`,
       );
     }
     if (changes !== undefined && changes !== counts.changes) {
-      throw new WrongLine(
+      throw new InvalidLine(
         `end.changes: expected ${counts.changes}, as many as there are, not ${changes}`,
       );
     }

@@ -1,9 +1,9 @@
-import { formatVersion, type Header } from './format.js';
-import { Members, objectIn, WrongLine } from './members.js';
+import { type ExportHeader, formatVersion } from './format.js';
+import { InvalidLine, objectIn, RecordReader } from './record-reader.js';
 
 export type HeaderRead =
   /** `byHand`: no store wrote the file, since it names no position of one. */
-  | { readonly kind: 'header'; readonly header: Header; readonly byHand: boolean }
+  | { readonly kind: 'header'; readonly header: ExportHeader; readonly byHand: boolean }
   | { readonly kind: 'wrong'; readonly why: string };
 
 const expected = 'expected the first line of an export, {"really":"export","version":1,…}';
@@ -13,32 +13,32 @@ export function readHeader(text: string): HeaderRead {
   try {
     return headerIn(text);
   } catch (error) {
-    if (!(error instanceof WrongLine)) throw error;
+    if (!(error instanceof InvalidLine)) throw error;
     return { kind: 'wrong', why: error.message };
   }
 }
 
 function headerIn(text: string): HeaderRead {
-  if (!/^\s*\{/.test(text)) throw new WrongLine(expected);
-  const members = new Members(objectIn(text));
-  if (!members.has('really') || members.text('really') !== 'export') throw new WrongLine(expected);
-  const version = members.integer('version', 1);
+  if (!/^\s*\{/.test(text)) throw new InvalidLine(expected);
+  const reader = new RecordReader(objectIn(text));
+  if (!reader.has('really') || reader.text('really') !== 'export') throw new InvalidLine(expected);
+  const version = reader.integer('version', 1);
   if (version > formatVersion) {
-    throw new WrongLine(
+    throw new InvalidLine(
       `version: the file was written by a newer version: its format is ${version}, this program knows formats up to ${formatVersion}`,
     );
   }
-  const byHand = !members.has('position');
-  const header: Header = {
+  const byHand = !reader.has('position');
+  const header: ExportHeader = {
     really: 'export',
     version,
-    time: members.optionalText('time') ?? '',
-    position: byHand ? 0 : members.integer('position', 0),
-    newest: members.has('newest') ? members.integer('newest', 0) : 0,
-    history: members.flag('history'),
-    system: members.flag('system'),
-    collections: members.texts('collections'),
+    time: reader.optionalText('time') ?? '',
+    position: byHand ? 0 : reader.integer('position', 0),
+    newest: reader.has('newest') ? reader.integer('newest', 0) : 0,
+    history: reader.flag('history'),
+    system: reader.flag('system'),
+    collections: reader.texts('collections'),
   };
-  members.done();
+  reader.assertComplete();
   return { kind: 'header', header, byHand };
 }

@@ -1,11 +1,11 @@
 import type { JsonObject } from '@really/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { loaded } from '../model/models.test.kit.js';
+import { loaded } from '../model/models.fixture.js';
 import { jsonValue, objectData } from '../store/contract/arbitraries.js';
 import { creation, deletion, each, update } from '../store/contract/sample-writes.js';
 import type { Store, StoredObject } from '../store/store.js';
-import { contentOf, exported, imported, openMemory, openSqlite } from './transfer.test.kit.js';
+import { contentOf, exported, imported, openMemory, openSqlite } from './transfer.fixture.js';
 
 const rs = ['/a/1', '/a/2', '/a/1/b/1', '/a/9/b/1', '/A/1', '/_accounts/1', '/a/1-/b/1'];
 const yaml = `version: 3

@@ -2,7 +2,7 @@
 // `begin` and `end`.
 import { Client } from '../../harness/client.js';
 
-export interface Seen {
+export interface BystanderReport {
   /** Milliseconds that it waited for an answer at most. */
   longest: number;
   /** What it was not answered as it should be: `503 server.unavailable`. */
@@ -14,7 +14,7 @@ const r = '/things/0';
 /** Milliseconds between two things that it asks. */
 const pause = 5;
 
-let seen: Seen = { longest: 0, failures: [] };
+let seen: BystanderReport = { longest: 0, failures: [] };
 let isOver = false;
 
 process.on('message', (what) => {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { signToken } from '../../harness/token.js';
-import type { Seen } from './bystander-process.js';
+import type { BystanderReport } from './bystander-process.js';
 
 const program = fileURLToPath(new URL('./bystander-process.js', import.meta.url));
 
@@ -27,11 +27,11 @@ export class Bystander implements Disposable {
   }
 
   /** What happened to it while `work` was done, to the end of what it asked for after that. */
-  async during<T>(work: () => Promise<T>): Promise<{ result: T; seen: Seen }> {
+  async during<T>(work: () => Promise<T>): Promise<{ result: T; seen: BystanderReport }> {
     this.#child.send('begin');
     const result = await work();
     this.#child.send('end');
-    return { result, seen: (await this.#answer()) as Seen };
+    return { result, seen: (await this.#answer()) as BystanderReport };
   }
 
   [Symbol.dispose](): void {

@@ -2,9 +2,9 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AppFolder, appFolder } from '../../harness/app-folder.js';
 import { ServerProcess } from '../../harness/server-process.js';
-import { Attempt } from './attempt.js';
 import { Bystander } from './bystander.js';
 import { costApp, fillCostApp } from './cost-app.js';
+import { CostAttempt } from './cost-attempt.js';
 import { Dials } from './dials.js';
 import type { Recipe } from './plan.js';
 import { processorTime, residentBytes } from './server-load.js';
@@ -54,7 +54,7 @@ export class CostServer implements AsyncDisposable {
     await rm(data, { recursive: true, force: true });
     await cp(join(this.#filled.dir, 'data'), data, { recursive: true });
     // What one request leaves behind for two minutes is not to be mistaken for what the next one costs.
-    const env = { REALLY_LIMITS_PARKED: '0' };
+    const env = { REALLY_LIMITS_RESUMABLE_SESSIONS: '0' };
     this.#server = await ServerProcess.start({ dir: this.#app.dir, env });
     this.#bystander = await Bystander.start(this.#server);
   }
@@ -83,7 +83,7 @@ export class CostServer implements AsyncDisposable {
     const plan = make(new Dials(settings));
     this.#number += 1;
     const options = { uid: `fuzzer-${this.#number}`, plan, most: this.#most };
-    using attempt = await Attempt.prepare(server, options);
+    using attempt = await CostAttempt.prepare(server, options);
     if (!attempt) return undefined;
     const processor = processorTime(server.pid);
     const memory = residentBytes(server.pid);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { recipesOf } from './climb.js';
+import { recipesOf } from './cost-climb.js';
 import { type Cost, CostServer } from './cost-server.js';
 import type { Recipe } from './plan.js';
 import { mostBytes } from './values.js';

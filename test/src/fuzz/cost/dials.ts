@@ -1,10 +1,10 @@
 /** Numbers from 0 to below 1 that say everything of a request: the same ones make the same request. */
 export type Settings = readonly number[];
 
-export type Random = () => number;
+export type SeededRandom = () => number;
 
 /** A generator of 32 bits (mulberry32): the same numbers for the same seed. */
-export function seeded(seed: number): Random {
+export function seeded(seed: number): SeededRandom {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -52,12 +52,12 @@ export class Dials {
 /** How many settings a request is made of: more than any needs. */
 const settingsEach = 32;
 
-export function freshSettings(random: Random): Settings {
+export function freshSettings(random: SeededRandom): Settings {
   return Array.from({ length: settingsEach }, () => rounded(random()));
 }
 
 /** Some of them are turned: a little, to an end, or anywhere. */
-export function mutated(settings: Settings, random: Random): Settings {
+export function mutated(settings: Settings, random: SeededRandom): Settings {
   const changed = [...settings];
   const turns = 1 + Math.floor(random() * 4);
   for (let turn = 0; turn < turns; turn++) {
@@ -67,7 +67,7 @@ export function mutated(settings: Settings, random: Random): Settings {
   return changed;
 }
 
-function turned(value: number, random: Random): number {
+function turned(value: number, random: SeededRandom): number {
   const how = random();
   if (how < 0.4) return Math.min(0.9999, Math.max(0, value + (random() - 0.5) * 0.3));
   if (how < 0.55) return 0.9999;

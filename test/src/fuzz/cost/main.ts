@@ -1,7 +1,7 @@
 // `npm run fuzz:cost -- --minutes 60 --seed 1`: looks for the dearest requests, and prints the ten best. See the help below.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { Climb, type Found, priceOf } from './climb.js';
+import { CostClimb, type PricedRecipe, priceOf } from './cost-climb.js';
 import { type Cost, CostServer } from './cost-server.js';
 import type { Recipe } from './plan.js';
 import { mostBytes } from './values.js';
@@ -33,7 +33,7 @@ else await (given.replay === undefined ? look() : replay(JSON.parse(given.replay
 
 async function look(): Promise<void> {
   await using server = await CostServer.start(Number(given.bytes));
-  const climb = new Climb(server, Number(given.seed));
+  const climb = new CostClimb(server, Number(given.seed));
   const end = performance.now() + Number(given.minutes) * 60_000;
   let told = performance.now();
   while (performance.now() < end) {
@@ -46,7 +46,7 @@ async function look(): Promise<void> {
   report(climb);
 }
 
-function report(climb: Climb): void {
+function report(climb: CostClimb): void {
   const best = climb.dearest(10);
   const complaints = [...new Map(climb.complaints.map((one) => [one.complaint, one])).values()];
   writeFileSync(
@@ -63,7 +63,7 @@ function report(climb: Climb): void {
   }
 }
 
-function row(shape: string, cost: Cost, price: Found['price']): string {
+function row(shape: string, cost: Cost, price: PricedRecipe['price']): string {
   return [
     shape.padEnd(15),
     price.toFixed(1).padStart(7),

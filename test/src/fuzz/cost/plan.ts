@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol';
-import type { Message } from '../../harness/client.js';
+import type { ServerMessage } from '../../harness/client.js';
 import type { Dials, Settings } from './dials.js';
 
 /** One thing that is sent: a message on a socket, bytes as they go over the wire of one, or a request over HTTP. */
@@ -8,7 +8,7 @@ export type Parcel =
   /** `answered`: how many answers come of it. */
   | { readonly via: 'text'; readonly text: string; readonly answered: number }
   /** Bytes of WebSocket frames, which are not masked yet. */
-  | { readonly via: 'frames'; readonly frames: readonly Frame[] }
+  | { readonly via: 'frames'; readonly frames: readonly RawFrame[] }
   | {
       readonly via: 'http';
       readonly method: string;
@@ -17,7 +17,7 @@ export type Parcel =
       readonly body?: string | Buffer | undefined;
     };
 
-export interface Frame {
+export interface RawFrame {
   readonly opcode: number;
   readonly final: boolean;
   readonly payload: Buffer;
@@ -28,11 +28,11 @@ export interface Plan {
   /** First, one after the other; it is not counted. */
   readonly setup?: readonly JsonObject[] | undefined;
   /** Then, at once. `answers`: of the setup. */
-  readonly parcels: (answers: readonly Message[]) => readonly Parcel[];
+  readonly parcels: (answers: readonly ServerMessage[]) => readonly Parcel[];
 }
 
 /** A way to cost much, and how it is made of settings. */
-export type Shape = (dials: Dials) => Plan;
+export type RecipeShape = (dials: Dials) => Plan;
 
 /** By these a plan can be made again. */
 export interface Recipe {

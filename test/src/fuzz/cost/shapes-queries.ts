@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import type { Dials } from './dials.js';
-import { onSocket, type Plan, repeated, type Shape } from './plan.js';
+import { onSocket, type Plan, type RecipeShape, repeated } from './plan.js';
 import { fields, filterOf } from './values.js';
 
 const places = ['/things', '/things/*/parts', '/owned', '/things/0/parts'] as const;
@@ -22,13 +22,13 @@ function fieldsOf(dials: Dials): string[] {
   return Array.from({ length: count }, (_, n) => fields[n % fields.length] ?? 'n');
 }
 
-const read: Shape = (dials) => {
+const read: RecipeShape = (dials) => {
   const message = { cmd: 'read', r: dials.pick(...places), cmdOpts: optionsOf(dials) };
   const times = dials.size(64);
   return { parcels: () => repeated(onSocket(message), times) };
 };
 
-const count: Shape = (dials) => {
+const count: RecipeShape = (dials) => {
   const cmdOpts = { query: filterOf(dials) };
   const message = { cmd: 'count', r: dials.pick(...places), cmdOpts };
   const times = dials.size(64);
@@ -36,7 +36,7 @@ const count: Shape = (dials) => {
 };
 
 /** A page after the first one, while others write. */
-const page: Shape = (dials): Plan => {
+const page: RecipeShape = (dials): Plan => {
   const { skip: _skip, ...cmdOpts } = optionsOf(dials);
   const message = { cmd: 'read', r: dials.pick(...places), cmdOpts };
   const direction = dials.pick('nextToken', 'prevToken');
@@ -58,7 +58,7 @@ const page: Shape = (dials): Plan => {
 };
 
 /** Windows on queries that are alike or not, and one change that all of them have to judge. */
-const windows: Shape = (dials) => {
+const windows: RecipeShape = (dials) => {
   const query = filterOf(dials);
   const r = dials.pick('/things', '/owned');
   const [many, differs, limit] = [dials.size(100), dials.flag(), dials.size(200)];
@@ -82,7 +82,7 @@ const windows: Shape = (dials) => {
   };
 };
 
-const subscribe: Shape = (dials) => {
+const subscribe: RecipeShape = (dials) => {
   const times = dials.size(40_000);
   const rs = [
     '/things/0',
@@ -109,14 +109,14 @@ const subscribe: Shape = (dials) => {
   return { parcels: () => repeated(onSocket(message), repeats) };
 };
 
-const get: Shape = (dials) => {
+const get: RecipeShape = (dials) => {
   const r = dials.pick('/things/heavy', '/things/wide', '/things/objects', '/things/0');
   const cmdOpts = dials.flag() ? { fields: fieldsOf(dials) } : {};
   const times = dials.size(250);
   return { parcels: () => repeated(onSocket({ cmd: 'get', r, cmdOpts }), times) };
 };
 
-export const queryShapes: Readonly<Record<string, Shape>> = {
+export const queryShapes: Readonly<Record<string, RecipeShape>> = {
   read,
   count,
   page,

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import type { Dials } from './dials.js';
-import { type Frame, repeated, type Shape } from './plan.js';
+import { type RawFrame, type RecipeShape, repeated } from './plan.js';
 import { anyValue, filterOf, listOf, mostBytes } from './values.js';
 
 /** Text that is hardly a message. */
-const junk: Shape = (dials) => {
+const junk: RecipeShape = (dials) => {
   const size = dials.size(mostBytes);
   const what = dials.pick('empty', 'deep', 'members', 'escapes', 'numbers', 'names', 'spaces');
   const text = junkText(what, size);
@@ -34,27 +34,27 @@ function junkText(what: string, size: number): string {
 }
 
 /** Control frames, and messages in many pieces. */
-const frames: Shape = (dials) => {
+const frames: RecipeShape = (dials) => {
   const [count, size] = [dials.size(6000), dials.below(126)];
   const what = dials.pick('pings', 'pongs', 'pieces', 'empty pieces');
   const payload = Buffer.alloc(size, 0x20);
   const control = what === 'pings' || what === 'pongs';
   const all = control
-    ? Array.from({ length: count }, (): Frame => {
+    ? Array.from({ length: count }, (): RawFrame => {
         return { opcode: what === 'pings' ? 9 : 10, final: true, payload };
       })
     : pieces(count, what === 'pieces' ? payload : Buffer.alloc(0));
   return { parcels: () => [{ via: 'frames', frames: all }] };
 };
 
-function pieces(count: number, payload: Buffer): Frame[] {
+function pieces(count: number, payload: Buffer): RawFrame[] {
   const begin = { opcode: 1, final: false, payload: Buffer.from('{') };
   const middle = Array.from({ length: count }, () => ({ opcode: 0, final: false, payload }));
   return [begin, ...middle, { opcode: 0, final: true, payload: Buffer.from('}') }];
 }
 
 /** Renewals with tokens that are good, wrong or long. */
-const initialize: Shape = (dials) => {
+const initialize: RecipeShape = (dials) => {
   const token = dials.pick(
     'wrong',
     'x'.repeat(dials.size(60_000)),
@@ -66,7 +66,7 @@ const initialize: Shape = (dials) => {
   return { parcels: () => repeated({ via: 'socket', message }, times) };
 };
 
-const post: Shape = (dials) => {
+const post: RecipeShape = (dials) => {
   const zipped = dials.flag();
   const text = JSON.stringify(bodyOf(dials, zipped ? 1_000_000 : 40_000));
   const body = zipped ? gzipSync(text) : text;
@@ -96,7 +96,7 @@ function bodyOf(dials: Dials, most: number): object {
   }
 }
 
-const getOverHttp: Shape = (dials) => {
+const getOverHttp: RecipeShape = (dials) => {
   const { filter, values } = filterOf(dials);
   const query = dials.pick(
     `filter=${encodeURIComponent(filter)}&values=${encodeURIComponent(JSON.stringify(values))}`,
@@ -113,7 +113,7 @@ const getOverHttp: Shape = (dials) => {
   return { parcels: () => repeated({ via: 'http', method: 'GET', path, headers }, times) };
 };
 
-const patch: Shape = (dials) => {
+const patch: RecipeShape = (dials) => {
   const value = anyValue(dials, 3000);
   const op = { op: dials.pick('pull', 'addToSet', 'push'), key: 'list', value };
   const ops = Array.from({ length: dials.size(1000) }, () => op);
@@ -129,7 +129,7 @@ const patch: Shape = (dials) => {
   };
 };
 
-export const transportShapes: Readonly<Record<string, Shape>> = {
+export const transportShapes: Readonly<Record<string, RecipeShape>> = {
   junk,
   frames,
   initialize,

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
 import type { Dials } from './dials.js';
-import { onSocket, repeated, type Shape } from './plan.js';
+import { onSocket, type RecipeShape, repeated } from './plan.js';
 import { anyValue, listOf } from './values.js';
 
 const keys = [
@@ -38,7 +38,7 @@ function longListed(dials: Dials): JsonObject {
 }
 
 /** Operations on an object that has a long list. */
-const update: Shape = (dials) => {
+const update: RecipeShape = (dials) => {
   const made = longListed(dials);
   const ops = opsOf(dials);
   const times = dials.size(32);
@@ -51,7 +51,7 @@ const update: Shape = (dials) => {
   };
 };
 
-const create: Shape = (dials) => {
+const create: RecipeShape = (dials) => {
   const body: Record<string, JsonValue> = {};
   const names = dials.pick('known', 'unknown', 'odd');
   const members = dials.size(6000);
@@ -67,7 +67,7 @@ const create: Shape = (dials) => {
   return { parcels: () => repeated(onSocket(message), times) };
 };
 
-const batch: Shape = (dials) => {
+const batch: RecipeShape = (dials) => {
   const made = longListed(dials);
   const ops = opsOf(dials);
   const count = dials.size(100);
@@ -88,4 +88,4 @@ const batch: Shape = (dials) => {
   };
 };
 
-export const writeShapes: Readonly<Record<string, Shape>> = { update, create, batch };
+export const writeShapes: Readonly<Record<string, RecipeShape>> = { update, create, batch };

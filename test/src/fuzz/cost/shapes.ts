@@ -1,10 +1,10 @@
-import type { Shape } from './plan.js';
+import type { RecipeShape } from './plan.js';
 import { queryShapes } from './shapes-queries.js';
 import { transportShapes } from './shapes-transport.js';
 import { writeShapes } from './shapes-writes.js';
 
 /** All ways to cost much, by name. */
-export const shapes: Readonly<Record<string, Shape>> = {
+export const shapes: Readonly<Record<string, RecipeShape>> = {
   ...queryShapes,
   ...writeShapes,
   ...transportShapes,

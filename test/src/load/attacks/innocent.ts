@@ -1,6 +1,6 @@
 // A process of its own with two clients that do what people do: they write, read, list and ask over HTTP, one thing after the
 // other. Each second it tells how long each took, as one line of JSON.
-import { Client, type Message } from '../../harness/client.js';
+import { Client, type ServerMessage } from '../../harness/client.js';
 
 const [url = '', socketUrl = '', ...tokens] = process.argv.slice(2);
 /** Milliseconds between two things. */
@@ -15,7 +15,7 @@ interface Sample {
 
 let samples: Sample[] = [];
 
-function failureOf({ error }: Message): string | undefined {
+function failureOf({ error }: ServerMessage): string | undefined {
   return error && `${error.code} ${error.message}`;
 }
 

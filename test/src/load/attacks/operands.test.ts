@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
-import { Client, type Message } from '../../harness/client.js';
+import { Client, type ServerMessage } from '../../harness/client.js';
 import { signToken } from '../../harness/token.js';
 import { attackedServer, expectUnharmed } from './attack.js';
 
@@ -28,7 +28,11 @@ const times = (what: string, count: number, joint = ' or ') =>
   Array.from({ length: count }, () => what).join(joint);
 
 /** Asks for these all at once, again and again. */
-function asking(client: Client, messages: readonly JsonObject[], check: (answer: Message) => void) {
+function asking(
+  client: Client,
+  messages: readonly JsonObject[],
+  check: (answer: ServerMessage) => void,
+) {
   return async (until: AbortSignal) => {
     do {
       const answers = await Promise.all(messages.map((message) => client.request(message)));
@@ -37,7 +41,7 @@ function asking(client: Client, messages: readonly JsonObject[], check: (answer:
   };
 }
 
-function isServed({ error }: Message): void {
+function isServed({ error }: ServerMessage): void {
   expect([undefined, 429, 503], JSON.stringify(error)).toContain(error?.code);
 }
 

@@ -6,7 +6,7 @@ import { attackedServer, expectUnharmed } from './attack.js';
 import { bigModel, level, makeBig } from './hoarders.js';
 
 const most = 50;
-const server = attackedServer(bigModel, { REALLY_LIMITS_PARKED: String(most) });
+const server = attackedServer(bigModel, { REALLY_LIMITS_RESUMABLE_SESSIONS: String(most) });
 
 async function connect(uid: string, more: JsonObject = {}) {
   const client = await Client.open(server.socketUrl);
@@ -40,7 +40,9 @@ test('[LIM38] who drops again and again does not make the others start anew', as
   };
   await expectUnharmed(server, { attack });
   expect(visits).toBeGreaterThan(most);
-  expect(await level(server, 'really_limit_refused_total{key="limits.parked"}')).toBeGreaterThan(0);
+  expect(
+    await level(server, 'really_limit_refused_total{key="limits.resumableSessions"}'),
+  ).toBeGreaterThan(0);
   for (const [n, handle] of handles.entries()) {
     const { client, body } = await connect(`victim-${n}`, { 'connection-handle': handle });
     expect(body.resumed).toBe(true);

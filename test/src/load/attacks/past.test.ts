@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
-import { Client, type Message } from '../../harness/client.js';
+import { Client, type ServerMessage } from '../../harness/client.js';
 import { signToken } from '../../harness/token.js';
 import { attackedServer, expectUnharmed } from './attack.js';
 
@@ -51,12 +51,12 @@ async function writeAll(uid: string, created: (r: string, n: number) => JsonObje
   }
 }
 
-function subscribeAll(client: Client, pos: string): Promise<Message> {
+function subscribeAll(client: Client, pos: string): Promise<ServerMessage> {
   const subscriptions = parents.map((r) => ({ r, pos }));
   return client.request({ cmd: 'subscribe', body: { subscriptions } });
 }
 
-const failuresOf = ({ body }: Message) => {
+const failuresOf = ({ body }: ServerMessage) => {
   const failures = (body?.failures ?? []) as { error: { code: number; message: string } }[];
   return new Set(failures.map(({ error }) => `${error.code} ${error.message}`));
 };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Client, type Message } from '../../harness/client.js';
+import { Client, type ServerMessage } from '../../harness/client.js';
 import { signToken } from '../../harness/token.js';
 import { attackedServer, attackerAddress, expectUnharmed } from './attack.js';
 
@@ -40,8 +40,8 @@ async function flood(
   clients: readonly Client[],
   create: { r: string; body: Record<string, string | number> },
   { atOnce, until }: { atOnce: number; until: AbortSignal },
-): Promise<Map<unknown, Message>> {
-  const said = new Map<unknown, Message>();
+): Promise<Map<unknown, ServerMessage>> {
+  const said = new Map<unknown, ServerMessage>();
   const one = async (client: Client) => {
     while (!until.aborted) {
       const answer = await client.request({ cmd: 'create', ...create });
@@ -80,7 +80,7 @@ test('[DUR5] [LIM23] one whose values make a validation hang fails alone', async
 test('[LIM24] [LIM25] many anonymous users of one address are one, and refused after some overruns', async () => {
   const uids = Array.from({ length: 20 }, (_, n) => `anyone-${n}`);
   const clients = await Promise.all(uids.map((uid) => attacker({ uid, authType: 'anonymous' })));
-  const said = new Map<unknown, Message>();
+  const said = new Map<unknown, ServerMessage>();
   const attack = async (until: AbortSignal) => {
     const words = { r: '/words', body: { word: evil } };
     for (const [what, answer] of await flood(clients, words, { atOnce: 10, until })) {

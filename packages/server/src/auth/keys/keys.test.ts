@@ -5,7 +5,7 @@ import { silentLog } from '../../platform/log.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { Tokens, type TokensOptions } from '../tokens.js';
 import { importFurtherSecret, importJwk, importJwks, importPem } from './import-key.js';
-import { makePair } from './keys.test.kit.js';
+import { makePair } from './keys.fixture.js';
 import { RemoteKeys } from './remote-keys.js';
 import { KeyProblem } from './verifying-key.js';
 

@@ -23,8 +23,8 @@ const renewEvery = 10 * 60_000;
 const pause = 1000;
 
 /** Looks in vain that may follow one another, and milliseconds after which there may be one more. */
-const mostInVain = 3;
-const restAfterVain = 30_000;
+const maxFailedLookups = 3;
+const failedLookupPause = 30_000;
 
 /** Keys of one document; those beyond are not looked at. */
 const mostKeys = 64;
@@ -54,8 +54,8 @@ export class RemoteKeys {
 
   /** Looks now, and now and then from now on. */
   start(): void {
-    this.#timer = this.#options.platform.timers.every(renewEvery, () => void this.#look());
-    void this.#look();
+    this.#timer = this.#options.platform.timers.every(renewEvery, () => void this.#refreshIfDue());
+    void this.#refreshIfDue();
   }
 
   close(): void {
@@ -70,11 +70,11 @@ export class RemoteKeys {
   async renew(): Promise<boolean> {
     if (this.#renewal) return await this.#renewal;
     const excess = this.#restedAt - this.#options.platform.clock.monotonic();
-    if (excess > (mostInVain - 1) * restAfterVain) return false;
-    return await this.#look();
+    if (excess > (maxFailedLookups - 1) * failedLookupPause) return false;
+    return await this.#refreshIfDue();
   }
 
-  #look(): Promise<boolean> {
+  #refreshIfDue(): Promise<boolean> {
     this.#renewal ??= this.#pause()
       .then(() => this.#fetch())
       .finally(() => {
@@ -100,19 +100,19 @@ export class RemoteKeys {
       if (isNew) this.#keys = await this.#import(published);
       this.#published = text;
       fetches.add(1, isNew ? 'new' : 'same');
-      if (!isNew) this.#inVain();
+      if (!isNew) this.#failedLookups();
       return isNew;
     } catch (error) {
       fetches.add(1, 'failed');
       log.warn({ err: error }, 'the published keys could not be had; those known stay in use');
-      this.#inVain();
+      this.#failedLookups();
       return false;
     }
   }
 
-  #inVain(): void {
+  #failedLookups(): void {
     const now = this.#options.platform.clock.monotonic();
-    this.#restedAt = Math.max(this.#restedAt, now) + restAfterVain;
+    this.#restedAt = Math.max(this.#restedAt, now) + failedLookupPause;
   }
 
   /** Those that can be used. Secrets are not: what is published is none. */

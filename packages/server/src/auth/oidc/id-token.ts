@@ -19,7 +19,7 @@ export interface IdTokenRules {
 const skew = 30;
 
 /** Judges the claims of an ID token whose signature is good (OpenID Connect Core, section 3.1.3.7). */
-export function judgeIdToken(
+export function validateIdToken(
   claims: JsonObject,
   { issuer, clientIds, nonce, now }: IdTokenRules,
 ): IdTokenProblem | undefined {

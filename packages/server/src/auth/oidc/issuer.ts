@@ -5,10 +5,10 @@ import type { Counter } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { KeyRing } from '../keys/key-ring.js';
-import { openToken } from '../keys/open-token.js';
 import { RemoteKeys } from '../keys/remote-keys.js';
+import { verifyToken } from '../keys/verify-token.js';
 import { longestToken } from '../tokens.js';
-import { type IdTokenProblem, judgeIdToken, uidAt } from './id-token.js';
+import { type IdTokenProblem, uidAt, validateIdToken } from './id-token.js';
 
 /** An issuer of ID tokens, as `auth.oidc` has it. */
 export interface IssuerConfig {
@@ -28,7 +28,7 @@ export interface IssuerPorts {
   readonly fetches: Counter;
 }
 
-export type Proven =
+export type ProvenIdentity =
   | {
       readonly ok: true;
       readonly uid: string;
@@ -66,24 +66,24 @@ export class Issuer {
   }
 
   /** Rejects with 503 where the issuer's keys could not be had yet. */
-  async prove(idToken: string, nonce: string | undefined): Promise<Proven> {
+  async prove(idToken: string, nonce: string | undefined): Promise<ProvenIdentity> {
     const { issuer, clientIds } = this.config;
     if (this.#keys.size === 0) await this.#keys.renew();
     if (this.#keys.size === 0)
       throw fail('server.unavailable', undefined, { meta: { retryAfter } });
-    const claims = isIdToken(idToken) ? await openToken(idToken, this.#ring) : undefined;
+    const claims = isIdToken(idToken) ? await verifyToken(idToken, this.#ring) : undefined;
     if (!claims) return { ok: false, problem: 'token.invalid' };
     const now = this.#platform.clock.now();
-    const problem = judgeIdToken(claims, { issuer, clientIds, nonce, now });
+    const problem = validateIdToken(claims, { issuer, clientIds, nonce, now });
     return problem === undefined ? this.#proven(claims) : { ok: false, problem };
   }
 
-  #proven(claims: JsonObject): Proven {
+  #proven(claims: JsonObject): ProvenIdentity {
     const { issuer, data, user } = this.config;
     const uid = uidAt(issuer, String(claims.sub));
     const named = data.map((name): [string, string] => [name, name]);
-    const fields = user && chosen(claims, Object.entries(user));
-    return { ok: true, uid, data: chosen(claims, named), fields };
+    const fields = user && selectedClaims(claims, Object.entries(user));
+    return { ok: true, uid, data: selectedClaims(claims, named), fields };
   }
 }
 
@@ -106,7 +106,10 @@ function isIdToken(token: string): boolean {
 }
 
 /** Pairs of the new name and of the claim's; those that are not there are left out. */
-function chosen(claims: JsonObject, names: readonly (readonly [string, string])[]): JsonObject {
+function selectedClaims(
+  claims: JsonObject,
+  names: readonly (readonly [string, string])[],
+): JsonObject {
   const found: JsonObject = {};
   for (const [name, claim] of names) {
     const value = Object.hasOwn(claims, claim) ? claims[claim] : undefined;

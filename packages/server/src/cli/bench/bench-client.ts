@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { WebSocket } from 'ws';
 
-interface Refusal {
+interface BenchRefusal {
   readonly code: number;
   readonly message: string;
   readonly meta?: { readonly retryAfter?: number };
@@ -12,42 +12,42 @@ export class Refused extends Error {
   override readonly name = 'Refused';
   /** Seconds, where it was refused for its rate. */
   readonly retryAfter: number | undefined;
-  constructor(cmd: string, { code, message, meta }: Refusal) {
+  constructor(cmd: string, { code, message, meta }: BenchRefusal) {
     super(`${cmd} was refused: ${code} ${message}`);
     this.retryAfter = code === 429 ? (meta?.retryAfter ?? 1) : undefined;
   }
 }
 
 /** What the server said, as far as the benchmark looks at it. */
-export interface Answer {
+export interface BenchReply {
   readonly tag?: number;
   readonly evt?: string;
   readonly r?: string;
   readonly rev?: number;
   readonly body?: JsonObject;
-  readonly error?: Refusal;
+  readonly error?: BenchRefusal;
 }
 
 /** Milliseconds without an answer after which a server counts as gone. */
-const patience = 30_000;
+const timeout = 30_000;
 
 /** One initialized socket that answers requests by their tags. */
 export class BenchClient {
   readonly #socket: WebSocket;
-  readonly #waiting = new Map<number, (answer: Answer | Error) => void>();
+  readonly #waiting = new Map<number, (answer: BenchReply | Error) => void>();
   #tag = 0;
   /** Is told of every message without a tag. */
-  onPush: ((push: Answer) => void) | undefined;
+  onPush: ((push: BenchReply) => void) | undefined;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (data) => this.#take(JSON.parse(String(data)) as Answer));
+    socket.on('message', (data) => this.#take(JSON.parse(String(data)) as BenchReply));
     socket.on('close', (code) => this.#lost(new Error(`the server closed a socket with ${code}`)));
   }
 
   static async connect(url: string, accessToken: string): Promise<BenchClient> {
     const address = `${url.replace(/^http/, 'ws')}/v0.1/socket`;
-    const socket = new WebSocket(address, { perMessageDeflate: false, handshakeTimeout: patience });
+    const socket = new WebSocket(address, { perMessageDeflate: false, handshakeTimeout: timeout });
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve);
       socket.once('error', reject);
@@ -58,7 +58,7 @@ export class BenchClient {
   }
 
   /** Resolves with the answer. Rejects with what the server refused it for, or when the socket is gone. */
-  request(message: JsonObject): Promise<Answer> {
+  request(message: JsonObject): Promise<BenchReply> {
     const tag = ++this.#tag;
     return new Promise((resolve, reject) => {
       this.#waiting.set(tag, (answer) => {
@@ -75,7 +75,7 @@ export class BenchClient {
     this.#socket.close(1000);
   }
 
-  #take(answer: Answer): void {
+  #take(answer: BenchReply): void {
     if (answer.tag === undefined) {
       this.onPush?.(answer);
       return;
@@ -94,7 +94,7 @@ export class BenchClient {
 /** A token for an anonymous user. */
 export async function anonymousToken(url: string): Promise<string> {
   const address = `${url.replace(/^ws/, 'http')}/auth/anonymous`;
-  const signal = AbortSignal.timeout(patience);
+  const signal = AbortSignal.timeout(timeout);
   const response = await fetch(address, { method: 'POST', signal });
   if (!response.ok) throw new Error(`no anonymous token: HTTP ${response.status}`);
   const { accessToken } = (await response.json()) as { accessToken: string };

@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
 import { parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../../app/config-kinds.js';
+import { parseDuration } from '../../app/config/config-types.js';
 import { addServerPortFlag } from '../config-flags.js';
 
 export interface BenchOptions {

@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
-import { withSecret } from '../../app/apps.js';
-import type { Config } from '../../app/config.js';
-import { mintToken } from '../../app/mint-token.js';
-import { serverUrl } from '../../app/operator-access.js';
+import { withSecret } from '../../app/config/apps.js';
+import type { Config } from '../../app/config/config.js';
+import { serverUrl } from '../../app/config/operator-access.js';
+import { mintToken } from '../../app/offline/mint-token.js';
 import { StartError } from '../../app/start-error.js';
 import { configInForce } from '../config-flags.js';
-import type { Options } from '../program.js';
-import { type ExitCode, tell } from '../report-error.js';
+import type { ProgramOptions } from '../program.js';
+import { type ExitCode, printLine } from '../report-error.js';
 import { anonymousToken, BenchClient } from './bench-client.js';
 import type { BenchOptions } from './bench-options.js';
 import { benchReport } from './bench-report.js';
@@ -17,17 +17,17 @@ import { type Measured, measure } from './measure.js';
 const tokenLife = 60 * 60 * 1000;
 
 /** `really bench`: loads a running server, and prints how much it took and how fast it was. */
-export async function bench(options: Options): Promise<ExitCode> {
+export async function bench(options: ProgramOptions): Promise<ExitCode> {
   // Commander parsed each of them when it read the arguments.
   const given = options as unknown as BenchOptions;
   const chosen = { ...given, url: given.url ?? serverUrl(folderConfig(options)) };
   const clients: BenchClient[] = [];
   try {
-    tell(`opening ${chosen.connections} connections to ${chosen.url}`);
+    printLine(`opening ${chosen.connections} connections to ${chosen.url}`);
     await connectAll(chosen, clients);
     const results = await measureAll(chosen, clients);
     process.stdout.write(benchReport(results));
-    tellLimited(results);
+    reportLimited(results);
     return 0;
   } catch (error) {
     throw new StartError([`the benchmark of ${chosen.url} stopped: ${reasonOf(error)}`], error);
@@ -37,13 +37,13 @@ export async function bench(options: Options): Promise<ExitCode> {
 }
 
 /** What says where the server of the current folder is. */
-function folderConfig({ port }: Options): Config {
+function folderConfig({ port }: ProgramOptions): Config {
   return configInForce('development', { port });
 }
 
-type Chosen = BenchOptions & { readonly url: string };
+type BenchTarget = BenchOptions & { readonly url: string };
 
-async function connectAll(options: Chosen, clients: BenchClient[]): Promise<void> {
+async function connectAll(options: BenchTarget, clients: BenchClient[]): Promise<void> {
   const tokens = await tokensFor(options);
   for (let n = 0; n < options.connections; n++) {
     const token = tokens[n % tokens.length] ?? '';
@@ -52,7 +52,7 @@ async function connectAll(options: Chosen, clients: BenchClient[]): Promise<void
 }
 
 /** A user for each connection, where the secret is known: limits are by uid. */
-async function tokensFor({ token, secret, connections, url }: Chosen): Promise<string[]> {
+async function tokensFor({ token, secret, connections, url }: BenchTarget): Promise<string[]> {
   if (token !== undefined) return [token];
   if (secret === undefined) return [await anonymousToken(url)];
   const config = withSecret(configInForce('development', {}), secret);
@@ -60,10 +60,10 @@ async function tokensFor({ token, secret, connections, url }: Chosen): Promise<s
   return await Promise.all(uids.map((uid) => mintToken(config, { uid, life: tokenLife })));
 }
 
-function tellLimited(results: readonly Measured[]): void {
+function reportLimited(results: readonly Measured[]): void {
   const limited = results.reduce((sum, one) => sum + one.limited, 0);
   if (limited === 0) return;
-  tell(
+  printLine(
     `${limited} requests were over a rate limit and waited: rate.commands and rate.address of the server bound what this shows (0 is off)`,
   );
 }
@@ -77,7 +77,7 @@ async function measureAll(
     const lanes = clients.flatMap((client) =>
       Array.from({ length: options.inFlight }, () => operation(client)),
     );
-    return measure({ name, lanes, time });
+    return measure({ name, concurrency: lanes, time });
   };
   const results = [await run('ping', (client) => () => client.request({ cmd: 'ping' }))];
   if (r === undefined) return results;
@@ -98,7 +98,7 @@ async function measureUpdates(
   );
   const lanes = owned.flatMap((one) => Array.from({ length: inFlight }, () => () => one.update()));
   const begun = performance.now();
-  const updates = await measure({ name: 'update', lanes, time });
+  const updates = await measure({ name: 'update', concurrency: lanes, time });
   // An answer to a ping comes after the pushes that were under way.
   await Promise.all(clients.map((client) => client.request({ cmd: 'ping' })));
   const seconds = (performance.now() - begun) / 1000;
@@ -129,7 +129,7 @@ class OwnObject {
   ): Promise<OwnObject> {
     const created = await client.request({ cmd: 'create', r, body });
     const own = new OwnObject(client, String(created.body?._r), op);
-    client.onPush = (push) => own.#heard(push.evt, pushes);
+    client.onPush = (push) => own.#onPush(push.evt, pushes);
     const subscriptions = [{ r: own.#r, rev: 1 }];
     await client.request({ cmd: 'subscribe', body: { subscriptions } });
     return own;
@@ -150,7 +150,7 @@ class OwnObject {
     }
   }
 
-  #heard(evt: string | undefined, pushes: number[]): void {
+  #onPush(evt: string | undefined, pushes: number[]): void {
     const sent = evt === 'updated' ? this.#sent.shift() : undefined;
     if (sent !== undefined) pushes.push(performance.now() - sent);
   }

@@ -13,13 +13,13 @@ export interface Measured {
 
 export interface Load {
   readonly name: string;
-  readonly lanes: readonly (() => Promise<unknown>)[];
+  readonly concurrency: readonly (() => Promise<unknown>)[];
   /** Milliseconds. */
   readonly time: number;
 }
 
 /** Keeps every lane busy, one operation after the other, until the time is up. Rejects with the first failure. */
-export async function measure({ name, lanes, time }: Load): Promise<Measured> {
+export async function measure({ name, concurrency: lanes, time }: Load): Promise<Measured> {
   const latencies: number[] = [];
   let limited = 0;
   const begun = performance.now();

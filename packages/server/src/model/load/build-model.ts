@@ -1,4 +1,3 @@
-import { scriptRule, spokenAccess, unspokenAccess } from '../access.js';
 import type {
   Access,
   CalculatedField,
@@ -10,7 +9,8 @@ import type {
   Rule,
   Script,
 } from '../model.js';
-import { typesReadBy } from '../rule-to-rql.js';
+import { scriptRule, spokenAccess, unspokenAccess } from '../rules/access.js';
+import { typesReadBy } from '../rules/rule-to-rql.js';
 import { constantScript } from '../script/make-script.js';
 import type { CalculatedDraft, DefaultDraft, FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
 import type { ModelLinks } from './link-models.js';

@@ -1,12 +1,12 @@
 import type { JsonValue } from '@really/protocol';
-import type { AccessRight } from '../access.js';
 import type { FieldBase, Hooks, PlainType, Script } from '../model.js';
-import type { ScriptDraft } from '../script/remote-script.js';
+import type { AccessRight } from '../rules/access.js';
+import type { ScriptDraft } from '../script/sandboxed-script.js';
 import type { ModelYaml } from './model-yaml.js';
 import type { SourceFile } from './source-file.js';
 
 /** A name that a model mentions, and where. */
-export interface Mention {
+export interface NameReference {
   readonly name: string;
   readonly offset: number;
 }
@@ -42,14 +42,14 @@ export type FieldDraft =
       readonly type: 'reference';
       readonly collection: readonly string[];
       readonly collectionOffset: number;
-      readonly shows: readonly Mention[];
+      readonly shows: readonly NameReference[];
     })
   | CalculatedDraft;
 
 export type CalculatedDraft = DraftBase & {
   readonly type: 'Calculated';
   readonly valueType: PlainType | 'Object' | 'List';
-  readonly dependsOn: readonly Mention[];
+  readonly dependsOn: readonly NameReference[];
   readonly value: ScriptSlot;
 };
 
@@ -76,7 +76,7 @@ export interface ModelDraft {
   readonly fields: ReadonlyMap<string, FieldDraft>;
   /** Names in `fields` whose definitions are broken: told already, so that who mentions them is not told again. */
   readonly brokenFields: ReadonlySet<string>;
-  readonly fieldSets: ReadonlyMap<string, readonly Mention[]>;
+  readonly fieldSets: ReadonlyMap<string, readonly NameReference[]>;
   /** `undefined`: the model says nothing. */
   readonly access: AccessDraft | undefined;
   readonly retention: { readonly history?: number; readonly age?: number };

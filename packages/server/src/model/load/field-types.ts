@@ -10,13 +10,13 @@ export const plainTypes: readonly PlainType[] = [
   'Json',
 ];
 export const fieldTypes = [...plainTypes, 'Object', 'List', 'reference', 'Calculated'] as const;
-export type FieldType = (typeof fieldTypes)[number];
+export type FieldTypeName = (typeof fieldTypes)[number];
 
 /** What a calculated field can give. */
 export const valueTypes = [...plainTypes, 'Object', 'List'] as const;
 
 /** What these types are called elsewhere. */
-export const elsewhere: Readonly<Record<string, FieldType>> = {
+export const elsewhere: Readonly<Record<string, FieldTypeName>> = {
   ...{ text: 'String', char: 'String', varchar: 'String', bool: 'Boolean' },
   ...{ int: 'Long', integer: 'Long', bigint: 'Long', number: 'Double', float: 'Double' },
   ...{ decimal: 'Double', datetime: 'Date', time: 'Date', timestamp: 'Date' },
@@ -28,7 +28,7 @@ const indexKeys = ['index', 'unique'];
 const plainKeys = ['type', ...clientKeys, ...indexKeys];
 
 /** The keys of a field by its type. A field of a type that has no order or equality has no index either. */
-const keysByType: Record<FieldType, readonly string[]> = {
+const keysByType: Record<FieldTypeName, readonly string[]> = {
   String: plainKeys,
   Boolean: plainKeys,
   Long: plainKeys,
@@ -47,7 +47,11 @@ export const allFieldKeys: readonly string[] = [...new Set(Object.values(keysByT
 export type FieldPlace = 'top' | 'inside' | 'items' | 'inside items';
 
 /** What is wrong with a known key at a field of this type and place; `undefined`: nothing. */
-export function misplacedKey(key: string, type: FieldType, place: FieldPlace): string | undefined {
+export function misplacedKey(
+  key: string,
+  type: FieldTypeName,
+  place: FieldPlace,
+): string | undefined {
   const keys = keysByType[type];
   if (!keys.includes(key)) {
     const owners = fieldTypes.filter((other) => keysByType[other].includes(key));

@@ -1,4 +1,4 @@
-import type { CalculatedDraft, FieldDraft, Mention, ModelDraft } from './draft.js';
+import type { CalculatedDraft, FieldDraft, ModelDraft, NameReference } from './draft.js';
 import { expectedNames, likelyCollection, quoted } from './nearest-name.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
@@ -18,7 +18,7 @@ export class ModelLinks {
   check(draft: ModelDraft): void {
     for (const field of draft.fields.values()) this.#checkField(draft, field);
     for (const mentions of draft.fieldSets.values()) {
-      for (const mention of mentions) checkMention(draft, draft, mention, [], 'this model');
+      for (const mention of mentions) checkNameReference(draft, draft, mention, [], 'this model');
     }
   }
 
@@ -40,7 +40,8 @@ export class ModelLinks {
     else if (field.type === 'List') this.#checkField(draft, field.items);
     else if (field.type === 'reference') this.#checkReference(draft, field);
     else if (field.type === 'Calculated') {
-      for (const mention of field.dependsOn) checkMention(draft, draft, mention, [], 'this model');
+      for (const mention of field.dependsOn)
+        checkNameReference(draft, draft, mention, [], 'this model');
     }
   }
 
@@ -54,7 +55,8 @@ export class ModelLinks {
       return;
     }
     const sets = [...target.fieldSets.keys()].map((name) => `@${name}`);
-    for (const mention of field.shows) checkMention(draft, target, mention, sets, quoted(key));
+    for (const mention of field.shows)
+      checkNameReference(draft, target, mention, sets, quoted(key));
   }
 
   #refuseTarget(
@@ -77,10 +79,10 @@ function printed(names: readonly string[]): string {
   return `/${names.join('/*/')}`;
 }
 
-function checkMention(
+function checkNameReference(
   draft: ModelDraft,
   target: ModelDraft,
-  { name, offset }: Mention,
+  { name, offset }: NameReference,
   sets: readonly string[],
   where: string,
 ): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { silentLog } from '../../platform/log.js';
 import { formatProblem, loadModels } from '../load-models.js';
-import { loaded, problemsOf, thingYaml, VmSandbox, writeFiles } from '../models.test.kit.js';
+import { loaded, problemsOf, thingYaml, VmSandbox, writeFiles } from '../models.fixture.js';
 
 async function problems(text: string | Uint8Array): Promise<string[]> {
   return (await problemsOf({ 'a/model.yaml': text })).map((problem) =>

@@ -17,7 +17,7 @@ import type { SourceFile } from './source-file.js';
 export type YamlNode = Scalar | YAMLMap | YAMLSeq;
 
 /** A member of a mapping. */
-export interface Entry {
+export interface YamlEntry {
   /** As the model knows it, whatever its case in the file. */
   readonly name: string;
   /** Where the key stands. */
@@ -47,7 +47,7 @@ export class ModelYaml {
     const document = parseYaml(file);
     if (document === undefined) return undefined;
     const yaml = new ModelYaml(file, document);
-    yaml.#tellErrors();
+    yaml.#reportErrors();
     if (!yaml.#isBounded()) return undefined;
     yaml.#checkAllKeys();
     const root = yaml.resolve(document.contents);
@@ -57,11 +57,11 @@ export class ModelYaml {
   }
 
   /** Tells of something that is not there, which can be said of a sound file only. */
-  lack(at: Entry | number, message: string): void {
+  lack(at: YamlEntry | number, message: string): void {
     if (this.isSound) this.problem(at, message);
   }
 
-  problem(at: YamlNode | Entry | number, message: string): void {
+  problem(at: YamlNode | YamlEntry | number, message: string): void {
     this.file.problem(
       typeof at === 'number' ? at : 'offset' in at ? at.offset : offsetOf(at),
       message,
@@ -74,7 +74,7 @@ export class ModelYaml {
   }
 
   /** The members of a mapping in the order of the file; `undefined` (and a problem) where it is none. */
-  entries(node: YamlNode, what: string, example?: string): Entry[] | undefined {
+  entries(node: YamlNode, what: string, example?: string): YamlEntry[] | undefined {
     if (isMap(node)) {
       // Keys that are no texts were told already.
       const pairs = node.items.filter(({ key }) => isScalar(this.resolve(key)));
@@ -93,10 +93,10 @@ export class ModelYaml {
     what: string,
     known: readonly string[],
     example?: string,
-  ): Map<string, Entry> | undefined {
+  ): Map<string, YamlEntry> | undefined {
     const entries = this.entries(node, what, example);
     if (entries === undefined) return undefined;
-    const members = new Map<string, Entry>();
+    const members = new Map<string, YamlEntry>();
     for (const entry of entries) {
       const name = known.find((one) => one.toLowerCase() === entry.name.toLowerCase());
       if (name === undefined) {
@@ -104,13 +104,13 @@ export class ModelYaml {
           entry,
           `unknown key ${quoted(entry.name)} in ${what}; ${expectedNames(entry.name, known)}`,
         );
-      } else if (members.has(name)) this.#tellTwice(entry);
+      } else if (members.has(name)) this.#reportDuplicates(entry);
       else members.set(name, { ...entry, name });
     }
     return members;
   }
 
-  #entry({ key, value }: Pair): Entry {
+  #entry({ key, value }: Pair): YamlEntry {
     const keyNode = this.resolve(key);
     const offset = keyNode === undefined ? 0 : offsetOf(keyNode);
     const name = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
@@ -141,7 +141,7 @@ export class ModelYaml {
     return count(this.#document.contents, 0);
   }
 
-  #tellErrors(): void {
+  #reportErrors(): void {
     const { errors, warnings } = this.#document;
     for (const { pos, code, message } of [...withoutGhosts(errors), ...warnings]) {
       const quotes =
@@ -151,7 +151,7 @@ export class ModelYaml {
     if (errors.length > 0) this.file.distrustFrom(Math.min(...errors.map(({ pos }) => pos[0])));
   }
 
-  #tellTwice(entry: Entry): void {
+  #reportDuplicates(entry: YamlEntry): void {
     this.problem(entry, `the key ${quoted(entry.name)} is here a second time; expected it once`);
   }
 
@@ -172,7 +172,7 @@ export class ModelYaml {
       const key = this.resolve(pair.key);
       const entry = this.#entry(pair);
       if (!isScalar(key)) this.problem(key ?? 0, 'this key is no text; expected a name');
-      else if (seen.has(entry.name)) this.#tellTwice(entry);
+      else if (seen.has(entry.name)) this.#reportDuplicates(entry);
       seen.add(entry.name);
     }
   }

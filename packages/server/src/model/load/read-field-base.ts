@@ -1,18 +1,18 @@
 import { isScalar } from 'yaml';
 import type { PlainType } from '../model.js';
 import type { DefaultDraft, FieldDraft, ScriptSlot } from './draft.js';
-import type { FieldPlace, FieldType } from './field-types.js';
-import type { Entry, ModelYaml } from './model-yaml.js';
+import type { FieldPlace, FieldTypeName } from './field-types.js';
+import type { ModelYaml, YamlEntry } from './model-yaml.js';
 import { readExpression, type ScriptNames, startOf } from './read-script.js';
 import { readFlag, readLiteral } from './read-values.js';
 import { isTextWord, isVariableName } from './scope-names.js';
 
 /** What fields of every type have. */
 export type FieldBaseDraft = Omit<Extract<FieldDraft, { type: PlainType }>, 'type'>;
-export type Members = ReadonlyMap<string, Entry>;
+export type YamlMembers = ReadonlyMap<string, YamlEntry>;
 
 export interface FieldAt {
-  readonly type: FieldType;
+  readonly type: FieldTypeName;
   readonly place: FieldPlace;
   /** For messages. */
   readonly what: string;
@@ -29,7 +29,7 @@ export class FieldBaseReader {
   }
 
   /** Everything but what is of one type only. */
-  base(entry: Entry, members: Members, { type, place, what }: FieldAt): FieldBaseDraft {
+  base(entry: YamlEntry, members: YamlMembers, { type, place, what }: FieldAt): FieldBaseDraft {
     const name = place === 'items' ? '' : entry.name;
     const seen = ['value', name].filter(
       (one, index, all) => all.indexOf(one) === index && isVariableName(one),
@@ -48,14 +48,14 @@ export class FieldBaseReader {
     };
   }
 
-  #required(member: Entry | undefined, what: string): boolean | ScriptSlot {
+  #required(member: YamlEntry | undefined, what: string): boolean | ScriptSlot {
     if (member === undefined) return false;
     const { node } = member;
     if (isScalar(node) && typeof node.value === 'boolean') return node.value;
     return this.script(member, `\`required\` of ${what}`, { parameters: [] }) ?? false;
   }
 
-  #default(member: Entry | undefined, what: string): DefaultDraft | undefined {
+  #default(member: YamlEntry | undefined, what: string): DefaultDraft | undefined {
     if (member === undefined) return undefined;
     const { node } = member;
     const isText = isScalar(node) && typeof node.value === 'string';
@@ -72,7 +72,7 @@ export class FieldBaseReader {
   }
 
   /** An expression, which is kept to be compiled. */
-  script(member: Entry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
+  script(member: YamlEntry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
     if (member === undefined) return undefined;
     const slot = readExpression(this.#yaml, member.node, what, names);
     if (slot !== undefined) this.slots.push(slot);
@@ -81,7 +81,7 @@ export class FieldBaseReader {
 }
 
 /** Of the items of a list that are given by the name of their type. */
-export function bareBase({ offset }: Entry): FieldBaseDraft {
+export function bareBase({ offset }: YamlEntry): FieldBaseDraft {
   return {
     name: '',
     offset,

@@ -6,15 +6,20 @@ import {
   allFieldKeys,
   elsewhere,
   type FieldPlace,
-  type FieldType,
+  type FieldTypeName,
   fieldTypes,
   misplacedKey,
   plainTypes,
   valueTypes,
 } from './field-types.js';
-import { describe, type Entry, type ModelYaml, type YamlNode } from './model-yaml.js';
+import { describe, type ModelYaml, type YamlEntry, type YamlNode } from './model-yaml.js';
 import { expectedNames, listed, quoted } from './nearest-name.js';
-import { bareBase, type FieldBaseDraft, FieldBaseReader, type Members } from './read-field-base.js';
+import {
+  bareBase,
+  type FieldBaseDraft,
+  FieldBaseReader,
+  type YamlMembers,
+} from './read-field-base.js';
 import { readNames, readText } from './read-values.js';
 
 export interface FieldDrafts {
@@ -51,7 +56,7 @@ export class FieldReader {
     return { fields, broken };
   }
 
-  #isFieldName(entry: Entry): boolean {
+  #isFieldName(entry: YamlEntry): boolean {
     const { name } = entry;
     let wrong: string | undefined;
     if (name.startsWith('_')) wrong = 'names beginning with `_` belong to the system';
@@ -66,7 +71,7 @@ export class FieldReader {
     return false;
   }
 
-  #field(entry: Entry, path: string, place: FieldPlace): FieldDraft | undefined {
+  #field(entry: YamlEntry, path: string, place: FieldPlace): FieldDraft | undefined {
     const what = `field ${quoted(path)}`;
     const { node } = entry;
     if (place === 'items' && isScalar(node) && node.value !== null)
@@ -84,7 +89,7 @@ export class FieldReader {
   }
 
   /** `items: String`. */
-  #bareType(entry: Entry, what: string): FieldDraft | undefined {
+  #bareType(entry: YamlEntry, what: string): FieldDraft | undefined {
     const type = this.#type({ ...entry, name: 'items' }, entry, what, fieldTypes);
     if (type === undefined) return undefined;
     const plain = plainTypes.find((one) => one === type);
@@ -97,8 +102,8 @@ export class FieldReader {
   }
 
   #type<T extends string>(
-    member: Entry | undefined,
-    entry: Entry,
+    member: YamlEntry | undefined,
+    entry: YamlEntry,
     what: string,
     known: readonly T[],
   ): T | undefined {
@@ -119,10 +124,10 @@ export class FieldReader {
   }
 
   #ofType(
-    type: FieldType,
+    type: FieldTypeName,
     base: FieldBaseDraft,
-    members: Members,
-    at: Place,
+    members: YamlMembers,
+    at: FieldSpot,
   ): FieldDraft | undefined {
     switch (type) {
       case 'Object': {
@@ -149,23 +154,23 @@ export class FieldReader {
   }
 
   #needed(
-    members: Members,
+    members: YamlMembers,
     key: keyof typeof neededKeys,
-    { entry, what }: Place,
-  ): Entry | undefined {
+    { entry, what }: FieldSpot,
+  ): YamlEntry | undefined {
     const member = members.get(key);
     if (member === undefined)
       this.#yaml.problem(entry, `${what} has no \`${key}\`; expected ${neededKeys[key]}`);
     return member;
   }
 
-  #list(base: FieldBaseDraft, members: Members, at: Place): FieldDraft | undefined {
+  #list(base: FieldBaseDraft, members: YamlMembers, at: FieldSpot): FieldDraft | undefined {
     const member = this.#needed(members, 'items', at);
     const items = member && this.#field(member, `${at.path}[]`, 'items');
     return items && { ...base, type: 'List', items };
   }
 
-  #reference(base: FieldBaseDraft, members: Members, at: Place): FieldDraft | undefined {
+  #reference(base: FieldBaseDraft, members: YamlMembers, at: FieldSpot): FieldDraft | undefined {
     const member = this.#needed(members, 'collectionR', at);
     const collection = member && this.#collection(member);
     if (member === undefined || collection === undefined) return undefined;
@@ -174,7 +179,7 @@ export class FieldReader {
     return { ...base, type: 'reference', collection, collectionOffset: offsetIn(member), shows };
   }
 
-  #collection(member: Entry): readonly string[] | undefined {
+  #collection(member: YamlEntry): readonly string[] | undefined {
     const text = readText(this.#yaml, member);
     if (text === undefined) return undefined;
     const parsed = parseR(text);
@@ -193,7 +198,11 @@ export class FieldReader {
     return undefined;
   }
 
-  #calculated(base: FieldBaseDraft, members: Members, at: Place): CalculatedDraft | undefined {
+  #calculated(
+    base: FieldBaseDraft,
+    members: YamlMembers,
+    at: FieldSpot,
+  ): CalculatedDraft | undefined {
     if (at.place !== 'top') {
       this.#yaml.problem(
         at.entry,
@@ -213,9 +222,9 @@ export class FieldReader {
   }
 
   #calculation(
-    member: Entry | undefined,
+    member: YamlEntry | undefined,
     given: readonly string[],
-    at: Place,
+    at: FieldSpot,
   ): ScriptSlot | undefined {
     if (member === undefined) return undefined;
     const what = `\`value\` of ${at.what}`;
@@ -237,13 +246,13 @@ const neededKeys = {
   value: 'an expression over `this`, or a function of the fields in `dependsOn`',
 };
 
-interface Place {
-  readonly entry: Entry;
+interface FieldSpot {
+  readonly entry: YamlEntry;
   readonly path: string;
   readonly place: FieldPlace;
   readonly what: string;
 }
 
-function offsetIn({ node }: Entry): number {
+function offsetIn({ node }: YamlEntry): number {
   return node.range?.[0] ?? 0;
 }

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { isScalar } from 'yaml';
-import { type AccessRight, accessRights } from '../access.js';
+import { type AccessRight, accessRights } from '../rules/access.js';
 import type {
   AccessDraft,
   EvolutionDraft,
   HookName,
-  Mention,
   ModelDraft,
+  NameReference,
   ScriptSlot,
 } from './draft.js';
-import { describe, type Entry, ModelYaml } from './model-yaml.js';
+import { describe, ModelYaml, type YamlEntry } from './model-yaml.js';
 import { quoted } from './nearest-name.js';
 import type { Problems } from './problems.js';
 import { type FieldDrafts, FieldReader } from './read-fields.js';
@@ -59,7 +59,7 @@ function digestOf(files: readonly SourceFile[]): string {
   return hash.digest('base64url');
 }
 
-function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
+function readVersion(yaml: ModelYaml, member: YamlEntry | undefined): number {
   if (member === undefined) {
     yaml.lack(0, 'the model has no `version`; expected a whole number from 1');
     return 1;
@@ -71,7 +71,11 @@ function readVersion(yaml: ModelYaml, member: Entry | undefined): number {
   return 1;
 }
 
-function readFields(yaml: ModelYaml, reader: FieldReader, member: Entry | undefined): FieldDrafts {
+function readFields(
+  yaml: ModelYaml,
+  reader: FieldReader,
+  member: YamlEntry | undefined,
+): FieldDrafts {
   if (member !== undefined) return reader.fields(member.node, '`fields`', '', 'top');
   yaml.lack(0, 'the model has no `fields`; expected a mapping of names to field definitions');
   return { fields: new Map(), broken: new Set() };
@@ -79,9 +83,9 @@ function readFields(yaml: ModelYaml, reader: FieldReader, member: Entry | undefi
 
 function readFieldSets(
   yaml: ModelYaml,
-  member: Entry | undefined,
-): Map<string, readonly Mention[]> {
-  const sets = new Map<string, readonly Mention[]>();
+  member: YamlEntry | undefined,
+): Map<string, readonly NameReference[]> {
+  const sets = new Map<string, readonly NameReference[]>();
   if (member === undefined) return sets;
   for (const entry of yaml.entries(member.node, '`fieldSets`') ?? []) {
     if (!/^\p{L}[\p{L}\p{N}_-]{0,127}$/u.test(entry.name)) {
@@ -95,7 +99,7 @@ function readFieldSets(
   return sets;
 }
 
-function readAccess(yaml: ModelYaml, member: Entry | undefined): AccessDraft | undefined {
+function readAccess(yaml: ModelYaml, member: YamlEntry | undefined): AccessDraft | undefined {
   if (member === undefined) return undefined;
   const members = yaml.members(member.node, '`access`', [...accessRights, 'hidden']);
   if (members === undefined) return { rules: {}, hidden: false };

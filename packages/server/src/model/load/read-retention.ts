@@ -1,5 +1,5 @@
 import { isScalar } from 'yaml';
-import { describe, type Entry, type ModelYaml } from './model-yaml.js';
+import { describe, type ModelYaml, type YamlEntry } from './model-yaml.js';
 
 export interface RetentionDraft {
   readonly history?: number;
@@ -10,7 +10,7 @@ export interface RetentionDraft {
 const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `{ history: 1000 }`, `{ age: 30d }`, or both: then the narrower bound counts. */
-export function readRetention(yaml: ModelYaml, member: Entry | undefined): RetentionDraft {
+export function readRetention(yaml: ModelYaml, member: YamlEntry | undefined): RetentionDraft {
   const members = member && yaml.members(member.node, '`retention`', ['history', 'age']);
   if (member === undefined || members === undefined) return {};
   if (members.size === 0) {
@@ -21,7 +21,7 @@ export function readRetention(yaml: ModelYaml, member: Entry | undefined): Reten
   return { ...(history !== undefined && { history }), ...(age !== undefined && { age }) };
 }
 
-function readHistory(yaml: ModelYaml, entry: Entry | undefined): number | undefined {
+function readHistory(yaml: ModelYaml, entry: YamlEntry | undefined): number | undefined {
   if (entry === undefined) return undefined;
   const { node } = entry;
   const value = isScalar(node) ? node.value : undefined;
@@ -33,7 +33,7 @@ function readHistory(yaml: ModelYaml, entry: Entry | undefined): number | undefi
   return undefined;
 }
 
-function readAge(yaml: ModelYaml, entry: Entry | undefined): number | undefined {
+function readAge(yaml: ModelYaml, entry: YamlEntry | undefined): number | undefined {
   if (entry === undefined) return undefined;
   const { node } = entry;
   const match = isScalar(node) ? /^\s*(\d{1,9})\s*([smhd])\s*$/i.exec(String(node.value)) : null;

@@ -1,7 +1,7 @@
 import type { ArrowFunctionExpression, Expression, FunctionExpression } from 'acorn';
 import { isScalar } from 'yaml';
 import { parseBody, parseExpression, unwrapped } from '../script/parse-script.js';
-import type { ScriptDraft } from '../script/remote-script.js';
+import type { ScriptDraft } from '../script/sandboxed-script.js';
 import type { ScriptSlot } from './draft.js';
 import { describe, type ModelYaml, offsetOf, type YamlNode } from './model-yaml.js';
 import { scalarOffset } from './scalar-offset.js';

@@ -1,11 +1,11 @@
 import { type JsonObject, type JsonValue, setMember } from '@really/protocol';
 import { isMap, isScalar, isSeq } from 'yaml';
-import type { Mention } from './draft.js';
-import { describe, type Entry, type ModelYaml, offsetOf, type YamlNode } from './model-yaml.js';
+import type { NameReference } from './draft.js';
+import { describe, type ModelYaml, offsetOf, type YamlEntry, type YamlNode } from './model-yaml.js';
 import { scalarOffset } from './scalar-offset.js';
 
 /** `true` or `false`; anything else is a problem. */
-export function readFlag(yaml: ModelYaml, entry: Entry | undefined): boolean {
+export function readFlag(yaml: ModelYaml, entry: YamlEntry | undefined): boolean {
   if (entry === undefined) return false;
   const { node, name } = entry;
   if (isScalar(node) && typeof node.value === 'boolean') return node.value;
@@ -14,7 +14,7 @@ export function readFlag(yaml: ModelYaml, entry: Entry | undefined): boolean {
 }
 
 /** A text that is not empty. */
-export function readText(yaml: ModelYaml, entry: Entry): string | undefined {
+export function readText(yaml: ModelYaml, entry: YamlEntry): string | undefined {
   const { node, name } = entry;
   if (isScalar(node) && typeof node.value === 'string' && node.value !== '') return node.value;
   yaml.problem(node, `\`${name}\` is ${describe(node)}; expected a text`);
@@ -22,7 +22,7 @@ export function readText(yaml: ModelYaml, entry: Entry): string | undefined {
 }
 
 /** Names as a list, or as one text with commas between. */
-export function readNames(yaml: ModelYaml, { node, name }: Entry): Mention[] {
+export function readNames(yaml: ModelYaml, { node, name }: YamlEntry): NameReference[] {
   if (isSeq(node)) return node.items.flatMap((item) => namesOfItem(yaml, yaml.resolve(item), name));
   if (isScalar(node) && typeof node.value === 'string') {
     const text = node.value;
@@ -35,7 +35,7 @@ export function readNames(yaml: ModelYaml, { node, name }: Entry): Mention[] {
   return [];
 }
 
-function namesOfItem(yaml: ModelYaml, item: YamlNode | undefined, list: string): Mention[] {
+function namesOfItem(yaml: ModelYaml, item: YamlNode | undefined, list: string): NameReference[] {
   if (item === undefined) return [];
   if (isScalar(item) && typeof item.value === 'string') {
     return [{ name: item.value.trim(), offset: offsetOf(item) }];

@@ -1,6 +1,6 @@
-import { TypeCheck } from '../check-types.js';
 import type { Field, Model, ModelLimits } from '../model.js';
 import { isObjectMember } from '../script/members.js';
+import { TypeCheck } from '../validation/check-types.js';
 import type { FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
 import { likelyName, listed, quoted } from './nearest-name.js';
 import { isAlwaysInScope } from './scope-names.js';

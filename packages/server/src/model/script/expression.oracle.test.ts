@@ -2,9 +2,9 @@ import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Script, ScriptResult } from '../model.js';
-import { VmSandbox } from '../models.test.kit.js';
+import { VmSandbox } from '../models.fixture.js';
 import { thisKey } from './expression.js';
-import { expression, names, scope } from './expressions.test.kit.js';
+import { expression, names, scope } from './expressions.fixture.js';
 import { makeScript } from './make-script.js';
 import { parseExpression } from './parse-script.js';
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { systemPlatform } from '../../platform/system.js';
 import { createQuickJsSandbox } from '../sandbox/quickjs/sandbox.js';
 import { thisKey } from './expression.js';
-import { expression, names, scope } from './expressions.test.kit.js';
+import { expression, names, scope } from './expressions.fixture.js';
 import { makeScript } from './make-script.js';
 import { parseExpression } from './parse-script.js';
 

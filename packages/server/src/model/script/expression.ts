@@ -37,7 +37,7 @@ export class ClosureThrew extends Error {
   }
 }
 
-export interface Compiled {
+export interface CompiledExpression {
   readonly run: Closure;
   /** It looks at nothing: neither a name, nor `this`, nor the clock. */
   readonly constant: boolean;
@@ -58,7 +58,7 @@ const mostNodes = 300;
  * Compiles an expression of members, literals, comparisons, logic and arithmetic, in which nothing
  * can loop, be called (but `now()`), or reach a prototype. `undefined`: it is not so simple.
  */
-export function compileExpression(tree: Expression, names: Names): Compiled | undefined {
+export function compileExpression(tree: Expression, names: Names): CompiledExpression | undefined {
   const compiler = new Compiler(names);
   try {
     const run = compiler.compile(tree);

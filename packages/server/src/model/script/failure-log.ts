@@ -37,7 +37,7 @@ export function failureLog(options: {
     const fields = { script: where, line: result.line, reason: reasonOf(result) };
     options.log.warn(
       held > 0 ? { ...fields, notLogged: held } : fields,
-      `a script of a model failed: ${toldOf(where, result)}`,
+      `a script of a model failed: ${describeFailure(where, result)}`,
     );
   };
 }
@@ -48,7 +48,7 @@ export function failureLog(options: {
  */
 export function scriptError(where: string, result: ScriptFailure): ProtocolError {
   const error = fail('internal.server.error');
-  error.cause = new ScriptFailed(toldOf(where, result));
+  error.cause = new ScriptFailed(describeFailure(where, result));
   return error;
 }
 
@@ -67,7 +67,7 @@ export class ScriptFailed extends Error {
   }
 }
 
-function toldOf(where: string, result: ScriptFailure): string {
+function describeFailure(where: string, result: ScriptFailure): string {
   const line = result.line === undefined ? '' : `, line ${result.line}`;
   return `${where}${line}: ${reasonOf(result)}`;
 }

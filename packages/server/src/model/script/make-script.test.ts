@@ -1,11 +1,11 @@
 import type { JsonValue } from '@really/protocol';
 import { expect, test } from 'vitest';
 import type { Script } from '../model.js';
-import { VmSandbox } from '../models.test.kit.js';
+import { VmSandbox } from '../models.fixture.js';
 import { nowKey, thisKey } from './expression.js';
 import { makeScript } from './make-script.js';
 import { parseBody, parseExpression } from './parse-script.js';
-import type { ScriptDraft } from './remote-script.js';
+import type { ScriptDraft } from './sandboxed-script.js';
 
 interface Made {
   readonly script: Script;

@@ -6,19 +6,19 @@ import { authReads, mentions, mentionsContent, readsNothing } from './auth-reads
 import {
   type Closure,
   ClosureThrew,
-  type Compiled,
+  type CompiledExpression,
   compileExpression,
   type ScriptScope,
 } from './expression.js';
 import { BeyondClosure, type Value } from './operators.js';
 import { unwrapped } from './parse-script.js';
 import {
-  RemoteScript,
+  SandboxedScript,
   type ScriptDraft,
   type ScriptTools,
   scopeWithNow,
   threw,
-} from './remote-script.js';
+} from './sandboxed-script.js';
 
 /** Makes a script that runs: in place where it is simple, else in the sandbox, which compiles it now. */
 export async function makeScript(
@@ -26,7 +26,7 @@ export async function makeScript(
   tools: ScriptTools,
 ): Promise<Script | SandboxSyntaxError> {
   const compiled = compileDraft(draft);
-  const remote = new RemoteScript(draft, tools);
+  const remote = new SandboxedScript(draft, tools);
   if (compiled !== undefined) return closureScript(draft, compiled, remote, tools);
   const program = await remote.program();
   if (program.kind === 'syntax-error') return program;
@@ -34,7 +34,7 @@ export async function makeScript(
     where: draft.where,
     reads: readsOf(draft),
     readsOnlyAuth: readsOnlyAuth(draft),
-    judgesDeleted: judgesDeleted(draft),
+    decidesDeleted: decidesDeleted(draft),
     mayCancel: mentions(draft.tree, cancel),
     tree: treeOf(draft),
     run: (scope) => remote.run(scope),
@@ -61,7 +61,7 @@ function readsOnlyAuth({ parameters, hasThis, tree }: ScriptDraft): boolean {
 }
 
 /** `r` is the address, too. */
-function judgesDeleted(draft: ScriptDraft): boolean {
+function decidesDeleted(draft: ScriptDraft): boolean {
   const { kind, parameters, hasThis, tree } = draft;
   if (kind !== 'expression') return readsOnlyAuth(draft);
   const others = new Set(parameters.filter((name) => name !== 'auth' && name !== 'r'));
@@ -74,7 +74,7 @@ function treeOf(draft: ScriptDraft): Expression | undefined {
   return draft.kind === 'expression' ? (draft.tree as Expression) : undefined;
 }
 
-function compileDraft(draft: ScriptDraft): Compiled | undefined {
+function compileDraft(draft: ScriptDraft): CompiledExpression | undefined {
   if (draft.kind === 'body') return undefined;
   if (draft.kind === 'function') return compileArrow(draft);
   const parameters = new Map(draft.parameters.map((name) => [name, name]));
@@ -82,7 +82,7 @@ function compileDraft(draft: ScriptDraft): Compiled | undefined {
 }
 
 /** `(first, last) => first + last` is as simple as its body, under the names that it gives to the scope's. */
-function compileArrow({ tree, parameters }: ScriptDraft): Compiled | undefined {
+function compileArrow({ tree, parameters }: ScriptDraft): CompiledExpression | undefined {
   const arrow = unwrapped(tree as Expression);
   if (arrow.type !== 'ArrowFunctionExpression' || arrow.async) return undefined;
   if (arrow.body.type === 'BlockStatement') return undefined;
@@ -97,8 +97,8 @@ function compileArrow({ tree, parameters }: ScriptDraft): Compiled | undefined {
 
 function closureScript(
   draft: ScriptDraft,
-  compiled: Compiled,
-  remote: RemoteScript,
+  compiled: CompiledExpression,
+  remote: SandboxedScript,
   tools: ScriptTools,
 ): Script {
   const first = draft.line;
@@ -116,7 +116,7 @@ function closureScript(
     where: draft.where,
     reads: readsOf(draft),
     readsOnlyAuth: readsOnlyAuth(draft),
-    judgesDeleted: judgesDeleted(draft),
+    decidesDeleted: decidesDeleted(draft),
     mayCancel: mentions(draft.tree, cancel),
     constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
     tree: treeOf(draft),

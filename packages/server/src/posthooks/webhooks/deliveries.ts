@@ -5,17 +5,17 @@ import type { Log } from '../../platform/log.js';
 import type { Counter } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import type { Store, StoredObject } from '../../store/store.js';
-import { type Attempt, Backlog } from '../backlog.js';
 import type { DeadLetter, DeadLetters } from '../dead-letters.js';
+import { DurableQueue, type QueueAttempt } from '../durable-queue.js';
 import type { HookEvent } from '../outbox.js';
 import { Retries } from '../retries.js';
-import { type Endpoint, wants } from './endpoint.js';
 import { post } from './http-post.js';
-import { type Message, messageWrite, readMessage, signed } from './message.js';
 import { retryAfterOf } from './retry-after.js';
+import { type WebhookEndpoint, wants } from './webhook-endpoint.js';
+import { messageWrite, readMessage, signed, type WebhookMessage } from './webhook-message.js';
 
 export interface DeliveriesOptions {
-  readonly endpoint: Endpoint;
+  readonly endpoint: WebhookEndpoint;
   readonly store: Store;
   readonly objects: Objects;
   readonly bus: Bus;
@@ -37,10 +37,10 @@ export interface WebhookLimits {
   /** Events that wait for one endpoint. */
   readonly pending: number;
   /** Attempts at once to one endpoint. */
-  readonly atOnce: number;
+  readonly concurrency: number;
 }
 
-interface Failure {
+interface DeliveryFailure {
   readonly reason: string;
   readonly final?: boolean | undefined;
   /** Milliseconds that the endpoint asks to be left alone. */
@@ -49,18 +49,18 @@ interface Failure {
 
 const window = 10_000;
 /** Milliseconds. */
-const tellOfDropsEvery = 10_000;
+const dropReportInterval = 10_000;
 const longestDelay = 4 * 3_600_000;
 
 /** Brings messages to one endpoint; those about one object in order, each until it was taken or is given up (rule POST9). */
 export class Deliveries {
   readonly #options: DeliveriesOptions;
-  readonly #backlog: Backlog;
+  readonly #queue: DurableQueue;
   readonly #retries: Retries;
   readonly #abort = new AbortController();
   /** By the monotonic clock: the endpoint asked to be left alone until then. */
   #pausedUntil = 0;
-  #toldOfDrops = Number.NEGATIVE_INFINITY;
+  #dropsReportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeliveriesOptions) {
     const { endpoint, store, objects, bus, platform, log, limits } = options;
@@ -69,11 +69,11 @@ export class Deliveries {
       ...{ objects, platform },
       backoff: { first: 5000, longest: longestDelay },
     });
-    this.#backlog = new Backlog({
+    this.#queue = new DurableQueue({
       ...{ store, bus, platform, log, window },
-      atOnce: limits.atOnce,
+      concurrency: limits.concurrency,
       scope: { names: ['_webhooks', 'deliveries'], parents: [endpoint.name] },
-      laneOf: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
       notBefore: (entry) => this.#retries.notBefore(entry),
       work: (r) => this.#work(r),
     });
@@ -81,7 +81,7 @@ export class Deliveries {
 
   /** Messages that wait. */
   get pending(): number {
-    return this.#backlog.pending;
+    return this.#queue.pending;
   }
 
   /** What writes an event, where the endpoint wants it and not too much waits for it. */
@@ -91,8 +91,8 @@ export class Deliveries {
     if (this.pending < limits.pending) return [messageWrite(endpoint.name, event, objects.newId())];
     count.add(1, 'dropped');
     const now = platform.clock.monotonic();
-    if (now - this.#toldOfDrops >= tellOfDropsEvery) {
-      this.#toldOfDrops = now;
+    if (now - this.#dropsReportedAt >= dropReportInterval) {
+      this.#dropsReportedAt = now;
       log.error(
         { webhook: endpoint.name },
         'too many events wait for a webhook: new ones are left out',
@@ -102,20 +102,20 @@ export class Deliveries {
   }
 
   start(): void {
-    this.#backlog.start();
+    this.#queue.start();
   }
 
   /** Breaks off what is under way: it will be sent again. */
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.#backlog.close();
+    await this.#queue.close();
   }
 
-  async #work(r: string): Promise<Attempt> {
+  async #work(r: string): Promise<QueueAttempt> {
     const { objects, platform, count } = this.#options;
     const { clock } = platform;
     const stored = await objects.head(r);
-    if (!stored || stored.deleted) return { kind: 'over' };
+    if (!stored || stored.deleted) return { kind: 'done' };
     const message = readMessage(stored.data);
     if (!message) {
       return await this.#failed(stored, {
@@ -127,17 +127,17 @@ export class Deliveries {
       return await this.#failed(stored, { reason: 'it is too old', final: true });
     }
     const pause = this.#pausedUntil - clock.monotonic();
-    if (pause > 0) return { kind: 'again', after: pause };
+    if (pause > 0) return { kind: 'retry', after: pause };
     const failure = await this.#send(message);
-    if (this.#abort.signal.aborted && failure) return { kind: 'again', after: 0 };
+    if (this.#abort.signal.aborted && failure) return { kind: 'retry', after: 0 };
     if (failure) return await this.#failed(stored, failure);
     count.add(1, 'delivered');
     await objects.writeAll([], { erases: [r] });
-    return { kind: 'over' };
+    return { kind: 'done' };
   }
 
   /** `undefined` where it was taken. */
-  async #send(message: Message): Promise<Failure | undefined> {
+  async #send(message: WebhookMessage): Promise<DeliveryFailure | undefined> {
     const { endpoint, platform, limits } = this.#options;
     const now = platform.clock.now();
     const result = await post(signed(message, endpoint.secret, now), {
@@ -153,26 +153,29 @@ export class Deliveries {
     return { reason: `it answered ${status}`, final: status === 410, pause };
   }
 
-  async #failed(stored: StoredObject, { reason, final, pause = 0 }: Failure): Promise<Attempt> {
+  async #failed(
+    stored: StoredObject,
+    { reason, final, pause = 0 }: DeliveryFailure,
+  ): Promise<QueueAttempt> {
     const { endpoint, limits, deadLetters, count, log, platform } = this.#options;
     const attempts = this.#retries.attemptsOf(stored) + 1;
     if (pause > 0) this.#pausedUntil = platform.clock.monotonic() + pause;
     if (!final && attempts < limits.attempts) {
       count.add(1, 'again');
       log.debug({ webhook: endpoint.name, attempts, reason }, 'a delivery will be tried again');
-      return await this.#retries.again(stored, attempts, reason, pause);
+      return await this.#retries.schedule(stored, attempts, reason, pause);
     }
-    await deadLetters.bury({
-      ...letterOf(stored, endpoint.name),
+    await deadLetters.add({
+      ...deadLetterOf(stored, endpoint.name),
       ...{ attempts, reason },
     });
     count.add(1, 'dead');
-    return { kind: 'over' };
+    return { kind: 'done' };
   }
 }
 
 /** A message as a dead letter, but for how it came to be one. */
-export function letterOf(
+export function deadLetterOf(
   { r, data }: StoredObject,
   endpoint: string,
 ): Omit<DeadLetter, 'attempts' | 'reason'> {

@@ -1,5 +1,5 @@
 import type { Timers } from '../../platform/platform.js';
-import type { SignedMessage } from './message.js';
+import type { SignedMessage } from './webhook-message.js';
 
 export type PostResult =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfter: string | undefined }

@@ -5,11 +5,11 @@ import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { DeadLetters } from '../dead-letters.js';
 import type { HookEvent } from '../outbox.js';
-import { Deliveries, letterOf, type WebhookLimits } from './deliveries.js';
-import type { Endpoint } from './endpoint.js';
+import { Deliveries, deadLetterOf, type WebhookLimits } from './deliveries.js';
+import type { WebhookEndpoint } from './webhook-endpoint.js';
 
 export interface WebhooksOptions {
-  readonly endpoints: readonly Endpoint[];
+  readonly endpoints: readonly WebhookEndpoint[];
   readonly services: Services;
   readonly bus: Bus;
   readonly log: Log;
@@ -23,7 +23,7 @@ const page = 100;
 /** Where events of post hooks go: to each endpoint that wants them, on a way of its own. */
 export class Webhooks {
   readonly #options: WebhooksOptions;
-  readonly #ways: readonly Deliveries[];
+  readonly #endpoints: readonly Deliveries[];
   #closed = false;
 
   constructor(options: WebhooksOptions) {
@@ -35,13 +35,13 @@ export class Webhooks {
       'Attempts to deliver an event to a webhook: delivered, to be tried again, given up as dead letters, or dropped, for too many wait.',
       ['outcome'],
     );
-    this.#ways = endpoints.map((endpoint) => {
+    this.#endpoints = endpoints.map((endpoint) => {
       return new Deliveries({
         ...{ endpoint, store, objects, bus, platform, log, deadLetters, limits, count },
       });
     });
     metrics.observe('really_webhooks_pending', 'Events that wait for their delivery.', () => {
-      return this.#ways.reduce((sum, { pending }) => sum + pending, 0);
+      return this.#endpoints.reduce((sum, { pending }) => sum + pending, 0);
     });
   }
 
@@ -50,7 +50,7 @@ export class Webhooks {
     if (!/^[\w.-]{1,128}$/.test(event.name)) {
       throw new Error('an event is named with up to 128 letters, digits, `.`, `_` and `-`');
     }
-    return this.#ways.flatMap((way) => way.writesOf(event));
+    return this.#endpoints.flatMap((deliveries) => deliveries.writesOf(event));
   }
 
   start(): void {
@@ -58,14 +58,14 @@ export class Webhooks {
     for (const { name, secret } of endpoints) {
       if (secret === undefined) log.warn({}, `webhook ${name} has no secret: it is not signed`);
     }
-    for (const way of this.#ways) way.start();
-    this.#buryOrphans().catch((error: unknown) => {
+    for (const deliveries of this.#endpoints) deliveries.start();
+    this.#dropOrphans().catch((error: unknown) => {
       log.warn({ err: error }, 'deliveries to webhooks that are gone could not be looked for');
     });
   }
 
   /** What waits for a webhook that the app does not configure any more. */
-  async #buryOrphans(): Promise<void> {
+  async #dropOrphans(): Promise<void> {
     const { endpoints, services, deadLetters } = this.#options;
     const known = new Set(endpoints.map(({ name }) => name));
     const scope = { names: ['_webhooks', 'deliveries'], parents: ['*'] };
@@ -74,8 +74,8 @@ export class Webhooks {
       for (const { object } of entries) {
         const endpoint = object.r.split('/')[2] ?? '';
         if (!known.has(endpoint))
-          await deadLetters.bury({
-            ...letterOf(object, endpoint),
+          await deadLetters.add({
+            ...deadLetterOf(object, endpoint),
             attempts: 0,
             reason: 'the app has no such webhook any more',
           });
@@ -87,6 +87,6 @@ export class Webhooks {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#ways.map((way) => way.close()));
+    await Promise.all(this.#endpoints.map((deliveries) => deliveries.close()));
   }
 }

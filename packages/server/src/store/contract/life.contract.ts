@@ -98,7 +98,7 @@ export function lifeContract(open: OpenStore): void {
     const subject = StoreUnderTest.each(open);
 
     test('it is the only writer, and can serve', async () => {
-      expect(subject.store.exclusive).toBe(true);
+      expect(subject.store.isSoleWriter).toBe(true);
       await subject.store.ping();
     });
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import type { FieldType } from '../store.js';
+import type { StoredFieldType } from '../store.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 export function mistypedContract(open: OpenStore): void {
   describe('values of other types', () => {
     const subject = StoreUnderTest.each(open);
-    const types: FieldType[] = [
+    const types: StoredFieldType[] = [
       { field: 'name', type: 'text' },
       { field: 'age', type: 'number' },
       { field: 'on', type: 'boolean' },

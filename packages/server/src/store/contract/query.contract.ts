@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, RqlOperator } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { placeOf } from '../order.js';
+import { sortPositionOf } from '../order.js';
 import { type Order, type Query, QueryTimeout } from '../store.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
@@ -117,7 +117,7 @@ export function queryContract(open: OpenStore): void {
           const order = { field, descending };
           const all = await subject.store.query(queryOf('users', { order }));
           for (const [index, object] of all.entries()) {
-            const from = placeOf(object, order);
+            const from = sortPositionOf(object, order);
             const rest = await subject.store.query(queryOf('users', { order, from }));
             expect(rest).toEqual(all.slice(index + 1));
             const next = await subject.store.query(

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type KeptObject, StoreUnavailable } from '../store.js';
-import type { Slice } from '../store-reader.js';
+import type { CollectionSlice } from '../export-reader.js';
+import { type ObjectWithHistory, StoreUnavailable } from '../store.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
-const rsOf = ({ entries }: { readonly entries: readonly KeptObject[] }) =>
+const rsOf = ({ entries }: { readonly entries: readonly ObjectWithHistory[] }) =>
   entries.map(({ object: { r } }) => r);
 
 export function readerContract(open: OpenStore): void {
@@ -37,7 +37,7 @@ export function readerContract(open: OpenStore): void {
       await subject.commit(deletion(gone.object));
       const names = ['a', 'b'];
       const seen: string[] = [];
-      let slice: Slice = { entries: [], more: true };
+      let slice: CollectionSlice = { entries: [], more: true };
       for (let turn = 0; slice.more; turn++) {
         const after = seen.at(-1);
         slice = await reader.slice({ names, after, limit: 2, history: false });

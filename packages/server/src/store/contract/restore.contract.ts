@@ -1,19 +1,22 @@
 import { describe, expect, test } from 'vitest';
-import type { KeptObject, RestoredObject, Write } from '../store.js';
+import type { ObjectWithHistory, RestoredObject, Write } from '../store.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
 const later = 1_800_000_000_000;
 
 /** An object as a series of writes leaves it. */
-export function keptAfter(...writes: readonly Write[]): KeptObject {
+export function keptAfter(...writes: readonly Write[]): ObjectWithHistory {
   const last = writes.at(-1);
   if (!last) throw new Error('at least one');
   const changes = writes.map(({ change }) => change);
   return { object: last.object, history: last.object.deleted ? changes.slice(-1) : changes };
 }
 
-const restored = (kept: KeptObject, replaces = false): RestoredObject => ({ ...kept, replaces });
+const restored = (kept: ObjectWithHistory, replaces = false): RestoredObject => ({
+  ...kept,
+  replaces,
+});
 
 export function restoreContract(open: OpenStore): void {
   describe('restored objects', () => {

@@ -1,35 +1,35 @@
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { Platform } from '../../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../../platform/simulated.js';
+import type { ExportReader } from '../export-reader.js';
 import type { MemoryConfig } from '../memory/config.js';
 import type {
   GroupOutcome,
   OnceKey,
-  Refusal,
   Store,
   StoredObject,
   Write,
   WriteGroup,
+  WriteRefusal,
 } from '../store.js';
-import type { StoreReader } from '../store-reader.js';
 import { alone, each } from './sample-writes.js';
 
 /** Opens an empty store, and what reads all of it. `close` closes it and takes away what it left. */
 export type OpenStore = (
   config: Partial<MemoryConfig>,
   platform: Platform,
-) => Promise<{ store: Store; reader: StoreReader; close: () => Promise<void> }>;
+) => Promise<{ store: Store; reader: ExportReader; close: () => Promise<void> }>;
 
-type Told = Exclude<GroupOutcome, { kind: 'refused' }> | Refusal;
+type PublishedChange = Exclude<GroupOutcome, { kind: 'refused' }> | WriteRefusal;
 
-export function told(outcome: GroupOutcome): Told {
+export function published(outcome: GroupOutcome): PublishedChange {
   return outcome.kind === 'refused' ? outcome.refusal : outcome;
 }
 
 /** A store for each test of a suite, with what tests do to it. */
 export class StoreUnderTest {
   #store: Store | undefined;
-  #reader: StoreReader | undefined;
+  #reader: ExportReader | undefined;
   #platform: SimulatedPlatform | undefined;
 
   get store(): Store {
@@ -37,7 +37,7 @@ export class StoreUnderTest {
     return this.#store;
   }
 
-  get reader(): StoreReader {
+  get reader(): ExportReader {
     if (!this.#reader) throw new Error('only inside of a test');
     return this.#reader;
   }
@@ -68,14 +68,14 @@ export class StoreUnderTest {
   }
 
   /** What becomes of one write: why it was refused, where it was. */
-  async outcome(write: Write, once?: OnceKey): Promise<Told | undefined> {
+  async outcome(write: Write, once?: OnceKey): Promise<PublishedChange | undefined> {
     const [outcome] = await this.outcomes(alone(write, once));
     return outcome;
   }
 
   /** As `outcome`, of groups: which of their writes was refused is left out. */
-  async outcomes(...groups: readonly WriteGroup[]): Promise<Told[]> {
-    return (await this.store.commit(groups)).map(told);
+  async outcomes(...groups: readonly WriteGroup[]): Promise<PublishedChange[]> {
+    return (await this.store.commit(groups)).map(published);
   }
 
   /** The object as stored, which has to be there. */

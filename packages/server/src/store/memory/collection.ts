@@ -1,6 +1,6 @@
 import { deepEqual, type JsonValue } from '@really/protocol/values';
 import { valueAt } from '../order.js';
-import { type Horizon, horizonOf, toldHistory } from '../retention.js';
+import { type Horizon, horizonOf, publishedHistory } from '../retention.js';
 import {
   type Change,
   type CollectionLayout,
@@ -8,7 +8,7 @@ import {
   type History,
   type Migration,
   type MigrationOutcome,
-  type KeptObject,
+  type ObjectWithHistory,
   type Pos,
   type StoredObject,
   UniqueClash,
@@ -16,7 +16,7 @@ import {
 } from '../store.js';
 
 /** An object with its history, oldest first. */
-interface Kept {
+interface StoredHistory {
   object: StoredObject;
   history: CommittedChange[];
   /** The position of the last change, which may have been pruned. */
@@ -25,7 +25,7 @@ interface Kept {
 
 /** The objects of one collection, deleted ones included. */
 export class MemoryCollection {
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, StoredHistory>();
   readonly #defaultHistory: number;
   #unique: readonly string[] = [];
   #currentFrom = 1;
@@ -114,7 +114,7 @@ export class MemoryCollection {
   }
 
   /** Puts an object that is not there with its history; `pos` is the position of the first change. Returns what takes it back. */
-  restore({ object, history }: KeptObject, pos: Pos): () => void {
+  restore({ object, history }: ObjectWithHistory, pos: Pos): () => void {
     const floor = this.#floor;
     const entries = history.map((change, index) => ({ ...change, pos: pos + index, object }));
     const last = pos + Math.max(1, history.length) - 1;
@@ -136,7 +136,7 @@ export class MemoryCollection {
   }
 
   /** Everything that is there, deleted or not, in no order. */
-  *everything(): Iterable<KeptObject & { readonly last: Pos }> {
+  *everything(): Iterable<ObjectWithHistory & { readonly last: Pos }> {
     for (const { object, history, last } of this.#kept.values()) {
       yield { object, history: history.map(asChange), last };
     }
@@ -151,7 +151,7 @@ export class MemoryCollection {
     if (!kept) return { object: undefined, entries: [], complete: true };
     const { object } = kept;
     const stored = kept.history.filter((entry) => entry.rev > span.after);
-    const told = toldHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
+    const told = publishedHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
     return { object, entries: told.entries.map(asChange), complete: told.complete };
   }
 

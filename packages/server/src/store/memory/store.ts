@@ -1,47 +1,47 @@
 import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
-import { Slice as WorkSlice } from '../../platform/slices.js';
+import { Slice as WorkSlice } from '../../platform/scheduling/slices.js';
+import type {
+  AlteredObjects,
+  CollectionSize,
+  CollectionSlice,
+  ExportReader,
+  SliceRequest,
+  StoreState,
+} from '../export-reader.js';
 import { makeEpoch } from '../make-epoch.js';
-import { comparePlaces, isMistyped, placeOf } from '../order.js';
+import { compareSortPositions, isMistyped, sortPositionOf } from '../order.js';
 import {
   type Changes,
   type CollectionLayout,
   type Created,
   type Epoch,
-  type FieldType,
   type GroupOutcome,
   type History,
-  type KeptObject,
   type Migration,
   type MigrationOutcome,
+  type ObjectWithHistory,
   type OnceRecord,
   type Order,
   type Outdated,
   type Pos,
   type Query,
   QueryTimeout,
-  type Refusal,
   type RestoredObject,
   type RestoreOutcome,
   type Scope,
   type Store,
+  type StoredFieldType,
   type StoredObject,
   StoreUnavailable,
   type Write,
   type WriteGroup,
+  type WriteRefusal,
 } from '../store.js';
-import type {
-  Altered,
-  CollectionSize,
-  Slice,
-  SliceWanted,
-  StoreReader,
-  StoreState,
-} from '../store-reader.js';
 import { MemoryCollection } from './collection.js';
 import { defaultMemoryConfig, type MemoryConfig } from './config.js';
 import { frozenCopy } from './frozen-copy.js';
-import { OnceKeys } from './once-keys.js';
+import { MemoryOnceKeys } from './memory-once-keys.js';
 
 /**
  * A store that forgets everything when the process ends. It is the plainest reading of the port,
@@ -50,16 +50,16 @@ import { OnceKeys } from './once-keys.js';
 export function openMemoryStore(
   config: Partial<MemoryConfig>,
   platform: Platform,
-): Store & StoreReader {
+): Store & ExportReader {
   return new MemoryStore({ ...defaultMemoryConfig, ...config }, platform);
 }
 
-class MemoryStore implements Store, StoreReader {
-  readonly exclusive = true;
+class MemoryStore implements Store, ExportReader {
+  readonly isSoleWriter = true;
   readonly #config: MemoryConfig;
   readonly #platform: Platform;
   readonly #collections = new Map<string, MemoryCollection>();
-  readonly #once: OnceKeys;
+  readonly #once: MemoryOnceKeys;
   #position: Pos = 0;
   #newest = 0;
   #epoch: Epoch;
@@ -68,7 +68,7 @@ class MemoryStore implements Store, StoreReader {
   constructor(config: MemoryConfig, platform: Platform) {
     this.#config = config;
     this.#platform = platform;
-    this.#once = new OnceKeys(config);
+    this.#once = new MemoryOnceKeys(config);
     this.#epoch = makeEpoch(platform.random, true);
   }
 
@@ -132,9 +132,9 @@ class MemoryStore implements Store, StoreReader {
   async query(query: Query): Promise<StoredObject[]> {
     const { order, from } = query;
     const found = (await this.#matching(query))
-      .map((object) => ({ object, place: placeOf(object, order) }))
-      .filter(({ place }) => from === undefined || comparePlaces(order, from, place) < 0)
-      .sort((a, b) => comparePlaces(order, a.place, b.place));
+      .map((object) => ({ object, place: sortPositionOf(object, order) }))
+      .filter(({ place }) => from === undefined || compareSortPositions(order, from, place) < 0)
+      .sort((a, b) => compareSortPositions(order, a.place, b.place));
     const skip = query.skip ?? 0;
     return found.slice(skip, skip + query.limit).map(({ object }) => object);
   }
@@ -205,7 +205,7 @@ class MemoryStore implements Store, StoreReader {
     this.#assertOpen();
   }
 
-  async mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+  async mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
     this.#assertOpen();
     for (const { data } of this.#collection(names).living()) {
       if (isMistyped(data, types)) return true;
@@ -235,19 +235,20 @@ class MemoryStore implements Store, StoreReader {
       .map(([key, { size }]) => ({ names: key.split('/'), objects: size }));
   }
 
-  async slice({ names, after, limit, history }: SliceWanted): Promise<Slice> {
+  async slice({ names, after, limit, history }: SliceRequest): Promise<CollectionSlice> {
     this.#assertOpen();
     const found = [...this.#collection(names).everything()]
-      .map((kept) => ({ kept, place: placeOf(kept.object, byId) }))
+      .map((kept) => ({ kept, place: sortPositionOf(kept.object, byId) }))
       .filter(
-        ({ place }) => !after || comparePlaces(byId, { value: undefined, r: after }, place) < 0,
+        ({ place }) =>
+          !after || compareSortPositions(byId, { value: undefined, r: after }, place) < 0,
       )
-      .sort((a, b) => comparePlaces(byId, a.place, b.place));
+      .sort((a, b) => compareSortPositions(byId, a.place, b.place));
     const entries = found.slice(0, limit).map(({ kept }) => asWanted(kept, history));
     return { entries, more: found.length > limit };
   }
 
-  async altered(after: Pos, limit: number, history: boolean): Promise<Altered> {
+  async altered(after: Pos, limit: number, history: boolean): Promise<AlteredObjects> {
     this.#assertOpen();
     const found = [...this.#collections.values()]
       .flatMap((collection) => [...collection.everything()])
@@ -293,7 +294,7 @@ class MemoryStore implements Store, StoreReader {
   #applyAll(writes: readonly Write[], once: string | undefined): GroupOutcome {
     const before = { position: this.#position, newest: this.#newest };
     const undo: (() => void)[] = [];
-    const refused = (index: number, refusal: Refusal): GroupOutcome => {
+    const refused = (index: number, refusal: WriteRefusal): GroupOutcome => {
       for (const takeBack of undo.reverse()) takeBack();
       this.#position = before.position;
       this.#newest = before.newest;
@@ -316,7 +317,7 @@ class MemoryStore implements Store, StoreReader {
     return { kind: 'committed', positions: writes.map((_, index) => before.position + index + 1) };
   }
 
-  #refusal(write: Write): Refusal | undefined {
+  #refusal(write: Write): WriteRefusal | undefined {
     const stored = this.#find(write.object.r);
     const rev = stored?.rev ?? 0;
     const deleted = stored?.deleted ?? false;
@@ -325,7 +326,7 @@ class MemoryStore implements Store, StoreReader {
     return missing === undefined ? undefined : { kind: 'missing', r: missing };
   }
 
-  #restoreRefusal(object: StoredObject): Refusal | undefined {
+  #restoreRefusal(object: StoredObject): WriteRefusal | undefined {
     const there = this.#find(object.r);
     if (there) return { kind: 'conflict', rev: there.rev, deleted: there.deleted };
     const field = this.#collection(namesOf(object.r)).clash(object);
@@ -377,7 +378,7 @@ class MemoryStore implements Store, StoreReader {
 
 const byId: Order = { field: '_r', descending: false };
 
-function asWanted({ object, history }: KeptObject, wanted: boolean): KeptObject {
+function asWanted({ object, history }: ObjectWithHistory, wanted: boolean): ObjectWithHistory {
   return { object, history: wanted ? history : [] };
 }
 

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { noProgress, type Progress } from '../../platform/progress.js';
 import { creation, each, update } from '../contract/sample-writes.js';
 import { backUpDatabase } from './backup.js';
-import { makeVersion1 } from './schema-v1.test.kit.js';
-import { Scratch } from './scratch.test.kit.js';
-import { openSqliteReader } from './store-reader.js';
+import { openSqliteExportReader } from './export-reader.js';
+import { Scratch } from './scratch.fixture.js';
+import { makeVersion1 } from './tables/schema-v1.fixture.js';
 
 describe('a backup', () => {
   const scratch = Scratch.each();
@@ -75,6 +75,8 @@ describe('a reader', () => {
   test('[MOV3] does not read a database of an older version', () => {
     const file = scratch.file();
     makeVersion1(file);
-    expect(() => openSqliteReader(file)).toThrow(/written by an older version: start the server/);
+    expect(() => openSqliteExportReader(file)).toThrow(
+      /written by an older version: start the server/,
+    );
   });
 });

@@ -3,9 +3,9 @@ import type { Database } from 'better-sqlite3';
 import type { Progress } from '../../platform/progress.js';
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
+import { collectionSizes } from './export-reader.js';
 import { isOlder, openForWriting, openToCopy } from './open-database.js';
 import { forgetEpoch } from './store-epoch.js';
-import { collectionSizes } from './store-reader.js';
 
 /** Pages that are copied between two looks at the progress. */
 const stride = 256;

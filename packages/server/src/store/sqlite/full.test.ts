@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { creation, deletion, each, queryOf } from '../contract/sample-writes.js';
 import { type Store, StoreUnavailable } from '../store.js';
-import { Scratch } from './scratch.test.kit.js';
+import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
 const text = 'x'.repeat(3000);

@@ -5,10 +5,10 @@ import { systemReason } from '../../platform/system-reason.js';
 import { StoreRefused } from '../store.js';
 import type { SqliteConfig } from './config.js';
 import { codeOf, isBusy, isTrouble } from './errors.js';
-import { registerKeyFunctions } from './functions.js';
-import { inUse } from './process-lock.js';
-import { applicationId } from './schema.js';
-import { schemaVersion, type Upgrade, upgrade, versionOf } from './upgrades.js';
+import { inUse } from './files/process-lock.js';
+import { registerKeyFunctions } from './sql/functions.js';
+import { applicationId } from './tables/schema.js';
+import { schemaVersion, type Upgrade, upgrade, versionOf } from './tables/upgrades.js';
 
 /** Milliseconds that the opening waits for somebody else's lock on the file. */
 const patience = 1000;

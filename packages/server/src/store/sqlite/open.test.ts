@@ -17,9 +17,9 @@ import {
 import { StoreRefused } from '../store.js';
 import { defaultSqliteConfig } from './config.js';
 import { openForWriting } from './open-database.js';
-import { makeVersion1 } from './schema-v1.test.kit.js';
-import { Scratch } from './scratch.test.kit.js';
-import { schemaVersion } from './upgrades.js';
+import { Scratch } from './scratch.fixture.js';
+import { makeVersion1 } from './tables/schema-v1.fixture.js';
+import { schemaVersion } from './tables/upgrades.js';
 
 const scratch = Scratch.each();
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { systemPlatform } from '../../platform/system.js';
 import { creation, each, queryOf } from '../contract/sample-writes.js';
-import { placeOf } from '../order.js';
-import type { Place, Query, StoredObject } from '../store.js';
-import { Scratch } from './scratch.test.kit.js';
+import { sortPositionOf } from '../order.js';
+import type { Query, SortPosition, StoredObject } from '../store.js';
+import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
 
@@ -20,7 +20,7 @@ test('[LIM4] a page ends early where its objects are large, says so, and nothing
   expect(whole).toHaveLength(30);
 
   const walked: StoredObject[] = [];
-  let from: Place | undefined;
+  let from: SortPosition | undefined;
   for (let pages = 0; pages < 100; pages++) {
     const room = { size: 2500, isCut: false };
     const page = await store.query({ ...query, from, room });
@@ -28,7 +28,7 @@ test('[LIM4] a page ends early where its objects are large, says so, and nothing
     const last = page.at(-1);
     if (!room.isCut || !last) break;
     expect(page).toHaveLength(3);
-    from = placeOf(last, order);
+    from = sortPositionOf(last, order);
   }
   expect(walked).toEqual(whole);
 

@@ -1,11 +1,11 @@
 import type { RqlExpression } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import type { Metrics } from '../../platform/metrics.js';
-import { Readings } from '../../platform/readings.test.kit.js';
+import { Readings } from '../../platform/readings.fixture.js';
 import { systemPlatform } from '../../platform/system.js';
 import { creation, each, queryOf } from '../contract/sample-writes.js';
 import { QueryTimeout, type Store, StoreUnavailable } from '../store.js';
-import { Scratch } from './scratch.test.kit.js';
+import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
 

@@ -1,29 +1,29 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { LRUCache } from 'lru-cache';
-import type { FieldType, Pos, Scope } from '../store.js';
-import { HistoryReader } from './history-reader.js';
-import { rPrinter } from './location.js';
-import type { ReaderRequest, ThreadQuery } from './messages.js';
-import { unpackFilter } from './packed-filter.js';
+import type { Pos, Scope, StoredFieldType } from '../store.js';
+import { unpackFilter } from './sql/packed-filter.js';
 import {
   type CompiledQuery,
   compileOrder,
   compileQuery,
   type Phase,
   scopeCondition,
-} from './query-compiler.js';
-import { QueryFunctions } from './query-functions.js';
+} from './sql/query-compiler.js';
+import { QueryFunctions } from './sql/query-functions.js';
+import { rawSql, type Sql, sql } from './sql/sql.js';
+import { tick } from './sql/tick.js';
+import { HistoryReader } from './tables/history-reader.js';
+import { rPrinter } from './tables/location.js';
 import {
   type ObjectRow,
   objectColumns,
   objectJson,
-  type ToldRow,
-  toldColumns,
-  toldJson,
-} from './rows.js';
-import { collectionTable, mistypedCondition } from './schema.js';
-import { rawSql, type Sql, sql } from './sql.js';
-import { tick } from './tick.js';
+  type PublishedRow,
+  publishedColumns,
+  publishedJson,
+} from './tables/rows.js';
+import { collectionTable, mistypedCondition } from './tables/schema.js';
+import type { ReaderRequest, ThreadQuery } from './threads/messages.js';
 import { Transactions } from './transactions.js';
 
 /** As `scopeCondition`, where there is only the R to tell by: the parents that are named come first. */
@@ -143,8 +143,8 @@ export class Reader {
     const entries = rows.map(([id, parents, ...rest]) => {
       const r = print(parents, id);
       const object = rest.slice(0, 5) as unknown as ObjectRow;
-      const change = rest.slice(5) as unknown as ToldRow;
-      return `{"pos":${change[0]},"change":${toldJson(r, change)},"object":${objectJson(r, object)}}`;
+      const change = rest.slice(5) as unknown as PublishedRow;
+      return `{"pos":${change[0]},"change":${publishedJson(r, change)},"object":${objectJson(r, object)}}`;
     });
     const last = rows.length < limit ? position : (rows.at(-1)?.[7] ?? position);
     return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
@@ -154,18 +154,18 @@ export class Reader {
     scope: Scope,
     after: Pos,
     limit: number,
-  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: ToldRow])[] {
+  ): (readonly [id: string, parents: string, ...object: ObjectRow, ...change: PublishedRow])[] {
     const table = rawSql(collectionTable(scope.names.join('/')));
     const columns = objectColumns
       .split(', ')
       .map((column) => `object.${column}`)
       .join(', ');
     return this.#run(
-      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(toldColumns('changes'))}
+      sql`SELECT id, parents, ${rawSql(columns)}, ${rawSql(publishedColumns('changes'))}
         FROM ${table} AS object CROSS JOIN changes ON changes.pos = object.born
         WHERE ${tick} AND object.deleted = 0 AND object.born > ${after} AND ${scopeCondition(scope)}
         ORDER BY object.born LIMIT ${limit}`,
-    ) as [string, string, ...ObjectRow, ...ToldRow][];
+    ) as [string, string, ...ObjectRow, ...PublishedRow][];
   }
 
   /** Goes along the log of all changes: its cost is what happened since, in whatever collection. */
@@ -181,7 +181,7 @@ export class Reader {
     const entries = rows.map(([r, ...row]) => {
       const head = this.#history.head(r);
       const object = head ? objectJson(r, head.row) : 'null';
-      return `{"pos":${row[0]},"change":${toldJson(r, row)},"object":${object}}`;
+      return `{"pos":${row[0]},"change":${publishedJson(r, row)},"object":${object}}`;
     });
     const last = rows.length < limit ? position : (rows.at(-1)?.[1] ?? position);
     return `{"entries":[${entries.join()}],"through":${last},"gone":false}`;
@@ -192,12 +192,12 @@ export class Reader {
     scope: Scope,
     after: Pos,
     limit: number,
-  ): (readonly [r: string, ...change: ToldRow])[] {
+  ): (readonly [r: string, ...change: PublishedRow])[] {
     return this.#run(
-      sql`SELECT changes.r, ${rawSql(toldColumns('changes'))} FROM changes
+      sql`SELECT changes.r, ${rawSql(publishedColumns('changes'))} FROM changes
         WHERE ${tick} AND pos > ${after} AND collection = ${collection} AND ${scopeOfR(scope)}
         ORDER BY pos LIMIT ${limit}`,
-    ) as [string, ...ToldRow][];
+    ) as [string, ...PublishedRow][];
   }
 
   #historyOf(r: string, span: { after: number; limit: number }): string {
@@ -205,7 +205,7 @@ export class Reader {
     if (!head) return '{"entries":[]}';
     const entries = this.#history
       .entries(head, span, this.#functions.tick)
-      .map((row) => toldJson(r, row));
+      .map((row) => publishedJson(r, row));
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 
@@ -234,7 +234,7 @@ export class Reader {
   }
 
   /** The condition is, word for word, that of the index for it. */
-  #mistyped(names: readonly string[], types: readonly FieldType[]): string {
+  #mistyped(names: readonly string[], types: readonly StoredFieldType[]): string {
     if (!this.#exists({ names })) return 'false';
     const table = rawSql(collectionTable(names.join('/')));
     const condition = rawSql(mistypedCondition(types));

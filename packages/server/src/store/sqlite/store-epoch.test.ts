@@ -12,8 +12,8 @@ import { noProgress } from '../../platform/progress.js';
 import { creation, each, update } from '../contract/sample-writes.js';
 import { type Epoch, StoreRefused } from '../store.js';
 import { backUpDatabase } from './backup.js';
-import { makeVersion1 } from './schema-v1.test.kit.js';
-import { Scratch } from './scratch.test.kit.js';
+import { Scratch } from './scratch.fixture.js';
+import { makeVersion1 } from './tables/schema-v1.fixture.js';
 
 const scratch = Scratch.each();
 const one = creation('/users/1', { n: 1 });

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Epoch, Pos } from '../store.js';
-import { checkpoint } from './checkpoints.js';
-import type { EpochMark } from './epoch-mark.js';
+import { checkpoint } from './files/checkpoints.js';
+import type { EpochMark } from './files/epoch-mark.js';
 
 /** Random texts that were made where randomness is: this thread has none. */
 export interface FreshEpoch {

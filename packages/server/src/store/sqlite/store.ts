@@ -4,28 +4,28 @@ import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform, Timer } from '../../platform/platform.js';
 import { makeEpoch } from '../make-epoch.js';
-import { horizonOf, toldHistory } from '../retention.js';
+import { horizonOf, publishedHistory } from '../retention.js';
 import {
   type Change,
   type Changes,
   type CollectionLayout,
   type Created,
   type Epoch,
-  type FieldType,
   type GroupOutcome,
   type History,
   type Migration,
   type MigrationOutcome,
   type OnceRecord,
   type Outdated,
-  type Patience,
   type Pos,
   type Query,
   QueryTimeout,
+  type ReadOptions,
   type RestoredObject,
   type RestoreOutcome,
   type Scope,
   type Store,
+  type StoredFieldType,
   type StoredObject,
   StoreInUse,
   StoreUnavailable,
@@ -33,27 +33,27 @@ import {
   WritesUnavailable,
 } from '../store.js';
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
-import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './database-files.js';
 import { asStoreError } from './errors.js';
-import type { Span } from './history-reader.js';
-import { locate } from './location.js';
-import { LogKeeper } from './log-keeper.js';
-import {
-  type CommitAnswer,
-  encodeGroups,
-  encodeKept,
-  encodeMigration,
-  type ReaderRequest,
-  type RestoreAnswer,
-  type ThreadQuery,
-} from './messages.js';
+import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './files/database-files.js';
+import { LogCheckpointer } from './files/log-checkpointer.js';
+import { lockDatabase, type ProcessLock } from './files/process-lock.js';
 import { openForReading } from './open-database.js';
-import { packFilter } from './packed-filter.js';
-import { PointReader } from './point-reader.js';
-import { lockDatabase, type ProcessLock } from './process-lock.js';
-import { ReaderPool } from './reader-pool.js';
-import { toldOf } from './rows.js';
-import { WriterClient } from './writer-client.js';
+import { packFilter } from './sql/packed-filter.js';
+import type { RevisionRange } from './tables/history-reader.js';
+import { locate } from './tables/location.js';
+import { PointReader } from './tables/point-reader.js';
+import { publishedOf } from './tables/rows.js';
+import {
+  type CommitResult,
+  encodeGroups,
+  encodeMigration,
+  encodeObjectWithHistory,
+  type ReaderRequest,
+  type RestoreResult,
+  type ThreadQuery,
+} from './threads/messages.js';
+import { ReaderPool } from './threads/reader-pool.js';
+import { WriterClient } from './threads/writer-client.js';
 
 /** Milliseconds between two looks at the files. */
 const watchEvery = 1000;
@@ -117,13 +117,13 @@ interface Parts {
 }
 
 class SqliteStore implements Store {
-  readonly exclusive = true;
+  readonly isSoleWriter = true;
   readonly #config: SqliteConfig;
   readonly #platform: Platform;
   readonly #writer: WriterClient;
   readonly #points: PointReader;
   readonly #pool: ReaderPool;
-  readonly #logKeeper: LogKeeper;
+  readonly #logCheckpointer: LogCheckpointer;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #lock: ProcessLock;
   readonly #log: Log;
@@ -156,8 +156,14 @@ class SqliteStore implements Store {
       '1 while writes can be served, 0 while the store fails, is stuck or starts anew.',
       () => (writer.trouble === undefined ? 1 : 0),
     );
-    this.#logKeeper = new LogKeeper({ config, writer, pool: this.#pool, platform, log });
-    writer.onLogDue = () => this.#logKeeper.due();
+    this.#logCheckpointer = new LogCheckpointer({
+      config,
+      writer,
+      pool: this.#pool,
+      platform,
+      log,
+    });
+    writer.onLogDue = () => this.#logCheckpointer.due();
   }
 
   get epoch(): Epoch {
@@ -181,7 +187,7 @@ class SqliteStore implements Store {
     if (groups.length === 0) return [];
     const now = this.#platform.clock.now();
     const request = { kind: 'commit', ...encodeGroups(groups), now } as const;
-    const answer = (await this.#write(request)) as CommitAnswer;
+    const answer = (await this.#write(request)) as CommitResult;
     if ('outcomes' in answer) return [...answer.outcomes];
     let pos = answer.first;
     return groups.map(({ writes }) => ({ kind: 'committed', positions: writes.map(() => pos++) }));
@@ -189,8 +195,13 @@ class SqliteStore implements Store {
 
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
     const epoch = makeEpoch(this.#platform.random, false);
-    const request = { kind: 'restore', entries: entries.map(encodeKept), newest, epoch } as const;
-    const answer = (await this.#write(request)) as RestoreAnswer;
+    const request = {
+      kind: 'restore',
+      entries: entries.map(encodeObjectWithHistory),
+      newest,
+      epoch,
+    } as const;
+    const answer = (await this.#write(request)) as RestoreResult;
     this.#epoch = answer.epoch;
     return answer.outcome;
   }
@@ -209,7 +220,7 @@ class SqliteStore implements Store {
     return JSON.parse(await this.#ask(request, { timeout, asker })) as number;
   }
 
-  async history(r: string, after: number, limit: number, patience?: Patience): Promise<History> {
+  async history(r: string, after: number, limit: number, options?: ReadOptions): Promise<History> {
     const { collection } = locate(r);
     const horizon = horizonOf(this.#layouts.get(collection)?.retention, this.#config.history);
     const near = this.#read(() =>
@@ -221,20 +232,20 @@ class SqliteStore implements Store {
     if (near === undefined) return { object: undefined, entries: [], complete: true };
     const { object, stored } =
       near === 'far'
-        ? await this.#farHistory(r, { after, limit }, patience)
-        : { object: near.object, stored: near.rows.map((row) => toldOf(r, row)) };
+        ? await this.#farHistory(r, { after, limit }, options)
+        : { object: near.object, stored: near.rows.map((row) => publishedOf(r, row)) };
     const now = this.#platform.clock.now();
-    return { object, ...toldHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
+    return { object, ...publishedHistory(stored, { rev: object.rev, after, limit }, horizon, now) };
   }
 
-  async created(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Created> {
+  async created(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Created> {
     const request = { kind: 'created', scope, after, limit } as const;
-    return JSON.parse(await this.#ask(request, patience)) as Created;
+    return JSON.parse(await this.#ask(request, options)) as Created;
   }
 
-  async changes(scope: Scope, after: Pos, limit: number, patience?: Patience): Promise<Changes> {
+  async changes(scope: Scope, after: Pos, limit: number, options?: ReadOptions): Promise<Changes> {
     const request = { kind: 'changes', scope, after, limit } as const;
-    return JSON.parse(await this.#ask(request, patience)) as Changes;
+    return JSON.parse(await this.#ask(request, options)) as Changes;
   }
 
   async outdated(
@@ -245,13 +256,15 @@ class SqliteStore implements Store {
   ): Promise<Outdated> {
     this.#assertOpen();
     const request = { kind: 'outdated', names, version, after, limit } as const;
-    const { objects, next } = JSON.parse(await this.#pool.ask(request)) as Outdated;
+    const { objects, next } = JSON.parse(await this.#pool.request(request)) as Outdated;
     return { objects, next };
   }
 
   async countOutdated(names: readonly string[], version: number): Promise<number> {
     this.#assertOpen();
-    return JSON.parse(await this.#pool.ask({ kind: 'count-outdated', names, version })) as number;
+    return JSON.parse(
+      await this.#pool.request({ kind: 'count-outdated', names, version }),
+    ) as number;
   }
 
   async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
@@ -264,10 +277,10 @@ class SqliteStore implements Store {
     await this.#write({ kind: 'migrated', collection: names.join('/'), version });
   }
 
-  async mistyped(names: readonly string[], types: readonly FieldType[]): Promise<boolean> {
+  async mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
     this.#assertOpen();
     if (types.length === 0) return false;
-    return JSON.parse(await this.#pool.ask({ kind: 'mistyped', names, types })) as boolean;
+    return JSON.parse(await this.#pool.request({ kind: 'mistyped', names, types })) as boolean;
   }
 
   async position(): Promise<Pos> {
@@ -299,7 +312,7 @@ class SqliteStore implements Store {
     this.#watch.cancel();
     await this.#pool.close();
     this.#points.close();
-    await this.#logKeeper.close();
+    await this.#logCheckpointer.close();
     await this.#writer.close();
     this.#lock.release();
   }
@@ -315,25 +328,25 @@ class SqliteStore implements Store {
 
   async #farHistory(
     r: string,
-    { after, limit }: Span,
-    patience: Patience | undefined,
+    { after, limit }: RevisionRange,
+    options: ReadOptions | undefined,
   ): Promise<{ object: StoredObject; stored: Change[] }> {
-    const json = await this.#ask({ kind: 'history', r, after, limit }, patience);
+    const json = await this.#ask({ kind: 'history', r, after, limit }, options);
     const { object, entries } = JSON.parse(json) as { object: StoredObject; entries: Change[] };
     return { object, stored: entries };
   }
 
-  async #ask(request: ReaderRequest, patience: Patience | undefined): Promise<string> {
+  async #ask(request: ReaderRequest, options: ReadOptions | undefined): Promise<string> {
     this.#assertOpen();
-    if (patience && patience.timeout <= 0) {
-      throw new QueryTimeout(`the query took longer than ${patience.timeout} ms`);
+    if (options && options.timeout <= 0) {
+      throw new QueryTimeout(`the query took longer than ${options.timeout} ms`);
     }
-    return await this.#pool.ask(request, patience);
+    return await this.#pool.request(request, options);
   }
 
   async #write(request: Parameters<WriterClient['ask']>[0]): Promise<unknown> {
     this.#assertOpen();
-    if (this.#logKeeper.isBehind) await this.#logKeeper.slowDown();
+    if (this.#logCheckpointer.isBehind) await this.#logCheckpointer.slowDown();
     return await this.#writer.ask(request);
   }
 

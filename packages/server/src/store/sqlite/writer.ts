@@ -6,27 +6,27 @@ import type {
   MigrationOutcome,
   OnceKey,
   Pos,
-  Refusal,
   RestoreOutcome,
+  WriteRefusal,
 } from '../store.js';
-import { ChangeLog } from './change-log.js';
-import type { CollectionWriter, Head } from './collection-writer.js';
-import { Collections } from './collections.js';
 import type { SqliteConfig } from './config.js';
-import { eraseObject } from './erase-object.js';
 import { isUniqueViolation } from './errors.js';
-import { type Location, locate } from './location.js';
-import type {
-  CommitAnswer,
-  EncodedGroups,
-  EncodedKept,
-  EncodedMigration,
-  EncodedWrite,
-} from './messages.js';
-import { OnceLog } from './once-log.js';
-import { Pruning } from './pruning.js';
-import { RestoreRefused, Restoring } from './restoring.js';
+import { Restore, RestoreRefused } from './restore.js';
 import { setEpoch } from './store-epoch.js';
+import { ChangeLog } from './tables/change-log.js';
+import type { CollectionWriter, HeadRow } from './tables/collection-writer.js';
+import { Collections } from './tables/collections.js';
+import { eraseObject } from './tables/erase-object.js';
+import { type Location, locate } from './tables/location.js';
+import { OnceLog } from './tables/once-log.js';
+import { Pruning } from './tables/pruning.js';
+import type {
+  CommitResult,
+  EncodedGroups,
+  EncodedMigration,
+  EncodedObjectWithHistory,
+  EncodedWrite,
+} from './threads/messages.js';
 import { Transactions } from './transactions.js';
 
 /** Bytes that there has to be room for: as much as most commits take. */
@@ -43,7 +43,7 @@ export class Writer {
   readonly #log: ChangeLog;
   readonly #once: OnceLog;
   readonly #pruning: Pruning;
-  readonly #restoring: Restoring;
+  readonly #restore: Restore;
   readonly #setMeta: Statement;
   #position: Pos;
   #newest: number;
@@ -57,7 +57,7 @@ export class Writer {
     this.#log = new ChangeLog(db);
     this.#once = new OnceLog(db, config);
     this.#pruning = new Pruning(this.#log, config);
-    this.#restoring = new Restoring(this.#collections, this.#log);
+    this.#restore = new Restore(this.#collections, this.#log);
     this.#setMeta = db.prepare('UPDATE meta SET position = ?, newest = ?');
     [this.#position, this.#newest] = db
       .prepare('SELECT position, newest FROM meta')
@@ -85,7 +85,7 @@ export class Writer {
   }
 
   /** `now`: milliseconds since the epoch. */
-  commit({ writes, sizes, erases }: EncodedGroups, now: number): CommitAnswer {
+  commit({ writes, writeCounts: sizes, erases }: EncodedGroups, now: number): CommitResult {
     const first = this.#position + 1;
     const outcomes = this.#transaction(() => {
       const results = sizes
@@ -108,11 +108,15 @@ export class Writer {
   }
 
   /** `fresh`: the epoch that begins where objects are replaced. */
-  restore(entries: readonly EncodedKept[], newest: number, fresh: Epoch): RestoreOutcome {
+  restore(
+    entries: readonly EncodedObjectWithHistory[],
+    newest: number,
+    fresh: Epoch,
+  ): RestoreOutcome {
     try {
       this.#epoch = this.#transaction(() => {
         const epoch = this.#epochAfter(entries, fresh);
-        this.#position = this.#restoring.restore(entries, this.#position);
+        this.#position = this.#restore.restore(entries, this.#position);
         const times = entries.flatMap(({ history }) => history.map(([, , , at]) => at));
         this.#newest = times.reduce((a, b) => Math.max(a, b), Math.max(this.#newest, newest));
         this.#setMeta.run(this.#position, this.#newest);
@@ -138,7 +142,7 @@ export class Writer {
   }
 
   /** Before anything is replaced. */
-  #epochAfter(entries: readonly EncodedKept[], fresh: Epoch): Epoch {
+  #epochAfter(entries: readonly EncodedObjectWithHistory[], fresh: Epoch): Epoch {
     if (entries.some(({ r, replaces }) => replaces && this.#headOf(r))) {
       return { ...fresh, isFirst: false };
     }
@@ -146,7 +150,7 @@ export class Writer {
     return isSame ? this.#epoch : { ...this.#epoch, isFirst: false };
   }
 
-  #headOf(r: string): Head | undefined {
+  #headOf(r: string): HeadRow | undefined {
     const location = locate(r);
     return this.#collections.find(location.collection)?.head(location);
   }
@@ -247,7 +251,7 @@ export class Writer {
     return { kind: 'committed', positions };
   }
 
-  #apply(write: EncodedWrite, parked: boolean): Refusal | undefined {
+  #apply(write: EncodedWrite, parked: boolean): WriteRefusal | undefined {
     const [, r, rev, , , , , , , , , , , requires] = write;
     const location = locate(r);
     const collection = this.#collections.open(location.collection);
@@ -260,7 +264,10 @@ export class Writer {
   }
 
   /** Whether a unique field clashes, its index says: its statement is then undone by itself. */
-  #put(write: EncodedWrite, { collection, location, head, parked }: Spot): Refusal | undefined {
+  #put(
+    write: EncodedWrite,
+    { collection, location, head, parked }: WriteLocation,
+  ): WriteRefusal | undefined {
     const [, , rev, at, , , , , , deleted, modelVersion, touched, data] = write;
     const pos = this.#position + 1;
     const state = { rev, deleted, modelVersion, touched, data, parked };
@@ -277,7 +284,7 @@ export class Writer {
     return undefined;
   }
 
-  #record(write: EncodedWrite, { number, name }: CollectionWriter, pos: Pos, head?: Head): void {
+  #record(write: EncodedWrite, { number, name }: CollectionWriter, pos: Pos, head?: HeadRow): void {
     const [, , rev, , , , , , , deleted] = write;
     const [, , born, last] = head ?? [0, 0, 0, 0];
     if (deleted) {
@@ -290,7 +297,7 @@ export class Writer {
     this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
   }
 
-  #missing(requires: readonly string[] | null): Refusal | undefined {
+  #missing(requires: readonly string[] | null): WriteRefusal | undefined {
     const r = requires?.find((required) => {
       const head = this.#headOf(required);
       return !head || head[1] === 1;
@@ -313,15 +320,15 @@ export class Writer {
 }
 
 /** Where a write goes. */
-interface Spot {
+interface WriteLocation {
   readonly collection: CollectionWriter;
   readonly location: Location;
-  readonly head: Head | undefined;
+  readonly head: HeadRow | undefined;
   readonly parked: boolean;
 }
 
 /** A deleted object stays deleted: nothing comes after it, whatever its revision. */
-function conflict(head: Head | undefined, rev: number): Refusal | undefined {
+function conflict(head: HeadRow | undefined, rev: number): WriteRefusal | undefined {
   const [stored, deleted] = head ?? [0, 0];
   if (stored === rev - 1 && deleted !== 1) return undefined;
   return { kind: 'conflict', rev: stored, deleted: deleted === 1 };
@@ -332,7 +339,7 @@ function clashOf(
   collection: CollectionWriter,
   location: Location,
   data: string,
-): Extract<Refusal, { kind: 'unique' }> {
+): Extract<WriteRefusal, { kind: 'unique' }> {
   const field = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
   if (field === undefined) throw error;
   return { kind: 'unique', field };

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Trial } from './trial.fixture.js';
+import { TestSandbox } from './sandbox.fixture.js';
 
-let trial: Trial;
-let plain: Trial;
+let sandbox: TestSandbox;
+let plain: TestSandbox;
 
 beforeAll(async () => {
-  trial = await Trial.open({ effects: 3, memoryLimit: 16 * 1024 * 1024 });
-  plain = await Trial.open();
+  sandbox = await TestSandbox.open({ effects: 3, memoryLimit: 16 * 1024 * 1024 });
+  plain = await TestSandbox.open();
 });
 
 afterAll(async () => {
-  await trial.close();
+  await sandbox.close();
   await plain.close();
 });
 
 async function effectsOf(source: string) {
-  const result = await trial.body(source);
+  const result = await sandbox.body(source);
   return result.kind === 'returned' ? result.effects : result;
 }
 
@@ -27,7 +27,7 @@ describe('what a post hook asks for', () => {
       body.n = 2;
       body.list.push(2);
       return answers;`;
-    expect(await trial.body(source)).toEqual({
+    expect(await sandbox.body(source)).toEqual({
       kind: 'returned',
       value: [null, null, null],
       hidden: [],
@@ -52,9 +52,9 @@ describe('what a post hook asks for', () => {
 
   test('[POST6] a run that throws, late or early, asks for nothing', async () => {
     const threw = { kind: 'threw', line: 1, message: 'Error: no' };
-    expect(await trial.body('emit("a"); throw new Error("no")')).toEqual(threw);
+    expect(await sandbox.body('emit("a"); throw new Error("no")')).toEqual(threw);
     const late = 'emit("a"); return Promise.resolve().then(() => { throw new Error("no") });';
-    expect(await trial.body(late)).toMatchObject({ kind: 'threw' });
+    expect(await sandbox.body(late)).toMatchObject({ kind: 'threw' });
   });
 
   test('[POST4] what a promise asks for counts too', async () => {
@@ -77,7 +77,7 @@ describe('what a post hook asks for', () => {
     ['const a = {}; a.a = a; emit("a", a);', 'TypeError'],
     ['let a = 1; for (let n = 0; n < 70; n++) a = [a]; emit("a", a);', 'deeper than 64'],
   ])('[POST4] beyond its bounds it throws: %s', async (source, message) => {
-    const result = await trial.body(source);
+    const result = await sandbox.body(source);
     expect(result.kind).toBe('threw');
     expect(result).toHaveProperty('message', expect.stringContaining(message));
   });
@@ -95,7 +95,7 @@ describe('what a post hook asks for', () => {
     const there =
       'return ["emit", "create", "update", "remove", "cancel", "hide", "print"].map((n) => typeof globalThis[n])';
     const [yes, no] = ['function', 'undefined'];
-    expect(await trial.body(there)).toMatchObject({ value: [yes, yes, yes, yes, no, no, yes] });
+    expect(await sandbox.body(there)).toMatchObject({ value: [yes, yes, yes, yes, no, no, yes] });
     expect(await plain.body(there)).toMatchObject({ value: [no, no, no, no, yes, yes, yes] });
   });
 });

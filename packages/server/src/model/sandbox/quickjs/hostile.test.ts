@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ScriptResult } from '../../model.js';
-import { returned, Trial } from './trial.fixture.js';
+import { returned, TestSandbox } from './sandbox.fixture.js';
 
 type Kind = ScriptResult['kind'] | 'time' | 'memory' | 'stack';
 
@@ -204,13 +204,13 @@ const hostile: Record<string, { source: string; ends: readonly Kind[]; line?: nu
   },
 };
 
-let trial: Trial;
+let sandbox: TestSandbox;
 
 beforeAll(async () => {
-  trial = await Trial.open();
+  sandbox = await TestSandbox.open();
 });
 
-afterAll(() => trial.close());
+afterAll(() => sandbox.close());
 
 const probe = `return [
   Object.getOwnPropertyNames(globalThis).length, [1, 2].map(String).join(), JSON.stringify({ a: 1 }),
@@ -225,18 +225,18 @@ describe('scripts that nobody would want', () => {
   test.each(Object.entries(hostile))(
     '[HOK8] [HOK10] %s ends as it must, and the next call is well',
     async (_name, { source, ends, line }) => {
-      const before = await trial.body(probe);
-      const result = await trial.body(source);
+      const before = await sandbox.body(probe);
+      const result = await sandbox.body(source);
       expect(result.kind === 'stopped' ? result.reason : result.kind).toBeOneOf([...ends]);
       if (line !== undefined) expect(result).toMatchObject({ line });
-      expect(await trial.body(probe)).toEqual(before);
+      expect(await sandbox.body(probe)).toEqual(before);
       expect(before.kind).toBe('returned');
     },
   );
 
   test('[HOK7] a script finds nothing but the language', async () => {
     const known = 'Object.getOwnPropertyNames(globalThis).filter((n) => !(n in {})).join()';
-    const result = await trial.value(known);
+    const result = await sandbox.value(known);
     const names = result.kind === 'returned' ? String(result.value).split(',') : [];
     for (const name of ['print', 'cancel', 'hide', 'now', 'Object', 'JSON']) {
       expect(names).toContain(name);
@@ -256,7 +256,7 @@ describe('scripts that nobody would want', () => {
   });
 
   test('[HOK8] less memory than the engine needs at least can be set too', async () => {
-    const small = await Trial.open({ memoryLimit: 1024 * 1024 });
+    const small = await TestSandbox.open({ memoryLimit: 1024 * 1024 });
     const needs = (bytes: number) => `new ArrayBuffer(${bytes}).byteLength`;
     expect(await small.value(needs(900 * 1024))).toEqual(returned(900 * 1024));
     expect(await small.value(needs(2 * 1024 * 1024))).toMatchObject({ reason: 'memory' });
@@ -265,7 +265,7 @@ describe('scripts that nobody would want', () => {
   });
 
   test('[HOK8] just what the limit allows is allowed', async () => {
-    const patient = await Trial.open({ timeLimit: 2000 });
+    const patient = await TestSandbox.open({ timeLimit: 2000 });
     const megabytes = (count: number) => `new ArrayBuffer(${count} * 1024 * 1024).byteLength`;
     expect(await patient.value(megabytes(31))).toEqual(returned(31 * 1024 * 1024));
     expect(await patient.value(megabytes(33))).toMatchObject({ reason: 'memory' });

@@ -1,24 +1,24 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { SandboxSource } from '../sandbox.js';
-import type { Compiled } from './compiled.js';
 import {
-  callMachine,
+  callVm,
   compiledOf,
-  openMachine,
+  openVm,
   returned,
-  type Scope,
   sourceOf,
-  Trial,
-} from './trial.fixture.js';
+  TestSandbox,
+  type TestScope,
+} from './sandbox.fixture.js';
+import type { CompiledSource } from './source/compiled-source.js';
 
 interface Step {
   readonly kind: SandboxSource['kind'];
   readonly source: string;
-  readonly scope: Scope;
+  readonly scope: TestScope;
 }
 
-function body(source: string, scope: Scope = {}): Step {
+function body(source: string, scope: TestScope = {}): Step {
   return { kind: 'body', source, scope };
 }
 
@@ -97,18 +97,18 @@ const looking: readonly Step[] = [
 
 const steps = [...tainting, ...breaking, ...looking];
 
-function compileAll(): Compiled[] {
+function compileAll(): CompiledSource[] {
   return steps.map(({ kind, source, scope }) =>
     compiledOf(sourceOf(kind, source, Object.keys(scope))),
   );
 }
 
 /** What each call gives in an engine of its own. */
-async function alone(compiled: readonly Compiled[]): Promise<unknown[]> {
+async function alone(compiled: readonly CompiledSource[]): Promise<unknown[]> {
   const results: unknown[] = [];
   for (const [index, one] of compiled.entries()) {
-    const machine = await openMachine();
-    results.push(await callMachine(machine, one, steps[index]?.scope));
+    const vm = await openVm();
+    results.push(await callVm(vm, one, steps[index]?.scope));
   }
   return results;
 }
@@ -123,24 +123,24 @@ const orders = fc.array(fc.nat({ max: steps.length - 1 }), { minLength: 5, maxLe
 test('[HOK10] calls in any order give what each gives alone', async () => {
   const compiled = compileAll();
   const expected = await alone(compiled);
-  const machine = await openMachine();
+  const vm = await openVm();
   await fc.assert(
     fc.asyncProperty(orders, async (order) => {
       for (const index of order) {
         const one = compiled[index];
         if (one === undefined) throw new Error('no such step');
-        expect(await callMachine(machine, one, steps[index]?.scope)).toEqual(expected[index]);
+        expect(await callVm(vm, one, steps[index]?.scope)).toEqual(expected[index]);
       }
     }),
     fuzzing(30),
   );
-  machine.inspect();
-  expect(machine.broken).toBe(false);
+  vm.inspect();
+  expect(vm.broken).toBe(false);
 });
 
 test('[HOK10] calls that travel together, and over several threads, do too', async () => {
   const expected = await alone(compileAll());
-  const trial = await Trial.open();
+  const sandbox = await TestSandbox.open();
   await fc.assert(
     fc.asyncProperty(orders, async (order) => {
       // Those that hang are another test's: here they would wait in line.
@@ -148,23 +148,23 @@ test('[HOK10] calls that travel together, and over several threads, do too', asy
       const results = await Promise.all(
         quick.map((index) => {
           const { kind, source, scope } = steps[index] ?? body('');
-          return trial.run(kind, source, scope);
+          return sandbox.run(kind, source, scope);
         }),
       );
       expect(results).toEqual(quick.map((index) => expected[index]));
     }),
     fuzzing(15),
   );
-  await trial.close();
+  await sandbox.close();
 });
 
 test('[HOK10] within one call, what a script leaves is there', async () => {
-  const machine = await openMachine();
+  const vm = await openVm();
   const both = compiledOf(
     sourceOf(
       'body',
       'const run = (code) => new Function(code)(); run("left = 1"); return run("return typeof left");',
     ),
   );
-  expect(await callMachine(machine, both)).toEqual(returned('number'));
+  expect(await callVm(vm, both)).toEqual(returned('number'));
 });

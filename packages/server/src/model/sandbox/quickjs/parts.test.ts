@@ -1,29 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { resultOf } from './answers.js';
-import { boot } from './boot.js';
-import { Gate } from './gate.js';
-import { Job } from './job.js';
-import { isDeeper } from './json-depth.js';
-import { hasItsConstants } from './layout.js';
-import { Polling } from './polling.js';
-import { SlowLane } from './slow-lane.js';
-import { compiledOf, engineWasm, sourceOf } from './trial.fixture.js';
+import { boot } from './engine/boot.js';
+import { isDeeper } from './engine/json-depth.js';
+import { hasItsConstants } from './engine/memory-layout.js';
+import { Polling } from './engine/polling.js';
+import { decodeResult } from './result-codec.js';
+import { compiledOf, engineWasm, sourceOf } from './sandbox.fixture.js';
+import { Quarantine } from './threads/quarantine.js';
+import { ScriptCall } from './threads/script-call.js';
+import { SharedProgress } from './threads/shared-progress.js';
 
 describe('the gate', () => {
   test('[HOK9] once it is shut no call begins, and which have is known', () => {
-    const main = new Gate();
-    const worker = new Gate(main.buffer);
-    main.open();
+    const main = new SharedProgress();
+    const worker = new SharedProgress(main.buffer);
+    main.openBatch();
     expect(worker.begin(0)).toBe(true);
     worker.end(0);
     expect(worker.begin(1)).toBe(true);
-    expect(main.progress).toEqual({ begun: 2, ended: 1 });
-    expect(main.shut()).toBe(2);
+    expect(main.counts).toEqual({ begun: 2, ended: 1 });
+    expect(main.closeBatch()).toBe(2);
     expect(worker.begin(2)).toBe(false);
     worker.end(1);
-    expect(main.progress.ended).toBe(2);
-    main.open();
+    expect(main.counts.ended).toBe(2);
+    main.openBatch();
     expect(worker.begin(0)).toBe(true);
   });
 });
@@ -33,8 +33,8 @@ describe('the slow lane', () => {
   const [a, b] = scripts;
   if (a === undefined || b === undefined) throw new Error('two were compiled');
   const job = (compiled = a, asker = '') =>
-    new Job(compiled, '[]', { asker, isOwn: false }, () => {});
-  const lane = () => new SlowLane({ mostWaiting: 3, longestWait: 100 });
+    new ScriptCall(compiled, '[]', { asker, isOwn: false }, () => {});
+  const lane = () => new Quarantine({ mostWaiting: 3, longestWait: 100 });
 
   test('[HOK9] scripts take turns, however many calls of one wait', () => {
     const slow = lane();
@@ -173,6 +173,6 @@ test('[HOK8] the depth of JSON is that of its brackets, and not of those in text
 });
 
 test('[HOK8] an answer that cannot be read counts as thrown', () => {
-  expect(resultOf('j{')).toMatchObject({ kind: 'threw' });
-  expect(resultOf('')).toMatchObject({ kind: 'threw' });
+  expect(decodeResult('j{')).toMatchObject({ kind: 'threw' });
+  expect(decodeResult('')).toMatchObject({ kind: 'threw' });
 });

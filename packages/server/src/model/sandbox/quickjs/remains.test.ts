@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callMachine, compiledOf, openMachine, returned, sourceOf } from './trial.fixture.js';
+import { callVm, compiledOf, openVm, returned, sourceOf } from './sandbox.fixture.js';
 
 const marker = 'left-behind-';
 
@@ -39,26 +39,26 @@ async function openWatched() {
     }
   };
   try {
-    const machine = await openMachine({ time: 500 });
-    return { machine, bytes: Buffer.from(made[0]?.buffer ?? new ArrayBuffer(0)) };
+    const vm = await openVm({ time: 500 });
+    return { machine: vm, bytes: Buffer.from(made[0]?.buffer ?? new ArrayBuffer(0)) };
   } finally {
     WebAssembly.Memory = Memory;
   }
 }
 
 test.each(looking)('[HOK10] nothing that grows in place is there: %s', async (source) => {
-  const machine = await openMachine();
-  const result = await callMachine(machine, compiledOf(sourceOf('body', source)));
+  const vm = await openVm();
+  const result = await callVm(vm, compiledOf(sourceOf('body', source)));
   expect(result).toMatchObject({ kind: 'threw' });
 });
 
 test('[HOK10] typed arrays of a fixed size are, and begin with zeros', async () => {
-  const machine = await openMachine({ time: 2000 });
+  const vm = await openVm({ time: 2000 });
   const source =
     'const u = new Uint8Array(3e4); return u.every((one) => one === 0) && new DataView(u.buffer).getInt8(5) === 0;';
   for (const text of [...leaving, source]) {
     const compiled = compiledOf(sourceOf('body', text, ['input']));
-    const result = await callMachine(machine, compiled, { input: { secret: marker } });
+    const result = await callVm(vm, compiled, { input: { secret: marker } });
     if (text === source) expect(result).toEqual(returned(true));
   }
 });
@@ -66,15 +66,15 @@ test('[HOK10] typed arrays of a fixed size are, and begin with zeros', async () 
 test.each(leaving)(
   '[HOK10] the next call begins with nothing of this one in the memory: %s',
   async (source) => {
-    const { machine, bytes } = await openWatched();
+    const { machine: vm, bytes } = await openWatched();
     const secret = `${marker}${'x'.repeat(20)}`;
     const wide = Buffer.from(secret, 'utf16le');
     const found = () => bytes.includes(secret) || bytes.includes(wide);
-    await callMachine(machine, compiledOf(sourceOf('body', source, ['input'])), {
+    await callVm(vm, compiledOf(sourceOf('body', source, ['input'])), {
       input: { secret },
     });
     expect(found()).toBe(true);
-    await callMachine(machine, compiledOf(sourceOf('expression', '1 + 1')));
+    await callVm(vm, compiledOf(sourceOf('expression', '1 + 1')));
     expect(found()).toBe(false);
   },
 );

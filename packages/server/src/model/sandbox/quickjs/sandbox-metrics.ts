@@ -16,7 +16,7 @@ export function sandboxMetrics(metrics: Metrics, waiting: () => number): Sandbox
     ['outcome'],
   );
   const seconds = metrics.histogram(
-    'really_script_seconds',
+    'really_script_duration_seconds',
     'Time that a call of a script took in the sandbox',
     buckets,
     ['outcome'],

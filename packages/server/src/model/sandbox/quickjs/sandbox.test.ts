@@ -2,46 +2,48 @@ import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isAlwaysInScope } from '../../load/scope-names.js';
-import { returned, sourceOf, Trial } from './trial.fixture.js';
+import { returned, sourceOf, TestSandbox } from './sandbox.fixture.js';
 
-let trial: Trial;
+let sandbox: TestSandbox;
 
 beforeAll(async () => {
-  trial = await Trial.open();
+  sandbox = await TestSandbox.open();
 });
 
-afterAll(() => trial.close());
+afterAll(() => sandbox.close());
 
 describe('what a script gets and gives', () => {
   test('[HOK8] an expression gives its value, a body what it returns, a function what it makes of its parameters', async () => {
-    expect(await trial.value('a.n + b', { a: { n: 1 }, b: 2 })).toEqual(returned(3));
-    expect(await trial.body('const twice = n * 2; return twice;', { n: 4 })).toEqual(returned(8));
-    expect(await trial.body('let unused = 1;')).toEqual(returned(undefined));
+    expect(await sandbox.value('a.n + b', { a: { n: 1 }, b: 2 })).toEqual(returned(3));
+    expect(await sandbox.body('const twice = n * 2; return twice;', { n: 4 })).toEqual(returned(8));
+    expect(await sandbox.body('let unused = 1;')).toEqual(returned(undefined));
     const add = '(first, last) => first + " " + last';
-    expect(await trial.run('function', add, { x: 'Ada', y: 'Byron' })).toEqual(
+    expect(await sandbox.run('function', add, { x: 'Ada', y: 'Byron' })).toEqual(
       returned('Ada Byron'),
     );
     const named = 'function full(first, ...rest) { return [first, rest.length]; }';
-    expect(await trial.run('function', named, { x: 'Ada', y: 'Byron' })).toEqual(
+    expect(await sandbox.run('function', named, { x: 'Ada', y: 'Byron' })).toEqual(
       returned(['Ada', 1]),
     );
   });
 
   test('[CAL1] a member of the scope named `this` is what `this` stands for', async () => {
     const scope = { this: { first: 'Ada', last: 'Byron' } };
-    expect(await trial.value('this.first + " " + this.last', scope)).toEqual(returned('Ada Byron'));
-    expect(await trial.value('Object.keys(this)', scope)).toEqual(returned(['first', 'last']));
+    expect(await sandbox.value('this.first + " " + this.last', scope)).toEqual(
+      returned('Ada Byron'),
+    );
+    expect(await sandbox.value('Object.keys(this)', scope)).toEqual(returned(['first', 'last']));
   });
 
   test('[HOK3] a value that is missing is undefined, and no member of every object', async () => {
     const scope = { before: undefined, constructor: undefined, after: null };
     const source = '[typeof before, typeof constructor, after]';
-    expect(await trial.value(source, scope)).toEqual(returned(['undefined', 'undefined', null]));
+    expect(await sandbox.value(source, scope)).toEqual(returned(['undefined', 'undefined', null]));
   });
 
   test('[ACC1] a field whose name no variable can have is no trouble', async () => {
     const scope = { 'first-name': 1, class: 2, value: 3, '1) { evil(': 4 };
-    expect(await trial.value('value', scope)).toEqual(returned(3));
+    expect(await sandbox.value('value', scope)).toEqual(returned(3));
   });
 
   test('[FLD6] every JSON value comes through unharmed, both ways', async () => {
@@ -52,8 +54,8 @@ describe('what a script gets and gives', () => {
       fc.asyncProperty(values, async (generated) => {
         // JSON has no -0.
         const value = JSON.parse(JSON.stringify(generated)) as JsonValue;
-        expect(await trial.value('value', { value })).toEqual(returned(value));
-        expect(await trial.value('[{ value }]', { value })).toEqual(returned([{ value }]));
+        expect(await sandbox.value('value', { value })).toEqual(returned(value));
+        expect(await sandbox.value('[{ value }]', { value })).toEqual(returned([{ value }]));
       }),
       { numRuns: 300 },
     );
@@ -61,23 +63,23 @@ describe('what a script gets and gives', () => {
 
   test('[FLD6] `__proto__` in data is a member like others', async () => {
     const value = JSON.parse('{"__proto__": {"admin": true}, "name": "Eve"}') as JsonValue;
-    expect(await trial.value('value.admin === undefined && Object.keys(value).length', { value }))
+    expect(await sandbox.value('value.admin === undefined && Object.keys(value).length', { value }))
       .toEqual(returned(2)); // biome-ignore format: one claim
-    const result = await trial.value('value', { value });
+    const result = await sandbox.value('value', { value });
     expect(JSON.stringify(result)).toBe(JSON.stringify({ kind: 'returned', value, hidden: [] }));
   });
 
   test('[FLD2] numbers of any size are the same numbers', async () => {
     const numbers = [2 ** 53 - 1, -(2 ** 53), 1.7976931348623157e308, 5e-324, 1e21, 0.1 + 0.2];
-    expect(await trial.value('numbers', { numbers })).toEqual(returned(numbers));
-    expect(await trial.value('numbers.map((n) => n)', { numbers })).toEqual(returned(numbers));
+    expect(await sandbox.value('numbers', { numbers })).toEqual(returned(numbers));
+    expect(await sandbox.value('numbers.map((n) => n)', { numbers })).toEqual(returned(numbers));
   });
 
   test('[HOK10] what a script does to its scope stays in the call', async () => {
     const scope = { input: { list: [1, 2] } };
     const source = 'input.list.push(3); input.more = true; return [input.list.length, input.more];';
-    expect(await trial.body(source, scope)).toEqual(returned([3, true]));
-    expect(await trial.body(source, scope)).toEqual(returned([3, true]));
+    expect(await sandbox.body(source, scope)).toEqual(returned([3, true]));
+    expect(await sandbox.body(source, scope)).toEqual(returned([3, true]));
     expect(scope).toEqual({ input: { list: [1, 2] } });
   });
 
@@ -92,37 +94,41 @@ describe('what a script gets and gives', () => {
     ['JSON.parse("[".repeat(65) + "]".repeat(65))', 'deeper than 64 levels'],
     ['new Promise(() => {})', 'a promise that nothing will ever settle'],
   ])('[HOK8] a result that is no JSON counts as thrown: %s', async (source, message) => {
-    expect(await trial.value(source)).toMatchObject({
+    expect(await sandbox.value(source)).toMatchObject({
       kind: 'threw',
       message: expect.stringContaining(message),
     });
   });
 
   test('[HOK8] a result is what JSON makes of it', async () => {
-    expect(await trial.value('new Date(0)')).toEqual(returned('1970-01-01T00:00:00.000Z'));
-    expect(await trial.value('[undefined, , 1]')).toEqual(returned([null, null, 1]));
-    expect(await trial.value('({ a: undefined, b: new Map() })')).toEqual(returned({ b: {} }));
+    expect(await sandbox.value('new Date(0)')).toEqual(returned('1970-01-01T00:00:00.000Z'));
+    expect(await sandbox.value('[undefined, , 1]')).toEqual(returned([null, null, 1]));
+    expect(await sandbox.value('({ a: undefined, b: new Map() })')).toEqual(returned({ b: {} }));
     const deep = `${'['.repeat(64)}"]["${']'.repeat(64)}`;
-    expect(await trial.value(`JSON.parse(${JSON.stringify(deep)})`)).toEqual(
+    expect(await sandbox.value(`JSON.parse(${JSON.stringify(deep)})`)).toEqual(
       returned(JSON.parse(deep) as JsonValue),
     );
   });
 
   test('[HOK8] promises run to their end, and a promise stands for its value', async () => {
-    expect(await trial.value('Promise.resolve(5).then((n) => n + 1)')).toEqual(returned(6));
-    expect(await trial.body('Promise.resolve().then(() => cancel(403, "late"));')).toEqual({
+    expect(await sandbox.value('Promise.resolve(5).then((n) => n + 1)')).toEqual(returned(6));
+    expect(await sandbox.body('Promise.resolve().then(() => cancel(403, "late"));')).toEqual({
       kind: 'cancelled',
       code: 403,
       message: 'late',
     });
     const rejected = '(async () => {\n await null;\n throw new Error("late");\n})()';
-    expect(await trial.value(rejected)).toEqual({ kind: 'threw', message: 'Error: late', line: 3 });
+    expect(await sandbox.value(rejected)).toEqual({
+      kind: 'threw',
+      message: 'Error: late',
+      line: 3,
+    });
   });
 });
 
 describe('what a script can call', () => {
   test('[LOD6] whatever is in the scope of every script is known when models are checked', async () => {
-    const { value } = (await trial.body('return Object.getOwnPropertyNames(globalThis);')) as {
+    const { value } = (await sandbox.body('return Object.getOwnPropertyNames(globalThis);')) as {
       value?: string[];
     };
     expect(value).toContain('JSON');
@@ -133,15 +139,15 @@ describe('what a script can call', () => {
   test('[HOK5] `cancel` ends the script, and no catch or finally sees it', async () => {
     const cancelled = { kind: 'cancelled', code: 403, message: 'no \u0000 \ud800' };
     const call = 'cancel(403, "no \\0 \\ud800")';
-    expect(await trial.body(call)).toEqual(cancelled);
+    expect(await sandbox.body(call)).toEqual(cancelled);
     const stubborn = `try { ${call}; } catch { return 1; } finally { print("seen"); hide("a"); }`;
-    expect(await trial.body(stubborn)).toEqual(cancelled);
-    expect(await trial.body(`[2, 1].sort(() => { ${call}; })`)).toEqual(cancelled);
-    expect(await trial.body(`new Promise(() => { ${call}; }); while (true);`)).toEqual(cancelled);
-    expect(await trial.body(`try { ${call}; } finally { cancel(500, "other"); }`)).toEqual(
+    expect(await sandbox.body(stubborn)).toEqual(cancelled);
+    expect(await sandbox.body(`[2, 1].sort(() => { ${call}; })`)).toEqual(cancelled);
+    expect(await sandbox.body(`new Promise(() => { ${call}; }); while (true);`)).toEqual(cancelled);
+    expect(await sandbox.body(`try { ${call}; } finally { cancel(500, "other"); }`)).toEqual(
       cancelled,
     );
-    expect(trial.printed).toEqual([]);
+    expect(sandbox.printed).toEqual([]);
   });
 
   test.each([
@@ -153,7 +159,7 @@ describe('what a script can call', () => {
     '403, {}',
     '403, "x".repeat(1001)',
   ])('[HOK5] `cancel(%s)` is a mistake, told as such, and fails the script', async (parameters) => {
-    const result = await trial.body(`try {\n\ncancel(${parameters});\n} catch {}\nreturn 1;`);
+    const result = await sandbox.body(`try {\n\ncancel(${parameters});\n} catch {}\nreturn 1;`);
     expect(result).toEqual({
       kind: 'threw',
       message: expect.stringContaining('cancel takes a code'),
@@ -162,15 +168,15 @@ describe('what a script can call', () => {
   });
 
   test('[HOK2] `hide` collects names', async () => {
-    expect(await trial.body('hide("age", "mail"); hide("\\"\\n"); return 1;')).toEqual(
+    expect(await sandbox.body('hide("age", "mail"); hide("\\"\\n"); return 1;')).toEqual(
       returned(1, ['age', 'mail', '"\n']),
     );
-    expect(await trial.body('hide(1)')).toMatchObject({ kind: 'threw', line: 1 });
-    expect(await trial.body('for (;;) hide("x".repeat(1000))')).toMatchObject({ kind: 'threw' });
+    expect(await sandbox.body('hide(1)')).toMatchObject({ kind: 'threw', line: 1 });
+    expect(await sandbox.body('for (;;) hide("x".repeat(1000))')).toMatchObject({ kind: 'threw' });
   });
 
   test('[HOK6] `print` writes lines, of bounded length and number', async () => {
-    const talkative = await Trial.open();
+    const talkative = await TestSandbox.open();
     const file = 'models/users/script.js';
     await talkative.body('print("a", { b: [1] }, undefined, 5, new TypeError("no"), "\\0");');
     expect(talkative.printed.splice(0)).toEqual([
@@ -189,7 +195,7 @@ describe('what a script can call', () => {
       clock: { now: () => 1_700_000_000_123, monotonic: () => 0 },
       timers: noTimers,
     };
-    const still = await Trial.open({ platform });
+    const still = await TestSandbox.open({ platform });
     const scope = { at: '2023-11-14T22:13:20.123Z' };
     expect(await still.value('now() === at && Date.now() === Date.parse(at)', scope)).toEqual(
       returned(true),
@@ -200,7 +206,7 @@ describe('what a script can call', () => {
 
   test('[HOK10] `Math.random` does not start anew with each call', async () => {
     const numbers = await Promise.all(
-      Array.from({ length: 20 }, () => trial.value('Math.random()')),
+      Array.from({ length: 20 }, () => sandbox.value('Math.random()')),
     );
     const values = numbers.map((result) => (result.kind === 'returned' ? result.value : undefined));
     expect(new Set(values).size).toBe(20);
@@ -234,9 +240,9 @@ describe('where it went wrong', () => {
       2,
     ],
   ])('[HOK8] the log learns the line: %j', async (source, message, line) => {
-    const program = await trial.sandbox.compile(sourceOf('body', source, [], 41));
+    const program = await sandbox.sandbox.compile(sourceOf('body', source, [], 41));
     if (program.kind !== 'program') throw new Error(program.message);
-    expect(await trial.sandbox.call(program, {})).toEqual({
+    expect(await sandbox.sandbox.call(program, {})).toEqual({
       kind: 'threw',
       message: expect.stringContaining(message),
       line: 40 + line,
@@ -261,7 +267,7 @@ describe('where it went wrong', () => {
   ] as const)(
     '[LOD4] a %s that does not compile: %j',
     async (kind, source, line, column, message) => {
-      expect(await trial.sandbox.compile(sourceOf(kind, source, ['input'], 7))).toEqual({
+      expect(await sandbox.sandbox.compile(sourceOf(kind, source, ['input'], 7))).toEqual({
         kind: 'syntax-error',
         message: expect.stringContaining(message),
         line: line + 6,
@@ -272,16 +278,16 @@ describe('where it went wrong', () => {
 
   test('[LOD4] nesting without end is no danger to the main thread', async () => {
     for (const source of ['(()=>{'.repeat(100_000), `${'['.repeat(1e5)}${']'.repeat(1e5)}`]) {
-      expect(await trial.sandbox.compile(sourceOf('expression', source))).toMatchObject({
+      expect(await sandbox.sandbox.compile(sourceOf('expression', source))).toMatchObject({
         kind: 'syntax-error',
       });
     }
     const many = Array.from({ length: 3000 }, () => '1').join(' + ');
-    expect(await trial.value(many)).toEqual(returned(3000));
+    expect(await sandbox.value(many)).toEqual(returned(3000));
   });
 
   test('[LOD4] a function that is none fails when it is called', async () => {
-    expect(await trial.run('function', '5')).toMatchObject({
+    expect(await sandbox.run('function', '5')).toMatchObject({
       kind: 'threw',
       message: expect.stringContaining('not a function'),
     });
@@ -290,7 +296,7 @@ describe('where it went wrong', () => {
 
 describe('the end', () => {
   test('[HOK8] a closed sandbox answers everything, and what was under way', async () => {
-    const closing = await Trial.open();
+    const closing = await TestSandbox.open();
     const program = await closing.program('body', 'while (true);', []);
     const calls = Array.from({ length: 3 }, () => closing.sandbox.call(program, {}));
     const closed = { kind: 'threw', message: 'the sandbox is closed', line: undefined };
@@ -306,12 +312,12 @@ describe('the end', () => {
   });
 
   test('[HOK8] a scope that is no JSON, and a program of elsewhere, are answered too', async () => {
-    const program = await trial.program('expression', 'a', ['a']);
+    const program = await sandbox.program('expression', 'a', ['a']);
     const loop: { loop?: unknown } = {};
     loop.loop = loop;
     const scope = { a: loop as JsonValue };
-    expect(await trial.sandbox.call(program, scope)).toMatchObject({ kind: 'threw' });
+    expect(await sandbox.sandbox.call(program, scope)).toMatchObject({ kind: 'threw' });
     const foreign = { kind: 'program', id: 1, source: sourceOf('expression', '1') } as const;
-    expect(await trial.sandbox.call(foreign, {})).toMatchObject({ kind: 'threw' });
+    expect(await sandbox.sandbox.call(foreign, {})).toMatchObject({ kind: 'threw' });
   });
 });

@@ -13,12 +13,12 @@ import type {
   SandboxSource,
   SandboxSyntaxError,
 } from '../sandbox.js';
-import { resultOf } from './answers.js';
-import { Compiled } from './compiled.js';
-import { Job } from './job.js';
-import { Pool } from './pool.js';
+import { decodeResult } from './result-codec.js';
 import { sandboxMetrics } from './sandbox-metrics.js';
-import { checkSyntax } from './syntax.js';
+import { CompiledSource } from './source/compiled-source.js';
+import { checkSyntax } from './source/syntax.js';
+import { Pool } from './threads/pool.js';
+import { ScriptCall } from './threads/script-call.js';
 
 export interface QuickJsSandboxOptions {
   /** Milliseconds of one call. */
@@ -53,7 +53,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
     room: { bytes: waiting, holdsBack, refused: (bound) => budgets?.refuse(bound) },
     wasm: await engineModule(),
     limits: {
-      ...realmLimits,
+      ...guestLimits,
       time: options.timeLimit ?? 50,
       memory: options.memoryLimit ?? 32 * 1024 * 1024,
       stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
@@ -80,7 +80,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
 class QuickJsSandbox implements Sandbox {
   readonly #pool: Pool;
   /** A program goes when the models that have it go. */
-  readonly #compiled = new WeakMap<SandboxProgram, Compiled>();
+  readonly #compiled = new WeakMap<SandboxProgram, CompiledSource>();
   #nextId = 0;
 
   constructor(pool: Pool) {
@@ -91,7 +91,7 @@ class QuickJsSandbox implements Sandbox {
     const syntax = checkSyntax(source);
     if (syntax.kind === 'syntax-error') return syntax;
     this.#nextId += 2;
-    const compiled = new Compiled(this.#nextId, source, syntax);
+    const compiled = new CompiledSource(this.#nextId, source, syntax);
     const result = await this.#submit(compiled, null, nobody);
     if (result.kind !== 'returned') return compileError(source, result);
     const program: SandboxProgram = { kind: 'program', id: this.#nextId, source };
@@ -119,9 +119,11 @@ class QuickJsSandbox implements Sandbox {
     return this.#pool.close();
   }
 
-  #submit(compiled: Compiled, scope: string | null, asking: Asking): Promise<ScriptResult> {
+  #submit(compiled: CompiledSource, scope: string | null, asking: Asking): Promise<ScriptResult> {
     return new Promise((resolve) => {
-      this.#pool.submit(new Job(compiled, scope, asking, (answer) => resolve(resultOf(answer))));
+      this.#pool.submit(
+        new ScriptCall(compiled, scope, asking, (answer) => resolve(decodeResult(answer))),
+      );
     });
   }
 }
@@ -151,7 +153,7 @@ function reasonOf(result: Exclude<ScriptResult, { kind: 'returned' }>): string {
 
 const nobody: Asking = { asker: '', isOwn: false };
 
-const realmLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
+const guestLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
 
 let loading: Promise<WebAssembly.Module> | undefined;
 

@@ -1,0 +1,145 @@
+import type { JsonValue } from './json.js';
+import { type Finder, NumberScan } from './number-scan.js';
+
+/**
+ * A number in a JSON text of which `JSON.parse` may make another, whole one: a whole one of many digits, a long one with a
+ * fraction that is next to a whole one, many digits that an exponent moves across the point, or one that is next to 0. It
+ * begins with what stands before a number, so that its digits are run through once.
+ */
+const suspicious =
+  /[:,[\s]-?\d(?:\d{15}|(?=[\d.]{16})\d*\.(?:000|999)|\d{12,}\.\d|[\d.]*[eE]-\d{3}|[\d.]{15,}[eE])/;
+
+const manyDigits = /\d{16}/;
+
+/** Every message is looked at, and most have no point, no exponent and no long number: searching for these costs next to nothing. */
+function isSuspicious(text: string): boolean {
+  const hasFraction = text.includes('.') || text.includes('e-') || text.includes('E-');
+  return (hasFraction || manyDigits.test(text)) && suspicious.test(text);
+}
+
+/** The members of these objects and lists that were rounded to whole numbers; none where they are further inside. */
+const rounded = new WeakMap<object, Set<string>>();
+
+/** Of those that have none of their own. */
+const none = new Set<string>();
+
+/**
+ * `JSON.parse`, which remembers the numbers that it rounded to whole ones, such as 9007199254740990.9 and
+ * 9007199254740993 (see `isRounded`). Only a text that may hold one is read with more care.
+ */
+export function parseJson(text: string): unknown {
+  return isSuspicious(text) ? parseCarefully(text) : JSON.parse(text);
+}
+
+/** Whether this number is a whole one, but not the one that was written. */
+export function isRounded(container: object, member: string | number): boolean {
+  return rounded.get(container)?.has(String(member)) ?? false;
+}
+
+/** Whether a number in it was rounded to a whole one. */
+export function holdsRounded(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && rounded.has(value);
+}
+
+/** For a copy: what is remembered of the original holds for it too. */
+export function keepRounded(original: object, copy: object): void {
+  const members = rounded.get(original);
+  if (members) rounded.set(copy, members);
+}
+
+function parseCarefully(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  new NumberScan(text, value, remembering).run();
+  return value;
+}
+
+const remembering: Finder = {
+  isWanted: isRoundedFrom,
+  holds: (container) => {
+    rounded.set(container, none);
+  },
+  found: (container, member) => {
+    const members = rounded.get(container);
+    if (members === undefined || members === none) rounded.set(container, new Set([member]));
+    else members.add(member);
+  },
+};
+
+/** Whether the number that was read is a whole one, and not what is written. */
+export function isRoundedFrom(source: string, value: number): boolean {
+  if (!Number.isInteger(value) || source === String(value)) return false;
+  const written = decimalOf(source);
+  if (written.digits === '') return false;
+  if (written.power < 0) return true;
+  const printed = decimalOf(String(value));
+  const isPrinted = written.digits === printed.digits && written.power === printed.power;
+  return !isPrinted && BigInt(written.digits) * 10n ** BigInt(written.power) !== magnitudeOf(value);
+}
+
+interface Decimal {
+  /** Without zeros at either end; '' of 0. */
+  readonly digits: string;
+  /** Of ten, by which the digits are multiplied. */
+  readonly power: number;
+}
+
+/** The number that a text says, without its sign. */
+function decimalOf(source: string): Decimal {
+  const [, whole = '', fraction = '', exponent = '0'] = number.exec(source) ?? [];
+  const all = `${whole}${fraction}`;
+  const end = lengthWithoutZeros(all);
+  const digits = all.slice(0, end).replace(/^0+/, '');
+  return { digits, power: Number(exponent) - fraction.length + all.length - end };
+}
+
+/** No regular expression: one for the end of a text looks at every run of zeros to its end, again for each zero in it. */
+function lengthWithoutZeros(digits: string): number {
+  let end = digits.length;
+  while (digits[end - 1] === '0') end -= 1;
+  return end;
+}
+
+const number = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+
+function magnitudeOf(value: number): bigint {
+  return BigInt(Math.abs(value));
+}
+
+/**
+ * The path of the first number in a value that is not finite, such as `.a[2]`, and '' for the value itself; `undefined`
+ * where all are. `JSON.parse` makes Infinity of 1e400, which JSON cannot say.
+ */
+export function infiniteIn(value: JsonValue): string | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : '';
+  return firstInside(value, infiniteIn);
+}
+
+/** As `infiniteIn`, of the first number that JSON does not keep as it is: it is not finite, or whole and beyond ±(2^53 − 1). */
+export function inexactIn(value: JsonValue): string | undefined {
+  if (typeof value === 'number') return isExact(value) ? undefined : '';
+  return firstInside(value, inexactIn);
+}
+
+export function isExact(value: number): boolean {
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+}
+
+function firstInside(
+  value: JsonValue,
+  look: (member: JsonValue) => string | undefined,
+): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) {
+    // By index: what goes over the entries takes ten times as long, and lists may have hundreds of thousands of elements.
+    for (let index = 0; index < value.length; index++) {
+      const inside = look(value[index] ?? null);
+      if (inside !== undefined) return `[${index}]${inside}`;
+    }
+    return undefined;
+  }
+  for (const name of Object.keys(value)) {
+    const inside = look(value[name] ?? null);
+    if (inside !== undefined) return `.${name}${inside}`;
+  }
+  return undefined;
+}

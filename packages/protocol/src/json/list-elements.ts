@@ -1,0 +1,46 @@
+import { deepEqual } from './deep-equal.js';
+import type { JsonValue } from './json.js';
+import { JsonSet } from './json-set.js';
+
+/** A list that is looked through this often in a row is worth a set. */
+const maxScans = 4;
+/** Shorter lists never are. */
+const shortList = 16;
+/** Lists that are remembered. */
+const maxLists = 4;
+
+interface IndexedList {
+  readonly list: readonly JsonValue[];
+  scans: number;
+  set: JsonSet | undefined;
+}
+
+/**
+ * Whether lists have elements, by deep equality. Asked about the same list again and again, it makes a set of that: a filter with hundreds of
+ * `contains`, or hundreds of filters with one, then cost the length of the list once. A list must not change meanwhile.
+ */
+export class ListElements {
+  /** The last one first. */
+  readonly #known: IndexedList[] = [];
+
+  has(list: readonly JsonValue[], element: JsonValue): boolean {
+    if (list.length < shortList) return list.some((item) => deepEqual(item, element));
+    const known = this.#find(list);
+    if (!known.set && known.scans < maxScans) {
+      known.scans += 1;
+      return list.some((item) => deepEqual(item, element));
+    }
+    known.set ??= new JsonSet(list);
+    return known.set.has(element);
+  }
+
+  #find(list: readonly JsonValue[]): IndexedList {
+    const [last] = this.#known;
+    if (last?.list === list) return last;
+    const at = this.#known.findIndex((item) => item.list === list);
+    const [known = { list, scans: 0, set: undefined }] = at < 0 ? [] : this.#known.splice(at, 1);
+    this.#known.unshift(known);
+    if (this.#known.length > maxLists) this.#known.pop();
+    return known;
+  }
+}

@@ -1,0 +1,38 @@
+import type { HashLimiter, HashRequester } from './hash-limiter.js';
+import type { Hasher } from './hasher.js';
+import { passwordBytes } from './password.js';
+
+/** Hashes passwords in their turn. What rejects with 503 may be tried again. */
+export class Passwords {
+  readonly #hasher: Hasher;
+  readonly #limiter: HashLimiter;
+
+  constructor(hasher: Hasher, limiter: HashLimiter) {
+    this.#hasher = hasher;
+    this.#limiter = limiter;
+  }
+
+  async hash(password: string, requester?: HashRequester): Promise<string> {
+    return await this.#limiter.run(() => this.#hasher.hash(passwordBytes(password)), requester);
+  }
+
+  /**
+   * True where the password has this hash. Without a hash, or with a password that no account can have,
+   * the work is the same and the answer no: how long it takes tells nobody which accounts there are.
+   */
+  async matches(
+    hash: string | undefined,
+    password: string,
+    requester?: HashRequester,
+  ): Promise<boolean> {
+    const { dummyHash } = this.#hasher;
+    return await this.#limiter.run(
+      () => this.#hasher.verify(hash ?? dummyHash, passwordBytes(password)),
+      requester,
+    );
+  }
+
+  isCurrent(hash: string): boolean {
+    return this.#hasher.isCurrent(hash);
+  }
+}

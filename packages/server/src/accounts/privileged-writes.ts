@@ -1,0 +1,120 @@
+import {
+  type Auth,
+  type CreateRequest,
+  deepEqual,
+  fail,
+  type JsonObject,
+  ProtocolError,
+  parseR,
+} from '@really/protocol';
+import type { CommandContext, Services } from '../commands/services.js';
+import { CreateCommand } from '../commands/write/create-command.js';
+import { runWriteCommand } from '../commands/write/write-command.js';
+import { SystemRecords } from '../objects/system-records.js';
+import type { Log } from '../platform/log.js';
+import { authOf } from './account.js';
+import { AccountRecords } from './account-records.js';
+import { type Identity, identityR, identityRecord, isOfLogin, readIdentity } from './identity.js';
+
+/** What the app may do that no user may. */
+export interface PrivilegedWrites {
+  /** Makes a user's object of `data` (rule AUT8). Resolves with its R; rejects as a create is refused. */
+  createUser(data: JsonObject): Promise<string>;
+  /**
+   * Makes the object of this uid of `data`, unless it is there. Resolves with its R; rejects with 403 where
+   * it was deleted, and as a create is refused.
+   */
+  ensureUser(uid: string, data: JsonObject): Promise<string>;
+  /** Keeps what an issuer said of a uid at this login. Rejects with 503. */
+  remember(uid: string, identity: Identity): Promise<void>;
+  /**
+   * What is true now of whom a token was given (rule AUT12); `undefined` where the account or the user's object
+   * is gone. Rejects with 503.
+   */
+  current(auth: Auth): Promise<Auth | undefined>;
+}
+
+export interface PrivilegedWritesOptions {
+  readonly services: Services;
+  readonly log: Log;
+  /** `/users`: where the users' objects are made. */
+  readonly users: string;
+}
+
+export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWrites {
+  const { services, users } = options;
+  const { objects } = services;
+  const records = new SystemRecords(objects);
+  const accounts = new AccountRecords(records, objects);
+  return {
+    createUser: (data) => createUser(options, users, data),
+    async ensureUser(uid, data) {
+      const r = `${users}/${uid}`;
+      const held = await services.objects.head(r);
+      if (held?.deleted) throw fail('forbidden');
+      return held ? r : await createUser(options, r, data).catch(unlessThere(r));
+    },
+    async remember(uid, identity) {
+      const record = identityRecord(identity);
+      const held = await records.get(identityR(uid));
+      if (held === undefined || !deepEqual(held, record)) {
+        await records.put(identityR(uid), () => record);
+      }
+    },
+    async current(auth) {
+      const { uid, authType, _r } = auth;
+      const account = await accounts.byUid(uid);
+      const isGone = account ? await accounts.isAbandoned(account) : isOfLogin(auth);
+      if (isGone || (_r !== undefined && (await objects.head(_r))?.deleted)) return undefined;
+      if (authType === 'password' && account) return renewed(auth, authOf(account));
+      const identity = authType === 'oidc' ? await records.get(identityR(uid)) : undefined;
+      if (!identity) return auth;
+      const { data, r } = readIdentity(identity);
+      return { ...auth, data, _r: r ?? _r };
+    },
+  };
+}
+
+/** What the app put into the token besides stays. */
+function renewed(auth: Auth, { _r, data }: Auth): Auth {
+  return { ...auth, _r, data: { ...auth.data, ...data } };
+}
+
+/** Somebody else made it in the same moment. */
+function unlessThere(r: string): (error: unknown) => string {
+  return (error) => {
+    if (error instanceof ProtocolError && error.message === 'object.already.exist') return r;
+    throw error;
+  };
+}
+
+/** The app itself, as hooks see it and as the changes that it makes are signed. */
+const appAuth: Auth = { uid: '_app', authType: 'app' };
+
+/** Fields, references and on-validate.js are judged as for every create, but no access rule is asked. */
+async function createUser(
+  { services, log }: PrivilegedWritesOptions,
+  r: string,
+  data: JsonObject,
+): Promise<string> {
+  const target = parseR(r);
+  if (!target) throw fail('r.invalid');
+  const pushTarget = { auth: appAuth, congested: false, push() {} };
+  const context: CommandContext = { services, auth: appAuth, pushTarget, log };
+  const request: CreateRequest = { cmd: 'create', tag: 0, target, body: data, cmdOpts: {} };
+  const creation = new CreateCommand(context, request, 'unrestricted');
+  let made = '';
+  await runWriteCommand(context, request, {
+    request: () => creation.request(),
+    get idTaken() {
+      return creation.idTaken;
+    },
+    refusal: (found) => creation.refusal(found),
+    reply: ({ object }) => {
+      made = object.r;
+      return {};
+    },
+    repeatedReply: (first) => creation.repeatedReply(first),
+  });
+  return made;
+}

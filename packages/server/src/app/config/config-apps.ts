@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Config, Source } from './config.js';
+import { type Key, keys, serverKeys, type Values } from './config-keys.js';
+
+/** A value that was given and found good. */
+export interface ConfiguredValue {
+  readonly value: unknown;
+  readonly source: Source;
+}
+
+/** What was found for each app, by clientid. */
+export type ConfiguredApps = ReadonlyMap<string, ReadonlyMap<Key, ConfiguredValue>>;
+
+/**
+ * The configuration of each app: what was given for it, and where nothing was, what holds for the server. Folders
+ * are made its own by its name, a secret is never handed down, and of the connections each app has an equal share.
+ */
+export function appConfigsOf(server: Config, found: ConfiguredApps): Config[] {
+  return [...found].map(([clientid, own]) => {
+    const values: Record<string, unknown> = {};
+    const sources: Record<string, Source> = {};
+    for (const key of keys) {
+      const given = serverKeys.has(key) ? undefined : own.get(key);
+      const { value, source } = given ?? inherited(key, clientid, server, found.size);
+      values[key] = value;
+      sources[key] = source;
+    }
+    return {
+      ...server,
+      clientid,
+      // Every key was gone through, and each value came from its own setting.
+      values: values as Values,
+      sources: sources as Record<Key, Source>,
+      apps: [],
+    };
+  });
+}
+
+function inherited(key: Key, clientid: string, server: Config, apps: number): ConfiguredValue {
+  const { values } = server;
+  const source = server.sources[key];
+  switch (key) {
+    case 'secret':
+      return { value: undefined, source: { kind: 'default' } };
+    case 'models':
+    case 'data':
+      return { value: join(values[key], clientid), source };
+    case 'limits.connections':
+      return { value: Math.ceil(values[key] / apps), source };
+    default:
+      return { value: values[key], source };
+  }
+}

@@ -1,0 +1,299 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { isSystemName, parseR } from '@really/protocol';
+import type { IssuerConfig } from '../../auth/oidc/issuer.js';
+import { isTrustedUrl } from '../../platform/trusted-url.js';
+import { type KeySource, readKeySources } from './key-sources.js';
+import { readIssuers } from './oidc-config.js';
+
+/** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
+export type ParsedValue<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
+
+/** How the values of a setting are read, from YAML as well as from text, and how they are shown. */
+export interface ConfigType<T> {
+  /** What a good value is, for messages and for the documentation. */
+  readonly expected: string;
+  /** `folder`: where relative paths begin. */
+  parse(raw: unknown, folder: string): ParsedValue<T>;
+  show(value: T): string;
+}
+
+const good = <T>(value: T): ParsedValue<T> => ({ ok: true, value });
+const bad = <T>(problem: string): ParsedValue<T> => ({ ok: false, problem });
+
+/** A kind from a function that answers `undefined` for what is none of it. */
+function configType<T>(
+  expected: string,
+  read: (raw: unknown, folder: string) => T | undefined,
+  show: (value: T) => string = String,
+): ConfigType<T> {
+  return {
+    expected,
+    parse(raw, folder) {
+      const value = read(raw, folder);
+      return value === undefined ? bad(`expected ${expected}`) : good(value);
+    },
+    show,
+  };
+}
+
+/** A kind whose values may also be missing: the default of such a setting is `undefined`. */
+export function optional<T>(of: ConfigType<T>): ConfigType<T | undefined> {
+  return { ...of, show: (value) => (value === undefined ? 'none' : of.show(value)) };
+}
+
+const textOf = (raw: unknown): string | undefined =>
+  typeof raw === 'string' || typeof raw === 'number' ? String(raw).trim() : undefined;
+
+function wholeNumber(raw: unknown): number | undefined {
+  const text = textOf(raw);
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** A whole number within bounds, both ends in. */
+export function count(from: number, to = Number.MAX_SAFE_INTEGER): ConfigType<number> {
+  const range = to === Number.MAX_SAFE_INTEGER ? `${from} or more` : `from ${from} to ${to}`;
+  return configType(`a whole number, ${range}`, (raw) => {
+    const value = wholeNumber(raw);
+    return value !== undefined && value >= from && value <= to ? value : undefined;
+  });
+}
+
+const millisecondsPer: Readonly<Record<string, number>> = {
+  ms: 1,
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds in `90s`, `1h`, `500ms`, `1.5d`; a bare number is seconds. `undefined`: none of these. */
+export function parseDuration(raw: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(textOf(raw) ?? '');
+  const per = millisecondsPer[match?.[2] ?? 'none'];
+  if (match === null || per === undefined) return undefined;
+  const value = Math.round(Number(match[1]) * per);
+  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function showDuration(ms: number): string {
+  if (ms < 1000 || ms % 1000 !== 0) return `${ms}ms`;
+  if (ms % 86_400_000 === 0) return `${ms / 86_400_000}d`;
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 1000}s`;
+}
+
+/** Milliseconds. */
+export const duration: ConfigType<number> = configType(
+  'a duration above 0 such as 500ms, 120s, 5m, 1h or 1d; a bare number is seconds',
+  parseDuration,
+  showDuration,
+);
+
+const bytesPer: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+  kb: 1000,
+  mb: 1000 ** 2,
+  gb: 1000 ** 3,
+};
+
+function parseSize(raw: unknown): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(textOf(raw) ?? '');
+  const per = bytesPer[match?.[2]?.toLowerCase() ?? 'none'];
+  if (match === null || per === undefined) return undefined;
+  const value = Math.round(Number(match[1]) * per);
+  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
+}
+
+function showSize(bytes: number): string {
+  if (bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}MiB`;
+  return bytes % 1024 === 0 ? `${bytes / 1024}KiB` : `${bytes}`;
+}
+
+/** Bytes. */
+export const size: ConfigType<number> = configType(
+  'a size above 0 such as 64KiB, 1MiB or 2MB; a bare number is bytes',
+  parseSize,
+  showSize,
+);
+
+/** As `size`, where 0 is a value too. */
+export const sizeOrOff: ConfigType<number> = configType(
+  'a size such as 64KiB, 1MiB or 2MB, or 0; a bare number is bytes',
+  (raw) => (Number(textOf(raw) || Number.NaN) === 0 ? 0 : parseSize(raw)),
+  (bytes) => (bytes === 0 ? '0' : showSize(bytes)),
+);
+
+/** Text that is not empty. */
+export const text: ConfigType<string> = configType('text', (raw) => textOf(raw) || undefined);
+
+/** `true` or `false`. */
+export const boolean: ConfigType<boolean> = configType('true or false', (raw) => {
+  if (typeof raw === 'boolean') return raw;
+  const word = textOf(raw);
+  return word === 'true' || word === 'false' ? word === 'true' : undefined;
+});
+
+/** A file or folder, made absolute. */
+export const path: ConfigType<string> = configType('a path', (raw, folder) => {
+  const given = textOf(raw);
+  return given ? resolve(folder, given) : undefined;
+});
+
+/** A URL of one of these schemes, never repeated in a message, for it may carry a password. */
+export function url(...schemes: readonly string[]): ConfigType<string> {
+  return configType(`a URL such as ${schemes[0]}://host.example`, (raw) => {
+    const given = textOf(raw) ?? '';
+    const scheme = URL.canParse(given) ? new URL(given).protocol.slice(0, -1) : '';
+    return schemes.includes(scheme) && new URL(given).host !== '' ? given : undefined;
+  });
+}
+
+/** What webhooks are signed with, as Standard Webhooks writes it. */
+export const webhookSecret: ConfigType<string> = configType(
+  'whsec_ and 24 bytes or more in base64',
+  (raw) => {
+    const given = textOf(raw) ?? '';
+    const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(given)?.[1] ?? '';
+    return Buffer.from(encoded, 'base64').length >= 24 ? given : undefined;
+  },
+);
+
+/** A domain, in lower case: labels with dots between. */
+export const domainName: ConfigType<string> = configType(
+  'a domain such as api.example.com',
+  (raw) => {
+    const given = textOf(raw)?.toLowerCase() ?? '';
+    const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+    const isDomain = new RegExp(`^${label}(?:\\.${label})*$`).test(given) && given.length <= 189;
+    return isDomain && !/^[\d.]+$/.test(given) ? given : undefined;
+  },
+);
+
+/** A collection at the top of an app, as `/users`. */
+export const collection: ConfigType<string> = configType('a collection such as /users', (raw) => {
+  const parsed = parseR(textOf(raw));
+  const [name = '', ...deeper] = parsed?.kind === 'collection' ? parsed.names : [];
+  return name === '' || isSystemName(name) || deeper.length > 0 ? undefined : `/${name}`;
+});
+
+/** One of a few words. */
+export function oneOf<T extends string>(...words: readonly T[]): ConfigType<T> {
+  return configType(words.join(' or '), (raw) => words.find((word) => word === textOf(raw)));
+}
+
+/**
+ * One of a few words now, and URLs of schemes that a later version will know: those are told apart
+ * from nonsense, and never repeated in a message, for a URL may carry a password.
+ */
+export function backend<T extends string>(later: string, ...words: readonly T[]): ConfigType<T> {
+  const words_ = oneOf(...words);
+  return {
+    ...words_,
+    parse: (raw, folder) =>
+      textOf(raw)?.startsWith(later)
+        ? bad(`${later}… is not supported by this version yet; expected ${words_.expected}`)
+        : words_.parse(raw, folder),
+  };
+}
+
+function listOf(
+  what: string,
+  item: (given: string) => string | undefined,
+): ConfigType<readonly string[]> {
+  return configType(
+    `a list of ${what} (in a flag or a variable: with commas)`,
+    (raw) => {
+      const given = Array.isArray(raw) ? raw : textOf(raw)?.split(',');
+      const items = given?.map((one) => item(textOf(one) ?? ''));
+      return items?.every((one) => one !== undefined) ? items : undefined;
+    },
+    (items) => (items.length === 0 ? 'none' : items.join(', ')),
+  );
+}
+
+function isNetwork(given: string): boolean {
+  const [address = '', bits, ...rest] = given.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}
+
+/** Addresses (`10.0.0.1`) and networks (`10.0.0.0/8`). */
+export const networks = listOf('addresses or networks such as 10.0.0.0/8', (given) =>
+  isNetwork(given) ? given : undefined,
+);
+
+/** Names of members. */
+export const names = listOf('names', (given) => given || undefined);
+
+/**
+ * An origin as browsers send it: in lower case, punycode, without a default port. Also those of apps and extensions
+ * (`capacitor://localhost`), which URL calls `null`; that word, which pages without an origin send; and a leading `*.` for
+ * subdomains.
+ */
+function originOf(given: string): string | undefined {
+  if (given === 'null') return given;
+  const [, scheme = '', any = '', rest = ''] = /^([^:/]+:\/\/)(\*\.)?([^*]+)$/.exec(given) ?? [];
+  if (!URL.canParse(scheme + rest)) return undefined;
+  const { protocol, host, username, password, pathname, search, hash } = new URL(scheme + rest);
+  const isBare = `${username}${password}${search}${hash}` === '' && /^\/?$/.test(pathname);
+  if (!isBare || host === '' || !/^[^?#@]*$/.test(given)) return undefined;
+  if (any !== '' && isAddress(host)) return undefined;
+  return `${protocol}//${any}${host.toLowerCase()}`;
+}
+
+/** An IP address, with or without a port, has no subdomains. */
+const isAddress = (host: string): boolean =>
+  isIP(host.replace(/:\d+$/, '')) > 0 || host.startsWith('[');
+
+/** URLs of documents that are trusted: over HTTPS, or from this machine itself. */
+export const trustedUrls = listOf('https URLs', (given) =>
+  isTrustedUrl(given) ? new URL(given).href : undefined,
+);
+
+/** Issuers of ID tokens. */
+export const issuers: ConfigType<readonly IssuerConfig[]> = configType(
+  'names with {issuer: https://…, clientId: …, data: [claims], user: {field: claim}}',
+  readIssuers,
+  (list) => (list.length === 0 ? 'none' : list.map(({ name }) => name).join(', ')),
+);
+
+/** Public keys, and secrets that signed before. */
+export const keySources: ConfigType<readonly KeySource[]> = configType(
+  'a list of keys: paths of PEM or JWK files, PEM texts, JSON Web Keys, or {secret: …}',
+  readKeySources,
+  (sources) => (sources.length === 0 ? 'none' : `${sources.length}`),
+);
+
+const originList = listOf(
+  'origins such as https://app.example.com, https://*.example.com or capacitor://localhost',
+  originOf,
+);
+
+const anyOrOrigins = `*, or ${originList.expected}`;
+
+const isAny = (raw: unknown): boolean =>
+  Array.isArray(raw) ? raw.length === 1 && raw[0] === '*' : raw === '*';
+
+/** Web origins; `*` alone is any, which is `undefined`. */
+export const origins: ConfigType<readonly string[] | undefined> = {
+  expected: anyOrOrigins,
+  parse: (raw, folder) => {
+    if (isAny(raw)) return good(undefined);
+    const parsed = originList.parse(raw, folder);
+    return parsed.ok ? parsed : bad(`expected ${anyOrOrigins}`);
+  },
+  show: (value) => (value === undefined ? 'any origin' : originList.show(value)),
+};

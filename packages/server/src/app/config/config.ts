@@ -1,0 +1,186 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { appConfigsOf, type ConfiguredValue } from './config-apps.js';
+import { crossChecks } from './config-checks.js';
+import { readConfigFile } from './config-file.js';
+import {
+  type Key,
+  keys,
+  type Mode,
+  type Setting,
+  serverKeys,
+  settings,
+  type Values,
+} from './config-keys.js';
+import { isClientid, isKey, isSection, refusal, splitKey } from './config-names.js';
+import {
+  fromEnvironment,
+  fromFile,
+  fromFlags,
+  type GivenValue,
+  labelOf,
+} from './config-sources.js';
+
+/** What a server is started with. Made by `readConfig`, so everything in it is sound. */
+export interface Config {
+  readonly mode: Mode;
+  /** The app's folder, absolute. */
+  readonly folder: string;
+  readonly values: Values;
+  readonly sources: Readonly<Record<Key, Source>>;
+  /** Of one app of the hosted form: its name before the domain. */
+  readonly clientid?: string | undefined;
+  /** In the hosted form, what is in force for each app; else empty: the server is the one app. */
+  readonly apps: readonly Config[];
+}
+
+/** Where the value in force came from. */
+export type Source =
+  | { readonly kind: 'default' }
+  /** `where`: `--port`, `REALLY_PORT` or `really.yaml:3:7`. */
+  | { readonly kind: 'flag' | 'environment' | 'file'; readonly where: string };
+
+export interface ConfigSources {
+  readonly mode: Mode;
+  /** The app's folder: `really.yaml` and relative paths are looked up there. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Text by key, as given on the command line. */
+  readonly flags: Readonly<Partial<Record<Key, string>>>;
+}
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  /** One complete line each. */
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+export const configFileName = 'really.yaml';
+
+/**
+ * The configuration in force: flags over environment over file over defaults, key by key, also below `apps`.
+ * Throws a `ConfigError` that tells everything that is wrong.
+ */
+export function readConfig(sources: ConfigSources): Config {
+  const folder = resolve(sources.folder);
+  const file = readConfigFile(join(folder, configFileName), configFileName, isSection);
+  const reading = new Reading(folder, [...file.problems]);
+  const { problems } = reading;
+  for (const one of fromFile(file.entries, problems)) reading.take(one);
+  for (const one of fromEnvironment(sources.environment, problems)) reading.take(one);
+  for (const one of fromFlags(sources.flags)) reading.take(one);
+  const server = complete(sources.mode, folder, reading.found);
+  const config = { ...server, apps: appConfigsOf(server, reading.apps) };
+  problems.push(...crossChecks(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** What was given and found good so far: what comes later stands over what was there before. */
+class Reading {
+  readonly found = new Map<Key, ConfiguredValue>();
+  readonly apps = new Map<string, Map<Key, ConfiguredValue>>();
+  readonly problems: string[];
+  readonly #folder: string;
+
+  constructor(folder: string, problems: string[]) {
+    this.#folder = folder;
+    this.problems = problems;
+  }
+
+  /** Judges one given value. */
+  take(given: GivenValue): void {
+    const { key, raw, source } = given;
+    const { clientid, rest } = splitKey(key);
+    const found = clientid === undefined ? this.found : this.#app(clientid, given);
+    if (saysNothing(given)) return;
+    const problem = this.#problemOf(rest, given, clientid);
+    if (problem !== undefined) {
+      this.problems.push(`${labelOf(given)}: ${problem}`);
+    } else if (isKey(rest)) {
+      const parsed = settings[rest].kind.parse(raw, this.#folder);
+      if (parsed.ok) found.set(rest, { value: parsed.value, source });
+    }
+  }
+
+  #problemOf(key: string, { key: whole, raw }: GivenValue, clientid?: string): string | undefined {
+    if (!isKey(key)) return refusal(whole);
+    if (clientid !== undefined && serverKeys.has(key)) {
+      return `is the server's, and can not be given for one app`;
+    }
+    const setting: Setting<unknown> = settings[key];
+    const parsed = setting.kind.parse(raw, this.#folder);
+    const isHushed = setting.secret || setting.holdsSecrets;
+    return parsed.ok ? undefined : `${parsed.problem}${isHushed ? '' : shown(raw)}`;
+  }
+
+  #app(clientid: string, given: GivenValue): Map<Key, ConfiguredValue> {
+    const known = this.apps.get(clientid);
+    if (known) return known;
+    if (!isClientid(clientid)) {
+      const expected = 'lower-case letters, digits and hyphens within, 63 at most';
+      this.problems.push(`${labelOf(given)}: ${clientid} is no clientid: expected ${expected}`);
+    }
+    const found = new Map<Key, ConfiguredValue>();
+    this.apps.set(clientid, found);
+    return found;
+  }
+}
+
+/** `secret:` with nothing after it says nothing; `a6bcc: {}` says that there is such an app, and no more. */
+function saysNothing({ key, raw }: GivenValue): boolean {
+  const { clientid, rest } = splitKey(key);
+  if (raw === null) return isKey(rest) || (clientid !== undefined && rest === '');
+  const isEmpty = typeof raw === 'object' && !Array.isArray(raw) && Object.keys(raw).length === 0;
+  return isEmpty && isSection(key);
+}
+
+/** What was found in place of what was expected, unless it carries a password. */
+function shown(raw: unknown): string {
+  const json = JSON.stringify(raw) ?? String(raw);
+  if (json.includes('://')) return '';
+  return `, found ${json.length > 60 ? `${json.slice(0, 60)}…` : json}`;
+}
+
+function complete(mode: Mode, folder: string, found: ReadonlyMap<Key, ConfiguredValue>): Config {
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, Source> = {};
+  for (const key of keys) {
+    const given = found.get(key);
+    values[key] = given === undefined ? fallbackOf(key, mode, folder) : given.value;
+    sources[key] = given?.source ?? { kind: 'default' };
+  }
+  // Every key was gone through, and each value came from its own setting.
+  return {
+    mode,
+    folder,
+    values: values as Values,
+    sources: sources as Record<Key, Source>,
+    apps: [],
+  };
+}
+
+/** Folders that stand for a key which says nothing, where they exist. */
+const usualFolders: Partial<Record<Key, string>> = {
+  public: 'public',
+  'auth.mail.templates': 'mail',
+};
+
+function fallbackOf(key: Key, mode: Mode, folder: string): unknown {
+  const usualFolder = usualFolders[key];
+  if (usualFolder !== undefined) {
+    const usual = join(folder, usualFolder);
+    return existsSync(usual) ? usual : undefined;
+  }
+  const setting: Setting<unknown> = settings[key];
+  const { fallback } = setting;
+  const value: unknown = typeof fallback === 'function' ? fallback(mode) : fallback;
+  if (typeof value !== 'string') return value;
+  const parsed = setting.kind.parse(value, folder);
+  return parsed.ok ? parsed.value : value;
+}

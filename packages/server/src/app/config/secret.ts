@@ -1,0 +1,94 @@
+import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Platform } from '../../platform/platform.js';
+import { StartError, systemReason } from '../start-error.js';
+import type { Config } from './config.js';
+import { openDataFolder, secretFileName } from './data-folder.js';
+import { readText } from './read-text.js';
+
+/** Marks secrets that were made for development, so that production knows them wherever they turn up. */
+const developmentMark = 'really-development-';
+const leastLength = 32;
+
+/** The file of the development secret. */
+export const secretFile = (config: Config): string => join(config.values.data, secretFileName);
+
+/**
+ * The secret that tokens are signed with. In development mode one is made where none was given, and
+ * kept in the data folder. Throws a `StartError` where production has no good one.
+ */
+export function secretOf(config: Config, platform: Platform): string {
+  const { secret } = config.values;
+  if (config.mode === 'development') return secret ?? developmentSecret(config, platform);
+  const problem = problemOf(config, secret);
+  if (problem !== undefined) throw new StartError([problem]);
+  return secret ?? '';
+}
+
+/** In the hosted form the server itself needs no secret, for it has no tokens: it opens `/metrics` to who has it. */
+export function operatorSecretOf(config: Config): string | undefined {
+  const { secret } = config.values;
+  if (config.mode === 'development' || secret === undefined) return secret;
+  const problem = problemOf(config, secret);
+  if (problem !== undefined) throw new StartError([problem]);
+  return secret;
+}
+
+function problemOf({ clientid }: Config, secret: string | undefined): string | undefined {
+  const key = clientid === undefined ? 'REALLY_SECRET' : `apps.${clientid}.secret`;
+  const how = `set ${key} to random text of 32 characters or more (openssl rand -hex 32)`;
+  if (secret === undefined) return `there is no secret, and start needs one: ${how}`;
+  if (secret.startsWith(developmentMark)) {
+    return `the secret was made by really dev and is for development alone: ${how}`;
+  }
+  if (/change[-_ ]?(me|this)/i.test(secret)) {
+    return `the secret is a placeholder that others may know: ${how}`;
+  }
+  if ([...secret].length < leastLength) return `the secret is too short: ${how}`;
+  return undefined;
+}
+
+function developmentSecret(config: Config, platform: Platform): string {
+  const file = secretFile(config);
+  const made = developmentMark + Buffer.from(platform.random.bytes(32)).toString('base64url');
+  // Narrows the file too; what could not be narrowed is told when the store opens.
+  openDataFolder(config.values.data);
+  try {
+    return readSecret(file) ?? keepSecret(file, made);
+  } catch (error) {
+    throw new StartError(
+      [`the development secret ${file} cannot be read or written: ${systemReason(error)}`],
+      error,
+    );
+  }
+}
+
+function readSecret(file: string): string | undefined {
+  try {
+    const secret = readText(file).trim();
+    return secret === '' ? undefined : secret;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes the secret whole or not at all: a server and `really token` may both find none at the same
+ * moment, and then the first one to finish decides for both.
+ */
+function keepSecret(file: string, secret: string): string {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${secret}\n`, { mode: 0o600 });
+  chmodSync(draft, 0o600);
+  try {
+    linkSync(draft, file);
+    return secret;
+  } catch (error) {
+    const first = readSecret(file);
+    if (first !== undefined) return first;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}

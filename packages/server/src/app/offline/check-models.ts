@@ -1,0 +1,33 @@
+import { type Log, silentLog } from '../../platform/log.js';
+import type { Config } from '../config/config.js';
+import { namedProblems } from '../serve/open-apps.js';
+import { openModels } from '../serve/open-models.js';
+import { allStarted } from '../start-error.js';
+
+export interface ModelsChecked {
+  /** Of the hosted form. */
+  readonly clientid: string | undefined;
+  /** Collections, printed: `/boards/*`. */
+  readonly collections: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Loads every model of these apps as a server would. Throws a `StartError` with everything that is wrong in any of them.
+ */
+export function checkModels(
+  configs: readonly Config[],
+  log: Log = silentLog,
+): Promise<ModelsChecked[]> {
+  return allStarted(configs.map((config) => checkOne(config, log)));
+}
+
+async function checkOne(config: Config, log: Log): Promise<ModelsChecked> {
+  const { clientid } = config;
+  const { models, close, warnings } = await openModels(config, log).catch((error: unknown) => {
+    throw clientid === undefined ? error : namedProblems(error, clientid);
+  });
+  await close();
+  const collections = models.all().map(({ names }) => names.map((name) => `/${name}/*`).join(''));
+  return { clientid, collections, warnings };
+}

@@ -1,0 +1,207 @@
+import { statSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import type { Progress } from '../../platform/progress.js';
+import { systemPlatform } from '../../platform/system.js';
+import type { ExportReader } from '../../store/export-reader.js';
+import { readExportProgress } from '../../transfer/export-progress.js';
+import { type ExportCounts, type LineSink, StoreExport } from '../../transfer/export-store.js';
+import type { Config } from '../config/config.js';
+import { StartError, systemReason } from '../start-error.js';
+import { collectionFilter, type SelectedCollection } from './collection-filter.js';
+import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
+import { asStartError, databaseOf, openOfflineReader } from './offline-database.js';
+import { assertOther, ownersOnly, putInPlace } from './output-file.js';
+
+export interface ExportAppOptions {
+  /** Collections as they were given; none: all of the app's. */
+  readonly collections: readonly string[];
+  readonly history: boolean;
+  /** Whether what the server keeps for itself is told too. */
+  readonly system: boolean;
+  readonly progress: Progress;
+}
+
+export interface FileOptions extends ExportAppOptions {
+  readonly file: string;
+  /** Goes on with the file, where it is there. */
+  readonly resume: boolean;
+  /** Replaces a file that is there. */
+  readonly force: boolean;
+}
+
+/** Writes the data of an app as lines. Throws a `StartError` where it can not. */
+export async function exportApp(
+  config: Config,
+  sink: LineSink,
+  options: ExportAppOptions,
+): Promise<ExportCounts> {
+  return await exporting(config, options, async (reader, collections) => {
+    const only = collections?.map(({ key }) => key);
+    const work = new StoreExport(reader, sink, { ...options, only }, options.progress);
+    return await work.begin(
+      now(),
+      collections?.map(({ shown }) => shown),
+    );
+  });
+}
+
+/**
+ * As `exportApp`, into a file, which is there when it is complete or not at all; `undefined` where it
+ * was complete already. What was written until it was stopped stays beside it, for `resume`.
+ */
+export async function exportAppToFile(
+  config: Config,
+  options: FileOptions,
+): Promise<ExportCounts | undefined> {
+  const { file, resume, force } = options;
+  assertOther(file, databaseOf(config));
+  const target = targetOf(file);
+  const there = isThere(target, file);
+  if (there && !resume && !force) throw taken(file);
+  return await exporting(config, options, async (reader, collections) => {
+    const draft = await openDraft(target, { ...options, there });
+    try {
+      const counts = await writeFile(draft, reader, collections, options);
+      await draft.handle.sync();
+      if (draft.path !== target) await putInPlace(draft.path, target, resume || force);
+      return counts;
+    } catch (error) {
+      throw isTaken(error) ? taken(file) : error;
+    } finally {
+      await draft.handle.close();
+      await removeEmpty(draft.path, target);
+    }
+  });
+}
+
+/** A file that is being written. */
+class ExportDraft {
+  readonly handle: FileHandle;
+  readonly #own: string;
+  #path: string;
+
+  /** `path`: by what name it is there. */
+  constructor(handle: FileHandle, path: string, target: string) {
+    this.handle = handle;
+    this.#path = path;
+    this.#own = draftOf(target);
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** Gives it the name of this process. */
+  async claim(): Promise<void> {
+    await rename(this.#path, this.#own);
+    this.#path = this.#own;
+  }
+}
+
+/** The newest of what was left, or the file itself, where that is to be gone on with; else a new one. */
+async function openDraft(
+  target: string,
+  { file, resume, there }: FileOptions & { readonly there: boolean },
+): Promise<ExportDraft> {
+  try {
+    const left = leftDrafts(target);
+    const begun = resume ? (left.at(-1) ?? (there ? target : undefined)) : undefined;
+    for (const other of left) if (other !== begun) await rm(other, { force: true });
+    const path = begun ?? draftOf(target);
+    const handle = await open(path, begun === undefined ? 'wx+' : 'r+', ownersOnly);
+    // The umask, or whoever made it before, may have said otherwise.
+    await handle.chmod(ownersOnly);
+    return new ExportDraft(handle, path, target);
+  } catch (error) {
+    throw new StartError([`${file} can not be written: ${systemReason(error)}`], error);
+  }
+}
+
+/** Nothing is worth keeping of a draft in which nothing is. */
+async function removeEmpty(path: string, target: string): Promise<void> {
+  if (path === target) return;
+  if (statSync(path, { throwIfNoEntry: false })?.size === 0) await rm(path, { force: true });
+}
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EEXIST';
+
+const taken = (file: string): StartError =>
+  new StartError([`${file} is there already: --resume goes on with it, --force replaces it`]);
+
+async function writeFile(
+  draft: ExportDraft,
+  reader: ExportReader,
+  collections: readonly SelectedCollection[] | undefined,
+  options: FileOptions,
+): Promise<ExportCounts | undefined> {
+  const { history, system, file, progress } = options;
+  const { handle } = draft;
+  const only = collections?.map(({ key }) => key);
+  const shown = collections?.map((one) => one.shown);
+  const found = await readExportProgress(handle);
+  const size = found.kind === 'begun' ? found.size : 0;
+  const work = new StoreExport(reader, sinkOf(handle, size), { history, system, only }, progress);
+  switch (found.kind) {
+    case 'complete':
+      return undefined;
+    case 'other':
+      throw new StartError([`${file} can not be gone on with: ${found.why}`]);
+    case 'nothing':
+      await draft.claim();
+      await handle.truncate(0);
+      return await work.begin(now(), shown);
+    case 'begun': {
+      const { header } = found.progress;
+      const given = JSON.stringify([history, system, shown ?? null]);
+      const begun = JSON.stringify([header.history, header.system, header.collections ?? null]);
+      if (given !== begun) {
+        throw new StartError([
+          `${file} was begun with other options: expected the same --history, --system and --collection`,
+        ]);
+      }
+      if (header.position > (await reader.state()).position) {
+        throw new StartError([`${file} was begun from other data, or from data that is older now`]);
+      }
+      await draft.claim();
+      await handle.truncate(size);
+      return await work.goOn(found.progress);
+    }
+    default:
+      return found satisfies never;
+  }
+}
+
+function sinkOf(handle: FileHandle, from: number): LineSink {
+  let position = from;
+  return {
+    async write(text) {
+      const bytes = Buffer.from(text);
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position);
+        done += bytesWritten;
+        position += bytesWritten;
+      }
+    },
+  };
+}
+
+const now = () => new Date(systemPlatform.clock.now()).toISOString();
+
+async function exporting<T>(
+  config: Config,
+  options: ExportAppOptions,
+  work: (
+    reader: ExportReader,
+    collections: readonly SelectedCollection[] | undefined,
+  ) => Promise<T>,
+): Promise<T> {
+  const reader = openOfflineReader(config);
+  try {
+    return await work(reader, await collectionFilter(options.collections, reader));
+  } catch (error) {
+    throw asStartError(error, 'the export stopped');
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,81 @@
+import type { Live } from '../../live/live.js';
+import type { ModelSet } from '../../model/model.js';
+import type { Objects } from '../../objects/objects.js';
+import type { Log } from '../../platform/log.js';
+import { type Store, UniqueClash } from '../../store/store.js';
+import { StartError, systemReason } from '../start-error.js';
+import type { LoadedFolder, OpenModels } from './open-models.js';
+
+/** What has to know of it when models change. */
+export interface ModelConsumers {
+  readonly store: Pick<Store, 'prepare' | 'position'>;
+  readonly objects: Pick<Objects, 'withWritesPaused'>;
+  readonly live: Pick<Live, 'reloaded'>;
+}
+
+/** The models of an app, which may be loaded anew while it serves (section REL). */
+export class CurrentModels {
+  readonly #opened: OpenModels;
+  readonly #log: Log;
+  #models: ModelSet;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(opened: OpenModels, log: Log) {
+    this.#opened = opened;
+    this.#log = log;
+    this.#models = opened.models;
+  }
+
+  readonly models = (): ModelSet => this.#models;
+
+  /**
+   * Loads the models again and puts them in force, one call after the other. Where anything is wrong with them it is
+   * logged, a line each as at a start, and those that are in force stay. Never rejects.
+   */
+  reload(consumers: ModelConsumers): Promise<void> {
+    this.#last = this.#last.then(() => this.#reload(consumers));
+    return this.#last;
+  }
+
+  async #reload(consumers: ModelConsumers): Promise<void> {
+    try {
+      const loaded = await this.#opened.loadAgain();
+      const changed = changedKeys(this.#models, loaded.models);
+      if (changed.length > 0) await this.#activate(loaded, consumers);
+      const models = loaded.models.all().length;
+      this.#log.info({ models, changed }, 'the models were loaded again');
+    } catch (error) {
+      this.#logProblems(error);
+    }
+  }
+
+  async #activate({ models, warnings }: LoadedFolder, consumers: ModelConsumers): Promise<void> {
+    for (const warning of warnings) this.#log.warn({}, warning);
+    const { store, objects, live } = consumers;
+    await objects.withWritesPaused(async () => {
+      await store.prepare(models.all().map(({ layout }) => layout));
+      const pos = await store.position();
+      const before = this.#models;
+      this.#models = models;
+      live.reloaded(before, pos);
+    });
+  }
+
+  #logProblems(error: unknown): void {
+    for (const problem of problemsOf(error)) this.#log.error({}, problem);
+    this.#log.error({}, 'the models were not loaded again; those that were in force stay');
+  }
+}
+
+function problemsOf(error: unknown): readonly string[] {
+  if (error instanceof StartError) return error.problems;
+  if (error instanceof UniqueClash) return [error.message];
+  return [`the models can not be put in force: ${systemReason(error)}`];
+}
+
+/** The collections whose models are new, gone, or others than they were. */
+function changedKeys(before: ModelSet, now: ModelSet): string[] {
+  const gone = before.all().filter(({ names }) => !now.get(names));
+  const others = now.all().filter(({ names, digest }) => before.get(names)?.digest !== digest);
+  return [...gone, ...others].map(({ key }) => key);
+}

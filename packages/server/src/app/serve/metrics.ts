@@ -1,0 +1,181 @@
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type Metric,
+  Registry,
+  type RegistryContentType,
+} from 'prom-client';
+import type { MetricsFormat, MetricsText } from '../../gateway/options.js';
+import type { Metrics } from '../../platform/metrics.js';
+
+/** The metrics of one server, and their text for Prometheus. */
+export interface ServerMetrics extends Metrics {
+  /** What `/metrics` answers: OpenMetrics, which has examples of traces, or Prometheus' own format. */
+  text(format?: MetricsFormat): Promise<MetricsText>;
+  /** Where one app of several counts: as `app` every series has its clientid. All of them count the same things. */
+  ofApp(clientid: string): Metrics;
+}
+
+/** Metrics in a registry of their own, so that two servers fit in one process. */
+export function prometheusMetrics(): ServerMetrics {
+  const registry = new Registry<RegistryContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  collectDefaultMetrics({ register: registry, prefix: 'really_' });
+  // Gauges with the name of a counter, and sums of others that are there.
+  for (const what of ['handles', 'requests', 'resources']) {
+    registry.removeSingleMetric(`really_nodejs_active_${what}_total`);
+  }
+  const families = new MetricFamilies(registry);
+  const texts = new MetricsTexts(registry);
+  return {
+    ...metricsOf(families, undefined),
+    text: (format = 'prometheus') => texts.write(format),
+    ofApp: (clientid) => metricsOf(families, clientid),
+  };
+}
+
+const contentTypes = {
+  openmetrics: Registry.OPENMETRICS_CONTENT_TYPE,
+  prometheus: Registry.PROMETHEUS_CONTENT_TYPE,
+} as const;
+
+/** Writes one text after the other, for a registry has one format at a time. */
+class MetricsTexts {
+  readonly #registry: Registry<RegistryContentType>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(registry: Registry<RegistryContentType>) {
+    this.#registry = registry;
+  }
+
+  write(format: keyof typeof contentTypes): Promise<MetricsText> {
+    const written = this.#last.then(() => this.#write(contentTypes[format]));
+    this.#last = written.catch(() => {});
+    return written;
+  }
+
+  async #write(contentType: RegistryContentType): Promise<MetricsText> {
+    this.#registry.setContentType(contentType);
+    const counters = this.#counters();
+    try {
+      return { text: await this.#registry.metrics(), contentType };
+    } finally {
+      // OpenMetrics takes the `_total` from a counter's name, and leaves it so.
+      for (const [counter, name] of counters) Object.assign(counter, { name });
+    }
+  }
+
+  #counters(): [counter: object, name: string][] {
+    return this.#registry
+      .getMetricsAsArray()
+      .map((metric) => [metric, metric.name] as [object, string]);
+  }
+}
+
+function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
+  const names = app === undefined ? [] : ['app'];
+  const apps = app === undefined ? [] : [app];
+  return {
+    counter(name, help, labels = []) {
+      const labelNames = [...names, ...labels];
+      const counter = families.get(name, (registers) => {
+        return new Counter({ name, help, registers, labelNames });
+      });
+      // There from the start: what comes into being as 1 has not increased, for Prometheus.
+      if (labels.length === 0) counter.labels(...apps).inc(0);
+      return { add: (amount = 1, ...values) => counter.labels(...apps, ...values).inc(amount) };
+    },
+    gauge(name, help, labels = []) {
+      const labelNames = [...names, ...labels];
+      const gauge = families.get(name, (registers) => {
+        return new Gauge({ name, help, registers, labelNames });
+      });
+      return { set: (value, ...values) => gauge.labels(...apps, ...values).set(value) };
+    },
+    observe(name, help, read, labels = {}) {
+      const labelNames = [...names, ...Object.keys(labels)];
+      families.observe(name, {
+        help,
+        labelNames,
+        labels: [...apps, ...Object.values(labels)],
+        read,
+      });
+    },
+    histogram(name, help, buckets, labels = []) {
+      const labelNames = [...names, ...labels];
+      const histogram = families.get(name, (registers) => {
+        const config = { name, help, registers, labelNames, buckets: [...buckets] };
+        return new Histogram({ ...config, enableExemplars: true });
+      });
+      const record = (value: number, ...values: string[]) =>
+        histogram.labels(...apps, ...values).observe(value);
+      return {
+        record,
+        recordTraced(traceId, value, ...values) {
+          if (traceId === undefined || traceId.length > longestExample) {
+            record(value, ...values);
+            return;
+          }
+          const all = [...apps, ...values];
+          const of = Object.fromEntries(labelNames.map((label, at) => [label, all[at] ?? '']));
+          histogram.observe({ labels: of, value, exemplarLabels: { trace_id: traceId } });
+        },
+      };
+    },
+  };
+}
+
+/** Characters: with its name it may have 128. */
+const longestExample = 100;
+
+interface ObservedMetric {
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly labels: readonly string[];
+  readonly read: () => number;
+}
+
+/** The metrics that are registered, each once, however many apps count in it. */
+class MetricFamilies {
+  readonly #registers: [Registry<RegistryContentType>];
+  readonly #made = new Map<string, Metric>();
+  readonly #observed = new Map<string, ObservedMetric[]>();
+
+  constructor(registry: Registry<RegistryContentType>) {
+    this.#registers = [registry];
+  }
+
+  get<T extends Metric>(name: string, make: (registers: [Registry<RegistryContentType>]) => T): T {
+    // Who names a metric knows what it is: another kind under that name would be refused by the registry.
+    const made = (this.#made.get(name) as T | undefined) ?? make(this.#registers);
+    this.#made.set(name, made);
+    return made;
+  }
+
+  observe(name: string, observed: ObservedMetric): void {
+    const known = this.#observed.get(name);
+    if (known?.some(({ labels }) => labels.join() === observed.labels.join())) {
+      throw new Error(`${name} is observed already`);
+    }
+    if (known) {
+      known.push(observed);
+      return;
+    }
+    const all = [observed];
+    this.#observed.set(name, all);
+    this.get(name, (registers) => {
+      const { help, labelNames } = observed;
+      return new Gauge({
+        name,
+        help,
+        registers,
+        labelNames: [...labelNames],
+        collect() {
+          for (const { labels, read } of all) this.labels(...labels).set(read());
+        },
+      });
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { HashLimiter } from '../../accounts/passwords/hash-limiter.js';
+import type { Log } from '../../platform/log.js';
+import { systemPlatform } from '../../platform/system.js';
+import type { Tracing } from '../../platform/tracing.js';
+import { appConfigs } from '../config/apps.js';
+import type { Config } from '../config/config.js';
+import { allStarted, StartError } from '../start-error.js';
+import { type App, type AppOptions, openApp } from './app.js';
+import type { ServerMetrics } from './metrics.js';
+import { ShutdownStack } from './shutdown-stack.js';
+
+export interface AppsOptions {
+  readonly log: Log;
+  readonly metrics: ServerMetrics;
+  readonly tracing: Tracing | undefined;
+  /** See `StoreOptions`. */
+  readonly force: boolean;
+  /** Takes note of how to close what is opened here. */
+  readonly shutdown: ShutdownStack;
+}
+
+/**
+ * Opens every app of a server, all at once and each with everything of its own. Throws a `StartError` with what is wrong
+ * in any of them: a server runs with all of its apps or not at all.
+ */
+export function openApps(config: Config, options: AppsOptions): Promise<App[]> {
+  const opened: ShutdownStack[] = [];
+  options.shutdown.add(async () => {
+    await Promise.all(opened.map((one) => one.close()));
+  });
+  const serverHashes = new HashLimiter({
+    concurrency: config.values['limits.concurrentHashes'],
+    // As many as the apps let through.
+    maxWaiting: Number.POSITIVE_INFINITY,
+    platform: systemPlatform,
+  });
+  return allStarted(
+    appConfigs(config).map((one) => {
+      const shutdown = new ShutdownStack();
+      opened.push(shutdown);
+      return openOne(one, { ...options, serverHashes, shutdown });
+    }),
+  );
+}
+
+/** An app of several is told apart by its clientid: in the log, in metrics, and in what is wrong with it. */
+async function openOne(
+  config: Config,
+  options: AppsOptions & Pick<AppOptions, 'serverHashes'>,
+): Promise<App> {
+  const { clientid } = config;
+  if (clientid === undefined) return await openApp(config, options);
+  const log = options.log.child({ app: clientid });
+  const metrics = options.metrics.ofApp(clientid);
+  return await openApp(config, { ...options, log, metrics }).catch((error: unknown) => {
+    throw namedProblems(error, clientid);
+  });
+}
+
+/** The same problems, each with the app that has it. */
+export function namedProblems(error: unknown, clientid: string): unknown {
+  if (!(error instanceof StartError)) return error;
+  return new StartError(
+    error.problems.map((problem) => `${clientid}: ${problem}`),
+    error,
+  );
+}

@@ -1,0 +1,58 @@
+import { type PrivilegedWrites, privilegedWrites } from '../../accounts/privileged-writes.js';
+import { type Audit, AuditLog } from '../../auth/audit.js';
+import type { VerifyingKey } from '../../auth/keys/verifying-key.js';
+import type { Issuer } from '../../auth/oidc/issuer.js';
+import { Revocations } from '../../auth/revocations.js';
+import { Tokens } from '../../auth/tokens.js';
+import type { Bus } from '../../bus/bus.js';
+import type { Services } from '../../commands/services.js';
+import { RevocationSource } from '../../objects/revocation-source.js';
+import { SystemRecords } from '../../objects/system-records.js';
+import type { Log } from '../../platform/log.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { Config } from '../config/config.js';
+import { openPublished } from './open-keys.js';
+import type { ShutdownStack } from './shutdown-stack.js';
+
+/** Who may come in, and with what. */
+export interface AppAuth {
+  readonly tokens: Tokens;
+  readonly revocations: Revocations;
+  readonly audit: Audit;
+  readonly privilegedWrites: PrivilegedWrites;
+  readonly issuers: readonly Issuer[];
+}
+
+export interface AuthPorts {
+  readonly services: Services;
+  readonly bus: Bus;
+  readonly secret: string;
+  readonly keys: readonly VerifyingKey[];
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly shutdown: ShutdownStack;
+}
+
+/** Opens what tokens need. Resolves when all that was revoked is known. */
+export async function openAuth({ values }: Config, ports: AuthPorts): Promise<AppAuth> {
+  const { services, bus, secret, keys, log, metrics, shutdown } = ports;
+  const { platform, store, objects } = services;
+  const { clock } = platform;
+  const records = new SystemRecords(objects);
+  const revocations = new Revocations({ records, clock });
+  const published = openPublished(values, { platform, log, metrics, shutdown });
+  const source = new RevocationSource({ revocations, records, store, bus, platform, log });
+  await source.open();
+  shutdown.add(async () => source.close());
+  metrics.observe('really_revocations', 'Revocations in memory.', () => revocations.size);
+  return {
+    tokens: new Tokens({
+      ...{ secret, keys, published: published.keys, platform, revocations },
+      audience: values['auth.audience'],
+    }),
+    revocations,
+    audit: new AuditLog({ log, metrics, clock }),
+    privilegedWrites: privilegedWrites({ services, log, users: values['auth.users'] }),
+    issuers: published.issuers,
+  };
+}

@@ -1,0 +1,84 @@
+import { statSync } from 'node:fs';
+import { formatProblem, loadModels } from '../../model/load-models.js';
+import type { ModelSet } from '../../model/model.js';
+import { createQuickJsSandbox } from '../../model/sandbox/quickjs/sandbox.js';
+import type { Budgets } from '../../platform/budget.js';
+import type { Log } from '../../platform/log.js';
+import { type Metrics, noMetrics } from '../../platform/metrics.js';
+import { systemPlatform } from '../../platform/system.js';
+import type { Config } from '../config/config.js';
+import { limitsOf } from '../config/limits.js';
+import { StartError } from '../start-error.js';
+import { lazySandbox } from './lazy-sandbox.js';
+
+/** Of one run of a post hook: as many as a batch may have commands. */
+const mostEffects = 100;
+
+export interface LoadedFolder {
+  readonly models: ModelSet;
+  readonly warnings: readonly string[];
+}
+
+export interface OpenModels extends LoadedFolder {
+  /** Loads the folder as it is by now, and changes nothing of what was loaded before. Throws as `openModels`. */
+  readonly loadAgain: () => Promise<LoadedFolder>;
+  /** Ends what their scripts run in; to be called by whoever opened the models. */
+  readonly close: () => Promise<void>;
+}
+
+/** Loads the models of an app. Throws a `StartError` with a line for everything that is wrong in any of them. */
+export async function openModels(
+  config: Config,
+  log: Log,
+  told: { readonly metrics?: Metrics; readonly budgets?: Budgets } = {},
+): Promise<OpenModels> {
+  const { metrics = noMetrics, budgets } = told;
+  assertFolder(config);
+  const limits = limitsOf(config.values);
+  const sandboxOptions = {
+    timeLimit: limits.hookTime,
+    memoryLimit: limits.hookMemory,
+    waiting: limits.hooksWaiting,
+    platform: systemPlatform,
+    log,
+    metrics,
+  };
+  const sandbox = await createQuickJsSandbox({ ...sandboxOptions, budgets, holdsBack: true });
+  const postHookSandbox = lazySandbox(() =>
+    createQuickJsSandbox({ ...sandboxOptions, metrics: noMetrics, effects: mostEffects }),
+  );
+  const close = async () => {
+    await Promise.all([sandbox.close(), postHookSandbox.close()]);
+  };
+  const failures = metrics.counter(
+    'really_script_failures_total',
+    'Scripts of models that threw or were stopped.',
+    ['kind'],
+  );
+  const load = async (): Promise<LoadedFolder> => {
+    assertFolder(config);
+    const loaded = await loadModels({
+      dir: config.values.models,
+      mode: config.mode,
+      sandbox,
+      postHookSandbox,
+      limits,
+      now: systemPlatform.clock.now,
+      log,
+      onScriptFailure: (_where, { kind }) => failures.add(1, kind),
+    });
+    if (loaded.kind === 'broken') throw new StartError(loaded.problems.map(formatProblem));
+    return loaded;
+  };
+  try {
+    return { ...(await load()), loadAgain: load, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function assertFolder({ values: { models: dir } }: Config): void {
+  if (statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new StartError([`there is no folder of models at ${dir}`]);
+}

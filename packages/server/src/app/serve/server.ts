@@ -1,0 +1,209 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { createGateway } from '../../gateway/gateway.js';
+import type { DocsPage } from '../../gateway/http/pages/dev-page.js';
+import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../../gateway/options.js';
+import { Budgets } from '../../platform/budget.js';
+import { type Log, silentLog } from '../../platform/log.js';
+import { systemPlatform } from '../../platform/system.js';
+import { throttled } from '../../platform/throttled-log.js';
+import type { Config } from '../config/config.js';
+import type { Values } from '../config/config-keys.js';
+import { limitsOf } from '../config/limits.js';
+import { readText } from '../config/read-text.js';
+import { operatorSecretOf } from '../config/secret.js';
+import { allStarted, StartError, started, systemReason } from '../start-error.js';
+import type { App } from './app.js';
+import { prometheusMetrics } from './metrics.js';
+import { openApps } from './open-apps.js';
+import { openTracing } from './open-tracing.js';
+import { ShutdownStack } from './shutdown-stack.js';
+import { watchModels } from './watch-models.js';
+
+export interface RunningServer {
+  /** Where a browser on this machine reaches it: `http://127.0.0.1:9000`. */
+  readonly url: string;
+  /** Stops: no new connections, commands in flight are finished, pushes sent, and everything closed. */
+  close(): Promise<void>;
+  /** Reads certificates again, for connections to come. Throws, and changes nothing, where they can not be read. */
+  rereadCertificates(): void;
+  /** Loads the models of every app again. What comes of it is logged; never rejects. */
+  reloadModels(): Promise<void>;
+}
+
+export interface ServerStartOptions {
+  readonly log?: Log | undefined;
+  /** Also where a database lacks changes that may have been answered (rule DUR9). */
+  readonly force?: boolean | undefined;
+}
+
+/**
+ * Starts a server: the one place where ports get their adapters. Resolves when it can serve. Throws a
+ * `StartError` for whatever people can mend, with nothing left open.
+ */
+export async function startServer(
+  config: Config,
+  options: ServerStartOptions = {},
+): Promise<RunningServer> {
+  const shutdown = new ShutdownStack();
+  try {
+    return await open(config, options, shutdown);
+  } catch (error) {
+    await shutdown.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open(
+  config: Config,
+  { log: everyLine = silentLog, force = false }: ServerStartOptions,
+  shutdown: ShutdownStack,
+): Promise<RunningServer> {
+  const { values } = config;
+  const metrics = prometheusMetrics();
+  const log = throttled(everyLine, { metrics, clock: systemPlatform.clock });
+  const tracing = openTracing(log, config.folder);
+  // What belongs to no app has an empty label, which is none for Prometheus.
+  const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);
+  // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
+  const reading = started(() => readTls(values));
+  const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
+  const opening = openApps(config, { log, metrics, tracing, force, shutdown });
+  await allStarted<unknown>([reading, judging, opening]);
+  const [tls, secret, apps] = [await reading, await judging, await opening];
+  const gateway = await createGateway({
+    config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
+    apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config, app.secret) })),
+    metrics,
+    budgets,
+    log,
+    platform: systemPlatform,
+  });
+  shutdown.add(() => gateway.close());
+  if (config.mode === 'development') await watchAll(apps, shutdown);
+  const { url } = await listen(gateway, values);
+  for (const app of apps) {
+    const models = app.services.models().all().length;
+    app.log.info({ mode: config.mode, models, store: app.config.values.store }, 'started');
+  }
+  return {
+    url,
+    close: () => shutdown.close(),
+    rereadCertificates() {
+      const renewed = readTls(values);
+      if (renewed !== undefined) gateway.renewTls(renewed);
+    },
+    async reloadModels() {
+      await Promise.all(apps.map((app) => app.reload()));
+    },
+  };
+}
+
+/** Rule REL1. */
+async function watchAll(apps: readonly App[], shutdown: ShutdownStack): Promise<void> {
+  for (const app of apps) {
+    const { config, log, platform } = app;
+    const changed = () => void app.reload();
+    shutdown.add(await watchModels(config.values.models, changed, { platform, log }));
+  }
+}
+
+async function listen(gateway: Gateway, { port, host }: Values): Promise<{ url: string }> {
+  try {
+    return await gateway.listen(port, host);
+  } catch (error) {
+    throw new StartError(
+      [`cannot listen on ${host} port ${port}: ${listenReason(error, port)}`],
+      error,
+    );
+  }
+}
+
+function listenReason(error: unknown, port: number): string {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  if (code === 'EADDRINUSE') return 'another program uses that port';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
+  if (code === 'EACCES' && port < 1024)
+    return 'permission denied: a port below 1024 needs a privilege';
+  return systemReason(error);
+}
+
+/** Where a server is one app, the app's secret is the operator's too. */
+function onlySecret([app, ...others]: readonly App[]): string | undefined {
+  return others.length === 0 && app?.clientid === undefined ? app?.secret : undefined;
+}
+
+function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
+  return {
+    domain: values.domain,
+    metrics: values.metrics,
+    trustProxy: values.trustProxy,
+    cors: values.cors,
+    keepAlive: values['http.keepAlive'],
+    connections: values['limits.connections'],
+    outputTotal: values['limits.outputTotal'],
+    outputTime: values['limits.outputTime'],
+    tls,
+  };
+}
+
+function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig {
+  return {
+    devPage: mode === 'development' ? { docs: readDocs() } : undefined,
+    secret,
+    idleTimeout: values.idleTimeout,
+    initializeTimeout: values.initializeTimeout,
+    resumeWindow: values.resumeWindow,
+    tokenLifetimes: {
+      anonymous: values['auth.life.anonymous'],
+      password: values['auth.life.password'],
+      oidc: values['auth.life.oidc'],
+    },
+    trustProxy: values.trustProxy,
+    cors: values.cors,
+    deflate: values['websocket.deflate'],
+    openapi: values.openapi,
+    publicDir: values.public,
+    rates: {
+      commands: values['rate.commands'],
+      address: values['rate.address'],
+      bytes: values['rate.bytes'],
+      addressBytes: values['rate.addressBytes'],
+      bytesBeforeInitialize: values['rate.bytesBeforeInitialize'],
+      signup: values['rate.signup'],
+      login: values['rate.login'],
+      loginAccount: values['rate.loginAccount'],
+    },
+    limits: limitsOf(values),
+  };
+}
+
+/** The pages of the documentation, where they are beside the program. */
+function readDocs(): DocsPage[] {
+  const folder = fileURLToPath(new URL('../../../../../docs/', import.meta.url));
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.md'));
+  return names.sort().map((name) => ({ name, text: readText(join(folder, name)) }));
+}
+
+function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undefined {
+  if (cert === undefined || key === undefined) return undefined;
+  const files = { cert: readPem(cert), key: readPem(key) };
+  try {
+    createSecureContext(files);
+    return files;
+  } catch (error) {
+    const why = `${cert} and ${key} are not a certificate and its key: ${systemReason(error)}`;
+    throw new StartError([why], error, true);
+  }
+}
+
+function readPem(file: string): string {
+  try {
+    return readText(file);
+  } catch (error) {
+    throw new StartError([`${file} cannot be read: ${systemReason(error)}`], error);
+  }
+}

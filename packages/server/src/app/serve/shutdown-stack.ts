@@ -1,0 +1,28 @@
+/** What was opened, to be closed in the opposite order, also where opening stopped half-way. */
+export class ShutdownStack {
+  readonly #steps: (() => Promise<void>)[] = [];
+  #closed: Promise<void> | undefined;
+
+  /** Takes note of how to close what was just opened. */
+  add(close: () => Promise<void>): void {
+    this.#steps.push(close);
+  }
+
+  /** Closes everything, once however often it is called. One that fails does not keep the others open; the first failure is told. */
+  close(): Promise<void> {
+    this.#closed ??= this.#closeAll();
+    return this.#closed;
+  }
+
+  async #closeAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of this.#steps.reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}

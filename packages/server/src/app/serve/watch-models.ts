@@ -1,0 +1,122 @@
+import { type BigIntStats, type Dirent, promises } from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../../platform/log.js';
+import type { Platform, Timer } from '../../platform/platform.js';
+
+/** Milliseconds between two looks, and at least so many times what the last one took: looking must not become work. */
+const pause = 200;
+const restPerLook = 20;
+
+/** Where links lead in a circle, a look has to end. */
+const deepest = 10;
+const mostFiles = 20_000;
+
+export interface WatchOptions {
+  readonly platform: Pick<Platform, 'timers' | 'clock'>;
+  readonly log: Log;
+}
+
+/**
+ * Calls `changed` once files of this folder were made, changed, removed or replaced, or when its path, or a link inside it,
+ * leads elsewhere by now. Resolves when it watches, with what stops that.
+ *
+ * It looks again and again. What a system tells of changes is of what was there when it was asked to tell, and not of
+ * what stands in its place now; over networks and into containers it tells nothing at all.
+ */
+export async function watchModels(
+  folder: string,
+  changed: () => void,
+  options: WatchOptions,
+): Promise<() => Promise<void>> {
+  const watch = new ModelWatch(folder, changed, options);
+  await watch.begin();
+  return async () => watch.stop();
+}
+
+class ModelWatch {
+  readonly #folder: string;
+  readonly #changed: () => void;
+  readonly #options: WatchOptions;
+  #timer: Timer | undefined;
+  #isStopped = false;
+  /** As of the last call of `changed`, and as of the last look. */
+  #known = '';
+  #last = '';
+
+  constructor(folder: string, changed: () => void, options: WatchOptions) {
+    this.#folder = folder;
+    this.#changed = changed;
+    this.#options = options;
+  }
+
+  async begin(): Promise<void> {
+    this.#known = await fingerprintOf(this.#folder);
+    this.#last = this.#known;
+    this.#schedule(pause);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(ms: number): void {
+    if (!this.#isStopped) this.#timer = this.#options.platform.timers.after(ms, () => this.#look());
+  }
+
+  #look(): void {
+    const { clock } = this.#options.platform;
+    const begun = clock.monotonic();
+    fingerprintOf(this.#folder)
+      .then((now) => this.#take(now))
+      .catch((err: unknown) => this.#options.log.warn({ err }, 'the models cannot be watched'))
+      .finally(() => {
+        this.#schedule(Math.max(pause, (clock.monotonic() - begun) * restPerLook));
+      });
+  }
+
+  /** What two looks see alike is written to its end. */
+  #take(now: string): void {
+    if (this.#isStopped) return;
+    if (now !== this.#known && now === this.#last) {
+      this.#known = now;
+      this.#changed();
+    }
+    this.#last = now;
+  }
+}
+
+/** Another text where anything below the folder is another file, or was written to. Never rejects for what is not there. */
+async function fingerprintOf(folder: string): Promise<string> {
+  const lines: string[] = [];
+  await note(folder, lines, 0);
+  return lines.sort().join('\n');
+}
+
+async function note(path: string, lines: string[], depth: number): Promise<void> {
+  if (depth > deepest || lines.length > mostFiles) return;
+  const stat = await promises.stat(path, { bigint: true }).catch(codeOf);
+  if (typeof stat === 'string' || !stat.isDirectory()) {
+    lines.push(`${path} ${typeof stat === 'string' ? stat : traitsOf(stat)}`);
+    return;
+  }
+  const entries = await promises.readdir(path, { withFileTypes: true }).catch(codeOf);
+  lines.push(`${path}/ ${typeof entries === 'string' ? entries : ''}`);
+  if (typeof entries === 'string') return;
+  await Promise.all(
+    entries.filter(isOfModels).map(({ name }) => note(join(path, name), lines, depth + 1)),
+  );
+}
+
+/** What editors and systems leave lying about is passed over, as it is when models are loaded. */
+function isOfModels({ name }: Dirent): boolean {
+  return !name.startsWith('.') && !name.endsWith('~');
+}
+
+function traitsOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

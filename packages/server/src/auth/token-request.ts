@@ -1,0 +1,62 @@
+import {
+  type FieldErrors,
+  fail,
+  inexactIn,
+  isJsonObject,
+  type JsonObject,
+  parseR,
+} from '@really/protocol';
+import { readExpires } from './claims.js';
+import { isTooLongToMint, type TokenClaims } from './tokens.js';
+
+/** Characters of the JSON of a token's `data`, so that the token fits into a header. */
+const largestData = 4096;
+const longestText = 256;
+
+/** Reads an order for a token (rule AUT4). Null is as good as absent. Throws 400 with everything that is wrong. */
+export function readTokenRequest(body: JsonObject): TokenClaims {
+  const errors: FieldErrors = {};
+  const { uid, authType, expires, _r, data } = withoutNulls(body);
+  if (!isText(uid) || uid === '') errors.uid = [textError(uid)];
+  if (authType !== undefined && !isText(authType)) errors.authType = [textError(authType)];
+  if (data !== undefined && !isJsonObject(data)) errors.data = ['expected.object'];
+  else if (data !== undefined && isTooLarge(data)) errors.data = ['too.large'];
+  else if (data !== undefined) Object.assign(errors, numberErrors(data, 'data'));
+  const own = _r === undefined ? undefined : parseR(_r);
+  if (_r !== undefined && own?.kind !== 'object') errors._r = ['expected.object.r'];
+  else if (own && own.r.length > longestText) errors._r = ['too.long'];
+  const end = readExpires(expires);
+  if (end.kind === 'invalid') errors.expires = ['expected.instant'];
+  if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
+  const order = {
+    uid: String(uid),
+    authType: isText(authType) ? authType : undefined,
+    _r: own?.r,
+    data: isJsonObject(data) ? data : undefined,
+    expires: end.kind === 'read' ? end.at : undefined,
+  };
+  // Each is within its bound, and what JSON and UTF-8 make of them is too much together.
+  if (isTooLongToMint(order)) throw fail.invalid('data', 'too.large');
+  return order;
+}
+
+/** Whether a token could not hold this data. */
+export const isTooLarge = (data: JsonObject): boolean =>
+  Buffer.byteLength(JSON.stringify(data)) > largestData;
+
+/** Errors by path where the data has a number that its JSON would not keep: one is told. */
+export function numberErrors(data: JsonObject, name: string): FieldErrors {
+  const path = inexactIn(data);
+  if (path === undefined) return {};
+  return Object.fromEntries([[`${name}${path}`.replace(/^\./, ''), ['number.out.of.range']]]);
+}
+
+function withoutNulls(body: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+}
+
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= longestText;
+
+const textError = (value: unknown): string =>
+  typeof value === 'string' && value !== '' ? 'too.long' : 'expected.string';

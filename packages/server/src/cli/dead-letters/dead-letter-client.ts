@@ -1,0 +1,97 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import type { OperatorAccess } from '../../app/config/operator-access.js';
+import { type HttpReply, sendRequest } from '../http-request.js';
+
+export interface ListedDeadLetter {
+  readonly id: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly what: string;
+  readonly about: string;
+  readonly attempts: number;
+  readonly reason: string;
+}
+
+/** Talks to a server about its dead letters. What goes wrong is thrown with a line for people. */
+export class DeadLetterClient {
+  readonly #access: OperatorAccess;
+  readonly #url: string;
+
+  constructor(access: OperatorAccess) {
+    this.#access = access;
+    this.#url = access.url.replace(/\/+$/, '');
+  }
+
+  async list(limit = 1000): Promise<ListedDeadLetter[]> {
+    const { body } = await this.#ask('GET', `?limit=${limit}`);
+    const letters = body?.deadLetters;
+    if (!Array.isArray(letters)) throw new Error(`what is at ${this.#url} keeps no dead letters`);
+    return letters.filter(isJsonObject).map(listed);
+  }
+
+  /** As they are now, the oldest first: a later one of an object comes after the earlier ones again. */
+  async allIds(): Promise<string[]> {
+    return (await this.list()).map(({ id }) => id).reverse();
+  }
+
+  async find(id: string): Promise<JsonObject | undefined> {
+    return (await this.#ask('GET', `/${encodeURIComponent(id)}`)).body;
+  }
+
+  async replay(id: string): Promise<boolean> {
+    return (await this.#ask('POST', `/${encodeURIComponent(id)}/replay`)).found;
+  }
+
+  async drop(id: string): Promise<boolean> {
+    return (await this.#ask('DELETE', `/${encodeURIComponent(id)}`)).found;
+  }
+
+  async #ask(
+    method: string,
+    path: string,
+  ): Promise<{ readonly found: boolean; readonly body?: JsonObject | undefined }> {
+    const { status, text } = await this.#send(method, path);
+    if (status === 404) return { found: false };
+    if (status === 403) {
+      throw new Error(`the server at ${this.#url} has another secret (REALLY_SECRET, or --secret)`);
+    }
+    if (status < 200 || status > 299) {
+      throw new Error(`the server at ${this.#url} answered ${status}`);
+    }
+    return { found: true, body: text === '' ? undefined : objectOf(text) };
+  }
+
+  async #send(method: string, path: string): Promise<HttpReply> {
+    const { host, secret } = this.#access;
+    const url = `${this.#url}/_dead-letters${path}`;
+    try {
+      return await sendRequest({ method, url, host, headers: { 'X-Really-Secret': secret } });
+    } catch (cause) {
+      throw new Error(`there is no answer from ${this.#url} (--url says where the server is)`, {
+        cause,
+      });
+    }
+  }
+}
+
+function objectOf(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function listed({ id, at, what, about, attempts, reason }: JsonObject): ListedDeadLetter {
+  const text = (value: JsonValue | undefined) => (typeof value === 'string' ? value : '');
+  const number = (value: JsonValue | undefined) => (typeof value === 'number' ? value : 0);
+  return {
+    id: text(id),
+    at: number(at),
+    what: text(what),
+    about: text(about),
+    attempts: number(attempts),
+    reason: text(reason),
+  };
+}

@@ -1,0 +1,70 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { createInterface } from 'node:readline';
+
+export interface HttpQuery {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The name that is asked for, where it is not that of the URL: an app of several on this machine. */
+  readonly host?: string | undefined;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Milliseconds until a server that says nothing is given up. */
+const timeout = 10_000;
+
+/**
+ * Asks for an answer that comes line by line, for as long as that takes. Resolves with the status; lines are taken of a
+ * 200 only. Rejects where there is no answer, or it breaks off.
+ */
+export function requestLines(question: HttpQuery, take: (line: string) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = open(question, {}, (response) => {
+      response.on('error', reject);
+      if (response.statusCode !== 200) {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode ?? 0));
+        return;
+      }
+      const lines = createInterface({ input: response });
+      lines.on('line', take);
+      lines.on('close', () => resolve(200));
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** Asks a server over HTTP. (`fetch` does not let a request name another host than its URL does.) */
+export function sendRequest(question: HttpQuery): Promise<HttpReply> {
+  return new Promise((resolve, reject) => {
+    const options = { signal: AbortSignal.timeout(timeout) };
+    const request = open(question, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: response.statusCode ?? 0, text });
+      });
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+function open(
+  { method, url, headers, host }: HttpQuery,
+  options: { readonly signal?: AbortSignal },
+  answered: (response: IncomingMessage) => void,
+): ClientRequest {
+  const send = url.startsWith('https:') ? httpsRequest : httpRequest;
+  const named = host === undefined ? {} : { host };
+  const all = { ...options, method, headers: { ...headers, ...named }, servername: host };
+  return send(url, all, answered);
+}

@@ -1,0 +1,59 @@
+import { type JsonObject, parseRequest } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { CommandOrder } from '../gateway/dispatch/command-order.js';
+import { orderedRsOf } from './ordered-rs.js';
+
+function lanes(message: JsonObject) {
+  const parsed = parseRequest({ tag: 1, ...message });
+  if (!parsed.ok) throw parsed.error;
+  return orderedRsOf(parsed.request);
+}
+
+test('[ENV4] commands are ordered by the R that they are about, in its printed form', () => {
+  const body = { ops: [{ op: 'set', key: 'a', value: 1 }] };
+  const write = (r: string) => [{ r, mode: 'write' }];
+  const read = (r: string) => [{ r, mode: 'read' }];
+  expect(lanes({ cmd: 'create', r: '/users', body: {} })).toEqual(write('/users/*'));
+  expect(lanes({ cmd: 'create', r: '/users/1', body: {} })).toEqual(write('/users/1'));
+  expect(lanes({ cmd: 'update', r: '/users/1/', rev: 1, body })).toEqual(write('/users/1'));
+  expect(lanes({ cmd: 'delete', r: '/users/1' })).toEqual(write('/users/1'));
+  expect(lanes({ cmd: 'get', r: '/users/1' })).toEqual(read('/users/1'));
+  expect(lanes({ cmd: 'read', r: '/users/' })).toEqual(read('/users/*'));
+  expect(lanes({ cmd: 'count', r: '/users/*' })).toEqual(read('/users/*'));
+  expect(lanes({ cmd: 'ping' })).toEqual([]);
+});
+
+test('[ENV4] [BAT5] a batch writes beside writes, on each of its Rs', () => {
+  const commands = [
+    { cmd: 'create', r: '/users', body: {} },
+    { cmd: 'delete', r: '/users/1' },
+    { cmd: 'create', r: '/users/', body: {} },
+  ];
+  expect(lanes({ cmd: 'batch', body: { commands } })).toEqual([
+    { r: '/users/*', mode: 'write' },
+    { r: '/users/1', mode: 'write' },
+  ]);
+});
+
+test('[ENV4] subscribing and unsubscribing have every R that they name for themselves', () => {
+  const alone = (r: string) => ({ r, mode: 'exclusive' });
+  const subscriptions = [{ r: '/users/1/' }, { r: '/users' }, { r: '/users/1' }];
+  expect(lanes({ cmd: 'subscribe', body: { subscriptions } })).toEqual([
+    alone('/users/1'),
+    alone('/users/*'),
+  ]);
+  const body = { subscriptions: ['/users', 'q7'] };
+  expect(lanes({ cmd: 'unsubscribe', body })).toEqual([alone('/users/*'), alone('q7')]);
+});
+
+test('[ENV4] of two subscribes on one R the second starts when the first is answered', () => {
+  const gateway = new CommandOrder();
+  const message = { cmd: 'subscribe', body: { subscriptions: [{ r: '/users/1' }] } };
+  const [first, second] = [lanes(message), lanes(message)].map((rs) => gateway.enter(rs));
+  const log: string[] = [];
+  first?.start(() => log.push('first starts'));
+  second?.start(() => log.push('second starts'));
+  expect(log).toEqual(['first starts']);
+  first?.respond(() => log.push('first is answered'));
+  expect(log).toEqual(['first starts', 'first is answered', 'second starts']);
+});

@@ -1,0 +1,223 @@
+import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
+import type { Model, ModelSet } from '../../model/model.js';
+import { groupKeyOf, viewReads, visibleBody } from '../../model/view/view.js';
+import { storeFailure, unavailable } from '../../objects/unavailable.js';
+import { pageBytes } from '../../platform/limits.js';
+import { ChangesSincePaging } from '../../queries/changes-since-paging.js';
+import { filterOf, isKnownPath } from '../../queries/filter.js';
+import { ownerOf } from '../../queries/owner.js';
+import { startOf } from '../../queries/page-start.js';
+import {
+  type PageQuery,
+  type PageStart,
+  type PageToken,
+  PageTokenizer,
+} from '../../queries/page-tokenizer.js';
+import { type Hit, Search } from '../../queries/search.js';
+import { stablePage } from '../../queries/stable-page.js';
+import type { Order, Pos, Scope } from '../../store/store.js';
+import { requestedFields, requestModel, visibleFieldNames } from '../request-model.js';
+import type { CommandContext, Handler, Reply } from '../services.js';
+import { dereference } from './dereference.js';
+import { fitPage } from './fit-page.js';
+
+/** Rules REA1 to REA11. */
+export const read: Handler<ReadRequest> = async (context, request) => {
+  const { queryLimiter } = context.services;
+  // What it asks for may be long, too: it is looked at when it is its turn.
+  const done = await queryLimiter.run(context.pushTarget, async () => {
+    const plan = await planRead(context, request);
+    if (request.cmdOpts.subscribe) return await withSubscription(plan);
+    const page = await pageOf(plan);
+    return { plan, page, total: await totalOf(plan) };
+  });
+  if (!('plan' in done)) return done;
+  return { body: await replyBodyOf(done.plan, done.page, done.total) };
+};
+
+/** A read that is understood, and allowed as far as that can be known before any object is seen. */
+interface ReadPlan {
+  readonly context: CommandContext;
+  readonly request: ReadRequest;
+  /** Those that were in force when it was understood. */
+  readonly models: ModelSet;
+  readonly model: Model;
+  readonly scope: Scope;
+  readonly fields: readonly string[] | undefined;
+  readonly pageQuery: PageQuery;
+  readonly tokenizer: PageTokenizer;
+  readonly token: PageToken | undefined;
+  readonly search: Search;
+}
+
+async function planRead(context: CommandContext, request: ReadRequest): Promise<ReadPlan> {
+  const { r, names, parents } = request.target;
+  const { query, paginationToken } = request.cmdOpts;
+  const models = context.services.models();
+  const model = requestModel(context, names);
+  const fields = requestedFields(model, request.cmdOpts.fields);
+  const filter = await filterOf(model, query, context.services);
+  const order = orderOf(model, request.cmdOpts);
+  const scope: Scope = { names, parents };
+  const pageQuery: PageQuery = { r, filter, order, viewKey: viewKeyOf(context, model, order) };
+  const tokenizer = new PageTokenizer(context.services.pageKey ?? '');
+  const token =
+    paginationToken === undefined ? undefined : tokenizer.read(pageQuery, paginationToken);
+  const { services, auth } = context;
+  const owner = ownerOf(context.pushTarget);
+  const search = new Search({ services, owner, auth, model, scope, filter, order });
+  return { context, request, models, model, scope, fields, pageQuery, tokenizer, token, search };
+}
+
+/**
+ * What has to be the same on every page of a walk: the store whose history tells where objects stood, and, where pre-get may
+ * hide the field of the order, what it goes by. A walk by id needs neither.
+ */
+function viewKeyOf({ auth, services }: CommandContext, model: Model, { field }: Order): string {
+  if (field === '_r') return '';
+  const epoch = services.store.epoch.id;
+  const mayBeHidden = model.hooks.preGet !== undefined && field !== '_rev';
+  return mayBeHidden ? `${epoch} ${model.digest} ${groupKeyOf(viewReads(model), auth)}` : epoch;
+}
+
+/** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */
+function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
+  if (sort === undefined) return { field: '_r', descending: ascending !== true };
+  const descending = sort.startsWith('-');
+  const field = descending ? sort.slice(1) : sort;
+  if (isKnownPath(model, field.split('.'))) return { field, descending };
+  throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
+}
+
+/** Items that are no matter for others who wait. */
+const smallPage = 50;
+
+interface Total {
+  readonly totalResults?: number;
+}
+
+/** The answer with its items, as many as fit: the token of the last one goes on. */
+async function replyBodyOf(
+  plan: ReadPlan,
+  { hits: found, since }: Page,
+  total: Total,
+): Promise<JsonObject> {
+  const { pageQuery, request, tokenizer, token, context } = plan;
+  if (found.length > smallPage) await context.services.queryLimiter.exclusiveTurn();
+  const all = await itemsOf(plan, found);
+  const fitted = fitPage(all, {
+    back: token?.back === true,
+    bytes: pageBytes(context.services.limits),
+  });
+  if (request.cmdOpts.subscribe && fitted.size < all.length) {
+    throw fail.invalid('cmdOpts.limit', 'window.too.large');
+  }
+  const [items, hits] = [fitted.of(all), fitted.of(found)];
+  const first = hits[0];
+  const last = hits.at(-1);
+  const tokens = first &&
+    last && { ...tokenizer.tokensOf(pageQuery, { first: first.place, last: last.place, since }) };
+  return { r: pageQuery.r, body: { ...(tokens && { tokens }), ...total, items } };
+}
+
+interface Page {
+  readonly hits: readonly Hit[];
+  /** See `PageToken`. */
+  readonly since: Pos | undefined;
+}
+
+/** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
+async function pageOf(plan: ReadPlan): Promise<Page> {
+  const { context, request, search, token, pageQuery } = plan;
+  const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
+  const bytes = pageBytes(context.services.limits);
+  const options = { limit, skip: token ? 0 : skip, bytes };
+  try {
+    // Ids never change: their order is steady by itself.
+    if (pageQuery.order.field === '_r') {
+      const start = token && { place: { r: token.r, value: undefined }, back: token.back };
+      return { hits: await search.page({ ...options, start }), since: undefined };
+    }
+    if (token?.isSameView === false) throw fail('position.gone');
+    const { store } = context.services;
+    const since = token?.since ?? (await store.position());
+    const { scope, model } = plan;
+    const whole = model.hooks.preGet !== undefined;
+    const { order } = pageQuery;
+    const changesSince = new ChangesSincePaging({
+      store,
+      scope,
+      model,
+      order,
+      whole,
+      since,
+      time: search.time,
+    });
+    const start = token && (await startIn(plan, token, changesSince));
+    return { hits: await stablePage(search, changesSince, { ...options, start }), since };
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+async function startIn(
+  { context, search, pageQuery }: ReadPlan,
+  token: PageToken,
+  changesSince: ChangesSincePaging,
+): Promise<PageStart> {
+  const load = async (r: string) => (await context.services.objects.heads([r]))[0];
+  return await startOf(token, { search, changesSince, ...pageQuery.order, load });
+}
+
+async function totalOf({ request, search }: ReadPlan): Promise<Total> {
+  if (request.cmdOpts.includeTotalCount !== true) return {};
+  try {
+    return { totalResults: await search.count() };
+  } catch (error) {
+    throw storeFailure(error);
+  }
+}
+
+async function itemsOf(
+  { context, model, fields }: ReadPlan,
+  hits: readonly Hit[],
+): Promise<JsonObject[]> {
+  const plain = hits.map(({ object, hidden }) => visibleBody(object, fields, hidden));
+  const bodies = await dereference(context, model, plain);
+  return bodies.map((body, index) => {
+    const shown = visibleFieldNames(model, fields, hits[index]?.hidden ?? []);
+    return { meta: { fields: shown }, body };
+  });
+}
+
+/**
+ * The window that the subscription hears of is the answer: nothing falls in between. With `since` the items are
+ * left out, for what is there already is known to who asks for what came since. The subscription ends with a read that fails.
+ */
+async function withSubscription(plan: ReadPlan): Promise<Reply> {
+  const { context, models, scope, fields, pageQuery, request } = plan;
+  const { live } = context.services;
+  const { limit = defaultReadLimit, since } = request.cmdOpts;
+  const window = { ...pageQuery, scope, fields, limit, since };
+  const { subscription, view, hits, pos, start } = await live.subscribeQuery(
+    context.pushTarget,
+    window,
+  );
+  try {
+    const total = await totalOf(plan);
+    const replyBody =
+      since === undefined
+        ? await replyBodyOf(plan, { hits, since: pos }, total)
+        : { r: pageQuery.r, body: { ...total } };
+    // What is answered has to be as of the model that the subscription goes on with.
+    if (context.services.models() !== models) throw unavailable();
+    const { r, body = {} } = replyBody;
+    return {
+      body: { r: r ?? pageQuery.r, meta: { subscription, view }, body },
+      afterwards: start,
+    };
+  } catch (error) {
+    live.unsubscribe(context.pushTarget, [{ kind: 'query', id: subscription }]);
+    throw error;
+  }
+}

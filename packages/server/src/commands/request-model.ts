@@ -1,0 +1,42 @@
+import { fail } from '@really/protocol';
+import { type ResolvedFields, resolveFields } from '../model/field-sets.js';
+import type { Model } from '../model/model.js';
+import { unavailable } from '../objects/unavailable.js';
+import type { CommandContext } from './services.js';
+
+/** The model of a collection. Throws 404 `model.unknown`, for names of the system too: no model has one. */
+export function requestModel(context: CommandContext, names: readonly string[]): Model {
+  const model = context.services.models().get(names);
+  if (!model) throw fail('model.unknown');
+  return model;
+}
+
+/**
+ * Throws 503 where the model that a write is being judged by is not in force any more: then `runCommand` has it judged by
+ * the one that is (rule REL2).
+ */
+export function assertCurrentModel({ services }: CommandContext, model: Model): void {
+  if (services.models().get(model.names) !== model) throw unavailable();
+}
+
+/** The fields that `cmdOpts.fields` asks for, `undefined` for all. Throws 400 with the names that the model does not know. */
+export function requestedFields(
+  model: Model,
+  asked: readonly string[] | undefined,
+): readonly string[] | undefined {
+  const resolved: ResolvedFields = resolveFields(model, asked);
+  if (resolved.ok) return resolved.fields;
+  throw fail('request.invalid', {
+    'cmdOpts.fields': resolved.unknown.map((name) => `field.unknown: ${name}`),
+  });
+}
+
+/** `meta.fields`: what was asked for and may be seen. */
+export function visibleFieldNames(
+  model: Model,
+  fields: readonly string[] | undefined,
+  hidden: readonly string[],
+): string[] {
+  const asked = fields ?? [...model.fields.keys()];
+  return hidden.length === 0 ? [...asked] : asked.filter((name) => !hidden.includes(name));
+}

@@ -1,0 +1,190 @@
+import {
+  type CreateRequest,
+  type FieldErrors,
+  fail,
+  type JsonObject,
+  ownMember,
+  type ProtocolError,
+  setMember,
+} from '@really/protocol';
+import { askerOf } from '../../model/asker.js';
+import { calculate } from '../../model/calculate.js';
+import { runOnValidate } from '../../model/hooks.js';
+import type { Model } from '../../model/model.js';
+import { demand } from '../../model/rules/access.js';
+import { type FoundReference, newReferences } from '../../model/validation/references.js';
+import { prepareCreate } from '../../model/validation/validate.js';
+import { view, visibleBody } from '../../model/view/view.js';
+import { createWrite } from '../../objects/change.js';
+import type {
+  CommitRefusal,
+  PreparedWrite,
+  ReadObjects,
+  WriteRequest,
+} from '../../objects/write-request.js';
+import type { OnceResult, StoredObject, Write } from '../../store/store.js';
+import { missingObjects } from '../existing-object.js';
+import { assertCurrentModel, requestModel } from '../request-model.js';
+import type { CommandContext } from '../services.js';
+import { sizeErrors } from './object-size.js';
+import { withPostHook } from './outbox.js';
+import { uniqueFieldsSettled } from './unique-fields.js';
+import type { WriteCommand } from './write-command.js';
+import { assertValid, commitRefusal, missingErrors, originOf } from './write-helpers.js';
+
+interface Draft {
+  /** As it would be stored; only to be used where there are no errors. */
+  readonly data: JsonObject;
+  readonly errors: FieldErrors;
+}
+
+/** `unrestricted`: the app itself creates, which needs no rule's permission. */
+export type CreateAuthority = 'by-rules' | 'unrestricted';
+
+/** Rules CRE1 to CRE6. */
+export class CreateCommand implements WriteCommand {
+  #references: readonly FoundReference[] = [];
+  #idTaken = false;
+  readonly #context: CommandContext;
+  readonly #request: CreateRequest;
+  readonly #model: Model;
+  readonly #authority: CreateAuthority;
+
+  constructor(
+    context: CommandContext,
+    request: CreateRequest,
+    authority: CreateAuthority = 'by-rules',
+  ) {
+    this.#context = context;
+    this.#request = request;
+    this.#authority = authority;
+    this.#model = requestModel(context, request.target.names);
+  }
+
+  get idTaken(): boolean {
+    return this.#idTaken;
+  }
+
+  /** Under the client's id, or under a new one of the server's. */
+  request(): WriteRequest {
+    const { target } = this.#request;
+    const { pushTarget, services } = this.#context;
+    const fresh = target.kind === 'collection';
+    const r = fresh ? `${target.r.slice(0, -1)}${services.objects.newId()}` : target.r;
+    this.#idTaken = false;
+    return {
+      r,
+      fresh,
+      orderKey: { owner: pushTarget, name: target.r },
+      prepare: async (head, readObjects) => {
+        if (head && fresh) this.#idTaken = true;
+        return await this.#prepare(r, head, readObjects);
+      },
+    };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return commitRefusal(found, this.#references);
+  }
+
+  /** The object as its creator may see it; only where it stands and its revision, to one who may not read it. */
+  async reply({ object }: Write): Promise<JsonObject> {
+    const seen = await view(this.#model, object, this.#context.auth);
+    const body =
+      seen.kind === 'visible'
+        ? visibleBody(object, undefined, seen.hidden)
+        : visibleBody(object, [], []);
+    return { r: this.#request.target.r, body };
+  }
+
+  repeatedReply({ r, rev }: OnceResult): JsonObject {
+    return { r: this.#request.target.r, body: { _r: r, _rev: rev } };
+  }
+
+  async #prepare(
+    r: string,
+    head: StoredObject | undefined,
+    readObjects: ReadObjects,
+  ): Promise<PreparedWrite> {
+    assertCurrentModel(this.#context, this.#model);
+    const draft = await this.#authorizedDraft(r);
+    if (head) throw fail('object.already.exist');
+    await uniqueFieldsSettled(this.#context, this.#model);
+    await this.#assertValidDraft(r, draft, readObjects);
+    await runOnValidate(this.#model, draft.data, this.#context.auth);
+    const origin = originOf(this.#context, this.#model, { requires: this.#requires(r) });
+    return withPostHook(this.#context, this.#model, createWrite(r, draft.data, origin));
+  }
+
+  /**
+   * The draft, for one who has the right to create it. The draft is made first, because the rule may
+   * ask what would be stored; but whatever is wrong with it is told only to those who have the right.
+   */
+  async #authorizedDraft(r: string): Promise<Draft> {
+    if (this.#authority === 'unrestricted') return await this.#draft();
+    const { create: rule } = this.#model.access;
+    const { auth } = this.#context;
+    if (rule.constant !== undefined) {
+      await demand(rule, { auth, r });
+      return await this.#draft();
+    }
+    const [attempt] = await Promise.allSettled([this.#draft()]);
+    const drafted = attempt.status === 'fulfilled' ? attempt.value.data : {};
+    await demand(rule, { auth, input: inputOf(this.#request.body, drafted), r });
+    if (attempt.status === 'rejected') throw attempt.reason;
+    return attempt.value;
+  }
+
+  async #draft(): Promise<Draft> {
+    const now = this.#context.services.objects.changeTime();
+    const asker = askerOf(this.#context.auth);
+    const { data, errors } = await prepareCreate(this.#model, this.#request.body, { now, asker });
+    if (Object.keys(errors).length > 0) return { data, errors };
+    const whole = (await calculate(this.#model, data, 'all', { now, asker })).data;
+    const { limits } = this.#context.services;
+    const check = { limit: limits.object, fields: Object.keys(this.#request.body) };
+    return { data: whole, errors: sizeErrors(whole, check) };
+  }
+
+  /** The parent is there, the references are, and nothing is wrong with the fields. */
+  async #assertValidDraft(
+    r: string,
+    { data, errors }: Draft,
+    readObjects: ReadObjects,
+  ): Promise<void> {
+    this.#references = newReferences(this.#model, data, 'all');
+    const required = this.#requires(r);
+    if (required.length === 0) {
+      assertValid(errors);
+      return;
+    }
+    const missing = await missingObjects(this.#context, required, readObjects);
+    const parent = parentOf(r);
+    if (parent !== undefined && missing.has(parent)) throw fail('object.parent.missing');
+    assertValid(missingErrors(this.#references, missing), errors);
+  }
+
+  #requires(r: string): string[] {
+    const parent = parentOf(r);
+    const rs = this.#references.map((reference) => reference.r);
+    return [...new Set(parent === undefined ? rs : [parent, ...rs])];
+  }
+}
+
+/** `/users/1` of `/users/1/posts/2`. */
+function parentOf(r: string): string | undefined {
+  const end = r.lastIndexOf('/', r.lastIndexOf('/') - 1);
+  return end > 0 ? r.slice(0, end) : undefined;
+}
+
+/**
+ * `input` of the rule: the members of the body, in the form in which they would be stored, so that no
+ * other spelling of a value slips past a rule. What cannot be stored stands as it was sent.
+ */
+function inputOf(body: JsonObject, drafted: JsonObject): JsonObject {
+  const input: JsonObject = {};
+  for (const [name, sent] of Object.entries(body)) {
+    if (sent !== null) setMember(input, name, ownMember(drafted, name) ?? sent);
+  }
+  return input;
+}

@@ -1,0 +1,132 @@
+import {
+  type Auth,
+  deepEqual,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  ownMember,
+  setMember,
+} from '@really/protocol';
+import { plainAuth } from '../../model/hooks.js';
+import type { Hooks, Model } from '../../model/model.js';
+import { createWrite } from '../../objects/change.js';
+import { unavailable } from '../../objects/unavailable.js';
+import type { PreparedWrite } from '../../objects/write-request.js';
+import type { StoredObject, Write } from '../../store/store.js';
+import type { CommandContext } from '../services.js';
+
+export type PostHookName = Extract<keyof Hooks, `post${string}`>;
+
+/** Work for a post hook, committed with the write that it is about: what the hook is to see. */
+export interface OutboxEntry {
+  readonly hook: PostHookName;
+  /** The object, the revision that the write made, and when: milliseconds since the Unix epoch. */
+  readonly r: string;
+  readonly rev: number;
+  readonly at: number;
+  /** Names of its collection, joined with `/`. */
+  readonly model: string;
+  /** The data after a creation or an update, before a deletion. */
+  readonly data: JsonObject;
+  /** The fields that changed: of an update, each with its value before, where it had one. */
+  readonly fields: readonly string[];
+  readonly before: JsonObject;
+  readonly auth: Auth;
+  /** Post hooks that stand behind the write: 0 for one of a client's. */
+  readonly chain: number;
+}
+
+/** Thrown by a write that would be one too many in a chain of post hooks that set each other off. */
+export class HookDepthExceeded extends Error {
+  override readonly name = 'ChainTooLong';
+}
+
+const hooks = { create: 'postCreate', update: 'postUpdate', delete: 'postDelete' } as const;
+
+/** The scope names of the outbox's collection. */
+export const outbox = '_outbox';
+
+/**
+ * Rule POST1: the write, with work for the model's post hook where it has one for it. `head` is the
+ * object as it was.
+ */
+export function withPostHook(
+  context: CommandContext,
+  model: Model,
+  write: Write,
+  head?: StoredObject,
+): PreparedWrite {
+  const hook = hooks[write.change.type];
+  if (model.hooks[hook] === undefined) return write;
+  const { hookDepth: chain = 0, services, auth } = context;
+  if (chain >= services.limits.hookChain) {
+    throw new HookDepthExceeded(
+      `${chain} post hooks have set each other off, and this is one too many`,
+    );
+  }
+  // What a hook writes is let through: only so does the outbox get shorter.
+  if (chain === 0 && services.outboxFull?.()) throw unavailable();
+  const { r, rev, at } = write.change;
+  const { data } = hook === 'postDelete' && head ? head : write.object;
+  const { fields, before } = changed(hook, write, head);
+  const entry = { hook, r, rev, at, model: model.key, data, fields, before, auth, chain };
+  return { ...write, sideWrites: [entryWrite(`/${outbox}/${services.objects.newId()}`, entry)] };
+}
+
+function changed(
+  hook: PostHookName,
+  { change, object }: Write,
+  head: StoredObject | undefined,
+): Pick<OutboxEntry, 'fields' | 'before'> {
+  const before: JsonObject = {};
+  if (hook !== 'postUpdate' || !head) {
+    return { fields: Object.keys(head?.data ?? object.data), before };
+  }
+  const fields = Object.keys(change.touched).filter((name) => {
+    return !deepEqual(ownMember(head.data, name), ownMember(object.data, name));
+  });
+  for (const name of fields) {
+    const value = ownMember(head.data, name);
+    if (value !== undefined) setMember(before, name, value);
+  }
+  return { fields, before };
+}
+
+/** The creation of an entry. Its change tells nothing: nobody is to hear of it. */
+export function entryWrite(r: string, entry: OutboxEntry): Write {
+  const { auth, fields, ...plain } = entry;
+  const data: JsonObject = { ...plain, fields: [...fields], auth: plainAuth(auth) };
+  const origin = { by: { uid: '_system' }, at: entry.at, modelVersion: 0 };
+  const write = createWrite(r, data, origin);
+  return { ...write, change: { ...write.change, created: {} } };
+}
+
+/** `undefined` where it is none that this version knows. */
+export function readEntry(data: JsonObject): OutboxEntry | undefined {
+  const { r, rev, at, model, fields, data: whole, before, chain } = data;
+  const hook = Object.values(hooks).find((name) => name === data.hook);
+  const auth = authOf(data.auth);
+  const isWhole =
+    typeof r === 'string' &&
+    typeof rev === 'number' &&
+    typeof at === 'number' &&
+    typeof model === 'string' &&
+    typeof chain === 'number' &&
+    Array.isArray(fields) &&
+    isJsonObject(whole) &&
+    isJsonObject(before);
+  if (!isWhole || hook === undefined || auth === undefined) return undefined;
+  const names = fields.filter((name) => typeof name === 'string');
+  return { hook, r, rev, at, model, data: whole, fields: names, before, auth, chain };
+}
+
+function authOf(stored: JsonValue | undefined): Auth | undefined {
+  if (!isJsonObject(stored) || typeof stored.uid !== 'string') return undefined;
+  const { uid, authType, _r, data } = stored;
+  return {
+    uid,
+    ...(typeof authType === 'string' && { authType }),
+    ...(typeof _r === 'string' && { _r }),
+    ...(isJsonObject(data) && { data }),
+  };
+}

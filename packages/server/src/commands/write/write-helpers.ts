@@ -1,0 +1,88 @@
+import { type FieldErrors, fail, type ProtocolError, setMember } from '@really/protocol';
+import type { Model } from '../../model/model.js';
+import type { FoundReference } from '../../model/validation/references.js';
+import { ValidationErrors } from '../../model/validation/validation-errors.js';
+import { actorOf, type WriteOrigin } from '../../objects/change.js';
+import type { CommitRefusal } from '../../objects/write-request.js';
+import type { OnceKey, OnceRecord, OnceResult } from '../../store/store.js';
+import type { CommandContext } from '../services.js';
+
+/** What every command that writes has. */
+export interface WriteMessage {
+  readonly cmd: 'create' | 'update' | 'delete';
+  readonly target: { readonly r: string };
+  readonly cmdOpts: { readonly once?: string | undefined };
+}
+
+/** The once-key that a command carries, if it does. */
+export function onceKeyOf(context: CommandContext, request: WriteMessage): OnceKey | undefined {
+  const id = request.cmdOpts.once;
+  if (id === undefined) return undefined;
+  return { uid: context.auth.uid, id, cmd: request.cmd, r: request.target.r };
+}
+
+/** Who writes what when. */
+export function originOf(
+  context: CommandContext,
+  model: Model,
+  more: Pick<WriteOrigin, 'requires'> = {},
+): WriteOrigin {
+  const { objects, publicData } = context.services;
+  return {
+    by: actorOf(context.auth, publicData),
+    at: objects.changeTime(),
+    modelVersion: model.version,
+    ...more,
+  };
+}
+
+/** The first command's record, where this one repeats it. Throws 409 where it is another command, or about another R. */
+export function repeatedResult(key: OnceKey | undefined, first: OnceRecord): OnceResult {
+  const [result] = first.results;
+  if (first.cmd !== key?.cmd || first.r !== key.r || !result) throw fail('once.reused');
+  return result;
+}
+
+/** `reference.missing` under every path that leads to one of the missing objects, as far as an answer names them. */
+export function missingErrors(
+  references: readonly FoundReference[],
+  missing: ReadonlySet<string>,
+): FieldErrors {
+  const errors = new ValidationErrors();
+  for (const { path, r } of references) {
+    if (errors.isFull) break;
+    if (missing.has(r)) errors.add(path, 'reference.missing');
+  }
+  return errors.toFieldErrors();
+}
+
+/** Throws 409 where the revision that the command names is one of another store (rule EPO2). */
+export function assertEpoch(
+  { services }: CommandContext,
+  { epoch }: { readonly epoch?: string | undefined },
+): void {
+  if (epoch === undefined || epoch === services.store.epoch.id) return;
+  throw fail('object.revision.unknown');
+}
+
+/** Throws 409 `validation.failed` where there is any error. */
+export function assertValid(...found: readonly FieldErrors[]): void {
+  const errors: FieldErrors = {};
+  for (const fieldErrors of found) {
+    for (const [path, codes] of Object.entries(fieldErrors)) setMember(errors, path, codes);
+  }
+  if (Object.keys(errors).length > 0) throw fail('validation.failed', errors);
+}
+
+/** What is told of what the commit found wrong, which nobody could know before. */
+export function commitRefusal(
+  found: CommitRefusal,
+  references: readonly FoundReference[],
+): ProtocolError {
+  if (found.kind === 'unique') {
+    return fail('validation.failed', Object.fromEntries([[found.field, ['value.not.unique']]]));
+  }
+  const errors = missingErrors(references, new Set([found.r]));
+  if (Object.keys(errors).length > 0) return fail('validation.failed', errors);
+  return fail('object.parent.missing');
+}

@@ -1,0 +1,185 @@
+import type { JsonObject } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { noRates, openTestGateway, RawClient, TestClient } from '../gateway.fixture.js';
+import { OwnerQueues } from './owner-queues.js';
+import { isWithin, ResponseQuota } from './response-quota.js';
+
+function turnOf(bytes: number) {
+  const turns: (() => void)[] = [];
+  const turn = new ResponseQuota({ bytes, schedule: (next) => turns.push(next) });
+  const written: string[] = [];
+  const write = (owner: string, size: number) => {
+    const text = 'x'.repeat(size);
+    void turn.write(owner, { text }, () => {
+      written.push(`${owner} ${size}`);
+      return text;
+    });
+  };
+  const next = () => {
+    turns.shift()?.();
+    return written.splice(0);
+  };
+  return { turn, written, write, next };
+}
+
+test('[LIM37] large answers are written in turns, one of each owner, and small ones go ahead', () => {
+  const { turn, written, write, next } = turnOf(64_000);
+  write('greedy', 60_000);
+  write('greedy', 50_000);
+  for (let n = 0; n < 3; n++) write('greedy', 40_000);
+  write('other', 30_000);
+  write('other', 100);
+  expect(written.splice(0)).toEqual(['greedy 60000', 'greedy 50000', 'other 100']);
+  expect(turn.waiting).toBe(4);
+  expect(next()).toEqual(['greedy 40000', 'other 30000']);
+  expect(next()).toEqual(['greedy 40000', 'greedy 40000']);
+  expect(next()).toEqual([]);
+  write('greedy', 60_000);
+  expect(written).toEqual(['greedy 60000']);
+});
+
+test('[LIM37] small answers have their bound in a turn, too', () => {
+  const { written, write, next } = turnOf(64_000);
+  write('greedy', 100_000);
+  for (let n = 0; n < 200; n++) write('greedy', 900);
+  expect(written.splice(0)).toHaveLength(1 + Math.ceil(64_000 / 900));
+  expect(next()).toHaveLength(Math.ceil(64_000 / 900));
+});
+
+test('[LIM37] what cannot be written out fails for whoever asked', async () => {
+  const turns: (() => void)[] = [];
+  const turn = new ResponseQuota({ bytes: 10, schedule: (next) => turns.push(next) });
+  void turn.write('a', {}, () => 'x'.repeat(20));
+  const failing = turn.write('a', { text: 'x'.repeat(20) }, () => {
+    throw new Error('no');
+  });
+  const fine = turn.write('b', { text: 'x'.repeat(20) }, () => 'fine');
+  turns.shift()?.();
+  await expect(failing).rejects.toThrow('no');
+  expect(await fine).toBe('fine');
+});
+
+test.each<[JsonObject | number[], boolean]>([
+  [{ a: 'x'.repeat(80) }, true],
+  [{ a: 'x'.repeat(100) }, false],
+  [Array.from({ length: 11 }, () => 1), true],
+  [Array.from({ length: 13 }, () => 1), false],
+  [{ a: { b: [null, { c: 'x'.repeat(100) }] } }, false],
+])('[LIM37] whether an answer is small is seen without writing it out (%#)', (value, isSmall) => {
+  expect(isWithin(value, 100)).toBe(isSmall);
+});
+
+test('[LIM37] so many of an owner are under way at a time, and who owes waits', () => {
+  const { clock, timers, advance } = withAdvance();
+  const lines = new OwnerQueues({ most: 2, clock, timers });
+  const started: string[] = [];
+  const payer = { roomAt: 0, pay() {} };
+  const begin = (owner: string, name: string) =>
+    lines.begin(owner, payer, () => started.push(name));
+  for (const name of ['a1', 'a2', 'a3', 'a4']) begin('a', name);
+  begin('b', 'b1');
+  expect(started.splice(0)).toEqual(['a1', 'a2', 'b1']);
+  lines.ended('a');
+  expect(started.splice(0)).toEqual(['a3']);
+  payer.roomAt = clock.monotonic() + 500;
+  lines.ended('a');
+  lines.ended('a');
+  begin('a', 'a5');
+  expect(started).toEqual([]);
+  advance(499);
+  expect(started).toEqual([]);
+  advance(1);
+  expect(started.splice(0)).toEqual(['a4', 'a5']);
+  for (const owner of ['a', 'a', 'b']) lines.ended(owner);
+  expect(lines.size).toBe(0);
+});
+
+function withAdvance() {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  return { ...platform, advance: (ms: number) => platform.advance(ms) };
+}
+
+const text = 'x'.repeat(10_000);
+const big = async () => ({ body: { body: { _rev: 1, text } } as JsonObject });
+
+test('[LIM37] who was answered much is not read until it is paid for', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const server = await openTestGateway({
+    platform,
+    commands: { get: big, other: async () => ({ body: {} }) },
+    config: { rates: { ...noRates, bytes: 1000 } },
+  });
+  const client = await TestClient.initialized(server);
+  client.send({ tag: 1, cmd: 'get', r: '/a/1' });
+  await client.receive(1);
+  client.send({ tag: 2, cmd: 'other' });
+  const other = await TestClient.initialized(server, 'another');
+  other.send({ tag: 1, cmd: 'other' });
+  await other.receive(1);
+  expect(client.received).toHaveLength(1);
+  // Half of what was answered, less the burst of a second.
+  platform.advance(3900);
+  other.send({ tag: 2, cmd: 'other' });
+  await other.receive(2);
+  expect(client.received).toHaveLength(1);
+  platform.advance(400);
+  await client.receive(2);
+  await server.close();
+});
+
+test('[LIM37] over HTTP the next answer waits as long', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const server = await openTestGateway({
+    platform,
+    commands: { get: big },
+    config: { rates: { ...noRates, bytes: 1000 } },
+  });
+  const ask = async (uid: string) => {
+    const authorization = `Bearer ${await server.tokens.mint({ uid })}`;
+    const headers = { authorization, 'accept-encoding': 'identity' };
+    return await (await fetch(`${server.url}/v0.1/a/1`, { headers })).text();
+  };
+  expect(await ask('amal')).toHaveLength(10_029);
+  let isAnswered = false;
+  const second = ask('amal').then(() => {
+    isAnswered = true;
+  });
+  await ask('another');
+  platform.advance(3900);
+  await ask('a third');
+  expect(isAnswered).toBe(false);
+  platform.advance(200);
+  await second;
+  await server.close();
+});
+
+test('[LIM27] a body is paid for by the uid that sends it', async () => {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const server = await openTestGateway({
+    platform,
+    commands: { create: async () => ({ body: { body: { _r: '/a/1' } } }) },
+    config: { rates: { ...noRates, bytes: 1000 } },
+  });
+  const token = await server.tokens.mint({ uid: 'amal' });
+  const client = new RawClient(server.port);
+  const post = (size: number) =>
+    client.write(
+      `POST /v0.1/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${size}\r\n\r\n`,
+    );
+  post(4000);
+  client.write('{"a":"');
+  client.write('x'.repeat(3000));
+  const other = await TestClient.initialized(server, 'another');
+  other.send({ tag: 1, cmd: 'create', r: '/a' });
+  await other.receive(1);
+  client.write(`${'x'.repeat(992)}"}`);
+  other.send({ tag: 2, cmd: 'create', r: '/a' });
+  await other.receive(2);
+  expect(client.text).toBe('');
+  while (!client.text.includes('201 Created')) {
+    platform.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await server.close();
+});

@@ -1,0 +1,63 @@
+import { fail, isId } from '@really/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { DeadLetters } from '../../posthooks/dead-letters.js';
+import { restrictToOperators } from './auth/operator.js';
+import { sendJson } from './http-responses.js';
+
+export interface DeadLetterRoutesOptions {
+  readonly deadLetters: Pick<DeadLetters, 'list' | 'find' | 'replay' | 'drop'>;
+  /** Throws where the request has not the app's secret. */
+  readonly authorize: (request: FastifyRequest) => void;
+}
+
+const listed = 100;
+const mostListed = 1000;
+
+interface DeadLetterPath {
+  Params: { id: string };
+}
+
+/** Rule POST10: what was given up, for the app's operators. */
+export function deadLetterRoutes(app: FastifyInstance, options: DeadLetterRoutesOptions): void {
+  const { deadLetters } = options;
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
+    restrictToOperators(reply);
+    reply.header('Cache-Control', 'no-store');
+    options.authorize(request);
+  };
+  app.get('/_dead-letters', { onRequest }, async (request, reply) => {
+    const letters = await deadLetters.list(limitOf(request.query));
+    const short = letters.map(({ work: _work, ...letter }) => letter);
+    return sendJson(reply, 200, JSON.stringify({ deadLetters: short }));
+  });
+  app.get<DeadLetterPath>('/_dead-letters/:id', { onRequest }, async ({ params }, reply) => {
+    const letter = await deadLetters.find(idOf(params.id));
+    if (!letter) throw fail('object.missing');
+    return sendJson(reply, 200, JSON.stringify(letter));
+  });
+  app.post<DeadLetterPath>(
+    '/_dead-letters/:id/replay',
+    { onRequest },
+    async ({ params }, reply) => {
+      if (!(await deadLetters.replay(idOf(params.id)))) throw fail('object.missing');
+      return sendJson(reply, 200, '{}');
+    },
+  );
+  app.delete<DeadLetterPath>('/_dead-letters/:id', { onRequest }, async ({ params }, reply) => {
+    if (!(await deadLetters.drop(idOf(params.id)))) throw fail('object.missing');
+    return reply.code(204).send();
+  });
+}
+
+function idOf(given: string): string {
+  if (!isId(given)) throw fail('object.missing');
+  return given;
+}
+
+function limitOf(query: unknown): number {
+  const given = typeof query === 'object' && query !== null && 'limit' in query ? query.limit : '';
+  if (given === '') return listed;
+  const limit = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : 0;
+  if (limit >= 1 && limit <= mostListed) return limit;
+  throw fail.invalid('limit', `expected.from.1.to.${mostListed}`);
+}

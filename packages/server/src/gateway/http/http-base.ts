@@ -1,0 +1,150 @@
+import { createServer, type IncomingMessage, METHODS } from 'node:http';
+import compress from '@fastify/compress';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import type { Log } from '../../platform/log.js';
+import type { Platform } from '../../platform/platform.js';
+import { sendContinue } from '../server/expect-continue.js';
+import { maxHeadBytes } from '../server/http-server.js';
+import { Origins } from '../server/origins.js';
+import { pathOf } from '../server/socket-path.js';
+import { forceJsonContentType } from './content-types.js';
+import { watchMethods } from './http-methods.js';
+import { recordOutput } from './http-output.js';
+import { respondWithErrors } from './http-responses.js';
+import type { RequestBodies } from './request-bodies.js';
+
+export interface HttpBaseOptions {
+  /** Web origins that may call; `undefined`: any. */
+  readonly cors?: readonly string[] | undefined;
+  readonly log: Log;
+  readonly platform: Platform;
+  /** Reads what is sent; without it there are no bodies to read. */
+  readonly bodies?: RequestBodies | undefined;
+  /** Whether there is a file to serve under a path, which is decoded. */
+  readonly isFile?: ((path: string) => boolean) | undefined;
+}
+
+/** Bytes of an answer from which on it is compressed. */
+const worthCompressing = 1024;
+
+/**
+ * What all of HTTP has in common: fastify without routes. It never listens: the gateway hands it the requests
+ * that are for it (`routing`).
+ */
+export async function httpBase({
+  cors: origins,
+  log,
+  platform,
+  bodies,
+  isFile,
+}: HttpBaseOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    // Its logger would write URLs, and with them tokens.
+    logger: false,
+    routerOptions: { maxParamLength: maxHeadBytes },
+    rewriteUrl: ({ url }) => readable(url ?? '/'),
+    serverFactory: () => createServer(),
+  });
+  // A method that is not served is told so, in place of a path that it would be looked for under.
+  for (const method of METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
+  // A body is JSON whatever its Content-Type says, and the routes read it themselves.
+  app.removeAllContentTypeParsers();
+  const methodsOf = watchMethods(app, isFile);
+  app.addHook('onRequest', async ({ raw, url }, reply) => {
+    const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
+    if (methods) reply.header('Allow', methods.join(', '));
+    forceJsonContentType(raw);
+    // Names of encodings have no case (RFC 9110, section 8.4.1), and for the plugin they have.
+    const encoding = raw.headers['content-encoding'];
+    if (encoding !== undefined) raw.headers['content-encoding'] = encoding.toLowerCase();
+  });
+  app.addHook('preParsing', async ({ headers, routeOptions }, reply) => {
+    const isTooLarge = Number(headers['content-length']) > (routeOptions.bodyLimit ?? 0);
+    if (!isTooLarge) sendContinue(reply.raw);
+  });
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
+    bodies ? bodies.read(request, payload) : Promise.resolve(undefined),
+  );
+  // Before it is compressed: for as long as that goes on, all of it is in memory.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (Buffer.isBuffer(payload)) recordOutput(reply.raw, payload.length);
+    done();
+  });
+  await protect(app, origins);
+  await app.register(compress, {
+    threshold: worthCompressing,
+    encodings: ['br', 'gzip'],
+    // zstd only from Node.js 22.15 on: what is accepted does not depend on the version.
+    requestEncodings: ['br', 'gzip', 'deflate', 'identity'],
+  });
+  respondWithErrors(app, { log, platform, methodsOf });
+  return app;
+}
+
+/** A path that is not percent-encoded as it should be stands for itself: no R looks like it (rule ERR1). */
+function readable(url: string): string {
+  const path = pathOf(url);
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    // A function, since in a text `$&` would mean something.
+    return url.replace(path, () => path.replaceAll('%', '%25'));
+  }
+}
+
+/** Headers of a request that mean something here, and those that libraries add to avoid caches. */
+const ownHeaders = [
+  'Accept',
+  'Authorization',
+  'Cache-Control',
+  'Content-Type',
+  'If-Match',
+  'Idempotency-Key',
+  'If-None-Match',
+  'Last-Event-ID',
+  'Pragma',
+  'X-Really-Secret',
+  'X-Requested-With',
+  'X-Trace-Id',
+];
+
+/** What tracing libraries in a page add to its requests. One header that is not allowed would stop the whole request. */
+const headersOfTracing = [
+  ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
+  ...['b3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags'],
+  ...['x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-origin'],
+  ...['x-datadog-sampling-priority', 'x-datadog-tags'],
+  ...['newrelic', 'elastic-apm-traceparent', 'uber-trace-id', 'X-Amzn-Trace-Id'],
+  ...['X-Cloud-Trace-Context', 'Request-Id', 'Request-Context', 'Correlation-Context'],
+  ...['X-Request-Id', 'X-Correlation-Id', 'X-Instana-T', 'X-Instana-S', 'X-Instana-L'],
+];
+
+/** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
+async function protect(
+  app: FastifyInstance,
+  origins: readonly string[] | undefined,
+): Promise<void> {
+  const { patterns } = new Origins(origins);
+  await app.register(cors, {
+    origin: patterns === undefined ? '*' : [...patterns],
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: [...ownHeaders, ...headersOfTracing],
+    exposedHeaders: ['ETag', 'Location', 'Retry-After'],
+    maxAge: 86_400,
+    // `OPTIONS` is answered to whoever asks, and not to browsers alone.
+    strictPreflight: false,
+  });
+  await app.register(helmet, {
+    // What a page of the app may load is the app's own affair.
+    contentSecurityPolicy: false,
+    // Other origins may call, so they may read the answers.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+    // Whoever ends TLS decides whether to insist on it.
+    strictTransportSecurity: false,
+  });
+}

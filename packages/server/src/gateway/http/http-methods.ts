@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify';
+import { protocolVersion } from '../server/socket-path.js';
+import { restTarget } from './rest/rest-message.js';
+
+/** The methods that a path is served for, as `Allow` names them; `undefined`: there is no such path. */
+export type MethodsOf = (path: string) => readonly string[] | undefined;
+
+const rest = `/v${protocolVersion}/`;
+
+/**
+ * Knows the paths of section HTTP, and every path that is added from now on. `isFile`: whether there is a file under a path, which is
+ * decoded; a path of the app goes before it.
+ */
+export function watchMethods(
+  app: FastifyInstance,
+  isFile: (path: string) => boolean = () => false,
+): MethodsOf {
+  const known = new Map<string, { readonly path: RegExp; readonly methods: Set<string> }>();
+  app.addHook('onRoute', ({ url, method }) => {
+    if (url.includes('*')) return;
+    const route = known.get(url) ?? { path: patternOf(url), methods: new Set() };
+    known.set(url, route);
+    for (const one of [method].flat()) route.methods.add(one);
+  });
+  return (path) => {
+    if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
+    const route = [...known.values()].find((one) => one.path.test(path));
+    if (route) return [...route.methods, 'OPTIONS'];
+    return isFile(decodeURIComponent(path)) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
+  };
+}
+
+function restMethods(path: string): readonly string[] | undefined {
+  const { methods } = restTarget(path, '');
+  return methods.length > 0 ? methods : undefined;
+}
+
+/** `/_dead-letters/:id` is any path of two steps that begins so. */
+function patternOf(url: string): RegExp {
+  const source = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+');
+  return new RegExp(`^${source}$`);
+}

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { Budgets } from '../../platform/budget.js';
+import { Readings } from '../../platform/readings.fixture.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { OutputTotal } from '../limits/output-total.js';
+import { HttpOutput, maxPipelined, recordOutput } from './http-output.js';
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0)) end();
+});
+
+/** A server that answers when the test says so. */
+async function setUp() {
+  const metrics = new Readings();
+  const platform = simulatedPlatform({ seed: 1 });
+  const budgets = new Budgets(metrics);
+  const total = new OutputTotal({ limit: 1e9, budgets, timers: platform.timers });
+  const addresses = { of: () => '192.0.2.1' };
+  const output = new HttpOutput({ total, time: 60_000, budgets, addresses, platform });
+  const begun: { path: string; response: ServerResponse }[] = [];
+  const waiters: (() => void)[] = [];
+  const server = createServer(
+    output.inOrder((request, response) => {
+      begun.push({ path: request.url ?? '', response });
+      for (const tell of waiters.splice(0)) tell();
+    }),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const open = (): Socket => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    ends.push(() => socket.destroy());
+    return socket;
+  };
+  ends.push(
+    () => server.closeAllConnections(),
+    () => void server.close(),
+  );
+  const until = async (count: number) => {
+    while (begun.length < count) await new Promise<void>((resolve) => waiters.push(resolve));
+  };
+  return { metrics, platform, begun, until, open };
+}
+
+const get = (path: string | number) => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+
+test('[LIM34] a request begins when the answer before it is gone, and none is lost', async () => {
+  const { begun, until, open } = await setUp();
+  const socket = open();
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  socket.write(Array.from({ length: 100 }, (_, n) => get(n)).join(''));
+  for (let n = 0; n < 100; n++) {
+    await until(n + 1);
+    expect(begun.length).toBe(n + 1);
+    begun[n]?.response.end(`<${n}>`);
+  }
+  socket.write(get('later'));
+  await until(101);
+  while (!text.includes('<99>')) await once(socket, 'data');
+  const order = [...text.matchAll(/<(\d+)>/g)].map(([, n]) => Number(n));
+  expect(order).toEqual(Array.from({ length: 100 }, (_, n) => n));
+});
+
+test('[LIM34] a body that waits with its request is read when that begins', async () => {
+  const { begun, until, open } = await setUp();
+  const socket = open();
+  const body = 'x'.repeat(500_000);
+  socket.write(get('first'));
+  socket.write(`POST /second HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await until(1);
+  begun[0]?.response.end();
+  await until(2);
+  let bytes = 0;
+  for await (const chunk of begun[1]?.response.req ?? []) bytes += chunk.length;
+  expect(bytes).toBe(body.length);
+});
+
+test('[LIM34] a connection with more requests waiting than that is cut off', async () => {
+  const { metrics, until, open } = await setUp();
+  const socket = open();
+  socket.write(Array.from({ length: maxPipelined + 2 }, (_, n) => get(n)).join(''));
+  await until(1);
+  socket.resume();
+  await once(socket, 'close');
+  expect(metrics.read('really_limit_refused_total limits.inFlight')).toBe(1);
+});
+
+test('[LIM32] the body of an answer counts until its last byte is taken', async () => {
+  const { metrics, begun, until, open } = await setUp();
+  const used = () => metrics.read('really_limit_used limits.outputTotal');
+  const socket = open();
+  socket.write(get('large'));
+  await until(1);
+  const response = begun[0]?.response as ServerResponse;
+  recordOutput(response, 20_000_000);
+  response.end(Buffer.alloc(20_000_000));
+  expect(used()).toBeGreaterThanOrEqual(20_000_000);
+  const closed = once(response, 'close');
+  socket.resume();
+  await closed;
+  expect(used()).toBe(0);
+});
+
+test('[LIM33] who takes nothing of an answer in time is cut off', async () => {
+  const { metrics, platform, begun, until, open } = await setUp();
+  const socket = open();
+  socket.write(get('large'));
+  await until(1);
+  const response = begun[0]?.response as ServerResponse;
+  const closed = once(response, 'close');
+  response.end(Buffer.alloc(20_000_000));
+  for (let seconds = 0; seconds < 130; seconds++) platform.advance(1000);
+  await closed;
+  expect(metrics.read('really_limit_refused_total limits.outputTime')).toBe(1);
+});

@@ -1,0 +1,145 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Budgets } from '../../platform/budget.js';
+import type { Platform, Timer } from '../../platform/platform.js';
+import { type OutputHolder, type OutputTotal, uncounted } from '../limits/output-total.js';
+import type { ClientAddresses } from '../server/client-addresses.js';
+import { HttpPace } from './http-pace.js';
+
+export interface HttpOutputOptions {
+  readonly total: Pick<OutputTotal, 'record' | 'release'>;
+  /** Milliseconds in which a client has to take some of what waits for it (rule LIM33). */
+  readonly time: number;
+  readonly budgets: Pick<Budgets, 'refuse'>;
+  readonly addresses: Pick<ClientAddresses, 'of'>;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
+}
+
+/** Requests of a connection that may wait for the answers to earlier ones (rule LIM34). */
+export const maxPipelined = 256;
+
+/** Milliseconds between two looks at who takes what. */
+const pollInterval = 1000;
+
+const connections = new WeakMap<Socket, HttpConnection>();
+
+/** An answer with a body of so many bytes begins, or more of it waits. */
+export function recordOutput({ socket }: ServerResponse, bytes = 0): void {
+  if (socket && (bytes > uncounted || socket.writableLength > uncounted)) {
+    connections.get(socket)?.responding(bytes);
+  }
+}
+
+/**
+ * What waits to go out over HTTP. Node begins every request that it has read, and keeps the answers until those before them
+ * are taken; here the next request of a connection begins when the answer before it is gone, so that one answer waits at a time.
+ */
+export class HttpOutput {
+  readonly #options: HttpOutputOptions;
+  readonly #responding = new Set<HttpConnection>();
+  #poll: Timer | undefined;
+
+  constructor(options: HttpOutputOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a listener to which each connection has one request at a time. */
+  inOrder(listener: RequestListener): RequestListener {
+    return (request, response) => {
+      const { socket } = request;
+      const known = connections.get(socket);
+      const connection = known ?? new HttpConnection(this.#options, socket, this.#responding);
+      if (!known) connections.set(socket, connection);
+      connection.take(request, response, listener);
+      this.#poll ??= this.#options.platform.timers.every(pollInterval, () => this.#checkAll());
+    };
+  }
+
+  #checkAll(): void {
+    const now = this.#options.platform.clock.monotonic();
+    for (const connection of this.#responding) connection.check(now);
+    if (this.#responding.size > 0) return;
+    this.#poll?.cancel();
+    this.#poll = undefined;
+  }
+}
+
+/** One connection, and its requests one after the other. */
+class HttpConnection implements OutputHolder {
+  address = '';
+  readonly #options: HttpOutputOptions;
+  readonly #socket: Socket;
+  readonly #responding: Set<HttpConnection>;
+  readonly #queue: (() => void)[] = [];
+  readonly #pace: HttpPace;
+  #busy = false;
+  /** Bytes of the present answer, where they are known: all of them are in memory until the last is taken. */
+  #body = 0;
+
+  constructor(options: HttpOutputOptions, socket: Socket, recordOutput: Set<HttpConnection>) {
+    this.#options = options;
+    this.#socket = socket;
+    this.#responding = recordOutput;
+    this.#pace = new HttpPace(socket, options.time);
+    socket.once('close', () => this.#end());
+  }
+
+  get waiting(): number {
+    return Math.max(this.#body, this.#socket.writableLength);
+  }
+
+  take(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
+    if (!this.#busy) {
+      this.#begin(request, response, listener);
+    } else if (this.#queue.length >= maxPipelined) {
+      this.#options.budgets.refuse('limits.inFlight');
+      this.#socket.destroy();
+    } else {
+      this.#queue.push(() => this.#begin(request, response, listener));
+      // What comes after it can wait where it is.
+      this.#socket.pause();
+    }
+  }
+
+  responding(bytes: number): void {
+    this.#body = Math.max(this.#body, bytes);
+    this.#options.total.record(this);
+  }
+
+  giveUp(): void {
+    this.#socket.destroy();
+  }
+
+  check(now: number): void {
+    if (this.#socket.destroyed) return;
+    if (this.#socket.writableLength > uncounted) this.#options.total.record(this);
+    if (!this.#pace.isTooSlow(now)) return;
+    this.#options.budgets.refuse('limits.outputTime');
+    this.#socket.destroy();
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
+    this.#busy = true;
+    this.address = this.#options.addresses.of(request);
+    this.#responding.add(this);
+    response.once('close', () => this.#next());
+    listener(request, response);
+  }
+
+  #next(): void {
+    this.#busy = false;
+    this.#body = 0;
+    this.#responding.delete(this);
+    this.#options.total.release(this);
+    if (this.#socket.destroyed) return;
+    const begin = this.#queue.shift();
+    if (begin && this.#queue.length === 0) this.#socket.resume();
+    begin?.();
+  }
+
+  #end(): void {
+    this.#queue.length = 0;
+    this.#responding.delete(this);
+    this.#options.total.release(this);
+  }
+}

@@ -1,0 +1,82 @@
+import { fail, ProtocolError } from '@really/protocol';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { Log } from '../../platform/log.js';
+import type { Platform } from '../../platform/platform.js';
+import { toProtocolError } from '../dispatch/to-protocol-error.js';
+import { drainBody } from '../server/drain-body.js';
+import { isAwaitingContinue } from '../server/expect-continue.js';
+import { type HttpRefusal, RefusedRequest, refusals } from '../server/http-refusal.js';
+import { pathOf } from '../server/socket-path.js';
+import { errorText } from '../websocket/response.js';
+import type { MethodsOf } from './http-methods.js';
+
+/** Answers with JSON. As bytes, since of a text fastify would change the Content-Type. */
+export function sendJson(reply: FastifyReply, code: number, text: string): FastifyReply {
+  return reply.code(code).header('Content-Type', 'application/json').send(Buffer.from(text));
+}
+
+/** Answers with an error as section ERR tells it, with `r` where it is known; the status is its code. */
+export function sendError(reply: FastifyReply, error: ProtocolError, r?: string): FastifyReply {
+  if (error.meta) reply.header('Retry-After', String(error.meta.retryAfter));
+  // RFC 9110, section 15.5.2.
+  if (error.code === 401) reply.header('WWW-Authenticate', 'Bearer');
+  return sendJson(reply, statusOf(error.code), errorText(error, { r }));
+}
+
+export interface ErrorResponsesOptions {
+  readonly log: Log;
+  readonly platform: Platform;
+  readonly methodsOf: MethodsOf;
+}
+
+/** Makes everything that fastify itself would answer an answer of ours. */
+export function respondWithErrors(
+  app: FastifyInstance,
+  { log, platform, methodsOf }: ErrorResponsesOptions,
+): void {
+  app.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(pathOf(request.url));
+    if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
+    reply.header('Allow', methods.join(', '));
+    return sendError(reply, fail('command.unknown'));
+  });
+  app.setErrorHandler<FastifyError | ProtocolError>(async (error, request, reply) => {
+    // The route and not the URL: a query may carry a token.
+    const fields = { method: request.method, route: request.routeOptions.url };
+    if (error instanceof RefusedRequest) return sendRefusal(reply, error.refusal);
+    const known = fromHttp(error);
+    if (
+      known?.code === 413 &&
+      !isAwaitingContinue(reply.raw) &&
+      (await drainBody(request.raw, platform))
+    ) {
+      reply.removeHeader('Connection');
+    }
+    return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
+  });
+}
+
+function sendRefusal(
+  reply: FastifyReply,
+  { code, reason, error: message }: HttpRefusal,
+): FastifyReply {
+  return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
+}
+
+/** What fastify found wrong with a request. */
+function fromHttp(error: FastifyError | ProtocolError): ProtocolError | undefined {
+  if (error instanceof ProtocolError || error.statusCode === undefined) return undefined;
+  if (error.statusCode === 413) return fail('message.too.large');
+  if (error.code === 'FST_CP_ERR_INVALID_CONTENT_ENCODING') {
+    return fail.invalid('Content-Encoding', 'expected.gzip.or.br.or.deflate');
+  }
+  if (error.code === 'FST_CP_ERR_INVALID_CONTENT') {
+    return fail.invalid('Content-Encoding', 'expected.as.the.body');
+  }
+  return error.statusCode < 500 ? fail('request.invalid') : undefined;
+}
+
+/** An error's code is a status, save that a hook may have made one up. */
+function statusOf(code: number): number {
+  return Number.isInteger(code) && code >= 400 && code <= 599 ? code : 409;
+}

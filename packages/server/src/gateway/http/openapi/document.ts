@@ -1,0 +1,122 @@
+import { isSystemName, type JsonObject } from '@really/protocol';
+import type { ModelSet } from '../../../model/model.js';
+import { namedModels } from '../../../model/typescript/types-of-models.js';
+import { protocolVersion } from '../../server/socket-path.js';
+import { authPaths } from './auth-paths.js';
+import { collectionPaths, countBody, queryBody, updateBody } from './collection-paths.js';
+import { collectionSchemas } from './collection-schemas.js';
+import { errorResponses, errorSchemas } from './errors.js';
+import { commonParameters } from './parameters.js';
+import { usedComponents } from './used-components.js';
+
+export interface DocumentOptions {
+  /** Leave out collections whose model says `hidden`. */
+  readonly withoutHidden: boolean;
+  /** Whether a path outside the collections is served. */
+  readonly isServed: (path: string) => boolean;
+}
+
+/** Rule OAS1: what the HTTP side of an app takes and answers, as an OpenAPI 3.1 document made from its models. */
+export function openApiDocument(models: ModelSet, options: DocumentOptions): JsonObject {
+  const visible = visibleModels(models, options);
+  const told = namedModels(visible.all());
+  const paths: JsonObject = {
+    ...Object.assign({}, ...told.map(collectionPaths)),
+    ...authPaths(options.isServed),
+  };
+  const components: JsonObject = {
+    schemas: {
+      ...Object.assign({}, ...told.map((one) => collectionSchemas(visible, one))),
+      ...commonSchemas,
+      ...errorSchemas,
+    },
+    parameters: commonParameters,
+    headers,
+    responses: errorResponses(),
+  };
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Really',
+      version: protocolVersion,
+      license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
+      description: `Objects of this app. For live updates: a WebSocket at \`/v${protocolVersion}/socket\`.`,
+    },
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }, { accessToken: [] }],
+    tags: told.map(({ model }) => ({
+      name: model.names.join('/'),
+      description: `Version ${model.version} of the model.`,
+    })),
+    paths,
+    components: { ...usedComponents(paths, components), securitySchemes },
+  };
+}
+
+/** The models that are told of; what lies below a hidden collection is hidden with it. */
+function visibleModels(models: ModelSet, { withoutHidden }: DocumentOptions): ModelSet {
+  const isHidden = (names: readonly string[]) =>
+    names.some((_, index) => models.get(names.slice(0, index + 1))?.access.hidden === true);
+  const isTold = (names: readonly string[]) =>
+    !names.some(isSystemName) && !(withoutHidden && isHidden(names));
+  return {
+    get: (names) => (isTold(names) ? models.get(names) : undefined),
+    all: () => models.all().filter(({ names }) => isTold(names)),
+  };
+}
+
+const commonSchemas: JsonObject = {
+  'Really.Tokens': {
+    type: 'object',
+    required: ['nextToken', 'prevToken'],
+    properties: { nextToken: { type: 'string' }, prevToken: { type: 'string' } },
+  },
+  'Really.Query': queryBody,
+  'Really.CountQuery': countBody,
+  'Really.Count': {
+    type: 'object',
+    required: ['r', 'body'],
+    properties: {
+      r: { type: 'string' },
+      body: {
+        type: 'object',
+        required: ['totalResults'],
+        properties: { totalResults: { type: 'integer', minimum: 0 } },
+        additionalProperties: false,
+      },
+    },
+    additionalProperties: false,
+  },
+  'Really.Update': updateBody,
+  'Really.Updated': {
+    type: 'object',
+    required: ['r', 'rev'],
+    properties: {
+      r: { type: 'string' },
+      rev: { type: 'integer', minimum: 1 },
+      meta: { type: 'object', properties: { repeated: { const: true } } },
+    },
+    additionalProperties: false,
+  },
+};
+
+const header = (description: string, type = 'string'): JsonObject => ({
+  description,
+  schema: { type },
+});
+
+const headers: JsonObject = {
+  ETag: header(
+    'In quotes, opaque: changes with the revision, the store, and what the reader may see.',
+  ),
+  Location: header('The path of the object.'),
+  'Cache-Control': header('`private, no-cache`.'),
+  Vary: header('`Authorization` among others.'),
+  'Retry-After': header('Seconds.', 'integer'),
+};
+
+const securitySchemes: JsonObject = {
+  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  accessToken: { type: 'apiKey', in: 'query', name: 'access_token' },
+  secret: { type: 'apiKey', in: 'header', name: 'X-Really-Secret' },
+};

@@ -1,0 +1,131 @@
+import { commandSchemas, isJsonObject, type JsonObject } from '@really/protocol';
+import type { Model } from '../../../model/model.js';
+
+/** An object with any members. Without the last word generators take it for one without any. */
+export const anyObject: JsonObject = { type: 'object', additionalProperties: true };
+
+/** A schema of the protocol as plain JSON. */
+export function plain(schema: object): JsonObject {
+  const copy: unknown = JSON.parse(JSON.stringify(schema), (_name, value: unknown) => {
+    const isAny = isJsonObject(value) && value.type === 'object' && Object.keys(value).length === 1;
+    return isAny ? anyObject : value;
+  });
+  if (!isJsonObject(copy)) throw new Error('a schema is an object');
+  return copy;
+}
+
+/** The schema of a member, by its path through objects. */
+export function memberOf(schema: object, ...path: readonly string[]): JsonObject {
+  let current = plain(schema);
+  for (const name of path) {
+    const { properties } = current;
+    const member = isJsonObject(properties) ? properties[name] : undefined;
+    if (!isJsonObject(member)) throw new Error(`a schema has no member ${path.join('.')}`);
+    current = member;
+  }
+  return current;
+}
+
+const inQuery = (name: string, schema: JsonObject, description: string): JsonObject => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+});
+
+const inHeader = (name: string, schema: JsonObject, description: string): JsonObject => ({
+  name,
+  in: 'header',
+  description,
+  schema,
+});
+
+const { read, create } = commandSchemas;
+
+/** Parameters that are alike for all collections, by the name of their component. */
+export const commonParameters: JsonObject = {
+  filter: inQuery('filter', memberOf(read, 'cmdOpts', 'query', 'filter'), 'A filter in RQL.'),
+  // As text, since generated clients write an object in a query as `values[name]=…`.
+  values: inQuery(
+    'values',
+    { type: 'string', contentMediaType: 'application/json' },
+    'What the `$names` of the filter stand for: an object, as JSON.',
+  ),
+  ascending: inQuery(
+    'ascending',
+    memberOf(read, 'cmdOpts', 'ascending'),
+    'Oldest ids first; not together with `sort`.',
+  ),
+  limit: inQuery('limit', memberOf(read, 'cmdOpts', 'limit'), 'Items of a page; 200 by default.'),
+  skip: inQuery('skip', memberOf(read, 'cmdOpts', 'skip'), 'Items to leave out at the beginning.'),
+  paginationToken: inQuery(
+    'paginationToken',
+    memberOf(read, 'cmdOpts', 'paginationToken'),
+    'A token of an earlier page of the same read.',
+  ),
+  includeTotalCount: inQuery(
+    'includeTotalCount',
+    memberOf(read, 'cmdOpts', 'includeTotalCount'),
+    'Tells how many there are in all, too.',
+  ),
+  count: {
+    ...inQuery('count', { type: 'boolean' }, 'Only count; goes with `filter` and `values`.'),
+    allowEmptyValue: true,
+  },
+  once: inHeader(
+    'Idempotency-Key',
+    memberOf(create, 'cmdOpts', 'once'),
+    'A second write of the same user with it changes nothing and gets the first answer.',
+  ),
+  trace: inHeader('X-Trace-Id', memberOf(read, 'traceId'), 'Found again in the log and in traces.'),
+  ifMatch: {
+    ...inHeader(
+      'If-Match',
+      { type: 'string' },
+      'The revision last seen, bare or as the ETag came; `*` for whichever there is.',
+    ),
+    required: true,
+  },
+  ifMatchOptional: inHeader(
+    'If-Match',
+    { type: 'string' },
+    'The revision that the object must still be at, or several; `*` for any.',
+  ),
+  ifNoneMatch: inHeader(
+    'If-None-Match',
+    { type: 'string' },
+    'ETags that the client has: 304 where one of them is current.',
+  ),
+  lastEventId: inHeader(
+    'Last-Event-ID',
+    { type: 'string' },
+    'Of an event stream: the id of the last event that was heard. `?lastEventId=` does the same.',
+  ),
+};
+
+/** `fields`: names of the model, and its sets. */
+export function fieldsParameter(model: Model): JsonObject {
+  const sets = [...model.fieldSets.keys()].map((name) => `@${name}`);
+  return {
+    ...inQuery(
+      'fields',
+      { type: 'array', items: { type: 'string', enum: [...model.fields.keys(), ...sets] } },
+      'Fields to tell; all where nothing is said.',
+    ),
+    style: 'form',
+    explode: false,
+  };
+}
+
+export function sortParameter(): JsonObject {
+  const description = 'A field to order by, `-name` for descending.';
+  return inQuery('sort', memberOf(read, 'cmdOpts', 'sort'), description);
+}
+
+/** References to parameters of `commonParameters`. */
+export function common(...names: readonly string[]): JsonObject[] {
+  return names.map((name) => {
+    if (!(name in commonParameters)) throw new Error(`there is no parameter ${name}`);
+    return { $ref: `#/components/parameters/${name}` };
+  });
+}

@@ -1,0 +1,144 @@
+import type { JsonObject } from '@really/protocol';
+import type { Field, Model, ModelSet, PlainType, ReferenceField } from '../../../model/model.js';
+import { isWritten } from '../../../model/typescript/field-type.js';
+import { anyObject } from './parameters.js';
+
+/**
+ * How a value is told: `shown` as get and read answer, with references resolved; `stored` as creates answer
+ * and pushes carry it; `written` as a create takes it.
+ */
+export type Form = 'shown' | 'stored' | 'written';
+
+/** An R of an object, as text. */
+export const objectR = '^(/[A-Za-z_][A-Za-z0-9_-]*/[A-Za-z0-9_-]{1,64})+$';
+
+/** The JSON Schema of the values of a model's fields. */
+export class ValueSchemas {
+  readonly #models: ModelSet;
+  readonly #model: Model;
+  readonly #form: Form;
+
+  /** `models`: those that are told of. */
+  constructor(models: ModelSet, model: Model, form: Form) {
+    this.#models = models;
+    this.#model = model;
+    this.#form = form;
+  }
+
+  /** Of the object as a whole. */
+  object(): JsonObject {
+    const { fields } = this.#model;
+    if (this.#form === 'written') return this.#members(fields);
+    const { properties } = this.#members(fields);
+    return {
+      type: 'object',
+      required: ['_r', '_rev'],
+      properties: { ...identity, ...(properties as JsonObject) },
+      additionalProperties: false,
+    };
+  }
+
+  field(field: Field): JsonObject {
+    switch (field.type) {
+      case 'Object':
+        return this.#members(field.fields);
+      case 'List':
+        return {
+          type: 'array',
+          items: this.field(field.items),
+          maxItems: this.#model.limits.list,
+        };
+      case 'reference':
+        return this.#form === 'shown' ? this.#dereferenced(field) : this.#pointer(field);
+      case 'Calculated':
+        return { ...plainSchemas[field.valueType], readOnly: true };
+      default:
+        return { ...plainSchemas[field.type] };
+    }
+  }
+
+  #members(fields: ReadonlyMap<string, Field>): JsonObject {
+    const written = this.#form === 'written';
+    const told = [...fields.values()].filter((field) => !written || isWritten(field));
+    const needed = told.filter((field) => written && isNeeded(field)).map(({ name }) => name);
+    return {
+      type: 'object',
+      ...(needed.length > 0 && { required: needed }),
+      properties: Object.fromEntries(told.map((field) => [field.name, this.#member(field)])),
+      additionalProperties: false,
+    };
+  }
+
+  #member(field: Field): JsonObject {
+    const schema = this.field(field);
+    if (this.#form !== 'written' || isNeeded(field)) return schema;
+    const initial = field.default?.constant?.value;
+    const nullable = field.type === 'Json' ? schema : orNull(schema);
+    // The word `default` would make generators of types take it for a member that is always there.
+    const description = `Default: \`${JSON.stringify(initial)}\`.`;
+    return initial === undefined ? nullable : { ...nullable, description };
+  }
+
+  #pointer({ collection }: ReferenceField): JsonObject {
+    const steps = collection.map((name) => `/${name}/[A-Za-z0-9_-]{1,64}`);
+    const isTold = this.#models.get(collection) !== undefined;
+    return { type: 'string', pattern: isTold ? `^${steps.join('')}$` : objectR };
+  }
+
+  #dereferenced(field: ReferenceField): JsonObject {
+    return {
+      type: 'object',
+      required: ['value'],
+      properties: {
+        value: this.#pointer(field),
+        ref: this.#target(field),
+        error: { $ref: '#/components/schemas/Really.ErrorBody' },
+      },
+      additionalProperties: false,
+    };
+  }
+
+  /** What a reference shows of its target; the target's own references are not resolved. */
+  #target({ collection, shows }: ReferenceField): JsonObject {
+    const target = this.#models.get(collection);
+    const inner = target && new ValueSchemas(this.#models, target, 'stored');
+    const properties: JsonObject = { ...identity, _deleted: { const: true } };
+    for (const name of shows) {
+      const field = target?.fields.get(name);
+      if (inner && field) properties[name] = inner.field(field);
+    }
+    // Of a target that is not told of, no more is told than that it may be there.
+    const rest = target === undefined ? {} : { additionalProperties: false };
+    return { type: 'object', required: ['_r', '_rev'], properties, ...rest };
+  }
+}
+
+const identity: JsonObject = {
+  _r: { type: 'string', pattern: objectR, readOnly: true },
+  _rev: { type: 'integer', minimum: 1, readOnly: true },
+};
+
+const plainSchemas: Readonly<Record<PlainType | 'Object' | 'List', JsonObject>> = {
+  String: { type: 'string' },
+  Boolean: { type: 'boolean' },
+  Long: {
+    type: 'integer',
+    minimum: Number.MIN_SAFE_INTEGER,
+    maximum: Number.MAX_SAFE_INTEGER,
+  },
+  Double: { type: 'number' },
+  Date: { type: 'string', format: 'date-time' },
+  Json: {},
+  Object: anyObject,
+  List: { type: 'array' },
+};
+
+/** Whether a create has to bring it. */
+function isNeeded(field: Field): boolean {
+  return field.required === true && field.default === undefined;
+}
+
+function orNull(schema: JsonObject): JsonObject {
+  if (typeof schema.type === 'string') return { ...schema, type: [schema.type, 'null'] };
+  return { anyOf: [schema, { type: 'null' }] };
+}

@@ -1,0 +1,101 @@
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Tokens } from '../../../auth/tokens.js';
+import type { ModelSet } from '../../../model/model.js';
+import type { Platform } from '../../../platform/platform.js';
+import { isLoopbackHost } from '../../../platform/trusted-url.js';
+import type { ClientAddresses } from '../../server/client-addresses.js';
+import { refusals } from '../../server/http-refusal.js';
+import { sendJson } from '../http-responses.js';
+import { type DevPageContent, devPageHtml, script, style } from './dev-page-html.js';
+
+/** A page of the documentation, served as it is. */
+export interface DocsPage {
+  /** `protocol.md` */
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface DevPageOptions {
+  /** The models that are in force now. */
+  readonly models: () => ModelSet;
+  readonly tokens: Pick<Tokens, 'mint'>;
+  readonly platform: Pick<Platform, 'clock'>;
+  readonly addresses: Pick<ClientAddresses, 'isLocal'>;
+  readonly docs: readonly DocsPage[];
+}
+
+/** Whom the page's token is for, and for how many milliseconds. */
+const developer = 'developer';
+const tokenLife = 86_400_000;
+
+const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+
+/** What the page may load: its own style and script. What is pasted into the console may talk to this server. */
+const contentPolicy = [
+  "default-src 'none'",
+  `style-src ${hashOf(style)}`,
+  `script-src ${hashOf(script)}`,
+  'img-src data:',
+  "connect-src 'self' ws: wss:",
+  ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+].join('; ');
+
+/**
+ * Rule CLI12: what a developer sees who opens the server's URL in a browser. There is a token in it, so it is for this
+ * machine alone: asked for from here, under a name of this machine (others could be made to lead here), and to be
+ * read by no page of another origin.
+ */
+export function devPageRoutes(app: FastifyInstance, options: DevPageOptions): void {
+  app.get('/', async (request, reply) => {
+    if (!isFromHere(request, options)) return notFound(reply);
+    const html = devPageHtml(await contentFor(options));
+    return sendPrivately(reply, 'text/html; charset=utf-8', html);
+  });
+  const pages = new Map(options.docs.map(({ name, text }) => [name, text]));
+  app.get<{ Params: { page: string } }>('/_docs/:page', async (request, reply) => {
+    const text = pages.get(request.params.page);
+    if (text === undefined || !isFromHere(request, options)) return notFound(reply);
+    return sendPrivately(reply, 'text/plain; charset=utf-8', text);
+  });
+}
+
+/** As if there were no such page. */
+function notFound(reply: FastifyReply): FastifyReply {
+  return sendJson(reply, 404, JSON.stringify(refusals.notFound));
+}
+
+async function contentFor(options: DevPageOptions): Promise<DevPageContent> {
+  const { models, tokens, platform, docs } = options;
+  const expires = platform.clock.now() + tokenLife;
+  return {
+    models: models().all(),
+    uid: developer,
+    token: await tokens.mint({ uid: developer, expires }),
+    docs: docs.map(({ name }) => name),
+  };
+}
+
+function isFromHere({ raw }: FastifyRequest, { addresses }: DevPageOptions): boolean {
+  if (!addresses.isLocal(raw) || !isNameOfHere(raw.headers.host ?? '')) return false;
+  const { 'sec-fetch-site': site = 'none', 'sec-fetch-mode': mode = 'navigate' } = raw.headers;
+  return site === 'none' || site === 'same-origin' || mode === 'navigate';
+}
+
+/** Browsers look nobody up for `localhost` and the names below it. */
+function isNameOfHere(host: string): boolean {
+  if (!URL.canParse(`http://${host}`)) return false;
+  const { hostname } = new URL(`http://${host}`);
+  return isLoopbackHost(hostname) || hostname.endsWith('.localhost');
+}
+
+function sendPrivately(reply: FastifyReply, type: string, text: string): FastifyReply {
+  // No other origin may read it, whatever may call the rest of the server.
+  reply.removeHeader('Access-Control-Allow-Origin');
+  return reply
+    .header('Cross-Origin-Resource-Policy', 'same-origin')
+    .header('Content-Security-Policy', contentPolicy)
+    .header('Cache-Control', 'no-store')
+    .header('Content-Type', type)
+    .send(Buffer.from(text));
+}

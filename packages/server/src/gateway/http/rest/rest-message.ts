@@ -1,0 +1,206 @@
+import {
+  fail,
+  type JsonObject,
+  type JsonValue,
+  nearestName,
+  type ParsedR,
+  ProtocolError,
+  parseR,
+} from '@really/protocol';
+import type { AcceptedRevs } from '../../../commands/write/accepted-revs.js';
+import { type JsonLimits, parseMessage } from '../../websocket/parse-message.js';
+import { revisionsIn } from './entity-tags.js';
+
+/** An HTTP request on an R, as far as it matters for the command that it stands for. */
+export interface RestRequest {
+  readonly method: string;
+  readonly target: ParsedR;
+  /** What a body asks of a collection, where it is a question (rule HTTP14). */
+  readonly bodyQuery: BodyQuery | undefined;
+  /** Each parameter once. */
+  readonly query: ReadonlyMap<string, string>;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body as JSON; `undefined` where there is none. */
+  readonly body: JsonObject | undefined;
+  /** What JSON in the query may look like, as part of the message. */
+  readonly jsonLimits: JsonLimits;
+}
+
+export type BodyQuery = 'read' | 'count';
+
+/** What the path of a request is about, below its version. */
+export interface RestTarget {
+  /** `undefined` where the path has no R. */
+  readonly target: ParsedR | undefined;
+  readonly bodyQuery?: BodyQuery | undefined;
+  /** Those that it is served for. */
+  readonly methods: readonly string[];
+}
+
+const methodsOf: Readonly<Record<ParsedR['kind'], readonly string[]>> = {
+  object: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'],
+  collection: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+};
+
+/**
+ * Where a body comes, `/users/_query` and `/users/_count` are questions to the collection. For any other method they are
+ * objects, since clients may choose such ids.
+ */
+export function restTarget(path: string, method: string): RestTarget {
+  const target = parseR(path);
+  const [, collection, name] = /^(.*)\/_(query|count)\/?$/.exec(path) ?? [];
+  const others = target ? methodsOf[target.kind] : [];
+  if (name === undefined) return { target, methods: others };
+  const methods = target ? others : ['POST', 'OPTIONS'];
+  if (method !== 'POST') return { target, methods };
+  return { target: parseR(collection), bodyQuery: name === 'query' ? 'read' : 'count', methods };
+}
+
+/** The message that would be sent on a socket (rules HTTP5 to HTTP10, HTTP14); revisions come beside it (`acceptedRevs`). Throws where a header or parameter is wrong. */
+export function restMessage(request: RestRequest): JsonObject {
+  const { method, target, body } = request;
+  const { r } = target;
+  assertKnown(request);
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return target.kind === 'object' ? getMessage(request) : readMessage(request);
+    case 'POST':
+      if (request.bodyQuery) return bodyQueryMessage(request, request.bodyQuery);
+      return { cmd: 'create', r, body: body ?? {}, ...onceOf(request) };
+    case 'PATCH':
+      return { cmd: 'update', r, rev: 0, body: body ?? {}, ...onceOf(request) };
+    default:
+      return { cmd: 'delete', r, ...onceOf(request) };
+  }
+}
+
+/** A subscription would have nowhere to go: events come to a GET. */
+function bodyQueryMessage({ target, body = {} }: RestRequest, cmd: BodyQuery): JsonObject {
+  if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
+  return { cmd, r: target.r, cmdOpts: cmd === 'count' ? countOptions(body) : body };
+}
+
+/** What a read is asked and a count need not know: over HTTP the same question may be read or counted (rules HTTP7, HTTP14). */
+const readAlone: ReadonlySet<string> = new Set([
+  ...['fields', 'sort', 'ascending', 'limit', 'skip', 'paginationToken', 'includeTotalCount'],
+]);
+
+function countOptions(body: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !readAlone.has(name)));
+}
+
+/** Parameters that every request may have: the token, in place of the header. */
+const everywhere = ['access_token'];
+
+/** Parameters of a GET, by what the R is. */
+const parametersOf = {
+  object: [...everywhere, 'fields', 'lastEventId'],
+  collection: [
+    ...everywhere,
+    ...['filter', 'values', 'fields', 'sort', 'ascending', 'limit', 'skip'],
+    ...['paginationToken', 'includeTotalCount', 'count', 'lastEventId'],
+  ],
+} as const;
+
+/** A parameter that is not known was meant to change the answer: rule HTTP16. */
+function assertKnown({ method, target, query }: RestRequest): void {
+  const isRead = method === 'GET' || method === 'HEAD';
+  const known: readonly string[] = isRead ? parametersOf[target.kind] : everywhere;
+  for (const name of query.keys()) {
+    if (known.includes(name)) continue;
+    const details = ['parameter.unknown', `expected.${nearestName(name, known)}`];
+    throw fail('request.invalid', Object.fromEntries([[name.slice(0, longestName), details]]));
+  }
+}
+
+/** Characters of a name that comes back in an error. */
+const longestName = 64;
+
+function getMessage({ target, query }: RestRequest): JsonObject {
+  return { cmd: 'get', r: target.r, cmdOpts: optionsOf({ fields: fieldsOf(query) }) };
+}
+
+function readMessage({ target, query, jsonLimits }: RestRequest): JsonObject {
+  const filter = query.get('filter');
+  const values = valuesOf(query.get('values'), jsonLimits);
+  const { r } = target;
+  if (isOn(query.get('count'))) {
+    return { cmd: 'count', r, cmdOpts: optionsOf({ query: queryOf(filter, values) }) };
+  }
+  const options = {
+    fields: fieldsOf(query),
+    query: queryOf(filter, values),
+    sort: query.get('sort'),
+    ascending: booleanOf(query.get('ascending')),
+    limit: numberOf(query.get('limit')),
+    skip: numberOf(query.get('skip')),
+    paginationToken: query.get('paginationToken'),
+    includeTotalCount: booleanOf(query.get('includeTotalCount')),
+  };
+  return { cmd: 'read', r, cmdOpts: optionsOf(options) };
+}
+
+function optionsOf(options: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as JsonObject;
+}
+
+function fieldsOf(query: ReadonlyMap<string, string>): string[] | undefined {
+  return query.get('fields')?.split(',');
+}
+
+function queryOf(
+  filter: string | undefined,
+  values: JsonObject | undefined,
+): JsonObject | undefined {
+  if (filter === undefined) {
+    if (values !== undefined) throw fail.invalid('filter', 'expected.with.values');
+    return undefined;
+  }
+  return values === undefined ? { filter } : { filter, values };
+}
+
+/** Levels of the message above its `cmdOpts.query.values`. */
+const levelsAbove = 3;
+
+function valuesOf(text: string | undefined, jsonLimits: JsonLimits): JsonObject | undefined {
+  if (text === undefined) return undefined;
+  const depth = jsonLimits.depth - levelsAbove;
+  const parsed = parseMessage(Buffer.from(text), { ...jsonLimits, depth });
+  if (parsed.kind === 'message') return parsed.message;
+  if (parsed.kind === 'malformed') throw fail.invalid('values', 'expected.object');
+  throw fail.invalid(`values.${parsed.member}`, parsed.detail);
+}
+
+/** What is no number stays text, and is refused as such by the command. */
+function numberOf(text: string | undefined): JsonValue | undefined {
+  return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+function booleanOf(text: string | undefined): JsonValue | undefined {
+  if (text === 'true' || text === '1' || text === '') return true;
+  return text === 'false' || text === '0' ? false : text;
+}
+
+/** `?count`, `?count=`, `?count=true`, `?count=1`. */
+function isOn(text: string | undefined): boolean {
+  const value = booleanOf(text);
+  if (value === undefined || typeof value === 'boolean') return value === true;
+  throw fail.invalid('count', 'expected.boolean');
+}
+
+/** `Idempotency-Key` is the `once` of the command. */
+function onceOf({ headers }: RestRequest): JsonObject {
+  const key = headers['idempotency-key'];
+  return typeof key === 'string' ? { cmdOpts: { once: key } } : {};
+}
+
+/** Rule HTTP8. Throws 428 where a revision is wanted and there is none. */
+export function acceptedRevs({ method, headers }: RestRequest): AcceptedRevs | undefined {
+  const accepted = revisionsIn(headers['if-match']?.toString());
+  if (accepted !== undefined || method !== 'PATCH') return accepted;
+  const errors = { 'If-Match': ['expected.revision'] };
+  throw new ProtocolError({ code: 428, message: 'revision.required', errors });
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '../../platform/platform.js';
+import { networkOf } from '../server/address-network.js';
+import { RateLimit } from './rate-limit.js';
+
+export interface CommandRatesOptions {
+  /** Commands per second of one uid, and of one address; 0 is off. */
+  readonly commands: number;
+  readonly address: number;
+  readonly clock: Clock;
+  readonly limited: (by: 'uid' | 'address') => void;
+}
+
+const second = 1000;
+
+/** How many commands a uid and an address may send (rule LIM5). */
+export class CommandRates {
+  readonly #byUid: RateLimit;
+  readonly #byAddress: RateLimit;
+  readonly #refusedByUid: RateLimit;
+  readonly #refusedByAddress: RateLimit;
+  readonly #renewedByUid: RateLimit;
+  readonly #renewedByAddress: RateLimit;
+  readonly #limited: CommandRatesOptions['limited'];
+
+  constructor({ commands, address, clock, limited }: CommandRatesOptions) {
+    this.#byUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#byAddress = new RateLimit({ amount: address, window: second, clock, groupOf: networkOf });
+    // Refusals cost as much as commands, so they are as many.
+    this.#refusedByUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#refusedByAddress = new RateLimit({
+      ...{ amount: address, window: second, clock },
+      groupOf: networkOf,
+    });
+    this.#renewedByUid = new RateLimit({ amount: commands, window: second, clock });
+    this.#renewedByAddress = new RateLimit({
+      ...{ amount: address, window: second, clock },
+      groupOf: networkOf,
+    });
+    this.#limited = limited;
+  }
+
+  /** Uids and addresses that are remembered. */
+  get size(): number {
+    const refused = this.#refusedByUid.size + this.#refusedByAddress.size;
+    const renewed = this.#renewedByUid.size + this.#renewedByAddress.size;
+    return this.#byUid.size + this.#byAddress.size + refused + renewed;
+  }
+
+  /**
+   * Takes so many commands. 0: granted. Else the seconds after which they may be sent again, and nothing
+   * was taken.
+   */
+  take(address: string, uid: string | undefined, commands = 1): number {
+    const ofAddress = this.#byAddress.take(address, commands);
+    if (ofAddress > 0) this.#limited('address');
+    if (ofAddress > 0 || uid === undefined) return ofAddress;
+    const ofUid = this.#byUid.take(uid, commands);
+    if (ofUid > 0) {
+      this.#limited('uid');
+      this.#byAddress.giveBack(address, commands);
+    }
+    return ofUid;
+  }
+
+  /**
+   * One command was refused. 0, or the seconds for which its sender had better be left unread: more were than commands
+   * may come (rule LIM28).
+   */
+  refuse(address: string, uid: string | undefined): number {
+    const ofAddress = this.#refusedByAddress.take(address);
+    const ofUid = uid === undefined ? 0 : this.#refusedByUid.take(uid);
+    return Math.max(ofAddress, ofUid);
+  }
+
+  /**
+   * A token was renewed, and so many subscriptions have to be judged anew: each costs as much as to subscribe. The answer is the milliseconds
+   * for which its sender is left unread, so that it renews no faster than it may subscribe (rule LIM43).
+   */
+  renewed(address: string, uid: string, subscriptions: number): number {
+    if (subscriptions === 0) return 0;
+    const ofAddress = this.#renewedByAddress.owe(address, subscriptions);
+    return Math.max(ofAddress, this.#renewedByUid.owe(uid, subscriptions));
+  }
+}

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import { Readings } from '../../platform/readings.fixture.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { InputQuota } from '../dispatch/input-quota.js';
+import {
+  clientFrame,
+  noRates,
+  openTestGateway,
+  RawClient,
+  serverFrames,
+  TestClient,
+} from '../gateway.fixture.js';
+import { Intake } from './intake.js';
+import { IntakeRates } from './intake-rates.js';
+
+function ratesOf(given: Partial<Record<'bytes' | 'address' | 'greeting', number>>) {
+  const platform = simulatedPlatform({ seed: 1, now: 0 });
+  const over: string[] = [];
+  const rates = new IntakeRates({
+    ...{ bytes: 0, address: 0, greeting: 0, ...given },
+    clock: platform.clock,
+    over: (key) => over.push(key),
+  });
+  return { platform, rates, over };
+}
+
+test('[LIM27] one second’s worth may come at once, and what is over is owed', () => {
+  const { platform, rates, over } = ratesOf({ bytes: 1000 });
+  const intake = new Intake(rates, '10.0.0.1');
+  intake.admit('u');
+  intake.pay(1000);
+  expect(intake.isOver).toBe(false);
+  intake.pay(500);
+  expect([intake.isOver, intake.roomAt - platform.clock.monotonic()]).toEqual([true, 500]);
+  platform.advance(499);
+  expect(intake.recheck()).toBe(true);
+  platform.advance(1);
+  expect(intake.recheck()).toBe(false);
+  expect(over).toEqual(['rate.bytes']);
+});
+
+test('[LIM27] a message that took long to read counts more than its bytes', () => {
+  const { rates } = ratesOf({ bytes: 1024 * 1024 });
+  const intake = new Intake(rates, '10.0.0.1');
+  intake.admit('u');
+  intake.pay(100_000);
+  intake.payTime(100_000, 1);
+  expect(intake.isOver).toBe(false);
+  intake.payTime(100_000, 17);
+  expect([intake.isOver, intake.roomAt]).toEqual([true, ((17 * 64) / 1024) * 1000 - 1000]);
+});
+
+test('[LIM27] sockets of one uid share, and so do those of one address', () => {
+  const { rates, over } = ratesOf({ bytes: 1000, address: 1500 });
+  const sockets = ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2'].map(
+    (address) => new Intake(rates, address),
+  );
+  for (const [index, uid] of ['u', 'u', 'v', 'u'].entries()) sockets[index]?.admit(uid);
+  sockets[0]?.pay(750);
+  sockets[1]?.pay(300);
+  sockets[2]?.pay(500);
+  sockets[3]?.pay(1);
+  expect(sockets.map(({ isOver }) => isOver)).toEqual([false, true, true, true]);
+  expect(over).toEqual(['rate.bytes', 'rate.addressBytes', 'rate.bytes']);
+});
+
+test('[LIM27] before it is initialized a socket has little of its own, and nothing is owed of it afterwards', () => {
+  const { rates, over } = ratesOf({ bytes: 1000, greeting: 10 });
+  const intake = new Intake(rates, '10.0.0.1');
+  intake.pay(41);
+  expect([intake.isOver, over]).toEqual([true, ['rate.bytesBeforeInitialize']]);
+  intake.admit('u');
+  expect(intake.isOver).toBe(false);
+});
+
+test('[LIM27] uids and addresses that rested are forgotten', () => {
+  const { platform, rates } = ratesOf({ bytes: 1000, address: 1000 });
+  for (let n = 0; n < 3000; n++) {
+    const intake = new Intake(rates, `10.0.${n >> 8}.${n & 255}`);
+    intake.admit(`u${n}`);
+    intake.end();
+    platform.advance(1);
+  }
+  expect(rates.size).toBeLessThan(2200);
+});
+
+test('[LIM29] a socket has a little of each turn, the rest goes round', () => {
+  const turns: (() => void)[] = [];
+  const turn = new InputQuota({ bytes: 64 * 10_000, schedule: (next) => turns.push(next) });
+  const proceeded: string[] = [];
+  const socket = (name: string) => ({
+    ...{ tick: 0, quotaLeft: 0 },
+    proceed: () => proceeded.push(name),
+  });
+  const [greedy, other, little] = [socket('greedy'), socket('other'), socket('little')];
+  expect(turn.take(greedy, 600_000)).toBe(true);
+  expect(turn.take(greedy, 40_000)).toBe(true);
+  expect(turn.take(greedy, 20_000)).toBe(false);
+  expect(turn.take(other, 20_000)).toBe(false);
+  for (let n = 0; n < 5; n++) expect(turn.take(little, 900)).toBe(true);
+  turn.wait(greedy);
+  turn.wait(other);
+  expect([turn.waiting, proceeded]).toEqual([2, []]);
+  turns.shift()?.();
+  expect(proceeded).toEqual(['greedy', 'other']);
+  expect(turn.take(greedy, 600_000)).toBe(true);
+});
+
+async function rawClient(config: Partial<typeof noRates>) {
+  const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
+  const readings = new Readings();
+  const rates = { ...noRates, ...config };
+  const server = await openTestGateway({ platform, config: { rates }, metrics: readings });
+  const raw = new RawClient(server.port);
+  await raw.upgrade();
+  const close = async () => {
+    raw.socket.destroy();
+    await server.close();
+  };
+  return { server, raw, platform, readings, close };
+}
+
+const said = (bytes: Buffer) => serverFrames(bytes).map(({ payload }) => payload.toString());
+
+test('[LIM27] pings over the rate are not read, and then the last is answered', async () => {
+  const { raw, platform, readings, close } = await rawClient({ bytesBeforeInitialize: 1024 });
+  // Four seconds' worth: three pings, each of which counts 1 KiB and its bytes; the fourth is one too many.
+  for (const name of 'abcdefgh') raw.write(clientFrame(name, 9));
+  await raw.until((bytes) => bytes.length >= 9);
+  expect(said(raw.bytes)).toEqual(['a', 'b', 'c']);
+  expect(readings.read('really_limit_refused_total rate.bytesBeforeInitialize')).toBe(1);
+  platform.advance(60_000);
+  await raw.until((bytes) => said(bytes).includes('h'));
+  expect(said(raw.bytes).slice(3).length).toBeLessThan(5);
+  await close();
+});
+
+test('[LIM28] a message of more than 64 KiB before initialize closes with 1009; afterwards it does not', async () => {
+  const server = await openTestGateway({
+    commands: { echo: async () => ({ body: { fine: true } }) },
+  });
+  const large = 'x'.repeat(64 * 1024);
+  const early = await TestClient.open(server.url);
+  early.send({ tag: 1, cmd: 'initialize', accessToken: large });
+  expect(await early.closed).toEqual({ code: 1009 });
+  const client = await TestClient.initialized(server);
+  client.send({ tag: 1, cmd: 'echo', large });
+  expect(await client.receive(1)).toEqual([{ tag: 1, fine: true }]);
+  // What is sent while the token is looked at may be as large.
+  const hasty = await TestClient.open(server.url);
+  const accessToken = await server.tokens.mint({ uid: 'hasty' });
+  hasty.send({ tag: 1, cmd: 'initialize', accessToken }, { tag: 2, cmd: 'echo', large });
+  expect((await hasty.receive(2))[1]).toEqual({ tag: 2, fine: true });
+  await server.close();
+});
+
+test('[LIM27] nothing is lost of what comes over the rate', async () => {
+  const server = await openTestGateway({
+    commands: { echo: async (_call, { n }) => ({ body: { n: n ?? null } }) },
+    config: { rates: { ...noRates, bytes: 400_000 } },
+  });
+  const client = await TestClient.initialized(server);
+  const filler = 'x'.repeat(10_000);
+  for (let n = 0; n < 90; n++) client.send({ tag: n, cmd: 'echo', n, filler });
+  await client.receive(90);
+  expect(client.received.map(({ n }) => n)).toEqual(Array.from({ length: 90 }, (_, n) => n));
+  await server.close();
+});

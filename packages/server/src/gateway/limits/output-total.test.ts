@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { Budgets } from '../../platform/budget.js';
+import { Readings } from '../../platform/readings.fixture.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import { type OutputHolder, OutputTotal, uncounted } from './output-total.js';
+
+const kilobyte = 1024;
+const used = 'really_limit_used limits.outputTotal';
+const refused = 'really_limit_refused_total limits.outputTotal';
+
+/** A total of 1 MiB, and sockets that the test lets read. */
+function setUp() {
+  const metrics = new Readings();
+  const checks: (() => void)[] = [];
+  const { timers } = simulatedPlatform({ seed: 1 });
+  const total = new OutputTotal({
+    limit: 1024 * kilobyte,
+    budgets: new Budgets(metrics),
+    timers,
+    schedule: (check) => checks.push(check),
+  });
+  const ended: string[] = [];
+  const holder = (name: string, address = name) => {
+    const socket = {
+      address,
+      waiting: 0,
+      giveUp: () => ended.push(name),
+      write(...buffers: Buffer[]) {
+        for (const { length } of buffers) socket.waiting += length;
+        total.record(socket, buffers);
+      },
+    };
+    return socket satisfies OutputHolder;
+  };
+  const check = () => {
+    for (const one of checks.splice(0)) one();
+  };
+  return { total, metrics, ended, holder, check };
+}
+
+const buffer = (kilobytes: number) => Buffer.alloc(kilobytes * kilobyte);
+
+test('[LIM32] counts what waits, until it is read or its reader is gone', () => {
+  const { metrics, total, holder } = setUp();
+  const [a, b] = [holder('a'), holder('b')];
+  a.write(buffer(100), buffer(200));
+  b.write(buffer(50));
+  expect(metrics.read(used)).toBe(350 * kilobyte);
+  a.waiting = 200 * kilobyte;
+  expect(metrics.read(used)).toBe(250 * kilobyte);
+  // Part of a buffer keeps all of it in memory.
+  a.waiting = 100 * kilobyte;
+  expect(metrics.read(used)).toBe(250 * kilobyte);
+  a.waiting = uncounted;
+  expect(metrics.read(used)).toBe(50 * kilobyte);
+  total.release(b);
+  expect(metrics.read(used)).toBe(0);
+});
+
+test('[LIM32] counts what waited before it was looked at, and what is known by its size alone', () => {
+  const { metrics, total, holder } = setUp();
+  const a = holder('a');
+  a.waiting = 30 * kilobyte;
+  a.write(buffer(20));
+  expect(metrics.read(used)).toBe(50 * kilobyte);
+  a.waiting = 80 * kilobyte;
+  total.record(a);
+  expect(metrics.read(used)).toBe(80 * kilobyte);
+});
+
+test('[LIM32] a buffer that waits for many counts once', () => {
+  const { metrics, ended, holder, check } = setUp();
+  const shared = buffer(800);
+  const subscribers = Array.from({ length: 100 }, (_, n) => holder(`subscriber ${n}`));
+  for (const one of subscribers) one.write(shared);
+  expect(metrics.read(used)).toBe(800 * kilobyte);
+  check();
+  expect(ended).toEqual([]);
+  // Those who share it hold little each, so another one is ended first.
+  holder('greedy').write(buffer(300));
+  check();
+  expect(ended).toEqual(['greedy']);
+  for (const one of subscribers.slice(1)) one.waiting = 0;
+  expect(metrics.read(used)).toBe(1100 * kilobyte);
+});
+
+test('[LIM32] the greediest of the greediest address go first, until there is some room again', () => {
+  const { metrics, ended, holder, check } = setUp();
+  holder('innocent').write(buffer(300));
+  for (let n = 0; n < 10; n++) holder(`attacker ${n}`, 'attacker').write(buffer(70 + n));
+  expect(ended).toEqual([]);
+  check();
+  // 1045 KiB were held, and an eighth of the 1024 is to be free.
+  expect(ended).toEqual(['attacker 9', 'attacker 8']);
+  expect(metrics.read(refused)).toBe(2);
+  // They are not gone yet, and count no more.
+  holder('another').write(buffer(90));
+  check();
+  expect(ended.length).toBe(2);
+});
+
+test('[LIM32] who has read meanwhile is not ended', () => {
+  const { ended, holder, check } = setUp();
+  const reader = holder('reader');
+  reader.write(buffer(800));
+  holder('other').write(buffer(300));
+  reader.waiting = 0;
+  check();
+  expect(ended).toEqual([]);
+});

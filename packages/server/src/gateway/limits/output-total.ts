@@ -1,0 +1,155 @@
+import type { Budgets } from '../../platform/budget.js';
+import type { Timer, Timers } from '../../platform/platform.js';
+import { type OutputShare, sharesToEnd } from './output-shares.js';
+
+/** Somebody for whom output waits: a WebSocket, or an HTTP connection. */
+export interface OutputHolder {
+  /** Where it comes from: holders of one address are weighed together. */
+  readonly address: string;
+  /** Bytes that wait at present. */
+  readonly waiting: number;
+  /** Ends it, for the sake of the others. */
+  giveUp(): void;
+}
+
+export interface OutputTotalOptions {
+  /** Bytes that may wait for all together (rule LIM32). */
+  readonly limit: number;
+  readonly budgets: Budgets;
+  readonly timers: Timers;
+  /** When to look whether it is too much; by default at the end of this turn of the event loop. */
+  readonly schedule?: ((check: () => void) => void) | undefined;
+}
+
+/** Bytes that may wait for a holder uncounted: what is just on its way costs nothing to count. */
+export const uncounted = 16 * 1024;
+
+/** Milliseconds between two looks at who has read what waited. */
+const pollInterval = 1000;
+
+/** What is known of one holder's output. */
+interface HeldOutput {
+  /** The last buffers that were written, oldest first, so far as they may wait still. */
+  readonly buffers: Buffer[];
+  /** Bytes of these. */
+  bytes: number;
+  /** Bytes that wait and are in none of these. */
+  unattributed: number;
+  /** It was given up, and is about to be gone. */
+  leaving: boolean;
+}
+
+/**
+ * The output that waits for all clients of a node. A buffer that waits for many of them is in memory once and counts once;
+ * and each of them holds its part of it. Only who is behind is known here, so that the others cost nothing.
+ */
+export class OutputTotal {
+  readonly #options: OutputTotalOptions;
+  readonly #holdings = new Map<OutputHolder, HeldOutput>();
+  /** For how many a buffer waits. */
+  readonly #sharers = new Map<Buffer, number>();
+  readonly #check = () => this.#enforceLimit();
+  #used = 0;
+  #due = false;
+  #poll: Timer | undefined;
+
+  constructor(options: OutputTotalOptions) {
+    this.#options = options;
+    options.budgets.counted('limits.outputTotal', () => {
+      this.#settleAll();
+      return this.#used;
+    });
+  }
+
+  /** Something waits for this holder, these buffers among it where they are known. To be called after they were written. */
+  record(holder: OutputHolder, buffers: readonly Buffer[] = []): void {
+    const holding = this.#holdings.get(holder) ?? this.#begin(holder);
+    for (const buffer of buffers) this.#hold(holding, buffer);
+    this.#settle(holder, holding);
+    if (this.#used <= this.#options.limit || this.#due) return;
+    this.#due = true;
+    (this.#options.schedule ?? setImmediate)(this.#check);
+  }
+
+  /** Nothing waits for it any more: it is gone, or has all. */
+  release(holder: OutputHolder): void {
+    const holding = this.#holdings.get(holder);
+    if (!holding) return;
+    this.#drop(holding, holding.buffers.length);
+    this.#used -= holding.unattributed;
+    this.#holdings.delete(holder);
+    if (this.#holdings.size > 0) return;
+    this.#poll?.cancel();
+    this.#poll = undefined;
+  }
+
+  #begin(holder: OutputHolder): HeldOutput {
+    const holding: HeldOutput = { buffers: [], bytes: 0, unattributed: 0, leaving: false };
+    this.#holdings.set(holder, holding);
+    this.#poll ??= this.#options.timers.every(pollInterval, () => this.#settleAll());
+    return holding;
+  }
+
+  /** Forgets what the holder has read. */
+  #settle(holder: OutputHolder, holding: HeldOutput): void {
+    const { waiting } = holder;
+    let read = 0;
+    let left = holding.bytes;
+    for (const { length } of holding.buffers) {
+      if (left - length < waiting) break;
+      left -= length;
+      read++;
+    }
+    this.#drop(holding, read);
+    this.#used -= holding.unattributed;
+    holding.unattributed = Math.max(0, waiting - holding.bytes);
+    this.#used += holding.unattributed;
+    if (waiting <= uncounted) this.release(holder);
+  }
+
+  #settleAll(): void {
+    for (const [holder, holding] of this.#holdings) this.#settle(holder, holding);
+  }
+
+  #hold(holding: HeldOutput, buffer: Buffer): void {
+    const sharers = this.#sharers.get(buffer) ?? 0;
+    if (sharers === 0) this.#used += buffer.length;
+    this.#sharers.set(buffer, sharers + 1);
+    holding.buffers.push(buffer);
+    holding.bytes += buffer.length;
+  }
+
+  #drop(holding: HeldOutput, count: number): void {
+    if (count === 0) return;
+    for (const buffer of holding.buffers.splice(0, count)) {
+      holding.bytes -= buffer.length;
+      const sharers = (this.#sharers.get(buffer) ?? 1) - 1;
+      if (sharers > 0) {
+        this.#sharers.set(buffer, sharers);
+      } else {
+        this.#sharers.delete(buffer);
+        this.#used -= buffer.length;
+      }
+    }
+  }
+
+  /** Ends the greediest, until the others are within the limit. */
+  #enforceLimit(): void {
+    this.#due = false;
+    this.#settleAll();
+    const { limit, budgets } = this.#options;
+    if (this.#used <= limit) return;
+    const shares = [...this.#holdings].map(([holder, holding]) => this.#shareOf(holder, holding));
+    for (const { holder, holding } of sharesToEnd(shares, limit)) {
+      holding.leaving = true;
+      budgets.refuse('limits.outputTotal');
+      holder.giveUp();
+    }
+  }
+
+  #shareOf(holder: OutputHolder, holding: HeldOutput): OutputShare & { holding: HeldOutput } {
+    let bytes = holding.unattributed;
+    for (const buffer of holding.buffers) bytes += buffer.length / (this.#sharers.get(buffer) ?? 1);
+    return { holder, holding, address: holder.address, bytes, leaving: holding.leaving };
+  }
+}

@@ -1,0 +1,165 @@
+import type { JsonObject } from '@really/protocol';
+import { expect, test } from 'vitest';
+import { Budgets } from '../../platform/budget.js';
+import { Readings } from '../../platform/readings.fixture.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import {
+  clientFrame,
+  openTestGateway,
+  RawClient,
+  serverFrames,
+  TestClient,
+  testSecret,
+} from '../gateway.fixture.js';
+import { UnreadInput } from './unread-input.js';
+
+const kib = 1024;
+
+test('[LIM30] of the greediest address the greediest go, and little counts nothing', () => {
+  const readings = new Readings();
+  const unread = new UnreadInput(new Budgets(readings), 100 * kib);
+  const gone: string[] = [];
+  const holder = (address: string, name: string) => ({ address, giveUp: () => gone.push(name) });
+  const victim = holder('10.0.0.1', 'victim');
+  unread.set(victim, 50 * kib);
+  unread.set(holder('10.0.0.2', 'little'), 15 * kib);
+  const greedy = [20, 22, 21].map((n) => [holder('10.0.0.2', String(n)), n * kib] as const);
+  for (const [one, bytes] of greedy) unread.set(one, bytes);
+  expect(gone).toEqual(['22']);
+  expect(readings.read('really_limit_used limits.input')).toBe(91 * kib);
+  expect(readings.read('really_limit_refused_total limits.input')).toBe(1);
+  unread.set(victim, 0);
+  expect(readings.read('really_limit_used limits.input')).toBe(41 * kib);
+});
+
+async function start(limits: Record<string, number> = {}) {
+  const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
+  const readings = new Readings();
+  const server = await openTestGateway({ platform, limits, metrics: readings });
+  const token = await server.tokens.mint({ uid: 'amal' });
+  return { server, token, platform, readings };
+}
+
+const post = (token: string, length: number, more = '') =>
+  `POST /v0.1/users HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${more}Content-Length: ${length}\r\n\r\n`;
+
+test('[LIM30] messages that are not whole are held up to a total; whoever held most is closed with 1013', async () => {
+  const { server, token, readings } = await start({ input: 200 * kib });
+  const clients = [];
+  for (const bytes of [60, 120, 60]) {
+    const raw = new RawClient(server.port);
+    await raw.upgrade();
+    raw.write(clientFrame(JSON.stringify({ tag: 1, cmd: 'initialize', accessToken: token })));
+    await raw.until((received) => received.length > 0);
+    const before = readings.read('really_limit_used limits.input');
+    const part = clientFrame('x'.repeat(30 * kib), 1, false);
+    const next = clientFrame('x'.repeat(30 * kib), 0, false);
+    raw.write(part);
+    for (let more = 30; more < bytes; more += 30) raw.write(next);
+    clients.push(raw);
+    if (bytes < 100 && clients.length > 2) continue;
+    while (readings.read('really_limit_used limits.input') < before + bytes * kib) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+  await clients[1]?.ended;
+  const frames = serverFrames(clients[1]?.bytes ?? Buffer.alloc(0));
+  expect(frames.at(-1)?.payload.readUInt16BE(0)).toBe(1013);
+  expect(clients[0]?.socket.destroyed).toBe(false);
+  for (const { socket } of clients) socket.destroy();
+  await server.close();
+});
+
+test('[LIM30] messages count until their commands are answered, such as writes that wait for their commit', async () => {
+  const readings = new Readings();
+  const answers: (() => void)[] = [];
+  const update = () =>
+    new Promise<{ body: JsonObject }>((resolve) => answers.push(() => resolve({ body: {} })));
+  const server = await openTestGateway({
+    limits: { input: 200 * kib },
+    metrics: readings,
+    commands: { update },
+  });
+  const used = () => readings.read('really_limit_used limits.input');
+  const filler = 'x'.repeat(60 * kib);
+  const patient = await TestClient.initialized(server);
+  patient.send({ tag: 1, cmd: 'update', r: '/a/1', filler });
+  await expect.poll(used).toBeGreaterThan(60 * kib);
+  answers.shift()?.();
+  await patient.receive(1);
+  expect(used()).toBe(0);
+  const greedy = await TestClient.initialized(server, 'greedy');
+  for (let tag = 1; tag < 5; tag++) greedy.send({ tag, cmd: 'update', r: `/a/${tag}`, filler });
+  expect(await greedy.closed).toEqual({ code: 1013 });
+  expect(used()).toBe(0);
+  await server.close();
+});
+
+test('[LIM28] a message without end of whom nobody knows is closed with 1009 before it is large', async () => {
+  const { server } = await start();
+  const raw = new RawClient(server.port);
+  await raw.upgrade();
+  for (let n = 0; n < 20; n++) raw.write(clientFrame('x'.repeat(30 * kib), n === 0 ? 1 : 0, false));
+  await raw.ended;
+  expect(serverFrames(raw.bytes).at(-1)?.payload.readUInt16BE(0)).toBe(1009);
+  await server.close();
+});
+
+test('[HTTP17] who has no token, or asks too much, is told before any of the body is read', async () => {
+  const { server, token } = await start();
+  const answers: [string, string][] = [
+    [post('nonsense', 1000), '401'],
+    [post(token, 2 * kib * kib, 'Expect: 100-continue\r\n'), '413'],
+    [post('nonsense', 1000, 'Expect: 100-continue\r\n'), '401'],
+  ];
+  for (const [request, status] of answers) {
+    const raw = new RawClient(server.port);
+    raw.write(request);
+    await raw.until((bytes) => bytes.includes('\r\n\r\n'));
+    expect(raw.text.slice(9, 12)).toBe(status);
+    expect(raw.text.includes('100 Continue')).toBe(false);
+    if (request.includes('Expect')) expect(raw.text.toLowerCase()).toContain('connection: close');
+    raw.socket.destroy();
+  }
+  const asked = new RawClient(server.port);
+  asked.write(post(token, 9, 'Expect: 100-continue\r\n'));
+  await asked.until((bytes) => bytes.includes('100 Continue'));
+  asked.write('not JSON!');
+  await asked.until((bytes) => bytes.includes('json.malformed'));
+  expect(asked.text.toLowerCase()).not.toContain('connection: close');
+  asked.socket.destroy();
+  await server.close();
+});
+
+test('[LIM30] bodies count in it, too: the largest is answered 503', async () => {
+  const { server, token } = await start({ input: 100 * kib });
+  const raw = new RawClient(server.port);
+  raw.write(post(token, 500 * kib) + 'x'.repeat(120 * kib));
+  expect(await raw.ended).toMatch(/^HTTP\/1\.1 503 .*retry-after: 1.*server\.unavailable/is);
+  await server.close();
+});
+
+test('[LIM31] a body that does not come is answered 408', async () => {
+  const { server, token, platform } = await start();
+  const raw = new RawClient(server.port);
+  raw.write(post(token, 500, 'Expect: 100-continue\r\n'));
+  await raw.until((bytes) => bytes.includes('100 Continue'));
+  platform.advance(20_001);
+  expect(await raw.ended).toMatch(/408 .*request\.timeout/s);
+  await server.close();
+});
+
+test('[HTTP17] the app’s secret is looked at first as well', async () => {
+  const { server } = await start();
+  const raw = new RawClient(server.port);
+  const head = 'POST /auth/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n';
+  raw.write(`${head}\r\n`);
+  await raw.until((bytes) => bytes.includes('\r\n\r\n'));
+  expect(raw.text.slice(9, 12)).toBe('403');
+  raw.socket.destroy();
+  const admitted = new RawClient(server.port);
+  admitted.write(`${head}X-Really-Secret: ${testSecret}\r\nExpect: 100-continue\r\n\r\n`);
+  await admitted.until((bytes) => bytes.includes('100 Continue'));
+  admitted.socket.destroy();
+  await server.close();
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { Budgets } from '../../platform/budget.js';
+import { noMetrics } from '../../platform/metrics.js';
+import { PushBuffer } from './push-buffer.js';
+import { ResumableEntries } from './resumable-entries.js';
+
+function setUp(count: number, bytes: number) {
+  const kept = new ResumableEntries({ count, bytes, budgets: new Budgets(noMetrics) });
+  const gone: string[] = [];
+  const add = (name: string, own = 0, ...buffers: Buffer[]) => {
+    const [owner = ''] = name.split(' ');
+    const forget = () => {
+      gone.push(name);
+      kept.delete(place);
+    };
+    const place = { owner, own, buffers, forget };
+    kept.add(place);
+    return place;
+  };
+  return { kept, gone, add };
+}
+
+test('[LIM38] whoever drops again and again forgets their own, and not what others left', () => {
+  const { kept, gone, add } = setUp(4, 1000);
+  add('victim 1');
+  for (let n = 1; n < 6; n++) add(`attacker ${n}`);
+  add('other 1');
+  expect(gone).toEqual(['attacker 1', 'attacker 2', 'attacker 3']);
+  add('other 2');
+  expect(gone.slice(3)).toEqual(['attacker 4']);
+  expect(kept.size).toBe(4);
+});
+
+test('[LIM38] bytes have a bound, where what many hold counts once', () => {
+  const { kept, gone, add } = setUp(100, 1000);
+  const shared = Buffer.alloc(60);
+  for (let n = 0; n < 9; n++) add(`honest-${n} 1`, 10, shared);
+  expect([kept.bytes, gone]).toEqual([150, []]);
+  for (let n = 1; n < 7; n++) add(`attacker ${n}`, 0, Buffer.alloc(200));
+  expect(gone).toEqual(['attacker 1', 'attacker 2']);
+  expect(kept.bytes).toBe(150 + 4 * 200);
+});
+
+test('[LIM38] nothing is left of what was forgotten', () => {
+  const { kept, add } = setUp(100, 1000);
+  const shared = Buffer.alloc(100);
+  const places = [add('a 1', 5, shared), add('b 1', 5, shared, Buffer.alloc(7))];
+  for (const place of places) kept.delete(place);
+  kept.delete(places[0] ?? add('none'));
+  expect([kept.size, kept.bytes]).toEqual([0, 0]);
+});
+
+test('[LIM38] of what will not come again so many bytes are kept', () => {
+  const sent = new PushBuffer({ count: 100, bytes: 1000 });
+  for (let n = 0; n < 5; n++)
+    sent.add({ bytes: Buffer.alloc(300), replayPoint: { kind: 'notice' } });
+  expect(sent.finalsAfter(1)).toBeUndefined();
+  expect(sent.finalsAfter(2)).toHaveLength(3);
+  expect(new Set(sent.buffers).size).toBe(3);
+});

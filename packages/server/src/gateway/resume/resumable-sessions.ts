@@ -1,0 +1,148 @@
+import type { Auth } from '@really/protocol';
+import type { TokenIdentity } from '../../auth/token-identity.js';
+import { bytesOf, type ResumableSubscription } from '../../live/resume/resumable-subscription.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { Platform } from '../../platform/platform.js';
+import { Deadlines } from '../../platform/scheduling/deadlines.js';
+import { ownerOf } from '../../queries/owner.js';
+import type { SessionDeps } from '../websocket/session-deps.js';
+import type { ActiveTokens, TokenHolder } from './active-tokens.js';
+import type { PushBuffer } from './push-buffer.js';
+import type { ResumableEntries, ResumableEntry } from './resumable-entries.js';
+
+/** What is left of a session whose connection dropped. */
+export interface ResumableSession {
+  /** What it had; `undefined` where that was revoked. */
+  readonly token: TokenIdentity | undefined;
+  /** Who it was, and from where. */
+  readonly auth: Auth;
+  readonly address: string;
+  readonly subscriptions: readonly ResumableSubscription[];
+  readonly sent: PushBuffer | undefined;
+}
+
+/** A session that still has its connection, as far as it knows. */
+export interface ConnectedSession {
+  readonly uid: string | undefined;
+  /** Somebody else takes over: its connection is closed, and it is parked by the time this returns. */
+  evict(): void;
+}
+
+export interface ResumableSessionsOptions {
+  readonly platform: Platform;
+  readonly metrics: Metrics;
+  /** Milliseconds that a session stays parked; 0: none is. */
+  readonly window: number;
+  /** What is kept for those that dropped, in all. */
+  readonly kept: ResumableEntries;
+  readonly activeTokens: Pick<ActiveTokens, 'track' | 'untrack'>;
+  /** Where what was parked is told that it is not any more. */
+  readonly live: Pick<SessionDeps['live'], 'releaseParked'>;
+}
+
+/** Bytes of memory of a parked session beside what it holds, about. */
+const bytesOfPlace = 2048;
+
+/** A parked session, which is forgotten when its token is revoked. */
+class ParkedEntry implements TokenHolder, ResumableEntry {
+  readonly handle: string;
+  readonly session: ResumableSession;
+  readonly owner: string;
+  readonly own: number;
+  readonly buffers: readonly Buffer[];
+  readonly #forget: (entry: ParkedEntry) => void;
+
+  constructor(handle: string, session: ResumableSession, forget: (entry: ParkedEntry) => void) {
+    this.handle = handle;
+    this.session = session;
+    this.owner = ownerOf(session);
+    this.own = bytesOfPlace + (session.sent?.own ?? 0) + bytesOf(session.subscriptions);
+    this.buffers = session.sent?.buffers ?? [];
+    this.#forget = forget;
+  }
+
+  onRevoked(): void {
+    this.#forget(this);
+  }
+
+  forget(): void {
+    this.#forget(this);
+  }
+}
+
+/** By their connection-handles: the sessions of a gateway, and those that dropped and may be resumed (section RES). */
+export class ResumableSessions {
+  readonly #options: ResumableSessionsOptions;
+  readonly #connected = new Map<string, ConnectedSession>();
+  /** In the order in which they dropped. */
+  readonly #parked = new Map<string, ParkedEntry>();
+  readonly #timers: Deadlines;
+  readonly #resumes;
+  #closed = false;
+
+  constructor(options: ResumableSessionsOptions) {
+    const { platform, metrics } = options;
+    this.#options = options;
+    this.#timers = new Deadlines({
+      platform,
+      clock: 'monotonic',
+      due: (key) => {
+        if (key instanceof ParkedEntry) this.#forget(key);
+      },
+    });
+    this.#resumes = metrics.counter('really_resumes_total', 'Attempts to resume a connection.', [
+      'outcome',
+    ]);
+    metrics.observe('really_resumable_sessions', 'Sessions that can be resumed.', () => {
+      return this.#parked.size;
+    });
+  }
+
+  register(handle: string, connected: ConnectedSession): void {
+    this.#connected.set(handle, connected);
+  }
+
+  /** The connection of this handle is gone. */
+  park(handle: string, parked: () => ResumableSession): void {
+    if (!this.#connected.delete(handle)) return;
+    const { window, platform, live, activeTokens } = this.#options;
+    if (this.#closed || window === 0) return;
+    const session = parked();
+    const { token } = session;
+    const entry = new ParkedEntry(handle, session, (one) => this.#forget(one));
+    if (!token || !activeTokens.track(entry, token)) {
+      live.releaseParked(session.subscriptions);
+      return;
+    }
+    this.#parked.set(handle, entry);
+    this.#timers.set(entry, platform.clock.monotonic() + window);
+    this.#options.kept.add(entry);
+  }
+
+  /** Takes over what this handle stands for, once; `undefined` where that is nothing of this uid's. */
+  take(handle: string, uid: string): ResumableSession | undefined {
+    const connected = this.#connected.get(handle);
+    if (connected?.uid === uid) connected.evict();
+    const entry = this.#parked.get(handle);
+    const isTheirs = entry?.session.token?.uid === uid;
+    this.#resumes.add(1, isTheirs ? 'resumed' : 'unknown');
+    if (!isTheirs) return undefined;
+    this.#forget(entry);
+    return entry.session;
+  }
+
+  /** The server stops: nothing can be resumed here any more. */
+  close(): void {
+    this.#closed = true;
+    for (const entry of this.#parked.values()) this.#forget(entry);
+  }
+
+  #forget(entry: ParkedEntry): void {
+    const { live, activeTokens } = this.#options;
+    if (!this.#parked.delete(entry.handle)) return;
+    this.#options.kept.delete(entry);
+    activeTokens.untrack(entry);
+    this.#timers.clear(entry);
+    live.releaseParked(entry.session.subscriptions);
+  }
+}

@@ -1,0 +1,211 @@
+import { fail, parseR } from '@really/protocol';
+import type { Final, ReplayPoint, Under } from '../../live/push/frame.js';
+import { failedFrame } from '../../live/push/push-message.js';
+import type { ResumableSubscription } from '../../live/resume/resumable-subscription.js';
+import type { PushBuffer, SentPush } from './push-buffer.js';
+import type { ResumableSession } from './resumable-sessions.js';
+
+/** What a client that resumes gets: first what was sent before and did not arrive, then what its subscriptions missed. */
+export interface ResumeBacklog {
+  readonly frames: readonly SentPush[];
+  readonly subscriptions: readonly ResumableSubscription[];
+  /** Rights without which the frames must not be sent. */
+  readonly seenUnder: readonly Under[];
+}
+
+/** By subscription, the first of its pushes that did not arrive; a snapshot among them goes before. */
+type FirstMissed = ReadonlyMap<string, ReplayPoint>;
+
+/** A subscription that was parked, and lives. */
+type Living = Extract<ResumableSubscription, { view: string }>;
+
+/**
+ * Rules RES2, RES3 and RES5. `received`: how many pushes the client says it got; without it, all that are left may be new
+ * to it. `isSeen`: whether the one that resumes has these rights. Where the pushes do not reach back so far, what is missing is told again,
+ * and so it is where it was seen under other rights. `undefined` where nobody knows what that is.
+ */
+export function resumeBacklog(
+  { sent, subscriptions }: Pick<ResumableSession, 'sent' | 'subscriptions'>,
+  received: number | undefined,
+  isSeen: (under: Under) => boolean,
+): ResumeBacklog | undefined {
+  if (!sent) return { frames: [], subscriptions, seenUnder: [] };
+  const from = received ?? sent.before;
+  const again = new SentAgain(sent, isSeen);
+  const frames = sent.after(from);
+  return frames
+    ? withinView({ subscriptions, from }, frames, again)
+    : resendFromPositions(sent, { subscriptions, from }, again);
+}
+
+/** Which pushes may be sent once more: those that were seen under the rights that the one who resumes has. */
+class SentAgain {
+  readonly frames: SentPush[] = [];
+  /** What takes the place of pushes that may not. */
+  readonly ended: ResumableSubscription[] = [];
+  readonly seenUnder: Under[] = [];
+  readonly #sent: PushBuffer;
+  readonly #isSeen: (under: Under) => boolean;
+  /** By subscription, whether its pushes may be sent again. */
+  readonly #isTold = new Map<string, boolean>();
+
+  constructor(sent: PushBuffer, isSeen: (under: Under) => boolean) {
+    this.#sent = sent;
+    this.#isSeen = isSeen;
+  }
+
+  /** A subscription that lives. The answer is whether what it missed after the first `from` pushes may be sent as it was. */
+  live(subscription: Living, from: number): boolean {
+    const key = keyOf(subscription);
+    const under = { names: subscription.model.names, view: subscription.view };
+    const isTold = this.#see(under) && !this.#sent.isOutdated(key, from);
+    this.#isTold.set(key, isTold);
+    return isTold;
+  }
+
+  /** Takes the pushes after the first `from`. To be called once, after `live`. */
+  take(pushes: readonly SentPush[], from: number): void {
+    // From the last one on: how a subscription ended says what may be told of it.
+    for (const [index, push] of [...pushes.entries()].reverse()) {
+      const { replayPoint } = push;
+      if (replayPoint?.kind === 'final') this.#takeFinal(push, replayPoint);
+      else if (!replayPoint || replayPoint.kind === 'notice') this.frames.push(push);
+      // What was unsubscribed from nobody waits for.
+      else if (
+        this.#isTold.get(replayPoint.key) &&
+        !this.#sent.isOutdated(replayPoint.key, from + index)
+      ) {
+        this.frames.push(push);
+      }
+    }
+    this.frames.reverse();
+  }
+
+  #takeFinal(push: SentPush, { key, r, deletedAt, under }: Final): void {
+    // It began anew after that, and what it told before has nothing to do with it.
+    if (this.#isTold.has(key)) return void this.#isTold.set(key, false);
+    const isTold = under === undefined || this.#see(under);
+    this.#isTold.set(key, isTold);
+    if (isTold) this.frames.push(push);
+    else if (deletedAt === undefined) this.frames.push(positionGoneFrame(r, key));
+    else this.ended.push({ kind: 'ended', item: { r, target: parseR(r), rev: deletedAt - 1 } });
+  }
+
+  #see(under: Under): boolean {
+    const isSeen = this.#isSeen(under);
+    if (isSeen) this.seenUnder.push(under);
+    return isSeen;
+  }
+}
+
+interface Left {
+  readonly subscriptions: readonly ResumableSubscription[];
+  readonly from: number;
+}
+
+/** Leaves out what was seen under other rights. */
+function withinView(
+  { subscriptions, from }: Left,
+  frames: readonly SentPush[],
+  again: SentAgain,
+): ResumeBacklog {
+  const isOther = new Set<ResumableSubscription>();
+  for (const subscription of subscriptions) {
+    if (isLiving(subscription) && !again.live(subscription, from)) isOther.add(subscription);
+  }
+  again.take(frames, from);
+  const first = firstMissed(frames.map(({ replayPoint }) => replayPoint));
+  const goesOn = (subscription: ResumableSubscription) =>
+    isOther.has(subscription) ? continuedFrom(subscription, first) : subscription;
+  return {
+    frames: [
+      ...again.frames,
+      ...[...isOther].flatMap((subscription) => failedOf(subscription, first) ?? []),
+    ],
+    subscriptions: [
+      ...subscriptions.flatMap((subscription) => goesOn(subscription) ?? []),
+      ...again.ended,
+    ],
+    seenUnder: again.seenUnder,
+  };
+}
+
+function isLiving(subscription: ResumableSubscription): subscription is Living {
+  return 'view' in subscription;
+}
+
+function keyOf(subscription: Living): string {
+  return subscription.kind === 'query' ? subscription.key : subscription.item.r;
+}
+
+function resendFromPositions(
+  sent: PushBuffer,
+  { subscriptions, from }: Left,
+  again: SentAgain,
+): ResumeBacklog | undefined {
+  const finals = sent.finalsAfter(from);
+  if (!finals) return undefined;
+  for (const subscription of subscriptions)
+    if (isLiving(subscription)) again.live(subscription, from);
+  again.take(finals, from);
+  const places = sent.placesAfter(from);
+  const first = places && firstMissed(places);
+  return {
+    frames: [
+      ...again.frames,
+      ...subscriptions.flatMap((subscription) => failedOf(subscription, first) ?? []),
+    ],
+    subscriptions: [
+      ...subscriptions.flatMap((subscription) => continuedFrom(subscription, first) ?? []),
+      ...again.ended,
+    ],
+    seenUnder: again.seenUnder,
+  };
+}
+
+function firstMissed(places: readonly (ReplayPoint | undefined)[]): FirstMissed {
+  const first = new Map<string, ReplayPoint>();
+  for (const replayPoint of places) {
+    if (!replayPoint || replayPoint.kind === 'final' || replayPoint.kind === 'notice') continue;
+    if (replayPoint.kind === 'snapshot' || !first.has(replayPoint.key))
+      first.set(replayPoint.key, replayPoint);
+  }
+  return first;
+}
+
+/** `first` is `undefined` where it is not known. What then goes by a position is `undefined`, too. */
+function continuedFrom(
+  subscription: ResumableSubscription,
+  first: FirstMissed | undefined,
+): ResumableSubscription | undefined {
+  if (!isLiving(subscription)) return subscription;
+  const replayPoint = first?.get(keyOf(subscription));
+  if (first && !replayPoint) return subscription;
+  if (subscription.kind === 'query') return undefined;
+  const { after } = subscription.item;
+  if (after !== undefined) {
+    if (replayPoint?.kind !== 'creation') return undefined;
+    return {
+      ...subscription,
+      item: { ...subscription.item, after: { ...after, pos: replayPoint.pos - 1 } },
+    };
+  }
+  const { rev: sentRev, ...item } = subscription.item;
+  const goesOn = sentRev !== undefined && replayPoint?.kind === 'revision';
+  return { ...subscription, item: goesOn ? { ...item, rev: replayPoint.rev - 1 } : item };
+}
+
+function failedOf(
+  subscription: ResumableSubscription,
+  first: FirstMissed | undefined,
+): SentPush | undefined {
+  if (!isLiving(subscription) || continuedFrom(subscription, first)) return undefined;
+  return positionGoneFrame(
+    subscription.kind === 'query' ? subscription.request.r : subscription.item.r,
+    keyOf(subscription),
+  );
+}
+
+function positionGoneFrame(r: string, key: string): SentPush {
+  return failedFrame(r, fail('position.gone'), { subscription: key === r ? undefined : key });
+}

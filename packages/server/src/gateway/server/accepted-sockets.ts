@@ -1,0 +1,56 @@
+import type { Socket } from 'node:net';
+import type { Budgets } from '../../platform/budget.js';
+import { networkOf } from './address-network.js';
+import type { ClientAddresses } from './client-addresses.js';
+import type { HttpServer } from './http-server.js';
+
+export interface AcceptedSocketsOptions {
+  /** Connections of one address, those that become WebSockets included. */
+  readonly perAddress: number;
+  readonly addresses: Pick<ClientAddresses, 'isProxy'>;
+  readonly budgets: Pick<Budgets, 'refuse'>;
+}
+
+/** Connections of an address beyond its bound, for answers that say so: 503 to whoever wants one more WebSocket. */
+const spare = 64;
+
+/** How many connections an address has, from the moment that they are accepted, whatever they are for (rule LIM39). */
+export class AcceptedSockets {
+  readonly #options: AcceptedSocketsOptions;
+  readonly #byNetwork = new Map<string, number>();
+  readonly #known = new WeakSet<Socket>();
+
+  constructor(server: HttpServer, options: AcceptedSocketsOptions) {
+    this.#options = options;
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+  }
+
+  /** Addresses, or networks of IPv6, that have a connection. */
+  get size(): number {
+    return this.#byNetwork.size;
+  }
+
+  #accept(socket: Socket): void {
+    const { remoteAddress } = socket;
+    // One that is read anew was counted before; the connections of a proxy are those of many.
+    if (remoteAddress === undefined || this.#known.has(socket)) return;
+    const { perAddress, addresses, budgets } = this.#options;
+    if (addresses.isProxy(remoteAddress)) return;
+    this.#known.add(socket);
+    const network = networkOf(remoteAddress);
+    const here = this.#byNetwork.get(network) ?? 0;
+    if (here >= perAddress + spare) {
+      budgets.refuse('limits.connectionsPerAddress');
+      socket.destroy();
+      return;
+    }
+    this.#byNetwork.set(network, here + 1);
+    socket.once('close', () => this.#leave(network));
+  }
+
+  #leave(network: string): void {
+    const here = this.#byNetwork.get(network) ?? 0;
+    if (here > 1) this.#byNetwork.set(network, here - 1);
+    else this.#byNetwork.delete(network);
+  }
+}

@@ -1,0 +1,103 @@
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { type HostedRequest, hostOf, portOf } from './hosts.js';
+
+/** Headers that proxies, balancers and content delivery networks add. */
+const ofProxies = new RegExp(
+  `^(?:${[
+    ...['forwarded', 'via', 'cdn-loop', 'proxy-.*', 'x-forwarded.*', 'x-original-.*'],
+    ...['x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'client-ip', 'true-client-ip'],
+    ...['cf-.*', 'fastly-.*', 'fly-.*', 'x-envoy-.*', 'x-azure-.*', 'x-appengine-.*', 'x-arr-.*'],
+    ...['x-amzn-trace-id', 'x-amz-cf-id', 'x-cloud-trace-context'],
+  ].join('|')})$`,
+);
+
+/** What of a request tells where it came from. */
+export interface ClientRequest extends HostedRequest {
+  readonly socket: {
+    readonly remoteAddress?: string | undefined;
+    readonly localPort?: number | undefined;
+  };
+  readonly httpVersion: string;
+}
+
+/**
+ * Finds the address of a client: that of the socket, or, where that is a trusted proxy, the last
+ * one in X-Forwarded-For that is not a trusted proxy itself. What stands further left anybody may
+ * have written.
+ */
+export class ClientAddresses {
+  readonly #trusted: BlockList;
+  readonly #loopback = networks(['127.0.0.0/8', '::1']);
+
+  /** Addresses (`10.0.0.1`) and networks (`10.0.0.0/8`). */
+  constructor(trustProxy: readonly string[]) {
+    this.#trusted = networks(trustProxy);
+  }
+
+  of(request: Pick<ClientRequest, 'socket' | 'headers'>): string {
+    let address = plain(request.socket.remoteAddress ?? '');
+    const hops = forwardedFor(request);
+    while (contains(this.#trusted, address)) {
+      const hop = plain(hops.pop() ?? '');
+      if (isIP(hop) === 0) break;
+      address = hop;
+    }
+    return address;
+  }
+
+  /** Whether a connection from this address is one of a proxy's, over which many come. */
+  isProxy(address: string): boolean {
+    return contains(this.#trusted, plain(address));
+  }
+
+  /**
+   * Rule HTTP2: true for a client on this machine. A proxy here passes on what came from elsewhere, and there are some that
+   * add no header: those that are trusted are known, others pass on the name and port that their clients asked for, and
+   * one that sets these to its own upstream speaks HTTP/1.0.
+   */
+  isLocal(request: ClientRequest): boolean {
+    const peer = plain(request.socket.remoteAddress ?? '');
+    if (!contains(this.#loopback, peer) || contains(this.#trusted, peer)) return false;
+    if (request.httpVersion !== '1.1' || !this.#isLoopbackName(hostOf(request))) return false;
+    const { localPort } = request.socket;
+    if ((portOf(request) ?? localPort) !== localPort) return false;
+    return !Object.keys(request.headers).some((name) => ofProxies.test(name));
+  }
+
+  #isLoopbackName(host: string): boolean {
+    if (host === 'localhost' || host.endsWith('.localhost')) return true;
+    return contains(this.#loopback, plain(host));
+  }
+}
+
+function networks(given: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const network of given) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    if (prefix === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(prefix), family);
+  }
+  return list;
+}
+
+function contains(list: BlockList, address: string): boolean {
+  const version = isIP(address);
+  return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
+}
+
+function forwardedFor({ headers }: Pick<ClientRequest, 'headers'>): string[] {
+  const given = headers['x-forwarded-for'];
+  if (given === undefined) return [];
+  return (typeof given === 'string' ? given : given.join(',')).split(',');
+}
+
+/** One spelling: without port, brackets, zone, or the prefix of an IPv4 address on an IPv6 socket. */
+function plain(text: string): string {
+  const trimmed = text.trim();
+  const bare =
+    /^\[(.*)\](?::\d+)?$/.exec(trimmed)?.[1] ??
+    /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(trimmed)?.[1] ??
+    trimmed;
+  return bare.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
+}

@@ -1,0 +1,108 @@
+import { fail } from '@really/protocol';
+import type { FastifyInstance } from 'fastify';
+import type { Platform } from '../../platform/platform.js';
+import { WritesUnavailable } from '../../store/store.js';
+import { isOperator, type OperatorOptions, restrictToOperators } from '../http/auth/operator.js';
+import { sendError, sendJson } from '../http/http-responses.js';
+import type { MetricsFormat, MetricsText } from '../options.js';
+import type { HostedRequest } from './hosts.js';
+
+export interface HealthRoutesOptions {
+  /** Resolves when store and bus of what was asked are reachable. */
+  readonly ready: (request: HostedRequest) => Promise<void>;
+  readonly draining: () => boolean;
+  readonly platform: Platform;
+}
+
+/** Milliseconds after which a store that does not answer counts as away. */
+const patience = 2000;
+
+/** Rule HTTP1: alive, and able to serve. */
+export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions): void {
+  app.get('/health', (_request, reply) => sendJson(reply, 200, '{"status":"alive"}'));
+  app.get('/ready', async (request, reply) => {
+    const found = await readiness(options, request.raw);
+    return sendJson(reply, found.status === 'ready' ? 200 : 503, JSON.stringify(found));
+  });
+}
+
+interface Readiness {
+  readonly status: 'ready' | 'draining' | 'away';
+  /** In a few words, where it is known. */
+  readonly reason?: string | undefined;
+}
+
+/** Of several apps none can be served: the first one's reason. */
+function reasonOf(error: unknown): string | undefined {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  return first instanceof WritesUnavailable ? first.message : undefined;
+}
+
+async function readiness(options: HealthRoutesOptions, request: HostedRequest): Promise<Readiness> {
+  if (options.draining()) return { status: 'draining' };
+  const { timers } = options.platform;
+  const late = new Promise<Readiness>((resolve) => {
+    timers.after(patience, () => resolve({ status: 'away', reason: 'no answer' }));
+  });
+  const reached = options.ready(request).then(
+    (): Readiness => ({ status: 'ready' }),
+    (error: unknown): Readiness => ({ status: 'away', reason: reasonOf(error) }),
+  );
+  return await Promise.race([reached, late]);
+}
+
+export interface MetricsRouteOptions extends OperatorOptions {
+  readonly text: (format: MetricsFormat) => Promise<MetricsText>;
+  readonly public: boolean;
+  readonly platform: Pick<Platform, 'clock'>;
+}
+
+/** Milliseconds for which everybody gets the same text, where it is public: making it takes its time. */
+const freshness = 1000;
+
+/** Rule LIM35: the text as the public gets it. */
+class CachedMetricsText {
+  readonly #options: Pick<MetricsRouteOptions, 'text' | 'platform'>;
+  readonly #made = new Map<MetricsFormat, { at: number; text: Promise<MetricsText> }>();
+
+  constructor(options: Pick<MetricsRouteOptions, 'text' | 'platform'>) {
+    this.#options = options;
+  }
+
+  text(format: MetricsFormat): Promise<MetricsText> {
+    const now = this.#options.platform.clock.monotonic();
+    const known = this.#made.get(format);
+    if (known && now < known.at + freshness) return known.text;
+    const text = this.#options.text(format);
+    this.#made.set(format, { at: now, text });
+    return text;
+  }
+}
+
+/** Rule HTTP2: for this machine and for holders of the secret, unless it is public. */
+export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): void {
+  const shared = new CachedMetricsText(options);
+  app.get('/metrics', async (request, reply) => {
+    const operator = isOperator(request, options);
+    if (operator || !options.public) restrictToOperators(reply);
+    if (!operator && !options.public) return sendError(reply, fail('forbidden'));
+    const format = formatOf(request.headers.accept);
+    const { text, contentType } = await (operator ? options.text(format) : shared.text(format));
+    reply.header('Content-Type', contentType).header('Vary', 'Accept');
+    return reply.send(Buffer.from(text));
+  });
+}
+
+/** OpenMetrics for who asks for it, and wants it no less than Prometheus' own format. */
+function formatOf(accept = ''): MetricsFormat {
+  const ranges = accept.split(',').map((range) => range.trim().toLowerCase());
+  const quality = (type: string) =>
+    Math.max(
+      0,
+      ...ranges
+        .filter((range) => range.split(';')[0]?.trim() === type)
+        .map((range) => Number(/;\s*q=([\d.]+)/.exec(range)?.[1] ?? 1)),
+    );
+  const openMetrics = quality('application/openmetrics-text');
+  return openMetrics > 0 && openMetrics >= quality('text/plain') ? 'openmetrics' : 'prometheus';
+}

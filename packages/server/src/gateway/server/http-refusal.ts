@@ -1,0 +1,132 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Origins } from './origins.js';
+
+/** A refusal in the form that the socket's path answers with: `{"code":…,"reason":…}` (rules CON2, CON3). */
+export interface HttpRefusal {
+  readonly code: number;
+  readonly reason: string;
+  /** The same as section ERR says it, of what may have been meant for REST. */
+  readonly error?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+export const refusals = {
+  unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
+  noHost: { code: 400, reason: 'a request names its host', error: 'request.invalid' },
+  manyHosts: { code: 400, reason: 'a request names one host', error: 'request.invalid' },
+  noHttp: { code: 400, reason: 'the request is no HTTP', error: 'request.invalid' },
+  notJson: {
+    code: 415,
+    reason: 'a page of another origin sends JSON as application/json',
+    error: 'content.type.unsupported',
+  },
+  tooSlow: { code: 408, reason: 'the request took too long', error: 'request.timeout' },
+  headTooLarge: { code: 431, reason: 'the headers are too large', error: 'headers.too.large' },
+  expectation: { code: 417, reason: 'only Expect: 100-continue is supported' },
+  badHandshake: { code: 400, reason: 'the request is no WebSocket handshake' },
+  unknownApp: { code: 404, reason: 'there is no such app' },
+  notFound: { code: 404, reason: 'there is nothing here' },
+  method: {
+    code: 405,
+    reason: 'a WebSocket handshake is a GET',
+    headers: { Allow: 'GET' },
+  },
+  unknownMethod: {
+    code: 405,
+    reason: 'there is no such method',
+    error: 'command.unknown',
+    headers: { Allow: 'GET, HEAD, POST, PATCH, DELETE, OPTIONS' },
+  },
+  upgradeRequired: {
+    code: 426,
+    reason: 'this is a WebSocket: an upgrade is required',
+    headers: { Upgrade: 'websocket' },
+  },
+  webSocketVersion: {
+    code: 426,
+    reason: 'WebSocket version 13 is required',
+    headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' },
+  },
+  tooMany: {
+    code: 503,
+    reason: 'too many connections',
+    headers: { 'Retry-After': '1' },
+  },
+  goingAway: {
+    code: 503,
+    reason: 'the server is shutting down',
+    headers: { 'Retry-After': '1' },
+  },
+} as const satisfies Record<string, HttpRefusal>;
+
+/** A request that is refused in this form, over HTTP alone. */
+export class RefusedRequest extends Error {
+  readonly refusal: HttpRefusal;
+
+  constructor(refusal: HttpRefusal) {
+    super(refusal.reason);
+    this.refusal = refusal;
+  }
+}
+
+/** Milliseconds for which a refused client may keep its side open. */
+const linger = 2000;
+
+/** Refuses a plain request. A page of another origin may read why. */
+export function refuseRequest(
+  response: ServerResponse,
+  refusal: HttpRefusal,
+  origins: Origins,
+): void {
+  const body = bodyOf(refusal);
+  const cors = origins.headersFor(response.req.headers.origin);
+  response.writeHead(refusal.code, { ...headersOf(refusal, body), ...cors });
+  response.end(body);
+}
+
+/** Refuses an upgrade: answers on the bare socket and ends it. */
+export function refuseUpgrade(request: IncomingMessage, refusal: HttpRefusal): void {
+  const { socket } = request;
+  const { head, body } = refusalText(refusal);
+  socket.on('error', ignore);
+  socket.setTimeout(linger, () => socket.destroy());
+  // What the client sent meanwhile is read and dropped: to close on it would cut the answer off.
+  socket.resume();
+  socket.end(request.method === 'HEAD' ? head : head + body);
+}
+
+/** An answer for a bare socket. */
+export function refusalText(
+  refusal: HttpRefusal,
+  more: Readonly<Record<string, string>> = {},
+): { head: string; body: string } {
+  const body = bodyOf(refusal);
+  const headers = Object.entries({ ...headersOf(refusal, body), ...more });
+  const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  const status = `HTTP/1.1 ${refusal.code} ${STATUS_CODES[refusal.code] ?? ''}`;
+  return { head: [status, ...lines, '', ''].join('\r\n'), body };
+}
+
+function bodyOf({ code, reason, error: message }: HttpRefusal): string {
+  return JSON.stringify({
+    code,
+    reason,
+    ...(message !== undefined && { error: { code, message } }),
+  });
+}
+
+function headersOf(refusal: HttpRefusal, body: string): Record<string, string> {
+  return {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: connectionOf(refusal),
+    ...refusal.headers,
+  };
+}
+
+/** Who sends `Upgrade` names it in `Connection` (RFC 9110, section 7.8). */
+function connectionOf(refusal: HttpRefusal): string {
+  return refusal.headers && 'Upgrade' in refusal.headers ? 'Upgrade, close' : 'close';
+}
+
+function ignore(): void {}

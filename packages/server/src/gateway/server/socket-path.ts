@@ -1,0 +1,35 @@
+/** The version of the protocol that this server speaks, as paths have it. */
+export const protocolVersion = '0.1';
+
+/** What a request asks for, judged by its path alone. */
+export type PathKind =
+  /** `/v0.1/socket`. */
+  | 'socket'
+  /** `/v<anything else>/socket`. */
+  | 'unsupported-version'
+  | 'other';
+
+/** Classifies the target of a request line. A query, a `/` at the end and percent-encoding make no difference. */
+export function pathKindOf(target: string): PathKind {
+  const [first, version, name, ...rest] = pathOf(target).split('/').map(decode);
+  if (first !== '' || !version?.startsWith('v') || name !== 'socket') return 'other';
+  if (rest.length > 1 || (rest[0] ?? '') !== '') return 'other';
+  return version === `v${protocolVersion}` ? 'socket' : 'unsupported-version';
+}
+
+/** The path of a request target, also of the absolute form that proxies may send. */
+export function pathOf(target: string): string {
+  const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(target);
+  const relative = absolute ? (absolute[1] ?? '') : target;
+  const end = relative.search(/[?#]/);
+  return end < 0 ? relative : relative.slice(0, end);
+}
+
+function decode(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

@@ -1,0 +1,35 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+import type { HttpServer } from './http-server.js';
+
+/**
+ * The sockets on which nobody has asked for anything yet, such as those that browsers open in advance. Node counts them
+ * as busy, and a server that stops would wait for them.
+ */
+export class UnusedSockets {
+  readonly #sockets = new Set<Socket>();
+
+  constructor(server: HttpServer) {
+    const sockets = this.#sockets;
+    const known = new WeakSet<Socket>();
+    const asked = ({ socket }: IncomingMessage) => sockets.delete(socket);
+    const closed = function (this: Socket) {
+      sockets.delete(this);
+    };
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+      // One that is read anew was known before.
+      if (known.has(socket)) return;
+      known.add(socket);
+      sockets.add(socket);
+      socket.on('close', closed);
+    });
+    server.on('request', asked);
+    server.on('checkContinue', asked);
+    server.on('upgrade', asked);
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

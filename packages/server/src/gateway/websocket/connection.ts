@@ -1,0 +1,439 @@
+import type { Socket } from 'node:net';
+import { closeCodes, fail } from '@really/protocol';
+import type { Timer } from '../../platform/platform.js';
+import type { Deadlines } from '../../platform/scheduling/deadlines.js';
+import type { InputQuota, InputSource } from '../dispatch/input-quota.js';
+import type { TickQuota } from '../dispatch/tick-quota.js';
+import type { GatewayMetrics } from '../gateway-metrics.js';
+import { Intake } from '../limits/intake.js';
+import type { IntakeRates } from '../limits/intake-rates.js';
+import {
+  type InputHolder,
+  perPiece,
+  type UnreadInput,
+  worthCounting,
+} from '../limits/unread-input.js';
+import type { ClientSocket, SocketEvents } from './client-socket.js';
+import { deflatedFrame } from './deflated-frames.js';
+import type { Egress } from './egress.js';
+import { type JsonLimits, type ParsedMessage, parseMessage } from './parse-message.js';
+import { errorText, fixedFrames, pongFrame } from './response.js';
+import { Session } from './session.js';
+import type { SessionDeps, SessionSocket } from './session-deps.js';
+import { SocketWriter, type SocketWriterOwner } from './socket-writer.js';
+
+/** What all connections of a gateway share. */
+export interface ConnectionDeps extends SessionDeps {
+  readonly egress: Egress;
+  readonly metrics: GatewayMetrics;
+  readonly tickQuota: TickQuota;
+  readonly inputQuota: InputQuota;
+  readonly unread: UnreadInput;
+  readonly intakes: IntakeRates;
+  /** Of the monotonic clock: calls `roomy` of the connection that is its key. */
+  readonly rateTimers: Pick<Deadlines, 'set' | 'clear'>;
+  /** Bytes of a message before it is initialized. */
+  readonly messageBeforeInitialize: number;
+  /** Of the monotonic clock: silence, and time to initialize. Calls `due` of the connection that is its key. */
+  readonly idleTimers: Pick<Deadlines, 'set' | 'clear'>;
+  /** Milliseconds. */
+  readonly idleTimeout: number;
+  readonly initializeTimeout: number;
+  /** What messages may look like. */
+  readonly jsonLimits: JsonLimits;
+  /** The connection is gone. */
+  readonly onClosed: (connection: Connection) => void;
+}
+
+export interface ConnectionOptions {
+  readonly ws: ClientSocket;
+  readonly socket: Socket;
+  readonly address: string;
+  /** The client takes compressed frames. */
+  readonly deflates: boolean;
+}
+
+/** Bytes of a message from which on the time that reading it takes is looked at. */
+const worthTiming = 32 * 1024;
+
+/** Turns of the event loop until what waits in the system was read, of very many sockets, too: of some 50,000 in one turn. */
+const turnsToRead = 3;
+
+/** Bytes that the system hands over at once. */
+const largestChunk = 64 * 1024;
+
+/** Milliseconds that a client which was given up has to read what waits, and why it ends. */
+const closeGrace = 1000;
+
+/** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
+export class Connection
+  implements SocketEvents, SessionSocket, SocketWriterOwner, InputSource, InputHolder
+{
+  readonly address: string;
+  tick = 0;
+  quotaLeft = 0;
+  readonly #deps: ConnectionDeps;
+  readonly #ws: ClientSocket;
+  readonly #socket: Socket;
+  readonly #writer: SocketWriter;
+  readonly #session: Session;
+  readonly #intake: Intake;
+  readonly #deflates: boolean;
+  readonly #openedAt: number;
+  #activeAt: number;
+  /** Messages that were read already and wait for the session. */
+  #backlog: Buffer[] | undefined;
+  /** Of a ping that came while nothing more is taken; of several the last is enough (RFC 6455, section 5.5.3). */
+  #unanswered: Buffer | undefined;
+  /** What these take up. */
+  #backlogBytes = 0;
+  /** What came in of a message that is not whole. */
+  #unfinished = 0;
+  /** Bytes of messages whose commands are in flight, as they were counted last. */
+  #inFlight = 0;
+  #proceeding = false;
+  #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
+  #code: number | undefined;
+  /** Exists once it was given up. */
+  #closeTimer: Timer | undefined;
+
+  constructor(deps: ConnectionDeps, { ws, socket, address, deflates }: ConnectionOptions) {
+    this.address = address;
+    this.#deps = deps;
+    this.#ws = ws;
+    this.#deflates = deflates;
+    this.#socket = socket;
+    this.#writer = new SocketWriter(deps.egress, socket, this);
+    this.#session = new Session(deps, this);
+    this.#intake = new Intake(deps.intakes, address);
+    this.#openedAt = deps.platform.clock.monotonic();
+    this.#activeAt = this.#openedAt;
+    ws.attach(this, socket);
+    deps.idleTimers.set(this, this.#nextDeadline());
+  }
+
+  get congested(): boolean {
+    return this.#writer.congested;
+  }
+
+  /** Bytes of output that wait for the client. */
+  get waitingBytes(): number {
+    return this.#writer.waiting;
+  }
+
+  /** True where no message waits and no command is in flight. */
+  get idle(): boolean {
+    return !this.#backlog && this.#session.idle;
+  }
+
+  send(frame: Buffer): void {
+    this.#writer.send(this.#deflates ? deflatedFrame(frame) : frame);
+  }
+
+  arrived(bytes: number): void {
+    this.#intake.pay(bytes);
+    if (this.#intake.isOver) this.#pauseReading();
+    this.#unfinished += bytes + perPiece;
+    if (this.#unfinished >= worthCounting) this.#countUnread();
+  }
+
+  received(data: Buffer, isBinary: boolean): void {
+    if (this.#state === 'closing' || this.#state === 'draining') return;
+    this.#activeAt = this.#deps.platform.clock.monotonic();
+    this.#deps.metrics.received(data.length);
+    this.#messageComplete();
+    if (isBinary) {
+      this.close(closeCodes.unsupported);
+    } else if (this.#backlog) {
+      this.#backlog.push(data);
+      this.#backlogBytes += data.length + perPiece;
+    } else if (this.#admit(data.length)) {
+      this.#handle(data);
+    } else {
+      this.#backlog = [data];
+      this.#backlogBytes = data.length + perPiece;
+      this.#ws.pause();
+    }
+  }
+
+  pinged(payload: Buffer): void {
+    if (this.#state === 'closing') return;
+    this.#activeAt = this.#deps.platform.clock.monotonic();
+    this.#chargeExtra();
+    this.#discountControlFrame(payload);
+    if (this.#intake.isOver) this.#unanswered = payload;
+    else this.#writer.send(pongFrame(payload));
+  }
+
+  ponged(payload: Buffer): void {
+    if (this.#state === 'closing') return;
+    this.#chargeExtra();
+    this.#discountControlFrame(payload);
+  }
+
+  onAuthenticated(uid: string): void {
+    this.#intake.admit(uid);
+    if (!this.#intake.isOver) this.#deps.rateTimers.clear(this);
+  }
+
+  get roomAt(): number {
+    return this.#intake.roomAt;
+  }
+
+  /** Something was answered that costs so much. */
+  pay(bytes: number): void {
+    if (this.#state === 'closing') return;
+    this.#intake.pay(bytes);
+    if (this.#intake.isOver) this.#pauseReading();
+  }
+
+  pauseFor(time: number): void {
+    if (time === 0 || this.#state === 'closing') return;
+    this.#intake.pauseFor(time);
+    this.#pauseReading();
+  }
+
+  /** There may be room again for what comes in. */
+  onRateRecovered(): void {
+    if (this.#intake.recheck()) {
+      this.#deps.rateTimers.set(this, this.#intake.roomAt);
+      return;
+    }
+    if (this.#unanswered) this.#writer.send(pongFrame(this.#unanswered));
+    this.#unanswered = undefined;
+    if (this.#backlog) this.proceed();
+    else this.#resumeReading();
+  }
+
+  /** Hands over what waited, as far as the session takes it, and reads on. */
+  proceed(): void {
+    if (this.#inFlight !== 0 && this.#inFlight !== this.#session.heldBytes) this.#recount();
+    const backlog = this.#backlog;
+    // A message that is answered at once leads here again from within the loop below.
+    if (!backlog || this.#proceeding) return;
+    this.#proceeding = true;
+    let next = 0;
+    while (next < backlog.length && this.open && this.#admit(backlog[next]?.length ?? 0)) {
+      const data = backlog[next++];
+      if (!data) continue;
+      this.#backlogBytes -= data.length + perPiece;
+      this.#handle(data);
+    }
+    this.#proceeding = false;
+    if (next < backlog.length) backlog.splice(0, next);
+    else if (this.open) this.#resumeReading();
+  }
+
+  get open(): boolean {
+    return this.#state !== 'closing';
+  }
+
+  /** A deadline of silence or of initialization may have come. */
+  checkDeadlines(): void {
+    const now = this.#deps.platform.clock.monotonic();
+    // While the socket is not read nobody can tell whether the client is silent; unless that is for the client to end.
+    const isUnread = this.#backlog !== undefined || this.#intake.isOver;
+    if (isUnread && !this.congested) this.#activeAt = now;
+    if (now < this.#nextDeadline()) this.#deps.idleTimers.set(this, this.#nextDeadline());
+    else this.#lookAgain(turnsToRead);
+  }
+
+  /** Where the process stood still, what the client sent meanwhile waits in the system: it is read before anybody is judged. */
+  #lookAgain(turns: number): void {
+    setImmediate(() => {
+      if (turns > 1) this.#lookAgain(turns - 1);
+      else if (this.#state !== 'closing') this.#judge();
+    });
+  }
+
+  #judge(): void {
+    const now = this.#deps.platform.clock.monotonic();
+    if (now >= this.#activeAt + this.#deps.idleTimeout) {
+      this.#deps.metrics.kicked();
+      this.send(fixedFrames.kicked);
+      this.close(closeCodes.policy);
+    } else if (
+      this.#session.isUnauthenticated &&
+      now >= this.#openedAt + this.#deps.initializeTimeout
+    ) {
+      this.close(closeCodes.policy);
+    } else {
+      this.#deps.idleTimers.set(this, this.#nextDeadline());
+    }
+  }
+
+  expire(): void {
+    this.#session.expire();
+  }
+
+  onDrain(): void {
+    this.#session.onDrain();
+    this.proceed();
+  }
+
+  onOverflow(): void {
+    this.giveUp();
+  }
+
+  /** It holds most of what all hold together, of output or of input. */
+  giveUp(): void {
+    const { timers } = this.#deps.platform;
+    this.close(closeCodes.overload);
+    // What waits is in front of the goodbye, and is held in memory until it is read.
+    this.#closeTimer ??= timers.after(closeGrace, () => this.#ws.terminate());
+  }
+
+  /** The server shuts down: reads no more, and finishes what was read. */
+  finish(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'finishing';
+    this.#ws.pause();
+  }
+
+  /** There is no time left for messages that wait: only commands in flight are finished. */
+  dropBacklog(): void {
+    if (this.#state !== 'finishing') return;
+    this.#state = 'draining';
+    this.#backlog = undefined;
+  }
+
+  /** Sends what is queued, says goodbye, and is deaf from then on. */
+  close(code: number): void {
+    if (this.#state === 'closing') return;
+    this.#code = code;
+    this.#ws.close(code);
+  }
+
+  /** Ends it without a word. */
+  terminate(): void {
+    this.closing();
+    this.#ws.terminate();
+  }
+
+  closing(): void {
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
+    this.#backlog = undefined;
+    this.#deps.idleTimers.clear(this);
+    this.#deps.rateTimers.clear(this);
+    this.#intake.end();
+    this.#backlogBytes = 0;
+    this.#unfinished = 0;
+    this.#deps.unread.set(this, 0);
+    this.#writer.close();
+    this.#session.end();
+  }
+
+  closeSent(): void {
+    // `ws` would wait for the client's close frame before it ends its side; the contract says at once.
+    this.#socket.end();
+    // Whoever was paused has to be read again, or the client's close frame is never seen.
+    this.#ws.resume();
+  }
+
+  closed(code: number): void {
+    this.closing();
+    this.#closeTimer?.cancel();
+    this.#writer.socketClosed();
+    this.#deps.metrics.closed(this.#code ?? code);
+    this.#deps.onClosed(this);
+  }
+
+  /** Takes a message's place in this turn, unless the session has no room for it. */
+  #admit(bytes: number): boolean {
+    // The session calls `proceed` when it has room again, and `roomy` does.
+    if (this.#session.busy || this.#intake.isOver) return false;
+    const { inputQuota } = this.#deps;
+    if (!inputQuota.take(this, bytes)) {
+      inputQuota.wait(this);
+      return false;
+    }
+    const granted = this.#deps.tickQuota.take();
+    if (!granted) this.#deps.tickQuota.wait(this);
+    return granted;
+  }
+
+  #resumeReading(): void {
+    this.#backlog = undefined;
+    this.#backlogBytes = 0;
+    if (this.#state === 'open' && !this.#intake.isOver) this.#ws.resume();
+  }
+
+  /** Holds much that nothing can be done of yet. */
+  #countUnread(): void {
+    if (this.#state === 'closing') return;
+    // A message that is too large for whom nobody knows is not waited for.
+    const { messageBeforeInitialize: greeting, unread } = this.#deps;
+    if (this.#session.isUnauthenticated && this.#unfinished > 2 * greeting + largestChunk) {
+      this.close(closeCodes.tooBig);
+    } else {
+      unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
+    }
+  }
+
+  /** A message came to its end. */
+  #messageComplete(): void {
+    const wasCounted = this.#unfinished >= worthCounting;
+    this.#unfinished = 0;
+    if (wasCounted) this.#recount();
+  }
+
+  /** Takes note of what it holds: what is not whole, what waits, and what is not answered. */
+  #recount(): void {
+    if (this.#state === 'closing') return;
+    this.#inFlight = this.#session.heldBytes;
+    this.#deps.unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
+  }
+
+  /** What came was a control frame, which is not kept. */
+  #discountControlFrame({ length }: Buffer): void {
+    this.#unfinished = Math.max(0, this.#unfinished - length - perPiece);
+  }
+
+  #chargeExtra(): void {
+    this.#intake.payExtra();
+    if (this.#intake.isOver) this.#pauseReading();
+  }
+
+  /** Reads no more until there is room for it. */
+  #pauseReading(): void {
+    if (this.#state === 'closing') return;
+    this.#ws.pause();
+    this.#deps.rateTimers.set(this, this.#intake.roomAt);
+  }
+
+  #handle(data: Buffer): void {
+    const { isUnauthenticated: isStranger } = this.#session;
+    if (isStranger && data.length > this.#deps.messageBeforeInitialize) {
+      this.close(closeCodes.tooBig);
+      return;
+    }
+    if (isStranger) this.#chargeExtra();
+    const parsed = this.#parse(data);
+    if (parsed.kind === 'malformed') {
+      this.#session.respond(errorText(fail('json.malformed')));
+      this.close(closeCodes.unsupported);
+    } else if (parsed.kind === 'exceeds-limits') {
+      this.#session.refuse(parsed.message, fail.invalid(parsed.member, parsed.detail));
+    } else {
+      this.#session.handle(parsed.message, data.length, parsed.members);
+      if (data.length >= worthCounting || this.#inFlight !== 0) this.#recount();
+    }
+  }
+
+  #parse(data: Buffer): ParsedMessage {
+    const { platform, jsonLimits } = this.#deps;
+    if (data.length < worthTiming) return parseMessage(data, jsonLimits);
+    const begun = platform.clock.monotonic();
+    const parsed = parseMessage(data, jsonLimits);
+    this.#intake.payTime(data.length, platform.clock.monotonic() - begun);
+    if (this.#intake.isOver) this.#pauseReading();
+    return parsed;
+  }
+
+  #nextDeadline(): number {
+    const silence = this.#activeAt + this.#deps.idleTimeout;
+    if (this.#session.initialized) return silence;
+    return Math.min(silence, this.#openedAt + this.#deps.initializeTimeout);
+  }
+}

@@ -1,0 +1,94 @@
+import { closeCodes } from '@really/protocol';
+import type { Platform } from '../../platform/platform.js';
+import type { Connection } from './connection.js';
+import type { Egress } from './egress.js';
+
+export interface ConnectionsOptions {
+  readonly platform: Platform;
+  readonly egress: Egress;
+  /** Resolves when what was committed is pushed. */
+  readonly settle: () => Promise<void>;
+}
+
+/** Milliseconds between two looks at whether everything is done. */
+const pollInterval = 5;
+
+/**
+ * Shares of the time that a shutdown may take, from its beginning: when messages that wait are given up, when commands
+ * in flight are, and when pushes are. The rest is for closing, since a socket that is cut off never hears 1001.
+ */
+const shares = { backlog: 0.3, inFlight: 0.55, pushes: 0.65 };
+
+/** All connections of a gateway, and how they end when it does. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #all = new Set<Connection>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Bytes of output that wait for those that are behind. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    if (this.#options.egress.congested === 0) return bytes;
+    for (const connection of this.#all) if (connection.congested) bytes += connection.waitingBytes;
+    return bytes;
+  }
+
+  add(connection: Connection): void {
+    this.#all.add(connection);
+  }
+
+  delete(connection: Connection): void {
+    this.#all.delete(connection);
+  }
+
+  /**
+   * Rule SES12: commands in flight are finished, pushes go out, and each client hears 1001. What is
+   * not done at `deadline`, of the monotonic clock, is cut off.
+   */
+  async shutDown(deadline: number): Promise<void> {
+    const begun = this.#options.platform.clock.monotonic();
+    const after = (share: number) => begun + share * (deadline - begun);
+    for (const connection of this.#all) connection.finish();
+    let busy = [...this.#all];
+    const idle = () => {
+      busy = busy.filter((connection) => connection.open && !connection.idle);
+      return busy.length === 0;
+    };
+    await this.#until(after(shares.backlog), idle);
+    for (const connection of busy) connection.dropBacklog();
+    await this.#until(after(shares.inFlight), idle);
+    await this.#withTime(after(shares.pushes), this.#options.settle());
+    this.#options.egress.flush();
+    for (const connection of [...this.#all]) connection.close(closeCodes.goingAway);
+    await this.#until(deadline, () => this.#all.size === 0);
+    for (const connection of [...this.#all]) connection.terminate();
+  }
+
+  async #until(deadline: number, done: () => boolean): Promise<void> {
+    const { clock, timers } = this.#options.platform;
+    while (!done() && clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => {
+        timers.after(pollInterval, resolve);
+      });
+    }
+  }
+
+  async #withTime(deadline: number, work: Promise<void>): Promise<void> {
+    const { clock, timers } = this.#options.platform;
+    await new Promise<void>((resolve) => {
+      const late = timers.after(Math.max(0, deadline - clock.monotonic()), resolve);
+      const end = () => {
+        late.cancel();
+        resolve();
+      };
+      work.then(end, end);
+    });
+  }
+}

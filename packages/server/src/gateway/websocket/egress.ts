@@ -1,0 +1,93 @@
+import type { OutputTotal } from '../limits/output-total.js';
+import type { SocketWriter } from './socket-writer.js';
+
+/** What egress tells of its work; counts of one flush at a time. */
+export interface EgressMetrics {
+  wrote(sockets: number, frames: number, bytes: number): void;
+}
+
+export interface EgressOptions {
+  /** Bytes that may wait per socket before it counts as congested (rule LIM4). */
+  readonly limit: number;
+  readonly metrics: EgressMetrics;
+  /** Of what waits for all sockets of the node (rule LIM32). */
+  readonly total: Pick<OutputTotal, 'record' | 'release'>;
+  /** When to write what was collected; by default at the end of this turn of the event loop. */
+  readonly schedule?: ((flush: () => void) => void) | undefined;
+}
+
+/** Beyond this many times the limit a socket is given up (rule LIM4). */
+export const overflowFactor = 8;
+
+/** Frames of one socket that are worth copying together; beyond, they are handed over one by one. */
+const largestCopy = 256 * 1024;
+
+/**
+ * Collects what each socket is to get in this turn of the event loop and writes it with one system
+ * call. The system call is the cost of a delivery, so that is what is saved; and sockets that get
+ * the same frames in the same order, as the subscribers of one object do, share one buffer.
+ */
+export class Egress {
+  readonly limit: number;
+  readonly ceiling: number;
+  readonly total: Pick<OutputTotal, 'record' | 'release'>;
+  readonly #metrics: EgressMetrics;
+  readonly #schedule: (flush: () => void) => void;
+  readonly #flush = () => this.flush();
+  #dirty: SocketWriter[] = [];
+  /** Sockets with more output waiting than the limit. */
+  congested = 0;
+
+  constructor(options: EgressOptions) {
+    this.limit = options.limit;
+    this.ceiling = options.limit * overflowFactor;
+    this.total = options.total;
+    this.#metrics = options.metrics;
+    this.#schedule = options.schedule ?? setImmediate;
+  }
+
+  /** Of outlets only: this one has something to write. */
+  schedule(writer: SocketWriter): void {
+    this.#dirty.push(writer);
+    if (this.#dirty.length === 1) this.#schedule(this.#flush);
+  }
+
+  /** Writes everything that was collected. */
+  flush(): void {
+    const writers = this.#dirty;
+    this.#dirty = [];
+    const batch = new SharedBatch();
+    let sockets = 0;
+    let frames = 0;
+    let bytes = 0;
+    for (const writer of writers) {
+      const queued = writer.takeQueued();
+      if (!queued) continue;
+      const chunks = batch.chunksOf(queued);
+      sockets++;
+      frames += queued.length;
+      for (const chunk of chunks) bytes += chunk.length;
+      writer.write(chunks);
+    }
+    if (sockets > 0) this.#metrics.wrote(sockets, frames, bytes);
+  }
+}
+
+/** Joins frames, and remembers the last result for the next socket that gets the same ones. */
+class SharedBatch {
+  #frames: readonly Buffer[] = [];
+  #chunks: readonly Buffer[] = [];
+
+  chunksOf(frames: readonly Buffer[]): readonly Buffer[] {
+    if (frames.length === 1) return frames;
+    if (isSame(frames, this.#frames)) return this.#chunks;
+    const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+    this.#frames = frames;
+    this.#chunks = size > largestCopy ? frames : [Buffer.concat(frames, size)];
+    return this.#chunks;
+  }
+}
+
+function isSame(a: readonly Buffer[], b: readonly Buffer[]): boolean {
+  return a.length === b.length && a.every((frame, index) => frame === b[index]);
+}

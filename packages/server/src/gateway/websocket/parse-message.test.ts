@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { parseMessage } from './parse-message.js';
+
+const jsonLimits = { depth: 4, keyLength: 10 };
+const parse = (text: string) => parseMessage(Buffer.from(text), jsonLimits);
+
+test.each([
+  '',
+  ' ',
+  '{',
+  '{"a":1,}',
+  "{'a':1}",
+  '{a:1}',
+  '{"a":NaN}',
+  '{}{}',
+  '\ufeff{}',
+  '[]',
+  '[{}]',
+  'null',
+  '1',
+  '"x"',
+  'true',
+])('[SES7] %j is malformed', (text) => {
+  expect(parse(text)).toEqual({ kind: 'malformed' });
+});
+
+test('[SES7] what is no UTF-8 is malformed', () => {
+  const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]);
+  expect(parseMessage(bytes, jsonLimits)).toEqual({ kind: 'malformed' });
+});
+
+test('[ENV1] an object is a message', () => {
+  expect(parse('{"tag":1}')).toEqual({ kind: 'message', message: { tag: 1 }, members: 1 });
+});
+
+test('[LIM21] the members of all its objects are counted', () => {
+  const text = '{"tag":1,"body":{"a":[{"b":1},{"b":2,"c":3}]},"long":"enough"}';
+  expect(parse(text)).toMatchObject({ kind: 'message', members: 7 });
+});
+
+test('[LIM8] levels are counted, the message itself included', () => {
+  expect(parse('{"a":[{"b":{"c":"long enough to be looked at"}}]}').kind).toBe('message');
+  expect(parse('{"a":[{"b":{"c":{}}}],"x":"long enough"}')).toMatchObject({
+    kind: 'exceeds-limits',
+    member: 'a',
+    detail: 'too.deep',
+  });
+  expect(parse(`{"x":1,"body":${'['.repeat(1e5)}${']'.repeat(1e5)}}`)).toMatchObject({
+    kind: 'exceeds-limits',
+    member: 'body',
+    detail: 'too.deep',
+  });
+});
+
+test('[LIM8] brackets within texts are no levels', () => {
+  expect(parse('{"a":"[[[[[[[[[[[[[[{{{{{{{{{{{{{{"}').kind).toBe('message');
+});
+
+test('[LIM8] a name has a bound, wherever it stands', () => {
+  expect(parse('{"0123456789":1}').kind).toBe('message');
+  for (const text of [
+    '{"01234567890":1}',
+    '{"a":{"01234567890":1}}',
+    '{"a":[{"01234567890":1}]}',
+  ]) {
+    expect(parse(text)).toMatchObject({ kind: 'exceeds-limits', detail: 'key.too.long' });
+  }
+});
+
+test('[SES7] a member named __proto__ is data and changes nothing else', () => {
+  const parsed = parse('{"__proto__":{"tag":7},"x":1}');
+  expect(parsed.kind === 'message' && parsed.message.tag).toBe(undefined);
+});

@@ -1,0 +1,59 @@
+import { type Auth, errorResponse, type JsonObject, type ProtocolError } from '@really/protocol';
+import { encodeFrame } from '../../live/push/frame.js';
+
+interface KnownEnvelope {
+  readonly tag?: number | undefined;
+  readonly r?: string | undefined;
+}
+
+/** The text of a response: `body` is all of it but the tag. */
+export function responseText(tag: number, body: JsonObject): string {
+  const rest = JSON.stringify(body);
+  return rest === '{}' ? `{"tag":${tag}}` : `{"tag":${tag},${rest.slice(1)}`;
+}
+
+/** The text of a refusal, with `tag` and `r` where they are known (rule ERR1). */
+export function errorText(error: ProtocolError, known?: KnownEnvelope): string {
+  return JSON.stringify(errorResponse(error, known));
+}
+
+export interface Initialized {
+  readonly handle: string;
+  readonly auth: Auth;
+  /** Of the store. */
+  readonly epoch: string;
+  /** Of the token: milliseconds since the Unix epoch. */
+  readonly expires: number | undefined;
+  /** Where a connection-handle was sent. */
+  readonly resumed?: boolean | undefined;
+}
+
+/** The answer to an `initialize` that succeeded (rules SES1 and RES1). */
+export function initializedText(
+  tag: number,
+  { handle, auth, epoch, expires, resumed }: Initialized,
+): string {
+  const user = { _r: auth._r, authType: auth.authType, uid: auth.uid, data: auth.data ?? {} };
+  const until = expires === undefined ? undefined : new Date(expires).toISOString();
+  const body = { 'connection-handle': handle, user, epoch, expires: until, resumed };
+  return JSON.stringify({ tag, evt: 'initialized', body });
+}
+
+export function frameOf(text: string): Buffer {
+  return encodeFrame(text).bytes;
+}
+
+/** What is said to many in the same words, encoded once. */
+export const fixedFrames = {
+  kicked: frameOf('{"evt":"kicked"}'),
+  tokenExpired: frameOf('{"evt":"token-expired"}'),
+};
+
+/** The pong that answers a ping: the same payload, at most 125 bytes (RFC 6455, section 5.5.3). */
+export function pongFrame(payload: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(2 + payload.length);
+  frame[0] = 0x8a;
+  frame[1] = payload.length;
+  frame.set(payload, 2);
+  return frame;
+}

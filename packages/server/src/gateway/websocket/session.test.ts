@@ -1,0 +1,511 @@
+import { type Auth, fail, type JsonObject, parseR } from '@really/protocol';
+import { describe, expect, test } from 'vitest';
+import { noAudit } from '../../auth/audit.js';
+import { revocationsInMemory } from '../../auth/revocations.fixture.js';
+import type { TokenRefusal, Verified } from '../../auth/tokens.js';
+import { encodeFrame } from '../../live/push/frame.js';
+import { Budgets } from '../../platform/budget.js';
+import { silentLog } from '../../platform/log.js';
+import { noMetrics } from '../../platform/metrics.js';
+import { Deadlines } from '../../platform/scheduling/deadlines.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
+import type { OrderKey } from '../dispatch/command-order.js';
+import type { CommandRequest, CommandSet } from '../dispatch/commands-in-flight.js';
+import { PricedResponses } from '../dispatch/priced-responses.js';
+import { CommandRates } from '../limits/command-rates.js';
+import { ActiveTokens } from '../resume/active-tokens.js';
+import { ResumableEntries } from '../resume/resumable-entries.js';
+import { ResumableSessions } from '../resume/resumable-sessions.js';
+import { Session } from './session.js';
+import type { SessionDeps } from './session-deps.js';
+
+const hour = 3_600_000;
+
+/** What `initialize` with this text as its token finds. */
+function verdict(token: unknown, now: number): Verified {
+  if (token === undefined) return { ok: false, detail: 'token.missing' };
+  if (typeof token !== 'string') return { ok: false, detail: 'token.invalid' };
+  if (token.startsWith('token.')) return { ok: false, detail: token as TokenRefusal };
+  const [uid = '', life] = token.split('+');
+  const auth: Auth = { uid, authType: 'test' };
+  const identity = { uid, key: `j${token}`, issuedAt: now };
+  return {
+    ok: true,
+    auth,
+    token: identity,
+    expires: life === undefined ? undefined : now + Number(life),
+  };
+}
+
+/** Commands that the test ends by hand, in the order in which they started. */
+function manualCommands() {
+  const running: { request: CommandRequest; end: (error?: unknown) => void }[] = [];
+  const commands: CommandSet = {
+    parse(message) {
+      const { cmd, tag } = message as { cmd: string; tag: number };
+      if (cmd === 'nonsense') return { ok: false, error: fail('command.unknown') };
+      return { ok: true, request: { cmd, tag, target: parseR(message.r) } };
+    },
+    orderKeysOf: ({ cmd, target }): OrderKey[] =>
+      target ? [{ r: target.r, mode: cmd === 'get' ? 'read' : 'write' }] : [],
+    run: (_call, request) =>
+      new Promise((resolve, reject) => {
+        const end = (error?: unknown) =>
+          error === undefined ? resolve({ body: { done: request.cmd } }) : reject(error);
+        running.push({ request, end });
+      }),
+  };
+  return { running, commands };
+}
+
+interface Setup {
+  perSecond?: number;
+  inFlight?: number;
+  verify?: SessionDeps['tokens']['verify'];
+}
+
+function setUp(options: Setup = {}) {
+  const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
+  const { running, commands } = manualCommands();
+  const sent: JsonObject[] = [];
+  const events: string[] = [];
+  const rate = options.perSecond ?? 0;
+  const revocations = revocationsInMemory(platform.clock);
+  const activeTokens = new ActiveTokens(revocations);
+  const deps: SessionDeps = {
+    commands,
+    answers: new PricedResponses({ turnBytes: 1_000_000, platform }),
+    platform,
+    log: silentLog,
+    inFlight: options.inFlight ?? 256,
+    output: 1000,
+    object: 1000,
+    metrics: { command() {}, inFlight() {} },
+    tokens: {
+      verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
+    },
+    live: {
+      onDrain: () => events.push('drained'),
+      epoch: 'e'.repeat(16),
+      viewOf: () => 'v'.repeat(16),
+      positionOf: () => undefined,
+      drop: () => events.push('dropped'),
+      authChanged: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
+      park: () => [],
+      releaseParked() {},
+      resume: async () => () => events.push('begun'),
+    },
+    resumableSessions: new ResumableSessions({
+      ...{ platform, metrics: noMetrics, activeTokens, window: 120_000 },
+      kept: new ResumableEntries({ count: 10, bytes: 1_000_000, budgets: new Budgets(noMetrics) }),
+      live: { releaseParked() {} },
+    }),
+    activeTokens,
+    audit: noAudit,
+    pushBuffer: { count: 4, bytes: 1000 },
+    rates: new CommandRates({ commands: rate, address: 0, clock: platform.clock, limited() {} }),
+    tokenTimers: new Deadlines({
+      platform,
+      clock: 'wall',
+      due: (key) => {
+        if (key instanceof Session) key.expire();
+      },
+    }),
+  };
+  const socket = {
+    address: '10.0.0.1',
+    congested: false,
+    send: (frame: Buffer) =>
+      sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
+    close: (code: number) => {
+      events.push(`close ${code}`);
+      session.end();
+    },
+    proceed: () => events.push('proceed'),
+    onAuthenticated() {},
+    roomAt: 0,
+    pay() {},
+    pauseFor: (time: number) => time > 0 && events.push(`hold ${time}`),
+  };
+  const session = new Session(deps, socket);
+  /** What was answered once everything that can go on has. */
+  const settle = async () => {
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    return sent.splice(0);
+  };
+  const say = (message: JsonObject, bytes = 0) => {
+    session.handle(message, bytes);
+    return settle();
+  };
+  const initialize = (accessToken: string) => say({ tag: 1, cmd: 'initialize', accessToken });
+  return {
+    ...{ platform, session, socket, running, events, sent, say, settle, initialize },
+    ...{ revocations, activeTokens, deps },
+  };
+}
+
+const handleOf = (answer: JsonObject | undefined): string =>
+  String(((answer?.body ?? {}) as JsonObject)['connection-handle']);
+
+const refusal = (tag: number, detail: string) => ({
+  tag,
+  error: {
+    code: 401,
+    message: 'invalid/incorrect/expired access token',
+    errors: { accessToken: [detail] },
+  },
+});
+
+describe('before initialize', () => {
+  test('[SES4] every other command is told to initialize first', async () => {
+    const { say, events } = setUp();
+    for (const cmd of ['ping', 'POKE', 'get', 'nonsense']) {
+      expect(await say({ tag: 5, cmd, r: '/users/1' })).toEqual([
+        { tag: 5, error: { code: 400, message: 'initialize.required' } },
+      ]);
+    }
+    expect(events).toEqual([]);
+  });
+
+  test('[SES5] an initialize without a usable tag is invalid', async () => {
+    const { say } = setUp();
+    for (const tag of [undefined, 'x', -1, 1.5, null, 2 ** 53, {}]) {
+      const message = { cmd: 'initialize', accessToken: 'amal', ...(tag !== undefined && { tag }) };
+      expect(await say(message)).toEqual([{ error: { code: 400, message: 'initialize.invalid' } }]);
+    }
+  });
+
+  test('[ENV3] a request without a usable tag or cmd is invalid', async () => {
+    const { say, initialize } = setUp();
+    const invalid = { code: 400, message: 'request.invalid' };
+    const judge = async () => {
+      expect(await say({ cmd: 'get' })).toEqual([{ error: invalid }]);
+      expect(await say({ cmd: 'get', tag: '1' })).toEqual([{ error: invalid }]);
+      expect(await say({ cmd: 'ping', tag: -1 })).toEqual([{ error: invalid }]);
+      expect(await say({ tag: 4 })).toEqual([{ tag: 4, error: invalid }]);
+      expect(await say({ tag: 4, cmd: 7 })).toEqual([{ tag: 4, error: invalid }]);
+      expect(await say({})).toEqual([{ error: invalid }]);
+    };
+    await judge();
+    await initialize('amal');
+    await judge();
+    expect(await say({ cmd: 'get', r: '/users/1' })).toEqual([{ error: invalid }]);
+  });
+});
+
+describe('initialize', () => {
+  test('[SES1] tells who the token speaks for', async () => {
+    const { initialize, platform } = setUp();
+    const [answer] = await initialize(`amal+${hour}`);
+    expect(answer).toEqual({
+      tag: 1,
+      evt: 'initialized',
+      body: {
+        'connection-handle': expect.stringMatching(/^[\w-]{22}$/),
+        user: { uid: 'amal', authType: 'test', data: {} },
+        epoch: 'e'.repeat(16),
+        expires: new Date(platform.clock.now() + hour).toISOString(),
+      },
+    });
+  });
+
+  test('[SES1] no expires where the token has none, and case does not matter', async () => {
+    const [answer] = await setUp().say({ cmd: 'InitiALIZE', tag: 0, accessToken: 'amal' });
+    expect(answer?.tag).toBe(0);
+    expect(answer?.body).not.toHaveProperty('expires');
+    expect(answer?.body).not.toHaveProperty('resumed');
+  });
+
+  test('[RES4] an unknown handle is no error', async () => {
+    const { say } = setUp();
+    const message = { cmd: 'initialize', tag: 1, accessToken: 'amal', received: 3 };
+    const [answer] = await say({ ...message, 'connection-handle': 'old' });
+    expect(answer?.evt).toBe('initialized');
+    expect(answer?.body).toMatchObject({ resumed: false });
+  });
+
+  test('[SES2] says why a token is refused', async () => {
+    const { say } = setUp();
+    const token = (accessToken: unknown) =>
+      say({ tag: 3, cmd: 'initialize', accessToken } as JsonObject);
+    expect(await say({ tag: 3, cmd: 'initialize' })).toEqual([refusal(3, 'token.missing')]);
+    expect(await token(7)).toEqual([refusal(3, 'token.invalid')]);
+    expect(await token('token.expired')).toEqual([refusal(3, 'token.expired')]);
+  });
+
+  test('[SES3] the fifth failure closes the socket, not one before', async () => {
+    const { initialize, events } = setUp();
+    for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
+    expect(events).not.toContain('close 1008');
+    expect(await initialize('token.invalid')).toEqual([refusal(1, 'token.invalid')]);
+    expect(events).toContain('close 1008');
+  });
+
+  test('[SES3] success makes up for earlier failures', async () => {
+    const { initialize, events } = setUp();
+    for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
+    await initialize('amal');
+    await initialize('token.invalid');
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES8] renews: same handle, new expiry', async () => {
+    const { initialize, platform, events } = setUp();
+    const [first] = await initialize(`amal+${hour}`);
+    const [second] = await initialize(`amal+${2 * hour}`);
+    const handle = ({ body }: JsonObject = {}) => (body as JsonObject)['connection-handle'];
+    expect(handle(second)).toBe(handle(first));
+    expect(events.filter((event) => event.startsWith('reauth'))).toEqual(['reauthorized amal']);
+    platform.advance(hour + 1);
+    expect(events).not.toContain('close 1008');
+    platform.advance(hour);
+    expect(events).toContain('close 1008');
+  });
+
+  test('[SES8] another uid is refused, and the session goes on as it was', async () => {
+    const { initialize, say, session, events } = setUp();
+    await initialize('amal');
+    expect(await initialize('omar')).toEqual([refusal(1, 'token.invalid')]);
+    expect(session.auth.uid).toBe('amal');
+    expect(events).not.toContain('reauthorized amal');
+    expect(await say({ cmd: 'ping', tag: 2 })).toEqual([{ tag: 2, evt: 'pinged' }]);
+    expect(events.some((event) => event.startsWith('close'))).toBe(false);
+  });
+
+  test('[SES8] a renewal without expiry takes the old one away', async () => {
+    const { initialize, platform, events } = setUp();
+    await initialize(`amal+${hour}`);
+    await initialize('amal');
+    platform.advance(10 * hour);
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES2] a failure of the server is no failure of the token', async () => {
+    const { initialize, events } = setUp({ verify: () => Promise.reject(new Error('no key')) });
+    for (let attempt = 0; attempt < 9; attempt++) {
+      const [answer] = await initialize('amal');
+      expect(answer).toEqual({
+        tag: 1,
+        error: { code: 500, message: 'internal.server.error', id: expect.any(String) },
+      });
+    }
+    expect(events).not.toContain('close 1008');
+  });
+
+  test('[SES1] a session that ended meanwhile stays silent', async () => {
+    const { session, say } = setUp();
+    const answer = say({ cmd: 'initialize', tag: 1, accessToken: 'amal' });
+    session.end();
+    expect(await answer).toEqual([]);
+  });
+
+  test('[SES1] messages have to wait while the token is looked at', async () => {
+    const { session, initialize, events } = setUp();
+    const answer = initialize('amal');
+    expect(session.busy).toBe(true);
+    await answer;
+    expect([session.busy, events]).toEqual([false, ['proceed']]);
+  });
+});
+
+describe('once initialized', () => {
+  test('[SES6] ping and poke are answered, with the timestamp and nothing else', async () => {
+    const { initialize, say } = setUp();
+    await initialize('amal');
+    expect(await say({ tag: 2, cmd: 'ping' })).toEqual([{ tag: 2, evt: 'pinged' }]);
+    const more = { r: 'no r', rev: 'no rev', body: 5, cmdOpts: [], traceId: {} };
+    for (const timestamp of [1, 'noon', null, { a: [1] }]) {
+      expect(await say({ tag: 3, cmd: 'Poke', timestamp, ...more })).toEqual([
+        { tag: 3, evt: 'pinged', timestamp },
+      ]);
+    }
+  });
+
+  test('[SES10] a token that is revoked ends the session, and what it left can not be resumed', async () => {
+    const { initialize, revocations, settle, events, deps, sent } = setUp();
+    const [answer] = await initialize('amal');
+    const handle = handleOf(answer);
+    await revocations.revokeUid('amal');
+    expect(await settle()).toEqual([{ evt: 'token-expired' }]);
+    expect(events).toContain('close 1008');
+    expect(deps.resumableSessions.take(handle, 'amal')).toBeUndefined();
+    await revocations.revokeUid('amal');
+    expect(sent).toEqual([]);
+  });
+
+  test('[SES10] one that is revoked while it is being judged does not come through', async () => {
+    const judged: (() => void)[] = [];
+    const { say, revocations, settle, events, activeTokens, platform } = setUp({
+      verify: (token) =>
+        new Promise((resolve) => {
+          judged.push(() => resolve(verdict(token, platform.clock.now())));
+        }),
+    });
+    await say({ tag: 1, cmd: 'initialize', accessToken: 'amal' });
+    await revocations.revokeToken({ uid: 'amal', key: 'jamal', issuedAt: 0 }, undefined);
+    for (const go of judged) go();
+    expect((await settle()).at(-1)).toEqual({ evt: 'token-expired' });
+    expect(events).toContain('close 1008');
+    expect(activeTokens.size).toBe(0);
+  });
+
+  test('[RES4] [SES10] a session that dropped is forgotten when its token is revoked', async () => {
+    const { initialize, revocations, session, deps, activeTokens } = setUp();
+    const [answer] = await initialize('amal');
+    const handle = handleOf(answer);
+    session.end();
+    expect(activeTokens.size).toBe(1);
+    await revocations.revokeUid('amal');
+    expect(activeTokens.size).toBe(0);
+    expect(deps.resumableSessions.take(handle, 'amal')).toBeUndefined();
+  });
+
+  test('[SES10] the token expires at its moment, far away as that may be', async () => {
+    const { initialize, platform, events, sent } = setUp();
+    const life = 2 ** 31 + 5 * hour;
+    await initialize(`amal+${life}`);
+    platform.advance(life - 1);
+    expect([sent, events.includes('close 1008')]).toEqual([[], false]);
+    platform.advance(1);
+    expect([sent, events.includes('close 1008')]).toEqual([[{ evt: 'token-expired' }], true]);
+  });
+
+  test('[ENV2] a command is answered once, with its tag', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    expect(await say({ tag: 7, cmd: 'get', r: '/users/1' })).toEqual([]);
+    running[0]?.end();
+    expect(await settle()).toEqual([{ tag: 7, done: 'get' }]);
+  });
+
+  test('[ENV4] commands on one R answer in order, others as they end', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'update', r: '/users/1' });
+    await say({ tag: 2, cmd: 'update', r: '/users/1/' });
+    await say({ tag: 3, cmd: 'get', r: '/users/1' });
+    await say({ tag: 4, cmd: 'get', r: '/users/2' });
+    const tags = () => running.map(({ request }) => request.tag);
+    expect(tags()).toEqual([1, 2, 4]);
+    running[1]?.end();
+    running[2]?.end();
+    expect(await settle()).toEqual([{ tag: 4, done: 'get' }]);
+    running[0]?.end();
+    expect((await settle()).map(({ tag }) => tag)).toEqual([1, 2]);
+    expect(tags()).toEqual([1, 2, 4, 3]);
+  });
+
+  test('[ENV4] a refusal waits for its turn, too', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'update', r: '/users/1' });
+    expect(await say({ tag: 2, cmd: 'nonsense', r: '/users/1/' })).toEqual([]);
+    expect(await say({ tag: 3, cmd: 'nonsense', r: '/users/2' })).toHaveLength(1);
+    running[0]?.end();
+    expect(await settle()).toEqual([
+      { tag: 1, done: 'update' },
+      { tag: 2, r: '/users/1', error: { code: 405, message: 'command.unknown' } },
+    ]);
+  });
+
+  test('[ERR1] an error has the tag and the R as printed', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get', r: '/users/1/' });
+    running[0]?.end(fail('object.gone'));
+    expect(await settle()).toEqual([
+      { tag: 1, r: '/users/1', error: { code: 410, message: 'object.gone' } },
+    ]);
+  });
+
+  test('[ERR2] what nobody foresaw is a 500 that tells nothing but an id', async () => {
+    const { initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get' });
+    running[0]?.end(new Error('select secret from /etc'));
+    const [answer] = await settle();
+    const error = { code: 500, message: 'internal.server.error', id: expect.any(String) };
+    expect(answer).toEqual({ tag: 1, error });
+  });
+
+  test('[LIM2] it is busy with so many commands, until one is answered', async () => {
+    const { session, initialize, say, settle, running, events } = setUp({ inFlight: 2 });
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'get', r: '/users/1' });
+    expect(session.busy).toBe(false);
+    await say({ tag: 2, cmd: 'get', r: '/users/2' });
+    expect(session.busy).toBe(true);
+    events.length = 0;
+    running[1]?.end();
+    await settle();
+    expect([session.busy, session.idle, events]).toEqual([false, false, ['proceed']]);
+    running[0]?.end();
+    await settle();
+    expect(session.idle).toBe(true);
+  });
+
+  test('[LIM4] it is busy while what waits is not read, and while the answers under way may be as much', async () => {
+    const { session, socket, initialize, say, settle, running } = setUp();
+    await initialize('amal');
+    socket.congested = true;
+    expect(session.busy).toBe(true);
+    socket.congested = false;
+    expect(session.busy).toBe(false);
+    for (const [tag, cmd, bytes, busy] of [
+      [1, 'read', 10, false],
+      [2, 'get', 10, false],
+      [3, 'update', 5000, false],
+      [4, 'create', 900, false],
+      [5, 'batch', 100, true],
+    ] as const) {
+      await say({ tag, cmd }, bytes);
+      expect(session.busy, cmd).toBe(busy);
+    }
+    running[4]?.end();
+    await settle();
+    expect(session.busy).toBe(false);
+  });
+
+  test('[LIM5] commands over the rate of the uid are told to wait', async () => {
+    const { initialize, say, platform } = setUp({ perSecond: 3 });
+    await initialize('amal');
+    for (let tag = 0; tag < 3; tag++) expect(await say({ tag, cmd: 'ping' })).toHaveLength(1);
+    const limited = { meta: { retryAfter: 1 }, error: { code: 429, message: 'rate.limited' } };
+    expect(await say({ tag: 3, cmd: 'ping' })).toEqual([{ tag: 3, ...limited }]);
+    expect(await say({ cmd: 'ping' })).toEqual([limited]);
+    platform.advance(1000);
+    expect(await say({ tag: 4, cmd: 'ping' })).toEqual([{ tag: 4, evt: 'pinged' }]);
+  });
+
+  test('[LIM28] who goes on sending while refused is answered as often as commands may come, then left unread', async () => {
+    const { initialize, say, events } = setUp({ perSecond: 3 });
+    await initialize('amal');
+    for (let tag = 0; tag < 6; tag++) await say({ tag, cmd: 'ping' });
+    expect(events).not.toContain('hold 1000');
+    expect(await say({ tag: 6, cmd: 'ping' })).toMatchObject([{ tag: 6, error: { code: 429 } }]);
+    expect(events).toContain('hold 1000');
+  });
+
+  test('[ENV2] a command that ends after its connection answers nobody, and leaves nothing', async () => {
+    const { session, initialize, say, settle, running, events } = setUp();
+    await initialize('amal');
+    await say({ tag: 1, cmd: 'subscribe', r: '/users/1' });
+    session.end();
+    session.end();
+    expect(events.filter((event) => event === 'dropped')).toHaveLength(1);
+    running[0]?.end();
+    expect(await settle()).toEqual([]);
+    expect(events.filter((event) => event === 'dropped')).toHaveLength(2);
+  });
+
+  test('[PSH6] pushes reach the socket while the session lasts', async () => {
+    const { session, initialize, sent } = setUp();
+    await initialize('amal');
+    const push = encodeFrame('{"evt":"snapshot"}');
+    session.push(push);
+    session.onDrain();
+    session.end();
+    session.push(push);
+    expect([sent, session.congested]).toEqual([[{ evt: 'snapshot' }], true]);
+  });
+});

@@ -1,0 +1,388 @@
+import {
+  type Auth,
+  closeCodes,
+  fail,
+  type InitializeRequest,
+  type JsonObject,
+  type ProtocolError,
+  parseInitialize,
+  parseR,
+  parseRequest,
+  readEnvelope,
+} from '@really/protocol';
+import type { TokenRefusal, Verified } from '../../auth/tokens.js';
+import type { Frame, Under } from '../../live/push/frame.js';
+import type { PushTarget } from '../../live/push-target.js';
+import { asksAsOwner } from '../../queries/owner.js';
+import { CommandsInFlight, type InFlightOwner } from '../dispatch/commands-in-flight.js';
+import { costOf, costOfMembers } from '../dispatch/message-cost.js';
+import { reservableShares, reserveFor } from '../dispatch/output-reservation.js';
+import type { Payer } from '../dispatch/owner-queues.js';
+import { toProtocolError } from '../dispatch/to-protocol-error.js';
+import type { TokenHolder } from '../resume/active-tokens.js';
+import { PushBuffer, type SentPush } from '../resume/push-buffer.js';
+import type { ConnectedSession } from '../resume/resumable-sessions.js';
+import { resumeBacklog } from '../resume/resume-backlog.js';
+import { networkOf } from '../server/address-network.js';
+import { HeldPushes } from './held-pushes.js';
+import { errorText, fixedFrames, frameOf, initializedText } from './response.js';
+import type { SessionDeps, SessionSocket } from './session-deps.js';
+
+/**
+ *   greeting --initialize--> ready --initialize--> ready (renewed)
+ *      |                       |
+ *      +---------end-----------+------> closed
+ */
+type SessionState =
+  | { readonly kind: 'greeting' }
+  | { readonly kind: 'ready'; readonly auth: Auth; readonly handle: string }
+  | { readonly kind: 'closed'; readonly auth: Auth | undefined };
+
+const greeting: SessionState = { kind: 'greeting' };
+
+/** Failed attempts to initialize after which the socket is closed (rule SES3). */
+const allowedFailures = 5;
+
+/** The conversation on one socket, rules SES1 to SES10: who it is, and what it may say when. */
+export class Session implements PushTarget, InFlightOwner, ConnectedSession, TokenHolder {
+  readonly #deps: SessionDeps;
+  readonly #socket: SessionSocket;
+  #state: SessionState = greeting;
+  #verifying = false;
+  #failures = 0;
+  #inFlight: CommandsInFlight | undefined;
+  /** Exists from the first push on. */
+  #pushBuffer: PushBuffer | undefined;
+  /** Exists from the first write on. */
+  #heldPushes: HeldPushes | undefined;
+  #initializeCompleted = false;
+
+  constructor(deps: SessionDeps, socket: SessionSocket) {
+    this.#deps = deps;
+    this.#socket = socket;
+  }
+
+  /** Who it is. Live layer and commands ask only once it is initialized. */
+  get auth(): Auth {
+    const auth = this.#state.kind === 'greeting' ? undefined : this.#state.auth;
+    if (!auth) throw new Error('a session that is not initialized was asked who it is');
+    return auth;
+  }
+
+  get address(): string {
+    return networkOf(this.#socket.address);
+  }
+
+  get initialized(): boolean {
+    return this.#state.kind === 'ready';
+  }
+
+  get open(): boolean {
+    return this.#state.kind !== 'closed';
+  }
+
+  get congested(): boolean {
+    if (this.#state.kind === 'closed' || this.#socket.congested) return true;
+    return this.#heldPushes?.congested ?? false;
+  }
+
+  /**
+   * True while the next message has to wait: for the verdict on a token, for a command to be answered (rule LIM2), or
+   * for the client to read what it was answered (rule LIM4).
+   */
+  get busy(): boolean {
+    if (this.#verifying || this.#socket.congested) return true;
+    const inFlight = this.#inFlight;
+    return (
+      inFlight !== undefined &&
+      (inFlight.count >= this.#deps.inFlight || inFlight.reserved >= reservableShares)
+    );
+  }
+
+  /** Bytes of the messages of commands in flight. */
+  get heldBytes(): number {
+    return this.#inFlight?.held ?? 0;
+  }
+
+  /** True as long as nobody knows whose it is, nor finds out just now. */
+  get isUnauthenticated(): boolean {
+    return this.#state.kind === 'greeting' && !this.#verifying;
+  }
+
+  /** True where nothing is under way. */
+  get idle(): boolean {
+    return !this.#verifying && !this.#inFlight;
+  }
+
+  push(frame: Frame): void {
+    if (!this.open) return;
+    if (this.#heldPushes) this.#heldPushes.push(frame);
+    else this.#sendPush(frame);
+  }
+
+  holdPushes(): () => void {
+    this.#heldPushes ??= new HeldPushes((frame) => this.#sendPush(frame));
+    const release = this.#heldPushes.hold();
+    return () => {
+      const wasCongested = this.congested;
+      release();
+      if (wasCongested && !this.congested) this.onDrain();
+    };
+  }
+
+  discardSent(key: string): void {
+    this.#pushBuffer?.outdate(key);
+  }
+
+  /** Who it is; `undefined` until it is initialized. */
+  get uid(): string | undefined {
+    return this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
+  }
+
+  evict(): void {
+    this.#socket.close(closeCodes.policy);
+  }
+
+  get payer(): Payer {
+    return this.#socket;
+  }
+
+  respond(text: string): void {
+    this.#socket.send(frameOf(text));
+  }
+
+  /** Takes one message, of so many bytes and members of objects, and answers it exactly once. Not while `busy`. */
+  handle(message: JsonObject, bytes: number, members = 0): void {
+    try {
+      this.#dispatch(message, bytes, members);
+    } catch (thrown) {
+      const { log, platform } = this.#deps;
+      const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
+      this.refuse(message, toProtocolError(thrown, { log, platform, fields }));
+    }
+  }
+
+  /** Answers that a message is refused, with its tag and R where they are usable, in its turn. */
+  refuse(message: JsonObject, error: ProtocolError): void {
+    const { tag, cmd } = readEnvelope(message);
+    const r = this.initialized ? parseR(message.r)?.r : undefined;
+    // Without tag or command it is no request, and nothing of it but the tag is told (rule ENV3).
+    const isRequest = tag !== undefined && cmd !== undefined;
+    const text = errorText(error, { tag, r: isRequest ? r : undefined });
+    if (r !== undefined && this.#inFlight) this.#inFlight.refuse(text, r);
+    else if (tag === undefined) this.#sendPush({ bytes: frameOf(text) });
+    else this.respond(text);
+  }
+
+  onRevoked(): void {
+    this.expire();
+  }
+
+  /** The token has expired, or was revoked (rule SES10). */
+  expire(): void {
+    if (!this.initialized) return;
+    this.#sendPush({ bytes: fixedFrames.tokenExpired });
+    this.#socket.close(closeCodes.policy);
+  }
+
+  /** What waited for the client to read has gone out. */
+  onDrain(): void {
+    if (this.initialized) this.#deps.live.onDrain(this);
+  }
+
+  /** The connection is closing: forgets everything of it. Commands in flight end by themselves. */
+  end(): void {
+    const state = this.#state;
+    if (state.kind === 'closed') return;
+    this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
+    if (state.kind !== 'ready') return;
+    // They count as sent: who comes back is told them again.
+    for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame);
+    const { tokenTimers, resumableSessions, live, activeTokens } = this.#deps;
+    tokenTimers.clear(this);
+    const token = activeTokens.untrack(this);
+    const { auth } = state;
+    const park = () => {
+      const { address } = this;
+      return { token, auth, address, subscriptions: live.park(this), sent: this.#pushBuffer };
+    };
+    resumableSessions.park(state.handle, park);
+    live.drop(this);
+  }
+
+  onSettled(): void {
+    if (this.#inFlight?.count === 0) {
+      this.#inFlight = undefined;
+      // A subscribe may have ended after the connection did.
+      if (!this.open) this.#deps.live.drop(this);
+    }
+    this.#socket.proceed();
+  }
+
+  #dispatch(message: JsonObject, bytes: number, members: number): void {
+    const { cmd, tag } = readEnvelope(message);
+    const { address } = this.#socket;
+    const uid = this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
+    const cost = uid === undefined ? costOfMembers(members) : costOf(message, members);
+    const retryAfter = this.#deps.rates.take(address, uid, cost);
+    if (retryAfter > 0) {
+      this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));
+      this.#socket.pauseFor(this.#deps.rates.refuse(address, uid) * 1000);
+    } else if (cmd === 'initialize') {
+      this.#initialize(message, tag);
+    } else if (tag === undefined || cmd === undefined) {
+      this.refuse(message, fail('request.invalid'));
+    } else if (!this.initialized) {
+      this.refuse(message, fail('initialize.required'));
+    } else if (cmd === 'ping' || cmd === 'poke') {
+      this.#ping(message, tag);
+    } else {
+      this.#command(message, bytes);
+    }
+  }
+
+  #ping(message: JsonObject, tag: number): void {
+    const parsed = parseRequest(message);
+    if (!parsed.ok) this.refuse(message, parsed.error);
+    else if (parsed.request.cmd === 'ping') {
+      const { timestamp } = parsed.request;
+      this.respond(JSON.stringify({ tag, evt: 'pinged', timestamp }));
+    }
+  }
+
+  #command(message: JsonObject, bytes: number): void {
+    const parsed = this.#deps.commands.parse(message);
+    if (!parsed.ok) {
+      this.#deps.metrics.command('invalid', String(parsed.error.code), 0);
+      this.refuse(message, parsed.error);
+      return;
+    }
+    this.#inFlight ??= new CommandsInFlight(this.#deps, this);
+    const { request } = parsed;
+    this.#inFlight.run(request, reserveFor(request.cmd, bytes, this.#deps), bytes);
+  }
+
+  #initialize(message: JsonObject, tag: number | undefined): void {
+    if (tag === undefined) {
+      this.#sendPush({ bytes: frameOf(errorText(fail('initialize.invalid'))) });
+      return;
+    }
+    this.#verifying = true;
+    const request = parseInitialize(message, tag);
+    void this.#verify(request).then(() => {
+      this.#verifying = false;
+      this.#socket.proceed();
+    });
+  }
+
+  /** Never rejects. */
+  async #verify(request: InitializeRequest): Promise<void> {
+    try {
+      const verified = await this.#deps.tokens.verify(request.accessToken);
+      if (this.open) await this.#verified(request, verified);
+    } catch (thrown) {
+      if (this.open) this.#failVerify(request.tag, thrown);
+    }
+  }
+
+  async #verified(request: InitializeRequest, verified: Verified): Promise<void> {
+    const { tag, handle } = request;
+    const refusal = this.#refusalOf(verified);
+    if (refusal !== undefined) this.#failInitialize(tag, refusal);
+    if (refusal !== undefined || !verified.ok) return;
+    asksAsOwner({ auth: verified.auth, address: this.address });
+    if (this.initialized || handle === undefined) this.#completeInitialize(tag, verified);
+    else await this.#resume({ ...request, handle }, verified);
+  }
+
+  /** Section RES: takes over what an earlier connection of this user left. */
+  async #resume(
+    { tag, handle, received }: InitializeRequest & { handle: string },
+    verified: Verified & { ok: true },
+  ): Promise<void> {
+    const { resumableSessions, live } = this.#deps;
+    const parked = resumableSessions.take(handle, verified.auth.uid);
+    const { auth } = verified;
+    const isSeen = ({ names, view }: Under) => live.viewOf(names, auth) === view;
+    const backlog = parked && resumeBacklog(parked, received, isSeen);
+    if (!backlog) return this.#completeInitialize(tag, verified, false);
+    this.#state = { kind: 'ready', auth, handle: this.#newHandle() };
+    const begin = await live.resume(this, backlog.subscriptions);
+    if (!this.open) return;
+    // Meanwhile other rules may have come into force, under which it may not be sent what was sent before.
+    if (!backlog.seenUnder.every(isSeen)) return this.#socket.close(closeCodes.overload);
+    this.#completeInitialize(tag, verified, true);
+    for (const frame of backlog.frames) this.#sendPush(frame);
+    begin();
+  }
+
+  #refusalOf(verified: Verified): TokenRefusal | undefined {
+    if (!verified.ok) return verified.detail;
+    const state = this.#state;
+    const other = state.kind === 'ready' && state.auth.uid !== verified.auth.uid;
+    return other ? 'token.invalid' : undefined;
+  }
+
+  #completeInitialize(
+    tag: number,
+    { auth, token, expires }: Verified & { ok: true },
+    resumed?: boolean,
+  ): void {
+    const state = this.#state;
+    const handle = state.kind === 'ready' ? state.handle : this.#newHandle();
+    const isRenewal = state.kind === 'ready' && resumed === undefined;
+    this.#failures = 0;
+    this.#initializeCompleted = true;
+    this.#state = { kind: 'ready', auth, handle };
+    this.#socket.onAuthenticated(auth.uid);
+    this.#deps.resumableSessions.register(handle, this);
+    this.#deps.metrics.command('initialize', 'ok', 0);
+    const { epoch } = this.#deps.live;
+    this.respond(initializedText(tag, { handle, auth, epoch, expires, resumed }));
+    if (expires === undefined) this.#deps.tokenTimers.clear(this);
+    else this.#deps.tokenTimers.set(this, expires);
+    if (!this.#deps.activeTokens.track(this, token)) this.expire();
+    else if (isRenewal) this.#reauthorized(auth.uid);
+  }
+
+  #reauthorized(uid: string): void {
+    const judged = this.#deps.live.authChanged(this);
+    const time = this.#deps.rates.renewed(this.#socket.address, uid, judged);
+    if (time > 0) this.#socket.pauseFor(time);
+  }
+
+  /** Sends a message without a tag: one that the client counts. */
+  #sendPush(push: SentPush): void {
+    this.#buffer(push);
+    this.#socket.send(push.bytes);
+  }
+
+  #buffer(push: SentPush): void {
+    this.#pushBuffer ??= new PushBuffer(this.#deps.pushBuffer);
+    this.#pushBuffer.add(push);
+  }
+
+  #failInitialize(tag: number, detail: TokenRefusal): void {
+    const error = fail('invalid/incorrect/expired access token', { accessToken: [detail] });
+    this.#deps.metrics.command('initialize', String(error.code), 0);
+    if (detail !== 'token.missing') {
+      this.#deps.audit.record('token.refused', { address: this.#socket.address, reason: detail });
+    }
+    this.respond(errorText(error, { tag }));
+    this.#failures++;
+    if (this.#failures >= allowedFailures) this.#socket.close(closeCodes.policy);
+  }
+
+  #failVerify(tag: number, thrown: unknown): void {
+    const { log, platform } = this.#deps;
+    const error = toProtocolError(thrown, { log, platform, fields: { cmd: 'initialize' } });
+    this.respond(errorText(error, { tag }));
+    // What was half resumed is nothing to go on with.
+    if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
+  }
+
+  /** 128 bits that nobody can guess. */
+  #newHandle(): string {
+    return Buffer.from(this.#deps.platform.random.bytes(16)).toString('base64url');
+  }
+}

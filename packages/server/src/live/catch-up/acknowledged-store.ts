@@ -1,0 +1,32 @@
+import type { Store } from '../../store/store.js';
+
+/** What the live layer reads of the store, and pushes. */
+type Reads = Pick<Store, 'get' | 'getMany' | 'query' | 'history' | 'created' | 'changes'>;
+
+/**
+ * The store as the live layer reads it: what a read shows was answered to whoever wrote it before the read
+ * resolves. A commit is on disk a moment before its command is answered, and a push made of a read in that moment
+ * would overtake the answer (rule ONC6). `told`: see `Committer.told`.
+ */
+export function acknowledgedStore(store: Store, published: () => Promise<void>): Store {
+  const after = async <T>(reading: Promise<T>): Promise<T> => {
+    const found = await reading;
+    await published();
+    return found;
+  };
+  const reads: Reads = {
+    get: (r) => after(store.get(r)),
+    getMany: (rs) => after(store.getMany(rs)),
+    query: (query) => after(store.query(query)),
+    history: (r, from, limit, patience) => after(store.history(r, from, limit, patience)),
+    created: (scope, from, limit, patience) => after(store.created(scope, from, limit, patience)),
+    changes: (scope, from, limit, patience) => after(store.changes(scope, from, limit, patience)),
+  };
+  return new Proxy(store, {
+    get(target, name) {
+      if (Object.hasOwn(reads, name)) return reads[name as keyof Reads];
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

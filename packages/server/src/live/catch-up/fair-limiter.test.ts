@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { TickSlice } from '../../platform/scheduling/tick-slice.js';
+import { FairLimiter } from './fair-limiter.js';
+import { Fifo } from './fifo.js';
+import { InFlight } from './in-flight.js';
+
+test('[DUR5] so many at once, so many of one owner, and everybody in turn', async () => {
+  const inFlight = new InFlight();
+  const slice = new TickSlice({ monotonic: () => 0 });
+  const limiter = new FairLimiter({ total: 3, perOwner: 2 }, { inFlight, slice });
+  const running: string[] = [];
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const task = (name: string) => async () => {
+    begun.push(name);
+    running.push(name);
+    await new Promise<void>((resolve) => ends.set(name, resolve));
+    running.splice(running.indexOf(name), 1);
+  };
+  const [greedy, modest] = [{}, {}];
+  for (const index of [1, 2, 3, 4]) limiter.run(greedy, task(`g${index}`));
+  limiter.run(modest, task('m1'));
+  limiter.run(modest, task('m2'));
+  expect(begun).toEqual(['g1', 'g2', 'm1']);
+  expect(limiter.waiting).toBe(3);
+  let settled = false;
+  const done = inFlight.settled().then(() => {
+    settled = true;
+  });
+  for (const name of ['m1', 'g1', 'g2', 'm2', 'g3', 'g4']) {
+    ends.get(name)?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(running.length).toBeLessThanOrEqual(3);
+    expect(running.filter((name) => name.startsWith('g')).length).toBeLessThanOrEqual(2);
+  }
+  expect(begun).toEqual(['g1', 'g2', 'm1', 'm2', 'g3', 'g4']);
+  await done;
+  expect(settled).toBe(true);
+  expect([limiter.owners, limiter.waiting]).toEqual([0, 0]);
+});
+
+test('a queue gives back in order what it was given', () => {
+  const queue = new Fifo<number>();
+  const out: (number | undefined)[] = [];
+  for (let item = 0; item < 500; item++) {
+    queue.push(item);
+    if (item % 3 > 0) out.push(queue.shift());
+  }
+  while (queue.size > 0) out.push(queue.shift());
+  expect(out).toEqual(Array.from({ length: 500 }, (_, index) => index));
+  expect(queue.shift()).toBeUndefined();
+});

@@ -1,0 +1,28 @@
+import { applyDelta, type JsonObject } from '@really/protocol';
+import type { Model } from '../../model/model.js';
+import type { Change } from '../../store/store.js';
+import type { FairHistoryReader } from '../catch-up/fair-history-reader.js';
+
+const pageSize = 32;
+
+/** An object's data at a revision, built again from its creation on; `undefined` where its history does not reach back. */
+export async function dataAtRevision(
+  past: FairHistoryReader,
+  model: Model,
+  r: string,
+  rev: number,
+): Promise<JsonObject | undefined> {
+  let data: JsonObject = {};
+  for (let at = 0; at < rev; ) {
+    const { entries } = await past.history(r, at, Math.min(pageSize, rev - at));
+    const last = entries.at(-1);
+    if (!last || entries.some((change) => change.modelVersion !== model.version)) return undefined;
+    data = entries.reduce(applied, data);
+    at = last.rev;
+  }
+  return data;
+}
+
+function applied(data: JsonObject, { created, delta }: Change): JsonObject {
+  return created ?? applyDelta(data, delta);
+}

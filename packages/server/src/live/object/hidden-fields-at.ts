@@ -1,0 +1,30 @@
+import type { Model } from '../../model/model.js';
+import { pushView } from '../../model/view/view.js';
+import { ownerOf } from '../../queries/owner.js';
+import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
+import type { LiveContext } from '../live-context.js';
+import type { PushTarget } from '../push-target.js';
+import { dataAtRevision } from './data-at-revision.js';
+
+/**
+ * The fields that were hidden from a reader at a revision that it saw on an earlier connection. A hook
+ * judges the whole object, so the object is built again from its creation on; `undefined` where the
+ * history does not reach back that far.
+ */
+export async function hiddenFieldsAt(
+  context: LiveContext,
+  model: Model,
+  { r, rev, pushTarget }: { r: string; rev: number; pushTarget: PushTarget },
+): Promise<readonly string[] | undefined> {
+  const data = await dataAtRevision(
+    new FairHistoryReader(context, ownerOf(pushTarget)),
+    model,
+    r,
+    rev,
+  );
+  if (!data) return undefined;
+  const { version } = model;
+  const object = { r, rev, data, touched: {}, deleted: false, modelVersion: version };
+  const view = await pushView(model, object, pushTarget.auth);
+  return view.kind === 'visible' ? view.hidden : [...model.fields.keys()];
+}

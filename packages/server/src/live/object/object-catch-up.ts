@@ -1,0 +1,283 @@
+import { fail } from '@really/protocol';
+import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
+import type { Model } from '../../model/model.js';
+import { pushView } from '../../model/view/view.js';
+import { ownerOf } from '../../queries/owner.js';
+import type { StoredObject } from '../../store/store.js';
+import type { FairLimiter } from '../catch-up/fair-limiter.js';
+import { type LiveContext, modelOf } from '../live-context.js';
+import type { SnapshotReason } from '../live-metrics.js';
+import { onceMarkerOf } from '../push/once-marker.js';
+import { deletedFrame } from '../push/push-message.js';
+import { lastVisibleChange, type Visibility } from '../push/visibility.js';
+import { assignGroup } from '../registry/assign-group.js';
+import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import { hiddenFieldsAt } from './hidden-fields-at.js';
+import { type ObjectDelivery, visibilityOf } from './object-delivery.js';
+import { ObjectFrames } from './object-frames.js';
+import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
+import type { CatchUpMode, ObjectSubscription } from './object-subscription.js';
+
+type KnownPage = Extract<ObjectReplayPage, { object: StoredObject }>;
+
+/** An object, and what the subscriber may see of it. */
+interface AuthorizedObject {
+  readonly model: Model;
+  readonly object: StoredObject;
+  readonly visibility: Visibility;
+}
+
+interface AuthorizedPage extends AuthorizedObject {
+  readonly page: KnownPage;
+}
+
+/** An object that a subscriber was judged by. */
+export interface AuthorizedHead {
+  readonly model: Model;
+  readonly object: StoredObject;
+  readonly hidden: readonly string[];
+}
+
+/** Brings single subscriptions from their cursor to where their topic is, by what the store says. */
+export class ObjectCatchUp {
+  readonly #context: LiveContext;
+  readonly #delivery: ObjectDelivery;
+  readonly #registry: SubscriptionRegistry;
+  readonly #limiter: FairLimiter;
+
+  constructor(
+    context: LiveContext,
+    deps: { delivery: ObjectDelivery; registry: SubscriptionRegistry; limiter: FairLimiter },
+  ) {
+    this.#context = context;
+    this.#delivery = deps.delivery;
+    this.#registry = deps.registry;
+    this.#limiter = deps.limiter;
+  }
+
+  /** Begins, or begins anew: what was under way for this subscription stops. */
+  begin(subscription: ObjectSubscription): void {
+    subscription.progress = 'behind';
+    subscription.generation += 1;
+    const { generation } = subscription;
+    this.#limiter.run(subscription.session, () => this.#run(subscription, generation));
+  }
+
+  /** As `begin`, for one that was just judged by this object: mostly nothing has to be read. */
+  beginWith(subscription: ObjectSubscription, head: AuthorizedHead): void {
+    const { object, model, hidden } = head;
+    const { catchUpMode, topic } = subscription;
+    // What was migrated does not say under which version its revision was heard: its history does.
+    const isAsHeard = object.modelVersion === model.version && model.currentFrom === 1;
+    const isThere = subscription.rev === object.rev && isAsHeard;
+    if (object.rev < topic.rev || (catchUpMode === 'revisions' && !isThere)) {
+      this.begin(subscription);
+      return;
+    }
+    subscription.progress = 'behind';
+    const authorized = { model, object, visibility: visibilityOf(subscription.group, hidden) };
+    if (catchUpMode === 'revisions') subscription.hidden = authorized.visibility.hidden;
+    else if (!this.#pushSnapshot(subscription, authorized, reasonFor(catchUpMode)))
+      this.#pause(subscription);
+    this.#goLive(subscription, authorized);
+  }
+
+  /** Never rejects. */
+  async #run(subscription: ObjectSubscription, generation: number): Promise<void> {
+    try {
+      if (subscription.generation === generation && subscription.progress === 'behind')
+        assignGroup(this.#context, this.#registry, subscription);
+      let mode = subscription.catchUpMode;
+      let replay: ObjectReplay | undefined;
+      while (subscription.generation === generation && this.#canContinue(subscription)) {
+        const model = this.#modelOf(subscription);
+        replay ??= this.#replayOf(subscription, model);
+        const authorized = await this.#readAuthorized(subscription, model, { mode, replay });
+        if (subscription.generation !== generation || !authorized) return;
+        mode = 'revisions';
+        const isPushed = this.#pushPage(subscription, authorized, replay);
+        if (!isPushed) this.#pause(subscription);
+        if (subscription.rev < authorized.object.rev) continue;
+        this.#goLive(subscription, authorized);
+        // After a snapshot it does not stand where the subscription does.
+        replay = undefined;
+      }
+    } catch (error) {
+      if (subscription.generation === generation) this.#registry.fail([subscription], error);
+    }
+  }
+
+  #canContinue(subscription: ObjectSubscription): boolean {
+    if (subscription.progress !== 'behind') return false;
+    if (!subscription.session.pushTarget.congested) return true;
+    this.#pause(subscription);
+    return false;
+  }
+
+  #replayOf(subscription: ObjectSubscription, model: Model): ObjectReplay {
+    const partial = subscription.group.fields !== undefined || model.hooks.preGet !== undefined;
+    const owner = ownerOf(subscription.session.pushTarget);
+    return new ObjectReplay(this.#context, {
+      r: subscription.topic.r,
+      owner,
+      version: model.version,
+      partial,
+    });
+  }
+
+  /** What there is to tell; `undefined` where the subscription has ended over it, or something else is done for it now. */
+  async #readAuthorized(
+    subscription: ObjectSubscription,
+    model: Model,
+    how: { mode: CatchUpMode; replay: ObjectReplay },
+  ): Promise<AuthorizedPage | undefined> {
+    const { generation } = subscription;
+    let page = await pageFor(how.mode, how.replay, subscription.rev);
+    if (subscription.generation !== generation) return undefined;
+    if (page.kind === 'missing') throw fail('object.missing');
+    if (page.kind === 'deleted') {
+      const { rev, change } = page;
+      await this.#assertMayLearnOfDeletion(subscription, model, rev);
+      if (subscription.generation !== generation) return undefined;
+      const under = { names: model.names, view: subscription.group.view };
+      const last = deletedFrame({
+        r: subscription.topic.r,
+        rev,
+        by: change?.by,
+        prev: rev - 1,
+        under,
+      });
+      const onceMarker = change && onceMarkerOf(change);
+      const frame = onceMarker ? onceMarker.frameFor(last, subscription.session.pushTarget) : last;
+      this.#registry.endWithPush(subscription, frame, 'deleted');
+      return undefined;
+    }
+    const view = await pushView(model, page.object, subscription.session.pushTarget.auth);
+    if (subscription.generation !== generation) return undefined;
+    if (view.kind === 'refused') {
+      this.#context.metrics.refusals.add();
+      throw view.error;
+    }
+    if (subscription.hidden === undefined) {
+      page = await this.#recoverHidden(subscription, model, page);
+      if (subscription.generation !== generation) return undefined;
+    }
+    const { object } = page;
+    return { page, model, object, visibility: visibilityOf(subscription.group, view.hidden) };
+  }
+
+  /** Rule DEL5: who has other rights by now than when it last heard of the object is judged by what is left of that. */
+  async #assertMayLearnOfDeletion(
+    subscription: ObjectSubscription,
+    model: Model,
+    rev: number,
+  ): Promise<void> {
+    if (subscription.view === subscription.group.view) return;
+    const { auth } = subscription.session.pushTarget;
+    const { read, subscribe } = model.access;
+    const tombstone = { r: subscription.topic.r, rev };
+    if (await isLastSeen(model, tombstone, auth, [read, subscribe])) return;
+    await refuseAbsent(model, { tombstone, r: tombstone.r }, auth);
+  }
+
+  /** Where nobody knows what the subscriber saw before, it may see more now: then only a snapshot will do. */
+  async #recoverHidden(
+    subscription: ObjectSubscription,
+    model: Model,
+    page: KnownPage,
+  ): Promise<KnownPage> {
+    const { object } = page;
+    if (page.kind === 'unknown' || !model.hooks.preGet || subscription.rev === object.rev)
+      return page;
+    const seen = {
+      r: object.r,
+      rev: subscription.rev,
+      pushTarget: subscription.session.pushTarget,
+    };
+    const { generation } = subscription;
+    const hidden = await hiddenFieldsAt(this.#context, model, seen);
+    if (subscription.generation === generation) subscription.hidden = hidden;
+    return hidden ? page : { kind: 'unknown', object, reason: 'rights' };
+  }
+
+  /** False where the connection has to take some output first. */
+  #pushPage(
+    subscription: ObjectSubscription,
+    authorized: AuthorizedPage,
+    replay: ObjectReplay,
+  ): boolean {
+    const { page, model, object, visibility } = authorized;
+    if (page.kind === 'unknown') return this.#pushSnapshot(subscription, authorized, page.reason);
+    for (const revision of replay.revisions(page)) {
+      if (revision.change.rev <= subscription.rev) continue;
+      const frames = new ObjectFrames(model, visibility, { object, revision });
+      if (!this.#delivery.push(subscription, frames, 'rights')) return false;
+    }
+    if (subscription.rev < object.rev) return true;
+    // Everything was told; but it may see more than before without any change.
+    return this.#delivery.push(
+      subscription,
+      new ObjectFrames(model, visibility, { object }),
+      'rights',
+    );
+  }
+
+  #pushSnapshot(
+    subscription: ObjectSubscription,
+    authorized: AuthorizedObject,
+    reason: SnapshotReason,
+  ): boolean {
+    const { model, object, visibility } = authorized;
+    const frames = new ObjectFrames(model, visibility, { object });
+    const isPushed =
+      reason === 'conflated'
+        ? this.#delivery.push(subscription, frames, reason)
+        : this.#delivery.pushSnapshot(subscription, frames, reason);
+    // From here on it is like one that is live: where it has to wait, one snapshot will do.
+    if (isPushed) subscription.catchUpMode = 'changes';
+    return isPushed;
+  }
+
+  /** It is live, unless its topic took another change meanwhile. */
+  #goLive(subscription: ObjectSubscription, { object, visibility }: AuthorizedObject): void {
+    if (subscription.progress !== 'behind' || subscription.rev < subscription.topic.rev) return;
+    subscription.progress = 'live';
+    subscription.catchUpMode = 'changes';
+    const { group } = subscription;
+    group.changedAt = Math.max(group.changedAt, lastVisibleChange(object, visibility));
+  }
+
+  #pause(subscription: ObjectSubscription): void {
+    if (subscription.progress !== 'behind') return;
+    subscription.progress = 'paused';
+    this.#context.metrics.pauses.add();
+  }
+
+  #modelOf(subscription: ObjectSubscription): Model {
+    const model = modelOf(this.#context, subscription.topic.names);
+    if (!model) throw fail('model.unknown');
+    return model;
+  }
+}
+
+function pageFor(
+  mode: CatchUpMode,
+  replay: ObjectReplay,
+  after: number,
+): Promise<ObjectReplayPage> {
+  return mode === 'revisions' ? replay.next(after) : replay.current(reasonFor(mode));
+}
+
+function reasonFor(catchUpMode: Exclude<CatchUpMode, 'revisions'>): SnapshotReason {
+  switch (catchUpMode) {
+    case 'first':
+    case 'widened':
+      return catchUpMode;
+    case 'renewed':
+      return 'rights';
+    case 'changes':
+      return 'conflated';
+    default:
+      return catchUpMode satisfies never;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Model } from '../../model/model.js';
+import { visibleBody } from '../../model/view/view.js';
+import type { StoredObject } from '../../store/store.js';
+import type { Frame } from '../push/frame.js';
+import { type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
+import { snapshotFrame, updatedFrame } from '../push/push-message.js';
+import {
+  gainsFields,
+  lastVisibleChange,
+  type Visibility,
+  visibleDelta,
+  visibleFields,
+} from '../push/visibility.js';
+import type { ObjectSubscription } from './object-subscription.js';
+import type { RevisionToSend } from './revision-to-send.js';
+
+/** What is to be told: one revision, or, without a step, everything up to the object's revision. */
+export interface ObjectUpdate {
+  readonly object: StoredObject;
+  readonly revision?: RevisionToSend | undefined;
+}
+
+/** News for those who see the same of an object: encoded when the first of them needs it, and then shared. */
+export class ObjectFrames {
+  readonly visibility: Visibility;
+  readonly object: StoredObject;
+  readonly revision: RevisionToSend | undefined;
+  /** The revision that a subscriber is at who has heard the news. */
+  readonly rev: number;
+  /** For who sees what it did before; `undefined` where nothing of that changed, or only a snapshot can tell. */
+  readonly update: Frame | undefined;
+  /** For the author of the revision, whether an update or a snapshot tells it. */
+  readonly onceMarker: OnceMarker | undefined;
+  readonly #underView = new Map<string, Frame>();
+  readonly #model: Model;
+  #changedAt: number | undefined;
+
+  constructor(model: Model, visibility: Visibility, objectUpdate: ObjectUpdate) {
+    this.visibility = visibility;
+    this.object = objectUpdate.object;
+    this.revision = objectUpdate.revision;
+    this.rev = objectUpdate.revision?.change.rev ?? objectUpdate.object.rev;
+    this.#model = model;
+    this.update = objectUpdate.revision && updateOf(model, visibility, objectUpdate.revision);
+    this.onceMarker = objectUpdate.revision && onceMarkerOf(objectUpdate.revision.change);
+  }
+
+  /** For those of one view. */
+  snapshot(view: string): Frame {
+    return this.#shared(`snapshot ${view}`, () => {
+      const { object, visibility } = this;
+      const body = visibleBody(object, visibility.fields, visibility.hidden);
+      return snapshotFrame({ r: object.r, rev: object.rev, view, body });
+    });
+  }
+
+  /** The update, for those who hear with it that their view is this one now. */
+  updateUnder(view: string): Frame | undefined {
+    const { revision, update } = this;
+    if (!revision || !update) return undefined;
+    return this.#shared(
+      view,
+      () => updateOf(this.#model, this.visibility, revision, view) ?? update,
+    );
+  }
+
+  /** The last revision of the object that changed anything seen. */
+  get changedAt(): number {
+    this.#changedAt ??= lastVisibleChange(this.object, this.visibility);
+    return this.#changedAt;
+  }
+
+  /** What this subscriber has to get, if anything. */
+  evtFor({ rev, hidden }: ObjectSubscription): 'updated' | 'snapshot' | undefined {
+    if (hidden && hidden !== this.visibility.hidden && gainsFields(hidden, this.visibility))
+      return 'snapshot';
+    if (this.revision) return this.update && 'updated';
+    return this.changedAt > rev ? 'snapshot' : undefined;
+  }
+
+  #shared(key: string, encode: () => Frame): Frame {
+    const known = this.#underView.get(key);
+    if (known) return known;
+    const frame = encode();
+    this.#underView.set(key, frame);
+    return frame;
+  }
+}
+
+function updateOf(
+  model: Model,
+  visibility: Visibility,
+  revision: RevisionToSend,
+  view?: string,
+): Frame | undefined {
+  const { r, rev, by, delta } = revision.change;
+  const body = visibleDelta(delta, visibility);
+  return (
+    body &&
+    updatedFrame({ r, rev, by, body, prev: previousChange(model, visibility, revision), view })
+  );
+}
+
+/** Rule PSH4. Who sees everything sees a change in every revision. */
+function previousChange(model: Model, visibility: Visibility, revision: RevisionToSend): number {
+  if (visibility.fields === undefined && visibility.hidden.length === 0)
+    return revision.change.rev - 1;
+  let last = 1;
+  for (const field of visibleFields(model, visibility))
+    last = Math.max(last, revision.touchedBefore(field));
+  return last;
+}

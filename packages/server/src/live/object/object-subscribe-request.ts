@@ -1,0 +1,199 @@
+import { fail, type ObjectR } from '@really/protocol';
+import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
+import type { Model } from '../../model/model.js';
+import { hidesNothing, pushView } from '../../model/view/view.js';
+import type { StoredObject } from '../../store/store.js';
+import type { LiveContext } from '../live-context.js';
+import { visibleFields } from '../push/visibility.js';
+import { assignGroup } from '../registry/assign-group.js';
+import type { LiveSession } from '../registry/live-session.js';
+import type { SubscriberGroupTraits } from '../registry/subscriber-group.js';
+import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import type { Topics } from '../registry/topics.js';
+import {
+  type AuthorizedItem,
+  assertSubscribable,
+  groupTraitsOf,
+  type ItemSubscribeRequest,
+  type RegisteredItem,
+  type RequestedSubscription,
+  requestedFields,
+  requireModel,
+  type StoredObjectsByR,
+  type SubscribeRequestItem,
+  widenFields,
+} from '../subscribe-checks.js';
+import type { ObjectCatchUp } from './object-catch-up.js';
+import { type CatchUpMode, ObjectSubscription } from './object-subscription.js';
+import { ObjectTopic } from './object-topic.js';
+
+export interface ObjectSubscribeDeps {
+  readonly context: LiveContext;
+  readonly topics: Topics<ObjectTopic>;
+  readonly registry: SubscriptionRegistry;
+  readonly catchUp: ObjectCatchUp;
+}
+
+/** What was found out of the object that a subscription is for. */
+interface FoundObject {
+  readonly object: StoredObject;
+  /** By whom it was judged, and what was hidden from them. */
+  readonly auth: LiveSession['pushTarget']['auth'];
+  readonly hidden: readonly string[];
+}
+
+/** A subscription to an object in the making: rules SUB2 to SUB5. */
+export class ObjectSubscribeRequest implements ItemSubscribeRequest {
+  readonly #deps: ObjectSubscribeDeps;
+  readonly #session: LiveSession;
+  readonly #item: RequestedSubscription;
+  readonly #model: Model;
+  readonly #fields: readonly string[] | undefined;
+  readonly #topic: ObjectTopic;
+
+  /**
+   * Throws where the item is refused as it stands. From here on the topic takes note of changes, so
+   * that none goes by between reading the object and being live.
+   */
+  constructor(
+    deps: ObjectSubscribeDeps,
+    session: LiveSession,
+    target: ObjectR,
+    request: SubscribeRequestItem,
+  ) {
+    this.#deps = deps;
+    this.#session = session;
+    this.#item = request.item;
+    this.#model = requireModel(deps.context, target.names);
+    const path = `body.subscriptions[${request.index}].fields`;
+    this.#fields = requestedFields(this.#model, request.item.fields, path);
+    assertSubscribable(this.#model);
+    const { names } = this.#model;
+    this.#topic = deps.topics.retain(target.r, () => new ObjectTopic(target.r, names));
+  }
+
+  release(): void {
+    this.#deps.topics.release(this.#topic);
+  }
+
+  async authorize(heads: Promise<StoredObjectsByR>): Promise<AuthorizedItem> {
+    const { auth } = this.#session.pushTarget;
+    const object = (await heads).get(this.#topic.r);
+    if (!object || object.deleted) return await this.#authorizeAbsent(object, auth);
+    const view = await pushView(this.#model, object, auth);
+    if (view.kind === 'refused') throw view.error;
+    return { register: () => this.#register({ object, auth, hidden: view.hidden }) };
+  }
+
+  /** Rule DEL5: who was told of the object here, or would be by what is left of it, hears that it was deleted, and by whom. */
+  async #authorizeAbsent(
+    tombstone: StoredObject | undefined,
+    auth: FoundObject['auth'],
+  ): Promise<AuthorizedItem> {
+    const model = this.#model;
+    if (tombstone && (await this.#mayLearnOfDeletion(tombstone, auth))) {
+      return { register: () => this.#register({ object: tombstone, auth, hidden: [] }) };
+    }
+    return await refuseAbsent(model, { tombstone, r: this.#topic.r }, auth);
+  }
+
+  async #mayLearnOfDeletion(tombstone: StoredObject, auth: FoundObject['auth']): Promise<boolean> {
+    const { isKnownToClient: isSeen, view } = this.#item;
+    if (isSeen && view === this.#groupTraits(undefined).view) return true;
+    const { read, subscribe } = this.#model.access;
+    return await isLastSeen(this.#model, tombstone, auth, [read, subscribe]);
+  }
+
+  #register(found: FoundObject): RegisteredItem {
+    const known = this.#session.subscriptions.get(this.#topic.r);
+    return known?.kind === 'object' ? this.#widen(known, found) : this.#create(found);
+  }
+
+  #create(found: FoundObject): RegisteredItem {
+    const { object } = found;
+    const traits = this.#groupTraits(this.#fields);
+    const from = this.#startingPoint(traits.view, object);
+    this.#deps.registry.assertRoom(this.#session, 'object');
+    const topic = this.#topic;
+    // Nobody listened: what came before this revision is nobody's to be told.
+    if (topic.isEmpty) topic.rev = Math.max(topic.rev, object.rev);
+    const group = topic.group(traits);
+    const subscription = new ObjectSubscription(this.#session, group, from);
+    if (subscription.rev === object.rev) subscription.hidden = found.hidden;
+    this.#deps.registry.register(subscription);
+    return this.#registered(subscription, found);
+  }
+
+  /** What it is owed, and from where. Throws where there is nothing to be told (rules SUB2 to SUB4, VIEW2). */
+  #startingPoint(present: string, object: StoredObject): { catchUpMode: CatchUpMode; rev: number } {
+    const { rev = 0, view } = this.#item;
+    // A revision that was heard under another view may be any: it says only that the client has something.
+    const isOther = rev > 0 && view !== undefined && view !== present;
+    if (rev > object.rev && !isOther) throw fail('object.revision.unknown');
+    const isTold = rev === 0 || (rev === object.rev && !isOther);
+    if (object.deleted && isTold) throw fail('object.gone');
+    if (rev === 0) return { catchUpMode: 'first', rev };
+    return isOther || (view === undefined && !this.#isRevisionUnambiguous())
+      ? { catchUpMode: 'renewed', rev: 0 }
+      : { catchUpMode: 'revisions', rev };
+  }
+
+  /** Whether a revision without a view says what the client has seen. */
+  #isRevisionUnambiguous(): boolean {
+    return this.#deps.context.store.epoch.isFirst && hidesNothing(this.#model);
+  }
+
+  #groupTraits(fields: readonly string[] | undefined): SubscriberGroupTraits {
+    return groupTraitsOf(this.#deps.context, this.#model, fields, this.#session.pushTarget);
+  }
+
+  /** The revision that the client names does not matter: it has the subscription already. */
+  #widen(subscription: ObjectSubscription, found: FoundObject): RegisteredItem {
+    if (found.object.deleted) throw fail('object.gone');
+    assignGroup(this.#deps.context, this.#deps.registry, subscription);
+    const fields = widenFields(this.#model, subscription.group.fields, this.#fields);
+    if (fields === subscription.group.fields)
+      return {
+        key: subscription.key,
+        fields: this.#visibleFields(subscription, found),
+        view: subscription.group.view,
+      };
+    const traits = this.#groupTraits(fields);
+    this.#deps.registry.moveToGroup(subscription, subscription.topic.group(traits));
+    subscription.progress = 'waiting';
+    subscription.catchUpMode = 'widened';
+    subscription.generation += 1;
+    return this.#registered(subscription, found);
+  }
+
+  #registered(
+    subscription: ObjectSubscription,
+    { object, auth, hidden }: FoundObject,
+  ): RegisteredItem {
+    const { generation, group } = subscription;
+    const start = () => {
+      if (subscription.generation !== generation || subscription.progress !== 'waiting') return;
+      const isInForce = this.#deps.context.models().get(this.#model.names) === this.#model;
+      const isSame = subscription.group === group && subscription.session.pushTarget.auth === auth;
+      const isAuthorized = isInForce && isSame;
+      if (isAuthorized && !object.deleted) {
+        this.#deps.catchUp.beginWith(subscription, { object, hidden, model: this.#model });
+      } else {
+        this.#deps.catchUp.begin(subscription);
+      }
+    };
+    return {
+      key: subscription.key,
+      fields: this.#visibleFields(subscription, { hidden }),
+      view: group.view,
+      start,
+    };
+  }
+
+  #visibleFields(
+    subscription: ObjectSubscription,
+    { hidden }: Pick<FoundObject, 'hidden'>,
+  ): readonly string[] {
+    return visibleFields(this.#model, { fields: subscription.group.fields, hidden });
+  }
+}

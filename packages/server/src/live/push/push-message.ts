@@ -1,0 +1,121 @@
+import type {
+  Actor,
+  CreatedPush,
+  DeletedPush,
+  Delta,
+  FailedPush,
+  JsonObject,
+  ProtocolError,
+  SchemaUpdatedPush,
+  SnapshotPush,
+  UpdatedPush,
+} from '@really/protocol';
+import { encodeFrame, type Frame, type ReplayPoint, type Under } from './frame.js';
+
+/** The pushes of section PSH, each encoded once for all who get it. */
+
+export interface RevisionPush<Body> {
+  readonly r: string;
+  readonly rev: number;
+  readonly by: Actor;
+  readonly body: Body;
+  /** The last revision before this one that changed anything seen. Told only where it is not the one before. */
+  readonly prev: number;
+  /** Where whoever hears it does not know of its view yet. */
+  readonly view?: string | undefined;
+}
+
+/** Rules PSH2 to PSH4. */
+export function updatedFrame({ r, rev, by, body, prev, view }: RevisionPush<Delta>): Frame {
+  const replayPoint: ReplayPoint = { kind: 'revision', key: r, rev };
+  const meta = { ...metaOf(by, rev, prev), ...(view !== undefined && { view }) };
+  return frameOf({ evt: 'updated', r, rev, meta, body }, replayPoint);
+}
+
+/** Rule PSH5. `by` is unknown where not even the deletion is in the history any more. */
+export function deletedFrame({
+  r,
+  rev,
+  by,
+  prev,
+  under,
+}: {
+  r: string;
+  rev: number;
+  by: Actor | undefined;
+  prev: number;
+  under: Under;
+}): Frame {
+  const place: ReplayPoint = { kind: 'final', key: r, r, deletedAt: rev, under };
+  if (!by) return frameOf({ evt: 'deleted', r, rev }, place);
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, place);
+}
+
+/** Rule PSH6. */
+export function snapshotFrame({
+  r,
+  rev,
+  view,
+  body,
+}: Omit<SnapshotPush, 'evt' | 'meta'> & { view: string }): Frame {
+  return frameOf({ evt: 'snapshot', r, rev, meta: { view }, body }, { kind: 'snapshot', key: r });
+}
+
+/** Rule PSH1. */
+export function createdFrame(creation: {
+  r: string;
+  by: Actor;
+  pos: number;
+  /** `pos` as clients are told it. */
+  position: string;
+  /** Under which it is heard. */
+  view: string;
+  /** Whether whoever hears it does not know of the view yet. */
+  isOtherView: boolean;
+  body: JsonObject;
+}): Frame {
+  const { r, by, pos, position, view, isOtherView, body } = creation;
+  const meta: CreatedPush['meta'] = { opBy: by, pos: position };
+  if (isOtherView) meta.view = view;
+  return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
+}
+
+/** Rule PSH7. `subscription`: the id of a query's. `under`: where the error may be another one under other rights. */
+export function failedFrame(
+  r: string,
+  error: ProtocolError,
+  { subscription, under }: { subscription?: string | undefined; under?: Under | undefined } = {},
+): Frame {
+  const push: FailedFrame = { evt: 'failed', r, error: error.toJSON() };
+  if (error.meta || subscription !== undefined) {
+    push.meta = { ...error.meta, ...(subscription !== undefined && { subscription }) };
+  }
+  return frameOf(push, { kind: 'final', key: subscription ?? r, r, under });
+}
+
+/** Rule PSH10. `names`: of the collection. */
+export function schemaUpdatedFrame(names: readonly string[]): Frame {
+  const r = names.map((name) => `/${name}/*`).join('');
+  return frameOf({ evt: 'schemaUpdated', r }, { kind: 'notice' });
+}
+
+interface FailedFrame extends FailedPush {
+  meta?: { retryAfter?: number; subscription?: string };
+}
+
+function metaOf(opBy: Actor, rev: number, prev: number): UpdatedPush['meta'] {
+  return prev === rev - 1 ? { opBy } : { opBy, prev };
+}
+
+type PushMessage =
+  | UpdatedPush
+  | SnapshotPush
+  | CreatedPush
+  | FailedFrame
+  | DeletedPush
+  | SchemaUpdatedPush
+  | { evt: 'deleted'; r: string; rev: number };
+
+function frameOf(push: PushMessage, place: ReplayPoint): Frame {
+  return encodeFrame(JSON.stringify(push), place);
+}

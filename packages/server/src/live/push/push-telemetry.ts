@@ -1,0 +1,54 @@
+import type { Histogram, Metrics } from '../../platform/metrics.js';
+import type { Clock } from '../../platform/platform.js';
+import { exampleOf, type Span, type Tracing } from '../../platform/tracing.js';
+
+export interface PushTelemetryOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
+}
+
+/** What is noted of a change. */
+interface RecordedChange {
+  readonly r: string;
+  /** Wall clock of the node that wrote it, milliseconds. */
+  readonly at: number;
+}
+
+/** Takes note of changes that were pushed: how long that took since they were written, and the trace, where there is one. */
+export class PushTelemetry {
+  readonly #clock: Clock;
+  readonly #delay: Histogram;
+  readonly #tracing: Tracing | undefined;
+
+  constructor({ clock, metrics, tracing }: PushTelemetryOptions) {
+    this.#clock = clock;
+    this.#tracing = tracing;
+    this.#delay = metrics.histogram(
+      'really_push_delay_duration_seconds',
+      'Time from the writing of a change until it is handed to the connections that hear it, once for each object, collection or window.',
+      [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    );
+  }
+
+  /** A change is about to be told. The span counts only if it comes back to `told`. */
+  start({
+    r,
+    trace,
+  }: {
+    readonly r: string;
+    readonly trace?: string | undefined;
+  }): Span | undefined {
+    if (trace === undefined) return undefined;
+    return this.#tracing?.push(trace, { 'really.r': r });
+  }
+
+  /** It was told to so many. */
+  record({ at }: RecordedChange, pushes: number, span: Span | undefined): void {
+    if (pushes === 0) return;
+    // Clocks of nodes differ.
+    const seconds = Math.max(0, this.#clock.now() - at) / 1000;
+    this.#delay.recordTraced(exampleOf(span), seconds);
+    span?.end({ 'really.pushes': pushes });
+  }
+}

@@ -1,0 +1,178 @@
+import { compareText, type JsonValue, type RqlExpression } from '@really/protocol';
+
+export type Scalar = string | number | boolean;
+
+/** What a filter says of one field in any case: its value is one of these, or lies between two (ends count as in). */
+export type FilterTerm =
+  | { readonly kind: 'values'; readonly field: string; readonly values: readonly Scalar[] }
+  | NumberRange
+  | TextRange;
+
+interface NumberRange {
+  readonly kind: 'numbers';
+  readonly field: string;
+  readonly low: number | undefined;
+  readonly high: number | undefined;
+}
+
+interface TextRange {
+  readonly kind: 'texts';
+  readonly field: string;
+  readonly low: string | undefined;
+  readonly high: string | undefined;
+}
+
+/** Terms of which one at least holds for everything that all the filters match; `undefined`: that may be anything. */
+export function filterTermsOf(
+  filters: readonly (RqlExpression | undefined)[],
+): readonly FilterTerm[] | undefined {
+  return filters
+    .map((filter) => filter && cover(filter))
+    .reduce<readonly FilterTerm[] | undefined>(narrower, undefined);
+}
+
+function cover(filter: RqlExpression): readonly FilterTerm[] | undefined {
+  switch (filter.kind) {
+    case 'and':
+      return narrower(cover(filter.left), cover(filter.right));
+    case 'or':
+      return either(cover(filter.left), cover(filter.right));
+    case 'not':
+      return undefined;
+    case 'comparison':
+      return ofComparison(filter);
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** Beyond so many terms an entry costs more to keep than it saves. */
+const mostTerms = 100;
+/** As for terms, and each value of each entry takes memory. */
+const mostValues = 1000;
+
+function either(
+  a: readonly FilterTerm[] | undefined,
+  b: readonly FilterTerm[] | undefined,
+): readonly FilterTerm[] | undefined {
+  return a && b && a.length + b.length <= mostTerms ? [...a, ...b] : undefined;
+}
+
+function narrower(
+  a: readonly FilterTerm[] | undefined,
+  b: readonly FilterTerm[] | undefined,
+): readonly FilterTerm[] | undefined {
+  if (!a || !b) return a ?? b;
+  return intersection(a, b) ?? (width(a) <= width(b) ? a : b);
+}
+
+/** Of two ranges of one field, what lies in both. */
+function intersection(
+  [a, ...others]: readonly FilterTerm[],
+  [b, ...more]: readonly FilterTerm[],
+): readonly FilterTerm[] | undefined {
+  if (!a || !b || others.length > 0 || more.length > 0 || a.field !== b.field) return undefined;
+  if (a.kind === 'numbers' && b.kind === 'numbers')
+    return [within<number, NumberRange>(a, b, compareNumbers)];
+  if (a.kind === 'texts' && b.kind === 'texts')
+    return [within<string, TextRange>(a, b, compareText)];
+  return undefined;
+}
+
+/** The order of numbers. A difference would be none where both are infinite, and what is entered so is never found again. */
+export function compareNumbers(a: number, b: number): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function within<V, R extends FilterTerm & { low: V | undefined; high: V | undefined }>(
+  a: R,
+  b: R,
+  compare: (x: V, y: V) => number,
+): R {
+  const low =
+    a.low === undefined || (b.low !== undefined && compare(a.low, b.low) < 0) ? b.low : a.low;
+  const high =
+    a.high === undefined || (b.high !== undefined && compare(a.high, b.high) > 0) ? b.high : a.high;
+  return { ...a, low, high };
+}
+
+/** How much the terms let through, as a guess: values before ranges, and these before those that are open. */
+function width(terms: readonly FilterTerm[]): number {
+  return terms.reduce((sum, term) => sum + widthOf(term), 0);
+}
+
+function widthOf(term: FilterTerm): number {
+  if (term.kind === 'values') return term.values.length;
+  const ends = [term.low, term.high].filter((end) => end !== undefined);
+  return ends.length === 2 ? 1000 : 1_000_000;
+}
+
+function ofComparison({
+  field: path,
+  operator,
+  value,
+}: RqlExpression & { kind: 'comparison' }): readonly FilterTerm[] | undefined {
+  const field = path.join('.');
+  if (field === '_r' || field === '_rev') return undefined;
+  switch (operator) {
+    case '=':
+      return isScalar(value) ? [{ kind: 'values', field, values: [value] }] : undefined;
+    case 'in':
+      return Array.isArray(value) && value.length <= mostValues && value.every(isScalar)
+        ? [{ kind: 'values', field, values: [...new Set(value)] }]
+        : undefined;
+    case '<':
+    case '<=':
+      return range(field, undefined, value);
+    case '>':
+    case '>=':
+      return range(field, value, undefined);
+    case 'between':
+      return Array.isArray(value) ? range(field, value[0], value[1]) : undefined;
+    case 'starts with':
+      return typeof value === 'string' ? range(field, value, behindAll(value)) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Nothing is before, between or behind what has no order, so that such a filter matches nothing; that is not worth a term. */
+function range(
+  field: string,
+  low: JsonValue | undefined,
+  high: JsonValue | undefined,
+): readonly FilterTerm[] | undefined {
+  if (isOpenOr('number', low) && isOpenOr('number', high)) {
+    return [{ kind: 'numbers', field, low, high }];
+  }
+  if (isOpenOr('string', low) && isOpenOr('string', high)) {
+    return [{ kind: 'texts', field, low, high }];
+  }
+  return undefined;
+}
+
+function isOpenOr(type: 'number', value: JsonValue | undefined): value is number | undefined;
+function isOpenOr(type: 'string', value: JsonValue | undefined): value is string | undefined;
+function isOpenOr(type: string, value: JsonValue | undefined): boolean {
+  return value === undefined || typeof value === type;
+}
+
+/** A text that comes after all that start with this one; `undefined` where there is none that is easily told. */
+function behindAll(start: string): string | undefined {
+  const last = start.codePointAt(start.length - (isPairAtEnd(start) ? 2 : 1));
+  // Half a character may be the start of a whole one, which stands elsewhere.
+  if (last === undefined || isHalf(last) || isHalf(last + 1) || last === 0x10ffff) return undefined;
+  return start.slice(0, last > 0xffff ? -2 : -1) + String.fromCodePoint(last + 1);
+}
+
+function isPairAtEnd(text: string): boolean {
+  return /[\ud800-\udbff][\udc00-\udfff]$/.test(text);
+}
+
+function isHalf(codePoint: number): boolean {
+  return codePoint >= 0xd800 && codePoint <= 0xdfff;
+}
+
+export function isScalar(value: JsonValue | undefined): value is Scalar {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}

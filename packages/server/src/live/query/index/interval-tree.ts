@@ -1,0 +1,154 @@
+/** Two ends of a range of an order; `undefined`: open. Ends count as in. */
+export interface Interval<V> {
+  readonly low: V | undefined;
+  readonly high: V | undefined;
+}
+
+interface Node<T, V> extends Interval<V> {
+  readonly entries: Set<T>;
+  /** Of two nodes, the one above has the greater one: so the tree is about as deep as a balanced one. */
+  readonly priority: number;
+  left: Node<T, V> | undefined;
+  right: Node<T, V> | undefined;
+  /** The greatest upper end of the node and all below it. */
+  maxHigh: V | undefined;
+}
+
+type Tree<T, V> = Node<T, V> | undefined;
+
+/**
+ * Ranges by the values that lie in them: a search tree in the order of the lower ends, in which each node knows how far the
+ * ranges below it reach (a treap). What a value lies in is found without a look at most of the others, and a range comes
+ * and goes in about the logarithm of their number.
+ */
+export class IntervalTree<T, V> {
+  readonly #compare: (a: V, b: V) => number;
+  #root: Tree<T, V>;
+  #seed = 1;
+
+  constructor(compare: (a: V, b: V) => number) {
+    this.#compare = compare;
+  }
+
+  get isEmpty(): boolean {
+    return this.#root === undefined;
+  }
+
+  add(entry: T, interval: Interval<V>): void {
+    const known = this.#nodeOf(interval);
+    if (known) known.entries.add(entry);
+    else this.#root = this.#insert(this.#root, this.#node(entry, interval));
+  }
+
+  delete(entry: T, interval: Interval<V>): void {
+    const node = this.#nodeOf(interval);
+    node?.entries.delete(entry);
+    if (node?.entries.size === 0) this.#root = this.#without(this.#root, node);
+  }
+
+  /** Adds everything whose range the value lies in. */
+  find(value: V, found: Set<T>): void {
+    this.#visit(this.#root, value, found);
+  }
+
+  #visit(node: Tree<T, V>, value: V, found: Set<T>): void {
+    if (!node || !this.#reaches(node.maxHigh, value)) return;
+    this.#visit(node.left, value, found);
+    if (node.low !== undefined && this.#compare(node.low, value) > 0) return;
+    if (this.#reaches(node.high, value)) for (const entry of node.entries) found.add(entry);
+    this.#visit(node.right, value, found);
+  }
+
+  #reaches(high: V | undefined, value: V): boolean {
+    return high === undefined || this.#compare(high, value) >= 0;
+  }
+
+  #node(entry: T, { low, high }: Interval<V>): Node<T, V> {
+    const entries = new Set([entry]);
+    const priority = this.#nextPriority();
+    return { low, high, entries, priority, left: undefined, right: undefined, maxHigh: high };
+  }
+
+  /** Scattered, and that is all it has to be (xorshift). */
+  #nextPriority(): number {
+    let x = this.#seed;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#seed = x;
+    return x;
+  }
+
+  #nodeOf(interval: Interval<V>): Tree<T, V> {
+    let node = this.#root;
+    while (node) {
+      const order = this.#order(interval, node);
+      if (order === 0) return node;
+      node = order < 0 ? node.left : node.right;
+    }
+    return undefined;
+  }
+
+  #insert(tree: Tree<T, V>, node: Node<T, V>): Node<T, V> {
+    if (!tree) return node;
+    if (tree.priority < node.priority) {
+      [node.left, node.right] = this.#split(tree, node);
+      return this.#updated(node);
+    }
+    if (this.#order(node, tree) < 0) tree.left = this.#insert(tree.left, node);
+    else tree.right = this.#insert(tree.right, node);
+    return this.#updated(tree);
+  }
+
+  /** What comes before a range, and what comes after it. */
+  #split(tree: Tree<T, V>, interval: Interval<V>): [Tree<T, V>, Tree<T, V>] {
+    if (!tree) return [undefined, undefined];
+    if (this.#order(tree, interval) < 0) {
+      const [before, after] = this.#split(tree.right, interval);
+      tree.right = before;
+      return [this.#updated(tree), after];
+    }
+    const [before, after] = this.#split(tree.left, interval);
+    tree.left = after;
+    return [before, this.#updated(tree)];
+  }
+
+  #without(tree: Tree<T, V>, node: Node<T, V>): Tree<T, V> {
+    if (!tree) return undefined;
+    if (tree === node) return this.#join(tree.left, tree.right);
+    if (this.#order(node, tree) < 0) tree.left = this.#without(tree.left, node);
+    else tree.right = this.#without(tree.right, node);
+    return this.#updated(tree);
+  }
+
+  #join(before: Tree<T, V>, after: Tree<T, V>): Tree<T, V> {
+    if (!before || !after) return before ?? after;
+    if (before.priority > after.priority) {
+      before.right = this.#join(before.right, after);
+      return this.#updated(before);
+    }
+    after.left = this.#join(before, after.left);
+    return this.#updated(after);
+  }
+
+  #updated(node: Node<T, V>): Node<T, V> {
+    let { high: maxHigh } = node;
+    for (const child of [node.left, node.right]) {
+      if (maxHigh === undefined || !child) continue;
+      const isHigher = child.maxHigh === undefined || this.#compare(child.maxHigh, maxHigh) > 0;
+      if (isHigher) maxHigh = child.maxHigh;
+    }
+    node.maxHigh = maxHigh;
+    return node;
+  }
+
+  /** By the lower end, open ones first, then by the upper end, open ones last. */
+  #order(a: Interval<V>, b: Interval<V>): number {
+    return this.#compareEnds(a.low, b.low, -1) || this.#compareEnds(a.high, b.high, 1);
+  }
+
+  #compareEnds(a: V | undefined, b: V | undefined, open: 1 | -1): number {
+    if (a === undefined || b === undefined) return a === b ? 0 : a === undefined ? open : -open;
+    return this.#compare(a, b);
+  }
+}

@@ -1,0 +1,62 @@
+import { isMistyped } from '../../store/order.js';
+import type { CommittedChange, StoredFieldType } from '../../store/store.js';
+import { QueryIndex } from './index/query-index.js';
+import type { QueryGroup } from './query-group.js';
+
+/** The queries of one collection: found by what they ask, by what is in them, and while they read. */
+export class QueryTopic {
+  /** Printed, as subscribed. */
+  readonly r: string;
+  readonly groups = new Map<string, QueryGroup>();
+  readonly #index = new QueryIndex<QueryGroup>();
+  readonly #byObject = new Map<string, Set<QueryGroup>>();
+  /** Nobody knows what will be in these: they look at everything. */
+  readonly #loading = new Set<QueryGroup>();
+  /** By field: what the filters of any group assume. */
+  readonly #assumedTypes = new Map<string, StoredFieldType>();
+
+  constructor(r: string) {
+    this.r = r;
+  }
+
+  add(group: QueryGroup): void {
+    this.groups.set(group.traits.key, group);
+    this.#index.add(group, group.filters);
+    for (const type of group.assumes) this.#assumedTypes.set(type.field, type);
+  }
+
+  delete(group: QueryGroup): void {
+    this.groups.delete(group.traits.key);
+    this.#index.delete(group, group.filters);
+    this.#loading.delete(group);
+    for (const { r } of group.window.rows) this.untrack(group, r);
+  }
+
+  /** The group has this object among its rows, or may have it once it has judged what it heard. */
+  track(group: QueryGroup, r: string): void {
+    const groups = this.#byObject.get(r);
+    if (groups) groups.add(group);
+    else this.#byObject.set(r, new Set([group]));
+  }
+
+  untrack(group: QueryGroup, r: string): void {
+    const groups = this.#byObject.get(r);
+    groups?.delete(group);
+    if (groups?.size === 0) this.#byObject.delete(r);
+  }
+
+  setLoading(group: QueryGroup, loading: boolean): void {
+    if (loading) this.#loading.add(group);
+    else this.#loading.delete(group);
+  }
+
+  /** The groups that may have to be told of this change. */
+  affectedGroups(change: CommittedChange): Set<QueryGroup> {
+    const { data } = change.object;
+    const isTyped = !isMistyped(data, [...this.#assumedTypes.values()]);
+    const affectedGroups = isTyped ? this.#index.candidates(data) : new Set(this.groups.values());
+    for (const group of this.#byObject.get(change.r) ?? []) affectedGroups.add(group);
+    for (const group of this.#loading) affectedGroups.add(group);
+    return affectedGroups;
+  }
+}

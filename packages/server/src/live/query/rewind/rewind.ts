@@ -1,0 +1,123 @@
+import { fail } from '@really/protocol';
+import type { Model } from '../../../model/model.js';
+import { hidesNothing } from '../../../model/view/view.js';
+import type { LoggedChange, Pos, StoredObject } from '../../../store/store.js';
+import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
+import { readWithRetry } from '../../catch-up/read-with-retry.js';
+import type { LiveContext } from '../../live-context.js';
+import { dataAtRevision } from '../../object/data-at-revision.js';
+import { fetchWindow } from '../fetch-window.js';
+import type { QueryGroupTraits } from '../query-group.js';
+import { QueryWindow, type Row } from '../query-window.js';
+import { type PastObject, WindowReplay, type WindowReplayStep } from './window-replay.js';
+
+/** Changes that are read at once. */
+const pageSize = 256;
+/** Changes that are replayed; behind more of them, the whole is read again. */
+const maxChanges = 20_000;
+/** Objects that may change while the window is searched for. */
+const spare = 64;
+
+/** What somebody knows who heard everything up to a position, and what happened since. */
+export interface Rewind {
+  /** The window as it was. */
+  readonly shown: readonly Row[];
+  readonly steps: readonly WindowReplayStep[];
+  /** The window after the steps. */
+  readonly after: readonly Row[];
+  /** Where it was so. */
+  readonly pos: Pos;
+  /** False where more has happened that the steps do not say: the difference has to. */
+  readonly isComplete: boolean;
+  /** Objects that were deleted since, and stood nobody knows where. */
+  readonly deletedCandidates: number;
+}
+
+export interface RewindOptions {
+  readonly traits: QueryGroupTraits;
+  readonly since: Pos;
+  /** Where the server knows it: whether all was heard that belongs to `since`, and nothing behind it. */
+  readonly resumeState?: { readonly isExact: boolean } | undefined;
+}
+
+/**
+ * Takes a window back to a position and replays what happened to it since. What has not changed is found by a
+ * query, what has is built again from its history. Rejects with 410 `position.gone` where that does not reach
+ * back so far.
+ */
+export async function rewindTo(
+  context: LiveContext,
+  model: Model,
+  { traits, since, resumeState }: RewindOptions,
+): Promise<Rewind> {
+  const reads = new FairHistoryReader(context, traits.owner);
+  const { changes, through } = await changesSince(reads, model, { traits, since });
+  // Where everybody may see everything, all there is was in it; of anything else nothing is left that would say so.
+  const isKnowable = hidesNothing(model) && traits.filter === undefined;
+  const past = await pastObjectsOf(reads, model, { changes, isKnowable });
+  const window = new QueryWindow(traits);
+  const hits = await readWithRetry(context.platform, () =>
+    fetchWindow(context, model, traits, window.capacity + past.size + spare),
+  );
+  // What changed while they were searched for was otherwise, too.
+  const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
+  for (const [r, entry] of await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable })) {
+    if (!past.has(r)) past.set(r, entry);
+  }
+  const replay = new WindowReplay(context, model, { traits, window, past });
+  await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
+  const { shown } = window;
+  const { deletedCandidates } = replay;
+  const steps = await replay.run(changes, { isExact: resumeState?.isExact ?? false });
+  const isComplete = !window.isShort && meanwhile.length <= spare;
+  const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
+  return { shown, steps, after: window.shown, pos, isComplete, deletedCandidates };
+}
+
+async function changesSince(
+  reads: FairHistoryReader,
+  { version }: Model,
+  { traits: { scope }, since }: Pick<RewindOptions, 'traits' | 'since'>,
+): Promise<{ changes: LoggedChange[]; through: Pos }> {
+  const changes: LoggedChange[] = [];
+  for (let at = since; ; ) {
+    const page = await reads.changes(scope, at, pageSize);
+    if (page.gone || changes.length > maxChanges) throw fail('position.gone');
+    if (page.entries.some(({ change }) => change.modelVersion !== version)) {
+      throw fail('position.gone');
+    }
+    changes.push(...page.entries);
+    if (page.entries.length < pageSize) return { changes, through: page.through };
+    at = page.through;
+  }
+}
+
+/** By R, each object that changed: as it was before that, and as it is now. */
+async function pastObjectsOf(
+  reads: FairHistoryReader,
+  model: Model,
+  { changes, isKnowable }: { changes: readonly LoggedChange[]; isKnowable: boolean },
+): Promise<Map<string, PastObject>> {
+  const past = new Map<string, PastObject>();
+  const touched = touchedBefore(changes);
+  for (const { change, object } of changes) {
+    if (past.has(change.r)) continue;
+    const rev = change.rev - 1;
+    const data = rev === 0 ? undefined : await dataAtRevision(reads, model, change.r, rev);
+    const isScrubbed = change.type === 'delete';
+    if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
+    if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
+    past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now: object });
+  }
+  return past;
+}
+
+/** By R, how the fields stood before the changes: each change says it of the fields that it touched, and the object of the others. */
+function touchedBefore(changes: readonly LoggedChange[]): Map<string, StoredObject['touched']> {
+  const byR = new Map<string, StoredObject['touched']>();
+  // From the last one on: what an earlier one says counts.
+  for (const { change, object } of changes.toReversed()) {
+    byR.set(change.r, { ...(byR.get(change.r) ?? object.touched), ...change.touched });
+  }
+  return byR;
+}

@@ -1,0 +1,69 @@
+import type { Hit } from '../../queries/search.js';
+import type { StoredObject } from '../../store/store.js';
+import type { LiveContext } from '../live-context.js';
+import { gainsFields, lastVisibleChange } from '../push/visibility.js';
+import type { KnownRows } from './query-subscription.js';
+import type { Row } from './query-window.js';
+import type { WindowEvent, WindowTraits } from './window-event.js';
+
+/** What a search found, as a row of a window. */
+export function rowOf({ object, hidden, place }: Hit, fields: readonly string[] | undefined): Row {
+  const changedAt = lastVisibleChange(object, { fields, hidden });
+  return { r: object.r, rev: object.rev, place, hidden, changedAt };
+}
+
+export interface WindowDiffOptions {
+  readonly known: KnownRows;
+  /** The window now. */
+  readonly shown: readonly Row[];
+  /** Every object of the window, as its row saw it. */
+  readonly objects: ReadonlyMap<string, StoredObject>;
+  /** The revisions of those that are in it no more, as far as they are known. */
+  readonly revs: ReadonlyMap<string, number>;
+  readonly fields: readonly string[] | undefined;
+  /** It was told under another view: what is hidden by now is told, too. */
+  readonly isOtherView: boolean;
+}
+
+/** What has to be told to somebody who knows `known`, so that it knows the window as it is now. */
+export function diffWindow(options: WindowDiffOptions): WindowEvent[] {
+  const { known, shown, objects, revs } = options;
+  const now = new Set(shown.map(({ r }) => r));
+  const events: WindowEvent[] = [];
+  for (const [r, { rev }] of known) {
+    if (!now.has(r)) events.push({ evt: 'left', r, rev: revs.get(r) ?? rev });
+  }
+  for (const row of shown) {
+    const object = objects.get(row.r);
+    if (!object) continue;
+    const { hidden } = row;
+    const before = known.get(row.r);
+    if (!before) events.push({ evt: 'entered', object, hidden });
+    else if (hasChanged(before, row, options)) events.push({ evt: 'snapshot', object, hidden });
+  }
+  return events;
+}
+
+function hasChanged(
+  before: Pick<Row, 'rev' | 'hidden'>,
+  { changedAt, hidden }: Row,
+  { fields, isOtherView }: Pick<WindowDiffOptions, 'fields' | 'isOtherView'>,
+): boolean {
+  if (changedAt > before.rev || gainsFields(before.hidden, { fields, hidden })) return true;
+  return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
+}
+
+/** As `differenceOf`, to what a search has found; of objects that are in it no more the revisions are looked up. */
+export async function eventsSince(
+  { objects }: Pick<LiveContext, 'objects'>,
+  { fields, limit }: WindowTraits & { readonly limit: number },
+  { known, hits, isOtherView }: { known: KnownRows; hits: readonly Hit[]; isOtherView: boolean },
+): Promise<WindowEvent[]> {
+  const found = new Map(hits.map(({ object }) => [object.r, object]));
+  const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
+  const now = new Set(shown.map(({ r }) => r));
+  const gone = [...known.keys()].filter((r) => !now.has(r));
+  const heads = gone.length > 0 ? await objects.heads(gone) : [];
+  const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
+  return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });
+}

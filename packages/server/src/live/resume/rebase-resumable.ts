@@ -1,0 +1,54 @@
+import type { Model, ModelSet } from '../../model/model.js';
+import { asOutdated, type QueryResumeState } from '../query/query-subscriptions.js';
+import { type ModelChange, modelChange, survivingFields } from '../reload/model-change.js';
+import type { ResumableSubscription } from './resumable-subscription.js';
+
+/** What was parked, as it can go on under the models that are in force now. */
+export interface RebasedSubscriptions {
+  readonly resumable: readonly ResumableSubscription[];
+  /** The collections whose models are others than they were, by their names: the client has to be told. */
+  readonly updated: readonly (readonly string[])[];
+}
+
+/** Rule REL5. */
+export function rebaseResumable(
+  resumable: readonly ResumableSubscription[],
+  models: ModelSet,
+): RebasedSubscriptions {
+  const updated = new Map<string, readonly string[]>();
+  const all = resumable.map((subscription) => {
+    if (subscription.kind === 'last-query' || subscription.kind === 'ended') return subscription;
+    const { names, key } = subscription.model;
+    const change = modelChange(subscription.model, models.get(names));
+    // Where there is no model any more, subscribing says so.
+    if (!change?.after) return subscription;
+    updated.set(key, names);
+    return rebase(subscription, change.after, change);
+  });
+  return { resumable: all, updated: [...updated.values()] };
+}
+
+function rebase(
+  subscription: Extract<ResumableSubscription, { model: Model }>,
+  model: Model,
+  { isOtherVersion }: ModelChange,
+): ResumableSubscription {
+  if (subscription.kind === 'item') {
+    return {
+      ...subscription,
+      model,
+      item: { ...subscription.item, fields: survivingFields(model, subscription.item.fields) },
+    };
+  }
+  const { request } = subscription;
+  const fields = survivingFields(model, request.fields);
+  const resumeState = isOtherVersion ? asOtherVersion(request.resumeState) : request.resumeState;
+  return { ...subscription, model, request: { ...request, fields, resumeState } };
+}
+
+/** What was told, to be told anew: no history crosses a version of a model. */
+function asOtherVersion(resumeState: QueryResumeState | undefined): QueryResumeState | undefined {
+  return (
+    resumeState?.known && { ...resumeState, known: asOutdated(resumeState.known), isExact: false }
+  );
+}

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import type { KnownRows } from '../query/query-subscription.js';
+import { ResumableWindows } from './resumable-windows.js';
+
+const known = (rows: number): KnownRows => {
+  return new Map(Array.from({ length: rows }, (_, n) => [`/a/${n}`, { rev: 1, hidden: [] }]));
+};
+
+test('[RES3] what several know alike counts once, and all together have a bound', () => {
+  const windows = new ResumableWindows(10);
+  const [shared, other] = [known(6), known(5)];
+  expect([windows.retain(shared), windows.retain(shared), windows.rows]).toEqual([true, true, 6]);
+  expect([windows.retain(other), windows.rows]).toEqual([false, 6]);
+  windows.release(shared);
+  expect([windows.retain(other), windows.rows]).toEqual([false, 6]);
+  windows.release(shared);
+  expect([windows.retain(other), windows.rows]).toEqual([true, 5]);
+  windows.release(other);
+  expect(windows.rows).toBe(0);
+});

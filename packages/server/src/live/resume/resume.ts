@@ -1,0 +1,75 @@
+import { type ErrorBody, ProtocolError, parseR } from '@really/protocol';
+import type { Live } from '../live.js';
+import type { Under } from '../push/frame.js';
+import { failedFrame, schemaUpdatedFrame } from '../push/push-message.js';
+import type { PushTarget } from '../push-target.js';
+import type { QuerySubscribeRequest } from '../query/query-subscriptions.js';
+import type { RebasedSubscriptions } from './rebase-resumable.js';
+
+interface ItemFailure {
+  readonly r: string;
+  readonly error: ErrorBody;
+  readonly meta?: { readonly retryAfter: number };
+}
+
+/** See `Live.resume`. */
+export async function resume(
+  live: Pick<Live, 'subscribe' | 'subscribeQuery' | 'viewOf'>,
+  pushTarget: PushTarget,
+  { resumable, updated }: RebasedSubscriptions,
+): Promise<() => void> {
+  const items = resumable.flatMap((subscription) =>
+    'item' in subscription ? [subscription.item] : [],
+  );
+  const begin = [await resumeItems(live, pushTarget, items)];
+  for (const subscription of resumable) {
+    if (subscription.kind === 'query')
+      begin.push(await resumeQuery(live, pushTarget, subscription.key, subscription.request));
+  }
+  return () => {
+    for (const names of updated) pushTarget.push(schemaUpdatedFrame(names));
+    for (const start of begin) start();
+  };
+}
+
+async function resumeItems(
+  live: Pick<Live, 'subscribe' | 'viewOf'>,
+  pushTarget: PushTarget,
+  items: Parameters<Live['subscribe']>[1],
+): Promise<() => void> {
+  if (items.length === 0) return () => {};
+  const { body, start } = await live.subscribe(pushTarget, items);
+  const failures = (body.failures ?? []) as unknown as readonly ItemFailure[];
+  return () => {
+    for (const { r, error, meta } of failures) {
+      const under = underNow(live, pushTarget, parseR(r)?.names);
+      pushTarget.push(failedFrame(r, new ProtocolError({ ...error, meta }), { under }));
+    }
+    start();
+  };
+}
+
+async function resumeQuery(
+  live: Pick<Live, 'subscribeQuery' | 'viewOf'>,
+  pushTarget: PushTarget,
+  key: string,
+  request: QuerySubscribeRequest,
+): Promise<() => void> {
+  try {
+    const { start } = await live.subscribeQuery(pushTarget, { ...request, key });
+    return start;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    const under = underNow(live, pushTarget, request.scope.names);
+    return () => pushTarget.push(failedFrame(request.r, error, { subscription: key, under }));
+  }
+}
+
+function underNow(
+  live: Pick<Live, 'viewOf'>,
+  { auth }: PushTarget,
+  names: readonly string[] = [],
+): Under | undefined {
+  const view = live.viewOf(names, auth);
+  return view === undefined ? undefined : { names, view };
+}

@@ -1,0 +1,113 @@
+import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type { StoredFieldType } from '../../store/store.js';
+import type { Field } from '../model.js';
+import type { Value } from '../script/operators.js';
+import { allOf, type Formula, type FormulaOutcome, not } from './rule-formula.js';
+
+/** How the values of a field compare. `ascii`: texts without other characters. */
+export type ScalarType = StoredFieldType['type'] | 'ascii';
+
+export interface FieldOperand {
+  readonly name: string;
+  readonly type: ScalarType;
+}
+
+/** `undefined` where no filter compares the field's values with a literal. */
+export function scalarTypeOf(field: Field): StoredFieldType['type'] | undefined {
+  switch (field.type === 'Calculated' ? field.valueType : field.type) {
+    case 'String':
+    case 'Date':
+    case 'reference':
+      return 'text';
+    case 'Long':
+    case 'Double':
+      return 'number';
+    case 'Boolean':
+      return 'boolean';
+    default:
+      return undefined;
+  }
+}
+
+/** The operator that says the same with its sides exchanged. */
+export const mirrored: Partial<Record<string, string>> = {
+  ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
+  ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
+};
+
+/**
+ * Whether a comparison with this value, as a filter, says what JavaScript says only as long as the field holds
+ * values of its type: JavaScript converts what it compares (`"9" > 3`, `["a"] == "a"`), filters do not.
+ */
+export function needsType(operator: string, value: Value): boolean {
+  // A stored null is none of the type's values, and is not what is missing.
+  if (value === undefined || value === null) return operator !== '==' && operator !== '!=';
+  return operator !== '===' && operator !== '!==';
+}
+
+/** When a comparison of a field with a value that is known holds. */
+export function compare(
+  field: FieldOperand,
+  operator: string,
+  value: Value,
+): FormulaOutcome | undefined {
+  const holds = comparison(field, operator, value);
+  return holds === undefined ? undefined : { holds, throws: false };
+}
+
+function comparison(field: FieldOperand, operator: string, value: Value): Formula | undefined {
+  switch (operator) {
+    case '==':
+    case '===':
+      return equality(field, value, operator === '===');
+    case '!=':
+    case '!==': {
+      const equal = equality(field, value, operator === '!==');
+      return equal === undefined ? undefined : not(equal);
+    }
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return hasSameOrder(field, value) ? test(field.name, operator, value) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function equality(
+  { name, type }: FieldOperand,
+  value: Value,
+  strict: boolean,
+): Formula | undefined {
+  if (value === undefined || value === null) {
+    // A field is set or missing, never null; `_r` and `_rev` are always there.
+    return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
+  }
+  // `==` would convert one of them.
+  if (!strict && typeof value !== javascriptType[type]) return undefined;
+  // In the sandbox no list and no object is another's equal; a rule that compares with one is left to it.
+  if (typeof value === 'object') return undefined;
+  return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
+}
+
+const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
+
+/** Whether JavaScript and RQL order the field's values and this one alike: RQL by code point, JavaScript by code unit. */
+function hasSameOrder({ type }: FieldOperand, value: Value): value is number | string {
+  if (type === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string') return false;
+  // Both are the same up to the surrogates; a field without any is on the same side of them either way.
+  return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
+}
+
+/** When the field's value, alone, counts as true. */
+export function isTruthy({ name, type }: FieldOperand): Formula {
+  if (type === 'boolean') return test(name, '=', true);
+  const empty = type === 'number' ? 0 : '';
+  return allOf(not(test(name, '=', null)), not(test(name, '=', empty)));
+}
+
+function test(name: string, operator: RqlOperator, value: JsonValue): RqlExpression {
+  return { kind: 'comparison', field: [name], operator, value };
+}

@@ -1,0 +1,215 @@
+import type { Auth, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type {
+  BinaryExpression,
+  ConditionalExpression,
+  Expression,
+  Identifier,
+  MemberExpression,
+  Node,
+} from 'acorn';
+import type { StoredFieldType } from '../../store/store.js';
+import { plainAuth } from '../hooks.js';
+import type { Field, Model, Rule } from '../model.js';
+import { membersOf } from '../script/auth-reads.js';
+import { ClosureThrew, compileExpression } from '../script/expression.js';
+import { memberName } from '../script/members.js';
+import type { Value } from '../script/operators.js';
+import { unwrapped } from '../script/parse-script.js';
+import {
+  compare,
+  type FieldOperand,
+  isTruthy,
+  mirrored,
+  needsType,
+  type ScalarType,
+  scalarTypeOf,
+} from './rule-comparison.js';
+import {
+  always,
+  both,
+  choice,
+  either,
+  type FormulaOutcome,
+  negated,
+  sizeOf,
+  thrown,
+} from './rule-formula.js';
+
+/** Which objects of a collection a reader may see, as a store can tell. */
+export type Pushdown =
+  | { readonly kind: 'everything' | 'nothing' }
+  | {
+      readonly kind: 'filter';
+      readonly filter: RqlExpression;
+      /** The filter says what the rule says only of objects whose values in these fields are of these types. */
+      readonly assumes: readonly StoredFieldType[];
+    };
+
+/**
+ * The read rule of a model for one reader, as a filter that holds for just those objects that the
+ * rule allows, as far as their data is of the types that it assumes. `undefined` where no
+ * filter says exactly the same: then the rule has to be asked for each object.
+ */
+export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
+  const { constant, tree } = model.access.read;
+  if (constant !== undefined) return { kind: constant ? 'everything' : 'nothing' };
+  if (tree === undefined) return undefined;
+  const translation = new Translation(model, auth);
+  const outcome = translation.truth(tree);
+  if (outcome === undefined) return undefined;
+  const { holds } = outcome;
+  if (sizeOf(holds, mostParts) > mostParts) return undefined;
+  if (typeof holds === 'boolean') return { kind: holds ? 'everything' : 'nothing' };
+  return { kind: 'filter', filter: holds, assumes: [...translation.assumes.values()] };
+}
+
+/** The filter, or whatever has a value of another type than it assumes: nothing that the rule allows is left out. */
+export function withMistyped(
+  filter: RqlExpression,
+  types: readonly StoredFieldType[],
+): RqlExpression {
+  return types.reduce<RqlExpression>(
+    (all, { field, type }) => ({ kind: 'or', left: all, right: isOfAnotherType(field, type) }),
+    filter,
+  );
+}
+
+/** A missing value is among them: no filter tells it from null. */
+function isOfAnotherType(field: string, type: StoredFieldType['type']): RqlExpression {
+  const [operator, value] = allOfType[type];
+  return { kind: 'not', operand: { kind: 'comparison', field: [field], operator, value } };
+}
+
+const allOfType: Readonly<Record<StoredFieldType['type'], readonly [RqlOperator, JsonValue]>> = {
+  text: ['>=', ''],
+  number: ['between', [-Number.MAX_VALUE, Number.MAX_VALUE]],
+  boolean: ['in', [true, false]],
+};
+
+/** The fields that a filter made of this rule may have to assume types of, whoever reads. */
+export function typesReadBy(
+  { constant, tree }: Rule,
+  fields: ReadonlyMap<string, Field>,
+): StoredFieldType[] {
+  if (constant !== undefined || tree === undefined) return [];
+  const read = membersOf(tree, 'obj');
+  return [...fields.values()].flatMap((field) => {
+    const type = read.has(field.name) ? scalarTypeOf(field) : undefined;
+    return type === undefined ? [] : [{ field: field.name, type }];
+  });
+}
+
+/** Parts of a filter. A longer one costs the store more than the rule costs us. */
+const mostParts = 100;
+
+/** A side of a comparison: known for this reader, or a field of the object. */
+type Operand =
+  | { readonly kind: 'known'; readonly value: Value }
+  | ({ readonly kind: 'field' } & FieldOperand)
+  | { readonly kind: 'throws' };
+
+class Translation {
+  readonly #model: Model;
+  readonly #scope: Record<string, Value>;
+  /** By field. */
+  readonly assumes = new Map<string, StoredFieldType>();
+
+  constructor(model: Model, auth: Auth) {
+    this.#model = model;
+    this.#scope = { auth: plainAuth(auth) };
+  }
+
+  truth(tree: Expression): FormulaOutcome | undefined {
+    const node = unwrapped(tree);
+    if (node.type === 'LogicalExpression' && node.operator !== '??') {
+      const left = this.truth(node.left);
+      const right = left && this.truth(node.right);
+      if (left === undefined || right === undefined) return undefined;
+      return node.operator === '&&' ? both(left, right) : either(left, right);
+    }
+    if (node.type === 'UnaryExpression' && node.operator === '!') {
+      const operand = this.truth(node.argument);
+      return operand && negated(operand);
+    }
+    if (node.type === 'ConditionalExpression') return this.#choice(node);
+    if (node.type === 'BinaryExpression') return this.#comparison(node) ?? this.#plain(node);
+    return this.#plain(node);
+  }
+
+  #choice({ test, consequent, alternate }: ConditionalExpression): FormulaOutcome | undefined {
+    const condition = this.truth(test);
+    const yes = condition && this.truth(consequent);
+    const no = yes && this.truth(alternate);
+    return condition && yes && no && choice(condition, yes, no);
+  }
+
+  /** A value on its own: truthy or not. */
+  #plain(node: Expression): FormulaOutcome | undefined {
+    const operand = this.#operand(node);
+    if (operand === undefined) return undefined;
+    if (operand.kind === 'throws') return thrown;
+    if (operand.kind === 'known') return always(Boolean(operand.value));
+    this.#assume(operand);
+    return { holds: isTruthy(operand), throws: false };
+  }
+
+  #comparison(node: BinaryExpression): FormulaOutcome | undefined {
+    const left = this.#operand(node.left);
+    const right = left && this.#operand(node.right);
+    if (left === undefined || right === undefined) return undefined;
+    // No read of a field throws, so that it makes no difference which side does.
+    if (left.kind === 'throws' || right.kind === 'throws') return thrown;
+    if (left.kind === 'field' && right.kind === 'known')
+      return this.#compared(left, node.operator, right.value);
+    if (right.kind === 'field' && left.kind === 'known') {
+      const mirror = mirrored[node.operator];
+      return mirror === undefined ? undefined : this.#compared(right, mirror, left.value);
+    }
+    return undefined;
+  }
+
+  #compared(field: FieldOperand, operator: string, value: Value): FormulaOutcome | undefined {
+    if (needsType(operator, value)) this.#assume(field);
+    return compare(field, operator, value);
+  }
+
+  /** `_r` and `_rev` are what they are. */
+  #assume({ name, type }: FieldOperand): void {
+    if (!name.startsWith('_') && type !== 'ascii') this.assumes.set(name, { field: name, type });
+  }
+
+  #operand(node: Node): Operand | undefined {
+    const name = this.#fieldOf(node);
+    if (name === undefined) return this.#known(node as Expression);
+    const type = this.#typeOf(name);
+    return type && { kind: 'field', name, type };
+  }
+
+  /** The top-level field that `obj.name` reads, or `_r` for `r`. */
+  #fieldOf(node: Node): string | undefined {
+    if (node.type === 'Identifier' && (node as Identifier).name === 'r') return '_r';
+    if (node.type !== 'MemberExpression') return undefined;
+    const { object } = node as MemberExpression;
+    if (object.type !== 'Identifier' || object.name !== 'obj') return undefined;
+    return memberName(node as MemberExpression);
+  }
+
+  #typeOf(name: string): ScalarType | undefined {
+    if (name === '_r') return 'ascii';
+    if (name === '_rev') return 'number';
+    const field = this.#model.fields.get(name);
+    return field === undefined ? undefined : scalarTypeOf(field);
+  }
+
+  /** A part that does not look at the object has one value for this reader. */
+  #known(node: Expression): Operand | undefined {
+    const names = { parameters: new Map([['auth', 'auth']]), hasThis: false };
+    const compiled = compileExpression(node, names);
+    if (compiled === undefined || compiled.usesNow) return undefined;
+    try {
+      return { kind: 'known', value: compiled.run(this.#scope) };
+    } catch (error) {
+      return error instanceof ClosureThrew ? { kind: 'throws' } : undefined;
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { JSValuePointer } from 'quickjs-emscripten-core';
+import type { BootedEngine } from './boot.js';
+import { type Snapshot, takeSnapshot } from './snapshot.js';
+import { scriptFile } from './stop-reason.js';
+import { call, errorOf, evaluate, memberText } from './values.js';
+
+/** A program as the engine is given it. */
+export interface Program {
+  /** Each text has a key of its own. */
+  readonly key: number;
+  /** A function that makes the program: see `program-text.ts`. */
+  readonly text: string;
+  /** 1 where it has a `this`, and 2 where it is a function. */
+  readonly kind: number;
+  /** The line of its file on which it begins. */
+  readonly line: number;
+}
+
+/** A program compiled, with the engine as it was then. */
+export interface LoadedProgram {
+  readonly snapshot: Snapshot;
+  readonly callee: JSValuePointer;
+}
+
+export interface CompileError {
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Compiles into a fresh realm. */
+export function loadProgram(base: BootedEngine, program: Program): LoadedProgram | CompileError {
+  const { engine, layout, argv, functions } = base;
+  base.snapshot.restore();
+  const make = evaluate(engine, program.text, scriptFile);
+  if (make === undefined) return { message: 'it is too long', stack: '' };
+  const wrong = errorOf(engine, make);
+  if (wrong !== undefined) return compileError(base, wrong);
+  const callee = call(engine, make, argv, [functions.thrown, functions.reached]);
+  const failed = errorOf(engine, callee);
+  if (failed !== undefined) return compileError(base, failed);
+  return { callee, snapshot: takeSnapshot(engine, layout) };
+}
+
+function compileError({ engine, names }: BootedEngine, error: JSValuePointer): CompileError {
+  return {
+    message: memberText(engine, error, names.message),
+    stack: memberText(engine, error, names.stack),
+  };
+}
+
+/** Compiled programs, up to a number of bytes; those not called for longest go first. */
+export class LoadedPrograms {
+  readonly #mostBytes: number;
+  readonly #loaded = new Map<number, LoadedProgram>();
+  #bytes = 0;
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  get(key: number): LoadedProgram | undefined {
+    const loaded = this.#loaded.get(key);
+    if (loaded === undefined) return undefined;
+    this.#loaded.delete(key);
+    this.#loaded.set(key, loaded);
+    return loaded;
+  }
+
+  set(key: number, loaded: LoadedProgram): void {
+    this.#loaded.set(key, loaded);
+    this.#bytes += loaded.snapshot.size;
+    for (const [oldest, { snapshot }] of this.#loaded) {
+      if (this.#bytes <= this.#mostBytes || oldest === key) break;
+      this.#loaded.delete(oldest);
+      this.#bytes -= snapshot.size;
+    }
+  }
+}

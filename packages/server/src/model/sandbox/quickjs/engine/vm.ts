@@ -1,0 +1,233 @@
+import type { JSValuePointer } from 'quickjs-emscripten-core';
+import { encodeCancelled, encodeStopped, encodeThrew } from '../result-codec.js';
+import { type BootedEngine, boot } from './boot.js';
+import type { EngineLimits } from './engine.js';
+import type { GuestLimits } from './guest-runtime.js';
+import { isDeeper } from './json-depth.js';
+import { hasItsConstants } from './memory-layout.js';
+import { Polling } from './polling.js';
+import { type LoadedProgram, LoadedPrograms, loadProgram, type Program } from './programs.js';
+import { lineOf, type StopReason } from './stop-reason.js';
+import { call, errorOf, memberText, newText, textOf } from './values.js';
+
+export interface VmLimits extends EngineLimits, GuestLimits {
+  /** Milliseconds of one call. */
+  readonly time: number;
+  /** Bytes of compiled programs that are kept. */
+  readonly programs: number;
+  /** Levels of JSON in a result: code that takes it apart may go down by recursion. */
+  readonly depth: number;
+}
+
+/** What a call tells while it runs. */
+export interface VmListener {
+  print(text: string): void;
+  /** Now and then, with the milliseconds that the call has taken. */
+  stillRunning(spent: number): void;
+  /** A traced program comes to a line of its file. */
+  reached(line: number): void;
+}
+
+/** How the engine left a call. */
+interface CallEnd {
+  /** What `Realm.run` answered; undefined where the engine threw. */
+  readonly text?: string | undefined;
+  readonly message: string;
+  readonly stack: string;
+}
+
+/** Runs calls one after the other, each from the same bytes, as if it were the first. */
+export class Vm {
+  readonly #wasm: WebAssembly.Module;
+  readonly #limits: VmLimits;
+  readonly #listener: VmListener;
+  #programs: LoadedPrograms;
+  #base: BootedEngine | undefined;
+  #polling: Polling | undefined;
+  #stopReason: StopReason | undefined;
+  /** The most that calls came to use, in bytes. */
+  #used = 0;
+
+  static async open(wasm: WebAssembly.Module, limits: VmLimits, listener: VmListener): Promise<Vm> {
+    const vm = new Vm(wasm, limits, listener);
+    await vm.repair();
+    return vm;
+  }
+
+  private constructor(wasm: WebAssembly.Module, limits: VmLimits, listener: VmListener) {
+    this.#wasm = wasm;
+    this.#limits = limits;
+    this.#listener = listener;
+    this.#programs = new LoadedPrograms(limits.programs);
+  }
+
+  /** Something cut through the engine's own stack: it needs `repair` before the next call. */
+  get broken(): boolean {
+    return this.#base === undefined;
+  }
+
+  /** The most memory that calls came to use, in bytes. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** After some calls: an engine whose constants changed, by whatever fault of it, is not used again. */
+  inspect(): void {
+    const base = this.#base;
+    if (base !== undefined && !hasItsConstants(base.engine, base.layout)) this.#base = undefined;
+  }
+
+  async repair(): Promise<void> {
+    this.#polling = undefined;
+    this.#programs = new LoadedPrograms(this.#limits.programs);
+    const base = await boot(this.#wasm, this.#limits, {
+      print: (text) => this.#print(text),
+      cancel: (text) => this.#cancel(text),
+      reached: (line) => this.#listener.reached(line),
+      interrupted: () => this.#interrupted(),
+      refused: () => this.#refuse(),
+    });
+    this.#base = base;
+    this.#polling = new Polling(base.engine.words, base.layout.pollWord);
+  }
+
+  /** Answers like a call: `u` where the program compiles, else a throw or a stop. */
+  compile(program: Program): string {
+    return this.#guarded(program, (base) => {
+      const loaded = this.#load(base, program);
+      return 'callee' in loaded ? { text: 'u', message: '', stack: '' } : loaded;
+    });
+  }
+
+  /** Calls a program, with a scope as `Realm.run` takes it. */
+  call(program: Program, scope: string): string {
+    return this.#guarded(program, (base) => {
+      const loaded = this.#programs.get(program.key) ?? this.#load(base, program);
+      if (!('callee' in loaded)) return loaded;
+      loaded.snapshot.restore();
+      this.#polling?.start(this.#limits.time);
+      return this.#run(base, program, loaded, scope);
+    });
+  }
+
+  #load(base: BootedEngine, program: Program): LoadedProgram | CallEnd {
+    this.#polling?.start(this.#limits.time);
+    const loaded = loadProgram(base, program);
+    if ('callee' in loaded) this.#programs.set(program.key, loaded);
+    return loaded;
+  }
+
+  /** Whatever cuts through the engine, such as the end of the thread's own stack, costs the engine and ends only this call. */
+  #guarded(program: Program, task: (base: BootedEngine) => CallEnd): string {
+    const base = this.#base;
+    if (base === undefined) return encodeThrew('the sandbox is being repaired', undefined);
+    this.#stopReason = undefined;
+    let left: CallEnd;
+    try {
+      left = task(base);
+    } catch (error) {
+      this.#base = undefined;
+      if (error instanceof RangeError) this.#decide({ kind: 'stopped', reason: 'stack' });
+      left = { message: `${error}`, stack: '' };
+    }
+    const top = base.engine.words[base.layout.topWord] ?? 0;
+    this.#used = Math.max(this.#used, top - base.engine.freeStart);
+    return this.#conclude(left, program.line);
+  }
+
+  #run(base: BootedEngine, program: Program, loaded: LoadedProgram, scope: string): CallEnd {
+    const { engine, functions, kinds, argv } = base;
+    const { ffi, runtime } = engine;
+    const kind = kinds[program.kind];
+    const text = newText(engine, scope);
+    if (text === undefined || kind === undefined) {
+      return { message: 'there is no memory for its values', stack: '' };
+    }
+    const value = call(engine, functions.run, argv, [loaded.callee, kind, text]);
+    const left = this.#read(base, value);
+    const waiting = left.text === waitingText || ffi.QTS_IsJobPending(runtime) !== 0;
+    if (!waiting || this.#stopReason !== undefined) return left;
+    this.#settle(base);
+    if (this.#stopReason !== undefined) return left;
+    return this.#read(base, call(engine, functions.finish, argv, []));
+  }
+
+  #read(base: BootedEngine, value: JSValuePointer): CallEnd {
+    const { engine, names } = base;
+    const error = errorOf(engine, value);
+    if (error !== undefined) {
+      const stack = memberText(engine, error, names.stack);
+      return { stack, message: memberText(engine, error, names.message) };
+    }
+    const text = textOf(engine, value);
+    const [kind] = text;
+    if (kind !== 't' && kind !== 's' && kind !== 'm') return { text, message: '', stack: '' };
+    if (kind !== 't') this.#decide({ kind: 'stopped', reason: kind === 's' ? 'stack' : 'memory' });
+    const [message, stack] = JSON.parse(text.slice(1)) as [string, string];
+    return { message, stack };
+  }
+
+  /** Promises run on until none has anything left to do: without timers that is soon, or the time is over. */
+  #settle({ engine, argv }: BootedEngine): void {
+    const { ffi, runtime } = engine;
+    while (this.#stopReason === undefined && ffi.QTS_IsJobPending(runtime) !== 0) {
+      // A job may be too short for the engine to ask.
+      if (!this.#interrupted()) ffi.QTS_ExecutePendingJob(runtime, 1, argv as never);
+    }
+  }
+
+  #conclude({ text, message, stack }: CallEnd, firstLine: number): string {
+    const stopReason = this.#stopReason;
+    if (stopReason === undefined) {
+      if (text === undefined) return encodeThrew(message, lineOf(stack, firstLine));
+      const { depth } = this.#limits;
+      if (!isDeeper(text, depth)) return text;
+      return encodeThrew(`its result is nested deeper than ${depth} levels`, undefined);
+    }
+    switch (stopReason.kind) {
+      case 'cancelled':
+        return encodeCancelled(stopReason.code, stopReason.message);
+      case 'threw':
+        return encodeThrew(stopReason.message, lineOf(stopReason.stack, firstLine));
+      case 'stopped':
+        return encodeStopped(stopReason.reason, lineOf(stack, firstLine));
+      default:
+        return stopReason satisfies never;
+    }
+  }
+
+  #interrupted(): boolean {
+    const polling = this.#polling;
+    if (polling === undefined) return false;
+    if (!polling.mayGoOn()) this.#decide({ kind: 'stopped', reason: 'time' });
+    if (this.#stopReason === undefined) {
+      this.#listener.stillRunning(polling.spent);
+      return false;
+    }
+    polling.soon();
+    return true;
+  }
+
+  #refuse(): void {
+    this.#used = this.#limits.memory;
+    this.#decide({ kind: 'stopped', reason: 'memory' });
+  }
+
+  #cancel(text: string): void {
+    const [code, message] = JSON.parse(text) as [number | string, string];
+    if (typeof code === 'number') this.#decide({ kind: 'cancelled', code, message });
+    else this.#decide({ kind: 'threw', message: code, stack: message });
+  }
+
+  #print(text: string): void {
+    if (this.#stopReason === undefined) this.#listener.print(JSON.parse(text) as string);
+  }
+
+  #decide(stopReason: StopReason): void {
+    this.#stopReason ??= stopReason;
+    this.#polling?.soon();
+  }
+}
+
+/** What `Realm.run` answers when a promise stands for the result. */
+const waitingText = 'p';

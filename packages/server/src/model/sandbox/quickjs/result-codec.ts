@@ -1,0 +1,78 @@
+import type { JsonValue } from '@really/protocol';
+import type { ScriptEffect, ScriptRefusal, ScriptResult } from '../../model.js';
+
+/*
+ * How a call's result travels from the worker to the main thread: as one text, the cheapest thing to
+ * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `e` and effects in the same way; `c`
+ * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`; `r` and the refusal.
+ */
+
+type StoppedBy = Extract<ScriptResult, { kind: 'stopped' }>['reason'];
+
+export function encodeCancelled(code: number, message: string): string {
+  return `c${JSON.stringify([code, message])}`;
+}
+
+export function encodeThrew(message: string, line: number | undefined): string {
+  return `t${JSON.stringify([message, line])}`;
+}
+
+export function encodeStopped(reason: StoppedBy, line: number | undefined): string {
+  return `s${JSON.stringify([reason, line])}`;
+}
+
+export function refusedAnswer(refusal: ScriptRefusal): string {
+  return `r${JSON.stringify(refusal)}`;
+}
+
+const nothingHidden: readonly string[] = [];
+
+/** Never throws. */
+export function decodeResult(answer: string): ScriptResult {
+  try {
+    return read(answer);
+  } catch (error) {
+    return { kind: 'threw', message: `its answer could not be read: ${error}`, line: undefined };
+  }
+}
+
+function read(answer: string): ScriptResult {
+  if (answer === 'u') return { kind: 'returned', value: undefined, hidden: nothingHidden };
+  const rest = answer.slice(1);
+  switch (answer[0]) {
+    case 'j':
+      return { kind: 'returned', value: JSON.parse(rest) as JsonValue, hidden: nothingHidden };
+    case 'h':
+      return withHidden(rest);
+    case 'e':
+      return withEffects(rest);
+    case 'c': {
+      const [code, message] = JSON.parse(rest) as [number, string];
+      return { kind: 'cancelled', code, message };
+    }
+    case 'r':
+      return { kind: 'refused', ...(JSON.parse(rest) as ScriptRefusal) };
+    case 's': {
+      const [reason, line] = JSON.parse(rest) as [StoppedBy, number | null];
+      return { kind: 'stopped', reason, line: line ?? undefined };
+    }
+    default: {
+      const [message, line] = JSON.parse(rest) as [string, number | null];
+      return { kind: 'threw', message, line: line ?? undefined };
+    }
+  }
+}
+
+function withHidden(text: string): ScriptResult {
+  const end = text.indexOf('\n');
+  const hidden = JSON.parse(text.slice(0, end)) as string[];
+  const result = read(text.slice(end + 1));
+  return result.kind === 'returned' ? { ...result, hidden } : result;
+}
+
+function withEffects(text: string): ScriptResult {
+  const end = text.indexOf('\n');
+  const effects = JSON.parse(text.slice(0, end)) as ScriptEffect[];
+  const result = read(text.slice(end + 1));
+  return result.kind === 'returned' ? { ...result, effects } : result;
+}

@@ -1,0 +1,314 @@
+import type { Clock, Timer } from '../../../../platform/platform.js';
+import { encodeStopped, encodeThrew, refusedAnswer } from '../result-codec.js';
+import { FairScriptQueue } from './fair-script-queue.js';
+import { HeldThreads } from './held-threads.js';
+import { Quarantine } from './quarantine.js';
+import { ScriptAdmission, type ScriptAdmissionOptions } from './script-admission.js';
+import type { ScriptCall } from './script-call.js';
+import type { Running, ScriptThread, ThreadOwner } from './script-thread.js';
+import { ThreadManager, type ThreadManagerOptions } from './thread-manager.js';
+
+export interface PoolOptions extends ThreadManagerOptions {
+  readonly clock: Clock;
+  readonly room: ScriptAdmissionOptions;
+  readonly print: (file: string, text: string) => void;
+}
+
+/**
+ * Who runs what on which thread.
+ *
+ * One thread at a time has the fast lane and gets what waits, in turn by who asked, as one batch. When a call is seen to
+ * take long, its thread is set aside with that call alone, and the rest goes on in a warm one: so a
+ * call that hangs costs the others the time until that is seen. Who holds several threads so waits until one of them is
+ * free. A thread whose call is over its limit and does not end is ended. What ran over lately goes to the slow lane, which has a thread of its
+ * own; there calls are traced, so that the line is known where one hangs.
+ */
+export class Pool implements ThreadOwner {
+  readonly #options: PoolOptions;
+  readonly #threads: ThreadManager;
+  readonly #room: ScriptAdmission;
+  readonly #queue = new FairScriptQueue((job) => this.#isDoubtful(job));
+  readonly #quarantine: Quarantine;
+  readonly #held = new HeldThreads<ScriptThread>();
+  /** Milliseconds after which a call takes long. */
+  readonly #patience: number;
+  /** Milliseconds after which its thread is ended: the engine's own check comes first where it can. */
+  readonly #last: number;
+  #fast: ScriptThread | undefined;
+  #slowRunner: ScriptThread | undefined;
+  #flushing = false;
+  #watch: Timer | undefined;
+  #closed = false;
+  #started: ((error?: Error) => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#threads = new ThreadManager(options, this);
+    this.#room = new ScriptAdmission(options.room);
+    const { time } = options.limits;
+    this.#patience = Math.min(10, Math.max(2, time / 5));
+    this.#last = time + Math.max(10, time / 2);
+    this.#quarantine = new Quarantine({ mostWaiting: 1000, longestWait: time * 20 });
+  }
+
+  /** Resolves when the first thread is ready, rejects where none starts. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#started = (error) => (error === undefined ? resolve() : reject(error));
+      this.#threads.ensureThreads();
+    });
+  }
+
+  /** Calls that wait for a thread. */
+  get waiting(): number {
+    return this.#queue.size + this.#quarantine.size;
+  }
+
+  /** Bytes of the calls that have no answer yet. */
+  get used(): number {
+    return this.#room.used;
+  }
+
+  submit(job: ScriptCall): void {
+    const refusal = this.#refusalOf(job);
+    if (refusal !== undefined) {
+      job.settle(refusal);
+      return;
+    }
+    this.#queue.push(job);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // All calls of this turn of the event loop go together.
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#pump();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watch?.cancel();
+    const inThreads = [...this.#threads.threads].flatMap((thread) => thread.unanswered);
+    for (const job of [...inThreads, ...this.#queue.clear(), ...this.#quarantine.clear()]) {
+      this.#settle(job, closed);
+    }
+    await this.#threads.close();
+  }
+
+  ready(): void {
+    this.#threads.ready();
+    this.#started?.();
+    this.#started = undefined;
+    this.#pump();
+  }
+
+  answered(job: ScriptCall, answer: string, milliseconds: number): void {
+    const overran = isOverrun(answer);
+    if (job.scope !== null) {
+      this.#options.metrics.called(answer, milliseconds);
+      job.compiled.proven = !overran;
+    }
+    if (overran) {
+      this.#quarantine.strike(job, this.#now);
+      this.#room.overran(job, this.#now);
+    } else this.#quarantine.well(job, this.#now);
+    this.#settle(job, answer);
+  }
+
+  printed(job: ScriptCall, text: string): void {
+    // What it printed the first time has been told.
+    if (!job.again) this.#options.print(job.compiled.source.file, text);
+  }
+
+  done(thread: ScriptThread): void {
+    this.#leave(thread);
+    if (thread.overused) this.#threads.recycle(thread);
+    this.#pump();
+  }
+
+  failed(thread: ScriptThread, error: Error): void {
+    const running = thread.running(this.#now)?.job;
+    const rest = thread.takeBack();
+    this.#options.log.error({ error: error.message }, 'a thread of the sandbox failed');
+    this.#leave(thread);
+    this.#threads.end(thread, 'failed');
+    if (running !== undefined) this.answered(running, answerOfFailure(error), 0);
+    for (const job of rest) {
+      job.failures++;
+      if (job.failures >= mostFailures) this.#settle(job, overloaded);
+    }
+    if (this.#threads.unable) {
+      for (const job of [...rest, ...this.#queue.clear()]) this.#settle(job, overloaded);
+      this.#started?.(error);
+    }
+    this.#requeue(rest);
+    this.#pump();
+  }
+
+  get #now(): number {
+    return this.#options.clock.monotonic();
+  }
+
+  #settle(job: ScriptCall, answer: string): void {
+    if (job.settled) return;
+    this.#room.leave(job);
+    job.settle(answer);
+  }
+
+  /** What it is answered at once, where it may not wait. */
+  #refusalOf(job: ScriptCall): string | undefined {
+    if (this.#closed) return closed;
+    if (this.#threads.unable) return overloaded;
+    const refusal = this.#room.enter(job, this.#now);
+    return refusal && refusedAnswer(refusal);
+  }
+
+  /** Puts calls before those that wait. */
+  #requeue(jobs: readonly ScriptCall[]): void {
+    for (const job of jobs) {
+      if (!job.settled) this.#queue.pushBack(job);
+    }
+  }
+
+  /** Whether it may take long. */
+  #isDoubtful(job: ScriptCall): boolean {
+    const now = this.#now;
+    if (this.#held.isDear(job, now)) return true;
+    return !job.compiled.proven && !this.#quarantine.isWell(job, now);
+  }
+
+  #pump(): void {
+    if (this.#closed) return;
+    this.#runFast();
+    this.#runSlow();
+    this.#threads.ensureThreads();
+    const busy =
+      this.#quarantine.size > 0 || [...this.#threads.threads].some((thread) => thread.busy);
+    if (busy) this.#watch ??= this.#options.timers.after(this.#patience / 2, () => this.#check());
+  }
+
+  #runFast(): void {
+    const { idle } = this.#threads;
+    const [thread] = idle;
+    if (this.#fast !== undefined || thread === undefined || this.#queue.size === 0) return;
+    const jobs = this.#nextJobs(idle.length);
+    if (jobs.length === 0) return;
+    this.#fast = thread;
+    thread.run(jobs, this.#options.clock.now(), false);
+  }
+
+  /** Where several calls hang, the last thread is for those that are likely to end soon. */
+  #nextJobs(idle: number): ScriptCall[] {
+    const doubtful = idle > 1 || this.#held.size < 2;
+    const now = this.#now;
+    return this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
+  }
+
+  /** Whether it is for the fast lane by now; otherwise it is answered, or waits elsewhere. */
+  #isFast(job: ScriptCall, now: number): boolean {
+    if (this.#isHeldBack(job, now)) return false;
+    if (!this.#quarantine.has(job, now)) return true;
+    if (!this.#quarantine.add(job, now)) this.#settle(job, encodeStopped('time', undefined));
+    return false;
+  }
+
+  /** Whether its asker was refused while it waited; it is answered then. */
+  #isHeldBack(job: ScriptCall, now: number): boolean {
+    const refusal = this.#room.refusalOf(job, now);
+    if (refusal !== undefined) this.#settle(job, refusedAnswer(refusal));
+    return refusal !== undefined;
+  }
+
+  /** The last idle thread is not for a call that may hang. */
+  #runSlow(): void {
+    const { idle } = this.#threads;
+    const thread = idle.at(-1);
+    if (this.#slowRunner !== undefined || thread === undefined || idle.length < 2) return;
+    const job = this.#nextSlow();
+    if (job === undefined) return;
+    this.#slowRunner = thread;
+    thread.run([job], this.#options.clock.now(), true);
+  }
+
+  #nextSlow(): ScriptCall | undefined {
+    const now = this.#now;
+    let job = this.#quarantine.next(now);
+    while (job !== undefined && this.#isHeldBack(job, now)) job = this.#quarantine.next(now);
+    return job;
+  }
+
+  /** Looks at what the threads are doing. */
+  #check(): void {
+    this.#watch = undefined;
+    const now = this.#now;
+    for (const thread of this.#threads.threads) {
+      const running = thread.running(now);
+      if (running === undefined) continue;
+      if (this.#isOver(running)) this.#endOverrun(thread, running.job);
+      else if (running.milliseconds >= this.#patience && thread === this.#fast) {
+        this.#setAside(thread, running.job);
+      }
+    }
+    for (const job of this.#quarantine.expire(now))
+      this.#settle(job, encodeStopped('time', undefined));
+    this.#pump();
+  }
+
+  /** A thread that gets no processor is given time, though not for ever. */
+  #isOver({ milliseconds, ran }: Running): boolean {
+    const { time } = this.#options.limits;
+    return milliseconds >= this.#last && (ran >= time || milliseconds >= time * patienceFactor);
+  }
+
+  #setAside(thread: ScriptThread, job: ScriptCall): void {
+    this.#fast = undefined;
+    this.#held.add(thread, job, this.#now);
+    this.#queue.holds(job.asker, this.#held.of(job.asker));
+    this.#requeue(thread.takeBack());
+  }
+
+  #endOverrun(thread: ScriptThread, job: ScriptCall): void {
+    const { line, traced } = thread;
+    const rest = thread.takeBack();
+    const { file } = job.compiled.source;
+    // Where it is not known yet, it runs once more to tell the line.
+    const log = this.#options.log[traced ? 'warn' : 'debug'];
+    log({ script: file, line }, 'a script hung, and its thread was ended');
+    this.#leave(thread);
+    this.#threads.end(thread, 'overran');
+    this.#quarantine.strike(job, this.#now);
+    if (job.scope === null) this.#settle(job, tooLongToCompile);
+    else if (traced) this.answered(job, encodeStopped('time', line), this.#last);
+    else {
+      job.again = true;
+      this.#quarantine.addFirst(job, this.#now);
+    }
+    this.#requeue(rest);
+  }
+
+  /** A thread has nothing to do with its lane any more. */
+  #leave(thread: ScriptThread): void {
+    if (this.#fast === thread) this.#fast = undefined;
+    if (this.#slowRunner === thread) this.#slowRunner = undefined;
+    const asker = this.#held.release(thread);
+    if (asker !== undefined) this.#queue.holds(asker, this.#held.of(asker));
+  }
+}
+
+function isOverrun(answer: string): boolean {
+  return answer.startsWith('s["time"');
+}
+
+function answerOfFailure(error: Error & { readonly code?: unknown }): string {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') return encodeStopped('memory', undefined);
+  return encodeThrew(`the sandbox failed: ${error.message}`, undefined);
+}
+
+const closed = encodeThrew('the sandbox is closed', undefined);
+const tooLongToCompile = encodeThrew('it takes too long to compile', undefined);
+const overloaded = encodeThrew('the sandbox has too much to do', undefined);
+/** So many times its limit a call may take, where its thread does not get to run. */
+const patienceFactor = 40;
+const mostInBatch = 2000;
+/** How many threads may fail under a call that they have not begun. */
+const mostFailures = 5;

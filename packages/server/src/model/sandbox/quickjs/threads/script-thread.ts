@@ -1,0 +1,217 @@
+import type { Worker } from 'node:worker_threads';
+import { bareWorker } from '../../../../platform/bare-worker.js';
+import type { Program } from '../engine/programs.js';
+import type { VmLimits } from '../engine/vm.js';
+import { type CpuTime, cpuTimeOf } from './cpu-time.js';
+import type { CallBatch, FromWorker, WorkerStart } from './messages.js';
+import type { ScriptCall } from './script-call.js';
+import { SharedProgress } from './shared-progress.js';
+
+/** What a thread tells the pool. */
+export interface ThreadOwner {
+  ready(): void;
+  answered(job: ScriptCall, answer: string, milliseconds: number): void;
+  printed(job: ScriptCall, text: string): void;
+  /** Its batch is over, and it may have another. */
+  done(thread: ScriptThread): void;
+  /** It ended by itself. */
+  failed(thread: ScriptThread, error: Error): void;
+}
+
+/** A call, seen from outside. */
+export interface Running {
+  readonly job: ScriptCall;
+  /** For how long it has been seen to run. */
+  readonly milliseconds: number;
+  /** How much of that its thread had a processor, as far as the system tells. */
+  readonly ran: number;
+}
+
+interface LastSeen {
+  readonly begun: number;
+  readonly at: number;
+  cpu: number | undefined;
+}
+
+/** One worker thread, seen from the main one. */
+export class ScriptThread {
+  readonly #worker: Worker;
+  readonly #owner: ThreadOwner;
+  readonly #progress = new SharedProgress();
+  /** Keys of the programs that it has been sent. */
+  readonly #sent = new Set<number>();
+  #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
+  #jobs: readonly ScriptCall[] = [];
+  /** The call that it was last seen to run, by number, and since when. */
+  #seen: LastSeen = { begun: 0, at: 0, cpu: undefined };
+  #cpuTime: CpuTime = cpuTimeOf(undefined);
+  /** How many calls had begun when the gate was shut. */
+  #closedAt: number | undefined;
+  #used = 0;
+  #traced = false;
+  #started = false;
+
+  constructor(wasm: WebAssembly.Module, limits: VmLimits, owner: ThreadOwner) {
+    this.#owner = owner;
+    const start: WorkerStart = { wasm, limits, progress: this.#progress.buffer };
+    this.#worker = bareWorker(new URL('./worker.js', import.meta.url), {
+      workerData: start,
+      // The engine's deepest recursion takes about 16 bytes here for one of its own stack.
+      resourceLimits: { stackSizeMb: Math.max(4, Math.ceil(limits.stack / 65536)) },
+    });
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error: Error) => this.#fail(error));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`it ended with code ${code}`)));
+  }
+
+  get idle(): boolean {
+    return this.#state === 'idle';
+  }
+
+  /** It came to be ready, once. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  get busy(): boolean {
+    return this.#state === 'busy';
+  }
+
+  /** It does no more than one call that takes long, or may. */
+  get setAside(): boolean {
+    return this.#state === 'busy' && (this.#traced || this.#closedAt !== undefined);
+  }
+
+  /** Its calls tell the lines that they come to. */
+  get traced(): boolean {
+    return this.#traced;
+  }
+
+  /** It holds so much, in memory or in programs, that another had better take its place. */
+  get overused(): boolean {
+    return this.#used > mostUsed || this.#sent.size > mostPrograms;
+  }
+
+  /** The line that a traced call has come to. */
+  get line(): number | undefined {
+    return this.#progress.line;
+  }
+
+  /** Gives it a batch. It has to be idle. */
+  run(jobs: readonly ScriptCall[], now: number, traced: boolean): void {
+    this.#state = 'busy';
+    this.#jobs = jobs;
+    this.#traced = traced;
+    this.#closedAt = undefined;
+    this.#seen = { begun: 0, at: 0, cpu: undefined };
+    this.#progress.openBatch();
+    const programs = jobs.map(({ compiled }) => compiled.program(traced));
+    const fresh: Program[] = [];
+    for (const program of programs) {
+      if (this.#sent.has(program.key)) continue;
+      this.#sent.add(program.key);
+      fresh.push(program);
+    }
+    const batch: CallBatch = {
+      now,
+      programs: fresh,
+      keys: programs.map(({ key }) => key),
+      scopes: jobs.map(({ scope }) => scope),
+    };
+    this.#worker.ref();
+    this.#worker.postMessage(batch);
+  }
+
+  /** The call that it runs now. */
+  running(now: number): Running | undefined {
+    if (this.#state !== 'busy') return undefined;
+    const { begun, ended } = this.#progress.counts;
+    const count = this.#closedAt ?? begun;
+    const job = this.#jobs[count - 1];
+    if (job === undefined || ended >= count) return undefined;
+    if (this.#seen.begun !== count) {
+      this.#seen = { begun: count, at: now, cpu: undefined };
+      return { job, milliseconds: 0, ran: 0 };
+    }
+    const milliseconds = now - this.#seen.at;
+    const cpu = this.#cpuTime();
+    // Most calls are over before they are seen twice.
+    this.#seen.cpu ??= cpu;
+    if (cpu === undefined || this.#seen.cpu === undefined) {
+      return { job, milliseconds, ran: milliseconds };
+    }
+    return { job, milliseconds, ran: cpu - this.#seen.cpu };
+  }
+
+  /** Takes back all that has no answer, but for the call that runs: it is the last of this thread for now. */
+  takeBack(): ScriptCall[] {
+    this.#closedAt ??= this.#progress.closeBatch();
+    const current = this.#jobs[this.#closedAt - 1];
+    return this.#jobs.filter((job) => job !== current && !job.settled);
+  }
+
+  /** All that it has not answered. */
+  get unanswered(): ScriptCall[] {
+    return this.#jobs.filter((job) => !job.settled);
+  }
+
+  async end(): Promise<void> {
+    this.#state = 'gone';
+    await this.#worker.terminate();
+  }
+
+  #receive(message: FromWorker): void {
+    if (this.#state === 'gone') return;
+    switch (message.kind) {
+      case 'ready':
+        this.#started = true;
+        this.#cpuTime = cpuTimeOf(message.name);
+        this.#rest();
+        this.#owner.ready();
+        break;
+      case 'print':
+        this.#print(message.index, message.text);
+        break;
+      case 'answers':
+        this.#answers(message);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #print(index: number, text: string): void {
+    const job = this.#jobs[index];
+    if (job !== undefined) this.#owner.printed(job, text);
+  }
+
+  #answers({ from, answers, took, done, used }: Extract<FromWorker, { kind: 'answers' }>): void {
+    this.#used = used;
+    for (const [offset, answer] of answers.entries()) {
+      const job = this.#jobs[from + offset];
+      if (job === undefined || job.settled) continue;
+      this.#owner.answered(job, answer, took[offset] ?? 0);
+    }
+    if (!done) return;
+    this.#rest();
+    this.#owner.done(this);
+  }
+
+  #rest(): void {
+    this.#state = 'idle';
+    this.#jobs = [];
+    this.#closedAt = undefined;
+    // A thread that does nothing does not keep the process alive.
+    this.#worker.unref();
+  }
+
+  #fail(error: Error): void {
+    if (this.#state === 'gone') return;
+    this.#state = 'gone';
+    this.#owner.failed(this, error);
+  }
+}
+
+/** Bytes that a call came to use: what was used once stays with the thread. */
+const mostUsed = 8 * 1024 * 1024;
+const mostPrograms = 5000;

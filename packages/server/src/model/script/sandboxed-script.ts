@@ -1,0 +1,134 @@
+import type { Node } from 'acorn';
+import { askerOf } from '../asker.js';
+import type { ScriptResult } from '../model.js';
+import type {
+  Asking,
+  Sandbox,
+  SandboxProgram,
+  SandboxSource,
+  SandboxSyntaxError,
+} from '../sandbox/sandbox.js';
+import { askerKey, nowKey, type ScriptScope, thisKey } from './expression.js';
+import type { Value } from './operators.js';
+
+/** A script that parsed, before it can run. */
+export interface ScriptDraft {
+  readonly kind: 'expression' | 'body' | 'function';
+  readonly source: string;
+  readonly tree: Node;
+  /** For people: see `Script.where`. */
+  readonly where: string;
+  readonly file: string;
+  /** The line of `file` on which the source begins, from 1. */
+  readonly line: number;
+  /** The names that its scope brings, in order. */
+  readonly parameters: readonly string[];
+  readonly hasThis: boolean;
+  /** Only true and false count: what else comes of it, even what JSON cannot say, is null. */
+  readonly isVerdict?: boolean | undefined;
+}
+
+export interface ScriptTools {
+  readonly sandbox: Sandbox;
+  /** Milliseconds since the Unix epoch, for `now()`. */
+  readonly now: () => number;
+}
+
+/** The same script in the sandbox, compiled there when it is first needed. */
+export class SandboxedScript {
+  readonly #draft: ScriptDraft;
+  readonly #tools: ScriptTools;
+  readonly #source: SandboxSource;
+  #program: Promise<SandboxProgram | SandboxSyntaxError> | undefined;
+
+  constructor(draft: ScriptDraft, tools: ScriptTools) {
+    this.#draft = draft;
+    this.#tools = tools;
+    this.#source = sandboxSource(draft);
+  }
+
+  program(): Promise<SandboxProgram | SandboxSyntaxError> {
+    this.#program ??= this.#tools.sandbox.compile(this.#source);
+    return this.#program;
+  }
+
+  async run(scope: ScriptScope): Promise<ScriptResult> {
+    const program = await this.program();
+    if (program.kind === 'syntax-error') return threw(program.message, program.line);
+    return this.#tools.sandbox.call(program, this.#scopeFor(scope), askingOf(scope));
+  }
+
+  /** Just the names that the program declares. */
+  #scopeFor(scope: ScriptScope): ScriptScope {
+    const own: Record<string, Value> = {};
+    for (const [index, name] of this.#draft.parameters.entries()) {
+      own[this.#source.parameters[index] ?? name] = scope[name];
+    }
+    if (this.#source.parameters.includes(sandboxThis)) own[sandboxThis] = scope[thisKey];
+    if (this.#source.parameters.includes(sandboxNow)) {
+      own[sandboxNow] = scopeWithNow(scope, this.#tools)[nowKey];
+    }
+    return own;
+  }
+}
+
+/** A scope names the asker where it holds what that one sent. */
+function askingOf(scope: ScriptScope): Asking {
+  const asker = scope[askerKey];
+  if (typeof asker === 'string') return { asker, isOwn: true };
+  return { asker: askerOf(scope.auth), isOwn: false };
+}
+
+/** Parameters by which `this` and the text of `now()` travel; no field has such a name. */
+const sandboxThis = '$this';
+const sandboxNow = '$now';
+const onlyVerdicts =
+  '(function (value) { return value === true || value === false ? value : null; })';
+const nowFunction = `function now() { return ${sandboxNow}; }`;
+
+/** What the sandbox gets: a source that uses `this` or `now()` is wrapped, on its own lines, so that both mean something. */
+function sandboxSource(draft: ScriptDraft): SandboxSource {
+  const { file, line, kind, source } = draft;
+  // What a function is given goes by position: a field may have a name that no variable can have.
+  const given = draft.parameters.map((name, index) => (kind === 'function' ? `$${index}` : name));
+  const needsThis = kind === 'expression' && draft.hasThis;
+  const needsNow = kind !== 'body' && mentionsNow(draft) && !given.includes('now');
+  if (!needsThis && !needsNow && !draft.isVerdict) {
+    return { file, line, kind, source, parameters: given };
+  }
+  const parameters = [...given];
+  if (needsThis) parameters.push(sandboxThis);
+  if (needsNow) parameters.push(sandboxNow);
+  const prefix = needsNow ? `${nowFunction} ` : '';
+  const verdict = draft.isVerdict ? onlyVerdicts : '';
+  return {
+    file,
+    line,
+    kind: 'body',
+    source: `${prefix}return ${verdict}(${wrappedSource(draft, given)});`,
+    parameters,
+  };
+}
+
+function wrappedSource({ kind, source, hasThis }: ScriptDraft, given: readonly string[]): string {
+  if (kind === 'function') return `(${source}\n)(${given.join(', ')})`;
+  return hasThis ? `(function () { return (${source}\n); }).call(${sandboxThis})` : `(${source}\n)`;
+}
+
+function mentionsNow({ source }: ScriptDraft): boolean {
+  return source.includes('now');
+}
+
+/** The scope with the time for `now()`, where whoever made it did not set one. */
+export function scopeWithNow(scope: ScriptScope, tools: ScriptTools): ScriptScope {
+  return nowKey in scope ? scope : { ...scope, [nowKey]: instant(tools.now()) };
+}
+
+/** `now()` at this moment, for a scope. */
+export function instant(now: number): string {
+  return new Date(now).toISOString();
+}
+
+export function threw(message: string, line: number): ScriptResult {
+  return { kind: 'threw', message, line };
+}

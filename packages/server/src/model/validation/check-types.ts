@@ -1,0 +1,234 @@
+import {
+  isExact,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseR,
+  setMember,
+} from '@really/protocol';
+import type { Field, ModelLimits, PlainType, ReferenceField, Script } from '../model.js';
+import { parseInstant } from './instant.js';
+import { ValidationErrors } from './validation-errors.js';
+
+/** A script to run on a value whose type is right. */
+export interface PendingCheck {
+  /** `required`: there is no value, and the script says whether there must be one. */
+  readonly kind: 'required' | 'validation';
+  readonly script: Script;
+  readonly path: string;
+  readonly name: string;
+  readonly value: JsonValue | undefined;
+}
+
+/**
+ * Judges values by the types of their fields, collecting every error, and brings them to the form
+ * in which they are stored. Recursion goes as deep as the model's definition, not as the value.
+ */
+export class TypeCheck {
+  readonly errors: ValidationErrors;
+  readonly pending: PendingCheck[] = [];
+  readonly #limits: ModelLimits;
+  readonly #before: JsonObject;
+  #numbersBefore: ReadonlySet<number> | undefined;
+
+  /** `before`: what is stored already. Numbers in Json that are refused today may stay where they are. */
+  constructor(limits: ModelLimits, errors = new ValidationErrors(), before: JsonObject = {}) {
+    this.#limits = limits;
+    this.errors = errors;
+    this.#before = before;
+  }
+
+  /** The object as stored: its fields in the order of the model, without nulls. */
+  fields(fields: ReadonlyMap<string, Field>, object: JsonObject, path: string): JsonObject {
+    const stored: JsonObject = {};
+    for (const field of fields.values()) {
+      const value = this.field(field, object[field.name], inside(path, field.name));
+      if (value !== undefined) stored[field.name] = value;
+    }
+    for (const name of Object.keys(object)) {
+      if (this.errors.isFull) break;
+      if (!fields.has(name)) this.errors.add(inside(path, name), 'field.unknown');
+    }
+    return stored;
+  }
+
+  /** One field, which may have no value. `undefined` where there is none, or none that can be stored. */
+  field(field: Field, value: JsonValue | undefined, path: string): JsonValue | undefined {
+    if (field.type === 'Calculated') return this.#written(value, path);
+    if (value === undefined || value === null) return this.#missing(field, path);
+    const stored = this.value(field, value, path);
+    if (stored !== undefined && field.validation !== undefined) {
+      const { validation: script, name } = field;
+      this.pending.push({ kind: 'validation', script, path, name, value: stored });
+    }
+    return stored;
+  }
+
+  /** A value that is there, by its type alone. */
+  value(field: Field, value: JsonValue, path: string): JsonValue | undefined {
+    switch (field.type) {
+      case 'Object':
+        return isJsonObject(value) ? this.fields(field.fields, value, path) : this.#invalid(path);
+      case 'List':
+        return this.#list(field.items, value, path);
+      case 'reference':
+        return storedReference(field, value) ?? this.#refuse(path, 'reference.invalid');
+      case 'Calculated':
+        return this.#written(value, path);
+      default:
+        return this.#plain(field.type, value, path);
+    }
+  }
+
+  #plain(type: PlainType, value: JsonValue, path: string): JsonValue | undefined {
+    const { depth } = this.#limits;
+    const stored = storedPlain(type, value, depth);
+    if (stored !== undefined) return stored;
+    const kept = type === 'Json' ? storedJson(value, depth, this.#known) : undefined;
+    return kept ?? this.#invalid(path);
+  }
+
+  /** Looked for once: each element of a list of Json may be refused today. */
+  get #known(): ReadonlySet<number> {
+    this.#numbersBefore ??= numbersIn(this.#before);
+    return this.#numbersBefore;
+  }
+
+  #list(items: Field, value: JsonValue, path: string): JsonValue | undefined {
+    if (!Array.isArray(value) || value.length > this.#limits.list) return this.#invalid(path);
+    const stored: JsonValue[] = [];
+    for (const [index, element] of value.entries()) {
+      const place = `${path}[${index}]`;
+      const kept =
+        element === null && items.type !== 'Json'
+          ? this.#invalid(place)
+          : this.#element(items, element, place);
+      if (kept !== undefined) stored.push(kept);
+    }
+    return stored;
+  }
+
+  /** In a list of Json, null is an element like others. */
+  #element(items: Field, element: JsonValue, path: string): JsonValue | undefined {
+    return element === null ? null : this.field(items, element, path);
+  }
+
+  #missing(field: Field, path: string): undefined {
+    const { required, name } = field;
+    if (this.errors.has(path)) return undefined;
+    if (required === true) this.errors.add(path, 'value.required');
+    else if (required !== false) {
+      this.pending.push({ kind: 'required', script: required, path, name, value: undefined });
+    }
+    return undefined;
+  }
+
+  #written(value: JsonValue | undefined, path: string): undefined {
+    if (value !== undefined && value !== null) this.errors.add(path, 'field.calculated');
+    return undefined;
+  }
+
+  #invalid(path: string): undefined {
+    return this.#refuse(path, 'type.invalid');
+  }
+
+  #refuse(path: string, code: string): undefined {
+    this.errors.add(path, code);
+    return undefined;
+  }
+}
+
+function inside(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+/** The value as it is stored under a field of this type; `undefined` where it is of another. */
+export function storedPlain(
+  type: PlainType,
+  value: JsonValue,
+  depth: number,
+): JsonValue | undefined {
+  switch (type) {
+    case 'String':
+      return typeof value === 'string' ? value : undefined;
+    case 'Boolean':
+      return typeof value === 'boolean' ? value : undefined;
+    case 'Long':
+      return Number.isSafeInteger(value) ? withoutSignedZero(value) : undefined;
+    case 'Double':
+      return Number.isFinite(value) ? withoutSignedZero(value) : undefined;
+    case 'Date':
+      return typeof value === 'string' ? parseInstant(value) : undefined;
+    case 'Json':
+      return storedJson(value, depth);
+    default:
+      return type satisfies never;
+  }
+}
+
+/** JSON has no −0, so that the value would change on its way to the disk. */
+function withoutSignedZero(value: JsonValue): JsonValue {
+  return value === 0 ? 0 : value;
+}
+
+/**
+ * A value of any kind, as JSON has it: with at most this many levels, its numbers finite, and whole ones not so large that
+ * reading the text rounded them. Those that are `known` may be larger. What needs no change is not copied.
+ */
+function storedJson(
+  value: JsonValue,
+  levels: number,
+  known?: ReadonlySet<number>,
+): JsonValue | undefined {
+  if (typeof value === 'number') {
+    return isExact(value) || known?.has(value) ? withoutSignedZero(value) : undefined;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return undefined;
+  if (Array.isArray(value)) return storedElements(value, levels - 1, known);
+  let copy: JsonObject | undefined;
+  // Of an object with very many members the entries take five times as long to make as the names.
+  for (const name of Object.keys(value)) {
+    const member = value[name] as JsonValue;
+    const stored = storedJson(member, levels - 1, known);
+    if (stored === undefined) return undefined;
+    if (Object.is(stored, member)) continue;
+    copy ??= { ...value };
+    setMember(copy, name, stored);
+  }
+  return copy ?? value;
+}
+
+function storedElements(
+  list: JsonValue[],
+  levels: number,
+  known?: ReadonlySet<number>,
+): JsonValue[] | undefined {
+  let copy: JsonValue[] | undefined;
+  for (const [index, element] of list.entries()) {
+    const stored = storedJson(element, levels, known);
+    if (stored === undefined) return undefined;
+    if (Object.is(stored, element)) continue;
+    copy ??= [...list];
+    copy[index] = stored;
+  }
+  return copy ?? list;
+}
+
+/** The numbers that stand in a value, at any depth. */
+function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<number> {
+  if (typeof value === 'number') found.add(value);
+  else if (typeof value === 'object' && value !== null) {
+    for (const member of Object.values(value)) numbersIn(member, found);
+  }
+  return found;
+}
+
+export function storedReference(field: ReferenceField, value: JsonValue): string | undefined {
+  const parsed = parseR(value);
+  if (parsed?.kind !== 'object' || parsed.names.length !== field.collection.length)
+    return undefined;
+  return parsed.names.every((name, index) => name === field.collection[index])
+    ? parsed.r
+    : undefined;
+}

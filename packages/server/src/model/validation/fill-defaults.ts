@@ -1,0 +1,113 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import type { Field, Model, Script, ScriptResult } from '../model.js';
+import { askerKey, nowKey, type ScriptScope } from '../script/expression.js';
+import { TypeCheck } from './check-types.js';
+import { reportFailure } from './run-checks.js';
+import type { ValidationErrors } from './validation-errors.js';
+
+/**
+ * The body of a create with defaults in place of what is absent, at any depth, in copies of what
+ * changes. A default of the wrong type is an error, and leaves its field absent.
+ */
+export async function fillDefaults(
+  model: Model,
+  body: JsonObject,
+  errors: ValidationErrors,
+  context: { readonly now: string; readonly asker: string | undefined },
+): Promise<JsonObject> {
+  if (!anyDefault(model.fields)) return body;
+  const filler = new Filler(model, errors, {
+    [nowKey]: context.now,
+    [askerKey]: context.asker,
+  });
+  const filled = filler.fields(model.fields, body, '');
+  if (filler.waiting.length > 0) await Promise.all(filler.waiting);
+  return filled;
+}
+
+class Filler {
+  readonly waiting: Promise<void>[] = [];
+  readonly #model: Model;
+  readonly #errors: ValidationErrors;
+  readonly #scope: ScriptScope;
+
+  constructor(model: Model, errors: ValidationErrors, scope: ScriptScope) {
+    this.#model = model;
+    this.#errors = errors;
+    this.#scope = scope;
+  }
+
+  fields(fields: ReadonlyMap<string, Field>, object: JsonObject, path: string): JsonObject {
+    const filled = { ...object };
+    for (const field of fields.values()) {
+      if (!hasDefault(field)) continue;
+      const place = path === '' ? field.name : `${path}.${field.name}`;
+      const value = filled[field.name];
+      if (value !== undefined && value !== null)
+        filled[field.name] = this.#within(field, value, place);
+      else if (field.default !== undefined) this.#fill(filled, field, field.default, place);
+    }
+    return filled;
+  }
+
+  /** Defaults inside of a value that is there. One of the wrong type is left for the type check to refuse. */
+  #within(field: Field, value: JsonValue, path: string): JsonValue {
+    if (field.type === 'Object' && isJsonObject(value))
+      return this.fields(field.fields, value, path);
+    if (field.type !== 'List' || !Array.isArray(value)) return value;
+    if (value.length > this.#model.limits.list) return value;
+    return value.map((element, index) => this.#within(field.items, element, `${path}[${index}]`));
+  }
+
+  #fill(target: JsonObject, field: Field, script: Script, path: string): void {
+    const result = script.run(this.#scope);
+    if (result instanceof Promise) {
+      // The place keeps its order among the members until the value arrives.
+      target[field.name] = null;
+      this.waiting.push(result.then((late) => this.#settle(target, field, script, path, late)));
+    } else this.#settle(target, field, script, path, result);
+  }
+
+  #settle(
+    target: JsonObject,
+    field: Field,
+    script: Script,
+    path: string,
+    result: ScriptResult,
+  ): void {
+    if (result.kind !== 'returned') {
+      if (result.kind !== 'cancelled') reportFailure(this.#model, script, result);
+      this.#errors.add(path, 'field.default.invalid_return_type');
+      return;
+    }
+    const { value } = result;
+    if (value === undefined || value === null) return;
+    const check = new TypeCheck(this.#model.limits);
+    const stored = check.value(field, value, path);
+    if (stored === undefined || !check.errors.none) {
+      this.#errors.add(path, 'field.default.invalid_return_type');
+    } else target[field.name] = stored;
+  }
+}
+
+const known = new WeakMap<Field, boolean>();
+
+/** Whether the field or anything in it has a default. */
+function hasDefault(field: Field): boolean {
+  let answer = known.get(field);
+  if (answer === undefined) {
+    answer = field.default !== undefined || hasInnerDefault(field);
+    known.set(field, answer);
+  }
+  return answer;
+}
+
+function hasInnerDefault(field: Field): boolean {
+  if (field.type === 'Object') return anyDefault(field.fields);
+  return field.type === 'List' && hasDefault(field.items);
+}
+
+function anyDefault(fields: ReadonlyMap<string, Field>): boolean {
+  for (const field of fields.values()) if (hasDefault(field)) return true;
+  return false;
+}

@@ -1,0 +1,81 @@
+import type { JsonObject } from '@really/protocol';
+import type { Model } from '../model.js';
+import { instant } from '../script/sandboxed-script.js';
+import { TypeCheck } from './check-types.js';
+import { fillDefaults } from './fill-defaults.js';
+import { roundedLongs } from './rounded-numbers.js';
+import { runChecks } from './run-checks.js';
+import { mostPaths, ValidationErrors } from './validation-errors.js';
+
+export interface Checked {
+  /** As it is to be stored; only to be used where there are no errors. */
+  readonly data: JsonObject;
+  /** Codes by the path of the field, for a 409 `validation.failed`. Empty: all is well. */
+  readonly errors: Record<string, string[]>;
+}
+
+/**
+ * The body of a create as it is to be stored: unknown and calculated fields refused, defaults
+ * filled in, nulls left out, instants in UTC. Collects the errors of all fields. Calculated fields are not in it yet.
+ * Throws `ProtocolError` 500 where a script was stopped.
+ */
+export async function prepareCreate(
+  model: Model,
+  body: JsonObject,
+  context: { readonly now: number; readonly asker?: string | undefined },
+): Promise<Checked> {
+  const errors = new ValidationErrors();
+  if (hasTooMany(body)) addUnknown(model, body, errors);
+  if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
+  const now = instant(context.now);
+  const filled = await fillDefaults(model, body, errors, { now, asker: context.asker });
+  const check = new TypeCheck(model.limits, errors);
+  const data = check.fields(model.fields, filled, '');
+  for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
+  await runChecks(model, check.pending, errors, { now, asker: context.asker });
+  return { data, errors: errors.toFieldErrors() };
+}
+
+/** More than an answer would name: what is copied and judged of these would be for nothing. */
+function hasTooMany(body: JsonObject): boolean {
+  let members = 0;
+  for (const _name in body) {
+    members += 1;
+    if (members > mostPaths) return true;
+  }
+  return false;
+}
+
+function addUnknown({ fields }: Model, body: JsonObject, errors: ValidationErrors): void {
+  for (const name in body) {
+    if (errors.isFull) return;
+    if (!fields.has(name)) errors.add(name, 'field.unknown');
+  }
+}
+
+/**
+ * An object as an update leaves it: judges the touched top-level fields, whole, and brings them to
+ * the form in which they are stored. The others stay as they are. Throws as `prepareCreate`.
+ */
+export async function checkUpdate(
+  model: Model,
+  before: JsonObject,
+  after: JsonObject,
+  touched: readonly string[],
+  asker?: string | undefined,
+): Promise<Checked> {
+  const check = new TypeCheck(model.limits, new ValidationErrors(), before);
+  const data: JsonObject = { ...after };
+  for (const name of touched) {
+    const field = model.fields.get(name);
+    if (field === undefined) check.errors.add(name, 'field.unknown');
+    else if (field.type === 'Calculated') check.errors.add(name, 'field.calculated');
+    else {
+      const value = check.field(field, after[name], name);
+      if (value === undefined) delete data[name];
+      else data[name] = value;
+    }
+  }
+  await runChecks(model, check.pending, check.errors, { asker });
+  return { data, errors: check.errors.toFieldErrors() };
+}

@@ -1,0 +1,100 @@
+import {
+  type GroupOutcome,
+  type Store,
+  StoreUnavailable,
+  type WriteGroup,
+} from '../store/store.js';
+
+/** A store whose commits wait until a test lets them go, and fail when a test wants them to. */
+export interface ControlledStore extends Store {
+  /** Commits wait from now on. */
+  hold(): void;
+  /** Lets the waiting commits go, and all that follow. */
+  release(): void;
+  /** Resolves when a commit waits. */
+  held(): Promise<void>;
+  /** The next commits reject, one for each error. */
+  failNext(...errors: Error[]): void;
+  /** Reads of single objects reject while set. */
+  unreadable: boolean;
+  /** The Rs and revisions of each commit that was tried, `/users/1@2`. */
+  readonly commits: string[][];
+}
+
+export function controlled(store: Store): ControlledStore {
+  const commits: string[][] = [];
+  const failures: Error[] = [];
+  let gate: { opened: Promise<void>; open: () => void } | undefined;
+  let arrived: (() => void)[] = [];
+  let waiting = 0;
+
+  const commit = async (groups: readonly WriteGroup[]): Promise<GroupOutcome[]> => {
+    const writes = groups.flatMap((group) => group.writes);
+    commits.push(writes.map(({ change }) => `${change.r}@${change.rev}`));
+    if (gate) {
+      waiting += 1;
+      for (const resolve of arrived) resolve();
+      arrived = [];
+      await gate.opened;
+      waiting -= 1;
+    }
+    const failure = failures.shift();
+    if (failure) throw failure;
+    return await store.commit(groups);
+  };
+
+  const readable = () => {
+    if (result.unreadable) throw new StoreUnavailable('unreadable');
+  };
+
+  const result: ControlledStore = {
+    isSoleWriter: store.isSoleWriter,
+    epoch: store.epoch,
+    prepare: (collections) => store.prepare(collections),
+    restore: (entries, newest) => store.restore(entries, newest),
+    query: (query) => store.query(query),
+    count: (query) => store.count(query),
+    history: (...asked) => store.history(...asked),
+    created: (...asked) => store.created(...asked),
+    changes: (...asked) => store.changes(...asked),
+    outdated: (names, version, after, limit) => store.outdated(names, version, after, limit),
+    countOutdated: (names, version) => store.countOutdated(names, version),
+    migrate: (objects) => store.migrate(objects),
+    migrated: (names, version) => store.migrated(names, version),
+    mistyped: (names, types) => store.mistyped(names, types),
+    position: () => store.position(),
+    newest: () => store.newest(),
+    once: (uid, id) => store.once(uid, id),
+    ping: () => store.ping(),
+    close: () => store.close(),
+    async get(r) {
+      readable();
+      return await store.get(r);
+    },
+    async getMany(rs) {
+      readable();
+      return await store.getMany(rs);
+    },
+    commit,
+    commits,
+    unreadable: false,
+    hold() {
+      let open = () => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      gate = { opened, open };
+    },
+    release() {
+      gate?.open();
+      gate = undefined;
+    },
+    async held() {
+      if (waiting === 0) await new Promise<void>((resolve) => arrived.push(resolve));
+    },
+    failNext(...errors) {
+      failures.push(...errors);
+    },
+  };
+  return result;
+}

@@ -1,0 +1,131 @@
+import { LRUCache } from 'lru-cache';
+import type { Store, StoredObject } from '../store/store.js';
+import { estimateBytes } from './estimate-bytes.js';
+
+export interface ObjectCacheOptions {
+  readonly store: Store;
+  /** Objects kept at most. */
+  readonly count: number;
+  /** Bytes kept at most, about. */
+  readonly bytes: number;
+}
+
+interface Load {
+  readonly result: Promise<StoredObject | undefined>;
+  /** Set when a commit overtook it: what it brings may be old and is not kept. */
+  overtaken: boolean;
+}
+
+/**
+ * The committed state of objects, the most recently used of them in memory. Where the store has
+ * other writers, the memory serves updates only (their commit finds out), and reads ask the store.
+ */
+export class ObjectCache {
+  readonly #store: Store;
+  readonly #cache: LRUCache<string, StoredObject>;
+  readonly #loads = new Map<string, Load>();
+
+  constructor(options: ObjectCacheOptions) {
+    this.#store = options.store;
+    this.#cache = new LRUCache({
+      max: options.count,
+      maxSize: options.bytes,
+      sizeCalculation: (object) => 200 + object.r.length + estimateBytes(object.data),
+    });
+  }
+
+  get count(): number {
+    return this.#cache.size;
+  }
+
+  get bytes(): number {
+    return this.#cache.calculatedSize;
+  }
+
+  /** What a read sees: every commit that was answered before the call. */
+  async read(r: string): Promise<StoredObject | undefined> {
+    if (!this.#store.isSoleWriter) return await this.#store.get(r);
+    return this.#cache.get(r) ?? (await this.#load(r));
+  }
+
+  /** As `read` for each, in the order asked for. */
+  async readMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
+    if (rs.length === 0) return [];
+    if (!this.#store.isSoleWriter) return await this.#store.getMany(rs);
+    const found = rs.map((r) => this.#cache.get(r));
+    const missing = [...new Set(rs.filter((_, index) => !found[index]))];
+    if (missing.length === 0) return found;
+    const loaded = await this.#loadMany(missing);
+    return rs.map((r, index) => found[index] ?? loaded.get(r));
+  }
+
+  /** What a write builds on: perhaps not the newest where the store has other writers. */
+  async base(r: string): Promise<StoredObject | undefined> {
+    return this.#cache.get(r) ?? (await this.#load(r));
+  }
+
+  /** Takes note of what was committed. */
+  committed(object: StoredObject): void {
+    this.#overtake(object.r);
+    this.#cache.set(object.r, object);
+  }
+
+  /** Forgets an object, so that the next look goes to the store. */
+  forget(r: string): void {
+    this.#overtake(r);
+    this.#cache.delete(r);
+  }
+
+  /** As `forget`, of all objects. */
+  clear(): void {
+    for (const r of [...this.#loads.keys()]) this.#overtake(r);
+    this.#cache.clear();
+  }
+
+  #overtake(r: string): void {
+    const load = this.#loads.get(r);
+    if (!load) return;
+    load.overtaken = true;
+    this.#loads.delete(r);
+  }
+
+  #load(r: string): Promise<StoredObject | undefined> {
+    return this.#loads.get(r)?.result ?? this.#track(r, this.#store.get(r));
+  }
+
+  async #loadMany(rs: readonly string[]): Promise<Map<string, StoredObject | undefined>> {
+    const unknown = rs.filter((r) => !this.#loads.has(r));
+    if (unknown.length > 0) {
+      const answer = this.#store.getMany(unknown);
+      for (const [index, r] of unknown.entries()) {
+        void this.#track(
+          r,
+          answer.then((objects) => objects[index]),
+        );
+      }
+    }
+    const objects = await Promise.all(rs.map((r) => this.#load(r)));
+    return new Map(rs.map((r, index) => [r, objects[index]]));
+  }
+
+  #track(r: string, answer: Promise<StoredObject | undefined>): Promise<StoredObject | undefined> {
+    const finish = (object: StoredObject | undefined) => {
+      if (load.overtaken) return;
+      this.#loads.delete(r);
+      if (object) this.#cache.set(r, object);
+    };
+    const result = answer.then(
+      (object) => {
+        finish(object);
+        return object;
+      },
+      (error: unknown) => {
+        finish(undefined);
+        throw error;
+      },
+    );
+    const load: Load = { result, overtaken: false };
+    this.#loads.set(r, load);
+    return result;
+  }
+}

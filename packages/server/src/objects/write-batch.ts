@@ -1,0 +1,146 @@
+import type { Span } from '../platform/tracing.js';
+import type { OnceKey, Write, WriteGroup } from '../store/store.js';
+import type { CommitEntry, Settlement } from './committer.js';
+import { estimateWriteBytes } from './estimate-bytes.js';
+import { QueueSlot } from './queue-slot.js';
+import type {
+  CommitOrderKey,
+  PreparedWrite,
+  WriteAllResult,
+  WriteRequest,
+} from './write-request.js';
+
+/** The place of a batch in the line of one of its objects. */
+export class BatchSlot extends QueueSlot {
+  readonly r: string;
+  readonly batch: WriteBatch;
+
+  constructor(r: string, batch: WriteBatch, order: number) {
+    super(order);
+    this.r = r;
+    this.batch = batch;
+  }
+}
+
+export interface WriteBatchOptions {
+  readonly requests: readonly WriteRequest[];
+  readonly once: OnceKey | undefined;
+  readonly erases: readonly string[];
+  readonly span: Span | undefined;
+  readonly order: number;
+  readonly resolve: (result: WriteAllResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Requests that are written together or not at all. It has one seat in the line of each of its objects,
+ * all of one order, so that two batches meet in the same order everywhere and never wait for each other.
+ * It begins when it is first in all of them, with nothing pending before it, and keeps them until it is over.
+ */
+export class WriteBatch {
+  readonly requests: readonly WriteRequest[];
+  readonly once: OnceKey | undefined;
+  readonly erases: readonly string[];
+  /** Of the command, where that is traced. */
+  readonly span: Span | undefined;
+  readonly order: number;
+  readonly slots: readonly BatchSlot[];
+  /** Its places in the lanes of its requests: one in each. */
+  readonly orderSlots: readonly { readonly slot: QueueSlot; readonly orderKey: CommitOrderKey }[];
+  readonly resolve: (result: WriteAllResult) => void;
+  readonly reject: (error: unknown) => void;
+  #missing: number;
+  #over = false;
+  #waiting: (() => void)[] = [];
+
+  constructor({ requests, once, erases, span, order, resolve, reject }: WriteBatchOptions) {
+    this.requests = requests;
+    this.once = once;
+    this.erases = erases;
+    this.span = span;
+    this.order = order;
+    this.resolve = resolve;
+    this.reject = reject;
+    const rs = new Set(requests.map(({ r }) => r));
+    this.slots = [...rs].map((r) => new BatchSlot(r, this, order));
+    this.orderSlots = orderKeysOf(requests).map((orderKey) => ({
+      slot: new QueueSlot(order),
+      orderKey,
+    }));
+    this.#missing = rs.size;
+  }
+
+  /** A seat of its has come to the front. True where it was the last one. */
+  slotReady(): boolean {
+    this.#missing -= 1;
+    return this.#missing === 0;
+  }
+
+  /** Resolves when those before it in its lanes were tried. */
+  async predecessorsTried(): Promise<void> {
+    for (const { slot } of this.orderSlots) await slot.predecessorTried();
+  }
+
+  /** Its writes are on their way, or it is over. */
+  markTried(): void {
+    for (const slot of this.slots) slot.markTried();
+    for (const { slot } of this.orderSlots) slot.markTried();
+  }
+
+  end(): void {
+    this.#over = true;
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting = [];
+  }
+
+  /** Resolves when it is known what became of it. */
+  async whenEnded(): Promise<void> {
+    if (this.#over) return;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+function orderKeysOf(requests: readonly WriteRequest[]): CommitOrderKey[] {
+  const orderKeys: CommitOrderKey[] = [];
+  for (const { orderKey } of requests) {
+    if (!orderKey) continue;
+    const known = orderKeys.some(
+      ({ owner, name }) => owner === orderKey.owner && name === orderKey.name,
+    );
+    if (!known) orderKeys.push(orderKey);
+  }
+  return orderKeys;
+}
+
+/** The writes of a batch on their way to the store. */
+export class BatchEntry implements CommitEntry {
+  readonly group: WriteGroup;
+  readonly bytes: number;
+  readonly dropped = false;
+  readonly span: Span | undefined;
+  begun = false;
+  readonly settle: (settlement: Settlement) => void;
+  /** The requests that brought the writes that come after those of the requests themselves. */
+  readonly #owners: readonly number[];
+  readonly #requests: number;
+
+  constructor(
+    prepared: readonly PreparedWrite[],
+    { once, erases, span }: Pick<WriteBatch, 'once' | 'erases' | 'span'>,
+    settle: (settlement: Settlement) => void,
+  ) {
+    this.span = span;
+    const also = prepared.flatMap((write) => write.sideWrites ?? []);
+    const writes: readonly Write[] = [...prepared, ...also];
+    this.group = { writes, once, erases };
+    this.bytes = writes.reduce((sum, write) => sum + estimateWriteBytes(write), 0);
+    this.settle = settle;
+    this.#requests = prepared.length;
+    this.#owners = prepared.flatMap((write, index) => (write.sideWrites ?? []).map(() => index));
+  }
+
+  /** The request to which a write of the group belongs. */
+  ownerOf(index: number): number {
+    return this.#owners[index - this.#requests] ?? index;
+  }
+}

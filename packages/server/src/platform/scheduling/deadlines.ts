@@ -1,0 +1,149 @@
+import type { Platform, Timer } from '../platform.js';
+
+export interface DeadlinesOptions {
+  readonly platform: Platform;
+  /**
+   * What `at` is measured by: `monotonic` for durations (idle sockets), `wall` for instants
+   * (expiry of tokens), where a correction of the clock is noticed within `recheck`.
+   */
+  readonly clock: 'monotonic' | 'wall';
+  /** Called once for a deadline that is reached; the deadline is forgotten before the call. */
+  readonly due: (key: object) => void;
+}
+
+/** Milliseconds after which a wall clock is looked at again, in case it was set. */
+const recheck = 10_000;
+
+interface DeadlineEntry {
+  readonly key: object;
+  /** When it is due. */
+  at: number;
+  /** The time by which it is sorted: `at`, or earlier where the deadline moved back since. */
+  sorted: number;
+  index: number;
+}
+
+/**
+ * Very many deadlines over one timer. Moving a deadline to a later time, what every message of a
+ * connection does, costs no sorting: the entry stays where it is and is sorted again when its
+ * earlier time comes. Everything else is a step through a binary heap.
+ */
+export class Deadlines {
+  readonly #options: DeadlinesOptions;
+  readonly #entries = new Map<object, DeadlineEntry>();
+  readonly #heap: DeadlineEntry[] = [];
+  #timer: Timer | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+
+  constructor(options: DeadlinesOptions) {
+    this.#options = options;
+  }
+
+  /** Deadlines that wait. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Sets or moves the deadline of `key`. */
+  set(key: object, at: number): void {
+    const known = this.#entries.get(key);
+    if (known) {
+      known.at = at;
+      if (at >= known.sorted) return;
+      known.sorted = at;
+      this.#up(known);
+    } else {
+      const entry: DeadlineEntry = { key, at, sorted: at, index: this.#heap.length };
+      this.#entries.set(key, entry);
+      this.#heap.push(entry);
+      this.#up(entry);
+    }
+    this.#arm();
+  }
+
+  /** Forgets the deadline of `key`, if it has one. */
+  clear(key: object): void {
+    const entry = this.#entries.get(key);
+    if (!entry) return;
+    this.#entries.delete(key);
+    this.#remove(entry);
+    if (this.#heap.length === 0) this.#disarm();
+  }
+
+  #now(): number {
+    const { clock } = this.#options.platform;
+    return this.#options.clock === 'wall' ? clock.now() : clock.monotonic();
+  }
+
+  #arm(): void {
+    const first = this.#heap[0];
+    if (!first || first.sorted >= this.#armedFor) return;
+    this.#disarm();
+    this.#armedFor = first.sorted;
+    // Timers may fire a fraction of a millisecond early: rounding up keeps it to one wake-up.
+    const wait = Math.max(1, Math.ceil(first.sorted - this.#now()));
+    const ms = this.#options.clock === 'wall' ? Math.min(wait, recheck) : wait;
+    this.#timer = this.#options.platform.timers.after(ms, () => this.#wake());
+  }
+
+  #disarm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+
+  #wake(): void {
+    this.#timer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+    const now = this.#now();
+    // One look at each entry and no more: a callback that sets a deadline in the past waits for the next timer.
+    for (let rest = this.#heap.length; rest > 0; rest--) {
+      const first = this.#heap[0];
+      if (!first || first.sorted > now) break;
+      if (first.at > now) {
+        first.sorted = first.at;
+        this.#down(first);
+      } else {
+        this.#entries.delete(first.key);
+        this.#remove(first);
+        this.#options.due(first.key);
+      }
+    }
+    this.#arm();
+  }
+
+  #remove(entry: DeadlineEntry): void {
+    const last = this.#heap.pop();
+    if (!last || last === entry) return;
+    this.#place(last, entry.index);
+    this.#up(last);
+    this.#down(last);
+  }
+
+  #place(entry: DeadlineEntry, index: number): void {
+    this.#heap[index] = entry;
+    entry.index = index;
+  }
+
+  #up(entry: DeadlineEntry): void {
+    while (entry.index > 0) {
+      const parent = this.#heap[(entry.index - 1) >> 1];
+      if (!parent || parent.sorted <= entry.sorted) return;
+      const { index } = entry;
+      this.#place(entry, parent.index);
+      this.#place(parent, index);
+    }
+  }
+
+  #down(entry: DeadlineEntry): void {
+    for (;;) {
+      const left = this.#heap[entry.index * 2 + 1];
+      const right = this.#heap[entry.index * 2 + 2];
+      const child = right && left && right.sorted < left.sorted ? right : left;
+      if (!child || child.sorted >= entry.sorted) return;
+      const { index } = entry;
+      this.#place(entry, child.index);
+      this.#place(child, index);
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fail } from '@really/protocol';
+import type { Limits } from '../platform/limits.js';
+import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import { FairQueue } from '../platform/scheduling/fair-queue.js';
+import { ownerOf, type Requester } from './owner.js';
+
+export interface QueryLimiterOptions {
+  readonly limits: Pick<Limits, 'queriesAtOnce' | 'queryTime' | 'inFlight'>;
+  readonly platform: Pick<Platform, 'timers'>;
+  readonly metrics?: Metrics | undefined;
+}
+
+interface Waiter {
+  readonly begin: () => void;
+  readonly timer: Timer;
+}
+
+interface OwnerSlots {
+  running: number;
+  /** By uid: the anonymous users of an address take turns among themselves. */
+  readonly waiting: FairQueue<Waiter>;
+}
+
+/**
+ * How many queries of one owner run at once (see `ownerOf`). One more waits for as long as a query may take, and is
+ * refused with 429 then; so is one of a user of whom too many wait already (rule LIM7).
+ */
+export class QueryLimiter {
+  readonly #options: QueryLimiterOptions;
+  readonly #byOwner = new Map<string, OwnerSlots>();
+  readonly #refused: Counter;
+  #running = 0;
+  #waiting = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
+
+  constructor(options: QueryLimiterOptions) {
+    this.#options = options;
+    const { metrics = noMetrics } = options;
+    metrics.observe('really_queries_running', 'Queries that run.', () => this.#running);
+    metrics.observe(
+      'really_queries_waiting',
+      'Queries that wait until others of their user, or of the anonymous of their address, end.',
+      () => this.#waiting,
+    );
+    this.#refused = metrics.counter(
+      'really_queries_refused_total',
+      'Queries refused because too many of their user, or of the anonymous of their address, ran or waited.',
+    );
+  }
+
+  /** Queries that run or wait. */
+  get size(): number {
+    let size = 0;
+    for (const { running, waiting } of this.#byOwner.values()) size += running + waiting.size;
+    return size;
+  }
+
+  /** Runs `query` once the owner has a free slot. */
+  async run<T>(asking: Requester, query: () => Promise<T>): Promise<T> {
+    const owner = ownerOf(asking);
+    const slots = this.#slots(owner);
+    if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
+    else await this.#waitForSlot(slots, asking.auth.uid);
+    this.#running += 1;
+    try {
+      return await query();
+    } finally {
+      this.#running -= 1;
+      this.#release(owner, slots);
+    }
+  }
+
+  /**
+   * Resolves in a turn of the event loop that no other query of the app has: large answers that are ready together
+   * would hold up everybody else for as long as all of them take.
+   */
+  exclusiveTurn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => nextTurn());
+    return this.#lastTurn;
+  }
+
+  #slots(owner: string): OwnerSlots {
+    const known = this.#byOwner.get(owner);
+    if (known) return known;
+    const slots: OwnerSlots = { running: 0, waiting: new FairQueue() };
+    this.#byOwner.set(owner, slots);
+    return slots;
+  }
+
+  /** Resolves with the slot of a query that ended. */
+  #waitForSlot({ waiting }: OwnerSlots, uid: string): Promise<void> {
+    const { limits, platform } = this.#options;
+    const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+    if (waiting.sizeOf(uid) >= limits.inFlight) return this.#refuse(refusal);
+    this.#waiting += 1;
+    const turn = new Promise<void>((resolve, reject) => {
+      const timer = platform.timers.after(limits.queryTime, () => {
+        waiting.delete(uid, waiter);
+        reject(refusal);
+      });
+      const waiter: Waiter = { begin: resolve, timer };
+      waiting.push(uid, waiter);
+    });
+    return turn
+      .catch((error: unknown) => this.#refuse(error))
+      .finally(() => {
+        this.#waiting -= 1;
+      });
+  }
+
+  #refuse(error: unknown): Promise<never> {
+    this.#refused.add();
+    return Promise.reject(error);
+  }
+
+  #release(owner: string, slots: OwnerSlots): void {
+    const next = slots.waiting.shift();
+    if (next) {
+      // The slot goes on to the next one as it is.
+      next.timer.cancel();
+      next.begin();
+      return;
+    }
+    slots.running -= 1;
+    if (slots.running === 0) this.#byOwner.delete(owner);
+  }
+}

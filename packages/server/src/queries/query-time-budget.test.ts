@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { QueryTimeout } from '../store/store.js';
+import { ownerOf } from './owner.js';
+import { QueryTimeBudget } from './query-time-budget.js';
+
+test('[LIM14] all reads together have the time of one query, and waiting is not theirs', () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const time = new QueryTimeBudget({ platform, limits: { queryTime: 100 } }, 'owner');
+  platform.advance(1000);
+  const { timeout, asker } = time.patience;
+  expect([timeout, asker?.owner]).toEqual([100, 'owner']);
+  platform.advance(60);
+  expect(time.left).toBe(40);
+  if (asker) asker.waited += 50;
+  expect(time.left).toBe(90);
+  platform.advance(90);
+  expect(() => time.left).toThrow(QueryTimeout);
+  time.restart();
+  expect(time.left).toBeGreaterThan(0);
+});
+
+test('[LIM13] a user is one owner, and so are the anonymous of an address', () => {
+  const address = '192.0.2.1';
+  expect(ownerOf({ auth: { uid: 'a' }, address })).toBe('uid a');
+  const anonymous = (uid: string) => ({ uid, authType: 'anonymous' });
+  expect(ownerOf({ auth: anonymous('b'), address })).toBe(`address ${address}`);
+  expect(ownerOf({ auth: anonymous('c'), address })).toBe(`address ${address}`);
+  expect(ownerOf({ auth: anonymous('c') })).toBe('uid c');
+});

@@ -1,0 +1,173 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type {
+  AlteredObjects,
+  CollectionSize,
+  CollectionSlice,
+  ExportReader,
+  SliceRequest,
+  StoreState,
+} from '../export-reader.js';
+import { type Change, type ObjectWithHistory, type Pos, StoreUnavailable } from '../store.js';
+import { asStoreError } from './errors.js';
+import { openToCopy } from './open-database.js';
+import { HistoryReader } from './tables/history-reader.js';
+import { locate, rPrinter } from './tables/location.js';
+import {
+  changeOf,
+  type ObjectRow,
+  objectColumns,
+  objectOf,
+  type PublishedRow,
+} from './tables/rows.js';
+import { collectionTable } from './tables/schema.js';
+import { Transactions } from './transactions.js';
+
+/** Bytes of JSON, about, after which a slice ends. */
+const sliceSize = 1024 * 1024;
+
+type SliceRow = readonly [id: string, parents: string, born: Pos, last: Pos, ...object: ObjectRow];
+
+/**
+ * Reads a database that another process may be writing into; it must be of the version that this program
+ * writes. Throws `StoreRefused` where it can not. Works on the spot: it is for programs that do nothing else.
+ */
+export function openSqliteExportReader(file: string): ExportReader {
+  return new SqliteExportReader(openToCopy(file, 'current'));
+}
+
+class SqliteExportReader implements ExportReader {
+  readonly #db: Database;
+  readonly #histories: HistoryReader;
+  readonly #transactions: Transactions;
+  readonly #slices = new Map<string, Statement>();
+  readonly #changed: Statement;
+  readonly #swept: Statement;
+  #closed = false;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#histories = new HistoryReader(db);
+    this.#transactions = new Transactions(db);
+    this.#changed = db
+      .prepare('SELECT pos, r FROM changes WHERE pos > ? ORDER BY pos LIMIT ?')
+      .raw();
+    this.#swept = db.prepare('SELECT name FROM collections WHERE swept > ? ORDER BY name').pluck();
+  }
+
+  async state(): Promise<StoreState> {
+    return this.#read(() => this.#state());
+  }
+
+  async collections(): Promise<CollectionSize[]> {
+    return this.#read(() => collectionSizes(this.#db));
+  }
+
+  async slice(wanted: SliceRequest): Promise<CollectionSlice> {
+    return this.#read(() => this.#slice(wanted));
+  }
+
+  async altered(after: Pos, limit: number, history: boolean): Promise<AlteredObjects> {
+    return this.#read(() => {
+      const changes = this.#changed.all(after, limit) as (readonly [pos: Pos, r: string])[];
+      const rs = new Set(changes.map(([, r]) => r));
+      const entries = [...rs].flatMap((r) => this.#altered(r, history) ?? []);
+      const lost = (this.#swept.all(after) as string[]).map((name) => name.split('/'));
+      const more = changes.length === limit;
+      const through = (more ? changes.at(-1)?.[0] : undefined) ?? this.#state().position;
+      return { entries, through, more, lost };
+    });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) this.#db.close();
+    this.#closed = true;
+  }
+
+  #state(): StoreState {
+    const [position, newest] = this.#db
+      .prepare('SELECT position, newest FROM meta')
+      .raw()
+      .get() as [Pos, number];
+    return { position, newest };
+  }
+
+  #slice({ names, after, limit, history }: SliceRequest): CollectionSlice {
+    const statement = this.#sliceOf(names.join('/'));
+    const print = rPrinter(names);
+    const from = after === undefined ? { id: '', parents: '' } : locate(after);
+    const entries: ObjectWithHistory[] = [];
+    let bytes = 0;
+    const rows = statement.iterate(from.id, from.parents) as IterableIterator<SliceRow>;
+    for (const [id, parents, born, last, ...row] of rows) {
+      if (entries.length >= limit || bytes >= sliceSize) return { entries, more: true };
+      const r = print(parents, id);
+      const changes = history ? this.#history({ row, last, born }) : [];
+      bytes += sizeOf(row, changes);
+      entries.push({ object: objectOf(r, row), history: changes.map((one) => changeOf(r, one)) });
+    }
+    return { entries, more: false };
+  }
+
+  #sliceOf(collection: string): Statement {
+    const known = this.#slices.get(collection);
+    if (known) return known;
+    // Along the index on the key, and so in the same order whatever the positions are.
+    const statement = this.#db
+      .prepare(
+        `SELECT id, parents, born, last, ${objectColumns} FROM ${collectionTable(collection)}
+          WHERE (id, parents) > (?, ?) ORDER BY id, parents`,
+      )
+      .raw();
+    this.#slices.set(collection, statement);
+    return statement;
+  }
+
+  #altered(r: string, history: boolean): ObjectWithHistory | undefined {
+    const head = this.#histories.head(r);
+    if (!head) return undefined;
+    const object = objectOf(r, head.row);
+    if (!history) return { object, history: [] };
+    const { collection, parents, id } = locate(r);
+    const born = this.#db
+      .prepare(`SELECT born FROM ${collectionTable(collection)} WHERE id = ? AND parents = ?`)
+      .pluck()
+      .get(id, parents) as Pos;
+    const changes = this.#history({ ...head, born });
+    return { object, history: changes.map((change) => changeOf(r, change)) };
+  }
+
+  /** What is kept behind the last change, and the creation, which stays when what is between them is pruned. */
+  #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly PublishedRow[] {
+    const recent = this.#histories.entries(head, { after: 0, limit: Number.POSITIVE_INFINITY });
+    const [, deleted] = head.row;
+    if (deleted === 1 || recent[0]?.[2] === ('create' satisfies Change['type'])) return recent;
+    const creation = this.#histories.at(head.born);
+    return creation ? [creation, ...recent] : recent;
+  }
+
+  #read<T>(read: () => T): T {
+    if (this.#closed) throw new StoreUnavailable('the store is closed');
+    try {
+      return this.#transactions.read(read);
+    } catch (error) {
+      throw asStoreError(error);
+    }
+  }
+}
+
+/** To be called in one moment with whatever it is compared with. */
+export function collectionSizes(db: Database): CollectionSize[] {
+  const names = db.prepare('SELECT name FROM collections ORDER BY name').pluck().all() as string[];
+  return names.map((name) => ({
+    names: name.split('/'),
+    objects: db
+      .prepare(`SELECT count(*) FROM ${collectionTable(name)}`)
+      .pluck()
+      .get() as number,
+  }));
+}
+
+function sizeOf([, , , touched, data]: ObjectRow, history: readonly PublishedRow[]): number {
+  const lengths = history.map((row) => (row[7]?.length ?? 0) + (row[8]?.length ?? 0) + 200);
+  return lengths.reduce((sum, length) => sum + length, touched.length + data.length);
+}

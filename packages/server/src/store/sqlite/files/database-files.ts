@@ -1,0 +1,67 @@
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { makeFolder } from '../../../platform/make-folder.js';
+import { isOpen, makeOwnerOnlyFile, narrowFile } from '../../../platform/owner-only.js';
+import { systemCode, systemReason } from '../../../platform/system-reason.js';
+import { StoreRefused } from '../../store.js';
+
+/** What SQLite keeps beside a database, with the database's own mode. */
+const besides = ['-wal', '-shm', '-journal'];
+
+/** Makes the folder of a database. Throws `StoreRefused`. */
+export function makeDatabaseFolder(folder: string): void {
+  refusing(`${folder} cannot be made`, folder, () => makeFolder(folder));
+}
+
+/**
+ * Makes an empty file for its owner alone where there is none, and finds out whether this process may work with it. True where
+ * there was none. Throws `StoreRefused` that says what is missing, which SQLite would not.
+ */
+export function claimFile(file: string): boolean {
+  const isNew = !exists(file);
+  refusing(`${file} cannot be opened`, file, () => {
+    if (isNew) makeOwnerOnlyFile(targetOf(file));
+    if (statSync(file).isDirectory()) throw folderError;
+    accessSync(file, constants.R_OK | constants.W_OK);
+  });
+  return isNew;
+}
+
+/** As `claimFile`, for a database, what SQLite keeps beside it, and the folder where it does that. */
+export function claimDatabase(file: string): void {
+  claimFile(file);
+  const target = targetOf(file);
+  for (const end of besides) if (existsSync(target + end)) claimFile(target + end);
+  const folder = dirname(target);
+  refusing(`${file} cannot be opened`, folder, () =>
+    accessSync(folder, constants.W_OK | constants.X_OK),
+  );
+}
+
+/** Takes away what group and others may do with a database and its lock. Resolves with the files where that failed. */
+export function narrowDatabase(file: string): string[] {
+  const target = targetOf(file);
+  const files = [target, ...besides.map((end) => target + end), `${file}.lock`];
+  return files.filter((one) => isOpen(one) && !narrowFile(one));
+}
+
+const folderError = Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+
+/** False also for a link that leads nowhere. */
+function exists(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Where links lead: SQLite keeps its other files there. */
+export function targetOf(file: string): string {
+  return exists(file) ? realpathSync(file) : file;
+}
+
+function refusing(what: string, path: string, work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    const passing = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'].includes(systemCode(error));
+    throw new StoreRefused(`${what}: ${systemReason(error, path)}`, { passing, cause: error });
+  }
+}

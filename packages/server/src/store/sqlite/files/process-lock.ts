@@ -1,0 +1,96 @@
+import { statSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { StoreInUse, StoreRefused } from '../../store.js';
+import { isBusy } from '../errors.js';
+import { claimFile } from './database-files.js';
+
+/**
+ * Claims a database for this process, by an exclusive lock on an empty database beside it. The lock
+ * lives in the kernel, so that it ends with the process however that ends: nothing has to be cleaned
+ * up after a kill -9.
+ *
+ * The database itself cannot carry the lock: the readers are connections of their own.
+ */
+export function lockDatabase(file: string): ProcessLock {
+  return new ProcessLock(file);
+}
+
+/** The lock of a database, which its file may be taken away from. */
+export class ProcessLock {
+  readonly #database: string;
+  readonly #file: string;
+  /** Whether there was no file of the lock: somebody may hold one that was deleted. */
+  readonly isNew: boolean;
+  #lock: Database.Database;
+  #identity: string;
+
+  constructor(database: string) {
+    this.#database = database;
+    this.#file = `${database}.lock`;
+    this.isNew = claimFile(this.#file);
+    this.#lock = this.#take();
+    this.#identity = identityOf(this.#file);
+  }
+
+  /** Where the file was deleted it is made and locked anew: `renewed`. `lost`: somebody else was faster. */
+  keep(): 'held' | 'renewed' | 'lost' {
+    if (identityOf(this.#file) === this.#identity) return 'held';
+    try {
+      claimFile(this.#file);
+      const lock = this.#take();
+      this.#lock.close();
+      this.#lock = lock;
+      this.#identity = identityOf(this.#file);
+      return 'renewed';
+    } catch {
+      return 'lost';
+    }
+  }
+
+  release(): void {
+    this.#lock.close();
+  }
+
+  #take(): Database.Database {
+    let lock: Database.Database | undefined;
+    try {
+      lock = new Database(this.#file, { timeout: 0 });
+      lock.pragma('journal_mode = MEMORY');
+      lock.exec('BEGIN EXCLUSIVE');
+      return lock;
+    } catch (error) {
+      lock?.close();
+      if (isBusy(error)) throw inUse(this.#database);
+      throw new StoreRefused(`${this.#file} cannot be opened: ${(error as Error).message}`);
+    }
+  }
+}
+
+/**
+ * Throws `StoreInUse` where any other process has the database open: asks for the whole file, which all who have it open hold a part of,
+ * whatever was deleted beside it.
+ */
+export function assertAlone(file: string): void {
+  const db = new Database(file, { timeout: 0 });
+  try {
+    db.pragma('locking_mode = EXCLUSIVE');
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (error) {
+    // What else is wrong, the opening finds out.
+    if (isBusy(error)) throw inUse(file);
+  } finally {
+    db.close();
+  }
+}
+
+/** Tells files apart, also one from another that took its name. */
+export function identityOf(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat ? `${stat.dev}:${stat.ino}` : 'none';
+}
+
+export function inUse(file: string): StoreInUse {
+  return new StoreInUse(
+    `${file} is in use by another process: is a server running on this data already?`,
+  );
+}

@@ -1,0 +1,45 @@
+import { existsSync, rmSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { creation, each, queryOf } from '../../contract/sample-writes.js';
+import { StoreInUse, StoreUnavailable } from '../../store.js';
+import { Scratch } from '../scratch.fixture.js';
+
+const scratch = Scratch.each();
+
+describe('[DUR10] a database in use', () => {
+  test('is not opened a second time where the file of its lock was deleted, also with force, and goes on', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    await store.commit(each(creation('/users/1')));
+    for (const force of [false, true]) {
+      rmSync(`${file}.lock`, { force: true });
+      await expect(scratch.open({ file, force })).rejects.toBeInstanceOf(StoreInUse);
+      // Or the next attempt would find a lock that nobody holds.
+      await expect(scratch.open({ file, force })).rejects.toBeInstanceOf(StoreInUse);
+    }
+    await store.commit(each(creation('/users/2')));
+    expect(await store.count(queryOf('users'))).toBe(2);
+  });
+
+  test('makes and locks the file anew', async () => {
+    const file = scratch.file();
+    await scratch.open({ file });
+    rmSync(`${file}.lock`);
+    await expect.poll(() => existsSync(`${file}.lock`)).toBe(true);
+    await expect(scratch.open({ file })).rejects.toBeInstanceOf(StoreInUse);
+  });
+
+  test('is written no more once its log was removed, loses nothing that was answered, and opens again', async () => {
+    const file = scratch.file();
+    const store = await scratch.open({ file });
+    await store.commit(each(creation('/users/1'), creation('/users/2')));
+    rmSync(`${file}-wal`);
+    await expect(store.commit(each(creation('/users/3')))).rejects.toThrow(StoreUnavailable);
+    await expect(store.ping()).rejects.toThrow('a file of the database was removed');
+    const { epoch } = store;
+    await store.close();
+    const again = await scratch.open({ file });
+    expect(await again.count(queryOf('users'))).toBe(2);
+    expect(again.epoch).toEqual(epoch);
+  });
+});

@@ -1,0 +1,139 @@
+import type { Comparison, JsonValue, RqlExpression } from '@really/protocol';
+import { locate, rPrinter } from '../tables/location.js';
+import { between, isAnyOf, isEqual, isOrdered, startsWith } from './conditions.js';
+import { contains } from './contains.js';
+import { hasNul, keyExpression } from './key.js';
+import { joinSql, rawSql, type Sql, sql } from './sql.js';
+import { tick } from './tick.js';
+
+/** The function that judges an object by a filter that SQL can not express. */
+export const matchFunction = 'really_matches';
+
+/** A filter as SQL over the columns of its collection's table. */
+export interface CompiledFilter {
+  readonly condition: Sql;
+  /** Parts that are judged in JavaScript: the first argument of `matchFunction` counts them. */
+  readonly predicates: readonly RqlExpression[];
+}
+
+/**
+ * Compiles a filter into a condition that holds where `compilePredicate` of the protocol package says
+ * true, and is false or NULL elsewhere. Negations go down to the comparisons, and there `IS NOT TRUE`
+ * keeps SQL's third value out of it.
+ */
+export function compileFilter(filter: RqlExpression, names: readonly string[]): CompiledFilter {
+  const predicates: RqlExpression[] = [];
+  const inJavaScript = (expression: RqlExpression) => {
+    predicates.push(expression);
+    const call = rawSql(`${matchFunction}(${predicates.length - 1}, id, parents, rev, data)`);
+    return call;
+  };
+  const context: Context = { collection: names.join('/'), print: rPrinter(names), inJavaScript };
+  return { condition: compile(filter, false, context), predicates };
+}
+
+interface Context {
+  readonly collection: string;
+  readonly print: (parents: string, id: string) => string;
+  readonly inJavaScript: (expression: RqlExpression) => Sql;
+}
+
+function compile(filter: RqlExpression, negated: boolean, context: Context): Sql {
+  switch (filter.kind) {
+    case 'and':
+    case 'or': {
+      const parts = flatten(filter, filter.kind).map((part) => compile(part, negated, context));
+      return joinSql(parts.map(withTick), (filter.kind === 'and') === negated ? 'OR' : 'AND');
+    }
+    case 'not':
+      return compile(filter.operand, !negated, context);
+    case 'comparison': {
+      const isUnequal = filter.operator === '!=';
+      const condition = compare(isUnequal ? { ...filter, operator: '=' } : filter, context);
+      return isUnequal === negated ? condition : sql`(${condition}) IS NOT TRUE`;
+    }
+    default:
+      return filter satisfies never;
+  }
+}
+
+/** Parts of a chain after which there is a look at the time: each may compare as much as an object has. */
+const partsPerTick = 16;
+
+function withTick(part: Sql, index: number): Sql {
+  return index > 0 && index % partsPerTick === 0 ? sql`(${tick} AND ${part})` : part;
+}
+
+/** The operands of a chain of one operator. */
+function flatten(filter: RqlExpression, kind: 'and' | 'or'): RqlExpression[] {
+  const parts: RqlExpression[] = [];
+  const waiting: RqlExpression[] = [filter];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (next.kind === kind) waiting.push(next.right, next.left);
+    else parts.push(next);
+  }
+  return parts;
+}
+
+function compare(comparison: Comparison<JsonValue>, context: Context): Sql {
+  const { field, operator, value } = comparison;
+  const [first] = field;
+  const exact =
+    first === '_r' && field.length === 1 ? compareR(operator, value, context) : undefined;
+  if (exact) return exact;
+  if (first === '_r' || hasNul(field)) return context.inJavaScript(comparison);
+  const condition =
+    operator === 'contains' ? contains(field, value) : compareKey(keyColumn(field), comparison);
+  return condition ?? context.inJavaScript(comparison);
+}
+
+/** The plus takes the column's type away, which would make the number 5 of the text '5'. */
+function keyColumn(field: readonly string[]): Sql {
+  if (field[0] !== '_rev') return rawSql(keyExpression(field));
+  return rawSql(field.length === 1 ? '+rev' : 'NULL');
+}
+
+/** `undefined` where SQL can not say it exactly. */
+function compareKey(key: Sql, { operator, value }: Comparison<JsonValue>): Sql | undefined {
+  switch (operator) {
+    case '=':
+      return isEqual(key, value);
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      return isOrdered(key, operator, value);
+    case 'between':
+      return between(key, value);
+    case 'in':
+      return isAnyOf(key, value);
+    case 'starts with':
+      return startsWith(key, value);
+    default:
+      return undefined;
+  }
+}
+
+/** An R is not a column but can be taken apart, so that looking for one goes by the primary key. */
+function compareR(
+  operator: Comparison<JsonValue>['operator'],
+  value: JsonValue,
+  context: Context,
+): Sql | undefined {
+  if (operator === '=') return isOneOf([value], context);
+  if (operator === 'in' && Array.isArray(value)) return isOneOf(value, context);
+  return undefined;
+}
+
+function isOneOf(values: readonly JsonValue[], { collection, print }: Context): Sql {
+  const keys: [string, string][] = [];
+  for (const value of values) {
+    if (typeof value !== 'string') continue;
+    const place = locate(value);
+    const { id, parents } = place;
+    if (place.collection === collection && print(parents, id) === value) keys.push([id, parents]);
+  }
+  const [only] = keys;
+  if (keys.length === 1 && only) return sql`(id = ${only[0]} AND parents = ${only[1]})`;
+  return sql`(id, parents) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(${JSON.stringify(keys)}))`;
+}

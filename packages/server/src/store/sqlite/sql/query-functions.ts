@@ -1,0 +1,80 @@
+import {
+  compilePredicate,
+  type JsonObject,
+  type Predicate,
+  type RqlExpression,
+} from '@really/protocol/values';
+import type { Database } from 'better-sqlite3';
+import { QueryTimeout } from '../../store.js';
+import { GaveWay } from '../errors.js';
+import { rPrinter } from '../tables/location.js';
+import type { ReaderRequest } from '../threads/messages.js';
+import { matchFunction } from './filter-compiler.js';
+import { registerKeyFunctions } from './functions.js';
+import { tickFunction } from './tick.js';
+
+/**
+ * The functions that a query's SQL calls. SQLite has no way to be interrupted from JavaScript; but each
+ * object that a query looks at calls `really_tick`, and that throws when the time is up.
+ */
+export class QueryFunctions {
+  #deadline = Number.POSITIVE_INFINITY;
+  #timeout = 0;
+  /** From when on it gives way to others that wait. */
+  #givesWay = Number.POSITIVE_INFINITY;
+  readonly #waiting: Int32Array;
+  #predicates: readonly Predicate[] = [];
+  #print: (parents: string, id: string) => string = () => '';
+  /** The object that was judged last: several parts of one filter look at the same. */
+  #text: string | undefined;
+  #object: JsonObject = {};
+
+  /** `waiting`: one number, how many reads wait to which others give way. */
+  constructor(db: Database, waiting: Int32Array = new Int32Array(1)) {
+    this.#waiting = waiting;
+    registerKeyFunctions(db, this.tick);
+    // Not deterministic: SQLite would call it once instead of once for each object.
+    db.function(tickFunction, { deterministic: false }, this.tick);
+    db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
+      this.#matches(Number(predicate), String(id), String(parents), Number(rev), String(data)),
+    );
+  }
+
+  /** What is read from now on may take so many milliseconds, and gives way to others after so many. */
+  begin({
+    timeout = Number.POSITIVE_INFINITY,
+    quantum = Number.POSITIVE_INFINITY,
+  }: Pick<ReaderRequest, 'timeout' | 'quantum'>): void {
+    const now = performance.now();
+    this.#timeout = timeout;
+    this.#deadline = now + timeout;
+    this.#givesWay = now + quantum;
+  }
+
+  /** What the statement that comes calls for the parts of its filter that SQL can not say. */
+  judgeBy(predicates: readonly RqlExpression[], names: readonly string[]): void {
+    this.#predicates = predicates.map((predicate) => compilePredicate(predicate));
+    this.#print = rPrinter(names);
+    this.#text = undefined;
+  }
+
+  /** Throws `QueryTimeout` when the time is up, and `GaveWay` where others wait for the thread. */
+  readonly tick = (): number => {
+    const now = performance.now();
+    if (now > this.#deadline) {
+      throw new QueryTimeout(`the query took longer than ${Math.round(this.#timeout)} ms`);
+    }
+    if (now > this.#givesWay && Atomics.load(this.#waiting, 0) > 0) throw new GaveWay();
+    return 1;
+  };
+
+  #matches(predicate: number, id: string, parents: string, rev: number, data: string): number {
+    this.tick();
+    if (data !== this.#text) {
+      this.#object = JSON.parse(data) as JsonObject;
+      this.#text = data;
+    }
+    const object = { ...this.#object, _r: this.#print(parents, id), _rev: rev };
+    return Number(this.#predicates[predicate]?.(object) ?? false);
+  }
+}

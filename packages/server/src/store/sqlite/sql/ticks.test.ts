@@ -1,0 +1,47 @@
+import { bindRql, parseRql } from '@really/protocol';
+import { afterEach, expect, test, vi } from 'vitest';
+import { systemPlatform } from '../../../platform/system.js';
+import { creation, each } from '../../contract/sample-writes.js';
+import { QueryTimeout } from '../../store.js';
+import { openForReading } from '../open-database.js';
+import { Reader } from '../reader.js';
+import { Scratch } from '../scratch.fixture.js';
+import { packFilter } from './packed-filter.js';
+
+const scratch = Scratch.each();
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const list = Array.from({ length: 20 }, (_, n) => ({ n }));
+const values = { a: { n: -1 }, b: [{ n: -1 }], t: 'z' };
+/** One object each, and hundreds of looks into it. */
+const filters = [
+  'list contains $a',
+  'list contains $t',
+  'list = $a',
+  'list in $b',
+  'text > $t',
+  "text starts with 'z'",
+];
+
+test.each(filters)(
+  '[LIM7] [LIM13] the time of a query is looked at within an object: %s',
+  async (part) => {
+    const file = scratch.file();
+    const store = await scratch.open({ file }, systemPlatform);
+    await store.commit(each(creation('/users/1', { list, text: 'a' })));
+    const text = Array.from({ length: 150 }, () => part).join(' or ');
+    const filter = packFilter(bindRql(parseRql(text), values));
+    const order = { field: '_r', descending: true };
+    const query = { scope: { names: ['users'], parents: [] }, filter, order, limit: 1 };
+    const db = openForReading(file);
+    const reader = new Reader(db, new Int32Array(1));
+    // A clock that goes on by one whenever somebody looks at it.
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now++);
+    expect(() => reader.answer({ kind: 'count', query, timeout: 5 })).toThrow(QueryTimeout);
+    expect(reader.answer({ kind: 'count', query, timeout: 1e6 })).toBe('0');
+    db.close();
+  },
+);

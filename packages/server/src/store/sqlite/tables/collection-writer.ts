@@ -1,0 +1,172 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { CollectionLayout, Pos } from '../../store.js';
+import { keyExpression } from '../sql/key.js';
+import type { Location } from './location.js';
+import { collectionTable, uniqueCondition } from './schema.js';
+
+/** What the writer has to know of a stored object to judge a write. `deleted` is 0, 1, or `parked`. */
+export type HeadRow = readonly [rev: number, deleted: number, born: Pos, last: Pos];
+
+/**
+ * In the column `deleted`, within a transaction: the object lives, and is in no index of the living, so that its
+ * values of unique fields are not judged yet.
+ */
+const parked = 2;
+
+/** The object as a write leaves it. */
+export interface ObjectState {
+  readonly rev: number;
+  readonly deleted: boolean;
+  readonly modelVersion: number;
+  readonly touched: string;
+  readonly data: string;
+  /** To be put among the living by `unpark`, before the transaction ends. */
+  readonly parked?: boolean | undefined;
+}
+
+/** Writes the table of one collection. */
+export class CollectionWriter {
+  readonly name: string;
+  /** Its number in the table of changes. */
+  readonly number: number;
+  readonly #head: Statement;
+  readonly #insert: Statement;
+  readonly #update: Statement;
+  readonly #remove: Statement;
+  readonly #unpark: Statement;
+  readonly #migrate: Statement;
+  readonly #setMigrated: Statement;
+  readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
+
+  #migrated: number;
+
+  constructor(db: Database, { name, number, layout, migrated }: CollectionFacts) {
+    const table = collectionTable(name);
+    this.name = name;
+    this.number = number;
+    this.#migrated = migrated;
+    this.#head = db
+      .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)
+      .raw();
+    this.#insert = db.prepare(
+      `INSERT INTO ${table} (born, last, rev, deleted, model_version, id, parents, touched, data)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = db.prepare(
+      `UPDATE ${table} SET last = ?, rev = ?, deleted = ?, model_version = ?, touched = ?, data = ?
+        WHERE born = ?`,
+    );
+    this.#remove = db.prepare(`DELETE FROM ${table} WHERE born = ?`);
+    this.#unpark = db.prepare(
+      `UPDATE ${table} SET deleted = 0 WHERE id = ? AND parents = ? AND deleted = ${parked}`,
+    );
+    this.#migrate = db.prepare(
+      `UPDATE ${table} SET model_version = ?, data = ?
+        WHERE id = ? AND parents = ? AND rev = ? AND model_version = ? AND deleted = 0`,
+    );
+    this.#setMigrated = db.prepare('UPDATE collections SET migrated = ? WHERE id = ?');
+    const unique = (layout?.indexes ?? []).filter((index) => index.unique);
+    const condition = uniqueCondition(layout?.currentFrom ?? 1);
+    this.#clashes = unique.map(({ field }) => ({
+      field,
+      find: findClash(db, { table, field, condition }),
+    }));
+  }
+
+  /** No living object is of a model version below this one. */
+  get migrated(): number {
+    return this.#migrated;
+  }
+
+  raiseMigrated(version: number): void {
+    if (version > this.#migrated) this.#setMigratedTo(version);
+  }
+
+  lowerMigrated(version: number): void {
+    this.#setMigratedTo(version);
+  }
+
+  /** False where the stored object is not the one that was migrated. Throws as `insert`. */
+  migrate({ id, parents }: Location, { rev, from, modelVersion, data }: Migrated): boolean {
+    return this.#migrate.run(modelVersion, data, id, parents, rev, from).changes > 0;
+  }
+
+  head({ id, parents }: Location): HeadRow | undefined {
+    return this.#head.get(id, parents) as HeadRow | undefined;
+  }
+
+  /** Throws SQLite's unique violation, and has written nothing then. */
+  insert(
+    { id, parents }: Location,
+    { born, last }: { readonly born: Pos; readonly last: Pos },
+    state: ObjectState,
+  ): void {
+    const { rev, modelVersion, touched, data } = state;
+    this.#insert.run(born, last, rev, deletedOf(state), modelVersion, id, parents, touched, data);
+  }
+
+  /** As `insert`, of the object that was created at `born`. */
+  update(born: Pos, pos: Pos, state: ObjectState): void {
+    const { rev, modelVersion, touched, data } = state;
+    this.#update.run(pos, rev, deletedOf(state), modelVersion, touched, data, born);
+  }
+
+  /** Puts an object among the living that was written as parked, if it was. Throws as `insert`. */
+  unpark({ id, parents }: Location): void {
+    this.#unpark.run(id, parents);
+  }
+
+  /** Takes the object that was created at `born` out of the table. */
+  remove(born: Pos): void {
+    this.#remove.run(born);
+  }
+
+  #setMigratedTo(version: number): void {
+    this.#setMigrated.run(version, this.number);
+    this.#migrated = version;
+  }
+
+  /** The first unique field, in the model's order, of which another object has this one's value. */
+  clash({ id, parents }: Location, data: string): string | undefined {
+    return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.field;
+  }
+}
+
+/** What is told of a collection to who writes its table. */
+export interface CollectionFacts {
+  readonly name: string;
+  readonly number: number;
+  readonly layout: CollectionLayout | undefined;
+  readonly migrated: number;
+}
+
+/** What a migration makes of an object of revision `rev` and model version `from`. */
+export interface Migrated {
+  readonly rev: number;
+  readonly from: number;
+  readonly modelVersion: number;
+  readonly data: string;
+}
+
+function deletedOf(state: ObjectState): number {
+  return state.parked && !state.deleted ? parked : Number(state.deleted);
+}
+
+interface Unique {
+  readonly table: string;
+  readonly field: string;
+  /** For which objects it is unique. */
+  readonly condition: string;
+}
+
+function findClash(db: Database, { table, field, condition }: Unique): Statement {
+  const key = keyExpression(field.split('.'));
+  return db
+    .prepare(
+      `SELECT 1 FROM ${table}
+        WHERE ${condition} AND ${key} = (SELECT ${key} FROM (SELECT ? AS data))
+          AND NOT (id = ? AND parents = ?)
+        LIMIT 1`,
+    )
+    .pluck();
+}

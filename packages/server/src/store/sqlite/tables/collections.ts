@@ -1,0 +1,99 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { CollectionLayout, Pos } from '../../store.js';
+import { CollectionWriter } from './collection-writer.js';
+import { layOutIndexes } from './field-indexes.js';
+import { collectionDdl } from './schema.js';
+
+/** The collections of a database as its writer knows them, by name: `users/posts`. */
+export class Collections {
+  readonly #db: Database;
+  readonly #number: Statement;
+  readonly #add: Statement;
+  readonly #migrated: Statement;
+  readonly #version: Statement;
+  readonly #setVersion: Statement;
+  readonly #layouts = new Map<string, CollectionLayout>();
+  readonly #writers = new Map<string, CollectionWriter>();
+  #made = 0;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#number = db.prepare('SELECT id FROM collections WHERE name = ?').pluck();
+    this.#migrated = db.prepare('SELECT migrated FROM collections WHERE id = ?').pluck();
+    this.#version = db.prepare('SELECT model_version FROM collections WHERE id = ?').pluck();
+    this.#setVersion = db.prepare(
+      'UPDATE collections SET model_version = ?, floor = max(floor, ?) WHERE id = ?',
+    );
+    this.#add = db.prepare('INSERT INTO collections (name) VALUES (?)');
+  }
+
+  get layouts(): ReadonlyMap<string, CollectionLayout> {
+    return this.#layouts;
+  }
+
+  /** How many collections were made so far. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /**
+   * Makes tables and indexes, inside a transaction. True where a model has another version than it had: whoever wants to
+   * know what happened before `pos` is told that it is gone. Throws `UniqueClash`.
+   */
+  layOut(layouts: readonly CollectionLayout[], pos: Pos): boolean {
+    let changed = false;
+    for (const layout of layouts) {
+      const number = this.#numberOf(layout.names.join('/'));
+      layOutIndexes(this.#db, layout);
+      const version = layout.modelVersion ?? 0;
+      const known = Number(this.#version.get(number));
+      if (version === 0 || version === known) continue;
+      // The first version that is heard of is no other one.
+      const isOther = known > 0;
+      this.#setVersion.run(version, isOther ? pos : 0, number);
+      changed ||= isOther;
+    }
+    return changed;
+  }
+
+  /** To be called when the transaction of `layOut` has succeeded. */
+  remember(layouts: readonly CollectionLayout[]): void {
+    for (const layout of layouts) this.#layouts.set(layout.names.join('/'), layout);
+    // Their statements look at what is unique now.
+    this.forget();
+  }
+
+  /** To be called when a transaction has failed: tables that were made in it are unmade. */
+  forget(): void {
+    this.#writers.clear();
+  }
+
+  /** `undefined` where there never was such a collection. */
+  find(name: string): CollectionWriter | undefined {
+    const known = this.#writers.get(name);
+    if (known) return known;
+    const number = this.#number.get(name);
+    return number === undefined ? undefined : this.#writer(name, Number(number));
+  }
+
+  /** Makes the collection where there is none, inside a transaction. */
+  open(name: string): CollectionWriter {
+    return this.#writers.get(name) ?? this.#writer(name, this.#numberOf(name));
+  }
+
+  #writer(name: string, number: number): CollectionWriter {
+    const layout = this.#layouts.get(name);
+    const migrated = Number(this.#migrated.get(number));
+    const writer = new CollectionWriter(this.#db, { name, number, layout, migrated });
+    this.#writers.set(name, writer);
+    return writer;
+  }
+
+  #numberOf(name: string): number {
+    const known = this.#number.get(name);
+    if (known !== undefined) return Number(known);
+    for (const statement of collectionDdl(name)) this.#db.exec(statement);
+    this.#made += 1;
+    return Number(this.#add.run(name).lastInsertRowid);
+  }
+}

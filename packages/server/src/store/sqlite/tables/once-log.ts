@@ -1,0 +1,83 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { OnceKey, OnceRecord, OnceResult, Pos } from '../../store.js';
+import type { SqliteConfig } from '../config.js';
+import { type OnceRow, onceColumn, onceColumns, onceRecordOf, resultsColumn } from './rows.js';
+
+type Window = Pick<SqliteConfig, 'onceWindow' | 'onceKeep'>;
+
+/** Finds once-keys: those within the window, and among the last ones of their uid. */
+export class OnceReader {
+  readonly #window: Window;
+  readonly #find: Statement;
+
+  constructor(db: Database, window: Window) {
+    this.#window = window;
+    this.#find = db
+      .prepare(
+        `SELECT ${onceColumns} FROM once AS found
+          WHERE uid = :uid AND id = :id AND at > :oldest
+            AND (SELECT count(*) FROM once WHERE uid = :uid AND pos > found.pos) < :keep`,
+      )
+      .raw();
+  }
+
+  find(uid: string, id: string, now: number): OnceRecord | undefined {
+    const row = this.#find.get({
+      uid: onceColumn(uid),
+      id: onceColumn(id),
+      oldest: now - this.#window.onceWindow,
+      keep: this.#window.onceKeep,
+    }) as OnceRow | undefined;
+    return row && onceRecordOf(uid, id, row);
+  }
+}
+
+/** Additions after which what is forgotten is taken away. */
+const untidy = 256;
+
+/** Keeps the table of once-keys. */
+export class OnceLog extends OnceReader {
+  readonly #window: Window;
+  readonly #add: Statement;
+  readonly #dropOld: Statement;
+  readonly #dropBeyond: Statement;
+  /** Uids that got a key since the last tidying. */
+  readonly #uids = new Set<string>();
+  #added = 0;
+
+  constructor(db: Database, window: Window) {
+    super(db, window);
+    this.#window = window;
+    // Replaces a key of the same name that is forgotten but still stored.
+    this.#add = db.prepare(
+      `INSERT OR REPLACE INTO once (pos, uid, id, cmd, r, results, at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#dropOld = db.prepare(
+      `DELETE FROM once
+        WHERE pos IN (SELECT pos FROM once ORDER BY pos LIMIT :some) AND at <= :oldest`,
+    );
+    this.#dropBeyond = db.prepare(
+      `DELETE FROM once WHERE uid = :uid
+        AND pos <= (SELECT pos FROM once WHERE uid = :uid ORDER BY pos DESC LIMIT 1 OFFSET :keep)`,
+    );
+  }
+
+  /** `pos` is the first of the group's. */
+  add(pos: Pos, key: OnceKey, results: readonly OnceResult[], now: number): void {
+    const uid = onceColumn(key.uid);
+    const { cmd, r } = key;
+    this.#add.run(pos, uid, onceColumn(key.id), cmd, r, resultsColumn(results), now);
+    this.#uids.add(uid);
+    this.#added += 1;
+  }
+
+  /** Takes away what is forgotten, now and then. Part of a commit's transaction. */
+  tidy(now: number): void {
+    if (this.#added < untidy) return;
+    this.#dropOld.run({ oldest: now - this.#window.onceWindow, some: 4 * untidy });
+    for (const uid of this.#uids) this.#dropBeyond.run({ uid, keep: this.#window.onceKeep });
+    this.#uids.clear();
+    this.#added = 0;
+  }
+}

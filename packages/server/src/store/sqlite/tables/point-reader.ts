@@ -1,0 +1,65 @@
+import type { Database, Statement } from 'better-sqlite3';
+import type { OnceRecord, Pos, StoredObject } from '../../store.js';
+import type { SqliteConfig } from '../config.js';
+import { Transactions } from '../transactions.js';
+import { HistoryReader, type RevisionRange } from './history-reader.js';
+import { OnceReader } from './once-log.js';
+import { objectOf, type PublishedRow } from './rows.js';
+
+/**
+ * Reads by key, on the main thread: they take microseconds, less than a message to another thread.
+ * Each sees all that was committed before it.
+ */
+export class PointReader {
+  readonly #db: Database;
+  readonly #history: HistoryReader;
+  readonly #once: OnceReader;
+  readonly #meta: Statement;
+  readonly #transactions: Transactions;
+
+  constructor(db: Database, config: SqliteConfig) {
+    this.#db = db;
+    this.#history = new HistoryReader(db);
+    this.#once = new OnceReader(db, config);
+    this.#transactions = new Transactions(db);
+    this.#meta = db.prepare('SELECT position, newest FROM meta').raw();
+  }
+
+  get(r: string): StoredObject | undefined {
+    const head = this.#history.head(r);
+    return head && objectOf(r, head.row);
+  }
+
+  getMany(rs: readonly string[]): (StoredObject | undefined)[] {
+    if (rs.length === 1) return rs.map((r) => this.get(r));
+    return this.#transactions.read(() => rs.map((r) => this.get(r)));
+  }
+
+  /** The object with the changes that `wanted` asks for once it knows the revision; 'far' where it says so. */
+  history(
+    r: string,
+    wanted: (rev: number) => RevisionRange | 'far' | undefined,
+  ): { object: StoredObject; rows: readonly PublishedRow[] } | 'far' | undefined {
+    return this.#transactions.read(() => {
+      const head = this.#history.head(r);
+      if (!head) return undefined;
+      const span = wanted(head.row[0]);
+      if (span === 'far') return span;
+      const rows = span ? this.#history.entries(head, span) : [];
+      return { object: objectOf(r, head.row), rows };
+    });
+  }
+
+  once(uid: string, id: string, now: number): OnceRecord | undefined {
+    return this.#once.find(uid, id, now);
+  }
+
+  meta(): { position: Pos; newest: number } {
+    const [position, newest] = this.#meta.get() as [Pos, number];
+    return { position, newest };
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

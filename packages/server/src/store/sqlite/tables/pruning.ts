@@ -1,0 +1,50 @@
+import type { CollectionLayout, Pos } from '../../store.js';
+import type { SqliteConfig } from '../config.js';
+import type { ChangeLog } from './change-log.js';
+import type { Collections } from './collections.js';
+
+/** Writes after which changes are looked at for their age. */
+const sweepEvery = 256;
+
+/**
+ * Keeps the history within what the models want of it. What is told of it never reaches further (see
+ * `retention.ts`); here the room is won back, a little with each commit, so that no commit waits long.
+ */
+export class Pruning {
+  readonly #log: ChangeLog;
+  readonly #defaultHistory: number;
+  #writes = 0;
+
+  constructor(log: ChangeLog, config: Pick<SqliteConfig, 'history'>) {
+    this.#log = log;
+    this.#defaultHistory = config.history;
+  }
+
+  /**
+   * Finding the end of a history takes a walk along all that is kept, so it is pruned when it is twice
+   * as long as it should be: two steps of a walk for each write.
+   */
+  afterWrite(
+    collection: number,
+    pos: Pos,
+    rev: number,
+    layout: CollectionLayout | undefined,
+  ): void {
+    this.#writes += 1;
+    const { history, age } = layout?.retention ?? {};
+    const kept = history ?? (age === undefined ? this.#defaultHistory : undefined);
+    if (kept === undefined || rev <= kept) return;
+    const slack = Math.max(16, kept);
+    if ((rev - kept) % slack === 0) this.#log.prune(collection, pos, rev - kept);
+  }
+
+  /** Once in a while, some of what is too old. */
+  sweep(position: Pos, now: number, collections: Collections): void {
+    if (this.#writes < sweepEvery) return;
+    this.#writes = 0;
+    for (const [name, { retention }] of collections.layouts) {
+      if (retention.age === undefined) continue;
+      this.#log.sweep(collections.open(name).number, now - retention.age, position);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import type { Actor, Delta, JsonObject } from '@really/protocol';
+import type { Change, OnceRecord, OnceResult, StoredObject } from '../../store.js';
+
+/** Rows are read as arrays, which costs half of what objects do. */
+export const objectColumns = 'rev, deleted, model_version, touched, data';
+export type ObjectRow = readonly [
+  rev: number,
+  deleted: number,
+  modelVersion: number,
+  touched: string,
+  data: string,
+];
+
+export function objectOf(r: string, row: ObjectRow): StoredObject {
+  const [rev, deleted, modelVersion, touched, data] = row;
+  return {
+    r,
+    rev,
+    data: JSON.parse(data) as JsonObject,
+    touched: JSON.parse(touched) as Record<string, number>,
+    deleted: deleted === 1,
+    modelVersion,
+  };
+}
+
+/** The object as JSON text, put together without parsing what is JSON already. (An R has no letter that JSON escapes.) */
+export function objectJson(r: string, row: ObjectRow): string {
+  const [rev, deleted, modelVersion, touched, data] = row;
+  return `{"r":"${r}","rev":${rev},"data":${data},"touched":${touched},"deleted":${deleted === 1},"modelVersion":${modelVersion}}`;
+}
+
+/** Of the table `changes`, by which name it goes in the statement. */
+function changeColumns(table: string): string {
+  return ['pos', 'rev', 'type', 'at', 'model_version', 'author', 'touched', 'delta', 'created']
+    .map((column) => `${table}.${column}`)
+    .join(', ');
+}
+type ChangeRow = readonly [
+  pos: number,
+  rev: number,
+  type: Change['type'],
+  at: number,
+  modelVersion: number,
+  author: string,
+  touched: string | null,
+  delta: string | null,
+  created: string | null,
+];
+
+/**
+ * As `changeColumns`, and the id of the once-key, as JSON. A key stands at the first position of its group, which has
+ * one for each result. So nothing is stored with the change, and what is forgotten is forgotten here, too.
+ */
+export function publishedColumns(table: string): string {
+  return `${changeColumns(table)}, (
+    SELECT id FROM (
+      SELECT id, pos AS first, json_array_length(results) / 2 AS size FROM once
+        WHERE pos <= ${table}.pos ORDER BY pos DESC LIMIT 1
+    ) WHERE ${table}.pos < first + size)`;
+}
+export type PublishedRow = readonly [...change: ChangeRow, once: string | null];
+
+/** The change as it is told to those who follow the object. */
+export function publishedOf(r: string, row: PublishedRow): Change {
+  const once = row[9];
+  const change = changeOf(r, row);
+  return once === null ? change : { ...change, once: JSON.parse(once) as string };
+}
+
+/** The change as it is moved to another store. */
+export function changeOf(r: string, row: PublishedRow): Change {
+  const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
+  return {
+    r,
+    rev,
+    type,
+    delta: (delta === null ? {} : JSON.parse(delta)) as Delta,
+    touched: (touched === null ? {} : JSON.parse(touched)) as Record<string, number>,
+    created: created === null ? null : (JSON.parse(created) as JsonObject),
+    by: JSON.parse(author) as Actor,
+    modelVersion,
+    at,
+  };
+}
+
+export function publishedJson(r: string, row: PublishedRow): string {
+  const [, rev, type, at, modelVersion, author, touched, delta, created, onceId] = row;
+  const once = onceId === null ? '' : `,"once":${onceId}`;
+  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${once}}`;
+}
+
+/** Texts of clients are stored as JSON: surrogates that stand alone would not survive as text. */
+export function onceColumn(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** Flat, R and revision by turns: `["/users/1",3]`. */
+export function resultsColumn(results: readonly OnceResult[]): string {
+  return JSON.stringify(results.flatMap(({ r, rev }) => [r, rev]));
+}
+
+export const onceColumns = 'cmd, r, results';
+export type OnceRow = readonly [cmd: string, r: string, results: string];
+
+export function onceRecordOf(uid: string, id: string, row: OnceRow): OnceRecord {
+  const [cmd, r, results] = row;
+  return { uid, id, cmd, r, results: resultsOf(JSON.parse(results) as (string | number)[]) };
+}
+
+function resultsOf(flat: readonly (string | number)[]): OnceResult[] {
+  const results: OnceResult[] = [];
+  for (let at = 0; at < flat.length; at += 2) {
+    results.push({ r: String(flat[at]), rev: Number(flat[at + 1]) });
+  }
+  return results;
+}

@@ -1,0 +1,24 @@
+import { workerData } from 'node:worker_threads';
+import { checkpoint } from '../files/checkpoints.js';
+import { openForCheckpoints } from '../open-database.js';
+import type { CheckpointRequest, LogSize } from './messages.js';
+import { serve } from './thread-port.js';
+
+/**
+ * The thread that copies the log into the database. Commits go on meanwhile, in a thread and over a connection of their
+ * own, however much there is to copy.
+ */
+const db = openForCheckpoints(String(workerData));
+
+/** What is written while it copies is copied in the next round. */
+const mostRounds = 5;
+
+serve<CheckpointRequest>(() => {
+  let found = checkpoint(db, 'PASSIVE');
+  for (let round = 1; round < mostRounds && found.left > 0; round++) {
+    const next = checkpoint(db, 'PASSIVE');
+    if (next.left >= found.left) return next;
+    found = next;
+  }
+  return found satisfies LogSize;
+});

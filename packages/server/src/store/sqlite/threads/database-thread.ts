@@ -1,0 +1,80 @@
+import type { Worker } from 'node:worker_threads';
+import { bareWorker } from '../../../platform/bare-worker.js';
+import { StoreUnavailable } from '../../store.js';
+import { decodeError, type ThreadReply } from './thread-port.js';
+
+interface PendingRequest {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The main thread's side of a worker thread, which answers requests in their order. When the thread
+ * dies, what waits is rejected with `StoreUnavailable`, and `onDeath` is told.
+ */
+export class DatabaseThread<Request> {
+  readonly #worker: Worker;
+  readonly #waiting: PendingRequest[] = [];
+  readonly #onNotice: (notice: unknown) => void;
+  #dead: Error | undefined;
+  #ending = false;
+
+  constructor(options: {
+    readonly module: URL;
+    readonly data?: unknown;
+    readonly onNotice?: ((notice: unknown) => void) | undefined;
+    readonly onDeath?: ((error: Error) => void) | undefined;
+  }) {
+    this.#onNotice = options.onNotice ?? (() => {});
+    this.#worker = bareWorker(options.module, { workerData: options.data });
+    this.#worker.unref();
+    let cause: Error | undefined;
+    this.#worker.on('message', (message: ThreadReply | { notice: unknown }) =>
+      this.#receive(message),
+    );
+    this.#worker.on('error', (error) => {
+      cause = error instanceof Error ? error : new Error(String(error));
+    });
+    this.#worker.on('exit', () => {
+      const error = new StoreUnavailable('a thread of the store has ended', { cause });
+      this.#dead = error;
+      this.#settleAll(error);
+      options.onDeath?.(cause ?? error);
+    });
+  }
+
+  /** Resolves with what the thread answers; rejects with what it threw, and where the request can not be sent. */
+  request(request: Request): Promise<unknown> {
+    const dead = this.#dead;
+    if (dead) return Promise.reject(dead);
+    return new Promise((resolve, reject) => {
+      // Throws where the request can not be sent: nobody may wait for its answer then, or each answer would go to the next.
+      this.#worker.postMessage(request);
+      // The process stays alive while somebody waits for an answer.
+      if (this.#waiting.length === 0) this.#worker.ref();
+      this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  /** The process stays alive until the thread has ended. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    await this.#worker.terminate();
+  }
+
+  #receive(message: ThreadReply | { notice: unknown }): void {
+    if ('notice' in message) {
+      this.#onNotice(message);
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    // An answer that comes while somebody waits for the end must not let the process go.
+    if (this.#waiting.length === 0 && !this.#ending) this.#worker.unref();
+    if ('error' in message) waiting?.reject(decodeError(message.error));
+    else waiting?.resolve(message.value);
+  }
+
+  #settleAll(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Platform, Timer } from '../../../platform/platform.js';
+import type { ReadRequester } from '../../store.js';
+import { QueryTimeout } from '../../store.js';
+import type { ReaderRequest } from './messages.js';
+
+/** For how many times the time that it may take a read may wait for others. */
+const waitFactor = 3;
+
+/** Go along a whole table, and nobody can stop them. */
+const unstoppable: ReadonlySet<ReaderRequest['kind']> = new Set(['outdated', 'count-outdated']);
+
+export interface ReaderJobOptions {
+  readonly request: ReaderRequest;
+  /** Milliseconds that it may take; without it, as long as it needs. */
+  readonly timeout: number | undefined;
+  readonly asker: ReadRequester | undefined;
+  readonly resolve: (json: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A read that somebody waits for: how long it has waited, and how long it may still take. Waiting is not its own time. */
+export class ReaderJob {
+  /** How often it gave way. */
+  level = 0;
+  readonly #options: ReaderJobOptions;
+  readonly #platform: Platform;
+  /** Milliseconds that it may take. */
+  readonly #timeout: number;
+  #timer: Timer | undefined;
+  #since = 0;
+  #waited = 0;
+  #isSettled = false;
+
+  constructor(options: ReaderJobOptions, platform: Platform) {
+    this.#options = options;
+    this.#platform = platform;
+    this.#timeout = options.timeout ?? Number.POSITIVE_INFINITY;
+  }
+
+  get owner(): string {
+    return this.#options.asker?.owner ?? '';
+  }
+
+  get isUnstoppable(): boolean {
+    return unstoppable.has(this.#options.request.kind);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** It waits from now on; `giveUp` is called when that was too long. */
+  wait(giveUp: () => void): void {
+    this.#since = this.#platform.clock.monotonic();
+    this.#setTimer(waitFactor * this.#timeout - this.#waited, giveUp);
+  }
+
+  /** A thread is at it from now on. What it is to be asked; after `quantum` milliseconds it gives way to others. */
+  begin(quantum?: number): ReaderRequest {
+    const now = this.#platform.clock.monotonic();
+    const { request, asker } = this.#options;
+    this.#waited += now - this.#since;
+    if (asker) asker.waited += now - this.#since;
+    this.#since = now;
+    // Whatever the thread does, who waits for it is told in time.
+    this.#setTimer(this.#timeout, () => this.timeOut());
+    return { ...request, timeout: this.#timeout, quantum };
+  }
+
+  /** It gave way, and begins anew later: what was done is lost, and is not its own time. */
+  giveWay(): void {
+    const now = this.#platform.clock.monotonic();
+    this.#waited += now - this.#since;
+    if (this.#options.asker) this.#options.asker.waited += now - this.#since;
+    this.#since = now;
+    this.level += 1;
+  }
+
+  resolve(json: string): void {
+    if (this.#settle()) this.#options.resolve(json);
+  }
+
+  reject(error: unknown): void {
+    if (this.#settle()) this.#options.reject(error);
+  }
+
+  timeOut(): void {
+    this.reject(new QueryTimeout(`the query took longer than ${this.#timeout} ms`));
+  }
+
+  #setTimer(time: number, task: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = Number.isFinite(time) ? this.#platform.timers.after(time, task) : undefined;
+  }
+
+  #settle(): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    this.#timer?.cancel();
+    return true;
+  }
+}

@@ -1,0 +1,166 @@
+import type { Platform, Timer } from '../../../platform/platform.js';
+import { type ReadOptions, StoreUnavailable } from '../../store.js';
+import { GaveWay } from '../errors.js';
+import { DatabaseThread } from './database-thread.js';
+import type { ReaderRequest, ReaderStart } from './messages.js';
+import { ReaderJob } from './reader-job.js';
+import { ReaderQueues } from './reader-queues.js';
+
+type Reader = DatabaseThread<ReaderRequest>;
+
+/** Milliseconds without a new read after which the thread for quick ones may take a long one. */
+const calm = 100;
+
+/**
+ * The threads that answer queries. Which one it gets makes no difference to a query: each reads what was committed last.
+ *
+ * Queries that find the threads busy wait, those of each owner in turn. Where there are several threads, one of them is kept for
+ * what is quick: what runs there gives way when others wait that are quick, or may be, and begins anew when they have had their turn, in
+ * the end among the long ones, to which the other threads belong. So nobody stands behind scans but scans (rule LIM13). It takes a
+ * long one where no other has come for a moment: more often would be work that is lost.
+ */
+export class ReaderPool {
+  readonly #file: string;
+  readonly #platform: Platform;
+  readonly #threads = new Set<Reader>();
+  readonly #idle: Reader[] = [];
+  readonly #queues = new ReaderQueues();
+  /** The thread that is kept for what is quick. */
+  #quick: Reader | undefined;
+  #running = 0;
+  /** When the last read came. */
+  #lastAsked = 0;
+  #calm: Timer | undefined;
+  #paused: (() => void) | undefined;
+  #closed = false;
+
+  constructor(file: string, size: number, platform: Platform) {
+    this.#file = file;
+    this.#platform = platform;
+    for (let index = 0; index < size; index++) this.#start();
+  }
+
+  /** Queries that wait for a thread. */
+  get waiting(): number {
+    return this.#queues.size;
+  }
+
+  /** Queries that threads are at. */
+  get running(): number {
+    return this.#running;
+  }
+
+  /**
+   * Resolves with JSON text. Rejects with `QueryTimeout` once it took `timeout` milliseconds, whatever the threads do, or waited
+   * for three times as long.
+   */
+  request(request: ReaderRequest, options?: ReadOptions): Promise<string> {
+    if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
+    const { timeout, asker } = options ?? {};
+    this.#lastAsked = this.#platform.clock.monotonic();
+    return new Promise((resolve, reject) => {
+      const options = { request, timeout, asker, resolve, reject };
+      this.#enqueue(new ReaderJob(options, this.#platform));
+    });
+  }
+
+  /** Runs `work` at a moment when nobody reads; queries that come meanwhile wait. */
+  async pause(work: () => Promise<void>): Promise<void> {
+    if (this.#paused) return;
+    await new Promise<void>((resolve) => {
+      this.#paused = resolve;
+      if (this.#running === 0) resolve();
+    });
+    try {
+      await work();
+    } finally {
+      this.#paused = undefined;
+      this.#dispatch();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#calm?.cancel();
+    for (let job = this.#queues.shift(); job; job = this.#queues.shift()) {
+      job.reject(new StoreUnavailable('the store is closed'));
+    }
+    await Promise.all([...this.#threads].map((thread) => thread.end()));
+  }
+
+  #start(): void {
+    const thread: Reader = new DatabaseThread({
+      module: new URL('./reader-thread.js', import.meta.url),
+      data: { file: this.#file, waiting: this.#queues.waiting } satisfies ReaderStart,
+      onDeath: () => this.#replace(thread),
+    });
+    // Of one thread alone none can be kept.
+    if (this.#threads.size > 0) this.#quick ??= thread;
+    this.#threads.add(thread);
+    this.#idle.push(thread);
+    this.#dispatch();
+  }
+
+  #replace(dead: Reader): void {
+    this.#threads.delete(dead);
+    if (this.#quick === dead) this.#quick = undefined;
+    const index = this.#idle.indexOf(dead);
+    if (index >= 0) this.#idle.splice(index, 1);
+    // Not at once: one that can not start must not be started in a loop.
+    if (!this.#closed) this.#platform.timers.after(100, () => this.#closed || this.#start());
+  }
+
+  #enqueue(job: ReaderJob): void {
+    this.#queues.push(job);
+    job.wait(() => {
+      this.#queues.delete(job);
+      job.timeOut();
+    });
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    if (this.#paused) return;
+    // The other threads first: what begins there need not begin anew.
+    const idle = this.#idle.toSorted((a) => (a === this.#quick ? 1 : -1));
+    for (const thread of idle) {
+      const job = thread === this.#quick ? this.#shiftQuick() : this.#queues.shift();
+      if (!job) return;
+      void this.#run(job, thread);
+    }
+  }
+
+  #shiftQuick(): ReaderJob | undefined {
+    const left = this.#lastAsked + calm - this.#platform.clock.monotonic();
+    const job = this.#queues.shiftQuick({ isCalm: left <= 0 });
+    if (job || this.#calm || this.#queues.long === 0) return job;
+    this.#calm = this.#platform.timers.after(left, () => {
+      this.#calm = undefined;
+      this.#dispatch();
+    });
+    return undefined;
+  }
+
+  async #run(job: ReaderJob, thread: Reader): Promise<void> {
+    this.#idle.splice(this.#idle.indexOf(thread), 1);
+    this.#running += 1;
+    const quantum = thread === this.#quick ? this.#queues.quantumOf(job) : undefined;
+    try {
+      job.resolve((await thread.request(job.begin(quantum))) as string);
+    } catch (error) {
+      if (error instanceof GaveWay) this.#again(job);
+      else job.reject(error);
+    }
+    this.#running -= 1;
+    if (this.#threads.has(thread)) this.#idle.push(thread);
+    if (this.#running === 0) this.#paused?.();
+    this.#dispatch();
+  }
+
+  /** It gave way to others. */
+  #again(job: ReaderJob): void {
+    job.giveWay();
+    if (this.#closed) job.reject(new StoreUnavailable('the store is closed'));
+    else if (!job.isSettled) this.#enqueue(job);
+  }
+}

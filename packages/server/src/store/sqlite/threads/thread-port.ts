@@ -1,0 +1,86 @@
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import {
+  AnswersMissing,
+  QueryTimeout,
+  StoreInUse,
+  StoreRefused,
+  StoreUnavailable,
+  UniqueClash,
+} from '../../store.js';
+import { asStoreError, GaveWay } from '../errors.js';
+
+/** What a thread answers: errors lose their class on the way, so they go as what they are made from. */
+export type ThreadReply = { readonly value: unknown } | { readonly error: EncodedError };
+
+export interface EncodedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  readonly collection?: string | undefined;
+  readonly field?: string | undefined;
+  readonly passing?: boolean | undefined;
+  readonly missing?: number | undefined;
+}
+
+/** The thread's side: answers each request, in order. */
+export function serve<Request>(
+  handle: (request: Request) => unknown,
+  afterwards: (port: MessagePort, request: Request) => void = () => {},
+): void {
+  const port = parentPort;
+  if (!port) throw new Error('this module runs in a worker thread');
+  port.on('message', (request: Request) => {
+    port.postMessage(answer(() => handle(request)));
+    afterwards(port, request);
+  });
+}
+
+function answer(work: () => unknown): ThreadReply {
+  try {
+    return { value: work() };
+  } catch (error) {
+    return { error: encodeError(asStoreError(error)) };
+  }
+}
+
+function encodeError(error: unknown): EncodedError {
+  if (error instanceof UniqueClash) {
+    const { name, message, collection, field } = error;
+    return { name, message, collection, field };
+  }
+  if (error instanceof AnswersMissing) {
+    const { name, message, missing } = error;
+    return { name, message, missing };
+  }
+  if (error instanceof StoreRefused) {
+    const { name, message, passing } = error;
+    return { name, message, passing };
+  }
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  return { name: error.name, message: error.message, stack: error.stack };
+}
+
+export function decodeError(encoded: EncodedError): Error {
+  const { name, message } = encoded;
+  switch (name) {
+    case 'StoreUnavailable':
+      return new StoreUnavailable(message);
+    case 'StoreRefused':
+      return new StoreRefused(message, { passing: encoded.passing === true });
+    case 'AnswersMissing':
+      return new AnswersMissing(message, encoded.missing);
+    case 'StoreInUse':
+      return new StoreInUse(message);
+    case 'QueryTimeout':
+      return new QueryTimeout(message);
+    case 'GaveWay':
+      return new GaveWay(message);
+    case 'UniqueClash':
+      return new UniqueClash(encoded.collection ?? '', encoded.field ?? '');
+    default: {
+      const error = new Error(message);
+      if (encoded.stack !== undefined) error.stack = encoded.stack;
+      return error;
+    }
+  }
+}

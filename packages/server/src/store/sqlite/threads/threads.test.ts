@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { silentLog } from '../../../platform/log.js';
+import { simulatedPlatform } from '../../../platform/simulated.js';
+import { layout } from '../../contract/sample-writes.js';
+import { StoreUnavailable } from '../../store.js';
+import { defaultSqliteConfig } from '../config.js';
+import { Scratch } from '../scratch.fixture.js';
+import { DatabaseThread } from './database-thread.js';
+import { WriterClient } from './writer-client.js';
+
+const scratch = Scratch.each();
+
+/** A thread that answers with all that it was ever asked, and dies of a ping. */
+const mortal = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    const asked = [];
+    parentPort.on('message', (request) => {
+      if (request.kind === 'ping') process.exit(1);
+      asked.push(request.kind);
+      const opened = { upgrades: [], epoch: { id: 'e', secret: 's', isFirst: true } };
+      parentPort.postMessage({ value: request.kind === 'open' ? opened : [...asked] });
+    });`)}`,
+);
+
+describe('a thread', () => {
+  test('answers in the order of the questions', async () => {
+    const thread = new DatabaseThread<{ kind: string }>({ module: mortal });
+    scratch.defer(() => thread.end());
+    const answers = ['a', 'b', 'c'].map((kind) => thread.request({ kind }));
+    expect(await Promise.all(answers)).toEqual([['a'], ['a', 'b'], ['a', 'b', 'c']]);
+  });
+
+  test('that is asked what can not be sent says so, and the answers to others are theirs', async () => {
+    const thread = new DatabaseThread<{ kind: string; value?: unknown }>({ module: mortal });
+    scratch.defer(() => thread.end());
+    const deep: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+    const answers = [
+      thread.request({ kind: 'a' }),
+      thread.request({ kind: 'b', value: deep }),
+      thread.request({ kind: 'c' }),
+    ];
+    expect(await Promise.allSettled(answers)).toMatchObject([
+      { value: ['a'] },
+      { reason: expect.any(RangeError) },
+      { value: ['a', 'c'] },
+    ]);
+  });
+
+  test('that dies answers nobody any more', async () => {
+    let deaths = 0;
+    const onDeath = () => {
+      deaths += 1;
+    };
+    const thread = new DatabaseThread<{ kind: string }>({ module: mortal, onDeath });
+    const waiting = ['ping', 'a', 'b'].map((kind) => thread.request({ kind }));
+    for (const result of await Promise.allSettled(waiting)) {
+      expect(result).toMatchObject({ reason: expect.any(StoreUnavailable) });
+    }
+    expect(deaths).toBe(1);
+    await expect(thread.request({ kind: 'c' })).rejects.toThrow(StoreUnavailable);
+  });
+
+  test('that is ended keeps the process until it has, also where an answer comes meanwhile', async () => {
+    // The answer is on its way when the thread is ended, and nothing else keeps this process.
+    const script = `
+      import { Thread } from ${JSON.stringify(new URL('./database-thread.js', import.meta.url))};
+      const thread = new Thread({ module: new URL(${JSON.stringify(mortal.href)}) });
+      await thread.request({ kind: 'a' });
+      void thread.request({ kind: 'b' });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+      await thread.end();
+      console.log('ended');`;
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script]);
+    expect(stdout).toBe('ended\n');
+  });
+});
+
+test('a writer that dies is started anew, and knows what was prepared', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const config = { ...defaultSqliteConfig, file: scratch.file() };
+  const writer = await WriterClient.open(config, platform, silentLog, { module: mortal });
+  scratch.defer(() => writer.close());
+  await writer.ask({ kind: 'prepare', layouts: [layout('users')] });
+  await expect(writer.ask({ kind: 'ping' })).rejects.toThrow(StoreUnavailable);
+  const ask = () => writer.ask({ kind: 'restart-log' });
+  await expect(ask()).rejects.toThrow(StoreUnavailable);
+  while (platform.pending === 0) await new Promise((resolve) => setImmediate(resolve));
+  platform.advance(100);
+  let answer: unknown;
+  while (answer === undefined) {
+    await new Promise((resolve) => setImmediate(resolve));
+    answer = await ask().catch(() => undefined);
+  }
+  expect(answer).toEqual(['open', 'prepare', 'restart-log']);
+});

@@ -1,0 +1,139 @@
+import type { Log } from '../../../platform/log.js';
+import type { Platform } from '../../../platform/platform.js';
+import { makeEpoch, makeMark } from '../../make-epoch.js';
+import { type CollectionLayout, type Epoch, StoreUnavailable } from '../../store.js';
+import type { SqliteConfig } from '../config.js';
+import { DatabaseThread } from './database-thread.js';
+import type { OpenResult, WriterRequest } from './messages.js';
+import { WriterHealth } from './writer-health.js';
+
+const writerModule = new URL('./writer-thread.js', import.meta.url);
+/** Milliseconds after which a writer that died is started anew. */
+const restartAfter = 100;
+
+export interface WriterOptions {
+  readonly module?: URL;
+  /** See `ProcessLock`. */
+  readonly isLockNew?: boolean;
+}
+
+/** The writer thread as the store sees it: should it die, a new one takes its place. */
+export class WriterClient {
+  /** Called when the log has grown so much that it has to be copied. */
+  onLogDue: () => void = () => {};
+  readonly #config: SqliteConfig;
+  readonly #platform: Platform;
+  readonly #log: Log;
+  readonly #module: URL;
+  readonly #layouts = new Map<string, CollectionLayout>();
+  #thread: DatabaseThread<WriterRequest> | undefined;
+  readonly #health: WriterHealth;
+  #epoch: Epoch | undefined;
+  /** Once, at the start: what is missing later nobody has decided about. */
+  #force: boolean;
+  #isLockNew: boolean;
+  #closed = false;
+
+  private constructor(
+    config: SqliteConfig,
+    platform: Platform,
+    log: Log,
+    { module = writerModule, isLockNew = false }: WriterOptions,
+  ) {
+    this.#config = config;
+    this.#isLockNew = isLockNew;
+    this.#force = config.force;
+    this.#module = module;
+    this.#platform = platform;
+    this.#log = log;
+    this.#health = new WriterHealth(platform, () => this.ask({ kind: 'ping' }));
+  }
+
+  /** Resolves when the database is open and up to date. Rejects with `StoreRefused`. */
+  static async open(
+    config: SqliteConfig,
+    platform: Platform,
+    log: Log,
+    options: WriterOptions = {},
+  ): Promise<WriterClient> {
+    const client = new WriterClient(config, platform, log, options);
+    await client.#start();
+    return client;
+  }
+
+  /** Of the store, as of its opening. */
+  get epoch(): Epoch {
+    if (!this.#epoch) throw new Error('a store that was not opened was asked for its epoch');
+    return this.#epoch;
+  }
+
+  async ask(request: WriterRequest): Promise<unknown> {
+    if (!this.#thread) throw new StoreUnavailable('the store is starting anew');
+    const answer = await this.#health.follow(this.#thread.request(request));
+    if (request.kind === 'prepare') {
+      for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
+    }
+    return answer;
+  }
+
+  /** Why writes can not be served, in a few words; `undefined` where they can. */
+  get trouble(): string | undefined {
+    return this.#thread ? this.#health.trouble : 'the store is starting anew';
+  }
+
+  /** What was asked before is answered first. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const thread = this.#thread;
+    if (!thread) return;
+    try {
+      const opening = makeMark(this.#platform.random);
+      await thread.request({ kind: 'close', opening });
+    } finally {
+      await thread.end();
+    }
+  }
+
+  async #start(): Promise<void> {
+    const thread = new DatabaseThread<WriterRequest>({
+      module: this.#module,
+      onNotice: () => this.onLogDue(),
+      onDeath: (error) => {
+        if (this.#thread === thread) this.#revive(error);
+      },
+    });
+    try {
+      const { random } = this.#platform;
+      const fresh = { epoch: makeEpoch(random, false), opening: makeMark(random) };
+      const [force, isLockNew] = [this.#force, this.#isLockNew];
+      const request = { kind: 'open', config: this.#config, force, isLockNew, ...fresh } as const;
+      const opened = (await thread.request(request)) as OpenResult;
+      this.#force = false;
+      this.#isLockNew = false;
+      this.#epoch = opened.epoch;
+      this.#report(opened);
+      const layouts = [...this.#layouts.values()];
+      if (layouts.length > 0) await thread.request({ kind: 'prepare', layouts });
+    } catch (error) {
+      await thread.end();
+      throw error;
+    }
+    this.#thread = thread;
+  }
+
+  #report({ upgrades, cut, isOther }: OpenResult): void {
+    const log = this.#log;
+    for (const step of upgrades) log.info({ step }, 'the database was upgraded');
+    if (cut) log.error({ missing: cut.missing }, `went on because of --force: ${cut.message}`);
+    if (isOther) log.warn({}, 'the database is not as it was left here: it has a new epoch');
+  }
+
+  #revive(error: Error): void {
+    this.#thread = undefined;
+    if (this.#closed) return;
+    this.#log.error({ err: error }, 'the thread that writes has died and is started anew');
+    this.#platform.timers.after(restartAfter, () => {
+      if (!this.#closed) this.#start().catch((cause: Error) => this.#revive(cause));
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import type { Platform } from '../../../platform/platform.js';
+import { StoreUnavailable } from '../../store.js';
+
+/** Milliseconds without an answer after which writes count as stuck. */
+const stuckAfter = 5000;
+/** Milliseconds between two attempts to write, where the last write failed. */
+const retryAfter = 1000;
+
+/** What an error of the writer tells people, who need not know what the store is made of. */
+const reasons: readonly [RegExp, string][] = [
+  [/^SQLITE_FULL/, 'the disk is full'],
+  [/^SQLITE_READONLY/, 'the disk is read-only'],
+  [/^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN)/, 'the disk fails'],
+  [/^SQLITE_(BUSY|LOCKED)/, 'another program holds the database'],
+  [/ was removed/, 'a file of the database was removed'],
+];
+
+/**
+ * Whether writes can be served (rule DUR11): judged by what became of the last ones, so that nothing has to be written to find
+ * out. After one that failed it is tried again each second until it works.
+ */
+export class WriterHealth {
+  readonly #platform: Pick<Platform, 'clock' | 'timers'>;
+  readonly #retry: () => Promise<unknown>;
+  #waiting = 0;
+  /** When the last answer came, or when somebody began to wait for one. */
+  #progress = 0;
+  #trouble: string | undefined;
+  #retrying = false;
+
+  constructor(platform: Pick<Platform, 'clock' | 'timers'>, retry: () => Promise<unknown>) {
+    this.#platform = platform;
+    this.#retry = retry;
+  }
+
+  /** Why writes can not be served, in a few words; `undefined` where they can. */
+  get trouble(): string | undefined {
+    if (this.#trouble !== undefined) return this.#trouble;
+    const isStuck = this.#waiting > 0 && this.#now() - this.#progress >= stuckAfter;
+    return isStuck ? 'writes are stuck' : undefined;
+  }
+
+  /** Follows a request to the writer. */
+  async follow<T>(request: Promise<T>): Promise<T> {
+    if (this.#waiting === 0) this.#progress = this.#now();
+    this.#waiting += 1;
+    try {
+      return await request;
+    } catch (error) {
+      if (error instanceof StoreUnavailable) this.#failed(error);
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+      this.#progress = this.#now();
+    }
+  }
+
+  #failed({ message }: StoreUnavailable): void {
+    this.#trouble = reasons.find(([sign]) => sign.test(message))?.[1] ?? 'writes fail';
+    if (this.#retrying) return;
+    this.#retrying = true;
+    this.#platform.timers.after(retryAfter, () => void this.#tryAgain());
+  }
+
+  async #tryAgain(): Promise<void> {
+    const worked = await this.#retry().then(
+      () => true,
+      () => false,
+    );
+    if (worked) {
+      this.#retrying = false;
+      this.#trouble = undefined;
+    } else {
+      this.#platform.timers.after(retryAfter, () => void this.#tryAgain());
+    }
+  }
+
+  #now(): number {
+    return this.#platform.clock.monotonic();
+  }
+}

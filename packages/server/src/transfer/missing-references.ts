@@ -1,0 +1,68 @@
+import { parseR } from '@really/protocol';
+import type { Model } from '../model/model.js';
+import { newReferences } from '../model/validation/references.js';
+import type { Store, StoredObject } from '../store/store.js';
+
+/** Targets that are remembered until they turn up, and those that are told at the end. */
+const maxPending = 50_000;
+const maxReported = 10;
+
+/** Finds out which objects are pointed at and are not there. They may come later in the same file. */
+export class MissingReferences {
+  readonly #store: Store;
+  /** By target, the first that points at it. */
+  readonly #unchecked = new Map<string, string>();
+  readonly #pending = new Map<string, string>();
+  #overflowed = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  add(from: string, targets: readonly string[]): void {
+    for (const target of targets)
+      if (!this.#unchecked.has(target)) this.#unchecked.set(target, from);
+  }
+
+  /** To be called when what points at them is written. */
+  async check(): Promise<void> {
+    const missing = await this.#notThere(this.#unchecked);
+    this.#unchecked.clear();
+    if (this.#pending.size + missing.length > maxPending) await this.#recheck();
+    for (const [target, from] of missing) {
+      if (this.#pending.size < maxPending) this.#pending.set(target, from);
+      else this.#overflowed = true;
+    }
+  }
+
+  async report(): Promise<{ readonly missing: readonly string[]; readonly missingCount: number }> {
+    await this.#recheck();
+    const lines = [...this.#pending].map(([target, from]) => `${target}, which ${from} points at`);
+    const missingCount = lines.length + (this.#overflowed ? 1 : 0);
+    return { missing: lines.slice(0, maxReported), missingCount };
+  }
+
+  async #recheck(): Promise<void> {
+    const missing = new Map(await this.#notThere(this.#pending));
+    for (const target of this.#pending.keys())
+      if (!missing.has(target)) this.#pending.delete(target);
+  }
+
+  /** A tombstone is there: an object may outlive what it points at. */
+  async #notThere(targets: ReadonlyMap<string, string>): Promise<[string, string][]> {
+    const found = await this.#store.getMany([...targets.keys()]);
+    return [...targets].filter((_, index) => found[index] === undefined);
+  }
+}
+
+/** What has to be there for it: the object above it, and those that it refers to. */
+export function targetsOf({ r, data, deleted }: StoredObject, model: Model | undefined): string[] {
+  if (deleted || !model) return [];
+  const steps = r.split('/');
+  const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
+  // A field that became a reference may hold any text from before.
+  const references = newReferences(model, data, 'all').filter(
+    (found) => parseR(found.r)?.kind === 'object',
+  );
+  return [...parent, ...references.map((found) => found.r)];
+}

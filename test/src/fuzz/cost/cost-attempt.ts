@@ -1,0 +1,142 @@
+import { Agent, request } from 'node:http';
+import { errorTable } from '@really/protocol';
+import { Client, type ServerMessage } from '../../harness/client.js';
+import { signToken } from '../../harness/token.js';
+import { bytesOf, type Parcel, type Plan, type RawFrame } from './plan.js';
+
+/** What became of what was sent. */
+export interface AttemptOutcome {
+  readonly bytes: number;
+  /** What the protocol does not allow: no answer, an unknown code, a 500. */
+  readonly complaints: readonly string[];
+}
+
+/** Rule SES11, and 1002 of RFC 6455, section 7.4.1, for frames that are none. */
+const closeCodes: ReadonlySet<number> = new Set([1000, 1001, 1002, 1003, 1008, 1009, 1013]);
+const attacker = '127.0.0.2';
+/** Milliseconds in which everything is answered. */
+const patience = 60_000;
+
+/** Somebody with a connection of their own who is about to carry out a plan. */
+export class CostAttempt implements Disposable {
+  readonly #url: string;
+  readonly #token: string;
+  readonly #client: Client;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, localAddress: attacker });
+  readonly #parcels: readonly Parcel[];
+  readonly bytes: number;
+
+  private constructor(url: string, token: string, client: Client, parcels: readonly Parcel[]) {
+    this.#url = url;
+    this.#token = token;
+    this.#client = client;
+    this.#parcels = parcels;
+    this.bytes = parcels.reduce((sum, parcel) => sum + bytesOf(parcel), 0);
+  }
+
+  /** Carries out the setup. Of the rest, as much as `most` bytes hold; `undefined` where they hold none of it. */
+  static async prepare(
+    server: { url: string; socketUrl: string },
+    { uid, plan, most }: { uid: string; plan: Plan; most: number },
+  ): Promise<CostAttempt | undefined> {
+    const token = signToken({ uid });
+    const client = await Client.open(server.socketUrl, { localAddress: attacker });
+    await client.request({ cmd: 'initialize', accessToken: token });
+    const answers: ServerMessage[] = [];
+    for (const message of plan.setup ?? []) answers.push(await client.request(message));
+    let left = most;
+    const parcels = plan.parcels(answers).filter((parcel) => {
+      left -= bytesOf(parcel);
+      return left >= 0;
+    });
+    if (parcels.length > 0) return new CostAttempt(server.url, token, client, parcels);
+    client[Symbol.dispose]();
+    return undefined;
+  }
+
+  /** Sends everything at once, and waits for the answers or the end of the connection. */
+  async run(): Promise<AttemptOutcome> {
+    const late = AbortSignal.timeout(patience);
+    const complaints = new Set<string>();
+    const given = new Promise<void>((resolve) => {
+      late.addEventListener('abort', () => {
+        complaints.add(`no answer within ${patience} ms`);
+        resolve();
+      });
+    });
+    const sent = this.#parcels.map(async (parcel) => {
+      for (const complaint of await this.#send(parcel)) complaints.add(complaint);
+    });
+    await Promise.race([given, Promise.all(sent)]);
+    return { bytes: this.bytes, complaints: [...complaints] };
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+    this.#agent.destroy();
+  }
+
+  async #send(parcel: Parcel): Promise<string[]> {
+    switch (parcel.via) {
+      case 'socket':
+        return await this.#ask(() => this.#client.request(parcel.message));
+      case 'text':
+        this.#client.send(parcel.text);
+        return await this.#ask(() => this.#client.request({ cmd: 'ping' }));
+      case 'frames':
+        rawSocketOf(this.#client).write(Buffer.concat(parcel.frames.map(encoded)));
+        return await this.#ask(() => this.#client.request({ cmd: 'ping' }));
+      case 'http':
+        return await this.#call(parcel);
+      default:
+        return parcel satisfies never;
+    }
+  }
+
+  async #ask(ask: () => Promise<ServerMessage>): Promise<string[]> {
+    try {
+      return complaintsAbout(await ask());
+    } catch {
+      const { code, reason } = await this.#client.closed;
+      return closeCodes.has(code) ? [] : [`closed with ${code} ${reason}`];
+    }
+  }
+
+  #call({ method, path, headers, body }: Extract<Parcel, { via: 'http' }>): Promise<string[]> {
+    const authorization = `Bearer ${this.#token}`;
+    const options = { method, agent: this.#agent, headers: { authorization, ...headers } };
+    return new Promise((resolve) => {
+      const sent = request(`${this.#url}${path}`, options, (answer) => {
+        answer.resume();
+        answer.once('close', () => {
+          const { statusCode = 0 } = answer;
+          resolve(statusCode >= 200 && statusCode !== 500 ? [] : [`HTTP ${statusCode}`]);
+        });
+      });
+      sent.once('error', (error: NodeJS.ErrnoException) => {
+        // What is refused before it is read to its end has its connection closed.
+        resolve(/ECONNRESET|EPIPE/.test(error.code ?? '') ? [] : [error.message]);
+      });
+      sent.end(body);
+    });
+  }
+}
+
+function complaintsAbout({ error }: ServerMessage): string[] {
+  if (error === undefined) return [];
+  const known = (errorTable as Record<string, { code: number } | undefined>)[error.message];
+  const told = `${error.code} ${error.message}`;
+  if (known?.code !== error.code) return [`unknown: ${told}`];
+  return error.code === 500 ? [told] : [];
+}
+
+/** The TCP connection below. */
+function rawSocketOf({ socket }: Client): { write(bytes: Buffer): void } {
+  return (socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket;
+}
+
+/** A client's frame, under a mask of zeros. */
+function encoded({ opcode, final, payload }: RawFrame): Buffer {
+  const head = Buffer.from([(final ? 0x80 : 0) | opcode, 0x80 | payload.length, 0, 0, 0, 0]);
+  return Buffer.concat([head, payload]);
+}
