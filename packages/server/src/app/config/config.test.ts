@@ -198,6 +198,16 @@ describe('problems', () => {
     ]);
   });
 
+  test('[CFG2] a key of an earlier version is refused with its new name', () => {
+    const file = 'domain: e.test\nlimits:\n  errands: 5\napps:\n  a:\n    limits:\n      parked: 1\n';
+    const environment = { REALLY_LIMITS_HEAD_BYTES: '3' };
+    expect(problemsOf({ file, environment })).toEqual([
+      'really.yaml:3:3: limits.errands: is now called limits.pendingJobs',
+      'really.yaml:7:7: apps.a.limits.parked: is now called apps.a.limits.resumableSessions',
+      'REALLY_LIMITS_HEAD_BYTES: is now called REALLY_LIMITS_CACHE_BYTES',
+    ]);
+  });
+
   test("[CFG2] variables of the tests are nobody else's business", () => {
     expect(problemsOf({ environment: { REALLY_TEST_POSTGRES: 'x', OTHER: 'y' } })).toEqual([]);
   });
