@@ -100,11 +100,11 @@ export type {
   RqlTree,
 } from './rql/ast.js';
 export {
+  type BindSteps,
   bindingRql,
   bindRql,
   type FittedValue as Fitted,
   type FitValue,
-  type Steps,
 } from './rql/bind.js';
 export { compareForSort, compareText } from './rql/compare.js';
 export { fieldsOfRql } from './rql/fields.js';

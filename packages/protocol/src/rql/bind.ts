@@ -7,10 +7,10 @@ import { invalidQuery } from './parse.js';
 export type FittedValue = { readonly value: JsonValue } | { readonly problem: string };
 
 /** Work in small steps: who runs it may do something else in between. */
-export type Steps<Result> = Generator<void, Result>;
+export type BindSteps<Result> = Generator<void, Result>;
 
 /** Fits the value of a comparison to the field that it is compared with. */
-export type FitValue = (comparison: Comparison<JsonValue>) => Steps<FittedValue>;
+export type FitValue = (comparison: Comparison<JsonValue>) => BindSteps<FittedValue>;
 
 /** As `bindingRql`, in one go. */
 export function bindRql(
@@ -33,12 +33,12 @@ export function bindingRql(
   tree: RqlTree,
   values: JsonObject = {},
   fit: FitValue = asItIs,
-): Steps<RqlExpression> {
+): BindSteps<RqlExpression> {
   return new Binding(values, fit).bound(tree);
 }
 
 // biome-ignore lint/correctness/useYield: there is nothing to do.
-function* asItIs({ value }: Comparison<JsonValue>): Steps<FittedValue> {
+function* asItIs({ value }: Comparison<JsonValue>): BindSteps<FittedValue> {
   return { value };
 }
 
@@ -55,7 +55,7 @@ class Binding {
     this.#fit = fit;
   }
 
-  *bound(tree: RqlTree): Steps<RqlExpression> {
+  *bound(tree: RqlTree): BindSteps<RqlExpression> {
     switch (tree.kind) {
       case 'and':
       case 'or': {
@@ -76,7 +76,7 @@ class Binding {
     field,
     operator,
     value: operand,
-  }: Comparison<RqlOperand>): Steps<RqlExpression> {
+  }: Comparison<RqlOperand>): BindSteps<RqlExpression> {
     yield;
     const value = this.#valueOf(operand);
     const wanted = wantedBy(operator, value);
@@ -90,7 +90,7 @@ class Binding {
     return { ...comparison, value: fitted.value };
   }
 
-  *#fittedOnce(comparison: Comparison<JsonValue>): Steps<FittedValue> {
+  *#fittedOnce(comparison: Comparison<JsonValue>): BindSteps<FittedValue> {
     const { field, operator, value } = comparison;
     if (typeof value !== 'object' || value === null) return yield* this.#fit(comparison);
     const known = this.#fitted.get(value) ?? new Map<string, FittedValue>();

@@ -1,5 +1,6 @@
 /** The door for programs that embed a server. */
-export { type Config, ConfigError, type ConfigSources, readConfig } from './config/config.js';
+export { ConfigError, readConfig } from './config/config.js';
+export type { Config, ConfigSources } from './config/config-definition.js';
 export type { Key, Mode, Values } from './config/config-keys.js';
 export {
   type RunningServer,

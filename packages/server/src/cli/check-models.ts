@@ -1,7 +1,7 @@
 import { appConfigs } from '../app/config/apps.js';
 import { checkModels, type ModelsChecked } from '../app/offline/check-models.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. With `--strict` warnings are. */

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type Config, readConfig } from '../app/config/config.js';
+import { readConfig } from '../app/config/config.js';
+import type { Config } from '../app/config/config-definition.js';
 import {
   flagName,
   type Key,

@@ -4,7 +4,7 @@ import { exportApp, exportAppToFile } from '../app/offline/export-app.js';
 import { StartError } from '../app/start-error.js';
 import type { ExportCounts, LineSink } from '../transfer/export-store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../app/config/config.js';
 import { importApp } from '../app/offline/import-app.js';
 import type { Imported } from '../transfer/import-store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 

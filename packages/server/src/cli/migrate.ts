@@ -1,5 +1,5 @@
 import { appConfigs } from '../app/config/apps.js';
-import type { Config } from '../app/config/config.js';
+import type { Config } from '../app/config/config-definition.js';
 import { operatorAccess } from '../app/config/operator-access.js';
 import { migrateApp } from '../app/offline/migrate-app.js';
 import { StartError } from '../app/start-error.js';
@@ -8,7 +8,7 @@ import { StoreInUse } from '../store/store.js';
 import { appFlagOf, configInForce } from './config-flags.js';
 import { migrateOnServer } from './migrate-on-server.js';
 import { MigrationReport } from './migration-report.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { openProgress } from './progress/progress.js';
 import type { ExitCode } from './report-error.js';
 

@@ -1,7 +1,7 @@
 import { appConfig, withSecret } from '../app/config/apps.js';
 import { mintToken } from '../app/offline/mint-token.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import type { ExitCode } from './report-error.js';
 import type { TokenOptions } from './token-options.js';
 

@@ -3,13 +3,11 @@ import { Command } from 'commander';
 import { addBenchOptions } from './bench/bench-options.js';
 import { addAppFlag, addConfigFlags, addServerFlags, addServerPortFlag } from './config-flags.js';
 import { addDeadLetters } from './dead-letters/dead-letters-options.js';
+import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine, reportError } from './report-error.js';
 import { developmentSignals, productionSignals } from './stop-signals.js';
 import { addTokenOptions } from './token-options.js';
 import { addTransfer } from './transfer-options.js';
-
-/** Options of a command, as commander gathered them. */
-export type ProgramOptions = Readonly<Record<string, unknown>>;
 
 /** Runs the program with the arguments that follow its name, and resolves with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<ExitCode> {

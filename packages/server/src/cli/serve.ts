@@ -1,9 +1,9 @@
-import type { Config } from '../app/config/config.js';
+import type { Config } from '../app/config/config-definition.js';
 import type { Mode } from '../app/config/config-keys.js';
 import { type RunningServer, startServer } from '../app/serve/server.js';
 import { configInForce } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine, reportError, reportStartError } from './report-error.js';
 import type { ServerSignals, StopSignals } from './stop-signals.js';
 

@@ -1,7 +1,7 @@
 import { appConfig } from '../app/config/apps.js';
 import { configRows } from '../app/config/config-report.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import type { ExitCode } from './report-error.js';
 
 /** `really config`: key, value in force, and where it came from, in columns; secrets masked. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { addAppFlag, addConfigFlags } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import type { ExitCode } from './report-error.js';
 
 /** Adds `really export`, `really import` and `really backup`. */

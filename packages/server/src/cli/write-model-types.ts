@@ -3,7 +3,7 @@ import { writeWhole } from '../app/offline/draft-file.js';
 import { modelTypes } from '../app/offline/model-types.js';
 import { StartError, systemReason } from '../app/start-error.js';
 import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program.js';
+import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /** `really models types`: the types of the models, on stdout or into a file. */

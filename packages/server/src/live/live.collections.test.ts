@@ -1,6 +1,6 @@
 import { bindRql, parseR, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { collectionsAround } from './collection/collection-topic.js';
+import { collectionsAround } from './collection/collection-subscription.js';
 import {
   bound,
   FakeConnection,

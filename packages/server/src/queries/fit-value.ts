@@ -1,11 +1,11 @@
 import {
+  type BindSteps,
   type Comparison,
   type Fitted,
   type FitValue,
   inexactIn,
   type JsonValue,
   parseR,
-  type Steps,
 } from '@really/protocol';
 import { fieldAt } from '../model/field-at.js';
 import type { Field, Model } from '../model/model.js';
@@ -38,7 +38,7 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
 const keptAsTheyAre: ReadonlySet<string> = new Set(['String', 'Boolean', 'Double']);
 
 /** `_r`, an R of any collection, and `_rev`, a number. */
-function* fitSystemMember(comparison: Compared): Steps<Fitted> {
+function* fitSystemMember(comparison: Compared): BindSteps<Fitted> {
   const { field, operator, value } = comparison;
   const [name = ''] = field;
   if (operator === 'contains') return notAList(comparison, name === '_r' ? 'an R' : 'a number');
@@ -54,7 +54,10 @@ function* fitSystemMember(comparison: Compared): Steps<Fitted> {
 const elementsPerStep = 100;
 
 /** Fits the value, or each one of a list of those that the field is compared with: the same list where they stay as they are. */
-function* fitEach({ operator, value }: Compared, fit: (value: JsonValue) => Fitted): Steps<Fitted> {
+function* fitEach(
+  { operator, value }: Compared,
+  fit: (value: JsonValue) => Fitted,
+): BindSteps<Fitted> {
   const isList = operator === 'in' || operator === 'between';
   if (!isList || !Array.isArray(value)) return fit(value);
   const values: JsonValue[] = [];

@@ -1,4 +1,5 @@
-import { type Config, ConfigError } from './config.js';
+import { ConfigError } from './config.js';
+import type { Config } from './config-definition.js';
 import { settings } from './config-keys.js';
 import { nearest } from './config-names.js';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config, Source } from './config.js';
+import type { Config, Source } from './config-definition.js';
 import { type Key, keys, serverKeys, type Values } from './config-keys.js';
 
 /** A value that was given and found good. */

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import type { Config } from './config.js';
+import type { Config } from './config-definition.js';
 import type { Key } from './config-keys.js';
 
 /** What is wrong with values that are good one by one. */

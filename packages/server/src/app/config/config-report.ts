@@ -1,4 +1,4 @@
-import type { Config, Source } from './config.js';
+import type { Config, Source } from './config-definition.js';
 import { type Key, keys, type Setting, settings } from './config-keys.js';
 import { appKeys } from './config-names.js';
 

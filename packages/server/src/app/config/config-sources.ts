@@ -1,4 +1,4 @@
-import type { ConfigSources } from './config.js';
+import type { ConfigSources } from './config-definition.js';
 import { type FileEntry, parseConfig } from './config-file.js';
 import { environmentName, flagName, keys, laterKeys } from './config-keys.js';
 import { isKey, isNow, isSection, renamedKeys, unknownKey } from './config-names.js';

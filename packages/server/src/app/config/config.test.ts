@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, type ConfigSources, readConfig } from './config.js';
+import { ConfigError, readConfig } from './config.js';
+import type { ConfigSources } from './config-definition.js';
 import { environmentName, type Key, keys } from './config-keys.js';
 import { configRows } from './config-report.js';
 
@@ -199,7 +200,8 @@ describe('problems', () => {
   });
 
   test('[CFG2] a key of an earlier version is refused with its new name', () => {
-    const file = 'domain: e.test\nlimits:\n  errands: 5\napps:\n  a:\n    limits:\n      parked: 1\n';
+    const file =
+      'domain: e.test\nlimits:\n  errands: 5\napps:\n  a:\n    limits:\n      parked: 1\n';
     const environment = { REALLY_LIMITS_HEAD_BYTES: '3' };
     expect(problemsOf({ file, environment })).toEqual([
       'really.yaml:3:3: limits.errands: is now called limits.pendingJobs',

@@ -1,6 +1,7 @@
 import { systemPlatform } from '../../platform/system.js';
 import { appConfig, withSecret } from './apps.js';
-import { type Config, ConfigError } from './config.js';
+import { ConfigError } from './config.js';
+import type { Config } from './config-definition.js';
 import { secretOf } from './secret.js';
 
 /** How an operator of an app reaches it from the machine that it runs on. */

@@ -2,7 +2,7 @@ import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../../platform/platform.js';
 import { StartError, systemReason } from '../start-error.js';
-import type { Config } from './config.js';
+import type { Config } from './config-definition.js';
 import { openDataFolder, secretFileName } from './data-folder.js';
 import { readText } from './read-text.js';
 

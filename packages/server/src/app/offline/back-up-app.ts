@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { makeOwnerOnlyFile } from '../../platform/owner-only.js';
 import type { Progress } from '../../platform/progress.js';
 import { type BackedUp, backUpDatabase } from '../../store/sqlite/backup.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { StartError } from '../start-error.js';
 import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
 import { asStartError, databaseOf } from './offline-database.js';

@@ -1,5 +1,5 @@
 import { type Log, silentLog } from '../../platform/log.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { namedProblems } from '../serve/open-apps.js';
 import { openModels } from '../serve/open-models.js';
 import { allStarted } from '../start-error.js';

@@ -5,7 +5,7 @@ import { systemPlatform } from '../../platform/system.js';
 import type { ExportReader } from '../../store/export-reader.js';
 import { readExportProgress } from '../../transfer/export-progress.js';
 import { type ExportCounts, type LineSink, StoreExport } from '../../transfer/export-store.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { StartError, systemReason } from '../start-error.js';
 import { collectionFilter, type SelectedCollection } from './collection-filter.js';
 import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';

@@ -9,7 +9,7 @@ import type { Progress } from '../../platform/progress.js';
 import { systemPlatform } from '../../platform/system.js';
 import { ImportRefused, type OnConflict, planImport } from '../../transfer/import-plan.js';
 import { type Imported, StoreImport } from '../../transfer/import-store.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { openModels } from '../serve/open-models.js';
 import { openStore } from '../serve/open-store.js';
 import { StartError, systemReason } from '../start-error.js';

@@ -4,7 +4,7 @@ import { Migrations } from '../../migration/migrations.js';
 import { type Log, silentLog } from '../../platform/log.js';
 import { noMetrics } from '../../platform/metrics.js';
 import { systemPlatform } from '../../platform/system.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { openModels } from '../serve/open-models.js';
 import { openStore } from '../serve/open-store.js';
 import { StartError } from '../start-error.js';

@@ -1,6 +1,6 @@
 import { type TokenClaims, Tokens } from '../../auth/tokens.js';
 import { systemPlatform } from '../../platform/system.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { secretOf } from '../config/secret.js';
 
 export interface MintRequest extends Omit<TokenClaims, 'expires'> {

@@ -1,6 +1,6 @@
 import { typesOfModels } from '../../model/typescript/types-of-models.js';
 import { silentLog } from '../../platform/log.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { openModels } from '../serve/open-models.js';
 
 /** TypeScript types of the models of an app, as the text of a module. Throws a `StartError` with everything that is wrong. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ExportReader } from '../../store/export-reader.js';
 import { openSqliteExportReader } from '../../store/sqlite/export-reader.js';
 import { StoreRefused, StoreUnavailable } from '../../store/store.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { StartError, systemReason } from '../start-error.js';
 
 /** The database of an app. Throws a `StartError` where it has a store that leaves nothing on disk. */

@@ -7,7 +7,7 @@ import type { Tokens } from '../../auth/tokens.js';
 import type { Services } from '../../commands/services.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { emailTransportOf } from './email-transport.js';
 
 export interface AccountsPorts {

@@ -16,7 +16,7 @@ import type { DeadLetters } from '../../posthooks/dead-letters.js';
 import { PostHooks } from '../../posthooks/post-hooks.js';
 import { pageKeyOf } from '../../queries/page-tokenizer.js';
 import { QueryLimiter } from '../../queries/query-limiter.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { exportLimits, limitsOf, objectsLimitsOf, postHookLimitsOf } from '../config/limits.js';
 import { secretOf } from '../config/secret.js';
 import { allStarted, started } from '../start-error.js';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appConfig, appConfigs } from '../config/apps.js';
-import { type Config, ConfigError, type ConfigSources, readConfig } from '../config/config.js';
+import { ConfigError, readConfig } from '../config/config.js';
+import type { Config, ConfigSources } from '../config/config-definition.js';
 import { configRows } from '../config/config-report.js';
 
 interface Given {

@@ -3,7 +3,7 @@ import type { Log } from '../../platform/log.js';
 import { systemPlatform } from '../../platform/system.js';
 import type { Tracing } from '../../platform/tracing.js';
 import { appConfigs } from '../config/apps.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { allStarted, StartError } from '../start-error.js';
 import { type App, type AppOptions, openApp } from './app.js';
 import type { ServerMetrics } from './metrics.js';

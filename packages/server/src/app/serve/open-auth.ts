@@ -10,7 +10,7 @@ import { RevocationSource } from '../../objects/revocation-source.js';
 import { SystemRecords } from '../../objects/system-records.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { openPublished } from './open-keys.js';
 import type { ShutdownStack } from './shutdown-stack.js';
 

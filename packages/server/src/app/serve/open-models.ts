@@ -6,7 +6,7 @@ import type { Budgets } from '../../platform/budget.js';
 import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import { systemPlatform } from '../../platform/system.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { limitsOf } from '../config/limits.js';
 import { StartError } from '../start-error.js';
 import { lazySandbox } from './lazy-sandbox.js';

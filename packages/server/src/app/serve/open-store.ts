@@ -6,7 +6,7 @@ import { systemPlatform } from '../../platform/system.js';
 import { openMemoryStore } from '../../store/memory/store.js';
 import { openSqliteStore } from '../../store/sqlite/store.js';
 import { AnswersMissing, type Store, StoreRefused, UniqueClash } from '../../store/store.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import { openDataFolder } from '../config/data-folder.js';
 import { StartError, systemReason } from '../start-error.js';
 

@@ -9,7 +9,7 @@ import { Budgets } from '../../platform/budget.js';
 import { type Log, silentLog } from '../../platform/log.js';
 import { systemPlatform } from '../../platform/system.js';
 import { throttled } from '../../platform/throttled-log.js';
-import type { Config } from '../config/config.js';
+import type { Config } from '../config/config-definition.js';
 import type { Values } from '../config/config-keys.js';
 import { limitsOf } from '../config/limits.js';
 import { readText } from '../config/read-text.js';

@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
 import { withSecret } from '../../app/config/apps.js';
-import type { Config } from '../../app/config/config.js';
+import type { Config } from '../../app/config/config-definition.js';
 import { serverUrl } from '../../app/config/operator-access.js';
 import { mintToken } from '../../app/offline/mint-token.js';
 import { StartError } from '../../app/start-error.js';
 import { configInForce } from '../config-flags.js';
-import type { ProgramOptions } from '../program.js';
+import type { ProgramOptions } from '../program-options.js';
 import { type ExitCode, printLine } from '../report-error.js';
 import { anonymousToken, BenchClient } from './bench-client.js';
 import type { BenchOptions } from './bench-options.js';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { addAppFlag, addConfigFlags, addServerPortFlag } from '../config-flags.js';
-import type { ProgramOptions } from '../program.js';
+import type { ProgramOptions } from '../program-options.js';
 import type { ExitCode } from '../report-error.js';
 
 /** Adds `really dead-letters` and what it does. */

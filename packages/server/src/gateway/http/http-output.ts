@@ -2,7 +2,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Budgets } from '../../platform/budget.js';
 import type { Platform, Timer } from '../../platform/platform.js';
-import { type OutputHolder, type OutputTotal, uncounted } from '../limits/output-total.js';
+import type { OutputHolder } from '../limits/output-shares.js';
+import { type OutputTotal, uncounted } from '../limits/output-total.js';
 import type { ClientAddresses } from '../server/client-addresses.js';
 import { HttpPace } from './http-pace.js';
 

@@ -1,5 +1,4 @@
 import { networkOf } from '../server/address-network.js';
-import type { OutputHolder } from './output-total.js';
 
 /** A holder's part of the output that waits. */
 export interface OutputShare {
@@ -41,4 +40,13 @@ export function sharesToEnd<S extends OutputShare>(shares: readonly S[], limit: 
     ended.push(share);
   }
   return ended;
+}
+/** Somebody for whom output waits: a WebSocket, or an HTTP connection. */
+export interface OutputHolder {
+  /** Where it comes from: holders of one address are weighed together. */
+  readonly address: string;
+  /** Bytes that wait at present. */
+  readonly waiting: number;
+  /** Ends it, for the sake of the others. */
+  giveUp(): void;
 }

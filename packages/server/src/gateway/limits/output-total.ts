@@ -1,16 +1,6 @@
 import type { Budgets } from '../../platform/budget.js';
 import type { Timer, Timers } from '../../platform/platform.js';
-import { type OutputShare, sharesToEnd } from './output-shares.js';
-
-/** Somebody for whom output waits: a WebSocket, or an HTTP connection. */
-export interface OutputHolder {
-  /** Where it comes from: holders of one address are weighed together. */
-  readonly address: string;
-  /** Bytes that wait at present. */
-  readonly waiting: number;
-  /** Ends it, for the sake of the others. */
-  giveUp(): void;
-}
+import { type OutputHolder, type OutputShare, sharesToEnd } from './output-shares.js';
 
 export interface OutputTotalOptions {
   /** Bytes that may wait for all together (rule LIM32). */

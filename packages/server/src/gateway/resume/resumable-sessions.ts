@@ -5,7 +5,6 @@ import type { Metrics } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
 import { Deadlines } from '../../platform/scheduling/deadlines.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { SessionDeps } from '../websocket/session-deps.js';
 import type { ActiveTokens, TokenHolder } from './active-tokens.js';
 import type { PushBuffer } from './push-buffer.js';
 import type { ResumableEntries, ResumableEntry } from './resumable-entries.js';
@@ -37,7 +36,7 @@ export interface ResumableSessionsOptions {
   readonly kept: ResumableEntries;
   readonly activeTokens: Pick<ActiveTokens, 'track' | 'untrack'>;
   /** Where what was parked is told that it is not any more. */
-  readonly live: Pick<SessionDeps['live'], 'releaseParked'>;
+  readonly live: { releaseParked(subscriptions: readonly ResumableSubscription[]): void };
 }
 
 /** Bytes of memory of a parked session beside what it holds, about. */

@@ -1,9 +1,15 @@
 import type { OutputTotal } from '../limits/output-total.js';
-import type { SocketWriter } from './socket-writer.js';
 
 /** What egress tells of its work; counts of one flush at a time. */
 export interface EgressMetrics {
   wrote(sockets: number, frames: number, bytes: number): void;
+}
+
+/** What egress writes to: the output of one socket. */
+export interface EgressTarget {
+  /** The frames that were queued, and then no more; `undefined` where there are none. */
+  takeQueued(): readonly Buffer[] | undefined;
+  write(chunks: readonly Buffer[]): void;
 }
 
 export interface EgressOptions {
@@ -34,7 +40,7 @@ export class Egress {
   readonly #metrics: EgressMetrics;
   readonly #schedule: (flush: () => void) => void;
   readonly #flush = () => this.flush();
-  #dirty: SocketWriter[] = [];
+  #dirty: EgressTarget[] = [];
   /** Sockets with more output waiting than the limit. */
   congested = 0;
 
@@ -46,8 +52,8 @@ export class Egress {
     this.#schedule = options.schedule ?? setImmediate;
   }
 
-  /** Of outlets only: this one has something to write. */
-  schedule(writer: SocketWriter): void {
+  /** Of socket writers only: this one has something to write. */
+  schedule(writer: EgressTarget): void {
     this.#dirty.push(writer);
     if (this.#dirty.length === 1) this.#schedule(this.#flush);
   }

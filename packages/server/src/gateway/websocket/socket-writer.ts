@@ -1,4 +1,5 @@
-import { type OutputHolder, uncounted } from '../limits/output-total.js';
+import type { OutputHolder } from '../limits/output-shares.js';
+import { uncounted } from '../limits/output-total.js';
 import type { Egress } from './egress.js';
 
 /** The least that egress asks of a socket; `net.Socket` and `tls.TLSSocket` fit. */

@@ -14,8 +14,8 @@ import type { SubscriptionRegistry } from '../registry/subscription-registry.js'
 import type {
   CollectionSubscriberGroup,
   CollectionSubscription,
+  CollectionTopic,
 } from './collection-subscription.js';
-import type { CollectionTopic } from './collection-topic.js';
 
 /** An object that was created. */
 export interface Creation {

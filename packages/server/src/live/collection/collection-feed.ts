@@ -11,7 +11,7 @@ import {
   type CollectionBacklog,
   type CollectionTopic,
   collectionsAround,
-} from './collection-topic.js';
+} from './collection-subscription.js';
 
 /** Creations in one collection that wait while the ones before are told; beyond that the store has to remember them. */
 const maxQueueLength = 64;

@@ -24,8 +24,7 @@ import {
 } from '../subscribe-checks.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
 import type { CollectionFeed } from './collection-feed.js';
-import { CollectionSubscription } from './collection-subscription.js';
-import { CollectionTopic } from './collection-topic.js';
+import { CollectionSubscription, CollectionTopic } from './collection-subscription.js';
 
 export interface CollectionSubscribeDeps {
   readonly context: LiveContext;

@@ -11,8 +11,11 @@ import { deletedFrame } from '../push/push-message.js';
 import { isSameList, isSameVisibility, type Visibility } from '../push/visibility.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import { ObjectFrames, type ObjectUpdate } from './object-frames.js';
-import type { ObjectSubscriberGroup, ObjectSubscription } from './object-subscription.js';
-import type { ObjectTopic } from './object-topic.js';
+import type {
+  ObjectSubscriberGroup,
+  ObjectSubscription,
+  ObjectTopic,
+} from './object-subscription.js';
 import type { LiveRevision, RevisionToSend } from './revision-to-send.js';
 
 /** So many ways to see one change are kept for the audiences that come after. */

@@ -7,7 +7,7 @@ import type { SubscriptionRegistry } from '../registry/subscription-registry.js'
 import type { Topics } from '../registry/topics.js';
 import type { ObjectDelivery } from './object-delivery.js';
 import { ObjectReplay } from './object-replay.js';
-import type { ObjectBacklog, ObjectTopic } from './object-topic.js';
+import type { ObjectBacklog, ObjectTopic } from './object-subscription.js';
 import { LiveRevision } from './revision-to-send.js';
 
 /** Changes of one object that wait while the ones before are told; beyond that the store has to remember them. */

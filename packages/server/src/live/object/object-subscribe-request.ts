@@ -24,8 +24,7 @@ import {
   widenFields,
 } from '../subscribe-checks.js';
 import type { ObjectCatchUp } from './object-catch-up.js';
-import { type CatchUpMode, ObjectSubscription } from './object-subscription.js';
-import { ObjectTopic } from './object-topic.js';
+import { type CatchUpMode, ObjectSubscription, ObjectTopic } from './object-subscription.js';
 
 export interface ObjectSubscribeDeps {
   readonly context: LiveContext;

@@ -1,6 +1,7 @@
-import type { LiveSession } from '../registry/live-session.js';
-import type { SubscriberGroup } from '../registry/subscriber-group.js';
-import type { ObjectTopic } from './object-topic.js';
+import type { CommittedChange } from '../../store/store.js';
+import { CompactMap } from '../registry/compact-map.js';
+import { SubscriberGroup, type SubscriberGroupTraits } from '../registry/subscriber-group.js';
+import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 
 /**
  * How far a subscription is on its way:
@@ -24,7 +25,7 @@ export type CatchUpMode = 'revisions' | 'first' | 'widened' | 'renewed' | 'chang
 
 /** One connection's subscription to one object. Kept small: there are as many as there are clients. */
 export class ObjectSubscription {
-  readonly session: LiveSession;
+  readonly session: SubscriptionOwner;
   group: ObjectSubscriberGroup;
   slot = 0;
   progress: SubscriptionProgress = 'waiting';
@@ -40,7 +41,7 @@ export class ObjectSubscription {
   view: string;
 
   constructor(
-    session: LiveSession,
+    session: SubscriptionOwner,
     group: ObjectSubscriberGroup,
     { catchUpMode, rev }: { catchUpMode: CatchUpMode; rev: number },
   ) {
@@ -65,3 +66,47 @@ export class ObjectSubscription {
 }
 
 export type ObjectSubscriberGroup = SubscriberGroup<ObjectSubscription, ObjectTopic>;
+
+/** Changes of an object that wait because rights are being judged, or the store is being read. */
+export interface ObjectBacklog {
+  readonly queue: CommittedChange[];
+  /** The highest revision that was announced. */
+  newestRev: number;
+  /** Something between the last change taken and `newest` is neither taken nor in the queue: the store has it. */
+  hasGap: boolean;
+}
+
+/** An object that somebody is subscribed to. */
+export class ObjectTopic {
+  /** Printed. */
+  readonly r: string;
+  /** Of its collection; the model's own list. */
+  readonly names: readonly string[];
+  readonly groups = new CompactMap<ObjectSubscriberGroup>();
+  /**
+   * Every revision up to this one was taken: a live subscription whose cursor is below it is about to
+   * hear it, and one that goes live now must have a cursor at least as high.
+   */
+  rev = 0;
+  /** Subscriptions in the making that count on `rev` being kept up. */
+  retainCount = 0;
+  /** Exists only while changes cannot be taken as they come. */
+  backlog: ObjectBacklog | undefined;
+
+  constructor(r: string, names: readonly string[]) {
+    this.r = r;
+    this.names = names;
+  }
+
+  get isEmpty(): boolean {
+    return this.groups.size === 0;
+  }
+
+  group(traits: SubscriberGroupTraits): ObjectSubscriberGroup {
+    const known = this.groups.get(traits.key);
+    if (known) return known;
+    const group: ObjectSubscriberGroup = new SubscriberGroup(this, traits);
+    this.groups.add(group);
+    return group;
+  }
+}

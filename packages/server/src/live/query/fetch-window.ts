@@ -3,7 +3,7 @@ import { pushView } from '../../model/view/view.js';
 import type { PageStart } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
 import type { LiveContext } from '../live-context.js';
-import type { QueryGroupTraits } from './query-group.js';
+import type { QueryGroupTraits } from './query-group-traits.js';
 
 export type WindowSearch = Pick<QueryGroupTraits, 'auth' | 'owner' | 'scope' | 'filter' | 'order'>;
 

@@ -2,11 +2,12 @@ import type { Model } from '../../model/model.js';
 import type { CommittedChange, Pos } from '../../store/store.js';
 import type { FairLimiter } from '../catch-up/fair-limiter.js';
 import type { InFlight } from '../catch-up/in-flight.js';
-import { collectionsAround } from '../collection/collection-topic.js';
+import { collectionsAround } from '../collection/collection-subscription.js';
 import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import { ChangeDispatcher, type FeedEvent } from './change-dispatcher.js';
-import { QueryGroup, type QueryGroupOwner, type QueryGroupTraits } from './query-group.js';
+import { QueryGroup, type QueryGroupOwner } from './query-group.js';
+import type { QueryGroupTraits } from './query-group-traits.js';
 import type { QuerySubscription } from './query-subscription.js';
 import { QueryTopic } from './query-topic.js';
 

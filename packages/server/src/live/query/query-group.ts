@@ -1,5 +1,4 @@
 import {
-  type Auth,
   compilePredicate,
   fail,
   type Predicate,
@@ -13,7 +12,7 @@ import { unavailable } from '../../objects/unavailable.js';
 import { asVisible } from '../../queries/access-scope.js';
 import type { Hit } from '../../queries/search.js';
 import { sortPositionOf } from '../../store/order.js';
-import type { CommittedChange, Order, Pos, Scope, StoredFieldType } from '../../store/store.js';
+import type { CommittedChange, Pos, StoredFieldType } from '../../store/store.js';
 import type { InFlight } from '../catch-up/in-flight.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
 import { type LiveContext, modelOf } from '../live-context.js';
@@ -21,26 +20,13 @@ import { onceMarkerOf } from '../push/once-marker.js';
 import { isSameList, visibleDelta } from '../push/visibility.js';
 import { fetchWindow } from './fetch-window.js';
 import { PendingChanges } from './pending-changes.js';
-import type { KnownRows, QuerySubscription, WindowDelivery } from './query-subscription.js';
+import type { QueryGroupTraits, WindowCursor } from './query-group-traits.js';
+import type { QuerySubscription, WindowDelivery } from './query-subscription.js';
+import type { KnownRows } from './query-window.js';
 import { QueryWindow, type Row, type WindowChange } from './query-window.js';
-import type { WindowCost } from './window-cost.js';
 import { eventsSince, rowOf } from './window-diff.js';
-import { ownEvents, type WindowEvent, type WindowTraits } from './window-event.js';
+import { ownEvents, type WindowEvent } from './window-event.js';
 import { WindowSubscribers } from './window-subscribers.js';
-
-/** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
-export interface QueryGroupTraits extends WindowTraits {
-  readonly key: string;
-  readonly scope: Scope;
-  readonly filter: RqlExpression | undefined;
-  readonly order: Order;
-  readonly limit: number;
-  readonly cost: WindowCost;
-  /** Of the one who came first: the others are alike where it matters. */
-  readonly auth: Auth;
-  /** Whose turn its reads take: that of the one who came first. */
-  readonly owner: string;
-}
 
 /** Where a group stands among the others. */
 export interface QueryGroupOwner {
@@ -71,13 +57,6 @@ export interface WindowSnapshot {
   readonly pos: Pos;
   /** What was written while they were read may be in it, up to here. */
   readonly exactFrom: Pos;
-}
-
-/** How far those who are live have heard. */
-export interface WindowCursor {
-  readonly pos: Pos;
-  /** True where what they were told is just what the window was there. */
-  readonly isExact: boolean;
 }
 
 /** Exactly one of the two is called, once. */

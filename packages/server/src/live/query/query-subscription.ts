@@ -1,9 +1,25 @@
 import type { Pos } from '../../store/store.js';
-import type { LiveSession } from '../registry/live-session.js';
-import type { QueryGroup, WindowCursor } from './query-group.js';
-import type { Row } from './query-window.js';
+import type { SubscriptionOwner } from '../registry/subscription-owner.js';
+import type { QueryGroupTraits, WindowCursor } from './query-group-traits.js';
+import type { KnownRows, Row } from './query-window.js';
 import type { Rewind } from './rewind/rewind.js';
 import type { WindowEvent, WindowEventFrames } from './window-event.js';
+
+/** What a subscription uses of the group that it is attached to. */
+export interface SubscribedGroup {
+  readonly traits: QueryGroupTraits;
+  readonly cursor: WindowCursor;
+  /** What those who are live know of the window's objects. */
+  known(): KnownRows;
+  attach(subscription: QuerySubscription): void;
+  detach(subscription: QuerySubscription): void;
+  /** Goes live with what was buffered meanwhile. */
+  activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void;
+  /** Sends what happened since the position that it rewound to. False: it is behind, or gone. */
+  replay(subscription: QuerySubscription): boolean;
+  /** Brings those who are behind up to date. */
+  refresh(): void;
+}
 
 /** News of one moment. */
 export interface WindowDelivery {
@@ -23,9 +39,6 @@ export interface WindowDifference {
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** What a subscriber knows of the objects in its window, by R. */
-export type KnownRows = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;
-
 /** News that are kept for a subscriber whose answer is being made; with more, it is told the difference instead. */
 const maxBuffered = 64;
 
@@ -40,9 +53,9 @@ const maxBuffered = 64;
  */
 export class QuerySubscription {
   readonly kind = 'query';
-  readonly session: LiveSession;
+  readonly session: SubscriptionOwner;
   readonly key: string;
-  group: QueryGroup;
+  group: SubscribedGroup;
   /** Its seat in its group. */
   slot = 0;
   progress: 'waiting' | 'live' | 'behind' | 'paused' | 'ended' = 'waiting';
@@ -63,7 +76,7 @@ export class QuerySubscription {
   rewind: Rewind | undefined;
   #buffered: WindowDelivery[] | undefined = [];
 
-  constructor(session: LiveSession, group: QueryGroup, key = session.newQueryId()) {
+  constructor(session: SubscriptionOwner, group: SubscribedGroup, key: string) {
     this.session = session;
     this.group = group;
     this.key = key;

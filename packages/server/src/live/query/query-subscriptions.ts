@@ -17,8 +17,10 @@ import { survivingFields } from '../reload/model-change.js';
 import type { ResumableWindows } from '../resume/resumable-windows.js';
 import { assertSubscribable, authorizeCollection, requireModel } from '../subscribe-checks.js';
 import type { QueryFeed } from './query-feed.js';
-import type { QueryGroup, QueryGroupTraits, WindowSnapshot } from './query-group.js';
-import { type KnownRows, QuerySubscription } from './query-subscription.js';
+import type { QueryGroup, WindowSnapshot } from './query-group.js';
+import type { QueryGroupTraits } from './query-group-traits.js';
+import { QuerySubscription } from './query-subscription.js';
+import type { KnownRows } from './query-window.js';
 import { rewindTo } from './rewind/rewind.js';
 import { windowCost } from './window-cost.js';
 
@@ -219,7 +221,7 @@ export class QuerySubscriptions {
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
     this.#registry.assertRoom(session, 'query', group.traits.cost);
-    const subscription = new QuerySubscription(session, group, key);
+    const subscription = new QuerySubscription(session, group, key ?? session.newQueryId());
     subscription.known = new Map(
       hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]),
     );

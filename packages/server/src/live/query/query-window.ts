@@ -140,3 +140,6 @@ export class QueryWindow {
     }
   }
 }
+
+/** What a subscriber knows of the objects in its window, by R. */
+export type KnownRows = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;

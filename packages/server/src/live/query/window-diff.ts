@@ -2,8 +2,7 @@ import type { Hit } from '../../queries/search.js';
 import type { StoredObject } from '../../store/store.js';
 import type { LiveContext } from '../live-context.js';
 import { gainsFields, lastVisibleChange } from '../push/visibility.js';
-import type { KnownRows } from './query-subscription.js';
-import type { Row } from './query-window.js';
+import type { KnownRows, Row } from './query-window.js';
 import type { WindowEvent, WindowTraits } from './window-event.js';
 
 /** What a search found, as a row of a window. */

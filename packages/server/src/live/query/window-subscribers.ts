@@ -1,13 +1,8 @@
 import type { Pos } from '../../store/store.js';
 import type { LiveMetrics } from '../live-metrics.js';
 import type { Positions } from '../position.js';
-import type {
-  KnownRows,
-  QuerySubscription,
-  WindowDelivery,
-  WindowDifference,
-} from './query-subscription.js';
-import type { Row } from './query-window.js';
+import type { QuerySubscription, WindowDelivery, WindowDifference } from './query-subscription.js';
+import type { KnownRows, Row } from './query-window.js';
 import { type WindowEvent, WindowEventFrames, type WindowTraits } from './window-event.js';
 
 /** Where a window stands that somebody is brought to. */

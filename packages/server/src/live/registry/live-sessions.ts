@@ -1,5 +1,6 @@
 import type { PushTarget } from '../push-target.js';
-import { LiveSession, type Subscription } from './live-session.js';
+import { LiveSession } from './live-session.js';
+import type { OwnedSubscription, SubscriptionOwner } from './subscription-owner.js';
 import type { UserUsages } from './user-usages.js';
 
 export type SubscriptionKind = 'object' | 'collection' | 'query';
@@ -55,17 +56,17 @@ export class LiveSessions {
     this.#usages.release(session.usage);
   }
 
-  add(session: LiveSession, subscription: Subscription): void {
+  add(session: SubscriptionOwner, subscription: OwnedSubscription): void {
     session.subscriptions.add(subscription);
     this.#count(session, subscription, 1);
   }
 
-  remove(session: LiveSession, subscription: Subscription): void {
+  remove(session: SubscriptionOwner, subscription: OwnedSubscription): void {
     session.subscriptions.delete(subscription);
     this.#count(session, subscription, -1);
   }
 
-  #count(session: LiveSession, subscription: Subscription, by: 1 | -1): void {
+  #count(session: SubscriptionOwner, subscription: OwnedSubscription, by: 1 | -1): void {
     const { kind } = subscription;
     this.counts[kind] += by;
     if (kind === 'query') session.queries += by;

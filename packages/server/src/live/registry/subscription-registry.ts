@@ -1,7 +1,7 @@
 import { fail, type ProtocolError } from '@really/protocol';
-import type { CollectionTopic } from '../collection/collection-topic.js';
+import type { CollectionTopic } from '../collection/collection-subscription.js';
 import type { LiveContext } from '../live-context.js';
-import type { ObjectTopic } from '../object/object-topic.js';
+import type { ObjectTopic } from '../object/object-subscription.js';
 import type { Frame } from '../push/frame.js';
 import { pushError } from '../push/push-error.js';
 import { failedFrame } from '../push/push-message.js';

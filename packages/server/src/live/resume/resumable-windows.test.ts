@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KnownRows } from '../query/query-subscription.js';
+import type { KnownRows } from '../query/query-window.js';
 import { ResumableWindows } from './resumable-windows.js';
 
 const known = (rows: number): KnownRows => {

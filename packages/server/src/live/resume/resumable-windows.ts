@@ -1,5 +1,5 @@
 import type { Pos } from '../../store/store.js';
-import type { KnownRows } from '../query/query-subscription.js';
+import type { KnownRows } from '../query/query-window.js';
 
 /**
  * What the live queries of connections that dropped were told, so that they can go on where no history says what

@@ -1,9 +1,10 @@
 import { type ErrorBody, ProtocolError, parseR } from '@really/protocol';
-import type { Live } from '../live.js';
 import type { Under } from '../push/frame.js';
 import { failedFrame, schemaUpdatedFrame } from '../push/push-message.js';
 import type { PushTarget } from '../push-target.js';
-import type { QuerySubscribeRequest } from '../query/query-subscriptions.js';
+import type { QuerySubscribeRequest, SubscribedQuery } from '../query/query-subscriptions.js';
+import type { SubscribeResult } from '../subscribe.js';
+import type { RequestedSubscription } from '../subscribe-checks.js';
 import type { RebasedSubscriptions } from './rebase-resumable.js';
 
 interface ItemFailure {
@@ -12,9 +13,22 @@ interface ItemFailure {
   readonly meta?: { readonly retryAfter: number };
 }
 
+/** The parts of `Live` that resuming uses. */
+interface ResumeTarget {
+  viewOf(names: readonly string[], auth: PushTarget['auth']): string | undefined;
+  subscribe(
+    pushTarget: PushTarget,
+    items: readonly RequestedSubscription[],
+  ): Promise<SubscribeResult>;
+  subscribeQuery(
+    pushTarget: PushTarget,
+    request: QuerySubscribeRequest,
+  ): Promise<Pick<SubscribedQuery, 'start'>>;
+}
+
 /** See `Live.resume`. */
 export async function resume(
-  live: Pick<Live, 'subscribe' | 'subscribeQuery' | 'viewOf'>,
+  live: ResumeTarget,
   pushTarget: PushTarget,
   { resumable, updated }: RebasedSubscriptions,
 ): Promise<() => void> {
@@ -33,9 +47,9 @@ export async function resume(
 }
 
 async function resumeItems(
-  live: Pick<Live, 'subscribe' | 'viewOf'>,
+  live: ResumeTarget,
   pushTarget: PushTarget,
-  items: Parameters<Live['subscribe']>[1],
+  items: readonly RequestedSubscription[],
 ): Promise<() => void> {
   if (items.length === 0) return () => {};
   const { body, start } = await live.subscribe(pushTarget, items);
@@ -50,7 +64,7 @@ async function resumeItems(
 }
 
 async function resumeQuery(
-  live: Pick<Live, 'subscribeQuery' | 'viewOf'>,
+  live: ResumeTarget,
   pushTarget: PushTarget,
   key: string,
   request: QuerySubscribeRequest,
@@ -66,7 +80,7 @@ async function resumeQuery(
 }
 
 function underNow(
-  live: Pick<Live, 'viewOf'>,
+  live: ResumeTarget,
   { auth }: PushTarget,
   names: readonly string[] = [],
 ): Under | undefined {

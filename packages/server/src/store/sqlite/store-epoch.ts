@@ -2,14 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { Epoch, Pos } from '../store.js';
 import { checkpoint } from './files/checkpoints.js';
 import type { EpochMark } from './files/epoch-mark.js';
-
-/** Random texts that were made where randomness is: this thread has none. */
-export interface FreshEpoch {
-  /** The epoch that the store gets where it needs another one. */
-  readonly epoch: Epoch;
-  /** A name for this opening of the database. */
-  readonly opening: string;
-}
+import type { FreshEpoch } from './threads/messages.js';
 
 export interface OpeningEpoch extends FreshEpoch {
   /** There was no database. */

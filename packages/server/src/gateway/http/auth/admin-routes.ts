@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { readTokenRequest } from '../../../auth/token-request.js';
 import { hasSecret, isSecret } from './app-secret.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes.js';
+import type { AuthRoutesOptions } from './auth-routes-options.js';
 
 type AdminAction = (
   body: JsonObject,

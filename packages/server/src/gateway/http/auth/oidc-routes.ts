@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Issuer } from '../../../auth/oidc/issuer.js';
 import { isTooLarge } from '../../../auth/token-request.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes.js';
+import type { AuthRoutesOptions } from './auth-routes-options.js';
 
 /** Bytes of a body: an ID token and little else. */
 const largestBody = 20 * 1024;

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { lifetimeOf } from '../../../auth/token-lifetimes.js';
 import { isTooLongToMint } from '../../../auth/tokens.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes.js';
+import type { AuthRoutesOptions } from './auth-routes-options.js';
 import { type Caller, callerOf } from './caller.js';
 
 /** Bytes of a body, which says nothing here. */

@@ -7,7 +7,7 @@ import { readWithRetry } from '../../catch-up/read-with-retry.js';
 import type { LiveContext } from '../../live-context.js';
 import { dataAtRevision } from '../../object/data-at-revision.js';
 import { fetchWindow } from '../fetch-window.js';
-import type { QueryGroupTraits } from '../query-group.js';
+import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
 import { type PastObject, WindowReplay, type WindowReplayStep } from './window-replay.js';
 

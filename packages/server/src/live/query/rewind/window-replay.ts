@@ -15,7 +15,7 @@ import type { LoggedChange, Pos, StoredObject } from '../../../store/store.js';
 import type { LiveContext } from '../../live-context.js';
 import { type OnceMarker, onceMarkerOf } from '../../push/once-marker.js';
 import { gainsFields, lastVisibleChange, visibleDelta } from '../../push/visibility.js';
-import type { QueryGroupTraits } from '../query-group.js';
+import type { QueryGroupTraits } from '../query-group-traits.js';
 import type { QueryWindow, Row } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
 import type { WindowEvent } from '../window-event.js';

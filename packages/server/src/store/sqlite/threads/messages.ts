@@ -16,7 +16,6 @@ import type {
 } from '../../store.js';
 import type { SqliteConfig } from '../config.js';
 import type { PackedFilter } from '../sql/packed-filter.js';
-import type { FreshEpoch } from '../store-epoch.js';
 import type { ObjectState } from '../tables/collection-writer.js';
 
 /**
@@ -255,4 +254,11 @@ export interface ThreadQuery extends Omit<Query, 'timeout' | 'asker' | 'room' | 
   readonly filter?: PackedFilter | undefined;
   /** See `PageRoom`. */
   readonly size?: number | undefined;
+}
+/** Random texts that were made where randomness is: this thread has none. */
+export interface FreshEpoch {
+  /** The epoch that the store gets where it needs another one. */
+  readonly epoch: Epoch;
+  /** A name for this opening of the database. */
+  readonly opening: string;
 }

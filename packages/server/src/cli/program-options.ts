@@ -1,0 +1,2 @@
+/** Options of a command, as commander gathered them. */
+export type ProgramOptions = Readonly<Record<string, unknown>>;
