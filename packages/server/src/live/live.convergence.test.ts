@@ -345,7 +345,7 @@ function pathsOf({ hook, history }: Variant): string[] {
   return [
     ...['updated', 'snapshot', 'deleted', 'failed', 'created'].map((evt) => `pushes_total ${evt}`),
     ...reasons.filter((reason) => reason !== false).map((reason) => `snapshots_total ${reason}`),
-    ...['gaps_filled_total', 'conflations_total'],
+    ...['gaps_filled_total', 'subscription_pauses_total'],
   ];
 }
 

@@ -125,7 +125,7 @@ test('[LIM43] a connection that goes ends its subscriptions in several turns, an
   const begin = await on.live.resume(again, resumable);
   begin();
   await on.live.settled();
-  expect(on.live.counts()).toMatchObject({ listeners: 1, subscriptions: all.length });
+  expect(on.live.counts()).toMatchObject({ connections: 1, subscriptions: all.length });
   again.frames.length = 0;
   connection.frames.length = 0;
   for (const r of rs) await on.set(r, { a: 3 });

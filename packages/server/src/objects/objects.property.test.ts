@@ -42,7 +42,7 @@ async function setUp(failures: readonly boolean[], exclusive: boolean) {
   const { commit } = store;
   let commits = 0;
   Object.assign(store, {
-    exclusive,
+    isSoleWriter: exclusive,
     async commit(writes: Parameters<typeof commit>[0]) {
       const fails = failures[commits++ % Math.max(1, failures.length)];
       await turns(commits % 3);

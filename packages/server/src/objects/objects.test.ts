@@ -23,7 +23,7 @@ async function setUp(options: { limits?: Partial<ObjectsLimits>; exclusive?: boo
   const unique = [{ field: 'email', unique: true }];
   await inner.prepare([{ names: ['users'], indexes: unique, retention: {} }]);
   const store = controlled(inner);
-  if (options.exclusive !== undefined) Object.assign(store, { exclusive: options.exclusive });
+  if (options.exclusive !== undefined) Object.assign(store, { isSoleWriter: options.exclusive });
   const bus = localBus();
   const heard: CommittedChange[] = [];
   bus.listen((changes) => heard.push(...changes));

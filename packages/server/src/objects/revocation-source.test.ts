@@ -18,7 +18,7 @@ function world() {
   const bus = localBus();
   /** A node; one that is deaf hears nothing of the others over the bus. */
   const node = async ({ deaf = false, exclusive = true } = {}) => {
-    const own = { ...common, store: { ...store, exclusive }, bus: deaf ? localBus() : bus };
+    const own = { ...common, store: { ...store, isSoleWriter: exclusive }, bus: deaf ? localBus() : bus };
     const objects = new Objects(own);
     const records = new SystemRecords(objects);
     const revocations = new Revocations({ records, clock: platform.clock });

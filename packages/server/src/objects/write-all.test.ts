@@ -19,7 +19,7 @@ async function setUp({ exclusive = true } = {}) {
     { names: ['users'], indexes: [{ field: 'email', unique: true }], retention: {} },
   ]);
   const store = controlled(inner);
-  Object.assign(store, { exclusive });
+  Object.assign(store, { isSoleWriter: exclusive });
   const bus = localBus();
   const heard: CommittedChange[] = [];
   const told: string[][] = [];
