@@ -1,33 +1,33 @@
 import { type Auth, applyDelta, type Delta, type JsonObject, topField } from '@really/protocol';
 import { FakeConnection, numberOf, type ReceivedPush } from './live.fixture.js';
 
-/** What a client holds of an object. */
+/** A client's copy of an object. */
 export interface ClientCopy {
   rev: number;
   data: JsonObject;
-  /** The fields that it was told to keep up; `undefined`: all. */
+  /** The fields that it is subscribed to; `undefined`: all. */
   readonly fields: readonly string[] | undefined;
-  /** That it was told under. */
+  /** The view of its last push. */
   view: string | undefined;
 }
 
-/** A client that does as the protocol says, and notices when the server does not. */
+/** A client that follows the protocol, and detects violations by the server. */
 export class FakeClient {
   readonly uid: string;
   connection: FakeConnection;
-  /** Objects that it is subscribed to, with the fields. */
+  /** The objects it is subscribed to, with the fields. */
   readonly subscribed = new Map<string, readonly string[] | undefined>();
   readonly copies = new Map<string, ClientCopy>();
-  /** Of its subscription to `/users`: the last position, and every creation heard. */
+  /** State of its subscription to `/users`: the last position, and every creation received. */
   listening = false;
   pos: string | undefined;
   readonly created: string[] = [];
-  /** What was there when it began to listen. */
+  /** Objects that existed when it subscribed to `/users`. */
   earlier: ReadonlySet<string> = new Set();
-  /** By object, the view of what it hears of it from now on. */
+  /** The current view by object. */
   readonly views = new Map<string, string>();
 
-  /** The last revision before this one that changed any of these fields, where the test knows. */
+  /** The last earlier revision that changed any of these fields, if the test knows it. */
   previous: (r: string, rev: number, fields: readonly string[] | undefined) => number | undefined =
     () => undefined;
 
@@ -36,12 +36,12 @@ export class FakeClient {
     this.connection = new FakeConnection(auth);
   }
 
-  /** Takes everything that it was pushed. Throws where the server broke its promise. */
+  /** Applies all pushes. Throws if the server violated the protocol. */
   receive(): void {
-    for (const push of this.connection.receivedRaw()) this.#take(push);
+    for (const push of this.connection.receivedRaw()) this.#apply(push);
   }
 
-  /** What to subscribe with, where what it holds is of these fields. */
+  /** The cursor to subscribe with, if its copy has these fields. */
   cursorOf(
     r: string,
     fields: readonly string[] | undefined,
@@ -50,7 +50,7 @@ export class FakeClient {
     return copy && String(copy.fields) === String(fields) ? copy : undefined;
   }
 
-  #take(push: ReceivedPush): void {
+  #apply(push: ReceivedPush): void {
     if (push.evt === 'created') {
       this.#create(push);
       return;

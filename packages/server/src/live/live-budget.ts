@@ -19,13 +19,14 @@ interface LiveBudgetDeps {
   readonly limits: LiveLimits;
   readonly budgets: Budgets;
   readonly usages: UserUsages;
-  /** The live queries of this uid end. */
+  /** Ends the live queries of this uid. */
   readonly evict: (usage: UserUsage, error: ProtocolError) => void;
 }
 
 /**
- * What subscriptions may hold (rules LIM17 and LIM20). Each pays for its uid, and for the node each window once, however many
- * watch it. Where the node has no more to give, whoever holds most gives way to somebody who holds less than half of that.
+ * Limits what subscriptions use (rules LIM17 and LIM20). Each subscription counts for its uid; each
+ * window counts once for the node, however many subscribers share it. When the node is full, the
+ * user with the largest usage is evicted if the requesting user would hold at most half as much.
  */
 export class LiveBudget {
   readonly #deps: LiveBudgetDeps;
@@ -41,7 +42,7 @@ export class LiveBudget {
     this.#bytes = budgets.total('limits.windowBytesPerNode', limits.windowBytesPerNode);
   }
 
-  /** Throws 429 where this uid may hold no more. */
+  /** Throws 429 if this uid has reached a limit. */
   assertUserLimits(usage: UserUsage, cost: WindowCost | undefined): void {
     const { limits } = this.#deps;
     if (usage.subscriptions >= limits.subscriptionsPerUid) {
@@ -56,14 +57,14 @@ export class LiveBudget {
     }
   }
 
-  /** Throws 409 `query.invalid` where one window costs more than any may. */
+  /** Throws 409 `query.invalid` if the window costs more than any window may. */
   assertWindowCost({ work }: WindowCost): void {
     if (work <= this.#deps.limits.windowWork) return;
     this.#deps.budgets.refuse('limits.windowWork');
     throw fail('query.invalid', { query: ['beyond limits.windowWork'] });
   }
 
-  /** Throws 429 where the node may hold no more. `demand` said that the uid may. */
+  /** Throws 429 if the node is full. Call `assertUserLimits` first. */
   acquire(usage: UserUsage, cost: WindowCost | undefined): void {
     if (!this.#subscriptions.take(1)) throw limitError('subscriptions', 'subscriptionsPerNode');
     usage.subscriptions += 1;
@@ -80,7 +81,7 @@ export class LiveBudget {
     usage.bytes -= cost.bytes;
   }
 
-  /** Throws 429 where the node has no room for one more window. */
+  /** Throws 429 if the node has no room for another window. */
   acquireWindow(cost: WindowCost, usage: UserUsage | undefined): void {
     this.#acquireFrom(this.#work, 'work', cost, usage);
     try {

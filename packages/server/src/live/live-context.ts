@@ -13,7 +13,7 @@ import type { FanOutPace } from './push/fan-out-pace.js';
 import type { PushTelemetry } from './push/push-telemetry.js';
 import type { UserUsages } from './registry/user-usages.js';
 
-/** What every part of live works with. */
+/** Dependencies shared by all parts of live/. */
 export interface LiveContext {
   readonly store: Store;
   readonly models: () => ModelSet;

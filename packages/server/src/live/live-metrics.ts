@@ -2,20 +2,20 @@ import type { Counter, Metrics } from '../platform/metrics.js';
 
 /** Why a snapshot was sent. */
 export type SnapshotReason =
-  /** Asked for: no revision was named. */
+  /** The client named no revision. */
   | 'first'
   /** Fields were added. */
   | 'widened'
   /** The history does not reach back far enough. */
   | 'history'
-  /** The model has another version since. */
+  /** The model's version changed. */
   | 'version'
-  /** More of the object may be seen than before. */
+  /** Fields became visible. */
   | 'rights'
-  /** Stands for updates that the connection was too slow for. */
+  /** Replaces updates that the connection was too slow for. */
   | 'conflated';
 
-/** What live tells an operator. */
+/** Metrics of the live layer. */
 export interface LiveMetrics {
   readonly pushes: Counter;
   readonly snapshots: Counter;
@@ -24,22 +24,22 @@ export interface LiveMetrics {
   readonly refusals: Counter;
 }
 
-/** How many there are of what, now. */
+/** Gauges of the live layer. */
 export interface LiveCounts {
-  /** Listeners that have, or had, a subscription. */
+  /** Connections that have or had a subscription. */
   readonly connections: number;
   readonly subscriptions: number;
-  /** Of these, those of reads. */
+  /** Live queries among the subscriptions. */
   readonly queries: number;
   readonly objectTopics: number;
   readonly collectionTopics: number;
-  /** Windows of live queries: those who ask the same share one. */
+  /** Windows of live queries: identical queries share one. */
   readonly queryGroups: number;
-  /** Readings of the store, for those who subscribe or missed something, that wait their turn. */
+  /** Store reads for subscriptions that wait for the limiter. */
   readonly queuedReads: number;
-  /** Objects in these windows. */
+  /** Objects in the windows. */
   readonly queryRows: number;
-  /** Objects in the windows of those who dropped and may come back. */
+  /** Objects in the windows of disconnected clients that may resume. */
   readonly resumableRows: number;
 }
 
@@ -47,14 +47,18 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
   const observe = (name: string, help: string, member: keyof LiveCounts) => {
     metrics.observe(name, help, () => read()[member]);
   };
-  observe('really_subscriptions', 'Subscriptions, those of reads included.', 'subscriptions');
-  observe('really_query_subscriptions', 'Subscriptions of reads.', 'queries');
-  observe('really_object_topics', 'Objects that somebody is subscribed to.', 'objectTopics');
-  observe('really_collection_topics', 'Collections that somebody listens to.', 'collectionTopics');
+  observe('really_subscriptions', 'Subscriptions, including live queries.', 'subscriptions');
+  observe('really_query_subscriptions', 'Live queries.', 'queries');
+  observe('really_object_topics', 'Objects with subscribers.', 'objectTopics');
+  observe(
+    'really_collection_topics',
+    'Collections with subscribers to what is created.',
+    'collectionTopics',
+  );
   observe('really_query_windows', 'Windows of live queries.', 'queryGroups');
   observe(
     'really_catch_up_reads_waiting',
-    'Readings of the store for subscriptions that wait their turn.',
+    'Store reads for subscriptions that wait for the limiter.',
     'queuedReads',
   );
   observe('really_query_rows', 'Objects in the windows of live queries.', 'queryRows');
@@ -68,15 +72,15 @@ export function liveMetrics(metrics: Metrics, read: () => LiveCounts): LiveMetri
     snapshots: metrics.counter('really_snapshots_total', 'Snapshots by reason.', ['reason']),
     gaps: metrics.counter(
       'really_gaps_filled_total',
-      'Times that the store was read because the bus had left something out.',
+      'Reads of the store for changes that the bus left out.',
     ),
     pauses: metrics.counter(
       'really_subscription_pauses_total',
-      'Times that a subscription had to wait until its connection took some output.',
+      'Subscriptions paused because the output buffer of their connection was full.',
     ),
     refusals: metrics.counter(
       'really_push_refusals_total',
-      'Audiences that may not see an object any more, or whose rule or hook failed.',
+      'Subscriber groups that may no longer see an object, or whose rule or hook failed.',
     ),
   };
 }

@@ -3,8 +3,8 @@ import { FakeConnection, itemOf, modelOf, rule, setUpLive } from './live.fixture
 
 const r = '/users/1';
 
-describe('a connection that does not take its output', () => {
-  test('[LIM4] updates wait as one snapshot', async () => {
+describe('a connection with a full output buffer', () => {
+  test('[LIM4] updates are conflated into one snapshot', async () => {
     const { create, set, subscribe, live, settle, counts } = await setUpLive();
     await create(r, { a: 1 });
     const [slow, quick] = [new FakeConnection(), new FakeConnection()];
@@ -27,7 +27,7 @@ describe('a connection that does not take its output', () => {
     expect(counts.values.get('really_snapshots_total conflated')).toBe(1);
   });
 
-  test('[LIM4] [PSH4] what changed nothing that it sees makes no snapshot', async () => {
+  test('[LIM4] [PSH4] an invisible change causes no snapshot', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     await create(r, { a: 1 });
     const connection = new FakeConnection();
@@ -42,7 +42,7 @@ describe('a connection that does not take its output', () => {
     expect(connection.received()[0]?.meta?.prev).toBe(1);
   });
 
-  test('[LIM4] what ended meanwhile is told in the end', async () => {
+  test('[LIM4] the end of a subscription is reported when it drains', async () => {
     const read = rule(({ obj }) => obj.a !== 'closed');
     const { create, set, remove, subscribe, live, settle } = await setUpLive({
       models: [modelOf({ read })],
@@ -64,7 +64,7 @@ describe('a connection that does not take its output', () => {
     expect(live.counts().subscriptions).toBe(0);
   });
 
-  test('[LIM4] it stops again when it is full again', async () => {
+  test('[LIM4] pushes stop again when it is full again', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     const connection = new FakeConnection();
     const ids = Array.from({ length: 20 }, (_, index) => `/users/${index}`);
@@ -78,7 +78,7 @@ describe('a connection that does not take its output', () => {
       push(frame);
       connection.congested = connection.frames.length >= 3;
     };
-    for (let generation = 0; generation < 7; generation++) {
+    for (let round = 0; round < 7; round++) {
       connection.congested = false;
       live.onDrain(connection);
       await settle();
@@ -88,7 +88,7 @@ describe('a connection that does not take its output', () => {
     expect(received.sort()).toEqual([...ids].sort());
   });
 
-  test('[LIM4] [SUB2] a replay waits, and then goes on revision by revision', async () => {
+  test('[LIM4] [SUB2] a replay pauses, and then continues revision by revision', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     await create(r, { a: 1 });
     for (let a = 2; a <= 10; a++) await set(r, { a });
@@ -110,7 +110,7 @@ describe('a connection that does not take its output', () => {
     expect(connection.summaries()).toEqual(['updated 10']);
   });
 
-  test('[LIM4] a collection goes on from where it stopped, with each creation', async () => {
+  test('[LIM4] a collection continues where it stopped, with each creation', async () => {
     const { create, subscribe, live, settle } = await setUpLive();
     const connection = new FakeConnection();
     await subscribe(connection, '/users');
@@ -143,21 +143,21 @@ describe('a connection that does not take its output', () => {
   });
 });
 
-describe('how many', () => {
-  test('[LIM3] so many subscriptions, and so many of reads', async () => {
+describe('limits and cleanup', () => {
+  test('[LIM3] limits the subscriptions of a connection, and its live queries', async () => {
     const { create, subscribe, live } = await setUpLive({
       limits: { subscriptions: 4, queries: 2 },
     });
     for (const id of [1, 2, 3, 4]) await create(`/users/${id}`, {});
     const connection = new FakeConnection();
-    const watch = () => {
+    const subscribeQuery = () => {
       const order = { field: '_r', descending: true };
       const scope = { names: ['users'], parents: [] };
       return live.subscribeQuery(connection, { r: '/users/*', scope, order, limit: 200 });
     };
-    await watch();
-    await watch();
-    await expect(watch()).rejects.toMatchObject({ code: 429, meta: { retryAfter: 1 } });
+    await subscribeQuery();
+    await subscribeQuery();
+    await expect(subscribeQuery()).rejects.toMatchObject({ code: 429, meta: { retryAfter: 1 } });
     const answer = await subscribe(
       connection,
       '/users/1',
@@ -176,10 +176,10 @@ describe('how many', () => {
     expect(live.counts()).toEqual(nothing);
   });
 
-  test('when all are gone nothing is left', async () => {
+  test('nothing is left when all connections are gone', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     for (let id = 0; id < 30; id++) await create(`/users/${id}`, { a: 1 });
-    for (let generation = 0; generation < 3; generation++) {
+    for (let round = 0; round < 3; round++) {
       const connections = Array.from(
         { length: 30 },
         (_, index) => new FakeConnection(`u${index % 3}`),
@@ -193,20 +193,20 @@ describe('how many', () => {
         objectTopics: 30,
         collectionTopics: 1,
       });
-      for (let id = 0; id < 30; id++) await set(`/users/${id}`, { a: generation });
+      for (let id = 0; id < 30; id++) await set(`/users/${id}`, { a: round });
       for (const connection of connections) live.drop(connection);
       await settle();
       expect(live.counts()).toEqual(nothing);
     }
   });
 
-  test('a connection that goes while its command is under way leaves nothing', async () => {
+  test('a connection that closes while its command is in flight leaves nothing', async () => {
     const { create, set, subscribe, live, settle } = await setUpLive();
     await create(r, { a: 1 });
     const connection = new FakeConnection();
-    const answered = live.subscribe(connection, [itemOf(r), itemOf('/users')]);
+    const subscribing = live.subscribe(connection, [itemOf(r), itemOf('/users')]);
     live.drop(connection);
-    const { start } = await answered;
+    const { start } = await subscribing;
     start();
     await settle();
     await set(r, { a: 2 });
@@ -215,7 +215,7 @@ describe('how many', () => {
     expect(live.counts()).toEqual(nothing);
   });
 
-  test('a connection that goes while it is being pushed to does not disturb the others', async () => {
+  test('a connection that closes during a push does not disturb the others', async () => {
     const { create, set, subscribe, live } = await setUpLive();
     await create(r, { a: 1 });
     const connections = Array.from({ length: 9 }, () => new FakeConnection());
@@ -232,7 +232,7 @@ describe('how many', () => {
   });
 
   test('[DUR5] a connection whose replay waits for the store does not keep the others waiting', async () => {
-    let stuck = 0;
+    let pendingReads = 0;
     const { create, set, subscribe } = await setUpLive({
       wrap: (store) =>
         new Proxy(store, {
@@ -242,7 +242,7 @@ describe('how many', () => {
             if (name !== 'history') return method.bind(target);
             return (id: string, ...rest: unknown[]) => {
               if (!id.startsWith('/users/slow')) return method.call(target, id, ...rest);
-              stuck += 1;
+              pendingReads += 1;
               return new Promise(() => {});
             };
           },
@@ -257,7 +257,7 @@ describe('how many', () => {
     await subscribe(greedy, ...ids.map((id) => ({ r: id, rev: 1 })));
     await subscribe(modest, { r, rev: 1 });
     expect(modest.summaries()).toEqual(['updated 2']);
-    expect(stuck).toBe(4);
+    expect(pendingReads).toBe(4);
   });
 });
 

@@ -15,7 +15,7 @@ import {
 const opBy = { uid: 'author' };
 const posts = modelOf({ name: 'users/posts', fields: ['a', 'b', 'owner', 'secret'] });
 
-describe('who is concerned', () => {
+describe('collections of an object', () => {
   test('[SUB6] every collection, wild or not, that an object is created in', () => {
     expect(collectionsAround('/a/1')).toEqual(['/a/*']);
     expect(collectionsAround('/a/1/b/2/c/3')).toEqual([
@@ -65,7 +65,7 @@ describe('who is concerned', () => {
     ]);
   });
 
-  test('[ACC5] [HOK2] each is judged by the rights of its reader, and what is hidden is left out', async () => {
+  test('[ACC5] [HOK2] creations are authorized for each reader, and hidden fields are left out', async () => {
     const read = rule(({ auth, obj }) => obj.owner === auth.uid);
     const model = modelOf({
       fields: ['owner', 'a', 'secret'],
@@ -73,20 +73,20 @@ describe('who is concerned', () => {
       preGet: ({ obj }) => (obj.a === 1 ? ['secret'] : []),
     });
     const { create, subscribe } = await setUpLive({ models: [model] });
-    const [first, two] = [new FakeConnection('u1'), new FakeConnection('u2')];
+    const [first, second] = [new FakeConnection('u1'), new FakeConnection('u2')];
     await subscribe(first, '/users');
-    await subscribe(two, '/users');
+    await subscribe(second, '/users');
     await create('/users/1', { owner: 'u1', a: 1, secret: 1 });
     await create('/users/2', { owner: 'u2', a: 2, secret: 2 });
     expect(first.received().map(({ body }) => body)).toEqual([
       { _r: '/users/1', _rev: 1, owner: 'u1', a: 1 },
     ]);
-    expect(two.received().map(({ body }) => body)).toEqual([
+    expect(second.received().map(({ body }) => body)).toEqual([
       { _r: '/users/2', _rev: 1, owner: 'u2', a: 2, secret: 2 },
     ]);
   });
 
-  test('[ACC3] nobody subscribes to what nobody may read', async () => {
+  test('[ACC3] nobody can subscribe to what nobody may read', async () => {
     const { access, ...rest } = modelOf();
     const closed = { reads: access.read.reads, constant: false, allows: () => false };
     const never = { ...closed, decide: () => 'refused' as const };
@@ -101,7 +101,7 @@ describe('who is concerned', () => {
     ]);
   });
 
-  test('[SUB5] again with more fields widens, and nothing comes twice', async () => {
+  test('[SUB5] subscribing again with more fields widens, and nothing comes twice', async () => {
     const { create, subscribe, live } = await setUpLive();
     const connection = new FakeConnection();
     await subscribe(connection, { r: '/users', fields: ['a'] });
@@ -120,7 +120,7 @@ describe('who is concerned', () => {
 });
 
 describe('positions', () => {
-  test('[SUB6] [SUB7] from an earlier position: what was created since, and then live, each once', async () => {
+  test('[SUB6] [SUB7] from an earlier position: creations since, and then live, each once', async () => {
     const { create, set, subscribe } = await setUpLive({ models: [modelOf(), posts] });
     const first = new FakeConnection();
     await subscribe(first, '/users');
@@ -145,7 +145,7 @@ describe('positions', () => {
     expect(again.summaries()).toEqual(['created /users/151']);
   });
 
-  test('[SUB6] [ERR2] a position that never was is gone, and one that is none is refused', async () => {
+  test('[SUB6] [ERR2] a position that was never issued is gone, and a malformed one is refused', async () => {
     const { create, subscribe } = await setUpLive();
     await create('/users/1', {});
     const { failures } = await subscribe(
@@ -165,7 +165,7 @@ describe('positions', () => {
     ]);
   });
 
-  test('[SUB7] what is created between the answer and its sending comes after it, once', async () => {
+  test('[SUB7] a creation before the response is sent comes after it, once', async () => {
     const { create, live, settle } = await setUpLive();
     const connection = new FakeConnection();
     const { start } = await live.subscribe(connection, [itemOf('/users')]);
@@ -177,7 +177,7 @@ describe('positions', () => {
     expect(connection.summaries()).toEqual(['created /users/1', 'created /users/2']);
   });
 
-  test('[SUB7] what the bus lost, repeated or mixed up is told in order, once', async () => {
+  test('[SUB7] creations that the bus lost, repeated or reordered are pushed in order, once', async () => {
     const { create, set, subscribe, bus, settle } = await setUpLive({ models: [modelOf(), posts] });
     const [users, ofAll] = [new FakeConnection(), new FakeConnection()];
     await subscribe(users, '/users');
@@ -203,7 +203,7 @@ describe('positions', () => {
     expect([...users.summaries(), ...ofAll.summaries()]).toEqual([]);
   });
 
-  test('[SUB7] creations come in order although rights are judged elsewhere', async () => {
+  test('[SUB7] creations come in order with asynchronous rules', async () => {
     const waiting: (() => void)[] = [];
     let asynchronous = true;
     const read = rule(async () => {
@@ -222,7 +222,7 @@ describe('positions', () => {
     expect(connection.summaries()).toEqual(ids.map((id) => `created /users/${id}`));
   });
 
-  test('[ERR2] a position that the history loses while it is being caught up ends it with 410', async () => {
+  test('[ERR2] a position that expires during a catch-up ends the subscription with 410', async () => {
     let gone = false;
     const { create, subscribe, settle } = await setUpLive({
       wrap: (store) => ({
@@ -245,27 +245,27 @@ describe('positions', () => {
 
 describe('reads with subscribe', () => {
   const scope = { names: ['users'], parents: [] };
-  const watch = async (
+  const subscribeQuery = async (
     on: LiveSetup,
     connection: FakeConnection,
     filter: string,
     { since, ...more }: { since?: string; fields?: string[] } = {},
   ) => {
     const order = { field: '_r', descending: true };
-    const asked = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
+    const query = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
     const { pos } = withCurrentView(on, connection, itemOf({ r: '/users', pos: since }));
-    const request = { r: '/users/*', scope, ...asked, ...more, since: pos };
+    const request = { r: '/users/*', scope, ...query, ...more, since: pos };
     const { subscription, start } = await on.live.subscribeQuery(connection, request);
     start();
     await on.settle();
     return subscription;
   };
 
-  test('[REA11] [PSH1] what is created and matches comes with the id of the subscription', async () => {
+  test('[REA11] [PSH1] matching creations are pushed with the id of the subscription', async () => {
     const on = await setUpLive();
     const connection = new FakeConnection();
-    const first = await watch(on, connection, 'a = 1');
-    const second = await watch(on, connection, 'b = 1', { fields: ['b'] });
+    const first = await subscribeQuery(on, connection, 'a = 1');
+    const second = await subscribeQuery(on, connection, 'b = 1', { fields: ['b'] });
     expect(first).not.toBe(second);
     await on.create('/users/1', { a: 1 });
     await on.create('/users/2', { b: 1, c: 1 });
@@ -294,17 +294,19 @@ describe('reads with subscribe', () => {
     const on = await setUpLive();
     for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
     const connection = new FakeConnection();
-    await watch(on, connection, 'a >= 2', { since: '1' });
+    await subscribeQuery(on, connection, 'a >= 2', { since: '1' });
     expect(connection.summaries()).toEqual(['created /users/2', 'created /users/3']);
-    await expect(watch(on, connection, 'a >= 2', { since: '9' })).rejects.toThrow('position.gone');
-    await expect(watch(on, connection, 'a >= 2', { since: 'x' })).rejects.toMatchObject({
+    await expect(subscribeQuery(on, connection, 'a >= 2', { since: '9' })).rejects.toThrow(
+      'position.gone',
+    );
+    await expect(subscribeQuery(on, connection, 'a >= 2', { since: 'x' })).rejects.toMatchObject({
       message: 'request.invalid',
       errors: { 'cmdOpts.since': ['expected.position'] },
     });
     expect(on.live.counts()).toMatchObject({ queries: 1, queryGroups: 1 });
   });
 
-  test('[QRY4] [QRY5] what is being judged is watched: a change after which it matches no more', async () => {
+  test('[QRY4] [QRY5] changes during authorization are not missed, such as one after which the object no longer matches', async () => {
     const waiting: (() => void)[] = [];
     let asynchronous = false;
     const read = rule(async () => {
@@ -313,7 +315,7 @@ describe('reads with subscribe', () => {
     });
     const on = await setUpLive({ models: [modelOf({ read })] });
     const connection = new FakeConnection();
-    await watch(on, connection, 'a = 1');
+    await subscribeQuery(on, connection, 'a = 1');
     asynchronous = true;
     await on.create('/users/1', { a: 1 });
     await on.create('/users/2', { a: 1 });
@@ -324,7 +326,7 @@ describe('reads with subscribe', () => {
     await on.settle();
     const first = ['created /users/1', 'created /users/2', 'left 2', 'left 2'];
     expect(connection.summaries()).toEqual(first);
-    // Nothing of them is left: another one of such a change is looked at by its value alone.
+    // The objects are no longer tracked: later changes are found by value alone.
     await on.update('/users/1', { op: 'set', key: 'a', value: 1 });
     await on.settle();
     expect(connection.summaries()).toEqual(['entered /users/1']);
@@ -333,8 +335,8 @@ describe('reads with subscribe', () => {
   test('[REA10] a filter sees what its reader sees', async () => {
     const on = await setUpLive({ models: [modelOf({ preGet: () => ['secret'] })] });
     const connection = new FakeConnection();
-    await watch(on, connection, 'secret = 1');
-    await watch(on, connection, 'secret = null', { fields: ['a'] });
+    await subscribeQuery(on, connection, 'secret = 1');
+    await subscribeQuery(on, connection, 'secret = null', { fields: ['a'] });
     await on.create('/users/1', { secret: 1, a: 1 });
     expect(connection.received().map(({ meta, body }) => [meta?.subscription, body])).toEqual([
       ['q2', { _r: '/users/1', _rev: 1, a: 1 }],

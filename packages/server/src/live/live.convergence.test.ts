@@ -15,15 +15,15 @@ import {
 } from './live.fixture.js';
 
 /**
- * Any number of writers, clients that come and go, and a bus that loses, repeats and mixes: whatever
- * happens, who applies what it is pushed ends with what is stored, as far as it may be seen.
+ * Concurrent writers, clients that come and go, and a bus that loses, repeats and reorders: a
+ * client that applies its pushes always ends with the visible part of what is stored.
  */
 
 const fields = ['a', 'b', 'list', 'secret', 'open', 'blocked'];
 const rs = ['/users/1', '/users/2', '/users/3'];
 const fieldChoices = [undefined, ['a'], ['a', 'b'], ['secret'], ['list', 'secret', 'open']];
 
-/** One step; what the numbers mean depends on the kind. */
+/** A step; the meaning of the numbers depends on the kind. */
 interface Step {
   readonly kind: (typeof kinds)[number];
   readonly x: number;
@@ -54,7 +54,7 @@ interface World {
   readonly on: LiveSetup;
   readonly clients: FakeClient[];
   readonly pending: (() => void)[];
-  /** Objects created, with whether everybody could see them all the time. */
+  /** The created objects, and whether everybody could see them all the time. */
   readonly open: Map<string, boolean>;
   created: number;
 }
@@ -122,19 +122,21 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
     client.receive();
     if (!client.subscribed.has(r) || pending.length > 0) return;
     const removed = pick(fieldChoices, z);
-    const left = (client.subscribed.get(r) ?? fields).filter((name) => !removed?.includes(name));
+    const remaining = (client.subscribed.get(r) ?? fields).filter(
+      (name) => !removed?.includes(name),
+    );
     const ended = on.unsubscribe(client.connection, { r, ...(removed && { fields: removed }) });
-    if (removed === undefined || left.length === 0) {
+    if (removed === undefined || remaining.length === 0) {
       expect(ended).toEqual([r]);
       client.subscribed.delete(r);
     } else {
-      client.subscribed.set(r, left);
+      client.subscribed.set(r, remaining);
       client.copies.set(r, {
         rev: 0,
         data: {},
         view: undefined,
         ...client.copies.get(r),
-        fields: left,
+        fields: remaining,
       });
     }
   },
@@ -142,11 +144,12 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
     const client = pick(world.clients, x);
     steps.start(world, noStep);
     client.receive();
-    const again = [...client.subscribed];
+    const previous = [...client.subscribed];
     world.on.live.drop(client.connection);
     client.connection = new FakeClient(client.connection.auth).connection;
     client.subscribed.clear();
-    if (y % 2 === 0) for (const [r, wanted] of again) await subscribeTo(world, client, r, wanted);
+    if (y % 2 === 0)
+      for (const [r, wanted] of previous) await subscribeTo(world, client, r, wanted);
     if (client.listening) await listenTo(world, client);
   },
   renew({ on, clients }, { x, y }) {
@@ -168,7 +171,7 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
   hold({ on }) {
     on.bus.held ??= [];
   },
-  /** Some of what is held, in some order, perhaps twice. */
+  /** Delivers some held changes out of order, perhaps twice. */
   leak({ on }, { x, y, z }) {
     const held = on.bus.held ?? [];
     for (const index of [x, y, z, x]) {
@@ -176,7 +179,7 @@ const steps: Record<Step['kind'], (world: World, step: Step) => Promise<unknown>
       if (change) on.bus.deliver(change);
     }
   },
-  /** The rest is lost. */
+  /** Loses the rest. */
   release({ on }) {
     on.bus.held = undefined;
   },
@@ -199,8 +202,8 @@ async function subscribeTo(
   client.receive();
   pending.push(start);
   if (body.failures) return;
-  const [answered] = body.subscriptions as { view: string }[];
-  if (answered) client.views.set(r, answered.view);
+  const [subscribed] = body.subscriptions as { view: string }[];
+  if (subscribed) client.views.set(r, subscribed.view);
   const before = had ? client.subscribed.get(r) : [];
   const now = before && wanted && fields.filter((name) => [...before, ...wanted].includes(name));
   if (rev === undefined && !had) client.copies.delete(r);
@@ -210,12 +213,12 @@ async function subscribeTo(
 async function listenTo(world: World, client: FakeClient): Promise<void> {
   const { on, pending, open } = world;
   client.receive();
-  // It begins now: what is there already is not for it.
+  // It starts now: existing objects are not sent.
   if (client.pos === undefined) client.earlier = new Set(open.keys());
   const item = itemOf({ r: '/users', pos: client.pos });
   const { body, start } = await on.live.subscribe(client.connection, [item]);
   if (body.failures) {
-    // What it heard it heard under other rights: it would read again now.
+    // Its rights changed, so its position is invalid: a client would read again.
     client.pos = undefined;
     await listenTo(world, client);
     return;
@@ -238,7 +241,7 @@ function opsOf(y: number, z: number): FieldOp[] {
   return y % 5 === 0 ? [first, pick(ops, z)] : [first];
 }
 
-/** When everything that can come has come, each client holds what is stored. */
+/** After everything was delivered, each client has what is stored. */
 async function check(world: World, variant: Variant): Promise<void> {
   const { on, clients, open } = world;
   const model = modelFor(variant);
@@ -280,7 +283,10 @@ async function check(world: World, variant: Variant): Promise<void> {
   expect(on.live.counts()).toMatchObject({ connections: 0, objectTopics: 0, collectionTopics: 0 });
 }
 
-/** Tells from all that was published which revision of an object changed any of these fields last before another. */
+/**
+ * Computes from the published changes the last revision before another that changed any of these
+ * fields.
+ */
 function logOf(on: LiveSetup) {
   const changes: CommittedChange[] = [];
   const publish = on.bus.publish.bind(on.bus);
@@ -311,7 +317,7 @@ async function run(
   const log = logOf(on);
   for (const client of clients) {
     client.previous = (r, rev, some) => {
-      // What was hidden when is more than this knows.
+      // The log does not know what was hidden when.
       const isKnown = !variant.hook || (some !== undefined && !some.includes('secret'));
       return isKnown ? log(r, rev, some) : undefined;
     };
@@ -339,7 +345,7 @@ const scripts = fc.array(
 
 const runs = Number(process.env.CONVERGENCE_RUNS ?? 60);
 
-/** What the runs of a variant have to have come by; otherwise they prove nothing. */
+/** Code paths that the runs of a variant must have covered to prove anything. */
 function pathsOf({ hook, history }: Variant): string[] {
   const reasons = ['first', 'widened', 'conflated', hook && 'rights', history < 10 && 'history'];
   return [
@@ -365,7 +371,7 @@ test.each([
     return pathsOf(variant).filter((name) => !totals.has(`really_${name}`));
   };
   await fc.assert(property, { numRuns: runs });
-  // Chance may have left one out: then some more.
+  // Random runs may have missed a path: run more.
   for (let more = 0; more < 5 && untouchedPaths().length > 0; more++) {
     await fc.assert(property, { numRuns: runs });
   }

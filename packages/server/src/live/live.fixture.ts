@@ -28,7 +28,7 @@ import { FanOutPace } from './push/fan-out-pace.js';
 import type { Frame } from './push/frame.js';
 import type { PushTarget } from './push-target.js';
 
-/** A push as a client gets it. */
+/** A push as the client receives it. */
 export interface ReceivedPush {
   readonly evt: string;
   readonly r: string;
@@ -45,7 +45,7 @@ export interface ReceivedPush {
   };
 }
 
-/** A connection that remembers what it was pushed. */
+/** Records its pushes. */
 export class FakeConnection implements PushTarget {
   auth: Auth;
   congested = false;
@@ -59,7 +59,7 @@ export class FakeConnection implements PushTarget {
     this.frames.push(frame);
   }
 
-  /** What was heard since this was last asked, without views: of positions the plain number is left. */
+  /** Takes the pushes so far, without views and with plain numbers as positions. */
   received(): ReceivedPush[] {
     return this.receivedRaw().map((push) => {
       const { view, pos, ...meta } = push.meta ?? {};
@@ -69,18 +69,18 @@ export class FakeConnection implements PushTarget {
     });
   }
 
-  /** As `heard`, as it came. */
+  /** As `received`, unchanged. */
   receivedRaw(): ReceivedPush[] {
     return this.frames.splice(0).map(({ text }) => JSON.parse(text) as ReceivedPush);
   }
 
-  /** `updated 3`, `created /users/1`, … since this was last asked. */
+  /** Takes the pushes so far as `updated 3`, `created /users/1`, … */
   summaries(): string[] {
     return this.received().map(({ evt, rev, body }) => `${evt} ${rev ?? body?._r ?? ''}`.trim());
   }
 }
 
-/** Of a position as it is told. */
+/** The number in an opaque position. */
 export function numberOf(pos: string): string {
   return String(Number.parseInt(pos.split('.', 1)[0] ?? '', 36));
 }
@@ -91,7 +91,7 @@ export const readsNothing: AuthParts = { uid: false, r: false, all: false };
 export const readsUid: AuthParts = { uid: true, r: false, all: false };
 export const readsAll: AuthParts = { uid: true, r: true, all: true };
 
-/** A rule that is a function of what an expression would see. */
+/** A rule as a function of what an expression would see. */
 export function rule(
   allows: (scope: Scope) => boolean | Promise<boolean>,
   reads: AuthParts = readsUid,
@@ -111,14 +111,14 @@ export function rule(
 export interface FakeModelOptions {
   readonly name?: string;
   readonly version?: number;
-  /** Of its files; without it they say no more than the version. */
+  /** The digest of its files; derived from the version by default. */
   readonly digest?: string;
   readonly fields?: readonly string[];
   readonly sets?: Readonly<Record<string, readonly string[]>>;
   readonly read?: Rule;
   readonly subscribe?: Rule;
   readonly hidden?: boolean;
-  /** What pre-get hides; may throw a text to cancel. */
+  /** The fields that pre-get hides; may throw a text to cancel. */
   readonly preGet?: (scope: Scope) => readonly string[] | Promise<readonly string[]>;
   readonly preGetReads?: AuthParts;
   readonly history?: number;
@@ -149,7 +149,7 @@ export function modelOf(traits: FakeModelOptions = {}): Model {
       hidden: traits.hidden ?? false,
     },
     hooks: preGet
-      ? { preGet: { where, reads, run: (scope) => seenBy(preGet, scope as never) } }
+      ? { preGet: { where, reads, run: (scope) => hiddenBy(preGet, scope as never) } }
       : {},
     layout: { names, modelVersion: version, indexes: [], retention: { history: traits.history } },
     calculated: [],
@@ -163,7 +163,7 @@ function fieldOf(name: string): Field {
   return { name, type: 'Json', required: false, index: false, unique: false };
 }
 
-function seenBy(
+function hiddenBy(
   preGet: (scope: Scope) => readonly string[] | Promise<readonly string[]>,
   scope: Scope,
 ): ScriptResult | Promise<ScriptResult> {
@@ -187,10 +187,10 @@ export function modelSet(...models: readonly Model[]): ModelSet {
   };
 }
 
-/** A bus whose messages a test can hold back, lose, repeat and mix. */
+/** A bus whose messages a test can hold back, lose, repeat and reorder. */
 export class UnreliableBus implements Bus {
   readonly #listeners = new Set<(changes: readonly CommittedChange[]) => void>();
-  /** While set, it keeps what is published. */
+  /** While set, published changes are collected here. */
   held: CommittedChange[] | undefined;
 
   publish(changes: readonly CommittedChange[]): void {
@@ -240,16 +240,16 @@ export interface LiveSetup {
   readonly counts: FakeMetrics;
   readonly platform: ReturnType<typeof simulatedPlatform>;
   setModels(...models: Model[]): void;
-  /** As `setModels`, and tells the live layer, as a reload does. */
+  /** As `setModels`, and notifies the live layer like a reload. */
   reload(...models: Model[]): Promise<void>;
   create(r: string, data: JsonObject, by?: Actor): Promise<CommittedChange>;
   update(r: string, ...ops: FieldOp[]): Promise<CommittedChange>;
   set(r: string, data: JsonObject): Promise<CommittedChange>;
   remove(r: string): Promise<CommittedChange>;
-  /** As the command does: the pushes begin once the answer is there. */
+  /** Like the command: pushes start after the response. */
   subscribe(connection: FakeConnection, ...items: SubscribeItemInput[]): Promise<JsonObject>;
   unsubscribe(connection: FakeConnection, ...items: (string | SubscribeItemInput)[]): unknown;
-  /** Lets everything run that does not wait for time. */
+  /** Runs everything that does not wait for time. */
   settle(): Promise<void>;
 }
 
@@ -259,13 +259,16 @@ export interface LiveSetupOptions {
   readonly models?: readonly Model[];
   readonly limits?: Partial<Limits>;
   readonly store?: Partial<MemoryConfig>;
-  /** Each look at the clock takes so long that others have their turn, and looks come after each subscriber. */
+  /**
+   * The clock advances at every reading, so that work yields as often as possible, after each
+   * subscriber.
+   */
   readonly isHurried?: boolean;
-  /** Stands between live and the store. */
+  /** Wraps the store of the live layer. */
   readonly wrap?: (store: Store) => Store;
 }
 
-/** A live layer on a memory store, and an author who writes. */
+/** A live layer on a memory store, and functions that write as an author. */
 export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSetup> {
   const platform = simulatedPlatform({ seed: 1 });
   if (options.isHurried) hurry(platform.clock);
@@ -281,7 +284,7 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
     log: silentLog,
     metrics: counts,
     ...(options.isHurried && { pace: new FanOutPace(1) }),
-    // As committed: nothing is kept in between.
+    // As committed: there is no cache.
     objects: { heads: (rs) => store.getMany(rs) },
     limits: { ...defaultLimits, ...options.limits },
   });
@@ -341,7 +344,7 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
         withCurrentView({ live, store }, connection, itemOf(item)),
       );
       const { body, start } = await live.subscribe(connection, requested);
-      expect(connection.frames, 'the answer comes before the first push').toEqual([]);
+      expect(connection.frames, 'the response comes before the first push').toEqual([]);
       start();
       await settle();
       const withoutViews = (key: string, value: unknown) => (key === 'view' ? undefined : value);
@@ -356,11 +359,13 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
 
 function hurry(clock: Clock): void {
   const monotonic = clock.monotonic.bind(clock);
-  let looks = 0;
-  Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * looks++ });
+  let reads = 0;
+  Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * reads++ });
 }
 
-/** As a client says it who heard that revision, or that position as a plain number, under the view of now. */
+/**
+ * Adds the current view to a revision, and turns a plain number into a position under that view.
+ */
 export function withCurrentView(
   { live, store }: Pick<LiveSetup, 'live' | 'store'>,
   { auth }: PushTarget,
@@ -387,12 +392,15 @@ function unsubscribeItemOf(item: string | SubscribeItemInput): UnsubscribeItem {
   return { kind: 'r', r, target, fields };
 }
 
-/** Lets promises run that wait for nothing but one another. */
+/** Runs promises that wait only for one another. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** The methods of an object of a class, so that a spread takes them along and some can be replaced. */
+/**
+ * Makes the methods of a class instance enumerable, so that a spread copies them and some can be
+ * replaced.
+ */
 export function bound<T extends object>(object: T): T {
   return new Proxy(object, {
     ownKeys: (target) => Reflect.ownKeys(Object.getPrototypeOf(target)),

@@ -32,7 +32,7 @@ describe('subscribing', () => {
     ]);
   });
 
-  test('[SUB1] sets are resolved, each field once and in the order of the model', async () => {
+  test('[SUB1] field sets are resolved, each field once and in the order of the model', async () => {
     const { create, subscribe } = await setUpLive({
       models: [modelOf({ sets: { card: ['c', 'b'] } })],
     });
@@ -43,7 +43,7 @@ describe('subscribing', () => {
     expect(connection.received()[0]?.body).toEqual({ _r: r, _rev: 1, a: 1, b: 2, c: 3 });
   });
 
-  test('[SUB1] each item has its own failure, and the others are made', async () => {
+  test('[SUB1] a failed item does not affect the others', async () => {
     const { create, remove, subscribe } = await setUpLive({
       models: [modelOf(), modelOf({ name: 'closed', read: rule(() => false) })],
     });
@@ -63,15 +63,15 @@ describe('subscribing', () => {
       { r, rev: 4, fields: ['b', 'nope'] },
     );
     expect(answer.subscriptions).toEqual([{ r, fields: ['a', 'b', 'c', 'secret'] }]);
-    const summaries = (code: number, message: string, more = {}) => ({ code, message, ...more });
+    const errorOf = (code: number, message: string, more = {}) => ({ code, message, ...more });
     const errors = { 'body.subscriptions[6].fields': ['field.unknown: nope'] };
     expect(answer.failures).toEqual([
-      { r: '/users/9', error: summaries(404, 'object.missing') },
-      { r: '/users/2', error: summaries(410, 'object.gone') },
-      { r: 'users', error: summaries(400, 'r.invalid') },
-      { r: '/nothing/1', error: summaries(404, 'model.unknown') },
-      { r: '/closed/1', error: summaries(403, 'forbidden') },
-      { r, error: summaries(400, 'request.invalid', { errors }) },
+      { r: '/users/9', error: errorOf(404, 'object.missing') },
+      { r: '/users/2', error: errorOf(410, 'object.gone') },
+      { r: 'users', error: errorOf(400, 'r.invalid') },
+      { r: '/nothing/1', error: errorOf(404, 'model.unknown') },
+      { r: '/closed/1', error: errorOf(403, 'forbidden') },
+      { r, error: errorOf(400, 'request.invalid', { errors }) },
     ]);
   });
 
@@ -82,7 +82,7 @@ describe('subscribing', () => {
     expect(failures).toEqual([{ r, error: { code: 409, message: 'object.revision.unknown' } }]);
   });
 
-  test('[ACC7] a missing right is told before anything about revisions', async () => {
+  test('[ACC7] a missing right is reported before anything about revisions', async () => {
     const { create, subscribe } = await setUpLive({
       models: [modelOf({ read: rule(() => false) })],
     });
@@ -91,7 +91,7 @@ describe('subscribing', () => {
     expect(failures).toEqual([{ r, error: { code: 403, message: 'forbidden' } }]);
   });
 
-  test('[ACC6] a model that hides says that the object is missing', async () => {
+  test('[ACC6] a hiding model reports the object as missing', async () => {
     const models = [modelOf({ read: rule(() => false), hidden: true })];
     const { create, subscribe } = await setUpLive({ models });
     await create(r, {});
@@ -109,7 +109,7 @@ describe('subscribing', () => {
     expect(await subscribe(new FakeConnection('u2'), r)).toHaveProperty('failures');
   });
 
-  test('[SUB5] again with more fields: one snapshot, whatever the revision; without more, nothing', async () => {
+  test('[SUB5] subscribing again with more fields: one snapshot, whatever the revision; without more, nothing', async () => {
     const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1, b: 2, c: 3 });
     const connection = new FakeConnection();
@@ -146,7 +146,7 @@ describe('subscribing', () => {
     expect(connection.summaries()).toEqual(['updated 2']);
   });
 
-  test('[SUB1] [SUB7] a change between the answer and its sending is neither lost nor told before it', async () => {
+  test('[SUB1] [SUB7] a change before the response is sent is neither lost nor pushed before it', async () => {
     const { create, set, live, settle } = await setUpLive();
     await create(r, { a: 1 });
     const connection = new FakeConnection();
@@ -159,7 +159,7 @@ describe('subscribing', () => {
     expect(connection.summaries()).toEqual(['updated 2']);
   });
 
-  test('[SUB7] a change that is committed while the object is being judged is not lost', async () => {
+  test('[SUB7] a change committed during authorization is not lost', async () => {
     let release = () => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
@@ -171,18 +171,18 @@ describe('subscribing', () => {
     const { create, set, subscribe, settle } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
     const connection = new FakeConnection();
-    const answered = subscribe(connection, { r, rev: 1 });
+    const subscribing = subscribe(connection, { r, rev: 1 });
     await settle();
     await set(r, { a: 2 });
     release();
-    await answered;
+    await subscribing;
     await settle();
     expect(connection.summaries()).toEqual(['updated 2']);
   });
 });
 
 describe('replay', () => {
-  test('[SUB2] each revision after the one named, then live', async () => {
+  test('[SUB2] each revision after the given one, then live', async () => {
     const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     for (let a = 2; a <= 200; a++) await set(r, { a });
@@ -197,7 +197,7 @@ describe('replay', () => {
     expect(connection.summaries()).toEqual(['updated 201']);
   });
 
-  test('[SUB2] nothing where nothing was missed', async () => {
+  test('[SUB2] nothing if nothing was missed', async () => {
     const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
@@ -208,7 +208,7 @@ describe('replay', () => {
     expect(connection.summaries()).toEqual(['updated 3']);
   });
 
-  test('[SUB2] [RET1] one snapshot where the history does not reach back', async () => {
+  test('[SUB2] [RET1] one snapshot if the history does not reach back', async () => {
     const { create, set, subscribe } = await setUpLive({ models: [modelOf({ history: 3 })] });
     await create(r, { a: 1 });
     for (let a = 2; a <= 6; a++) await set(r, { a });
@@ -221,7 +221,7 @@ describe('replay', () => {
     expect(first.summaries()).toEqual(['snapshot 6']);
   });
 
-  test('[SUB8] a snapshot where the model has another version since', async () => {
+  test('[SUB8] a snapshot if the version of the model changed since', async () => {
     const { create, set, subscribe, setModels } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
@@ -237,7 +237,7 @@ describe('replay', () => {
     expect(after.summaries()).toEqual(['updated 4']);
   });
 
-  test('[DEL4] [PSH5] who was away hears of the deletion in place of what it missed', async () => {
+  test('[DEL4] [PSH5] a reconnecting client receives the deletion instead of what it missed', async () => {
     const { create, set, remove, subscribe, live } = await setUpLive();
     await create(r, { a: 1 });
     await set(r, { a: 2 });
@@ -252,7 +252,7 @@ describe('replay', () => {
     }
   });
 
-  test('[SUB10] a replayed revision is judged by the object as it is now', async () => {
+  test('[SUB10] a replayed revision is authorized by the current object', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
     const { create, set, subscribe } = await setUpLive({ models: [model] });
@@ -271,7 +271,7 @@ describe('replay', () => {
     expect(JSON.stringify(received)).not.toContain('secret');
   });
 
-  test('[SUB9] who may see more than when it went away gets a snapshot', async () => {
+  test('[SUB9] a client that may see more than before gets a snapshot', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
     const { create, set, subscribe } = await setUpLive({ models: [model] });
@@ -334,7 +334,7 @@ describe('replay', () => {
 });
 
 describe('updates', () => {
-  test('[PSH2] operations are told as sent, addNumber with what came of it', async () => {
+  test('[PSH2] operations are pushed as sent, addNumber with its result', async () => {
     const { create, update, subscribe } = await setUpLive();
     await create(r, { a: 1, b: ['x'] });
     const connection = new FakeConnection();
@@ -350,7 +350,7 @@ describe('updates', () => {
     });
   });
 
-  test('[PSH4] only who subscribed to a field that changed hears of it, and prev says what it has missed', async () => {
+  test('[PSH4] only subscribers of a changed field are sent the update, and prev says what they missed', async () => {
     const { create, set, subscribe } = await setUpLive();
     await create(r, { a: 1 });
     const [a, ab, all] = [new FakeConnection(), new FakeConnection(), new FakeConnection()];
@@ -376,7 +376,7 @@ describe('updates', () => {
     expect(prevs(all)).toEqual([2, 3, 4, 5].map((rev) => [rev, undefined]));
   });
 
-  test('[PSH8] opBy is who made the change, as it is stored', async () => {
+  test('[PSH8] opBy is the author of the change, as stored', async () => {
     const { create, subscribe } = await setUpLive();
     const by = { uid: 'u9', authType: 'password', _r: '/users/9', data: { name: 'Nine' } };
     const connection = new FakeConnection();
@@ -398,11 +398,11 @@ describe('updates', () => {
     expect(live.counts()).toMatchObject({ subscriptions: 0, objectTopics: 0 });
   });
 
-  test('one frame is shared by all who are alike, and encoded once', async () => {
-    let judged = 0;
+  test('one frame is encoded once and shared by a group', async () => {
+    let evaluations = 0;
     const read = rule(
       () => {
-        judged += 1;
+        evaluations += 1;
         return true;
       },
       { uid: false, r: false, all: false },
@@ -411,13 +411,13 @@ describe('updates', () => {
     await create(r, { a: 1 });
     const connections = Array.from({ length: 20 }, (_, index) => new FakeConnection(`u${index}`));
     for (const connection of connections) await subscribe(connection, { r, rev: 1 });
-    judged = 0;
+    evaluations = 0;
     await set(r, { a: 2 });
-    expect(judged).toBe(1);
+    expect(evaluations).toBe(1);
     expect(new Set(connections.map(({ frames }) => frames[0])).size).toBe(1);
   });
 
-  test('[DUR4] who differs in a part of auth that rights look at is judged alone', async () => {
+  test('[DUR4] a subscriber with other rights is authorized separately', async () => {
     const read = rule(({ auth, obj }) => obj.owner === auth.uid || obj.open === true);
     const model = modelOf({ read, fields: ['owner', 'open', 'a'] });
     const { create, set, subscribe, live } = await setUpLive({ models: [model] });
@@ -435,25 +435,25 @@ describe('updates', () => {
     expect(live.counts().subscriptions).toBe(1);
   });
 
-  test('[ACC4] [PSH7] a rule that throws is a no for those it throws for, and for nobody else', async () => {
+  test('[ACC4] [PSH7] a rule that throws refuses only the subscribers it throws for', async () => {
     const read = rule(({ auth, obj }) => {
       if (obj.a === 2 && auth.uid === 'u2') throw new Error('oops');
       return true;
     });
     const { create, set, subscribe, counts } = await setUpLive({ models: [modelOf({ read })] });
     await create(r, { a: 1 });
-    const [first, two] = [new FakeConnection('u1'), new FakeConnection('u2')];
+    const [first, second] = [new FakeConnection('u1'), new FakeConnection('u2')];
     await subscribe(first, { r, rev: 1 });
-    await subscribe(two, { r, rev: 1 });
+    await subscribe(second, { r, rev: 1 });
     await set(r, { a: 2 });
     expect(first.summaries()).toEqual(['updated 2']);
-    expect(two.received()).toEqual([
+    expect(second.received()).toEqual([
       { evt: 'failed', r, error: { code: 403, message: 'forbidden' } },
     ]);
     expect(counts.values.get('really_push_refusals_total')).toBe(1);
   });
 
-  test('[PSH7] [HOK2] cancel in pre-get ends it with what the hook said', async () => {
+  test('[PSH7] [HOK2] cancel in pre-get ends the subscription with the error of the hook', async () => {
     const preGet = ({ obj }: { obj: { a?: unknown } }) => {
       if (obj.a === 2) throw 'teapot';
       return [];
@@ -471,7 +471,7 @@ describe('updates', () => {
     ]);
   });
 
-  test('[PSH7] [ERR3] a hook that fails tells an id and nothing else', async () => {
+  test('[PSH7] [ERR3] a failing hook reveals an id and nothing else', async () => {
     const preGet = ({ obj }: { obj: { a?: unknown } }) => {
       if (obj.a === 2) throw new Error('/etc/passwd');
       return [];
@@ -500,7 +500,7 @@ describe('updates', () => {
     expect(live.counts().objectTopics).toBe(0);
   });
 
-  test('[SUB9] [HOK2] what is hidden is not told; seen again it comes as a snapshot; hidden again it is left out', async () => {
+  test('[SUB9] [HOK2] hidden fields are not pushed; visible again they come as a snapshot; hidden again they are left out', async () => {
     const preGet = ({ obj }: { obj: { open?: unknown } }) => (obj.open ? [] : ['secret']);
     const model = modelOf({ fields: ['a', 'secret', 'open'], preGet: preGet as never });
     const { create, set, subscribe } = await setUpLive({ models: [model] });
@@ -526,7 +526,7 @@ describe('updates', () => {
     expect(onlyA.summaries()).toEqual(['updated 3', 'updated 8']);
   });
 
-  test('[SUB7] changes come in order although rights are judged elsewhere', async () => {
+  test('[SUB7] changes come in order with asynchronous rules', async () => {
     const waiting: (() => void)[] = [];
     let asynchronous = false;
     const read = rule(async () => {
@@ -540,7 +540,7 @@ describe('updates', () => {
     asynchronous = true;
     for (let a = 2; a <= 200; a++) await set(r, { a });
     expect(connection.summaries()).toEqual([]);
-    // The queue is bounded: what does not fit comes from the store, judged page by page.
+    // The queue is bounded: further changes come from the store, authorized page by page.
     asynchronous = false;
     for (const resolve of waiting.splice(0)) resolve();
     await settle();
@@ -551,7 +551,7 @@ describe('updates', () => {
 });
 
 describe('the bus is a hint', () => {
-  test('[SUB7] what comes twice is told once, what comes early waits, what is lost is read', async () => {
+  test('[SUB7] duplicates are pushed once, early changes wait, lost ones are read', async () => {
     const { create, set, subscribe, bus, settle, counts } = await setUpLive();
     await create(r, { a: 1 });
     const connection = new FakeConnection();
@@ -569,7 +569,7 @@ describe('the bus is a hint', () => {
     expect(counts.values.get('really_gaps_filled_total')).toBe(1);
   });
 
-  test('[SUB7] a loss that nothing shows is found by comparing with the store', async () => {
+  test('[SUB7] an unnoticed loss is found by comparing with the store', async () => {
     const { create, set, subscribe, bus, settle, live } = await setUpLive();
     await create(r, { a: 1 });
     const connection = new FakeConnection();
@@ -607,13 +607,13 @@ describe('the bus is a hint', () => {
     expect(connection.summaries().sort()).toEqual(['deleted 2', 'snapshot 6']);
   });
 
-  test('[SUB7] [ERR2] a store that stays away ends the subscription with 503, so that the client comes again', async () => {
-    let away = false;
+  test('[SUB7] [ERR2] a store that stays unavailable ends the subscription with 503', async () => {
+    let isDown = false;
     const { create, set, subscribe, platform, settle, bus } = await setUpLive({
       wrap: (store) => ({
         ...bound(store),
         async history(...args) {
-          if (away) throw new StoreUnavailable('away');
+          if (isDown) throw new StoreUnavailable('down');
           return await store.history(...args);
         },
       }),
@@ -624,7 +624,7 @@ describe('the bus is a hint', () => {
     bus.held = [];
     await set(r, { a: 2 });
     bus.held = undefined;
-    away = true;
+    isDown = true;
     await set(r, { a: 3 });
     await subscribe(late, { r, rev: 1 });
     for (let pause = 0; pause < 5; pause++) {
@@ -632,14 +632,14 @@ describe('the bus is a hint', () => {
       await settle();
     }
     expect([...live.summaries(), ...late.summaries()]).toEqual([]);
-    away = false;
+    isDown = false;
     platform.advance(60_000);
     await settle();
     expect([...live.summaries(), ...late.summaries()]).toEqual(
       [2, 3, 2, 3].map((rev) => `updated ${rev}`),
     );
 
-    away = true;
+    isDown = true;
     const again = new FakeConnection();
     await subscribe(again, { r, rev: 1 });
     for (let pause = 0; pause < 7; pause++) {
@@ -652,7 +652,7 @@ describe('the bus is a hint', () => {
 });
 
 describe('a token is renewed', () => {
-  test('[SES8] [SUB10] rights are judged anew: lost, unchanged, or more than before', async () => {
+  test('[SES8] [SUB10] authorizes again: rights lost, unchanged, or gained', async () => {
     const read = rule(({ auth }) => auth.data?.out !== true, readsAll);
     const preGet = ({ auth }: { auth: { data?: { admin?: boolean } } }) =>
       auth.data?.admin ? [] : ['secret'];
@@ -709,7 +709,7 @@ describe('a token is renewed', () => {
 });
 
 describe('unsubscribing', () => {
-  test('[UNS1] Rs end, fields narrow, and the last field ends', async () => {
+  test('[UNS1] ends by R, narrows by fields, and ends with the last field', async () => {
     const { create, set, subscribe, unsubscribe, settle, live } = await setUpLive();
     await create(r, { a: 1 });
     await create('/users/2', { a: 1 });
@@ -737,7 +737,7 @@ describe('unsubscribing', () => {
     expect(live.counts()).toMatchObject({ subscriptions: 0, objectTopics: 0, collectionTopics: 0 });
   });
 
-  test('[UNS1] [ERR2] what is ill-formed or not there at all is refused', async () => {
+  test('[UNS1] [ERR2] malformed or missing subscriptions are refused', async () => {
     const { create, subscribe, unsubscribe, live } = await setUpLive();
     await create(r, {});
     const connection = new FakeConnection();

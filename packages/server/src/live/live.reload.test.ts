@@ -3,7 +3,7 @@ import { bound, FakeConnection, modelOf, settle, setUpLive } from './live.fixtur
 
 const version2 = modelOf({ version: 2, fields: ['a', 'b'] });
 
-test('[REL3] what the bus brings late of an earlier version is told as of the one in force', async () => {
+test('[REL3] a late change of an earlier version is pushed under the current one', async () => {
   const { create, set, subscribe, bus, reload } = await setUpLive();
   await create('/users/1', { a: 1 });
   const connection = new FakeConnection();
@@ -15,32 +15,32 @@ test('[REL3] what the bus brings late of an earlier version is told as of the on
   bus.deliver(late);
   await settle();
   expect(connection.summaries()).toEqual([]);
-  // One that nobody has heard of yet, of a node that still has the earlier version.
+  // A new change, from a node that still has the earlier version.
   const another = await set('/users/1', { a: 3 });
   bus.deliver({ ...another, modelVersion: 1 });
   await settle();
   expect(connection.summaries()).toEqual(['snapshot 3']);
 });
 
-test('[REL2] [SUB1] a subscription that is made while models change is one of the new models', async () => {
+test('[REL2] [SUB1] a subscription made while models change uses the new models', async () => {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  let looks = 0;
-  const stageOfTest = await setUpLive({
+  let reads = 0;
+  const on = await setUpLive({
     wrap: (store) => ({
       ...bound(store),
       isSoleWriter: true,
       async getMany(rs) {
-        looks += 1;
+        reads += 1;
         const objects = await store.getMany(rs);
-        if (looks === 1) await opened;
+        if (reads === 1) await opened;
         return objects;
       },
     }),
   });
-  const { create, subscribe, reload } = stageOfTest;
+  const { create, subscribe, reload } = on;
   await create('/users/1', { a: 1, c: 1 });
   const connection = new FakeConnection();
   const answer = subscribe(connection, '/users/1');
@@ -49,10 +49,10 @@ test('[REL2] [SUB1] a subscription that is made while models change is one of th
   open();
   expect(await answer).toEqual({ subscriptions: [{ r: '/users/1', fields: ['a', 'b'] }] });
   expect(connection.summaries()).toEqual(['snapshot 1']);
-  expect(looks).toBe(2);
+  expect(reads).toBe(2);
 });
 
-test('[REL3] schemaUpdated comes once for each collection, before what follows from it, and to nobody else', async () => {
+test('[REL3] schemaUpdated comes once for each collection, before its consequences, and only to its subscribers', async () => {
   const others = modelOf({ name: 'others' });
   const { create, subscribe, reload, counts } = await setUpLive({ models: [modelOf(), others] });
   for (const id of [1, 2]) await create(`/users/${id}`, { a: id });
@@ -72,7 +72,7 @@ test('[REL3] schemaUpdated comes once for each collection, before what follows f
   expect(counts.values.get('really_pushes_total schemaUpdated')).toBe(1);
 });
 
-test('[REL4] fields that are no more are left out, and the others are told on', async () => {
+test('[REL4] removed fields are left out, and the others are still pushed', async () => {
   const { create, set, subscribe, reload } = await setUpLive();
   await create('/users/1', { a: 1, c: 1 });
   const connection = new FakeConnection();
@@ -80,8 +80,8 @@ test('[REL4] fields that are no more are left out, and the others are told on', 
   connection.frames.length = 0;
   await reload(version2);
   await set('/users/1', { b: 2 });
-  const [summaries, snapshot, updated] = connection.received();
-  expect(summaries).toEqual({ evt: 'schemaUpdated', r: '/users/*' });
+  const [schemaUpdated, snapshot, updated] = connection.received();
+  expect(schemaUpdated).toEqual({ evt: 'schemaUpdated', r: '/users/*' });
   expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 1, body: { _r: '/users/1', _rev: 1 } });
   expect(updated).toMatchObject({ evt: 'updated', rev: 2, body: { b: { opValue: 2 } } });
 });

@@ -60,11 +60,13 @@ export interface LiveOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  /** `undefined`: nobody traces. */
+  /** `undefined`: tracing is off. */
   readonly tracing?: Tracing | undefined;
-  /** For windows of queries. */
   readonly objects: Pick<Objects, 'heads'>;
-  /** Resolves when what the store shows now was answered; `undefined`: it always is. See `Committer.told`. */
+  /**
+   * Resolves when the writes that the store shows now have been acknowledged; `undefined`: they
+   * always are. See `Committer.published`.
+   */
   readonly published?: (() => Promise<void>) | undefined;
   readonly budgets?: Budgets | undefined;
   readonly pace?: FanOutPace | undefined;
@@ -72,18 +74,18 @@ export interface LiveOptions {
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
-/** Readings of the store at once for all subscriptions together, and for those of one connection. */
+/** Concurrent store reads: of all subscriptions, and of one connection. */
 const readLimits = { total: 16, perOwner: 4 };
 
-/** Objects compared with the store at once. */
-const comparedAtOnce = 256;
+/** Objects compared with the store per read. */
+const resyncBatch = 256;
 
 /**
- * Who hears what. Subscriptions come from the commands, changes from the bus; rights are judged and
- * pushes encoded once for each audience, and handed to the connections of those who are in it.
+ * Live subscriptions: clients subscribe with commands, changes arrive on the bus. Each push is
+ * authorized and encoded once per subscriber group, and sent to the connections of its members.
  *
- * The bus is only a hint: every subscription has a cursor, and what it has not heard of is read from
- * the store. See docs/decisions/0005-live.md.
+ * The bus is only a hint: every subscription has a cursor, and changes that the bus left out are
+ * read from the store. See docs/decisions/0005-live.md.
  */
 export class Live {
   readonly #context: LiveContext;
@@ -188,18 +190,18 @@ export class Live {
     this.#stopListening = bus.listen((changes) => this.#receive(changes));
   }
 
-  /** Of the store. */
+  /** The store's epoch. */
   get epoch(): string {
     return this.#context.store.epoch.id;
   }
 
-  /** The reader's view of a collection; `undefined` where it has no model. */
+  /** The reader's view of a collection; `undefined` if it has no model. */
   viewOf(names: readonly string[], auth: Auth): string | undefined {
     const model = this.#context.models().get(names);
     return model && this.#context.views.of(model, auth);
   }
 
-  /** The subscribe command. Never rejects for one item: its failure is in the answer. */
+  /** The subscribe command. A failed item is reported in the response and does not reject. */
   async subscribe(
     pushTarget: PushTarget,
     items: readonly RequestedSubscription[],
@@ -207,7 +209,10 @@ export class Live {
     return await subscribe(this.#deps, this.#sessions.open(pushTarget), items);
   }
 
-  /** The subscription of a read, and the window that is its answer. Rejects with 403, 404, 410 `position.gone`, 429 or 503. */
+  /**
+   * Subscribes to a query; its window is the response of the read. Rejects with 403, 404, 410
+   * `position.gone`, 429 or 503.
+   */
   async subscribeQuery(
     pushTarget: PushTarget,
     request: QuerySubscribeRequest,
@@ -219,7 +224,7 @@ export class Live {
     }
   }
 
-  /** The unsubscribe command: the body of its answer. Throws as `unsubscribe` says. */
+  /** The unsubscribe command. Returns the body of the response; throws like `unsubscribe`. */
   unsubscribe(pushTarget: PushTarget, items: readonly UnsubscribeItem[]): JsonObject {
     const deps = {
       context: this.#context,
@@ -229,19 +234,22 @@ export class Live {
     return { subscriptions: unsubscribe(deps, this.#sessions.find(pushTarget), items) };
   }
 
-  /** The listener's `auth` is another now: rights that depend on it are judged anew. The answer is of how many subscriptions. */
+  /**
+   * Authorizes the subscriptions of this connection again after its `auth` changed. Returns how
+   * many got other rights.
+   */
   authChanged(pushTarget: PushTarget): number {
-    let others = 0;
+    let changed = 0;
     for (const subscription of this.#subscriptionsOf(pushTarget)) {
-      if (this.#reassignment.authChanged(subscription)) others += 1;
+      if (this.#reassignment.authChanged(subscription)) changed += 1;
     }
-    return others;
+    return changed;
   }
 
   /**
-   * Other models are in force now: who hears of a collection whose model is another one is told so, judged anew, and told
-   * the rest as of the new one. `before`: the models that were in force until now. To be called while nothing is being
-   * written; `pos`: of the store.
+   * Call after the models were replaced, while nothing is being written. Clients of a changed
+   * collection are sent `schemaUpdated`, authorized again and caught up under the new model.
+   * `before`: the previous models; `pos`: the store's position.
    */
   reloaded(before: ModelSet, pos: Pos): void {
     this.#collectionFeed.skipPosition(pos);
@@ -249,14 +257,17 @@ export class Live {
     this.#modelReload.run(before);
   }
 
-  /** Up to where the listener has heard of what was created in the first collection that it subscribed to. */
+  /**
+   * How far the connection has received the creations of the first collection that it subscribed
+   * to.
+   */
   positionOf(pushTarget: PushTarget): string | undefined {
     const [subscription] = this.#subscriptionsOf(pushTarget);
     if (subscription?.kind !== 'collection') return undefined;
     return this.#context.positions.text({ pos: subscription.pos, view: subscription.group.view });
   }
 
-  /** The listener takes output again: what was held back for it is caught up (rule LIM4). */
+  /** The connection accepts output again: catches up its paused subscriptions (rule LIM4). */
   onDrain(pushTarget: PushTarget): void {
     for (const subscription of this.#subscriptionsOf(pushTarget)) {
       if (subscription.progress !== 'paused') continue;
@@ -266,7 +277,10 @@ export class Live {
     }
   }
 
-  /** The listener is gone, and may come back as another one: what it takes to go on then, until `forget`. */
+  /**
+   * The connection dropped and may resume. Returns what resuming needs; keep it until
+   * `releaseParked`.
+   */
   park(pushTarget: PushTarget): readonly ResumableSubscription[] {
     const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
       if (subscription.kind !== 'query') assignGroup(this.#context, this.#registry, subscription);
@@ -278,7 +292,7 @@ export class Live {
     return key === undefined ? resumable : [...resumable, { kind: 'last-query', key }];
   }
 
-  /** What was parked is taken, or will not be. To be called once. */
+  /** Call once, when the result of `park` was resumed or has expired. */
   releaseParked(resumable: readonly ResumableSubscription[]): void {
     for (const subscription of resumable) {
       const known =
@@ -288,8 +302,9 @@ export class Live {
   }
 
   /**
-   * Makes subscriptions again that were parked. Resolves with the way to begin: what was missed is
-   * pushed then, and a `failed` for each of them that is none any more. Never rejects for one of them.
+   * Restores the subscriptions returned by `park`. Resolves with a function that starts the pushes:
+   * missed ones first, and a `failed` for each subscription that could not be restored. Does not
+   * reject for a single subscription.
    */
   async resume(
     pushTarget: PushTarget,
@@ -301,7 +316,7 @@ export class Live {
     return await resume(this, pushTarget, rebaseResumable(resumable, this.#context.models()));
   }
 
-  /** The listener is gone for good, and everything of it is forgotten. */
+  /** Ends everything of a connection that will not resume. */
   drop(pushTarget: PushTarget): void {
     const session = this.#sessions.close(pushTarget);
     if (session) this.#inFlight.during(this.#context.slice.run(this.#endAll(session)));
@@ -316,16 +331,16 @@ export class Live {
   }
 
   /**
-   * Compares every topic with the store, in a few reads, and has told what is missing: for a bus that
-   * was away. Rejects with `StoreUnavailable`.
+   * Compares every topic with the store in a few reads and delivers what is missing. Call after the
+   * bus was unavailable. Rejects with `StoreUnavailable`.
    */
   async resync(): Promise<void> {
     const { store } = this.#context;
     const topics = this.#objectTopics.all();
-    for (let at = 0; at < topics.length; at += comparedAtOnce) {
-      const some = topics.slice(at, at + comparedAtOnce);
-      const objects = await store.getMany(some.map(({ r }) => r));
-      for (const [index, topic] of some.entries()) {
+    for (let at = 0; at < topics.length; at += resyncBatch) {
+      const batch = topics.slice(at, at + resyncBatch);
+      const objects = await store.getMany(batch.map(({ r }) => r));
+      for (const [index, topic] of batch.entries()) {
         this.#objectFeed.observe(topic, objects[index]?.rev ?? 0);
       }
     }
@@ -334,7 +349,7 @@ export class Live {
     this.#queryFeed.observe(pos);
   }
 
-  /** Resolves when everything that was heard is pushed, and nothing is being read for anybody. */
+  /** Resolves when all received changes are pushed and no read is in flight. */
   async settled(): Promise<void> {
     await this.#inFlight.settled();
   }
@@ -354,12 +369,12 @@ export class Live {
     };
   }
 
-  /** Listens to the bus no more. Subscriptions end with their connections. */
+  /** Stops listening to the bus. Subscriptions end with their connections. */
   close(): void {
     this.#stopListening();
   }
 
-  /** Whoever holds most of what the node has not enough of gives way (rule LIM17). */
+  /** Ends the live queries of one user, to make room (rule LIM17). */
   #evict(usage: UserUsage, error: ProtocolError): void {
     for (const session of this.#sessions.all()) {
       if (session.usage !== usage) continue;
@@ -385,7 +400,7 @@ export class Live {
     }
   }
 
-  /** Then it does not say what happened to the object as of the model that is in force: the store does. */
+  /** If so, the change cannot be applied under the current model, and the store has to be read. */
   #isOfAnotherVersion({ r, type, modelVersion }: CommittedChange): boolean {
     if (type === 'delete') return false;
     const names = r.split('/').filter((_, index) => index % 2 === 1);

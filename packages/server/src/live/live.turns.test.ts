@@ -12,8 +12,8 @@ import {
 const uids = Array.from({ length: 30 }, (_, n) => `u${n}`);
 const read = rule(({ auth }) => auth.uid !== 'nobody' && auth.data?.lesser !== true, readsAll);
 
-/** Thirty audiences of two, subscribed to this. */
-async function crowd(r: string) {
+/** Thirty subscriber groups of two members, subscribed to this R. */
+async function setUpCrowd(r: string) {
   const on = await setUpLive({ models: [modelOf({ read })], isHurried: true });
   await on.create('/users/1', { a: 0 });
   const connections = [...uids, ...uids].map((uid) => new FakeConnection(uid));
@@ -23,19 +23,19 @@ async function crowd(r: string) {
   return { on, connections };
 }
 
-const toldOf = (connections: readonly FakeConnection[]) =>
+const receivedCount = (connections: readonly FakeConnection[]) =>
   connections.filter(({ frames }) => frames.length > 0).length;
 
-test('[LIM42] a change that many audiences hear is told in several turns, each once and in order', async () => {
-  const { on, connections } = await crowd('/users/1');
+test('[LIM42] a change for many groups is pushed in several event-loop turns, each once and in order', async () => {
+  const { on, connections } = await setUpCrowd('/users/1');
   await on.set('/users/1', { a: 1 });
-  expect(toldOf(connections)).toBeLessThan(connections.length);
+  expect(receivedCount(connections)).toBeLessThan(connections.length);
   for (let a = 2; a <= 5; a++) await on.set('/users/1', { a });
-  const [gone, rebaseResumable, ...others] = connections;
-  if (!gone || !rebaseResumable) throw new Error('there are more');
+  const [gone, renewed, ...others] = connections;
+  if (!gone || !renewed) throw new Error('there are more');
   on.live.drop(gone);
-  rebaseResumable.auth = { uid: rebaseResumable.auth.uid, data: { is: 'another' } };
-  on.live.authChanged(rebaseResumable);
+  renewed.auth = { uid: renewed.auth.uid, data: { is: 'another' } };
+  on.live.authChanged(renewed);
   const late = new FakeConnection('late');
   const { start } = await on.live.subscribe(late, [itemOf('/users/1')]);
   start();
@@ -44,22 +44,22 @@ test('[LIM42] a change that many audiences hear is told in several turns, each o
   await on.live.settled();
   const all = [2, 3, 4, 5, 6].map((rev) => `updated ${rev}`);
   for (const connection of others) expect(connection.summaries()).toEqual([...all, 'deleted 7']);
-  expect(rebaseResumable.summaries()).toEqual([...all, 'deleted 7']);
+  expect(renewed.summaries()).toEqual([...all, 'deleted 7']);
   expect(late.summaries()).toEqual(['snapshot 6', 'deleted 7']);
   expect(on.live.counts().subscriptions).toBe(0);
 });
 
-test('[LIM42] so is a creation in a collection that many hear of', async () => {
-  const { on, connections } = await crowd('/users/*');
+test('[LIM42] so is a creation in a collection with many subscribers', async () => {
+  const { on, connections } = await setUpCrowd('/users/*');
   await on.create('/users/2', { a: 1 });
-  expect(toldOf(connections)).toBeLessThan(connections.length);
+  expect(receivedCount(connections)).toBeLessThan(connections.length);
   await on.create('/users/3', { a: 1 });
   await on.live.settled();
   for (const connection of connections)
     expect(connection.summaries()).toEqual(['created /users/2', 'created /users/3']);
 });
 
-/** One that is subscribed to thirty objects and thirty collections. */
+/** A connection subscribed to thirty objects and thirty collections. */
 async function subscriber() {
   const models = [modelOf({ read }), modelOf({ name: 'users/posts', read })];
   const on = await setUpLive({ models, isHurried: true });
@@ -72,14 +72,14 @@ async function subscriber() {
   return { on, rs, connection, all };
 }
 
-test('[LIM43] many subscriptions begin in several turns, and each of them does', async () => {
+test('[LIM43] many subscriptions start in several turns, and all of them start', async () => {
   const { on, rs, connection } = await subscriber();
   expect(connection.frames.length).toBeLessThan(rs.length);
   await on.live.settled();
   expect(connection.summaries()).toEqual(rs.map(() => 'snapshot 1'));
 });
 
-test('[LIM43] after a renewal nothing is told by the earlier rights, and what they are now is found out in several turns', async () => {
+test('[LIM43] after a token renewal nothing is pushed under the old rights, and authorization takes several turns', async () => {
   const { on, rs, connection } = await subscriber();
   await on.live.settled();
   connection.frames.length = 0;
@@ -100,7 +100,7 @@ test('[LIM43] after a renewal nothing is told by the earlier rights, and what th
   expect(on.live.counts()).toMatchObject({ subscriptions: 30 });
 });
 
-test('[LIM43] models that are loaded again concern many subscriptions in several turns', async () => {
+test('[LIM43] a model reload processes many subscriptions in several turns', async () => {
   const { on, rs, connection } = await subscriber();
   await on.live.settled();
   connection.frames.length = 0;
@@ -113,7 +113,7 @@ test('[LIM43] models that are loaded again concern many subscriptions in several
   expect(connection.summaries()).toEqual(['schemaUpdated', ...rs.map(() => 'snapshot 1')]);
 });
 
-test('[LIM43] a connection that goes ends its subscriptions in several turns, and its uid holds them until then', async () => {
+test('[LIM43] a closed connection ends its subscriptions in several turns, and they count for its uid until then', async () => {
   const { on, rs, connection, all } = await subscriber();
   await on.live.settled();
   const resumable = on.live.park(connection);
@@ -121,19 +121,19 @@ test('[LIM43] a connection that goes ends its subscriptions in several turns, an
   const left = on.live.counts();
   expect(left.connections).toBe(0);
   expect(left.subscriptions).toBeGreaterThan(0);
-  const again = new FakeConnection({ uid: 'u' });
-  const begin = await on.live.resume(again, resumable);
+  const reconnected = new FakeConnection({ uid: 'u' });
+  const begin = await on.live.resume(reconnected, resumable);
   begin();
   await on.live.settled();
   expect(on.live.counts()).toMatchObject({ connections: 1, subscriptions: all.length });
-  again.frames.length = 0;
+  reconnected.frames.length = 0;
   connection.frames.length = 0;
   for (const r of rs) await on.set(r, { a: 3 });
   await on.live.settled();
   await settle();
-  expect(again.summaries().toSorted()).toEqual(rs.map(() => 'updated 2').toSorted());
+  expect(reconnected.summaries().toSorted()).toEqual(rs.map(() => 'updated 2').toSorted());
   expect(connection.frames).toEqual([]);
-  on.live.drop(again);
+  on.live.drop(reconnected);
   await on.live.settled();
   expect(on.live.counts()).toMatchObject({
     subscriptions: 0,

@@ -25,7 +25,7 @@ const veiled: FakeModelOptions = {
   preGet: ({ auth }) => (auth.data?.admin ? [] : ['secret']),
   preGetReads: readsAll,
 };
-/** What is `b` is for admins alone. */
+/** Objects with `b` are for admins only. */
 const guarded: FakeModelOptions = {
   read: rule(({ auth, obj }) => auth.data?.admin === true || obj.b !== 1, readsAll),
 };
@@ -33,7 +33,7 @@ const guarded: FakeModelOptions = {
 const viewOf = ({ live }: LiveSetup, connection: FakeConnection) =>
   live.viewOf(['users'], connection.auth) ?? '';
 
-/** Subscribes as a client says it; the first answer and failure, and what was pushed. */
+/** Subscribes like a client; returns the first result and failure, and the pushes. */
 async function subscribe(
   { live }: LiveSetup,
   connection: FakeConnection,
@@ -42,35 +42,35 @@ async function subscribe(
   const { body, start } = await live.subscribe(connection, [itemOf(item)]);
   start();
   await settle();
-  const [made] = (body.subscriptions ?? []) as { view?: string }[];
+  const [subscription] = (body.subscriptions ?? []) as { view?: string }[];
   const [failure] = (body.failures ?? []) as { error: { code: number; message: string } }[];
-  return { view: made?.view, error: failure?.error, pushes: connection.receivedRaw() };
+  return { view: subscription?.view, error: failure?.error, pushes: connection.receivedRaw() };
 }
 
-async function watch(
+async function subscribeQuery(
   { live }: LiveSetup,
   connection: FakeConnection,
   more: Partial<QuerySubscribeRequest> = {},
 ) {
   const scope = { names: ['users'], parents: [] };
   const order = { field: '_r', descending: false };
-  const watched = await live.subscribeQuery(connection, {
+  const subscribed = await live.subscribeQuery(connection, {
     r: '/users/*',
     scope,
     order,
     limit: 10,
     ...more,
   });
-  watched.start();
+  subscribed.start();
   await settle();
-  return watched;
+  return subscribed;
 }
 
 const summaries = (pushes: readonly { evt: string; r: string; body?: JsonObject }[]) =>
   pushes.map((push) => `${push.evt} ${push.body?._r ?? push.r}`);
 
 describe('[VIEW1] a view', () => {
-  test('is one for all where rights look at nobody, and one for each where they look at the token', async () => {
+  test('is shared by all if rights do not depend on the token, and otherwise differs by token', async () => {
     const open = await setUpLive();
     expect(viewOf(open, new FakeConnection(admin))).toBe(
       viewOf(open, new FakeConnection('somebody')),
@@ -83,7 +83,7 @@ describe('[VIEW1] a view', () => {
     expect(viewOf(on, new FakeConnection(admin))).not.toBe(viewOf(on, new FakeConnection(reader)));
   });
 
-  test('is the same after a restart, and another one with another store, model or version', async () => {
+  test('survives a restart, and changes with the store, model or version', async () => {
     const on = await setUpLive({ models: [modelOf(veiled)] });
     const same = await setUpLive({ models: [modelOf(veiled)], wrap: () => on.store });
     const now = viewOf(on, new FakeConnection(reader));
@@ -93,17 +93,17 @@ describe('[VIEW1] a view', () => {
       { ...veiled, version: 2, digest: '1' },
     ];
     const epoch: Epoch = { ...on.store.epoch, id: '0'.repeat(16) };
-    const stages = [
+    const setups = [
       await setUpLive({ models: [modelOf(veiled)], wrap: () => proxied(on.store, epoch) }),
       ...(await Promise.all(
         others.map((item) => setUpLive({ models: [modelOf(item)], wrap: () => on.store })),
       )),
     ];
-    const views = stages.map((item) => viewOf(item, new FakeConnection(reader)));
+    const views = setups.map((item) => viewOf(item, new FakeConnection(reader)));
     expect(new Set([now, ...views]).size).toBe(4);
   });
 
-  test('cannot be worked out without what the store keeps to itself', async () => {
+  test('cannot be computed without the secret of the epoch', async () => {
     const on = await setUpLive({ models: [modelOf(veiled)] });
     const epoch: Epoch = { ...on.store.epoch, secret: '0'.repeat(32) };
     const other = await setUpLive({
@@ -115,7 +115,7 @@ describe('[VIEW1] a view', () => {
     );
   });
 
-  test('comes with answers and snapshots, and with the first push after it has changed', async () => {
+  test('is in responses and snapshots, and in the first push after a change', async () => {
     const on = await setUpLive({ models: [modelOf(veiled)] });
     await on.create(r, { a: 1, secret: 1 });
     const connection = new FakeConnection(reader);
@@ -123,7 +123,7 @@ describe('[VIEW1] a view', () => {
     const { view, pushes } = await subscribe(on, connection, r);
     expect([view, pushes[0]?.meta?.view]).toEqual([first, first]);
     await subscribe(on, connection, '/users');
-    expect((await watch(on, connection)).view).toBe(first);
+    expect((await subscribeQuery(on, connection)).view).toBe(first);
     await on.set(r, { a: 2 });
     await on.create('/users/2', {});
     expect(connection.receivedRaw().flatMap(({ meta }) => meta?.view ?? [])).toEqual([]);
@@ -145,9 +145,9 @@ describe('[VIEW1] a view', () => {
           'updated /users/1',
         ].sort(),
       );
-      // Of the window the second of the two pushes knows of it already.
-      const news = received.map(({ meta }) => meta?.view).filter((item) => item !== undefined);
-      expect(news).toEqual(expected ? [second, second, second] : []);
+      // The second push of the window does not repeat its view.
+      const views = received.map(({ meta }) => meta?.view).filter((item) => item !== undefined);
+      expect(views).toEqual(expected ? [second, second, second] : []);
     }
   });
 });
@@ -163,7 +163,7 @@ function proxied(store: LiveSetup['store'], epoch: Epoch): LiveSetup['store'] {
 }
 
 describe('[VIEW2] an object from a revision', () => {
-  test('under the same view: what came since; under another: a snapshot, whatever the revision', async () => {
+  test('under the same view: a replay; under another one: a snapshot, whatever the revision', async () => {
     const on = await setUpLive({ models: [modelOf(veiled)] });
     await on.create(r, { a: 1, secret: 1 });
     await on.set(r, { a: 2 });
@@ -183,12 +183,12 @@ describe('[VIEW2] an object from a revision', () => {
     for (const rev of [1, 2, 3, 1000]) expect(await from(rev, view)).toBe('snapshot 2');
     expect(await from(2, 'garbage')).toBe('snapshot 2');
     expect(await from(2, '')).toBe('snapshot 2');
-    // Who hides something does not know what a revision alone was seen as.
+    // If fields can be hidden, a revision alone does not say what was visible.
     expect(await from(2, undefined)).toBe('snapshot 2');
     expect(await from(3, undefined)).toBe('object.revision.unknown');
   });
 
-  test('without a view is enough where nothing is hidden and the store never was another one', async () => {
+  test('needs no view if nothing is hidden and the epoch is the first', async () => {
     const on = await setUpLive();
     await on.create(r, { a: 1 });
     await on.set(r, { a: 2 });
@@ -202,7 +202,7 @@ describe('[VIEW2] an object from a revision', () => {
     ]);
   });
 
-  test('that was deleted since is told as deleted, under another view too', async () => {
+  test('that was deleted since is reported as deleted, under another view too', async () => {
     const on = await setUpLive({ models: [modelOf(veiled)] });
     await on.create(r, { a: 1 });
     await on.remove(r);
@@ -216,11 +216,11 @@ describe('[VIEW2] an object from a revision', () => {
 });
 
 describe('[VIEW3] a position', () => {
-  test('of another view is gone, for collections and windows; one that is none is refused', async () => {
+  test('of another view is gone, for collections and windows; a malformed one is refused', async () => {
     const on = await setUpLive({ models: [modelOf(guarded)] });
     const connection = new FakeConnection(reader);
     await subscribe(on, connection, '/users');
-    await watch(on, connection);
+    await subscribeQuery(on, connection);
     await on.create(r, { a: 1 });
     const [created, window] = connection.receivedRaw().map(({ meta }) => meta?.pos ?? '');
     const gone = { code: 410, message: 'position.gone' };
@@ -231,37 +231,39 @@ describe('[VIEW3] a position', () => {
       expect(
         (await subscribe(on, new FakeConnection(admin), { r: '/users', pos })).error,
       ).toMatchObject(gone);
-      await watch(on, new FakeConnection(reader), { since: pos });
-      await expect(watch(on, new FakeConnection(admin), { since: pos })).rejects.toMatchObject(
-        gone,
-      );
+      await subscribeQuery(on, new FakeConnection(reader), { since: pos });
+      await expect(
+        subscribeQuery(on, new FakeConnection(admin), { since: pos }),
+      ).rejects.toMatchObject(gone);
     }
     const view = viewOf(on, new FakeConnection(reader));
     const [digits, seal = ''] = created?.split('.') ?? [];
     const earlier = `${(Number.parseInt(digits ?? '', 36) - 1).toString(36)}.${seal}`;
-    // Of servers that knew of no views, or of no seals, or made up.
+    // From servers without views or seals, or forged.
     for (const pos of ['1', `${digits}.${view}`, `zzzzzz.${view}`, `0.${view}`, earlier]) {
       expect(
         (await subscribe(on, new FakeConnection(reader), { r: '/users', pos })).error,
       ).toMatchObject(gone);
-      await expect(watch(on, new FakeConnection(reader), { since: pos })).rejects.toMatchObject(
-        gone,
-      );
+      await expect(
+        subscribeQuery(on, new FakeConnection(reader), { since: pos }),
+      ).rejects.toMatchObject(gone);
     }
     for (const pos of ['', 'x', '-1', '1.', `1.${view}x`, `.${view}`, `1 .${view}`, '1e3', 'é']) {
       const { error } = await subscribe(on, new FakeConnection(reader), { r: '/users', pos });
       expect([pos, error?.code]).toEqual([pos, 400]);
-      await expect(watch(on, new FakeConnection(reader), { since: pos })).rejects.toMatchObject({
+      await expect(
+        subscribeQuery(on, new FakeConnection(reader), { since: pos }),
+      ).rejects.toMatchObject({
         code: 400,
       });
     }
   });
 
-  test('never goes back, while a difference is told that says so by several pushes', async () => {
+  test('never goes back while a difference is sent in several pushes', async () => {
     const on = await setUpLive({ models: [modelOf(guarded)] });
     for (const id of [1, 2, 3, 4]) await on.create(`/users/${id}`, { b: id % 2 });
     const connection = new FakeConnection(reader);
-    await watch(on, connection);
+    await subscribeQuery(on, connection);
     await on.create('/users/5', {});
     const positions = connection.receivedRaw().map(({ meta }) => meta?.pos ?? '');
     const before = viewOf(on, connection);
@@ -277,64 +279,65 @@ describe('[VIEW3] a position', () => {
     const numbers = positions.map((pos) => Number(numberOf(pos)));
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     expect(numbers.length).toBe(4);
-    // Who is cut off after the first push of the difference is not told to have heard all of it.
+    // A client cut off after the first push of the difference must not count as having received all
+    // of it.
     const all = new Positions(() => on.store.epoch);
     expect(all.read(positions[1] ?? '', before, '').view).toBe(before);
     expect(() => all.read(positions[2] ?? '', before, '')).toThrow('position.gone');
   });
 
-  test('of a window goes on exactly where a deleted object may be known to have been in it', async () => {
+  test('of a window can be resumed only if it is known whether a deleted object was in it', async () => {
     const on = await setUpLive();
     for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
     const connection = new FakeConnection();
     const filter = bindRql(parseRql('a >= 1'), {});
     const windows: Partial<QuerySubscribeRequest>[] = [{ limit: 2 }, { limit: 2, filter }];
-    for (const item of windows) await watch(on, connection, item);
+    for (const item of windows) await subscribeQuery(on, connection, item);
     await on.set('/users/2', { b: 1 });
     const positions = connection.receivedRaw().map(({ meta }) => meta?.pos ?? '');
     await on.create('/users/0', { a: 0 });
     await on.remove('/users/1');
     await on.remove('/users/3');
     const plain = new FakeConnection();
-    await watch(on, plain, { ...windows[0], since: positions[0] });
-    // 3 never was among the first two.
+    await subscribeQuery(on, plain, { ...windows[0], since: positions[0] });
+    // 3 was never among the first two.
     const pushes = plain.received().map((push) => `${push.evt} ${push.body?._r ?? push.r}`);
     expect(pushes.filter((item) => item === 'left /users/3')).toEqual([]);
     expect(fold(['/users/1', '/users/2'], pushes)).toEqual(['/users/0', '/users/2']);
     const since = positions[1];
-    await expect(watch(on, new FakeConnection(), { ...windows[1], since })).rejects.toThrow(
-      'position.gone',
-    );
+    await expect(
+      subscribeQuery(on, new FakeConnection(), { ...windows[1], since }),
+    ).rejects.toThrow('position.gone');
   });
 
-  test('[QRY8] of a window goes on as long as a connection that heard as much is remembered', async () => {
+  test('[QRY8] of a window can be resumed while a resumable session remembers that position', async () => {
     const on = await setUpLive();
     for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
     const connection = new FakeConnection();
-    const asked = { limit: 2, filter: bindRql(parseRql('a >= 1'), {}) };
-    await watch(on, connection, asked);
+    const query = { limit: 2, filter: bindRql(parseRql('a >= 1'), {}) };
+    await subscribeQuery(on, connection, query);
     await on.set('/users/2', { b: 1 });
     const since = connection.receivedRaw()[0]?.meta?.pos;
     const resumable = on.live.park(connection);
     await on.remove('/users/1');
     await on.remove('/users/3');
-    const again = new FakeConnection();
-    await watch(on, again, { ...asked, since });
-    expect(summaries(again.receivedRaw())).toEqual(['left /users/1']);
+    const reconnected = new FakeConnection();
+    await subscribeQuery(on, reconnected, { ...query, since });
+    expect(summaries(reconnected.receivedRaw())).toEqual(['left /users/1']);
     on.live.releaseParked(resumable);
-    await expect(watch(on, new FakeConnection(), { ...asked, since })).rejects.toThrow(
+    await expect(subscribeQuery(on, new FakeConnection(), { ...query, since })).rejects.toThrow(
       'position.gone',
     );
   });
 });
 
-/** The names in a window after pushes, in their order. */
+/** The objects in a window after pushes, in order. */
 function fold(names: readonly string[], pushes: readonly string[]): string[] {
-  const held = new Set(names);
+  const rows = new Set(names);
   for (const push of pushes) {
     const [evt, name = ''] = push.split(' ');
-    if (evt === 'left') expect(held.delete(name), push).toBe(true);
-    else held.add(name);
+    if (evt === 'left') expect(rows.delete(name), push).toBe(true);
+    else rows.add(name);
   }
-  return [...held].sort();
+  return [...rows].sort();
 }

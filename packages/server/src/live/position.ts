@@ -2,31 +2,33 @@ import { fail } from '@really/protocol';
 import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
 import type { Epoch, Pos } from '../store/store.js';
 
-/** A place in the store's log, and the view under which everything up to there was heard. */
+/**
+ * A position in the store's log, and the view under which the client received everything up to it.
+ */
 export interface Position {
   readonly pos: Pos;
   readonly view: string;
 }
 
-/** Characters of a seal: 96 bits. */
+/** Length of a seal in characters: 96 bits. */
 const sealLength = 16;
 
 const sealed = new RegExp(`^([0-9a-z]{1,11})\\.([\\w-]{${sealLength}})$`);
-/** Of a server that did not know views yet. */
+/** The format of servers that did not know views yet. */
 const bare = /^\d{1,16}$/;
 
-const nothingTold = { pos: -1, view: '', text: '' };
+const noPosition = { pos: -1, view: '', text: '' };
 
 /**
- * Positions as clients are told them, for whom they are opaque: the place, and a seal of place and view. So each is good under its view
- * alone, and none can be made up, which would have the server look through as much of the past as somebody likes (rule LIM16). The
- * key is the epoch's: what was given out before a restart stays good.
+ * Opaque positions for clients: the log position, and a seal of position and view. A position is
+ * therefore valid under its view only, and cannot be forged to make the server scan the past (rule
+ * LIM16). The key belongs to the epoch, so positions survive a restart.
  */
 export class Positions {
   readonly #epoch: () => Epoch;
   #sealing: { readonly epoch: Epoch; readonly kind: SealKind } | undefined;
-  /** The last one that was told: many windows tell of the same change. */
-  #last: Position & { readonly text: string } = nothingTold;
+  /** The last text: many windows report the same change. */
+  #last: Position & { readonly text: string } = noPosition;
 
   constructor(epoch: () => Epoch) {
     this.#epoch = epoch;
@@ -41,8 +43,8 @@ export class Positions {
   }
 
   /**
-   * A position as a push told it; `path` is where it stands in the request. Throws 400 where it is none, and 410 `position.gone` where it
-   * was not given out under this view: under another one, by another epoch, or never.
+   * Parses a position from a request; `path` is its path there. Throws 400 if malformed, and 410
+   * `position.gone` if it was not issued by this epoch under this view.
    */
   read(text: string, view: string, path: string): Position {
     const [, digits = '', seal = ''] = sealed.exec(text) ?? [];
@@ -58,7 +60,7 @@ export class Positions {
     if (this.#sealing?.epoch !== epoch) {
       const key = sealKey(epoch.secret, 'positions');
       this.#sealing = { epoch, kind: { key, length: sealLength } };
-      this.#last = nothingTold;
+      this.#last = noPosition;
     }
     return this.#sealing.kind;
   }

@@ -2,21 +2,23 @@ import type { Auth } from '@really/protocol';
 import type { Frame } from './push/frame.js';
 
 /**
- * Who hears pushes: a connection, as the live layer sees it. The gateway implements it; a test uses
- * a plain object.
+ * Receives pushes: a connection, as the live layer sees it. The gateway implements it; tests use a
+ * fake.
  */
 export interface PushTarget {
   /** Changes when a token is renewed (same uid). */
   readonly auth: Auth;
-  /** Where it is connected from; unknown for what the server does by itself. */
+  /** Remote address; `undefined` for the server itself. */
   readonly address?: string | undefined;
-  /** Queues a frame; it leaves with the others of this turn of the event loop, in order. */
+  /** Queues a frame; it is sent in order with the others of this turn of the event loop. */
   push(frame: Frame): void;
   /**
-   * True while more output waits than the connection may hold: the live layer then stops pushing to
-   * it, remembers how far each subscription got, and goes on from there when `Live.drained` is called.
+   * True while the output buffer is full. The live layer then stops pushing to this target, keeps
+   * the cursor of each subscription, and continues when `Live.onDrain` is called.
    */
   readonly congested: boolean;
-  /** What was pushed of this subscription so far was seen under another view, or has ended: it must not be sent again. */
+  /**
+   * Pushes sent so far for this subscription must not be sent again: its view changed or it ended.
+   */
   discardSent?(key: string): void;
 }

@@ -9,41 +9,43 @@ import type { PushTarget } from './push-target.js';
 import type { LiveSession } from './registry/live-session.js';
 import { groupKeyOf, type SubscriberGroupTraits } from './registry/subscriber-group.js';
 
-/** Objects as they are stored, by R. */
+/** Stored objects by R. */
 export type StoredObjectsByR = ReadonlyMap<string, StoredObject | undefined>;
 
-/** One item of a subscribe command on its way to a subscription. */
+/** An item of a subscribe command, before it is registered. */
 export interface ItemSubscribeRequest {
-  /** Reads and judges what it depends on. Rejects where it is refused. */
+  /** Authorizes the item. Rejects if it is refused. */
   authorize(heads: Promise<StoredObjectsByR>): Promise<AuthorizedItem>;
-  /** To be called in the end, whatever came of it. */
+  /** Call at the end in any case. */
   release(): void;
 }
 
 export interface AuthorizedItem {
-  /** Makes the subscription, or widens the one that is there. Throws where that is refused. */
+  /** Creates the subscription or widens the existing one. Throws if that is refused. */
   register(session: LiveSession): RegisteredItem;
 }
 
-/** What the answer says of a subscription. */
+/** What the response reports of a subscription. */
 export interface RegisteredItem {
   /** Its R. */
   readonly key: string;
   readonly fields: readonly string[];
   readonly view: string;
-  /** Lets pushes flow; `undefined` where they flow already. */
+  /** Starts pushes; `undefined` if they have started already. */
   readonly start?: (() => void) | undefined;
 }
 
-/** What is to be subscribed to. */
+/** What a client wants to subscribe to. */
 export interface RequestedSubscription extends SubscribeItem {
-  /** Of a collection, where an earlier connection has heard of all that was created up to here. */
+  /**
+   * For a collection on resume: the position up to which an earlier connection received creations.
+   */
   readonly after?: Position | undefined;
-  /** Of an object that an earlier connection was subscribed to when it dropped: its client knows of it, under that `view`. */
+  /** For an object on resume: the client knew it on the earlier connection, under `view`. */
   readonly isKnownToClient?: true | undefined;
 }
 
-/** An item of a subscribe command, and where it stands in it. */
+/** An item of a subscribe command and its index there. */
 export interface SubscribeRequestItem {
   readonly item: RequestedSubscription;
   readonly index: number;
@@ -56,15 +58,15 @@ export function requireModel(context: LiveContext, names: readonly string[]): Mo
   return model;
 }
 
-/** Throws 403, or 404 where the model hides what may not be read, if nobody may ever subscribe to this. */
+/** Throws 403, or 404 if the model hides unreadable objects, when nobody may subscribe. */
 export function assertSubscribable({ access }: Model): void {
   if (access.read.constant === false) throw fail(access.hidden ? 'object.missing' : 'forbidden');
   if (access.subscribe.constant === false) throw fail('forbidden');
 }
 
 /**
- * Throws 403, or 404 where the model hides what may not be read, if this user may not subscribe
- * whatever the object: the rule looks at nothing but the user. Any other rule judges each push.
+ * Throws 403, or 404 if the model hides unreadable objects, when the rule depends only on the user
+ * and refuses this one. Other rules are evaluated for each push.
  */
 export async function authorizeCollection(
   { access }: Model,
@@ -80,20 +82,20 @@ export async function authorizeCollection(
   await demandOfAnyObject(subscribe, { auth, r });
 }
 
-/** The fields asked for, `undefined` for all. Throws 400 with the names that the model does not know. */
+/** The requested fields, `undefined` for all. Throws 400 with the unknown names. */
 export function requestedFields(
   model: Model,
   fields: readonly string[] | undefined,
   path: string,
 ): readonly string[] | undefined {
   const resolved = resolveFields(model, fields);
-  // A copy is as long as it has to be; what a filter made may have room for more.
+  // `slice` trims the spare capacity of a filtered array.
   if (resolved.ok) return resolved.fields?.slice();
   const unknown = resolved.unknown.map((name) => `field.unknown: ${name}`);
   throw fail('request.invalid', { [path]: unknown });
 }
 
-/** The fields of a subscription that has these and is to have those too; the same list where that adds none. */
+/** The union of the two field lists; the same list object if nothing is added. */
 export function widenFields(
   model: Model,
   now: readonly string[] | undefined,
@@ -105,7 +107,7 @@ export function widenFields(
   return (fields?.length ?? model.fields.size) > now.length ? fields : now;
 }
 
-/** The audience that a listener belongs to with these fields. */
+/** The subscriber group that a connection with these fields belongs to. */
 export function groupTraitsOf(
   { views }: Pick<LiveContext, 'views'>,
   model: Model,

@@ -33,59 +33,62 @@ export interface SubscribeDeps {
 }
 
 export interface SubscribeResult {
-  /** `subscriptions`, and `failures` where there are any. */
+  /** `subscriptions`, and `failures` if there are any. */
   readonly body: JsonObject;
-  /** To be called when the answer is queued: pushes may flow from then on. */
+  /** Call when the response is queued: starts the pushes. */
   readonly start: () => void;
 }
 
-/** An item, with what came of it so far or why nothing does. */
+/** An item with its result so far, or the error that ended it. */
 type ItemOutcome<T> = { readonly item: RequestedSubscription } & (
   | { readonly value: T; readonly error?: undefined }
   | { readonly error: ProtocolError }
 );
 
-/** How often the models may change while subscriptions are being made. */
+/** Attempts while the models change during a subscribe. */
 const maxAttempts = 5;
 
-/** Items that are looked at together: enough to share the way to the store, few enough that little is held for them. */
-const together = 256;
+/** Items per batch: enough to share store reads, few enough to bound memory. */
+const batchSize = 256;
 
-/** Rule SUB1: makes the subscriptions that can be made; what is wrong with one does not touch the others. */
+/** Rule SUB1: a failed item does not affect the others. */
 export async function subscribe(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly RequestedSubscription[],
 ): Promise<SubscribeResult> {
   const { slice } = deps.context;
-  const result = new Answer(deps);
-  for (let first = 0; first < items.length; first += together) {
-    const some = items
-      .slice(first, first + together)
+  const result = new SubscribeResponse(deps);
+  for (let first = 0; first < items.length; first += batchSize) {
+    const batch = items
+      .slice(first, first + batchSize)
       .map((item, at) => ({ item, index: first + at }));
-    await attempts(deps, session, some, result);
+    await subscribeBatch(deps, session, batch, result);
     if (slice.isOver) await slice.rest();
   }
   return result;
 }
 
-/** Throws 503 where the models change all the time, unless some of the subscriptions were made already: then the others have failed. */
-async function attempts(
+/**
+ * Throws 503 if the models keep changing and no item was registered yet; later items fail
+ * individually.
+ */
+async function subscribeBatch(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly SubscribeRequestItem[],
-  result: Answer,
+  result: SubscribeResponse,
 ): Promise<void> {
   for (let attempts = 1; attempts < maxAttempts; attempts++) {
-    const registered = await attemptAll(deps, session, items);
+    const registered = await tryBatch(deps, session, items);
     if (registered) return result.add(registered);
   }
   if (items[0]?.index === 0) throw unavailable();
   result.add(items.map(({ item }) => ({ item, error: unavailable() })));
 }
 
-/** `undefined` where other models are in force by now than those that it was judged by. */
-async function attemptAll(
+/** `undefined` if the models changed after the items were authorized. */
+async function tryBatch(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly SubscribeRequestItem[],
@@ -96,7 +99,7 @@ async function attemptAll(
     attempt(context, outcome.item, () => requestFor(deps, session, outcome)),
   );
   try {
-    // Read only now that no change of any of these objects goes by unnoticed any more.
+    // Read after the topics are retained, so that no change of these objects is missed.
     const heads = readHeads(context, requests);
     const authorized = await Promise.all(
       requests.map((request) => authorizeItem(context, request, heads)),
@@ -134,9 +137,9 @@ async function readHeads(
   for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
   }
-  const asked = [...rs];
-  const objects = asked.length > 0 ? await store.getMany(asked) : [];
-  return new Map(asked.map((r, index) => [r, objects[index]]));
+  const requested = [...rs];
+  const objects = requested.length > 0 ? await store.getMany(requested) : [];
+  return new Map(requested.map((r, index) => [r, objects[index]]));
 }
 
 async function authorizeItem(
@@ -181,8 +184,8 @@ function* startAll(starts: readonly (() => void)[]): Steps {
   }
 }
 
-/** What came of the items so far. */
-class Answer implements SubscribeResult {
+/** Collects the results of the items. */
+class SubscribeResponse implements SubscribeResult {
   readonly #deps: SubscribeDeps;
   readonly #subscriptions: JsonObject[] = [];
   readonly #failures: JsonObject[] = [];
@@ -198,7 +201,7 @@ class Answer implements SubscribeResult {
     this.#deps = deps;
   }
 
-  /** In several turns where they are many (rule LIM43). */
+  /** Yields the event loop if there are many (rule LIM43). */
   readonly start = (): void => {
     const { inFlight, context } = this.#deps;
     inFlight.during(context.slice.run(startAll(this.#starts)));

@@ -13,9 +13,9 @@ export interface UnsubscribeDeps {
 }
 
 /**
- * Rule UNS1. Gives the Rs and ids of the subscriptions that ended, in the order asked for. What is not
- * subscribed to is passed over, but a request of which nothing is, is refused with 404
- * `subscription.missing`. Where an item is ill-formed nothing is done at all: 400.
+ * Rule UNS1. Returns the Rs and ids of the ended subscriptions in request order. Items that are not
+ * subscribed to are skipped, but throws 404 `subscription.missing` if that is true of all. A
+ * malformed item fails the whole request with 400.
  */
 export function unsubscribe(
   deps: UnsubscribeDeps,
@@ -37,7 +37,7 @@ export function unsubscribe(
 
 interface UnsubscribeStep {
   readonly key: string;
-  /** To be taken out of the subscription; `undefined`: all. */
+  /** Fields to remove from the subscription; `undefined`: all. */
   readonly fields: readonly string[] | undefined;
 }
 
@@ -50,7 +50,7 @@ function stepOf(context: LiveContext, item: UnsubscribeItem, index: number): Uns
   return { key: target.r, fields: model && requestedFields(model, item.fields, path) };
 }
 
-/** True where the subscription ended. */
+/** True if the subscription ended. */
 function removeFields(
   { context, registry, reassignment }: UnsubscribeDeps,
   subscription: Subscription,
@@ -63,7 +63,7 @@ function removeFields(
       : undefined;
   if (subscription.kind === 'query' || remaining === undefined || remaining.length === 0) {
     registry.end(subscription);
-    // Whoever subscribes to it again may have other rights by then.
+    // The client may have other rights when it subscribes again.
     subscription.session.pushTarget.discardSent?.(subscription.key);
     return true;
   }

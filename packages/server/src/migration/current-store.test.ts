@@ -56,7 +56,7 @@ function wrapped(changes: Partial<Store>): Store {
 
 const dataOf = (object: { data: JsonObject } | undefined) => object?.data;
 
-test('[MIG1] [MIG5] what is read is stored as it was read', async () => {
+test('[MIG1] [MIG5] objects are stored as they were read', async () => {
   await write(1, 2);
   const store = currentOf(stored);
   expect(dataOf(await store.get('/things/1'))).toEqual({ n: 101 });
@@ -71,13 +71,13 @@ test('[MIG1] [MIG5] what is read is stored as it was read', async () => {
   expect(entries).toMatchObject([{ rev: 1, modelVersion: 1, created: { n: 2 } }]);
 });
 
-test('[MIG5] a query has the whole collection migrated, once, whoever asks', async () => {
+test('[MIG5] a query migrates the whole collection once, however many queries wait', async () => {
   await write(...Array.from({ length: 600 }, (_, index) => index + 1000));
-  let walks = 0;
+  let passes = 0;
   const store = currentOf(
     wrapped({
       outdated: (names, version, after, limit) => {
-        if (after === 0) walks += 1;
+        if (after === 0) passes += 1;
         return stored.outdated(names, version, after, limit);
       },
     }),
@@ -85,12 +85,12 @@ test('[MIG5] a query has the whole collection migrated, once, whoever asks', asy
   const counts = await Promise.all([store.count(query), store.count(query), store.query(query)]);
   expect(counts.slice(0, 2)).toEqual([600, 600]);
   expect(await store.count(query)).toBe(600);
-  expect(walks).toBe(1);
+  expect(passes).toBe(1);
   const { objects } = await stored.outdated(['things'], 2, 0, 10);
   expect(objects).toEqual([]);
 });
 
-test('[MIG4] who can not be migrated rejects alone, and is left out of many', async () => {
+test('[MIG4] a failed object rejects when read alone, and is left out of many', async () => {
   await write(12, 13, 14);
   const store = currentOf(stored);
   await expect(store.get('/things/13')).rejects.toThrow(MigrationFailed);
@@ -99,13 +99,13 @@ test('[MIG4] who can not be migrated rejects alone, and is left out of many', as
   expect((await store.getMany(rs)).map(dataOf)).toEqual([{ n: 112 }, undefined, { n: 114 }]);
   expect((await store.query(query)).map(({ r }) => r)).toEqual(['/things/12', '/things/14']);
   expect(await store.count(query)).toBe(2);
-  // A page of creations is no shorter for it, or it would look like the last one.
+  // A page of creations stays full, or it would look like the last one.
   const page = await store.created(query.scope, 0, 2);
   expect(page.entries.map(({ object }) => object.r)).toEqual(['/things/12', '/things/14']);
   expect(dataOf(await stored.get('/things/13'))).toEqual({ n: 13 });
 });
 
-test('[MIG5] a store that takes no writes now can still be read; a query has to wait for it', async () => {
+test('[MIG5] objects can be read while the store accepts no writes; queries are refused', async () => {
   await write(1);
   let isFull = true;
   const store = currentOf(
@@ -123,7 +123,7 @@ test('[MIG5] a store that takes no writes now can still be read; a query has to 
   expect((await store.query(query)).map(dataOf)).toEqual([{ n: 101 }]);
 });
 
-test('[MIG5] a query waits as long as it may; the migration goes on, and the next one finds it done', async () => {
+test('[MIG5] a query gives up at its timeout; the migration goes on, and the next query finds it done', async () => {
   await write(1);
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
@@ -137,8 +137,8 @@ test('[MIG5] a query waits as long as it may; the migration goes on, and the nex
       },
     }),
   );
-  const late = store.query(query);
-  const outcome = expect(late).rejects.toThrow(StoreUnavailable);
+  const pending = store.query(query);
+  const outcome = expect(pending).rejects.toThrow(StoreUnavailable);
   await new Promise((resolve) => setImmediate(resolve));
   platform.advance(5000);
   await outcome;
@@ -146,7 +146,7 @@ test('[MIG5] a query waits as long as it may; the migration goes on, and the nex
   expect((await store.query(query)).map(dataOf)).toEqual([{ n: 101 }]);
 });
 
-test('[MIG1] somebody who was faster is not overwritten', async () => {
+test('[MIG1] a concurrent migration that won the race is not overwritten', async () => {
   await write(1);
   const store = currentOf(
     wrapped({
@@ -162,7 +162,7 @@ test('[MIG1] somebody who was faster is not overwritten', async () => {
   expect(dataOf(await stored.get('/things/1'))).toEqual({ n: 7 });
 });
 
-test('[MIG5] a walk that was stopped by other models does not say that all is migrated', async () => {
+test('[MIG5] a pass stopped by a model change does not mark the collection as migrated', async () => {
   await write(1, 2);
   const store = currentOf(stored);
   const next = (await loaded({ 'things/model.yaml': thingYaml('  n: { type: Long }') })).models;
@@ -175,7 +175,7 @@ test('[MIG5] a walk that was stopped by other models does not say that all is mi
   expect(await currentOf(stored).count(query)).toBe(2);
 });
 
-test('[MIG5] who works with a copy of the model waits for the same walk', async () => {
+test('[MIG5] a copy of the model waits for the same pass', async () => {
   await write(1, 2);
   const common = { store: stored, models: () => models, platform, log: silentLog };
   const migrations = new Migrations(common);
@@ -183,12 +183,12 @@ test('[MIG5] who works with a copy of the model waits for the same walk', async 
   expect((await stored.outdated(['things'], 2, 0, 10)).objects).toEqual([]);
 });
 
-test('[MIG4] [MIG7] however many can not be migrated, the first of them are named and the others counted', async () => {
+test('[MIG4] [MIG7] the first failures are listed and all are counted', async () => {
   const origin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
   const writes = Array.from({ length: maxListed + 20 }, (_, index) => {
     return createWrite(`/things/unlucky-${index}`, { n: 13 }, origin);
   });
-  await stored.commit(writes.map((one) => ({ writes: [one] })));
+  await stored.commit(writes.map((write) => ({ writes: [write] })));
   await write(1);
   const migrations = new Migrations({
     store: stored,
@@ -204,8 +204,8 @@ test('[MIG4] [MIG7] however many can not be migrated, the first of them are name
   expect(await currentOf(stored).count(query)).toBe(1);
 });
 
-/** The store with seats of version 1 in it, and the models with an evolution of their unique number. */
-async function seatsOf(evolution: string, ...numbers: number[]): Promise<CurrentStore> {
+/** The store with things of version 1, and models with an evolution of their unique number. */
+async function storeWithNumbers(evolution: string, ...numbers: number[]): Promise<CurrentStore> {
   const yaml = thingYaml('  no: { type: Long, unique: true }');
   const before = await loaded({ 'things/model.yaml': yaml });
   await stored.prepare([before.model('things').layout]);
@@ -223,14 +223,14 @@ async function seatsOf(evolution: string, ...numbers: number[]): Promise<Current
 
 const twenty = Array.from({ length: 20 }, (_, index) => index + 1);
 
-test('[MIG8] unique values that move are got one by one, in any order, and stored so', async () => {
+test('[MIG8] objects with changing unique values are migrated one by one, in any order', async () => {
   for (const [evolution, moved] of [
     ['return { no: obj.no + 1 };', (no: number) => no + 1],
     ['return { no: 21 - obj.no };', (no: number) => 21 - no],
     ['return { no: -obj.no };', (no: number) => -no],
   ] as const) {
     stored = openMemoryStore({}, platform);
-    const store = await seatsOf(evolution, ...twenty);
+    const store = await storeWithNumbers(evolution, ...twenty);
     for (const no of [...twenty.slice(0, 5), ...twenty.slice(5).reverse()]) {
       expect(dataOf(await store.get(`/things/${no}`)), evolution).toEqual({ no: moved(no) });
       expect(dataOf(await stored.get(`/things/${no}`))).toEqual({ no: moved(no) });
@@ -238,23 +238,23 @@ test('[MIG8] unique values that move are got one by one, in any order, and store
   }
 });
 
-test('[MIG8] a query migrates a whole collection whose unique values move', async () => {
-  const store = await seatsOf('return { no: 21 - obj.no };', ...twenty);
+test('[MIG8] a query migrates a whole collection whose unique values change', async () => {
+  const store = await storeWithNumbers('return { no: 21 - obj.no };', ...twenty);
   const order = { field: 'no', descending: false };
   const found = await store.query({ ...query, order });
   expect(found.map(({ data }) => data.no)).toEqual(twenty);
 });
 
-test('[MIG8] two that end with one value are named, and got all the same', async () => {
-  const store = await seatsOf('return { no: Math.max(obj.no, 3) };', 1, 2, 3, 4);
+test('[MIG8] two objects that end with the same unique value are listed, and still readable', async () => {
+  const store = await storeWithNumbers('return { no: Math.max(obj.no, 3) };', 1, 2, 3, 4);
   for (const no of [1, 2, 3, 4]) {
     expect(dataOf(await store.get(`/things/${no}`))).toEqual({ no: Math.max(no, 3) });
   }
   const all = ['/things/1', '/things/2'];
   expect((await store.getMany(all)).map(dataOf)).toEqual([{ no: 3 }, { no: 3 }]);
   const common = { store: stored, models: () => models, platform, log: silentLog };
-  const seats = models.get(['things']) ?? model;
-  const failures = await new Migrations(common).run(seats, () => {});
+  const current = models.get(['things']) ?? model;
+  const failures = await new Migrations(common).run(current, () => {});
   expect(failures.count).toBe(2);
   expect(failures.listed.map(({ reason }) => reason)).toEqual(
     Array(2).fill('another object has its value in no, which is unique'),

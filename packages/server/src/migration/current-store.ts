@@ -28,7 +28,7 @@ import { MigrationFailed } from './migration-failed.js';
 import type { Migrations } from './migrations.js';
 
 export interface CurrentStoreOptions {
-  /** What is stored, as it is stored. */
+  /** The store without migration. */
   readonly store: Store;
   readonly models: () => ModelSet;
   readonly migrations: Migrations;
@@ -36,9 +36,10 @@ export interface CurrentStoreOptions {
 }
 
 /**
- * The store as of the models that are in force: every object that it gives out has the version of its model, and
- * queries find by that (rules MIG1, MIG5). An object that can not be migrated rejects a look at it alone, with
- * `MigrationFailed`, and is left out where many are asked for. Collections without a model are as they are stored.
+ * The store as of the current models: every returned object has the version of its model, and
+ * queries search by that version (rules MIG1, MIG5). Reading a single object that cannot be
+ * migrated rejects with `MigrationFailed`; reads of many objects leave it out. Collections without
+ * a model are returned as stored.
  */
 export class CurrentStore implements Store {
   readonly #store: Store;
@@ -68,8 +69,8 @@ export class CurrentStore implements Store {
 
   async getMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
     const objects = await this.#store.getMany(rs);
-    const late = objects.some((object) => object && this.#isOutdated(object));
-    if (!late) return objects.map((object) => object && this.#trimmed(object));
+    const hasOutdated = objects.some((object) => object && this.#isOutdated(object));
+    if (!hasOutdated) return objects.map((object) => object && this.#trimmed(object));
     return await Promise.all(objects.map((object) => object && this.#currentIfAny(object)));
   }
 
@@ -96,12 +97,12 @@ export class CurrentStore implements Store {
     if (entries.length === page.entries.length || page.entries.length < limit) {
       return { ...page, entries };
     }
-    // Those left out must not make the page look like the last one.
+    // A shorter page would look like the last one.
     const rest = await this.created(scope, page.through, limit - entries.length, patience);
     return { ...rest, entries: [...entries, ...rest.entries] };
   }
 
-  /** What happened under another version of the model is gone, so that the objects are as of this one. */
+  /** Changes under other versions of the model are gone, so the objects have the current one. */
   changes(scope: Scope, after: Pos, limit: number, patience?: ReadOptions): Promise<Changes> {
     return this.#store.changes(scope, after, limit, patience);
   }
@@ -139,7 +140,10 @@ export class CurrentStore implements Store {
     return this.#store.migrated(names, version);
   }
 
-  /** Of what is stored: what is not migrated yet, or cannot be, may come to be seen with what it holds. */
+  /**
+   * Checks the stored objects: one that is not migrated yet, or cannot be, may become visible as it
+   * is.
+   */
   mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean> {
     return this.#store.mistyped(names, types);
   }
@@ -200,17 +204,17 @@ export class CurrentStore implements Store {
     return object && !object.deleted ? { ...entry, object } : undefined;
   }
 
-  /** The query as it may be asked once its collection is migrated, with the time that is left of it. */
+  /** Waits until the collection is migrated; returns the query with its remaining time. */
   async #settled(model: Model | undefined, query: Query): Promise<Query> {
     if (!model || model.currentFrom <= 1) return query;
-    const begun = this.#platform.clock.monotonic();
+    const startedAt = this.#platform.clock.monotonic();
     await this.#migrations.settled(model, query.timeout);
-    const timeout = query.timeout - (this.#platform.clock.monotonic() - begun);
+    const timeout = query.timeout - (this.#platform.clock.monotonic() - startedAt);
     return { ...query, timeout, modelVersion: model.currentFrom };
   }
 }
 
-/** Without the fields that the model has no more, for those whose model had another version then. */
+/** Removes fields that the current model does not have from objects of other versions. */
 function trimmed(model: Model, object: StoredObject): StoredObject {
   if (object.modelVersion === model.version || object.deleted) return object;
   const data = knownMembers(model, object.data);

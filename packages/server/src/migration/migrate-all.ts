@@ -2,13 +2,16 @@ import type { ModelSet } from '../model/model.js';
 import type { Store } from '../store/store.js';
 import type { Migrations } from './migrations.js';
 
-/** What is told while all objects of an app are migrated (rule MIG7). One collection follows the other, `collection` printed. */
+/**
+ * Progress events of a migration of all objects of an app (rule MIG7), one collection after the
+ * other. `collection`: printed R.
+ */
 export type MigrationEvent =
-  /** `total` objects are of an earlier version. */
+  /** `total` objects have an earlier version. */
   | { readonly kind: 'begun'; readonly collection: string; readonly total: number }
-  /** So many more were looked at. */
+  /** `count` more objects were processed. */
   | { readonly kind: 'advanced'; readonly collection: string; readonly count: number }
-  /** One of them can not be migrated; only the first of these are told so. */
+  /** An object cannot be migrated. Only the first ones are reported. */
   | { readonly kind: 'failed'; readonly r: string; readonly reason: string }
   | {
       readonly kind: 'ended';
@@ -20,17 +23,20 @@ export type MigrationEvent =
 export interface MigrateAllDeps {
   readonly models: ModelSet;
   readonly migrations: Pick<Migrations, 'run'>;
-  /** As it is stored. */
+  /** The store without migration. */
   readonly store: Pick<Store, 'countOutdated'>;
 }
 
-/** Migrates every object of these models. Collections with nothing to migrate are not told of. Rejects with `StoreUnavailable`. */
+/**
+ * Migrates every object of these models. No events for collections without outdated objects.
+ * Rejects with `StoreUnavailable`.
+ */
 export async function migrateAll(
   { models, migrations, store }: MigrateAllDeps,
   onEvent: (event: MigrationEvent) => void,
 ): Promise<void> {
   for (const model of models.all()) {
-    // Nothing can be older than that, and to count would be to look at everything.
+    // No object can be older, and counting would scan the collection.
     if (model.currentFrom <= 1) continue;
     const total = await store.countOutdated(model.names, model.currentFrom);
     if (total === 0) continue;

@@ -1,10 +1,13 @@
-/** Why an object can not be had as of its model's version. Answered as 500: only the app's owner can mend it. */
+/**
+ * An object cannot be migrated to its model's version. Answered as 500: only the app's owner can
+ * fix it.
+ */
 export class MigrationFailed extends Error {
   override readonly name = 'MigrationFailed';
   readonly r: string;
   readonly reason: string;
   constructor(r: string, reason: string) {
-    super(`${r} can not be migrated: ${reason}`);
+    super(`${r} cannot be migrated: ${reason}`);
     this.r = r;
     this.reason = reason;
   }

@@ -1,22 +1,22 @@
 import type { Model } from '../model/model.js';
 import type { MigrationFailed } from './migration-failed.js';
 
-/** How far a pass through a collection is. */
+/** The progress of a pass over a collection. */
 export interface PassProgress {
-  /** Outdated objects that it has met so far. */
+  /** Outdated objects processed so far. */
   readonly seen: number;
-  /** Of these, those that could not be migrated. */
+  /** Those that could not be migrated. */
   readonly failed: number;
 }
 
-/** What a pass could not migrate. */
+/** The objects that a pass could not migrate. */
 export interface MigrationFailures {
   readonly count: number;
-  /** The first of them; a script that fails may fail for each of millions. */
+  /** The first ones; a broken script may fail for millions. */
   readonly listed: readonly MigrationFailed[];
 }
 
-/** One walk through all outdated objects of a collection. */
+/** Migrates all outdated objects of a collection. */
 type RunPass = (
   model: Model,
   onProgress: (progress: PassProgress) => void,
@@ -29,7 +29,7 @@ interface Pass {
   isOver: boolean;
 }
 
-/** Walks through collections, one at a time for each model, whoever asks for it. */
+/** Runs at most one pass per model at a time, shared by all callers. */
 export class MigrationPasses {
   readonly #runPass: RunPass;
   readonly #passes = new WeakMap<Model, Pass>();
@@ -38,17 +38,17 @@ export class MigrationPasses {
     this.#runPass = runPass;
   }
 
-  /** Whether a walk was made with this model. */
+  /** Whether a pass with this model has succeeded. */
   isOver(model: Model): boolean {
     return this.#passes.get(model)?.isOver === true;
   }
 
-  /** Resolves when a walk was made with this model. */
+  /** Resolves when a pass with this model has succeeded; starts one if needed. */
   settled(model: Model): Promise<void> {
     return (this.#passes.get(model) ?? this.#begin(model)).settled;
   }
 
-  /** As `settled`, but walks again where that was before; tells how it goes. */
+  /** As `settled`, but starts a new pass if the last one is over, and reports progress. */
   async watch(
     model: Model,
     onProgress: (progress: PassProgress) => void,
@@ -76,7 +76,7 @@ export class MigrationPasses {
         pass.isOver = true;
       },
       () => {
-        // Whoever asks next begins again.
+        // The next caller starts a new pass.
         if (this.#passes.get(model) === pass) this.#passes.delete(model);
       },
     );

@@ -10,7 +10,7 @@ import { type MigrationFailures, MigrationPasses, type PassProgress } from './mi
 import { MigrationQueue } from './migration-queue.js';
 
 export interface MigrationsOptions {
-  /** What is stored, as it is stored. */
+  /** The store without migration. */
   readonly store: Store;
   readonly models: () => ModelSet;
   readonly platform: Pick<Platform, 'timers'>;
@@ -18,16 +18,19 @@ export interface MigrationsOptions {
   readonly metrics?: Metrics | undefined;
 }
 
-/** Times that an object may be overtaken on its way. */
+/** Attempts for one object while others write it. */
 const maxConflicts = 10;
 
-/** Objects of a pass that are told one by one of those that can not be migrated. */
+/** Failures of a pass that are listed; the others are only counted. */
 export const maxListed = 100;
 
-/** Objects of a pass that are migrated together. */
+/** Objects per batch of a pass. */
 const batchSize = 256;
 
-/** Brings stored objects to the version of their model: one when it is asked for, or a whole collection (rules MIG1 to MIG6). */
+/**
+ * Migrates stored objects to the version of their model: one on demand, or a whole collection
+ * (rules MIG1 to MIG6).
+ */
 export class Migrations {
   readonly #store: Store;
   readonly #models: () => ModelSet;
@@ -47,18 +50,18 @@ export class Migrations {
     this.#passes = new MigrationPasses((model, progress) => this.#pass(model, progress));
     this.#migrated = metrics.counter(
       'really_migrated_objects_total',
-      'Objects that were brought to the version of their model.',
+      'Objects migrated to the version of their model.',
     );
     this.#failed = metrics.counter(
       'really_migration_failures_total',
-      'Objects that could not be brought to the version of their model, each time that was tried.',
+      'Failed attempts to migrate an object to the version of its model.',
     );
   }
 
   /**
-   * The object as of the model's version, and stored so. `undefined` where it went meanwhile. Rejects with
-   * `MigrationFailed`. Where the store can not take it (now, or because another object has its value in a unique field),
-   * it is migrated for the reader alone.
+   * Migrates and stores the object. `undefined` if it was deleted meanwhile. Rejects with
+   * `MigrationFailed`. If the store cannot save it (now, or because another object has its value in
+   * a unique field), only the returned object is migrated.
    */
   async migrate(model: Model, object: StoredObject): Promise<StoredObject | undefined> {
     const evolved = await this.#evolved(model, object);
@@ -71,9 +74,9 @@ export class Migrations {
   }
 
   /**
-   * Resolves when no object of the collection is left that could be migrated: at once, where that is known. All who wait
-   * wait for the same pass. Rejects with `StoreUnavailable` after `timeout` ms, while the pass goes on, and where the store
-   * is away; then the next one who asks begins again.
+   * Resolves when the collection has no more objects that can be migrated; all callers share one
+   * pass. Rejects with `StoreUnavailable` after `timeout` ms, while the pass goes on, or when the
+   * store is unavailable; the next caller then starts a new pass.
    */
   settled({ names }: Pick<Model, 'names'>, timeout: number): Promise<void> {
     const model = this.#models().get(names);
@@ -88,7 +91,7 @@ export class Migrations {
     });
   }
 
-  /** As `settled`, and tells how it goes. Resolves with what can not be migrated. */
+  /** As `settled`, with progress. Resolves with the failures. */
   async run(
     model: Model,
     onProgress: (progress: PassProgress) => void,
@@ -103,7 +106,10 @@ export class Migrations {
     return evolved.object;
   }
 
-  /** What is stored in the end, which is another's work where that one was faster; or what a unique field keeps from being stored. */
+  /**
+   * Saves the migrated object. Returns what is stored in the end, which is another writer's version
+   * if that won the race, or the unique field that kept it from being stored.
+   */
   async #save(model: Model, before: StoredObject, after: StoredObject): Promise<StoreResult> {
     let [from, object] = [before, after];
     for (let conflicts = 0; conflicts <= maxConflicts; conflicts++) {
@@ -123,11 +129,11 @@ export class Migrations {
 
   #failure(r: string, reason: string): MigrationFailed {
     this.#failed.add();
-    this.#log.error({ r, reason }, 'an object can not be migrated');
+    this.#log.error({ r, reason }, 'an object cannot be migrated');
     return new MigrationFailed(r, reason);
   }
 
-  /** Goes through the collection once. Stops where the model is no more in force. */
+  /** One pass over the collection. Stops if the model is replaced. */
   async #pass(
     model: Model,
     onProgress: (progress: PassProgress) => void,
@@ -144,7 +150,7 @@ export class Migrations {
       seen += page.objects.length;
       onProgress({ seen, failed: count });
       after = page.next;
-      // Others get their turn.
+      // Yields the event loop.
       await nextTurn();
     }
     if (count === 0) await this.#store.migrated(names, currentFrom);

@@ -4,23 +4,23 @@ import { ruleToRql, withMistyped } from '../model/rules/rule-to-rql.js';
 import { viewMany, visibleBody } from '../model/view/view.js';
 import type { Store, StoredFieldType, StoredObject } from '../store/store.js';
 
-/** An object that a reader may see, and the fields of it that the reader may not. */
+/** A visible object, and the fields hidden from its reader. */
 export interface VisibleObject {
   readonly object: StoredObject;
   readonly hidden: readonly string[];
 }
 
-/** How much of a reader's view of a collection the store can find by itself. */
+/** The part of a reader's rights that the store can evaluate. */
 export interface AccessScope {
-  /** True where the reader sees nothing at all. */
+  /** True if the reader may see nothing. */
   readonly isEmpty: boolean;
-  /** What the read rule comes to for this reader, where a filter says it. */
+  /** The read rule for this reader as a filter, if it can be one. */
   readonly rule: RqlExpression | undefined;
-  /** True where the store, with `rule`, finds just the objects that the reader may see, and these whole. */
+  /** True if the store finds with `rule` exactly the visible objects, with no fields hidden. */
   readonly isExact: boolean;
-  /** The two above say so only where no object has a value of another type in these fields. */
+  /** `rule` and `isExact` hold only if no object has a mistyped value in these fields. */
   readonly assumes: readonly StoredFieldType[];
-  /** True where pre-get may hide fields: no filter or sort of the store's may look at them. */
+  /** True if pre-get may hide fields: the store must not filter or sort by them. */
   readonly mayHideFields: boolean;
 }
 
@@ -36,12 +36,13 @@ export function accessScopeOf(model: Model, auth: Auth): AccessScope {
   };
 }
 
-/** Models, by store, of whose objects none has a value of another type than its rule expects. */
+/** By store, the models without stored values that are mistyped for their rule. */
 const wellTyped = new WeakMap<object, WeakSet<Model>>();
 
 /**
- * The reach where values of other types may be stored: by an older version of the model, or by an import. What a rule
- * makes of those only the rule itself can say, so that it is asked for each object then.
+ * Adjusts the scope to stored values of other types, from an older version of the model or an
+ * import. A filter cannot say what a rule makes of those, so the rule is then evaluated for each
+ * object.
  */
 export async function accessScopeIn(
   scope: AccessScope,
@@ -61,15 +62,17 @@ async function hasMistyped(
   if (wellTyped.get(store)?.has(model)) return false;
   const { names, layout } = model;
   if (await store.mistyped(names, layout.types ?? [])) return true;
-  // Whatever is written from here on is of the types of the model: nobody else writes.
+  // New writes have the types of the model, and there is no other writer.
   if (store.isSoleWriter) wellTyped.set(store, (wellTyped.get(store) ?? new WeakSet()).add(model));
   return false;
 }
 
-/** Objects that are judged in one go: enough to share the way to the sandbox, few enough to stop in time. */
+/**
+ * Objects authorized together: enough to share a call of the sandbox, few enough to stop in time.
+ */
 export const authorizedTogether = 32;
 
-/** Those of the objects that this reader may see, in their order. Throws where a hook failed: the command answers 500 then. */
+/** The visible objects, in order. Throws if a hook failed; the command then answers 500. */
 export async function visibleObjects(
   model: Model,
   objects: readonly StoredObject[],
@@ -86,12 +89,12 @@ export async function visibleObjects(
   return visible;
 }
 
-/** Throws where nobody knows whether the reader may see it, because a script of the model failed (rule HOK8). */
+/** Throws if a script of the model failed, so that visibility is unknown (rule HOK8). */
 export function assertAuthorizable(refusal: ProtocolError): void {
   if (refusal.message === 'internal.server.error') throw refusal;
 }
 
-/** The object as its reader sees it: what is hidden is missing. */
+/** The object without its hidden fields. */
 export function asVisible({ object, hidden }: VisibleObject): StoredObject {
   if (hidden.length === 0) return object;
   const { _r, _rev, ...data } = visibleBody(object, undefined, hidden);

@@ -15,43 +15,46 @@ export interface ChangesSincePagingOptions {
   readonly store: Pick<Store, 'changes' | 'history'>;
   readonly scope: Scope;
   readonly model: Model;
-  /** The order of the walk. */
+  /** The order of the pages. */
   readonly order: Order;
-  /** The whole object says what its place was, since a script of the model may hide the field of the order by any other. */
+  /**
+   * True if the place depends on the whole object, because a script may hide the order's field
+   * depending on any other field.
+   */
   readonly whole?: boolean | undefined;
-  /** The position of the store when the walk began. */
+  /** The store's position when paging began. */
   readonly since: Pos;
-  /** Of the walk. */
+  /** The time budget of the query. */
   readonly time: QueryTimeBudget;
 }
 
-/** An object that was written since, and the writes that say how it was before. */
+/** An object changed since paging began, with the changes needed to restore its earlier state. */
 interface ChangedObject {
   readonly object: StoredObject;
-  /** The first change since. */
+  /** The first change since paging began. */
   readonly first: Change;
-  /** By field, the first one since that touched it, of the fields that matter. */
+  /** By relevant field, the first change since paging began that touched it. */
   readonly touching: ReadonlyMap<string, Change>;
 }
 
-/** What a field held; `undefined`: nothing. */
+/** The value of a field; `undefined`: absent. */
 interface FieldValue {
   readonly value: JsonValue | undefined;
 }
 
-/** Changes that are read at a time. */
-const chunk = 1000;
+/** Changes per read. */
+const pageSize = 1000;
 
-/** Changes since the beginning of a walk beyond which it can not go on. */
+/** Paging fails with 410 after this many changes since it began. */
 const maxChanges = 20_000;
 
-/** Revisions that are read at a time. */
-const revisions = 32;
+/** Revisions per read. */
+const revisionsPerRead = 32;
 
 /**
- * What was written to a collection since a walk through it began. A walk goes by the places that its
- * objects had then (or, of those that came later, were created with), so that none of them is met twice
- * or slips past because it moved (rule REA7).
+ * The changes of a collection since paging through it began. Paging uses the places that objects
+ * had then (or were created with later), so that none is returned twice or skipped because it moved
+ * (rule REA7).
  */
 export class ChangesSincePaging {
   readonly #options: ChangesSincePagingOptions;
@@ -74,32 +77,32 @@ export class ChangesSincePaging {
     return this.#changed.has(r);
   }
 
-  /** Takes in what was written up to now. Throws 410 where the store does not know any more, or it is too much. */
+  /** Reads the changes up to now. Throws 410 if they are gone or too many. */
   async catchUp(): Promise<void> {
     const { store, scope, time } = this.#options;
     for (;;) {
       const { entries, through, gone } = await store.changes(
         scope,
         this.#through,
-        chunk,
+        pageSize,
         time.patience,
       );
       this.#changes += entries.length;
       if (gone || this.#changes > maxChanges) throw fail('position.gone');
       for (const { change, object } of entries) this.#note(change, object);
       this.#through = through;
-      if (entries.length < chunk) return;
+      if (entries.length < pageSize) return;
     }
   }
 
-  /** Those of them that are still there, as they are now. */
+  /** The changed objects that still exist, in their current state. */
   objects(): StoredObject[] {
     return [...this.#changed.values()].flatMap(({ object }) => (object.deleted ? [] : [object]));
   }
 
   /**
-   * One of them, with the revision and in the fields that matter as it was; `undefined` where it was deleted
-   * just now. Throws 410 where nobody knows how it was.
+   * The object with its revision and relevant fields as of the start of the paging; `undefined` if
+   * it was just deleted. Throws 410 if that state is unknown.
    */
   async asOfStart(object: StoredObject): Promise<StoredObject | undefined> {
     const changed = this.#changed.get(object.r);
@@ -109,10 +112,10 @@ export class ChangesSincePaging {
     if (this.#options.whole && first.created) return { ...object, rev, data: first.created };
     const data = { ...object.data };
     for (const [field, change] of touching) {
-      const was = await this.#before(field, change);
-      if (!was) return undefined;
-      if (was.value === undefined) delete data[field];
-      else setMember(data, field, was.value);
+      const before = await this.#before(field, change);
+      if (!before) return undefined;
+      if (before.value === undefined) delete data[field];
+      else setMember(data, field, before.value);
     }
     return { ...object, rev, data };
   }
@@ -126,14 +129,14 @@ export class ChangesSincePaging {
     this.#changed.set(object.r, { object, first: known?.first ?? change, touching });
   }
 
-  /** Of the fields that matter. */
+  /** The relevant fields of a change. */
   #touchedBy({ type, touched }: Change): readonly string[] {
     if (type === 'create') return [this.#field];
     if (this.#options.whole) return Object.keys(touched);
     return Object.hasOwn(touched, this.#field) ? [this.#field] : [];
   }
 
-  /** What a field held before a change that touched it; of a creation, what it was created with. */
+  /** The value before a change that touched the field; of a creation, the created value. */
   async #before(field: string, { r, created, touched }: Change): Promise<FieldValue | undefined> {
     if (created) return { value: ownMember(created, field) };
     const rev = ownMember(touched, field) ?? 1;
@@ -147,11 +150,11 @@ export class ChangesSincePaging {
     return await this.#rebuilt(field, r, rev);
   }
 
-  /** The field at a revision, from the creation on: for what can not be read off one change. */
+  /** Rebuilds a field from the creation on, if a single change does not have its value. */
   async #rebuilt(field: string, r: string, rev: number): Promise<FieldValue | undefined> {
     let data: JsonObject = {};
     for (let at = 0; at < rev; ) {
-      const changes = await this.#history(r, at, Math.min(revisions, rev - at));
+      const changes = await this.#history(r, at, Math.min(revisionsPerRead, rev - at));
       if (!changes) return undefined;
       for (const { created, delta } of changes) data = created ?? applyDelta(data, delta);
       at += changes.length;
@@ -159,7 +162,7 @@ export class ChangesSincePaging {
     return { value: ownMember(data, field) };
   }
 
-  /** One change at least; `undefined` where a deletion has left nothing of them. */
+  /** At least one change; `undefined` if the object was deleted, and its history with it. */
   async #history(r: string, after: number, limit: number): Promise<readonly Change[] | undefined> {
     const { store, model, time } = this.#options;
     const { entries, object } = await store.history(r, after, limit, time.patience);

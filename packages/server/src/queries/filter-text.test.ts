@@ -4,7 +4,7 @@ import { filterText } from './filter-text.js';
 
 const bound = (filter: string, values = {}) => bindRql(parseRql(filter), values);
 
-test('[REA6] filters have the same text just where they are the same', () => {
+test('[REA6] filters have the same text if and only if they are equal', () => {
   const long = Array.from({ length: 1000 }, (_, n) => n);
   const filters = [
     bound('a = 1'),

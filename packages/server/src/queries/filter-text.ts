@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Filter, JsonValue, RqlExpression } from '@really/protocol';
 
-/** Characters of JSON that are not worth a digest. */
+/** Shorter JSON is not replaced by a digest. Characters. */
 const shortJson = 256;
 
-/** The same filter for as many as ask. */
+/** Cached by filter object. */
 const texts = new WeakMap<RqlExpression, string>();
 
 /**
- * A text that tells a filter from others. Long values stand by their digests, each made once however often the filter uses it:
- * with all its values written out a filter may have megabytes.
+ * A text that identifies a filter. Long values are replaced by digests, each computed once per
+ * filter: written out, a filter could have megabytes.
  */
 export function filterText(filter: RqlExpression | undefined): string {
   if (!filter) return 'null';
@@ -36,7 +36,7 @@ function withDigests(
       const { value } = filter;
       if (!digests.has(value)) digests.set(value, digestOf(value));
       const digest = digests.get(value);
-      // A member of its own: no value is mistaken for a digest.
+      // A separate member, so that no value is mistaken for a digest.
       return digest === undefined
         ? filter
         : Object.assign({ ...filter, value: undefined }, { digest });
@@ -46,7 +46,7 @@ function withDigests(
   }
 }
 
-/** `undefined` of what is short. */
+/** `undefined` for short values. */
 function digestOf(value: JsonValue): string | undefined {
   const isShort = typeof value === 'string' ? value.length < shortJson : typeof value !== 'object';
   if (isShort || value === null) return undefined;

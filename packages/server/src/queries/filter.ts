@@ -27,8 +27,8 @@ interface FilterServices {
 }
 
 /**
- * The filter of a read or count, bound to its values, which may be many: it lets others have their turn in between. Rejects with
- * 409 `query.invalid` (rules RQL5, LIM12).
+ * The filter of a read or count, bound to its values. Yields the event loop, since there may be
+ * many values. Rejects with 409 `query.invalid` (rules RQL5, LIM12).
  */
 export async function filterOf(
   model: Model,
@@ -49,7 +49,10 @@ export async function filterOf(
   return await inSlices(bindingRql(tree, query.values, fitValue(model)), platform.clock);
 }
 
-/** Whether a filter may look at this path: a field of the model, into Objects as far as they go, and anywhere into Json. */
+/**
+ * Whether a filter may use this path: a field of the model, nested fields of an Object, and any
+ * path in Json.
+ */
 export function isKnownPath(model: Model, path: readonly string[]): boolean {
   const [first, ...rest] = path;
   if (first === '_r' || first === '_rev') return rest.length === 0;
@@ -64,13 +67,13 @@ function leadsInto(field: Field, path: readonly string[]): boolean {
   return inner !== undefined && leadsInto(inner, rest);
 }
 
-/** Whether the model does not say what is inside. */
+/** Whether the model does not define the content. */
 function isOpen(field: Field): boolean {
   if (field.type === 'Json') return true;
   return field.type === 'Calculated' && ['Json', 'Object'].includes(field.valueType);
 }
 
-/** Where a path stands in a filter, from 1; what stands in quotes does not count. */
+/** The position of a path in the filter text, from 1; quoted texts are ignored. */
 function positionOf(filter: string, name: string): number {
   const plain = filter.replace(/'[^']*'/g, (text) => ' '.repeat(text.length));
   const part = '[\\w.$\\u0080-\\uffff-]';

@@ -15,9 +15,9 @@ import { storedForm } from '../model/validation/stored-form.js';
 type Compared = Comparison<JsonValue>;
 
 /**
- * Brings what a filter compares a field with to the form in which the field keeps its values, for these are compared as
- * they stand. Refuses what cannot be meant: `contains` on what is no list, for a date a text that is no instant, and whole
- * numbers that may have been rounded on their way, but for a Double.
+ * Converts the operands of a filter to the stored form of the field. Refuses mistakes: `contains`
+ * on a field that is not a list, an invalid instant for a Date, and integers beyond 2^53 that may
+ * have been rounded, except for a Double.
  */
 export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
   return function* fit(comparison) {
@@ -26,7 +26,7 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
     if (name.startsWith('_')) return yield* fitSystemMember(comparison);
     const field = fieldAt(fields, path);
     if (operator === 'starts with') return { value };
-    // Within Json nothing is known of the value.
+    // The type of a value within Json is unknown.
     if (!field) return fitExact(value);
     if (operator === 'contains') return fitElement(comparison, field);
     if (keptAsTheyAre.has(typeOf(field))) return { value };
@@ -34,7 +34,7 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
   };
 }
 
-/** Any value is compared with these as it stands. */
+/** Types compared as they are. */
 const keptAsTheyAre: ReadonlySet<string> = new Set(['String', 'Boolean', 'Double']);
 
 /** `_r`, an R of any collection, and `_rev`, a number. */
@@ -50,10 +50,12 @@ function* fitSystemMember(comparison: Compared): BindSteps<Fitted> {
   });
 }
 
-/** Elements of a list that are one step. */
+/** List elements per step. */
 const elementsPerStep = 100;
 
-/** Fits the value, or each one of a list of those that the field is compared with: the same list where they stay as they are. */
+/**
+ * Converts the value, or each element of a list operand. Returns the same list if nothing changes.
+ */
 function* fitEach(
   { operator, value }: Compared,
   fit: (value: JsonValue) => Fitted,
@@ -72,7 +74,7 @@ function* fitEach(
   return { value: isSame ? value : values };
 }
 
-/** Where whole numbers that large are refused (rule NUM2), one was perhaps rounded by whatever sent it. */
+/** Integers that are refused in bodies (rule NUM2) may have been rounded by the client. */
 function fitExact(value: JsonValue): Fitted {
   if (inexactIn(value) === undefined) return { value };
   return { problem: 'a whole number beyond ±(2^53 - 1) is not kept exactly' };

@@ -40,7 +40,7 @@ async function ruleOf(source: string): Promise<Rule> {
   return scriptRule(script, () => {});
 }
 
-/** The template as a collection of its own, with this read rule. */
+/** The template as a separate collection with this read rule. */
 async function modelWith(template: Model, rule: string): Promise<Model> {
   const read = await ruleOf(rule);
   const names = [`things${++collections}`];
@@ -107,11 +107,11 @@ const { rule } = fc.letrec<{ rule: string }>((tie) => ({
     fc
       .tuple(tie('rule'), fc.constantFrom('&&', '||'), tie('rule'))
       .map(([a, op, b]) => `(${a} ${op} ${b})`),
-    tie('rule').map((one) => `!(${one})`),
+    tie('rule').map((inner) => `!(${inner})`),
     fc.tuple(tie('rule'), tie('rule'), tie('rule')).map(([a, b, c]) => `(${a} ? ${b} : ${c})`),
   ),
 }));
-/** Whatever an older version of the model may have stored there. */
+/** Values that an older version of the model may have stored. */
 const stored = fc.constantFrom<JsonValue>(
   ...['', '0', '9', '3', ' 3 ', 'alice', 'true', 'x', '\uffff', '2024-01-01T00:00:00.000Z'],
   ...['/users/1', '[object Object]', 0, 3, 9, -1.5, 1, true, false],
@@ -166,7 +166,7 @@ test.each([
   120_000,
 );
 
-test('[ACC11] a text in the place of a number is judged as the rule judges it', async () => {
+test('[ACC11] a text in place of a number is authorized as the rule says', async () => {
   const { thing: template } = await thing(fields);
   for (const store of [
     openMemoryStore({}, simulatedPlatform({ seed: 1 })),
@@ -183,7 +183,7 @@ test('[ACC11] a text in the place of a number is judged as the rule judges it', 
   }
 });
 
-test('[ACC11] once nothing of another type is stored, the store counts by itself again', async () => {
+test('[ACC11] once no mistyped value is stored, the store counts by itself again', async () => {
   const { thing: template } = await thing(fields);
   const store = openMemoryStore({}, simulatedPlatform({ seed: 1 }));
   const model = await modelWith(template, 'obj.long > 3');

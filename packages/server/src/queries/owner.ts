@@ -1,26 +1,26 @@
 import type { Auth } from '@really/protocol';
 import { setAsker } from '../model/asker.js';
 
-/** A connection or request, as far as it matters for whose turn it is. */
+/** A connection or request, for fair limits. */
 export interface Requester {
   readonly auth: Auth;
-  /** Where it comes from; unknown for what the server does by itself. */
+  /** Remote address; `undefined` for the server itself. */
   readonly address?: string | undefined;
 }
 
 /**
- * Whose turn a read takes (rule LIM13): that of its user; but a new anonymous token is to be had for the asking, so that all of an
- * address are one.
+ * The owner of a read for fair limits (rule LIM13): its user, or its address for anonymous users,
+ * since anyone can get new anonymous tokens.
  */
-export function ownerOf(asking: Requester): string {
-  return isAnyone(asking) ? `address ${asking.address}` : `uid ${asking.auth.uid}`;
+export function ownerOf(requester: Requester): string {
+  return isAnonymous(requester) ? `address ${requester.address}` : `uid ${requester.auth.uid}`;
 }
 
-/** Takes note of whose turn scripts take that run for this token, or what is known by it (rule LIM24): the same one's. */
-export function asksAsOwner(asking: Requester): void {
-  if (isAnyone(asking)) setAsker(asking.auth, ownerOf(asking));
+/** Sets the owner of scripts that run for this token to that of its reads (rule LIM24). */
+export function asksAsOwner(requester: Requester): void {
+  if (isAnonymous(requester)) setAsker(requester.auth, ownerOf(requester));
 }
 
-function isAnyone({ auth, address }: Requester): boolean {
+function isAnonymous({ auth, address }: Requester): boolean {
   return auth.authType === 'anonymous' && address !== undefined;
 }

@@ -11,16 +11,16 @@ export interface PageStartOptions {
   readonly changesSince: ChangesSincePaging;
   readonly field: string;
   readonly descending: boolean;
-  /** The object as it is now. */
+  /** Loads the current object. */
   readonly load: (r: string) => Promise<StoredObject | undefined>;
 }
 
-/** Looks at an object that changes faster than what happened to it is read. */
+/** Attempts for an object that changes while its history is read. */
 const maxAttempts = 5;
 
 /**
- * The place that a token goes on from. A value that was too long for it is looked up in its object, as that was when the walk
- * began. Throws 410 where nobody knows it any more.
+ * The place after which a page begins. A value too long for the token is looked up in its object as
+ * of the start of the paging. Throws 410 if it is unknown.
  */
 export async function startOf(token: PageToken, options: PageStartOptions): Promise<PageStart> {
   const { r, value, back } = token;
@@ -40,13 +40,13 @@ async function lookUpValue(
 ): Promise<JsonValue | undefined> {
   const object = await load(r);
   if (!object || object.deleted) return undefined;
-  const was = await changesSince.asOfStart(object);
-  return was && valueAt(was.data, field);
+  const before = await changesSince.asOfStart(object);
+  return before && valueAt(before.data, field);
 }
 
 /**
- * A place beside that of an object that was deleted, of whose text the beginning is known: between the same
- * neighbours, unless there are others that begin so. Throws 410 where there are, or where it was no text.
+ * The approximate place of a deleted object with a known prefix: between the same neighbours,
+ * unless other values start with the prefix. Throws 410 if they do, or if the value was not a text.
  */
 async function besideDeleted(
   r: string,
@@ -57,7 +57,7 @@ async function besideDeleted(
   if (prefix === undefined) throw fail('position.gone');
   const isAlike = (value: JsonValue | undefined) =>
     typeof value === 'string' && value !== prefix && value.startsWith(prefix);
-  // Behind the text that ends with the prefix, and before all that go on after it.
+  // After the prefix itself, and before everything that continues it.
   const value = `${prefix}\0`;
   const start = { place: { r, value }, back: descending };
   const { hits } = await search.scan({ start, skip: 0, limit: 1 });

@@ -4,32 +4,34 @@ import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
 import type { Order, Pos, SortPosition } from '../store/store.js';
 import { filterText } from './filter-text.js';
 
-/** What a page token belongs to: whoever asks the same question may use it. */
+/** The query that a page token belongs to. */
 export interface PageQuery {
-  /** The collection, printed. */
+  /** The printed R of the collection. */
   readonly r: string;
   readonly filter: RqlExpression | undefined;
   readonly order: Order;
-  /** What says, besides the objects, where in the order their reader sees them; empty where nothing does. */
+  /** The rights that decide where the reader sees objects in the order; empty if none do. */
   readonly viewKey: string;
 }
 
-/** Where a page begins: after a place in the order, or, walking back, before it. */
+/** A page begins after a place in the order or, paging back, before it. */
 export interface PageStart {
   readonly place: SortPosition;
   readonly back: boolean;
 }
 
-/** A page that goes on with a walk. */
+/** A decoded page token. */
 export interface PageToken {
-  /** False where its reader saw the order otherwise: nobody knows where that one stood. */
+  /** False if the reader's view of the order changed: the place is then unknown. */
   readonly isSameView: boolean;
-  /** The object that the page comes after, or before. */
+  /** The object after or before which the page begins. */
   readonly r: string;
-  /** What that object is sorted by. */
+  /** The value that the object is sorted by. */
   readonly value: TokenValue;
   readonly back: boolean;
-  /** The position of the store when the walk began; `undefined` where it goes by ids, which never change. */
+  /**
+   * The store's position when paging began; `undefined` in the order of ids, which never change.
+   */
   readonly since: Pos | undefined;
 }
 
@@ -37,11 +39,11 @@ export type TokenValue =
   | { readonly kind: 'whole'; readonly value: JsonValue | undefined }
   | LongValue;
 
-/** A value that is too long for a token, and has to be looked up again. */
+/** A value too long for a token; it has to be looked up again. */
 export interface LongValue {
   readonly kind: 'long';
   readonly digest: string;
-  /** The beginning of a text. */
+  /** The beginning, if it is a text. */
   readonly prefix: string | undefined;
 }
 
@@ -50,17 +52,17 @@ export interface PageTokens {
   readonly prevToken: string;
 }
 
-/** Bytes of JSON that a token holds of a value. */
+/** Maximum bytes of JSON of a value in a token. */
 const maxBytes = 96;
 
-/** Characters of a token's seal: 132 bits. */
+/** Length of a seal in characters: 132 bits. */
 const sealLength = 22;
 
 const tokenPath = 'cmdOpts.paginationToken';
 
 /**
- * Makes and reads page tokens. A token is short whatever the query, and holds all that there is to know, so that the server keeps
- * nothing of a walk; sealed with a key of the app, it is good on every node, and after a restart.
+ * Encodes and decodes page tokens. Tokens are short and self-contained, so the server keeps no
+ * paging state. They are sealed with a key of the app: valid on every node and after a restart.
  */
 export class PageTokenizer {
   readonly #kind: SealKind;
@@ -69,7 +71,6 @@ export class PageTokenizer {
     this.#kind = { key, length: sealLength };
   }
 
-  /** The tokens of a page from its first and last place. */
   tokensOf(
     pageQuery: PageQuery,
     { first, last, since }: { first: SortPosition; last: SortPosition; since: Pos | undefined },
@@ -83,7 +84,7 @@ export class PageTokenizer {
     return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
   }
 
-  /** Reads a token. Throws 400 where it is none, or belongs to another query (rule REA6). */
+  /** Throws 400 if malformed or of another query (rule REA6). */
   read(pageQuery: PageQuery, token: string): PageToken {
     const parts = this.#unsealed(token)?.split('.') ?? [];
     const [head, view, step, since = '', name = '', value = ''] = parts;
@@ -112,12 +113,12 @@ export class PageTokenizer {
   }
 }
 
-/** The key that page tokens of an app are sealed with. */
+/** The sealing key for page tokens. */
 export function pageKeyOf(secret: string): Buffer {
   return sealKey(secret, 'page tokens');
 }
 
-/** Whether this is the value that a token could not hold. */
+/** Whether this is the value that was too long for the token. */
 export function isLongValue({ digest }: LongValue, value: JsonValue | undefined): boolean {
   return value !== undefined && digestOf(canonicalText(value)) === digest;
 }
@@ -136,7 +137,7 @@ function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }
 
-/** The ids of an R that the question does not name, with `~`, which is in none of them, in between. */
+/** The ids of an R at the wild steps of the collection, joined with `~`, which no id contains. */
 function ids(collection: string, r: string): string {
   const steps = r.split('/');
   return wildSteps(collection)
@@ -158,7 +159,10 @@ function wildSteps(collection: string): number[] {
   return collection.split('/').flatMap((step, index) => (step === '*' ? [index] : []));
 }
 
-/** Empty: missing. `v`: the value. `d`: its digest, with the beginning of a text behind a `~`. */
+/**
+ * Empty: missing. `v`: the value. `d`: its digest, followed by `~` and the beginning if it is a
+ * text.
+ */
 function valueText(value: JsonValue | undefined): string {
   if (value === undefined) return '';
   const whole = Buffer.from(JSON.stringify(value));
@@ -184,13 +188,13 @@ function parsed(text: string): JsonValue {
   return JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonValue;
 }
 
-/** As much of a long text as a token holds, in whole characters. */
+/** The beginning of a text that fits into a token, in whole characters. */
 function beginningOf(text: string): string {
   let beginning = '';
   for (const character of text.slice(0, maxBytes)) {
     if (Buffer.byteLength(JSON.stringify(beginning + character)) > maxBytes) break;
     beginning += character;
   }
-  // Half a character at the end may be the beginning of a whole one.
+  // A lone surrogate at the end may be half of a character.
   return beginning.replace(/[\ud800-\udbff]$/, '');
 }

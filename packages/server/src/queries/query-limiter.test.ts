@@ -7,28 +7,28 @@ function setUp(waiting = 256) {
   const platform = simulatedPlatform({ seed: 1 });
   const limits = { queriesAtOnce: 2, queryTime: 5000, inFlight: waiting };
   const metrics = new Readings();
-  const slots = new QueryLimiter({ limits, platform, metrics });
+  const limiter = new QueryLimiter({ limits, platform, metrics });
   const running: string[] = [];
   const finish = new Map<string, () => void>();
   const run = (uid: string, name: string, address?: string) =>
-    slots.run(asking(uid, address), async () => {
+    limiter.run(requesterOf(uid, address), async () => {
       running.push(name);
       await new Promise<void>((resolve) => finish.set(name, resolve));
       return name;
     });
-  return { platform, slots, running, finish, run, metrics };
+  return { platform, limiter, running, finish, run, metrics };
 }
 
-/** With an address it is an anonymous one. */
-function asking(uid: string, address?: string) {
+/** A requester; anonymous if it has an address. */
+function requesterOf(uid: string, address?: string) {
   const authType = address === undefined ? 'password' : 'anonymous';
   return { auth: { uid, authType, data: {} }, address };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('query slots', () => {
-  test('[LIM7] those that run, wait and are refused are counted', async () => {
+describe('query limiter', () => {
+  test('[LIM7] running, waiting and refused queries are counted', async () => {
     const { platform, finish, run, metrics } = setUp(1);
     const levels = () =>
       ['running', 'waiting', 'refused_total'].map((name) => metrics.read(`really_queries_${name}`));
@@ -43,19 +43,19 @@ describe('query slots', () => {
     expect(levels()).toEqual([1, 0, 2]);
   });
 
-  test('[LIM7] a user runs so many queries at once; the next waits for one of them', async () => {
-    const { running, finish, run, slots } = setUp();
+  test('[LIM7] a user may run a number of queries at once; the next one waits', async () => {
+    const { running, finish, run, limiter } = setUp();
     const all = [run('u', 'a'), run('u', 'b'), run('u', 'c'), run('u', 'd')];
-    await turn();
+    await nextTurn();
     expect(running).toEqual(['a', 'b']);
     finish.get('b')?.();
-    await turn();
+    await nextTurn();
     expect(running).toEqual(['a', 'b', 'c']);
     for (const name of ['a', 'c']) finish.get(name)?.();
-    await turn();
+    await nextTurn();
     finish.get('d')?.();
     expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd']);
-    expect(slots.size).toBe(0);
+    expect(limiter.size).toBe(0);
   });
 
   test('[LIM7] users do not wait for each other', async () => {
@@ -63,30 +63,30 @@ describe('query slots', () => {
     void run('u', 'a');
     void run('u', 'b');
     void run('v', 'c');
-    await turn();
+    await nextTurn();
     expect(running).toEqual(['a', 'b', 'c']);
   });
 
-  test('[LIM7] the anonymous users of an address share theirs, and take turns', async () => {
+  test('[LIM7] the anonymous users of an address share its slots, and take turns', async () => {
     const { running, finish, run } = setUp(2);
     const names = ['a', 'b', 'c', 'd'];
     const all = names.map((name) => run('u', name, '::1'));
     all.push(run('v', 'e', '::1'), run('w', 'f', '::2'), run('x', 'g'));
-    await turn();
+    await nextTurn();
     expect(running).toEqual(['a', 'b', 'f', 'g']);
     finish.get('a')?.();
-    await turn();
+    await nextTurn();
     finish.get('b')?.();
-    await turn();
+    await nextTurn();
     expect(running.slice(4)).toEqual(['c', 'e']);
     for (const name of ['c', 'e', 'f', 'g']) finish.get(name)?.();
-    await turn();
+    await nextTurn();
     finish.get('d')?.();
     await Promise.all(all);
   });
 
-  test('[LIM7] one that waits for too long is refused with 429', async () => {
-    const { platform, finish, run, running, slots } = setUp();
+  test('[LIM7] a query that waits too long is refused with 429', async () => {
+    const { platform, finish, run, running, limiter } = setUp();
     const first = [run('u', 'a'), run('u', 'b')];
     const third = run('u', 'c');
     platform.advance(5000);
@@ -95,15 +95,15 @@ describe('query slots', () => {
       message: 'rate.limited',
       meta: { retryAfter: 1 },
     });
-    await turn();
+    await nextTurn();
     for (const name of ['a', 'b']) finish.get(name)?.();
     await Promise.all(first);
     expect(running).toEqual(['a', 'b']);
-    expect(slots.size).toBe(0);
+    expect(limiter.size).toBe(0);
     expect(platform.pending).toBe(0);
   });
 
-  test('[LIM7] one that finds too many waiting is refused at once', async () => {
+  test('[LIM7] a query is refused at once if too many are waiting', async () => {
     const { run } = setUp(1);
     void run('u', 'a');
     void run('u', 'b');
@@ -111,9 +111,11 @@ describe('query slots', () => {
     await expect(run('u', 'd')).rejects.toMatchObject({ code: 429 });
   });
 
-  test('a query that fails gives its slot back', async () => {
-    const { slots } = setUp();
-    await expect(slots.run(asking('u'), () => Promise.reject(new Error('x')))).rejects.toThrow('x');
-    expect(slots.size).toBe(0);
+  test('a failed query returns its slot', async () => {
+    const { limiter } = setUp();
+    await expect(
+      limiter.run(requesterOf('u'), () => Promise.reject(new Error('x'))),
+    ).rejects.toThrow('x');
+    expect(limiter.size).toBe(0);
   });
 });

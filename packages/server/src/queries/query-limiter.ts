@@ -19,13 +19,13 @@ interface Waiter {
 
 interface OwnerSlots {
   running: number;
-  /** By uid: the anonymous users of an address take turns among themselves. */
+  /** By uid: the anonymous users of an address take turns. */
   readonly waiting: FairQueue<Waiter>;
 }
 
 /**
- * How many queries of one owner run at once (see `ownerOf`). One more waits for as long as a query may take, and is
- * refused with 429 then; so is one of a user of whom too many wait already (rule LIM7).
+ * Limits the concurrent queries of an owner (see `ownerOf`). Others wait for up to the time of a
+ * query and are then refused with 429, or at once if too many of the user wait already (rule LIM7).
  */
 export class QueryLimiter {
   readonly #options: QueryLimiterOptions;
@@ -38,31 +38,31 @@ export class QueryLimiter {
   constructor(options: QueryLimiterOptions) {
     this.#options = options;
     const { metrics = noMetrics } = options;
-    metrics.observe('really_queries_running', 'Queries that run.', () => this.#running);
+    metrics.observe('really_queries_running', 'Running queries.', () => this.#running);
     metrics.observe(
       'really_queries_waiting',
-      'Queries that wait until others of their user, or of the anonymous of their address, end.',
+      'Queries that wait for others of their user, or of anonymous users of their address.',
       () => this.#waiting,
     );
     this.#refused = metrics.counter(
       'really_queries_refused_total',
-      'Queries refused because too many of their user, or of the anonymous of their address, ran or waited.',
+      'Queries refused because too many of their user, or of anonymous users of their address, were running or waiting.',
     );
   }
 
-  /** Queries that run or wait. */
+  /** Running and waiting queries. */
   get size(): number {
     let size = 0;
     for (const { running, waiting } of this.#byOwner.values()) size += running + waiting.size;
     return size;
   }
 
-  /** Runs `query` once the owner has a free slot. */
-  async run<T>(asking: Requester, query: () => Promise<T>): Promise<T> {
-    const owner = ownerOf(asking);
+  /** Runs `query` when the owner has a free slot. */
+  async run<T>(requester: Requester, query: () => Promise<T>): Promise<T> {
+    const owner = ownerOf(requester);
     const slots = this.#slots(owner);
     if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
-    else await this.#waitForSlot(slots, asking.auth.uid);
+    else await this.#waitForSlot(slots, requester.auth.uid);
     this.#running += 1;
     try {
       return await query();
@@ -73,8 +73,8 @@ export class QueryLimiter {
   }
 
   /**
-   * Resolves in a turn of the event loop that no other query of the app has: large answers that are ready together
-   * would hold up everybody else for as long as all of them take.
+   * Resolves in a turn of the event loop of its own: several large responses encoded in one turn
+   * would block all other work.
    */
   exclusiveTurn(): Promise<void> {
     this.#lastTurn = this.#lastTurn.then(() => nextTurn());
@@ -89,7 +89,7 @@ export class QueryLimiter {
     return slots;
   }
 
-  /** Resolves with the slot of a query that ended. */
+  /** Resolves when a finished query passes on its slot. */
   #waitForSlot({ waiting }: OwnerSlots, uid: string): Promise<void> {
     const { limits, platform } = this.#options;
     const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
@@ -118,7 +118,7 @@ export class QueryLimiter {
   #release(owner: string, slots: OwnerSlots): void {
     const next = slots.waiting.shift();
     if (next) {
-      // The slot goes on to the next one as it is.
+      // The slot passes to the next query.
       next.timer.cancel();
       next.begin();
       return;

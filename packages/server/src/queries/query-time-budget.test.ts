@@ -4,7 +4,7 @@ import { QueryTimeout } from '../store/store.js';
 import { ownerOf } from './owner.js';
 import { QueryTimeBudget } from './query-time-budget.js';
 
-test('[LIM14] all reads together have the time of one query, and waiting is not theirs', () => {
+test('[LIM14] all reads share the time of one query, and waiting does not count', () => {
   const platform = simulatedPlatform({ seed: 1 });
   const time = new QueryTimeBudget({ platform, limits: { queryTime: 100 } }, 'owner');
   platform.advance(1000);
@@ -20,7 +20,7 @@ test('[LIM14] all reads together have the time of one query, and waiting is not 
   expect(time.left).toBeGreaterThan(0);
 });
 
-test('[LIM13] a user is one owner, and so are the anonymous of an address', () => {
+test('[LIM13] a user is one owner, and so are the anonymous users of an address', () => {
   const address = '192.0.2.1';
   expect(ownerOf({ auth: { uid: 'a' }, address })).toBe('uid a');
   const anonymous = (uid: string) => ({ uid, authType: 'anonymous' });

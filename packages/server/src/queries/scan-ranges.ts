@@ -2,16 +2,15 @@ import type { RqlExpression } from '@really/protocol';
 import type { Order, Query, SortPosition } from '../store/store.js';
 import type { PageStart } from './page-tokenizer.js';
 
-/** One stretch of an order, as the store can walk it. */
+/** A range of an order that the store can scan. */
 export type ScanRange = Pick<Query, 'filter' | 'order' | 'from'>;
 
 /**
- * How a store walks through what matches, from a place on: in the order itself, or, walking back,
- * nearest first.
+ * The ranges to scan from a place on: in the order itself or, paging back, nearest first.
  *
- * Missing values are last in either direction, so that walking back is not the opposite order: from a place
- * among the missing it goes first through these, then through all that have a value; from any other
- * place it must not run into the missing at the far end.
+ * Missing values sort last in both directions, so paging back is not simply the opposite order:
+ * from a place among the missing values it scans those first, then everything with a value; from
+ * any other place it must not reach the missing values at the far end.
  */
 export function scanRanges(
   order: Order,
@@ -43,7 +42,7 @@ function both(left: RqlExpression | undefined, right: RqlExpression): RqlExpress
   return allOf(left, right) ?? right;
 }
 
-/** Both filters, where there are two. */
+/** The conjunction of the filters that are given. */
 export function allOf(
   left: RqlExpression | undefined,
   right: RqlExpression | undefined,

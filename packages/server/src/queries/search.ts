@@ -21,7 +21,7 @@ import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget } from './query-time-budget.js';
 import { allOf, type ScanRange, scanRanges } from './scan-ranges.js';
 
-/** What a search works with. */
+/** Dependencies of a search. */
 export interface SearchServices {
   readonly store: Store;
   readonly objects: Pick<Objects, 'heads'>;
@@ -31,9 +31,9 @@ export interface SearchServices {
 
 export interface SearchOptions {
   readonly services: SearchServices;
-  /** Of the reader. */
+  /** The reader's rights. */
   readonly auth: Auth;
-  /** Whose turn it takes: see `ownerOf`. */
+  /** See `ownerOf`. */
   readonly owner: string;
   readonly model: Model;
   readonly scope: Scope;
@@ -45,45 +45,45 @@ export interface PageOptions {
   readonly start: PageStart | undefined;
   readonly skip: number;
   readonly limit: number;
-  /** What a page is to have, about, where that is less than the limit. */
+  /** Approximate size of a page at which it ends before the limit. */
   readonly bytes?: number | undefined;
 }
 
-/** What was found from a start on, nearest first. */
+/** Hits from a start on, nearest first. */
 export interface Scan {
   readonly hits: readonly Hit[];
-  /** All up to this place were looked at; `undefined`: all there are. */
+  /** Everything up to this place was scanned; `undefined`: everything. */
   readonly end: SortPosition | undefined;
 }
 
-/** An object of a result, and its place in the order, as its reader sees both. */
+/** A found object and its place in the order, both as its reader sees them. */
 export interface Hit extends VisibleObject {
   readonly place: SortPosition;
 }
 
-/** What may get into a page. */
+/** A candidate for a page. */
 interface Candidate {
   readonly place: SortPosition;
   readonly hit?: Hit | undefined;
 }
 
-/** Objects that are loaded at a time where they have to be judged one by one. */
-const chunk = 256;
-/** Characters of JSON that these have, about: to read what one query of the store found is one piece of work of this thread. */
-const chunkSize = 1024 * 1024;
+/** Objects per read when they have to be authorized one by one. */
+const batchSize = 256;
+/** Approximate characters of JSON per read: parsing the result blocks this thread. */
+const batchCharacters = 1024 * 1024;
 
 /**
- * One query as one reader sees it. The store does as much of it as it may: all of it where a filter
- * says what the reader may see, all but the rights where these have to be judged object by object, and only the
- * listing where fields may be hidden. Rejects with `QueryTimeout` once the time of a query is used up.
+ * A query as one reader sees it. The store evaluates as much as possible: everything if a filter
+ * expresses the rights, everything but the rights if they have to be checked per object, and only
+ * the scan if fields may be hidden. Rejects with `QueryTimeout` when the time budget is used up.
  */
 export class Search {
-  /** What it has left of its time. */
+  /** The remaining time budget. */
   readonly time: QueryTimeBudget;
   readonly #options: SearchOptions;
   #access: AccessScope;
   #predicate: Predicate | undefined;
-  /** What the store goes by, with the rule that it was made of. */
+  /** The store's filter, cached by the rule it was made of. */
   #known:
     | { readonly rule: RqlExpression | undefined; readonly filter: RqlExpression | undefined }
     | undefined;
@@ -95,7 +95,7 @@ export class Search {
     this.#access = accessScopeOf(model, auth);
   }
 
-  /** How many objects the reader would find. */
+  /** Counts the objects that the reader would find. */
   async count(): Promise<number> {
     if (this.#access.isEmpty) return 0;
     await this.#refineAccess();
@@ -110,13 +110,13 @@ export class Search {
     return total;
   }
 
-  /** One page, in the order of the query. */
+  /** One page in the order of the query. */
   async page(options: PageOptions): Promise<Hit[]> {
     const { hits } = await this.scan(options);
     return options.start?.back ? hits.toReversed() : [...hits];
   }
 
-  /** A page as it is walked to: nearest to the start first. */
+  /** One page, nearest to the start first. */
   async scan(options: PageOptions): Promise<Scan> {
     if (this.#access.isEmpty) return { hits: [], end: undefined };
     await this.#refineAccess();
@@ -127,13 +127,16 @@ export class Search {
     return await this.#gather(scanRanges(order, this.#storeFilter(), options.start), options);
   }
 
-  /** Those of the objects that are found, with the places that they have here. */
+  /** The objects that the query matches, with their places. */
   async findAmong(objects: readonly StoredObject[]): Promise<Hit[]> {
     if (this.#access.isEmpty) return [];
     return await this.#matches(await this.#authorize(objects));
   }
 
-  /** The places of objects as their reader sees them. Of one that may not be seen at all it is that of what has no value. */
+  /**
+   * The places of objects as their reader sees them. Invisible objects sort as if they had no
+   * value.
+   */
   async placesOf(objects: readonly StoredObject[]): Promise<SortPosition[]> {
     const { order } = this.#options;
     if (!this.#access.mayHideFields) return objects.map((object) => sortPositionOf(object, order));
@@ -155,39 +158,42 @@ export class Search {
     return sortPositionOf(asVisible(visible), this.#options.order);
   }
 
-  /** Below 0 where a page that begins at `start` comes by `a` first. */
+  /** Below 0 if a page that begins at `start` reaches `a` first. */
   compare(start: PageStart | undefined, a: SortPosition, b: SortPosition): number {
     return (start?.back ? -1 : 1) * compareSortPositions(this.#options.order, a, b);
   }
 
-  /** How far the reach goes among what is stored. */
+  /** Adjusts the scope to mistyped stored values. */
   async #refineAccess(): Promise<void> {
     const { model, services } = this.#options;
     this.#access = await accessScopeIn(this.#access, model, services.store);
   }
 
-  /** What the store may go by: the read rule, and of the client's filter what cannot ask for hidden fields. */
+  /**
+   * The filter for the store: the read rule, and the client's filter unless it might use hidden
+   * fields.
+   */
   #storeFilter(): RqlExpression | undefined {
     const { rule, mayHideFields } = this.#access;
     if (mayHideFields) return rule;
-    // The same one each time: what was made of it for the store serves again.
+    // Cached, because the store caches by filter object.
     if (this.#known?.rule !== rule || !this.#known) {
       this.#known = { rule, filter: allOf(rule, this.#options.filter) };
     }
     return this.#known.filter;
   }
 
-  /** As many as the page holds of those that the reader may see. */
+  /** Collects visible hits until the page is full. */
   async #gather(
     ranges: readonly ScanRange[],
     { skip, limit, bytes = Number.POSITIVE_INFINITY }: PageOptions,
   ): Promise<Scan> {
     const found: Hit[] = [];
     let size = 0;
-    // Where the store finds just what may be seen, it can skip, too.
+    // With an exact scope the store can skip by itself.
     const { isExact } = this.#access;
     let toSkip = isExact ? 0 : skip;
-    const wanted = Math.min(isExact ? limit : Math.max(skip + limit, 16), chunk);
+    const wanted = Math.min(isExact ? limit : Math.max(skip + limit, 16), batchSize);
     for await (const hits of this.#hits(ranges, { wanted, skip: isExact ? skip : 0 })) {
       for (const hit of hits.slice(toSkip)) {
         found.push(hit);
@@ -200,8 +206,8 @@ export class Search {
   }
 
   /**
-   * The page of an order that the store must not sort by: everything is looked at, and only what may still get into the
-   * page is kept. That is as it was when it was judged; after a skip, which may be long, only its place is kept.
+   * A page in an order that the store must not sort by: scans everything, and keeps what may belong
+   * to the page. Hits are kept as authorized; with a skip, which may be long, only places are kept.
    */
   async #scanSorted({ start, skip, limit }: PageOptions): Promise<Scan> {
     const compare = (a: Candidate, b: Candidate) => this.compare(start, a.place, b.place);
@@ -228,13 +234,13 @@ export class Search {
     return { hits, end };
   }
 
-  /** The objects at these places, as they are now, of those that are still found. */
+  /** The current objects at these places that still match. */
   async #reload(page: readonly Candidate[]): Promise<Hit[]> {
     const { objects } = this.#options.services;
     const byR = new Map<string, Hit>();
     for (let index = 0; index < page.length; index += authorizedTogether) {
-      const some = page.slice(index, index + authorizedTogether);
-      const heads = await objects.heads(some.map(({ place }) => place.r));
+      const batch = page.slice(index, index + authorizedTogether);
+      const heads = await objects.heads(batch.map(({ place }) => place.r));
       const living = heads.filter((object) => object !== undefined && !object.deleted);
       const hits = await this.#matching(await this.#authorize(living as StoredObject[]));
       for (const hit of hits) byR.set(hit.object.r, hit);
@@ -245,36 +251,39 @@ export class Search {
     });
   }
 
-  /** What the reader may see of each stretch in turn, and what matches of that, some objects at a time. */
+  /** The matching visible objects of each range in turn, in batches. */
   async *#hits(
     ranges: readonly ScanRange[],
-    { wanted = chunk, skip = 0 } = {},
+    { wanted = batchSize, skip = 0 } = {},
   ): AsyncGenerator<Hit[]> {
     for (const range of ranges) {
       let page: Pick<Query, 'from' | 'skip'> = { from: range.from, skip };
       for (;;) {
-        const room = { size: chunkSize, isCut: false };
+        const room = { size: batchCharacters, isCut: false };
         const objects = await this.#query({ ...range, ...page, limit: wanted, room });
         yield await this.#matching(await this.#authorize(objects));
         const last = objects.at(-1);
         if (!last || (objects.length < wanted && !room.isCut)) break;
         page = { from: sortPositionOf(last, range.order) };
-        // Judging is work of this thread: others get their turn in between.
+        // Authorization runs on this thread: yields in between.
         await nextTurn();
       }
     }
   }
 
-  /** What the reader may see of these, a few at a time, so that slow scripts can not hold a query beyond its time. */
+  /**
+   * The visible objects, authorized in small batches, so that slow scripts cannot exceed the time
+   * budget.
+   */
   async #authorize(objects: readonly StoredObject[]): Promise<VisibleObject[]> {
     const { auth, model, services } = this.#options;
     const visible: VisibleObject[] = [];
     const slice = new Slice(services.platform.clock);
     for (let index = 0; index < objects.length; index += authorizedTogether) {
-      // Throws where it is used up.
+      // Throws when the time is used up.
       void this.time.left;
-      const some = objects.slice(index, index + authorizedTogether);
-      visible.push(...(await visibleObjects(model, some, auth)));
+      const batch = objects.slice(index, index + authorizedTogether);
+      visible.push(...(await visibleObjects(model, batch, auth)));
       if (slice.isOver) await slice.rest();
     }
     return visible;
@@ -286,15 +295,15 @@ export class Search {
       : visible.map((visibleObject) => this.#hit(visibleObject));
   }
 
-  /** Those that the filter finds: a long one takes long with objects that have long lists. */
+  /** The objects that the filter matches; long filters on long lists take time. */
   async #matches(visible: readonly VisibleObject[]): Promise<Hit[]> {
     const hits: Hit[] = [];
     const slice = new Slice(this.#options.services.platform.clock);
-    for (const one of visible) {
-      const { r, rev, data } = asVisible(one);
-      if (this.#judges({ ...data, _r: r, _rev: rev })) hits.push(this.#hit(one));
+    for (const visibleObject of visible) {
+      const { r, rev, data } = asVisible(visibleObject);
+      if (this.#compiledFilter({ ...data, _r: r, _rev: rev })) hits.push(this.#hit(visibleObject));
       if (!slice.isOver) continue;
-      // Throws where the time is used up.
+      // Throws when the time is used up.
       void this.time.left;
       await slice.rest();
     }
@@ -310,13 +319,13 @@ export class Search {
     return await services.store.query({ ...part, scope, ...this.time.patience });
   }
 
-  /** Mostly the store judges by the filter, and nobody else. */
-  get #judges(): Predicate {
+  /** Compiled on first use: usually only the store evaluates the filter. */
+  get #compiledFilter(): Predicate {
     const { filter } = this.#options;
     this.#predicate ??= filter ? compilePredicate(filter) : () => true;
     return this.#predicate;
   }
 }
 
-/** The order that the store walks fastest. */
+/** The store's fastest order. */
 const byId: Order = { field: '_r', descending: true };

@@ -4,8 +4,8 @@ import type { PageStart } from './page-tokenizer.js';
 import type { Hit, PageOptions, Search } from './search.js';
 
 /**
- * One page of a walk in the order of a field, by the places that the objects had when the walk began:
- * what was not written since is found in the store, and what was is put where it stood (rule REA7).
+ * One page in the order of a field, by the places as of the start of the paging: unchanged objects
+ * are found in the store, changed ones are put where they were (rule REA7).
  */
 export async function stablePage(
   search: Search,
@@ -30,7 +30,7 @@ async function nearestFirst(
     if (changesSince.size === 0) return hits;
   }
   for (;;) {
-    // What is skipped may have moved, so that the store can not skip it.
+    // Skipped objects may have moved, so the store cannot skip.
     const { hits, end } = await search.scan({ start, skip: 0, limit: skip + limit, bytes });
     await changesSince.catchUp();
     const unchanged = hits.filter(({ object }) => !changesSince.has(object.r));
@@ -50,7 +50,10 @@ function isBack(start: PageStart | undefined): boolean {
   return start?.back === true;
 }
 
-/** What was written since the walk began and is found now, with the places that it had then, as its reader saw it. */
+/**
+ * The matching objects changed since paging began, with their earlier places as the reader saw
+ * them.
+ */
 export async function placedAsOfStart(
   search: Search,
   changesSince: ChangesSincePaging,

@@ -1,12 +1,13 @@
 import type { Store } from '../../store/store.js';
 
-/** What the live layer reads of the store, and pushes. */
+/** The store's reads that the live layer pushes from. */
 type Reads = Pick<Store, 'get' | 'getMany' | 'query' | 'history' | 'created' | 'changes'>;
 
 /**
- * The store as the live layer reads it: what a read shows was answered to whoever wrote it before the read
- * resolves. A commit is on disk a moment before its command is answered, and a push made of a read in that moment
- * would overtake the answer (rule ONC6). `told`: see `Committer.told`.
+ * The store as the live layer reads it: a read resolves only after every write that it shows has
+ * been acknowledged to its writer. A commit is on disk a moment before its command is answered, and
+ * a push made from a read in that moment would overtake the answer (rule ONC6). `published`: see
+ * `Committer.published`.
  */
 export function acknowledgedStore(store: Store, published: () => Promise<void>): Store {
   const after = async <T>(reading: Promise<T>): Promise<T> => {

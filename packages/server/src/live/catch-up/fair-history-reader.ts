@@ -12,8 +12,9 @@ import type { LiveContext } from '../live-context.js';
 import { readWithRetry } from './read-with-retry.js';
 
 /**
- * Reads what happened, for one owner (see `ownerOf`): all reads together take no longer than a query may, which `QueryTimeout` says,
- * wait for their turn as queries do, and let the others have the main thread in between (rule LIM14).
+ * Reads history on behalf of one owner (see `ownerOf`). All its reads together may take as long as
+ * one query, or fail with `QueryTimeout`. They queue for the query limiter like queries do, and
+ * yield the main thread in between (rule LIM14).
  */
 export class FairHistoryReader {
   readonly #context: Pick<LiveContext, 'store' | 'platform' | 'limits'>;
@@ -39,7 +40,7 @@ export class FairHistoryReader {
   }
 
   async #read<T>(read: (store: LiveContext['store']) => Promise<T>): Promise<T> {
-    // What is near is read on the spot.
+    // No yield before the first reads: what is cached answers at once.
     if (this.#slice.isOver) await this.#slice.rest();
     const { store, platform } = this.#context;
     return await readWithRetry(platform, async () => {

@@ -4,17 +4,17 @@ import { FairLimiter } from './fair-limiter.js';
 import { Fifo } from './fifo.js';
 import { InFlight } from './in-flight.js';
 
-test('[DUR5] so many at once, so many of one owner, and everybody in turn', async () => {
+test('[DUR5] limits concurrent tasks in total and per owner, in round-robin order', async () => {
   const inFlight = new InFlight();
   const slice = new TickSlice({ monotonic: () => 0 });
   const limiter = new FairLimiter({ total: 3, perOwner: 2 }, { inFlight, slice });
   const running: string[] = [];
   const begun: string[] = [];
-  const ends = new Map<string, () => void>();
+  const finish = new Map<string, () => void>();
   const task = (name: string) => async () => {
     begun.push(name);
     running.push(name);
-    await new Promise<void>((resolve) => ends.set(name, resolve));
+    await new Promise<void>((resolve) => finish.set(name, resolve));
     running.splice(running.indexOf(name), 1);
   };
   const [greedy, modest] = [{}, {}];
@@ -28,7 +28,7 @@ test('[DUR5] so many at once, so many of one owner, and everybody in turn', asyn
     settled = true;
   });
   for (const name of ['m1', 'g1', 'g2', 'm2', 'g3', 'g4']) {
-    ends.get(name)?.();
+    finish.get(name)?.();
     await new Promise((resolve) => setImmediate(resolve));
     expect(running.length).toBeLessThanOrEqual(3);
     expect(running.filter((name) => name.startsWith('g')).length).toBeLessThanOrEqual(2);
@@ -39,7 +39,7 @@ test('[DUR5] so many at once, so many of one owner, and everybody in turn', asyn
   expect([limiter.owners, limiter.waiting]).toEqual([0, 0]);
 });
 
-test('a queue gives back in order what it was given', () => {
+test('a queue returns items in order', () => {
   const queue = new Fifo<number>();
   const out: (number | undefined)[] = [];
   for (let item = 0; item < 500; item++) {

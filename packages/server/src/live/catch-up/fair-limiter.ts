@@ -7,26 +7,27 @@ type Task = () => Promise<void>;
 interface OwnerQueue {
   readonly owner: object;
   readonly waiting: Fifo<Task>;
-  /** Begun and not done. */
+  /** Tasks started and not finished. */
   active: number;
 }
 
 export interface FairLimiterLimits {
-  /** Tasks at once. */
+  /** Concurrent tasks. */
   readonly total: number;
-  /** Of these, of one owner. */
+  /** Concurrent tasks of one owner. */
   readonly perOwner: number;
 }
 
 /**
- * Runs what has to be read from the store for subscriptions: so much at a time, and each owner in its
- * turn, so that who subscribes to ten thousand objects does not make the others wait for them all. A store that answers at once
- * would have all of it done in one run, so others have their turn of the event loop in between (rule LIM43).
+ * Limits concurrent store reads for subscriptions, round-robin by owner: a client that subscribes
+ * to ten thousand objects does not make the others wait for all of them. Also yields the event
+ * loop, because a store that answers at once would otherwise run everything in one turn (rule
+ * LIM43).
  */
 export class FairLimiter {
   readonly #limits: FairLimiterLimits;
   readonly #queues = new Map<object, OwnerQueue>();
-  /** Each line that has something to begin, and may, is in here once. */
+  /** Owner queues that may start a task now, each once. */
   readonly #ready = new Fifo<OwnerQueue>();
   readonly #inFlight: InFlight;
   readonly #slice: TickSlice;
@@ -40,17 +41,17 @@ export class FairLimiter {
     this.#slice = deps.slice;
   }
 
-  /** Owners with tasks that are not done. */
+  /** Owners with unfinished tasks. */
   get owners(): number {
     return this.#queues.size;
   }
 
-  /** Tasks that were not begun. */
+  /** Tasks not started yet. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** Runs the task when it is its owner's turn. It must not reject. */
+  /** Queues the task. It must not reject. */
   run(owner: object, task: Task): void {
     let queue = this.#queues.get(owner);
     if (!queue) {

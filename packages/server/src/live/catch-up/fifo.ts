@@ -1,4 +1,4 @@
-/** A queue whose front leaves in constant time, however long it is. */
+/** A queue with constant-time `shift`. */
 export class Fifo<T> {
   #items: T[] = [];
   #start = 0;

@@ -1,4 +1,4 @@
-/** Counts what is under way, so that a server that stops can wait for it. */
+/** Counts work in flight, so that a stopping server can wait for it. */
 export class InFlight {
   #count = 0;
   #waiting: (() => void)[] = [];
@@ -15,14 +15,16 @@ export class InFlight {
     for (const resolve of waiting) resolve();
   }
 
-  /** Is under way until the promise resolves, which must not reject; `undefined` is over already. */
+  /**
+   * Counts as in flight until the promise resolves; it must not reject. `undefined`: already done.
+   */
   during(promise: Promise<void> | undefined): void {
     if (!promise) return;
     this.begin();
     void promise.then(() => this.end());
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in flight. */
   async settled(): Promise<void> {
     while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

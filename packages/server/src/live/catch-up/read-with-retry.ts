@@ -1,12 +1,12 @@
 import type { Platform } from '../../platform/platform.js';
 import { StoreUnavailable } from '../../store/store.js';
 
-/** Milliseconds between one try and the next. After the last one the subscriber is told to come again. */
+/** Milliseconds between attempts. After the last one the subscription fails with 503. */
 const retryDelays = [50, 100, 200, 400, 800, 1600];
 
 /**
- * Reads from the store, again after a while where it is away, and a bounded number of times.
- * Rejects as the last try did, or at once with any other failure.
+ * Retries a read while the store is unavailable, a bounded number of times. Rejects with the last
+ * error, or at once with any other one.
  */
 export async function readWithRetry<T>(platform: Platform, read: () => Promise<T>): Promise<T> {
   for (const delay of retryDelays) {

@@ -11,7 +11,7 @@ import { type CollectionDelivery, CreationFrames, creationOf } from './collectio
 import { creationPage } from './collection-feed.js';
 import type { CollectionSubscription } from './collection-subscription.js';
 
-/** Brings single subscriptions from their position to where their collection is, page by page. */
+/** Catches up single subscriptions to their collection, page by page. */
 export class CollectionCatchUp {
   readonly #context: LiveContext;
   readonly #delivery: CollectionDelivery;
@@ -28,7 +28,7 @@ export class CollectionCatchUp {
     this.#limiter = deps.limiter;
   }
 
-  /** Begins, or begins anew: what was under way for this subscription stops. */
+  /** Starts or restarts: cancels the run in flight for this subscription. */
   begin(subscription: CollectionSubscription): void {
     subscription.progress = 'behind';
     subscription.generation += 1;
@@ -36,17 +36,20 @@ export class CollectionCatchUp {
     this.#limiter.run(subscription.session, () => this.#run(subscription, generation));
   }
 
-  /** As `begin`, for one whose position is that of the store a moment ago: mostly nothing has to be read. */
+  /**
+   * As `begin`, for a subscription that starts at the store's current position: usually nothing has
+   * to be read.
+   */
   beginFromNow(subscription: CollectionSubscription): void {
     if (subscription.pos >= subscription.topic.appliedPos) subscription.progress = 'live';
     else this.begin(subscription);
   }
 
   /**
-   * To where it belongs now, when it is its turn. One that is live has heard all that was taken, so nothing has to be read for it unless
-   * something is under way, or comes meanwhile.
+   * Moves it to its new group when the limiter allows. A live subscription has received everything
+   * applied so far, so nothing has to be read unless a delivery is in flight or follows.
    */
-  reseat(subscription: CollectionSubscription): void {
+  reassign(subscription: CollectionSubscription): void {
     if (subscription.progress === 'waiting')
       assignGroup(this.#context, this.#registry, subscription);
     if (subscription.progress !== 'live' && subscription.progress !== 'behind') return;
@@ -89,7 +92,7 @@ export class CollectionCatchUp {
   }
 
   #read(subscription: CollectionSubscription): Promise<Created> {
-    // Each page has its own time: between them its reader may make it wait.
+    // Each page has its own time budget, since a slow client may delay the next one.
     const reads = new FairHistoryReader(this.#context, ownerOf(subscription.session.pushTarget));
     return reads.created(subscription.topic.scope, subscription.pos, creationPage);
   }
@@ -115,7 +118,7 @@ export class CollectionCatchUp {
     }
     if (subscription.generation !== generation) return;
     subscription.pos = Math.max(subscription.pos, page.through);
-    // The last page, and its collection took no creation meanwhile that it does not know of.
+    // Live after the last page, unless the collection applied a creation meanwhile.
     if (page.entries.length < creationPage && subscription.pos >= subscription.topic.appliedPos)
       subscription.progress = 'live';
   }

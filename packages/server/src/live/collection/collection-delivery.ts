@@ -17,17 +17,20 @@ import type {
   CollectionTopic,
 } from './collection-subscription.js';
 
-/** An object that was created. */
+/** A creation to push. */
 export interface Creation {
   readonly pos: Pos;
-  /** When it was created. */
+  /** Time of the creation, in milliseconds. */
   readonly at: number;
   /** As in `CommittedChange`. */
   readonly trace: string | undefined;
   readonly by: Actor;
   /** As in `Change`. */
   readonly once: string | undefined;
-  /** As created, or, where it is told late, as it is now: rights are judged by it, and it is what is told. */
+  /**
+   * The object as created, or as it is now if delivered late: used for authorization and as the
+   * body.
+   */
   readonly object: StoredObject;
 }
 
@@ -41,7 +44,10 @@ export function creationOf(source: CommittedChange | CreatedEntry): Creation {
   return { pos, at, by, once, object, trace: 'trace' in source ? source.trace : undefined };
 }
 
-/** Tells of objects that were created: judged and encoded once for each audience, in more than one turn of the event loop where these are many (rule LIM42). */
+/**
+ * Pushes creations: authorized and encoded once per subscriber group, yielding the event loop if
+ * there are many (rule LIM42).
+ */
 export class CollectionDelivery {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
@@ -52,30 +58,30 @@ export class CollectionDelivery {
   }
 
   /**
-   * Tells everybody who is live: at once, where rights can be judged in place and not too many hear it; otherwise everybody has
-   * heard it when the promise resolves.
+   * Pushes to all live subscriptions. `undefined` if that was done synchronously; otherwise it is
+   * done when the promise resolves.
    */
   deliver(topic: CollectionTopic, creation: Creation): Promise<void> | undefined {
-    return this.#context.slice.run(this.#tell(topic, creation));
+    return this.#context.slice.run(this.#deliver(topic, creation));
   }
 
-  *#tell(topic: CollectionTopic, creation: Creation): Steps {
+  *#deliver(topic: CollectionTopic, creation: Creation): Steps {
     const model = modelOf(this.#context, topic.scope.names);
     if (!model) {
-      const everybody = topic.groups.values().flatMap(({ members }) => [...members]);
-      this.#registry.fail(everybody, fail('model.unknown'));
+      const subscriptions = topic.groups.values().flatMap(({ members }) => [...members]);
+      this.#registry.fail(subscriptions, fail('model.unknown'));
       return;
     }
     const { object, pos } = creation;
     const span = topic.isEmpty ? undefined : this.#context.telemetry.start(recordOf(creation));
-    const judged = { model, object, portion: this.#context.pace.groups };
-    const groupViews = yield* authorizeGroups(topic.groups, judged, (subscription) =>
+    const options = { model, object, portion: this.#context.pace.groups };
+    const groupViews = yield* authorizeGroups(topic.groups, options, (subscription) =>
       isBefore(subscription, pos),
     );
     yield* this.#pushToGroups(groupViews, creation, span);
   }
 
-  /** Tells one subscription. False where its connection has to take some output first. */
+  /** Pushes to one subscription. False if its output buffer is full. */
   push(subscription: CollectionSubscription, frames: CreationFrames): boolean {
     const frame = frames.frameFor(subscription);
     if (frame) {
@@ -101,15 +107,19 @@ export class CollectionDelivery {
       const frames = new CreationFrames(this.#context, group, { creation, view });
       if (pace.isDue(groupWork)) yield;
       for (let end = group.members.length; end > 0; end -= portion) {
-        pushes += this.#spread(group, frames, end);
+        pushes += this.#pushPortion(group, frames, end);
         if (pace.isDue(Math.min(end, portion))) yield;
       }
     }
     this.#context.telemetry.record(recordOf(creation), pushes, span);
   }
 
-  /** Tells a portion of an audience; the answer is how many were pushed to. */
-  #spread({ members }: CollectionSubscriberGroup, frames: CreationFrames, end: number): number {
+  /** Pushes to a portion of a group; returns the number of pushes. */
+  #pushPortion(
+    { members }: CollectionSubscriberGroup,
+    frames: CreationFrames,
+    end: number,
+  ): number {
     let pushes = 0;
     const begin = Math.max(0, end - this.#context.pace.portion);
     for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
@@ -121,7 +131,7 @@ export class CollectionDelivery {
     return pushes;
   }
 
-  /** Until here it has heard everything: it was live. */
+  /** Sets the cursor: a live subscription has received everything before. */
   #pause(subscription: CollectionSubscription, before: Pos): void {
     subscription.progress = 'paused';
     subscription.pos = before - 1;
@@ -129,15 +139,15 @@ export class CollectionDelivery {
   }
 }
 
-/** What those of one audience are sent of a creation. */
+/** The frames of a creation for one group. */
 export class CreationFrames {
   readonly pos: Pos;
-  /** For the author. */
+  /** Adds the once-id for the author. */
   readonly onceMarker: OnceMarker | undefined;
   readonly #positions: Positions;
   readonly #group: CollectionSubscriberGroup;
   readonly #creation: Creation;
-  /** `undefined`: they may not see it, and so it is not told. */
+  /** `undefined`: the group may not see the object, and nothing is pushed. */
   readonly #hidden: readonly string[] | undefined;
   #shared: Frame | undefined;
   #underView: Frame | undefined;
@@ -155,12 +165,12 @@ export class CreationFrames {
     this.onceMarker = onceMarkerOf(creation);
   }
 
-  /** Whether they may see it. */
+  /** Whether the group may see the object. */
   get areVisible(): boolean {
     return this.#hidden !== undefined;
   }
 
-  /** One for all who know of their view; `undefined` where they may not see it. */
+  /** A frame shared by all that know their view; `undefined` if they may not see the object. */
   frameFor({ view }: CollectionSubscription): Frame | undefined {
     if (!this.#hidden) return undefined;
     if (view !== this.#group.view) {

@@ -13,15 +13,18 @@ import {
   collectionsAround,
 } from './collection-subscription.js';
 
-/** Creations in one collection that wait while the ones before are told; beyond that the store has to remember them. */
+/**
+ * Queued creations per collection while earlier ones are delivered; beyond this, they are read from
+ * the store.
+ */
 const maxQueueLength = 64;
 
-/** Creations read at once. */
+/** Creations per read. */
 export const creationPage = 32;
 
 /**
- * Takes creations from the bus and has them told in the order of their positions. Positions of changes
- * follow on one another, so a hole shows that the bus left something out; then the store is asked.
+ * Applies creations from the bus in the order of their positions. Positions are consecutive, so a
+ * gap shows that the bus left something out; it is then read from the store.
  */
 export class CollectionFeed {
   readonly #context: LiveContext;
@@ -30,7 +33,10 @@ export class CollectionFeed {
   readonly #registry: SubscriptionRegistry;
   readonly #limiter: FairLimiter;
   readonly #inFlight: InFlight;
-  /** Every change up to here was seen on the bus, or is known to be missed by the topics that it may concern. */
+  /**
+   * Every change up to here was received from the bus, or is recorded as a gap of the topics it may
+   * concern.
+   */
   #through: Pos | undefined;
 
   constructor(
@@ -51,17 +57,17 @@ export class CollectionFeed {
     this.#inFlight = deps.inFlight;
   }
 
-  /** The store is at this position: where nothing was heard on the bus yet, it counts from here. */
+  /** Sets the position from which gaps are detected, if nothing was received yet. */
   beginAt(pos: Pos): void {
     this.#through ??= pos;
   }
 
-  /** This position is no change's: a new version of a model took it. */
+  /** This position belongs to a new version of a model, not to a change. */
   skipPosition(pos: Pos): void {
     if (this.#through === pos - 1) this.#through = pos;
   }
 
-  /** The store is at this position: what has not been heard up to here was missed. */
+  /** The store is at this position: records a gap if later than what was received. */
   observe(pos: Pos): void {
     const before = this.#through ?? 0;
     if (pos <= before) return;
@@ -69,7 +75,7 @@ export class CollectionFeed {
     for (const topic of this.#topics.all()) this.#recordGap(topic, before);
   }
 
-  /** Takes any change, since each has a position. */
+  /** Call for every change, since each has a position. */
   receive(change: CommittedChange): void {
     const { pos } = change;
     const before = this.#through;
@@ -110,7 +116,7 @@ export class CollectionFeed {
     else this.#startWorker(topic, undefined, { queue: [], gapAfter: after });
   }
 
-  /** Nobody listens yet; who begins to has to ask the store for all of this. */
+  /** No subscribers: a new one reads all of this from the store. */
   #skip(topic: CollectionTopic): void {
     topic.appliedPos = Math.max(topic.appliedPos, this.#through ?? 0);
   }
@@ -125,7 +131,7 @@ export class CollectionFeed {
     void this.#drain(topic, first, backlog);
   }
 
-  /** Never rejects. Between its last look at the queue and its end nothing can come into it. */
+  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
   async #drain(
     topic: CollectionTopic,
     first: Promise<void> | undefined,
@@ -151,7 +157,7 @@ export class CollectionFeed {
     });
   }
 
-  /** Goes on until it stands where the bus does: from that moment on nothing is missed any more. */
+  /** Reads until it reaches the bus; after that the bus is complete again. */
   async #deliverMissed(
     topic: CollectionTopic,
     backlog: CollectionBacklog,
@@ -187,7 +193,7 @@ export class CollectionFeed {
   }
 }
 
-/** While something is missing, what comes is in the store as well, and is read from there in order. */
+/** During a gap, new creations are read from the store too, in order. */
 function enqueue(backlog: CollectionBacklog, change: CommittedChange): void {
   if (backlog.gapAfter !== undefined) return;
   if (backlog.queue.length < maxQueueLength) backlog.queue.push(change);

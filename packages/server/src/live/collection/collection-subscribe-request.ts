@@ -39,15 +39,15 @@ export interface CollectionSubscribeOptions {
   readonly r: string;
   readonly scope: Scope;
   readonly fields: readonly string[] | undefined;
-  /** As a push told it. */
+  /** The opaque position of an earlier push. */
   readonly pos?: string | undefined;
-  /** As in `Wished`. */
+  /** As in `RequestedSubscription`. */
   readonly after?: Position | undefined;
-  /** The path of `pos` in the request, for the error that names it. */
+  /** The path of `pos` in the request, for the error. */
   readonly posPath: string;
 }
 
-/** A subscription to creations in the making: rule SUB6. */
+/** A subscribe request for the creations in a collection: rule SUB6. */
 export class CollectionSubscribeRequest implements ItemSubscribeRequest {
   readonly #deps: CollectionSubscribeDeps;
   readonly #session: LiveSession;
@@ -56,8 +56,8 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
   readonly #topic: CollectionTopic;
 
   /**
-   * Throws where it is refused as it stands. From here on the topic takes note of creations, so that
-   * none goes by between reading the position and being live.
+   * Throws if the request is refused without reading. Retains the topic, so that no creation is
+   * missed between reading the position and going live.
    */
   constructor(
     deps: CollectionSubscribeDeps,
@@ -82,37 +82,39 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     const { store } = this.#deps.context;
     const now = await store.position();
     this.#deps.feed.beginAt(now);
-    const asked = this.#asked();
-    if (asked !== undefined) {
+    const from = this.#startingPosition();
+    if (from !== undefined) {
       const reads = new FairHistoryReader(this.#deps.context, ownerOf(this.#session.pushTarget));
-      const { gone } = await reads.created(this.#topic.scope, asked.pos, 1);
+      const { gone } = await reads.created(this.#topic.scope, from.pos, 1);
       if (gone) throw fail('position.gone');
     }
-    return { register: () => this.#register(now, asked) };
+    return { register: () => this.#register(now, from) };
   }
 
-  /** What was seen under another view nobody knows, unless the server itself has told it. */
-  #asked(): Position | undefined {
+  /**
+   * The starting position. One of another view is accepted only from the server itself (`after`).
+   */
+  #startingPosition(): Position | undefined {
     const { after, pos, posPath } = this.#options;
     if (after || pos === undefined) return after;
     return this.#deps.context.positions.read(pos, this.#groupTraits().view, posPath);
   }
 
-  #register(now: Pos, asked: Position | undefined): RegisteredItem {
+  #register(now: Pos, from: Position | undefined): RegisteredItem {
     const known = this.#session.subscriptions.get(this.#topic.r);
-    return known?.kind === 'collection' ? this.#widen(known) : this.#create(now, asked);
+    return known?.kind === 'collection' ? this.#widen(known) : this.#create(now, from);
   }
 
-  #create(now: Pos, asked: Position | undefined): RegisteredItem {
+  #create(now: Pos, from: Position | undefined): RegisteredItem {
     this.#deps.registry.assertRoom(this.#session, 'collection');
     const group = this.#topic.group(this.#groupTraits());
-    const subscription = new CollectionSubscription(this.#session, group, asked?.pos ?? now);
-    if (asked) subscription.view = asked.view;
+    const subscription = new CollectionSubscription(this.#session, group, from?.pos ?? now);
+    if (from) subscription.view = from.view;
     this.#deps.registry.register(subscription);
     const { generation } = subscription;
     const start = () => {
       if (subscription.generation !== generation || subscription.progress !== 'waiting') return;
-      if (asked === undefined) this.#deps.catchUp.beginFromNow(subscription);
+      if (from === undefined) this.#deps.catchUp.beginFromNow(subscription);
       else this.#deps.catchUp.begin(subscription);
     };
     return { ...this.#registered(subscription), start };
@@ -123,7 +125,10 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     return groupTraitsOf(this.#deps.context, this.#model, this.#options.fields, pushTarget);
   }
 
-  /** It has heard everything since it was made: a position that the client names does not matter. */
+  /**
+   * The subscription has received everything since it was created: a position in the request is
+   * ignored.
+   */
   #widen(subscription: CollectionSubscription): RegisteredItem {
     assignGroup(this.#deps.context, this.#deps.registry, subscription);
     const fields = widenFields(this.#model, subscription.group.fields, this.#options.fields);
@@ -142,7 +147,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
   }
 }
 
-/** What a subscribe command asks of a collection. */
+/** The options of a subscribe item for a collection. */
 export function collectionSubscribeOptions(
   { r, names, parents }: CollectionR,
   item: Pick<CollectionSubscribeOptions, 'fields' | 'pos' | 'after'>,

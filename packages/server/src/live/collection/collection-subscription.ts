@@ -4,17 +4,17 @@ import { CompactMap } from '../registry/compact-map.js';
 import { SubscriberGroup, type SubscriberGroupTraits } from '../registry/subscriber-group.js';
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 
-/** One connection's subscription to what is created in a collection. */
+/** One connection's subscription to the creations in a collection. */
 export class CollectionSubscription {
   readonly session: SubscriptionOwner;
   group: CollectionSubscriberGroup;
   slot = 0;
   progress: SubscriptionProgress = 'waiting';
-  /** Its cursor: it has heard of all that was created up to this position and concerns it. */
+  /** Its cursor: it has received every creation up to here that concerns it. */
   pos: Pos;
-  /** The view that its client knows of. */
+  /** The view that its client knows. */
   view: string;
-  /** Goes up whenever work for it that is under way has lost its point. */
+  /** Incremented to cancel the work in flight for it. */
   generation = 0;
 
   constructor(session: SubscriptionOwner, group: CollectionSubscriberGroup, pos: Pos) {
@@ -39,25 +39,27 @@ export class CollectionSubscription {
 
 export type CollectionSubscriberGroup = SubscriberGroup<CollectionSubscription, CollectionTopic>;
 
-/** Creations that wait because rights are being judged, or the store is being read. */
+/** Creations that wait for authorization or for a read of the store. */
 export interface CollectionBacklog {
   readonly queue: CommittedChange[];
-  /** Set where creations after this position may have been missed, and are not queued any more: the store has them. */
+  /**
+   * Set if creations after this position may have been missed; they are no longer queued but read
+   * from the store.
+   */
   gapAfter: Pos | undefined;
 }
 
-/** A collection, its parents named or wild, whose creations somebody wants to hear of. */
+/** A collection with subscribers to its creations. Its parents are given or wild. */
 export class CollectionTopic {
-  /** Printed, as subscribed. */
+  /** The printed R, as subscribed. */
   readonly r: string;
   readonly scope: Scope;
-  /** To be indexed by the equality terms of their filters once there are live queries that hear of updates. */
   readonly groups = new CompactMap<CollectionSubscriberGroup>();
-  /** The position of the last creation that was taken. A subscription that goes live must have come as far. */
+  /** The position of the last applied creation. A subscription must reach it to go live. */
   appliedPos: Pos = 0;
-  /** Subscriptions in the making that count on `taken` being kept up. */
+  /** Subscribe requests that rely on `appliedPos`. */
   retainCount = 0;
-  /** Exists only while creations cannot be taken as they come. */
+  /** Exists only while creations cannot be applied at once. */
   backlog: CollectionBacklog | undefined;
 
   constructor(r: string, scope: Scope) {
@@ -78,11 +80,11 @@ export class CollectionTopic {
   }
 }
 
-/** The Rs of all collections, as one can subscribe to them, that an object of this R is created in. */
+/** The Rs of all collections, as one can subscribe to them, that this object is created in. */
 export function collectionsAround(r: string): string[] {
   const steps = r.split('/');
   const around: string[] = [];
-  // steps: '', name, id, name, id …; the last id is always wild, and before it ever more parents.
+  // steps: '', name, id, name, id …; the last id is always wild, then more and more parents.
   for (let wild = steps.length - 1; wild >= 2; wild -= 2) {
     steps[wild] = '*';
     around.push(steps.join('/'));

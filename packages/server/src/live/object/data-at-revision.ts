@@ -5,7 +5,10 @@ import type { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 
 const pageSize = 32;
 
-/** An object's data at a revision, built again from its creation on; `undefined` where its history does not reach back. */
+/**
+ * Rebuilds an object's data at a revision from its creation; `undefined` if the history does not
+ * reach back.
+ */
 export async function dataAtRevision(
   past: FairHistoryReader,
   model: Model,
@@ -17,12 +20,12 @@ export async function dataAtRevision(
     const { entries } = await past.history(r, at, Math.min(pageSize, rev - at));
     const last = entries.at(-1);
     if (!last || entries.some((change) => change.modelVersion !== model.version)) return undefined;
-    data = entries.reduce(applied, data);
+    data = entries.reduce(applyChange, data);
     at = last.rev;
   }
   return data;
 }
 
-function applied(data: JsonObject, { created, delta }: Change): JsonObject {
+function applyChange(data: JsonObject, { created, delta }: Change): JsonObject {
   return created ?? applyDelta(data, delta);
 }

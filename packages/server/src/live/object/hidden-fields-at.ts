@@ -7,9 +7,9 @@ import type { PushTarget } from '../push-target.js';
 import { dataAtRevision } from './data-at-revision.js';
 
 /**
- * The fields that were hidden from a reader at a revision that it saw on an earlier connection. A hook
- * judges the whole object, so the object is built again from its creation on; `undefined` where the
- * history does not reach back that far.
+ * The fields that were hidden at a revision that the client received on an earlier connection. A
+ * hook depends on the whole object, so the object is rebuilt from its history; `undefined` if that
+ * does not reach back.
  */
 export async function hiddenFieldsAt(
   context: LiveContext,

@@ -20,7 +20,7 @@ import type { CatchUpMode, ObjectSubscription } from './object-subscription.js';
 
 type KnownPage = Extract<ObjectReplayPage, { object: StoredObject }>;
 
-/** An object, and what the subscriber may see of it. */
+/** An object and what the subscriber may see of it. */
 interface AuthorizedObject {
   readonly model: Model;
   readonly object: StoredObject;
@@ -31,14 +31,14 @@ interface AuthorizedPage extends AuthorizedObject {
   readonly page: KnownPage;
 }
 
-/** An object that a subscriber was judged by. */
+/** The object that a subscribe request was authorized for. */
 export interface AuthorizedHead {
   readonly model: Model;
   readonly object: StoredObject;
   readonly hidden: readonly string[];
 }
 
-/** Brings single subscriptions from their cursor to where their topic is, by what the store says. */
+/** Catches up single subscriptions to their topic with reads of the store. */
 export class ObjectCatchUp {
   readonly #context: LiveContext;
   readonly #delivery: ObjectDelivery;
@@ -55,7 +55,7 @@ export class ObjectCatchUp {
     this.#limiter = deps.limiter;
   }
 
-  /** Begins, or begins anew: what was under way for this subscription stops. */
+  /** Starts or restarts: cancels the run in flight for this subscription. */
   begin(subscription: ObjectSubscription): void {
     subscription.progress = 'behind';
     subscription.generation += 1;
@@ -63,14 +63,16 @@ export class ObjectCatchUp {
     this.#limiter.run(subscription.session, () => this.#run(subscription, generation));
   }
 
-  /** As `begin`, for one that was just judged by this object: mostly nothing has to be read. */
+  /**
+   * As `begin`, for a subscription just authorized for this object: usually nothing has to be read.
+   */
   beginWith(subscription: ObjectSubscription, head: AuthorizedHead): void {
     const { object, model, hidden } = head;
     const { catchUpMode, topic } = subscription;
-    // What was migrated does not say under which version its revision was heard: its history does.
-    const isAsHeard = object.modelVersion === model.version && model.currentFrom === 1;
-    const isThere = subscription.rev === object.rev && isAsHeard;
-    if (object.rev < topic.rev || (catchUpMode === 'revisions' && !isThere)) {
+    // A migrated object does not say under which version its revision was sent; its history does.
+    const isSameVersion = object.modelVersion === model.version && model.currentFrom === 1;
+    const isAtHead = subscription.rev === object.rev && isSameVersion;
+    if (object.rev < topic.rev || (catchUpMode === 'revisions' && !isAtHead)) {
       this.begin(subscription);
       return;
     }
@@ -99,7 +101,7 @@ export class ObjectCatchUp {
         if (!isPushed) this.#pause(subscription);
         if (subscription.rev < authorized.object.rev) continue;
         this.#goLive(subscription, authorized);
-        // After a snapshot it does not stand where the subscription does.
+        // After a snapshot the replay is no longer at the subscription's revision.
         replay = undefined;
       }
     } catch (error) {
@@ -125,7 +127,10 @@ export class ObjectCatchUp {
     });
   }
 
-  /** What there is to tell; `undefined` where the subscription has ended over it, or something else is done for it now. */
+  /**
+   * Reads and authorizes the next page; `undefined` if the subscription ended or was restarted
+   * meanwhile.
+   */
   async #readAuthorized(
     subscription: ObjectSubscription,
     model: Model,
@@ -166,7 +171,10 @@ export class ObjectCatchUp {
     return { page, model, object, visibility: visibilityOf(subscription.group, view.hidden) };
   }
 
-  /** Rule DEL5: who has other rights by now than when it last heard of the object is judged by what is left of that. */
+  /**
+   * Rule DEL5: if the rights changed since the last push, the tombstone decides whether the
+   * deletion may be reported.
+   */
   async #assertMayLearnOfDeletion(
     subscription: ObjectSubscription,
     model: Model,
@@ -180,7 +188,10 @@ export class ObjectCatchUp {
     await refuseAbsent(model, { tombstone, r: tombstone.r }, auth);
   }
 
-  /** Where nobody knows what the subscriber saw before, it may see more now: then only a snapshot will do. */
+  /**
+   * Without knowing what was hidden before, newly visible fields cannot be detected, so a snapshot
+   * is needed.
+   */
   async #recoverHidden(
     subscription: ObjectSubscription,
     model: Model,
@@ -200,7 +211,7 @@ export class ObjectCatchUp {
     return hidden ? page : { kind: 'unknown', object, reason: 'rights' };
   }
 
-  /** False where the connection has to take some output first. */
+  /** False if the output buffer is full. */
   #pushPage(
     subscription: ObjectSubscription,
     authorized: AuthorizedPage,
@@ -214,7 +225,7 @@ export class ObjectCatchUp {
       if (!this.#delivery.push(subscription, frames, 'rights')) return false;
     }
     if (subscription.rev < object.rev) return true;
-    // Everything was told; but it may see more than before without any change.
+    // All revisions are sent, but fields may have become visible without a change.
     return this.#delivery.push(
       subscription,
       new ObjectFrames(model, visibility, { object }),
@@ -233,12 +244,12 @@ export class ObjectCatchUp {
       reason === 'conflated'
         ? this.#delivery.push(subscription, frames, reason)
         : this.#delivery.pushSnapshot(subscription, frames, reason);
-    // From here on it is like one that is live: where it has to wait, one snapshot will do.
+    // From here on a pause may be caught up with a snapshot, as if it were live.
     if (isPushed) subscription.catchUpMode = 'changes';
     return isPushed;
   }
 
-  /** It is live, unless its topic took another change meanwhile. */
+  /** Goes live unless the topic applied another change meanwhile. */
   #goLive(subscription: ObjectSubscription, { object, visibility }: AuthorizedObject): void {
     if (subscription.progress !== 'behind' || subscription.rev < subscription.topic.rev) return;
     subscription.progress = 'live';

@@ -18,26 +18,27 @@ import type {
 } from './object-subscription.js';
 import type { LiveRevision, RevisionToSend } from './revision-to-send.js';
 
-/** So many ways to see one change are kept for the audiences that come after. */
+/** Distinct visibilities of one change whose frames are shared between groups. */
 const maxSharedVisibilities = 8;
 
-/** Of a deletion: `missed`: it stands for revisions before it, too. */
+/** A deletion. `hasGap`: it also stands for missed revisions before it. */
 interface Deletion {
   readonly change: Pick<Change, 'by' | 'once'> | undefined;
   readonly hasGap: boolean;
 }
 
 /**
- * Hands what happened to an object to those who are live on it: judged and encoded once for each audience. Where these are many
- * it takes more than one turn of the event loop (rule LIM42). Whoever comes to be live meanwhile has the revision already, and
- * whoever moves to another audience is not live until it has it, so that each hears it once.
+ * Pushes changes of an object to its live subscriptions: authorized and encoded once per subscriber
+ * group, yielding the event loop if there are many (rule LIM42). Subscriptions that go live
+ * meanwhile have the revision already, and those that move to another group are not live until they
+ * have it, so each receives it once.
  */
 export class ObjectDelivery {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
-  /** Updates and snapshots that were pushed. */
+  /** Number of updates and snapshots pushed. */
   #pushed = 0;
-  /** Of these, updates that are not counted yet. */
+  /** Updates not yet added to the metric. */
   #updates = 0;
 
   constructor(context: LiveContext, registry: SubscriptionRegistry) {
@@ -46,19 +47,19 @@ export class ObjectDelivery {
   }
 
   /**
-   * Tells one revision: at once, where rights can be judged in place and not too many hear it; otherwise everybody has heard it
-   * when the promise resolves.
+   * Pushes one revision. `undefined` if that was done synchronously; otherwise it is done when the
+   * promise resolves.
    */
   deliver(topic: ObjectTopic, revision: LiveRevision): Promise<void> | undefined {
-    return this.#context.slice.run(this.#tell(topic, revision));
+    return this.#context.slice.run(this.#deliver(topic, revision));
   }
 
-  *#tell(topic: ObjectTopic, revision: LiveRevision): Steps {
+  *#deliver(topic: ObjectTopic, revision: LiveRevision): Steps {
     const { change, object } = revision;
     const { telemetry } = this.#context;
     const span = topic.isEmpty ? undefined : telemetry.start(change);
     if (change.type === 'delete') {
-      const pushes = yield* this.#tellDeleted(topic, change.rev, { change, hasGap: false });
+      const pushes = yield* this.#deliverDeletion(topic, change.rev, { change, hasGap: false });
       telemetry.record(change, pushes, span);
       return;
     }
@@ -72,17 +73,17 @@ export class ObjectDelivery {
     );
   }
 
-  /** Tells several revisions late, judged by the object as it is now. */
+  /** Pushes several revisions late, authorized by the current object. */
   async deliverRevisions(
     topic: ObjectTopic,
     object: StoredObject,
     revisions: Iterable<RevisionToSend>,
     through: number,
   ): Promise<void> {
-    await this.#context.slice.run(this.#tellLate(topic, object, revisions, through));
+    await this.#context.slice.run(this.#deliverRevisions(topic, object, revisions, through));
   }
 
-  *#tellLate(
+  *#deliverRevisions(
     topic: ObjectTopic,
     object: StoredObject,
     revisions: Iterable<RevisionToSend>,
@@ -97,16 +98,16 @@ export class ObjectDelivery {
     }
   }
 
-  /** Tells by a snapshot what happened up to the object's revision. */
+  /** Pushes a snapshot of the object instead of single revisions. */
   async deliverSnapshot(
     topic: ObjectTopic,
     object: StoredObject,
     reason: SnapshotReason,
   ): Promise<void> {
-    await this.#context.slice.run(this.#tellSnapshot(topic, object, reason));
+    await this.#context.slice.run(this.#deliverSnapshot(topic, object, reason));
   }
 
-  *#tellSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
+  *#deliverSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
     const groupViews = yield* this.#authorize(topic, model, object, object.rev);
@@ -114,23 +115,23 @@ export class ObjectDelivery {
   }
 
   /**
-   * Rule PSH5. Whoever hears of the deletion knew of the object, and there is nothing left of it that rights could be judged by.
-   * As `tell`.
+   * Rule PSH5. Not authorized: the subscribers knew the object, and nothing is left of it that
+   * rights could depend on.
    */
   async deliverDeletion(topic: ObjectTopic, rev: number, deletion: Deletion): Promise<void> {
     const { slice } = this.#context;
-    await slice.run(withoutResult(this.#tellDeleted(topic, rev, deletion)));
+    await slice.run(withoutResult(this.#deliverDeletion(topic, rev, deletion)));
   }
 
-  /** The answer is how many heard. */
-  *#tellDeleted(topic: ObjectTopic, rev: number, { change, hasGap }: Deletion): Steps<number> {
+  /** Returns the number of pushes. */
+  *#deliverDeletion(topic: ObjectTopic, rev: number, { change, hasGap }: Deletion): Steps<number> {
     const onceMarker = change && onceMarkerOf(change);
     let pushes = 0;
     for (const group of topic.groups.values()) {
       const prev = hasGap || group.changedAt === 0 ? rev - 1 : group.changedAt;
       const under = { names: topic.names, view: group.view };
       const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev, under });
-      yield* this.#part(group, rev, (ready) => {
+      yield* this.#pushLast(group, rev, (ready) => {
         for (const subscription of ready) {
           const frame = onceMarker
             ? onceMarker.frameFor(last, subscription.session.pushTarget)
@@ -143,17 +144,14 @@ export class ObjectDelivery {
     return pushes;
   }
 
-  /**
-   * Brings one subscription over the news. False where it has to wait until its connection has taken
-   * some output.
-   */
+  /** Pushes an update to one subscription. False if its output buffer is full. */
   push(subscription: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
-    const moved = this.#push(subscription, frames, reason);
+    const isPushed = this.#push(subscription, frames, reason);
     this.#countUpdates();
-    return moved;
+    return isPushed;
   }
 
-  /** As `bring`, by a snapshot in any case. */
+  /** As `push`, but always a snapshot. */
   pushSnapshot(
     subscription: ObjectSubscription,
     frames: ObjectFrames,
@@ -182,11 +180,11 @@ export class ObjectDelivery {
     through: number,
   ): Steps<readonly GroupView<ObjectSubscriberGroup>[]> {
     const isConcerned = (subscription: ObjectSubscription) => isBefore(subscription, through);
-    const judged = { model, object, portion: this.#context.pace.groups };
-    return authorizeGroups(topic.groups, judged, isConcerned);
+    const options = { model, object, portion: this.#context.pace.groups };
+    return authorizeGroups(topic.groups, options, isConcerned);
   }
 
-  /** The answer is how many were pushed to. */
+  /** Returns the number of pushes. */
   *#pushToGroups(
     groupViews: readonly GroupView<ObjectSubscriberGroup>[],
     model: Model,
@@ -199,13 +197,13 @@ export class ObjectDelivery {
     for (const { group, view } of groupViews) {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
-        yield* this.#part(group, revOf(objectUpdate), (ready) =>
+        yield* this.#pushLast(group, revOf(objectUpdate), (ready) =>
           this.#registry.fail(ready, view.error),
         );
         continue;
       }
       const visibility = visibilityOf(group, view.hidden);
-      // Audiences that rights keep apart mostly see the same in the end.
+      // Groups with different rights often see the same fields.
       let frames = known.find((candidate) => isSameVisibility(candidate.visibility, visibility));
       if (!frames) {
         frames = new ObjectFrames(model, visibility, objectUpdate);
@@ -222,7 +220,10 @@ export class ObjectDelivery {
     return pushes;
   }
 
-  /** The inner loop of a fan-out: for each subscriber of a portion a comparison of cursors, and a push. The answer is how many were pushed to. */
+  /**
+   * The inner loop of a fan-out: a comparison of cursors and a push for each subscriber of a
+   * portion. Returns the number of pushes.
+   */
   #fanOut(
     { members }: ObjectSubscriberGroup,
     frames: ObjectFrames,
@@ -258,27 +259,29 @@ export class ObjectDelivery {
     return true;
   }
 
-  /** A last push for an audience, to those to whom it can go now; the others wait, and will find out then. */
-  *#part(
+  /**
+   * A last push for a group. Subscriptions with full output buffers are paused and get it later.
+   */
+  *#pushLast(
     group: ObjectSubscriberGroup,
     through: number,
-    last: (ready: readonly ObjectSubscription[]) => void,
+    pushTo: (ready: readonly ObjectSubscription[]) => void,
   ): Steps {
     const { pace } = this.#context;
     const { portion } = pace;
-    // From the end to the start: those who leave are replaced by some who had their turn.
+    // From the end to the start: members that leave are replaced by already visited ones.
     for (let end = group.members.length; end > 0; end -= portion) {
-      const some = group.members.slice(Math.max(0, end - portion), end);
-      const concerned = some.filter((subscription) => isBefore(subscription, through));
+      const portionMembers = group.members.slice(Math.max(0, end - portion), end);
+      const concerned = portionMembers.filter((subscription) => isBefore(subscription, through));
       const ready = concerned.filter((subscription) => !subscription.session.pushTarget.congested);
       for (const subscription of concerned)
         if (subscription.session.pushTarget.congested) this.#pause(subscription);
-      last(ready);
-      if (pace.isDue(some.length + groupWork)) yield;
+      pushTo(ready);
+      if (pace.isDue(portionMembers.length + groupWork)) yield;
     }
   }
 
-  /** Rule LIM4: what it misses from now on will be one snapshot. */
+  /** Rule LIM4: a snapshot will replace what it misses from now on. */
   #pause(subscription: ObjectSubscription): void {
     subscription.progress = 'paused';
     this.#context.metrics.pauses.add();
@@ -287,8 +290,8 @@ export class ObjectDelivery {
   #modelOf(topic: ObjectTopic): Model | undefined {
     const model = modelOf(this.#context, topic.names);
     if (!model) {
-      const everybody = topic.groups.values().flatMap((group) => [...group.members]);
-      this.#registry.fail(everybody, fail('model.unknown'));
+      const subscriptions = topic.groups.values().flatMap((group) => [...group.members]);
+      this.#registry.fail(subscriptions, fail('model.unknown'));
     }
     return model;
   }
@@ -300,7 +303,7 @@ export class ObjectDelivery {
   }
 }
 
-/** What the audience sees now. The list of what is hidden stays one list for as long as it says the same. */
+/** What the group sees now. Keeps the identity of the hidden list while its content is the same. */
 export function visibilityOf(group: ObjectSubscriberGroup, hidden: readonly string[]): Visibility {
   if (!isSameList(group.hidden, hidden)) group.hidden = hidden;
   return { fields: group.fields, hidden: group.hidden };
@@ -314,6 +317,6 @@ function revOf({ object, revision }: ObjectUpdate): number {
   return revision?.change.rev ?? object.rev;
 }
 
-function* withoutResult(revisions: Steps<unknown>): Steps {
-  yield* revisions;
+function* withoutResult(steps: Steps<unknown>): Steps {
+  yield* steps;
 }

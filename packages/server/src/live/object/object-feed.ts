@@ -10,12 +10,15 @@ import { ObjectReplay } from './object-replay.js';
 import type { ObjectBacklog, ObjectTopic } from './object-subscription.js';
 import { LiveRevision } from './revision-to-send.js';
 
-/** Changes of one object that wait while the ones before are told; beyond that the store has to remember them. */
+/**
+ * Queued changes per object while earlier ones are delivered; beyond this, they are read from the
+ * store.
+ */
 const maxQueueLength = 64;
 
 /**
- * Takes the changes of objects from the bus and has them told in the order of their revisions. The bus
- * is only a hint: what comes twice is told once, and what it leaves out is read from the store.
+ * Applies changes of objects from the bus in the order of their revisions. The bus is only a hint:
+ * duplicates are ignored, and gaps are read from the store.
  */
 export class ObjectFeed {
   readonly #context: LiveContext;
@@ -57,7 +60,7 @@ export class ObjectFeed {
     }
   }
 
-  /** The object has this revision: if that is news, the store is asked what happened. */
+  /** The object has this revision: if it is new, reads the missing ones from the store. */
   observe(topic: ObjectTopic, rev: number): void {
     if (rev <= topic.rev) return;
     if (!topic.backlog) {
@@ -79,14 +82,17 @@ export class ObjectFeed {
     }
   }
 
-  /** Who has not heard of a revision that was taken would go on as if there had been none: it has to subscribe again. */
+  /**
+   * A live subscription that missed an applied revision would never notice: it fails and has to
+   * subscribe again.
+   */
   #failLive(topic: ObjectTopic, error: unknown): void {
-    const left = topic.groups.values().flatMap(({ members }) => {
+    const missed = topic.groups.values().flatMap(({ members }) => {
       return members.filter(
         (subscription) => subscription.progress === 'live' && subscription.rev < topic.rev,
       );
     });
-    this.#registry.fail(left, error);
+    this.#registry.fail(missed, error);
   }
 
   #startWorker(topic: ObjectTopic, first: Promise<void> | undefined, backlog: ObjectBacklog): void {
@@ -95,7 +101,7 @@ export class ObjectFeed {
     void this.#drain(topic, first, backlog);
   }
 
-  /** Never rejects. Between its last look at the queue and its end nothing can come into it. */
+  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
   async #drain(
     topic: ObjectTopic,
     first: Promise<void> | undefined,
@@ -112,7 +118,7 @@ export class ObjectFeed {
     this.#inFlight.end();
   }
 
-  /** Has everything told that the store has and that was not taken yet. Never rejects. */
+  /** Delivers everything in the store that was not applied yet. Never rejects. */
   async #fillGap(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
     this.#context.metrics.gaps.add();
     backlog.hasGap = false;
@@ -152,9 +158,10 @@ export class ObjectFeed {
         topic.rev = page.object.rev;
         await this.#delivery.deliverSnapshot(topic, page.object, page.reason);
         return;
-      case 'steps': {
+      case 'revisions': {
         const last = page.changes.at(-1)?.rev;
-        // The bus knows more than the store: it cannot, and waiting would not help.
+        // The bus announced revisions that the store does not have, which should be impossible.
+        // Waiting would not help.
         if (last === undefined) throw new Error(`revisions after ${topic.rev} are not stored`);
         topic.rev = last;
         await this.#delivery.deliverRevisions(topic, page.object, replay.revisions(page), last);
@@ -167,12 +174,12 @@ export class ObjectFeed {
 
   #replayOf({ r, names }: ObjectTopic): ObjectReplay | undefined {
     const model = modelOf(this.#context, names);
-    // Somebody who sees a part only may come to be live while it is read.
+    // A subscriber with partial visibility may go live while it is read.
     return model && new ObjectReplay(this.#context, { r, version: model.version, partial: true });
   }
 }
 
-/** What does not follow on the last change, or finds too many waiting, is left to the store. */
+/** A change out of order, or one too many, is left to the store. */
 function enqueue(backlog: ObjectBacklog, change: CommittedChange): void {
   if (change.rev <= backlog.newestRev) return;
   const follows = change.rev === backlog.newestRev + 1 && backlog.queue.length < maxQueueLength;

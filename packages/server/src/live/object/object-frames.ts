@@ -14,22 +14,27 @@ import {
 import type { ObjectSubscription } from './object-subscription.js';
 import type { RevisionToSend } from './revision-to-send.js';
 
-/** What is to be told: one revision, or, without a step, everything up to the object's revision. */
+/**
+ * An update to push: one revision or, without `revision`, everything up to the object's revision.
+ */
 export interface ObjectUpdate {
   readonly object: StoredObject;
   readonly revision?: RevisionToSend | undefined;
 }
 
-/** News for those who see the same of an object: encoded when the first of them needs it, and then shared. */
+/** The frames of an update for all with the same visibility: encoded on first use, then shared. */
 export class ObjectFrames {
   readonly visibility: Visibility;
   readonly object: StoredObject;
   readonly revision: RevisionToSend | undefined;
-  /** The revision that a subscriber is at who has heard the news. */
+  /** The subscriber's revision after this update. */
   readonly rev: number;
-  /** For who sees what it did before; `undefined` where nothing of that changed, or only a snapshot can tell. */
+  /**
+   * For subscribers whose visibility did not change; `undefined` if nothing visible changed or only
+   * a snapshot can say it.
+   */
   readonly update: Frame | undefined;
-  /** For the author of the revision, whether an update or a snapshot tells it. */
+  /** Adds the once-id for the author, to an update or snapshot. */
   readonly onceMarker: OnceMarker | undefined;
   readonly #underView = new Map<string, Frame>();
   readonly #model: Model;
@@ -45,7 +50,7 @@ export class ObjectFrames {
     this.onceMarker = objectUpdate.revision && onceMarkerOf(objectUpdate.revision.change);
   }
 
-  /** For those of one view. */
+  /** The snapshot for subscribers of one view. */
   snapshot(view: string): Frame {
     return this.#shared(`snapshot ${view}`, () => {
       const { object, visibility } = this;
@@ -54,7 +59,7 @@ export class ObjectFrames {
     });
   }
 
-  /** The update, for those who hear with it that their view is this one now. */
+  /** The update, for subscribers that also have to learn their new view. */
   updateUnder(view: string): Frame | undefined {
     const { revision, update } = this;
     if (!revision || !update) return undefined;
@@ -64,13 +69,13 @@ export class ObjectFrames {
     );
   }
 
-  /** The last revision of the object that changed anything seen. */
+  /** The last revision that changed a visible field. */
   get changedAt(): number {
     this.#changedAt ??= lastVisibleChange(this.object, this.visibility);
     return this.#changedAt;
   }
 
-  /** What this subscriber has to get, if anything. */
+  /** The kind of push this subscriber needs, if any. */
   evtFor({ rev, hidden }: ObjectSubscription): 'updated' | 'snapshot' | undefined {
     if (hidden && hidden !== this.visibility.hidden && gainsFields(hidden, this.visibility))
       return 'snapshot';
@@ -101,7 +106,7 @@ function updateOf(
   );
 }
 
-/** Rule PSH4. Who sees everything sees a change in every revision. */
+/** Rule PSH4. With full visibility every revision is a visible change. */
 function previousChange(model: Model, visibility: Visibility, revision: RevisionToSend): number {
   if (visibility.fields === undefined && visibility.hidden.length === 0)
     return revision.change.rev - 1;

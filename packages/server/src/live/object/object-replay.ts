@@ -5,34 +5,34 @@ import type { LiveContext } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
 import { type FieldRevisions, ReplayedRevision, type RevisionToSend } from './revision-to-send.js';
 
-/** Revisions read at once: enough to be quick, few enough to be held in memory however large they are. */
+/** Revisions per read: a compromise between speed and memory, as they may be large. */
 const pageSize = 32;
 
-/** What the store knows of what happened after a revision. */
+/** What the store has after a revision. */
 export type ObjectReplayPage =
   | { readonly kind: 'missing' }
-  /** `change` is `undefined` where not even the deletion is in the history any more. */
+  /** `change` is `undefined` if the history no longer has the deletion. */
   | {
       readonly kind: 'deleted';
       readonly rev: number;
       readonly change: Pick<Change, 'by' | 'once'> | undefined;
     }
-  /** The revisions cannot be told one by one; a snapshot of `object` stands for them. */
+  /** The revisions cannot be sent one by one; a snapshot of `object` replaces them. */
   | { readonly kind: 'unknown'; readonly object: StoredObject; readonly reason: SnapshotReason }
   | {
-      readonly kind: 'steps';
-      /** As it is now: rights are judged by it. */
+      readonly kind: 'revisions';
+      /** The current object: used for authorization. */
       readonly object: StoredObject;
       readonly changes: readonly Change[];
     };
 
 export interface ObjectReplayOptions {
   readonly r: string;
-  /** Whose turn its reads take; nobody's in particular where they are for many. */
+  /** Whose query time the reads use; `undefined` if they are for many subscribers. */
   readonly owner?: string | undefined;
-  /** The model's, now: a replay does not cross into another one (rule SUB8). */
+  /** The current model version: a replay never crosses versions (rule SUB8). */
   readonly version: number;
-  /** Whether somebody sees a part of the object only, and so has to be told `prev`. */
+  /** Whether a recipient may see only part of the object, and so needs `prev`. */
   readonly partial: boolean;
 }
 
@@ -41,7 +41,7 @@ export class ObjectReplay {
   readonly #context: LiveContext;
   readonly #options: ObjectReplayOptions;
   #reads: FairHistoryReader;
-  /** How the fields stood before the next step; read when the first page is. */
+  /** Last revision by field before the next change; read with the first page. */
   #fieldRevisions: FieldRevisions | undefined;
 
   constructor(context: LiveContext, options: ObjectReplayOptions) {
@@ -50,7 +50,7 @@ export class ObjectReplay {
     this.#reads = this.#newReads();
   }
 
-  /** What happened after this revision, or the first part of it. Rejects where the store stays away. */
+  /** The next page of changes after this revision. Rejects if the store stays unavailable. */
   async next(after: number): Promise<ObjectReplayPage> {
     this.#reads = this.#newReads();
     const { object, entries, complete } = await this.#read(after);
@@ -65,10 +65,10 @@ export class ObjectReplay {
     if (this.#options.partial) {
       this.#fieldRevisions ??= await this.#fieldRevisionsBefore(object, changes);
     }
-    return { kind: 'steps', object, changes };
+    return { kind: 'revisions', object, changes };
   }
 
-  /** The object as it is, for a snapshot. Rejects where the store stays away. */
+  /** The current object, for a snapshot. Rejects if the store stays unavailable. */
   async current(reason: SnapshotReason): Promise<ObjectReplayPage> {
     this.#reads = this.#newReads();
     const { store, platform } = this.#context;
@@ -77,11 +77,11 @@ export class ObjectReplay {
     return object.deleted ? await this.#deleted(object) : { kind: 'unknown', object, reason };
   }
 
-  /** The page's revisions in order. Each has to be done with before the next is asked for. */
+  /** The page's revisions in order. Finish with each before taking the next. */
   *revisions({
     object,
     changes,
-  }: Extract<ObjectReplayPage, { kind: 'steps' }>): Iterable<RevisionToSend> {
+  }: Extract<ObjectReplayPage, { kind: 'revisions' }>): Iterable<RevisionToSend> {
     const fieldRevisions: FieldRevisions = this.#fieldRevisions ?? new Map();
     for (const change of changes) {
       yield new ReplayedRevision(change, object, fieldRevisions);
@@ -90,8 +90,8 @@ export class ObjectReplay {
   }
 
   /**
-   * The revision that the subscriber has is read too, where it still is there: by it one sees whether
-   * the model has another version since.
+   * Also reads the subscriber's own revision, if the history still has it: its model version shows
+   * whether the version changed since.
    */
   async #read(after: number): Promise<History> {
     if (after > 0) {
@@ -108,9 +108,9 @@ export class ObjectReplay {
   }
 
   /**
-   * How the fields stood before the first of the changes. Each change says it of the fields that it
-   * touched, and the object of those that none did; so the rest of the history may have to be looked
-   * through.
+   * Last revision by field before the first of the changes. Each change has it for the fields that
+   * it touched, and the object for fields that no change touched; so the rest of the history may
+   * have to be read.
    */
   async #fieldRevisionsBefore(
     object: StoredObject,
@@ -120,7 +120,7 @@ export class ObjectReplay {
     let head = object;
     let page = changes;
     for (;;) {
-      for (const change of page) noteEarlier(fieldRevisions, change);
+      for (const change of page) recordEarlier(fieldRevisions, change);
       const last = page.at(-1)?.rev;
       if (last === undefined || last >= head.rev) break;
       const history = await this.#history(last, pageSize);
@@ -137,13 +137,13 @@ export class ObjectReplay {
     return this.#reads.history(this.#options.r, after, limit);
   }
 
-  /** Each page has its own time: between them its reader may make it wait. */
+  /** Each page has its own time budget, since a slow client may delay the next one. */
   #newReads(): FairHistoryReader {
     return new FairHistoryReader(this.#context, this.#options.owner ?? '');
   }
 }
 
-function noteEarlier(fieldRevisions: FieldRevisions, change: Change): void {
+function recordEarlier(fieldRevisions: FieldRevisions, change: Change): void {
   for (const [field, rev] of Object.entries(change.touched)) {
     if (!fieldRevisions.has(field)) fieldRevisions.set(field, rev);
   }

@@ -33,15 +33,15 @@ export interface ObjectSubscribeDeps {
   readonly catchUp: ObjectCatchUp;
 }
 
-/** What was found out of the object that a subscription is for. */
+/** The object of a subscribe request, authorized. */
 interface FoundObject {
   readonly object: StoredObject;
-  /** By whom it was judged, and what was hidden from them. */
+  /** The rights that it was authorized with, and the fields they hide. */
   readonly auth: LiveSession['pushTarget']['auth'];
   readonly hidden: readonly string[];
 }
 
-/** A subscription to an object in the making: rules SUB2 to SUB5. */
+/** A subscribe request for an object: rules SUB2 to SUB5. */
 export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   readonly #deps: ObjectSubscribeDeps;
   readonly #session: LiveSession;
@@ -51,8 +51,8 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   readonly #topic: ObjectTopic;
 
   /**
-   * Throws where the item is refused as it stands. From here on the topic takes note of changes, so
-   * that none goes by between reading the object and being live.
+   * Throws if the item is refused without reading. Retains the topic, so that no change is missed
+   * between reading the object and going live.
    */
   constructor(
     deps: ObjectSubscribeDeps,
@@ -84,7 +84,10 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     return { register: () => this.#register({ object, auth, hidden: view.hidden }) };
   }
 
-  /** Rule DEL5: who was told of the object here, or would be by what is left of it, hears that it was deleted, and by whom. */
+  /**
+   * Rule DEL5: a client that knew the object, or might see its tombstone, is sent its deletion and
+   * author.
+   */
   async #authorizeAbsent(
     tombstone: StoredObject | undefined,
     auth: FoundObject['auth'],
@@ -97,8 +100,8 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   }
 
   async #mayLearnOfDeletion(tombstone: StoredObject, auth: FoundObject['auth']): Promise<boolean> {
-    const { isKnownToClient: isSeen, view } = this.#item;
-    if (isSeen && view === this.#groupTraits(undefined).view) return true;
+    const { isKnownToClient, view } = this.#item;
+    if (isKnownToClient && view === this.#groupTraits(undefined).view) return true;
     const { read, subscribe } = this.#model.access;
     return await isLastSeen(this.#model, tombstone, auth, [read, subscribe]);
   }
@@ -114,7 +117,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     const from = this.#startingPoint(traits.view, object);
     this.#deps.registry.assertRoom(this.#session, 'object');
     const topic = this.#topic;
-    // Nobody listened: what came before this revision is nobody's to be told.
+    // The first subscriber: nobody needs earlier revisions.
     if (topic.isEmpty) topic.rev = Math.max(topic.rev, object.rev);
     const group = topic.group(traits);
     const subscription = new ObjectSubscription(this.#session, group, from);
@@ -123,21 +126,24 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     return this.#registered(subscription, found);
   }
 
-  /** What it is owed, and from where. Throws where there is nothing to be told (rules SUB2 to SUB4, VIEW2). */
+  /**
+   * The catch-up mode and starting revision. Throws if there is nothing to send (rules SUB2 to
+   * SUB4, VIEW2).
+   */
   #startingPoint(present: string, object: StoredObject): { catchUpMode: CatchUpMode; rev: number } {
     const { rev = 0, view } = this.#item;
-    // A revision that was heard under another view may be any: it says only that the client has something.
+    // A revision received under another view says only that the client has some state.
     const isOther = rev > 0 && view !== undefined && view !== present;
     if (rev > object.rev && !isOther) throw fail('object.revision.unknown');
-    const isTold = rev === 0 || (rev === object.rev && !isOther);
-    if (object.deleted && isTold) throw fail('object.gone');
+    const isUpToDate = rev === 0 || (rev === object.rev && !isOther);
+    if (object.deleted && isUpToDate) throw fail('object.gone');
     if (rev === 0) return { catchUpMode: 'first', rev };
     return isOther || (view === undefined && !this.#isRevisionUnambiguous())
       ? { catchUpMode: 'renewed', rev: 0 }
       : { catchUpMode: 'revisions', rev };
   }
 
-  /** Whether a revision without a view says what the client has seen. */
+  /** Whether a revision without its view identifies what the client has seen. */
   #isRevisionUnambiguous(): boolean {
     return this.#deps.context.store.epoch.isFirst && hidesNothing(this.#model);
   }
@@ -146,7 +152,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     return groupTraitsOf(this.#deps.context, this.#model, fields, this.#session.pushTarget);
   }
 
-  /** The revision that the client names does not matter: it has the subscription already. */
+  /** The revision in the request is ignored: the client has the subscription already. */
   #widen(subscription: ObjectSubscription, found: FoundObject): RegisteredItem {
     if (found.object.deleted) throw fail('object.gone');
     assignGroup(this.#deps.context, this.#deps.registry, subscription);

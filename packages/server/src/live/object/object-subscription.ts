@@ -4,40 +4,44 @@ import { SubscriberGroup, type SubscriberGroupTraits } from '../registry/subscri
 import type { SubscriptionOwner } from '../registry/subscription-owner.js';
 
 /**
- * How far a subscription is on its way:
+ * The state of a subscription:
  *
- * - `waiting`: made, but the answer that says so is not queued yet;
- * - `live`: hears each change of its topic as it comes;
- * - `behind`: something is being read from the store for it;
- * - `paused`: as `behind`, but its connection has to take some output first;
+ * - `waiting`: registered, but its response is not queued yet;
+ * - `live`: receives each change of its topic as it happens;
+ * - `behind`: missed changes are being read from the store;
+ * - `paused`: behind, and its output buffer is full;
  * - `ended`.
  *
- * waiting → live | behind; live → behind | paused; behind ⇄ paused; behind → live; behind and live →
- * waiting again, where more fields are asked for; any → ended.
+ * waiting → live | behind; live → behind | paused; behind ⇄ paused; behind → live; behind and live
+ * → waiting again when more fields are requested; any → ended.
  */
 export type SubscriptionProgress = 'waiting' | 'live' | 'behind' | 'paused' | 'ended';
 
 /**
- * What it is owed when it is not live: each revision after its cursor; a snapshot, because it is new,
- * has more fields now, or was told what it has under another view, and nobody knows what it saw then; or a snapshot if anything changed that it may see, as everybody who was live.
+ * What to send a subscription to make it live:
+ *
+ * - `revisions`: each revision after its cursor;
+ * - `first`, `widened`, `renewed`: a snapshot, because it is new, has more fields, or its previous
+ *   view is unknown;
+ * - `changes`: a snapshot if anything visible changed.
  */
 export type CatchUpMode = 'revisions' | 'first' | 'widened' | 'renewed' | 'changes';
 
-/** One connection's subscription to one object. Kept small: there are as many as there are clients. */
+/** One connection's subscription to one object. Kept small: there may be one per client. */
 export class ObjectSubscription {
   readonly session: SubscriptionOwner;
   group: ObjectSubscriberGroup;
   slot = 0;
   progress: SubscriptionProgress = 'waiting';
   catchUpMode: CatchUpMode;
-  /** Its cursor: it has heard, or was not concerned by, every revision up to this one. */
+  /** Its cursor: it has received every revision up to here that concerns it. */
   rev: number;
-  /** The fields that were hidden from it at that revision; `undefined` where nobody knows. */
+  /** The fields hidden from it at `rev`; `undefined` if unknown. */
   hidden: readonly string[] | undefined;
-  /** Goes up whenever work for it that is under way has lost its point. */
+  /** Incremented to cancel the work in flight for it. */
   generation = 0;
 
-  /** The view that its client knows of. */
+  /** The view that its client knows. */
   view: string;
 
   constructor(
@@ -67,30 +71,33 @@ export class ObjectSubscription {
 
 export type ObjectSubscriberGroup = SubscriberGroup<ObjectSubscription, ObjectTopic>;
 
-/** Changes of an object that wait because rights are being judged, or the store is being read. */
+/** Changes that wait for authorization or for a read of the store. */
 export interface ObjectBacklog {
   readonly queue: CommittedChange[];
-  /** The highest revision that was announced. */
+  /** The highest observed revision. */
   newestRev: number;
-  /** Something between the last change taken and `newest` is neither taken nor in the queue: the store has it. */
+  /**
+   * Some revision up to `newestRev` is neither applied nor queued: it has to be read from the
+   * store.
+   */
   hasGap: boolean;
 }
 
-/** An object that somebody is subscribed to. */
+/** An object with subscribers. */
 export class ObjectTopic {
-  /** Printed. */
+  /** The printed R. */
   readonly r: string;
-  /** Of its collection; the model's own list. */
+  /** The names of its collection; the model's own list. */
   readonly names: readonly string[];
   readonly groups = new CompactMap<ObjectSubscriberGroup>();
   /**
-   * Every revision up to this one was taken: a live subscription whose cursor is below it is about to
-   * hear it, and one that goes live now must have a cursor at least as high.
+   * Every revision up to this one was applied: a live subscription with a lower cursor is about to
+   * receive it, and a subscription must have reached it to go live.
    */
   rev = 0;
-  /** Subscriptions in the making that count on `rev` being kept up. */
+  /** Subscribe requests that rely on `rev`. */
   retainCount = 0;
-  /** Exists only while changes cannot be taken as they come. */
+  /** Exists only while changes cannot be applied at once. */
   backlog: ObjectBacklog | undefined;
 
   constructor(r: string, names: readonly string[]) {

@@ -2,16 +2,16 @@ import { ownMember } from '@really/protocol';
 import { lastTouched } from '../../objects/change.js';
 import type { Change, CommittedChange, StoredObject } from '../../store/store.js';
 
-/** One revision on its way to subscribers. */
+/** A revision to push. */
 export interface RevisionToSend {
   readonly change: Change;
-  /** The object that rights are judged by: as the change left it, or, where it is told late, as it is now. */
+  /** The object used for authorization: as the change left it, or the current one if sent late. */
   readonly object: StoredObject;
-  /** The revision that had touched this field before the change. */
+  /** The last revision before this one that touched the field. */
   touchedBefore(field: string): number;
 }
 
-/** A change that is told as it happens. */
+/** A change sent as it happens. */
 export class LiveRevision implements RevisionToSend {
   readonly change: CommittedChange;
 
@@ -28,10 +28,10 @@ export class LiveRevision implements RevisionToSend {
   }
 }
 
-/** Which revision had last touched each field of an object at some revision. A field that is absent: 1. */
+/** The last revision that touched each field, at some point in the history. Absent fields: 1. */
 export type FieldRevisions = Map<string, number>;
 
-/** A change that is told late. `touchedAt` says how things stood before it. */
+/** A change sent late. `fieldRevisions`: the state before it. */
 export class ReplayedRevision implements RevisionToSend {
   readonly change: Change;
   readonly object: StoredObject;

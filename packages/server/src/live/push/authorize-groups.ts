@@ -5,55 +5,57 @@ import type { StoredObject } from '../../store/store.js';
 import type { CompactMap } from '../registry/compact-map.js';
 import type { GroupMember, SubscriberGroup } from '../registry/subscriber-group.js';
 
-/** What an audience may see of an object. */
+/** What a subscriber group may see of an object. */
 export interface GroupView<A> {
   readonly group: A;
   readonly view: View;
 }
 
-interface Judged {
+interface AuthorizeOptions {
   readonly model: Model;
   readonly object: StoredObject;
-  /** So many audiences are judged before others may have their turn. */
+  /** Groups authorized before yielding. */
   readonly portion: number;
 }
 
 /**
- * Judges an object once for each audience that has somebody who is concerned. In place where every
- * rule and hook can be; what needs the sandbox goes there together. Never rejects.
+ * Authorizes an object once for each group with a member that `isConcerned` selects. Synchronous
+ * unless a rule or hook needs the sandbox; those run concurrently. Never rejects.
  */
 export function* authorizeGroups<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
   groups: CompactMap<A & { readonly members: readonly M[] }>,
-  authorized: Judged,
+  options: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
-  const { portion } = authorized;
-  if (groups.size <= portion) return yield* judge(groups.peek(), authorized, isConcerned);
+  const { portion } = options;
+  if (groups.size <= portion) return yield* authorizePortion(groups.peek(), options, isConcerned);
   const all = groups.values();
   const groupViews: GroupView<A>[] = [];
   for (let from = 0; from < all.length; from += portion) {
     yield;
-    groupViews.push(...(yield* judge(all.slice(from, from + portion), authorized, isConcerned)));
+    groupViews.push(
+      ...(yield* authorizePortion(all.slice(from, from + portion), options, isConcerned)),
+    );
   }
   return groupViews;
 }
 
-function* judge<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
+function* authorizePortion<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
   groups: Iterable<A & { readonly members: readonly M[] }>,
-  { model, object }: Judged,
+  { model, object }: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
   const groupViews: (GroupView<A> | Promise<GroupView<A>>)[] = [];
-  let late = false;
+  let hasAsync = false;
   for (const group of groups) {
     if (!group.members.some(isConcerned)) continue;
     const view = pushView(model, object, group.auth);
     if (view instanceof Promise) {
-      late = true;
+      hasAsync = true;
       groupViews.push(view.then((authorized) => ({ group, view: authorized })));
     } else {
       groupViews.push({ group, view });
     }
   }
-  return late ? yield* awaited(Promise.all(groupViews)) : (groupViews as GroupView<A>[]);
+  return hasAsync ? yield* awaited(Promise.all(groupViews)) : (groupViews as GroupView<A>[]);
 }

@@ -1,10 +1,13 @@
-/** So many members of audiences are told before others may have their turn. */
+/** Members pushed to before yielding. */
 const defaultPortion = 512;
 
-/** What it takes to judge and encode for one more audience, in members that are told. */
+/** Cost of authorizing and encoding for another group, in members pushed to. */
 export const groupWork = 16;
 
-/** How fan-outs are cut: in work that counts as so many members told, so that they look at the clock only where they are large (rule LIM42). */
+/**
+ * Splits large fan-outs by an estimate of work, counted in members pushed to: the clock is read
+ * only when they are large (rule LIM42).
+ */
 export class FanOutPace {
   readonly portion: number;
   #work = 0;
@@ -13,12 +16,12 @@ export class FanOutPace {
     this.portion = portion;
   }
 
-  /** Audiences that make up a portion. */
+  /** Groups per portion. */
   get groups(): number {
     return Math.ceil(this.portion / groupWork);
   }
 
-  /** Takes note of work that was done; true where others may have their turn. */
+  /** Counts work done; true when it is time to yield. */
   isDue(work: number): boolean {
     this.#work += work;
     if (this.#work < this.portion) return false;

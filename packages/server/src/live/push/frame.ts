@@ -1,43 +1,45 @@
-/** One message for the wire, encoded once and shared by everybody who gets it. */
+/** A wire message, encoded once and shared by all its recipients. */
 export interface Frame {
   /** The JSON text. */
   readonly text: string;
   /** A complete WebSocket text frame (RFC 6455, section 5.2: FIN, opcode 1, no mask). */
   readonly bytes: Buffer;
-  /** Of a push. */
+  /** `undefined` if the message is not a push. */
   readonly replayPoint?: ReplayPoint | undefined;
 }
 
-/** What a push is about, so that it can be told again to somebody who did not get it. `key`: of the subscription, its R or id. */
+/**
+ * What a push reports, to send it again to a client that missed it. `key`: the subscription's R or
+ * id.
+ */
 export type ReplayPoint =
-  /** Who has the revision before it goes on from there. */
+  /** A client at the revision before it can continue from there. */
   | { readonly kind: 'revision'; readonly key: string; readonly rev: number }
-  /** It stands for what nobody can say in another way. */
+  /** Cannot be derived from the history. */
   | { readonly kind: 'snapshot'; readonly key: string }
   | { readonly kind: 'creation'; readonly key: string; readonly pos: number }
   | { readonly kind: 'window'; readonly key: string }
   | Final
-  /** What is said of a model: nothing tells it again. */
+  /** About a model; never sent again. */
   | { readonly kind: 'notice' };
 
-/** The last that is heard of a subscription: nothing tells it again. */
+/** The last push of a subscription; never sent again. */
 export interface Final {
   readonly kind: 'final';
   readonly key: string;
   readonly r: string;
-  /** Of an object that was deleted, at this revision. */
+  /** The revision of the deletion, if the object was deleted. */
   readonly deletedAt?: number | undefined;
-  /** Left out where it is the same for everybody. */
+  /** Omitted if the push is the same under all rights. */
   readonly under?: Under | undefined;
 }
 
-/** Rights under which something was said: a reader's view of a collection. */
+/** The rights a push was made under: a reader's view of a collection. */
 export interface Under {
   readonly names: readonly string[];
   readonly view: string;
 }
 
-/** Encodes a message once for everybody who gets it. */
 export function encodeFrame(text: string, replayPoint?: ReplayPoint): Frame {
   const size = Buffer.byteLength(text);
   const head = size < 126 ? 2 : size < 65_536 ? 4 : 10;

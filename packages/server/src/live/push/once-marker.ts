@@ -4,8 +4,8 @@ import type { PushTarget } from '../push-target.js';
 import { encodeFrame, type Frame } from './frame.js';
 
 /**
- * The once-id of the command that made a change: its author's connections are told it as `meta.once`, and nobody
- * else is (rule ONC5). All others share one frame; the author's are made of it when the first of them needs one.
+ * Adds the once-id of the command that made a change as `meta.once`, only for the connections of
+ * its author (rule ONC5). All others share one frame; the author's is derived from it on first use.
  */
 export class OnceMarker {
   readonly #uid: string;
@@ -27,15 +27,15 @@ export class OnceMarker {
   }
 }
 
-/** `undefined` for a change that nobody can recognize: its command had no once-id. */
+/** `undefined` if the command had no once-id. */
 export function onceMarkerOf({ by, once }: Pick<Change, 'by' | 'once'>): OnceMarker | undefined {
   return once === undefined ? undefined : new OnceMarker(by.uid, once);
 }
 
-/** Puts the id into whatever push it is, after the members that it has. */
+/** Adds the id to the `meta` of any push. */
 function withOnce({ text, replayPoint }: Frame, once: string): Frame {
   const push = JSON.parse(text) as JsonValue;
-  if (!isJsonObject(push)) throw new TypeError('a push is a JSON object');
+  if (!isJsonObject(push)) throw new TypeError('a push must be a JSON object');
   const meta = isJsonObject(push.meta) ? push.meta : {};
   return encodeFrame(JSON.stringify({ ...push, meta: { ...meta, once } }), replayPoint);
 }

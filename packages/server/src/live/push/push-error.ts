@@ -4,8 +4,8 @@ import { QueryTimeout, StoreUnavailable } from '../../store/store.js';
 import type { LiveContext } from '../live-context.js';
 
 /**
- * What a subscriber is told of something that went wrong for it. What is not meant for clients is
- * logged under an id, and the id is all that they learn of it (rule ERR3).
+ * The error that a subscriber is sent. Internal errors are logged under an id, and the client
+ * receives only the id (rule ERR3).
  */
 export function pushError(
   { log, platform }: Pick<LiveContext, 'log' | 'platform'>,

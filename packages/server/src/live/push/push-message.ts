@@ -12,16 +12,16 @@ import type {
 } from '@really/protocol';
 import { encodeFrame, type Frame, type ReplayPoint, type Under } from './frame.js';
 
-/** The pushes of section PSH, each encoded once for all who get it. */
+/** The pushes of section PSH, each encoded once for all recipients. */
 
 export interface RevisionPush<Body> {
   readonly r: string;
   readonly rev: number;
   readonly by: Actor;
   readonly body: Body;
-  /** The last revision before this one that changed anything seen. Told only where it is not the one before. */
+  /** The last earlier revision that changed a visible field. Sent only if it is not `rev - 1`. */
   readonly prev: number;
-  /** Where whoever hears it does not know of its view yet. */
+  /** Set if the recipient does not know its view yet. */
   readonly view?: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export function updatedFrame({ r, rev, by, body, prev, view }: RevisionPush<Delt
   return frameOf({ evt: 'updated', r, rev, meta, body }, replayPoint);
 }
 
-/** Rule PSH5. `by` is unknown where not even the deletion is in the history any more. */
+/** Rule PSH5. `by` is unknown if the history no longer has the deletion. */
 export function deletedFrame({
   r,
   rev,
@@ -46,9 +46,9 @@ export function deletedFrame({
   prev: number;
   under: Under;
 }): Frame {
-  const place: ReplayPoint = { kind: 'final', key: r, r, deletedAt: rev, under };
-  if (!by) return frameOf({ evt: 'deleted', r, rev }, place);
-  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, place);
+  const replayPoint: ReplayPoint = { kind: 'final', key: r, r, deletedAt: rev, under };
+  if (!by) return frameOf({ evt: 'deleted', r, rev }, replayPoint);
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, replayPoint);
 }
 
 /** Rule PSH6. */
@@ -66,11 +66,11 @@ export function createdFrame(creation: {
   r: string;
   by: Actor;
   pos: number;
-  /** `pos` as clients are told it. */
+  /** `pos` in the opaque form for clients. */
   position: string;
-  /** Under which it is heard. */
+  /** The recipient's view. */
   view: string;
-  /** Whether whoever hears it does not know of the view yet. */
+  /** Whether the recipient does not know the view yet. */
   isOtherView: boolean;
   body: JsonObject;
 }): Frame {
@@ -80,7 +80,9 @@ export function createdFrame(creation: {
   return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }
 
-/** Rule PSH7. `subscription`: the id of a query's. `under`: where the error may be another one under other rights. */
+/**
+ * Rule PSH7. `subscription`: the id of a live query. `under`: set if the error depends on rights.
+ */
 export function failedFrame(
   r: string,
   error: ProtocolError,
@@ -93,7 +95,7 @@ export function failedFrame(
   return frameOf(push, { kind: 'final', key: subscription ?? r, r, under });
 }
 
-/** Rule PSH10. `names`: of the collection. */
+/** Rule PSH10. `names`: those of the collection. */
 export function schemaUpdatedFrame(names: readonly string[]): Frame {
   const r = names.map((name) => `/${name}/*`).join('');
   return frameOf({ evt: 'schemaUpdated', r }, { kind: 'notice' });
@@ -116,6 +118,6 @@ type PushMessage =
   | SchemaUpdatedPush
   | { evt: 'deleted'; r: string; rev: number };
 
-function frameOf(push: PushMessage, place: ReplayPoint): Frame {
-  return encodeFrame(JSON.stringify(push), place);
+function frameOf(push: PushMessage, replayPoint: ReplayPoint): Frame {
+  return encodeFrame(JSON.stringify(push), replayPoint);
 }

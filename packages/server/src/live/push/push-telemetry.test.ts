@@ -24,24 +24,24 @@ function telemetry() {
   return { clock, delays, ended, telemetry: new PushTelemetry({ clock, metrics, tracing }) };
 }
 
-test('how long a change took is noted once it was pushed to somebody', () => {
-  const { clock, delays, ended, telemetry: subscription } = telemetry();
+test('the delay of a change is recorded if it was pushed', () => {
+  const { clock, delays, ended, telemetry: pushTelemetry } = telemetry();
   const now = clock.now();
-  subscription.record({ r: '/a/1', at: now - 250 }, 3, undefined);
-  subscription.record({ r: '/a/1', at: now - 250 }, 0, undefined);
+  pushTelemetry.record({ r: '/a/1', at: now - 250 }, 3, undefined);
+  pushTelemetry.record({ r: '/a/1', at: now - 250 }, 0, undefined);
   // Another node's clock is ahead.
-  subscription.record({ r: '/a/1', at: now + 1000 }, 1, undefined);
+  pushTelemetry.record({ r: '/a/1', at: now + 1000 }, 1, undefined);
   expect(delays).toEqual([0.25, 0]);
   expect(ended).toEqual([]);
 });
 
-test('[TRC1] only a change that is traced has a span, which ends if somebody heard it', () => {
-  const { clock, ended, telemetry: subscription } = telemetry();
+test('[TRC1] only a traced change has a span, which ends if it was pushed', () => {
+  const { clock, ended, telemetry: pushTelemetry } = telemetry();
   const at = clock.now();
-  expect(subscription.start({ r: '/a/1' })).toBeUndefined();
-  const span = subscription.start({ r: '/a/1', trace: 'x' });
-  subscription.record({ r: '/a/1', at }, 0, span);
+  expect(pushTelemetry.start({ r: '/a/1' })).toBeUndefined();
+  const span = pushTelemetry.start({ r: '/a/1', trace: 'x' });
+  pushTelemetry.record({ r: '/a/1', at }, 0, span);
   expect(ended).toEqual([]);
-  subscription.record({ r: '/a/1', at }, 2, span);
+  pushTelemetry.record({ r: '/a/1', at }, 2, span);
   expect(ended).toEqual([{ 'really.pushes': 2 }]);
 });

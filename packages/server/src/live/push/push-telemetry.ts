@@ -8,14 +8,14 @@ export interface PushTelemetryOptions {
   readonly tracing: Tracing | undefined;
 }
 
-/** What is noted of a change. */
+/** The part of a change that is recorded. */
 interface RecordedChange {
   readonly r: string;
   /** Wall clock of the node that wrote it, milliseconds. */
   readonly at: number;
 }
 
-/** Takes note of changes that were pushed: how long that took since they were written, and the trace, where there is one. */
+/** Records the delay from a change's write to its push, and the trace if there is one. */
 export class PushTelemetry {
   readonly #clock: Clock;
   readonly #delay: Histogram;
@@ -26,12 +26,12 @@ export class PushTelemetry {
     this.#tracing = tracing;
     this.#delay = metrics.histogram(
       'really_push_delay_duration_seconds',
-      'Time from the writing of a change until it is handed to the connections that hear it, once for each object, collection or window.',
+      'Time from the write of a change until it is handed to the connections of its subscribers, once for each object, collection or window.',
       [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     );
   }
 
-  /** A change is about to be told. The span counts only if it comes back to `told`. */
+  /** Starts the span of a push. It is recorded only if it is passed to `record`. */
   start({
     r,
     trace,
@@ -43,10 +43,10 @@ export class PushTelemetry {
     return this.#tracing?.push(trace, { 'really.r': r });
   }
 
-  /** It was told to so many. */
+  /** Call after the change was pushed to `pushes` connections. */
   record({ at }: RecordedChange, pushes: number, span: Span | undefined): void {
     if (pushes === 0) return;
-    // Clocks of nodes differ.
+    // The clocks of nodes differ, so this can be negative.
     const seconds = Math.max(0, this.#clock.now() - at) / 1000;
     this.#delay.recordTraced(exampleOf(span), seconds);
     span?.end({ 'really.pushes': pushes });

@@ -3,7 +3,10 @@ import type { Model } from '../../model/model.js';
 import { lastTouched } from '../../objects/change.js';
 import type { StoredObject } from '../../store/store.js';
 
-/** What one audience sees of an object: the fields it asked for (`undefined`: all), less those hidden from it. */
+/**
+ * What a subscriber group sees of an object: the requested fields (`undefined`: all) without the
+ * hidden ones.
+ */
 export interface Visibility {
   readonly fields: readonly string[] | undefined;
   readonly hidden: readonly string[];
@@ -13,18 +16,18 @@ export function isVisible(visibility: Visibility, field: string): boolean {
   return (visibility.fields?.includes(field) ?? true) && !visibility.hidden.includes(field);
 }
 
-/** The names of the fields that are seen, set or not. */
+/** The names of the visible fields, set or not. */
 export function visibleFields(model: Model, { fields, hidden }: Visibility): readonly string[] {
-  const asked = fields ?? [...model.fields.keys()];
-  return hidden.length === 0 ? asked : asked.filter((name) => !hidden.includes(name));
+  const requested = fields ?? [...model.fields.keys()];
+  return hidden.length === 0 ? requested : requested.filter((name) => !hidden.includes(name));
 }
 
-/** Whether a field that was hidden is seen now. */
+/** Whether a field that was hidden is visible now. */
 export function gainsFields(before: readonly string[], now: Visibility): boolean {
   return before.some((field) => isVisible(now, field));
 }
 
-/** The last revision of the object that changed anything that is seen; its creation changed everything. */
+/** The last revision that changed a visible field; creation changes every field. */
 export function lastVisibleChange(object: StoredObject, visibility: Visibility): number {
   let last = 1;
   for (const field of visibility.fields ?? Object.keys(object.touched)) {
@@ -33,7 +36,7 @@ export function lastVisibleChange(object: StoredObject, visibility: Visibility):
   return last;
 }
 
-/** The part of a change that is seen; `undefined` where that is nothing. */
+/** The visible part of a change; `undefined` if there is none. */
 export function visibleDelta(delta: Delta, visibility: Visibility): Delta | undefined {
   if (visibility.fields === undefined && visibility.hidden.length === 0) return delta;
   let visible: Delta | undefined;

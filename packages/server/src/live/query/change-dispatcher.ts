@@ -4,33 +4,33 @@ import { Fifo } from '../catch-up/fifo.js';
 import type { InFlight } from '../catch-up/in-flight.js';
 import type { QueryGroup } from './query-group.js';
 
-/** Something that happened at a position, for the groups that it concerns. */
+/** A change, or a gap, at a position. */
 export interface FeedEvent {
   readonly pos: Pos;
-  /** To be judged; `undefined`: the store has to be asked. */
+  /** The change; `undefined`: the groups have to read the store. */
   readonly change: CommittedChange | undefined;
-  /** Nothing happened there that anybody is to be told of. */
+  /** Nothing to deliver at this position. */
   readonly isNoop?: true | undefined;
 }
 
 interface DispatchTarget {
-  /** The groups that an offer concerns, as of now. */
+  /** The groups that an event concerns, as of now. */
   readonly affectedGroups: (event: FeedEvent) => Iterable<QueryGroup>;
-  /** Whether a group is still one: it may have gone, or been retired, meanwhile. */
+  /** Whether the group still exists and is not retired. */
   readonly isActive: (group: QueryGroup) => boolean;
-  /** Everything up to here was offered. */
+  /** Every event up to here was dispatched. */
   readonly onDispatched: (pos: Pos) => void;
 }
 
-/** Offers that wait; with more, the store is asked in their place. */
+/** Queued events; beyond this they are replaced by a read of the store. */
 const maxQueued = 4096;
-/** After so much work there is a look at the clock. */
+/** Work between two looks at the clock. */
 const workBetweenClockChecks = 1000;
 
 /**
- * Hands changes to the groups that they may concern, in the order of their positions. Mostly at once; what takes long is cut in
- * slices with others in between (rule LIM17). What comes meanwhile waits, as it might on a bus that is late: a group that reads
- * the store in between has what waits already, and passes over it by its position.
+ * Dispatches changes to the groups they may concern, in the order of their positions. Usually
+ * synchronous; long work is sliced (rule LIM17). Changes that arrive in between are queued. A group
+ * that reads the store meanwhile has them already, and skips them by their positions.
  */
 export class ChangeDispatcher {
   readonly #target: DispatchTarget;
@@ -76,7 +76,7 @@ export class ChangeDispatcher {
     return this.#target.affectedGroups(event)[Symbol.iterator]();
   }
 
-  /** Those that are left where the slice is over; `undefined` where all of it is done. */
+  /** The remaining groups when the slice is over; `undefined` when done. */
   #dispatchTo(event: FeedEvent, groups: Iterator<QueryGroup>): Iterator<QueryGroup> | undefined {
     for (let next = groups.next(); !next.done; next = groups.next()) {
       const group = next.value;

@@ -8,8 +8,8 @@ import type { QueryGroupTraits } from './query-group-traits.js';
 export type WindowSearch = Pick<QueryGroupTraits, 'auth' | 'owner' | 'scope' | 'filter' | 'order'>;
 
 /**
- * The first `limit` objects of a query of those that may be subscribed to, in its order. Fewer only where there are
- * no more. What moves while several pages are read stands where it was seen last, once.
+ * The first `limit` objects of a query that the reader may subscribe to, in order; fewer only if
+ * there are no more. An object that moves between pages is returned once, at its last position.
  */
 export async function fetchWindow(
   context: LiveContext,

@@ -1,13 +1,14 @@
 /**
- * How many changes of each object wait or are being judged. Until they are, nobody knows whether the next change of that
- * object concerns a window, so it has to hear of all of them.
+ * Counts the queued and in-flight changes of each object. Until they are applied, nobody knows
+ * whether the next change of the object concerns the window, so the group has to receive all of
+ * them.
  */
 export class PendingChanges {
   readonly #counts = new Map<string, number>();
   readonly #first: (r: string) => void;
   readonly #last: (r: string) => void;
 
-  /** `first` is called when there is something of an object, `last` when there is nothing any more. */
+  /** `first` is called when an object gets a pending change, `last` when it has none left. */
   constructor(first: (r: string) => void, last: (r: string) => void) {
     this.#first = first;
     this.#last = last;
@@ -23,11 +24,11 @@ export class PendingChanges {
     if (before === 0) this.#first(r);
   }
 
-  /** Once for each `begin`. */
+  /** Call once for each `begin`. */
   end(r: string): void {
-    const left = (this.#counts.get(r) ?? 1) - 1;
-    if (left > 0) {
-      this.#counts.set(r, left);
+    const remaining = (this.#counts.get(r) ?? 1) - 1;
+    if (remaining > 0) {
+      this.#counts.set(r, remaining);
       return;
     }
     this.#counts.delete(r);

@@ -2,18 +2,18 @@ import { expect, test } from 'vitest';
 import { FakeConnection, type LiveSetup, settle, setUpLive } from '../live.fixture.js';
 import type { Frame } from '../push/frame.js';
 
-/** A connection that takes so much and no more. */
-class SlowEar extends FakeConnection {
-  takes = Number.POSITIVE_INFINITY;
+/** A connection whose output buffer is full after a number of pushes. */
+class SlowConnection extends FakeConnection {
+  capacity = Number.POSITIVE_INFINITY;
 
   override push(frame: Frame): void {
     super.push(frame);
-    this.takes -= 1;
-    if (this.takes <= 0) this.congested = true;
+    this.capacity -= 1;
+    if (this.capacity <= 0) this.congested = true;
   }
 }
 
-async function watch({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
+async function subscribe({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
   const scope = { names: ['users'], parents: [] };
   const order = { field: 'a', descending: false };
   const { hits, start } = await live.subscribeQuery(connection, {
@@ -26,50 +26,50 @@ async function watch({ live }: LiveSetup, connection: FakeConnection, limit = 10
   return hits.map(({ object }) => object.r);
 }
 
-test('[LIM11] the rows of all windows have a bound: a read that would go beyond it is refused', async () => {
+test('[LIM11] the rows of all windows are limited: a read beyond the limit is refused', async () => {
   const on = await setUpLive({ limits: { queryRows: 5 } });
   for (const id of ['1', '2', '3', '4']) await on.create(`/users/${id}`, { a: 1 });
   const connection = new FakeConnection('u1');
-  await watch(on, connection, 10);
+  await subscribe(on, connection, 10);
   expect(on.live.counts().queryRows).toBe(4);
-  await expect(watch(on, new FakeConnection('u2'), 20)).rejects.toMatchObject({
+  await expect(subscribe(on, new FakeConnection('u2'), 20)).rejects.toMatchObject({
     message: 'rate.limited',
   });
   expect(on.live.counts()).toMatchObject({ queryGroups: 1, queryRows: 4 });
-  // Who asks what somebody else watches already needs no more room.
-  expect(await watch(on, new FakeConnection('u3'), 10)).toHaveLength(4);
+  // A subscription to an existing window needs no more room.
+  expect(await subscribe(on, new FakeConnection('u3'), 10)).toHaveLength(4);
   await on.remove('/users/1');
   await on.remove('/users/2');
   await settle();
   expect(on.live.counts().queryRows).toBe(2);
-  expect(await watch(on, new FakeConnection('u2'), 20)).toEqual(['/users/3', '/users/4']);
+  expect(await subscribe(on, new FakeConnection('u2'), 20)).toEqual(['/users/3', '/users/4']);
 });
 
-test('[LIM11] a window that grows beyond the bound has failed, and leaves nothing behind', async () => {
+test('[LIM11] a window that grows beyond the limit fails, and leaves nothing behind', async () => {
   const on = await setUpLive({ limits: { queryRows: 2 } });
   const connection = new FakeConnection('u1');
-  await watch(on, connection);
+  await subscribe(on, connection);
   for (const id of ['1', '2', '3']) await on.create(`/users/${id}`, { a: 1 });
   await settle();
-  const summaries = connection.received();
-  expect(summaries.at(-1)).toMatchObject({ evt: 'failed', error: { code: 429 } });
-  expect(summaries.filter(({ evt }) => evt === 'created')).toHaveLength(3);
+  const pushes = connection.received();
+  expect(pushes.at(-1)).toMatchObject({ evt: 'failed', error: { code: 429 } });
+  expect(pushes.filter(({ evt }) => evt === 'created')).toHaveLength(3);
   expect(on.live.counts()).toMatchObject({ queries: 0, queryGroups: 0, queryRows: 0 });
   await on.remove('/users/1');
   await on.remove('/users/2');
-  expect(await watch(on, connection)).toEqual(['/users/3']);
+  expect(await subscribe(on, connection)).toEqual(['/users/3']);
 });
 
-test('[LIM4] a large difference waits until the connection takes more, and then the rest is told, once', async () => {
+test('[LIM4] a large difference pauses on a full output buffer, and the rest is sent once it drains', async () => {
   const on = await setUpLive();
-  const connection = new SlowEar('u1');
+  const connection = new SlowConnection('u1');
   const other = new FakeConnection('u1');
-  await watch(on, connection, 100);
-  await watch(on, other, 100);
+  await subscribe(on, connection, 100);
+  await subscribe(on, other, 100);
   on.bus.held = [];
   for (let n = 10; n < 50; n++) await on.create(`/users/${n}`, { a: n });
   on.bus.held = undefined;
-  connection.takes = 7;
+  connection.capacity = 7;
   await on.live.resync();
   await on.live.settled();
   expect(other.summaries()).toHaveLength(40);
@@ -79,14 +79,14 @@ test('[LIM4] a large difference waits until the connection takes more, and then 
   await on.remove('/users/45');
   await on.live.settled();
   expect(connection.summaries()).toEqual([]);
-  for (const takes of [9, 5, 100]) {
+  for (const capacity of [9, 5, 100]) {
     connection.congested = false;
-    connection.takes = takes;
+    connection.capacity = capacity;
     on.live.onDrain(connection);
     await on.live.settled();
   }
   const rest = connection.summaries();
-  const entered = [...first, ...rest].filter((summaries) => summaries.startsWith('entered'));
+  const entered = [...first, ...rest].filter((summary) => summary.startsWith('entered'));
   expect(new Set(entered).size).toBe(entered.length);
   expect(entered).toHaveLength(39);
   expect(rest.filter((summaries) => !summaries.startsWith('entered'))).toEqual(['snapshot 2']);

@@ -13,7 +13,7 @@ import { QueryTopic } from './query-topic.js';
 
 const noGroups: readonly QueryGroup[] = [];
 
-/** Takes changes from the bus to the queries that they may concern. */
+/** Dispatches changes from the bus to the query groups they may concern. */
 export class QueryFeed implements QueryGroupOwner {
   readonly #context: LiveContext;
   readonly #inFlight: InFlight;
@@ -21,9 +21,9 @@ export class QueryFeed implements QueryGroupOwner {
   readonly #limiter: FairLimiter;
   readonly #topics = new Map<string, QueryTopic>();
   readonly #dispatcher: ChangeDispatcher;
-  /** Every change up to here was seen on the bus, or is known to be missed. */
+  /** Every change up to here was received from the bus, or is known to be missing. */
   #received: Pos | undefined;
-  /** Every change up to here was offered to the groups that it may concern. */
+  /** Every change up to here was dispatched. */
   #through: Pos | undefined;
   #groups = 0;
   #rows = 0;
@@ -53,7 +53,7 @@ export class QueryFeed implements QueryGroupOwner {
     return this.#groups;
   }
 
-  /** Objects in the windows, once for each that they are in. */
+  /** Rows of all windows together. */
   get rows(): number {
     return this.#rows;
   }
@@ -66,18 +66,21 @@ export class QueryFeed implements QueryGroupOwner {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
 
-  /** Changes that wait to be offered. */
+  /** Changes that wait for the dispatcher. */
   get queuedEvents(): number {
     return this.#dispatcher.waiting;
   }
 
-  /** The group of these traits, made where there is none. It goes when nobody sits in it or joins it. Throws 429 (rule LIM17). */
+  /**
+   * Returns the group with these traits, creating it if needed. It is removed when it has no
+   * subscribers and no joins. Throws 429 (rule LIM17).
+   */
   group(traits: QueryGroupTraits, model: Model): QueryGroup {
     const known = this.#topics.get(traits.r)?.groups.get(traits.key);
     if (known) return known;
     const { usages, budget } = this.#context;
     budget.acquireWindow(traits.cost, usages.find(traits.auth.uid));
-    // Somebody else may have had to give way.
+    // Read only now: acquiring may have evicted groups of this topic.
     let topic = this.#topics.get(traits.r);
     if (!topic) {
       topic = new QueryTopic(traits.r);
@@ -90,21 +93,21 @@ export class QueryFeed implements QueryGroupOwner {
     return group;
   }
 
-  /** The store is at this position: where nothing was heard on the bus yet, it counts from here. */
+  /** Sets the position from which gaps are detected, if nothing was received yet. */
   beginAt(pos: Pos): void {
     this.#received ??= pos;
     this.#through ??= pos;
   }
 
-  /** This position is no change's: a new version of a model took it. */
+  /** This position belongs to a new version of a model, not to a change. */
   skipPosition(pos: Pos): void {
     if (this.#received !== pos - 1) return;
     this.#received = pos;
-    // In its turn, where others wait. There is no object that it could be about.
+    // Queued behind waiting events; it concerns no object.
     this.#dispatcher.dispatch({ pos, change: undefined, isNoop: true });
   }
 
-  /** The store is at this position: what has not been heard up to here was missed. */
+  /** The store is at this position: records a gap if later than what was received. */
   observe(pos: Pos): void {
     const before = this.#received ?? 0;
     if (pos <= before) return;
@@ -133,7 +136,7 @@ export class QueryFeed implements QueryGroupOwner {
       : [first ?? noGroups, ...others].flatMap((some) => [...some]);
   }
 
-  /** The models of these collections are not in force any more: their queries get other groups. */
+  /** The models of these collections were replaced: their queries get new groups. */
   retire(collections: ReadonlySet<string>): void {
     const all = [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
     for (const group of all) {
@@ -143,7 +146,7 @@ export class QueryFeed implements QueryGroupOwner {
     }
   }
 
-  /** Those who read for the same uid wait for one another, so that nobody has the store to itself. */
+  /** Reads of one uid are limited together, so that no user has the store to itself. */
   schedule<T>(group: QueryGroup, read: () => Promise<T>): Promise<T> {
     const owner = this.#context.usages.find(group.traits.auth.uid) ?? group;
     return new Promise((resolve, reject) => {
@@ -201,7 +204,7 @@ export class QueryFeed implements QueryGroupOwner {
     if (topic.groups.size === 0) this.#topics.delete(topic.r);
   }
 
-  /** `undefined` where it is forgotten, or retired. */
+  /** `undefined` if the group was removed or retired. */
   #topicOf(group: QueryGroup): QueryTopic | undefined {
     const topic = this.#topics.get(group.traits.r);
     return topic?.groups.get(group.traits.key) === group ? topic : undefined;

@@ -3,7 +3,7 @@ import type { Order, Pos, Scope } from '../../store/store.js';
 import type { WindowCost } from './window-cost.js';
 import type { WindowTraits } from './window-event.js';
 
-/** What makes queries alike: whoever asks the same, and is alike in rights, shares a window. */
+/** The key of a query group: requests with the same query and rights share a window. */
 export interface QueryGroupTraits extends WindowTraits {
   readonly key: string;
   readonly scope: Scope;
@@ -11,15 +11,15 @@ export interface QueryGroupTraits extends WindowTraits {
   readonly order: Order;
   readonly limit: number;
   readonly cost: WindowCost;
-  /** Of the one who came first: the others are alike where it matters. */
+  /** `auth` of the first subscriber: the others have the same rights. */
   readonly auth: Auth;
-  /** Whose turn its reads take: that of the one who came first. */
+  /** The owner of its reads: the first subscriber's. */
   readonly owner: string;
 }
 
-/** How far those who are live have heard. */
+/** How far the live subscribers are. */
 export interface WindowCursor {
   readonly pos: Pos;
-  /** True where what they were told is just what the window was there. */
+  /** True if they know exactly the window at `pos`. */
   readonly isExact: boolean;
 }

@@ -28,58 +28,60 @@ import { eventsSince, rowOf } from './window-diff.js';
 import { ownEvents, type WindowEvent } from './window-event.js';
 import { WindowSubscribers } from './window-subscribers.js';
 
-/** Where a group stands among the others. */
+/** What a group needs from the feed. */
 export interface QueryGroupOwner {
-  /** Whether so many rows more may be kept (rule LIM11). */
+  /** Whether this many more rows may be kept (rule LIM11). */
   hasRoomForRows(more: number): boolean;
-  /** An object is among its rows now. */
+  /** The group has a row of this object now. */
   rowAdded(group: QueryGroup, r: string): void;
-  /** An object is not among its rows any more. */
+  /** The group no longer has a row of this object. */
   rowRemoved(group: QueryGroup, r: string): void;
-  /** An object may come to be among its rows, or not: it has to hear of whatever happens to it. */
+  /** The group has to receive all changes of this object: a pending change may add it. */
   rowExpected(group: QueryGroup, r: string): void;
-  /** An object is not among its rows, and will not be by what was heard of it so far. */
+  /** The pending changes did not add the object. */
   rowUnexpected(group: QueryGroup, r: string): void;
-  /** While it reads its rows, any object may come to be among them. */
+  /** While the group reads its rows, it has to receive all changes. */
   loading(group: QueryGroup, loading: boolean): void;
   fail(subscriptions: readonly QuerySubscription[], cause: unknown): void;
-  /** Reads of the store, when it is this group's turn. Rejects as the reading does. */
+  /** Runs a store read when the limiter allows. Rejects as the read does. */
   schedule<T>(group: QueryGroup, read: () => Promise<T>): Promise<T>;
-  /** Every change up to here was offered to the groups that it may concern. */
+  /** Every change up to here was dispatched. */
   readonly through: Pos;
-  /** Nobody is subscribed, and nobody is about to be. */
+  /** The group has no subscribers and no pending joins. */
   onEmpty(group: QueryGroup): void;
 }
 
-/** The window as somebody who joins finds it. */
+/** The window at the moment of a join. */
 export interface WindowSnapshot {
   readonly hits: readonly Hit[];
   readonly pos: Pos;
-  /** What was written while they were read may be in it, up to here. */
+  /** Writes up to here, made during the read, may be included. */
   readonly exactFrom: Pos;
 }
 
-/** Exactly one of the two is called, once. */
+/** Exactly one of the two callbacks is called, once. */
 export interface JoinRequest {
-  /** In the very moment in which the rows are those of `found`. */
+  /** Called synchronously when the group's rows become those of `found`. */
   readonly resolve: (found: WindowSnapshot) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Changes that wait while rights are judged or the store is read; with more, the store is asked. */
+/** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
 
 function tooManyRows(): ProtocolError {
   return fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
 }
 
-/** One window, and those who watch it. Changes are taken one at a time, in the order of their positions. */
+/**
+ * One window and its subscribers. Applies changes one at a time, in the order of their positions.
+ */
 export class QueryGroup {
   readonly traits: QueryGroupTraits;
   readonly window: QueryWindow;
-  /** What its index entry is made of. */
+  /** The filters of its index entry. */
   readonly filters: readonly (RqlExpression | undefined)[];
-  /** An object with a value of another type in one of these fields may be in it whatever the filters say. */
+  /** An object with a mistyped value in one of these fields may match whatever the filters say. */
   readonly assumes: readonly StoredFieldType[];
   readonly #context: LiveContext;
   readonly #inFlight: InFlight;
@@ -94,19 +96,23 @@ export class QueryGroup {
     },
   );
   #joinRequests: JoinRequest[] = [];
-  /** The rows have to be read from the store. */
+  /** The rows have to be read again. */
   #isStale = false;
   #isBusy = false;
   #isRetired = false;
-  /** Everything up to here is in the rows. */
+  /** Every change up to here is in the rows. */
   #pos: Pos = 0;
-  /** In the window, but not told yet: it came from the reserve, and the store has to be asked for it. */
+  /**
+   * In the window but not sent yet: it came from the reserve, and the store has to be read for it.
+   */
   #unannounced: Row | undefined;
   /** See `known`. */
   #known: KnownRows | undefined;
-  /** Before this position the rows may be ahead of it: something was written while they were read. */
+  /**
+   * Before this position, the rows may be newer than `#pos`: something was written during the read.
+   */
   #exactFrom: Pos = 0;
-  /** Of a change a part was told: the rest is known once the store was asked. */
+  /** Part of a change was sent; the rest needs a read of the store. */
   #isPartial = false;
 
   constructor(
@@ -126,29 +132,29 @@ export class QueryGroup {
     this.assumes = rule?.kind === 'filter' ? rule.assumes : [];
   }
 
-  /** Takes one change that may concern it. */
+  /** Applies or queues a change that may concern the window. */
   receive(change: CommittedChange): void {
     if (this.#isBusy) {
       this.#enqueue(change);
       return;
     }
-    const late = this.#apply(change);
-    if (late || this.#isStale) this.#startWorker(late);
+    const pending = this.#apply(change);
+    if (pending || this.#isStale) this.#startWorker(pending);
   }
 
-  /** Asks the store, and tells everybody the difference to what they know. */
+  /** Reads the window again and sends each subscriber the difference. */
   refresh(): void {
     this.#isStale = true;
     if (!this.#isBusy) this.#startWorker(undefined);
   }
 
-  /** The window as of now, for somebody who is about to subscribe. */
+  /** Resolves the request with a freshly read window. */
   join(request: JoinRequest): void {
     this.#joinRequests.push(request);
     this.refresh();
   }
 
-  /** Its model is not in force any more: nobody joins it now, and what is under way for it comes to nothing. */
+  /** Its model was replaced: nobody can join it now, and work in flight is discarded. */
   retire(): void {
     this.#isRetired = true;
     this.#queue = [];
@@ -165,7 +171,7 @@ export class QueryGroup {
     this.#releaseIfEmpty();
   }
 
-  /** How far those who are live have heard: while there is nothing to do, as far as the others. */
+  /** How far the live subscribers are: when the group is idle, as far as the dispatcher. */
   get cursor(): WindowCursor {
     const { pos } = this.#subscribers;
     if (this.#isBusy || this.#isStale) return { pos, isExact: !this.isPartial };
@@ -173,23 +179,26 @@ export class QueryGroup {
     return { pos: reachedPos, isExact: reachedPos >= this.#exactFrom };
   }
 
-  /** See `QueryMembers.begin`. */
+  /** See `WindowSubscribers.activate`. */
   activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void {
     this.#subscribers.activate(subscription, buffered);
     if (subscription.progress === 'behind') this.refresh();
   }
 
-  /** See `QueryMembers.replay`. */
+  /** See `WindowSubscribers.replay`. */
   replay(subscription: QuerySubscription): boolean {
     return this.#subscribers.replay(subscription);
   }
 
-  /** True where what those who are live know is not just what the window was when they were last told something. */
+  /** True if live subscribers do not know exactly the window at their position. */
   get isPartial(): boolean {
     return this.#isPartial || this.#subscribers.pos < this.#exactFrom;
   }
 
-  /** What those who are live know: the same for as long as nothing changes, so that all who drop meanwhile share it. */
+  /**
+   * The rows that live subscribers know. The same object until something changes, so that resumable
+   * subscriptions share it.
+   */
   known(): KnownRows {
     this.#known ??= new Map(
       this.window.shown.filter((row) => row !== this.#unannounced).map((row) => [row.r, row]),
@@ -217,7 +226,7 @@ export class QueryGroup {
     void this.#drain(first);
   }
 
-  /** Never rejects. Between its last look at what there is to do and its end nothing can come. */
+  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
   async #drain(first: Promise<void> | undefined): Promise<void> {
     let next: Promise<void> | undefined = first;
     do {
@@ -233,15 +242,15 @@ export class QueryGroup {
     this.#releaseIfEmpty();
   }
 
-  /** What there is to wait for next; `undefined` where nothing is left to do. */
+  /** The next asynchronous step; `undefined` when there is none left. */
   #next(): Promise<void> | undefined {
     for (;;) {
       if (this.#isStale) return this.#refill();
       const change = this.#queue.shift();
       if (!change) return undefined;
-      const late = this.#apply(change);
+      const pending = this.#apply(change);
       this.#pendingChanges.end(change.r);
-      if (late) return late;
+      if (pending) return pending;
       if (this.#queue.length > 0 && this.#context.slice.isOver) return this.#context.slice.rest();
     }
   }
@@ -325,17 +334,17 @@ export class QueryGroup {
     );
   }
 
-  /** Changes the rows, once those who are too slow have taken note of what they know. */
+  /** Edits the rows, after paused subscribers have saved what they know. */
   #edit(r: string, edit: () => WindowChange): WindowChange {
     this.#pauseCongested();
     this.#known = undefined;
-    const had = this.window.get(r) !== undefined;
+    const wasPresent = this.window.get(r) !== undefined;
     const last = this.window.rows.at(-1);
     const windowChange = edit();
-    const has = this.window.get(r) !== undefined;
-    if (has && !had) this.#owner.rowAdded(this, r);
-    if (had && !has) this.#rowRemoved(r);
-    // One that comes in may push the last one out of the reserve.
+    const isPresent = this.window.get(r) !== undefined;
+    if (isPresent && !wasPresent) this.#owner.rowAdded(this, r);
+    if (wasPresent && !isPresent) this.#rowRemoved(r);
+    // An inserted row may push the last one out of the reserve.
     if (last && last.r !== r && !this.window.get(last.r)) this.#rowRemoved(last.r);
     return windowChange;
   }
@@ -344,7 +353,10 @@ export class QueryGroup {
     this.#subscribers.pauseCongested(() => this.known(), this.isPartial);
   }
 
-  /** Tells what one change did. `own`: of the object itself, if it is in the window now. */
+  /**
+   * Delivers the events of one change. `own`: events of the changed object itself, if it is in the
+   * window.
+   */
   #deliver(change: CommittedChange, windowChange: WindowChange, own: readonly WindowEvent[]): void {
     const { r, rev, by, pos } = change;
     const { telemetry } = this.#context;
@@ -358,7 +370,7 @@ export class QueryGroup {
     this.#unannounced = windowChange.entered;
     this.#known = undefined;
     this.#isStale ||= windowChange.entered !== undefined || this.window.isShort;
-    // With more to come, what was told is not all that happened up to this position.
+    // If a read is pending, not all of this position is sent yet.
     this.#isPartial = this.#isStale;
     const span = events.length > 0 ? telemetry.start(change) : undefined;
     const pushes = this.#subscribers.deliver(events, this.#isStale ? pos - 1 : pos, { at: pos });
@@ -366,7 +378,7 @@ export class QueryGroup {
     if (!this.#owner.hasRoomForRows(0)) this.#failAll(tooManyRows());
   }
 
-  /** Reads the rows anew, and tells the difference to everybody, to each from where it is. */
+  /** Reads the rows again, and sends each subscriber the difference from what it knows. */
   async #refill(): Promise<void> {
     this.#isStale = false;
     if (this.#isEmpty) return;
@@ -383,7 +395,7 @@ export class QueryGroup {
       ? await this.#diff({ known: this.known(), hits, isOtherView: false })
       : [];
     if (this.#isRetired) return;
-    // From here to the last joiner in one go: everybody knows the same rows then.
+    // Synchronous up to the last join, so that all know the same rows.
     this.#pauseCongested();
     const before = this.known();
     this.#fill(hits, pos);
@@ -431,7 +443,10 @@ export class QueryGroup {
     }
   }
 
-  /** What waits while the rows are read is told by the difference; its author is to recognize it there, too. */
+  /**
+   * A queued change may reach its author as part of the difference, and must carry its once-id
+   * there too.
+   */
   #marked(events: WindowEvent[]): WindowEvent[] {
     const own = this.#queue.filter(({ once }) => once !== undefined);
     if (own.length === 0) return events;
@@ -442,7 +457,7 @@ export class QueryGroup {
     });
   }
 
-  /** What is news to somebody, now that this is what the store has. */
+  /** The events that lead from `known` to what the store has now. */
   async #diff(options: Parameters<typeof eventsSince>[2]): Promise<WindowEvent[]> {
     return this.#marked(await eventsSince(this.#context, this.traits, options));
   }

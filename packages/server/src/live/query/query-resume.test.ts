@@ -12,7 +12,7 @@ import {
 
 const scope = { names: ['users'], parents: [] };
 
-async function watch({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
+async function subscribe({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
   const order = { field: 'a', descending: false };
   const filter = bindRql(parseRql('a > 0'), {});
   const request = { r: '/users/*', scope, order, limit, filter };
@@ -22,8 +22,8 @@ async function watch({ live }: LiveSetup, connection: FakeConnection, limit = 10
   return hits.map(({ object }) => `${object.r} ${object.rev}`);
 }
 
-/** Drops, does something, and comes back as another one. */
-async function away(
+/** Parks the connection, does something, and resumes on another connection. */
+async function reconnect(
   { live }: LiveSetup,
   connection: FakeConnection,
   meanwhile: () => Promise<unknown>,
@@ -38,8 +38,8 @@ async function away(
   return next;
 }
 
-/** With something that is written while the store is asked for a window. */
-async function stageWithWriter() {
+/** A setup that can write while the store is queried for a window. */
+async function setUpWithWriter() {
   const writer: { meanwhile?: (() => Promise<unknown>) | undefined } = {};
   const on = await setUpLive({
     wrap: (store) => ({
@@ -55,15 +55,15 @@ async function stageWithWriter() {
   return { on, writer };
 }
 
-describe('[RES2] a query that goes on', () => {
-  test('is told nothing twice that was written while its window was read', async () => {
-    const { on, writer } = await stageWithWriter();
+describe('[RES2] a resumed query', () => {
+  test('receives nothing twice that was written while its window was read', async () => {
+    const { on, writer } = await setUpWithWriter();
     await on.create('/users/1', { a: 1 });
     const connection = new FakeConnection();
     on.bus.held = [];
     writer.meanwhile = () => on.set('/users/1', { a: 2 });
-    expect(await watch(on, connection)).toEqual(['/users/1 2']);
-    const next = await away(on, connection, async () => {
+    expect(await subscribe(on, connection)).toEqual(['/users/1 2']);
+    const next = await reconnect(on, connection, async () => {
       for (const change of on.bus.held ?? []) on.bus.deliver(change);
       on.bus.held = undefined;
       await on.set('/users/1', { a: 3 });
@@ -71,13 +71,13 @@ describe('[RES2] a query that goes on', () => {
     expect(next.summaries()).toEqual(['snapshot 3']);
   });
 
-  test('[QRY7] is told positions that grow, also where it was told more than others at first', async () => {
-    const { on, writer } = await stageWithWriter();
+  test('[QRY7] receives growing positions, even if it was ahead of the others at first', async () => {
+    const { on, writer } = await setUpWithWriter();
     await on.create('/users/1', { a: 1 });
     await on.create('/users/2', { a: 2 });
     const connection = new FakeConnection();
-    await watch(on, connection, 1);
-    const next = await away(on, connection, async () => {
+    await subscribe(on, connection, 1);
+    const next = await reconnect(on, connection, async () => {
       writer.meanwhile = () => on.set('/users/1', { a: 5 });
     });
     await on.create('/users/3', { a: 0.5 });
@@ -88,7 +88,7 @@ describe('[RES2] a query that goes on', () => {
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   });
 
-  test('replays nothing that was no concern of it while it was there', async () => {
+  test('replays nothing that did not concern it while it was connected', async () => {
     const read: number[] = [];
     const on = await setUpLive({
       wrap: (store) => ({
@@ -102,23 +102,23 @@ describe('[RES2] a query that goes on', () => {
     });
     await on.create('/users/1', { a: 1 });
     const connection = new FakeConnection();
-    await watch(on, connection);
+    await subscribe(on, connection);
     for (let n = 0; n < 50; n++) await on.create(`/users/x${n}`, { a: -n });
     await settle();
-    const next = await away(on, connection, () => on.set('/users/1', { a: 2 }));
+    const next = await reconnect(on, connection, () => on.set('/users/1', { a: 2 }));
     expect(next.summaries()).toEqual(['updated 2']);
     expect(Math.max(...read)).toBe(1);
   });
 
-  test('is told the difference where nobody knows what was deleted, in what it may see now', async () => {
+  test('receives the difference in what it may see now if deleted objects are unknown', async () => {
     const on = await setUpLive({
       models: [modelOf({ read: rule(({ obj, auth }) => obj.b === auth.uid) })],
     });
     for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n, b: 'u1' });
     await on.create('/users/other', { a: 1, b: 'u2' });
     const connection = new FakeConnection('u1');
-    expect(await watch(on, connection, 2)).toHaveLength(2);
-    const next = await away(on, connection, async () => {
+    expect(await subscribe(on, connection, 2)).toHaveLength(2);
+    const next = await reconnect(on, connection, async () => {
       await on.remove('/users/1');
       await on.remove('/users/other');
       await on.set('/users/2', { c: 1 });
@@ -127,19 +127,19 @@ describe('[RES2] a query that goes on', () => {
     expect(on.live.counts().resumableRows).toBe(0);
   });
 
-  test('of which too much was remembered ends, as its position alone says nothing', async () => {
+  test('fails if its rows exceed the limit, as its position alone is not enough', async () => {
     const on = await setUpLive({ limits: { queryRows: 3 } });
     for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n });
     const [first, second] = [new FakeConnection('u1'), new FakeConnection('u2')];
-    for (const connection of [first, second]) await watch(on, connection, 2);
-    const alike = on.live.park(first);
+    for (const connection of [first, second]) await subscribe(on, connection, 2);
+    const resumable = on.live.park(first);
     expect(on.live.counts().resumableRows).toBe(2);
-    // Who knows the same shares it; who knows something else, too.
+    // Subscriptions that know the same rows share them; the others need room.
     await on.set('/users/1', { b: 1 });
     await settle();
-    const next = await away(on, second, () => on.remove('/users/1'));
+    const next = await reconnect(on, second, () => on.remove('/users/1'));
     expect(next.received()).toMatchObject([{ evt: 'failed', error: { message: 'position.gone' } }]);
-    on.live.releaseParked(alike);
+    on.live.releaseParked(resumable);
     expect(on.live.counts().resumableRows).toBe(0);
   });
 });

@@ -21,34 +21,36 @@ export interface SubscribedGroup {
   refresh(): void;
 }
 
-/** News of one moment. */
+/** Events delivered together. */
 export interface WindowDelivery {
   readonly frames: readonly WindowEventFrames[];
-  /** Where it is the difference between the windows of two positions, and not what one change did. */
+  /** Set if the events are the difference between two windows, not the effect of one change. */
   readonly difference: WindowDifference | undefined;
   readonly from: Pos;
-  /** Of the change, or of the later window. */
+  /** The position of the change, or of the later window. */
   readonly at: Pos;
 }
 
-/** How somebody who was told a part of a difference stands. */
+/** Lets a subscriber stop in the middle of a difference. */
 export interface WindowDifference {
   readonly before: KnownRows;
   readonly events: readonly WindowEvent[];
-  /** The window afterwards, by R. */
+  /** The new window by R. */
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** News that are kept for a subscriber whose answer is being made; with more, it is told the difference instead. */
+/**
+ * Deliveries buffered while the response is pending; beyond this, the difference is sent instead.
+ */
 const maxBuffered = 64;
 
 /**
- * How far a subscription to a query is on its way:
+ * The state of a subscription to a query:
  *
- * - `waiting`: its read is not answered yet; news are kept for it;
- * - `live`: hears what happens to its window as it happens;
- * - `behind`: `known` is what it knows; the difference to what is now will be told;
- * - `paused`: as `behind`, but its connection has to take some output first;
+ * - `waiting`: its read is not answered yet; deliveries are buffered;
+ * - `live`: receives the events of its window as they happen;
+ * - `behind`: the difference from `known` to the current window will be sent;
+ * - `paused`: behind, and its output buffer is full;
  * - `ended`.
  */
 export class QuerySubscription {
@@ -56,23 +58,29 @@ export class QuerySubscription {
   readonly session: SubscriptionOwner;
   readonly key: string;
   group: SubscribedGroup;
-  /** Its seat in its group. */
+  /** Its slot in its group. */
   slot = 0;
   progress: 'waiting' | 'live' | 'behind' | 'paused' | 'ended' = 'waiting';
-  /** Set while it is behind, paused or waiting, and while it is ahead of its group. */
+  /**
+   * The rows it knows, unless they are those of its group: set while it is behind, paused or
+   * waiting, or ahead of its group.
+   */
   known: KnownRows | undefined;
-  /** What it knows was true here: from a position on, it may be ahead of its group. */
+  /** The position of what it knows. After a rewind it may be ahead of its group. */
   pos: Pos = 0;
-  /** The furthest position that was told to its client: what is told carries none before it. */
+  /** The latest position sent to its client: later pushes never carry an earlier one. */
   sentPos: Pos = 0;
-  /** The view under which its client has heard all of its window. */
+  /** The view under which its client received all of its window. */
   view: string;
-  /** Before this position `known` may be ahead of `pos`. */
+  /** Before this position, `known` may be newer than `pos`. */
   exactFrom: Pos = 0;
-  /** True where `known` is not just what the window was at `pos`: it was told a part of what came next, or under other rights. */
+  /**
+   * True if `known` is not exactly the window at `pos`: part of what followed was sent, or it was
+   * sent under other rights.
+   */
   isPartial = false;
   generation = 0;
-  /** With `since`: what is to be told first. */
+  /** With `since`: what to replay first. */
   rewind: Rewind | undefined;
   #buffered: WindowDelivery[] | undefined = [];
 
@@ -83,7 +91,7 @@ export class QuerySubscription {
     this.view = group.traits.view;
   }
 
-  /** What it was told, and where somebody goes on from who was told that. */
+  /** The rows that its client knows, and where to resume from. */
   get cursor(): WindowCursor & { readonly known: KnownRows } {
     const { known, pos } = this;
     if (!known) return { ...this.group.cursor, known: this.group.known() };
@@ -94,13 +102,13 @@ export class QuerySubscription {
     return this.group.traits;
   }
 
-  /** While it waits. */
+  /** Call only while `waiting`. */
   buffer(delivery: WindowDelivery): void {
     this.#buffered?.push(delivery);
     if ((this.#buffered?.length ?? 0) > maxBuffered) this.#buffered = undefined;
   }
 
-  /** What was kept, for the last time; `undefined` where it was too much. */
+  /** The buffered deliveries, once; `undefined` if there were too many. */
   drain(): readonly WindowDelivery[] | undefined {
     const buffered = this.#buffered;
     this.#buffered = undefined;

@@ -24,35 +24,38 @@ import type { KnownRows } from './query-window.js';
 import { rewindTo } from './rewind/rewind.js';
 import { windowCost } from './window-cost.js';
 
-/** A read with `subscribe`: the window that it wants to hear of. */
+/** A read with `subscribe`: the window to subscribe to. */
 export interface QuerySubscribeRequest {
-  /** The collection, printed. */
+  /** The printed R of the collection. */
   readonly r: string;
   readonly scope: Scope;
   /** Resolved; `undefined`: all. */
   readonly fields?: readonly string[] | undefined;
-  /** Judged on what the reader sees. */
+  /** Evaluated on the fields that the reader sees. */
   readonly filter?: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
-  /** The position of an earlier push, as it was told. */
+  /** The opaque position of an earlier push. */
   readonly since?: string | undefined;
-  /** In its place, where the server knows it: what was told under another view only `left` can say. */
+  /**
+   * As `since`, from the server itself: it may be of another view, under which only `left` can be
+   * sent.
+   */
   readonly after?: Position | undefined;
-  /** The id that it had on an earlier connection. */
+  /** The subscription's id on an earlier connection. */
   readonly key?: string | undefined;
-  /** Of one that goes on after an earlier connection: how that one was left, `after` apart. */
+  /** On resume: the state on the earlier connection. */
   readonly resumeState?: QueryResumeState | undefined;
 }
 
 export interface QueryResumeState {
-  /** Rights there. */
+  /** The rights on the earlier connection. */
   readonly auth: Auth;
-  /** The furthest position that was told. */
+  /** The latest position sent. */
   readonly sentPos: Pos;
-  /** What was told, as far as it is remembered. */
+  /** The rows that the client knows, if still remembered. */
   readonly known?: KnownRows | undefined;
-  /** True where that is just what the window was at `after`. */
+  /** True if `known` is exactly the window at `after`. */
   readonly isExact: boolean;
 }
 
@@ -61,15 +64,15 @@ export interface SubscribedQuery {
   readonly subscription: string;
   /** `meta.view`. */
   readonly view: string;
-  /** The window as of now, which is the read's answer. */
+  /** The current window: the response of the read. */
   readonly hits: readonly Hit[];
-  /** Of the store when the window was read. */
+  /** The store's position when the window was read. */
   readonly pos: Pos;
-  /** To be called when the answer is queued: pushes flow from then on. */
+  /** Call when the response is queued: starts the pushes. */
   readonly start: () => void;
 }
 
-/** Subscriptions to queries: how they begin, move, and go on after a pause. */
+/** Subscriptions to queries: creates them, moves them between groups, and resumes them. */
 export class QuerySubscriptions {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
@@ -86,7 +89,7 @@ export class QuerySubscriptions {
     this.#resumableWindows = deps.resumableWindows;
   }
 
-  /** Rejects where it is refused. */
+  /** Rejects if the request is refused. */
   async subscribe(session: LiveSession, request: QuerySubscribeRequest): Promise<SubscribedQuery> {
     const { r, scope } = request;
     const model = requireModel(this.#context, scope.names);
@@ -124,7 +127,7 @@ export class QuerySubscriptions {
     return this.#context.positions.read(since, view, 'cmdOpts.since');
   }
 
-  /** Its connection takes output again. */
+  /** Its output buffer has room again. */
   resume(subscription: QuerySubscription): void {
     if (subscription.progress !== 'paused') return;
     subscription.progress = 'behind';
@@ -132,7 +135,7 @@ export class QuerySubscriptions {
     subscription.group.refresh();
   }
 
-  /** Its listener has another `auth` now. */
+  /** The connection's `auth` changed. */
   authChanged(subscription: QuerySubscription): void {
     const model = modelOf(this.#context, subscription.group.traits.scope.names);
     if (!model) return;
@@ -144,7 +147,10 @@ export class QuerySubscriptions {
     this.#move(subscription, traits, model);
   }
 
-  /** Its collection has another model now: it is told the difference, and of another version every object of its window. */
+  /**
+   * The model of its collection changed: sends the difference, or every object of the window if the
+   * version changed.
+   */
   changeModel(
     subscription: QuerySubscription,
     model: Model,
@@ -166,7 +172,7 @@ export class QuerySubscriptions {
     this.#move(subscription, queryGroupTraitsOf({ ...before, fields }, pushTarget, view), model);
   }
 
-  /** It goes on among those of these traits. What it knows was told under others. */
+  /** Moves it to the group of these traits; what it knows was sent under others. */
   #move(subscription: QuerySubscription, traits: QueryGroupTraits, model: Model): void {
     subscription.isPartial = true;
     const group = this.#groupFor(subscription, traits, model);
@@ -175,7 +181,7 @@ export class QuerySubscriptions {
     subscription.group = group;
     group.attach(subscription);
     if (subscription.progress === 'live') subscription.progress = 'behind';
-    // Who waits for its answer is told the difference afterwards.
+    // A waiting subscription is sent the difference later instead of what it buffered.
     if (subscription.progress === 'waiting') subscription.drain();
     subscription.generation += 1;
     group.refresh();
@@ -194,7 +200,10 @@ export class QuerySubscriptions {
     }
   }
 
-  /** The subscription is made in the moment in which its window is read: nothing falls in between. */
+  /**
+   * Registers the subscription synchronously when its window is read, so that no change is missed
+   * in between.
+   */
   #join(
     session: LiveSession,
     traits: QueryGroupTraits,
@@ -233,8 +242,8 @@ export class QuerySubscriptions {
   }
 
   /**
-   * What it knows is the window as it was at a position, or what it was told; what happened since is to be told. Rejects with
-   * 410 `position.gone` where neither is known.
+   * Sets what the client knows: the window at a position, or the remembered rows. Changes since are
+   * sent later. Rejects with 410 `position.gone` if neither is known.
    */
   async #rewind(
     subscription: QuerySubscription,
@@ -250,7 +259,7 @@ export class QuerySubscriptions {
     if (resumeState?.known && !(resumeState.isExact && isSame))
       return this.#continueFrom(subscription, resumeState.known);
     const auth = resumeState?.auth ?? traits.auth;
-    // The rules of a model that is not in force any more are not known.
+    // The rules of a replaced model are not known.
     if (this.#context.views.of(model, auth) !== since.view) throw fail('position.gone');
     const options = { traits: isSame ? traits : { ...traits, auth }, since: since.pos };
     try {
@@ -263,13 +272,13 @@ export class QuerySubscriptions {
       // Under other rights it was another window.
       else this.#continueFrom(subscription, known);
     } catch (error) {
-      // The history does not say it all, but who knows what was told can be told the difference.
+      // The history does not reach back, but the difference from remembered rows can be sent.
       if (!resumeState?.known || !isGone(error)) throw error;
       this.#continueFrom(subscription, resumeState.known);
     }
   }
 
-  /** What is known to whoever heard the window up to there, where a connection that dropped is still remembered. */
+  /** The rows known at that position, if a resumable session still holds them. */
   #resumeStateAt(
     { group: { traits } }: QuerySubscription,
     { pos }: Position,
@@ -278,7 +287,9 @@ export class QuerySubscriptions {
     return known && { auth: traits.auth, sentPos: pos, known, isExact: true };
   }
 
-  /** What it knows is this, which no position says: it is told the difference. */
+  /**
+   * The client knows these rows, which are not of a single position: the difference will be sent.
+   */
   #continueFrom(subscription: QuerySubscription, known: KnownRows): void {
     subscription.known = known;
     subscription.isPartial = true;
@@ -300,7 +311,9 @@ export class QuerySubscriptions {
   }
 }
 
-/** What it knows, before it goes on elsewhere: those who are live know what their group does. */
+/**
+ * Saves what the subscription knows before it moves: a live subscription knows what its group does.
+ */
 function captureKnown(subscription: QuerySubscription): void {
   if (subscription.progress !== 'live') return;
   const { known, pos } = subscription.cursor;
@@ -312,7 +325,9 @@ function isGone(error: unknown): boolean {
   return error instanceof ProtocolError && error.message === 'position.gone';
 }
 
-/** Throws 409 `query.invalid` where the query is about a field that the model does not have, or has no more. */
+/**
+ * Throws 409 `query.invalid` if the model does not have, or no longer has, a field of the query.
+ */
 function assertFits(
   model: Model,
   { filter, order }: Pick<QuerySubscribeRequest, 'filter' | 'order'>,
@@ -325,12 +340,12 @@ function assertFits(
   }
 }
 
-/** Objects that somebody knows, but not as they are by now. */
+/** Marks all rows as outdated. */
 export function asOutdated(known: KnownRows): KnownRows {
   return new Map([...known].map(([r, row]) => [r, { ...row, rev: 0 }]));
 }
 
-/** Everything in which queries differ whose subscribers get different pushes. */
+/** The traits of the query group of a request. */
 function queryGroupTraitsOf(
   {
     r,
@@ -352,7 +367,7 @@ function queryGroupTraitsOf(
   return { key, r, scope, fields, filter, order, limit, cost, auth, owner, view };
 }
 
-/** A question may be as long as a message, and there may be many. */
+/** A query can be as long as a message, and there may be many. */
 function shortenKey(queryText: string): string {
   if (queryText.length <= 256) return queryText;
   return createHash('sha256').update(queryText).digest('base64');

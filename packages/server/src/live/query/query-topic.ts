@@ -3,16 +3,18 @@ import type { CommittedChange, StoredFieldType } from '../../store/store.js';
 import { QueryIndex } from './index/query-index.js';
 import type { QueryGroup } from './query-group.js';
 
-/** The queries of one collection: found by what they ask, by what is in them, and while they read. */
+/**
+ * The query groups of one collection, found by their filters, by their rows, and while they load.
+ */
 export class QueryTopic {
-  /** Printed, as subscribed. */
+  /** The printed R, as subscribed. */
   readonly r: string;
   readonly groups = new Map<string, QueryGroup>();
   readonly #index = new QueryIndex<QueryGroup>();
   readonly #byObject = new Map<string, Set<QueryGroup>>();
-  /** Nobody knows what will be in these: they look at everything. */
+  /** Groups that are loading receive every change. */
   readonly #loading = new Set<QueryGroup>();
-  /** By field: what the filters of any group assume. */
+  /** By field: the types that the filters of any group assume. */
   readonly #assumedTypes = new Map<string, StoredFieldType>();
 
   constructor(r: string) {
@@ -32,7 +34,7 @@ export class QueryTopic {
     for (const { r } of group.window.rows) this.untrack(group, r);
   }
 
-  /** The group has this object among its rows, or may have it once it has judged what it heard. */
+  /** The group has this object among its rows, or a pending change may add it. */
   track(group: QueryGroup, r: string): void {
     const groups = this.#byObject.get(r);
     if (groups) groups.add(group);
@@ -50,7 +52,7 @@ export class QueryTopic {
     else this.#loading.delete(group);
   }
 
-  /** The groups that may have to be told of this change. */
+  /** The groups that a change may concern. */
   affectedGroups(change: CommittedChange): Set<QueryGroup> {
     const { data } = change.object;
     const isTyped = !isMistyped(data, [...this.#assumedTypes.values()]);

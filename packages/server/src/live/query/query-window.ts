@@ -1,42 +1,42 @@
 import { compareSortPositions } from '../../store/order.js';
 import type { Order, SortPosition } from '../../store/store.js';
 
-/** An object of a query's result, as its reader saw it last. */
+/** An object in a query's result, as its reader last saw it. */
 export interface Row {
   readonly r: string;
   readonly rev: number;
   readonly place: SortPosition;
-  /** The fields that were hidden from the reader. */
+  /** The fields hidden from the reader. */
   readonly hidden: readonly string[];
-  /** The last revision that changed anything the reader sees. */
+  /** The last revision that changed a visible field. */
   readonly changedAt: number;
 }
 
-/** What one change did to the window. */
+/** The effect of one change on the window. */
 export interface WindowChange {
-  /** Whether the object was in the window before, and whether it is now. */
+  /** Whether the object was in the window before, and is in it now. */
   readonly wasIn: boolean;
   readonly isIn: boolean;
-  /** The row that came in because another one made room. */
+  /** The row that moved in from the reserve. */
   readonly entered?: Row | undefined;
-  /** The row that another one pushed out. */
+  /** The row that was pushed out. */
   readonly left?: Row | undefined;
 }
 
 const noChange: WindowChange = { wasIn: false, isIn: false };
 
 /**
- * The beginning of a query's result: the rows of its window, the first `limit`, and behind them some in
- * reserve, so that a row that goes has a successor without a look at the store.
+ * The beginning of a query's result: the first `limit` rows are the window. More rows are kept in
+ * reserve, to replace removed ones without reading the store.
  */
 export class QueryWindow {
   readonly limit: number;
-  /** Rows that are kept at most. */
+  /** Maximum number of rows, including the reserve. */
   readonly capacity: number;
   readonly #order: Order;
   #rows: Row[] = [];
   readonly #byR = new Map<string, Row>();
-  /** True where there is nothing behind the last row. */
+  /** True if there is nothing after the last row. */
   #complete = true;
 
   constructor({ limit, order }: { limit: number; order: Order }) {
@@ -49,7 +49,7 @@ export class QueryWindow {
     return this.#rows.length;
   }
 
-  /** True where something that belongs into the window may be missing: only the store knows. */
+  /** True if the window may lack rows that only the store has. */
   get isShort(): boolean {
     return !this.#complete && this.#rows.length < this.limit;
   }
@@ -58,7 +58,7 @@ export class QueryWindow {
     return this.#byR.get(r);
   }
 
-  /** Every row, those in reserve included. */
+  /** All rows, including the reserve. */
   get rows(): readonly Row[] {
     return this.#rows;
   }
@@ -67,7 +67,7 @@ export class QueryWindow {
     return this.#rows.slice(0, this.limit);
   }
 
-  /** Takes what the store found: up to `capacity` rows, in order. */
+  /** Replaces the rows with what the store found: up to `capacity`, in order. */
   fill(rows: readonly Row[]): void {
     this.#rows = rows.slice(0, this.capacity);
     this.#complete = rows.length < this.capacity;
@@ -75,7 +75,7 @@ export class QueryWindow {
     for (const row of this.#rows) this.#byR.set(row.r, row);
   }
 
-  /** The same window, to try something out. */
+  /** A copy, for simulation. */
   copy(): QueryWindow {
     const copy = new QueryWindow({ limit: this.limit, order: this.#order });
     copy.fill(this.#rows);
@@ -89,7 +89,7 @@ export class QueryWindow {
     return { wasIn: true, isIn: false, entered: this.#rows[this.limit - 1] };
   }
 
-  /** Puts a row where it belongs now, or nowhere, if that is behind all that is known. */
+  /** Inserts or moves a row. Drops it if it sorts after all known rows of an incomplete result. */
   put(row: Row): WindowChange {
     const before = this.#takeOut(row.r);
     const after = this.#indexOf(row.place);
@@ -119,7 +119,7 @@ export class QueryWindow {
     return index;
   }
 
-  /** The index of the first row that does not come before this place. */
+  /** The index of the first row that does not sort before this position. */
   #indexOf(place: SortPosition): number {
     let low = 0;
     let high = this.#rows.length;
@@ -141,5 +141,5 @@ export class QueryWindow {
   }
 }
 
-/** What a subscriber knows of the objects in its window, by R. */
+/** The rows that a subscriber knows, by R. */
 export type KnownRows = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;

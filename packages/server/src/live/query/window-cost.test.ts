@@ -12,7 +12,7 @@ const query = {
   limit: 3,
 };
 
-describe('[LIM17] what a live query costs', () => {
+describe('[LIM17] the cost of a live query', () => {
   test.each<[string, JsonObject | undefined, number]>([
     ['a = 1', undefined, 2],
     ['a = 1 and b = 2', undefined, 3],
@@ -21,50 +21,50 @@ describe('[LIM17] what a live query costs', () => {
     ['a > $v', { v: 'x'.repeat(6400) }, 102],
     ['a in $v', { v: [1, 2, 3] }, 2],
     ['a = $v', { v: [1, [2, 3]] }, 24],
-  ])('%s: comparisons, four times as many where no index finds it', (filter, values, work) => {
+  ])('%s: comparisons, four times as many if not indexable', (filter, values, work) => {
     expect(windowCost(filterOf(filter, values)).work).toBe(work);
   });
 
-  test('memory by the values, and a list that is too long for the index', () => {
+  test('memory depends on the values; a list can be too long for the index', () => {
     const few = windowCost(filterOf('a in $v', { v: [1] }));
     const many = windowCost(filterOf('a in $v', { v: Array.from({ length: 2000 }, (_, n) => n) }));
     expect(many.bytes - few.bytes).toBe(1999 * 256);
     expect([few.work, many.work]).toEqual([2, 8]);
   });
 
-  test('is paid by the uid, and by the node once for those who share a window', async () => {
+  test('counts for the uid, and for the node once per shared window', async () => {
     const limits = { windowWork: 9, windowWorkPerUid: 10, windowWorkPerNode: 14 };
     const { live, counts } = await setUpLive({ models: [modelOf()], limits });
-    const [first, two, other] = [
+    const [first, second, other] = [
       new FakeConnection('u1'),
       new FakeConnection('u1'),
       new FakeConnection('u2'),
     ];
-    const watch = (connection: FakeConnection, filter: string) =>
+    const subscribe = (connection: FakeConnection, filter: string) =>
       live.subscribeQuery(connection, { ...query, filter: filterOf(filter) });
     const beyond = (code: number, key: string) => ({
       code,
       errors: { query: [`beyond limits.${key}`] },
     });
-    await expect(watch(first, 'not a = 1 and not b = 1')).rejects.toMatchObject(
+    await expect(subscribe(first, 'not a = 1 and not b = 1')).rejects.toMatchObject(
       beyond(409, 'windowWork'),
     );
-    await watch(first, 'not a = 1');
-    await watch(two, 'a = 1');
-    await expect(watch(two, 'a = 2')).rejects.toMatchObject(beyond(429, 'windowWorkPerUid'));
-    await watch(other, 'not a = 1');
-    await watch(other, 'a = 1');
+    await subscribe(first, 'not a = 1');
+    await subscribe(second, 'a = 1');
+    await expect(subscribe(second, 'a = 2')).rejects.toMatchObject(beyond(429, 'windowWorkPerUid'));
+    await subscribe(other, 'not a = 1');
+    await subscribe(other, 'a = 1');
     expect(counts.values.get('really_limit_refused_total limits.windowWorkPerUid')).toBe(1);
     live.drop(first);
-    await watch(two, 'a = 2');
-    live.drop(two);
+    await subscribe(second, 'a = 2');
+    live.drop(second);
     live.drop(other);
     await settle();
     expect(live.counts()).toMatchObject({ queries: 0, queryGroups: 0 });
-    await watch(new FakeConnection('u3'), 'not c = 1');
+    await subscribe(new FakeConnection('u3'), 'not c = 1');
   });
 
-  test('where the node has no more, whoever holds most gives way to one who holds little', async () => {
+  test('when the node is full, the largest user is evicted for a small one', async () => {
     const limits = { windowWorkPerNode: 10, windowWorkPerUid: 10 };
     const { live } = await setUpLive({ models: [modelOf()], limits });
     const [greedy, modest] = [new FakeConnection('greedy'), new FakeConnection('modest')];
@@ -73,20 +73,20 @@ describe('[LIM17] what a live query costs', () => {
       start();
     }
     await live.subscribeQuery(modest, { ...query, filter: filterOf('b = 1') });
-    const summaries = greedy.received();
-    expect(summaries.map(({ evt, error }) => [evt, error?.code])).toEqual(
+    const pushes = greedy.received();
+    expect(pushes.map(({ evt, error }) => [evt, error?.code])).toEqual(
       Array.from({ length: 5 }, () => ['failed', 429]),
     );
     expect(live.counts().queries).toBe(1);
   });
 
-  test('changes are judged in slices, and everybody hears each of them once and in order', async () => {
+  test('changes are dispatched in slices, and every subscriber receives each once and in order', async () => {
     const { live, platform, create, set } = await setUpLive({ models: [modelOf()] });
-    // Each look at the clock takes a while, so that every slice is over at once.
+    // Every reading of the clock takes long, so that each slice is over at once.
     const { clock } = platform;
     const monotonic = clock.monotonic.bind(clock);
-    let looks = 0;
-    Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * looks++ });
+    let reads = 0;
+    Object.defineProperty(clock, 'monotonic', { value: () => monotonic() + 20 * reads++ });
     const connections = Array.from({ length: 40 }, (_, n) => new FakeConnection(`u${n}`));
     const long = Array.from({ length: 100 }, () => 'not c = 1').join(' and ');
     for (const [n, connection] of connections.entries()) {
@@ -98,28 +98,28 @@ describe('[LIM17] what a live query costs', () => {
     for (let a = 1; a < 10; a++) await set('/users/1', { a });
     expect(connections.at(-1)?.frames.length).toBeLessThan(10);
     await live.settled();
-    const wanted = ['created 1', ...Array.from({ length: 9 }, (_, n) => `updated ${n + 2}`)];
+    const expected = ['created 1', ...Array.from({ length: 9 }, (_, n) => `updated ${n + 2}`)];
     for (const connection of connections) {
       const received = connection
         .received()
         .map(({ evt, rev, body }) => `${evt} ${rev ?? body?._rev}`);
-      expect(received).toEqual(wanted);
+      expect(received).toEqual(expected);
     }
   });
 });
 
-test('[LIM20] a uid has so many subscriptions, whatever its connections, and a node as many', async () => {
+test('[LIM20] subscriptions are limited by uid, across its connections, and by node', async () => {
   expect(defaultLimits.subscriptionsPerUid).toBeGreaterThanOrEqual(5 * defaultLimits.subscriptions);
   const limits = { subscriptionsPerUid: 2, subscriptionsPerNode: 3, subscriptions: 4 };
   const { live, create, subscribe } = await setUpLive({ limits });
   for (const id of [1, 2, 3]) await create(`/users/${id}`, {});
-  const [first, two, other] = [
+  const [first, second, other] = [
     new FakeConnection('u1'),
     new FakeConnection('u1'),
     new FakeConnection('u2'),
   ];
   await subscribe(first, '/users/1');
-  const { failures } = await subscribe(two, '/users/1', '/users/2');
+  const { failures } = await subscribe(second, '/users/1', '/users/2');
   const beyond = (key: string) => [
     expect.objectContaining({
       error: expect.objectContaining({

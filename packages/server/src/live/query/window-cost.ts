@@ -1,23 +1,26 @@
 import type { JsonValue, RqlExpression } from '@really/protocol';
 import { filterTermsOf } from './index/filter-terms.js';
 
-/** What a live query costs, known before there is one (rule LIM17). */
+/** The cost of a live query, computed from its filter before it is created (rule LIM17). */
 export interface WindowCost {
-  /** Comparisons for each change that it is asked about; four times as many where the index cannot tell which these are. */
+  /** Comparisons per change; four times as many if the filter cannot be indexed. */
   readonly work: number;
-  /** Of memory, about, for its filter. */
+  /** Estimated memory of its filter, in bytes. */
   readonly bytes: number;
 }
 
-/** A window that is asked about every change in its collection costs so many times as much as one that is found by its filter. */
+/**
+ * Factor for a window that the index cannot find, so that it is evaluated for every change in its
+ * collection.
+ */
 const unindexed = 4;
-/** Of a window as such: its group, its place in the index, its subscription. */
+/** Memory of a window without its filter: group, index entry, subscription. */
 const windowBytes = 2048;
-/** A comparison: in the tree, and as a function. */
+/** Memory of a comparison: in the tree, and as a function. */
 const comparisonBytes = 512;
-/** An element of a list: in the list, in the set that is made of it, and in the index. */
+/** Memory of a list element: in the list, in its set, and in the index. */
 const elementBytes = 256;
-/** So many characters are compared in the time of one comparison. */
+/** Characters compared in the time of one comparison. */
 const charactersAtOnce = 64;
 
 export function windowCost(filter: RqlExpression | undefined): WindowCost {
@@ -29,7 +32,7 @@ export function windowCost(filter: RqlExpression | undefined): WindowCost {
     else if (next.kind !== 'comparison') waiting.push(next.left, next.right);
     else {
       const size = valueSize(next.value);
-      // A list is made into a set: it is looked into at one go.
+      // A list becomes a set: one lookup.
       work +=
         next.operator === 'in'
           ? 1
@@ -42,7 +45,7 @@ export function windowCost(filter: RqlExpression | undefined): WindowCost {
 }
 
 interface Size {
-  /** Elements of lists and members of objects, all the way down. */
+  /** Nested list elements and object members. */
   readonly elements: number;
   readonly characters: number;
 }

@@ -5,7 +5,7 @@ import { gainsFields, lastVisibleChange } from '../push/visibility.js';
 import type { KnownRows, Row } from './query-window.js';
 import type { WindowEvent, WindowTraits } from './window-event.js';
 
-/** What a search found, as a row of a window. */
+/** The window row of a search hit. */
 export function rowOf({ object, hidden, place }: Hit, fields: readonly string[] | undefined): Row {
   const changedAt = lastVisibleChange(object, { fields, hidden });
   return { r: object.r, rev: object.rev, place, hidden, changedAt };
@@ -15,16 +15,16 @@ export interface WindowDiffOptions {
   readonly known: KnownRows;
   /** The window now. */
   readonly shown: readonly Row[];
-  /** Every object of the window, as its row saw it. */
+  /** The objects of the window's rows. */
   readonly objects: ReadonlyMap<string, StoredObject>;
-  /** The revisions of those that are in it no more, as far as they are known. */
+  /** Known revisions of objects that left the window. */
   readonly revs: ReadonlyMap<string, number>;
   readonly fields: readonly string[] | undefined;
-  /** It was told under another view: what is hidden by now is told, too. */
+  /** `known` is of another view: newly hidden fields are reported, too. */
   readonly isOtherView: boolean;
 }
 
-/** What has to be told to somebody who knows `known`, so that it knows the window as it is now. */
+/** The events that lead from `known` to the current window. */
 export function diffWindow(options: WindowDiffOptions): WindowEvent[] {
   const { known, shown, objects, revs } = options;
   const now = new Set(shown.map(({ r }) => r));
@@ -52,7 +52,7 @@ function hasChanged(
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
-/** As `differenceOf`, to what a search has found; of objects that are in it no more the revisions are looked up. */
+/** As `diffWindow`, for the result of a search. Looks up the revisions of objects that left. */
 export async function eventsSince(
   { objects }: Pick<LiveContext, 'objects'>,
   { fields, limit }: WindowTraits & { readonly limit: number },
@@ -61,8 +61,8 @@ export async function eventsSince(
   const found = new Map(hits.map(({ object }) => [object.r, object]));
   const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
   const now = new Set(shown.map(({ r }) => r));
-  const gone = [...known.keys()].filter((r) => !now.has(r));
-  const heads = gone.length > 0 ? await objects.heads(gone) : [];
+  const removed = [...known.keys()].filter((r) => !now.has(r));
+  const heads = removed.length > 0 ? await objects.heads(removed) : [];
   const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
   return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });
 }

@@ -8,7 +8,10 @@ import { gainsFields, type Visibility } from '../push/visibility.js';
 import type { PushTarget } from '../push-target.js';
 import type { Row, WindowChange } from './query-window.js';
 
-/** One thing that happened to a window. `by` is there where it was somebody's change, `mark` where that had a once-id. */
+/**
+ * An event of a window. `by`: the author, if a change caused it; `onceMarker`: if that had a
+ * once-id.
+ */
 export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
   | {
       readonly evt: 'created' | 'entered';
@@ -38,19 +41,17 @@ export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
 );
 
 export interface OwnEventOptions {
-  /** Of the change. */
   readonly onceMarker: OnceMarker | undefined;
   readonly change: CommittedChange;
-  /** The object's row as it was; `undefined` where it had none. */
+  /** The object's row before the change, if any. */
   readonly row: Row | undefined;
-  /** What the change did to the window. */
   readonly windowChange: WindowChange;
-  /** The part of the change that is seen. */
+  /** The visible part of the change. */
   readonly body: Delta | undefined;
   readonly visibility: Visibility;
 }
 
-/** What is told of the object itself that was changed, if it is in the window now: one thing at most. */
+/** The event of the changed object itself, if it is in the window now; at most one. */
 export function ownEvents(options: OwnEventOptions): WindowEvent[] {
   const { onceMarker, change, row, windowChange, body, visibility } = options;
   const { r, rev, object, by } = change;
@@ -66,19 +67,20 @@ export function ownEvents(options: OwnEventOptions): WindowEvent[] {
   return row && body ? [{ evt: 'updated', r, rev, body, by, onceMarker, prev: row.changedAt }] : [];
 }
 
-/** What a window's subscribers share. */
+/** What the subscribers of a window share. */
 export interface WindowTraits {
-  /** The collection as subscribed, printed. */
+  /** The printed R of the collection, as subscribed. */
   readonly r: string;
   readonly fields: readonly string[] | undefined;
-  /** Of all of them. */
   readonly view: string;
 }
 
-/** The frames of one piece of news. Subscribers have ids of their own, though many have the same one. */
+/**
+ * The frames of one event. Frames differ by subscription id, which many subscribers have in common.
+ */
 export class WindowEventFrames {
   readonly evt: WindowEvent['evt'];
-  /** Where a subscriber who has heard this may go on from. */
+  /** The position to resume from after this event. */
   readonly pos: Pos;
   readonly #event: WindowEvent;
   readonly #traits: WindowTraits;
@@ -98,7 +100,7 @@ export class WindowEventFrames {
     this.#positions = positions;
   }
 
-  /** For one who has heard everything up to this position. */
+  /** For a subscriber that has received everything up to this position. */
   notBefore(pos: Pos): WindowEventFrames {
     return this.pos < pos
       ? new WindowEventFrames(
@@ -124,7 +126,9 @@ export class WindowEventFrames {
     return frame;
   }
 
-  /** For one subscriber alone, who does not know of the view yet, and goes on from elsewhere. */
+  /**
+   * A frame for one subscriber that does not know its view yet, or resumes from another position.
+   */
   frameFrom(subscription: string, from: Position, pushTarget: PushTarget): Frame {
     const { meta, ...rest } = messageOf(this.#event, this.#traits);
     const own = { pos: this.#positions.text(from), view: this.#traits.view, subscription };
@@ -133,7 +137,7 @@ export class WindowEventFrames {
     return this.#event.onceMarker ? this.#event.onceMarker.frameFor(frame, pushTarget) : frame;
   }
 
-  /** `meta` goes last, so that only its end differs. */
+  /** `meta` goes last, so that frames differ only at the end. */
   #textBefore(): string {
     const { meta, ...rest } = messageOf(this.#event, this.#traits);
     const pos = this.#positions.text({ pos: this.pos, view: this.#traits.view });

@@ -5,7 +5,7 @@ import type { QuerySubscription, WindowDelivery, WindowDifference } from './quer
 import type { KnownRows, Row } from './query-window.js';
 import { type WindowEvent, WindowEventFrames, type WindowTraits } from './window-event.js';
 
-/** Where a window stands that somebody is brought to. */
+/** The window's state to catch a subscriber up to. */
 export interface WindowState {
   readonly shown: readonly Row[];
   readonly pos: Pos;
@@ -16,14 +16,14 @@ export interface QueryMembersContext {
   readonly positions: Positions;
 }
 
-/** Those who watch one window, and what they are told. */
+/** The subscribers of one window, and the pushes to them. */
 export class WindowSubscribers {
   readonly #traits: WindowTraits;
-  /** What the frames of all news are made with. */
+  /** Shared by the frames of all events. */
   readonly #shared: { readonly traits: WindowTraits; readonly positions: Positions };
   readonly #metrics: LiveMetrics;
   readonly #all: QuerySubscription[] = [];
-  /** What those who are live know was true here. */
+  /** The position that live subscribers have reached. */
   #pos: Pos = 0;
 
   constructor(traits: WindowTraits, { metrics, positions }: QueryMembersContext) {
@@ -45,7 +45,7 @@ export class WindowSubscribers {
     this.#all.push(subscription);
   }
 
-  /** The last one takes the place of the one that leaves. */
+  /** Moves the last subscription into the free slot. */
   remove(subscription: QuerySubscription): void {
     const last = this.#all.pop();
     if (last === undefined || last === subscription) return;
@@ -53,7 +53,7 @@ export class WindowSubscribers {
     this.#all[subscription.slot] = last;
   }
 
-  /** Whether anybody wants to be told what happens, as it happens. */
+  /** Whether any subscriber receives events as they happen. */
   get hasReceivers(): boolean {
     return this.#all.some(({ progress }) => progress === 'live' || progress === 'waiting');
   }
@@ -63,9 +63,10 @@ export class WindowSubscribers {
   }
 
   /**
-   * Tells everybody who is live. The last news carry the position at which all of this was true, the others
-   * that of before: who was cut off in between, and goes on from what it heard last, misses nothing. `at`: where the
-   * news are from, which is behind `pos` where there is more to come of that change. The answer is how many pushes that were.
+   * Pushes events to all live subscribers. The last event carries the new position, the others the
+   * old one, so a client that is cut off in between and resumes from its last position misses
+   * nothing. `at`: the position of the events, greater than `pos` if more of that change is to
+   * come. Returns the number of pushes.
    */
   deliver(
     events: readonly WindowEvent[],
@@ -88,7 +89,7 @@ export class WindowSubscribers {
     return pushes;
   }
 
-  /** It may be ahead of its group: what it was told by a replay is not told again. */
+  /** A subscriber may be ahead of its group after a replay; events it received then are skipped. */
   #deliverTo(subscription: QuerySubscription, delivery: WindowDelivery): number {
     const { difference, from, at } = delivery;
     let { frames } = delivery;
@@ -112,8 +113,8 @@ export class WindowSubscribers {
   }
 
   /**
-   * Positions never go back (rule VIEW3). One that heard its window under another view goes on from there until it has
-   * heard all of the difference.
+   * Positions never go back (rule VIEW3). A subscriber that received its window under another view
+   * keeps its old position until it has received the whole difference.
    */
   #push(subscription: QuerySubscription, frames: WindowEventFrames, isLast: boolean): void {
     const { view } = this.#traits;
@@ -138,7 +139,10 @@ export class WindowSubscribers {
     );
   }
 
-  /** A difference may be as large as a window: it waits where the connection does (rule LIM4). */
+  /**
+   * A difference can be as large as a window, so it is sent only as the output buffer drains (rule
+   * LIM4).
+   */
   #pauseMidDelivery(
     subscription: QuerySubscription,
     pos: Pos,
@@ -155,7 +159,7 @@ export class WindowSubscribers {
     this.#metrics.pauses.add();
   }
 
-  /** It is live from here on; what was kept for it is told now. */
+  /** Makes the subscription live and sends the buffered deliveries. */
   activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void {
     subscription.progress = 'live';
     for (const delivery of buffered) {
@@ -163,14 +167,14 @@ export class WindowSubscribers {
     }
   }
 
-  /** Rule LIM4: to those whose connections are behind nothing is told for now. Called before the window changes. */
+  /** Rule LIM4: pauses subscribers with full output buffers. Call before the window changes. */
   pauseCongested(known: () => KnownRows, isPartial: boolean): void {
     let shared: KnownRows | undefined;
     for (const subscription of this.#all) {
       if (subscription.progress !== 'live' || !subscription.session.pushTarget.congested) continue;
       subscription.progress = 'paused';
       this.#metrics.pauses.add();
-      // One that is ahead knows better.
+      // A subscriber that is ahead has newer rows of its own.
       if (subscription.known && subscription.pos > this.#pos) continue;
       shared ??= known();
       subscription.known = shared;
@@ -179,7 +183,10 @@ export class WindowSubscribers {
     }
   }
 
-  /** Tells one what happened since the position that it named, each step at its own. False where its connection is behind. */
+  /**
+   * Replays the changes since the position in the request, each at its own position. False if the
+   * output buffer is full.
+   */
   replay(subscription: QuerySubscription): boolean {
     const { steps = [], after = [], pos: end = subscription.pos } = subscription.rewind ?? {};
     subscription.rewind = undefined;
@@ -191,11 +198,11 @@ export class WindowSubscribers {
         this.#metrics.pauses.add();
         return false;
       }
-      for (const [index, item] of events.entries()) {
+      for (const [index, event] of events.entries()) {
         const at = index === events.length - 1 ? pos : subscription.pos;
-        this.#push(subscription, new WindowEventFrames(item, this.#shared, at), true);
-        if (item.evt === 'left') known.delete(item.r);
-        else recordKnownWithoutRow(known, item);
+        this.#push(subscription, new WindowEventFrames(event, this.#shared, at), true);
+        if (event.evt === 'left') known.delete(event.r);
+        else recordKnownWithoutRow(known, event);
       }
       subscription.pos = pos;
     }
@@ -205,7 +212,7 @@ export class WindowSubscribers {
     return true;
   }
 
-  /** Tells one that is behind as much as its connection takes. */
+  /** Sends events to a subscriber that is behind, until its output buffer is full. */
   catchUp(
     subscription: QuerySubscription,
     events: readonly WindowEvent[],
@@ -213,7 +220,7 @@ export class WindowSubscribers {
   ): void {
     const rows = new Map(shown.map((row) => [row.r, row]));
     const known = new Map(subscription.known ?? []);
-    for (const [index, item] of events.entries()) {
+    for (const [index, event] of events.entries()) {
       if (subscription.session.pushTarget.congested) {
         subscription.progress = 'paused';
         subscription.known = known;
@@ -224,10 +231,10 @@ export class WindowSubscribers {
       const isLast = index === events.length - 1;
       this.#push(
         subscription,
-        new WindowEventFrames(item, this.#shared, isLast ? pos : subscription.pos),
+        new WindowEventFrames(event, this.#shared, isLast ? pos : subscription.pos),
         isLast,
       );
-      recordKnown(known, item, rows);
+      recordKnown(known, event, rows);
     }
     subscription.known = undefined;
     subscription.isPartial = false;
@@ -236,7 +243,7 @@ export class WindowSubscribers {
   }
 }
 
-/** As `learn`, where the rows are not at hand: the object was seen with the same fields hidden, or with what is told. */
+/** As `recordKnown` without the rows: the hidden fields are those of the event, or unchanged. */
 function recordKnownWithoutRow(
   known: Map<string, Pick<Row, 'rev' | 'hidden'>>,
   event: Exclude<WindowEvent, { evt: 'left' }>,

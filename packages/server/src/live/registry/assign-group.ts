@@ -4,25 +4,26 @@ import { groupTraitsOf } from '../subscribe-checks.js';
 import type { Subscription } from './live-session.js';
 import type { SubscriptionRegistry } from './subscription-registry.js';
 
-/** Those that sit in an audience. */
+/** Subscriptions that belong to a subscriber group. */
 type GroupedSubscription = Exclude<Subscription, { kind: 'query' }>;
 
 /**
- * Moves a subscription to the audience where it belongs by the models in force and the `auth` of its listener, if it does not sit
- * there already. One that is not live may sit in an earlier one until it is its turn to be read for: nothing is told to it there.
+ * Moves a subscription to the group that the current models and its connection's `auth` call for. A
+ * subscription that is not live may stay in an outdated group until it is caught up: it receives
+ * nothing there.
  */
 export function assignGroup(
   context: LiveContext,
-  members: SubscriptionRegistry,
+  registry: SubscriptionRegistry,
   subscription: GroupedSubscription,
 ): void {
   const model = modelOf(context, collectionNamesOf(subscription));
-  // Where the model is gone, the next push tells.
+  // If the model was removed, the next push reports it.
   if (!model) return;
   const fields = survivingFields(model, subscription.group.fields);
   const traits = groupTraitsOf(context, model, fields, subscription.session.pushTarget);
   if (traits.key === subscription.group.key) return;
   if (subscription.kind === 'object')
-    members.moveToGroup(subscription, subscription.topic.group(traits));
-  else members.moveToGroup(subscription, subscription.topic.group(traits));
+    registry.moveToGroup(subscription, subscription.topic.group(traits));
+  else registry.moveToGroup(subscription, subscription.topic.group(traits));
 }

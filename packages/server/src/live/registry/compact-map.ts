@@ -1,9 +1,10 @@
-/** So many are looked for one by one; only beyond that is a map worth its memory. */
+/** Beyond this size a map is worth its memory. */
 const mapThreshold = 8;
 
 /**
- * Things found by their own key. Nearly every connection has one subscription and nearly every topic
- * one audience, a few have thousands: so one thing is kept as it is, a few in a list, and many in a map.
+ * A small map of values by their own key. Nearly every connection has one subscription and nearly
+ * every topic one group, a few have thousands: one value is stored directly, a few in a list, many
+ * in a map.
  */
 export class CompactMap<V extends { readonly key: string }> {
   #single: V | undefined;
@@ -22,7 +23,7 @@ export class CompactMap<V extends { readonly key: string }> {
     return undefined;
   }
 
-  /** The key must not be there yet. */
+  /** The key must be new. */
   add(value: V): void {
     const more = this.#more;
     if (more instanceof Map) more.set(value.key, value);
@@ -43,12 +44,12 @@ export class CompactMap<V extends { readonly key: string }> {
     }
   }
 
-  /** All of them, as they are now: the list may be kept while the set changes. */
+  /** A copy, safe to iterate while the map changes. */
   values(): V[] {
     return [...this.peek()];
   }
 
-  /** As `values`, without the copy: for a loop in which the set does not change. */
+  /** As `values` without the copy: do not change the map while iterating. */
   peek(): Iterable<V> {
     const more = this.#more;
     if (more) return more instanceof Map ? more.values() : more;

@@ -10,10 +10,10 @@ import { groupTraitsOf } from '../subscribe-checks.js';
 import type { Subscription } from './live-session.js';
 import type { SubscriptionRegistry } from './subscription-registry.js';
 
-/** Those whose fields can be others. */
+/** Subscriptions with selected fields. */
 type GroupedSubscription = Exclude<Subscription, { kind: 'query' }>;
 
-/** Moves subscriptions whose fields or rights are others now to the audience where they belong. */
+/** Moves subscriptions to another subscriber group when their fields or rights change. */
 export class GroupReassignment {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
@@ -37,15 +37,16 @@ export class GroupReassignment {
     this.#queries = deps.queries;
   }
 
-  /** What is on the way to it in its old audience stops, and is read again for the new one. */
+  /** Cancels deliveries of the old group, and reads again for the new one. */
   reassign(subscription: GroupedSubscription, fields: readonly string[] | undefined): void {
     if (subscription.kind === 'object') this.#moveObject(subscription, fields);
     else this.#moveCollection(subscription, fields);
   }
 
   /**
-   * Its listener has another `auth` now. From here on nothing is told to it by the earlier one; where it belongs now it goes when it is
-   * its turn, since there may be ten thousand (rule LIM43). True where its rights are others.
+   * The connection's `auth` changed. Nothing more is pushed under the old rights; the move to the
+   * new group waits for the limiter, since there may be ten thousand (rule LIM43). True if the
+   * rights changed.
    */
   authChanged(subscription: Subscription): boolean {
     const model = modelOf(this.#context, collectionNamesOf(subscription));
@@ -54,11 +55,11 @@ export class GroupReassignment {
     subscription.session.pushTarget.discardSent?.(subscription.key);
     if (subscription.kind === 'query') this.#queries.authChanged(subscription);
     else if (model && subscription.kind === 'object') this.#reauthorizeObject(subscription, model);
-    else if (model && subscription.kind === 'collection') this.#collections.reseat(subscription);
+    else if (model && subscription.kind === 'collection') this.#collections.reassign(subscription);
     return true;
   }
 
-  /** It is judged anew, and told of what its old audience may have heard meanwhile. */
+  /** Authorizes again, and replays what the old group may have received meanwhile. */
   #reauthorizeObject(subscription: ObjectSubscription, model: Model): void {
     forgetEarlierVisibility(subscription, model);
     if (subscription.progress === 'live') subscription.catchUpMode = 'revisions';
@@ -68,13 +69,13 @@ export class GroupReassignment {
 
   #moveObject(subscription: ObjectSubscription, fields: readonly string[] | undefined): void {
     const model = modelOf(this.#context, subscription.topic.names);
-    // Where the model is gone, the next push tells.
+    // If the model was removed, the next push reports it.
     const traits =
       model && groupTraitsOf(this.#context, model, fields, subscription.session.pushTarget);
     if (!traits || traits.key === subscription.group.key) return;
     this.#registry.moveToGroup(subscription, subscription.topic.group(traits));
     if (subscription.progress === 'live') subscription.catchUpMode = 'revisions';
-    // It is judged anew, and told of what its old audience may have heard meanwhile.
+    // Authorizes again, and replays what the old group may have received meanwhile.
     if (subscription.progress === 'live' || subscription.progress === 'behind')
       this.#objects.begin(subscription);
   }
@@ -95,8 +96,8 @@ export class GroupReassignment {
 }
 
 /**
- * What it saw at its revision can be found out only under the `auth` that it had then. So where that
- * has not been done yet, a snapshot has to stand for everything.
+ * Which fields were hidden at the subscriber's revision can be computed only with the old `auth`.
+ * If that was not done yet, a snapshot has to be sent.
  */
 function forgetEarlierVisibility(subscription: ObjectSubscription, { hooks }: Model): void {
   const isForgotten = subscription.hidden === undefined && hooks.preGet !== undefined;

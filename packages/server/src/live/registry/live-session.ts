@@ -7,17 +7,17 @@ import type { UserUsage } from './user-usages.js';
 
 export type Subscription = ObjectSubscription | CollectionSubscription | QuerySubscription;
 
-/** What one listener is subscribed to. */
+/** The subscriptions of one connection. */
 export class LiveSession {
   readonly pushTarget: PushTarget;
-  /** What it holds together with the other connections of its uid. */
+  /** Usage of its uid, shared with the uid's other connections. */
   readonly usage: UserUsage;
-  /** By printed R, and by their ids for those of reads. */
+  /** By printed R; live queries by their ids. */
   readonly subscriptions = new CompactMap<Subscription>();
-  /** How many of them are of reads. */
+  /** Number of live queries. */
   queries = 0;
   #lastQuery = 0;
-  /** Set when the connection is gone: what was on its way for it comes to nothing. */
+  /** Set when the connection is gone: work in flight for it is discarded. */
   dropped = false;
 
   constructor(pushTarget: PushTarget, usage: UserUsage) {
@@ -25,17 +25,17 @@ export class LiveSession {
     this.usage = usage;
   }
 
-  /** An id that an earlier connection of this client had is taken. */
+  /** Never assigns this id, which an earlier connection of the client used. */
   reserveQueryId(id: string): void {
     this.#lastQuery = Math.max(this.#lastQuery, Number(id.slice(1)));
   }
 
-  /** The last id of a subscription of a read; `undefined` where there never was one. */
+  /** The last id given to a live query; `undefined` if there was none. */
   get lastQueryId(): string | undefined {
     return this.#lastQuery === 0 ? undefined : `q${this.#lastQuery}`;
   }
 
-  /** An id for the subscription of a read. It never looks like an R. */
+  /** A new id for a live query. It never looks like an R. */
   newQueryId(): string {
     this.#lastQuery += 1;
     return `q${this.#lastQuery}`;

@@ -5,10 +5,10 @@ import type { UserUsages } from './user-usages.js';
 
 export type SubscriptionKind = 'object' | 'collection' | 'query';
 
-/** All listeners that have, or had, a subscription, and how many subscriptions there are. */
+/** All connections that have or had a subscription, and the number of subscriptions. */
 export class LiveSessions {
   readonly #byTarget = new Map<PushTarget, LiveSession>();
-  /** Listeners that are gone: a command that was under way when they went makes no new session. */
+  /** Closed connections: a command still in flight for one must not open a new session. */
   readonly #gone = new WeakSet<PushTarget>();
   readonly #usages: UserUsages;
   readonly counts: Record<SubscriptionKind, number> = { object: 0, collection: 0, query: 0 };
@@ -29,7 +29,7 @@ export class LiveSessions {
     return this.#byTarget.get(pushTarget);
   }
 
-  /** The listener's session, a new one where it has none. */
+  /** Returns the session of the connection, creating it if needed. */
   open(pushTarget: PushTarget): LiveSession {
     const known = this.#byTarget.get(pushTarget);
     if (known) return known;
@@ -41,7 +41,7 @@ export class LiveSessions {
     return session;
   }
 
-  /** Forgets a listener for good. Its subscriptions are the caller's to end, and it to `leave` afterwards. */
+  /** Removes the session. The caller ends its subscriptions and then calls `release`. */
   close(pushTarget: PushTarget): LiveSession | undefined {
     this.#gone.add(pushTarget);
     const session = this.#byTarget.get(pushTarget);
@@ -51,7 +51,7 @@ export class LiveSessions {
     return session;
   }
 
-  /** What it held with others of its uid was given back. */
+  /** Call after `close`, when its subscriptions have ended. */
   release(session: LiveSession): void {
     this.#usages.release(session.usage);
   }

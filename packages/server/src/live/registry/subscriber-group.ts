@@ -1,15 +1,15 @@
 import type { Auth } from '@really/protocol';
 
-/** What an audience asks of its members. */
+/** A member of a subscriber group. */
 export interface GroupMember {
-  /** Where it sits in `members`; the audience's own bookkeeping. */
+  /** Index in `members`; maintained by the group. */
   slot: number;
 }
 
-/** How an audience differs from the others of its topic. */
+/** What distinguishes a group from the others of its topic. */
 export interface SubscriberGroupTraits {
   readonly key: string;
-  /** Of the one who came first: the others are alike where it matters. */
+  /** `auth` of the first member: the others have the same rights. */
   readonly auth: Auth;
   /** See `ViewTexts`. */
   readonly view: string;
@@ -18,8 +18,8 @@ export interface SubscriberGroupTraits {
 }
 
 /**
- * Subscribers of one topic who are alike in the fields they asked for and in the parts of `auth` that
- * rights depend on. They share each verdict and each encoded push.
+ * Subscribers of one topic with the same fields and rights. They share authorization results and
+ * encoded pushes.
  */
 export class SubscriberGroup<M extends GroupMember, T> implements SubscriberGroupTraits {
   readonly topic: T;
@@ -27,11 +27,14 @@ export class SubscriberGroup<M extends GroupMember, T> implements SubscriberGrou
   readonly auth: Auth;
   readonly view: string;
   readonly fields: readonly string[] | undefined;
-  /** Made with the first member, and to its measure: most audiences have only one. */
+  /** Allocated with the first member: most groups have only one. */
   #members: M[] | undefined;
-  /** The fields of the last verdict that were hidden: one list for as long as they stay the same. */
+  /**
+   * The hidden fields of the last authorization: the same list object as long as they do not
+   * change.
+   */
   hidden: readonly string[] = nothingHidden;
-  /** Of an object: the last revision that changed anything it may see; 0 where nobody knows. */
+  /** For objects: the last revision that changed a visible field; 0 if unknown. */
   changedAt = 0;
 
   constructor(topic: T, traits: SubscriberGroupTraits) {
@@ -57,8 +60,8 @@ export class SubscriberGroup<M extends GroupMember, T> implements SubscriberGrou
   }
 
   /**
-   * The last member takes the place of the one that leaves. A loop over `members` from the end to the
-   * start therefore misses nobody, whoever leaves meanwhile; it may meet somebody twice.
+   * Moves the last member into the free slot. So a loop over `members` from the end to the start
+   * skips nobody when members leave, but may visit a member twice.
    */
   remove(member: M): void {
     const last = this.#members?.pop();
@@ -72,7 +75,7 @@ const noMembers: readonly never[] = [];
 
 export const nothingHidden: readonly string[] = [];
 
-/** Equal for those who belong to one audience. */
+/** Equal for the subscribers of one group. */
 export function groupKeyOf(fields: readonly string[] | undefined, view: string): string {
   return `${fields === undefined ? '*' : JSON.stringify(fields)}${view}`;
 }

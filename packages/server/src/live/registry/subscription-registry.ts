@@ -11,7 +11,7 @@ import type { LiveSession, Subscription } from './live-session.js';
 import type { LiveSessions } from './live-sessions.js';
 import type { Topics } from './topics.js';
 
-/** Those that sit in an audience. */
+/** Subscriptions that belong to a subscriber group. */
 type GroupedSubscription = Exclude<Subscription, { kind: 'query' }>;
 
 export interface RegistryIndexes {
@@ -20,7 +20,7 @@ export interface RegistryIndexes {
   readonly collections: Topics<CollectionTopic>;
 }
 
-/** Where subscriptions begin and end. */
+/** Registers and ends subscriptions. */
 export class SubscriptionRegistry {
   readonly #context: LiveContext;
   readonly #indexes: RegistryIndexes;
@@ -30,7 +30,10 @@ export class SubscriptionRegistry {
     this.#indexes = indexes;
   }
 
-  /** Throws 429 where the connection has as many subscriptions as it may have (rule LIM3), or its uid (rules LIM17 and LIM20). */
+  /**
+   * Throws 429 if the connection (rule LIM3) or its uid (rules LIM17 and LIM20) has as many
+   * subscriptions as it may have.
+   */
   assertRoom(session: LiveSession, kind: Subscription['kind'], cost?: WindowCost): void {
     const { subscriptions, queries } = this.#context.limits;
     const isFull =
@@ -40,21 +43,21 @@ export class SubscriptionRegistry {
     this.#context.budget.assertUserLimits(session.usage, cost);
   }
 
-  /** It has a seat in its audience from now on, and its connection knows it. Throws 429 where the node has no room (rule LIM20). */
+  /** Adds it to its session and its group. Throws 429 if the node is full (rule LIM20). */
   register(subscription: Subscription): void {
     this.#context.budget.acquire(subscription.session.usage, costOf(subscription));
     this.#indexes.sessions.add(subscription.session, subscription);
     attach(subscription);
   }
 
-  /** Moves it to another audience of its topic. */
+  /** Moves it to another group of its topic. */
   moveToGroup<S extends GroupedSubscription>(subscription: S, group: S['group']): void {
     this.#detach(subscription);
     subscription.group = group;
     attach(subscription);
   }
 
-  /** Nothing is pushed to it any more. Its connection is told by the caller, or knows. */
+  /** Stops pushes without notifying the client. */
   end(subscription: Subscription): void {
     if (subscription.progress === 'ended') return;
     subscription.progress = 'ended';
@@ -64,7 +67,7 @@ export class SubscriptionRegistry {
     this.#detach(subscription);
   }
 
-  /** Ends it with a last push. */
+  /** Ends it with a final push. */
   endWithPush(subscription: Subscription, last: Frame, evt: string): void {
     if (subscription.progress === 'ended') return;
     const { pushTarget } = subscription.session;
@@ -73,7 +76,7 @@ export class SubscriptionRegistry {
     this.#context.metrics.pushes.add(1, evt);
   }
 
-  /** Ends subscriptions of one topic, and tells their connections why (rule PSH7). */
+  /** Ends subscriptions of one topic with a `failed` push (rule PSH7). */
   fail(subscriptions: readonly Subscription[], cause: unknown): void {
     const [first] = subscriptions;
     if (!first) return;

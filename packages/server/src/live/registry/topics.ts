@@ -14,7 +14,7 @@ interface GroupedSubscription<T> {
   };
 }
 
-/** The topics of one kind by R. A topic is there as long as somebody is subscribed to it, or about to be. */
+/** The topics of one kind by R. A topic exists while it has subscriptions or is retained. */
 export class Topics<T extends Topic> {
   readonly #byR = new Map<string, T>();
 
@@ -30,7 +30,7 @@ export class Topics<T extends Topic> {
     return [...this.#byR.values()];
   }
 
-  /** Keeps a topic in place until `release`, however empty it is. */
+  /** Returns the topic and keeps it until `release`, even if it is empty. */
   retain(r: string, make: () => T): T {
     let topic = this.#byR.get(r);
     if (!topic) {
@@ -46,7 +46,7 @@ export class Topics<T extends Topic> {
     this.#removeIfEmpty(topic);
   }
 
-  /** Takes a subscription out of its audience; who is the last one puts out the light. */
+  /** Removes a subscription from its group, and the topic when its last subscription leaves. */
   detach<S extends GroupedSubscription<T>>(
     subscription: S & { readonly group: { remove(subscription: S): void } },
   ): void {

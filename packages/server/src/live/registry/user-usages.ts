@@ -1,17 +1,17 @@
 import type { WindowCost } from '../query/window-cost.js';
 
-/** What the connections of one uid hold together. */
+/** Usage of all connections of one uid. */
 export interface UserUsage {
   readonly uid: string;
-  /** Connections that have, or had, a subscription. */
+  /** Connections that have or had a subscription. */
   sessions: number;
   subscriptions: number;
-  /** Of its live queries: see `WindowPrice`. */
+  /** Of its live queries: see `WindowCost`. */
   work: number;
   bytes: number;
 }
 
-/** By uid, what is held by its connections. */
+/** Usage by uid. */
 export class UserUsages {
   readonly #byUid = new Map<string, UserUsage>();
 
@@ -19,7 +19,7 @@ export class UserUsages {
     return this.#byUid.size;
   }
 
-  /** For one more connection of this uid, until it is left. */
+  /** Counts another connection of this uid; `release` it when it closes. */
   acquire(uid: string): UserUsage {
     const usage = this.find(uid) ?? { uid, sessions: 0, subscriptions: 0, work: 0, bytes: 0 };
     usage.sessions += 1;
@@ -36,12 +36,12 @@ export class UserUsages {
     return this.#byUid.get(uid);
   }
 
-  /** Of those that hold anything of this kind, who holds most. */
+  /** The largest user of this resource, if any. */
   largest(kind: keyof WindowCost): UserUsage | undefined {
-    let most: UserUsage | undefined;
+    let largest: UserUsage | undefined;
     for (const usage of this.#byUid.values()) {
-      if (usage[kind] > (most?.[kind] ?? 0)) most = usage;
+      if (usage[kind] > (largest?.[kind] ?? 0)) largest = usage;
     }
-    return most;
+    return largest;
   }
 }

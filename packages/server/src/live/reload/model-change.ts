@@ -1,15 +1,15 @@
 import type { Model, ModelSet } from '../../model/model.js';
 import type { Subscription } from '../registry/live-session.js';
 
-/** What became of a collection's model. */
+/** How the model of a collection changed. */
 export interface ModelChange {
-  /** `undefined` where the collection has none any more. */
+  /** `undefined` if the model was removed. */
   readonly after: Model | undefined;
-  /** Whether objects of the one and the other may differ: what was told under one says nothing under the other. */
+  /** Whether the version changed: revisions of different versions cannot be compared. */
   readonly isOtherVersion: boolean;
 }
 
-/** The models that are others now, by their keys. */
+/** The changed models by their keys. */
 export function modelChanges(before: ModelSet, now: ModelSet): Map<string, ModelChange> {
   const changes = new Map<string, ModelChange>();
   for (const model of before.all()) {
@@ -19,13 +19,13 @@ export function modelChanges(before: ModelSet, now: ModelSet): Map<string, Model
   return changes;
 }
 
-/** `undefined` where the two say the same. */
+/** `undefined` if nothing changed. */
 export function modelChange(before: Model, after: Model | undefined): ModelChange | undefined {
   if (after?.digest === before.digest) return undefined;
   return { after, isOtherVersion: after?.version !== before.version };
 }
 
-/** The fields of these that the model still has. */
+/** Those of the fields that the model still has. */
 export function survivingFields(
   model: Model,
   fields: readonly string[] | undefined,
@@ -34,12 +34,12 @@ export function survivingFields(
   return isKept ? fields : fields?.filter((name) => model.fields.has(name));
 }
 
-/** `['users', 'posts']` for an object or a query of the posts of users. */
-/** That it is judged under now. */
+/** The view that it is authorized under now. */
 export function viewOf(subscription: Subscription): string {
   return subscription.kind === 'query' ? subscription.group.traits.view : subscription.group.view;
 }
 
+/** `['users', 'posts']` for an object or a query of the posts of users. */
 export function collectionNamesOf(subscription: Subscription): readonly string[] {
   if (subscription.kind === 'object') return subscription.topic.names;
   return subscription.kind === 'query'

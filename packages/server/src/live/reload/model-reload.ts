@@ -22,8 +22,9 @@ export interface ModelReloadDeps {
 }
 
 /**
- * Takes subscriptions to the models that are in force now, and tells those whose model is another one (rules REL3 to REL5). All of them
- * are taken from their audiences' past at once; what that means for each is found out when it is its turn (rule LIM43).
+ * Moves subscriptions to the current models and notifies clients of changed ones (rules REL3 to
+ * REL5). All of them are invalidated at once; the catch-up of each waits for the limiter (rule
+ * LIM43).
  */
 export class ModelReload {
   readonly #context: LiveContext;
@@ -34,11 +35,11 @@ export class ModelReload {
     this.#deps = deps;
   }
 
-  /** `before`: the models that were in force until now. */
+  /** `before`: the previous models. */
   run(before: ModelSet): void {
     const changes = modelChanges(before, this.#context.models());
     if (changes.size === 0) return;
-    // Nobody may come to sit in a window that was judged by a model of the past.
+    // A window that was authorized by an old model must not get new subscribers.
     this.#deps.queryFeed.retire(new Set(changes.keys()));
     const known = new Changes(changes);
     for (const session of this.#deps.sessions.all()) this.#reloadSession(session, known);
@@ -68,22 +69,25 @@ export class ModelReload {
     else if (subscription.kind === 'query')
       this.#deps.queries.changeModel(subscription, after, { isOtherVersion });
     else if (subscription.kind === 'object') this.#reloadObject(subscription);
-    else this.#deps.collections.reseat(subscription);
+    else this.#deps.collections.reassign(subscription);
   }
 
   #reloadObject(subscription: ObjectSubscription): void {
-    // What it saw at its revision depends on what was in force then.
+    // The fields hidden at its revision depend on the old model.
     if (subscription.catchUpMode === 'revisions' && subscription.hidden === undefined)
       subscription.catchUpMode = 'renewed';
-    // A replay of another version is a snapshot, whether anything happened or not.
+    // A replay across versions is always a snapshot.
     if (subscription.catchUpMode === 'changes') subscription.catchUpMode = 'revisions';
-    // It is judged anew, and told of what was on its way when the models changed.
+    // Authorizes again, and replays what was in flight when the models changed.
     if (subscription.progress === 'live' || subscription.progress === 'behind')
       this.#deps.objects.begin(subscription);
   }
 }
 
-/** Changes of models by the names of the collection. Mostly all subscriptions to one have the same list of them. */
+/**
+ * Model changes by the names of the collection, cached by list identity: subscriptions of a
+ * collection usually share the list.
+ */
 class Changes {
   readonly #byKey: ReadonlyMap<string, ModelChange>;
   readonly #byNames = new Map<readonly string[], ModelChange | undefined>();

@@ -3,10 +3,10 @@ import { asOutdated, type QueryResumeState } from '../query/query-subscriptions.
 import { type ModelChange, modelChange, survivingFields } from '../reload/model-change.js';
 import type { ResumableSubscription } from './resumable-subscription.js';
 
-/** What was parked, as it can go on under the models that are in force now. */
+/** Resumable subscriptions, adapted to the current models. */
 export interface RebasedSubscriptions {
   readonly resumable: readonly ResumableSubscription[];
-  /** The collections whose models are others than they were, by their names: the client has to be told. */
+  /** The names of the collections whose models changed: the client is sent `schemaUpdated`. */
   readonly updated: readonly (readonly string[])[];
 }
 
@@ -20,7 +20,7 @@ export function rebaseResumable(
     if (subscription.kind === 'last-query' || subscription.kind === 'ended') return subscription;
     const { names, key } = subscription.model;
     const change = modelChange(subscription.model, models.get(names));
-    // Where there is no model any more, subscribing says so.
+    // If the model was removed, subscribing reports it.
     if (!change?.after) return subscription;
     updated.set(key, names);
     return rebase(subscription, change.after, change);
@@ -46,7 +46,7 @@ function rebase(
   return { ...subscription, model, request: { ...request, fields, resumeState } };
 }
 
-/** What was told, to be told anew: no history crosses a version of a model. */
+/** Marks everything the client knows as outdated: no history crosses a version of a model. */
 function asOtherVersion(resumeState: QueryResumeState | undefined): QueryResumeState | undefined {
   return (
     resumeState?.known && { ...resumeState, known: asOutdated(resumeState.known), isExact: false }

@@ -5,34 +5,37 @@ import type { Subscription } from '../registry/live-session.js';
 import type { RequestedSubscription } from '../subscribe-checks.js';
 import type { ResumableWindows } from './resumable-windows.js';
 
-/** A subscription of a connection that dropped, as much of it as it takes to go on from where it was. */
+/** What is needed to resume a subscription of a dropped connection. */
 export type ResumableSubscription =
   | {
       readonly kind: 'item';
       readonly item: RequestedSubscription;
       readonly model: Model;
-      /** That its last pushes were heard under. */
+      /** The view of its last pushes. */
       readonly view: string;
     }
-  /** `key`: the id that its pushes carry. */
+  /** `key`: the id in its pushes. */
   | {
       readonly kind: 'query';
       readonly key: string;
       readonly request: QuerySubscribeRequest;
-      /** Of memory that its filter takes. */
+      /** Memory that its filter takes. */
       readonly bytes: number;
       readonly model: Model;
       readonly view: string;
     }
-  /** It has ended, for its object was deleted; but whether who comes back may be told so is yet to be judged. */
+  /**
+   * Ended because its object was deleted; the client must be authorized again before it may learn
+   * that.
+   */
   | { readonly kind: 'ended'; readonly item: RequestedSubscription }
-  /** The last id that a subscription of a read had: what is sent again may name it, so that no other one may have it. */
+  /** The last id of a live query: pushes sent again may name it, so it must not be reused. */
   | { readonly kind: 'last-query'; readonly key: string };
 
-/** Bytes of memory of a subscription beside what its filter takes, about. */
+/** Estimated memory of a subscription without its filter, in bytes. */
 const bytesPerSubscription = 512;
 
-/** Bytes of memory that parked subscriptions take, about: what windows know of is bounded by itself. */
+/** Estimated memory of resumable subscriptions, in bytes. Known windows are bounded separately. */
 export function bytesOf(resumable: readonly ResumableSubscription[]): number {
   let bytes = resumable.length * bytesPerSubscription;
   for (const subscription of resumable) {
@@ -42,7 +45,10 @@ export function bytesOf(resumable: readonly ResumableSubscription[]): number {
   return bytes;
 }
 
-/** `undefined` of one whose command was not answered yet: the client does not know of it. `model`: that it was judged by. */
+/**
+ * `undefined` if the subscribe command was not answered yet: the client does not know the
+ * subscription. `model`: the one it was authorized by.
+ */
 export function resumableOf(
   subscription: Subscription,
   model: Model,
@@ -52,7 +58,7 @@ export function resumableOf(
   switch (subscription.kind) {
     case 'object': {
       const { catchUpMode, rev, topic, group } = subscription;
-      // One that is owed a snapshot gets it.
+      // If it waits for a snapshot, it still gets one.
       const canContinue = (catchUpMode === 'revisions' || catchUpMode === 'changes') && rev > 0;
       return {
         ...item(
@@ -77,7 +83,7 @@ export function resumableOf(
       const { pos, known, isExact } = subscription.cursor;
       const after = { pos, view: subscription.view };
       const { sentPos } = subscription;
-      // Under another view it has not heard all of its window yet.
+      // After a change of view it may not have received all of its window yet.
       const position =
         isExact && subscription.view === view
           ? { key: subscription.group.traits.key, pos: sentPos }

@@ -6,7 +6,7 @@ const known = (rows: number): KnownRows => {
   return new Map(Array.from({ length: rows }, (_, n) => [`/a/${n}`, { rev: 1, hidden: [] }]));
 };
 
-test('[RES3] what several know alike counts once, and all together have a bound', () => {
+test('[RES3] shared rows count once, and the total is bounded', () => {
   const windows = new ResumableWindows(10);
   const [shared, other] = [known(6), known(5)];
   expect([windows.retain(shared), windows.retain(shared), windows.rows]).toEqual([true, true, 6]);

@@ -2,17 +2,17 @@ import type { Pos } from '../../store/store.js';
 import type { KnownRows } from '../query/query-window.js';
 
 /**
- * What the live queries of connections that dropped were told, so that they can go on where no history says what
- * happened since. Who knew the same shares it, and all of them together know of a bounded number of objects.
+ * The rows known to the live queries of dropped connections, to resume them when the history does
+ * not reach back. Subscriptions that know the same rows share them, and the total is bounded.
  */
 export class ResumableWindows {
   readonly #maxRows: number;
   readonly #holders = new Map<KnownRows, { count: number; readonly positions: Set<string> }>();
-  /** What is known at a place: see `find`. */
+  /** Known rows by window and position: see `find`. */
   readonly #byPosition = new Map<string, KnownRows>();
   #rows = 0;
 
-  /** `most`: objects in all of them together. */
+  /** `maxRows`: rows of all windows together. */
   constructor(maxRows: number) {
     this.#maxRows = maxRows;
   }
@@ -22,8 +22,8 @@ export class ResumableWindows {
   }
 
   /**
-   * Takes note that somebody else knows this. False, and not held, where that would be too much. `place`: where it is known by
-   * all who have heard as much; left out where that is not so.
+   * Counts another holder of these rows. False, without holding them, if the limit is reached.
+   * `position`: set if every client at that position knows exactly these rows.
    */
   retain(known: KnownRows, position?: WindowPosition): boolean {
     const holder = this.#holders.get(known) ?? { count: 0, positions: new Set() };
@@ -40,12 +40,15 @@ export class ResumableWindows {
     return true;
   }
 
-  /** What is known to a client that comes without a handle, by a position alone; `undefined` where nobody remembers. */
+  /**
+   * The rows known to a client that reconnects with a position but without a session; `undefined`
+   * if they are gone.
+   */
   find(position: WindowPosition): KnownRows | undefined {
     return this.#byPosition.get(keyOf(position));
   }
 
-  /** Once for each `hold` that was granted. */
+  /** Call once for each successful `retain`. */
   release(known: KnownRows): void {
     const holder = this.#holders.get(known);
     if (!holder) return;
@@ -59,9 +62,9 @@ export class ResumableWindows {
   }
 }
 
-/** A window, and the last position of it that somebody heard. */
+/** A window, and the last position of it that a client received. */
 export interface WindowPosition {
-  /** Of the group. */
+  /** The key of the query group. */
   readonly key: string;
   readonly pos: Pos;
 }

@@ -2,7 +2,10 @@ import { compareText, type JsonValue, type RqlExpression } from '@really/protoco
 
 export type Scalar = string | number | boolean;
 
-/** What a filter says of one field in any case: its value is one of these, or lies between two (ends count as in). */
+/**
+ * A condition on one field that a filter implies: the value is one of these, or between two
+ * (inclusive).
+ */
 export type FilterTerm =
   | { readonly kind: 'values'; readonly field: string; readonly values: readonly Scalar[] }
   | NumberRange
@@ -22,7 +25,10 @@ interface TextRange {
   readonly high: string | undefined;
 }
 
-/** Terms of which one at least holds for everything that all the filters match; `undefined`: that may be anything. */
+/**
+ * Terms such that everything that matches all filters satisfies at least one; `undefined`: no such
+ * terms.
+ */
 export function filterTermsOf(
   filters: readonly (RqlExpression | undefined)[],
 ): readonly FilterTerm[] | undefined {
@@ -46,16 +52,16 @@ function cover(filter: RqlExpression): readonly FilterTerm[] | undefined {
   }
 }
 
-/** Beyond so many terms an entry costs more to keep than it saves. */
-const mostTerms = 100;
-/** As for terms, and each value of each entry takes memory. */
-const mostValues = 1000;
+/** Beyond this many terms an index entry costs more than it saves. */
+const maxTerms = 100;
+/** As `maxTerms`; each value of each entry takes memory. */
+const maxValues = 1000;
 
 function either(
   a: readonly FilterTerm[] | undefined,
   b: readonly FilterTerm[] | undefined,
 ): readonly FilterTerm[] | undefined {
-  return a && b && a.length + b.length <= mostTerms ? [...a, ...b] : undefined;
+  return a && b && a.length + b.length <= maxTerms ? [...a, ...b] : undefined;
 }
 
 function narrower(
@@ -66,7 +72,7 @@ function narrower(
   return intersection(a, b) ?? (width(a) <= width(b) ? a : b);
 }
 
-/** Of two ranges of one field, what lies in both. */
+/** The intersection of two ranges of one field. */
 function intersection(
   [a, ...others]: readonly FilterTerm[],
   [b, ...more]: readonly FilterTerm[],
@@ -79,7 +85,10 @@ function intersection(
   return undefined;
 }
 
-/** The order of numbers. A difference would be none where both are infinite, and what is entered so is never found again. */
+/**
+ * The order of numbers. Not a difference: `Infinity - Infinity` is NaN, and such an entry would
+ * never be found again.
+ */
 export function compareNumbers(a: number, b: number): number {
   return a < b ? -1 : Number(a > b);
 }
@@ -96,7 +105,9 @@ function within<V, R extends FilterTerm & { low: V | undefined; high: V | undefi
   return { ...a, low, high };
 }
 
-/** How much the terms let through, as a guess: values before ranges, and these before those that are open. */
+/**
+ * A guess at how much the terms let through: values before ranges, closed ranges before open ones.
+ */
 function width(terms: readonly FilterTerm[]): number {
   return terms.reduce((sum, term) => sum + widthOf(term), 0);
 }
@@ -118,7 +129,7 @@ function ofComparison({
     case '=':
       return isScalar(value) ? [{ kind: 'values', field, values: [value] }] : undefined;
     case 'in':
-      return Array.isArray(value) && value.length <= mostValues && value.every(isScalar)
+      return Array.isArray(value) && value.length <= maxValues && value.every(isScalar)
         ? [{ kind: 'values', field, values: [...new Set(value)] }]
         : undefined;
     case '<':
@@ -130,13 +141,16 @@ function ofComparison({
     case 'between':
       return Array.isArray(value) ? range(field, value[0], value[1]) : undefined;
     case 'starts with':
-      return typeof value === 'string' ? range(field, value, behindAll(value)) : undefined;
+      return typeof value === 'string' ? range(field, value, afterPrefix(value)) : undefined;
     default:
       return undefined;
   }
 }
 
-/** Nothing is before, between or behind what has no order, so that such a filter matches nothing; that is not worth a term. */
+/**
+ * `undefined` for values without an order: such a filter matches nothing, which is not worth a
+ * term.
+ */
 function range(
   field: string,
   low: JsonValue | undefined,
@@ -157,11 +171,12 @@ function isOpenOr(type: string, value: JsonValue | undefined): boolean {
   return value === undefined || typeof value === type;
 }
 
-/** A text that comes after all that start with this one; `undefined` where there is none that is easily told. */
-function behindAll(start: string): string | undefined {
+/** The least text after all that start with this one; `undefined` if not easily computed. */
+function afterPrefix(start: string): string | undefined {
   const last = start.codePointAt(start.length - (isPairAtEnd(start) ? 2 : 1));
-  // Half a character may be the start of a whole one, which stands elsewhere.
-  if (last === undefined || isHalf(last) || isHalf(last + 1) || last === 0x10ffff) return undefined;
+  // A lone surrogate may be completed to a character that sorts elsewhere.
+  if (last === undefined || isSurrogate(last) || isSurrogate(last + 1) || last === 0x10ffff)
+    return undefined;
   return start.slice(0, last > 0xffff ? -2 : -1) + String.fromCodePoint(last + 1);
 }
 
@@ -169,7 +184,7 @@ function isPairAtEnd(text: string): boolean {
   return /[\ud800-\udbff][\udc00-\udfff]$/.test(text);
 }
 
-function isHalf(codePoint: number): boolean {
+function isSurrogate(codePoint: number): boolean {
   return codePoint >= 0xd800 && codePoint <= 0xdfff;
 }
 

@@ -1,4 +1,4 @@
-/** Two ends of a range of an order; `undefined`: open. Ends count as in. */
+/** An inclusive range; `undefined`: open end. */
 export interface Interval<V> {
   readonly low: V | undefined;
   readonly high: V | undefined;
@@ -6,20 +6,20 @@ export interface Interval<V> {
 
 interface Node<T, V> extends Interval<V> {
   readonly entries: Set<T>;
-  /** Of two nodes, the one above has the greater one: so the tree is about as deep as a balanced one. */
+  /** Heap order: a parent's priority is at least its children's, which balances the tree. */
   readonly priority: number;
   left: Node<T, V> | undefined;
   right: Node<T, V> | undefined;
-  /** The greatest upper end of the node and all below it. */
+  /** The greatest upper end in this subtree. */
   maxHigh: V | undefined;
 }
 
 type Tree<T, V> = Node<T, V> | undefined;
 
 /**
- * Ranges by the values that lie in them: a search tree in the order of the lower ends, in which each node knows how far the
- * ranges below it reach (a treap). What a value lies in is found without a look at most of the others, and a range comes
- * and goes in about the logarithm of their number.
+ * An interval tree: a treap ordered by the lower ends, in which each node knows the greatest upper
+ * end below it. Finds the ranges that contain a value without visiting most others; insertion and
+ * deletion take logarithmic time.
  */
 export class IntervalTree<T, V> {
   readonly #compare: (a: V, b: V) => number;
@@ -46,7 +46,7 @@ export class IntervalTree<T, V> {
     if (node?.entries.size === 0) this.#root = this.#without(this.#root, node);
   }
 
-  /** Adds everything whose range the value lies in. */
+  /** Adds the entries of all ranges that contain the value. */
   find(value: V, found: Set<T>): void {
     this.#visit(this.#root, value, found);
   }
@@ -69,7 +69,7 @@ export class IntervalTree<T, V> {
     return { low, high, entries, priority, left: undefined, right: undefined, maxHigh: high };
   }
 
-  /** Scattered, and that is all it has to be (xorshift). */
+  /** Pseudo-random (xorshift); quality does not matter. */
   #nextPriority(): number {
     let x = this.#seed;
     x ^= x << 13;
@@ -100,7 +100,7 @@ export class IntervalTree<T, V> {
     return this.#updated(tree);
   }
 
-  /** What comes before a range, and what comes after it. */
+  /** The nodes before and after an interval. */
   #split(tree: Tree<T, V>, interval: Interval<V>): [Tree<T, V>, Tree<T, V>] {
     if (!tree) return [undefined, undefined];
     if (this.#order(tree, interval) < 0) {
@@ -142,7 +142,7 @@ export class IntervalTree<T, V> {
     return node;
   }
 
-  /** By the lower end, open ones first, then by the upper end, open ones last. */
+  /** By lower end, open first; then by upper end, open last. */
   #order(a: Interval<V>, b: Interval<V>): number {
     return this.#compareEnds(a.low, b.low, -1) || this.#compareEnds(a.high, b.high, 1);
   }

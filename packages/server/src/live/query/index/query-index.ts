@@ -15,8 +15,9 @@ import {
 import { IntervalTree } from './interval-tree.js';
 
 /**
- * Finds the filters that an object may match, without looking at the others. Each is entered under the terms of which one
- * holds for whatever it matches; one that has none is looked at every time.
+ * Finds the filters that an object may match, without evaluating the others. Each is indexed by its
+ * terms, of which at least one holds for every match. Filters without terms are candidates for
+ * every object.
  */
 export class QueryIndex<T> {
   readonly #fields = new Map<string, FieldIndex<T>>();
@@ -28,7 +29,7 @@ export class QueryIndex<T> {
     for (const term of terms ?? []) this.#fieldOf(term.field).add(entry, term);
   }
 
-  /** With the filters that it was added with. */
+  /** `filters`: those that it was added with. */
   delete(entry: T, filters: readonly (RqlExpression | undefined)[]): void {
     const terms = filterTermsOf(filters);
     if (!terms) this.#unindexed.delete(entry);
@@ -43,7 +44,7 @@ export class QueryIndex<T> {
     return this.#fields.size === 0 && this.#unindexed.size === 0;
   }
 
-  /** Everything that the data may match, once each. */
+  /** The entries whose filters the data may match. */
   candidates(data: JsonObject): Set<T> {
     const found = new Set(this.#unindexed);
     for (const index of this.#fields.values()) {

@@ -11,39 +11,42 @@ import type { QueryGroupTraits } from '../query-group-traits.js';
 import { QueryWindow, type Row } from '../query-window.js';
 import { type PastObject, WindowReplay, type WindowReplayStep } from './window-replay.js';
 
-/** Changes that are read at once. */
+/** Changes per read. */
 const pageSize = 256;
-/** Changes that are replayed; behind more of them, the whole is read again. */
+/** Most changes to replay; beyond that the position is gone. */
 const maxChanges = 20_000;
-/** Objects that may change while the window is searched for. */
+/** Objects that may change during the search. */
 const spare = 64;
 
-/** What somebody knows who heard everything up to a position, and what happened since. */
+/** The window at a position, and its changes since. */
 export interface Rewind {
-  /** The window as it was. */
+  /** The window at the position. */
   readonly shown: readonly Row[];
   readonly steps: readonly WindowReplayStep[];
   /** The window after the steps. */
   readonly after: readonly Row[];
-  /** Where it was so. */
+  /** The position of `after`. */
   readonly pos: Pos;
-  /** False where more has happened that the steps do not say: the difference has to. */
+  /** False if there are later changes without steps: the difference covers them. */
   readonly isComplete: boolean;
-  /** Objects that were deleted since, and stood nobody knows where. */
+  /** Number of deleted objects whose place is unknown. */
   readonly deletedCandidates: number;
 }
 
 export interface RewindOptions {
   readonly traits: QueryGroupTraits;
   readonly since: Pos;
-  /** Where the server knows it: whether all was heard that belongs to `since`, and nothing behind it. */
+  /**
+   * If the server remembers the connection: whether the client received exactly everything up to
+   * `since`.
+   */
   readonly resumeState?: { readonly isExact: boolean } | undefined;
 }
 
 /**
- * Takes a window back to a position and replays what happened to it since. What has not changed is found by a
- * query, what has is built again from its history. Rejects with 410 `position.gone` where that does not reach
- * back so far.
+ * Reconstructs a window at a position and replays the changes since. Unchanged objects come from a
+ * query, changed ones are rebuilt from their history. Rejects with 410 `position.gone` if that does
+ * not reach back.
  */
 export async function rewindTo(
   context: LiveContext,
@@ -52,14 +55,14 @@ export async function rewindTo(
 ): Promise<Rewind> {
   const reads = new FairHistoryReader(context, traits.owner);
   const { changes, through } = await changesSince(reads, model, { traits, since });
-  // Where everybody may see everything, all there is was in it; of anything else nothing is left that would say so.
+  // Without hidden objects and filter, every object was in the result, even if its data is gone.
   const isKnowable = hidesNothing(model) && traits.filter === undefined;
   const past = await pastObjectsOf(reads, model, { changes, isKnowable });
   const window = new QueryWindow(traits);
   const hits = await readWithRetry(context.platform, () =>
     fetchWindow(context, model, traits, window.capacity + past.size + spare),
   );
-  // What changed while they were searched for was otherwise, too.
+  // Objects that changed during the search have to be rebuilt, too.
   const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
   for (const [r, entry] of await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable })) {
     if (!past.has(r)) past.set(r, entry);
@@ -92,7 +95,7 @@ async function changesSince(
   }
 }
 
-/** By R, each object that changed: as it was before that, and as it is now. */
+/** The changed objects by R. */
 async function pastObjectsOf(
   reads: FairHistoryReader,
   model: Model,
@@ -112,10 +115,13 @@ async function pastObjectsOf(
   return past;
 }
 
-/** By R, how the fields stood before the changes: each change says it of the fields that it touched, and the object of the others. */
+/**
+ * By R, the last revision of each field before the changes: each change has it for the fields it
+ * touched, and the object for the others.
+ */
 function touchedBefore(changes: readonly LoggedChange[]): Map<string, StoredObject['touched']> {
   const byR = new Map<string, StoredObject['touched']>();
-  // From the last one on: what an earlier one says counts.
+  // In reverse: the earliest change wins.
   for (const { change, object } of changes.toReversed()) {
     byR.set(change.r, { ...(byR.get(change.r) ?? object.touched), ...change.touched });
   }

@@ -20,28 +20,28 @@ import type { QueryWindow, Row } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
 import type { WindowEvent } from '../window-event.js';
 
-/** An object that changed since a position. */
+/** An object that changed since a position, as it was there. */
 export interface PastObject {
-  /** The revision that it had there; 0 where it was not there yet. */
+  /** Its revision there; 0 if it did not exist yet. */
   readonly rev: number;
   readonly data: JsonObject | undefined;
-  /** By field, the revision that had touched it there. */
+  /** The last revision by field at that position. */
   readonly touched: StoredObject['touched'];
   readonly now: StoredObject;
 }
 
-/** What one change did to the window. */
+/** The events of one change. */
 export interface WindowReplayStep {
   readonly pos: Pos;
   readonly events: readonly WindowEvent[];
 }
 
 interface EarlierDelivery {
-  /** The object that had left by this change, which was told before what came in its place. */
+  /** The object whose `left` was sent before its replacement. */
   readonly left: string | undefined;
 }
 
-/** What is told of an object that left by its own change. */
+/** A `left` caused by the object's own change. */
 interface OwnChange {
   readonly r: string;
   readonly rev: number;
@@ -56,8 +56,8 @@ interface ReplayedObject {
 }
 
 /**
- * Feeds a window of the past with the changes that followed. What its reader had seen there depends on rights as they
- * were then; what is told of the changes, on rights to the objects as they are now. Filter and order go by what was.
+ * Replays changes on a past window. Past rows are authorized by the objects as they were; events by
+ * the current objects. Filter and order use the state at each change.
  */
 export class WindowReplay {
   readonly #context: LiveContext;
@@ -67,11 +67,14 @@ export class WindowReplay {
   readonly #past: ReadonlyMap<string, PastObject>;
   readonly #matches: Predicate;
   readonly #data = new Map<string, JsonObject>();
-  /** Those that have not changed, by R. */
+  /** Objects that have not changed, by R. */
   readonly #unchanged = new Map<string, StoredObject>();
-  /** By R, of the objects as they are now; `undefined`: it may not be seen. */
+  /** Hidden fields of the current objects by R; `undefined`: not visible. */
   readonly #hidden = new Map<string, readonly string[] | undefined>();
-  /** Objects that were deleted since, and are not yet in the replay: nobody knows where they stood, unless it is by their ids. */
+  /**
+   * Objects deleted later in the replay. Their past data is unknown, and so is their place unless
+   * the order is by id.
+   */
   readonly #deletedCandidates = new Set<string>();
 
   constructor(
@@ -91,12 +94,12 @@ export class WindowReplay {
       if (rev > 0 && !data) this.#deletedCandidates.add(r);
   }
 
-  /** Those that were deleted since, while the replay has not come to that. */
+  /** Objects whose deletion the replay has not reached yet. */
   get deletedCandidates(): number {
     return this.#deletedCandidates.size;
   }
 
-  /** The rows of the window as it was: `unchanged` are those that have been the same ever since. */
+  /** Fills the past window. `unchanged`: objects that are the same now. */
   async fill(unchanged: readonly Hit[]): Promise<void> {
     const { order, fields } = this.#traits;
     const rows = unchanged.map((hit) => rowOf(hit, fields));
@@ -108,13 +111,13 @@ export class WindowReplay {
     this.#window.fill(rows.sort((a, b) => compareSortPositions(order, a.place, b.place)));
   }
 
-  /** In the order of ids it is known where one stood of which nothing else is left. */
+  /** In the order of ids, the place of a deleted object is still known. */
   #rowOfDeleted(r: string, { rev }: PastObject): Row | undefined {
     if (this.#traits.order.field !== '_r' || !this.#deletedCandidates.delete(r)) return undefined;
     return { r, rev, place: { value: undefined, r }, hidden: [], changedAt: rev };
   }
 
-  /** The row of an object as its reader saw it then; `undefined` where it did not. */
+  /** The row as the reader saw it then; `undefined` if not visible. */
   async #rowThen(
     r: string,
     { rev, data, touched }: Pick<PastObject, 'rev' | 'data' | 'touched'>,
@@ -131,7 +134,7 @@ export class WindowReplay {
     );
   }
 
-  /** The row of an object in some state; `undefined` where the query does not find it. */
+  /** The row of an object in some state; `undefined` if the query does not match it. */
   #rowOf(state: ReplayedObject, hidden: readonly string[]): Row | undefined {
     const object = objectOf(state, this.#model);
     if (!this.#matches(visibleBody(object, undefined, hidden))) return undefined;
@@ -140,9 +143,9 @@ export class WindowReplay {
   }
 
   /**
-   * Stops where what comes next into the window is not known: the difference to what is now says the rest. Throws 410
-   * `position.gone` where it matters where something stood that was deleted since: not where everything fitted in.
-   * `isWhole`: it is known that nothing was told of the first change.
+   * Stops when the next row to enter the window is unknown: the difference to the current window
+   * covers the rest. Throws 410 `position.gone` if the unknown place of a deleted object matters,
+   * which it does not if everything fits. `isExact`: nothing of the first change was sent before.
    */
   async run(
     changes: readonly LoggedChange[],
@@ -152,19 +155,19 @@ export class WindowReplay {
     if (this.deletedCandidates > 0 && isFull) throw fail('position.gone');
     const steps: WindowReplayStep[] = [];
     let first: EarlierDelivery | undefined = isExact ? { left: undefined } : undefined;
-    // What may be seen now is in the window of the replay, and was not in that of then.
+    // Rows that became visible later are in the replay's window but were not in the original one.
     const windowThen = this.#window.copy();
     for (const entry of changes) {
-      const then = first ? undefined : await this.#deliveredThen(entry, windowThen);
-      const events = this.#redeliver(then?.left, await this.#apply(entry));
-      first ??= then;
+      const earlier = first ? undefined : await this.#deliveredThen(entry, windowThen);
+      const events = this.#redeliver(earlier?.left, await this.#apply(entry));
+      first ??= earlier;
       if (events.length > 0) steps.push({ pos: entry.pos, events });
       if (this.#window.isShort) break;
     }
     return steps;
   }
 
-  /** What was told of a change when it happened, to the window as it was; `undefined` where that was nothing. */
+  /** What was sent of a change when it happened; `undefined` if nothing. */
   async #deliveredThen(
     { change }: LoggedChange,
     window: QueryWindow,
@@ -182,8 +185,8 @@ export class WindowReplay {
   }
 
   /**
-   * Of the first change there may have been told that something left, and no more. Where that is still, or again, in
-   * the window, it has to be told of it.
+   * Only the `left` of the first change may have been sent. If that object is still, or again, in
+   * the window, it has to be sent again.
    */
   #redeliver(left: string | undefined, events: WindowEvent[]): WindowEvent[] {
     const row = left === undefined ? undefined : this.#window.shown.find(({ r }) => r === left);
@@ -229,7 +232,7 @@ export class WindowReplay {
 
   #delete(own: OwnChange): WindowEvent[] {
     const { r } = own;
-    // Everything fitted in, so it was in it.
+    // Everything fitted, so it was in the window.
     const wasThere = this.#deletedCandidates.delete(r);
     this.#data.delete(r);
     const windowChange = this.#window.remove(r);
@@ -249,7 +252,7 @@ export class WindowReplay {
   #entered({ r, rev, hidden }: Row): WindowEvent {
     const data = this.#data.get(r);
     const object = data ? objectOf({ r, rev, data }, this.#model) : this.#unchanged.get(r);
-    if (!object) throw new Error('a row of an object that is not there');
+    if (!object) throw new Error('a row without its object');
     return { evt: 'entered', object, hidden };
   }
 
@@ -261,7 +264,7 @@ export class WindowReplay {
     return hidden;
   }
 
-  /** The fields that are hidden; `undefined` where all of it is. */
+  /** The hidden fields; `undefined` if the object is not visible. */
   async #authorize(object: StoredObject): Promise<readonly string[] | undefined> {
     const view = await pushView(this.#model, object, this.#traits.auth);
     if (view.kind === 'visible') return view.hidden;
