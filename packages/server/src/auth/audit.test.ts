@@ -24,7 +24,7 @@ function setUp() {
   return { audit: new AuditLog({ log: logOf({}), metrics, clock }), lines, counted, advance };
 }
 
-test('[AUT10] an event is a line of its own, and counted', () => {
+test('[AUT10] an event is a line of its own, and is counted', () => {
   const { audit, lines, counted } = setUp();
   audit.record('login.ok', { uid: 'u1', address: '10.0.0.1', authType: 'password' });
   expect(lines).toEqual([
@@ -40,12 +40,12 @@ test('[AUT10] an event is a line of its own, and counted', () => {
   expect(counted).toEqual(['really_auth_events_total login.ok']);
 });
 
-test('[AUT10] refusals are told up to a bound, and counted beyond it', () => {
+test('[AUT10] refusals are logged up to a rate, and only counted beyond it', () => {
   const { audit, lines, counted, advance } = setUp();
   for (let i = 0; i < 60; i++) audit.record('token.refused', { reason: 'token.invalid' });
   audit.record('login.failed', { reason: 'password' });
   expect(lines).toHaveLength(51);
-  expect(counted.filter((one) => one === 'really_audit_lines_omitted_total')).toHaveLength(10);
+  expect(counted.filter((name) => name === 'really_audit_lines_omitted_total')).toHaveLength(10);
   advance(1000);
   audit.record('secret.refused', {});
   expect(lines).toHaveLength(52);

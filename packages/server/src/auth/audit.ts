@@ -2,37 +2,40 @@ import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
 
-/** What is audited, with what each event means (the table in docs/auth.md). */
+/** Audited events and their meanings (the table in docs/auth.md). */
 export const auditEvents = {
-  'token.minted': 'a token was given out, for nobody in particular or by order of the app',
-  'token.refreshed': 'a live token was exchanged for a fresh one',
-  'token.refused': 'a token was not good; `reason` says why',
+  'token.minted': "a token was issued without authentication, or with the app's secret",
+  'token.refreshed': 'a valid token was exchanged for a fresh one',
+  'token.refused': 'a token was refused; `reason` says why',
   'token.revoked': 'one token was revoked, by its owner (`by: "owner"`) or by the app',
   'tokens.revoked': 'every token of a uid issued so far was revoked',
-  'secret.refused': "somebody who does not have the app's secret asked for what needs it",
-  'login.ok': 'somebody proved who they are',
-  'login.failed': 'somebody did not; `reason` says why',
-  'signup.ok': 'an account was made by its owner',
-  'signup.failed': 'an account was not made; `reason` says why',
-  'account.created': 'an account was made by order of the app',
-  'account.changed': 'an account was changed; `what` says in what',
-  'account.deleted': 'an account is gone',
+  'secret.refused': "a request without the app's secret was refused",
+  'login.ok': 'a login succeeded',
+  'login.failed': 'a login failed; `reason` says why',
+  'signup.ok': 'a client signed up',
+  'signup.failed': 'a signup failed; `reason` says why',
+  'account.created': 'the app created an account',
+  'account.changed': 'an account was changed; `what` says how',
+  'account.deleted': 'an account was deleted',
 } as const;
 
 export type AuditEvent = keyof typeof auditEvents;
 
-/** Never a token, a secret, a password, or a link that stands for one. */
+/** Never a token, a secret, a password, or a link that contains one. */
 export interface AuditFields {
-  /** Of the client, as `ClientAddresses` tells it. */
+  /** The client's address, from `ClientAddresses`. */
   readonly address?: string | undefined;
   readonly uid?: string | undefined;
   readonly authType?: string | undefined;
-  /** One of few words. */
+  /** One of a few values. */
   readonly reason?: string | undefined;
   readonly [more: string]: string | number | boolean | undefined;
 }
 
-/** Who came in, how, and who did not (rule AUT10): one line of the log for each event, marked `audit: true`. */
+/**
+ * Logs successful and failed logins and related events (rule AUT10): one line per event, marked
+ * `audit: true`.
+ */
 export interface Audit {
   record(event: AuditEvent, fields: AuditFields): void;
 }
@@ -45,7 +48,10 @@ export interface AuditLogOptions {
   readonly clock: Clock;
 }
 
-/** Lines a second that tell of refusals. Whoever sends garbage shall not fill the disk: what is beyond is counted only. */
+/**
+ * Log lines about refusals per second, so that an attacker cannot fill the disk; further ones are
+ * only counted.
+ */
 const refusalLines = 50;
 const second = 1000;
 
@@ -67,7 +73,7 @@ export class AuditLog implements Audit {
     ]);
     this.#omitted = metrics.counter(
       'really_audit_lines_omitted_total',
-      'Refusals that were counted and not logged, because there were too many in one second.',
+      'Refusals counted but not logged, because there were too many in one second.',
     );
   }
 

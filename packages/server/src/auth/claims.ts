@@ -1,6 +1,6 @@
 import { type Auth, infiniteIn, isDeeperThan, type JsonObject, parseR } from '@really/protocol';
 
-/** What a token says once its signature was found good. */
+/** The claims of a token with a good signature. */
 export type Claims =
   | {
       readonly kind: 'valid';
@@ -12,19 +12,19 @@ export type Claims =
 
 const invalid: Claims = { kind: 'invalid' };
 
-/** The last instant that a `Date` can hold. Who writes a later one means "never in practice". */
+/** The last instant that a `Date` can hold. Later values are treated as "never". */
 const lastInstant = 8.64e15;
 
-/** Levels of `data`: beyond them it could not be handed to a thread. */
+/** Levels of `data`; deeper data could not be passed to a worker thread. */
 const deepestData = 1000;
 
-/** An ISO 8601 day, or an instant with or without seconds, fraction and zone (without one: UTC). */
+/** An ISO 8601 date, or an instant with or without seconds, fraction and zone (default UTC). */
 const iso =
   /^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?$/;
 
 /**
- * Reads the claims of a token, rule AUT2: one of a wrong type makes the whole token invalid, and so does
- * an `aud` that names none of `audience`, where that has any.
+ * Reads the claims of a token (rule AUT2): a claim of a wrong type makes the token invalid, and so
+ * does an `aud` that names none of `audience`, unless that is empty.
  */
 export function readClaims(
   claims: JsonObject,
@@ -44,18 +44,18 @@ export function readClaims(
   return { kind: 'valid', auth: { uid, authType, _r: own.r, data }, expires: expires.at };
 }
 
-/** Whether scripts and filters can be given the data. */
+/** True if the data can be passed to scripts and filters. */
 function isPlain(data: JsonObject): boolean {
   return !isDeeperThan(data, deepestData) && infiniteIn(data) === undefined;
 }
 
-/** Whether `aud` (RFC 7519, section 4.1.3) names one of these. */
+/** True if `aud` (RFC 7519, section 4.1.3) names one of these. */
 export function isFor(aud: unknown, audience: readonly string[]): boolean {
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  return named.some((one) => isText(one) && audience.includes(one));
+  return named.some((name) => isText(name) && audience.includes(name));
 }
 
-/** `_r` is the address of the user's own object; rules compare it with printed ones. */
+/** `_r` is the R of the user's own object; rules compare it with printed Rs. */
 function readOwnR(claim: unknown): { kind: 'read'; r: string | undefined } | { kind: 'invalid' } {
   if (claim === undefined) return { kind: 'read', r: undefined };
   const parsed = parseR(claim);
@@ -74,7 +74,7 @@ function readExpiry({ expires, exp }: JsonObject): Expiry {
   return { kind: 'read', at: Math.min(...ends, lastInstant) };
 }
 
-/** `expires` as a claim, and as an order for a token has it. */
+/** Reads `expires` of a token or of a request for one. */
 export function readExpires(expires: unknown): Expiry {
   if (expires === undefined || expires === 0) return { kind: 'read', at: undefined };
   if (isNumber(expires)) return { kind: 'read', at: expires };
@@ -85,7 +85,7 @@ export function readExpires(expires: unknown): Expiry {
 function parseInstant(text: string): number | undefined {
   if (!iso.test(text)) return undefined;
   const full = text.toUpperCase().replace(' ', 'T').replace(',', '.');
-  // `+01` and `+0100` are ISO 8601 too, but only `+01:00` is what every engine reads.
+  // `+01` and `+0100` are ISO 8601 too, but only `+01:00` is parsed by every engine.
   const zoned = full.replace(/([+-]\d{2})(\d{2})?$/, withColon);
   const at = Date.parse(
     !full.includes('T') || /(?:Z|[+-]\d{2}:\d{2})$/.test(zoned) ? zoned : `${zoned}Z`,
@@ -94,7 +94,7 @@ function parseInstant(text: string): number | undefined {
 }
 
 function withColon(zone: string, hours: string, minutes: string | undefined, at: number): string {
-  // A day ends with `-DD`, which is no zone.
+  // A date ends with `-DD`, which is not a zone.
   return at <= 'YYYY-MM'.length ? zone : `${hours}:${minutes ?? '00'}`;
 }
 

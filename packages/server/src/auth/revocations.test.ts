@@ -14,12 +14,12 @@ function setUp() {
   const records = new MemoryRecords();
   const revocations = new Revocations({ records, clock: platform.clock });
   const tokens = new Tokens({ secret, platform, revocations });
-  const told: Revocation[] = [];
-  revocations.listen((revocation) => told.push(revocation));
-  return { platform, records, revocations, tokens, told };
+  const received: Revocation[] = [];
+  revocations.listen((revocation) => received.push(revocation));
+  return { platform, records, revocations, tokens, received };
 }
 
-/** Another node, which knows what the records hold. */
+/** Another node, with the same records. */
 function reload({ records, platform }: ReturnType<typeof setUp>): Revocations {
   const revocations = new Revocations({ records, clock: platform.clock });
   for (const held of records.held.values()) {
@@ -41,24 +41,24 @@ const detailOf = async (tokens: Tokens, token: string) => {
 };
 
 describe('one token', () => {
-  test('[AUT5] it is refused, and the others of its uid are not', async () => {
+  test('[AUT5] it is refused, and other tokens of its uid are not', async () => {
     const world = setUp();
     const { tokens, revocations } = world;
-    const [one, other] = [await tokens.mint({ uid: 'u' }), await tokens.mint({ uid: 'u' })];
-    await revocations.revokeToken(await identityOf(tokens, one), undefined);
-    expect(await detailOf(tokens, one)).toBe('token.revoked');
+    const [revoked, other] = [await tokens.mint({ uid: 'u' }), await tokens.mint({ uid: 'u' })];
+    await revocations.revokeToken(await identityOf(tokens, revoked), undefined);
+    expect(await detailOf(tokens, revoked)).toBe('token.revoked');
     expect(await detailOf(tokens, other)).toBe('good');
     const elsewhere = new Tokens({
       secret,
       platform: world.platform,
       revocations: reload(world),
     });
-    expect(await detailOf(elsewhere, one)).toBe('token.revoked');
+    expect(await detailOf(elsewhere, revoked)).toBe('token.revoked');
     expect(await detailOf(elsewhere, other)).toBe('good');
   });
 
-  test('[AUT5] nobody is told before it is on disk, and where it can not be the token is good as before', async () => {
-    const { tokens, revocations, records, told } = setUp();
+  test('[AUT5] listeners are called when it is on disk; if that fails, the token stays valid', async () => {
+    const { tokens, revocations, records, received } = setUp();
     const token = await tokens.mint({ uid: 'u' });
     const identity = await identityOf(tokens, token);
     records.fail = new Error('the disk is full');
@@ -72,13 +72,13 @@ describe('one token', () => {
     });
     const revoked = revocations.revokeToken(identity, undefined);
     expect(await detailOf(tokens, token)).toBe('token.revoked');
-    expect(told).toEqual([]);
+    expect(received).toEqual([]);
     open();
     await revoked;
-    expect(told).toHaveLength(1);
+    expect(received).toHaveLength(1);
   });
 
-  test('[AUT7] it is forgotten once it is over', async () => {
+  test('[AUT7] the revocation is dropped once the token has expired', async () => {
     const { tokens, revocations, platform } = setUp();
     for (const life of [1000, 2000, undefined]) {
       const expires = life && now + life;
@@ -95,7 +95,7 @@ describe('one token', () => {
 });
 
 describe('every token of a uid', () => {
-  test('[AUT6] those made before are refused, one that is made in the same millisecond after it is good', async () => {
+  test('[AUT6] earlier tokens are refused, and one issued later in the same millisecond is valid', async () => {
     const world = setUp();
     const { tokens, revocations } = world;
     for (let round = 0; round < 3; round++) {
@@ -104,15 +104,15 @@ describe('every token of a uid', () => {
       await revocations.revokeUid('u');
       const after = await tokens.mint({ uid: 'u' });
       for (const known of [revocations, reload(world)]) {
-        const judge = new Tokens({ secret, platform: world.platform, revocations: known });
-        expect(await detailOf(judge, before)).toBe('token.revoked');
-        expect(await detailOf(judge, after)).toBe('good');
-        expect(await detailOf(judge, others)).toBe('good');
+        const verifier = new Tokens({ secret, platform: world.platform, revocations: known });
+        expect(await detailOf(verifier, before)).toBe('token.revoked');
+        expect(await detailOf(verifier, after)).toBe('good');
+        expect(await detailOf(verifier, others)).toBe('good');
       }
     }
   });
 
-  test('[AUT6] also where the clock stepped back between', async () => {
+  test('[AUT6] even if the clock stepped back in between', async () => {
     const { tokens, revocations, platform } = setUp();
     const before = await tokens.mint({ uid: 'u' });
     platform.stepClock(-60_000);
@@ -121,7 +121,7 @@ describe('every token of a uid', () => {
     expect(await detailOf(tokens, await tokens.mint({ uid: 'u' }))).toBe('good');
   });
 
-  test('[AUT6] tokens that do not say when they were made are refused too', async () => {
+  test('[AUT6] tokens without a time of issue are refused too', async () => {
     const { revocations } = setUp();
     const token = { uid: 'u', key: 'jx', issuedAt: undefined };
     expect(revocations.isRevoked(token)).toBe(false);
@@ -129,7 +129,7 @@ describe('every token of a uid', () => {
     expect(revocations.isRevoked(token)).toBe(true);
   });
 
-  test('[AUT6] where it can not be kept, the earlier revocation stands as before', async () => {
+  test('[AUT6] if it cannot be stored, the earlier revocation still applies', async () => {
     const { tokens, revocations, records, platform } = setUp();
     const first = await tokens.mint({ uid: 'u' });
     await revocations.revokeUid('u');
@@ -142,7 +142,7 @@ describe('every token of a uid', () => {
   });
 });
 
-test('[AUT5] [AUT6] against a plain list of what was revoked, in any order, across reloads', async () => {
+test('[AUT5] [AUT6] same result as a plain list of revocations, in any order, across reloads', async () => {
   const uid = fc.constantFrom('a', 'b');
   const step = fc.oneof(
     fc.record({ kind: fc.constant('mint' as const), uid }),
@@ -155,24 +155,24 @@ test('[AUT5] [AUT6] against a plain list of what was revoked, in any order, acro
       const world = setUp();
       const { tokens, revocations, platform } = world;
       const made: { uid: string; token: string; revoked: boolean }[] = [];
-      for (const one of steps) {
-        const target = one.kind === 'revoke' ? made[one.nth] : undefined;
-        if (one.kind === 'mint') {
-          made.push({ uid: one.uid, token: await tokens.mint({ uid: one.uid }), revoked: false });
-        } else if (one.kind === 'revokeUid') {
-          await revocations.revokeUid(one.uid);
-          for (const each of made) each.revoked ||= each.uid === one.uid;
-        } else if (one.kind === 'wait') {
-          platform.stepClock(one.ms);
+      for (const step of steps) {
+        const target = step.kind === 'revoke' ? made[step.nth] : undefined;
+        if (step.kind === 'mint') {
+          made.push({ uid: step.uid, token: await tokens.mint({ uid: step.uid }), revoked: false });
+        } else if (step.kind === 'revokeUid') {
+          await revocations.revokeUid(step.uid);
+          for (const each of made) each.revoked ||= each.uid === step.uid;
+        } else if (step.kind === 'wait') {
+          platform.stepClock(step.ms);
         } else if (target && !target.revoked) {
           await revocations.revokeToken(await identityOf(tokens, target.token), undefined);
           target.revoked = true;
         }
       }
       for (const known of [revocations, reload(world)]) {
-        const judge = new Tokens({ secret, platform, revocations: known });
+        const verifier = new Tokens({ secret, platform, revocations: known });
         for (const { token, revoked } of made) {
-          expect(await detailOf(judge, token)).toBe(revoked ? 'token.revoked' : 'good');
+          expect(await detailOf(verifier, token)).toBe(revoked ? 'token.revoked' : 'good');
         }
       }
     }),
@@ -180,7 +180,7 @@ test('[AUT5] [AUT6] against a plain list of what was revoked, in any order, acro
   );
 });
 
-test('[AUT5] a token without jti is known by what was signed, however its signature is spelled', async () => {
+test('[AUT5] a token without jti is identified by its signed part, however its signature is encoded', async () => {
   const { tokens, revocations } = setUp();
   const { createHmac } = await import('node:crypto');
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -189,7 +189,7 @@ test('[AUT5] a token without jti is known by what was signed, however its signat
   await revocations.revokeToken(await identityOf(tokens, token), undefined);
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   const spellings = [...alphabet].map((letter) => `${token.slice(0, -1)}${letter}`);
-  const details = await Promise.all(spellings.map((one) => detailOf(tokens, one)));
+  const details = await Promise.all(spellings.map((spelling) => detailOf(tokens, spelling)));
   expect(new Set(details)).not.toContain('good');
   expect(details).toContain('token.revoked');
 });

@@ -3,22 +3,25 @@ import type { JsonObject } from '@really/protocol';
 import type { Clock } from '../platform/platform.js';
 import type { TokenIdentity } from './token-identity.js';
 
-/** Where revocations are kept, beside the objects of the app, on disk when `put` resolves. `SystemRecords` is one. */
+/**
+ * Where revocations are stored, beside the objects of the app; on disk when `put` resolves.
+ * Implemented by `SystemRecords`.
+ */
 export interface RevocationRecords {
-  put(r: string, judge: (held: JsonObject | undefined) => JsonObject): Promise<void>;
+  put(r: string, update: (held: JsonObject | undefined) => JsonObject): Promise<void>;
 }
 
 /** The collection of the records. */
 export const revocationsName = '_revocations';
 
-/** As it is stored, told over the bus, and told to whoever holds live tokens. */
+/** A revocation as it is stored, published over the bus, and passed to listeners. */
 export type Revocation =
-  /** One token. `until`: when it expires, milliseconds since the Unix epoch; 0: never. */
+  /** One token. `until`: its expiry, milliseconds since the Unix epoch; 0: never. */
   | { readonly kind: 'token'; readonly uid: string; readonly key: string; readonly until: number }
-  /** Every token of the uid that was made at `before` or earlier, and those that do not say when. */
+  /** Every token of the uid issued at `before` or earlier, and those without a time of issue. */
   | { readonly kind: 'uid'; readonly uid: string; readonly before: number };
 
-/** What is revoked of one uid. */
+/** The revocations of one uid. */
 interface RevokedTokens {
   before: number | undefined;
   /** Key to `until`. */
@@ -31,8 +34,8 @@ export interface RevocationsOptions {
 }
 
 /**
- * The revoked tokens of an app (rules AUT5 to AUT7): all of them in memory, so that judging a token
- * reads no store, and each of them on disk before anybody is told that it is revoked.
+ * The revoked tokens of an app (rules AUT5 to AUT7). All are in memory, so that verifying a token
+ * needs no read; each is on disk before a revocation is confirmed.
  */
 export class Revocations {
   readonly #records: RevocationRecords;
@@ -40,7 +43,7 @@ export class Revocations {
   readonly #byUid = new Map<string, RevokedTokens>();
   readonly #listeners = new Set<(revocation: Revocation) => void>();
   #tokens = 0;
-  /** The latest time that a token of this node says it was made at. */
+  /** The latest time of issue on this node. */
   #lastIssue = 0;
 
   constructor({ records, clock }: RevocationsOptions) {
@@ -48,7 +51,7 @@ export class Revocations {
     this.#clock = clock;
   }
 
-  /** Revocations that are remembered. */
+  /** Revocations in memory. */
   get size(): number {
     return this.#tokens + this.#byUid.size;
   }
@@ -61,7 +64,7 @@ export class Revocations {
     return tokens?.has(key) ?? false;
   }
 
-  /** The time at which a token that is made now is to say it was made: later than any revocation of its uid. */
+  /** The time of issue for a new token: later than any revocation of its uid. */
   issueTime(uid: string): number {
     const before = this.#byUid.get(uid)?.before ?? Number.NEGATIVE_INFINITY;
     const at = Math.max(Math.floor(this.#clock.now()), before + 1);
@@ -69,12 +72,14 @@ export class Revocations {
     return at;
   }
 
-  /** Single tokens of this uid that are revoked and would be good otherwise. */
+  /** Single tokens of this uid that are revoked and not expired. */
   revokedTokensOf(uid: string): number {
     return this.#byUid.get(uid)?.tokens?.size ?? 0;
   }
 
-  /** Revokes one token. Resolves when that is on disk; rejects with 503, and it is good as before. */
+  /**
+   * Revokes one token. Resolves when that is on disk; rejects with 503, and the token stays valid.
+   */
   async revokeToken({ uid, key }: TokenIdentity, expires: number | undefined): Promise<void> {
     const until = expires ?? 0;
     const isNew = this.#addToken(uid, key, until);
@@ -88,7 +93,10 @@ export class Revocations {
     }
   }
 
-  /** Revokes every token of the uid that was made until now. Resolves when that is on disk; rejects with 503. */
+  /**
+   * Revokes every token of the uid issued until now. Resolves when that is on disk; rejects with
+   * 503.
+   */
   async revokeUid(uid: string): Promise<void> {
     const earlier = this.#byUid.get(uid)?.before;
     const before = Math.max(Math.floor(this.#clock.now()), this.#lastIssue, earlier ?? 0);
@@ -106,7 +114,7 @@ export class Revocations {
     }
   }
 
-  /** Takes a record in that was read from the store or heard of over the bus, and tells whoever listens. */
+  /** Applies a record read from the store or received over the bus, and calls the listeners. */
   apply(revocation: Revocation): void {
     if (revocation.kind === 'token') {
       const { uid, key, until } = revocation;
@@ -118,15 +126,18 @@ export class Revocations {
     for (const listener of this.#listeners) listener(revocation);
   }
 
-  /** Calls `listener` with each revocation that is on disk, at least once. Returns the way to stop that. */
+  /**
+   * Calls `listener` with each revocation that is on disk, at least once. Returns a function that
+   * unsubscribes.
+   */
   listen(listener: (revocation: Revocation) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /**
-   * Goes through all uids, one with each step, and forgets what is over: tokens that expired before
-   * `time`, which nobody can use any more. Yields the Rs of the records that nobody needs now.
+   * Goes through all uids, one per step, and drops revocations of tokens that expired before
+   * `time`. Yields the Rs of obsolete records.
    */
   *forget(time: number): Generator<readonly string[], void> {
     for (const [uid, { tokens }] of this.#byUid) {
@@ -171,7 +182,7 @@ export class Revocations {
     revoked.before = Math.max(revoked.before ?? before, before);
   }
 
-  /** Undoes `#addUid`, unless another one came on top of it. */
+  /** Undoes `#addUid`, unless there was a later one. */
   #restoreUid(uid: string, before: number, earlier: number | undefined): void {
     const revoked = this.#byUid.get(uid);
     if (revoked?.before !== before) return;
@@ -188,7 +199,7 @@ export class Revocations {
 export const isOver = (until: unknown, time: number): boolean =>
   typeof until === 'number' && until !== 0 && until <= time;
 
-/** What a record holds, as far as it is one. */
+/** Reads a revocation from a record; `undefined` if it is not one. */
 export function revocationOf({
   kind,
   uid,

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '@really/protocol';
 
-/** What revocations know a token by. */
+/** Identifies a token for revocation. */
 export interface TokenIdentity {
   readonly uid: string;
-  /** Tells it from the others of its uid. */
+  /** Unique among the tokens of its uid. */
   readonly key: string;
-  /** When it was made, milliseconds since the Unix epoch; `undefined`: it does not say. */
+  /** Time of issue, milliseconds since the Unix epoch; `undefined` if not known. */
   readonly issuedAt: number | undefined;
 }
 
-/** Characters of a `jti` that is kept as it is. */
+/** Characters of a `jti` that is used unchanged. */
 const longestJti = 64;
 
 /**
- * The identity of a token whose claims were found good. Without a `jti` it is known by what was signed:
- * that can not be spelled in another way, as a signature can.
+ * The identity of a token with valid claims. Without a `jti` it is the signed part, since a
+ * signature can be encoded in several ways.
  */
 export function identityOf(token: string, uid: string, { jti, iat }: JsonObject): TokenIdentity {
   const issuedAt = typeof iat === 'number' ? Math.round(iat * 1000) : Number.NaN;

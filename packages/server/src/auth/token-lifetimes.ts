@@ -2,7 +2,7 @@ import type { TokenIdentity } from './token-identity.js';
 
 const day = 24 * 60 * 60 * 1000;
 
-/** Milliseconds that tokens are good for which the server gives out by itself, by their authType. */
+/** Lifetimes of tokens that the server issues itself, in milliseconds by authType. */
 export interface TokenLifetimes {
   readonly anonymous: number;
   readonly password: number;
@@ -23,8 +23,8 @@ export interface IssuedToken {
 }
 
 /**
- * Milliseconds that a token in place of this one is good for; `undefined`: for good. Of an authType
- * that is not the server's own it is as long as the token itself was, and a day where that is not known.
+ * Milliseconds that a renewed token is valid; `undefined`: forever. For a foreign authType it is
+ * the lifetime of the old token, or a day if that is not known.
  */
 export function lifetimeOf(
   { auth, token, expires }: IssuedToken,

@@ -13,7 +13,10 @@ import { isTooLongToMint, type TokenClaims } from './tokens.js';
 const largestData = 4096;
 const longestText = 256;
 
-/** Reads an order for a token (rule AUT4). Null is as good as absent. Throws 400 with everything that is wrong. */
+/**
+ * Reads a request for a token (rule AUT4). Null counts as absent. Throws 400 with everything that
+ * is wrong.
+ */
 export function readTokenRequest(body: JsonObject): TokenClaims {
   const errors: FieldErrors = {};
   const { uid, authType, expires, _r, data } = withoutNulls(body);
@@ -28,23 +31,23 @@ export function readTokenRequest(body: JsonObject): TokenClaims {
   const end = readExpires(expires);
   if (end.kind === 'invalid') errors.expires = ['expected.instant'];
   if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
-  const order = {
+  const request = {
     uid: String(uid),
     authType: isText(authType) ? authType : undefined,
     _r: own?.r,
     data: isJsonObject(data) ? data : undefined,
     expires: end.kind === 'read' ? end.at : undefined,
   };
-  // Each is within its bound, and what JSON and UTF-8 make of them is too much together.
-  if (isTooLongToMint(order)) throw fail.invalid('data', 'too.large');
-  return order;
+  // Each is within its limit, but together and encoded they are too large.
+  if (isTooLongToMint(request)) throw fail.invalid('data', 'too.large');
+  return request;
 }
 
-/** Whether a token could not hold this data. */
+/** True if the data does not fit into a token. */
 export const isTooLarge = (data: JsonObject): boolean =>
   Buffer.byteLength(JSON.stringify(data)) > largestData;
 
-/** Errors by path where the data has a number that its JSON would not keep: one is told. */
+/** Errors by path for a number that JSON would not preserve; at most one is reported. */
 export function numberErrors(data: JsonObject, name: string): FieldErrors {
   const path = inexactIn(data);
   if (path === undefined) return {};

@@ -11,7 +11,7 @@ function setUp() {
   return { platform, tokens: new Tokens({ secret, platform }) };
 }
 
-/** A token made by hand, so that it can be as wrong as it likes. */
+/** Signs any claims, valid or not. */
 function sign(claims: unknown, header: object = { alg: 'HS256' }, key = secret, hash = 'sha256') {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const signed = `${encode(header)}.${encode(claims)}`;
@@ -20,8 +20,8 @@ function sign(claims: unknown, header: object = { alg: 'HS256' }, key = secret, 
 
 const refused = (detail: string) => ({ ok: false, detail });
 
-describe('what was minted', () => {
-  test('[AUT2] comes back as it went in', async () => {
+describe('a minted token', () => {
+  test('[AUT2] has the claims it was minted with', async () => {
     const { tokens } = setUp();
     const claims = { uid: 'u1', authType: 'password', _r: '/users/7', data: { plan: 'free' } };
     const token = await tokens.mint({ ...claims, expires: now + 1000 });
@@ -32,33 +32,33 @@ describe('what was minted', () => {
     });
   });
 
-  test('[AUT2] never expires where nothing is said', async () => {
+  test('[AUT2] never expires by default', async () => {
     const { tokens, platform } = setUp();
     const token = await tokens.mint({ uid: 'u1' });
     platform.advance(1e12);
     expect(await tokens.verify(token)).toMatchObject({ ok: true, expires: undefined });
   });
 
-  test('[AUT2] is told from others by jti, and says when it was made', async () => {
+  test('[AUT2] has a unique jti and its time of issue', async () => {
     const { tokens } = setUp();
     const made = await Promise.all([tokens.mint({ uid: 'u1' }), tokens.mint({ uid: 'u1' })]);
-    const [one, two] = made.map((token) => {
+    const [first, second] = made.map((token) => {
       const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
       return JSON.parse(payload) as Record<string, unknown>;
     });
-    expect(one?.iat).toBe(now / 1000);
-    expect(one?.jti).not.toBe(two?.jti);
+    expect(first?.iat).toBe(now / 1000);
+    expect(first?.jti).not.toBe(second?.jti);
   });
 
-  test('is refused where nobody could use it', async () => {
+  test('is refused if it could not be used', async () => {
     const { tokens } = setUp();
     await expect(tokens.mint({ uid: '' })).rejects.toThrow(TypeError);
     await expect(tokens.mint({ uid: 'u', _r: '/users' })).rejects.toThrow(TypeError);
   });
 });
 
-describe('what is refused', () => {
-  test('[SES2] only none at all is a missing token', async () => {
+describe('a refused token', () => {
+  test('[SES2] only a token that is absent is missing', async () => {
     expect(await setUp().tokens.verify(undefined)).toEqual(refused('token.missing'));
   });
 
@@ -116,7 +116,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('[AUT2] one that is not good yet', async () => {
+  test('[AUT2] a token before its nbf', async () => {
     const { tokens, platform } = setUp();
     const token = sign({ uid: 'u', nbf: Math.ceil(now / 1000) });
     expect(await tokens.verify(token)).toEqual(refused('token.invalid'));
@@ -125,7 +125,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('when it ends', () => {
+describe('the expiry of a token', () => {
   test.each([
     [now + 5000, now + 5000],
     ['2026-01-02T03:04:06Z', Date.UTC(2026, 0, 2, 3, 4, 6)],
@@ -154,7 +154,7 @@ describe('when it ends', () => {
     expect(await verify({ exp: second - 20, expires: 0 })).toEqual(refused('token.expired'));
   });
 
-  test('[SES2] it is expired from that very millisecond on', async () => {
+  test('[SES2] it is expired from that millisecond on', async () => {
     const { tokens, platform } = setUp();
     const token = await tokens.mint({ uid: 'u', expires: now + 1000 });
     platform.advance(999);

@@ -10,14 +10,14 @@ import type { VerifyingKey } from './keys/verifying-key.js';
 import type { Revocations } from './revocations.js';
 import { identityOf, type TokenIdentity } from './token-identity.js';
 
-/** Why a token is refused, as `errors.accessToken` tells it (rule SES2). */
+/** Why a token is refused, as in `errors.accessToken` (rule SES2). */
 export type TokenRefusal = 'token.missing' | 'token.invalid' | 'token.expired' | 'token.revoked';
 
 export type Verified =
   | {
       readonly ok: true;
       readonly auth: Auth;
-      /** What it can be revoked by. */
+      /** Its identity for revocation. */
       readonly token: TokenIdentity;
       /** Milliseconds since the Unix epoch; `undefined`: never. */
       readonly expires: number | undefined;
@@ -34,42 +34,42 @@ export interface TokenClaims {
 }
 
 export interface TokensOptions {
-  /** Signs, and verifies. */
+  /** Signs and verifies tokens. */
   readonly secret: Uint8Array | string;
-  /** Further keys that verify: those of others, and secrets that signed before. */
+  /** Further verification keys: those of others, and former secrets. */
   readonly keys?: readonly VerifyingKey[] | undefined;
   /** Keys that others publish. */
   readonly published?: readonly RemoteKeys[] | undefined;
-  /** Names of this app: a token has to be for one of them. None: whoever it is for. */
+  /** Names of this app, one of which a token's `aud` has to contain. Empty: any audience. */
   readonly audience?: readonly string[] | undefined;
   readonly platform: Platform;
-  /** Without them no token is revoked. */
+  /** `undefined`: no revocation. */
   readonly revocations?: Pick<Revocations, 'isRevoked' | 'issueTime'> | undefined;
 }
 
-/** Characters of a token: what is longer is refused before anything is made of it. */
+/** Characters of a token; longer ones are refused without parsing. */
 export const longestToken = 16 * 1024;
 
-/** Characters of a token that is minted: it has to fit into the header of an HTTP request. */
+/** Characters of a minted token: it has to fit into an HTTP header. */
 export const longestMinted = 8 * 1024;
 
-/** Bytes of the claims of one that is minted: base64 and the signature add a third and a few more. */
+/** Bytes of the claims of a minted token: base64 adds a third, and the signature a little. */
 const largestClaims = longestMinted * 0.7;
 
-/** Bytes of `iat`, `jti`, `aud` and `expires`, which come to the claims of a token that is renewed. */
+/** Bytes of `iat`, `jti`, `aud` and `expires`, which are added when a token is renewed. */
 const addedClaims = 400;
 
-/** Whether a token that is good says more than one that is minted may. */
+/** True if a valid token has more claims than a minted one may. */
 export function isTooLongToMint(claims: TokenClaims): boolean {
   return Buffer.byteLength(JSON.stringify(claims)) > largestClaims - addedClaims;
 }
 
-/** Access tokens: JWTs, signed with the app's secret or with a key that is configured beside it. */
+/** Access tokens: JWTs signed with the app's secret or with a further configured key. */
 export class Tokens {
   readonly #platform: Platform;
   readonly #revocations: TokensOptions['revocations'];
   readonly #audience: readonly string[];
-  /** Imported once: importing costs more than verifying. */
+  /** Imported once, since importing costs more than verifying. */
   readonly #secret: Promise<VerifyingKey>;
   readonly #ring: Promise<KeyRing>;
 
@@ -80,11 +80,11 @@ export class Tokens {
     this.#audience = options.audience ?? [];
     this.#secret = importSecret(typeof secret === 'string' ? Buffer.from(secret) : secret);
     this.#ring = this.#secret.then((own) => new KeyRing([own, ...keys], published));
-    // A secret that cannot be imported is told by the first call that needs it.
+    // If the secret cannot be imported, the first call that needs it rejects.
     this.#ring.catch(() => {});
   }
 
-  /** Judges what a client sent as its token. Never rejects for what the client sent. */
+  /** Verifies a client's token. Never rejects because of the token. */
   async verify(token: unknown): Promise<Verified> {
     if (token === undefined) return { ok: false, detail: 'token.missing' };
     if (typeof token !== 'string' || token.length > longestToken) {
@@ -104,8 +104,8 @@ export class Tokens {
   }
 
   /**
-   * Signs a token. Throws a `TypeError` where `verify` would not take it. Its `iat` is to the millisecond,
-   * so that it is known whether it was made before or after a revocation of the same second.
+   * Signs a token. Throws a `TypeError` if `verify` would not accept it. Its `iat` is in
+   * milliseconds, to be comparable with a revocation in the same second.
    */
   async mint(claims: TokenClaims): Promise<string> {
     const now = this.#platform.clock.now();
@@ -115,7 +115,9 @@ export class Tokens {
     const payload = Buffer.from(JSON.stringify({ ...claims, aud, jti, iat }));
     const read = readClaims(JSON.parse(payload.toString()) as JsonObject, now, this.#audience);
     if (payload.length > largestClaims || read.kind === 'invalid') {
-      throw new TypeError(`these claims make no token of ${longestMinted} characters or fewer`);
+      throw new TypeError(
+        `a token with these claims would be longer than ${longestMinted} characters`,
+      );
     }
     const { algorithm, key } = await this.#secret;
     const header = { alg: algorithm, typ: 'JWT' };

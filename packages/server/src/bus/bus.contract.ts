@@ -4,21 +4,24 @@ import type { Bus } from './bus.js';
 
 export interface BusUnderTest {
   readonly bus: Bus;
-  /** Resolves when everything that was published has arrived. */
+  /** Resolves when everything published has arrived. */
   settled(): Promise<void>;
 }
 
-/** What every bus has to do. A bus may lose, repeat or delay; under a quiet machine it does not. */
+/**
+ * The contract of every bus. A bus may lose, repeat or delay changes; on an idle machine it does
+ * not.
+ */
 export function busContract(name: string, open: () => Promise<BusUnderTest>): void {
   describe(`the bus: ${name}`, () => {
-    test('every listener hears what is published, in order', async () => {
+    test('every listener receives what is published, in order', async () => {
       const { bus, settled } = await open();
-      const heard: number[][] = [[], []];
-      for (const list of heard) bus.listen((changes) => list.push(...revsOf(changes)));
+      const received: number[][] = [[], []];
+      for (const list of received) bus.listen((changes) => list.push(...revsOf(changes)));
       bus.publish([change(1), change(2)]);
       bus.publish([change(3)]);
       await settled();
-      expect(heard).toEqual([
+      expect(received).toEqual([
         [1, 2, 3],
         [1, 2, 3],
       ]);
@@ -27,19 +30,19 @@ export function busContract(name: string, open: () => Promise<BusUnderTest>): vo
 
     test('a change arrives whole', async () => {
       const { bus, settled } = await open();
-      const heard: CommittedChange[] = [];
-      bus.listen((changes) => heard.push(...changes));
+      const received: CommittedChange[] = [];
+      bus.listen((changes) => received.push(...changes));
       bus.publish([change(7)]);
       await settled();
-      expect(heard).toEqual([change(7)]);
+      expect(received).toEqual([change(7)]);
       await bus.close();
     });
 
-    test('who stopped hears nothing more, and the others go on', async () => {
+    test('a removed listener receives nothing more, and the others go on', async () => {
       const { bus, settled } = await open();
-      const heard: number[] = [];
+      const received: number[] = [];
       const listener = (changes: readonly CommittedChange[]) => {
-        heard.push(...revsOf(changes));
+        received.push(...revsOf(changes));
       };
       const stop = bus.listen(listener);
       bus.listen(listener);
@@ -47,20 +50,20 @@ export function busContract(name: string, open: () => Promise<BusUnderTest>): vo
       stop();
       bus.publish([change(1)]);
       await settled();
-      expect(heard).toEqual([1]);
+      expect(received).toEqual([1]);
       await bus.close();
     });
 
     test('a listener that throws stops neither the others nor the publisher', async () => {
       const { bus, settled } = await open();
-      const heard: number[] = [];
+      const received: number[] = [];
       bus.listen(() => {
         throw new Error('broken listener');
       });
-      bus.listen((changes) => heard.push(...revsOf(changes)));
+      bus.listen((changes) => received.push(...revsOf(changes)));
       bus.publish([change(1)]);
       await settled();
-      expect(heard).toEqual([1]);
+      expect(received).toEqual([1]);
       await bus.close();
     });
 
@@ -72,12 +75,12 @@ export function busContract(name: string, open: () => Promise<BusUnderTest>): vo
 
     test('publishing to a closed bus does nothing', async () => {
       const { bus, settled } = await open();
-      const heard: number[] = [];
-      bus.listen((changes) => heard.push(...revsOf(changes)));
+      const received: number[] = [];
+      bus.listen((changes) => received.push(...revsOf(changes)));
       await bus.close();
       bus.publish([change(1)]);
       await settled();
-      expect(heard).toEqual([]);
+      expect(received).toEqual([]);
     });
   });
 }

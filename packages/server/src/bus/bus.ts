@@ -1,13 +1,13 @@
 import type { CommittedChange } from '../store/store.js';
 
 /**
- * The bus port: tells every node what was committed. The store is the truth and the bus only a
- * hint: a change may arrive twice, late, or never, and whoever listens goes by revisions.
+ * The bus port: sends committed changes to every node. The store is the truth and the bus only a
+ * hint: a change may arrive twice, late or never, and listeners go by revisions.
  */
 export interface Bus {
-  /** Announces changes in the order of their commit. Never throws: what cannot be sent is lost. */
+  /** Publishes changes in the order of their commit. Never throws: what cannot be sent is lost. */
   publish(changes: readonly CommittedChange[]): void;
-  /** Calls `listener` with changes as they arrive. Returns the way to stop that. */
+  /** Calls `listener` with changes as they arrive. Returns a function that unsubscribes. */
   listen(listener: (changes: readonly CommittedChange[]) => void): () => void;
   /** Resolves when the bus can carry messages now. */
   ping(): Promise<void>;

@@ -27,28 +27,28 @@ import { Connections } from './websocket/connections.js';
 import { takesDeflated } from './websocket/deflated-frames.js';
 import type { SessionDeps } from './websocket/session-deps.js';
 
-/** One app as clients meet it, over any commands. */
+/** What the gateway of one app needs. */
 export interface AppGatewayDeps {
   readonly options: Omit<GatewayOptions, 'services'>;
   readonly commands: CommandSet;
   readonly live: SessionDeps['live'];
-  /** The models that are in force now. */
+  /** The current models. */
   readonly models: () => ModelSet;
 }
 
-/** What the apps of a server share. */
+/** What all apps of a server share. */
 export interface SharedGatewayDeps {
   readonly node: NodeCount;
   readonly output: OutputTotal;
   /** True while the server shuts down. */
   readonly draining: () => boolean;
-  /** The server has no other app. */
+  /** True where this is the only app of the server. */
   readonly alone: boolean;
 }
 
 /**
- * The way into one app: its sockets, its HTTP, and everything that is counted and remembered of its clients. Apps share
- * the port and nothing else.
+ * The gateway of one app: its sockets, its HTTP routes, and all per-client state. Apps share the
+ * port and nothing else.
  */
 export class AppGateway {
   readonly #options: Omit<GatewayOptions, 'services'>;
@@ -89,7 +89,7 @@ export class AppGateway {
       account: config.rates.loginAccount,
     });
     this.#tickQuota = new TickQuota({
-      // Whoever is alone leaves room for nobody.
+      // A single app has no other app to leave ticks to.
       limit: shared.alone ? Number.POSITIVE_INFINITY : config.limits.messagesPerTick,
     });
     this.#metrics = new GatewayMetrics(options.metrics, {
@@ -98,7 +98,9 @@ export class AppGateway {
       streams: () => this.#streams.size,
       addresses: () => this.#count.addresses,
       throttledRequests: () =>
-        this.#tickQuota.waiting + this.#deps.inputQuota.waiting + this.#deps.answers.waiting,
+        this.#tickQuota.waiting +
+        this.#deps.inputQuota.waiting +
+        this.#deps.pricedResponses.waiting,
       waitingBytes: () => this.#connections.waitingBytes + this.#streams.waitingBytes,
       rateKeys: () =>
         this.#deps.rates.size +
@@ -159,7 +161,7 @@ export class AppGateway {
     return this.#options.clientid;
   }
 
-  /** Makes the HTTP side. */
+  /** Builds the HTTP routes. */
   async open(): Promise<void> {
     const { tokens, revocations, audit, privilegedWrites, issuers, platform, config } =
       this.#options;
@@ -194,7 +196,7 @@ export class AppGateway {
       }),
       rest: {
         commands: this.#commands,
-        answers: this.#deps.answers,
+        pricedResponses: this.#deps.pricedResponses,
         intakes: this.#deps.intakes,
         tokens,
         audit,
@@ -225,13 +227,13 @@ export class AppGateway {
     };
   }
 
-  /** Answers a plain request, in this turn or in one of the next. */
+  /** Serves a plain request: now, or in a later tick when the quota of this one is used up. */
   handle(request: IncomingMessage, response: ServerResponse): void {
     if (this.#tickQuota.take()) this.#routes().routing(request, response);
     else this.#tickQuota.wait({ proceed: () => this.handle(request, response) });
   }
 
-  /** Answers a request for an upgrade. */
+  /** Serves an upgrade request. */
   upgrade(request: IncomingMessage, head: Buffer): void {
     this.#upgrades.handle(request, head);
   }
@@ -241,19 +243,22 @@ export class AppGateway {
     await this.#options.ready?.();
   }
 
-  /** Tells the metrics what was counted aside. */
+  /** Flushes counts that were collected outside the metrics port. */
   settleMetrics(): void {
     this.#metrics.settle();
   }
 
-  /** The first half of closing: what was parked is forgotten, commands in flight are finished, and clients hear why. */
+  /**
+   * First phase of closing: drops resumable sessions, finishes commands in flight and closes the
+   * clients with 1001.
+   */
   async shutDown(deadline: number): Promise<void> {
     this.#resumableSessions.close();
     await this.#connections.shutDown(deadline);
     this.#streams.close();
   }
 
-  /** The second half, when no connection is left. */
+  /** Second phase, once no connection is left. */
   async close(): Promise<void> {
     await this.#http?.close();
     this.#activeTokens.close();

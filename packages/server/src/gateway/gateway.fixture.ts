@@ -23,7 +23,7 @@ import { openGateway } from './gateway.js';
 import type { GatewayConfig, Rates, ScrapedMetrics, ServerConfig } from './options.js';
 import type { SessionDeps } from './websocket/session-deps.js';
 
-/** A request of the test's own commands: the message comes along. */
+/** A request of the test's own commands, with the message. */
 export interface TestRequest extends CommandRequest {
   readonly message: JsonObject;
 }
@@ -44,13 +44,13 @@ export interface TestSetup {
 
 export const testSecret = 'a secret of at least thirty-two characters';
 
-/** Nothing is bounded by a rate. */
+/** No rate limits. */
 export const noRates: Rates = {
   ...{ commands: 0, address: 0, signup: 0, login: 0, loginAccount: 0 },
   ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0 },
 };
 
-/** A gateway on a free port of the loopback, over commands that a test makes up. */
+/** A gateway on a free loopback port, with commands that the test provides. */
 export async function openTestGateway(setup: TestSetup = {}) {
   const platform = setup.platform ?? systemPlatform;
   const revocations = revocationsInMemory(platform.clock);
@@ -106,7 +106,7 @@ export async function openTestGateway(setup: TestSetup = {}) {
     const closing = gateway.close().finally(() => {
       done = true;
     });
-    // Under a simulated clock time has to pass for connections that are still open.
+    // With a simulated clock, time has to pass for connections that are still open.
     while (platform !== systemPlatform && !done) {
       await new Promise((resolve) => setImmediate(resolve));
       (platform as SimulatedPlatform).advance(1);
@@ -158,7 +158,7 @@ function commandSet(commands: Readonly<Record<string, TestCommand>>): CommandSet
   };
 }
 
-/** A client of the `ws` library that keeps what it hears. */
+/** A client (library `ws`) that keeps all messages received. */
 export class TestClient {
   readonly socket: WebSocket;
   readonly received: JsonObject[] = [];
@@ -180,7 +180,7 @@ export class TestClient {
     });
   }
 
-  /** A client that has initialized with a token of this uid. */
+  /** A client initialized with a token of this uid. */
   static async initialized(server: { url: string; tokens: Tokens }, uid = 'amal') {
     const client = await TestClient.open(server.url);
     client.send({ tag: 0, cmd: 'initialize', accessToken: await server.tokens.mint({ uid }) });
@@ -199,7 +199,10 @@ export class TestClient {
     for (const message of messages) this.socket.send(JSON.stringify(message));
   }
 
-  /** Resolves when that many messages were heard in all; rejects where the socket closes before. */
+  /**
+   * Resolves when this many messages have been received in total; rejects if the socket closes
+   * first.
+   */
   async receive(count: number): Promise<JsonObject[]> {
     while (this.received.length < count) {
       if (this.socket.readyState >= WebSocket.CLOSING && this.received.length < count) {
@@ -216,7 +219,7 @@ export class TestClient {
   }
 }
 
-/** A bare TCP client, for what no library would send. */
+/** A bare TCP client, for bytes that no library would send. */
 export class RawClient {
   readonly socket: Socket;
   readonly ended: Promise<string>;
@@ -243,7 +246,7 @@ export class RawClient {
     return this.#received;
   }
 
-  /** Resolves when what was received matches. */
+  /** Resolves when the bytes received match. */
   async until(matches: (bytes: Buffer) => boolean): Promise<Buffer> {
     while (!matches(this.#received)) {
       await new Promise<void>((resolve) => {
@@ -257,7 +260,7 @@ export class RawClient {
     this.socket.write(data);
   }
 
-  /** Upgrades by hand, and forgets the answer. */
+  /** Upgrades by hand and drops the response. */
   async upgrade(): Promise<void> {
     this.write(upgradeRequest());
     await this.until((bytes) => bytes.includes('\r\n\r\n'));
@@ -294,7 +297,7 @@ export function clientFrame(payload: string | Buffer, opcode = 1, fin = true): B
   return Buffer.concat([head, data]);
 }
 
-/** Takes a server's bytes apart. Throws where they are not whole frames, unmasked, as a server sends them. */
+/** Splits a server's bytes into frames. Throws unless they are whole and unmasked. */
 export function serverFrames(bytes: Buffer): { opcode: number; payload: Buffer }[] {
   const frames: { opcode: number; payload: Buffer }[] = [];
   let at = 0;

@@ -20,13 +20,13 @@ import { UnusedSockets } from './server/unused-sockets.js';
 /** Milliseconds that a shutdown may take (rule SES12). */
 const shutdownTime = 7000;
 
-/** Milliseconds after which a server that stops looks again for connections on which nothing is under way any more. */
+/** Milliseconds between checks for idle connections during a shutdown. */
 const idleCheck = 50;
 
-/** Connections that may wait to be accepted: many clients come back at once after a restart. */
+/** Backlog of connections to accept: after a restart many clients reconnect at once. */
 const acceptBacklog = 4096;
 
-/** Opens the way in for clients: WebSockets and HTTP. It serves nobody before `listen`. */
+/** Creates the gateway, for WebSockets and HTTP. Serves nothing before `listen`. */
 export function createGateway(options: ServerGatewayOptions): Promise<Gateway> {
   return openGateway(options, options.apps.map(depsOf));
 }
@@ -38,7 +38,7 @@ function depsOf(options: GatewayOptions): AppGatewayDeps {
   return { options, commands, live: services.live, models: services.models };
 }
 
-/** As `createGateway`, over any commands. */
+/** As `createGateway`, with any set of commands. */
 export async function openGateway(
   options: Omit<ServerGatewayOptions, 'apps'>,
   apps: readonly AppGatewayDeps[],
@@ -48,7 +48,7 @@ export async function openGateway(
   return gateway;
 }
 
-/** One port, and the apps behind it. */
+/** One port and the apps behind it. */
 class ServerGateway implements Gateway {
   readonly #options: Omit<ServerGatewayOptions, 'apps'>;
   readonly #apps: readonly AppGateway[];
@@ -117,7 +117,7 @@ class ServerGateway implements Gateway {
     );
   }
 
-  /** Makes the HTTP side. */
+  /** Builds the HTTP routes. */
   async open(): Promise<void> {
     await Promise.all([this.#routes.open(), ...this.#apps.map((app) => app.open())]);
   }
@@ -154,7 +154,7 @@ class ServerGateway implements Gateway {
       server.close(() => resolve());
     });
     this.#unusedSockets.close();
-    // Those that had a request under way are kept alive by its answer.
+    // A connection that had a request in flight stays open after its response.
     const idle = timers.every(idleCheck, () => server.closeIdleConnections());
     await Promise.all(this.#apps.map((app) => app.shutDown(deadline)));
     const rest = timers.after(Math.max(0, deadline - clock.monotonic()), () =>
@@ -166,14 +166,17 @@ class ServerGateway implements Gateway {
     await Promise.all([this.#routes.close(), ...this.#apps.map((app) => app.close())]);
   }
 
-  /** Of the app that was asked under its name; of the server, while any app can be served: one shall not take the others along. */
+  /**
+   * Ready if the app that the request names is; for a request to the server itself, if any app is:
+   * one broken app must not take the others out of the load balancer.
+   */
   async #ready(asked: AppGateway | undefined): Promise<void> {
     if (asked) await asked.ready();
     else await Promise.any(this.#apps.map((app) => app.ready()));
   }
 }
 
-/** An address that a client on this machine can open. */
+/** The listening address as a client on this machine can open it. */
 function reachable(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1';
   if (address === '::') return '[::1]';

@@ -15,72 +15,78 @@ import type { Tracing } from '../platform/tracing.js';
 import type { DeadLetters } from '../posthooks/dead-letters.js';
 import type { MigrationRouteOptions } from './http/migration-route.js';
 import type { DocsPage } from './http/pages/dev-page.js';
-/** What the gateway has to know of the configuration of the server. */
+/** The server's configuration, as far as the gateway needs it. */
 export interface ServerConfig {
-  /** In the hosted form the domain below which each app has its name; without it there is one app, under any name. */
+  /**
+   * In the hosted form, the domain that each app is a subdomain of; `undefined`: a single app,
+   * under any host.
+   */
   readonly domain?: string | undefined;
-  /** Who sends it in `X-Really-Secret` may read `/metrics`; where it is missing nobody may by a secret. */
+  /** Value of `X-Really-Secret` that gives access to `/metrics`; `undefined`: none does. */
   readonly secret?: string | undefined;
   readonly metrics: 'private' | 'public';
-  /** Addresses and networks whose X-Forwarded-For is believed. */
+  /** Addresses and networks whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: readonly string[];
-  /** Web origins that may call what is the server's; `undefined`: any. */
+  /** Web origins that may call the server's own routes; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
-  /** Milliseconds for which a connection is kept open between two requests. */
+  /** Milliseconds that a connection is kept open between two requests. */
   readonly keepAlive: number;
-  /** Connections of all apps together. */
+  /** Limit of connections, over all apps. */
   readonly connections: number;
-  /** Bytes of output that may wait for all clients together. */
+  /** Limit of output bytes waiting, over all clients. */
   readonly outputTotal: number;
-  /** Milliseconds in which an HTTP client has to take some of what waits for it. */
+  /** Milliseconds within which an HTTP client has to read some of the output waiting for it. */
   readonly outputTime: number;
-  /** Serve HTTPS and WSS; without it a proxy ends TLS. */
+  /** Serve HTTPS and WSS; `undefined`: TLS ends at a proxy. */
   readonly tls?: TlsFiles | undefined;
 }
 
-/** What the gateway has to know of the configuration of one app. */
+/** The configuration of one app, as far as the gateway needs it. */
 export interface GatewayConfig {
-  /** What the app's own servers show in `X-Really-Secret`. */
+  /** Value of `X-Really-Secret` that the app's own servers send. */
   readonly secret: string;
-  /** Milliseconds of silence after which a client is kicked. */
+  /** Milliseconds without a message after which a client is closed. */
   readonly idleTimeout: number;
-  /** Milliseconds for which a connection that dropped can be resumed; 0: it can not. */
+  /** Milliseconds that a dropped connection can be resumed; 0: it cannot. */
   readonly resumeWindow: number;
-  /** Milliseconds that a client has to initialize. */
+  /** Milliseconds that a client has to send `initialize`. */
   readonly initializeTimeout: number;
-  /** Addresses and networks whose X-Forwarded-For is believed. */
+  /** Addresses and networks whose `X-Forwarded-For` is trusted. */
   readonly trustProxy: readonly string[];
   /** Web origins that may call; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
-  /** Whether WebSocket messages are compressed for clients that offer it. */
+  /** Compress WebSocket messages for clients that offer it. */
   readonly deflate: boolean;
   /** Who may read `/openapi.json`. */
   readonly openapi: 'private' | 'public';
   /** A folder whose files are served at `/`. */
   readonly publicDir?: string | undefined;
-  /** In development, where nothing else is served at `/`: pages of the documentation for the page there. */
+  /**
+   * In development, the documentation pages that the page at `/` shows, if nothing else is served
+   * there.
+   */
   readonly devPage?: { readonly docs: readonly DocsPage[] } | undefined;
-  /** Milliseconds that tokens are good for. */
+  /** Lifetimes of tokens in milliseconds. */
   readonly tokenLifetimes: TokenLifetimes;
   readonly rates: Rates;
   readonly limits: Limits;
 }
 
-/** 0 is off. */
+/** 0: no limit. */
 export interface Rates {
-  /** Commands per second of one uid. */
+  /** Commands per second and uid. */
   readonly commands: number;
-  /** Commands per second of one address. */
+  /** Commands per second and address. */
   readonly address: number;
-  /** Bytes per second of one uid, of one address, and of one socket before it is initialized. */
+  /** Bytes per second: of a uid, of an address, and of a socket before it is initialized. */
   readonly bytes: number;
   readonly addressBytes: number;
   readonly bytesBeforeInitialize: number;
-  /** Signups and anonymous tokens per minute of one address. */
+  /** Signups and anonymous tokens per minute and address. */
   readonly signup: number;
-  /** Password logins per minute of one address. */
+  /** Password logins per minute and address. */
   readonly login: number;
-  /** The same of one account, from addresses that nobody logged in to it from lately. */
+  /** Password logins per minute and account, from addresses without a recent login to it. */
   readonly loginAccount: number;
 }
 
@@ -97,22 +103,22 @@ export interface MetricsText {
   readonly contentType: string;
 }
 
-/** Metrics, and where there is a `/metrics` to serve, their text. */
+/** Metrics, with their text if there is a `/metrics` to serve. */
 export interface ScrapedMetrics extends Metrics {
   text?(format: MetricsFormat): Promise<MetricsText>;
 }
 
-/** One app, as the gateway serves it. */
+/** One app to serve. */
 export interface GatewayOptions {
-  /** What it is called before the domain; missing where it is the only one. */
+  /** The subdomain; `undefined` for a single app. */
   readonly clientid?: string | undefined;
   readonly services: Services;
   readonly tokens: Tokens;
-  /** Without them nobody signs up or logs in. */
+  /** `undefined`: no signup or login. */
   readonly accounts?: Accounts | undefined;
   /** Migrates every object of the app. */
   readonly migrate?: MigrationRouteOptions['migrate'] | undefined;
-  /** Without them there are none to look at. */
+  /** `undefined`: no dead letters. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly revocations: Revocations;
   readonly audit: Audit;
@@ -120,34 +126,37 @@ export interface GatewayOptions {
   readonly issuers: readonly Issuer[];
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
-  /** The app's own bounds. */
+  /** The memory budgets of the app. */
   readonly budgets: Budgets;
   readonly log: Log;
   readonly platform: Platform;
-  /** `undefined`: nobody traces. */
+  /** `undefined`: tracing is off. */
   readonly tracing?: Tracing | undefined;
-  /** Resolves when store and bus are reachable: what `/ready` asks. */
+  /** Resolves when store and bus are reachable; asked by `/ready`. */
   readonly ready?: (() => Promise<void>) | undefined;
-  /** Called by `close` once no command is in flight: resolves when what was committed is pushed. */
+  /** Called by `close` once no command is in flight; resolves when all commits are pushed. */
   readonly settle?: (() => Promise<void>) | undefined;
 }
 
-/** The server, and the apps that it serves. */
+/** The server and its apps. */
 export interface ServerGatewayOptions {
   readonly config: ServerConfig;
   readonly apps: readonly GatewayOptions[];
   readonly metrics: ScrapedMetrics;
-  /** The bounds that all apps share. */
+  /** The memory budgets that all apps share. */
   readonly budgets: Budgets;
   readonly log: Log;
   readonly platform: Platform;
 }
 
 export interface Gateway {
-  /** Port 0 picks a free one. Rejects where the port cannot be had. */
+  /** Port 0 picks a free one. Rejects if the port is not available. */
   listen(port: number, host: string): Promise<{ url: string; port: number }>;
-  /** Takes the renewed certificate for new connections. */
+  /** Uses the renewed certificate for new connections. */
   renewTls(tls: TlsFiles): void;
-  /** Rule SES12: takes no new connections, finishes the commands in flight, sends what waits, closes with 1001. Ends what is not done after 7 s. */
+  /**
+   * Rule SES12: refuses new connections, finishes commands in flight, sends what is queued, closes
+   * with 1001. Cuts off the rest after 7 s.
+   */
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
 /**
- * A worker thread that is started with nothing but what it is given. By itself one inherits what the process was started
- * with: a debugger, or the SDK that `--import` or NODE_OPTIONS set up, which would start once more in every thread.
+ * A worker thread without inherited start options. By default a thread would start the debugger, or
+ * the SDK that `--import` or NODE_OPTIONS set up, once more.
  */
 export function bareWorker(
   module: URL,
   options: Omit<WorkerOptions, 'execArgv' | 'env'> = {},
 ): Worker {
-  // NODE_OPTIONS is taken from the environment that a thread has.
+  // A thread takes NODE_OPTIONS from its environment.
   return new Worker(module, { ...options, execArgv: [], env: {} });
 }

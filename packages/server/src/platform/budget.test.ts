@@ -8,7 +8,7 @@ async function lines(metrics: ReturnType<typeof prometheusMetrics>): Promise<str
 }
 
 describe('a total', () => {
-  test('takes what there is left, refuses what is more, and takes nothing then', () => {
+  test('grants what is left, and refuses more without taking anything', () => {
     const total = new Budgets(prometheusMetrics()).total('limits.things', 10);
     expect(total.take(6)).toBe(true);
     expect(total.take(5)).toBe(false);
@@ -19,7 +19,7 @@ describe('a total', () => {
     expect(total.take(6)).toBe(true);
   });
 
-  test('tells what is used and how often it refused, by its key', async () => {
+  test('reports usage and refusals by key', async () => {
     const metrics = prometheusMetrics();
     const budgets = new Budgets(metrics);
     const [things, others] = [budgets.total('limits.a', 2), budgets.total('limits.b', 2)];
@@ -33,7 +33,7 @@ describe('a total', () => {
     ]);
   });
 
-  test('is told for each app by itself', async () => {
+  test('is reported for each app separately', async () => {
     const metrics = prometheusMetrics();
     for (const app of ['one', 'two']) {
       new Budgets(metrics.ofApp(app)).total('limits.a', 2).take(app === 'one' ? 1 : 2);
@@ -53,7 +53,7 @@ describe('a shared total', () => {
     return { shared, owners };
   }
 
-  test('is the sum of what each holds now', () => {
+  test('is the sum of what each owner holds now', () => {
     const { shared, owners } = held(10, 20, 30);
     const [first = { name: 0 }, second = { name: 1 }] = owners;
     shared.set(first, 25);
@@ -61,15 +61,15 @@ describe('a shared total', () => {
     expect(shared.used).toBe(55);
   });
 
-  test('within its limit nobody is too greedy', () => {
-    expect(held(50, 50).shared.greediest()).toEqual([]);
+  test('within the limit there is nothing to free', () => {
+    expect(held(50, 50).shared.largest()).toEqual([]);
   });
 
-  test('beyond it those that hold most go, and no more of them than it takes', () => {
+  test('over the limit, as few of the largest owners as needed are ended', () => {
     const { shared, owners } = held(10, 60, 5, 70, 20);
     expect(shared.isExceeded).toBe(true);
-    expect(shared.greediest()).toEqual([owners[3]]);
+    expect(shared.largest()).toEqual([owners[3]]);
     for (const owner of owners.slice(0, 2)) shared.set(owner, 80);
-    expect(shared.greediest().length).toBe(2);
+    expect(shared.largest().length).toBe(2);
   });
 });

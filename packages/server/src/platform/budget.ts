@@ -1,13 +1,12 @@
 import type { Counter, Metrics } from './metrics.js';
 
-const usedHelp =
-  'What is held at present against a bound, by the key of the bound; its unit is that of really_limit.';
+const usedHelp = 'Amount currently held of a limit, by its key; the unit is that of really_limit.';
 const refusedHelp =
-  'Requests, commands, connections and the like that were refused or ended for a bound, by its key.';
+  'Requests, commands, connections and the like that were refused or ended because of a limit, by its key.';
 
 /**
- * The bounds against which something is held or priced, told to the metrics under the keys that they are configured by. One
- * for the server and one for each app; a key belongs to one of them.
+ * Budgets of the configured limits, reported as metrics under their configuration keys. There is
+ * one for the server and one for each app; a key belongs to one of them.
  */
 export class Budgets {
   readonly #metrics: Metrics;
@@ -18,14 +17,14 @@ export class Budgets {
     this.#refused = metrics.counter('really_limit_refused_total', refusedHelp, ['key']);
   }
 
-  /** A total that many things are held against, whoever they belong to. */
+  /** A total without owners. */
   total(key: string, limit: number): Budget {
     const budget = new Budget(key, limit, this);
     this.#observe(budget);
     return budget;
   }
 
-  /** A total that is held by owners, of whom the greediest go first where it is exceeded. */
+  /** A total held by owners, the largest of which are ended when it is exceeded. */
   shared<Owner extends object>(key: string, limit: number): SharedBudget<Owner> {
     const budget = new SharedBudget<Owner>(key, limit, this);
     this.#observe(budget);
@@ -42,7 +41,7 @@ export class Budgets {
     });
   }
 
-  /** Something was refused or ended because of this bound. */
+  /** Counts a refusal because of this limit. */
   refuse(key: string): void {
     this.#refused.add(1, key);
   }
@@ -52,7 +51,7 @@ export class Budgets {
   }
 }
 
-/** So much may be held at a time. */
+/** A limit of the amount held at a time. */
 export class Budget {
   readonly key: string;
   readonly limit: number;
@@ -69,7 +68,10 @@ export class Budget {
     return this.#used;
   }
 
-  /** Takes an amount, to be given back. False: there is not so much left; nothing was taken, and it counts as refused. */
+  /**
+   * Takes an amount, to be given back later. False: not enough is left; nothing was taken, and it
+   * counts as refused.
+   */
   take(amount: number): boolean {
     if (this.#used + amount > this.limit) {
       this.#budgets.refuse(this.key);
@@ -85,8 +87,9 @@ export class Budget {
 }
 
 /**
- * So much may be held at a time by all owners together. Nothing is refused beforehand: it is for what nobody can foresee, such as
- * output that waits for its reader. Whoever exceeds it asks for the `greediest` and ends them.
+ * A limit of the amount held by all owners together. Nothing is refused beforehand: it is for
+ * amounts that cannot be foreseen, such as output waiting for its reader. When it is exceeded, the
+ * caller ends the `largest` owners.
  */
 export class SharedBudget<Owner extends object> {
   readonly key: string;
@@ -109,25 +112,28 @@ export class SharedBudget<Owner extends object> {
     return this.#used > this.limit;
   }
 
-  /** What this owner holds now, all in all; 0 forgets it. */
+  /** Sets what this owner holds now; 0 removes it. */
   set(owner: Owner, amount: number): void {
     this.#used += amount - (this.#held.get(owner) ?? 0);
     if (amount === 0) this.#held.delete(owner);
     else this.#held.set(owner, amount);
   }
 
-  /** The owners that hold most, greediest first, without whom the others are within the limit. They count as refused. */
-  greediest(): Owner[] {
+  /**
+   * The owners that hold most, largest first, without which the rest is within the limit. They
+   * count as refused.
+   */
+  largest(): Owner[] {
     if (!this.isExceeded) return [];
     const byAmount = [...this.#held].sort(([, a], [, b]) => b - a);
-    const greediest: Owner[] = [];
+    const largest: Owner[] = [];
     let left = this.#used;
     for (const [owner, amount] of byAmount) {
       if (left <= this.limit) break;
       left -= amount;
-      greediest.push(owner);
+      largest.push(owner);
       this.#budgets.refuse(this.key);
     }
-    return greediest;
+    return largest;
   }
 }

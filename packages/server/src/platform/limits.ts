@@ -1,4 +1,4 @@
-/** Every bound of the server: what, how much, and what happens beyond it is told in docs/configuration.md. */
+/** All limits of the server. docs/configuration.md has their defaults and effects. */
 export interface Limits {
   /** Bytes of one message from a client; beyond: close 1009. */
   readonly message: number;
@@ -6,56 +6,83 @@ export interface Limits {
   readonly messageBeforeInitialize: number;
   /** Commands in flight per connection; beyond: the socket is not read until some are answered. */
   readonly inFlight: number;
-  /** Messages and requests that an app takes in at once, where a server has several; beyond: they wait until the others had theirs. */
+  /**
+   * Messages and requests that an app may take in per tick if a server has several; beyond: they
+   * wait for a later tick.
+   */
   readonly messagesPerTick: number;
-  /** Bytes of messages that sockets bring at once, beside a little of each; beyond: they take turns. */
+  /**
+   * Bytes of messages per tick, beside a small share of each socket; beyond: sockets take turns.
+   */
   readonly bytesPerTick: number;
-  /** Bytes of input that is not whole yet or waits, of all clients; beyond: the greediest go. */
+  /**
+   * Bytes of incomplete or queued input of all clients; beyond: the largest holders are dropped.
+   */
   readonly input: number;
   /** Subscriptions per connection; beyond: 429. */
   readonly subscriptions: number;
-  /** Of these, live queries; beyond: 429. */
+  /** Live queries among them; beyond: 429. */
   readonly queries: number;
-  /** Objects that the windows of all live queries know of, per node; beyond: 429, and windows that grow fail. */
+  /**
+   * Objects in the windows of all live queries of a node; beyond: 429, and growing windows fail.
+   */
   readonly queryRows: number;
-  /** Subscriptions of all connections of a uid, and of all on a node; beyond: 429. */
+  /** Subscriptions over all connections of a uid, and of a node; beyond: 429. */
   readonly subscriptionsPerUid: number;
   readonly subscriptionsPerNode: number;
-  /** Comparisons that one live query may cost per change, four times as many where no index helps; beyond: 409. */
+  /**
+   * Comparisons that a live query may cost per change, four times as many if no index helps;
+   * beyond: 409.
+   */
   readonly windowWork: number;
-  /** Those of all live queries of a uid, and of all windows of a node; beyond: 429. */
+  /** The same for all live queries of a uid, and for all windows of a node; beyond: 429. */
   readonly windowWorkPerUid: number;
   readonly windowWorkPerNode: number;
-  /** Bytes of memory that the filters of all live queries of a uid take, and of all windows of a node; beyond: 429. */
+  /**
+   * Bytes of memory of the filters of all live queries of a uid, and of all windows of a node;
+   * beyond: 429.
+   */
   readonly windowBytesPerUid: number;
   readonly windowBytesPerNode: number;
-  /** Bytes of output that may wait per connection before updates are conflated and no more commands are taken; beyond eight times that: close 1013. */
+  /**
+   * Bytes of output that may wait per connection before updates are conflated and no more commands
+   * are read; beyond eight times that: close 1013.
+   */
   readonly output: number;
-  /** Bytes of output that may wait for all clients of a node together; beyond: those for whom most waits are ended, close 1013. */
+  /**
+   * Bytes of output that may wait for all clients of a node; beyond: those with the most are closed
+   * with 1013.
+   */
   readonly outputTotal: number;
-  /** Milliseconds in which an HTTP client takes 64 KiB of what waits for it, or all of it; beyond: it is cut off. */
+  /**
+   * Milliseconds in which an HTTP client has to read 64 KiB of its output, or all of it; beyond: it
+   * is cut off.
+   */
   readonly outputTime: number;
   /** Connections per node; beyond: 503 at the upgrade. */
   readonly connections: number;
   /** Connections per address; beyond: 503 at the upgrade. */
   readonly connectionsPerAddress: number;
-  /** Sessions that dropped and can be resumed, per node, and bytes of them; beyond: the oldest of whoever has most can not. */
+  /**
+   * Resumable sessions per node, and their bytes; beyond: the oldest of the owner with the most is
+   * dropped.
+   */
   readonly resumableSessions: number;
   readonly resumableBytes: number;
-  /** Pushes of a connection, and bytes of them, that are kept for when it drops; beyond: a snapshot. */
+  /** Pushes, and their bytes, that are kept per connection for a resume; beyond: a snapshot. */
   readonly resumePushes: number;
   readonly resumeBytes: number;
-  /** Milliseconds that one query may take; beyond: 503, interrupted in the store. */
+  /** Milliseconds that one query may take; beyond: it is interrupted, with 503. */
   readonly queryTime: number;
-  /** Queries at once per uid; beyond: they wait, then 429. */
+  /** Queries that run at a time per uid; beyond: they wait, then 429. */
   readonly queriesAtOnce: number;
   /** Characters of an RQL filter; beyond: 409. */
   readonly filter: number;
-  /** Bytes of the values that an RQL filter compares with, each use counted; beyond: 409. */
+  /** Bytes of the values that an RQL filter compares with, counting each use; beyond: 409. */
   readonly filterOperands: number;
   /** Levels of an RQL filter; beyond: 409. */
   readonly filterDepth: number;
-  /** Revisions kept per object, where the model says nothing. */
+  /** Revisions kept per object, unless the model says otherwise. */
   readonly history: number;
   /** Levels of JSON in a message; beyond: 400. */
   readonly depth: number;
@@ -63,7 +90,7 @@ export interface Limits {
   readonly object: number;
   /** Elements of a list; beyond: 409. */
   readonly list: number;
-  /** Bytes of JSON that the operations of one update may compare, about; beyond: 409. */
+  /** Approximate bytes of JSON that the operations of one update may compare; beyond: 409. */
   readonly updateWork: number;
   /** Characters of a member's name, and of an operation's key; beyond: 409 or 400. */
   readonly keyLength: number;
@@ -71,11 +98,13 @@ export interface Limits {
   readonly pathDepth: number;
   /** Milliseconds that a script of a model may run. */
   readonly hookTime: number;
-  /** Post hooks that may set each other off, one after the other; beyond: the last one's work becomes a dead letter. */
+  /**
+   * Post hooks that may trigger each other in a chain; beyond: the last one becomes a dead letter.
+   */
   readonly hookChain: number;
   /** Bytes of memory that a script of a model may use. */
   readonly hookMemory: number;
-  /** Bytes that calls of scripts may take while they have no answer; beyond: those who have most of them are refused. */
+  /** Bytes of unanswered script calls; beyond: calls of the owners with the most are refused. */
   readonly hooksWaiting: number;
 }
 
@@ -123,10 +152,13 @@ export const defaultLimits: Limits = {
   hooksWaiting: 128 * 1024 * 1024,
 };
 
-/** Of the output that may wait, so many times `limits.output` may be one page of a read. */
+/** Size of a page of a read, as a multiple of `limits.output`. */
 export const pageShares = 3;
 
-/** Bytes that a page of a read has, about: it ends early beyond, with one item at least (rule LIM4). */
+/**
+ * Approximate bytes of a page of a read: it ends early beyond that, with at least one item (rule
+ * LIM4).
+ */
 export function pageBytes({ output }: Pick<Limits, 'output'>): number {
   return pageShares * output;
 }

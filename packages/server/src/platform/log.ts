@@ -1,6 +1,6 @@
 /**
- * The log as the server's core sees it; pino fits. Fields are plain data, and never a token, a
- * secret or a password.
+ * The log port; pino implements it. Fields are plain data, and never a token, a secret or a
+ * password.
  */
 export interface Log {
   debug(fields: object, message: string): void;

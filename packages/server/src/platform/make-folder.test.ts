@@ -7,13 +7,13 @@ import { systemReason } from './system-reason.js';
 
 function reasonOf(work: () => unknown): string {
   try {
-    return `it went well: ${String(work())}`;
+    return `it succeeded: ${String(work())}`;
   } catch (error) {
     return systemReason(error);
   }
 }
 
-test('[CLI5] a folder is made with those above it, or told why not', () => {
+test('[CLI5] a folder is made with those above it, or the error says why not', () => {
   const root = mkdtempSync(join(tmpdir(), 'really-make-folder-'));
   try {
     const deep = join(root, 'a', 'b', 'c');
@@ -28,9 +28,9 @@ test('[CLI5] a folder is made with those above it, or told why not', () => {
   }
 });
 
-test.skipIf(!existsSync('/proc/self'))('[CLI5] it ends where a folder can never be made', () => {
+test.skipIf(!existsSync('/proc/self'))('[CLI5] it ends if a folder can never be made', () => {
   expect(() => makeFolder('/proc/none/below')).toThrow('ENOENT');
   expect(reasonOf(() => makeFolder('/proc/none'))).toBe(
-    'the file system of /proc lets nobody make a folder there',
+    'the file system of /proc does not allow making a folder there',
   );
 });

@@ -2,14 +2,14 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ownerOnlyFolder } from '../platform/owner-only.js';
 
-/** Of folders that are made on the way to one that is its owner's alone. */
+/** For folders made above one that is for its owner only. */
 const othersMayEnter = 0o755;
 
 /**
- * Makes a folder for its owner alone, whatever the umask, and those above it that are missing; one that is there is
- * fine and stays as it is. True where it was made. Throws what the system says. Node's own recursive `mkdir`
- * runs for ever where a folder cannot be made although the one above it is there, as under /proc,
- * and a start must end with a word about it.
+ * Makes a folder for its owner only, whatever the umask, and missing ones above it; an existing
+ * folder is kept unchanged. True if it was made. Throws the system's error. Node's recursive
+ * `mkdir` loops forever if a folder cannot be made in an existing one, as under /proc, and a start
+ * has to end with an error message.
  */
 export function makeFolder(folder: string): boolean {
   const found = make(folder, ownerOnlyFolder);
@@ -28,7 +28,7 @@ function makeAbove(folder: string): void {
   mkdirSync(folder, othersMayEnter);
 }
 
-/** 'nowhere' where the folder above is missing. */
+/** 'nowhere' if the parent folder is missing. */
 function make(folder: string, mode: number): 'made' | 'there' | 'nowhere' {
   try {
     mkdirSync(folder, mode);

@@ -1,11 +1,14 @@
 /**
- * The port to the metrics that an operator scrapes. Names begin with `really_` and end with their
- * unit (`_seconds`, `_bytes`), those of counters with `_total`; labels have few values, never a uid or an R.
+ * The port to metrics. Names begin with `really_` and end with their unit (`_seconds`, `_bytes`),
+ * those of counters with `_total`; labels have few values, never a uid or an R.
  */
 export interface Metrics {
   counter(name: string, help: string, labels?: readonly string[]): Counter;
   gauge(name: string, help: string, labels?: readonly string[]): Gauge;
-  /** A gauge that is read when it is scraped; of several with one name each has other `labels`, and all have the same names of them. */
+  /**
+   * A gauge that is read on a scrape. Several with one name have different `labels` with the same
+   * label names.
+   */
   observe(
     name: string,
     help: string,
@@ -30,7 +33,7 @@ export interface Gauge {
 
 export interface Histogram {
   record(value: number, ...labels: string[]): void;
-  /** With the trace that it came of, which is told as an example of its bucket. */
+  /** With a trace id as the exemplar of its bucket. */
   recordTraced(traceId: string | undefined, value: number, ...labels: string[]): void;
 }
 

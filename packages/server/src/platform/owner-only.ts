@@ -1,16 +1,19 @@
 import { chmodSync, closeSync, fchmodSync, lstatSync, openSync } from 'node:fs';
 
-/** What only its owner may read and write, and list. */
+/** Modes of files and folders for their owner only. */
 export const ownerOnlyFile = 0o600;
 export const ownerOnlyFolder = 0o700;
 
-/** The bits of group and others. */
+/** The mode bits of group and others. */
 const others = 0o077;
 
-/** Systems without users and modes have nothing to narrow. */
+/** Systems without users have no modes to restrict. */
 const hasModes = process.getuid !== undefined;
 
-/** Makes an empty file for its owner alone, whatever the umask; one that is there stays as it is. Throws what the system says. */
+/**
+ * Makes an empty file for its owner only, whatever the umask; an existing file is kept unchanged.
+ * Throws the system's error.
+ */
 export function makeOwnerOnlyFile(file: string): void {
   const descriptor = openSync(file, 'ax', ownerOnlyFile);
   try {
@@ -21,8 +24,9 @@ export function makeOwnerOnlyFile(file: string): void {
 }
 
 /**
- * Takes away what group and others may do with a file. False where they still may: it belongs to somebody else, or
- * its file system has no modes. Links are left alone, for what they lead to may be anybody's.
+ * Removes the rights of group and others from a file. False if they still have any: the file
+ * belongs to another user, or the file system has no modes. Links are left alone, since their
+ * targets may belong to anybody.
  */
 export function narrowFile(file: string): boolean {
   if (!isOpen(file)) return true;
@@ -34,7 +38,7 @@ export function narrowFile(file: string): boolean {
   return !isOpen(file);
 }
 
-/** Whether group or others may do anything with this file or folder. */
+/** True if group or others have any right to this file or folder. */
 export function isOpen(path: string): boolean {
   if (!hasModes) return false;
   const stat = lstatSync(path, { throwIfNoEntry: false });

@@ -1,23 +1,23 @@
 /**
- * Who waits for long work is told how far it is. Parts follow each other and do not overlap; whoever
- * began one ends it, also where the work fails, or the terminal is left in disorder.
+ * Reports the progress of long work. Parts follow each other and do not overlap; each begun part
+ * has to be ended, even if the work fails, or the terminal is left in disorder.
  */
 export interface Progress {
-  /** `total` may be an estimate, or left out where nobody knows. */
+  /** `total` may be an estimate, or left out if not known. */
   begin(part: ProgressPart): void;
-  /** So many more are done. Cheap: it may be called for each. */
+  /** Counts further ones as done. Cheap enough to call for each. */
   advance(count: number): void;
-  /** The part is over, done or not. Without a part that was begun it does nothing. */
+  /** Ends the part, done or not. Does nothing without a part. */
   end(): void;
 }
 
 export interface ProgressPart {
-  /** What is being done, in one word: `exporting`. */
+  /** The activity in one word: `exporting`. */
   readonly doing: string;
   /** What is counted: `objects`. */
   readonly unit: string;
   readonly total?: number | undefined;
-  /** What was done in an earlier run. */
+  /** Done in an earlier run. */
   readonly done?: number | undefined;
 }
 

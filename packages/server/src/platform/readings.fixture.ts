@@ -1,14 +1,14 @@
 import type { Metrics } from './metrics.js';
 
 /**
- * Metrics that a test reads: what counters add up to, and what gauges say now. With label values behind the name it is that
- * series alone: `really_limit_used limits.output`.
+ * Readable metrics for tests: sums of counters, and current values of gauges. With label values
+ * appended to the name it is that series: `really_limit_used limits.output`.
  */
 export class Readings implements Metrics {
   readonly #levels = new Map<string, () => number>();
   readonly #sums = new Map<string, number>();
 
-  /** Throws where there is no such metric. */
+  /** Throws if there is no such metric. */
   read(name: string): number {
     const level = this.#levels.get(name)?.() ?? this.#sums.get(name);
     if (level === undefined) throw new Error(`there is no metric ${name}`);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { simulatedPlatform } from './simulated.js';
 
-test('timers run in the order of their time, those set on the way included', () => {
+test('timers run in the order of their time, including those set meanwhile', () => {
   const platform = simulatedPlatform({ seed: 1, now: 1000 });
   const ran: string[] = [];
   const note = (what: string) => ran.push(`${what}@${platform.clock.now()}`);
@@ -27,7 +27,7 @@ test('a repeated timer runs until it is cancelled', () => {
   expect(platform.pending).toBe(0);
 });
 
-test('one seed gives one sequence of bytes', () => {
+test('the same seed gives the same bytes', () => {
   const bytes = (seed: number) => [...simulatedPlatform({ seed }).random.bytes(16)];
   expect(bytes(7)).toEqual(bytes(7));
   expect(bytes(7)).not.toEqual(bytes(8));

@@ -1,11 +1,14 @@
 import type { Platform, Timer } from './platform.js';
 
 export interface SimulatedPlatform extends Platform {
-  /** Lets `ms` milliseconds pass: timers that fall due run in the order of their time, those that they set included. */
+  /**
+   * Lets `ms` milliseconds pass: due timers run in the order of their time, including those set
+   * meanwhile.
+   */
   advance(ms: number): void;
-  /** Moves the wall clock alone, back or forth, as a correction of a machine's clock does. */
+  /** Moves only the wall clock, back or forth, as a correction of the clock does. */
   stepClock(ms: number): void;
-  /** Timers that wait. */
+  /** Pending timers. */
   readonly pending: number;
 }
 
@@ -22,7 +25,7 @@ interface Task {
   readonly run: () => void;
 }
 
-/** A platform on which time stands still until a test lets it pass, and a seed gives the same bytes each time. */
+/** A platform on which time passes only when a test says so, and random bytes depend on a seed. */
 export function simulatedPlatform(options: SimulatedOptions): SimulatedPlatform {
   const tasks = new Set<Task>();
   const next = generator(options.seed);
@@ -77,7 +80,7 @@ function earliest(tasks: ReadonlySet<Task>, until: number): Task | undefined {
   return first;
 }
 
-/** mulberry32: 32 bits a call, the same for the same seed. Not for secrets. */
+/** mulberry32: 32 bits per call, reproducible by seed. Not for secrets. */
 function generator(seed: number): () => number {
   let state = seed | 0;
   return () => {

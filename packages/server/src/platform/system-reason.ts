@@ -1,14 +1,14 @@
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** The system's code of an error, `EACCES`; empty where it has none. */
+/** The system's code of an error, such as `EACCES`; empty if it has none. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /**
- * Why the system refused something, in words that say what is missing. `path` is what was asked for, where
- * the error does not know it.
+ * Why the system refused an operation, in words that say what is missing. `path`: used if the error
+ * does not have it.
  */
 export function systemReason(error: unknown, path = pathOf(error)): string {
   switch (systemCode(error)) {
@@ -51,7 +51,7 @@ function denial(path: string): string {
   const user = `user ${process.getuid?.() ?? 'of this process'}`;
   const closed = above(path).find((folder) => !mayAccess(folder, constants.X_OK));
   if (closed !== undefined) return `${user} may not enter the folder ${described(closed)}`;
-  const stat = look(path);
+  const stat = statOf(path);
   if (stat && !mayAccess(path, constants.R_OK | constants.W_OK)) {
     return `${user} may not read or change ${described(path)}`;
   }
@@ -62,9 +62,9 @@ function denial(path: string): string {
   return 'the system does not allow it (an immutable file or folder, or a security policy)';
 }
 
-/** With its owner and mode, since these are what has to change. */
+/** With owner and mode, since these may have to be changed. */
 function described(path: string): string {
-  const stat = look(path);
+  const stat = statOf(path);
   if (!stat) return path;
   return `${path} (owner ${stat.uid}, mode ${(stat.mode & 0o7777).toString(8).padStart(4, '0')})`;
 }
@@ -72,23 +72,23 @@ function described(path: string): string {
 function obstacle(path: string): string {
   const link = danglingLink(path);
   if (link !== undefined) return link;
-  const file = [...above(path), path].find((part) => look(part)?.isDirectory() === false);
+  const file = [...above(path), path].find((part) => statOf(part)?.isDirectory() === false);
   return file === undefined ? 'there is a file in the way' : `there is a file in the way: ${file}`;
 }
 
 function absence(path: string, error: unknown): string {
   const link = danglingLink(path);
   if (link !== undefined) return link;
-  const missing = above(path).find((folder) => !look(folder));
+  const missing = above(path).find((folder) => !statOf(folder));
   if (missing !== undefined) return `the folder ${missing} does not exist`;
   const isMade = error instanceof Error && 'syscall' in error && error.syscall === 'mkdir';
-  if (isMade) return `the file system of ${dirname(path)} lets nobody make a folder there`;
+  if (isMade) return `the file system of ${dirname(path)} does not allow making a folder there`;
   return 'it does not exist';
 }
 
 function danglingLink(path: string): string | undefined {
   for (const part of [...above(path), path]) {
-    if (look(part)) continue;
+    if (statOf(part)) continue;
     const target = linkTarget(part);
     if (target !== undefined) return `${part} is a link to ${target}, which does not exist`;
   }
@@ -103,13 +103,13 @@ function linkTarget(path: string): string | undefined {
   }
 }
 
-/** The folders that lead to a path, the outermost first. */
+/** The folders above a path, outermost first. */
 function above(path: string): string[] {
   const parent = dirname(path);
   return parent === path || parent === '.' ? [] : [...above(parent), parent];
 }
 
-function look(path: string): Stats | undefined {
+function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false });
   } catch {
@@ -122,7 +122,7 @@ function mayAccess(path: string, mode: number): boolean {
     accessSync(path, mode);
     return true;
   } catch (error) {
-    // What is not there was refused for another reason.
+    // Any other error: it exists, but access was refused.
     return systemCode(error) === 'ENOENT';
   }
 }

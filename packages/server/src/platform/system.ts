@@ -1,10 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import type { Platform, Timer, Timers } from './platform.js';
 
-/** The longest delay that Node's timers keep: beyond it they would fire at once. */
+/** The longest delay of Node's timers; longer ones would fire at once. */
 const longest = 2 ** 31 - 1;
 
-/** The clock, the timers and the randomness of the machine. */
+/** The clock, timers and randomness of the system. */
 export const systemPlatform: Platform = {
   clock: {
     now: () => Date.now(),
@@ -55,7 +55,7 @@ function randomBytes(size: number): Uint8Array {
     used = 0;
   }
   const bytes = Uint8Array.prototype.slice.call(pool, used, used + size);
-  // What was handed out does not stay behind in memory.
+  // Bytes handed out do not stay in memory.
   pool.fill(0, used, used + size);
   used += size;
   return bytes;

@@ -15,8 +15,8 @@ function setUp() {
   return { platform, lines, log, omitted };
 }
 
-describe('[LIM41] of lines that are alike', () => {
-  test('some are written at once, and then so many a second; the next says how many were left out', () => {
+describe('[LIM41] similar lines', () => {
+  test('are written up to a burst, then at a rate; the next line says how many were dropped', () => {
     const { platform, lines, log, omitted } = setUp();
     for (let n = 0; n < 1000; n++) log.info({ n }, 'like the others');
     expect(lines.length).toBe(500);
@@ -31,7 +31,7 @@ describe('[LIM41] of lines that are alike', () => {
     expect(lines.at(-1)?.fields).toEqual({ n: 1002, omitted: 1 });
   });
 
-  test('those with the same error have less room, and others are still told', () => {
+  test('with the same error have a lower rate, and other lines are still written', () => {
     const { lines, log } = setUp();
     const fail = (text: string, cmd: string) =>
       log.error({ cmd, err: new Error('x', { cause: new Error(text) }) }, 'a command failed');
@@ -42,27 +42,27 @@ describe('[LIM41] of lines that are alike', () => {
     expect(lines.length).toBe(22);
   });
 
-  test('errors that all say something else are bounded together', () => {
+  test('with different errors are limited together', () => {
     const { lines, log } = setUp();
     for (let n = 0; n < 10_000; n++) log.error({ err: new Error(`no ${n}`) }, 'a command failed');
     expect(lines.length).toBe(500);
   });
 
-  test('whatever a script prints, it is the lines of one script', () => {
+  test('from one script are one kind, whatever it prints', () => {
     const { lines, log } = setUp();
     for (let n = 0; n < 1000; n++) log.info({ script: 'users/post-create.js' }, `text ${n}`);
     log.info({ script: 'users/validate.js' }, 'text');
     expect(lines.length).toBe(501);
   });
 
-  test('it makes no difference which child of the log they come by', () => {
+  test('count together across child logs', () => {
     const { lines, log } = setUp();
     for (let n = 0; n < 1000; n++) log.child({ n }).warn({}, 'like the others');
     expect(lines.length).toBe(500);
   });
 });
 
-test('[LIM41] other lines do not wait for them', () => {
+test('[LIM41] other lines are not delayed', () => {
   const { lines, log } = setUp();
   for (let n = 0; n < 1000; n++) log.info({}, 'a flood');
   log.warn({}, 'something else');

@@ -3,25 +3,25 @@ import type { Log } from './log.js';
 import type { Counter, Metrics } from './metrics.js';
 import type { Clock } from './platform.js';
 
-/** How many lines of a kind are written at once after a rest, and then each second. */
+/** Lines of one kind that may be written at once, and then per second. */
 interface LogRate {
   readonly burst: number;
   readonly perSecond: number;
 }
 
-/** Of lines with the same message, or, where it is a script that has something to say, of the same script. */
+/** For lines with the same message, or from the same script. */
 const ofMessage: LogRate = { burst: 500, perSecond: 50 };
-/** Lines that somebody looks for one by one. */
+/** Lines that operators search individually. */
 const ofSome: ReadonlyMap<string, LogRate> = new Map([
   ['info audit', { burst: 5000, perSecond: 500 }],
   ['info command answered', { burst: 2000, perSecond: 200 }],
 ]);
-/** Of those, with the same error in the same place. */
+/** For lines of those with the same error at the same place. */
 const ofCause: LogRate = { burst: 20, perSecond: 2 };
-/** Kinds that are remembered: those not heard of for longest are forgotten. */
-const mostKinds = 2000;
-/** Characters of an error's message by which it is told from others. */
-const toldApart = 200;
+/** Kinds that are tracked; beyond it, the least recently used are dropped. */
+const maxKinds = 2000;
+/** Characters of an error's message that distinguish it from others. */
+const distinctLength = 200;
 
 export interface ThrottledLogOptions {
   readonly metrics: Metrics;
@@ -29,13 +29,13 @@ export interface ThrottledLogOptions {
 }
 
 /**
- * A log in which nobody fills the disk: of lines that are alike, what comes faster than a pace is left out and counted. The next
- * line of the kind that is written says in `omitted` how many there were in between.
+ * A log that cannot fill the disk: similar lines above a rate are dropped and counted. The next
+ * line of that kind has the number of dropped ones in `omitted`.
  */
 export function throttled(log: Log, { metrics, clock }: ThrottledLogOptions): Log {
   const omitted = metrics.counter(
     'really_log_lines_omitted_total',
-    'Lines that were left out of the log because there were too many like them.',
+    'Log lines dropped because there were too many like them.',
   );
   return over(log, new Throttle(clock, omitted));
 }
@@ -43,8 +43,8 @@ export function throttled(log: Log, { metrics, clock }: ThrottledLogOptions): Lo
 function over(log: Log, throttle: Throttle): Log {
   const paced =
     (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
-      const told = throttle.take(`${level} ${subjectOf(fields) ?? message}`, fields);
-      if (told) log[level](told, message);
+      const written = throttle.take(`${level} ${subjectOf(fields) ?? message}`, fields);
+      if (written) log[level](written, message);
     };
   return {
     debug: paced('debug'),
@@ -55,7 +55,7 @@ function over(log: Log, throttle: Throttle): Log {
   };
 }
 
-/** A token bucket: `fullAt` is the time at which nothing of it is used any more. */
+/** A token bucket: `fullAt` is the time at which it is full again. */
 interface MessageKind {
   fullAt: number;
   omitted: number;
@@ -64,14 +64,14 @@ interface MessageKind {
 class Throttle {
   readonly #clock: ThrottledLogOptions['clock'];
   readonly #omitted: Counter;
-  readonly #kinds = new LRUCache<string, MessageKind>({ max: mostKinds });
+  readonly #kinds = new LRUCache<string, MessageKind>({ max: maxKinds });
 
   constructor(clock: ThrottledLogOptions['clock'], omitted: Counter) {
     this.#clock = clock;
     this.#omitted = omitted;
   }
 
-  /** The fields to write; `undefined` where the line is left out. */
+  /** The fields to write; `undefined` if the line is dropped. */
   take(subject: string, fields: object): object | undefined {
     const cause = causeOf(fields);
     const kinds: [MessageKind, LogRate][] = [
@@ -106,16 +106,16 @@ function hasRoom({ fullAt }: MessageKind, { burst, perSecond }: LogRate, now: nu
   return fullAt - now <= ((burst - 1) * 1000) / perSecond;
 }
 
-/** The script that a line is about: what it says may be another text each time. */
+/** The script that a line is about, since its texts may differ each time. */
 function subjectOf({ script }: { script?: unknown }): string | undefined {
   return typeof script === 'string' ? `script ${script}` : undefined;
 }
 
-/** What a line with an error is about; `undefined` for one without. */
+/** The kind of a line with an error; `undefined` for one without. */
 function causeOf(fields: { err?: unknown; cmd?: unknown }): string | undefined {
   const { err, cmd } = fields;
   if (!(err instanceof Error)) return undefined;
   const { cause } = err;
-  const told = cause instanceof Error ? cause.message : err.message;
-  return `${cmd} ${told.slice(0, toldApart)}`;
+  const text = cause instanceof Error ? cause.message : err.message;
+  return `${cmd} ${text.slice(0, distinctLength)}`;
 }

@@ -4,7 +4,7 @@ import { parseTraceParent, traceParentOf } from './tracing.js';
 const id = '4bf92f3577b34da6a3ce929d0e0e4736';
 const span = '00f067aa0ba902b7';
 
-test('[TRC2] traceparent is read as W3C has it', () => {
+test('[TRC2] traceparent is parsed as W3C defines it', () => {
   const parent = { traceId: id, spanId: span };
   expect(parseTraceParent(`00-${id}-${span}-01`)).toEqual({ ...parent, sampled: true });
   expect(parseTraceParent(`00-${id}-${span}-00`)).toEqual({ ...parent, sampled: false });
@@ -25,7 +25,7 @@ test('[TRC2] traceparent is read as W3C has it', () => {
   }
 });
 
-test('[TRC2] a traceId is a traceparent, or 32 digits; the header goes before', () => {
+test('[TRC2] a traceId is a traceparent or 32 digits; the header takes precedence', () => {
   const of = (traceId: string, traceparent?: string) =>
     traceParentOf({ cmd: 'get', traceId, traceparent });
   expect(of(`00-${id}-${span}-00`)).toEqual({ traceId: id, spanId: span, sampled: false });

@@ -1,11 +1,14 @@
 /**
- * The port to distributed traces: what a request did, from its frame to the pushes that it led to. Where
- * nobody traces there is no `Tracing` at all, and everything that would ask it costs one comparison.
+ * The port to distributed tracing: what a request did, from its frame to the pushes it led to.
+ * Without tracing there is no `Tracing` object, and every use costs one comparison.
  */
 export interface Tracing {
-  /** A command begins. */
+  /** Starts the span of a command. */
   command(begun: TracedCommand): Span;
-  /** Subscribers are about to be told of a change. `parent` is the `traceparent` that came with it, maybe from another node. */
+  /**
+   * Starts the span of pushing a change. `parent`: the change's `traceparent`, possibly from
+   * another node.
+   */
   push(parent: string, attributes: SpanAttributes): Span;
 }
 
@@ -13,27 +16,27 @@ export interface TracedCommand {
   readonly cmd: string;
   /** Printed. */
   readonly r?: string | undefined;
-  /** As the request has it (rule TRC2). */
+  /** From the request (rule TRC2). */
   readonly traceId?: string | undefined;
-  /** Of HTTP: W3C's header, where it came. It goes before `traceId`. */
+  /** The W3C header of an HTTP request. Takes precedence over `traceId`. */
   readonly traceparent?: string | undefined;
 }
 
 export type SpanAttributes = Readonly<Record<string, string | number>>;
 
-/** Something that takes time. One that is not ended is not told of. */
+/** A span. It is exported only when ended. */
 export interface Span {
-  /** What those who go on with this say is before them: W3C's `traceparent`. */
+  /** W3C `traceparent` for what continues this span. */
   readonly traceparent: string;
-  /** A part of it. */
+  /** Starts a child span. */
   child(name: string): Span;
-  /** `failed`: it was the server's own fault. */
+  /** `failed`: by the server's own fault. */
   end(attributes?: SpanAttributes, failed?: boolean): void;
 }
 
-/** What a span continues. */
+/** The parent of a span. */
 export interface TraceParent {
-  /** 32 digits, hexadecimal. */
+  /** 32 hexadecimal digits. */
   readonly traceId: string;
   /** 16 digits. */
   readonly spanId: string;
@@ -43,13 +46,13 @@ export interface TraceParent {
 const traceparent = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-|$)/;
 const zeros = /^0+$/;
 
-/** What a command continues (rule TRC2); `undefined`: it is the first of its trace. */
+/** The parent of a command's span (rule TRC2); `undefined`: it starts a trace. */
 export function traceParentOf(command: TracedCommand): TraceParent | undefined {
   const { traceId = '' } = command;
   return parseTraceParent(command.traceparent ?? '') ?? parseTraceParent(traceId) ?? bare(traceId);
 }
 
-/** Reads W3C's `traceparent`. */
+/** Parses a W3C `traceparent`. */
 export function parseTraceParent(text: string): TraceParent | undefined {
   const [, traceId = '0', spanId = '0', flags = '0'] = traceparent.exec(text) ?? [];
   if (zeros.test(traceId) || zeros.test(spanId)) return undefined;
@@ -57,7 +60,8 @@ export function parseTraceParent(text: string): TraceParent | undefined {
 }
 
 /**
- * The trace that an example in the metrics leads to: the one that is kept, or else the one that the request named.
+ * The trace id for a metrics exemplar: of the recorded trace, or else the one that the request
+ * named.
  */
 export function exampleOf(
   span: Span | undefined,
@@ -70,7 +74,10 @@ export function exampleOf(
   return named?.traceId ?? traceId;
 }
 
-/** A trace without a span: whoever names one wants it followed. The span before it is made of the id's own end. */
+/**
+ * A trace without a parent span: a request that names a trace is always sampled. The span id is the
+ * end of the trace id.
+ */
 function bare(text: string): TraceParent | undefined {
   const traceId = text.toLowerCase();
   if (!/^[0-9a-f]{32}$/.test(traceId) || zeros.test(traceId)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Whether what a URL gives may be trusted: it is had over HTTPS, or from this machine itself. One that
- * carries a password is not taken.
+ * True if data from a URL can be trusted: over HTTPS, or from this machine. URLs with credentials
+ * are refused.
  */
 export function isTrustedUrl(given: string): boolean {
   if (!URL.canParse(given)) return false;
@@ -9,7 +9,7 @@ export function isTrustedUrl(given: string): boolean {
   return isSafe && username === '' && password === '';
 }
 
-/** Whether the host of a URL is this machine, without asking anybody. */
+/** True if the host of a URL is this machine, without a DNS lookup. */
 export function isLoopbackHost(hostname: string): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
 }

@@ -3,13 +3,13 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol'
 import { importJWK } from 'jose';
 import { type Algorithm, algorithmNamed, KeyProblem, type VerifyingKey } from './verifying-key.js';
 
-/** Bits of an RSA key, below which signatures can be forged (RFC 7518, section 3.3). */
+/** Minimum bits of an RSA key (RFC 7518, section 3.3). */
 const fewestBits = 2048;
 
-/** Bytes of a shared secret (RFC 7518, section 3.2). */
+/** Minimum bytes of a shared secret (RFC 7518, section 3.2). */
 const fewestBytes = 32;
 
-/** A secret that tokens are signed with. Of any length: how long it has to be is for the caller to say. */
+/** Imports a secret of any length; the caller checks that it is long enough. */
 export async function importSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
   const kind = { name: 'HMAC', hash: 'SHA-256' };
   const bytes = Uint8Array.from(secret);
@@ -17,7 +17,9 @@ export async function importSecret(secret: Uint8Array, kid?: string): Promise<Ve
   return { algorithm: 'HS256', kid, key };
 }
 
-/** As `importSecret`, for one beside the app's own. Throws a `KeyProblem` for one that is short. */
+/**
+ * As `importSecret`, for a secret beside the app's own. Throws a `KeyProblem` if it is too short.
+ */
 export async function importFurtherSecret(secret: Uint8Array, kid?: string): Promise<VerifyingKey> {
   if (secret.length < fewestBytes) throw new KeyProblem(`is shorter than ${fewestBytes} bytes`);
   return await importSecret(secret, kid);

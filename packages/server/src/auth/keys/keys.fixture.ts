@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto';
 import type { JsonObject } from '@really/protocol';
 
-/** A key pair with its public half in every form that a server may be given. */
+/** A key pair, with its public half in every supported form. */
 export interface Pair {
   readonly alg: 'RS256' | 'ES256' | 'EdDSA';
   readonly kid: string;

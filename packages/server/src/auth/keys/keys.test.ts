@@ -30,7 +30,7 @@ function signHs(claims: object, header: object, key: string | Buffer): string {
 }
 
 describe('configured keys', () => {
-  test('[AUT9] a token is good by the public key of its signer, as PEM and as JWK, with and without kid', async () => {
+  test('[AUT9] a token is verified by the public key of its signer, as PEM and as JWK, with and without kid', async () => {
     for (const pair of pairs) {
       const forms = [
         await importPem(pair.publicPem),
@@ -70,7 +70,7 @@ describe('configured keys', () => {
     }
   });
 
-  test('[AUT9] a changed token, or one of another key, is not', async () => {
+  test('[AUT9] a changed token, or one of another key, is refused', async () => {
     for (const pair of pairs) {
       const tokens = tokensWith({ keys: await importPem(pair.publicPem) });
       const [header = '', , signature = ''] = pair.sign({ uid: 'u' }).split('.');
@@ -85,7 +85,7 @@ describe('configured keys', () => {
     }
   });
 
-  test('[AUT9] a public key is no secret, whatever the header says', async () => {
+  test('[AUT9] a public key is not accepted as a secret, whatever the header says', async () => {
     const keys = (await Promise.all(pairs.map(({ publicPem }) => importPem(publicPem)))).flat();
     const tokens = tokensWith({ keys });
     for (const { publicPem, jwk } of pairs) {
@@ -96,13 +96,13 @@ describe('configured keys', () => {
         }
       }
     }
-    // And a key is for one algorithm: the right signature under another name is none.
+    // A key is for one algorithm: the same signature under another name is refused.
     for (const alg of ['ES256', 'EdDSA', 'PS256', 'RS512', 'none', 'None', '', 'HS256']) {
       expect(await detailOf(tokens, rs.sign({ uid: 'u' }, { alg }))).toBe('token.invalid');
     }
   });
 
-  test('[AUT9] secrets are changed one after the other: the old one verifies, the new one signs', async () => {
+  test('[AUT9] secrets can be rotated: the old one verifies, the new one signs', async () => {
     const before = tokensWith({});
     const old = await before.mint({ uid: 'u' });
     const renewed = 'another secret, of at least thirty-two characters';
@@ -115,7 +115,7 @@ describe('configured keys', () => {
     expect(await detailOf(tokensWith({ secret: renewed }), old)).toBe('token.invalid');
   });
 
-  test('[AUT9] extensions, payloads that are not encoded and strange names of keys are refused', async () => {
+  test('[AUT9] extensions, unencoded payloads and strange key ids are refused', async () => {
     const tokens = tokensWith({ keys: [await importJwk(rs.jwk)] });
     const headers: object[] = [
       { crit: ['exp'] },
@@ -138,7 +138,7 @@ describe('configured keys', () => {
         'token.invalid',
       );
     }
-    // What a header brings along itself is not looked at.
+    // Keys inside a header are ignored.
     const own = makePair('RS256', 'own');
     for (const header of [{ jwk: own.jwk }, { jku: 'http://127.0.0.1:9/' }, { x5c: ['AAAA'] }]) {
       expect(await detailOf(tokens, own.sign({ uid: 'u' }, header))).toBe('token.invalid');
@@ -148,7 +148,7 @@ describe('configured keys', () => {
     }
   });
 
-  test('[AUT9] a huge token is refused before it is looked at', async () => {
+  test('[AUT9] a huge token is refused without parsing', async () => {
     const tokens = tokensWith({});
     const huge = signHs({ uid: 'u', data: { x: 'y'.repeat(20_000) } }, {}, secret);
     expect(await detailOf(tokens, huge)).toBe('token.invalid');
@@ -158,7 +158,7 @@ describe('configured keys', () => {
     );
   });
 
-  test('[AUT9] whatever text is sent as a token, it is judged and nothing is thrown', async () => {
+  test('[AUT9] any text sent as a token gets a result, and nothing is thrown', async () => {
     const tokens = tokensWith({ keys: [await importJwk(es.jwk)] });
     const piece = fc.oneof(
       fc.string(),
@@ -174,7 +174,7 @@ describe('configured keys', () => {
 });
 
 describe('audience', () => {
-  test('[AUT9] where names of the app are given, a token has to be for one of them', async () => {
+  test('[AUT9] with names of the app configured, a token has to be for one of them', async () => {
     const keys = [await importJwk(ed.jwk)];
     const tokens = tokensWith({ keys, audience: ['shop', 'store'] });
     const cases: readonly [unknown, boolean][] = [
@@ -201,7 +201,7 @@ describe('audience', () => {
   });
 });
 
-describe('what is no key', () => {
+describe('an unusable key', () => {
   test.each([
     ['a private key', async () => await importPem(rs.privatePem), 'private key'],
     ['no PEM', async () => await importPem('nonsense'), 'holds no key'],
@@ -233,7 +233,7 @@ describe('published keys', () => {
     const state = { published: { keys: first } as unknown, fetched: 0, fails: false };
     const fetchJson = async () => {
       state.fetched += 1;
-      if (state.fails) throw new Error('the other side is away');
+      if (state.fails) throw new Error('the other side is not available');
       return await Promise.resolve(state.published);
     };
     const url = 'https://keys.example/jwks';
@@ -246,22 +246,22 @@ describe('published keys', () => {
     });
     remote.start();
     const tokens = new Tokens({ secret, platform: world, published: [remote] });
-    /** Lets time pass until all are judged. */
-    const judge = async (list: readonly string[]) => {
-      let judged: string[] | undefined;
+    /** Lets time pass until all are verified. */
+    const verifyAll = async (list: readonly string[]) => {
+      let results: string[] | undefined;
       void Promise.all(list.map((token) => detailOf(tokens, token))).then((details) => {
-        judged = details;
+        results = details;
       });
-      while (!judged) {
+      while (!results) {
         await new Promise((resolve) => setImmediate(resolve));
         world.advance(100);
       }
-      return judged;
+      return results;
     };
-    return { world, state, remote, tokens, outcomes, judge };
+    return { world, state, remote, tokens, outcomes, verifyAll };
   }
 
-  test('[AUT9] they are good from the start, also for who comes before they were read', async () => {
+  test('[AUT9] they are valid from the start, even for tokens that arrive before they are fetched', async () => {
     const { tokens, state } = setUp(pairs.map(({ jwk }) => jwk));
     const all = pairs.map((pair) => detailOf(tokens, pair.sign({ uid: 'u' })));
     expect(await Promise.all(all)).toEqual(['good: u', 'good: u', 'good: u']);
@@ -269,46 +269,46 @@ describe('published keys', () => {
   });
 
   test('[AUT9] a new key is found when the first token names it', async () => {
-    const { judge, state } = setUp([rs.jwk]);
+    const { verifyAll, state } = setUp([rs.jwk]);
     const [old, fresh] = [rs.sign({ uid: 'u' }), es.sign({ uid: 'u' })];
-    // One in vain before it is there does not spoil it.
-    expect(await judge([old])).toEqual(['good: u']);
-    expect(await judge([fresh])).toEqual(['token.invalid']);
+    // A failed attempt before it is published does no harm.
+    expect(await verifyAll([old])).toEqual(['good: u']);
+    expect(await verifyAll([fresh])).toEqual(['token.invalid']);
     state.published = { keys: [es.jwk] };
-    expect(await judge([fresh])).toEqual(['good: u']);
-    expect(await judge([old])).toEqual(['token.invalid']);
+    expect(await verifyAll([fresh])).toEqual(['good: u']);
+    expect(await verifyAll([old])).toEqual(['token.invalid']);
     expect(state.fetched).toBeLessThanOrEqual(4);
   });
 
-  test('[AUT9] a new key without a name is found too', async () => {
+  test('[AUT9] a new key without a key id is found too', async () => {
     const nameless = (pair: typeof rs) => ({ ...pair.jwk, kid: undefined });
-    const { judge, state } = setUp([nameless(rs)]);
-    expect(await judge([rs.sign({ uid: 'u' }, { kid: undefined })])).toEqual(['good: u']);
+    const { verifyAll, state } = setUp([nameless(rs)]);
+    expect(await verifyAll([rs.sign({ uid: 'u' }, { kid: undefined })])).toEqual(['good: u']);
     const other = makePair('RS256', 'x');
     state.published = { keys: [nameless(other)] };
-    expect(await judge([other.sign({ uid: 'u' }, { kid: undefined })])).toEqual(['good: u']);
+    expect(await verifyAll([other.sign({ uid: 'u' }, { kid: undefined })])).toEqual(['good: u']);
   });
 
-  test('[AUT9] who makes up names of keys does not make it look often', async () => {
-    const { judge, state, world } = setUp([rs.jwk]);
-    await judge([rs.sign({ uid: 'u' })]);
+  test('[AUT9] made-up key ids do not trigger many fetches', async () => {
+    const { verifyAll, state, world } = setUp([rs.jwk]);
+    await verifyAll([rs.sign({ uid: 'u' })]);
     const garbage = Array.from({ length: 100 }, (_, n) => ed.sign({ uid: 'u' }, { kid: `k${n}` }));
-    expect(new Set(await judge(garbage))).toEqual(new Set(['token.invalid']));
+    expect(new Set(await verifyAll(garbage))).toEqual(new Set(['token.invalid']));
     expect(state.fetched).toBe(2);
-    for (const token of garbage) await judge([token]);
+    for (const token of garbage) await verifyAll([token]);
     expect(state.fetched).toBe(4);
     world.advance(30_000);
-    for (const token of garbage) await judge([token]);
+    for (const token of garbage) await verifyAll([token]);
     expect(state.fetched).toBe(5);
-    // What claims to be signed by a secret makes nobody look.
+    // A token that claims to be signed with a secret triggers no fetch.
     world.advance(120_000);
-    expect(await judge([signHs({ uid: 'u' }, { kid: 'k' }, 'x')])).toEqual(['token.invalid']);
+    expect(await verifyAll([signHs({ uid: 'u' }, { kid: 'k' }, 'x')])).toEqual(['token.invalid']);
     expect(state.fetched).toBe(5);
   });
 
-  test('[AUT9] where they can not be had, those known stay in use', async () => {
-    const { judge, state, world, outcomes } = setUp([rs.jwk]);
-    await judge([rs.sign({ uid: 'u' })]);
+  test('[AUT9] if they cannot be fetched, the known ones stay in use', async () => {
+    const { verifyAll, state, world, outcomes } = setUp([rs.jwk]);
+    await verifyAll([rs.sign({ uid: 'u' })]);
     const failures: (() => void)[] = [
       () => {
         state.fails = true;
@@ -329,21 +329,21 @@ describe('published keys', () => {
       world.advance(10 * 60_000);
       await new Promise((resolve) => setImmediate(resolve));
       expect(outcomes.at(-1)).toBe('failed');
-      expect(await judge([rs.sign({ uid: 'u' })])).toEqual(['good: u']);
-      expect(await judge([es.sign({ uid: 'u' })])).toEqual(['token.invalid']);
+      expect(await verifyAll([rs.sign({ uid: 'u' })])).toEqual(['good: u']);
+      expect(await verifyAll([es.sign({ uid: 'u' })])).toEqual(['token.invalid']);
     }
     state.published = { keys: [es.jwk, { kty: 'EC', crv: 'P-384' }, null, 7, { kty: 'oct' }] };
     world.advance(30_000);
-    expect(await judge([es.sign({ uid: 'u' })])).toEqual(['good: u']);
+    expect(await verifyAll([es.sign({ uid: 'u' })])).toEqual(['good: u']);
   });
 
-  test('[AUT9] a key that was withdrawn is no good after ten minutes, though nobody asked', async () => {
-    const { judge, state, world } = setUp([rs.jwk, es.jwk]);
-    expect(await judge([rs.sign({ uid: 'u' })])).toEqual(['good: u']);
+  test('[AUT9] a withdrawn key is refused after ten minutes, even without requests', async () => {
+    const { verifyAll, state, world } = setUp([rs.jwk, es.jwk]);
+    expect(await verifyAll([rs.sign({ uid: 'u' })])).toEqual(['good: u']);
     state.published = { keys: [es.jwk] };
     world.advance(10 * 60_000);
     await new Promise((resolve) => setImmediate(resolve));
     state.fails = true;
-    expect(await judge([rs.sign({ uid: 'u' })])).toEqual(['token.invalid']);
+    expect(await verifyAll([rs.sign({ uid: 'u' })])).toEqual(['token.invalid']);
   });
 });

@@ -7,7 +7,7 @@ import { importJwk } from './import-key.js';
 import { fits, KeyProblem, type TokenHeader, type VerifyingKey } from './verifying-key.js';
 
 export interface RemoteKeysOptions {
-  /** Where the keys are published: the URL, or what finds it out. */
+  /** The URL of the keys, or a function that finds it. */
   readonly url: string | (() => Promise<string>);
   readonly fetchJson: FetchJson;
   readonly platform: Platform;
@@ -16,31 +16,31 @@ export interface RemoteKeysOptions {
   readonly fetches: Counter;
 }
 
-/** Milliseconds between two looks at whether keys were added or withdrawn. */
+/** Milliseconds between regular fetches, which notice added and withdrawn keys. */
 const renewEvery = 10 * 60_000;
 
-/** Milliseconds from one look to the next. */
+/** Minimum milliseconds between two fetches. */
 const pause = 1000;
 
-/** Looks in vain that may follow one another, and milliseconds after which there may be one more. */
+/** Failed lookups allowed in a row, and the milliseconds after which another one is allowed. */
 const maxFailedLookups = 3;
 const failedLookupPause = 30_000;
 
-/** Keys of one document; those beyond are not looked at. */
-const mostKeys = 64;
+/** Keys used of one document; further ones are ignored. */
+const maxKeys = 64;
 
 /**
- * Keys that somebody else publishes as a JSON Web Key Set (rule AUT9). A token that names a key which
- * is not among them makes it look again, and waits a second at most for that; but whoever makes up names
- * can not make it look often. Where looking fails, the keys stay as they were.
+ * Keys that somebody else publishes as a JSON Web Key Set (rule AUT9). A token with an unknown key
+ * id triggers a fetch, and waits at most a second for it; made-up ids cannot trigger many fetches.
+ * If a fetch fails, the known keys stay in use.
  */
 export class RemoteKeys {
   readonly #options: RemoteKeysOptions;
   #keys: readonly VerifyingKey[] = [];
   #published = '';
   #renewal: Promise<boolean> | undefined;
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  /** When all looks in vain are forgotten. */
+  #fetchedAt = Number.NEGATIVE_INFINITY;
+  /** When all failed lookups are forgotten. */
   #restedAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
 
@@ -52,7 +52,7 @@ export class RemoteKeys {
     return this.#keys.length;
   }
 
-  /** Looks now, and now and then from now on. */
+  /** Fetches now and then regularly. */
   start(): void {
     this.#timer = this.#options.platform.timers.every(renewEvery, () => void this.#refreshIfDue());
     void this.#refreshIfDue();
@@ -66,7 +66,10 @@ export class RemoteKeys {
     return this.#keys.filter((key) => fits(key, header));
   }
 
-  /** Looks again, unless it did a moment ago. Resolves with whether the keys are others now; never rejects. */
+  /**
+   * Fetches again, unless it did so just before. Resolves with whether the keys changed; never
+   * rejects.
+   */
   async renew(): Promise<boolean> {
     if (this.#renewal) return await this.#renewal;
     const excess = this.#restedAt - this.#options.platform.clock.monotonic();
@@ -85,9 +88,9 @@ export class RemoteKeys {
 
   async #pause(): Promise<void> {
     const { clock, timers } = this.#options.platform;
-    const wait = this.#lookedAt + pause - clock.monotonic();
+    const wait = this.#fetchedAt + pause - clock.monotonic();
     if (wait > 0) await new Promise<void>((resolve) => timers.after(wait, resolve));
-    this.#lookedAt = clock.monotonic();
+    this.#fetchedAt = clock.monotonic();
   }
 
   async #fetch(): Promise<boolean> {
@@ -104,7 +107,10 @@ export class RemoteKeys {
       return isNew;
     } catch (error) {
       fetches.add(1, 'failed');
-      log.warn({ err: error }, 'the published keys could not be had; those known stay in use');
+      log.warn(
+        { err: error },
+        'the published keys could not be fetched; the known ones stay in use',
+      );
       this.#failedLookups();
       return false;
     }
@@ -115,15 +121,15 @@ export class RemoteKeys {
     this.#restedAt = Math.max(this.#restedAt, now) + failedLookupPause;
   }
 
-  /** Those that can be used. Secrets are not: what is published is none. */
+  /** Imports the usable keys. Not secrets: a published secret is none. */
   async #import(published: unknown): Promise<readonly VerifyingKey[]> {
     const listed = isJsonObject(published) ? published.keys : undefined;
-    if (!Array.isArray(listed)) throw new KeyProblem('is no JSON Web Key Set');
+    if (!Array.isArray(listed)) throw new KeyProblem('is not a JSON Web Key Set');
     const keys: VerifyingKey[] = [];
-    for (const jwk of listed.slice(0, mostKeys)) {
+    for (const jwk of listed.slice(0, maxKeys)) {
       if (isJsonObject(jwk) && jwk.kty !== 'oct') keys.push(...(await this.#usable(jwk)));
     }
-    if (keys.length === 0) throw new KeyProblem('holds no key that can be used');
+    if (keys.length === 0) throw new KeyProblem('holds no usable key');
     return keys;
   }
 
@@ -132,7 +138,7 @@ export class RemoteKeys {
       return [await importJwk(jwk)];
     } catch (error) {
       if (!(error instanceof KeyProblem)) throw error;
-      this.#options.log.debug({ reason: error.message }, 'a published key is not used');
+      this.#options.log.debug({ reason: error.message }, 'a published key is ignored');
       return [];
     }
   }

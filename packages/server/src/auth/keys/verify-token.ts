@@ -3,10 +3,10 @@ import { compactVerify } from 'jose';
 import type { KeyRing } from './key-ring.js';
 import { algorithmNamed, namesOf, type TokenHeader, type VerifyingKey } from './verifying-key.js';
 
-/** Characters of a key's name. */
+/** Characters of a key id. */
 const longestKid = 256;
 
-/** The claims of a JWT whose signature is good by a key of the ring; `undefined` for anything else. */
+/** The claims of a JWT signed by a key of the ring; otherwise `undefined`. */
 export async function verifyToken(token: string, ring: KeyRing): Promise<JsonObject | undefined> {
   const header = readHeader(token);
   if (!header) return undefined;
@@ -25,15 +25,16 @@ async function verifyWith(
       const { payload } = await compactVerify(token, key, { algorithms: namesOf(algorithm) });
       return parseObject(new TextDecoder('utf-8', { fatal: true }).decode(payload));
     } catch {
-      // Not by this key, or no claims: the next one, if any, says the same of what is no token.
+      // Not signed by this key, or not a JWT: the next key, if any, gives the same result for the
+      // latter.
     }
   }
   return undefined;
 }
 
 /**
- * The part of a header that says how to verify. `undefined` where it asks for anything that is not
- * served: another algorithm, an extension (`crit`), a payload that is not encoded (RFC 7797).
+ * The part of a header that is needed to verify. `undefined` if it requires anything unsupported:
+ * another algorithm, an extension (`crit`), or an unencoded payload (RFC 7797).
  */
 function readHeader(token: string): TokenHeader | undefined {
   const [first = '', , , ...more] = token.split('.', 4);

@@ -2,23 +2,25 @@ import { createHash } from 'node:crypto';
 import type { JsonObject } from '@really/protocol';
 import { isFor } from '../claims.js';
 
-/** Why an ID token is not taken. */
+/** Why an ID token is refused. */
 export type IdTokenProblem = 'token.invalid' | 'token.expired' | 'nonce.invalid';
 
 export interface IdTokenRules {
   readonly issuer: string;
-  /** What the app is called at the issuer. */
+  /** The app's client ids at the issuer. */
   readonly clientIds: readonly string[];
-  /** What the client sent with its request to the issuer, if anything. */
+  /** The nonce that the client sent to the issuer, if any. */
   readonly nonce: string | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
 
-/** Seconds that the clocks of issuer and server may differ by. */
+/** Allowed difference between the clocks of issuer and server, in seconds. */
 const skew = 30;
 
-/** Judges the claims of an ID token whose signature is good (OpenID Connect Core, section 3.1.3.7). */
+/**
+ * Validates the claims of an ID token with a good signature (OpenID Connect Core, section 3.1.3.7).
+ */
 export function validateIdToken(
   claims: JsonObject,
   { issuer, clientIds, nonce, now }: IdTokenRules,
@@ -26,7 +28,7 @@ export function validateIdToken(
   const { iss, sub, aud, azp, exp, iat, nbf } = claims;
   const seconds = now / 1000;
   if (iss !== issuer || !isSubject(sub) || !isFor(aud, clientIds)) return 'token.invalid';
-  // For several audiences it has to say for which of them it was made.
+  // With several audiences, `azp` has to name the one it was issued to.
   const isForMany = Array.isArray(aud) && aud.length > 1;
   if (isForMany || azp !== undefined) {
     if (typeof azp !== 'string' || !clientIds.includes(azp)) return 'token.invalid';
@@ -45,7 +47,7 @@ const isTime = (value: unknown): value is number => Number.isFinite(value);
 const isSubject = (sub: unknown): sub is string =>
   typeof sub === 'string' && sub !== '' && sub.length <= 255;
 
-/** The uid of who is `sub` at this issuer: always the same, nobody else's, and fit to be the id of an object. */
+/** The uid of an issuer's subject: stable, unique, and valid as an object id. */
 export function uidAt(issuer: string, sub: string): string {
   const digest = createHash('sha256').update(JSON.stringify([issuer, sub]));
   return `oidc-${digest.digest('base64url')}`;

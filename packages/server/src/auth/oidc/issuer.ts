@@ -10,14 +10,16 @@ import { verifyToken } from '../keys/verify-token.js';
 import { longestToken } from '../tokens.js';
 import { type IdTokenProblem, uidAt, validateIdToken } from './id-token.js';
 
-/** An issuer of ID tokens, as `auth.oidc` has it. */
+/** An issuer of ID tokens, as configured in `auth.oidc`. */
 export interface IssuerConfig {
   readonly name: string;
   readonly issuer: string;
   readonly clientIds: readonly string[];
   /** Claims that become members of the token's `data`. */
   readonly data: readonly string[];
-  /** By field of the user's object, the claim that it is made of; `undefined`: no object is made. */
+  /**
+   * By field of the user's object, the claim it is taken from; `undefined`: no object is created.
+   */
   readonly user: Readonly<Record<string, string>> | undefined;
 }
 
@@ -33,12 +35,12 @@ export type ProvenIdentity =
       readonly ok: true;
       readonly uid: string;
       readonly data: JsonObject;
-      /** What the user's object is to be made of. */
+      /** Fields of the user's object. */
       readonly fields: JsonObject | undefined;
     }
   | { readonly ok: false; readonly problem: IdTokenProblem };
 
-/** Knows by an issuer's ID tokens who somebody is (rule AUT11). */
+/** Authenticates users by an issuer's ID tokens (rule AUT11). */
 export class Issuer {
   readonly config: IssuerConfig;
   readonly #platform: Platform;
@@ -52,7 +54,7 @@ export class Issuer {
     this.#ring = new KeyRing([], [this.#keys]);
   }
 
-  /** Keys that are known. */
+  /** Number of known keys. */
   get size(): number {
     return this.#keys.size;
   }
@@ -65,7 +67,7 @@ export class Issuer {
     this.#keys.close();
   }
 
-  /** Rejects with 503 where the issuer's keys could not be had yet. */
+  /** Rejects with 503 if the issuer's keys could not be fetched yet. */
   async prove(idToken: string, nonce: string | undefined): Promise<ProvenIdentity> {
     const { issuer, clientIds } = this.config;
     if (this.#keys.size === 0) await this.#keys.renew();
@@ -90,7 +92,10 @@ export class Issuer {
 /** Seconds. */
 const retryAfter = 5;
 
-/** Access tokens of the same issuer (RFC 9068) are no ID tokens, and say so in their header. */
+/**
+ * Access tokens of the same issuer (RFC 9068) say so in their header, and are not accepted as ID
+ * tokens.
+ */
 function isIdToken(token: string): boolean {
   if (token.length > longestToken) return false;
   try {
@@ -105,7 +110,7 @@ function isIdToken(token: string): boolean {
   }
 }
 
-/** Pairs of the new name and of the claim's; those that are not there are left out. */
+/** Picks claims by pairs of new name and claim name, leaving out missing ones. */
 function selectedClaims(
   claims: JsonObject,
   names: readonly (readonly [string, string])[],
@@ -123,9 +128,9 @@ async function findKeys(issuer: string, fetchJson: FetchJson): Promise<string> {
   const at = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const found = await fetchJson(at);
   const { issuer: named, jwks_uri: keys } = isJsonObject(found) ? found : {};
-  if (named !== issuer) throw new Error('the document is that of another issuer');
+  if (named !== issuer) throw new Error('the discovery document is of another issuer');
   if (typeof keys !== 'string' || !isTrustedUrl(keys)) {
-    throw new Error('the document has no jwks_uri that can be trusted');
+    throw new Error('the discovery document has no trusted jwks_uri');
   }
   return keys;
 }

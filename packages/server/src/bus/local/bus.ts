@@ -4,7 +4,7 @@ import type { Bus } from '../bus.js';
 
 type BusListener = (changes: readonly CommittedChange[]) => void;
 
-/** The bus of a server that is alone: a function call, in the turn in which `publish` was called. */
+/** The bus of a single server: a function call within `publish`. */
 export function localBus(log: Log = silentLog): Bus {
   let listeners: readonly BusListener[] = [];
 
@@ -13,7 +13,7 @@ export function localBus(log: Log = silentLog): Bus {
       listener(changes);
     } catch (error) {
       // A listener's fault: the others and the publisher go on.
-      log.error({ err: error }, 'a listener of the bus threw');
+      log.error({ err: error }, 'a listener of the bus threw an error');
     }
   };
 
@@ -23,11 +23,11 @@ export function localBus(log: Log = silentLog): Bus {
       for (const listener of listeners) tell(listener, changes);
     },
     listen(listener) {
-      // A wrapper of its own, so that a function that listens twice can stop once.
+      // A wrapper, so that a function registered twice can be removed once.
       const own: BusListener = (changes) => listener(changes);
       listeners = [...listeners, own];
       return () => {
-        listeners = listeners.filter((one) => one !== own);
+        listeners = listeners.filter((registered) => registered !== own);
       };
     },
     async ping() {},

@@ -42,7 +42,7 @@ test('[ENV4] a read waits for the writes before it, and a write for the reads', 
   expect(order.size).toBe(0);
 });
 
-test('[ENV4] what is exclusive runs alone on its R', () => {
+test('[ENV4] an exclusive command runs alone on its R', () => {
   const order = new CommandOrder();
   const events: string[] = [];
   const a = command(order, 'a', [exclusive('/x'), exclusive('/y')], events);
@@ -54,7 +54,7 @@ test('[ENV4] what is exclusive runs alone on its R', () => {
   expect(events).toEqual(['+a', '+c', '-c', '-a', '+b', '-b']);
 });
 
-test('[ENV4] other Rs are not waited for', () => {
+test('[ENV4] commands on other Rs do not wait', () => {
   const order = new CommandOrder();
   const events: string[] = [];
   command(order, 'a', [write('/x')], events);
@@ -62,7 +62,7 @@ test('[ENV4] other Rs are not waited for', () => {
   expect(events).toEqual(['+a', '+b', '-b']);
 });
 
-test('[ENV4] one that claims an R twice does not wait for itself', () => {
+test('[ENV4] a command that claims an R twice does not wait for itself', () => {
   const order = new CommandOrder();
   const events: string[] = [];
   command(order, 'a', [read('/x'), write('/x'), read('/x')], events)();
@@ -70,7 +70,7 @@ test('[ENV4] one that claims an R twice does not wait for itself', () => {
   expect(order.size).toBe(0);
 });
 
-test('[ENV4] any commands, ended in any order: all are answered, in order on each R', () => {
+test('[ENV4] random commands ending in random order are all answered, in order per R', () => {
   const claim = fc.record<OrderKey>({
     r: fc.constantFrom('/a', '/b', '/c'),
     mode: fc.constantFrom('read', 'write', 'exclusive'),
@@ -89,15 +89,15 @@ test('[ENV4] any commands, ended in any order: all are answered, in order on eac
       while (ended.size < claims.length) {
         const running = started.filter((index) => !ended.has(index));
         const chosen = running[choices.next().value % running.length];
-        // None runs, though some did not end: a deadlock.
+        // Some did not end, but none runs: a deadlock.
         if (chosen === undefined) throw new Error(`stuck with ${started.length} started`);
         ended.add(chosen);
         tickets[chosen]?.respond(() => answered.push(chosen));
       }
       expect(answered.length).toBe(claims.length);
       for (const r of ['/a', '/b', '/c']) {
-        const onLane = answered.filter((index) => claims[index]?.some((keys) => keys.r === r));
-        expect(onLane).toEqual(onLane.toSorted((one, two) => one - two));
+        const onR = answered.filter((index) => claims[index]?.some((keys) => keys.r === r));
+        expect(onR).toEqual(onR.toSorted((a, b) => a - b));
       }
       expect(order.size).toBe(0);
     }),

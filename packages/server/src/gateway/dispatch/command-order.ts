@@ -1,4 +1,7 @@
-/** A command's claim on an R. Writes may run beside writes, reads beside reads, what is exclusive beside nothing. */
+/**
+ * A command's claim on an R. Writes run beside writes and reads beside reads; exclusive commands
+ * run alone.
+ */
 export interface OrderKey {
   readonly r: string;
   readonly mode: 'read' | 'write' | 'exclusive';
@@ -10,15 +13,14 @@ interface LastTicket {
 }
 
 /**
- * Keeps the commands of one connection in order where they concern the same R (rule ENV4): answers
- * leave in the order of the requests; a command starts once those before it have started, and,
- * unless both read or both write, once those before it are answered.
- * It holds only commands in flight: when all are answered it is empty.
+ * Keeps the commands of one connection in order per R (rule ENV4): responses leave in the order of
+ * the requests; a command starts once the earlier ones have started, and unless both read or both
+ * write, once they are answered. Holds only commands in flight.
  */
 export class CommandOrder {
   readonly #last = new Map<string, LastTicket>();
 
-  /** Rs that a command in flight concerns. */
+  /** Rs with a command in flight. */
   get size(): number {
     return this.#last.size;
   }
@@ -34,7 +36,7 @@ export class CommandOrder {
     return ticket;
   }
 
-  /** Of tickets only: nobody needs to wait for this one any more. */
+  /** Called by tickets: nothing has to wait for this one any more. */
   leave(ticket: Ticket, keys: readonly OrderKey[]): void {
     for (const { r } of keys) {
       if (this.#last.get(r)?.ticket === ticket) this.#last.delete(r);
@@ -42,7 +44,7 @@ export class CommandOrder {
   }
 }
 
-/** Each R once: a command that claims one in two ways has it for itself. */
+/** Merges claims by R: a command that claims an R in two ways claims it exclusively. */
 function merged(keys: readonly OrderKey[]): OrderKey[] {
   const modes = new Map<string, OrderKey['mode']>();
   for (const { r, mode } of keys) {
@@ -51,7 +53,10 @@ function merged(keys: readonly OrderKey[]): OrderKey[] {
   return [...modes].map(([r, mode]) => ({ r, mode }));
 }
 
-/** The place of one command in its lanes. Call `start` once, and `answer` once it is done. */
+/**
+ * The position of one command in the order of its Rs. Call `start` once, and `respond` once it is
+ * done.
+ */
 export class Ticket {
   readonly #owner: CommandOrder;
   readonly #keys: readonly OrderKey[];
@@ -60,9 +65,9 @@ export class Ticket {
   #started = false;
   #run: (() => void) | undefined;
   #send: (() => void) | undefined;
-  /** Those that may start once this one has. */
+  /** Tickets that may start once this one has. */
   #afterStart: Ticket[] = [];
-  /** Those that may answer once this one has, and whether they wait with their start, too. */
+  /** Tickets that may respond once this one has; `start`: they wait for that to start, too. */
   #afterResponse: { readonly ticket: Ticket; readonly start: boolean }[] = [];
 
   constructor(owner: CommandOrder, keys: readonly OrderKey[]) {
@@ -70,7 +75,7 @@ export class Ticket {
     this.#keys = keys;
   }
 
-  /** Of `Lanes` only. */
+  /** Called by `CommandOrder`. */
   follow(before: Ticket, beside: boolean): void {
     this.#pendingResponses++;
     before.#afterResponse.push({ ticket: this, start: !beside });
@@ -79,13 +84,13 @@ export class Ticket {
     if (beside) before.#afterStart.push(this);
   }
 
-  /** Calls `run` as soon as the command may take effect: now, or from another ticket's `start` or `answer`. */
+  /** Calls `run` when the command may start: now, or from another ticket's `start` or `respond`. */
   start(run: () => void): void {
     this.#run = run;
     this.#tryStart();
   }
 
-  /** Calls `send` as soon as the answer may leave: now, or from another ticket's `answer`. */
+  /** Calls `send` when the response may leave: now, or from another ticket's `respond`. */
   respond(send: () => void): void {
     this.#send = send;
     this.#tryRespond();

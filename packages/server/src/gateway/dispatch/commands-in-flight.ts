@@ -12,7 +12,7 @@ import type { Payer } from './owner-queues.js';
 import type { PricedResponses } from './priced-responses.js';
 import { toProtocolError } from './to-protocol-error.js';
 
-/** What the gateway looks at of a request that was parsed. */
+/** The part of a parsed request that the gateway uses. */
 export interface CommandRequest {
   readonly cmd: string;
   readonly tag: number;
@@ -20,17 +20,20 @@ export interface CommandRequest {
   readonly target?: ParsedR | undefined;
 }
 
-/** What a command knows of who sent it. */
+/** The context of a command. */
 export interface CommandCall {
   readonly auth: Auth;
   readonly pushTarget: PushTarget;
   readonly traceId: string | undefined;
-  /** Where it is traced. */
+  /** Its trace span. */
   readonly span?: Span | undefined;
   readonly log: Log;
   /** Of an update or delete over HTTP. */
   readonly acceptedRevs?: AcceptedRevs | undefined;
-  /** To be called when what it wrote is on disk, before anybody hears of it: pushes wait until it is answered. */
+  /**
+   * To be called when the write is on disk and before anything is pushed: pushes are held until the
+   * command is answered.
+   */
   readonly onWritten?: (() => void) | undefined;
 }
 
@@ -41,7 +44,7 @@ export interface CommandReply {
   readonly afterwards?: (() => void) | undefined;
 }
 
-/** The commands, all but those that are the session's own. */
+/** The commands, except those that the session handles itself. */
 export interface CommandSet<R extends CommandRequest = CommandRequest> {
   parse(
     message: JsonObject,
@@ -54,23 +57,23 @@ export interface CommandSet<R extends CommandRequest = CommandRequest> {
 
 export interface CommandsInFlightDeps {
   readonly commands: CommandSet;
-  readonly answers: PricedResponses;
+  readonly pricedResponses: PricedResponses;
   readonly metrics: CommandMetrics;
   readonly platform: Platform;
   readonly log: Log;
   readonly tracing?: Tracing | undefined;
 }
 
-/** The session whose commands these are. */
+/** The session that the commands belong to. */
 export interface InFlightOwner extends PushTarget {
-  /** False once the connection is closing: answers go nowhere then. */
+  /** False once the connection is closing: responses are dropped then. */
   readonly open: boolean;
   respond(text: string): void;
-  /** Pays for answers. */
+  /** Pays for responses. */
   readonly payer: Payer;
-  /** Pushes wait from now on until what it returns is called. */
+  /** Holds pushes until the returned function is called. */
   holdPushes(): () => void;
-  /** One command fewer is in flight. */
+  /** A command has ended. */
   onSettled(): void;
 }
 
@@ -80,7 +83,7 @@ interface Outcome {
   readonly afterwards?: (() => void) | undefined;
 }
 
-/** Whether it went wrong by the server's own fault. */
+/** True if the error is the server's fault. */
 export function isFailure(result: string): boolean {
   return result.startsWith('5');
 }
@@ -103,7 +106,7 @@ export class CommandsInFlight {
     return this.#count;
   }
 
-  /** What is set aside for their answers. */
+  /** Output bytes reserved for their responses. */
   get reserved(): number {
     return this.#reserved;
   }
@@ -114,8 +117,8 @@ export class CommandsInFlight {
   }
 
   /**
-   * Runs a command in its lanes and answers it: exactly once, however it ends (rule ENV2). `room` is what
-   * its answer may take, `bytes` what its message had.
+   * Runs a command in order and answers it exactly once, however it ends (rule ENV2). `reserved`:
+   * output bytes for its response. `bytes`: size of its message.
    */
   run(request: CommandRequest, reserved: number, bytes = 0): void {
     const keys = this.#deps.commands.orderKeysOf(request);
@@ -126,8 +129,8 @@ export class CommandsInFlight {
       release ??= this.#owner.holdPushes();
     };
     const call = this.#callOf(request, onWritten);
-    const { answers } = this.#deps;
-    const owner = answers.isPriced(request.cmd) ? ownerOf(this.#owner) : undefined;
+    const { pricedResponses } = this.#deps;
+    const owner = pricedResponses.isPriced(request.cmd) ? ownerOf(this.#owner) : undefined;
     const perform = () => {
       void this.#perform(call, request, owner).then((outcome) => {
         this.#finish(ticket, () => {
@@ -136,12 +139,12 @@ export class CommandsInFlight {
           this.#conclude(call, request, began, outcome);
           release?.();
         });
-        if (owner !== undefined) answers.ended(request.cmd, owner);
+        if (owner !== undefined) pricedResponses.ended(request.cmd, owner);
       });
     };
     const start = () => {
       if (owner === undefined) perform();
-      else answers.begin(request.cmd, owner, this.#owner.payer, perform);
+      else pricedResponses.begin(request.cmd, owner, this.#owner.payer, perform);
     };
     this.#reserved += reserved;
     this.#held += bytes;
@@ -151,7 +154,7 @@ export class CommandsInFlight {
     else start();
   }
 
-  /** Answers a refusal in its turn: behind the commands on the same R. */
+  /** Sends a refusal in order: after the responses to earlier commands on the same R. */
   refuse(text: string, r: string): void {
     const ticket = this.#order.enter([{ r, mode: 'write' }]);
     this.#count++;
@@ -170,7 +173,7 @@ export class CommandsInFlight {
     return { auth: this.#owner.auth, pushTarget: this.#owner, traceId, span, log, onWritten };
   }
 
-  /** `owner`: whose turn the answer takes, where it is priced. */
+  /** `owner`: queue for a priced response. */
   async #perform(
     call: CommandCall,
     request: CommandRequest,
@@ -183,7 +186,7 @@ export class CommandsInFlight {
       const text =
         owner === undefined
           ? write()
-          : await this.#deps.answers.write(body, { owner, payer }, write);
+          : await this.#deps.pricedResponses.write(body, { owner, payer }, write);
       return { text, result: 'ok', afterwards };
     } catch (thrown) {
       const { platform } = this.#deps;
@@ -197,7 +200,8 @@ export class CommandsInFlight {
   #finish(ticket: Ticket | undefined, conclude: () => void): void {
     if (ticket) ticket.respond(conclude);
     else conclude();
-    // Only now has the ticket left its lanes: what `settled` lets in queues behind nobody.
+    // The ticket has left its queues by now, so commands admitted by `onSettled` do not wait for
+    // it.
     this.#owner.onSettled();
   }
 
@@ -208,7 +212,7 @@ export class CommandsInFlight {
     this.#deps.metrics.command(cmd, outcome.result, ms / 1000, trace);
     call.span?.end({ 'really.result': outcome.result }, isFailure(outcome.result));
     if (traceId !== undefined) {
-      // Whoever names a command wants to find it in the log again (rule ENV5).
+      // A traceId is given to find the command in the log (rule ENV5).
       const { result } = outcome;
       call.log.info({ cmd, r: target?.r, uid: call.auth.uid, result, ms }, 'command answered');
     }
@@ -223,7 +227,7 @@ export class CommandsInFlight {
     try {
       afterwards?.();
     } catch (error) {
-      this.#deps.log.error({ err: error }, 'what follows an answer failed');
+      this.#deps.log.error({ err: error }, 'a callback after a response failed');
     }
   }
 }

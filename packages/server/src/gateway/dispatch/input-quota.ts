@@ -1,34 +1,41 @@
-/** A socket that messages are taken from. */
+/** A socket that messages are read from. */
 export interface InputSource {
-  /** Of the turn only: which turn it was part of last, and what is left there of its own share. */
+  /**
+   * Managed by `InputQuota`: the last tick it took part in, and what is left of its own share
+   * there.
+   */
   tick: number;
   quotaLeft: number;
   proceed(): void;
 }
 
 export interface InputQuotaOptions {
-  /** Bytes that are taken in one turn of the event loop beyond the share that each socket has. */
+  /** Bytes per tick of the event loop, on top of each socket's own share. */
   readonly bytes: number;
-  /** Calls back in the next turn. */
+  /** Calls back in the next tick. */
   readonly schedule?: ((task: () => void) => unknown) | undefined;
 }
 
-/** Of the bytes of a turn each socket has this part for itself, as long as all of them together have not twice the bytes. */
+/**
+ * Each socket's own share is this fraction of the bytes of a tick, until all together have taken
+ * twice the bytes.
+ */
 const ownShare = 64;
 
-/** What a message costs at least, in bytes of a large one. */
+/** Minimum cost of a message, in bytes. */
 const perMessage = 1024;
 
 /**
- * What the sockets of an app may bring in one turn of the event loop. A little each may at any time; who has more shares a pot with the
- * others, in turns. So whoever sends little never stands behind those who send much.
+ * Limits what the sockets of an app may bring in per tick of the event loop. Each has a small share
+ * of its own; beyond it they use a shared pool in turns. So a client that sends little never waits
+ * for one that sends much.
  */
 export class InputQuota {
   readonly #bytes: number;
   readonly #own: number;
   readonly #schedule: (task: () => void) => unknown;
   readonly #begin = () => this.#next();
-  /** In the order of their coming. */
+  /** In order of arrival. */
   readonly #waiting = new Set<InputSource>();
   #tick = 1;
   #sharedPool: number;
@@ -43,12 +50,12 @@ export class InputQuota {
     this.#schedule = schedule;
   }
 
-  /** Sockets that wait for the next turn. */
+  /** Sockets waiting for the next tick. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Takes a message of so many bytes. False: not in this turn, and the socket had better `wait`. */
+  /** Takes a message of this size. False: the quota of this tick is used up; call `wait`. */
   take(source: InputSource, bytes: number): boolean {
     const price = bytes + perMessage;
     if (source.tick !== this.#tick) {
@@ -64,7 +71,7 @@ export class InputQuota {
     return true;
   }
 
-  /** Calls `proceed` in one of the next turns, once. */
+  /** Calls `proceed` once, in a later tick. */
   wait(source: InputSource): void {
     this.#waiting.add(source);
     this.#await();
@@ -81,7 +88,7 @@ export class InputQuota {
     this.#tick += 1;
     this.#sharedPool = this.#bytes;
     this.#ownPool = 2 * this.#bytes;
-    // Each that waits now once: who has more still comes again behind the others.
+    // Each waiting socket once: one that has more queues up again behind the others.
     for (let rest = this.#waiting.size; rest > 0 && this.#sharedPool > 0; rest -= 1) {
       const [first] = this.#waiting;
       if (!first) break;

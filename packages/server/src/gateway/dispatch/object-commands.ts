@@ -21,12 +21,15 @@ export function objectCommands(
 }
 
 function objectRequest(request: Request): ObjectRequest {
-  // The session answers these two itself and never hands them on.
+  // The session answers these two itself.
   if (request.cmd === 'initialize' || request.cmd === 'ping') throw new Error('not for here');
   return request;
 }
 
-/** Subscriptions change what the connection hears: of two on one R the second waits for the first. */
+/**
+ * Subscribe and unsubscribe change what the connection receives, so two on the same R run one after
+ * the other.
+ */
 function exclusiveWhereDue({ cmd }: ObjectRequest, keys: readonly OrderKey[]): readonly OrderKey[] {
   if (cmd !== 'subscribe' && cmd !== 'unsubscribe') return keys;
   return keys.map(({ r }) => ({ r, mode: 'exclusive' }));

@@ -1,14 +1,14 @@
 import { type Limits, pageShares } from '../../platform/limits.js';
 
 /**
- * How much of the output that may wait on a socket (rule LIM4) is set aside for the answers to commands
- * in flight, in shares of `limits.output`: so that a client which sends many requests in one go, and
- * reads, is not taken for one that does not read. The other shares are for what waits already, and
- * for the one object by which a page may be larger than it should.
+ * Shares of `limits.output` that can be reserved for responses to commands in flight (rule LIM4),
+ * so that a client that sends many requests at once and reads the responses does not count as slow.
+ * The remaining shares are for output already waiting, and for the one object by which a page may
+ * exceed its budget.
  */
 export const reservableShares = 5;
 
-/** What is set aside for the answer to one command, given the bytes of its message. */
+/** Output bytes to reserve for the response to a command, given the size of its message. */
 export function reserveFor(
   cmd: string,
   bytes: number,
@@ -19,7 +19,7 @@ export function reserveFor(
       return pageShares;
     case 'get':
       return Math.max(1, object / output);
-    // The answer has what was sent.
+    // The response repeats what was sent.
     case 'create':
     case 'batch':
       return bytes / output;

@@ -1,14 +1,14 @@
 import type { Clock, Timer, Timers } from '../../platform/platform.js';
 
-/** Who pays for what is answered. */
+/** Pays for responses. */
 export interface Payer {
-  /** When there is room again in what it may cost: a time of the monotonic clock, which may be past. */
+  /** Time of the monotonic clock from which it may spend again; may be in the past. */
   readonly roomAt: number;
   pay(bytes: number): void;
 }
 
 export interface OwnerQueuesOptions {
-  /** Commands of one owner that may be under way at a time. */
+  /** Commands of one owner that may run at a time. */
   readonly most: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly timers: Pick<Timers, 'after'>;
@@ -19,35 +19,36 @@ interface QueuedCommand {
   readonly start: () => void;
 }
 
-/** Of one owner; exists while any of its commands is under way or waits. */
+/** The queue of one owner; exists while a command of it runs or waits. */
 interface OwnerQueue {
-  underWay: number;
+  running: number;
   readonly waiting: QueuedCommand[];
   timer: Timer | undefined;
 }
 
 /**
- * Commands whose answers may be large, on their way to their start: so many of each owner are under way at a time, since nobody
- * knows beforehand how much an answer will be, and who owes for earlier answers waits until that is paid off.
+ * Limits the commands with possibly large responses that run at a time per owner, since the size of
+ * a response is not known in advance. An owner that still owes for earlier responses waits until
+ * that is paid off.
  */
 export class OwnerQueues {
   readonly #options: OwnerQueuesOptions;
-  readonly #lines = new Map<string, OwnerQueue>();
+  readonly #queues = new Map<string, OwnerQueue>();
 
   constructor(options: OwnerQueuesOptions) {
     this.#options = options;
   }
 
-  /** Owners that have something under way or waiting. */
+  /** Owners with a running or waiting command. */
   get size(): number {
-    return this.#lines.size;
+    return this.#queues.size;
   }
 
-  /** Starts it, now or later. Whoever was started owes an `ended`. */
+  /** Starts it, now or later. Each start needs a call to `ended`. */
   begin(owner: string, payer: Payer, start: () => void): void {
-    const queue = this.#lines.get(owner) ?? this.#open(owner);
+    const queue = this.#queues.get(owner) ?? this.#open(owner);
     if (queue.waiting.length === 0 && this.#mayStart(queue, payer)) {
-      queue.underWay += 1;
+      queue.running += 1;
       start();
     } else {
       queue.waiting.push({ payer, start });
@@ -55,41 +56,41 @@ export class OwnerQueues {
     }
   }
 
-  /** One is answered, and what it costs is paid. */
+  /** The command is answered and its response is paid for. */
   ended(owner: string): void {
-    const queue = this.#lines.get(owner);
+    const queue = this.#queues.get(owner);
     if (!queue) return;
-    queue.underWay -= 1;
+    queue.running -= 1;
     this.#proceed(owner, queue);
   }
 
   #open(owner: string): OwnerQueue {
-    const queue: OwnerQueue = { underWay: 0, waiting: [], timer: undefined };
-    this.#lines.set(owner, queue);
+    const queue: OwnerQueue = { running: 0, waiting: [], timer: undefined };
+    this.#queues.set(owner, queue);
     return queue;
   }
 
   #mayStart(queue: OwnerQueue, payer: Payer): boolean {
     const { most, clock } = this.#options;
-    return queue.underWay < most && payer.roomAt <= clock.monotonic();
+    return queue.running < most && payer.roomAt <= clock.monotonic();
   }
 
   #proceed(owner: string, queue: OwnerQueue): void {
     for (let first = queue.waiting[0]; first; first = queue.waiting[0]) {
       if (!this.#mayStart(queue, first.payer)) break;
       queue.waiting.shift();
-      queue.underWay += 1;
+      queue.running += 1;
       first.start();
     }
     const [first] = queue.waiting;
-    if (first) this.#await(owner, queue, first.payer);
-    else if (queue.underWay === 0) this.#lines.delete(owner);
+    if (first) this.#enqueue(owner, queue, first.payer);
+    else if (queue.running === 0) this.#queues.delete(owner);
   }
 
-  /** Where all places are taken, `ended` leads on. */
-  #await(owner: string, queue: OwnerQueue, { roomAt }: Payer): void {
+  /** With all slots taken, `ended` starts the next one. */
+  #enqueue(owner: string, queue: OwnerQueue, { roomAt }: Payer): void {
     const { most, clock, timers } = this.#options;
-    if (queue.timer || queue.underWay >= most) return;
+    if (queue.timer || queue.running >= most) return;
     queue.timer = timers.after(Math.max(1, roomAt - clock.monotonic()), () => {
       queue.timer = undefined;
       this.#proceed(owner, queue);

@@ -5,57 +5,57 @@ import { noRates, openTestGateway, RawClient, TestClient } from '../gateway.fixt
 import { OwnerQueues } from './owner-queues.js';
 import { isWithin, ResponseQuota } from './response-quota.js';
 
-function turnOf(bytes: number) {
-  const turns: (() => void)[] = [];
-  const turn = new ResponseQuota({ bytes, schedule: (next) => turns.push(next) });
+function quotaOf(bytes: number) {
+  const ticks: (() => void)[] = [];
+  const quota = new ResponseQuota({ bytes, schedule: (next) => ticks.push(next) });
   const written: string[] = [];
   const write = (owner: string, size: number) => {
     const text = 'x'.repeat(size);
-    void turn.write(owner, { text }, () => {
+    void quota.write(owner, { text }, () => {
       written.push(`${owner} ${size}`);
       return text;
     });
   };
   const next = () => {
-    turns.shift()?.();
+    ticks.shift()?.();
     return written.splice(0);
   };
-  return { turn, written, write, next };
+  return { quota, written, write, next };
 }
 
-test('[LIM37] large answers are written in turns, one of each owner, and small ones go ahead', () => {
-  const { turn, written, write, next } = turnOf(64_000);
-  write('greedy', 60_000);
-  write('greedy', 50_000);
-  for (let n = 0; n < 3; n++) write('greedy', 40_000);
+test('[LIM37] large responses are written in turns per owner, and small ones go first', () => {
+  const { quota, written, write, next } = quotaOf(64_000);
+  write('heavy', 60_000);
+  write('heavy', 50_000);
+  for (let n = 0; n < 3; n++) write('heavy', 40_000);
   write('other', 30_000);
   write('other', 100);
-  expect(written.splice(0)).toEqual(['greedy 60000', 'greedy 50000', 'other 100']);
-  expect(turn.waiting).toBe(4);
-  expect(next()).toEqual(['greedy 40000', 'other 30000']);
-  expect(next()).toEqual(['greedy 40000', 'greedy 40000']);
+  expect(written.splice(0)).toEqual(['heavy 60000', 'heavy 50000', 'other 100']);
+  expect(quota.waiting).toBe(4);
+  expect(next()).toEqual(['heavy 40000', 'other 30000']);
+  expect(next()).toEqual(['heavy 40000', 'heavy 40000']);
   expect(next()).toEqual([]);
-  write('greedy', 60_000);
-  expect(written).toEqual(['greedy 60000']);
+  write('heavy', 60_000);
+  expect(written).toEqual(['heavy 60000']);
 });
 
-test('[LIM37] small answers have their bound in a turn, too', () => {
-  const { written, write, next } = turnOf(64_000);
-  write('greedy', 100_000);
-  for (let n = 0; n < 200; n++) write('greedy', 900);
+test('[LIM37] small responses are bounded per tick, too', () => {
+  const { written, write, next } = quotaOf(64_000);
+  write('heavy', 100_000);
+  for (let n = 0; n < 200; n++) write('heavy', 900);
   expect(written.splice(0)).toHaveLength(1 + Math.ceil(64_000 / 900));
   expect(next()).toHaveLength(Math.ceil(64_000 / 900));
 });
 
-test('[LIM37] what cannot be written out fails for whoever asked', async () => {
-  const turns: (() => void)[] = [];
-  const turn = new ResponseQuota({ bytes: 10, schedule: (next) => turns.push(next) });
-  void turn.write('a', {}, () => 'x'.repeat(20));
-  const failing = turn.write('a', { text: 'x'.repeat(20) }, () => {
+test('[LIM37] a response that cannot be written fails only its own request', async () => {
+  const ticks: (() => void)[] = [];
+  const quota = new ResponseQuota({ bytes: 10, schedule: (next) => ticks.push(next) });
+  void quota.write('a', {}, () => 'x'.repeat(20));
+  const failing = quota.write('a', { text: 'x'.repeat(20) }, () => {
     throw new Error('no');
   });
-  const fine = turn.write('b', { text: 'x'.repeat(20) }, () => 'fine');
-  turns.shift()?.();
+  const fine = quota.write('b', { text: 'x'.repeat(20) }, () => 'fine');
+  ticks.shift()?.();
   await expect(failing).rejects.toThrow('no');
   expect(await fine).toBe('fine');
 });
@@ -66,33 +66,33 @@ test.each<[JsonObject | number[], boolean]>([
   [Array.from({ length: 11 }, () => 1), true],
   [Array.from({ length: 13 }, () => 1), false],
   [{ a: { b: [null, { c: 'x'.repeat(100) }] } }, false],
-])('[LIM37] whether an answer is small is seen without writing it out (%#)', (value, isSmall) => {
+])('[LIM37] the size of a response is estimated without writing it (%#)', (value, isSmall) => {
   expect(isWithin(value, 100)).toBe(isSmall);
 });
 
-test('[LIM37] so many of an owner are under way at a time, and who owes waits', () => {
+test('[LIM37] only so many commands of an owner run at a time, and an owner in debt waits', () => {
   const { clock, timers, advance } = withAdvance();
-  const lines = new OwnerQueues({ most: 2, clock, timers });
+  const queues = new OwnerQueues({ most: 2, clock, timers });
   const started: string[] = [];
   const payer = { roomAt: 0, pay() {} };
   const begin = (owner: string, name: string) =>
-    lines.begin(owner, payer, () => started.push(name));
+    queues.begin(owner, payer, () => started.push(name));
   for (const name of ['a1', 'a2', 'a3', 'a4']) begin('a', name);
   begin('b', 'b1');
   expect(started.splice(0)).toEqual(['a1', 'a2', 'b1']);
-  lines.ended('a');
+  queues.ended('a');
   expect(started.splice(0)).toEqual(['a3']);
   payer.roomAt = clock.monotonic() + 500;
-  lines.ended('a');
-  lines.ended('a');
+  queues.ended('a');
+  queues.ended('a');
   begin('a', 'a5');
   expect(started).toEqual([]);
   advance(499);
   expect(started).toEqual([]);
   advance(1);
   expect(started.splice(0)).toEqual(['a4', 'a5']);
-  for (const owner of ['a', 'a', 'b']) lines.ended(owner);
-  expect(lines.size).toBe(0);
+  for (const owner of ['a', 'a', 'b']) queues.ended(owner);
+  expect(queues.size).toBe(0);
 });
 
 function withAdvance() {
@@ -103,7 +103,7 @@ function withAdvance() {
 const text = 'x'.repeat(10_000);
 const big = async () => ({ body: { body: { _rev: 1, text } } as JsonObject });
 
-test('[LIM37] who was answered much is not read until it is paid for', async () => {
+test('[LIM37] a client that received much is not read until that is paid for', async () => {
   const platform = simulatedPlatform({ seed: 1, now: 0 });
   const server = await openTestGateway({
     platform,
@@ -118,7 +118,7 @@ test('[LIM37] who was answered much is not read until it is paid for', async () 
   other.send({ tag: 1, cmd: 'other' });
   await other.receive(1);
   expect(client.received).toHaveLength(1);
-  // Half of what was answered, less the burst of a second.
+  // Half of the response size, less the burst of one second.
   platform.advance(3900);
   other.send({ tag: 2, cmd: 'other' });
   await other.receive(2);
@@ -128,7 +128,7 @@ test('[LIM37] who was answered much is not read until it is paid for', async () 
   await server.close();
 });
 
-test('[LIM37] over HTTP the next answer waits as long', async () => {
+test('[LIM37] over HTTP the next response waits as long', async () => {
   const platform = simulatedPlatform({ seed: 1, now: 0 });
   const server = await openTestGateway({
     platform,
@@ -154,7 +154,7 @@ test('[LIM37] over HTTP the next answer waits as long', async () => {
   await server.close();
 });
 
-test('[LIM27] a body is paid for by the uid that sends it', async () => {
+test('[LIM27] a body is charged to the uid that sends it', async () => {
   const platform = simulatedPlatform({ seed: 1, now: 0 });
   const server = await openTestGateway({
     platform,

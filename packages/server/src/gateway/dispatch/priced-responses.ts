@@ -4,58 +4,64 @@ import { OwnerQueues, type Payer } from './owner-queues.js';
 import { ResponseQuota } from './response-quota.js';
 
 export interface PricedResponsesOptions {
-  /** Bytes of answers in one turn of the event loop. */
-  readonly turnBytes: number;
+  /** Bytes of responses per tick of the event loop. */
+  readonly tickBytes: number;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
 }
 
-/** Whose turn an answer takes, and who pays for it. */
+/** The owner that a response is queued under, and its payer. */
 export interface ResponseAsker {
   readonly owner: string;
   readonly payer: Payer;
 }
 
-/** Commands of one owner that get an object at a time: each may be a megabyte. Those that read pages have slots of their own (rule LIM7). */
+/**
+ * `get` commands that run at a time per owner: each response may be a megabyte. Commands that read
+ * pages have their own limit (rule LIM7).
+ */
 const getsAtOnce = 32;
 
-/** Bytes of an answer from which on it is paid for: how many smaller ones there are is bounded by how many commands may come. */
-const worthPaying = 4096;
+/** Responses below this many bytes are free: their number is limited by the rate of commands. */
+const freeBytes = 4096;
 
-/** What an answer costs in the rates of bytes: writing out is cheaper than taking in. */
+/** Price of a response byte, relative to a byte received: writing is cheaper than parsing. */
 const share = 1 / 2;
 
-/** What is answered with objects, which may be far more than what was asked: priced as what comes in is, and in turns (rule LIM37). */
+/**
+ * Responses that contain objects may be far larger than their requests. They are charged like input
+ * and written fairly over several ticks (rule LIM37).
+ */
 export class PricedResponses {
   /** By command. */
-  readonly #lines: ReadonlyMap<string, OwnerQueues>;
-  readonly #turn: ResponseQuota;
+  readonly #queues: ReadonlyMap<string, OwnerQueues>;
+  readonly #quota: ResponseQuota;
 
-  constructor({ turnBytes, platform }: PricedResponsesOptions) {
-    const lines = (most: number) => new OwnerQueues({ most, ...platform });
-    this.#lines = new Map([
-      ['get', lines(getsAtOnce)],
-      ['read', lines(Number.POSITIVE_INFINITY)],
+  constructor({ tickBytes, platform }: PricedResponsesOptions) {
+    const queues = (most: number) => new OwnerQueues({ most, ...platform });
+    this.#queues = new Map([
+      ['get', queues(getsAtOnce)],
+      ['read', queues(Number.POSITIVE_INFINITY)],
     ]);
-    this.#turn = new ResponseQuota({ bytes: turnBytes });
+    this.#quota = new ResponseQuota({ bytes: tickBytes });
   }
 
-  /** Answers that wait for their turn. */
+  /** Responses waiting for a later tick. */
   get waiting(): number {
-    return this.#turn.waiting;
+    return this.#quota.waiting;
   }
 
-  /** Starts a command, now or later. Whoever was started owes an `ended`. */
+  /** Starts a command, now or later. Each start needs a call to `ended`. */
   begin(cmd: string, owner: string, payer: Payer, start: () => void): void {
-    const lines = this.#lines.get(cmd);
-    if (lines) lines.begin(owner, payer, start);
+    const queues = this.#queues.get(cmd);
+    if (queues) queues.begin(owner, payer, start);
     else start();
   }
 
   ended(cmd: string, owner: string): void {
-    this.#lines.get(cmd)?.ended(owner);
+    this.#queues.get(cmd)?.ended(owner);
   }
 
-  /** Does `work` when it may begin. */
+  /** Runs `work` when the owner's queue allows it. */
   async run<T>(cmd: string, { owner, payer }: ResponseAsker, work: () => Promise<T>): Promise<T> {
     if (!this.isPriced(cmd)) return await work();
     await new Promise<void>((resolve) => this.begin(cmd, owner, payer, resolve));
@@ -66,20 +72,23 @@ export class PricedResponses {
     }
   }
 
-  /** Whether an answer to this command may be much more than what was asked. */
+  /** True if the response may be far larger than the request. */
   isPriced(cmd: string): boolean {
-    return this.#lines.has(cmd);
+    return this.#queues.has(cmd);
   }
 
-  /** The text of an answer, once it is its turn; paid for when this resolves. Rejects where `make` throws. */
+  /**
+   * The text of a response, written when the tick's quota allows it and paid for when this
+   * resolves. Rejects if `make` throws.
+   */
   async write(
     body: JsonValue,
     { owner, payer }: ResponseAsker,
     make: () => string,
   ): Promise<string> {
-    return await this.#turn.write(owner, body, () => {
+    return await this.#quota.write(owner, body, () => {
       const text = make();
-      if (text.length >= worthPaying) payer.pay(text.length * share);
+      if (text.length >= freeBytes) payer.pay(text.length * share);
       return text;
     });
   }

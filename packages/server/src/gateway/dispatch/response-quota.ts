@@ -2,18 +2,19 @@ import type { JsonValue } from '@really/protocol';
 import { FairQueue } from '../../platform/scheduling/fair-queue.js';
 
 export interface ResponseQuotaOptions {
-  /** Bytes of answers that are written out in one turn of the event loop, beside small ones. */
+  /** Bytes of large responses that are written per tick of the event loop. */
   readonly bytes: number;
-  /** Calls back in the next turn. */
+  /** Calls back in the next tick. */
   readonly schedule?: ((task: () => void) => unknown) | undefined;
 }
 
-/** An answer below this part of a turn is small. */
+/** A response below this fraction of a tick's bytes is small. */
 const smallShare = 64;
 
 /**
- * What the answers of an app may take of one turn of the event loop. Writing out a large object takes a while; where many are asked for
- * at once they are written in turns, one of each owner, and small answers go ahead of them.
+ * Limits the responses of an app that are serialized per tick of the event loop. Serializing a
+ * large object takes a while; when many are asked for at once they are written in turns per owner,
+ * and small responses go first.
  */
 export class ResponseQuota {
   readonly #bytes: number;
@@ -21,29 +22,32 @@ export class ResponseQuota {
   readonly #schedule: (task: () => void) => unknown;
   readonly #begin = () => this.#next();
   readonly #waiting = new FairQueue<() => number>();
-  #pot: number;
-  #smallPot: number;
+  #left: number;
+  #smallLeft: number;
   #scheduled = false;
 
   constructor({ bytes, schedule = setImmediate }: ResponseQuotaOptions) {
     this.#bytes = bytes;
     this.#small = bytes / smallShare;
-    this.#pot = bytes;
-    this.#smallPot = bytes;
+    this.#left = bytes;
+    this.#smallLeft = bytes;
     this.#schedule = schedule;
   }
 
-  /** Answers that wait for one of the next turns. */
+  /** Responses waiting for a later tick. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** The text that `make` writes for this body: at once where the turn has room for it. Rejects where `make` throws. */
+  /**
+   * The text that `make` returns for this body: at once if the quota of this tick allows it.
+   * Rejects if `make` throws.
+   */
   write(owner: string, body: JsonValue, make: () => string): string | Promise<string> {
-    if (this.#pot > 0 && this.#waiting.size === 0) return this.#taken(make());
-    if (this.#smallPot > 0 && isWithin(body, this.#small)) {
+    if (this.#left > 0 && this.#waiting.size === 0) return this.#taken(make());
+    if (this.#smallLeft > 0 && isWithin(body, this.#small)) {
       const text = make();
-      this.#smallPot -= text.length;
+      this.#smallLeft -= text.length;
       return text;
     }
     return new Promise((resolve, reject) => {
@@ -62,7 +66,7 @@ export class ResponseQuota {
   }
 
   #taken(text: string): string {
-    this.#pot -= text.length;
+    this.#left -= text.length;
     this.#await();
     return text;
   }
@@ -75,36 +79,36 @@ export class ResponseQuota {
 
   #next(): void {
     this.#scheduled = false;
-    this.#pot = this.#bytes;
-    this.#smallPot = this.#bytes;
-    while (this.#pot > 0) {
+    this.#left = this.#bytes;
+    this.#smallLeft = this.#bytes;
+    while (this.#left > 0) {
       const write = this.#waiting.shift();
       if (!write) return;
-      this.#pot -= write();
+      this.#left -= write();
     }
     this.#await();
   }
 }
 
-/** Whether a value has about so many bytes at most. Looks at no more of it than that. */
+/** True if the value is about this many bytes or fewer. Stops counting at that size. */
 export function isWithin(value: JsonValue, bytes: number): boolean {
-  return left(value, bytes) >= 0;
+  return remaining(value, bytes) >= 0;
 }
 
-/** What is left of so many bytes; less than 0 where it has more. */
-function left(value: JsonValue | undefined, bytes: number): number {
+/** What remains of `bytes` after this value; negative if it is larger. */
+function remaining(value: JsonValue | undefined, bytes: number): number {
   if (typeof value === 'string') return bytes - 2 - value.length;
   if (typeof value !== 'object' || value === null) return bytes - 8;
   let rest = bytes - 2;
   if (Array.isArray(value)) {
     for (const element of value) {
-      rest = left(element, rest);
+      rest = remaining(element, rest);
       if (rest < 0) return rest;
     }
     return rest;
   }
   for (const name in value) {
-    rest = left(value[name], rest - 4 - name.length);
+    rest = remaining(value[name], rest - 4 - name.length);
     if (rest < 0) return rest;
   }
   return rest;

@@ -1,45 +1,45 @@
 import { expect, test } from 'vitest';
 import { TickQuota } from './tick-quota.js';
 
-/** A share whose turns are taken by hand. */
-function shareOf(most: number) {
+/** A quota whose ticks the test runs by hand. */
+function quotaOf(limit: number) {
   const tasks: (() => void)[] = [];
-  const share = new TickQuota({ limit: most, schedule: (task) => tasks.push(task) });
-  const turn = () => {
+  const quota = new TickQuota({ limit, schedule: (task) => tasks.push(task) });
+  const tick = () => {
     for (const task of tasks.splice(0)) task();
   };
-  return { share, turn, tasks };
+  return { quota, tick, tasks };
 }
 
-test('[HOST7] so many in one turn, and as many again in the next', () => {
-  const { share, turn, tasks } = shareOf(2);
-  expect([share.take(), share.take(), share.take()]).toEqual([true, true, false]);
-  turn();
-  expect([share.take(), share.take(), share.take()]).toEqual([true, true, false]);
-  turn();
+test('[HOST7] each tick has the same quota', () => {
+  const { quota, tick, tasks } = quotaOf(2);
+  expect([quota.take(), quota.take(), quota.take()]).toEqual([true, true, false]);
+  tick();
+  expect([quota.take(), quota.take(), quota.take()]).toEqual([true, true, false]);
+  tick();
   expect(tasks).toEqual([]);
 });
 
-test('[HOST7] who waits comes in turn, and behind the others again where its share was not enough', () => {
-  const { share, turn, tasks } = shareOf(2);
+test('[HOST7] waiters proceed in order, and queue up again when their quota is used up', () => {
+  const { quota, tick, tasks } = quotaOf(2);
   const done: string[] = [];
   const waiter = (name: string, messages: number) => ({
     proceed() {
       for (; messages > 0; messages--) {
-        if (!share.take()) return share.wait(this);
+        if (!quota.take()) return quota.wait(this);
         done.push(name);
       }
     },
   });
-  for (const one of [waiter('a', 3), waiter('b', 1), waiter('c', 1)]) share.wait(one);
-  expect(share.waiting).toBe(3);
-  turn();
+  for (const each of [waiter('a', 3), waiter('b', 1), waiter('c', 1)]) quota.wait(each);
+  expect(quota.waiting).toBe(3);
+  tick();
   expect(done.join('')).toBe('aa');
-  turn();
+  tick();
   expect(done.join('')).toBe('aabc');
-  turn();
+  tick();
   expect(done.join('')).toBe('aabca');
-  expect(share.waiting).toBe(0);
-  turn();
+  expect(quota.waiting).toBe(0);
+  tick();
   expect(tasks).toEqual([]);
 });

@@ -1,23 +1,24 @@
-/** What can be put off to the next turn. */
+/** Work that can be deferred to the next tick. */
 export interface QuotaWaiter {
   proceed(): void;
 }
 
 export interface TickQuotaOptions {
-  /** Messages and requests in one turn of the event loop. */
+  /** Messages and requests per tick of the event loop. */
   readonly limit: number;
-  /** Calls back in the next turn. */
+  /** Calls back in the next tick. */
   readonly schedule?: ((task: () => void) => unknown) | undefined;
 }
 
 /**
- * What one app may take in within one turn of the event loop, which it shares with the other apps of its server: a
- * flood of one then costs the others a share of each turn, and not all that its sockets hold.
+ * Limits what one app may take in per tick of the event loop, which all apps of the server share: a
+ * flood to one app then costs the others a part of each tick instead of everything that its sockets
+ * hold.
  */
 export class TickQuota {
   readonly #limit: number;
   readonly #schedule: (task: () => void) => unknown;
-  /** In the order of their coming. */
+  /** In order of arrival. */
   readonly #waiting = new Set<QuotaWaiter>();
   #left: number;
   #scheduled = false;
@@ -28,12 +29,12 @@ export class TickQuota {
     this.#schedule = schedule;
   }
 
-  /** Connections and requests that wait for the next turn. */
+  /** Connections and requests waiting for the next tick. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Takes one. False: this turn's share is used up, and whoever asked had better `wait`. */
+  /** Takes one message. False: the quota of this tick is used up; call `wait`. */
   take(): boolean {
     if (this.#left <= 0) return false;
     this.#left -= 1;
@@ -41,7 +42,7 @@ export class TickQuota {
     return true;
   }
 
-  /** Calls `proceed` in one of the next turns, once. */
+  /** Calls `proceed` once, in a later tick. */
   wait(waiter: QuotaWaiter): void {
     this.#waiting.add(waiter);
     this.#await();

@@ -15,12 +15,12 @@ function convert(error: unknown) {
   return { answer: toProtocolError(error, { log, platform, fields }), lines };
 }
 
-test('[ERR2] errors of the protocol pass as they are', () => {
+test('[ERR2] protocol errors pass unchanged', () => {
   const error = fail('validation.failed', { name: ['value.required'] });
   expect(convert(error)).toEqual({ answer: error, lines: [] });
 });
 
-test('[ERR2] [DUR6] a store that is away is a 503 with the time to wait', () => {
+test('[ERR2] [DUR6] an unavailable store is a 503 with retryAfter', () => {
   for (const cause of [new StoreUnavailable('disk full'), new QueryTimeout('5 s')]) {
     const { answer, lines } = convert(cause);
     expect(answer).toMatchObject({ code: 503, message: 'server.unavailable' });
@@ -29,13 +29,13 @@ test('[ERR2] [DUR6] a store that is away is a 503 with the time to wait', () => 
   }
 });
 
-test('[ERR2] whoever has to wait is told how long', () => {
+test('[ERR2] 429 and 503 say when to retry', () => {
   expect(convert(fail('rate.limited')).answer.meta).toEqual({ retryAfter: 1 });
   const later = fail('rate.limited', undefined, { meta: { retryAfter: 9 } });
   expect(convert(later).answer.meta).toEqual({ retryAfter: 9 });
 });
 
-test('[ERR2] [ENV5] a failure is logged with its cause under the id that the client gets', () => {
+test('[ERR2] [ENV5] an internal error is logged with its cause under the id that the client gets', () => {
   const cause = new Error('boom');
   const { answer, lines } = convert(cause);
   expect(answer.toJSON()).toEqual({
@@ -47,7 +47,7 @@ test('[ERR2] [ENV5] a failure is logged with its cause under the id that the cli
   expect(lines).toEqual([{ level: 'error', fields }]);
 });
 
-test('[ERR2] a 500 without an id gets one, and one with an id was logged already', () => {
+test('[ERR2] a 500 without an id gets one; a 500 with an id was logged already', () => {
   const bare = convert(fail('internal.server.error'));
   expect(bare.answer.id).toBeTruthy();
   expect(bare.lines).toHaveLength(1);
@@ -55,7 +55,7 @@ test('[ERR2] a 500 without an id gets one, and one with an id was logged already
   expect(convert(logged)).toEqual({ answer: logged, lines: [] });
 });
 
-test('[ERR3] whatever is thrown, nothing of it is told', () => {
+test('[ERR3] nothing of an unexpected error reaches the client', () => {
   for (const thrown of ['text', undefined, null, { stack: 'at /home' }, new TypeError('x')]) {
     expect(Object.keys(convert(thrown).answer.toJSON())).toEqual(['code', 'message', 'id']);
   }

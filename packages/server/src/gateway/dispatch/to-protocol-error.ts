@@ -3,19 +3,19 @@ import type { Log } from '../../platform/log.js';
 import type { Platform } from '../../platform/platform.js';
 import { QueryTimeout, StoreUnavailable } from '../../store/store.js';
 
-/** Seconds after which a client may try again where nothing better is known. */
+/** Default `retryAfter`, in seconds. */
 const retryAfter = 1;
 
 export interface ErrorContext {
   readonly log: Log;
   readonly platform: Platform;
-  /** What was being done, for the log: `cmd`, `traceId`, `uid`. */
+  /** Log fields: `cmd`, `traceId`, `uid`. */
   readonly fields: object;
 }
 
 /**
- * The one gate through which errors reach clients. What is not meant for them is logged under an
- * id, and the id is all that they learn of it (rule ERR3).
+ * Converts any error to the one that the client gets. Internal errors are logged under an id, and
+ * the client gets only the id (rule ERR3).
  */
 export function toProtocolError(error: unknown, context: ErrorContext): ProtocolError {
   if (error instanceof StoreUnavailable || error instanceof QueryTimeout) {

@@ -6,18 +6,18 @@ import { sendJson } from './http-responses.js';
 
 export interface DeadLetterRoutesOptions {
   readonly deadLetters: Pick<DeadLetters, 'list' | 'find' | 'replay' | 'drop'>;
-  /** Throws where the request has not the app's secret. */
+  /** Throws unless the request has the app's secret. */
   readonly authorize: (request: FastifyRequest) => void;
 }
 
 const listed = 100;
-const mostListed = 1000;
+const maxListed = 1000;
 
 interface DeadLetterPath {
   Params: { id: string };
 }
 
-/** Rule POST10: what was given up, for the app's operators. */
+/** Rule POST10: dead letters, for the app's operators. */
 export function deadLetterRoutes(app: FastifyInstance, options: DeadLetterRoutesOptions): void {
   const { deadLetters } = options;
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -58,6 +58,6 @@ function limitOf(query: unknown): number {
   const given = typeof query === 'object' && query !== null && 'limit' in query ? query.limit : '';
   if (given === '') return listed;
   const limit = typeof given === 'string' && /^\d{1,6}$/.test(given) ? Number(given) : 0;
-  if (limit >= 1 && limit <= mostListed) return limit;
-  throw fail.invalid('limit', `expected.from.1.to.${mostListed}`);
+  if (limit >= 1 && limit <= maxListed) return limit;
+  throw fail.invalid('limit', `expected.from.1.to.${maxListed}`);
 }

@@ -19,7 +19,7 @@ import { type RestRoutesOptions, restRoutes } from './rest/rest-routes.js';
 export interface HttpAppOptions {
   readonly gateway: Pick<GatewayOptions, 'config' | 'log' | 'platform' | 'deadLetters' | 'migrate'>;
   readonly auth: AuthRoutesOptions;
-  /** Missing where the app has no accounts. */
+  /** `undefined` if the app has no accounts. */
   readonly accounts?: AccountRoutesOptions | undefined;
   readonly rest: RestRoutesOptions;
   readonly addresses: ClientAddresses;
@@ -27,7 +27,7 @@ export interface HttpAppOptions {
   readonly models: () => ModelSet;
 }
 
-/** The HTTP side of one app. */
+/** Builds the HTTP app of one app. */
 export async function buildHttpApp(options: HttpAppOptions): Promise<FastifyInstance> {
   const { config, log, platform, deadLetters, migrate } = options.gateway;
   const { cors, publicDir: root } = config;

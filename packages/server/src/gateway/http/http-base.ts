@@ -20,18 +20,18 @@ export interface HttpBaseOptions {
   readonly cors?: readonly string[] | undefined;
   readonly log: Log;
   readonly platform: Platform;
-  /** Reads what is sent; without it there are no bodies to read. */
+  /** Reads request bodies; `undefined`: there are none to read. */
   readonly bodies?: RequestBodies | undefined;
-  /** Whether there is a file to serve under a path, which is decoded. */
+  /** Whether there is a file under a decoded path. */
   readonly isFile?: ((path: string) => boolean) | undefined;
 }
 
-/** Bytes of an answer from which on it is compressed. */
+/** Response size in bytes from which it is compressed. */
 const worthCompressing = 1024;
 
 /**
- * What all of HTTP has in common: fastify without routes. It never listens: the gateway hands it the requests
- * that are for it (`routing`).
+ * The base of all HTTP apps: fastify without routes. It never listens: the gateway passes requests
+ * to `routing`.
  */
 export async function httpBase({
   cors: origins,
@@ -41,24 +41,24 @@ export async function httpBase({
   isFile,
 }: HttpBaseOptions): Promise<FastifyInstance> {
   const app = fastify({
-    // Its logger would write URLs, and with them tokens.
+    // Its logger would write URLs, which may contain tokens.
     logger: false,
     routerOptions: { maxParamLength: maxHeadBytes },
     rewriteUrl: ({ url }) => readable(url ?? '/'),
     serverFactory: () => createServer(),
   });
-  // A method that is not served is told so, in place of a path that it would be looked for under.
+  // An unsupported method is refused as such, not as an unknown path.
   for (const method of METHODS) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
   }
-  // A body is JSON whatever its Content-Type says, and the routes read it themselves.
+  // A body is JSON whatever its Content-Type, and is parsed by the routes.
   app.removeAllContentTypeParsers();
   const methodsOf = watchMethods(app, isFile);
   app.addHook('onRequest', async ({ raw, url }, reply) => {
     const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
     if (methods) reply.header('Allow', methods.join(', '));
     forceJsonContentType(raw);
-    // Names of encodings have no case (RFC 9110, section 8.4.1), and for the plugin they have.
+    // Encoding names are case-insensitive (RFC 9110, section 8.4.1), but not for the plugin.
     const encoding = raw.headers['content-encoding'];
     if (encoding !== undefined) raw.headers['content-encoding'] = encoding.toLowerCase();
   });
@@ -69,7 +69,7 @@ export async function httpBase({
   app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
     bodies ? bodies.read(request, payload) : Promise.resolve(undefined),
   );
-  // Before it is compressed: for as long as that goes on, all of it is in memory.
+  // Measured before compression: the whole body is in memory until then.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (Buffer.isBuffer(payload)) recordOutput(reply.raw, payload.length);
     done();
@@ -78,26 +78,26 @@ export async function httpBase({
   await app.register(compress, {
     threshold: worthCompressing,
     encodings: ['br', 'gzip'],
-    // zstd only from Node.js 22.15 on: what is accepted does not depend on the version.
+    // zstd needs Node.js 22.15: the accepted encodings should not depend on the version.
     requestEncodings: ['br', 'gzip', 'deflate', 'identity'],
   });
   respondWithErrors(app, { log, platform, methodsOf });
   return app;
 }
 
-/** A path that is not percent-encoded as it should be stands for itself: no R looks like it (rule ERR1). */
+/** A path with invalid percent-encoding is taken literally: it is never a valid R (rule ERR1). */
 function readable(url: string): string {
   const path = pathOf(url);
   try {
     decodeURIComponent(path);
     return url;
   } catch {
-    // A function, since in a text `$&` would mean something.
+    // A function, since `$&` in a replacement string has a meaning.
     return url.replace(path, () => path.replaceAll('%', '%25'));
   }
 }
 
-/** Headers of a request that mean something here, and those that libraries add to avoid caches. */
+/** Request headers that are used here, and those that libraries add to avoid caches. */
 const ownHeaders = [
   'Accept',
   'Authorization',
@@ -113,7 +113,10 @@ const ownHeaders = [
   'X-Trace-Id',
 ];
 
-/** What tracing libraries in a page add to its requests. One header that is not allowed would stop the whole request. */
+/**
+ * Headers that tracing libraries in a page add. A single header that is not allowed blocks the
+ * whole request.
+ */
 const headersOfTracing = [
   ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
   ...['b3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags'],
@@ -124,7 +127,7 @@ const headersOfTracing = [
   ...['X-Request-Id', 'X-Correlation-Id', 'X-Instana-T', 'X-Instana-S', 'X-Instana-L'],
 ];
 
-/** Headers for browsers: who may call (rule HTTP3), and what pages that are served here may not do. */
+/** Headers for browsers: which origins may call (rule HTTP3), and what pages served here may do. */
 async function protect(
   app: FastifyInstance,
   origins: readonly string[] | undefined,
@@ -136,15 +139,15 @@ async function protect(
     allowedHeaders: [...ownHeaders, ...headersOfTracing],
     exposedHeaders: ['ETag', 'Location', 'Retry-After'],
     maxAge: 86_400,
-    // `OPTIONS` is answered to whoever asks, and not to browsers alone.
+    // `OPTIONS` is answered for every client, not only for browsers.
     strictPreflight: false,
   });
   await app.register(helmet, {
-    // What a page of the app may load is the app's own affair.
+    // The app decides what its own pages may load.
     contentSecurityPolicy: false,
-    // Other origins may call, so they may read the answers.
+    // Other origins may call, so they may read the responses.
     crossOriginResourcePolicy: { policy: 'cross-origin' },
-    // Whoever ends TLS decides whether to insist on it.
+    // HSTS is up to whatever terminates TLS.
     strictTransportSecurity: false,
   });
 }

@@ -2,14 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import { protocolVersion } from '../server/socket-path.js';
 import { restTarget } from './rest/rest-message.js';
 
-/** The methods that a path is served for, as `Allow` names them; `undefined`: there is no such path. */
+/** The methods of a path, as in `Allow`; `undefined`: no such path. */
 export type MethodsOf = (path: string) => readonly string[] | undefined;
 
 const rest = `/v${protocolVersion}/`;
 
 /**
- * Knows the paths of section HTTP, and every path that is added from now on. `isFile`: whether there is a file under a path, which is
- * decoded; a path of the app goes before it.
+ * Collects the paths of section HTTP, and every path that is added from now on. `isFile`: whether
+ * there is a file under a decoded path; routes take precedence over it.
  */
 export function watchMethods(
   app: FastifyInstance,
@@ -20,11 +20,11 @@ export function watchMethods(
     if (url.includes('*')) return;
     const route = known.get(url) ?? { path: patternOf(url), methods: new Set() };
     known.set(url, route);
-    for (const one of [method].flat()) route.methods.add(one);
+    for (const name of [method].flat()) route.methods.add(name);
   });
   return (path) => {
     if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
-    const route = [...known.values()].find((one) => one.path.test(path));
+    const route = [...known.values()].find((candidate) => candidate.path.test(path));
     if (route) return [...route.methods, 'OPTIONS'];
     return isFile(decodeURIComponent(path)) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
   };
@@ -35,7 +35,7 @@ function restMethods(path: string): readonly string[] | undefined {
   return methods.length > 0 ? methods : undefined;
 }
 
-/** `/_dead-letters/:id` is any path of two steps that begins so. */
+/** `/_dead-letters/:id` is any path of two segments that starts like this. */
 function patternOf(url: string): RegExp {
   const source = url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+');
   return new RegExp(`^${source}$`);

@@ -13,7 +13,7 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-/** A server that answers when the test says so. */
+/** A server that responds when the test says so. */
 async function setUp() {
   const metrics = new Readings();
   const platform = simulatedPlatform({ seed: 1 });
@@ -50,7 +50,7 @@ async function setUp() {
 
 const get = (path: string | number) => `GET /${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-test('[LIM34] a request begins when the answer before it is gone, and none is lost', async () => {
+test('[LIM34] a request starts when the previous response is sent, and none is lost', async () => {
   const { begun, until, open } = await setUp();
   const socket = open();
   let text = '';
@@ -70,7 +70,7 @@ test('[LIM34] a request begins when the answer before it is gone, and none is lo
   expect(order).toEqual(Array.from({ length: 100 }, (_, n) => n));
 });
 
-test('[LIM34] a body that waits with its request is read when that begins', async () => {
+test('[LIM34] the body of a waiting request is read when that starts', async () => {
   const { begun, until, open } = await setUp();
   const socket = open();
   const body = 'x'.repeat(500_000);
@@ -84,7 +84,7 @@ test('[LIM34] a body that waits with its request is read when that begins', asyn
   expect(bytes).toBe(body.length);
 });
 
-test('[LIM34] a connection with more requests waiting than that is cut off', async () => {
+test('[LIM34] a connection with too many waiting requests is cut off', async () => {
   const { metrics, until, open } = await setUp();
   const socket = open();
   socket.write(Array.from({ length: maxPipelined + 2 }, (_, n) => get(n)).join(''));
@@ -94,7 +94,7 @@ test('[LIM34] a connection with more requests waiting than that is cut off', asy
   expect(metrics.read('really_limit_refused_total limits.inFlight')).toBe(1);
 });
 
-test('[LIM32] the body of an answer counts until its last byte is taken', async () => {
+test('[LIM32] the body of a response counts until its last byte is read', async () => {
   const { metrics, begun, until, open } = await setUp();
   const used = () => metrics.read('really_limit_used limits.outputTotal');
   const socket = open();
@@ -110,7 +110,7 @@ test('[LIM32] the body of an answer counts until its last byte is taken', async 
   expect(used()).toBe(0);
 });
 
-test('[LIM33] who takes nothing of an answer in time is cut off', async () => {
+test('[LIM33] a client that reads nothing of a response in time is cut off', async () => {
   const { metrics, platform, begun, until, open } = await setUp();
   const socket = open();
   socket.write(get('large'));

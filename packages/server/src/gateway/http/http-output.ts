@@ -9,22 +9,22 @@ import { HttpPace } from './http-pace.js';
 
 export interface HttpOutputOptions {
   readonly total: Pick<OutputTotal, 'record' | 'release'>;
-  /** Milliseconds in which a client has to take some of what waits for it (rule LIM33). */
+  /** Milliseconds in which a client has to read some of the waiting output (rule LIM33). */
   readonly time: number;
   readonly budgets: Pick<Budgets, 'refuse'>;
   readonly addresses: Pick<ClientAddresses, 'of'>;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
 }
 
-/** Requests of a connection that may wait for the answers to earlier ones (rule LIM34). */
+/** Requests of a connection that may wait for earlier responses (rule LIM34). */
 export const maxPipelined = 256;
 
-/** Milliseconds between two looks at who takes what. */
+/** Milliseconds between checks for slow clients. */
 const pollInterval = 1000;
 
 const connections = new WeakMap<Socket, HttpConnection>();
 
-/** An answer with a body of so many bytes begins, or more of it waits. */
+/** A response with a body of this many bytes begins, or more of it waits. */
 export function recordOutput({ socket }: ServerResponse, bytes = 0): void {
   if (socket && (bytes > uncounted || socket.writableLength > uncounted)) {
     connections.get(socket)?.responding(bytes);
@@ -32,8 +32,9 @@ export function recordOutput({ socket }: ServerResponse, bytes = 0): void {
 }
 
 /**
- * What waits to go out over HTTP. Node begins every request that it has read, and keeps the answers until those before them
- * are taken; here the next request of a connection begins when the answer before it is gone, so that one answer waits at a time.
+ * The output waiting for HTTP clients. Node starts every request it has read, and keeps later
+ * responses in memory until earlier ones are read; here the next request of a connection starts
+ * when the previous response is sent, so that only one waits at a time.
  */
 export class HttpOutput {
   readonly #options: HttpOutputOptions;
@@ -44,7 +45,7 @@ export class HttpOutput {
     this.#options = options;
   }
 
-  /** Makes a listener to which each connection has one request at a time. */
+  /** Makes a listener that gets one request of each connection at a time. */
   inOrder(listener: RequestListener): RequestListener {
     return (request, response) => {
       const { socket } = request;
@@ -65,7 +66,7 @@ export class HttpOutput {
   }
 }
 
-/** One connection, and its requests one after the other. */
+/** One connection, and its requests in order. */
 class HttpConnection implements OutputHolder {
   address = '';
   readonly #options: HttpOutputOptions;
@@ -74,7 +75,7 @@ class HttpConnection implements OutputHolder {
   readonly #queue: (() => void)[] = [];
   readonly #pace: HttpPace;
   #busy = false;
-  /** Bytes of the present answer, where they are known: all of them are in memory until the last is taken. */
+  /** Bytes of the current response, if known: all are in memory until the last is read. */
   #body = 0;
 
   constructor(options: HttpOutputOptions, socket: Socket, recordOutput: Set<HttpConnection>) {
@@ -97,7 +98,7 @@ class HttpConnection implements OutputHolder {
       this.#socket.destroy();
     } else {
       this.#queue.push(() => this.#begin(request, response, listener));
-      // What comes after it can wait where it is.
+      // Further requests stay in the socket.
       this.#socket.pause();
     }
   }

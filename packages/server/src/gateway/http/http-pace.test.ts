@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { HttpPace } from './http-pace.js';
 
-/** A socket to which one large write goes out, as far as `take` says. */
+/** A socket with one large write, of which `take` reads a part. */
 function pacedSocket(size: number) {
   const socket = {
     bytesWritten: size,
@@ -15,14 +15,14 @@ function pacedSocket(size: number) {
   return socket;
 }
 
-test('[LIM33] who takes nothing is too slow when the time is over', () => {
+test('[LIM33] a client that reads nothing is too slow after the timeout', () => {
   const pace = new HttpPace(pacedSocket(1_000_000), 1000);
   expect([0, 500, 999, 1000].map((now) => pace.isTooSlow(now))).toEqual([
     ...[false, false, false, true],
   ]);
 });
 
-test('[LIM33] who takes 64 KiB in time has as much time for the next', () => {
+test('[LIM33] a client that reads 64 KiB in time gets the same time for the next', () => {
   const socket = pacedSocket(1_000_000);
   const pace = new HttpPace(socket, 1000);
   expect(pace.isTooSlow(0)).toBe(false);
@@ -35,7 +35,7 @@ test('[LIM33] who takes 64 KiB in time has as much time for the next', () => {
   expect(pace.isTooSlow(1900)).toBe(true);
 });
 
-test('[LIM33] who has taken all is waited for', () => {
+test('[LIM33] a client that has read everything is never too slow', () => {
   const socket = pacedSocket(100);
   const pace = new HttpPace(socket, 1000);
   pace.isTooSlow(0);

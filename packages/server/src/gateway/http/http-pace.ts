@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
 
-/** What is read of a socket. */
+/** The part of a socket that is read. */
 export type PacedSocket = Pick<Socket, 'bytesWritten' | 'writableLength'>;
 
-/** Bytes that a client has to take in the time that it has, unless less is waiting (rule LIM33). */
+/** Bytes that a client has to read within the timeout, unless less is waiting (rule LIM33). */
 const minBytes = 64 * 1024;
 
-/** How fast a client takes what waits for it. */
+/** Measures how fast a client reads its output. */
 export class HttpPace {
   readonly #socket: PacedSocket;
   readonly #time: number;
-  /** Since when it is watched; `undefined`: nothing waited at the last look. */
+  /** Start of the current measurement; `undefined`: nothing was waiting at the last check. */
   #since: number | undefined;
-  /** Bytes that it took since then. */
+  /** Bytes read since then. */
   #taken = 0;
   #done = 0;
   #queued = 0;
@@ -23,14 +23,14 @@ export class HttpPace {
     this.#time = time;
   }
 
-  /** To be asked now and then, with the time by the monotonic clock. */
+  /** To be called regularly, with the time of the monotonic clock. */
   isTooSlow(now: number): boolean {
     const { bytesWritten, writableLength } = this.#socket;
     if (writableLength === 0) {
       this.#since = undefined;
       return false;
     }
-    this.#look(bytesWritten - writableLength);
+    this.#measure(bytesWritten - writableLength);
     if (this.#since === undefined || this.#taken >= minBytes) {
       this.#since = now;
       this.#taken = 0;
@@ -38,8 +38,8 @@ export class HttpPace {
     return now - this.#since >= this.#time;
   }
 
-  /** `done`: bytes of the writes that the kernel took whole. One that is large is taken bit by bit. */
-  #look(done: number): void {
+  /** `done`: bytes of completed writes. A large write is read in parts. */
+  #measure(done: number): void {
     const queued = queuedIn(this.#socket);
     this.#taken += done === this.#done ? Math.max(0, this.#queued - queued) : done - this.#done;
     this.#done = done;
@@ -47,7 +47,10 @@ export class HttpPace {
   }
 }
 
-/** Bytes of the present write that the kernel has not taken. Node tells nobody but itself: without it only whole writes are seen. */
+/**
+ * Bytes of the current write that the kernel has not taken. Reads a private field of Node's;
+ * without it only completed writes count.
+ */
 function queuedIn(socket: object): number {
   const { _handle: handle } = socket as { _handle?: { writeQueueSize?: unknown } | null };
   return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0;

@@ -10,12 +10,12 @@ import { pathOf } from '../server/socket-path.js';
 import { errorText } from '../websocket/response.js';
 import type { MethodsOf } from './http-methods.js';
 
-/** Answers with JSON. As bytes, since of a text fastify would change the Content-Type. */
+/** Sends JSON. As bytes, since fastify would change the Content-Type of a string. */
 export function sendJson(reply: FastifyReply, code: number, text: string): FastifyReply {
   return reply.code(code).header('Content-Type', 'application/json').send(Buffer.from(text));
 }
 
-/** Answers with an error as section ERR tells it, with `r` where it is known; the status is its code. */
+/** Sends an error as in section ERR, with `r` if known; its code is the status. */
 export function sendError(reply: FastifyReply, error: ProtocolError, r?: string): FastifyReply {
   if (error.meta) reply.header('Retry-After', String(error.meta.retryAfter));
   // RFC 9110, section 15.5.2.
@@ -29,7 +29,7 @@ export interface ErrorResponsesOptions {
   readonly methodsOf: MethodsOf;
 }
 
-/** Makes everything that fastify itself would answer an answer of ours. */
+/** Replaces fastify's own error responses by ours. */
 export function respondWithErrors(
   app: FastifyInstance,
   { log, platform, methodsOf }: ErrorResponsesOptions,
@@ -41,7 +41,7 @@ export function respondWithErrors(
     return sendError(reply, fail('command.unknown'));
   });
   app.setErrorHandler<FastifyError | ProtocolError>(async (error, request, reply) => {
-    // The route and not the URL: a query may carry a token.
+    // The route instead of the URL: a query may contain a token.
     const fields = { method: request.method, route: request.routeOptions.url };
     if (error instanceof RefusedRequest) return sendRefusal(reply, error.refusal);
     const known = fromHttp(error);
@@ -63,7 +63,7 @@ function sendRefusal(
   return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
 }
 
-/** What fastify found wrong with a request. */
+/** Converts fastify's errors. */
 function fromHttp(error: FastifyError | ProtocolError): ProtocolError | undefined {
   if (error instanceof ProtocolError || error.statusCode === undefined) return undefined;
   if (error.statusCode === 413) return fail('message.too.large');
@@ -76,7 +76,7 @@ function fromHttp(error: FastifyError | ProtocolError): ProtocolError | undefine
   return error.statusCode < 500 ? fail('request.invalid') : undefined;
 }
 
-/** An error's code is a status, save that a hook may have made one up. */
+/** An error's code is the status, unless a hook has made it up. */
 function statusOf(code: number): number {
   return Number.isInteger(code) && code >= 400 && code <= 599 ? code : 409;
 }

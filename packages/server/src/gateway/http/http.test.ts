@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 describe('anonymous tokens', () => {
-  test('[AUT1] come from either path, with or without a slash', async () => {
+  test('[AUT1] come from either path, with or without a trailing slash', async () => {
     const { post, tokens } = await start();
     for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {
       for (const end of ['', '/', '?x=1']) {
@@ -44,7 +44,7 @@ describe('anonymous tokens', () => {
     }
   });
 
-  test('[AUT1] are good for a day, and each for another uid', async () => {
+  test('[AUT1] are valid for a day, each with its own uid', async () => {
     const platform = simulatedPlatform({ seed: 1 });
     const { post, tokens } = await start({ platform });
     const verify = async () => {
@@ -56,13 +56,13 @@ describe('anonymous tokens', () => {
       if (!verified.ok) throw new Error(verified.detail);
       return verified;
     };
-    const [one, two] = [await verify(), await verify()];
-    expect(one.auth.uid).not.toBe(two.auth.uid);
-    expect(one.expires).toBe(platform.clock.now() + 86_400_000);
-    expect(one.auth.data).toBe(undefined);
+    const [first, second] = [await verify(), await verify()];
+    expect(first.auth.uid).not.toBe(second.auth.uid);
+    expect(first.expires).toBe(platform.clock.now() + 86_400_000);
+    expect(first.auth.data).toBe(undefined);
   });
 
-  test('[AUT1] carry the body as data, whatever its type is said to be', async () => {
+  test('[AUT1] carry the body as data, whatever its Content-Type', async () => {
     const { post, tokens } = await start();
     const types = [{}, { 'content-type': 'application/json' }, { 'content-type': 'x/y;z' }];
     for (const headers of [...types, { 'content-type': 'application/x-www-form-urlencoded' }]) {
@@ -73,7 +73,7 @@ describe('anonymous tokens', () => {
     }
   });
 
-  test('[AUT1] a body of 1 KiB is fine, one byte more is not', async () => {
+  test('[AUT1] a body of 1 KiB is accepted, one byte more is not', async () => {
     const { post } = await start();
     const body = (size: number) => JSON.stringify({ a: 'x'.repeat(size - 8) });
     expect((await post('/auth/anonymous', body(1024))).status).toBe(200);
@@ -111,7 +111,7 @@ describe('anonymous tokens', () => {
 });
 
 describe('event streams', () => {
-  test('[HTTP11] a comment comes every 15 s, whatever else does', async () => {
+  test('[HTTP11] a comment is sent every 15 s, whatever else is sent', async () => {
     const platform = simulatedPlatform({ seed: 1 });
     const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
     const { call, tokens } = await start({ platform, commands: { subscribe } });
@@ -127,7 +127,7 @@ describe('event streams', () => {
     await reader?.cancel();
   });
 
-  test('[HTTP11] what takes long to open is no stream yet: it hears no comment, and may be refused', async () => {
+  test('[HTTP11] a stream that is still opening gets no comment, and may be refused', async () => {
     const platform = simulatedPlatform({ seed: 1 });
     const openings: ((reply: CommandReply) => void)[] = [];
     const subscribe = () => new Promise<CommandReply>((resolve) => openings.push(resolve));
@@ -153,7 +153,7 @@ describe('event streams', () => {
     hangUp.abort();
   });
 
-  test('[HTTP11] who is gone while it opens is no failure of the server', async () => {
+  test('[HTTP11] a client that leaves during opening is not a server error', async () => {
     const errors: unknown[] = [];
     const log = { ...silentLog, error: (fields: unknown) => errors.push(fields) };
     const openings: ((reply: CommandReply) => void)[] = [];
@@ -171,7 +171,7 @@ describe('event streams', () => {
     expect(errors).toEqual([]);
   });
 
-  test('[HTTP11] [LIM6] of who is gone before the token was judged nothing stays', async () => {
+  test('[HTTP11] [LIM6] nothing is left of a client that leaves before its token is verified', async () => {
     const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
     const { call, port, tokens } = await start({
       commands: { subscribe },
@@ -179,12 +179,12 @@ describe('event streams', () => {
     });
     const token = await tokens.mint({ uid: 'amal' });
     const verify = tokens.verify.bind(tokens);
-    let judge = () => {};
-    const asked = new Promise<void>((told) => {
+    let finish = () => {};
+    const asked = new Promise<void>((started) => {
       tokens.verify = async (given) => {
         await new Promise<void>((resolve) => {
-          judge = resolve;
-          told();
+          finish = resolve;
+          started();
         });
         return await verify(given);
       };
@@ -195,11 +195,11 @@ describe('event streams', () => {
     client.write(['GET /v0.1/things/1 HTTP/1.1', 'Host: x', ...lines, '', ''].join('\r\n'));
     await asked;
     client.socket.end();
-    // The server has closed its side, and what follows from that has happened once it answers somebody else.
+    // The server has closed its side, and has cleaned up once it answers another client.
     await client.ended;
     await call('/health');
     tokens.verify = verify;
-    judge();
+    finish();
     await verify(token);
     await call('/health');
     const hangUp = new AbortController();
@@ -210,7 +210,7 @@ describe('event streams', () => {
 });
 
 describe('health', () => {
-  test('[HTTP1] alive always, ready where the store is', async () => {
+  test('[HTTP1] always alive, and ready if the store is', async () => {
     let away = false;
     const { call } = await start({
       ready: () => (away ? Promise.reject(new Error('gone')) : Promise.resolve()),
@@ -231,7 +231,7 @@ describe('health', () => {
     expect((await answer).status).toBe(503);
   });
 
-  test('[HTTP1] what is nowhere is a 404 in JSON', async () => {
+  test('[HTTP1] an unknown path is a 404 in JSON', async () => {
     const { call, post } = await start();
     for (const response of [
       await call('/nothing'),
@@ -243,7 +243,7 @@ describe('health', () => {
     }
   });
 
-  test('[HTTP4] a method that a path does not have is a 405 that names those which it has', async () => {
+  test('[HTTP4] an unsupported method is a 405 that names the supported ones', async () => {
     const { call, post } = await start();
     const cases: readonly [Response, string][] = [
       [await post('/health?x=1'), 'GET, HEAD, OPTIONS'],
@@ -273,13 +273,13 @@ describe('health', () => {
     const { call } = await start();
     const spaces = ' '.repeat(70_000);
     const before = process.cpuUsage();
-    for (let turn = 0; turn < 3; turn++) {
+    for (let index = 0; index < 3; index++) {
       for (const value of [`Basic x${spaces}y`, `Bearer x${spaces}y`, `Bearer${spaces}y`]) {
         const { status } = await call('/v0.1/things', { headers: { Authorization: value } });
         expect(status).toBe(401);
       }
     }
-    // Seconds of the processor: they do not depend on what else the machine does.
+    // CPU seconds, which do not depend on other processes.
     expect(process.cpuUsage(before).user / 1e6).toBeLessThan(2);
   }, 60_000);
 
@@ -308,7 +308,7 @@ describe('metrics', () => {
     expect(await response.text()).toContain('really_connections');
   });
 
-  test('[HTTP2] not for whom a proxy here passes on, save with the secret', async () => {
+  test('[HTTP2] not for requests through a proxy on this machine, except with the secret', async () => {
     for (const trustProxy of [[], ['127.0.0.1']]) {
       const { call } = await start({ config: { trustProxy } });
       const from = { 'x-forwarded-for': '1.2.3.4' };
@@ -325,7 +325,7 @@ describe('metrics', () => {
     }
   });
 
-  test('[HTTP2] not for whom a proxy here passes on without a word, save with the secret', async () => {
+  test('[HTTP2] not for requests through a proxy on this machine that adds no header, except with the secret', async () => {
     const status = async (port: number, ...lines: string[]) => {
       const client = new RawClient(port);
       client.write([...lines, 'Connection: close', '', ''].join('\r\n'));
@@ -344,7 +344,7 @@ describe('metrics', () => {
     expect(await status(trusting.port, ...asked('localhost'), secret)).toBe(200);
   });
 
-  test('[HTTP2] for everybody where the app says so', async () => {
+  test('[HTTP2] for everybody if the app is configured so', async () => {
     const { call } = await start({ config: { metrics: 'public' } });
     const response = await call('/metrics', { headers: { 'x-forwarded-for': '1.2.3.4' } });
     expect(response.status).toBe(200);
@@ -381,7 +381,7 @@ describe('browsers', () => {
     expect(await allowed('https://evil.example')).toBe(null);
   });
 
-  test('[HTTP3] subdomains, apps and extensions may be named', async () => {
+  test('[HTTP3] subdomains, apps and extensions can be listed', async () => {
     const cors = [
       'https://*.example.com',
       'https://*.example.org:8443',

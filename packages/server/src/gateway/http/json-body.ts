@@ -1,12 +1,12 @@
 import { fail, type JsonObject } from '@really/protocol';
 import { type JsonLimits, parseMessage } from '../websocket/parse-message.js';
 
-/** Rule HTTP4: a body is JSON whatever its Content-Type says. `undefined` where there is none. */
+/** Rule HTTP4: a body is JSON whatever its Content-Type. `undefined` if there is none. */
 export function jsonBody(body: unknown, jsonLimits: JsonLimits): JsonObject | undefined {
   return parsedBody(body, jsonLimits)?.message;
 }
 
-/** The same, with how many members its objects have. */
+/** As `jsonBody`, with the number of members of its objects. */
 export function parsedBody(
   body: unknown,
   jsonLimits: JsonLimits,

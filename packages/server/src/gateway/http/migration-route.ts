@@ -7,14 +7,15 @@ import { restrictToOperators } from './auth/operator.js';
 export interface MigrationRouteOptions {
   /** Migrates every object of the app. */
   readonly migrate: (report: (event: MigrationEvent) => void) => Promise<void>;
-  /** Throws where the request has not the app's secret. */
+  /** Throws unless the request has the app's secret. */
   readonly authorize: (request: FastifyRequest) => void;
   readonly log: Log;
 }
 
 /**
- * Rule MIG7: `POST /_migrate`, for the app's operators. The answer is what happens as it happens, a line of JSON for each
- * event, and `{"kind":"done"}` in the end; without that it was not finished. It goes on when nobody listens any more.
+ * Rule MIG7: `POST /_migrate`, for the app's operators. The response is a line of JSON for each
+ * event as it happens, and `{"kind":"done"}` at the end; without that the migration did not finish.
+ * It goes on if the client disconnects.
  */
 export function migrationRoute(app: FastifyInstance, options: MigrationRouteOptions): void {
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -22,23 +23,23 @@ export function migrationRoute(app: FastifyInstance, options: MigrationRouteOpti
     options.authorize(request);
   };
   app.post('/_migrate', { onRequest }, (_request, reply) => {
-    const lines = new PassThrough();
-    // Whoever asked may be gone.
-    lines.on('error', () => {});
+    const output = new PassThrough();
+    // The client may have disconnected.
+    output.on('error', () => {});
     const report = (event: MigrationEvent | { readonly kind: 'done' }) => {
-      if (!lines.destroyed) lines.write(`${JSON.stringify(event)}\n`);
+      if (!output.destroyed) output.write(`${JSON.stringify(event)}\n`);
     };
     options.migrate(report).then(
       () => {
         report({ kind: 'done' });
-        lines.end();
+        output.end();
       },
       (err: unknown) => {
         options.log.error({ err }, 'a migration stopped before its end');
-        lines.end();
+        output.end();
       },
     );
     reply.header('Cache-Control', 'no-store').type('application/x-ndjson');
-    return reply.send(lines);
+    return reply.send(output);
   });
 }

@@ -8,9 +8,9 @@ import { openApiDocument } from './openapi/document.js';
 import { isKnown } from './rest/entity-tags.js';
 
 export interface OpenApiRouteOptions extends OperatorOptions {
-  /** The models that are in force now. */
+  /** The current models. */
   readonly models: () => ModelSet;
-  /** Whether everybody may read it; what `hidden` models hold is for operators even then. */
+  /** True if everybody may read it; `hidden` models are still for operators only. */
   readonly public: boolean;
 }
 
@@ -19,7 +19,7 @@ interface BuiltDocument {
   readonly etag: string;
 }
 
-/** Rule OAS1 and OAS2: `/openapi.json`, made anew where the models are others. */
+/** Rules OAS1 and OAS2: `/openapi.json`, rebuilt when the models change. */
 export function openApiRoute(app: FastifyInstance, options: OpenApiRouteOptions): void {
   const whole = new WeakMap<ModelSet, BuiltDocument>();
   const withoutHidden = new WeakMap<ModelSet, BuiltDocument>();

@@ -17,29 +17,35 @@ export interface RequestBodiesOptions {
   readonly unread: UnreadInput;
 }
 
-/** Milliseconds in which some of a body has to come, and how many bytes of it. */
-const patience = 20_000;
+/** Milliseconds in which part of a body has to arrive, and the size of that part. */
+const progressTimeout = 20_000;
 const leastBytes = 1024;
 
-/** Reads the bodies of requests that were let in: each within its bound, at the rate of its uid and address, and all within what may be unread. */
+/**
+ * Reads the bodies of authorized requests: each within its limit, at the rate of its uid and
+ * address, and all within the limit of unread input.
+ */
 export class RequestBodies {
   readonly options: RequestBodiesOptions;
-  /** Of bodies that are being read: when some of it has to have come. */
+  /** Deadlines for the next part of bodies being read. */
   readonly slowTimers: Deadlines;
-  /** When there is room again for the bytes of an address. */
+  /** When an address may send again. */
   readonly rateTimers: Deadlines;
 
   constructor(options: RequestBodiesOptions) {
     const { platform } = options;
     this.options = options;
-    const due = (what: 'look' | 'roomy') => (key: object) => {
+    const due = (what: 'checkProgress' | 'onRateRecovered') => (key: object) => {
       if (key instanceof RequestBody) key[what]();
     };
-    this.slowTimers = new Deadlines({ platform, clock: 'monotonic', due: due('look') });
-    this.rateTimers = new Deadlines({ platform, clock: 'monotonic', due: due('roomy') });
+    this.slowTimers = new Deadlines({ platform, clock: 'monotonic', due: due('checkProgress') });
+    this.rateTimers = new Deadlines({ platform, clock: 'monotonic', due: due('onRateRecovered') });
   }
 
-  /** Rejects with what has a `statusCode` of 413 where it is too large, with 408, or with 503 where there is no room for it. */
+  /**
+   * Rejects with `statusCode` 413 if it is too large, with 408 on a timeout, or with 503 if too
+   * much input is unread.
+   */
   read(request: FastifyRequest, payload: Readable): Promise<Buffer> {
     const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
@@ -58,7 +64,7 @@ interface RequestBodyOptions {
   readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
   readonly limit: number;
   readonly address: string;
-  /** Whose it is, where that is known. */
+  /** The sender's uid, if known. */
   readonly uid: string | undefined;
 }
 
@@ -92,15 +98,15 @@ class RequestBody implements InputHolder {
     this.#finish(fail('server.unavailable', undefined, { meta: { retryAfter: 1 } }));
   }
 
-  /** Some of it should have come by now, save that nobody read. */
-  look(): void {
+  /** The deadline for the next part has passed; it does not count while reading was paused. */
+  checkProgress(): void {
     const isSlow = !this.#isPaused && this.#bytes - this.#bytesSeen < leastBytes;
     if (isSlow) this.#finish(new RefusedRequest(refusals.tooSlow));
     else this.#await();
   }
 
-  roomy(): void {
-    // Others of its uid and its address may have been faster.
+  onRateRecovered(): void {
+    // Others of its uid or address may have used up the rate.
     if (this.#intake.recheck()) {
       this.#bodies.rateTimers.set(this, this.#intake.roomAt);
       return;
@@ -138,14 +144,17 @@ class RequestBody implements InputHolder {
 
   #await(): void {
     this.#bytesSeen = this.#bytes;
-    this.#bodies.slowTimers.set(this, this.#bodies.options.platform.clock.monotonic() + patience);
+    this.#bodies.slowTimers.set(
+      this,
+      this.#bodies.options.platform.clock.monotonic() + progressTimeout,
+    );
   }
 
   #finish(error: unknown, bytes?: Buffer): void {
     const { payload } = this.#options;
     payload.off('data', this.#take).off('end', this.#end);
     payload.off('error', this.#failed).off('close', this.#closed);
-    // It may still fail, which is nobody's concern then.
+    // It may still fail, which no longer matters.
     payload.on('error', () => {});
     this.#chunks.length = 0;
     this.#bodies.slowTimers.clear(this);

@@ -6,16 +6,19 @@ import type { Origins } from '../server/origins.js';
 import { RateLimit } from './rate-limit.js';
 
 export interface AddressRatesOptions {
-  /** Per minute; 0 is off. */
+  /** Per minute; 0: no limit. */
   readonly amount: number;
   readonly clock: Clock;
-  /** Those that the app trusts. */
+  /** The origins that the app trusts. */
   readonly origins: Origins;
 }
 
 const minute = 60_000;
 
-/** How often an address may do something that costs much, or guess (rule LIM5). What foreign pages make its browsers do is counted apart. */
+/**
+ * Limits expensive requests and guesses per address (rule LIM5). Requests that foreign pages
+ * trigger in a browser are counted separately.
+ */
 export class AddressRates {
   readonly #origins: Origins;
   readonly #own: RateLimit;
@@ -28,12 +31,12 @@ export class AddressRates {
     this.#ofPages = new RateLimit(byNetwork);
   }
 
-  /** Addresses that are remembered. */
+  /** Addresses with a state. */
   get size(): number {
     return this.#own.size + this.#ofPages.size;
   }
 
-  /** 0: granted. Else the seconds after which it would be. */
+  /** Returns 0 if granted, else the seconds after which to retry. */
   take(address: string, request: Pick<IncomingMessage, 'headers' | 'headersDistinct'>): number {
     const isForeign = isFromForeignPage(request, this.#origins);
     return (isForeign ? this.#ofPages : this.#own).take(address);

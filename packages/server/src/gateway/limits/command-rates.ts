@@ -3,7 +3,7 @@ import { networkOf } from '../server/address-network.js';
 import { RateLimit } from './rate-limit.js';
 
 export interface CommandRatesOptions {
-  /** Commands per second of one uid, and of one address; 0 is off. */
+  /** Commands per second of one uid, and of one address; 0: no limit. */
   readonly commands: number;
   readonly address: number;
   readonly clock: Clock;
@@ -12,7 +12,7 @@ export interface CommandRatesOptions {
 
 const second = 1000;
 
-/** How many commands a uid and an address may send (rule LIM5). */
+/** Limits the commands of a uid and of an address (rule LIM5). */
 export class CommandRates {
   readonly #byUid: RateLimit;
   readonly #byAddress: RateLimit;
@@ -25,7 +25,7 @@ export class CommandRates {
   constructor({ commands, address, clock, limited }: CommandRatesOptions) {
     this.#byUid = new RateLimit({ amount: commands, window: second, clock });
     this.#byAddress = new RateLimit({ amount: address, window: second, clock, groupOf: networkOf });
-    // Refusals cost as much as commands, so they are as many.
+    // A refusal costs as much as a command, so it has the same rate.
     this.#refusedByUid = new RateLimit({ amount: commands, window: second, clock });
     this.#refusedByAddress = new RateLimit({
       ...{ amount: address, window: second, clock },
@@ -39,7 +39,7 @@ export class CommandRates {
     this.#limited = limited;
   }
 
-  /** Uids and addresses that are remembered. */
+  /** Uids and addresses with a state. */
   get size(): number {
     const refused = this.#refusedByUid.size + this.#refusedByAddress.size;
     const renewed = this.#renewedByUid.size + this.#renewedByAddress.size;
@@ -47,8 +47,8 @@ export class CommandRates {
   }
 
   /**
-   * Takes so many commands. 0: granted. Else the seconds after which they may be sent again, and nothing
-   * was taken.
+   * Takes this many commands. Returns 0 if granted, else the seconds after which to retry, with
+   * nothing taken.
    */
   take(address: string, uid: string | undefined, commands = 1): number {
     const ofAddress = this.#byAddress.take(address, commands);
@@ -63,8 +63,8 @@ export class CommandRates {
   }
 
   /**
-   * One command was refused. 0, or the seconds for which its sender had better be left unread: more were than commands
-   * may come (rule LIM28).
+   * Counts a refused command. Returns 0, or the seconds for which to stop reading its sender,
+   * because refusals exceed the rate of commands (rule LIM28).
    */
   refuse(address: string, uid: string | undefined): number {
     const ofAddress = this.#refusedByAddress.take(address);
@@ -73,8 +73,9 @@ export class CommandRates {
   }
 
   /**
-   * A token was renewed, and so many subscriptions have to be judged anew: each costs as much as to subscribe. The answer is the milliseconds
-   * for which its sender is left unread, so that it renews no faster than it may subscribe (rule LIM43).
+   * A token was renewed, so its subscriptions have to be authorized again, each at the cost of a
+   * subscribe. Returns the milliseconds for which to stop reading its sender, so that it renews no
+   * faster than it may subscribe (rule LIM43).
    */
   renewed(address: string, uid: string, subscriptions: number): number {
     if (subscriptions === 0) return 0;

@@ -5,7 +5,7 @@ interface ConnectionLimits {
   readonly connectionsPerAddress: number;
 }
 
-/** How many connections a node has, of all its apps. */
+/** Counts the connections of a node, over all its apps. */
 export class NodeCount {
   readonly #limit: number;
   #total = 0;
@@ -29,7 +29,7 @@ export class NodeCount {
   }
 }
 
-/** How many connections an app has, in all and by address (rule LIM6). */
+/** Counts the connections of an app, in total and by address (rule LIM6). */
 export class ConnectionCount {
   readonly #limits: ConnectionLimits;
   readonly #node: NodeCount;
@@ -45,12 +45,12 @@ export class ConnectionCount {
     return this.#total;
   }
 
-  /** Addresses, or networks of IPv6, that have a connection. */
+  /** Addresses, or IPv6 networks, with at least one connection. */
   get addresses(): number {
     return this.#byNetwork.size;
   }
 
-  /** Counts one more, unless a limit is reached: `false` then. Whoever got `true` owes a `leave`. */
+  /** Counts another connection; false: a limit is reached. After true, call `leave` once. */
   enter(address: string): boolean {
     const network = networkOf(address);
     const here = this.#byNetwork.get(network) ?? 0;

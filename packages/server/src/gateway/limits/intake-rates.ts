@@ -2,34 +2,37 @@ import type { Clock } from '../../platform/platform.js';
 import { networkOf } from '../server/address-network.js';
 
 export interface IntakeRatesOptions {
-  /** Bytes per second of one uid, of one address, and of one socket before it is initialized; 0 is off. */
+  /**
+   * Bytes per second of one uid, of one address, and of one socket before it is initialized; 0: no
+   * limit.
+   */
   readonly bytes: number;
   readonly address: number;
   readonly greeting: number;
   readonly clock: Clock;
-  /** Somebody has to wait for the bound of this key. */
+  /** Called when a client has to wait for the limit of this key. */
   readonly over: (key: IntakeKey) => void;
 }
 
 export type IntakeKey = 'rate.bytes' | 'rate.addressBytes' | 'rate.bytesBeforeInitialize';
 
-/** Milliseconds of which the bytes may come at once after a rest. */
+/** Burst, in milliseconds of the rate. */
 const window = 1000;
-/** The same before a socket is initialized: room for some tokens. */
+/** Burst of a socket before it is initialized: allows for some tokens. */
 const greetingWindow = 4000;
 
-/** Buckets that are kept before the first look for forgotten ones. */
+/** Number of buckets from which full ones are looked for. */
 const fewKeys = 1024;
 
-/** What a ping, a pong, or a message before `initialize` costs beside its bytes, in bytes of other messages. */
+/** Price of a ping, a pong, or a message before `initialize` on top of its bytes, in bytes. */
 export const controlPrice = 1024;
 
-/** Bytes that a message counts at least for each millisecond that reading it took: some are made to take long. */
+/** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
 export const bytesPerMillisecond = 64 * 1024;
 
 /**
- * What may come in of one uid, address or socket. It is paid once it is there, since nobody can ask for less, so that what is over
- * becomes a debt, and until it is paid off nothing more is read.
+ * Bytes received from a uid, address or socket. They are charged after they have arrived, so the
+ * excess becomes debt; nothing more is read until it is paid off.
  */
 export class IntakeBucket {
   /** Bytes per millisecond. */
@@ -48,7 +51,7 @@ export class IntakeBucket {
     if (this.#rate > 0) this.#fullAt = Math.max(this.#fullAt, now) + bytes / this.#rate;
   }
 
-  /** When there is room: a time of the monotonic clock, which may be past. */
+  /** Time of the monotonic clock from which there is room; may be in the past. */
   get roomAt(): number {
     return this.#fullAt - this.#window;
   }
@@ -58,7 +61,7 @@ export class IntakeBucket {
   }
 }
 
-/** How many bytes a uid, an address, and a socket that is not initialized may send (rule LIM27). */
+/** Limits the bytes that a uid, an address and an uninitialized socket may send (rule LIM27). */
 export class IntakeRates {
   readonly #options: IntakeRatesOptions;
   readonly #byUid: IntakeBuckets;
@@ -71,7 +74,7 @@ export class IntakeRates {
     this.#byNetwork = new IntakeBuckets(address, clock);
   }
 
-  /** Uids and addresses that are remembered. */
+  /** Uids and addresses with a state. */
   get size(): number {
     return this.#byUid.size + this.#byNetwork.size;
   }
@@ -84,22 +87,22 @@ export class IntakeRates {
     this.#options.over(key);
   }
 
-  /** Of one socket that nobody knows yet. */
+  /** For one socket before it is initialized. */
   ofGreeting(): IntakeBucket {
     return new IntakeBucket(this.#options.greeting, greetingWindow);
   }
 
-  /** Of what comes over HTTP without a token: there the address alone pays. */
-  ofNobody(): IntakeBucket {
+  /** For HTTP without a token: only the address pays. */
+  ofAnonymous(): IntakeBucket {
     return new IntakeBucket(0);
   }
 
-  /** Who got one owes a `leave`. */
+  /** Each needs a call to `leave`. */
   ofUid(uid: string): IntakeBucket {
     return this.#byUid.enter(uid);
   }
 
-  /** Who got one owes a `leave`. */
+  /** Each needs a call to `leave`. */
   ofAddress(address: string): IntakeBucket {
     return this.#byNetwork.enter(networkOf(address));
   }
@@ -109,7 +112,10 @@ export class IntakeRates {
   }
 }
 
-/** Buckets by key. One that nobody uses is forgotten when it is full, so what is kept is bounded by who sends. */
+/**
+ * Buckets by key. An unused bucket is forgotten once it is full, so the number kept is bounded by
+ * the number of recent senders.
+ */
 class IntakeBuckets {
   readonly #rate: number;
   readonly #clock: Clock;

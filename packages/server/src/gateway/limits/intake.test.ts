@@ -24,7 +24,7 @@ function ratesOf(given: Partial<Record<'bytes' | 'address' | 'greeting', number>
   return { platform, rates, over };
 }
 
-test('[LIM27] one second’s worth may come at once, and what is over is owed', () => {
+test('[LIM27] one second’s worth is a burst, and the excess becomes debt', () => {
   const { platform, rates, over } = ratesOf({ bytes: 1000 });
   const intake = new Intake(rates, '10.0.0.1');
   intake.admit('u');
@@ -39,7 +39,7 @@ test('[LIM27] one second’s worth may come at once, and what is over is owed', 
   expect(over).toEqual(['rate.bytes']);
 });
 
-test('[LIM27] a message that took long to read counts more than its bytes', () => {
+test('[LIM27] a message that is slow to parse costs more than its bytes', () => {
   const { rates } = ratesOf({ bytes: 1024 * 1024 });
   const intake = new Intake(rates, '10.0.0.1');
   intake.admit('u');
@@ -50,7 +50,7 @@ test('[LIM27] a message that took long to read counts more than its bytes', () =
   expect([intake.isOver, intake.roomAt]).toEqual([true, ((17 * 64) / 1024) * 1000 - 1000]);
 });
 
-test('[LIM27] sockets of one uid share, and so do those of one address', () => {
+test('[LIM27] sockets of one uid share a rate, and so do those of one address', () => {
   const { rates, over } = ratesOf({ bytes: 1000, address: 1500 });
   const sockets = ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2'].map(
     (address) => new Intake(rates, address),
@@ -64,7 +64,7 @@ test('[LIM27] sockets of one uid share, and so do those of one address', () => {
   expect(over).toEqual(['rate.bytes', 'rate.addressBytes', 'rate.bytes']);
 });
 
-test('[LIM27] before it is initialized a socket has little of its own, and nothing is owed of it afterwards', () => {
+test('[LIM27] before it is initialized a socket has a small rate of its own, and its debt ends with initialize', () => {
   const { rates, over } = ratesOf({ bytes: 1000, greeting: 10 });
   const intake = new Intake(rates, '10.0.0.1');
   intake.pay(41);
@@ -73,7 +73,7 @@ test('[LIM27] before it is initialized a socket has little of its own, and nothi
   expect(intake.isOver).toBe(false);
 });
 
-test('[LIM27] uids and addresses that rested are forgotten', () => {
+test('[LIM27] idle uids and addresses are forgotten', () => {
   const { platform, rates } = ratesOf({ bytes: 1000, address: 1000 });
   for (let n = 0; n < 3000; n++) {
     const intake = new Intake(rates, `10.0.${n >> 8}.${n & 255}`);
@@ -84,26 +84,26 @@ test('[LIM27] uids and addresses that rested are forgotten', () => {
   expect(rates.size).toBeLessThan(2200);
 });
 
-test('[LIM29] a socket has a little of each turn, the rest goes round', () => {
-  const turns: (() => void)[] = [];
-  const turn = new InputQuota({ bytes: 64 * 10_000, schedule: (next) => turns.push(next) });
+test('[LIM29] a socket has a small share of each tick, and the rest is shared in turns', () => {
+  const ticks: (() => void)[] = [];
+  const quota = new InputQuota({ bytes: 64 * 10_000, schedule: (next) => ticks.push(next) });
   const proceeded: string[] = [];
   const socket = (name: string) => ({
     ...{ tick: 0, quotaLeft: 0 },
     proceed: () => proceeded.push(name),
   });
-  const [greedy, other, little] = [socket('greedy'), socket('other'), socket('little')];
-  expect(turn.take(greedy, 600_000)).toBe(true);
-  expect(turn.take(greedy, 40_000)).toBe(true);
-  expect(turn.take(greedy, 20_000)).toBe(false);
-  expect(turn.take(other, 20_000)).toBe(false);
-  for (let n = 0; n < 5; n++) expect(turn.take(little, 900)).toBe(true);
-  turn.wait(greedy);
-  turn.wait(other);
-  expect([turn.waiting, proceeded]).toEqual([2, []]);
-  turns.shift()?.();
-  expect(proceeded).toEqual(['greedy', 'other']);
-  expect(turn.take(greedy, 600_000)).toBe(true);
+  const [heavy, other, little] = [socket('heavy'), socket('other'), socket('little')];
+  expect(quota.take(heavy, 600_000)).toBe(true);
+  expect(quota.take(heavy, 40_000)).toBe(true);
+  expect(quota.take(heavy, 20_000)).toBe(false);
+  expect(quota.take(other, 20_000)).toBe(false);
+  for (let n = 0; n < 5; n++) expect(quota.take(little, 900)).toBe(true);
+  quota.wait(heavy);
+  quota.wait(other);
+  expect([quota.waiting, proceeded]).toEqual([2, []]);
+  ticks.shift()?.();
+  expect(proceeded).toEqual(['heavy', 'other']);
+  expect(quota.take(heavy, 600_000)).toBe(true);
 });
 
 async function rawClient(config: Partial<typeof noRates>) {
@@ -122,9 +122,10 @@ async function rawClient(config: Partial<typeof noRates>) {
 
 const said = (bytes: Buffer) => serverFrames(bytes).map(({ payload }) => payload.toString());
 
-test('[LIM27] pings over the rate are not read, and then the last is answered', async () => {
+test('[LIM27] pings over the rate are not read, and later only the last is answered', async () => {
   const { raw, platform, readings, close } = await rawClient({ bytesBeforeInitialize: 1024 });
-  // Four seconds' worth: three pings, each of which counts 1 KiB and its bytes; the fourth is one too many.
+  // Four seconds' worth: three pings, each of which counts 1 KiB and its bytes; the fourth exceeds
+  // it.
   for (const name of 'abcdefgh') raw.write(clientFrame(name, 9));
   await raw.until((bytes) => bytes.length >= 9);
   expect(said(raw.bytes)).toEqual(['a', 'b', 'c']);
@@ -146,7 +147,7 @@ test('[LIM28] a message of more than 64 KiB before initialize closes with 1009; 
   const client = await TestClient.initialized(server);
   client.send({ tag: 1, cmd: 'echo', large });
   expect(await client.receive(1)).toEqual([{ tag: 1, fine: true }]);
-  // What is sent while the token is looked at may be as large.
+  // While the token is verified, larger messages may already arrive.
   const hasty = await TestClient.open(server.url);
   const accessToken = await server.tokens.mint({ uid: 'hasty' });
   hasty.send({ tag: 1, cmd: 'initialize', accessToken }, { tag: 2, cmd: 'echo', large });
@@ -154,7 +155,7 @@ test('[LIM28] a message of more than 64 KiB before initialize closes with 1009; 
   await server.close();
 });
 
-test('[LIM27] nothing is lost of what comes over the rate', async () => {
+test('[LIM27] nothing sent over the rate is lost', async () => {
   const server = await openTestGateway({
     commands: { echo: async (_call, { n }) => ({ body: { n: n ?? null } }) },
     config: { rates: { ...noRates, bytes: 400_000 } },

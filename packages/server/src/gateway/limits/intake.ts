@@ -5,15 +5,18 @@ import {
   type IntakeRates,
 } from './intake-rates.js';
 
-/** What one socket or HTTP request costs, paid by its uid and its address; before a socket is initialized by itself and its address. */
+/**
+ * Charges the input of one socket or HTTP request to its uid and its address; before a socket is
+ * initialized, to the socket and its address.
+ */
 export class Intake {
   readonly #rates: IntakeRates;
   readonly #ofAddress: IntakeBucket;
   #own: IntakeBucket;
   #isAdmitted = false;
-  /** Until when nothing is read whatever was paid. */
+  /** Nothing is read before this time, even without debt. */
   #pausedUntil = 0;
-  /** Nothing more is taken for now. */
+  /** True while nothing more is read. */
   isOver = false;
 
   constructor(rates: IntakeRates, address: string, own = rates.ofGreeting()) {
@@ -22,22 +25,22 @@ export class Intake {
     this.#own = own;
   }
 
-  /** Of one HTTP request, whose uid is known or never will be. Who got one owes an `end`. */
+  /** For one HTTP request, whose uid is known or will never be. Each needs a call to `end`. */
   static ofRequest(
     rates: IntakeRates,
     { address, uid }: { readonly address: string; readonly uid: string | undefined },
   ): Intake {
-    const intake = new Intake(rates, address, rates.ofNobody());
+    const intake = new Intake(rates, address, rates.ofAnonymous());
     if (uid !== undefined) intake.admit(uid);
     return intake;
   }
 
-  /** When there is room again: a time of the monotonic clock. */
+  /** Time of the monotonic clock from which it may read again. */
   get roomAt(): number {
     return Math.max(this.#own.roomAt, this.#ofAddress.roomAt, this.#pausedUntil);
   }
 
-  /** So many bytes came in. */
+  /** Charges bytes received. */
   pay(bytes: number): void {
     const now = this.#rates.clock.monotonic();
     this.#own.pay(bytes, now);
@@ -47,30 +50,36 @@ export class Intake {
     if (this.isOver && !wasOver) this.#report(now);
   }
 
-  /** A control frame came in, or a message of nobody: costs more than its bytes, which are paid already. */
+  /**
+   * Charges a control frame, or a message before initialization: the price on top of its bytes,
+   * which are paid for already.
+   */
   payExtra(): void {
     this.pay(controlPrice);
   }
 
-  /** A message of so many bytes, paid already, took so many milliseconds to read: costs more where that was long. */
+  /**
+   * Charges the time in milliseconds that parsing a message of this many bytes took, if it was
+   * slow. Its bytes are paid for already.
+   */
   payTime(bytes: number, time: number): void {
     const extra = time * bytesPerMillisecond - bytes;
     if (extra > 0) this.pay(extra);
   }
 
-  /** Nothing more is taken for so many milliseconds. */
+  /** Reads nothing for this many milliseconds. */
   pauseFor(time: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#rates.clock.monotonic() + time);
     this.isOver = true;
   }
 
-  /** Looks again. */
+  /** Checks again whether it may read. */
   recheck(): boolean {
     this.isOver = this.roomAt > this.#rates.clock.monotonic();
     return this.isOver;
   }
 
-  /** It is known now whose it is: they pay from now on, and nothing of before. */
+  /** The uid is known: it pays from now on, without the debt so far. */
   admit(uid: string): void {
     if (this.#isAdmitted) return;
     this.#isAdmitted = true;
@@ -83,7 +92,7 @@ export class Intake {
     else this.#rates.over(this.#isAdmitted ? 'rate.bytes' : 'rate.bytesBeforeInitialize');
   }
 
-  /** The socket is gone. */
+  /** The socket has closed. */
   end(): void {
     this.#rates.leave(this.#ofAddress);
     if (this.#isAdmitted) this.#rates.leave(this.#own);

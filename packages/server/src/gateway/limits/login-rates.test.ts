@@ -24,7 +24,7 @@ function setUp(given: { account?: number } = {}) {
   return { rates, taken, platform };
 }
 
-test('[LIM5] an account has so many tries from all addresses together, its owner a share of their own', () => {
+test('[LIM5] an account has a limit over all addresses, and its owner a separate one', () => {
   const { rates, taken } = setUp({ account: 5 });
   rates.succeeded('10.0.0.1', 'amal');
   let tries = 0;
@@ -34,7 +34,7 @@ test('[LIM5] an account has so many tries from all addresses together, its owner
   expect(rates.take('10.0.0.3', 'bela', from())).toBe(0);
 });
 
-test('[LIM5] who logs in again and again has no more tries than an address has', () => {
+test('[LIM5] repeated logins do not raise the limit of an address', () => {
   const { rates, taken } = setUp({ account: 30 });
   const logIn = () => {
     const wait = rates.take('10.0.0.1', 'amal', from());
@@ -45,7 +45,7 @@ test('[LIM5] who logs in again and again has no more tries than an address has',
   expect(taken(20, () => rates.take('10.0.0.1', 'nobody', from()))).toBe(0);
 });
 
-test('[LIM5] what pages of other origins make a browser send is counted apart', () => {
+test('[LIM5] requests from pages of other origins are counted separately', () => {
   const { rates, taken } = setUp();
   const page = from({ origin: 'https://evil.example' });
   rates.succeeded('10.0.0.1', 'amal');
@@ -70,7 +70,7 @@ test.each<[IncomingHttpHeaders, string[] | undefined, boolean]>([
   expect(isFromForeignPage(from(headers), new Origins(cors))).toBe(isForeign);
 });
 
-test('[HTTP18] a page of another origin has to say that it sends JSON; others need not', async () => {
+test('[HTTP18] a page of another origin has to declare JSON; other clients need not', async () => {
   const server = await openTestGateway({ config: { rates: { ...noRates, signup: 2 } } });
   const post = async (headers: Record<string, string>, body?: string) => {
     const url = `${server.url}/auth/anonymous`;
@@ -81,7 +81,7 @@ test('[HTTP18] a page of another origin has to say that it sends JSON; others ne
     415,
     {
       code: 415,
-      reason: 'a page of another origin sends JSON as application/json',
+      reason: 'a page of another origin has to send JSON as application/json',
       error: { code: 415, message: 'content.type.unsupported' },
     },
   ];

@@ -8,7 +8,10 @@ import { RateLimit } from './rate-limit.js';
 
 export interface LoginRatesOptions {
   readonly addresses: AddressRates;
-  /** Per minute: of one account from an address that it is known to use, and from all others together; 0 is off. */
+  /**
+   * Per minute, for one account: from an address with a recent login to it, and from all others
+   * together; 0: no limit.
+   */
   readonly known: number;
   readonly account: number;
   readonly clock: Clock;
@@ -17,13 +20,17 @@ export interface LoginRatesOptions {
 
 const minute = 60_000;
 
-/** Pairs of an account and an address that are remembered; beyond: the one used longest ago goes. */
-const mostKnown = 100_000;
+/**
+ * Pairs of account and address that are remembered; beyond it, the least recently used one is
+ * dropped.
+ */
+const maxKnown = 100_000;
 
 /**
- * How often somebody may try a password. An address has so many tries, and so has an account, wherever they come from, beside the first
- * of each address in a minute; and where somebody logged in to an account lately, its owner has a share that no other can use up: else
- * whoever guesses would lock them out.
+ * Limits password attempts. An address has its own limit, and so has an account over all addresses,
+ * except for the first attempt of each address in a minute. An address with a recent login to an
+ * account has a separate limit there, so that somebody guessing passwords cannot lock the owner
+ * out.
  */
 export class LoginRates {
   readonly #options: LoginRatesOptions;
@@ -40,12 +47,15 @@ export class LoginRates {
     this.#first = new RateLimit({ amount: 1, window: minute, clock });
   }
 
-  /** Accounts and addresses that are remembered. */
+  /** Accounts and addresses with a state. */
   get size(): number {
     return this.#byAccount.size + this.#byKnown.size + this.#first.size + this.#known.size;
   }
 
-  /** `account`: whose it would be, whether there is one or not. 0: granted. Else the seconds after which it would be. */
+  /**
+   * `account`: the account tried, whether it exists or not. Returns 0 if granted, else the seconds
+   * after which to retry.
+   */
   take(
     address: string,
     account: string | undefined,
@@ -56,28 +66,28 @@ export class LoginRates {
     const share = account && `${pairOf(address, account)}${isForeign ? ' page' : ''}`;
     if (share && this.isKnown(address, account)) {
       const ofKnown = this.#byKnown.take(share);
-      // It counts for the address, too, but others there cannot use up what the owner has.
+      // Counts for the address too, but other clients there cannot use up the owner's attempts.
       if (ofKnown === 0) addresses.take(address, request);
       return ofKnown;
     }
     const ofAddress = addresses.take(address, request);
     if (ofAddress > 0 || !share) return ofAddress;
-    // Who guesses can not use up the first try of others.
+    // An attacker must not use up the first attempt of others.
     return this.#first.take(share) === 0 ? 0 : this.#byAccount.take(account);
   }
 
-  /** Whether somebody logged in to this account from there lately. */
+  /** True if there was a recent login to this account from this address. */
   isKnown(address: string, account: string): boolean {
     return this.#known.has(pairOf(address, account));
   }
 
-  /** Somebody logged in. */
+  /** A login succeeded. */
   succeeded(address: string, account: string): void {
     const pair = pairOf(address, account);
-    // The first one is one of its own share.
+    // The first login counts against the new pair's own limit.
     if (!this.#known.delete(pair)) this.#byKnown.take(pair);
     this.#known.add(pair);
-    if (this.#known.size <= mostKnown) return;
+    if (this.#known.size <= maxKnown) return;
     const [oldest] = this.#known;
     if (oldest !== undefined) this.#known.delete(oldest);
   }

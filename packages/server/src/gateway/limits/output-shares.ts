@@ -1,20 +1,24 @@
 import { networkOf } from '../server/address-network.js';
 
-/** A holder's part of the output that waits. */
+/** One holder's part of the waiting output. */
 export interface OutputShare {
   readonly holder: OutputHolder;
   readonly address: string;
   readonly bytes: number;
-  /** It was ended before, and is not gone yet. */
+  /** It is being ended already. */
   readonly leaving: boolean;
 }
 
-/** Of the limit, so much is left to those that stay: ending somebody at each further byte would be dear. */
+/**
+ * After an overflow, the others are brought down to this fraction of the limit, so that not every
+ * further byte ends a holder.
+ */
 const targetFill = 7 / 8;
 
 /**
- * Those who are to be ended for the others to be within the limit: always one of the address that holds most by then, and of
- * that address the one that holds most. So many small holders of one address do not outlast a single one of another.
+ * The holders to end so that the rest is within the limit: each time the largest holder of the
+ * address that holds most by then. So many small holders of one address do not outlast a single one
+ * of another.
  */
 export function sharesToEnd<S extends OutputShare>(shares: readonly S[], limit: number): S[] {
   const staying = shares.filter(({ leaving }) => !leaving);
@@ -32,21 +36,21 @@ export function sharesToEnd<S extends OutputShare>(shares: readonly S[], limit: 
   if (left <= limit) return ended;
   const groups = [...networks.values()];
   while (left > limit * targetFill) {
-    const greediest = groups.reduce((most, one) => (one.bytes > most.bytes ? one : most));
-    const share = greediest.shares.pop();
+    const largest = groups.reduce((most, group) => (group.bytes > most.bytes ? group : most));
+    const share = largest.shares.pop();
     if (!share) break;
-    greediest.bytes -= share.bytes;
+    largest.bytes -= share.bytes;
     left -= share.bytes;
     ended.push(share);
   }
   return ended;
 }
-/** Somebody for whom output waits: a WebSocket, or an HTTP connection. */
+/** A receiver that output waits for: a WebSocket or an HTTP connection. */
 export interface OutputHolder {
-  /** Where it comes from: holders of one address are weighed together. */
+  /** Holders of one address are weighed together. */
   readonly address: string;
-  /** Bytes that wait at present. */
+  /** Bytes waiting now. */
   readonly waiting: number;
-  /** Ends it, for the sake of the others. */
+  /** Ends it to free memory. */
   giveUp(): void;
 }

@@ -3,40 +3,41 @@ import type { Timer, Timers } from '../../platform/platform.js';
 import { type OutputHolder, type OutputShare, sharesToEnd } from './output-shares.js';
 
 export interface OutputTotalOptions {
-  /** Bytes that may wait for all together (rule LIM32). */
+  /** Bytes that may wait in total (rule LIM32). */
   readonly limit: number;
   readonly budgets: Budgets;
   readonly timers: Timers;
-  /** When to look whether it is too much; by default at the end of this turn of the event loop. */
+  /** When to check the total; by default at the end of this tick of the event loop. */
   readonly schedule?: ((check: () => void) => void) | undefined;
 }
 
-/** Bytes that may wait for a holder uncounted: what is just on its way costs nothing to count. */
+/** Bytes below which a holder is not counted: output in transit costs nothing to track. */
 export const uncounted = 16 * 1024;
 
-/** Milliseconds between two looks at who has read what waited. */
+/** Milliseconds between checks of what has been read. */
 const pollInterval = 1000;
 
 /** What is known of one holder's output. */
 interface HeldOutput {
-  /** The last buffers that were written, oldest first, so far as they may wait still. */
+  /** The last buffers written that may still wait, oldest first. */
   readonly buffers: Buffer[];
-  /** Bytes of these. */
+  /** Bytes of these buffers. */
   bytes: number;
-  /** Bytes that wait and are in none of these. */
+  /** Bytes waiting that belong to none of these buffers. */
   unattributed: number;
-  /** It was given up, and is about to be gone. */
+  /** It was ended and will close soon. */
   leaving: boolean;
 }
 
 /**
- * The output that waits for all clients of a node. A buffer that waits for many of them is in memory once and counts once;
- * and each of them holds its part of it. Only who is behind is known here, so that the others cost nothing.
+ * The output waiting for all clients of a node. A buffer that waits for many is in memory once and
+ * counts once; each holder is charged its part. Only slow clients are tracked, so the others cost
+ * nothing.
  */
 export class OutputTotal {
   readonly #options: OutputTotalOptions;
   readonly #holdings = new Map<OutputHolder, HeldOutput>();
-  /** For how many a buffer waits. */
+  /** By buffer, the number of holders that wait for it. */
   readonly #sharers = new Map<Buffer, number>();
   readonly #check = () => this.#enforceLimit();
   #used = 0;
@@ -51,7 +52,7 @@ export class OutputTotal {
     });
   }
 
-  /** Something waits for this holder, these buffers among it where they are known. To be called after they were written. */
+  /** Output waits for this holder; `buffers`: which, if known. Call after writing them. */
   record(holder: OutputHolder, buffers: readonly Buffer[] = []): void {
     const holding = this.#holdings.get(holder) ?? this.#begin(holder);
     for (const buffer of buffers) this.#hold(holding, buffer);
@@ -61,7 +62,7 @@ export class OutputTotal {
     (this.#options.schedule ?? setImmediate)(this.#check);
   }
 
-  /** Nothing waits for it any more: it is gone, or has all. */
+  /** Nothing waits for it any more: everything is sent, or it has closed. */
   release(holder: OutputHolder): void {
     const holding = this.#holdings.get(holder);
     if (!holding) return;
@@ -80,7 +81,7 @@ export class OutputTotal {
     return holding;
   }
 
-  /** Forgets what the holder has read. */
+  /** Drops what the holder has read by now. */
   #settle(holder: OutputHolder, holding: HeldOutput): void {
     const { waiting } = holder;
     let read = 0;
@@ -123,7 +124,7 @@ export class OutputTotal {
     }
   }
 
-  /** Ends the greediest, until the others are within the limit. */
+  /** Ends the largest holders until the rest is within the limit. */
   #enforceLimit(): void {
     this.#due = false;
     this.#settleAll();

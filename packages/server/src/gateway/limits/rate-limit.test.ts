@@ -19,7 +19,7 @@ test('[LIM5] a burst of one second is granted, and no more', () => {
   for (const amount of [1, 3, 7, 1000, 9999]) expect(limit(amount).taken(20_000)).toBe(amount);
 });
 
-test('[LIM5] it fills again as time goes by', () => {
+test('[LIM5] it refills over time', () => {
   const { platform, taken } = limit(1000);
   taken(1000);
   platform.advance(250);
@@ -28,7 +28,7 @@ test('[LIM5] it fills again as time goes by', () => {
   expect(taken(5000)).toBe(1000);
 });
 
-test('[LIM5] over a long time the rate is kept, however it is asked', () => {
+test('[LIM5] the rate holds in the long run, however often it is asked', () => {
   const { platform, taken } = limit(100);
   let granted = 0;
   for (let step = 0; step < 1000; step++) {
@@ -39,7 +39,7 @@ test('[LIM5] over a long time the rate is kept, however it is asked', () => {
   expect(granted).toBeLessThanOrEqual(1100);
 });
 
-test('[LIM5] a refusal says when, in whole seconds, and takes nothing', () => {
+test('[LIM5] a refusal says when to retry, in whole seconds, and takes nothing', () => {
   const { platform, rate, taken } = limit(60, 60_000);
   taken(60);
   expect(rate.take('a')).toBe(1);
@@ -48,7 +48,7 @@ test('[LIM5] a refusal says when, in whole seconds, and takes nothing', () => {
   expect(taken(5)).toBe(1);
 });
 
-test('[LIM5] keys do not share, and 0 is off', () => {
+test('[LIM5] keys are independent, and 0 turns the limit off', () => {
   const { rate, taken } = limit(2);
   expect(taken(5, 'a')).toBe(2);
   expect(taken(5, 'b')).toBe(2);
@@ -58,7 +58,7 @@ test('[LIM5] keys do not share, and 0 is off', () => {
   expect(off.rate.size).toBe(0);
 });
 
-test('[LIM5] keys that rested are forgotten', () => {
+test('[LIM5] keys whose bucket is full are forgotten', () => {
   const { platform, rate } = limit(10);
   for (let index = 0; index < 100_000; index++) {
     rate.take(`key ${index}`);
@@ -83,21 +83,21 @@ test('[LIM5] an address counts for all its uids, and a uid for all its addresses
   expect(limited).toEqual(['uid', 'address']);
 });
 
-test('[LIM5] [BAT6] a batch takes as many as it has commands, or nothing at all', () => {
+test('[LIM5] [BAT6] a batch takes one for each of its commands, or nothing at all', () => {
   const { clock } = simulatedPlatform({ seed: 1 });
   const rates = new CommandRates({ commands: 10, address: 15, clock, limited: () => {} });
   expect([rates.take('x', 'u', 8), rates.take('x', 'u', 3), rates.take('x', 'u', 2)]).toEqual([
     0, 1, 0,
   ]);
-  // What was refused to the uid was not taken from the address either: 5 of 15 are left.
+  // A refusal for the uid takes nothing from the address: 5 of 15 are left.
   expect([rates.take('x', 'v', 6), rates.take('x', 'v', 5), rates.take('x', 'w')]).toEqual([
     1, 0, 1,
   ]);
-  // What was refused to the address was not taken from the uid.
+  // A refusal for the address takes nothing from the uid.
   expect([rates.take('y', 'v', 5), rates.take('z', 'v')]).toEqual([0, 1]);
 });
 
-test('[LIM6] connections are counted, in all and by address', () => {
+test('[LIM6] connections are counted in total and by address', () => {
   const count = new ConnectionCount({ connections: 3, connectionsPerAddress: 2 });
   expect([count.enter('a'), count.enter('a'), count.enter('a')]).toEqual([true, true, false]);
   expect([count.enter('b'), count.enter('b')]).toEqual([true, false]);

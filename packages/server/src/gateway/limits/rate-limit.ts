@@ -1,21 +1,21 @@
 import type { Clock } from '../../platform/platform.js';
 
 export interface RateLimitOptions {
-  /** How much a key may take per window, and at once after a rest. 0 is off. */
+  /** Amount per window and key, and the size of a burst. 0: no limit. */
   readonly amount: number;
   /** Milliseconds. */
   readonly window: number;
   readonly clock: Clock;
-  /** What is counted as one, where that is not each key by itself. */
+  /** Maps a key to the group that it is counted in; by default each key is its own. */
   readonly groupOf?: ((key: string) => string) | undefined;
 }
 
-/** Keys that are kept before the first look for forgotten ones. */
+/** Number of keys from which full buckets are looked for. */
 const fewKeys = 1024;
 
 /**
- * Token buckets by key, one number each: the time at which the bucket will be full again. A bucket
- * that is full is forgotten, so what is kept is bounded by what was taken within one window.
+ * Token buckets by key, stored as one number each: the time at which the bucket will be full again.
+ * Full buckets are forgotten, so the number kept is bounded by what was taken within one window.
  */
 export class RateLimit {
   readonly #options: RateLimitOptions;
@@ -28,19 +28,22 @@ export class RateLimit {
     this.#groupOf = options.groupOf ?? ((key) => key);
   }
 
-  /** Keys that are remembered. */
+  /** Keys with a state. */
   get size(): number {
     return this.#fullAt.size;
   }
 
-  /** Takes `cost` for `key`. 0: granted. Else the whole seconds after which it would be, and nothing was taken. */
+  /**
+   * Takes `cost` for `key`. Returns 0 if granted, else the whole seconds after which to retry, with
+   * nothing taken.
+   */
   take(key: string, cost = 1): number {
     const { amount, window, clock } = this.#options;
     if (amount === 0) return 0;
     const now = clock.monotonic();
     const group = this.#groupOf(key);
     const fullAt = Math.max(this.#fullAt.get(group) ?? now, now) + (cost * window) / amount;
-    // Sums of fractions may come out a hair above the window.
+    // Sums of fractions may be slightly above the window.
     const excess = fullAt - now - window - 1e-6;
     if (excess > 0) return Math.max(1, Math.ceil(excess / 1000));
     this.#fullAt.set(group, fullAt);
@@ -48,7 +51,10 @@ export class RateLimit {
     return 0;
   }
 
-  /** Takes `cost` for `key`, whether there is as much or not. The answer is the milliseconds until there is something again. */
+  /**
+   * Takes `cost` for `key`, going into debt if needed. Returns the milliseconds until the debt is
+   * paid off.
+   */
   owe(key: string, cost: number): number {
     const { amount, window, clock } = this.#options;
     if (amount === 0) return 0;
@@ -60,7 +66,7 @@ export class RateLimit {
     return Math.max(0, fullAt - now - window);
   }
 
-  /** Undoes a `take` that was granted. */
+  /** Undoes a granted `take`. */
   giveBack(key: string, cost = 1): void {
     const { amount, window } = this.#options;
     const group = this.#groupOf(key);

@@ -15,7 +15,7 @@ import { UnreadInput } from './unread-input.js';
 
 const kib = 1024;
 
-test('[LIM30] of the greediest address the greediest go, and little counts nothing', () => {
+test('[LIM30] the largest holders of the largest address go first, and small ones do not count', () => {
   const readings = new Readings();
   const unread = new UnreadInput(new Budgets(readings), 100 * kib);
   const gone: string[] = [];
@@ -23,8 +23,8 @@ test('[LIM30] of the greediest address the greediest go, and little counts nothi
   const victim = holder('10.0.0.1', 'victim');
   unread.set(victim, 50 * kib);
   unread.set(holder('10.0.0.2', 'little'), 15 * kib);
-  const greedy = [20, 22, 21].map((n) => [holder('10.0.0.2', String(n)), n * kib] as const);
-  for (const [one, bytes] of greedy) unread.set(one, bytes);
+  const heavy = [20, 22, 21].map((n) => [holder('10.0.0.2', String(n)), n * kib] as const);
+  for (const [holder, bytes] of heavy) unread.set(holder, bytes);
   expect(gone).toEqual(['22']);
   expect(readings.read('really_limit_used limits.input')).toBe(91 * kib);
   expect(readings.read('really_limit_refused_total limits.input')).toBe(1);
@@ -43,7 +43,7 @@ async function start(limits: Record<string, number> = {}) {
 const post = (token: string, length: number, more = '') =>
   `POST /v0.1/users HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n${more}Content-Length: ${length}\r\n\r\n`;
 
-test('[LIM30] messages that are not whole are held up to a total; whoever held most is closed with 1013', async () => {
+test('[LIM30] incomplete messages are held up to a total; the largest holder is closed with 1013', async () => {
   const { server, token, readings } = await start({ input: 200 * kib });
   const clients = [];
   for (const bytes of [60, 120, 60]) {
@@ -88,14 +88,14 @@ test('[LIM30] messages count until their commands are answered, such as writes t
   answers.shift()?.();
   await patient.receive(1);
   expect(used()).toBe(0);
-  const greedy = await TestClient.initialized(server, 'greedy');
-  for (let tag = 1; tag < 5; tag++) greedy.send({ tag, cmd: 'update', r: `/a/${tag}`, filler });
-  expect(await greedy.closed).toEqual({ code: 1013 });
+  const heavy = await TestClient.initialized(server, 'heavy');
+  for (let tag = 1; tag < 5; tag++) heavy.send({ tag, cmd: 'update', r: `/a/${tag}`, filler });
+  expect(await heavy.closed).toEqual({ code: 1013 });
   expect(used()).toBe(0);
   await server.close();
 });
 
-test('[LIM28] a message without end of whom nobody knows is closed with 1009 before it is large', async () => {
+test('[LIM28] an endless message before initialize is closed with 1009 before it is large', async () => {
   const { server } = await start();
   const raw = new RawClient(server.port);
   await raw.upgrade();
@@ -105,7 +105,7 @@ test('[LIM28] a message without end of whom nobody knows is closed with 1009 bef
   await server.close();
 });
 
-test('[HTTP17] who has no token, or asks too much, is told before any of the body is read', async () => {
+test('[HTTP17] without a token or over the limit, a request is refused before its body is read', async () => {
   const { server, token } = await start();
   const answers: [string, string][] = [
     [post('nonsense', 1000), '401'],
@@ -131,7 +131,7 @@ test('[HTTP17] who has no token, or asks too much, is told before any of the bod
   await server.close();
 });
 
-test('[LIM30] bodies count in it, too: the largest is answered 503', async () => {
+test('[LIM30] bodies count, too: the largest is answered 503', async () => {
   const { server, token } = await start({ input: 100 * kib });
   const raw = new RawClient(server.port);
   raw.write(post(token, 500 * kib) + 'x'.repeat(120 * kib));
@@ -139,7 +139,7 @@ test('[LIM30] bodies count in it, too: the largest is answered 503', async () =>
   await server.close();
 });
 
-test('[LIM31] a body that does not come is answered 408', async () => {
+test('[LIM31] a body that does not arrive is answered 408', async () => {
   const { server, token, platform } = await start();
   const raw = new RawClient(server.port);
   raw.write(post(token, 500, 'Expect: 100-continue\r\n'));
@@ -149,7 +149,7 @@ test('[LIM31] a body that does not come is answered 408', async () => {
   await server.close();
 });
 
-test('[HTTP17] the app’s secret is looked at first as well', async () => {
+test('[HTTP17] the app’s secret is checked before the body is read', async () => {
   const { server } = await start();
   const raw = new RawClient(server.port);
   const head = 'POST /auth/tokens HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n';

@@ -1,20 +1,20 @@
 import type { Budgets, SharedBudget } from '../../platform/budget.js';
 import { networkOf } from '../server/address-network.js';
 
-/** Who holds input of which nothing can be done yet: a message or a body that is not whole, or messages that wait. */
+/** Holds input that cannot be processed yet: an incomplete message or body, or queued messages. */
 export interface InputHolder {
   readonly address: string;
-  /** It holds most, and there is no room for it: lets go of it. */
+  /** Over the limit and the largest holder: has to drop its input. */
   giveUp(): void;
 }
 
-/** Bytes from which on a holder is looked at: most never hold so much. */
+/** Bytes from which a holder is counted: most never hold as much. */
 export const worthCounting = 16 * 1024;
 
-/** Bytes that a piece of input takes up beside itself. */
+/** Memory overhead of a piece of input, in bytes. */
 export const perPiece = 256;
 
-/** What the holders of one address hold. */
+/** The input held for one address. */
 class NetworkInput {
   readonly held = new Map<InputHolder, number>();
   sum = 0;
@@ -26,7 +26,10 @@ class NetworkInput {
   }
 }
 
-/** What of all input is not whole yet, or waits, in all (rule LIM30). Of the greediest address the greediest go first. */
+/**
+ * The total of input that is incomplete or queued (rule LIM30). Over the limit, the largest holder
+ * of the largest address goes first.
+ */
 export class UnreadInput {
   readonly #budget: SharedBudget<NetworkInput>;
   readonly #networks = new Map<string, NetworkInput>();
@@ -35,7 +38,7 @@ export class UnreadInput {
     this.#budget = budgets.shared('limits.input', limit);
   }
 
-  /** What it holds now, all in all. */
+  /** Sets the bytes that the holder has now. */
   set(holder: InputHolder, bytes: number): void {
     const name = networkOf(holder.address);
     const network = this.#networks.get(name) ?? new NetworkInput();
@@ -47,9 +50,9 @@ export class UnreadInput {
   }
 
   #relieve(): void {
-    for (const network of this.#budget.greediest()) {
-      const greediest = [...network.held].sort(([, a], [, b]) => b - a);
-      for (const [holder] of greediest) {
+    for (const network of this.#budget.largest()) {
+      const largest = [...network.held].sort(([, a], [, b]) => b - a);
+      for (const [holder] of largest) {
         if (!this.#budget.isExceeded) return;
         this.set(holder, 0);
         holder.giveUp();

@@ -12,7 +12,7 @@ function setUp() {
   return { revocations, activeTokens, ended, holder, token };
 }
 
-test('[SES10] what lives on a token ends with it, once, and nothing else does', async () => {
+test('[SES10] holders of a token end with it, once, and others do not', async () => {
   const { revocations, activeTokens, ended, holder, token } = setUp();
   for (const name of ['a', 'b']) activeTokens.track(holder(name), token('u', 'j1'));
   activeTokens.track(holder('c'), token('u', 'j2'));
@@ -24,7 +24,7 @@ test('[SES10] what lives on a token ends with it, once, and nothing else does', 
   expect(activeTokens.size).toBe(1);
 });
 
-test('[SES10] a token that was renewed in time does not end with the old one', async () => {
+test('[SES10] a holder that renewed its token does not end with the old one', async () => {
   const { revocations, activeTokens, ended, holder, token } = setUp();
   const session = holder('session');
   activeTokens.track(session, token('u', 'j1'));
@@ -35,7 +35,7 @@ test('[SES10] a token that was renewed in time does not end with the old one', a
   expect(ended).toEqual(['session']);
 });
 
-test('[SES10] what was released is not told, and nothing is held on a revoked token', async () => {
+test('[SES10] an untracked holder is not called, and a revoked token is not tracked', async () => {
   const { revocations, activeTokens, ended, holder, token } = setUp();
   const session = holder('session');
   activeTokens.track(session, token('u', 'j1'));

@@ -1,17 +1,20 @@
 import type { Revocation, Revocations } from '../../auth/revocations.js';
 import type { TokenIdentity } from '../../auth/token-identity.js';
 
-/** Something that lives on the strength of a token: a session, a stream, a session that dropped. */
+/** Something that depends on a token: a session, a stream, or a resumable session. */
 export interface TokenHolder {
-  /** The token was revoked; it is not held any more when this is called. */
+  /** The token was revoked; it is untracked when this is called. */
   onRevoked(): void;
 }
 
-/** What lives on the strength of which token on this node, so that it ends when the token is revoked (rule SES10). */
+/**
+ * Tracks what depends on which token on this node, so that it ends when the token is revoked (rule
+ * SES10).
+ */
 export class ActiveTokens {
   readonly #revocations: Revocations;
   readonly #tokens = new Map<TokenHolder, TokenIdentity>();
-  /** One holder as it is, several as a set: most uids have one. */
+  /** A single holder as it is, several as a set: most uids have one. */
   readonly #byUid = new Map<string, TokenHolder | Set<TokenHolder>>();
   readonly #stop: () => void;
 
@@ -24,7 +27,10 @@ export class ActiveTokens {
     return this.#tokens.size;
   }
 
-  /** `holder` lives on this token from now on, in place of another that it may have had. False where it is revoked: nothing is held then. */
+  /**
+   * `holder` depends on this token from now on, in place of its earlier one. False if the token is
+   * revoked: it is not tracked then.
+   */
   track(holder: TokenHolder, token: TokenIdentity): boolean {
     this.untrack(holder);
     if (this.#revocations.isRevoked(token)) return false;
@@ -36,7 +42,7 @@ export class ActiveTokens {
     return true;
   }
 
-  /** Gives back what it held, if it held one. */
+  /** Untracks the holder. Returns its token, if it had one. */
   untrack(holder: TokenHolder): TokenIdentity | undefined {
     const token = this.#tokens.get(holder);
     if (!token) return undefined;

@@ -1,6 +1,6 @@
 import type { Frame, ReplayPoint } from '../../live/push/frame.js';
 
-/** What is kept of each connection's pushes. */
+/** Limits of the pushes kept per connection. */
 export interface PushBufferLimits {
   readonly count: number;
   readonly bytes: number;
@@ -9,68 +9,69 @@ export interface PushBufferLimits {
 /** A push as it was sent. */
 export type SentPush = Pick<Frame, 'bytes' | 'replayPoint'>;
 
-/** Of so many times as many pushes as are kept whole their places are known. */
-const placesPerFrame = 16;
+/** Multiple of the frames kept for which at least the replay points are kept. */
+const pointsPerFrame = 16;
 
-/** Bytes of memory, about. */
+/** Approximate bytes of memory. */
 const bytesPerReference = 16;
-const bytesPerPlace = 64;
+const bytesPerPoint = 64;
 
 /**
- * The last pushes of a connection: those that a client which comes back may not have got. Frames are shared
- * with whoever else got them, so that mostly a reference is all that is kept. Of more of them it is known what they
- * were about, so that what is missing can be told again; and what will not come again is kept whole.
+ * The last pushes of a connection, which a client that resumes may not have received. Frames are
+ * shared with all other receivers, so that usually only a reference is kept. For older pushes only
+ * the replay point is kept, so that they can be read again from the store; final pushes cannot, and
+ * are kept whole.
  */
 export class PushBuffer {
   readonly #limits: PushBufferLimits;
   #frames: Buffer[] = [];
   #bytes = 0;
   #total = 0;
-  /** Of the last pushes. */
-  #places: (ReplayPoint | undefined)[] = [];
-  /** What will not come again, with the number that it had. */
+  /** Replay points of the last pushes. */
+  #replayPoints: (ReplayPoint | undefined)[] = [];
+  /** Final pushes, which cannot be read again, with their numbers. */
   #finals: { readonly number: number; readonly push: SentPush }[] = [];
   #finalBytes = 0;
-  /** Up to this number finals were forgotten. */
+  /** Final pushes up to this number were dropped. */
   #finalsDroppedUpTo = 0;
 
   /** By subscription, the number of the last push that must not be sent again. */
   #outdated: Map<string, number> | undefined;
-  /** The same, of all subscriptions. */
+  /** The same for all subscriptions. */
   #allOutdated = 0;
 
   constructor(limits: PushBufferLimits) {
     this.#limits = limits;
   }
 
-  /** How many there were, from the first one on. */
+  /** Number of pushes since the connection began. */
   get total(): number {
     return this.#total;
   }
 
-  /** Without a place it is one that nobody misses. */
+  /** A push without a replay point need not be sent again. */
   add({ bytes, replayPoint }: SentPush): void {
     this.#frames.push(bytes);
     this.#bytes += bytes.length;
     this.#total += 1;
-    this.#addPlace({ bytes, replayPoint });
+    this.#addReplayPoint({ bytes, replayPoint });
     const { count, bytes: most } = this.#limits;
     if (this.#frames.length <= count && this.#bytes <= most) return;
-    // Half of them at once, so that a push costs no shift.
+    // Drops half of them at once, so that a push does not cost a shift.
     const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
     this.#frames = kept;
-    this.#bytes = kept.reduce((sum, one) => sum + one.length, 0);
+    this.#bytes = kept.reduce((sum, frame) => sum + frame.length, 0);
   }
 
-  /** What is kept whole: others may hold the same. */
+  /** The frames kept, which other buffers may share. */
   get buffers(): readonly Buffer[] {
     return [...this.#frames, ...this.#finals.map(({ push }) => push.bytes)];
   }
 
-  /** Bytes of memory that the rest takes, about. */
+  /** Approximate bytes of memory of everything else. */
   get own(): number {
     const references = this.#frames.length + this.#finals.length;
-    return references * bytesPerReference + this.#places.length * bytesPerPlace;
+    return references * bytesPerReference + this.#replayPoints.length * bytesPerPoint;
   }
 
   /** The pushes of this subscription so far must not be sent again. */
@@ -79,54 +80,54 @@ export class PushBuffer {
     this.#outdated ??= new Map();
     this.#outdated.set(key, this.#total);
     if (this.#outdated.size <= this.#limits.count) return;
-    // Of so many it is not worth the memory to know which: they are told again from what is stored.
+    // Too many to keep track of: all are read again from the store.
     this.#outdated = undefined;
     this.#allOutdated = this.#total;
   }
 
-  /** Whether a push of this subscription after the first `received` may be one that must not be sent again. */
+  /** True if a push of this subscription after the first `received` may be outdated. */
   isOutdated(key: string, received: number): boolean {
     return Math.max(this.#outdated?.get(key) ?? 0, this.#allOutdated) > received;
   }
 
-  /** How many went before the first of those that are left. */
+  /** Number of pushes before the first one kept. */
   get before(): number {
     return this.#total - this.#frames.length;
   }
 
-  /** Those after the first `received`; `undefined` where they are not all there any more. */
+  /** The pushes after the first `received`; `undefined` if not all of them are kept. */
   after(received: number): readonly SentPush[] | undefined {
     const missed = this.#total - received;
     if (missed > this.#frames.length) return undefined;
     if (missed <= 0) return [];
-    const places = this.#places.slice(-missed);
+    const replayPoints = this.#replayPoints.slice(-missed);
     return this.#frames
       .slice(-missed)
-      .map((bytes, index) => ({ bytes, replayPoint: places[index] }));
+      .map((bytes, index) => ({ bytes, replayPoint: replayPoints[index] }));
   }
 
-  /** All that are left. */
+  /** All pushes kept. */
   get last(): readonly SentPush[] {
     return this.after(this.#total - this.#frames.length) ?? [];
   }
 
-  /** The places of those after the first `received`, in order; `undefined` where they are not all known any more. */
-  placesAfter(received: number): readonly (ReplayPoint | undefined)[] | undefined {
+  /** The replay points after the first `received`, in order; `undefined` if not all are kept. */
+  replayPointsAfter(received: number): readonly (ReplayPoint | undefined)[] | undefined {
     const missed = this.#total - received;
-    return missed > this.#places.length ? undefined : this.#places.slice(-missed);
+    return missed > this.#replayPoints.length ? undefined : this.#replayPoints.slice(-missed);
   }
 
-  /** Of those after the first `received`, what will not come again; `undefined` where that is not all there any more. */
+  /** The final pushes after the first `received`; `undefined` if not all are kept. */
   finalsAfter(received: number): readonly SentPush[] | undefined {
     if (received < this.#finalsDroppedUpTo) return undefined;
     return this.#finals.filter(({ number }) => number > received).map(({ push }) => push);
   }
 
-  #addPlace(push: SentPush): void {
+  #addReplayPoint(push: SentPush): void {
     const { count, bytes } = this.#limits;
-    this.#places.push(push.replayPoint);
-    if (this.#places.length > count * placesPerFrame) {
-      this.#places = this.#places.slice(Math.ceil(this.#places.length / 2));
+    this.#replayPoints.push(push.replayPoint);
+    if (this.#replayPoints.length > count * pointsPerFrame) {
+      this.#replayPoints = this.#replayPoints.slice(Math.ceil(this.#replayPoints.length / 2));
     }
     if (push.replayPoint?.kind !== 'final' && push.replayPoint?.kind !== 'notice') return;
     this.#finals.push({ number: this.#total, push });

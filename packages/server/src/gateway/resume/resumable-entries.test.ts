@@ -11,16 +11,16 @@ function setUp(count: number, bytes: number) {
     const [owner = ''] = name.split(' ');
     const forget = () => {
       gone.push(name);
-      kept.delete(place);
+      kept.delete(entry);
     };
-    const place = { owner, own, buffers, forget };
-    kept.add(place);
-    return place;
+    const entry = { owner, own, buffers, forget };
+    kept.add(entry);
+    return entry;
   };
   return { kept, gone, add };
 }
 
-test('[LIM38] whoever drops again and again forgets their own, and not what others left', () => {
+test('[LIM38] a client that drops again and again evicts its own entries, and not those of others', () => {
   const { kept, gone, add } = setUp(4, 1000);
   add('victim 1');
   for (let n = 1; n < 6; n++) add(`attacker ${n}`);
@@ -31,7 +31,7 @@ test('[LIM38] whoever drops again and again forgets their own, and not what othe
   expect(kept.size).toBe(4);
 });
 
-test('[LIM38] bytes have a bound, where what many hold counts once', () => {
+test('[LIM38] bytes are limited, and a shared buffer counts once', () => {
   const { kept, gone, add } = setUp(100, 1000);
   const shared = Buffer.alloc(60);
   for (let n = 0; n < 9; n++) add(`honest-${n} 1`, 10, shared);
@@ -41,16 +41,16 @@ test('[LIM38] bytes have a bound, where what many hold counts once', () => {
   expect(kept.bytes).toBe(150 + 4 * 200);
 });
 
-test('[LIM38] nothing is left of what was forgotten', () => {
+test('[LIM38] nothing is left of a forgotten entry', () => {
   const { kept, add } = setUp(100, 1000);
   const shared = Buffer.alloc(100);
-  const places = [add('a 1', 5, shared), add('b 1', 5, shared, Buffer.alloc(7))];
-  for (const place of places) kept.delete(place);
-  kept.delete(places[0] ?? add('none'));
+  const entries = [add('a 1', 5, shared), add('b 1', 5, shared, Buffer.alloc(7))];
+  for (const entry of entries) kept.delete(entry);
+  kept.delete(entries[0] ?? add('none'));
   expect([kept.size, kept.bytes]).toEqual([0, 0]);
 });
 
-test('[LIM38] of what will not come again so many bytes are kept', () => {
+test('[LIM38] final pushes are kept up to a number of bytes', () => {
   const sent = new PushBuffer({ count: 100, bytes: 1000 });
   for (let n = 0; n < 5; n++)
     sent.add({ bytes: Buffer.alloc(300), replayPoint: { kind: 'notice' } });

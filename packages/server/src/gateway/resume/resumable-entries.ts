@@ -1,35 +1,38 @@
 import type { Budgets } from '../../platform/budget.js';
 
-/** Something that is kept for a client which may come back. */
+/** State kept for a client that may reconnect. */
 export interface ResumableEntry {
-  /** Whose it is, as far as fairness goes: a uid, or an address with all its anonymous tokens. */
+  /** The owner for fair eviction: a uid, or an address with all its anonymous tokens. */
   readonly owner: string;
-  /** Bytes that nobody else holds. */
+  /** Bytes of memory that no other entry shares. */
   readonly own: number;
-  /** Buffers that others may hold, too: those are in memory once. */
+  /** Buffers that other entries may share; a shared one is in memory once. */
   readonly buffers: readonly Buffer[];
-  /** It had to go. */
+  /** Called when it is evicted. */
   forget(): void;
 }
 
 export interface ResumableEntriesOptions {
-  /** Places at most, and bytes of all of them. */
+  /** Limits of the number of entries and of their bytes. */
   readonly count: number;
   readonly bytes: number;
   readonly budgets: Budgets;
 }
 
 interface Owner {
-  /** In the order in which they came, with what each was charged for. */
-  readonly places: Map<ResumableEntry, number>;
+  /** In order of arrival, with the bytes charged for each. */
+  readonly entries: Map<ResumableEntry, number>;
   bytes: number;
 }
 
-/** What is kept for clients that dropped, in all: beyond a bound the oldest of whoever has most goes first (rule LIM38). */
+/**
+ * All state kept for dropped clients: over a limit, the oldest entry of the owner with the most
+ * goes first (rule LIM38).
+ */
 export class ResumableEntries {
   readonly #options: ResumableEntriesOptions;
   readonly #owners = new Map<string, Owner>();
-  /** How many places hold a buffer. */
+  /** By buffer, the number of entries that hold it. */
   readonly #holders = new Map<Buffer, number>();
   #size = 0;
   #bytes = 0;
@@ -48,47 +51,47 @@ export class ResumableEntries {
     return this.#bytes;
   }
 
-  /** Takes note of one more. Those that have to go for it are told. */
-  add(place: ResumableEntry): void {
-    const owner = this.#owners.get(place.owner) ?? {
-      places: new Map<ResumableEntry, number>(),
+  /** Adds an entry, and evicts others as needed. */
+  add(entry: ResumableEntry): void {
+    const owner = this.#owners.get(entry.owner) ?? {
+      entries: new Map<ResumableEntry, number>(),
       bytes: 0,
     };
-    this.#owners.set(place.owner, owner);
-    let charged = place.own;
-    for (const buffer of place.buffers) {
+    this.#owners.set(entry.owner, owner);
+    let charged = entry.own;
+    for (const buffer of entry.buffers) {
       const holders = this.#holders.get(buffer) ?? 0;
       if (holders === 0) charged += buffer.length;
       this.#holders.set(buffer, holders + 1);
     }
-    owner.places.set(place, charged);
+    owner.entries.set(entry, charged);
     owner.bytes += charged;
     this.#size += 1;
     this.#bytes += charged;
-    for (let one = this.#excess(); one; one = this.#excess()) {
-      this.delete(one);
-      one.forget();
+    for (let evicted = this.#excess(); evicted; evicted = this.#excess()) {
+      this.delete(evicted);
+      evicted.forget();
     }
   }
 
-  delete(place: ResumableEntry): void {
-    const owner = this.#owners.get(place.owner);
-    const charged = owner?.places.get(place);
+  delete(entry: ResumableEntry): void {
+    const owner = this.#owners.get(entry.owner);
+    const charged = owner?.entries.get(entry);
     if (!owner || charged === undefined) return;
-    owner.places.delete(place);
+    owner.entries.delete(entry);
     owner.bytes -= charged;
-    if (owner.places.size === 0) this.#owners.delete(place.owner);
+    if (owner.entries.size === 0) this.#owners.delete(entry.owner);
     this.#size -= 1;
-    this.#bytes -= place.own;
-    for (const buffer of place.buffers) this.#letGo(buffer);
+    this.#bytes -= entry.own;
+    for (const buffer of entry.buffers) this.#release(buffer);
   }
 
-  /** The next that has to go for the others to be within the bounds; `undefined`: they are. */
+  /** The next entry to evict; `undefined` if all limits are kept. */
   #excess(): ResumableEntry | undefined {
     const { count, bytes, budgets } = this.#options;
     if (this.#size > count) {
       budgets.refuse('limits.resumableSessions');
-      return this.#oldestOf((owner) => owner.places.size);
+      return this.#oldestOf((owner) => owner.entries.size);
     }
     if (this.#bytes > bytes) {
       budgets.refuse('limits.resumableBytes');
@@ -97,7 +100,7 @@ export class ResumableEntries {
     return undefined;
   }
 
-  #letGo(buffer: Buffer): void {
+  #release(buffer: Buffer): void {
     const holders = (this.#holders.get(buffer) ?? 1) - 1;
     if (holders > 0) {
       this.#holders.set(buffer, holders);
@@ -107,13 +110,13 @@ export class ResumableEntries {
     }
   }
 
-  /** Of owners that have as much the one that came first. */
+  /** The oldest entry of the owner with the most; among equal owners, of the earliest. */
   #oldestOf(measure: (owner: Owner) => number): ResumableEntry | undefined {
-    let greediest: Owner | undefined;
+    let largest: Owner | undefined;
     for (const owner of this.#owners.values()) {
-      if (!greediest || measure(owner) > measure(greediest)) greediest = owner;
+      if (!largest || measure(owner) > measure(largest)) largest = owner;
     }
-    const [oldest] = greediest?.places.keys() ?? [];
+    const [oldest] = largest?.entries.keys() ?? [];
     return oldest;
   }
 }

@@ -9,40 +9,42 @@ import type { ActiveTokens, TokenHolder } from './active-tokens.js';
 import type { PushBuffer } from './push-buffer.js';
 import type { ResumableEntries, ResumableEntry } from './resumable-entries.js';
 
-/** What is left of a session whose connection dropped. */
+/** What is kept of a session whose connection dropped. */
 export interface ResumableSession {
-  /** What it had; `undefined` where that was revoked. */
+  /** Its token; `undefined` if that was revoked. */
   readonly token: TokenIdentity | undefined;
-  /** Who it was, and from where. */
+  /** Its auth and address. */
   readonly auth: Auth;
   readonly address: string;
   readonly subscriptions: readonly ResumableSubscription[];
   readonly sent: PushBuffer | undefined;
 }
 
-/** A session that still has its connection, as far as it knows. */
+/** A session whose connection still seems to be open. */
 export interface ConnectedSession {
   readonly uid: string | undefined;
-  /** Somebody else takes over: its connection is closed, and it is parked by the time this returns. */
+  /**
+   * Another connection takes over: closes this one, and has parked the session when this returns.
+   */
   evict(): void;
 }
 
 export interface ResumableSessionsOptions {
   readonly platform: Platform;
   readonly metrics: Metrics;
-  /** Milliseconds that a session stays parked; 0: none is. */
+  /** Milliseconds that a session can be resumed; 0: it cannot. */
   readonly window: number;
-  /** What is kept for those that dropped, in all. */
+  /** All state kept for dropped clients. */
   readonly kept: ResumableEntries;
   readonly activeTokens: Pick<ActiveTokens, 'track' | 'untrack'>;
-  /** Where what was parked is told that it is not any more. */
+  /** Notified when parked subscriptions are released. */
   readonly live: { releaseParked(subscriptions: readonly ResumableSubscription[]): void };
 }
 
-/** Bytes of memory of a parked session beside what it holds, about. */
-const bytesOfPlace = 2048;
+/** Approximate bytes of memory of a parked session, without what it holds. */
+const bytesPerEntry = 2048;
 
-/** A parked session, which is forgotten when its token is revoked. */
+/** A resumable session, which is forgotten when its token is revoked. */
 class ParkedEntry implements TokenHolder, ResumableEntry {
   readonly handle: string;
   readonly session: ResumableSession;
@@ -55,7 +57,7 @@ class ParkedEntry implements TokenHolder, ResumableEntry {
     this.handle = handle;
     this.session = session;
     this.owner = ownerOf(session);
-    this.own = bytesOfPlace + (session.sent?.own ?? 0) + bytesOf(session.subscriptions);
+    this.own = bytesPerEntry + (session.sent?.own ?? 0) + bytesOf(session.subscriptions);
     this.buffers = session.sent?.buffers ?? [];
     this.#forget = forget;
   }
@@ -69,7 +71,9 @@ class ParkedEntry implements TokenHolder, ResumableEntry {
   }
 }
 
-/** By their connection-handles: the sessions of a gateway, and those that dropped and may be resumed (section RES). */
+/**
+ * By connection-handle: the connected sessions of a gateway, and the resumable ones (section RES).
+ */
 export class ResumableSessions {
   readonly #options: ResumableSessionsOptions;
   readonly #connected = new Map<string, ConnectedSession>();
@@ -101,14 +105,14 @@ export class ResumableSessions {
     this.#connected.set(handle, connected);
   }
 
-  /** The connection of this handle is gone. */
+  /** The connection of this handle has closed. */
   park(handle: string, parked: () => ResumableSession): void {
     if (!this.#connected.delete(handle)) return;
     const { window, platform, live, activeTokens } = this.#options;
     if (this.#closed || window === 0) return;
     const session = parked();
     const { token } = session;
-    const entry = new ParkedEntry(handle, session, (one) => this.#forget(one));
+    const entry = new ParkedEntry(handle, session, (parked) => this.#forget(parked));
     if (!token || !activeTokens.track(entry, token)) {
       live.releaseParked(session.subscriptions);
       return;
@@ -118,7 +122,7 @@ export class ResumableSessions {
     this.#options.kept.add(entry);
   }
 
-  /** Takes over what this handle stands for, once; `undefined` where that is nothing of this uid's. */
+  /** Takes over the session of this handle, once; `undefined` if there is none of this uid. */
   take(handle: string, uid: string): ResumableSession | undefined {
     const connected = this.#connected.get(handle);
     if (connected?.uid === uid) connected.evict();

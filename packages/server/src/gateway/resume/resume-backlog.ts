@@ -5,7 +5,10 @@ import type { ResumableSubscription } from '../../live/resume/resumable-subscrip
 import type { PushBuffer, SentPush } from './push-buffer.js';
 import type { ResumableSession } from './resumable-sessions.js';
 
-/** What a client that resumes gets: first what was sent before and did not arrive, then what its subscriptions missed. */
+/**
+ * What a resuming client gets: first the earlier pushes that did not arrive, then what its
+ * subscriptions missed.
+ */
 export interface ResumeBacklog {
   readonly frames: readonly SentPush[];
   readonly subscriptions: readonly ResumableSubscription[];
@@ -13,16 +16,17 @@ export interface ResumeBacklog {
   readonly seenUnder: readonly Under[];
 }
 
-/** By subscription, the first of its pushes that did not arrive; a snapshot among them goes before. */
+/** By subscription, the first of its pushes that did not arrive; a snapshot takes precedence. */
 type FirstMissed = ReadonlyMap<string, ReplayPoint>;
 
-/** A subscription that was parked, and lives. */
+/** A resumable subscription that has not ended. */
 type Living = Extract<ResumableSubscription, { view: string }>;
 
 /**
- * Rules RES2, RES3 and RES5. `received`: how many pushes the client says it got; without it, all that are left may be new
- * to it. `isSeen`: whether the one that resumes has these rights. Where the pushes do not reach back so far, what is missing is told again,
- * and so it is where it was seen under other rights. `undefined` where nobody knows what that is.
+ * Rules RES2, RES3 and RES5. `received`: the number of pushes the client says it got; if unknown,
+ * all that are buffered may be new to it. `isSeen`: whether the resuming client has these rights.
+ * What the buffer does not reach back to, or what was seen under other rights, is read again from
+ * the store. `undefined` if it is not known what that is.
  */
 export function resumeBacklog(
   { sent, subscriptions }: Pick<ResumableSession, 'sent' | 'subscriptions'>,
@@ -38,41 +42,46 @@ export function resumeBacklog(
     : resendFromPositions(sent, { subscriptions, from }, again);
 }
 
-/** Which pushes may be sent once more: those that were seen under the rights that the one who resumes has. */
+/**
+ * Selects the pushes that may be sent again: those seen under the rights of the resuming client.
+ */
 class SentAgain {
   readonly frames: SentPush[] = [];
-  /** What takes the place of pushes that may not. */
+  /** Ends of subscriptions, in place of pushes that may not be sent. */
   readonly ended: ResumableSubscription[] = [];
   readonly seenUnder: Under[] = [];
   readonly #sent: PushBuffer;
   readonly #isSeen: (under: Under) => boolean;
   /** By subscription, whether its pushes may be sent again. */
-  readonly #isTold = new Map<string, boolean>();
+  readonly #canResend = new Map<string, boolean>();
 
   constructor(sent: PushBuffer, isSeen: (under: Under) => boolean) {
     this.#sent = sent;
     this.#isSeen = isSeen;
   }
 
-  /** A subscription that lives. The answer is whether what it missed after the first `from` pushes may be sent as it was. */
+  /**
+   * Adds a subscription that has not ended. Returns whether what it missed after the first `from`
+   * pushes may be sent as it was.
+   */
   live(subscription: Living, from: number): boolean {
     const key = keyOf(subscription);
     const under = { names: subscription.model.names, view: subscription.view };
-    const isTold = this.#see(under) && !this.#sent.isOutdated(key, from);
-    this.#isTold.set(key, isTold);
-    return isTold;
+    const canResend = this.#see(under) && !this.#sent.isOutdated(key, from);
+    this.#canResend.set(key, canResend);
+    return canResend;
   }
 
-  /** Takes the pushes after the first `from`. To be called once, after `live`. */
+  /** Selects from the pushes after the first `from`. Call once, after `live`. */
   take(pushes: readonly SentPush[], from: number): void {
-    // From the last one on: how a subscription ended says what may be told of it.
+    // Backwards: how a subscription ended decides what may be sent of it.
     for (const [index, push] of [...pushes.entries()].reverse()) {
       const { replayPoint } = push;
       if (replayPoint?.kind === 'final') this.#takeFinal(push, replayPoint);
       else if (!replayPoint || replayPoint.kind === 'notice') this.frames.push(push);
-      // What was unsubscribed from nobody waits for.
+      // The client does not expect anything from what it unsubscribed.
       else if (
-        this.#isTold.get(replayPoint.key) &&
+        this.#canResend.get(replayPoint.key) &&
         !this.#sent.isOutdated(replayPoint.key, from + index)
       ) {
         this.frames.push(push);
@@ -82,11 +91,11 @@ class SentAgain {
   }
 
   #takeFinal(push: SentPush, { key, r, deletedAt, under }: Final): void {
-    // It began anew after that, and what it told before has nothing to do with it.
-    if (this.#isTold.has(key)) return void this.#isTold.set(key, false);
-    const isTold = under === undefined || this.#see(under);
-    this.#isTold.set(key, isTold);
-    if (isTold) this.frames.push(push);
+    // It was subscribed again after that, so its earlier pushes are obsolete.
+    if (this.#canResend.has(key)) return void this.#canResend.set(key, false);
+    const canResend = under === undefined || this.#see(under);
+    this.#canResend.set(key, canResend);
+    if (canResend) this.frames.push(push);
     else if (deletedAt === undefined) this.frames.push(positionGoneFrame(r, key));
     else this.ended.push({ kind: 'ended', item: { r, target: parseR(r), rev: deletedAt - 1 } });
   }
@@ -148,8 +157,8 @@ function resendFromPositions(
   for (const subscription of subscriptions)
     if (isLiving(subscription)) again.live(subscription, from);
   again.take(finals, from);
-  const places = sent.placesAfter(from);
-  const first = places && firstMissed(places);
+  const replayPoints = sent.replayPointsAfter(from);
+  const first = replayPoints && firstMissed(replayPoints);
   return {
     frames: [
       ...again.frames,
@@ -163,9 +172,9 @@ function resendFromPositions(
   };
 }
 
-function firstMissed(places: readonly (ReplayPoint | undefined)[]): FirstMissed {
+function firstMissed(replayPoints: readonly (ReplayPoint | undefined)[]): FirstMissed {
   const first = new Map<string, ReplayPoint>();
-  for (const replayPoint of places) {
+  for (const replayPoint of replayPoints) {
     if (!replayPoint || replayPoint.kind === 'final' || replayPoint.kind === 'notice') continue;
     if (replayPoint.kind === 'snapshot' || !first.has(replayPoint.key))
       first.set(replayPoint.key, replayPoint);
@@ -173,7 +182,9 @@ function firstMissed(places: readonly (ReplayPoint | undefined)[]): FirstMissed 
   return first;
 }
 
-/** `first` is `undefined` where it is not known. What then goes by a position is `undefined`, too. */
+/**
+ * `first` is `undefined` if it is not known; what depends on a position is `undefined` then, too.
+ */
 function continuedFrom(
   subscription: ResumableSubscription,
   first: FirstMissed | undefined,

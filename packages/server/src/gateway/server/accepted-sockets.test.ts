@@ -3,10 +3,10 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { openTestGateway, RawClient, upgradeRequest } from '../gateway.fixture.js';
 
-/** Beyond the bound, for answers that say so. */
+/** Extra connections for responses that report the limit. */
 const spare = 64;
 
-test('[LIM39] connections that ask for nothing are counted, and cut off beyond the bound', async () => {
+test('[LIM39] connections without a request are counted, and cut off beyond the limit', async () => {
   const { gateway, port } = await openTestGateway({ limits: { connectionsPerAddress: 2 } });
   const open = [];
   for (let n = 0; n < 2 + spare; n++) {
@@ -15,7 +15,7 @@ test('[LIM39] connections that ask for nothing are counted, and cut off beyond t
     open.push(client);
   }
   expect(await new RawClient(port).ended).toBe('');
-  // Each of the others is served, and makes room when it goes.
+  // Each of the others is served, and frees its place when it closes.
   const [first] = open;
   first?.write('GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   expect(await first?.ended).toContain('alive');
@@ -26,7 +26,7 @@ test('[LIM39] connections that ask for nothing are counted, and cut off beyond t
   await gateway.close();
 });
 
-test('[LIM39] connections of a trusted proxy are not, for over them many come', async () => {
+test('[LIM39] connections of a trusted proxy are not counted, since it serves many clients', async () => {
   const { gateway, port } = await openTestGateway({
     limits: { connectionsPerAddress: 1 },
     config: { trustProxy: ['127.0.0.1'] },
@@ -44,7 +44,7 @@ test('[LIM39] connections of a trusted proxy are not, for over them many come', 
   await gateway.close();
 });
 
-test('[LIM39] [HTTP1] offers that are passed over count once, and leave nothing behind on their connection', async () => {
+test('[LIM39] [HTTP1] ignored upgrades count once, and leave nothing behind on their connection', async () => {
   const { gateway, port } = await openTestGateway({ limits: { connectionsPerAddress: 1 } });
   const warnings: Error[] = [];
   const warn = (warning: Error) => warnings.push(warning);

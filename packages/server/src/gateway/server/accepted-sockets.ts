@@ -5,16 +5,22 @@ import type { ClientAddresses } from './client-addresses.js';
 import type { HttpServer } from './http-server.js';
 
 export interface AcceptedSocketsOptions {
-  /** Connections of one address, those that become WebSockets included. */
+  /** Connections of one address, including those that become WebSockets. */
   readonly perAddress: number;
   readonly addresses: Pick<ClientAddresses, 'isProxy'>;
   readonly budgets: Pick<Budgets, 'refuse'>;
 }
 
-/** Connections of an address beyond its bound, for answers that say so: 503 to whoever wants one more WebSocket. */
+/**
+ * Extra connections per address, so that a request for one WebSocket too many can be answered with
+ * 503.
+ */
 const spare = 64;
 
-/** How many connections an address has, from the moment that they are accepted, whatever they are for (rule LIM39). */
+/**
+ * Limits the connections of an address from the moment they are accepted, whatever they are for
+ * (rule LIM39).
+ */
 export class AcceptedSockets {
   readonly #options: AcceptedSocketsOptions;
   readonly #byNetwork = new Map<string, number>();
@@ -25,14 +31,15 @@ export class AcceptedSockets {
     server.on('connection', (socket: Socket) => this.#accept(socket));
   }
 
-  /** Addresses, or networks of IPv6, that have a connection. */
+  /** Addresses, or IPv6 networks, with at least one connection. */
   get size(): number {
     return this.#byNetwork.size;
   }
 
   #accept(socket: Socket): void {
     const { remoteAddress } = socket;
-    // One that is read anew was counted before; the connections of a proxy are those of many.
+    // A replayed request is on a socket that is counted already; a proxy carries the connections of
+    // many clients.
     if (remoteAddress === undefined || this.#known.has(socket)) return;
     const { perAddress, addresses, budgets } = this.#options;
     if (addresses.isProxy(remoteAddress)) return;

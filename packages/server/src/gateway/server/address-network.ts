@@ -1,6 +1,7 @@
 /**
- * What limits count by: an IPv4 address, and the /64 network of an IPv6 address, for that is what one subscriber is given
- * (RFC 6177): with a limit by address, each of its 2^64 addresses would have one of its own (rules LIM5, LIM6).
+ * The unit that limits count by: an IPv4 address, or the /64 network of an IPv6 address. A
+ * subscriber gets a whole /64 (RFC 6177), so a limit by address could be evaded 2^64 times (rules
+ * LIM5, LIM6).
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
@@ -12,7 +13,7 @@ export function networkOf(address: string): string {
   return `${all.slice(0, 4).join(':')}::/64`;
 }
 
-/** Without leading zeros; the dotted end that an address may have counts as two. */
+/** Without leading zeros; a trailing dotted IPv4 part counts as two groups. */
 function groupsOf(text: string): string[] {
   if (text === '') return [];
   return text.split(':').flatMap((group) => {

@@ -17,7 +17,7 @@ test('[LIM6] without a trusted proxy only the socket counts', () => {
   expect(addresses.of(from(undefined))).toBe('');
 });
 
-test('[LIM6] behind trusted proxies the last address that is none of them counts', () => {
+test('[LIM6] behind trusted proxies the last address that is not one of them counts', () => {
   const addresses = new ClientAddresses(['10.0.0.0/8', '2001:db8::/32', '192.168.1.5']);
   expect(addresses.of(forwarded('10.0.0.1', '1.2.3.4'))).toBe('1.2.3.4');
   expect(addresses.of(forwarded('10.0.0.1', '6.6.6.6, 1.2.3.4, 10.9.9.9'))).toBe('1.2.3.4');
@@ -28,7 +28,7 @@ test('[LIM6] behind trusted proxies the last address that is none of them counts
   expect(addresses.of(forwarded('192.168.1.6', '1.2.3.4'))).toBe('192.168.1.6');
 });
 
-test('[LIM6] what is no address ends the search', () => {
+test('[LIM6] an invalid address ends the search', () => {
   const addresses = new ClientAddresses(['10.0.0.0/8']);
   expect(addresses.of(forwarded('10.0.0.1', '1.2.3.4, unknown'))).toBe('10.0.0.1');
   expect(addresses.of(forwarded('10.0.0.1', ''))).toBe('10.0.0.1');
@@ -50,7 +50,7 @@ test('[HTTP2] only a client on this machine is local', () => {
   }
 });
 
-test('[HTTP2] a client on this machine asks for it by a name of this machine', () => {
+test('[HTTP2] a local client has to name this machine as the host', () => {
   const addresses = new ClientAddresses([]);
   const asks = (host: string, url?: string) =>
     addresses.isLocal({ ...from('127.0.0.1', { host }), url });
@@ -59,7 +59,7 @@ test('[HTTP2] a client on this machine asks for it by a name of this machine', (
     expect([host, asks(host)]).toEqual([host, true]);
   }
   const others = ['api.example.com', 'localhost.example.com', '10.0.0.1:9000', '', '0.0.0.0'];
-  // A proxy is asked at a port of its own.
+  // A proxy listens on a port of its own.
   for (const host of [...others, 'localhost:8080', '127.0.0.1:80', '[::1]:443'])
     expect([host, asks(host)]).toEqual([host, false]);
   expect(asks('127.0.0.1', 'http://api.example.com/metrics')).toBe(false);
@@ -67,7 +67,7 @@ test('[HTTP2] a client on this machine asks for it by a name of this machine', (
   expect(addresses.isLocal({ ...from('127.0.0.1'), ...two })).toBe(false);
 });
 
-test('[HTTP2] what a proxy on this machine passes on is not local, whichever header it adds', () => {
+test('[HTTP2] a request through a proxy on this machine is not local, whichever header the proxy adds', () => {
   const addresses = new ClientAddresses([]);
   const names = [
     ...['forwarded', 'via', 'x-real-ip', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip'],
@@ -80,11 +80,11 @@ test('[HTTP2] what a proxy on this machine passes on is not local, whichever hea
   }
   const usual = { accept: '*/*', 'user-agent': 'Prometheus/3.0', 'x-trace-id': 'a' };
   expect(addresses.isLocal(from('127.0.0.1', usual))).toBe(true);
-  // As nginx with nothing but proxy_pass.
+  // nginx with only proxy_pass.
   expect(addresses.isLocal({ ...from('127.0.0.1'), httpVersion: '1.0' })).toBe(false);
 });
 
-test('[HTTP2] where a proxy on this machine is trusted, nothing from its address is local', () => {
+test('[HTTP2] if a proxy on this machine is trusted, nothing from its address is local', () => {
   const trusted = [['127.0.0.1'], ['127.0.0.0/8'], ['10.0.0.0/8', '127.0.0.1']];
   for (const trustProxy of trusted) {
     expect(new ClientAddresses(trustProxy).isLocal(from('127.0.0.1'))).toBe(false);

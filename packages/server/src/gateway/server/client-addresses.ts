@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { type HostedRequest, hostOf, portOf } from './hosts.js';
 
-/** Headers that proxies, balancers and content delivery networks add. */
+/** Headers that proxies, load balancers and CDNs add. */
 const ofProxies = new RegExp(
   `^(?:${[
     ...['forwarded', 'via', 'cdn-loop', 'proxy-.*', 'x-forwarded.*', 'x-original-.*'],
@@ -11,7 +11,7 @@ const ofProxies = new RegExp(
   ].join('|')})$`,
 );
 
-/** What of a request tells where it came from. */
+/** The parts of a request that say where it came from. */
 export interface ClientRequest extends HostedRequest {
   readonly socket: {
     readonly remoteAddress?: string | undefined;
@@ -21,9 +21,8 @@ export interface ClientRequest extends HostedRequest {
 }
 
 /**
- * Finds the address of a client: that of the socket, or, where that is a trusted proxy, the last
- * one in X-Forwarded-For that is not a trusted proxy itself. What stands further left anybody may
- * have written.
+ * Finds the address of a client: that of the socket or, behind a trusted proxy, the last address in
+ * X-Forwarded-For that is not a trusted proxy. Anything further left may be forged.
  */
 export class ClientAddresses {
   readonly #trusted: BlockList;
@@ -45,15 +44,16 @@ export class ClientAddresses {
     return address;
   }
 
-  /** Whether a connection from this address is one of a proxy's, over which many come. */
+  /** True for the address of a proxy, which carries the connections of many clients. */
   isProxy(address: string): boolean {
     return contains(this.#trusted, plain(address));
   }
 
   /**
-   * Rule HTTP2: true for a client on this machine. A proxy here passes on what came from elsewhere, and there are some that
-   * add no header: those that are trusted are known, others pass on the name and port that their clients asked for, and
-   * one that sets these to its own upstream speaks HTTP/1.0.
+   * Rule HTTP2: true for a client on this machine. A proxy on this machine forwards requests from
+   * elsewhere, possibly without adding a header. Trusted proxies are known by address; others
+   * forward the host and port that their clients asked for; and one that sets these to its own
+   * upstream speaks HTTP/1.0.
    */
   isLocal(request: ClientRequest): boolean {
     const peer = plain(request.socket.remoteAddress ?? '');
@@ -92,7 +92,7 @@ function forwardedFor({ headers }: Pick<ClientRequest, 'headers'>): string[] {
   return (typeof given === 'string' ? given : given.join(',')).split(',');
 }
 
-/** One spelling: without port, brackets, zone, or the prefix of an IPv4 address on an IPv6 socket. */
+/** Normalizes an address: no port, brackets, zone or IPv4-mapped prefix. */
 function plain(text: string): string {
   const trimmed = text.trim();
   const bare =

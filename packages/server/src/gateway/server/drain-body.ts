@@ -2,16 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { Platform } from '../../platform/platform.js';
 
 /** Milliseconds. */
-const patience = 3000;
+const drainTimeout = 3000;
 
 /**
- * Reads and drops the rest of a body that is not wanted: a client that still writes when its connection is
- * closed never sees the answer. Resolves with whether the end was reached, after 3 s at most.
+ * Reads and drops the rest of an unwanted body: a client that is still sending when its connection
+ * closes never sees the response. Resolves after at most 3 s, with whether the end was reached.
  */
 export function drainBody(request: IncomingMessage, { timers }: Platform): Promise<boolean> {
   if (request.readableEnded || request.complete) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const timer = timers.after(patience, () => resolve(false));
+    const timer = timers.after(drainTimeout, () => resolve(false));
     const done = (ended: boolean) => () => {
       timer.cancel();
       resolve(ended);

@@ -1,21 +1,21 @@
 import type { ServerResponse } from 'node:http';
 
-/** Responses to requests that wait to be asked for their body (`Expect: 100-continue`). */
+/** Responses to requests that wait with their body for `100 Continue`. */
 const awaitingContinue = new WeakSet<ServerResponse>();
 
-/** The client sends its body when it is asked to, or hears why not. */
+/** The request waits for `100 Continue` or a refusal. */
 export function awaitContinue(response: ServerResponse): void {
   awaitingContinue.add(response);
-  // Who is refused never sends the body, and may send another request in its place or not: nobody could tell.
+  // After a refusal the client may send the body or a new request; the two cannot be told apart.
   response.shouldKeepAlive = false;
 }
 
-/** Whether the body was not asked for, and does not come. */
+/** True if the body was not asked for, so it will not arrive. */
 export function isAwaitingContinue(response: ServerResponse): boolean {
   return awaitingContinue.has(response);
 }
 
-/** The request is let in: asks for its body, where that waits. */
+/** The request is authorized: asks for its body if that waits. */
 export function sendContinue(response: ServerResponse): void {
   if (!awaitingContinue.delete(response)) return;
   response.shouldKeepAlive = true;

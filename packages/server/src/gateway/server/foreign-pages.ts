@@ -5,8 +5,9 @@ import type { Origins } from './origins.js';
 type CrossOriginRequest = Pick<IncomingMessage, 'headers' | 'headersDistinct'>;
 
 /**
- * Whether a browser sent it for a page of another origin that the app does not name in `cors`. Any page can make its visitors send such
- * requests, so they pay from a share of their own: nobody's address is used up by a page that they look at.
+ * True if a browser sent it for a page of another origin that is not in `cors`. Any page can make
+ * its visitors send such requests, so they have a rate of their own and do not use up the visitor's
+ * address.
  */
 export function isFromForeignPage(request: CrossOriginRequest, origins: Origins): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
@@ -21,8 +22,8 @@ function nameOf(origin: string): string {
 }
 
 /**
- * Whether a page of another origin sends it without asking the server first: browsers ask (a preflight) before they send what says that
- * it is JSON. `type`: what the request says that its body is.
+ * True if a page of another origin may have sent it without a preflight, which browsers send before
+ * a request that declares JSON. `type`: the Content-Type of the request.
  */
 export function lacksPreflight({ headers }: CrossOriginRequest, type: string | undefined): boolean {
   const hasBody =

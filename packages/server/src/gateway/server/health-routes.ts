@@ -8,16 +8,16 @@ import type { MetricsFormat, MetricsText } from '../options.js';
 import type { HostedRequest } from './hosts.js';
 
 export interface HealthRoutesOptions {
-  /** Resolves when store and bus of what was asked are reachable. */
+  /** Resolves if store and bus of what was asked for are reachable. */
   readonly ready: (request: HostedRequest) => Promise<void>;
   readonly draining: () => boolean;
   readonly platform: Platform;
 }
 
-/** Milliseconds after which a store that does not answer counts as away. */
-const patience = 2000;
+/** Milliseconds after which a store that does not answer counts as unavailable. */
+const storeTimeout = 2000;
 
-/** Rule HTTP1: alive, and able to serve. */
+/** Rule HTTP1: liveness and readiness. */
 export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions): void {
   app.get('/health', (_request, reply) => sendJson(reply, 200, '{"status":"alive"}'));
   app.get('/ready', async (request, reply) => {
@@ -28,11 +28,11 @@ export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions)
 
 interface Readiness {
   readonly status: 'ready' | 'draining' | 'away';
-  /** In a few words, where it is known. */
+  /** A short text, if known. */
   readonly reason?: string | undefined;
 }
 
-/** Of several apps none can be served: the first one's reason. */
+/** If none of several apps can be served: the reason of the first. */
 function reasonOf(error: unknown): string | undefined {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
   return first instanceof WritesUnavailable ? first.message : undefined;
@@ -42,7 +42,7 @@ async function readiness(options: HealthRoutesOptions, request: HostedRequest): 
   if (options.draining()) return { status: 'draining' };
   const { timers } = options.platform;
   const late = new Promise<Readiness>((resolve) => {
-    timers.after(patience, () => resolve({ status: 'away', reason: 'no answer' }));
+    timers.after(storeTimeout, () => resolve({ status: 'away', reason: 'no answer' }));
   });
   const reached = options.ready(request).then(
     (): Readiness => ({ status: 'ready' }),
@@ -57,10 +57,10 @@ export interface MetricsRouteOptions extends OperatorOptions {
   readonly platform: Pick<Platform, 'clock'>;
 }
 
-/** Milliseconds for which everybody gets the same text, where it is public: making it takes its time. */
+/** Milliseconds that a public metrics text is cached: it is expensive to make. */
 const freshness = 1000;
 
-/** Rule LIM35: the text as the public gets it. */
+/** Rule LIM35: the text as served to the public. */
 class CachedMetricsText {
   readonly #options: Pick<MetricsRouteOptions, 'text' | 'platform'>;
   readonly #made = new Map<MetricsFormat, { at: number; text: Promise<MetricsText> }>();
@@ -93,7 +93,7 @@ export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions)
   });
 }
 
-/** OpenMetrics for who asks for it, and wants it no less than Prometheus' own format. */
+/** OpenMetrics if the client accepts it with at least the quality of Prometheus' text format. */
 function formatOf(accept = ''): MetricsFormat {
   const ranges = accept.split(',').map((range) => range.trim().toLowerCase());
   const quality = (type: string) =>

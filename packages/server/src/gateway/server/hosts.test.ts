@@ -19,7 +19,7 @@ test.each([
   ['A6BCC.API.Really.IO:9000', 1],
   ['a6bcc.api.really.io.', 1],
   ['a6bcc.api.really.io.:443', 1],
-])('[HOST1] %s is an app, whatever its port and case', (host, app) => {
+])('[HOST1] %s is an app, in any case and with any port', (host, app) => {
   expect(ask(host)).toBe(app);
 });
 
@@ -38,18 +38,18 @@ test.each([
   '__proto__.api.really.io',
   '',
   undefined,
-])('[HOST2] %s is none', (host) => {
+])('[HOST2] %s is no app', (host) => {
   expect(ask(host)).toBe(undefined);
 });
 
-test('[HOST1] a target in absolute form says more than the header, and two headers nothing', () => {
+test('[HOST1] an absolute target overrides the header, and two headers give no name', () => {
   expect(ask('b.api.really.io', 'http://a6bcc.api.really.io:80/v0.1/socket')).toBe(1);
   expect(ask('b.api.really.io', 'http://b.api.really.io@a6bcc.api.really.io/x')).toBe(1);
   expect(ask('b.api.really.io', '/http://a6bcc.api.really.io/')).toBe(2);
   expect(ask('b.api.really.io', '/', ['a6bcc.api.really.io'])).toBe(undefined);
 });
 
-test('[CON1] without a domain there is one app, under any name', () => {
+test('[CON1] without a domain there is one app, on any host', () => {
   const alone = new Hosts(undefined, new Map([['', 1]]));
   for (const host of ['x.example', '127.0.0.1', '']) {
     expect(alone.appOf({ headers: { host }, headersDistinct: {}, url: '/' })).toBe(1);

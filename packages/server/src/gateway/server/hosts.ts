@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 
-/** What of a request tells whom it is for. */
+/** The parts of a request that say which app it is for. */
 export type HostedRequest = Pick<IncomingMessage, 'headers' | 'headersDistinct' | 'url'>;
 
 /**
- * Which app a request is for (rule HOST1). Where there is a domain, its host is `<clientid>.<domain>`; else there is one
- * app, and any host is its own.
+ * Finds the app that a request is for (rule HOST1). With a domain, its host is
+ * `<clientid>.<domain>`; without one there is a single app on any host.
  */
 export class Hosts<T> {
   readonly #suffix: string | undefined;
   readonly #apps: ReadonlyMap<string, T>;
   readonly #only: T | undefined;
 
-  /** `domain` and clientids are in lower case. */
+  /** `domain` and clientids are lower case. */
   constructor(domain: string | undefined, apps: ReadonlyMap<string, T>) {
     this.#suffix = domain === undefined ? undefined : `.${domain}`;
     this.#apps = apps;
@@ -30,15 +30,15 @@ export class Hosts<T> {
 }
 
 /**
- * The name that was asked for: without port and case, and without the dot that ends a full name. A target in absolute form
- * says more than the header (RFC 9112, section 3.2.2), and two headers say nothing. `X-Forwarded-Host` is left alone: a proxy
- * passes `Host` on.
+ * The host name of a request in lower case, without port and trailing dot. A target in absolute
+ * form overrides the header (RFC 9112, section 3.2.2); two headers give no name. `X-Forwarded-Host`
+ * is ignored: a proxy passes `Host` on.
  */
 export function hostOf(request: HostedRequest): string {
   return authorityOf(request).replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
-/** The port that was asked for, where it was named. */
+/** The port of the request's host, if it names one. */
 export function portOf(request: HostedRequest): number | undefined {
   const port = /:(\d+)$/.exec(authorityOf(request))?.[1];
   return port === undefined ? undefined : Number(port);

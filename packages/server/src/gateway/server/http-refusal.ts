@@ -1,39 +1,41 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Origins } from './origins.js';
 
-/** A refusal in the form that the socket's path answers with: `{"code":…,"reason":…}` (rules CON2, CON3). */
+/** A refusal in the format of the socket's path: `{"code":…,"reason":…}` (rules CON2, CON3). */
 export interface HttpRefusal {
   readonly code: number;
   readonly reason: string;
-  /** The same as section ERR says it, of what may have been meant for REST. */
+  /**
+   * The same as an error message of section ERR, for a request that may have been meant for REST.
+   */
   readonly error?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export const refusals = {
   unsupportedVersion: { code: 400, reason: 'protocol version is not supported' },
-  noHost: { code: 400, reason: 'a request names its host', error: 'request.invalid' },
-  manyHosts: { code: 400, reason: 'a request names one host', error: 'request.invalid' },
-  noHttp: { code: 400, reason: 'the request is no HTTP', error: 'request.invalid' },
+  noHost: { code: 400, reason: 'the Host header is missing', error: 'request.invalid' },
+  manyHosts: { code: 400, reason: 'there are several Host headers', error: 'request.invalid' },
+  noHttp: { code: 400, reason: 'the request is not valid HTTP', error: 'request.invalid' },
   notJson: {
     code: 415,
-    reason: 'a page of another origin sends JSON as application/json',
+    reason: 'a page of another origin has to send JSON as application/json',
     error: 'content.type.unsupported',
   },
   tooSlow: { code: 408, reason: 'the request took too long', error: 'request.timeout' },
   headTooLarge: { code: 431, reason: 'the headers are too large', error: 'headers.too.large' },
   expectation: { code: 417, reason: 'only Expect: 100-continue is supported' },
-  badHandshake: { code: 400, reason: 'the request is no WebSocket handshake' },
+  badHandshake: { code: 400, reason: 'the request is not a WebSocket handshake' },
   unknownApp: { code: 404, reason: 'there is no such app' },
-  notFound: { code: 404, reason: 'there is nothing here' },
+  notFound: { code: 404, reason: 'there is no such path' },
   method: {
     code: 405,
-    reason: 'a WebSocket handshake is a GET',
+    reason: 'a WebSocket handshake has to be a GET request',
     headers: { Allow: 'GET' },
   },
   unknownMethod: {
     code: 405,
-    reason: 'there is no such method',
+    reason: 'the method is unknown',
     error: 'command.unknown',
     headers: { Allow: 'GET, HEAD, POST, PATCH, DELETE, OPTIONS' },
   },
@@ -59,7 +61,7 @@ export const refusals = {
   },
 } as const satisfies Record<string, HttpRefusal>;
 
-/** A request that is refused in this form, over HTTP alone. */
+/** An HTTP request refused in this format. */
 export class RefusedRequest extends Error {
   readonly refusal: HttpRefusal;
 
@@ -69,10 +71,10 @@ export class RefusedRequest extends Error {
   }
 }
 
-/** Milliseconds for which a refused client may keep its side open. */
+/** Milliseconds that a refused client may keep its side open. */
 const linger = 2000;
 
-/** Refuses a plain request. A page of another origin may read why. */
+/** Refuses a plain request. Pages of other origins may read why. */
 export function refuseRequest(
   response: ServerResponse,
   refusal: HttpRefusal,
@@ -84,18 +86,18 @@ export function refuseRequest(
   response.end(body);
 }
 
-/** Refuses an upgrade: answers on the bare socket and ends it. */
+/** Refuses an upgrade: responds on the bare socket and ends it. */
 export function refuseUpgrade(request: IncomingMessage, refusal: HttpRefusal): void {
   const { socket } = request;
   const { head, body } = refusalText(refusal);
   socket.on('error', ignore);
   socket.setTimeout(linger, () => socket.destroy());
-  // What the client sent meanwhile is read and dropped: to close on it would cut the answer off.
+  // Further input is read and dropped: closing at once would cut the response off.
   socket.resume();
   socket.end(request.method === 'HEAD' ? head : head + body);
 }
 
-/** An answer for a bare socket. */
+/** The HTTP response for a bare socket. */
 export function refusalText(
   refusal: HttpRefusal,
   more: Readonly<Record<string, string>> = {},
@@ -124,7 +126,7 @@ function headersOf(refusal: HttpRefusal, body: string): Record<string, string> {
   };
 }
 
-/** Who sends `Upgrade` names it in `Connection` (RFC 9110, section 7.8). */
+/** A response with `Upgrade` has to name it in `Connection` (RFC 9110, section 7.8). */
 function connectionOf(refusal: HttpRefusal): string {
   return refusal.headers && 'Upgrade' in refusal.headers ? 'Upgrade, close' : 'close';
 }

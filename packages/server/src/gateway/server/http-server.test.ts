@@ -14,7 +14,7 @@ import { openTestGateway, RawClient, upgradeRequest } from '../gateway.fixture.j
 import { createHttpServer, httpTimeoutsFor } from './http-server.js';
 import { Origins } from './origins.js';
 
-test('[DUR5] who takes for ever to say what it wants is not waited for', async () => {
+test('[DUR5] a request that takes too long is cut off', async () => {
   const timeouts = { keepAlive: 50, keepAliveSlack: 10, head: 50, request: 100, check: 20 };
   const origins = new Origins(undefined);
   const { timers } = systemPlatform;
@@ -40,15 +40,15 @@ test('[DUR5] who takes for ever to say what it wants is not waited for', async (
     );
     expect(answer).toContain('Access-Control-Allow-Origin: *');
   }
-  // Of what was opened in advance and not used yet an answer would be taken for that to the first request.
+  // On an unused connection, the client would take a response for that to its first request.
   expect(await unused.ended).toBe('');
-  // What is a WebSocket by then has other deadlines.
+  // An open WebSocket has other deadlines.
   expect(upgraded.socket.readyState).toBe('open');
   upgraded.socket.destroy();
   server.close();
 });
 
-test('[ERR2] what Node would refuse without a word is refused in JSON', async () => {
+test('[ERR2] requests that Node would refuse without a body are refused in JSON', async () => {
   const { gateway, port } = await openTestGateway();
   const answerTo = async (...lines: string[]) => {
     const client = new RawClient(port);
@@ -56,7 +56,7 @@ test('[ERR2] what Node would refuse without a word is refused in JSON', async ()
     return await client.ended;
   };
   const hostless = await answerTo('GET /health HTTP/1.1');
-  expect(hostless).toMatch(/^HTTP\/1.1 400 .*{"code":400,"reason":"a request names its host",/s);
+  expect(hostless).toMatch(/^HTTP\/1.1 400 .*{"code":400,"reason":"the Host header is missing",/s);
   expect(hostless).toContain('"error":{"code":400,"message":"request.invalid"}}');
   expect(await answerTo('GET /health HTTP/1.0')).toMatch(/^HTTP\/1.1 200 /);
   const expecting = await answerTo('GET /health HTTP/1.1', 'Host: x', 'Expect: miracles');
@@ -64,7 +64,7 @@ test('[ERR2] what Node would refuse without a word is refused in JSON', async ()
   await gateway.close();
 });
 
-test('[HTTP13] what is refused before it is a request may be read by pages of any origin that may call', async () => {
+test('[HTTP13] pages of allowed origins can read refusals of malformed requests', async () => {
   const any = await openTestGateway();
   const narrowed = await openTestGateway({ config: { cors: ['https://*.example.com'] } });
   const answerTo = async (port: number, line: string, ...headers: string[]) => {
@@ -104,14 +104,14 @@ test('[HTTP13] what is refused before it is a request may be read by pages of an
     const other = await answerTo(narrowed.port, line, 'Origin: https://evil.example', ...headers);
     expect([what, other.status]).toEqual([what, status]);
     expect(other.head, what).toMatch(/^vary: origin/im);
-    // Of a head that was given up, only a part was read, and the origin may stand in another one.
+    // Of a head that is too large only a part was read, and the origin may be in the rest.
     if (status === 431) expect(['*', 'https://app.example.com'], what).toContain(own.origin);
     else expect([what, own.origin, other.origin]).toEqual([what, page.slice(8), undefined]);
   }
   await Promise.all([any.gateway.close(), narrowed.gateway.close()]);
 });
 
-test('[HTTP13] a client that still sends what is too long sees the answer', async () => {
+test('[HTTP13] a client that is still sending what is too long sees the response', async () => {
   const { gateway, port } = await openTestGateway();
   const failures: Error[] = [];
   const client = new RawClient(port);
@@ -123,7 +123,7 @@ test('[HTTP13] a client that still sends what is too long sees the answer', asyn
   await gateway.close();
 });
 
-test('[HTTP15] a connection is kept open between two requests for longer than clients are promised', async () => {
+test('[HTTP15] a connection is kept open between requests for longer than clients are promised', async () => {
   const { gateway, port } = await openTestGateway({ config: { keepAlive: 1000 } });
   const client = new RawClient(port);
   client.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -135,34 +135,34 @@ test('[HTTP15] a connection is kept open between two requests for longer than cl
   await gateway.close();
 }, 30_000);
 
-test('[HTTP15] a connection that is opened in advance lasts as long as one between two requests', () => {
+test('[HTTP15] a connection opened in advance lasts as long as an idle one between requests', () => {
   const seconds = 1000;
   for (const keepAlive of [1, 60, 75, 100].map((n) => n * seconds)) {
     const { head, request } = httpTimeoutsFor(keepAlive);
     expect(head).toBeGreaterThan(keepAlive);
-    // Node refuses less.
+    // Node enforces a minimum.
     expect(request).toBeGreaterThanOrEqual(head);
   }
-  // Whoever sends nothing at all is not waited for without end.
+  // A connection that never sends anything is closed in the end.
   expect(httpTimeoutsFor(3600 * seconds).head).toBe(120 * seconds);
 });
 
-test('[SES12] a server that stops does not wait for who has not asked for anything', async () => {
+test('[SES12] a stopping server does not wait for unused connections', async () => {
   const platform = simulatedPlatform({ seed: 1 });
   const { gateway, port } = await openTestGateway({ platform });
   const [silent, slow] = [new RawClient(port), new RawClient(port)];
   slow.write('GET /health HTT');
   await Promise.all([once(silent.socket, 'connect'), once(slow.socket, 'connect')]);
-  // Both have come in by the time that a later one is answered.
+  // Both have arrived by the time a later one is answered.
   const last = new RawClient(port);
   last.write('GET /health HTTP/1.0\r\n\r\n');
   await last.ended;
-  // Time stands still: nothing is cut off because it took too long.
+  // Time stands still, so no timeout fires.
   await gateway.close();
   expect([await silent.ended, await slow.ended]).toEqual(['', '']);
 });
 
-test('[SES12] a request that is under way when the server stops is answered, and not waited for any longer', async () => {
+test('[SES12] a request in flight when the server stops is answered, and its connection then closed', async () => {
   const platform = simulatedPlatform({ seed: 1 });
   const { gateway, port } = await openTestGateway({ platform });
   const client = new RawClient(port);
@@ -177,7 +177,7 @@ test('[SES12] a request that is under way when the server stops is answered, and
     platform.advance(10);
     return client.socket.readyState;
   };
-  // Far less than the 8 s that it may take.
+  // Far less than the 8 s timeout.
   await expect.poll(look, { interval: 10 }).toBe('closed');
   expect(platform.clock.monotonic()).toBeLessThan(8000);
   await closing;
@@ -185,7 +185,7 @@ test('[SES12] a request that is under way when the server stops is answered, and
 
 const hasOpenSsl = spawnSync('openssl', ['version']).status === 0;
 
-/** A key and a certificate that it signed itself. */
+/** A key and a self-signed certificate. */
 function selfSigned(name: string): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'really-tls-'));
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
@@ -197,7 +197,7 @@ function selfSigned(name: string): { key: string; cert: string } {
   return texts;
 }
 
-test.skipIf(!hasOpenSsl)('[CON1] wss:// is served, and a renewed certificate taken', async () => {
+test.skipIf(!hasOpenSsl)('[CON1] wss:// is served, and a renewed certificate is used', async () => {
   const { gateway, url, port } = await openTestGateway({ config: { tls: selfSigned('first') } });
   expect(url).toBe(`https://127.0.0.1:${port}`);
   const socket = new WebSocket(`wss://127.0.0.1:${port}/v0.1/socket`, {
@@ -214,7 +214,7 @@ test.skipIf(!hasOpenSsl)('[CON1] wss:// is served, and a renewed certificate tak
   await gateway.close();
 });
 
-/** The name in the certificate that a new connection is shown. */
+/** The certificate name that a new connection gets. */
 async function presented(port: number): Promise<string | undefined> {
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
   await once(socket, 'secureConnect');

@@ -17,19 +17,19 @@ import type { Origins } from './origins.js';
 
 export type HttpServer = http.Server | https.Server;
 
-/** Bytes of a request's head: a target of 64 KiB, and the headers beside it (rule HTTP13). */
+/** Bytes of a request's head: a target of 64 KiB plus headers (rule HTTP13). */
 export const maxHeadBytes = (64 + 16) * 1024;
 
 /** Milliseconds. */
 export interface HttpTimeouts {
-  /** For which a connection is kept open between two requests. */
+  /** Promised to clients: how long a connection stays open between requests. */
   readonly keepAlive: number;
-  /** For which the connection really is kept open beyond what clients are promised: a request may be on its way. */
+  /** Added to `keepAlive`, since a request may be on its way when it ends. */
   readonly keepAliveSlack: number;
-  /** That a client may take to send the head of a request, and the whole request. */
+  /** Time to receive the head of a request, and the whole request. */
   readonly head: number;
   readonly request: number;
-  /** Between two looks for clients that are too slow. */
+  /** Between checks for slow clients. */
   readonly check: number;
 }
 
@@ -39,8 +39,9 @@ const longestHead = 120_000;
 const usualRequest = 30_000;
 
 /**
- * A connection on which nothing was asked yet is cut off after the time for a head, and balancers open some in advance:
- * so it lasts as long as one that is idle between two requests, up to 2 minutes.
+ * Timeouts for a keep-alive time. Node cuts off an unused connection after the head timeout; since
+ * load balancers open some in advance, that is as long as the idle time between requests, up to 2
+ * minutes.
  */
 export function httpTimeoutsFor(keepAlive: number): HttpTimeouts {
   const head = Math.min(Math.max(usualHead, keepAlive + slack), longestHead);
@@ -48,7 +49,7 @@ export function httpTimeoutsFor(keepAlive: number): HttpTimeouts {
   return { keepAlive, keepAliveSlack: slack, head, request, check: 5000 };
 }
 
-/** Connections beyond those that may become WebSockets: plain requests, and upgrades that are refused. */
+/** Connections beyond those that may become WebSockets: plain requests and refused upgrades. */
 const spare = 1000;
 
 export interface HttpServerOptions extends Pick<ServerConfig, 'connections' | 'tls'> {
@@ -58,7 +59,7 @@ export interface HttpServerOptions extends Pick<ServerConfig, 'connections' | 't
   readonly output: Pick<HttpOutput, 'inOrder'>;
 }
 
-/** The HTTP server: every request goes to `listener`, and what is no HTTP is answered here. */
+/** The HTTP server: passes every request to `listener` and answers malformed ones itself. */
 export function createHttpServer(
   { connections, tls, origins, timeouts, timers, output }: HttpServerOptions,
   listener: http.RequestListener,
@@ -70,7 +71,7 @@ export function createHttpServer(
     keepAliveTimeoutBuffer: timeouts.keepAliveSlack,
     connectionsCheckingInterval: timeouts.check,
     maxHeaderSize: maxHeadBytes,
-    // Node would refuse a request without `Host` by itself, and say nothing.
+    // Node would refuse a request without `Host` with an empty response.
     requireHostHeader: false,
   };
   const known = output.inOrder(hostKnown(listener, origins));
@@ -87,14 +88,14 @@ export function createHttpServer(
   server.on('checkExpectation', (_request: unknown, response: http.ServerResponse) =>
     refuseRequest(response, refusals.expectation, origins),
   );
-  // Without a listener Node would hang up.
+  // Without a listener Node would close the connection.
   server.on('connect', (request: http.IncomingMessage) =>
     refuseUpgrade(request, refusals.unknownMethod),
   );
   return server;
 }
 
-/** RFC 9112, section 3.2. */
+/** Checks `Host` (RFC 9112, section 3.2). */
 function hostKnown(listener: http.RequestListener, origins: Origins): http.RequestListener {
   return (request, response) => {
     const hosts = hostsOf(request);
@@ -103,20 +104,22 @@ function hostKnown(listener: http.RequestListener, origins: Origins): http.Reque
   };
 }
 
-/** How often a request says `Host`. Node keeps the first, and a proxy in front may have gone by another. */
+/** Number of `Host` headers. Node keeps the first, while a proxy in front may have used another. */
 function hostsOf({ rawHeaders }: http.IncomingMessage): number {
   return rawHeaders.filter((text, at) => at % 2 === 0 && /^host$/i.test(text)).length;
 }
 
-/** A line that would be fine if only there were such a method. */
+/** A valid request line with an unknown method. */
 const requestLine = /^[A-Z]{1,32} \S+ HTTP\/1\.[01]\r\n/i;
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-/** Milliseconds for which a refused client may go on sending: to close on it would cut the answer off. */
+/**
+ * Milliseconds that a refused client may go on sending: closing at once would cut the response off.
+ */
 const linger = 2000;
 
-/** What is no HTTP gets a last answer, where there is anybody to hear it. */
+/** Answers malformed requests, if the socket can still be written to. */
 class MalformedRequests {
   readonly #origins: Origins;
   readonly #timers: Timers;
@@ -128,7 +131,7 @@ class MalformedRequests {
   }
 
   refuse(error: ParserError, socket: Duplex): void {
-    // Each further piece of what it sends is an error again.
+    // Each further piece of input raises the error again.
     if (this.#refused.has(socket)) return;
     if (error.code === 'ECONNRESET' || !socket.writable || isUnused(error, socket)) {
       socket.destroy();
@@ -146,7 +149,9 @@ class MalformedRequests {
   }
 }
 
-/** A connection that was opened in advance and never used: an answer would be taken for that to the first request. */
+/**
+ * A connection that was never used: the client would take a response for that to its first request.
+ */
 function isUnused({ code }: ParserError, socket: Duplex): boolean {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket instanceof Socket && socket.bytesRead === 0;
 }

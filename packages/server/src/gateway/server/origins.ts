@@ -1,17 +1,20 @@
 /**
- * Which web origins may read answers. Browsers send an origin in one spelling only (lower case, punycode, no default
- * port), save that the ids of some extensions are in capitals.
+ * Decides which web origins may read responses. Browsers send origins in one spelling only (lower
+ * case, punycode, no default port), except that some extension ids are in capitals.
  */
 export class Origins {
   /** `undefined`: any origin. */
   readonly patterns: readonly RegExp[] | undefined;
 
-  /** Origins such as `https://app.example`, `capacitor://localhost` and `https://*.example.com`, or `null`. */
+  /**
+   * Origins such as `https://app.example`, `capacitor://localhost` and `https://*.example.com`, or
+   * `null`.
+   */
   constructor(origins: readonly string[] | undefined) {
     this.patterns = origins?.map(patternOf);
   }
 
-  /** CORS headers of an answer that was made without the HTTP framework. `origin`: what the request said. */
+  /** CORS headers of a response made without the HTTP framework. `origin`: the request's header. */
   headersFor(origin: string | undefined): Readonly<Record<string, string>> {
     if (!this.patterns) return { 'Access-Control-Allow-Origin': '*' };
     const allowed = origin !== undefined && this.patterns.some((pattern) => pattern.test(origin));
@@ -19,8 +22,8 @@ export class Origins {
   }
 
   /**
-   * Those of a refusal that was made before the whole head of the request was seen. Where the origin stands in another part
-   * of it, any may read what is the same for everybody.
+   * CORS headers of a refusal before the whole request head was read. If the origin is in the
+   * unread part, any may read the response, which is the same for everybody.
    */
   headersOfRefusal(origin: string | undefined): Readonly<Record<string, string>> {
     const unseen = origin === undefined && { 'Access-Control-Allow-Origin': '*' };
@@ -28,7 +31,7 @@ export class Origins {
   }
 }
 
-/** A leading `*.` of the host stands for one label or several. */
+/** A leading `*.` of the host matches one or more labels. */
 function patternOf(origin: string): RegExp {
   const [scheme = '', host = ''] = origin.split('://*.');
   const source =

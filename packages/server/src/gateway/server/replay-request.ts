@@ -3,9 +3,10 @@ import { Server as TlsServer } from 'node:tls';
 import type { HttpServer } from './http-server.js';
 
 /**
- * Serves a request that offers an upgrade which this server does not know, such as the `h2c` that some clients offer with
- * every request, as if it had not (RFC 9110, section 7.8). Node has stopped reading it by then; so its head, without
- * the offer, and what came after it are put back, and the socket comes in once more.
+ * Serves a request that offers an unknown upgrade, such as the `h2c` that some clients offer with
+ * every request, as if it offered none (RFC 9110, section 7.8). Node has stopped reading by then,
+ * so the head without the offer and the bytes after it are put back, and the socket is handed to
+ * the server again.
  */
 export function replayRequest(server: HttpServer, request: IncomingMessage, head: Buffer): void {
   const { socket } = request;
@@ -13,7 +14,7 @@ export function replayRequest(server: HttpServer, request: IncomingMessage, head
   server.emit(server instanceof TlsServer ? 'secureConnection' : 'connection', socket);
 }
 
-/** Headers, and words of `Connection`, that are about the offer. */
+/** Headers, and tokens of `Connection`, that belong to the offer. */
 const ofOffer = new Set(['upgrade', 'http2-settings']);
 
 function headWithoutOffer({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
@@ -23,7 +24,7 @@ function headWithoutOffer({ method, url, httpVersion, rawHeaders }: IncomingMess
     const kept = name.toLowerCase() === 'connection' ? withoutOffer(value) : value;
     if (!ofOffer.has(name.toLowerCase())) lines.push(`${name}: ${kept}`);
   }
-  // Node reads the bytes of a head as Latin-1.
+  // Node reads the head as Latin-1.
   return Buffer.from([...lines, '', ''].join('\r\n'), 'latin1');
 }
 

@@ -13,13 +13,13 @@ export interface RequestRouterOptions extends Pick<ServerGatewayOptions, 'metric
   readonly hosts: Hosts<AppGateway>;
   readonly routes: ServerRoutes;
   readonly origins: Origins;
-  /** Brings a request in again as one that offers no upgrade. `head` is what came after its headers. */
+  /** Serves a request again as if it offered no upgrade. `head`: the bytes after its headers. */
   readonly serveWithoutUpgrade: (request: IncomingMessage, head: Buffer) => void;
 }
 
 /**
- * Where every request comes in. What can be refused by its path or its host is refused here, in the very same words with and
- * without an upgrade (rules CON2, HOST2); the rest goes on to the app that it is for.
+ * The first handler of every request. Refuses by path and host, in the same words with and without
+ * an upgrade (rules CON2, HOST2), and passes everything else to the app that it is for.
  */
 export class RequestRouter {
   readonly #options: RequestRouterOptions;
@@ -56,7 +56,7 @@ export class RequestRouter {
     else this.#refuse(request, refusals.unknownApp);
   }
 
-  /** A client that still writes would not see the answer, so what it sends is read. */
+  /** Drains the body first: a client that is still sending would not see the response. */
   async #refuseUnknownHost(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#unknownHosts.add();
     await drainBody(request, this.#options.platform);

@@ -11,7 +11,7 @@ export interface ServerRoutesOptions
   extends Pick<ServerGatewayOptions, 'config' | 'metrics' | 'log' | 'platform'> {
   readonly addresses: ClientAddresses;
   readonly draining: () => boolean;
-  /** Resolves when what was asked can serve. */
+  /** Resolves if what was asked for can serve. */
   readonly ready: (request: HostedRequest) => Promise<void>;
   /** The text of `/metrics`. */
   readonly scrape: (format: MetricsFormat) => Promise<MetricsText>;
@@ -19,7 +19,7 @@ export interface ServerRoutesOptions
 
 const paths: ReadonlySet<string> = new Set(['/health', '/ready', '/metrics']);
 
-/** What the server answers itself, under whatever host (rules HTTP1, HTTP2). */
+/** Routes of the server itself, on any host (rules HTTP1, HTTP2). */
 export class ServerRoutes {
   readonly #options: ServerRoutesOptions;
   #http: FastifyInstance | undefined;
@@ -43,7 +43,7 @@ export class ServerRoutes {
     this.#http = http;
   }
 
-  /** True for what is the server's own. */
+  /** True for a route of the server itself. */
   has({ url = '' }: IncomingMessage): boolean {
     return paths.has(pathOf(url));
   }

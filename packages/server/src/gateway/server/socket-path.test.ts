@@ -23,7 +23,7 @@ test.each([
   '/v%zz/socket',
   '/v0.2/socket?x',
   'ws://host/v9/socket',
-])('[CON2] %s is a version that is not supported', (target) => {
+])('[CON2] %s is an unsupported version', (target) => {
   expect(pathKindOf(target)).toBe('unsupported-version');
 });
 

@@ -1,7 +1,7 @@
-/** The version of the protocol that this server speaks, as paths have it. */
+/** The protocol version of this server, as in paths. */
 export const protocolVersion = '0.1';
 
-/** What a request asks for, judged by its path alone. */
+/** What a request is for, by its path alone. */
 export type PathKind =
   /** `/v0.1/socket`. */
   | 'socket'
@@ -9,7 +9,10 @@ export type PathKind =
   | 'unsupported-version'
   | 'other';
 
-/** Classifies the target of a request line. A query, a `/` at the end and percent-encoding make no difference. */
+/**
+ * Classifies the target of a request line. Query, trailing `/` and percent-encoding make no
+ * difference.
+ */
 export function pathKindOf(target: string): PathKind {
   const [first, version, name, ...rest] = pathOf(target).split('/').map(decode);
   if (first !== '' || !version?.startsWith('v') || name !== 'socket') return 'other';
@@ -17,7 +20,7 @@ export function pathKindOf(target: string): PathKind {
   return version === `v${protocolVersion}` ? 'socket' : 'unsupported-version';
 }
 
-/** The path of a request target, also of the absolute form that proxies may send. */
+/** The path of a request target, also in the absolute form that proxies may send. */
 export function pathOf(target: string): string {
   const absolute = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/is.exec(target);
   const relative = absolute ? (absolute[1] ?? '') : target;

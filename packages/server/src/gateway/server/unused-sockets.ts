@@ -4,8 +4,8 @@ import { Server as TlsServer } from 'node:tls';
 import type { HttpServer } from './http-server.js';
 
 /**
- * The sockets on which nobody has asked for anything yet, such as those that browsers open in advance. Node counts them
- * as busy, and a server that stops would wait for them.
+ * Sockets without a request so far, such as those that browsers open in advance. Node counts them
+ * as busy, so a stopping server would wait for them.
  */
 export class UnusedSockets {
   readonly #sockets = new Set<Socket>();
@@ -18,7 +18,7 @@ export class UnusedSockets {
       sockets.delete(this);
     };
     server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-      // One that is read anew was known before.
+      // A replayed request is on a known socket.
       if (known.has(socket)) return;
       known.add(socket);
       sockets.add(socket);

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.gateway.close());
 
-/** Sends bytes, and gives the answer once the server has ended the connection. */
+/** Sends bytes, and returns the response once the server has ended the connection. */
 async function ask(request: string): Promise<{ status: number; head: string; body: string }> {
   const client = new RawClient(server.port);
   client.write(request);
@@ -27,7 +27,7 @@ const plain = (path: string, method = 'GET') =>
 
 const unsupported = '{"code":400,"reason":"protocol version is not supported"}';
 
-describe('a version that is not supported', () => {
+describe('an unsupported version', () => {
   const requests = [
     ...['/v9/socket', '/vfoo/socket', '/v/socket', '/v0.10/socket', '/v9/socket/?a=b'].flatMap(
       (path) => [upgradeRequest(path), plain(path), plain(path, 'POST')],
@@ -42,7 +42,7 @@ describe('a version that is not supported', () => {
     expect(head.split('\r\n')).toContain('content-type: application/json');
   });
 
-  test('[CON2] a HEAD has the headers alone', async () => {
+  test('[CON2] a HEAD gets only the headers', async () => {
     for (const request of [plain('/v9/socket', 'HEAD'), plain('/v0.1/socket', 'HEAD')]) {
       const { head, body } = await ask(request);
       expect(head).toMatch(/content-type: application\/json/);
@@ -51,7 +51,7 @@ describe('a version that is not supported', () => {
   });
 });
 
-describe('the socket asked for in a wrong way', () => {
+describe('a wrong request for the socket', () => {
   const refusedWith = async (request: string, code: number) => {
     const { status, head, body } = await ask(request);
     expect(head.split('\r\n')).toContain('content-type: application/json');
@@ -59,7 +59,7 @@ describe('the socket asked for in a wrong way', () => {
     return head;
   };
 
-  test('[CON3] without the headers of an upgrade', async () => {
+  test('[CON3] without upgrade headers', async () => {
     const noConnection = upgradeRequest('/v0.1/socket', { Connection: 'close' });
     const requests = [
       plain('/v0.1/socket'),
@@ -73,7 +73,7 @@ describe('the socket asked for in a wrong way', () => {
     }
   });
 
-  test('[CON1] with a handshake that is none', async () => {
+  test('[CON1] with an invalid handshake', async () => {
     await refusedWith(upgradeRequest('/v0.1/socket', { 'Sec-WebSocket-Key': '' }), 400);
     await refusedWith(upgradeRequest('/v0.1/socket', { 'Sec-WebSocket-Key': 'short' }), 400);
     await refusedWith(upgradeRequest('/v0.1/socket', { 'Sec-WebSocket-Protocol': ',,' }), 400);
@@ -82,7 +82,7 @@ describe('the socket asked for in a wrong way', () => {
     expect(await refusedWith(old, 426)).toContain('\r\nsec-websocket-version: 13');
   });
 
-  test('[CON1] at a path where nothing is', async () => {
+  test('[CON1] at an unknown path', async () => {
     for (const path of ['/', '/socket', '/v0.1/socket/x', '/health', '/%zz']) {
       await refusedWith(upgradeRequest(path), 404);
     }
@@ -106,7 +106,7 @@ test('[CON1] every spelling of the path upgrades', async () => {
   }
 });
 
-test('[CON6] a client that offers subprotocols is answered with the first of them', async () => {
+test('[CON6] a client that offers subprotocols gets the first of them', async () => {
   const chosen = async (offer: Record<string, string>) => {
     const client = new RawClient(server.port);
     client.write(upgradeRequest('/v0.1/socket', offer));
@@ -121,7 +121,7 @@ test('[CON6] a client that offers subprotocols is answered with the first of the
   expect(await chosen({})).toBeUndefined();
 });
 
-test('[CON4] nothing is said after the upgrade, and a frame sent along with it counts', async () => {
+test('[CON4] nothing is sent after the upgrade, and a frame sent along with it counts', async () => {
   const client = new RawClient(server.port);
   const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
   client.write(Buffer.concat([Buffer.from(upgradeRequest()), ping]));
@@ -132,15 +132,15 @@ test('[CON4] nothing is said after the upgrade, and a frame sent along with it c
   await client.ended;
 });
 
-describe('an offer of another protocol on another path', () => {
+describe('an upgrade to another protocol on another path', () => {
   const offer = { Upgrade: 'h2c', Connection: 'HTTP2-Settings, close, Upgrade', 'X-Trace-Id': 'é' };
 
-  test('[HTTP1] is passed over', async () => {
+  test('[HTTP1] is ignored', async () => {
     const { status, body } = await ask(upgradeRequest('/health', offer));
     expect([status, body]).toEqual([200, '{"status":"alive"}']);
   });
 
-  test('[HTTP4] is passed over with a body too, however it comes, and the connection goes on', async () => {
+  test('[HTTP4] is ignored with any kind of body, too, and the connection goes on', async () => {
     const post = (headers: Record<string, string>) =>
       upgradeRequest('/auth/anonymous', { ...offer, Connection: 'Upgrade', ...headers }).replace(
         'GET',
@@ -159,7 +159,7 @@ describe('an offer of another protocol on another path', () => {
     expect(await client.ended).toContain('alive');
   });
 
-  test('[HTTP11] who hangs up on a stream of events is missed', async () => {
+  test('[HTTP11] a client that closes an event stream is noticed', async () => {
     const subscribe = () => Promise.resolve({ body: { body: { subscriptions: [] } } });
     const { gateway, port, tokens, live } = await openTestGateway({ commands: { subscribe } });
     const headers = {
@@ -175,7 +175,7 @@ describe('an offer of another protocol on another path', () => {
   });
 });
 
-test('[LIM6] connections beyond the limit are refused, and room that is left is used again', async () => {
+test('[LIM6] connections beyond the limit are refused, and freed capacity is used again', async () => {
   const clients = [];
   for (let index = 0; index < 3; index++) clients.push(await TestClient.open(server.url));
   const { status, head, body } = await ask(upgradeRequest());
@@ -190,14 +190,14 @@ test('[LIM6] connections beyond the limit are refused, and room that is left is 
   expect(await again.closed).toEqual({ code: 1005 });
 });
 
-describe('garbage', () => {
+describe('a malformed request', () => {
   test.each([
     'hello\r\n\r\n',
     '\x16\x03\x01\x02\x00',
     'GET\r\n\r\n',
     'GET / HTTP/9\r\n\r\n',
     `GET / HTTP/1.1\r\nX: ${'y'.repeat(20_000)}\r\n\r\n`,
-  ])('[DUR5] %.20j is refused and hurts nobody', async (bytes) => {
+  ])('[DUR5] %.20j is refused and harms nothing else', async (bytes) => {
     const { status } = await ask(bytes);
     expect([400, 431]).toContain(status);
     expect((await ask(plain('/health'))).status).toBe(200);

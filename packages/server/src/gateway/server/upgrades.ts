@@ -8,9 +8,9 @@ import { type HttpRefusal, refusals, refuseUpgrade } from './http-refusal.js';
 import { pathKindOf } from './socket-path.js';
 
 export interface UpgradesOptions {
-  /** Bytes of one message; beyond: close 1009 (rule LIM1). */
+  /** Bytes of one message; a larger one closes with 1009 (rule LIM1). */
   readonly message: number;
-  /** Whether messages are compressed for clients that offer it (rule CON7). */
+  /** Compress messages for clients that offer it (rule CON7). */
   readonly deflate: boolean;
   readonly addresses: ClientAddresses;
   readonly count: ConnectionCount;
@@ -20,7 +20,7 @@ export interface UpgradesOptions {
   readonly accepted: (ws: ClientSocket, request: IncomingMessage, address: string) => void;
 }
 
-/** Milliseconds for which a client may take its time to close after the server did. */
+/** Milliseconds that a client has to complete a close that the server began. */
 const closeTimeout = 5000;
 
 /** Turns upgrade requests into WebSockets, or refuses them before any upgrade. */
@@ -35,16 +35,16 @@ export class Upgrades {
       WebSocket: ClientSocket,
       clientTracking: false,
       perMessageDeflate: options.deflate && deflateTerms,
-      // Pongs leave through the outlet, so that they count as output like everything else.
+      // Pongs go through the socket writer, so that they count as output.
       autoPong: false,
       maxPayload: options.message,
-      // A message in crumbs costs far more memory than its bytes.
+      // A message in tiny fragments takes far more memory than its bytes.
       maxBufferedChunks: 8192,
       maxFragments: 4096,
-      // What is no UTF-8 is no JSON either, and answered as such (rule SES7).
+      // Invalid UTF-8 is invalid JSON, too, and is answered as such (rule SES7).
       skipUTF8Validation: true,
       closeTimeout,
-      // They say nothing here, but browsers close a socket whose offer is not answered.
+      // Subprotocols mean nothing here, but browsers close a socket whose offer is not answered.
       handleProtocols: ([first = '']) => first,
     };
     this.#server = new WebSocketServer(settings);
@@ -53,7 +53,7 @@ export class Upgrades {
     );
   }
 
-  /** Answers a request for an upgrade to a WebSocket, or for any on the socket's path. */
+  /** Serves an upgrade request for a WebSocket, or any upgrade on the socket's path. */
   handle(request: IncomingMessage, head: Buffer): void {
     const target = pathKindOf(request.url ?? '');
     const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
@@ -76,7 +76,7 @@ export class Upgrades {
       open = true;
       accepted(ws, request, address);
     });
-    // Without asynchronous checks the handshake is done by now, one way or the other.
+    // Without asynchronous checks the handshake has succeeded or failed by now.
     if (!open) count.leave(address);
   }
 

@@ -2,50 +2,50 @@ import type { Socket } from 'node:net';
 import type { RawData } from 'ws';
 import { WebSocket } from 'ws';
 
-/** What a socket tells the connection that it belongs to. */
+/** What a socket reports to its connection. */
 export interface SocketEvents {
-  /** So many bytes came in, which are looked at next. */
+  /** Bytes have arrived and are parsed next. */
   arrived(bytes: number): void;
   received(data: Buffer, isBinary: boolean): void;
   pinged(payload: Buffer): void;
   ponged(payload: Buffer): void;
-  /** The closing handshake begins, on whichever side: the last moment to send anything. */
+  /** The closing handshake begins, on either side: the last chance to send anything. */
   closing(): void;
   /** The close frame is queued. */
   closeSent(): void;
-  /** Gone. `code`: what the client's close frame said, 1006 without one. */
+  /** The socket has closed. `code`: from the client's close frame, 1006 without one. */
   closed(code: number): void;
 }
 
 const owner = Symbol('owner');
 
-/** A socket that knows whose bytes it brings. */
+/** A socket with a reference to its WebSocket. */
 interface OwnedSocket extends Socket {
   [owner]?: SocketEvents;
 }
 
 /**
- * A WebSocket of `ws` that knows its connection, so that all of them share these few functions as
- * handlers in place of closures of their own.
+ * A WebSocket of `ws` with a reference to its connection, so that all share these handlers instead
+ * of one closure each.
  */
 export class ClientSocket extends WebSocket {
   events: SocketEvents | undefined;
 
-  /** `socket`: the one below. */
+  /** `socket`: the underlying one. */
   attach(events: SocketEvents, socket: Socket): void {
     this.events = events;
     (socket as OwnedSocket)[owner] = events;
-    // Before `ws` has them: what is paid for is not taken for granted.
+    // Before `ws` sees the data, so that it is charged first.
     socket.prependListener('data', onData);
     this.on('message', onMessage);
     this.on('ping', onPing);
     this.on('pong', onPong);
     this.on('close', onClose);
-    // `ws` closes a socket that broke the framing by itself; without a listener it would throw.
+    // `ws` closes a socket on a framing error by itself, but throws without a listener.
     this.on('error', onError);
   }
 
-  /** Every way to close leads through here, those that `ws` takes by itself included. */
+  /** Every close goes through here, including those that `ws` starts itself. */
   override close(code?: number, reason?: string | Buffer): void {
     this.events?.closing();
     super.close(code, reason);

@@ -28,19 +28,19 @@ export interface ConnectionDepsOptions {
   readonly tickQuota: TickQuota;
   readonly resumableSessions: ResumableSessions;
   readonly activeTokens: ActiveTokens;
-  /** What waits for all sockets of the node. */
+  /** The output waiting for all sockets of the node. */
   readonly output: OutputTotal;
   readonly onClosed: (connection: Connection) => void;
 }
 
-/** Puts together what all connections share, so that each of them holds one reference in place of many. */
+/** Collects what all connections share, so that each holds a single reference to it. */
 export function connectionDeps(options: ConnectionDepsOptions): ConnectionDeps {
   const { gateway, commands, live, metrics, tickQuota, onClosed } = options;
   const { config, platform, tokens, audit, log, tracing } = gateway;
   const { limits, rates, idleTimeout, initializeTimeout } = config;
   return {
     commands,
-    answers: new PricedResponses({ turnBytes: limits.bytesPerTick, platform }),
+    pricedResponses: new PricedResponses({ tickBytes: limits.bytesPerTick, platform }),
     live,
     tokens,
     log,
@@ -86,7 +86,7 @@ export function connectionDeps(options: ConnectionDepsOptions): ConnectionDeps {
   };
 }
 
-/** Deadlines whose keys are objects of one class. */
+/** Deadlines with keys of one class. */
 function deadlines<T extends object>(
   platform: Platform,
   clock: 'wall' | 'monotonic',

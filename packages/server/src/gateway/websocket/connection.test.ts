@@ -31,7 +31,7 @@ afterEach(async () => {
   for (const server of open.splice(0)) await server.close();
 });
 
-/** A command that the test lets go on by hand. */
+/** A command that the test releases by hand. */
 function gate() {
   const waiting: (() => void)[] = [];
   const command: TestCommand = (_call, { n }) =>
@@ -41,15 +41,15 @@ function gate() {
   return { waiting, command };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+const tick = () => new Promise((resolve) => setImmediate(resolve));
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turn();
+  while (!condition()) await tick();
 }
 
 const malformed = { error: { code: 400, message: 'json.malformed' } };
 
-describe('what is no message', () => {
+describe('a malformed message', () => {
   test.each(['{', '[]', 'null', '7', '""'])(
     '[SES7] %j closes with 1003, at any time',
     async (text) => {
@@ -66,7 +66,7 @@ describe('what is no message', () => {
     },
   );
 
-  test('[SES7] bytes that are no UTF-8 are malformed', async () => {
+  test('[SES7] invalid UTF-8 is malformed', async () => {
     const { url } = await start();
     const client = await TestClient.open(url);
     client.socket.send(Buffer.from([0x7b, 0xff]), { binary: false });
@@ -74,7 +74,7 @@ describe('what is no message', () => {
     expect(client.received).toEqual([malformed]);
   });
 
-  test('[SES7] the socket is ended at once, also where the client does not answer the close', async () => {
+  test('[SES7] the socket is ended at once, even if the client does not answer the close', async () => {
     const { port } = await start();
     const client = new RawClient(port);
     await client.upgrade();
@@ -127,11 +127,11 @@ describe('what is no message', () => {
   });
 });
 
-describe('silence', () => {
+describe('an idle client', () => {
   const idle = { idleTimeout: 120_000, initializeTimeout: 120_000 };
 
-  /** Lets the client be heard before time goes on: what it sent crosses a real socket. */
-  async function heardBy(client: TestClient, action: () => void): Promise<void> {
+  /** Waits for the client's bytes to cross the socket before time goes on. */
+  async function receivedBy(client: TestClient, action: () => void): Promise<void> {
     action();
     await once(client.socket, 'pong');
   }
@@ -142,12 +142,12 @@ describe('silence', () => {
     return { platform, server };
   }
 
-  test('[SES9] a client that says nothing is kicked, initialized or not', async () => {
+  test('[SES9] an idle client is closed, initialized or not', async () => {
     const { platform, server } = await startSimulated();
     const greeting = await TestClient.open(server.url);
     const ready = await TestClient.initialized(server);
     platform.advance(119_999);
-    // A connection of its own tells when what was sent until now has arrived.
+    // Once a later connection is answered, the earlier bytes have arrived.
     const later = await TestClient.initialized(server);
     expect([greeting.received, ready.received]).toEqual([[], []]);
     platform.advance(1);
@@ -155,11 +155,11 @@ describe('silence', () => {
       expect(await client.closed).toEqual({ code: closeCodes.policy });
       expect(client.received).toEqual([{ evt: 'kicked' }]);
     }
-    await heardBy(later, () => later.socket.ping());
+    await receivedBy(later, () => later.socket.ping());
     expect(later.received).toEqual([]);
   });
 
-  test('[SES9] messages count as activity, pongs and the pushes of the server do not', async () => {
+  test('[SES9] messages count as activity, pongs and pushes do not', async () => {
     let listener: PushTarget | undefined;
     const platform = simulatedPlatform({ seed: 1 });
     const listen: TestCommand = (call) => {
@@ -175,33 +175,33 @@ describe('silence', () => {
     listener?.push(encodeFrame('{"evt":"updated"}'));
     await client.receive(2);
     client.socket.pong();
-    // By the time that another connection is served the pong has been read.
+    // Once another connection is answered, the pong has been read.
     await TestClient.initialized(server);
     platform.advance(20_000);
     expect(await client.closed).toEqual({ code: closeCodes.policy });
     expect(client.received.at(-1)).toEqual({ evt: 'kicked' });
   });
 
-  test('[LIM9] a client that never initializes is closed, however much it says', async () => {
+  test('[LIM9] a client that never initializes is closed, however much it sends', async () => {
     const { platform, server } = await startSimulated({ ...idle, idleTimeout: 100_000 });
     const client = await TestClient.open(server.url);
     platform.advance(90_000);
     client.send({ tag: 1, cmd: 'ping' });
     await client.receive(1);
     platform.advance(29_999);
-    await heardBy(client, () => client.socket.ping());
+    await receivedBy(client, () => client.socket.ping());
     expect(client.socket.readyState).toBe(1);
     platform.advance(1);
     expect(await client.closed).toEqual({ code: closeCodes.policy });
     expect(client.received).toHaveLength(1);
   });
 
-  test('[SES9] [LIM40] what waits in the system is read before anybody is judged silent', async () => {
+  test('[SES9] [LIM40] input in the system’s buffers is read before a client counts as idle', async () => {
     const { platform, server } = await startSimulated();
     const ready = await TestClient.initialized(server);
     const greeting = await TestClient.open(server.url);
     const accessToken = await server.tokens.mint({ uid: 'amal', expires: 1e15 });
-    // It is in the socket, and nobody has read it, when the time is over.
+    // It is in the socket and unread when the timeout fires.
     ready.send({ tag: 1, cmd: 'ping' });
     greeting.send({ tag: 1, cmd: 'initialize', accessToken });
     platform.advance(120_000);
@@ -212,7 +212,7 @@ describe('silence', () => {
     expect(ready.received.slice(1)).toEqual([{ evt: 'kicked' }]);
   });
 
-  test('[SES10] a token that expires is told, and the socket closed', async () => {
+  test('[SES10] when a token expires, the client is notified and the socket closed', async () => {
     const { platform, server } = await startSimulated();
     const client = await TestClient.open(server.url);
     const expires = platform.clock.now() + 5000;
@@ -224,20 +224,20 @@ describe('silence', () => {
     expect(client.received.slice(1)).toEqual([{ evt: 'token-expired' }]);
   });
 
-  test('[SES9] nothing is left of a connection that is gone', async () => {
+  test('[SES9] nothing is left of a closed connection', async () => {
     const { platform, server } = await startSimulated();
     const clients = [await TestClient.open(server.url), await TestClient.initialized(server)];
     for (const { socket } of clients) socket.terminate();
     await until(() => server.live.dropped.length === 1);
     while (platform.pending > 0) {
       platform.advance(60_000);
-      await turn();
+      await tick();
     }
   });
 });
 
 describe('order', () => {
-  test('[SES1] what is sent along with initialize is taken after it, in order', async () => {
+  test('[SES1] messages sent along with initialize are handled after it, in order', async () => {
     const server = await start({
       commands: { echo: (_call, { n }) => Promise.resolve({ body: { n: n ?? null } }) },
     });
@@ -263,7 +263,7 @@ describe('order', () => {
     let done = 0;
     while (done < total) {
       await until(() => waiting.length > 0);
-      await turn();
+      await tick();
       expect(waiting.length).toBeLessThanOrEqual(256);
       for (const go of waiting.splice(0, 100)) {
         go();
@@ -274,21 +274,21 @@ describe('order', () => {
     expect(new Set(received.map(({ tag }) => tag)).size).toBe(total);
   });
 
-  test('[LIM2] a socket beyond its commands in flight is not read', async () => {
+  test('[LIM2] a socket with too many commands in flight is not read', async () => {
     const { waiting, command } = gate();
     const server = await start({ commands: { slow: command } });
     const client = await TestClient.initialized(server);
     const pad = 'x'.repeat(30_000);
     for (let tag = 0; tag < 1000; tag++) client.send({ tag, cmd: 'slow', pad });
     await until(() => waiting.length === 256);
-    for (let index = 0; index < 200; index++) await turn();
+    for (let index = 0; index < 200; index++) await tick();
     expect(waiting.length).toBe(256);
-    // Of 30 MB most stays with the client.
+    // Of 30 MB most stay with the client.
     expect(client.socket.bufferedAmount).toBeGreaterThan(10e6);
     client.socket.terminate();
   });
 
-  test('[PSH1] what follows an answer comes after it', async () => {
+  test('[PSH1] what a command pushes comes after its response', async () => {
     const watch: TestCommand = ({ pushTarget: listener }) =>
       Promise.resolve({
         body: { started: true },
@@ -300,7 +300,7 @@ describe('order', () => {
     expect(await client.receive(2)).toEqual([{ tag: 1, started: true }, { evt: 'snapshot' }]);
   });
 
-  test('[ENV2] a connection that goes leaves its commands to end alone, and is dropped for good', async () => {
+  test('[ENV2] commands of a closed connection still end, and its subscriptions are dropped', async () => {
     const { waiting, command } = gate();
     const server = await start({ commands: { slow: command } });
     const client = await TestClient.initialized(server);
@@ -314,7 +314,7 @@ describe('order', () => {
 });
 
 describe('frames', () => {
-  /** A session over a raw socket, and its way to push. */
+  /** A session over a raw socket, with its push target. */
   async function raw(setup: TestSetup = {}) {
     let listener: PushTarget | undefined;
     const listen: TestCommand = (call) => {
@@ -332,7 +332,7 @@ describe('frames', () => {
     return { server, client, listener };
   }
 
-  test('[PSH9] pushes, answers, pongs and the close keep whole, whatever comes between', async () => {
+  test('[PSH9] pushes, responses, pongs and the close are never interleaved', async () => {
     const { client, listener } = await raw();
     const sizes = [10, 125, 126, 5000, 65_535, 65_536, 200_000];
     for (let round = 0; round < 40; round++) {
@@ -340,10 +340,10 @@ describe('frames', () => {
         const text = JSON.stringify({ evt: 'x', pad: 'é'.repeat(size / 2) });
         listener.push(encodeFrame(text));
         if (size % 2) client.write(clientFrame(`${round}`, 9));
-        // In bits, so that a frame of the client is cut anywhere.
+        // Byte by byte, so that the client's frame is cut anywhere.
         for (const byte of clientFrame('{"tag":2,"cmd":"ping"}')) client.write(Buffer.of(byte));
       }
-      await turn();
+      await tick();
     }
     client.write(clientFrame(Buffer.from([3, 232]), 8));
     await client.ended;
@@ -357,7 +357,7 @@ describe('frames', () => {
     expect(frames.at(-1)?.opcode).toBe(8);
   });
 
-  test('[SES11] the client closes with a code of its own and hears it back', async () => {
+  test('[SES11] the server echoes the close code of the client', async () => {
     const server = await start();
     for (const code of [1000, 1001, 4321]) {
       const client = await TestClient.initialized(server);
@@ -366,16 +366,16 @@ describe('frames', () => {
     }
   });
 
-  test('[LIM4] who does not read is congested, told when it is not, and in the end closed', async () => {
+  test('[LIM4] a client that does not read is congested, then recovers or is closed', async () => {
     const metrics = new Readings();
     const waiting = () => metrics.read('really_connection_waiting_bytes');
     const { server, client, listener } = await raw({ metrics, limits: { output: 64 * 1024 } });
     client.socket.pause();
     const frame = encodeFrame(JSON.stringify({ evt: 'x', pad: 'x'.repeat(32 * 1024) }));
-    // The kernel takes some megabytes before anything waits here.
+    // The kernel buffers some megabytes before anything waits here.
     for (let pushed = 0; !listener.congested && pushed < 10_000; pushed++) {
       listener.push(frame);
-      await turn();
+      await tick();
     }
     expect(listener.congested).toBe(true);
     expect(waiting()).toBeGreaterThan(64 * 1024);
@@ -387,7 +387,7 @@ describe('frames', () => {
     client.socket.pause();
     for (let pushed = 0; server.live.dropped.length === 0 && pushed < 10_000; pushed++) {
       listener.push(frame);
-      await turn();
+      await tick();
     }
     client.socket.resume();
     await client.ended;
@@ -395,7 +395,7 @@ describe('frames', () => {
     expect([last?.opcode, last?.payload.readUInt16BE(0)]).toEqual([8, closeCodes.overload]);
   });
 
-  test('[LIM4] answers that nobody reads are bounded as well', async () => {
+  test('[LIM4] unread responses are bounded as well', async () => {
     const pad = 'x'.repeat(10_000);
     const fat: TestCommand = () => Promise.resolve({ body: { pad } });
     const { server, client } = await raw({ limits: { output: 64 * 1024 }, commands: { fat } });
@@ -406,7 +406,7 @@ describe('frames', () => {
     });
     for (let tag = 0; server.live.dropped.length === 0 && !gone && tag < 20_000; tag++) {
       client.write(clientFrame(`{"tag":${tag},"cmd":"fat"}`));
-      if (tag % 50 === 0) await turn();
+      if (tag % 50 === 0) await tick();
     }
     await until(() => server.live.dropped.length === 1);
     client.socket.destroy();
@@ -416,11 +416,11 @@ describe('frames', () => {
     ['a frame without a mask', Buffer.from([0x81, 2, 0x7b, 0x7d])],
     ['reserved bits', Buffer.from([0xf1, 0x80, 0, 0, 0, 0])],
     ['an unknown opcode', Buffer.from([0x83, 0x80, 0, 0, 0, 0])],
-    ['a continuation of nothing', clientFrame('x', 0)],
-    ['a ping in pieces', clientFrame('x', 9, false)],
-    ['an endless length', Buffer.from([0x81, 0xff, 255, 255, 255, 255, 255, 255, 255, 255])],
+    ['a continuation without a start', clientFrame('x', 0)],
+    ['a fragmented ping', clientFrame('x', 9, false)],
+    ['a huge length', Buffer.from([0x81, 0xff, 255, 255, 255, 255, 255, 255, 255, 255])],
     ['random bytes', Buffer.from('af93c1d07e55aa0102fffe', 'hex')],
-  ])('[DUR5] %s ends the one connection and no other', async (_what, bytes) => {
+  ])('[DUR5] %s ends that connection only', async (_what, bytes) => {
     const { server, client } = await raw();
     client.write(bytes);
     await client.ended;
@@ -430,7 +430,7 @@ describe('frames', () => {
     expect(await other.receive(1)).toEqual([{ tag: 1, evt: 'pinged' }]);
   });
 
-  test('[DUR5] a message in endless crumbs is not waited for', async () => {
+  test('[DUR5] an endless message in tiny fragments is cut off', async () => {
     const { client, server } = await raw();
     client.write(clientFrame('{', 1, false));
     client.write(Buffer.concat(Array.from({ length: 5000 }, () => clientFrame(' ', 0, false))));
@@ -442,12 +442,12 @@ describe('frames', () => {
   test('[DUR5] a connection that breaks off in the middle of a frame is forgotten', async () => {
     const { server, client } = await raw();
     client.write(clientFrame('{"tag":3,"cmd":"ping"}').subarray(0, 9));
-    await turn();
+    await tick();
     client.socket.resetAndDestroy();
     await until(() => server.live.dropped.length === 1);
   });
 
-  test('[DUR5] one that only ends its own side is ended', async () => {
+  test('[DUR5] a connection that the client half-closes is ended', async () => {
     const { server, client } = await raw();
     client.socket.end();
     await client.ended;
@@ -456,7 +456,7 @@ describe('frames', () => {
 });
 
 describe('metrics', () => {
-  test('[LIM2] commands in flight are counted, over the socket and over HTTP', async () => {
+  test('[LIM2] commands in flight are counted over WebSocket and HTTP', async () => {
     const metrics = new Readings();
     const answers: (() => void)[] = [];
     const slow: TestCommand = () =>
@@ -476,7 +476,7 @@ describe('metrics', () => {
 });
 
 describe('the log', () => {
-  test('[ENV5] [ERR3] has the traceId and the cause of a failure, and never a token', async () => {
+  test('[ENV5] [ERR3] the log has the traceId and the cause of a failure, and never a token', async () => {
     const lines: string[] = [];
     const write = (fields: object, message: string) => {
       lines.push(inspect({ fields, message }, { depth: 9 }));
@@ -514,7 +514,7 @@ describe('the log', () => {
 });
 
 describe('shutting down', () => {
-  test('[SES12] commands in flight are finished, pushes sent, and 1001 said', async () => {
+  test('[SES12] a shutdown finishes commands in flight, sends pushes and closes with 1001', async () => {
     const { waiting, command } = gate();
     let listener: PushTarget | undefined;
     const listen: TestCommand = (call) => {
@@ -537,15 +537,15 @@ describe('shutting down', () => {
     await closed;
   });
 
-  test('[SES12] it ends even where a command or a client never does', async () => {
+  test('[SES12] a shutdown ends even if a command or a client does not', async () => {
     const { waiting, command } = gate();
     const platform = simulatedPlatform({ seed: 1 });
     const server = await openTestGateway({ platform, commands: { slow: command } });
     const client = await TestClient.initialized(server);
     client.send({ tag: 1, cmd: 'slow' });
     await until(() => waiting.length === 1);
-    const deaf = new RawClient(server.port);
-    await deaf.upgrade();
+    const unread = new RawClient(server.port);
+    await unread.upgrade();
     let done = false;
     const closed = server.gateway.close().then(() => {
       done = true;
@@ -554,17 +554,17 @@ describe('shutting down', () => {
     while (!done) {
       platform.advance(5);
       passed += 5;
-      await turn();
+      await tick();
     }
     await closed;
-    // It waited for the command as long as there was time, and kept some for closing.
+    // It waited for the command as long as possible, and kept some time for closing.
     expect(passed).toBeGreaterThanOrEqual(3500);
     expect(passed).toBeLessThanOrEqual(7100);
     expect(await client.closed).toEqual({ code: closeCodes.goingAway });
-    await deaf.ended;
+    await unread.ended;
   });
 
-  test('[SES12] messages that wait are given up when time runs short, and each client hears 1001', async () => {
+  test('[SES12] queued messages are dropped when time runs short, and each client gets 1001', async () => {
     const { waiting, command } = gate();
     const platform = simulatedPlatform({ seed: 1 });
     const server = await openTestGateway({ platform, commands: { slow: command } });
@@ -580,7 +580,7 @@ describe('shutting down', () => {
     const pass = async (condition: () => boolean) => {
       for (; !condition(); passed += 5) {
         platform.advance(5);
-        await turn();
+        await tick();
       }
     };
     await pass(() => passed >= 2500);
@@ -593,7 +593,7 @@ describe('shutting down', () => {
     expect(waiting).toEqual([]);
   });
 
-  test('[SES12] closing twice is closing once', async () => {
+  test('[SES12] closing twice is the same as closing once', async () => {
     const { gateway } = await openTestGateway();
     await Promise.all([gateway.close(), gateway.close()]);
   });

@@ -30,18 +30,21 @@ export interface ConnectionDeps extends SessionDeps {
   readonly inputQuota: InputQuota;
   readonly unread: UnreadInput;
   readonly intakes: IntakeRates;
-  /** Of the monotonic clock: calls `roomy` of the connection that is its key. */
+  /** By the monotonic clock: calls `onRateRecovered` of the connection that is the key. */
   readonly rateTimers: Pick<Deadlines, 'set' | 'clear'>;
-  /** Bytes of a message before it is initialized. */
+  /** Limit of bytes per message before initialization. */
   readonly messageBeforeInitialize: number;
-  /** Of the monotonic clock: silence, and time to initialize. Calls `due` of the connection that is its key. */
+  /**
+   * By the monotonic clock, for idle and initialize timeouts: calls `checkDeadlines` of the
+   * connection that is the key.
+   */
   readonly idleTimers: Pick<Deadlines, 'set' | 'clear'>;
   /** Milliseconds. */
   readonly idleTimeout: number;
   readonly initializeTimeout: number;
-  /** What messages may look like. */
+  /** Limits of the JSON in messages. */
   readonly jsonLimits: JsonLimits;
-  /** The connection is gone. */
+  /** The connection has closed. */
   readonly onClosed: (connection: Connection) => void;
 }
 
@@ -53,19 +56,28 @@ export interface ConnectionOptions {
   readonly deflates: boolean;
 }
 
-/** Bytes of a message from which on the time that reading it takes is looked at. */
+/** Message size in bytes from which the time to parse it is measured. */
 const worthTiming = 32 * 1024;
 
-/** Turns of the event loop until what waits in the system was read, of very many sockets, too: of some 50,000 in one turn. */
-const turnsToRead = 3;
+/**
+ * Ticks of the event loop until the system's input buffers were read, even for very many sockets:
+ * about 50,000 per tick.
+ */
+const ticksToRead = 3;
 
-/** Bytes that the system hands over at once. */
+/** Bytes that the system delivers at once. */
 const largestChunk = 64 * 1024;
 
-/** Milliseconds that a client which was given up has to read what waits, and why it ends. */
+/**
+ * Milliseconds that a client being closed by the server has to read the remaining output and the
+ * reason.
+ */
 const closeGrace = 1000;
 
-/** One client's socket: takes frames in, in order and no more than the session can hold, and ends it when its time is up. */
+/**
+ * One client's socket: reads frames in order, no faster than the session can handle them, and
+ * closes it on timeouts.
+ */
 export class Connection
   implements SocketEvents, SessionSocket, SocketWriterOwner, InputSource, InputHolder
 {
@@ -81,20 +93,23 @@ export class Connection
   readonly #deflates: boolean;
   readonly #openedAt: number;
   #activeAt: number;
-  /** Messages that were read already and wait for the session. */
+  /** Messages read that wait for the session. */
   #backlog: Buffer[] | undefined;
-  /** Of a ping that came while nothing more is taken; of several the last is enough (RFC 6455, section 5.5.3). */
+  /**
+   * A ping received while input is paused; only the last one needs an answer (RFC 6455, section
+   * 5.5.3).
+   */
   #unanswered: Buffer | undefined;
-  /** What these take up. */
+  /** Size of the backlog in bytes. */
   #backlogBytes = 0;
-  /** What came in of a message that is not whole. */
+  /** Bytes received of an incomplete message. */
   #unfinished = 0;
-  /** Bytes of messages whose commands are in flight, as they were counted last. */
+  /** Bytes of messages with commands in flight, as last counted. */
   #inFlight = 0;
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
   #code: number | undefined;
-  /** Exists once it was given up. */
+  /** Set once the server is closing the socket. */
   #closeTimer: Timer | undefined;
 
   constructor(deps: ConnectionDeps, { ws, socket, address, deflates }: ConnectionOptions) {
@@ -116,12 +131,12 @@ export class Connection
     return this.#writer.congested;
   }
 
-  /** Bytes of output that wait for the client. */
+  /** Output bytes waiting for the client. */
   get waitingBytes(): number {
     return this.#writer.waiting;
   }
 
-  /** True where no message waits and no command is in flight. */
+  /** True if no message waits and no command is in flight. */
   get idle(): boolean {
     return !this.#backlog && this.#session.idle;
   }
@@ -180,7 +195,7 @@ export class Connection
     return this.#intake.roomAt;
   }
 
-  /** Something was answered that costs so much. */
+  /** Charges response bytes. */
   pay(bytes: number): void {
     if (this.#state === 'closing') return;
     this.#intake.pay(bytes);
@@ -193,7 +208,7 @@ export class Connection
     this.#pauseReading();
   }
 
-  /** There may be room again for what comes in. */
+  /** The rate limit may allow input again. */
   onRateRecovered(): void {
     if (this.#intake.recheck()) {
       this.#deps.rateTimers.set(this, this.#intake.roomAt);
@@ -205,11 +220,11 @@ export class Connection
     else this.#resumeReading();
   }
 
-  /** Hands over what waited, as far as the session takes it, and reads on. */
+  /** Passes queued messages to the session as far as it takes them, and reads on. */
   proceed(): void {
     if (this.#inFlight !== 0 && this.#inFlight !== this.#session.heldBytes) this.#recount();
     const backlog = this.#backlog;
-    // A message that is answered at once leads here again from within the loop below.
+    // A message that is answered at once calls this again from within the loop below.
     if (!backlog || this.#proceeding) return;
     this.#proceeding = true;
     let next = 0;
@@ -228,25 +243,29 @@ export class Connection
     return this.#state !== 'closing';
   }
 
-  /** A deadline of silence or of initialization may have come. */
+  /** Checks the idle and initialize timeouts. */
   checkDeadlines(): void {
     const now = this.#deps.platform.clock.monotonic();
-    // While the socket is not read nobody can tell whether the client is silent; unless that is for the client to end.
+    // While the socket is not read, the client cannot be judged idle; unless it is up to the client
+    // to end that.
     const isUnread = this.#backlog !== undefined || this.#intake.isOver;
     if (isUnread && !this.congested) this.#activeAt = now;
     if (now < this.#nextDeadline()) this.#deps.idleTimers.set(this, this.#nextDeadline());
-    else this.#lookAgain(turnsToRead);
+    else this.#recheckLater(ticksToRead);
   }
 
-  /** Where the process stood still, what the client sent meanwhile waits in the system: it is read before anybody is judged. */
-  #lookAgain(turns: number): void {
+  /**
+   * After the process was blocked, the client's input waits in the system's buffers: read it before
+   * judging the client idle.
+   */
+  #recheckLater(ticks: number): void {
     setImmediate(() => {
-      if (turns > 1) this.#lookAgain(turns - 1);
-      else if (this.#state !== 'closing') this.#judge();
+      if (ticks > 1) this.#recheckLater(ticks - 1);
+      else if (this.#state !== 'closing') this.#closeIfDue();
     });
   }
 
-  #judge(): void {
+  #closeIfDue(): void {
     const now = this.#deps.platform.clock.monotonic();
     if (now >= this.#activeAt + this.#deps.idleTimeout) {
       this.#deps.metrics.kicked();
@@ -275,36 +294,36 @@ export class Connection
     this.giveUp();
   }
 
-  /** It holds most of what all hold together, of output or of input. */
+  /** It holds the most of all waiting output or unread input. */
   giveUp(): void {
     const { timers } = this.#deps.platform;
     this.close(closeCodes.overload);
-    // What waits is in front of the goodbye, and is held in memory until it is read.
+    // The waiting output precedes the close frame, and takes memory until it is read.
     this.#closeTimer ??= timers.after(closeGrace, () => this.#ws.terminate());
   }
 
-  /** The server shuts down: reads no more, and finishes what was read. */
+  /** The server shuts down: stops reading, and finishes what was read. */
   finish(): void {
     if (this.#state !== 'open') return;
     this.#state = 'finishing';
     this.#ws.pause();
   }
 
-  /** There is no time left for messages that wait: only commands in flight are finished. */
+  /** No time is left for queued messages: only commands in flight are finished. */
   dropBacklog(): void {
     if (this.#state !== 'finishing') return;
     this.#state = 'draining';
     this.#backlog = undefined;
   }
 
-  /** Sends what is queued, says goodbye, and is deaf from then on. */
+  /** Sends what is queued and a close frame, and ignores all further input. */
   close(code: number): void {
     if (this.#state === 'closing') return;
     this.#code = code;
     this.#ws.close(code);
   }
 
-  /** Ends it without a word. */
+  /** Cuts the socket off without a close frame. */
   terminate(): void {
     this.closing();
     this.#ws.terminate();
@@ -325,9 +344,10 @@ export class Connection
   }
 
   closeSent(): void {
-    // `ws` would wait for the client's close frame before it ends its side; the contract says at once.
+    // `ws` would wait for the client's close frame before ending its side; the contract says at
+    // once.
     this.#socket.end();
-    // Whoever was paused has to be read again, or the client's close frame is never seen.
+    // A paused socket has to be read again, or the client's close frame is never seen.
     this.#ws.resume();
   }
 
@@ -339,9 +359,9 @@ export class Connection
     this.#deps.onClosed(this);
   }
 
-  /** Takes a message's place in this turn, unless the session has no room for it. */
+  /** Takes a message in this tick's quota, if the session can handle one. */
   #admit(bytes: number): boolean {
-    // The session calls `proceed` when it has room again, and `roomy` does.
+    // `proceed` follows from the session when it is free again, and from `onRateRecovered`.
     if (this.#session.busy || this.#intake.isOver) return false;
     const { inputQuota } = this.#deps;
     if (!inputQuota.take(this, bytes)) {
@@ -359,10 +379,10 @@ export class Connection
     if (this.#state === 'open' && !this.#intake.isOver) this.#ws.resume();
   }
 
-  /** Holds much that nothing can be done of yet. */
+  /** Counts unread input, if it is worth counting. */
   #countUnread(): void {
     if (this.#state === 'closing') return;
-    // A message that is too large for whom nobody knows is not waited for.
+    // An oversized message of an unauthenticated client is refused before it is complete.
     const { messageBeforeInitialize: greeting, unread } = this.#deps;
     if (this.#session.isUnauthenticated && this.#unfinished > 2 * greeting + largestChunk) {
       this.close(closeCodes.tooBig);
@@ -371,21 +391,21 @@ export class Connection
     }
   }
 
-  /** A message came to its end. */
+  /** A message is complete. */
   #messageComplete(): void {
     const wasCounted = this.#unfinished >= worthCounting;
     this.#unfinished = 0;
     if (wasCounted) this.#recount();
   }
 
-  /** Takes note of what it holds: what is not whole, what waits, and what is not answered. */
+  /** Counts what it holds: incomplete, queued and unanswered messages. */
   #recount(): void {
     if (this.#state === 'closing') return;
     this.#inFlight = this.#session.heldBytes;
     this.#deps.unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
   }
 
-  /** What came was a control frame, which is not kept. */
+  /** It was a control frame, which is not kept. */
   #discountControlFrame({ length }: Buffer): void {
     this.#unfinished = Math.max(0, this.#unfinished - length - perPiece);
   }
@@ -395,7 +415,7 @@ export class Connection
     if (this.#intake.isOver) this.#pauseReading();
   }
 
-  /** Reads no more until there is room for it. */
+  /** Stops reading until there is room. */
   #pauseReading(): void {
     if (this.#state === 'closing') return;
     this.#ws.pause();

@@ -6,20 +6,20 @@ import type { Egress } from './egress.js';
 export interface ConnectionsOptions {
   readonly platform: Platform;
   readonly egress: Egress;
-  /** Resolves when what was committed is pushed. */
+  /** Resolves when all commits are pushed. */
   readonly settle: () => Promise<void>;
 }
 
-/** Milliseconds between two looks at whether everything is done. */
+/** Milliseconds between checks whether everything is done. */
 const pollInterval = 5;
 
 /**
- * Shares of the time that a shutdown may take, from its beginning: when messages that wait are given up, when commands
- * in flight are, and when pushes are. The rest is for closing, since a socket that is cut off never hears 1001.
+ * Fractions of the shutdown time at which queued messages, commands in flight and pushes are given
+ * up. The rest is for closing, since a socket that is cut off never receives 1001.
  */
 const shares = { backlog: 0.3, inFlight: 0.55, pushes: 0.65 };
 
-/** All connections of a gateway, and how they end when it does. */
+/** All connections of a gateway, and their shutdown. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #all = new Set<Connection>();
@@ -32,7 +32,7 @@ export class Connections {
     return this.#all.size;
   }
 
-  /** Bytes of output that wait for those that are behind. */
+  /** Output bytes waiting for slow connections. */
   get waitingBytes(): number {
     let bytes = 0;
     if (this.#options.egress.congested === 0) return bytes;
@@ -49,8 +49,8 @@ export class Connections {
   }
 
   /**
-   * Rule SES12: commands in flight are finished, pushes go out, and each client hears 1001. What is
-   * not done at `deadline`, of the monotonic clock, is cut off.
+   * Rule SES12: finishes commands in flight, sends pushes and closes each client with 1001. Cuts
+   * off the rest at `deadline` (monotonic clock).
    */
   async shutDown(deadline: number): Promise<void> {
     const begun = this.#options.platform.clock.monotonic();

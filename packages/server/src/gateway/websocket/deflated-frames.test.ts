@@ -7,7 +7,7 @@ import { encodeFrame } from '../../live/push/frame.js';
 import { openTestGateway, RawClient, type TestSetup, upgradeRequest } from '../gateway.fixture.js';
 import { deflatedFrame } from './deflated-frames.js';
 
-/** Text that compresses as JSON does. */
+/** Text that compresses as well as typical JSON. */
 const textOf = (size: number) => '{"name":"Amal"},'.repeat(Math.ceil(size / 16)).slice(0, size);
 
 const open: Awaited<ReturnType<typeof openTestGateway>>[] = [];
@@ -43,7 +43,7 @@ describe('a server that compresses', () => {
   };
   const echo = (text: string) => ({ tag: 2, cmd: 'echo', body: { text } });
 
-  test('[CON7] compresses nothing where it is not configured', async () => {
+  test('[CON7] nothing is compressed unless configured', async () => {
     const { socket, ask } = await connect({});
     expect(socket.extensions).toBe('');
     expect((await ask(echo(textOf(5000)))).body?.text).toBe(textOf(5000));
@@ -57,14 +57,14 @@ describe('a server that compresses', () => {
       const { body } = await ask(echo(textOf(size)));
       expect(body?.text === textOf(size), `${size}`).toBe(true);
     }
-    // Of 845 KB that were echoed, quotes escaped, what is within the bounds was compressed.
+    // Of 845 KB that were echoed, messages within the size bounds were compressed.
     const read = (socket as unknown as { _socket: { bytesRead: number } })._socket.bytesRead;
     expect(read).toBeGreaterThan(500_000);
     expect(read).toBeLessThan(520_000);
     socket.close();
   });
 
-  test('[CON7] neither side keeps anything between two messages', async () => {
+  test('[CON7] neither side keeps state between messages', async () => {
     const { port } = await start({ config: { deflate: true } });
     const offers: readonly [string, string | undefined][] = [
       [
@@ -83,7 +83,7 @@ describe('a server that compresses', () => {
     }
   });
 
-  test('[CON7] a client that wants a smaller window gets plain frames', async () => {
+  test('[CON7] a client that wants a smaller window gets uncompressed frames', async () => {
     const offer = { serverMaxWindowBits: 10 };
     const { socket, ask } = await connect({ config: { deflate: true } }, offer);
     expect((await ask(echo(textOf(20_000)))).body?.text).toBe(textOf(20_000));
@@ -92,7 +92,7 @@ describe('a server that compresses', () => {
     socket.close();
   });
 
-  test('[CON7] [LIM1] the bound of a message counts what it unpacks to', async () => {
+  test('[CON7] [LIM1] the limit of a message applies to its decompressed size', async () => {
     const { socket } = await connect({ config: { deflate: true }, limits: { message: 10_000 } });
     socket.send(JSON.stringify(echo('a'.repeat(1_000_000))), { compress: true });
     expect((await once(socket, 'close'))[0]).toBe(1009);
@@ -100,7 +100,7 @@ describe('a server that compresses', () => {
 });
 
 describe('a compressed frame', () => {
-  test('[CON7] unpacks to the message, and is made once for everybody', () => {
+  test('[CON7] decompresses to the message, and is made once for all clients', () => {
     for (const size of [1100, 60_000, 262_000]) {
       const { bytes } = encodeFrame(textOf(size));
       const frame = deflatedFrame(bytes);
@@ -118,7 +118,7 @@ describe('a compressed frame', () => {
     }
   });
 
-  test('[CON7] is the frame as it was where there is nothing to gain', () => {
+  test('[CON7] is the original frame if compression gains nothing', () => {
     const noise = randomBytes(3000).toString('base64');
     for (const text of ['', textOf(1000), textOf(300_000)]) {
       const { bytes } = encodeFrame(text);

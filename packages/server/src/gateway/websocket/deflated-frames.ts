@@ -3,8 +3,9 @@ import { constants, deflateRawSync } from 'node:zlib';
 import type { ServerOptions, WebSocket } from 'ws';
 
 /**
- * What is agreed with a client that offers permessage-deflate (RFC 7692): no message refers to an earlier one. So neither
- * side keeps anything between two messages, and a frame that many clients get is compressed once for all of them.
+ * permessage-deflate (RFC 7692) without context takeover: no message refers to an earlier one, so
+ * neither side keeps state between messages, and a frame for many clients is compressed once for
+ * all of them.
  */
 export const deflateTerms: ServerOptions['perMessageDeflate'] = {
   serverNoContextTakeover: true,
@@ -12,28 +13,36 @@ export const deflateTerms: ServerOptions['perMessageDeflate'] = {
 };
 
 /**
- * Whether a client gets compressed frames. One that asks for a smaller window than the usual would need frames of its own,
- * so it gets plain ones, which it has to take as well.
+ * True if a client gets compressed frames. A client that asks for a smaller window would need
+ * frames of its own, so it gets uncompressed ones, which are always allowed.
  */
 export function takesDeflated(ws: WebSocket, { headers }: IncomingMessage): boolean {
   const offer = headers['sec-websocket-extensions'] ?? '';
   return ws.extensions !== '' && !/server_max_window_bits/i.test(offer);
 }
 
-/** Bytes of a message that is worth compressing, and of one that would keep the others waiting for too long. */
+/**
+ * Bytes of a message between which it is compressed: a smaller one is not worth it, a larger one
+ * would block the others.
+ */
 const smallest = 1024;
 const largest = 256 * 1024;
 
-/** The fastest: the event loop waits for it. */
+/** The fastest level: it blocks the event loop. */
 const options = { level: constants.Z_BEST_SPEED, finishFlush: constants.Z_SYNC_FLUSH };
 
-/** Where a compressed message ends, left out on the wire (RFC 7692, section 7.2.1). */
+/**
+ * Bytes at the end of a compressed message that are left out on the wire (RFC 7692, section 7.2.1).
+ */
 const tail = 4;
 
-/** Each frame by its plain form, for as long as that is there. */
+/** Compressed frames by their plain form, for as long as that exists. */
 const known = new WeakMap<Buffer, Buffer>();
 
-/** A complete text frame for a client that takes compressed ones; the frame itself where compressing gains nothing. */
+/**
+ * A complete text frame for a client that takes compressed ones; the frame itself if compression
+ * gains nothing.
+ */
 export function deflatedFrame(frame: Buffer): Buffer {
   if (frame.length < smallest || frame.length > largest) return frame;
   const before = known.get(frame);

@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import { Egress } from './egress.js';
 import { SocketWriter } from './socket-writer.js';
 
-/** A socket whose kernel takes what `room` allows and nothing more until `drain`. */
-function fakeSocket(room = Number.POSITIVE_INFINITY) {
+/** A socket whose kernel takes `capacity` bytes, and nothing more until `drain`. */
+function fakeSocket(capacity = Number.POSITIVE_INFINITY) {
   const writes: Buffer[] = [];
   const pending: { bytes: Buffer; done: (() => void) | undefined }[] = [];
   const socket = {
     writes,
     writable: true,
     corks: 0,
-    free: room,
+    free: capacity,
     get writableLength() {
       return pending.reduce((sum, { bytes }) => sum + bytes.length, 0);
     },
@@ -47,8 +47,8 @@ function setUp(limit = 100) {
     total: { record() {}, release() {} },
     schedule: (flush) => scheduled.push(flush),
   });
-  const open = (room?: number) => {
-    const socket = fakeSocket(room);
+  const open = (capacity?: number) => {
+    const socket = fakeSocket(capacity);
     const events: string[] = [];
     const writer = new SocketWriter(egress, socket, {
       address: '192.0.2.1',
@@ -58,24 +58,24 @@ function setUp(limit = 100) {
     });
     return { socket, writer, events };
   };
-  const turn = () => {
+  const tick = () => {
     for (const flush of scheduled.splice(0)) flush();
   };
-  return { egress, scheduled, wrote, open, turn };
+  return { egress, scheduled, wrote, open, tick };
 }
 
 const frame = (text: string) => Buffer.from(text);
 
-test('[PSH9] what a socket gets in one turn leaves in order with one write', () => {
-  const { open, turn, scheduled, wrote } = setUp();
+test('[PSH9] what a socket gets in one tick is sent in order with one write', () => {
+  const { open, tick, scheduled, wrote } = setUp();
   const { socket, writer } = open();
   for (const text of ['a', 'bc', 'd']) writer.send(frame(text));
   expect(socket.writes).toEqual([]);
   expect(scheduled.length).toBe(1);
-  turn();
+  tick();
   expect(socket.writes.map(String)).toEqual(['abcd']);
   writer.send(frame('e'));
-  turn();
+  tick();
   expect(socket.writes.map(String)).toEqual(['abcd', 'e']);
   expect(wrote).toEqual([
     [1, 3, 4],
@@ -83,51 +83,51 @@ test('[PSH9] what a socket gets in one turn leaves in order with one write', () 
   ]);
 });
 
-test('[PSH9] sockets that get the same frames share one buffer, others do not', () => {
-  const { open, turn } = setUp();
-  const [one, two, three] = [open(), open(), open()];
+test('[PSH9] sockets with the same frames share one buffer, others do not', () => {
+  const { open, tick } = setUp();
+  const [first, second, third] = [open(), open(), open()];
   const frames = [frame('first'), frame('second')];
-  for (const { writer } of [one, two, three]) for (const each of frames) writer.send(each);
-  three.writer.send(frame('third'));
-  turn();
-  expect(two.socket.writes[0]).toBe(one.socket.writes[0]);
-  expect(three.socket.writes.map(String)).toEqual(['firstsecondthird']);
+  for (const { writer } of [first, second, third]) for (const each of frames) writer.send(each);
+  third.writer.send(frame('third'));
+  tick();
+  expect(second.socket.writes[0]).toBe(first.socket.writes[0]);
+  expect(third.socket.writes.map(String)).toEqual(['firstsecondthird']);
 });
 
-test('[PSH9] a single frame is not copied at all', () => {
-  const { open, turn } = setUp();
-  const [one, two] = [open(), open()];
+test('[PSH9] a single frame is not copied', () => {
+  const { open, tick } = setUp();
+  const [first, second] = [open(), open()];
   const shared = frame('shared');
-  one.writer.send(shared);
-  two.writer.send(shared);
-  turn();
-  expect(one.socket.writes[0]).toBe(shared);
-  expect(two.socket.writes[0]).toBe(shared);
+  first.writer.send(shared);
+  second.writer.send(shared);
+  tick();
+  expect(first.socket.writes[0]).toBe(shared);
+  expect(second.socket.writes[0]).toBe(shared);
 });
 
-test('[PSH9] frames that are large together go out as they are, still in one go', () => {
-  const { open, turn } = setUp(1e9);
+test('[PSH9] frames that are large together are sent without copying, still in one go', () => {
+  const { open, tick } = setUp(1e9);
   const { socket, writer } = open();
   const large = Buffer.alloc(200 * 1024);
   writer.send(large);
   writer.send(large);
-  turn();
+  tick();
   expect(socket.writes.map((written) => written === large)).toEqual([true, true]);
   expect(socket.corks).toBe(0);
 });
 
-test('[LIM4] more than the limit waiting is congestion, until less than half of it waits', () => {
-  const { open, turn, egress } = setUp(100);
+test('[LIM4] a socket is congested above the limit, until less than half of it waits', () => {
+  const { open, tick, egress } = setUp(100);
   const { socket, writer, events } = open(0);
   writer.send(Buffer.alloc(60));
-  turn();
+  tick();
   writer.send(Buffer.alloc(40));
   expect(writer.congested).toBe(false);
   writer.send(Buffer.alloc(1));
   expect([writer.congested, writer.waiting, egress.congested]).toEqual([true, 101, 1]);
-  turn();
+  tick();
   writer.send(Buffer.alloc(40));
-  turn();
+  tick();
   socket.drain(60);
   expect([writer.waiting, writer.congested, events]).toEqual([81, true, []]);
   socket.drain(41);
@@ -135,71 +135,71 @@ test('[LIM4] more than the limit waiting is congestion, until less than half of 
   expect(egress.congested).toBe(0);
 });
 
-test('[LIM4] answers that keep coming do not keep a socket congested', () => {
-  const { open, turn } = setUp(100);
+test('[LIM4] frequent responses do not keep a socket congested', () => {
+  const { open, tick } = setUp(100);
   const { socket, writer, events } = open(0);
   writer.send(Buffer.alloc(101));
-  turn();
+  tick();
   writer.send(Buffer.alloc(20));
-  turn();
+  tick();
   socket.drain(101);
   expect(events).toEqual(['relieved']);
   expect(writer.waiting).toBe(20);
 });
 
-test('[LIM4] beyond eight times the limit the socket is given up, and not from within send', () => {
-  const { open, turn, egress } = setUp(100);
+test('[LIM4] beyond eight times the limit the socket overflows, and not from within send', () => {
+  const { open, tick, egress } = setUp(100);
   const { socket, writer, events } = open(0);
-  // What waits in the kernel counts as well.
+  // Bytes waiting in the kernel count as well.
   for (let index = 0; index < 8; index++) {
     writer.send(Buffer.alloc(100));
-    turn();
+    tick();
   }
   expect([events, writer.waiting]).toEqual([[], 800]);
   writer.send(frame('x'));
   writer.send(frame('dropped'));
   expect(events).toEqual([]);
-  turn();
+  tick();
   expect([events, socket.writes.length, writer.waiting]).toEqual([['overwhelmed'], 8, 800]);
   writer.close();
   expect(egress.congested).toBe(0);
 });
 
-test('[SES12] closing hands over what is queued, and later frames are dropped', () => {
-  const { open, turn, egress } = setUp(5);
+test('[SES12] closing sends what is queued, and later frames are dropped', () => {
+  const { open, tick, egress } = setUp(5);
   const { socket, writer } = open();
   writer.send(frame('last '));
   writer.send(frame('words'));
   writer.close();
   writer.send(frame('nothing'));
-  turn();
+  tick();
   expect(Buffer.concat(socket.writes).toString()).toBe('last words');
   expect(egress.congested).toBe(0);
 });
 
-test('[SES11] nothing is written to a socket that was ended', () => {
-  const { open, turn } = setUp();
+test('[SES11] nothing is written to an ended socket', () => {
+  const { open, tick } = setUp();
   const { socket, writer } = open();
   writer.send(frame('late'));
   socket.writable = false;
-  turn();
+  tick();
   writer.send(frame('later'));
   writer.close();
   expect(socket.writes).toEqual([]);
 });
 
-test('[PSH9] frames that come while a turn is written go with the next', () => {
-  const { open, turn, scheduled } = setUp(10);
-  const one = open();
-  const two = open();
-  const { write } = one.socket;
-  one.socket.write = (bytes, done) => {
-    two.writer.send(frame('!'));
+test('[PSH9] frames sent during a flush go with the next one', () => {
+  const { open, tick, scheduled } = setUp(10);
+  const first = open();
+  const second = open();
+  const { write } = first.socket;
+  first.socket.write = (bytes, done) => {
+    second.writer.send(frame('!'));
     return write(bytes, done);
   };
-  one.writer.send(frame('a'));
-  turn();
-  expect([two.socket.writes.length, scheduled.length]).toEqual([0, 1]);
-  turn();
-  expect(two.socket.writes.map(String)).toEqual(['!']);
+  first.writer.send(frame('a'));
+  tick();
+  expect([second.socket.writes.length, scheduled.length]).toEqual([0, 1]);
+  tick();
+  expect(second.socket.writes.map(String)).toEqual(['!']);
 });

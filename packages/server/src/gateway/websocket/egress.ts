@@ -1,6 +1,6 @@
 import type { OutputTotal } from '../limits/output-total.js';
 
-/** What egress tells of its work; counts of one flush at a time. */
+/** Metrics of egress; counts are per flush. */
 export interface EgressMetrics {
   wrote(sockets: number, frames: number, bytes: number): void;
 }
@@ -13,25 +13,28 @@ export interface EgressTarget {
 }
 
 export interface EgressOptions {
-  /** Bytes that may wait per socket before it counts as congested (rule LIM4). */
+  /** Bytes that may wait per socket before it is congested (rule LIM4). */
   readonly limit: number;
   readonly metrics: EgressMetrics;
-  /** Of what waits for all sockets of the node (rule LIM32). */
+  /** The output waiting for all sockets of the node (rule LIM32). */
   readonly total: Pick<OutputTotal, 'record' | 'release'>;
-  /** When to write what was collected; by default at the end of this turn of the event loop. */
+  /** When to flush; by default at the end of this tick of the event loop. */
   readonly schedule?: ((flush: () => void) => void) | undefined;
 }
 
-/** Beyond this many times the limit a socket is given up (rule LIM4). */
+/** Multiple of the limit beyond which a socket overflows (rule LIM4). */
 export const overflowFactor = 8;
 
-/** Frames of one socket that are worth copying together; beyond, they are handed over one by one. */
+/**
+ * Bytes up to which the frames of one socket are copied together; larger ones are written
+ * separately.
+ */
 const largestCopy = 256 * 1024;
 
 /**
- * Collects what each socket is to get in this turn of the event loop and writes it with one system
- * call. The system call is the cost of a delivery, so that is what is saved; and sockets that get
- * the same frames in the same order, as the subscribers of one object do, share one buffer.
+ * Collects what each socket gets in this tick of the event loop and writes it with one system call,
+ * which is the main cost of a delivery. Sockets with the same frames in the same order, such as the
+ * subscribers of one object, share one buffer.
  */
 export class Egress {
   readonly limit: number;
@@ -52,13 +55,13 @@ export class Egress {
     this.#schedule = options.schedule ?? setImmediate;
   }
 
-  /** Of socket writers only: this one has something to write. */
+  /** Called by socket writers that have something to write. */
   schedule(writer: EgressTarget): void {
     this.#dirty.push(writer);
     if (this.#dirty.length === 1) this.#schedule(this.#flush);
   }
 
-  /** Writes everything that was collected. */
+  /** Writes everything collected. */
   flush(): void {
     const writers = this.#dirty;
     this.#dirty = [];
@@ -79,7 +82,7 @@ export class Egress {
   }
 }
 
-/** Joins frames, and remembers the last result for the next socket that gets the same ones. */
+/** Joins frames, and remembers the last result for the next socket with the same ones. */
 class SharedBatch {
   #frames: readonly Buffer[] = [];
   #chunks: readonly Buffer[] = [];

@@ -11,7 +11,7 @@ function setUp() {
 
 const texts = (frames: readonly Frame[]) => frames.map(({ text }) => text);
 
-test('[ONC6] pushes wait for the answers to the writes that are on disk, and keep their order', () => {
+test('[ONC6] pushes wait for the responses to the writes that are on disk, and keep their order', () => {
   const { sent, held, push } = setUp();
   push('a');
   expect(sent).toEqual(['a']);
@@ -28,7 +28,7 @@ test('[ONC6] pushes wait for the answers to the writes that are on disk, and kee
   expect(sent).toEqual(['a', 'b', 'c', 'd']);
 });
 
-test('[ONC6] one who writes without a pause hears what came before the later writes', () => {
+test('[ONC6] a client that writes without a pause gets the pushes from before its later writes', () => {
   const { sent, held, push } = setUp();
   let answer = held.hold();
   for (let n = 0; n < 5; n++) {
@@ -45,7 +45,7 @@ test('[ONC6] one who writes without a pause hears what came before the later wri
   expect(sent).toEqual(['0', '1', '2', '3', '4', 'last']);
 });
 
-test('[ONC6] [LIM4] many of them make the connection count as one that is behind', () => {
+test('[ONC6] [LIM4] many held pushes make the connection congested', () => {
   const { sent, held, push } = setUp();
   const answer = held.hold();
   const large = 'x'.repeat(100_000);
@@ -58,7 +58,7 @@ test('[ONC6] [LIM4] many of them make the connection count as one that is behind
   expect(sent).toHaveLength(3);
 });
 
-test('[ONC6] [RES2] what is held when the connection ends is handed out once, for whoever resumes', () => {
+test('[ONC6] [RES2] pushes held when the connection ends are handed out once, for a resume', () => {
   const { sent, held, push } = setUp();
   const answer = held.hold();
   push('a');

@@ -1,16 +1,16 @@
 import type { Frame } from '../../live/push/frame.js';
 
-/** Bytes of pushes that may be held; beyond them the connection counts as congested. */
+/** Bytes of pushes that may be held; beyond it the connection counts as congested. */
 const maxHeldBytes = 256 * 1024;
 
 /**
- * Pushes of one connection that wait for the answers to its own writes (rule ONC6). Each waits for the writes that
- * were on disk when it came, and for no later ones: whoever writes without a pause still hears what happens. Their
- * order stays as it is.
+ * Pushes of one connection that wait for the responses to its own writes (rule ONC6). Each push
+ * waits for the writes that were on disk when it came and not for later ones, so that a client that
+ * writes without a pause still receives pushes. Their order is kept.
  */
 export class HeldPushes {
   readonly #send: (frame: Frame) => void;
-  /** Numbers of the writes that are not answered yet, in their order. */
+  /** Numbers of the unanswered writes, in order. */
   readonly #unanswered = new Set<number>();
   #last = 0;
   #held: { readonly frame: Frame; readonly after: number }[] = [];
@@ -33,7 +33,7 @@ export class HeldPushes {
     this.#bytes += frame.bytes.length;
   }
 
-  /** A write is on disk. The answer is to be called when it is answered. */
+  /** A write is on disk. Call the returned function when it is answered. */
   hold(): () => void {
     const write = ++this.#last;
     this.#unanswered.add(write);
@@ -42,7 +42,7 @@ export class HeldPushes {
     };
   }
 
-  /** All that are held, which will not be told here any more. */
+  /** Takes all held pushes; none will be sent here any more. */
   takeAll(): readonly Frame[] {
     const held = this.#held;
     this.#held = [];

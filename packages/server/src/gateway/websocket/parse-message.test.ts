@@ -24,7 +24,7 @@ test.each([
   expect(parse(text)).toEqual({ kind: 'malformed' });
 });
 
-test('[SES7] what is no UTF-8 is malformed', () => {
+test('[SES7] invalid UTF-8 is malformed', () => {
   const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xff]), Buffer.from('"}')]);
   expect(parseMessage(bytes, jsonLimits)).toEqual({ kind: 'malformed' });
 });
@@ -33,12 +33,12 @@ test('[ENV1] an object is a message', () => {
   expect(parse('{"tag":1}')).toEqual({ kind: 'message', message: { tag: 1 }, members: 1 });
 });
 
-test('[LIM21] the members of all its objects are counted', () => {
+test('[LIM21] the members of all objects in it are counted', () => {
   const text = '{"tag":1,"body":{"a":[{"b":1},{"b":2,"c":3}]},"long":"enough"}';
   expect(parse(text)).toMatchObject({ kind: 'message', members: 7 });
 });
 
-test('[LIM8] levels are counted, the message itself included', () => {
+test('[LIM8] levels are counted, including the message itself', () => {
   expect(parse('{"a":[{"b":{"c":"long enough to be looked at"}}]}').kind).toBe('message');
   expect(parse('{"a":[{"b":{"c":{}}}],"x":"long enough"}')).toMatchObject({
     kind: 'exceeds-limits',
@@ -52,11 +52,11 @@ test('[LIM8] levels are counted, the message itself included', () => {
   });
 });
 
-test('[LIM8] brackets within texts are no levels', () => {
+test('[LIM8] brackets in strings are not levels', () => {
   expect(parse('{"a":"[[[[[[[[[[[[[[{{{{{{{{{{{{{{"}').kind).toBe('message');
 });
 
-test('[LIM8] a name has a bound, wherever it stands', () => {
+test('[LIM8] the length of a name is limited at any level', () => {
   expect(parse('{"0123456789":1}').kind).toBe('message');
   for (const text of [
     '{"01234567890":1}',

@@ -2,23 +2,23 @@ import { isUtf8 } from 'node:buffer';
 import { type JsonObject, type JsonValue, parseJson } from '@really/protocol';
 
 export type ParsedMessage =
-  /** `members`: how many its objects have, all together; 0 of a short message. */
+  /** `members`: number of members of all its objects; 0 for a short message. */
   | { readonly kind: 'message'; readonly message: JsonObject; readonly members: number }
-  /** Beyond what a message may look like: `member` says where, `detail` in what. */
+  /** Exceeds the JSON limits: `member` says where, `detail` which limit. */
   | {
       readonly kind: 'exceeds-limits';
       readonly message: JsonObject;
       readonly member: string;
       readonly detail: JsonLimitProblem;
     }
-  /** No JSON, or JSON that is not an object. */
+  /** Not JSON, or JSON that is not an object. */
   | { readonly kind: 'malformed' };
 
 export type JsonLimitProblem = 'too.deep' | 'key.too.long';
 
 /** Rule LIM8. */
 export interface JsonLimits {
-  /** Levels of objects and lists, the message itself included. */
+  /** Levels of objects and lists, including the message itself. */
   readonly depth: number;
   /** Characters of a member's name. */
   readonly keyLength: number;
@@ -30,21 +30,21 @@ const malformed: ParsedMessage = { kind: 'malformed' };
 export function parseMessage(bytes: Buffer, jsonLimits: JsonLimits): ParsedMessage {
   const message = readJson(bytes);
   if (!isObject(message)) return malformed;
-  // A level costs two characters, so most messages need no look.
+  // A level takes at least two characters, so most messages need no check.
   if (bytes.length <= Math.min(jsonLimits.depth * 2, jsonLimits.keyLength)) {
     return { kind: 'message', message, members: 0 };
   }
-  const look = new Look(jsonLimits);
+  const check = new JsonCheck(jsonLimits);
   const names = Object.keys(message);
-  look.members = names.length;
+  check.members = names.length;
   for (const member of names) {
     const long = member.length > jsonLimits.keyLength;
-    const detail = long ? 'key.too.long' : look.problemIn(message[member], jsonLimits.depth - 1);
+    const detail = long ? 'key.too.long' : check.problemIn(message[member], jsonLimits.depth - 1);
     if (!detail) continue;
     const named = long ? member.slice(0, jsonLimits.keyLength) : member;
     return { kind: 'exceeds-limits', message, member: named, detail };
   }
-  return { kind: 'message', message, members: look.members };
+  return { kind: 'message', message, members: check.members };
 }
 
 function readJson(bytes: Buffer): unknown {
@@ -60,9 +60,9 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** One look at everything in a message. */
-class Look {
-  /** Of all objects that were looked at. */
+/** Checks and counts everything in a message. */
+class JsonCheck {
+  /** Members of all objects seen. */
   members = 0;
   readonly #keyLength: number;
 
@@ -70,7 +70,7 @@ class Look {
     this.#keyLength = keyLength;
   }
 
-  /** `levels`: how many more there may be. */
+  /** `levels`: how many more are allowed. */
   problemIn(value: JsonValue | undefined, levels: number): JsonLimitProblem | undefined {
     if (typeof value !== 'object' || value === null) return undefined;
     if (levels <= 0) return 'too.deep';

@@ -6,13 +6,13 @@ interface KnownEnvelope {
   readonly r?: string | undefined;
 }
 
-/** The text of a response: `body` is all of it but the tag. */
+/** The text of a response: `body` without the tag. */
 export function responseText(tag: number, body: JsonObject): string {
   const rest = JSON.stringify(body);
   return rest === '{}' ? `{"tag":${tag}}` : `{"tag":${tag},${rest.slice(1)}`;
 }
 
-/** The text of a refusal, with `tag` and `r` where they are known (rule ERR1). */
+/** The text of an error response, with `tag` and `r` if they are known (rule ERR1). */
 export function errorText(error: ProtocolError, known?: KnownEnvelope): string {
   return JSON.stringify(errorResponse(error, known));
 }
@@ -20,15 +20,15 @@ export function errorText(error: ProtocolError, known?: KnownEnvelope): string {
 export interface Initialized {
   readonly handle: string;
   readonly auth: Auth;
-  /** Of the store. */
+  /** The epoch of the store. */
   readonly epoch: string;
-  /** Of the token: milliseconds since the Unix epoch. */
+  /** Expiry of the token, milliseconds since the Unix epoch. */
   readonly expires: number | undefined;
-  /** Where a connection-handle was sent. */
+  /** Set if the request named a connection-handle. */
   readonly resumed?: boolean | undefined;
 }
 
-/** The answer to an `initialize` that succeeded (rules SES1 and RES1). */
+/** The response to a successful `initialize` (rules SES1 and RES1). */
 export function initializedText(
   tag: number,
   { handle, auth, epoch, expires, resumed }: Initialized,
@@ -43,13 +43,13 @@ export function frameOf(text: string): Buffer {
   return encodeFrame(text).bytes;
 }
 
-/** What is said to many in the same words, encoded once. */
+/** Frames with a fixed text, encoded once. */
 export const fixedFrames = {
   kicked: frameOf('{"evt":"kicked"}'),
   tokenExpired: frameOf('{"evt":"token-expired"}'),
 };
 
-/** The pong that answers a ping: the same payload, at most 125 bytes (RFC 6455, section 5.5.3). */
+/** The pong for a ping: the same payload, at most 125 bytes (RFC 6455, section 5.5.3). */
 export function pongFrame(payload: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(2 + payload.length);
   frame[0] = 0x8a;

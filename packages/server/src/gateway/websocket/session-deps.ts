@@ -15,21 +15,26 @@ import type { ResumableSessions } from '../resume/resumable-sessions.js';
 export interface SessionDeps extends CommandsInFlightDeps {
   readonly tokens: Pick<Tokens, 'verify'>;
   readonly live: {
-    /** Of the store. */
+    /** The epoch of the store. */
     readonly epoch: string;
-    /** The reader's view of a collection; `undefined` where it has no model. */
+    /** The view that a reader has of a collection; `undefined` if it has no model. */
     viewOf(names: readonly string[], auth: Auth): string | undefined;
     onDrain(listener: PushTarget): void;
-    /** Up to where it has heard of a collection; `undefined`: it is subscribed to none. */
+    /**
+     * The position up to which a collection's events were received; `undefined` if it is not
+     * subscribed to any.
+     */
     positionOf(listener: PushTarget): string | undefined;
     drop(listener: PushTarget): void;
-    /** As `drop`, and gives what it takes to go on. */
+    /** As `drop`, and returns what is needed to resume the subscriptions. */
     park(listener: PushTarget): readonly ResumableSubscription[];
-    /** What was parked is taken, or will not be. */
+    /** Releases parked subscriptions, which were resumed or have expired. */
     releaseParked(parked: readonly ResumableSubscription[]): void;
-    /** Makes subscriptions again; to be begun once the answer and what was sent before are queued. */
+    /** Resumes subscriptions. Call once the response and the earlier pushes are queued. */
     resume(listener: PushTarget, parked: readonly ResumableSubscription[]): Promise<() => void>;
-    /** Its `auth` is another now. The answer is how many subscriptions have to be judged anew. */
+    /**
+     * The `auth` of the target has changed. Returns the number of subscriptions to authorize again.
+     */
     authChanged(listener: PushTarget): number;
   };
   readonly rates: CommandRates;
@@ -37,26 +42,26 @@ export interface SessionDeps extends CommandsInFlightDeps {
   readonly activeTokens: ActiveTokens;
   readonly audit: Audit;
   readonly pushBuffer: PushBufferLimits;
-  /** Of the wall clock: when tokens expire. Calls `expire` of the session that is its key. */
+  /** Token expiry, by the wall clock. Calls `expire` of the session that is the key. */
   readonly tokenTimers: Pick<Deadlines, 'set' | 'clear'>;
-  /** Commands that one session may have in flight. */
+  /** Limit of commands in flight per session. */
   readonly inFlight: number;
-  /** Bytes of output that may wait before a socket counts as congested. */
+  /** Output bytes waiting from which a socket counts as congested. */
   readonly output: number;
-  /** Bytes that one object may have. */
+  /** Limit of bytes per object. */
   readonly object: number;
 }
 
-/** The connection as its session sees it. A test uses a plain object. */
+/** A connection as its session sees it. Tests use a plain object. */
 export interface SessionSocket extends Payer {
   readonly address: string;
   readonly congested: boolean;
   send(frame: Buffer): void;
   close(code: number): void;
-  /** It is known whose it is. */
+  /** The uid is known from now on. */
   onAuthenticated(uid: string): void;
-  /** Nothing more is read for so many milliseconds. */
+  /** Reads nothing for this many milliseconds. */
   pauseFor(time: number): void;
-  /** The session, busy until now, takes messages again. */
+  /** The session was busy and takes messages again. */
   proceed(): void;
 }

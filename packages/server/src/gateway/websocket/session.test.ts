@@ -21,7 +21,7 @@ import type { SessionDeps } from './session-deps.js';
 
 const hour = 3_600_000;
 
-/** What `initialize` with this text as its token finds. */
+/** The result of verifying this text as a token. */
 function verdict(token: unknown, now: number): Verified {
   if (token === undefined) return { ok: false, detail: 'token.missing' };
   if (typeof token !== 'string') return { ok: false, detail: 'token.invalid' };
@@ -74,7 +74,7 @@ function setUp(options: Setup = {}) {
   const activeTokens = new ActiveTokens(revocations);
   const deps: SessionDeps = {
     commands,
-    answers: new PricedResponses({ turnBytes: 1_000_000, platform }),
+    pricedResponses: new PricedResponses({ tickBytes: 1_000_000, platform }),
     platform,
     log: silentLog,
     inFlight: options.inFlight ?? 256,
@@ -128,9 +128,9 @@ function setUp(options: Setup = {}) {
     pauseFor: (time: number) => time > 0 && events.push(`hold ${time}`),
   };
   const session = new Session(deps, socket);
-  /** What was answered once everything that can go on has. */
+  /** The responses once everything that can proceed has. */
   const settle = async () => {
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    for (let index = 0; index < 10; index++) await Promise.resolve();
     return sent.splice(0);
   };
   const say = (message: JsonObject, bytes = 0) => {
@@ -157,7 +157,7 @@ const refusal = (tag: number, detail: string) => ({
 });
 
 describe('before initialize', () => {
-  test('[SES4] every other command is told to initialize first', async () => {
+  test('[SES4] any other command before initialize is refused', async () => {
     const { say, events } = setUp();
     for (const cmd of ['ping', 'POKE', 'get', 'nonsense']) {
       expect(await say({ tag: 5, cmd, r: '/users/1' })).toEqual([
@@ -178,7 +178,7 @@ describe('before initialize', () => {
   test('[ENV3] a request without a usable tag or cmd is invalid', async () => {
     const { say, initialize } = setUp();
     const invalid = { code: 400, message: 'request.invalid' };
-    const judge = async () => {
+    const expectInvalid = async () => {
       expect(await say({ cmd: 'get' })).toEqual([{ error: invalid }]);
       expect(await say({ cmd: 'get', tag: '1' })).toEqual([{ error: invalid }]);
       expect(await say({ cmd: 'ping', tag: -1 })).toEqual([{ error: invalid }]);
@@ -186,15 +186,15 @@ describe('before initialize', () => {
       expect(await say({ tag: 4, cmd: 7 })).toEqual([{ tag: 4, error: invalid }]);
       expect(await say({})).toEqual([{ error: invalid }]);
     };
-    await judge();
+    await expectInvalid();
     await initialize('amal');
-    await judge();
+    await expectInvalid();
     expect(await say({ cmd: 'get', r: '/users/1' })).toEqual([{ error: invalid }]);
   });
 });
 
 describe('initialize', () => {
-  test('[SES1] tells who the token speaks for', async () => {
+  test('[SES1] the response says who the token stands for', async () => {
     const { initialize, platform } = setUp();
     const [answer] = await initialize(`amal+${hour}`);
     expect(answer).toEqual({
@@ -209,7 +209,7 @@ describe('initialize', () => {
     });
   });
 
-  test('[SES1] no expires where the token has none, and case does not matter', async () => {
+  test('[SES1] no expires if the token has none, and the command’s case does not matter', async () => {
     const [answer] = await setUp().say({ cmd: 'InitiALIZE', tag: 0, accessToken: 'amal' });
     expect(answer?.tag).toBe(0);
     expect(answer?.body).not.toHaveProperty('expires');
@@ -224,7 +224,7 @@ describe('initialize', () => {
     expect(answer?.body).toMatchObject({ resumed: false });
   });
 
-  test('[SES2] says why a token is refused', async () => {
+  test('[SES2] a refusal says what is wrong with the token', async () => {
     const { say } = setUp();
     const token = (accessToken: unknown) =>
       say({ tag: 3, cmd: 'initialize', accessToken } as JsonObject);
@@ -233,7 +233,7 @@ describe('initialize', () => {
     expect(await token('token.expired')).toEqual([refusal(3, 'token.expired')]);
   });
 
-  test('[SES3] the fifth failure closes the socket, not one before', async () => {
+  test('[SES3] the fifth failure closes the socket, and no earlier one does', async () => {
     const { initialize, events } = setUp();
     for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
     expect(events).not.toContain('close 1008');
@@ -241,7 +241,7 @@ describe('initialize', () => {
     expect(events).toContain('close 1008');
   });
 
-  test('[SES3] success makes up for earlier failures', async () => {
+  test('[SES3] success resets the count of failures', async () => {
     const { initialize, events } = setUp();
     for (let attempt = 0; attempt < 4; attempt++) await initialize('token.invalid');
     await initialize('amal');
@@ -249,7 +249,7 @@ describe('initialize', () => {
     expect(events).not.toContain('close 1008');
   });
 
-  test('[SES8] renews: same handle, new expiry', async () => {
+  test('[SES8] a renewal keeps the handle and has a new expiry', async () => {
     const { initialize, platform, events } = setUp();
     const [first] = await initialize(`amal+${hour}`);
     const [second] = await initialize(`amal+${2 * hour}`);
@@ -262,7 +262,7 @@ describe('initialize', () => {
     expect(events).toContain('close 1008');
   });
 
-  test('[SES8] another uid is refused, and the session goes on as it was', async () => {
+  test('[SES8] another uid is refused, and the session goes on as before', async () => {
     const { initialize, say, session, events } = setUp();
     await initialize('amal');
     expect(await initialize('omar')).toEqual([refusal(1, 'token.invalid')]);
@@ -272,7 +272,7 @@ describe('initialize', () => {
     expect(events.some((event) => event.startsWith('close'))).toBe(false);
   });
 
-  test('[SES8] a renewal without expiry takes the old one away', async () => {
+  test('[SES8] a renewal without expiry removes the old one', async () => {
     const { initialize, platform, events } = setUp();
     await initialize(`amal+${hour}`);
     await initialize('amal');
@@ -280,7 +280,7 @@ describe('initialize', () => {
     expect(events).not.toContain('close 1008');
   });
 
-  test('[SES2] a failure of the server is no failure of the token', async () => {
+  test('[SES2] a server error does not count as a token failure', async () => {
     const { initialize, events } = setUp({ verify: () => Promise.reject(new Error('no key')) });
     for (let attempt = 0; attempt < 9; attempt++) {
       const [answer] = await initialize('amal');
@@ -292,14 +292,14 @@ describe('initialize', () => {
     expect(events).not.toContain('close 1008');
   });
 
-  test('[SES1] a session that ended meanwhile stays silent', async () => {
+  test('[SES1] a session that ended during verification sends nothing', async () => {
     const { session, say } = setUp();
     const answer = say({ cmd: 'initialize', tag: 1, accessToken: 'amal' });
     session.end();
     expect(await answer).toEqual([]);
   });
 
-  test('[SES1] messages have to wait while the token is looked at', async () => {
+  test('[SES1] messages wait while the token is verified', async () => {
     const { session, initialize, events } = setUp();
     const answer = initialize('amal');
     expect(session.busy).toBe(true);
@@ -309,7 +309,7 @@ describe('initialize', () => {
 });
 
 describe('once initialized', () => {
-  test('[SES6] ping and poke are answered, with the timestamp and nothing else', async () => {
+  test('[SES6] ping and poke are answered with only the timestamp', async () => {
     const { initialize, say } = setUp();
     await initialize('amal');
     expect(await say({ tag: 2, cmd: 'ping' })).toEqual([{ tag: 2, evt: 'pinged' }]);
@@ -321,7 +321,7 @@ describe('once initialized', () => {
     }
   });
 
-  test('[SES10] a token that is revoked ends the session, and what it left can not be resumed', async () => {
+  test('[SES10] revoking the token ends the session, which cannot be resumed', async () => {
     const { initialize, revocations, settle, events, deps, sent } = setUp();
     const [answer] = await initialize('amal');
     const handle = handleOf(answer);
@@ -333,23 +333,23 @@ describe('once initialized', () => {
     expect(sent).toEqual([]);
   });
 
-  test('[SES10] one that is revoked while it is being judged does not come through', async () => {
-    const judged: (() => void)[] = [];
+  test('[SES10] a token revoked while it is verified is refused', async () => {
+    const pending: (() => void)[] = [];
     const { say, revocations, settle, events, activeTokens, platform } = setUp({
       verify: (token) =>
         new Promise((resolve) => {
-          judged.push(() => resolve(verdict(token, platform.clock.now())));
+          pending.push(() => resolve(verdict(token, platform.clock.now())));
         }),
     });
     await say({ tag: 1, cmd: 'initialize', accessToken: 'amal' });
     await revocations.revokeToken({ uid: 'amal', key: 'jamal', issuedAt: 0 }, undefined);
-    for (const go of judged) go();
+    for (const go of pending) go();
     expect((await settle()).at(-1)).toEqual({ evt: 'token-expired' });
     expect(events).toContain('close 1008');
     expect(activeTokens.size).toBe(0);
   });
 
-  test('[RES4] [SES10] a session that dropped is forgotten when its token is revoked', async () => {
+  test('[RES4] [SES10] a dropped session is forgotten when its token is revoked', async () => {
     const { initialize, revocations, session, deps, activeTokens } = setUp();
     const [answer] = await initialize('amal');
     const handle = handleOf(answer);
@@ -360,7 +360,7 @@ describe('once initialized', () => {
     expect(deps.resumableSessions.take(handle, 'amal')).toBeUndefined();
   });
 
-  test('[SES10] the token expires at its moment, far away as that may be', async () => {
+  test('[SES10] the token expires on time, even in the far future', async () => {
     const { initialize, platform, events, sent } = setUp();
     const life = 2 ** 31 + 5 * hour;
     await initialize(`amal+${life}`);
@@ -378,7 +378,7 @@ describe('once initialized', () => {
     expect(await settle()).toEqual([{ tag: 7, done: 'get' }]);
   });
 
-  test('[ENV4] commands on one R answer in order, others as they end', async () => {
+  test('[ENV4] commands on one R are answered in order, others as they end', async () => {
     const { initialize, say, settle, running } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'update', r: '/users/1' });
@@ -395,7 +395,7 @@ describe('once initialized', () => {
     expect(tags()).toEqual([1, 2, 4, 3]);
   });
 
-  test('[ENV4] a refusal waits for its turn, too', async () => {
+  test('[ENV4] a refusal is sent in order, too', async () => {
     const { initialize, say, settle, running } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'update', r: '/users/1' });
@@ -408,7 +408,7 @@ describe('once initialized', () => {
     ]);
   });
 
-  test('[ERR1] an error has the tag and the R as printed', async () => {
+  test('[ERR1] an error has the tag and the printed R', async () => {
     const { initialize, say, settle, running } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'get', r: '/users/1/' });
@@ -418,7 +418,7 @@ describe('once initialized', () => {
     ]);
   });
 
-  test('[ERR2] what nobody foresaw is a 500 that tells nothing but an id', async () => {
+  test('[ERR2] an unexpected error is a 500 with only an id', async () => {
     const { initialize, say, settle, running } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'get' });
@@ -428,7 +428,7 @@ describe('once initialized', () => {
     expect(answer).toEqual({ tag: 1, error });
   });
 
-  test('[LIM2] it is busy with so many commands, until one is answered', async () => {
+  test('[LIM2] it is busy with the maximum of commands until one is answered', async () => {
     const { session, initialize, say, settle, running, events } = setUp({ inFlight: 2 });
     await initialize('amal');
     await say({ tag: 1, cmd: 'get', r: '/users/1' });
@@ -444,7 +444,7 @@ describe('once initialized', () => {
     expect(session.idle).toBe(true);
   });
 
-  test('[LIM4] it is busy while what waits is not read, and while the answers under way may be as much', async () => {
+  test('[LIM4] it is busy while output is not read, and while the responses in flight may be as much', async () => {
     const { session, socket, initialize, say, settle, running } = setUp();
     await initialize('amal');
     socket.congested = true;
@@ -466,7 +466,7 @@ describe('once initialized', () => {
     expect(session.busy).toBe(false);
   });
 
-  test('[LIM5] commands over the rate of the uid are told to wait', async () => {
+  test('[LIM5] commands over the rate of the uid are refused with 429', async () => {
     const { initialize, say, platform } = setUp({ perSecond: 3 });
     await initialize('amal');
     for (let tag = 0; tag < 3; tag++) expect(await say({ tag, cmd: 'ping' })).toHaveLength(1);
@@ -477,7 +477,7 @@ describe('once initialized', () => {
     expect(await say({ tag: 4, cmd: 'ping' })).toEqual([{ tag: 4, evt: 'pinged' }]);
   });
 
-  test('[LIM28] who goes on sending while refused is answered as often as commands may come, then left unread', async () => {
+  test('[LIM28] refusals are sent at the rate of commands, then the client is not read any more', async () => {
     const { initialize, say, events } = setUp({ perSecond: 3 });
     await initialize('amal');
     for (let tag = 0; tag < 6; tag++) await say({ tag, cmd: 'ping' });
@@ -486,7 +486,7 @@ describe('once initialized', () => {
     expect(events).toContain('hold 1000');
   });
 
-  test('[ENV2] a command that ends after its connection answers nobody, and leaves nothing', async () => {
+  test('[ENV2] a command that ends after its connection sends nothing and leaves nothing', async () => {
     const { session, initialize, say, settle, running, events } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'subscribe', r: '/users/1' });

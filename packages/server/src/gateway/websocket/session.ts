@@ -43,7 +43,10 @@ const greeting: SessionState = { kind: 'greeting' };
 /** Failed attempts to initialize after which the socket is closed (rule SES3). */
 const allowedFailures = 5;
 
-/** The conversation on one socket, rules SES1 to SES10: who it is, and what it may say when. */
+/**
+ * The state of one socket's session (rules SES1 to SES10): who the client is, and what it may send
+ * when.
+ */
 export class Session implements PushTarget, InFlightOwner, ConnectedSession, TokenHolder {
   readonly #deps: SessionDeps;
   readonly #socket: SessionSocket;
@@ -51,9 +54,9 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   #verifying = false;
   #failures = 0;
   #inFlight: CommandsInFlight | undefined;
-  /** Exists from the first push on. */
+  /** Created with the first push. */
   #pushBuffer: PushBuffer | undefined;
-  /** Exists from the first write on. */
+  /** Created with the first write. */
   #heldPushes: HeldPushes | undefined;
   #initializeCompleted = false;
 
@@ -62,10 +65,10 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#socket = socket;
   }
 
-  /** Who it is. Live layer and commands ask only once it is initialized. */
+  /** The client's auth. Only asked for once it is initialized. */
   get auth(): Auth {
     const auth = this.#state.kind === 'greeting' ? undefined : this.#state.auth;
-    if (!auth) throw new Error('a session that is not initialized was asked who it is');
+    if (!auth) throw new Error('auth was read before the session was initialized');
     return auth;
   }
 
@@ -87,8 +90,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   /**
-   * True while the next message has to wait: for the verdict on a token, for a command to be answered (rule LIM2), or
-   * for the client to read what it was answered (rule LIM4).
+   * True while the next message has to wait: for token verification, for a free slot among the
+   * commands in flight (rule LIM2), or for the client to read its responses (rule LIM4).
    */
   get busy(): boolean {
     if (this.#verifying || this.#socket.congested) return true;
@@ -104,12 +107,12 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     return this.#inFlight?.held ?? 0;
   }
 
-  /** True as long as nobody knows whose it is, nor finds out just now. */
+  /** True if the uid is not known, and no token is being verified. */
   get isUnauthenticated(): boolean {
     return this.#state.kind === 'greeting' && !this.#verifying;
   }
 
-  /** True where nothing is under way. */
+  /** True if nothing is in flight. */
   get idle(): boolean {
     return !this.#verifying && !this.#inFlight;
   }
@@ -134,7 +137,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#pushBuffer?.outdate(key);
   }
 
-  /** Who it is; `undefined` until it is initialized. */
+  /** The client's uid; `undefined` until it is initialized. */
   get uid(): string | undefined {
     return this.#state.kind === 'ready' ? this.#state.auth.uid : undefined;
   }
@@ -151,7 +154,10 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#socket.send(frameOf(text));
   }
 
-  /** Takes one message, of so many bytes and members of objects, and answers it exactly once. Not while `busy`. */
+  /**
+   * Handles one message and answers it exactly once. `bytes`: its size; `members`: the number of
+   * members of all its objects. Not to be called while `busy`.
+   */
   handle(message: JsonObject, bytes: number, members = 0): void {
     try {
       this.#dispatch(message, bytes, members);
@@ -162,11 +168,11 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     }
   }
 
-  /** Answers that a message is refused, with its tag and R where they are usable, in its turn. */
+  /** Sends a refusal of a message in order, with its tag and R if they are usable. */
   refuse(message: JsonObject, error: ProtocolError): void {
     const { tag, cmd } = readEnvelope(message);
     const r = this.initialized ? parseR(message.r)?.r : undefined;
-    // Without tag or command it is no request, and nothing of it but the tag is told (rule ENV3).
+    // Without tag or command it is not a request, so only the tag is returned (rule ENV3).
     const isRequest = tag !== undefined && cmd !== undefined;
     const text = errorText(error, { tag, r: isRequest ? r : undefined });
     if (r !== undefined && this.#inFlight) this.#inFlight.refuse(text, r);
@@ -178,25 +184,25 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.expire();
   }
 
-  /** The token has expired, or was revoked (rule SES10). */
+  /** The token has expired or was revoked (rule SES10). */
   expire(): void {
     if (!this.initialized) return;
     this.#sendPush({ bytes: fixedFrames.tokenExpired });
     this.#socket.close(closeCodes.policy);
   }
 
-  /** What waited for the client to read has gone out. */
+  /** The client has read the waiting output. */
   onDrain(): void {
     if (this.initialized) this.#deps.live.onDrain(this);
   }
 
-  /** The connection is closing: forgets everything of it. Commands in flight end by themselves. */
+  /** The connection is closing: drops all its state. Commands in flight end by themselves. */
   end(): void {
     const state = this.#state;
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
     if (state.kind !== 'ready') return;
-    // They count as sent: who comes back is told them again.
+    // They count as sent, so a resume sends them again.
     for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame);
     const { tokenTimers, resumableSessions, live, activeTokens } = this.#deps;
     tokenTimers.clear(this);
@@ -295,7 +301,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     else await this.#resume({ ...request, handle }, verified);
   }
 
-  /** Section RES: takes over what an earlier connection of this user left. */
+  /** Section RES: takes over the session of an earlier connection of this user. */
   async #resume(
     { tag, handle, received }: InitializeRequest & { handle: string },
     verified: Verified & { ok: true },
@@ -309,7 +315,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#state = { kind: 'ready', auth, handle: this.#newHandle() };
     const begin = await live.resume(this, backlog.subscriptions);
     if (!this.open) return;
-    // Meanwhile other rules may have come into force, under which it may not be sent what was sent before.
+    // The rights may have changed meanwhile, so that earlier pushes may no longer be sent.
     if (!backlog.seenUnder.every(isSeen)) return this.#socket.close(closeCodes.overload);
     this.#completeInitialize(tag, verified, true);
     for (const frame of backlog.frames) this.#sendPush(frame);
@@ -346,12 +352,12 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   #reauthorized(uid: string): void {
-    const judged = this.#deps.live.authChanged(this);
-    const time = this.#deps.rates.renewed(this.#socket.address, uid, judged);
+    const subscriptions = this.#deps.live.authChanged(this);
+    const time = this.#deps.rates.renewed(this.#socket.address, uid, subscriptions);
     if (time > 0) this.#socket.pauseFor(time);
   }
 
-  /** Sends a message without a tag: one that the client counts. */
+  /** Sends a push: a message without a tag, which the client counts. */
   #sendPush(push: SentPush): void {
     this.#buffer(push);
     this.#socket.send(push.bytes);
@@ -377,11 +383,11 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const { log, platform } = this.#deps;
     const error = toProtocolError(thrown, { log, platform, fields: { cmd: 'initialize' } });
     this.respond(errorText(error, { tag }));
-    // What was half resumed is nothing to go on with.
+    // A session that is only partly resumed cannot continue.
     if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
   }
 
-  /** 128 bits that nobody can guess. */
+  /** 128 random bits. */
   #newHandle(): string {
     return Buffer.from(this.#deps.platform.random.bytes(16)).toString('base64url');
   }

@@ -2,34 +2,34 @@ import type { OutputHolder } from '../limits/output-shares.js';
 import { uncounted } from '../limits/output-total.js';
 import type { Egress } from './egress.js';
 
-/** The least that egress asks of a socket; `net.Socket` and `tls.TLSSocket` fit. */
+/** The part of a socket that egress uses; `net.Socket` and `tls.TLSSocket` fit. */
 export interface OutputSocket {
   /** False once it was ended or destroyed. */
   readonly writable: boolean;
-  /** Bytes that were written and that the kernel did not take yet. */
+  /** Bytes written that the kernel has not taken yet. */
   readonly writableLength: number;
   write(bytes: Buffer, done?: () => void): boolean;
   cork(): void;
   uncork(): void;
 }
 
-/** Who is told how the output of a socket fares. Never called from within `send`. */
+/** Callbacks about the output of a socket. Never called from within `send`. */
 export interface SocketWriterOwner {
   readonly address: string;
-  /** What waits is below half the limit again. */
+  /** Less than half the limit waits again. */
   onDrain(): void;
-  /** So much waits that the socket has to be given up. What was queued is dropped. */
+  /** Too much waits: the socket has to be closed. What was queued is dropped. */
   onOverflow(): void;
-  /** Too much waits for all sockets together, and most of it for this one. */
+  /** Too much waits for all sockets together, and this one holds the most. */
   giveUp(): void;
 }
 
-/** The way out to one socket: whole WebSocket frames only, in the order of `send`. */
+/** Writes to one socket: whole WebSocket frames, in the order of `send`. */
 export class SocketWriter implements OutputHolder {
   readonly #egress: Egress;
   readonly #socket: OutputSocket;
   readonly #owner: SocketWriterOwner;
-  /** Exists only between `send` and the end of the turn. */
+  /** Exists only between `send` and the end of the tick. */
   #queue: Buffer[] | undefined;
   #queuedBytes = 0;
   #state: 'open' | 'congested' | 'overflowed' | 'closed' = 'open';
@@ -40,7 +40,7 @@ export class SocketWriter implements OutputHolder {
     this.#owner = owner;
   }
 
-  /** True from the moment that more than the limit waits until less than half of it does. */
+  /** True from when more than the limit waits until less than half of it does. */
   get congested(): boolean {
     return this.#state !== 'open';
   }
@@ -53,17 +53,17 @@ export class SocketWriter implements OutputHolder {
     this.#owner.giveUp();
   }
 
-  /** The socket is gone, and with it what waited. */
+  /** The socket has closed, and its waiting output is gone. */
   socketClosed(): void {
     this.#egress.total.release(this);
   }
 
-  /** Bytes that wait here and in the socket. */
+  /** Bytes waiting here and in the socket. */
   get waiting(): number {
     return this.#queuedBytes + this.#socket.writableLength;
   }
 
-  /** Queues a complete frame. After `close` it does nothing. */
+  /** Queues a complete frame. Does nothing after `close`. */
   send(frame: Buffer): void {
     if (this.#state === 'closed' || this.#state === 'overflowed') return;
     if (this.#queue) {
@@ -77,7 +77,10 @@ export class SocketWriter implements OutputHolder {
     if (waiting > this.#egress.limit) this.#checkCongestion(waiting);
   }
 
-  /** Of egress only: what is queued, and then no more. Where the socket is beyond saving, its owner is told instead. */
+  /**
+   * Called by egress: takes what is queued. If too much waits, `undefined`, and the owner's
+   * `onOverflow` is called.
+   */
   takeQueued(): readonly Buffer[] | undefined {
     const queue = this.#queue;
     this.#queue = undefined;
@@ -86,10 +89,10 @@ export class SocketWriter implements OutputHolder {
     return this.#state === 'closed' || !this.#socket.writable ? undefined : queue;
   }
 
-  /** Of egress only. */
+  /** Called by egress. */
   write(chunks: readonly Buffer[]): void {
     const socket = this.#socket;
-    // A closure only while the socket is behind: it tells when the kernel took this.
+    // A closure only for a congested socket, to notice when the kernel has taken this.
     const done = this.#state === 'congested' ? () => this.#checkDrained() : undefined;
     const [only] = chunks;
     if (only && chunks.length === 1) {
@@ -102,7 +105,7 @@ export class SocketWriter implements OutputHolder {
     if (socket.writableLength > uncounted) this.#egress.total.record(this, chunks);
   }
 
-  /** Hands everything queued to the socket now, and takes no more. */
+  /** Writes everything queued now, and accepts no more. */
   close(): void {
     if (this.#state === 'closed') return;
     const queue = this.#state === 'overflowed' ? undefined : this.#queue;

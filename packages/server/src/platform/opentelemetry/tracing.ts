@@ -8,16 +8,16 @@ import {
   traceParentOf,
 } from '../tracing.js';
 
-/** What is asked of `@opentelemetry/api`: no more of it than this. */
+/** The part of `@opentelemetry/api` that is used. */
 export type OpenTelemetry = Pick<
   typeof Api,
   'trace' | 'ROOT_CONTEXT' | 'SpanKind' | 'SpanStatusCode' | 'TraceFlags'
 >;
 
-/** Traces by OpenTelemetry; `undefined` where no SDK was set up, so that nobody would get them. */
+/** Tracing by OpenTelemetry; `undefined` without an SDK, since nothing would be exported. */
 export function openTelemetryTracing(api: OpenTelemetry): Tracing | undefined {
   const tracer = api.trace.getTracer('really');
-  // Without an SDK every span is the one that is none. A span that is not ended goes nowhere.
+  // Without an SDK every span is the invalid one. A span that is not ended is not exported.
   const probe = tracer.startSpan('probe', { root: true });
   if (!api.trace.isSpanContextValid(probe.spanContext())) return undefined;
   const after = (parent: TraceParent | undefined) => {

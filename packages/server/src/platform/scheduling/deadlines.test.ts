@@ -29,7 +29,7 @@ describe('deadlines', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  test('a deadline that moves back is reached at its new time only', () => {
+  test('a deadline moved to a later time is reached only then', () => {
     const { platform, reached, deadlines } = setUp();
     const key = {};
     deadlines.set(key, 100);
@@ -41,7 +41,7 @@ describe('deadlines', () => {
     expect(reached).toEqual([{ key, at: 160 }]);
   });
 
-  test('a deadline that moves forward is reached at its new time', () => {
+  test('a deadline moved to an earlier time is reached then', () => {
     const { platform, reached, deadlines } = setUp();
     const key = {};
     deadlines.set(key, 100);
@@ -50,7 +50,7 @@ describe('deadlines', () => {
     expect(reached).toEqual([{ key, at: 10 }]);
   });
 
-  test('what is cleared is not reached, and no timer stays behind', () => {
+  test('a cleared deadline is not reached, and leaves no timer', () => {
     const { platform, reached, deadlines } = setUp();
     const key = {};
     deadlines.set(key, 100);
@@ -67,7 +67,7 @@ describe('deadlines', () => {
     expect(platform.pending).toBe(1);
   });
 
-  test('a deadline on the wall clock notices that the clock was set', () => {
+  test('a wall clock deadline notices that the clock was set', () => {
     const { platform, reached, deadlines, now } = setUp('wall');
     deadlines.set({}, now() + 3_600_000);
     platform.stepClock(3_600_000);
@@ -75,7 +75,7 @@ describe('deadlines', () => {
     expect(reached).toHaveLength(1);
   });
 
-  test('a callback may clear what is due with it', () => {
+  test('a callback may clear another due deadline', () => {
     const platform = simulatedPlatform({ seed: 1 });
     const keys = [{}, {}];
     const reached: object[] = [];

@@ -3,30 +3,30 @@ import type { Platform, Timer } from '../platform.js';
 export interface DeadlinesOptions {
   readonly platform: Platform;
   /**
-   * What `at` is measured by: `monotonic` for durations (idle sockets), `wall` for instants
-   * (expiry of tokens), where a correction of the clock is noticed within `recheck`.
+   * The clock of `at`: `monotonic` for durations (idle sockets), `wall` for instants (token
+   * expiry), where a change of the clock is noticed within `recheck`.
    */
   readonly clock: 'monotonic' | 'wall';
-  /** Called once for a deadline that is reached; the deadline is forgotten before the call. */
+  /** Called once when a deadline is reached; the deadline is removed before the call. */
   readonly due: (key: object) => void;
 }
 
-/** Milliseconds after which a wall clock is looked at again, in case it was set. */
+/** Milliseconds after which a wall clock is checked again, in case it was set. */
 const recheck = 10_000;
 
 interface DeadlineEntry {
   readonly key: object;
   /** When it is due. */
   at: number;
-  /** The time by which it is sorted: `at`, or earlier where the deadline moved back since. */
+  /** The time it is sorted by: `at`, or an earlier time if the deadline was moved back. */
   sorted: number;
   index: number;
 }
 
 /**
- * Very many deadlines over one timer. Moving a deadline to a later time, what every message of a
- * connection does, costs no sorting: the entry stays where it is and is sorted again when its
- * earlier time comes. Everything else is a step through a binary heap.
+ * Many deadlines on one timer. Moving a deadline to a later time, as every message of a connection
+ * does, costs no sorting: the entry stays in place and is sorted again when its earlier time comes.
+ * Everything else is an operation on a binary heap.
  */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
@@ -39,7 +39,7 @@ export class Deadlines {
     this.#options = options;
   }
 
-  /** Deadlines that wait. */
+  /** Pending deadlines. */
   get size(): number {
     return this.#entries.size;
   }
@@ -61,7 +61,7 @@ export class Deadlines {
     this.#arm();
   }
 
-  /** Forgets the deadline of `key`, if it has one. */
+  /** Removes the deadline of `key`, if it has one. */
   clear(key: object): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
@@ -96,7 +96,8 @@ export class Deadlines {
     this.#timer = undefined;
     this.#armedFor = Number.POSITIVE_INFINITY;
     const now = this.#now();
-    // One look at each entry and no more: a callback that sets a deadline in the past waits for the next timer.
+    // Each entry at most once: if a callback sets a deadline in the past, it waits for the next
+    // timer.
     for (let rest = this.#heap.length; rest > 0; rest--) {
       const first = this.#heap[0];
       if (!first || first.sorted > now) break;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FairQueue } from './fair-queue.js';
 
-test('[LIM13] owners have their turn one after the other, and their own in order', () => {
+test('[LIM13] owners are served in turn, and their own items in order', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2', 'a3', 'b1', 'c1', 'b2']) queue.push(item.slice(0, 1), item);
   queue.delete('c', 'c1');
@@ -16,7 +16,7 @@ test('[LIM13] owners have their turn one after the other, and their own in order
   expect(queue.size).toBe(0);
 });
 
-test('[LIM24] an owner that is paused has no turn, and all that it had, and what came, when it goes on', () => {
+test('[LIM24] a paused owner is skipped, and keeps its items until it is resumed', () => {
   const queue = new FairQueue<string>();
   for (const item of ['a1', 'a2', 'b1']) queue.push(item.slice(0, 1), item);
   queue.pause('a');
@@ -37,7 +37,7 @@ test('[LIM24] an owner that is paused has no turn, and all that it had, and what
   expect([queue.size, queue.shift()]).toEqual([0, undefined]);
 });
 
-test('[LIM13] [LIM24] whatever comes and goes, each owner has its turn before another has a second one', () => {
+test('[LIM13] [LIM24] in any sequence, each owner is served once before another is served twice', () => {
   const step = fc.record({
     what: fc.constantFrom('push', 'push', 'shift', 'delete', 'pause', 'resume'),
     owner: fc.constantFrom('a', 'b', 'c'),
@@ -45,39 +45,39 @@ test('[LIM13] [LIM24] whatever comes and goes, each owner has its turn before an
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const queue = new FairQueue<{ owner: string; n: number }>();
-      /** What waits, in the order of the turns of its owners, as it is told. */
-      let lines: [string, { owner: string; n: number }[]][] = [];
+      /** A simple model: the queues in the order of their owners' turns. */
+      let model: [string, { owner: string; n: number }[]][] = [];
       const paused = new Map<string, { owner: string; n: number }[]>();
       for (const [n, { what, owner }] of steps.entries()) {
-        const line = lines.find(([name]) => name === owner)?.[1] ?? paused.get(owner);
+        const items = model.find(([name]) => name === owner)?.[1] ?? paused.get(owner);
         if (what === 'push') {
           const item = { owner, n };
           queue.push(owner, item);
-          if (line) line.push(item);
-          else lines.push([owner, [item]]);
+          if (items) items.push(item);
+          else model.push([owner, [item]]);
         } else if (what === 'shift') {
-          const [first, ...others] = lines;
+          const [first, ...others] = model;
           expect(queue.shift()).toBe(first?.[1].shift());
-          if (first) lines = [...others, first];
+          if (first) model = [...others, first];
         } else if (what === 'delete') {
-          const item = line?.at(-1) ?? { owner, n };
+          const item = items?.at(-1) ?? { owner, n };
           queue.delete(owner, item);
-          line?.pop();
+          items?.pop();
         } else if (what === 'pause') {
           queue.pause(owner);
-          if (!paused.has(owner)) paused.set(owner, line ?? []);
-          lines = lines.filter(([name]) => name !== owner);
+          if (!paused.has(owner)) paused.set(owner, items ?? []);
+          model = model.filter(([name]) => name !== owner);
         } else {
           queue.resume(owner);
           const back = paused.get(owner);
           paused.delete(owner);
-          if (back) lines.push([owner, back]);
+          if (back) model.push([owner, back]);
         }
-        lines = lines.filter(([, items]) => items.length > 0);
-        const waiting = [...lines.map(([, items]) => items), ...paused.values()];
+        model = model.filter(([, each]) => each.length > 0);
+        const waiting = [...model.map(([, each]) => each), ...paused.values()];
         expect(queue.size).toBe(waiting.flat().length);
       }
-      const left = [...lines.flatMap(([, items]) => items), ...[...paused.values()].flat()];
+      const left = [...model.flatMap(([, each]) => each), ...[...paused.values()].flat()];
       expect(new Set(queue.clear())).toEqual(new Set(left));
     }),
   );

@@ -1,88 +1,94 @@
-/** What waits, by its owner: one of each owner in turn, so that who has much waiting does not keep the others from having theirs. */
+/**
+ * A fair queue: takes items from its owners in turn, so that an owner with many items does not
+ * block the others.
+ */
 export class FairQueue<Item> {
-  readonly #lines = new Map<string, Line<Item>>();
-  /** Of owners that have no turn for now. */
-  readonly #paused = new Map<string, Line<Item>>();
-  /** Goes through the owners. Those who had their turn are behind it, or gone; to begin anew each time would pass all who are gone. */
-  #turns = this.#lines.entries();
+  readonly #queues = new Map<string, OwnerItems<Item>>();
+  /** Queues of paused owners. */
+  readonly #paused = new Map<string, OwnerItems<Item>>();
+  /**
+   * Iterates over the owners. Those already served are behind it or removed; starting over each
+   * time would pass all removed ones.
+   */
+  #turns = this.#queues.entries();
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  /** How many of this owner wait. */
+  /** Number of items of this owner. */
   sizeOf(owner: string): number {
-    return this.#lineOf(owner)?.size ?? 0;
+    return this.#queueOf(owner)?.size ?? 0;
   }
 
   push(owner: string, item: Item): void {
-    const line = this.#lineOf(owner);
-    if (line) line.push(item);
-    else this.#lines.set(owner, new Line(item));
+    const queue = this.#queueOf(owner);
+    if (queue) queue.push(item);
+    else this.#queues.set(owner, new OwnerItems(item));
     this.#size += 1;
   }
 
-  /** Takes the first of the owner whose turn it is. */
+  /** Takes the first item of the next owner. */
   shift(): Item | undefined {
     const next = this.#next();
     if (!next) return undefined;
-    const [owner, line] = next;
-    const item = line.shift();
-    // Behind the others until it is its turn again; alone it stays where it is.
-    if (line.isEmpty) this.#lines.delete(owner);
-    else if (this.#lines.size > 1) {
-      this.#lines.delete(owner);
-      this.#lines.set(owner, line);
+    const [owner, queue] = next;
+    const item = queue.shift();
+    // Behind the others until its next turn; a single owner stays where it is.
+    if (queue.isEmpty) this.#queues.delete(owner);
+    else if (this.#queues.size > 1) {
+      this.#queues.delete(owner);
+      this.#queues.set(owner, queue);
     }
     this.#size -= 1;
     return item;
   }
 
-  /** Takes this one out, where it waits. */
+  /** Removes an item if it is queued. */
   delete(owner: string, item: Item): void {
-    const line = this.#lineOf(owner);
-    if (!line?.delete(item)) return;
-    if (line.isEmpty) this.#lines.delete(owner);
+    const queue = this.#queueOf(owner);
+    if (!queue?.delete(item)) return;
+    if (queue.isEmpty) this.#queues.delete(owner);
     this.#size -= 1;
   }
 
-  /** Leaves out what this owner has waiting, and what comes of it, until `resume`. */
+  /** Skips this owner, including items added later, until `resume`. */
   pause(owner: string): void {
     if (this.#paused.has(owner)) return;
-    this.#paused.set(owner, this.#lines.get(owner) ?? new Line<Item>());
-    this.#lines.delete(owner);
+    this.#paused.set(owner, this.#queues.get(owner) ?? new OwnerItems<Item>());
+    this.#queues.delete(owner);
   }
 
-  /** It has its turn again, behind the others. */
+  /** Serves the owner again, behind the others. */
   resume(owner: string): void {
-    const line = this.#paused.get(owner);
+    const queue = this.#paused.get(owner);
     this.#paused.delete(owner);
-    if (line && !line.isEmpty) this.#lines.set(owner, line);
+    if (queue && !queue.isEmpty) this.#queues.set(owner, queue);
   }
 
-  /** Takes out everything. */
+  /** Removes and returns everything. */
   clear(): Item[] {
-    const lines = [...this.#lines.values(), ...this.#paused.values()];
-    this.#lines.clear();
+    const queues = [...this.#queues.values(), ...this.#paused.values()];
+    this.#queues.clear();
     this.#size = 0;
-    return lines.flatMap((line) => line.clear());
+    return queues.flatMap((queue) => queue.clear());
   }
 
-  #next(): [string, Line<Item>] | undefined {
+  #next(): [string, OwnerItems<Item>] | undefined {
     const next = this.#turns.next();
     if (!next.done) return next.value;
-    this.#turns = this.#lines.entries();
+    this.#turns = this.#queues.entries();
     return this.#turns.next().value;
   }
 
-  #lineOf(owner: string): Line<Item> | undefined {
-    return this.#lines.get(owner) ?? (this.#paused.size > 0 ? this.#paused.get(owner) : undefined);
+  #queueOf(owner: string): OwnerItems<Item> | undefined {
+    return this.#queues.get(owner) ?? (this.#paused.size > 0 ? this.#paused.get(owner) : undefined);
   }
 }
 
-/** What one owner has waiting, no value of which is undefined: most have no more than one thing. */
-class Line<Item> {
+/** The queue of one owner, optimized for a single item. Items are never undefined. */
+class OwnerItems<Item> {
   #first: Item | undefined;
   #rest: Set<Item> | undefined;
   #next: IterableIterator<Item> | undefined;

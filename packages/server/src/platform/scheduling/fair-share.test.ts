@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FairShare } from './fair-share.js';
 
-test('[LIM24] one alone has half, two have a third each, and the next has what is left', () => {
+test('[LIM24] a single owner gets half, two get a third each, and the next gets what is left', () => {
   const share = new FairShare(120);
   const fill = (owner: string) => {
     let held = 0;
@@ -17,7 +17,7 @@ test('[LIM24] one alone has half, two have a third each, and the next has what i
   expect(share.used).toBe(76);
 });
 
-test('[LIM24] what is larger than all there is may wait alone', () => {
+test('[LIM24] an amount above the total is granted if it is the only one', () => {
   const share = new FairShare(10);
   expect(share.take('a', 100)).toBe(true);
   expect(share.take('b', 1)).toBe(false);
@@ -27,7 +27,7 @@ test('[LIM24] what is larger than all there is may wait alone', () => {
   expect(share.used).toBe(1);
 });
 
-test('[LIM24] whoever holds less than another is not refused before that one, and the total is never exceeded', () => {
+test('[LIM24] an owner is not refused before another that holds more, and the total is never exceeded', () => {
   const step = fc.record({ owner: fc.constantFrom('a', 'b', 'c', 'd'), gives: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
@@ -40,13 +40,13 @@ test('[LIM24] whoever holds less than another is not refused before that one, an
           held.set(owner, own - 1);
         } else if (share.take(owner, 1)) held.set(owner, own + 1);
         else {
-          // Refused: then whoever holds as much or more would be, too.
+          // Refused: then any owner that holds as much or more would be, too.
           for (const [other, amount] of held) {
             if (amount < own) continue;
             expect(share.take(other, 1)).toBe(false);
           }
         }
-        expect(share.used).toBe([...held.values()].reduce((sum, one) => sum + one, 0));
+        expect(share.used).toBe([...held.values()].reduce((sum, amount) => sum + amount, 0));
         expect(share.used).toBeLessThanOrEqual(40);
       }
     }),

@@ -1,6 +1,7 @@
 /**
- * A total that owners share: each may hold as much as is still free besides. One alone has half of it, two have a third each, and
- * there is room left for whoever comes next; who holds much is refused before those who hold little.
+ * A total shared by owners: each may hold as much as is still free. A single owner gets half of it,
+ * two get a third each, and there is always something left for the next; owners with much are
+ * refused before those with little.
  */
 export class FairShare {
   readonly limit: number;
@@ -15,11 +16,14 @@ export class FairShare {
     return this.#used;
   }
 
-  /** Takes an amount, to be given back. False: it is more than the owner's share; nothing was taken. */
+  /**
+   * Takes an amount, to be given back later. False: it exceeds the owner's share; nothing was
+   * taken.
+   */
   take(owner: string, amount: number): boolean {
     const held = this.#held.get(owner) ?? 0;
     const free = this.limit - this.#used - amount;
-    // The only one that waits is no burden, however large it is.
+    // A request of any size is granted while nothing else is held.
     const fits = held === 0 ? this.#used === 0 || free >= 0 : held + amount <= free;
     if (!fits) return false;
     this.#held.set(owner, held + amount);

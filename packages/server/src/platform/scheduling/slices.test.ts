@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Slice, sliceTime } from './slices.js';
 
-test('a slice is over when its time is, and begins anew after a rest in which others had their turn', async () => {
+test('a slice ends after its time, and a new one starts after a rest', async () => {
   let now = 0;
   const slice = new Slice({ monotonic: () => now });
   now += sliceTime - 1;

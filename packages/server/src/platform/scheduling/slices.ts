@@ -1,15 +1,15 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import type { Clock } from '../platform.js';
 
-/** Milliseconds that one piece of work has the main thread for, before the others have their turn. */
+/** Milliseconds that one piece of work may block the main thread. */
 export const sliceTime = 10;
 
 /**
- * The time that a long piece of work had of the main thread since it last let the others have their turn. It asks after each small step
- * whether its slice is over, and then rests:
+ * Limits how long a piece of work blocks the main thread. The work checks after each small step
+ * whether its slice is over, and then yields:
  *
- *   for (const one of many) {
- *     work(one);
+ *   for (const item of items) {
+ *     work(item);
  *     if (slice.isOver) await slice.rest();
  *   }
  */
@@ -28,14 +28,17 @@ export class Slice {
     return this.#clock.monotonic() - this.#begun >= this.#time;
   }
 
-  /** Resolves in the next turn of the event loop, with a new slice. */
+  /** Resolves in the next tick of the event loop, with a new slice. */
   async rest(): Promise<void> {
-    await nextTurn();
+    await nextTick();
     this.#begun = this.#clock.monotonic();
   }
 }
 
-/** Runs work that goes in small steps, and lets the others have their turn where it takes long. Resolves with what it comes to. */
+/**
+ * Runs work in small steps, and yields to the event loop when it takes long. Resolves with its
+ * result.
+ */
 export async function inSlices<Result>(
   steps: Generator<void, Result>,
   clock: Pick<Clock, 'monotonic'>,

@@ -2,12 +2,12 @@ import type { Clock } from '../platform.js';
 import { Slice } from './slices.js';
 
 /**
- * A long piece of work, which yields after each small part of it: nothing where others may have their turn, or a promise that it has to wait for.
- * Whatever it looked at before a `yield` may be another afterwards.
+ * Long work that yields after each small step: nothing if other work may run, or a promise to wait
+ * for. Anything read before a `yield` may have changed afterwards.
  */
 export type Steps<Result = void> = Generator<Promise<unknown> | undefined, Result, void>;
 
-/** The time that several works together, which share it, have of one turn of the event loop. */
+/** The time that several pieces of work share in one tick of the event loop. */
 export class TickSlice {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #slice: Slice | undefined;
@@ -21,12 +21,15 @@ export class TickSlice {
     return this.#slice.isOver;
   }
 
-  /** Resolves in the next turn of the event loop. */
+  /** Resolves in the next tick of the event loop. */
   async rest(): Promise<void> {
     await new Slice(this.#clock).rest();
   }
 
-  /** Does as much of it as there is time for in this turn, and the rest in later ones; `undefined` where it is done. Throws, or rejects, as it does. */
+  /**
+   * Runs as many steps as there is time for in this tick, and the rest in later ones; `undefined`
+   * if all are done. Throws or rejects as the steps do.
+   */
   run(steps: Steps): Promise<void> | undefined {
     for (let step = steps.next(); !step.done; step = steps.next()) {
       if (step.value || this.isOver) return this.#runLater(steps, step.value);
@@ -50,7 +53,7 @@ export class TickSlice {
   }
 }
 
-/** A step that waits for a promise, and what it resolves with. */
+/** A step that waits for a promise and returns its result. */
 export function* awaited<T>(promise: Promise<T>): Steps<T> {
   let resolved: { readonly value: T } | undefined;
   yield promise.then((value) => {

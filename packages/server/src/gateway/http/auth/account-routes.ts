@@ -12,7 +12,7 @@ import { type CallerOptions, callerOf } from './caller.js';
 
 export interface AccountRoutesOptions {
   readonly accounts: Accounts;
-  /** Whose token it is, where one is wanted. */
+  /** Verifies the caller's token, if a route needs one. */
   readonly callers: CallerOptions;
   /** Rule LIM5. */
   readonly perAddress: Readonly<Record<AccountRate, AddressRates>>;
@@ -20,37 +20,40 @@ export interface AccountRoutesOptions {
   readonly origins: Origins;
   readonly limited: (by: AccountRate) => void;
   readonly jsonLimits: JsonLimits;
-  /** Bytes of a signup, which brings a whole object. */
+  /** Limit of bytes per signup, which contains a whole object. */
   readonly message: number;
 }
 
 type AccountRate = 'login' | 'signup';
 
-/** What came in. */
+/** A request to an account route. */
 interface AccountCall {
   readonly body: JsonObject;
-  /** Of the client. */
+  /** The client's address. */
   readonly address: string;
-  /** Whose turn a password hash is. */
+  /** The owner that a password hash is queued under. */
   readonly requester: HashRequester;
-  /** Whose token came along. Rejects with 401. */
+  /** The auth of the request's token. Rejects with 401. */
   readonly caller: () => Promise<Auth>;
 }
 
 interface AccountRoute {
   readonly path: string;
   readonly run: (call: AccountCall) => Promise<object>;
-  /** It is a try of a password: what is counted is told by the body. */
+  /** A password attempt: the rate limit depends on the body. */
   readonly isLogin?: boolean;
   readonly rate?: AccountRate;
-  /** Bytes of a body. */
+  /** Limit of bytes per body. */
   readonly largest?: number;
 }
 
-/** Bytes of a body that brings an address and passwords, each byte of which may be written as an escape. */
+/**
+ * Limit of bytes for a body with an email address and passwords, in which every byte may be
+ * escaped.
+ */
 const fewMembers = 16 * 1024;
 
-/** `userpass` is an older name for the same. */
+/** `userpass` is an older name for the same route. */
 const signupPaths = ['/auth/password/signup', '/auth/userpass/signup'];
 const loginPaths = ['/auth/password/login', '/auth/userpass/login'];
 
@@ -88,7 +91,7 @@ export function accountRoutes(app: FastifyInstance, options: AccountRoutesOption
   for (const route of all) addRoute(app, route, options);
 }
 
-/** What works by letters. */
+/** The routes that send or confirm emails. */
 function emailRoutes(accounts: Accounts): AccountRoute[] {
   return [
     {

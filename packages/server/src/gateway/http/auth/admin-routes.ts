@@ -35,15 +35,16 @@ export function adminRoutes(app: FastifyInstance, options: AuthRoutesOptions): v
   }
 }
 
-/** Bytes of a body that is read to see whether the secret is in it. */
+/** Limit of bytes per body that is read to look for the secret in it. */
 const largestUnauthorized = 64 * 1024;
 
-/** Throws for who may not go on. `given`: a secret that did not come in the header. */
+/** Throws if the request is not authorized. `given`: a secret from elsewhere than the header. */
 type AuthorizeAdmin = (request: FastifyRequest, given?: unknown) => void;
 
 /**
- * Who has the secret in the header is let in before the body is read; it may be in the body instead, as `secret`
- * (rule AUT13). Where it is in the URL nobody is: proxies log those.
+ * A request with the secret in its header is authorized before the body is read; otherwise the
+ * secret may be in the body as `secret` (rule AUT13). It is never accepted in the URL, which
+ * proxies log.
  */
 function authorizeEarly(authorize: AuthorizeAdmin): (request: FastifyRequest) => void {
   return (request) => {
@@ -57,7 +58,7 @@ function authorizeEarly(authorize: AuthorizeAdmin): (request: FastifyRequest) =>
 const hasSecretHeader = ({ headers }: FastifyRequest): boolean =>
   headers['x-really-secret'] !== undefined;
 
-/** Lets in who has the app's secret. Guesses are few: they count as logins. */
+/** Authorizes requests with the app's secret. Wrong secrets are limited like logins. */
 export function authorizeAdmin(options: AuthRoutesOptions): AuthorizeAdmin {
   const { addresses, secret, audit } = options;
   return ({ raw }, given) => {
@@ -103,7 +104,7 @@ async function revokeToken(
 ): Promise<void> {
   const verified = await tokens.verify(token);
   if (!verified.ok) {
-    // One that is no good any more need not be revoked.
+    // An expired or revoked token need not be revoked.
     if (verified.detail === 'token.expired' || verified.detail === 'token.revoked') return;
     throw fail.invalid('token', verified.detail);
   }

@@ -10,18 +10,21 @@ import { jsonBody } from '../json-body.js';
 
 export interface AuthRoute {
   readonly path: string;
-  /** Bytes of a body. */
+  /** Limit of bytes per body. */
   readonly largest: number;
   readonly jsonLimits: JsonLimits;
-  /** Those that the app trusts. */
+  /** The origins that the app trusts. */
   readonly origins: Origins;
-  /** Runs before the body is read. What it throws is answered. */
+  /** Runs before the body is read; an error it throws is sent as the response. */
   readonly authorize?: ((request: FastifyRequest) => void) | undefined;
-  /** Resolves with the answer. `body` is `undefined` where none was sent. */
+  /** Resolves with the response. `body` is `undefined` if none was sent. */
   readonly run: (body: JsonObject | undefined, request: FastifyRequest) => Promise<object>;
 }
 
-/** Answers `POST` of a path under `/auth/` with JSON that nobody may keep. A `/` at the end is fine. */
+/**
+ * Serves `POST` of a path under `/auth/` with JSON that must not be cached. A trailing `/` is
+ * allowed.
+ */
 export function authRoute(app: FastifyInstance, route: AuthRoute): void {
   const { path, largest: bodyLimit, jsonLimits, origins, authorize, run } = route;
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {

@@ -17,16 +17,16 @@ export interface AuthRoutesOptions {
   readonly audit: Audit;
   readonly platform: Platform;
   readonly addresses: ClientAddresses;
-  /** Of anonymous tokens and of wrong secrets, by address (rule LIM5). */
+  /** For anonymous tokens and wrong secrets, by address (rule LIM5). */
   readonly perAddress: Readonly<Record<'signup' | 'login', AddressRates>>;
-  /** Whose pages may call. */
+  /** Web origins that may call. */
   readonly origins: Origins;
   readonly limited: (by: 'signup' | 'login') => void;
-  /** Of what is asked with a token. */
+  /** For requests with a token. */
   readonly rates: CommandRates;
-  /** What a body may look like. */
+  /** JSON limits of a body. */
   readonly jsonLimits: JsonLimits;
-  /** Bytes of a body of the app's. */
+  /** Limit of bytes per body from the app's own servers. */
   readonly message: number;
   /** The app's secret. */
   readonly secret: string;

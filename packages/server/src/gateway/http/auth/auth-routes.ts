@@ -7,10 +7,13 @@ import type { AuthRoutesOptions } from './auth-routes-options.js';
 import { oidcRoutes } from './oidc-routes.js';
 import { selfRoutes } from './self-routes.js';
 
-/** Bytes of a body: it becomes part of every token, and each push of its owner may carry some of it. */
+/**
+ * Limit of bytes per body: it becomes part of each token, and pushes of its owner may carry some of
+ * it.
+ */
 const largestData = 1024;
 
-/** Everything under `/auth/` that concerns tokens. */
+/** The token routes under `/auth/`. */
 export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
   anonymousRoutes(app, options);
   selfRoutes(app, options);
@@ -18,7 +21,7 @@ export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): vo
   oidcRoutes(app, options);
 }
 
-/** Rule AUT1: tokens for whoever asks. */
+/** Rule AUT1: tokens without authentication. */
 function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
   const { tokens, audit, platform, addresses, jsonLimits, origins } = options;
   for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {

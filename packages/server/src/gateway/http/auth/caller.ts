@@ -10,11 +10,11 @@ import type { CommandRates } from '../../limits/command-rates.js';
 import { networkOf } from '../../server/address-network.js';
 import type { ClientAddresses } from '../../server/client-addresses.js';
 
-/** Who sent an HTTP request. */
+/** The sender of an HTTP request. */
 export interface Caller {
   readonly auth: Auth;
   readonly token: TokenIdentity;
-  /** Of its token: milliseconds since the Unix epoch; `undefined`: never. */
+  /** Expiry of its token, milliseconds since the Unix epoch; `undefined`: never. */
   readonly expires: number | undefined;
   readonly address: string;
 }
@@ -26,15 +26,15 @@ export interface CallerOptions {
   readonly audit: Audit;
 }
 
-/** Whose the requests are that showed a token which is good. */
+/** Uids of requests with a valid token. */
 const uids = new WeakMap<IncomingMessage, string>();
 
-/** Who a request is known to be from by now: a body is paid for by whoever sends it. */
+/** The uid of a request, if known by now; its body is charged to it. */
 export function knownUid(request: IncomingMessage): string | undefined {
   return uids.get(request);
 }
 
-/** Rule HTTP4: who the token says it is. Throws 401, or 429 where too much was sent. */
+/** Rule HTTP4: the owner of the token. Throws 401, or 429 over the rate limit. */
 export async function callerOf(
   request: FastifyRequest,
   { tokens, addresses, rates, audit }: CallerOptions,
@@ -55,7 +55,10 @@ export async function callerOf(
   throw fail('invalid/incorrect/expired access token', { accessToken: [detail] });
 }
 
-/** Takes what a body costs beyond the one command that the request has paid for (rule LIM21). Throws 429 where there is not so much left. */
+/**
+ * Charges what a body costs beyond the one command that is paid for already (rule LIM21). Throws
+ * 429 over the rate limit.
+ */
 export function payMembers(
   { address, auth }: Caller,
   members: number,
@@ -66,12 +69,14 @@ export function payMembers(
   if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
 }
 
-/** From the header or, where that has none, the query: a proxy may want credentials of another scheme in the header. */
+/**
+ * From the header or else the query: a proxy may use the header for credentials of another scheme.
+ */
 function tokenOf({ headers, query }: FastifyRequest): unknown {
   const { authorization } = headers;
   const inQuery = (query as Record<string, unknown>).access_token;
   if (authorization === undefined) return inQuery;
-  // Searched, not matched: a pattern with spaces in several places takes seconds for a header full of them.
+  // indexOf instead of a regular expression, which could take seconds for a header full of spaces.
   const end = `${authorization} `.indexOf(' ');
   const isBearer = authorization.slice(0, end).toLowerCase() === 'bearer';
   return isBearer ? authorization.slice(end).trim() : (inQuery ?? '');

@@ -5,12 +5,12 @@ import { isTooLarge } from '../../../auth/token-request.js';
 import { authRoute } from './auth-route.js';
 import type { AuthRoutesOptions } from './auth-routes-options.js';
 
-/** Bytes of a body: an ID token and little else. */
+/** Limit of bytes per body: an ID token and little else. */
 const largestBody = 20 * 1024;
 
 const authType = 'oidc';
 
-/** Rule AUT11: who can prove to an issuer who they are need no password here. */
+/** Rule AUT11: login with an ID token of an issuer. */
 export function oidcRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
   const { issuers, addresses, jsonLimits, origins } = options;
   if (issuers.length === 0) return;
@@ -58,7 +58,7 @@ async function logIn(
   return { authType, accessToken };
 }
 
-/** By its name in the configuration, or by its URL. */
+/** By its configured name or its URL. */
 function issuerOf(issuers: readonly Issuer[], asked: unknown): Issuer {
   const found = issuers.find(({ config }) => config.name === asked || config.issuer === asked);
   if (!found) throw fail.invalid('provider', 'provider.unknown');

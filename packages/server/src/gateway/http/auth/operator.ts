@@ -3,14 +3,14 @@ import type { ClientAddresses } from '../../server/client-addresses.js';
 import { hasSecret } from './app-secret.js';
 
 export interface OperatorOptions {
-  /** The app's, or the server's; where it is missing nobody is an operator by it. */
+  /** The app's or the server's secret; `undefined`: it gives no access. */
   readonly secret: string | undefined;
   readonly addresses: ClientAddresses;
 }
 
 /**
- * Whether a request comes from this machine itself, or from who holds the app's secret. The pages that an operator has
- * open come from anywhere, and what they ask for comes from this machine: these need the secret too.
+ * True if a request comes from this machine itself, or has the app's secret. Pages of other origins
+ * in an operator's browser send requests from this machine too, so they need the secret.
  */
 export function isOperator(
   request: FastifyRequest,
@@ -20,14 +20,14 @@ export function isOperator(
   return isHere || hasSecret(request.raw, secret);
 }
 
-/** No page of another origin may read it, whatever may call the rest of the server. */
+/** Pages of other origins may not read it, even if they may call other routes. */
 export function restrictToOperators(reply: FastifyReply): void {
   reply.removeHeader('Access-Control-Allow-Origin');
   reply.removeHeader('Access-Control-Expose-Headers');
   reply.header('Cross-Origin-Resource-Policy', 'same-origin');
 }
 
-/** Whether a page of another origin asks. Browsers say so themselves, or name the origin. */
+/** True if a page of another origin sent it, by `Sec-Fetch-Site` or `Origin`. */
 function isForOtherPage({ headers }: FastifyRequest): boolean {
   const { origin, host = '', 'sec-fetch-site': site } = headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;

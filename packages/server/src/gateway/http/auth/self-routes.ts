@@ -6,16 +6,19 @@ import { authRoute } from './auth-route.js';
 import type { AuthRoutesOptions } from './auth-routes-options.js';
 import { type Caller, callerOf } from './caller.js';
 
-/** Bytes of a body, which says nothing here. */
+/** Limit of bytes per body, which is ignored here. */
 const largestBody = 1024;
 
-/** Tokens of one uid that their owner may have revoked at a time, so that nobody can fill the server's memory. */
-const mostRevoked = 1000;
+/**
+ * Tokens of one uid that its owner may have revoked at a time, so that nobody can fill the server's
+ * memory.
+ */
+const maxRevoked = 1000;
 
-/** Seconds after which an owner who revoked that many may try again. */
+/** Seconds after which an owner at that limit may retry. */
 const revokeLater = 60;
 
-/** Rules AUT3 and AUT5: what the owner of a live token may do with it. */
+/** Rules AUT3 and AUT5: what the owner of an active token may do with it. */
 export function selfRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
   const { jsonLimits, origins } = options;
   const run = (action: (caller: Caller, options: AuthRoutesOptions) => Promise<object>) => {
@@ -35,12 +38,12 @@ async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<obje
     audit.record('token.refused', { address, uid: caller.auth.uid, reason: 'user.deleted' });
     throw fail('invalid/incorrect/expired access token', { accessToken: ['token.revoked'] });
   }
-  // Somebody else signed it: the server's own are never that long.
+  // Signed elsewhere: the server's own tokens are never that long.
   if (isTooLongToMint(auth)) throw fail.invalid('accessToken', 'too.long');
   const life = lifetimeOf(caller, tokenLifetimes);
   const expires = life === undefined ? undefined : platform.clock.now() + life;
   const accessToken = await tokens.mint({ ...auth, expires });
-  // A revocation that came while it was made is older than the fresh token, and would not reach it.
+  // A revocation during the mint is older than the fresh token, and would not apply to it.
   if (revocations.isRevoked(token)) {
     throw fail('invalid/incorrect/expired access token', { accessToken: ['token.revoked'] });
   }
@@ -51,7 +54,7 @@ async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<obje
 async function logout(caller: Caller, options: AuthRoutesOptions): Promise<object> {
   const { revocations, audit } = options;
   const { auth, address, token, expires } = caller;
-  if (revocations.revokedTokensOf(auth.uid) >= mostRevoked) {
+  if (revocations.revokedTokensOf(auth.uid) >= maxRevoked) {
     throw fail('rate.limited', undefined, { meta: { retryAfter: revokeLater } });
   }
   await revocations.revokeToken(token, expires);

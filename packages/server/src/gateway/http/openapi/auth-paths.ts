@@ -4,9 +4,9 @@ import { anyObject } from './parameters.js';
 
 interface Endpoint {
   readonly summary: string;
-  /** `undefined`: it takes none. */
+  /** `undefined`: no body. */
   readonly body?: JsonObject | undefined;
-  readonly answer: JsonObject;
+  readonly response: JsonObject;
   readonly security: readonly JsonObject[];
 }
 
@@ -18,7 +18,7 @@ const object = (properties: JsonObject, required: readonly string[] = []): JsonO
   properties,
 });
 
-/** With further members. */
+/** An object that may have further members. */
 const openObject = (properties: JsonObject, required: readonly string[]): JsonObject => ({
   ...object(properties, required),
   additionalProperties: true,
@@ -30,67 +30,71 @@ const open: JsonObject[] = [];
 const bearer: JsonObject[] = [{ bearer: [] }, { accessToken: [] }];
 const operator: JsonObject[] = [{ secret: [] }];
 
-/** The endpoints that tokens and accounts come from. */
+/** The endpoints for tokens and accounts. */
 const endpoints: Readonly<Record<string, Endpoint>> = {
   '/auth/anonymous': {
-    summary: 'A token for whoever asks; the body becomes its `data`',
+    summary: 'Get a token without authentication; the body becomes its `data`',
     body: anyObject,
-    answer: token,
+    response: token,
     security: open,
   },
   '/auth/password/signup': {
     summary: 'Create an account and its user; other members make the user',
     body: openObject(credentials, ['email', 'password']),
-    answer: object({ authType: text, user: object({ _r: text, email: text }, ['_r']) }, ['user']),
+    response: object({ authType: text, user: object({ _r: text, email: text }, ['_r']) }, ['user']),
     security: open,
   },
   '/auth/password/login': {
-    summary: 'A token for an email and a password',
+    summary: 'Get a token for an email address and a password',
     body: object(credentials, ['email', 'password']),
-    answer: token,
+    response: token,
     security: open,
   },
   '/auth/password/change': {
-    summary: 'Set another password; every token is revoked, and a fresh one given',
+    summary: 'Change the password; revokes every token, and returns a fresh one',
     body: object({ oldPassword: text, password: text }, ['oldPassword', 'password']),
-    answer: token,
+    response: token,
     security: bearer,
   },
   '/auth/password/reset/request': {
-    summary: 'Send a letter with which another password can be set, where somebody has the address',
+    summary: 'Send an email for setting another password, if an account has the address',
     body: object({ email: credentials.email }, ['email']),
-    answer: anyObject,
+    response: anyObject,
     security: open,
   },
   '/auth/password/reset': {
-    summary: 'Set another password with the token of a letter',
+    summary: 'Set another password with the token of an email',
     body: object({ token: text, password: text }, ['token', 'password']),
-    answer: anyObject,
+    response: anyObject,
     security: open,
   },
   '/auth/email/verify/request': {
-    summary: 'Send a letter with which the address can be verified',
-    answer: anyObject,
+    summary: 'Send an email for verifying the address',
+    response: anyObject,
     security: bearer,
   },
   '/auth/email/verify': {
-    summary: 'Verify an address with the token of a letter',
+    summary: 'Verify an address with the token of an email',
     body: object({ token: text }, ['token']),
-    answer: anyObject,
+    response: anyObject,
     security: open,
   },
   '/auth/oidc/login': {
-    summary: 'A token for an ID token of an issuer that is configured',
+    summary: 'Get a token for an ID token of a configured issuer',
     body: object({ provider: text, issuer: text, idToken: text, nonce: text }, ['idToken']),
-    answer: token,
+    response: token,
     security: open,
   },
-  '/auth/refresh': { summary: 'A fresh token for a live one', answer: token, security: bearer },
-  '/auth/logout': { summary: 'Revoke the token', answer: anyObject, security: bearer },
+  '/auth/refresh': {
+    summary: 'Exchange a valid token for a fresh one',
+    response: token,
+    security: bearer,
+  },
+  '/auth/logout': { summary: 'Revoke the token', response: anyObject, security: bearer },
   '/auth/accounts': {
     summary: 'Create a user',
     body: object({ data: anyObject }),
-    answer: object({ _r: text }),
+    response: object({ _r: text }),
     security: operator,
   },
   '/auth/tokens': {
@@ -105,24 +109,26 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
       },
       ['uid'],
     ),
-    answer: token,
+    response: token,
     security: operator,
   },
   '/auth/tokens/revoke': {
     summary: 'Revoke a token, or every token of a uid issued so far',
     body: object({ token: text, uid: text }),
-    answer: anyObject,
+    response: anyObject,
     security: operator,
   },
 };
 
-/** Those of the endpoints that this server has. */
+/** The endpoints that this server serves. */
 export function authPaths(isServed: (path: string) => boolean): Record<string, JsonObject> {
   const served = Object.entries(endpoints).filter(([path]) => isServed(path));
-  return Object.fromEntries(served.map(([path, one]) => [path, { post: operation(path, one) }]));
+  return Object.fromEntries(
+    served.map(([path, endpoint]) => [path, { post: operation(path, endpoint) }]),
+  );
 }
 
-function operation(path: string, { summary, body, answer, security }: Endpoint): JsonObject {
+function operation(path: string, { summary, body, response, security }: Endpoint): JsonObject {
   const content = (schema: JsonObject) => ({ 'application/json': { schema } });
   return {
     operationId: path.slice(1).replaceAll('/', '.'),
@@ -131,7 +137,7 @@ function operation(path: string, { summary, body, answer, security }: Endpoint):
     security: [...security],
     ...(body && { requestBody: { content: content(body) } }),
     responses: {
-      200: { description: 'Done.', content: content(answer) },
+      200: { description: 'Done.', content: content(response) },
       ...refusals(409, 413),
     },
   };

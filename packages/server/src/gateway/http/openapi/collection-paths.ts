@@ -5,7 +5,7 @@ import { protocolVersion } from '../../server/socket-path.js';
 import { refusals } from './errors.js';
 import { common, fieldsParameter, memberOf, sortParameter } from './parameters.js';
 
-/** The paths of one collection: itself, and its objects. What nobody may do, whoever it is, is left out. */
+/** The paths of a collection and of its objects, without operations that nobody may do. */
 export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
   const { names, access } = named.model;
   const ids = idNames(names);
@@ -37,10 +37,10 @@ function isPossible({ constant }: Rule): boolean {
   return constant !== false;
 }
 
-/** A name for the id behind each collection's name: each another one, also in `/users/{usersId}/users/{usersId2}`. */
+/** Parameter names of the ids in a path, made unique: `/users/{usersId}/users/{usersId2}`. */
 function idNames(names: readonly string[]): string[] {
   return names.map((name, index) => {
-    const before = names.slice(0, index).filter((one) => one === name).length;
+    const before = names.slice(0, index).filter((earlier) => earlier === name).length;
     return `${name}Id${before === 0 ? '' : before + 1}`;
   });
 }
@@ -61,8 +61,9 @@ const schemaRef = (name: string): JsonObject => ({ $ref: `#/components/schemas/$
 const json = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
 
 /**
- * The stream of pushes that an operation answers with where `text/event-stream` is accepted. It is no second content of
- * the 200: a generated client asks for JSON, and would have to tell a page from text.
+ * The stream of pushes that an operation sends if `text/event-stream` is accepted. Not a second
+ * content type of the 200 response: a generated client asks for JSON, and would get a union with
+ * text.
  */
 const events = (first: string): JsonObject => ({
   'x-event-stream': {
@@ -164,7 +165,7 @@ function createOperation(
   kind: 'create' | 'createAt',
 ): JsonObject {
   const { name } = named;
-  const where = kind === 'create' ? 'under an id of the server' : 'under this id';
+  const where = kind === 'create' ? 'under an id chosen by the server' : 'under this id';
   return operation(named, kind, `Create an object ${where}`, {
     parameters: [...idParameters(ids), ...common('once', 'trace')],
     requestBody: { required: true, content: json(schemaRef(`${name}.create`)) },
@@ -204,10 +205,10 @@ function deleteOperation(named: NamedModel, ids: readonly string[]): JsonObject 
   });
 }
 
-/** The body of an update, as the protocol has it. */
+/** The body of an update. */
 export const updateBody = memberOf(commandSchemas.update, 'body');
 
-/** Bodies of `_query`, which subscribes to nothing, and of `_count`. */
+/** Bodies of `_query`, which cannot subscribe, and of `_count`. */
 export const queryBody = without(memberOf(commandSchemas.read, 'cmdOpts'), 'subscribe', 'since');
 export const countBody = memberOf(commandSchemas.count, 'cmdOpts');
 

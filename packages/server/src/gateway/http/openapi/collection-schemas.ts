@@ -3,13 +3,13 @@ import type { ModelSet } from '../../../model/model.js';
 import type { NamedModel } from '../../../model/typescript/types-of-models.js';
 import { ValueSchemas } from './value-schema.js';
 
-/** The schemas of one collection, by the names of their components. */
+/** The schemas of one collection, by component name. */
 export function collectionSchemas(
   models: ModelSet,
   { name, model }: NamedModel,
 ): Record<string, JsonObject> {
   const ref = (kind: string): JsonObject => ({ $ref: `#/components/schemas/${kind}` });
-  const told = {
+  const meta = {
     type: 'object',
     required: ['fields'],
     properties: { fields: { type: 'array', items: { enum: [...model.fields.keys()] } } },
@@ -21,7 +21,7 @@ export function collectionSchemas(
     [`${name}.answer`]: {
       type: 'object',
       required: ['r', 'meta', 'body'],
-      properties: { r: { type: 'string' }, meta: told, body: ref(name) },
+      properties: { r: { type: 'string' }, meta, body: ref(name) },
     },
     [`${name}.created`]: {
       type: 'object',
@@ -35,10 +35,10 @@ export function collectionSchemas(
     [`${name}.item`]: {
       type: 'object',
       required: ['meta', 'body'],
-      properties: { meta: told, body: ref(name) },
+      properties: { meta, body: ref(name) },
     },
     [`${name}.page`]: page(`${name}.item`, ['items']),
-    // No `anyOf`: generators of types would lose the members.
+    // No `anyOf`: type generators would lose the members.
     [`${name}.pageOrCount`]: page(`${name}.item`, []),
   };
 }

@@ -16,17 +16,17 @@ export interface DocumentOptions {
   readonly isServed: (path: string) => boolean;
 }
 
-/** Rule OAS1: what the HTTP side of an app takes and answers, as an OpenAPI 3.1 document made from its models. */
+/** Rule OAS1: an OpenAPI 3.1 document of an app's HTTP interface, made from its models. */
 export function openApiDocument(models: ModelSet, options: DocumentOptions): JsonObject {
   const visible = visibleModels(models, options);
-  const told = namedModels(visible.all());
+  const listed = namedModels(visible.all());
   const paths: JsonObject = {
-    ...Object.assign({}, ...told.map(collectionPaths)),
+    ...Object.assign({}, ...listed.map(collectionPaths)),
     ...authPaths(options.isServed),
   };
   const components: JsonObject = {
     schemas: {
-      ...Object.assign({}, ...told.map((one) => collectionSchemas(visible, one))),
+      ...Object.assign({}, ...listed.map((named) => collectionSchemas(visible, named))),
       ...commonSchemas,
       ...errorSchemas,
     },
@@ -44,7 +44,7 @@ export function openApiDocument(models: ModelSet, options: DocumentOptions): Jso
     },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }, { accessToken: [] }],
-    tags: told.map(({ model }) => ({
+    tags: listed.map(({ model }) => ({
       name: model.names.join('/'),
       description: `Version ${model.version} of the model.`,
     })),
@@ -53,15 +53,15 @@ export function openApiDocument(models: ModelSet, options: DocumentOptions): Jso
   };
 }
 
-/** The models that are told of; what lies below a hidden collection is hidden with it. */
+/** The models in the document; collections below a hidden one are hidden, too. */
 function visibleModels(models: ModelSet, { withoutHidden }: DocumentOptions): ModelSet {
   const isHidden = (names: readonly string[]) =>
     names.some((_, index) => models.get(names.slice(0, index + 1))?.access.hidden === true);
-  const isTold = (names: readonly string[]) =>
+  const isVisible = (names: readonly string[]) =>
     !names.some(isSystemName) && !(withoutHidden && isHidden(names));
   return {
-    get: (names) => (isTold(names) ? models.get(names) : undefined),
-    all: () => models.all().filter(({ names }) => isTold(names)),
+    get: (names) => (isVisible(names) ? models.get(names) : undefined),
+    all: () => models.all().filter(({ names }) => isVisible(names)),
   };
 }
 

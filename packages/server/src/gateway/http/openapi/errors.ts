@@ -1,6 +1,6 @@
 import { errorTable, type JsonObject } from '@really/protocol';
 
-/** Of a refusal: what it is about is in `error`, and `r` says where, if that is known. */
+/** A refusal: `error` says why, and `r` on which R, if known. */
 export const errorSchemas: JsonObject = {
   'Really.ErrorBody': {
     type: 'object',
@@ -13,7 +13,7 @@ export const errorSchemas: JsonObject = {
         description: 'What is wrong, by the path of the field or argument.',
         additionalProperties: { type: 'array', items: { type: 'string' } },
       },
-      id: { type: 'string', description: 'Of a 500: what to look for in the log of the server.' },
+      id: { type: 'string', description: 'Of a 500: what to search for in the log of the server.' },
     },
     additionalProperties: false,
   },
@@ -36,11 +36,13 @@ export const errorSchemas: JsonObject = {
 
 const overHttp: readonly [number, string][] = [[428, 'revision.required']];
 
-/** A response for each code of the protocol's errors, by the code. */
+/** A response for each error code of the protocol, by code. */
 export function errorResponses(): JsonObject {
   const messages = new Map<number, string[]>();
-  const told = Object.entries(errorTable).map(([message, { code }]) => [code, message] as const);
-  for (const [code, message] of [...told, ...overHttp]) {
+  const fromTable = Object.entries(errorTable).map(
+    ([message, { code }]) => [code, message] as const,
+  );
+  for (const [code, message] of [...fromTable, ...overHttp]) {
     messages.set(code, [...(messages.get(code) ?? []), message]);
   }
   const responses = [...messages].map(([code, known]) => [code, responseOf(code, known)] as const);
@@ -66,13 +68,16 @@ function responseOf(code: number, messages: readonly string[]): JsonObject {
   };
 }
 
-/** The responses of an operation that may be refused so, and those of a hook that chose a code of its own. */
+/**
+ * The responses of an operation that may be refused with these codes, or by a hook with a code of
+ * its own.
+ */
 export function refusals(...codes: readonly number[]): JsonObject {
   const usual = [400, 401, 403, 404, 429, 500, 503];
-  const all = [...usual, ...codes].sort((one, other) => one - other);
+  const all = [...usual, ...codes].sort((a, b) => a - b);
   const known = all.map((code) => [code, { $ref: `#/components/responses/${code}` }] as const);
   const other = {
-    description: 'Refused by a hook, under a code that it chose.',
+    description: 'Refused by a hook, with a code of its own.',
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Really.Error' } } },
   };
   return { ...Object.fromEntries(known), default: other };

@@ -1,7 +1,9 @@
 import { commandSchemas, isJsonObject, type JsonObject } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 
-/** An object with any members. Without the last word generators take it for one without any. */
+/**
+ * An object with any members. Without `additionalProperties`, generators assume that it has none.
+ */
 export const anyObject: JsonObject = { type: 'object', additionalProperties: true };
 
 /** A schema of the protocol as plain JSON. */
@@ -42,14 +44,14 @@ const inHeader = (name: string, schema: JsonObject, description: string): JsonOb
 
 const { read, create } = commandSchemas;
 
-/** Parameters that are alike for all collections, by the name of their component. */
+/** Parameters of all collections, by component name. */
 export const commonParameters: JsonObject = {
   filter: inQuery('filter', memberOf(read, 'cmdOpts', 'query', 'filter'), 'A filter in RQL.'),
   // As text, since generated clients write an object in a query as `values[name]=…`.
   values: inQuery(
     'values',
     { type: 'string', contentMediaType: 'application/json' },
-    'What the `$names` of the filter stand for: an object, as JSON.',
+    'Values for the `$names` of the filter: an object, as JSON.',
   ),
   ascending: inQuery(
     'ascending',
@@ -57,7 +59,7 @@ export const commonParameters: JsonObject = {
     'Oldest ids first; not together with `sort`.',
   ),
   limit: inQuery('limit', memberOf(read, 'cmdOpts', 'limit'), 'Items of a page; 200 by default.'),
-  skip: inQuery('skip', memberOf(read, 'cmdOpts', 'skip'), 'Items to leave out at the beginning.'),
+  skip: inQuery('skip', memberOf(read, 'cmdOpts', 'skip'), 'Items to skip at the beginning.'),
   paginationToken: inQuery(
     'paginationToken',
     memberOf(read, 'cmdOpts', 'paginationToken'),
@@ -66,7 +68,7 @@ export const commonParameters: JsonObject = {
   includeTotalCount: inQuery(
     'includeTotalCount',
     memberOf(read, 'cmdOpts', 'includeTotalCount'),
-    'Tells how many there are in all, too.',
+    'Include the total number of items.',
   ),
   count: {
     ...inQuery('count', { type: 'boolean' }, 'Only count; goes with `filter` and `values`.'),
@@ -75,31 +77,31 @@ export const commonParameters: JsonObject = {
   once: inHeader(
     'Idempotency-Key',
     memberOf(create, 'cmdOpts', 'once'),
-    'A second write of the same user with it changes nothing and gets the first answer.',
+    'A second write of the same user with the same key changes nothing and gets the first response.',
   ),
-  trace: inHeader('X-Trace-Id', memberOf(read, 'traceId'), 'Found again in the log and in traces.'),
+  trace: inHeader('X-Trace-Id', memberOf(read, 'traceId'), 'Appears in the log and in traces.'),
   ifMatch: {
     ...inHeader(
       'If-Match',
       { type: 'string' },
-      'The revision last seen, bare or as the ETag came; `*` for whichever there is.',
+      'The revision last seen, bare or as an ETag; `*` for any revision.',
     ),
     required: true,
   },
   ifMatchOptional: inHeader(
     'If-Match',
     { type: 'string' },
-    'The revision that the object must still be at, or several; `*` for any.',
+    'The revision that the object must still have, or several; `*` for any.',
   ),
   ifNoneMatch: inHeader(
     'If-None-Match',
     { type: 'string' },
-    'ETags that the client has: 304 where one of them is current.',
+    'ETags that the client has: 304 if one of them is current.',
   ),
   lastEventId: inHeader(
     'Last-Event-ID',
     { type: 'string' },
-    'Of an event stream: the id of the last event that was heard. `?lastEventId=` does the same.',
+    'For an event stream: the id of the last event received. `?lastEventId=` does the same.',
   ),
 };
 
@@ -110,7 +112,7 @@ export function fieldsParameter(model: Model): JsonObject {
     ...inQuery(
       'fields',
       { type: 'array', items: { type: 'string', enum: [...model.fields.keys(), ...sets] } },
-      'Fields to tell; all where nothing is said.',
+      'Fields to return; by default all.',
     ),
     style: 'form',
     explode: false,
@@ -122,7 +124,7 @@ export function sortParameter(): JsonObject {
   return inQuery('sort', memberOf(read, 'cmdOpts', 'sort'), description);
 }
 
-/** References to parameters of `commonParameters`. */
+/** References to `commonParameters`. */
 export function common(...names: readonly string[]): JsonObject[] {
   return names.map((name) => {
     if (!(name in commonParameters)) throw new Error(`there is no parameter ${name}`);

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol'
 
 const prefix = '#/components/';
 
-/** Those of the components that the paths refer to, by themselves or by way of others. */
+/** The components that the paths refer to, directly or indirectly. */
 export function usedComponents(paths: JsonObject, components: JsonObject): JsonObject {
   const used = new Set<string>();
   const waiting: JsonValue[] = [paths];

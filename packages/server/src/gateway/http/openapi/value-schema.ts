@@ -4,28 +4,28 @@ import { isWritten } from '../../../model/typescript/field-type.js';
 import { anyObject } from './parameters.js';
 
 /**
- * How a value is told: `shown` as get and read answer, with references resolved; `stored` as creates answer
- * and pushes carry it; `written` as a create takes it.
+ * The form of a value: `shown` in responses to get and read, with references resolved; `stored` in
+ * responses to create and in pushes; `written` in requests to create.
  */
 export type Form = 'shown' | 'stored' | 'written';
 
 /** An R of an object, as text. */
 export const objectR = '^(/[A-Za-z_][A-Za-z0-9_-]*/[A-Za-z0-9_-]{1,64})+$';
 
-/** The JSON Schema of the values of a model's fields. */
+/** JSON Schemas of a model's fields. */
 export class ValueSchemas {
   readonly #models: ModelSet;
   readonly #model: Model;
   readonly #form: Form;
 
-  /** `models`: those that are told of. */
+  /** `models`: those in the document. */
   constructor(models: ModelSet, model: Model, form: Form) {
     this.#models = models;
     this.#model = model;
     this.#form = form;
   }
 
-  /** Of the object as a whole. */
+  /** The schema of a whole object. */
   object(): JsonObject {
     const { fields } = this.#model;
     if (this.#form === 'written') return this.#members(fields);
@@ -59,12 +59,12 @@ export class ValueSchemas {
 
   #members(fields: ReadonlyMap<string, Field>): JsonObject {
     const written = this.#form === 'written';
-    const told = [...fields.values()].filter((field) => !written || isWritten(field));
-    const needed = told.filter((field) => written && isNeeded(field)).map(({ name }) => name);
+    const described = [...fields.values()].filter((field) => !written || isWritten(field));
+    const needed = described.filter((field) => written && isNeeded(field)).map(({ name }) => name);
     return {
       type: 'object',
       ...(needed.length > 0 && { required: needed }),
-      properties: Object.fromEntries(told.map((field) => [field.name, this.#member(field)])),
+      properties: Object.fromEntries(described.map((field) => [field.name, this.#member(field)])),
       additionalProperties: false,
     };
   }
@@ -74,15 +74,15 @@ export class ValueSchemas {
     if (this.#form !== 'written' || isNeeded(field)) return schema;
     const initial = field.default?.constant?.value;
     const nullable = field.type === 'Json' ? schema : orNull(schema);
-    // The word `default` would make generators of types take it for a member that is always there.
+    // With the keyword `default`, type generators would make the member required.
     const description = `Default: \`${JSON.stringify(initial)}\`.`;
     return initial === undefined ? nullable : { ...nullable, description };
   }
 
   #pointer({ collection }: ReferenceField): JsonObject {
     const steps = collection.map((name) => `/${name}/[A-Za-z0-9_-]{1,64}`);
-    const isTold = this.#models.get(collection) !== undefined;
-    return { type: 'string', pattern: isTold ? `^${steps.join('')}$` : objectR };
+    const isVisible = this.#models.get(collection) !== undefined;
+    return { type: 'string', pattern: isVisible ? `^${steps.join('')}$` : objectR };
   }
 
   #dereferenced(field: ReferenceField): JsonObject {
@@ -98,7 +98,9 @@ export class ValueSchemas {
     };
   }
 
-  /** What a reference shows of its target; the target's own references are not resolved. */
+  /**
+   * The fields that a reference shows of its target; the target's own references are not resolved.
+   */
   #target({ collection, shows }: ReferenceField): JsonObject {
     const target = this.#models.get(collection);
     const inner = target && new ValueSchemas(this.#models, target, 'stored');
@@ -107,7 +109,7 @@ export class ValueSchemas {
       const field = target?.fields.get(name);
       if (inner && field) properties[name] = inner.field(field);
     }
-    // Of a target that is not told of, no more is told than that it may be there.
+    // For a target outside the document, only its existence is described.
     const rest = target === undefined ? {} : { additionalProperties: false };
     return { type: 'object', required: ['_r', '_rev'], properties, ...rest };
   }
@@ -133,7 +135,7 @@ const plainSchemas: Readonly<Record<PlainType | 'Object' | 'List', JsonObject>> 
   List: { type: 'array' },
 };
 
-/** Whether a create has to bring it. */
+/** True if a create has to contain it. */
 function isNeeded(field: Field): boolean {
   return field.required === true && field.default === undefined;
 }

@@ -2,7 +2,7 @@ import type { Field, Model } from '../../../model/model.js';
 
 export interface DevPageContent {
   readonly models: readonly Model[];
-  /** Whom the token is for. */
+  /** The uid of the token. */
   readonly uid: string;
   readonly token: string;
   /** Names of pages of the documentation. */
@@ -44,7 +44,7 @@ for (const button of document.querySelectorAll('button')) {
 }
 `;
 
-/** The page, in one file. Whatever an app brings is escaped. */
+/** The page, in one file. Everything from the app is escaped. */
 export function devPageHtml(content: DevPageContent): string {
   const { models, uid, token, docs } = content;
   const [first] = models;
@@ -59,7 +59,7 @@ export function devPageHtml(content: DevPageContent): string {
 </head>
 <body>
 <h1>Really is running</h1>
-<p>This page is here in development only, and for this machine alone. Files in a folder <code>public</code> beside the models take its place.</p>
+<p>This page is served in development only, and only to this machine. A folder <code>public</code> next to the models replaces it.</p>
 <nav><ul>
 <li><a href="#collections">Collections</a></li>
 <li><a href="#console">Console</a></li>
@@ -69,7 +69,7 @@ export function devPageHtml(content: DevPageContent): string {
 <h2 id="collections">Collections</h2>
 ${models.length === 0 ? noModels : models.map((model) => modelCard(model, token)).join('\n')}
 <h2 id="console">In the console of this browser</h2>
-<p>Open the console of this page and paste this. The token is for the user <code>${escaped(uid)}</code> and good for a day; <code>npx really token --uid amal</code> makes one for another user.</p>
+<p>Open the browser console on this page and paste this. The token is for the user <code>${escaped(uid)}</code> and valid for a day; <code>npx really token --uid amal</code> mints one for another user.</p>
 <pre id="snippet">${escaped(snippet(first, token))}</pre>
 <button type="button" data-copy="snippet">Copy</button>
 <h2 id="alone">The token alone</h2>

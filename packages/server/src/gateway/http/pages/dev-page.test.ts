@@ -18,7 +18,7 @@ access: { hidden: true, read: true }
 async function page({ isLocal = true, host = '127.0.0.1:9000', headers = {}, path = '/' } = {}) {
   const { models } = await loaded(files);
   const app = fastify();
-  // As it is for all the rest of a server.
+  // As in a whole server.
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('Access-Control-Allow-Origin', '*');
   });
@@ -36,7 +36,7 @@ async function page({ isLocal = true, host = '127.0.0.1:9000', headers = {}, pat
   }
 }
 
-test('[CLI12] the page has the collections with their links, their fields, the docs and a token', async () => {
+test('[CLI12] the page has the collections with links and fields, the docs and a token', async () => {
   const { statusCode, headers, body } = await page();
   expect(statusCode).toBe(200);
   expect(headers['content-type']).toBe('text/html; charset=utf-8');
@@ -52,7 +52,7 @@ test('[CLI12] the page has the collections with their links, their fields, the d
   expect((await page({ path: '/_docs/protocol.md' })).body).toBe('# The protocol');
 });
 
-test('[CLI12] no page of another origin may read it, and it loads nothing from anywhere', async () => {
+test('[CLI12] pages of other origins may not read it, and it loads nothing from elsewhere', async () => {
   for (const path of ['/', '/_docs/protocol.md']) {
     const { headers } = await page({ path, headers: { origin: 'http://localhost:9000' } });
     expect(headers).not.toHaveProperty('access-control-allow-origin');
@@ -67,14 +67,14 @@ test('[CLI12] no page of another origin may read it, and it loads nothing from a
 
 test.each([
   ['another machine', { isLocal: false }],
-  ['a name that could be made to lead here', { host: 'attacker.example:9000' }],
-  ['a name that only begins like one of here', { host: 'localhost.attacker.example' }],
+  ['a name that could be made to resolve here', { host: 'attacker.example:9000' }],
+  ['a name that only begins like a local one', { host: 'localhost.attacker.example' }],
   [
     'a script of another origin',
     { headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' } },
   ],
   [
-    'a frame or an image of a neighbour',
+    'a frame or an image of the same site',
     { headers: { 'sec-fetch-site': 'same-site', 'sec-fetch-mode': 'no-cors' } },
   ],
 ])('[CLI12] %s gets nothing', async (_who, asked) => {
@@ -98,11 +98,11 @@ test('[CLI12] only pages of the docs are served as such', async () => {
   }
 });
 
-test('[CLI12] whatever an app brings is escaped', async () => {
+test('[CLI12] everything from the app is escaped', async () => {
   const { model } = await loaded(files);
   const odd = '<script>alert("1")</script>\'&';
   const field = model('projects').fields.get('name');
-  if (!field) throw new Error('there is one');
+  if (!field) throw new Error('no such field');
   const models = [
     { ...model('projects'), names: [odd], fields: new Map([[odd, { ...field, name: odd }]]) },
   ];

@@ -9,7 +9,7 @@ import { refusals } from '../../server/http-refusal.js';
 import { sendJson } from '../http-responses.js';
 import { type DevPageContent, devPageHtml, script, style } from './dev-page-html.js';
 
-/** A page of the documentation, served as it is. */
+/** A page of the documentation, served unchanged. */
 export interface DocsPage {
   /** `protocol.md` */
   readonly name: string;
@@ -17,7 +17,7 @@ export interface DocsPage {
 }
 
 export interface DevPageOptions {
-  /** The models that are in force now. */
+  /** The current models. */
   readonly models: () => ModelSet;
   readonly tokens: Pick<Tokens, 'mint'>;
   readonly platform: Pick<Platform, 'clock'>;
@@ -25,13 +25,15 @@ export interface DevPageOptions {
   readonly docs: readonly DocsPage[];
 }
 
-/** Whom the page's token is for, and for how many milliseconds. */
+/** The uid of the page's token, and its lifetime in milliseconds. */
 const developer = 'developer';
 const tokenLife = 86_400_000;
 
 const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** What the page may load: its own style and script. What is pasted into the console may talk to this server. */
+/**
+ * The page may load its own style and script. Code pasted into the console may talk to this server.
+ */
 const contentPolicy = [
   "default-src 'none'",
   `style-src ${hashOf(style)}`,
@@ -42,9 +44,9 @@ const contentPolicy = [
 ].join('; ');
 
 /**
- * Rule CLI12: what a developer sees who opens the server's URL in a browser. There is a token in it, so it is for this
- * machine alone: asked for from here, under a name of this machine (others could be made to lead here), and to be
- * read by no page of another origin.
+ * Rule CLI12: the page that a developer gets at the server's URL in a browser. It contains a token,
+ * so it is only for this machine: requested from here, under a name of this machine (other names
+ * could be made to resolve here), and not readable for pages of other origins.
  */
 export function devPageRoutes(app: FastifyInstance, options: DevPageOptions): void {
   app.get('/', async (request, reply) => {
@@ -60,7 +62,7 @@ export function devPageRoutes(app: FastifyInstance, options: DevPageOptions): vo
   });
 }
 
-/** As if there were no such page. */
+/** Responds as if there were no such page. */
 function notFound(reply: FastifyReply): FastifyReply {
   return sendJson(reply, 404, JSON.stringify(refusals.notFound));
 }
@@ -82,7 +84,7 @@ function isFromHere({ raw }: FastifyRequest, { addresses }: DevPageOptions): boo
   return site === 'none' || site === 'same-origin' || mode === 'navigate';
 }
 
-/** Browsers look nobody up for `localhost` and the names below it. */
+/** Browsers resolve `localhost` and the names below it without DNS. */
 function isNameOfHere(host: string): boolean {
   if (!URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);
@@ -90,7 +92,7 @@ function isNameOfHere(host: string): boolean {
 }
 
 function sendPrivately(reply: FastifyReply, type: string, text: string): FastifyReply {
-  // No other origin may read it, whatever may call the rest of the server.
+  // Pages of other origins may not read it, even if they may call the rest of the server.
   reply.removeHeader('Access-Control-Allow-Origin');
   return reply
     .header('Cross-Origin-Resource-Policy', 'same-origin')

@@ -9,19 +9,19 @@ describe.each(['abcdefghijklmnop', 'abcdefghijklmno-', 'abcdefghijklmn--', 'abcd
   (view) => {
     const tag = objectTag(5, { epoch, view });
 
-    test.each(['', ...codings])('is known again with %j behind it', (coding) => {
+    test.each(['', ...codings])('is recognized with %j appended', (coding) => {
       expect(isKnown(`"${tag}${coding}"`, tag)).toBe(true);
       expect(isKnown(`W/"1-gzip", W/"${tag}${coding}"`, tag)).toBe(true);
       expect(isKnown(`"${objectTag(6, { epoch, view })}${coding}"`, tag)).toBe(false);
     });
 
-    test.each(['', ...codings])('names its revision with %j behind it', (coding) => {
+    test.each(['', ...codings])('names its revision with %j appended', (coding) => {
       expect(revisionsIn(`"${tag}${coding}"`)).toEqual([{ rev: 5, epoch }]);
       expect(revisionsIn(`"5${coding}"`)).toEqual([{ rev: 5, epoch: undefined }]);
     });
   },
 );
 
-test('[HTTP8] what is no tag of ours names nothing', () => {
+test('[HTTP8] a foreign tag names no revision', () => {
   for (const text of ['"abc"', '"5', '"-gzip"', '']) expect(() => revisionsIn(text)).toThrow();
 });

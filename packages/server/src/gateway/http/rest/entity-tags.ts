@@ -2,8 +2,8 @@ import { fail } from '@really/protocol';
 import type { AcceptedRev, AcceptedRevs } from '../../../commands/write/accepted-revs.js';
 
 /**
- * What servers and proxies that compress append to an ETag: `"5-gzip"` (Apache), `"5;br"`, `"5--gzip"` (Jetty). The second pattern takes one
- * dash more: a tag of ours may end with one, so either may be right.
+ * Suffixes that compressing servers and proxies append to an ETag: `"5-gzip"` (Apache), `"5;br"`,
+ * `"5--gzip"` (Jetty). Our own tags may end with a dash, so both patterns have to be tried.
  */
 const codingSuffixes = [
   /[-;](?:x-)?(?:gzip|br|brotli|deflate|zstd)$/i,
@@ -11,8 +11,8 @@ const codingSuffixes = [
 ];
 
 /**
- * The revisions that an `If-Match` names: bare, as the ETag came, or as a proxy changed it; `any` for `*`. `undefined` where
- * there is no such header. Throws 400.
+ * The revisions that an `If-Match` names: bare, as an ETag, or as an ETag changed by a proxy; `any`
+ * for `*`. `undefined` without the header. Throws 400.
  */
 export function revisionsIn(header: string | undefined): AcceptedRevs | undefined {
   if (header === undefined) return undefined;
@@ -23,7 +23,7 @@ export function revisionsIn(header: string | undefined): AcceptedRevs | undefine
   return revs;
 }
 
-/** Whether a client that has what `If-None-Match` names has the current one (RFC 9110, section 13.1.2). */
+/** True if a tag of `If-None-Match` is the current one (RFC 9110, section 13.1.2). */
 export function isKnown(header: string | undefined, current: string): boolean {
   if (header === undefined) return false;
   return tagsIn(header).some((tag) => {
@@ -32,7 +32,9 @@ export function isKnown(header: string | undefined, current: string): boolean {
   });
 }
 
-/** The parts of a list; empty ones do not count (RFC 9110, section 5.6.1.2). No ETag of ours has a comma in it. */
+/**
+ * The elements of a list, without empty ones (RFC 9110, section 5.6.1.2). Our ETags have no commas.
+ */
 function tagsIn(header: string): string[] {
   return header
     .split(',')
@@ -40,12 +42,15 @@ function tagsIn(header: string): string[] {
     .filter((tag) => tag !== '');
 }
 
-/** The ETag of an object, without its quotes: which revision it is, of which store, and under which view it was seen. */
+/**
+ * The ETag of an object, without its quotes: its revision, the store's epoch, and the view it was
+ * read under.
+ */
 export function objectTag(rev: number, { epoch, view }: { epoch: string; view: string }): string {
   return `${rev}-${epoch}-${view}`;
 }
 
-/** A revision, bare or in what `objectTag` made. */
+/** A revision: bare, or as made by `objectTag`. */
 const revisionTag = /^([1-9]\d{0,14})(?:-([0-9a-f]{16})(?:-[\w-]*)?)?$/;
 
 function revisionOf(tag: string): AcceptedRev {
@@ -56,12 +61,12 @@ function revisionOf(tag: string): AcceptedRev {
   throw fail.invalid('If-Match', 'expected.revision');
 }
 
-/** `5` of `5`, `"5"` and `W/"5"`. `undefined` where the quotes do not match. */
+/** `5` of `5`, `"5"` and `W/"5"`. `undefined` if the quotes do not match. */
 function opaqueOf(tag: string): string | undefined {
   return /^(?:W\/)?("?)([^"]*)\1$/.exec(tag)?.[2];
 }
 
-/** The tag as it came, and what it may have been before it was compressed. */
+/** The tag as received, and what it may have been before compression. */
 function withoutCoding(tag: string): string[] {
   return [tag, ...codingSuffixes.map((suffix) => tag.replace(suffix, ''))];
 }

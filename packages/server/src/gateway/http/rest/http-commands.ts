@@ -22,12 +22,12 @@ export interface HttpCommandsOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-/** What comes with a command in headers. */
+/** Details of a command from headers. */
 export interface CommandDetails extends TraceHeaders {
   readonly accepted?: AcceptedRevs | undefined;
 }
 
-/** Carries out the commands that came over HTTP: counted, logged and traced like those of the socket. */
+/** Runs commands that came over HTTP: counted, logged and traced like those over WebSocket. */
 export class HttpCommands {
   readonly #options: HttpCommandsOptions;
 
@@ -35,7 +35,7 @@ export class HttpCommands {
     this.#options = options;
   }
 
-  /** Rejects with a `ProtocolError`, whatever went wrong. */
+  /** Always rejects with a `ProtocolError`. */
   async run(
     message: JsonObject,
     listener: PushTarget,

@@ -11,30 +11,30 @@ import type { AcceptedRevs } from '../../../commands/write/accepted-revs.js';
 import { type JsonLimits, parseMessage } from '../../websocket/parse-message.js';
 import { revisionsIn } from './entity-tags.js';
 
-/** An HTTP request on an R, as far as it matters for the command that it stands for. */
+/** An HTTP request on an R, as far as it matters for its command. */
 export interface RestRequest {
   readonly method: string;
   readonly target: ParsedR;
-  /** What a body asks of a collection, where it is a question (rule HTTP14). */
+  /** The command that a body asks for, if it is a query (rule HTTP14). */
   readonly bodyQuery: BodyQuery | undefined;
-  /** Each parameter once. */
+  /** The last value of each parameter. */
   readonly query: ReadonlyMap<string, string>;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The body as JSON; `undefined` where there is none. */
+  /** The body as JSON; `undefined` if there is none. */
   readonly body: JsonObject | undefined;
-  /** What JSON in the query may look like, as part of the message. */
+  /** Limits of JSON in the query, as part of the message. */
   readonly jsonLimits: JsonLimits;
 }
 
 export type BodyQuery = 'read' | 'count';
 
-/** What the path of a request is about, below its version. */
+/** What a request's path stands for, without its version. */
 export interface RestTarget {
-  /** `undefined` where the path has no R. */
+  /** `undefined` if the path has no R. */
   readonly target: ParsedR | undefined;
   readonly bodyQuery?: BodyQuery | undefined;
-  /** Those that it is served for. */
+  /** The methods it is served for. */
   readonly methods: readonly string[];
 }
 
@@ -44,8 +44,8 @@ const methodsOf: Readonly<Record<ParsedR['kind'], readonly string[]>> = {
 };
 
 /**
- * Where a body comes, `/users/_query` and `/users/_count` are questions to the collection. For any other method they are
- * objects, since clients may choose such ids.
+ * With a body, `/users/_query` and `/users/_count` are queries on the collection. For other methods
+ * they are objects, since clients may choose such ids.
  */
 export function restTarget(path: string, method: string): RestTarget {
   const target = parseR(path);
@@ -57,7 +57,10 @@ export function restTarget(path: string, method: string): RestTarget {
   return { target: parseR(collection), bodyQuery: name === 'query' ? 'read' : 'count', methods };
 }
 
-/** The message that would be sent on a socket (rules HTTP5 to HTTP10, HTTP14); revisions come beside it (`acceptedRevs`). Throws where a header or parameter is wrong. */
+/**
+ * The equivalent WebSocket message (rules HTTP5 to HTTP10, HTTP14); revisions are passed separately
+ * (`acceptedRevs`). Throws if a header or parameter is invalid.
+ */
 export function restMessage(request: RestRequest): JsonObject {
   const { method, target, body } = request;
   const { r } = target;
@@ -76,13 +79,16 @@ export function restMessage(request: RestRequest): JsonObject {
   }
 }
 
-/** A subscription would have nowhere to go: events come to a GET. */
+/** Cannot subscribe: events need a GET. */
 function bodyQueryMessage({ target, body = {} }: RestRequest, cmd: BodyQuery): JsonObject {
   if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
   return { cmd, r: target.r, cmdOpts: cmd === 'count' ? countOptions(body) : body };
 }
 
-/** What a read is asked and a count need not know: over HTTP the same question may be read or counted (rules HTTP7, HTTP14). */
+/**
+ * Options of a read that a count ignores: over HTTP the same query may be read or counted (rules
+ * HTTP7, HTTP14).
+ */
 const readAlone: ReadonlySet<string> = new Set([
   ...['fields', 'sort', 'ascending', 'limit', 'skip', 'paginationToken', 'includeTotalCount'],
 ]);
@@ -91,10 +97,10 @@ function countOptions(body: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(body).filter(([name]) => !readAlone.has(name)));
 }
 
-/** Parameters that every request may have: the token, in place of the header. */
+/** Parameters of every request: the token, as an alternative to the header. */
 const everywhere = ['access_token'];
 
-/** Parameters of a GET, by what the R is. */
+/** Parameters of a GET, by the kind of R. */
 const parametersOf = {
   object: [...everywhere, 'fields', 'lastEventId'],
   collection: [
@@ -104,7 +110,7 @@ const parametersOf = {
   ],
 } as const;
 
-/** A parameter that is not known was meant to change the answer: rule HTTP16. */
+/** An unknown parameter is refused, since it was meant to change the response (rule HTTP16). */
 function assertKnown({ method, target, query }: RestRequest): void {
   const isRead = method === 'GET' || method === 'HEAD';
   const known: readonly string[] = isRead ? parametersOf[target.kind] : everywhere;
@@ -115,7 +121,7 @@ function assertKnown({ method, target, query }: RestRequest): void {
   }
 }
 
-/** Characters of a name that comes back in an error. */
+/** Characters of a name repeated in an error. */
 const longestName = 64;
 
 function getMessage({ target, query }: RestRequest): JsonObject {
@@ -174,7 +180,7 @@ function valuesOf(text: string | undefined, jsonLimits: JsonLimits): JsonObject 
   throw fail.invalid(`values.${parsed.member}`, parsed.detail);
 }
 
-/** What is no number stays text, and is refused as such by the command. */
+/** Anything but a number stays text, and is refused by the command. */
 function numberOf(text: string | undefined): JsonValue | undefined {
   return text !== undefined && /^-?\d{1,15}$/.test(text) ? Number(text) : text;
 }
@@ -184,7 +190,7 @@ function booleanOf(text: string | undefined): JsonValue | undefined {
   return text === 'false' || text === '0' ? false : text;
 }
 
-/** `?count`, `?count=`, `?count=true`, `?count=1`. */
+/** True for `?count`, `?count=`, `?count=true` and `?count=1`. */
 function isOn(text: string | undefined): boolean {
   const value = booleanOf(text);
   if (value === undefined || typeof value === 'boolean') return value === true;
@@ -197,7 +203,7 @@ function onceOf({ headers }: RestRequest): JsonObject {
   return typeof key === 'string' ? { cmdOpts: { once: key } } : {};
 }
 
-/** Rule HTTP8. Throws 428 where a revision is wanted and there is none. */
+/** Rule HTTP8. Throws 428 if a revision is required and missing. */
 export function acceptedRevs({ method, headers }: RestRequest): AcceptedRevs | undefined {
   const accepted = revisionsIn(headers['if-match']?.toString());
   if (accepted !== undefined || method !== 'PATCH') return accepted;

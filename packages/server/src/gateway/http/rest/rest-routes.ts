@@ -30,14 +30,14 @@ import { traceOf } from './trace-id.js';
 
 export interface RestRoutesOptions extends CallerOptions {
   readonly commands: HttpCommands;
-  readonly answers: PricedResponses;
+  readonly pricedResponses: PricedResponses;
   readonly intakes: IntakeRates;
   readonly log: Log;
   readonly platform: Platform;
   readonly jsonLimits: JsonLimits;
   readonly streams: EventStreams;
   readonly live: Pick<SessionDeps['live'], 'epoch' | 'viewOf'>;
-  /** Bytes of a body. */
+  /** Limit of bytes per body. */
   readonly message: number;
 }
 
@@ -45,12 +45,12 @@ type RestCall = FastifyRequest<{ Params: RestParams }>;
 
 type RestParams = { readonly version: string; readonly '*': string };
 
-/** Versions are numbers, so that an app may serve files of its own from `/vendor/`. */
+/** Versions are numbers, so that an app may serve its own files from paths such as `/vendor/`. */
 const path = '/v:version(^[\\d.]+$)/*';
 
 /** Section HTTP: the commands on objects, over REST. */
 export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): void {
-  const method = app.supportedMethods.filter((one) => one !== 'OPTIONS');
+  const method = app.supportedMethods.filter((name) => name !== 'OPTIONS');
   const routes = new RestRoutes(options);
   app.route<{ Params: RestParams }>({
     method,
@@ -63,14 +63,14 @@ export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): vo
 
 class RestRoutes {
   readonly #options: RestRoutesOptions;
-  /** Of requests that were let in. */
+  /** Of authorized requests. */
   readonly #callers = new WeakMap<FastifyRequest, Caller>();
 
   constructor(options: RestRoutesOptions) {
     this.#options = options;
   }
 
-  /** Refuses by version, method and token, before any body is read. */
+  /** Checks version, method and token before any body is read. */
   async authorize(request: RestCall, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { params, method } = request;
     if (params.version !== protocolVersion) {
@@ -113,7 +113,7 @@ class RestRoutes {
     asked: RestTarget,
   ): Promise<FastifyReply> {
     const caller = this.#callers.get(request);
-    if (!caller) throw new Error('a request was served that nobody let in');
+    if (!caller) throw new Error('a request was served without authorization');
     const rest = this.#read(request, asked, caller);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
@@ -121,32 +121,35 @@ class RestRoutes {
       return await this.#options.streams.open(request, reply, { caller, rest, message, traced });
     }
     const { commands, live } = this.#options;
-    // Taken first: should the model change meanwhile, a tag of before matches nothing later.
+    // Read first: if the model changes meanwhile, an older tag does not match later.
     const view = live.viewOf(rest.target.names, caller.auth) ?? '';
     const details = { ...traced, accepted: acceptedRevs(rest) };
     const tagOf = (rev: number) => objectTag(rev, { epoch: live.epoch, view });
-    return await this.#priced(caller, String(message.cmd), async (written) => {
+    return await this.#priced(caller, String(message.cmd), async (serialize) => {
       const { body } = await commands.run(message, withoutPushes(caller), details);
-      return await respond(rest, reply, { body, tagOf, written });
+      return await respond(rest, reply, { body, tagOf, serialize });
     });
   }
 
-  /** Rule LIM37: begins when its turn has come, and writes the answer out in its turn. */
+  /**
+   * Rule LIM37: runs a command with a possibly large response, within the limits for its owner and
+   * the tick.
+   */
   async #priced<T>(
     caller: Caller,
     cmd: string,
-    work: (written: Written) => Promise<T>,
+    work: (serialize: SerializeBody) => Promise<T>,
   ): Promise<T> {
-    const { answers, intakes } = this.#options;
+    const { pricedResponses, intakes } = this.#options;
     const payer = Intake.ofRequest(intakes, { address: caller.address, uid: caller.auth.uid });
     const asking = { owner: ownerOf(withoutPushes(caller)), payer };
-    const isPriced = answers.isPriced(cmd);
-    const written: Written = async (body) =>
+    const isPriced = pricedResponses.isPriced(cmd);
+    const serialize: SerializeBody = async (body) =>
       isPriced
-        ? await answers.write(body, asking, () => JSON.stringify(body))
+        ? await pricedResponses.write(body, asking, () => JSON.stringify(body))
         : JSON.stringify(body);
     try {
-      return await answers.run(cmd, asking, () => work(written));
+      return await pricedResponses.run(cmd, asking, () => work(serialize));
     } finally {
       payer.end();
     }
@@ -167,20 +170,20 @@ class RestRoutes {
   }
 }
 
-/** What is answered depends on who asks. */
+/** The response depends on the caller. */
 function setPrivateHeaders(reply: FastifyReply): void {
   const vary = [reply.getHeader('Vary'), 'Authorization'].flat().filter(Boolean).join(', ');
   reply.header('Cache-Control', 'private, no-cache').header('Vary', vary);
 }
 
-/** Lists may come as `fields=a&fields=b`, the way that generated clients write them. */
+/** A list may be sent as `fields=a&fields=b`, as generated clients do. */
 function parameterOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   if (name === 'fields' && Array.isArray(value)) return value.join(',');
   throw fail.invalid(name, 'expected.once');
 }
 
-/** Who hears no pushes: none of the commands that come here subscribes. */
+/** Receives no pushes: no REST command subscribes. */
 function withoutPushes({ auth, address }: Caller): PushTarget {
   return { auth, address: networkOf(address), congested: false, push() {} };
 }
@@ -188,43 +191,43 @@ function withoutPushes({ auth, address }: Caller): PushTarget {
 function wantsEvents({ method, headers }: FastifyRequest): boolean {
   if (method !== 'GET') return false;
   const types = (headers.accept ?? '').split(',');
-  // A quality of 0 says that it is not wanted (RFC 9110, section 12.4.2).
+  // A quality of 0 means not acceptable (RFC 9110, section 12.4.2).
   return types.some((type) =>
     /^\s*text\/event-stream\s*(;|$)(?!.*\bq=0(\.0*)?\s*(;|$))/i.test(type),
   );
 }
 
-/** The JSON of a body. */
-type Written = (body: JsonObject) => Promise<string>;
+/** Serializes a body as JSON. */
+type SerializeBody = (body: JsonObject) => Promise<string>;
 
 interface RestResult {
   readonly body: JsonObject;
   /** The ETag of a revision, without its quotes. */
   readonly tagOf: (rev: number) => string;
-  readonly written: Written;
+  readonly serialize: SerializeBody;
 }
 
-/** The command's answer, as HTTP says it. */
+/** Sends the command's result as an HTTP response. */
 async function respond(
   { method, target, headers, bodyQuery }: RestRequest,
   reply: FastifyReply,
-  { body, tagOf, written }: RestResult,
+  { body, tagOf, serialize }: RestResult,
 ): Promise<FastifyReply> {
   const shown = body.body as JsonObject | undefined;
   const tagged = (rev: unknown) => {
     return typeof rev === 'number' ? reply.header('ETag', `"${tagOf(rev)}"`) : reply;
   };
   if (method === 'DELETE') return reply.code(204).send();
-  if (bodyQuery) return sendJson(reply, 200, await written(body));
+  if (bodyQuery) return sendJson(reply, 200, await serialize(body));
   if (method === 'POST') {
     const created = shown ?? {};
     reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
-    return sendJson(tagged(created._rev), 201, await written(body));
+    return sendJson(tagged(created._rev), 201, await serialize(body));
   }
-  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, await written(body));
-  if (target.kind === 'collection') return sendJson(reply, 200, await written(body));
+  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, await serialize(body));
+  if (target.kind === 'collection') return sendJson(reply, 200, await serialize(body));
   const rev = Number(shown?._rev);
   const isTheirs = isKnown(headers['if-none-match']?.toString(), tagOf(rev));
   if (isTheirs) return tagged(rev).code(304).send();
-  return sendJson(tagged(rev), 200, await written(body));
+  return sendJson(tagged(rev), 200, await serialize(body));
 }

@@ -1,12 +1,15 @@
-/** What a request over HTTP says of the trace that it belongs to. */
+/** The trace headers of an HTTP request. */
 export interface TraceHeaders {
   /** Rule ENV5. */
   readonly traceId?: string | undefined;
-  /** W3C's header, as it came. */
+  /** The W3C header, unparsed. */
   readonly traceparent?: string | undefined;
 }
 
-/** Rules ENV5 and TRC2, over HTTP: the `traceId` is `X-Trace-Id`, or the trace of W3C's `traceparent`. */
+/**
+ * Rules ENV5 and TRC2 over HTTP: the `traceId` is `X-Trace-Id`, or the trace of the W3C
+ * `traceparent`.
+ */
 export function traceOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): TraceHeaders {

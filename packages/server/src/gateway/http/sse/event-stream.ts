@@ -11,19 +11,19 @@ export interface EventStreamOptions {
   readonly auth: Auth;
   readonly address?: string | undefined;
   readonly response: ServerResponse;
-  /** Bytes that may wait before it is congested; at 8 times as many it is given up (rule LIM4). */
+  /** Bytes that may wait before it is congested; at 8 times as many it is ended (rule LIM4). */
   readonly limit: number;
   readonly timers: Timers;
-  /** It told all that it will; its client may have yet to read that. */
+  /** The stream has ended; its client may still have to read the rest. */
   readonly onEnd: (stream: EventStream) => void;
-  /** What waited has gone out. */
+  /** The waiting output was sent. */
   readonly onDrain: (stream: EventStream) => void;
 }
 
 /** Milliseconds that a client has to read the rest of a stream that ended (rule LIM35). */
 const endGrace = 2000;
 
-/** Pushes after which nothing comes any more: a stream has one subscription. */
+/** Final pushes: a stream has only one subscription. */
 const last = new Set<unknown>(['failed', 'deleted']);
 
 /** One subscription, as server-sent events. */
@@ -33,9 +33,9 @@ export class EventStream implements PushTarget, TokenHolder {
   readonly #options: Pick<EventStreamOptions, 'timers' | 'onEnd'>;
   readonly #response: ServerResponse;
   readonly #limit: number;
-  /** While it opens nothing may be written: it may yet be refused. */
+  /** Nothing may be written while it opens: it may still be refused. */
   #state: 'opening' | 'open' | 'ended' = 'opening';
-  /** The view that the client knows of. */
+  /** The view that the client was sent last. */
   #view: unknown;
 
   constructor(options: EventStreamOptions) {
@@ -52,7 +52,7 @@ export class EventStream implements PushTarget, TokenHolder {
     return this.isEnded || this.#response.writableLength > this.#limit;
   }
 
-  /** Nobody hears anything any more. */
+  /** True once no more events are sent. */
   get isEnded(): boolean {
     return this.#state === 'ended';
   }
@@ -74,8 +74,9 @@ export class EventStream implements PushTarget, TokenHolder {
   }
 
   /**
-   * The first sign of life. `view`: what is heard is heard under it. `pos`: where it begins. An id without data is no event, and yet what a browser names when it
-   * comes back, so that who drops before the first push misses nothing.
+   * Starts the stream. `view`: the view of the events; `pos`: their starting position. An id
+   * without data is not an event, but browsers send it when they reconnect, so that nothing is
+   * missed if the connection drops before the first push.
    */
   begin({ pos, view }: { readonly pos: string | undefined; readonly view: unknown }): void {
     this.#state = 'open';
@@ -83,12 +84,15 @@ export class EventStream implements PushTarget, TokenHolder {
     this.#write(`: \n${idLine(pos)}\n`);
   }
 
-  /** What a read with `subscribe` answers. It has no id: who drops right after it asks anew. */
+  /**
+   * Sends the result of a read with `subscribe`. It has no id: a client that drops right after it
+   * reads again.
+   */
   writeItems(body: JsonObject): void {
     this.#write(`event: items\ndata: ${JSON.stringify(body)}\n\n`);
   }
 
-  /** A sign of life. */
+  /** Keeps the connection alive. */
   comment(): void {
     this.#write(': \n\n');
   }
@@ -102,14 +106,14 @@ export class EventStream implements PushTarget, TokenHolder {
     this.end();
   }
 
-  /** Of one that did not begin the response is left alone: something else is answered. */
+  /** Ends the stream. A response that has not begun is left for an error. */
   end(): void {
     const wasOpen = this.#state === 'open';
     this.#state = 'ended';
     if (!wasOpen) return;
     const response = this.#response;
     response.end();
-    // Who does not read would keep it for ever.
+    // A client that does not read would keep it open forever.
     const cut = this.#options.timers.after(endGrace, () => response.destroy());
     response.once('close', () => cut.cancel());
     this.#options.onEnd(this);
@@ -125,12 +129,12 @@ export class EventStream implements PushTarget, TokenHolder {
   }
 }
 
-/** Of an object: the revision, and the view that it was heard under (rule HTTP11). */
+/** For an object: the revision, and the view it was sent under (rule HTTP11). */
 function revisionId(rev: unknown, view: unknown): string | undefined {
   return typeof rev === 'number' ? `${rev}.${String(view)}` : undefined;
 }
 
-/** What a client that comes back names as the last that it heard of an object; `undefined` where it is no such id. */
+/** Parses the revision id that a reconnecting client sends; `undefined` if it is not one. */
 export function readRevisionId(id: string): { rev: number; view?: string } | undefined {
   const [, rev, view] = /^([1-9]\d{0,14})(?:\.([\w-]+))?$/.exec(id) ?? [];
   if (rev === undefined) return undefined;

@@ -24,16 +24,16 @@ export interface EventStreamsOptions {
   readonly count: ConnectionCount;
   readonly activeTokens: ActiveTokens;
   readonly platform: Platform;
-  /** Bytes of output that may wait. */
+  /** Output bytes that may wait. */
   readonly output: number;
-  /** Milliseconds for which it is remembered what a stream of a query was told; 0: it is not. */
+  /** Milliseconds that the window of a query stream is kept after its end; 0: it is not. */
   readonly resumeWindow: number;
-  /** What is remembered of those that dropped, in all. */
+  /** All state kept for dropped clients. */
   readonly kept: ResumableEntries;
 }
 
-/** What a stream that ended was told. */
-interface StreamPlace extends ResumableEntry {
+/** What is kept of a stream that ended. */
+interface StreamEntry extends ResumableEntry {
   readonly parked: readonly ResumableSubscription[];
 }
 
@@ -44,13 +44,13 @@ interface StreamOpening {
   readonly traced: TraceHeaders;
 }
 
-/** Milliseconds between two signs of life. */
+/** Milliseconds between keep-alive comments. */
 const heartbeat = 15_000;
 
-/** Parameters that make a stream one of a query, and not of all that is created. */
+/** Parameters that make it a stream of a query instead of all objects created. */
 const ofQueries = [
   ...['filter', 'values', 'sort', 'ascending', 'limit'],
-  // These do not go with a subscription, and are refused as such.
+  // Not allowed with a subscription, and refused later.
   ...['skip', 'paginationToken', 'includeTotalCount'],
 ];
 
@@ -59,8 +59,8 @@ export class EventStreams {
   readonly #options: EventStreamsOptions;
   readonly #all = new Set<EventStream>();
   readonly #tokenTimers: Deadlines;
-  /** What streams that ended were told, so that their clients can go on by a position alone. */
-  readonly #resumable = new Set<StreamPlace>();
+  /** Ended streams that clients can resume by a position alone. */
+  readonly #resumable = new Set<StreamEntry>();
   readonly #resumeTimers: Deadlines;
   #heartbeats: Timer | undefined;
   #closed = false;
@@ -70,7 +70,7 @@ export class EventStreams {
     this.#resumeTimers = new Deadlines({
       platform: options.platform,
       clock: 'monotonic',
-      due: (key) => this.#forgetResumable(key as StreamPlace),
+      due: (key) => this.#forgetResumable(key as StreamEntry),
     });
     this.#tokenTimers = new Deadlines({
       platform: options.platform,
@@ -85,14 +85,14 @@ export class EventStreams {
     return this.#all.size;
   }
 
-  /** Bytes of output that wait for those that are behind. */
+  /** Output bytes waiting for slow clients. */
   get waitingBytes(): number {
     let bytes = 0;
     for (const stream of this.#all) if (stream.congested) bytes += stream.waitingBytes;
     return bytes;
   }
 
-  /** Answers with a stream. Throws what the subscription is refused for, before anything is sent. */
+  /** Responds with a stream. Throws if the subscription is refused, before anything is sent. */
   async open(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -100,7 +100,7 @@ export class EventStreams {
   ): Promise<FastifyReply> {
     const { commands, count, live } = this.#options;
     const { auth, address } = opening.caller;
-    // Who is gone by now hears no answer, and no event would come to tell that its stream can be forgotten.
+    // Already disconnected: no close event would follow to clean up the stream.
     if (request.raw.socket.destroyed) throw fail('server.unavailable');
     if (this.#closed || !count.enter(address)) throw fail('server.unavailable');
     const stream = new EventStream({
@@ -109,8 +109,8 @@ export class EventStreams {
       response: reply.raw,
       limit: this.#options.output,
       timers: this.#options.platform.timers,
-      onEnd: (one) => this.#forget(one, address),
-      onDrain: (one) => live.onDrain(one),
+      onEnd: (ended) => this.#forget(ended, address),
+      onDrain: (drained) => live.onDrain(drained),
     });
     request.raw.socket.once('close', () => this.#forget(stream, address));
     reply.raw.once('close', () => this.#forget(stream, address));
@@ -120,12 +120,12 @@ export class EventStreams {
       const { body, afterwards } = await commands.run(message, stream, opening.traced);
       const failure = failureOf(body);
       if (failure) throw failure;
-      // The client has gone meanwhile, or the server is about to.
+      // The client has disconnected meanwhile, or the server is closing.
       if (stream.isEnded) throw fail('server.unavailable');
       this.#begin(reply, stream, opening.caller, viewIn(body));
       if (message.cmd === 'read') stream.writeItems(body);
       afterwards?.();
-      // What began after it was over.
+      // The subscription was registered after the stream ended.
       if (stream.isEnded) live.drop(stream);
       return reply;
     } catch (error) {
@@ -152,9 +152,9 @@ export class EventStreams {
       ...reply.getHeaders(),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
-      // When the stream ends nothing else comes, and a server that stops need not wait.
+      // Nothing follows on this connection, and a stopping server does not have to wait for it.
       connection: 'close',
-      // Proxies that collect what they pass on would keep the events back.
+      // Proxies that buffer responses would delay the events.
       'x-accel-buffering': 'no',
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
@@ -163,7 +163,7 @@ export class EventStreams {
     if (stream.isEnded) return;
     if (expires !== undefined) this.#tokenTimers.set(stream, expires);
     this.#heartbeats ??= this.#options.platform.timers.every(heartbeat, () => {
-      for (const one of this.#all) one.comment();
+      for (const stream of this.#all) stream.comment();
     });
   }
 
@@ -175,22 +175,22 @@ export class EventStreams {
     }
     const parked = live.park(stream);
     live.drop(stream);
-    // Nothing has to be remembered of objects and collections: their positions say it all.
+    // Objects and collections are resumed by position, so nothing has to be kept.
     if (!parked.some(({ kind }) => kind === 'query')) return;
-    const place: StreamPlace = {
+    const entry: StreamEntry = {
       ...{ parked, owner: ownerOf(stream), own: bytesOf(parked), buffers: [] },
-      forget: () => this.#forgetResumable(place),
+      forget: () => this.#forgetResumable(entry),
     };
-    this.#resumable.add(place);
-    this.#resumeTimers.set(place, platform.clock.monotonic() + resumeWindow);
-    kept.add(place);
+    this.#resumable.add(entry);
+    this.#resumeTimers.set(entry, platform.clock.monotonic() + resumeWindow);
+    kept.add(entry);
   }
 
-  #forgetResumable(place: StreamPlace): void {
-    if (!this.#resumable.delete(place)) return;
-    this.#resumeTimers.clear(place);
-    this.#options.kept.delete(place);
-    this.#options.live.releaseParked(place.parked);
+  #forgetResumable(entry: StreamEntry): void {
+    if (!this.#resumable.delete(entry)) return;
+    this.#resumeTimers.clear(entry);
+    this.#options.kept.delete(entry);
+    this.#options.live.releaseParked(entry.parked);
   }
 
   #forget(stream: EventStream, address: string): void {
@@ -206,7 +206,7 @@ export class EventStreams {
   }
 }
 
-/** The subscription that a GET stands for: of an object, of a collection, or of a query. */
+/** The subscription that a GET stands for: an object, a collection or a query. */
 function streamMessage({ rest, message }: StreamOpening): JsonObject {
   const { target, query, headers } = rest;
   const { r } = target;
@@ -230,7 +230,7 @@ function startOf(kind: 'object' | 'collection', lastId: string): JsonObject {
   return { ...known };
 }
 
-/** Of the one subscription that the answer is about. */
+/** The view of the only subscription in the response. */
 function viewIn({ body }: JsonObject): unknown {
   const [subscription] = (body as { subscriptions?: readonly JsonObject[] }).subscriptions ?? [];
   return subscription?.view;
@@ -241,7 +241,7 @@ interface SubscribeFailure {
   readonly meta?: { readonly retryAfter: number };
 }
 
-/** A subscribe command never fails for one item: its failure is in the answer. */
+/** A subscribe command never fails for a single item: the response carries the failure. */
 function failureOf({ body }: JsonObject): ProtocolError | undefined {
   const [failure] =
     (body as { failures?: readonly SubscribeFailure[] } | undefined)?.failures ?? [];
