@@ -1,6 +1,6 @@
 import type { Locator, Page } from 'playwright-core';
 
-/** The board's page, in the words of who uses it. */
+/** The board's page, in terms of its users. */
 export class BoardPage {
   readonly page: Page;
   constructor(page: Page) {

@@ -100,7 +100,7 @@ test('[CLI13] a network that goes silent is noticed within 15 s, and the next so
   await refused;
   expect(states).toEqual(['offline', 'connecting', 'live']);
   expect(FakeSocket.all).toHaveLength(2);
-  // What was to be written is, once, and what the dead socket still says is heard by nobody.
+  // The pending write happens once, and later messages of the dead socket are ignored.
   expect(await written).toMatchObject({ body: {} });
   first.silent = false;
   first.say({ evt: 'late' });
@@ -124,7 +124,7 @@ test.each(['online', 'visibilitychange'])(
   },
 );
 
-test('[CLI13] a socket that is not quite silent is no dead one, and one that never opens is', async () => {
+test('[CLI13] a socket that is not quite silent counts as alive, one that never opens as dead', async () => {
   const first = socket();
   for (let n = 0; n < 30; n++) {
     await pass(4000);

@@ -9,7 +9,7 @@ const op = '{"op":"set","key":"title","value":"again"}';
 const short = ['--time', '300ms', '--connections', '4'];
 const writes = ['--r', '/tasks', '--body', '{"title":"one"}', '--op', op];
 
-test('[CLI10] bench prints throughput and latencies of what it was asked to do', async () => {
+test('[CLI10] bench prints throughput and latencies of the requested operations', async () => {
   await using app = await appFolder(tasks);
   await using server = await ServerProcess.start({ dir: app.dir, env: { REALLY_SECRET: secret } });
   const args = ['bench', '--url', server.url, '--secret', secret, ...short, ...writes];
@@ -48,7 +48,7 @@ test('[CLI10] bench asks the server of its folder, and a bare number is seconds'
   expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('give --port') });
 });
 
-test('[CLI10] what asks a running server says so of --port', async () => {
+test('[CLI10] commands that use a running server mention --port', async () => {
   await using app = await appFolder({});
   for (const args of [['bench'], ['migrate'], ['dead-letters', 'list']]) {
     const { stdout } = await runProgram([...args, '--help'], app);
@@ -59,7 +59,7 @@ test('[CLI10] what asks a running server says so of --port', async () => {
   expect(stdout.replace(/\s+/g, ' ')).toContain('a bare number is seconds (default: 5s)');
 });
 
-test('[CLI10] bench says when the limits of the server, and not the server, are what it shows', async () => {
+test('[CLI10] bench says when its results are bounded by the limits of the server', async () => {
   await using app = await appFolder(tasks);
   const env = { REALLY_SECRET: secret, REALLY_RATE_COMMANDS: '20' };
   await using server = await ServerProcess.start({ dir: app.dir, env });

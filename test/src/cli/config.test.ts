@@ -10,7 +10,7 @@ function rowOf(stdout: string, key: string): string[] | undefined {
   return line?.split(/ {2,}/).slice(1);
 }
 
-test('[CFG1] [CFG3] config prints what is in force, where it came from, and masks secrets', async () => {
+test('[CFG1] [CFG3] config prints the current values and their sources, and masks secrets', async () => {
   await using app = await appFolder({
     'really.yaml': `port: 1111\nidleTimeout: 90\nonceWindow: 2h\nsecret: ${secret}\n`,
   });
@@ -28,7 +28,7 @@ test('[CFG1] [CFG3] config prints what is in force, where it came from, and mask
   expect(stdout).not.toContain(secret);
 });
 
-test('[CFG2] [CLI5] an unknown key stops every command, and the nearest known one is named', async () => {
+test('[CFG2] [CLI5] an unknown key stops every command, and the most similar known one is named', async () => {
   await using app = await appFolder({ 'really.yaml': 'limits:\n  conections: 5\n' });
   for (const args of [['config'], ['dev', '--port', '0'], ['models', 'check']]) {
     const { code, stdout, stderr } = await runProgram(args, app);
@@ -40,7 +40,7 @@ test('[CFG2] [CLI5] an unknown key stops every command, and the nearest known on
   }
 });
 
-test('[CFG7] everything that is wrong is told in one go, a line each', async () => {
+test('[CFG7] all problems are reported together, a line each', async () => {
   await using app = await appFolder({ 'really.yaml': 'port: x\ncors: y\napps: 1\n' });
   const env = { REALLY_LOG_LEVEL: 'loud', REALLY_NONSENSE: '1' };
   const { code, stderr } = await runProgram(['config'], { dir: app.dir, env });

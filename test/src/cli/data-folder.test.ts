@@ -69,7 +69,7 @@ describe('[FIL1] the data is for its owner alone', () => {
     for (const file of files) expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  test('also where others could read it before', async () => {
+  test('even if others could read it before', async () => {
     await using app = await appFolder(tasks);
     const data = join(app.dir, 'data');
     const options = { dir: app.dir, command: 'dev', env: { REALLY_SECRET: '' } } as const;
@@ -103,7 +103,7 @@ describe.runIf(asNobody)('[CLI5] without the permission (run by root)', () => {
     );
   });
 
-  test('to read what another user left', async () => {
+  test('to read the files of another user', async () => {
     await using app = await appFolder(tasks);
     chmodSync(app.dir, 0o755);
     mkdirSync(join(app.dir, 'data'));

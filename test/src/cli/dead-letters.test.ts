@@ -52,7 +52,7 @@ async function listed(count: number): Promise<string[][]> {
   return await list();
 }
 
-test('[POST10] a run that was given up is listed, shown, and replayed once what it needed is there', async () => {
+test('[POST10] a run that was given up is listed, shown, and replayed when its target exists', async () => {
   const r = await make({ name: 'late' });
   const [[id = '', at, ...rest] = []] = await listed(1);
   expect(Date.parse(at ?? '')).toBeGreaterThan(Date.now() - 600_000);
@@ -108,7 +108,7 @@ test('[POST10] no more than the last are kept, and they can be dropped', async (
   await listed(0);
 });
 
-test('[POST10] [CLI5] who has not the secret learns nothing, and what is wrong is told in a line', async () => {
+test('[POST10] [CLI5] without the secret nothing is shown, and errors are printed in one line', async () => {
   const env = { REALLY_SECRET: 'another-secret-of-many-characters-0123456789' };
   const refused = await runProgram(['dead-letters', 'list', '--url', server.url], {
     ...folder,
@@ -119,7 +119,8 @@ test('[POST10] [CLI5] who has not the secret learns nothing, and what is wrong i
   const nowhere = ['dead-letters', 'list', '--url', 'http://127.0.0.1:1'];
   expect(await runProgram(nowhere, folder)).toMatchObject({
     code: 1,
-    stderr: 'really: there is no answer from http://127.0.0.1:1 (--url says where the server is)\n',
+    stderr:
+      'really: there is no response from http://127.0.0.1:1 (--url says where the server is)\n',
   });
   expect((await deadLetters('show', '12345')).stderr).toBe(
     'really: there is no dead letter 12345\n',
@@ -138,7 +139,7 @@ test('[POST10] [CLI5] who has not the secret learns nothing, and what is wrong i
   expect(await ask('?limit=5')).toBe(200);
 });
 
-test('[POST10] [HOST5] of several apps --app says whose dead letters are meant', async () => {
+test('[POST10] [HOST5] with several apps --app selects the dead letters of one', async () => {
   const secrets = ['one', 'two'].map((name) => `the-secret-of-app-${name}-0123456789abcdef`);
   const files = (app: string) => ({
     [`models/${app}/things/model.yaml`]: 'version: 1\nfields: {}\naccess: { create: true }\n',

@@ -28,7 +28,7 @@ test('[CLI12] really dev without a public folder has a page at /, whose link and
   expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200);
 });
 
-test('[CLI12] there is none in production, and a public folder takes its place', async () => {
+test('[CLI12] there is no page in production, and a public folder replaces it', async () => {
   await using app = await appFolder(tasks);
   {
     await using server = await ServerProcess.start({ dir: app.dir, patience });
@@ -41,7 +41,7 @@ test('[CLI12] there is none in production, and a public folder takes its place',
   expect(await (await fetch(`${server.url}/`)).text()).toBe('<p>mine</p>');
 });
 
-test('[HOK8] in development a hook that throws is told with file, line and message; --verbose adds the stack', async () => {
+test('[HOK8] in development a hook that throws is logged with file, line and message; --verbose adds the stack', async () => {
   await using app = await appFolder({
     ...tasks,
     'models/tasks/on-validate.js': '// checks\nif (input.title === nothing) cancel(409, "no");\n',

@@ -29,13 +29,13 @@ const withSecrets = {
   REALLY_APPS: shownVariable.replaceAll('…', '0123456789abcdef'.repeat(3)),
 };
 
-/** What a socket of this app is told about a token. */
+/** The response of this app's socket to a token. */
 async function told(server: ServerProcess, host: string, accessToken: string) {
   using client = await Client.open(server.socketUrl, { headers: { Host: host } });
   return await client.request({ cmd: 'initialize', accessToken });
 }
 
-test('[HOST1] [HOST3] [HOST5] what docs/hosting.md shows is a server of two apps', async () => {
+test('[HOST1] [HOST3] [HOST5] the configuration of docs/hosting.md makes a server of two apps', async () => {
   await using folder = await appFolder(example);
   await using server = await ServerProcess.start({ dir: folder.dir, env: withSecrets });
   const run = (...args: string[]) => runProgram(args, { dir: folder.dir, env: withSecrets });
@@ -58,7 +58,7 @@ test('[HOST1] [HOST3] [HOST5] what docs/hosting.md shows is a server of two apps
   expect(config.stdout).toMatch(/^secret +\*{8} +environment REALLY_APPS$/m);
 });
 
-test('[HOST5] a command that is about one app has to be told which', async () => {
+test('[HOST5] a command for one app needs to know which', async () => {
   await using folder = await appFolder(example);
   const run = (...args: string[]) => runProgram(args, { dir: folder.dir, env: withSecrets });
   for (const command of [
@@ -72,7 +72,7 @@ test('[HOST5] a command that is about one app has to be told which', async () =>
   expect([code, stderr]).toEqual([2, 'really: --app: there is no app blg; did you mean blog?\n']);
 });
 
-test('[HOST3] [CFG7] what is wrong with every app is told at once, and nothing starts', async () => {
+test('[HOST3] [CFG7] the problems of all apps are reported together, and nothing starts', async () => {
   await using folder = await appFolder({
     ...example,
     'models/a6bcc/users/model.yaml': 'version: 1\nfields: { name: { type: Strng } }\n',

@@ -28,7 +28,7 @@ test('[CLI8] init makes an app whose models are fine, and that dev serves with i
   }
 });
 
-test('[CLI8] init takes an empty folder, and refuses one that is not, changing nothing', async () => {
+test('[CLI8] init accepts an empty folder, and refuses any other without changes', async () => {
   await using outer = await appFolder({ 'full/notes.txt': 'mine' });
   const refused = await runProgram(['init', 'full'], outer);
   expect(refused.code).toBe(1);

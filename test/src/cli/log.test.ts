@@ -41,7 +41,7 @@ test.each([[[]], [['--verbose']]])(
   },
 );
 
-test('[LIM41] a hook that fails again and again is told some times, and counted', async () => {
+test('[LIM41] a hook that fails again and again is logged a few times, and counted', async () => {
   const { folder, server, client, create } = await started('start');
   await Promise.all(Array.from({ length: 200 }, () => create('fail')));
   const text = await (await fetch(`${server.url}/metrics`)).text();

@@ -61,7 +61,7 @@ test('[MIG7] migrate brings every object of every collection to the version of i
   expect(got.body).toEqual({ _r: '/things/7', _rev: 1, n: 7, twice: 14 });
 });
 
-test('[MIG7] what can not be migrated is named with its line, and the others are migrated', async () => {
+test('[MIG7] objects that cannot be migrated are named with the line of the script, and the others are migrated', async () => {
   await using app = await grown(3);
   await app.write({
     'models/things/model.yaml': version2,
@@ -69,7 +69,7 @@ test('[MIG7] what can not be migrated is named with its line, and the others are
   });
   const { code, stdout, stderr } = await runProgram(['migrate'], { dir: app.dir, env: secret });
   expect(code).toBe(1);
-  expect(stdout).toBe('/things/*: 2 objects migrated, 1 can not be migrated\n');
+  expect(stdout).toBe('/things/*: 2 objects migrated, 1 cannot be migrated\n');
   expect(stderr).toContain(
     'really: /things/2: models/things/evolution-2.js:1: Error: not this one',
   );
@@ -90,7 +90,7 @@ test('[MIG7] a running server is asked to do it, and goes on serving', async () 
   const { code, stdout, stderr } = await run;
   expect({ code, stdout }).toEqual({
     code: 1,
-    stdout: '/things/*: 299 objects migrated, 1 can not be migrated\n',
+    stdout: '/things/*: 299 objects migrated, 1 cannot be migrated\n',
   });
   expect(stderr).toContain(
     'really: /things/2: models/things/evolution-2.js:1: Error: not this one',
@@ -99,7 +99,7 @@ test('[MIG7] a running server is asked to do it, and goes on serving', async () 
   expect(body.totalResults).toBe(300);
 });
 
-test('[MIG7] [CLI5] who may not ask, or asks nobody, is told so in one line', async () => {
+test('[MIG7] [CLI5] a wrong secret or a missing server is reported in one line', async () => {
   await using app = await grown(1);
   await using server = await ServerProcess.start({ dir: app.dir });
   const port = new URL(server.url).port;

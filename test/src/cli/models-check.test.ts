@@ -6,7 +6,7 @@ import { linesOf, runProgram } from './run-program.js';
 // Each test starts many processes.
 vi.setConfig({ testTimeout: 120_000 });
 
-test('[CLI3] models check says in one line what is fine', async () => {
+test('[CLI3] models check prints one line if all models are fine', async () => {
   await using app = await appFolder({
     ...tasks,
     'models/tasks/comments/model.yaml':
@@ -39,7 +39,7 @@ test('[CLI3] [LOD3] models check prints every problem of every model with file, 
   expect(stderr).toMatch(/models\/posts\/pre-get\.js:\d+:\d+: /);
 });
 
-test('[CLI3] models check takes the folder from a flag, and says so where there is none', async () => {
+test('[CLI3] models check takes the folder from a flag, and reports a missing folder', async () => {
   await using app = await appFolder({ 'elsewhere/a/model.yaml': 'version: 1\nfields: {}\n' });
   const good = await runProgram(['models', 'check', '--models', 'elsewhere'], app);
   expect(good.stdout).toContain('/a/*');

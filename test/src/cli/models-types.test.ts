@@ -52,7 +52,7 @@ export const older = (user: Users): number => user.age + 1;
 // @ts-expect-error a pre-get may hide it
 export const text = (post: UsersMyPosts): string => post.text;
 export const title = (post: UsersMyPosts): string => post.title;
-// @ts-expect-error a pre-get may hide whatever it works out
+// @ts-expect-error a pre-get with a computed name may hide any field
 export const drafted = (draft: Drafts): string => draft.text;
 export const address = (post: UsersMyPosts): \`/users/\${string}/my-posts/\${string}\` => post._r;
 export const isUser = (user: Users): R<'/users/*'> => user._r;
@@ -75,7 +75,7 @@ export const counted: Operations['addNumber'][] = ['age', 'picture.size'];
 export const wrong: Operations['addNumber'] = 'name';
 export const tag: Operations['lists']['tags'] = 'new';
 export const unset: Operations['set']['picture.large'] = null;
-// @ts-expect-error what is required can not be unset
+// @ts-expect-error a required field cannot be unset
 export const gone: Operations['set']['name'] = null;
 export const set: keyof Models['/users/*']['fieldSets'] = 'card';
 export const shows: Models['/users/*']['references']['friend']['shows'] = 'name';
@@ -83,7 +83,7 @@ export const posts: Models['/users/*/my-posts/*']['version'] = 1;
 export const all = [amal, nobody, loud];
 `;
 
-test('[CLI9] models types prints types that hold what the models say, and nothing else', async () => {
+test('[CLI9] models types prints types that accept exactly what the models allow', async () => {
   await using app = await appFolder(models);
   const { code, stdout, stderr } = await runProgram(['models', 'types'], app);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -91,12 +91,12 @@ test('[CLI9] models types prints types that hold what the models say, and nothin
   await writeFile(join(app.dir, 'use.ts'), use);
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext'];
   const run = promisify(execFile)(process.execPath, [tsc, ...options, 'use.ts'], { cwd: app.dir });
-  // The compiler tells its errors on stdout.
+  // The compiler prints its errors on stdout.
   const said = await run.catch((error: unknown) => error);
   expect(said).toMatchObject({ stdout: '' });
 });
 
-test('[CLI9] models types writes into a file, and says where it can not', async () => {
+test('[CLI9] models types writes to a file, and reports a path that it cannot write', async () => {
   await using app = await appFolder(models);
   const good = await runProgram(['models', 'types', '--out', 'types.ts'], app);
   expect(good).toMatchObject({ code: 0, stdout: '', stderr: 'really: wrote types.ts\n' });
@@ -104,7 +104,7 @@ test('[CLI9] models types writes into a file, and says where it can not', async 
   expect(text).toContain("'/users/*/my-posts/*': {");
   const bad = await runProgram(['models', 'types', '--out', 'no/such/folder.ts'], app);
   expect(bad.code).toBe(1);
-  expect(bad.stderr).toMatch(/^really: no\/such\/folder\.ts can not be written: .+\n$/);
+  expect(bad.stderr).toMatch(/^really: no\/such\/folder\.ts cannot be written: .+\n$/);
 });
 
 test('[CLI9] models types replaces a file whole, through a link, and leaves nothing beside it', async () => {

@@ -23,11 +23,11 @@ const files = {
   'dangling.ndjson': dangling,
 };
 
-/** What is told besides how far it is. */
+/** The output except progress lines. */
 const toldIn = (stderr: string) =>
   linesOf(stderr).filter((line) => !/^really: \w+: [\d,]+ of [\d,]+ \w+ \(/.test(line));
 
-test('[MOV9] [MOV10] [MOV12] [MOV15] what the page shows of import is what happens', async () => {
+test('[MOV9] [MOV10] [MOV12] [MOV15] import prints what the page shows', async () => {
   const shown = blocks('console');
   expect(shown).toHaveLength(4);
   for (const block of shown) {
@@ -41,7 +41,7 @@ test('[MOV9] [MOV10] [MOV12] [MOV15] what the page shows of import is what happe
   }
 });
 
-test('[MOV3] [MOV7] [MOV14] the export that the page shows is one: it is imported, and exported as it was', async () => {
+test('[MOV3] [MOV7] [MOV14] the export on the page is valid: it is imported, and exported unchanged', async () => {
   await using app = await appFolder(files);
   expect(await runProgram(['import', 'tasks.ndjson'], { dir: app.dir })).toMatchObject({ code: 0 });
   const { stdout } = await runProgram(['export', '--history'], { dir: app.dir });

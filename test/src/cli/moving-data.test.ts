@@ -20,13 +20,13 @@ import { linesOf, runProgram } from './run-program.js';
 // Each test starts many processes.
 const run = (app: AppFolder, ...args: string[]) => runProgram(args, { dir: app.dir });
 
-/** What is told besides how far it is. */
+/** The output except progress lines. */
 const toldIn = (stderr: string) =>
   linesOf(stderr).filter((line) => !/^really: \w+: [\d,]+ of [\d,]+ \w+ \(/.test(line));
 
 const tokenOf = (uid: string) => signToken({ uid });
 
-/** Writes until it is told to stop; what was answered is kept. */
+/** Writes until it is stopped; acknowledged writes are recorded. */
 async function writeOn(server: ServerProcess, name: string, stop: () => boolean) {
   const client = await Client.connect(server.socketUrl, tokenOf(name));
   const r = `/tasks/${name}`;
@@ -131,7 +131,7 @@ describe('backup', () => {
     expect((await contentOf(databaseIn(app.dir))).size).toBe(10);
   });
 
-  test('[MOV2] what fails leaves nothing behind', async () => {
+  test('[MOV2] a failure leaves nothing behind', async () => {
     await using app = await appFolder({ ...movingApp, 'old.db': 'mine' });
     expect(await run(app, 'backup', 'copy.db')).toMatchObject({ code: 1 });
     await fillTasks(app.dir, 200);
@@ -192,8 +192,7 @@ describe('export', () => {
     const whole = await readFile(file, 'utf8');
     expect(await run(app, 'export', 'data.ndjson')).toMatchObject({
       code: 1,
-      stderr:
-        'really: data.ndjson is there already: --resume goes on with it, --force replaces it\n',
+      stderr: 'really: data.ndjson exists already: --resume continues it, --force replaces it\n',
     });
     expect(await run(app, 'export', 'data.ndjson', '--resume')).toMatchObject({
       code: 0,
@@ -214,7 +213,7 @@ describe('export', () => {
     expect(linesBetween(await readFile(file, 'utf8'))).toEqual(linesBetween(whole));
   });
 
-  test('[MOV6] a collection that is not there is told with the nearest one, and what is used wrongly ends with 2', async () => {
+  test('[MOV6] an unknown collection is reported with the most similar one, and wrong usage ends with 2', async () => {
     await using app = await appFolder(movingApp);
     await fillTasks(app.dir, 3);
     const of = (...args: string[]) => run(app, 'export', ...args);
@@ -238,7 +237,7 @@ describe('export', () => {
     expect(linesBetween(stdout)).toHaveLength(3);
   });
 
-  test('[MOV6] [MOV14] accounts go along with --system alone, and log in where they came to', async () => {
+  test('[MOV6] [MOV14] accounts are exported only with --system, and can log in after the import', async () => {
     await using app = await appFolder({ ...movingApp, ...accountsApp });
     const account = { email: 'ann@example.org', password: 'correct horse battery' };
     {
@@ -266,7 +265,7 @@ describe('export', () => {
 });
 
 describe('import', () => {
-  test('[MOV13] where a server runs, it says so and does nothing', async () => {
+  test('[MOV13] if a server runs, it says so and does nothing', async () => {
     await using app = await appFolder(movingApp);
     await fillTasks(app.dir, 5);
     await run(app, 'export', 'data.ndjson');
@@ -279,7 +278,7 @@ describe('import', () => {
     await server.stop();
   });
 
-  test('[MOV15] what was written under earlier models moves under the models as they are now', async () => {
+  test('[MOV15] objects written under earlier models can be imported under the current models', async () => {
     const access = 'access: { create: true, read: true, update: true, delete: true }';
     const first = `version: 1\nfields:\n  n: { type: Long }\n  kind: { type: Long }\n${access}\n`;
     const now = {
@@ -337,7 +336,7 @@ ${access}
     );
   });
 
-  test('[MOV8] [MOV14] it moves an app: what a server wrote is served by another, and goes on', async () => {
+  test('[MOV8] [MOV14] it moves an app: the data of a server is served by another, which continues with it', async () => {
     await using app = await appFolder(movingApp);
     {
       await using server = await ServerProcess.start({ dir: app.dir });
@@ -388,7 +387,7 @@ ${access}
     expect(idOf(next.body._r)).toBeGreaterThan(idOf(note?.body._r ?? ''));
   });
 
-  test('[MOV8] who followed from before hears of what came in, or is told to read anew', async () => {
+  test('[MOV8] a client that continues from before receives the imported objects, or is told to read again', async () => {
     await using app = await appFolder(movingApp);
     const read = { cmd: 'read', r: '/tasks', cmdOpts: { subscribe: true } };
     const task = (id: string) => ({ r: `/tasks/${id}`, modelVersion: 1, data: { title: id } });
@@ -417,7 +416,7 @@ ${access}
     expect(await client.nextPush()).toMatchObject({ evt: 'created', body: { _r: '/tasks/in' } });
   });
 
-  test('[MOV8] ids come after the imported ones, also where those are of a later time', async () => {
+  test('[MOV8] new ids are greater than the imported ones, even if those are of a later time', async () => {
     await using app = await appFolder(movingApp);
     const { stdout } = await run(app, 'models', 'types');
     expect(stdout).not.toBe('');
@@ -467,13 +466,13 @@ access: { create: true, read: true, update: true }
     });
   });
 
-  test('[MOV9] what is used wrongly, or can not be read, is told in one line', async () => {
+  test('[MOV9] wrong usage and unreadable files are reported in one line', async () => {
     await using app = await appFolder(movingApp);
     const of = (...args: string[]) => run(app, 'import', ...args);
     expect(await of()).toMatchObject({ code: 2 });
     expect(await of('nothing.ndjson')).toMatchObject({
       code: 1,
-      stderr: 'really: nothing.ndjson can not be read: it does not exist\n',
+      stderr: 'really: nothing.ndjson cannot be read: it does not exist\n',
     });
     expect(await of('models')).toMatchObject({
       code: 1,

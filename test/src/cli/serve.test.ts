@@ -45,7 +45,7 @@ describe('the ready line', () => {
     expect(server.output.stderr).toBe('');
   });
 
-  test('[ACC2] dev allows what has no access block; start refuses it and warns of the model by name', async () => {
+  test('[ACC2] dev allows everything in a model without access; start refuses it and names the model in a warning', async () => {
     await using app = await appFolder(noAccess);
     const create = { cmd: 'create', r: '/tasks', body: { title: 'a' } };
     await using dev = await ServerProcess.start({ dir: app.dir, command: 'dev' });
@@ -76,7 +76,7 @@ describe('stopping', () => {
     },
   );
 
-  test('[CLI2] it stops within 10 s also where a client never answers its close', async () => {
+  test('[CLI2] it stops within 10 s even if a client never answers the close frame', async () => {
     await using app = await appFolder(tasks);
     await using server = await ServerProcess.start({ dir: app.dir });
     using client = await Client.connect(server.socketUrl);
@@ -87,7 +87,7 @@ describe('stopping', () => {
     expect(performance.now() - begun).toBeLessThan(10_000 + server.startedIn);
   });
 
-  test('[CLI2] whoever sends SIGINT twice does not want to wait', async () => {
+  test('[CLI2] a second SIGINT ends it at once', async () => {
     await using app = await appFolder(tasks);
     await using server = await ServerProcess.start({ dir: app.dir });
     using client = await Client.connect(server.socketUrl);
@@ -95,12 +95,12 @@ describe('stopping', () => {
     const stopped = server.stop('SIGINT');
     await expect.poll(() => server.output.stdout).toContain('"stopping"');
     process.kill(server.pid, 'SIGINT');
-    // Whoever does not insist waits for a client that does not answer the close, and gets 0, or is told that it took too long.
+    // Without a second signal it waits for a client that does not answer the close frame, and ends with 0, or says that it took too long.
     expect(await stopped).toBe(1);
     expect(server.output.stderr).toBe('');
   });
 
-  test('[CLI2] what was answered before it stopped is there after the next start', async () => {
+  test('[CLI2] acknowledged writes are there after the next start', async () => {
     await using app = await appFolder(tasks);
     await using first = await ServerProcess.start({ dir: app.dir });
     using writer = await Client.connect(first.socketUrl);
@@ -126,7 +126,7 @@ async function refused(
   return run.stderr;
 }
 
-describe('what keeps it from starting is told in one line', () => {
+describe('start errors are printed in one line', () => {
   test('[CFG6] [CLI5] start needs a secret: none, a short one, and one made for development are refused', async () => {
     await using app = await appFolder(tasks);
     expect(await refused(app.dir, 2, [], {})).toContain('there is no secret');

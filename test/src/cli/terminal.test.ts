@@ -60,7 +60,7 @@ test.runIf(hasTerminals).each([
   300_000,
 );
 
-/** False also for one that has ended and that nobody asked about. */
+/** False also for a zombie process. */
 function isRunning(pid: number): boolean {
   const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
   return /^[^Z\s]/.test(stdout.trim());

@@ -50,7 +50,7 @@ test('alerts ask for metrics that are there, and for increases of counters alone
   }
 });
 
-test('each alert has a test in which it is quiet and one in which it fires, of metrics that it asks for', () => {
+test('each alert has a test in which it is quiet and one in which it fires, with the metrics that it uses', () => {
   for (const { alert, expr } of rules) {
     const cases = tests.flatMap(({ alert_rule_test, input_series }) =>
       alert_rule_test

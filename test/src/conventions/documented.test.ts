@@ -8,17 +8,17 @@ import { root } from './sources.js';
 
 const page = readFileSync(join(root, 'docs/configuration.md'), 'utf8');
 
-test('docs/configuration.md tells every key (if not: node scripts/docs.mjs)', () => {
+test('docs/configuration.md lists every key (if not: node scripts/docs.mjs)', () => {
   expect(page).toContain(configTable());
   for (const key of configKeys) expect(page).toContain(`| \`${key}\` |`);
 });
 
-test('docs/limits.md tells every bound (if not: node scripts/docs.mjs)', () => {
+test('docs/limits.md lists every limit (if not: node scripts/docs.mjs)', () => {
   const limits = readFileSync(join(root, 'docs/limits.md'), 'utf8');
   expect(limits).toContain(limitsTable());
 });
 
-test('docs/configuration.md and the dashboard tell every metric (if not: node scripts/docs.mjs)', async () => {
+test('docs/configuration.md and the dashboard have every metric (if not: node scripts/docs.mjs)', async () => {
   const { own, process } = await metricsOfServer();
   expect(own.map(({ name }) => name)).toContain('really_connections');
   expect(process.map(({ name }) => name)).toContain('really_nodejs_eventloop_lag_p99_seconds');
@@ -33,7 +33,7 @@ test('docs/configuration.md and the dashboard tell every metric (if not: node sc
   expect(readFileSync(join(root, 'ops/grafana/really.json'), 'utf8')).toBe(made);
 });
 
-test('[HTTP2] names of metrics say what they are, in both formats', async () => {
+test('[HTTP2] metric names follow the conventions of both formats', async () => {
   const metrics = metricsIn(await scrape());
   for (const { name, type } of metrics) {
     expect([name, name.endsWith('_total')]).toEqual([name, type === 'counter']);
@@ -44,7 +44,7 @@ test('[HTTP2] names of metrics say what they are, in both formats', async () => 
   expect(new Set(families).size).toBe(families.length);
 });
 
-test('docs/auth.md tells every event of the audit log', () => {
+test('docs/auth.md lists every event of the audit log', () => {
   const text = readFileSync(join(root, 'docs/auth.md'), 'utf8');
   const rows = Object.entries(auditEvents).map(([event, what]) => `| \`${event}\` | ${what} |`);
   expect(text).toContain(['| event | when |', '|---|---|', ...rows].join('\n'));

@@ -67,7 +67,7 @@ function problemOf(from: string, to: string): string | undefined {
   return serverProblem(from.slice(server.length), to.slice(server.length));
 }
 
-/** The protocol package runs in a browser and knows nobody. */
+/** The protocol package runs in a browser and imports no other package. */
 function protocolProblem(from: string, to: string): string | undefined {
   if (to.startsWith(protocol) || to === 'typebox' || to.startsWith('typebox/')) return undefined;
   if (isForTests(from) && !to.startsWith('@really/') && !to.startsWith('packages/')) {

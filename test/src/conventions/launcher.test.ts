@@ -102,7 +102,7 @@ async function run(dir: string, args: readonly string[], version?: string): Prom
 const fetched = (dir: string) =>
   readdirSync(join(dir, 'node_modules')).filter((name) => name.startsWith('.node-'));
 
-test('an old Node.js fetches a new one, once, says so in one line, and goes on with it', async () => {
+test('an old Node.js downloads a new one, once, says so in one line, and continues with it', async () => {
   await using repo = await repository({ platform: process.execPath });
   const first = await run(repo.dir, ['probe', 'one', '--node', '3', 'a b']);
   expect(first.stderr).toBe(
@@ -123,7 +123,7 @@ test('an old Node.js fetches a new one, once, says so in one line, and goes on w
   expect(asked).toMatch(/^node-\S+@\d+ global=undefined\n$/);
 });
 
-test('a package that brings no binary gives way to the one that does', async () => {
+test('a package without a binary is skipped for the one that has it', async () => {
   await using repo = await repository({ node: process.execPath });
   const { code, stdout } = await run(repo.dir, ['probe']);
   expect(code).toBe(0);
@@ -135,7 +135,7 @@ test('a package that brings no binary gives way to the one that does', async () 
   expect((await run(broken.dir, ['probe'])).code).toBe(0);
 });
 
-test('where none can be fetched it says why, and leaves nothing', async () => {
+test('if no Node.js can be downloaded it says why, and leaves no files', async () => {
   await using none = await repository({});
   const refused = await run(none.dir, ['probe']);
   expect(refused.code).toBe(1);
@@ -152,7 +152,7 @@ test('where none can be fetched it says why, and leaves nothing', async () => {
   expect(fetched(foreign.dir)).toEqual([]);
 });
 
-test('a Node.js that is supported runs it itself, and another one where that is asked for', async () => {
+test('a supported Node.js runs it itself, or another version on request', async () => {
   await using repo = await repository({ platform: process.execPath });
   const itself = await run(repo.dir, ['probe', 'x'], `${major}.99.0`);
   expect(itself.stderr).toBe('');

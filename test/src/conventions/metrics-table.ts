@@ -1,7 +1,7 @@
 import { readConfig, startServer } from '@really/server/internal';
 import { appFolder } from '../harness/app-folder.js';
 
-/** A metric as a scrape tells it. */
+/** A scraped metric. */
 export interface Metric {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -18,7 +18,7 @@ export async function metricsOfServer(): Promise<{ own: Metric[]; process: Metri
   };
 }
 
-/** The metrics that a text tells, in the order of their names. */
+/** The metrics in a text, sorted by name. */
 export function metricsIn(text: string): Metric[] {
   return [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\w+)$/gm)]
     .map(([, name = '', help = '', type]) => {

@@ -8,7 +8,7 @@ import { root } from './sources.js';
 
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 
-test('the health check of the image tells a server that is alive from one that is not', async () => {
+test('the health check of the image recognizes a running server and a stopped one', async () => {
   const [, list = ''] = /HEALTHCHECK[\s\S]*?CMD (\[.+\])/.exec(dockerfile) ?? [];
   const [program, ...args] = JSON.parse(list) as string[];
   expect(program).toBe('node');
@@ -37,7 +37,7 @@ test('the image runs as a user without rights, and copies only what is there', (
 
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
 
-test.skipIf(!hasSystemd)('the systemd unit is one that systemd takes', () => {
+test.skipIf(!hasSystemd)('systemd accepts the unit', () => {
   const unit = join(root, 'ops/really.service');
   const said = execFileSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8' });
   expect(said).toBe('');

@@ -27,7 +27,7 @@ test('no test names a rule that no page states', () => {
   expect(Object.fromEntries(unknown)).toEqual({});
 });
 
-test('ids are found where they stand', () => {
+test('ids are found in text', () => {
   expect(rulesOf('**[UPD3]** A stale set.\n- **[UPD4]** More.\nsee **[UPD5]**\n')).toEqual([
     'UPD3',
     'UPD4',

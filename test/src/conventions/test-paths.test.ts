@@ -26,7 +26,7 @@ test.each([
   expect(withBuiltPaths([given])).toEqual([built]);
 });
 
-test('what is no path stays as it is', () => {
+test('arguments that are not paths are unchanged', () => {
   const options = ['-t', 'a path such as test/src/x', '--bail', '1', '--project=whole'];
   expect(withBuiltPaths([...options, 'test/src/cli'])).toEqual([...options, 'test/dist/cli']);
   expect(withBuiltPaths([])).toEqual([]);

@@ -93,7 +93,7 @@ async function addOnce(client: Client, ledger: Ledger, once: string): Promise<vo
   }
 }
 
-/** Goes on hearing from where it was, until the socket dies. */
+/** Continues to receive pushes from its position, until the socket dies. */
 async function listen(url: string, received: ReceivedObject, wrong: string[]): Promise<void> {
   try {
     const client = await Client.connect(url, signToken({ uid: 'listener' }));
@@ -162,7 +162,7 @@ async function auditListener(store: Store, received: ReceivedObject): Promise<vo
   }
 }
 
-/** Fills the store with objects that nobody touches, as a server finds them that has run for long. */
+/** Fills the store with untouched objects, as on a server that has run for long. */
 async function fill(dir: string): Promise<void> {
   const store = await openStore(dir);
   await store.prepare([
@@ -194,7 +194,7 @@ async function fill(dir: string): Promise<void> {
   await store.close();
 }
 
-test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any moment loses nothing that was answered, leaves no half of a batch, tells nothing that is not stored, and counts nothing twice', async () => {
+test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any moment loses no acknowledged write, leaves no half of a batch, pushes nothing that is not stored, and counts nothing twice', async () => {
   await using app = await appFolder({
     'models/things/model.yaml': model,
     'really.yaml':

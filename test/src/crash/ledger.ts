@@ -1,9 +1,9 @@
 import type { ServerMessage } from '../harness/client.js';
 
-/** What the clients know of one object: what they sent, what was answered, what they heard. */
+/** The clients' knowledge of one object: sent writes, responses, pushes. */
 export interface LedgerAccount {
   readonly r: string;
-  /** Highest revision that an answer told. */
+  /** Highest revision in a response. */
   answered: number;
   /** Adds of 1 to `count` that were sent under a once-id of their own. */
   readonly sent: Set<string>;
@@ -43,14 +43,14 @@ export class Ledger {
   }
 }
 
-/** What a subscriber of one object heard, across connections. */
+/** The pushes of one object that a subscriber received, across connections. */
 export interface ReceivedObject {
   readonly r: string;
-  /** The last revision that it was told of. */
+  /** The last revision received. */
   rev: number;
-  /** The sum that it arrives at by applying what it was told. */
+  /** The sum that results from applying the pushes. */
   count: number;
-  /** By revision, the value that the push told. */
+  /** The pushed values, by revision. */
   readonly values: Map<number, number>;
 }
 

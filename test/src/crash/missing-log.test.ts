@@ -39,7 +39,7 @@ async function start(dir: string): ReturnType<typeof runProgram> {
   });
 }
 
-test('[DUR9] [CLI5] a server does not start without the log of one that was killed, in one line and with 2, and --force goes on under another epoch', async () => {
+test('[DUR9] [CLI5] a server does not start without the log of a killed server, in one line and with 2, and --force goes on under another epoch', async () => {
   const { app, log, epoch } = await killedApp();
   await using _ = app;
   rmSync(log);
@@ -66,7 +66,7 @@ test('[DUR9] [CLI5] a server does not start without the log of one that was kill
   expect((await fetch(`${later.url}/ready`)).status).toBe(200);
 });
 
-test('[DUR9] a server does not start with half of the log of one that was killed', async () => {
+test('[DUR9] a server does not start with half of the log of a killed server', async () => {
   const { app, log } = await killedApp();
   await using _ = app;
   truncateSync(log, Math.floor(statSync(log).size / 2));

@@ -40,7 +40,7 @@ async function runUntil(
 
 const sizeOf = async (file: string) => (await stat(file).catch(() => undefined))?.size ?? 0;
 
-test('[MOV5] an export that is killed again and again ends as one that was not', async () => {
+test('[MOV5] an export that is killed again and again ends like an undisturbed one', async () => {
   await using app = await appFolder(movingApp);
   await fillTasks(app.dir, tasks);
   const args = ['--history'];
@@ -67,7 +67,7 @@ test('[MOV5] an export that is killed again and again ends as one that was not',
   expect((await readdir(app.dir)).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
-test('[MOV5] [MOV7] an export that is killed leaves the file that it was to replace, and the next one begins again', async () => {
+test('[MOV5] [MOV7] an export that is killed leaves the file that it would replace, and the next one starts over', async () => {
   await using app = await appFolder({ ...movingApp, 'data.ndjson': 'the one before' });
   await fillTasks(app.dir, tasks);
   const hasBegun = async () => (await readdir(app.dir)).some((name) => name.endsWith('.part'));
@@ -81,7 +81,7 @@ test('[MOV5] [MOV7] an export that is killed leaves the file that it was to repl
   expect(await hasBegun()).toBe(false);
 });
 
-test('[MOV11] an import that is killed again and again ends as one that was not', async () => {
+test('[MOV11] an import that is killed again and again ends like an undisturbed one', async () => {
   await using app = await appFolder(movingApp);
   await fillTasks(app.dir, tasks);
   await runProgram(['export', 'data.ndjson', '--history'], { dir: app.dir });
@@ -109,7 +109,7 @@ test('[MOV11] an import that is killed again and again ends as one that was not'
   expect(linesBetween(again.stdout)).toEqual(linesBetween(lines));
 });
 
-test('[MOV2] a backup that is killed puts nothing in its place, and the next one takes away what it left', async () => {
+test('[MOV2] a backup that is killed leaves no output file, and the next one removes its draft', async () => {
   await using app = await appFolder(movingApp);
   await fillTasks(app.dir, tasks);
   const copies = join(app.dir, 'copies');
@@ -124,7 +124,7 @@ test('[MOV2] a backup that is killed puts nothing in its place, and the next one
   expect(await contentOf(join(copies, 'data.db'))).toEqual(await contentOf(databaseIn(app.dir)));
 });
 
-test('[MOV2] a backup that is asked to stop takes away what it wrote', async () => {
+test('[MOV2] a backup that is stopped removes its draft', async () => {
   await using app = await appFolder(movingApp);
   await fillTasks(app.dir, tasks);
   const copies = join(app.dir, 'copies');

@@ -59,7 +59,7 @@ async function write(url: string, name: string): Promise<void> {
   }
 }
 
-/** What waits, as the server tells it. */
+/** The number of waiting runs, from the server's metrics. */
 async function pending(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const values = ['post_hooks', 'webhooks'].map((name) => {
@@ -86,7 +86,7 @@ function revsOf(seen: readonly Seen[]): Map<string, number[]> {
   return revs;
 }
 
-test('[POST1] [POST3] [POST4] [POST8] kill -9 at any moment: each write has its run, in order per object, and what runs ask for is done once', async () => {
+test('[POST1] [POST3] [POST4] [POST8] kill -9 at any moment: each write has its run, in order per object, and effects happen once', async () => {
   await using receiver = await WebhookReceiver.start();
   await using folder = await appFolder(app(receiver.url));
   let state = 20_140_915;

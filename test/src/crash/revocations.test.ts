@@ -44,7 +44,7 @@ async function judge(url: string, token: string): Promise<string> {
   return error?.errors.accessToken.join() ?? 'good';
 }
 
-test('[AUT7] kill -9 at any moment: what was answered as revoked stays revoked, and nothing else is', async () => {
+test('[AUT7] kill -9 at any moment: acknowledged revocations stay, and nothing else is revoked', async () => {
   await using app = await appFolder({
     'models/a/model.yaml': model,
     'really.yaml': 'rate: { commands: 0, address: 0 }\n',

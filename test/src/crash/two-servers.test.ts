@@ -41,7 +41,7 @@ test.each([
       expect(answer.error).toBeUndefined();
       return;
     }
-    // It can not go on writing; what it answered is there for the next one.
+    // It cannot go on writing; acknowledged writes are there for the next server.
     expect(answer.error?.code).toBe(503);
     const ready = await fetch(`${server.url}/ready`);
     expect([ready.status, await ready.json()]).toEqual([

@@ -1,4 +1,4 @@
-/** What nobody but its owner may ever be sent. */
+/** Data that only its owner may ever receive. */
 export const secretMarker = 'the-marker-of-a-secret';
 
 /** The app that the fuzzers talk to: one model that takes nearly everything, one that keeps a secret. */

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { filesOf, modelTraits, type RandomModel } from './live-queries-models.js';
 
-/** Every way to restrict who sees what. */
+/** Every way to restrict what readers see. */
 const known = {
   free: { read: 'true' },
   own: { read: 'obj.owner == auth.uid' },
   flagged: { read: 'obj.open == true || obj.owner == auth.uid' },
-  // No filter says the same: it is judged object by object.
+  // No filter is equivalent: it is evaluated per object.
   script: { read: '!(obj.list && obj.list.length > 2 && obj.owner != auth.uid)' },
   veiled: {
     read: 'true',
@@ -21,7 +21,7 @@ if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
   heard: { read: 'true', subscribe: 'obj.open != true' },
 } satisfies Record<string, RandomModel>;
 
-/** Models that nobody thought of, made anew for each run. */
+/** Random models, generated for each run. */
 const randomOnes = 18;
 
 /** The name of a collection below a room. */
@@ -41,7 +41,7 @@ const open = 'access: { create: true, read: true, update: true, delete: true }\n
 
 export type FuzzApp = Readonly<Record<string, string>>;
 
-/** The seed decides what the models are that nobody thought of. */
+/** The seed determines the random models. */
 export function fuzzApp(seed: number): FuzzApp {
   const some = fc.sample(modelTraits, { seed, numRuns: randomOnes });
   const models: [ModelKind, RandomModel][] = [

@@ -113,7 +113,7 @@ const fields: fc.Arbitrary<Record<string, string>> = fc.record(
 
 const maybe = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: undefined, freq: 1 });
 
-/** Any model: rules over who asks and over the object, fields that are hidden, defaults, indexes, calculated values. */
+/** Any model: rules over the reader and the object, hidden fields, defaults, indexes, calculated values. */
 export const modelTraits: fc.Arbitrary<RandomModel> = fc.record({
   fields,
   read: rule,

@@ -21,7 +21,7 @@ export type StoryWrite =
 export type Return =
   /** By its handle. `lost`: how many of the last pushes did not arrive. */
   | { readonly kind: 'handle'; readonly lost: number; readonly counts: boolean }
-  /** By the positions of what it heard, each `back` pushes ago. */
+  /** From the positions received, each `back` pushes ago. */
   | { readonly kind: 'position'; readonly back: number };
 
 /** What its token says from then on: the number of one of `levels`. */
@@ -60,7 +60,7 @@ export interface Story {
 }
 
 export const users = ['amal', 'beno', 'cleo'] as const;
-/** What their tokens say: rules tell them apart by it. */
+/** The data of their tokens, which rules use. */
 export const claims: Readonly<Record<(typeof users)[number], JsonObject>> = {
   amal: { authType: 'password', _r: '/people/p1', data: { level: 0, word: 'a' } },
   beno: { authType: 'password', _r: '/people/p2', data: { level: 2, word: 'b' } },

@@ -35,12 +35,12 @@ export class FoldedWindow {
   id: string;
   readonly r: string;
   readonly question: StoryQuery;
-  /** What was heard, for an account of what went wrong. */
+  /** The received pushes, for failure reports. */
   readonly log: string[] = [];
   #copies = new Map<string, Copy>();
   #memories: Memory[] = [];
   #pos = 0;
-  /** Up to a position what was told before may come again; all of it where nobody said what arrived. */
+  /** Up to this position earlier pushes may come again; all of them if it is unknown what arrived. */
   #lenientUntil = 0;
   failed = false;
 
@@ -65,7 +65,7 @@ export class FoldedWindow {
     const at = Math.max(0, this.#memories.length - 1 - back);
     const memory = this.#memories[at];
     if (!memory) return undefined;
-    // It may have been amid pushes that were told together: those carry the position before them, and come again.
+    // It may have been among pushes of one change: those carry the position before them, and come again.
     const next = this.#memories.slice(at).find(({ pos }) => numberOf(pos) > numberOf(memory.pos));
     this.#memories.length = at + 1;
     this.#copies = new Map(memory.copies);
@@ -75,14 +75,14 @@ export class FoldedWindow {
     return memory.pos;
   }
 
-  /** It was cut off. Where nobody said what arrived, pushes that it has got may come again. */
+  /** It was cut off. If it is unknown what arrived, received pushes may come again. */
   comeBack(isCounted: boolean): void {
     if (isCounted) return;
     this.#lenientUntil = Number.POSITIVE_INFINITY;
     this.#pos = 0;
   }
 
-  /** All is told: what comes from now on is new. */
+  /** Everything was pushed: later pushes are new. */
   beStrict(): void {
     this.#lenientUntil = 0;
   }
@@ -100,14 +100,14 @@ export class FoldedWindow {
     if (numberOf(pos) < this.#pos) throw this.#broken(`position ${pos} after ${this.#pos}`);
     this.#pos = numberOf(pos);
     const isLenient = this.#lenientUntil > 0;
-    // Of a change that is told by several pushes all but the last have the position before.
+    // If a change is sent as several pushes, all but the last have the position before it.
     if (this.#pos > this.#lenientUntil) this.#lenientUntil = 0;
     if (evt === 'created' || evt === 'entered') this.#enter(r, body, isLenient);
     else if (evt === 'updated') this.#update(push, isLenient);
     else if (evt === 'snapshot') this.#snapshot(push, isLenient);
     else if (evt === 'left') this.#leave(r, rev, isLenient);
     else throw this.#broken(`what is ${evt}?`);
-    // A push that came again is behind what is held: nobody goes on from there.
+    // A repeated push is behind the current state: no client continues from it.
     const last = this.#memories.at(-1);
     if (last && numberOf(last.pos) > numberOf(pos)) return;
     this.#memories.push({ pos, copies: new Map(this.#copies) });
@@ -235,7 +235,7 @@ function pick(data: JsonObject, fields: readonly string[]): JsonObject {
   return Object.fromEntries(kept);
 }
 
-/** A read tells what a reference stands for, a push does not. */
+/** A read resolves references, a push does not. */
 function plain(body: JsonObject): JsonObject {
   const { ref } = body;
   const isTold = typeof ref === 'object' && ref !== null && !Array.isArray(ref);

@@ -16,7 +16,7 @@ import {
 } from './live-queries-steps.js';
 import { FoldedWindow, type WindowItem } from './live-queries-window.js';
 
-/** Milliseconds within which what was written has to be told. */
+/** Milliseconds within which a write has to be pushed. */
 const patience = 5000;
 
 /** The question whose answer is what a window shows: of what may be read, that which may be subscribed to. */
@@ -148,7 +148,7 @@ class Watcher {
     if (answer.error) {
       if (since !== undefined && answer.error.message === 'position.gone') return false;
       if (await this.#maySeeNothing(window, answer.error)) {
-        // What it heard under other rights is nothing to go on with.
+        // Positions received under other rights are not usable.
         window.failed = true;
         return false;
       }

@@ -8,7 +8,7 @@ import { found } from './live-queries-found.js';
 import { claims, type Story, story, users } from './live-queries-steps.js';
 import { World } from './live-queries-world.js';
 
-/** Decides what the models are. A failure tells it, and the model. */
+/** Determines the models. A failure prints it, and the model. */
 const modelSeed = Number(process.env.FUZZ_MODELS ?? randomInt(2 ** 31));
 const app = fuzzApp(modelSeed);
 
@@ -40,7 +40,7 @@ async function play(one: Story): Promise<void> {
   }
 }
 
-/** Milliseconds after which a failure is told as small as it is by then. */
+/** Milliseconds after which a failure is reported as far as it was reduced. */
 const patience = Number(process.env.FUZZ_PATIENCE ?? 100_000);
 /** To see a failure again: with FUZZ_MODELS, what it said of `seed` and `path`. */
 const again = {
@@ -49,7 +49,7 @@ const again = {
 };
 const numRuns = Number(process.env.FUZZ_RUNS ?? 100);
 
-test('[QRY1] [QRY2] [QRY3] [QRY4] [QRY5] [QRY6] [QRY7] [RES2] who applies the pushes has what the same read answers', {
+test('[QRY1] [QRY2] [QRY3] [QRY4] [QRY5] [QRY6] [QRY7] [RES2] a client that applies the pushes has the result of the same read', {
   timeout: patience + 20_000 + numRuns * 1000,
 }, async () => {
   await fc.assert(fc.asyncProperty(story, play), {
@@ -60,5 +60,5 @@ test('[QRY1] [QRY2] [QRY3] [QRY4] [QRY5] [QRY6] [QRY7] [RES2] who applies the pu
 });
 
 for (const [what, one] of Object.entries(found)) {
-  test(`[QRY6] [QRY7] found once: ${what}`, async () => await play(one));
+  test(`[QRY6] [QRY7] regression: ${what}`, async () => await play(one));
 }

@@ -76,7 +76,7 @@ function bytesOf({ method, path, query, headers, body }: FuzzedRequest): string 
   return chunked ? `${head}${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n` : head;
 }
 
-test('[HTTP4] [ERR2] [ERR3] [DUR5] whatever is asked over HTTP, the answer is one of the protocol', async () => {
+test('[HTTP4] [ERR2] [ERR3] [DUR5] every HTTP request gets a response of the protocol', async () => {
   await fc.assert(
     fc.asyncProperty(fuzzedRequest, async (request) => {
       const bytes = bytesOf(request);

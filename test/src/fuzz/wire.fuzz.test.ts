@@ -48,7 +48,7 @@ async function memory(): Promise<number> {
   return Number(/^(?:really_)?process_resident_memory_bytes\S* (\S+)$/m.exec(text)?.[1]);
 }
 
-test('[ERR2] [ENV2] [DUR4] [DUR5] requests that are broken in one member get one answer each, of the table', async () => {
+test('[ERR2] [ENV2] [DUR4] [DUR5] requests with one broken member get one response each, from the table of errors', async () => {
   const client = await server.as('fuzzer');
   let tag = 1_000_000;
   await fc.assert(

@@ -18,7 +18,7 @@ export interface ReceivedResponse {
   readonly path: string;
   readonly status: number;
   readonly headers: Headers;
-  /** `undefined` where there is none. */
+  /** `undefined` if there is none. */
   readonly json: unknown;
 }
 

@@ -15,7 +15,7 @@ export interface WebhookReply {
   readonly body?: string | undefined;
 }
 
-/** What webhooks are sent to: keeps what it gets, and answers as it is told to. */
+/** Receiver of webhooks: records requests, and responds as configured. */
 export class WebhookReceiver implements AsyncDisposable {
   readonly received: ReceivedWebhook[] = [];
   /** What it answers; `undefined`: nothing, ever. */

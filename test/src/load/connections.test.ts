@@ -8,7 +8,7 @@ import { wireServer } from '../wire/wire-server.js';
 const sockets = 1000;
 const cycles = 5;
 
-// A small heap, so that what grows is kept, and not merely garbage that nobody was in need of collecting.
+// A small heap, so that growth is live memory, and not garbage that was not collected yet.
 const server = wireServer({
   NODE_OPTIONS: '--max-old-space-size=160',
   REALLY_RATE_ADDRESS: '0',

@@ -89,7 +89,7 @@ async function dropAll(): Promise<void> {
 interface Storm {
   /** Of the server's processors. */
   readonly cost: number;
-  /** Until everybody had come back, and heard everything. */
+  /** Until every client had resumed and received everything. */
   readonly seconds: number;
 }
 
@@ -102,7 +102,7 @@ async function storm(
   await dropAll();
   const idle = await metrics();
   expect(idle('really_resumable_sessions')).toBe(clients);
-  // Nobody is there: what is written meanwhile costs nothing for those who are away.
+  // No client is connected: writes meanwhile cost nothing for disconnected clients.
   await write(writer, missed, from + 1);
   const before = await metrics();
   expect(before('really_pushes_total')).toBe(idle('really_pushes_total'));
@@ -127,7 +127,7 @@ async function storm(
   return result;
 }
 
-test(`[RES1] [RES2] [RES3] ${clients} clients come back at once, and each gets what it missed, at a cost in proportion to that`, async () => {
+test(`[RES1] [RES2] [RES3] ${clients} clients reconnect at once, and each gets what it missed, at a proportional cost`, async () => {
   using writer = await server.as('writer');
   for (let index = 0; index < objects; index++) {
     const body = { name: 'n', score: 0 };

@@ -103,7 +103,7 @@ describe('which app a request is for', () => {
     expect((await ask(server, hostOf('a6bcc'), '/', { headers: given })).status).toBe(200);
   });
 
-  test('[HTTP2] metrics are for who has the secret of the server, and not that of an app', async () => {
+  test('[HTTP2] metrics need the secret of the server, not that of an app', async () => {
     const passedOn = { 'X-Forwarded-For': '10.1.1.1' };
     const scrape = async (secret: string) =>
       (
@@ -117,7 +117,7 @@ describe('which app a request is for', () => {
 });
 
 describe('nothing of one app reaches another', () => {
-  test('[HOST4] a token of one is none of another', async () => {
+  test('[HOST4] a token of one app is invalid in another', async () => {
     for (const [mine, other] of [
       ['a6bcc', 'b'],
       ['b', 'c'],
@@ -167,7 +167,7 @@ describe('nothing of one app reaches another', () => {
     expect(back.welcome.evt).toBe('initialized');
   });
 
-  test('[HOST4] an object of one is not there in another, and its changes are not heard', async () => {
+  test('[HOST4] an object of one app does not exist in another, and its changes are not pushed there', async () => {
     using a = await connect(server, 'a6bcc', 'u');
     using c = await connect(server, 'c', 'u');
     const watch = {
@@ -193,7 +193,7 @@ describe('nothing of one app reaches another', () => {
     });
   });
 
-  test('[HOST4] a once-id of one is free in another', async () => {
+  test('[HOST4] a once-id of one app is free in another', async () => {
     using a = await connect(server, 'a6bcc', 'u');
     using c = await connect(server, 'c', 'u');
     const create = { cmd: 'create', r: '/notes', body: { text: 'x' }, cmdOpts: { once: 'same' } };
@@ -236,7 +236,7 @@ describe('nothing of one app reaches another', () => {
     expect(existsSync(database('c'))).toBe(false);
   });
 
-  test('[HOST6] log and metrics tell the apps apart', async () => {
+  test('[HOST6] log and metrics distinguish the apps', async () => {
     using a = await connect(server, 'a6bcc', 'u');
     await a.request({ cmd: 'ping' });
     await a.request({ cmd: 'count', r: '/notes', traceId: 'told-apart' });

@@ -25,7 +25,7 @@ test('[LIM21] and over HTTP', async () => {
   expect([await create(10_200), await create(5000)]).toEqual([429, 409]);
 });
 
-test('[LIM21] errors name so many fields, and no answer is larger than what it refuses', async () => {
+test('[LIM21] errors name a limited number of fields, and no response is larger than its request', async () => {
   using client = await server.as('errors');
   const errorsOf = async (message: JsonObject) => (await client.request(message)).error?.errors;
   const fields = Array.from({ length: 1000 }, (_, n) => `m${n}`.padEnd(200, 'x'));

@@ -6,7 +6,7 @@ import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from './wire-server.js';
 
-/** What is of a level may be seen by those who have as much; the field `hush` from level 2 on. */
+/** Objects of a level are visible to readers of at least that level; the field `hush` from level 2 on. */
 const notes = (hides: string) => ({
   'models/notes/model.yaml': `version: 1
 fields:
@@ -80,7 +80,7 @@ async function drop(client: Client): Promise<void> {
   await client.closed;
 }
 
-/** Comes back as one of this level who got nothing, or so many, of what was pushed before; and hears so many pushes. */
+/** Resumes as a user of this level who received so many pushes, or none, and receives so many more. */
 async function back(
   handle: string,
   level: number,
@@ -94,8 +94,8 @@ async function back(
 const brieflyOf = (all: readonly ServerMessage[]) =>
   all.map(({ evt, r, rev, body }) => `${evt} ${body?._r ?? r} ${body?._rev ?? rev ?? ''}`.trim());
 
-describe('[RES5] [DUR4] who comes back with a lesser token', () => {
-  test('hears of an object what it may see of it, and no push of before', async () => {
+describe('[RES5] [DUR4] a client that resumes with fewer rights', () => {
+  test('receives what it may see of an object, and no earlier push', async () => {
     using author = await writer();
     await create(author, '/notes/o1', { text: 'a', hush: 'hush 1' });
     await create(author, '/notes/o2', { text: 'a', hush: 'hush 1', level: 2 });
@@ -120,7 +120,7 @@ describe('[RES5] [DUR4] who comes back with a lesser token', () => {
     expect(JSON.stringify([all, next])).not.toContain('hush');
   });
 
-  test('is not told who deleted what it may not know of', async () => {
+  test('does not learn who deleted an object that it may not know of', async () => {
     using author = await writer();
     const rs = ['/notes/d1', '/shadows/d1', '/shadows/d2'];
     for (const r of rs) await create(author, r, { text: 'hush', level: 2 });
@@ -144,7 +144,7 @@ describe('[RES5] [DUR4] who comes back with a lesser token', () => {
     expect(JSON.stringify(all)).not.toMatch(/hush|writer/);
   });
 
-  test('the same where the pushes of before are not kept, but for how they ended', async () => {
+  test('the same if only the ends of subscriptions are kept', async () => {
     using author = await writer(brief);
     await create(author, '/notes/k', { text: 'a' });
     await create(author, '/shadows/k', { text: 'hush', level: 2 });
@@ -165,7 +165,7 @@ describe('[RES5] [DUR4] who comes back with a lesser token', () => {
     expect(JSON.stringify(all)).not.toMatch(/hush|writer/);
   });
 
-  test('hears of a collection what was created since as it may see it, and misses none of that', async () => {
+  test('receives what was created in a collection since, as it may see it, without gaps', async () => {
     using author = await writer();
     const first = await connect(2);
     await subscribe(first.client, { r: '/notes' });
@@ -205,7 +205,7 @@ describe('[RES5] [DUR4] who comes back with a lesser token', () => {
     for (const r of rs) await remove(author, r);
   });
 
-  test('is not told with what words a hook ended a subscription', async () => {
+  test('does not receive the message with which a hook ended a subscription', async () => {
     using author = await writer();
     await create(author, '/notes/f1', { text: 'a' });
     const first = await connect(2);
@@ -223,7 +223,7 @@ describe('[RES5] [DUR4] who comes back with a lesser token', () => {
     );
   });
 
-  test('nor what it heard in an earlier subscription to the same', async () => {
+  test('does not receive pushes of an earlier subscription to the same object', async () => {
     using author = await writer();
     await create(author, '/notes/u1', { text: 'a', hush: 'hush' });
     const first = await connect(2);
@@ -261,7 +261,7 @@ test('[RES2] [RES5] a renewed token that says the same hears all again, to the e
   client.close();
 });
 
-test('[RES5] [REL5] narrower rules that came meanwhile hold for what was pushed before', async () => {
+test('[RES5] [REL5] stricter rules loaded meanwhile apply to earlier pushes', async () => {
   using author = await writer(brief);
   for (const r of ['/notes/n1', '/notes/n2']) await create(author, r, { text: 'a', hush: 'hush' });
   const first = await connect(2, {}, brief);

@@ -9,7 +9,7 @@ const silence = 2000;
 
 const server = wireServer({ REALLY_IDLE_TIMEOUT: `${silence}ms` });
 
-test('[SES9] [LIM40] who wrote while the process stood still is not taken for silent', async () => {
+test('[SES9] [LIM40] a client that sent something while the process was suspended does not count as silent', async () => {
   const clients = await Promise.all(
     Array.from({ length: 20 }, (_, n) =>
       Client.connect(server.socketUrl, signToken({ uid: `u${n}` })),

@@ -99,7 +99,7 @@ test('[TRC1] [TRC2] a write is one trace from its frame to the commit and the pu
   expect(push.attributes).toEqual({ 'really.r': '/users/t1', 'really.pushes': 1 });
 });
 
-test('[TRC1] creations and live queries are pushed within the trace, and batches are one', async () => {
+test('[TRC1] creations and live queries are pushed within the trace, and a batch is one trace', async () => {
   using author = await connect();
   using reader = await connect(server, 'two');
   await reader.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/users' }] } });
@@ -125,12 +125,12 @@ test('[TRC2] over HTTP traceparent is the parent, with its flags', async () => {
   const command = named(spansOf(traceId), 'command');
   expect(command.parentSpanContext).toMatchObject({ spanId: parent, isRemote: true });
   exporter.reset();
-  // Who came before decided that nobody keeps this one.
+  // The caller decided that this trace is not sampled.
   await http('/users?count', { headers: { traceparent: `00-${traceId}-${parent}-00` } });
   expect(spansOf(traceId)).toEqual([]);
 });
 
-test('[HTTP2] the metrics lead to traces, where OpenMetrics is asked for', async () => {
+test('[HTTP2] OpenMetrics has exemplars that lead to traces', async () => {
   using client = await connect();
   await client.request({ cmd: 'count', r: '/users', traceId });
   const scrape = async (accept: string) => {
@@ -149,7 +149,7 @@ test('[HTTP2] the metrics lead to traces, where OpenMetrics is asked for', async
   }
 });
 
-test('[TRC2] another text as traceId is told with a trace of its own', async () => {
+test('[TRC2] any other traceId begins a new trace that has it as an attribute', async () => {
   using client = await connect();
   for (const [name, text] of [
     ['get', 'my-request'],
@@ -218,7 +218,7 @@ async function tracedBy(theirs: Api, folder: string) {
   return { said: lines.filter((line) => /OpenTelemetry/.test(line)), spans: spansOf(traceId) };
 }
 
-test('[TRC1] an SDK with an older copy of the API, in the folder of the app, is the one that traces', async () => {
+test('[TRC1] an SDK with an older copy of the API, in the folder of the app, is used', async () => {
   await using folder = await appFolder(wireApp);
   const { said, spans } = await tracedBy(copyOfApi(folder.dir, '1.4.1'), folder.dir);
   expect(said).toEqual(['commands are traced with OpenTelemetry']);

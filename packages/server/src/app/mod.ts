@@ -1,4 +1,4 @@
-/** The door for programs that embed a server. */
+/** Entry point for programs that embed a server. */
 export { ConfigError, readConfig } from './config/config.js';
 export type { Config, ConfigSources } from './config/config-definition.js';
 export type { Key, Mode, Values } from './config/config-keys.js';

@@ -25,7 +25,7 @@ function appFolder(files: Readonly<Record<string, string>> = {}): string {
   return folder;
 }
 
-/** Why an app does not start, in words, and whether another try would end the same. */
+/** Why an app does not start, and whether starting it again would fail the same way. */
 async function refusal(
   folder: string,
   flags: Readonly<Record<string, string>> = {},
@@ -45,7 +45,7 @@ async function refusal(
   return { problem, permanent: error.permanent };
 }
 
-test('[CLI5] what may pass by itself is worth another try: a port in use, an address that is not there yet, a lock', async () => {
+test('[CLI5] temporary problems are worth another try: a port in use, an address that does not exist yet, a lock', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const address = taken.address();
@@ -73,7 +73,7 @@ test('[CLI5] what may pass by itself is worth another try: a port in use, an add
   }
 }, 120_000);
 
-test('[CLI5] what was given wrongly stays wrong: no secret, broken models, no certificate, no database', async () => {
+test('[CLI5] wrong input is not worth another try: no secret, broken models, no certificate, no database', async () => {
   const broken = appFolder({ 'models/x/model.yaml': 'version: x\nfields: {}\n' });
   const noCertificate = appFolder({ 'really.yaml': 'tls: { cert: none.pem, key: none.pem }\n' });
   const nonsense = appFolder({

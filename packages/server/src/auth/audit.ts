@@ -4,18 +4,18 @@ import type { Clock } from '../platform/platform.js';
 
 /** Audited events and their meanings (the table in docs/auth.md). */
 export const auditEvents = {
-  'token.minted': "a token was issued without authentication, or with the app's secret",
-  'token.refreshed': 'a valid token was exchanged for a fresh one',
-  'token.refused': 'a token was refused; `reason` says why',
+  'token.minted': 'a token was issued, anonymous or at the request of the app',
+  'token.refreshed': 'a valid token was exchanged for a new one',
+  'token.refused': 'a token was not accepted; `reason` says why',
   'token.revoked': 'one token was revoked, by its owner (`by: "owner"`) or by the app',
   'tokens.revoked': 'every token of a uid issued so far was revoked',
-  'secret.refused': "a request without the app's secret was refused",
+  'secret.refused': "a request that needs the app's secret had none or a wrong one",
   'login.ok': 'a login succeeded',
   'login.failed': 'a login failed; `reason` says why',
-  'signup.ok': 'a client signed up',
+  'signup.ok': 'a user signed up',
   'signup.failed': 'a signup failed; `reason` says why',
-  'account.created': 'the app created an account',
-  'account.changed': 'an account was changed; `what` says how',
+  'account.created': 'an account was created at the request of the app',
+  'account.changed': 'an account was changed; `what` says what changed',
   'account.deleted': 'an account was deleted',
 } as const;
 

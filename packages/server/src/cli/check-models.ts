@@ -4,19 +4,22 @@ import { appFlagOf, configInForce } from './config-flags.js';
 import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine } from './report-error.js';
 
-/** `really models check` (rule CLI3): one line about the models of each app, or one for each thing that is wrong. With `--strict` warnings are. */
+/**
+ * `really models check` (rule CLI3): one line for the models of each app, or one line per problem. With `--strict`
+ * warnings are problems.
+ */
 export async function reportModels(options: ProgramOptions): Promise<ExitCode> {
   const configs = appConfigs(configInForce('production', options), appFlagOf(options));
   const isStrict = options.strict === true;
   const checked = await checkModels(configs);
-  for (const one of checked) report(one, isStrict);
+  for (const result of checked) report(result, isStrict);
   return isStrict && checked.some(({ warnings }) => warnings.length > 0) ? 1 : 0;
 }
 
 function report({ clientid, collections, warnings }: ModelsChecked, isStrict: boolean): void {
   const name = clientid === undefined ? '' : `${clientid}: `;
   for (const warning of warnings) printLine(`${name}${warning}`);
-  // The warnings say it.
+  // The warnings were printed already.
   if (collections.length === 0 || (isStrict && warnings.length > 0)) return;
   const count = collections.length === 1 ? '1 model is' : `${collections.length} models are`;
   process.stdout.write(`${name}${count} fine: ${collections.join(', ')}\n`);

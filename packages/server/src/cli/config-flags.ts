@@ -10,7 +10,7 @@ import {
   settings,
 } from '../app/config/config-keys.js';
 
-/** Gives a command the flags of these settings; without a list, of all that have one. */
+/** Adds the flags of these settings to a command; without a list, of all that have one. */
 export function addConfigFlags(command: Command, only?: readonly Key[]): Command {
   for (const key of keys) {
     const setting: Setting<unknown> = settings[key];
@@ -21,11 +21,11 @@ export function addConfigFlags(command: Command, only?: readonly Key[]): Command
   return command;
 }
 
-/** Gives a command that serves its flags: the settings, and what is decided at one start. */
+/** Adds the flags of a server: the settings, and options of a single start. */
 export function addServerFlags(command: Command): Command {
   return addConfigFlags(command).option(
     '--force',
-    'go on with a database that lacks changes which may have been answered',
+    'start on a database that lacks changes which may have been acknowledged',
   );
 }
 
@@ -35,25 +35,25 @@ function shownDefault({ fallback }: Setting<unknown>): string {
   return ` (default: ${fallback('production')}; in dev ${fallback('development')})`;
 }
 
-/** Gives a command that talks to a running server the flag that says where that is on this machine. */
+/** Adds the flag for the port of a running server on this machine. */
 export function addServerPortFlag(command: Command): Command {
   return command.option(
     '--port <PORT>',
-    'port of the running server; else as its configuration says',
+    'port of the running server; default: from its configuration',
   );
 }
 
-/** Gives a command the flag that says which app it is about. */
+/** Adds the flag that selects the app. */
 export function addAppFlag(command: Command): Command {
-  return command.option('--app <CLIENTID>', 'which app, where the server has several');
+  return command.option('--app <CLIENTID>', 'which app, if the server has several');
 }
 
-/** What `--app` says. */
+/** The value of `--app`. */
 export function appFlagOf({ app }: Readonly<Record<string, unknown>>): string | undefined {
   return typeof app === 'string' ? app : undefined;
 }
 
-/** The configuration in force in the current folder, with the flags that were given. */
+/** The configuration of the current folder with these flags. */
 export function configInForce(mode: Mode, options: Readonly<Record<string, unknown>>): Config {
   const flags: Partial<Record<Key, string>> = {};
   for (const key of keys) {

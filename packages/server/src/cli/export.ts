@@ -41,14 +41,14 @@ function report({ objects, changes }: ExportCounts, into: string): void {
   printLine(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
 }
 
-/** Whoever reads decides how fast it goes, and may go away. */
+/** Waits for the reader of stdout, which may also close it. */
 function stdoutSink(): LineSink {
   return {
     write: (text) =>
       new Promise((resolve, reject) => {
         process.stdout.write(text, (error) => {
           if (error)
-            reject(new StartError(['the export stopped: nobody reads it any more'], error));
+            reject(new StartError(['the export stopped: its reader closed stdout'], error));
           else resolve();
         });
       }),

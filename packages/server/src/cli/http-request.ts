@@ -6,7 +6,7 @@ export interface HttpQuery {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** The name that is asked for, where it is not that of the URL: an app of several on this machine. */
+  /** The host name to send, if it is not the URL's: for one of several apps on this machine. */
   readonly host?: string | undefined;
 }
 
@@ -15,12 +15,12 @@ export interface HttpReply {
   readonly text: string;
 }
 
-/** Milliseconds until a server that says nothing is given up. */
+/** Milliseconds after which a silent server is given up. */
 const timeout = 10_000;
 
 /**
- * Asks for an answer that comes line by line, for as long as that takes. Resolves with the status; lines are taken of a
- * 200 only. Rejects where there is no answer, or it breaks off.
+ * Requests a response that arrives line by line, without a time limit. Resolves with the status; passes on lines of a
+ * 200 only. Rejects if there is no response, or it breaks off.
  */
 export function requestLines(question: HttpQuery, take: (line: string) => void): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -40,7 +40,7 @@ export function requestLines(question: HttpQuery, take: (line: string) => void):
   });
 }
 
-/** Asks a server over HTTP. (`fetch` does not let a request name another host than its URL does.) */
+/** Sends an HTTP request. (`fetch` cannot send another host than its URL has.) */
 export function sendRequest(question: HttpQuery): Promise<HttpReply> {
   return new Promise((resolve, reject) => {
     const options = { signal: AbortSignal.timeout(timeout) };

@@ -7,7 +7,7 @@ import type { ProgramOptions } from './program-options.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 
-/** `really import FILE`: takes in what an export wrote. */
+/** `really import FILE`: imports the file of an export. */
 export async function runImport(file = '', options: ProgramOptions): Promise<ExitCode> {
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const skip = options.skipExisting === true;

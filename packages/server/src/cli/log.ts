@@ -14,14 +14,14 @@ import type { Log } from '../platform/log.js';
 
 /** The program's log, over pino. */
 export interface ProgramLog extends Log {
-  /** Writes a line whatever the level is: for what must be said, such as the URL. */
+  /** Writes a line at any log level, for essential lines such as the URL. */
   announce(fields: object, message: string): void;
 }
 
-/** Members that never reach a log, wherever in the fields they stand (as deep as pino looks). */
+/** Members that are never logged, at any depth that pino supports. */
 const hidden = ['accessToken', 'access_token', 'token', 'secret', 'password', 'authorization'];
 
-/** Production: JSON lines on stdout. Development: lines for people on stderr, so that stdout has the ready line alone. */
+/** Production: JSON lines on stdout. Development: readable lines on stderr, so that stdout has only the ready line. */
 export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): ProgramLog {
   const logger = pino(
     {
@@ -41,8 +41,8 @@ export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): Pr
 }
 
 /**
- * Writes without holding up the event loop, which a plain write to a pipe that nobody reads would.
- * Beyond some waiting megabytes new lines are dropped.
+ * Writes without blocking the event loop, as a plain write to a pipe without a reader would. Beyond some megabytes of
+ * waiting output new lines are dropped.
  */
 function linesTo(stream: NodeJS.WriteStream): DestinationStream {
   const mostWaiting = 4 * 1024 * 1024;
@@ -53,14 +53,14 @@ function linesTo(stream: NodeJS.WriteStream): DestinationStream {
   };
 }
 
-/** Of a failure of an app's script what its developer needs: the file, the line, the message. How the server came there is of no use. */
+/** For a failing script of an app its developer needs file, line and message; the server's stack is of no use. */
 function forDevelopers(err: Error): unknown {
   const failure = err instanceof Error && err.cause instanceof ScriptFailed ? err.cause : err;
   const isOfModel = failure instanceof ScriptFailed || failure instanceof MigrationFailed;
   return isOfModel ? failure.message : forTerminals(err);
 }
 
-/** Its stack is written as it is, line by line and indented: that begins with the message. */
+/** Prints the stack as it is, indented: it begins with the message. */
 function forTerminals(err: Error): unknown {
   const told = stdSerializers.err(err);
   if (typeof told?.stack !== 'string') return told;
@@ -78,7 +78,7 @@ function prettyLines(stream: NodeJS.WriteStream): DestinationStream {
   return { write: (line) => target.write(pretty(line)) };
 }
 
-/** What came from a client may hold line breaks and escapes of a terminal: no line shall pass for one that the server wrote. */
+/** Escapes line breaks and terminal escapes in text from clients, so that they cannot forge log lines. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}|\u2028|\u2029/gu, (sign) => JSON.stringify(sign).slice(1, -1));
 }

@@ -3,7 +3,7 @@ import type { OperatorAccess } from '../app/config/operator-access.js';
 import type { MigrationEvent } from '../migration/migrate-all.js';
 import { requestLines } from './http-request.js';
 
-/** Has a running server migrate. Throws with a line for people where it can not be asked, or stops before the end. */
+/** Asks a running server to migrate. Throws a readable error if it cannot be asked, or stops before the end. */
 export async function migrateOnServer(
   { url, host, secret }: OperatorAccess,
   tell: (event: MigrationEvent) => void,
@@ -21,7 +21,7 @@ export async function migrateOnServer(
     else if (event) tell(event);
   }).catch((cause: unknown) => {
     throw new Error(
-      `the data is in use, and there is no answer from a server at ${url} (--port says where it is)`,
+      `the data is in use, and there is no response from a server at ${url} (--port says where it is)`,
       { cause },
     );
   });
@@ -29,10 +29,10 @@ export async function migrateOnServer(
     throw new Error(`the server at ${url} has another secret (REALLY_SECRET, or --secret)`);
   }
   if (status !== 200) throw new Error(`the server at ${url} answered ${status}`);
-  if (!isDone) throw new Error(`the server at ${url} stopped before all was migrated`);
+  if (!isDone) throw new Error(`the server at ${url} stopped before everything was migrated`);
 }
 
-/** A line of the server's is what `migrationRoute` writes; what else there may be is passed over. */
+/** Lines are those of `migrationRoute`; others are ignored. */
 function eventOf(line: string): MigrationEvent | 'done' | undefined {
   const value: unknown = JSON.parse(line);
   if (!isJsonObject(value)) return undefined;

@@ -13,11 +13,11 @@ import { openProgress } from './progress/progress.js';
 import type { ExitCode } from './report-error.js';
 
 /**
- * `really migrate` (rule MIG7): every object of the app, or of each of them. Where a server has the data open, it is asked to
- * do it, with the models that it has in force.
+ * `really migrate` (rule MIG7): migrates every object of the app, or of each of several. If a server has the data
+ * open, it is asked to do it, with its current models.
  */
 export async function migrate(options: ProgramOptions): Promise<ExitCode> {
-  // Any secret will do that was set: whether it is fit for production is judged by `start`.
+  // Any configured secret will do: `start` checks whether it is fit for production.
   const server = configInForce('development', options);
   let failed = 0;
   for (const config of appConfigs(server, appFlagOf(options))) {

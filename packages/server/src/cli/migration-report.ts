@@ -2,10 +2,10 @@ import type { MigrationEvent } from '../migration/migrate-all.js';
 import type { Progress } from '../platform/progress.js';
 import { printLine } from './report-error.js';
 
-/** Objects that are named one by one of those that can not be migrated. */
+/** How many of the objects that cannot be migrated are named individually. */
 const mostNamed = 20;
 
-/** What a migration tells, for people: how far it is, what can not be migrated, and a line for each collection. */
+/** Prints the progress of a migration, the objects that cannot be migrated, and a line for each collection. */
 export class MigrationReport {
   readonly #name: string;
   readonly #progress: Progress;
@@ -39,12 +39,12 @@ export class MigrationReport {
     }
   };
 
-  /** All is done. */
+  /** Prints the summary. */
   done(): void {
     if (this.#collections === 0) this.#print('there is nothing to migrate');
   }
 
-  /** To be called however the migration ended. */
+  /** Call it however the migration ended. */
   end(): void {
     this.#progress.end();
   }
@@ -58,7 +58,7 @@ export class MigrationReport {
       printLine(`${this.#name}… and ${failed - this.#failures.length} more`);
     }
     this.#failures.length = 0;
-    const rest = failed === 0 ? '' : `, ${failed} can not be migrated`;
+    const rest = failed === 0 ? '' : `, ${failed} cannot be migrated`;
     this.#print(
       `${collection}: ${migrated} ${migrated === 1 ? 'object' : 'objects'} migrated${rest}`,
     );

@@ -7,9 +7,9 @@ import type { TokenOptions } from './token-options.js';
 
 /** `really token`: prints a token, signed as the server in this folder would sign it. */
 export async function printToken(options: ProgramOptions): Promise<ExitCode> {
-  // Commander parsed each of them when it read the arguments.
+  // Commander has parsed and validated the options.
   const { uid, r, data, expires, authType, secret } = options as unknown as TokenOptions;
-  // Any secret will do that was set: whether it is fit for production is judged by `start`.
+  // Any configured secret will do: `start` checks whether it is fit for production.
   const app = appConfig(configInForce('development', {}), appFlagOf(options));
   const config = withSecret(app, secret);
   const token = await mintToken(config, { uid, authType, _r: r, data, life: expires });

@@ -1,2 +1,2 @@
-/** Options of a command, as commander gathered them. */
+/** Options of a command, as parsed by commander. */
 export type ProgramOptions = Readonly<Record<string, unknown>>;

@@ -23,11 +23,11 @@ export async function runProgram(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** What a command does is loaded when it runs, so that `--help` and `token` need not wait for a server. */
+/** Commands are loaded when they run, so that `--help` and `token` need not load a server. */
 type RunCommand = (options: ProgramOptions) => Promise<ExitCode>;
 
 const start: RunCommand = async (options) => {
-  // Before what takes time to load: a reload that is asked for meanwhile must not end it.
+  // Before slow imports: a reload requested meanwhile must not end the process.
   const signals = productionSignals();
   return await (await import('./serve.js')).serve('production', options, signals);
 };
@@ -66,7 +66,7 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   program
     .command('init')
     .description('make a new app: models, configuration, a live page')
-    .argument('<DIR>', 'a folder that is empty or not there yet')
+    .argument('<DIR>', 'an empty or new folder')
     .option('--verbose', 'print the stack of an error too')
     .allowExcessArguments(false)
     .action(async (folder: string) => done(await (await import('./init.js')).init(folder)));
@@ -74,18 +74,21 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addServerFlags(
     add(program, 'dev', 'start in development mode: pretty logs, a development secret', dev),
   );
-  const models = program.command('models').description('look at the models').helpCommand(false);
+  const models = program
+    .command('models')
+    .description('check models, or print their types')
+    .helpCommand(false);
   addConfigFlags(
     addAppFlag(add(models, 'check', 'load every model and print what is wrong', check)).option(
       '--strict',
-      'take warnings for errors',
+      'treat warnings as errors',
     ),
     ['models'],
   );
   addConfigFlags(
     addAppFlag(add(models, 'types', 'print TypeScript types of the models', types)).option(
       '--out <FILE>',
-      'write them into a file instead',
+      'write them to a file instead',
     ),
     ['models'],
   );
@@ -96,7 +99,7 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addConfigFlags(
     addServerPortFlag(
       addAppFlag(
-        add(program, 'migrate', 'bring every object to the version of its model', migrate),
+        add(program, 'migrate', 'migrate every object to the version of its model', migrate),
       ),
     ),
     ['models', 'data', 'store', 'secret'],
@@ -104,12 +107,12 @@ function makeProgram(done: (code: ExitCode) => void): Command {
   addTransfer(program, done);
   addDeadLetters(program, done);
   addConfigFlags(
-    addAppFlag(add(program, 'config', 'print what is in force and from where', config)),
+    addAppFlag(add(program, 'config', 'print the current configuration and its sources', config)),
   );
   return program;
 }
 
-/** Commander's messages begin with `error: ` and may add a suggestion on a line of its own. */
+/** Commander's messages begin with `error: ` and may have a suggestion on a separate line. */
 function oneLine(text: string): string {
   return text
     .trim()

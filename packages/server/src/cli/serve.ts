@@ -7,7 +7,7 @@ import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine, reportError, reportStartError } from './report-error.js';
 import type { ServerSignals, StopSignals } from './stop-signals.js';
 
-/** Milliseconds that a server has to stop in; the contract says 10 s. */
+/** Milliseconds that a server has for stopping; the contract says 10 s. */
 const stopTime = 9500;
 
 /** `really start` and `really dev`: serves until it is asked to stop, and then ends the process. */
@@ -20,7 +20,7 @@ export async function serve(
   const log = openLog(mode, config.values['log.level'], options.verbose === true);
   logStrayErrors(log);
   const starting = startServer(config, { log, force: options.force === true });
-  // Nothing was served yet, and what was begun on disk survives a kill.
+  // Nothing was served yet, and data on disk survives a kill.
   const begun = await Promise.race([
     signals.requested.then(() => 'stopped' as const),
     settle(starting),
@@ -69,7 +69,7 @@ async function stopWhenAsked(
   return 0;
 }
 
-/** Certificates and models are read again. */
+/** Reads certificates and models again. */
 function reread({ values }: Config, server: RunningServer, log: ProgramLog): void {
   if (values['tls.cert'] !== undefined) rereadCertificates(server, log);
   void server.reloadModels();
@@ -85,9 +85,8 @@ function rereadCertificates(server: RunningServer, log: ProgramLog): void {
 }
 
 /**
- * A rejection that nobody took is a bug, but one that hurt a single request at most: it is logged.
- * After an exception that nobody caught nothing can be trusted, so the process ends; what was
- * answered is on disk.
+ * An unhandled rejection is a bug that affects a single request at most: it is logged. After an uncaught exception no
+ * state can be trusted, so the process ends; acknowledged writes are on disk.
  */
 function logStrayErrors(log: ProgramLog): void {
   process.on('unhandledRejection', (err) => log.error({ err }, 'unhandled rejection'));
@@ -98,7 +97,7 @@ function logStrayErrors(log: ProgramLog): void {
   });
 }
 
-/** Ends the process once its output is written, or half a second later where nobody reads it. */
+/** Ends the process once its output is written, or after half a second if nobody reads it. */
 async function exit(code: ExitCode): Promise<ExitCode> {
   const written = [process.stdout, process.stderr].map(
     (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),

@@ -4,7 +4,7 @@ import { appFlagOf, configInForce } from './config-flags.js';
 import type { ProgramOptions } from './program-options.js';
 import type { ExitCode } from './report-error.js';
 
-/** `really config`: key, value in force, and where it came from, in columns; secrets masked. */
+/** `really config`: key, current value and its source, in columns; secrets masked. */
 export async function showConfig(options: ProgramOptions): Promise<ExitCode> {
   const config = configInForce('production', options);
   const app = appFlagOf(options);

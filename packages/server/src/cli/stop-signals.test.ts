@@ -16,7 +16,7 @@ afterEach(() => {
   }
 });
 
-test('[CLI14] in development SIGHUP stops, and is no second SIGINT', async () => {
+test('[CLI14] in development SIGHUP stops, and does not count as a second SIGINT', async () => {
   const { signals: stop, onHangup } = developmentSignals();
   let insisted = false;
   void stop.insisted.then(() => {
@@ -32,7 +32,7 @@ test('[CLI14] in development SIGHUP stops, and is no second SIGINT', async () =>
   expect(await another.requested).toBe('SIGHUP');
 });
 
-test('[CLI14] in production SIGHUP asks for a reload, also of a server that is starting', async () => {
+test('[CLI14] in production SIGHUP reloads, also a server that is starting', async () => {
   const { signals: stop, onHangup } = productionSignals();
   process.emit('SIGHUP', 'SIGHUP');
   let reloads = 0;

@@ -1,14 +1,14 @@
 import { isatty } from 'node:tty';
 
-/** Turns the signals that ask a program to stop into promises. */
+/** Turns stop signals into promises. */
 export interface StopSignals {
   /** Resolves at the first of the signals. */
   readonly requested: Promise<NodeJS.Signals>;
-  /** Resolves at a second SIGINT: whoever sends it does not want to wait. */
+  /** Resolves at a second SIGINT, which asks to end at once. */
   readonly insisted: Promise<void>;
 }
 
-/** Milliseconds between two looks at the terminal. */
+/** Milliseconds between two checks of the terminal. */
 const terminalCheck = 500;
 
 /** From now on these signals no longer end the process by themselves. */
@@ -32,8 +32,8 @@ function catchStopSignals(signals: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGI
 }
 
 /**
- * From now on SIGHUP no longer ends the process by itself, and calls what is given to the function that is returned: at
- * once, where the signal came while the server was starting.
+ * From now on SIGHUP no longer ends the process. It calls the function that is passed to the returned one: at once if
+ * the signal came while the server was starting.
  */
 function catchHangups(): (reload: () => void) => void {
   let wanted = false;
@@ -48,8 +48,8 @@ function catchHangups(): (reload: () => void) => void {
 }
 
 /**
- * Resolves when the terminal that the program was started in is closed, also where no SIGHUP comes: to a program in the
- * background, say. Never resolves where it has no terminal.
+ * Resolves when the program's terminal is closed, even without a SIGHUP, for example to a background program. Never
+ * resolves without a terminal.
  */
 function terminalClosed(): Promise<void> {
   const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
@@ -64,19 +64,19 @@ function terminalClosed(): Promise<void> {
   });
 }
 
-/** What signals ask of a server. */
+/** The reactions of a server to signals. */
 export interface ServerSignals {
   readonly signals: StopSignals;
-  /** Says what SIGHUP does; where it stops the server, nothing. */
+  /** Sets what SIGHUP does; no effect if SIGHUP stops the server. */
   readonly onHangup: (reload: () => void) => void;
 }
 
-/** Nobody's terminal is behind a server in production: SIGHUP asks for a reload. */
+/** A server in production has no terminal: SIGHUP means reload. */
 export function productionSignals(): ServerSignals {
   return { signals: catchStopSignals(), onHangup: catchHangups() };
 }
 
-/** `dev` belongs to the terminal that it was started in: when that is closed it must not go on, with the port and the data in use. */
+/** `dev` belongs to its terminal: when that is closed it must not go on using the port and the data. */
 export function developmentSignals(): ServerSignals {
   const signals = catchStopSignals(['SIGTERM', 'SIGINT', 'SIGHUP']);
   const closed = terminalClosed().then((): NodeJS.Signals => 'SIGHUP');

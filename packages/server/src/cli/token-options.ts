@@ -13,13 +13,13 @@ export interface TokenOptions {
   readonly secret?: string;
 }
 
-/** The options of `really token`. `--data` is the token's data here, so the folder has no flag. */
+/** The options of `really token`. `--data` is the token's data here, so there is no flag for the data folder. */
 export function addTokenOptions(command: Command): Command {
   command
-    .requiredOption('--uid <UID>', 'whom the token is for', parseUid)
+    .requiredOption('--uid <UID>', 'uid of the user', parseUid)
     .option('--r <R>', "the R of the user's own object", parseOwnR)
     .option('--data <JSON>', 'a JSON object that rules and hooks see as auth.data', parseData)
-    .option('--expires <DURATION>', 'how long it lives, such as 1d; else for ever', parseLife)
+    .option('--expires <DURATION>', 'lifetime, such as 1d; default: for ever', parseLife)
     .option('--auth-type <TYPE>', 'what rules and hooks see as auth.authType');
   return addConfigFlags(command, ['secret']);
 }
@@ -42,7 +42,7 @@ function parseData(given: string): JsonObject {
   try {
     data = JSON.parse(given) as JsonValue;
   } catch {
-    // Told below.
+    // Reported below.
   }
   if (!isJsonObject(data)) throw new InvalidArgumentError('expected a JSON object');
   const path = inexactIn(data)?.slice(1);

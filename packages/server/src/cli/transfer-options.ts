@@ -22,30 +22,27 @@ export function addTransfer(program: Command, done: (code: ExitCode) => void): v
       done(await work(file, command.optsWithGlobals()));
 
   const out = add('export', 'write the data as lines of JSON, while the server runs or not')
-    .argument('[FILE]', 'where to; else stdout')
-    .option('--history', 'with every change that is kept')
-    .option('--collection <R...>', 'these alone, such as /users/* or /users/*/posts/*')
-    .option(
-      '--system',
-      'with what the server keeps for itself: accounts, revocations, pending hooks',
-    )
-    .option('--resume', 'go on with a FILE that was not finished')
-    .option('--force', 'replace a FILE that is there');
+    .argument('[FILE]', 'output file; default: stdout')
+    .option('--history', 'include every stored change')
+    .option('--collection <R...>', 'export only these, such as /users/* or /users/*/posts/*')
+    .option('--system', "include the server's own data: accounts, revocations, pending hooks")
+    .option('--resume', 'continue an unfinished FILE')
+    .option('--force', 'replace an existing FILE');
   addConfigFlags(out, ['data', 'store']).action(
     run(out, async (file, options) => (await import('./export.js')).runExport(file, options)),
   );
 
-  const into = add('import', 'take in what export wrote, while the server does not run')
-    .argument('<FILE>', 'where from; - for stdin')
-    .option('--skip-existing', 'leave objects alone that are there with other content')
-    .option('--replace', 'replace objects that are there with other content');
+  const into = add('import', 'import the output of export, while the server is stopped')
+    .argument('<FILE>', 'input file; - for stdin')
+    .option('--skip-existing', 'keep existing objects with other content')
+    .option('--replace', 'replace existing objects with other content');
   addConfigFlags(into, ['models', 'data', 'store']).action(
     run(into, async (file, options) => (await import('./import.js')).runImport(file, options)),
   );
 
   const copy = add('backup', 'copy the database into a file, while the server runs or not')
     .argument('<FILE>', 'where to')
-    .option('--force', 'replace a FILE that is there');
+    .option('--force', 'replace an existing FILE');
   addConfigFlags(copy, ['data', 'store']).action(
     run(copy, async (file, options) => (await import('./backup.js')).runBackup(file, options)),
   );

@@ -6,7 +6,7 @@ import { appFlagOf, configInForce } from './config-flags.js';
 import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine } from './report-error.js';
 
-/** `really models types`: the types of the models, on stdout or into a file. */
+/** `really models types`: prints the types of the models, or writes them to a file. */
 export async function writeModelTypes(options: ProgramOptions): Promise<ExitCode> {
   const text = await modelTypes(
     appConfig(configInForce('production', options), appFlagOf(options)),
@@ -19,7 +19,7 @@ export async function writeModelTypes(options: ProgramOptions): Promise<ExitCode
   try {
     writeWhole(out, text);
   } catch (error) {
-    throw new StartError([`${out} can not be written: ${systemReason(error)}`], error);
+    throw new StartError([`${out} cannot be written: ${systemReason(error)}`], error);
   }
   printLine(`wrote ${out}`);
   return 0;

@@ -57,7 +57,7 @@ access: { create: "${call}", read: "${call}", update: "${call}", delete: "${call
   return { ...app, writes, others, views };
 }
 
-test('[LIM24] [LIM25] whatever runs in the sandbox names the owner, and whether it is about what that one sent', async () => {
+test('[LIM24] [LIM25] every call of the sandbox names the owner, and whether its input comes from the owner', async () => {
   const { sandbox, writes, others, views } = await scripted();
   const asker = 'address 192.0.2.7';
   for (const [what, run] of writes) {
@@ -70,7 +70,7 @@ test('[LIM24] [LIM25] whatever runs in the sandbox names the owner, and whether 
   }
 });
 
-test('[LIM24] [LIM25] a script that may not run is a 429 with the bound, and no failure of the script', async () => {
+test('[LIM24] [LIM25] a script that may not run is a 429 with the limit, and not a failure of the script', async () => {
   const { sandbox, writes, others, views, failures } = await scripted();
   sandbox.refusal = { bound: 'limits.hookTime', retryAfter: 4 };
   const error = {

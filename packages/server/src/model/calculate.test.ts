@@ -36,12 +36,12 @@ const chain = [
   calculated('a', 'Long', 'n', 'this.n * 2 + this.n'),
 ];
 
-test('[CAL2] chains are worked out in the order of what depends on what', async () => {
+test('[CAL2] chains are calculated in the order of dependencies', async () => {
   const { thing: model } = await thing(chain.join('\n'));
   expect((await calculate(model, { n: 1 }, 'all')).data).toEqual({ n: 1, a: 3, b: 1, c: 2 });
 });
 
-test('[CAL2] what depends on nothing that changed is left alone, and so is a chain behind a value that stayed', async () => {
+test('[CAL2] fields without changed dependencies are left alone, and so is a chain behind an unchanged value', async () => {
   const { thing: model } = await thing(chain.join('\n'));
   const data = { n: 1, a: 3, b: 1, c: 2 };
   expect(await calculate(model, { ...data, other: 1 }, ['other'])).toEqual({
@@ -61,7 +61,7 @@ test('[CAL2] what depends on nothing that changed is left alone, and so is a cha
   expect(before).toEqual({ n: 3, a: 3 });
 });
 
-test('[CAL4] nothing, a throw, and a value of another type unset the field; the latter two are told', async () => {
+test('[CAL4] nothing, a throw, and a value of another type unset the field; the latter two are logged', async () => {
   const { thing: model, failures } = await thing(
     [
       '  x: { type: Json }',
@@ -90,7 +90,7 @@ test('[CAL4] nothing, a throw, and a value of another type unset the field; the 
   });
 });
 
-test('[CAL1] values are kept as fields of their type are', async () => {
+test('[CAL1] values are stored as fields of their type are', async () => {
   const { thing: model } = await thing(
     [
       '  x: { type: Json }',

@@ -7,14 +7,14 @@ import { reportFailure } from './validation/run-checks.js';
 
 export interface Calculated {
   readonly data: JsonObject;
-  /** The calculated fields whose value is another now. */
+  /** The calculated fields whose value changed. */
   readonly changed: string[];
 }
 
 /**
- * Works calculated fields out again: those that depend on a touched field, then those that depend
- * on one that changed by that. An expression that gives nothing, a value of another type, or throws leaves
- * its field unset; the latter two are logged. Throws `ProtocolError` 500 where one was stopped, 429 where one did not run.
+ * Recalculates fields: those that depend on a touched field, then those that depend on a field changed by that. A
+ * field is unset if its expression returns nothing, returns a value of another type, or throws; the latter two are
+ * logged. Throws `ProtocolError` 500 if an expression was stopped, 429 if it did not run.
  */
 export async function calculate(
   model: Model,
@@ -71,7 +71,7 @@ function calculatedValue(
   return stored;
 }
 
-/** The value as it is stored under a calculated field; `undefined` where it is of another type. */
+/** The stored form of a calculated field's value; `undefined` if it has another type. */
 export function storedCalculated(
   { limits }: Pick<Model, 'limits'>,
   { valueType }: CalculatedField,

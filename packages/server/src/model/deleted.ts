@@ -3,12 +3,12 @@ import type { StoredObject } from '../store/store.js';
 import type { Model, Rule } from './model.js';
 import { demandOfAnyObject } from './rules/access.js';
 
-/** What is left of a deleted object. */
+/** The remaining data of a deleted object. */
 export type Tombstone = Pick<StoredObject, 'r' | 'rev'>;
 
 /**
- * Whether this user may be told of a deleted object what its last state would have let the user see (rule DEL5). Of that state
- * the address and the revision are left: a rule that looks at anything else cannot be judged any more, and is then a no.
+ * Whether this user may see of a deleted object what its last state would have allowed (rule DEL5). Only its address
+ * and revision are left: a rule that uses anything else cannot be evaluated any more, and refuses.
  */
 export async function isLastSeen(
   model: Model,
@@ -27,8 +27,9 @@ export async function isLastSeen(
 }
 
 /**
- * What is told of a deleted object. Where the model hides what may not be read, who may not know of the deletion is told
- * what is told of an object that never was. Elsewhere a 403 tells that there is an object, so that there was one is no secret.
+ * The error for a deleted object. If the model hides what may not be read, a user who may not know of the deletion
+ * gets the error of an object that never existed. Otherwise a 403 reveals that there is an object, so that there was
+ * one is not secret.
  */
 export async function goneError(
   model: Model,
@@ -40,8 +41,8 @@ export async function goneError(
 }
 
 /**
- * Throws what a subscriber is told of an object that is not there, or of a deleted one of which there is nothing to tell: 403
- * where the user lacks a right whatever the object, unless the model hides; else 404 or 410.
+ * Throws the error of a subscription to a missing object, or to a deleted one that may not be revealed: 403 if the
+ * user lacks a right whatever the object, unless the model hides; otherwise 404 or 410.
  */
 export async function refuseAbsent(
   model: Model,

@@ -33,7 +33,7 @@ test('[MIG1] evolutions run one after the other, from the version of the object 
   for (const version of [3, 4, 5, 6]) expect(await from(version)).toBe('as it is');
 });
 
-test('[MIG2] revision and R stay, whatever the evolution makes of them; calculated fields are anew', async () => {
+test('[MIG2] revision and R stay, whatever the evolution makes of them; calculated fields are recalculated', async () => {
   const fields = `${text}\n  b: { type: Calculated, valueType: String, dependsOn: a, value: 'this.a + "!"' }`;
   const files = { 'evolution-2.js': "return { a: obj._r + obj._rev, b: 'mine', _r: 1, _rev: 2 };" };
   const model = (await things(2, fields, files)).model('things');
@@ -43,7 +43,7 @@ test('[MIG2] revision and R stay, whatever the evolution makes of them; calculat
   });
 });
 
-test('[MIG2] calculated fields are worked out anew without an evolution, too', async () => {
+test('[MIG2] calculated fields are recalculated without an evolution, too', async () => {
   const fields = `${text}\n  b: { type: Calculated, valueType: String, dependsOn: a, value: 'this.a + "?"' }`;
   const model = (await things(2, fields)).model('things');
   expect(isOutdated(model, stored({ a: 'x', b: 'x!' }))).toBe(true);
@@ -89,7 +89,7 @@ test('[MIG4] an evolution that throws or cancels fails, with its line where that
   });
 });
 
-test('[MIG3] what evolutions leave alone is not judged, and what they change is stored as a write would be', async () => {
+test('[MIG3] fields that evolutions leave alone are not validated, and changed ones are stored as a write would be', async () => {
   const fields = `${text}\n  at: { type: Date }\n  o: { type: Object, fields: { x: { type: Long } } }`;
   const source = "return { ...obj, at: '2024-01-29T13:00:00+01:00', o: { x: 1 }, a: null };";
   const model = (await things(2, fields, { 'evolution-2.js': source })).model('things');
@@ -104,7 +104,7 @@ test('[MIG3] what evolutions leave alone is not judged, and what they change is 
   expect(wrongBefore).toMatchObject({ kind: 'evolved', object: { data: { a: 5 } } });
 });
 
-test('[MIG3] a field that a later version dropped is no slip', async () => {
+test('[MIG3] a field that a later version dropped is not an error', async () => {
   const files = { 'evolution-2.js': "return { ...obj, dropped: 'x' };" };
   const model = (await things(3, text, files)).model('things');
   expect(await evolve(model, stored({ a: 'x' }))).toEqual({

@@ -12,20 +12,20 @@ import { TypeCheck } from './validation/check-types.js';
 import type { ValidationErrors } from './validation/validation-errors.js';
 import { scriptObject } from './view/view.js';
 
-/** What became of an object of an earlier version. */
+/** The result of evolving an object of an earlier version. */
 export type Evolved =
   | { readonly kind: 'evolved'; readonly object: StoredObject }
   /** `reason` is for the log and for operators. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Whether an object has to be evolved before anybody may see it as of the model's version. Nothing is left of a deleted one to evolve. */
+/** Whether an object has to be evolved before it is shown as of the model's version. A deleted object has nothing to evolve. */
 export function isOutdated(model: Model, object: StoredObject): boolean {
   return object.modelVersion < model.currentFrom && !object.deleted;
 }
 
 /**
- * The object as of the model's version (rules MIG1 to MIG4): the evolutions that lead there from its own, one after
- * the other, and then its calculated fields, worked out anew. Its `_r`, `_rev` and `touched` stay. Never rejects.
+ * The object as of the model's version (rules MIG1 to MIG4): the evolutions from its own version on, one after the
+ * other, and then its calculated fields, recalculated. Its `_r`, `_rev` and `touched` stay. Never rejects.
  */
 export async function evolve(model: Model, object: StoredObject): Promise<Evolved> {
   const due = model.evolutions.filter(({ to }) => to > object.modelVersion);
@@ -61,7 +61,7 @@ async function runEvolution(
   return failed(model, evolution, `returned ${kindOf(value)}; expected the object`);
 }
 
-/** What is to be stored of what an evolution returned: the R and the revision are not its own. */
+/** The data to store from an evolution's result, without its R and revision. */
 function ownMembers(value: JsonObject): JsonObject {
   const entries = Object.entries(value).filter(
     ([name, member]) => !name.startsWith('_') && member !== null,
@@ -76,8 +76,8 @@ function kindOf(value: JsonValue | undefined): string {
 }
 
 /**
- * The fields that evolutions changed, in the form in which they are stored; what they left alone is as it was. A field that
- * the model does not know is a slip where the last evolution leads to the model's version; a later version may have dropped it.
+ * The fields that evolutions changed, in stored form; the others are unchanged. A field unknown to the model is an
+ * error if the last evolution leads to the model's version; otherwise a later version may have dropped it.
  */
 function fitted(
   model: Model,
@@ -114,7 +114,7 @@ async function recalculated(
   }
 }
 
-/** Without the fields that the model has no more. */
+/** Without the fields that the model no longer has. */
 export function knownMembers({ fields }: Model, data: JsonObject): JsonObject {
   const entries = Object.entries(data);
   if (entries.every(([name]) => fields.has(name))) return data;

@@ -1,7 +1,7 @@
 import type { KeyStep } from '@really/protocol';
 import type { Field, Model } from './model.js';
 
-/** What the model says of the value at a path; `undefined` where it says nothing. */
+/** The field definition at a path; `undefined` if there is none. */
 export function fieldAt(
   fields: Model['fields'],
   [first, ...rest]: readonly KeyStep[],

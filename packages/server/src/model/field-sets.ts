@@ -3,17 +3,17 @@ import type { Model } from './model.js';
 export type ResolvedFields =
   | {
       readonly ok: true;
-      /** In the order of the model, each once; `undefined` for all. */
+      /** In the order of the model, without duplicates; `undefined` for all fields. */
       readonly fields: readonly string[] | undefined;
     }
-  /** The first of those that the model does not know, shortened. */
+  /** The first names that the model does not know, shortened. */
   | { readonly ok: false; readonly unknown: string[] };
 
-/** So many unknown names are told, and so many characters of each: an answer may not be larger than the request that it refuses. */
+/** Limits of reported unknown names and of their characters, so that a response is no larger than the request that it refuses. */
 const mostUnknown = 20;
 const longestName = 64;
 
-/** What a client's list of fields means: names of top-level fields, and `@set` for a field set of the model. No fields means all. */
+/** Resolves a client's list of fields: names of top-level fields, and `@set` for a field set. No list means all fields. */
 export function resolveFields(model: Model, fields: readonly string[] | undefined): ResolvedFields {
   if (fields === undefined || fields.length === 0) return { ok: true, fields: undefined };
   const asked = new Set<string>();

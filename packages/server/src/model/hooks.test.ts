@@ -33,7 +33,7 @@ test('[HOK4] pre-delete sees obj and auth', async () => {
   });
 });
 
-test('[HOK8] a hook that throws or runs over is a 500, and is told with its file and line', async () => {
+test('[HOK8] a hook that throws or exceeds its limits is a 500, and is logged with its file and line', async () => {
   const { thing: model, failures } = await thing(field, '', {
     'on-validate.js': 'null.x',
     'pre-delete.js': 'for (;;);',
@@ -55,7 +55,7 @@ test('[HOK8] a hook that throws or runs over is a 500, and is told with its file
   ]);
 });
 
-test('[HOK1] a model without hooks has nothing against anything', async () => {
+test('[HOK1] a model without hooks allows everything', async () => {
   const { thing: model, sandbox } = await thing(field);
   await runOnValidate(model, {}, alice);
   await runPreUpdate(model, { before: {}, after: {}, fields: [], auth: alice });

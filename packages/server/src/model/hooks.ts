@@ -4,7 +4,7 @@ import type { Model, Script, ScriptResult } from './model.js';
 import { askerKey } from './script/expression.js';
 import { refusalError, scriptError } from './script/failure-log.js';
 
-/** `input`: the object as it would be. Throws what `cancel` said, a 500 where the hook failed, or a 429 where it was not asked. */
+/** `input`: the object as it would be. Throws the error of `cancel`, a 500 if the hook failed, or a 429 if it did not run. */
 export async function runOnValidate(model: Model, input: JsonObject, auth: Auth): Promise<void> {
   const hook = model.hooks.onValidate;
   if (hook !== undefined) await run(model, hook, { input, ...asking(auth) });
@@ -13,7 +13,7 @@ export async function runOnValidate(model: Model, input: JsonObject, auth: Auth)
 export interface PreUpdateScope {
   readonly before: JsonObject;
   readonly after: JsonObject;
-  /** The top-level fields that change. */
+  /** The changing top-level fields. */
   readonly fields: readonly string[];
   readonly auth: Auth;
 }
@@ -35,7 +35,7 @@ export async function runPreDelete(
   if (hook !== undefined) await run(model, hook, { obj, auth: plainAuth(auth) });
 }
 
-/** Of a hook that is given what the asker sent. */
+/** For a hook whose arguments come from the requester. */
 function asking(auth: Auth) {
   return { auth: plainAuth(auth), [askerKey]: askerOf(auth) };
 }
@@ -49,7 +49,7 @@ async function run(
   if (error !== undefined) throw error;
 }
 
-/** What a command answers after this; `undefined` where the hook had nothing against it. */
+/** The error of a command after this hook; `undefined` if the hook did not object. */
 export function hookError(
   model: Model,
   hook: Script,
@@ -73,7 +73,7 @@ export function hookError(
 
 const plain = new WeakMap<Auth, JsonObject>();
 
-/** `auth` as scripts see it: plain data, only what there is. */
+/** `auth` as scripts see it: plain data without missing members. */
 export function plainAuth(auth: Auth): JsonObject {
   let object = plain.get(auth);
   if (object === undefined) {

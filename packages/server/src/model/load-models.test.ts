@@ -20,7 +20,7 @@ test('[LOD1] folders nest as collections do', async () => {
   expect(models.get(['posts'])).toBeUndefined();
 });
 
-test('[LOD1] what does not nest as collections do is refused', async () => {
+test('[LOD1] folders that do not nest as collections are refused', async () => {
   const problems = await problemsOf({
     'users/posts/model.yaml': sound,
     'socket/model.yaml': sound,
@@ -41,7 +41,7 @@ test('[LOD1] what does not nest as collections do is refused', async () => {
   ]);
 });
 
-test('[LOD1] a folder that is not there is a problem, an empty one a warning', async () => {
+test('[LOD1] a missing folder is a problem, an empty one a warning', async () => {
   const { warnings } = await loaded({ '.keep': '' });
   expect(warnings).toEqual([expect.stringContaining('no models')]);
 });
@@ -68,7 +68,7 @@ test('[LOD2] version is a whole number from 1', async () => {
   ]);
 });
 
-test('[LOD3] [LOD4] every problem of every model is told at once, with its place and what was expected', async () => {
+test('[LOD3] [LOD4] all problems of all models are reported together, with position and what was expected', async () => {
   const problems = await problemsOf({
     'a/model.yaml': [
       'version: x',
@@ -149,7 +149,7 @@ test('[LOD3] loading twice gives the same problems in the same order, and models
   expect(one.model('users').fields.get('name')).not.toBe(two.model('users').fields.get('name'));
 });
 
-test('[SET1] [LOD4] what field sets and dependencies name must be there', async () => {
+test('[SET1] [LOD4] names in field sets and dependencies must exist', async () => {
   const problems = await problemsOf({
     'users/model.yaml': [
       'version: 1',
@@ -256,7 +256,7 @@ test('[LOD7] names that a field cannot have', async () => {
   expect([...model('a').fields.keys()]).toEqual(['größe-1', 'class']);
 });
 
-test('[LOD4] keys that are known, but not there', async () => {
+test('[LOD4] known keys in a wrong place', async () => {
   const problem = async (field: string) =>
     (await problemsOf({ 'a/model.yaml': thingYaml(`  f: ${field}`) }))[0];
   expect(await problem('{ type: String, items: Long }')).toMatch(
@@ -320,7 +320,7 @@ test('[LOD4] keys that are known, but not there', async () => {
   );
 });
 
-test('[LOD3] what was meant is guessed: a text as default, a name of a field that is broken itself', async () => {
+test('[LOD3] suggestions: a text as default, a name of a field that is broken itself', async () => {
   const yaml = thingYaml(
     '  name: { type: Strnig }\n  greeting: { type: String, default: hello there }\nfieldSets: { card: [nam] }',
   );
@@ -411,7 +411,7 @@ test('[LOD4] evolutions: none may be missing between two, and none leads beyond 
   expect(warnings).toEqual([]);
 });
 
-test('[LOD6] warnings tell of what loads and yet can hardly be meant', async () => {
+test('[LOD6] warnings about likely mistakes in models that load', async () => {
   const { warnings } = await loaded({
     'a/model.yaml': thingYaml(
       [
@@ -441,7 +441,7 @@ test('[LOD6] warnings tell of what loads and yet can hardly be meant', async () 
   ]);
 });
 
-test('[LOD6] models that are as they should be are loaded without a word', async () => {
+test('[LOD6] correct models are loaded without warnings', async () => {
   const { warnings } = await loaded({
     'a/model.yaml': thingYaml(
       [
@@ -532,14 +532,14 @@ test.each([
   expect(await hookOf(name, source)).toEqual([expect.stringMatching(expected)]);
 });
 
-test('[LOD6] each slip is told once, where it is first', async () => {
+test('[LOD6] each mistake is reported once, at its first position', async () => {
   expect(await hookOf('pre-get', 'print(obj.b);\nprint(obj.b, a);\na();')).toEqual([
     expect.stringMatching(/^pre-get\.js:2:14: nothing here is called `a`/),
     expect.stringMatching(/^pre-get\.js:1:7: `obj` has no `b`/),
   ]);
 });
 
-test('[LOD4] the nearest name is left out where it would mislead', async () => {
+test('[LOD4] a suggestion is left out if it would mislead', async () => {
   const told = async (field: string) =>
     (await problemsOf({ 'a/model.yaml': thingYaml(`  f: ${field}`) })).join('\n');
   for (const key of ['enum', '0', 'pattern', 'min', 'format', 'x']) {

@@ -18,17 +18,17 @@ export { formatProblem } from './load/problems.js';
 export interface LoadOptions {
   /** The folder of models. */
   readonly dir: string;
-  /** What a model without `access` means: everything allowed, or nothing. */
+  /** The meaning of a model without `access`: everything allowed, or nothing. */
   readonly mode: 'development' | 'production';
   readonly sandbox: Sandbox;
-  /** Where post hooks run, if they are to have a sandbox of their own: one that takes their effects. */
+  /** The sandbox of post hooks, if they have one of their own: one that collects effects. */
   readonly postHookSandbox?: Sandbox | undefined;
   readonly limits: ModelLimits & { readonly history?: number | undefined };
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
-  /** Where failures of scripts are told while the models run. */
+  /** Where failures of running scripts are logged. */
   readonly log: Log;
-  /** Is told of each of them too, to count it. */
+  /** Called for each failure too, to count it. */
   readonly onScriptFailure?: OnScriptFailure | undefined;
 }
 
@@ -36,16 +36,16 @@ export type LoadedModels =
   | {
       readonly kind: 'loaded';
       readonly models: ModelSet;
-      /** What the app's owner should know, a line each, to be logged once by the caller. */
+      /** Warnings for the app's owner, a line each, to be logged once by the caller. */
       readonly warnings: string[];
     }
   | {
       readonly kind: 'broken';
-      /** Everything that is wrong in any model, by file and place. */
+      /** All problems of all models, by file and position. */
       readonly problems: ModelProblem[];
     };
 
-/** Loads every model in a folder: all of them, or all that is wrong with any of them. Nothing is shared between two loads. */
+/** Loads all models in a folder, or returns the problems of all. Two loads share nothing. */
 export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   const problems = new Problems();
   const dir = resolve(options.dir);
@@ -78,7 +78,7 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   };
 }
 
-/** One after the other: the files of many models at once would be more than a process may have open. */
+/** One after the other: many models at once could exceed the process's limit of open files. */
 async function readAll(found: readonly FoundModel[], problems: Problems): Promise<ModelDraft[]> {
   const drafts: ModelDraft[] = [];
   for (const model of found) {
@@ -88,7 +88,7 @@ async function readAll(found: readonly FoundModel[], problems: Problems): Promis
   return drafts;
 }
 
-/** Below the current folder as seen from there, else in full. */
+/** Relative if below the current folder, otherwise absolute. */
 function shownPath(dir: string): string {
   const shown = relative(process.cwd(), dir);
   return shown === '' || shown.startsWith('..') || isAbsolute(shown) ? dir : shown;
@@ -113,7 +113,7 @@ function toolsFor({ isPostHook }: ScriptSlot, tools: LoadOptions): ScriptTools {
   return { sandbox: isPostHook ? postHookSandbox : sandbox, now };
 }
 
-/** Compiles all scripts. What the parser took and the sandbox does not is a problem of the script's file. */
+/** Compiles all scripts. A script that the parser accepts and the sandbox does not is a problem of its file. */
 async function compileAll(slots: readonly ScriptSlot[], tools: LoadOptions): Promise<void> {
   await Promise.all(
     slots.map(async (slot) => {

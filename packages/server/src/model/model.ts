@@ -15,24 +15,24 @@ export interface Model {
   /** `users/posts`. */
   readonly key: string;
   readonly version: number;
-  /** Of the texts of its files: another one where any of them is. */
+  /** Digest of the texts of its files. */
   readonly digest: string;
-  /** An object of this version or a later one is as of `version`: no evolution comes after it, and there is nothing to calculate anew. */
+  /** An object of this version or a later one needs no evolution and no recalculation to be as of `version`. */
   readonly currentFrom: number;
   /** Top-level fields in the order of the file. */
   readonly fields: ReadonlyMap<string, Field>;
   readonly fieldSets: ReadonlyMap<string, readonly string[]>;
   readonly access: Access;
   readonly hooks: Hooks;
-  /** The fields that its pre-get may hide; `any` where it cannot be told by reading it. */
+  /** The fields that its pre-get may hide; `any` if reading the script does not show it. */
   readonly hides: ReadonlySet<string> | 'any';
-  /** Ascending, each from the version before it; none is missing in between. */
+  /** Ascending, each from the version before it, without gaps. */
   readonly evolutions: readonly Evolution[];
   readonly layout: CollectionLayout;
-  /** The calculated fields, each after those that it depends on. */
+  /** The calculated fields, in order of their dependencies. */
   readonly calculated: readonly CalculatedField[];
   readonly limits: ModelLimits;
-  /** Is told of every script of this model that threw or was stopped, to log and count it. */
+  /** Called for every script of this model that threw or was stopped, to log and count it. */
   readonly onScriptFailure: OnScriptFailure;
 }
 
@@ -46,7 +46,7 @@ export interface ModelLimits {
 /** `where` as in `Script.where`. */
 export type OnScriptFailure = (where: string, result: ScriptFailure) => void;
 
-/** What a stored value can be: the type of a field that clients write. */
+/** The type of a stored value, which clients write. */
 export type PlainType = 'String' | 'Boolean' | 'Long' | 'Double' | 'Date' | 'Json';
 
 export type CalculatedField = Extract<Field, { type: 'Calculated' }>;
@@ -58,9 +58,9 @@ export type Field =
   | (FieldBase & { readonly type: 'List'; readonly items: Field })
   | (FieldBase & {
       readonly type: 'reference';
-      /** Names of the collection that it points into. */
+      /** Names of the target collection. */
       readonly collection: readonly string[];
-      /** What a get or read shows of the target, sets resolved. */
+      /** The fields of the target that a get or read shows, with field sets resolved. */
       readonly shows: readonly string[];
     })
   | (FieldBase & {
@@ -81,25 +81,25 @@ export interface FieldBase {
 }
 
 /**
- * A piece of an app's JavaScript, ready to run. A simple expression was compiled to a closure and
- * answers in place; anything else runs in the sandbox and answers with a promise.
+ * A piece of an app's JavaScript, ready to run. A simple expression was compiled to a closure and returns
+ * synchronously; any other script runs in the sandbox and returns a promise.
  */
 export interface Script {
-  /** `models/users/model.yaml:4:17` or `models/users/pre-get.js`: where a log line points. */
+  /** Position for log lines: `models/users/model.yaml:4:17` or `models/users/pre-get.js`. */
   readonly where: string;
-  /** The parts of `auth` that it can look at: those who are alike in them share its verdict. */
+  /** The parts of `auth` that it can read: users who agree in them share its result. */
   readonly reads: AuthParts;
-  /** That it looks at nothing else that its scope brings: alike for every object. */
+  /** Whether it reads nothing else of its scope, so that it is the same for every object. */
   readonly readsOnlyAuth?: boolean | undefined;
-  /** That it can be judged of an object that was deleted, since it looks at nothing of it but `_r` and `_rev`. */
+  /** Whether it can be evaluated for a deleted object, because it reads only `_r` and `_rev` of it. */
   readonly decidesDeleted?: boolean | undefined;
-  /** Whether it can come to `cancel`. */
+  /** Whether it may call `cancel`. */
   readonly mayCancel?: boolean | undefined;
-  /** Set where the script is an expression that is the same for everybody, everything and ever. */
+  /** Set if the script is an expression with a constant value. */
   readonly constant?: { readonly value: JsonValue | undefined } | undefined;
-  /** The syntax tree, where it is an expression. */
+  /** The syntax tree, if it is an expression. */
   readonly tree?: Expression | undefined;
-  /** Scope: by name, plain JSON, which it never changes; `this` for calculated fields. Never throws and never rejects. */
+  /** Scope: plain JSON by name, never modified; `this` for calculated fields. Never throws and never rejects. */
   run(scope: Readonly<Record<string, JsonValue | undefined>>): ScriptResult | Promise<ScriptResult>;
 }
 
@@ -124,24 +124,24 @@ export type ScriptResult =
       readonly kind: 'returned';
       readonly value: JsonValue | undefined;
       readonly hidden: readonly string[];
-      /** What a post hook asked for, in the order of its calls. */
+      /** The effects of a post hook, in the order of its calls. */
       readonly effects?: readonly ScriptEffect[] | undefined;
     }
   /** `cancel(code, message)`. */
   | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
-  /** It threw: answers depend on where (a rule: no; a validation: `validation.custom.runtime_error`; a hook: 500). */
+  /** It threw. The consequence depends on its role (a rule: refused; a validation: `validation.custom.runtime_error`; a hook: 500). */
   | { readonly kind: 'threw'; readonly message: string; readonly line: number | undefined }
-  /** It was stopped: over its time, its memory, or its stack. Always a 500. */
+  /** It was stopped, for exceeding its time, its memory, or its stack. Always a 500. */
   | {
       readonly kind: 'stopped';
       readonly reason: 'time' | 'memory' | 'stack';
       readonly line: number | undefined;
     }
-  /** It did not run, for what its asker did or has waiting. Always a 429. */
+  /** It did not run, because of its requester's earlier or waiting calls. Always a 429. */
   | ({ readonly kind: 'refused' } & ScriptRefusal);
 
 export interface ScriptRefusal {
-  /** The key of the bound: `limits.hookTime`. */
+  /** The key of the limit: `limits.hookTime`. */
   readonly bound: string;
   /** Seconds. */
   readonly retryAfter: number;
@@ -153,27 +153,27 @@ export interface Access {
   readonly update: Rule;
   readonly delete: Rule;
   readonly subscribe: Rule;
-  /** Answer 404 `object.missing` where a read is refused. */
+  /** Answer 404 `object.missing` if a read is refused. */
   readonly hidden: boolean;
 }
 
 export interface Rule {
   readonly reads: AuthParts;
-  /** That the verdict is the same for every object, so that it can be had without one. */
+  /** Whether the result is the same for every object, so that none is needed. */
   readonly readsOnlyAuth?: boolean | undefined;
-  /** That the verdict on a deleted object can still be had: nothing of what it looks at is gone. */
+  /** Whether it can still be evaluated for a deleted object. */
   readonly decidesDeleted?: boolean | undefined;
-  /** Set where the rule is the same for everybody and everything. */
+  /** Set if the rule is constant. */
   readonly constant: boolean | undefined;
-  /** The syntax tree, where the model gives an expression. */
+  /** The syntax tree, if the model has an expression. */
   readonly tree?: Expression | undefined;
-  /** A rule that throws or is stopped is a no, counted and logged. For commands see `demand` in `access.ts`, which tells the two apart. */
+  /** A rule that throws or is stopped refuses, and is counted and logged. For commands, `demand` in `access.ts` distinguishes the two. */
   allows(scope: RuleScope): boolean | Promise<boolean>;
-  /** As `allows`, but tells a rule that was stopped (a command answers 500 then), or was not asked, from a no. */
+  /** As `allows`, but distinguishes a refusal from a rule that was stopped (a command answers 500 then) or did not run. */
   decide(scope: RuleScope): RuleDecision | Promise<RuleDecision>;
 }
 
-/** An error is what a command answers where the rule could not be asked. */
+/** `error`: what a command answers if the rule could not be evaluated. */
 export type RuleDecision = 'allowed' | 'refused' | 'stopped' | ProtocolError;
 
 export interface RuleScope {
@@ -184,7 +184,7 @@ export interface RuleScope {
   readonly r: string;
 }
 
-/** Makes an object of the version before `to` one of `to` (rule MIG1). */
+/** Converts an object from the version before `to` to `to` (rule MIG1). */
 export interface Evolution {
   readonly to: number;
   readonly script: Script;
@@ -200,7 +200,7 @@ export interface Hooks {
   readonly postDelete?: Script | undefined;
 }
 
-/** One thing wrong in a model. `line` and `column` count from 1. */
+/** A problem of a model. `line` and `column` count from 1. */
 export interface ModelProblem {
   readonly file: string;
   readonly line: number;

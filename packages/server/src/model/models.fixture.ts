@@ -16,12 +16,12 @@ import type {
   SandboxSyntaxError,
 } from './sandbox/sandbox.js';
 
-/** Runs scripts in a fresh context of this process: for tests of what stands above the sandbox. */
+/** Runs scripts in a fresh context of this process: for tests of the layers above the sandbox. */
 export class VmSandbox implements Sandbox {
-  /** Programs that were called, in order. */
+  /** Called programs, in order. */
   readonly calls: SandboxSource[] = [];
   readonly compiled: SandboxSource[] = [];
-  /** Who asked for each of the calls. */
+  /** The requester of each call. */
   readonly askings: (Asking | undefined)[] = [];
   /** While it is set, no call runs. */
   refusal: ScriptRefusal | undefined;
@@ -91,7 +91,7 @@ function failure(error: unknown): ScriptResult {
 /** The files of an app's models, by path. */
 export type Files = Record<string, string | Uint8Array>;
 
-/** Writes the files to a folder of their own, which goes away with the test. */
+/** Writes the files to a temporary folder of the test. */
 export async function writeFiles(files: Files): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'really-models-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
@@ -107,7 +107,7 @@ export interface LoadedTestModels {
   readonly warnings: string[];
   readonly sandbox: VmSandbox;
   readonly failures: { where: string; result: ScriptFailure }[];
-  /** The model at this key; throws where there is none. */
+  /** The model at this key; throws if there is none. */
   model(key: string): Model;
 }
 
@@ -115,7 +115,7 @@ export const testNow = Date.UTC(2024, 1, 29, 12, 0, 0, 5);
 
 type Changes = Partial<Pick<LoadOptions, 'mode' | 'limits' | 'log' | 'now'>>;
 
-/** Loads models that must be sound. */
+/** Loads models that must be valid. */
 export async function loaded(files: Files, changes: Changes = {}): Promise<LoadedTestModels> {
   const { result, sandbox, failures } = await load(files, changes);
   if (result.kind === 'broken') throw new Error(result.problems.map(formatProblem).join('\n'));
@@ -128,7 +128,7 @@ export async function loaded(files: Files, changes: Changes = {}): Promise<Loade
   return { models, warnings, sandbox, failures, model };
 }
 
-/** What is wrong with these models, as `users/model.yaml:4:17: …`; empty where nothing is. */
+/** The problems of these models, as `users/model.yaml:4:17: …`; empty if there are none. */
 export async function problemsOf(files: Files, changes: Changes = {}): Promise<string[]> {
   const { result, dir } = await load(files, changes);
   if (result.kind === 'loaded') return [];

@@ -6,7 +6,7 @@ import type { BystanderReport } from './bystander-process.js';
 
 const program = fileURLToPath(new URL('./bystander-process.js', import.meta.url));
 
-/** An innocent client in a process of its own. */
+/** A bystander client in a process of its own. */
 export class Bystander implements Disposable {
   readonly #child: ChildProcess;
   readonly #ended: Promise<never>;

@@ -17,7 +17,7 @@ const attacker = '127.0.0.2';
 /** Milliseconds in which everything is answered. */
 const patience = 60_000;
 
-/** Somebody with a connection of their own who is about to carry out a plan. */
+/** A client with a connection of its own that executes a plan. */
 export class CostAttempt implements Disposable {
   readonly #url: string;
   readonly #token: string;

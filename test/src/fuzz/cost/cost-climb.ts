@@ -26,7 +26,7 @@ function anyShape(random: SeededRandom): string {
 
 /** The best of each shape that are gone on from. */
 const keptEach = 5;
-/** Requests after which the data is put back as it was. */
+/** Number of requests after which the data is restored. */
 const renewedAfter = 250;
 /** The smallest request counts as so many bytes, or noise would be dear. */
 const leastBytes = 512;

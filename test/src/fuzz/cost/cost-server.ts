@@ -15,15 +15,15 @@ export interface Cost {
   readonly bytes: number;
   /** Milliseconds of all processors. */
   readonly processor: number;
-  /** Milliseconds that an innocent client waited at most. */
+  /** The longest wait of a bystander client, in milliseconds. */
   readonly stall: number;
   /** Bytes by which the resident memory grew. */
   readonly memory: number;
-  /** What is against the protocol, or hurt the innocent client. */
+  /** Violations of the protocol, or harm to the bystander client. */
   readonly complaints: readonly string[];
 }
 
-/** A server to spend the time of, which can begin anew with the same data. */
+/** The server under attack, which can be restarted with the same data. */
 export class CostServer implements AsyncDisposable {
   readonly #app: AppFolder;
   readonly #filled: AppFolder;
@@ -47,7 +47,7 @@ export class CostServer implements AsyncDisposable {
     return server;
   }
 
-  /** Puts the data back as it was, in a new process. */
+  /** Restores the data, in a new process. */
   async renew(): Promise<void> {
     await this.#stop();
     const data = join(this.#app.dir, 'data');

@@ -25,7 +25,7 @@ async function complaintsOf(recipe: Recipe): Promise<readonly string[]> {
   return [`others waited ${cost?.stall} ms`];
 }
 
-test('[DUR5] [ERR2] [SES11] [ENV2] requests composed for cost are answered or end their connection, and hold nobody else up', async () => {
+test('[DUR5] [ERR2] [SES11] [ENV2] requests composed for cost are answered or end their connection, and delay nobody else', async () => {
   const wrong: { recipe: Recipe; complaints: readonly string[] }[] = [];
   for (const recipe of recipesOf(20_261_129, 300)) {
     const complaints = await complaintsOf(recipe);

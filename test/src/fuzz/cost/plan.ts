@@ -23,7 +23,7 @@ export interface RawFrame {
   readonly payload: Buffer;
 }
 
-/** What somebody does who wants to cost much. */
+/** The actions of an attacker who wants to cause cost. */
 export interface Plan {
   /** First, one after the other; it is not counted. */
   readonly setup?: readonly JsonObject[] | undefined;

@@ -57,7 +57,7 @@ const page: RecipeShape = (dials): Plan => {
   };
 };
 
-/** Windows on queries that are alike or not, and one change that all of them have to judge. */
+/** Windows on equal or different queries, and one change that concerns all of them. */
 const windows: RecipeShape = (dials) => {
   const query = filterOf(dials);
   const r = dials.pick('/things', '/owned');

@@ -58,21 +58,21 @@ async function makeWide(): Promise<string> {
   return String(body._r);
 }
 
-test('[LIM37] many who ask for large objects, and read them, do no harm', async () => {
+test('[LIM37] many clients that request and read large objects do no harm', async () => {
   const r = await makeBig(server);
   const attack = async (until: AbortSignal) =>
     await attackWith(until, () => overWebSocket(server, { cmd: 'get', r }));
   await expectUnharmed(server, { attack, memory: 600_000_000 });
 });
 
-test('[LIM37] neither do those who ask for what takes long to write out', async () => {
+test('[LIM37] requests whose responses take long to write do no harm', async () => {
   const r = await makeWide();
   const attack = async (until: AbortSignal) =>
     await attackWith(until, () => overWebSocket(server, { cmd: 'get', r }));
   await expectUnharmed(server, { attack, memory: 600_000_000 });
 });
 
-test('[LIM37] neither do those who ask for large objects over HTTP', async () => {
+test('[LIM37] requests for large objects over HTTP do no harm', async () => {
   const bytes = pipelined(`/v0.1${await makeBig(server)}`, atOnce);
   const attack = async (until: AbortSignal) =>
     await attackWith(until, async () => {

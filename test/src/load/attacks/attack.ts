@@ -9,10 +9,10 @@ export const attackTime = Number(process.env.ATTACK_SECONDS ?? 3) * 1000;
 /** Whether this is the long form. */
 export const isLong = process.env.ATTACK_SECONDS !== undefined;
 
-/** Where attackers come from; the innocent have an address of their own. */
+/** The address of attackers; the bystanders have another. */
 export const attackerAddress = '127.0.0.2';
 
-/** A server to attack, with these models beside those of the innocent. */
+/** A server to attack, with these models besides those of the bystanders. */
 export function attackedServer(
   files: Readonly<Record<string, string>> = {},
   env: Readonly<Record<string, string>> = {},

@@ -82,7 +82,7 @@ export function pipelined(path: string, count: number, more = ''): string {
   return head.repeat(count);
 }
 
-/** A level that the server tells of, with the labels as they stand in the text. */
+/** A gauge of the server, with its labels as in the text. */
 export async function level(server: WireServer, series: string): Promise<number> {
   const text = await (await fetch(`${server.url}/metrics`)).text();
   const line = text.split('\n').find((one) => one.startsWith(`${series} `));

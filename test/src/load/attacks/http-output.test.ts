@@ -8,7 +8,7 @@ const megabyte = 1024 * 1024;
 const refused = 'really_limit_refused_total{key="limits.outputTotal"}';
 const server = attackedServer(bigModel, { REALLY_LIMITS_OUTPUT_TOTAL: String(8 * megabyte) });
 
-test('[LIM32] [LIM34] who asks for much over HTTP and reads nothing does no harm', async () => {
+test('[LIM32] [LIM34] a client that requests much over HTTP and reads nothing does no harm', async () => {
   const bytes = pipelined(`/v0.1${await makeBig(server)}`, 8);
   let most = 0;
   let ended = 0;
@@ -25,7 +25,7 @@ test('[LIM32] [LIM34] who asks for much over HTTP and reads nothing does no harm
   expect(ended).toBeGreaterThan(0);
 });
 
-test('[LIM32] who reads slowly is kept, while another hoards', async () => {
+test('[LIM32] a slow reader stays connected, while another hoards output', async () => {
   const r = await makeBig(server);
   const { port } = new URL(server.url);
   const slow = connect({ port: Number(port), host: '127.0.0.1' });

@@ -25,7 +25,7 @@ test(
       const beginnings = ['', '', 'GET / HTTP/1.1\r\nHost: ', 'GET / HTTP/1.1\r\nX-Slow: x'];
       await Promise.all(beginnings.map(worker));
       if (!until.aborted) await new Promise((resolve) => until.addEventListener('abort', resolve));
-      // Those beyond the bound are cut off: it may take a while until all of that is heard.
+      // Connections beyond the limit are cut off: it may take a while until that is noticed.
       const isOpen = ({ destroyed }: Socket) => !destroyed;
       while (open.filter(isOpen).length > 2 * most) await pause(50);
       for (const socket of open) socket.destroy();

@@ -1,4 +1,4 @@
-/** What innocent clients use, beside the models that an attack needs. */
+/** The models of the bystander clients, besides those that an attack needs. */
 export const innocentApp: Readonly<Record<string, string>> = {
   'models/innocents/model.yaml': `version: 1
 fields:

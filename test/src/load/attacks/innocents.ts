@@ -22,7 +22,7 @@ interface Sample {
   readonly failure?: string | undefined;
 }
 
-/** Two innocent clients in a process of their own: what happens to them is what an attack costs the others. */
+/** Two bystander clients in a process of their own: their response times show what an attack costs others. */
 export class Innocents implements Disposable {
   readonly #child: ChildProcess;
   #samples: Sample[] = [];

@@ -47,7 +47,7 @@ function post(
 const logIn = (options?: Parameters<typeof post>[2]) =>
   post('/auth/password/login', owner, options);
 
-test('[DUR5] [LIM5] [HTTP18] a page that its visitors’ browsers send logins for locks nobody out', async () => {
+test('[DUR5] [LIM5] [HTTP18] a page that makes its visitors’ browsers send logins locks nobody out', async () => {
   expect((await post('/auth/password/signup', owner)).status).toBe(200);
   const origin = 'https://evil.example';
   const wrong = { ...owner, password: 'wrong horse battery' };
@@ -56,7 +56,7 @@ test('[DUR5] [LIM5] [HTTP18] a page that its visitors’ browsers send logins fo
     for (let n = 0; n < 12; n++) await post('/auth/password/login', wrong, { headers });
   }
   expect((await logIn()).status).toBe(200);
-  // Nor does whoever guesses from many addresses.
+  // Nor do guesses from many addresses.
   for (let n = 0; n < 70; n++) {
     await post('/auth/password/login', wrong, { localAddress: `127.3.0.${(n % 35) + 1}` });
   }
@@ -66,7 +66,7 @@ test('[DUR5] [LIM5] [HTTP18] a page that its visitors’ browsers send logins fo
   expect((await logIn({ localAddress: '127.3.1.1' })).status).toBe(200);
 });
 
-/** Logs in as fast as it can, as whom nobody knows, until the rate of this address is used up. */
+/** Logs in to unknown accounts as fast as it can, until the rate of this address is used up. */
 async function floodFrom(localAddress: string, until: AbortSignal): Promise<void> {
   for (let round = 0; !until.aborted; round++) {
     const body = { email: `${round}@${localAddress}.example`, password: 'some password' };

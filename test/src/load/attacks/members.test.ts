@@ -16,7 +16,7 @@ access: { create: true, read: true, update: true, delete: true }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-/** So many members, with names that nobody has seen before. */
+/** So many members, with new names. */
 let seen = 0;
 function wide(members: number): JsonObject {
   seen += 1;
@@ -64,7 +64,7 @@ async function connect(uid: string): Promise<Client> {
   return client;
 }
 
-/** The size of the answer to each is told. */
+/** Returns the size of each response. */
 async function send(
   message: () => JsonObject | string,
   until: AbortSignal,

@@ -13,7 +13,7 @@ fields:
   text: { type: String }
 access: { create: true, read: true, update: true, delete: true }
 `,
-  // Read one by one: the rule is none that the store can go by.
+  // Read one by one: the store cannot use this rule as a filter.
   'models/secrets/model.yaml': `version: 1
 fields:
   json: { type: Json }

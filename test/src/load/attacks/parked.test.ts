@@ -24,7 +24,7 @@ async function visit(uid: string, r: string): Promise<string> {
   return String(body['connection-handle']);
 }
 
-test('[LIM38] who drops again and again does not make the others start anew', async () => {
+test('[LIM38] a client that drops again and again does not cost others their sessions', async () => {
   const r = await makeBig(server);
   const handles = [];
   for (let n = 0; n < 5; n++) handles.push(await visit(`victim-${n}`, r));

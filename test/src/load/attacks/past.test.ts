@@ -24,7 +24,7 @@ const parents = Array.from({ length: 900 }, (_, n) => `/boards/b${n}/posts`);
 
 let told: string | undefined;
 
-/** A position from before ten thousand objects were created, as it was told. */
+/** A position received before ten thousand objects were created. */
 async function longAgo(): Promise<string> {
   if (told !== undefined) return told;
   await writeAll('founder', (r) => ({ r: r.replace('/posts', ''), body: {} }));
@@ -108,7 +108,7 @@ test('[LIM16] [REA6] positions and page tokens that were made up are refused unr
     cmdOpts: { subscribe: true, sort: 'n', limit: 1 },
   });
   const token = String(body.tokens.nextToken);
-  // As an earlier version told them, and with the seal of another one.
+  // In the format of an earlier version, and with a foreign seal.
   const forged = ['0', `0.${String(meta?.view)}`, `0.${seal}`, `1.${seal}`];
   const [head, view, step, , ...rest] = token.split('.');
   const forgedToken = [head, view, step, '0', ...rest].join('.');

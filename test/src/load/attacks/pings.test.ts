@@ -13,7 +13,7 @@ const large = frame(`{"tag":1,"cmd":"ping","a":[1e-999${',1'.repeat(500_000)}]}`
 async function floods(payloads: readonly Buffer[], until: AbortSignal): Promise<void> {
   await Promise.all(
     payloads.map(async (bytes) => {
-      // Who is thrown out comes back.
+      // Kicked clients reconnect.
       while (!until.aborted) await flood(await rawWebSocket(server), bytes, until);
     }),
   );

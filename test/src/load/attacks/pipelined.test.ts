@@ -5,7 +5,7 @@ import { attackedServer, expectUnharmed } from './attack.js';
 
 const server = attackedServer();
 
-test('[DUR5] [LIM2] one who sends as many updates as the rate lets in does no harm', async () => {
+test('[DUR5] [LIM2] a client that sends as many updates as its rate allows does no harm', async () => {
   const uid = 'attacker';
   using client = await Client.connect(server.socketUrl, signToken({ uid }));
   const { body } = await client.request({ cmd: 'create', r: '/innocents', body: { owner: uid } });

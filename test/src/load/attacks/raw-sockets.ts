@@ -34,7 +34,10 @@ export async function rawWebSocket(server: WireServer, localAddress?: string): P
   return socket;
 }
 
-/** Writes these bytes again and again, as fast as they are taken. Resolves when it is told to stop, or when the other side hung up. */
+/**
+ * Writes these bytes again and again, as fast as they are accepted. Resolves when it is stopped, or when the other
+ * side closed the connection.
+ */
 export async function flood(socket: Socket, bytes: Buffer, until: AbortSignal): Promise<void> {
   const over = new Promise<void>((resolve) => {
     until.addEventListener('abort', () => resolve(), { once: true });

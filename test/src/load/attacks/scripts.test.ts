@@ -3,7 +3,7 @@ import { Client, type ServerMessage } from '../../harness/client.js';
 import { signToken } from '../../harness/token.js';
 import { attackedServer, attackerAddress, expectUnharmed } from './attack.js';
 
-/** What the innocent do runs scripts, and some of these hang on what others send. */
+/** The bystanders' requests run scripts, and some of these hang on the input of others. */
 const server = attackedServer({
   'models/innocents/model.yaml': `version: 1
 fields:
@@ -35,7 +35,7 @@ async function attacker(claims: { uid: string; authType?: string }): Promise<Cli
   return client;
 }
 
-/** Sends the same create again and again, so many at a time, and tells what was answered, by the bound that is named or the code. */
+/** Sends the same create again and again, so many at a time, and counts the responses, by the named limit or the code. */
 async function flood(
   clients: readonly Client[],
   create: { r: string; body: Record<string, string | number> },
@@ -58,7 +58,7 @@ function close(clients: readonly Client[]): void {
   for (const client of clients) client.socket.terminate();
 }
 
-test('[DUR5] [LIM23] one whose values make a validation hang fails alone', async () => {
+test('[DUR5] [LIM23] a client whose values make a validation hang fails alone', async () => {
   using eve = await Client.connect(server.socketUrl, signToken({ uid: 'attacker' }));
   using victim = await Client.connect(server.socketUrl, signToken({ uid: 'victim' }));
   const over = new AbortController();
@@ -77,7 +77,7 @@ test('[DUR5] [LIM23] one whose values make a validation hang fails alone', async
   expect(errors).toEqual([]);
 });
 
-test('[LIM24] [LIM25] many anonymous users of one address are one, and refused after some overruns', async () => {
+test('[LIM24] [LIM25] many anonymous users of one address count as one owner, and are refused after some overruns', async () => {
   const uids = Array.from({ length: 20 }, (_, n) => `anyone-${n}`);
   const clients = await Promise.all(uids.map((uid) => attacker({ uid, authType: 'anonymous' })));
   const said = new Map<unknown, ServerMessage>();
@@ -100,7 +100,7 @@ test('[LIM24] [LIM25] many anonymous users of one address are one, and refused a
   close([...clients, newcomer, somebody]);
 });
 
-test('[LIM26] those for whom a script runs over slow it for nobody else', async () => {
+test('[LIM26] owners for whom a script exceeds its time slow it for nobody else', async () => {
   const clients = await Promise.all(['eve', 'mallory'].map((uid) => attacker({ uid })));
   const innocents = { r: '/innocents', body: { owner: evil } };
   const attack = async (until: AbortSignal) => {
@@ -110,7 +110,7 @@ test('[LIM26] those for whom a script runs over slow it for nobody else', async 
   close(clients);
 });
 
-test('[LIM24] one who floods with scripts that take just less than they may holds up nobody', async () => {
+test('[LIM24] a flood of scripts just below their time limit delays nobody', async () => {
   const clients = [await attacker({ uid: 'flooder' })];
   const attack = async (until: AbortSignal) => {
     await flood(clients, { r: '/sums', body: { n: 300_000 } }, { atOnce: 200, until });

@@ -27,7 +27,7 @@ function slowReader(r: string, count: number): WebSocket {
   return ws;
 }
 
-test('[LIM32] many who ask for much over WebSocket and read nothing do no harm', async () => {
+test('[LIM32] many clients that request much over WebSocket and read nothing do no harm', async () => {
   const r = await makeBig(server);
   const attack = async (until: AbortSignal) => {
     const open = new Set<WebSocket>();

@@ -30,7 +30,7 @@ type Command = 'subscribe' | 'unsubscribe';
 
 const message = (cmd: Command, subscriptions: JsonObject[]) => ({ cmd, body: { subscriptions } });
 
-/** Sends these in turn on each connection, again and again. */
+/** Sends these one after the other on each connection, again and again. */
 async function send(
   messages: readonly JsonObject[],
   { until, uids = 2 }: { until: AbortSignal; uids?: number },

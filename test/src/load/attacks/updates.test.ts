@@ -30,7 +30,7 @@ test('[DUR5] [LIM22] a thousand operations on the longest list do no harm', asyn
   await expectUnharmed(server, { attack, memory: 400_000_000 });
 });
 
-test('[DUR5] [LIM22] neither do operations between which what they compare changes', async () => {
+test('[DUR5] [LIM22] operations whose compared values change in between do no harm', async () => {
   using client = await attacker();
   const r = await createList(client, [{ text: 'x'.repeat(500_000) }]);
   const ops = Array.from({ length: 1000 }, (_, n) =>
@@ -45,7 +45,7 @@ test('[DUR5] [LIM22] neither do operations between which what they compare chang
   await expectUnharmed(server, { attack, memory: 400_000_000 });
 });
 
-test('[DUR5] neither do many updates at once of one large object', async () => {
+test('[DUR5] many concurrent updates of one large object do no harm', async () => {
   using client = await attacker();
   const r = await createList(client, elements.slice(0, 4000));
   const ops = [{ op: 'addToSet', key: 'l', value: { n: 1, name: 'element 1' } }];

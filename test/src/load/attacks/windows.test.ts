@@ -45,7 +45,7 @@ test('[LIM17] two hundred empty windows with long filters on a long list do no h
   await expectUnharmed(server, { attack, memory: 400_000_000 });
 });
 
-test('[LIM17] windows with long lists of values are refused beyond what a uid may hold', async () => {
+test('[LIM17] windows with long lists of values are refused beyond the limit of a uid', async () => {
   using client = await connect('hoarder');
   let refused = 0;
   const attack = async (until: AbortSignal) => {

@@ -17,7 +17,7 @@ const blocks = (language: string): string[] =>
     ([, text = '']) => text,
   );
 
-test('[PWD1] [PWD5] [PWD10] [MAIL1] [MAIL2] docs/accounts.md shows what works', async () => {
+test('[PWD1] [PWD5] [PWD10] [MAIL1] [MAIL2] the examples of docs/accounts.md work', async () => {
   const [model = ''] = blocks('yaml');
   const template = /```\n(Subject:[\s\S]*?)```/.exec(page)?.[1] ?? '';
   await using mail = await MailServer.start();

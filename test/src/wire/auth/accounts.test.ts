@@ -10,7 +10,7 @@ import { accountsApp, post, quickHashes } from './accounts-app.js';
 const server = wireServer(
   {
     ...quickHashes,
-    // Nobody takes letters, and nobody has to wait for that.
+    // No mail server accepts emails, and no request has to wait for that.
     REALLY_AUTH_MAIL_SMTP: 'smtp://127.0.0.1:1',
     REALLY_AUTH_MAIL_FROM: 'app@example.com',
   },
@@ -28,7 +28,7 @@ const unauthorized = {
   },
 };
 
-test('[PWD1] [PWD5] who signs up has an object, logs in and is that user', async () => {
+test('[PWD1] [PWD5] a new user has an object, logs in and is that user', async () => {
   const amal = { email: 'Amal@example.com', password: 'correct horse', name: 'Amal' };
   const made = await signup(amal);
   expect(made.status).toBe(200);
@@ -71,7 +71,7 @@ test('[PWD1] no command reaches an account', async () => {
   }
 });
 
-test('[PWD3] [PWD4] what is wrong with address and password is told, both at once', async () => {
+test('[PWD3] [PWD4] errors of address and password are reported together', async () => {
   const refused = async (body: object) => (await signup({ name: 'x', ...body })).json.error;
   expect(await refused({})).toEqual({
     code: 409,
@@ -90,7 +90,7 @@ test('[PWD3] [PWD4] what is wrong with address and password is told, both at onc
   expect((await refused(long)).errors).toEqual({ password: ['password.too.long'] });
 });
 
-test('[PWD3] of fifty at once with one address one is made', async () => {
+test('[PWD3] of fifty concurrent signups with one address one succeeds', async () => {
   const answers = await Promise.all(
     Array.from({ length: 50 }, (_, index) =>
       signup({
@@ -121,7 +121,7 @@ test('[PWD1] a unique field of the model that is taken leaves no account behind'
   expect((await login(two)).status).toBe(200);
 });
 
-test('[PWD6] one answer, to the byte, for a wrong password and an unknown address', async () => {
+test('[PWD6] the same response, to the byte, for a wrong password and an unknown address', async () => {
   const known = { email: 'known@example.com', password: 'correct horse', name: 'K' };
   await signup(known);
   const wrong = await login({ ...known, password: 'incorrect horse' });
@@ -160,7 +160,7 @@ test('[PWD2] auth.signup: false closes signups, and not logins', async () => {
   expect((await post(`${closed.url}/auth/password/login`, body)).status).toBe(200);
 });
 
-test('[LIM5] ten logins a minute from one address, whoever it asks for, and signups apart', async () => {
+test('[LIM5] ten logins a minute from one address, to any account, and signups separately', async () => {
   await using folder = await appFolder(accountsApp);
   const env = { ...quickHashes, REALLY_RATE_LOGIN: '2' };
   await using limited = await ServerProcess.start({ dir: folder.dir, env });
@@ -200,7 +200,7 @@ test('[PWD1] [DUR1] an account that was answered is there after kill -9, with it
     const { status, json } = await login(body(n));
     if (answered.includes(body(n).email)) expect(status).toBe(200);
     if (status !== 200) continue;
-    // Both or none: whoever can log in has an object.
+    // Both or none: every account has an object.
     const token = json.accessToken;
     const { _r } = JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString());
     const got = await fetch(`${server.url}/v0.1${_r}`, {
@@ -210,7 +210,7 @@ test('[PWD1] [DUR1] an account that was answered is there after kill -9, with it
   }
 });
 
-test('[ERR2] whatever is sent, the answer is one of the protocol’s', async () => {
+test('[ERR2] every request gets a response of the protocol', async () => {
   const paths = [
     '/auth/password/signup',
     '/auth/password/login',

@@ -89,7 +89,7 @@ test('[AUT9] [AUT6] tokens of others are revoked like the server’s own', async
   expect(await judge(await es.sign({ uid: 'foreign', jti: 'y' }))).toBe('good: foreign');
 });
 
-test('[AUT9] what the server mints is for its audience, and signed with its secret', async () => {
+test('[AUT9] tokens of the server are for its audience, and signed with its secret', async () => {
   const { json } = await asApp(`${server.url}/auth/tokens`, { uid: 'u' });
   expect(claimsOf(json.accessToken).aud).toBe('shop');
   expect(await judge(json.accessToken)).toBe('good: u');
@@ -114,7 +114,7 @@ test('[AUT9] a publisher that is away does not keep the server from starting', a
   expect((await fetch(`${started.url}/ready`)).status).toBe(200);
 });
 
-test('[AUT9] a key that can not be used stops the start with a line that names it', async () => {
+test('[AUT9] a key that cannot be used stops the start with a line that names it', async () => {
   await using app = await appFolder({ ...wireApp, 'rs.pem': rs.pem, 'bad.pem': 'nonsense' });
   const start = async (env: Readonly<Record<string, string>>) =>
     await runProgram(['start', '--port', '0'], {
@@ -124,7 +124,7 @@ test('[AUT9] a key that can not be used stops the start with a line that names i
   const files = await start({ REALLY_AUTH_KEYS: 'rs.pem,bad.pem,nowhere.pem' });
   expect(files.code).toBe(2);
   expect(files.stderr).toMatch(/auth\.keys\[1\] \(.*bad\.pem\) holds no key\n/);
-  expect(files.stderr).toMatch(/auth\.keys\[2\] \(.*nowhere\.pem\) can not be read/);
+  expect(files.stderr).toMatch(/auth\.keys\[2\] \(.*nowhere\.pem\) cannot be read/);
   expect(files.stderr).not.toContain('auth.keys[0]');
   const list = [{ secret: 'short' }, { ...rs.jwk, use: 'enc' }, rs.jwk];
   const inline = await start({ REALLY_AUTH_KEYS: JSON.stringify(list) });

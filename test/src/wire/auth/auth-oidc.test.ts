@@ -46,7 +46,7 @@ const good = () => ({
   name: 'Sue',
 });
 
-test('[AUT11] who logs in at the issuer is a user here, the same each time', async () => {
+test('[AUT11] a login at the issuer is a user here, the same each time', async () => {
   const idToken = await issuer.logIn('amal', 'n-1');
   const { status, json } = await logIn({ provider: 'local', idToken, nonce: 'n-1' });
   expect([status, json.authType]).toEqual([200, 'oidc']);
@@ -152,7 +152,7 @@ test('[AUT11] an ID token that is not for this app, not good now, or not of this
   expect(unasked.json.error.errors).toEqual({ idToken: ['nonce.invalid'] });
 });
 
-test('[AUT11] only what the issuer signed as an ID token is one', async () => {
+test('[AUT11] only a token that the issuer signed as an ID token is accepted', async () => {
   const idToken = await issuer.sign(good());
   const [header = '', claims = '', signature = ''] = idToken.split('.');
   const forged = Buffer.from(JSON.stringify({ ...good(), sub: 'admin' })).toString('base64url');
@@ -180,7 +180,7 @@ test('[AUT11] only what the issuer signed as an ID token is one', async () => {
   expect(refused.json.error.errors).toEqual({ accessToken: ['token.invalid'] });
 });
 
-test('[AUT11] what is missing is told, and an issuer that can not be reached is unavailable', async () => {
+test('[AUT11] missing members are reported, and an unreachable issuer is unavailable', async () => {
   const idToken = await issuer.sign(good());
   const cases: readonly [object, number, object | undefined][] = [
     [{ idToken }, 400, { provider: ['provider.unknown'] }],

@@ -35,7 +35,7 @@ async function minted(order: object): Promise<string> {
   return json.accessToken;
 }
 
-test('[AUT3] a live token is exchanged for one with the same claims and a life of its own', async () => {
+test('[AUT3] a valid token is exchanged for one with the same claims and its own lifetime', async () => {
   const began = Date.now();
   const soon = 300_000;
   const cases: readonly [object, number | undefined][] = [
@@ -65,7 +65,7 @@ test('[AUT3] a live token is exchanged for one with the same claims and a life o
   }
 });
 
-test('[AUT3] one that others signed, with more in it than the server would mint, is good and not exchanged', async () => {
+test('[AUT3] a token of another issuer with more data than the server would mint is valid but not exchanged', async () => {
   const long = signToken({ uid: 'x', data: { text: 'y'.repeat(6000) } }, testSecret);
   expect(await judge(long)).toBe('good');
   const { status, json } = await post(at('/auth/refresh'), { token: long });
@@ -74,7 +74,7 @@ test('[AUT3] one that others signed, with more in it than the server would mint,
   expect((await post(at('/auth/refresh'), { token: odd })).status).toBe(200);
 });
 
-test('[AUT3] without a live token there is none', async () => {
+test('[AUT3] without a valid token there is no new one', async () => {
   const cases: readonly [string | undefined, string][] = [
     [undefined, 'token.missing'],
     ['nonsense', 'token.invalid'],
@@ -166,7 +166,7 @@ test('[AUT4] the app mints tokens of any claims', async () => {
   }
 });
 
-test('[AUT4] an order that makes no token is refused, and says what is wrong', async () => {
+test('[AUT4] an invalid token request is refused with the reason', async () => {
   const cases: readonly [unknown, Record<string, string[]>][] = [
     [{}, { uid: ['expected.string'] }],
     [
@@ -231,7 +231,7 @@ test('[AUT6] the app revokes a token, or every token of a uid issued so far', as
   }
 });
 
-test('[SES10] revocation ends sockets and streams at once, and what they left behind', async () => {
+test('[SES10] revocation ends sockets and streams at once, and their resumable sessions', async () => {
   const token = await minted({ uid: 'watched' });
   const spared = await Client.connect(server.socketUrl, await minted({ uid: 'watched' }));
   const client = await Client.connect(server.socketUrl, token);
@@ -304,7 +304,7 @@ test('[AUT8] the app makes a user, which is validated like any other object', as
   }
 });
 
-test('[AUT5] [AUT6] [AUT7] what was revoked stays revoked when the plug is pulled right after the answer', async () => {
+test('[AUT5] [AUT6] [AUT7] a revocation survives a power loss right after its response', async () => {
   const one = await minted({ uid: 'durable' });
   const many = await minted({ uid: 'gone' });
   const kept = await minted({ uid: 'durable' });
@@ -319,7 +319,7 @@ test('[AUT5] [AUT6] [AUT7] what was revoked stays revoked when the plug is pulle
   expect(await judge(await minted({ uid: 'gone' }))).toBe('good');
 });
 
-test('[AUT10] the audit log tells what happened, and no token and no secret', async () => {
+test('[AUT10] the audit log has the events, and no token and no secret', async () => {
   const token = await minted({ uid: 'audited' });
   await post(at('/auth/logout'), { token });
   await judge(token);

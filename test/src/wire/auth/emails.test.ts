@@ -45,7 +45,7 @@ const tokenOf = async (url: string, password: string): Promise<string> => {
   return json.accessToken;
 };
 
-test('[MAIL1] [PWD10] a forgotten password: a letter, another password, and the old tokens are over', async () => {
+test('[MAIL1] [PWD10] a forgotten password: an email, a new password, and the old tokens are revoked', async () => {
   await using world = await start();
   const { mail, server } = world;
   const { url } = server;
@@ -103,7 +103,7 @@ test('[PWD10] a changed password: the fresh token is good, the others are revoke
   });
 });
 
-test('[MAIL2] an address is verified by the letter that a signup brings', async () => {
+test('[MAIL2] an address is verified by the email of a signup', async () => {
   await using world = await start({
     'mail/verify.txt': 'Subject: Welcome\n\nhttps://app.example.com/verify#{{token}}\n',
   });
@@ -125,7 +125,7 @@ test('[MAIL2] an address is verified by the letter that a signup brings', async 
   expect((await post(`${url}/auth/email/verify/request`, {})).status).toBe(401);
 });
 
-test('[MAIL4] a letter that was promised is sent after kill -9', async () => {
+test('[MAIL4] an acknowledged email is sent after kill -9', async () => {
   const mail = await MailServer.start();
   const { port } = mail;
   await using folder = await appFolder(accountsApp);
@@ -169,7 +169,7 @@ test('[MAIL3] no token is on disk, nor in the log', async () => {
   expect(everything.includes(amal.password)).toBe(false);
 });
 
-test('[MAIL4] what the mail server refuses for good is given up, and the log says so', async () => {
+test('[MAIL4] an email that the mail server refuses permanently is given up, and the log says so', async () => {
   await using world = await start();
   const { mail, server } = world;
   const nobody = { ...amal, email: 'no-such-mailbox@example.com' };
@@ -188,7 +188,7 @@ test('[MAIL4] what the mail server refuses for good is given up, and the log say
   expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
 });
 
-test('[MAIL6] a webhook gets the letters instead, signed, and again where it failed', async () => {
+test('[MAIL6] a webhook gets the emails instead, signed, and again after a failure', async () => {
   const secret = `whsec_${Buffer.from('a secret of the webhook, 32 bytes').toString('base64')}`;
   const heard: { id: string; body: { type: string; data: Record<string, string> } }[] = [];
   const statuses = [500, 200];
@@ -235,7 +235,7 @@ test('[MAIL6] a webhook gets the letters instead, signed, and again where it fai
   expect((await post(`${server.url}/auth/email/verify`, { token })).status).toBe(200);
 });
 
-test('[MAIL5] without a way to send letters nothing of it is served', async () => {
+test('[MAIL5] without a way to send emails these paths are not served', async () => {
   await using folder = await appFolder(accountsApp);
   await using server = await ServerProcess.start({ dir: folder.dir, env: quickHashes });
   for (const path of ['password/reset/request', 'password/reset', 'email/verify']) {

@@ -10,7 +10,7 @@ fields: { n: { type: Long, default: 0 } }
 access: { create: true, read: true, update: true }
 `;
 
-test('[POST1] [POST9] [CLI2] a server that stops waits for no webhook and for no backlog; the next one goes on, in order', async () => {
+test('[POST1] [POST9] [CLI2] a stopping server waits for no webhook and no backlog; the next one continues, in order', async () => {
   await using receiver = await WebhookReceiver.start();
   await using folder = await appFolder({
     'models/things/model.yaml': model,
@@ -50,7 +50,7 @@ test('[POST1] [POST9] [CLI2] a server that stops waits for no webhook and for no
   expect(count.body.totalResults).toBe(updates);
 });
 
-test('[POST9] what waits for a webhook that is gone from the configuration becomes dead letters', async () => {
+test('[POST9] events waiting for a webhook that was removed from the configuration become dead letters', async () => {
   await using receiver = await WebhookReceiver.start();
   receiver.answer = () => ({ status: 500 });
   const config = (name: string) => `webhooks: { ${name}: { url: "${receiver.url}" } }\n`;

@@ -71,7 +71,7 @@ async function ledgerOf(client: Awaited<ReturnType<typeof server.as>>, order: st
   });
 }
 
-test('[POST1] [POST2] post hooks run after create, update and delete, in order, and see what was done by whom', async () => {
+test('[POST1] [POST2] post hooks run after create, update and delete, in order, and see the change and its user', async () => {
   using client = await server.as('ann');
   const { body } = await client.request({ cmd: 'create', r: '/orders', body: { amount: 5 } });
   const r: string = body._r;
@@ -118,7 +118,7 @@ test('[POST3] runs of one object follow its revisions', async () => {
   await expect.poll(revs).toEqual(writes.map((_, n) => n + 1).concat([61]));
 });
 
-test('[POST6] [POST7] a run that fails is tried again and then given up, which the log tells; the next has its turn', async () => {
+test('[POST6] [POST7] a run that fails is tried again and then given up, which is logged; the next run begins', async () => {
   using client = await server.as('ann');
   const { body } = await client.request({ cmd: 'create', r: '/orders', body: {} });
   const r: string = body._r;
@@ -154,7 +154,7 @@ test('[POST5] post hooks that set each other off are stopped after so many', asy
   expect((await client.request({ cmd: 'get', r })).body).toMatchObject({ n: 7, _rev: 9 });
 });
 
-test('[POST5] subscribers hear of the writes of a post hook, and that no user made them', async () => {
+test('[POST5] subscribers receive the writes of a post hook, with its own opBy', async () => {
   using client = await server.as('ann');
   await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/ledger' }] } });
   const { body } = await client.request({ cmd: 'create', r: '/orders', body: { amount: 2 } });

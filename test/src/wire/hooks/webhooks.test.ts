@@ -68,7 +68,7 @@ test('[POST8] an event is posted to the webhooks that want it, signed, once', as
   expect(headers['content-type']).toBe('application/json');
 });
 
-test('[POST8] a webhook may ask for some events only, by name or by what they begin with', async () => {
+test('[POST8] a webhook may subscribe to some events only, by name or by prefix', async () => {
   await make({ type: 'gone.away' });
   await make({ type: 'lost.found' });
   const paths = () => {
@@ -98,7 +98,7 @@ test('[POST8] events about one object come in the order of its revisions', async
   expect(seen).toEqual(updates.map((_, n) => ({ was: n, n: n + 1 })));
 });
 
-test('[POST9] what is not taken is sent again under the same id; 410 and the last attempt make a dead letter', async () => {
+test('[POST9] an event that is not accepted is sent again under the same id; 410 and the last attempt make a dead letter', async () => {
   const answers = new Map([
     ['try.later', [{ status: 503, headers: { 'retry-after': '1' } }, { status: 200 }]],
     ['try.gone', [{ status: 410 }]],

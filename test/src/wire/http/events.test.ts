@@ -75,7 +75,7 @@ class Events implements Disposable {
 
 const at = (r: string) => `${server.url}/v0.1${r}`;
 
-/** Of an object: the revision and the view that it was heard under. */
+/** For an object: the revision and its view. */
 const idOf = (rev: number) => expect.stringMatching(new RegExp(`^${rev}\\.[\\w-]{16}$`));
 
 test('[HTTP11] [VIEW2] an object: its snapshot, then each revision, with revision and view as id', async () => {
@@ -120,7 +120,7 @@ test('[HTTP11] [VIEW2] an object: its snapshot, then each revision, with revisio
   expect(await again.end()).toBe(0);
 });
 
-test('[HTTP11] a collection: what is created, with the position as id', async () => {
+test('[HTTP11] a collection: created objects, with the position as id', async () => {
   using client = await server.as('one');
   using events = await Events.open(at('/users/e2/posts'));
   await client.request({ cmd: 'create', r: '/users/e2', body: { name: 'a' } });
@@ -138,7 +138,7 @@ test('[HTTP11] a collection: what is created, with the position as id', async ()
   expect((await again.next()).data.body._r).toBe('/users/e2/posts/2');
 });
 
-test('[HTTP11] a collection in which nothing was created yet: what is created while nobody listens is not missed', async () => {
+test('[HTTP11] a collection without creations so far: objects created during a disconnection are not missed', async () => {
   using client = await server.as('one');
   await client.request({ cmd: 'create', r: '/users/e4', body: { name: 'a' } });
   const authorization = `Bearer ${signToken({ uid: 'one' }, testSecret)}`;
@@ -158,7 +158,7 @@ test('[HTTP11] a collection in which nothing was created yet: what is created wh
   });
 });
 
-test('[HTTP11] a query: its items, then what happens to them; Last-Event-ID goes on', async () => {
+test('[HTTP11] a query: its items, then their changes; Last-Event-ID continues', async () => {
   using client = await server.as('one');
   await client.request({ cmd: 'create', r: '/users/e3', body: { name: 'a' } });
   const make = (id: number, likes: number) =>
@@ -178,7 +178,7 @@ test('[HTTP11] a query: its items, then what happens to them; Last-Event-ID goes
   expect(await again.next()).toMatchObject({ event: 'left', data: { r: '/users/e3/posts/1' } });
 });
 
-test('[HTTP11] what is refused is refused before the stream begins', async () => {
+test('[HTTP11] refusals come before the stream begins', async () => {
   const ask = async (path: string, headers: Record<string, string> = {}) => {
     const authorization = `Bearer ${signToken({ uid: 'one' }, testSecret)}`;
     const response = await fetch(at(path), {
@@ -216,7 +216,7 @@ test('[HTTP11] [LIM6] streams count as connections', async () => {
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).toBe('1');
   first[Symbol.dispose]();
-  // The server hears of it in its own time.
+  // The server notices it after a while.
   await expect
     .poll(async () => {
       const response = await fetch(url, {

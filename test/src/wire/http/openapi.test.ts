@@ -49,13 +49,13 @@ test('[OAS1] the document is valid OpenAPI 3.1, whatever the models are called',
   }
 });
 
-test('[OAS1] paths are those of the collections; what nobody may do is not there', async () => {
+test('[OAS1] paths are those of the collections; operations that nobody may use are left out', async () => {
   const { document } = await documentOf(server.url);
   expect(Object.keys(document.paths)).toContain('/v0.1/users/{usersId}/posts/{postsId}');
   const methods = (path: string) => Object.keys(document.paths[path] ?? {});
   expect(methods('/v0.1/users/{usersId}')).toEqual(['get', 'post', 'patch', 'delete']);
   expect(methods('/v0.1/users')).toEqual(['get', 'post']);
-  // Its model says only who may create.
+  // Its model has only a create rule.
   expect([methods('/v0.1/writeonly'), methods('/v0.1/writeonly/{writeonlyId}')]).toEqual([
     ['post'],
     ['post'],
@@ -122,7 +122,7 @@ async function send(method: string, target: string, { uid = 'one', headers, body
   return { method, path, status: response.status, headers: response.headers, json };
 }
 
-test('[OAS3] what the server answers is what the document says', async () => {
+test('[OAS3] responses are as in the document', async () => {
   const api = await documentOf(server.url);
   const seen = new Set<string>();
   const ask = async (method: string, target: string, asked: Asked = {}, status = 200) => {
@@ -186,7 +186,7 @@ test('[OAS3] what the server answers is what the document says', async () => {
   expect(seen.size).toBeGreaterThan(22);
 });
 
-test('[OAS1] [OAS3] accounts and tokens are told of: those that are served, and all of them', async () => {
+test('[OAS1] [OAS3] paths of accounts and tokens are in it, exactly those that are served', async () => {
   const api = await documentOf(letters.url);
   const folder = join(root, 'packages/server/src/gateway');
   const sources = readdirSync(folder).filter((name) =>
@@ -270,7 +270,7 @@ test('[OAS2] in production it is for this machine and holders of the secret', as
   expect(await ask(oddServer.url, elsewhere)).toBe(200);
 });
 
-test('[OAS1] it has an ETag, and whoever has it gets 304', async () => {
+test('[OAS1] it has an ETag, and If-None-Match gets 304', async () => {
   const first = await fetch(`${server.url}/openapi.json`);
   const etag = first.headers.get('etag') ?? '';
   await first.text();
@@ -289,7 +289,7 @@ const hiding = wireServer(
   },
 );
 
-test('[OAS2] everybody is told nothing of hidden collections', async () => {
+test('[OAS2] the public document has no hidden collections', async () => {
   const told = await documentOf(hiding.url, elsewhere);
   const text = JSON.stringify(told.document);
   expect(text).toContain('haunts');

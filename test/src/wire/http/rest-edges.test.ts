@@ -19,7 +19,7 @@ async function ask(line: string, headers: Readonly<Record<string, string>> = {},
   return { ...answer, json };
 }
 
-test('[HTTP4] a path that is not percent-encoded as it should be is an R that is none', async () => {
+test('[HTTP4] a wrongly percent-encoded path is an invalid R', async () => {
   const paths = ['users/%', 'users/%zz', 'users/%ff', 'us%00ers', 'users/%zz$&'];
   for (const path of paths.map((rest) => `/v0.1/${rest}`)) {
     const { status, json } = await ask(`GET ${path}?fields=name`);
@@ -34,7 +34,7 @@ test('[HTTP4] a path that is not percent-encoded as it should be is an R that is
   expect((await ask('GET http://elsewhere.example/v0.1/users/enc')).status).toBe(200);
 });
 
-test('[HTTP4] a version as long as it likes is one that is not spoken', async () => {
+test('[HTTP4] a version of any length is not supported', async () => {
   const { status, json } = await ask(`GET /v${'1'.repeat(3000)}/users`);
   expect([status, json]).toEqual([400, { code: 400, reason: 'protocol version is not supported' }]);
 });
@@ -54,7 +54,7 @@ test('[HTTP4] a method that is not served is 405, known to HTTP or not', async (
   expect((await ask('DELETE /v0.1/users/*')).status).toBe(405);
 });
 
-test('[HTTP4] a path that no URL can have is one that is not there, whatever the method', async () => {
+test('[HTTP4] a path that no URL can have is not found, whatever the method', async () => {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PURGE']) {
     for (const path of ['/\\', '/\\\\x', '//', '//[', '/a\\b', '/%5c', '/%00']) {
       const [answer] = await sendRaw(server.url, rawRequest(`${method} ${path}`, bearer()));
@@ -84,7 +84,7 @@ test('[HTTP4] a body is JSON whatever its type is said to be, and may be compres
   expect(await encoded('br', zipped)).toEqual(wrong('expected.as.the.body'));
 });
 
-test('[HTTP4] [LIM1] who sends a body that is too large hears so, and may go on', async () => {
+test('[HTTP4] [LIM1] a client that sends a too large body gets an error, and may go on', async () => {
   const large = `{"name":"${'x'.repeat(3 * 2 ** 20)}"}`;
   const head = { ...bearer(), Connection: 'keep-alive' };
   const [refused, next] = await sendRaw(
@@ -123,7 +123,7 @@ test('[HTTP9] DELETE with If-Match: * deletes whatever revision there is', async
   expect((await ask('DELETE /v0.1/users/any', { 'If-Match': '*' })).status).toBe(204);
 });
 
-test('[HTTP11] what does not go with a stream is refused before it begins', async () => {
+test('[HTTP11] options that do not fit a stream are refused before it begins', async () => {
   const events = { Accept: 'application/json;q=0.5, text/event-stream' };
   for (const parameter of ['count', 'skip=1', 'paginationToken=x']) {
     const { status, json } = await ask(`GET /v0.1/users?${parameter}`, events);
@@ -135,14 +135,14 @@ test('[HTTP11] what does not go with a stream is refused before it begins', asyn
   }
 });
 
-test('[HTTP3] OPTIONS is answered to whoever asks', async () => {
+test('[HTTP3] OPTIONS is answered to every client', async () => {
   const { status, headers } = await ask('OPTIONS /v0.1/users/1');
   expect(status).toBe(204);
   expect(headers.allow).toBe('GET, HEAD, POST, PATCH, DELETE, OPTIONS');
   expect(headers['access-control-allow-methods']).toBe('GET, HEAD, POST, PATCH, DELETE');
 });
 
-test('[HTTP3] [HTTP6] answers differ by origin where origins are narrowed, and by token always', async () => {
+test('[HTTP3] [HTTP6] responses vary by origin if origins are limited, and by token always', async () => {
   const request = rawRequest('GET /v0.1/users?count', {
     ...bearer(),
     Origin: 'https://app.example',

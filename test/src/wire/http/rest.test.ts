@@ -56,7 +56,7 @@ test('[HTTP5] POST creates: 201, with its address and revision', async () => {
   });
 });
 
-test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', async () => {
+test('[HTTP6] GET gets; the ETag stands for the revision, and If-None-Match gets 304', async () => {
   await ask('/v0.1/users/g1', { method: 'POST', body: { name: 'G', age: 3 } });
   const got = await ask('/v0.1/users/g1?fields=name,shout');
   expect(got.status).toBe(200);
@@ -80,7 +80,7 @@ test('[HTTP6] GET gets; the revision is the ETag, and who has it gets 304', asyn
       etag: tag,
     });
   }
-  // The revision alone says neither of which store it is nor who saw what of it.
+  // The revision alone does not identify the store or the view.
   for (const unknown of ['"1"', '1', tag.replace('"1-', '"2-'), tag.replace(/.{4}"$/, '____"')]) {
     const { status } = await ask('/v0.1/users/g1', { headers: { 'If-None-Match': unknown } });
     expect([unknown, status]).toEqual([unknown, 200]);
@@ -473,7 +473,7 @@ test('[HTTP4] credentials of another scheme, as a proxy wants them, do not silen
     expect([scheme, await ask(`${scheme} dXNlcjpwYXNz`)]).toEqual([scheme, 200]);
     expect([scheme, await ask(`${scheme} dXNlcjpwYXNz`, '')]).toEqual([scheme, 401]);
   }
-  // A bearer token is what counts, even where it is none.
+  // The bearer token takes precedence, even if it is invalid.
   expect(await ask('Bearer nonsense')).toBe(401);
   expect(await ask('Bearer ')).toBe(401);
   expect(await ask(`bearer  ${token} `, 'access_token=nonsense')).toBe(200);
@@ -530,7 +530,7 @@ test('[CON3] another version of the protocol', async () => {
   ]);
 });
 
-test('[HTTP12] large answers are compressed for who takes that', async () => {
+test('[HTTP12] large responses are compressed for clients that accept it', async () => {
   await ask('/v0.1/users/z1', { method: 'POST', body: { name: 'Z', extra: 'x'.repeat(5000) } });
   const gzip = { headers: { 'Accept-Encoding': 'gzip' } };
   const large = await ask('/v0.1/users/z1', gzip);

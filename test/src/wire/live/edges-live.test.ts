@@ -64,7 +64,7 @@ describe('a replay for some fields', () => {
   });
 });
 
-test('[PSH4] [PSH5] what came before a deletion unseen is told as prev', async () => {
+test('[PSH4] [PSH5] unseen revisions before a deletion are skipped with prev', async () => {
   using client = await server.as('watcher');
   await create(client, '/things/gone', { n: 1 });
   await subscribe(client, { r: '/things/gone', rev: 1, fields: ['n'] });
@@ -106,7 +106,7 @@ test('[SUB1] [SUB5] the same R twice in one subscribe is one subscription, with 
   expect((await unsubscribe(client, '/things/twice')).error?.message).toBe('subscription.missing');
 });
 
-test('[PSH1] equal ids under different parents are told to each collection that holds them', async () => {
+test('[PSH1] equal ids under different parents are pushed to each collection that has them', async () => {
   using client = await server.as('parents');
   await subscribe(client, { r: '/things/*/parts' }, { r: '/things/pa/parts' });
   for (const parent of ['/things/pa', '/things/pb']) {
@@ -123,7 +123,7 @@ test('[PSH1] equal ids under different parents are told to each collection that 
   );
 });
 
-test('[PSH8] of a token only what is public is told', async () => {
+test('[PSH8] only public data of a token is pushed', async () => {
   using client = await server.as('nick', {
     authType: 'password',
     _r: '/things/nick/',
@@ -137,7 +137,7 @@ test('[PSH8] of a token only what is public is told', async () => {
   });
 });
 
-test('[SUB6] [SUB7] connections that come and go hear of each creation once', async () => {
+test('[SUB6] [SUB7] connections that come and go receive each creation once', async () => {
   using first = await server.as('first');
   await subscribe(first, { r: '/things' });
   await create(first, '/things/begin');
@@ -175,7 +175,7 @@ test('[SUB6] [SUB7] connections that come and go hear of each creation once', as
   expect([...heard].sort()).toEqual([...made].sort());
 });
 
-test('[SUB5] [UNS1] [PSH9] a subscription that is narrowed and widened all the time ends with what is stored', async () => {
+test('[SUB5] [UNS1] [PSH9] a subscription that is narrowed and widened all the time ends with the stored object', async () => {
   using client = await server.as('wavering');
   using writer = await server.as('writer');
   const r = '/things/wavering';
@@ -206,7 +206,7 @@ test('[SUB5] [UNS1] [PSH9] a subscription that is narrowed and widened all the t
   expect(data).toMatchObject({ n: 40, m: 20 });
 });
 
-test('[LIM3] what is beyond 10,000 subscriptions fails, and what is not is made', async () => {
+test('[LIM3] subscriptions beyond 10,000 fail, and the others are made', async () => {
   using client = await server.as('many');
   const items = Array.from({ length: 10_001 }, (_, n) => ({ r: `/things/x${n}/parts` }));
   const { body } = await subscribe(client, ...items);

@@ -165,7 +165,7 @@ describe('pages over five collections', () => {
   }
 });
 
-test('[REA11] [SUB7] what is created while a read subscribes is in its answer or pushed, and never both', async () => {
+test('[REA11] [SUB7] objects created while a read subscribes are in its response or pushed, never both', async () => {
   using writer = await server.as('writer');
   for (let round = 0; round < 8; round++) {
     using client = await server.as(`reader${round}`);

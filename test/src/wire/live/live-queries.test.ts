@@ -55,7 +55,7 @@ const told = ({ evt, r, rev, body }: ServerMessage) =>
 const next = async (client: Client) => told(await client.nextPush());
 const all = async (client: Client) => (await client.pushesUntilNow()).map(told);
 
-describe('what happens to the objects of a query', () => {
+describe('changes of the objects of a query', () => {
   test('[QRY1] [QRY2] [QRY3] [QRY4] created, updated, entered and left', async () => {
     using client = await server.as('one');
     using writer = await server.as('writer');
@@ -97,7 +97,7 @@ describe('what happens to the objects of a query', () => {
     expect(await all(client)).toEqual([]);
   });
 
-  test('[QRY3] only of the fields asked for; what is not seen is in meta.prev', async () => {
+  test('[QRY3] only for the requested fields; meta.prev skips other revisions', async () => {
     using client = await server.as('one');
     await create(client, '/b/1', { n: 1, name: 'x' });
     await watch(client, '/b', { fields: ['name'] });
@@ -161,7 +161,7 @@ describe('rights', () => {
     expect(await all(amal)).toEqual([]);
   });
 
-  test('[QRY6] who sees more of an object gets a snapshot; a filter sees what its reader sees', async () => {
+  test('[QRY6] a reader who may see more of an object gets a snapshot; a filter sees what its reader sees', async () => {
     using amal = await server.as('amal');
     using writer = await server.as('writer');
     await create(writer, '/veiled/1', { owner: 'writer', n: 7 });
@@ -169,7 +169,7 @@ describe('rights', () => {
     const narrow = await watch(amal, '/veiled', { query: { filter: 'n = 7' } });
     expect([open.rs, narrow.rs]).toEqual([['/veiled/1'], []]);
     await set(writer, '/veiled/1', { owner: 'amal' });
-    // The two windows are told apart, in whatever order.
+    // The pushes of the two windows come in any order.
     const pushes = [await amal.nextPush(), await amal.nextPush()];
     const by = (id: string) => pushes.filter(({ meta }) => meta?.subscription === id);
     expect(by(open.id)).toMatchObject([
@@ -228,7 +228,7 @@ describe('since', () => {
     }
   });
 
-  test('[QRY7] what was deleted meanwhile has left; where it stood in a full window nobody knows', async () => {
+  test('[QRY7] an object deleted meanwhile gets left; in a full window its place is unknown', async () => {
     using client = await server.as('one');
     for (const n of [1, 2, 3]) await create(client, `/f/${n}`, { n });
     await watch(client, '/f', { sort: 'n' });
@@ -268,7 +268,7 @@ describe('since', () => {
     expect(await again.pushesUntilNow()).toEqual([]);
   });
 
-  test('[QRY7] a position that is none, or that the server never had', async () => {
+  test('[QRY7] an invalid position, or one that the server never had', async () => {
     using client = await server.as('one');
     const read = (since: unknown) =>
       client.request({ cmd: 'read', r: '/e', cmdOpts: { subscribe: true, since } as JsonObject });

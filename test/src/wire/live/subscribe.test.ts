@@ -16,7 +16,7 @@ const subscribe = (client: Client, ...subscriptions: JsonObject[]) =>
   client.request({ cmd: 'subscribe', body: { subscriptions } });
 
 describe('an object', () => {
-  test('[SUB1] [SUB3] [PSH2] [PSH6] [PSH8] without rev: a snapshot, then what happens', async () => {
+  test('[SUB1] [SUB3] [PSH2] [PSH6] [PSH8] without rev: a snapshot, then changes', async () => {
     using client = await server.as('one', {
       authType: 'password',
       data: { nick: 'n', phone: 'p' },
@@ -98,7 +98,7 @@ describe('an object', () => {
     expect(await client.pushesUntilNow()).toEqual([]);
   });
 
-  test('[SUB2] [RET1] where history ends: one snapshot', async () => {
+  test('[SUB2] [RET1] beyond the history: one snapshot', async () => {
     using client = await server.as('one');
     await create(client, '/short/s4');
     for (let n = 0; n < 6; n++) await update(client, '/short/s4', add('n'));
@@ -151,7 +151,7 @@ describe('an object', () => {
     ]);
   });
 
-  test('[PSH4] prev tells what was left out', async () => {
+  test('[PSH4] prev names the last relevant revision', async () => {
     using client = await server.as('one');
     await create(client, '/short/s7');
     await subscribe(client, { r: '/short/s7', rev: 1, fields: ['n'] });
@@ -197,7 +197,7 @@ describe('an object', () => {
     expect(await client.pushesUntilNow()).toEqual([]);
   });
 
-  test('[PSH5] [DEL3] [DEL4] deleted ends it, and stands for what was missed', async () => {
+  test('[PSH5] [DEL3] [DEL4] deleted ends it, in place of missed revisions', async () => {
     using client = await server.as('one');
     using late = await server.as('late');
     await create(client, '/users/s9', { name: 'a' });
@@ -212,7 +212,7 @@ describe('an object', () => {
     expect(await late.pushesUntilNow()).toEqual([deleted]);
   });
 
-  test('[SUB10] [PSH7] rights lost end it, and are judged at every push', async () => {
+  test('[SUB10] [PSH7] lost rights end it, and are checked at every push', async () => {
     using owner = await server.as('owner');
     using other = await server.as('other');
     await create(owner, '/secrets/s10', { owner: 'owner', shared: true, text: 'open' });
@@ -320,7 +320,7 @@ describe('a collection', () => {
     expect(skip.error).toMatchObject({ code: 400, message: 'request.invalid' });
   });
 
-  test('[SUB10] only what may be read is told', async () => {
+  test('[SUB10] only objects that may be read are pushed', async () => {
     using owner = await server.as('owner');
     using other = await server.as('other');
     await subscribe(other, { r: '/secrets' });

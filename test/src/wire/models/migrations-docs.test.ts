@@ -25,7 +25,7 @@ const version1 = `version: 1
 fields: { first: { type: String }, last: { type: String }, age: { type: Long } }
 ${access}`;
 
-test('[MIG1] [MIG2] [REL1] docs/migrations.md shows what works', async () => {
+test('[MIG1] [MIG2] [REL1] the examples of docs/migrations.md work', async () => {
   await using app = await appFolder({ 'models/people/model.yaml': version1 });
   await using server = await ServerProcess.start({ dir: app.dir });
   const accessToken = signToken({ uid: 'u' }, testSecret);

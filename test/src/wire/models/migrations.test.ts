@@ -113,7 +113,7 @@ test('[MIG5] a unique field holds against objects that were not migrated yet', a
   expect(refused.error).toMatchObject({ errors: { slug: ['value.not.unique'] } });
 });
 
-test('[MIG4] an object that can not be migrated is a 500 by itself, and missing among many', async () => {
+test('[MIG4] an object that cannot be migrated is a 500 on get, and missing in reads', async () => {
   await using app = await evolved([{ first: 'Bad', last: 'One', age: '5' }]);
   await using server = await start(app);
   using client = await connect(server);
@@ -139,7 +139,7 @@ test('[MIG4] an object that can not be migrated is a 500 by itself, and missing 
   expect((await later.request(read('age < 10'))).body.items).toHaveLength(1);
 });
 
-test('[MIG6] who was away gets a snapshot in place of what happened under another version', async () => {
+test('[MIG6] a disconnected client gets a snapshot in place of changes under another version', async () => {
   await using app = await evolved();
   await using server = await start(app);
   using client = await connect(server);
@@ -156,7 +156,7 @@ test('[MIG6] who was away gets a snapshot in place of what happened under anothe
   expect(pushes.find(({ r }) => r === '/people/2')?.body).toMatchObject({ name: 'Bob Ray' });
 });
 
-test('[MIG6] positions that were heard under another version are gone', async () => {
+test('[MIG6] positions from another version are gone', async () => {
   await using app = await evolved();
   await using server = await start(app);
   using client = await connect(server);

@@ -37,7 +37,7 @@ describe('a right that a user lacks whatever the object', () => {
     expect((await other.request(subscribe)).body.failures).toBeUndefined();
   });
 
-  test('[ACC7] [ACC10] it is told also where no object is, so that nothing of that is learned', async () => {
+  test('[ACC7] [ACC10] it is the same for a missing object, so that nothing is revealed', async () => {
     using banned = await server.as('banned');
     for (const r of ['/club/never', '/silent/never']) {
       expect((await banned.request({ cmd: 'get', r })).error).toEqual(forbidden);
@@ -52,7 +52,7 @@ describe('a right that a user lacks whatever the object', () => {
     expect((await keeper.request({ cmd: 'get', r: '/club/never' })).error).toEqual(missing);
   });
 
-  test('[ACC6] [ACC10] unless the model hides what may not be read', async () => {
+  test('[ACC6] [ACC10] unless the model hides objects', async () => {
     using banned = await server.as('banned');
     const r = '/secret/never';
     expect((await banned.request({ cmd: 'get', r })).error).toEqual(missing);

@@ -88,7 +88,7 @@ function shapeOf({ evt, r, rev }: ServerMessage): unknown[] {
   return [evt, r, rev].filter((part) => part !== undefined);
 }
 
-test('[REL1] [REL2] SIGHUP puts changed models in force, for what was stored before too', async () => {
+test('[REL1] [REL2] SIGHUP loads changed models, which apply to stored objects too', async () => {
   await using run = await Run.start(version1);
   using client = await run.as('u');
   await client.request(create('/things/1', { title: 'one', n: 4, old: 'x' }));
@@ -102,7 +102,7 @@ test('[REL1] [REL2] SIGHUP puts changed models in force, for what was stored bef
   expect(found.body.totalResults).toBe(1);
 });
 
-test('[REL1] a model that does not load leaves the one in force, and is told as at a start', async () => {
+test('[REL1] a model that does not load leaves the current one, and is logged as at a start', async () => {
   await using run = await Run.start(version1);
   using client = await run.as('u');
   await client.request(create('/things/1', { n: 4 }));
@@ -148,7 +148,7 @@ test('[REL1] in development models are loaded again as they change', async () =>
   await expect.poll(made).toBe('object.already.exist');
 });
 
-test('[REL1] a folder of models that is a link is read where it leads by now', async () => {
+test('[REL1] a models folder that is a link is read at its current target', async () => {
   const inFolder = (name: string, files: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries(files).map(([path, text]) => [path.replace(/^models/, name), text]),
@@ -266,7 +266,7 @@ test('[REL4] subscriptions that the new model has no place for end with failed; 
   expect((await client.pushesUntilNow()).map(shapeOf)).toEqual([['updated', '/things/1', 2]]);
 });
 
-test('[REL4] rights are judged anew: who may not read any more hears no more', async () => {
+test('[REL4] rights are checked again: a client that may no longer read receives nothing more', async () => {
   await using run = await Run.start(version1);
   using client = await run.as('u');
   using other = await run.as('v');
@@ -285,7 +285,7 @@ test('[REL4] rights are judged anew: who may not read any more hears no more', a
     ['left', '/things/1', 1],
     ['schemaUpdated', '/things/*'],
   ]);
-  // Of the same version nothing is told that is known already.
+  // For the same version no known objects are pushed again.
   expect((await client.pushesUntilNow()).map(shapeOf)).toEqual([['schemaUpdated', '/things/*']]);
   await client.request(set('/things/1', 1, 'n', 5));
   expect((await client.pushesUntilNow()).map(shapeOf)).toEqual([
@@ -295,7 +295,7 @@ test('[REL4] rights are judged anew: who may not read any more hears no more', a
   expect(await other.pushesUntilNow()).toEqual([]);
 });
 
-test('[REL5] who resumes after a reload is told of it, and of what the objects are now', async () => {
+test('[REL5] a client that resumes after a reload receives schemaUpdated and the current objects', async () => {
   await using run = await Run.start(version1);
   using client = await run.as('u');
   await client.request(create('/things/1', { title: 'one', n: 4 }));

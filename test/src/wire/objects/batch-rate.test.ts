@@ -3,7 +3,7 @@ import { wireServer } from '../wire-server.js';
 
 const server = wireServer({ REALLY_RATE_COMMANDS: '10' });
 
-test('[BAT6] [LIM5] a batch counts as its commands, and takes nothing where it is too much', async () => {
+test('[BAT6] [LIM5] a batch counts as its commands, and uses up nothing if it is refused', async () => {
   using client = await server.as('amal');
   const batch = (count: number) =>
     client.request({

@@ -31,8 +31,8 @@ function refused(
   expect(answer.body).toBeUndefined();
 }
 
-describe('what is answered', () => {
-  test('[BAT1] one result for each command, in order, as it would be answered alone', async () => {
+describe('the response', () => {
+  test('[BAT1] one result for each command, in order, the same as alone', async () => {
     using client = await server.as('amal');
     const [mine, gone] = [fresh('users'), fresh('users')];
     await client.request(create(gone, { name: 'old' }));
@@ -126,8 +126,8 @@ describe('what is answered', () => {
   });
 });
 
-describe('how it is judged', () => {
-  test('[BAT3] a batch sees what it makes: parents, references, revisions, unique values', async () => {
+describe('validation', () => {
+  test('[BAT3] a batch sees its own writes: parents, references, revisions, unique values', async () => {
     using client = await server.as('amal');
     const [parent, friend, heir] = [fresh('users'), fresh('users'), fresh('users')];
     const email = `${parent}@x`;
@@ -295,7 +295,7 @@ describe('how it is judged', () => {
 });
 
 describe('size', () => {
-  test('[BAT8] a batch that writes more than one commit may hold is refused as a whole', async () => {
+  test('[BAT8] a batch that is larger than one commit is refused as a whole', async () => {
     using client = await server.as('amal');
     const rs = Array.from({ length: 10 }, () => fresh('users'));
     for (const r of rs) await client.request(create(r, { name: 'n', extra: 'x'.repeat(900_000) }));
@@ -317,7 +317,7 @@ describe('size', () => {
 });
 
 describe('order', () => {
-  test('[BAT5] [DUR3] subscribers hear the changes in the order of the batch, of all objects', async () => {
+  test('[BAT5] [DUR3] subscribers receive the changes in the order of the batch, across objects', async () => {
     using writer = await server.as('amal');
     using reader = await server.as('bela');
     const [a, b] = [fresh('short'), fresh('short')];
@@ -347,7 +347,7 @@ describe('order', () => {
     expect(pushes.map(({ r }) => r)).toEqual([b, a, '/short/*', b, a]);
   });
 
-  test('[BAT4] nothing is heard of a batch that was refused', async () => {
+  test('[BAT4] nothing is pushed of a refused batch', async () => {
     using writer = await server.as('amal');
     using reader = await server.as('bela');
     const a = fresh('short');
@@ -358,7 +358,7 @@ describe('order', () => {
     expect(await reader.pushesUntilNow()).toEqual([]);
   });
 
-  test('[BAT5] [ENV4] what is sent in one go on the same Rs takes effect and is answered in that order', async () => {
+  test('[BAT5] [ENV4] pipelined commands on the same Rs take effect and are answered in order', async () => {
     using client = await server.as('amal');
     const [a, b] = [fresh('short'), fresh('short')];
     const order: string[] = [];

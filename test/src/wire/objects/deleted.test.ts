@@ -79,7 +79,7 @@ async function overHttp(r: string, uid: string) {
   };
 }
 
-test('[DEL5] [ACC6] of a deleted object of a hidden collection everything says what it says of one that never was', async () => {
+test('[DEL5] [ACC6] a deleted object of a hidden collection looks like one that never existed', async () => {
   const r = '/ghosts/deleted';
   await leaveDeleted(r, { owner: 'owner' });
   using other = await server.as('other');
@@ -93,7 +93,7 @@ test('[DEL5] [ACC6] of a deleted object of a hidden collection everything says w
   expect(asked.eventsFrom[0]).toBe(404);
 });
 
-test('[DEL5] where nothing is hidden, who may not be known to have seen it hears that it is gone, not by whom or when', async () => {
+test('[DEL5] without hidden, a user who may not have seen it learns that it is gone, not by whom or when', async () => {
   const r = '/secrets/deleted';
   await leaveDeleted(r, { owner: 'owner' });
   using other = await server.as('other');
@@ -109,7 +109,7 @@ test('[DEL5] where nothing is hidden, who may not be known to have seen it hears
   }
 });
 
-test('[DEL4] [DEL5] where everybody may read and subscribe, who was away hears all of it', async () => {
+test('[DEL4] [DEL5] if everybody may read and subscribe, a client that was disconnected receives all of it', async () => {
   const r = '/users/deleted';
   await leaveDeleted(r, { name: 'x' });
   using other = await server.as('other');
@@ -118,7 +118,7 @@ test('[DEL4] [DEL5] where everybody may read and subscribe, who was away hears a
   expect(pushes).toEqual([{ evt: 'deleted', r, rev: 2, meta: { opBy: { uid: 'owner' } } }]);
 });
 
-test('[DEL5] [RES5] who was subscribed when the connection dropped hears it when it resumes, though nobody else does', async () => {
+test('[DEL5] [RES5] a client that was subscribed when its connection dropped receives it on resuming, though nobody else does', async () => {
   const r = '/ghosts/left';
   using owner = await server.as('owner');
   await owner.request({ cmd: 'create', r, body: { owner: 'owner' } });

@@ -43,7 +43,7 @@ describe('create', () => {
     refused(await create(client, '/users/mine', { name: 'b' }), 409, 'object.already.exist');
   });
 
-  test('[CRE3] [FLD7] [VAL1] [VAL4] [CAL3] everything that is wrong is told at once', async () => {
+  test('[CRE3] [FLD7] [VAL1] [VAL4] [CAL3] all errors are reported together', async () => {
     using client = await server.as('amal');
     const answer = await create(client, '/users', {
       email: 5,
@@ -88,7 +88,7 @@ describe('create', () => {
     );
   });
 
-  test('[FLD1] [FLD2] [FLD3] [FLD4] [FLD5] [FLD6] [SET1] every type holds what it should, through a get', async () => {
+  test('[FLD1] [FLD2] [FLD3] [FLD4] [FLD5] [FLD6] [SET1] every type stores its values, as seen by a get', async () => {
     using client = await server.as('amal');
     const body = {
       name: 'nul \u0000 and \ud83d\ude00 and \ud800',
@@ -145,7 +145,7 @@ describe('create', () => {
     );
   });
 
-  test('[CRE6] who may create but not read gets _r and _rev', async () => {
+  test('[CRE6] a user who may create but not read gets _r and _rev', async () => {
     using client = await server.as('amal');
     const answer = await create(client, '/writeonly', {});
     expect(Object.keys(answer.body).sort()).toEqual(['_r', '_rev']);
@@ -205,7 +205,7 @@ describe('create', () => {
 });
 
 describe('get', () => {
-  test('[GET1] [GET2] [GET3] fields, sets, and what is not set', async () => {
+  test('[GET1] [GET2] [GET3] fields, field sets, and fields that are not set', async () => {
     using client = await server.as('amal');
     await create(client, '/users/g1', { name: 'G' });
     expect((await get(client, '/users/g1', ['@card', 'age'])) as object).toEqual({
@@ -362,7 +362,7 @@ describe('update', () => {
     );
   });
 
-  test('[UPD10] [UPD5] what does not fit', async () => {
+  test('[UPD10] [UPD5] operations that do not fit', async () => {
     using client = await server.as('amal');
     const r = await fresh(client, { tags: ['a'] });
     refused(
@@ -422,7 +422,7 @@ describe('update', () => {
     expect((await update(client, r, 1, { op: 'pull', key: 'tags', value: 'none' })).rev).toBe(3);
   });
 
-  test('[UPD12] validation of what comes of it', async () => {
+  test('[UPD12] validation of the result', async () => {
     using client = await server.as('amal');
     const r = await fresh(client, { age: 3 });
     refused(
@@ -574,7 +574,7 @@ describe('once', () => {
 });
 
 describe('access', () => {
-  test('[ACC1] [ACC5] [ACC7] a missing right is told first', async () => {
+  test('[ACC1] [ACC5] [ACC7] a missing right is reported first', async () => {
     using owner = await server.as('owner');
     using other = await server.as('other');
     refused(await create(other, '/secrets', { owner: 'owner', nonsense: 1 }), 403, 'forbidden');
@@ -655,7 +655,7 @@ describe('hooks', () => {
         message: 'internal.server.error',
         id: expect.stringMatching(/.+/),
       });
-      // Whoever is told the id finds under it which hook it was, which line, and why.
+      // The log entry with the id names the hook, the line and the cause.
       const lines = () => server.process.output.stdout.split('\n');
       const told = () => lines().find((line) => line.includes(`"id":"${answer.error?.id}"`));
       await expect.poll(told).toMatch(/on-validate\.js, line \d+: \S/);

@@ -60,7 +60,7 @@ function listen(client: Client): string[] {
 }
 
 describe('meta.once', () => {
-  test('[ONC5] an author knows its write again on each of its connections, and nobody else learns the id', async () => {
+  test('[ONC5] an author recognizes its write on each of its connections, and nobody else receives the id', async () => {
     const r = fresh('users');
     using first = await server.as('amal');
     using second = await server.as('amal', { data: { on: 'a phone' } });
@@ -90,7 +90,7 @@ describe('meta.once', () => {
     expect(theirs[0]?.meta).toEqual({ opBy: { uid: 'amal' } });
   });
 
-  test('[ONC5] collections, windows and what leaves them', async () => {
+  test('[ONC5] collections, windows and objects that leave them', async () => {
     const parent = fresh('users');
     const r = `${parent}/posts`;
     using author = await server.as('amal');

@@ -126,7 +126,7 @@ describe('read', () => {
     );
   });
 
-  test("[REA5] the first page's prevToken finds what is newer", async () => {
+  test("[REA5] the first page's prevToken finds newer objects", async () => {
     using client = await server.as('reader');
     await client.request({ cmd: 'create', r: '/short/m', body: {} });
     const first = await read(client, '/short');
@@ -215,7 +215,7 @@ describe('RQL', () => {
 });
 
 describe('rights', () => {
-  test('[REA10] [ACC5] [CNT1] what may not be read is left out', async () => {
+  test('[REA10] [ACC5] [CNT1] objects that may not be read are left out', async () => {
     using owner = await server.as('owner');
     using other = await server.as('other');
     for (let n = 0; n < 6; n++) {

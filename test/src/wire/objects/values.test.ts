@@ -140,7 +140,7 @@ describe('parameters and options that are not known', () => {
   });
 });
 
-test('[FORM1] [RQL4] what is no instant is 409 over HTTP, another spelling of one is found', async () => {
+test('[FORM1] [RQL4] a text that is not an instant is 409 over HTTP, another spelling of an instant is found', async () => {
   await ask('POST /v0.1/things/3', '{"at":"2024-01-01T00:00:00Z"}');
   const count = async (at: string) =>
     await ask(

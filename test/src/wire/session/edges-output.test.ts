@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (let n = 0; n < count; n++) await create(client, `/big/${n}`, { n, text: half });
 });
 
-test('[LIM4] a client that reads gets answers of 15 MB in all, asked for in one go', async () => {
+test('[LIM4] a client that reads gets pipelined responses of 15 MB in all', async () => {
   using client = await server.as('reader');
   const all = await Promise.all(
     Array.from({ length: count }, (_, n) => client.request({ cmd: 'get', r: `/big/${n}` })),
@@ -43,7 +43,7 @@ test('[LIM4] a client that reads gets answers of 15 MB in all, asked for in one 
   for (let n = 0; n < count; n++) expect((await client.nextPush()).evt).toBe('snapshot');
 });
 
-test('[LIM4] [REA5] a page ends early where it is large, and the walk goes on, in both directions', async () => {
+test('[LIM4] [REA5] a large page ends early, and paging continues in both directions', async () => {
   using client = await server.as('walker');
   const pageAt = async (paginationToken?: string) => {
     const cmdOpts = { sort: 'n', limit: 20, ...(paginationToken && { paginationToken }) };
@@ -68,7 +68,7 @@ test('[LIM4] [REA5] a page ends early where it is large, and the walk goes on, i
   expect(back).toEqual(pages);
 });
 
-test('[LIM4] [REA11] a window that is too large for one answer is refused, and leaves nothing behind', async () => {
+test('[LIM4] [REA11] a window that is too large for one response is refused, and leaves nothing behind', async () => {
   using client = await server.as('watcher');
   const read = (limit: number) =>
     client.request({ cmd: 'read', r: '/big', cmdOpts: { subscribe: true, limit, sort: 'n' } });
@@ -95,7 +95,7 @@ test('[LIM4] requests wait unread while their answers are not read, and are answ
   await expect.poll(congested, { interval: 50 }).toBe(0);
 });
 
-test('[LIM4] [SES11] a client for which too much waits is closed with 1013, and what it did is done', async () => {
+test('[LIM4] [SES11] a client with too much waiting output is closed with 1013, and its writes are kept', async () => {
   using one = await narrow.as('one');
   one.send({ tag: 1, cmd: 'create', r: '/big/0', body: { n: 7, text: half } });
   expect((await one.closed).code).toBe(1013);
@@ -104,7 +104,7 @@ test('[LIM4] [SES11] a client for which too much waits is closed with 1013, and 
   expect(body.n).toBe(7);
 });
 
-test('[LIM4] [SUB7] who does not read for a while hears one snapshot for what it missed, and goes on', async () => {
+test('[LIM4] [SUB7] a client that does not read for a while receives one snapshot for what it missed, and continues', async () => {
   using writer = await server.as('writer');
   using slow = await server.as('slow');
   await create(writer, '/big/busy', { n: 0 });

@@ -92,7 +92,7 @@ test('[SES11] a socket that the client closes is closed with the code that it ga
 describe('renewal', () => {
   const as = (level: number) => signToken({ uid: 'renewed', data: { role: { name: level } } });
 
-  test('[SES3] [SES8] failures count anew after a success, and close a live session, too', async () => {
+  test('[SES3] [SES8] failures are counted from zero after a success, and close a live session, too', async () => {
     using client = await Client.connect(server.socketUrl, as(1));
     const renew = (accessToken: string) => client.request({ cmd: 'initialize', accessToken });
     for (let n = 0; n < 4; n++) await renew('bad');

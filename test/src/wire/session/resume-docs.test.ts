@@ -21,7 +21,7 @@ const server = wireServer({}, { 'models/tasks/model.yaml': model });
 /** What is another value each time: the page's stands for that of the test. */
 const varying = ['pos', 'since', 'view', 'connection-handle', 'accessToken'];
 
-/** Plays what a page shows: one client sends, and hears, each line in its turn. */
+/** Plays the example of a page: one client sends, and receives, each line in order. */
 class Play {
   readonly heard: ServerMessage[] = [];
   readonly #clients = new Map<string, Client>();
@@ -106,7 +106,7 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-describe('what the pages show is what happens', () => {
+describe('the examples of the pages work', () => {
   test.each([
     ['live-queries.md', false],
     ['resume.md', true],
@@ -119,7 +119,7 @@ describe('what the pages show is what happens', () => {
     play.close();
   });
 
-  test('[QRY5] docs/live-queries.md: the window that is kept so is what the read answers', async () => {
+  test('[QRY5] docs/live-queries.md: the window kept by its code is the result of the read', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'really-docs-'));
     const file = join(dir, 'keep.mjs');
     writeFileSync(file, blocks('live-queries.md', 'js')[0] ?? '');

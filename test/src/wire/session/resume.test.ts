@@ -63,7 +63,7 @@ test('[RES1] [RES2] after a drop each missed revision comes once, in order, on a
   expect(revs(await pushes(second.client, 1))).toEqual(['updated 25']);
 });
 
-test('[RES2] what was sent and did not arrive is sent again: after the first n', async () => {
+test('[RES2] pushes that did not arrive are sent again: those after the first n', async () => {
   using writer = await server.as('writer');
   await create(writer, '/users/r2');
   for (const received of [0, 1, 3, 5]) {
@@ -109,7 +109,7 @@ test('[RES2] collections and queries go on as well, under the ids that they had'
   const second = await back('one', first.handle, 2);
   expect(second.resumed).toBe(true);
   const all: ServerMessage[] = [];
-  // Two of the collection (what was deleted since is not told), and what happened to the window.
+  // Two of the collection (deletions are not pushed), and the changes of the window.
   const isOfWindow = ({ meta }: ServerMessage) => meta?.subscription !== undefined;
   while (
     all.filter((push) => !isOfWindow(push)).length < 2 ||
@@ -157,7 +157,7 @@ test('[RES2] without received the last pushes may come again, and none is missed
   expect(revs(await pushes(client, 2))).toEqual(['updated 2', 'updated 3']);
 });
 
-describe('[RES3] where the last pushes do not reach back so far', () => {
+describe('[RES3] if the kept pushes do not reach back far enough', () => {
   const asked = (r: string, ...more: JsonObject[]) => [{ r, rev: 1 }, ...more];
   const setUp = async (r: string) => {
     const writer = await Client.connect(brief.socketUrl, signToken({ uid: 'writer' }, testSecret));
@@ -166,7 +166,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
   };
   const post = (writer: Client, r: string) => create(writer, r, { title: 't' });
 
-  test('what is missing is told again, of each subscription from where it is', async () => {
+  test('each subscription continues from its own position', async () => {
     const { writer, first } = await setUp('/users/r5');
     await create(writer, '/users/r5b');
     await subscribe(first.client, ...asked('/users/r5', { r: '/users/r5b', rev: 1 }));
@@ -187,7 +187,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
     expect(of('/users/r5b')).toEqual(['updated 2']);
     const made = all.filter(({ evt }) => evt === 'created').map(({ body }) => body._r);
     expect(made).toEqual([2, 3, 4, 5, 6, 7, 8].map((n) => `/users/r5/posts/${n}`));
-    // What was told again counts as any other push does.
+    // Repeated pushes count like others.
     await drop(second.client);
     const third = await back('one', second.handle, 1, brief);
     expect(third.resumed).toBe(true);
@@ -195,7 +195,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
     third.client.close();
   });
 
-  test('what will not come again is sent again: that something was deleted', async () => {
+  test('deletions are sent again', async () => {
     const { writer, first } = await setUp('/users/r12');
     await create(writer, '/users/r13');
     await subscribe(first.client, ...asked('/users/r12', { r: '/users/r13', rev: 1 }));
@@ -219,7 +219,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
     expect(revs(await pushes(client, 1))).toEqual(['snapshot 10']);
   });
 
-  test('where nobody knows what that is: a snapshot, and failed for what goes by positions', async () => {
+  test('if the missed pushes are unknown: a snapshot, and failed for subscriptions with positions', async () => {
     const { writer, first } = await setUp('/users/r15');
     await subscribe(first.client, ...asked('/users/r15', { r: '/users' }));
     for (let n = 0; n < 99; n++) await add(writer, '/users/r15');
@@ -237,7 +237,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
     expect(snapshot).toMatchObject({ evt: 'snapshot', rev: 101, body: { score: 100 } });
   });
 
-  test('where it is not known any more what has ended, nothing resumes', async () => {
+  test('if ended subscriptions are unknown, nothing resumes', async () => {
     const { writer, first } = await setUp('/users/r16');
     const rs = Array.from({ length: 12 }, (_, n) => `/users/r16-${n}`);
     for (const r of rs) await create(writer, r);
@@ -254,7 +254,7 @@ describe('[RES3] where the last pushes do not reach back so far', () => {
 });
 
 describe('[RES4] a handle', () => {
-  test('works once, and an unknown one is no error', async () => {
+  test('works once, and an unknown handle is not an error', async () => {
     const first = await connect('one');
     await subscribe(first.client, { r: '/users' });
     await drop(first.client);
@@ -272,7 +272,7 @@ describe('[RES4] a handle', () => {
     expect((await connect('one', { 'connection-handle': null })).resumed).toBeUndefined();
   });
 
-  test('belongs to its uid: another one learns nothing, and takes nothing', async () => {
+  test('belongs to its uid: another uid learns nothing, and does not use it up', async () => {
     const first = await connect('one');
     await subscribe(first.client, { r: '/users' });
     await drop(first.client);
@@ -296,7 +296,7 @@ describe('[RES4] a handle', () => {
     expect((await back('one', first.handle, 0, brief)).resumed).toBe(false);
   });
 
-  test('of a socket that seems alive: that one is closed', async () => {
+  test('of a socket that seems alive: the old socket is closed', async () => {
     using writer = await server.as('writer');
     await create(writer, '/users/r7');
     const first = await connect('one');
@@ -308,7 +308,7 @@ describe('[RES4] a handle', () => {
     expect(revs(await pushes(second.client, 1))).toEqual(['updated 2']);
   });
 
-  test('is not looked at where the connection is initialized already', async () => {
+  test('is ignored on an initialized connection', async () => {
     const first = await connect('one');
     await drop(first.client);
     const second = await connect('one');
@@ -322,7 +322,7 @@ describe('[RES4] a handle', () => {
     expect(renewed.body).not.toHaveProperty('resumed');
   });
 
-  test('a wrong token resumes nothing, and leaves it to who has a good one', async () => {
+  test('a wrong token resumes nothing, and does not use up the handle', async () => {
     const first = await connect('one');
     await drop(first.client);
     const wrong = await Client.open(server.socketUrl);
@@ -363,7 +363,7 @@ describe('[RES2] a live query', () => {
     }
   };
 
-  test('goes on where something was deleted that stood in a full window', async () => {
+  test('continues after a deletion from a full window', async () => {
     using writer = await server.as('writer');
     await create(writer, '/users/w1');
     for (const n of [1, 2, 3, 4]) {
@@ -392,7 +392,7 @@ describe('[RES2] a live query', () => {
     expect(next.map(({ evt }) => evt)).toEqual(['left', 'created']);
   });
 
-  test('goes on where rights say what was deleted, and only of what it had is told', async () => {
+  test('continues after deletions under access rules, with left only for objects that it had', async () => {
     using writer = await server.as('mine');
     using stranger = await server.as('stranger');
     await create(writer, '/secrets/w2', { owner: 'mine' });

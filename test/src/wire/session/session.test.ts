@@ -10,7 +10,7 @@ const server = wireServer({ REALLY_IDLE_TIMEOUT: '3' });
 const message401 = 'invalid/incorrect/expired access token';
 
 describe('initialize', () => {
-  test('[SES1] tells who the token speaks for', async () => {
+  test('[SES1] returns the user of the token', async () => {
     using client = await Client.open(server.socketUrl);
     const expires = new Date(Date.now() + 60_000).toISOString();
     const accessToken = signToken({
@@ -34,7 +34,7 @@ describe('initialize', () => {
     });
   });
 
-  test('[EPO1] [EPO2] it tells the epoch of the store, by which revisions of another one are refused', async () => {
+  test('[EPO1] [EPO2] it returns the epoch of the store, by which revisions of another store are refused', async () => {
     using client = await Client.open(server.socketUrl);
     const accessToken = signToken({ uid: 'u' });
     const { body } = await client.request({ cmd: 'initialize', accessToken });
@@ -150,7 +150,7 @@ describe('initialize', () => {
     });
   });
 
-  test('commands sent behind initialize in one breath are answered in order', async () => {
+  test('commands pipelined after initialize are answered in order', async () => {
     using client = await Client.open(server.socketUrl);
     client.send({ tag: 1, cmd: 'initialize', accessToken: signToken({ uid: 'breath' }) });
     client.send({ tag: 2, cmd: 'ping' });
@@ -192,7 +192,7 @@ describe('initialize', () => {
     expect((await client.nextPush()).evt).toBe('updated');
   });
 
-  test('[SES10] the end of the token is told at that moment, and the socket closed with 1008', async () => {
+  test('[SES10] when the token expires token-expired is pushed, and the socket closed with 1008', async () => {
     // Several, for the machine may be busy at one of these moments.
     const lateness = await Promise.all(
       [1500, 1800, 2100, 2400].map(async (life) => {

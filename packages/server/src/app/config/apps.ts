@@ -3,19 +3,13 @@ import type { Config } from './config-definition.js';
 import { settings } from './config-keys.js';
 import { nearest } from './config-names.js';
 
-/**
- * The configurations to work on: of each app of the hosted form, or of the one that was named; a server that is one
- * app has its own.
- */
+/** The configurations to work on: of each app, or of the named one; with a single app, the server's own. */
 export function appConfigs(config: Config, clientid?: string | undefined): readonly Config[] {
   if (clientid !== undefined) return [appConfig(config, clientid)];
   return config.apps.length > 0 ? config.apps : [config];
 }
 
-/**
- * The configuration of one app, for what works on one: the named one, or the only one there is. Throws a `ConfigError`
- * that says which ones there are.
- */
+/** The configuration of the named app, or of the only one. Throws a `ConfigError` that lists the apps. */
 export function appConfig(config: Config, clientid?: string | undefined): Config {
   const { apps } = config;
   if (clientid === undefined) {
@@ -23,17 +17,17 @@ export function appConfig(config: Config, clientid?: string | undefined): Config
     if (others.length === 0) return only;
     throw misuse(`--app is missing: there are ${namesOf(apps)}`);
   }
-  const app = apps.find((one) => one.clientid === clientid);
+  const app = apps.find((candidate) => candidate.clientid === clientid);
   if (app) return app;
   if (apps.length === 0) throw misuse('--app: the server is one app, without a clientid');
   const like = nearest(
     clientid,
-    apps.map((one) => one.clientid ?? ''),
+    apps.map((candidate) => candidate.clientid ?? ''),
   );
   throw misuse(`--app: there is no app ${clientid}; did you mean ${like}?`);
 }
 
-/** With another secret than it has, where one is given by `--secret`. */
+/** The configuration with the secret of `--secret`, if given. */
 export function withSecret(config: Config, secret: string | undefined): Config {
   if (secret === undefined) return config;
   const parsed = settings.secret.kind.parse(secret, config.folder);
@@ -43,7 +37,7 @@ export function withSecret(config: Config, secret: string | undefined): Config {
 
 const misuse = (problem: string): ConfigError => new ConfigError([problem]);
 
-/** The first few, where there are many. */
+/** Only the first few of many. */
 function namesOf(apps: readonly Config[]): string {
   const names = apps.map(({ clientid }) => clientid ?? '');
   return names.length <= 10 ? names.join(', ') : `${names.slice(0, 10).join(', ')} and others`;

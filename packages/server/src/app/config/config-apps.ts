@@ -2,18 +2,18 @@ import { join } from 'node:path';
 import type { Config, Source } from './config-definition.js';
 import { type Key, keys, serverKeys, type Values } from './config-keys.js';
 
-/** A value that was given and found good. */
+/** A given value that was parsed successfully. */
 export interface ConfiguredValue {
   readonly value: unknown;
   readonly source: Source;
 }
 
-/** What was found for each app, by clientid. */
+/** Parsed values of each app, by clientid. */
 export type ConfiguredApps = ReadonlyMap<string, ReadonlyMap<Key, ConfiguredValue>>;
 
 /**
- * The configuration of each app: what was given for it, and where nothing was, what holds for the server. Folders
- * are made its own by its name, a secret is never handed down, and of the connections each app has an equal share.
+ * The configuration of each app: the values given for it, otherwise the server's. Its folders are named after the app,
+ * a secret is never inherited, and the connections are shared equally.
  */
 export function appConfigsOf(server: Config, found: ConfiguredApps): Config[] {
   return [...found].map(([clientid, own]) => {
@@ -28,7 +28,7 @@ export function appConfigsOf(server: Config, found: ConfiguredApps): Config[] {
     return {
       ...server,
       clientid,
-      // Every key was gone through, and each value came from its own setting.
+      // Every key was parsed by its own setting.
       values: values as Values,
       sources: sources as Record<Key, Source>,
       apps: [],

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import type { Config } from './config-definition.js';
 import type { Key } from './config-keys.js';
 
-/** What is wrong with values that are good one by one. */
+/** Problems of combinations of values that are valid one by one. */
 export function crossChecks(config: Config): string[] {
   const { 'tls.cert': cert, 'tls.key': privateKey } = config.values;
   const problems: string[] = [];
@@ -13,10 +13,10 @@ export function crossChecks(config: Config): string[] {
     problems.push(`${label(config, 'tls.key')}: tls.cert is missing beside it`);
   }
   problems.push(...formChecks(config));
-  for (const one of [config, ...config.apps.filter((app) => isOwn(app, config, 'public'))]) {
-    const { public: folder } = one.values;
+  for (const appConfig of [config, ...config.apps.filter((app) => isOwn(app, config, 'public'))]) {
+    const { public: folder } = appConfig.values;
     if (folder === undefined || existsSync(folder)) continue;
-    problems.push(`${label(one, 'public')}: there is no folder ${folder}`);
+    problems.push(`${label(appConfig, 'public')}: there is no folder ${folder}`);
   }
   return [...problems, ...sharedData(config), ...sharedSecrets(config), ...sharedIssuers(config)];
 }
@@ -24,7 +24,7 @@ export function crossChecks(config: Config): string[] {
 const isOwn = (app: Config, server: Config, key: Key): boolean =>
   app.values[key] !== server.values[key];
 
-/** The hosted form takes both: a domain, and apps below it. */
+/** Several apps need both: a domain, and apps below it. */
 function formChecks(config: Config): string[] {
   const { domain } = config.values;
   const [first] = config.apps;
@@ -37,17 +37,17 @@ function formChecks(config: Config): string[] {
   return [];
 }
 
-/** Each app has its data for itself, wherever symbolic links lead. */
+/** No two apps share data, even through symbolic links. */
 function sharedData({ apps }: Config): string[] {
   const folder = ({ values }: Config) => real(values.data);
   const database = ({ values: { store } }: Config) =>
     String(store).includes('://') ? String(store) : undefined;
   return [
-    ...pairs(apps, folder).map(([one, other]) => {
-      return `${label(other, 'data')}: ${one.clientid} keeps its data in ${other.values.data} already`;
+    ...pairs(apps, folder).map(([appConfig, other]) => {
+      return `${label(other, 'data')}: ${appConfig.clientid} keeps its data in ${other.values.data} already`;
     }),
-    ...pairs(apps, database).map(([one, other]) => {
-      return `${label(other, 'store')}: ${one.clientid} keeps its data in that database already`;
+    ...pairs(apps, database).map(([appConfig, other]) => {
+      return `${label(other, 'store')}: ${appConfig.clientid} keeps its data in that database already`;
     }),
   ];
 }
@@ -60,18 +60,18 @@ function real(folder: string): string {
   }
 }
 
-/** Who holds the secret of one app shall not be able to speak for another, nor for the operator. */
+/** The holder of one app's secret must not be able to act for another app or the operator. */
 function sharedSecrets(config: Config): string[] {
   const secret = ({ values }: Config) => values.secret;
   const holders = config.apps.length > 0 ? [config, ...config.apps] : [];
-  return pairs(holders, secret).map(([one, other]) => {
-    return `${label(other, 'secret')}: ${one.clientid ?? 'the server'} has the same secret: each needs one of its own`;
+  return pairs(holders, secret).map(([appConfig, other]) => {
+    return `${label(other, 'secret')}: ${appConfig.clientid ?? 'the server'} has the same secret: each needs one of its own`;
   });
 }
 
 /**
- * Apps that trust the same keys need audiences that tell them apart, or a token for one would be good for another. What
- * is behind a path or a URL is not compared.
+ * Apps that trust the same keys need different audiences, or a token for one would be valid for another. The contents
+ * behind a path or a URL are not compared.
  */
 function sharedIssuers({ apps }: Config): string[] {
   const holders = new Map<string, Config[]>();
@@ -81,7 +81,9 @@ function sharedIssuers({ apps }: Config): string[] {
   const mixed = new Map<Config, Config>();
   for (const [first, ...others] of holders.values()) {
     for (const [at, other] of others.entries()) {
-      const before = [first, ...others.slice(0, at)].find((one) => one && !areApart(one, other));
+      const before = [first, ...others.slice(0, at)].find(
+        (appConfig) => appConfig && !areApart(appConfig, other),
+      );
       if (before) mixed.set(other, before);
     }
   }
@@ -90,7 +92,7 @@ function sharedIssuers({ apps }: Config): string[] {
   });
 }
 
-/** Everything that a token of this app may be signed with. */
+/** Every key that a token of this app may be signed with. */
 function trustedBy({ values }: Config): Set<string> {
   const { secret, 'auth.keys': keys = [], 'auth.jwks': urls } = values;
   const ofKeys = keys.map(({ kid: _, ...key }) => {
@@ -99,30 +101,31 @@ function trustedBy({ values }: Config): Set<string> {
   return new Set([...ofKeys, ...urls, ...(secret === undefined ? [] : [`secret ${secret}`])]);
 }
 
-function areApart(one: Config, other: Config): boolean {
-  const [mine, theirs] = [one.values['auth.audience'], other.values['auth.audience']];
-  // Equal secrets are told by themselves.
-  if (one.values.secret !== undefined && one.values.secret === other.values.secret) return true;
+function areApart(appConfig: Config, other: Config): boolean {
+  const [mine, theirs] = [appConfig.values['auth.audience'], other.values['auth.audience']];
+  // Equal secrets are reported separately.
+  if (appConfig.values.secret !== undefined && appConfig.values.secret === other.values.secret)
+    return true;
   return mine.length > 0 && theirs.length > 0 && !mine.some((name) => theirs.includes(name));
 }
 
-/** Each one that has what an earlier one has, and that one. */
+/** Each item that shares a value with an earlier one, and that earlier one. */
 function pairs(
   all: readonly Config[],
-  of: (one: Config) => string | undefined,
+  of: (appConfig: Config) => string | undefined,
 ): [Config, Config][] {
   const first = new Map<string, Config>();
-  return all.flatMap((one): [Config, Config][] => {
-    const what = of(one);
+  return all.flatMap((appConfig): [Config, Config][] => {
+    const what = of(appConfig);
     if (what === undefined) return [];
     const before = first.get(what);
-    if (before) return [[before, one]];
-    first.set(what, one);
+    if (before) return [[before, appConfig]];
+    first.set(what, appConfig);
     return [];
   });
 }
 
-/** What messages call a value in force. */
+/** How messages name a current value. */
 function label({ sources, clientid }: Config, key: Key): string {
   const source = sources[key];
   const name = clientid === undefined ? key : `apps.${clientid}.${key}`;

@@ -1,6 +1,6 @@
 import { environmentName, flagName, keys, type Setting, settings } from './config-keys.js';
 
-/** The table of every key, as it stands in docs/configuration.md. */
+/** The table of all keys in docs/configuration.md. */
 export function configTable(): string {
   const rows = keys.map((key) => {
     const setting: Setting<unknown> = settings[key];
@@ -12,7 +12,7 @@ export function configTable(): string {
   return [head, '|---|---|---|---|---|---|', ...rows].join('\n');
 }
 
-/** The table of every bound, as it stands in docs/limits.md. */
+/** The table of all limits in docs/limits.md. */
 export function limitsTable(): string {
   const rows = keys
     .filter((key) => /^(limits|rate)\./.test(key))
@@ -21,7 +21,7 @@ export function limitsTable(): string {
       return `| \`${key}\` | ${shownDefault(setting)} | ${setting.doc} |`;
     });
   return [
-    '| key | default | what it bounds, and what happens beyond |',
+    '| key | default | what it limits, and what happens beyond |',
     '|---|---|---|',
     ...rows,
   ].join('\n');

@@ -13,23 +13,23 @@ import { readText } from './read-text.js';
 export interface FileEntry {
   /** `limits.message`, written nested or with the dot. */
   readonly key: string;
-  /** Plain data: text, a number, a list … */
+  /** Plain data: text, a number, a list, and so on. */
   readonly raw: unknown;
-  /** `really.yaml:3:7`: where the key stands. */
+  /** Position of the key: `really.yaml:3:7`. */
   readonly where: string;
 }
 
 export interface FileContent {
   readonly entries: readonly FileEntry[];
-  /** Complete lines, each with its place. */
+  /** Complete lines, each with its position. */
   readonly problems: readonly string[];
 }
 
 const emptyFile: FileContent = { entries: [], problems: [] };
 
 /**
- * Reads `file`, which messages call `name`. A file that is not there is empty.
- * `isSection` tells the keys that have keys below them from those that have values.
+ * Reads `file`, called `name` in messages. A missing file is empty. `isSection` is true for keys that have keys below
+ * them instead of a value.
  */
 export function readConfigFile(
   file: string,
@@ -42,12 +42,12 @@ export function readConfigFile(
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : 'unreadable';
     if (code === 'ENOENT') return emptyFile;
-    return { entries: [], problems: [`${name}: can not be read (${String(code)})`] };
+    return { entries: [], problems: [`${name}: cannot be read (${String(code)})`] };
   }
   return parseConfig(source, name, isSection);
 }
 
-/** The entries of a YAML text; syntax errors are all told, and then there are no entries. */
+/** The entries of a YAML text. Syntax errors are all reported, and then there are no entries. */
 export function parseConfig(
   source: string,
   name: string,
@@ -77,7 +77,7 @@ function plainOf(node: Node, document: Document): unknown {
   return node.toJS(document);
 }
 
-/** As it was written: a clientid such as `1e3` is text, whatever YAML says. */
+/** As written: a clientid such as `1e3` is text, although YAML reads it as a number. */
 function nameOf(key: Node): string {
   if (!isScalar(key)) return '?';
   return typeof key.value === 'number' ? (key.source ?? String(key.value)) : String(key.value);

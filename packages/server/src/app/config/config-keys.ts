@@ -28,18 +28,18 @@ import { endpoints } from './config-webhooks.js';
 /** `dev` starts in development mode, everything else in production mode. */
 export type Mode = 'development' | 'production';
 
-/** One setting: everything that reading, help, `really config` and the documentation know of it. */
+/** A setting as used by parsing, help, `really config` and the documentation. */
 export interface Setting<T> {
   readonly kind: ConfigType<T>;
-  /** A function where it depends on the mode. */
+  /** A function if it depends on the mode. */
   readonly fallback: T | ((mode: Mode) => T);
-  /** Ends with no full stop: help and tables print it. */
+  /** Without a full stop: printed in help and tables. */
   readonly doc: string;
-  /** The argument's name in help, where `start` and `dev` have a flag for it. */
+  /** The argument's name in help, if `start` and `dev` have a flag for it. */
   readonly flag?: string | undefined;
   /** Never printed, logged or repeated in a message. */
   readonly secret?: boolean | undefined;
-  /** Never repeated in a message; shown as its kind shows it, which masks what is secret in it. */
+  /** Never repeated in a message; its type's `show` masks the secrets in it. */
   readonly holdsSecrets?: boolean | undefined;
 }
 
@@ -65,7 +65,7 @@ export const settings = {
   domain: setting(
     optional(domainName),
     undefined,
-    'in the hosted form: each of `apps` is reached as <clientid>.<domain>',
+    'for several apps: the domain below which each of `apps` is reached as <clientid>.<domain>',
   ),
   models: setting(path, './models', 'folder of the models', { flag: 'DIR' }),
   data: setting(path, './data', 'folder of the database and of the development secret', {
@@ -74,18 +74,18 @@ export const settings = {
   public: setting(
     optional(path),
     undefined,
-    'folder of static files served at /; ./public where that exists',
+    'folder of static files served at /; ./public if that exists',
   ),
   secret: setting(
     optional(text),
     undefined,
-    'what tokens are signed with; 32 characters or more in production',
+    'secret that tokens are signed with; 32 characters or more in production',
     { flag: 'SECRET', secret: true },
   ),
-  store: setting(backend('postgres', 'sqlite', 'memory'), 'sqlite', 'where objects are kept', {
+  store: setting(backend('postgres', 'sqlite', 'memory'), 'sqlite', 'where objects are stored', {
     flag: 'STORE',
   }),
-  bus: setting(backend('nats', 'local'), 'local', 'how nodes tell each other of changes', {
+  bus: setting(backend('nats', 'local'), 'local', 'how nodes send each other changes', {
     flag: 'BUS',
   }),
   idleTimeout: setting(duration, 120_000, 'silence after which a client is kicked'),
@@ -97,23 +97,23 @@ export const settings = {
   'rate.bytes': setting(
     sizeOrOff,
     8 * 1024 * 1024,
-    'bytes per second that come in of one uid; beyond: its sockets are not read; 0 is off',
+    'bytes per second received from one uid; beyond: its sockets are not read; 0 is off',
   ),
   'rate.addressBytes': setting(
     sizeOrOff,
     16 * 1024 * 1024,
-    'bytes per second that come in of one address; beyond: its sockets are not read; 0 is off',
+    'bytes per second received from one address; beyond: its sockets are not read; 0 is off',
   ),
   'rate.bytesBeforeInitialize': setting(
     sizeOrOff,
     64 * 1024,
-    'bytes per second that come in of one socket before it is initialized; beyond: it is not read; 0 is off',
+    'bytes per second received from one socket before it is initialized; beyond: it is not read; 0 is off',
   ),
   'rate.login': setting(count(0), 10, 'password logins per minute of one address; 0 is off'),
   'rate.loginAccount': setting(
     count(0),
     30,
-    'password logins per minute to one account from addresses that nobody logged in to it from lately; 0 is off',
+    'password logins per minute to one account from addresses without a recent login to it; 0 is off',
   ),
   'rate.signup': setting(
     count(0),
@@ -123,53 +123,53 @@ export const settings = {
   'auth.keys': setting(
     optional(keySources),
     undefined,
-    'further keys that tokens may be signed with: public ones, or {secret: …} that signed before',
+    'further keys that tokens may be signed with: public keys, or {secret: …} for earlier secrets',
     { secret: true },
   ),
-  'auth.jwks': setting(trustedUrls, [], 'where others publish keys that tokens may be signed with'),
+  'auth.jwks': setting(trustedUrls, [], 'URLs of key sets (JWKS) that tokens may be signed with'),
   'auth.oidc': setting(issuers, [], 'issuers whose ID tokens are exchanged for tokens'),
   'auth.audience': setting(
     names,
     [],
-    'names of the app; where any is given, the aud of every token has to be one of them',
+    'names of the app; if any is given, the aud of every token has to be one of them',
   ),
-  'auth.life.anonymous': setting(duration, 86_400_000, 'how long an anonymous token is good'),
+  'auth.life.anonymous': setting(duration, 86_400_000, 'how long an anonymous token is valid'),
   'auth.life.password': setting(
     duration,
     604_800_000,
-    'how long a token of a password login is good',
+    'how long a token from a password login is valid',
   ),
-  'auth.life.oidc': setting(duration, 604_800_000, 'how long a token for an ID token is good'),
-  'auth.users': setting(collection, '/users', 'collection of the objects that stand for users'),
-  'auth.signup': setting(boolean, true, 'whether new people may sign up'),
+  'auth.life.oidc': setting(duration, 604_800_000, 'how long a token for an ID token is valid'),
+  'auth.users': setting(collection, '/users', "collection of the users' objects"),
+  'auth.signup': setting(boolean, true, 'whether new users may sign up'),
   'auth.hashMemory': setting(
     size,
     19 * 1024 * 1024,
-    'memory of one password hash (argon2id); hashes made with another are renewed at login',
+    'memory of one password hash (argon2id); hashes made with another value are renewed at login',
   ),
-  'auth.hashPasses': setting(count(1, 100), 2, 'how often a password hash goes over it'),
+  'auth.hashPasses': setting(count(1, 100), 2, 'passes of one password hash (argon2id)'),
   'auth.mail.smtp': setting(
     optional(url('smtp', 'smtps')),
     undefined,
-    'mail server that letters to owners of accounts leave by; with user and password in the URL where it wants them (smtp then requires STARTTLS)',
+    'mail server that sends emails to account owners; with user and password in the URL if it needs them (smtp then requires STARTTLS)',
     { secret: true },
   ),
-  'auth.mail.from': setting(optional(text), undefined, 'sender of these letters'),
+  'auth.mail.from': setting(optional(text), undefined, 'sender of these emails'),
   'auth.mail.templates': setting(
     optional(path),
     undefined,
-    'folder of their texts; ./mail where that exists',
+    'folder of their templates; ./mail if that exists',
   ),
   'auth.mail.webhook': setting(
     optional(url('https', 'http')),
     undefined,
-    'where these letters are posted to instead, for the app to send',
+    'URL that these emails are posted to instead, for the app to send',
     { secret: true },
   ),
   'auth.mail.webhookSecret': setting(
     optional(webhookSecret),
     undefined,
-    'what that is signed with (Standard Webhooks)',
+    'secret that these posts are signed with (Standard Webhooks)',
     { secret: true },
   ),
   'tls.cert': setting(optional(path), undefined, 'certificate chain (PEM); read again on SIGHUP'),
@@ -177,15 +177,15 @@ export const settings = {
   'http.keepAlive': setting(
     duration,
     75_000,
-    'how long a connection is kept open between two HTTP requests; longer than the idle time of a proxy or balancer in front',
+    'how long a connection is kept open between two HTTP requests; longer than the idle time of a proxy or load balancer in front',
   ),
   'websocket.deflate': setting(
     boolean,
     false,
     'whether messages of 1 to 256 KiB are compressed for clients that offer permessage-deflate',
   ),
-  trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is believed'),
-  cors: setting(origins, undefined, 'web origins that may call; any where nothing is said'),
+  trustProxy: setting(networks, [], 'proxies whose X-Forwarded-For is trusted'),
+  cors: setting(origins, undefined, 'web origins that may call; any by default'),
   publicData: setting(names, [], "members of a token's data that others see in opBy"),
   metrics: setting(
     oneOf('private', 'public'),
@@ -200,13 +200,13 @@ export const settings = {
   webhooks: setting(
     endpoints,
     [],
-    'where the events of post hooks go, by name: url, secret, events',
+    'receivers of the events of post hooks, by name: url, secret, events',
     { holdsSecrets: true },
   ),
   'log.level': setting(
     oneOf('debug', 'info', 'warn', 'error', 'silent'),
     'info',
-    'the least severe lines to log',
+    'lowest level to log',
   ),
   'limits.message': setting(size, limits.message, 'bytes of one message; beyond: close 1009'),
   'limits.messageBeforeInitialize': setting(
@@ -217,22 +217,22 @@ export const settings = {
   'limits.inFlight': setting(
     count(1),
     limits.inFlight,
-    'commands in flight per connection; beyond: the socket waits',
+    'commands in flight per connection; beyond: the socket is not read',
   ),
   'limits.messagesPerTick': setting(
     count(1),
     limits.messagesPerTick,
-    'messages and requests that an app of several takes in at once; beyond: they wait until the other apps had theirs',
+    'with several apps, messages and requests of one app per tick; beyond: they wait until the other apps had their turn',
   ),
   'limits.bytesPerTick': setting(
     size,
     limits.bytesPerTick,
-    'bytes of messages that the sockets of an app bring in one turn of the event loop, beside a little of each; beyond: they take turns',
+    'bytes of messages read from the sockets of an app in one tick of the event loop, besides a little from each; beyond: they take turns',
   ),
   'limits.input': setting(
     size,
     limits.input,
-    'messages and bodies that are not whole yet or wait, of all clients; beyond: the greediest go, with close 1013 or 503',
+    'incomplete and waiting messages and bodies of all clients; beyond: the largest are dropped, with close 1013 or 503',
   ),
   'limits.subscriptions': setting(
     count(1),
@@ -262,17 +262,17 @@ export const settings = {
   'limits.windowWork': setting(
     count(1),
     limits.windowWork,
-    'comparisons that a live query may cost per change, four times as many where its filter cannot be indexed; beyond: 409',
+    'comparisons that a live query may cost per change, four times as many if its filter cannot be indexed; beyond: 409',
   ),
   'limits.windowWorkPerUid': setting(
     count(1),
     limits.windowWorkPerUid,
-    'of all live queries of a uid; beyond: 429',
+    'the same for all live queries of a uid; beyond: 429',
   ),
   'limits.windowWorkPerNode': setting(
     count(1),
     limits.windowWorkPerNode,
-    'of all windows of live queries, per node; beyond: 429, or the uid with most of it gives way',
+    'the same for all windows, per node; beyond: 429, or the uid with most of it loses its live queries',
   ),
   'limits.windowBytesPerUid': setting(
     size,
@@ -282,7 +282,7 @@ export const settings = {
   'limits.windowBytesPerNode': setting(
     size,
     limits.windowBytesPerNode,
-    'memory of the filters of all windows, per node; beyond: 429, or the uid with most of it gives way',
+    'memory of the filters of all windows, per node; beyond: 429, or the uid with most of it loses its live queries',
   ),
   'limits.output': setting(
     size,
@@ -292,12 +292,12 @@ export const settings = {
   'limits.outputTotal': setting(
     size,
     limits.outputTotal,
-    'output that waits for all clients of the node together; beyond: those for whom most waits are closed with 1013',
+    'waiting output of all clients of the node together; beyond: the clients with most of it are closed with 1013',
   ),
   'limits.outputTime': setting(
     duration,
     limits.outputTime,
-    'time in which an HTTP client takes 64KiB of what waits for it, or all of it; beyond: it is cut off',
+    'time in which an HTTP client has to read 64KiB of its waiting output, or all of it; beyond: it is cut off',
   ),
   'limits.connections': setting(
     count(1),
@@ -307,40 +307,40 @@ export const settings = {
   'limits.connectionsPerAddress': setting(
     count(1),
     limits.connectionsPerAddress,
-    'connections per address; beyond: 503 at the upgrade, and plain ones are cut off',
+    'connections per address; beyond: 503 at the upgrade, and plain HTTP connections are cut off',
   ),
   'limits.resumableSessions': setting(
     count(0),
     limits.resumableSessions,
-    'sessions that dropped and can be resumed, per node; beyond: the oldest of the uid with most can not',
+    'dropped sessions that can be resumed, per node; beyond: the oldest of the uid with most of them cannot',
   ),
   'limits.resumableBytes': setting(
     size,
     limits.resumableBytes,
-    'bytes of these sessions, per node; beyond: the oldest of the uid with most can not',
+    'bytes of these sessions, per node; beyond: the oldest of the uid with most of them cannot',
   ),
   'limits.resumePushes': setting(
     count(1),
     limits.resumePushes,
-    'pushes of a connection that are kept for when it drops; beyond: a snapshot',
+    'last pushes of a connection that are kept for resuming; beyond: a snapshot',
   ),
-  'limits.resumeBytes': setting(size, limits.resumeBytes, 'bytes of these; beyond: a snapshot'),
+  'limits.resumeBytes': setting(
+    size,
+    limits.resumeBytes,
+    'bytes of these pushes; beyond: a snapshot',
+  ),
   'limits.concurrentHashes': setting(
     count(1, 64),
     2,
-    'password hashes at once; beyond: they wait, 5 s at most, then 503',
+    'concurrent password hashes; beyond: they wait, 5 s at most, then 503',
   ),
-  'limits.queuedHashes': setting(count(0), 256, 'password hashes that may wait; beyond: 503'),
-  'limits.pendingJobs': setting(
-    count(1),
-    10_000,
-    'letters to owners of accounts that wait to be sent; beyond: 503',
-  ),
+  'limits.queuedHashes': setting(count(0), 256, 'waiting password hashes; beyond: 503'),
+  'limits.pendingJobs': setting(count(1), 10_000, 'waiting emails to account owners; beyond: 503'),
   'limits.queryTime': setting(duration, limits.queryTime, 'time of one query; beyond: 503'),
   'limits.queriesAtOnce': setting(
     count(1),
     limits.queriesAtOnce,
-    'queries at once per uid, or of all anonymous ones of an address; beyond: they wait, then 429',
+    'concurrent queries per uid, or of all anonymous tokens of an address; beyond: they wait, then 429',
   ),
   'limits.filter': setting(count(1), limits.filter, 'characters of a filter; beyond: 409'),
   'limits.filterOperands': setting(
@@ -386,27 +386,27 @@ export const settings = {
   'limits.hooksWaiting': setting(
     size,
     limits.hooksWaiting,
-    'calls of hooks and rules that wait or run, and what they are given; beyond: 429 for those who have most of them',
+    'waiting and running calls of hooks and rules, with their arguments; beyond: 429 for the owners with most of them',
   ),
   'limits.hookChain': setting(
     count(1, 1000),
     limits.hookChain,
-    'post hooks that set each other off, one after the other; beyond: a dead letter',
+    'post hooks in a chain, each started by a write of the one before; beyond: a dead letter',
   ),
   'limits.hookAttempts': setting(
     count(1, 100),
     5,
-    'runs of a post hook that fails; beyond: a dead letter',
+    'attempts to run a post hook; beyond: a dead letter',
   ),
   'limits.outbox': setting(
     count(1),
     1_000_000,
-    'runs of post hooks that wait; beyond: 503 for writes that have one',
+    'waiting runs of post hooks; beyond: 503 for writes that would add one',
   ),
   'limits.webhookEvents': setting(
     count(1),
     100_000,
-    'events that wait for one webhook; beyond: new ones are left out, counted and logged',
+    'waiting events of one webhook; beyond: new ones are left out, counted and logged',
   ),
   'limits.webhookAttempts': setting(
     count(1, 1000),
@@ -418,33 +418,37 @@ export const settings = {
     3 * 86_400_000,
     'how long a delivery is tried; beyond: a dead letter',
   ),
-  'limits.webhookTime': setting(duration, 10_000, 'time of one attempt; beyond: it failed'),
-  'limits.webhooksAtOnce': setting(count(1, 1000), 4, 'attempts at once to one webhook'),
-  'limits.deadLetters': setting(count(0), 1000, 'dead letters kept; beyond: the oldest go'),
+  'limits.webhookTime': setting(duration, 10_000, 'time of one attempt; beyond: it fails'),
+  'limits.webhooksAtOnce': setting(count(1, 1000), 4, 'concurrent attempts to one webhook'),
+  'limits.deadLetters': setting(
+    count(0),
+    1000,
+    'dead letters kept; beyond: the oldest are deleted',
+  ),
   'limits.deadLetterAge': setting(
     duration,
     30 * 86_400_000,
-    'how long a dead letter is kept; beyond: it goes',
+    'how long a dead letter is kept; beyond: it is deleted',
   ),
   'limits.cachedObjects': setting(
     count(1),
     objectsLimits.cachedObjects,
-    'objects kept in memory; beyond: those used longest ago are read from the store again',
+    'objects in the cache; beyond: the least recently used are dropped',
   ),
   'limits.cacheBytes': setting(
     size,
     objectsLimits.cacheBytes,
-    'about what these may take; beyond: the same',
+    'approximate memory of these objects; beyond: the same',
   ),
   'limits.commitWrites': setting(
     count(1),
     objectsLimits.commitWrites,
-    'writes that share one commit; beyond: they wait for the next (a larger batch has one for itself)',
+    'writes that share one commit; beyond: they wait for the next (a larger batch has a commit of its own)',
   ),
   'limits.commitBytes': setting(
     size,
     objectsLimits.commitBytes,
-    'about what these may take; beyond: the same',
+    'approximate size of these writes; beyond: the same',
   ),
 } satisfies Record<string, Setting<unknown>>;
 
@@ -457,7 +461,7 @@ export type Values = {
 
 export const keys = Object.keys(settings) as readonly Key[];
 
-/** Settings of the server that no app can have for itself. */
+/** Settings of the server that cannot be set for one app. */
 export const serverKeys: ReadonlySet<Key> = new Set<Key>([
   'port',
   'host',
@@ -471,7 +475,7 @@ export const serverKeys: ReadonlySet<Key> = new Set<Key>([
   'log.level',
 ]);
 
-/** Keys that the contract has and a later version will understand: refused until then, whatever they hold. */
+/** Keys of the contract that only a later version supports: refused, whatever their value. */
 export const laterKeys: readonly string[] = [];
 
 /** `limits.connectionsPerAddress` is REALLY_LIMITS_CONNECTIONS_PER_ADDRESS. */

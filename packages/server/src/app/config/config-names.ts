@@ -18,7 +18,7 @@ export function isSection(key: string): boolean {
   return clientid === undefined ? sections.has(key) : rest === '' || sections.has(rest);
 }
 
-/** `apps.a6bcc.limits.message` is `limits.message` of `a6bcc`; any other key is of no app. */
+/** `apps.a6bcc.limits.message` is `limits.message` of `a6bcc`; any other key belongs to no app. */
 export function splitKey(key: string): { clientid: string | undefined; rest: string } {
   const [, clientid, rest = ''] = /^apps\.([^.]*)(?:\.(.*))?$/s.exec(key) ?? [];
   return clientid === undefined ? { clientid, rest: key } : { clientid, rest };
@@ -28,7 +28,7 @@ export function splitKey(key: string): { clientid: string | undefined; rest: str
 export const isClientid = (text: string): boolean =>
   /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 
-/** Why a key is none; it ends the sentence "limits.mesage: …". */
+/** Why a key is invalid; completes the sentence "limits.mesage: …". */
 export function refusal(key: string): string {
   const { clientid, rest } = splitKey(key);
   const successor = renamedKeys.get(rest);
@@ -49,14 +49,14 @@ export function refusal(key: string): string {
   const known = clientid === undefined ? [...keys, ...laterKeys, 'apps'] : appKeys;
   return unknownKey(
     key,
-    known.map((one) => prefix + one),
+    known.map((knownName) => prefix + knownName),
   );
 }
 
-/** Settings that an app may have for itself. */
+/** Settings that may be set for one app. */
 export const appKeys: readonly Key[] = keys.filter((key) => !serverKeys.has(key));
 
-/** Keys of earlier versions, and what they are called now. */
+/** Keys of earlier versions, with their present names. */
 export const renamedKeys: ReadonlyMap<string, Key> = new Map([
   ['limits.errands', 'limits.pendingJobs'],
   ['limits.parked', 'limits.resumableSessions'],
@@ -68,14 +68,14 @@ export const renamedKeys: ReadonlyMap<string, Key> = new Map([
   ['limits.hashesWaiting', 'limits.queuedHashes'],
 ]);
 
-/** Ends the sentence "limits.errands: …". */
+/** Completes the sentence "limits.errands: …". */
 export const isNow = (name: string): string => `is now called ${name}`;
 
 export function unknownKey(given: string, known: readonly string[]): string {
   return `is not known; did you mean ${nearest(given, known) ?? ''}?`;
 }
 
-/** The one that is most like what was given. */
+/** The most similar known name. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
   const distance = (text: string) => leven(plain(text), plain(given));

@@ -4,7 +4,7 @@ import { appKeys } from './config-names.js';
 
 /** One line of `really config`. */
 export interface ConfigReportRow {
-  /** `port`; of an app `apps.a6bcc.models`. */
+  /** `port`; for an app `apps.a6bcc.models`. */
   readonly key: string;
   readonly value: string;
   /** `default`, `flag --port`, `environment REALLY_PORT`, `file really.yaml:3:7`. */
@@ -12,8 +12,8 @@ export interface ConfigReportRow {
 }
 
 /**
- * What is in force and from where; of each app, what differs from what is in force for the server. Secrets are masked
- * whole, so that not even their length shows.
+ * The current values and their sources; for each app only what differs from the server. A secret is masked entirely,
+ * so that not even its length shows.
  */
 export function configRows(config: Config): ConfigReportRow[] {
   return [

@@ -3,31 +3,31 @@ import { type FileEntry, parseConfig } from './config-file.js';
 import { environmentName, flagName, keys, laterKeys } from './config-keys.js';
 import { isKey, isNow, isSection, renamedKeys, unknownKey } from './config-names.js';
 
-/** Where a value that was given stands. */
+/** The source of a given value. */
 export interface GivenSource {
   readonly kind: 'flag' | 'environment' | 'file';
   /** `--port`, `REALLY_PORT` or `really.yaml:3:7`. */
   readonly where: string;
 }
 
-/** One value that was given, not judged yet. */
+/** A given value, not validated yet. */
 export interface GivenValue {
-  /** `limits.message`; of one app `apps.a6bcc.limits.message`. */
+  /** `limits.message`; for one app `apps.a6bcc.limits.message`. */
   readonly key: string;
   readonly raw: unknown;
   readonly source: GivenSource;
 }
 
-/** The variable that gives apps, as JSON, by the shape that they have in the file. */
+/** The variable that configures apps, as JSON with the structure of the file. */
 const appsVariable = 'REALLY_APPS';
 
-/** What messages call a value that was given. */
+/** How messages name a given value. */
 export function labelOf({ key, source }: GivenValue): string {
   const isNamed = source.kind !== 'file' && source.where !== appsVariable;
   return isNamed ? source.where : `${source.where}: ${key}`;
 }
 
-/** What a file gives; a key that is there twice is a problem. */
+/** The values of a file; a duplicate key is a problem. */
 export function fromFile(entries: readonly FileEntry[], problems: string[]): GivenValue[] {
   const given: GivenValue[] = [];
   const seen = new Map<string, string>();
@@ -35,14 +35,14 @@ export function fromFile(entries: readonly FileEntry[], problems: string[]): Giv
     const first = seen.get(key);
     if (first !== undefined) problems.push(`${where}: ${key} is given at ${first} already`);
     seen.set(key, where);
-    // `secret:` with nothing after it says nothing, but a key that nobody knows is a mistake even so.
+    // A key without a value counts as not set, but an unknown key is an error even so.
     if (raw === null && isKey(key)) continue;
     given.push({ key, raw, source: { kind: 'file', where } });
   }
   return given;
 }
 
-/** What the environment gives, all that begins with `REALLY_`. */
+/** The values of all environment variables that begin with `REALLY_`. */
 export function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   problems: string[],
@@ -60,7 +60,7 @@ export function fromEnvironment(
   return given;
 }
 
-/** Why a variable is none. */
+/** Why a variable is invalid. */
 function unknownName(name: string, known: readonly string[]): string {
   for (const [former, key] of renamedKeys) {
     if (environmentName(former) === name) return isNow(environmentName(key));
@@ -74,7 +74,7 @@ function appsIn(json: string, source: GivenSource, problems: string[]): GivenVal
   return content.entries.map(({ key, raw }) => ({ key: `apps.${key}`, raw, source }));
 }
 
-/** What the command line gives. */
+/** The values of command-line flags. */
 export function fromFlags(flags: ConfigSources['flags']): GivenValue[] {
   return Object.entries(flags).map(([key, raw]) => ({
     key,

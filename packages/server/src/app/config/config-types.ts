@@ -6,16 +6,16 @@ import { isTrustedUrl } from '../../platform/trusted-url.js';
 import { type KeySource, readKeySources } from './key-sources.js';
 import { readIssuers } from './oidc-config.js';
 
-/** What `parse` made of a raw value; `problem` ends the sentence "port: …". */
+/** The result of `parse`; `problem` completes the sentence "port: …". */
 export type ParsedValue<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
 
-/** How the values of a setting are read, from YAML as well as from text, and how they are shown. */
+/** How the values of a setting are parsed, from YAML and from text, and how they are printed. */
 export interface ConfigType<T> {
-  /** What a good value is, for messages and for the documentation. */
+  /** Describes valid values, for messages and the documentation. */
   readonly expected: string;
-  /** `folder`: where relative paths begin. */
+  /** `folder`: what relative paths are relative to. */
   parse(raw: unknown, folder: string): ParsedValue<T>;
   show(value: T): string;
 }
@@ -23,7 +23,7 @@ export interface ConfigType<T> {
 const good = <T>(value: T): ParsedValue<T> => ({ ok: true, value });
 const bad = <T>(problem: string): ParsedValue<T> => ({ ok: false, problem });
 
-/** A kind from a function that answers `undefined` for what is none of it. */
+/** A config type from a function that returns `undefined` for invalid values. */
 function configType<T>(
   expected: string,
   read: (raw: unknown, folder: string) => T | undefined,
@@ -39,7 +39,7 @@ function configType<T>(
   };
 }
 
-/** A kind whose values may also be missing: the default of such a setting is `undefined`. */
+/** A config type whose values may be missing: the default of such a setting is `undefined`. */
 export function optional<T>(of: ConfigType<T>): ConfigType<T | undefined> {
   return { ...of, show: (value) => (value === undefined ? 'none' : of.show(value)) };
 }
@@ -54,7 +54,7 @@ function wholeNumber(raw: unknown): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** A whole number within bounds, both ends in. */
+/** A whole number within these bounds, inclusive. */
 export function count(from: number, to = Number.MAX_SAFE_INTEGER): ConfigType<number> {
   const range = to === Number.MAX_SAFE_INTEGER ? `${from} or more` : `from ${from} to ${to}`;
   return configType(`a whole number, ${range}`, (raw) => {
@@ -73,7 +73,7 @@ const millisecondsPer: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** Milliseconds in `90s`, `1h`, `500ms`, `1.5d`; a bare number is seconds. `undefined`: none of these. */
+/** Milliseconds in `90s`, `1h`, `500ms`, `1.5d`; a bare number is seconds. `undefined` if it is not a duration. */
 export function parseDuration(raw: unknown): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(textOf(raw) ?? '');
   const per = millisecondsPer[match?.[2] ?? 'none'];
@@ -126,7 +126,7 @@ export const size: ConfigType<number> = configType(
   showSize,
 );
 
-/** As `size`, where 0 is a value too. */
+/** As `size`, but 0 is allowed. */
 export const sizeOrOff: ConfigType<number> = configType(
   'a size such as 64KiB, 1MiB or 2MB, or 0; a bare number is bytes',
   (raw) => (Number(textOf(raw) || Number.NaN) === 0 ? 0 : parseSize(raw)),
@@ -149,7 +149,7 @@ export const path: ConfigType<string> = configType('a path', (raw, folder) => {
   return given ? resolve(folder, given) : undefined;
 });
 
-/** A URL of one of these schemes, never repeated in a message, for it may carry a password. */
+/** A URL of one of these schemes, never repeated in a message, because it may contain a password. */
 export function url(...schemes: readonly string[]): ConfigType<string> {
   return configType(`a URL such as ${schemes[0]}://host.example`, (raw) => {
     const given = textOf(raw) ?? '';
@@ -158,7 +158,7 @@ export function url(...schemes: readonly string[]): ConfigType<string> {
   });
 }
 
-/** What webhooks are signed with, as Standard Webhooks writes it. */
+/** A secret for signing webhooks, in the format of Standard Webhooks. */
 export const webhookSecret: ConfigType<string> = configType(
   'whsec_ and 24 bytes or more in base64',
   (raw) => {
@@ -168,7 +168,7 @@ export const webhookSecret: ConfigType<string> = configType(
   },
 );
 
-/** A domain, in lower case: labels with dots between. */
+/** A domain, in lower case: labels separated by dots. */
 export const domainName: ConfigType<string> = configType(
   'a domain such as api.example.com',
   (raw) => {
@@ -179,21 +179,21 @@ export const domainName: ConfigType<string> = configType(
   },
 );
 
-/** A collection at the top of an app, as `/users`. */
+/** A top-level collection, such as `/users`. */
 export const collection: ConfigType<string> = configType('a collection such as /users', (raw) => {
   const parsed = parseR(textOf(raw));
   const [name = '', ...deeper] = parsed?.kind === 'collection' ? parsed.names : [];
   return name === '' || isSystemName(name) || deeper.length > 0 ? undefined : `/${name}`;
 });
 
-/** One of a few words. */
+/** One of these words. */
 export function oneOf<T extends string>(...words: readonly T[]): ConfigType<T> {
   return configType(words.join(' or '), (raw) => words.find((word) => word === textOf(raw)));
 }
 
 /**
- * One of a few words now, and URLs of schemes that a later version will know: those are told apart
- * from nonsense, and never repeated in a message, for a URL may carry a password.
+ * One of these words, or a URL of a scheme that only a later version supports: it gets a different message than
+ * nonsense, and is never repeated in one, because it may contain a password.
  */
 export function backend<T extends string>(later: string, ...words: readonly T[]): ConfigType<T> {
   const words_ = oneOf(...words);
@@ -214,8 +214,8 @@ function listOf(
     `a list of ${what} (in a flag or a variable: with commas)`,
     (raw) => {
       const given = Array.isArray(raw) ? raw : textOf(raw)?.split(',');
-      const items = given?.map((one) => item(textOf(one) ?? ''));
-      return items?.every((one) => one !== undefined) ? items : undefined;
+      const items = given?.map((element) => item(textOf(element) ?? ''));
+      return items?.every((element) => element !== undefined) ? items : undefined;
     },
     (items) => (items.length === 0 ? 'none' : items.join(', ')),
   );
@@ -239,9 +239,9 @@ export const networks = listOf('addresses or networks such as 10.0.0.0/8', (give
 export const names = listOf('names', (given) => given || undefined);
 
 /**
- * An origin as browsers send it: in lower case, punycode, without a default port. Also those of apps and extensions
- * (`capacitor://localhost`), which URL calls `null`; that word, which pages without an origin send; and a leading `*.` for
- * subdomains.
+ * An origin as browsers send it: in lower case, punycode, without a default port. Includes origins of apps and
+ * extensions (`capacitor://localhost`), for which `URL` returns `null`; the word `null`, which pages without an origin
+ * send; and a leading `*.` for subdomains.
  */
 function originOf(given: string): string | undefined {
   if (given === 'null') return given;
@@ -258,7 +258,7 @@ function originOf(given: string): string | undefined {
 const isAddress = (host: string): boolean =>
   isIP(host.replace(/:\d+$/, '')) > 0 || host.startsWith('[');
 
-/** URLs of documents that are trusted: over HTTPS, or from this machine itself. */
+/** URLs of trusted documents: over HTTPS, or from this machine. */
 export const trustedUrls = listOf('https URLs', (given) =>
   isTrustedUrl(given) ? new URL(given).href : undefined,
 );
@@ -270,7 +270,7 @@ export const issuers: ConfigType<readonly IssuerConfig[]> = configType(
   (list) => (list.length === 0 ? 'none' : list.map(({ name }) => name).join(', ')),
 );
 
-/** Public keys, and secrets that signed before. */
+/** Public keys, and earlier secrets. */
 export const keySources: ConfigType<readonly KeySource[]> = configType(
   'a list of keys: paths of PEM or JWK files, PEM texts, JSON Web Keys, or {secret: …}',
   readKeySources,
@@ -287,7 +287,7 @@ const anyOrOrigins = `*, or ${originList.expected}`;
 const isAny = (raw: unknown): boolean =>
   Array.isArray(raw) ? raw.length === 1 && raw[0] === '*' : raw === '*';
 
-/** Web origins; `*` alone is any, which is `undefined`. */
+/** Web origins; `*` alone means any origin and becomes `undefined`. */
 export const origins: ConfigType<readonly string[] | undefined> = {
   expected: anyOrOrigins,
   parse: (raw, folder) => {

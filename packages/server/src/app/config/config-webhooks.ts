@@ -8,7 +8,7 @@ import type { ConfigType, ParsedValue } from './config-types.js';
 const expected =
   'a mapping of names to `url`, `secret` and `events`, or a list of these (in a variable: as JSON)';
 
-/** Webhooks by name, or a list of them. Neither secrets nor the paths of URLs, which may be secrets too, are ever shown. */
+/** Webhooks by name, or as a list. Their secrets and the paths of their URLs, which may be secret too, are never printed. */
 export const endpoints: ConfigType<readonly WebhookEndpoint[]> = {
   expected,
   parse(raw) {
@@ -32,7 +32,7 @@ function problemOf(error: unknown): ParsedValue<never> {
   throw error;
 }
 
-/** A variable of the environment has text. */
+/** An environment variable is text. */
 function structured(raw: unknown): unknown {
   if (typeof raw !== 'string') return raw;
   try {
@@ -42,7 +42,7 @@ function structured(raw: unknown): unknown {
   }
 }
 
-/** A webhook of a list may go without a name: then it has one that stays while its URL does. */
+/** A webhook in a list may have no name: then its name is derived from its URL. */
 function entriesOf(raw: unknown): [name: string | undefined, value: unknown][] {
   if (Array.isArray(raw)) return raw.map((value) => [undefined, value]);
   if (isJsonObject(raw)) return Object.entries(raw);
@@ -77,20 +77,20 @@ function urlOf(label: string, url: unknown): string {
     if (isPlain && (protocol === 'http:' || protocol === 'https:')) return href;
   }
   throw new InvalidWebhook(
-    `${label}: \`url\` is to begin with http:// or https://, with no user in it`,
+    `${label}: \`url\` has to begin with http:// or https://, without a user in it`,
   );
 }
 
 function secretOf(label: string, secret: unknown): string | undefined {
   if (secret === undefined || secret === null) return undefined;
   if (typeof secret !== 'string' || secret.length < 16) {
-    throw new InvalidWebhook(`${label}: \`secret\` is to be text of 16 characters or more`);
+    throw new InvalidWebhook(`${label}: \`secret\` has to be text of 16 characters or more`);
   }
   try {
     signer(secret);
     return secret;
   } catch {
-    throw new InvalidWebhook(`${label}: what follows whsec_ in \`secret\` is to be base64`);
+    throw new InvalidWebhook(`${label}: the part after whsec_ in \`secret\` has to be base64`);
   }
 }
 
@@ -101,7 +101,7 @@ function eventsOf(label: string, events: unknown): readonly string[] | undefined
   if (names.length === list.length && names.every((name) => /^[\w.-]*\*?$/.test(name)))
     return names;
   throw new InvalidWebhook(
-    `${label}: \`events\` is to be a list of names, \`order.*\` for all that begin so`,
+    `${label}: \`events\` has to be a list of names, with \`order.*\` for all that begin so`,
   );
 }
 

@@ -34,7 +34,7 @@ const rowOf = (config: ReturnType<typeof configured>, key: Key) =>
   configRows(config).find((row) => row.key === key);
 
 describe('where values come from', () => {
-  test('[CFG1] flags win over the environment, which wins over the file, which wins over defaults', () => {
+  test('[CFG1] flags take precedence over the environment, the file and the defaults, in this order', () => {
     const file = 'port: 1\nidleTimeout: 1s\nhost: file\n';
     const environment = { REALLY_PORT: '2', REALLY_IDLE_TIMEOUT: '2s' };
     const { values, sources } = configured({ file, environment, flags: { port: '3' } });
@@ -86,13 +86,13 @@ describe('where values come from', () => {
     expect(values.trustProxy).toEqual(['10.0.0.0/8', '::1']);
   });
 
-  test('[CFG1] what is empty says nothing', () => {
+  test('[CFG1] an empty value counts as not set', () => {
     const { sources } = configured({ file: 'port:\n', environment: { REALLY_HOST: '' } });
     expect(sources.port.kind).toBe('default');
     expect(sources.host.kind).toBe('default');
   });
 
-  test('[CFG1] text made of digits alone stays as it was written', () => {
+  test('[CFG1] text of digits alone stays as written', () => {
     const secret = '01234567890123456789012345678901';
     expect(configured({ file: `secret: ${secret}\n` }).values.secret).toBe(secret);
   });
@@ -131,7 +131,7 @@ describe('values', () => {
   });
 
   test.each(['', '-1', '0', 'soon', '1 fortnight', '1e3', '[]', 'true'])(
-    '[CFG4] %j is no duration',
+    '[CFG4] %j is not a duration',
     (given) => {
       expect(problemsOf({ file: `idleTimeout: ${given || '""'}\n` })).toHaveLength(1);
     },
@@ -146,7 +146,7 @@ describe('values', () => {
     expect(configured({ file: `${key}: ${given}\n` }).values[key]).toBe(value);
   });
 
-  test('[CFG1] cors takes every origin that a browser sends, as it sends it', () => {
+  test('[CFG1] cors accepts every origin that a browser sends', () => {
     const file = (given: unknown) => ({ file: `cors: ${JSON.stringify(given)}` });
     const cors = (given: unknown) => configured(file(given)).values.cors;
     const spelled: readonly [string, string][] = [
@@ -189,7 +189,7 @@ describe('values', () => {
 });
 
 describe('problems', () => {
-  test('[CFG2] an unknown key is told with its place and the nearest known one', () => {
+  test('[CFG2] an unknown key is reported with its position and the most similar known key', () => {
     const file = 'port: 1\nidleTimout: 5s\nlimits:\n  mesage: 1MiB\n';
     const environment = { REALLY_IDEL_TIMEOUT: '3' };
     expect(problemsOf({ file, environment })).toEqual([
@@ -210,11 +210,11 @@ describe('problems', () => {
     ]);
   });
 
-  test("[CFG2] variables of the tests are nobody else's business", () => {
+  test('[CFG2] variables of the tests and of other programs are ignored', () => {
     expect(problemsOf({ environment: { REALLY_TEST_POSTGRES: 'x', OTHER: 'y' } })).toEqual([]);
   });
 
-  test('[CFG7] everything that is wrong is told at once, with what was expected', () => {
+  test('[CFG7] all problems are reported together, with what was expected', () => {
     const file = 'port: high\nlog:\n  level: loud\ntls.cert: a.pem\n';
     expect(problemsOf({ file, flags: { store: 'paper' } })).toEqual([
       'really.yaml:1:1: port: expected a whole number, from 0 to 65535, found "high"',
@@ -224,7 +224,7 @@ describe('problems', () => {
     ]);
   });
 
-  test('[CFG7] a file that is no YAML is told with line and column', () => {
+  test('[CFG7] a file that is not YAML is reported with line and column', () => {
     const [problem] = problemsOf({ file: 'port: 1\nhost: [a\n' });
     expect(problem).toMatch(/^really\.yaml:\d+:\d+: /);
     expect(problemsOf({ file: 'just text' })).toEqual([
@@ -232,13 +232,13 @@ describe('problems', () => {
     ]);
   });
 
-  test('[CFG7] a key that is given twice is told', () => {
+  test('[CFG7] a duplicate key is reported', () => {
     expect(problemsOf({ file: 'limits.depth: 7\nlimits: { depth: 8 }\n' })).toEqual([
       'really.yaml:2:11: limits.depth is given at really.yaml:1:1 already',
     ]);
   });
 
-  test('[CFG7] what a later version will know is refused by name, and no password is repeated', () => {
+  test('[CFG7] values of a later version are refused by name, and no password is repeated', () => {
     const flags = { store: 'postgres://joe:s3cret@db/x', bus: 'nats://a' };
     const problems = problemsOf({ flags });
     expect(problems).toHaveLength(2);
@@ -274,7 +274,7 @@ describe('webhooks', () => {
     ]);
   });
 
-  test('[CFG8] [CFG3] neither their secrets nor the paths of their URLs are shown', () => {
+  test('[CFG8] [CFG3] their secrets and the paths of their URLs are not shown', () => {
     const rows = configRows(
       configured({ file: `webhooks: { a: { url: "${url}", secret: ${secret} }, b: http://c }` }),
     );
@@ -285,12 +285,12 @@ describe('webhooks', () => {
 
   test.each([
     ['webhooks: 3', 'expected a mapping'],
-    ['webhooks: { a: { url: ftp://hush } }', 'a: `url` is to begin with http'],
-    ['webhooks: { a: { url: "https://me:hush@b" } }', 'with no user in it'],
-    ['webhooks: { a: { url: http://b, secret: hush } }', 'a: `secret` is to be text of 16'],
-    ['webhooks: { a: { url: http://b, secret: "whsec_hush hush hush" } }', 'to be base64'],
+    ['webhooks: { a: { url: ftp://hush } }', 'a: `url` has to begin with http'],
+    ['webhooks: { a: { url: "https://me:hush@b" } }', 'without a user in it'],
+    ['webhooks: { a: { url: http://b, secret: hush } }', 'a: `secret` has to be text of 16'],
+    ['webhooks: { a: { url: http://b, secret: "whsec_hush hush hush" } }', 'has to be base64'],
     ['webhooks: { a: { url: http://b, event: [hush] } }', 'a: `event` is not known'],
-    ['webhooks: { a: { url: http://b, events: [3] } }', 'a: `events` is to be a list'],
+    ['webhooks: { a: { url: http://b, events: [3] } }', 'a: `events` has to be a list'],
     ['webhooks: { "a/b": { url: http://b } }', 'a name has up to 64'],
     ['webhooks: [{ url: http://b }, { url: http://b }]', 'two webhooks are named'],
   ])('[CFG8] %s: %s', (file, problem) => {

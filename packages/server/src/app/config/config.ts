@@ -22,7 +22,7 @@ import {
   labelOf,
 } from './config-sources.js';
 
-/** Everything that is wrong with a configuration, at once. */
+/** All problems of a configuration together. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   /** One complete line each. */
@@ -36,17 +36,17 @@ export class ConfigError extends Error {
 export const configFileName = 'really.yaml';
 
 /**
- * The configuration in force: flags over environment over file over defaults, key by key, also below `apps`.
- * Throws a `ConfigError` that tells everything that is wrong.
+ * The current configuration: flags over environment over file over defaults, key by key, also below `apps`. Throws a
+ * `ConfigError` with all problems.
  */
 export function readConfig(sources: ConfigSources): Config {
   const folder = resolve(sources.folder);
   const file = readConfigFile(join(folder, configFileName), configFileName, isSection);
   const reading = new Reading(folder, [...file.problems]);
   const { problems } = reading;
-  for (const one of fromFile(file.entries, problems)) reading.take(one);
-  for (const one of fromEnvironment(sources.environment, problems)) reading.take(one);
-  for (const one of fromFlags(sources.flags)) reading.take(one);
+  for (const givenValue of fromFile(file.entries, problems)) reading.take(givenValue);
+  for (const givenValue of fromEnvironment(sources.environment, problems)) reading.take(givenValue);
+  for (const givenValue of fromFlags(sources.flags)) reading.take(givenValue);
   const server = complete(sources.mode, folder, reading.found);
   const config = { ...server, apps: appConfigsOf(server, reading.apps) };
   problems.push(...crossChecks(config));
@@ -54,7 +54,7 @@ export function readConfig(sources: ConfigSources): Config {
   return config;
 }
 
-/** What was given and found good so far: what comes later stands over what was there before. */
+/** The valid values so far: later sources override earlier ones. */
 class Reading {
   readonly found = new Map<Key, ConfiguredValue>();
   readonly apps = new Map<string, Map<Key, ConfiguredValue>>();
@@ -66,7 +66,7 @@ class Reading {
     this.problems = problems;
   }
 
-  /** Judges one given value. */
+  /** Validates one given value. */
   take(given: GivenValue): void {
     const { key, raw, source } = given;
     const { clientid, rest } = splitKey(key);
@@ -84,7 +84,7 @@ class Reading {
   #problemOf(key: string, { key: whole, raw }: GivenValue, clientid?: string): string | undefined {
     if (!isKey(key)) return refusal(whole);
     if (clientid !== undefined && serverKeys.has(key)) {
-      return `is the server's, and can not be given for one app`;
+      return `is the server's, and cannot be set for one app`;
     }
     const setting: Setting<unknown> = settings[key];
     const parsed = setting.kind.parse(raw, this.#folder);
@@ -97,7 +97,7 @@ class Reading {
     if (known) return known;
     if (!isClientid(clientid)) {
       const expected = 'lower-case letters, digits and hyphens within, 63 at most';
-      this.problems.push(`${labelOf(given)}: ${clientid} is no clientid: expected ${expected}`);
+      this.problems.push(`${labelOf(given)}: ${clientid} is not a clientid: expected ${expected}`);
     }
     const found = new Map<Key, ConfiguredValue>();
     this.apps.set(clientid, found);
@@ -105,7 +105,7 @@ class Reading {
   }
 }
 
-/** `secret:` with nothing after it says nothing; `a6bcc: {}` says that there is such an app, and no more. */
+/** A key without a value counts as not set; `a6bcc: {}` only declares the app. */
 function saysNothing({ key, raw }: GivenValue): boolean {
   const { clientid, rest } = splitKey(key);
   if (raw === null) return isKey(rest) || (clientid !== undefined && rest === '');
@@ -113,7 +113,7 @@ function saysNothing({ key, raw }: GivenValue): boolean {
   return isEmpty && isSection(key);
 }
 
-/** What was found in place of what was expected, unless it carries a password. */
+/** The value found in place of the expected one, unless it may contain a password. */
 function shown(raw: unknown): string {
   const json = JSON.stringify(raw) ?? String(raw);
   if (json.includes('://')) return '';
@@ -128,7 +128,7 @@ function complete(mode: Mode, folder: string, found: ReadonlyMap<Key, Configured
     values[key] = given === undefined ? fallbackOf(key, mode, folder) : given.value;
     sources[key] = given?.source ?? { kind: 'default' };
   }
-  // Every key was gone through, and each value came from its own setting.
+  // Every key was parsed by its own setting.
   return {
     mode,
     folder,
@@ -138,7 +138,7 @@ function complete(mode: Mode, folder: string, found: ReadonlyMap<Key, Configured
   };
 }
 
-/** Folders that stand for a key which says nothing, where they exist. */
+/** Default folders of keys that are not set, if they exist. */
 const usualFolders: Partial<Record<Key, string>> = {
   public: 'public',
   'auth.mail.templates': 'mail',

@@ -33,7 +33,7 @@ function put(name: string, mode: number): string {
   return file;
 }
 
-test('[FIL1] the data folder is made for its owner alone; those above it can be entered', () => {
+test('[FIL1] the data folder is private to its owner; its parents can be entered', () => {
   const before = process.umask(0);
   try {
     expect(openDataFolder(join(folder, 'deep'))).toEqual([]);
@@ -43,7 +43,7 @@ test('[FIL1] the data folder is made for its owner alone; those above it can be 
   expect([modeOf(folder), modeOf(join(folder, 'deep'))]).toEqual(['755', '700']);
 });
 
-test('[FIL1] a data folder that others could enter is narrowed, also through a link, and so is the secret', () => {
+test('[FIL1] a data folder that others could enter is made private, also through a link, and so is the secret', () => {
   mkdirSync(folder);
   chmodSync(folder, 0o775);
   put('really.db', 0o600);
@@ -53,7 +53,7 @@ test('[FIL1] a data folder that others could enter is narrowed, also through a l
   expect([modeOf(folder), modeOf(secret)]).toEqual(['700', '600']);
 });
 
-test('[FIL2] a folder that others use too stays as it was; where they may replace files, there is a warning', () => {
+test('[FIL2] a shared folder keeps its mode; if others may replace files, there is a warning', () => {
   mkdirSync(folder);
   put('index.html', 0o644);
   chmodSync(folder, 0o755);
@@ -66,14 +66,14 @@ test('[FIL2] a folder that others use too stays as it was; where they may replac
   expect(modeOf(folder)).toBe('777');
 });
 
-test('[FIL2] a sticky folder, as /tmp is, stays as it was', () => {
+test('[FIL2] a sticky folder, such as /tmp, keeps its mode', () => {
   mkdirSync(folder);
   chmodSync(folder, 0o1777);
   expect(openDataFolder(folder)).toEqual([]);
   expect(modeOf(folder)).toBe('1777');
 });
 
-test.runIf(isRoot)('[FIL2] a folder of another user stays as it was (run by root)', () => {
+test.runIf(isRoot)('[FIL2] a folder of another user keeps its mode (run by root)', () => {
   mkdirSync(folder);
   chmodSync(folder, 0o755);
   chownSync(folder, 65_534, 65_534);
@@ -81,7 +81,7 @@ test.runIf(isRoot)('[FIL2] a folder of another user stays as it was (run by root
   expect(modeOf(folder)).toBe('755');
 });
 
-test('[CLI5] a data folder that cannot be had says what is in its way', () => {
+test('[CLI5] a data folder that cannot be used is reported with the reason', () => {
   mkdirSync(folder);
   const file = put('file', 0o600);
   const link = join(folder, 'dangling');

@@ -7,12 +7,12 @@ import { StartError, systemReason } from '../start-error.js';
 /** The development secret, in the data folder. */
 export const secretFileName = 'development.secret';
 
-/** What this program puts into a data folder: a folder that has nothing else is nobody else's. */
+/** The files of this program in a data folder: a folder with no other files is not shared. */
 const ownNames = /^(really\.db.*|development\.secret.*|import\.\d+\.part|lost\+found)$/;
 
 /**
- * Makes the data folder where it is missing, and has it and the development secret be their owner's alone. Returns
- * what others can still do there, in words. Throws a `StartError` where there is no such folder to be had.
+ * Creates the data folder if it is missing, and makes it and the development secret private to their owner. Returns,
+ * in words, what others can still do there. Throws a `StartError` if the folder cannot be used.
  */
 export function openDataFolder(folder: string): string[] {
   try {
@@ -26,8 +26,8 @@ export function openDataFolder(folder: string): string[] {
 }
 
 /**
- * One that others share stays as it is: /tmp, or an app's folder whose models and pages other users read. The
- * files in it are for their owner alone all the same.
+ * A shared folder keeps its mode: /tmp, or an app's folder whose models and pages other users read. The files in it
+ * are private all the same.
  */
 function narrowFolder(folder: string): string[] {
   const stat = statSync(folder);
@@ -46,7 +46,7 @@ function narrowFolder(folder: string): string[] {
   }
 }
 
-/** In a sticky folder each may remove only what is theirs. */
+/** In a sticky folder users may remove only their own files. */
 function mayBeChanged({ mode }: Stats): boolean {
   return (mode & 0o1000) === 0 && (mode & 0o022) !== 0;
 }

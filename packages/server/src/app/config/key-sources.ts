@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 
-/** Where a key of `auth.keys` comes from. */
+/** The source of a key of `auth.keys`. */
 export type KeySource = { readonly kid: string | undefined } & (
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'pem'; readonly text: string }
@@ -11,14 +11,14 @@ export type KeySource = { readonly kid: string | undefined } & (
 
 const members = new Set(['file', 'pem', 'jwk', 'secret', 'kid']);
 
-/** Reads `auth.keys`, as YAML or as text. `undefined` where anything of it is none. */
+/** Parses `auth.keys`, as YAML or as text. `undefined` if any of it is invalid. */
 export function readKeySources(raw: unknown, folder: string): readonly KeySource[] | undefined {
   const items = typeof raw === 'string' ? itemsOfText(raw) : Array.isArray(raw) ? raw : [raw];
   const sources = items?.map((item: unknown) => readItem(item, folder));
   return sources?.every((source) => source !== undefined) ? sources : undefined;
 }
 
-/** JSON, PEM, or paths with commas between them. */
+/** JSON, PEM, or comma-separated paths. */
 function itemsOfText(raw: string): readonly unknown[] | undefined {
   const text = raw.trim();
   if (text === '') return undefined;
@@ -33,7 +33,7 @@ function readItem(item: unknown, folder: string): KeySource | undefined {
   if (!isJsonObject(item)) return undefined;
   if ('kty' in item || 'keys' in item) return { kind: 'jwk', jwk: item, kid: undefined };
   const { file, pem, jwk, secret, kid } = item;
-  const given = [file, pem, jwk, secret].filter((one) => one !== undefined);
+  const given = [file, pem, jwk, secret].filter((member) => member !== undefined);
   const isSound = given.length === 1 && Object.keys(item).every((name) => members.has(name));
   if (!isSound || (kid !== undefined && typeof kid !== 'string')) return undefined;
   if (isJsonObject(jwk)) return { kind: 'jwk', jwk, kid };
@@ -43,7 +43,7 @@ function readItem(item: unknown, folder: string): KeySource | undefined {
 }
 
 function readText(text: string, folder: string, kid: string | undefined): KeySource | undefined {
-  // In a variable a line break is often written as \n.
+  // In an environment variable a line break is often written as \n.
   if (isPem(text)) return { kind: 'pem', text: text.replaceAll('\\n', '\n'), kid };
   if (text.startsWith('{')) {
     const jwk = parseJson(text);

@@ -4,7 +4,7 @@ import type { Metrics } from '../../platform/metrics.js';
 import type { PostHookLimits } from '../../posthooks/post-hooks.js';
 import type { Values } from './config-keys.js';
 
-/** The bounds that are in force. */
+/** The current limits. */
 export function limitsOf(values: Values): Limits {
   return {
     message: values['limits.message'],
@@ -51,7 +51,7 @@ export function limitsOf(values: Values): Limits {
   };
 }
 
-/** Those of post hooks. */
+/** Limits of post hooks. */
 export function postHookLimitsOf(values: Values): PostHookLimits {
   return {
     attempts: values['limits.hookAttempts'],
@@ -68,7 +68,7 @@ export function postHookLimitsOf(values: Values): PostHookLimits {
   };
 }
 
-/** Those of the memory and of the commits. */
+/** Limits of the cache and of commits. */
 export function objectsLimitsOf(values: Values): Partial<ObjectsLimits> {
   return {
     cachedObjects: values['limits.cachedObjects'],
@@ -78,7 +78,7 @@ export function objectsLimitsOf(values: Values): Partial<ObjectsLimits> {
   };
 }
 
-/** Exports the bounds themselves, so that an alert can compare a level with its bound: times in seconds, sizes in bytes. */
+/** Exports the limits as metrics, so that an alert can compare a level with its limit: times in seconds, sizes in bytes. */
 export function exportLimits(values: Values, metrics: Metrics): void {
   const gauge = metrics.gauge(
     'really_limit',

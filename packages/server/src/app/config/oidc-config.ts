@@ -4,12 +4,12 @@ import { isTrustedUrl } from '../../platform/trusted-url.js';
 
 const members = new Set(['issuer', 'clientId', 'data', 'user']);
 
-/** Reads `auth.oidc`, as YAML or as JSON text. `undefined` where anything of it is wrong. */
+/** Parses `auth.oidc`, as YAML or as JSON text. `undefined` if any of it is invalid. */
 export function readIssuers(raw: unknown): readonly IssuerConfig[] | undefined {
   const map = typeof raw === 'string' ? parseJson(raw) : raw;
   if (!isJsonObject(map)) return undefined;
-  const issuers = Object.entries(map).map(([name, one]) => readIssuer(name, one));
-  return issuers.every((one) => one !== undefined) ? issuers : undefined;
+  const issuers = Object.entries(map).map(([name, entry]) => readIssuer(name, entry));
+  return issuers.every((entry) => entry !== undefined) ? issuers : undefined;
 }
 
 function readIssuer(name: string, raw: JsonValue): IssuerConfig | undefined {
@@ -30,7 +30,7 @@ function readNames(raw: JsonValue | undefined): readonly string[] | undefined {
   return items.every(isName) ? items : undefined;
 }
 
-/** `null` where it is none. */
+/** `null` if it is invalid. */
 function readUser(raw: JsonValue): Readonly<Record<string, string>> | null {
   return isJsonObject(raw) && isNames(raw) ? raw : null;
 }

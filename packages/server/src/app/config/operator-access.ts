@@ -4,16 +4,16 @@ import { ConfigError } from './config.js';
 import type { Config } from './config-definition.js';
 import { secretOf } from './secret.js';
 
-/** How an operator of an app reaches it from the machine that it runs on. */
+/** How an operator of an app reaches its server from the same machine. */
 export interface OperatorAccess {
   readonly url: string;
-  /** The name to ask for there, where the server has several apps. */
+  /** The host name to send, if the server has several apps. */
   readonly host: string | undefined;
-  /** What shows that an operator asks. */
+  /** The secret that authorizes an operator. */
   readonly secret: string;
 }
 
-/** Where the server that is started with this configuration is reached from its machine. Throws a `ConfigError` where that cannot be known. */
+/** The URL of the server with this configuration on its own machine. Throws a `ConfigError` if it is not known. */
 export function serverUrl({ values }: Config): string {
   if (values.port === 0) {
     throw new ConfigError(['port: 0 has the server pick one, and which is not known: give --port']);
@@ -23,14 +23,14 @@ export function serverUrl({ values }: Config): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${values.port}`;
 }
 
-/** What the flags of these names say. */
+/** The values of these flags. */
 export interface OperatorFlags {
   readonly app: string | undefined;
   readonly secret: string | undefined;
   readonly url?: string | undefined;
 }
 
-/** Throws a `ConfigError` where it is not clear which app is meant, or where its server is. */
+/** Throws a `ConfigError` if the app or its server is ambiguous. */
 export function operatorAccess(
   server: Config,
   { app, secret, url }: OperatorFlags,
@@ -38,7 +38,7 @@ export function operatorAccess(
   const config = appConfig(server, app);
   return {
     url: url ?? serverUrl(server),
-    // A URL says by itself which app is meant.
+    // A URL already selects the app.
     host:
       url !== undefined || config.clientid === undefined
         ? undefined

@@ -19,7 +19,7 @@ function secretIn(folder: string, mode: Mode, secret?: string): string {
   return secretOf(readConfig({ mode, folder, environment: {}, flags }), systemPlatform);
 }
 
-test('[CFG6] the development secret is random, kept in the data folder, and for its owner alone', () => {
+test('[CFG6] the development secret is random, kept in the data folder, and private to its owner', () => {
   const folder = appFolder();
   const first = secretIn(folder, 'development');
   expect(secretIn(folder, 'development')).toBe(first);
@@ -30,7 +30,7 @@ test('[CFG6] the development secret is random, kept in the data folder, and for 
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-test('[CFG6] production takes no secret that is missing, short, or a default one', () => {
+test('[CFG6] production refuses a secret that is missing, short, or a default one', () => {
   const folder = appFolder();
   const developed = secretIn(folder, 'development');
   const bad = [undefined, 'x'.repeat(31), developed, 'change-me-change-me-change-me-change-me'];

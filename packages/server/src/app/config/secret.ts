@@ -6,7 +6,7 @@ import type { Config } from './config-definition.js';
 import { openDataFolder, secretFileName } from './data-folder.js';
 import { readText } from './read-text.js';
 
-/** Marks secrets that were made for development, so that production knows them wherever they turn up. */
+/** Prefix of development secrets, so that production recognizes and refuses them. */
 const developmentMark = 'really-development-';
 const leastLength = 32;
 
@@ -14,8 +14,8 @@ const leastLength = 32;
 export const secretFile = (config: Config): string => join(config.values.data, secretFileName);
 
 /**
- * The secret that tokens are signed with. In development mode one is made where none was given, and
- * kept in the data folder. Throws a `StartError` where production has no good one.
+ * The secret that tokens are signed with. In development mode one is created if none is configured, and kept in the
+ * data folder. Throws a `StartError` if production has no good one.
  */
 export function secretOf(config: Config, platform: Platform): string {
   const { secret } = config.values;
@@ -25,7 +25,7 @@ export function secretOf(config: Config, platform: Platform): string {
   return secret ?? '';
 }
 
-/** In the hosted form the server itself needs no secret, for it has no tokens: it opens `/metrics` to who has it. */
+/** With several apps the server itself needs no secret, because it has no tokens: its secret only opens `/metrics`. */
 export function operatorSecretOf(config: Config): string | undefined {
   const { secret } = config.values;
   if (config.mode === 'development' || secret === undefined) return secret;
@@ -51,7 +51,7 @@ function problemOf({ clientid }: Config, secret: string | undefined): string | u
 function developmentSecret(config: Config, platform: Platform): string {
   const file = secretFile(config);
   const made = developmentMark + Buffer.from(platform.random.bytes(32)).toString('base64url');
-  // Narrows the file too; what could not be narrowed is told when the store opens.
+  // Restricts the file too; a failure is reported when the store opens.
   openDataFolder(config.values.data);
   try {
     return readSecret(file) ?? keepSecret(file, made);
@@ -74,8 +74,8 @@ function readSecret(file: string): string | undefined {
 }
 
 /**
- * Writes the secret whole or not at all: a server and `really token` may both find none at the same
- * moment, and then the first one to finish decides for both.
+ * Writes the secret atomically: a server and `really token` may both find none at the same moment; the first to finish
+ * decides for both.
  */
 function keepSecret(file: string, secret: string): string {
   const draft = `${file}.${process.pid}`;

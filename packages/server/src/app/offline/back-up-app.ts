@@ -10,16 +10,16 @@ import { assertOther, putInPlace, syncFile } from './output-file.js';
 
 export interface BackupOptions {
   readonly file: string;
-  /** Whether it may replace a file that is there. */
+  /** Whether to replace an existing file. */
   readonly force: boolean;
   readonly progress: Progress;
-  /** Aborted where it is to stop: nothing is left then. */
+  /** Aborted to stop the backup: then no file remains. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Copies the database of an app, which may be running, into a file of its own that a server can be
- * started on. The file is there when all of it is on disk and was looked through, or not at all.
+ * Copies the database of an app, which may be running, into a file that a server can be started on. The file appears
+ * when it is on disk and verified, or not at all.
  */
 export async function backUpApp(config: Config, options: BackupOptions): Promise<BackedUp> {
   const { force, progress, signal } = options;
@@ -30,7 +30,7 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
   const draft = draftOf(file);
   try {
     for (const left of leftDrafts(file)) remove(left);
-    // There before it is filled, so that at no moment others may read it.
+    // Created before it is filled, so that others can read it at no moment.
     makeOwnerOnlyFile(draft);
     const done = await backUpDatabase(source, draft, abortable(progress, signal));
     await syncFile(draft);
@@ -42,13 +42,13 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
       throw taken(options.file);
     }
     if (signal.aborted) throw new StartError([`no backup was made: ${String(signal.reason)}`]);
-    throw asStartError(error, `the backup ${options.file} can not be made`);
+    throw asStartError(error, `the backup ${options.file} cannot be made`);
   } finally {
     remove(draft);
   }
 }
 
-/** Between two steps of the work is the time to stop. */
+/** Checked between two steps of the work. */
 function abortable(progress: Progress, signal: AbortSignal): Progress {
   return {
     ...progress,

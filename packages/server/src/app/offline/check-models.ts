@@ -5,16 +5,14 @@ import { openModels } from '../serve/open-models.js';
 import { allStarted } from '../start-error.js';
 
 export interface ModelsChecked {
-  /** Of the hosted form. */
+  /** With several apps. */
   readonly clientid: string | undefined;
   /** Collections, printed: `/boards/*`. */
   readonly collections: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/**
- * Loads every model of these apps as a server would. Throws a `StartError` with everything that is wrong in any of them.
- */
+/** Loads all models of these apps as a server would. Throws a `StartError` with all problems. */
 export function checkModels(
   configs: readonly Config[],
   log: Log = silentLog,

@@ -12,7 +12,7 @@ export interface SelectedCollection {
   readonly shown: string;
 }
 
-/** Collections are told by their names alone, in order: which ones, and not how they were written. */
+/** Identifies collections by their names alone, in order, however they were written. */
 export async function collectionFilter(
   collections: readonly string[],
   reader: ExportReader,

@@ -10,27 +10,27 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { StartError } from '../start-error.js';
 
-/** The file that a path leads to, through links: that one is replaced, and not the link. */
+/** The file that a path leads to through links: it is replaced, not the link. */
 export function targetOf(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    // It is not there yet, or cannot be looked at, which whoever writes it is told.
+    // It does not exist yet, or cannot be accessed, which writing it will report.
     return resolve(path);
   }
 }
 
-/** Throws a `StartError` where there is something that can be no target, and says whether there is a file. */
+/** Returns whether the file exists. Throws a `StartError` if the path cannot be an output file. */
 export function isThere(target: string, shown: string): boolean {
   const there = statSync(target, { throwIfNoEntry: false });
   if (there && !there.isFile()) throw new StartError([`${shown} is there and is no file`]);
   return there !== undefined;
 }
 
-/** The name under which this process writes a file until it is whole. */
+/** The name under which this process writes a file until it is complete. */
 export const draftOf = (target: string): string => `${target}.${process.pid}.part`;
 
-/** What processes that are gone have left of a file, the newest last. To be asked for before this process begins its own. */
+/** Drafts of a file that ended processes left, the newest last. Call it before this process begins its own. */
 export function leftDrafts(target: string): string[] {
   const prefix = `${basename(target)}.`;
   return readdirSync(dirname(target))
@@ -44,7 +44,7 @@ export function leftDrafts(target: string): string[] {
     .map(({ path }) => path);
 }
 
-/** Another process that runs. One with the number of this one is gone: in a container they all have the same. */
+/** Whether it is another running process. One with our own number has ended: in a container all have the same number. */
 function isOther(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
@@ -55,7 +55,7 @@ function isOther(pid: number): boolean {
   }
 }
 
-/** Writes a small file whole or not at all, in place of one that is there. What is no file is written to as it is. */
+/** Writes a small file atomically, replacing an existing one. A target that is not a file (a device, a pipe) is written directly. */
 export function writeWhole(path: string, text: string): void {
   const target = targetOf(path);
   const there = statSync(target, { throwIfNoEntry: false });

@@ -13,23 +13,23 @@ import { asStartError, databaseOf, openOfflineReader } from './offline-database.
 import { assertOther, ownersOnly, putInPlace } from './output-file.js';
 
 export interface ExportAppOptions {
-  /** Collections as they were given; none: all of the app's. */
+  /** Collections as given; empty: all of the app's. */
   readonly collections: readonly string[];
   readonly history: boolean;
-  /** Whether what the server keeps for itself is told too. */
+  /** Whether to export the server's own collections too. */
   readonly system: boolean;
   readonly progress: Progress;
 }
 
 export interface FileOptions extends ExportAppOptions {
   readonly file: string;
-  /** Goes on with the file, where it is there. */
+  /** Continues an unfinished file, if there is one. */
   readonly resume: boolean;
-  /** Replaces a file that is there. */
+  /** Replaces an existing file. */
   readonly force: boolean;
 }
 
-/** Writes the data of an app as lines. Throws a `StartError` where it can not. */
+/** Writes the data of an app as lines. Throws a `StartError` if it fails. */
 export async function exportApp(
   config: Config,
   sink: LineSink,
@@ -46,8 +46,8 @@ export async function exportApp(
 }
 
 /**
- * As `exportApp`, into a file, which is there when it is complete or not at all; `undefined` where it
- * was complete already. What was written until it was stopped stays beside it, for `resume`.
+ * As `exportApp`, into a file, which appears when it is complete or not at all; `undefined` if it was complete
+ * already. An unfinished draft stays beside it, for `resume`.
  */
 export async function exportAppToFile(
   config: Config,
@@ -74,13 +74,13 @@ export async function exportAppToFile(
   });
 }
 
-/** A file that is being written. */
+/** A file being written. */
 class ExportDraft {
   readonly handle: FileHandle;
   readonly #own: string;
   #path: string;
 
-  /** `path`: by what name it is there. */
+  /** `path`: its present name. */
   constructor(handle: FileHandle, path: string, target: string) {
     this.handle = handle;
     this.#path = path;
@@ -91,14 +91,14 @@ class ExportDraft {
     return this.#path;
   }
 
-  /** Gives it the name of this process. */
+  /** Renames it for this process. */
   async claim(): Promise<void> {
     await rename(this.#path, this.#own);
     this.#path = this.#own;
   }
 }
 
-/** The newest of what was left, or the file itself, where that is to be gone on with; else a new one. */
+/** The newest draft, or the file itself, if an export is to be resumed; otherwise a new draft. */
 async function openDraft(
   target: string,
   { file, resume, there }: FileOptions & { readonly there: boolean },
@@ -109,15 +109,15 @@ async function openDraft(
     for (const other of left) if (other !== begun) await rm(other, { force: true });
     const path = begun ?? draftOf(target);
     const handle = await open(path, begun === undefined ? 'wx+' : 'r+', ownersOnly);
-    // The umask, or whoever made it before, may have said otherwise.
+    // The umask, or the process that created it, may have set another mode.
     await handle.chmod(ownersOnly);
     return new ExportDraft(handle, path, target);
   } catch (error) {
-    throw new StartError([`${file} can not be written: ${systemReason(error)}`], error);
+    throw new StartError([`${file} cannot be written: ${systemReason(error)}`], error);
   }
 }
 
-/** Nothing is worth keeping of a draft in which nothing is. */
+/** An empty draft is not kept. */
 async function removeEmpty(path: string, target: string): Promise<void> {
   if (path === target) return;
   if (statSync(path, { throwIfNoEntry: false })?.size === 0) await rm(path, { force: true });
@@ -127,7 +127,7 @@ const isTaken = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'EEXIST';
 
 const taken = (file: string): StartError =>
-  new StartError([`${file} is there already: --resume goes on with it, --force replaces it`]);
+  new StartError([`${file} exists already: --resume continues it, --force replaces it`]);
 
 async function writeFile(
   draft: ExportDraft,
@@ -138,7 +138,7 @@ async function writeFile(
   const { history, system, file, progress } = options;
   const { handle } = draft;
   const only = collections?.map(({ key }) => key);
-  const shown = collections?.map((one) => one.shown);
+  const shown = collections?.map((filter) => filter.shown);
   const found = await readExportProgress(handle);
   const size = found.kind === 'begun' ? found.size : 0;
   const work = new StoreExport(reader, sinkOf(handle, size), { history, system, only }, progress);
@@ -146,7 +146,7 @@ async function writeFile(
     case 'complete':
       return undefined;
     case 'other':
-      throw new StartError([`${file} can not be gone on with: ${found.why}`]);
+      throw new StartError([`${file} cannot be continued: ${found.why}`]);
     case 'nothing':
       await draft.claim();
       await handle.truncate(0);

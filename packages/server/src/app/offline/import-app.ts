@@ -17,15 +17,15 @@ import { asStartError, databaseOf } from './offline-database.js';
 import { ownersOnly } from './output-file.js';
 
 export interface ImportOptions {
-  /** A path, or what is piped in. */
+  /** A path, or stdin. */
   readonly source: string | Readable;
   readonly onConflict: OnConflict;
   readonly progress: Progress;
 }
 
 /**
- * Takes a file of lines into the data of an app whose server does not run. Throws a `StartError` with
- * everything that is wrong with the file before anything is written.
+ * Imports a file of lines into an app whose server does not run. Before anything is written, throws a `StartError`
+ * with all problems of the file.
  */
 export async function importApp(config: Config, options: ImportOptions): Promise<Imported> {
   databaseOf(config);
@@ -47,7 +47,7 @@ export async function importApp(config: Config, options: ImportOptions): Promise
     }
   } catch (error) {
     if (error instanceof ImportRefused) throw new StartError(error.problems, error);
-    throw asStartError(error, 'the import stopped, and the same call goes on with it');
+    throw asStartError(error, 'the import stopped; run it again to continue');
   } finally {
     await close();
   }
@@ -63,13 +63,13 @@ async function openSource(config: Config, source: string | Readable): Promise<Fi
     if (stat.isDirectory()) throw new StartError([`${source} is a folder; expected a file`]);
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError([`${source} can not be read: ${systemReason(error)}`], error);
+    throw new StartError([`${source} cannot be read: ${systemReason(error)}`], error);
   }
   // A pipe can be read once, and the file is read twice.
   return await spooled(config, createReadStream(source));
 }
 
-/** Into the data folder, where there is room for it as there has to be for the data. Nobody else sees it. */
+/** Copies it into the data folder, which needs room for the data anyway, as a private file. */
 async function spooled(config: Config, source: Readable): Promise<FileHandle> {
   const path = join(config.values.data, `import.${process.pid}.part`);
   const file = await open(path, 'wx+', ownersOnly);

@@ -3,17 +3,17 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StartError, systemReason } from '../start-error.js';
 
-/** The build puts it there, together with the connection of the example. */
+/** The build copies it there, together with the connection of the example. */
 const template = fileURLToPath(new URL('../../templates/app/', import.meta.url));
 
-/** Makes a new app in a folder, which may exist if it is empty. Throws a `StartError` where that can not be. */
+/** Creates a new app in a folder, which may exist if it is empty. Throws a `StartError` if that fails. */
 export function initApp(folder: string): void {
   const target = resolve(folder);
   try {
     assertEmpty(target, folder);
     mkdirSync(target, { recursive: true });
     cpSync(template, target, { recursive: true });
-    // npm would leave out a file of this name from the package.
+    // npm would leave a file of this name out of the package.
     renameSync(join(target, 'gitignore'), join(target, '.gitignore'));
   } catch (error) {
     if (error instanceof StartError) throw error;

@@ -11,8 +11,8 @@ import { StartError } from '../start-error.js';
 import { databaseOf } from './offline-database.js';
 
 /**
- * Migrates every object of an app that no server has open. Throws a `StartError` where its models do not load or its store
- * can not be opened; its cause is a `StoreInUse` where a server has it.
+ * Migrates every object of an app that no server has open. Throws a `StartError` if its models do not load or its
+ * store cannot be opened; the cause is a `StoreInUse` if a server has it open.
  */
 export async function migrateApp(
   config: Config,
@@ -20,7 +20,7 @@ export async function migrateApp(
   log: Log = silentLog,
 ): Promise<void> {
   const file = databaseOf(config);
-  // To open it would make one.
+  // Opening it would create one.
   if (!existsSync(file)) throw new StartError([`there is no database at ${file}`]);
   const opened = await openModels(config, log);
   try {

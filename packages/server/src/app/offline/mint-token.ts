@@ -8,7 +8,7 @@ export interface MintRequest extends Omit<TokenClaims, 'expires'> {
   readonly life?: number | undefined;
 }
 
-/** A token, signed as a server with this configuration signs its own. */
+/** A token, signed as a server with this configuration would. */
 export async function mintToken(config: Config, request: MintRequest): Promise<string> {
   const { life, ...claims } = request;
   const secret = secretOf(config, systemPlatform);

@@ -3,7 +3,7 @@ import { silentLog } from '../../platform/log.js';
 import type { Config } from '../config/config-definition.js';
 import { openModels } from '../serve/open-models.js';
 
-/** TypeScript types of the models of an app, as the text of a module. Throws a `StartError` with everything that is wrong. */
+/** TypeScript types of the models of an app, as the text of a module. Throws a `StartError` with all problems. */
 export async function modelTypes(config: Config): Promise<string> {
   const { models, close } = await openModels(config, silentLog);
   await close();

@@ -5,23 +5,23 @@ import { StoreRefused, StoreUnavailable } from '../../store/store.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError, systemReason } from '../start-error.js';
 
-/** The database of an app. Throws a `StartError` where it has a store that leaves nothing on disk. */
+/** The database of an app. Throws a `StartError` if its store leaves nothing on disk. */
 export function databaseOf({ values }: Config): string {
   if (values.store === 'sqlite') return join(values.data, 'really.db');
   throw new StartError([`there is nothing on disk to work on: the store is ${values.store}`]);
 }
 
-/** Opens the data of an app to read all of it, whether its server runs or not. Throws a `StartError`. */
+/** Opens the data of an app for reading, whether its server runs or not. Throws a `StartError`. */
 export function openOfflineReader(config: Config): ExportReader {
   const file = databaseOf(config);
   try {
     return openSqliteExportReader(file);
   } catch (error) {
-    throw asStartError(error, `the database ${file} can not be opened`);
+    throw asStartError(error, `the database ${file} cannot be opened`);
   }
 }
 
-/** As a line for people; a bug stays one. */
+/** Converts it to a `StartError` with a readable line; a bug is thrown as it is. */
 export function asStartError(error: unknown, what: string): unknown {
   if (error instanceof StartError) return error;
   if (error instanceof StoreRefused) return new StartError([error.message], error);

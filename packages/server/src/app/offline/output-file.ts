@@ -4,21 +4,21 @@ import { dirname } from 'node:path';
 import { ownerOnlyFile } from '../../platform/owner-only.js';
 import { StartError } from '../start-error.js';
 
-/** Copies of data have all that is in it, and who may read them is for their owner to say. */
+/** Copies contain all data, so only their owner may read them. */
 export const ownersOnly = ownerOnlyFile;
 
-/** Puts a finished file in its place, for good. Rejects with `EEXIST` where there is one, unless it may be replaced. */
+/** Renames a finished file to its final name, durably. Rejects with `EEXIST` if there is one, unless it may be replaced. */
 export async function putInPlace(draft: string, file: string, replace: boolean): Promise<void> {
   if (replace) await rename(draft, file);
   else {
-    // Unlike a rename it does not take the place of what was put there meanwhile.
+    // Unlike a rename, a link does not replace a file that was created meanwhile.
     await link(draft, file);
     await rm(draft);
   }
   await syncFolder(dirname(file));
 }
 
-/** Throws a `StartError` where a file that is to be written is the database that is to be read, by whatever path. */
+/** Throws a `StartError` if the output file is the database to be read, by whatever path. */
 export function assertOther(file: string, database: string): void {
   const [target, source] = [file, database].map((path) =>
     statSync(path, { throwIfNoEntry: false }),
@@ -43,7 +43,7 @@ export async function syncFolder(folder: string): Promise<void> {
     handle = await open(folder, 'r');
     await handle.sync();
   } catch {
-    // There are file systems that can not do that for folders.
+    // Some file systems cannot do that for folders.
   } finally {
     await handle?.close();
   }

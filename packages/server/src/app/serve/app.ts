@@ -29,9 +29,9 @@ import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import type { ShutdownStack } from './shutdown-stack.js';
 
-/** One app as a server runs it: its models, its data, and who may say what there. */
+/** A running app: its models, its data, and its authorization. */
 export interface App extends AppAuth {
-  /** In the hosted form its name before the domain. */
+  /** With several apps: its name before the domain. */
   readonly clientid: string | undefined;
   readonly config: Config;
   readonly secret: string;
@@ -41,7 +41,7 @@ export interface App extends AppAuth {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** The app's own bounds. */
+  /** The app's own limits. */
   readonly budgets: Budgets;
   readonly tracing: Tracing | undefined;
   /** Migrates every object: see `migrateAll`. */
@@ -50,7 +50,7 @@ export interface App extends AppAuth {
   reload(): Promise<void>;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
-  /** Resolves when what was committed is pushed. */
+  /** Resolves when everything committed has been pushed. */
   settle(): Promise<void>;
 }
 
@@ -60,13 +60,13 @@ export interface AppOptions {
   readonly tracing: Tracing | undefined;
   /** See `StoreOptions`. */
   readonly force: boolean;
-  /** For the password hashes of all apps together. */
+  /** Limits the password hashes of all apps together. */
   readonly serverHashes: HashLimiter;
-  /** Takes note of how to close what is opened here. */
+  /** Registers how to close what is opened here. */
   readonly shutdown: ShutdownStack;
 }
 
-/** Opens an app: everything of a server but its doors. Throws a `StartError` for whatever people can mend. */
+/** Opens an app: everything of a server except its listeners. Throws a `StartError` for problems that an operator can fix. */
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
   const { log, metrics, tracing, serverHashes, shutdown } = options;
   const platform = systemPlatform;

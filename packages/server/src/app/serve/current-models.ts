@@ -6,14 +6,14 @@ import { type Store, UniqueClash } from '../../store/store.js';
 import { StartError, systemReason } from '../start-error.js';
 import type { LoadedFolder, OpenModels } from './open-models.js';
 
-/** What has to know of it when models change. */
+/** Notified when models change. */
 export interface ModelConsumers {
   readonly store: Pick<Store, 'prepare' | 'position'>;
   readonly objects: Pick<Objects, 'withWritesPaused'>;
   readonly live: Pick<Live, 'reloaded'>;
 }
 
-/** The models of an app, which may be loaded anew while it serves (section REL). */
+/** The models of an app, which may be reloaded while it serves (section REL). */
 export class CurrentModels {
   readonly #opened: OpenModels;
   readonly #log: Log;
@@ -29,8 +29,8 @@ export class CurrentModels {
   readonly models = (): ModelSet => this.#models;
 
   /**
-   * Loads the models again and puts them in force, one call after the other. Where anything is wrong with them it is
-   * logged, a line each as at a start, and those that are in force stay. Never rejects.
+   * Reloads the models and makes them current; calls run one after the other. If anything is wrong with them it is
+   * logged, a line each as at a start, and the current models stay. Never rejects.
    */
   reload(consumers: ModelConsumers): Promise<void> {
     this.#last = this.#last.then(() => this.#reload(consumers));
@@ -70,10 +70,10 @@ export class CurrentModels {
 function problemsOf(error: unknown): readonly string[] {
   if (error instanceof StartError) return error.problems;
   if (error instanceof UniqueClash) return [error.message];
-  return [`the models can not be put in force: ${systemReason(error)}`];
+  return [`the models cannot be loaded: ${systemReason(error)}`];
 }
 
-/** The collections whose models are new, gone, or others than they were. */
+/** The collections whose models were added, removed or changed. */
 function changedKeys(before: ModelSet, now: ModelSet): string[] {
   const gone = before.all().filter(({ names }) => !now.get(names));
   const others = now.all().filter(({ names, digest }) => before.get(names)?.digest !== digest);

@@ -6,7 +6,7 @@ import { systemPlatform } from '../../platform/system.js';
 import { readConfig } from '../config/config.js';
 import { emailTransportOf } from './email-transport.js';
 
-/** What is said of these settings in an app's folder with these files; `undefined`: nothing is wrong. */
+/** The problem reported for these settings in an app's folder with these files; `undefined` if there is none. */
 function problemWith(environment: Record<string, string>, files: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'really-mail-'));
   try {
@@ -31,7 +31,7 @@ const webhook = {
   REALLY_AUTH_MAIL_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24).toString('base64')}`,
 };
 
-test('[MAIL7] what is wrong with the settings for letters is told, and never a secret', () => {
+test('[MAIL7] problems of the email settings are reported, without any secret', () => {
   expect(problemWith({})).toBeUndefined();
   expect(problemWith(smtp)).toBeUndefined();
   expect(problemWith(webhook)).toBeUndefined();
@@ -48,7 +48,7 @@ test('[MAIL7] what is wrong with the settings for letters is told, and never a s
   }
 });
 
-test('[MAIL7] texts in the folder mail are read at the start', () => {
+test('[MAIL7] templates in the folder mail are read at the start', () => {
   const good = 'Subject: x\n\n{{token}}\n';
   expect(problemWith(smtp, { 'mail/reset.txt': good, 'mail/verify.txt': good })).toBeUndefined();
   const bad = problemWith(smtp, { 'mail/reset.txt': 'hello', 'mail/verify.txt': `${good}{{x}}` });

@@ -17,7 +17,7 @@ import type { Values } from '../config/config-keys.js';
 import { readText } from '../config/read-text.js';
 import { StartError, systemReason } from '../start-error.js';
 
-/** How letters leave; `undefined`: not at all. Throws a `StartError` with everything that is wrong. */
+/** How emails are sent; `undefined` if they are not. Throws a `StartError` with all problems. */
 export function emailTransportOf(values: Values, platform: Platform): EmailTransport | undefined {
   const { 'auth.mail.smtp': smtp, 'auth.mail.webhook': webhook } = values;
   if (smtp !== undefined && webhook !== undefined) {
@@ -38,7 +38,7 @@ export function emailTransportOf(values: Values, platform: Platform): EmailTrans
   return smtpTransport({ url: smtp, from, templates: templatesIn(values['auth.mail.templates']) });
 }
 
-/** Those of the folder, and plain ones for what it does not have. */
+/** The templates of the folder, with defaults for missing ones. */
 function templatesIn(folder: string | undefined): Readonly<Record<EmailKind, EmailTemplate>> {
   const templates = { ...plainTemplates };
   const problems: string[] = [];
@@ -57,6 +57,6 @@ function readTemplate(file: string): string {
   try {
     return readText(file);
   } catch (error) {
-    throw new StartError([`${file} can not be read: ${systemReason(error)}`], error);
+    throw new StartError([`${file} cannot be read: ${systemReason(error)}`], error);
   }
 }

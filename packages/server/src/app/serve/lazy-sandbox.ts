@@ -1,6 +1,6 @@
 import type { Sandbox } from '../../model/sandbox/sandbox.js';
 
-/** A sandbox that is made when it is first needed: threads that nobody uses cost memory. */
+/** A sandbox that is created when it is first used, because unused threads cost memory. */
 export function lazySandbox(make: () => Promise<Sandbox>): Sandbox {
   let made: Promise<Sandbox> | undefined;
   const sandbox = () => {

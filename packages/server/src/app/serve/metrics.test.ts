@@ -24,13 +24,13 @@ test('[HTTP2] two servers in one process do not share metrics', async () => {
   expect((await other.text()).text).toContain('really_x_total 0');
 });
 
-test('[HTTP2] OpenMetrics has the traces of what was measured, and Prometheus text after it is as before', async () => {
+test('[HTTP2] OpenMetrics has exemplars, and the Prometheus text after it is unchanged', async () => {
   const metrics = prometheusMetrics();
   metrics.counter('really_tried_total', 'Tries.').add(2);
   const wait = metrics.histogram('really_wait_seconds', 'Wait.', [0.1, 1], ['cmd']);
   wait.recordTraced('4bf92f3577b34da6a3ce929d0e0e4736', 0.5, 'get');
   wait.recordTraced(undefined, 0.05, 'get');
-  // Longer than an example may be.
+  // Longer than an exemplar may be.
   wait.recordTraced('x'.repeat(200), 7, 'get');
   const before = await metrics.text('prometheus');
   const [open, after] = await Promise.all([
@@ -53,7 +53,7 @@ test('[HTTP2] OpenMetrics has the traces of what was measured, and Prometheus te
   expect(after.text).toContain('really_wait_seconds_count{cmd="get"} 3');
 });
 
-test('[HTTP2] a counter is there from the start, also one of an app', async () => {
+test('[HTTP2] a counter is exported from the start, also for an app', async () => {
   const metrics = prometheusMetrics();
   metrics.ofApp('one').counter('really_failures_total', 'Failures.');
   expect((await metrics.text()).text).toContain('really_failures_total{app="one"} 0');

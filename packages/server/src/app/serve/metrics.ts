@@ -12,9 +12,9 @@ import type { Metrics } from '../../platform/metrics.js';
 
 /** The metrics of one server, and their text for Prometheus. */
 export interface ServerMetrics extends Metrics {
-  /** What `/metrics` answers: OpenMetrics, which has examples of traces, or Prometheus' own format. */
+  /** The text of `/metrics`: OpenMetrics, which has exemplars, or the Prometheus format. */
   text(format?: MetricsFormat): Promise<MetricsText>;
-  /** Where one app of several counts: as `app` every series has its clientid. All of them count the same things. */
+  /** The metrics of one of several apps: every series has its clientid as `app`. All apps have the same metrics. */
   ofApp(clientid: string): Metrics;
 }
 
@@ -23,7 +23,7 @@ export function prometheusMetrics(): ServerMetrics {
   const registry = new Registry<RegistryContentType>();
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   collectDefaultMetrics({ register: registry, prefix: 'really_' });
-  // Gauges with the name of a counter, and sums of others that are there.
+  // Gauges named like a counter, and sums of other metrics.
   for (const what of ['handles', 'requests', 'resources']) {
     registry.removeSingleMetric(`really_nodejs_active_${what}_total`);
   }
@@ -41,7 +41,7 @@ const contentTypes = {
   prometheus: Registry.PROMETHEUS_CONTENT_TYPE,
 } as const;
 
-/** Writes one text after the other, for a registry has one format at a time. */
+/** Renders one text after the other, because a registry has one format at a time. */
 class MetricsTexts {
   readonly #registry: Registry<RegistryContentType>;
   #last: Promise<unknown> = Promise.resolve();
@@ -62,7 +62,7 @@ class MetricsTexts {
     try {
       return { text: await this.#registry.metrics(), contentType };
     } finally {
-      // OpenMetrics takes the `_total` from a counter's name, and leaves it so.
+      // The OpenMetrics rendering removes `_total` from a counter's name and does not put it back.
       for (const [counter, name] of counters) Object.assign(counter, { name });
     }
   }
@@ -83,7 +83,7 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
       const counter = families.get(name, (registers) => {
         return new Counter({ name, help, registers, labelNames });
       });
-      // There from the start: what comes into being as 1 has not increased, for Prometheus.
+      // Initialized with 0: for Prometheus, a series that appears with 1 has not increased.
       if (labels.length === 0) counter.labels(...apps).inc(0);
       return { add: (amount = 1, ...values) => counter.labels(...apps, ...values).inc(amount) };
     },
@@ -127,7 +127,7 @@ function metricsOf(families: MetricFamilies, app: string | undefined): Metrics {
   };
 }
 
-/** Characters: with its name it may have 128. */
+/** In characters: together with its name it may have 128. */
 const longestExample = 100;
 
 interface ObservedMetric {
@@ -137,7 +137,7 @@ interface ObservedMetric {
   readonly read: () => number;
 }
 
-/** The metrics that are registered, each once, however many apps count in it. */
+/** The registered metrics, each once, however many apps use it. */
 class MetricFamilies {
   readonly #registers: [Registry<RegistryContentType>];
   readonly #made = new Map<string, Metric>();
@@ -148,7 +148,7 @@ class MetricFamilies {
   }
 
   get<T extends Metric>(name: string, make: (registers: [Registry<RegistryContentType>]) => T): T {
-    // Who names a metric knows what it is: another kind under that name would be refused by the registry.
+    // The caller knows its type: the registry refuses another type under the same name.
     const made = (this.#made.get(name) as T | undefined) ?? make(this.#registers);
     this.#made.set(name, made);
     return made;

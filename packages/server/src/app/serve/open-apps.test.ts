@@ -10,7 +10,7 @@ import { configRows } from '../config/config-report.js';
 interface Given {
   readonly environment?: Record<string, string>;
   readonly flags?: ConfigSources['flags'];
-  /** In which it is read; a new one where none is given. */
+  /** The folder in which it is read; by default a new one. */
   readonly folder?: string;
 }
 
@@ -46,7 +46,7 @@ function valuesOf(config: Config, clientid: string) {
 }
 
 describe('apps', () => {
-  test('[HOST3] have the values of the server, save what is given for them', () => {
+  test('[HOST3] have the values of the server, except those given for them', () => {
     const config = read(two);
     const [a, b] = [valuesOf(config, 'a6bcc'), valuesOf(config, 'b')];
     expect(config.values.domain).toBe('api.example.com');
@@ -55,7 +55,7 @@ describe('apps', () => {
     expect([a.store, b.store]).toEqual(['sqlite', 'memory']);
   });
 
-  test('[HOST3] have folders named like them, secrets that are never handed down, and a share of the connections', () => {
+  test('[HOST3] have folders named after them, secrets that are never inherited, and a share of the connections', () => {
     const config = read(`secret: ${'s'.repeat(40)}\n${two}`);
     const [a, b] = [valuesOf(config, 'a6bcc'), valuesOf(config, 'b')];
     expect(a.models).toBe(join(config.folder, 'first'));
@@ -78,12 +78,12 @@ describe('apps', () => {
     expect(valuesOf(config, 'c')['rate.commands']).toBe(1);
   });
 
-  test('[HOST3] a clientid is taken as it was written, whatever YAML makes of it', () => {
+  test('[HOST3] a clientid is used as written, whatever its YAML type', () => {
     const config = read('domain: x.y\napps: { 667e10: {}, 007: { store: memory }, true: }\n');
     expect(config.apps.map(({ clientid }) => clientid)).toEqual(['667e10', '007', 'true']);
   });
 
-  test('[CFG1] in the hosted form, `config` shows what each app has of its own, and no secret', () => {
+  test('[CFG1] with several apps, `config` shows the values of each app, and no secret', () => {
     const rows = configRows(read(two));
     const own = rows.filter(({ key }) => key.startsWith('apps.a6bcc.'));
     expect(own.map(({ key, value }) => [key.slice(11), value])).toEqual([
@@ -127,7 +127,7 @@ describe('what is wrong with apps', () => {
     expect(problems.filter((one) => !one.includes('there are no apps'))).toHaveLength(1);
   });
 
-  test('[CFG2] of a variable, it is told in which', () => {
+  test('[CFG2] a problem in a variable names the variable', () => {
     const environment = { REALLY_APPS: '{"a":{"secert":"hush"}}', REALLY_DOMAIN: 'x.y' };
     const problems = problemsOf(() => read('', { environment }));
     expect(problems).toEqual([
@@ -137,7 +137,7 @@ describe('what is wrong with apps', () => {
     expect(broken[0]).toMatch(/^REALLY_APPS:1:/);
   });
 
-  test('[CFG2] one form needs the other: apps a domain, a domain apps', () => {
+  test('[CFG2] apps need a domain, and a domain needs apps', () => {
     expect(problemsOf(() => read('apps: { a: {} }'))).toEqual([
       'apps: domain is missing: a is reached as a.<domain>',
     ]);
@@ -149,7 +149,7 @@ describe('what is wrong with apps', () => {
     );
   });
 
-  test('[HOST4] no two apps have one folder of data, wherever links lead', () => {
+  test('[HOST4] no two apps share a data folder, even through links', () => {
     const folder = mkdtempSync(join(tmpdir(), 'really-apps-'));
     mkdirSync(join(folder, 'real'));
     symlinkSync(join(folder, 'real'), join(folder, 'link'));
@@ -161,7 +161,7 @@ describe('what is wrong with apps', () => {
     ]);
   });
 
-  test('[HOST4] no two apps have one secret, nor has the server that of an app', () => {
+  test('[HOST4] no two apps share a secret, nor the server and an app', () => {
     const apps = `a: { secret: ${secretA} }, b: { secret: ${secretA} }, c: { secret: ${secretB} }`;
     const problems = problemsOf(() => read(`domain: x.y\nsecret: ${secretB}\napps: { ${apps} }`));
     expect(problems).toEqual([
@@ -178,7 +178,7 @@ describe('apps that trust the same keys', () => {
   const jwks = 'auth.jwks: https://id.example/keys';
   const mixed = expect.stringMatching(/apps\.b\.auth\.audience: a trusts the same keys/);
 
-  test('[HOST4] need audiences that tell them apart', () => {
+  test('[HOST4] need different audiences', () => {
     expect(problemsFor('a: {}, b: {}', jwks)).toEqual([mixed]);
     expect(problemsFor('a: { auth.audience: [a] }, b: {}', jwks)).toEqual([mixed]);
     expect(problemsFor('a: { auth.audience: [x, y] }, b: { auth.audience: y }', jwks)).toEqual([
@@ -188,7 +188,7 @@ describe('apps that trust the same keys', () => {
     expect(problemsFor(`a: { ${jwks} }, b: {}`)).toEqual([]);
   });
 
-  test('[HOST4] also where a secret that one has is one that another had', () => {
+  test('[HOST4] also if the secret of one is an earlier secret of another', () => {
     const before = `a: { secret: ${secretA} }, b: { auth.keys: [{ secret: ${secretA} }] }`;
     const problems = problemsFor(before);
     expect(problems).toEqual([mixed]);
@@ -199,7 +199,7 @@ describe('apps that trust the same keys', () => {
 describe('one of several apps', () => {
   const config = read(two);
 
-  test('[HOST5] has to be named, and what is named has to exist', () => {
+  test('[HOST5] has to be named, and has to exist', () => {
     expect(problemsOf(() => appConfig(config))).toEqual(['--app is missing: there are a6bcc, b']);
     expect(problemsOf(() => appConfig(config, 'a6bc'))).toEqual([
       '--app: there is no app a6bc; did you mean a6bcc?',
@@ -208,7 +208,7 @@ describe('one of several apps', () => {
     expect(appConfigs(config, 'b').map(({ clientid }) => clientid)).toEqual(['b']);
   });
 
-  test('[HOST5] needs no name where it is the only one, and has none where the server is one app', () => {
+  test('[HOST5] needs no name if it is the only one, and has none without apps', () => {
     const single = read('domain: x.y\napps: { only: {} }');
     expect(appConfig(single).clientid).toBe('only');
     const alone = read('');

@@ -15,35 +15,35 @@ export interface AppsOptions {
   readonly tracing: Tracing | undefined;
   /** See `StoreOptions`. */
   readonly force: boolean;
-  /** Takes note of how to close what is opened here. */
+  /** Registers how to close what is opened here. */
   readonly shutdown: ShutdownStack;
 }
 
 /**
- * Opens every app of a server, all at once and each with everything of its own. Throws a `StartError` with what is wrong
- * in any of them: a server runs with all of its apps or not at all.
+ * Opens all apps of a server concurrently. Throws a `StartError` with the problems of all: a server runs with all of
+ * its apps or not at all.
  */
 export function openApps(config: Config, options: AppsOptions): Promise<App[]> {
   const opened: ShutdownStack[] = [];
   options.shutdown.add(async () => {
-    await Promise.all(opened.map((one) => one.close()));
+    await Promise.all(opened.map((app) => app.close()));
   });
   const serverHashes = new HashLimiter({
     concurrency: config.values['limits.concurrentHashes'],
-    // As many as the apps let through.
+    // As many as the apps allow.
     maxWaiting: Number.POSITIVE_INFINITY,
     platform: systemPlatform,
   });
   return allStarted(
-    appConfigs(config).map((one) => {
+    appConfigs(config).map((appConfig) => {
       const shutdown = new ShutdownStack();
       opened.push(shutdown);
-      return openOne(one, { ...options, serverHashes, shutdown });
+      return openOne(appConfig, { ...options, serverHashes, shutdown });
     }),
   );
 }
 
-/** An app of several is told apart by its clientid: in the log, in metrics, and in what is wrong with it. */
+/** With several apps, adds the clientid to log lines, metrics and problems. */
 async function openOne(
   config: Config,
   options: AppsOptions & Pick<AppOptions, 'serverHashes'>,
@@ -57,7 +57,7 @@ async function openOne(
   });
 }
 
-/** The same problems, each with the app that has it. */
+/** The same problems, each with its app. */
 export function namedProblems(error: unknown, clientid: string): unknown {
   if (!(error instanceof StartError)) return error;
   return new StartError(

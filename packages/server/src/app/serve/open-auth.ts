@@ -14,7 +14,7 @@ import type { Config } from '../config/config-definition.js';
 import { openPublished } from './open-keys.js';
 import type { ShutdownStack } from './shutdown-stack.js';
 
-/** Who may come in, and with what. */
+/** Authentication of an app. */
 export interface AppAuth {
   readonly tokens: Tokens;
   readonly revocations: Revocations;
@@ -33,7 +33,7 @@ export interface AuthPorts {
   readonly shutdown: ShutdownStack;
 }
 
-/** Opens what tokens need. Resolves when all that was revoked is known. */
+/** Opens what tokens need. Resolves when all revocations are loaded. */
 export async function openAuth({ values }: Config, ports: AuthPorts): Promise<AppAuth> {
   const { services, bus, secret, keys, log, metrics, shutdown } = ports;
   const { platform, store, objects } = services;

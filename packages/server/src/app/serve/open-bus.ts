@@ -1,7 +1,7 @@
 import type { Bus } from '../../bus/bus.js';
 import { localBus } from '../../bus/local/bus.js';
 
-/** Opens the bus that is configured: in this version the local one. */
+/** Opens the configured bus: in this version the local one. */
 export function openBus(): Bus {
   return localBus();
 }

@@ -13,7 +13,7 @@ import { readText } from '../config/read-text.js';
 import { StartError, systemReason } from '../start-error.js';
 import type { ShutdownStack } from './shutdown-stack.js';
 
-/** The keys of `auth.keys`. Throws a `StartError` that names each one that can not be used. */
+/** The keys of `auth.keys`. Throws a `StartError` that names each key that cannot be used. */
 export async function openKeys(sources: readonly KeySource[]): Promise<VerifyingKey[]> {
   const read = await Promise.allSettled(sources.map(importSource));
   const problems = read.flatMap((result, index) =>
@@ -52,7 +52,7 @@ async function importText(text: string, kid: string | undefined): Promise<Verify
 function problemOf(error: unknown, source: KeySource | undefined, index: number): string {
   const file = source?.kind === 'file' ? ` (${source.path})` : '';
   const why =
-    error instanceof KeyProblem ? error.message : `can not be read: ${systemReason(error)}`;
+    error instanceof KeyProblem ? error.message : `cannot be read: ${systemReason(error)}`;
   return `auth.keys[${index}]${file} ${why}`;
 }
 
@@ -63,19 +63,19 @@ export interface PublishedPorts {
   readonly shutdown: ShutdownStack;
 }
 
-/** A URL as the log tells it. With its scheme people would take it for the server's own. */
+/** A URL for the log, without its scheme, so that it is not mistaken for the server's own. */
 export const placeOf = (url: string): string => url.replace(/^https?:\/\//, '');
 
-/** Milliseconds and bytes that a document of keys may take. */
+/** Limits of a key document, in milliseconds and bytes. */
 export const documentBounds = { timeout: 5000, largest: 256 * 1024 };
 
-/** What others publish: keys for tokens (`auth.jwks`), and the issuers of `auth.oidc` with theirs. */
+/** Published keys: key sets for tokens (`auth.jwks`), and the issuers of `auth.oidc` with theirs. */
 export interface Published {
   readonly keys: readonly RemoteKeys[];
   readonly issuers: readonly Issuer[];
 }
 
-/** Looks for what is published at once, and from now on. */
+/** Fetches the published keys now, and from now on. */
 export function openPublished(values: Values, ports: PublishedPorts): Published {
   const { platform, metrics, shutdown } = ports;
   const fetches = metrics.counter(
@@ -89,14 +89,16 @@ export function openPublished(values: Values, ports: PublishedPorts): Published 
     return { fetchJson, platform, log, fetches };
   };
   const keys = values['auth.jwks'].map((url) => new RemoteKeys({ url, ...common(url) }));
-  const issuers = values['auth.oidc'].map((one) => new Issuer(one, common(one.issuer)));
+  const issuers = values['auth.oidc'].map(
+    (issuerConfig) => new Issuer(issuerConfig, common(issuerConfig.issuer)),
+  );
   const all = [...keys, ...issuers];
   metrics.observe('really_jwks_keys', 'Keys of others that are known.', () =>
     all.reduce((sum, { size }) => sum + size, 0),
   );
-  for (const one of all) {
-    one.start();
-    shutdown.add(async () => one.close());
+  for (const source of all) {
+    source.start();
+    shutdown.add(async () => source.close());
   }
   return { keys, issuers };
 }

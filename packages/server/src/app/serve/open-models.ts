@@ -11,7 +11,7 @@ import { limitsOf } from '../config/limits.js';
 import { StartError } from '../start-error.js';
 import { lazySandbox } from './lazy-sandbox.js';
 
-/** Of one run of a post hook: as many as a batch may have commands. */
+/** Effects of one run of a post hook: as many as a batch may have commands. */
 const mostEffects = 100;
 
 export interface LoadedFolder {
@@ -20,13 +20,13 @@ export interface LoadedFolder {
 }
 
 export interface OpenModels extends LoadedFolder {
-  /** Loads the folder as it is by now, and changes nothing of what was loaded before. Throws as `openModels`. */
+  /** Loads the folder as it is now, leaving earlier results unchanged. Throws as `openModels`. */
   readonly loadAgain: () => Promise<LoadedFolder>;
-  /** Ends what their scripts run in; to be called by whoever opened the models. */
+  /** Closes the sandboxes of their scripts; called by whoever opened the models. */
   readonly close: () => Promise<void>;
 }
 
-/** Loads the models of an app. Throws a `StartError` with a line for everything that is wrong in any of them. */
+/** Loads the models of an app. Throws a `StartError` with a line for each problem of any model. */
 export async function openModels(
   config: Config,
   log: Log,

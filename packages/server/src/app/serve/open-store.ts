@@ -10,7 +10,7 @@ import type { Config } from '../config/config-definition.js';
 import { openDataFolder } from '../config/data-folder.js';
 import { StartError, systemReason } from '../start-error.js';
 
-/** Where a store tells how it fares. */
+/** Where a store reports its health. */
 export interface StoreReports {
   readonly log: Log;
   readonly metrics: Metrics;
@@ -18,11 +18,11 @@ export interface StoreReports {
 
 /** How a store is opened. */
 export interface StoreOptions extends StoreReports {
-  /** Also where changes are missing that may have been answered (rule DUR9). */
+  /** Open it even if acknowledged changes may be missing (rule DUR9). */
   readonly force?: boolean | undefined;
 }
 
-/** Opens the store that is configured, ready for these models. Throws a `StartError` where that cannot be. */
+/** Opens the configured store, prepared for these models. Throws a `StartError` if that fails. */
 export async function openStore(
   config: Config,
   models: ModelSet,

@@ -5,13 +5,13 @@ import { type OpenTelemetry, openTelemetryTracing } from '../../platform/opentel
 import type { Tracing } from '../../platform/tracing.js';
 
 /**
- * Rule TRC1: traces where an SDK of OpenTelemetry was set up before the server started; `undefined`
- * otherwise. `folder` is where the app is, and maybe the SDK.
+ * Rule TRC1: traces if an OpenTelemetry SDK was set up before the server started; otherwise `undefined`. `folder` is
+ * the app's folder, which may contain the SDK.
  */
 export function openTracing(log: Log, folder: string): Tracing | undefined {
   const setUpBy = versionThatSetUp();
   if (setUpBy === undefined) return undefined;
-  // A copy of the API that is newer than the one that the SDK has says that there is no SDK, so one copy may do where another does not.
+  // A copy of the API that is newer than the SDK's finds no SDK, so another copy may work if one does not.
   const copies = [import.meta.url, join(folder, 'package.json')]
     .map(apiFrom)
     .filter((api) => api !== undefined);
@@ -29,7 +29,7 @@ export function openTracing(log: Log, folder: string): Tracing | undefined {
   return undefined;
 }
 
-/** The version of the API by which a tracer was set up. All copies of the API keep what was set up in one place, by its major version. */
+/** The API version that a tracer was set up with. All copies of the API store their state in one place per major version. */
 function versionThatSetUp(): string | undefined {
   for (const key of Object.getOwnPropertySymbols(globalThis)) {
     if (!key.description?.startsWith('opentelemetry.js.api.')) continue;
@@ -39,7 +39,7 @@ function versionThatSetUp(): string | undefined {
   return undefined;
 }
 
-/** The API that is found from a place; it need not be there. */
+/** The API as resolved from a folder; it may be missing. */
 function apiFrom(place: string | URL): OpenTelemetry | undefined {
   try {
     return createRequire(place)('@opentelemetry/api');

@@ -23,25 +23,25 @@ import { ShutdownStack } from './shutdown-stack.js';
 import { watchModels } from './watch-models.js';
 
 export interface RunningServer {
-  /** Where a browser on this machine reaches it: `http://127.0.0.1:9000`. */
+  /** URL for a browser on this machine: `http://127.0.0.1:9000`. */
   readonly url: string;
-  /** Stops: no new connections, commands in flight are finished, pushes sent, and everything closed. */
+  /** Stops: accepts no new connections, finishes commands in flight, sends pushes, and closes everything. */
   close(): Promise<void>;
-  /** Reads certificates again, for connections to come. Throws, and changes nothing, where they can not be read. */
+  /** Reads certificates again, for new connections. If they cannot be read, throws and changes nothing. */
   rereadCertificates(): void;
-  /** Loads the models of every app again. What comes of it is logged; never rejects. */
+  /** Reloads the models of every app. The outcome is logged; never rejects. */
   reloadModels(): Promise<void>;
 }
 
 export interface ServerStartOptions {
   readonly log?: Log | undefined;
-  /** Also where a database lacks changes that may have been answered (rule DUR9). */
+  /** Start even if a database lacks changes that may have been acknowledged (rule DUR9). */
   readonly force?: boolean | undefined;
 }
 
 /**
- * Starts a server: the one place where ports get their adapters. Resolves when it can serve. Throws a
- * `StartError` for whatever people can mend, with nothing left open.
+ * Starts a server: the only place where ports get their adapters. Resolves when it can serve. Throws a `StartError`
+ * for problems that an operator can fix, with everything closed again.
  */
 export async function startServer(
   config: Config,
@@ -65,9 +65,9 @@ async function open(
   const metrics = prometheusMetrics();
   const log = throttled(everyLine, { metrics, clock: systemPlatform.clock });
   const tracing = openTracing(log, config.folder);
-  // What belongs to no app has an empty label, which is none for Prometheus.
+  // Metrics of no app have an empty label, which Prometheus treats as no label.
   const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);
-  // Begun and awaited in one turn: what fails in between would be a rejection that nobody took.
+  // Started and awaited in the same tick: a failure in between would be an unhandled rejection.
   const reading = started(() => readTls(values));
   const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
   const opening = openApps(config, { log, metrics, tracing, force, shutdown });
@@ -130,7 +130,7 @@ function listenReason(error: unknown, port: number): string {
   return systemReason(error);
 }
 
-/** Where a server is one app, the app's secret is the operator's too. */
+/** With a single app, the app's secret is the operator's too. */
 function onlySecret([app, ...others]: readonly App[]): string | undefined {
   return others.length === 0 && app?.clientid === undefined ? app?.secret : undefined;
 }
@@ -180,7 +180,7 @@ function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig 
   };
 }
 
-/** The pages of the documentation, where they are beside the program. */
+/** The documentation pages, if they are installed with the program. */
 function readDocs(): DocsPage[] {
   const folder = fileURLToPath(new URL('../../../../../docs/', import.meta.url));
   if (!existsSync(folder)) return [];

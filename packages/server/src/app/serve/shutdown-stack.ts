@@ -1,14 +1,14 @@
-/** What was opened, to be closed in the opposite order, also where opening stopped half-way. */
+/** Opened resources, closed in reverse order, even if opening stopped half-way. */
 export class ShutdownStack {
   readonly #steps: (() => Promise<void>)[] = [];
   #closed: Promise<void> | undefined;
 
-  /** Takes note of how to close what was just opened. */
+  /** Registers how to close what was just opened. */
   add(close: () => Promise<void>): void {
     this.#steps.push(close);
   }
 
-  /** Closes everything, once however often it is called. One that fails does not keep the others open; the first failure is told. */
+  /** Closes everything, once however often it is called. A failure does not prevent the rest from closing; the first failure is thrown. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();
     return this.#closed;

@@ -46,7 +46,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test('[REL1] what is made, changed and removed is seen, and what editors leave is not', async () => {
+test('[REL1] created, changed and removed files are noticed, temporary files of editors are not', async () => {
   writeModels('models', 1);
   await begin();
   writeFileSync(inModels('a/.model.yaml.swp'), 'x');
@@ -59,7 +59,7 @@ test('[REL1] what is made, changed and removed is seen, and what editors leave i
   await seen(3);
 });
 
-test('[REL1] a folder that is replaced at once is seen again, and goes on being seen', async () => {
+test('[REL1] a folder that is replaced at once is noticed, and is watched from then on', async () => {
   writeModels('models', 1);
   await begin();
   for (const round of [1, 2]) {
@@ -67,13 +67,13 @@ test('[REL1] a folder that is replaced at once is seen again, and goes on being 
     renameSync(inModels(), join(dir, `before-${round}`));
     renameSync(join(dir, 'next'), inModels());
     await seen(2 * round - 1);
-    // As if somebody edited a file of the new one.
+    // As if somebody edited a file of the new folder.
     writeFileSync(inModels('a/model.yaml'), `# ${round}\n${model(9)}`);
     await seen(2 * round);
   }
 });
 
-test('[REL1] the same times and sizes hide no replacement', async () => {
+test('[REL1] a replacement with the same times and sizes is noticed', async () => {
   writeModels('models', 1);
   writeModels('next', 2);
   cpSync(inModels(), join(dir, 'copy'), { recursive: true, preserveTimestamps: true });
@@ -82,7 +82,7 @@ test('[REL1] the same times and sizes hide no replacement', async () => {
   await seen(1);
 });
 
-test('[REL1] a link that leads elsewhere is seen, to the folder or inside it, and what it leads to goes on being seen', async () => {
+test('[REL1] a changed link to the folder or inside it is noticed, and its new target is watched', async () => {
   writeModels('one', 1);
   writeModels('two', 2);
   symlinkSync('one', inModels());
@@ -95,7 +95,7 @@ test('[REL1] a link that leads elsewhere is seen, to the folder or inside it, an
   await seen(1);
   writeFileSync(join(dir, 'two/a/model.yaml'), model(3));
   await seen(2);
-  // As volumes of Kubernetes are turned: folders that are links through a hidden link.
+  // Kubernetes volumes are updated this way: folders that are links through a hidden link.
   for (const version of ['..1', '..2']) writeModels(`volume/${version}`, 1);
   symlinkSync('..1', join(dir, 'volume/..data'));
   symlinkSync('..data/a', join(dir, 'volume/a'));
@@ -105,7 +105,7 @@ test('[REL1] a link that leads elsewhere is seen, to the folder or inside it, an
   await seen(4);
 });
 
-test('[REL1] a folder that goes and comes back is seen, and links in a circle do no harm', async () => {
+test('[REL1] a folder that disappears and returns is noticed, and circular links do no harm', async () => {
   writeModels('models', 1);
   symlinkSync('.', inModels('circle'));
   await begin();

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import type { Platform, Timer } from '../../platform/platform.js';
 
-/** Milliseconds between two looks, and at least so many times what the last one took: looking must not become work. */
+/** Milliseconds between two scans, and at least this multiple of the last scan's duration, to limit the load. */
 const pause = 200;
 const restPerLook = 20;
 
-/** Where links lead in a circle, a look has to end. */
+/** Bounds a scan when links are circular. */
 const deepest = 10;
 const mostFiles = 20_000;
 
@@ -17,11 +17,10 @@ export interface WatchOptions {
 }
 
 /**
- * Calls `changed` once files of this folder were made, changed, removed or replaced, or when its path, or a link inside it,
- * leads elsewhere by now. Resolves when it watches, with what stops that.
- *
- * It looks again and again. What a system tells of changes is of what was there when it was asked to tell, and not of
- * what stands in its place now; over networks and into containers it tells nothing at all.
+ * Calls `changed` when files of this folder were created, changed, removed or replaced, or when its path, or a link
+ * inside it, leads elsewhere. Resolves when it watches, with a function that stops it. It polls: notifications of the
+ * operating system are about the files that were there at registration, not about replacements, and over networks and
+ * into containers there are none.
  */
 export async function watchModels(
   folder: string,
@@ -39,7 +38,7 @@ class ModelWatch {
   readonly #options: WatchOptions;
   #timer: Timer | undefined;
   #isStopped = false;
-  /** As of the last call of `changed`, and as of the last look. */
+  /** As of the last call of `changed`, and as of the last scan. */
   #known = '';
   #last = '';
 
@@ -75,7 +74,7 @@ class ModelWatch {
       });
   }
 
-  /** What two looks see alike is written to its end. */
+  /** Files are complete when two scans agree. */
   #take(now: string): void {
     if (this.#isStopped) return;
     if (now !== this.#known && now === this.#last) {
@@ -86,7 +85,7 @@ class ModelWatch {
   }
 }
 
-/** Another text where anything below the folder is another file, or was written to. Never rejects for what is not there. */
+/** A fingerprint that changes when any file below the folder is replaced or written. Does not reject for missing files. */
 async function fingerprintOf(folder: string): Promise<string> {
   const lines: string[] = [];
   await note(folder, lines, 0);
@@ -108,7 +107,7 @@ async function note(path: string, lines: string[], depth: number): Promise<void>
   );
 }
 
-/** What editors and systems leave lying about is passed over, as it is when models are loaded. */
+/** Temporary files of editors and systems are ignored, as when models are loaded. */
 function isOfModels({ name }: Dirent): boolean {
   return !name.startsWith('.') && !name.endsWith('~');
 }

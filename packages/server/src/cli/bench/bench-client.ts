@@ -10,7 +10,7 @@ interface BenchRefusal {
 /** A request that the server refused. */
 export class Refused extends Error {
   override readonly name = 'Refused';
-  /** Seconds, where it was refused for its rate. */
+  /** Seconds, if it was refused by a rate limit. */
   readonly retryAfter: number | undefined;
   constructor(cmd: string, { code, message, meta }: BenchRefusal) {
     super(`${cmd} was refused: ${code} ${message}`);
@@ -18,7 +18,7 @@ export class Refused extends Error {
   }
 }
 
-/** What the server said, as far as the benchmark looks at it. */
+/** The parts of a server message that the benchmark uses. */
 export interface BenchReply {
   readonly tag?: number;
   readonly evt?: string;
@@ -28,7 +28,7 @@ export interface BenchReply {
   readonly error?: BenchRefusal;
 }
 
-/** Milliseconds without an answer after which a server counts as gone. */
+/** Milliseconds without a response after which a server counts as gone. */
 const timeout = 30_000;
 
 /** One initialized socket that answers requests by their tags. */
@@ -36,7 +36,7 @@ export class BenchClient {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, (answer: BenchReply | Error) => void>();
   #tag = 0;
-  /** Is told of every message without a tag. */
+  /** Receives every message without a tag. */
   onPush: ((push: BenchReply) => void) | undefined;
 
   private constructor(socket: WebSocket) {
@@ -57,7 +57,7 @@ export class BenchClient {
     return client;
   }
 
-  /** Resolves with the answer. Rejects with what the server refused it for, or when the socket is gone. */
+  /** Resolves with the response. Rejects if the server refuses it, or the socket is closed. */
   request(message: JsonObject): Promise<BenchReply> {
     const tag = ++this.#tag;
     return new Promise((resolve, reject) => {

@@ -5,29 +5,29 @@ import { parseDuration } from '../../app/config/config-types.js';
 import { addServerPortFlag } from '../config-flags.js';
 
 export interface BenchOptions {
-  /** Else the server of the current folder. */
+  /** By default the server of the current folder. */
   readonly url?: string | undefined;
   readonly connections: number;
-  /** Requests that each connection has under way. */
+  /** Requests in flight per connection. */
   readonly inFlight: number;
   /** Milliseconds for each operation. */
   readonly time: number;
   readonly token?: string | undefined;
-  /** The app's: a user is made up for each connection. */
+  /** The app's secret: to mint a token of a new user for each connection. */
   readonly secret?: string | undefined;
   /** A collection to write into. */
   readonly r?: string | undefined;
   readonly body: JsonObject;
-  /** One operation of an update, on what was created. */
+  /** One operation of an update, on the created objects. */
   readonly op?: JsonObject | undefined;
 }
 
 /** The options of `really bench`. */
 export function addBenchOptions(command: Command): Command {
   return addServerPortFlag(command)
-    .option('--url <URL>', 'where the server is; else as its configuration says', parseUrl)
+    .option('--url <URL>', 'URL of the server; default: from its configuration', parseUrl)
     .option('--connections <N>', 'sockets to open', wholeNumber(1, 10_000), 64)
-    .option('--in-flight <N>', 'requests under way on each', wholeNumber(1, 256), 1)
+    .option('--in-flight <N>', 'requests in flight on each', wholeNumber(1, 256), 1)
     .addOption(
       new Option('--time <DURATION>', 'time for each operation; a bare number is seconds')
         .argParser(parseTime)
@@ -43,10 +43,10 @@ export function addBenchOptions(command: Command): Command {
       'a collection to create objects in; without it only pings are measured',
       parseCollection,
     )
-    .option('--body <JSON>', 'what is created', parseObject, {})
+    .option('--body <JSON>', 'body of the created objects', parseObject, {})
     .option(
       '--op <JSON>',
-      'an operation to update what was created with, pushes included',
+      'an operation to update the created objects with, including pushes',
       parseObject,
     );
 }
@@ -86,7 +86,7 @@ function parseObject(given: string): JsonObject {
       return value as JsonObject;
     }
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new InvalidArgumentError('expected a JSON object');
 }

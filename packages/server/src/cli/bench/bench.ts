@@ -13,12 +13,12 @@ import type { BenchOptions } from './bench-options.js';
 import { benchReport } from './bench-report.js';
 import { type Measured, measure } from './measure.js';
 
-/** Milliseconds that a token for a benchmark is good for. */
+/** Lifetime of a benchmark's token in milliseconds. */
 const tokenLife = 60 * 60 * 1000;
 
-/** `really bench`: loads a running server, and prints how much it took and how fast it was. */
+/** `really bench`: loads a running server and prints throughput and latencies. */
 export async function bench(options: ProgramOptions): Promise<ExitCode> {
-  // Commander parsed each of them when it read the arguments.
+  // Commander has parsed and validated the options.
   const given = options as unknown as BenchOptions;
   const chosen = { ...given, url: given.url ?? serverUrl(folderConfig(options)) };
   const clients: BenchClient[] = [];
@@ -36,7 +36,7 @@ export async function bench(options: ProgramOptions): Promise<ExitCode> {
   }
 }
 
-/** What says where the server of the current folder is. */
+/** The flags that select the server of the current folder. */
 function folderConfig({ port }: ProgramOptions): Config {
   return configInForce('development', { port });
 }
@@ -51,7 +51,7 @@ async function connectAll(options: BenchTarget, clients: BenchClient[]): Promise
   }
 }
 
-/** A user for each connection, where the secret is known: limits are by uid. */
+/** A user for each connection, if the secret is known: limits are per uid. */
 async function tokensFor({ token, secret, connections, url }: BenchTarget): Promise<string[]> {
   if (token !== undefined) return [token];
   if (secret === undefined) return [await anonymousToken(url)];
@@ -61,10 +61,10 @@ async function tokensFor({ token, secret, connections, url }: BenchTarget): Prom
 }
 
 function reportLimited(results: readonly Measured[]): void {
-  const limited = results.reduce((sum, one) => sum + one.limited, 0);
+  const limited = results.reduce((sum, result) => sum + result.limited, 0);
   if (limited === 0) return;
   printLine(
-    `${limited} requests were over a rate limit and waited: rate.commands and rate.address of the server bound what this shows (0 is off)`,
+    `${limited} requests were over a rate limit and waited: rate.commands and rate.address of the server limit these results (0 is off)`,
   );
 }
 
@@ -86,7 +86,7 @@ async function measureAll(
   return results;
 }
 
-/** Each connection updates an object of its own, and hears its own changes. */
+/** Each connection updates an object of its own, and receives its own changes. */
 async function measureUpdates(
   { r = '', body, inFlight, time }: BenchOptions,
   clients: readonly BenchClient[],
@@ -96,7 +96,9 @@ async function measureUpdates(
   const owned = await Promise.all(
     clients.map((client) => OwnObject.create(client, { r, body, op, pushes })),
   );
-  const lanes = owned.flatMap((one) => Array.from({ length: inFlight }, () => () => one.update()));
+  const lanes = owned.flatMap((ownedObject) =>
+    Array.from({ length: inFlight }, () => () => ownedObject.update()),
+  );
   const begun = performance.now();
   const updates = await measure({ name: 'update', concurrency: lanes, time });
   // An answer to a ping comes after the pushes that were under way.
@@ -108,13 +110,13 @@ async function measureUpdates(
   ];
 }
 
-/** An object that one connection made, is subscribed to, and updates. */
+/** An object that one connection created, is subscribed to, and updates. */
 class OwnObject {
   readonly #client: BenchClient;
   readonly #r: string;
   readonly #op: JsonObject;
   #rev = 1;
-  /** When the updates were sent whose pushes have not come: they are told in this order. */
+  /** Send times of the updates whose pushes have not arrived: pushes come in this order. */
   readonly #sent: number[] = [];
 
   private constructor(client: BenchClient, r: string, op: JsonObject) {
@@ -144,7 +146,7 @@ class OwnObject {
       const { rev = 0 } = await this.#client.request(message);
       this.#rev = Math.max(this.#rev, rev);
     } catch (error) {
-      // What was refused is not pushed.
+      // Refused updates are not pushed.
       this.#sent.splice(this.#sent.indexOf(sent), 1);
       throw error;
     }

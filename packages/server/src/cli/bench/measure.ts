@@ -2,12 +2,12 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Refused } from './bench-client.js';
 
-/** How one operation fared. Milliseconds, ascending. */
+/** Results of one operation. Milliseconds, ascending. */
 export interface Measured {
   readonly name: string;
   readonly seconds: number;
   readonly latencies: readonly number[];
-  /** How often the server's rate limits refused one. */
+  /** How many requests the server's rate limits refused. */
   readonly limited: number;
 }
 
@@ -18,7 +18,7 @@ export interface Load {
   readonly time: number;
 }
 
-/** Keeps every lane busy, one operation after the other, until the time is up. Rejects with the first failure. */
+/** Runs the operations of every lane one after the other until the time is up. Rejects with the first failure. */
 export async function measure({ name, concurrency: lanes, time }: Load): Promise<Measured> {
   const latencies: number[] = [];
   let limited = 0;
@@ -40,7 +40,7 @@ export async function measure({ name, concurrency: lanes, time }: Load): Promise
   return { name, seconds, latencies: latencies.sort((a, b) => a - b), limited };
 }
 
-/** 0, or the seconds after which the server would take it. Rejects with any other failure. */
+/** 0, or the seconds until the server would accept it. Rejects with any other failure. */
 async function allowed(operation: () => Promise<unknown>): Promise<number> {
   try {
     await operation();
@@ -51,7 +51,7 @@ async function allowed(operation: () => Promise<unknown>): Promise<number> {
   }
 }
 
-/** The value below which `percent` of them lie. */
+/** The given percentile of the values. */
 export function percentile(ascending: readonly number[], percent: number): number {
   const index = Math.min(ascending.length - 1, Math.floor((ascending.length * percent) / 100));
   return ascending[index] ?? Number.NaN;

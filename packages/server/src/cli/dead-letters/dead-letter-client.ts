@@ -12,7 +12,7 @@ export interface ListedDeadLetter {
   readonly reason: string;
 }
 
-/** Talks to a server about its dead letters. What goes wrong is thrown with a line for people. */
+/** Client for the dead letters of a server. Errors are readable lines. */
 export class DeadLetterClient {
   readonly #access: OperatorAccess;
   readonly #url: string;
@@ -29,7 +29,7 @@ export class DeadLetterClient {
     return letters.filter(isJsonObject).map(listed);
   }
 
-  /** As they are now, the oldest first: a later one of an object comes after the earlier ones again. */
+  /** The present ones, oldest first: a later one of an object comes after the earlier ones again. */
   async allIds(): Promise<string[]> {
     return (await this.list()).map(({ id }) => id).reverse();
   }
@@ -67,7 +67,7 @@ export class DeadLetterClient {
     try {
       return await sendRequest({ method, url, host, headers: { 'X-Really-Secret': secret } });
     } catch (cause) {
-      throw new Error(`there is no answer from ${this.#url} (--url says where the server is)`, {
+      throw new Error(`there is no response from ${this.#url} (--url says where the server is)`, {
         cause,
       });
     }

@@ -3,17 +3,17 @@ import { addAppFlag, addConfigFlags, addServerPortFlag } from '../config-flags.j
 import type { ProgramOptions } from '../program-options.js';
 import type { ExitCode } from '../report-error.js';
 
-/** Adds `really dead-letters` and what it does. */
+/** Adds `really dead-letters` and its subcommands. */
 export function addDeadLetters(program: Command, done: (code: ExitCode) => void): void {
   const command = program
     .command('dead-letters')
-    .description('look at what post hooks and webhooks gave up, on a running server')
+    .description('show, replay or drop what post hooks and webhooks gave up, on a running server')
     .helpCommand(false);
   const add = (name: string, text: string, argument?: readonly [string, string]) => {
     const sub = command
       .command(name)
       .description(text)
-      .option('--url <URL>', 'where the server is; else as its configuration says', parseUrl)
+      .option('--url <URL>', 'URL of the server; default: from its configuration', parseUrl)
       .option('--verbose', 'print the stack of an error too')
       .allowExcessArguments(false);
     if (argument) sub.argument(...argument);
@@ -26,9 +26,9 @@ export function addDeadLetters(program: Command, done: (code: ExitCode) => void)
     return addAppFlag(addConfigFlags(addServerPortFlag(sub), ['secret']));
   };
   add('list', 'print them, the newest first');
-  add('show', 'print one with all that it holds, as JSON', ['<ID>', 'which one']);
-  add('replay', 'try them again, as if they were new', ['<ID...>', 'which ones; `all` for all']);
-  add('drop', 'throw them away', ['<ID...>', 'which ones; `all` for all']);
+  add('show', 'print one in full, as JSON', ['<ID>', 'its id']);
+  add('replay', 'try them again, as if they were new', ['<ID...>', 'their ids; `all` for all']);
+  add('drop', 'delete them', ['<ID...>', 'their ids; `all` for all']);
 }
 
 function parseUrl(given: string): string {

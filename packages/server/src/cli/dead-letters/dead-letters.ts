@@ -10,7 +10,7 @@ export async function deadLetters(
   ids: readonly string[],
   options: ProgramOptions,
 ): Promise<ExitCode> {
-  // Any secret will do that was set: whether it is fit for production is judged by `start`.
+  // Any configured secret will do: `start` checks whether it is fit for production.
   const { secret, port, url } = options;
   const access = operatorAccess(configInForce('development', { port }), {
     app: appFlagOf(options),
@@ -49,7 +49,7 @@ async function show(client: DeadLetterClient, id: string): Promise<ExitCode> {
   return 0;
 }
 
-/** All that are there, where some are not too. */
+/** All existing ones, even if some ids are unknown. */
 async function each(
   client: DeadLetterClient,
   ids: readonly string[],

@@ -1,10 +1,10 @@
 import { type Options, SingleBar } from 'cli-progress';
 import type { Progress } from '../../platform/progress.js';
 
-/** What stands on the line beside the bar, at most. */
+/** Maximum width of the rest of the line. */
 const textWidth = 62;
 
-/** A bar that is drawn anew in its line. */
+/** A progress bar, redrawn in its line. */
 export function barProgress(stream: NodeJS.WriteStream): Progress {
   let bar: SingleBar | undefined;
   let count = 0;
@@ -18,7 +18,7 @@ export function barProgress(stream: NodeJS.WriteStream): Progress {
     },
     advance(more) {
       count += more;
-      // What was counted at the beginning may have grown since.
+      // The number of objects may have grown since it was counted.
       if (bar && count > bar.getTotal()) bar.setTotal(count);
       bar?.update(count);
     },
@@ -38,7 +38,7 @@ function optionsFor(stream: NodeJS.WriteStream, known: boolean): Options {
     barsize: Math.max(5, Math.min(40, (stream.columns || 80) - textWidth)),
     formatValue: (value, _options, type) =>
       type === 'value' || type === 'total' ? value.toLocaleString('en') : String(value),
-    // Without them a process that is killed would leave the terminal without its line wrapping.
+    // Without these options a process that is killed would leave the terminal with line wrapping off.
     linewrap: true,
     hideCursor: false,
   };

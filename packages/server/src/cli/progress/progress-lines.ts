@@ -1,10 +1,10 @@
 import type { Progress, ProgressPart } from '../../platform/progress.js';
 
-/** Milliseconds between two lines, at least, and those after which there is one whatever was done. */
+/** Minimum milliseconds between two lines, and the interval after which a line is printed anyway. */
 const leastWait = 1000;
 const mostWait = 10_000;
 
-/** Plain lines, for logs and pipes: one at the beginning, and one for every tenth that took a second. */
+/** Plain lines, for logs and pipes: one at the beginning, and one for every tenth, at most one a second. */
 export function lineProgress(tell: (line: string) => void, now: () => number): Progress {
   let part: ProgressPart | undefined;
   let done = 0;

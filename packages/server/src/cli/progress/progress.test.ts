@@ -9,12 +9,12 @@ function terminal(columns: number): { stream: NodeJS.WriteStream; written: () =>
   stream.on('data', (chunk: Buffer) => {
     text += chunk.toString();
   });
-  // Of a terminal the bar needs no more than this.
+  // The parts of a terminal that the bar needs.
   return { stream: stream as unknown as NodeJS.WriteStream, written: () => text };
 }
 
 describe('on a terminal', () => {
-  test('[CLI11] there is a bar, which ends at what was done', () => {
+  test('[CLI11] there is a bar, which ends at the final count', () => {
     const { stream, written } = terminal(100);
     const progress = openProgress(stream);
     progress.begin({ doing: 'exporting', unit: 'objects', total: 2000 });
@@ -24,7 +24,7 @@ describe('on a terminal', () => {
     expect(written()).toMatch(/exporting \[=+\] 100 % 2,000 of 2,000 objects/);
   });
 
-  test('[CLI11] more than was expected moves the end of the bar', () => {
+  test('[CLI11] more objects than expected move the end of the bar', () => {
     const { stream, written } = terminal(40);
     const progress = openProgress(stream);
     progress.begin({ doing: 'exporting', unit: 'objects', total: 10, done: 5 });
@@ -56,7 +56,7 @@ describe('elsewhere', () => {
     return { clock, told, progress };
   }
 
-  test('[CLI11] there is a line at the beginning, and one for a tenth that took its time', () => {
+  test('[CLI11] there is a line at the beginning, and one for each slow tenth', () => {
     const { clock, told, progress } = lines();
     progress.begin({ doing: 'exporting', unit: 'objects', total: 10_000, done: 1000 });
     progress.advance(2000);
@@ -73,7 +73,7 @@ describe('elsewhere', () => {
     ]);
   });
 
-  test('[CLI11] slow work says something every ten seconds, also where nobody knows how much there is', () => {
+  test('[CLI11] slow work prints a line every ten seconds, even without a total', () => {
     const { clock, told, progress } = lines();
     progress.begin({ doing: 'importing', unit: 'lines' });
     for (let n = 1; n <= 25; n++) {

@@ -19,13 +19,13 @@ import { hidesOf } from './script-reads.js';
 export interface BuildOptions {
   readonly mode: 'development' | 'production';
   readonly limits: ModelLimits;
-  /** Revisions kept where the model says nothing; `undefined`: the store's own default. */
+  /** Default number of revisions kept; `undefined`: the store's own default. */
   readonly history: number | undefined;
   readonly links: ModelLinks;
   readonly onScriptFailure: OnScriptFailure;
 }
 
-/** Makes a model of a draft without problems, whose scripts are compiled. */
+/** Builds a model from a draft without problems, whose scripts are compiled. */
 export function buildModel(
   draft: ModelDraft,
   order: readonly CalculatedDraft[],
@@ -33,7 +33,7 @@ export function buildModel(
 ): Model {
   const fields = buildFields(draft.fields, options.links);
   const access = buildAccess(draft, options);
-  // Whatever an older version calculated, or did not, is calculated anew.
+  // Everything that an older version calculated is recalculated.
   const currentFrom = order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1);
   const history = options.history;
   const unsaid = history === undefined ? {} : { history };
@@ -112,7 +112,7 @@ function buildDefault(draft: DefaultDraft): Script {
   return draft.kind === 'literal' ? constantScript(draft.where, draft.value) : ready(draft.slot);
 }
 
-/** The compiled script of a slot. One without is a bug: models with problems are not built. */
+/** The compiled script of a slot. A missing one is a bug: models with problems are not built. */
 function ready({ script, draft }: ScriptSlot): Script {
   if (script === undefined) throw new Error(`${draft.where} was not compiled`);
   return script;

@@ -5,24 +5,24 @@ import type { ScriptDraft } from '../script/sandboxed-script.js';
 import type { ModelYaml } from './model-yaml.js';
 import type { SourceFile } from './source-file.js';
 
-/** A name that a model mentions, and where. */
+/** A name that a model mentions, with its position. */
 export interface NameReference {
   readonly name: string;
   readonly offset: number;
 }
 
-/** A script on its way: parsed when the file is read, runnable once all were compiled. */
+/** A script being loaded: parsed when the file is read, runnable once all were compiled. */
 export interface ScriptSlot {
   readonly draft: ScriptDraft;
   readonly file: SourceFile;
-  /** Where an error goes whose place is not known better. `undefined`: what the sandbox says is a place in the file. */
+  /** Position for errors without a better one. `undefined`: the sandbox's position is one in the file. */
   readonly offset: number | undefined;
   /** It runs in the sandbox of post hooks. */
   readonly isPostHook?: boolean | undefined;
   script?: Script | undefined;
 }
 
-/** What a default is: an expression, or what the YAML spells out. */
+/** A default: an expression, or a literal in the YAML. */
 export type DefaultDraft =
   | { readonly kind: 'script'; readonly slot: ScriptSlot }
   | { readonly kind: 'literal'; readonly value: JsonValue; readonly where: string };
@@ -66,22 +66,22 @@ export interface EvolutionDraft {
   readonly slot: ScriptSlot;
 }
 
-/** One model as its files say it, before it is known whether what it mentions exists. */
+/** A model as read from its files, before its references to other names are checked. */
 export interface ModelDraft {
   readonly names: readonly string[];
-  /** Of the texts of its files: another one where any of them is. */
+  /** Digest of the texts of its files. */
   readonly digest: string;
   readonly yaml: ModelYaml;
   readonly version: number;
   readonly fields: ReadonlyMap<string, FieldDraft>;
-  /** Names in `fields` whose definitions are broken: told already, so that who mentions them is not told again. */
+  /** Names in `fields` whose definitions are broken and were reported, so that mentions of them are not reported again. */
   readonly brokenFields: ReadonlySet<string>;
   readonly fieldSets: ReadonlyMap<string, readonly NameReference[]>;
-  /** `undefined`: the model says nothing. */
+  /** `undefined`: not in the model. */
   readonly access: AccessDraft | undefined;
   readonly retention: { readonly history?: number; readonly age?: number };
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
-  /** By the version that each leads to, ascending. */
+  /** By target version, ascending. */
   readonly evolutions: readonly EvolutionDraft[];
   /** Every script of the model. */
   readonly slots: readonly ScriptSlot[];

@@ -12,10 +12,10 @@ export const plainTypes: readonly PlainType[] = [
 export const fieldTypes = [...plainTypes, 'Object', 'List', 'reference', 'Calculated'] as const;
 export type FieldTypeName = (typeof fieldTypes)[number];
 
-/** What a calculated field can give. */
+/** The possible types of a calculated field. */
 export const valueTypes = [...plainTypes, 'Object', 'List'] as const;
 
-/** What these types are called elsewhere. */
+/** Names of these types in other systems. */
 export const elsewhere: Readonly<Record<string, FieldTypeName>> = {
   ...{ text: 'String', char: 'String', varchar: 'String', bool: 'Boolean' },
   ...{ int: 'Long', integer: 'Long', bigint: 'Long', number: 'Double', float: 'Double' },
@@ -27,7 +27,7 @@ const clientKeys = ['required', 'default', 'validation'];
 const indexKeys = ['index', 'unique'];
 const plainKeys = ['type', ...clientKeys, ...indexKeys];
 
-/** The keys of a field by its type. A field of a type that has no order or equality has no index either. */
+/** The keys of a field by its type. A type without order or equality has no index either. */
 const keysByType: Record<FieldTypeName, readonly string[]> = {
   String: plainKeys,
   Boolean: plainKeys,
@@ -43,10 +43,10 @@ const keysByType: Record<FieldTypeName, readonly string[]> = {
 
 export const allFieldKeys: readonly string[] = [...new Set(Object.values(keysByType).flat())];
 
-/** Where a field stands: in the model, in an Object, or as the items of a List (or in an Object in one). */
+/** The place of a field: in the model, in an Object, or as the items of a List (or in an Object in one). */
 export type FieldPlace = 'top' | 'inside' | 'items' | 'inside items';
 
-/** What is wrong with a known key at a field of this type and place; `undefined`: nothing. */
+/** The problem of a known key at a field of this type and place; `undefined` if there is none. */
 export function misplacedKey(
   key: string,
   type: FieldTypeName,

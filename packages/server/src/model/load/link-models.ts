@@ -2,9 +2,9 @@ import type { CalculatedDraft, FieldDraft, ModelDraft, NameReference } from './d
 import { expectedNames, likelyCollection, quoted } from './nearest-name.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
-/** What can be said of the models of an app only when all were read: whether what they mention exists. */
+/** Checks across the models of an app, when all were read: whether the names that they mention exist. */
 export class ModelLinks {
-  /** Those that could be read in full. */
+  /** The models that could be read completely. */
   readonly #drafts: ReadonlyMap<string, ModelDraft>;
   readonly #found: readonly FoundModel[];
 
@@ -14,7 +14,7 @@ export class ModelLinks {
     this.#found = found;
   }
 
-  /** Tells what a model mentions that is not there. */
+  /** Reports names in a model that do not exist. */
   check(draft: ModelDraft): void {
     for (const field of draft.fields.values()) this.#checkField(draft, field);
     for (const mentions of draft.fieldSets.values()) {
@@ -22,14 +22,14 @@ export class ModelLinks {
     }
   }
 
-  /** The fields that a reference shows of its target, sets resolved. */
+  /** The fields that a reference shows of its target, with field sets resolved. */
   shown(field: Extract<FieldDraft, { type: 'reference' }>): string[] {
     const target = this.#drafts.get(field.collection.join('/'));
     if (target === undefined) return [];
     const shown = new Set<string>();
     for (const { name } of field.shows) {
       const set = name.startsWith('@') ? target.fieldSets.get(name.slice(1)) : undefined;
-      for (const one of set ?? [{ name }]) shown.add(one.name);
+      for (const shownField of set ?? [{ name }]) shown.add(shownField.name);
     }
     return [...target.fields.keys()].filter((name) => shown.has(name));
   }
@@ -49,7 +49,7 @@ export class ModelLinks {
     const key = field.collection.join('/');
     const target = this.#drafts.get(key);
     if (target === undefined) {
-      // Its model is too broken to be looked into, which is told elsewhere.
+      // Its model is too broken, which is reported elsewhere.
       if (this.#found.some((model) => keyOf(model) === key)) return;
       this.#refuseTarget(draft, field);
       return;
@@ -74,7 +74,7 @@ export class ModelLinks {
   }
 }
 
-/** As `collectionR` has it. */
+/** In the notation of `collectionR`. */
 function printed(names: readonly string[]): string {
   return `/${names.join('/*/')}`;
 }
@@ -104,7 +104,7 @@ function keyOf({ names }: { readonly names: readonly string[] }): string {
   return names.join('/');
 }
 
-/** Calculated fields, each after those that it depends on. A cycle is a problem, told once, with all that are in it. */
+/** Calculated fields in order of their dependencies. A cycle is a problem, reported once, with all its fields. */
 export function calculationOrder(draft: ModelDraft): CalculatedDraft[] {
   const order: CalculatedDraft[] = [];
   const done = new Set<string>();
@@ -132,7 +132,7 @@ function refuseCycle(draft: ModelDraft, cycle: readonly CalculatedDraft[]): void
   );
 }
 
-/** Between two evolutions of a model none may be missing, and none leads beyond its version. */
+/** The evolutions of a model must have no gaps, and none may lead beyond its version. */
 export function checkEvolutions(
   draft: ModelDraft,
   found: FoundModel,

@@ -11,7 +11,7 @@ async function problems(text: string | Uint8Array): Promise<string[]> {
   );
 }
 
-test('[LOD3] what is no sound YAML is told with its place', async () => {
+test('[LOD3] invalid YAML is reported with its position', async () => {
   expect(await problems('version: 1\nfields: {\n')).toEqual([
     expect.stringMatching(/^\d:\d+: this is not sound YAML: /),
   ]);
@@ -28,7 +28,7 @@ test('[LOD3] what is no sound YAML is told with its place', async () => {
   ]);
 });
 
-test('[LOD3] before a slip in the YAML everything is told, behind it nothing that may be a ghost of it', async () => {
+test('[LOD3] problems before a YAML error are all reported, none after it that may result from it', async () => {
   const found = await problemsOf({
     'a/model.yaml':
       'version: x\nfields:\n  a: { type: Strin }\n  b: { type: Long\n  c: { type: Nope }\nacces: {}\n',
@@ -44,7 +44,7 @@ test('[LOD3] before a slip in the YAML everything is told, behind it nothing tha
   expect(found.length).toBeGreaterThan(3);
 });
 
-test('[LOD3] a slip that makes the parser stumble over all that follows is told once', async () => {
+test('[LOD3] an error that makes the parser fail on all that follows is reported once', async () => {
   const text = [
     'version: 1',
     'fields:',
@@ -59,7 +59,7 @@ test('[LOD3] a slip that makes the parser stumble over all that follows is told 
   ]);
 });
 
-test('[LOD3] a key that is there twice', async () => {
+test('[LOD3] a duplicate key', async () => {
   expect(await problems('version: 1\nfields: {}\nversion: 2\n')).toEqual([
     '3:1: the key `version` is here a second time; expected it once',
   ]);
@@ -71,7 +71,7 @@ test('[LOD3] a key that is there twice', async () => {
   ]);
 });
 
-test('[LOD3] files that say nothing', async () => {
+test('[LOD3] empty files', async () => {
   for (const text of ['', '\n\n', '# just a comment\n', '\ufeff', '---\n', 'null\n']) {
     expect(await problems(text), JSON.stringify(text)).toEqual([
       '1:1: the file is empty; expected a model with `version` and `fields`',
@@ -143,7 +143,7 @@ test('[LOD3] files that are too deep or too large', async () => {
   ]);
 });
 
-test('[LOD3] a folder where a file should be, a link to nowhere, a folder that is not there', async () => {
+test('[LOD3] a folder where a file should be, a link to nowhere, a missing folder', async () => {
   const dir = await writeFiles({ 'a/model.yaml': thingYaml('  x: { type: Long }') });
   await mkdir(join(dir, 'b', 'model.yaml'), { recursive: true });
   await mkdir(join(dir, 'c'));
@@ -194,7 +194,7 @@ async function placeOf(text: string): Promise<string> {
   return /^\d+:\d+/.exec(problem)?.[0] ?? problem;
 }
 
-test('[LOD3] a script that does not compile is told at its place in the YAML, however it is quoted', async () => {
+test('[LOD3] a script that does not compile is reported at its position in the YAML, however it is quoted', async () => {
   const field = (script: string) =>
     `version: 1\nfields:\n  f: { type: Long, validation: ${script} }\n`;
   expect(await placeOf(field('value > @ 1'))).toBe(
@@ -217,7 +217,7 @@ test('[LOD3] a script that does not compile is told at its place in the YAML, ho
   expect(await placeOf(block('"value > 1 &&', 'value @ 3"'))).toBe('6:13');
 });
 
-test('[LOD3] an expression is one expression and nothing more', async () => {
+test('[LOD3] an expression is a single expression', async () => {
   const scripts = [
     'value > 1; true',
     'value > 1)',

@@ -13,26 +13,26 @@ import { expectedNames, quoted } from './nearest-name.js';
 import { deepest, parseYaml } from './parse-yaml.js';
 import type { SourceFile } from './source-file.js';
 
-/** A node whose aliases are followed; `null` where the file has nothing. */
+/** A node with aliases resolved; `null` if the file has nothing there. */
 export type YamlNode = Scalar | YAMLMap | YAMLSeq;
 
 /** A member of a mapping. */
 export interface YamlEntry {
-  /** As the model knows it, whatever its case in the file. */
+  /** Its canonical name, whatever its case in the file. */
   readonly name: string;
-  /** Where the key stands. */
+  /** Position of the key. */
   readonly offset: number;
   readonly node: YamlNode;
 }
 
-/** Nodes of a file, repetitions by aliases counted each. */
+/** Maximum number of nodes of a file, counting repetitions by aliases. */
 const mostNodes = 20_000;
 const mostErrors = 20;
 
-/** A `model.yaml`, read by nodes, so that all that is wrong has its place. */
+/** A `model.yaml`, read by nodes, so that every problem has its position. */
 export class ModelYaml {
   readonly file: SourceFile;
-  /** False where it is not sound as YAML: then it may say more than could be read. */
+  /** False if it is not valid YAML: then it may contain more than could be read. */
   readonly isSound: boolean;
   readonly #document: Document;
 
@@ -42,7 +42,7 @@ export class ModelYaml {
     this.#document = document;
   }
 
-  /** Parses the file and tells what is wrong with it as YAML. `undefined` where nothing is left to go on with. */
+  /** Parses the file and reports YAML errors. `undefined` if nothing usable is left. */
   static parse(file: SourceFile): { yaml: ModelYaml; root: YamlNode } | undefined {
     const document = parseYaml(file);
     if (document === undefined) return undefined;
@@ -56,7 +56,7 @@ export class ModelYaml {
     return undefined;
   }
 
-  /** Tells of something that is not there, which can be said of a sound file only. */
+  /** Reports something missing, which can be known of a valid file only. */
   lack(at: YamlEntry | number, message: string): void {
     if (this.isSound) this.problem(at, message);
   }
@@ -73,10 +73,10 @@ export class ModelYaml {
     return isScalar(target) || isMap(target) || isSeq(target) ? target : undefined;
   }
 
-  /** The members of a mapping in the order of the file; `undefined` (and a problem) where it is none. */
+  /** The members of a mapping in the order of the file; `undefined` (and a problem) if it is not a mapping. */
   entries(node: YamlNode, what: string, example?: string): YamlEntry[] | undefined {
     if (isMap(node)) {
-      // Keys that are no texts were told already.
+      // Keys that are not texts were reported already.
       const pairs = node.items.filter(({ key }) => isScalar(this.resolve(key)));
       return pairs.map((pair) => this.#entry(pair));
     }
@@ -87,7 +87,7 @@ export class ModelYaml {
     return undefined;
   }
 
-  /** As `entries`, where the keys are known: read in any case, each at most once. Others are problems. */
+  /** As `entries`, for known keys: in any case, each at most once. Other keys are problems. */
   members(
     node: YamlNode,
     what: string,
@@ -98,7 +98,7 @@ export class ModelYaml {
     if (entries === undefined) return undefined;
     const members = new Map<string, YamlEntry>();
     for (const entry of entries) {
-      const name = known.find((one) => one.toLowerCase() === entry.name.toLowerCase());
+      const name = known.find((candidate) => candidate.toLowerCase() === entry.name.toLowerCase());
       if (name === undefined) {
         this.problem(
           entry,
@@ -118,7 +118,7 @@ export class ModelYaml {
     return { name, offset, node };
   }
 
-  /** Aliases can make a small file endless, or as good as. */
+  /** Aliases can make a small file huge or endless. */
   #isBounded(): boolean {
     let nodes = 0;
     const count = (node: unknown, depth: number): boolean => {
@@ -136,7 +136,7 @@ export class ModelYaml {
         : isSeq(target)
           ? target.items
           : [];
-      return inner.every((one) => count(one, depth + 1));
+      return inner.every((child) => count(child, depth + 1));
     };
     return count(this.#document.contents, 0);
   }
@@ -155,7 +155,7 @@ export class ModelYaml {
     this.problem(entry, `the key ${quoted(entry.name)} is here a second time; expected it once`);
   }
 
-  /** Keys are texts, each once in its mapping. */
+  /** Keys are texts, without duplicates in a mapping. */
   #checkAllKeys(): void {
     const waiting: unknown[] = [this.#document.contents];
     for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -178,7 +178,7 @@ export class ModelYaml {
   }
 }
 
-/** One slip can make the parser stumble over every word that follows. */
+/** After one mistake the parser may report every following word. */
 function withoutGhosts(errors: Document['errors']): Document['errors'] {
   return errors
     .filter(({ code }, index) => index === 0 || code !== 'UNEXPECTED_TOKEN')
@@ -190,7 +190,7 @@ function plainMessage(message: string): string {
   return `this is not sound YAML: ${line.replace(/[.:]$/, '')}`;
 }
 
-/** A key without a value, as a node that stands where the key does. */
+/** A node for a key without a value, at the position of the key. */
 function nothingAt(key: YamlNode | undefined): Scalar {
   return nothing(key === undefined ? 0 : offsetOf(key));
 }
@@ -205,13 +205,13 @@ export function offsetOf(node: YamlNode): number {
   return node.range?.[0] ?? 0;
 }
 
-/** For messages: what stands there. */
+/** For messages: the text of the node. */
 export function describe(node: YamlNode): string {
   if (isMap(node)) return 'a mapping';
   if (isSeq(node)) return 'a list';
   if (node.value === null) return 'empty';
   const source = quoted(String(node.source ?? node.value));
-  // Or it would look like what was expected: "`version` is `1`; expected a whole number".
+  // Otherwise it would look like the expected value: "`version` is `1`; expected a whole number".
   const isQuoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
   return isQuoted ? `the text ${source}` : source;
 }

@@ -1,10 +1,10 @@
 import leven from 'leven';
 
-/** The known name that is most like this one, written in any case. */
+/** The most similar known name, ignoring case. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
   let least = Number.POSITIVE_INFINITY;
-  // Long names are no typing errors: comparing them in full would be slow and tell nothing.
+  // Long names are not typos: comparing them in full would be slow and useless.
   const text = name.slice(0, 100).toLowerCase();
   for (const candidate of known) {
     const distance = leven(text, candidate.toLowerCase());
@@ -16,10 +16,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest;
 }
 
-/**
- * The known name for which this one is most likely a slip of the pen. `undefined` where none is alike enough: to say then
- * which one is nearest would lead away from what was meant.
- */
+/** The known name of which this one is most likely a typo. `undefined` if none is similar enough: suggesting one would mislead. */
 export function likelyName(name: string, known: Iterable<string>): string | undefined {
   const text = name.slice(0, 100).toLowerCase();
   return nearestName(
@@ -32,21 +29,21 @@ function isAlike(given: string, known: string): boolean {
   if (given === known) return true;
   const longer = Math.max(given.length, known.length);
   const shorter = Math.min(given.length, known.length);
-  // Cut short, or with an ending too many.
+  // Cut short, or with an extra ending.
   if (shorter >= 3 && (known.startsWith(given) || given.startsWith(known))) return true;
   const distance = leven(given, known);
-  // Two letters that changed places are one slip, and count as two.
+  // Two swapped letters are one mistake, but count as two edits.
   const most = Math.max(haveSameLetters(given, known) ? 2 : 1, Math.floor(longer * 0.4));
   return distance <= most && distance < shorter;
 }
 
-/** What a collection above another one, too many or too few, weighs against a name that is another word altogether. */
+/** The cost of a missing or extra parent collection, compared with a completely different name. */
 const wholeStep = 0.4;
 const mostCollectionDistance = 0.65;
 
 /**
- * The known collection that was most likely meant, each as its names: `['projects', 'tasks']`. One whose parent was left out is
- * nearer than one that looks alike by letters alone.
+ * The known collection that was most likely meant, each as its names: `['projects', 'tasks']`. A missing parent counts
+ * less than differences in the letters.
  */
 export function likelyCollection(
   names: readonly string[],
@@ -58,7 +55,7 @@ export function likelyCollection(
   return nearest && nearest.distance <= mostCollectionDistance ? nearest.candidate : undefined;
 }
 
-/** How much has to be altered to come from one to the other, name by name. */
+/** The edit distance of the two, name by name. */
 function collectionDistance(given: readonly string[], known: readonly string[]): number {
   let row = known.map((_, index) => (index + 1) * wholeStep);
   row.unshift(0);
@@ -77,7 +74,7 @@ function collectionDistance(given: readonly string[], known: readonly string[]):
   return row.at(-1) ?? 0;
 }
 
-/** 0 for the same name, 1 for another word. */
+/** 0 for the same name, 1 for a different word. */
 function nameDistance(given: string, known: string): number {
   const [a, b] = [given.slice(0, 100).toLowerCase(), known.toLowerCase()];
   if (!isAlike(a, b)) return 1;
@@ -90,15 +87,15 @@ function haveSameLetters(a: string, b: string): boolean {
 }
 
 /**
- * What to say after "unknown key `x`": which known one was most likely meant, and all that there are. `synonyms` are known ones by
- * what others call them, in lower case.
+ * The text after "unknown key `x`": the known one that was most likely meant, and all known ones. `synonyms` are known
+ * ones by their names in other systems, in lower case.
  */
 export function expectedNames(
   name: string,
   known: readonly string[],
   synonyms: Readonly<Record<string, string>> = {},
 ): string {
-  const synonym = known.find((one) => one === synonyms[name.toLowerCase()]);
+  const synonym = known.find((candidate) => candidate === synonyms[name.toLowerCase()]);
   if (known.length === 0) return 'there are none';
   const nearest = synonym ?? likelyName(name, known);
   if (nearest === undefined) return `expected ${listed(known)}`;
@@ -115,7 +112,7 @@ export function listed(names: readonly string[]): string {
   return shown.length === 1 ? last : `${shown.slice(0, -1).join(', ')} or ${last}`;
 }
 
-/** A name as it stands in a message: of a bounded length, on one line. */
+/** A name for a message: of limited length, on one line. */
 export function quoted(name: string): string {
   const short = name.length > 60 ? `${name.slice(0, 60)}…` : name;
   return `\`${short.replaceAll(/\s+/g, ' ')}\``;

@@ -1,10 +1,10 @@
 import { type CST, type Document, Parser, parseDocument } from 'yaml';
 import type { SourceFile } from './source-file.js';
 
-/** Levels of a file. */
+/** Maximum nesting of a file. */
 export const deepest = 64;
 
-/** The library composes nested values by recursion: what is too deep must not come so far. */
+/** The library composes nested values recursively, so a file that is too deep must be refused before. */
 export function parseYaml(file: SourceFile): Document | undefined {
   if (isDeeper(file.text, deepest)) {
     file.problem(0, `nested too deeply; expected at most ${deepest} levels`);
@@ -18,7 +18,7 @@ export function parseYaml(file: SourceFile): Document | undefined {
   });
 }
 
-/** Whether a text has more levels than these, sound or not. */
+/** Whether a text has more levels than this, valid or not. */
 function isDeeper(text: string, levels: number): boolean {
   const waiting: { token: CST.Token; level: number }[] = [];
   for (const token of new Parser().parse(text)) waiting.push({ token, level: 0 });
@@ -33,5 +33,5 @@ function isDeeper(text: string, levels: number): boolean {
 function tokensIn(token: CST.Token): CST.Token[] {
   if (token.type === 'document') return token.value ? [token.value] : [];
   if (!('items' in token)) return [];
-  return token.items.flatMap((item) => [item.key, item.value]).filter((one) => one != null);
+  return token.items.flatMap((item) => [item.key, item.value]).filter((node) => node != null);
 }

@@ -1,6 +1,6 @@
 import type { ModelProblem } from '../model.js';
 
-/** Gathers what is wrong in all models, and tells it in one order whatever the order of finding. */
+/** Collects the problems of all models, in an order that does not depend on the order of finding. */
 export class Problems {
   readonly #found: ModelProblem[] = [];
 
@@ -8,7 +8,7 @@ export class Problems {
     this.#found.push(problem);
   }
 
-  /** By file, then by place. What is told twice of one place is told once. */
+  /** By file, then by position. Duplicates are removed. */
   sorted(): ModelProblem[] {
     const byPlace = this.#found.toSorted(compare);
     return byPlace.filter((problem, index) => {
@@ -27,12 +27,12 @@ function compare(a: ModelProblem, b: ModelProblem): number {
   );
 }
 
-/** By code units: the same on every machine, whatever its language. */
+/** By code units: the same on every machine, whatever its locale. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A problem as people read it: `models/users/model.yaml:4:17: …`. */
+/** A problem as a readable line: `models/users/model.yaml:4:17: …`. */
 export function formatProblem({ file, line, column, message }: ModelProblem): string {
   return `${file}:${line}:${column}: ${message}`;
 }

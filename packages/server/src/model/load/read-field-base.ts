@@ -7,7 +7,7 @@ import { readExpression, type ScriptNames, startOf } from './read-script.js';
 import { readFlag, readLiteral } from './read-values.js';
 import { isTextWord, isVariableName } from './scope-names.js';
 
-/** What fields of every type have. */
+/** Properties of fields of every type. */
 export type FieldBaseDraft = Omit<Extract<FieldDraft, { type: PlainType }>, 'type'>;
 export type YamlMembers = ReadonlyMap<string, YamlEntry>;
 
@@ -18,9 +18,9 @@ export interface FieldAt {
   readonly what: string;
 }
 
-/** Reads what fields of every type have: flags and scripts. */
+/** Reads the properties of fields of every type: flags and scripts. */
 export class FieldBaseReader {
-  /** The scripts that were found. */
+  /** The scripts found. */
   readonly slots: ScriptSlot[] = [];
   readonly #yaml: ModelYaml;
 
@@ -28,11 +28,11 @@ export class FieldBaseReader {
     this.#yaml = yaml;
   }
 
-  /** Everything but what is of one type only. */
+  /** Everything except type-specific properties. */
   base(entry: YamlEntry, members: YamlMembers, { type, place, what }: FieldAt): FieldBaseDraft {
     const name = place === 'items' ? '' : entry.name;
     const seen = ['value', name].filter(
-      (one, index, all) => all.indexOf(one) === index && isVariableName(one),
+      (parameter, index, all) => all.indexOf(parameter) === index && isVariableName(parameter),
     );
     return {
       name,
@@ -71,7 +71,7 @@ export class FieldBaseReader {
     return slot && { kind: 'script', slot };
   }
 
-  /** An expression, which is kept to be compiled. */
+  /** An expression, collected for compiling. */
   script(member: YamlEntry | undefined, what: string, names: ScriptNames): ScriptSlot | undefined {
     if (member === undefined) return undefined;
     const slot = readExpression(this.#yaml, member.node, what, names);
@@ -80,7 +80,7 @@ export class FieldBaseReader {
   }
 }
 
-/** Of the items of a list that are given by the name of their type. */
+/** For list items given by the name of their type. */
 export function bareBase({ offset }: YamlEntry): FieldBaseDraft {
   return {
     name: '',

@@ -28,7 +28,7 @@ export interface FieldDrafts {
   readonly broken: ReadonlySet<string>;
 }
 
-/** Reads the `fields` of one model, telling all that is wrong with them. */
+/** Reads the `fields` of one model, reporting all problems. */
 export class FieldReader {
   readonly #yaml: ModelYaml;
   readonly #common: FieldBaseReader;
@@ -38,7 +38,7 @@ export class FieldReader {
     this.#common = new FieldBaseReader(yaml);
   }
 
-  /** The scripts that were found. */
+  /** The scripts found. */
   get slots(): readonly ScriptSlot[] {
     return this.#common.slots;
   }
@@ -92,7 +92,7 @@ export class FieldReader {
   #bareType(entry: YamlEntry, what: string): FieldDraft | undefined {
     const type = this.#type({ ...entry, name: 'items' }, entry, what, fieldTypes);
     if (type === undefined) return undefined;
-    const plain = plainTypes.find((one) => one === type);
+    const plain = plainTypes.find((candidate) => candidate === type);
     if (plain !== undefined) return { ...bareBase(entry), type: plain };
     this.#yaml.problem(
       entry.node,
@@ -113,7 +113,7 @@ export class FieldReader {
     }
     const text = readText(this.#yaml, member);
     if (text === undefined) return undefined;
-    const type = known.find((one) => one.toLowerCase() === text.toLowerCase());
+    const type = known.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
     if (type === undefined) {
       this.#yaml.problem(
         member.node,
@@ -236,7 +236,7 @@ export class FieldReader {
   }
 }
 
-/** What stands under a key that a type cannot be without. */
+/** The value of a required key of a type. */
 const neededKeys = {
   fields: 'a mapping of names to field definitions',
   items: 'the name of a type, or a field definition',

@@ -21,7 +21,7 @@ import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 const modelKeys = ['version', 'fields', 'fieldSets', 'access', 'retention'];
 
-/** Reads the files of one model. What is wrong with them is told to `problems`; `undefined` where too little is left to go on with. */
+/** Reads the files of one model. Its errors are reported to `problems`; `undefined` if too little is usable. */
 export async function readModel(
   found: FoundModel,
   problems: Problems,
@@ -116,7 +116,7 @@ function readAccess(yaml: ModelYaml, member: YamlEntry | undefined): AccessDraft
 
 const ruleScope = ['auth', 'obj', 'input', 'r'];
 
-/** One for the three, so that they can share code. */
+/** Shared by the three, so that they can share code. */
 const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
 
 const hookScopes: Record<HookName, readonly string[]> = {
@@ -139,7 +139,7 @@ const hooksByFile: Record<string, HookName> = {
   'post-delete.js': 'postDelete',
 };
 
-/** What an evolution sees. */
+/** The scope of an evolution. */
 const evolutionScope = ['obj'];
 
 function isPostHook(hook: HookName | undefined): boolean {

@@ -9,7 +9,7 @@ export interface RetentionDraft {
 
 const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `{ history: 1000 }`, `{ age: 30d }`, or both: then the narrower bound counts. */
+/** `{ history: 1000 }`, `{ age: 30d }`, or both: then the stricter one applies. */
 export function readRetention(yaml: ModelYaml, member: YamlEntry | undefined): RetentionDraft {
   const members = member && yaml.members(member.node, '`retention`', ['history', 'age']);
   if (member === undefined || members === undefined) return {};

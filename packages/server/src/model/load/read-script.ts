@@ -10,15 +10,15 @@ import type { SourceFile } from './source-file.js';
 export interface ScriptNames {
   readonly parameters: readonly string[];
   readonly hasThis?: boolean | undefined;
-  /** Whether a function of the parameters is as good as an expression. */
+  /** Whether a function of the parameters is allowed in place of an expression. */
   readonly orFunction?: boolean | undefined;
-  /** What may have been meant by one that does not compile. */
+  /** A suggestion for an expression that does not compile. */
   readonly hint?: string | undefined;
   /** See `ScriptDraft.isVerdict`. */
   readonly isVerdict?: boolean | undefined;
 }
 
-/** Reads an expression in the YAML. One that does not compile is a problem, at its place in the YAML. */
+/** Reads an expression in the YAML. If it does not compile, that is a problem at its position. */
 export function readExpression(
   yaml: ModelYaml,
   node: YamlNode,
@@ -56,7 +56,7 @@ export function readExpression(
     where: `${file.path}:${line}:${column}`,
     file: file.path,
     line,
-    // An expression that could have been a function has `this` in place of parameters.
+    // An expression in place of a function has `this` instead of parameters.
     parameters: isFunction || names.orFunction !== true ? names.parameters : [],
     hasThis: names.hasThis === true && !isFunction,
     isVerdict: names.isVerdict,
@@ -68,7 +68,7 @@ function isFunctionNode(node: Expression): node is FunctionExpression | ArrowFun
   return node.type === 'FunctionExpression' || node.type === 'ArrowFunctionExpression';
 }
 
-/** What an expression can be written as: a text, or a number, true or false that means itself. */
+/** The notation of an expression: a text, or a literal number, true or false. */
 export function sourceOf(node: YamlNode): string | undefined {
   if (!isScalar(node) || node.value === null) return undefined;
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));

@@ -21,7 +21,7 @@ export function readText(yaml: ModelYaml, entry: YamlEntry): string | undefined 
   return undefined;
 }
 
-/** Names as a list, or as one text with commas between. */
+/** Names as a list, or as one comma-separated text. */
 export function readNames(yaml: ModelYaml, { node, name }: YamlEntry): NameReference[] {
   if (isSeq(node)) return node.items.flatMap((item) => namesOfItem(yaml, yaml.resolve(item), name));
   if (isScalar(node) && typeof node.value === 'string') {
@@ -44,7 +44,7 @@ function namesOfItem(yaml: ModelYaml, item: YamlNode | undefined, list: string):
   return [];
 }
 
-/** What the YAML spells out, as JSON; `undefined` (told as a problem) for what JSON cannot say. */
+/** The YAML value as JSON; `undefined` (reported as a problem) if JSON cannot express it. */
 export function readLiteral(yaml: ModelYaml, node: YamlNode): JsonValue | undefined {
   if (isSeq(node)) return readList(yaml, node.items);
   if (isMap(node)) return readObject(yaml, node);

@@ -1,8 +1,8 @@
 import type { Scalar } from 'yaml';
 
 /**
- * Where in the file the character at `index` of a scalar's value stands: quotes, escapes, folded
- * lines and indentation are there in the file and not in the value.
+ * The position in the file of the character at `index` of a scalar's value: quotes, escapes, folded lines and
+ * indentation are in the file but not in the value.
  */
 export function scalarOffset(text: string, scalar: Scalar, index: number): number {
   const [start, end] = scalar.range ?? [0, 0];
@@ -41,20 +41,20 @@ function contentStart(text: string, start: number): number {
 
 const escapeWidths: Record<string, number> = { x: 4, u: 6, U: 10 };
 
-/** Characters in the file for one in the value. */
+/** Characters in the file for one character of the value. */
 function widthAt(text: string, at: number, style: Style): number {
   if (style === 'single' && text.startsWith("''", at)) return 2;
   if (style === 'double' && text[at] === '\\') return escapeWidths[text.charAt(at + 1)] ?? 2;
   return 1;
 }
 
-/** Goes on over line ends and indentation that the value has not. */
+/** Skips line ends and indentation that are not in the value. */
 function skipFolding(text: string, from: number, wanted: string, style: Style): number {
   let at = from;
   for (;;) {
     const found = text.charAt(at);
     if (found === '' || found === wanted) return at;
-    // A line end, alone, is a space in the value.
+    // A single line end is a space in the value.
     if (wanted === ' ' && found === '\n') return at;
     if (/\s/.test(found)) at++;
     else if (style === 'double' && found === '\\' && text[at + 1] === '\n') at += 2;

@@ -1,6 +1,6 @@
 import { parse } from 'acorn';
 
-/** Whether a variable can have this name, in strict code too. */
+/** Whether it is a valid variable name, in strict mode too. */
 export function isVariableName(name: string): boolean {
   if (!/^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name)) return false;
   try {
@@ -11,7 +11,7 @@ export function isVariableName(name: string): boolean {
   }
 }
 
-/** What every script sees, in the sandbox or out of it. */
+/** The names that every script sees, in the sandbox or out of it. */
 const alwaysInScope: ReadonlySet<string> = new Set([
   ...['now', 'undefined', 'NaN', 'Infinity', 'globalThis'],
   ...['Array', 'Boolean', 'Date', 'Error', 'JSON', 'Map', 'Math', 'Number', 'Object', 'RegExp'],
@@ -28,7 +28,10 @@ const alwaysInScope: ReadonlySet<string> = new Set([
 const bareWord = /^[\p{L}_$][\p{L}\p{N}_$]*(?:-[\p{L}\p{N}_$]+)*$/u;
 const literalWords = new Set(['true', 'false', 'null', 'this']);
 
-/** A word, as in `default: en`, that is no expression over what a default sees, and so is meant as text. `en-US` counts as one word. */
+/**
+ * A word, as in `default: en`, that is not an expression over the scope of a default, and so is meant as text. `en-US`
+ * counts as one word.
+ */
 export function isTextWord(source: string): boolean {
   if (!bareWord.test(source) || literalWords.has(source)) return false;
   return source.split('-').every((part) => !alwaysInScope.has(part));

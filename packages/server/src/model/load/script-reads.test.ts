@@ -9,7 +9,7 @@ function hides(source: string): string[] | 'any' {
   return found === 'any' ? found : [...found].sort();
 }
 
-test('[CLI9] the fields that a pre-get may hide are those that it spells out', () => {
+test('[CLI9] the fields that a pre-get may hide are its literal names', () => {
   expect(hides('print(obj.a);')).toEqual([]);
   expect(hides('if (auth.uid !== obj.owner) { hide("a", "b"); } else hide("c");')).toEqual([
     ...['a', 'b', 'c'],
@@ -29,6 +29,6 @@ test.each([
   'this.hide("a")',
   'eval("hide(\\"a\\")")',
   '(() => 1).constructor("hide(\\"a\\")")()',
-])('[CLI9] where it cannot be told by reading it, any field may be hidden: %s', (source) => {
+])('[CLI9] if reading the script does not show it, any field may be hidden: %s', (source) => {
   expect(hides(source)).toBe('any');
 });

@@ -11,15 +11,15 @@ import type {
 import { mentions } from '../script/auth-reads.js';
 import { memberName } from '../script/members.js';
 
-/** A member that is read: `obj.house.size` is `['house', 'size']` of `obj`. */
+/** A member that the script reads: `obj.house.size` is `['house', 'size']` of `obj`. */
 export interface MemberRead {
   readonly owner: string;
   readonly path: readonly string[];
-  /** Where it stands in the source. */
+  /** Its offset in the source. */
   readonly offset: number;
 }
 
-/** A text that stands as an argument of a call: `hide("age")`, `fields.includes("age")`. */
+/** A literal text as an argument of a call: `hide("age")`, `fields.includes("age")`. */
 export interface TextArgument {
   /** `hide`, `fields.includes`. */
   readonly callee: string;
@@ -28,13 +28,13 @@ export interface TextArgument {
 }
 
 /**
- * What a script reads, functions inside it included. A name that is declared anywhere in it counts as declared in
- * all of it, and so does one that is assigned: this errs only towards fewer reads.
+ * What a script reads, including functions inside it. A name that is declared or assigned anywhere in it counts as
+ * declared in all of it: this errs only towards fewer reads.
  */
 export interface ScriptReads {
-  /** Names that it does not declare, with the place of the first. */
+  /** Names that it does not declare, with the position of the first use. */
   readonly names: ReadonlyMap<string, number>;
-  /** Members of names that it does not declare, and of `this`. What it gave them itself is not among them. */
+  /** Members of names that it does not declare, and of `this`, except members that it assigned itself. */
   readonly members: readonly MemberRead[];
   readonly texts: readonly TextArgument[];
 }
@@ -45,9 +45,9 @@ export function readsOf(tree: Node): ScriptReads {
   return walk.reads();
 }
 
-/** The fields that a pre-get may hide: those that its calls of `hide` spell out, or `any` where one is worked out. */
+/** The fields that a pre-get may hide: the literal arguments of `hide`, or `any` if one is computed. */
 export function hidesOf(tree: Node): ReadonlySet<string> | 'any' {
-  // By these a script comes to a function without naming it.
+  // With these a script can get a function without naming it.
   if (mentions(tree, new Set())) return 'any';
   const hidden = new Set<string>();
   const spelledOut = new Set<Node>();
@@ -79,7 +79,7 @@ class Walk {
   readonly #texts: TextArgument[] = [];
   #isOpaque = false;
 
-  /** A list of its own in place of recursion: a script may be nested deeply. */
+  /** An explicit stack instead of recursion: a script may be nested deeply. */
   run(tree: Node): void {
     const waiting: Node[] = [tree];
     for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -174,7 +174,7 @@ class Walk {
   }
 }
 
-/** The nodes below that are code: no names of members, properties and labels, nor what `typeof` asks about. */
+/** The child nodes that are code: without names of members, properties and labels, and without the operand of `typeof`. */
 function childrenOf(node: Node): Node[] {
   const computed = 'computed' in node && node.computed === true;
   const children: Node[] = [];
@@ -213,7 +213,7 @@ function patternsOf(node: Node): Node[] {
   }
 }
 
-/** `obj.house.size`; `undefined` where a part of it is worked out, or where it begins with something else than a name. */
+/** `obj.house.size`; `undefined` if a part of it is computed, or if it does not begin with a name. */
 function memberRead(node: MemberExpression): MemberRead | undefined {
   const path: string[] = [];
   let inner: Node = node;
@@ -249,7 +249,7 @@ function keyName({ key, computed }: Pick<Property, 'key' | 'computed'>): string 
   return key.type === 'Literal' ? String(key.value) : undefined;
 }
 
-function inOrder<T>(list: readonly T[], offsetOf: (one: T) => number): T[] {
+function inOrder<T>(list: readonly T[], offsetOf: (item: T) => number): T[] {
   return list.toSorted((a, b) => offsetOf(a) - offsetOf(b));
 }
 

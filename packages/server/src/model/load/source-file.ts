@@ -2,9 +2,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { LineCounter } from 'yaml';
 import type { Problems } from './problems.js';
 
-/** A file of a model as text, which knows where its lines are. */
+/** A file of a model as text, with line and column of offsets. */
 export class SourceFile {
-  /** As it is shown to people. */
+  /** Its displayed path. */
   readonly path: string;
   readonly text: string;
   readonly #lines: LineCounter;
@@ -28,7 +28,7 @@ export class SourceFile {
     return { line, column: col };
   }
 
-  /** From the line of this offset on, nothing more is told: what reads it has stumbled there, and would see ghosts. */
+  /** Suppresses problems from the line of this offset on: the parser has failed there, and further problems would be misleading. */
   distrustFrom(offset: number): void {
     this.#trusted = this.text.lastIndexOf('\n', offset - 1) + 1;
   }
@@ -38,16 +38,16 @@ export class SourceFile {
     this.#problems.add({ file: this.path, ...this.placeOf(offset), message });
   }
 
-  /** As `problem`, for who knows the place, from 1. */
+  /** As `problem`, for a known line and column, from 1. */
   problemAt(line: number, column: number, message: string): void {
     this.#problems.add({ file: this.path, line, column, message });
   }
 }
 
-/** Bytes of one file. A model is written by people. */
+/** Maximum bytes of one file. Models are written by hand. */
 const largestFile = 1024 * 1024;
 
-/** Reads a file as UTF-8, with or without a byte order mark. What forbids that is a problem, and the answer is `undefined`. */
+/** Reads a file as UTF-8, with or without a byte order mark. A failure is reported as a problem and returns `undefined`. */
 export async function readSource(
   path: string,
   shown: string,
@@ -71,7 +71,7 @@ export async function readSource(
   return undefined;
 }
 
-/** The system's word for it, such as EACCES, without the path on this machine. */
+/** The system's error code, such as EACCES, without the path on this machine. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
 }
@@ -84,13 +84,13 @@ function decode(bytes: Uint8Array, stream = false): string | undefined {
   }
 }
 
-/** The text up to the first byte that is no UTF-8. */
+/** The text up to the first byte that is not UTF-8. */
 function soundPart(bytes: Uint8Array): string {
   let sound = 0;
   let unsound = bytes.length + 1;
   while (unsound - sound > 1) {
     const middle = (sound + unsound) >> 1;
-    // A stream lets a character go on beyond the end.
+    // In stream mode a character may continue beyond the end.
     if (decode(bytes.subarray(0, middle), true) === undefined) unsound = middle;
     else sound = middle;
   }

@@ -8,7 +8,7 @@ import { reasonOf } from './source-file.js';
 
 export interface FoundFile {
   readonly path: string;
-  /** As it is shown to people. */
+  /** Its displayed path. */
   readonly shown: string;
 }
 
@@ -29,16 +29,16 @@ const evolution = /^evolution-([1-9]\d{0,8})\.js$/;
 const modelFileName = 'model.yaml';
 const knownFiles = [modelFileName, ...hookFiles, 'evolution-<version>.js'];
 
-/** Collections inside collections; symbolic links could make a folder endless. */
+/** Maximum nesting of collections; symbolic links could make a folder endless. */
 const deepest = 8;
 
-/** The version that an evolution leads to; `undefined` where the file is none. */
+/** The target version of an evolution; `undefined` if the file is not one. */
 export function evolutionVersion(fileName: string): number | undefined {
   const match = evolution.exec(fileName);
   return match === null ? undefined : Number(match[1]);
 }
 
-/** Finds the models in a folder, the outer ones first, in the order of their names. */
+/** Finds the models in a folder, parents first, sorted by name. */
 export async function walkModels(dir: FoundFile, problems: Problems): Promise<FoundModel[]> {
   const models: FoundModel[] = [];
   await walk({ folder: dir, names: [], problems, models });
@@ -84,7 +84,7 @@ async function list({
   const files: Item[] = [];
   const folders: Item[] = [];
   for (const entry of entries.toSorted((a, b) => compareText(a.name, b.name))) {
-    // What editors and systems leave lying about.
+    // Temporary files of editors and systems.
     if (entry.name.startsWith('.') || entry.name.endsWith('~')) continue;
     const item = inside(folder, entry.name);
     ((await isFolder(entry, item.path)) ? folders : files).push(item);
@@ -96,7 +96,7 @@ function inside(folder: FoundFile, name: string): Item {
   return { name, path: join(folder.path, name), shown: join(folder.shown, name) };
 }
 
-/** A link counts as what it leads to; one that leads nowhere is a file that cannot be read. */
+/** A link counts as its target; a dangling link is a file that cannot be read. */
 async function isFolder(entry: Dirent, path: string): Promise<boolean> {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
   return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;

@@ -6,7 +6,7 @@ import { likelyName, listed, quoted } from './nearest-name.js';
 import { isAlwaysInScope } from './scope-names.js';
 import { readsOf, type ScriptReads } from './script-reads.js';
 
-/** What the owner of an app should know of models that load: a line each. */
+/** Warnings for the owner of an app about models that load: a line each. */
 export function warningsOf(
   app: {
     readonly drafts: readonly ModelDraft[];
@@ -30,7 +30,7 @@ export function warningsOf(
   return warnings;
 }
 
-/** Names that nothing brings, and members that nothing has: most likely slips of the pen, or left over from an earlier model. */
+/** Undefined names and members: most likely typos, or left over from an earlier model. */
 function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
   const { tree, hasThis, kind, where } = slot.draft;
   const reads = readsOf(tree);
@@ -54,7 +54,7 @@ function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
   yield* unknownFieldTexts(draft, slot, reads);
 }
 
-/** Where a name stands: in a script of its own to the letter. */
+/** The position of a name: exact if the script has a file of its own. */
 function placeIn({ draft, file }: ScriptSlot, offset: number): string {
   if (draft.kind !== 'body') return draft.where;
   const { line, column } = file.placeOf(offset);
@@ -64,7 +64,7 @@ function placeIn({ draft, file }: ScriptSlot, offset: number): string {
 const postHookFunctions = ['emit', 'create', 'update', 'remove'];
 const hookFunctions = ['cancel', 'hide'];
 
-/** The names that a script can use besides those that every one has. What a function is given is declared by it. */
+/** The names in scope of a script besides the global ones. Parameters of functions are declared by the script. */
 function scopeOf({ draft, isPostHook }: ScriptSlot): readonly string[] {
   const { kind, parameters } = draft;
   if (kind === 'function') return [];
@@ -86,13 +86,13 @@ function reachableBy(scope: readonly string[]): string {
   return scope.length === 0 ? '' : `; here there is ${listed(scope)}`;
 }
 
-/** What to say of a member that its owner never has. */
+/** The warning about a member that does not exist. */
 function strangerIn(
   draft: ModelDraft,
   owner: string,
   [name = '', ...inner]: readonly string[],
 ): string | undefined {
-  // What every object has, such as `hasOwnProperty`.
+  // Members of every object, such as `hasOwnProperty`.
   if (isObjectMember(name)) return undefined;
   if (owner === 'auth') return stranger('auth', name, ['uid', 'authType', '_r', 'data']);
   if (!['obj', 'input', 'before', 'after'].includes(owner)) return undefined;
@@ -119,7 +119,7 @@ function stranger(owner: string, name: string, known: readonly string[]): string
   return `\`${owner}\` has no ${quoted(name)}, so that it is always undefined; it has ${has}`;
 }
 
-/** Fields that are named as texts. A field that `hide` names wrongly is hidden from nobody. */
+/** Fields named in literal texts. A misspelled field in `hide` is hidden from nobody. */
 function* unknownFieldTexts(
   draft: ModelDraft,
   slot: ScriptSlot,
@@ -137,7 +137,7 @@ function* unknownFieldTexts(
   }
 }
 
-/** Fields that a calculated one reads without saying so: it is not worked out again when they change. */
+/** Fields that a calculated field reads but does not list in `dependsOn`: it is not recalculated when they change. */
 function* staleWarnings(draft: ModelDraft): Generator<string> {
   for (const field of draft.fields.values()) {
     if (field.type !== 'Calculated' || field.value.draft.kind !== 'expression') continue;
@@ -157,7 +157,7 @@ function* defaultWarnings(model: Model, limits: ModelLimits): Generator<string> 
   }
 }
 
-/** The fields whose default is known already and is of another type than theirs: no create that leaves them out can succeed. */
+/** The fields with a constant default of a wrong type: no create that leaves them out can succeed. */
 function* wrongDefaults(
   fields: ReadonlyMap<string, Field>,
   limits: ModelLimits,

@@ -65,7 +65,7 @@ test('[ACC1] [ACC9] rules see auth, obj, input and r', async () => {
   expect(create.allows({ auth: bob, input: { owner: 'alice' }, r: '/things/*' })).toBe(false);
 });
 
-test('[ACC4] a rule that throws is a no, counted and told', async () => {
+test('[ACC4] a rule that throws refuses, and is counted and logged', async () => {
   for (const source of ['obj.a.b == 1', 'nope', '(() => { throw 1; })()']) {
     const { rule: read, failures } = await rule(source);
     expect(await read.allows(scope), source).toBe(false);
@@ -78,7 +78,7 @@ test('[ACC4] a rule that throws is a no, counted and told', async () => {
   }
 });
 
-test('[ACC9] [HOK8] a rule that is stopped is a no where it decides over a push, and a 500 where over a command', async () => {
+test('[ACC9] [HOK8] a rule that is stopped refuses a push, and is a 500 for a command', async () => {
   const { rule: read } = await rule('(() => { for (;;); })()');
   expect(await read.allows(scope)).toBe(false);
   expect(await read.decide(scope)).toBe('stopped');
@@ -88,7 +88,7 @@ test('[ACC9] [HOK8] a rule that is stopped is a no where it decides over a push,
   });
 });
 
-test('[ACC1] a rule says which parts of auth it reads, and whether it is the same for all', async () => {
+test('[ACC1] a rule knows which parts of auth it reads, and whether it is constant', async () => {
   expect((await rule('true')).rule).toMatchObject({
     constant: true,
     reads: { uid: false, r: false, all: false },

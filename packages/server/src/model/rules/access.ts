@@ -17,7 +17,7 @@ import { refusalError } from '../script/failure-log.js';
 export const accessRights = ['create', 'read', 'update', 'delete', 'subscribe'] as const;
 export type AccessRight = (typeof accessRights)[number];
 
-/** A rule that says the same to everybody. */
+/** A constant rule. */
 export function constantRule(answer: boolean): Rule {
   const decision: RuleDecision = answer ? 'allowed' : 'refused';
   return {
@@ -33,21 +33,21 @@ export function constantRule(answer: boolean): Rule {
 const everything = constantRule(true);
 const nothing = constantRule(false);
 
-/** Access of a model that says nothing about it: for trying things out, not for production. */
+/** Access of a model without `access`: for trying things out, not for production. */
 export function unspokenAccess(mode: 'development' | 'production'): Access {
   const rule = mode === 'development' ? everything : nothing;
   return { create: rule, read: rule, update: rule, delete: rule, subscribe: rule, hidden: false };
 }
 
-/** What is left out is refused, but for `subscribe`, which is then as `read`. */
+/** Missing rights are refused, except that `subscribe` defaults to `read`. */
 export function spokenAccess(rules: Partial<Record<AccessRight, Rule>>, hidden: boolean): Access {
   const { create = nothing, read = nothing, update = nothing, subscribe = read } = rules;
   return { create, read, update, delete: rules.delete ?? nothing, subscribe, hidden };
 }
 
 /**
- * The rule that a script of the model is: what it returns counts as JavaScript counts it, so that
- * `auth._r` alone means "has an object of its own".
+ * A rule from a script of the model: its result is converted to a boolean as in JavaScript, so that `auth._r` alone
+ * means "has an object of its own".
  */
 export function scriptRule(script: Script, onScriptFailure: OnScriptFailure): Rule {
   if (script.constant !== undefined) {
@@ -75,7 +75,7 @@ function isAllowed(decision: RuleDecision): boolean {
   return decision === 'allowed';
 }
 
-/** As `demand`, before there is an object: throws only where the rule refuses this user whatever the object. */
+/** As `demand`, before the object is known: throws only if the rule refuses this user whatever the object. */
 export async function demandOfAnyObject(
   rule: Rule,
   scope: Pick<RuleScope, 'auth' | 'r'>,
@@ -89,8 +89,8 @@ function scriptScope({ auth, obj, input, r }: RuleScope): Record<string, JsonVal
 }
 
 /**
- * For commands: throws `ProtocolError` 403 where the rule refuses, 500 where it was stopped,
- * because then nobody knows what it would have said, and 429 where it was not asked.
+ * For commands: throws `ProtocolError` 403 if the rule refuses, 500 if it was stopped, because its result is unknown,
+ * and 429 if it did not run.
  */
 export async function demand(rule: Rule, scope: RuleScope): Promise<void> {
   if (rule.constant === true) return;

@@ -12,7 +12,7 @@ export interface FieldOperand {
   readonly type: ScalarType;
 }
 
-/** `undefined` where no filter compares the field's values with a literal. */
+/** `undefined` if no filter compares the field's values with a literal. */
 export function scalarTypeOf(field: Field): StoredFieldType['type'] | undefined {
   switch (field.type === 'Calculated' ? field.valueType : field.type) {
     case 'String':
@@ -29,23 +29,23 @@ export function scalarTypeOf(field: Field): StoredFieldType['type'] | undefined 
   }
 }
 
-/** The operator that says the same with its sides exchanged. */
+/** The equivalent operator with its sides exchanged. */
 export const mirrored: Partial<Record<string, string>> = {
   ...{ '==': '==', '!=': '!=', '===': '===', '!==': '!==' },
   ...{ '<': '>', '<=': '>=', '>': '<', '>=': '<=' },
 };
 
 /**
- * Whether a comparison with this value, as a filter, says what JavaScript says only as long as the field holds
- * values of its type: JavaScript converts what it compares (`"9" > 3`, `["a"] == "a"`), filters do not.
+ * Whether a comparison with this value, as a filter, agrees with JavaScript only as long as the field holds values of
+ * its type: JavaScript converts operands (`"9" > 3`, `["a"] == "a"`), filters do not.
  */
 export function needsType(operator: string, value: Value): boolean {
-  // A stored null is none of the type's values, and is not what is missing.
+  // A stored null is not a value of the type, and not the same as a missing field.
   if (value === undefined || value === null) return operator !== '==' && operator !== '!=';
   return operator !== '===' && operator !== '!==';
 }
 
-/** When a comparison of a field with a value that is known holds. */
+/** When a comparison of a field with a known value holds. */
 export function compare(
   field: FieldOperand,
   operator: string,
@@ -81,27 +81,27 @@ function equality(
   strict: boolean,
 ): Formula | undefined {
   if (value === undefined || value === null) {
-    // A field is set or missing, never null; `_r` and `_rev` are always there.
+    // A field is set or missing, never null; `_r` and `_rev` are always set.
     return (strict && value === null) || name.startsWith('_') ? false : test(name, '=', null);
   }
-  // `==` would convert one of them.
+  // `==` would convert one of the operands.
   if (!strict && typeof value !== javascriptType[type]) return undefined;
-  // In the sandbox no list and no object is another's equal; a rule that compares with one is left to it.
+  // In the sandbox no list or object equals another; a rule that compares with one is left to it.
   if (typeof value === 'object') return undefined;
   return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
 }
 
 const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
 
-/** Whether JavaScript and RQL order the field's values and this one alike: RQL by code point, JavaScript by code unit. */
+/** Whether JavaScript and RQL order the field's values and this one in the same way: RQL by code point, JavaScript by code unit. */
 function hasSameOrder({ type }: FieldOperand, value: Value): value is number | string {
   if (type === 'number') return Number.isFinite(value);
   if (typeof value !== 'string') return false;
-  // Both are the same up to the surrogates; a field without any is on the same side of them either way.
+  // Both orders agree up to the surrogates; a value without surrogates is on the same side of them either way.
   return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
 }
 
-/** When the field's value, alone, counts as true. */
+/** When the field's value by itself is truthy. */
 export function isTruthy({ name, type }: FieldOperand): Formula {
   if (type === 'boolean') return test(name, '=', true);
   const empty = type === 'number' ? 0 : '';

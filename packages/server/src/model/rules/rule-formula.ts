@@ -1,9 +1,9 @@
 import type { RqlExpression } from '@really/protocol';
 
-/** When something is so: always, never, or for the objects of a filter. */
+/** A condition: always, never, or for the objects of a filter. */
 export type Formula = boolean | RqlExpression;
 
-/** When an expression is truthy, and when it throws, which is never both. */
+/** When an expression is truthy, and when it throws; never both. */
 export interface FormulaOutcome {
   readonly holds: Formula;
   readonly throws: Formula;
@@ -32,7 +32,7 @@ export function anyOf(left: Formula, right: Formula): Formula {
   return { kind: 'or', left, right };
 }
 
-/** `&&`: the right side counts, and can throw, where the left holds. */
+/** `&&`: the right side is evaluated, and can throw, if the left holds. */
 export function both(left: FormulaOutcome, right: FormulaOutcome): FormulaOutcome {
   return {
     holds: allOf(left.holds, right.holds),
@@ -40,7 +40,7 @@ export function both(left: FormulaOutcome, right: FormulaOutcome): FormulaOutcom
   };
 }
 
-/** `||`: the right side counts where the left neither holds nor throws. */
+/** `||`: the right side is evaluated if the left neither holds nor throws. */
 export function either(left: FormulaOutcome, right: FormulaOutcome): FormulaOutcome {
   return {
     holds: anyOf(left.holds, allOf(not(left.throws), right.holds)),
@@ -62,7 +62,7 @@ export function choice(
   return either(both(test, yes), both(negated(test), no));
 }
 
-/** How many parts a formula has, counted up to just beyond `most`. */
+/** The number of parts of a formula, counted up to just beyond `most`. */
 export function sizeOf(formula: Formula, most: number): number {
   let size = 0;
   const waiting: Formula[] = [formula];

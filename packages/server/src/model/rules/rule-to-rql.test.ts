@@ -63,14 +63,14 @@ test('[ACC5] rules over fields and auth become filters', async () => {
   );
 });
 
-test('[ACC5] what is decided by auth alone is everything or nothing', async () => {
+test('[ACC5] a rule on auth alone allows everything or nothing', async () => {
   expect(await pushdown('true')).toEqual({ kind: 'everything' });
   expect(await pushdown('auth.uid == "bob" && obj.open')).toEqual({ kind: 'nothing' });
   expect(await pushdown('auth.uid == "alice" || obj.open')).toEqual({ kind: 'everything' });
   expect(await pushdown('auth.data.role == "admin" || obj.open')).toEqual({ kind: 'nothing' });
 });
 
-test('[ACC5] what a filter cannot say exactly is left to the rule', async () => {
+test('[ACC5] rules without an exact filter are evaluated per object', async () => {
   for (const rule of [
     'obj.age == "7"',
     'obj.owner < 5',

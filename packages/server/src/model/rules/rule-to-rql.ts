@@ -35,20 +35,20 @@ import {
   thrown,
 } from './rule-formula.js';
 
-/** Which objects of a collection a reader may see, as a store can tell. */
+/** Which objects of a collection a reader may see, in terms of a store. */
 export type Pushdown =
   | { readonly kind: 'everything' | 'nothing' }
   | {
       readonly kind: 'filter';
       readonly filter: RqlExpression;
-      /** The filter says what the rule says only of objects whose values in these fields are of these types. */
+      /** The filter agrees with the rule only for objects whose values in these fields have these types. */
       readonly assumes: readonly StoredFieldType[];
     };
 
 /**
- * The read rule of a model for one reader, as a filter that holds for just those objects that the
- * rule allows, as far as their data is of the types that it assumes. `undefined` where no
- * filter says exactly the same: then the rule has to be asked for each object.
+ * The read rule of a model for one reader, as a filter that holds for exactly the objects that the rule allows, if
+ * their data has the types that it assumes. `undefined` if no filter is equivalent: then the rule has to be evaluated
+ * for each object.
  */
 export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
   const { constant, tree } = model.access.read;
@@ -63,7 +63,7 @@ export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
   return { kind: 'filter', filter: holds, assumes: [...translation.assumes.values()] };
 }
 
-/** The filter, or whatever has a value of another type than it assumes: nothing that the rule allows is left out. */
+/** The filter, or any object with a value of another type than it assumes, so that nothing the rule allows is left out. */
 export function withMistyped(
   filter: RqlExpression,
   types: readonly StoredFieldType[],
@@ -74,7 +74,7 @@ export function withMistyped(
   );
 }
 
-/** A missing value is among them: no filter tells it from null. */
+/** Includes missing values: no filter distinguishes them from null. */
 function isOfAnotherType(field: string, type: StoredFieldType['type']): RqlExpression {
   const [operator, value] = allOfType[type];
   return { kind: 'not', operand: { kind: 'comparison', field: [field], operator, value } };
@@ -86,7 +86,7 @@ const allOfType: Readonly<Record<StoredFieldType['type'], readonly [RqlOperator,
   boolean: ['in', [true, false]],
 };
 
-/** The fields that a filter made of this rule may have to assume types of, whoever reads. */
+/** The fields whose types a filter from this rule may have to assume, for any reader. */
 export function typesReadBy(
   { constant, tree }: Rule,
   fields: ReadonlyMap<string, Field>,
@@ -99,10 +99,10 @@ export function typesReadBy(
   });
 }
 
-/** Parts of a filter. A longer one costs the store more than the rule costs us. */
+/** Maximum parts of a filter. A longer one would cost the store more than evaluating the rule. */
 const mostParts = 100;
 
-/** A side of a comparison: known for this reader, or a field of the object. */
+/** An operand of a comparison: known for this reader, or a field of the object. */
 type Operand =
   | { readonly kind: 'known'; readonly value: Value }
   | ({ readonly kind: 'field' } & FieldOperand)
@@ -143,7 +143,7 @@ class Translation {
     return condition && yes && no && choice(condition, yes, no);
   }
 
-  /** A value on its own: truthy or not. */
+  /** A value as a condition: truthy or not. */
   #plain(node: Expression): FormulaOutcome | undefined {
     const operand = this.#operand(node);
     if (operand === undefined) return undefined;
@@ -157,7 +157,7 @@ class Translation {
     const left = this.#operand(node.left);
     const right = left && this.#operand(node.right);
     if (left === undefined || right === undefined) return undefined;
-    // No read of a field throws, so that it makes no difference which side does.
+    // Reading a field does not throw, so it does not matter which side does.
     if (left.kind === 'throws' || right.kind === 'throws') return thrown;
     if (left.kind === 'field' && right.kind === 'known')
       return this.#compared(left, node.operator, right.value);
@@ -173,7 +173,7 @@ class Translation {
     return compare(field, operator, value);
   }
 
-  /** `_r` and `_rev` are what they are. */
+  /** `_r` and `_rev` have fixed types. */
   #assume({ name, type }: FieldOperand): void {
     if (!name.startsWith('_') && type !== 'ascii') this.assumes.set(name, { field: name, type });
   }
@@ -201,7 +201,7 @@ class Translation {
     return field === undefined ? undefined : scalarTypeOf(field);
   }
 
-  /** A part that does not look at the object has one value for this reader. */
+  /** A part that does not read the object has one value for this reader. */
   #known(node: Expression): Operand | undefined {
     const names = { parameters: new Map([['auth', 'auth']]), hasThis: false };
     const compiled = compileExpression(node, names);

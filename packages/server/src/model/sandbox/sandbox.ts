@@ -2,15 +2,16 @@ import type { JsonValue } from '@really/protocol';
 import type { ScriptResult } from '../model.js';
 
 /**
- * Runs JavaScript that an app wrote: without network, files, timers or a way to the server's own
- * objects, within a time and a memory limit, and so that no call leaves anything for the next.
+ * Runs an app's JavaScript: without network, files, timers or access to the server's own objects, within a time and a
+ * memory limit, and so that no call leaves anything for the next.
  */
 export interface Sandbox {
-  /** Checks that the source compiles and keeps it under a number for `call`. */
+  /** Compiles the source and stores it under a number for `call`. */
   compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError>;
   /**
-   * Calls of one turn of the event loop travel together. Never rejects. Those who ask take turns, and where a script hangs
-   * on what one asker sends, only the calls of that asker wait behind it. By default the `uid` of the scope's `auth` asks.
+   * Calls of one tick of the event loop are sent together. Never rejects. Requesters take turns, and if a script hangs
+   * on one requester's data, only that requester's calls wait behind it. The default requester is the `uid` of the
+   * scope's `auth`.
    */
   call(
     program: SandboxProgram,
@@ -20,11 +21,11 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** Who asks for a call. */
+/** The requester of a call. */
 export interface Asking {
   /** '' is the server itself. */
   readonly asker: string;
-  /** What the script is given is of the asker's making: who makes scripts run over again and again so is refused for a while. */
+  /** The script's arguments come from the requester: one who makes scripts exceed their time again and again is refused for a while. */
   readonly isOwn: boolean;
 }
 
@@ -36,7 +37,7 @@ export interface SandboxSource {
   /** `expression`: the value of the source. `body`: statements of a function, which may `return`. `function`: an expression that is a function, called with `parameters` in order. */
   readonly kind: 'expression' | 'body' | 'function';
   readonly source: string;
-  /** The names that a call's scope brings. */
+  /** The names of a call's scope. */
   readonly parameters: readonly string[];
 }
 

@@ -9,7 +9,7 @@ function reads(source: string): string {
   return all ? 'all' : `${uid ? 'uid ' : ''}${r ? '_r' : ''}`.trim();
 }
 
-test('[ACC1] plain reads of a member count as what they are', () => {
+test('[ACC1] plain reads of a member count as that member', () => {
   expect(reads('obj.public == true')).toBe('');
   expect(reads('obj.auth.data == { auth: 1 }.auth')).toBe('');
   expect(reads('auth: for (;;) break auth;')).toBe('');
@@ -19,7 +19,7 @@ test('[ACC1] plain reads of a member count as what they are', () => {
   expect(reads('if (auth.uid) { hide("x"); } else [1].map((x) => auth._r)')).toBe('uid _r');
 });
 
-test('[ACC1] anything else that can be done with auth counts as all of it', () => {
+test('[ACC1] any other use of auth counts as all of it', () => {
   for (const source of [
     'auth.authType == "x"',
     'auth.data.role',

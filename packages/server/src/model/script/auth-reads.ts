@@ -5,10 +5,7 @@ import { memberName } from './members.js';
 export const readsNothing: AuthParts = { uid: false, r: false, all: false };
 export const readsAll: AuthParts = { uid: true, r: true, all: true };
 
-/**
- * Whether a script can come to any of these names, or to a name in a way that reading it does not
- * show. Errs only towards true.
- */
+/** Whether a script may use any of these names, or use names in a way that static reading does not show. Errs only towards true. */
 export function mentions(tree: Node, names: ReadonlySet<string>): boolean {
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -18,9 +15,7 @@ export function mentions(tree: Node, names: ReadonlySet<string>): boolean {
   return false;
 }
 
-/**
- * As `mentions`, but for what of an object its deletion leaves: `obj._r` and `obj._rev`. Errs only towards true.
- */
+/** As `mentions`, but allows what remains of a deleted object: `obj._r` and `obj._rev`. Errs only towards true. */
 export function mentionsContent(tree: Node, names: ReadonlySet<string>): boolean {
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
@@ -55,19 +50,19 @@ export function membersOf(tree: Node, name: string): Set<string> {
   return found;
 }
 
-/** By these a script could come to what is in scope without naming it. */
+/** With these a script could reach its scope without naming it. */
 const backDoorNames = new Set(['eval', 'Function', 'arguments', 'globalThis']);
 const justAuth = new Set(['auth']);
 const backDoorMembers = new Set(['constructor', 'caller', 'callee', 'arguments']);
 
 /**
- * Which parts of `auth` a script can look at, found by reading it: the plain member reads
- * `auth.uid` and `auth._r` count as what they are, anything else done with `auth`, or anything by
- * which a script could get at it unnamed, as all of it. Errs only towards more.
+ * Which parts of `auth` a script may read, found statically: plain member reads such as `auth.uid` and `auth._r` count
+ * as those parts; any other use of `auth`, or any way to reach it without naming it, counts as all of it. Errs only
+ * towards more.
  */
 export function authReads(tree: Node): AuthParts {
   const found = { uid: false, r: false, all: false };
-  // A list of its own in place of recursion: a script may be nested deeply.
+  // An explicit stack instead of recursion: a script may be nested deeply.
   const waiting: Node[] = [tree];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     if (isMemberOf(node, 'auth')) note(memberName(node), found);
@@ -104,7 +99,7 @@ function reachesAny(node: Node, names: ReadonlySet<string>): boolean {
   }
 }
 
-/** The nodes below, but for those that are mere names: of members, of properties, of labels. */
+/** The child nodes without mere names: of members, properties and labels. */
 function childrenOf(node: Node): Node[] {
   const children: Node[] = [];
   const computed = 'computed' in node && node.computed === true;

@@ -15,16 +15,13 @@ import { binaryOperators, joined, textOf, unaryOperators, type Value } from './o
 
 export type ScriptScope = Readonly<Record<string, Value>>;
 
-/** Where a scope keeps what `this` and `now()` give: names that no parameter can have. */
+/** Names in a scope for `this` and `now()`, which no parameter can have. */
 export const thisKey = 'this';
 export const nowKey = 'now()';
-/** Under which a scope says who sent what it holds, for the sandbox; no script sees it. */
+/** Name in a scope for the requester, for the sandbox; scripts do not see it. */
 export const askerKey = 'asker()';
 
-/**
- * Answers as the sandbox would, or throws: `ClosureThrew` where the expression throws,
- * `BeyondClosure` where only the sandbox can tell.
- */
+/** Returns what the sandbox would, or throws: `ClosureThrew` if the expression throws, `BeyondClosure` if only the sandbox can decide. */
 export type Closure = (scope: ScriptScope) => Value;
 
 /** The expression threw, as it would have in the sandbox. `line` counts from the expression's first, from 1. */
@@ -39,24 +36,24 @@ export class ClosureThrew extends Error {
 
 export interface CompiledExpression {
   readonly run: Closure;
-  /** It looks at nothing: neither a name, nor `this`, nor the clock. */
+  /** It reads no name, no `this` and no clock. */
   readonly constant: boolean;
   readonly usesNow: boolean;
 }
 
 export interface Names {
-  /** By the name in the expression, the name in the scope. */
+  /** Names in the scope by names in the expression. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** Whether `this` means something. */
+  /** Whether `this` is defined. */
   readonly hasThis: boolean;
 }
 
-/** Beyond it an expression is not simple, and a closure could take long. */
+/** Maximum size: a larger expression is not simple, and a closure could take long. */
 const mostNodes = 300;
 
 /**
- * Compiles an expression of members, literals, comparisons, logic and arithmetic, in which nothing
- * can loop, be called (but `now()`), or reach a prototype. `undefined`: it is not so simple.
+ * Compiles an expression of members, literals, comparisons, logic and arithmetic, without loops, calls (except
+ * `now()`) or access to prototypes. `undefined` if it is not that simple.
  */
 export function compileExpression(tree: Expression, names: Names): CompiledExpression | undefined {
   const compiler = new Compiler(names);
@@ -71,7 +68,7 @@ export function compileExpression(tree: Expression, names: Names): CompiledExpre
 
 class NotSimple extends Error {}
 
-/** What a member chain with `?.` gives where it was cut short. */
+/** The value of a member chain with `?.` that was cut short. */
 const cut = Symbol('cut');
 type Link = (scope: ScriptScope) => Value | typeof cut;
 
@@ -128,7 +125,7 @@ class Compiler {
     const literal = literalValue(node);
     if (literal === undefined) throw new NotSimple();
     const { value } = literal;
-    // A list or an object is made anew each time: whoever gets it may keep it.
+    // A new list or object each time, because the caller may keep it.
     return typeof value === 'object' && value !== null ? () => structuredClone(value) : () => value;
   }
 

@@ -1,7 +1,7 @@
 import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 
-/** Names in scope; `toString` and `length` as data are the traps that an engine sets. */
+/** Names in scope; `toString` and `length` as data test the difference from built-in members. */
 export const names = ['a', 'b', 'c'];
 const members = [
   'x',
@@ -152,7 +152,7 @@ const plain = fc.oneof(
     'Ä😀',
     'toString',
   ),
-  // What is stored has no -0.
+  // Stored data has no -0.
   fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0),
   fc.string({ unit: 'binary' }),
 );
@@ -173,6 +173,6 @@ export const scope = fc.record({
   a: fc.option(json, { nil: undefined }),
   b: fc.option(json, { nil: undefined }),
   c: json,
-  // What a calculated field is worked out from is always an object.
+  // The input of a calculated field is always an object.
   this: object,
 });

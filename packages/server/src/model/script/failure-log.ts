@@ -2,7 +2,7 @@ import { fail, type ProtocolError } from '@really/protocol';
 import type { Log } from '../../platform/log.js';
 import type { OnScriptFailure, ScriptFailure, ScriptRefusal } from '../model.js';
 
-/** Log lines per line of a script, kind of failure, and second. A rule that always throws is judged at every push. */
+/** Maximum log lines per script line, kind of failure, and second. A rule that always throws is evaluated at every push. */
 const mostLines = 5;
 
 interface Recent {
@@ -11,7 +11,7 @@ interface Recent {
   held: number;
 }
 
-/** Logs failures of scripts, which script, which line and why, and tells all of them on. */
+/** Logs failures of scripts with script, line and cause, and passes all of them on. */
 export function failureLog(options: {
   readonly log: Log;
   readonly now: () => number;
@@ -43,8 +43,8 @@ export function failureLog(options: {
 }
 
 /**
- * What a command answers where a script failed. The client learns nothing of it; the log has, under the id of the answer,
- * which script it was, which line, and why.
+ * The error of a command whose script failed. The client gets no details; the log has, under the id of the response,
+ * the script, the line and the cause.
  */
 export function scriptError(where: string, result: ScriptFailure): ProtocolError {
   const error = fail('internal.server.error');
@@ -52,17 +52,17 @@ export function scriptError(where: string, result: ScriptFailure): ProtocolError
   return error;
 }
 
-/** What a command answers where a script did not run for what its asker did or has waiting. */
+/** The error of a command whose script did not run because of its requester's earlier or waiting calls. */
 export function refusalError({ bound, retryAfter }: ScriptRefusal): ProtocolError {
   return fail('rate.limited', { cmd: [`beyond ${bound}`] }, { meta: { retryAfter } });
 }
 
-/** Which script of a model failed, at which line, and why. */
+/** The failed script of a model, the line and the cause. */
 export class ScriptFailed extends Error {
   override readonly name = 'ScriptFailed';
   constructor(message: string) {
     super(message);
-    // Where in the server that was found out is of no interest.
+    // The server's own stack is of no interest.
     this.stack = message;
   }
 }

@@ -1,7 +1,7 @@
 import { type JsonObject, type JsonValue, setMember } from '@really/protocol';
 import type { Expression, Node, Property, UnaryExpression } from 'acorn';
 
-/** What a literal of JavaScript stands for, lists and objects of literals included, as JSON; `undefined` where it is none. */
+/** The value of a JavaScript literal, including lists and objects of literals, as JSON; `undefined` if it is not a literal. */
 export function literalValue(node: Node): { readonly value: JsonValue } | undefined {
   const expression = node as Expression;
   switch (expression.type) {

@@ -168,7 +168,7 @@ test('[VAL2] numbers that JSON does not have are no values', async () => {
   expect(await evaluated('undefined')).toBeUndefined();
 });
 
-test('[VAL2] a list or an object of literals is made anew each time', async () => {
+test('[VAL2] a list or an object of literals is created again each time', async () => {
   const { script } = await make('[{ a: [] }]', []);
   const first = await script.run({});
   const second = await script.run({});

@@ -20,7 +20,7 @@ import {
   threw,
 } from './sandboxed-script.js';
 
-/** Makes a script that runs: in place where it is simple, else in the sandbox, which compiles it now. */
+/** Makes a runnable script: a closure if it is simple, otherwise in the sandbox, which compiles it now. */
 export async function makeScript(
   draft: ScriptDraft,
   tools: ScriptTools,
@@ -41,7 +41,7 @@ export async function makeScript(
   };
 }
 
-/** A script that always gives this text, number, list …: a default that the YAML spells out. */
+/** A script with a constant value: a default that is a literal in the YAML. */
 export function constantScript(where: string, value: JsonValue): Script {
   return {
     where,
@@ -81,7 +81,7 @@ function compileDraft(draft: ScriptDraft): CompiledExpression | undefined {
   return compileExpression(draft.tree as Expression, { parameters, hasThis: draft.hasThis });
 }
 
-/** `(first, last) => first + last` is as simple as its body, under the names that it gives to the scope's. */
+/** `(first, last) => first + last` is as simple as its body, with its parameters bound to names of the scope. */
 function compileArrow({ tree, parameters }: ScriptDraft): CompiledExpression | undefined {
   const arrow = unwrapped(tree as Expression);
   if (arrow.type !== 'ArrowFunctionExpression' || arrow.async) return undefined;
@@ -129,12 +129,12 @@ function constantOf(closure: Closure, draft: ScriptDraft): { readonly value: Val
     const result = answer(closure({}), draft);
     return result.kind === 'returned' ? { value: result.value } : undefined;
   } catch {
-    // It throws each time, or only the sandbox can tell: no constant then.
+    // It always throws, or only the sandbox can decide: not a constant.
     return undefined;
   }
 }
 
-/** What came of a closure, as it would come out of the sandbox: JSON has no -0, and no number that is not finite. */
+/** The result of a closure, as the sandbox would return it: JSON has no -0, and no number that is not finite. */
 function answer(value: Value, { isVerdict, line }: ScriptDraft): ScriptResult {
   if (typeof value !== 'number') return returned(value);
   if (Number.isFinite(value)) return returned(value + 0);

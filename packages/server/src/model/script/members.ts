@@ -2,8 +2,8 @@ import type { MemberExpression } from 'acorn';
 import { giveUp, type Value } from './operators.js';
 
 /**
- * Names that a value has beside its own data: methods of its prototype. A closure never hands one
- * out; an expression that asks for one goes to the sandbox.
+ * Names that a value has besides its own data: methods of its prototype. A closure never returns one; an expression
+ * that reads one runs in the sandbox.
  */
 
 /** Of every object. Also refused as the names of fields. */
@@ -12,7 +12,7 @@ export function isObjectMember(name: string): boolean {
 }
 
 const objectMembers = new Set([...Object.getOwnPropertyNames(Object.prototype), '__proto__']);
-// Engines differ in how far they are with the newest methods: what any of them may have counts.
+// Engines differ in their newest methods: any method of any of them counts.
 const newer = ['at', 'with', 'group', 'groupToMap', 'isWellFormed', 'toWellFormed'];
 const listMembers = membersOf(Array.prototype);
 const textMembers = membersOf(String.prototype);
@@ -37,7 +37,7 @@ function inheritsMember(value: boolean | number | string | object, name: string)
   }
 }
 
-/** The name in `a.name`, `a["name"]` or `a[0]`; `undefined` where it is worked out. */
+/** The name in `a.name`, `a["name"]` or `a[0]`; `undefined` if it is computed. */
 export function memberName(node: MemberExpression): string | undefined {
   const { property } = node;
   if (!node.computed) return property.type === 'Identifier' ? property.name : undefined;
@@ -46,7 +46,7 @@ export function memberName(node: MemberExpression): string | undefined {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
-/** A member of a value's own data. Gives up where the value has inherited one of that name. */
+/** A member of a value's own data. Throws if the value inherits a member of that name. */
 export function readMember(target: Exclude<Value, undefined | null>, name: string): Value {
   if (typeof target === 'object') {
     if (Object.hasOwn(target, name)) return (target as Record<string, Value>)[name];

@@ -1,26 +1,25 @@
 import type { JsonValue } from '@really/protocol';
 import type { BinaryOperator, UnaryOperator } from 'acorn';
 
-/** What an expression works with: JSON, or nothing. */
+/** Values of expressions: JSON, or undefined. */
 export type Value = JsonValue | undefined;
 
 /**
- * Thrown by a closure that met a case which only a whole engine can answer: an object in
- * arithmetic, a method of a text. The sandbox then runs the expression from the beginning, which
- * it can, since no simple expression has effects.
+ * Thrown by a closure in a case that needs a whole engine: an object in arithmetic, a method of a text. The sandbox
+ * then runs the expression from the beginning, which is possible because simple expressions have no effects.
  */
 export class BeyondClosure extends Error {
   override readonly name = 'BeyondClosure';
 }
 
-/** One for all: its stack tells nothing. */
+/** A shared instance: its stack is useless. */
 const beyond = new BeyondClosure('only the sandbox can tell');
 
 export function giveUp(): never {
   throw beyond;
 }
 
-/** Characters of a text that a closure may make. Longer ones are made where memory is counted. */
+/** Maximum characters of a text that a closure makes. Longer texts are made in the sandbox, where memory is counted. */
 const longestText = 1 << 20;
 
 type Primitive = null | boolean | number | string | undefined;
@@ -57,12 +56,12 @@ function looselyEqual(left: Value, right: Value): boolean {
   return a == b;
 }
 
-/** In the sandbox every name brings a copy of its own; here two may share one object. */
+/** In the sandbox every name has a copy of its own; here two names may share one object. */
 function strictlyEqual(left: Value, right: Value): boolean {
   return isObject(left) && isObject(right) ? giveUp() : left === right;
 }
 
-/** -1, 0, 1, or NaN where there is no order. */
+/** -1, 0, 1, or NaN if they are not ordered. */
 function order(left: Value, right: Value): number {
   const a = primitive(left);
   const b = primitive(right);

@@ -8,7 +8,7 @@ import {
   tokTypes,
 } from 'acorn';
 
-/** A script that is no JavaScript. `offset` counts from the beginning of its source. */
+/** A script that is not JavaScript. `offset` counts from the beginning of its source. */
 export interface ParseFailure {
   readonly kind: 'failure';
   readonly message: string;
@@ -33,10 +33,10 @@ const options: Options = {
   allowHashBang: false,
 };
 
-/** Parses a source that must be one expression and nothing more. */
+/** Parses a source that must be a single expression. */
 export function parseExpression(source: string): ParsedExpression | ParseFailure {
   return guarded(() => {
-    // With its parentheses, so that its end is where the next token has to be none.
+    // Including its parentheses, so that no token may follow its end.
     const tree = parseExpressionAt(source, 0, { ...options, preserveParens: true });
     const end = offsetOfRest(source, tree.end);
     if (end === undefined) return { kind: 'expression', tree };
@@ -44,7 +44,7 @@ export function parseExpression(source: string): ParsedExpression | ParseFailure
   });
 }
 
-/** Where something follows that is no comment. */
+/** The offset of the first text that is not a comment. */
 function offsetOfRest(source: string, from: number): number | undefined {
   try {
     const token = tokenizer(source.slice(from), options).getToken();
@@ -65,7 +65,7 @@ function guarded<T>(task: () => T): T | ParseFailure {
     return task();
   } catch (error) {
     if (error instanceof SyntaxError) return failure(plainMessage(error), offsetOf(error));
-    // The parser goes down into nested code by recursion.
+    // The parser is recursive.
     if (error instanceof RangeError) return failure('the code is nested too deeply', 0);
     throw error;
   }
@@ -75,7 +75,7 @@ function failure(message: string, offset: number): ParseFailure {
   return { kind: 'failure', message, offset };
 }
 
-/** Without the position that the parser appends: ours is that in the file. */
+/** Without the position that the parser appends, which is not the one in the file. */
 function plainMessage(error: SyntaxError): string {
   const text = error.message.replace(/ \(\d+:\d+\)$/, '');
   if (text.includes('sourceType: module')) return 'there are no modules here';

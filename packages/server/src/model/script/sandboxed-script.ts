@@ -11,20 +11,20 @@ import type {
 import { askerKey, nowKey, type ScriptScope, thisKey } from './expression.js';
 import type { Value } from './operators.js';
 
-/** A script that parsed, before it can run. */
+/** A parsed script, before it can run. */
 export interface ScriptDraft {
   readonly kind: 'expression' | 'body' | 'function';
   readonly source: string;
   readonly tree: Node;
-  /** For people: see `Script.where`. */
+  /** Displayed position: see `Script.where`. */
   readonly where: string;
   readonly file: string;
   /** The line of `file` on which the source begins, from 1. */
   readonly line: number;
-  /** The names that its scope brings, in order. */
+  /** The names of its scope, in order. */
   readonly parameters: readonly string[];
   readonly hasThis: boolean;
-  /** Only true and false count: what else comes of it, even what JSON cannot say, is null. */
+  /** Only true and false are kept: any other result, even one that JSON cannot express, becomes null. */
   readonly isVerdict?: boolean | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface ScriptTools {
   readonly now: () => number;
 }
 
-/** The same script in the sandbox, compiled there when it is first needed. */
+/** The same script in the sandbox, compiled there when it is first called. */
 export class SandboxedScript {
   readonly #draft: ScriptDraft;
   readonly #tools: ScriptTools;
@@ -58,7 +58,7 @@ export class SandboxedScript {
     return this.#tools.sandbox.call(program, this.#scopeFor(scope), askingOf(scope));
   }
 
-  /** Just the names that the program declares. */
+  /** Only the names that the program declares. */
   #scopeFor(scope: ScriptScope): ScriptScope {
     const own: Record<string, Value> = {};
     for (const [index, name] of this.#draft.parameters.entries()) {
@@ -72,24 +72,24 @@ export class SandboxedScript {
   }
 }
 
-/** A scope names the asker where it holds what that one sent. */
+/** A scope names the requester if it holds data that the requester sent. */
 function askingOf(scope: ScriptScope): Asking {
   const asker = scope[askerKey];
   if (typeof asker === 'string') return { asker, isOwn: true };
   return { asker: askerOf(scope.auth), isOwn: false };
 }
 
-/** Parameters by which `this` and the text of `now()` travel; no field has such a name. */
+/** Parameters that carry `this` and the text of `now()`; no field has such a name. */
 const sandboxThis = '$this';
 const sandboxNow = '$now';
 const onlyVerdicts =
   '(function (value) { return value === true || value === false ? value : null; })';
 const nowFunction = `function now() { return ${sandboxNow}; }`;
 
-/** What the sandbox gets: a source that uses `this` or `now()` is wrapped, on its own lines, so that both mean something. */
+/** The source for the sandbox: if it uses `this` or `now()` it is wrapped, without changing its lines, to define both. */
 function sandboxSource(draft: ScriptDraft): SandboxSource {
   const { file, line, kind, source } = draft;
-  // What a function is given goes by position: a field may have a name that no variable can have.
+  // Parameters of a function are positional: a field's name may not be a valid variable name.
   const given = draft.parameters.map((name, index) => (kind === 'function' ? `$${index}` : name));
   const needsThis = kind === 'expression' && draft.hasThis;
   const needsNow = kind !== 'body' && mentionsNow(draft) && !given.includes('now');
@@ -119,7 +119,7 @@ function mentionsNow({ source }: ScriptDraft): boolean {
   return source.includes('now');
 }
 
-/** The scope with the time for `now()`, where whoever made it did not set one. */
+/** The scope with the time for `now()`, unless it is set. */
 export function scopeWithNow(scope: ScriptScope, tools: ScriptTools): ScriptScope {
   return nowKey in scope ? scope : { ...scope, [nowKey]: instant(tools.now()) };
 }

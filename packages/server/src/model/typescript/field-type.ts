@@ -11,7 +11,7 @@ const plainTypes: Readonly<Record<PlainType | 'Object' | 'List', string>> = {
   List: 'JsonValue[]',
 };
 
-/** The TypeScript type of a field's value, as the wire carries it: a Date is text. */
+/** The TypeScript type of a field's value on the wire, where a Date is text. */
 export function typeOfField(field: Field): string {
   switch (field.type) {
     case 'Object':
@@ -32,7 +32,7 @@ export function isWritten(field: Field): field is Exclude<Field, CalculatedField
   return field.type !== 'Calculated';
 }
 
-/** The address of a collection, its parents wild: the posts of users are `users/posts` with `/*` behind each name. */
+/** The address of a collection with wildcards for its parents: the posts of users are `users/posts` with `/*` after each name. */
 export function printedCollection(names: readonly string[]): string {
   return names.map((name) => `/${name}/*`).join('');
 }
@@ -42,12 +42,12 @@ export function addressType(names: readonly string[]): string {
   return `\`${printedCollection(names).replaceAll('*', `\${string}`)}\``;
 }
 
-/** A name as a member of a type: quoted where it is no identifier. */
+/** A name as a member of a type: quoted if it is not an identifier. */
 export function memberName(name: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name : `'${name}'`;
 }
 
-/** A union of texts; of none, `never`. */
+/** A union of texts; `never` if there are none. */
 export function unionOf(texts: readonly string[]): string {
   return texts.length === 0 ? 'never' : texts.map((text) => `'${text}'`).join(' | ');
 }

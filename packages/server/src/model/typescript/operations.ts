@@ -37,7 +37,7 @@ function block(comment: string, name: string, members: readonly string[]): strin
   return [comment, `${name}: {`, ...members.map((member) => `  ${member}`), '};'];
 }
 
-/** Every key that a client may name, into Objects as far as they go. */
+/** Every key that a client may use, including members of Objects. */
 function keysOf(fields: ReadonlyMap<string, Field>, before: string): Keyed[] {
   return [...fields.values()].filter(isWritten).flatMap((field) => {
     const key = `${before}${field.name}`;

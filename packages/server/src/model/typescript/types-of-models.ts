@@ -18,11 +18,16 @@ export function typesOfModels(models: ModelSet): string {
   const named = namedModels(models.all());
   const lines = [
     ...preamble,
-    ...named.flatMap((one) => ['', ...objectInterface(one), '', ...createInterface(one)]),
+    ...named.flatMap((namedModel) => [
+      '',
+      ...objectInterface(namedModel),
+      '',
+      ...createInterface(namedModel),
+    ]),
     '',
     '/** Every collection of the app, by its address. */',
     'export interface Models {',
-    ...named.flatMap((one) => indented(modelMember(one))),
+    ...named.flatMap((namedModel) => indented(modelMember(namedModel))),
     '}',
   ];
   return `${lines.join('\n')}\n`;
@@ -84,7 +89,7 @@ function objectInterface({ model, name }: NamedModel): string[] {
   ];
 }
 
-/** Where a pre-get may hide a field, it is not there for certain. */
+/** A field that a pre-get may hide is optional. */
 function isAlwaysThere({ hides }: Model, field: Field): boolean {
   const mayBeHidden = hides === 'any' || hides.has(field.name);
   return isWritten(field) && field.required === true && !mayBeHidden;

@@ -10,9 +10,9 @@ import type { Field, ModelLimits, PlainType, ReferenceField, Script } from '../m
 import { parseInstant } from './instant.js';
 import { ValidationErrors } from './validation-errors.js';
 
-/** A script to run on a value whose type is right. */
+/** A script to run on a value of the right type. */
 export interface PendingCheck {
-  /** `required`: there is no value, and the script says whether there must be one. */
+  /** `required`: the value is missing, and the script decides whether that is an error. */
   readonly kind: 'required' | 'validation';
   readonly script: Script;
   readonly path: string;
@@ -21,8 +21,8 @@ export interface PendingCheck {
 }
 
 /**
- * Judges values by the types of their fields, collecting every error, and brings them to the form
- * in which they are stored. Recursion goes as deep as the model's definition, not as the value.
+ * Validates values by the types of their fields, collecting every error, and converts them to stored form. Recursion
+ * is as deep as the model's definition, not as the value.
  */
 export class TypeCheck {
   readonly errors: ValidationErrors;
@@ -31,7 +31,7 @@ export class TypeCheck {
   readonly #before: JsonObject;
   #numbersBefore: ReadonlySet<number> | undefined;
 
-  /** `before`: what is stored already. Numbers in Json that are refused today may stay where they are. */
+  /** `before`: the stored object. Numbers in its Json that would be refused today may stay. */
   constructor(limits: ModelLimits, errors = new ValidationErrors(), before: JsonObject = {}) {
     this.#limits = limits;
     this.errors = errors;
@@ -52,7 +52,7 @@ export class TypeCheck {
     return stored;
   }
 
-  /** One field, which may have no value. `undefined` where there is none, or none that can be stored. */
+  /** One field, which may have no value. `undefined` if there is none, or none that can be stored. */
   field(field: Field, value: JsonValue | undefined, path: string): JsonValue | undefined {
     if (field.type === 'Calculated') return this.#written(value, path);
     if (value === undefined || value === null) return this.#missing(field, path);
@@ -64,7 +64,7 @@ export class TypeCheck {
     return stored;
   }
 
-  /** A value that is there, by its type alone. */
+  /** A present value, by its type alone. */
   value(field: Field, value: JsonValue, path: string): JsonValue | undefined {
     switch (field.type) {
       case 'Object':
@@ -88,7 +88,7 @@ export class TypeCheck {
     return kept ?? this.#invalid(path);
   }
 
-  /** Looked for once: each element of a list of Json may be refused today. */
+  /** Computed once: each element of a list of Json may be refused today. */
   get #known(): ReadonlySet<number> {
     this.#numbersBefore ??= numbersIn(this.#before);
     return this.#numbersBefore;
@@ -142,7 +142,7 @@ function inside(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
 }
 
-/** The value as it is stored under a field of this type; `undefined` where it is of another. */
+/** The stored form of a value for this field type; `undefined` if it has another type. */
 export function storedPlain(
   type: PlainType,
   value: JsonValue,
@@ -166,14 +166,14 @@ export function storedPlain(
   }
 }
 
-/** JSON has no −0, so that the value would change on its way to the disk. */
+/** JSON has no −0, so the value would change on its way to the disk. */
 function withoutSignedZero(value: JsonValue): JsonValue {
   return value === 0 ? 0 : value;
 }
 
 /**
- * A value of any kind, as JSON has it: with at most this many levels, its numbers finite, and whole ones not so large that
- * reading the text rounded them. Those that are `known` may be larger. What needs no change is not copied.
+ * Any JSON value: with at most this many levels, its numbers finite, and whole ones not so large that parsing rounded
+ * them. Numbers in `known` may be larger. Unchanged parts are not copied.
  */
 function storedJson(
   value: JsonValue,
@@ -187,7 +187,7 @@ function storedJson(
   if (levels === 0) return undefined;
   if (Array.isArray(value)) return storedElements(value, levels - 1, known);
   let copy: JsonObject | undefined;
-  // Of an object with very many members the entries take five times as long to make as the names.
+  // For an object with very many members, entries take five times as long as keys.
   for (const name of Object.keys(value)) {
     const member = value[name] as JsonValue;
     const stored = storedJson(member, levels - 1, known);
@@ -215,7 +215,7 @@ function storedElements(
   return copy ?? list;
 }
 
-/** The numbers that stand in a value, at any depth. */
+/** All numbers in a value, at any depth. */
 function numbersIn(value: JsonValue, found = new Set<number>()): ReadonlySet<number> {
   if (typeof value === 'number') found.add(value);
   else if (typeof value === 'object' && value !== null) {

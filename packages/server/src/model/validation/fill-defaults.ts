@@ -6,8 +6,8 @@ import { reportFailure } from './run-checks.js';
 import type { ValidationErrors } from './validation-errors.js';
 
 /**
- * The body of a create with defaults in place of what is absent, at any depth, in copies of what
- * changes. A default of the wrong type is an error, and leaves its field absent.
+ * The body of a create with defaults for absent fields, at any depth; only changed parts are copied. A default of the
+ * wrong type is an error, and leaves its field absent.
  */
 export async function fillDefaults(
   model: Model,
@@ -50,7 +50,7 @@ class Filler {
     return filled;
   }
 
-  /** Defaults inside of a value that is there. One of the wrong type is left for the type check to refuse. */
+  /** Defaults inside of a present value. A value of the wrong type is left for the type check to refuse. */
   #within(field: Field, value: JsonValue, path: string): JsonValue {
     if (field.type === 'Object' && isJsonObject(value))
       return this.fields(field.fields, value, path);
@@ -62,7 +62,7 @@ class Filler {
   #fill(target: JsonObject, field: Field, script: Script, path: string): void {
     const result = script.run(this.#scope);
     if (result instanceof Promise) {
-      // The place keeps its order among the members until the value arrives.
+      // A placeholder keeps the order of the members until the value arrives.
       target[field.name] = null;
       this.waiting.push(result.then((late) => this.#settle(target, field, script, path, late)));
     } else this.#settle(target, field, script, path, result);

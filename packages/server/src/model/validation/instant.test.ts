@@ -20,7 +20,7 @@ test('[FLD3] an instant is kept in UTC with milliseconds', () => {
   for (const [text = '', stored] of pairs) expect(parseInstant(text), text).toBe(stored);
 });
 
-test('[FLD3] [FLD8] what names no instant is refused', () => {
+test('[FLD3] [FLD8] texts that are not instants are refused', () => {
   for (const text of [
     '',
     'now',

@@ -2,13 +2,12 @@ const pattern =
   /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)$/;
 
 /**
- * The instant that an ISO 8601 text names, in UTC with milliseconds (finer digits are dropped);
- * `undefined` where it names none: no time or no offset, a day that no month has, a year outside
- * 0000 to 9999.
+ * The instant of an ISO 8601 text, in UTC with milliseconds (finer digits are dropped); `undefined` if it is not one:
+ * no time or no offset, a day that does not exist, a year outside 0000 to 9999.
  */
 export function parseInstant(text: string): string | undefined {
   if (isPrinted(text)) return text;
-  // Nothing valid is longer, but for digits beyond any clock.
+  // No valid text is longer, except with more digits than any clock has.
   const match = text.length <= 64 ? pattern.exec(text) : null;
   if (match === null) return undefined;
   const [year, month, day, hour, minute] = match.slice(1, 6).map(Number) as Numbers;
@@ -21,11 +20,11 @@ export function parseInstant(text: string): string | undefined {
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute - offset, second, milliseconds);
   const printed = date.toISOString();
-  // Beyond these years the text gets a sign, and no longer sorts as time does.
+  // Outside these years the text has a sign, and no longer sorts as time does.
   return printed.length === 24 ? printed : undefined;
 }
 
-/** Whether it is in the form already in which it is kept: the most frequent case, told faster. */
+/** Whether it is already in stored form: a fast path for the most frequent case. */
 function isPrinted(text: string): boolean {
   if (text.length !== 24 || !text.endsWith('Z')) return false;
   const time = Date.parse(text);

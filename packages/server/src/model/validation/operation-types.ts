@@ -14,8 +14,8 @@ import type { Field, Model } from '../model.js';
 import { collectRounded } from './rounded-numbers.js';
 
 /**
- * The errors of rule UPD10 that the model shows alone, whether the field is set or not: an operation that does not go
- * with its type, and numbers that a Long would have to round. `ops` are as they were read, no copies.
+ * The errors of rule UPD10 that follow from the model alone, whether the field is set or not: an operation that does
+ * not fit its type, and numbers that a Long would have to round. `ops` are as parsed, not copies.
  */
 export function mistypedOperations(
   model: Pick<Model, 'fields'>,
@@ -41,7 +41,7 @@ function mistypedOperation({ op, value }: FieldOp, { type }: Field): string | un
   if (type === 'Calculated') return 'field.calculated';
   if (op !== 'addNumber') return lists.has(type) ? undefined : 'error.not.a.list';
   if (!numeric.has(type)) return 'error.non.numeric.field';
-  // The sum could be whole, but by rounding.
+  // The sum could be whole only by rounding.
   const isFraction = type === 'Long' && typeof value === 'number' && !Number.isSafeInteger(value);
   return isFraction ? 'type.invalid' : undefined;
 }
@@ -50,8 +50,8 @@ const numeric: ReadonlySet<Field['type']> = new Set(['Long', 'Double', 'Json']);
 const lists: ReadonlySet<Field['type']> = new Set(['List', 'Json']);
 
 /**
- * Whether a number of the operation is not what was sent, and no check of the result would see it: what is pulled is not
- * in it, nor what a later operation replaces. A list of Doubles has numbers that were rounded in the same way.
+ * Whether a number of the operation was rounded by parsing in a way that no check of the result would notice: pulled
+ * values are not in it, nor values that a later operation replaces. Numbers in a list of Doubles may be rounded.
  */
 function isLost(op: FieldOp, field: Field | undefined, ops: readonly FieldOp[]): boolean {
   if (op.value === undefined || (op.op !== 'pull' && ops.length === 1)) return false;
@@ -68,7 +68,7 @@ function holdsRoundedLong(op: FieldOp, field: Field): boolean {
   return paths.length > 0;
 }
 
-/** Where a sum has to be exact: everywhere but in a Double, which is for numbers of any size. */
+/** Whether a sum has to be exact: everywhere except in a Double, which is for numbers of any size. */
 export function exactAt({ fields }: Pick<Model, 'fields'>): (steps: readonly KeyStep[]) => boolean {
   return (steps) => fieldAt(fields, steps)?.type !== 'Double';
 }

@@ -7,7 +7,7 @@ export interface FoundReference {
   readonly r: string;
 }
 
-/** The references in the touched top-level fields of checked data, at any depth: each must exist when the data is written. */
+/** The references in the touched top-level fields of validated data, at any depth: each must exist when the data is written. */
 export function newReferences(
   model: Model,
   data: JsonObject,
@@ -43,7 +43,7 @@ function collect(
 
 const known = new WeakMap<Field, boolean>();
 
-/** Spares the walk through long lists in which no reference can be. */
+/** Avoids walking long lists that cannot contain references. */
 export function holdsReference(field: Field): boolean {
   let answer = known.get(field);
   if (answer === undefined) {

@@ -8,8 +8,8 @@ import {
 import type { Field } from '../model.js';
 
 /**
- * The paths of Longs in these members that were written with a fraction and are whole by rounding alone, such as
- * 9007199254740990.9: a Long refuses a fraction. `members` is as it was read, no copy.
+ * The paths of Longs in these members that were sent with a fraction and are whole only by rounding, such as
+ * 9007199254740990.9: a Long refuses a fraction. `members` is as parsed, not a copy.
  */
 export function roundedLongs(fields: ReadonlyMap<string, Field>, members: JsonObject): string[] {
   const paths: string[] = [];
@@ -29,7 +29,7 @@ function lookAt(
   }
 }
 
-/** The same of one member of an object or a list, which is a value of this field. */
+/** The same for one member of an object or a list, which is a value of this field. */
 export function collectRounded(
   field: Field,
   container: object,
@@ -38,7 +38,7 @@ export function collectRounded(
   paths: string[],
 ): void {
   const value = (container as Record<string | number, JsonValue>)[member];
-  // One that is too large is refused for that.
+  // A number that is too large is refused for that.
   const isKept = field.type === 'Long' && Number.isSafeInteger(value);
   if (isKept && isRounded(container, member)) paths.push(path);
   if (!holdsRounded(value)) return;

@@ -5,10 +5,7 @@ import { refusalError, scriptError } from '../script/failure-log.js';
 import type { PendingCheck } from './check-types.js';
 import type { ValidationErrors } from './validation-errors.js';
 
-/**
- * Tells of a failure, and stops the command where the script was stopped or did not run: then nobody knows what it
- * would have said.
- */
+/** Reports a failure, and stops the command if the script was stopped or did not run, because its result is unknown. */
 export function reportFailure(
   model: Model,
   script: Script,
@@ -19,7 +16,7 @@ export function reportFailure(
   if (result.kind === 'stopped') throw scriptError(script.where, result);
 }
 
-/** Runs what the types left to do, all at once, and adds what is wrong to `errors`. */
+/** Runs the checks that the types left, all at once, and adds problems to `errors`. */
 export async function runChecks(
   model: Model,
   checks: readonly PendingCheck[],

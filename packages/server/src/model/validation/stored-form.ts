@@ -11,8 +11,8 @@ import { storedReference } from './check-types.js';
 import { parseInstant } from './instant.js';
 
 /**
- * A value in the form in which a field keeps it, at any depth: instants in UTC with milliseconds, references as they are
- * printed, embedded objects without nulls. What the field would not take stays as it is.
+ * The stored form of a value, at any depth: instants in UTC with milliseconds, references as they are printed,
+ * embedded objects without nulls. Values that the field would refuse stay as they are.
  */
 export function storedForm(field: Field, value: JsonValue): JsonValue {
   switch (field.type === 'Calculated' ? field.valueType : field.type) {
@@ -42,8 +42,8 @@ function keptObject({ fields }: Extract<Field, { type: 'Object' }>, value: JsonO
 }
 
 /**
- * Operations whose values are in the form in which their fields keep them, so that another spelling of what is there is
- * neither added again nor left where it is to go.
+ * Operations with values in stored form, so that another spelling of an existing value is not added again by
+ * `addToSet`, and is removed by `pull`.
  */
 export function storedOps(model: Pick<Model, 'fields'>, ops: readonly FieldOp[]): FieldOp[] {
   return ops.map((op) => {
@@ -59,7 +59,7 @@ function keptOperand({ op }: FieldOp, field: Field, value: JsonValue): JsonValue
   if (field.type !== 'List') return value;
   const { items } = field;
   if (op === 'insertAt' || !Array.isArray(value)) return storedForm(items, value);
-  // A list stands for its elements, and for pull for itself as well, where the elements are lists.
+  // A list stands for its elements, and for pull also for itself, if the elements are lists.
   return storedForm(
     items,
     value.map((element) => storedForm(items, element)),

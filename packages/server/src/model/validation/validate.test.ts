@@ -85,7 +85,7 @@ test('[FLD3] Date holds an instant, in UTC', async () => {
   ).toEqual(['2023-12-31T22:00:00.000Z', invalid, invalid, invalid]);
 });
 
-test('[FLD4] [FLD7] Object judges its own fields, at any depth, under their paths', async () => {
+test('[FLD4] [FLD7] Object validates its own fields, at any depth, under their paths', async () => {
   const { thing: model } = await thing(
     '  pic: { type: Object, fields: { huge: { type: String }, size: { type: Object, fields: { w: { type: Long, required: true }, when: { type: Date } } } } }',
   );
@@ -113,7 +113,7 @@ test('[FLD4] [FLD7] Object judges its own fields, at any depth, under their path
   expect((await create(model, {})).errors).toEqual({});
 });
 
-test('[FLD5] [FLD7] List judges its items, under their places', async () => {
+test('[FLD5] [FLD7] List validates its items, under their indices', async () => {
   expect(
     await taken('{ type: List, items: String }', [[], ['a', 'b'], ['a', 1, null], 'a', { 0: 'a' }]),
   ).toEqual([
@@ -143,7 +143,7 @@ test('[FLD5] [FLD7] List judges its items, under their places', async () => {
   ).toEqual([['/things/1'], { 'f[0]': ['reference.invalid'] }]);
 });
 
-test('[FLD5] a list beyond its bound is refused, whatever it holds', async () => {
+test('[FLD5] a list beyond its limit is refused, whatever it holds', async () => {
   const { thing: model } = await thing('  f: { type: List, items: String, default: "[]" }');
   expect((await create(model, { f: Array(10_000).fill('x') })).errors).toEqual({});
   expect((await create(model, { f: Array(10_001).fill('x') })).errors).toEqual(invalid);
@@ -169,7 +169,7 @@ test('[NUM1] [NUM2] numbers in Json are finite, and whole ones are exact', async
   expect(await taken('{ type: Json }', values)).toEqual([...kept, ...Array(4).fill(invalid)]);
 });
 
-test('[NUM1] [NUM2] a default that is no such number is refused as a default', async () => {
+test('[NUM1] [NUM2] a default that is not such a number is refused as a default', async () => {
   const wrong = ['9007199254740991 + 1', '1 / 0'];
   for (const value of wrong) {
     const { thing: model } = await thing(`  f: { type: Json, default: ${JSON.stringify(value)} }`);
@@ -201,7 +201,7 @@ test('[REF1] a reference is the R of an object of its collection, printed', asyn
   ]);
 });
 
-test('[LIM21] of more unknown fields than an answer names nothing else is looked at', async () => {
+test('[LIM21] with more unknown fields than a response names nothing else is checked', async () => {
   const { thing: model } = await thing('  f: { type: String, required: true }');
   const members = Array.from({ length: 2000 }, (_, n) => [`m${n}`, 0]);
   const { errors } = await create(model, Object.fromEntries(members));
@@ -330,7 +330,7 @@ test('[VAL2] [VAL5] a default of another type, or one that throws, is an error o
   ).toEqual({});
 });
 
-test('[VAL2] a default is judged as any other value', async () => {
+test('[VAL2] a default is validated as any other value', async () => {
   const { thing: model } = await thing(
     '  age: { type: Long, default: 3, validation: value >= 18 }',
   );
@@ -415,7 +415,7 @@ test('[VAL3] [HOK8] a validation, default or required that is stopped makes the 
   }
 });
 
-test('[VAL4] all fields are judged, and all that is wrong is told at once', async () => {
+test('[VAL4] all fields are validated, and all errors are reported together', async () => {
   const { thing: model } = await thing(
     '  a: { type: String, required: true }\n  b: { type: Long }\n  c: { type: Long, validation: value > 5 }\n  d: { type: Calculated, valueType: Long, dependsOn: b, value: "1" }\n  e: { type: reference, collectionR: /things }',
   );
@@ -429,7 +429,7 @@ test('[VAL4] all fields are judged, and all that is wrong is told at once', asyn
   });
 });
 
-test('[VAL4] an update is judged by its touched fields, whole', async () => {
+test('[VAL4] an update validates its touched fields as a whole', async () => {
   const { thing: model } = await thing(
     '  a: { type: String, required: true }\n  b: { type: Date, validation: value > "2000" }\n  c: { type: Object, fields: { n: { type: Long, required: true }, d: { type: Long, default: 7 } } }\n  e: { type: Long, default: 3 }',
   );

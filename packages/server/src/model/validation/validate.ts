@@ -8,16 +8,16 @@ import { runChecks } from './run-checks.js';
 import { mostPaths, ValidationErrors } from './validation-errors.js';
 
 export interface Checked {
-  /** As it is to be stored; only to be used where there are no errors. */
+  /** The data to store; only valid if there are no errors. */
   readonly data: JsonObject;
-  /** Codes by the path of the field, for a 409 `validation.failed`. Empty: all is well. */
+  /** Codes by the path of the field, for a 409 `validation.failed`. Empty if it is valid. */
   readonly errors: Record<string, string[]>;
 }
 
 /**
- * The body of a create as it is to be stored: unknown and calculated fields refused, defaults
- * filled in, nulls left out, instants in UTC. Collects the errors of all fields. Calculated fields are not in it yet.
- * Throws `ProtocolError` 500 where a script was stopped.
+ * The data to store for a create: unknown and calculated fields refused, defaults filled in, nulls left out, instants
+ * in UTC. Collects the errors of all fields. Calculated fields are not in it yet. Throws `ProtocolError` 500 if a
+ * script was stopped.
  */
 export async function prepareCreate(
   model: Model,
@@ -36,7 +36,7 @@ export async function prepareCreate(
   return { data, errors: errors.toFieldErrors() };
 }
 
-/** More than an answer would name: what is copied and judged of these would be for nothing. */
+/** More than a response would name: copying and checking more would be useless. */
 function hasTooMany(body: JsonObject): boolean {
   let members = 0;
   for (const _name in body) {
@@ -54,8 +54,8 @@ function addUnknown({ fields }: Model, body: JsonObject, errors: ValidationError
 }
 
 /**
- * An object as an update leaves it: judges the touched top-level fields, whole, and brings them to
- * the form in which they are stored. The others stay as they are. Throws as `prepareCreate`.
+ * An object after an update: validates the touched top-level fields as a whole, and converts them to stored form. The
+ * others stay as they are. Throws as `prepareCreate`.
  */
 export async function checkUpdate(
   model: Model,

@@ -1,11 +1,11 @@
 import { setMember } from '@really/protocol';
 
-/** Paths that one answer names; what is wrong beyond that, the client learns when it has mended these (rule LIM21). */
+/** Maximum paths in one response; the client learns of further errors when it has corrected these (rule LIM21). */
 export const mostPaths = 1000;
 
-/** Error codes by the path of the field, under names that came from outside. */
+/** Error codes by the path of the field; the paths come from clients. */
 export class ValidationErrors {
-  /** Made when there is something to say: mostly there is nothing. */
+  /** Created at the first error: mostly there is none. */
   #errors: Map<string, string[]> | undefined;
 
   add(path: string, code: string): void {
@@ -16,7 +16,7 @@ export class ValidationErrors {
     } else if (this.#errors.size < mostPaths) this.#errors.set(path, [code]);
   }
 
-  /** No other path would be told. */
+  /** No further path would be reported. */
   get isFull(): boolean {
     return this.#errors !== undefined && this.#errors.size >= mostPaths;
   }
@@ -29,7 +29,7 @@ export class ValidationErrors {
     return this.#errors === undefined;
   }
 
-  /** As an error answer says it. */
+  /** As the `errors` of a response. */
   toFieldErrors(): Record<string, string[]> {
     const errors: Record<string, string[]> = {};
     for (const [path, codes] of this.#errors ?? []) setMember(errors, path, codes);

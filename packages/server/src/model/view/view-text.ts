@@ -4,10 +4,10 @@ import type { Epoch } from '../../store/store.js';
 import type { AuthParts, Model } from '../model.js';
 import { groupKeyOf, viewReads } from './view.js';
 
-/** Characters of a view: 96 bits. */
+/** Length of a view in characters: 96 bits. */
 export const viewLength = 16;
 
-/** The views of one model: one for everybody, or, where its rights look at the reader, one for each. */
+/** The views of one model: one for everybody or, if its rules read `auth`, one for each reader. */
 interface Known {
   readonly reads: AuthParts;
   shared: string | undefined;
@@ -15,13 +15,13 @@ interface Known {
 }
 
 /**
- * A reader's view of a collection, as a short text: the same for as long as the store, the model and what its rights read
- * of the reader are the same, on every node and after a restart. It is keyed, so that it says nothing of the
- * token that it was made from. Worked out once for each reader: a push costs nothing.
+ * A reader's view of a collection, as a short text: the same as long as the store, the model and the parts of the
+ * reader that its rules read are the same, on every node and after a restart. It is keyed, so it reveals nothing of
+ * the token. Computed once for each reader, so that pushes need not compute it.
  */
 export class ViewTexts {
   readonly #epoch: () => Epoch;
-  /** What `#known` is of. */
+  /** The inputs of `#known`. */
   #of: Epoch | undefined;
   #known = new WeakMap<Model, Known>();
 

@@ -15,7 +15,7 @@ const fields =
 const ownerOnly = 'access: { read: obj.owner == auth.uid }';
 const object = stored('/things/1', { owner: 'alice', age: 7 });
 
-test('[ACC5] the read rule decides, in place where it can', async () => {
+test('[ACC5] the read rule decides, synchronously if it can', async () => {
   const { thing: model } = await thing(fields, ownerOnly);
   expect(view(model, object, alice)).toEqual({ kind: 'visible', hidden: [] });
   expect(view(model, object, bob)).toMatchObject({
@@ -45,7 +45,7 @@ test('[ACC4] [HOK8] a read rule that throws refuses, one that is stopped is a 50
   });
 });
 
-test('[HOK2] [HOK11] pre-get hides fields from whom it likes, whole ones, and only those that there are', async () => {
+test('[HOK2] [HOK11] pre-get hides whole fields per reader, and only existing ones', async () => {
   const { thing: model } = await thing(fields, 'access: { read: true }', {
     'pre-get.js': 'if (auth.uid !== obj.owner) hide("age", "nope", "pic.url", "age", "_r");',
   });
@@ -95,7 +95,7 @@ test('[HOK2] many views of one reader go to the sandbox together', async () => {
   expect(viewMany(simple, objects, alice)).not.toBeInstanceOf(Promise);
 });
 
-test('[ACC5] readers who are alike in what the verdict reads share an audience', async () => {
+test('[ACC5] readers with the same values in the parts of auth that the rules read share a subscriber group', async () => {
   const reads = async (access: string, hook = 'hide("age")') =>
     viewReads((await thing(fields, `access: ${access}`, { 'pre-get.js': hook })).thing);
   expect(await reads('{ read: true }')).toEqual({ uid: false, r: false, all: false });

@@ -4,18 +4,18 @@ import { hookError, plainAuth } from '../hooks.js';
 import type { AuthParts, Model, Rule, RuleDecision, Script, ScriptResult } from '../model.js';
 import { joinReads, readsNothing } from '../script/auth-reads.js';
 
-/** What a reader may see of an object. */
+/** The visible part of an object for a reader. */
 export type View =
   | {
       readonly kind: 'visible';
-      /** Top-level fields. A calculated field is hidden only where the hook names it, whatever it depends on. */
+      /** Top-level fields. A calculated field is hidden only if the hook names it, whatever it depends on. */
       readonly hidden: readonly string[];
     }
   | { readonly kind: 'refused'; readonly error: ProtocolError };
 
 const allVisible: View = { kind: 'visible', hidden: [] };
 
-/** The read rule, then pre-get. In place where both can be; never rejects. */
+/** The read rule, then pre-get. Synchronous if both can be; never rejects. */
 export function view(model: Model, object: StoredObject, auth: Auth): View | Promise<View> {
   return judged(model, [model.access.read], object, auth);
 }
@@ -26,14 +26,14 @@ export function pushView(model: Model, object: StoredObject, auth: Auth): View |
   return judged(model, read === subscribe ? [read] : [read, subscribe], object, auth);
 }
 
-/** The views of many objects for one reader. What needs the sandbox goes there together. */
+/** The views of many objects for one reader. Calls of the sandbox are sent together. */
 export function viewMany(
   model: Model,
   objects: readonly StoredObject[],
   auth: Auth,
 ): View[] | Promise<View[]> {
   const views = objects.map((object) => view(model, object, auth));
-  return views.some((one) => one instanceof Promise) ? Promise.all(views) : (views as View[]);
+  return views.some((result) => result instanceof Promise) ? Promise.all(views) : (views as View[]);
 }
 
 function judged(
@@ -87,7 +87,7 @@ function throughView(model: Model, hook: Script, result: ScriptResult): View {
   return hidden.length === 0 ? allVisible : { kind: 'visible', hidden };
 }
 
-/** A hook that names a part of a field hides all of it: rather too much than what was meant to be hidden. */
+/** A hook that names a part of a field hides all of it, rather than too little. */
 function hiddenFields(model: Model, named: readonly string[]): string[] {
   const hidden = new Set<string>();
   for (const path of named) {
@@ -109,13 +109,13 @@ export function scriptObject(object: StoredObject): JsonObject {
   return plain;
 }
 
-/** Which parts of `auth` the verdict on a push depends on: read, subscribe and pre-get together. */
+/** Which parts of `auth` the rights for a push depend on: read, subscribe and pre-get together. */
 export function viewReads(model: Model): AuthParts {
   const { read, subscribe } = model.access;
   return joinReads([read.reads, subscribe.reads, model.hooks.preGet?.reads ?? readsNothing]);
 }
 
-/** Whether everybody may read all there is, and subscribe to it. */
+/** Whether everybody may read and subscribe to everything. */
 export function hidesNothing({ access, hooks }: Model): boolean {
   const { read, subscribe } = access;
   return read.constant === true && subscribe.constant === true && hooks.preGet === undefined;
@@ -123,7 +123,7 @@ export function hidesNothing({ access, hooks }: Model): boolean {
 
 const wholeKeys = new WeakMap<Auth, string>();
 
-/** Equal for readers who share every verdict that depends on these parts of `auth` alone. */
+/** Equal for readers with the same values in these parts of `auth`. */
 export function groupKeyOf(parts: AuthParts, auth: Auth): string {
   if (!parts.all) {
     if (!parts.uid && !parts.r) return '';
@@ -137,7 +137,7 @@ export function groupKeyOf(parts: AuthParts, auth: Auth): string {
   return key;
 }
 
-/** The body of an answer or push: `_r`, `_rev`, then those of the fields (all, where none are named) that are set and not hidden. */
+/** The body of a response or push: `_r`, `_rev`, then the set and visible ones of these fields (all, if none are given). */
 export function visibleBody(
   object: StoredObject,
   fields: readonly string[] | undefined,

@@ -19,7 +19,7 @@ async function effectsOf(source: string) {
   return result.kind === 'returned' ? result.effects : result;
 }
 
-describe('what a post hook asks for', () => {
+describe('the effects of a post hook', () => {
   test('[POST4] comes out in the order of the calls, as it was at the call', async () => {
     const source = `
       const body = { n: 1, list: [1] };
@@ -50,14 +50,14 @@ describe('what a post hook asks for', () => {
     expect(await effectsOf('return 2')).toBeUndefined();
   });
 
-  test('[POST6] a run that throws, late or early, asks for nothing', async () => {
+  test('[POST6] a run that throws, late or early, has no effects', async () => {
     const threw = { kind: 'threw', line: 1, message: 'Error: no' };
     expect(await sandbox.body('emit("a"); throw new Error("no")')).toEqual(threw);
     const late = 'emit("a"); return Promise.resolve().then(() => { throw new Error("no") });';
     expect(await sandbox.body(late)).toMatchObject({ kind: 'threw' });
   });
 
-  test('[POST4] what a promise asks for counts too', async () => {
+  test('[POST4] effects of a promise count too', async () => {
     const source = 'emit("a"); return Promise.resolve().then(() => emit("b"));';
     expect(await effectsOf(source)).toEqual([
       ['emit', 'a', null],
@@ -91,7 +91,7 @@ describe('what a post hook asks for', () => {
     expect(effects).toEqual([['emit', expect.any(String), expect.anything()]]);
   });
 
-  test('[POST7] these functions are there for post hooks alone, which have no others', async () => {
+  test('[POST7] only post hooks have these functions, and no others', async () => {
     const there =
       'return ["emit", "create", "update", "remove", "cancel", "hide", "print"].map((n) => typeof globalThis[n])';
     const [yes, no] = ['function', 'undefined'];

@@ -4,7 +4,7 @@ import { returned, TestSandbox } from './sandbox.fixture.js';
 
 type Kind = ScriptResult['kind'] | 'time' | 'memory' | 'stack';
 
-/** Bodies of scripts that nobody would want to run, and how each may end. */
+/** Bodies of hostile scripts to run, and how each may end. */
 const hostile: Record<string, { source: string; ends: readonly Kind[]; line?: number }> = {
   // Loops that the engine's own check finds.
   'a loop': { source: '\n\nwhile (true);', ends: ['time'], line: 3 },
@@ -217,7 +217,7 @@ const probe = `return [
   typeof left, Object.keys(Object.prototype).length,
 ]`;
 
-describe('scripts that nobody would want', () => {
+describe('hostile scripts', () => {
   test('there are enough of them', () => {
     expect(Object.keys(hostile).length).toBeGreaterThan(40);
   });

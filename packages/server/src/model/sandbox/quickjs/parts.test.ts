@@ -10,8 +10,8 @@ import { Quarantine } from './threads/quarantine.js';
 import { ScriptCall } from './threads/script-call.js';
 import { SharedProgress } from './threads/shared-progress.js';
 
-describe('the gate', () => {
-  test('[HOK9] once it is shut no call begins, and which have is known', () => {
+describe('the shared progress', () => {
+  test('[HOK9] once it is closed no call begins, and it is known which have', () => {
     const main = new SharedProgress();
     const worker = new SharedProgress(main.buffer);
     main.openBatch();
@@ -28,7 +28,7 @@ describe('the gate', () => {
   });
 });
 
-describe('the slow lane', () => {
+describe('the quarantine', () => {
   const scripts = ['a', 'b'].map((source) => compiledOf(sourceOf('expression', source)));
   const [a, b] = scripts;
   if (a === undefined || b === undefined) throw new Error('two were compiled');
@@ -44,7 +44,7 @@ describe('the slow lane', () => {
     expect(slow.size).toBe(0);
   });
 
-  test('[HOK9] who asks for what hangs waits; others who use the script do not', () => {
+  test('[HOK9] the requester of a hanging call waits; other users of the script do not', () => {
     const slow = lane();
     slow.strike(job(a, 'eve'), 0);
     expect(slow.has(job(a, 'eve'), 1)).toBe(true);
@@ -56,7 +56,7 @@ describe('the slow lane', () => {
     expect(turns).toEqual(['bob', 'eve', 'mallory', 'eve']);
   });
 
-  test('[HOK9] a script that runs over stays, longer each time, and is forgiven', () => {
+  test('[HOK9] a script that exceeds its time stays, longer each time, and is forgiven', () => {
     const slow = lane();
     const one = job();
     expect(slow.has(one, 0)).toBe(false);
@@ -74,7 +74,7 @@ describe('the slow lane', () => {
     expect(slow.has(job(b), 0)).toBe(false);
   });
 
-  test('[HOK9] a line that is still to be forgiven is not forgotten when it is empty', () => {
+  test('[HOK9] an empty queue is kept until it is forgiven', () => {
     const slow = lane();
     slow.strike(job(), 0);
     slow.expire(1500);
@@ -85,7 +85,7 @@ describe('the slow lane', () => {
     expect(slow.has(job(), 71_500)).toBe(false);
   });
 
-  test('[HOK9] its lines are bounded, in length and in time', () => {
+  test('[HOK9] its queues are limited in length and in time', () => {
     const slow = lane();
     const jobs = [job(), job(), job()];
     for (const [at, one] of jobs.entries()) expect(slow.add(one, at * 10)).toBe(true);
@@ -130,7 +130,7 @@ describe('polling', () => {
   });
 });
 
-test('[HOK10] an engine whose constants changed is found out', async () => {
+test('[HOK10] an engine whose constants changed is detected', async () => {
   const wasm = await engineWasm();
   const sizes = { memory: 1024 * 1024, stack: 64 * 1024 };
   const lengths = { result: 1000, line: 100, message: 100, hidden: 100, effects: 0 };

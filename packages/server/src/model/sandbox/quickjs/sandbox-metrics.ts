@@ -1,8 +1,8 @@
 import type { Metrics } from '../../../platform/metrics.js';
 
-/** What an operator sees of the sandbox. */
+/** Metrics of the sandbox. */
 export interface SandboxMetrics {
-  /** A call ended with this answer, as `answers.ts` spells it. */
+  /** A call ended with this result, as encoded by `result-codec.ts`. */
   called(answer: string, milliseconds: number): void;
   restarted(why: 'overran' | 'failed' | 'worn'): void;
 }

@@ -94,7 +94,7 @@ export async function engineWasm(): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await readFile(resolve('@jitl/quickjs-wasmfile-release-sync/wasm')));
 }
 
-/** A machine in this thread. Nothing ends it where it hangs. */
+/** A VM in this thread. Nothing ends it if it hangs. */
 export async function openVm(
   options: Partial<typeof limits> = {},
   listener: Partial<VmListener> = {},

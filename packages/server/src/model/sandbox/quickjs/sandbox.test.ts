@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 afterAll(() => sandbox.close());
 
-describe('what a script gets and gives', () => {
+describe('arguments and results of a script', () => {
   test('[HOK8] an expression gives its value, a body what it returns, a function what it makes of its parameters', async () => {
     expect(await sandbox.value('a.n + b', { a: { n: 1 }, b: 2 })).toEqual(returned(3));
     expect(await sandbox.body('const twice = n * 2; return twice;', { n: 4 })).toEqual(returned(8));
@@ -35,13 +35,13 @@ describe('what a script gets and gives', () => {
     expect(await sandbox.value('Object.keys(this)', scope)).toEqual(returned(['first', 'last']));
   });
 
-  test('[HOK3] a value that is missing is undefined, and no member of every object', async () => {
+  test('[HOK3] a missing value is undefined, even with the name of a built-in member', async () => {
     const scope = { before: undefined, constructor: undefined, after: null };
     const source = '[typeof before, typeof constructor, after]';
     expect(await sandbox.value(source, scope)).toEqual(returned(['undefined', 'undefined', null]));
   });
 
-  test('[ACC1] a field whose name no variable can have is no trouble', async () => {
+  test('[ACC1] a field whose name is not a valid variable name does no harm', async () => {
     const scope = { 'first-name': 1, class: 2, value: 3, '1) { evil(': 4 };
     expect(await sandbox.value('value', scope)).toEqual(returned(3));
   });
@@ -126,7 +126,7 @@ describe('what a script gets and gives', () => {
   });
 });
 
-describe('what a script can call', () => {
+describe('functions of a script', () => {
   test('[LOD6] whatever is in the scope of every script is known when models are checked', async () => {
     const { value } = (await sandbox.body('return Object.getOwnPropertyNames(globalThis);')) as {
       value?: string[];
@@ -158,14 +158,17 @@ describe('what a script can call', () => {
     '403',
     '403, {}',
     '403, "x".repeat(1001)',
-  ])('[HOK5] `cancel(%s)` is a mistake, told as such, and fails the script', async (parameters) => {
-    const result = await sandbox.body(`try {\n\ncancel(${parameters});\n} catch {}\nreturn 1;`);
-    expect(result).toEqual({
-      kind: 'threw',
-      message: expect.stringContaining('cancel takes a code'),
-      line: 3,
-    });
-  });
+  ])(
+    '[HOK5] `cancel(%s)` is an error, reported as such, and fails the script',
+    async (parameters) => {
+      const result = await sandbox.body(`try {\n\ncancel(${parameters});\n} catch {}\nreturn 1;`);
+      expect(result).toEqual({
+        kind: 'threw',
+        message: expect.stringContaining('cancel takes a code'),
+        line: 3,
+      });
+    },
+  );
 
   test('[HOK2] `hide` collects names', async () => {
     expect(await sandbox.body('hide("age", "mail"); hide("\\"\\n"); return 1;')).toEqual(
@@ -204,7 +207,7 @@ describe('what a script can call', () => {
     await still.close();
   });
 
-  test('[HOK10] `Math.random` does not start anew with each call', async () => {
+  test('[HOK10] `Math.random` does not restart with each call', async () => {
     const numbers = await Promise.all(
       Array.from({ length: 20 }, () => sandbox.value('Math.random()')),
     );
@@ -222,7 +225,7 @@ const noTimers = {
   every: () => ({ cancel() {} }),
 };
 
-describe('where it went wrong', () => {
+describe('errors', () => {
   test.each([
     ['let x = 1;\n\nthrow new Error("boom");', 'Error: boom', 3],
     ['const fail = (m) => {\n  throw m;\n};\nfail("boom");', 'boom', 2],
@@ -233,10 +236,10 @@ describe('where it went wrong', () => {
     ['return {\n toJSON() {\n  throw new Error("late");\n }\n};', 'Error: late', 3],
     ['\nJSON.parse("{");', 'SyntaxError', 2],
     ['function f() {\n throw new RangeError("deep");\n}\n\n[1].map(f);', 'RangeError: deep', 2],
-    ['\nthrow { get stack() { throw 1; }, toString() { throw 2; } };', 'cannot be told', 2],
+    ['\nthrow { get stack() { throw 1; }, toString() { throw 2; } };', 'cannot be printed', 2],
     [
       '\nthrow { get stack() { throw 1; }, toJSON() { throw 2; }, toString: 3 };',
-      'cannot be told',
+      'cannot be printed',
       2,
     ],
   ])('[HOK8] the log learns the line: %j', async (source, message, line) => {
@@ -252,13 +255,13 @@ describe('where it went wrong', () => {
   test.each([
     ['body', 'let x = 1;\nlet y = ;', 2, 9, 'Unexpected token'],
     ['body', 'if (true) {\n', 1, 12, 'ends too early'],
-    ['body', 'return 1;\n}); evil(); (function () {', 2, 1, 'goes on after its end'],
+    ['body', 'return 1;\n}); evil(); (function () {', 2, 1, 'continues after its end'],
     ['body', 'let input = 1;', 1, 5, 'already been declared'],
     ['body', 'import("fs")', 1, 1, 'no import()'],
     ['body', 'import fs from "fs"', 1, 1, 'import'],
     ['expression', '1 +\n 2 3', 2, 4, 'Unexpected token'],
-    ['expression', 'a) + (b', 1, 2, 'goes on after its end'],
-    ['expression', 'a); evil(', 1, 2, 'goes on after its end'],
+    ['expression', 'a) + (b', 1, 2, 'continues after its end'],
+    ['expression', 'a); evil(', 1, 2, 'continues after its end'],
     ['expression', 'let a = 1', 1, 5, 'Unexpected token'],
     ['expression', '', 1, 1, 'ends too early'],
     ['expression', `"${'x'.repeat(1 << 20)}"`, 1, 1, 'longer than'],
@@ -286,7 +289,7 @@ describe('where it went wrong', () => {
     expect(await sandbox.value(many)).toEqual(returned(3000));
   });
 
-  test('[LOD4] a function that is none fails when it is called', async () => {
+  test('[LOD4] a value that is not a function fails when it is called', async () => {
     expect(await sandbox.run('function', '5')).toMatchObject({
       kind: 'threw',
       message: expect.stringContaining('not a function'),
@@ -295,7 +298,7 @@ describe('where it went wrong', () => {
 });
 
 describe('the end', () => {
-  test('[HOK8] a closed sandbox answers everything, and what was under way', async () => {
+  test('[HOK8] a closed sandbox answers all calls, including those in flight', async () => {
     const closing = await TestSandbox.open();
     const program = await closing.program('body', 'while (true);', []);
     const calls = Array.from({ length: 3 }, () => closing.sandbox.call(program, {}));
@@ -311,7 +314,7 @@ describe('the end', () => {
     await closing.close();
   });
 
-  test('[HOK8] a scope that is no JSON, and a program of elsewhere, are answered too', async () => {
+  test('[HOK8] a scope that is not JSON, and a program of another sandbox, are answered too', async () => {
     const program = await sandbox.program('expression', 'a', ['a']);
     const loop: { loop?: unknown } = {};
     loop.loop = loop;

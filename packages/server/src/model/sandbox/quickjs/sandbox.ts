@@ -29,16 +29,16 @@ export interface QuickJsSandboxOptions {
   readonly stackLimit?: number | undefined;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly log?: Log | undefined;
-  /** Effects that one call may ask for: more than 0 makes it a sandbox of post hooks. */
+  /** Maximum effects of one call: more than 0 makes it a sandbox of post hooks. */
   readonly effects?: number | undefined;
-  /** Takes what scripts print, with the file of the script; by default the log does. */
+  /** Receives the output of `print`, with the file of the script; by default the log. */
   readonly print?: ((file: string, text: string) => void) | undefined;
   readonly metrics?: Metrics | undefined;
-  /** Bytes that calls without an answer may take; beyond: those who have most of them are refused. */
+  /** Maximum bytes of pending calls; beyond: the requesters with most of them are refused. */
   readonly waiting?: number | undefined;
-  /** Whether those are refused on whose own input scripts run over again and again. */
+  /** Whether to refuse requesters whose own input makes scripts exceed their time again and again. */
   readonly holdsBack?: boolean | undefined;
-  /** Takes note of what waits and is refused. */
+  /** Records waiting and refused calls. */
   readonly budgets?: Budgets | undefined;
 }
 
@@ -79,7 +79,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
 
 class QuickJsSandbox implements Sandbox {
   readonly #pool: Pool;
-  /** A program goes when the models that have it go. */
+  /** A program is removed with its models. */
   readonly #compiled = new WeakMap<SandboxProgram, CompiledSource>();
   #nextId = 0;
 
@@ -128,7 +128,7 @@ class QuickJsSandbox implements Sandbox {
   }
 }
 
-/** Most scripts are told who asks. */
+/** Most scripts receive the requester's `auth`. */
 function uidOf(auth: JsonValue | undefined): string {
   if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return '';
   return Object.hasOwn(auth, 'uid') && typeof auth.uid === 'string' ? auth.uid : '';

@@ -5,18 +5,18 @@ import { findMemoryLayout, type MemoryLayout } from './memory-layout.js';
 import { type Snapshot, takeSnapshot } from './snapshot.js';
 import { call, errorOf, evaluate, memberText, newText, textOf } from './values.js';
 
-/** What the realm and the engine tell the machine. Nothing here may throw. */
+/** Callbacks of the realm and the engine. None may throw. */
 export interface BootHost {
   print(text: string): void;
   /** See `RealmHost.cancel`. */
   cancel(call: string): void;
   reached(line: number): void;
-  /** True ends the call. */
+  /** Returning true ends the call. */
   interrupted(): boolean;
   refused(): void;
 }
 
-/** An engine with its realm, as it is before any program. Pointers stay good: each snapshot has what they point at. */
+/** An engine with its realm, before any program. Pointers stay valid: each snapshot contains their targets. */
 export interface BootedEngine {
   readonly engine: Engine;
   readonly layout: MemoryLayout;
@@ -95,7 +95,7 @@ function prepare(engine: Engine, layout: MemoryLayout, limits: GuestLimits): Boo
   return { engine, layout, snapshot, argv, functions, names, kinds };
 }
 
-/** A build that asks for the local time in another way would see the time zone of the machine. */
+/** A build that gets the local time in another way would see the time zone of the machine. */
 function assertUtc(engine: Engine): void {
   sure(engine, evaluate(engine, 'new Date(0).getTimezoneOffset()', 'realm'));
   if (!engine.clock.wasAsked) {

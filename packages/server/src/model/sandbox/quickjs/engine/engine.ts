@@ -11,11 +11,11 @@ import {
 } from 'quickjs-emscripten-core';
 import { pageBytes } from './webassembly.js';
 
-/** What the engine calls while a script runs. None of these may throw: it would cut through the engine's stack. */
+/** Callbacks of the engine while a script runs. None may throw: that would unwind the engine's stack. */
 export interface EngineHost {
   /** A function of the host was called from a script. */
   called(id: number, argument: (index: number) => JSValueConstPointer): JSValuePointer | undefined;
-  /** Asked every some steps. True ends the script, and no script can catch that. */
+  /** Called every some steps. Returning true ends the script; no script can catch that. */
   interrupted(): boolean;
   /** More memory was asked for than there is. */
   refused(): void;
@@ -38,9 +38,9 @@ export interface Engine {
   readonly bytes: Buffer;
   readonly words: Int32Array;
   readonly clock: Pick<UtcClock, 'wasAsked'>;
-  /** Where the engine's heap begins: below are its stack and, at the bottom, its static data. */
+  /** Start of the engine's heap: below are its stack and, at the bottom, its static data. */
   readonly heapStart: number;
-  /** Where the heap that scripts may use begins. */
+  /** Start of the heap for scripts. */
   readonly freeStart: number;
   /** The static data as it was before anything ran. */
   readonly unused: Buffer;
@@ -112,7 +112,7 @@ function fixedMemory(limits: EngineLimits, host: EngineHost): WebAssembly.Memory
   return memory;
 }
 
-/** Scripts see UTC, whatever the time zone of the machine: what they work out is stored, and has to be the same on every one. */
+/** Scripts see UTC, whatever the time zone of the machine: their results are stored, and have to be the same on every machine. */
 class UtcClock {
   wasAsked = false;
   readonly #words: Int32Array;
@@ -139,7 +139,7 @@ async function loadModule(
   const load = await imported(variant.importModuleLoader());
   return load({
     wasmMemory,
-    // It has nothing to say that an error does not say.
+    // Its output has nothing that an error does not have.
     print() {},
     printErr() {},
     async instantiateWasm(
@@ -179,7 +179,7 @@ function answerCalls(module: QuickJSEmscriptenModule, ffi: Ffi, host: EngineHost
     callFunction: (_asyncify, _context, _self, _count, argv, id) =>
       host.called(id, (index) => ffi.QTS_ArgvGetJSValueConstPointer(argv, index)) ?? nothing,
     shouldInterrupt: () => (host.interrupted() ? 1 : 0),
-    // There are no modules: the engine answers an `import()` with an error.
+    // There are no modules: the engine fails an `import()` with an error.
     loadModuleSource: () => 0 as never,
     normalizeModule: () => 0 as never,
     freeHostRef() {},

@@ -1,8 +1,8 @@
-/** The host's side of a realm. Texts are JSON, so that U+0000 and lone surrogates come through. */
+/** The host's functions for a realm. Texts are JSON, so that U+0000 and lone surrogates are preserved. */
 export interface GuestHost {
   /** A line for the log. */
   print(text: string): void;
-  /** `[code, message]` of a cancellation, or `[message, stack]` of one that was asked for wrongly. */
+  /** `[code, message]` of a cancellation, or `[message, stack]` of an invalid call of `cancel`. */
   cancel(call: string): void;
   random(): number;
 }
@@ -16,7 +16,7 @@ export interface GuestLimits {
   readonly message: number;
   /** Names that `hide` may be given, and characters of all together. */
   readonly hidden: number;
-  /** Effects that a script may ask for. Where there may be any it is a post hook: it has no `cancel` and no `hide`. */
+  /** Maximum effects of a script. If above 0 it is a post hook, without `cancel` and `hide`. */
   readonly effects: number;
 }
 
@@ -29,9 +29,9 @@ export interface GuestRuntime {
    * their JSON and a line break, or, where effects were asked for, `e` and the same.
    */
   run(program: (...values: unknown[]) => unknown, kind: number, scope: string): string;
-  /** The answer once the promises that the call left have run. */
+  /** The result after the promises of the call have run. */
   finish(): string;
-  /** Remembers the line of a throw: a value that is no error knows nothing of it. */
+  /** Records the line of a throw, because a thrown value that is not an error has none. */
   thrown(line: number, value: unknown): unknown;
 }
 
@@ -51,7 +51,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   const PromiseClass = Promise;
   const { then: promiseThen } = Promise.prototype;
   const { slice } = String.prototype;
-  // What changes its size in place would have to clear what it grows by, and not all of these do.
+  // Resizable buffers would have to clear the memory that they grow by, and not all do.
   const global: { [name: string]: unknown } = globalThis;
   delete global.SharedArrayBuffer;
   delete global.Atomics;
@@ -83,7 +83,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
         const json = stringify(thing);
         if (typeof json === 'string') return json;
       } catch {
-        // It holds itself, or what JSON cannot say.
+        // It is circular, or contains what JSON cannot express.
       }
     }
     return text(thing);
@@ -126,7 +126,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
       return apply(toIso, new DateClass(), []);
     },
   };
-  /** Notes what the script asks for, as JSON of this moment. */
+  /** Records an effect, as JSON at the time of the call. */
   function ask(kind: string, name: unknown, value?: unknown): void {
     if (typeof name !== 'string') {
       throw new TypeErrorClass(
@@ -207,7 +207,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   }
 
   function failed(error: unknown): string {
-    let message = 'an error that cannot be told';
+    let message = 'an error that cannot be printed';
     let stack = '';
     // Its members may throw in their turn.
     const line = isSame(thrownValue, error) ? thrownLine : 0;

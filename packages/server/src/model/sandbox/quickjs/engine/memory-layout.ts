@@ -4,8 +4,8 @@ import { linkedStackBytes } from './engine.js';
 import { pageBytes } from './webassembly.js';
 
 /**
- * Where three numbers of the engine stand in its memory. They are found by watching it work, not by
- * knowing the build: a build in which they cannot be found stops the start.
+ * The addresses of three numbers in the engine's memory. They are found by observing the engine, not by knowing the
+ * build: a build in which they are not found fails the start.
  */
 export interface MemoryLayout {
   /** Static data of the engine: `[0, staticEnd)`. Above it is the stack. */
@@ -14,9 +14,9 @@ export interface MemoryLayout {
   readonly constantsEnd: number;
   /** Index of the word that holds the end of the heap in use. */
   readonly topWord: number;
-  /** Index of the word that holds the end of all that the heap ever had: it does not go back. */
+  /** Index of the word that holds the end of all heap ever used: it does not go back. */
   readonly endWord: number;
-  /** Index of the word that counts down to the next time that the engine asks whether to go on. */
+  /** Index of the word that counts down to the next interrupt check. */
   readonly pollWord: number;
 }
 
@@ -34,7 +34,7 @@ export function findMemoryLayout(
   return { staticEnd, ...ends, pollWord, constantsEnd: findConstantsEnd(engine, staticEnd) };
 }
 
-/** Whether the constants are what they were. Anything else would be a fault of the engine. */
+/** Whether the constants are unchanged. Anything else would be a fault of the engine. */
 export function hasItsConstants(
   { bytes, unused }: Engine,
   { constantsEnd }: MemoryLayout,
@@ -42,7 +42,7 @@ export function hasItsConstants(
   return bytes.compare(unused, 0, constantsEnd, 0, constantsEnd) === 0;
 }
 
-/** What has changed by now, a script having been compiled and run, are no constants, nor is what stands near it. */
+/** Data that has changed after a script was compiled and run is not constant, nor is data near it. */
 function findConstantsEnd({ bytes, unused }: Engine, staticEnd: number): number {
   let first = 0;
   while (first < staticEnd && bytes[first] === unused[first]) first++;
@@ -89,7 +89,7 @@ function findEnds(
   return { topWord, endWord };
 }
 
-/** The heap grows by some pages at a time. */
+/** The heap grows by several pages at a time. */
 function isJustBeyond(end: number, top: number): boolean {
   return end >= top && end < top + 8 * pageBytes;
 }

@@ -13,7 +13,7 @@ const hungry = [
   'print("x".repeat(1000)); hide("a"); return "x".repeat(1000);',
 ];
 
-test('[HOK8] [HOK10] memory stays flat over 10,000 calls that want it all', async () => {
+test('[HOK8] [HOK10] memory stays flat over 10,000 calls that use all of it', async () => {
   const sandbox = await TestSandbox.open({
     memoryLimit: 512 * 1024,
     stackLimit: 64 * 1024,
@@ -38,7 +38,7 @@ test('[HOK8] [HOK10] memory stays flat over 10,000 calls that want it all', asyn
   await sandbox.close();
 });
 
-test('[HOK10] more programs than are kept compiled are no more memory', async () => {
+test('[HOK10] more programs than are kept compiled use no more memory', async () => {
   const vm = await openVm({ programs: 1024 * 1024 });
   const programs = Array.from({ length: 50 }, (_, index) =>
     compiledOf(sourceOf('expression', `${index} + 1`)),

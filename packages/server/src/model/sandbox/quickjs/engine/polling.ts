@@ -29,7 +29,7 @@ export class Polling {
     this.#next(firstSteps);
   }
 
-  /** The engine asks. False where the time is over. */
+  /** An interrupt check. Returns false if the time is over. */
   mayGoOn(): boolean {
     const now = performance.now();
     const gap = now - this.#asked;
@@ -41,7 +41,7 @@ export class Polling {
     return this.#left > 0;
   }
 
-  /** The engine is to ask at its very next step. */
+  /** Makes the engine check at its next step. */
   soon(): void {
     this.#next(1);
   }
@@ -59,8 +59,8 @@ export class Polling {
 
 const firstSteps = 4;
 const mostSteps = 10_000;
-/** Milliseconds between two questions, below and above which the number of steps changes. */
+/** Milliseconds between two checks, below and above which the number of steps changes. */
 const shortGap = 0.1;
 const longGap = 0.5;
-/** Milliseconds between two questions that count. */
+/** Milliseconds between two checks that count. */
 const mostCounted = 5;

@@ -4,7 +4,7 @@ import { type Snapshot, takeSnapshot } from './snapshot.js';
 import { scriptFile } from './stop-reason.js';
 import { call, errorOf, evaluate, memberText } from './values.js';
 
-/** A program as the engine is given it. */
+/** A program as passed to the engine. */
 export interface Program {
   /** Each text has a key of its own. */
   readonly key: number;
@@ -48,7 +48,7 @@ function compileError({ engine, names }: BootedEngine, error: JSValuePointer): C
   };
 }
 
-/** Compiled programs, up to a number of bytes; those not called for longest go first. */
+/** Compiled programs, up to a number of bytes; the least recently called are dropped first. */
 export class LoadedPrograms {
   readonly #mostBytes: number;
   readonly #loaded = new Map<number, LoadedProgram>();

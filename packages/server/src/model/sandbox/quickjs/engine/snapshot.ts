@@ -1,7 +1,7 @@
 import type { Engine } from './engine.js';
 import type { MemoryLayout } from './memory-layout.js';
 
-/** Everything of an engine that a call could have changed, as it was at one moment. */
+/** All state of an engine that a call could change, at one moment. */
 export interface Snapshot {
   readonly size: number;
   restore(): void;
@@ -18,7 +18,7 @@ export function takeSnapshot(engine: Engine, layout: MemoryLayout): Snapshot {
   const { bytes, words, heapStart, freeStart } = engine;
   const top = words[layout.topWord] ?? 0;
   const ranges: [number, number][] = [[layout.constantsEnd, layout.staticEnd]];
-  // With a small limit a block that nobody uses stands between the start of the heap and the free part.
+  // With a small limit an unused block lies between the start of the heap and the free part.
   if (freeStart === heapStart) ranges.push([heapStart - aroundStart, top + aroundTop]);
   else {
     ranges.push([heapStart - aroundStart, heapStart + aroundTop]);

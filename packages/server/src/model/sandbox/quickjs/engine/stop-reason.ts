@@ -1,13 +1,10 @@
-/**
- * How a call ended, where the host decided it. The first verdict of a call stands, whatever the
- * script goes on to do.
- */
+/** How a call ended, if the host decided it. The first reason of a call stands, whatever the script does afterwards. */
 export type StopReason =
   | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
   | { readonly kind: 'threw'; readonly message: string; readonly stack: string }
   | { readonly kind: 'stopped'; readonly reason: 'time' | 'memory' | 'stack' };
 
-/** The file name of an app's source inside the engine, which stack traces tell; ours have others. */
+/** The file name of an app's source inside the engine, as in stack traces; our own sources have others. */
 export const scriptFile = 'script';
 /** The line of `scriptFile` on which the app's source begins: one of our own stands before it. */
 export const firstSourceLine = 2;

@@ -1,7 +1,7 @@
 import type { JSValueConstPointer, JSValuePointer } from 'quickjs-emscripten-core';
 import type { Engine } from './engine.js';
 
-/** Makes a text of the engine. It may hold no U+0000: what may goes as JSON. Undefined where there is no memory for it. */
+/** Creates a string in the engine. It may not contain U+0000: texts that may are sent as JSON. Undefined if memory runs out. */
 export function newText(engine: Engine, text: string): JSValuePointer | undefined {
   const { bytes, ffi, context } = engine;
   const length = Buffer.byteLength(text);

@@ -15,20 +15,20 @@ export interface VmLimits extends EngineLimits, GuestLimits {
   readonly time: number;
   /** Bytes of compiled programs that are kept. */
   readonly programs: number;
-  /** Levels of JSON in a result: code that takes it apart may go down by recursion. */
+  /** Maximum nesting of a result: code that processes it may be recursive. */
   readonly depth: number;
 }
 
-/** What a call tells while it runs. */
+/** Events of a running call. */
 export interface VmListener {
   print(text: string): void;
-  /** Now and then, with the milliseconds that the call has taken. */
+  /** Called now and then with the milliseconds that the call has taken. */
   stillRunning(spent: number): void;
   /** A traced program comes to a line of its file. */
   reached(line: number): void;
 }
 
-/** How the engine left a call. */
+/** The outcome of a call in the engine. */
 interface CallEnd {
   /** What `Realm.run` answered; undefined where the engine threw. */
   readonly text?: string | undefined;
@@ -61,7 +61,7 @@ export class Vm {
     this.#programs = new LoadedPrograms(limits.programs);
   }
 
-  /** Something cut through the engine's own stack: it needs `repair` before the next call. */
+  /** The engine's stack was unwound from outside: it needs `repair` before the next call. */
   get broken(): boolean {
     return this.#base === undefined;
   }
@@ -71,7 +71,7 @@ export class Vm {
     return this.#used;
   }
 
-  /** After some calls: an engine whose constants changed, by whatever fault of it, is not used again. */
+  /** Checked after some calls: an engine whose constants changed, by whatever fault, is not used again. */
   inspect(): void {
     const base = this.#base;
     if (base !== undefined && !hasItsConstants(base.engine, base.layout)) this.#base = undefined;
@@ -91,7 +91,7 @@ export class Vm {
     this.#polling = new Polling(base.engine.words, base.layout.pollWord);
   }
 
-  /** Answers like a call: `u` where the program compiles, else a throw or a stop. */
+  /** Returns like a call: `u` if the program compiles, otherwise a throw or a stop. */
   compile(program: Program): string {
     return this.#guarded(program, (base) => {
       const loaded = this.#load(base, program);
@@ -117,7 +117,7 @@ export class Vm {
     return loaded;
   }
 
-  /** Whatever cuts through the engine, such as the end of the thread's own stack, costs the engine and ends only this call. */
+  /** An error that unwinds the engine, such as an overflow of the thread's own stack, costs the engine and ends only this call. */
   #guarded(program: Program, task: (base: BootedEngine) => CallEnd): string {
     const base = this.#base;
     if (base === undefined) return encodeThrew('the sandbox is being repaired', undefined);
@@ -167,11 +167,11 @@ export class Vm {
     return { message, stack };
   }
 
-  /** Promises run on until none has anything left to do: without timers that is soon, or the time is over. */
+  /** Runs promises until none is pending: without timers that is soon, or the time is over. */
   #settle({ engine, argv }: BootedEngine): void {
     const { ffi, runtime } = engine;
     while (this.#stopReason === undefined && ffi.QTS_IsJobPending(runtime) !== 0) {
-      // A job may be too short for the engine to ask.
+      // A job may be too short for an interrupt check.
       if (!this.#interrupted()) ffi.QTS_ExecutePendingJob(runtime, 1, argv as never);
     }
   }

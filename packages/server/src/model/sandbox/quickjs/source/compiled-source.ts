@@ -7,12 +7,12 @@ import { type UsedMembers, usedMembers } from './used-members.js';
 
 type Scope = Readonly<Record<string, JsonValue | undefined>>;
 
-/** A source that parsed, with all that the main thread needs to send calls of it. */
+/** A parsed source, with all that the main thread needs to send calls of it. */
 export class CompiledSource {
   readonly source: SandboxSource;
   /** Its last call ended in time. */
   proven = false;
-  /** The names of its scope, in the order in which their values travel. */
+  /** The names of its scope, in the order in which their values are sent. */
   readonly #names: readonly string[];
   readonly #used: UsedMembers;
   readonly #syntax: Syntax;

@@ -99,7 +99,7 @@ describe('marks', () => {
     );
   });
 
-  test('[HOK8] a traced script tells each line that it comes to', async () => {
+  test('[HOK8] a traced script reports each line that it reaches', async () => {
     const reached: number[] = [];
     const vm = await openVm({}, { reached: (line) => reached.push(line) });
     const source =

@@ -26,7 +26,7 @@ export function programText(source: SandboxSource, syntax: Syntax, traced: boole
   try {
     marked = marker.render(syntax.tree);
   } catch (error) {
-    // Nested too deep for marks: it runs without.
+    // Nested too deep for marks: it runs without them.
     if (!(error instanceof RangeError)) throw error;
   }
   return `(function (${marks.thrown}, ${marks.reached}, ${marks.nothing}) { return ${marked}})`;
@@ -73,7 +73,7 @@ class Marker {
   readonly #firstLine: number;
   readonly #marks: Marks;
   readonly #traced: boolean;
-  /** Where the statement around begins: a bracket there could join it to the line before. */
+  /** Start of the surrounding statement: a bracket there could join it to the line before. */
   #statement = -1;
 
   constructor(text: string, firstLine: number, marks: Marks, traced: boolean) {

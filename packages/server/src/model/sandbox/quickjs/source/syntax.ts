@@ -2,7 +2,7 @@ import { getLineInfo, parse, parseExpressionAt } from 'acorn';
 import type { SandboxSource, SandboxSyntaxError } from '../../sandbox.js';
 import { everyNode, isTree, type Tree } from './tree.js';
 
-/** A source that is one whole expression, body or function, and nothing besides. */
+/** A source that is a complete expression, body or function. */
 export interface Syntax {
   readonly kind: 'syntax';
   /** The source as a function of its parameters: a first line of ours, then the source, then a last line. */
@@ -21,7 +21,7 @@ const options = {
   locations: true,
 } as const;
 
-/** Characters of a source. */
+/** Maximum characters of a source. */
 const longest = 1024 * 1024;
 
 /**
@@ -41,7 +41,7 @@ export function checkSyntax(source: SandboxSource): Syntax | SandboxSyntaxError 
     return parseError(source, head, error);
   }
   const outside = strayEnd(source, text, tree, { head, tail });
-  if (outside !== undefined) return errorAt(source, outside, 'it goes on after its end');
+  if (outside !== undefined) return errorAt(source, outside, 'it continues after its end');
   for (const node of everyNode(tree)) {
     if (node.type === 'ImportExpression') {
       return errorAt(source, node.start - head.length - 1, 'there is no import() here');
@@ -63,7 +63,7 @@ function frameOf({ kind, parameters }: SandboxSource): Frame & { readonly names:
   return { head: `${start} return (`, tail: ')})', names };
 }
 
-/** A field may have a name that no variable can have: then no script can ask for it either. */
+/** A field's name may not be a valid variable name: then no script can use it either. */
 function isVariable(name: string): boolean {
   if (!/^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u.test(name)) return false;
   try {
@@ -74,7 +74,7 @@ function isVariable(name: string): boolean {
   }
 }
 
-/** Where in the source what was to be the whole of it ends too early; undefined where all is well. */
+/** The offset at which the source ends too early; undefined if it is complete. */
 function strayEnd(
   { kind, source }: SandboxSource,
   text: string,

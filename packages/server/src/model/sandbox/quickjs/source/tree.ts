@@ -1,9 +1,9 @@
 import type { Node } from 'acorn';
 
-/** A node of a syntax tree, as code sees it that goes through trees of any kind. */
+/** A generic node of a syntax tree. */
 export type Tree = Node & Readonly<Record<string, unknown>>;
 
-/** The nodes below a node, by the member that holds them, in the order of the text. */
+/** The children of a node, by member, in source order. */
 export function* childrenOf(node: Tree): Generator<readonly [string, Tree]> {
   for (const [key, value] of Object.entries(node)) {
     // In `{ a }` key and value are the same piece of text.
@@ -17,7 +17,7 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 }
 
-/** Goes through a tree without recursion: an app's source may nest as deep as it likes. */
+/** Walks a tree without recursion: an app's source may nest arbitrarily deep. */
 export function* everyNode(root: Tree): Generator<Tree> {
   const waiting = [root];
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {

@@ -1,14 +1,13 @@
 import type { Syntax } from './syntax.js';
 import { everyNode, isTree, type Tree } from './tree.js';
 
-/** The members that a script can look at of each value of its scope; undefined where it could look at all. */
+/** The members that a script can read of each value of its scope; undefined if it may read all. */
 export type UsedMembers = ReadonlyMap<string, ReadonlySet<string> | undefined>;
 
 /**
- * Reading JSON is the dearest part of a call, and most scripts look at two or three members of an
- * object. So those alone are sent, where the text leaves no doubt: the name occurs as `input.age` or
- * `input["age"]` only, and neither as what a method is called on nor near anything that could see
- * variables by other ways.
+ * Parsing JSON is the most expensive part of a call, and most scripts read two or three members of an object. So only
+ * those are sent if the source leaves no doubt: the name occurs only as `input.age` or `input["age"]`, not as the
+ * receiver of a method call, and nothing else could reach variables in other ways.
  */
 export function usedMembers({ tree, names, hasThis }: Syntax): UsedMembers {
   const wanted = hasThis ? ['this', ...names] : names;
@@ -26,7 +25,7 @@ export function usedMembers({ tree, names, hasThis }: Syntax): UsedMembers {
       const callee = calledOn(node);
       if (callee !== undefined) counted.add(callee);
     } else if (node.type === 'FunctionExpression' && node.start === 1) {
-      // The parameters of our own function are no use of them.
+      // The parameters of our own function are not uses.
       for (const parameter of node.params as Tree[]) counted.add(parameter);
     } else {
       const name = counted.has(node) ? undefined : nameOf(node);
@@ -49,7 +48,7 @@ function memberOf({ computed, property }: Tree): string | undefined {
   return typeof name === 'string' && name !== '__proto__' ? name : undefined;
 }
 
-/** What a method is called on: it sees the whole of it. */
+/** The receiver of a method, which sees all of it. */
 function calledOn(node: Tree): Tree | undefined {
   const callee = node.type === 'CallExpression' ? node.callee : node.tag;
   return isTree(callee) && callee.type === 'MemberExpression' ? callee : undefined;

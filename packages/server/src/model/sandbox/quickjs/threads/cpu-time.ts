@@ -1,12 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/**
- * How long a thread has really run, in milliseconds, where the system tells (Linux): a thread that
- * got no processor has not overrun its time.
- */
+/** CPU time of a thread, in milliseconds, if the system has it (Linux): a thread that got no processor has not exceeded its time. */
 export type CpuTime = () => number | undefined;
 
-/** Worker: the name by which the system knows this thread. */
+/** Worker: the system's id of this thread. */
 export function threadName(): string | undefined {
   try {
     return readlinkSync('/proc/thread-self');

@@ -2,8 +2,9 @@ import { FairQueue } from '../../../../platform/scheduling/fair-queue.js';
 import type { ScriptCall } from './script-call.js';
 
 /**
- * What waits for the fast lane, one call of each asker in turn: first what was taken back from a thread, then what is likely to
- * end soon, then what may take long, since it did so lately or is not known yet. Who holds threads already has less of a turn.
+ * Calls waiting for the fast lane, one of each requester in turn: first those taken back from a thread, then those
+ * likely to end soon, then those that may take long, because they did so lately or are unknown. A requester that holds
+ * threads gets less.
  */
 export class FairScriptQueue {
   readonly #isDoubtful: (job: ScriptCall) => boolean;
@@ -11,7 +12,7 @@ export class FairScriptQueue {
   readonly #likely = new FairQueue<ScriptCall>();
   readonly #doubtful = new FairQueue<ScriptCall>();
 
-  /** `isDoubtful`: whether a call may take long, as far as is known by now. */
+  /** `isDoubtful`: whether a call may take long, by what is known now. */
   constructor(isDoubtful: (job: ScriptCall) => boolean) {
     this.#isDoubtful = isDoubtful;
   }
@@ -24,7 +25,7 @@ export class FairScriptQueue {
     (this.#isDoubtful(job) ? this.#doubtful : this.#likely).push(job.asker, job);
   }
 
-  /** It has had its turn, and waits before the others. */
+  /** It has had its turn, and waits ahead of the others. */
   pushBack(job: ScriptCall): void {
     (this.#isDoubtful(job) ? this.#doubtful : this.#back).push(job.asker, job);
   }
@@ -32,7 +33,7 @@ export class FairScriptQueue {
   /** The next calls, without those that `fits` takes elsewhere; `doubtful`: also those that may take long. */
   take(most: number, doubtful: boolean, fits: (job: ScriptCall) => boolean): ScriptCall[] {
     const jobs: ScriptCall[] = [];
-    // However much is likely to end soon, a little of the rest goes with it.
+    // Even if many calls are likely to end soon, a few of the rest go with them.
     const kept = doubtful ? Math.min(this.#doubtful.size, Math.ceil(most / 10)) : 0;
     for (const queue of [this.#back, this.#likely]) {
       while (jobs.length < most - kept) {
@@ -50,7 +51,7 @@ export class FairScriptQueue {
     return jobs;
   }
 
-  /** Who holds one thread may have no other for what may take long; who holds more may have none at all. */
+  /** A requester that holds one thread gets no other for calls that may take long; one that holds more gets none at all. */
   holds(asker: string, threads: number): void {
     if (threads > 0) this.#doubtful.pause(asker);
     else this.#doubtful.resume(asker);
@@ -60,7 +61,7 @@ export class FairScriptQueue {
     }
   }
 
-  /** Takes out everything. */
+  /** Removes and returns everything. */
   clear(): ScriptCall[] {
     return [this.#back, this.#likely, this.#doubtful].flatMap((queue) => queue.clear());
   }

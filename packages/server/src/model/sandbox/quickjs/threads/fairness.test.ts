@@ -18,7 +18,7 @@ function job(asker: string, compiled = a, isOwn = true): ScriptCall {
 const askersOf = (jobs: readonly ScriptCall[]) => jobs.map(({ asker }) => asker);
 
 describe('the fast lane', () => {
-  test('[LIM24] the one call of one asker does not stand behind the many of another', () => {
+  test('[LIM24] the only call of one requester does not wait behind many of another', () => {
     const lane = new FairScriptQueue(() => false);
     for (let n = 0; n < 10_000; n++) lane.push(job('eve'));
     lane.push(job('bob'));
@@ -26,7 +26,7 @@ describe('the fast lane', () => {
     expect(lane.size).toBe(9999);
   });
 
-  test('[HOK9] what is likely to end soon goes first, and what was taken back before it', () => {
+  test('[HOK9] calls that are likely to end soon go first, after those taken back', () => {
     const lane = new FairScriptQueue(({ compiled }) => compiled === b);
     lane.push(job('dear', b));
     lane.push(job('new'));
@@ -37,7 +37,7 @@ describe('the fast lane', () => {
     expect(askersOf(lane.take(2, true, () => true))).toEqual(['dear', 'dear, too']);
   });
 
-  test('[HOK9] a little of what is doubtful goes with each batch, and what became so meanwhile', () => {
+  test('[HOK9] a few doubtful calls go with each batch, and those that became doubtful meanwhile', () => {
     const doubtful = new Set(['dear']);
     const lane = new FairScriptQueue(({ asker }) => doubtful.has(asker));
     for (let n = 0; n < 50; n++) lane.push(job('bob'));
@@ -50,7 +50,7 @@ describe('the fast lane', () => {
     expect(askersOf(lane.take(33, true, () => true)).at(-1)).toBe('late');
   });
 
-  test('[LIM24] who holds a thread has none for what may take long, and who holds two has none', () => {
+  test('[LIM24] a requester that holds a thread gets none for calls that may take long, and one that holds two gets none', () => {
     const lane = new FairScriptQueue(({ compiled }) => compiled === b);
     const all = () => askersOf(lane.take(10, true, () => true));
     lane.holds('eve', 1);
@@ -66,7 +66,7 @@ describe('the fast lane', () => {
   });
 });
 
-test('[LIM24] it is known who holds threads, and for whom a script took long lately', () => {
+test('[LIM24] holders of threads and scripts that took long lately are recorded', () => {
   const held = new HeldThreads<number>();
   held.add(1, job('eve'), 0);
   held.add(2, job('eve', b), 500);
@@ -81,10 +81,10 @@ test('[LIM24] it is known who holds threads, and for whom a script took long lat
   ]);
 });
 
-describe('the slow lane', () => {
+describe('the quarantine', () => {
   const lane = () => new Quarantine({ mostWaiting: 10_000, longestWait: 1000 });
 
-  test('[LIM26] however many run over, those for whom the script ended in time stay in the fast lane', () => {
+  test('[LIM26] however many exceed the time, requesters for whom the script ended in time stay in the fast lane', () => {
     const slow = lane();
     slow.strike(job('eve'), 0);
     slow.well(job('bob'), 1);
@@ -97,7 +97,7 @@ describe('the slow lane', () => {
     expect(slow.has(job('sybil 7'), 5)).toBe(true);
   });
 
-  test('[LIM26] two who run over are not enough to slow the script for others', () => {
+  test('[LIM26] two overrunning requesters are not enough to slow the script for others', () => {
     const slow = lane();
     for (let turn = 0; turn < 10; turn++) {
       slow.strike(job('eve'), turn);
@@ -106,7 +106,7 @@ describe('the slow lane', () => {
     expect(slow.has(job('new'), 11)).toBe(false);
   });
 
-  test('[HOK9] a script that runs over for most has everybody new to it', () => {
+  test('[HOK9] a script that exceeds its time for most quarantines everybody new to it', () => {
     const slow = lane();
     for (const asker of ['eve', 'bob', 'carol']) slow.strike(job(asker), 0);
     expect(slow.has(job('new'), 1)).toBe(true);
@@ -120,7 +120,7 @@ describe('the slow lane', () => {
     expect(slow.has(job('new'), 5000)).toBe(false);
   });
 
-  test('[LIM24] askers take turns, however many scripts of one run over', () => {
+  test('[LIM24] requesters take turns, however many scripts of one exceed their time', () => {
     const slow = lane();
     for (const one of [job('eve'), job('eve'), job('eve', b), job('eve', b), job('bob')]) {
       slow.strike(one, 0);
@@ -152,7 +152,7 @@ describe('the slow lane', () => {
   });
 });
 
-describe('who makes scripts run over again and again', () => {
+describe('a requester who makes scripts exceed their time again and again', () => {
   test('[LIM25] is refused from the fifth time on, longer each time, and forgotten', () => {
     const overrunners = new OverrunHistory();
     for (let n = 0; n < 4; n++) overrunners.strike('eve', n);
@@ -181,14 +181,14 @@ describe('who makes scripts run over again and again', () => {
   });
 });
 
-describe('the waiting room', () => {
+describe('admission', () => {
   const room = (bytes: number, holdsBack = true) => {
     const refused: string[] = [];
     const options = { bytes, holdsBack, refused: (bound: string) => refused.push(bound) };
     return { room: new ScriptAdmission(options), refused };
   };
 
-  test('[LIM24] refuses who has more than a share waiting, with the bound', () => {
+  test('[LIM24] refuses a requester with more than a share waiting, and names the limit', () => {
     const { room: waiting, refused } = room(20 * 1100);
     const eves = Array.from({ length: 20 }, () => waiting.enter(job('eve'), 0));
     expect(eves.filter((one) => one === undefined)).toHaveLength(10);
@@ -205,7 +205,7 @@ describe('the waiting room', () => {
     expect(waiting.used).toBe(10 * 1026);
   });
 
-  test('[LIM25] refuses what somebody sends on whose input scripts ran over, and nothing else', () => {
+  test('[LIM25] refuses the input of a requester whose input made scripts exceed their time, and nothing else', () => {
     const { room: waiting, refused } = room(1e6);
     const again = job('eve');
     again.again = true;
@@ -223,7 +223,7 @@ describe('the waiting room', () => {
     expect(refused).toEqual(['limits.hookTime']);
   });
 
-  test('[LIM25] of post hooks refuses nobody: they have run over for what was written long ago', () => {
+  test('[LIM25] refuses nobody for post hooks, whose input was written long ago', () => {
     const { room: waiting } = room(1e6, false);
     for (let n = 0; n < 9; n++) waiting.overran(job('eve'), 0);
     expect(waiting.enter(job('eve'), 1)).toBeUndefined();

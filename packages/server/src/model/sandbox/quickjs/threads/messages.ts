@@ -1,21 +1,21 @@
 import type { Program } from '../engine/programs.js';
 import type { VmLimits } from '../engine/vm.js';
 
-/** What a worker thread is started with. */
+/** The start data of a worker thread. */
 export interface WorkerStart {
   readonly wasm: WebAssembly.Module;
   readonly limits: VmLimits;
-  /** See `gate.ts`. */
+  /** See `shared-progress.ts`. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** Calls that travel together. One batch at a time: the next is sent when the last is done. */
+/** Calls that are sent together. One batch at a time: the next is sent when the last is done. */
 export interface CallBatch {
-  /** What the clock shows to these calls, milliseconds since the Unix epoch. */
+  /** The time for these calls, in milliseconds since the Unix epoch. */
   readonly now: number;
   /** Programs that this thread has not seen yet. */
   readonly programs: readonly Program[];
-  /** Of each call: the key of its program, and its scope; null is to compile only. */
+  /** For each call: the key of its program, and its scope; null: compile only. */
   readonly keys: readonly number[];
   readonly scopes: readonly (string | null)[];
 }
@@ -34,7 +34,7 @@ export type FromWorker =
       readonly answers: readonly string[];
       /** Milliseconds that each took. */
       readonly took: readonly number[];
-      /** No more of this batch comes. */
+      /** The batch is complete. */
       readonly done: boolean;
       /** The most memory that any call came to use so far, in bytes. */
       readonly used: number;

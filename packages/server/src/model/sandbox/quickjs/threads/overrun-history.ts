@@ -1,36 +1,36 @@
 interface Overrunner {
   overruns: number;
-  /** Nothing of it runs until then, by the monotonic clock. */
+  /** Its calls are refused until then, by the monotonic clock. */
   until: number;
-  /** It is forgotten then. */
+  /** When it is forgotten. */
   forgotten: number;
 }
 
 /**
- * Askers on whose own input scripts run over, whatever the scripts. The first overruns are anybody's bad luck; who goes on is
- * refused for a while, longer each time, and forgotten once nothing ran over for long.
+ * Requesters whose own input makes scripts exceed their time, whatever the scripts. The first overruns are tolerated;
+ * further ones have the requester refused for a while, longer each time, until nothing exceeded for long.
  */
 export class OverrunHistory {
   readonly #askers = new Map<string, Overrunner>();
 
-  /** Something of this asker ran over. */
+  /** A call of this requester exceeded its time. */
   strike(asker: string, now: number): void {
     const known = this.#askers.get(asker);
-    const one =
+    const record =
       known === undefined || known.forgotten <= now
         ? { overruns: 0, until: 0, forgotten: 0 }
         : known;
-    one.overruns++;
-    const beyond = one.overruns - freeOverruns;
-    if (beyond > 0) one.until = now + Math.min(firstRefusal * 2 ** (beyond - 1), longestRefusal);
-    one.forgotten = Math.max(one.until, now) + forgetAfter;
-    // Behind the others: where there are too many, the one that was well for the longest time goes.
+    record.overruns++;
+    const beyond = record.overruns - freeOverruns;
+    if (beyond > 0) record.until = now + Math.min(firstRefusal * 2 ** (beyond - 1), longestRefusal);
+    record.forgotten = Math.max(record.until, now) + forgetAfter;
+    // Moved to the end: when there are too many, the one without overruns for the longest time is dropped.
     this.#askers.delete(asker);
-    this.#askers.set(asker, one);
+    this.#askers.set(asker, record);
     this.#forget(now);
   }
 
-  /** For how many milliseconds from now on this asker is refused; 0: it is not. */
+  /** For how many milliseconds from now this requester is refused; 0: it is not. */
   refusedFor(asker: string, now: number): number {
     if (this.#askers.size === 0) return 0;
     return Math.max(0, (this.#askers.get(asker)?.until ?? 0) - now);
@@ -44,7 +44,7 @@ export class OverrunHistory {
   }
 }
 
-/** Answered as what they are, before anything is refused. */
+/** Overruns answered with 500 before anything is refused. */
 const freeOverruns = 4;
 const mostAskers = 10_000;
 /** Milliseconds. */

@@ -68,7 +68,7 @@ test.each([
   expect(waits[150]).toBeLessThan(100 + 10 * (alone[37] ?? 0));
 });
 
-test('[HOK9] one script hangs on what one asker sends, and serves all others', async () => {
+test('[HOK9] a script hangs on the input of one requester, and serves all others', async () => {
   const source = `if (input.evil) { ${hang} }\nreturn auth.uid;`;
   const program = await sandbox.program('body', source, ['input', 'auth']);
   const ask = (uid: string, evil: boolean) =>
@@ -88,7 +88,7 @@ test('[HOK9] one script hangs on what one asker sends, and serves all others', a
   await Promise.all(evil);
 });
 
-test('[HOK9] many scripts that hang, all for the first time, do not stop one that never did', async () => {
+test('[HOK9] many scripts that hang, all for the first time, do not stop a script that never did', async () => {
   const programs = await Promise.all(
     Array.from({ length: 60 }, (_, n) => sandbox.program('body', `/* ${n} */ ${hang}`, [])),
   );
@@ -109,7 +109,7 @@ test('[HOK9] many scripts that hang, all for the first time, do not stop one tha
   }
 });
 
-test('[HOK9] a script that takes its time, within its limit, is well', async () => {
+test('[HOK9] a slow script within its limit succeeds', async () => {
   const patient = await TestSandbox.open({ timeLimit: 2000 });
   const busy = 'let sum = 0; for (let i = 0; i < 4e5; i++) sum += i; return sum;';
   const calls = Array.from({ length: 4 }, () => patient.body(busy));
@@ -127,7 +127,7 @@ test('[HOK9] calls that wait too long behind their own script are answered', asy
   expect(performance.now() - start).toBeLessThan(30_000);
 });
 
-test('[HOK9] a source that takes for ever to compile is given up', async () => {
+test('[HOK9] a source that compiles for ever is given up', async () => {
   const source = `${'a?b:'.repeat(200_000)}c`;
   const program = await sandbox.sandbox.compile({
     ...{ file: 'x.js', line: 3, kind: 'expression', parameters: [], source },
@@ -135,7 +135,7 @@ test('[HOK9] a source that takes for ever to compile is given up', async () => {
   expect(program).toMatchObject({ kind: 'syntax-error', line: 3 });
 });
 
-test('[HOK9] the log tells of a thread that was ended, and with which script', async () => {
+test('[HOK9] the log has an entry for an ended thread, with its script', async () => {
   const warnings: object[] = [];
   const log: Log = {
     ...{ debug() {}, info() {}, error() {} },
@@ -187,7 +187,7 @@ test('[HOK9] metrics count calls by how they ended, and threads that were replac
   expect(counts.get('really_script_workers_restarted_total overran')).toBeGreaterThan(0);
 });
 
-test('[LIM24] the one call of one asker is not behind the thousands of another', async () => {
+test('[LIM24] the only call of one requester does not wait behind thousands of another', async () => {
   const order: string[] = [];
   const ask = async (asker: string) => {
     await sandbox.sandbox.call(good, { n: 1 }, { asker, isOwn: true });
@@ -198,7 +198,7 @@ test('[LIM24] the one call of one asker is not behind the thousands of another',
   expect(order.indexOf('bob')).toBeLessThan(2500);
 });
 
-test('[LIM24] calls beyond the share of an asker are refused, and those of others are not', async () => {
+test('[LIM24] calls beyond the share of a requester are refused, and those of others are not', async () => {
   const small = await TestSandbox.open({ waiting: 50_000 });
   const program = await small.program('expression', 'n + 1', ['n']);
   const ask = (asker: string) => small.sandbox.call(program, { n: 1 }, { asker, isOwn: true });
@@ -212,7 +212,7 @@ test('[LIM24] calls beyond the share of an asker are refused, and those of other
   await small.close();
 });
 
-test('[LIM25] who makes scripts run over again and again is refused, and nobody else', async () => {
+test('[LIM25] a requester who makes scripts exceed their time again and again is refused, and nobody else', async () => {
   // A clock so slow that the refusal lasts, however busy the machine is.
   const monotonic = () => systemPlatform.clock.monotonic() / 20;
   const platform = { ...systemPlatform, clock: { ...systemPlatform.clock, monotonic } };

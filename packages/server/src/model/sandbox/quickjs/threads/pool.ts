@@ -64,7 +64,7 @@ export class Pool implements ThreadOwner {
     return this.#queue.size + this.#quarantine.size;
   }
 
-  /** Bytes of the calls that have no answer yet. */
+  /** Bytes of the pending calls. */
   get used(): number {
     return this.#room.used;
   }
@@ -78,7 +78,7 @@ export class Pool implements ThreadOwner {
     this.#queue.push(job);
     if (this.#flushing) return;
     this.#flushing = true;
-    // All calls of this turn of the event loop go together.
+    // All calls of this tick of the event loop are sent together.
     setImmediate(() => {
       this.#flushing = false;
       this.#pump();
@@ -116,7 +116,7 @@ export class Pool implements ThreadOwner {
   }
 
   printed(job: ScriptCall, text: string): void {
-    // What it printed the first time has been told.
+    // Its output was logged the first time.
     if (!job.again) this.#options.print(job.compiled.source.file, text);
   }
 
@@ -155,7 +155,7 @@ export class Pool implements ThreadOwner {
     job.settle(answer);
   }
 
-  /** What it is answered at once, where it may not wait. */
+  /** The immediate result if it may not wait. */
   #refusalOf(job: ScriptCall): string | undefined {
     if (this.#closed) return closed;
     if (this.#threads.unable) return overloaded;
@@ -163,7 +163,7 @@ export class Pool implements ThreadOwner {
     return refusal && refusedAnswer(refusal);
   }
 
-  /** Puts calls before those that wait. */
+  /** Puts calls ahead of the waiting ones. */
   #requeue(jobs: readonly ScriptCall[]): void {
     for (const job of jobs) {
       if (!job.settled) this.#queue.pushBack(job);
@@ -197,14 +197,14 @@ export class Pool implements ThreadOwner {
     thread.run(jobs, this.#options.clock.now(), false);
   }
 
-  /** Where several calls hang, the last thread is for those that are likely to end soon. */
+  /** If several calls hang, the last thread is for those that are likely to end soon. */
   #nextJobs(idle: number): ScriptCall[] {
     const doubtful = idle > 1 || this.#held.size < 2;
     const now = this.#now;
     return this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
   }
 
-  /** Whether it is for the fast lane by now; otherwise it is answered, or waits elsewhere. */
+  /** Whether it is for the fast lane now; otherwise it is answered, or waits elsewhere. */
   #isFast(job: ScriptCall, now: number): boolean {
     if (this.#isHeldBack(job, now)) return false;
     if (!this.#quarantine.has(job, now)) return true;
@@ -212,7 +212,7 @@ export class Pool implements ThreadOwner {
     return false;
   }
 
-  /** Whether its asker was refused while it waited; it is answered then. */
+  /** Whether its requester was refused while it waited; it is answered then. */
   #isHeldBack(job: ScriptCall, now: number): boolean {
     const refusal = this.#room.refusalOf(job, now);
     if (refusal !== undefined) this.#settle(job, refusedAnswer(refusal));
@@ -237,7 +237,7 @@ export class Pool implements ThreadOwner {
     return job;
   }
 
-  /** Looks at what the threads are doing. */
+  /** Checks the progress of the threads. */
   #check(): void {
     this.#watch = undefined;
     const now = this.#now;
@@ -254,7 +254,7 @@ export class Pool implements ThreadOwner {
     this.#pump();
   }
 
-  /** A thread that gets no processor is given time, though not for ever. */
+  /** A thread that gets no processor is given more time, within limits. */
   #isOver({ milliseconds, ran }: Running): boolean {
     const { time } = this.#options.limits;
     return milliseconds >= this.#last && (ran >= time || milliseconds >= time * patienceFactor);
@@ -271,7 +271,7 @@ export class Pool implements ThreadOwner {
     const { line, traced } = thread;
     const rest = thread.takeBack();
     const { file } = job.compiled.source;
-    // Where it is not known yet, it runs once more to tell the line.
+    // If the line is not known yet, it runs once more to find it.
     const log = this.#options.log[traced ? 'warn' : 'debug'];
     log({ script: file, line }, 'a script hung, and its thread was ended');
     this.#leave(thread);
@@ -286,7 +286,7 @@ export class Pool implements ThreadOwner {
     this.#requeue(rest);
   }
 
-  /** A thread has nothing to do with its lane any more. */
+  /** A thread is no longer reserved for a lane. */
   #leave(thread: ScriptThread): void {
     if (this.#fast === thread) this.#fast = undefined;
     if (this.#slowRunner === thread) this.#slowRunner = undefined;
@@ -307,8 +307,8 @@ function answerOfFailure(error: Error & { readonly code?: unknown }): string {
 const closed = encodeThrew('the sandbox is closed', undefined);
 const tooLongToCompile = encodeThrew('it takes too long to compile', undefined);
 const overloaded = encodeThrew('the sandbox has too much to do', undefined);
-/** So many times its limit a call may take, where its thread does not get to run. */
+/** Multiple of its limit that a call may take if its thread does not get to run. */
 const patienceFactor = 40;
 const mostInBatch = 2000;
-/** How many threads may fail under a call that they have not begun. */
+/** How many threads may fail with a call that they have not begun. */
 const mostFailures = 5;

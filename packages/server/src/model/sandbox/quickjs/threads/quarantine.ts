@@ -1,36 +1,36 @@
 import type { CompiledSource } from '../source/compiled-source.js';
 import type { ScriptCall } from './script-call.js';
 
-/** The calls of one script for one asker. */
+/** The calls of one script for one requester. */
 interface CallQueue {
   readonly jobs: ScriptCall[];
   /** Its calls come here until then, by the monotonic clock. */
   until: number;
-  /** Overruns that count against it. */
+  /** Recent overruns. */
   strikes: number;
-  /** The turn that it had last. */
+  /** Its last turn. */
   turn: number;
 }
 
 interface Script {
   readonly lines: Map<string, CallQueue>;
-  /** Askers for whom it ended in time since it first ran over, and when they are forgotten; those of long ago first. */
+  /** Requesters for whom it ended in time since it first exceeded it, and when they are forgotten; oldest first. */
   readonly wells: Map<string, number>;
-  /** Whether it hangs for most, and until when that need not be found out again. */
+  /** Whether it hangs for most, and until when that need not be checked again. */
   hangs: boolean;
   judged: number;
 }
 
 /**
- * Who ran over lately waits here, and is run one call at a time. Each asker has a line of its own at
- * each script: an input on which a script hangs is the asker's doing as a rule, and others who use the
- * script stay in the fast lane. Where it ran over for most of those who use it, it is the script, and
- * who is new to it comes here, too; but nobody for whom it ended in time. Askers take turns, and the
- * lines of each, those that never ran over first: so whoever is well waits for one call that hangs, and not for all.
+ * Calls that exceeded their time lately wait here, and run one at a time. Each requester has a queue of its own for
+ * each script: an input on which a script hangs is usually the requester's fault, and other users of the script stay
+ * in the fast lane. If it exceeded its time for most of them, the script is at fault, and requesters new to it come
+ * here, too; but no requester for whom it ended in time. Requesters take turns, and so do the queues of each, those
+ * without overruns first: so an innocent call waits for one call that hangs, and not for all.
  */
 export class Quarantine {
   readonly #scripts = new Map<CompiledSource, Script>();
-  /** The turn that each asker had last. */
+  /** The last turn of each requester. */
   readonly #turns = new Map<string, number>();
   readonly #options: QuarantineOptions;
   #waiting = 0;
@@ -45,7 +45,7 @@ export class Quarantine {
     return this.#waiting;
   }
 
-  /** Whether a call belongs here. */
+  /** Whether a call belongs in quarantine. */
   has({ compiled, asker }: ScriptCall, now: number): boolean {
     const script = this.#scripts.get(compiled);
     if (script === undefined) return false;
@@ -60,7 +60,7 @@ export class Quarantine {
     return script !== undefined && isWell(script, asker, now);
   }
 
-  /** A call ended in time. Of interest only where others of the script did not. */
+  /** A call ended in time. Relevant only if others of the script did not. */
   well({ compiled, asker }: ScriptCall, now: number): void {
     const script = this.#scripts.get(compiled);
     if (script === undefined) return;
@@ -69,7 +69,7 @@ export class Quarantine {
     if (script.wells.size > mostWells) forgetFirst(script.wells);
   }
 
-  /** False where its line is full. */
+  /** False if its queue is full. */
   add(job: ScriptCall, now: number): boolean {
     const { jobs } = this.#of(job);
     if (jobs.length >= this.#options.mostWaiting) return false;
@@ -79,7 +79,7 @@ export class Quarantine {
     return true;
   }
 
-  /** Before all others of its line: it has waited already. */
+  /** Ahead of all others in its queue: it has waited already. */
   addFirst(job: ScriptCall, now: number): void {
     job.slowSince = now;
     this.#of(job).jobs.unshift(job);
@@ -91,7 +91,7 @@ export class Quarantine {
     return this.#take((line) => line.until <= now) ?? this.#take(() => true);
   }
 
-  /** It ran over: its line stays here for a while, longer each time. */
+  /** It exceeded its time: its queue stays here for a while, longer each time. */
   strike(job: ScriptCall, now: number): void {
     const line = this.#of(job);
     const script = this.#scripts.get(job.compiled);
@@ -102,7 +102,7 @@ export class Quarantine {
     line.strikes++;
   }
 
-  /** Takes out the calls that have waited too long, and forgets lines that have been good for long. */
+  /** Removes calls that have waited too long, and forgets queues without recent overruns. */
   expire(now: number): ScriptCall[] {
     const expired: ScriptCall[] = [];
     for (const [compiled, { lines }] of this.#scripts) {
@@ -120,7 +120,7 @@ export class Quarantine {
     return expired;
   }
 
-  /** Takes out everything. */
+  /** Removes and returns everything. */
   clear(): ScriptCall[] {
     const lines = [...this.#scripts.values()].flatMap((script) => [...script.lines.values()]);
     this.#scripts.clear();
@@ -129,7 +129,7 @@ export class Quarantine {
     return lines.flatMap(({ jobs }) => jobs);
   }
 
-  /** Of the line whose turn it is: of the asker who had none for the longest time. */
+  /** From the queue whose turn it is: of the requester who had none for the longest time. */
   #take(fits: (line: CallQueue) => boolean): ScriptCall | undefined {
     if (this.#waiting === 0) return undefined;
     let next: { line: CallQueue; asker: string; turn: number } | undefined;
@@ -170,7 +170,7 @@ export class Quarantine {
 }
 
 export interface QuarantineOptions {
-  /** Calls of one line. */
+  /** Maximum calls in one queue. */
   readonly mostWaiting: number;
   /** Milliseconds. */
   readonly longestWait: number;
@@ -180,7 +180,7 @@ function isWell({ wells }: Script, asker: string, now: number): boolean {
   return (wells.get(asker) ?? 0) > now;
 }
 
-/** Most of those who use it, and several. */
+/** Most of its users, and several. */
 function hangsForMost(script: Script, now: number): boolean {
   if (now < script.judged) return script.hangs;
   let troubled = 0;
@@ -201,7 +201,7 @@ function forgetFirst(wells: Map<string, number>): void {
   }
 }
 
-/** Of fewer askers who ran over nothing is said about the script. */
+/** With fewer overrunning requesters than this, the script is not blamed. */
 const fewestTroubled = 3;
 const mostWells = 10_000;
 const mostTurns = 10_000;

@@ -4,15 +4,15 @@ import { OverrunHistory } from './overrun-history.js';
 import type { ScriptCall } from './script-call.js';
 
 export interface ScriptAdmissionOptions {
-  /** Bytes that calls may take which have no answer yet, all in all. */
+  /** Maximum bytes of all pending calls. */
   readonly bytes: number;
-  /** Whether those are refused on whose own input scripts run over again and again. */
+  /** Whether to refuse requesters whose own input makes scripts exceed their time again and again. */
   readonly holdsBack: boolean;
-  /** Told the bound for which a call was refused. */
+  /** Called with the limit for which a call was refused. */
   readonly refused?: ((bound: string) => void) | undefined;
 }
 
-/** Who may wait for a thread. What the server does by itself, for nobody, is never refused for its past. */
+/** Decides which calls may wait for a thread. Calls of the server itself are never refused for earlier overruns. */
 export class ScriptAdmission {
   readonly #options: ScriptAdmissionOptions;
   readonly #share: FairShare;
@@ -23,21 +23,21 @@ export class ScriptAdmission {
     this.#share = new FairShare(options.bytes);
   }
 
-  /** Bytes of the calls that have no answer yet. */
+  /** Bytes of the pending calls. */
   get used(): number {
     return this.#share.used;
   }
 
-  /** Lets it in, unless it is refused. */
+  /** Admits it, unless it is refused. */
   enter(job: ScriptCall, now: number): ScriptRefusal | undefined {
     const refusal = this.refusalOf(job, now);
     if (refusal !== undefined) return refusal;
-    // Models have to be compiled, however much waits.
+    // Compiling models is always admitted.
     if (job.scope === null || this.#share.take(job.asker, job.bytes)) return undefined;
     return this.#refuse({ bound: 'limits.hooksWaiting', retryAfter: 1 });
   }
 
-  /** It has its answer. */
+  /** It has its result. */
   leave(job: ScriptCall): void {
     if (job.scope !== null) this.#share.giveBack(job.asker, job.bytes);
   }
@@ -46,9 +46,9 @@ export class ScriptAdmission {
     if (this.#options.holdsBack && isOwn && asker !== '') this.#overrunners.strike(asker, now);
   }
 
-  /** Why it may not run now, though it may be here. */
+  /** Why it may not run now, although it was admitted. */
   refusalOf({ asker, isOwn, again }: ScriptCall, now: number): ScriptRefusal | undefined {
-    // What runs once more, to tell the line, has run over already.
+    // A call that runs again to find its line has exceeded its time already.
     if (!isOwn || again) return undefined;
     const milliseconds = this.#overrunners.refusedFor(asker, now);
     if (milliseconds === 0) return undefined;

@@ -4,17 +4,17 @@ import type { CompiledSource } from '../source/compiled-source.js';
 /** A call, or a compilation, on its way through the threads. */
 export class ScriptCall {
   readonly compiled: CompiledSource;
-  /** Null is to compile only. */
+  /** Null: compile only. */
   readonly scope: string | null;
-  /** Who asked. */
+  /** The requester. */
   readonly asker: string;
-  /** What the script is given is of the asker's making. */
+  /** Whether the script's arguments come from the requester. */
   readonly isOwn: boolean;
-  /** Since when it waits among the slow ones, by the monotonic clock. */
+  /** When it began to wait in quarantine, by the monotonic clock. */
   slowSince = 0;
-  /** Threads that failed while they had it. */
+  /** Number of threads that failed while they had it. */
   failures = 0;
-  /** It was ended once, and runs again only to tell the line. */
+  /** It was ended once, and runs again only to find the line. */
   again = false;
   readonly #take: (answer: string) => void;
   #settled = false;
@@ -37,7 +37,7 @@ export class ScriptCall {
     return this.#settled;
   }
 
-  /** About the bytes that it takes while it waits. */
+  /** Approximate bytes while it waits. */
   get bytes(): number {
     return bytesOfAny + (this.scope?.length ?? 0);
   }

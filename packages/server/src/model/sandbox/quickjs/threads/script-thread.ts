@@ -7,7 +7,7 @@ import type { CallBatch, FromWorker, WorkerStart } from './messages.js';
 import type { ScriptCall } from './script-call.js';
 import { SharedProgress } from './shared-progress.js';
 
-/** What a thread tells the pool. */
+/** Events of a thread for the pool. */
 export interface ThreadOwner {
   ready(): void;
   answered(job: ScriptCall, answer: string, milliseconds: number): void;
@@ -18,12 +18,12 @@ export interface ThreadOwner {
   failed(thread: ScriptThread, error: Error): void;
 }
 
-/** A call, seen from outside. */
+/** A running call, as observed from outside. */
 export interface Running {
   readonly job: ScriptCall;
   /** For how long it has been seen to run. */
   readonly milliseconds: number;
-  /** How much of that its thread had a processor, as far as the system tells. */
+  /** The CPU time of it, if the system has it. */
   readonly ran: number;
 }
 
@@ -33,7 +33,7 @@ interface LastSeen {
   cpu: number | undefined;
 }
 
-/** One worker thread, seen from the main one. */
+/** A worker thread, as seen from the main thread. */
 export class ScriptThread {
   readonly #worker: Worker;
   readonly #owner: ThreadOwner;
@@ -45,7 +45,7 @@ export class ScriptThread {
   /** The call that it was last seen to run, by number, and since when. */
   #seen: LastSeen = { begun: 0, at: 0, cpu: undefined };
   #cpuTime: CpuTime = cpuTimeOf(undefined);
-  /** How many calls had begun when the gate was shut. */
+  /** How many calls had begun when the batch was closed. */
   #closedAt: number | undefined;
   #used = 0;
   #traced = false;
@@ -68,7 +68,7 @@ export class ScriptThread {
     return this.#state === 'idle';
   }
 
-  /** It came to be ready, once. */
+  /** It has been ready before. */
   get started(): boolean {
     return this.#started;
   }
@@ -77,22 +77,22 @@ export class ScriptThread {
     return this.#state === 'busy';
   }
 
-  /** It does no more than one call that takes long, or may. */
+  /** It is reserved for a single call that takes long, or may. */
   get setAside(): boolean {
     return this.#state === 'busy' && (this.#traced || this.#closedAt !== undefined);
   }
 
-  /** Its calls tell the lines that they come to. */
+  /** Its calls are traced. */
   get traced(): boolean {
     return this.#traced;
   }
 
-  /** It holds so much, in memory or in programs, that another had better take its place. */
+  /** It holds so much memory, or so many programs, that it should be replaced. */
   get overused(): boolean {
     return this.#used > mostUsed || this.#sent.size > mostPrograms;
   }
 
-  /** The line that a traced call has come to. */
+  /** The present line of a traced call. */
   get line(): number | undefined {
     return this.#progress.line;
   }
@@ -143,14 +143,14 @@ export class ScriptThread {
     return { job, milliseconds, ran: cpu - this.#seen.cpu };
   }
 
-  /** Takes back all that has no answer, but for the call that runs: it is the last of this thread for now. */
+  /** Takes back all calls without a result, except the running one: it is the last of this thread for now. */
   takeBack(): ScriptCall[] {
     this.#closedAt ??= this.#progress.closeBatch();
     const current = this.#jobs[this.#closedAt - 1];
     return this.#jobs.filter((job) => job !== current && !job.settled);
   }
 
-  /** All that it has not answered. */
+  /** All calls without a result. */
   get unanswered(): ScriptCall[] {
     return this.#jobs.filter((job) => !job.settled);
   }
@@ -201,7 +201,7 @@ export class ScriptThread {
     this.#state = 'idle';
     this.#jobs = [];
     this.#closedAt = undefined;
-    // A thread that does nothing does not keep the process alive.
+    // An idle thread does not keep the process alive.
     this.#worker.unref();
   }
 

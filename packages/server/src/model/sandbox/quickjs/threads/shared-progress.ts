@@ -1,8 +1,8 @@
 /**
- * Memory that a worker thread shares with the main one: which call of its batch it has begun, and
- * whether it has ended. A thread that hangs in a built-in can neither be asked nor told anything, but
- * by this. Each call begins with the thread's taking its number; once the main thread has shut the
- * gate, no further call of the batch can begin, and the main thread knows which have not.
+ * Memory that a worker thread shares with the main thread: which call of its batch it has begun, and whether it has
+ * ended. It is the only way to communicate with a thread that hangs in a built-in. Each call begins with the thread
+ * taking its number; once the main thread has closed it, no further call of the batch can begin, and the main thread
+ * knows which have not.
  */
 export class SharedProgress {
   readonly buffer: SharedArrayBuffer;
@@ -20,7 +20,7 @@ export class SharedProgress {
     Atomics.store(this.#words, begun, 0);
   }
 
-  /** Worker: false where the gate is shut. */
+  /** Worker: false if the batch was closed. */
   begin(index: number): boolean {
     return Atomics.compareExchange(this.#words, begun, index, index + 1) === index;
   }
@@ -30,7 +30,7 @@ export class SharedProgress {
     Atomics.store(this.#words, ended, index + 1);
   }
 
-  /** Worker: the line that a traced call has come to. */
+  /** Worker: the present line of a traced call. */
   reach(at: number): void {
     Atomics.store(this.#words, line, at);
   }
@@ -47,7 +47,7 @@ export class SharedProgress {
     return Atomics.load(this.#words, line) || undefined;
   }
 
-  /** Main thread: from now on no call of the batch begins. Answers how many have. */
+  /** Main thread: from now on no call of the batch begins. Returns how many have. */
   closeBatch(): number {
     for (;;) {
       const count = Atomics.load(this.#words, begun);

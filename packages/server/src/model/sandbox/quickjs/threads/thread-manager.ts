@@ -13,8 +13,8 @@ export interface ThreadManagerOptions {
 }
 
 /**
- * Keeps enough threads: as many as there are set aside, and two besides, one for the fast lane and a
- * warm one. A thread takes some 30 ms to start, so none is started only when it is needed.
+ * Keeps enough threads: one for each thread set aside, and two more, one for the fast lane and a warm one. A thread
+ * takes some 30 ms to start, so it must be started before it is needed.
  */
 export class ThreadManager {
   readonly #options: ThreadManagerOptions;
@@ -22,7 +22,7 @@ export class ThreadManager {
   readonly #threads = new Set<ScriptThread>();
   #retry: Timer | undefined;
   #shrink: Timer | undefined;
-  /** Runs while no further thread is replaced for what it holds. */
+  /** Set while no further thread is replaced for its memory. */
   #rest: Timer | undefined;
   #failedStarts = 0;
   #closed = false;
@@ -40,12 +40,12 @@ export class ThreadManager {
     return [...this.#threads].filter((thread) => thread.idle);
   }
 
-  /** Threads fail to start, time and again. */
+  /** Whether threads repeatedly fail to start. */
   get unable(): boolean {
     return this.#failedStarts >= 3;
   }
 
-  /** Starts the threads that are wanting. */
+  /** Starts the missing threads. */
   ensureThreads(): void {
     if (this.#closed || this.#retry !== undefined) return;
     const setAside = [...this.#threads].filter((thread) => thread.setAside).length;
@@ -67,7 +67,7 @@ export class ThreadManager {
     this.ensureThreads();
   }
 
-  /** Replaces an idle thread that holds much, where another is there to go on. All that it can hold is bounded, so there is no hurry. */
+  /** Replaces an idle thread that holds much memory, if another is ready. Its memory is limited, so there is no hurry. */
   recycle(thread: ScriptThread): void {
     if (this.#rest !== undefined || !thread.idle || this.idle.length < 2) return;
     this.#rest = this.#options.timers.after(recycleAfter, () => {
@@ -91,7 +91,7 @@ export class ThreadManager {
     this.#threads.add(new ScriptThread(wasm, limits, this.#owner));
   }
 
-  /** Where threads do not start, the next is tried only after a while. */
+  /** If threads do not start, the next is tried only after a while. */
   #failedStart(): void {
     this.#failedStarts++;
     this.#retry ??= this.#options.timers.after(retryAfter, () => {
@@ -113,7 +113,7 @@ export class ThreadManager {
   }
 }
 
-/** One for the fast lane, one for the slow one, and a warm one. */
+/** One for the fast lane, one for the quarantine, and a warm one. */
 const fewestThreads = 3;
 const mostThreads = 5;
 /** Milliseconds. */

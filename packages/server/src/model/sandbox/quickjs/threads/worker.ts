@@ -6,9 +6,9 @@ import { threadName } from './cpu-time.js';
 import type { CallBatch, FromWorker, WorkerStart } from './messages.js';
 import { SharedProgress } from './shared-progress.js';
 
-// A worker thread: it has one machine and answers batches of calls.
+// A worker thread: it has one VM and answers batches of calls.
 
-/** Answers wait at most this long, in milliseconds, for others to travel with. */
+/** Results wait at most this long, in milliseconds, to be sent with others. */
 const flushAfter = 1;
 const mostPrints = 100;
 
@@ -49,7 +49,7 @@ const vm = await Vm.open(wasm, limits, {
 });
 
 async function answer(batch: CallBatch): Promise<void> {
-  // The engine asks this clock: a call sees the time of the server's clock, and it stands still.
+  // The engine reads this clock: a call sees the server's time, which does not advance during the call.
   Date.now = () => batch.now;
   for (const program of batch.programs) programs.set(program.key, program);
   flushed = performance.now();
