@@ -1,6 +1,9 @@
 import type { JsonObject } from './json/json.js';
 
-/** Who a session is: what the server read from its access token, and what rules and hooks see as `auth`. */
+/**
+ * The identity of a session: what the server read from its access token, and rules and hooks see as
+ * `auth`.
+ */
 export interface Auth {
   readonly uid: string;
   readonly authType?: string | undefined;
@@ -9,5 +12,5 @@ export interface Auth {
   readonly data?: JsonObject | undefined;
 }
 
-/** `meta.opBy` of a push, and what is stored of the author of a change: `data` holds public members only. */
+/** `meta.opBy` of a push, and the stored author of a change: `data` has public members only. */
 export type Actor = Auth;

@@ -7,7 +7,7 @@ const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url),
 const table: [string, ErrorKind][] = Object.entries(errorTable);
 
 describe('the table', () => {
-  test('[ERR2] has the errors that the page lists, under the same codes, and no others', () => {
+  test('[ERR2] has the errors of the docs page, under the same codes, and no others', () => {
     const rows = [...page.matchAll(/^\| (\d{3}) \| (.*?) \|.*\|$/gm)];
     const ofCommands = rows.filter(([row]) => !row.includes('over HTTP alone'));
     const listed = ofCommands.flatMap(([, code, messages = '']) =>
@@ -33,7 +33,7 @@ describe('the table', () => {
 });
 
 describe('an error on the wire', () => {
-  test('[ERR1] has errors only where they say something', () => {
+  test('[ERR1] omits empty errors', () => {
     expect(JSON.stringify(fail('object.gone'))).toBe('{"code":410,"message":"object.gone"}');
     expect(JSON.stringify(fail('validation.failed', {}))).toBe(
       '{"code":409,"message":"validation.failed"}',
@@ -43,7 +43,7 @@ describe('an error on the wire', () => {
     );
   });
 
-  test('[ENV7] an argument is named under its path, even an odd one', () => {
+  test('[ENV7] an argument is named by its path, even an unusual one', () => {
     expect(fail.invalid('cmdOpts.limit', 'expected.integer').toJSON()).toEqual({
       code: 400,
       message: 'request.invalid',
@@ -53,7 +53,7 @@ describe('an error on the wire', () => {
     expect(Object.keys(odd ?? {})).toEqual(['__proto__']);
   });
 
-  test('[ERR1] [ERR2] the tag and the R where they are known; the delay beside the error, the id in it', () => {
+  test('[ERR1] [ERR2] has the tag and the R where known; the delay beside the error, the id in it', () => {
     const limited = fail('rate.limited', undefined, { meta: { retryAfter: 2 } });
     expect(errorResponse(limited, { tag: 0, r: '/users/1' })).toEqual({
       tag: 0,
@@ -67,7 +67,7 @@ describe('an error on the wire', () => {
     });
   });
 
-  test('[ERR3] the stack stays here', () => {
+  test('[ERR3] the stack is not sent', () => {
     const error = fail('internal.server.error', undefined, { id: 'e1' });
     expect(error.stack).toContain('errors.test');
     expect(JSON.stringify({ error, response: errorResponse(error) })).not.toMatch(
@@ -75,7 +75,7 @@ describe('an error on the wire', () => {
     );
   });
 
-  test('[HOK5] a hook may say what it likes', () => {
+  test('[HOK5] a hook may choose code and message', () => {
     const error = new ProtocolError({ code: 418, message: 'tea only' });
     expect(error).toBeInstanceOf(Error);
     expect(error.toJSON()).toEqual({ code: 418, message: 'tea only' });

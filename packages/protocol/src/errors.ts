@@ -1,8 +1,11 @@
 /** What a client can do about an error. */
 export type Retry =
-  /** The same request gets the same answer. */
+  /** The same request gets the same error. */
   | 'never'
-  /** At once, when the client has renewed what the message names: its revision, its token, its position. */
+  /**
+   * Immediately, once the client has renewed what the message names: its revision, its token, its
+   * position.
+   */
   | 'now'
   /** The same request later; `meta.retryAfter` says when. */
   | 'backoff';
@@ -10,11 +13,13 @@ export type Retry =
 export interface ErrorKind {
   readonly code: number;
   readonly retry: Retry;
-  /** Whether the server closes the socket after telling it. */
+  /** Whether the server closes the socket after sending it. */
   readonly closes: boolean;
 }
 
-/** Every error of the protocol by its message. A hook may say others, with `cancel(code, message)`. */
+/**
+ * Every error of the protocol by its message. A hook may send others, with `cancel(code, message)`.
+ */
 export const errorTable = {
   'json.malformed': { code: 400, retry: 'never', closes: true },
   'request.invalid': { code: 400, retry: 'never', closes: false },
@@ -49,7 +54,7 @@ export const errorTable = {
 
 export type ErrorMessage = keyof typeof errorTable;
 
-/** Details by the path of the field or argument that they are about. */
+/** Details by the path of the field or argument. */
 export type FieldErrors = Record<string, string[]>;
 
 export interface ErrorDetails {
@@ -70,16 +75,16 @@ export type ErrorBody = {
   code: number;
   message: string;
   errors?: FieldErrors;
-  /** Of a 500: what to look for in the server's log. */
+  /** Of a 500: the id to search for in the server's log. */
   id?: string;
 };
 
-/** The one error that crosses the wire. Anything else that is thrown is the server's own trouble. */
+/** The only error that is sent to clients. Any other error thrown is a failure of the server. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
   readonly code: number;
   readonly errors?: FieldErrors | undefined;
-  /** Goes into the `meta` of the answer, beside `error`. */
+  /** Goes into the `meta` of the response, beside `error`. */
   readonly meta?: ErrorMeta | undefined;
   readonly id?: string | undefined;
 
@@ -91,7 +96,7 @@ export class ProtocolError extends Error {
     this.id = details.id;
   }
 
-  /** The `error` member. `errors` only where it has something to say. */
+  /** The `error` member. `errors` only where it is not empty. */
   toJSON(): ErrorBody {
     const body: ErrorBody = { code: this.code, message: this.message };
     if (this.errors && Object.keys(this.errors).length > 0) body.errors = this.errors;
@@ -114,9 +119,9 @@ fail.invalid = function invalid(path: string, detail: string): ProtocolError {
   return fail('request.invalid', Object.fromEntries([[path, [detail]]]));
 };
 
-/** WebSocket close codes and what the server means by them. */
+/** WebSocket close codes as the server uses them. */
 export const closeCodes = {
-  /** The client's wish. */
+  /** Closed by the client. */
   normal: 1000,
   /** The server shuts down. */
   goingAway: 1001,

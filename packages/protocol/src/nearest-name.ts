@@ -1,7 +1,7 @@
-/** So much of a name is compared: longer ones are no slips of the pen. */
+/** Maximum length of names that are compared: longer ones are no typing errors. */
 const maxLength = 64;
 
-/** The known name that is most like this one, written in any case; `undefined` where there is none. */
+/** The known name most similar to this one, ignoring case; `undefined` where there is none. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const text = name.slice(0, maxLength).toLowerCase();
   let nearest: string | undefined;
@@ -15,7 +15,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return nearest;
 }
 
-/** Letters to add, take away or exchange on the way from one text to the other (Levenshtein). */
+/** The number of insertions, deletions and substitutions between two texts (Levenshtein). */
 function distanceOf(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let index = 1; index <= from.length; index++) {

@@ -19,7 +19,7 @@ describe('objects', () => {
     });
   });
 
-  test('[R1] a name in the place of an id is an id', () => {
+  test('[R1] a name in the position of an id is an id', () => {
     expect(parseR('/users/posts')).toEqual({
       kind: 'object',
       r: '/users/posts',
@@ -68,7 +68,7 @@ describe('collections', () => {
     expect(parseR(text)).toEqual({ kind: 'collection', r, names, parents });
   });
 
-  test('[R3] [R4] ids, then wildcards: printed in one way, whatever the ending', () => {
+  test('[R3] [R4] ids, then wildcards: printed in one form, whatever the ending', () => {
     const shape = fc.record({
       above: fc.array(fc.tuple(name, id), { maxLength: 3 }),
       wild: fc.array(name, { maxLength: 3 }),
@@ -90,7 +90,7 @@ describe('collections', () => {
     );
   });
 
-  test('[R3] an id after a wildcard is a loophole', () => {
+  test('[R3] an id after a wildcard is refused', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(name, id), { maxLength: 2 }),
@@ -107,7 +107,7 @@ describe('collections', () => {
   });
 });
 
-describe('what is no R', () => {
+describe('texts that are no R', () => {
   test.each([
     '',
     '/',
@@ -147,7 +147,7 @@ describe('what is no R', () => {
     else expect(parseR(text)).toBeUndefined();
   });
 
-  test('[R2] whatever is refused or not, the printed form means the same', () => {
+  test('[R2] the printed form of any accepted text means the same', () => {
     const character = fc.constantFrom('/', '*', 'a', '1', '_', '-', ' ', 'é', '.');
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 14 }), (text) => {
@@ -158,7 +158,7 @@ describe('what is no R', () => {
     );
   });
 
-  test('[R2] a very long text takes no longer than its length', () => {
+  test('[R2] a very long text takes linear time', () => {
     expect(parseR(`${'/a/1'.repeat(200_000)}/`)?.kind).toBe('object');
     expect(parseR('/'.repeat(1_000_000))).toBeUndefined();
   });
@@ -172,7 +172,7 @@ test('[R2] ids have 1 to 64 letters, digits, _ and -', () => {
   }
 });
 
-test("[R5] the system's names are addresses, and known as the system's", () => {
+test("[R5] system names are parsed, and recognised as the system's", () => {
   expect(['_logs', '__proto__', 'socket'].map(isSystemName)).toEqual([true, true, true]);
   expect(['users', 'sockets', 'a_b'].map(isSystemName)).toEqual([false, false, false]);
   expect(parseR('/_logs/1')).toMatchObject({ kind: 'object', names: ['_logs'] });
@@ -182,7 +182,7 @@ test('[R4] the collection under an object', () => {
   expect(childCollection('/users/1', 'posts')).toBe('/users/1/posts/*');
 });
 
-/** What an object says of its surroundings, parsed. */
+/** The collection or parent of an object, parsed. */
 function reparsed(parsed: ParsedR | undefined, member: 'collection'): ParsedR | undefined {
   return parsed?.kind === 'object' ? parseR(parsed[member]) : undefined;
 }

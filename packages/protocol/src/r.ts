@@ -1,6 +1,6 @@
 /**
- * Addresses. Text such as `/users/1/posts` is parsed once, at the edge; everything behind it works
- * with the printed form and the parts.
+ * Addresses. Text such as `/users/1/posts` is parsed once, at the edge; later code works with the
+ * printed form and the parts.
  */
 export type ParsedR = ObjectR | CollectionR;
 
@@ -14,9 +14,9 @@ export interface ObjectR {
   readonly ids: string[];
   /** The last of `ids`. */
   readonly id: string;
-  /** The collection that it stands in, printed: `/users/1/posts/*`. */
+  /** Its collection, printed: `/users/1/posts/*`. */
   readonly collection: string;
-  /** The object above it, printed: `/users/1`. */
+  /** Its parent object, printed: `/users/1`. */
   readonly parent?: string | undefined;
 }
 
@@ -36,17 +36,17 @@ export function isId(text: unknown): text is string {
   return typeof text === 'string' && idPattern.test(text);
 }
 
-/** Names that no model may have: they belong to the system. */
+/** Names reserved for the system, which no model may have. */
 export function isSystemName(name: string): boolean {
   return name.startsWith('_') || name === 'socket';
 }
 
-/** The collection of this name under an object, printed. */
+/** The collection with this name under an object, printed. */
 export function childCollection(objectR: string, name: string): string {
   return `${objectR}/${name}/*`;
 }
 
-/** Parses an R as a client wrote it; `undefined` where it is none (400 `r.invalid`). */
+/** Parses an R as a client wrote it; `undefined` where it is invalid (400 `r.invalid`). */
 export function parseR(text: unknown): ParsedR | undefined {
   if (typeof text !== 'string' || !text.startsWith('/')) return undefined;
   const end = text.endsWith('/') ? text.length - 1 : text.length;
@@ -67,7 +67,7 @@ export function parseR(text: unknown): ParsedR | undefined {
     : collectionR(names, ids.slice(0, names.length - 1));
 }
 
-/** After a wildcard only wildcards: a concrete id would be a loophole into objects of unknown parents. */
+/** Only wildcards after a wildcard: an id would be a loophole into objects of unknown parents. */
 function isStepAfter(id: string, previous: string | undefined): boolean {
   return id === '*' || (previous !== '*' && idPattern.test(id));
 }

@@ -1,5 +1,5 @@
-// The door for worker threads: values and filters, without the message schemas, whose library takes
-// longer to load than all the rest of a thread.
+// Entry point for worker threads: values and filters, without the message schemas, whose library
+// takes longer to load than the rest of a thread.
 export { canonicalText } from './json/canonical-text.js';
 export { deepEqual } from './json/deep-equal.js';
 export type { JsonObject, JsonValue } from './json/json.js';

@@ -4,9 +4,12 @@ export function isPlain(value: JsonValue): value is null | boolean | number | st
   return typeof value !== 'object' || value === null;
 }
 
-/** One text for all values that are deeply equal, and for no others: members in the order of their names. */
+/**
+ * The same text for all deeply equal values, and different texts for others: members are sorted by
+ * name.
+ */
 export function canonicalText(value: JsonValue): string {
-  // Not JSON.stringify for numbers: it has one text, null, for what a too large literal becomes.
+  // Not JSON.stringify for numbers: it gives null for a literal that overflows.
   if (typeof value === 'number') return String(value);
   if (isPlain(value)) return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalText).join()}]`;

@@ -1,6 +1,9 @@
 import { isJsonObject, type JsonValue } from './json.js';
 
-/** Whether two JSON values are the same, whatever the order of members. A missing value equals only a missing one. */
+/**
+ * Deep equality of JSON values, whatever the order of members. A missing value equals only a
+ * missing one.
+ */
 export function deepEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) return Array.isArray(b) && equalLists(a, b);

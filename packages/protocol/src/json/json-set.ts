@@ -1,7 +1,7 @@
 import { canonicalText, isPlain } from './canonical-text.js';
 import type { JsonValue } from './json.js';
 
-/** A set of JSON values by deep equality. Looking one up costs its own size, not the size of the set. */
+/** A set of JSON values by deep equality. A lookup costs the size of the value, not of the set. */
 export class JsonSet {
   readonly #plain = new Set<JsonValue>();
   readonly #composite = new Set<string>();
@@ -15,7 +15,7 @@ export class JsonSet {
     else this.#composite.add(canonicalText(value));
   }
 
-  /** `textOf`: where canonical texts of values are known already. */
+  /** `textOf`: for values whose canonical texts are known already. */
   has(value: JsonValue, textOf = canonicalText): boolean {
     if (isPlain(value)) return this.#plain.has(value);
     return this.#composite.size > 0 && this.#composite.has(textOf(value));

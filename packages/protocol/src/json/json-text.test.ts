@@ -6,7 +6,7 @@ import { holdsRounded, inexactIn, infiniteIn, isRounded, parseJson } from './jso
 
 const read = (text: string) => parseJson(text) as JsonObject;
 
-describe('[NUM2] a number that is whole by rounding alone', () => {
+describe('[NUM2] a number that is whole only by rounding', () => {
   test.each([
     '9007199254740990.9',
     '-9007199254740990.9',
@@ -75,7 +75,7 @@ describe('[NUM2] a number that is whole by rounding alone', () => {
     expect(holdsRounded(value)).toBe(false);
   });
 
-  test('whatever has digits in it: only whole numbers other than written are, and nothing else changes', () => {
+  test('in texts full of digits exactly the rounded whole numbers are found, and nothing else changes', () => {
     const digits = fc.stringMatching(/^[09]{0,20}[0-9]$/);
     const number = fc
       .tuple(digits, fc.option(digits), fc.option(fc.integer({ min: -340, max: 20 })))
@@ -94,7 +94,7 @@ describe('[NUM2] a number that is whole by rounding alone', () => {
     );
   });
 
-  test('text without such a number is read as ever', () => {
+  test('a text without such a number is parsed as always', () => {
     fc.assert(
       fc.property(jsonValue, (value) => {
         expect(parseJson(JSON.stringify(value))).toEqual(JSON.parse(JSON.stringify(value)));
@@ -103,7 +103,7 @@ describe('[NUM2] a number that is whole by rounding alone', () => {
     expect(() => parseJson('{"a":9007199254740990.9')).toThrow(SyntaxError);
   });
 
-  test('a text of digits alone costs about what its length is', () => {
+  test('the time for a text of digits is linear in its length', () => {
     const long = `"${',1234567890123456'.repeat(30_000)}${'1'.repeat(500_000)}"`;
     const zeros = '0'.repeat(200_000);
     const before = performance.now();
@@ -115,20 +115,20 @@ describe('[NUM2] a number that is whole by rounding alone', () => {
   });
 });
 
-/** Said once more, with exact numbers: whether a whole number is what is written, or is printed so. */
+/** The oracle, with exact numbers: whether a whole number is as written, or is printed so. */
 function isWritten(parsed: number, source: string): boolean {
   const written = exactly(source);
   return written === exactly(String(BigInt(parsed))) || written === exactly(String(parsed));
 }
 
-/** A decimal number, 10^400 times. */
+/** A decimal number times 10^400. */
 function exactly(source: string): bigint {
   const [mantissa = '', exponent = '0'] = source.split('e');
   const [whole = '', fraction = ''] = mantissa.split('.');
   return BigInt(whole + fraction) * 10n ** BigInt(400 + Number(exponent) - fraction.length);
 }
 
-describe('[NUM1] numbers that are not kept', () => {
+describe('[NUM1] numbers that overflow', () => {
   test.each<[JsonValue, string | undefined, string | undefined]>([
     [1e300, undefined, ''],
     [Number.POSITIVE_INFINITY, '', ''],
@@ -141,7 +141,7 @@ describe('[NUM1] numbers that are not kept', () => {
   });
 });
 
-test('[NUM2] [LIM27] a number is found wherever it stands, under whatever name, and of two of a name the last counts', () => {
+test('[NUM2] [LIM27] a number is found anywhere, under any name, and of duplicate names the last counts', () => {
   const deep = `${'['.repeat(60)}9007199254740993${']'.repeat(60)}`;
   expect(holdsRounded(parseJson(deep))).toBe(true);
   const odd = read('{"\\"\\\\":[{"__proto__":{"k":9007199254740993}}],"k\\u0041":1e-400}');

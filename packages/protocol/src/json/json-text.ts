@@ -2,30 +2,37 @@ import type { JsonValue } from './json.js';
 import { type Finder, NumberScan } from './number-scan.js';
 
 /**
- * A number in a JSON text of which `JSON.parse` may make another, whole one: a whole one of many digits, a long one with a
- * fraction that is next to a whole one, many digits that an exponent moves across the point, or one that is next to 0. It
- * begins with what stands before a number, so that its digits are run through once.
+ * A number in a JSON text that `JSON.parse` may round to a whole one: a whole number of many
+ * digits, a long one with a fraction next to a whole one, many digits that an exponent moves across
+ * the point, or one next to 0. Starts with what precedes a number, so that its digits are scanned
+ * once.
  */
 const suspicious =
   /[:,[\s]-?\d(?:\d{15}|(?=[\d.]{16})\d*\.(?:000|999)|\d{12,}\.\d|[\d.]*[eE]-\d{3}|[\d.]{15,}[eE])/;
 
 const manyDigits = /\d{16}/;
 
-/** Every message is looked at, and most have no point, no exponent and no long number: searching for these costs next to nothing. */
+/**
+ * Runs for every message, and most have no point, no exponent and no long number: searching for
+ * these is almost free.
+ */
 function isSuspicious(text: string): boolean {
   const hasFraction = text.includes('.') || text.includes('e-') || text.includes('E-');
   return (hasFraction || manyDigits.test(text)) && suspicious.test(text);
 }
 
-/** The members of these objects and lists that were rounded to whole numbers; none where they are further inside. */
+/**
+ * The members of these objects and lists that were rounded to whole numbers; without rounded
+ * numbers deeper inside.
+ */
 const rounded = new WeakMap<object, Set<string>>();
 
-/** Of those that have none of their own. */
+/** For containers without such members. */
 const none = new Set<string>();
 
 /**
- * `JSON.parse`, which remembers the numbers that it rounded to whole ones, such as 9007199254740990.9 and
- * 9007199254740993 (see `isRounded`). Only a text that may hold one is read with more care.
+ * `JSON.parse` that remembers the numbers that it rounded to whole ones, such as 9007199254740990.9
+ * and 9007199254740993 (see `isRounded`). Only a text that may contain one is scanned in detail.
  */
 export function parseJson(text: string): unknown {
   return isSuspicious(text) ? parseCarefully(text) : JSON.parse(text);
@@ -36,12 +43,12 @@ export function isRounded(container: object, member: string | number): boolean {
   return rounded.get(container)?.has(String(member)) ?? false;
 }
 
-/** Whether a number in it was rounded to a whole one. */
+/** Whether any number in the value was rounded to a whole one. */
 export function holdsRounded(value: unknown): boolean {
   return typeof value === 'object' && value !== null && rounded.has(value);
 }
 
-/** For a copy: what is remembered of the original holds for it too. */
+/** For a copy: marks the same members as rounded as in the original. */
 export function keepRounded(original: object, copy: object): void {
   const members = rounded.get(original);
   if (members) rounded.set(copy, members);
@@ -65,7 +72,7 @@ const remembering: Finder = {
   },
 };
 
-/** Whether the number that was read is a whole one, and not what is written. */
+/** Whether the parsed number is a whole one that differs from the source. */
 export function isRoundedFrom(source: string, value: number): boolean {
   if (!Number.isInteger(value) || source === String(value)) return false;
   const written = decimalOf(source);
@@ -77,13 +84,13 @@ export function isRoundedFrom(source: string, value: number): boolean {
 }
 
 interface Decimal {
-  /** Without zeros at either end; '' of 0. */
+  /** Without zeros at either end; '' for 0. */
   readonly digits: string;
-  /** Of ten, by which the digits are multiplied. */
+  /** The power of ten by which the digits are multiplied. */
   readonly power: number;
 }
 
-/** The number that a text says, without its sign. */
+/** Parses a number without its sign. */
 function decimalOf(source: string): Decimal {
   const [, whole = '', fraction = '', exponent = '0'] = number.exec(source) ?? [];
   const all = `${whole}${fraction}`;
@@ -92,7 +99,7 @@ function decimalOf(source: string): Decimal {
   return { digits, power: Number(exponent) - fraction.length + all.length - end };
 }
 
-/** No regular expression: one for the end of a text looks at every run of zeros to its end, again for each zero in it. */
+/** Without a regular expression: one anchored at the end is quadratic in a run of zeros. */
 function lengthWithoutZeros(digits: string): number {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;
@@ -106,15 +113,19 @@ function magnitudeOf(value: number): bigint {
 }
 
 /**
- * The path of the first number in a value that is not finite, such as `.a[2]`, and '' for the value itself; `undefined`
- * where all are. `JSON.parse` makes Infinity of 1e400, which JSON cannot say.
+ * The path of the first number in a value that is not finite, such as `.a[2]`, and '' for the value
+ * itself; `undefined` where all are. `JSON.parse` makes Infinity of 1e400, which JSON cannot
+ * express.
  */
 export function infiniteIn(value: JsonValue): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : '';
   return firstInside(value, infiniteIn);
 }
 
-/** As `infiniteIn`, of the first number that JSON does not keep as it is: it is not finite, or whole and beyond ±(2^53 − 1). */
+/**
+ * As `infiniteIn`, for the first number that JSON does not keep exactly: not finite, or whole and
+ * beyond ±(2^53 − 1).
+ */
 export function inexactIn(value: JsonValue): string | undefined {
   if (typeof value === 'number') return isExact(value) ? undefined : '';
   return firstInside(value, inexactIn);
@@ -130,7 +141,8 @@ function firstInside(
 ): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) {
-    // By index: what goes over the entries takes ten times as long, and lists may have hundreds of thousands of elements.
+    // By index: iterating over entries takes ten times as long, and lists may have hundreds of
+    // thousands of elements.
     for (let index = 0; index < value.length; index++) {
       const inside = look(value[index] ?? null);
       if (inside !== undefined) return `[${index}]${inside}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { JsonObject, JsonValue } from './json.js';
 
-/** Names that are few, so that they meet, and some that objects have by birth. */
+/** Few names, so that they collide, and some that objects inherit. */
 export const memberName = fc.constantFrom('a', 'b', 'tags', 'constructor', 'toString', 'é');
 
 const plain = fc.oneof(
@@ -22,7 +22,7 @@ export const jsonValue: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }
   ),
 })).value;
 
-/** The data of an object: no member of its own is null. */
+/** The data of an object: no top-level member is null. */
 export const objectData: fc.Arbitrary<JsonObject> = fc
   .dictionary(memberName, jsonValue, { maxKeys: 5, noNullPrototype: true })
   .map((object) =>

@@ -2,9 +2,9 @@ import { deepEqual } from './deep-equal.js';
 import type { JsonValue } from './json.js';
 import { JsonSet } from './json-set.js';
 
-/** A list that is looked through this often in a row is worth a set. */
+/** Consecutive lookups in a list after which a set pays off. */
 const maxScans = 4;
-/** Shorter lists never are. */
+/** Shorter lists are always scanned. */
 const shortList = 16;
 /** Lists that are remembered. */
 const maxLists = 4;
@@ -16,11 +16,12 @@ interface IndexedList {
 }
 
 /**
- * Whether lists have elements, by deep equality. Asked about the same list again and again, it makes a set of that: a filter with hundreds of
- * `contains`, or hundreds of filters with one, then cost the length of the list once. A list must not change meanwhile.
+ * Whether lists contain elements, by deep equality. Repeated lookups in the same list build a set
+ * of it: a filter with hundreds of `contains`, or hundreds of filters with one, then cost the
+ * length of the list once. A list must not change meanwhile.
  */
 export class ListElements {
-  /** The last one first. */
+  /** Most recent first. */
   readonly #known: IndexedList[] = [];
 
   has(list: readonly JsonValue[], element: JsonValue): boolean {

@@ -1,12 +1,18 @@
-/** A list or object that the scan is inside of. Levels are used again, since a text may open very many. */
+/**
+ * A list or object that contains the current position. Levels are reused, since a text may open
+ * very many.
+ */
 interface Level {
   isList: boolean;
-  /** What was read of it; `unsought` until somebody asks, and `undefined` where a later member of the same name took its place. */
+  /**
+   * The parsed container; `unsought` until it is looked up, and `undefined` where a later member of
+   * the same name replaced it.
+   */
   container: unknown;
   isMarked: boolean;
-  /** Of a list: the element that is being read. */
+  /** Of a list: the index of the current element. */
   index: number;
-  /** Of an object: where the last text in it stands, which before a value is the name of the member. */
+  /** Of an object: start of its latest string, which before a value is the member's name. */
   nameStart: number;
   nameEnd: number;
 }
@@ -20,24 +26,25 @@ const comma = 0x2c;
 /** Digits that a double always holds. */
 const safeDigits = 15;
 
-/** Who is told of what the scan finds. */
+/** Receives what the scan finds. */
 export interface Finder {
-  /** Whether the number that was read is another one than is written. */
+  /** Whether the parsed number differs from the source. */
   isWanted(source: string, value: number): boolean;
-  /** A container that has one in it, at whatever depth; told once. */
+  /** A container with such a number at any depth; called once per container. */
   holds(container: object): void;
   found(container: object, member: string): void;
 }
 
 /**
- * Runs once through a JSON text that was read already and looks at those numbers alone that may have lost digits; what they
- * belong to is sought only where one did. So a text costs what its length is, whatever stands in it.
+ * Scans a parsed JSON text once and checks only the numbers that may have lost digits; their
+ * containers are looked up only where one did. So the time is linear in the length, whatever the
+ * text.
  */
 export class NumberScan {
   readonly #text: string;
   readonly #finder: Finder;
   readonly #levels: Level[] = [];
-  /** Levels that are open. The first one stands for the text itself. */
+  /** Open levels. The first one stands for the text itself. */
   #depth = 0;
 
   constructor(text: string, value: unknown, finder: Finder) {
@@ -77,7 +84,7 @@ export class NumberScan {
     else this.#levels.push({ ...fresh, nameStart: 0, nameEnd: 0 });
   }
 
-  /** Gives where it ends. */
+  /** Returns the end. */
   #string(start: number): number {
     const text = this.#text;
     let end = text.indexOf('"', start + 1);
@@ -88,7 +95,7 @@ export class NumberScan {
     return end + 1;
   }
 
-  /** Gives where it ends. */
+  /** Returns the end. */
   #number(start: number): number {
     const text = this.#text;
     let isDivided = false;
@@ -99,7 +106,7 @@ export class NumberScan {
       if (code === 0x2d) isDivided = true;
       else if (code !== 0x2e && code !== 0x2b && code !== 0x65 && code !== 0x45) break;
     }
-    // A few digits that are multiplied by a power of ten come out as they are written.
+    // A few digits times a power of ten are exact.
     if (isDivided || end - start > safeDigits) this.#look(text.slice(start, end));
     return end;
   }
@@ -113,11 +120,11 @@ export class NumberScan {
     const member = this.#memberOf(level);
     if ((container as Record<string, unknown>)[member] !== value) return;
     this.#mark();
-    // A number that is the whole text belongs to nothing.
+    // A number that is the whole text has no container.
     if (this.#depth > 1) this.#finder.found(container, member);
   }
 
-  /** Each level is sought once, however many numbers are in it. */
+  /** Each level is looked up once, however many numbers are in it. */
   #containerAt(depth: number): unknown {
     let known = depth;
     while (this.#levels[known]?.container === unsought) known -= 1;
@@ -149,7 +156,7 @@ export class NumberScan {
   }
 }
 
-/** Whether an odd number of backslashes stands before it. */
+/** Whether an odd number of backslashes precedes it. */
 function isEscaped(text: string, at: number): boolean {
   let start = at;
   while (text.charCodeAt(start - 1) === backslash) start -= 1;

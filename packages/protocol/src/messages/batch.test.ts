@@ -26,7 +26,7 @@ function errorOf(message: JsonObject): unknown {
 }
 
 describe('a batch', () => {
-  test('[BAT1] has the commands in their order, each as it would be parsed alone', () => {
+  test('[BAT1] has the commands in order, each as it would be parsed alone', () => {
     const message = batch([create, { ...update, tag: 'ignored', other: 1 }, remove], {
       traceId: 't',
       cmdOpts: { once: 'o' },
@@ -35,14 +35,14 @@ describe('a batch', () => {
     if (!parsed.ok || parsed.request.cmd !== 'batch') throw new Error('not accepted');
     const { traceId, cmdOpts, body } = parsed.request;
     expect([traceId, cmdOpts]).toEqual(['t', { once: 'o' }]);
-    const alone = [create, update, remove].map((one) => {
-      const answer = parseRequest({ tag: 1, ...one });
+    const alone = [create, update, remove].map((command) => {
+      const answer = parseRequest({ tag: 1, ...command });
       return answer.ok ? answer.request : answer.error;
     });
     expect(body.commands).toEqual(alone);
   });
 
-  test('[BAT2] of no command, of more than 100 and of what is no list is refused', () => {
+  test('[BAT2] a batch without commands, with more than 100, or with no list is refused', () => {
     const invalid = (path: string, detail: string) => ({
       code: 400,
       message: 'request.invalid',
@@ -107,7 +107,7 @@ describe('a batch', () => {
     });
   });
 
-  test('[BAT4] what an error says of fields is kept under the command; what is no refusal is left alone', () => {
+  test('[BAT4] field errors are also kept under the command; other failures are unchanged', () => {
     const refused = batchRefusal(3, fail('validation.failed', { 'tags[0]': ['a', 'b'] }));
     expect(refused).toMatchObject({
       code: 409,
@@ -134,7 +134,7 @@ describe('a batch', () => {
   });
 
   test.each(['Subscribe', 'unsubscribe'])(
-    '[LIM18] of a %s twenty subscriptions count as one',
+    '[LIM18] in a %s twenty subscriptions count as one',
     (cmd) => {
       const subscribe = (subscriptions: unknown) => {
         return { tag: 1, cmd, body: { subscriptions } } as JsonObject;

@@ -10,7 +10,7 @@ import { checkerOf } from './schema/check-schema.js';
 import { AnyObject, TraceId, WriteOptions } from './schema/parts.js';
 import { parseUpdate, type UpdateRequest } from './update.js';
 
-/** The most commands of one batch. */
+/** Maximum commands of a batch. */
 export const batchCommands = 100;
 
 export const batchSchema = Type.Object({
@@ -53,14 +53,14 @@ export function parseBatch(message: JsonObject, tag: number, limits: RequestLimi
   return { cmd: 'batch', tag, traceId, body: { commands }, cmdOpts: cmdOpts ?? {} };
 }
 
-/** How each command is parsed. Throws 400 where one is none of those that a batch may have. */
+/** The parser of each command. Throws 400 for a command that a batch may not contain. */
 function choosing(commands: readonly JsonObject[]): Parse[] {
   const errors = new ArgumentErrors();
   const known: Parse[] = [];
   for (const [index, command] of commands.entries()) {
     const path = `body.commands[${index}]`;
     const parse = parsers.get(readEnvelope(command).cmd ?? '');
-    // The id would stand for a part of what was done.
+    // A once-id would cover only a part of the batch.
     const { cmdOpts } = command;
     const isOnce = isJsonObject(cmdOpts) && (cmdOpts.once ?? undefined) !== undefined;
     if (!parse || isOnce) errors.add(`commands[${index}]`, 'request.invalid');
@@ -73,8 +73,8 @@ function choosing(commands: readonly JsonObject[]): Parse[] {
 }
 
 /**
- * The refusal of a batch one of whose commands was refused: that command's error, and which it was. What
- * the error says of fields is under `path` as well. Any other failure stays as it is.
+ * The refusal of a batch because of one command: that command's error, with its index. Field errors
+ * are repeated under `path`. Any other failure is returned unchanged.
  */
 export function batchRefusal(index: number, error: unknown, path = `commands[${index}]`): unknown {
   if (!(error instanceof ProtocolError)) return error;
@@ -86,10 +86,13 @@ export function batchRefusal(index: number, error: unknown, path = `commands[${i
   return new ProtocolError({ code, message, errors, meta, id });
 }
 
-/** So many subscriptions in one message count as a command. */
+/** Subscriptions in one message that count as one command. */
 const subscriptionsPerCommand = 20;
 
-/** How many commands a message stands for where commands are counted: of a batch, as it was sent, those in it (rule LIM18 for a subscribe and an unsubscribe). */
+/**
+ * The number of commands that a message counts as: those in a batch (rule LIM18 for subscribe and
+ * unsubscribe).
+ */
 export function commandsIn(message: JsonObject): number {
   const { cmd } = readEnvelope(message);
   if (!isJsonObject(message.body)) return 1;
@@ -100,7 +103,7 @@ export function commandsIn(message: JsonObject): number {
   }
   if (cmd !== 'batch') return 1;
   const { commands } = message.body;
-  // One with more of them is refused as it stands, at the cost of one.
+  // A batch with more is refused as a whole, and counts as one.
   const isOne = Array.isArray(commands) && commands.length <= batchCommands;
   return isOne ? Math.max(1, commands.length) : 1;
 }

@@ -16,7 +16,7 @@ export const deleteSchema = Type.Object({
 export interface DeleteRequest extends RequestBase {
   readonly cmd: 'delete';
   readonly target: ObjectR;
-  /** Where given, the object must still be at it. */
+  /** If given, the object must still have this revision. */
   readonly rev?: number | undefined;
   readonly cmdOpts: Static<typeof ChangeOptions>;
 }

@@ -3,7 +3,9 @@ import { Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
 import { AnyValue } from './schema/parts.js';
 
-/** What an `initialize` may carry. Nothing here is refused: a token of a wrong type is a wrong token. */
+/**
+ * The schema of `initialize`. Nothing here is refused: a token of a wrong type is an invalid token.
+ */
 export const initializeSchema = Type.Object({
   accessToken: Type.Optional(AnyValue),
   'connection-handle': Type.Optional(Type.String()),
@@ -12,9 +14,9 @@ export const initializeSchema = Type.Object({
 
 export interface InitializeRequest extends RequestBase {
   readonly cmd: 'initialize';
-  /** As it came: a text if it is a token at all. */
+  /** As received: a text if it is a token at all. */
   readonly accessToken: unknown;
-  /** Of the connection that this one takes over, and how many pushes the client got there. */
+  /** The connection to resume, and how many pushes the client received there. */
   readonly handle?: string | undefined;
   readonly received?: number | undefined;
 }
@@ -26,9 +28,9 @@ export function parseInitialize(message: JsonObject, tag: number): InitializeReq
     cmd: 'initialize',
     tag,
     traceId: typeof traceId === 'string' ? traceId : undefined,
-    // Not optional, so null does not stand for its absence: it is a token of a wrong type.
+    // Not optional, so null does not count as absent: it is a token of a wrong type.
     accessToken,
-    // One that is no text is unknown, as any other that was never given.
+    // A handle that is no text is unknown, like any other invalid one.
     handle: handle === undefined || typeof handle === 'string' ? handle : '',
     received: isCount(received) ? received : undefined,
   };

@@ -7,7 +7,7 @@ import { readEnvelope } from './request.js';
 
 const op = { op: 'set', key: 'name', value: 'x' };
 
-/** A right request of each command, with all the members that it knows. */
+/** A valid request of each command, with all its members. */
 const right = {
   initialize: {
     tag: 1,
@@ -112,7 +112,7 @@ describe('the envelope', () => {
     },
   );
 
-  test.each(messages)('[ENV1] %s in any case, with members that nobody knows', (cmd, message) => {
+  test.each(messages)('[ENV1] %s in any case, with unknown members', (cmd, message) => {
     const plain = requestOf(message);
     expect(plain.cmd).toBe(cmd);
     const shouted = { ...message, cmd: cmd.toUpperCase(), zzz: 1, constructor: 5, tag: 0 };
@@ -123,7 +123,7 @@ describe('the envelope', () => {
     expect(requestOf(odd)).toEqual(plain);
   });
 
-  test('[ENV1] what is usable can be read before anything else', () => {
+  test('[ENV1] the usable parts are read before anything else', () => {
     expect(readEnvelope({ tag: 3, cmd: 'GeT' })).toEqual({ tag: 3, cmd: 'get' });
     expect(readEnvelope({ tag: '3' })).toEqual({ tag: undefined, cmd: undefined });
   });
@@ -186,7 +186,7 @@ describe('requests', () => {
   });
 
   test.each<JsonValue>([undefined as never, null, 5, ['x'], { a: 1 }, 'token'])(
-    '[SES2] a token of %j is for the tokens to judge',
+    '[SES2] a token of %j is accepted here and left to the token check',
     (accessToken) => {
       const request = requestOf({
         tag: 1,
@@ -196,7 +196,7 @@ describe('requests', () => {
         'connection-handle': 7,
         traceId: 1,
       });
-      // A handle that is no text is one that was never given.
+      // A handle that is no text counts as missing.
       expect(request).toEqual({ cmd: 'initialize', tag: 1, accessToken, handle: '' });
     },
   );
@@ -217,7 +217,7 @@ describe('requests', () => {
     });
   });
 
-  test('[UNS1] a window is left as a whole: fields beside its id are refused', () => {
+  test('[UNS1] a window ends as a whole: fields beside its id are refused', () => {
     const subscriptions = ['/users/1', { r: 'q1', fields: ['a'] }];
     const parsed = parseRequest({ ...right.unsubscribe, body: { subscriptions } });
     expect(parsed.ok ? undefined : parsed.error.errors).toEqual({
@@ -274,7 +274,7 @@ describe('Rs', () => {
     expect(answer.error).not.toHaveProperty('errors');
   });
 
-  test('[ERR1] the R is in the answer where it is known, as it is printed', () => {
+  test('[ERR1] the R is in the response where it is known, in its printed form', () => {
     expect(refusal(parseRequest({ ...right.get, r: '/users/' })).r).toBe('/users/*');
     expect(refusal(parseRequest({ ...right.update, r: '/users/1/', rev: 'x' })).r).toBe('/users/1');
     expect(refusal(parseRequest({ ...right.get, r: 'x' }))).not.toHaveProperty('r');
@@ -405,7 +405,7 @@ describe('arguments', () => {
     });
   });
 
-  test('[REA11] skip and paginationToken are refused with subscribe, since is taken', () => {
+  test('[REA11] skip and paginationToken are refused with subscribe, since is accepted', () => {
     const options = { subscribe: true, since: '5', skip: 0, paginationToken: 'p' };
     expect(refusal(parseRequest({ ...right.read, cmdOpts: options })).error.errors).toEqual({
       'cmdOpts.skip': ['expected.absent.with.subscribe'],
@@ -417,7 +417,7 @@ describe('arguments', () => {
     expect(paginationToken).toBe('p');
   });
 
-  test('[ENV7] all that is wrong is told at once, but never more than the request was long', () => {
+  test('[ENV7] all errors are reported at once, but never more than the request was long', () => {
     const wrong = {
       ...right.update,
       rev: 'x',
@@ -436,14 +436,14 @@ describe('arguments', () => {
     expect(Object.keys(refusal(parseRequest(many)).error.errors ?? {})).toHaveLength(20);
   });
 
-  test('[LIM8] characters are counted as people count them, as far as Unicode does', () => {
+  test('[LIM8] characters are counted as code points', () => {
     const once = '\u{1f600}'.repeat(64);
     expect(requestOf({ ...right.delete, cmdOpts: { once } })).toMatchObject({ cmdOpts: { once } });
     const refused = refusal(parseRequest({ ...right.delete, cmdOpts: { once: `${once}x` } }));
     expect(refused.error.errors).toHaveProperty(['cmdOpts.once']);
   });
 
-  test.each(messages)('[ENV8] null is as good as absent: %s', (_, message) => {
+  test.each(messages)('[ENV8] null is the same as absent: %s', (_, message) => {
     const { traceId, cmdOpts, ...rest } = message as JsonObject;
     const names = ['fields', 'query', 'ascending', 'sort', 'limit', 'skip', 'paginationToken'];
     const more = ['includeTotalCount', 'subscribe', 'since', 'once'];
@@ -454,7 +454,7 @@ describe('arguments', () => {
     }
   });
 
-  test('[ENV8] null is as good as absent inside of bodies', () => {
+  test('[ENV8] null is the same as absent inside bodies', () => {
     const ops = [{ op: 'push', key: 'a', value: null, opArgs: null }];
     expect(requestOf({ ...right.update, body: { ops } })).toMatchObject({
       body: { ops: [{ op: 'push', key: 'a', value: null }] },
@@ -540,11 +540,11 @@ describe('arguments', () => {
     expect(error.errors).toEqual({ 'timestamp[0].at': ['number.out.of.range'] });
   });
 
-  test('[UPD2] a revision that is too large for any object is for the command to judge', () => {
+  test('[UPD2] a revision that is too large for any object is left to the command', () => {
     expect(requestOf({ ...right.update, rev: 1e300 })).toMatchObject({ rev: 1e300 });
   });
 
-  test('[UPD9] [UPD10] an index beyond the list, and a value that is no number, are no matter of form', () => {
+  test('[UPD9] [UPD10] an index beyond the list, and a value that is no number, are left to the command', () => {
     const ops = [
       { op: 'removeAt', key: 'a', opArgs: { index: -5 } },
       { op: 'addNumber', key: 'a', value: 'x' },
@@ -553,7 +553,7 @@ describe('arguments', () => {
     expect(requestOf({ ...right.update, body: { ops } })).toMatchObject({ body: { ops } });
   });
 
-  test('[LIM8] bounds can be set', () => {
+  test('[LIM8] limits can be set', () => {
     const limits = { keyLength: 3, pathDepth: 2, ops: 1 };
     expect(parseRequest(changed(right.update, 'body.ops[0].key', 'a.b'), limits).ok).toBe(true);
     expect(parseRequest(changed(right.update, 'body.ops[0].key', 'a.bc'), limits).ok).toBe(false);
@@ -561,7 +561,7 @@ describe('arguments', () => {
   });
 });
 
-test('[ENV7] [ERR2] whatever stands in a member: a request, or a refusal of the table that names something', () => {
+test('[ENV7] [ERR2] any value in a member gives a request, or a refusal of the table that names something', () => {
   const junk = fc.oneof(
     jsonValue,
     fc.constantFrom<JsonValue>(-1, 1e300, '/users/1', '/users', [op]),
@@ -596,7 +596,7 @@ function requestOf(message: JsonObject) {
   return result.request;
 }
 
-/** The message with another value at a path; `undefined` takes the member away. */
+/** The message with another value at a path; `undefined` removes the member. */
 function changed(message: JsonObject, path: string, value: JsonValue | undefined): JsonObject {
   const copy = structuredClone(message);
   const steps = path.replaceAll('[', '.').replaceAll(']', '').split('.');

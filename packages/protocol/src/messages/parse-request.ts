@@ -15,7 +15,7 @@ import { parseSubscribe, type SubscribeRequest } from './subscribe.js';
 import { parseUnsubscribe, type UnsubscribeRequest } from './unsubscribe.js';
 import { parseUpdate, type UpdateRequest } from './update.js';
 
-/** Everything that a client may send. */
+/** Any request of a client. */
 export type Request =
   | InitializeRequest
   | PingRequest
@@ -36,7 +36,7 @@ export type ParsedRequest =
   | {
       readonly ok: false;
       readonly error: ProtocolError;
-      /** For the answer, where they are known. */
+      /** For the response, where they are known. */
       readonly tag?: number | undefined;
       readonly r?: string | undefined;
     };
@@ -59,8 +59,8 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
 ]);
 
 /**
- * The one place where a client's message becomes a request; what stands behind it may trust the
- * types. Members that no command knows are ignored.
+ * The only place where a client's message becomes a request; later code may trust the types.
+ * Unknown members are ignored.
  */
 export function parseRequest(
   message: JsonObject,

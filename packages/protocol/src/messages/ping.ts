@@ -5,12 +5,12 @@ import { Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
 import { AnyValue } from './schema/parts.js';
 
-/** `ping` and its alias `poke`. Whatever else they carry is ignored. */
+/** `ping` and its alias `poke`. Other members are ignored. */
 export const pingSchema = Type.Object({ timestamp: Type.Optional(AnyValue) });
 
 export interface PingRequest extends RequestBase {
   readonly cmd: 'ping';
-  /** Comes back as it was sent; `undefined` where there was none. */
+  /** Returned as sent; `undefined` if missing. */
   readonly timestamp?: JsonValue | undefined;
 }
 

@@ -3,7 +3,7 @@ import type { ErrorBody } from '../errors.js';
 import type { JsonObject } from '../json/json.js';
 import type { Delta } from '../ops/field-op.js';
 
-/** What the server sends of its own accord: messages without a tag. */
+/** Messages from the server without a request: they have no tag. */
 export type Push =
   | CreatedPush
   | UpdatedPush
@@ -18,7 +18,10 @@ export interface CreatedPush {
   evt: 'created';
   /** The collection as subscribed. */
   r: string;
-  /** `pos` is where to go on from; `subscription` is there for a read with `subscribe`, `view` where it is another one than before. */
+  /**
+   * `pos`: where to continue from; `subscription`: only for a read with `subscribe`; `view`: only
+   * where it has changed.
+   */
   meta: { opBy: Actor; pos: string; subscription?: string; view?: string };
   body: JsonObject;
 }
@@ -27,7 +30,10 @@ export interface UpdatedPush {
   evt: 'updated';
   r: string;
   rev: number;
-  /** `prev`: the last revision before this one that changed any field subscribed to; without it, `rev` - 1. `view`: as of a created push. */
+  /**
+   * `prev`: the last earlier revision that changed any subscribed field; `rev` - 1 if missing.
+   * `view`: as in a created push.
+   */
   meta: { opBy: Actor; prev?: number; view?: string };
   body: Delta;
 }
@@ -43,7 +49,7 @@ export interface SnapshotPush {
   evt: 'snapshot';
   r: string;
   rev: number;
-  /** `view`: to be given with `rev` where to go on from it. */
+  /** `view`: to be sent with `rev` to continue from it. */
   meta: { view: string };
   body: JsonObject;
 }
@@ -55,7 +61,7 @@ export interface FailedPush {
   error: ErrorBody;
 }
 
-/** The model of a collection is another one now: reload. */
+/** The model of a collection has changed: reload. */
 export interface SchemaUpdatedPush {
   evt: 'schemaUpdated';
   // `/users/*`, and `/users/*/posts/*` for the posts of all users.

@@ -7,7 +7,7 @@ import { checkerOf } from './schema/check-schema.js';
 import { AnyObject, Fields, Options, Position, R, TraceId } from './schema/parts.js';
 import { collectionOf } from './target.js';
 
-/** How many items a read gives where it does not say. */
+/** Items of a read by default. */
 export const defaultReadLimit = 200;
 
 export const QuerySchema = Options({
@@ -50,7 +50,7 @@ export function parseRead(message: JsonObject, tag: number): ReadRequest {
   return { cmd: 'read', tag, traceId, target, cmdOpts };
 }
 
-/** Options that exclude or need each other. */
+/** Options that exclude or require each other. */
 function checkTogether(options: Static<typeof ReadOptions>): void {
   const errors = new ArgumentErrors();
   if (options.sort !== undefined && options.ascending !== undefined) {

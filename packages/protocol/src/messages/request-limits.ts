@@ -1,12 +1,15 @@
 import { defaultKeyLimits, type KeyLimits } from '../ops/key.js';
 
-/** Bounds that are judged when a request is parsed. */
+/** Limits that are checked when a request is parsed. */
 export interface RequestLimits extends KeyLimits {
-  /** Operations of one update. Each may walk a list of the greatest length, so there are fewer of them. */
+  /**
+   * Operations of one update. Lower than for other lists, since each may scan a list of the maximum
+   * length.
+   */
   readonly ops?: number | undefined;
 }
 
-/** The most operations of one update, where the limits do not say. */
+/** The default of `ops`. */
 export const defaultOpsCount = 1000;
 
 export const defaultRequestLimits: RequestLimits = defaultKeyLimits;

@@ -1,14 +1,14 @@
 import type { JsonObject } from '../json/json.js';
 
-/** What every request has. */
+/** Members of every request. */
 export interface RequestBase {
   readonly tag: number;
   readonly traceId?: string | undefined;
 }
 
-/** What is read of a message before anything else; each part `undefined` where it is not usable. */
+/** The members of a message that are read first; each `undefined` where it is not usable. */
 export interface Envelope {
-  /** An integer from 0. */
+  /** An integer of at least 0. */
   readonly tag: number | undefined;
   /** In lower case. */
   readonly cmd: string | undefined;

@@ -1,14 +1,14 @@
 import type { ErrorBody, ErrorMeta, ProtocolError } from '../errors.js';
 import type { JsonObject, JsonValue } from '../json/json.js';
 
-// Aliases and not interfaces: only an alias of an object may stand where JSON is wanted.
+// Aliases and not interfaces: only an alias of an object type is assignable to JSON.
 
-/** The one answer to a request. */
+/** The single response to a request. */
 export type Response = {
   tag: number;
-  /** Of the answers to initialize and ping. */
+  /** Of the responses to initialize and ping. */
   evt?: 'initialized' | 'pinged';
-  /** Printed: of a create the collection, or the object where the client chose the id. */
+  /** Printed: for a create the collection, or the object where the client chose the id. */
   r?: string;
   rev?: number;
   meta?: JsonObject;
@@ -25,7 +25,7 @@ export type ErrorResponse = {
   meta?: ErrorMeta;
 };
 
-/** An error as it is sent, with the tag and the R where they are known. */
+/** An error response, with the tag and the R where they are known. */
 export function errorResponse(
   error: ProtocolError,
   known: { readonly tag?: number | undefined; readonly r?: string | undefined } = {},
@@ -42,32 +42,32 @@ export function errorResponse(
 export type InitializedBody = {
   'connection-handle': string;
   user: { uid: string; authType?: string; _r?: string; data?: JsonObject };
-  /** Of the store: revisions and positions of another one mean something else. */
+  /** Of the store: revisions and positions of another epoch have another meaning. */
   epoch: string;
-  /** ISO 8601; where the token expires. */
+  /** ISO 8601; only where the token expires. */
   expires?: string;
 };
 
-/** One object of a read, and the answer to a get. */
+/** One object of a read, and the response to a get. */
 export type ObjectAnswer = {
-  /** What was asked for and may be seen, set or not. */
+  /** The requested fields that are visible, set or not. */
   meta: { fields: string[] };
   body: JsonObject;
 };
 
-/** `body` of the answer to a read. */
+/** `body` of the response to a read. */
 export type ReadBody = {
-  /** Where there are items. */
+  /** Only where there are items. */
   tokens?: { nextToken: string; prevToken: string };
-  /** Where asked for. */
+  /** Only where requested. */
   totalResults?: number;
   items: ObjectAnswer[];
 };
 
-/** `body` of the answer to a subscribe. */
+/** `body` of the response to a subscribe. */
 export type SubscribeBody = {
   subscriptions: { r: string; fields: string[]; view: string }[];
-  /** Where there are any. */
+  /** Only where there are any. */
   failures?: { r: string; error: ErrorBody }[];
 };
 

@@ -32,7 +32,7 @@ export interface SubscribeItem {
   readonly rev?: number | undefined;
   readonly fields?: readonly string[] | undefined;
   readonly pos?: string | undefined;
-  /** That `rev` was heard under. */
+  /** The view in which `rev` was sent. */
   readonly view?: string | undefined;
 }
 

@@ -26,10 +26,10 @@ export type UnsubscribeItem =
       readonly r: string;
       /** `undefined` where `r` is no R. */
       readonly target: ParsedR | undefined;
-      /** Only these are taken out of the subscription. */
+      /** Only these are removed from the subscription. */
       readonly fields?: readonly string[] | undefined;
     }
-  /** The subscription of a read, by the id that its answer gave. */
+  /** The subscription of a read, by the id in its response. */
   | { readonly kind: 'query'; readonly id: string };
 
 const check = checkerOf(unsubscribeSchema);
@@ -43,7 +43,7 @@ export function parseUnsubscribe(message: JsonObject, tag: number): UnsubscribeR
 function itemOf(item: Static<typeof Item>, index: number): UnsubscribeItem {
   const { r, fields } = typeof item === 'string' ? { r: item, fields: undefined } : item;
   if (r.startsWith('/')) return { kind: 'r', r, target: parseR(r), fields };
-  // A window has the fields that it was read with: all of it ends, or nothing.
+  // A window has the fields that it was read with: it ends as a whole.
   if (fields) throw fail.invalid(`body.subscriptions[${index}].fields`, 'not.of.queries');
   return { kind: 'query', id: r };
 }

@@ -29,7 +29,7 @@ export const updateSchema = Type.Object({
 export interface UpdateRequest extends RequestBase {
   readonly cmd: 'update';
   readonly target: ObjectR;
-  /** The revision that the client last saw. */
+  /** The revision that the client last received. */
   readonly rev: number;
   readonly body: { readonly ops: readonly FieldOp[] };
   readonly cmdOpts: Static<typeof ChangeOptions>;
@@ -48,7 +48,10 @@ export function parseUpdate(
   return { cmd: 'update', tag, traceId, target, rev, body, cmdOpts: cmdOpts ?? {} };
 }
 
-/** What a schema cannot say of operations. Whether one fits the value at its key is judged when it is applied. */
+/**
+ * Checks of operations beyond the schema. Whether one fits the value at its key is checked when it
+ * is applied.
+ */
 function checkOps(ops: readonly FieldOp[], limits: RequestLimits): void {
   const most = limits.ops ?? defaultOpsCount;
   if (ops.length > most) throw fail.invalid('body.ops', `expected.from.1.to.${most}.elements`);

@@ -54,7 +54,7 @@ describe('against the plain oracle', () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  test('[UPD1] a frozen object is no obstacle, and what did not change is shared', () => {
+  test('[UPD1] frozen objects work, and unchanged parts are shared', () => {
     const before = deepFreeze({ a: { b: { c: 1 } }, list: [{ x: 1 }, { x: 2 }], other: { y: 1 } });
     const result = applyOps(before, [
       { op: 'set', key: 'a.b.c', value: deepFreeze({ d: 1 }) },
@@ -80,14 +80,14 @@ describe('set', () => {
     ['a missing field', {}, 'a', [1], { a: [1] }],
     ['a member', { p: { x: 1, y: 2 } }, 'p.x', 3, { p: { x: 3, y: 2 } }],
     ['with objects missing on the way', { z: 1 }, 'a.b.c', 1, { z: 1, a: { b: { c: 1 } } }],
-    ['where null stands on the way', { j: { a: null } }, 'j.a.b', 1, { j: { a: { b: 1 } } }],
+    ['with null on the path', { j: { a: null } }, 'j.a.b', 1, { j: { a: { b: 1 } } }],
     ['an element', { l: ['a', 'b'] }, 'l[1]', 'c', { l: ['a', 'c'] }],
     ['in an element', { l: [{ x: 1 }] }, 'l[0].x', 2, { l: [{ x: 2 }] }],
     ['in a list of lists', { l: [[1], [2, 3]] }, 'l[1][0]', 4, { l: [[1], [4, 3]] }],
     ['null: unsets a field', { a: 1, b: 2 }, 'a', null, { b: 2 }],
     ['null: unsets a member', { p: { x: 1, y: 2 } }, 'p.x', null, { p: { y: 2 } }],
-    ['null: makes nothing on the way', { z: 1 }, 'a.b.c', null, { z: 1 }],
-    ['null: keeps the place of an element', { l: [1, 2] }, 'l[0]', null, { l: [null, 2] }],
+    ['null: creates nothing on the path', { z: 1 }, 'a.b.c', null, { z: 1 }],
+    ['null: keeps the position of an element', { l: [1, 2] }, 'l[0]', null, { l: [null, 2] }],
     ['null within a value stays', {}, 'j', { a: null, b: [null] }, { j: { a: null, b: [null] } }],
   ])('[UPD6] %s', (_, before, key, value, after) => {
     expect(applyOps(before, [{ op: 'set', key, value }])).toMatchObject({ ok: true, after });
@@ -103,13 +103,13 @@ describe('set', () => {
     [{}, 'a[0]', 'error.index.out.of.range'],
     [{}, 'a[0].b', 'error.index.out.of.range'],
     [{}, 'a[99999999999999]', 'error.index.out.of.range'],
-  ])('[UPD10] where the way of %j ends before %s: %s', (before, key, error) => {
+  ])('[UPD10] where the path of %j ends before %s: %s', (before, key, error) => {
     expect(errorOf(before, { op: 'set', key, value: 1 })).toEqual({ [key]: [error] });
   });
 });
 
 describe('addNumber', () => {
-  test('[UPD7] adds, and counts what is not set as 0', () => {
+  test('[UPD7] adds, and counts an unset field as 0', () => {
     expect(resultOf({ n: 3 }, { op: 'addNumber', key: 'n', value: -5 })).toEqual({ n: -2 });
     expect(resultOf({}, { op: 'addNumber', key: 'a.n', value: 2 })).toEqual({ a: { n: 2 } });
   });
@@ -144,7 +144,7 @@ describe('lists', () => {
     expect(resultOf({ tags }, { op, key: 'tags', value })).toEqual({ tags: after });
   });
 
-  test('[UPD8] pull takes what equals the value, and what equals an element of it', () => {
+  test('[UPD8] pull removes elements that equal the value, or an element of it', () => {
     const before = { l: [[1, 2], 1, 3, [1]] };
     expect(resultOf(before, { op: 'pull', key: 'l', value: [1, 2] })).toEqual({ l: [3, [1]] });
   });
@@ -158,7 +158,7 @@ describe('lists', () => {
     });
   });
 
-  test('[UPD8] a list that is not set is empty; to add nothing to it leaves it so', () => {
+  test('[UPD8] an unset list is empty; adding nothing leaves it unset', () => {
     expect(resultOf({}, { op: 'push', key: 'p.tags', value: 'a' })).toEqual({ p: { tags: ['a'] } });
     expect(resultOf({}, { op: 'insertAt', key: 'l', value: 1, opArgs: { index: 0 } })).toEqual({
       l: [1],
@@ -167,7 +167,7 @@ describe('lists', () => {
     expect(resultOf({}, { op: 'push', key: 'p.l', value: [] })).toEqual({});
   });
 
-  test('[UPD9] insertAt puts one value before the index, removeAt takes one away', () => {
+  test('[UPD9] insertAt inserts one value before the index, removeAt removes one', () => {
     const insert = (index: number): FieldOp => ({
       op: 'insertAt',
       key: 'tags',
@@ -204,7 +204,7 @@ describe('lists', () => {
     },
   );
 
-  test('[LIM8] a list does not grow beyond its bound, and one that is beyond it may shrink', () => {
+  test('[LIM8] a list does not grow beyond its limit, and one beyond it may shrink', () => {
     const grow = (value: JsonValue): FieldOp => ({ op: 'push', key: 'l', value });
     expect(applyOps({ l: [1, 2] }, [grow(3)], { list: 3 }).ok).toBe(true);
     expect(applyOps({ l: [1, 2] }, [grow([3, 4])], { list: 3 })).toEqual({
@@ -215,7 +215,7 @@ describe('lists', () => {
     expect(applyOps({ l: [1, 2, 3, 4, 5] }, [shrink], { list: 3 }).ok).toBe(true);
   });
 
-  test('[DUR5] as many operations as an update may have, on a list as long as it may be', () => {
+  test('[DUR5] the maximum number of operations, on a list of the maximum length', () => {
     const l = Array.from({ length: 10_000 }, (_, n) => ({ n }));
     const ops = Array.from({ length: 1000 }, (_, n): FieldOp => {
       return { op: n % 2 ? 'addToSet' : 'pull', key: 'l', value: { n: -n } };
@@ -233,7 +233,7 @@ describe('[LIM22] the work of one update', () => {
     { op: 'addToSet', key: 'l', value: 1 } as const,
   ]).flat();
 
-  test('what is compared again because it changed is paid for again', () => {
+  test('an element that is compared again after a change counts again', () => {
     const before = { l: [element] };
     expect(applyOps(before, again, { updateWork: 30_000 }).ok).toBe(true);
     const refused = { ok: false, errors: { 'l[0].n': ['beyond limits.updateWork'] } };
@@ -241,7 +241,7 @@ describe('[LIM22] the work of one update', () => {
     expect(before).toEqual({ l: [{ text: 'x'.repeat(1000) }] });
   });
 
-  test('what stays is compared once, however many operations look at it', () => {
+  test('an unchanged element is compared once, however many operations use it', () => {
     const l = Array.from({ length: 100 }, (_, n) => ({ ...element, n }));
     const ops = Array.from({ length: 1000 }, (_, n): FieldOp => {
       return { op: 'pull', key: 'l', value: { n } };
@@ -249,7 +249,7 @@ describe('[LIM22] the work of one update', () => {
     expect(applyOps({ l }, ops, { updateWork: 150_000 }).ok).toBe(true);
   });
 
-  test('lists as long as they may be are worked on as often as an update may', () => {
+  test('lists of the maximum length can be changed by as many operations as an update may have', () => {
     const l = Array.from({ length: 10_000 }, (_, n) => ({ n }));
     const ops = Array.from({ length: 1000 }, (_, n): FieldOp[] => [
       { op: 'pull', key: 'l', value: { n } },
@@ -271,7 +271,7 @@ describe('several operations', () => {
     expect(result).toEqual({ ok: true, after: { p: { l: [2] }, n: 1 }, touched: ['p', 'n'] });
   });
 
-  test('[UPD1] [UPD10] all or none, and every one that does not fit is told under its key', () => {
+  test('[UPD1] [UPD10] all or none, and every operation that does not fit is reported under its key', () => {
     const before = { n: 1, s: 'x' };
     expect(
       applyOps(before, [
@@ -292,7 +292,7 @@ describe('several operations', () => {
   });
 });
 
-describe('names that objects have by birth', () => {
+describe('names that objects inherit', () => {
   test.each(['__proto__', '__proto__.x', 'a.__proto__', 'a.__proto__.x', 'l[0].__proto__.x'])(
     '[UPD5] %s is refused',
     (key) => {
@@ -303,7 +303,7 @@ describe('names that objects have by birth', () => {
     },
   );
 
-  test('[UPD5] constructor and the like are members as any other', () => {
+  test('[UPD5] constructor and the like are ordinary members', () => {
     const result = applyOps({}, [
       { op: 'set', key: 'constructor.prototype.x', value: 1 },
       { op: 'addNumber', key: 'toString', value: 1 },

@@ -11,7 +11,7 @@ export type OpsResult =
   | {
       readonly ok: true;
       readonly after: JsonObject;
-      /** The top-level fields that the operations name, in their order, each once. */
+      /** The top-level fields that the operations name, in order, each once. */
       readonly touched: string[];
     }
   | {
@@ -21,18 +21,21 @@ export type OpsResult =
     };
 
 export interface OpsLimits extends KeyLimits {
-  /** Elements of a list; an operation that would add more is refused. */
+  /** Maximum elements of a list; an operation that would add more is refused. */
   readonly list: number;
-  /** Bytes of JSON that may be compared, about: the operations of one update on long lists cost. Rule LIM22. */
+  /**
+   * Approximate bytes of JSON that may be compared: the cost of one update's operations on long
+   * lists. Rule LIM22.
+   */
   readonly updateWork?: number | undefined;
-  /** Whether a sum there is refused where a number cannot hold it exactly. */
+  /** Whether a sum at this key is refused where a number cannot hold it exactly. */
   readonly isExact?: ((steps: readonly KeyStep[]) => boolean) | undefined;
 }
 
 /**
  * Applies the operations in order, each to what the ones before it left: all of them, or none where
- * one does not fit. `before` and the values of the operations stay as they are; the result shares
- * what did not change with them. The client applies updates with this function as the server does.
+ * one does not fit. Does not modify `before` and the values of the operations; the result shares
+ * unchanged parts with them. The client applies updates with this function as the server does.
  */
 export function applyOps(
   before: JsonObject,
@@ -58,10 +61,13 @@ export function applyOps(
   return { ok: true, after: draft.root, touched: [...touched] };
 }
 
-/** The code under the first operation that is too much. */
+/** The code for the first operation beyond the limit. */
 export const beyondUpdateWork = 'beyond limits.updateWork';
 
-/** Applies one operation to the draft, or says why it does not fit and leaves the draft alone. */
+/**
+ * Applies one operation to the draft, or returns why it does not fit and leaves the draft
+ * unchanged.
+ */
 export function applyOp(draft: Draft, op: FieldOp, limits: OpsLimits): string | undefined {
   const steps = parseKey(op.key, limits);
   if (steps === undefined) return 'field.unknown';

@@ -7,8 +7,8 @@ import { applyDelta, deltaOf } from './delta.js';
 import { fittingOps } from './field-op.fixture.js';
 import type { FieldOp } from './field-op.js';
 
-describe('a push and what comes of it', () => {
-  test('[PSH9] whoever applies it has the object as it is stored', () => {
+describe('a push and its result', () => {
+  test('[PSH9] applying it gives the object as stored', () => {
     let accepted = 0;
     fc.assert(
       fc.property(fittingOps, ({ before, ops }) => {
@@ -25,7 +25,7 @@ describe('a push and what comes of it', () => {
     expect(accepted).toBeGreaterThan(500);
   });
 
-  test('[PSH9] also where validation and calculated fields made another object of it', () => {
+  test('[PSH9] also where validation and calculated fields changed the object', () => {
     const changes = fc.array(fc.tuple(memberName, fc.option(jsonValue, { nil: undefined })), {
       maxLength: 3,
     });
@@ -40,7 +40,7 @@ describe('a push and what comes of it', () => {
     );
   });
 
-  test('[PSH9] a walk of many revisions', () => {
+  test('[PSH9] a sequence of many revisions', () => {
     fc.assert(
       fc.property(objectData, fc.array(fittingOps, { maxLength: 20 }), (start, updates) => {
         let stored = start;
@@ -57,7 +57,7 @@ describe('a push and what comes of it', () => {
   });
 });
 
-describe('what a push tells', () => {
+describe('content of a push', () => {
   test.each<[string, FieldOp, JsonObject]>([
     ['set', { op: 'set', key: 'p.x', value: 2 }, { 'p.x': { op: 'set', opValue: 2 } }],
     [
@@ -95,7 +95,7 @@ describe('what a push tells', () => {
     expect(deltaOfApplied({ n: 5, p: { x: 1 }, l: ['a', 'b'] }, op)).toStrictEqual(delta);
   });
 
-  test('[PSH3] several operations on one top-level field are one set of it', () => {
+  test('[PSH3] several operations on one top-level field become one set of it', () => {
     expect(
       deltaOfApplied(
         { n: 5, p: { x: 1, y: 1 }, l: [1] },
@@ -112,7 +112,7 @@ describe('what a push tells', () => {
     });
   });
 
-  test('[PSH3] calculated fields that changed come as set, and only those', () => {
+  test('[PSH3] calculated fields that changed are sent as set, and only those', () => {
     const before = { first: 'A', full: 'A B', same: [1], gone: 1 };
     const after = { first: 'C', full: 'C B', same: [1] };
     expect(deltaOf([{ op: 'set', key: 'first', value: 'C' }], before, after)).toStrictEqual({
@@ -122,7 +122,7 @@ describe('what a push tells', () => {
     });
   });
 
-  test('[PSH9] the stored value is told where it is not the one sent', () => {
+  test('[PSH9] the stored value is sent where it differs from the one received', () => {
     const sent = '2024-01-01T02:00:00+02:00';
     const stored = '2024-01-01T00:00:00.000Z';
     const set: FieldOp = { op: 'set', key: 'at', value: sent };
@@ -133,7 +133,7 @@ describe('what a push tells', () => {
     });
   });
 
-  test('[PSH9] a push about another object than this one is noticed', () => {
+  test('[PSH9] a push about another object is detected', () => {
     expect(() =>
       applyDelta({}, { l: { op: 'removeAt', opValue: null, opArgs: { index: 0 } } }),
     ).toThrow(RangeError);

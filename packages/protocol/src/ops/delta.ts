@@ -6,7 +6,7 @@ import type { Delta, DeltaEntry, FieldOp } from './field-op.js';
 import { parseKey, topField } from './key.js';
 import { UpdateWork } from './update-work.js';
 
-/** What stands in a push was within the server's limits when it was written. */
+/** The content of a push was within the server's limits when it was written. */
 const unlimited: OpsLimits = {
   keyLength: Number.POSITIVE_INFINITY,
   pathDepth: Number.POSITIVE_INFINITY,
@@ -14,13 +14,13 @@ const unlimited: OpsLimits = {
 };
 
 /**
- * What an `updated` push tells of an update. One operation on a top-level field is told as it was
- * sent, several are folded into one `set` of the field, and every other field that differs
- * (calculated ones) comes as `set`.
+ * The delta of an `updated` push. A single operation on a top-level field is sent as received,
+ * several are folded into one `set` of the field, and every other field that differs (calculated
+ * ones) is sent as `set`.
  *
- * `after` is the object as stored. Where validation made another value of what was sent (a date in
- * another time zone, say), the stored one is told, so that `applyDelta(before, delta)` always
- * equals `after`.
+ * `after` is the object as stored. Where validation changed a received value (a date in another
+ * time zone, say), the stored one is sent, so that `applyDelta(before, delta)` always equals
+ * `after`.
  */
 export function deltaOf(ops: readonly FieldOp[], before: JsonObject, after: JsonObject): Delta {
   const delta: Delta = {};
@@ -38,7 +38,7 @@ export function deltaOf(ops: readonly FieldOp[], before: JsonObject, after: Json
   return delta;
 }
 
-/** By top-level field, the operation on it; `undefined` where there are several. */
+/** By top-level field, its operation; `undefined` where there are several. */
 function onlyOps(ops: readonly FieldOp[]): Map<string, FieldOp | undefined> {
   const byField = new Map<string, FieldOp | undefined>();
   for (const op of ops) {
@@ -48,7 +48,10 @@ function onlyOps(ops: readonly FieldOp[]): Map<string, FieldOp | undefined> {
   return byField;
 }
 
-/** What a subscriber does with the body of an `updated` push. Throws where the push is not about this object as it is. */
+/**
+ * Applies the body of an `updated` push, as a subscriber does. Throws where the push does not fit
+ * the object.
+ */
 export function applyDelta(data: JsonObject, delta: Delta): JsonObject {
   const draft = new Draft(data, new UpdateWork(Number.POSITIVE_INFINITY));
   for (const [key, entry] of Object.entries(delta)) {
@@ -67,7 +70,7 @@ function applyEntry(draft: Draft, key: string, entry: DeltaEntry): string | unde
   return applyOp(draft, op, unlimited);
 }
 
-/** `undefined` where the operation, told as it was sent, would not lead from `before` to `after`. */
+/** `undefined` where the operation as received would not lead from `before` to `after`. */
 function entryOf(
   op: FieldOp,
   field: string,

@@ -18,14 +18,14 @@ export type FoundValue =
   | { readonly kind: 'error'; readonly error: string };
 
 /**
- * An object that is being changed. The original and the values put in stay as they are: a container
+ * An object that is being changed. The original and the values put in are not modified: a container
  * is copied the first time that something in it changes, and only then.
  */
 export class Draft {
   readonly root: JsonObject;
   readonly work: UpdateWork;
   readonly #own: Set<Container>;
-  /** Of the own lists those that are changed in place. */
+  /** Of the draft's own lists those that are changed in place. */
   readonly #lists = new Map<Container, ListDraft>();
   #values: ValueNumbers | undefined;
 
@@ -40,8 +40,9 @@ export class Draft {
   }
 
   /**
-   * Puts a value where `find` led to; objects missing on the way are made. `undefined` unsets: it
-   * takes a member away, and leaves null as the element of a list, so that the others keep their place.
+   * Puts a value at the path found by `find`; missing objects on the path are created. `undefined`
+   * unsets: it removes a member, and leaves null as the element of a list, so that the others keep
+   * their index.
    */
   put(steps: readonly KeyStep[], value: JsonValue | undefined): void {
     const path = steps.slice(0, -1);
@@ -55,13 +56,16 @@ export class Draft {
     else delete (container as JsonObject)[last];
   }
 
-  /** Puts a list that nobody else has: what follows on it may be done in place. */
+  /** Puts a list that nothing else refers to: later operations may change it in place. */
   putOwn(steps: readonly KeyStep[], list: JsonValue[]): void {
     this.put(steps, list);
     this.#own.add(list);
   }
 
-  /** The list that `find` led to, to be changed in place; `undefined` where it is the original's or a value that was put in. */
+  /**
+   * The list found by `find`, to be changed in place; `undefined` where it belongs to the original
+   * or to a value put in.
+   */
   ownList(steps: readonly KeyStep[], list: JsonValue[]): ListDraft | undefined {
     if (!this.#own.has(list)) return undefined;
     this.#markPath(steps);
@@ -74,7 +78,7 @@ export class Draft {
     return draft;
   }
 
-  /** Tells the lists on the way that what they hold changes. */
+  /** Marks the lists on the path as changed inside. */
   #markPath(steps: readonly KeyStep[]): void {
     if (this.#lists.size === 0) return;
     let value: JsonValue | undefined = this.root;
@@ -100,7 +104,10 @@ export class Draft {
   }
 }
 
-/** Follows a key through a value. What is unset counts as an empty object where a name follows, as an empty list where an index does. */
+/**
+ * Follows a key through a value. An unset value counts as an empty object before a name, and as an
+ * empty list before an index.
+ */
 export function find(root: JsonValue, steps: readonly KeyStep[]): FoundValue {
   let value: JsonValue | undefined = root;
   for (const step of steps) {

@@ -36,7 +36,7 @@ export const fittingOps: fc.Arbitrary<{ before: JsonObject; ops: FieldOp[] }> = 
   ),
 });
 
-/** Many operations on the same lists, with so few values that most of them meet. */
+/** Many operations on the same lists, with so few values that most of them collide. */
 export const listOps: fc.Arbitrary<{ before: JsonObject; ops: FieldOp[] }> = fc.record({
   before: fc.record({ l: fc.array(fewValues(), { maxLength: 6 }) }),
   ops: fc.array(

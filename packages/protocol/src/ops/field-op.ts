@@ -18,16 +18,19 @@ export interface FieldOp {
   readonly opArgs?: { readonly index?: number | undefined } | undefined;
 }
 
-/** The body of an `updated` push: by key, what was done. Several ops on one top-level field are folded into one `set` of that field. */
+/**
+ * The body of an `updated` push: operations by key. Several ops on one top-level field are folded
+ * into one `set` of that field.
+ */
 export interface Delta {
   [key: string]: DeltaEntry;
 }
 
 export interface DeltaEntry {
   op: FieldOpName;
-  /** The value as sent; of a folded or calculated `set`, the new value (null: unset). */
+  /** The value as sent; for a folded or calculated `set`, the new value (null: unset). */
   opValue: JsonValue;
   opArgs?: JsonObject;
-  /** addNumber: the number that came of it. */
+  /** addNumber: the resulting number. */
   value?: number;
 }

@@ -2,9 +2,9 @@
 export type KeyStep = string | number;
 
 export interface KeyLimits {
-  /** Characters of a key. */
+  /** Maximum characters of a key. */
   readonly keyLength: number;
-  /** Steps of a key. */
+  /** Maximum steps of a key. */
   readonly pathDepth: number;
 }
 
@@ -14,7 +14,7 @@ const stepPattern = /(?:^|(?!^)\.)([^.[\]]+)|\[(0|[1-9][0-9]{0,14})\]/y;
 
 /**
  * The steps of a key: `picture[0].url` is `['picture', 0, 'url']`. The first is always a name.
- * `undefined` where the text is no key, is beyond the limits, or has `__proto__` in it.
+ * `undefined` where the text is no key, exceeds the limits, or contains `__proto__`.
  */
 export function parseKey(key: string, limits: KeyLimits = defaultKeyLimits): KeyStep[] | undefined {
   if (key.length > limits.keyLength) return undefined;

@@ -8,15 +8,15 @@ import type { ValueNumbers } from './value-numbers.js';
 const unknown = 0;
 
 /**
- * A list on which an update does several things: it is changed in place. From the first comparison on, the number of each
- * element's value is kept beside it, so that an operation looks up its own values and does not go through the content of
- * the list again.
+ * A list to which an update applies several operations: it is changed in place. From the first
+ * comparison on, it keeps the number of each element's value, so that an operation looks up its own
+ * values instead of scanning the content of the list again.
  */
 export class ListDraft {
   readonly #list: JsonValue[];
   readonly #values: ValueNumbers;
   readonly #work: UpdateWork;
-  /** The numbers of the elements, once they are asked for. */
+  /** The numbers of the elements, once they are needed. */
   #numbers: number[] | undefined;
   #unknown = 0;
   /** How many elements have a number. */
@@ -37,7 +37,10 @@ export class ListDraft {
     this.#unknown += 1;
   }
 
-  /** Does what `opResult` tells of a list, in place; or says why it does not fit and leaves the list alone. */
+  /**
+   * As `opResult` for a list, but in place; or returns why it does not fit and leaves the list
+   * unchanged.
+   */
   apply(op: FieldOp, longest: number): OpError | undefined {
     switch (op.op) {
       case 'push':
@@ -88,7 +91,7 @@ export class ListDraft {
     return undefined;
   }
 
-  /** Those of the values that the list does not have, each once. */
+  /** The values that are not in the list, each once. */
   #missing(values: readonly JsonValue[]): JsonValue[] {
     this.#numberAll();
     const seen = new Set<number>();

@@ -3,7 +3,7 @@ import type { JsonValue } from '../json/json.js';
 import { JsonSet } from '../json/json-set.js';
 import type { FieldOp } from './field-op.js';
 
-/** What an operation makes of a value (`undefined`: unset), or why it does not fit it. */
+/** The result of an operation on a value (`undefined`: unset), or why it does not fit. */
 export type OpResult =
   | { readonly kind: 'value'; readonly value: JsonValue | undefined }
   | { readonly kind: 'error'; readonly error: OpError };
@@ -13,15 +13,15 @@ export type OpError =
   | 'error.value.should.be.number'
   | 'error.not.a.list'
   | 'error.index.out.of.range'
-  /** The list grew beyond its bound. */
+  /** The list grew beyond its limit. */
   | 'type.invalid';
 
-/** So many values are compared one by one; a set of them pays for more. */
+/** Up to this many values are compared one by one; for more a set pays off. */
 const fewValues = 3;
 
 /**
- * One operation on the value at its key. An unset number counts as 0 and an unset list as empty;
- * an unset list to which nothing is added stays unset.
+ * Applies one operation to the value at its key. An unset number counts as 0 and an unset list as
+ * empty; an unset list to which nothing is added stays unset.
  */
 export function opResult(op: FieldOp, current: JsonValue | undefined, longest: number): OpResult {
   if (op.op === 'set') return { kind: 'value', value: op.value ?? undefined };
@@ -46,7 +46,7 @@ function sum(current: JsonValue | undefined, value: JsonValue | undefined): OpRe
     : { kind: 'error', error: 'error.value.should.be.number' };
 }
 
-/** `undefined` where the index lies outside the list. */
+/** `undefined` where the index is outside the list. */
 function changedList(op: FieldOp, list: readonly JsonValue[]): JsonValue[] | undefined {
   const values = elementsOf(op.value ?? null);
   switch (op.op) {
@@ -73,12 +73,12 @@ export function elementsOf(value: JsonValue): readonly JsonValue[] {
   return Array.isArray(value) ? value : [value];
 }
 
-/** What a `pull` takes out: a list stands for its elements, and for itself. */
+/** The values that a `pull` removes: a list stands for its elements, and for itself. */
 export function unwantedBy({ value = null }: FieldOp): readonly JsonValue[] {
   return Array.isArray(value) ? [...value, value] : [value];
 }
 
-/** The list and those of the values that it does not have, each once. */
+/** The list and those of the values that are not in it, each once. */
 function withMissing(list: readonly JsonValue[], values: readonly JsonValue[]): JsonValue[] {
   const [value = null] = values;
   if (values.length === 1) {

@@ -3,8 +3,8 @@ import type { JsonObject, JsonValue } from '../json/json.js';
 import type { FieldOp } from './field-op.js';
 
 /**
- * The field operations once more, in the plainest way: on a copy of everything, step by step, by
- * recursion, without a thought for speed. What `applyOps` is held against.
+ * The oracle for `applyOps`: the field operations in the simplest way, on a copy of everything, by
+ * recursion.
  */
 export function plainOps(
   before: JsonObject,
@@ -32,7 +32,7 @@ function plainSteps(key: string): string[] {
     .map((step) => step.replace(']', ''));
 }
 
-/** What becomes of `value` when `op` is done at `steps` below it. `undefined`: nothing is left. */
+/** The result of `op` at `steps` below `value`. `undefined`: nothing is left. */
 function change(
   value: JsonValue | undefined,
   [step, ...rest]: string[],

@@ -1,6 +1,7 @@
 /**
- * What the list operations of one update cost, in about the bytes of JSON that are compared. What is counted is the same
- * on every machine, so that a client that applies the update gets as far as the server does.
+ * The cost of the list operations of one update, in approximate bytes of JSON compared. The count
+ * is the same on every machine, so that a client that applies the update gets as far as the server
+ * does.
  */
 export class UpdateWork {
   readonly #limit: number;
@@ -10,7 +11,7 @@ export class UpdateWork {
     this.#limit = limit;
   }
 
-  /** No operation begins beyond the limit; one that has begun goes through its list once. */
+  /** No operation begins beyond the limit; one that has begun scans its list once. */
   get isSpent(): boolean {
     return this.#done > this.#limit;
   }
@@ -19,7 +20,7 @@ export class UpdateWork {
     this.#done += characters;
   }
 
-  /** Elements that were stepped over or moved, by number: much cheaper than their content. */
+  /** Elements that were skipped or moved, by number: much cheaper than their content. */
   passed(elements: number): void {
     this.#done += elements / 16;
   }

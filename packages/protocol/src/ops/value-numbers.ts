@@ -2,7 +2,10 @@ import { canonicalText, isPlain } from '../json/canonical-text.js';
 import type { JsonValue } from '../json/json.js';
 import type { UpdateWork } from './update-work.js';
 
-/** Numbers for JSON values, the same for those that are deeply equal: to compare two of them is to compare their numbers. */
+/**
+ * Numbers for JSON values, equal for deeply equal values: comparing two values is comparing their
+ * numbers.
+ */
 export class ValueNumbers {
   readonly #plain = new Map<JsonValue, number>();
   readonly #composite = new Map<string, number>();

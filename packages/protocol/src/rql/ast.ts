@@ -1,12 +1,12 @@
 import type { JsonValue } from '../json/json.js';
 
 /**
- * A filter as a tree. After `bindRql` every operand is a literal.
- * `in` has a list as its value, `between` a list of two (both ends in).
+ * A filter as a tree. After `bindRql` every operand is a literal. `in` has a list as its value,
+ * `between` a list of two (inclusive).
  */
 export type RqlExpression = Filter<JsonValue>;
 
-/** A filter as it was parsed: what stands on the right may still be a `$name`. */
+/** A filter as it was parsed: an operand may still be a `$name`. */
 export type RqlTree = Filter<RqlOperand>;
 
 export type Filter<Value> =

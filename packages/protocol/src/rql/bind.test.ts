@@ -25,7 +25,7 @@ test('[LIM12] a value that a filter uses many times is fitted once for each fiel
   for (const value of values) expect(value).toEqual(a);
 });
 
-test('[LIM12] binding goes in steps, one for each comparison at least', () => {
+test('[LIM12] binding yields at least once per comparison', () => {
   const steps = bindingRql(parseRql('x = 1 and not (y = $b or z = 2)'), { b: { c: 1 } });
   let count = 0;
   let step = steps.next();
@@ -34,7 +34,7 @@ test('[LIM12] binding goes in steps, one for each comparison at least', () => {
   expect(comparisonsOf(step.value).map(({ value }) => value)).toEqual([1, { c: 1 }, 2]);
 });
 
-test('[RQL5] what cannot be compared is refused where it is used first', () => {
+test('[RQL5] a value that cannot be compared is refused at its first use', () => {
   const tree = parseRql('x = $a or y = $a');
   const problem = function* () {
     yield;

@@ -3,16 +3,16 @@ import { holdsRounded, infiniteIn, isRounded } from '../json/json-text.js';
 import type { Comparison, RqlExpression, RqlOperand, RqlOperator, RqlTree } from './ast.js';
 import { invalidQuery } from './parse.js';
 
-/** A value as it compares with what is stored under the field, or why it cannot. */
+/** The value in the stored form of the field, or why it cannot be compared. */
 export type FittedValue = { readonly value: JsonValue } | { readonly problem: string };
 
-/** Work in small steps: who runs it may do something else in between. */
+/** Work in small steps: the caller may do something else in between. */
 export type BindSteps<Result> = Generator<void, Result>;
 
 /** Fits the value of a comparison to the field that it is compared with. */
 export type FitValue = (comparison: Comparison<JsonValue>) => BindSteps<FittedValue>;
 
-/** As `bindingRql`, in one go. */
+/** As `bindingRql`, without pauses. */
 export function bindRql(
   tree: RqlTree,
   values: JsonObject | undefined,
@@ -26,8 +26,9 @@ export function bindRql(
 }
 
 /**
- * Puts the values in place of the `$name`s, in small steps. Throws 409 `query.invalid` where a value is missing, or
- * is none that its operator, or the field, can work with. A value that is used several times is the same one in the result.
+ * Replaces each `$name` with its value, in small steps. Throws 409 `query.invalid` where a value is
+ * missing, or invalid for its operator or the field. A value that is used several times is the same
+ * one in the result.
  */
 export function bindingRql(
   tree: RqlTree,
@@ -47,7 +48,7 @@ class Binding {
   readonly #fit: FitValue;
   /** By name. */
   readonly #named = new Map<string, JsonValue>();
-  /** Of lists and objects: by the operator and the field that they were fitted for. */
+  /** For lists and objects: by the operator and the field that they were fitted for. */
   readonly #fitted = new Map<JsonValue, Map<string, FittedValue>>();
 
   constructor(values: JsonObject, fit: FitValue) {
@@ -120,7 +121,7 @@ class Binding {
   }
 }
 
-/** What the operator takes, where this value is not it. */
+/** What the operator takes, if this value is invalid for it. */
 function wantedBy(operator: RqlOperator, value: JsonValue): string | undefined {
   switch (operator) {
     case 'in':

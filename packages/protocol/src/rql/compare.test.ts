@@ -4,7 +4,7 @@ import { deepEqual } from '../json/deep-equal.js';
 import type { JsonValue } from '../json/json.js';
 import { compareForSort, compareText } from './compare.js';
 
-/** Any sequence of UTF-16 units, surrogates without a partner included. */
+/** Any sequence of UTF-16 units, including lone surrogates. */
 const text = fc
   .array(
     fc.constantFrom(0x41, 0xd7ff, 0xd800, 0xd83d, 0xdbff, 0xdc00, 0xde00, 0xdfff, 0xe000, 0xffff),
@@ -31,7 +31,7 @@ describe('the order of a sorted read', () => {
     );
   });
 
-  test('[REA4] numbers come before texts, then false, true, lists and objects, and last what is missing', () => {
+  test('[REA4] numbers come before texts, then false, true, lists and objects, and missing values last', () => {
     const sorted: (JsonValue | undefined)[] = [
       -1,
       0.5,

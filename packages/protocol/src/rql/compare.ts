@@ -3,7 +3,7 @@ import type { JsonValue } from '../json/json.js';
 
 /**
  * Orders texts by code point, as their UTF-8 bytes do. (`<` orders by UTF-16 units, which puts
- * U+E000 to U+FFFF after what needs two units.) A surrogate that stands alone is a code point too.
+ * U+E000 to U+FFFF after surrogate pairs.) A lone surrogate is a code point too.
  */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
@@ -15,7 +15,7 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Moves the units of surrogate pairs behind all others. */
+/** Moves the units of surrogate pairs after all others. */
 function codePointRank(text: string, index: number): number {
   const unit = text.charCodeAt(index);
   if (unit < 0xd800 || unit > 0xdfff) return unit;
@@ -35,8 +35,8 @@ function isLow(unit: number): boolean {
 
 /**
  * The ascending order of a sorted read: numbers, texts by code point, false, true, then lists and
- * objects by their canonical text, so that two values tie only where they are deeply equal. What is
- * missing is the caller's to place. (Numbers and texts come first because databases sort so.)
+ * objects by their canonical text, so that two values tie only where they are deeply equal. The
+ * caller places missing values. (Numbers and texts come first because databases sort so.)
  */
 export function compareForSort(a: JsonValue | undefined, b: JsonValue | undefined): number {
   if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : Number(a > b);

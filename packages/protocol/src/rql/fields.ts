@@ -1,6 +1,6 @@
 import type { Filter } from './ast.js';
 
-/** Every field path that a filter looks at, each once, to be checked against a model. */
+/** Every field path that a filter uses, each once, to be checked against a model. */
 export function fieldsOfRql(filter: Filter<unknown>): string[][] {
   const found = new Map<string, string[]>();
   collect(filter, found);

@@ -1,11 +1,11 @@
 import type { RqlTree } from './ast.js';
 
-/** The parser that the build makes of grammar.peggy. */
+/** The parser that the build generates from grammar.peggy. */
 export function parse(text: string, options: { readonly maxDepth: number }): RqlTree;
 
 declare class GrammarError extends Error {
   readonly location: { readonly start: { readonly offset: number } };
-  /** What could have stood there; null where the grammar itself says what is wrong. */
+  /** What was expected; null where the grammar itself has an error text. */
   readonly expected: readonly Expectation[] | null;
 }
 

@@ -2,12 +2,16 @@ import type { JsonObject, JsonValue } from '../json/json.js';
 import { ownMember } from '../json/json.js';
 import type { Filter, RqlOperand, RqlTree } from './ast.js';
 
-/** What an element counts beside its text, in bytes: it is bound, written for the store, put into a set or a table, and compared. */
+/**
+ * The cost of an element beside its text, in bytes: it is bound, serialized for the store, put into
+ * a set or a table, and compared.
+ */
 const elementCost = 32;
 
 /**
- * Bytes, about, that a filter compares with once its values are bound: 32 for each value and each element or member within it, beside
- * what its texts and names have. A value that is used several times counts each time. Values that nothing uses count nothing.
+ * Approximate bytes that a filter compares with once its values are bound: 32 for each value and
+ * each element or member in it, plus its texts and names. A value that is used several times counts
+ * each time, an unused one not at all.
  */
 export function operandsOf(tree: RqlTree, values: JsonObject = {}): number {
   const known = new Map<string, number>();
@@ -41,7 +45,7 @@ function costOfValue(value: JsonValue): number {
   if (typeof value === 'string') return elementCost + value.length;
   if (typeof value !== 'object' || value === null) return elementCost;
   let cost = elementCost;
-  if (Array.isArray(value)) for (const one of value) cost += costOfValue(one);
+  if (Array.isArray(value)) for (const element of value) cost += costOfValue(element);
   else
     for (const name of Object.keys(value)) cost += name.length + costOfValue(value[name] ?? null);
   return cost;

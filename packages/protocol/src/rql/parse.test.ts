@@ -49,7 +49,7 @@ describe('comparisons', () => {
     ['j.2024.0.x-1 = 1', ['j', '2024', '0', 'x-1']],
     ['j.not = 1', ['j', 'not']],
     ['not j.1 = 1', ['j', '1']],
-  ])('[RQL3] %s: the name of a member may begin with a digit', (text, field) => {
+  ])("[RQL3] %s: a member's name may begin with a digit", (text, field) => {
     expect(fieldsOfRql(parseRql(text))).toEqual([field]);
   });
 
@@ -109,7 +109,7 @@ describe('joining', () => {
     });
   });
 
-  test('[RQL6] a chain as long as a filter may be is one level, and keeps its order', () => {
+  test('[RQL6] a chain of the maximum length is one level, and keeps its order', () => {
     const parts = Array.from({ length: 400 }, (_, index) => `f${index}=1`);
     const text = parts.join(' or ');
     expect(text.length).toBeLessThanOrEqual(4096);
@@ -118,13 +118,13 @@ describe('joining', () => {
     expect(depthOf(bindRql(tree, undefined))).toBeLessThan(12);
   });
 
-  test('[RQL5] every field is known, each once', () => {
+  test('[RQL5] lists every field, each once', () => {
     const filter = parseRql('a.b = 1 and (a = 2 or not a.b = 3) and _rev > 1');
     expect(fieldsOfRql(filter)).toEqual([['a', 'b'], ['a'], ['_rev']]);
   });
 });
 
-describe('what cannot be understood', () => {
+describe('invalid filters', () => {
   test.each<[string, number]>([
     ['', 1],
     ['   ', 4],
@@ -201,7 +201,7 @@ describe('what cannot be understood', () => {
     expect(refusal(() => bound(text, values))).toBe(message);
   });
 
-  test('[RQL6] 4,096 characters and not one more', () => {
+  test('[RQL6] 4,096 characters and no more', () => {
     expect(bound(`a=1${' '.repeat(4093)}`)).toBeDefined();
     expect(refusal(() => parseRql(`a=1${' '.repeat(4094)}`))).toMatch(
       /4096 characters at position 4097/,
@@ -212,7 +212,7 @@ describe('what cannot be understood', () => {
     ['parentheses', '(', ')'],
     ['not', 'not ', ''],
     ['both', 'not (', ')'],
-  ])('[RQL6] 32 levels of %s, and not one more', (_, open, close) => {
+  ])('[RQL6] 32 levels of %s, and no more', (_, open, close) => {
     const levels = open.includes('not (') ? 16 : 32;
     expect(bound(`${open.repeat(levels)}a=1${close.repeat(levels)}`)).toBeDefined();
     for (const more of [levels + 1, 600]) {
@@ -223,7 +223,7 @@ describe('what cannot be understood', () => {
     }
   });
 
-  test('[RQL6] levels that were closed do not count', () => {
+  test('[RQL6] closed levels do not count', () => {
     const text = Array(40).fill('(not (a=1))').join(' and ');
     expect(bound(text)).toBeDefined();
   });

@@ -3,15 +3,15 @@ import type { RqlTree } from './ast.js';
 import { type Expectation, SyntaxError as GrammarError, parse } from './grammar.js';
 
 export interface RqlLimits {
-  /** Characters of a filter. */
+  /** Maximum characters of a filter. */
   readonly filter: number;
-  /** Levels of parentheses and `not`. */
+  /** Maximum levels of parentheses and `not`. */
   readonly filterDepth: number;
 }
 
 export const defaultRqlLimits: RqlLimits = { filter: 4096, filterDepth: 32 };
 
-/** Parses a filter. Throws 409 `query.invalid`, which says what was expected and where. */
+/** Parses a filter. Throws 409 `query.invalid`, with what was expected and where. */
 export function parseRql(text: string, limits: RqlLimits = defaultRqlLimits): RqlTree {
   if (text.length > limits.filter) {
     throw invalidQuery(`longer than ${limits.filter} characters`, limits.filter + 1);
@@ -25,14 +25,14 @@ export function parseRql(text: string, limits: RqlLimits = defaultRqlLimits): Rq
   }
 }
 
-/** An error about a filter. `position` counts its characters from 1. */
+/** An error in a filter. `position` counts its characters from 1. */
 export function invalidQuery(what: string, position: number): ProtocolError {
   return fail('query.invalid', { 'cmdOpts.query.filter': [`${what} at position ${position}`] });
 }
 
 function describe(expected: readonly Expectation[]): string {
   const names = new Set(
-    expected.map((one) => one.description ?? (one.text ? `"${one.text}"` : 'the end')),
+    expected.map((item) => item.description ?? (item.text ? `"${item.text}"` : 'the end')),
   );
   names.delete('a space');
   return `expected ${[...names].sort().join(' or ')}`;

@@ -31,7 +31,7 @@ describe('against the plain oracle', () => {
     expect(found).toBeGreaterThan(1000);
   });
 
-  test('[RQL1] not is the plain opposite, != that of =', () => {
+  test('[RQL1] not is the opposite, != that of =', () => {
     fc.assert(
       fc.property(rqlExpression, objectData, (expression, object) => {
         const holds = compilePredicate(expression)(object);
@@ -127,17 +127,17 @@ describe('what a filter finds', () => {
     expect(isAfter({ t: '\ufffe' })).toBe(false);
   });
 
-  test('[RQL4] a list of values as long as a message allows is no matter', () => {
+  test('[RQL4] a list of values of the maximum length is fast', () => {
     const list = Array.from({ length: 50_000 }, (_, n) => ({ n }));
     const predicate = compilePredicate(bindRql(parseRql('a in $list'), { list }));
     const before = process.cpuUsage();
     for (let n = 0; n < 1000; n++) expect(predicate({ a: { n: n + 49_500 } })).toBe(n < 500);
-    // Of the processor, for the machine may be busy.
+    // CPU time, because the machine may be busy.
     expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
   });
 });
 
-/** What a filter finds, said once more and as plainly as possible. */
+/** The oracle: what a filter finds, as simply as possible. */
 function plainly(expression: RqlExpression, object: JsonObject): boolean {
   switch (expression.kind) {
     case 'and':
@@ -181,11 +181,11 @@ function holds(value: JsonValue, operator: string, operand: JsonValue): boolean 
     case '>=':
       return isOrdered && !before(value, operand);
     case 'in':
-      return list.some((one) => isDeepStrictEqual(one, value));
+      return list.some((element) => isDeepStrictEqual(element, value));
     case 'between':
       return holds(value, '>=', list[0] ?? null) && holds(value, '<=', list[1] ?? null);
     case 'contains':
-      return Array.isArray(value) && value.some((one) => isDeepStrictEqual(one, operand));
+      return Array.isArray(value) && value.some((element) => isDeepStrictEqual(element, operand));
     default:
       return (
         typeof value === 'string' && typeof operand === 'string' && value.indexOf(operand) === 0

@@ -9,17 +9,19 @@ import { compareText } from './compare.js';
 /** A test of an object: its data plus `_r` and `_rev`. */
 export type Predicate = (object: JsonObject) => boolean;
 
-/** For all filters: many are asked about the same object, one after the other. */
+/** Shared by all filters: many are evaluated on the same object, one after the other. */
 const elements = new ListElements();
 
-/** Sets of the lists of `in`: a list that is used several times has one. */
+/** Sets of the lists of `in`, shared by all uses of a list. */
 const sets = new WeakMap<readonly JsonValue[], JsonSet>();
 const texts = new RecentTexts();
 
-/** A test of the value of a field; what is missing is null. */
+/** A test of the value of a field; a missing value is null. */
 type ValueTest = (value: JsonValue) => boolean;
 
-/** Makes a filter into a function. What a filter finds is defined here; stores have to find the same. */
+/**
+ * Compiles a filter into a function. This defines what a filter finds; stores must find the same.
+ */
 export function compilePredicate(expression: RqlExpression): Predicate {
   switch (expression.kind) {
     case 'and': {
@@ -72,7 +74,7 @@ function compileTest({ operator, value: operand }: Comparison<JsonValue>): Value
       return between(operand);
     case 'in': {
       const wanted = setOf(Array.isArray(operand) ? operand : []);
-      return (value) => wanted.has(value, (one) => texts.of(one));
+      return (value) => wanted.has(value, (element) => texts.of(element));
     }
     case 'contains':
       return (value) => Array.isArray(value) && elements.has(value, operand);
@@ -97,7 +99,7 @@ function between(operand: JsonValue): ValueTest {
   return (value) => order(value, low) >= 0 && order(value, high) <= 0;
 }
 
-/** NaN, which no comparison holds for, unless both are numbers or both are texts. */
+/** NaN, for which every comparison is false, unless both are numbers or both are texts. */
 function order(a: JsonValue, b: JsonValue): number {
   if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : Number(a > b);
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b);

@@ -3,7 +3,7 @@ import { jsonValue, memberName } from '../json/json.fixture.js';
 import type { JsonObject, JsonValue } from '../json/json.js';
 import type { Comparison, RqlExpression } from './ast.js';
 
-/** Fields that objects of the fixtures have or lack. */
+/** Fields that objects of the fixtures may have or lack. */
 const field = fc.oneof(
   { weight: 3, arbitrary: memberName.map((name) => [name]) },
   { weight: 1, arbitrary: fc.tuple(memberName, memberName) },
@@ -61,7 +61,7 @@ export const rqlExpression: fc.Arbitrary<RqlExpression> = fc.letrec<{ tree: RqlE
   }),
 ).tree;
 
-/** Writes an expression as a filter with its values: what a client might send to say it. */
+/** Prints an expression as a filter with its values, as a client might send it. */
 export function written(expression: RqlExpression): { filter: string; values: JsonObject } {
   const values: JsonObject = {};
   const write = (tree: RqlExpression): string => {

@@ -1,31 +1,31 @@
 import type { JsonObject } from '@really/protocol';
 
-/** What is to be done after an answer, and also after a crash. */
+/** Work that follows a response, and is done even after a crash. */
 export type AccountJob =
-  /** A letter with which the owner of the address, if it has one, can set another password. */
+  /** An email with which the owner of the address, if there is one, can set another password. */
   | { readonly kind: 'reset'; readonly email: string }
-  /** A letter with which an owner shows that the address is theirs. */
+  /** An email with which an owner confirms the address. */
   | { readonly kind: 'verify'; readonly uid: string }
-  /** A letter that tells that another password was set. */
+  /** An email that reports that another password was set. */
   | { readonly kind: 'changed'; readonly uid: string }
   /** Every token of the uid is to be revoked. */
   | { readonly kind: 'revoke'; readonly uid: string };
 
-/** An errand as it is stored, at `/_jobs/<id>`. */
+/** A job as it is stored, at `/_jobs/<id>`. */
 export interface StoredAccountJob {
   readonly job: AccountJob;
-  /** How often it was tried in vain. */
+  /** Number of failed attempts. */
   readonly attempts: number;
 }
 
 /** The collection of the records. */
 export const jobsCollection = '_jobs';
 
-export function jobRecord({ job: errand, attempts }: StoredAccountJob): JsonObject {
-  return { ...errand, attempts };
+export function jobRecord({ job, attempts }: StoredAccountJob): JsonObject {
+  return { ...job, attempts };
 }
 
-/** `undefined` where it is none that this version knows. */
+/** `undefined` where this version cannot read it. */
 export function readJob(record: JsonObject): StoredAccountJob | undefined {
   const { kind, uid, email, attempts } = record;
   if (typeof attempts !== 'number') return undefined;

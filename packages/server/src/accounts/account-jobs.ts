@@ -23,13 +23,16 @@ export interface AccountJobsOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  /** Letters that may wait (rule MAIL5). */
+  /** Maximum emails that wait (rule MAIL5). */
   readonly limit: number;
-  /** Does one. Rejects where it could not be done now, with a `Hopeless` where it never can. `id` is the same at every attempt. */
+  /**
+   * Runs a job. Rejects where it failed, with a `PermanentFailure` where a retry is pointless. `id`
+   * is the same at every attempt.
+   */
   readonly run: (job: AccountJob, about: { id: string; attempts: number }) => Promise<void>;
 }
 
-/** It makes no sense to try again. */
+/** A retry is pointless. */
 export class PermanentFailure extends Error {
   override readonly name = 'PermanentFailure';
 }
@@ -52,22 +55,22 @@ class JobEntry {
   }
 }
 
-/** Errands under way at once: whoever delivers letters has other work, too. */
+/** Jobs that run at once: the mail server has other work, too. */
 const concurrency = 4;
 
 const second = 1000;
 const minute = 60 * second;
 
-/** How long an errand rests after each attempt in vain; after the last it is given up. */
+/** Delay after each failed attempt; after the last the job is given up. */
 const retryDelays = [5, 15, 60, 300, 1200, 3600, 3600, 3600].map((seconds) => seconds * second);
 
-/** Milliseconds that reading a page of what was left may take. */
+/** Milliseconds that reading a page of stored jobs may take. */
 const timeout = minute;
 const page = 1000;
 
 /**
- * What is to be done after an answer: on disk together with what it follows from, done soon, tried again
- * with ever longer rests, and again after a crash. So each is done at least once (rule MAIL4).
+ * Work that follows a response: committed together with its cause, done soon, retried with growing
+ * delays, and again after a crash. So each job is done at least once (rule MAIL4).
  */
 export class AccountJobs {
   readonly #options: AccountJobsOptions;
@@ -89,20 +92,20 @@ export class AccountJobs {
         this.#pump();
       },
     });
-    metrics.observe('really_jobs', 'Letters and revocations to be done.', () => this.#size);
+    metrics.observe('really_jobs', 'Emails and revocations that wait or run.', () => this.#size);
     this.#attempts = metrics.counter(
       'really_job_attempts_total',
-      'Attempts to do what follows from an answer: letters and revocations.',
+      'Attempts to run a job: emails and revocations.',
       ['kind', 'result'],
     );
   }
 
-  /** True while no more letters are taken. */
+  /** True while no more emails are accepted. */
   get full(): boolean {
     return this.#size >= this.#options.limit;
   }
 
-  /** Takes up what was left undone. */
+  /** Resumes the jobs that were not done. */
   async open(): Promise<void> {
     const scope = { names: [jobsCollection], parents: [] };
     const order = { field: '_r', descending: false };
@@ -118,7 +121,7 @@ export class AccountJobs {
       for (const { r, data } of found) {
         const stored = readJob(data);
         if (stored) void this.#schedule(r, stored);
-        else this.#options.log.error({ r }, 'an errand that this version does not know is left');
+        else this.#options.log.error({ r }, 'a job that this version does not know is skipped');
       }
       const last = found.at(-1);
       if (!last || found.length < page) return;
@@ -126,14 +129,14 @@ export class AccountJobs {
     }
   }
 
-  /** Refuses new letters with 503 while there are too many. */
+  /** Refuses new emails with 503 while too many wait. */
   assertRoom(): void {
     if (this.full) throw fail('server.unavailable', undefined, { meta: { retryAfter: 10 } });
   }
 
   /**
-   * Writes these and the errands that follow from them, all or none, and begins to do them. Resolves when they
-   * are on disk, and the revocations among them were tried once.
+   * Writes these and the jobs that follow from them, all or none, and starts the jobs. Resolves
+   * when they are on disk, and each revocation among them was tried once.
    */
   async write(
     requests: readonly WriteRequest[],
@@ -149,7 +152,7 @@ export class AccountJobs {
     return result;
   }
 
-  /** Begins nothing more. Resolves when nothing is under way. */
+  /** Starts no more jobs. Resolves when none is running. */
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -169,7 +172,7 @@ export class AccountJobs {
     return { r, stored, request };
   }
 
-  /** A revocation does not wait behind letters. Resolves when it was tried; with a letter at once. */
+  /** A revocation does not wait behind emails. Resolves when it was tried; for an email at once. */
   async #schedule(r: string, stored: StoredAccountJob): Promise<void> {
     const entry = new JobEntry(r, stored);
     this.#size += 1;
@@ -221,13 +224,13 @@ export class AccountJobs {
     }
   }
 
-  /** What is done leaves no trace. */
+  /** Erases the record of a finished job. */
   async #erase(entry: JobEntry): Promise<void> {
     try {
       await this.#options.objects.writeAll([], { erases: [entry.r] });
       this.#size -= 1;
     } catch {
-      // The store is away, and the record is to be erased when it is back.
+      // The store is unavailable; the record is erased when it is back.
       this.#retryLater(entry, second);
     }
   }
@@ -235,11 +238,11 @@ export class AccountJobs {
   #report({ job: { kind }, id, attempts, done }: JobEntry, error: unknown): void {
     this.#attempts.add(1, kind, done ? 'given-up' : 'failed');
     const fields = { id, kind, attempts, err: error };
-    if (done) this.#options.log.error(fields, 'an errand is given up');
-    else this.#options.log.warn(fields, 'an errand could not be done and is tried again');
+    if (done) this.#options.log.error(fields, 'a job is given up');
+    else this.#options.log.warn(fields, 'a job failed and will be retried');
   }
 
-  /** So that a crash does not begin to count anew. Where it can not be stored, it does. */
+  /** So that the count survives a crash. If it cannot be stored, the count starts over. */
   async #storeAttempts({ r, job, attempts }: JobEntry): Promise<void> {
     await this.#options.records.put(r, () => jobRecord({ job, attempts })).catch(() => undefined);
   }

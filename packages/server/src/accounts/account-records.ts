@@ -5,17 +5,17 @@ import type { WriteRequest } from '../objects/write-request.js';
 import { type Account, accountR, accountRecord, emailR, readAccount } from './account.js';
 import { type Email, parseEmail } from './email/email.js';
 
-/** What stands in for the uid of an address that nobody has: what is looked up then is the same. */
+/** Stands in for the uid of an address without an account, so that the same lookups run. */
 const dummyUid = 'nobody';
 
-/** Who has an address when somebody asks for it. */
+/** The owner of an address when somebody else asks for it. */
 export interface FormerOwner {
   readonly uid: string | undefined;
-  /** Its user was not deleted: it keeps the address. */
+  /** The user was not deleted, so the owner keeps the address. */
   readonly isLiving: boolean;
 }
 
-/** The accounts as they are stored. All methods reject with 503 where the store is away. */
+/** The stored accounts. All methods reject with 503 where the store is unavailable. */
 export class AccountRecords {
   readonly #records: SystemRecords;
   readonly #objects: Pick<Objects, 'head'>;
@@ -26,8 +26,9 @@ export class AccountRecords {
   }
 
   /**
-   * As many reads for an address that nobody has as for one that somebody has. Who took an address in just this
-   * spelling while others of it were others goes first: two of them may have accounts since then.
+   * Does as many reads for an address without an account as for one with. The account stored under
+   * exactly this spelling, from when spellings were different addresses, comes first: two spellings
+   * may have accounts since then.
    */
   async byEmail(email: Email | undefined): Promise<Account | undefined> {
     const former = await this.#ownerOf(email?.formerId);
@@ -40,18 +41,24 @@ export class AccountRecords {
     return await this.byUid(typeof owner?.uid === 'string' ? owner.uid : dummyUid);
   }
 
-  /** Whether its id was another while accounts compared no more than case and composition. */
+  /**
+   * True where the address has another id than in the time when only case and composition were
+   * normalized.
+   */
   isRespelled(email: string): boolean {
     const parsed = parseEmail(email);
     return parsed !== undefined && parsed.id !== parsed.formerId;
   }
 
-  /** Keeps an empty record. */
+  /** Stores an empty record. */
   async markDone(r: string): Promise<void> {
     await this.#records.put(r, () => ({}));
   }
 
-  /** Sees to it that an account is found by every spelling of its address, unless another has one of them. */
+  /**
+   * Makes an account known by every spelling of its address, unless another account has one of
+   * them.
+   */
   async claimEmail({ uid, email }: Pick<Account, 'uid' | 'email'>): Promise<void> {
     const parsed = parseEmail(email);
     if (!parsed) return;
@@ -59,7 +66,7 @@ export class AccountRecords {
   }
 
   async byUid(uid: string): Promise<Account | undefined> {
-    // A uid of a token that the app minted can be any text.
+    // The uid of a token that the app minted can be any text.
     const record = isId(uid) ? await this.#records.get(accountR(uid)) : undefined;
     return record && readAccount(record);
   }
@@ -70,28 +77,31 @@ export class AccountRecords {
     return account && !(await this.isAbandoned(account)) ? account : undefined;
   }
 
-  /** True where the user's object was deleted: nobody logs in to that account again. */
+  /** True where the user's object was deleted: nobody can log in to that account again. */
   async isAbandoned({ r }: Account): Promise<boolean> {
     return (await this.#objects.head(r))?.deleted ?? true;
   }
 
-  /** Changes an account that is there. What `change` throws refuses it. */
+  /** Changes an existing account. What `change` throws refuses it. */
   updateRequest(uid: string, update: (held: Account) => Account): WriteRequest {
     return this.#records.request(accountR(uid), (held) => {
-      if (!held) throw new Error('the account to be changed is not there');
+      if (!held) throw new Error('the account to be changed does not exist');
       return accountRecord(update(readAccount(held)));
     });
   }
 
-  /** As `changing`, by itself. Resolves when it is on disk. */
+  /** As `updateRequest`, alone. Resolves when it is on disk. */
   async change(uid: string, change: (held: Account) => Account): Promise<void> {
     await this.#records.put(accountR(uid), (held) => {
-      if (!held) throw new Error('the account to be changed is not there');
+      if (!held) throw new Error('the account to be changed does not exist');
       return accountRecord(change(readAccount(held)));
     });
   }
 
-  /** Takes an address that nobody has, or this former owner. What `taken` makes refuses it where another does, by whatever spelling. */
+  /**
+   * Claims an address that is free or belongs to this former owner. Refused with the error that
+   * `taken` makes where another account has it, in any spelling.
+   */
   createEmailRequest(
     email: Email,
     { uid, former, taken }: { uid: string; former: FormerOwner; taken: () => Error },
@@ -102,7 +112,10 @@ export class AccountRecords {
     });
   }
 
-  /** Makes an account whose password's hash is known once all that comes before it is judged. */
+  /**
+   * Creates an account; the hash of its password is made only once everything before it is
+   * validated.
+   */
   createRequest(account: Omit<Account, 'password'>, hash: () => Promise<string>): WriteRequest {
     let password = '';
     const request = this.#records.request(accountR(account.uid), () =>

@@ -1,23 +1,23 @@
 import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import { canonicalEmail } from './email/email.js';
 
-/** Someone who logs in with a password. Kept at `/_accounts/<uid>`. */
+/** A user who logs in with a password. Stored at `/_accounts/<uid>`. */
 export interface Account {
   readonly uid: string;
   /** The user's own object. */
   readonly r: string;
-  /** As it was given: where letters go. */
+  /** As given: where emails are sent. */
   readonly email: string;
   readonly emailVerified: boolean;
   /** A hash. */
   readonly password: string;
-  /** How often another password was set. A renewed hash is none. */
+  /** How often another password was set. Rehashing does not count. */
   readonly passwordChanges: number;
-  /** Of letters that were sent, those used and those of long ago left out. */
+  /** Of emails that were sent, without used and old ones. */
   readonly letterTokens: readonly OneTimeToken[];
 }
 
-/** What is known of the token in a letter: not the token itself. */
+/** What is stored of the token in an email: not the token itself. */
 export interface OneTimeToken {
   readonly kind: 'reset' | 'verify';
   readonly hash: string;
@@ -29,12 +29,12 @@ export interface OneTimeToken {
 export const accountsName = '_accounts';
 export const emailsName = '_emails';
 
-/** Where the account of a uid is kept. */
+/** The R of the account of a uid. */
 export function accountR(uid: string): string {
   return `/${accountsName}/${uid}`;
 }
 
-/** Where it is kept whose an address is. */
+/** The R of the record that says whose an address is. */
 export function emailR(id: string): string {
   return `/${emailsName}/${id}`;
 }
@@ -44,7 +44,7 @@ export function accountRecord(account: Account): JsonObject {
   return { ...account, letterTokens };
 }
 
-/** Throws where the record is none of an account: only this server writes it. */
+/** Throws where the record is not an account: only this server writes it. */
 export function readAccount(record: JsonObject): Account {
   const { uid, r, email, emailVerified, password, passwordChanges, letterTokens } = record;
   const isSound =
@@ -56,7 +56,7 @@ export function readAccount(record: JsonObject): Account {
     typeof passwordChanges === 'number' &&
     Array.isArray(letterTokens);
   if (!isSound) throw new TypeError('a record of an account is damaged');
-  const tokens = letterTokens.flatMap((one) => readOneTimeToken(one) ?? []);
+  const tokens = letterTokens.flatMap((token) => readOneTimeToken(token) ?? []);
   return { uid, r, email, emailVerified, password, passwordChanges, letterTokens: tokens };
 }
 
@@ -68,7 +68,7 @@ function readOneTimeToken(value: JsonValue): OneTimeToken | undefined {
   return { kind, hash, expires };
 }
 
-/** Who the user is, for rules, hooks and tokens. */
+/** Identity of the user, for rules, hooks and tokens. */
 export function authOf(user: Pick<Account, 'uid' | 'r' | 'email' | 'emailVerified'>): Auth {
   const { uid, r, email, emailVerified } = user;
   const data = { email: canonicalEmail(email), emailVerified };

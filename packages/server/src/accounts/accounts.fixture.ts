@@ -27,24 +27,24 @@ export interface AccountsApp extends TestApp {
   readonly audited: string[];
   /** Uids whose tokens were revoked. */
   readonly revoked: string[];
-  /** How many revocations to come fail. */
+  /** How many of the next revocations fail. */
   readonly failures: { revocations: number };
-  /** Another process on the same data, after this one is gone. */
-  again(channel: EmailTransport): Accounts;
+  /** Another process on the same data, after this one has ended. */
+  again(transport: EmailTransport): Accounts;
 }
 
-/** Accounts on a memory store, over hashes that cost nothing and are counted. */
+/** Accounts on a memory store, with hashes that cost nothing and are counted. */
 export async function accountsApp({
   models = { users: usersModel },
   config = {},
   hasher = new CountingHasher(),
-  channel,
+  transport,
   serverHashes,
 }: {
   models?: ModelFiles;
   config?: Partial<AccountsConfig>;
   hasher?: CountingHasher;
-  channel?: EmailTransport;
+  transport?: EmailTransport;
   serverHashes?: HashLimiter;
 } = {}): Promise<AccountsApp> {
   const app = await testApp({ models, mode: 'production' });
@@ -57,7 +57,7 @@ export async function accountsApp({
   const revoked: string[] = [];
   const failures = { revocations: 0 };
   const revokeTokens = async (uid: string) => {
-    if (failures.revocations-- > 0) throw new Error('the store is away');
+    if (failures.revocations-- > 0) throw new Error('the store is unavailable');
     revoked.push(uid);
   };
   const options = {
@@ -79,20 +79,20 @@ export async function accountsApp({
     log: silentLog,
   };
   const again = (other?: EmailTransport) => new Accounts({ ...options, emailTransport: other });
-  return { ...app, accounts: again(channel), again, hasher, tokens, audited, revoked, failures };
+  return { ...app, accounts: again(transport), again, hasher, tokens, audited, revoked, failures };
 }
 
-/** No hash at all: it says what was asked of it, and waits where it is told to. */
+/** Does not hash: its text names the call, and it waits when held. */
 export class CountingHasher implements Hasher {
   readonly dummyHash = 'plain:1:';
   readonly asked: string[] = [];
-  /** Of the hashes to come. */
+  /** Of later hashes. */
   generation = 1;
   running = 0;
   mostAtOnce = 0;
   #gate: Promise<void> = Promise.resolve();
 
-  /** Nothing is answered from now on until the function that is returned is called. */
+  /** Holds every call from now on until the returned function is called. */
   hold(): () => void {
     let open = () => {};
     this.#gate = new Promise((resolve) => {
@@ -124,7 +124,7 @@ export class CountingHasher implements Hasher {
   }
 }
 
-/** What was answered, an error as the wire would tell it. */
+/** The response, or the error as on the wire. */
 export async function outcome(answer: Promise<object>): Promise<unknown> {
   try {
     return await answer;
@@ -134,32 +134,32 @@ export async function outcome(answer: Promise<object>): Promise<unknown> {
   }
 }
 
-/** Keeps what is sent, where it is not told to fail. */
-export class TestChannel implements EmailTransport {
-  readonly letters: AccountEmail[] = [];
-  /** Letters to come that cannot be sent now, or ever. */
+/** Keeps what is sent, and fails when a test wants it to. */
+export class TestTransport implements EmailTransport {
+  readonly emails: AccountEmail[] = [];
+  /** How the next emails fail: for now, or permanently. */
   failures: ('now' | 'ever')[] = [];
   attempts = 0;
-  #heard: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
 
-  async send(letter: AccountEmail): Promise<void> {
+  async send(email: AccountEmail): Promise<void> {
     this.attempts += 1;
     const failure = this.failures.shift();
-    for (const hear of this.#heard.splice(0)) hear();
+    for (const resume of this.#waiting.splice(0)) resume();
     if (failure === 'now') throw new Error('the mail server is away');
     if (failure === 'ever') throw new PermanentFailure('there is no such mailbox');
-    this.letters.push(letter);
+    this.emails.push(email);
   }
 
-  /** Resolves when this many were tried to send. */
+  /** Resolves after this many attempts to send. */
   async tried(count: number): Promise<void> {
     while (this.attempts < count) {
-      await new Promise<void>((resolve) => this.#heard.push(resolve));
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 
-  /** The token in the last letter of this kind. */
+  /** The token in the last email of this kind. */
   tokenOf(kind: AccountEmail['kind']): string {
-    return this.letters.findLast((letter) => letter.kind === kind)?.token ?? '';
+    return this.emails.findLast((email) => email.kind === kind)?.token ?? '';
   }
 }

@@ -7,7 +7,7 @@ import {
   accountsApp,
   CountingHasher,
   outcome,
-  TestChannel,
+  TestTransport,
   usersModel,
 } from './accounts.fixture.js';
 import { parseEmail } from './email/email.js';
@@ -23,7 +23,7 @@ const wrong = {
   errors: { password: ['credentials.invalid'] },
 };
 
-test('[PWD1] a signup makes the user’s object, judged as a create by that user', async () => {
+test('[PWD1] a signup makes the user’s object, validated as a create by that user', async () => {
   const { accounts, send } = await accountsApp();
   const { authType, user } = await accounts.signUp(amal, here);
   expect([authType, user.email]).toEqual(['password', amal.email]);
@@ -32,7 +32,7 @@ test('[PWD1] a signup makes the user’s object, judged as a create by that user
   expect((await send({ uid: 'x' }, { cmd: 'get', r: user._r })).error).toMatchObject({ code: 403 });
 });
 
-test('[PWD1] what the model or its rule refuses makes no account, and hashes nothing', async () => {
+test('[PWD1] data that the model or its rule refuses makes no account, and hashes nothing', async () => {
   const { accounts, hasher } = await accountsApp();
   const nameless = { email: amal.email, password: amal.password };
   expect(await outcome(accounts.signUp(nameless, here))).toMatchObject({
@@ -58,7 +58,7 @@ test('[PWD1] what the model or its rule refuses makes no account, and hashes not
   });
 });
 
-test('[PWD1] an object of a model without an address has none, and one that is calculated is not written', async () => {
+test('[PWD1] the address is not written where the model has no field for it, or a calculated one', async () => {
   for (const email of [
     '',
     '  email: { type: Calculated, valueType: String, dependsOn: name, value: this.name }\n',
@@ -74,7 +74,7 @@ test('[PWD1] an object of a model without an address has none, and one that is c
   }
 });
 
-test('[PWD2] auth.signup: false closes it, and those who are there log in', async () => {
+test('[PWD2] auth.signup: false closes signup, and existing users can log in', async () => {
   const { accounts } = await accountsApp({ config: { signup: false } });
   expect(await outcome(accounts.signUp(amal, here))).toMatchObject({
     code: 403,
@@ -82,7 +82,7 @@ test('[PWD2] auth.signup: false closes it, and those who are there log in', asyn
   });
 });
 
-test('[PWD3] of many who sign up with one address at once one has it, for one hash', async () => {
+test('[PWD3] of many concurrent signups with one address one succeeds, for one hash', async () => {
   const { accounts, hasher, store } = await accountsApp();
   const spellings = ['amal@example.com', 'AMAL@EXAMPLE.COM', ' Amal@Example.com '];
   const signups = Array.from({ length: 50 }, (_, index) =>
@@ -91,9 +91,11 @@ test('[PWD3] of many who sign up with one address at once one has it, for one ha
     ),
   );
   const outcomes = await Promise.all(signups);
-  expect(outcomes.filter((one) => (one as { code?: number }).code === undefined)).toHaveLength(1);
+  expect(
+    outcomes.filter((result) => (result as { code?: number }).code === undefined),
+  ).toHaveLength(1);
   const refused = { code: 409, errors: { email: ['value.not.unique'] } };
-  expect(outcomes.filter((one) => (one as { code?: number }).code === 409)).toHaveLength(49);
+  expect(outcomes.filter((result) => (result as { code?: number }).code === 409)).toHaveLength(49);
   expect(outcomes.at(-1)).toMatchObject(refused);
   expect(hasher.asked).toEqual(['hash']);
   const scope = { names: ['users'], parents: [] };
@@ -119,7 +121,7 @@ test('[PWD3] [PWD5] one account whatever the spelling, and one spelling in the t
   }
 });
 
-/** As accounts were kept while their ids told spellings apart. */
+/** As accounts were stored while different spellings had different ids. */
 async function formerAccount(app: Awaited<ReturnType<typeof accountsApp>>, email: string) {
   const { accounts, services } = app;
   const id = parseEmail(email)?.formerId ?? '';
@@ -135,7 +137,7 @@ async function formerAccount(app: Awaited<ReturnType<typeof accountsApp>>, email
   return uid;
 }
 
-test('[PWD3] accounts of before are found by every spelling, the older of two that have one address first', async () => {
+test('[PWD3] older accounts are found by every spelling, the older of two with one address first', async () => {
   const app = await accountsApp();
   await app.accounts.open();
   const first = await formerAccount(app, 'amal@b\u00fccher.example');
@@ -162,7 +164,7 @@ test('[PWD3] accounts of before are found by every spelling, the older of two th
   for (const email of spellings) expect(await uidBy(email)).toBe(first);
 });
 
-test('[PWD3] so they are before anything was looked at, and nobody takes their address', async () => {
+test('[PWD3] also before they are migrated, and nobody else can take their address', async () => {
   const app = await accountsApp();
   await app.accounts.open();
   await formerAccount(app, 'amal@example.com.');
@@ -175,18 +177,18 @@ test('[PWD3] so they are before anything was looked at, and nobody takes their a
   });
 });
 
-test('[PWD11] of a user who was deleted nothing goes on, and erasing the account revokes its tokens', async () => {
-  const channel = new TestChannel();
+test('[PWD11] a deleted user cannot go on, and erasing the account revokes its tokens', async () => {
+  const transport = new TestTransport();
   const { accounts, services, tokens, revoked, send } = await accountsApp({
-    channel,
+    transport,
     models: { users: usersModel.replace('read:', 'delete: auth._r == obj._r\n  read:') },
   });
   const { user } = await accounts.signUp(amal, here);
-  await channel.tried(1);
-  const verify = channel.tokenOf('verify');
+  await transport.tried(1);
+  const verify = transport.tokenOf('verify');
   await accounts.requestReset({ email: amal.email });
-  await channel.tried(2);
-  const reset = channel.tokenOf('reset');
+  await transport.tried(2);
+  const reset = transport.tokenOf('reset');
   const { accessToken } = await accounts.logIn(amal, here);
   const verified = await tokens.verify(accessToken);
   if (!verified.ok) throw new Error(verified.detail);
@@ -210,24 +212,24 @@ test('[PWD11] of a user who was deleted nothing goes on, and erasing the account
   expect(await authority.current(auth)).toBeUndefined();
 });
 
-test('[AUT12] what is renewed is as the account has it now, and what the app put beside it stays', async () => {
-  const channel = new TestChannel();
-  const { accounts, services, tokens } = await accountsApp({ channel });
+test("[AUT12] a renewed token has the account's current data, and keeps what the app added", async () => {
+  const transport = new TestTransport();
+  const { accounts, services, tokens } = await accountsApp({ transport });
   const authority = privilegedWrites({ services, log: silentLog, users: '/users' });
   await accounts.signUp(amal, here);
-  await channel.tried(1);
+  await transport.tried(1);
   const { accessToken } = await accounts.logIn(amal, here);
   const verified = await tokens.verify(accessToken);
   if (!verified.ok) throw new Error(verified.detail);
   const { auth } = verified;
   const data = { email: amal.email, emailVerified: false };
   expect((await authority.current(auth))?.data).toEqual(data);
-  await accounts.verify({ token: channel.tokenOf('verify') }, here);
+  await accounts.verify({ token: transport.tokenOf('verify') }, here);
   const now = { ...data, emailVerified: true };
   expect(await authority.current(auth)).toEqual({ ...auth, data: now });
   const minted = { ...auth, data: { ...data, role: 'editor' } };
   expect((await authority.current(minted))?.data).toEqual({ ...now, role: 'editor' });
-  // Of another authType, or of somebody who never had an account, the app knows best.
+  // For another authType, or a user who never had an account, the app knows best.
   for (const other of [
     { ...auth, authType: 'shop' },
     { uid: 'amal', authType: 'password', _r: '/users/amal', data },
@@ -236,7 +238,7 @@ test('[AUT12] what is renewed is as the account has it now, and what the app put
   ]) {
     expect(await authority.current(other)).toEqual(other);
   }
-  // A login gave this out once, and the account is not there: of a backup that was put back, say.
+  // A token from a login whose account does not exist, after restoring a backup for example.
   expect(await authority.current({ ...auth, uid: 'f'.repeat(32) })).toBeUndefined();
   await authority.remember('oidc-1', { data: { email: 'new@example.com' }, r: '/users/oidc-1' });
   const oidc = { uid: 'oidc-1', authType: 'oidc', data: { email: 'old@example.com' } };
@@ -246,7 +248,7 @@ test('[AUT12] what is renewed is as the account has it now, and what the app put
   });
 });
 
-test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong password and an unknown address', async () => {
+test('[PWD6] [PWD8] a wrong password and an unknown address take the same work and get the same response', async () => {
   const { accounts, hasher } = await accountsApp();
   await accounts.signUp(amal, here);
   const attempts = {
@@ -269,7 +271,7 @@ test('[PWD6] [PWD8] the work is the same, and so is the answer, for a wrong pass
   }
 });
 
-test('[PWD7] a login renews a hash of former parameters, once', async () => {
+test('[PWD7] a login replaces a hash with outdated parameters, once', async () => {
   const { accounts, hasher } = await accountsApp();
   await accounts.signUp(amal, here);
   hasher.generation = 2;
@@ -287,12 +289,12 @@ test('[PWD9] two hashes at once; others wait, and are refused where too many do'
   const early = await Promise.race(logins);
   expect(early).toMatchObject({ code: 503, meta: { retryAfter: 1 } });
   open();
-  const codes = (await Promise.all(logins)).map((one) => (one as { code: number }).code);
+  const codes = (await Promise.all(logins)).map((result) => (result as { code: number }).code);
   expect(codes.toSorted()).toEqual([401, 401, 401, 401, 401, 503, 503]);
   expect(hasher.mostAtOnce).toBe(2);
 });
 
-test('[PWD9] the apps of one server hash no more at once than the server may', async () => {
+test('[PWD9] the apps of one server share its limit of concurrent hashes', async () => {
   const hasher = new CountingHasher();
   const platform = simulatedPlatform({ seed: 1 });
   const serverHashes = new HashLimiter({ concurrency: 2, maxWaiting: 100, platform });
@@ -301,7 +303,7 @@ test('[PWD9] the apps of one server hash no more at once than the server may', a
   const logins = apps.flatMap(({ accounts }) =>
     Array.from({ length: 4 }, () => outcome(accounts.logIn(amal, here))),
   );
-  // Turns enough for each of the twelve to begin if it could.
+  // Ticks enough for each of the twelve to begin if it could.
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   expect(hasher.running).toBe(2);
   open();
@@ -309,7 +311,7 @@ test('[PWD9] the apps of one server hash no more at once than the server may', a
   expect([hasher.asked.length, hasher.mostAtOnce]).toEqual([12, 2]);
 });
 
-test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {
+test('[PWD9] a request that waits for 5 s is refused, and the next one goes on', async () => {
   const { accounts, hasher, platform } = await accountsApp({ config: { concurrentHashes: 1 } });
   await accounts.signUp(amal, here);
   const open = hasher.hold();
@@ -323,7 +325,7 @@ test('[PWD9] who waits for 5 s is refused, and the turn goes on', async () => {
   expect(await outcome(accounts.logIn(amal, here))).toMatchObject({ authType: 'password' });
 });
 
-test('[AUT10] signups and logins are audited, those that failed with the reason', async () => {
+test('[AUT10] signups and logins are audited, failures with the reason', async () => {
   const { accounts, audited } = await accountsApp();
   await accounts.signUp(amal, here);
   await outcome(accounts.signUp(amal, here));
@@ -339,7 +341,7 @@ test('[AUT10] signups and logins are audited, those that failed with the reason'
   ]);
 });
 
-test('[PWD11] who deletes the user locks it out, and whoever has the address may sign up again', async () => {
+test('[PWD11] deleting the user locks it out, and the address is free for another signup', async () => {
   const models = { users: usersModel.replace('read:', 'delete: auth._r == obj._r\n  read:') };
   const { accounts, audited, services, send, store } = await accountsApp({ models });
   const { user } = await accounts.signUp(amal, here);
@@ -350,7 +352,7 @@ test('[PWD11] who deletes the user locks it out, and whoever has the address may
   const again = await Promise.all(
     Array.from({ length: 10 }, () => outcome(accounts.signUp({ ...amal, name: 'B' }, here))),
   );
-  expect(again.filter((one) => 'authType' in (one as object))).toHaveLength(1);
+  expect(again.filter((result) => 'authType' in (result as object))).toHaveLength(1);
   expect(await outcome(accounts.logIn(amal, here))).toMatchObject({ authType: 'password' });
   const now = await store.get(`/_emails/${emailId}`);
   expect(now?.data.uid).not.toBe(first?.data.uid);
@@ -359,7 +361,7 @@ test('[PWD11] who deletes the user locks it out, and whoever has the address may
   expect(await store.get(`/_accounts/${String(first?.data.uid)}`)).toBeUndefined();
 });
 
-test('[PWD7] a hash that was replaced is nowhere in the store', async () => {
+test('[PWD7] a replaced hash is nowhere in the store', async () => {
   const { accounts, hasher, store } = await accountsApp();
   await accounts.open();
   await accounts.signUp(amal, here);

@@ -30,36 +30,36 @@ export interface AccountsOptions {
   readonly revokeTokens: (uid: string) => Promise<void>;
   readonly audit: Audit;
   readonly hasher: Hasher;
-  /** Without one no letters are sent, and none can be asked for. */
+  /** Without it no emails are sent, and none can be requested. */
   readonly emailTransport?: EmailTransport | undefined;
   readonly config: AccountsConfig;
-  /** The slots of the whole server for password hashes, where it carries several apps. */
+  /** The hash limiter of the whole server, where it serves several apps. */
   readonly serverHashes?: HashLimiter | undefined;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
 }
 
 export interface AccountsConfig {
-  /** `/users`: where the users' objects are made. */
+  /** `/users`: the collection of the users' objects. */
   readonly users: string;
-  /** False: nobody new. */
+  /** False: no new accounts. */
   readonly signup: boolean;
-  /** Milliseconds that a token of a login is good for. */
+  /** Lifetime of a login's token, milliseconds. */
   readonly tokenLife: number;
-  /** Password hashes at once, and how many more may wait. */
+  /** Concurrent password hashes, and how many more may wait. */
   readonly concurrentHashes: number;
   readonly queuedHashes: number;
-  /** Letters that may wait. */
+  /** Emails that may wait. */
   readonly pendingJobs: number;
 }
 
-/** What `/auth/password/signup` answers. */
+/** Response of `/auth/password/signup`. */
 export interface SignedUp {
   readonly authType: 'password';
   readonly user: { readonly _r: string; readonly email: string };
 }
 
-/** What `/auth/password/login` answers. */
+/** Response of `/auth/password/login`. */
 export interface LoggedIn {
   readonly authType: 'password';
   readonly accessToken: string;
@@ -67,7 +67,10 @@ export interface LoggedIn {
 
 const authType = 'password';
 
-/** People who log in with an email address and a password; `address` is the network's. All methods reject with a `ProtocolError`. */
+/**
+ * Accounts with an email address and a password; the parameter `address` is the network address.
+ * All methods reject with a `ProtocolError`.
+ */
 export class Accounts {
   readonly #options: AccountsOptions;
   readonly #accounts: AccountRecords;
@@ -117,15 +120,15 @@ export class Accounts {
     this.#verification = new Verification(common);
   }
 
-  /** Whether letters can be asked for. */
+  /** Whether emails can be requested. */
   get sendsEmails(): boolean {
     return this.#options.emailTransport !== undefined;
   }
 
-  /** Takes up what a former process left undone. */
+  /** Resumes what an earlier process did not finish. */
   async open(): Promise<void> {
     const names = [accountsName, emailsName, jobsCollection, identitiesName];
-    // Of what they held before nobody asks.
+    // Their changes are never read.
     const layouts = names.map((name) => ({
       names: [name],
       indexes: [],
@@ -136,7 +139,7 @@ export class Accounts {
     await this.#jobs.open();
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is running. */
   async close(): Promise<void> {
     await this.#jobs.close();
   }
@@ -172,7 +175,7 @@ export class Accounts {
     return { authType, accessToken: result.accessToken };
   }
 
-  /** Rule PWD10: answers with a fresh token, because the one that was sent is revoked with the others. */
+  /** Rule PWD10: returns a new token, because the one in the request is revoked with the others. */
   async changePassword(
     body: JsonObject,
     { uid }: Auth,
@@ -186,7 +189,9 @@ export class Accounts {
     return { authType, accessToken: await this.#login.mint(account) };
   }
 
-  /** Rule MAIL1: the same for every address. Who has it is looked up when the letter is written. */
+  /**
+   * Rule MAIL1: does the same for every address. The owner is looked up when the email is written.
+   */
   async requestReset(body: JsonObject): Promise<object> {
     const email = textMember(body, 'email');
     this.#jobs.assertRoom();
@@ -224,12 +229,12 @@ export class Accounts {
   }
 }
 
-/** The account that a login is for, whether there is one or not; `undefined` where it can be nobody's. */
+/** The account that a login is for, whether it exists or not; `undefined` where it cannot exist. */
 export function accountKeyOf({ email }: JsonObject): string | undefined {
   return typeof email === 'string' ? parseEmail(email)?.id : undefined;
 }
 
-/** What a client did wrong, as against trouble of the server's. */
+/** An error of the client, not a failure of the server. */
 function isRefusal(error: unknown): boolean {
   return error instanceof ProtocolError && error.code < 500;
 }

@@ -2,7 +2,7 @@ import { type FieldErrors, fail, type JsonObject, keepRounded } from '@really/pr
 import { type Email, parseEmail } from './email/email.js';
 import { passwordProblem } from './passwords/password.js';
 
-/** What a signup says. */
+/** Content of a signup. */
 export interface SignupRequest {
   readonly email: Email;
   readonly password: string;
@@ -26,24 +26,27 @@ export function readSignup(body: JsonObject): SignupRequest {
   return { email, password, rest };
 }
 
-/** What a login says. `email` is `undefined` where it can be nobody's. */
+/** Content of a login. `email` is `undefined` where no account can have it. */
 export interface LoginRequest {
   readonly email: Email | undefined;
   readonly password: string;
 }
 
-/** Throws 400 where a member is no text: that has nothing to do with who has an account. */
+/** Throws 400 where a member is no text, which reveals nothing about accounts. */
 export function readLogin(body: JsonObject): LoginRequest {
   const email = textMember(body, 'email');
   return { email: parseEmail(email), password: textMember(body, 'password') };
 }
 
-/** What a change of the password says. Throws 400 where a member is no text, 409 where the new password will not do. */
+/**
+ * Content of a change of the password. Throws 400 where a member is no text, 409 where the new
+ * password is not acceptable.
+ */
 export function readChange(body: JsonObject): { old: string; password: string } {
   return { old: textMember(body, 'oldPassword'), password: newPassword(body) };
 }
 
-/** What comes with the token of a letter. Throws as `readChange` does. */
+/** Content of a reset with the token of an email. Throws as `readChange` does. */
 export function readReset(body: JsonObject): { token: string; password: string } {
   return { token: textMember(body, 'token'), password: newPassword(body) };
 }

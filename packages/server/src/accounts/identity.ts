@@ -1,9 +1,9 @@
 import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
 
-/** What an issuer said of somebody at their last login. Kept at `/_identities/<uid>`. */
+/** The claims of an issuer about a user at the last login. Stored at `/_identities/<uid>`. */
 export interface Identity {
   readonly data: JsonObject;
-  /** The user's object, where the app has one made. */
+  /** The user's object, where the app creates one. */
   readonly r?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export function readIdentity({ data, r }: JsonObject): Identity {
   return { data: isJsonObject(data) ? data : {}, r: typeof r === 'string' ? r : undefined };
 }
 
-/** Whether a token was given out by a login here, and not minted by the app: there was an account then. */
+/** True for a token from a login here, which had an account, rather than one minted by the app. */
 export function isOfLogin({ uid, authType, _r, data }: Auth): boolean {
   const isUid = /^[0-9a-f]{32}$/.test(uid);
   const isKnown = typeof data?.email === 'string' && typeof data.emailVerified === 'boolean';

@@ -13,7 +13,7 @@ export interface LoginOptions {
   readonly passwords: Passwords;
   readonly tokens: Pick<Tokens, 'mint'>;
   readonly clock: Clock;
-  /** Milliseconds that a token is good for. */
+  /** Lifetime of a token, milliseconds. */
   readonly life: number;
   readonly log: Log;
 }
@@ -22,7 +22,7 @@ export type LoginResult =
   | { readonly ok: true; readonly account: Account; readonly accessToken: string }
   | { readonly ok: false; readonly uid: string | undefined; readonly reason: LoginRefusal };
 
-/** For the audit log: the client is told nothing of it. */
+/** For the audit log: not shown to the client. */
 export type LoginRefusal =
   | 'account.unknown'
   | 'password.wrong'
@@ -46,7 +46,8 @@ export class Login {
     if (!matches) return { ok: false, uid, reason: 'password.wrong' };
     await this.#renewHash(account, password, requester);
     const accessToken = await this.mint(account);
-    // Another password that was set in between revoked the tokens there were then, and perhaps not this one.
+    // If another password was set meanwhile, that revoked the earlier tokens, but perhaps not this
+    // one.
     const now = await accounts.byUid(uid);
     if (now?.passwordChanges !== account.passwordChanges) {
       return { ok: false, uid, reason: 'password.changed' };
@@ -60,7 +61,10 @@ export class Login {
     return await tokens.mint({ ...authOf(account), expires: clock.now() + life });
   }
 
-  /** A hash of former parameters is replaced while the password is at hand. The login does not depend on it. */
+  /**
+   * Replaces a hash with outdated parameters while the password is at hand. The login does not
+   * depend on it.
+   */
   async #renewHash(
     { uid, password: hash }: Account,
     password: string,
@@ -71,7 +75,7 @@ export class Login {
     try {
       const renewed = await passwords.hash(password, requester);
       await accounts.change(uid, (held) => {
-        // Another password may have been set in between.
+        // Another password may have been set meanwhile.
         return held.password === hash ? { ...held, password: renewed } : held;
       });
     } catch (error) {
@@ -80,7 +84,7 @@ export class Login {
   }
 }
 
-/** Rule PWD6: one answer, whatever was wrong. */
+/** Rule PWD6: the same error, whatever was wrong. */
 export function wrongCredentials(): Error {
   return fail('credentials.invalid', { password: ['credentials.invalid'] });
 }

@@ -18,18 +18,21 @@ import { type Identity, identityR, identityRecord, isOfLogin, readIdentity } fro
 
 /** What the app may do that no user may. */
 export interface PrivilegedWrites {
-  /** Makes a user's object of `data` (rule AUT8). Resolves with its R; rejects as a create is refused. */
+  /**
+   * Creates a user's object from `data` (rule AUT8). Resolves with its R; rejects as a create is
+   * refused.
+   */
   createUser(data: JsonObject): Promise<string>;
   /**
-   * Makes the object of this uid of `data`, unless it is there. Resolves with its R; rejects with 403 where
-   * it was deleted, and as a create is refused.
+   * Creates the object of this uid from `data`, unless it exists. Resolves with its R; rejects with
+   * 403 where it was deleted, and as a create is refused.
    */
   ensureUser(uid: string, data: JsonObject): Promise<string>;
-  /** Keeps what an issuer said of a uid at this login. Rejects with 503. */
+  /** Stores the issuer's claims about a uid at this login. Rejects with 503. */
   remember(uid: string, identity: Identity): Promise<void>;
   /**
-   * What is true now of whom a token was given (rule AUT12); `undefined` where the account or the user's object
-   * is gone. Rejects with 503.
+   * The current identity of a token's user (rule AUT12); `undefined` where the account or the
+   * user's object is gone. Rejects with 503.
    */
   current(auth: Auth): Promise<Auth | undefined>;
 }
@@ -37,7 +40,7 @@ export interface PrivilegedWrites {
 export interface PrivilegedWritesOptions {
   readonly services: Services;
   readonly log: Log;
-  /** `/users`: where the users' objects are made. */
+  /** `/users`: the collection of the users' objects. */
   readonly users: string;
 }
 
@@ -75,12 +78,12 @@ export function privilegedWrites(options: PrivilegedWritesOptions): PrivilegedWr
   };
 }
 
-/** What the app put into the token besides stays. */
+/** Keeps what the app added to the token. */
 function renewed(auth: Auth, { _r, data }: Auth): Auth {
   return { ...auth, _r, data: { ...auth.data, ...data } };
 }
 
-/** Somebody else made it in the same moment. */
+/** A concurrent request created it. */
 function unlessThere(r: string): (error: unknown) => string {
   return (error) => {
     if (error instanceof ProtocolError && error.message === 'object.already.exist') return r;
@@ -88,10 +91,13 @@ function unlessThere(r: string): (error: unknown) => string {
   };
 }
 
-/** The app itself, as hooks see it and as the changes that it makes are signed. */
+/** The app itself, as hooks see it and as the author of its changes. */
 const appAuth: Auth = { uid: '_app', authType: 'app' };
 
-/** Fields, references and on-validate.js are judged as for every create, but no access rule is asked. */
+/**
+ * Fields, references and on-validate.js are checked as for every create, but no access rule
+ * applies.
+ */
 async function createUser(
   { services, log }: PrivilegedWritesOptions,
   r: string,

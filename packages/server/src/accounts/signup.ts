@@ -27,22 +27,22 @@ export interface SignupOptions {
   readonly accounts: AccountRecords;
   readonly passwords: Passwords;
   readonly jobs: AccountJobs;
-  /** Whether letters can be sent. */
+  /** Whether emails can be sent. */
   readonly sendsEmails: boolean;
-  /** `/users`: where the users' objects are made. */
+  /** `/users`: the collection of the users' objects. */
   readonly users: string;
   readonly log: Log;
 }
 
-/** What is known of an account before its password is hashed. */
+/** An account before its password is hashed. */
 type NewAccount = Omit<Account, 'password'>;
 
 const uidBytes = 16;
 
 /**
- * Makes an account and its user's object, both or none (rules PWD1 and PWD2). The address is looked up and
- * the object judged before the password is hashed, in the line of the address: of many who sign up with
- * one address at once a single one costs a hash.
+ * Creates an account and its user's object, both or none (rules PWD1 and PWD2). The address is
+ * looked up and the object validated before the password is hashed, in the queue of the address: of
+ * many concurrent signups with one address a single one costs a hash.
  */
 export class Signup {
   readonly #options: SignupOptions;
@@ -80,7 +80,10 @@ export class Signup {
     }
   }
 
-  /** An account that has the address; where its user was deleted it goes when the address is taken. */
+  /**
+   * The account that has the address; if its user was deleted, it is erased when the address is
+   * taken.
+   */
   async #formerOwner({ email }: SignupRequest): Promise<FormerOwner> {
     const { accounts } = this.#options;
     const owner = await accounts.byEmail(email);
@@ -96,7 +99,7 @@ export class Signup {
     return { uid, r, email: text, emailVerified: false, passwordChanges: 0, letterTokens: [] };
   }
 
-  /** The user's own create. Throws 404 where there is no such model. */
+  /** The create by the new user. Throws 404 where there is no such model. */
   #createUser(newAccount: NewAccount, { rest }: SignupRequest): CreateCommand {
     const { services, log } = this.#options;
     const auth = authOf(newAccount);
@@ -117,14 +120,14 @@ export class Signup {
     return field !== undefined && field.type !== 'Calculated';
   }
 
-  /** A signup does without a letter where too many wait: it can be asked for later. */
+  /** Empty where too many emails wait: the user can request it later. */
   #verificationEmail({ uid }: NewAccount): AccountJob[] {
     const { sendsEmails, jobs } = this.#options;
     return sendsEmails && !jobs.full ? [{ kind: 'verify', uid }] : [];
   }
 }
 
-/** Of an account that is erased nobody goes on. */
+/** Revokes the tokens of an erased account. */
 function revocationOf(former: string | undefined): AccountJob[] {
   return former === undefined ? [] : [{ kind: 'revoke', uid: former }];
 }
@@ -142,7 +145,7 @@ function withEmail(rest: JsonObject, email: string): JsonObject {
 
 type NotWritten = Exclude<WriteAllResult, { kind: 'committed' }>;
 
-/** A client had chosen the id that was made up for the object. */
+/** The generated id of the object was taken by a client. */
 function isTaken(result: NotWritten): boolean {
   if (result.kind !== 'refused' || result.index !== 0) return false;
   const { error } = result;
@@ -155,7 +158,7 @@ function refusal(result: NotWritten, creation: CreateCommand): unknown {
       return result.error;
     case 'unique':
     case 'missing':
-      // What is missing beyond the creation is the former owner's account: somebody else was faster.
+      // `missing` beyond the creation means the former owner's account: another request was faster.
       return result.index === 0 ? creation.refusal(result) : emailTaken();
     case 'too-large':
       return fail('message.too.large');

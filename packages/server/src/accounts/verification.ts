@@ -12,7 +12,7 @@ export interface VerificationOptions {
   readonly clock: Clock;
 }
 
-/** Rule MAIL2: whether an address is its owner's. */
+/** Rule MAIL2: verifies that an address is its owner's. */
 export class Verification {
   readonly #options: VerificationOptions;
 
@@ -20,7 +20,7 @@ export class Verification {
     this.#options = options;
   }
 
-  /** Has a letter sent to the account of this uid, where its address is not verified yet. */
+  /** Sends an email to the account of this uid, unless its address is verified. */
   async request(uid: string): Promise<void> {
     const { accounts, jobs } = this.#options;
     const account = await accounts.livingByUid(uid);
@@ -30,7 +30,7 @@ export class Verification {
     assertWritten(await jobs.write([], [{ kind: 'verify', uid }]));
   }
 
-  /** For who has the token of such a letter, once. Resolves with the account. */
+  /** For a user with the token of such an email, once. Resolves with the account. */
   async verify(token: string): Promise<Account> {
     const read = parseOneTimeToken(token);
     const account = read && (await this.#options.accounts.livingByUid(read.uid));

@@ -11,7 +11,7 @@ import { create } from './write/create.js';
 import { deleteObject } from './write/delete.js';
 import { update } from './write/update.js';
 
-/** The commands that concern objects; the others are the session's own. */
+/** Commands about objects; the others are handled by the session. */
 export type ObjectCommandName = Exclude<CommandName, 'initialize' | 'ping'>;
 export type ObjectRequest = Extract<Request, { cmd: ObjectCommandName }>;
 
@@ -20,8 +20,8 @@ export const commandTable: {
 } = { create, get, update, delete: deleteObject, batch, read, count, subscribe, unsubscribe };
 
 /**
- * Carries out a command. A write reaches its object's line before this returns. One that was judged by models that are not
- * in force any more is carried out again, as long as nothing came of it that has to stand (rule REL2).
+ * Runs a command. A write is in its object's queue before this returns. A command that used models
+ * which are no longer current runs again, unless it had an effect that stands (rule REL2).
  */
 export function runCommand(context: CommandContext, request: ObjectRequest): Promise<Reply> {
   const models = context.services.models();
@@ -35,12 +35,12 @@ export function runCommand(context: CommandContext, request: ObjectRequest): Pro
 }
 
 function handle(context: CommandContext, request: ObjectRequest): Promise<Reply> {
-  // One entry at a time fits its own request; the type of the whole table cannot say so.
+  // Each handler fits the requests of its command, which the type of the table cannot express.
   const handler = commandTable[request.cmd] as Handler<ObjectRequest>;
   return handler(context, request);
 }
 
-/** Models that change again and again do not keep a command: the last try counts. */
+/** Models that keep changing do not block a command: the last try counts. */
 async function rerun(context: CommandContext, request: ObjectRequest): Promise<Reply> {
   for (let attempt = 1; attempt < maxAttempts; attempt++) {
     const models = context.services.models();
@@ -60,7 +60,7 @@ function isStale({ services }: CommandContext, models: ModelSet): boolean {
   return services.models() !== models;
 }
 
-/** Whether nothing is left of a command but its answer. */
+/** True where a command has no effect besides its response. */
 function isReadOnly(request: ObjectRequest): boolean {
   if (request.cmd === 'read') return request.cmdOpts.subscribe !== true;
   return request.cmd === 'get' || request.cmd === 'count';

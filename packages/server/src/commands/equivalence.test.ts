@@ -9,7 +9,7 @@ import { openSqliteStore } from '../store/sqlite/store.js';
 import { amal, bela, nobody } from './sample-models.fixture.js';
 import { type TestApp, testApp } from './test-app.fixture.js';
 
-/** One collection of everything, under a parent for each run. */
+/** A single collection, under a separate parent for each run. */
 const models = {
   runs: 'version: 1\nfields: { name: { type: String } }\naccess: { create: true, read: true }',
   'runs/things': `
@@ -191,7 +191,7 @@ const readOpts = fc
   )
   .map((options) => options as JsonObject);
 
-/** The commands that a batch may have, too, but for their options. */
+/** The commands that may stand in a batch too, without their options. */
 const written = {
   create: fc.record({
     cmd: fc.constant('create'),
@@ -212,7 +212,7 @@ const written = {
 const withOpts = (command: fc.Arbitrary<JsonObject>) =>
   fc.tuple(command, writeOpts).map(([item, cmdOpts]): JsonObject => ({ ...item, cmdOpts }));
 
-/** Sound enough that whole batches of them succeed now and then. */
+/** Valid enough that whole batches succeed at times. */
 const batched: fc.Arbitrary<JsonObject> = fc.oneof(
   { weight: 2, arbitrary: fc.oneof(written.create, written.update, written.delete) },
   {
@@ -266,16 +266,19 @@ const command: fc.Arbitrary<JsonObject> = fc.oneof(
   },
 );
 
-/** What one user sends in one go: several writes of one object go through its line together. A read is walked on from. */
+/**
+ * What one user sends without waiting: several writes of one object go through its queue together.
+ * Reads are continued page by page.
+ */
 const step = fc.record({
   auth: user,
   message: command,
   times: fc.constantFrom(1, 1, 1, 3),
   pause: fc.constantFrom(0, 0, 1000),
-  walk: fc.constantFrom<Walk>([], ['next'], ['next', 'prev'], ['next', 'next', 'prev', 'prev']),
+  paging: fc.constantFrom<Paging>([], ['next'], ['next', 'prev'], ['next', 'next', 'prev', 'prev']),
 });
 
-type Walk = readonly ('next' | 'prev')[];
+type Paging = readonly ('next' | 'prev')[];
 
 async function begin(app: TestApp, parent: string): Promise<void> {
   await app.send(amal, { cmd: 'create', r: parent, body: {} });
@@ -286,13 +289,13 @@ async function begin(app: TestApp, parent: string): Promise<void> {
 
 async function run(app: TestApp, parent: string, steps: readonly Step[]): Promise<JsonObject[]> {
   const answers: JsonObject[] = [];
-  for (const { auth, message, times, pause, walk } of steps) {
+  for (const { auth, message, times, pause, paging } of steps) {
     app.platform.advance(pause);
     const ready = JSON.parse(JSON.stringify(message).replaceAll('@', parent)) as JsonObject;
     const some = await Promise.all(Array.from({ length: times }, () => app.send(auth, ready)));
     answers.push(...some);
     let page = some[0];
-    for (const direction of walk) {
+    for (const direction of paging) {
       const tokens = (page?.body as JsonObject | undefined)?.tokens as JsonObject | undefined;
       const paginationToken = tokens?.[`${direction}Token`];
       if (paginationToken === undefined) break;
@@ -311,7 +314,9 @@ async function stored({ store }: TestApp, rs: readonly string[]) {
   return { objects: await store.getMany(rs), histories, position: await store.position() };
 }
 
-/** A page token without its parts that say which store it is of: the digest of what was asked there, and the seal. */
+/**
+ * A page token without the parts that depend on the store: the digest of the query and the seal.
+ */
 function withoutStore(answers: readonly JsonObject[] | undefined): unknown {
   const text = JSON.stringify(answers, (name, value: unknown) => {
     if (typeof value !== 'string' || !/^(next|prev)Token$/.test(name)) return value;
@@ -323,7 +328,7 @@ function withoutStore(answers: readonly JsonObject[] | undefined): unknown {
 
 let runs = 0;
 
-test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store, and leaves the same behind', async () => {
+test('[DUR2] [BAT3] any sequence of commands gets the same responses on each store and leaves the same data', async () => {
   const outcomes = new Map<string, number>();
   let batches = 0;
   const property = fc.asyncProperty(
@@ -351,7 +356,7 @@ test('[DUR2] [BAT3] any sequence of commands gets the same answers on each store
     },
   );
   await fc.assert(property, { numRuns: Number(process.env.EQUIVALENCE_RUNS ?? 60) });
-  // The sequences reach what they are meant to compare.
+  // The sequences cover the outcomes that they are meant to compare.
   for (const outcome of [
     ...['ok', 'forbidden', 'validation.failed', 'object.missing', 'object.gone', 'query.invalid'],
     ...[

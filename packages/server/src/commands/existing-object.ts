@@ -13,8 +13,8 @@ export interface ObjectAccess {
 }
 
 /**
- * The object, if it is there. Throws 404 `object.missing` or 410 `object.gone`, but 403 to one who
- * lacks the right whatever the object, unless the model hides what may not be read.
+ * The object. Throws 404 `object.missing` or 410 `object.gone`; but always 403 for a user who lacks
+ * the right, unless the model hides unreadable objects.
  */
 export async function existingObject(
   context: CommandContext,
@@ -35,8 +35,8 @@ export interface ObjectDemand {
 }
 
 /**
- * Throws where the user lacks a right on an object: 403, or 404 where the model hides what the user
- * may not read.
+ * Throws where the user lacks a right on an object: 403, or 404 where the model hides unreadable
+ * objects.
  */
 export async function authorizeObject(
   context: CommandContext,
@@ -53,7 +53,7 @@ export async function authorizeObject(
   }
 }
 
-/** Those of the objects that this user cannot point at: that do not exist, were deleted, or are hidden from the user. */
+/** The objects that this user cannot refer to: missing, deleted or hidden. */
 export async function missingObjects(
   context: CommandContext,
   rs: readonly string[],

@@ -3,53 +3,53 @@ import { expect, test } from 'vitest';
 import { CommandOrder } from '../gateway/dispatch/command-order.js';
 import { orderedRsOf } from './ordered-rs.js';
 
-function lanes(message: JsonObject) {
+function orderOf(message: JsonObject) {
   const parsed = parseRequest({ tag: 1, ...message });
   if (!parsed.ok) throw parsed.error;
   return orderedRsOf(parsed.request);
 }
 
-test('[ENV4] commands are ordered by the R that they are about, in its printed form', () => {
+test('[ENV4] commands are ordered by their R, in its printed form', () => {
   const body = { ops: [{ op: 'set', key: 'a', value: 1 }] };
   const write = (r: string) => [{ r, mode: 'write' }];
   const read = (r: string) => [{ r, mode: 'read' }];
-  expect(lanes({ cmd: 'create', r: '/users', body: {} })).toEqual(write('/users/*'));
-  expect(lanes({ cmd: 'create', r: '/users/1', body: {} })).toEqual(write('/users/1'));
-  expect(lanes({ cmd: 'update', r: '/users/1/', rev: 1, body })).toEqual(write('/users/1'));
-  expect(lanes({ cmd: 'delete', r: '/users/1' })).toEqual(write('/users/1'));
-  expect(lanes({ cmd: 'get', r: '/users/1' })).toEqual(read('/users/1'));
-  expect(lanes({ cmd: 'read', r: '/users/' })).toEqual(read('/users/*'));
-  expect(lanes({ cmd: 'count', r: '/users/*' })).toEqual(read('/users/*'));
-  expect(lanes({ cmd: 'ping' })).toEqual([]);
+  expect(orderOf({ cmd: 'create', r: '/users', body: {} })).toEqual(write('/users/*'));
+  expect(orderOf({ cmd: 'create', r: '/users/1', body: {} })).toEqual(write('/users/1'));
+  expect(orderOf({ cmd: 'update', r: '/users/1/', rev: 1, body })).toEqual(write('/users/1'));
+  expect(orderOf({ cmd: 'delete', r: '/users/1' })).toEqual(write('/users/1'));
+  expect(orderOf({ cmd: 'get', r: '/users/1' })).toEqual(read('/users/1'));
+  expect(orderOf({ cmd: 'read', r: '/users/' })).toEqual(read('/users/*'));
+  expect(orderOf({ cmd: 'count', r: '/users/*' })).toEqual(read('/users/*'));
+  expect(orderOf({ cmd: 'ping' })).toEqual([]);
 });
 
-test('[ENV4] [BAT5] a batch writes beside writes, on each of its Rs', () => {
+test('[ENV4] [BAT5] a batch runs beside writes, for each of its Rs', () => {
   const commands = [
     { cmd: 'create', r: '/users', body: {} },
     { cmd: 'delete', r: '/users/1' },
     { cmd: 'create', r: '/users/', body: {} },
   ];
-  expect(lanes({ cmd: 'batch', body: { commands } })).toEqual([
+  expect(orderOf({ cmd: 'batch', body: { commands } })).toEqual([
     { r: '/users/*', mode: 'write' },
     { r: '/users/1', mode: 'write' },
   ]);
 });
 
-test('[ENV4] subscribing and unsubscribing have every R that they name for themselves', () => {
+test('[ENV4] subscribing and unsubscribing exclude other commands on every R that they name', () => {
   const alone = (r: string) => ({ r, mode: 'exclusive' });
   const subscriptions = [{ r: '/users/1/' }, { r: '/users' }, { r: '/users/1' }];
-  expect(lanes({ cmd: 'subscribe', body: { subscriptions } })).toEqual([
+  expect(orderOf({ cmd: 'subscribe', body: { subscriptions } })).toEqual([
     alone('/users/1'),
     alone('/users/*'),
   ]);
   const body = { subscriptions: ['/users', 'q7'] };
-  expect(lanes({ cmd: 'unsubscribe', body })).toEqual([alone('/users/*'), alone('q7')]);
+  expect(orderOf({ cmd: 'unsubscribe', body })).toEqual([alone('/users/*'), alone('q7')]);
 });
 
 test('[ENV4] of two subscribes on one R the second starts when the first is answered', () => {
   const gateway = new CommandOrder();
   const message = { cmd: 'subscribe', body: { subscriptions: [{ r: '/users/1' }] } };
-  const [first, second] = [lanes(message), lanes(message)].map((rs) => gateway.enter(rs));
+  const [first, second] = [orderOf(message), orderOf(message)].map((rs) => gateway.enter(rs));
   const log: string[] = [];
   first?.start(() => log.push('first starts'));
   second?.start(() => log.push('second starts'));

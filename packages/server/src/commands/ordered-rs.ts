@@ -1,7 +1,7 @@
 import type { Request } from '@really/protocol';
 
 export interface OrderedR {
-  /** Printed. */
+  /** Printed R. */
   readonly r: string;
   readonly mode: 'read' | 'write' | 'exclusive';
 }
@@ -10,8 +10,9 @@ export interface OrderedR {
  * The Rs that a command of a connection is ordered by: commands on the same R take effect and are
  * answered in the order in which they were sent (rule ENV4).
  *
- * Writes may start beside writes: each reaches its object's line in the turn in which it starts, and
- * that line keeps the order. Reads may run beside reads. Everything else waits for the answer to what is before it.
+ * Writes may start side by side: each enters its object's queue in the tick in which it starts, and
+ * the queue keeps the order. Reads may run beside reads. Everything else waits for the responses to
+ * earlier commands.
  */
 export function orderedRsOf(request: Request): OrderedR[] {
   switch (request.cmd) {
@@ -43,7 +44,10 @@ export function orderedRsOf(request: Request): OrderedR[] {
   }
 }
 
-/** They read the object, and change what the connection hears: beside nothing else. */
+/**
+ * Subscribe and unsubscribe read the object and change what the connection receives, so nothing
+ * runs beside them.
+ */
 function exclusiveRs(rs: readonly string[]): OrderedR[] {
   return [...new Set(rs)].map((r) => ({ r, mode: 'exclusive' }));
 }

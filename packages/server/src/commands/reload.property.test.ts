@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { type TestApp, type TestConnection, testApp } from './test-app.fixture.js';
 
 /**
- * Version `v` of a model whose evolutions each add a million to `a`, so that an object shows how many of them it has seen. `born`
- * says under which version it was created.
+ * Version `v` of a model whose evolutions each add a million to `a`, so that an object shows how
+ * many of them it has been through. `born` is the version under which it was created.
  */
 function filesOf(v: number): Record<string, string> {
   const files: Record<string, string> = {
@@ -24,7 +24,10 @@ fields:
   return files;
 }
 
-/** An object as it is, or as a client holds it, has seen just the evolutions that it should have. */
+/**
+ * Asserts that an object, or a client's copy, has been through exactly the evolutions that it
+ * should have.
+ */
 function assertWhole(body: JsonObject): void {
   const { base, a, v, born, sum } = body as Record<string, number>;
   const expected = Number(base) + 1_000_000 * (Number(v) - Number(born));
@@ -33,7 +36,7 @@ function assertWhole(body: JsonObject): void {
   }
 }
 
-/** A client that keeps copies of one object and of one window, as the protocol says. */
+/** A client that keeps copies of one object and of one window, as the protocol describes. */
 class Copies {
   readonly connection: TestConnection;
   readonly window = new Map<string, JsonObject>();
@@ -121,7 +124,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Step>({ kind: 'wait' }) },
 );
 
-/** What was asked for by the steps so far, not all of which may be answered. */
+/** What the steps have asked for so far; not all of it may be answered. */
 class Story {
   readonly app: TestApp;
   readonly #clients: Copies[] = [];
@@ -166,10 +169,10 @@ class Story {
     }
   }
 
-  /** The files are read beforehand, so that what follows meets the change itself. */
+  /** Reads the files first, so that the steps that follow run during the change itself. */
   async #reload(): Promise<void> {
-    const putInForce = await this.app.reload(filesOf(this.#version));
-    this.#begin(putInForce());
+    const makeCurrent = await this.app.reload(filesOf(this.#version));
+    this.#begin(makeCurrent());
   }
 
   #begin(work: Promise<unknown>): void {
@@ -201,12 +204,12 @@ class Story {
     const known = ['object.missing', 'object.already.exist'];
     if (error) expect(known).toContain((error as JsonObject).message);
     else if (kind === 'get' || kind === 'create') assertWhole(body as JsonObject);
-    // Under no version an object that has seen no evolution has another `a`.
+    // Under no version has an object without evolutions another `a`.
     else if (kind === 'count') expect((body as JsonObject).totalResults).toBe(0);
     else if (kind === 'read') for (const item of itemsOf(body)) assertWhole(item);
   }
 
-  /** A client that follows an object, where it is there, and a window. */
+  /** A client that subscribes to an object, if it exists, and to a window. */
   async #watch(number: number): Promise<void> {
     const client = new Copies(this.app.connect(auth));
     this.#clients.push(client);
@@ -229,7 +232,7 @@ function byBase(a: JsonObject, b: JsonObject): number {
   return String(a._r).localeCompare(String(b._r));
 }
 
-test('[MIG1] [MIG5] [REL2] [REL3] whatever happens while models change, everybody has what is stored, of one version', async () => {
+test('[MIG1] [MIG5] [REL2] [REL3] whatever happens while models change, every client has the stored data, of one version', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const app = await testApp({ models: filesOf(1) });

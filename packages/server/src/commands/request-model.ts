@@ -4,7 +4,10 @@ import type { Model } from '../model/model.js';
 import { unavailable } from '../objects/unavailable.js';
 import type { CommandContext } from './services.js';
 
-/** The model of a collection. Throws 404 `model.unknown`, for names of the system too: no model has one. */
+/**
+ * The model of a collection. Throws 404 `model.unknown`, also for system names, which have no
+ * model.
+ */
 export function requestModel(context: CommandContext, names: readonly string[]): Model {
   const model = context.services.models().get(names);
   if (!model) throw fail('model.unknown');
@@ -12,14 +15,17 @@ export function requestModel(context: CommandContext, names: readonly string[]):
 }
 
 /**
- * Throws 503 where the model that a write is being judged by is not in force any more: then `runCommand` has it judged by
- * the one that is (rule REL2).
+ * Throws 503 where the model that a write was validated by is no longer current: then `runCommand`
+ * runs the write again under the current one (rule REL2).
  */
 export function assertCurrentModel({ services }: CommandContext, model: Model): void {
   if (services.models().get(model.names) !== model) throw unavailable();
 }
 
-/** The fields that `cmdOpts.fields` asks for, `undefined` for all. Throws 400 with the names that the model does not know. */
+/**
+ * The fields that `cmdOpts.fields` requests, `undefined` for all. Throws 400 with the names that
+ * the model does not have.
+ */
 export function requestedFields(
   model: Model,
   asked: readonly string[] | undefined,
@@ -31,7 +37,7 @@ export function requestedFields(
   });
 }
 
-/** `meta.fields`: what was asked for and may be seen. */
+/** `meta.fields`: the requested fields that are visible. */
 export function visibleFieldNames(
   model: Model,
   fields: readonly string[] | undefined,

@@ -5,7 +5,7 @@ export const amal: Auth = { uid: 'amal', authType: 'password', _r: '/users/amal'
 export const bela: Auth = { uid: 'bela', authType: 'password', _r: '/users/bela' };
 export const nobody: Auth = { uid: 'nobody', authType: 'anonymous' };
 
-/** Users with posts and a secret each, and everything a field can be. */
+/** Users with posts and a secret each, with every type of field. */
 export const sampleModels: ModelFiles = {
   users: `
 version: 3

@@ -13,9 +13,9 @@ import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
 import type { AcceptedRevs } from './write/accepted-revs.js';
 
-/** What commands work with: one for each app. */
+/** The services of one app that commands use. */
 export interface Services {
-  /** The models that are in force now; a command asks once. */
+  /** The current models; a command reads them once. */
   readonly models: () => ModelSet;
   readonly objects: Objects;
   readonly live: Live;
@@ -25,17 +25,17 @@ export interface Services {
   readonly limits: Limits;
   readonly budgets: Budgets;
   readonly queryLimiter: QueryLimiter;
-  /** Without it every object is as of its model's version. */
+  /** Without it every object has its model's version already. */
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;
-  /** Whether so many post hooks wait that no more are taken on; without it there is no such bound. */
+  /** True while too many post hooks wait to accept more; without it they are not bounded. */
   readonly outboxFull?: (() => boolean) | undefined;
-  /** What page tokens are sealed with. */
+  /** Key that seals page tokens. */
   readonly pageKey?: Buffer | undefined;
   /** Members of a token's data that others may see in `opBy`. */
   readonly publicData: readonly string[];
 }
 
-/** What one command knows of who sent it. */
+/** Who sent a command, and how. */
 export interface CommandContext {
   readonly services: Services;
   readonly auth: Auth;
@@ -45,20 +45,29 @@ export interface CommandContext {
   /** Where the command is traced. */
   readonly span?: Span | undefined;
   readonly log: Log;
-  /** Called when what it wrote is on disk: pushes to its connection wait for its answer then (rule ONC6). */
+  /**
+   * Called when its write is on disk: from then on pushes to its connection wait for its response
+   * (rule ONC6).
+   */
   readonly onWritten?: (() => void) | undefined;
-  /** Post hooks that stand behind it, each set off by a write of the one before; 0 for a client's. */
+  /**
+   * The number of post hooks that led to it, each run by a write of the one before; 0 for a
+   * client's command.
+   */
   readonly hookDepth?: number | undefined;
-  /** Of an update or delete over HTTP. */
+  /** Revisions accepted by an update or delete over HTTP. */
   readonly acceptedRevs?: AcceptedRevs | undefined;
 }
 
 export interface Reply {
   /** The response without its tag. */
   readonly body: JsonObject;
-  /** To be called when the response is queued: what follows it may flow then. */
+  /** Called when the response is queued: from then on pushes may follow. */
   readonly afterwards?: (() => void) | undefined;
 }
 
-/** Carries out one command. Rejects with a `ProtocolError` where it is refused; any other rejection is a bug or a failure of the server. */
+/**
+ * Runs one command. Rejects with a `ProtocolError` where it is refused; any other rejection is a
+ * bug or a failure of the server.
+ */
 export type Handler<Request> = (context: CommandContext, request: Request) => Promise<Reply>;

@@ -31,22 +31,27 @@ import type { CommittedChange, Store } from '../store/store.js';
 import { type ObjectRequest, runCommand } from './command-table.js';
 import type { Services } from './services.js';
 
-/** Files by their path in the folder of models; what does not end in `.js` is a `model.yaml`. */
+/**
+ * Files by their path in the models folder; a path that does not end in `.js` is a `model.yaml`.
+ */
 export type ModelFiles = Readonly<Record<string, string>>;
 
 export interface TestApp {
   readonly services: Services;
   readonly platform: SimulatedPlatform;
   readonly store: Store;
-  /** What was told to the bus, when all is told. */
+  /** The changes published on the bus, once all are published. */
   publishedChanges(): Promise<CommittedChange[]>;
-  /** Sends one message as this user and gives the answer as the wire would have it, without its tag. */
+  /** Sends one message as this user and returns the response as on the wire, without its tag. */
   send(auth: Auth, message: JsonObject): Promise<JsonObject>;
-  /** The same of a message that came as this text. */
+  /** As `send`, with the text of the message. */
   sendText(auth: Auth, text: string): Promise<JsonObject>;
-  /** Puts these files in the place of those of their names. Resolves with how to put what comes of it in force, in a few turns. */
+  /**
+   * Replaces the files with the same names. Resolves with a function that makes the resulting
+   * models current, over a few ticks.
+   */
   reload(files: ModelFiles): Promise<() => Promise<void>>;
-  /** A connection, which hears pushes. */
+  /** A connection that receives pushes. */
   connect(auth: Auth): TestConnection;
   close(): Promise<void>;
 }
@@ -89,8 +94,8 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const migrations = new Migrations({ store: stored, models, platform, log: silentLog });
   const store = new CurrentStore({ store: stored, models, platform, migrations });
   const bus = localBus();
-  const heard: CommittedChange[] = [];
-  bus.listen((changes) => heard.push(...changes));
+  const published: CommittedChange[] = [];
+  bus.listen((changes) => published.push(...changes));
   const objects = new Objects({ store, bus, platform, log: silentLog });
   const live = new Live({
     published: () => objects.published(),
@@ -125,7 +130,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
     },
     async publishedChanges() {
       await objects.drain();
-      return heard;
+      return published;
     },
     send: (auth, message) => send(services, { auth, push() {}, congested: false }, message),
     sendText: (auth, text) => sendText(services, { auth, push() {}, congested: false }, text),
@@ -168,7 +173,7 @@ async function modelsOf(options: TestAppOptions, platform: Platform, limits: Lim
   }
 }
 
-/** As it would come from a socket, and go out to one. */
+/** Serializes in both directions, as a socket would. */
 function send(
   services: Services,
   pushTarget: PushTarget,
@@ -196,7 +201,7 @@ async function sendText(
   }
 }
 
-/** Runs scripts in place: these tests are about commands, and trust their own models. */
+/** Runs scripts in this realm: these tests are about commands and trust their own models. */
 export function directSandbox(): Sandbox {
   const functions = new Map<number, (scope: Readonly<Record<string, unknown>>) => ScriptResult>();
   return {

@@ -8,7 +8,10 @@ import { storeFailure, unavailable } from './unavailable.js';
 import { BatchEntry, type WriteBatch } from './write-batch.js';
 import type { PreparedWrite, ReadObjects, WriteAllResult } from './write-request.js';
 
-/** Milliseconds of judging after which others get a turn: a batch may have a hundred commands that are each as dear as may be. */
+/**
+ * Milliseconds of preparing after which a batch yields to others: it may hold a hundred expensive
+ * commands.
+ */
 const slice = 10;
 
 export interface BatchRunnerOptions {
@@ -16,14 +19,17 @@ export interface BatchRunnerOptions {
   readonly cache: ObjectCache;
   readonly committer: Committer;
   readonly once: OnceGuard;
-  /** Looks at objects that are not the batch's own, as one that came at `order`. */
+  /** Reads objects outside the batch, as a request that came at `order`. */
   readonly readObjects: (
     rs: readonly string[],
     order: number,
   ) => Promise<(StoredObject | undefined)[]>;
-  /** Races that a batch may lose against other nodes before it is given up. */
+  /** Conflicts with other nodes after which a batch is given up. */
   readonly conflictRetries: number;
-  /** Bytes that a batch may write, about: it is one commit, and nobody else's write gets in between. */
+  /**
+   * Approximate bytes that a batch may write: it is a single commit, which delays every other
+   * write.
+   */
   readonly bytes: number;
   readonly onRetry: (requests: number) => void;
 }
@@ -33,8 +39,8 @@ type PreparedBatch =
   | Extract<WriteAllResult, { kind: 'refused' | 'too-large' }>;
 
 /**
- * Judges batches and has them committed. A batch has the lines of its objects for itself, so it stands on
- * what is stored, and only writers elsewhere can come between: then it is judged again.
+ * Prepares batches and has them committed. A batch holds the queues of all its objects, so it
+ * builds on stored states, and only other nodes can conflict with it: then it is prepared again.
  */
 export class BatchRunner {
   readonly #options: BatchRunnerOptions;
@@ -54,14 +60,14 @@ export class BatchRunner {
     } catch (error) {
       throw storeFailure(error);
     } finally {
-      // Whoever is behind this one waits for those before it, too.
+      // Requests behind this batch in the commit order wait for those before it, too.
       await batch.predecessorsTried();
       batch.markTried();
     }
     throw unavailable();
   }
 
-  /** `undefined` where another writer was faster. */
+  /** Resolves to `undefined` where another writer was faster. */
   async #attempt(batch: WriteBatch, isFirst: boolean): Promise<WriteAllResult | undefined> {
     const { once } = batch;
     const repeated = once && (await this.#options.once.lookUp(once));
@@ -93,7 +99,7 @@ export class BatchRunner {
     return { kind: 'prepared', writes };
   }
 
-  /** The batch's own objects as the requests so far leave them, and others as they are. */
+  /** Reads the batch's own objects as its requests so far leave them, and others as stored. */
   #readObjectsWith(
     heads: ReadonlyMap<string, StoredObject | undefined>,
     order: number,
@@ -106,7 +112,10 @@ export class BatchRunner {
     };
   }
 
-  /** Lets others have their turn where this one has lasted long enough; says when the turn that goes on now began. */
+  /**
+   * Yields to the event loop once the slice is used up. Resolves with the start of the current
+   * slice.
+   */
   async #yieldAfterSlice(began: number): Promise<number> {
     const { clock } = this.#options;
     if (clock.monotonic() - began < slice) return began;
@@ -114,7 +123,7 @@ export class BatchRunner {
     return clock.monotonic();
   }
 
-  /** The state of each object of the batch. */
+  /** The stored state of each object of the batch. */
   async #stored(
     { requests }: WriteBatch,
     isFirst: boolean,
@@ -135,7 +144,7 @@ export class BatchRunner {
   ): Promise<WriteAllResult | undefined> {
     return new Promise((resolve, reject) => {
       const entry: BatchEntry = new BatchEntry(prepared, batch, (settlement) => {
-        // At once, before anybody else looks at the objects.
+        // Before anything else reads the objects.
         this.#updateCache(batch, entry, settlement);
         if (settlement.kind === 'failed') reject(settlement.error);
         else resolve(this.#resultOf(entry, prepared, settlement));
@@ -155,7 +164,7 @@ export class BatchRunner {
       }
       for (const r of batch.erases) cache.forget(r);
     } else if (settlement.kind !== 'failed' || !(settlement.error instanceof StoreUnavailable)) {
-      // What was known may be old; after an unexpected failure only the store knows what is stored.
+      // The cache may be stale; after an unexpected failure only the store knows what is stored.
       for (const r of ownRs) cache.forget(r);
     }
   }

@@ -16,8 +16,8 @@ const rs = ['/users/1', '/users/2', '/users/3', '/users/4'];
 const part = fc.record({
   r: fc.constantFrom(...rs),
   kind: fc.constantFrom('add', 'add', 'add', 'add', 'create', 'delete', 'odd', 'clash', 'look'),
-  /** Turns of the event loop that judging takes. */
-  judging: fc.constantFrom(0, 0, 0, 1),
+  /** Ticks of the event loop that preparing takes. */
+  ticks: fc.constantFrom(0, 0, 0, 1),
   sideWrites: fc.boolean(),
 });
 type Part = typeof part extends fc.Arbitrary<infer T> ? T : never;
@@ -36,17 +36,17 @@ const turns = async (count: number) => {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** What one object is worth to the oracle. */
+/** The state of one object in the oracle. */
 interface Plain {
   readonly rev: number;
   readonly n: number;
   readonly deleted: boolean;
-  /** Has a value that another object has. */
+  /** Has a value that must be unique and is not. */
   readonly clashes: boolean;
 }
 type Plains = Map<string, Plain>;
 
-/** What a part does to its object, and what it is refused with: as plainly as it can be said. */
+/** The plain model: what a part does to its object, or the error that refuses it. */
 function oracle(state: Plains, { r, kind }: Part): string | undefined {
   const head = state.get(r);
   if (kind === 'create') {
@@ -65,11 +65,11 @@ function oracle(state: Plains, { r, kind }: Part): string | undefined {
 
 let entries = 0;
 
-function requestOf({ r, kind, judging, sideWrites }: Part): WriteRequest {
+function requestOf({ r, kind, ticks, sideWrites }: Part): WriteRequest {
   return {
     r,
     async prepare(head, look): Promise<PreparedWrite> {
-      await turns(judging);
+      await turns(ticks);
       if (kind === 'look') await look(rs);
       const entry = createWrite(`/_outbox/${++entries}`, { of: r }, origin);
       const brought = sideWrites ? { sideWrites: [entry] } : {};
@@ -92,8 +92,8 @@ interface Commit {
   readonly groups: readonly WriteGroup[];
 }
 
-/** A store that is slow, fails at times, and has another writer come in between where it is not exclusive. */
-async function setUp(failures: readonly boolean[], exclusive: boolean) {
+/** A store that is slow, fails at times, and has another writer where it is not the sole one. */
+async function setUp(failures: readonly boolean[], isSoleWriter: boolean) {
   const platform = simulatedPlatform({ seed: 1 });
   const store = openMemoryStore({}, platform);
   await store.prepare([
@@ -104,7 +104,7 @@ async function setUp(failures: readonly boolean[], exclusive: boolean) {
   const committed: Commit[] = [];
   let commits = 0;
   Object.assign(store, {
-    isSoleWriter: exclusive,
+    isSoleWriter,
     async commit(groups: readonly WriteGroup[]) {
       const fails = failures[commits++ % Math.max(1, failures.length)];
       await turns(commits % 3);
@@ -115,10 +115,10 @@ async function setUp(failures: readonly boolean[], exclusive: boolean) {
     },
   } satisfies Partial<Store>);
   const bus = localBus();
-  const heard: string[][] = [];
-  bus.listen((changes) => heard.push(changes.map(({ r, rev }) => `${r}@${rev}`)));
+  const published: string[][] = [];
+  bus.listen((changes) => published.push(changes.map(({ r, rev }) => `${r}@${rev}`)));
   const objects = new Objects({ store, bus, platform, log: silentLog });
-  return { store, committed, heard, objects };
+  return { store, committed, published, objects };
 }
 
 async function send(objects: Objects, { parts, once }: Request): Promise<string> {
@@ -136,7 +136,7 @@ async function send(objects: Objects, { parts, once }: Request): Promise<string>
   }
 }
 
-/** All Rs, one after the other: what `Objects` has to be like where each request waits for the one before it. */
+/** Runs the requests one after the other: the result that `Objects` must have, too. */
 function expected(requests: readonly Request[]): { outcomes: string[]; state: Plains } {
   const state: Plains = new Map();
   const known = new Set<string>();
@@ -146,7 +146,7 @@ function expected(requests: readonly Request[]): { outcomes: string[]; state: Pl
     const after: Plains = new Map(state);
     const refusal = parts.map((item) => oracle(after, item)).find(Boolean);
     if (refusal) return refusal;
-    // Judged by what the whole batch leaves.
+    // Checked on what the whole batch leaves.
     if ([...after.values()].some(({ clashes }) => clashes)) return 'unique';
     for (const [r, plain] of after) state.set(r, plain);
     if (id !== undefined) known.add(id);
@@ -158,12 +158,12 @@ function expected(requests: readonly Request[]): { outcomes: string[]; state: Pl
 const scenario = fc.record({
   requests: fc.array(request, { minLength: 1, maxLength: 30, size: 'max' }),
   failures: fc.array(fc.boolean(), { maxLength: 4 }).filter((all) => !all.every(Boolean)),
-  exclusive: fc.boolean(),
+  isSoleWriter: fc.boolean(),
 });
 
-test('[BAT3] [BAT4] batches one after the other do what a plain model says', async () => {
-  const property = fc.asyncProperty(scenario, async ({ requests, exclusive }) => {
-    const { store, objects } = await setUp([], exclusive);
+test('[BAT3] [BAT4] sequential batches do what a plain model says', async () => {
+  const property = fc.asyncProperty(scenario, async ({ requests, isSoleWriter }) => {
+    const { store, objects } = await setUp([], isSoleWriter);
     const outcomes: string[] = [];
     for (const item of requests) outcomes.push(await send(objects, item));
     const model = expected(requests);
@@ -179,10 +179,10 @@ test('[BAT3] [BAT4] batches one after the other do what a plain model says', asy
   await fc.assert(property, { numRuns: 100 });
 });
 
-test('[BAT4] [BAT5] [DUR2] [DUR6] whatever is under way and fails, a batch is whole or not there at all, in the store and on the bus', async () => {
+test('[BAT4] [BAT5] [DUR2] [DUR6] a batch is applied whole or not at all, in the store and on the bus, whatever runs beside it or fails', async () => {
   const seen = new Map<string, number>();
-  const property = fc.asyncProperty(scenario, async ({ requests, failures, exclusive }) => {
-    const { store, committed, heard, objects } = await setUp(failures, exclusive);
+  const property = fc.asyncProperty(scenario, async ({ requests, failures, isSoleWriter }) => {
+    const { store, committed, published, objects } = await setUp(failures, isSoleWriter);
     const results: Promise<string>[] = [];
     for (const item of requests) {
       results.push(send(objects, item));
@@ -192,16 +192,19 @@ test('[BAT4] [BAT5] [DUR2] [DUR6] whatever is under way and fails, a batch is wh
     await objects.drain();
     for (const outcome of outcomes) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
 
-    // Each request that was answered so is one group of as many writes, and there are no others.
+    // Each request answered as committed is one group with as many writes, and there are no other
+    // groups.
     const groups = committed.flatMap((item) => item.groups);
     const sizes = outcomes.flatMap((outcome, i) =>
       outcome === 'committed' ? [sizeOf(requests[i])] : [],
     );
     expect(groups.map(({ writes }) => writes.length).sort()).toEqual(sizes.sort());
-    // The bus is told of each commit at once, and so of each group.
-    const told = committed.map((item) => item.groups.flatMap(({ writes }) => writes.map(nameOf)));
-    expect(heard).toEqual(told.filter((names) => names.length > 0));
-    // What is stored, and what `Objects` knows, is what the groups left.
+    // The bus publishes whole commits, and so whole groups.
+    const committedNames = committed.map((item) =>
+      item.groups.flatMap(({ writes }) => writes.map(nameOf)),
+    );
+    expect(published).toEqual(committedNames.filter((names) => names.length > 0));
+    // The store and `Objects` both hold what the groups left.
     for (const r of rs) {
       const writes = groups.flatMap((group) => group.writes).filter(({ object }) => object.r === r);
       expect(writes.map(({ object }) => object.rev)).toEqual(writes.map((_, i) => i + 1));

@@ -8,18 +8,21 @@ import {
 } from '@really/protocol';
 import type { StoredObject, Write } from '../store/store.js';
 
-/** What every write says besides its content. */
+/** The metadata that every write carries. */
 export interface WriteOrigin {
   readonly by: Actor;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Of the model under which it was judged. */
+  /** Version of the model that the write was validated by. */
   readonly modelVersion: number;
-  /** Objects that must exist when it is committed. */
+  /** Objects that must exist at the commit. */
   readonly requires?: readonly string[] | undefined;
 }
 
-/** What others may know of who made a change: of the token's data only the members that the app declares public. */
+/**
+ * The author as others may see it: of the token's data only the members that the app declares
+ * public.
+ */
 export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
   const { uid, authType, _r, data } = auth;
   const shown: JsonObject = {};
@@ -35,7 +38,7 @@ export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
   };
 }
 
-/** The revision that last touched a field of an object; 1 where only its creation did. */
+/** The revision that last touched a field; 1 where only the creation did. */
 export function lastTouched(object: StoredObject, field: string): number {
   return ownMember(object.touched, field) ?? 1;
 }
@@ -62,7 +65,7 @@ export function createWrite(r: string, data: JsonObject, origin: WriteOrigin): W
 export interface Updated {
   readonly data: JsonObject;
   readonly delta: Delta;
-  /** Top-level fields: those that the operations name, and the calculated ones that changed. */
+  /** Top-level fields: those that the operations name, and calculated ones that changed. */
   readonly touched: Iterable<string>;
 }
 
@@ -93,7 +96,7 @@ export function updateWrite(head: StoredObject, updated: Updated, origin: WriteO
   };
 }
 
-/** Leaves a tombstone: the R and a last revision. */
+/** Leaves a tombstone: the R and its last revision. */
 export function deleteWrite(head: StoredObject, origin: WriteOrigin): Write {
   const { by, at, modelVersion } = origin;
   const { r } = head;

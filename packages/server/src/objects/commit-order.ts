@@ -1,12 +1,17 @@
 import type { QueueSlot } from './queue-slot.js';
 import type { CommitOrderKey } from './write-request.js';
 
-/** Keeps the requests of a lane in order on their way to the commit, although each is in a line of its own. */
+/**
+ * Keeps requests with the same order key in order until the commit, although each waits in the
+ * queue of its own object.
+ */
 export class CommitOrder {
-  /** By owner and name, the last one. Only while it was not tried yet: nobody has to wait for it then. */
+  /**
+   * The last request by owner and name. Dropped once it was tried: nothing has to wait for it then.
+   */
   readonly #last = new WeakMap<object, Map<string, QueueSlot>>();
 
-  /** Puts a request behind the one that came before it there. */
+  /** Puts a request behind the previous one with the same key. */
   enter(slot: QueueSlot, orderKey: CommitOrderKey): void {
     const lastSlots = this.#last.get(orderKey.owner) ?? new Map<string, QueueSlot>();
     this.#last.set(orderKey.owner, lastSlots);

@@ -5,21 +5,24 @@ import type { Clock } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
 import type { CommittedChange, GroupOutcome, Store, Write, WriteGroup } from '../store/store.js';
 
-/** What became of a group: the store's word, or that the whole commit failed and nothing was written. */
+/**
+ * The outcome of a group: as the store reports it, or that the whole commit failed and nothing was
+ * written.
+ */
 export type Settlement = GroupOutcome | { readonly kind: 'failed'; readonly error: unknown };
 
-/** What is written together or not at all, on its way to the store. */
+/** Writes that are committed together or not at all, on their way to the store. */
 export interface CommitEntry {
   readonly group: WriteGroup;
-  /** About how large it is. */
+  /** Approximate size. */
   readonly bytes: number;
-  /** Set by its owner when it is not to be written any more: what it builds on has failed. */
+  /** Set by the owner when it must not be written: the write it builds on has failed. */
   readonly dropped: boolean;
   /** Set when its commit begins. */
   begun: boolean;
-  /** Of the command, where that is traced. */
+  /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
-  /** Called once, in the order of the groups; not for entries that were dropped before their commit began. */
+  /** Called once, in the order of the groups; not for entries dropped before their commit began. */
   settle(settlement: Settlement): void;
 }
 
@@ -29,19 +32,20 @@ export interface CommitterOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Writes of one commit, at most, unless a single group has more. */
+  /** Maximum writes of a commit, unless a single group has more. */
   readonly writes: number;
-  /** Bytes of one commit, about, unless a single group is larger. */
+  /** Approximate maximum bytes of a commit, unless a single group is larger. */
   readonly bytes: number;
 }
 
 /**
- * Group commit: one commit is under way at a time, and whatever arrives meanwhile goes with the next,
- * so that many clients share one fsync.
+ * Group commit: one commit runs at a time, and writes that arrive meanwhile go with the next, so
+ * that many clients share one fsync.
  *
- * Once a commit is on disk its entries are settled, in order, and then the bus is told. The bus waits
- * for a tick of the event loop, in which the handlers that went on with their answers have queued them:
- * so who writes and listens on one socket gets the answer before the push.
+ * Once a commit is on disk, its entries are settled in order, and then its changes are published on
+ * the bus. Publishing waits for a tick of the event loop, in which the handlers queue their
+ * responses: so a client that writes and subscribes on one socket gets the response before the
+ * push.
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -49,11 +53,11 @@ export class Committer {
   readonly #size: Histogram;
   readonly #failures: Counter;
   #queue: CommitEntry[] = [];
-  /** Of those that are traced. One that is dropped while it waits is not told of. */
+  /** Spans of traced entries; an entry dropped while it waits is not recorded. */
   readonly #spans = new WeakMap<CommitEntry, Span>();
   #running = false;
   #publishing = 0;
-  /** Commits that were begun, and of these how many are over: settled and published, or failed. */
+  /** Commits begun, and of these how many have ended: settled and published, or failed. */
   #begun = 0;
   #over = 0;
   #waiting: { readonly commit: number; readonly resolve: () => void }[] = [];
@@ -85,23 +89,23 @@ export class Committer {
 
   add(entry: CommitEntry): void {
     this.#queue.push(entry);
-    // From here on: the wait for the commit before it belongs to it, too.
+    // Includes the wait for the commit before it.
     if (entry.span) this.#spans.set(entry, entry.span.child('commit'));
     if (this.#running) return;
     this.#running = true;
-    // Not at once: the other sockets that are readable in this turn get into the same commit.
+    // Deferred, so that other sockets that are readable in this tick get into the same commit.
     setImmediate(() => void this.#run());
   }
 
-  /** Resolves when nothing waits, nothing is under way, and the bus was told. */
+  /** Resolves when nothing waits, no commit runs, and everything is published. */
   async drained(): Promise<void> {
     if (!this.#running && this.#publishing === 0) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   /**
-   * Resolves when every commit that has begun by now is over: what was read of the store before the call is answered
-   * then, and the bus was told.
+   * Resolves when every commit begun so far has ended: whatever a read before this call saw is
+   * answered and published by then.
    */
   async published(): Promise<void> {
     const commit = this.#begun;
@@ -117,7 +121,7 @@ export class Committer {
     this.#wakeIdle();
   }
 
-  /** The next batch: entries that were dropped while they waited fall out here. */
+  /** The next batch; leaves out entries that were dropped while they waited. */
   #nextBatch(): CommitEntry[] {
     const batch: CommitEntry[] = [];
     let writes = 0;
@@ -200,7 +204,7 @@ export class Committer {
     });
   }
 
-  /** Commits are over in the order in which they began. */
+  /** Commits end in the order in which they began. */
   #countOver(): void {
     this.#over += 1;
     if (this.#waiting.length === 0) return;
@@ -217,7 +221,7 @@ export class Committer {
   }
 }
 
-/** The change as the bus tells it. Spelled out: this is done for every write. */
+/** The change as published. Spelled out because it is done for every write. */
 function committed(
   { change, object }: Write,
   pos: number,

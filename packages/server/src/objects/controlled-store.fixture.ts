@@ -5,19 +5,19 @@ import {
   type WriteGroup,
 } from '../store/store.js';
 
-/** A store whose commits wait until a test lets them go, and fail when a test wants them to. */
+/** A store whose commits wait until a test releases them, and fail when a test wants them to. */
 export interface ControlledStore extends Store {
-  /** Commits wait from now on. */
+  /** Makes commits wait from now on. */
   hold(): void;
-  /** Lets the waiting commits go, and all that follow. */
+  /** Lets waiting and later commits run. */
   release(): void;
   /** Resolves when a commit waits. */
   held(): Promise<void>;
-  /** The next commits reject, one for each error. */
+  /** Makes the next commits reject, one per error. */
   failNext(...errors: Error[]): void;
-  /** Reads of single objects reject while set. */
+  /** Reads of single objects reject while this is set. */
   unreadable: boolean;
-  /** The Rs and revisions of each commit that was tried, `/users/1@2`. */
+  /** The Rs and revisions of each commit attempted, `/users/1@2`. */
   readonly commits: string[][];
 }
 

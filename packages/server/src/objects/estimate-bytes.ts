@@ -3,8 +3,8 @@ import type { Write } from '../store/store.js';
 import type { PreparedWrite } from './write-request.js';
 
 /**
- * About how many bytes a value takes in memory: good enough to bound caches and batches by, without
- * the cost of writing it out as JSON.
+ * Approximate bytes of a value in memory: good enough to bound caches and batches, without the cost
+ * of serializing it.
  */
 export function estimateBytes(value: JsonValue | undefined): number {
   if (typeof value === 'string') return 16 + value.length;
@@ -18,13 +18,13 @@ export function estimateBytes(value: JsonValue | undefined): number {
   return size;
 }
 
-/** About what a write takes until it is committed. */
+/** Approximate bytes that a write takes until it is committed. */
 export function estimateWriteBytes({ object, change }: Write): number {
   const size = estimateBytes(object.data);
   return 400 + size + (change.created === object.data ? size : estimateBytes(change.created));
 }
 
-/** As `sizeOfWrite`, with what is written along with it. */
+/** As `estimateWriteBytes`, with the side writes. */
 export function estimateAllBytes(write: PreparedWrite): number {
   return (write.sideWrites ?? []).reduce(
     (sum, sideWrite) => sum + estimateWriteBytes(sideWrite),

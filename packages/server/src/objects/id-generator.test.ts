@@ -42,7 +42,7 @@ describe('ids', () => {
     expect(ids.lastAt).toBe(Date.UTC(2024, 0, 1) + 2);
   });
 
-  test('[R6] a server that starts anew with a clock that was set back repeats no id', () => {
+  test('[R6] a server restarted with a clock that was set back repeats no id', () => {
     const platform = simulatedPlatform({ seed: 1 });
     const before = new IdGenerator({ platform });
     const made = Array.from({ length: 5000 }, () => before.next());

@@ -8,11 +8,11 @@ const nodes = 1024;
 
 export interface IdGeneratorOptions {
   readonly platform: Pick<Platform, 'clock'>;
-  /** 0 to 1023, one for each node that writes into the same store. */
+  /** 0 to 1023, unique among the nodes that write into the same store. */
   readonly node?: number | undefined;
   /**
-   * Milliseconds since the Unix epoch: ids begin after it. What the store has as its newest change
-   * goes here, so that a server that starts anew with a clock that was set back repeats none.
+   * Milliseconds since the Unix epoch: ids begin after it. Pass the store's latest change time, so
+   * that a server restarted with a clock that was set back repeats no id.
    */
   readonly after?: number | undefined;
 }
@@ -20,8 +20,8 @@ export interface IdGeneratorOptions {
 /**
  * Makes ids: 63 bits in decimal, 41 of milliseconds, 10 of node, 12 of sequence.
  *
- * Each is greater than the one before: while the clock stands behind the last id, time goes on from
- * that id's millisecond, and a millisecond whose 4,096 are used up borrows from the next.
+ * Each is greater than the one before: while the clock is behind the last id, time goes on from
+ * that id's millisecond, and a millisecond whose 4,096 ids are used up borrows from the next.
  */
 export class IdGenerator {
   readonly #platform: Pick<Platform, 'clock'>;
@@ -39,7 +39,7 @@ export class IdGenerator {
     this.#ms = Math.max(0, Math.floor(options.after ?? 0) - idEpoch);
   }
 
-  /** Milliseconds since the Unix epoch of the last id that was made: never behind any of them. */
+  /** Milliseconds since the Unix epoch, as in the last id made. */
   get lastAt(): number {
     return this.#ms + idEpoch;
   }

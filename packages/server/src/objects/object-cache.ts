@@ -4,21 +4,22 @@ import { estimateBytes } from './estimate-bytes.js';
 
 export interface ObjectCacheOptions {
   readonly store: Store;
-  /** Objects kept at most. */
+  /** Maximum number of objects. */
   readonly count: number;
-  /** Bytes kept at most, about. */
+  /** Approximate maximum bytes. */
   readonly bytes: number;
 }
 
 interface Load {
   readonly result: Promise<StoredObject | undefined>;
-  /** Set when a commit overtook it: what it brings may be old and is not kept. */
+  /** Set when a commit overtook the load: the result may be stale and is not cached. */
   overtaken: boolean;
 }
 
 /**
- * The committed state of objects, the most recently used of them in memory. Where the store has
- * other writers, the memory serves updates only (their commit finds out), and reads ask the store.
+ * The committed state of objects, the most recently used in memory. Where the store has other
+ * writers, the cache serves only updates (their commit detects a stale base), and reads go to the
+ * store.
  */
 export class ObjectCache {
   readonly #store: Store;
@@ -42,13 +43,13 @@ export class ObjectCache {
     return this.#cache.calculatedSize;
   }
 
-  /** What a read sees: every commit that was answered before the call. */
+  /** The state with every commit that was answered before the call. */
   async read(r: string): Promise<StoredObject | undefined> {
     if (!this.#store.isSoleWriter) return await this.#store.get(r);
     return this.#cache.get(r) ?? (await this.#load(r));
   }
 
-  /** As `read` for each, in the order asked for. */
+  /** As `read` for each, in the order requested. */
   async readMany(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
     if (rs.length === 0) return [];
     if (!this.#store.isSoleWriter) return await this.#store.getMany(rs);
@@ -59,24 +60,24 @@ export class ObjectCache {
     return rs.map((r, index) => found[index] ?? loaded.get(r));
   }
 
-  /** What a write builds on: perhaps not the newest where the store has other writers. */
+  /** The state that a write builds on; may be stale where the store has other writers. */
   async base(r: string): Promise<StoredObject | undefined> {
     return this.#cache.get(r) ?? (await this.#load(r));
   }
 
-  /** Takes note of what was committed. */
+  /** Caches a committed state. */
   committed(object: StoredObject): void {
     this.#overtake(object.r);
     this.#cache.set(object.r, object);
   }
 
-  /** Forgets an object, so that the next look goes to the store. */
+  /** Forgets an object, so that the next read goes to the store. */
   forget(r: string): void {
     this.#overtake(r);
     this.#cache.delete(r);
   }
 
-  /** As `forget`, of all objects. */
+  /** As `forget`, for all objects. */
   clear(): void {
     for (const r of [...this.#loads.keys()]) this.#overtake(r);
     this.#cache.clear();

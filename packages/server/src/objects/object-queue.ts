@@ -6,14 +6,14 @@ import { QueueSlot } from './queue-slot.js';
 import { BatchSlot } from './write-batch.js';
 import type { PreparedWrite, SingleWriteRequest, WriteResult } from './write-request.js';
 
-/** A request to write one object, in its line. */
+/** A request to write one object, in the queue of that object. */
 export class QueuedWrite extends QueueSlot {
   readonly request: SingleWriteRequest;
   readonly resolve: (result: WriteResult) => void;
   readonly reject: (error: unknown) => void;
-  /** How often its base turned out to be not what is stored. */
+  /** How often its base turned out not to be the stored state. */
   conflicts = 0;
-  /** Set once it had to start again: from then on it builds on committed states only. */
+  /** Set once it was retried: from then on it builds on committed states only. */
   committedOnly = false;
 
   constructor(
@@ -29,7 +29,7 @@ export class QueuedWrite extends QueueSlot {
   }
 }
 
-/** A write that was prepared and waits for its commit. The next one of the same object builds on it. */
+/** A prepared write that waits for its commit. The next write of the same object builds on it. */
 export class PendingWrite implements CommitEntry {
   readonly queued: QueuedWrite;
   readonly write: PreparedWrite;
@@ -37,7 +37,9 @@ export class PendingWrite implements CommitEntry {
   readonly bytes: number;
   state: 'waiting' | 'committed' | 'dropped' = 'waiting';
   begun = false;
-  /** Requests that were refused on the ground of this write: told when it is committed, started again when it is not. */
+  /**
+   * Requests refused because of this write: rejected when it is committed, retried when it is not.
+   */
   readonly refused: { readonly queued: QueuedWrite; readonly error: unknown }[] = [];
   readonly #onSettled: (pending: PendingWrite, settlement: Settlement) => void;
   #waiting: (() => void)[] | undefined;
@@ -67,7 +69,7 @@ export class PendingWrite implements CommitEntry {
     this.#onSettled(this, settlement);
   }
 
-  /** Moves on to its last state, and wakes who waited for that. */
+  /** Moves to the final state and wakes those that wait for it. */
   end(state: 'committed' | 'dropped'): void {
     this.state = state;
     const waiting = this.#waiting;
@@ -75,7 +77,7 @@ export class PendingWrite implements CommitEntry {
     if (waiting) for (const resolve of waiting) resolve();
   }
 
-  /** Resolves when it is known what became of it. */
+  /** Resolves when its outcome is known. */
   async whenEnded(): Promise<void> {
     if (this.state !== 'waiting') return;
     await new Promise<void>((resolve) => {
@@ -85,14 +87,17 @@ export class PendingWrite implements CommitEntry {
   }
 }
 
-/** Everything that is under way for one object. */
+/** Everything in progress for one object. */
 export class ObjectQueue {
   readonly r: string;
-  /** Not prepared yet, in the order in which they came. */
+  /** Not prepared yet, in the order of arrival. */
   waiting: (QueuedWrite | BatchSlot)[] = [];
-  /** Prepared, each built on the one before, the first on the stored state. */
+  /** Prepared; each builds on the one before, the first on the stored state. */
   pending: PendingWrite[] = [];
-  /** What is being prepared, one at a time. A batch stays until it is over: nothing builds on what is not committed of it. */
+  /**
+   * What is being prepared, one at a time. A batch stays until it has ended: nothing builds on its
+   * uncommitted writes.
+   */
   preparing: QueuedWrite | BatchSlot | undefined;
 
   constructor(r: string) {
@@ -103,10 +108,13 @@ export class ObjectQueue {
     return this.waiting.length === 0 && this.pending.length === 0 && !this.preparing;
   }
 
-  /** Resolves when those that came before `order` were tried, and what is pending then is committed or dropped. */
+  /**
+   * Resolves when requests that came before `order` were tried, and what is pending then is
+   * committed or dropped.
+   */
   async whenSettled(order: number): Promise<void> {
     const slots = this.preparing ? [this.preparing, ...this.waiting] : this.waiting;
-    // First tries are made in order: the last one stands for all.
+    // First tries are made in order, so waiting for the last suffices.
     await slots.findLast((slot) => slot.order < order && !slot.tried)?.whenTried();
     const { preparing } = this;
     if (preparing instanceof BatchSlot && preparing.order < order)
@@ -114,13 +122,13 @@ export class ObjectQueue {
     else await this.pending.at(-1)?.whenEnded();
   }
 
-  /** Puts jobs back where they stood. */
+  /** Puts queued writes back in their order. */
   restore(queuedWrites: readonly QueuedWrite[]): void {
     for (const queued of queuedWrites) queued.committedOnly = true;
     this.waiting = [...queuedWrites, ...this.waiting].sort((a, b) => a.order - b.order);
   }
 
-  /** Drops every pending write and hands them over. */
+  /** Drops and returns every pending write. */
   dropPending(): PendingWrite[] {
     const dropped = this.pending;
     this.pending = [];

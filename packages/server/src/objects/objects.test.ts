@@ -17,19 +17,20 @@ import { Objects, type ObjectsLimits } from './objects.js';
 
 const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 
-async function setUp(options: { limits?: Partial<ObjectsLimits>; exclusive?: boolean } = {}) {
+async function setUp(options: { limits?: Partial<ObjectsLimits>; isSoleWriter?: boolean } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
   const inner = openMemoryStore({}, platform);
   const unique = [{ field: 'email', unique: true }];
   await inner.prepare([{ names: ['users'], indexes: unique, retention: {} }]);
   const store = controlled(inner);
-  if (options.exclusive !== undefined) Object.assign(store, { isSoleWriter: options.exclusive });
+  if (options.isSoleWriter !== undefined)
+    Object.assign(store, { isSoleWriter: options.isSoleWriter });
   const bus = localBus();
-  const heard: CommittedChange[] = [];
-  bus.listen((changes) => heard.push(...changes));
+  const publishedChanges: CommittedChange[] = [];
+  bus.listen((changes) => publishedChanges.push(...changes));
   const { limits } = options;
   const objects = new Objects({ store, bus, platform, log: silentLog, limits });
-  return { platform, inner, store, bus, heard, objects };
+  return { platform, inner, store, bus, publishedChanges, objects };
 }
 
 type Objs = Awaited<ReturnType<typeof setUp>>['objects'];
@@ -50,7 +51,7 @@ function create(
   });
 }
 
-/** Adds to `n`, and refuses where it would exceed 100. */
+/** Adds to `n`; refused where the sum exceeds 100. */
 function add(
   objects: Objs,
   r: string,
@@ -92,12 +93,12 @@ async function outcome(result: Promise<{ kind: string }>): Promise<string> {
 
 const outcomes = (results: Promise<{ kind: string }>[]) => Promise.all(results.map(outcome));
 
-/** Lets everything that needs no commit go on. */
+/** Lets everything run that needs no commit. */
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('writing objects', () => {
   test('[DUR2] updates of one object build on each other without waiting, in order', async () => {
-    const { objects, store, heard } = await setUp();
+    const { objects, store, publishedChanges } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     store.hold();
     const first = add(objects, '/users/1', 1);
@@ -107,10 +108,10 @@ describe('writing objects', () => {
     store.release();
     expect(await outcomes([first, ...rest])).toEqual(['committed', 'committed', 'committed']);
     expect(await objects.head('/users/1')).toMatchObject({ rev: 4, data: { n: 31 } });
-    // The two that came while the first was under way went in one commit.
+    // The two that came during the first commit share the next.
     expect(store.commits).toEqual([['/users/1@1'], ['/users/1@2'], ['/users/1@3', '/users/1@4']]);
     await objects.drain();
-    expect(heard.map(({ rev, pos }) => [rev, pos])).toEqual([
+    expect(publishedChanges.map(({ rev, pos }) => [rev, pos])).toEqual([
       [1, 1],
       [2, 2],
       [3, 3],
@@ -118,40 +119,40 @@ describe('writing objects', () => {
     ]);
   });
 
-  test('writes of one turn go in one commit, which has a bound', async () => {
+  test('writes of one tick go in one commit, which is bounded', async () => {
     const { objects, store } = await setUp({ limits: { commitWrites: 3 } });
     await Promise.all([1, 2, 3, 4, 5].map((id) => create(objects, `/users/${id}`, {})));
     expect(store.commits.map((commit) => commit.length)).toEqual([3, 2]);
   });
 
-  test('a commit has a bound in bytes', async () => {
+  test('the bytes of a commit are bounded', async () => {
     const { objects, store } = await setUp({ limits: { commitBytes: 10_000 } });
     const text = 'x'.repeat(8000);
     await Promise.all([1, 2, 3].map((id) => create(objects, `/users/${id}`, { text })));
     expect(store.commits.map((commit) => commit.length)).toEqual([1, 1, 1]);
   });
 
-  test('[GET8] [DUR3] reads and the bus see nothing before it is committed', async () => {
-    const { objects, store, heard } = await setUp();
+  test('[GET8] [DUR3] reads and the bus see only what is committed', async () => {
+    const { objects, store, publishedChanges } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     await objects.drain();
-    heard.length = 0;
+    publishedChanges.length = 0;
     store.hold();
     const result = add(objects, '/users/1', 1);
     await store.held();
     expect(await objects.head('/users/1')).toMatchObject({ rev: 1 });
-    expect(heard).toEqual([]);
+    expect(publishedChanges).toEqual([]);
     store.release();
     await result;
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2 });
     await objects.drain();
-    expect(heard.map(({ rev }) => rev)).toEqual([2]);
+    expect(publishedChanges.map(({ rev }) => rev)).toEqual([2]);
   });
 
-  test('who wrote is answered before the bus is told', async () => {
+  test('a writer is answered before the change is published', async () => {
     const { objects, bus } = await setUp();
     const order: string[] = [];
-    bus.listen(() => order.push('told'));
+    bus.listen(() => order.push('published'));
     const answer = async (result: Promise<unknown>) => {
       await result;
       for (let hop = 0; hop < 20; hop++) await null;
@@ -159,27 +160,27 @@ describe('writing objects', () => {
     };
     await answer(create(objects, '/users/1', {}));
     await objects.drain();
-    expect(order).toEqual(['answered', 'told']);
+    expect(order).toEqual(['answered', 'published']);
   });
 
-  test('a refusal on the ground of a pending state is told once that is stored', async () => {
+  test('a refusal based on a pending state is reported once that state is stored', async () => {
     const { objects, store } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     store.hold();
     const first = add(objects, '/users/1', 100);
     await store.held();
     const second = add(objects, '/users/1', 1);
-    let told = false;
+    let isAnswered = false;
     void outcome(second).then(() => {
-      told = true;
+      isAnswered = true;
     });
     await settle();
-    expect(told).toBe(false);
+    expect(isAnswered).toBe(false);
     store.release();
     expect(await outcomes([first, second])).toEqual(['committed', 'forbidden']);
   });
 
-  test('what was refused because of a write that then failed is judged again', async () => {
+  test('a request refused because of a write that then failed is prepared again', async () => {
     const { objects, store } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     store.hold();
@@ -193,8 +194,8 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
   });
 
-  test('[DUR6] a commit that fails is 503 for those in it, and what was built on it starts again', async () => {
-    const { objects, store, heard } = await setUp();
+  test('[DUR6] a commit that fails is 503 for its writes, and writes built on it are retried', async () => {
+    const { objects, store, publishedChanges } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     await create(objects, '/users/2', { n: 0 });
     store.hold();
@@ -210,7 +211,7 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 30 } });
     expect(await objects.head('/users/2')).toMatchObject({ rev: 1, data: { n: 0 } });
     await objects.drain();
-    expect(heard.map(({ r, rev }) => `${r}@${rev}`)).toEqual([
+    expect(publishedChanges.map(({ r, rev }) => `${r}@${rev}`)).toEqual([
       '/users/1@1',
       '/users/2@1',
       '/users/1@2',
@@ -218,7 +219,7 @@ describe('writing objects', () => {
     ]);
   });
 
-  test('[DUR6] the answer to a failed commit says when to come again', async () => {
+  test('[DUR6] the response to a failed commit has retry-after', async () => {
     const { objects, store } = await setUp();
     store.failNext(new StoreUnavailable('disk full'));
     await expect(create(objects, '/users/1', {})).rejects.toMatchObject({
@@ -228,7 +229,7 @@ describe('writing objects', () => {
     });
   });
 
-  test('[DUR6] a store that cannot read is 503 for reads and writes, and works again later', async () => {
+  test('[DUR6] a store that cannot be read is 503 for reads and writes, and works again later', async () => {
     const { objects, store } = await setUp();
     store.unreadable = true;
     expect(await outcome(create(objects, '/users/1', {}))).toBe('server.unavailable');
@@ -238,7 +239,7 @@ describe('writing objects', () => {
     expect(await outcome(create(objects, '/users/1', {}))).toBe('committed');
   });
 
-  test('an unexpected failure of a commit is not hidden, and the next write asks the store', async () => {
+  test('an unexpected failure of a commit is reported, and the next write reads from the store', async () => {
     const { objects, store, inner } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     store.failNext(new Error('a bug'));
@@ -252,7 +253,7 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 51 } });
   });
 
-  test('[IDX2] a write that the store refuses takes those that were built on it back to the stored state', async () => {
+  test('[IDX2] writes built on a write that the store refuses start from the stored state again', async () => {
     const { objects, store } = await setUp();
     await create(objects, '/users/1', { email: 'a' });
     await create(objects, '/users/2', { email: 'b', n: 0 });
@@ -268,7 +269,7 @@ describe('writing objects', () => {
     expect(await objects.head('/users/2')).toMatchObject({ rev: 4, data: { email: 'b', n: 7 } });
   });
 
-  test('however many writes are refused by the store, those between them are not given up', async () => {
+  test('writes succeed between any number of writes that the store refuses', async () => {
     const { objects } = await setUp({ limits: { conflictRetries: 2 } });
     await create(objects, '/users/1', { email: 'a' });
     await create(objects, '/users/2', { email: 'b', n: 0 });
@@ -281,7 +282,7 @@ describe('writing objects', () => {
     expect(await objects.head('/users/2')).toMatchObject({ rev: 21, data: { n: 20 } });
   });
 
-  test('[CRE4] an object that is required is missing at the commit', async () => {
+  test('[CRE4] a required object is missing at the commit', async () => {
     const { objects } = await setUp();
     const requires = ['/users/9'];
     const result = await create(objects, '/users/1', {}, { requires });
@@ -289,14 +290,14 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toBeUndefined();
   });
 
-  test('of two creates of one R at once, one wins', async () => {
+  test('of two concurrent creates of one R one succeeds', async () => {
     const { objects } = await setUp();
     const results = [create(objects, '/users/1', { n: 1 }), create(objects, '/users/1', { n: 2 })];
     expect(await outcomes(results)).toEqual(['committed', 'object.already.exist']);
     expect(await objects.head('/users/1')).toMatchObject({ rev: 1, data: { n: 1 } });
   });
 
-  test('a fresh R that is taken after all is judged on what is stored', async () => {
+  test('a fresh R that turns out to be taken is prepared on what is stored', async () => {
     const { objects, inner } = await setUp();
     await inner.commit([{ writes: [createWrite('/users/1', { n: 1 }, origin)] }]);
     const heads: (number | undefined)[] = [];
@@ -313,7 +314,7 @@ describe('writing objects', () => {
     expect(heads).toEqual([undefined, 1]);
   });
 
-  test('[DEL3] a tombstone is a head like any other', async () => {
+  test('[DEL3] a tombstone is read like any other state', async () => {
     const { objects } = await setUp();
     await create(objects, '/users/1', { n: 1 });
     await objects.write({
@@ -326,7 +327,7 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2, deleted: true, data: {} });
   });
 
-  test('requests of one object take effect in order, however long each is judged', async () => {
+  test('requests of one object take effect in order, however long each takes to prepare', async () => {
     const { objects } = await setUp();
     await create(objects, '/users/1', { list: [] });
     const append = (value: number, hops: number) =>
@@ -343,16 +344,16 @@ describe('writing objects', () => {
     expect(await objects.head('/users/1')).toMatchObject({ data: { list: [1, 2, 3, 4] } });
   });
 
-  test('an object that is judged for long does not hold up others', async () => {
+  test('an object that takes long to prepare does not delay others', async () => {
     const { objects } = await setUp();
     let finish = () => {};
-    const judged = new Promise<void>((resolve) => {
+    const finished = new Promise<void>((resolve) => {
       finish = resolve;
     });
     const slow = objects.write({
       r: '/users/1',
       async prepare() {
-        await judged;
+        await finished;
         return createWrite('/users/1', {}, origin);
       },
     });
@@ -361,7 +362,7 @@ describe('writing objects', () => {
     expect(await outcome(slow)).toBe('committed');
   });
 
-  test('a write that looks at another object waits for what was asked for before it', async () => {
+  test('a write that reads another object waits for earlier requests for it', async () => {
     const { objects } = await setUp();
     const seen: (number | undefined)[] = [];
     const slow = objects.write({
@@ -383,7 +384,7 @@ describe('writing objects', () => {
     expect(seen).toEqual([1]);
   });
 
-  test('writes that look at each other do not wait for ever', async () => {
+  test("writes that read each other's objects do not deadlock", async () => {
     const { objects } = await setUp();
     const rs = ['/users/1', '/users/2', '/users/3'];
     const write = (r: string) =>
@@ -401,7 +402,7 @@ describe('writing objects', () => {
     expect(heads.map((head) => head?.data.n)).toEqual([20, 20, 20]);
   });
 
-  test('[ENV4] writes of one lane are committed in order, however long each is judged', async () => {
+  test('[ENV4] writes with one order key are committed in order, however long each takes to prepare', async () => {
     const { objects, store } = await setUp();
     const orderKey = { owner: {}, name: '/users/*' };
     const write = (id: number, hops: number, inLane = orderKey) =>
@@ -430,8 +431,8 @@ describe('writing objects', () => {
 });
 
 describe('a store with other writers', () => {
-  test('a lost race is run again on what the other wrote', async () => {
-    const { objects, inner } = await setUp({ exclusive: false });
+  test('a write that loses a conflict is retried on what the other writer stored', async () => {
+    const { objects, inner } = await setUp({ isSoleWriter: false });
     await create(objects, '/users/1', { n: 0 });
     const stored = await inner.get('/users/1');
     if (!stored) throw new Error('it is stored');
@@ -443,8 +444,8 @@ describe('a store with other writers', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 51 } });
   });
 
-  test('races that are lost again and again end with 503', async () => {
-    const { objects, inner } = await setUp({ exclusive: false, limits: { conflictRetries: 3 } });
+  test('conflicts lost too often end with 503', async () => {
+    const { objects, inner } = await setUp({ isSoleWriter: false, limits: { conflictRetries: 3 } });
     await create(objects, '/users/1', { n: 0 });
     let attempts = 0;
     const result = objects.write({
@@ -461,8 +462,8 @@ describe('a store with other writers', () => {
     expect(attempts).toBe(4);
   });
 
-  test('no write is built on one that is not committed', async () => {
-    const { objects, store } = await setUp({ exclusive: false });
+  test('no write builds on an uncommitted one', async () => {
+    const { objects, store } = await setUp({ isSoleWriter: false });
     await create(objects, '/users/1', { n: 0 });
     await Promise.all([1, 2, 3].map((n) => add(objects, '/users/1', n)));
     expect(store.commits.map((commit) => commit.length)).toEqual([1, 1, 1, 1]);
@@ -472,7 +473,7 @@ describe('a store with other writers', () => {
 describe('once', () => {
   const once: OnceKey = { uid: 'u', id: 'a', cmd: 'update', r: '/users/1' };
 
-  test('[ONC1] a command that is sent again later changes nothing and has the first result', async () => {
+  test('[ONC1] a command sent again later changes nothing and has the first result', async () => {
     const { objects } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     await add(objects, '/users/1', 1, { once });
@@ -485,7 +486,7 @@ describe('once', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 3, data: { n: 11 } });
   });
 
-  test('[ONC1] of commands that are sent at the same time one is done', async () => {
+  test('[ONC1] of identical concurrent commands one is carried out', async () => {
     const { objects } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     const results = [1, 2, 3, 4].map(() => add(objects, '/users/1', 1, { once }));
@@ -498,7 +499,7 @@ describe('once', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
   });
 
-  test('[ONC3] a command that is refused is not remembered, and one that waited for it is judged itself', async () => {
+  test('[ONC3] a refused command is not remembered, and one that waited for it is carried out', async () => {
     const { objects } = await setUp();
     const results = [add(objects, '/users/1', 1, { once }), add(objects, '/users/1', 1, { once })];
     expect(await outcomes(results)).toEqual(['object.missing', 'object.missing']);
@@ -514,7 +515,7 @@ describe('once', () => {
     expect(await outcome(add(objects, '/users/1', 1, { once: other }))).toBe('committed');
   });
 
-  test('[ONC1] the word of the commit is the last one', async () => {
+  test('[ONC1] the check at the commit is decisive', async () => {
     const { objects, inner } = await setUp();
     await create(objects, '/users/1', { n: 0 });
     const result = objects.write({
@@ -531,8 +532,8 @@ describe('once', () => {
   });
 });
 
-describe('what is in memory', () => {
-  test('objects beyond the bound leave memory and come back from the store', async () => {
+describe('the object cache', () => {
+  test('objects beyond the maximum leave the cache and are read from the store again', async () => {
     const { objects, store } = await setUp({ limits: { cachedObjects: 2 } });
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
     store.unreadable = true;
@@ -542,7 +543,7 @@ describe('what is in memory', () => {
     expect(await objects.head('/users/1')).toMatchObject({ data: { n: 1 } });
   });
 
-  test('objects that take more bytes than the bound leave memory', async () => {
+  test('objects beyond the maximum bytes leave the cache', async () => {
     const { objects, store } = await setUp({ limits: { cacheBytes: 20_000 } });
     const text = 'x'.repeat(8000);
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { text });
@@ -551,7 +552,7 @@ describe('what is in memory', () => {
     expect(await objects.head('/users/3')).toMatchObject({ rev: 1 });
   });
 
-  test('[GET8] a load that a commit overtakes does not bring the old state back', async () => {
+  test('[GET8] a load overtaken by a commit does not bring back the old state', async () => {
     const { objects, store, inner } = await setUp({ limits: { cachedObjects: 1 } });
     await create(objects, '/users/1', { n: 0 });
     await create(objects, '/users/2', {});
@@ -581,7 +582,7 @@ describe('what is in memory', () => {
     expect(await objects.head('/users/1')).toMatchObject({ rev: 2, data: { n: 1 } });
   });
 
-  test('heads come in the order asked for, each loaded once', async () => {
+  test('objects come in the order requested, each loaded once', async () => {
     const { objects, store } = await setUp({ limits: { cachedObjects: 1 } });
     for (const id of [1, 2, 3]) await create(objects, `/users/${id}`, { n: id });
     const asked: string[][] = [];
@@ -596,42 +597,42 @@ describe('what is in memory', () => {
     expect(asked).toEqual([['/users/1', '/users/9', '/users/2']]);
   });
 
-  test('[ONC6] what a commit has begun to write is answered and told before it counts as told', async () => {
+  test('[ONC6] published() waits until what a commit has begun to write is answered and published', async () => {
     const { objects, store, bus } = await setUp();
     await objects.published();
     const order: string[] = [];
-    bus.listen((changes) => order.push(...changes.map(({ r }) => `told ${r}`)));
+    bus.listen((changes) => order.push(...changes.map(({ r }) => `published ${r}`)));
     store.hold();
     const first = create(objects, '/users/1', {}).then(() => order.push('answered /users/1'));
     await store.held();
-    const told = objects.published().then(() => order.push('over'));
-    // Of the next commit, for which the other need not wait.
+    const published = objects.published().then(() => order.push('over'));
+    // A write of the next commit, for which `published` need not wait.
     const second = create(objects, '/users/2', {}).then(() => order.push('answered /users/2'));
     await settle();
     expect(order).toEqual([]);
     store.release();
-    await Promise.all([first, told, second]);
-    const ofFirst = order.filter((one) => one === 'over' || one.endsWith('/users/1'));
-    expect(ofFirst).toEqual(['answered /users/1', 'told /users/1', 'over']);
+    await Promise.all([first, published, second]);
+    const ofFirst = order.filter((event) => event === 'over' || event.endsWith('/users/1'));
+    expect(ofFirst).toEqual(['answered /users/1', 'published /users/1', 'over']);
     store.failNext(new StoreUnavailable('full'));
     await expect(create(objects, '/users/3', {})).rejects.toThrow();
     await objects.published();
   });
 
-  test('[ONC5] the bus tells the once-id of a command with each change of it', async () => {
-    const { objects, heard } = await setUp();
+  test('[ONC5] each published change of a command carries its once-id', async () => {
+    const { objects, publishedChanges } = await setUp();
     const once = { uid: 'u', id: 'k', cmd: 'create', r: '/users/*' };
     await create(objects, '/users/1', {}, { once });
     await create(objects, '/users/2', {});
     await objects.drain();
-    expect(heard.map(({ r, once: id }) => [r, id])).toEqual([
+    expect(publishedChanges.map(({ r, once: id }) => [r, id])).toEqual([
       ['/users/1', 'k'],
       ['/users/2', undefined],
     ]);
   });
 
-  test('[SES12] draining waits for what is being written, and until the bus was told', async () => {
-    const { objects, store, heard } = await setUp();
+  test('[SES12] draining waits for writes in progress and for their publishing', async () => {
+    const { objects, store, publishedChanges } = await setUp();
     store.hold();
     const result = create(objects, '/users/1', {});
     let drained = false;
@@ -643,7 +644,7 @@ describe('what is in memory', () => {
     expect(drained).toBe(false);
     store.release();
     await draining;
-    expect(heard.map(({ rev }) => rev)).toEqual([1]);
+    expect(publishedChanges.map(({ rev }) => rev)).toEqual([1]);
     await result;
   });
 });

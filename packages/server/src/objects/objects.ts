@@ -30,21 +30,21 @@ export interface ObjectsOptions {
   readonly metrics?: Metrics | undefined;
   /** Number of this node, 0 to 1023. */
   readonly node?: number | undefined;
-  /** What `store.newest()` said at the start: ids begin after it. */
+  /** The store's `latestChangeTime()` at the start: ids begin after it. */
   readonly idsAfter?: number | undefined;
   readonly limits?: Partial<ObjectsLimits> | undefined;
 }
 
 export interface ObjectsLimits {
-  /** Objects whose state is kept in memory. */
+  /** Maximum objects in memory. */
   readonly cachedObjects: number;
-  /** Bytes that these may take, about. */
+  /** Approximate maximum bytes of these. */
   readonly cacheBytes: number;
-  /** Writes of one commit. */
+  /** Maximum writes of a commit. */
   readonly commitWrites: number;
-  /** Bytes of one commit, about. */
+  /** Approximate maximum bytes of a commit. */
   readonly commitBytes: number;
-  /** Races that a write may lose against other nodes before it is given up. */
+  /** Conflicts with other nodes after which a write is given up. */
   readonly conflictRetries: number;
 }
 
@@ -57,12 +57,12 @@ export const defaultObjectsLimits: ObjectsLimits = {
 };
 
 /**
- * The objects of an app: their committed state for reads, and one line for each object that is being
- * written. In a line one request at a time is judged, each on the state that the one before it makes,
- * without waiting until that is on disk; the commits of all lines go together.
+ * The objects of an app: their committed state for reads, and a queue for each object that is being
+ * written. A queue prepares one request at a time, each on the state that the previous one makes,
+ * without waiting until that is on disk; the writes of all queues are committed together.
  *
- * When a commit fails, or refuses a write, whatever was built on that write is started again from the
- * stored state, and so is whatever was refused because of it.
+ * When a commit fails, or refuses a write, everything built on that write is retried from the
+ * stored state, and so is everything refused because of it.
  */
 export class Objects {
   readonly #store: Store;
@@ -76,12 +76,14 @@ export class Objects {
   readonly #queues = new Map<string, ObjectQueue>();
   readonly #commitOrder = new CommitOrder();
   readonly #retries: Counter;
-  /** Hundreds of writes may wait in one line, each on an object as large as may be. */
+  /**
+   * Yields between writes: hundreds may wait in one queue, each on an object of the maximum size.
+   */
   readonly #slice: TickSlice;
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
-  /** Set while everything new has to wait, in its order. */
+  /** While set, new requests wait here, in order. */
   #deferred: (() => void)[] | undefined;
   #paused: Promise<void> | undefined;
 
@@ -106,7 +108,7 @@ export class Objects {
     });
     this.#retries = metrics.counter(
       'really_write_retries_total',
-      'Writes that were judged again, because what they built on was not stored.',
+      'Writes that were prepared again because the state they were built on was not stored.',
     );
     this.#batches = new BatchRunner({
       clock: platform.clock,
@@ -118,8 +120,16 @@ export class Objects {
       bytes: limits.commitBytes,
       onRetry: (requests) => this.#retries.add(requests),
     });
-    metrics.observe('really_object_cache_objects', 'Objects in memory.', () => this.#cache.count);
-    metrics.observe('really_object_cache_bytes', 'About what they take.', () => this.#cache.bytes);
+    metrics.observe(
+      'really_object_cache_objects',
+      'Objects in the object cache.',
+      () => this.#cache.count,
+    );
+    metrics.observe(
+      'really_object_cache_bytes',
+      'Approximate bytes of the objects in the object cache.',
+      () => this.#cache.bytes,
+    );
     metrics.observe('really_writes_waiting', 'Writes that wait for a commit.', () => {
       return this.#committer.waiting;
     });
@@ -130,14 +140,16 @@ export class Objects {
     return this.#ids.next();
   }
 
-  /** The time of a change: that of the clock, but never behind an earlier change or an id of this node. */
+  /**
+   * The time of a change: the clock's, but never before an earlier change or an id of this node.
+   */
   changeTime(): number {
     const now = Math.floor(this.#platform.clock.now());
     this.#lastAt = Math.max(now, this.#lastAt, this.#ids.lastAt);
     return this.#lastAt;
   }
 
-  /** The object as committed, a tombstone included. Rejects with 503 where the store is away. */
+  /** The committed object, or its tombstone. Rejects with 503 where the store is unavailable. */
   async head(r: string): Promise<StoredObject | undefined> {
     try {
       return await this.#cache.read(r);
@@ -146,7 +158,7 @@ export class Objects {
     }
   }
 
-  /** As `head` for each, in the order asked for. */
+  /** As `head` for each, in the order requested. */
   async heads(rs: readonly string[]): Promise<(StoredObject | undefined)[]> {
     try {
       return await this.#cache.readMany(rs);
@@ -156,9 +168,9 @@ export class Objects {
   }
 
   /**
-   * Judges and writes one revision of one object. Requests for one R take effect in the order of the
-   * calls. Resolves when the revision is on disk, or with the reason why there is none; rejects with
-   * what `prepare` threw, once that stands on stored ground, or with 503.
+   * Prepares and writes one revision of one object. Requests for one R take effect in the order of
+   * the calls. Resolves when the revision is on disk, or with the reason why there is none; rejects
+   * with what `prepare` threw, once the state it saw is stored, or with 503.
    */
   async write(request: SingleWriteRequest): Promise<WriteResult> {
     const { once } = request;
@@ -167,10 +179,11 @@ export class Objects {
   }
 
   /**
-   * Judges and writes revisions of several objects, all or none. Each request is judged as `write` would
-   * judge it, on the state that the ones before it leave, and an object may be there more than once.
-   * With other requests for its Rs a batch takes effect in the order of the calls. Resolves when all
-   * of it is on disk, or with the reason why nothing is, and which request it was; rejects with 503.
+   * Prepares and writes revisions of several objects, all or none. Each request is prepared as by
+   * `write`, on the state that the ones before it leave; an object may occur more than once. A
+   * batch and other requests for its Rs take effect in the order of the calls. Resolves when all of
+   * it is on disk, or with the reason why nothing is and the request that caused it; rejects with
+   * 503.
    */
   async writeAll(
     requests: readonly WriteRequest[],
@@ -182,25 +195,25 @@ export class Objects {
     return await this.#once.guard(once, () => this.#enqueueAll(requests, options));
   }
 
-  /** See `Committer.told`. */
+  /** See `Committer.published`. */
   async published(): Promise<void> {
     await this.#committer.published();
   }
 
-  /** Resolves when nothing is being written and the bus was told of everything. */
+  /** Resolves when no write is in progress and everything is published. */
   async drain(): Promise<void> {
     while (this.#queues.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#committer.drained();
   }
 
   /**
-   * Runs `work` at a moment when nothing is being judged or written: what comes meanwhile waits, and is judged afterwards,
-   * on objects as the store has them then.
+   * Runs `work` while no write is prepared or committed: requests that arrive meanwhile wait, and
+   * are prepared afterwards on objects as the store has them then.
    */
   async withWritesPaused(work: () => Promise<void>): Promise<void> {
     const before = this.#paused;
     const paused = before ? before.then(() => this.#runPaused(work)) : this.#runPaused(work);
-    // One that fails does not keep the next from its turn.
+    // A failure does not block the next pause.
     this.#paused = paused.catch(() => {});
     await paused;
   }
@@ -218,7 +231,7 @@ export class Objects {
     }
   }
 
-  /** At once, unless everything new has to wait. In the order of the calls in any case. */
+  /** At once, unless writes are paused. Always in the order of the calls. */
   #admit(enter: () => void): void {
     if (this.#deferred) this.#deferred.push(enter);
     else enter();
@@ -277,7 +290,7 @@ export class Objects {
     return queue;
   }
 
-  /** Takes the next step of a line, if it can take one now. */
+  /** Prepares the next request of a queue, if that is possible now. */
   #advance(queue: ObjectQueue): void {
     if (queue.preparing) return;
     const queued = queue.waiting[0];
@@ -286,7 +299,8 @@ export class Objects {
       return;
     }
     const base = queue.pending.at(-1);
-    // Where others write too, a lost race may put another's revision under a chain: no chains then.
+    // With other writers, a lost conflict may put a foreign revision below pending writes: build on
+    // committed states only.
     if (base && (queued instanceof BatchSlot || queued.committedOnly || !this.#store.isSoleWriter))
       return;
     queue.waiting.shift();
@@ -311,7 +325,7 @@ export class Objects {
     for (const resolve of waiting) resolve();
   }
 
-  /** Its lines are its own until it is over. */
+  /** The batch holds its queues until it has ended. */
   #runBatch(batch: WriteBatch): void {
     const result = this.#batches.run(batch).then(batch.resolve, batch.reject);
     void result.then(() => {
@@ -338,12 +352,12 @@ export class Objects {
       else this.#submit(queue, queued, write);
     } catch (error) {
       this.#refuse(queue, queued, base, storeFailure(error));
-      // Whoever is behind this one waits for those before it, too.
+      // Requests behind this one in the commit order wait for those before it, too.
       await queued.predecessorTried();
     }
   }
 
-  /** `undefined` where it is answered already. */
+  /** Resolves to `undefined` where the request is answered already. */
   async #prepare(
     queued: QueuedWrite,
     base: PendingWrite | undefined,
@@ -375,7 +389,7 @@ export class Objects {
     this.#committer.add(pending);
   }
 
-  /** A refusal counts once the state that it stands on is stored. */
+  /** A refusal counts once the state that it is based on is stored. */
   #refuse(
     queue: ObjectQueue,
     queued: QueuedWrite,
@@ -393,7 +407,7 @@ export class Objects {
   }
 
   #settle(queue: ObjectQueue, pending: PendingWrite, settlement: Settlement): void {
-    // Dropped while its commit was under way: the store has refused it like the one it was built on.
+    // Dropped while its commit ran: the store refused it together with the write it was built on.
     if (pending.dropped) return;
     if (settlement.kind === 'committed')
       this.#committed(queue, pending, settlement.positions[0] ?? 0);
@@ -432,14 +446,17 @@ export class Objects {
     if (toRetry.length > 0) this.#retry(queue, toRetry);
   }
 
-  /** What is told to those whose commit failed as a whole. */
+  /** The error for requests whose commit failed as a whole. */
   #failure(queue: ObjectQueue, error: unknown): unknown {
     // After an unexpected failure only the store knows what is stored.
     if (!(error instanceof StoreUnavailable)) this.#cache.forget(queue.r);
     return storeFailure(error);
   }
 
-  /** The stored revision was another than the write was built on. True where it may try again. */
+  /**
+   * The stored revision is not the one that the write was built on. Returns true where it may be
+   * retried.
+   */
   #retryAfterConflict(queue: ObjectQueue, queued: QueuedWrite): boolean {
     this.#cache.forget(queue.r);
     queued.conflicts += 1;

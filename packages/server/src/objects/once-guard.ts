@@ -5,7 +5,7 @@ interface Repeated {
   readonly first: OnceRecord;
 }
 
-/** What is looked at in a result: what was written, if anything was. */
+/** The part of a result that matters here: whether anything was written. */
 interface Outcome {
   readonly kind: string;
   readonly first?: OnceRecord;
@@ -14,13 +14,16 @@ interface Outcome {
 }
 
 /**
- * Commands that carry a once-key: of two with one key that are under way at the same time, the second
- * waits for what becomes of the first. What was committed earlier the store knows; its word at the
- * commit is the last one.
+ * Commands that carry a once-key: of two concurrent ones with the same key, the second waits for
+ * the outcome of the first. Keys committed earlier are in the store, whose check at the commit is
+ * decisive.
  */
 export class OnceGuard {
   readonly #store: Store;
-  /** By uid and id: resolves to the record of the command that is under way, `undefined` where it came to nothing. */
+  /**
+   * By uid and id: resolves to the record of the command in flight, or `undefined` where it wrote
+   * nothing.
+   */
   readonly #inFlight = new Map<string, Promise<OnceRecord | undefined>>();
 
   constructor(store: Store) {
@@ -31,7 +34,7 @@ export class OnceGuard {
     return await this.#store.once(key.uid, key.id);
   }
 
-  /** Runs `write`, unless a command with the same key that is under way comes to something. */
+  /** Runs `write`, unless a command in flight with the same key writes something. */
   async guard<Result extends Outcome>(
     key: OnceKey,
     write: () => Promise<Result>,

@@ -1,8 +1,8 @@
-/** What stands in the line of an object until its turn comes. */
+/** A place in the queue of an object. */
 export class QueueSlot {
-  /** Where it came among all requests. */
+  /** Its number among all requests. */
   readonly order: number;
-  /** The one before it in its lane: its own write is submitted only after that one's. */
+  /** The previous request with the same order key: this write is submitted only after that one. */
   predecessor: QueueSlot | undefined;
   #tried = false;
   #waiting: (() => void)[] | undefined;
@@ -15,12 +15,12 @@ export class QueueSlot {
     return this.#tried;
   }
 
-  /** Resolves when the one before it in its lane was tried. */
+  /** Resolves when its predecessor was tried. */
   async predecessorTried(): Promise<void> {
     if (this.predecessor && !this.#tried) await this.predecessor.whenTried();
   }
 
-  /** Its first try is over: its write is on its way, or it was refused, or starts again. */
+  /** The first try has ended: the write is submitted, refused, or about to be retried. */
   markTried(): void {
     this.#tried = true;
     this.predecessor = undefined;
@@ -30,8 +30,8 @@ export class QueueSlot {
   }
 
   /**
-   * Resolves when its first try is over. Only one that came later may wait for it. First tries wait for
-   * nothing but commits and first tries of earlier ones, so that no two wait for each other.
+   * Resolves when the first try has ended. Only later requests may wait for it. First tries wait
+   * only for commits and for first tries of earlier requests, so there is no deadlock.
    */
   async whenTried(): Promise<void> {
     if (this.#tried) return;

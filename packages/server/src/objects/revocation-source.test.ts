@@ -16,9 +16,9 @@ function world() {
   const store = controlled(openMemoryStore({}, platform));
   const common = { platform, log: silentLog };
   const bus = localBus();
-  /** A node; one that is deaf hears nothing of the others over the bus. */
-  const node = async ({ deaf = false, exclusive = true } = {}) => {
-    const own = { ...common, store: { ...store, isSoleWriter: exclusive }, bus: deaf ? localBus() : bus };
+  /** A node; a `deaf` one receives nothing from the others over the bus. */
+  const node = async ({ deaf = false, isSoleWriter = true } = {}) => {
+    const own = { ...common, store: { ...store, isSoleWriter }, bus: deaf ? localBus() : bus };
     const objects = new Objects(own);
     const records = new SystemRecords(objects);
     const revocations = new Revocations({ records, clock: platform.clock });
@@ -39,42 +39,42 @@ const turns = async () => {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-test('[AUT7] a node that starts knows every revocation, however many there are', async () => {
+test('[AUT7] a starting node loads every revocation, however many there are', async () => {
   const { node, stored } = world();
   const first = await node();
   const count = 2500;
   const all = Array.from({ length: count }, (_, n) => token(n));
-  await Promise.all(all.map((one) => first.revocations.revokeToken(one, undefined)));
+  await Promise.all(all.map((token) => first.revocations.revokeToken(token, undefined)));
   await first.revocations.revokeUid('everybody');
   expect(await stored()).toHaveLength(count + 1);
   const { revocations } = await node();
-  expect(all.filter((one) => !revocations.isRevoked(one))).toEqual([]);
+  expect(all.filter((token) => !revocations.isRevoked(token))).toEqual([]);
   expect(revocations.isRevoked({ ...token(1), uid: 'everybody' })).toBe(true);
   expect(revocations.isRevoked(token(count))).toBe(false);
 });
 
-test('[SES10] what one node revokes, the others hear of over the bus', async () => {
+test("[SES10] nodes receive each other's revocations over the bus", async () => {
   const { node } = world();
-  const [one, other] = [await node(), await node()];
-  const told: string[] = [];
-  other.revocations.listen(({ uid }) => told.push(uid));
-  await one.revocations.revokeToken(token(1), undefined);
-  await one.objects.drain();
-  expect(told).toEqual(['u1']);
+  const [first, other] = [await node(), await node()];
+  const received: string[] = [];
+  other.revocations.listen(({ uid }) => received.push(uid));
+  await first.revocations.revokeToken(token(1), undefined);
+  await first.objects.drain();
+  expect(received).toEqual(['u1']);
   expect(other.revocations.isRevoked(token(1))).toBe(true);
 });
 
-test('[SES10] and where the bus lost it, from the store', async () => {
+test('[SES10] and from the store, where the bus lost them', async () => {
   const { node, platform, store } = world();
-  const one = await node({ exclusive: false });
-  const deaf = await node({ exclusive: false, deaf: true });
-  await one.revocations.revokeToken(token(1), undefined);
-  await one.revocations.revokeUid('u2');
+  const first = await node({ isSoleWriter: false });
+  const deaf = await node({ isSoleWriter: false, deaf: true });
+  await first.revocations.revokeToken(token(1), undefined);
+  await first.revocations.revokeUid('u2');
   expect(deaf.revocations.isRevoked(token(1))).toBe(false);
   platform.advance(5000);
   await turns();
   expect([1, 2, 3].map((n) => deaf.revocations.isRevoked(token(n)))).toEqual([true, true, false]);
-  await one.revocations.revokeUid('u3');
+  await first.revocations.revokeUid('u3');
   const looks: Promise<unknown>[] = [];
   const changes = store.changes.bind(store);
   store.changes = (...asked) => {
@@ -86,13 +86,13 @@ test('[SES10] and where the bus lost it, from the store', async () => {
   await turns();
   expect(deaf.revocations.isRevoked(token(3))).toBe(true);
   deaf.source.close();
-  one.source.close();
+  first.source.close();
   platform.advance(60_000);
   await turns();
   expect(looks.length).toBeLessThanOrEqual(2);
 });
 
-test('[AUT7] an hour after its token expired a revocation is gone, in memory and on disk', async () => {
+test('[AUT7] an hour after its token expired a revocation is removed from memory and disk', async () => {
   const { node, platform, stored } = world();
   const first = await node();
   const now = platform.clock.now();
@@ -105,7 +105,7 @@ test('[AUT7] an hour after its token expired a revocation is gone, in memory and
   expect(first.revocations.revokedTokensOf('u1')).toBe(0);
   expect(first.revocations.isRevoked(token(2))).toBe(true);
   first.source.close();
-  // A node that starts later finds what is over, and clears it away.
+  // A node that starts later finds expired revocations and removes them.
   platform.advance(hour);
   const later = await node();
   await turns();

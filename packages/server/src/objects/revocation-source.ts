@@ -19,19 +19,30 @@ const prefix = `/${revocationsName}/`;
 const page = 1000;
 
 /** Milliseconds that loading a page may take. */
-const patience = 30_000;
+const queryTimeout = 30_000;
 
-/** Milliseconds between two looks at what the bus may have lost, where others write too. */
+/**
+ * Milliseconds between two polls of the store for what the bus may have lost; only with other
+ * writers.
+ */
 const pollEvery = 5000;
 
-/** Milliseconds between two steps of the search for what is over, and how many uids each step looks at. */
+/**
+ * Milliseconds between two steps of the search for expired revocations, and uids checked per step.
+ */
 const forgetEvery = 1000;
 const forgetUids = 2000;
 
-/** Milliseconds after which what is over is forgotten: by then it is over by the clock of every node. */
+/**
+ * Milliseconds after which an expired revocation is forgotten: it has expired by the clock of every
+ * node then.
+ */
 const grace = 60 * 60 * 1000;
 
-/** Keeps the revocations of this node up to date: with the store at the start, then with the bus (rule AUT6). */
+/**
+ * Keeps the revocations of this node up to date: from the store at the start, then from the bus
+ * (rule AUT6).
+ */
 export class RevocationSource {
   readonly #options: RevocationSourceOptions;
   readonly #timers: Timer[] = [];
@@ -44,7 +55,7 @@ export class RevocationSource {
     this.#options = options;
   }
 
-  /** Resolves when every revocation that is stored is known, and those to come will be heard of. */
+  /** Resolves when every stored revocation is loaded and new ones are received. */
   async open(): Promise<void> {
     const { store, bus, platform } = this.#options;
     await store.prepare([{ names: scope.names, indexes: [], retention: { history: 1 } }]);
@@ -68,7 +79,7 @@ export class RevocationSource {
     let last: StoredObject | undefined;
     do {
       const from = last && { value: undefined, r: last.r };
-      const found = await store.query({ scope, order, from, limit: page, timeout: patience });
+      const found = await store.query({ scope, order, from, limit: page, timeout: queryTimeout });
       for (const object of found) this.#apply(object);
       last = found.length === page ? found.at(-1) : undefined;
     } while (last);
@@ -91,7 +102,7 @@ export class RevocationSource {
     }
   }
 
-  /** What a bus that lost a message did not tell. */
+  /** Reads from the store what the bus may have lost. */
   async #poll(): Promise<void> {
     if (this.#polling) return;
     this.#polling = true;
@@ -102,7 +113,7 @@ export class RevocationSource {
       const isAll = found.entries.length < page;
       if (!found.gone) this.#position = isAll ? found.through : (found.entries.at(-1)?.pos ?? 0);
     } catch {
-      // The store is away, which others tell; the next look comes.
+      // The store's failure is reported elsewhere; the next poll tries again.
     }
     this.#polling = false;
   }
@@ -125,6 +136,8 @@ export class RevocationSource {
     const over = platform.clock.now() - grace;
     records
       .remove(r, ({ until }) => isOver(until, over))
-      .catch((error: unknown) => log.warn({ err: error, r }, 'a revocation that is over stays'));
+      .catch((error: unknown) =>
+        log.warn({ err: error, r }, 'an expired revocation could not be removed'),
+      );
   }
 }

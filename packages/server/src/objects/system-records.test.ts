@@ -10,24 +10,24 @@ function setUp() {
   const platform = simulatedPlatform({ seed: 1 });
   const store = openMemoryStore({}, platform);
   const bus = localBus();
-  const told: string[] = [];
-  bus.listen((changes) => told.push(...changes.map(({ r, rev }) => `${r}@${rev}`)));
+  const published: string[] = [];
+  bus.listen((changes) => published.push(...changes.map(({ r, rev }) => `${r}@${rev}`)));
   const objects = new Objects({ store, bus, platform, log: silentLog });
-  return { objects, records: new SystemRecords(objects), told };
+  return { objects, records: new SystemRecords(objects), published };
 }
 
-test('a record is made, and then replaced on the ground of what it holds', async () => {
-  const { objects, records, told } = setUp();
+test('a record is created, then replaced on the basis of its content', async () => {
+  const { objects, records, published } = setUp();
   expect(await records.get('/_counters/a')).toBeUndefined();
   const count = () =>
     records.put('/_counters/a', (held) => ({ n: (typeof held?.n === 'number' ? held.n : 0) + 1 }));
   await Promise.all([count(), count(), count()]);
   expect(await records.get('/_counters/a')).toEqual({ n: 3 });
   await objects.drain();
-  expect(told).toEqual(['/_counters/a@1', '/_counters/a@2', '/_counters/a@3']);
+  expect(published).toEqual(['/_counters/a@1', '/_counters/a@2', '/_counters/a@3']);
 });
 
-test('what the judge throws refuses the write', async () => {
+test('what the update throws refuses the write', async () => {
   const { records } = setUp();
   await records.put('/_counters/a', () => ({ n: 1 }));
   const refused = records.put('/_counters/a', () => {
@@ -49,7 +49,7 @@ test('records are written together with others, all or none', async () => {
   expect(await records.get('/_counters/a')).toBeUndefined();
 });
 
-test('a record is removed where it is over, and not otherwise', async () => {
+test('a record is removed where its time is over, and not otherwise', async () => {
   const { records } = setUp();
   await records.put('/_counters/a', () => ({ n: 1 }));
   await records.remove('/_counters/a', ({ n }) => n === 2);

@@ -4,14 +4,18 @@ import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './chang
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
 
-/** What the record is to hold, given what it holds now (`undefined`: it is not there yet). What it throws refuses the write. */
+/**
+ * The record's new content, given the current one (`undefined`: there is no record yet). What it
+ * throws refuses the write.
+ */
 export type RecordUpdate = (held: JsonObject | undefined) => JsonObject;
 
 /**
- * What the server keeps for itself (accounts, revocations) beside the objects of the app: objects too,
- * under names that begin with `_` (`/_accounts/<id>`), which no command of a client can reach. They
- * are written in the line of their R like every object, so `Judge` sees the state that its record
- * replaces, on every node; and told over the bus like every change. Where a record was removed there never is one again.
+ * The server's own records (accounts, revocations) beside the objects of the app. They are objects
+ * too, with names that begin with `_` (`/_accounts/<id>`), which no client command can reach. They
+ * are written through the queue of their R like every object, so `RecordUpdate` sees the state that
+ * its record replaces, on every node; and published on the bus like every change. A removed record
+ * cannot be created again.
  */
 export class SystemRecords {
   readonly #objects: Objects;
@@ -20,12 +24,12 @@ export class SystemRecords {
     this.#objects = objects;
   }
 
-  /** As committed. Rejects with 503 where the store is away. */
+  /** The committed record. Rejects with 503 where the store is unavailable. */
   async get(r: string): Promise<JsonObject | undefined> {
     return dataOf(await this.#objects.head(r));
   }
 
-  /** For `Objects.writeAll`, to be written together with others. */
+  /** A request for `Objects.writeAll`, to be written together with others. */
   request(r: string, update: RecordUpdate): WriteRequest {
     return {
       r,
@@ -38,12 +42,15 @@ export class SystemRecords {
     };
   }
 
-  /** Resolves when it is on disk. Rejects with what `judge` threw, or with 503. */
+  /** Resolves when it is on disk. Rejects with what `update` threw, or with 503. */
   async put(r: string, update: RecordUpdate): Promise<void> {
     await this.#objects.write(this.request(r, update));
   }
 
-  /** Removes a record, if it is there and `isOver` says so. Resolves when that is on disk. Rejects with 503. */
+  /**
+   * Removes a record, if it exists and `isOver` agrees. Resolves when that is on disk. Rejects with
+   * 503.
+   */
   async remove(r: string, isOver: (held: JsonObject) => boolean): Promise<void> {
     const stays = new Error('the record stays');
     const prepare = (head: StoredObject | undefined) => {
@@ -60,7 +67,7 @@ export class SystemRecords {
   }
 }
 
-/** The history says that it was made, and not what it held: a password hash of long ago is nobody's business. */
+/** Keeps the content out of the history: it must not show old password hashes. */
 function silent(write: Write): Write {
   return { ...write, change: { ...write.change, created: {} } };
 }

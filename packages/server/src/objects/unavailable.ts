@@ -4,12 +4,12 @@ import { QueryTimeout, StoreUnavailable } from '../store/store.js';
 /** Seconds after which a client may try again. */
 const retryAfter = 1;
 
-/** 503: the store cannot serve now, or races were lost too often. Nothing was written. */
+/** 503: the store cannot serve now, or conflicts were lost too often. Nothing was written. */
 export function unavailable(): ProtocolError {
   return fail('server.unavailable', undefined, { meta: { retryAfter } });
 }
 
-/** What a client is told of a failure of the store; anything unexpected stays as it is. */
+/** The error for a client when the store failed; unexpected errors are returned unchanged. */
 export function storeFailure(error: unknown): unknown {
   const known = error instanceof StoreUnavailable || error instanceof QueryTimeout;
   return known ? unavailable() : error;

@@ -12,24 +12,24 @@ import type { PreparedWrite, WriteAllResult, WriteRequest } from './write-reques
 
 const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 
-async function setUp({ exclusive = true } = {}) {
+async function setUp({ isSoleWriter = true } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
   const inner = openMemoryStore({}, platform);
   await inner.prepare([
     { names: ['users'], indexes: [{ field: 'email', unique: true }], retention: {} },
   ]);
   const store = controlled(inner);
-  Object.assign(store, { isSoleWriter: exclusive });
+  Object.assign(store, { isSoleWriter });
   const bus = localBus();
-  const heard: CommittedChange[] = [];
-  const told: string[][] = [];
+  const publishedChanges: CommittedChange[] = [];
+  const publishedCommits: string[][] = [];
   bus.listen((changes) => {
-    heard.push(...changes);
-    told.push(changes.map(({ r, rev }) => `${r}@${rev}`));
+    publishedChanges.push(...changes);
+    publishedCommits.push(changes.map(({ r, rev }) => `${r}@${rev}`));
   });
   const limits = { conflictRetries: 2, commitBytes: 50_000 };
   const objects = new Objects({ store, bus, platform, log: silentLog, limits });
-  return { platform, inner, store, heard, told, objects };
+  return { platform, inner, store, publishedChanges, publishedCommits, objects };
 }
 
 /** Creates an object. */
@@ -45,7 +45,7 @@ function create(r: string, data: JsonObject = { n: 0 }, requires: string[] = [])
   };
 }
 
-/** Adds to `n`, and refuses where it would exceed 100. */
+/** Adds to `n`; refused where the sum exceeds 100. */
 function add(r: string, n: number, members: JsonObject = {}): WriteRequest {
   return {
     r,
@@ -71,17 +71,17 @@ function refusal(result: WriteAllResult): unknown {
 }
 
 describe('a batch', () => {
-  test('is one group of one commit, and told in its order', async () => {
-    const { objects, store, told } = await setUp();
+  test('is one group of one commit, and published in its order', async () => {
+    const { objects, store, publishedCommits } = await setUp();
     const result = await objects.writeAll([create(b), create(a), add(b, 5), add(b, 5)]);
     await objects.drain();
     expect(revs(result)).toEqual([1, 1, 2, 3]);
     expect(store.commits).toEqual([[`${b}@1`, `${a}@1`, `${b}@2`, `${b}@3`]]);
-    expect(told).toEqual(store.commits);
+    expect(publishedCommits).toEqual(store.commits);
     expect(await objects.head(b)).toMatchObject({ rev: 3, data: { n: 10 } });
   });
 
-  test('sees what it makes: states, parents and references', async () => {
+  test('sees its own writes: states, parents and references', async () => {
     const { objects } = await setUp();
     const child = create('/users/a/posts/1', {}, [a]);
     expect(revs(await objects.writeAll([create(a), child]))).toEqual([1, 1]);
@@ -89,19 +89,19 @@ describe('a batch', () => {
     expect(refusal(await objects.writeAll(early))).toEqual([0, 'object.parent.missing']);
   });
 
-  test('writes nothing where a request is refused, and tells which it was', async () => {
-    const { objects, inner, heard } = await setUp();
+  test('writes nothing where a request is refused, and reports which', async () => {
+    const { objects, inner, publishedChanges } = await setUp();
     await objects.writeAll([create(a)]);
     const result = await objects.writeAll([add(a, 60), create(b), add(a, 60), create(c)]);
     expect(refusal(result)).toEqual([2, 'forbidden']);
     await objects.drain();
     expect(await objects.heads([a, b, c])).toEqual([await inner.get(a), undefined, undefined]);
-    expect(heard).toHaveLength(1);
+    expect(publishedChanges).toHaveLength(1);
     expect(revs(await objects.writeAll([add(a, 1)]))).toEqual([2]);
   });
 
-  test('tells what the commit finds, and of which request', async () => {
-    const { objects, heard } = await setUp();
+  test('reports what the commit finds, and for which request', async () => {
+    const { objects, publishedChanges } = await setUp();
     await objects.writeAll([create(a, { n: 0, email: 'x' })]);
     const clash = await objects.writeAll([create(b), add(b, 1, { email: 'x' })]);
     expect(clash).toEqual({ kind: 'unique', field: 'email', index: 1 });
@@ -112,11 +112,11 @@ describe('a batch', () => {
     const result = await objects.writeAll([add(a, 1), missing]);
     expect(result).toEqual({ kind: 'missing', r: '/users/none', index: 1 });
     await objects.drain();
-    expect(heard).toHaveLength(1);
+    expect(publishedChanges).toHaveLength(1);
     expect(await objects.heads([b, c])).toEqual([undefined, undefined]);
   });
 
-  test('[DUR5] that takes long to judge lets others have their turn', async () => {
+  test('[DUR5] yields to others when it takes long to prepare', async () => {
     const { objects, platform } = await setUp();
     const seen: number[] = [];
     let turns = 0;
@@ -144,24 +144,24 @@ describe('a batch', () => {
     expect(waits).toEqual([false, false, true, false, true]);
   });
 
-  test('writes no more than one commit may hold, but for a single write', async () => {
-    const { objects, heard } = await setUp();
+  test('writes no more than one commit may hold, unless it is a single write', async () => {
+    const { objects, publishedChanges } = await setUp();
     const large = { n: 0, text: 'x'.repeat(30_000) };
     const two = await objects.writeAll([create(a), create(b, large), create(c, large)]);
     expect(two).toEqual({ kind: 'too-large' });
     const huge = { n: 0, text: 'x'.repeat(100_000) };
     expect(revs(await objects.writeAll([create(a, huge)]))).toEqual([1]);
     await objects.drain();
-    expect(heard.map(({ r }) => r)).toEqual([a]);
+    expect(publishedChanges.map(({ r }) => r)).toEqual([a]);
   });
 
-  test('of nothing is committed at once', async () => {
+  test('without requests is committed at once', async () => {
     const { objects, store } = await setUp();
     expect(await objects.writeAll([])).toEqual({ kind: 'committed', writes: [] });
     expect(store.commits).toEqual([]);
   });
 
-  test('may write objects of the system together with those of the app', async () => {
+  test('may write system records together with objects of the app', async () => {
     const { objects } = await setUp();
     await objects.writeAll([create('/_accounts/1'), create(a)]);
     expect(await objects.head('/_accounts/1')).toMatchObject({ rev: 1 });
@@ -169,7 +169,7 @@ describe('a batch', () => {
 });
 
 describe('order', () => {
-  test('writes before and behind a batch keep their order with it', async () => {
+  test('writes before and after a batch keep their order with it', async () => {
     const { objects, store } = await setUp();
     await objects.writeAll([create(a), create(b)]);
     store.hold();
@@ -196,7 +196,7 @@ describe('order', () => {
     expect(await objects.heads([a, b])).toMatchObject([{ data: { n: 11 } }, { data: { n: 10 } }]);
   });
 
-  test('batches over the same objects in any order all come to an end', async () => {
+  test('batches over the same objects in any order do not deadlock', async () => {
     const { objects } = await setUp();
     await objects.writeAll([create(a), create(b), create(c)]);
     const orders = [
@@ -213,7 +213,7 @@ describe('order', () => {
     expect(heads.map((head) => head?.data.n)).toEqual([5, 4, 3]);
   });
 
-  test('a write that looks at an object of a batch before it waits for the batch', async () => {
+  test('a write that reads an object of an earlier batch waits for the batch', async () => {
     const { objects, store } = await setUp();
     store.hold();
     const batch = objects.writeAll([create(b), create(a)]);
@@ -224,8 +224,8 @@ describe('order', () => {
     expect((await child).kind).toBe('committed');
   });
 
-  test('a lane is kept: what came first is committed first', async () => {
-    const { objects, heard } = await setUp();
+  test('writes with one order key are committed in order', async () => {
+    const { objects, publishedChanges } = await setUp();
     const orderKey = { owner: {}, name: '/users/*' };
     let begin = () => {};
     const begun = new Promise<void>((resolve) => {
@@ -250,7 +250,7 @@ describe('order', () => {
     begin();
     await Promise.all(results);
     await objects.drain();
-    expect(heard.map(({ r }) => r)).toEqual([a, b, '/users/b2', c]);
+    expect(publishedChanges.map(({ r }) => r)).toEqual([a, b, '/users/b2', c]);
   });
 });
 
@@ -269,7 +269,7 @@ describe('failures', () => {
     expect(await objects.head(b)).toMatchObject({ rev: 1 });
   });
 
-  test('an unexpected failure is not hidden, and the next batch asks the store', async () => {
+  test('an unexpected failure is reported, and the next batch reads from the store', async () => {
     const { objects, store, inner } = await setUp();
     await objects.writeAll([create(a), create(b)]);
     store.failNext(new Error('a bug'));
@@ -281,7 +281,7 @@ describe('failures', () => {
     expect(revs(await objects.writeAll([add(a, 1), add(b, 1)]))).toEqual([3, 2]);
   });
 
-  test('where the store can not be read it is 503, and the lines are free again', async () => {
+  test('where the store cannot be read it is 503, and the queues are free again', async () => {
     const { objects, store, inner } = await setUp();
     const elsewhere = createWrite(a, { n: 1 }, origin);
     await inner.commit([{ writes: [elsewhere] }]);
@@ -291,8 +291,8 @@ describe('failures', () => {
     expect(revs(await objects.writeAll([add(a, 1)]))).toEqual([2]);
   });
 
-  test('a race that is lost to another node is run again on what is stored, not for ever', async () => {
-    const { objects, inner } = await setUp({ exclusive: false });
+  test('a conflict lost to another node is retried on what is stored, a bounded number of times', async () => {
+    const { objects, inner } = await setUp({ isSoleWriter: false });
     await objects.writeAll([create(a), create(b)]);
     const interfere = async (times: number) => {
       let left = times;
@@ -323,7 +323,7 @@ describe('failures', () => {
 describe('once', () => {
   const once = { uid: 'u', id: 'k', cmd: 'batch', r: 'x' };
 
-  test('[ONC1] a batch that is sent again changes nothing and is told what the first one made', async () => {
+  test('[ONC1] a batch sent again changes nothing and gets the result of the first', async () => {
     const { objects } = await setUp();
     await objects.writeAll([create(a), create(b)]);
     await objects.writeAll([add(a, 1), add(b, 1)], { once });
@@ -336,7 +336,7 @@ describe('once', () => {
     expect(await objects.head(a)).toMatchObject({ rev: 2 });
   });
 
-  test('[ONC1] of two at the same time one is done; a refusal is not remembered', async () => {
+  test('[ONC1] of two identical concurrent batches one is carried out; a refusal is not remembered', async () => {
     const { objects } = await setUp();
     const refused = await Promise.all([
       objects.writeAll([create(b), add(a, 1)], { once }),
@@ -364,7 +364,7 @@ describe('once', () => {
   });
 });
 
-describe('what a write brings along', () => {
+describe('side writes', () => {
   const entry = (id: number) => createWrite(`/_outbox/${id}`, { to: 'x' }, origin);
   const bringing = (request: WriteRequest, ...ids: number[]): WriteRequest => ({
     ...request,
@@ -374,17 +374,17 @@ describe('what a write brings along', () => {
     }),
   });
 
-  test('is committed with a single write, and told on the bus', async () => {
-    const { objects, store, told } = await setUp();
+  test('are committed with a single write, and published', async () => {
+    const { objects, store, publishedCommits } = await setUp();
     const result = await objects.write(bringing(create(a), 1, 2));
     await objects.drain();
     expect(result).toMatchObject({ kind: 'committed', pos: 1 });
     expect(store.commits).toEqual([[`${a}@1`, '/_outbox/1@1', '/_outbox/2@1']]);
-    expect(told).toEqual(store.commits);
+    expect(publishedCommits).toEqual(store.commits);
     expect(await objects.head('/_outbox/2')).toMatchObject({ rev: 1, data: { to: 'x' } });
   });
 
-  test('is not there when the write is refused', async () => {
+  test('are not stored when the write is refused', async () => {
     const { objects, inner } = await setUp();
     await objects.write(create(a, { n: 0, email: 'x' }));
     const result = await objects.write(bringing(create(b, { n: 0, email: 'x' }), 1));
@@ -392,7 +392,7 @@ describe('what a write brings along', () => {
     expect(await inner.get('/_outbox/1')).toBeUndefined();
   });
 
-  test('comes after the writes of a batch, and what the commit finds of it is told of who brought it', async () => {
+  test('come after the writes of a batch, and what the commit finds in them is reported for the request that has them', async () => {
     const { objects, store, inner } = await setUp();
     const once = { uid: 'u', id: 'k', cmd: 'batch', r: 'x' };
     await objects.writeAll([bringing(create(a), 1), bringing(create(b), 2)], { once });

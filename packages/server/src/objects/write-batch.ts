@@ -10,7 +10,7 @@ import type {
   WriteRequest,
 } from './write-request.js';
 
-/** The place of a batch in the line of one of its objects. */
+/** The place of a batch in the queue of one of its objects. */
 export class BatchSlot extends QueueSlot {
   readonly r: string;
   readonly batch: WriteBatch;
@@ -33,19 +33,20 @@ export interface WriteBatchOptions {
 }
 
 /**
- * Requests that are written together or not at all. It has one seat in the line of each of its objects,
- * all of one order, so that two batches meet in the same order everywhere and never wait for each other.
- * It begins when it is first in all of them, with nothing pending before it, and keeps them until it is over.
+ * Requests that are written together or not at all. A batch has one slot in the queue of each of
+ * its objects, all with the same order, so that two batches meet in the same order everywhere and
+ * never wait for each other. It begins when it is first in all of them, with nothing pending before
+ * it, and holds them until it has ended.
  */
 export class WriteBatch {
   readonly requests: readonly WriteRequest[];
   readonly once: OnceKey | undefined;
   readonly erases: readonly string[];
-  /** Of the command, where that is traced. */
+  /** Span of the command, where it is traced. */
   readonly span: Span | undefined;
   readonly order: number;
   readonly slots: readonly BatchSlot[];
-  /** Its places in the lanes of its requests: one in each. */
+  /** Its slots in the commit order: one for each order key of its requests. */
   readonly orderSlots: readonly { readonly slot: QueueSlot; readonly orderKey: CommitOrderKey }[];
   readonly resolve: (result: WriteAllResult) => void;
   readonly reject: (error: unknown) => void;
@@ -70,18 +71,18 @@ export class WriteBatch {
     this.#missing = rs.size;
   }
 
-  /** A seat of its has come to the front. True where it was the last one. */
+  /** Called when one of its slots is first in its queue. True for the last slot. */
   slotReady(): boolean {
     this.#missing -= 1;
     return this.#missing === 0;
   }
 
-  /** Resolves when those before it in its lanes were tried. */
+  /** Resolves when its predecessors in the commit order were tried. */
   async predecessorsTried(): Promise<void> {
     for (const { slot } of this.orderSlots) await slot.predecessorTried();
   }
 
-  /** Its writes are on their way, or it is over. */
+  /** Its writes are submitted, or it has ended. */
   markTried(): void {
     for (const slot of this.slots) slot.markTried();
     for (const { slot } of this.orderSlots) slot.markTried();
@@ -93,7 +94,7 @@ export class WriteBatch {
     this.#waiting = [];
   }
 
-  /** Resolves when it is known what became of it. */
+  /** Resolves when its outcome is known. */
   async whenEnded(): Promise<void> {
     if (this.#over) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -120,7 +121,7 @@ export class BatchEntry implements CommitEntry {
   readonly span: Span | undefined;
   begun = false;
   readonly settle: (settlement: Settlement) => void;
-  /** The requests that brought the writes that come after those of the requests themselves. */
+  /** For each side write (after the writes of the requests), the request that has it. */
   readonly #owners: readonly number[];
   readonly #requests: number;
 
@@ -130,8 +131,8 @@ export class BatchEntry implements CommitEntry {
     settle: (settlement: Settlement) => void,
   ) {
     this.span = span;
-    const also = prepared.flatMap((write) => write.sideWrites ?? []);
-    const writes: readonly Write[] = [...prepared, ...also];
+    const sideWrites = prepared.flatMap((write) => write.sideWrites ?? []);
+    const writes: readonly Write[] = [...prepared, ...sideWrites];
     this.group = { writes, once, erases };
     this.bytes = writes.reduce((sum, write) => sum + estimateWriteBytes(write), 0);
     this.settle = settle;

@@ -2,24 +2,27 @@ import type { Span } from '../platform/tracing.js';
 import type { OnceKey, OnceRecord, StoredObject, Write, WriteRefusal } from '../store/store.js';
 
 /**
- * Looks at other objects while a write is judged: as committed, but what was asked for before this write and
- * is still under way is waited for. So a client may create a parent and its child in one go. In a batch, what
- * the writes before it make is seen.
+ * Reads other objects while a write is prepared: their committed state, after waiting for earlier
+ * requests for them. So a client may send a parent and its child without waiting. In a batch, the
+ * writes before it are seen.
  */
 export type ReadObjects = (rs: readonly string[]) => Promise<(StoredObject | undefined)[]>;
 
-/** What is asked of `Objects.write`, and each of what is asked of `Objects.writeAll`. */
+/** A request for `Objects.write` or `Objects.writeAll`. */
 export interface WriteRequest {
   /** Printed R of the object. */
   readonly r: string;
-  /** True for an R that was just made up: nothing is looked up before the commit. */
+  /** True for a newly generated R: it is not read before the commit. */
   readonly fresh?: boolean | undefined;
-  /** Writes of one lane are committed in the order of their calls, whatever objects they are of. */
+  /**
+   * Writes with the same order key are committed in the order of their calls, whatever their
+   * objects.
+   */
   readonly orderKey?: CommitOrderKey | undefined;
   /**
-   * Judges the request on `head`, a state that may still be on its way to the disk, and says what is
-   * to be written. Called again where that state turns out to be not the stored one; so it has no
-   * effects. A refusal is thrown, as a `ProtocolError`.
+   * Validates the request on `head`, a state that may not be on disk yet, and returns what to
+   * write. Called again where that state turns out not to be the stored one, so it must have no
+   * side effects. Throws a `ProtocolError` to refuse.
    */
   readonly prepare: (
     head: StoredObject | undefined,
@@ -27,29 +30,29 @@ export interface WriteRequest {
   ) => PreparedWrite | Promise<PreparedWrite>;
 }
 
-/** A request that stands alone. */
+/** A request outside a batch. */
 export interface SingleWriteRequest extends WriteRequest {
   readonly once?: OnceKey | undefined;
-  /** Of the command, where that is traced. */
+  /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
 }
 
 export interface PreparedWrite extends Write {
   /**
-   * Creations that are committed with it or not at all: objects of the system (`/_outbox/…`) under new
-   * ids, which nobody can have asked for yet.
+   * Creations committed together with it or not at all: system objects (`/_outbox/…`) under new
+   * ids, which no other request can know yet.
    */
   readonly sideWrites?: readonly Write[] | undefined;
 }
 
-/** What `Objects.writeAll` is told besides the requests. */
+/** Options of a whole batch. */
 export interface WriteAllOptions {
   readonly once?: OnceKey | undefined;
-  /** Of the command, where that is traced. */
+  /** Span of the command, where it is traced. */
   readonly span?: Span | undefined;
   /**
-   * Objects of the system that are taken out of the store with the writes, or not at all: see `WriteGroup`.
-   * Nobody may be writing them at the time.
+   * System objects that are erased from the store with the writes, or not at all: see `WriteGroup`.
+   * They must not be written at the time.
    */
   readonly erases?: readonly string[] | undefined;
 }
@@ -59,7 +62,10 @@ export interface CommitOrderKey {
   readonly name: string;
 }
 
-/** What the commit found wrong. (A conflict of revisions is no result: the request is judged again.) */
+/**
+ * Why the commit refused a write. (A conflict of revisions is no result: the request is prepared
+ * again.)
+ */
 export type CommitRefusal = Exclude<WriteRefusal, { kind: 'conflict' }>;
 
 export type WriteResult =
@@ -67,7 +73,7 @@ export type WriteResult =
   | { readonly kind: 'committed'; readonly write: Write; readonly pos: number }
   /** Its once-key was used before: nothing was written. */
   | { readonly kind: 'repeated'; readonly first: OnceRecord }
-  /** What the commit found, nothing was written: an object that it requires is not there, or a unique value is taken. */
+  /** The commit found a required object missing or a unique value taken: nothing was written. */
   | CommitRefusal;
 
 export type WriteAllResult =
@@ -77,10 +83,10 @@ export type WriteAllResult =
   | { readonly kind: 'repeated'; readonly first: OnceRecord }
   /** Nothing was written: `prepare` of the request at `index` threw `error`. */
   | { readonly kind: 'refused'; readonly index: number; readonly error: unknown }
-  /** Nothing was written: together they are more than one commit may hold (`limits.commitBytes`). */
+  /** Nothing was written: together they exceed a commit (`limits.commitBytes`). */
   | { readonly kind: 'too-large' }
   /**
-   * Nothing was written: what the commit found of the request at `index`. An index beyond the requests: an
-   * object that was to be erased is `missing`.
+   * Nothing was written: the commit refused the request at `index`. An index beyond the requests:
+   * an object to be erased is `missing`.
    */
   | (CommitRefusal & { readonly index: number });

@@ -5,7 +5,7 @@ import { retryAfterOf } from './webhooks/retry-after.js';
 const backoff = { first: 1000, longest: 60_000 };
 const bytes = (...values: number[]) => ({ bytes: () => Uint8Array.from(values) });
 
-test('[POST6] delays double up to the longest, and are somewhere in the upper half of that', () => {
+test('[POST6] delays double up to the maximum, randomly within the upper half', () => {
   const least = [1, 2, 3, 6, 7, 1000].map((n) => delayAfter(n, backoff, bytes(0, 0)));
   expect(least).toEqual([500, 1000, 2000, 16_000, 30_000, 30_000]);
   const most = [1, 2, 3, 6, 7, 1000].map((n) => delayAfter(n, backoff, bytes(255, 255)));

@@ -9,17 +9,17 @@ import type { Store, StoredObject } from '../store/store.js';
 
 /** Work that was given up. */
 export interface DeadLetter {
-  /** A post hook, or the delivery of an event to a webhook. */
+  /** A run of a post hook, or the delivery of an event to a webhook. */
   readonly kind: 'hook' | 'webhook';
-  /** The R of the entry that it was, and of the object that it is about. */
+  /** The R of the original entry, and of the object that it is about. */
   readonly from: string;
   readonly about: string;
-  /** For people: `users postCreate`, or the event and the endpoint. */
+  /** For operators: `users postCreate`, or the event and the endpoint. */
   readonly what: string;
   readonly attempts: number;
   /** Why the last attempt failed. */
   readonly reason: string;
-  /** The entry as it was. */
+  /** The original entry. */
   readonly work: JsonObject;
 }
 
@@ -35,9 +35,9 @@ export interface DeadLettersOptions {
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Letters kept; beyond, the oldest go. */
+  /** Maximum number; the oldest are dropped beyond it. */
   readonly limit: number;
-  /** Milliseconds that one is kept. */
+  /** Maximum age, milliseconds. */
   readonly age: number;
 }
 
@@ -46,7 +46,7 @@ const scope = { names: [collection], parents: [] };
 const sweepEvery = 3_600_000;
 const page = 100;
 
-/** Keeps what was given up, within bounds, until somebody replays it or drops it. */
+/** Keeps work that was given up, within bounds, until it is replayed or dropped. */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
   readonly #added: Counter;
@@ -56,7 +56,7 @@ export class DeadLetters {
 
   constructor(options: DeadLettersOptions) {
     this.#options = options;
-    options.metrics.observe('really_dead_letters', 'Dead letters that are kept.', () => {
+    options.metrics.observe('really_dead_letters', 'Dead letters that are stored.', () => {
       return this.#count;
     });
     this.#added = options.metrics.counter(
@@ -64,11 +64,14 @@ export class DeadLetters {
       'Runs of post hooks and deliveries to webhooks that became dead letters.',
       ['kind'],
     );
-    // There from the start: what comes into being as 1 has not increased, for Prometheus.
+    // Present from the start: a counter that first appears as 1 has not increased, for Prometheus.
     for (const kind of ['hook', 'webhook'] as const) this.#added.add(0, kind);
   }
 
-  /** Counts what is there, which may take a while, and keeps it within its bounds from now on. Never rejects. */
+  /**
+   * Counts the stored dead letters, which may take a while, and enforces the bounds from now on.
+   * Never rejects.
+   */
   async start(): Promise<void> {
     const { store, platform, log } = this.#options;
     this.#timer = platform.timers.every(sweepEvery, () => void this.#dropOld());
@@ -76,7 +79,7 @@ export class DeadLetters {
     try {
       this.#count = await store.count({ scope, order, limit: 1, timeout: 10_000 });
     } catch (error) {
-      if (!this.#closed) log.warn({ err: error }, 'the dead letters can not be counted');
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters cannot be counted');
     }
     await this.#dropOld();
   }
@@ -86,14 +89,16 @@ export class DeadLetters {
     this.#timer?.cancel();
   }
 
-  /** Moves an entry here, in one go. Rejects with 503 where the store is away. */
+  /**
+   * Moves an entry to the dead letters atomically. Rejects with 503 where the store is unavailable.
+   */
   async add(deadLetter: DeadLetter): Promise<void> {
     const { objects, log, platform } = this.#options;
     const id = objects.newId();
     const at = platform.clock.now();
     const r = `/${collection}/${id}`;
-    const { work, ...told } = deadLetter;
-    await objects.writeAll([creation(r, { ...told, at, work }, at)], { erases: [deadLetter.from] });
+    const { work, ...rest } = deadLetter;
+    await objects.writeAll([creation(r, { ...rest, at, work }, at)], { erases: [deadLetter.from] });
     this.#count += 1;
     this.#added.add(1, deadLetter.kind);
     const { kind, about, what, attempts, reason } = deadLetter;
@@ -120,7 +125,10 @@ export class DeadLetters {
     return object && !object.deleted ? deadLetterOf(object) : undefined;
   }
 
-  /** Puts the work back to where it came from, as if it were new. False where there is no such letter. */
+  /**
+   * Puts the work back where it came from, as if it were new. False where there is no such dead
+   * letter.
+   */
   async replay(id: string): Promise<boolean> {
     const { objects, platform } = this.#options;
     const deadLetter = await this.find(id);
@@ -131,7 +139,7 @@ export class DeadLetters {
     return await this.#erase([id], [entry]);
   }
 
-  /** False where there is no such letter. */
+  /** False where there is no such dead letter. */
   async drop(id: string): Promise<boolean> {
     return await this.#erase([id], []);
   }
@@ -144,7 +152,7 @@ export class DeadLetters {
     return true;
   }
 
-  /** Drops those that are too many or too old. */
+  /** Drops dead letters that are too many or too old. */
   async #dropOld(): Promise<void> {
     const { store, log, platform, limit, age } = this.#options;
     try {
@@ -161,7 +169,7 @@ export class DeadLetters {
         );
       }
     } catch (error) {
-      if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be tidied up');
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be cleaned up');
     }
   }
 }

@@ -14,12 +14,12 @@ import {
 
 const done: QueueAttempt = { kind: 'done' };
 
-/** A backlog over a memory store, whose work waits until the test ends it. */
+/** A durable queue on a memory store, whose work waits until the test ends it. */
 class Bench {
   readonly platform = simulatedPlatform({ seed: 1 });
   readonly store = openMemoryStore({}, this.platform);
   readonly bus = localBus();
-  /** What was begun, in order. */
+  /** Entries whose work was begun, in order. */
   readonly begun: string[] = [];
   readonly #open = new Map<string, (attempt: QueueAttempt) => void>();
   queue: DurableQueue | undefined;
@@ -29,7 +29,7 @@ class Bench {
     this.queue = new DurableQueue({
       ...{ store, bus: this.bus, platform: this.platform, log: silentLog },
       scope: { names: ['_jobs'], parents: [] },
-      orderingKey: ({ data }) => String(data.lane),
+      orderingKey: ({ data }) => String(data.group),
       work: (r) => {
         this.begun.push(r);
         return new Promise((resolve) => this.#open.set(r, resolve));
@@ -41,10 +41,10 @@ class Bench {
     return this.queue;
   }
 
-  async add(...lanes: string[]): Promise<string[]> {
-    const writes = lanes.map((group) => {
+  async add(...groups: string[]): Promise<string[]> {
+    const writes = groups.map((group) => {
       const r = `/_jobs/${this.#next++}`;
-      return createWrite(r, { lane: group }, { by: { uid: 's' }, at: 0, modelVersion: 0 });
+      return createWrite(r, { group }, { by: { uid: 's' }, at: 0, modelVersion: 0 });
     });
     await this.store.commit(writes.map((write) => ({ writes: [write] })));
     this.bus.publish(writes.map(({ change, object }) => ({ ...change, object, pos: 0 })));
@@ -52,7 +52,7 @@ class Bench {
     return writes.map(({ object }) => object.r);
   }
 
-  /** Ends the work of an entry, and takes it out of the store where that is over. */
+  /** Ends the work of an entry, and erases the entry if it is done. */
   async end(r: string | undefined, attempt: QueueAttempt = done): Promise<void> {
     const resolve = this.#open.get(r ?? '');
     if (!resolve || r === undefined) throw new Error(`${r} is not worked on`);
@@ -67,12 +67,12 @@ class Bench {
   }
 }
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Lets everything run that is ready. */
 async function quiet(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-describe('the backlog', () => {
+describe('the durable queue', () => {
   let bench: Bench;
   const fresh = () => {
     bench = new Bench();
@@ -84,7 +84,7 @@ describe('the backlog', () => {
     await closed;
   });
 
-  test('[POST3] entries of a lane wait for each other, lanes do not', async () => {
+  test('[POST3] entries with one ordering key wait for each other, different keys do not', async () => {
     const { add, begun } = bind(fresh());
     bench.start();
     const [a1, a2, b1, a3] = await add('a', 'a', 'b', 'a');
@@ -96,23 +96,23 @@ describe('the backlog', () => {
     expect(begun).toEqual([a1, b1, a2, a3]);
   });
 
-  test('[POST3] no more is worked on at once than may be, and lanes take turns', async () => {
+  test('[POST3] concurrency is limited, and ordering keys take turns', async () => {
     const { add, begun } = bind(fresh());
     const queue = bench.start({ concurrency: 2 });
     const [a1, a2, b1, c1] = await add('a', 'a', 'b', 'c');
     expect(begun).toEqual([a1, b1]);
     expect(queue.working).toBe(2);
     await bench.end(a1);
-    // The other lane has waited for longer.
+    // The other key has waited longer.
     expect(begun).toEqual([a1, b1, c1]);
     await bench.end(b1);
     expect(begun).toEqual([a1, b1, c1, a2]);
   });
 
-  test('[POST1] what an earlier run left is taken up, page by page, and in order', async () => {
+  test('[POST1] entries of an earlier run are resumed, page by page, and in order', async () => {
     const { add, begun } = bind(fresh());
-    const lanes = Array.from({ length: 250 }, (_, n) => `lane${n % 7}`);
-    const rs = await add(...lanes);
+    const groups = Array.from({ length: 250 }, (_, n) => `group${n % 7}`);
+    const rs = await add(...groups);
     bench.start({
       concurrency: 1,
       work: async (r) => {
@@ -122,14 +122,14 @@ describe('the backlog', () => {
       },
     });
     await expect.poll(() => begun.length).toBe(250);
-    for (const group of new Set(lanes)) {
-      const own = rs.filter((_, index) => lanes[index] === group);
+    for (const group of new Set(groups)) {
+      const own = rs.filter((_, index) => groups[index] === group);
       expect(begun.filter((r) => own.includes(r))).toEqual(own);
     }
     expect(bench.queue?.pending).toBe(0);
   });
 
-  test('[POST6] what failed is tried again after its time, and keeps its lane waiting, and no other', async () => {
+  test('[POST6] a failed entry is retried after its delay, and blocks its own ordering key only', async () => {
     const { add, begun } = bind(fresh());
     bench.start();
     const [a1, a2, b1] = await add('a', 'a', 'b');
@@ -145,7 +145,7 @@ describe('the backlog', () => {
     expect(begun).toEqual([a1, b1, a1, a2]);
   });
 
-  test('[POST3] a lane that is stuck fills neither memory nor the way of others, and goes on in order', async () => {
+  test('[POST3] a stuck ordering key neither fills the memory nor blocks others, and goes on in order', async () => {
     const { add, begun } = bind(fresh());
     bench.start({ window: 30 });
     const stuck = await add(...Array.from({ length: 100 }, () => 'stuck'));
@@ -158,7 +158,7 @@ describe('the backlog', () => {
     expect(bench.queue?.pending).toBe(0);
   });
 
-  test('[POST3] what comes while the store is read is taken once, and after what was before it', async () => {
+  test('[POST3] entries added while the store is read are taken once, and after earlier ones', async () => {
     const { add, begun } = bind(fresh());
     const { slow, open } = gated(bench.store);
     bench.start({}, slow);
@@ -176,14 +176,14 @@ describe('the backlog', () => {
     expect(begun).toEqual(rs);
   });
 
-  test('[POST1] what ends while a page is read that still has it is not begun again', async () => {
+  test('[POST1] an entry that ends while a page that contains it is read is not begun again', async () => {
     const { add, begun } = bind(fresh());
     const { slow, open } = gated(bench.store);
     const rs = await add(...Array.from({ length: 17 }, () => 'a'), 'b');
     bench.start({}, slow);
     await open();
     const b = rs.at(-1);
-    // The lane is passed over from its last entry on: to have that, a page is read that has `b` too.
+    // The key is skipped from its last entry on: reaching that takes a page that contains `b` too.
     for (const r of rs.slice(0, 16)) await bench.end(r);
     await bench.end(b);
     await open();
@@ -192,7 +192,7 @@ describe('the backlog', () => {
     expect(bench.working).toEqual([rs[16]]);
   });
 
-  test('[POST1] a store that is away is asked again, and work that throws is tried again', async () => {
+  test('[POST1] an unavailable store is read again, and work that throws is retried', async () => {
     const { add, begun } = bind(fresh());
     let away = true;
     const { store } = bench;
@@ -238,7 +238,7 @@ describe('the backlog', () => {
     expect(begun).toEqual([r]);
   });
 
-  test('[POST1] closing waits for what is under way, begins nothing more, and leaves the rest', async () => {
+  test('[POST1] closing waits for work in progress, begins no more, and leaves the rest', async () => {
     const { add, begun } = bind(fresh());
     const queue = bench.start({ concurrency: 1 });
     const [a1] = await add('a', 'a', 'b');

@@ -3,7 +3,7 @@ import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
 import type { Pos, Scope, Store, StoredObject } from '../store/store.js';
 
-/** What became of an attempt: the entry is gone from the store, or it is to be tried again after so many milliseconds. */
+/** The outcome of an attempt: the entry is erased, or to be retried after some milliseconds. */
 export type QueueAttempt =
   | { readonly kind: 'done' }
   | { readonly kind: 'retry'; readonly after: number };
@@ -15,46 +15,48 @@ export interface DurableQueueOptions {
   readonly log: Log;
   /** The collection of the entries. */
   readonly scope: Scope;
-  /** Entries with one name wait for each other, in the order of their commits. */
+  /** Entries with the same key wait for each other, in the order of their commits. */
   readonly orderingKey: (entry: StoredObject) => string;
-  /** Milliseconds until an entry may be tried, when it is read. */
+  /** Milliseconds until an entry may be tried, evaluated when it is read. */
   readonly notBefore?: ((entry: StoredObject) => number) | undefined;
-  /** Does the work of the entry with this R. What it throws is logged, and the entry tried again. */
+  /** Does the work of the entry with this R. Errors are logged, and the entry is retried. */
   readonly work: (r: string) => Promise<QueueAttempt>;
-  /** Entries that are worked on at once. */
+  /** Entries processed at once. */
   readonly concurrency: number;
-  /** Entries in memory; the others wait in the store. */
+  /** Maximum entries in memory; the others wait in the store. */
   readonly window: number;
 }
 
-/** What it asks of the store. */
+/** The methods of the store that the queue uses. */
 export type QueueStore = Pick<Store, 'created' | 'count'>;
 
 interface EntryGroup {
   /** Rs of entries. */
   readonly waiting: string[];
   timer: Timer | undefined;
-  /** The position of its first entry that was passed over, for there were enough in memory. */
+  /** The position of its first entry that was skipped because enough were in memory. */
   skippedFrom: Pos | undefined;
 }
 
 const page = 100;
-/** Entries of one lane in memory: one that is stuck is not to keep all others out. */
+/**
+ * Maximum entries of one ordering key in memory, so that a stuck key does not keep all others out.
+ */
 const maxPerKey = 16;
-/** Milliseconds after which a store that was away is asked again. */
+/** Milliseconds after which an unavailable store is read again. */
 const storeRetry = 1000;
 
 /**
- * Entries of the store that wait to be worked on: each until its work is over, across restarts; those of
- * a lane one after the other, lanes at the same time. It goes along the positions of the entries, and
- * holds a window of them; the bus only wakes it.
+ * A durable queue of entries in the store: each stays until its work is done, across restarts;
+ * those with the same ordering key run one after the other, different keys in parallel. It follows
+ * the positions of the entries, with a window of them in memory; the bus only wakes it.
  */
 export class DurableQueue {
   readonly #options: DurableQueueOptions;
   readonly #groups = new Map<string, EntryGroup>();
   readonly #ready: string[] = [];
   readonly #known = new Set<string>();
-  /** Whose work ended while a page was being read: the page may still have them. */
+  /** Entries whose work ended while a page was being read, which may still contain them. */
   readonly #ended = new Set<string>();
   readonly #working = new Set<Promise<void>>();
   readonly #prefix: string;
@@ -72,7 +74,7 @@ export class DurableQueue {
     this.#prefix = names.map((name, index) => `/${name}/${parents[index] ?? ''}`).join('');
   }
 
-  /** Entries that wait or are worked on, in the store too: about, until they were counted. */
+  /** Entries that wait or run, also those in the store: approximate until they were counted. */
   get pending(): number {
     return Math.max(this.#pending, this.#known.size);
   }
@@ -81,7 +83,7 @@ export class DurableQueue {
     return this.#working.size;
   }
 
-  /** Begins with what is there; resolves to nothing, and at once. */
+  /** Begins with the stored entries, without waiting. */
   start(): void {
     this.#stopListening = this.#options.bus.listen((changes) => {
       const created = changes.filter(({ r, type }) => {
@@ -96,7 +98,7 @@ export class DurableQueue {
     this.#pump();
   }
 
-  /** Begins no more work, and resolves when what was begun is over. */
+  /** Begins no more work, and resolves when the work in progress is done. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopListening?.();
@@ -105,7 +107,7 @@ export class DurableQueue {
     await Promise.all(this.#working);
   }
 
-  /** What an earlier run of the server left. */
+  /** Counts the entries left by an earlier run of the server. */
   async #count(): Promise<void> {
     const { store, scope } = this.#options;
     const order = { field: '_r', descending: false };
@@ -113,7 +115,7 @@ export class DurableQueue {
       const stored = await store.count({ scope, order, limit: 1, timeout: 10_000 });
       this.#pending += stored;
     } catch {
-      // It stays at what is seen from now on.
+      // Counts only entries seen from now on.
     }
   }
 
@@ -146,7 +148,7 @@ export class DurableQueue {
     try {
       return await this.#options.work(r);
     } catch (error) {
-      this.#options.log.error({ err: error, entry: r }, 'work of the backlog failed');
+      this.#options.log.error({ err: error, entry: r }, 'work of the durable queue failed');
       return { kind: 'retry', after: storeRetry };
     }
   }
@@ -186,7 +188,7 @@ export class DurableQueue {
     const from = this.#through;
     try {
       const { entries, through } = await store.created(scope, from, page);
-      // It went back meanwhile: what comes before this page is to be taken before it.
+      // If it was reset meanwhile, earlier entries must be read before this page.
       if (this.#through === from) {
         this.#through = through;
         if (entries.length === page) this.#mayHaveMore = true;
@@ -195,7 +197,7 @@ export class DurableQueue {
       }
     } catch (error) {
       if (!this.#closed) {
-        log.warn({ err: error }, 'the backlog can not be read');
+        log.warn({ err: error }, 'the durable queue cannot be read');
         this.#retry = platform.timers.after(storeRetry, () => {
           this.#retry = undefined;
           this.#mayHaveMore = true;

@@ -15,10 +15,10 @@ import type { WriteCommand } from '../commands/write/write-command.js';
 import type { ScriptEffect } from '../model/model.js';
 import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 
-/** A write that a hook asked for: what is asked of the objects, and what is said where it is refused. */
+/** A write requested by a hook: the request, and the error where it is refused. */
 export type EffectStep = Pick<WriteCommand, 'request' | 'refusal'>;
 
-/** Rule POST4. Throws a `ProtocolError` for what is no such command. */
+/** Rule POST4. Throws a `ProtocolError` for an invalid command. */
 export function stepOf(
   context: CommandContext,
   [kind, r, value]: Exclude<ScriptEffect, readonly ['emit', ...unknown[]]>,
@@ -36,7 +36,7 @@ export function stepOf(
   throw fail('command.unknown');
 }
 
-/** A list of operations, an update's body, or an object of fields and the values that they get. */
+/** A list of operations, an update's body, or an object of fields and their new values. */
 function opsOf(changes: JsonValue): JsonObject {
   if (Array.isArray(changes)) return { ops: changes };
   if (!isJsonObject(changes)) throw fail.invalid('body', 'expected.object');
@@ -51,7 +51,7 @@ function isOperation(value: JsonValue): boolean {
   return isJsonObject(value) && typeof value.op === 'string' && typeof value.key === 'string';
 }
 
-/** An update of the object as it is when its turn comes: a hook has no revision that it last saw. */
+/** Updates the current object: a hook has no revision that it last saw. */
 class UpdateAtHead implements EffectStep {
   readonly #context: CommandContext;
   readonly #request: UpdateRequest;

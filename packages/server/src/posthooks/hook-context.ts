@@ -5,17 +5,17 @@ import type { Model, ModelSet } from '../model/model.js';
 import { unspokenAccess } from '../model/rules/access.js';
 import type { Log } from '../platform/log.js';
 
-/** Whom hooks see behind a write of a post hook, and subscribers in `opBy`. */
+/** The author of a post hook's write, as hooks see it, and subscribers in `opBy`. */
 const hookAuth: Auth = { uid: '_system', authType: 'hook' };
 
 const everything = unspokenAccess('development');
 
-/** The posts of a hook are nobody's connection. */
+/** Writes of a hook have no connection. */
 const pushTarget: PushTarget = { auth: hookAuth, push() {}, congested: false };
 
 /**
- * Rule POST5: in which the writes of post hooks are judged. They have the authority of the app: no rule
- * of access is asked. All else is as for everybody: types, validations, references, hooks.
+ * Rule POST5: the context in which writes of post hooks are validated. They are privileged: no
+ * access rule applies. Everything else applies: types, validations, references, hooks.
  */
 export class HookContext {
   readonly #services: Services;
@@ -27,7 +27,7 @@ export class HookContext {
     this.#services = { ...services, models: () => this.#unrestrictedSet(services.models()) };
   }
 
-  /** `chain`: how many post hooks stand behind the write. */
+  /** `hookDepth`: the number of post hooks that led to the write. */
   at(hookDepth: number): CommandContext {
     return { services: this.#services, auth: hookAuth, pushTarget, log: this.#log, hookDepth };
   }

@@ -25,25 +25,25 @@ export interface OutboxOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly deadLetters: DeadLetters;
-  /** Writes the deliveries of an event, one for each endpoint that wants it. */
+  /** Creates the deliveries of an event, one for each endpoint that wants it. */
   readonly deliveries: (event: HookEvent) => WriteRequest[];
   readonly attempts: number;
 }
 
-/** What a hook told with `emit`. */
+/** An event that a hook emitted. */
 export interface HookEvent {
   readonly name: string;
   readonly data: JsonValue;
-  /** The object that the hook was about. */
+  /** The object that the hook ran for. */
   readonly r: string;
-  /** When that was written, milliseconds since the Unix epoch. */
+  /** When the object was written, milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
-/** Why an attempt came to nothing. */
+/** Why an attempt failed. */
 interface HookFailure {
   readonly reason: string;
-  /** It would fail again. */
+  /** A retry would fail again. */
   readonly final?: boolean | undefined;
 }
 
@@ -51,9 +51,9 @@ const concurrency = 16;
 const window = 10_000;
 
 /**
- * Runs post hooks: each entry of the outbox once its write is committed, those of an object in order.
- * What a hook asks for is written in one go with the end of its entry, all or none: so it is done once, however
- * often the hook had to run.
+ * Runs post hooks: each entry of the outbox once its write is committed, those of an object in
+ * order. The writes of a hook are committed together with the removal of its entry, all or none: so
+ * they happen once, however often the hook had to run.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
@@ -81,22 +81,22 @@ export class Outbox {
     });
     this.#runs = metrics.counter(
       'really_post_hooks_total',
-      'Runs of post hooks: done, to be tried again, or given up as dead letters.',
+      'Runs of post hooks: done, to be retried, or given up as dead letters.',
       ['outcome'],
     );
     metrics.observe(
       'really_post_hooks_pending',
-      'Runs of post hooks that wait or are under way.',
+      'Runs of post hooks that wait or are in progress.',
       () => {
         return this.#queue.pending;
       },
     );
-    metrics.observe('really_post_hooks_running', 'Post hooks that run.', () => {
+    metrics.observe('really_post_hooks_running', 'Post hooks that are running.', () => {
       return this.#queue.working;
     });
   }
 
-  /** Runs that wait or are under way. */
+  /** Runs that wait or are in progress. */
   get pending(): number {
     return this.#queue.pending;
   }
@@ -112,7 +112,7 @@ export class Outbox {
   async #work(r: string): Promise<QueueAttempt> {
     const { objects } = this.#options.services;
     const stored = await objects.head(r);
-    // Another node was faster, or somebody dropped it.
+    // Another node was faster, or the entry was dropped.
     if (!stored || stored.deleted) return { kind: 'done' };
     const entry = readEntry(stored.data);
     const failure = entry
@@ -126,14 +126,14 @@ export class Outbox {
     return await this.#failed(stored, failure);
   }
 
-  /** `undefined` where all is done, and the entry erased. */
+  /** Resolves to `undefined` where all is done, and the entry erased. */
   async #run(
     stored: StoredObject,
     entry: OutboxEntry,
   ): Promise<HookFailure | 'store-down' | undefined> {
     const model = this.#options.services.models().get(entry.model.split('/'));
     const hook = model?.hooks[entry.hook];
-    // The app does without it by now.
+    // The app has no such hook any more.
     if (!model || !hook) return await this.#finish(stored.r, [], []);
     const result = await hook.run(scopeOf(entry));
     if (result.kind !== 'returned') {
@@ -176,7 +176,7 @@ export class Outbox {
     return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
   }
 
-  /** Writes what is asked for and erases the entry, or nothing of it. */
+  /** Commits the hook's writes and the removal of the entry, all or none. */
   async #finish(
     r: string,
     requests: readonly WriteRequest[],
@@ -190,12 +190,12 @@ export class Outbox {
         case 'repeated':
           return undefined;
         case 'too-large':
-          return { reason: 'what it asked for is too large for one commit', final: true };
+          return { reason: 'its writes are too large for one commit', final: true };
         case 'refused':
           return failureOf(steps[result.index]?.effect, result.error);
         default: {
           const step = steps[result.index];
-          // The entry is gone: its work was done elsewhere.
+          // The entry is gone: another node did its work.
           if (!step) return undefined;
           return failureOf(step.effect, step.refusal?.(result) ?? result.kind);
         }
@@ -239,7 +239,7 @@ function failureOf(effect: ScriptEffect | undefined, error: unknown): HookFailur
   return { reason, final: error instanceof HookDepthExceeded };
 }
 
-/** What a post hook sees: every name is there, whatever the hook. */
+/** The variables of a post hook: all names exist, whatever the hook. */
 function scopeOf(entry: OutboxEntry): Record<string, JsonValue | undefined> {
   const { hook, r, rev, data, fields, before, auth } = entry;
   const as = (content: JsonObject, at: number): JsonObject => ({ ...content, _r: r, _rev: at });

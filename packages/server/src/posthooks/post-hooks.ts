@@ -18,18 +18,18 @@ export interface PostHooksOptions {
 }
 
 export interface PostHookLimits {
-  /** Runs of a post hook until it is given up. */
+  /** Attempts of a post hook until it is given up. */
   readonly attempts: number;
-  /** Runs that wait. */
+  /** Maximum runs that wait. */
   readonly outbox: number;
   readonly webhooks: WebhookLimits;
-  /** Dead letters kept. */
+  /** Maximum dead letters. */
   readonly deadLetters: number;
-  /** Milliseconds that one is kept. */
+  /** Milliseconds that a dead letter is kept. */
   readonly deadLetterAge: number;
 }
 
-/** Everything of an app that is done after its commits. */
+/** All work of an app that runs after its commits. */
 export class PostHooks {
   readonly deadLetters: DeadLetters;
   readonly #outbox: Outbox;
@@ -56,19 +56,19 @@ export class PostHooks {
     });
   }
 
-  /** So many runs wait that no more are to be taken on. */
+  /** True while too many runs wait to accept more. */
   get full(): boolean {
     return this.#outbox.pending >= this.#limits.outbox;
   }
 
-  /** Begins with what an earlier run of the server left; waits for nothing. */
+  /** Begins with what an earlier run of the server left; does not wait. */
   start(): void {
     void this.deadLetters.start();
     this.#outbox.start();
     this.#webhooks.start();
   }
 
-  /** Finishes what is under way; the rest stays for the next start. */
+  /** Finishes the work in progress; the rest stays for the next start. */
   async close(): Promise<void> {
     this.deadLetters.close();
     await Promise.all([this.#outbox.close(), this.#webhooks.close()]);

@@ -12,10 +12,16 @@ export interface RetriesOptions {
   readonly backoff: Backoff;
 }
 
-/** Milliseconds after which a store that was away is tried again: that is no fault of the entry. */
+/**
+ * Milliseconds after which an unavailable store is tried again: not counted as a failed attempt of
+ * the entry.
+ */
 const storeRetry = 1000;
 
-/** Entries that are to be tried again. How often they were, and when the next time is, is kept with them. */
+/**
+ * Retries of entries. The number of attempts and the time of the next one are stored with the
+ * entry.
+ */
 export class Retries {
   readonly #options: RetriesOptions;
   readonly #records: SystemRecords;
@@ -29,14 +35,17 @@ export class Retries {
     return typeof data.attempts === 'number' ? data.attempts : 0;
   }
 
-  /** Milliseconds until it may be tried; never more than the longest delay, however the clock was set since. */
+  /**
+   * Milliseconds until it may be tried; never more than the maximum delay, whatever happened to the
+   * clock.
+   */
   notBefore({ data }: StoredObject): number {
     if (typeof data.due !== 'number') return 0;
     const { platform, backoff } = this.#options;
     return Math.min(data.due - platform.clock.now(), backoff.longest);
   }
 
-  /** After `attempts` failures, the last for this reason; not before `atLeast` milliseconds. */
+  /** After `attempts` failures, the last for this reason; in `atLeast` milliseconds or later. */
   async schedule(
     { r }: StoredObject,
     attempts: number,
@@ -59,7 +68,7 @@ export class Retries {
   }
 }
 
-/** The store could not serve. */
+/** True where the store was unavailable. */
 export function isStoreDown(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;
   return error instanceof ProtocolError && error.message === 'server.unavailable';

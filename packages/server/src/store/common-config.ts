@@ -1,10 +1,10 @@
-/** What every store is configured with. */
+/** Configuration that every store has. */
 export interface StoreConfig {
-  /** Revisions kept per object where the model says nothing. */
+  /** Revisions kept per object where the model sets no retention. */
   readonly history: number;
   /** Milliseconds for which a once-key is remembered. */
   readonly onceWindow: number;
-  /** Once-keys remembered per uid; beyond, the oldest goes. */
+  /** Once-keys remembered per uid; the oldest goes first. */
   readonly onceKeep: number;
 }
 

@@ -1,11 +1,11 @@
 import type { Random } from '../platform/platform.js';
 import type { Epoch } from './store.js';
 
-/** Bytes of an epoch's id and of a mark: enough that no two are ever alike. */
+/** Bytes of an epoch's id and of a mark: enough to be unique. */
 const idBytes = 8;
 const secretBytes = 16;
 
-/** An epoch that never was before. */
+/** A new, unique epoch. */
 export function makeEpoch(random: Random, isFirst: boolean): Epoch {
   return { id: hexOf(random, idBytes), secret: hexOf(random, secretBytes), isFirst };
 }

@@ -11,7 +11,10 @@ export function idOf(r: string): string {
   return r.slice(r.lastIndexOf('/') + 1);
 }
 
-/** The value at a dotted path. `undefined` where there is none or null, and where the path leads through a list. */
+/**
+ * The value at a dotted path. `undefined` where it is missing or null, and where the path leads
+ * through a list.
+ */
 export function valueAt(data: JsonObject, field: string): JsonValue | undefined {
   let value: JsonValue | undefined = data;
   for (const step of field.split('.')) {
@@ -21,14 +24,14 @@ export function valueAt(data: JsonObject, field: string): JsonValue | undefined 
   return value ?? undefined;
 }
 
-/** Where an object stands in an order. */
+/** The object's position in an order. */
 export function sortPositionOf(object: StoredObject, order: Order): SortPosition {
   if (order.field === '_r') return { value: undefined, r: object.r };
   if (order.field === '_rev') return { value: object.rev, r: object.r };
   return { value: valueAt(object.data, order.field), r: object.r };
 }
 
-/** Compares two places of an order: negative where `a` comes before `b`. */
+/** Compares two positions in an order: negative where `a` comes before `b`. */
 export function compareSortPositions(order: Order, a: SortPosition, b: SortPosition): number {
   const byValue = order.field === '_r' ? 0 : compareValues(order, a.value, b.value);
   if (byValue !== 0) return byValue;

@@ -1,14 +1,17 @@
 import type { Change, CollectionLayout } from './store.js';
 
-/** How far back the history of an object is told. Pruning may lag behind this; what is told never does. */
+/**
+ * How far back the history of an object is visible. Pruning may lag behind; reads never go further
+ * back.
+ */
 export interface Horizon {
-  /** The lowest revision that is told, given the current one. */
+  /** The lowest visible revision, given the current one. */
   readonly oldestRev: (rev: number) => number;
-  /** Changes before this moment are not told, milliseconds since the epoch. */
+  /** Changes before this moment are not visible, milliseconds since the epoch. */
   readonly oldestTime: (now: number) => number;
 }
 
-/** A model that names neither a number of revisions nor an age gets `defaultHistory` revisions. */
+/** Default: `defaultHistory` revisions, where a model sets neither a number nor an age. */
 export function horizonOf(
   retention: CollectionLayout['retention'] | undefined,
   defaultHistory: number,
@@ -22,8 +25,8 @@ export function horizonOf(
 }
 
 /**
- * What `Store.history` may tell of an object at revision `rev`: the changes from `after + 1` on, or
- * none of them and `complete: false` where even one is missing or lies beyond the horizon.
+ * The part of a history that `Store.history` returns for an object at revision `rev`: the changes
+ * from `after + 1` on, or none and `complete: false` where any is missing or beyond the horizon.
  */
 export function publishedHistory<C extends Change>(
   stored: readonly C[],

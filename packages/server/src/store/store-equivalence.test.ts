@@ -22,7 +22,7 @@ import type {
   WriteGroup,
 } from './store.js';
 
-/** Every run of a property uses collections of its own, so that one pair of stores does for all. */
+/** Every run of a property uses its own collections, so that one pair of stores suffices. */
 const platform = simulatedPlatform({ seed: 1 });
 const config = { history: 4, onceWindow: 1000, onceKeep: 5 };
 const folder = mkdtempSync(join(tmpdir(), 'really-equivalence-'));
@@ -48,7 +48,7 @@ const onBoth = async <T>(ask: (store: Store) => Promise<T>): Promise<T> => {
   return found;
 };
 
-/** How long a history tells a once-id after the key was forgotten is for each store to say. */
+/** How long a history has a once-id after the key was forgotten is up to each store. */
 function withoutOnce(found: unknown): unknown {
   // An array has a method of that name.
   const isHistory = typeof found === 'object' && found !== null && Object.hasOwn(found, 'entries');
@@ -78,7 +78,7 @@ describe('queries', () => {
     removed: fc.nat({ max: ids.length }),
   });
 
-  test('[RQL4] [REA4] [REA7] SQLite finds what a predicate in memory finds, in its order, page by page', async () => {
+  test('[RQL4] [REA4] [REA7] SQLite finds what a predicate in memory finds, in the same order, page by page', async () => {
     const check = async (given: typeof scenario extends fc.Arbitrary<infer T> ? T : never) => {
       const collection = `things${runs++}`;
       const { order, limit, skip } = given;
@@ -96,14 +96,14 @@ describe('queries', () => {
         );
         expect(rsOf(all).sort()).toEqual(rsOf(expected).sort());
         expect(await onBoth((store) => store.count(query))).toBe(all.length);
-        expect(await walk({ ...query, limit })).toEqual(all);
+        expect(await readPages({ ...query, limit })).toEqual(all);
         await onBoth((store) => store.query({ ...query, limit, skip }));
         const middle = all[skip];
         const from = middle && sortPositionOf(middle, order);
         await onBoth((store) => store.query({ ...query, from, limit, skip }));
       }
     };
-    // Found: a surrogate that stands alone, under a name that SQLite cannot follow.
+    // A failure found earlier: a lone surrogate, under a name that SQLite cannot follow.
     const found: Parameters<typeof check>[0] = {
       data: [{ 'n\u0000': '\udc00' }, {}],
       indexes: [],
@@ -116,7 +116,7 @@ describe('queries', () => {
     await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200, examples: [[found]] });
   });
 
-  /** Fills a collection, and updates and deletes one object of it. */
+  /** Fills a collection, then updates one object and deletes one. */
   async function fill(collection: string, data: readonly JsonObject[], removed: number) {
     const writes = data.map((value, index) => creation(`/${collection}/${ids[index]}`, value));
     const [first] = writes;
@@ -126,8 +126,8 @@ describe('queries', () => {
     await onBoth((store) => store.commit(each(...writes)));
   }
 
-  /** Pages through SQLite's answers. */
-  async function walk(query: Query): Promise<StoredObject[]> {
+  /** Pages through SQLite's results. */
+  async function readPages(query: Query): Promise<StoredObject[]> {
     const seen: StoredObject[] = [];
     for (;;) {
       const last = seen.at(-1);
@@ -135,7 +135,7 @@ describe('queries', () => {
       const page = await sqlite.query({ ...query, from });
       if (page.length === 0) return seen;
       seen.push(...page);
-      if (seen.length > ids.length) throw new Error(`the walk goes round: ${rsOf(seen)}`);
+      if (seen.length > ids.length) throw new Error(`paging repeats an object: ${rsOf(seen)}`);
     }
   }
 });
@@ -155,7 +155,7 @@ describe('commits', () => {
     r: fc.constantFrom(...rs),
     kind: fc.constantFrom('create', 'create', 'update', 'update', 'update', 'delete'),
     fields: fc.dictionary(fc.constantFrom('a', 'b', 'u', 'v'), jsonValue, { maxKeys: 3 }),
-    /** Builds on a revision that is off by this. */
+    /** Offset of the revision that it builds on. */
     off: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
     requires: fc.array(fc.constantFrom(...rs), { maxLength: 1 }),
     once: fc.option(fc.tuple(fc.constantFrom('u1', 'u2'), fc.integer({ min: 1, max: 12 }))),
@@ -173,7 +173,7 @@ describe('commits', () => {
     { field: 'a', unique: false },
   ];
 
-  test('[DUR2] [IDX2] [ONC1] any sequence of groups of writes has the same outcomes, and leaves the same, on both stores', async () => {
+  test('[DUR2] [IDX2] [ONC1] any sequence of groups of writes has the same outcomes and results on both stores', async () => {
     const check = async (given: readonly (readonly (readonly Step[])[])[]) => {
       const names = { c: `c${runs++}`, C: `C${runs}`, d: 'd', prefix: `run${runs}` };
       const layouts: CollectionLayout[] = [

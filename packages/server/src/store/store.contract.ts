@@ -18,7 +18,7 @@ import type { OpenStore } from './contract/setup.js';
 
 export type { OpenStore } from './contract/setup.js';
 
-/** What every store has to do: the sentences of the port, as tests. */
+/** The contract of the store port, as tests for any adapter. */
 export function storeContract(name: string, open: OpenStore): void {
   describe(`the ${name} store`, () => {
     lifeContract(open);

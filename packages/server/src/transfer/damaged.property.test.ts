@@ -7,7 +7,7 @@ import { exported, imported, openMemory } from './transfer.fixture.js';
 
 const yaml = 'version: 1\nfields:\n  n: { type: Long }\n  any: { type: Json }\n';
 
-/** Pieces that make valid lines of others, now and then. */
+/** Pieces that form valid lines now and then. */
 const piece = fc.constantFrom(
   ...['', '\n', '{', '}', '"', ',', ':', '0', '-1', '1e999', 'null', 'true', '[]', '{}', '\0'],
   ...[
@@ -27,7 +27,7 @@ const damage = fc.record({
   piece,
 });
 
-test('[MOV9] whatever happened to a file, it is imported or refused, and where it is refused nothing of it is there', async () => {
+test('[MOV9] a damaged file is either imported or refused, and a refusal writes nothing', async () => {
   const { models } = await loaded({ 'users/model.yaml': yaml });
   const from = await openMemory();
   const [a, b, c] = ['1', '2', '3'].map((id) =>

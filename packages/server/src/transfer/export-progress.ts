@@ -5,16 +5,16 @@ import { type ExportLine, linesOf } from './lines.js';
 import { readHeader } from './read-header.js';
 
 export type ExportFileState =
-  /** Nothing that could be gone on with was written yet. */
+  /** Nothing that an export can continue from is written yet. */
   | { readonly kind: 'nothing' }
   | { readonly kind: 'other'; readonly why: string }
   | { readonly kind: 'complete' }
-  /** `size`: bytes that are whole; what comes after them has to go. */
+  /** `size`: complete bytes; the rest has to be cut off. */
   | { readonly kind: 'begun'; readonly size: number; readonly progress: ExportProgress };
 
 /**
- * How far the export in a file came. It is whole up to the last line of an object: changes after that are
- * of an object that is not there yet.
+ * Reads how far the export in a file got. It is complete up to the last line of an object: changes
+ * after that belong to an object that is not there yet.
  */
 export async function readExportProgress(file: FileHandle): Promise<ExportFileState> {
   const lines = linesOf(file);
@@ -52,7 +52,7 @@ class ProgressScan {
     this.progress = { header, objects: 0, changes: 0 };
   }
 
-  /** Lines are known by their beginnings: that is how they were written, and it is quick. */
+  /** Recognises lines by their prefix, as they were written: that is fast. */
   take({ text = '', end, whole }: ExportLine): 'taken' | 'complete' | 'torn' {
     if (!whole || !text.endsWith('}')) return 'torn';
     const { progress } = this;

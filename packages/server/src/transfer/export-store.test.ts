@@ -21,7 +21,7 @@ async function open(opening: () => Promise<Opened> = openMemory): Promise<Opened
   return opened;
 }
 
-/** The last line of each object: what an import makes of a file. */
+/** The last line of each object, which is what an import uses. */
 function lastLines(text: string): Map<string, { rev: number; deleted?: boolean; data?: object }> {
   const objects = contentOf(text)
     .map((line) => JSON.parse(line))
@@ -29,7 +29,7 @@ function lastLines(text: string): Map<string, { rev: number; deleted?: boolean; 
   return new Map(objects.map((object) => [object.r, object]));
 }
 
-/** A reader during whose answers something is written, turn by turn. */
+/** A reader with writes between its results. */
 function disturbed(reader: ExportReader, disturb: (turn: number) => Promise<void>): ExportReader {
   let turn = 0;
   return {
@@ -54,7 +54,7 @@ async function filled({ store }: Opened): Promise<void> {
   await store.commit(each(...ids.map((r) => creation(r, { n: 0 }))));
 }
 
-/** Changes some objects, deletes one and makes others, differently in each turn. */
+/** Changes some objects, deletes one and creates others, differently for each turn. */
 async function write(store: Store, turn: number): Promise<void> {
   for (const r of [`/users/${turn % 7}`, `/users/${(turn * 3) % 7}`, '/users/new', '/made/1']) {
     const head = await store.get(r);
@@ -64,7 +64,7 @@ async function write(store: Store, turn: number): Promise<void> {
   }
 }
 
-describe('[MOV4] under writes', () => {
+describe('[MOV4] with concurrent writes', () => {
   test.each([
     ['memory', openMemory],
     ['SQLite', openSqlite],
@@ -90,7 +90,7 @@ describe('[MOV4] under writes', () => {
     }
   });
 
-  test('a collection of which changes were lost is written again', async () => {
+  test('a collection whose changes were lost is written again', async () => {
     const opened = await open();
     const { store, reader } = opened;
     await filled(opened);
@@ -115,8 +115,8 @@ describe('[MOV4] under writes', () => {
   });
 });
 
-describe('what is exported', () => {
-  test('[MOV3] an object with its changes before it, a tombstone, and a line with the counts', async () => {
+describe('content of an export', () => {
+  test('[MOV3] an object after its changes, a tombstone, and a last line with the counts', async () => {
     const opened = await open();
     const [born, gone] = [creation('/users/1', { n: 1 }), creation('/users/2')];
     await opened.store.commit(each(born, update(born.object, { n: 2 }), gone));
@@ -145,23 +145,32 @@ describe('what is exported', () => {
     ]);
   });
 
-  test('[MOV6] what the server keeps for itself, and collections that were not asked for, are left out', async () => {
+  test('[MOV6] system records, and collections that were not requested, are omitted', async () => {
     const { store, reader } = await open();
     const rs = ['/users/1', '/users/1/posts/1', '/_accounts/1', '/notes/1'];
     await store.commit(each(...rs.map((r) => creation(r))));
-    const told = async (options: Partial<StoreExportOptions>) => [
+    const exportedRs = async (options: Partial<StoreExportOptions>) => [
       ...lastLines(await exported(reader, { ...everything, ...options })).keys(),
     ];
-    expect(await told({})).toEqual(['/_accounts/1', '/notes/1', '/users/1', '/users/1/posts/1']);
-    expect(await told({ system: false })).toEqual(['/notes/1', '/users/1', '/users/1/posts/1']);
-    expect(await told({ only: ['users/posts'] })).toEqual(['/users/1/posts/1']);
-    expect(await told({ history: false })).toHaveLength(4);
+    expect(await exportedRs({})).toEqual([
+      '/_accounts/1',
+      '/notes/1',
+      '/users/1',
+      '/users/1/posts/1',
+    ]);
+    expect(await exportedRs({ system: false })).toEqual([
+      '/notes/1',
+      '/users/1',
+      '/users/1/posts/1',
+    ]);
+    expect(await exportedRs({ only: ['users/posts'] })).toEqual(['/users/1/posts/1']);
+    expect(await exportedRs({ history: false })).toHaveLength(4);
     expect(await exported(reader, { history: false, system: true })).not.toContain('"change"');
   });
 });
 
-describe('[MOV5] going on', () => {
-  /** As the command does it: what is not whole is cut off. */
+describe('[MOV5] resuming', () => {
+  /** As the command does: cuts off what is incomplete. */
   async function goneOnWith(text: Buffer, reader: ExportReader): Promise<string> {
     return await withFile(text, async (file) => {
       const found = await readExportProgress(file);
@@ -180,7 +189,7 @@ describe('[MOV5] going on', () => {
     });
   }
 
-  test('a file that was cut off at any byte ends as if it had not been, where nobody writes', async () => {
+  test('a file cut off at any byte ends as if it had not been, without writes', async () => {
     const opened = await open();
     await filled(opened);
     await write(opened.store, 1);
@@ -191,7 +200,7 @@ describe('[MOV5] going on', () => {
     }
   });
 
-  test('where somebody wrote, before and after it was cut off, it ends as the store is', async () => {
+  test('with writes before and after it was cut off, it ends as the store is', async () => {
     const opened = await open();
     const { store, reader } = opened;
     await filled(opened);
@@ -219,7 +228,7 @@ describe('[MOV5] going on', () => {
     }
   });
 
-  test('a file that is no export is left alone', async () => {
+  test('a file that is no export is left unchanged', async () => {
     const look = (text: string) => withFile(text, readExportProgress);
     expect(await look('name,email\n')).toMatchObject({ kind: 'other' });
     expect(await look('no line')).toMatchObject({ kind: 'other' });

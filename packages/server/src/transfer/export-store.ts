@@ -12,11 +12,11 @@ import {
 } from './format.js';
 import { namesOf } from './names.js';
 
-/** Objects that are read at once, and changes that are looked at. */
+/** Objects read at once, and changes read at once. */
 const sliceLimit = 500;
 const alteredLimit = 200;
 
-/** Where lines go. Resolves when more can be taken. */
+/** Receives lines. Resolves when it can take more. */
 export interface LineSink {
   write(text: string): Promise<void>;
 }
@@ -24,16 +24,16 @@ export interface LineSink {
 export interface StoreExportOptions {
   readonly history: boolean;
   readonly system: boolean;
-  /** Keys of collections, `users/posts`; missing: all. */
+  /** Keys of collections, `users/posts`; all if missing. */
   readonly only?: readonly string[] | undefined;
 }
 
-/** How far an export came that is gone on with. */
+/** How far a resumed export got. */
 export interface ExportProgress extends ExportCounts {
   readonly header: ExportHeader;
   /** The last object of the first part. */
   readonly last?: string | undefined;
-  /** Where the second part came to. */
+  /** The position reached in the second part. */
   readonly since?: Pos | undefined;
 }
 
@@ -43,10 +43,10 @@ export interface ExportCounts {
 }
 
 /**
- * Writes all of a store as lines, in two parts. First every object by collection and id, in slices, so
- * that no moment of the store is held on to while others write. Then, again and again, what was written
- * since the export began or since the last look, until nothing was: at the end, the last lines of
- * all objects are the store at one position.
+ * Writes all of a store as lines, in two parts. First every object by collection and id, in slices,
+ * so that no snapshot of the store is held while others write. Then, repeatedly, what was written
+ * since the export began or since the last round, until there is nothing: in the end, the last
+ * lines of all objects are the store at one position.
  */
 export class StoreExport {
   readonly #reader: ExportReader;

@@ -20,8 +20,8 @@ export type FittedObject =
   | { readonly kind: 'unfit'; readonly problems: readonly string[] };
 
 /**
- * Whether an object that somebody wrote by hand can be one of this app, and how it is stored then. One of an older version of
- * its model is taken as it is: it is brought up to date when it is read.
+ * Validates a hand-written object against the model, and returns it in its stored form. An object
+ * of an older version of its model is accepted unchanged: it is migrated when it is read.
  */
 export async function fitModel(models: ModelSet, object: StoredObject): Promise<FittedObject> {
   const names = namesOf(object.r);
@@ -40,14 +40,14 @@ async function fitData(model: Model, object: StoredObject): Promise<FittedObject
   const { check, stored, written, results } = checkTypes(model, object.data);
   const problems = problemsIn(model, check.errors);
   if (problems.length > 0) return { kind: 'unfit', problems };
-  // What is in its form already keeps the order of its members.
+  // Data already in its stored form keeps the order of its members.
   const data = deepEqual(stored, written) ? object.data : { ...stored, ...results };
   return { kind: 'fits', object: { ...object, data: await withResults(model, data) }, model };
 }
 
 interface CheckedTypes {
   readonly check: TypeCheck;
-  /** The fields that clients write, in the form in which they are stored, and as they are. */
+  /** The fields that clients write, in their stored form, and as given. */
   readonly stored: JsonObject;
   readonly written: JsonObject;
   /** The calculated fields. */
@@ -79,8 +79,8 @@ function problemsIn(model: Model, errors: ValidationErrors): string[] {
 }
 
 /**
- * What the models that are in force would refuse of an object that another store had. Models change while data stays, so
- * a store may well have it: this is to be told, and no reason to leave the object out.
+ * What the current models would refuse in an object of another store. Models change while data
+ * stays, so a store may well have it: it is reported, but the object is imported.
  */
 export async function misfitsOf(
   models: ModelSet,
@@ -103,12 +103,12 @@ export async function misfitsOf(
   return problemsIn(model, check.errors);
 }
 
-/** Calculated fields that are missing are worked out: a file that people write has none of them. */
+/** Computes missing calculated fields: hand-written files have none. */
 async function withResults(model: Model, data: JsonObject): Promise<JsonObject> {
   const missing = model.calculated.filter(({ name }) => !Object.hasOwn(data, name));
   if (missing.length === 0) return data;
   const calculated = await calculate(model, data, 'all').catch((error: unknown) => {
-    // Its script was stopped: the log says so, and the field is worked out with the next update.
+    // Its script was stopped: the log says so, and the field is computed at the next update.
     if (error instanceof ProtocolError) return { data };
     throw error;
   });

@@ -11,24 +11,24 @@ export const formatVersion = 1;
 export interface ExportHeader {
   readonly really: 'export';
   readonly version: number;
-  /** When it was begun, ISO 8601. */
+  /** When the export began, ISO 8601. */
   readonly time: string;
-  /** Of the store when it was begun. */
+  /** Position of the store when the export began. */
   readonly position: Pos;
-  /** As `Store.newest`. */
+  /** As `Store.latestChangeTime`. */
   readonly newest: number;
   readonly history: boolean;
   readonly system: boolean;
-  /** Which ones, printed; left out where it is all of them. */
+  /** The collections, printed; omitted if all. */
   readonly collections?: readonly string[] | undefined;
 }
 
-/** The last line, without which an export is not complete. */
+/** The last line, without which an export is incomplete. */
 export interface ExportEnd {
   /** All objects are as of this position. */
   readonly position: Pos;
   readonly newest: number;
-  /** Lines of objects and of changes in this file; missing in a file that somebody made by hand. */
+  /** Number of lines of objects and of changes; missing in a hand-written file. */
   readonly objects?: number | undefined;
   readonly changes?: number | undefined;
 }
@@ -37,7 +37,10 @@ export function headerLine(header: ExportHeader): string {
   return `${JSON.stringify(header)}\n`;
 }
 
-/** The lines of an object: its changes, ascending, and then the object as they left it, which says that all of them are there. */
+/**
+ * The lines of an object: its changes, ascending, and then the resulting object, which shows that
+ * the changes are complete.
+ */
 export function objectLines({ object, history }: ObjectWithHistory): string {
   return `${history.map(changeLine).join('')}${objectLine(object)}`;
 }
@@ -59,7 +62,10 @@ function changeLine({ r, rev, type, at, by, modelVersion, ...rest }: Change): st
   return `${JSON.stringify({ change })}\n`;
 }
 
-/** Objects that follow were written after this position: they stand for earlier lines of the same R. */
+/**
+ * The objects that follow were written after this position, and replace earlier lines of the same
+ * R.
+ */
 export function sinceLine(position: Pos): string {
   return `${JSON.stringify({ since: position })}\n`;
 }

@@ -6,26 +6,29 @@ import type { Store, StoredObject } from '../store/store.js';
 import { fitModel } from './fit-model.js';
 import { type ExportPart, readExport } from './read-export.js';
 
-/** What to do with an object that is there with other content. */
+/** What to do with an existing object whose content differs. */
 export type OnConflict = 'refuse' | 'skip' | 'replace';
 
-/** Problems that are told before the reading stops. */
+/** Problems that are reported before reading stops. */
 const mostProblems = 20;
-/** Objects that are looked up at once. */
+/** Objects looked up at once. */
 const lookups = 500;
 
 export interface ImportPlan {
-  /** Lines of objects. */
+  /** Number of lines of objects. */
   readonly objects: number;
-  /** As `Store.newest` of the store that the file came from. */
+  /** As `Store.latestChangeTime` of the store that the file is from. */
   readonly newest: number;
-  /** Objects that were written again, with the line that counts. */
+  /** Objects with several lines, and the number of the line that counts. */
   readonly duplicates: ReadonlyMap<string, number>;
-  /** Somebody wrote the file, whose slips are to be found. What a store had comes in as it is. */
+  /** A hand-written file is checked for mistakes. Objects from a store are imported as they are. */
   readonly handWritten: boolean;
 }
 
-/** The file can not be imported, and nothing of it was. One line each, with the line of the file. */
+/**
+ * The file cannot be imported, and nothing of it was. One line per problem, with the line of the
+ * file.
+ */
 export class ImportRefused extends Error {
   override readonly name = 'ImportRefused';
   readonly problems: readonly string[];
@@ -43,8 +46,8 @@ export interface PlanOptions {
 }
 
 /**
- * Reads the whole file before anything of it is written, so that what is wrong with it leaves nothing
- * half. Throws `ImportRefused` with the first problems.
+ * Reads the whole file before anything is written, so that a problem does not leave half an import.
+ * Throws `ImportRefused` with the first problems.
  */
 export async function planImport(file: FileHandle, options: PlanOptions): Promise<ImportPlan> {
   const { size } = await file.stat();
@@ -68,12 +71,12 @@ class Planning {
   readonly #options: PlanOptions;
   readonly #problems: string[] = [];
   readonly #duplicates = new Map<string, number>();
-  /** Objects that are there with other content; those that are written again later do not count. */
+  /** Existing objects whose content differs, except those that a later line replaces. */
   readonly #conflicts = new Map<string, string>();
   #unseen: { readonly object: StoredObject; readonly line: number }[] = [];
   #objects = 0;
   #newest = 0;
-  #byHand = true;
+  #handWritten = true;
 
   constructor(options: PlanOptions) {
     this.#options = options;
@@ -86,7 +89,7 @@ class Planning {
   async take(part: ExportPart): Promise<void> {
     switch (part.kind) {
       case 'header':
-        this.#byHand = part.byHand;
+        this.#handWritten = part.handWritten;
         this.#newest = Math.max(this.#newest, part.header.newest);
         return;
       case 'end':
@@ -115,7 +118,7 @@ class Planning {
       objects: this.#objects,
       newest: this.#newest,
       duplicates: this.#duplicates,
-      handWritten: this.#byHand,
+      handWritten: this.#handWritten,
     };
   }
 
@@ -123,7 +126,7 @@ class Planning {
     this.#objects += 1;
     const { r } = kept.object;
     if (duplicate) this.#duplicates.set(r, line);
-    const object = this.#byHand ? await this.#fitted(kept.object, line) : kept.object;
+    const object = this.#handWritten ? await this.#fitted(kept.object, line) : kept.object;
     if (object === undefined) return;
     if (this.#options.onConflict !== 'refuse' || this.#conflicts.size >= lookups) return;
     this.#unseen.push({ object, line });

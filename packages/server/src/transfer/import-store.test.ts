@@ -54,8 +54,8 @@ const change = (id: string, rev: number, more: object = {}) => ({
   },
 });
 
-describe('what comes in', () => {
-  test('[MOV8] an object without a history has a creation, so that it is heard of', async () => {
+describe('imported data', () => {
+  test('[MOV8] an object without a history gets a creation, so that it is replayed', async () => {
     const { store, load } = await app();
     await load(file(user('a'), user('b', {}, { rev: 7, touched: { name: 6 } })));
     expect(await store.get('/users/b')).toMatchObject({ rev: 7, touched: { name: 6 } });
@@ -73,7 +73,7 @@ describe('what comes in', () => {
     expect(await store.history('/users/b', 6, 10)).toMatchObject({ complete: false });
   });
 
-  test('[MOV8] a tombstone without a history is one', async () => {
+  test('[MOV8] a tombstone without a history is imported', async () => {
     const { store, load } = await app();
     await load(file({ r: '/users/a', rev: 3, modelVersion: 2, deleted: true }));
     expect(await store.get('/users/a')).toMatchObject({ rev: 3, deleted: true, data: {} });
@@ -92,14 +92,14 @@ describe('what comes in', () => {
     expect(await store.newest()).toBe(newest + 1);
   });
 
-  test('[MOV8] an object of an older model version is taken as it is', async () => {
+  test('[MOV8] an object of an older model version is imported unchanged', async () => {
     const { store, load } = await app();
     const old = { ...user('a', { before: [1] }), modelVersion: 1 };
     await load(file(old));
     expect(await store.get('/users/a')).toMatchObject({ data: old.data, modelVersion: 1 });
   });
 
-  test('[MOV8] calculated fields that are missing are worked out, others come as they are', async () => {
+  test('[MOV8] missing calculated fields are computed, others are kept', async () => {
     const { store, load } = await app();
     const text = file(user('a'), user('b', { loud: 'of old' }));
     await load(text);
@@ -111,14 +111,14 @@ describe('what comes in', () => {
     ]);
   });
 
-  test('[MOV8] values are brought to the form in which they are stored', async () => {
+  test('[MOV8] values are converted to their stored form', async () => {
     const { store, load } = await app();
     await load(file(user('a', { loud: 'a!', born: '2020-01-01T02:00:00+02:00', home: null })));
     const { data } = (await store.get('/users/a')) ?? {};
     expect(data).toEqual({ name: 'a', born: '2020-01-01T00:00:00.000Z', loud: 'a!' });
   });
 
-  test('[MOV4] of several lines of an object the last one counts, when it was written again', async () => {
+  test('[MOV4] of several lines of an object the last one counts', async () => {
     const { store, load } = await app();
     const text = file(
       user('a', { email: 'x' }),
@@ -137,8 +137,8 @@ describe('what comes in', () => {
   });
 });
 
-describe('what is refused', () => {
-  test('[MOV8] a job in a file from when jobs were called errands comes in as a job', async () => {
+describe('refused files', () => {
+  test('[MOV8] a job in a file from when jobs were called errands is imported as a job', async () => {
     const { store, load } = await app();
     const job = { rev: 1, modelVersion: 0, data: { kind: 'verify', uid: 'u', attempts: 0 } };
     await load(file({ r: '/_errands/1', ...job }));
@@ -146,7 +146,7 @@ describe('what is refused', () => {
     expect(await store.get('/_jobs/1')).toMatchObject({ rev: 1, data: job.data });
   });
 
-  test('[MOV9] all that is wrong is told with its line, and nothing is written', async () => {
+  test('[MOV9] all problems are reported with their lines, and nothing is written', async () => {
     const { store, load } = await app();
     const text = file(
       user('good'),
@@ -182,7 +182,7 @@ describe('what is refused', () => {
     expect(await store.position()).toBe(0);
   });
 
-  test('[MOV9] a collection that was not named in full is told with its parents', async () => {
+  test('[MOV9] a collection without its parents is reported with a suggestion', async () => {
     const model = 'version: 1\nfields: { n: { type: Long } }\n';
     const keys = ['users', 'projects', 'projects/tasks'];
     const { models } = await loaded(
@@ -192,16 +192,16 @@ describe('what is refused', () => {
     onTestFinished(close);
     const of = (r: string) =>
       problemsOf(imported(store, models, file({ r, rev: 1, modelVersion: 1, data: {} })));
-    const told = (r: string, meant: string) => [
+    const reported = (r: string, meant: string) => [
       `line 2: ${r}/1: r: the app has no collection ${r}/*${meant}`,
     ];
-    expect(await of('/tasks/1')).toEqual(told('/tasks', '; did you mean /projects/*/tasks/*?'));
-    expect(await of('/task/1')).toEqual(told('/task', '; did you mean /projects/*/tasks/*?'));
-    expect(await of('/user/1')).toEqual(told('/user', '; did you mean /users/*?'));
-    expect(await of('/colours/1')).toEqual(told('/colours', ''));
+    expect(await of('/tasks/1')).toEqual(reported('/tasks', '; did you mean /projects/*/tasks/*?'));
+    expect(await of('/task/1')).toEqual(reported('/task', '; did you mean /projects/*/tasks/*?'));
+    expect(await of('/user/1')).toEqual(reported('/user', '; did you mean /users/*?'));
+    expect(await of('/colours/1')).toEqual(reported('/colours', ''));
   });
 
-  test('[MOV9] the first line says what it is', async () => {
+  test('[MOV9] the first line is the header', async () => {
     const { load } = await app();
     const begin = (text: string) => problemsOf(load(text));
     const expected =
@@ -217,11 +217,11 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('[MOV9] a file that is cut off anywhere is refused', async () => {
+  test('[MOV9] a file cut off anywhere is refused', async () => {
     const { store, load } = await app();
     const text = file(change('a', 1), change('a', 2), user('a', { email: 'ü' }, { rev: 2 }));
     const bytes = Buffer.from(text);
-    // Without its very last byte, the end of the last line, all of it is there.
+    // Without the very last byte, the end of the last line, the file is complete.
     for (let size = 0; size < bytes.length - 1; size++) {
       expect((await problemsOf(load(bytes.subarray(0, size)))).join(), `${size}`).toMatch(/^line /);
     }
@@ -229,7 +229,7 @@ describe('what is refused', () => {
     expect(await load(bytes.subarray(0, -1))).toMatchObject({ written: 1 });
   });
 
-  test('[MOV9] what an editor adds does no harm: line ends of other systems, a mark at the beginning, empty lines', async () => {
+  test('[MOV9] additions of editors are harmless: other line ends, a byte order mark, empty lines', async () => {
     const { load } = await app();
     const text = file(user('a'), '', user('b'), '  ');
     expect(await load(`\ufeff${text.replaceAll('\n', '\r\n')}\r\n\n`)).toMatchObject({
@@ -237,7 +237,7 @@ describe('what is refused', () => {
     });
   });
 
-  test('[MOV9] what is nested without end is refused', async () => {
+  test('[MOV9] excessive nesting is refused', async () => {
     const { load } = await app();
     const deep = `{"r":"/users/a","rev":1,"modelVersion":1,"data":{"x":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`;
     expect(await problemsOf(load(file(deep)))).toEqual([
@@ -245,7 +245,7 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('[NUM1] [MOV9] a number that is not finite is refused, wherever it stands', async () => {
+  test('[NUM1] [MOV9] a number that is not finite is refused, wherever it is', async () => {
     const { load } = await app();
     const line = (data: string) => `{"r":"/users/a","rev":1,"modelVersion":1,"data":${data}}`;
     for (const [data, path] of [
@@ -258,7 +258,7 @@ describe('what is refused', () => {
     }
   });
 
-  test('[MOV9] what is not UTF-8 is refused', async () => {
+  test('[MOV9] a line that is not UTF-8 is refused', async () => {
     const { load } = await app();
     const [before = '', after = ''] = file(user('a', { email: '#' })).split('#');
     const bytes = Buffer.concat([Buffer.from(before), Buffer.from([0xff]), Buffer.from(after)]);
@@ -268,45 +268,45 @@ describe('what is refused', () => {
     expect((await problemsOf(load(other.subarray(0, 9))))[0]).toBe('line 1: it is not UTF-8');
   });
 
-  test('[MOV9] changes and their object have to fit each other', async () => {
+  test('[MOV9] changes and their object must match', async () => {
     const { load } = await app();
-    const told = async (...lines: object[]) => (await problemsOf(load(file(...lines))))[0];
+    const reported = async (...lines: object[]) => (await problemsOf(load(file(...lines))))[0];
     const ofA = { r: '/users/a' };
-    expect(await told(change('a', 1), user('b'))).toBe(
+    expect(await reported(change('a', 1), user('b'))).toBe(
       'line 3: r: expected /users/a, whose changes stand before it, not /users/b',
     );
-    expect(await told(change('a', 2), change('a', 4), user('a', {}, { rev: 4 }))).toBe(
+    expect(await reported(change('a', 2), change('a', 4), user('a', {}, { rev: 4 }))).toBe(
       'line 3: change.rev: expected 3, not 4',
     );
-    expect(await told(change('a', 1), change('a', 2), user('a', {}, { rev: 3 }))).toBe(
+    expect(await reported(change('a', 1), change('a', 2), user('a', {}, { rev: 3 }))).toBe(
       'line 4: rev: expected 2 as of its last change, not 3',
     );
-    expect(await told(change('a', 1), { ...ofA, rev: 1, modelVersion: 1, deleted: true })).toBe(
+    expect(await reported(change('a', 1), { ...ofA, rev: 1, modelVersion: 1, deleted: true })).toBe(
       'line 3: deleted: expected false as its changes say, not true',
     );
-    expect(await told(change('a', 1))).toBe(
+    expect(await reported(change('a', 1))).toBe(
       'line 3: expected the object /users/a after its changes',
     );
-    expect(await told(change('a', 1, { type: 'move' }))).toBe(
+    expect(await reported(change('a', 1, { type: 'move' }))).toBe(
       'line 2: change.type: expected create, update, delete, not "move"',
     );
     const delta = { name: { op: 'shout', opValue: 1 } };
-    expect(await told(change('a', 2, { delta }))).toBe(
+    expect(await reported(change('a', 2, { delta }))).toBe(
       'line 2: change.delta.name.op: expected set, addNumber, push, addToSet, pull, insertAt, removeAt, not "shout"',
     );
-    expect(await told(change('a', 1, { by: { uid: 7 } }))).toBe(
+    expect(await reported(change('a', 1, { by: { uid: 7 } }))).toBe(
       'line 2: change.by.uid: expected a text, not 7',
     );
   });
 
-  test('[MOV9] the last line counts', async () => {
+  test('[MOV9] the last line is checked', async () => {
     const { load } = await app();
     const text = `{"really":"export","version":1}\n${JSON.stringify(user('a'))}\n`;
-    const told = async (end: object) => problemsOf(load(`${text}${JSON.stringify({ end })}\n`));
-    expect(await told({ objects: 2 })).toEqual([
+    const reported = async (end: object) => problemsOf(load(`${text}${JSON.stringify({ end })}\n`));
+    expect(await reported({ objects: 2 })).toEqual([
       'line 3: end.objects: expected 1, as many as there are, not 2',
     ]);
-    expect(await told({ objects: 1, changes: 1 })).toEqual([
+    expect(await reported({ objects: 1, changes: 1 })).toEqual([
       'line 3: end.changes: expected 0, as many as there are, not 1',
     ]);
     const more = `${text}{"end":{}}\n${JSON.stringify(user('b'))}\n`;
@@ -315,7 +315,7 @@ describe('what is refused', () => {
     ]);
   });
 
-  test('[MOV9] of many problems the first ones are told', async () => {
+  test('[MOV9] of many problems the first ones are reported', async () => {
     const { load } = await app();
     const lines = Array.from({ length: 100 }, (_, n) => user(`${n}`, { name: n }));
     const problems = await problemsOf(load(file(...lines)));
@@ -323,7 +323,7 @@ describe('what is refused', () => {
     expect(problems.at(-1)).toBe('and there may be more');
   });
 
-  test('[MOV9] a value of a unique field that is taken ends it at that line, and the batch is not written', async () => {
+  test('[MOV9] a taken value of a unique field ends the import at that line, without its batch', async () => {
     const { store, load } = await app();
     await load(file(user('0', { email: 'm' })));
     const lines = Array.from({ length: 700 }, (_, n) => user(`${n + 1}`));
@@ -332,7 +332,7 @@ describe('what is refused', () => {
       'line 702: /users/last: data.email: expected a value that no other object has (value.not.unique)',
     );
     expect(problems[1]).toBe(
-      '500 objects before it were imported and stay; the same call goes on once that is mended',
+      '500 objects before it were imported and stay; repeat the call to continue once that is fixed',
     );
     expect(await store.get('/users/500')).toBeDefined();
     expect(await store.get('/users/501')).toBeUndefined();
@@ -340,13 +340,13 @@ describe('what is refused', () => {
   });
 });
 
-describe('what a store had', () => {
+describe('data from a store', () => {
   const header = '{"really":"export","version":1,"position":9}';
   const exportOf = (...lines: readonly object[]) =>
     [header, ...[...lines, { end: {} }].map((line) => JSON.stringify(line)), ''].join('\n');
   const nameless = { r: '/users/a', rev: 2, modelVersion: 2, data: { email: 'a' } };
 
-  test('[MOV15] comes in as it is, and what the models would refuse is named and counted', async () => {
+  test('[MOV15] is imported unchanged, and misfits with the models are named and counted', async () => {
     const { store, load } = await app();
     const odd = user('b', { born: '2020-01-01T02:00:00+02:00', tags: 'x', loud: 7, colour: 'red' });
     const lines = [
@@ -371,7 +371,7 @@ describe('what a store had', () => {
       ],
       missing: [],
     });
-    // Calculated fields that are missing stay so, too.
+    // Missing calculated fields stay missing, too.
     for (const line of lines.slice(0, -1)) {
       const { r, data } = line as { r: string; data: object };
       expect((await store.get(r))?.data, r).toEqual(data);
@@ -379,7 +379,7 @@ describe('what a store had', () => {
     expect(await load(exportOf(...lines))).toMatchObject({ written: 0, same: 7, unfitCount: 4 });
   });
 
-  test('[MOV15] the first ten are named, and all that came in are counted', async () => {
+  test('[MOV15] the first ten misfits are named, and all are counted', async () => {
     const { store, load } = await app();
     const lines = Array.from({ length: 600 }, (_, n) => ({
       ...nameless,
@@ -393,13 +393,13 @@ describe('what a store had', () => {
     expect(unfit[0]).toMatch(/^line 3: \/users\/1: /);
   });
 
-  test('[MOV15] of an object that was written again the last line is judged', async () => {
+  test('[MOV15] of an object with several lines the last one is checked', async () => {
     const { load } = await app();
     const text = exportOf(nameless, user('b'), { since: 5 }, user('a', {}, { rev: 3 }));
     expect(await load(text)).toMatchObject({ written: 2, unfit: [], unfitCount: 0 });
   });
 
-  test('[MOV15] a value that its validation refuses by now is named', async () => {
+  test('[MOV15] a value that its validation refuses now is named', async () => {
     const yaml = 'version: 2\nfields:\n  mood: { type: String, validation: value != "bad" }\n';
     const { models } = await loaded({ 'days/model.yaml': yaml });
     const { store, close } = await openMemory();
@@ -414,10 +414,10 @@ describe('what a store had', () => {
   });
 });
 
-describe('what is there already', () => {
+describe('existing objects', () => {
   const there = { name: 'a', email: 'there' };
 
-  test('[MOV10] [MOV11] the same again is no error', async () => {
+  test('[MOV10] [MOV11] identical content is no error', async () => {
     const { store, load } = await app();
     const text = file(change('a', 1), change('a', 2), user('a', {}, { rev: 2 }), user('b'));
     expect(await load(text)).toMatchObject({ written: 2, same: 0 });
@@ -436,7 +436,7 @@ describe('what is there already', () => {
     expect(await store.get('/users/a')).toBeUndefined();
   });
 
-  test('[MOV10] it stays with --skip-existing, and goes with --replace', async () => {
+  test('[MOV10] an existing object stays with --skip-existing, and is replaced with --replace', async () => {
     const { store, load } = await app();
     await store.commit(each(creation('/users/b', there)));
     const text = file(user('a'), user('b', { email: 'new' }, { rev: 5 }));
@@ -461,19 +461,19 @@ describe('what is there already', () => {
     }
   });
 
-  test('[MOV10] a value that stays with an object that the file does not replace is told at the end', async () => {
+  test('[MOV10] a value of an object that the file does not replace is reported at the end', async () => {
     const { store, load } = await app();
     await load(file(user('0', { email: 'm' }), user('1', { email: 'n' })));
     const lines = Array.from({ length: 700 }, (_, n) => user(`a${n}`));
     const clash = user('1', { email: 'm' }, { rev: 2 });
     expect(await problemsOf(load(file(clash, ...lines), 'replace'))).toEqual([
       'line 2: /users/1: data.email: expected a value that no other object has (value.not.unique)',
-      '201 objects before it were imported and stay; the same call goes on once that is mended',
+      '201 objects before it were imported and stay; repeat the call to continue once that is fixed',
     ]);
     expect((await store.get('/users/1'))?.data.email).toBe('n');
   });
 
-  test('[MOV10] a line that is written again later is not compared', async () => {
+  test('[MOV10] a line that a later one replaces is not compared', async () => {
     const { store, load } = await app();
     await load(file(user('a', { email: 'new' }, { rev: 2 })));
     const text = file(user('a'), { since: 1 }, user('a', { email: 'new' }, { rev: 2 }));
@@ -482,7 +482,7 @@ describe('what is there already', () => {
   });
 });
 
-describe('what is pointed at', () => {
+describe('targets of references', () => {
   const post = (user: string) => ({
     r: `/users/${user}/posts/1`,
     rev: 1,
@@ -490,14 +490,14 @@ describe('what is pointed at', () => {
     data: { text: 'x' },
   });
 
-  test('[MOV12] may come later, in the file or batches later', async () => {
+  test('[MOV12] may come later in the file, also batches later', async () => {
     const { load } = await app();
     const others = Array.from({ length: 1200 }, (_, n) => user(`o${n}`));
     const text = file(post('a'), user('b', { friend: '/users/a' }), ...others, user('a'));
     expect(await load(text)).toMatchObject({ written: 1203, missing: [], missingCount: 0 });
   });
 
-  test('[MOV12] what is not there in the end is told', async () => {
+  test('[MOV12] that are missing in the end are reported', async () => {
     const { store, load } = await app();
     const text = file(post('a'), user('b', { friend: '/users/nobody' }));
     expect(await load(text)).toMatchObject({

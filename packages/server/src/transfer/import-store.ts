@@ -14,25 +14,31 @@ import { namesOf } from './names.js';
 import { type ExportPart, readExport } from './read-export.js';
 import { withCreation } from './with-creation.js';
 
-/** Of one commit: each is on disk before the next one is begun. */
+/** Objects of one commit: each batch is on disk before the next begins. */
 const batchObjects = 500;
 const batchBytes = 4 * 1024 * 1024;
-/** Of the batches that wait for the end of the file, in lines of it: they are one commit, and wait in memory. */
+/**
+ * Maximum bytes, in lines of the file, of the batches deferred to its end: they are one commit, and
+ * wait in memory.
+ */
 const mostDeferred = 256 * 1024 * 1024;
-/** Objects that are named of those that the models would refuse. */
+/** Maximum number of objects named that the models would refuse. */
 const mostNamed = 10;
 
 export interface Imported {
   readonly written: number;
-  /** Were there already with the same content. */
+  /** Existed already with the same content. */
   readonly same: number;
-  /** Were there with other content, which stays. */
+  /** Existed with other content, which stays. */
   readonly skipped: number;
   readonly replaced: number;
-  /** A line for each object that something points at and that is not there; the first ones. */
+  /** A line for each missing object that something refers to; only the first ones. */
   readonly missing: readonly string[];
   readonly missingCount: number;
-  /** A line for each problem of the first objects that the models would refuse, which were taken as they are. */
+  /**
+   * A line for each problem of the first objects that the models would refuse, which were imported
+   * as they are.
+   */
   readonly unfit: readonly string[];
   readonly unfitCount: number;
 }
@@ -48,8 +54,8 @@ interface DeferredObject extends ObjectWithHistory, PreparedObject {
 }
 
 /**
- * Writes what a plan was made for, batch by batch. What is there already with the same content is left
- * alone: an import that was stopped at any moment goes on when it is called again.
+ * Writes the file of a plan, batch by batch. Leaves existing objects with the same content alone:
+ * an import stopped at any moment continues when it is run again.
  */
 export class StoreImport {
   readonly #options: PlanOptions;
@@ -59,7 +65,10 @@ export class StoreImport {
   #batch: DeferredObject[] = [];
   #rs = new Set<string>();
   #bytes = 0;
-  /** Those of batches in which a unique value was one that an object has which is yet to be replaced, or is none of the file's. */
+  /**
+   * Batches with a unique value of an existing object that is replaced later, or that is not in the
+   * file.
+   */
   #deferred: DeferredObject[] = [];
   #deferredBytes = 0;
   #counts = { written: 0, same: 0, skipped: 0, replaced: 0, unfitCount: 0 };
@@ -73,7 +82,7 @@ export class StoreImport {
     this.#missing = new MissingReferences(options.store);
   }
 
-  /** Throws `ImportRefused` where an object can not be: the batches before that one stay. */
+  /** Throws `ImportRefused` where an object is refused: earlier batches stay. */
   async run(file: FileHandle): Promise<Imported> {
     const { progress, store } = this.#options;
     const { objects, newest } = this.#plan;
@@ -102,7 +111,7 @@ export class StoreImport {
     const { r } = part.kept.object;
     const counts = this.#plan.duplicates.get(r);
     if (counts !== undefined && counts !== part.line) return;
-    // Of two lines the later one is judged by what the first one left.
+    // A second line for an object is compared with the result of the first.
     if (this.#rs.has(r)) await this.#flush();
     await this.#add(part);
     this.#bytes += bytes;
@@ -141,16 +150,17 @@ export class StoreImport {
     this.#bytes = 0;
     const { store } = this.#options;
     const stored = await store.getMany(batch.map(({ object: { r } }) => r));
-    const writing = batch.filter((one, index) => this.#isWanted(one, stored[index]));
+    const writing = batch.filter((given, index) => this.#isWanted(given, stored[index]));
     await this.#write(writing, bytes);
   }
 
   /**
-   * All of them or none. With `bytes`, their size, what clashes with an object that is there waits until the rest of the file
-   * is written, which may replace that one: unique values are judged when all is done.
+   * Writes all of them or none. With `bytes`, their size, a clash with an existing object is
+   * deferred until the rest of the file is written, which may replace that object: unique values
+   * are checked at the end.
    */
   async #write(writing: readonly DeferredObject[], bytes?: number): Promise<void> {
-    const entries = writing.map((one) => this.#restored(one));
+    const entries = writing.map((given) => this.#restored(given));
     const outcome = await this.#options.store.restore(entries, 0);
     if (outcome.kind === 'refused') {
       const { index, refusal } = outcome;
@@ -180,7 +190,7 @@ export class StoreImport {
     this.#deferred.push(...writing);
   }
 
-  /** Whether it has to be written, judged by what is there. */
+  /** Whether it has to be written, given the existing object. */
   #isWanted(given: DeferredObject, stored: StoredObject | undefined): boolean {
     const { object, line, misfits } = given;
     if (stored === undefined) {
@@ -222,6 +232,9 @@ export class StoreImport {
       written === 0
         ? 'nothing was imported'
         : `${written.toLocaleString('en')} objects before it were imported and stay`;
-    return new ImportRefused([...problems, `${before}; the same call goes on once that is mended`]);
+    return new ImportRefused([
+      ...problems,
+      `${before}; repeat the call to continue once that is fixed`,
+    ]);
   }
 }

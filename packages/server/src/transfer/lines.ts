@@ -1,23 +1,26 @@
 import type { FileHandle } from 'node:fs/promises';
 import { TextDecoder } from 'node:util';
 
-/** Bytes that are read at once, and that one line may have. */
+/** Bytes read at once, and the maximum length of a line. */
 const chunkSize = 256 * 1024;
 const longestLine = 256 * 1024 * 1024;
 
 export interface ExportLine {
   /** From 1. */
   readonly number: number;
-  /** Without its end; `undefined` where it is not UTF-8. */
+  /** Without the line end; `undefined` where it is not UTF-8. */
   readonly text: string | undefined;
-  /** Where it begins and where the next one does, in bytes. */
+  /** Offsets of its first byte and of the next line. */
   readonly start: number;
   readonly end: number;
-  /** False for a last line that has no end. */
+  /** False for a last line without a line end. */
   readonly whole: boolean;
 }
 
-/** The lines of a file from its beginning. However large the file is, one line and one chunk are held. */
+/**
+ * The lines of a file from its beginning. However large the file is, only one line and one chunk
+ * are in memory.
+ */
 export async function* linesOf(file: FileHandle): AsyncGenerator<ExportLine> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let parts: Buffer[] = [];

@@ -3,14 +3,14 @@ import type { Model } from '../model/model.js';
 import { newReferences } from '../model/validation/references.js';
 import type { Store, StoredObject } from '../store/store.js';
 
-/** Targets that are remembered until they turn up, and those that are told at the end. */
+/** Targets that are remembered until they turn up, and those that are reported at the end. */
 const maxPending = 50_000;
 const maxReported = 10;
 
-/** Finds out which objects are pointed at and are not there. They may come later in the same file. */
+/** Finds referenced objects that do not exist. They may come later in the same file. */
 export class MissingReferences {
   readonly #store: Store;
-  /** By target, the first that points at it. */
+  /** By target, the first object that refers to it. */
   readonly #unchecked = new Map<string, string>();
   readonly #pending = new Map<string, string>();
   #overflowed = false;
@@ -24,7 +24,7 @@ export class MissingReferences {
       if (!this.#unchecked.has(target)) this.#unchecked.set(target, from);
   }
 
-  /** To be called when what points at them is written. */
+  /** Call it when the objects with the references are written. */
   async check(): Promise<void> {
     const missing = await this.#notThere(this.#unchecked);
     this.#unchecked.clear();
@@ -48,19 +48,19 @@ export class MissingReferences {
       if (!missing.has(target)) this.#pending.delete(target);
   }
 
-  /** A tombstone is there: an object may outlive what it points at. */
+  /** A tombstone suffices: an object may outlive what it refers to. */
   async #notThere(targets: ReadonlyMap<string, string>): Promise<[string, string][]> {
     const found = await this.#store.getMany([...targets.keys()]);
     return [...targets].filter((_, index) => found[index] === undefined);
   }
 }
 
-/** What has to be there for it: the object above it, and those that it refers to. */
+/** What an object requires: its parent, and the objects that it refers to. */
 export function targetsOf({ r, data, deleted }: StoredObject, model: Model | undefined): string[] {
   if (deleted || !model) return [];
   const steps = r.split('/');
   const parent = steps.length > 3 ? [steps.slice(0, -2).join('/')] : [];
-  // A field that became a reference may hold any text from before.
+  // A field that became a reference may hold any older text.
   const references = newReferences(model, data, 'all').filter(
     (found) => parseR(found.r)?.kind === 'object',
   );

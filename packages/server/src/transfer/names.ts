@@ -3,7 +3,7 @@ export function namesOf(r: string): string[] {
   return r.split('/').filter((_, index) => index % 2 === 1);
 }
 
-/** As people write a collection: `/users/_/posts/_`, with stars. */
+/** A collection as people write it: `/users/_/posts/_`, with stars. */
 export function printed(names: readonly string[]): string {
   return names.map((name) => `/${name}/*`).join('');
 }

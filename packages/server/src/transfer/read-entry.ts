@@ -3,14 +3,14 @@ import type { Change, Pos, StoredObject } from '../store/store.js';
 import type { ExportEnd } from './format.js';
 import { InvalidLine, objectIn, RecordReader } from './record-reader.js';
 
-/** What a line after the first one says. */
+/** The content of a line after the first. */
 export type ExportEntry =
   | { readonly kind: 'object'; readonly object: StoredObject }
   | { readonly kind: 'change'; readonly change: Change }
   | { readonly kind: 'since'; readonly position: Pos }
   | { readonly kind: 'end'; readonly end: ExportEnd };
 
-/** Throws a `WrongLine`. */
+/** Throws an `InvalidLine`. */
 export function readEntry(text: string): ExportEntry {
   const line = objectIn(text);
   const reader = new RecordReader(line);
@@ -48,12 +48,12 @@ function objectR(reader: RecordReader): string {
   return renamed(parsed.r);
 }
 
-/** The name of today, where a collection of the server itself had another one when the export was written. */
+/** The current name of a system collection that was renamed since the export. */
 function renamed(r: string): string {
-  return r.startsWith(errands) ? `/_jobs/${r.slice(errands.length)}` : r;
+  return r.startsWith(formerJobs) ? `/_jobs/${r.slice(formerJobs.length)}` : r;
 }
 
-const errands = '/_errands/';
+const formerJobs = '/_errands/';
 
 function readChange(given: JsonObject): ExportEntry {
   const reader = new RecordReader(given, 'change');
@@ -88,7 +88,7 @@ function readActor(given: JsonObject): Actor {
 
 const fieldOps = ['set', 'addNumber', 'push', 'addToSet', 'pull', 'insertAt', 'removeAt'] as const;
 
-/** As it is, once every operation is known to be one. */
+/** Returns it unchanged, after checking every operation. */
 function readDelta(given: JsonObject): Delta {
   const operations = new RecordReader(given, 'change.delta');
   for (const key of Object.keys(given)) {

@@ -6,27 +6,29 @@ import { type ExportEntry, readEntry } from './read-entry.js';
 import { readHeader } from './read-header.js';
 import { InvalidLine } from './record-reader.js';
 
-/** What stands in an export, in its order; an object comes with its changes. */
+/** The parts of an export, in order; an object comes with its changes. */
 export type ExportPart = LineSpan &
   (
-    | { readonly kind: 'header'; readonly header: ExportHeader; readonly byHand: boolean }
+    | { readonly kind: 'header'; readonly header: ExportHeader; readonly handWritten: boolean }
     | { readonly kind: 'object'; readonly kept: ObjectWithHistory; readonly duplicate: boolean }
     | { readonly kind: 'end'; readonly end: ExportEnd }
-    /** The reader goes on with the next line, and after a `fatal` one not at all. */
+    /**
+     * After a `fatal` problem nothing more is read; otherwise reading goes on with the next line.
+     */
     | { readonly kind: 'problem'; readonly problem: string; readonly fatal: boolean }
   );
 
 interface LineSpan {
-  /** Of the object itself. */
+  /** Line of the object itself. */
   readonly line: number;
-  /** Bytes up to where it ends. */
+  /** Bytes up to its end. */
   readonly upTo: number;
 }
 
 const unfinished =
   'the file ends without the last line of an export: it was not finished (`really export --resume` goes on with it) or was cut off';
 
-/** Reads a file that `really export` or somebody else wrote, line by line. */
+/** Reads a file line by line, written by `really export` or by hand. */
 export async function* readExport(file: FileHandle): AsyncGenerator<ExportPart> {
   const groups = new EntryGroups();
   let last: ExportLine | undefined;
@@ -43,7 +45,7 @@ export async function* readExport(file: FileHandle): AsyncGenerator<ExportPart> 
   yield { kind: 'problem', problem, fatal: true, line: Math.max(1, line), upTo };
 }
 
-/** Puts lines together to objects with their changes, and looks at what can only be seen of several lines. */
+/** Groups lines into objects with their changes, and checks what takes several lines. */
 class EntryGroups {
   #changes: Change[] = [];
   #counts = { objects: 0, changes: 0 };
@@ -68,7 +70,7 @@ class EntryGroups {
         : { kind: 'problem', problem: read.why, fatal: true, ...at };
     } catch (error) {
       if (!(error instanceof InvalidLine)) throw error;
-      // What is no text from its first line on was never an export.
+      // A file that is not text from its first line on was never an export.
       const isCutOff = !whole && !(number === 1 && text === undefined);
       if (isCutOff) return { kind: 'problem', problem: unfinished, fatal: true, ...at };
       this.#changes = [];

@@ -2,8 +2,8 @@ import { type ExportHeader, formatVersion } from './format.js';
 import { InvalidLine, objectIn, RecordReader } from './record-reader.js';
 
 export type HeaderRead =
-  /** `byHand`: no store wrote the file, since it names no position of one. */
-  | { readonly kind: 'header'; readonly header: ExportHeader; readonly byHand: boolean }
+  /** `handWritten`: no store wrote the file, since it names no position. */
+  | { readonly kind: 'header'; readonly header: ExportHeader; readonly handWritten: boolean }
   | { readonly kind: 'wrong'; readonly why: string };
 
 const expected = 'expected the first line of an export, {"really":"export","version":1,…}';
@@ -28,17 +28,17 @@ function headerIn(text: string): HeaderRead {
       `version: the file was written by a newer version: its format is ${version}, this program knows formats up to ${formatVersion}`,
     );
   }
-  const byHand = !reader.has('position');
+  const handWritten = !reader.has('position');
   const header: ExportHeader = {
     really: 'export',
     version,
     time: reader.optionalText('time') ?? '',
-    position: byHand ? 0 : reader.integer('position', 0),
+    position: handWritten ? 0 : reader.integer('position', 0),
     newest: reader.has('newest') ? reader.integer('newest', 0) : 0,
     history: reader.flag('history'),
     system: reader.flag('system'),
     collections: reader.texts('collections'),
   };
   reader.assertComplete();
-  return { kind: 'header', header, byHand };
+  return { kind: 'header', header, handWritten };
 }

@@ -6,12 +6,15 @@ import {
   parseJson,
 } from '@really/protocol';
 
-/** What is wrong with a line: which member, and what was expected of it. */
+/** An error in a line: which member, and what was expected. */
 export class InvalidLine extends Error {
   override readonly name = 'InvalidLine';
 }
 
-/** Reads the members of an object in a line, each by its kind. What does not fit is thrown as a `WrongLine`. */
+/**
+ * Reads the members of an object in a line by their types. Throws an `InvalidLine` for an invalid
+ * one.
+ */
 export class RecordReader {
   readonly #object: JsonObject;
   readonly #path: string;
@@ -34,7 +37,7 @@ export class RecordReader {
     return this.has(name) ? this.text(name) : undefined;
   }
 
-  /** An integer from `least` on. */
+  /** An integer of at least `least`. */
   integer(name: string, least: number): number {
     return this.#expect(name, `a whole number from ${least} on`, (value) =>
       typeof value === 'number' && Number.isSafeInteger(value) && value >= least
@@ -59,7 +62,7 @@ export class RecordReader {
     return this.has(name) ? this.object(name) : undefined;
   }
 
-  /** An object whose members are revisions, up to `most`; empty where it is missing. */
+  /** An object whose members are revisions, up to `most`; empty if missing. */
   revisions(name: string, most: number): Record<string, number> {
     const object = this.optionalObject(name) ?? {};
     const reader = new RecordReader(object, `${this.#path}${name}`);
@@ -76,19 +79,21 @@ export class RecordReader {
   }
 
   oneOf<T extends string>(name: string, choices: readonly T[]): T {
-    return this.#expect(name, choices.join(', '), (value) => choices.find((one) => one === value));
+    return this.#expect(name, choices.join(', '), (value) =>
+      choices.find((choice) => choice === value),
+    );
   }
 
   texts(name: string): string[] | undefined {
     if (!this.has(name)) return undefined;
     return this.#expect(name, 'a list of texts', (value) =>
-      Array.isArray(value) && value.every((one) => typeof one === 'string')
+      Array.isArray(value) && value.every((text) => typeof text === 'string')
         ? (value as string[])
         : undefined,
     );
   }
 
-  /** Throws where there are members that nobody asked for. */
+  /** Throws where there are members that were not read. */
   assertComplete(): void {
     const unknown = Object.keys(this.#object).find((name) => !this.#read.has(name));
     if (unknown === undefined) return;
@@ -114,14 +119,14 @@ export class RecordReader {
   }
 }
 
-/** A value as a message shows it: short. */
+/** A value shortened for a message. */
 export function shown(value: JsonValue | undefined): string {
   if (value === undefined) return 'nothing';
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** Throws a `WrongLine` where it is no JSON object. */
+/** Throws an `InvalidLine` where it is no JSON object. */
 export function objectIn(text: string): JsonObject {
   let value: unknown;
   try {
@@ -139,7 +144,7 @@ export function objectIn(text: string): JsonObject {
   return value;
 }
 
-/** Far beyond what a model allows; what is deeper could not even be written out again. */
+/** Far beyond what a model allows; deeper values could not even be serialized again. */
 const mostLevels = 1000;
 
 function isWithin(value: JsonValue, levels: number): boolean {

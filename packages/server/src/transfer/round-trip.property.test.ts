@@ -24,7 +24,7 @@ const step = fc.record({
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** What a model would store: no field has null, and JSON has no -0. */
+/** Data as a model would store it: no null fields, and JSON has no -0. */
 function dataOf({ any, n }: Step): JsonObject {
   const data = { ...(any !== null && { any }), n };
   return JSON.parse(JSON.stringify(data)) as JsonObject;
@@ -53,7 +53,7 @@ describe.each([
   ['memory', 'SQLite', openMemory, openSqlite],
   ['SQLite', 'memory', openSqlite, openMemory],
 ] as const)('from %s to %s', (_from, _to, openFrom, openTo) => {
-  test('[MOV14] [MOV3] [MOV8] what was exported with its history, imported, and exported again has the same lines', async () => {
+  test('[MOV14] [MOV3] [MOV8] exporting with history, importing and exporting again gives the same lines', async () => {
     const files = ['a', 'A', 'a/b'].map((name) => [`${name}/model.yaml`, yaml]);
     const { models } = await loaded(Object.fromEntries(files));
     const check = async (steps: readonly Step[]) => {
@@ -66,8 +66,8 @@ describe.each([
         expect(await to.store.newest()).toBe(await from.store.newest());
         for (const r of rs) expect(await to.store.get(r)).toEqual(await from.store.get(r));
         for (const r of rs) {
-          const told = await to.store.history(r, 0, 1000);
-          expect(told).toEqual(await from.store.history(r, 0, 1000));
+          const restored = await to.store.history(r, 0, 1000);
+          expect(restored).toEqual(await from.store.history(r, 0, 1000));
         }
       } finally {
         await Promise.all([from.close(), to.close()]);
@@ -77,7 +77,7 @@ describe.each([
   });
 });
 
-test('[MOV14] what age has pruned stays pruned: only creations, and tombstones without their deletion', async () => {
+test('[MOV14] changes pruned by age stay pruned: only creations are left, and tombstones without their deletion', async () => {
   const { models } = await loaded({ 'a/model.yaml': yaml });
   const [from, to] = [await openSqlite(), await openSqlite()];
   const [born, gone] = [creation('/a/1', { n: 1 }), deletion(creation('/a/2').object)];

@@ -43,7 +43,7 @@ export async function openSqlite(): Promise<Opened> {
   return { store, reader, close };
 }
 
-/** All that an export writes. */
+/** The text of an export. */
 export async function exported(
   reader: ExportReader,
   options: StoreExportOptions = everything,
@@ -58,7 +58,7 @@ export async function exported(
   return text;
 }
 
-/** Works on a file with this text, which is gone afterwards. */
+/** Runs `work` on a file with this text, which is removed afterwards. */
 export async function withFile<T>(
   text: string | Buffer,
   work: (file: FileHandle) => Promise<T>,
@@ -88,12 +88,12 @@ export async function imported(
   });
 }
 
-/** The lines between the first and the last: what does not change on the way. */
+/** The lines between the first and the last, which an import preserves. */
 export function contentOf(text: string): string[] {
   return text.split('\n').slice(1, -2);
 }
 
-/** A file as somebody writes it by hand. */
+/** A hand-written file. */
 export function file(...lines: readonly (object | string)[]): string {
   const all = [{ really: 'export', version: 1 }, ...lines, { end: {} }];
   return all.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('');

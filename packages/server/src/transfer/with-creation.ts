@@ -1,8 +1,8 @@
 import type { Change, StoredObject } from '../store/store.js';
 
 /**
- * A history that begins as a store needs it: positions stay good only where every object that lives has
- * its creation. Who made it, and when, nobody knows.
+ * Adds the creation that a store requires: positions stay valid only where every living object has
+ * one. Its author and time are not known.
  */
 export function withCreation(
   object: StoredObject,

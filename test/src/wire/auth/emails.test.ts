@@ -180,7 +180,7 @@ test('[MAIL4] an email that the mail server refuses permanently is given up, and
   expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
   const lines = server.output.stdout.split('\n').filter((line) => line.includes('errand'));
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { msg: 'an errand is given up', kind: 'verify', attempts: 1 },
+    { msg: 'a job is given up', kind: 'verify', attempts: 1 },
   ]);
   await using again = await ServerProcess.start({ dir: world.folder.dir, env: mailEnv(mail) });
   await post(`${again.url}/auth/password/reset/request`, amal);

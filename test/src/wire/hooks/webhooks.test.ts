@@ -117,7 +117,7 @@ test('[POST9] an event that is not accepted is sent again under the same id; 410
   await expect.poll(log).toMatch(/try\.gone to main for \S+ was given up .*it answered 410/);
   await expect
     .poll(log)
-    .toMatch(/try\.never to main for \S+ was given up .*no answer within 300 ms/);
+    .toMatch(/try\.never to main for \S+ was given up .*no response within 300 ms/);
   expect(receiver.ofType('try.gone')).toHaveLength(1);
   expect(receiver.received.some(({ path }) => path === '/elsewhere')).toBe(false);
   expect(log()).not.toContain('hush');

@@ -1,15 +1,15 @@
 import { type FieldErrors, fail } from '../../errors.js';
 import { setMember } from '../../json/json.js';
 
-/** So many are told at once: an answer may not be larger than the request that it refuses. */
+/** Maximum errors in one response, which must not be larger than the request that it refuses. */
 const maxErrors = 20;
 
-/** What is wrong with the arguments of one request, by path. */
+/** Errors in the arguments of one request, by path. */
 export class ArgumentErrors {
   readonly #errors: FieldErrors = {};
   #count = 0;
 
-  /** Of several objections to one path, the first call tells all that is told. */
+  /** Only the first call for a path has an effect. */
   add(path: string, ...details: string[]): void {
     if (this.isFull || Object.hasOwn(this.#errors, path)) return;
     setMember(this.#errors, path, details);

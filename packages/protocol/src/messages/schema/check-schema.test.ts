@@ -6,7 +6,7 @@ import { isJsonObject, type JsonValue } from '../../json/json.js';
 import { Compile, Type } from '../../typebox.js';
 import { checkerOf } from './check-schema.js';
 
-/** Everything that the schemas of the messages are made of. */
+/** Every construct that the schemas of the messages use. */
 const schema = Type.Object({
   integer: Type.Integer({ minimum: -1, maximum: 2 }),
   text: Type.Optional(Type.String({ minLength: 1, maxLength: 2 })),
@@ -38,7 +38,7 @@ const candidate = fc.record(
   { requiredKeys: ['integer', 'any', 'list', 'one'], noNullPrototype: true },
 );
 
-/** What may be absent and is null counts as absent here: the library is asked without it. */
+/** An optional member that is null counts as absent here: the library gets the value without it. */
 function withoutNull(value: JsonValue): JsonValue {
   if (!isJsonObject(value)) return value;
   const optional = ['text', 'flag', 'object', 'choice'];
@@ -48,7 +48,7 @@ function withoutNull(value: JsonValue): JsonValue {
   return Object.fromEntries(entries);
 }
 
-test('[ENV7] [ENV8] a schema means here what it means to its library, and every refusal names a member', () => {
+test('[ENV7] [ENV8] a schema has the same meaning as in its library, and every refusal names a member', () => {
   const library = Compile(schema);
   const check = checkerOf(schema);
   let accepted = 0;

@@ -8,12 +8,12 @@ import { withoutNulls } from './without-nulls.js';
 type Check = (value: unknown) => boolean;
 
 /**
- * Makes a schema into a check that throws 400 `request.invalid` with every member that is wrong, and
- * returns the message without those members that may be absent and are null.
+ * Compiles a schema into a check that throws 400 `request.invalid` with every invalid member, and
+ * returns the message without optional members that are null.
  *
- * The check is a tree of closures that is made once. (The compiler of the schema library makes code
- * from text, which a page's security policy may forbid, and loading it costs every worker thread and
- * every call of the command line 100 ms. It is 0.3 µs faster for an update.)
+ * The check is a tree of closures that is built once. (The compiler of the schema library generates
+ * code from text, which a page's security policy may forbid, and loading it costs every worker
+ * thread and every call of the command line 100 ms. It is 0.3 µs faster for an update.)
  */
 export function checkerOf(message: TSchema): (value: JsonValue) => JsonValue {
   const schema = message as MessageSchema;
@@ -29,13 +29,13 @@ export function checkerOf(message: TSchema): (value: JsonValue) => JsonValue {
   };
 }
 
-/** Whether the check came by a member that is null in place of absent. */
+/** Whether the check met an optional member that is null. */
 interface Nulls {
   met: boolean;
 }
 
 function compile(schema: MessageSchema, nulls: Nulls): Check {
-  if (schema.anyOf) return choice(schema.anyOf.map((one) => compile(one, nulls)));
+  if (schema.anyOf) return choice(schema.anyOf.map((alternative) => compile(alternative, nulls)));
   if (schema.enum) return oneOf(schema.enum);
   switch (schema.type) {
     case 'object':

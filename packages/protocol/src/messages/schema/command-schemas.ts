@@ -5,7 +5,10 @@ import { getSchema } from '../get.js';
 import { readSchema } from '../read.js';
 import { updateSchema } from '../update.js';
 
-/** What the messages of commands on objects look like, as JSON Schema: what requests are checked by and documents made from. */
+/**
+ * The messages of commands on objects, as JSON Schema: requests are checked with it, and documents
+ * generated from it.
+ */
 export const commandSchemas = {
   get: getSchema,
   read: readSchema,

@@ -4,7 +4,7 @@ import type { ArgumentErrors } from './argument-errors.js';
 import { amountOf, isNullable, isWithin, type MessageSchema, unknownIn } from './message-schema.js';
 import { objectSchema } from './without-nulls.js';
 
-/** Adds what was expected, by path, of everything in `value` that is not as the schema says. */
+/** Adds what was expected, by path, for everything in `value` that does not match the schema. */
 export function explain(
   schema: MessageSchema,
   value: unknown,
@@ -38,7 +38,7 @@ function explainMembers(
   if (unknown !== undefined) errors.add(...unknownMember(path, unknown, schema));
 }
 
-/** Characters of a name that comes back in an error. */
+/** Characters of a name that is repeated in an error. */
 const longestName = 64;
 
 function unknownMember(
@@ -54,10 +54,12 @@ function unknownMember(
   return [`${path}.${name.slice(0, longestName)}`, 'member.unknown', ...details];
 }
 
-/** What the schema wants of the value itself (not of what is in it), where the value is not so. */
+/** What the schema expects of the value itself (not of its content), where it does not match. */
 function expectation(schema: MessageSchema, value: unknown): string | undefined {
   if (schema.anyOf) {
-    const wanted = schema.anyOf.map((one) => expectation(one, value)?.replace('expected.', ''));
+    const wanted = schema.anyOf.map((alternative) =>
+      expectation(alternative, value)?.replace('expected.', ''),
+    );
     return wanted.includes(undefined) ? undefined : `expected.${wanted.join('.or.')}`;
   }
   if (schema.enum) {
@@ -86,7 +88,7 @@ function expectation(schema: MessageSchema, value: unknown): string | undefined 
   }
 }
 
-/** `expected.from.1.to.1000`, `expected.from.1.to.64.characters`; `undefined` within the bounds. */
+/** `expected.from.1.to.1000`, `expected.from.1.to.64.characters`; `undefined` within the limits. */
 function bounds(
   amount: number,
   least: number | undefined,

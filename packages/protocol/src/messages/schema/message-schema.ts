@@ -1,11 +1,11 @@
 import { type JsonObject, ownMember } from '../../json/json.js';
 
-/** The part of JSON Schema that the messages are written in. */
+/** The part of JSON Schema that the messages use. */
 export interface MessageSchema {
   readonly type?: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   readonly properties?: Readonly<Record<string, MessageSchema>>;
   readonly required?: readonly string[];
-  /** `false`: members that are not among the `properties` are refused. */
+  /** `false`: members other than `properties` are refused. */
   readonly additionalProperties?: boolean;
   readonly items?: MessageSchema;
   readonly minItems?: number;
@@ -18,7 +18,7 @@ export interface MessageSchema {
   readonly anyOf?: readonly MessageSchema[];
 }
 
-/** How many of them a bound speaks of: the characters of a text are its code points, as in JSON Schema. */
+/** The size that a limit applies to: for a text its code points, as in JSON Schema. */
 export function amountOf(value: string | readonly unknown[], most: number | undefined): number {
   const counted = typeof value === 'string' && value.length > (most ?? Number.POSITIVE_INFINITY);
   return counted ? [...value].length : value.length;
@@ -34,7 +34,7 @@ export function isWithin(
   );
 }
 
-/** Whether null stands for an absent member: it may be absent, and null is no value of its own. */
+/** Whether null counts as absent: the member is optional, and null is no value of its own. */
 export function isNullable(
   { properties = {}, required = [] }: MessageSchema,
   name: string,
@@ -44,7 +44,7 @@ export function isNullable(
   return !required.includes(name) && !takesNull;
 }
 
-/** A member that a schema does not know and refuses. One that is null is as good as absent. */
+/** A member that the schema refuses as unknown. One that is null counts as absent. */
 export function unknownIn(schema: MessageSchema, value: JsonObject): string | undefined {
   const { properties = {}, additionalProperties } = schema;
   if (additionalProperties !== false) return undefined;

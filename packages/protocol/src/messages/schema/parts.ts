@@ -3,26 +3,29 @@ import { type TProperties, Type } from '../../typebox.js';
 
 /** Members that several commands have. */
 
-/** The text of an R; what kind is wanted is each command's to say. */
+/** The text of an R; each command checks its kind. */
 export const R = Type.String();
 
-/** Goes through logs and traces, so it has a bound. */
+/** Limited because it is written to logs and traces. */
 export const TraceId = Type.Optional(Type.String({ maxLength: 256 }));
 
-/** A revision. One that is too large for any object is judged by the command, not here. */
+/** A revision. One that is too large for any object is left to the command. */
 export const Rev = Type.Integer({ minimum: 0 });
 
 /** Names of top-level fields, and of field sets as `@name`. */
 export const Fields = Type.Array(Type.String());
 
-/** A place in the store's log, as a push told it. Opaque. */
+/** A position in the store's log, from a push. Opaque. */
 export const Position = Type.String();
 
 export const AnyValue = Type.Unsafe<JsonValue>({});
 
 export const AnyObject = Type.Unsafe<JsonObject>({ type: 'object' });
 
-/** What `cmdOpts` and the objects in it look like: a member that is not known is refused, for it was meant to change something. */
+/**
+ * `cmdOpts` and the objects in it: unknown members are refused, because ignoring an option could
+ * change the meaning.
+ */
 export function Options<Members extends TProperties>(members: Members) {
   return Type.Object(members, { additionalProperties: false });
 }
@@ -30,21 +33,21 @@ export function Options<Members extends TProperties>(members: Members) {
 /** Of commands that have no options. */
 export const NoOptions = Options({});
 
-/** The epoch of a store, as `initialized` told it. Opaque. */
+/** The epoch of a store, from `initialized`. Opaque. */
 export const Epoch = Type.String();
 
-/** The view that something was heard under, as an answer or push told it. Opaque. */
+/** The view in which a revision was sent, from a response or push. Opaque. */
 export const View = Type.String();
 
-/** An id of the client's: a second command of the same uid with it changes nothing. */
+/** An id chosen by the client: a second command of the same uid with it changes nothing. */
 const Once = Type.String({ minLength: 1, maxLength: 64 });
 
 /** Options of a command that writes. */
 export const WriteOptions = Options({ once: Type.Optional(Once) });
 
-/** Options of a command that changes what is there. */
+/** Options of a command that changes an existing object. */
 export const ChangeOptions = Options({
   once: Type.Optional(Once),
-  /** That of the revision which the command names. */
+  /** The epoch of the command's revision. */
   epoch: Type.Optional(Epoch),
 });

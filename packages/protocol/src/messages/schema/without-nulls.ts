@@ -9,8 +9,8 @@ import { keepRounded } from '../../json/json-text.js';
 import { isNullable, type MessageSchema } from './message-schema.js';
 
 /**
- * A message that its schema allows, without the members that may be absent and are null: serializers write them so.
- * What has none of these stays the same object.
+ * A valid message without its optional members that are null: serializers write them so. A message
+ * without any is returned unchanged.
  */
 export function withoutNulls(schema: MessageSchema, value: JsonValue): JsonValue {
   if (Array.isArray(value)) {
@@ -32,7 +32,7 @@ function copied(schema: MessageSchema, value: JsonObject): JsonObject {
   return copy;
 }
 
-/** Of a choice, the alternative that an object is meant to be. */
+/** Of a union, the alternative for objects. */
 export function objectSchema(schema: MessageSchema): MessageSchema {
-  return schema.anyOf?.find((one) => one.type === 'object') ?? schema;
+  return schema.anyOf?.find((alternative) => alternative.type === 'object') ?? schema;
 }

@@ -1,15 +1,15 @@
-/** What is sent to the owner of an account. */
+/** An email to the owner of an account. */
 export interface AccountEmail {
-  /** The same however often it is sent. */
+  /** The same for every attempt to send it. */
   readonly id: string;
   readonly kind: EmailKind;
   readonly to: string;
   readonly uid: string;
   /** The user's own object. */
   readonly r: string;
-  /** What its reader sends back; a letter of kind `changed` has none. */
+  /** To be sent back by the reader; an email of kind `changed` has none. */
   readonly token?: string | undefined;
-  /** When that is over: milliseconds since the Unix epoch. */
+  /** When the token expires: milliseconds since the Unix epoch. */
   readonly expires?: number | undefined;
 }
 
@@ -17,8 +17,11 @@ export const emailKinds = ['reset', 'verify', 'changed'] as const;
 
 export type EmailKind = (typeof emailKinds)[number];
 
-/** How letters leave. */
+/** Sends emails. */
 export interface EmailTransport {
-  /** Resolves when somebody else has it. Rejects with a `Hopeless` where it never can be sent. */
+  /**
+   * Resolves when the email is handed over. Rejects with a `PermanentFailure` where it can never be
+   * sent.
+   */
   send(email: AccountEmail): Promise<void>;
 }

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { type AccountsApp, accountsApp, outcome, TestChannel } from '../accounts.fixture.js';
+import { type AccountsApp, accountsApp, outcome, TestTransport } from '../accounts.fixture.js';
 
 const amal = { email: 'amal@example.com', password: 'correct horse', name: 'Amal' };
 const here = '127.0.0.1';
 const hour = 3_600_000;
 
 async function setUp() {
-  const channel = new TestChannel();
-  const app = await accountsApp({ channel });
+  const transport = new TestTransport();
+  const app = await accountsApp({ transport });
   await app.accounts.signUp(amal, here);
-  await channel.tried(1);
-  return { ...app, channel };
+  await transport.tried(1);
+  return { ...app, transport };
 }
 
 const login = ({ accounts }: AccountsApp, password: string) =>
@@ -21,7 +21,7 @@ const refused = (detail: string) => ({
   errors: { token: [detail] },
 });
 
-/** Errands on disk. */
+/** Jobs on disk. */
 async function left({ store, services }: AccountsApp): Promise<number> {
   await services.objects.drain();
   const scope = { names: ['_jobs'], parents: [] };
@@ -29,24 +29,24 @@ async function left({ store, services }: AccountsApp): Promise<number> {
   return await store.count({ scope, order, limit: 1, timeout: 1000 });
 }
 
-test('[MAIL1] the token of a letter sets a password, once, and revokes all tokens', async () => {
+test('[MAIL1] the token of an email sets a password, once, and revokes all tokens', async () => {
   const app = await setUp();
-  const { accounts, channel, revoked, audited } = app;
+  const { accounts, transport, revoked, audited } = app;
   expect(await accounts.requestReset({ email: 'AMAL@example.com' })).toEqual({});
-  await channel.tried(2);
-  expect(channel.letters[1]).toMatchObject({ kind: 'reset', to: amal.email });
-  const token = channel.tokenOf('reset');
+  await transport.tried(2);
+  expect(transport.emails[1]).toMatchObject({ kind: 'reset', to: amal.email });
+  const token = transport.tokenOf('reset');
   expect(await accounts.reset({ token, password: 'new password' }, here)).toEqual({});
-  expect(revoked).toEqual([channel.letters[1]?.uid]);
+  expect(revoked).toEqual([transport.emails[1]?.uid]);
   expect(await login(app, amal.password)).toMatchObject({ code: 401 });
   expect(await login(app, 'new password')).toMatchObject({ authType: 'password' });
   const again = accounts.reset({ token, password: 'another password' }, here);
   expect(await outcome(again)).toMatchObject(refused('token.invalid'));
-  await channel.tried(3);
-  expect(channel.letters[2]).toMatchObject({ kind: 'changed', to: amal.email });
-  expect(channel.letters[2]?.token).toBeUndefined();
+  await transport.tried(3);
+  expect(transport.emails[2]).toMatchObject({ kind: 'changed', to: amal.email });
+  expect(transport.emails[2]?.token).toBeUndefined();
   expect(audited).toContain('account.changed');
-  // It came by mail, so the address is its owner's.
+  // The token came by email, so the address is verified.
   expect(await dataOf(app, 'new password')).toEqual({ email: amal.email, emailVerified: true });
 });
 
@@ -59,8 +59,8 @@ async function dataOf(app: AccountsApp, password: string): Promise<unknown> {
 test('[MAIL1] of many who use one token at once one sets the password', async () => {
   const app = await setUp();
   await app.accounts.requestReset(amal);
-  await app.channel.tried(2);
-  const token = app.channel.tokenOf('reset');
+  await app.transport.tried(2);
+  const token = app.transport.tokenOf('reset');
   const passwords = Array.from({ length: 10 }, (_, index) => `password ${index}`);
   const outcomes = await Promise.all(
     passwords.map((password) => outcome(app.accounts.reset({ token, password }, here))),
@@ -71,19 +71,19 @@ test('[MAIL1] of many who use one token at once one sets the password', async ()
   expect(await login(app, winners[0] ?? '')).toMatchObject({ authType: 'password' });
 });
 
-test('[MAIL1] a token is over after an hour, and one that is none costs no hash', async () => {
+test('[MAIL1] a token expires after an hour, and an invalid one costs no hash', async () => {
   const app = await setUp();
-  const { accounts, channel, platform, hasher } = app;
+  const { accounts, transport, platform, hasher } = app;
   await accounts.requestReset(amal);
-  await channel.tried(2);
-  const token = channel.tokenOf('reset');
+  await transport.tried(2);
+  const token = transport.tokenOf('reset');
   platform.advance(hour);
   hasher.asked.length = 0;
   const wrong = {
     [token]: 'token.expired',
     [`${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`]: 'token.invalid',
     [`${'0'.repeat(32)}.${'A'.repeat(32)}`]: 'token.invalid',
-    [channel.tokenOf('verify')]: 'token.invalid',
+    [transport.tokenOf('verify')]: 'token.invalid',
     nonsense: 'token.invalid',
   };
   for (const [given, detail] of Object.entries(wrong)) {
@@ -95,9 +95,9 @@ test('[MAIL1] a token is over after an hour, and one that is none costs no hash'
   expect(await outcome(weak)).toMatchObject({ errors: { password: ['password.too.short'] } });
 });
 
-test('[MAIL3] a request looks nobody up: it does the same for every address', async () => {
+test('[MAIL3] a request looks up no account: it does the same for every address', async () => {
   const app = await setUp();
-  const { accounts, channel, services, store } = app;
+  const { accounts, transport, services, store } = app;
   // Only what the request itself does is left.
   await accounts.close();
   const asked: string[] = [];
@@ -111,95 +111,95 @@ test('[MAIL3] a request looks nobody up: it does the same for every address', as
     expect(await accounts.requestReset({ email })).toEqual({});
   }
   expect([asked, (await store.position()) - before]).toEqual([[], 2]);
-  const next = app.again(channel);
+  const next = app.again(transport);
   await next.open();
-  await channel.tried(2);
+  await transport.tried(2);
   await next.close();
-  expect(channel.letters.map(({ kind }) => kind)).toEqual(['verify', 'reset']);
+  expect(transport.emails.map(({ kind }) => kind)).toEqual(['verify', 'reset']);
   expect(await left(app)).toBe(0);
 });
 
-test('[MAIL2] who signs up gets a letter, and what is in it verifies the address, once', async () => {
+test('[MAIL2] a signup sends an email whose token verifies the address, once', async () => {
   const app = await setUp();
-  const { accounts, channel, audited } = app;
-  expect(channel.letters).toMatchObject([{ kind: 'verify', to: amal.email }]);
+  const { accounts, transport, audited } = app;
+  expect(transport.emails).toMatchObject([{ kind: 'verify', to: amal.email }]);
   expect(await dataOf(app, amal.password)).toMatchObject({ emailVerified: false });
-  const token = channel.tokenOf('verify');
+  const token = transport.tokenOf('verify');
   expect(await accounts.verify({ token }, here)).toEqual({});
   expect(await dataOf(app, amal.password)).toMatchObject({ emailVerified: true });
   expect(await outcome(accounts.verify({ token }, here))).toMatchObject(refused('token.invalid'));
   expect(audited.filter((event) => event === 'account.changed')).toHaveLength(1);
 });
 
-test('[MAIL2] another letter can be asked for until the address is verified, and by nobody without an account', async () => {
-  const { accounts, channel, platform } = await setUp();
-  const uid = channel.letters[0]?.uid ?? '';
+test('[MAIL2] another email can be requested until the address is verified, but only with an account', async () => {
+  const { accounts, transport, platform } = await setUp();
+  const uid = transport.emails[0]?.uid ?? '';
   await accounts.requestVerification({ uid });
-  await channel.tried(2);
+  await transport.tried(2);
   platform.advance(24 * hour);
-  const old = accounts.verify({ token: channel.tokenOf('verify') }, here);
+  const old = accounts.verify({ token: transport.tokenOf('verify') }, here);
   expect(await outcome(old)).toMatchObject(refused('token.expired'));
   await accounts.requestVerification({ uid });
-  await channel.tried(3);
-  await accounts.verify({ token: channel.tokenOf('verify') }, here);
+  await transport.tried(3);
+  await accounts.verify({ token: transport.tokenOf('verify') }, here);
   await accounts.requestVerification({ uid });
   await accounts.close();
-  expect(channel.attempts).toBe(3);
+  expect(transport.attempts).toBe(3);
   for (const other of ['stranger', '../users', 'a/b', '']) {
     const asked = outcome(accounts.requestVerification({ uid: other }));
     expect(await asked).toMatchObject({ code: 403 });
   }
 });
 
-test('[MAIL3] nobody’s mailbox is flooded: five letters of a kind whose tokens are good', async () => {
-  const { accounts, channel, platform } = await setUp();
+test('[MAIL3] nobody’s mailbox is flooded: five emails of a kind whose tokens are valid', async () => {
+  const { accounts, transport, platform } = await setUp();
   for (let index = 0; index < 8; index++) await accounts.requestReset(amal);
-  await channel.tried(6);
+  await transport.tried(6);
   await settle(() => accounts.requestReset(amal), 20);
-  expect(channel.attempts).toBe(6);
-  // Each of the five is good.
-  const first = channel.letters[1]?.token ?? '';
+  expect(transport.attempts).toBe(6);
+  // Each of the five is valid.
+  const first = transport.emails[1]?.token ?? '';
   platform.advance(hour);
   await accounts.requestReset(amal);
-  await channel.tried(7);
-  expect(first).not.toBe(channel.tokenOf('reset'));
+  await transport.tried(7);
+  expect(first).not.toBe(transport.tokenOf('reset'));
 });
 
-/** Whatever was begun before has had its turns. */
+/** Lets everything that was begun run for some ticks. */
 async function settle(work: () => Promise<unknown>, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) await work();
 }
 
-test('[MAIL4] a letter that can not be sent is tried again with longer rests, and is sent once', async () => {
+test('[MAIL4] an email that cannot be sent is retried with growing delays, and sent once', async () => {
   const app = await setUp();
-  const { accounts, channel, platform } = app;
-  channel.failures = ['now', 'now', 'now'];
+  const { accounts, transport, platform } = app;
+  transport.failures = ['now', 'now', 'now'];
   await accounts.requestReset(amal);
   const rests = [5, 15, 60];
   for (const [index, rest] of rests.entries()) {
-    await channel.tried(2 + index);
+    await transport.tried(2 + index);
     expect(await left(app)).toBe(1);
     while (platform.pending === 0) await new Promise((resolve) => setImmediate(resolve));
     platform.advance(rest * 1000 - 1);
-    expect(channel.attempts).toBe(2 + index);
+    expect(transport.attempts).toBe(2 + index);
     platform.advance(1);
   }
-  await channel.tried(5);
+  await transport.tried(5);
   await accounts.close();
   expect(await left(app)).toBe(0);
-  expect(channel.letters.map(({ kind }) => kind)).toEqual(['verify', 'reset']);
-  await accounts.reset({ token: channel.tokenOf('reset'), password: 'new password' }, here);
+  expect(transport.emails.map(({ kind }) => kind)).toEqual(['verify', 'reset']);
+  await accounts.reset({ token: transport.tokenOf('reset'), password: 'new password' }, here);
 });
 
-test('[MAIL4] one that never can be sent is given up, and so is one after the last rest', async () => {
+test('[MAIL4] an email that can never be sent is given up, and so is one after the last retry', async () => {
   const app = await setUp();
-  const { accounts, channel, platform } = app;
-  channel.failures = ['ever', ...Array<'now'>(9).fill('now')];
+  const { accounts, transport, platform } = app;
+  transport.failures = ['ever', ...Array<'now'>(9).fill('now')];
   await accounts.requestReset(amal);
-  await channel.tried(2);
+  await transport.tried(2);
   await accounts.requestReset(amal);
   for (let attempt = 3; attempt <= 11; attempt++) {
-    await channel.tried(attempt);
+    await transport.tried(attempt);
     while (attempt < 11 && platform.pending === 0) {
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -207,30 +207,30 @@ test('[MAIL4] one that never can be sent is given up, and so is one after the la
   }
   await accounts.close();
   expect(await left(app)).toBe(0);
-  expect(channel.attempts).toBe(11);
-  expect(channel.letters).toHaveLength(1);
+  expect(transport.attempts).toBe(11);
+  expect(transport.emails).toHaveLength(1);
 });
 
-test('[MAIL4] what a process left undone the next one does', async () => {
-  const channel = new TestChannel();
-  const app = await accountsApp({ channel });
-  // A process that begins nothing any more is as good as one that crashed.
+test('[MAIL4] jobs that a process did not finish are done by the next one', async () => {
+  const transport = new TestTransport();
+  const app = await accountsApp({ transport });
+  // A process that starts no more jobs is as good as crashed.
   await app.accounts.close();
   await app.accounts.signUp(amal, here);
   await app.accounts.requestReset(amal);
   await app.accounts.requestReset({ email: 'nobody@example.com' });
-  expect([channel.attempts, await left(app)]).toEqual([0, 3]);
-  const next = app.again(channel);
+  expect([transport.attempts, await left(app)]).toEqual([0, 3]);
+  const next = app.again(transport);
   await next.open();
-  await channel.tried(2);
+  await transport.tried(2);
   await next.close();
-  expect(channel.letters.map(({ kind }) => kind).toSorted()).toEqual(['reset', 'verify']);
+  expect(transport.emails.map(({ kind }) => kind).toSorted()).toEqual(['reset', 'verify']);
   expect(await left(app)).toBe(0);
 });
 
-test('[MAIL5] beyond the letters that may wait a request is refused, and a signup does without', async () => {
-  const channel = new TestChannel();
-  const app = await accountsApp({ channel, config: { pendingJobs: 2 } });
+test('[MAIL5] while too many emails wait a request is refused, and a signup sends none', async () => {
+  const transport = new TestTransport();
+  const app = await accountsApp({ transport, config: { pendingJobs: 2 } });
   await app.accounts.close();
   await app.accounts.requestReset(amal);
   await app.accounts.requestReset(amal);
@@ -242,10 +242,10 @@ test('[MAIL5] beyond the letters that may wait a request is refused, and a signu
   expect(await left(app)).toBe(2);
 });
 
-test('[PWD10] who knows the old password sets another; the tokens are revoked and a fresh one is given', async () => {
+test('[PWD10] a user with the old password sets another; the tokens are revoked and a new one is returned', async () => {
   const app = await setUp();
-  const { accounts, channel, revoked, tokens } = app;
-  const uid = channel.letters[0]?.uid ?? '';
+  const { accounts, transport, revoked, tokens } = app;
+  const uid = transport.emails[0]?.uid ?? '';
   const change = (body: object) =>
     outcome(accounts.changePassword({ ...body }, { uid }, { address: here }));
   expect(await change({ oldPassword: 'wrong', password: 'new password' })).toMatchObject({
@@ -277,12 +277,12 @@ test('[PWD10] who knows the old password sets another; the tokens are revoked an
 
 test('[PWD10] a login that began under the old password gets no token that outlives it', async () => {
   const app = await setUp();
-  const { accounts, channel, hasher, tokens } = app;
-  const uid = channel.letters[0]?.uid ?? '';
+  const { accounts, transport, hasher, tokens } = app;
+  const uid = transport.emails[0]?.uid ?? '';
   const mint = tokens.mint.bind(tokens);
   let changing: Promise<unknown> | undefined;
   tokens.mint = async (claims) => {
-    // The password is changed after the login judged the old one, and before it answers.
+    // The password is changed after the login checked the old one, and before it responds.
     changing ??= accounts.changePassword(
       { oldPassword: amal.password, password: 'new password' },
       { uid },
@@ -302,8 +302,8 @@ test('[PWD10] a login that began under the old password gets no token that outli
 
 test('[MAIL4] tokens that could not be revoked with a new password are revoked later, by the next process too', async () => {
   const app = await setUp();
-  const { accounts, channel, failures, revoked, platform } = app;
-  const uid = channel.letters[0]?.uid ?? '';
+  const { accounts, transport, failures, revoked, platform } = app;
+  const uid = transport.emails[0]?.uid ?? '';
   const change = (old: string, password: string) =>
     accounts.changePassword({ oldPassword: old, password }, { uid }, { address: here });
   failures.revocations = 1;
@@ -315,7 +315,7 @@ test('[MAIL4] tokens that could not be revoked with a new password are revoked l
   await change('second password', 'third password');
   await accounts.close();
   expect([revoked, await left(app)]).toEqual([[uid], 1]);
-  const next = app.again(channel);
+  const next = app.again(transport);
   await next.open();
   await next.close();
   expect([revoked, await left(app)]).toEqual([[uid, uid], 0]);

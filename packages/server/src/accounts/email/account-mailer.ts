@@ -14,19 +14,19 @@ export interface AccountMailerOptions {
 
 const hour = 60 * 60 * 1000;
 
-/** Milliseconds for which the tokens in letters are good (rules MAIL1 and MAIL2). */
+/** Lifetimes of the tokens in emails, milliseconds (rules MAIL1 and MAIL2). */
 export const emailTokenLifetimes: Readonly<Record<OneTimeToken['kind'], number>> = {
   reset: hour,
   verify: 24 * hour,
 };
 
-/** Letters of one kind whose tokens are good at a time: nobody's mailbox is flooded. */
+/** Maximum valid tokens per kind of email, so that nobody's mailbox is flooded. */
 const maxLiveTokens = 5;
 
-/** Tokens that an account remembers, those of attempts that may have failed included. */
+/** Tokens that an account remembers, including those of attempts that may have failed. */
 const maxStoredTokens = 32;
 
-/** Writes the letters and has them sent. The token is made when one is sent, so that it is nowhere on disk. */
+/** Writes emails and sends them. The token is made at sending, so that it is never on disk. */
 export class AccountMailer {
   readonly #options: AccountMailerOptions;
 
@@ -34,7 +34,7 @@ export class AccountMailer {
     this.#options = options;
   }
 
-  /** Rejects where it could not be sent. Resolves also where there is nobody to send it to. */
+  /** Rejects where it could not be sent. Resolves also where there is no recipient. */
   async send(
     job: Exclude<AccountJob, { kind: 'revoke' }>,
     { id, attempts }: { id: string; attempts: number },
@@ -63,7 +63,7 @@ export class AccountMailer {
 
   #countLiveTokens({ letterTokens }: Account, kind: OneTimeToken['kind']): number {
     const now = this.#options.platform.clock.now();
-    return letterTokens.filter((one) => one.kind === kind && one.expires > now).length;
+    return letterTokens.filter((record) => record.kind === kind && record.expires > now).length;
   }
 
   async #makeToken(
@@ -75,7 +75,9 @@ export class AccountMailer {
     const now = platform.clock.now();
     const expires = now + emailTokenLifetimes[kind];
     await accounts.change(uid, (held) => {
-      const live = held.letterTokens.filter((one) => one.expires > now).slice(1 - maxStoredTokens);
+      const live = held.letterTokens
+        .filter((record) => record.expires > now)
+        .slice(1 - maxStoredTokens);
       return { ...held, letterTokens: [...live, { kind, hash, expires }] };
     });
     return { token, expires };

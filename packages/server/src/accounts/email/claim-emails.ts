@@ -2,18 +2,22 @@ import type { Store } from '../../store/store.js';
 import { accountsName, emailR, readAccount } from '../account.js';
 import type { AccountRecords } from '../account-records.js';
 
-/** Accounts that are looked at at once. */
+/** Accounts checked at once. */
 const page = 1000;
 
 /** Milliseconds that reading a page may take. */
 const timeout = 60_000;
 
-/** Kept among the addresses, under an id that is none of theirs: all accounts of this database were looked at. */
+/**
+ * Stored among the addresses, under an id that none of them has: all accounts of this database are
+ * migrated.
+ */
 const doneR = emailR('claimed-2');
 
 /**
- * Makes accounts of before known by every spelling of their addresses, once for each database: they were kept
- * under ids that told apart what is one address. The older of two accounts that have one address gets it.
+ * Makes older accounts known by every spelling of their addresses, once per database: they were
+ * stored under ids that differed between spellings. The older of two accounts with one address gets
+ * it.
  */
 export async function claimEmails(
   store: Pick<Store, 'query' | 'get'>,
@@ -21,7 +25,7 @@ export async function claimEmails(
 ): Promise<void> {
   if (await store.get(doneR)) return;
   const scope = { names: [accountsName], parents: [] };
-  // No order that is kept is that of time, so all are read before the first claims anything.
+  // The stored order is not by time, so all are read before the first is claimed.
   const found: { at: string; uid: string; email: string }[] = [];
   for (let from: { value: undefined; r: string } | undefined; ; ) {
     const order = { field: '_r', descending: false };
@@ -37,6 +41,6 @@ export async function claimEmails(
   }
   // The ids of their users grow with time.
   found.sort((a, b) => a.at.length - b.at.length || (a.at < b.at ? -1 : 1));
-  for (const one of found) await accounts.claimEmail(one);
+  for (const account of found) await accounts.claimEmail(account);
   await accounts.markDone(doneR);
 }

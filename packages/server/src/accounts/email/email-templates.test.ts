@@ -12,7 +12,7 @@ const email = {
   expires: Date.UTC(2026, 0, 2, 3, 4, 5),
 };
 
-test('[MAIL7] a text has a subject, and placeholders that are filled', () => {
+test('[MAIL7] a template has a subject, and placeholders that are filled', () => {
   const source =
     'Subject: For {{ email }}\r\n\r\nhttps://app/#{{token}} until {{expires}}, {{uid}}\n';
   const parsed = parseTemplate('reset', source);
@@ -21,12 +21,12 @@ test('[MAIL7] a text has a subject, and placeholders that are filled', () => {
     subject: 'For amal@example.com',
     text: 'https://app/#abc.def until Fri, 02 Jan 2026 03:04:05 GMT, abc\n',
   });
-  // What was filled in is not looked through again.
+  // Filled-in text is not searched for placeholders again.
   const odd = fillTemplate(parsed.template, { ...email, to: '{{token}}' });
   expect(odd.subject).toBe('For {{token}}');
 });
 
-test('[MAIL7] what is wrong with a text is told', () => {
+test('[MAIL7] errors in a template are reported', () => {
   const problems = {
     'no subject': 'expected a line',
     'Subject: x\nno empty line {{token}}': 'expected a line',
@@ -42,7 +42,7 @@ test('[MAIL7] what is wrong with a text is told', () => {
   expect(parseTemplate('changed', 'Subject: x\n\nnothing').ok).toBe(true);
 });
 
-test('[MAIL7] the plain texts are sound', () => {
+test('[MAIL7] the default templates are valid', () => {
   for (const kind of emailKinds) {
     const { subject, text } = plainTemplates[kind];
     expect(parseTemplate(kind, `Subject: ${subject}\n\n${text}`)).toMatchObject({ ok: true });

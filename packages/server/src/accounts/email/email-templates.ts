@@ -1,6 +1,6 @@
 import type { AccountEmail, EmailKind } from './account-email.js';
 
-/** The text of a mail with `{{placeholders}}`. */
+/** The text of an email with `{{placeholders}}`. */
 export interface EmailTemplate {
   readonly subject: string;
   readonly text: string;
@@ -8,7 +8,7 @@ export interface EmailTemplate {
 
 export type EmailTemplates = Readonly<Record<EmailKind, EmailTemplate>>;
 
-/** What stands for what, by the name of the placeholder. */
+/** The value of each placeholder. */
 const placeholders: Readonly<Record<string, (email: AccountEmail) => string>> = {
   email: ({ to }) => to,
   token: ({ token = '' }) => token,
@@ -18,7 +18,7 @@ const placeholders: Readonly<Record<string, (email: AccountEmail) => string>> = 
 
 const pattern = /\{\{\s*([^{}]*?)\s*\}\}/g;
 
-/** For apps that have none of their own: their readers copy the token. */
+/** Defaults for apps without templates: the reader copies the token. */
 export const plainTemplates: EmailTemplates = {
   reset: {
     subject: 'Set a new password',
@@ -45,7 +45,7 @@ If it was not you, do nothing.
   },
 };
 
-/** Reads `Subject: …`, an empty line, and the text. What is wrong comes as one line. */
+/** Parses `Subject: …`, an empty line, and the text. Returns an error as one line. */
 export function parseTemplate(
   kind: EmailKind,
   source: string,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { passwordProblem } from '../passwords/password.js';
 import { parseEmail } from './email.js';
 
-test('[PWD3] addresses are the same without case, in any spelling of Unicode', () => {
+test('[PWD3] addresses compare without case, in any spelling of Unicode', () => {
   const same = [
     ['amal@example.com', 'AMAL@Example.COM', '  amal@example.com\n'],
     ['jos\u00e9@example.com', 'jose\u0301@example.com', 'JOSE\u0301@EXAMPLE.COM'],
@@ -24,9 +24,9 @@ test('[PWD3] addresses are the same without case, in any spelling of Unicode', (
     ['of\ufb01ce@example.com', 'office@example.com'],
     ['amal@b.c%d', 'AMAL@B.C%D'],
   ];
-  const ids = same.map((spellings) => new Set(spellings.map((one) => parseEmail(one)?.id)));
-  expect(ids.map((one) => one.size)).toEqual(same.map(() => 1));
-  expect(new Set(ids.flatMap((one) => [...one])).size).toBe(same.length);
+  const ids = same.map((spellings) => new Set(spellings.map((text) => parseEmail(text)?.id)));
+  expect(ids.map((found) => found.size)).toEqual(same.map(() => 1));
+  expect(new Set(ids.flatMap((found) => [...found])).size).toBe(same.length);
   const other = [
     'admin@example.com',
     'adm\u0131n@example.com',
@@ -37,10 +37,10 @@ test('[PWD3] addresses are the same without case, in any spelling of Unicode', (
     'amal@adm\u0131n.example',
     'amal@admin.example',
   ];
-  expect(new Set(other.map((one) => parseEmail(one)?.id)).size).toBe(other.length);
+  expect(new Set(other.map((text) => parseEmail(text)?.id)).size).toBe(other.length);
 });
 
-test('[PWD3] rules see one spelling, and letters go to what was given', () => {
+test('[PWD3] rules see the canonical spelling, and emails go to the address as given', () => {
   const seen = (given: string) => {
     const { text, canonical } = parseEmail(given) ?? {};
     return [text, canonical];
@@ -50,11 +50,11 @@ test('[PWD3] rules see one spelling, and letters go to what was given', () => {
     'Amal@B\u00fccher.example',
     'amal@xn--bcher-kva.example',
   ]);
-  // What a letter proves is that somebody reads the very mailbox that rules see, but for case.
+  // Apart from case, a verified mailbox is the very one that rules see.
   expect(seen('\uff21mal@example.com')).toEqual(['Amal@example.com', 'amal@example.com']);
 });
 
-test('[PWD3] an address has one @ and nothing that would have to be quoted', () => {
+test('[PWD3] an address has one @ and no character that needs quoting', () => {
   const none = [
     '',
     '@',
@@ -82,7 +82,7 @@ test('[PWD3] an address has one @ and nothing that would have to be quoted', () 
 test('[PWD4] a password has 8 characters or more, and 1,024 bytes at most', () => {
   expect(passwordProblem('1234567')).toBe('password.too.short');
   expect(passwordProblem('12345678')).toBeUndefined();
-  // Characters, not UTF-16 units, and not the marks of which they are composed.
+  // Counts characters, not UTF-16 units, nor the marks of which they are composed.
   expect(passwordProblem('🐎🐎🐎🐎')).toBe('password.too.short');
   expect(passwordProblem('e\u0301'.repeat(4))).toBe('password.too.short');
   expect(passwordProblem('🐎'.repeat(8))).toBeUndefined();

@@ -1,29 +1,32 @@
 import { createHash } from 'node:crypto';
 import { domainToASCII } from 'node:url';
 
-/** An address as an account has it. */
+/** The email address of an account. */
 export interface Email {
-  /** As it was given: where letters go. Without blanks around it and a dot behind it; full-width letters are plain ones. */
+  /**
+   * As given: where emails are sent. Without surrounding blanks and a trailing dot; full-width
+   * letters become plain ones.
+   */
   readonly text: string;
-  /** The one spelling of all that are the same address: what rules see and accounts compare. */
+  /** The canonical spelling of the address: what rules see and accounts compare. */
   readonly canonical: string;
   /** The same for all spellings of an address; an id of an R. */
   readonly id: string;
-  /** What the id was while accounts compared no more than case and composition; it depends on the spelling. */
+  /** The id from when only case and composition were normalized; it depends on the spelling. */
   readonly formerId: string;
 }
 
-/** Characters of an address: what SMTP carries. */
+/** Maximum characters of an address: the limit of SMTP. */
 const longest = 254;
 
 /**
- * One `@` with something on both sides, and nothing that would have to be quoted: no blanks, control
- * characters, lone surrogates, brackets, commas or quotes, with which one header line could become two.
- * Whether it reaches anybody only a mail can tell.
+ * One `@` with something on both sides, and no character that needs quoting: no blanks, control
+ * characters, lone surrogates, brackets, commas or quotes, with which one header line could become
+ * two. Only an email can show whether the address exists.
  */
 const pattern = /^([^\s\p{C}@<>()[\]\\,;:"]+)@([^\s\p{C}@<>()[\]\\,;:"]+)$/u;
 
-/** Reads an address; `undefined` where it is none (rule PWD3). */
+/** Parses an address; `undefined` where it is invalid (rule PWD3). */
 export function parseEmail(given: string): Email | undefined {
   const trimmed = given.trim();
   if (trimmed.length > longest) return undefined;
@@ -35,19 +38,22 @@ export function parseEmail(given: string): Email | undefined {
   return { text, canonical, id: digest(canonical), formerId: digest(folded(trimmed)) };
 }
 
-/** An address that an account has: what rules see of it. */
+/** An account's address as rules see it. */
 export function canonicalEmail(text: string): string {
   return parseEmail(text)?.canonical ?? text;
 }
 
-/** As DNS has it, whatever script, case or width it is written in. What is no domain is compared as it stands. */
+/**
+ * The domain as in DNS, whatever script, case or width it is written in. An invalid domain is
+ * compared as it is.
+ */
 function asciiDomain(domain: string): string {
-  // An escape is one for URLs alone.
+  // Percent escapes are valid in URLs only.
   const ascii = domain.includes('%') ? '' : domainToASCII(domain.toLowerCase());
   return ascii === '' ? folded(domain) : ascii;
 }
 
-/** A sigma has two small forms, and which one a capital becomes depends on its place. */
+/** Sigma has two lower-case forms, and which one a capital becomes depends on its position. */
 function folded(text: string): string {
   return text.normalize('NFC').toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }

@@ -22,7 +22,7 @@ interface Sent {
   error: unknown;
 }
 
-/** Sends one letter to a mail server that listens on the loopback, by a URL made of its port. */
+/** Sends an email to a mail server on the loopback interface, by a URL made from its port. */
 async function sendBy(
   url: (port: number) => string,
   { startTls }: { startTls: boolean },
@@ -45,13 +45,13 @@ async function sendBy(
   server.listen(0, '0.0.0.0');
   await once(server.server, 'listening');
   const { port } = server.server.address() as AddressInfo;
-  const channel = smtpTransport({
+  const transport = smtpTransport({
     url: url(port),
     from: 'An App <app@example.com>',
     templates: plainTemplates,
   });
   try {
-    await channel.send(email);
+    await transport.send(email);
   } catch (error) {
     sent.error = error;
   }
@@ -59,10 +59,10 @@ async function sendBy(
   return sent;
 }
 
-// To this machine as well, and by a host that does not say so.
+// Reaches this machine too, but is not recognised as local.
 const elsewhere = '0.0.0.0';
 
-test('[MAIL8] where STARTTLS is not offered no password is sent, whatever the URL asks for', async () => {
+test('[MAIL8] without STARTTLS no password is sent, whatever the URL says', async () => {
   for (const parameters of [
     '',
     '?ignoreTLS=true',
@@ -73,14 +73,14 @@ test('[MAIL8] where STARTTLS is not offered no password is sent, whatever the UR
     const url = (port: number) => `smtp://user:hush@${elsewhere}:${port}/${parameters}`;
     const sent = await sendBy(url, { startTls: false });
     expect(sent).toMatchObject({ logins: [], mails: 0, error: expect.any(Error) });
-    // The mail server may learn it tomorrow: the letter is tried again.
+    // The mail server may support it tomorrow: the email is retried.
     expect(sent.error).not.toBeInstanceOf(PermanentFailure);
   }
 });
 
-test('[MAIL8] with STARTTLS the password goes over TLS, to a certificate that is good', async () => {
+test('[MAIL8] with STARTTLS the password goes over TLS, to a valid certificate', async () => {
   const url = (port: number) => `smtp://user:hush@${elsewhere}:${port}`;
-  // The certificate of the test's server is its own.
+  // The test's server has a self-signed certificate.
   expect(await sendBy(url, { startTls: true })).toMatchObject({ logins: [], mails: 0 });
   const trusting = (port: number) => `${url(port)}/?tls.rejectUnauthorized=false&ignoreTLS=true`;
   expect(await sendBy(trusting, { startTls: true })).toEqual({

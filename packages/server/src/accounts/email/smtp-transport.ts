@@ -15,14 +15,14 @@ export interface SmtpTransportOptions {
 /** Milliseconds for a connection, a greeting, and any silence after it. */
 const timeout = 10_000;
 
-/** Sends letters as mails in plain text (rule MAIL7). */
+/** Sends emails in plain text over SMTP (rule MAIL7). */
 export function smtpTransport({ url, from, templates }: SmtpTransportOptions): EmailTransport {
   const transport = createTransport({
     url: withSafeLogin(url),
     connectionTimeout: timeout,
     greetingTimeout: timeout,
     socketTimeout: timeout,
-    // What a letter says comes from templates, and shall not reach for files or addresses.
+    // The content comes from templates, and must not read files or URLs.
     disableFileAccess: true,
     disableUrlAccess: true,
   });
@@ -47,13 +47,14 @@ export function smtpTransport({ url, from, templates }: SmtpTransportOptions): E
 }
 
 /**
- * With user and password over plain SMTP, STARTTLS is required (rule MAIL8), whatever the parameters of the URL
- * say: whoever takes STARTTLS out of the server's greeting would read the password. To this machine itself nobody listens in.
+ * With user and password over plain SMTP, STARTTLS is required (rule MAIL8), whatever the
+ * parameters of the URL say: an attacker who removes STARTTLS from the server's greeting would read
+ * the password. A connection to this machine itself cannot be intercepted.
  */
 function withSafeLogin(given: string): string {
   const url = new URL(given);
   const hasLogin = url.username !== '' || url.password !== '';
-  // A service stands for a host of its own.
+  // `service` replaces the host with its own.
   const isLocal = isLoopbackHost(url.hostname) && !url.searchParams.has('service');
   if (url.protocol !== 'smtp:' || !hasLogin || isLocal) return given;
   url.searchParams.delete('ignoreTLS');
@@ -62,7 +63,7 @@ function withSafeLogin(given: string): string {
   return url.href;
 }
 
-/** The answer to a recipient or a message that will not be another one tomorrow. A refused login may be mended. */
+/** A response about a recipient or a message that will not change. A refused login may be fixed. */
 function isFinal(error: unknown): boolean {
   if (!(error instanceof Error) || !('responseCode' in error) || !('command' in error))
     return false;

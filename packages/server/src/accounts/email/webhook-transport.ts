@@ -4,7 +4,7 @@ import type { AccountEmail, EmailTransport } from './account-email.js';
 
 export interface WebhookTransportOptions {
   readonly url: string;
-  /** `whsec_…`: what requests are signed with. */
+  /** `whsec_…`: signs the requests. */
   readonly secret: string;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
 }
@@ -12,7 +12,10 @@ export interface WebhookTransportOptions {
 /** Milliseconds that the app may take. */
 const timeout = 10_000;
 
-/** Hands letters to the app, which sends them as it likes: a POST with the headers of Standard Webhooks (rule MAIL6). */
+/**
+ * Passes emails to the app, which sends them as it likes: a POST with the headers of Standard
+ * Webhooks (rule MAIL6).
+ */
 export function webhookTransport({
   url,
   secret,

@@ -5,7 +5,7 @@ import { argon2Hasher } from './argon2-hasher.js';
 const { random } = systemPlatform;
 const bytes = (text: string) => Buffer.from(text);
 
-test('[PWD7] hashes are argon2id with the parameters in force, each with its own salt', async () => {
+test('[PWD7] hashes are argon2id with the current parameters, each with its own salt', async () => {
   const hasher = argon2Hasher({ memory: 64 * 1024, passes: 3, random });
   const made = await hasher.hash(bytes('correct horse'));
   expect(made).toMatch(/^\$argon2id\$v=19\$m=64,t=3,p=1\$/);
@@ -26,7 +26,7 @@ test('[PWD4] every byte of a password counts, NUL and what comes after it too', 
   expect(await hasher.verify(made, bytes('1234567\0a'))).toBe(true);
 });
 
-test("[PWD6] nobody's hash is a real one of the same parameters that no password has", async () => {
+test('[PWD6] the dummy hash is a real one with the same parameters, which no password matches', async () => {
   const hasher = argon2Hasher({ memory: 64 * 1024, passes: 1, random });
   expect(hasher.isCurrent(hasher.dummyHash)).toBe(true);
   const made = await hasher.hash(bytes('x'));

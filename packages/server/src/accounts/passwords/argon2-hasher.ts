@@ -3,9 +3,9 @@ import type { Random } from '../../platform/platform.js';
 import type { Hasher } from './hasher.js';
 
 export interface Argon2Options {
-  /** Bytes that one hash takes up while it is made. */
+  /** Bytes of memory that one hash takes. */
   readonly memory: number;
-  /** Times that it goes over them. */
+  /** Number of passes over the memory. */
   readonly passes: number;
   readonly random: Random;
 }
@@ -21,7 +21,7 @@ export function argon2Hasher({ memory, passes, random }: Argon2Options): Hasher 
   return {
     hash: (password) => hash(password, { ...parameters, salt: random.bytes(saltBytes) }),
     async verify(made, password) {
-      // A hash says itself by which parameters it was made.
+      // A hash names its own parameters.
       return await verify(made, password).catch(() => false);
     },
     isCurrent: (made) => made.startsWith(prefix),
@@ -29,7 +29,7 @@ export function argon2Hasher({ memory, passes, random }: Argon2Options): Hasher 
   };
 }
 
-/** Without padding, as hashes are written. */
+/** Without padding, as in hashes. */
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replaceAll('=', '');
 }

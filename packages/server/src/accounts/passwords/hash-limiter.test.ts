@@ -24,7 +24,7 @@ function setUp(waiting: number) {
   return { platform, ask, finish };
 }
 
-test('[PWD12] turns go to those who had fewest lately', async () => {
+test('[PWD12] requesters with the fewest recent hashes go first', async () => {
   const { platform, ask, finish } = setUp(100);
   for (let n = 0; n < 4; n++) ask('greedy');
   platform.advance(1);
@@ -37,7 +37,7 @@ test('[PWD12] turns go to those who had fewest lately', async () => {
   ]);
 });
 
-test('[PWD12] who logged in from there lately goes before all others', async () => {
+test('[PWD12] a requester that logged in recently goes first', async () => {
   const { ask, finish } = setUp(100);
   for (let n = 0; n < 5; n++) ask(`stranger ${n}`);
   ask('owner', true);
@@ -45,7 +45,7 @@ test('[PWD12] who logged in from there lately goes before all others', async () 
   await finish(5);
 });
 
-test('[PWD12] where too many wait, the one with the last place goes', async () => {
+test('[PWD12] where too many wait, the one that would go last is refused', async () => {
   const { platform, ask, finish } = setUp(3);
   for (let n = 0; n < 4; n++) ask('greedy');
   platform.advance(1);

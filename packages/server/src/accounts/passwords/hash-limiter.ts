@@ -3,37 +3,37 @@ import { type Counter, type Histogram, type Metrics, noMetrics } from '../../pla
 import type { Platform, Timer } from '../../platform/platform.js';
 
 export interface HashLimiterOptions {
-  /** Hashes at once; each has its memory and a thread for itself. */
+  /** Concurrent hashes; each has its own memory and thread. */
   readonly concurrency: number;
   /** How many more may wait. */
   readonly maxWaiting: number;
   readonly platform: Pick<Platform, 'timers' | 'clock'>;
   readonly metrics?: Metrics | undefined;
-  /** Those of the whole server, where it carries several apps: a slot of both is needed. */
+  /** The limiter of the whole server, where it serves several apps: a hash needs a slot of both. */
   readonly shared?: HashLimiter | undefined;
 }
 
 interface WaitingHash {
   readonly begin: () => void;
   readonly refuse: () => void;
-  /** Whose turn comes first has least. */
+  /** A time on the monotonic clock; the earliest goes first. */
   readonly priority: number;
   readonly timer: Timer;
 }
 
-/** Milliseconds that one may wait. */
+/** Milliseconds that a request may wait. */
 const maxWait = 5000;
 
-/** Milliseconds by which the next turn of an asker is put back for each that they had. */
-const turnPenalty = 6000;
+/** Milliseconds by which each hash delays the requester's next one. */
+const hashPenalty = 6000;
 
-/** By so much is who is known ahead of all others. */
+/** Milliseconds by which known requesters are ahead of others. */
 const knownHeadStart = 60_000;
 
-/** Askers that are remembered before the first look for forgotten ones. */
+/** Number of requesters above which forgotten ones are removed. */
 const fewRequesters = 1024;
 
-/** Who asks for a hash: the network it comes from, and there the account where that is known to belong there. */
+/** The requester of a hash: its network, with the account if that is known to log in from there. */
 export interface HashRequester {
   readonly key: string;
   readonly isKnown?: boolean | undefined;
@@ -44,16 +44,16 @@ const anyRequester: HashRequester = { key: '' };
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
- * How many password hashes are made at once. One more waits its turn, and is refused with 503 where too many wait that have a better
- * place, or its turn does not come in time (rule PWD9). Turns go to those first who had fewest lately, so a flood stands behind whoever
- * comes now and then.
+ * Limits concurrent password hashes. Further requests wait, and are refused with 503 where too many
+ * are ahead of them, or after a timeout (rule PWD9). Requesters with the fewest recent
+ * hashes go first, so a flood waits behind occasional requests.
  */
 export class HashLimiter {
   readonly #options: HashLimiterOptions;
   readonly #waiting = new Set<WaitingHash>();
   readonly #refused: Counter;
   readonly #seconds: Histogram;
-  /** When each asker has made up for the turns that they had. */
+  /** When the recent hashes of each requester are paid off. */
   readonly #settledAt = new Map<string, number>();
   #sweepAt = fewRequesters;
   #running = 0;
@@ -76,7 +76,7 @@ export class HashLimiter {
     });
   }
 
-  /** Runs `work` in its turn. Rejects with 503 where there is none. */
+  /** Runs `work` when it is its turn. Rejects with 503 where it is refused. */
   async run<T>(work: () => Promise<T>, requester = anyRequester): Promise<T> {
     const priority = this.#priorityOf(requester);
     if (this.#running < this.#options.concurrency) this.#running += 1;
@@ -100,7 +100,7 @@ export class HashLimiter {
     }
   }
 
-  /** Resolves with the slot of one that ended. */
+  /** Resolves with the slot of a finished hash. */
   #waitForSlot(priority: number): Promise<void> {
     const { maxWaiting, platform } = this.#options;
     if (this.#waiting.size >= maxWaiting && !this.#evictLast(priority)) {
@@ -117,7 +117,7 @@ export class HashLimiter {
     });
   }
 
-  /** Refuses who has the last place, where that is behind this one. */
+  /** Refuses the waiting request that would go last, if this one goes before it. */
   #evictLast(priority: number): boolean {
     const last = this.#first((a, b) => a.priority > b.priority);
     if (!last || last.priority <= priority) return false;
@@ -136,7 +136,7 @@ export class HashLimiter {
   #priorityOf({ key, isKnown }: HashRequester): number {
     const now = this.#options.platform.clock.monotonic();
     const priority = Math.max(now, this.#settledAt.get(key) ?? now);
-    this.#settledAt.set(key, priority + turnPenalty);
+    this.#settledAt.set(key, priority + hashPenalty);
     if (this.#settledAt.size >= this.#sweepAt) this.#forget(now);
     return isKnown ? priority - knownHeadStart : priority;
   }

@@ -1,11 +1,11 @@
 /** Makes and checks password hashes: slow on purpose, and never on the event loop. */
 export interface Hasher {
-  /** A text that says by which parameters it was made. */
+  /** The result includes the parameters. */
   hash(password: Uint8Array): Promise<string>;
-  /** False too for a text that is no hash. */
+  /** False also for a text that is no hash. */
   verify(hash: string, password: Uint8Array): Promise<boolean>;
-  /** True where the hash was made by the parameters that are in force. */
+  /** True where the hash has the current parameters. */
   isCurrent(hash: string): boolean;
-  /** A hash that no password has and that takes as long to check as any other. */
+  /** A hash that no password matches and that takes as long to check as any other. */
   readonly dummyHash: string;
 }

@@ -14,11 +14,11 @@ export interface NewPasswordOptions {
   readonly passwords: Passwords;
   readonly jobs: AccountJobs;
   readonly clock: Clock;
-  /** Whether letters can be sent. */
+  /** Whether emails can be sent. */
   readonly sendsEmails: boolean;
 }
 
-/** Sets passwords of accounts that are there. */
+/** Sets passwords of existing accounts. */
 export class NewPassword {
   readonly #options: NewPasswordOptions;
 
@@ -27,8 +27,8 @@ export class NewPassword {
   }
 
   /**
-   * Rule PWD10: for who has a token and the old password. Resolves with the account. Where somebody else was
-   * faster, the old password is wrong by now.
+   * Rule PWD10: for a user with a token and the old password. Resolves with the account. If another
+   * change was faster, the old password is wrong by then.
    */
   async change(
     uid: string,
@@ -49,7 +49,10 @@ export class NewPassword {
     return account;
   }
 
-  /** Rule MAIL1: for who has the token of a letter, once. It proves that the address is theirs, too. Resolves with the account. */
+  /**
+   * Rule MAIL1: for a user with the token of an email, once. Verifies the address, too. Resolves
+   * with the account.
+   */
   async reset(token: string, password: string, requester?: HashRequester): Promise<Account> {
     const read = parseOneTimeToken(token);
     const account = read && (await this.#options.accounts.livingByUid(read.uid));
@@ -65,7 +68,7 @@ export class NewPassword {
     return account;
   }
 
-  /** With it goes that all tokens are to be revoked, and a letter that tells the owner. */
+  /** Also revokes all tokens, and sends an email to the owner. */
   async #set(uid: string, password: string, check: (held: Account) => Account): Promise<void> {
     const { accounts, jobs, sendsEmails } = this.#options;
     const request = accounts.updateRequest(uid, (held) => {
@@ -78,21 +81,21 @@ export class NewPassword {
   }
 }
 
-/** Throws 401 where the account knows no such token, or not any more. */
+/** Throws 401 where the account has no such token, or it has expired. */
 export function assertLive(
   { letterTokens }: Account,
   { kind, hash, now }: { kind: 'reset' | 'verify'; hash: string; now: number },
 ): void {
-  const known = letterTokens.find((one) => one.kind === kind && one.hash === hash);
+  const known = letterTokens.find((token) => token.kind === kind && token.hash === hash);
   if (!known) throw wrongEmailToken();
   if (known.expires <= now) throw wrongEmailToken('token.expired');
 }
 
-/** Throws what refused it. */
+/** Throws the reason for a refusal. */
 export function assertWritten(result: WriteAllResult): void {
   if (result.kind === 'committed') return;
   if (result.kind === 'refused') throw result.error;
-  throw new Error(`an account can not be written: ${result.kind}`);
+  throw new Error(`an account cannot be written: ${result.kind}`);
 }
 
 export function wrongEmailToken(detail = 'token.invalid'): Error {

@@ -1,15 +1,15 @@
-/** Characters that a password has at least. */
+/** Minimum characters of a password. */
 const fewest = 8;
 
-/** Bytes that it has at most, so that nobody makes the server hash a flood. */
+/** Maximum bytes, so that nobody makes the server hash a flood. */
 export const mostPasswordBytes = 1024;
 
-/** What is hashed of a password: its bytes, however Unicode spells it. */
+/** The bytes of a password that are hashed, the same for every Unicode spelling. */
 export function passwordBytes(password: string): Uint8Array {
   return Buffer.from(password.normalize('NFC'), 'utf8');
 }
 
-/** What is wrong with a new password, as `errors.password` tells it; `undefined`: nothing (rule PWD4). */
+/** The error in a new password, as in `errors.password`; `undefined`: none (rule PWD4). */
 export function passwordProblem(password: string): string | undefined {
   // Two texts with lone surrogates can have the same bytes.
   if (/\p{Cs}/u.test(password)) return 'type.invalid';

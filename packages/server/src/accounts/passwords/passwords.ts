@@ -2,7 +2,7 @@ import type { HashLimiter, HashRequester } from './hash-limiter.js';
 import type { Hasher } from './hasher.js';
 import { passwordBytes } from './password.js';
 
-/** Hashes passwords in their turn. What rejects with 503 may be tried again. */
+/** Hashes passwords, subject to the limiter. A call that rejects with 503 may be retried. */
 export class Passwords {
   readonly #hasher: Hasher;
   readonly #limiter: HashLimiter;
@@ -17,8 +17,9 @@ export class Passwords {
   }
 
   /**
-   * True where the password has this hash. Without a hash, or with a password that no account can have,
-   * the work is the same and the answer no: how long it takes tells nobody which accounts there are.
+   * True where the password has this hash. Without a hash, or with a password that no account can
+   * have, the work is the same and the result false: the time taken does not reveal which accounts
+   * exist.
    */
   async matches(
     hash: string | undefined,

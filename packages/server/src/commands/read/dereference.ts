@@ -18,23 +18,24 @@ import type { StoredObject } from '../../store/store.js';
 import { modelOfObject } from '../existing-object.js';
 import type { CommandContext } from '../services.js';
 
-/** What a reference shows of its target, and how large that is. */
+/** What a reference shows of its target, and its size. */
 interface Showing {
   readonly shown: JsonObject;
   size: number;
 }
 
-/** By field, and by R. */
+/** By field, then by R. */
 type Shown = Map<Field, Map<string, Showing>>;
 
-/** Bytes, about, that are left for the targets of one object. */
+/** Approximate bytes left for the targets of one object. */
 interface Room {
   left: number;
 }
 
 /**
- * Bodies of objects of one model with each reference in them replaced by what the reader may see of
- * its target (rules GET4, GET5), as far as there is room (rule LIM15). Every target is loaded once. The bodies given stay as they are.
+ * Bodies of objects of one model, with each reference replaced by what the reader may see of its
+ * target (rules GET4, GET5), within the byte budget (rule LIM15). Every target is loaded once. Does
+ * not modify the bodies passed in.
  */
 export async function dereference(
   context: CommandContext,
@@ -59,7 +60,7 @@ export async function dereference(
   });
 }
 
-/** Notes every reference in a value. */
+/** Collects every reference in a value. */
 function collect(field: Field, value: JsonValue | undefined, found: Shown): void {
   if (!holdsReference(field)) return;
   if (field.type === 'reference' && typeof value === 'string') {
@@ -127,7 +128,7 @@ async function load(
   return rs.map((r) => [r, byR.get(r)]);
 }
 
-/** What a reference says besides its value, by the fields that it shows. */
+/** The content of a dereferenced target, by the fields shown. */
 type Target = (shows: readonly string[]) => JsonObject;
 
 async function targetOf(

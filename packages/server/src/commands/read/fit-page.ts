@@ -1,14 +1,20 @@
 import type { JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 
-/** What of a page fits into an answer: a run of its items at the end from which the walk comes. */
+/**
+ * The part of a page that fits into a response: a run of its items that begins where paging comes
+ * from.
+ */
 export interface FittedPage {
   readonly size: number;
-  /** The same run of a list that goes with the items. */
+  /** The same run of a list parallel to the items. */
   of<T>(list: readonly T[]): T[];
 }
 
-/** As many items as have about so many bytes, and one at least; walking back, the last ones are the nearest. Rule LIM4. */
+/**
+ * As many items as fit into the bytes, approximately, and at least one. When paging back, the last
+ * items are the nearest. Rule LIM4.
+ */
 export function fitPage(
   items: readonly JsonValue[],
   { back, bytes }: { readonly back: boolean; readonly bytes: number },

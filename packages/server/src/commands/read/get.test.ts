@@ -18,7 +18,7 @@ function get(app: TestApp, r: string, fields?: string[], auth = amal) {
 }
 
 describe('get', () => {
-  test('[GET1] [GET3] gives the object, and names all fields that may be seen', async () => {
+  test('[GET1] [GET3] returns the object, and names all visible fields', async () => {
     const app = await open();
     expect(await get(app, '/users/u')).toEqual({
       r: '/users/u',
@@ -42,7 +42,7 @@ describe('get', () => {
     });
   });
 
-  test('[GET2] [GET3] [SET1] narrows to fields and sets, whether they are set or not', async () => {
+  test('[GET2] [GET3] [SET1] narrows to the requested fields and sets, also those that are unset', async () => {
     const app = await open();
     expect(await get(app, '/users/u', ['email', '@card', 'name'])).toEqual({
       r: '/users/u',
@@ -51,7 +51,7 @@ describe('get', () => {
     });
   });
 
-  test('[GET2] [ENV7] an unknown field or set is refused by its name', async () => {
+  test('[GET2] [ENV7] an unknown field or set is refused by name', async () => {
     const app = await open();
     for (const name of ['nope', '@nope', 'picture.small', '_r', '__proto__', 'constructor']) {
       expect((await get(app, '/users/u', ['name', name])).error).toEqual({
@@ -62,7 +62,7 @@ describe('get', () => {
     }
   });
 
-  test('[GET7] what never was is missing, what was deleted is gone', async () => {
+  test('[GET7] an object that never existed is missing, a deleted one is gone', async () => {
     const app = await open();
     const missing = { code: 404, message: 'object.missing' };
     expect(await get(app, '/users/none')).toEqual({ r: '/users/none', error: missing });
@@ -73,7 +73,7 @@ describe('get', () => {
     });
   });
 
-  test('[ACC5] what may not be read is forbidden', async () => {
+  test('[ACC5] an object without the right to read is forbidden', async () => {
     const app = await open();
     expect(await get(app, '/notes/n')).toMatchObject({ body: { text: 'private' } });
     expect(await get(app, '/notes/n', undefined, bela)).toEqual({
@@ -82,7 +82,7 @@ describe('get', () => {
     });
   });
 
-  test('[ACC6] what is hidden cannot be told from what never was, not even when it is deleted', async () => {
+  test('[ACC6] a hidden object cannot be told from one that never existed, not even when it is deleted', async () => {
     const app = await open();
     const missing = { code: 404, message: 'object.missing' };
     expect(await get(app, '/secrets/s')).toMatchObject({ body: { text: 'hush' } });
@@ -117,7 +117,7 @@ describe('get', () => {
 });
 
 describe('references', () => {
-  test('[GET4] [GET6] come with what the model shows of their target', async () => {
+  test('[GET4] [GET6] come with the fields of their target that the model shows', async () => {
     const app = await open();
     const { body } = await get(app, '/users/v', ['friend']);
     expect(body).toEqual({
@@ -133,7 +133,7 @@ describe('references', () => {
     ).toBe('/users/u');
   });
 
-  test('[GET4] are followed inside of Objects and Lists', async () => {
+  test('[GET4] are followed inside Objects and Lists', async () => {
     const app = await open();
     const body = { name: 'W', team: ['/users/v', '/users/u'], house: { owner: '/users/u' } };
     await app.send(amal, { cmd: 'create', r: '/users/w', body });
@@ -145,7 +145,7 @@ describe('references', () => {
     });
   });
 
-  test('[GET5] to a deleted object tell that it is gone', async () => {
+  test('[GET5] to a deleted object say that it is gone', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'delete', r: '/users/u' });
     expect((await get(app, '/users/v', ['friend'])).body).toMatchObject({
@@ -157,7 +157,7 @@ describe('references', () => {
     });
   });
 
-  test('[GET5] [DUR4] to what the reader may not read tell only that', async () => {
+  test('[GET5] [DUR4] to an object without the right to read say only that', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'create', r: '/pointers/p', body: { note: '/notes/n' } });
     expect((await get(app, '/pointers/p')).body).toMatchObject({
@@ -170,7 +170,7 @@ describe('references', () => {
     });
   });
 
-  test('[ACC6] to a hidden object tell that there is none, also when it is deleted', async () => {
+  test('[ACC6] to a hidden object say that it is missing, also when it is deleted', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'create', r: '/pointers/p', body: { to: '/secrets/s' } });
     const missing = { value: '/secrets/s', error: { code: 404, message: 'object.missing' } };
@@ -180,7 +180,7 @@ describe('references', () => {
     expect((body as JsonObject).to).toEqual(missing);
   });
 
-  test('[GET4] [DUR4] show nothing that is hidden in their target', async () => {
+  test('[GET4] [DUR4] show no field that is hidden in their target', async () => {
     const models = {
       people: 'version: 1\nfields: { name: { type: String }, phone: { type: String } }',
       'people/pre-get.js': 'if (auth.uid != "amal") hide("phone");',
@@ -198,7 +198,7 @@ describe('references', () => {
     expect(await shown(bela)).toEqual({ _r: '/people/p', _rev: 1, name: 'P' });
   });
 
-  test('[LIM15] [GET4] show a target as often as there is room for it', async () => {
+  test('[LIM15] [GET4] show a target as often as the budget allows', async () => {
     const models = {
       people: 'version: 1\nfields: { name: { type: String } }',
       lists:

@@ -14,7 +14,7 @@ fields: { level: { type: ${type}, index: true }, note: { type: String } }
 access: { create: true, update: true, read: ${JSON.stringify(read)} }`;
 }
 
-/** Notes that were written while their level was a text, under a version in which it is a number. */
+/** Notes written while their level was a text, read under a version in which it is a number. */
 async function appOf(read: string, ...levels: string[]): Promise<TestApp> {
   const app = await testApp({ models: { notes: notes(1, 'String', 'true') } });
   apps.push(app);
@@ -22,8 +22,8 @@ async function appOf(read: string, ...levels: string[]): Promise<TestApp> {
     const body = { level, note: `launch code ${id}` };
     await app.send(alice, { cmd: 'create', r: `/notes/${id}`, body });
   }
-  const putInForce = await app.reload({ notes: notes(2, 'Long', read) });
-  await putInForce();
+  const makeCurrent = await app.reload({ notes: notes(2, 'Long', read) });
+  await makeCurrent();
   return app;
 }
 
@@ -32,7 +32,7 @@ function itemsOf({ body }: JsonObject): unknown[] {
   return items.map((item) => item.body._r);
 }
 
-test('[ACC11] [CNT1] no count tells of what a text in a number field keeps from its reader', async () => {
+test('[ACC11] [CNT1] no count reveals a text in a number field to a reader who may not see it', async () => {
   const app = await appOf('!(obj.level > 3)', '9', '2');
   expect(await app.send(alice, { cmd: 'get', r: '/notes/0' })).toMatchObject({
     error: { code: 403 },
@@ -50,7 +50,7 @@ test('[ACC11] [CNT1] no count tells of what a text in a number field keeps from 
   }
 });
 
-test('[ACC11] what get shows of objects with other types, read and count find', async () => {
+test('[ACC11] read and count find objects with other types exactly where get shows them', async () => {
   const app = await appOf('obj.level < 3', '9', '2');
   expect(await app.send(alice, { cmd: 'get', r: '/notes/1' })).toMatchObject({
     body: { level: '2' },
@@ -65,7 +65,7 @@ test('[ACC11] what get shows of objects with other types, read and count find', 
   });
 });
 
-test('[ACC11] [QRY2] a live query hears of objects with other types as its rule judges them', async () => {
+test('[ACC11] [QRY2] a live query applies its rule to objects with other types', async () => {
   const app = await appOf('obj.level > 3 && obj.note == "open"', '9', '2');
   const connection = app.connect(alice);
   const cmdOpts = { subscribe: true };

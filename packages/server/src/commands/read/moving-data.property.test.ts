@@ -12,19 +12,19 @@ import {
 } from '../../transfer/transfer.fixture.js';
 import { type ModelFiles, type TestApp, testApp } from '../test-app.fixture.js';
 
-/** One version of the models of an app, about which nothing is the same as in the one before. */
+/** One version of an app's models; nothing needs to be the same as in the version before. */
 interface Version {
   readonly a: string | undefined;
   readonly b: string | undefined;
   readonly isUnique: boolean;
   readonly hasEvolution: boolean;
   readonly hasSum: boolean;
-  /** The collection that half of the objects are in, as it is called in this version. */
+  /** The name, in this version, of the collection that half of the objects are in. */
   readonly other: string;
   readonly retention: string;
 }
 
-/** Fields, each with values that fit it. */
+/** Fields, each with values that are valid for it. */
 const definitions: Readonly<Record<string, readonly JsonValue[]>> = {
   '{ type: String }': ['x', '2024-01-01T02:00:00+02:00', '/things/9/'],
   '{ type: String, required: true }': ['z', '/things/1'],
@@ -56,7 +56,7 @@ const step = fc.record({
   inOther: fc.boolean(),
   key: fc.constantFrom('a', 'b', 'u'),
   pick: fc.nat(20),
-  /** What may fit or not. */
+  /** Values that may be valid or not. */
   value: fc.constantFrom<JsonValue>('x', 'y', '/things/1', '/things/2', 1, 2, null, ['x'], true),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -97,7 +97,7 @@ ${hasSum && a !== undefined ? sum : ''}${retention}`;
   };
 }
 
-/** Leaves the store open when the app that stands on it is closed. */
+/** Keeps the store open when its app is closed. */
 function keptOpen(store: Store): Store {
   return new Proxy(store, {
     get(target, name) {
@@ -145,14 +145,14 @@ function fitting(field: string | undefined, pick: number): JsonValue {
   return values[pick % values.length] ?? null;
 }
 
-/** With the revision that is there, so that most writes are taken. */
+/** Uses the current revision, so that most writes succeed. */
 async function send(app: TestApp, message: JsonObject): Promise<JsonObject> {
   if (message.cmd !== 'update') return await app.send(auth, message);
   const stored = await app.store.get(String(message.r)).catch(() => undefined);
   return await app.send(auth, { ...message, rev: stored?.rev ?? 1 });
 }
 
-/** Lives through the chapters; gives the files of the last models that the data allowed. */
+/** Plays the chapters; returns the files of the last models that the data allowed. */
 async function write(store: Store, chapters: readonly Chapter[]): Promise<ModelFiles> {
   let last: ModelFiles = {};
   for (const [index, { version, steps }] of chapters.entries()) {
@@ -170,7 +170,7 @@ const rs = ['things', 'others', 'renamed'].flatMap((name) =>
   ['1', '2', '3', '4'].flatMap((id) => [`/${name}/${id}`, `/${name}/${id}/notes/1`]),
 );
 
-/** What everybody would be answered, whatever they ask for. */
+/** The responses that each user gets to each query. */
 async function answersOf(app: TestApp): Promise<unknown[]> {
   const answers: JsonObject[] = [];
   for (const r of rs) answers.push(await app.send(auth, { cmd: 'get', r }));
@@ -192,9 +192,9 @@ async function moveAndCompare(from: Opened, to: Opened, chapters: readonly Chapt
   const text = await exported(from.reader);
   const before = await appOn(from.store, files);
   const after = await appOn(to.store, files);
-  if (!before || !after) throw new Error('the last models are in force');
-  const told = await imported(to.store, after.services.models(), text);
-  unfit += told.unfitCount;
+  if (!before || !after) throw new Error('the last models are current');
+  const result = await imported(to.store, after.services.models(), text);
+  unfit += result.unfitCount;
   expect(contentOf(await exported(to.reader))).toEqual(contentOf(text));
   expect(await answersOf(after)).toEqual(await answersOf(before));
   expect(
@@ -207,7 +207,7 @@ describe.each([
   ['memory', openMemory, 60],
   ['SQLite', openSqlite, 10],
 ] as const)('on %s', (_name, open, numRuns) => {
-  test('[MOV15] [MOV14] whatever a server stored under models that changed comes in under the same models, and is answered alike', async () => {
+  test('[MOV15] [MOV14] data stored under changing models can be imported under the last models, and give the same responses', async () => {
     unfit = 0;
     const check = async (chapters: readonly Chapter[]) => {
       const [from, to] = [await open(), await open()];
@@ -219,7 +219,7 @@ describe.each([
     };
     const story = fc.array(chapter, { minLength: 2, maxLength: 3 });
     await fc.assert(fc.asyncProperty(story, check), { numRuns });
-    // Else it showed nothing.
+    // Otherwise the test shows nothing.
     expect(unfit).toBeGreaterThan(numRuns / 10);
   });
 });

@@ -36,7 +36,7 @@ afterEach(async () => {
   for (const app of apps.splice(0)) await app.close();
 });
 
-/** No token is longer, whatever it is of. */
+/** Maximum length of any token. */
 const longest = 512;
 
 describe.each([
@@ -70,8 +70,8 @@ describe.each([
     return { error: answer.error, found: body?.items?.map((item) => item.body._r), tokens };
   }
 
-  /** Page by page to the end; between two pages `meanwhile` happens. */
-  async function walk(
+  /** Reads page by page to the end; `meanwhile` runs between two pages. */
+  async function readPages(
     app: TestApp,
     r: string,
     cmdOpts: JsonObject,
@@ -99,7 +99,7 @@ describe.each([
     return { found, last };
   }
 
-  test('[REA12] tokens are short, and taken back, whatever is sorted by', async () => {
+  test('[REA12] tokens are short and accepted, whatever field the query sorts by', async () => {
     const app = await start();
     const long = 'x'.repeat(12_500);
     const values: JsonObject[] = [
@@ -116,16 +116,22 @@ describe.each([
     for (const [id, body] of values.entries()) await write(app, `/notes/${id}`, body);
     for (const sort of ['text', '-text', 'any', '-any']) {
       const { found: ordered } = await page(app, '/notes', { sort });
-      const { found, last } = await walk(app, '/notes', { sort });
+      const { found, last } = await readPages(app, '/notes', { sort });
       expect(found, sort).toEqual(ordered);
       const paginationToken = last?.prevToken ?? null;
-      const back = await walk(app, '/notes', { sort, paginationToken }, undefined, 'prevToken');
-      // The walk back began with a page in the order of the query.
+      const back = await readPages(
+        app,
+        '/notes',
+        { sort, paginationToken },
+        undefined,
+        'prevToken',
+      );
+      // Paging back began with a page in the order of the query.
       expect(new Set(back.found), sort).toEqual(new Set(ordered?.slice(0, -1)));
     }
   });
 
-  test('[REA12] tokens are short, and taken back, whatever the filter and the ids', async () => {
+  test('[REA12] tokens are short and accepted, whatever the filter and the ids', async () => {
     const app = await start();
     const parents = ['a', 'b'].map((letter) => letter.repeat(64));
     for (const parent of parents) {
@@ -140,20 +146,20 @@ describe.each([
     for (const r of ['/people/*/posts', `/people/${parents[0]}/posts`]) {
       for (const order of [{}, { ascending: true }, { sort: '-text' }]) {
         const { found: ordered } = await page(app, r, { query, ...order });
-        const { found } = await walk(app, r, { query, ...order });
+        const { found } = await readPages(app, r, { query, ...order });
         expect(found).toEqual(ordered);
         expect(found.length).toBe(r.includes('*') ? 6 : 3);
       }
     }
   });
 
-  test('[REA7] [REA12] a walk by long texts goes on whatever becomes of the object that it stopped at', async () => {
+  test('[REA7] [REA12] paging by long texts goes on whatever happens to the object at which it stopped', async () => {
     const app = await start();
     const texts = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => letter.repeat(1000));
     for (const [id, text] of texts.entries()) await write(app, `/notes/${id}`, { text });
     const ids = (found: readonly unknown[]) => found.map((r) => String(r).split('/').at(-1));
     for (const sort of ['text', '-text']) {
-      const forth = await walk(app, '/notes', { sort, limit: 1 }, async (pages) => {
+      const forth = await readPages(app, '/notes', { sort, limit: 1 }, async (pages) => {
         const at = sort === 'text' ? pages - 1 : 6 - pages;
         await change(app, `/notes/${at}`, { text: pages % 2 ? 'zzz' : null });
       });
@@ -161,7 +167,7 @@ describe.each([
       expect(ids(forth.found)).toEqual(sort === 'text' ? all : all.toReversed());
       for (const [id, text] of texts.entries()) await change(app, `/notes/${id}`, { text });
     }
-    const deleting = await walk(app, '/notes', { sort: '-text', limit: 2 }, async (pages) => {
+    const deleting = await readPages(app, '/notes', { sort: '-text', limit: 2 }, async (pages) => {
       for (const id of [6 - 2 * pages, 7 - 2 * pages]) {
         await app.send(alice, { cmd: 'delete', r: `/notes/${id}` });
       }
@@ -169,7 +175,7 @@ describe.each([
     expect(ids(deleting.found)).toEqual(['5', '4', '3', '2', '1', '0']);
   });
 
-  test('[REA7] [REA12] where nobody knows the place any more the answer is 410', async () => {
+  test('[REA7] [REA12] where the position is no longer known the response is 410', async () => {
     const app = await start();
     const long = 'x'.repeat(1000);
     for (const id of [1, 2, 3, 4, 5, 6]) {
@@ -184,7 +190,7 @@ describe.each([
     }
   });
 
-  test('[REA7] [REA10] a walk goes by the order as its reader saw it when it began', async () => {
+  test('[REA7] [REA10] paging keeps the order that its reader saw when it began', async () => {
     const app = await start();
     const hidings: [JsonObject, JsonObject][] = [
       [{ private: true }, { private: false }],
@@ -204,9 +210,9 @@ describe.each([
         const cmdOpts = { sort, query };
         const { found: ordered } = await page(app, '/shy', cmdOpts);
         expect(ordered).toHaveLength(6);
-        const { found } = await walk(app, '/shy', cmdOpts, async (pages) => {
+        const { found } = await readPages(app, '/shy', cmdOpts, async (pages) => {
           if (pages === 1) {
-            // One that was seen, one that is to come, and one that was hidden.
+            // One object already seen, one still to come, and one that was hidden.
             await change(app, String(ordered?.[0]), hide);
             await change(app, String(ordered?.[3]), hide);
             await change(app, r(6), restored);
@@ -222,7 +228,7 @@ describe.each([
   });
 });
 
-test('[REA7] where another reader, or another hook, sees another order a walk does not go on', async () => {
+test('[REA7] a token is refused where another reader, or another hook, sees another order', async () => {
   const app = await testApp({ models });
   apps.push(app);
   for (const id of [1, 2, 3]) {
@@ -241,13 +247,13 @@ test('[REA7] where another reader, or another hook, sees another order a walk do
   expect(await read(bob, bySort)).toMatchObject(gone);
   expect((await read({ ...alice, data: { seen: 1 } }, byId)).error).toBeUndefined();
   expect((await read(alice, bySort)).error).toBeUndefined();
-  const putInForce = await app.reload({ 'shy/pre-get.js': 'if (obj.n === 2) hide("n");' });
-  await putInForce();
+  const makeCurrent = await app.reload({ 'shy/pre-get.js': 'if (obj.n === 2) hide("n");' });
+  await makeCurrent();
   expect(await read(alice, bySort)).toMatchObject(gone);
   expect((await read(alice, byId)).error).toBeUndefined();
 });
 
-test('[REA7] [EPO3] a walk by a field does not go on in another store, and one by id does', async () => {
+test('[REA7] [EPO3] paging by a field does not go on in another store, paging by id does', async () => {
   const app = await testApp({ models });
   apps.push(app);
   for (const id of [1, 2, 3]) {
@@ -272,7 +278,7 @@ test('[REA7] [EPO3] a walk by a field does not go on in another store, and one b
   expect((await byId()).error).toBeUndefined();
 });
 
-test('[REA6] a token is good wherever the app has its secret, and nothing else is one', () => {
+test('[REA6] a token is valid wherever the app has its secret, and no other text is', () => {
   const order = { field: 'text', descending: false };
   const question = { r: '/notes/*', filter: undefined, order, viewKey: '' };
   const place = { r: '/notes/1', value: 'a' };

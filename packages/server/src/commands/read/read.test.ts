@@ -44,7 +44,7 @@ const users = {
 };
 
 describe('read', () => {
-  test('[REA1] lists a collection newest id first, as get would show its objects', async () => {
+  test('[REA1] lists a collection newest id first, with objects as get shows them', async () => {
     const app = await open();
     await fill(app, users);
     await app.send(amal, { cmd: 'delete', r: '/users/b' });
@@ -62,7 +62,7 @@ describe('read', () => {
     });
   });
 
-  test('[REA1] a wildcard reaches over all parents', async () => {
+  test('[REA1] a wildcard covers all parents', async () => {
     const app = await open();
     await fill(app, {
       ...users,
@@ -80,7 +80,7 @@ describe('read', () => {
     });
   });
 
-  test('[GET4] [REA1] references come dereferenced', async () => {
+  test('[GET4] [REA1] references are dereferenced', async () => {
     const app = await open();
     await fill(app, users);
     await fill(app, { '/users/e': { name: 'Eve', friend: '/users/a', team: ['/users/b'] } });
@@ -102,7 +102,7 @@ describe('read', () => {
     }
   });
 
-  test('[REA2] 200 items unless it says otherwise', async () => {
+  test('[REA2] 200 items by default', async () => {
     const app = await open();
     await Promise.all(
       Array.from({ length: 205 }, () =>
@@ -113,7 +113,7 @@ describe('read', () => {
     expect(bodyOf(await read(app, { limit: 1000 })).items).toHaveLength(205);
   });
 
-  test('[REA3] ascending turns the order round; ids compare as text', async () => {
+  test('[REA3] ascending reverses the order; ids compare as text', async () => {
     const app = await open();
     await fill(app, { '/users/10': { name: 'T' }, '/users/9': { name: 'N' }, ...users });
     expect(ids(await read(app, { ascending: true }))).toEqual(['10', '9', 'a', 'b', 'c', 'd']);
@@ -142,7 +142,7 @@ describe('read', () => {
     }
   });
 
-  test('[REA8] [CNT1] counts what there is', async () => {
+  test('[REA8] [CNT1] counts the objects', async () => {
     const app = await open();
     await fill(app, users);
     expect(bodyOf(await read(app, { limit: 1, includeTotalCount: true })).totalResults).toBe(4);
@@ -164,7 +164,7 @@ describe('read', () => {
     expect(ids(await read(app, where("greeting starts with 'Hello A'")))).toEqual(['d', 'a']);
   });
 
-  test('[RQL5] an unknown field is told with its position, a missing value with its name', async () => {
+  test('[RQL5] an unknown field is reported with its position, a missing value with its name', async () => {
     const app = await open();
     const error = async (filter: string) => {
       const { error } = await read(app, where(filter));
@@ -228,7 +228,7 @@ describe('pages', () => {
     ]);
   });
 
-  test('[REA5] skip counts from the beginning of the query, not from each page', async () => {
+  test('[REA5] skip counts from the beginning of the query, not of each page', async () => {
     const app = await open();
     await fill(app, users);
     const first = await read(app, { limit: 1, skip: 1 });
@@ -237,7 +237,7 @@ describe('pages', () => {
     expect(ids(await read(app, { limit: 1, skip: 1, paginationToken }))).toEqual(['b']);
   });
 
-  test('[REA6] a token of another query is refused, and so is what is no token', async () => {
+  test('[REA6] a token of another query is refused, and so is any other text', async () => {
     const app = await open();
     await fill(app, users);
     const token = bodyOf(await read(app, { ...where('age > $a', { a: 1 }), sort: 'age' })).tokens
@@ -269,7 +269,7 @@ describe('pages', () => {
     expect(posts.error).toMatchObject({ code: 400 });
   });
 
-  test('[REA7] a walk neither repeats nor leaves out what was there, while others write', async () => {
+  test('[REA7] paging neither repeats nor omits existing objects, while others write', async () => {
     const app = await open();
     const post = fc.record({
       title: fc.constantFrom('x', 'y', 'z'),
@@ -291,7 +291,7 @@ describe('pages', () => {
       await fill(app, Object.fromEntries(staying.map((body, i) => [`${r}/s${i}`, body])));
       const { sort, filter, limit } = query;
       const cmdOpts = { ...(sort && { sort }), ...(filter && where(filter)) };
-      const walk = async (step: 'nextToken' | 'prevToken', from: JsonObject) => {
+      const readPages = async (step: 'nextToken' | 'prevToken', from: JsonObject) => {
         const pages: string[][] = [];
         let start = from;
         for (;;) {
@@ -306,14 +306,14 @@ describe('pages', () => {
       };
       const stayed = (found: readonly string[]) => found.filter((id) => id.startsWith('s'));
       const all = ids(await read(app, cmdOpts, { r }));
-      const forth = (await walk('nextToken', {})).flat();
+      const forth = (await readPages('nextToken', {})).flat();
       expect(stayed(forth)).toEqual(all);
       expect(new Set(forth).size).toBe(forth.length);
       if (all.length === 0) return;
       const now = ids(await read(app, cmdOpts, { r }));
       const last = await read(app, { ...cmdOpts, skip: now.length - 1 }, { r });
       const { prevToken = '' } = bodyOf(last).tokens ?? {};
-      const back = (await walk('prevToken', { paginationToken: prevToken })).reverse().flat();
+      const back = (await readPages('prevToken', { paginationToken: prevToken })).reverse().flat();
       expect(stayed(back)).toEqual(stayed(now.slice(0, -1)));
       expect(new Set(back).size).toBe(back.length);
     });
@@ -346,9 +346,9 @@ access: { create: true, read: '${rule}', delete: true, update: true }
   const owned = (auth: Auth) => (auth.uid === 'amal' ? 0 : 1);
   const r = '/notes';
 
-  // The first can be a filter of the store's, the second has to be judged object by object.
+  // The store can apply the first rule as a filter; the second has to be evaluated per object.
   for (const rule of ['obj.owner == auth.uid', 'obj.owner.indexOf(auth.uid) == 0']) {
-    test(`[REA10] [ACC5] [DUR4] what may not be read is in no page and no count: ${rule}`, async () => {
+    test(`[REA10] [ACC5] [DUR4] objects without the right to read are in no page and no count: ${rule}`, async () => {
       const app = await notes(rule);
       for (const auth of [amal, bela]) {
         const mine = Array.from({ length: 10 }, (_, i) =>
@@ -373,7 +373,7 @@ access: { create: true, read: '${rule}', delete: true, update: true }
     });
   }
 
-  test('[ACC5] where nobody may read there is nothing, and that is no error', async () => {
+  test('[ACC5] where nobody may read the result is empty, without an error', async () => {
     const app = await notes('false');
     expect(await read(app, { includeTotalCount: true }, { r })).toEqual({
       r: '/notes/*',
@@ -382,7 +382,7 @@ access: { create: true, read: '${rule}', delete: true, update: true }
     expect((await app.send(amal, { cmd: 'count', r })).body).toEqual({ totalResults: 0 });
   });
 
-  test('[REA10] [DUR4] what is hidden is missing, in filters, sorts, counts, items and tokens', async () => {
+  test('[REA10] [DUR4] hidden fields are missing in filters, sorts, counts, items and tokens', async () => {
     const hide =
       'if (obj.owner != auth.uid) hide("rank"); if (obj.word == "w2") cancel(403, "no");';
     const app = await notes('true', { 'notes/pre-get.js': hide });
@@ -427,7 +427,7 @@ access: { create: true, read: '${rule}', delete: true, update: true }
     expect(top.map(({ body }) => body.rank)).toEqual([...ranks].reverse().slice(1, 3));
   });
 
-  test('[HOK8] a pre-get that fails for one object is a 500 of the whole read', async () => {
+  test('[HOK8] a pre-get that fails for one object fails the whole read with 500', async () => {
     const hook = 'if (obj.rank == 3) throw new Error("x");';
     const app = await notes('true', { 'notes/pre-get.js': hook });
     expect((await read(app, {}, { r })).error).toEqual({
@@ -436,7 +436,7 @@ access: { create: true, read: '${rule}', delete: true, update: true }
     });
   });
 
-  test('[DUR5] [LIM7] a query whose objects take too long to judge ends with 503', async () => {
+  test('[DUR5] [LIM7] a query whose objects take too long to evaluate ends with 503', async () => {
     const app = await notes('obj.owner.indexOf("a") >= 0');
     const { query } = app.store;
     Object.assign(app.store, {
@@ -469,7 +469,7 @@ describe('read with subscribe', () => {
     await app.services.live.settled();
   };
 
-  test('[REA11] answers the items and a subscription, which pushes what is created from then on', async () => {
+  test('[REA11] returns the items and a subscription, which pushes later creations', async () => {
     const app = await testApp({ models });
     await fill(app, users);
     const connection = app.connect(amal);
@@ -484,7 +484,7 @@ describe('read with subscribe', () => {
     ]);
   });
 
-  test('[REA11] nothing that is created while the items are read goes by unseen', async () => {
+  test('[REA11] an object created while the items are read is not missed', async () => {
     const app = await testApp({ models });
     const { query } = app.store;
     Object.assign(app.store, {
@@ -500,7 +500,7 @@ describe('read with subscribe', () => {
     expect(connection.pushes).toMatchObject([{ evt: 'created', body: { _r: '/users/x' } }]);
   });
 
-  test('[REA11] what the items show is not pushed as well', async () => {
+  test('[REA11] objects among the items are not pushed as well', async () => {
     const app = await testApp({ models });
     const { query } = app.store;
     Object.assign(app.store, {
@@ -513,7 +513,7 @@ describe('read with subscribe', () => {
     expect(ids(await connection.send(message({ limit: 1 })))).toEqual(['y']);
     await fill(app, { '/users/z': { name: 'Z' } });
     await settled(app);
-    // The window is the first of the newest: what makes room for the new one is told as well.
+    // The window holds the newest objects: the one that the new object displaces is reported too.
     expect(
       connection.pushes.map(({ evt, r, body }) => [evt, (body as JsonObject)?._r ?? r]),
     ).toEqual([
@@ -522,7 +522,7 @@ describe('read with subscribe', () => {
     ]);
   });
 
-  test('[REA11] with `since` the items are left out, and what was created since is pushed', async () => {
+  test('[REA11] with `since` the items are omitted, and objects created since are pushed', async () => {
     const app = await testApp({ models });
     await fill(app, { '/users/a': { name: 'A' }, '/users/b': { name: 'B' } });
     const connection = app.connect(amal);
@@ -539,7 +539,7 @@ describe('read with subscribe', () => {
     expect(connection.pushes).toMatchObject([{ body: { _r: '/users/b', _rev: 1, name: 'B' } }]);
   });
 
-  test('[REA11] a position that the history does not cover is gone', async () => {
+  test('[REA11] a position outside the history is gone', async () => {
     const app = await testApp({ models });
     const { error } = await app.connect(amal).send(message({ since: '99' }));
     expect(error).toEqual({ code: 410, message: 'position.gone' });
@@ -563,7 +563,7 @@ describe('read with subscribe', () => {
 });
 
 describe('subscribe and unsubscribe', () => {
-  test('[SUB1] [SUB3] [UNS1] the answers and the pushes are those of the live layer', async () => {
+  test('[SUB1] [SUB3] [UNS1] responses and pushes are those of the live layer', async () => {
     const app = await open();
     await fill(app, users);
     const connection = app.connect(amal);

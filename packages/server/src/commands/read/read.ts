@@ -24,7 +24,7 @@ import { fitPage } from './fit-page.js';
 /** Rules REA1 to REA11. */
 export const read: Handler<ReadRequest> = async (context, request) => {
   const { queryLimiter } = context.services;
-  // What it asks for may be long, too: it is looked at when it is its turn.
+  // The query may take long to validate, too: that is done once it is its turn.
   const done = await queryLimiter.run(context.pushTarget, async () => {
     const plan = await planRead(context, request);
     if (request.cmdOpts.subscribe) return await withSubscription(plan);
@@ -35,11 +35,11 @@ export const read: Handler<ReadRequest> = async (context, request) => {
   return { body: await replyBodyOf(done.plan, done.page, done.total) };
 };
 
-/** A read that is understood, and allowed as far as that can be known before any object is seen. */
+/** A read that is parsed, and authorized as far as possible before any object is read. */
 interface ReadPlan {
   readonly context: CommandContext;
   readonly request: ReadRequest;
-  /** Those that were in force when it was understood. */
+  /** The models that were current when it was parsed. */
   readonly models: ModelSet;
   readonly model: Model;
   readonly scope: Scope;
@@ -70,8 +70,8 @@ async function planRead(context: CommandContext, request: ReadRequest): Promise<
 }
 
 /**
- * What has to be the same on every page of a walk: the store whose history tells where objects stood, and, where pre-get may
- * hide the field of the order, what it goes by. A walk by id needs neither.
+ * What has to stay the same on every page: the store whose history gives sort positions and, where
+ * pre-get may hide the sort field, what pre-get depends on. Paging by id needs neither.
  */
 function viewKeyOf({ auth, services }: CommandContext, model: Model, { field }: Order): string {
   if (field === '_r') return '';
@@ -80,7 +80,9 @@ function viewKeyOf({ auth, services }: CommandContext, model: Model, { field }: 
   return mayBeHidden ? `${epoch} ${model.digest} ${groupKeyOf(viewReads(model), auth)}` : epoch;
 }
 
-/** Newest id first unless it says otherwise. Throws 409 `query.invalid` for a field that the model does not know. */
+/**
+ * Newest id first by default. Throws 409 `query.invalid` for a field that the model does not have.
+ */
 function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
   if (sort === undefined) return { field: '_r', descending: ascending !== true };
   const descending = sort.startsWith('-');
@@ -89,14 +91,14 @@ function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Ord
   throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
 }
 
-/** Items that are no matter for others who wait. */
+/** Items up to which a page does not delay other requests. */
 const smallPage = 50;
 
 interface Total {
   readonly totalResults?: number;
 }
 
-/** The answer with its items, as many as fit: the token of the last one goes on. */
+/** The response with as many items as fit; paging goes on with the token of the last one. */
 async function replyBodyOf(
   plan: ReadPlan,
   { hits: found, since }: Page,
@@ -126,14 +128,16 @@ interface Page {
   readonly since: Pos | undefined;
 }
 
-/** `skip` counts from the beginning of the query: with a token it was done by the page that the token is from. */
+/**
+ * `skip` counts from the beginning of the query: with a token it was applied by an earlier page.
+ */
 async function pageOf(plan: ReadPlan): Promise<Page> {
   const { context, request, search, token, pageQuery } = plan;
   const { limit = defaultReadLimit, skip = 0 } = request.cmdOpts;
   const bytes = pageBytes(context.services.limits);
   const options = { limit, skip: token ? 0 : skip, bytes };
   try {
-    // Ids never change: their order is steady by itself.
+    // Ids never change, so this order is stable.
     if (pageQuery.order.field === '_r') {
       const start = token && { place: { r: token.r, value: undefined }, back: token.back };
       return { hits: await search.page({ ...options, start }), since: undefined };
@@ -191,8 +195,9 @@ async function itemsOf(
 }
 
 /**
- * The window that the subscription hears of is the answer: nothing falls in between. With `since` the items are
- * left out, for what is there already is known to who asks for what came since. The subscription ends with a read that fails.
+ * The response is the window that the subscription starts from, so no change falls in between. With
+ * `since` the items are omitted: the client already has them. The subscription ends if the read
+ * fails.
  */
 async function withSubscription(plan: ReadPlan): Promise<Reply> {
   const { context, models, scope, fields, pageQuery, request } = plan;
@@ -209,7 +214,7 @@ async function withSubscription(plan: ReadPlan): Promise<Reply> {
       since === undefined
         ? await replyBodyOf(plan, { hits, since: pos }, total)
         : { r: pageQuery.r, body: { ...total } };
-    // What is answered has to be as of the model that the subscription goes on with.
+    // The response must be of the model that the subscription goes on with.
     if (context.services.models() !== models) throw unavailable();
     const { r, body = {} } = replyBody;
     return {

@@ -19,13 +19,13 @@ fields:
 
 const models = {
   items: `version: 1${fields}access: { create: true, read: true, update: true, delete: true }`,
-  /** Where the store may not sort, because a field may be hidden. */
+  /** The store cannot sort, because a field may be hidden. */
   shy: `version: 1${fields}access: { create: true, read: true, update: true, delete: true }`,
   'shy/pre-get.js': `if (obj.other === 1 || obj.rank === 2) hide("rank");
 if (obj.other < 0) hide("title", "tags");
 if (obj.title === "b") hide("place");`,
-  /** Where what is read has to be judged one by one. */
-  judged: `version: 1${fields}access: { create: true, read: obj.other % 5 != 7, update: true, delete: true }`,
+  /** Objects have to be authorized one by one. */
+  checked: `version: 1${fields}access: { create: true, read: obj.other % 5 != 7, update: true, delete: true }`,
 };
 
 const scratch = Scratch.each();
@@ -75,7 +75,7 @@ const write = fc.oneof(
 type Written = typeof write extends fc.Arbitrary<infer T> ? T : never;
 
 const scenario = fc.record({
-  collection: fc.constantFrom('items', 'shy', 'judged'),
+  collection: fc.constantFrom('items', 'shy', 'checked'),
   items: fc.array(item, { minLength: 1, maxLength: 12 }),
   sort: fc.constantFrom(
     'rank',
@@ -102,7 +102,7 @@ test.each([
   ['the memory store', (platform: Platform) => openMemoryStore({}, platform)],
   ['SQLite', (platform: Platform) => scratch.open({ file: scratch.file() }, platform)],
 ])(
-  '[REA7] on %s a walk by a field that others change meets everything once, as it was ordered',
+  '[REA7] on %s paging by a field that others change returns every object once, in its original order',
   async (_name, store) => {
     const app = await open(store);
     let run = 0;
@@ -146,7 +146,7 @@ async function walkTwice(
       await app.send(amal, { cmd: 'delete', r });
       return;
     }
-    // What does not fit (a number added to what is none) is refused, and that is all right here.
+    // An operation that does not fit (adding to a text) is refused, which is fine here.
     const { body } = await app.send(amal, { cmd: 'get', r, cmdOpts: { fields: [] } });
     const rev = isJsonObject(body) ? (body._rev ?? 1) : 1;
     await app.send(amal, { cmd: 'update', r, rev, body: { ops: [entry.op] } });
@@ -163,14 +163,14 @@ async function walkTwice(
   };
   for (const body of items) await create(body);
   const ordered = (await read({})).found;
-  const walk = async (step: 'nextToken' | 'prevToken', begin: JsonObject) => {
+  const readPages = async (step: 'nextToken' | 'prevToken', begin: JsonObject) => {
     const pages: string[][] = [];
     let page = await read({ limit, ...begin });
     let last = page.tokens;
     while (page.tokens) {
       last = page.tokens;
       pages.push(page.found);
-      expect(pages.length, 'pages of a walk that ends').toBeLessThan(60);
+      expect(pages.length, 'number of pages').toBeLessThan(60);
       const [during = [], after = []] = writes[pages.length - 1] ?? [];
       for (const entry of after) await apply(entry);
       const paginationToken = page.tokens[step] ?? null;
@@ -182,14 +182,16 @@ async function walkTwice(
   };
   const stayed = (found: readonly string[]) => found.filter((id) => !gone.has(id));
   const known = new Set(ordered);
-  const there = await walk('nextToken', { skip });
+  const there = await readPages('nextToken', { skip });
   const forth = there.pages.flat();
   expect(new Set(forth).size).toBe(forth.length);
   expect(stayed(forth.filter((id) => known.has(id)))).toEqual(stayed(ordered.slice(skip)));
-  // Back from the last page, over what was there when the walk began.
+  // Back from the last page, over the objects that existed when paging began.
   const { prevToken } = there.last ?? {};
   if (prevToken === undefined) return;
-  const back = (await walk('prevToken', { paginationToken: prevToken })).pages.toReversed().flat();
+  const back = (await readPages('prevToken', { paginationToken: prevToken })).pages
+    .toReversed()
+    .flat();
   expect(new Set(back).size).toBe(back.length);
   const lastPage = there.pages.at(-1)?.filter((id) => known.has(id)) ?? [];
   const before = stayed(ordered).filter((id) => !lastPage.includes(id));

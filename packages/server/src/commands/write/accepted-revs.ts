@@ -1,15 +1,21 @@
 import { fail } from '@really/protocol';
 
-/** Revisions of an object that a write may be based on, in place of the one that its message names; `any`: whichever there is. */
+/**
+ * Revisions that a write may be based on, in place of the one in its message; `any` accepts the
+ * current one.
+ */
 export type AcceptedRevs = 'any' | readonly AcceptedRev[];
 
 export interface AcceptedRev {
   readonly rev: number;
-  /** Of the store that gave it out; `undefined` where nothing is said. */
+  /** Of the store that issued it; `undefined` where the client did not say. */
   readonly epoch?: string | undefined;
 }
 
-/** The revision that a write is based on: the current one where that is accepted, else the last before it. Throws 409 where all are of another store. */
+/**
+ * The revision that a write is based on: the current one where that is accepted, else the last
+ * accepted one before it. Throws 409 where all are of another store.
+ */
 export function baseRev(
   rev: number,
   accepted: AcceptedRevs | undefined,

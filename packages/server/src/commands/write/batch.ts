@@ -57,7 +57,7 @@ function commandOf(context: CommandContext, command: BatchedRequest): WriteComma
   }
 }
 
-/** Once more with other ids where one that was made up is taken. */
+/** Tries again with other ids where a generated one is taken. */
 async function write(
   context: CommandContext,
   commands: readonly WriteCommand[],
@@ -95,7 +95,7 @@ function repeatedReplyTo(
   return { body: { meta: { repeated: true }, body: { results } } };
 }
 
-/** Trouble of the server's is no fault of one command. */
+/** A failure of the server is not the fault of one command. */
 function refusal(index: number, error: unknown): unknown {
   const isOurs =
     error instanceof ProtocolError &&
@@ -103,7 +103,10 @@ function refusal(index: number, error: unknown): unknown {
   return isOurs ? error : batchRefusal(index, error);
 }
 
-/** Another command is, for a batch, another sequence of commands and Rs. As with single commands, bodies are not compared. */
+/**
+ * For a batch, "another command" means another sequence of commands and Rs. As with single
+ * commands, bodies are not compared.
+ */
 function onceKeyOf(context: CommandContext, { body, cmdOpts }: BatchRequest): OnceKey | undefined {
   const id = cmdOpts.once;
   if (id === undefined) return undefined;

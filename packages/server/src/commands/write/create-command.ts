@@ -38,7 +38,7 @@ interface Draft {
   readonly errors: FieldErrors;
 }
 
-/** `unrestricted`: the app itself creates, which needs no rule's permission. */
+/** `unrestricted`: the app itself creates, so no access rule applies. */
 export type CreateAuthority = 'by-rules' | 'unrestricted';
 
 /** Rules CRE1 to CRE6. */
@@ -87,7 +87,7 @@ export class CreateCommand implements WriteCommand {
     return commitRefusal(found, this.#references);
   }
 
-  /** The object as its creator may see it; only where it stands and its revision, to one who may not read it. */
+  /** The object as its creator may see it; only R and revision if the creator may not read it. */
   async reply({ object }: Write): Promise<JsonObject> {
     const seen = await view(this.#model, object, this.#context.auth);
     const body =
@@ -117,8 +117,8 @@ export class CreateCommand implements WriteCommand {
   }
 
   /**
-   * The draft, for one who has the right to create it. The draft is made first, because the rule may
-   * ask what would be stored; but whatever is wrong with it is told only to those who have the right.
+   * The draft, if the user may create it. The draft is made first, because the access rule may use
+   * what would be stored; but its errors are shown only to users with the right.
    */
   async #authorizedDraft(r: string): Promise<Draft> {
     if (this.#authority === 'unrestricted') return await this.#draft();
@@ -146,7 +146,7 @@ export class CreateCommand implements WriteCommand {
     return { data: whole, errors: sizeErrors(whole, check) };
   }
 
-  /** The parent is there, the references are, and nothing is wrong with the fields. */
+  /** Asserts that the parent and all references exist and the fields are valid. */
   async #assertValidDraft(
     r: string,
     { data, errors }: Draft,
@@ -178,8 +178,8 @@ function parentOf(r: string): string | undefined {
 }
 
 /**
- * `input` of the rule: the members of the body, in the form in which they would be stored, so that no
- * other spelling of a value slips past a rule. What cannot be stored stands as it was sent.
+ * `input` of the rule: the members of the body in their stored form, so that no other spelling of a
+ * value gets past a rule. Values that cannot be stored stay as they were sent.
  */
 function inputOf(body: JsonObject, drafted: JsonObject): JsonObject {
   const input: JsonObject = {};

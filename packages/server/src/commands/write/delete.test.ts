@@ -40,7 +40,7 @@ describe('delete', () => {
     });
   });
 
-  test('[DEL2] what is deleted is gone', async () => {
+  test('[DEL2] a deleted object is gone', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'delete', r: '/users/u' });
     const gone = { code: 410, message: 'object.gone' };
@@ -53,7 +53,7 @@ describe('delete', () => {
     for (const message of again) expect((await app.send(amal, message)).error).toEqual(gone);
   });
 
-  test('[GET7] what never was is missing', async () => {
+  test('[GET7] an object that never existed is missing', async () => {
     const app = await open();
     expect((await app.send(amal, { cmd: 'delete', r: '/users/none' })).error).toEqual({
       code: 404,
@@ -61,7 +61,7 @@ describe('delete', () => {
     });
   });
 
-  test('[ACC7] a missing right is told before a conflict', async () => {
+  test('[ACC7] a missing right is reported before a conflict', async () => {
     const app = await open();
     const message = { cmd: 'delete', r: '/notes/n', rev: 9 };
     expect((await app.send(bela, message)).error).toEqual({ code: 403, message: 'forbidden' });
@@ -70,7 +70,7 @@ describe('delete', () => {
     });
   });
 
-  test('[ACC6] a hidden object is missing for one who may not read it, before and after', async () => {
+  test('[ACC6] a hidden object is missing for a user who may not read it, before and after the delete', async () => {
     const app = await open();
     const message = { cmd: 'delete', r: '/secrets/s' };
     const missing = { code: 404, message: 'object.missing' };

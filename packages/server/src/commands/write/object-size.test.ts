@@ -22,7 +22,7 @@ const tooLarge = (field: string) => ({
 });
 
 describe('the size of an object', () => {
-  test('[LIM10] no update makes an object larger than that, however small the steps', async () => {
+  test('[LIM10] no update makes an object larger than the limit, however small the steps', async () => {
     const app = await testApp({ models, limits: { object: 1000 } });
     await app.send(amal, { cmd: 'create', r: '/notes/1', body: {} });
     const update = (...ops: ReturnType<typeof push>[]) =>
@@ -39,7 +39,7 @@ describe('the size of an object', () => {
     await app.close();
   });
 
-  test('[LIM10] nor does a create, which is told of its largest field', async () => {
+  test('[LIM10] nor does a create, whose error names its largest field', async () => {
     const app = await testApp({ models, limits: { object: 1000 } });
     const create = (length: number) =>
       app.send(amal, {
@@ -52,7 +52,7 @@ describe('the size of an object', () => {
     await app.close();
   });
 
-  test('[LIM10] one that is too large already may become smaller', () => {
+  test('[LIM10] an object that is too large already may shrink', () => {
     const before = { lines: ['x'.repeat(2000)] };
     const check = { limit: 1000, before, fields: ['lines'] };
     expect(sizeErrors({ lines: ['x'.repeat(1500)] }, check)).toEqual({});
@@ -70,7 +70,7 @@ describe('the size of an object', () => {
     });
   });
 
-  test('what is taken for small is small', () => {
+  test('an object taken for small is small', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const json = Buffer.byteLength(JSON.stringify(value));

@@ -1,21 +1,25 @@
 import type { FieldErrors, JsonObject, JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 
-/** No JSON takes more bytes than so many times what `sizeOf` says: a control character is six of them. */
+/**
+ * JSON never takes more bytes than this multiple of `estimateBytes`: a control character takes six.
+ */
 const densest = 6;
 
 export interface SizeCheck {
-  /** Bytes of JSON that an object may have. */
+  /** Maximum bytes of an object's JSON. */
   readonly limit: number;
-  /** As stored so far: an object that is too large already (the limit was lowered) may become smaller. */
+  /** The stored object: one that is too large already (the limit was lowered) may shrink. */
   readonly before?: JsonObject | undefined;
-  /** Top-level fields that are being written; the largest is named. */
+  /** Top-level fields that are being written; the error names the largest. */
   readonly fields: readonly string[];
 }
 
-/** `object.too.large` under a field of an object that would be; nothing where it is within the limit. Rule LIM10. */
+/**
+ * `object.too.large` under the largest field where the object would exceed the limit. Rule LIM10.
+ */
 export function sizeErrors(data: JsonObject, { limit, before, fields }: SizeCheck): FieldErrors {
-  // Nearly every object is so small that it need not be written out to know.
+  // Nearly every object is small enough to skip serializing it.
   if (estimateBytes(data) * densest <= limit) return {};
   const size = bytesOf(data);
   if (size <= limit || (before && size <= bytesOf(before))) return {};

@@ -18,7 +18,7 @@ const visits = async (app: TestApp) => (await app.store.get('/users/u'))?.data.v
 const reused = { code: 409, message: 'once.reused' };
 
 describe('once', () => {
-  test('[ONC1] an update that is sent again counts once', async () => {
+  test('[ONC1] an update sent again counts once', async () => {
     const app = await open();
     expect(await visit(app, 'a')).toEqual({ r: '/users/u', rev: 2 });
     await visit(app, 'b');
@@ -26,7 +26,7 @@ describe('once', () => {
     expect(await visits(app)).toBe(2);
   });
 
-  test('[ONC1] so does one that is sent while the first is under way', async () => {
+  test('[ONC1] so does one sent while the first is in progress', async () => {
     const app = await open();
     const answers = await Promise.all([visit(app, 'a'), visit(app, 'a'), visit(app, 'a')]);
     const repeated = { r: '/users/u', rev: 2, meta: { repeated: true } };
@@ -34,7 +34,7 @@ describe('once', () => {
     expect(await visits(app)).toBe(1);
   });
 
-  test('[ONC1] a create that is sent again gives the R and the revision of the first', async () => {
+  test('[ONC1] a create sent again returns the R and the revision of the first', async () => {
     const app = await open();
     const message = {
       cmd: 'create',
@@ -55,7 +55,7 @@ describe('once', () => {
     });
   });
 
-  test('[ONC1] a delete that is sent again is not told that the object is gone', async () => {
+  test('[ONC1] a delete sent again does not get an error that the object is gone', async () => {
     const app = await open();
     const message = { cmd: 'delete', r: '/users/u', cmdOpts: { once: 'a' } };
     expect(await app.send(amal, message)).toEqual({ r: '/users/u' });
@@ -66,7 +66,7 @@ describe('once', () => {
     });
   });
 
-  test('[ONC2] an id that was used for another command or R is refused', async () => {
+  test('[ONC2] an id used for another command or R is refused', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'create', r: '/users/v', body: { name: 'V', visits: 0 } });
     await visit(app, 'a');
@@ -81,7 +81,7 @@ describe('once', () => {
     expect(await visits(app)).toBe(1);
   });
 
-  test('[ONC2] also while the first is under way', async () => {
+  test('[ONC2] also while the first is in progress', async () => {
     const app = await open();
     const [first, second] = await Promise.all([
       visit(app, 'a'),
@@ -91,7 +91,7 @@ describe('once', () => {
     expect(second?.error).toEqual(reused);
   });
 
-  test('[ONC1] each user has ids of its own', async () => {
+  test('[ONC1] each user has separate ids', async () => {
     const app = await open();
     await visit(app, 'a');
     expect(await visit(app, 'a', bela)).toEqual({ r: '/users/u', rev: 3 });

@@ -17,10 +17,13 @@ import type { CommandContext } from '../services.js';
 
 export type PostHookName = Extract<keyof Hooks, `post${string}`>;
 
-/** Work for a post hook, committed with the write that it is about: what the hook is to see. */
+/** Work for a post hook, committed with the write that it is about: the data that the hook sees. */
 export interface OutboxEntry {
   readonly hook: PostHookName;
-  /** The object, the revision that the write made, and when: milliseconds since the Unix epoch. */
+  /**
+   * The object, the revision that the write made, and its time in milliseconds since the Unix
+   * epoch.
+   */
   readonly r: string;
   readonly rev: number;
   readonly at: number;
@@ -28,27 +31,27 @@ export interface OutboxEntry {
   readonly model: string;
   /** The data after a creation or an update, before a deletion. */
   readonly data: JsonObject;
-  /** The fields that changed: of an update, each with its value before, where it had one. */
+  /** The fields that changed; for an update each with its previous value, if it had one. */
   readonly fields: readonly string[];
   readonly before: JsonObject;
   readonly auth: Auth;
-  /** Post hooks that stand behind the write: 0 for one of a client's. */
+  /** Hook depth: the number of post hooks that led to the write; 0 for a client's write. */
   readonly chain: number;
 }
 
-/** Thrown by a write that would be one too many in a chain of post hooks that set each other off. */
+/** Thrown by a write that exceeds the maximum hook depth: post hooks that trigger each other. */
 export class HookDepthExceeded extends Error {
   override readonly name = 'ChainTooLong';
 }
 
 const hooks = { create: 'postCreate', update: 'postUpdate', delete: 'postDelete' } as const;
 
-/** The scope names of the outbox's collection. */
+/** The names of the outbox's collection. */
 export const outbox = '_outbox';
 
 /**
- * Rule POST1: the write, with work for the model's post hook where it has one for it. `head` is the
- * object as it was.
+ * Rule POST1: the write, with an outbox entry where the model has a post hook for it. `head` is the
+ * object before the write.
  */
 export function withPostHook(
   context: CommandContext,
@@ -61,10 +64,10 @@ export function withPostHook(
   const { hookDepth: chain = 0, services, auth } = context;
   if (chain >= services.limits.hookChain) {
     throw new HookDepthExceeded(
-      `${chain} post hooks have set each other off, and this is one too many`,
+      `post hooks triggered each other ${chain} times, which is more than the limit`,
     );
   }
-  // What a hook writes is let through: only so does the outbox get shorter.
+  // Writes of hooks always pass: the outbox shrinks only if they do.
   if (chain === 0 && services.outboxFull?.()) throw unavailable();
   const { r, rev, at } = write.change;
   const { data } = hook === 'postDelete' && head ? head : write.object;
@@ -92,7 +95,7 @@ function changed(
   return { fields, before };
 }
 
-/** The creation of an entry. Its change tells nothing: nobody is to hear of it. */
+/** The creation of an entry. Its change has no content: nobody receives it. */
 export function entryWrite(r: string, entry: OutboxEntry): Write {
   const { auth, fields, ...plain } = entry;
   const data: JsonObject = { ...plain, fields: [...fields], auth: plainAuth(auth) };
@@ -101,7 +104,7 @@ export function entryWrite(r: string, entry: OutboxEntry): Write {
   return { ...write, change: { ...write.change, created: {} } };
 }
 
-/** `undefined` where it is none that this version knows. */
+/** `undefined` where this version cannot read it. */
 export function readEntry(data: JsonObject): OutboxEntry | undefined {
   const { r, rev, at, model, fields, data: whole, before, chain } = data;
   const hook = Object.values(hooks).find((name) => name === data.hook);

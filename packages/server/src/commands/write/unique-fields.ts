@@ -2,8 +2,8 @@ import type { Model } from '../../model/model.js';
 import type { CommandContext } from '../services.js';
 
 /**
- * Resolves when unique fields can be judged: once every object of the collection has its values as of this version of the
- * model (rule MIG5). Rejects with `StoreUnavailable` where that takes too long.
+ * Resolves when unique fields can be checked: once every object of the collection has its values in
+ * this version of the model (rule MIG5). Rejects with `StoreUnavailable` where that takes too long.
  */
 export async function uniqueFieldsSettled(
   { services }: CommandContext,

@@ -46,7 +46,7 @@ import {
   originOf,
 } from './write-helpers.js';
 
-/** The object as it would be, as far as it can be told. */
+/** The object after the update, as far as it can be computed. */
 interface Draft {
   /** Only to be stored where there are no errors. */
   readonly data: JsonObject;
@@ -62,7 +62,7 @@ export class UpdateCommand implements WriteCommand {
   readonly #context: CommandContext;
   readonly #request: UpdateRequest;
   readonly #model: Model;
-  /** With values as the fields keep them. */
+  /** With values in their stored form. */
   readonly #ops: readonly FieldOp[];
 
   constructor(context: CommandContext, request: UpdateRequest) {
@@ -113,8 +113,8 @@ export class UpdateCommand implements WriteCommand {
   }
 
   /**
-   * The draft, for one who has the right to make it: whatever is wrong with it is told to nobody else.
-   * `input` of the rule is the object as it would be; where the operations do not fit, as it is.
+   * The draft, if the user may make it: its errors are shown to nobody else. `input` of the rule is
+   * the updated object, or the current one where the operations do not fit.
    */
   async #authorizedDraft(head: StoredObject): Promise<Draft> {
     const right = 'update';
@@ -189,7 +189,7 @@ function isBeyondWork(errors: FieldErrors): boolean {
   return Object.values(errors).some(([code]) => code === beyondUpdateWork);
 }
 
-/** Operations that merge: they mean the same whatever the value has become since. */
+/** Operations that merge: their meaning does not depend on the current value. */
 const merging: ReadonlySet<FieldOp['op']> = new Set(['addNumber', 'push', 'addToSet', 'pull']);
 
 /** Rules UPD2 and UPD3. Throws 409. */
@@ -210,7 +210,10 @@ function assertCurrent(
   if (Object.keys(errors).length > 0) throw fail('object.revision.outdated', errors);
 }
 
-/** References that the object did not have yet. One that stays may go on pointing at what was deleted since. */
+/**
+ * References that the object did not have yet. An existing one may go on pointing at an object
+ * deleted since.
+ */
 function addedReferences(
   model: Model,
   before: JsonObject,

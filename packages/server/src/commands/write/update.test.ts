@@ -33,7 +33,7 @@ const outdated = (...keys: string[]) => ({
 });
 
 describe('update', () => {
-  test('[UPD1] does all operations and answers the new revision', async () => {
+  test('[UPD1] does all operations and returns the new revision', async () => {
     const app = await open();
     const ops: Op[] = [
       ['set', 'picture.small', 'p'],
@@ -76,7 +76,7 @@ describe('update', () => {
     });
   });
 
-  test('[UPD3] a set, insertAt or removeAt of a field that was touched since is refused', async () => {
+  test('[UPD3] a set, insertAt or removeAt of a field touched since is refused', async () => {
     const app = await open();
     await update(app, 1, [
       ['set', 'age', 4],
@@ -99,7 +99,7 @@ describe('update', () => {
     expect((await update(app, 1, [['set', 'age', 3]])).error).toEqual(outdated('age'));
   });
 
-  test('[UPD3] a set of a field inside of a field that was touched since is refused', async () => {
+  test('[UPD3] a set of a field inside a field touched since is refused', async () => {
     const app = await open();
     await update(app, 1, [['set', 'picture.small', 'a']]);
     expect((await update(app, 1, [['set', 'picture.large', 'b']])).error).toEqual(
@@ -124,7 +124,7 @@ describe('update', () => {
     expect(await stored(app)).toMatchObject({ visits: 13, tags: ['c', 'd'] });
   });
 
-  test('[UPD3] [UPD4] two that change different fields at once both get through, and so do two that count', async () => {
+  test('[UPD3] [UPD4] concurrent updates of different fields both succeed, and so do two that add', async () => {
     const app = await open();
     const answers = await Promise.all([
       update(app, 1, [['set', 'age', 4]]),
@@ -143,7 +143,7 @@ describe('update', () => {
     expect(await stored(app)).toMatchObject({ name: 'W', age: 4, visits: 12 });
   });
 
-  test('[UPD11] an update that changes nothing is a revision', async () => {
+  test('[UPD11] an update that changes nothing makes a revision', async () => {
     const app = await open();
     expect(await update(app, 1, [['pull', 'tags', 'zzz']])).toEqual({ r: '/users/u', rev: 2 });
     expect((await app.publishedChanges()).at(-1)).toMatchObject({
@@ -154,7 +154,7 @@ describe('update', () => {
     });
   });
 
-  test('[UPD12] what comes of the operations is validated where it was touched', async () => {
+  test('[UPD12] the result of the operations is validated where it was touched', async () => {
     const app = await open();
     const ops: Op[] = [
       ['set', 'age', -1],
@@ -177,7 +177,7 @@ describe('update', () => {
     );
   });
 
-  test('[CAL2] [PSH3] calculated fields follow, through chains, and are told as set', async () => {
+  test('[CAL2] [PSH3] calculated fields follow, through chains, and are pushed as set', async () => {
     const app = await open();
     await update(app, 1, [['set', 'name', 'W']]);
     expect(await stored(app)).toMatchObject({ greeting: 'Hello W', shout: 'Hello W!' });
@@ -199,7 +199,7 @@ describe('update', () => {
     });
   });
 
-  test('[FLD3] [PSH9] what is stored in another form than it was sent is told as stored', async () => {
+  test('[FLD3] [PSH9] a value stored in another form than it was sent is pushed as stored', async () => {
     const app = await open();
     await update(app, 1, [['set', 'joined', '2024-05-01T02:00:00+02:00']]);
     expect((await app.publishedChanges()).at(-1)?.delta).toEqual({
@@ -207,7 +207,7 @@ describe('update', () => {
     });
   });
 
-  test('[GET7] [DEL2] what is missing or gone cannot be updated', async () => {
+  test('[GET7] [DEL2] a missing or deleted object cannot be updated', async () => {
     const app = await open();
     const set: Op = ['set', 'age', 1];
     expect((await update(app, 1, [set], { r: '/users/none' })).error).toEqual({
@@ -218,7 +218,7 @@ describe('update', () => {
     expect((await update(app, 1, [set])).error).toEqual({ code: 410, message: 'object.gone' });
   });
 
-  test('[REF2] a new reference must exist, one that stays need not', async () => {
+  test('[REF2] a new reference must exist, an existing one need not', async () => {
     const app = await open();
     await app.send(amal, { cmd: 'create', r: '/users/v', body: { name: 'V' } });
     expect((await update(app, 1, [['push', 'team', '/users/none']])).error).toEqual(
@@ -240,7 +240,7 @@ describe('update', () => {
     );
   });
 
-  test('[ACC7] a missing right is told before a conflict or a wrong field', async () => {
+  test('[ACC7] a missing right is reported before a conflict or an invalid field', async () => {
     const app = await open();
     const forbidden = { code: 403, message: 'forbidden' };
     const on = { r: '/notes/n', auth: bela };
@@ -255,7 +255,7 @@ describe('update', () => {
     }
   });
 
-  test('[ACC1] the rule of update sees the object as it is and as it would be', async () => {
+  test('[ACC1] the rule of update sees the object before and after', async () => {
     const app = await open();
     const on = { r: '/notes/n' };
     expect((await update(app, 1, [['set', 'owner', 'bela']], on)).error).toEqual({
@@ -265,7 +265,7 @@ describe('update', () => {
     expect(await update(app, 1, [['set', 'text', 'x']], on)).toMatchObject({ rev: 2 });
   });
 
-  test('[ACC6] who may not read a hidden object is told that there is none; who may, that a right is missing', async () => {
+  test('[ACC6] a hidden object is missing for a user who may not read it; one who may gets 403', async () => {
     const app = await open();
     const set: Op = ['set', 'text', 'x'];
     const on = { r: '/secrets/s' };

@@ -40,7 +40,7 @@ const scratch = Scratch.each();
 const sqlite = (platform: Platform) =>
   openSqliteStore({ file: scratch.file() }, platform, silentLog);
 
-/** The answer to a message that came as this text. */
+/** The response to a message with this text. */
 const sendText = (app: TestApp, text: string) => app.sendText(amal, text.replace('{', '{"tag":1,'));
 
 const create = (app: TestApp, r: string, body: JsonObject) =>
@@ -62,7 +62,7 @@ const invalid = (path: string, code = 'type.invalid') => ({
 
 const beyond = 'a whole number beyond ±(2^53 - 1) is not kept exactly';
 
-describe('numbers that would not be kept', () => {
+describe('numbers that cannot be stored exactly', () => {
   test.each([
     ['"j":1e400', 'j'],
     ['"j":{"a":[1,-1e400]}', 'j'],
@@ -126,14 +126,14 @@ describe('numbers that would not be kept', () => {
     expect(await stored(app)).toMatchObject({ ...before, _rev: 1 });
   });
 
-  test('[NUM1] a sum that no number can hold is refused', async () => {
+  test('[NUM1] a sum that overflows is refused', async () => {
     const app = await open();
     await create(app, '/things/1', { d: 1e308 });
     const answer = await update(app, 1, { op: 'addNumber', key: 'd', value: 1e308 });
     expect(answer.error).toEqual(invalid('d', 'error.value.should.be.number'));
   });
 
-  test('[NUM2] what is kept is taken, as it came', async () => {
+  test('[NUM2] a number that can be stored is accepted unchanged', async () => {
     const app = await open();
     const text = `{"cmd":"create","r":"/things/1","body":{"n":9007199254740991.0,"d":1e300,
       "j":{"a":9007199254740991,"b":0.1234567890123456789,"c":-0},"ns":[1.50e1],"box":{"n":-0.0}}}`;
@@ -148,7 +148,7 @@ describe('numbers that would not be kept', () => {
     expect((await sendText(app, second)).error).toBeUndefined();
   });
 
-  test('[NUM2] Json has no -0, so that what rules see does not change with a restart', async () => {
+  test('[NUM2] Json has no -0, so that rules see the same after a restart', async () => {
     const app = await open();
     await create(app, '/things/1', { j: { a: [-0, 1], b: -0 } });
     const [head] = await app.services.objects.heads(['/things/1']);
@@ -156,11 +156,11 @@ describe('numbers that would not be kept', () => {
     expect([Object.is(a[0], 0), Object.is(b, 0), a[1]]).toEqual([true, true, 1]);
   });
 
-  test('[NUM2] a large number that Json holds already does not keep its other parts from being changed', async () => {
+  test('[NUM2] a large number already in a Json field does not block changes to its other parts', async () => {
     const app = await open();
     await create(app, '/things/1', { j: { id: 1, a: 1 } });
     const [head] = await app.services.objects.heads(['/things/1']);
-    // As an earlier version of the server took it.
+    // As an earlier version of the server accepted it.
     if (head) (head.data.j as JsonObject).id = 2 ** 60;
     expect((await update(app, 1, { op: 'set', key: 'j.a', value: 2 })).error).toBeUndefined();
     expect((await update(app, 2, { op: 'addNumber', key: 'j.id', value: 1 })).error).toEqual(
@@ -234,7 +234,7 @@ test.each([
   ['ds contains $x', '1e23'],
   ['ds = $x', '[1e23]'],
   ['d <= 9007199254740992', '0'],
-])('[NUM3] what a Double holds is found: %s, %s', async (filter, x) => {
+])('[NUM3] values of a Double are found: %s, %s', async (filter, x) => {
   const app = await open();
   await create(app, '/things/1', { d: 2 ** 53, ds: [1e23] });
   const query = `{"filter":"${filter}","values":{"x":${x}}}`;
@@ -302,10 +302,10 @@ describe('[FORM1] other spellings of a value', () => {
     expect((await update(app, 1, op)).error).toBeUndefined();
     expect((await stored(app))[field]).toEqual(expected);
     await app.publishedChanges();
-    // Told as an operation, not as the whole field.
-    const told = connection.pushes.find(({ evt }) => evt === 'updated');
-    expect(told?.body).toMatchObject({ [String(op.key)]: { op: op.op } });
-    expect(JSON.stringify(told?.body)).not.toContain('+02:00');
+    // Pushed as an operation, not as the whole field.
+    const pushed = connection.pushes.find(({ evt }) => evt === 'updated');
+    expect(pushed?.body).toMatchObject({ [String(op.key)]: { op: op.op } });
+    expect(JSON.stringify(pushed?.body)).not.toContain('+02:00');
   });
 
   test.each<[JsonObject, string[]]>([
@@ -409,7 +409,7 @@ describe('[FORM1] other spellings of a value', () => {
       'x',
       '$v: box.at compares with an instant such as 2026-01-31T12:00:00Z at position 10',
     ],
-  ])('[RQL4] what is no instant is refused: %s, %j', async (filter, v, problem) => {
+  ])('[RQL4] a text that is no instant is refused: %s, %j', async (filter, v, problem) => {
     const app = await open();
     const query = { filter, values: { v } };
     for (const cmdOpts of [{ query }, { query, subscribe: true }]) {
@@ -442,8 +442,8 @@ describe('contains', () => {
       r: '/things',
       cmdOpts: { query: { filter } },
     });
-    const told = `contains looks into a list, and ${problem}`;
-    expect(error).toMatchObject({ code: 409, errors: { 'cmdOpts.query.filter': [told] } });
+    const expected = `contains looks into a list, and ${problem}`;
+    expect(error).toMatchObject({ code: 409, errors: { 'cmdOpts.query.filter': [expected] } });
   });
 
   test.each([

@@ -4,24 +4,24 @@ import type { OnceResult, Write } from '../../store/store.js';
 import type { CommandContext, Reply } from '../services.js';
 import { onceKeyOf, repeatedResult, type WriteMessage } from './write-helpers.js';
 
-/** A create, update or delete, as it is carried out alone or in a batch. */
+/** A create, update or delete, alone or in a batch. */
 export interface WriteCommand {
-  /** What is asked of the objects; asked for again, with another id where it makes one up. */
+  /** The write request; called again where a generated id was taken. */
   request(): WriteRequest;
-  /** True where the id that it made up turned out to be taken. */
+  /** True where the generated id turned out to be taken. */
   readonly idTaken: boolean;
-  /** What is told of what the commit found, which nobody could know before. */
+  /** The error for what only the commit could find. */
   refusal(found: CommitRefusal): ProtocolError;
-  /** The answer, without its tag. */
+  /** The response, without its tag. */
   reply(written: Write): JsonObject | Promise<JsonObject>;
-  /** The answer to a command that repeats one that was carried out. */
+  /** The response to a repeated command. */
   repeatedReply(first: OnceResult): JsonObject;
 }
 
-/** Ids of the server's that may turn out to be taken (by clients that chose them) before it gives up. */
+/** Generated ids that may turn out to be taken (chosen by clients) before it gives up. */
 export const idAttempts = 5;
 
-/** Carries out one command by itself. */
+/** Runs one command outside a batch. */
 export async function runWriteCommand(
   context: CommandContext,
   request: WriteMessage,

@@ -7,21 +7,21 @@ import type { CommitRefusal } from '../../objects/write-request.js';
 import type { OnceKey, OnceRecord, OnceResult } from '../../store/store.js';
 import type { CommandContext } from '../services.js';
 
-/** What every command that writes has. */
+/** The parts that every write command has. */
 export interface WriteMessage {
   readonly cmd: 'create' | 'update' | 'delete';
   readonly target: { readonly r: string };
   readonly cmdOpts: { readonly once?: string | undefined };
 }
 
-/** The once-key that a command carries, if it does. */
+/** The command's once-key, if any. */
 export function onceKeyOf(context: CommandContext, request: WriteMessage): OnceKey | undefined {
   const id = request.cmdOpts.once;
   if (id === undefined) return undefined;
   return { uid: context.auth.uid, id, cmd: request.cmd, r: request.target.r };
 }
 
-/** Who writes what when. */
+/** Author, time and model version of a write. */
 export function originOf(
   context: CommandContext,
   model: Model,
@@ -36,14 +36,20 @@ export function originOf(
   };
 }
 
-/** The first command's record, where this one repeats it. Throws 409 where it is another command, or about another R. */
+/**
+ * The first command's record, where this one repeats it. Throws 409 where the first was another
+ * command, or for another R.
+ */
 export function repeatedResult(key: OnceKey | undefined, first: OnceRecord): OnceResult {
   const [result] = first.results;
   if (first.cmd !== key?.cmd || first.r !== key.r || !result) throw fail('once.reused');
   return result;
 }
 
-/** `reference.missing` under every path that leads to one of the missing objects, as far as an answer names them. */
+/**
+ * `reference.missing` under every path to a missing object, up to the maximum that a response
+ * names.
+ */
 export function missingErrors(
   references: readonly FoundReference[],
   missing: ReadonlySet<string>,
@@ -56,7 +62,7 @@ export function missingErrors(
   return errors.toFieldErrors();
 }
 
-/** Throws 409 where the revision that the command names is one of another store (rule EPO2). */
+/** Throws 409 where the command's revision is of another store (rule EPO2). */
 export function assertEpoch(
   { services }: CommandContext,
   { epoch }: { readonly epoch?: string | undefined },
@@ -74,7 +80,7 @@ export function assertValid(...found: readonly FieldErrors[]): void {
   if (Object.keys(errors).length > 0) throw fail('validation.failed', errors);
 }
 
-/** What is told of what the commit found wrong, which nobody could know before. */
+/** The error for what only the commit could find. */
 export function commitRefusal(
   found: CommitRefusal,
   references: readonly FoundReference[],

@@ -30,20 +30,20 @@ export interface DeliveriesOptions {
 export interface WebhookLimits {
   /** Attempts of a delivery until it is given up. */
   readonly attempts: number;
-  /** Milliseconds until it is given up, however often it was tried. */
+  /** Milliseconds after which it is given up, however often it was tried. */
   readonly age: number;
-  /** Milliseconds of one attempt. */
+  /** Timeout of an attempt, milliseconds. */
   readonly timeout: number;
-  /** Events that wait for one endpoint. */
+  /** Maximum events that wait for one endpoint. */
   readonly pending: number;
-  /** Attempts at once to one endpoint. */
+  /** Concurrent attempts to one endpoint. */
   readonly concurrency: number;
 }
 
 interface DeliveryFailure {
   readonly reason: string;
   readonly final?: boolean | undefined;
-  /** Milliseconds that the endpoint asks to be left alone. */
+  /** Milliseconds that the endpoint asks to pause. */
   readonly pause?: number | undefined;
 }
 
@@ -52,13 +52,16 @@ const window = 10_000;
 const dropReportInterval = 10_000;
 const longestDelay = 4 * 3_600_000;
 
-/** Brings messages to one endpoint; those about one object in order, each until it was taken or is given up (rule POST9). */
+/**
+ * Delivers messages to one endpoint; those about one object in order, each until it is accepted or
+ * given up (rule POST9).
+ */
 export class Deliveries {
   readonly #options: DeliveriesOptions;
   readonly #queue: DurableQueue;
   readonly #retries: Retries;
   readonly #abort = new AbortController();
-  /** By the monotonic clock: the endpoint asked to be left alone until then. */
+  /** On the monotonic clock: the endpoint asked to pause until then. */
   #pausedUntil = 0;
   #dropsReportedAt = Number.NEGATIVE_INFINITY;
 
@@ -84,7 +87,7 @@ export class Deliveries {
     return this.#queue.pending;
   }
 
-  /** What writes an event, where the endpoint wants it and not too much waits for it. */
+  /** The write of an event, where the endpoint wants it and not too many wait. */
   writesOf(event: HookEvent): WriteRequest[] {
     const { endpoint, objects, limits, count, log, platform } = this.#options;
     if (!wants(endpoint, event.name)) return [];
@@ -95,7 +98,7 @@ export class Deliveries {
       this.#dropsReportedAt = now;
       log.error(
         { webhook: endpoint.name },
-        'too many events wait for a webhook: new ones are left out',
+        'too many events wait for a webhook: new ones are dropped',
       );
     }
     return [];
@@ -105,7 +108,7 @@ export class Deliveries {
     this.#queue.start();
   }
 
-  /** Breaks off what is under way: it will be sent again. */
+  /** Aborts the attempts in progress: they will be repeated. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#queue.close();
@@ -136,7 +139,7 @@ export class Deliveries {
     return { kind: 'done' };
   }
 
-  /** `undefined` where it was taken. */
+  /** Resolves to `undefined` where it was accepted. */
   async #send(message: WebhookMessage): Promise<DeliveryFailure | undefined> {
     const { endpoint, platform, limits } = this.#options;
     const now = platform.clock.now();
@@ -162,7 +165,7 @@ export class Deliveries {
     if (pause > 0) this.#pausedUntil = platform.clock.monotonic() + pause;
     if (!final && attempts < limits.attempts) {
       count.add(1, 'again');
-      log.debug({ webhook: endpoint.name, attempts, reason }, 'a delivery will be tried again');
+      log.debug({ webhook: endpoint.name, attempts, reason }, 'a delivery will be retried');
       return await this.#retries.schedule(stored, attempts, reason, pause);
     }
     await deadLetters.add({
@@ -174,7 +177,7 @@ export class Deliveries {
   }
 }
 
-/** A message as a dead letter, but for how it came to be one. */
+/** A message as a dead letter, without the reason. */
 export function deadLetterOf(
   { r, data }: StoredObject,
   endpoint: string,

@@ -3,22 +3,25 @@ import type { SignedMessage } from './webhook-message.js';
 
 export type PostResult =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfter: string | undefined }
-  /** No answer came: why, for people. */
+  /** No response, and why, for operators. */
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface PostOptions {
   readonly url: string;
   readonly timers: Timers;
-  /** Milliseconds until the whole answer must have come. */
+  /** Milliseconds until the whole response must have arrived. */
   readonly timeout: number;
-  /** Ends it. */
+  /** Aborts it. */
   readonly signal: AbortSignal;
 }
 
-/** Bytes of an answer's body that are read, so that the connection can be used again. */
+/** Maximum bytes of a response body to read, so that the connection can be reused. */
 const mostOfBody = 64 * 1024;
 
-/** Posts a message, follows no redirect, and takes nothing from the answer but its status. Never rejects. */
+/**
+ * Posts a message, follows no redirect, and uses only the status and Retry-After of the response.
+ * Never rejects.
+ */
 export async function post(
   { headers, body }: SignedMessage,
   { url, timers, timeout, signal }: PostOptions,
@@ -36,7 +39,7 @@ export async function post(
     const retryAfter = response.headers.get('retry-after') ?? undefined;
     return { kind: 'answered', status: response.status, retryAfter };
   } catch (error) {
-    if (abort.signal.aborted) return { kind: 'failed', reason: `no answer within ${timeout} ms` };
+    if (abort.signal.aborted) return { kind: 'failed', reason: `no response within ${timeout} ms` };
     return { kind: 'failed', reason: reasonOf(error) };
   } finally {
     timer.cancel();
@@ -47,7 +50,7 @@ export async function post(
 async function drain({ body }: Response): Promise<void> {
   if (!body) return;
   let bytes = 0;
-  // Leaving the loop cancels what is left.
+  // Leaving the loop cancels the rest.
   for await (const chunk of body) {
     bytes += chunk.length;
     if (bytes > mostOfBody) return;

@@ -1,4 +1,4 @@
-/** Milliseconds that a `Retry-After` header asks for: seconds, or a date. `undefined` where it is neither. */
+/** Milliseconds of a `Retry-After` header: seconds, or a date. `undefined` where it is neither. */
 export function retryAfterOf(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;

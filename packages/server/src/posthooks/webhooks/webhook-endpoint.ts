@@ -1,12 +1,12 @@
 /** A webhook that the app configures. */
 export interface WebhookEndpoint {
-  /** Of letters, digits, `_` and `-`: part of an R. */
+  /** Letters, digits, `_` and `-`: part of an R. */
   readonly name: string;
   /** `http:` or `https:`. */
   readonly url: string;
-  /** What its messages are signed with: `whsec_` and base64, or any other text. They are not signed where there is none. */
+  /** Signs its messages: `whsec_` and base64, or any other text. Without it they are not signed. */
   readonly secret?: string | undefined;
-  /** Names of events, `order.*` for all that begin so; `undefined` for all. */
+  /** Names of events, `order.*` for a prefix; `undefined` for all. */
   readonly events?: readonly string[] | undefined;
 }
 

@@ -4,15 +4,15 @@ import { createWrite } from '../../objects/change.js';
 import type { WriteRequest } from '../../objects/write-request.js';
 import type { HookEvent } from '../outbox.js';
 
-/** An event on its way to one endpoint, as it is stored. */
+/** An event to be delivered to one endpoint, as stored. */
 export interface WebhookMessage {
-  /** Stays the same in every attempt. */
+  /** The same in every attempt. */
   readonly id: string;
   readonly type: string;
   readonly data: JsonValue;
-  /** The object whose hook told it. */
+  /** The object whose hook emitted it. */
   readonly r: string;
-  /** When that was written, milliseconds since the Unix epoch. */
+  /** When the object was written, milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
@@ -45,7 +45,7 @@ export interface SignedMessage {
   readonly body: string;
 }
 
-/** Rule POST8: as Standard Webhooks has it. `now`: milliseconds since the Unix epoch. */
+/** Rule POST8: as in Standard Webhooks. `now`: milliseconds since the Unix epoch. */
 export function signed(
   { id, type, data, at }: WebhookMessage,
   secret: string | undefined,
@@ -64,7 +64,7 @@ export function signed(
   return { headers, body };
 }
 
-/** Throws where the secret is no base64 after `whsec_`. */
+/** Throws where the secret has no valid base64 after `whsec_`. */
 export function signer(secret: string): Webhook {
   if (secret.startsWith('whsec_')) return new Webhook(secret);
   return new Webhook(Buffer.from(secret, 'utf8'), { format: 'raw' });

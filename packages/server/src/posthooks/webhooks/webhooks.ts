@@ -20,7 +20,10 @@ export interface WebhooksOptions {
 
 const page = 100;
 
-/** Where events of post hooks go: to each endpoint that wants them, on a way of its own. */
+/**
+ * Delivers events of post hooks to each endpoint that wants them, with a separate queue per
+ * endpoint.
+ */
 export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #endpoints: readonly Deliveries[];
@@ -32,7 +35,7 @@ export class Webhooks {
     this.#options = options;
     const count = metrics.counter(
       'really_webhooks_total',
-      'Attempts to deliver an event to a webhook: delivered, to be tried again, given up as dead letters, or dropped, for too many wait.',
+      'Attempts to deliver an event to a webhook: delivered, to be retried, given up as dead letters, or dropped because too many wait.',
       ['outcome'],
     );
     this.#endpoints = endpoints.map((endpoint) => {
@@ -45,10 +48,10 @@ export class Webhooks {
     });
   }
 
-  /** Throws for what is no name of an event. */
+  /** Throws for an invalid name of an event. */
   writesOf(event: HookEvent): WriteRequest[] {
     if (!/^[\w.-]{1,128}$/.test(event.name)) {
-      throw new Error('an event is named with up to 128 letters, digits, `.`, `_` and `-`');
+      throw new Error('the name of an event has up to 128 letters, digits, `.`, `_` and `-`');
     }
     return this.#endpoints.flatMap((deliveries) => deliveries.writesOf(event));
   }
@@ -60,11 +63,11 @@ export class Webhooks {
     }
     for (const deliveries of this.#endpoints) deliveries.start();
     this.#dropOrphans().catch((error: unknown) => {
-      log.warn({ err: error }, 'deliveries to webhooks that are gone could not be looked for');
+      log.warn({ err: error }, 'deliveries to removed webhooks could not be cleaned up');
     });
   }
 
-  /** What waits for a webhook that the app does not configure any more. */
+  /** Dead-letters what waits for webhooks that are no longer configured. */
   async #dropOrphans(): Promise<void> {
     const { endpoints, services, deadLetters } = this.#options;
     const known = new Set(endpoints.map(({ name }) => name));

@@ -2,8 +2,8 @@ import type { JsonObject, JsonValue, RqlExpression, RqlOperator } from '@really/
 import fc from 'fast-check';
 import type { Order } from '../store.js';
 
-// What random tests of stores write and ask for: few values, so that they meet, and all kinds that
-// are easy to get wrong.
+// Values and queries for random tests of stores: few values, so that they collide, and every kind
+// that is easy to get wrong.
 
 const number = fc.oneof(
   fc.constantFrom(0, 1, 2, -1, 1.5, 1e21, 1e-7, 5e-324, 1.7976931348623157e308),
@@ -38,7 +38,7 @@ const text = fc.oneof(
 );
 const plain = fc.oneof(number, text, fc.boolean(), fc.constant(null));
 
-/** Keeps what JSON keeps: -0 is 0. */
+/** As JSON stores it: -0 becomes 0. */
 const throughJson = (value: JsonValue) => JSON.parse(JSON.stringify(value)) as JsonValue;
 
 const inner: fc.Arbitrary<JsonValue> = fc.oneof(
@@ -96,7 +96,7 @@ const operators: readonly RqlOperator[] = [
   'starts with',
 ];
 
-/** `rs` are addresses to look for. */
+/** `rs` are Rs to search for. */
 export function filterOf(rs: readonly string[]): fc.Arbitrary<RqlExpression> {
   const someR = fc.constantFrom(...rs, '/elsewhere/a');
   const comparison = fc

@@ -17,11 +17,11 @@ export function commitContract(open: OpenStore): void {
       expect(await store.position()).toBe(3);
     });
 
-    test('nothing to commit is fine', async () => {
+    test('an empty commit succeeds', async () => {
       expect(await subject.store.commit([])).toEqual([]);
     });
 
-    test('newest is the greatest time of any change', async () => {
+    test('the latest change time is the greatest time of any change', async () => {
       await subject.commit(creation('/users/1', {}, { at: 500 }));
       await subject.commit(creation('/users/2', {}, { at: 300 }));
       expect(await subject.store.newest()).toBe(500);
@@ -40,14 +40,14 @@ export function commitContract(open: OpenStore): void {
       expect((await subject.object('/users/1')).data).toEqual({ n: 2 });
     });
 
-    test('an update of what is not there is a conflict with revision 0', async () => {
+    test('an update of a missing object is a conflict with revision 0', async () => {
       const object = { ...creation('/users/1').object };
       const outcome = await subject.outcome(update(object, { n: 1 }));
       expect(outcome).toEqual({ kind: 'conflict', rev: 0, deleted: false });
       expect(await subject.store.get('/users/1')).toBeUndefined();
     });
 
-    test('[DEL2] nothing comes after a deletion, at no revision', async () => {
+    test('[DEL2] no write follows a deletion, at any revision', async () => {
       await subject.commit(creation('/users/1', { n: 1 }));
       await subject.commit(deletion(await subject.object('/users/1')));
       const tombstone = await subject.object('/users/1');
@@ -70,7 +70,7 @@ export function commitContract(open: OpenStore): void {
       expect((await subject.object('/users/1/posts/2')).deleted).toBe(false);
     });
 
-    test('each write is judged against what the ones before it left', async () => {
+    test('each write is checked against what the ones before it left', async () => {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       const third = deletion(second.object);
@@ -106,7 +106,7 @@ export function commitContract(open: OpenStore): void {
       expect(created.entries.map(({ object }) => object.r)).toEqual(['/users/1', '/users/4']);
     });
 
-    test('[REF2] what a write requires must be there, undeleted, at that moment', async () => {
+    test('[REF2] a required object must exist, undeleted, at that moment', async () => {
       await subject.commit(creation('/users/1'), creation('/users/2'));
       await subject.commit(deletion(await subject.object('/users/2')));
       const post = (requires: string[]) => creation('/posts/1', {}, { requires });
@@ -119,7 +119,7 @@ export function commitContract(open: OpenStore): void {
       await subject.commit(post(['/users/1']));
     });
 
-    test('what is required may come or go earlier in the batch', async () => {
+    test('a required object may be created or deleted earlier in the batch', async () => {
       await subject.commit(creation('/users/1'));
       const outcomes = await subject.outcomes(
         ...each(
@@ -133,13 +133,13 @@ export function commitContract(open: OpenStore): void {
       expect(outcomes.at(3)).toEqual({ kind: 'missing', r: '/users/1' });
     });
 
-    test('a conflict is told before what is missing', async () => {
+    test('a conflict is reported before a missing object', async () => {
       await subject.commit(creation('/users/1'));
       const outcome = await subject.outcome(creation('/users/1', {}, { requires: ['/users/9'] }));
       expect(outcome?.kind).toBe('conflict');
     });
 
-    test('commits that overlap take effect in the order of the calls', async () => {
+    test('overlapping commits take effect in the order of the calls', async () => {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       const [a, b] = await Promise.all([
@@ -193,7 +193,7 @@ function uniqueContract(open: OpenStore): void {
       await subject.commit(creation('/users/4', { email: 'a' }));
     });
 
-    test('[IDX2] an object keeps its own value, and gives it up', async () => {
+    test('[IDX2] an object keeps its own value, and frees it', async () => {
       await subject.store.prepare([users]);
       await subject.commit(creation('/users/1', { email: 'a' }));
       await subject.commit(update(await subject.object('/users/1'), { n: 1 }));
@@ -201,7 +201,7 @@ function uniqueContract(open: OpenStore): void {
       await subject.commit(creation('/users/2', { email: 'a' }));
     });
 
-    test('[IDX2] within one batch a value clashes, and one that was given up is free', async () => {
+    test('[IDX2] within one batch a value clashes, and a freed value is available', async () => {
       await subject.store.prepare([users]);
       const first = creation('/users/1', { email: 'a' });
       const moved = update(first.object, { email: 'b' });
@@ -237,7 +237,7 @@ function uniqueContract(open: OpenStore): void {
       await subject.commit(creation('/users/x', { email: { a: 1, b: {} } }));
     });
 
-    test('[IDX2] numbers that are close, and texts that are odd, are not the same', async () => {
+    test('[IDX2] close numbers and unusual texts are different values', async () => {
       await subject.store.prepare([users]);
       const values = [
         1.7386229259833814e244,
@@ -260,7 +260,7 @@ function uniqueContract(open: OpenStore): void {
       }
     });
 
-    test('[IDX2] a field inside of an object, and the first of several clashes is named', async () => {
+    test('[IDX2] works for a field inside an object, and names the first of several clashes', async () => {
       await subject.store.prepare([users]);
       await subject.commit(creation('/users/1', { email: 'a', card: { number: 5 } }));
       const inner = await subject.outcome(creation('/users/2', { card: { number: 5 } }));
@@ -270,7 +270,7 @@ function uniqueContract(open: OpenStore): void {
       await subject.commit(creation('/users/2', { card: [{ number: 5 }], 'card.number': 5 }));
     });
 
-    test('[IDX2] under different parents too', async () => {
+    test('[IDX2] applies across parents', async () => {
       await subject.store.prepare([layout('a/b', [{ field: 'n', unique: true }])]);
       await subject.commit(creation('/a/1/b/1', { n: 1 }));
       const outcome = await subject.outcome(creation('/a/2/b/1', { n: 1 }));

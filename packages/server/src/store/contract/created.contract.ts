@@ -14,7 +14,7 @@ export function createdContract(open: OpenStore): void {
       return { rs: entries.map(({ object }) => object.r), through, gone };
     };
 
-    test('[SUB6] creations after a position, ascending, with the object as it is now', async () => {
+    test('[SUB6] creations after a position, ascending, with the current object', async () => {
       const [first, second] = [creation('/users/1', { n: 1 }), creation('/users/2', { n: 2 })];
       await subject.commit(first, second);
       const changed = update(first.object, { n: 5 });
@@ -31,7 +31,7 @@ export function createdContract(open: OpenStore): void {
       expect(await rs(users, 3)).toEqual({ rs: [], through: 3, gone: false });
     });
 
-    test('at most the limit, and then the answer is complete up to its last entry', async () => {
+    test('at most the limit, and complete up to the last entry then', async () => {
       await subject.commit(...[1, 2, 3].map((id) => creation(`/users/${id}`)));
       await subject.commit(creation('/notes/1'));
       expect(await rs(users, 0, 2)).toEqual({
@@ -43,7 +43,7 @@ export function createdContract(open: OpenStore): void {
       expect(await rs(users, 0, 3)).toMatchObject({ through: 3 });
     });
 
-    test('only of the scope: parents named, some of them, or none', async () => {
+    test('only creations in the scope: all, some or no parents named', async () => {
       await subject.commit(
         creation('/users/1'),
         creation('/users/1/posts/1'),
@@ -67,14 +67,14 @@ export function createdContract(open: OpenStore): void {
       expect(await ids(users)).toBe('1');
     });
 
-    test('objects deleted since are left out', async () => {
+    test('objects deleted since are omitted', async () => {
       await subject.commit(creation('/users/1'), creation('/users/2'));
       await subject.commit(deletion(await subject.object('/users/1')));
       expect(await rs(users, 0)).toEqual({ rs: ['/users/2'], through: 3, gone: false });
       expect(await rs(users, 0, 1)).toEqual({ rs: ['/users/2'], through: 2, gone: false });
     });
 
-    test('a position stays good however much the objects change', async () => {
+    test('a position stays valid however much the objects change', async () => {
       await subject.store.prepare([layout('users', [], { history: 2 })]);
       const first = creation('/users/1', { n: 0 });
       await subject.commit(first, creation('/users/2'));

@@ -12,7 +12,7 @@ export function epochContract(open: OpenStore): void {
     const kept = { object: born.object, history: [born.change] };
     const entry = (replaces: boolean): RestoredObject => ({ ...kept, replaces });
 
-    test('[EPO1] of a new store is its first, and no other store has it', async () => {
+    test('[EPO1] of a new store is its first, and unique', async () => {
       const { epoch } = subject.store;
       expect(epoch).toEqual({
         id: expect.stringMatching(/^[0-9a-f]{16}$/),
@@ -25,7 +25,7 @@ export function epochContract(open: OpenStore): void {
       await other.close();
     });
 
-    test('[EPO1] stays, whatever is written and laid out', async () => {
+    test('[EPO1] stays the same through writes and layouts', async () => {
       const { epoch } = subject.store;
       await subject.commit(born, grown);
       await subject.store.prepare([
@@ -34,7 +34,7 @@ export function epochContract(open: OpenStore): void {
       expect(subject.store.epoch).toEqual(epoch);
     });
 
-    test('[EPO3] objects of another store come in: it is not the first one any more', async () => {
+    test('[EPO3] is not the first any more once objects of another store were restored', async () => {
       const { epoch } = subject.store;
       await subject.store.restore([], 0);
       expect(subject.store.epoch).toEqual(epoch);
@@ -42,7 +42,7 @@ export function epochContract(open: OpenStore): void {
       expect(subject.store.epoch).toEqual({ ...epoch, isFirst: false });
     });
 
-    test('[EPO3] an object is replaced: its revisions mean something else, so the epoch is new', async () => {
+    test('[EPO3] is new when an object is replaced: its revisions have another meaning', async () => {
       await subject.commit(born, grown);
       const { epoch } = subject.store;
       expect(await subject.store.restore([entry(false)], 0)).toMatchObject({ kind: 'refused' });

@@ -7,7 +7,7 @@ export function eraseContract(open: OpenStore): void {
     const subject = StoreUnderTest.each(open);
     const jobs = { names: ['_jobs'], parents: [] };
 
-    test('are gone with their history, as if they had never been', async () => {
+    test('are gone with their history, as if they had never existed', async () => {
       const { store } = subject;
       const job = creation('/_jobs/1', { n: 1 });
       await subject.commit(job, creation('/_jobs/2'), update(job.object, { n: 2 }));
@@ -22,7 +22,7 @@ export function eraseContract(open: OpenStore): void {
       expect(changes.entries.map(({ change }) => change.r)).toEqual(['/_jobs/2']);
     });
 
-    test('take no position, and positions never go back', async () => {
+    test('take no position, and positions never decrease', async () => {
       const { store } = subject;
       await subject.commit(creation('/users/1'), creation('/_jobs/1'));
       await store.commit([{ writes: [], erases: ['/_jobs/1'] }]);
@@ -33,7 +33,7 @@ export function eraseContract(open: OpenStore): void {
       expect((await subject.object('/_jobs/1')).data).toEqual({ n: 2 });
     });
 
-    test('go with the writes of their group, or stay with none of them', async () => {
+    test('are erased with the writes of their group, or not at all', async () => {
       const { store } = subject;
       const user = creation('/users/1');
       await subject.commit(creation('/_jobs/1'), creation('/_jobs/2'), user);
@@ -57,7 +57,7 @@ export function eraseContract(open: OpenStore): void {
       ]);
     });
 
-    test('can be erased once: a group that comes too late is refused, and nothing of it is written', async () => {
+    test('are erased once: a group that comes too late is refused, and writes nothing', async () => {
       const { store } = subject;
       const deleted = creation('/_jobs/2');
       await subject.commit(creation('/_jobs/1'), deleted, deletion(deleted.object));
@@ -85,16 +85,16 @@ export function eraseContract(open: OpenStore): void {
       expect(users.map(({ r }) => r)).toEqual(['/users/1']);
     });
 
-    test('a once-key that is known comes first, and nothing is erased under it', async () => {
+    test('a known once-key is checked first, and nothing is erased', async () => {
       const once = { uid: 'u1', id: 'k', cmd: 'create', r: '/users/*' };
       await subject.commit(creation('/_jobs/1'));
       await subject.outcomes(alone(creation('/users/1'), once));
-      const [told] = await subject.outcomes({
+      const [outcome] = await subject.outcomes({
         writes: [creation('/users/2')],
         once,
         erases: ['/_jobs/1'],
       });
-      expect(told?.kind).toBe('repeated');
+      expect(outcome?.kind).toBe('repeated');
       expect(await subject.object('/_jobs/1')).toMatchObject({ rev: 1 });
     });
   });

@@ -46,7 +46,7 @@ export function groupsContract(open: OpenStore): void {
         const { object } = seats[id - 1] ?? seats[0] ?? creation('/seats/none');
         return update(object, { no, card: { code: `c${no}` } });
       };
-      // A ring of three, one that stands between, and a newcomer with the value of one that goes.
+      // A ring of three, an object outside it, and a new object with a freed value.
       const [one, two, three] = [moved(1, 2), moved(2, 3), moved(3, 1)];
       const between = update(one.object, { no: 7 });
       const back = update(between.object, { no: 2 });
@@ -67,7 +67,7 @@ export function groupsContract(open: OpenStore): void {
       });
     });
 
-    test('[BAT4] what still clashes when a group is done refuses it, by the last write of that object', async () => {
+    test('[BAT4] a clash that remains after the group refuses it, at the last write of that object', async () => {
       const { store } = subject;
       await store.prepare([layout('seats', [{ field: 'no', unique: true }])]);
       const [one, two] = [creation('/seats/1', { no: 1 }), creation('/seats/2', { no: 2 })];
@@ -85,7 +85,7 @@ export function groupsContract(open: OpenStore): void {
         const outcomes = await store.commit([{ writes }]);
         expect(outcomes).toEqual([{ kind: 'refused', index, refusal: clash }]);
       }
-      // What is found of single writes comes first.
+      // Errors in single writes are reported first.
       const writes = [third, creation('/seats/1')];
       expect(await store.commit([{ writes }])).toMatchObject([
         { kind: 'refused', index: 1, refusal: { kind: 'conflict' } },
@@ -94,7 +94,7 @@ export function groupsContract(open: OpenStore): void {
       expect(await store.count(queryOf('seats'))).toBe(2);
     });
 
-    test('where a write is refused nothing of its group stays, and the index tells which it was', async () => {
+    test('a refused write undoes its group, and the index says which it was', async () => {
       const { store } = subject;
       await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
       const taken = creation('/users/1', { email: 'a' });
@@ -106,20 +106,20 @@ export function groupsContract(open: OpenStore): void {
         creation('/notes/1'),
       ];
       const refusals = [
-        { write: creation('/notes/1'), told: { kind: 'conflict', rev: 1, deleted: false } },
+        { write: creation('/notes/1'), reason: { kind: 'conflict', rev: 1, deleted: false } },
         {
           write: creation('/notes/2', {}, { requires: ['/users/9'] }),
-          told: { kind: 'missing', r: '/users/9' },
+          reason: { kind: 'missing', r: '/users/9' },
         },
         {
           write: creation('/users/3', { email: 'b' }),
-          told: { kind: 'unique', field: 'email' },
+          reason: { kind: 'unique', field: 'email' },
         },
       ];
-      for (const { write, told } of refusals) {
+      for (const { write, reason } of refusals) {
         const writes = [...good, write, creation('/users/4')];
         const outcomes = await store.commit([{ writes, once }]);
-        expect(outcomes).toEqual([{ kind: 'refused', index: 3, refusal: told }]);
+        expect(outcomes).toEqual([{ kind: 'refused', index: 3, refusal: reason }]);
       }
       expect(await store.getMany(['/users/2', '/notes/1', '/users/4'])).toEqual([
         undefined,
@@ -133,7 +133,7 @@ export function groupsContract(open: OpenStore): void {
       expect((await store.created(users, 0, 10)).through).toBe(1);
     });
 
-    test('the groups before and after a refused one are applied, as if it had not been there', async () => {
+    test('the groups before and after a refused one are applied, as if it did not exist', async () => {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       const outcomes = await subject.outcomes(
@@ -147,13 +147,13 @@ export function groupsContract(open: OpenStore): void {
         { kind: 'committed', positions: [3, 4] },
       ]);
       expect((await subject.object('/users/1')).data).toEqual({ n: 3 });
-      // In a collection that the refused group was the first to write to.
+      // In a collection that only the refused group wrote to.
       await subject.commit(creation('/fresh/2'));
       const { entries } = await subject.store.history('/users/1', 0, 10);
       expect(entries.map(({ rev }) => rev)).toEqual([1, 2]);
     });
 
-    test('a history that a refused deletion would have scrubbed is whole', async () => {
+    test('the history that a refused deletion would have scrubbed is intact', async () => {
       const first = creation('/users/1', { n: 1 });
       const second = update(first.object, { n: 2 });
       await subject.commit(first, second);
@@ -169,7 +169,7 @@ export function groupsContract(open: OpenStore): void {
       expect((await subject.object('/users/1')).data).toEqual({ n: 2 });
     });
 
-    test('[ONC1] a once-key stands for its group: what was written under it is told in order', async () => {
+    test('[ONC1] a once-key stands for its group: the results are returned in order', async () => {
       const first = creation('/users/1', { n: 1 });
       const writes = [first, creation('/notes/1'), update(first.object, { n: 2 })];
       expect((await subject.outcomes({ writes, once }))[0]?.kind).toBe('committed');
@@ -187,7 +187,7 @@ export function groupsContract(open: OpenStore): void {
       expect(await subject.store.position()).toBe(3);
     });
 
-    test('names of the system are collections like others', async () => {
+    test('system names are collections like others', async () => {
       const writes = [creation('/users/1'), creation('/_outbox/1', { to: 'x' })];
       expect((await subject.outcomes({ writes }))[0]?.kind).toBe('committed');
       expect((await subject.object('/_outbox/1')).data).toEqual({ to: 'x' });

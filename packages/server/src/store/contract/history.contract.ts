@@ -30,13 +30,13 @@ export function historyContract(open: OpenStore): void {
       expect(complete).toBe(true);
     });
 
-    test('what never was has no history', async () => {
+    test('an object that never existed has no history', async () => {
       const nothing = { object: undefined, entries: [], complete: true };
       expect(await subject.store.history('/users/1', 0, 10)).toEqual(nothing);
       expect(await subject.store.history('/users/1', 5, 10)).toEqual(nothing);
     });
 
-    test('entries begin after the revision, and are at most as many as asked for', async () => {
+    test('entries begin after the revision, up to the limit', async () => {
       await subject.commit(...life('/users/1', 6));
       expect(await revs('/users/1', 2)).toEqual({ revs: [3, 4, 5, 6], complete: true });
       expect(await revs('/users/1', 2, 2)).toEqual({ revs: [3, 4], complete: true });
@@ -59,8 +59,8 @@ export function historyContract(open: OpenStore): void {
         await subject.commit(...writes.slice(from, from + 50));
         const rev = from + 50;
         expect(await revs('/users/1', rev - 11)).toEqual({ revs: [], complete: false });
-        const told = await revs('/users/1', rev - 10);
-        expect(told).toEqual({ revs: rangeTo(rev, 10), complete: true });
+        const found = await revs('/users/1', rev - 10);
+        expect(found).toEqual({ revs: rangeTo(rev, 10), complete: true });
       }
     });
 
@@ -72,7 +72,7 @@ export function historyContract(open: OpenStore): void {
       expect(await revs('/notes/1', 30)).toEqual({ revs: rangeTo(40, 10), complete: true });
     });
 
-    test('[RET1] or for how long, and then the number does not matter', async () => {
+    test('[RET1] or their age, and then the number does not matter', async () => {
       await subject.store.prepare([layout('users', [], { age: 1000 })]);
       const now = subject.platform.clock.now();
       await subject.commit(...life('/users/1', 30, (rev) => now - 1500 + rev * 50));
@@ -96,7 +96,7 @@ export function historyContract(open: OpenStore): void {
       });
     });
 
-    test('[DEL3] [DEL4] of a deleted object nothing is left but that it was deleted', async () => {
+    test('[DEL3] [DEL4] a deleted object has only its deletion', async () => {
       const writes = life('/users/1', 4);
       await subject.commit(...writes);
       const last = deletion(await subject.object('/users/1'));

@@ -7,7 +7,7 @@ export function lifeContract(open: OpenStore): void {
   describe('objects by key', () => {
     const subject = StoreUnderTest.each(open);
 
-    test('what was never written is not there, in collections that were never heard of too', async () => {
+    test('an object that was never written is missing, also in unknown collections', async () => {
       const { store } = subject;
       expect(await store.get('/users/1')).toBeUndefined();
       expect(await store.getMany(['/users/1', '/a/1/b/2'])).toEqual([undefined, undefined]);
@@ -30,7 +30,7 @@ export function lifeContract(open: OpenStore): void {
       });
     });
 
-    test('any JSON comes back: U+0000, surrogates that stand alone, odd names, large and small numbers', async () => {
+    test('any JSON survives: U+0000, lone surrogates, unusual names, large and small numbers', async () => {
       const data = JSON.parse(
         '{"a":"x\\u0000y","b":"\\ud800","c":"\\udc00\\ud83d","":1,"d.e\\"[0]":2,"\\u0000":3,' +
           '"__proto__":{"x":1},"constructor":5,"n":[1e308,5e-324,9007199254740993,-1e-7,1e21,0.1]}',
@@ -42,24 +42,24 @@ export function lifeContract(open: OpenStore): void {
       expect(Object.getPrototypeOf(stored)).toBe(Object.prototype);
     });
 
-    test('collections whose names differ in case alone are two', async () => {
+    test('collections whose names differ only in case are two', async () => {
       await subject.commit(creation('/users/1', { n: 1 }), creation('/Users/1', { n: 2 }));
       expect((await subject.object('/users/1')).data).toEqual({ n: 1 });
       expect((await subject.object('/Users/1')).data).toEqual({ n: 2 });
     });
 
-    test('ids that differ in case alone are two', async () => {
+    test('ids that differ only in case are two', async () => {
       await subject.commit(creation('/users/a', { n: 1 }), creation('/users/A', { n: 2 }));
       expect((await subject.object('/users/a')).data).toEqual({ n: 1 });
     });
 
-    test('objects under different parents are apart', async () => {
+    test('objects under different parents are separate', async () => {
       await subject.commit(creation('/a/1/b/1', { n: 1 }), creation('/a/2/b/1', { n: 2 }));
       expect((await subject.object('/a/2/b/1')).data).toEqual({ n: 2 });
       expect(await subject.store.get('/a/3/b/1')).toBeUndefined();
     });
 
-    test('getMany answers in the order asked for', async () => {
+    test('getMany keeps the order requested', async () => {
       await subject.commit(creation('/users/1', { n: 1 }), creation('/notes/2', { n: 2 }));
       const found = await subject.store.getMany(['/notes/2', '/users/9', '/users/1', '/notes/2']);
       expect(found.map((object) => object?.r)).toEqual([
@@ -83,7 +83,7 @@ export function lifeContract(open: OpenStore): void {
       }
     });
 
-    test('what was answered is seen by every read that begins after it', async () => {
+    test('every read sees all commits answered before it began', async () => {
       await subject.commit(creation('/users/1', { n: 0 }));
       for (let n = 1; n <= 50; n++) {
         await subject.commit(update(await subject.object('/users/1'), { n }));
@@ -94,10 +94,10 @@ export function lifeContract(open: OpenStore): void {
     });
   });
 
-  describe('its life', () => {
+  describe('life cycle', () => {
     const subject = StoreUnderTest.each(open);
 
-    test('it is the only writer, and can serve', async () => {
+    test('it is the sole writer, and available', async () => {
       expect(subject.store.isSoleWriter).toBe(true);
       await subject.store.ping();
     });

@@ -29,12 +29,12 @@ export function migrateContract(open: OpenStore): void {
       expect(await subject.object('/users/1')).toEqual(object);
       const [found] = await store.query(queryOf('users'));
       expect(found).toEqual(object);
-      // The next revision follows on.
+      // The next revision can be written.
       await subject.commit(update(object as StoredObject, { n: 3 }));
       expect(await subject.object('/users/1')).toMatchObject({ rev: 3, modelVersion: 2 });
     });
 
-    test('are overtaken where the stored one is another by now', async () => {
+    test('are overtaken where the stored object has changed', async () => {
       const { store } = subject;
       const [a, b, c] = ['a', 'b', 'c'].map((id) => creation(`/users/${id}`, { n: 1 }));
       if (!a || !b || !c) throw new Error('three');
@@ -51,7 +51,7 @@ export function migrateContract(open: OpenStore): void {
       expect(await subject.object('/users/c')).toMatchObject({ modelVersion: 2 });
     });
 
-    test('keep to unique fields, each for itself', async () => {
+    test('are checked for unique fields one by one', async () => {
       const { store } = subject;
       await store.prepare([layout('users', [{ field: 'n', unique: true }])]);
       const [a, b] = [creation('/users/a', { n: 1 }), creation('/users/b', { n: 3 })];
@@ -70,7 +70,7 @@ export function migrateContract(open: OpenStore): void {
       { ...layout('seats', indexes), modelVersion: currentFrom, currentFrom },
     ];
 
-    test('[MIG8] are judged among those that are migrated, so that values may move in any order', async () => {
+    test('[MIG8] are checked among migrated objects, so that values may move in any order', async () => {
       const { store } = subject;
       await store.prepare(seats(1));
       const all = [1, 2, 3, 4].map((no) => creation(`/seats/${no}`, { no }));
@@ -102,7 +102,7 @@ export function migrateContract(open: OpenStore): void {
         { kind: 'unique', field: 'no' },
       ]);
       expect(await subject.object('/seats/b')).toEqual(b.object);
-      // A field that becomes unique has to be so in all of them.
+      // A field that becomes unique must be so in all of them.
       await store.prepare([layout('seats')]);
       await subject.commit(creation('/seats/c', { no: 2 }));
       await expect(store.prepare(seats(2))).rejects.toThrow(UniqueClash);
@@ -112,7 +112,7 @@ export function migrateContract(open: OpenStore): void {
   describe('outdated objects', () => {
     const subject = StoreUnderTest.each(open);
 
-    async function walk(version: number, limit: number): Promise<string[]> {
+    async function readPages(version: number, limit: number): Promise<string[]> {
       const found: string[] = [];
       for (let after: number | undefined = 0; after !== undefined; ) {
         const page = await subject.store.outdated(names, version, after, limit);
@@ -122,7 +122,7 @@ export function migrateContract(open: OpenStore): void {
       return found;
     }
 
-    test('are found page by page: the living ones below a version, of their collection', async () => {
+    test('are found page by page: living ones below a version, of their collection', async () => {
       const { store } = subject;
       const all = ['1', '2', '3', '4', '5'].map((id) => creation(`/users/${id}`));
       await subject.commit(...all, creation('/others/1'));
@@ -131,10 +131,10 @@ export function migrateContract(open: OpenStore): void {
       await subject.commit(deletion(first.object));
       await store.migrate([to(2, second.object)]);
       for (const limit of [1, 2, 3, 100]) {
-        expect(await walk(2, limit)).toEqual(['/users/3', '/users/4', '/users/5']);
+        expect(await readPages(2, limit)).toEqual(['/users/3', '/users/4', '/users/5']);
       }
-      expect(await walk(1, 2)).toEqual([]);
-      expect(await walk(3, 2)).toHaveLength(4);
+      expect(await readPages(1, 2)).toEqual([]);
+      expect(await readPages(3, 2)).toHaveLength(4);
       const counts = [1, 2, 3].map((version) => store.countOutdated(names, version));
       expect(await Promise.all(counts)).toEqual([0, 3, 4]);
       expect(await store.countOutdated(['nothing'], 9)).toBe(0);
@@ -144,7 +144,7 @@ export function migrateContract(open: OpenStore): void {
       });
     });
 
-    test('do not stop a walk that migrates them on its way', async () => {
+    test('can be migrated between two pages', async () => {
       const { store } = subject;
       const all = Array.from({ length: 7 }, (_, n) => creation(`/users/${n}`));
       await subject.commit(...all);
@@ -156,7 +156,7 @@ export function migrateContract(open: OpenStore): void {
         after = page.next;
       }
       expect(seen).toHaveLength(7);
-      expect(await walk(2, 3)).toEqual([]);
+      expect(await readPages(2, 3)).toEqual([]);
     });
 
     test('are there again when an older version is written after all were migrated', async () => {
@@ -165,13 +165,13 @@ export function migrateContract(open: OpenStore): void {
       await subject.commit(user);
       await store.migrate([to(2, user.object)]);
       await store.migrated(names, 2);
-      expect(await walk(2, 10)).toEqual([]);
+      expect(await readPages(2, 10)).toEqual([]);
       expect(await store.countOutdated(names, 2)).toBe(0);
       await subject.commit(creation('/users/2'));
-      expect(await walk(2, 10)).toEqual(['/users/2']);
+      expect(await readPages(2, 10)).toEqual(['/users/2']);
     });
 
-    test('are left out of a query that asks for a version', async () => {
+    test('are omitted from a query that asks for a version', async () => {
       const { store } = subject;
       const [a, b] = [creation('/users/a', { n: 2 }), creation('/users/b', { n: 2 })];
       await subject.commit(a, b);
@@ -189,7 +189,7 @@ export function migrateContract(open: OpenStore): void {
     const scope = { names, parents: [] };
     const version = (modelVersion: number) => [{ ...layout('users'), modelVersion }];
 
-    test('has a position, before which nothing is told of its collection', async () => {
+    test('has a position, before which no changes of its collection are returned', async () => {
       const { store } = subject;
       await store.prepare(version(1));
       await subject.commit(creation('/users/1'), creation('/others/1'));

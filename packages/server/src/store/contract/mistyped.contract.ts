@@ -13,7 +13,7 @@ export function mistypedContract(open: OpenStore): void {
     ];
     const names = ['users'];
 
-    test('are found in any of the fields, with an index and without', async () => {
+    test('are found in any of the fields, with and without an index', async () => {
       const { store } = subject;
       expect(await store.mistyped(names, types)).toBe(false);
       await subject.commit(
@@ -27,26 +27,26 @@ export function mistypedContract(open: OpenStore): void {
         expect(await store.mistyped(names, types)).toBe(false);
         for (const [field, values] of Object.entries(wrong)) {
           for (const [index, value] of values.entries()) {
-            const one = creation(`/users/${field}-${index}-${prepared}`, { [field]: value });
-            await subject.commit(one);
+            const created = creation(`/users/${field}-${index}-${prepared}`, { [field]: value });
+            await subject.commit(created);
             expect(await store.mistyped(names, types), `${field} ${value}`).toBe(true);
             const others = types.filter((type) => type.field !== field);
             expect(await store.mistyped(names, others)).toBe(false);
-            await subject.commit(deletion(one.object));
+            await subject.commit(deletion(created.object));
             expect(await store.mistyped(names, types)).toBe(false);
           }
         }
       }
     });
 
-    test('come and go with updates and migrations', async () => {
+    test('appear and disappear with updates and migrations', async () => {
       const { store } = subject;
       await store.prepare([{ ...layout('users'), types }]);
-      const one = creation('/users/1', { age: 1 });
-      const two = update(one.object, { age: '1' });
-      await subject.commit(one, two);
+      const created = creation('/users/1', { age: 1 });
+      const updated = update(created.object, { age: '1' });
+      await subject.commit(created, updated);
       expect(await store.mistyped(names, types)).toBe(true);
-      const migrated = { ...two.object, data: { age: 1 }, modelVersion: 2 };
+      const migrated = { ...updated.object, data: { age: 1 }, modelVersion: 2 };
       await store.migrate([{ object: migrated, from: 1 }]);
       expect(await store.mistyped(names, types)).toBe(false);
       expect(await store.mistyped(names, [])).toBe(false);

@@ -10,7 +10,7 @@ export function onceContract(open: OpenStore): void {
     const use = async (id: string, r: string, uid = 'u1') =>
       await subject.outcome(creation(r), key(id, uid));
 
-    test('[ONC1] a second write with the key changes nothing, and is told what came of the first', async () => {
+    test('[ONC1] a second write with the key changes nothing, and returns the result of the first', async () => {
       await use('k', '/users/1');
       const first = { ...key('k'), results: [{ r: '/users/1', rev: 1 }] };
       expect(await subject.store.once('u1', 'k')).toEqual(first);
@@ -19,7 +19,7 @@ export function onceContract(open: OpenStore): void {
       expect(await subject.store.position()).toBe(1);
     });
 
-    test('[ONC1] also within one commit, and before anything else is judged', async () => {
+    test('[ONC1] also within one commit, and before any other check', async () => {
       const outcomes = await subject.store.commit([
         alone(creation('/users/1'), key('k')),
         alone(creation('/users/1', {}, { requires: ['/users/9'] }), key('k')),
@@ -30,14 +30,14 @@ export function onceContract(open: OpenStore): void {
       });
     });
 
-    test('[ONC1] keys of others, and other keys, are apart', async () => {
+    test('[ONC1] other uids and other keys are independent', async () => {
       await use('k', '/users/1');
       expect((await use('k', '/users/2', 'u2'))?.kind).toBe('committed');
       expect((await use('K', '/users/3'))?.kind).toBe('committed');
       expect(await subject.store.once('u2', 'K')).toBeUndefined();
     });
 
-    test('[ONC5] a change is told with the key of its group, wherever it is read', async () => {
+    test('[ONC5] a change has the key of its group, wherever it is read', async () => {
       const scope = { names: ['users'], parents: [] };
       await subject.outcome(creation('/users/0'));
       await use('a "k" \ud800', '/users/1');
@@ -68,7 +68,7 @@ export function onceContract(open: OpenStore): void {
       ]);
     });
 
-    test('[ONC1] any text is a key and a uid, surrogates that stand alone too', async () => {
+    test('[ONC1] any text is a key and a uid, also with lone surrogates', async () => {
       const ids = ['\ud800', '\ud801', '\ufffd', 'a\0', 'a', "'", '"\\'];
       for (const [index, id] of ids.entries()) {
         expect((await use(id, `/a/${index}`))?.kind).toBe('committed');
@@ -90,14 +90,14 @@ export function onceContract(open: OpenStore): void {
       });
     });
 
-    test('[ONC3] a write that was refused is not remembered', async () => {
+    test('[ONC3] a refused write is not remembered', async () => {
       await subject.commit(creation('/users/1'));
       expect((await use('k', '/users/1'))?.kind).toBe('conflict');
       expect(await subject.store.once('u1', 'k')).toBeUndefined();
       expect((await use('k', '/users/2'))?.kind).toBe('committed');
     });
 
-    test('[ONC4] a key is forgotten when the window has passed, and can be used again', async () => {
+    test('[ONC4] a key is forgotten after the window, and can be used again', async () => {
       await use('k', '/users/1');
       subject.platform.advance(59_999);
       expect((await subject.store.once('u1', 'k'))?.results[0]?.r).toBe('/users/1');
@@ -107,7 +107,7 @@ export function onceContract(open: OpenStore): void {
       expect((await subject.store.once('u1', 'k'))?.results[0]?.r).toBe('/users/2');
     });
 
-    test('[ONC4] of each uid the last ones are remembered', async () => {
+    test('[ONC4] the last keys of each uid are remembered', async () => {
       await use('other', '/users/other', 'u2');
       for (let n = 0; n < 21; n++) await use(`k${n}`, `/users/${n}`);
       expect(await subject.store.once('u1', 'k0')).toBeUndefined();

@@ -9,7 +9,7 @@ export function prepareContract(open: OpenStore): void {
     const plain = layout('users');
     const unique = layout('users', [{ field: 'email', unique: true }]);
 
-    test('again with the same layouts changes nothing', async () => {
+    test('repeating the same layouts changes nothing', async () => {
       await subject.store.prepare([unique]);
       await subject.commit(creation('/users/1', { email: 'a' }));
       await subject.store.prepare([unique]);
@@ -17,7 +17,7 @@ export function prepareContract(open: OpenStore): void {
       expect(outcome?.kind).toBe('unique');
     });
 
-    test('[IDX2] a unique index is made over what is stored, and dropped when nobody asks for it', async () => {
+    test('[IDX2] a unique index covers stored objects, and is dropped when no layout has it', async () => {
       await subject.store.prepare([plain]);
       await subject.commit(creation('/users/1', { email: 'a' }));
       await subject.store.prepare([unique]);
@@ -27,7 +27,7 @@ export function prepareContract(open: OpenStore): void {
       await subject.commit(creation('/users/2', { email: 'a' }));
     });
 
-    test('[IDX2] a unique index that stored objects forbid is refused, and all stays as it was', async () => {
+    test('[IDX2] a unique index that stored objects forbid is refused, and nothing changes', async () => {
       const { store } = subject;
       await store.prepare([plain, layout('notes', [{ field: 'title', unique: true }])]);
       await subject.commit(
@@ -43,7 +43,7 @@ export function prepareContract(open: OpenStore): void {
       expect(outcome?.kind).toBe('unique');
     });
 
-    test('[IDX1] an index changes no answer, whatever the field is called', async () => {
+    test('[IDX1] an index changes no result, whatever the name of the field', async () => {
       const fields = ['n', 'Name', 'name', "it's", 'a"b', 'x[0]', '#', 'é', 'o.p', '$', '\0'];
       const indexes = fields.map((field) => ({ field, unique: false }));
       const data = Object.fromEntries(fields.map((field, value) => [field, value]));

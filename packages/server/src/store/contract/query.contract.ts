@@ -11,7 +11,7 @@ const comparison = (field: string[], operator: RqlOperator, value: JsonValue) =>
 export function queryContract(open: OpenStore): void {
   describe('query and count', () => {
     const subject = StoreUnderTest.each(open);
-    /** Ids of what is found, a letter each. */
+    /** Ids found, a letter each. */
     const ids = async (query: Query) => {
       const found = await subject.store.query(query);
       return found.map(({ r }) => r.slice(r.lastIndexOf('/') + 1)).join('');
@@ -21,7 +21,7 @@ export function queryContract(open: OpenStore): void {
         ...Object.entries(data).map(([id, value]) => creation(`/${collection}/${id}`, value)),
       );
 
-    test('[REA1] objects come with all that get gives', async () => {
+    test('[REA1] objects are complete, as from get', async () => {
       await fill('users', { a: { n: 1 }, b: { n: 2 } });
       await subject.commit(update(await subject.object('/users/a'), { n: 3 }));
       const found = await subject.store.query(queryOf('users'));
@@ -56,7 +56,7 @@ export function queryContract(open: OpenStore): void {
       expect(await ids(queryOf('users', { filter: missing }))).toBe('');
     });
 
-    test('[REA1] wildcards reach over parents, and named parents keep to theirs', async () => {
+    test('[REA1] wildcards cover all parents, and named parents only their own', async () => {
       await fill('a/1/b', { x: {}, y: {} });
       await fill('a/10/b', { x: {} });
       await fill('a/1-0/b', { z: {} });
@@ -75,7 +75,7 @@ export function queryContract(open: OpenStore): void {
       expect(await subject.store.count(query)).toBe(1);
     });
 
-    test('[REA4] a field orders, ties go by id, and what is missing comes last in either direction', async () => {
+    test('[REA4] a field orders, ties go by id, and missing values come last in either direction', async () => {
       await fill('users', {
         a: { n: 2 },
         b: { n: 10 },
@@ -110,7 +110,7 @@ export function queryContract(open: OpenStore): void {
       expect(await ids(queryOf('odd', { order: by('"[0]') }))).toBe('ba');
     });
 
-    test('[REA7] a page begins strictly after its place, whether the object is still there or not', async () => {
+    test('[REA7] a page begins strictly after its position, whether the object still exists or not', async () => {
       await fill('users', { a: { n: 1 }, b: { n: 1 }, c: {}, d: { n: 0 }, e: { n: 'x' }, f: {} });
       for (const field of ['_r', 'n', '_rev']) {
         for (const descending of [false, true]) {
@@ -132,7 +132,7 @@ export function queryContract(open: OpenStore): void {
       expect(await ids(queryOf('users', { order, from }))).toBe('abecf');
     });
 
-    test('[CNT1] a count does not mind order and place', async () => {
+    test('[CNT1] a count ignores order and position', async () => {
       await fill('users', { a: { n: 1 }, b: { n: 2 }, c: { n: 3 } });
       const filter = comparison(['n'], '>=', 2);
       const from = { value: undefined, r: '/users/b' };
@@ -141,14 +141,14 @@ export function queryContract(open: OpenStore): void {
 
     filterCases(ids, fill);
 
-    test('[LIM7] a query that has no time rejects', async () => {
+    test('[LIM7] a query without time left rejects', async () => {
       await fill('users', { a: {} });
       const query = queryOf('users', { timeout: 0 });
       await expect(subject.store.query(query)).rejects.toThrow(QueryTimeout);
       await expect(subject.store.count(query)).rejects.toThrow(QueryTimeout);
     });
 
-    test('[IDX1] answers are the same with an index', async () => {
+    test('[IDX1] results are the same with an index', async () => {
       const data = { a: { n: 1 }, b: { n: '1' }, c: {}, d: { n: 5 }, e: { n: [5] } };
       await fill('users', data);
       const order = { field: 'n', descending: false };
@@ -174,24 +174,24 @@ function filterCases(
     ['[RQL4] a number never equals a text', '=', 1, 'a'],
     ['[RQL4] a text never equals a number', '=', '1', 'b'],
     ['[RQL4] a boolean is no number', '=', true, 'c'],
-    ['[RQL4] what is missing equals only null', '=', null, 'fg'],
-    ['[RQL4] and differs from all else', '!=', 1, 'bcdefgh'],
-    ['[RQL4] order holds within numbers', '>', 0, 'ah'],
-    ['[RQL4] order holds within texts', '>', '', 'b'],
-    ['[RQL4] less than a text is no number', '<', 'z', 'b'],
+    ['[RQL4] a missing value equals only null', '=', null, 'fg'],
+    ['[RQL4] and differs from everything else', '!=', 1, 'bcdefgh'],
+    ['[RQL4] numbers are ordered among numbers', '>', 0, 'ah'],
+    ['[RQL4] texts are ordered among texts', '>', '', 'b'],
+    ['[RQL4] no number is less than a text', '<', 'z', 'b'],
     ['[RQL4] nothing is ordered against a boolean', '<=', true, ''],
     ['[RQL4] nor against null', '>=', null, ''],
-    ['[RQL2] between has both ends in', 'between', [1, 5], 'ah'],
+    ['[RQL2] between includes both ends', 'between', [1, 5], 'ah'],
     ['[RQL2] in, of several kinds', 'in', [1, '1', null, { x: [1] }, 'no'], 'abefg'],
     ['[RQL2] in nothing', 'in', [], ''],
     ['[RQL2] contains', 'contains', 2, 'd'],
     ['[RQL2] contains, by deep equality', 'contains', { y: 1, x: '2' }, 'd'],
     ['[RQL2] contains null', 'contains', null, 'd'],
-    ['[RQL2] contains no number that is a text there', 'contains', '2', ''],
+    ['[RQL2] contains with a number does not match a text', 'contains', '2', ''],
     ['[RQL2] starts with', 'starts with', '1', 'b'],
-    ['[RQL2] starts with nothing is any text', 'starts with', '', 'b'],
+    ['[RQL2] starts with the empty text matches any text', 'starts with', '', 'b'],
     ['[RQL2] starts with a text as long as a message', 'starts with', '1'.repeat(1_000_000), ''],
-    ['[RQL2] starts with nothing but the last letter', 'starts with', '\u{10ffff}\u{10ffff}', ''],
+    ['[RQL2] starts with only the last code point', 'starts with', '\u{10ffff}\u{10ffff}', ''],
     ['[RQL2] equals a list', '=', [2, 'x', null, { x: '2', y: 1 }], 'd'],
     ['[RQL2] equals an object', '=', { x: [1] }, 'e'],
   ];

@@ -8,11 +8,11 @@ const rsOf = ({ entries }: { readonly entries: readonly ObjectWithHistory[] }) =
   entries.map(({ object: { r } }) => r);
 
 export function readerContract(open: OpenStore): void {
-  describe('reading all of it', () => {
+  describe('export reader', () => {
     const subject = StoreUnderTest.each(open, { history: 3 });
     const users = { names: ['users'], limit: 100, history: true };
 
-    test('[MOV3] the collections are told with their sizes, those that were prepared alone too', async () => {
+    test('[MOV3] lists collections with their sizes, also those that were only prepared', async () => {
       const { store, reader } = subject;
       await store.prepare([layout('users/posts'), layout('empty')]);
       const left = creation('/users/2');
@@ -49,7 +49,7 @@ export function readerContract(open: OpenStore): void {
       expect(rsOf(await reader.slice(after))).toEqual(seen.slice(2));
     });
 
-    test('[MOV3] a history has all that is kept: the creation, and what was not pruned', async () => {
+    test('[MOV3] a history has everything kept: the creation, and what was not pruned', async () => {
       const { reader } = subject;
       const writes = [creation('/users/1', { n: 0 })];
       for (let n = 1; n < 3; n++) {
@@ -66,7 +66,7 @@ export function readerContract(open: OpenStore): void {
       expect(bare).toEqual({ object: writes.at(-1)?.object, history: [] });
     });
 
-    test('[MOV3] of a deleted object the deletion is left', async () => {
+    test('[MOV3] a deleted object has only its deletion', async () => {
       const first = creation('/users/1');
       const gone = deletion(first.object);
       await subject.commit(first, gone);
@@ -74,7 +74,7 @@ export function readerContract(open: OpenStore): void {
       expect(entries).toEqual([{ object: gone.object, history: [gone.change] }]);
     });
 
-    test('[MOV3] what was restored is read as it was, gaps in the history included', async () => {
+    test('[MOV3] a restored object is read unchanged, with gaps in its history', async () => {
       const { store, reader } = subject;
       const born = creation('/users/1', { n: 0 });
       const next = update(born.object, { n: 1 });
@@ -84,7 +84,7 @@ export function readerContract(open: OpenStore): void {
       expect((await reader.slice(users)).entries).toEqual([kept]);
     });
 
-    test('[MOV4] what was altered since a position is told once each, as it is now', async () => {
+    test('[MOV4] an object altered since a position is returned once, in its current state', async () => {
       const { store, reader } = subject;
       const [a, b, c] = ['a', 'b', 'c'].map((id) => creation(`/users/${id}`));
       if (!a || !b || !c) throw new Error('there are three');
@@ -109,22 +109,22 @@ export function readerContract(open: OpenStore): void {
       });
     });
 
-    test('[MOV4] it goes on from where an answer ended, until there is no more', async () => {
+    test('[MOV4] goes on where a result ended, until there is no more', async () => {
       const { reader } = subject;
       const rs = ['1', '2', '3', '4', '5'].map((id) => `/users/${id}`);
       await subject.commit(...rs.map((r) => creation(r)));
       const seen: string[] = [];
       let through = 0;
       for (let more = true; more; ) {
-        const told = await reader.altered(through, 2, false);
-        seen.push(...rsOf(told));
-        ({ through, more } = told);
+        const result = await reader.altered(through, 2, false);
+        seen.push(...rsOf(result));
+        ({ through, more } = result);
       }
       expect(seen).toEqual(rs);
       expect(through).toBe(5);
     });
 
-    test('[MOV4] what was erased is left out', async () => {
+    test('[MOV4] erased objects are omitted', async () => {
       const { store, reader } = subject;
       await subject.commit(creation('/_jobs/1'), creation('/_jobs/2'));
       await store.commit([{ writes: [], erases: ['/_jobs/1'] }]);

@@ -25,7 +25,7 @@ export function restoreContract(open: OpenStore): void {
     const grown = update(born.object, { n: 2 }, { at: later });
     const grownAgain = update(grown.object, { m: 3 });
 
-    test('[MOV8] are there with revision, model version and history as they were, at positions of their own', async () => {
+    test('[MOV8] keep revision, model version and history, at new positions', async () => {
       const { store } = subject;
       await subject.commit(creation('/users/0'));
       const object = { ...grownAgain.object, modelVersion: 7 };
@@ -44,7 +44,7 @@ export function restoreContract(open: OpenStore): void {
       ]);
     });
 
-    test('[MOV8] a deleted one is a tombstone, after which nothing comes', async () => {
+    test('[MOV8] a deleted one is a tombstone, which no write follows', async () => {
       const gone = deletion(grown.object);
       const { store } = subject;
       await store.restore([restored(keptAfter(born, grown, gone))], 0);
@@ -55,7 +55,7 @@ export function restoreContract(open: OpenStore): void {
       expect(await subject.outcome(creation('/users/1'))).toMatchObject({ kind: 'conflict' });
     });
 
-    test('[MOV8] a deleted one may have nothing left of its history', async () => {
+    test('[MOV8] a deleted one may have an empty history', async () => {
       const { store, reader } = subject;
       const { object } = deletion(grown.object);
       await store.restore(
@@ -69,11 +69,11 @@ export function restoreContract(open: OpenStore): void {
         complete: false,
       });
       expect(await store.position()).toBe(2);
-      const told = await reader.slice({ names: ['users'], limit: 9, history: true });
-      expect(told.entries[0]).toEqual({ object, history: [] });
+      const read = await reader.slice({ names: ['users'], limit: 9, history: true });
+      expect(read.entries[0]).toEqual({ object, history: [] });
     });
 
-    test('[MOV8] what was pruned of a history is not told', async () => {
+    test('[MOV8] pruned parts of a history are not returned', async () => {
       const { store } = subject;
       const { object } = grownAgain;
       await store.restore([restored({ object, history: [born.change, grownAgain.change] })], 0);
@@ -105,7 +105,7 @@ export function restoreContract(open: OpenStore): void {
       expect(changes.entries.map(({ change }) => change.type)).toEqual(['delete']);
     });
 
-    test('[MOV8] ids begin after all that was restored, and after the newest of the other store', async () => {
+    test('[MOV8] ids begin after everything restored, and after the latest change time of the other store', async () => {
       const { store } = subject;
       await store.restore([restored(keptAfter(born, grown))], 5);
       expect(await store.newest()).toBe(later);
@@ -115,7 +115,7 @@ export function restoreContract(open: OpenStore): void {
       expect(await store.newest()).toBe(later + 7);
     });
 
-    test('[MOV8] whoever follows from before it is told that they can not', async () => {
+    test('[MOV8] a position from before the restore is gone', async () => {
       const { store } = subject;
       const scope = { names: ['users'], parents: [] };
       await subject.commit(creation('/users/0'), creation('/notes/1'));
@@ -137,7 +137,7 @@ export function restoreContract(open: OpenStore): void {
       expect(objects).toContainEqual(object);
     });
 
-    test('[MOV9] all or none: what is there already refuses', async () => {
+    test('[MOV9] all or none: an existing object refuses the restore', async () => {
       const { store } = subject;
       await subject.commit(creation('/users/0', { n: 5 }));
       const taken = restored(keptAfter(creation('/users/0', { n: 6 })));
@@ -152,7 +152,7 @@ export function restoreContract(open: OpenStore): void {
       expect(await subject.commit(born)).toEqual([2]);
     });
 
-    test('[MOV9] unique fields hold', async () => {
+    test('[MOV9] unique fields are enforced', async () => {
       const { store } = subject;
       await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
       await subject.commit(creation('/users/0', { email: 'a' }));
@@ -168,13 +168,17 @@ export function restoreContract(open: OpenStore): void {
       });
     });
 
-    test('[MOV10] an entry may replace what is there, history and all, and two may swap what is unique', async () => {
+    test('[MOV10] an entry may replace an existing object with its history, and two may swap unique values', async () => {
       const { store } = subject;
       await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
       const [a, b] = [creation('/users/a', { email: 'x' }), creation('/users/b', { email: 'y' })];
       await subject.commit(a, b, update(a.object, { n: 1 }));
-      const anew = (r: string, email: string) => keptAfter(creation(r, { email }));
-      const swapped = [anew('/users/a', 'y'), anew('/users/b', 'x'), anew('/users/c', 'z')];
+      const entryOf = (r: string, email: string) => keptAfter(creation(r, { email }));
+      const swapped = [
+        entryOf('/users/a', 'y'),
+        entryOf('/users/b', 'x'),
+        entryOf('/users/c', 'z'),
+      ];
       const entries = swapped.map((kept) => restored(kept, true));
       expect(await store.restore(entries, 0)).toEqual({ kind: 'restored' });
       expect(await subject.object('/users/a')).toEqual(swapped[0]?.object);
@@ -184,7 +188,7 @@ export function restoreContract(open: OpenStore): void {
       });
     });
 
-    test('[MOV10] a replacement that is refused leaves what was there', async () => {
+    test('[MOV10] a refused replacement changes nothing', async () => {
       const { store } = subject;
       const there = creation('/users/1', { n: 'there' });
       await subject.commit(there, creation('/users/0'));

@@ -9,7 +9,7 @@ import type {
   WriteGroup,
 } from '../store.js';
 
-/** What tests of stores write. */
+/** Writes for tests of stores. */
 interface Extras {
   readonly at?: number | undefined;
   readonly requires?: readonly string[] | undefined;

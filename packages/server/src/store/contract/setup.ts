@@ -14,7 +14,7 @@ import type {
 } from '../store.js';
 import { alone, each } from './sample-writes.js';
 
-/** Opens an empty store, and what reads all of it. `close` closes it and takes away what it left. */
+/** Opens an empty store and its export reader. `close` closes it and removes its files. */
 export type OpenStore = (
   config: Partial<MemoryConfig>,
   platform: Platform,
@@ -26,7 +26,7 @@ export function published(outcome: GroupOutcome): PublishedChange {
   return outcome.kind === 'refused' ? outcome.refusal : outcome;
 }
 
-/** A store for each test of a suite, with what tests do to it. */
+/** A store for each test of a suite, with helpers. */
 export class StoreUnderTest {
   #store: Store | undefined;
   #reader: ExportReader | undefined;
@@ -47,7 +47,7 @@ export class StoreUnderTest {
     return this.#platform;
   }
 
-  /** Every test of the suite around gets a store of its own. */
+  /** Gives every test of the enclosing suite its own store. */
   static each(open: OpenStore, config: Partial<MemoryConfig> = {}): StoreUnderTest {
     const subject = new StoreUnderTest();
     let close: () => Promise<void> = async () => {};
@@ -60,25 +60,25 @@ export class StoreUnderTest {
     return subject;
   }
 
-  /** Commits writes, each a group of its own, that have to succeed. */
+  /** Commits writes, each a group of its own, that must succeed. */
   async commit(...writes: Write[]): Promise<number[]> {
     const outcomes = await this.store.commit(each(...writes));
     expect(outcomes.map((outcome) => outcome.kind)).toEqual(writes.map(() => 'committed'));
     return outcomes.flatMap((outcome) => (outcome.kind === 'committed' ? outcome.positions : []));
   }
 
-  /** What becomes of one write: why it was refused, where it was. */
+  /** The outcome of one write; for a refusal the reason. */
   async outcome(write: Write, once?: OnceKey): Promise<PublishedChange | undefined> {
     const [outcome] = await this.outcomes(alone(write, once));
     return outcome;
   }
 
-  /** As `outcome`, of groups: which of their writes was refused is left out. */
+  /** As `outcome`, for groups, without the index of the refused write. */
   async outcomes(...groups: readonly WriteGroup[]): Promise<PublishedChange[]> {
     return (await this.store.commit(groups)).map(published);
   }
 
-  /** The object as stored, which has to be there. */
+  /** The stored object, which must exist. */
   async object(r: string): Promise<StoredObject> {
     const object = await this.store.get(r);
     if (!object) throw new Error(`there is no ${r}`);

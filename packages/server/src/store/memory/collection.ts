@@ -19,11 +19,11 @@ import {
 interface StoredHistory {
   object: StoredObject;
   history: CommittedChange[];
-  /** The position of the last change, which may have been pruned. */
+  /** The position of the last change, even if that was pruned. */
   last: Pos;
 }
 
-/** The objects of one collection, deleted ones included. */
+/** The objects of one collection, including deleted ones. */
 export class MemoryCollection {
   readonly #kept = new Map<string, StoredHistory>();
   readonly #defaultHistory: number;
@@ -41,7 +41,7 @@ export class MemoryCollection {
   /** Throws `UniqueClash` where the objects forbid a unique index of this layout. */
   check(layout: CollectionLayout): void {
     for (const field of uniqueFields(layout)) {
-      // A field that becomes unique has to be so in all objects, whatever their version.
+      // A field that becomes unique must be so in all objects, whatever their version.
       const from = this.#unique.includes(field) ? (layout.currentFrom ?? 1) : 1;
       for (const object of this.living()) {
         if (this.#holderOf(field, object, from)) {
@@ -51,12 +51,12 @@ export class MemoryCollection {
     }
   }
 
-  /** True where its model has another version than it had. */
+  /** True where the model's version has changed. */
   hasOtherVersion({ modelVersion = this.#modelVersion }: CollectionLayout): boolean {
     return this.#modelVersion !== undefined && modelVersion !== this.#modelVersion;
   }
 
-  /** `pos` is the position at which the layout is made. */
+  /** `pos` is the position of the layout. */
   layOut(layout: CollectionLayout, pos: Pos): void {
     if (this.hasOtherVersion(layout)) this.#floor = Math.max(this.#floor, pos);
     this.#modelVersion = layout.modelVersion ?? this.#modelVersion;
@@ -73,19 +73,19 @@ export class MemoryCollection {
     for (const { object } of this.#kept.values()) if (!object.deleted) yield object;
   }
 
-  /** The first unique field whose value another object has, but for these. */
+  /** The first unique field whose value another object has, except for those in `but`. */
   clash(object: StoredObject, but: ReadonlySet<string> = nobody): string | undefined {
     if (object.deleted) return undefined;
     return this.#unique.find((field) => this.#holderOf(field, object, this.#currentFrom, but));
   }
 
-  /** Returns what takes it back, as long as nothing else was done to the object since. */
+  /** Returns a function that undoes it, as long as the object was not changed again. */
   apply(write: Write, pos: Pos, once?: string): () => void {
     const { object, change } = write;
     const before = this.#kept.get(object.r);
     const history = before?.history ?? [];
-    const told = once === undefined ? change : { ...change, once };
-    const entry: CommittedChange = { ...told, pos, object };
+    const published = once === undefined ? change : { ...change, once };
+    const entry: CommittedChange = { ...published, pos, object };
     this.#kept.set(object.r, {
       object,
       last: pos,
@@ -113,7 +113,10 @@ export class MemoryCollection {
     this.#kept.delete(r);
   }
 
-  /** Puts an object that is not there with its history; `pos` is the position of the first change. Returns what takes it back. */
+  /**
+   * Adds a new object with its history; `pos` is the position of the first change. Returns a
+   * function that undoes it.
+   */
   restore({ object, history }: ObjectWithHistory, pos: Pos): () => void {
     const floor = this.#floor;
     const entries = history.map((change, index) => ({ ...change, pos: pos + index, object }));
@@ -126,7 +129,7 @@ export class MemoryCollection {
     };
   }
 
-  /** Takes an object out with its history. Returns what takes that back. */
+  /** Removes an object with its history. Returns a function that undoes it. */
   takeOut(r: string): () => void {
     const kept = this.#kept.get(r);
     this.#kept.delete(r);
@@ -135,7 +138,7 @@ export class MemoryCollection {
     };
   }
 
-  /** Everything that is there, deleted or not, in no order. */
+  /** All objects, deleted or not, unordered. */
   *everything(): Iterable<ObjectWithHistory & { readonly last: Pos }> {
     for (const { object, history, last } of this.#kept.values()) {
       yield { object, history: history.map(asChange), last };
@@ -151,11 +154,11 @@ export class MemoryCollection {
     if (!kept) return { object: undefined, entries: [], complete: true };
     const { object } = kept;
     const stored = kept.history.filter((entry) => entry.rev > span.after);
-    const told = publishedHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
-    return { object, entries: told.entries.map(asChange), complete: told.complete };
+    const published = publishedHistory(stored, { ...span, rev: object.rev }, this.#horizon, now);
+    return { object, entries: published.entries.map(asChange), complete: published.complete };
   }
 
-  /** The creations of the objects that live, in no order. */
+  /** The creations of living objects, unordered. */
   *creations(): Iterable<{ pos: Pos; change: Change; object: StoredObject }> {
     for (const { object, history } of this.#kept.values()) {
       const first = history[0];
@@ -163,19 +166,19 @@ export class MemoryCollection {
     }
   }
 
-  /** All that is kept of what happened, in no order. */
+  /** All changes that are kept, unordered. */
   *log(): Iterable<{ pos: Pos; change: Change; object: StoredObject }> {
     for (const { object, history } of this.#kept.values()) {
       for (const entry of history) yield { pos: entry.pos, change: asChange(entry), object };
     }
   }
 
-  /** The last position of which something was forgotten. */
+  /** The last position of which something was pruned. */
   get floor(): Pos {
     return this.#floor;
   }
 
-  /** The creation stays as long as the object lives: positions must stay good for `created`. */
+  /** The creation stays as long as the object lives: positions must stay valid for `created`. */
   #prune(history: readonly CommittedChange[], rev: number): CommittedChange[] {
     const oldest = this.#horizon.oldestRev(rev);
     const isKept = (entry: CommittedChange) => entry.type === 'create' || entry.rev >= oldest;

@@ -1,6 +1,6 @@
 /**
- * A copy as it would come back from a disk: plain JSON, without members that are `undefined`. It is
- * frozen, because the store gives out the same copy to everybody: who changes it is told at once.
+ * A copy as a disk would return it: plain JSON, without `undefined` members. Frozen because the
+ * store gives the same copy to every caller: a mutation throws at once.
  */
 export function frozenCopy<T>(value: T): T {
   return freeze(JSON.parse(JSON.stringify(value))) as T;

@@ -6,7 +6,7 @@ interface RememberedKey {
   readonly at: number;
 }
 
-/** The once-keys of commands that were answered: the last ones of each uid, within the window. */
+/** The once-keys of answered commands: the last ones of each uid, within the window. */
 export class MemoryOnceKeys {
   readonly #config: MemoryConfig;
   /** By uid, oldest first. */

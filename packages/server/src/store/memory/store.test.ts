@@ -9,7 +9,7 @@ storeContract('memory', async (config, platform) => {
   return { store, reader: store, close: () => store.close() };
 });
 
-test('what the memory store gives out can not be changed', async () => {
+test('objects from the memory store cannot be changed', async () => {
   const store = openMemoryStore({}, simulatedPlatform({ seed: 1 }));
   const written = creation('/users/1', { tags: ['a'] });
   await store.commit(each(written));

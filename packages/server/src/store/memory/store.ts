@@ -44,8 +44,8 @@ import { frozenCopy } from './frozen-copy.js';
 import { MemoryOnceKeys } from './memory-once-keys.js';
 
 /**
- * A store that forgets everything when the process ends. It is the plainest reading of the port,
- * against which the others are compared.
+ * A store that forgets everything when the process ends. It is the simplest implementation of the
+ * port, and the oracle for the others.
  */
 export function openMemoryStore(
   config: Partial<MemoryConfig>,
@@ -80,7 +80,7 @@ class MemoryStore implements Store, ExportReader {
     this.#assertOpen();
     for (const layout of collections) this.#collection(layout.names).check(layout);
     const pos = this.#position + 1;
-    if (collections.some((one) => this.#collection(one.names).hasOtherVersion(one))) {
+    if (collections.some((layout) => this.#collection(layout.names).hasOtherVersion(layout))) {
       this.#position = pos;
     }
     for (const layout of collections) this.#collection(layout.names).layOut(layout, pos);
@@ -105,7 +105,7 @@ class MemoryStore implements Store, ExportReader {
   async restore(entries: readonly RestoredObject[], newest: number): Promise<RestoreOutcome> {
     this.#assertOpen();
     const before = { position: this.#position, newest: this.#newest };
-    const isReplacing = entries.some((one) => one.replaces && this.#find(one.object.r));
+    const isReplacing = entries.some((entry) => entry.replaces && this.#find(entry.object.r));
     const undo = entries
       .filter(({ replaces }) => replaces)
       .map(({ object: { r } }) => this.#collection(namesOf(r)).takeOut(r));
@@ -181,7 +181,7 @@ class MemoryStore implements Store, ExportReader {
     limit: number,
   ): Promise<Outdated> {
     this.#assertOpen();
-    // In the order of their creation. What was migrated is not among them any more, and so does not count.
+    // In the order of creation. Migrated objects drop out and do not count.
     const all = [...this.#collection(names).creations()]
       .filter(({ pos, object }) => pos > after && object.modelVersion < version)
       .sort((a, b) => a.pos - b.pos)
@@ -197,10 +197,12 @@ class MemoryStore implements Store, ExportReader {
 
   async migrate(objects: readonly Migration[]): Promise<MigrationOutcome[]> {
     this.#assertOpen();
-    return objects.map((one) => this.#collection(namesOf(one.object.r)).migrate(frozenCopy(one)));
+    return objects.map((migration) =>
+      this.#collection(namesOf(migration.object.r)).migrate(frozenCopy(migration)),
+    );
   }
 
-  /** It is quick enough without. */
+  /** Not needed: `outdated` is fast enough without it. */
   async migrated(): Promise<void> {
     this.#assertOpen();
   }
@@ -254,10 +256,10 @@ class MemoryStore implements Store, ExportReader {
       .flatMap((collection) => [...collection.everything()])
       .filter(({ last }) => last > after)
       .sort((a, b) => a.last - b.last);
-    const told = found.slice(0, limit);
+    const listed = found.slice(0, limit);
     const more = found.length > limit;
-    const through = (more ? told.at(-1)?.last : undefined) ?? this.#position;
-    return { entries: told.map((kept) => asWanted(kept, history)), through, more, lost: [] };
+    const through = (more ? listed.at(-1)?.last : undefined) ?? this.#position;
+    return { entries: listed.map((kept) => asWanted(kept, history)), through, more, lost: [] };
   }
 
   async once(uid: string, id: string): Promise<OnceRecord | undefined> {
@@ -333,7 +335,7 @@ class MemoryStore implements Store, ExportReader {
     return field === undefined ? undefined : { kind: 'unique', field };
   }
 
-  /** Of what is there now: others may write meanwhile, for a long query lets them have their turn. */
+  /** Yields during long queries, so others may write meanwhile. */
   async #matching(query: Query): Promise<StoredObject[]> {
     this.#assertOpen();
     const started = this.#platform.clock.monotonic();
@@ -386,7 +388,7 @@ function namesOf(r: string): string[] {
   return r.split('/').filter((_, index) => index % 2 === 1);
 }
 
-/** Whether an object of the scope's collection stands under the parents that the scope names. */
+/** Whether an object of the scope's collection is under the parents that the scope names. */
 function scopeTest(scope: Scope): (r: string) => boolean {
   const wild = scope.parents.indexOf('*');
   const named = wild < 0 ? scope.parents : scope.parents.slice(0, wild);

@@ -11,7 +11,7 @@ import { makeVersion1 } from './tables/schema-v1.fixture.js';
 describe('a backup', () => {
   const scratch = Scratch.each();
 
-  test('[MOV1] is of one moment, whatever is written while it is made', async () => {
+  test('[MOV1] is from one moment, whatever is written while it is made', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     const many = Array.from({ length: 2000 }, (_, n) =>
@@ -43,7 +43,7 @@ describe('a backup', () => {
     ]);
   });
 
-  test('[MOV1] of a database of an older version stays one: it is the way back from the new one', async () => {
+  test('[MOV1] of a database of an older version keeps that version: it is the way back from the new one', async () => {
     const file = scratch.file();
     makeVersion1(file);
     const target = scratch.file();
@@ -56,15 +56,15 @@ describe('a backup', () => {
     expect(await store.get('/users/1')).toMatchObject({ rev: 2, data: { n: 2 } });
   });
 
-  test('[MOV2] of what is no database, or of another program, is refused', async () => {
+  test("[MOV2] of a file that is no database, or another program's, is refused", async () => {
     const file = scratch.file();
     const target = scratch.file();
-    const told = (source: string) => backUpDatabase(source, target, noProgress);
-    await expect(told(file)).rejects.toThrow(`there is no database at ${file}`);
+    const backUp = (source: string) => backUpDatabase(source, target, noProgress);
+    await expect(backUp(file)).rejects.toThrow(`there is no database at ${file}`);
     const other = new Database(file);
     other.exec('CREATE TABLE t (a)');
     other.close();
-    await expect(told(file)).rejects.toThrow(`${file} is a database of another program`);
+    await expect(backUp(file)).rejects.toThrow(`${file} is a database of another program`);
     expect(() => readFileSync(target)).toThrow();
   });
 });

@@ -7,12 +7,12 @@ import { collectionSizes } from './export-reader.js';
 import { isOlder, openForWriting, openToCopy } from './open-database.js';
 import { forgetEpoch } from './store-epoch.js';
 
-/** Pages that are copied between two looks at the progress. */
+/** Pages copied between two progress reports. */
 const stride = 256;
-/** Pages that are copied before they are brought to disk: more of them at once would hold up commits (rule DUR8). */
+/** Pages copied before an fsync: more of them at once would delay commits (rule DUR8). */
 const unsynced = 4 * stride;
 
-/** What a copy holds, as it was found when it was opened. */
+/** Contents of a copy, as found when it was opened. */
 export interface BackedUp {
   readonly position: number;
   /** Tombstones included. */
@@ -21,9 +21,10 @@ export interface BackedUp {
 }
 
 /**
- * Copies the database into a file that is empty or not there yet, as it is at one moment, while other processes read
- * and write; then opens the copy as a server would, and looks through it. Throws `StoreRefused`, or what
- * the system says. What it leaves behind then is for the caller to remove: the file, and `-wal` and `-shm` beside it.
+ * Copies the database into a file that is empty or missing, as of one moment, while other processes
+ * read and write; then opens the copy as a server would, and checks it. Throws `StoreRefused`, or
+ * the system's error. The caller removes what is left then: the file, and `-wal` and `-shm` beside
+ * it.
  */
 export async function backUpDatabase(
   file: string,
@@ -32,8 +33,8 @@ export async function backUpDatabase(
 ): Promise<BackedUp> {
   const db = openToCopy(file, 'any');
   try {
-    // The copy is of this transaction's moment, however much is written until it is done: without
-    // it SQLite would begin anew with every commit of the server.
+    // Fixes the moment of the copy: without this transaction SQLite would start over with every
+    // commit of the server.
     db.exec('BEGIN');
     const expected = contentOf(db);
     await copy(db, target, progress);
@@ -93,7 +94,10 @@ function verify(target: string, expected: BackedUp, progress: Progress): void {
   }
 }
 
-/** As a server does; one of an older version must not be brought up to date, for it is the way back from that. */
+/**
+ * As a server opens it, but without upgrading: the backup of an older version is the way back to
+ * it.
+ */
 function openCopy(target: string): Database {
   const db = openToCopy(target, 'any');
   if (isOlder(db)) return db;

@@ -1,15 +1,24 @@
 import { defaultStoreConfig, type StoreConfig } from '../common-config.js';
 
 export interface SqliteConfig extends StoreConfig {
-  /** The database file; its folder is made where it is missing. Beside it stand `-wal`, `-shm` and `.lock`. */
+  /**
+   * The database file; its folder is created where missing. Beside it are `-wal`, `-shm` and
+   * `.lock`.
+   */
   readonly file: string;
   /** Threads that answer queries and counts. */
   readonly readers: number;
-  /** Bytes that the file may have; beyond, commits fail as on a full disk. 0: no bound but the disk. */
+  /**
+   * Maximum bytes of the file; beyond that, commits fail as on a full disk. 0: limited only by the
+   * disk.
+   */
   readonly maxSize: number;
-  /** Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can start again. */
+  /**
+   * Bytes of the write-ahead log beyond which queries are held back for a moment, so that it can
+   * restart.
+   */
   readonly logSize: number;
-  /** Whether a database is opened that lacks changes which were committed (rule DUR9). */
+  /** Opens a database even if committed changes are missing (rule DUR9). */
   readonly force: boolean;
 }
 

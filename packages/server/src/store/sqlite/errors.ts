@@ -1,11 +1,11 @@
 import { StoreUnavailable } from '../store.js';
 
-/** A read has given its thread to others that wait, and is to begin anew. */
+/** A read gave up its thread to waiting reads, and must be started again. */
 export class GaveWay extends Error {
   override readonly name = 'GaveWay';
 }
 
-/** What SQLite calls an error, `SQLITE_FULL`; empty where it is none of SQLite's. */
+/** SQLite's code for an error, such as `SQLITE_FULL`; empty for other errors. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return '';
   return typeof error.code === 'string' && error.code.startsWith('SQLITE_') ? error.code : '';
@@ -23,14 +23,20 @@ export function isMissingTable(error: unknown): boolean {
   return codeOf(error) === 'SQLITE_ERROR' && String(error).includes('no such table');
 }
 
-/** Disk full, disk broken, file locked or gone: trouble of the machine, which may pass, and no bug. */
+/**
+ * Disk full, disk broken, file locked or gone: a failure of the machine, which may pass, and no
+ * bug.
+ */
 export function isTrouble(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|CANTOPEN|READONLY|NOMEM|CORRUPT|NOTADB|PROTOCOL|AUTH|PERM)/.test(
     codeOf(error),
   );
 }
 
-/** What a call of the store rejects with: `StoreUnavailable` for trouble of the machine, a bug as it is. */
+/**
+ * The error that a call of the store rejects with: `StoreUnavailable` for failures of the machine,
+ * others unchanged.
+ */
 export function asStoreError(error: unknown): unknown {
   if (!isTrouble(error)) return error;
   return new StoreUnavailable(`${codeOf(error)}: ${(error as Error).message}`, { cause: error });

@@ -6,7 +6,7 @@ import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
 
-test('[MOV4] collections of which changes were pruned by age are told, for as long as they may be missed', async () => {
+test('[MOV4] collections whose changes were pruned by age are reported, as long as they may be missing', async () => {
   const file = scratch.file();
   const platform = simulatedPlatform({ seed: 1, now: 1_000_000 });
   const store = await scratch.open({ file }, platform);

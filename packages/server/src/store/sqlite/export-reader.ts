@@ -22,14 +22,15 @@ import {
 import { collectionTable } from './tables/schema.js';
 import { Transactions } from './transactions.js';
 
-/** Bytes of JSON, about, after which a slice ends. */
+/** Approximate bytes of JSON after which a slice ends. */
 const sliceSize = 1024 * 1024;
 
 type SliceRow = readonly [id: string, parents: string, born: Pos, last: Pos, ...object: ObjectRow];
 
 /**
- * Reads a database that another process may be writing into; it must be of the version that this program
- * writes. Throws `StoreRefused` where it can not. Works on the spot: it is for programs that do nothing else.
+ * Reads a database that another process may be writing into; it must be of the version that this
+ * program writes. Throws `StoreRefused` where it cannot. Runs on the calling thread: it is for
+ * programs that do nothing else.
  */
 export function openSqliteExportReader(file: string): ExportReader {
   return new SqliteExportReader(openToCopy(file, 'current'));
@@ -103,7 +104,10 @@ class SqliteExportReader implements ExportReader {
       const r = print(parents, id);
       const changes = history ? this.#history({ row, last, born }) : [];
       bytes += sizeOf(row, changes);
-      entries.push({ object: objectOf(r, row), history: changes.map((one) => changeOf(r, one)) });
+      entries.push({
+        object: objectOf(r, row),
+        history: changes.map((change) => changeOf(r, change)),
+      });
     }
     return { entries, more: false };
   }
@@ -111,7 +115,7 @@ class SqliteExportReader implements ExportReader {
   #sliceOf(collection: string): Statement {
     const known = this.#slices.get(collection);
     if (known) return known;
-    // Along the index on the key, and so in the same order whatever the positions are.
+    // Uses the index on the key, so the order does not depend on positions.
     const statement = this.#db
       .prepare(
         `SELECT id, parents, born, last, ${objectColumns} FROM ${collectionTable(collection)}
@@ -136,7 +140,10 @@ class SqliteExportReader implements ExportReader {
     return { object, history: changes.map((change) => changeOf(r, change)) };
   }
 
-  /** What is kept behind the last change, and the creation, which stays when what is between them is pruned. */
+  /**
+   * The entries kept before the last change, and the creation, which stays when those between are
+   * pruned.
+   */
   #history(head: { row: ObjectRow; last: Pos; born: Pos }): readonly PublishedRow[] {
     const recent = this.#histories.entries(head, { after: 0, limit: Number.POSITIVE_INFINITY });
     const [, deleted] = head.row;
@@ -155,7 +162,7 @@ class SqliteExportReader implements ExportReader {
   }
 }
 
-/** To be called in one moment with whatever it is compared with. */
+/** Call it in the same transaction as whatever it is compared with. */
 export function collectionSizes(db: Database): CollectionSize[] {
   const names = db.prepare('SELECT name FROM collections ORDER BY name').pluck().all() as string[];
   return names.map((name) => ({

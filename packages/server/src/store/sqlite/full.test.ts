@@ -6,7 +6,7 @@ import { Scratch } from './scratch.fixture.js';
 const scratch = Scratch.each();
 const text = 'x'.repeat(3000);
 
-/** Writes until there is no room; the ids that were answered. */
+/** Writes until there is no room; returns the ids that were answered. */
 async function fillUp(store: Store): Promise<number[]> {
   const answered: number[] = [];
   for (let n = 0; ; n += 2) {

@@ -10,12 +10,12 @@ import { registerKeyFunctions } from './sql/functions.js';
 import { applicationId } from './tables/schema.js';
 import { schemaVersion, type Upgrade, upgrade, versionOf } from './tables/upgrades.js';
 
-/** Milliseconds that the opening waits for somebody else's lock on the file. */
-const patience = 1000;
+/** Milliseconds that opening waits for another lock on the file. */
+const lockTimeout = 1000;
 
 /**
- * Opens the database to write into it, brought up to date. `begin` is what has to be done with it before it is used; `isNew`:
- * there was none. Throws `StoreRefused` where that cannot be.
+ * Opens and upgrades the database for writing. `begin` runs before it is used; `isNew`: there was
+ * none. Throws `StoreRefused`.
  */
 export function openForWriting(
   config: SqliteConfig,
@@ -27,10 +27,10 @@ export function openForWriting(
   const { file } = config;
   let db: Database.Database | undefined;
   try {
-    db = new Database(file, { timeout: patience });
+    db = new Database(file, { timeout: lockTimeout });
     assertOurs(db, file);
     setUpWriter(db, config);
-    // Finds out whether somebody else holds the right to write.
+    // Checks whether another connection holds the write lock.
     db.exec('BEGIN IMMEDIATE; ROLLBACK');
     const isNew = versionOf(db) === 0;
     const upgraded = upgrade(db);
@@ -42,10 +42,10 @@ export function openForWriting(
   }
 }
 
-/** Opens the database to read from it. It must have been opened for writing before. */
+/** Opens the database for reading. It must have been opened for writing before. */
 export function openForReading(file: string): Database.Database {
-  const db = new Database(file, { readonly: true, timeout: patience });
-  // Small, because each reader has one: the pages are in the system's cache anyway.
+  const db = new Database(file, { readonly: true, timeout: lockTimeout });
+  // Small, because each reader has one, and the pages are in the system's cache anyway.
   db.pragma('cache_size = -8192');
   registerKeyFunctions(db);
   return db;
@@ -53,7 +53,7 @@ export function openForReading(file: string): Database.Database {
 
 /** Opens the database to copy its log into it. It must have been opened for writing before. */
 export function openForCheckpoints(file: string): Database.Database {
-  // It waits for nobody: what is held up is done the next time.
+  // Waits for nobody: what is blocked now is copied the next time.
   const db = new Database(file, { fileMustExist: true, timeout: 0 });
   db.pragma('synchronous = FULL');
   db.pragma('wal_autocheckpoint = 0');
@@ -62,8 +62,8 @@ export function openForCheckpoints(file: string): Database.Database {
 }
 
 /**
- * Opens the database to copy what is in it, while another process may write into it. `version` says
- * which it may be of: that of this program, or an older one too. Throws `StoreRefused` where that cannot be.
+ * Opens the database to copy it, while another process may write into it. `version`: only this
+ * program's version, or also older ones. Throws `StoreRefused`.
  */
 export function openToCopy(file: string, version: 'current' | 'any'): Database.Database {
   if (!existsSync(file)) throw new StoreRefused(`there is no database at ${file}`);
@@ -104,13 +104,13 @@ function assertOurs(db: Database.Database, file: string): void {
 
 function setUpWriter(db: Database.Database, config: SqliteConfig): void {
   db.pragma('journal_mode = WAL');
-  // FULL, not the NORMAL that is usual with WAL: an answered write has to survive a loss of power.
+  // FULL, not the NORMAL that is usual with WAL: an answered write must survive a power failure.
   db.pragma('synchronous = FULL');
-  // What is deleted is gone from the file too.
+  // Overwrites deleted data in the file.
   db.pragma('secure_delete = ON');
   db.pragma('cache_size = -65536');
   db.pragma('temp_store = MEMORY');
-  // Checkpoints are made beside the commits, see `log-keeper.ts`.
+  // Checkpoints run beside the commits, see `log-checkpointer.ts`.
   db.pragma('wal_autocheckpoint = 0');
   db.pragma(`journal_size_limit = ${config.logSize}`);
   if (config.maxSize > 0) {
@@ -135,7 +135,7 @@ function refusalOf(error: unknown, file: string): unknown {
   });
 }
 
-/** SQLite says only that it could not: what the system says of the file tells why. */
+/** SQLite says only that it could not open the file; stat tells why. */
 function reasonOf(error: unknown, file: string): string {
   try {
     if (statSync(file).isDirectory()) return 'it is a folder';

@@ -23,7 +23,7 @@ import { schemaVersion } from './tables/upgrades.js';
 
 const scratch = Scratch.each();
 
-/** The refusal to open, which is one line that names the file. */
+/** The refusal's message: one line that names the file. */
 async function refusal(file: string): Promise<string> {
   const attempt = scratch.open({ file });
   await expect(attempt).rejects.toBeInstanceOf(StoreRefused);
@@ -33,8 +33,9 @@ async function refusal(file: string): Promise<string> {
 }
 
 /**
- * Another process that opens the file and then stays. `source` is the body of a function of `file`
- * and `load`, which imports a module relative to this one. Resolves when it says something.
+ * Starts another process that opens the file and stays. `source` is the body of a function of
+ * `file` and `load`, which imports a module relative to this one. Resolves when it prints
+ * something.
  */
 async function otherProcess(source: string, file: string): Promise<ChildProcess> {
   const script = join(scratch.folder(), 'other.mjs');
@@ -77,14 +78,14 @@ const lockForWriting = `
   db.exec('BEGIN EXCLUSIVE; CREATE TABLE x (y)');`;
 
 describe('opening', () => {
-  test('makes the folder and the file', async () => {
+  test('creates the folder and the file', async () => {
     const file = join(scratch.folder(), 'a', 'b', 'really.db');
     const store = await scratch.open({ file });
     await store.commit(each(creation('/users/1')));
     expect(existsSync(file)).toBe(true);
   });
 
-  test('[DUR1] finds all that was written before it was closed', async () => {
+  test('[DUR1] finds everything written before it was closed', async () => {
     const file = scratch.file();
     const platform = simulatedPlatform({ seed: 1 });
     const users = layout('users', [{ field: 'email', unique: true }]);
@@ -116,7 +117,7 @@ describe('opening', () => {
     ]);
   });
 
-  test('positions are not used again when what had them was pruned', async () => {
+  test('positions of pruned changes are not used again', async () => {
     const file = scratch.file();
     const now = 1_800_000_000_000;
     const platform = simulatedPlatform({ seed: 1, now });
@@ -136,7 +137,7 @@ describe('opening', () => {
     ]);
   });
 
-  test('[DUR1] commits go through to the disk before they are answered', () => {
+  test('[DUR1] commits are synced to disk before they are answered', () => {
     const { db } = openForWriting({ ...defaultSqliteConfig, file: scratch.file() });
     scratch.defer(() => void db.close());
     expect(db.pragma('synchronous', { simple: true })).toBe(2);
@@ -157,7 +158,7 @@ describe('opening', () => {
     const again = await scratch.open({ file });
     await again.prepare([users]);
     expect((await again.get('/users/99999'))?.rev).toBe(1);
-    // Of the processor, for the machine may be busy.
+    // CPU time, because the machine may be busy.
     const { user, system } = process.cpuUsage(before);
     expect(user + system).toBeLessThan(2_000_000);
     await again.close();
@@ -165,7 +166,7 @@ describe('opening', () => {
 });
 
 describe('[DUR7] a store that cannot be opened says why', () => {
-  test('in use by another process, until that is gone, however it went', async () => {
+  test('in use by another process, until that ends, whatever the reason', async () => {
     const file = scratch.file();
     const other = await otherProcess(openAndWrite, file);
     expect(await refusal(file)).toBe(
@@ -226,13 +227,13 @@ describe('[DUR7] a store that cannot be opened says why', () => {
     expect(await refusal(file)).toBe('FILE cannot be opened: it is a folder');
   });
 
-  test('that can not be claimed', async () => {
+  test('with a lock file that cannot be opened', async () => {
     const file = scratch.file();
     mkdirSync(`${file}.lock`);
     expect(await refusal(file)).toMatch(/^FILE\.lock cannot be opened: /);
   });
 
-  test('in a place that is no folder', async () => {
+  test('in a path that is no folder', async () => {
     const file = scratch.file();
     writeFileSync(file, '');
     expect(await refusal(join(file, 'really.db'))).toContain('cannot be made');
@@ -240,7 +241,7 @@ describe('[DUR7] a store that cannot be opened says why', () => {
 });
 
 describe('[DUR7] a file of an older version', () => {
-  test('is brought up to date when it is opened, and keeps all that is in it', async () => {
+  test('is upgraded when it is opened, and keeps all data', async () => {
     const file = scratch.file();
     makeVersion1(file);
     const platform = simulatedPlatform({ seed: 1, now: 1_700_000_001_000 });

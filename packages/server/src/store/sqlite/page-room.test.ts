@@ -7,7 +7,7 @@ import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
 
-test('[LIM4] a page ends early where its objects are large, says so, and nothing is left out of a walk', async () => {
+test('[LIM4] a page ends early where its objects are large, says so, and paging omits nothing', async () => {
   const store = await scratch.open({ file: scratch.file() }, systemPlatform);
   const text = 'x'.repeat(1000);
   const objects = Array.from({ length: 30 }, (_, n) =>

@@ -18,7 +18,7 @@ async function filled(readers: number, objects = 1500, metrics?: Metrics): Promi
   return store;
 }
 
-/** Matches nothing, and takes its time: a hundred looks into the lists of each object. */
+/** Matches nothing, slowly: a hundred searches in the lists of each object. */
 const slow: RqlExpression = Array.from({ length: 200 }, (_, n): RqlExpression => {
   return { kind: 'comparison', field: ['tags'], operator: 'contains', value: `none${n}` };
 }).reduce((left, right) => ({ kind: 'or', left, right }));
@@ -38,7 +38,7 @@ const withJavaScript: RqlExpression = {
 describe('[LIM7] a query that takes too long', () => {
   const cases = [
     ['finds nothing', queryOf('users', { filter: slow, timeout: 100 })],
-    ['is judged in JavaScript', queryOf('users', { filter: withJavaScript, timeout: 100 })],
+    ['is evaluated in JavaScript', queryOf('users', { filter: withJavaScript, timeout: 100 })],
     [
       'sorts',
       queryOf('users', {
@@ -56,7 +56,7 @@ describe('[LIM7] a query that takes too long', () => {
     await store.query({ ...query, timeout: 60_000 });
     const needed = performance.now() - whole;
     await expect(store.query(query)).rejects.toThrow(QueryTimeout);
-    // The only thread is free again long before the query could have ended by itself.
+    // The only thread is free long before the query could have ended by itself.
     const began = performance.now();
     expect(await store.query(queryOf('users', { filter: quick }))).toHaveLength(1);
     expect(performance.now() - began).toBeLessThan(needed / 2);
@@ -100,7 +100,7 @@ describe('[LIM7] a query that takes too long', () => {
     await query;
   });
 
-  test('[LIM13] gives way to what is quick wherever it runs, and ends all the same', async () => {
+  test('[LIM13] yields to quick reads wherever it runs, and still ends', async () => {
     const store = await filled(2);
     let running = 4;
     const asked = ['a', 'b', 'c', 'd'].map(async (owner) => {
@@ -130,7 +130,7 @@ describe('[LIM7] a query that takes too long', () => {
     expect(levels()).toEqual([0, 0]);
   });
 
-  test('one that waits too long is stopped without ever having begun', async () => {
+  test('a query that waits too long is stopped before it begins', async () => {
     const store = await filled(1);
     const first = store.query(queryOf('users', { filter: slow, timeout: 60_000 }));
     let running = true;

@@ -26,7 +26,7 @@ import { collectionTable, mistypedCondition } from './tables/schema.js';
 import type { ReaderRequest, ThreadQuery } from './threads/messages.js';
 import { Transactions } from './transactions.js';
 
-/** As `scopeCondition`, where there is only the R to tell by: the parents that are named come first. */
+/** As `scopeCondition`, for rows that have only the R, which begins with the named parents. */
 function scopeOfR({ names, parents }: Scope): Sql {
   const wild = parents.indexOf('*');
   const named = wild < 0 ? parents : parents.slice(0, wild);
@@ -34,7 +34,7 @@ function scopeOfR({ names, parents }: Scope): Sql {
   return sql`substr(changes.r, 1, ${prefix.length}) = ${prefix}`;
 }
 
-/** Of a statement, from its table on. */
+/** The end of a statement, from its table on. */
 function outdatedIn(names: readonly string[], version: number): Sql {
   const table = rawSql(collectionTable(names.join('/')));
   return sql`${table} WHERE model_version < ${version} AND deleted = 0`;
@@ -46,7 +46,10 @@ function compiled({ scope, filter, modelVersion }: ThreadQuery): CompiledQuery {
 
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
 
-/** Answers what may take long, over one connection. Answers are JSON text, which is cheap to send. */
+/**
+ * Answers reads that may take long, over one connection. Results are JSON text, which is cheap to
+ * send.
+ */
 export class Reader {
   readonly #db: Database;
   readonly #functions: QueryFunctions;
@@ -54,7 +57,7 @@ export class Reader {
   readonly #transactions: Transactions;
   readonly #statements = new LRUCache<string, Statement>({ max: 100 });
 
-  /** `waiting`: one number, how many reads wait to which others give way. */
+  /** `waiting`: one element, the number of waiting reads that others yield to. */
   constructor(db: Database, waiting: Int32Array) {
     this.#db = db;
     this.#functions = new QueryFunctions(db, waiting);
@@ -62,7 +65,7 @@ export class Reader {
     this.#transactions = new Transactions(db);
   }
 
-  /** Throws `QueryTimeout`, and `GaveWay`. */
+  /** Throws `QueryTimeout` or `GaveWay`. */
   answer(request: ReaderRequest): string {
     return this.#transactions.read(() => this.#read(request));
   }
@@ -95,7 +98,7 @@ export class Reader {
     if (!this.#exists(query.scope)) return '{"objects":[]}';
     const { scope, order, from, limit } = query;
     const { table, condition, predicates } = compiled(query);
-    this.#functions.judgeBy(predicates, scope.names);
+    this.#functions.evaluateBy(predicates, scope.names);
     const print = rPrinter(scope.names);
     const rows: string[] = [];
     let skip = query.skip ?? 0;
@@ -115,7 +118,7 @@ export class Reader {
     return `{"objects":[${rows.join()}]}`;
   }
 
-  /** Row by row: who has enough need not read the rest. */
+  /** Row by row, so that it can stop when it has enough. */
   #page(where: Sql, { order }: Phase, limit: number, skip: number): IterableIterator<KeyedRow> {
     const { text, values } =
       sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`;
@@ -125,7 +128,7 @@ export class Reader {
   #count(query: ThreadQuery): string {
     if (!this.#exists(query.scope)) return '0';
     const { table, condition, predicates } = compiled(query);
-    this.#functions.judgeBy(predicates, query.scope.names);
+    this.#functions.evaluateBy(predicates, query.scope.names);
     return String(this.#countWhere(sql`${table} WHERE ${condition}`));
   }
 
@@ -134,7 +137,7 @@ export class Reader {
     return row?.[0] ?? 0;
   }
 
-  /** Goes along the positions of the creations of the objects that live. */
+  /** Follows the positions of the creations of living objects. */
   #created(scope: Scope, after: Pos, limit: number): string {
     const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
     if (after > position) return `{"entries":[],"through":${position},"gone":true}`;
@@ -168,7 +171,7 @@ export class Reader {
     ) as [string, string, ...ObjectRow, ...PublishedRow][];
   }
 
-  /** Goes along the log of all changes: its cost is what happened since, in whatever collection. */
+  /** Follows the log of all changes: the cost is that of all changes since, in any collection. */
   #changes(scope: Scope, after: Pos, limit: number): string {
     const [[position] = [0]] = this.#run(sql`SELECT position FROM meta`) as [Pos][];
     const [known] = this.#run(
@@ -209,7 +212,7 @@ export class Reader {
     return `{"object":${objectJson(r, head.row)},"entries":[${entries.join()}]}`;
   }
 
-  /** Goes along the table, which is in the order of creation. */
+  /** Follows the table, which is in the order of creation. */
   #outdated({
     names,
     version,
@@ -233,7 +236,7 @@ export class Reader {
     return String(row?.[0] ?? 0);
   }
 
-  /** The condition is, word for word, that of the index for it. */
+  /** The condition must be identical to that of its index. */
   #mistyped(names: readonly string[], types: readonly StoredFieldType[]): string {
     if (!this.#exists({ names })) return 'false';
     const table = rawSql(collectionTable(names.join('/')));
@@ -241,7 +244,7 @@ export class Reader {
     return String(this.#run(sql`SELECT 1 FROM ${table} WHERE ${condition} LIMIT 1`).length > 0);
   }
 
-  /** Also where there is no such collection. */
+  /** True also where the collection does not exist. */
   #isMigrated(names: readonly string[], version: number): boolean {
     const [[migrated] = [version]] = this.#run(
       sql`SELECT migrated FROM collections WHERE name = ${names.join('/')}`,

@@ -7,7 +7,7 @@ import { eraseObject } from './tables/erase-object.js';
 import { type Location, locate } from './tables/location.js';
 import type { EncodedObjectWithHistory } from './threads/messages.js';
 
-/** Thrown to end the transaction: nothing of it stays. */
+/** Thrown to roll the transaction back. */
 export class RestoreRefused extends Error {
   readonly index: number;
   readonly refusal: WriteRefusal;
@@ -18,7 +18,7 @@ export class RestoreRefused extends Error {
   }
 }
 
-/** Puts objects with their histories into the tables, inside a transaction. */
+/** Writes objects with their histories into the tables, inside a transaction. */
 export class Restore {
   readonly #collections: Collections;
   readonly #log: ChangeLog;
@@ -28,9 +28,9 @@ export class Restore {
     this.#log = log;
   }
 
-  /** `position` is the last one that is taken. Returns the last one that is then. Throws `RestoreRefused`. */
+  /** `position` is the last one in use; returns the new last one. Throws `RestoreRefused`. */
   restore(entries: readonly EncodedObjectWithHistory[], position: Pos): Pos {
-    // First, so that two that swap the value of a unique field do not stand in each other's way.
+    // First, so that two objects can swap the value of a unique field.
     const database = { collections: this.#collections, log: this.#log };
     for (const { r, replaces } of entries) if (replaces) eraseObject(database, r);
     let last = position;
@@ -72,8 +72,8 @@ export class Restore {
   }
 
   /**
-   * Each change is linked to the one before it that is there, over what was pruned too: a deletion
-   * has to find all of them, and who reads a history looks at the revisions.
+   * Each change links to the previous stored one, over pruned gaps too: a deletion must find all of
+   * them, and readers of a history check the revisions.
    */
   #addHistory(
     { history }: EncodedObjectWithHistory,
@@ -87,7 +87,7 @@ export class Restore {
   }
 }
 
-/** An object of whose history nothing is left takes one too: it is its place in the table. */
+/** An object with an empty history takes a position too: its row number in the table. */
 function positionsOf({ history }: EncodedObjectWithHistory): number {
   return Math.max(1, history.length);
 }

@@ -10,11 +10,11 @@ import type { Store } from '../store.js';
 import type { SqliteConfig } from './config.js';
 import { openSqliteStore } from './store.js';
 
-/** Folders and stores of a test, which go away with it. */
+/** Folders and stores of a test, removed with it. */
 export class Scratch {
   readonly #closing: (() => Promise<void> | void)[] = [];
 
-  /** For the tests of the suite around. */
+  /** For the tests of the enclosing suite. */
   static each(): Scratch {
     const scratch = new Scratch();
     afterEach(async () => {
@@ -29,7 +29,7 @@ export class Scratch {
     return folder;
   }
 
-  /** The path of a file that is not there yet. */
+  /** The path of a file that does not exist yet. */
   file(): string {
     return join(this.folder(), 'really.db');
   }

@@ -16,12 +16,12 @@ import { Scratch } from './scratch.fixture.js';
 import { makeVersion1 } from './tables/schema-v1.fixture.js';
 
 const scratch = Scratch.each();
-const one = creation('/users/1', { n: 1 });
+const user = creation('/users/1', { n: 1 });
 
-/** Opens the database, writes one object where it is new, and closes it. */
+/** Opens the database, writes one object if it is new, and closes it. */
 async function epochOf(file: string, force = false): Promise<Epoch> {
   const store = await scratch.open({ file, force });
-  if (!(await store.get('/users/1'))) await store.commit(each(one));
+  if (!(await store.get('/users/1'))) await store.commit(each(user));
   const { epoch } = store;
   await store.close();
   return epoch;
@@ -30,7 +30,9 @@ async function epochOf(file: string, force = false): Promise<Epoch> {
 const ofDatabase = ['', '-wal', '-shm'];
 const withMark = [...ofDatabase, '.epoch'];
 
-/** Puts files in place of others. Of a store that is open it is what a process leaves that is killed now. */
+/**
+ * Replaces files with copies of others. The copy of an open store is what a killed process leaves.
+ */
 function copy(from: string, to: string, ends: readonly string[] = ofDatabase): void {
   for (const end of ends) {
     rmSync(to + end, { force: true });
@@ -46,20 +48,20 @@ describe('[EPO1] the epoch stays the same', () => {
     expect(await epochOf(file)).toEqual(first);
     expect(await epochOf(file)).toEqual(first);
     expect(statSync(`${file}.epoch`).mode & 0o777).toBe(0o600);
-    // What views are keyed with stands in the database alone.
+    // The secret is in the database alone.
     expect(readFileSync(`${file}.epoch`, 'utf8')).not.toContain(first.secret);
   });
 
   test('when the process is killed', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
-    await store.commit(each(one));
+    await store.commit(each(user));
     const killed = scratch.file();
     copy(file, killed, withMark);
     expect(await epochOf(killed)).toEqual(store.epoch);
   });
 
-  test('when the file beside it is behind, as after a loss of power', async () => {
+  test('when the mark file is behind, as after a power failure', async () => {
     const file = scratch.file();
     const first = await epochOf(file);
     const before = readFileSync(`${file}.epoch`, 'latin1');
@@ -77,7 +79,7 @@ describe('[EPO3] the epoch is new', () => {
     expect(await epochOf(file)).toEqual(after);
   }
 
-  test('where a backup is put in place, beside what is remembered and without it', async () => {
+  test('where a backup replaces the database, with and without its mark file', async () => {
     const file = scratch.file();
     const first = await epochOf(file);
     const backup = scratch.file();
@@ -87,7 +89,7 @@ describe('[EPO3] the epoch is new', () => {
     await expectNew(backup, first);
   });
 
-  test('where a plain copy of an earlier run is put back, though nothing was written since', async () => {
+  test('where a plain copy of an earlier run is restored, though nothing was written since', async () => {
     const file = scratch.file();
     const first = await epochOf(file);
     const earlier = scratch.file();
@@ -97,10 +99,10 @@ describe('[EPO3] the epoch is new', () => {
     await expectNew(file, first);
   });
 
-  test('where one goes on with a plain copy of a run that was killed, which had come further', async () => {
+  test('where a plain copy of a killed run is restored, which had written more', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
-    await store.commit(each(one));
+    await store.commit(each(user));
     const killed = scratch.file();
     copy(file, killed);
     await store.commit(each(creation('/users/2')));
@@ -108,7 +110,7 @@ describe('[EPO3] the epoch is new', () => {
     await expectNew(killed, store.epoch, true);
   });
 
-  test('where the file beside it is missing or says nothing', async () => {
+  test('where the mark file is missing or invalid', async () => {
     const file = scratch.file();
     const first = await epochOf(file);
     rmSync(`${file}.epoch`);
@@ -125,7 +127,7 @@ describe('[EPO3] the epoch is new', () => {
     await expectNew(file, first);
   });
 
-  test('where the database is of a version without epochs: nobody knows what was put back before', async () => {
+  test('where the database is of a version without epochs: an earlier restore cannot be ruled out', async () => {
     const file = scratch.file();
     makeVersion1(file);
     const first = await epochOf(file);
@@ -137,8 +139,8 @@ describe('[EPO3] the epoch is new', () => {
     const file = scratch.file();
     const first = await epochOf(file);
     const store = await scratch.open({ file });
-    await store.commit(each(update(one.object, { n: 2 })));
-    const { object, change } = one;
+    await store.commit(each(update(user.object, { n: 2 })));
+    const { object, change } = user;
     await store.restore([{ object, history: [change], replaces: true }], 0);
     const { epoch } = store;
     expect(epoch.id).not.toBe(first.id);
@@ -147,7 +149,7 @@ describe('[EPO3] the epoch is new', () => {
   });
 });
 
-test('[EPO3] a store whose mark cannot be written is not opened, and says which file it is', async () => {
+test('[EPO3] a store whose mark file cannot be written is not opened, and the error names the file', async () => {
   const file = scratch.file();
   await epochOf(file);
   rmSync(`${file}.epoch`);

@@ -7,14 +7,14 @@ import type { FreshEpoch } from './threads/messages.js';
 export interface OpeningEpoch extends FreshEpoch {
   /** There was no database. */
   readonly isNew: boolean;
-  /** It lacks changes that were committed. */
+  /** It lacks committed changes. */
   readonly isCut: boolean;
 }
 
-/** Stands behind the name of an opening as long as nobody has closed it. */
+/** Suffix of the opening's name until the database is closed. */
 const running = '+';
 
-/** Takes apart what a database says of its last opening. The name is empty where it is a backup. */
+/** Parses what a database says of its last opening. The name is empty in a backup. */
 export function openedAs(called: string): { name: string; isRunning: boolean } {
   const isRunning = called.endsWith(running);
   return { name: isRunning ? called.slice(0, -running.length) : called, isRunning };
@@ -23,8 +23,8 @@ export function openedAs(called: string): { name: string; isRunning: boolean } {
 type MetaRow = [position: Pos, id: string, secret: string, isFirst: number, opening: string];
 
 /**
- * The epoch of a database that is being opened: the one that it has, or the fresh one where it has none (it is new, of an
- * older version, or a backup), was put back, or lacks something.
+ * The epoch of a database that is being opened: its own, or the fresh one where it has none (it is
+ * new, of an older version, or a backup), was restored from a copy, or lacks changes.
  */
 export function openEpoch(
   db: Database,
@@ -39,7 +39,7 @@ export function openEpoch(
     typeof remembered === 'object' &&
     remembered.openings.includes(openedAs(called).name) &&
     remembered.position <= position;
-  // Where something else was here before, clients may come with what they heard of that.
+  // Where another database was here before, clients may still hold its revisions.
   const epoch = isKept
     ? { id, secret, isFirst: isFirst === 1 }
     : { ...fresh, isFirst: isNew && remembered === undefined };
@@ -48,7 +48,7 @@ export function openEpoch(
   return epoch;
 }
 
-/** The store is another one from now on. */
+/** Makes it a new store from now on. */
 export function setEpoch(db: Database, { id, secret, isFirst }: Epoch): void {
   db.prepare('UPDATE meta SET epoch = ?, epoch_secret = ?, epoch_is_first = ?').run(
     id,
@@ -58,9 +58,10 @@ export function setEpoch(db: Database, { id, secret, isFirst }: Epoch): void {
 }
 
 /**
- * Gives the database and the file beside it the name of an opening, or of what follows the last one: copies that were made
- * before have another name. At any moment the file knows the name that the database has, also without its log: as long as
- * the new name is only there, because somebody reads and holds the log up, the file keeps the old one too.
+ * Writes the name of an opening (or of the time after it) into the database and the mark file, so
+ * that earlier copies are recognised by another name. The file always has the name that the
+ * database has, also without its log: as long as a reader keeps the new name in the log only, the
+ * file has the old one too.
  */
 export function nameOpening(
   db: Database,
@@ -69,7 +70,7 @@ export function nameOpening(
 ): void {
   const [position, , , , called] = metaOf(db);
   const before = openedAs(called).name || opening;
-  // First, so that the name which is in the database itself is the one that it says.
+  // First, so that the name reported is the one in the database file itself.
   checkpoint(db, 'PASSIVE');
   mark.write({ openings: [before, opening], position });
   db.prepare('UPDATE meta SET opening = ?').run(isRunning ? opening + running : opening);
@@ -83,7 +84,7 @@ export function openingOf(db: Database): string {
   return openedAs(called).name;
 }
 
-/** A copy is a store of its own: it gets an epoch when it is opened as one. */
+/** A copy is a separate store: it gets an epoch when it is opened as one. */
 export function forgetEpoch(db: Database): void {
   db.exec("UPDATE meta SET epoch = '', epoch_secret = '', epoch_is_first = 0, opening = ''");
 }

@@ -55,17 +55,20 @@ import {
 import { ReaderPool } from './threads/reader-pool.js';
 import { WriterClient } from './threads/writer-client.js';
 
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two checks of the files. */
 const watchEvery = 1000;
 
-/** Changes that a history may go back before it is read in a reader thread. */
+/**
+ * Maximum changes that a history may go back on the main thread; longer ones are read in a reader
+ * thread.
+ */
 const farBack = 200;
 
 /**
- * Opens a store in a SQLite file, which is made where it is missing and brought up to date where it is
- * of an older version. Rejects with `StoreRefused` where it cannot be opened.
+ * Opens a store in a SQLite file, which is created where missing and upgraded from older versions.
+ * Rejects with `StoreRefused` where it cannot be opened.
  *
- * One thread writes, some answer queries, and what is read by key is read on the spot.
+ * One thread writes, others answer queries, and reads by key run on the calling thread.
  */
 export async function openSqliteStore(
   options: Partial<SqliteConfig> & Pick<SqliteConfig, 'file'>,
@@ -79,7 +82,10 @@ export async function openSqliteStore(
   try {
     claimDatabase(config.file);
     for (const file of narrowDatabase(config.file)) {
-      log.warn({ file }, 'others than its owner may read this file, and that cannot be changed');
+      log.warn(
+        { file },
+        'others than its owner may read this file, and its mode cannot be changed',
+      );
     }
     const writer = await WriterClient.open(config, platform, log, { isLockNew: lock.isNew });
     return new SqliteStore({
@@ -92,7 +98,7 @@ export async function openSqliteStore(
     });
   } catch (error) {
     lock.release();
-    // The next one that tries is to look as closely.
+    // So that the next process that tries checks as closely.
     if (lock.isNew && error instanceof StoreInUse) rmSync(`${config.file}.lock`, { force: true });
     throw error;
   }
@@ -143,7 +149,7 @@ class SqliteStore implements Store {
     this.#pool = new ReaderPool(config.file, config.readers, platform);
     metrics.observe(
       'really_store_queries_running',
-      'Queries and counts that threads of the store are at.',
+      'Queries and counts that run in threads of the store.',
       () => this.#pool.running,
     );
     metrics.observe(
@@ -153,7 +159,7 @@ class SqliteStore implements Store {
     );
     metrics.observe(
       'really_store_writable',
-      '1 while writes can be served, 0 while the store fails, is stuck or starts anew.',
+      '1 while writes can be served, 0 while the store fails, is stuck or restarts.',
       () => (writer.trouble === undefined ? 1 : 0),
     );
     this.#logCheckpointer = new LogCheckpointer({
@@ -317,12 +323,12 @@ class SqliteStore implements Store {
     this.#lock.release();
   }
 
-  /** Deleting files beside an open database must neither let a second server in nor lose what is written. */
+  /** Deleting files beside an open database must neither let a second server in nor lose writes. */
   #look(): void {
     const found = this.#lock.keep();
-    if (found === 'renewed') this.#log.warn({}, 'the file of the lock was deleted, and made anew');
-    if (found === 'lost') this.#log.error({}, 'the file of the lock is another one, and not ours');
-    // What fails is told by those whose writes fail.
+    if (found === 'renewed') this.#log.warn({}, 'the lock file was deleted, and created again');
+    if (found === 'lost') this.#log.error({}, 'the lock file was replaced by another process');
+    // Failures are reported to the callers whose writes fail.
     if (!this.#writer.trouble) this.#writer.ask({ kind: 'look' }).catch(() => {});
   }
 

@@ -22,19 +22,22 @@ export class Transactions {
     this.#release = db.prepare('RELEASE part');
   }
 
-  /** All that `work` reads is from one moment. */
+  /** All reads in `work` are from one moment. */
   read<T>(work: () => T): T {
     return this.#run(this.#beginReading, work);
   }
 
-  /** All that `work` writes is on disk when this returns; when it throws, none of it is in the database. */
+  /**
+   * Everything that `work` writes is on disk when this returns; when it throws, none of it is in
+   * the database.
+   */
   write<T>(work: () => T): T {
     return this.#run(this.#beginWriting, work);
   }
 
   /**
-   * A part of a `write`, whose own writes can be taken back: they are unless `keep` says otherwise.
-   * Where it throws, the whole transaction ends. Parts do not nest.
+   * A part of a `write` whose own writes can be rolled back, and are unless `keep` is true. Where
+   * it throws, the whole transaction ends. Parts do not nest.
    */
   part<T>(work: () => { readonly result: T; readonly keep: boolean }): T {
     this.#mark.run();
@@ -51,7 +54,7 @@ export class Transactions {
       this.#commit.run();
       return result;
     } catch (error) {
-      // A full disk ends the transaction by itself at times.
+      // A full disk may have ended the transaction already.
       if (this.#db.inTransaction) this.#rollback.run();
       throw error;
     }

@@ -29,11 +29,11 @@ import type {
 } from './threads/messages.js';
 import { Transactions } from './transactions.js';
 
-/** Bytes that there has to be room for: as much as most commits take. */
+/** Bytes that there must be room for: as much as most commits take. */
 const probeSize = 32 * 1024;
 
 /**
- * Judges writes and puts them into the database, over its one writing connection. Every method is
+ * Checks writes and applies them to the database, over its only writing connection. Every method is
  * one transaction: when it throws, nothing was written.
  */
 export class Writer {
@@ -75,7 +75,7 @@ export class Writer {
 
   prepare(layouts: readonly CollectionLayout[]): void {
     this.#transaction(() => {
-      // A new version of a model has a position of its own: whoever knows that one knows of the version.
+      // A new version of a model has its own position, so that positions tell the versions apart.
       const pos = this.#position + 1;
       if (!this.#collections.layOut(layouts, pos)) return;
       this.#position = pos;
@@ -100,14 +100,14 @@ export class Writer {
 
   /** The outcomes in the order of the objects. */
   migrate(objects: readonly EncodedMigration[]): MigrationOutcome[] {
-    return this.#transaction(() => objects.map((one) => this.#migrate(one)));
+    return this.#transaction(() => objects.map((migration) => this.#migrate(migration)));
   }
 
   migrated(collection: string, version: number): void {
     this.#transaction(() => this.#collections.find(collection)?.raiseMigrated(version));
   }
 
-  /** `fresh`: the epoch that begins where objects are replaced. */
+  /** `fresh`: the epoch that begins if objects are replaced. */
   restore(
     entries: readonly EncodedObjectWithHistory[],
     newest: number,
@@ -131,7 +131,7 @@ export class Writer {
     }
   }
 
-  /** Writes a little without changing anything, and so finds out whether there is room and a disk. */
+  /** Writes a little without changing anything, to check for room and a working disk. */
   ping(): void {
     this.#transaction(() => {
       this.#db.exec('CREATE TABLE probe (bytes)');
@@ -169,7 +169,7 @@ export class Writer {
 
   #finish(now: number): void {
     this.#setMeta.run(this.#position, this.#newest);
-    this.#once.tidy(now);
+    this.#once.prune(now);
     this.#pruning.sweep(this.#position, now, this.#collections);
   }
 
@@ -185,7 +185,7 @@ export class Writer {
     const refusal = this.#missing(erases);
     if (refusal) return { kind: 'refused', index: group.length, refusal };
     const start = this.#position + 1;
-    // One write is judged before it is written, so that a refusal has nothing to undo.
+    // A single write is checked before it is applied, so that a refusal has nothing to undo.
     const outcome = group.length === 1 ? this.#applyAll(group) : this.#applyOrUndo(group);
     if (outcome.kind === 'committed') {
       const database = { collections: this.#collections, log: this.#log };
@@ -199,8 +199,9 @@ export class Writer {
   }
 
   /**
-   * The whole group, or nothing of it. Unique fields are judged write by write, which is quick; where that says no,
-   * once more by what all of it leaves: within a group values may move from one object to another.
+   * The whole group, or nothing of it. Unique fields are first checked write by write, which is
+   * fast; if that fails, once more on the result of the whole group: within a group values may move
+   * between objects.
    */
   #applyOrUndo(group: readonly EncodedWrite[]): GroupOutcome {
     const outcome = this.#tryGroup(() => this.#applyAll(group));
@@ -222,7 +223,7 @@ export class Writer {
     });
   }
 
-  /** As `applyAll`, but unique fields are judged last. */
+  /** As `applyAll`, but unique fields are checked last. */
   #applyParked(group: readonly EncodedWrite[]): GroupOutcome {
     const outcome = this.#applyAll(group, true);
     if (outcome.kind !== 'committed') return outcome;
@@ -240,7 +241,7 @@ export class Writer {
     return outcome;
   }
 
-  /** Stops at the first write that can not be. */
+  /** Stops at the first write that is refused. */
   #applyAll(group: readonly EncodedWrite[], parked = false): GroupOutcome {
     const positions: Pos[] = [];
     for (const write of group) {
@@ -263,7 +264,7 @@ export class Writer {
     );
   }
 
-  /** Whether a unique field clashes, its index says: its statement is then undone by itself. */
+  /** The index detects a clash of unique fields; its statement then rolls itself back. */
   #put(
     write: EncodedWrite,
     { collection, location, head, parked }: WriteLocation,
@@ -319,7 +320,7 @@ export class Writer {
   }
 }
 
-/** Where a write goes. */
+/** The location of a write. */
 interface WriteLocation {
   readonly collection: CollectionWriter;
   readonly location: Location;
@@ -327,7 +328,7 @@ interface WriteLocation {
   readonly parked: boolean;
 }
 
-/** A deleted object stays deleted: nothing comes after it, whatever its revision. */
+/** A deleted object stays deleted: no write follows, whatever its revision. */
 function conflict(head: HeadRow | undefined, rev: number): WriteRefusal | undefined {
   const [stored, deleted] = head ?? [0, 0];
   if (stored === rev - 1 && deleted !== 1) return undefined;

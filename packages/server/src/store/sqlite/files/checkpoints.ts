@@ -9,10 +9,10 @@ import type {
 } from '../threads/messages.js';
 
 const pageSize = 4096;
-/** Milliseconds that the writer waits for locks when it does not check the log. */
-const patience = 1000;
+/** Milliseconds that the writer waits for locks, except when it checkpoints. */
+const lockTimeout = 1000;
 
-/** Pages of the log after which it is copied, and those after which it has to start again. */
+/** Pages of the log after which it is checkpointed, and those after which it must restart. */
 export function logBounds({ logSize }: Pick<SqliteConfig, 'logSize'>): {
   readonly copyAt: number;
   readonly restartAt: number;
@@ -22,14 +22,14 @@ export function logBounds({ logSize }: Pick<SqliteConfig, 'logSize'>): {
 }
 
 /**
- * The writer's part in keeping the write-ahead log short: it estimates how long the log is, and copies the little that
- * came last. All else is copied elsewhere, see `log-keeper.ts`: what is copied may be much, and whoever
- * reads from outside may hold it up, and neither may hold up commits.
+ * The writer's part in keeping the write-ahead log short: it estimates the length of the log, and
+ * copies its last few pages. The rest is copied by `log-checkpointer.ts`: that may be much, and
+ * external readers may block it, and neither may delay commits.
  */
 export class Checkpoints {
   readonly #db: Database;
   readonly #copyAt: number;
-  /** Pages written since the last time that the log was found due, estimated. */
+  /** Pages written since the log was last found due, estimated. */
   #pages = 0;
 
   constructor(db: Database, config: Pick<SqliteConfig, 'logSize'>) {
@@ -58,12 +58,12 @@ export class Checkpoints {
     }
   }
 
-  /** A commit that found no room may find some in the log. */
+  /** A commit that found no room may find some after a checkpoint. */
   failed(): void {
     this.#pages = this.#copyAt;
   }
 
-  /** Whether so much was written that the log has to be copied; true once for each time. */
+  /** True, once, when the log has grown enough to be copied. */
   due(): boolean {
     if (this.#pages < this.#copyAt) return false;
     this.#pages = 0;
@@ -71,7 +71,7 @@ export class Checkpoints {
   }
 
   /**
-   * Copies what is left of the log, which has to be little: the next commit then starts it again by itself, unless
+   * Copies the rest of the log, which must be little: the next commit then restarts the log, unless
    * somebody reads from it.
    */
   finish(): LogSize {
@@ -79,20 +79,20 @@ export class Checkpoints {
   }
 
   /**
-   * As `finish`, and has the next commit start the log again. To be called while nobody of this process reads; where
-   * somebody else does, nothing comes of it, and nobody waits.
+   * As `finish`, and makes the next commit restart the log. Call it while nobody in this process
+   * reads; if another process does, it has no effect and does not wait.
    */
   restart(): LogSize {
     this.#db.pragma('busy_timeout = 0');
     try {
       return checkpoint(this.#db, 'RESTART');
     } finally {
-      this.#db.pragma(`busy_timeout = ${patience}`);
+      this.#db.pragma(`busy_timeout = ${lockTimeout}`);
     }
   }
 }
 
-/** A full disk, or another process that copies: nothing is lost, the log just stays as long as it is. */
+/** A full disk, or another process that checkpoints: nothing is lost, the log just stays long. */
 export function checkpoint(db: Database, mode: 'PASSIVE' | 'RESTART'): LogSize {
   try {
     const [found] = db.pragma(`wal_checkpoint(${mode})`) as [{ log: number; checkpointed: number }];

@@ -5,17 +5,18 @@ import { isOpen, makeOwnerOnlyFile, narrowFile } from '../../../platform/owner-o
 import { systemCode, systemReason } from '../../../platform/system-reason.js';
 import { StoreRefused } from '../../store.js';
 
-/** What SQLite keeps beside a database, with the database's own mode. */
+/** Suffixes of the files that SQLite keeps beside a database, with the database's own mode. */
 const besides = ['-wal', '-shm', '-journal'];
 
-/** Makes the folder of a database. Throws `StoreRefused`. */
+/** Creates the folder of a database. Throws `StoreRefused`. */
 export function makeDatabaseFolder(folder: string): void {
   refusing(`${folder} cannot be made`, folder, () => makeFolder(folder));
 }
 
 /**
- * Makes an empty file for its owner alone where there is none, and finds out whether this process may work with it. True where
- * there was none. Throws `StoreRefused` that says what is missing, which SQLite would not.
+ * Creates an empty file, accessible to its owner only, where there is none, and checks that this
+ * process may read and write it. Returns true where there was none. Throws `StoreRefused` with the
+ * missing permission, which SQLite would not name.
  */
 export function claimFile(file: string): boolean {
   const isNew = !exists(file);
@@ -27,7 +28,7 @@ export function claimFile(file: string): boolean {
   return isNew;
 }
 
-/** As `claimFile`, for a database, what SQLite keeps beside it, and the folder where it does that. */
+/** As `claimFile`, for a database, the files that SQLite keeps beside it, and their folder. */
 export function claimDatabase(file: string): void {
   claimFile(file);
   const target = targetOf(file);
@@ -38,21 +39,24 @@ export function claimDatabase(file: string): void {
   );
 }
 
-/** Takes away what group and others may do with a database and its lock. Resolves with the files where that failed. */
+/**
+ * Removes the permissions of group and others on a database and its lock. Resolves with the files
+ * where that failed.
+ */
 export function narrowDatabase(file: string): string[] {
   const target = targetOf(file);
   const files = [target, ...besides.map((end) => target + end), `${file}.lock`];
-  return files.filter((one) => isOpen(one) && !narrowFile(one));
+  return files.filter((path) => isOpen(path) && !narrowFile(path));
 }
 
 const folderError = Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
 
-/** False also for a link that leads nowhere. */
+/** False also for a dangling link. */
 function exists(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Where links lead: SQLite keeps its other files there. */
+/** Resolves links: SQLite keeps its other files beside the target. */
 export function targetOf(file: string): string {
   return exists(file) ? realpathSync(file) : file;
 }

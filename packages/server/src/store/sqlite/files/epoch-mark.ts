@@ -11,9 +11,12 @@ import { dirname } from 'node:path';
 import { ownerOnlyFile } from '../../../platform/owner-only.js';
 import { type Pos, StoreRefused } from '../../store.js';
 
-/** What is remembered of a database beside it. */
+/** Content of the mark file beside a database. */
 export interface MarkContent {
-  /** The database has one of them: the second one, unless the process ended between writing this and that. */
+  /**
+   * The database has one of these names: the second, unless the process ended between writing the
+   * file and the database.
+   */
   readonly openings: readonly [before: string, now: string];
   /** Positions up to this one were committed. */
   readonly position: Pos;
@@ -21,13 +24,14 @@ export interface MarkContent {
 
 const digits = 16;
 const line = /^really 1 ([0-9a-f]{16}) ([0-9a-f]{16}) (\d{16})\n$/;
-/** Where the position stands in the line. */
+/** Offset of the position in the line. */
 const positionAt = 'really 1 '.length + 2 * (digits + 1);
 
 /**
- * A file of one line beside a database, by which one that was put back from a copy is recognised: the copy says another
- * opening than the file, or has come less far. The position is written after each commit without being synced: a crash of
- * the process loses nothing of it, and after a loss of power it is behind the database, which proves nothing.
+ * A file of one line beside a database, which detects a database restored from a copy: the copy has
+ * another opening name than the file, or an earlier position. The position is written after each
+ * commit without fsync: a crash of the process loses nothing of it, and after a power failure it is
+ * behind the database, which proves nothing.
  */
 export class EpochMark {
   readonly #file: string;
@@ -37,7 +41,7 @@ export class EpochMark {
     this.#file = `${database}.epoch`;
   }
 
-  /** `undefined` where there is no file; `'unreadable'` where it is there and says nothing. */
+  /** `undefined` where there is no file; `'unreadable'` where its content is invalid. */
   read(): MarkContent | 'unreadable' | undefined {
     let text: string;
     try {
@@ -68,13 +72,13 @@ export class EpochMark {
     }
   }
 
-  /** Everything up to here is committed. */
+  /** Records that everything up to here is committed. */
   advance(position: Pos): void {
     if (this.#descriptor === undefined) return;
     try {
       writeSync(this.#descriptor, textOf(position), positionAt);
     } catch {
-      // What it says still holds, and the commit does not depend on it.
+      // The old content is still valid, and the commit does not depend on it.
     }
   }
 

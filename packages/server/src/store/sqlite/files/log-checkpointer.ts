@@ -7,10 +7,13 @@ import type { ReaderPool } from '../threads/reader-pool.js';
 import type { WriterClient } from '../threads/writer-client.js';
 import { logBounds } from './checkpoints.js';
 
-/** Pages of which the writer copies the last ones: 4 MiB, some milliseconds. */
+/** Pages at the end of the log that the writer copies itself: 4 MiB, some milliseconds. */
 const littleLeft = 1024;
 
-/** Times that the log was found due while it was being shortened after which commits are slowed down, and by how much. */
+/**
+ * How often the log may be found due while it is being copied before commits are slowed down, and
+ * by how much.
+ */
 const mostMissed = 16;
 const slowdown = 20;
 
@@ -23,12 +26,12 @@ export interface LogCheckpointerParts {
 }
 
 /**
- * Keeps the write-ahead log short, and nobody waiting. The log is copied into the database by a thread of its own. When
- * all of it is copied and nobody reads from it, it starts again by itself with the next commit; where
- * queries overlap without end that moment never comes, and so, at a size, the queries are held back until it does.
- * Whoever reads from outside, a backup or another program, can put that off for as long as they like:
- * then the log grows, and nobody waits for them. Where commits write faster than the disk copies, each is slowed down a
- * little, so that the log has an end.
+ * Keeps the write-ahead log short without blocking anyone. A separate thread copies the log into
+ * the database. Once all of it is copied and nobody reads from it, the next commit restarts it;
+ * where queries overlap without end that moment never comes, so beyond a size queries are held back
+ * until it does. External readers, such as a backup or another program, can delay that as long as
+ * they like: then the log grows, and nobody waits for them. Where commits write faster than the
+ * disk copies, each is slowed down a little, so that the log stays bounded.
  */
 export class LogCheckpointer {
   readonly #parts: LogCheckpointerParts;
@@ -59,19 +62,19 @@ export class LogCheckpointer {
       });
   }
 
-  /** Whether the log is copied more slowly than it is written. */
+  /** Whether the log is written faster than it is copied. */
   get isBehind(): boolean {
     return this.#missed >= mostMissed;
   }
 
-  /** Resolves after the moment that a commit has to wait while it `isBehind`. */
+  /** Resolves after the delay of a commit while `isBehind`. */
   async slowDown(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#parts.platform.timers.after(slowdown, resolve);
     });
   }
 
-  /** To be called before the writer closes: it copies the rest of its log. */
+  /** Call it before the writer closes, which copies the rest of the log. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
@@ -98,7 +101,7 @@ export class LogCheckpointer {
     return (await this.#thread.request({ kind: 'copy-log' })) as LogSize;
   }
 
-  /** Once for each time that somebody holds it up. */
+  /** Logs each blocked checkpoint once. */
   #report({ pages, left }: LogSize): void {
     const isHeldUp = pages > 4 * this.#restartAt && left > littleLeft;
     if (isHeldUp && !this.#warned) {

@@ -1,22 +1,26 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 
-/** Bytes of the header of a write-ahead log, and of that of each frame. https://www.sqlite.org/fileformat2.html#walformat */
+/**
+ * Bytes of the header of a write-ahead log, and of each frame's header.
+ * https://www.sqlite.org/fileformat2.html#walformat
+ */
 const headerSize = 32;
 const frameHeaderSize = 24;
-/** The last bit says in which order of bytes checksums are made. */
+/** The last bit is the byte order of the checksums. */
 const magic = 0x377f0682;
-/** Frames that are read at once. */
+/** Frames read at once. */
 const stride = 256;
 
-/** 0 where it is missing. */
+/** 0 where the file is missing. */
 export function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /**
- * Whether a write-ahead log was damaged in its middle. SQLite ends at the first frame whose checksum is wrong, and says nothing: as a
- * rule that is the rest of a commit which was never finished. But where a whole commit lies behind that frame, and the beginning
- * of another one behind that, then the frame was good once: no commit begins before the one before it is on disk.
+ * Whether a write-ahead log is damaged in its middle. SQLite silently stops at the first frame with
+ * a wrong checksum: usually the rest of an unfinished commit. But where a whole commit follows that
+ * frame, and the beginning of another one follows that, the frame was valid once: no commit begins
+ * before the previous one is on disk.
  */
 export function isDamagedWithin(file: string): boolean {
   if (sizeOf(file) <= headerSize) return false;
@@ -36,12 +40,15 @@ type Checksum = readonly [number, number];
 interface LogHeader {
   readonly pageSize: number;
   readonly littleEndian: boolean;
-  /** The same in each frame since the log began again. */
+  /** The same in each frame since the log was restarted. */
   readonly salts: Buffer;
   readonly sum: Checksum;
 }
 
-/** `undefined` where it is none: the log was about to begin again, and all that was in it is in the database. */
+/**
+ * `undefined` where it is invalid: the log was about to restart, and all its content is in the
+ * database.
+ */
 function logOf(header: Buffer): LogHeader | undefined {
   const littleEndian = (header.readUInt32BE(0) & 1) === 0;
   const pageSize = header.readUInt32BE(8);
@@ -67,7 +74,7 @@ function scan(descriptor: number, { pageSize, littleEndian, salts, sum }: LogHea
       const isGood =
         salts.equals(frames.subarray(start + 8, start + 16)) && areEqual(stored, found);
       if (isGood && committedBehind) return true;
-      // The number of pages of the database stands in the last frame of a commit.
+      // The last frame of a commit has the number of pages of the database.
       if (isGood && brokeOff && frames.readUInt32BE(start + 4) > 0) committedBehind = true;
       if (!isGood) committedBehind = false;
       brokeOff ||= !isGood;
@@ -77,7 +84,7 @@ function scan(descriptor: number, { pageSize, littleEndian, salts, sum }: LogHea
   }
 }
 
-/** Goes on with a checksum. */
+/** Continues a checksum. */
 function summed(
   [a, b]: Checksum,
   bytes: Buffer,
@@ -87,14 +94,14 @@ function summed(
 ): Checksum {
   let [first, second] = [a, b];
   for (let at = start; at < start + length; at += 8) {
-    const one = littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
-    first = (first + one + second) >>> 0;
+    const word = littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at);
+    first = (first + word + second) >>> 0;
     const other = littleEndian ? bytes.readUInt32LE(at + 4) : bytes.readUInt32BE(at + 4);
     second = (second + other + first) >>> 0;
   }
   return [first, second];
 }
 
-function areEqual(one: Checksum, other: Checksum): boolean {
-  return one[0] === other[0] && one[1] === other[1];
+function areEqual(a: Checksum, b: Checksum): boolean {
+  return a[0] === b[0] && a[1] === b[1];
 }

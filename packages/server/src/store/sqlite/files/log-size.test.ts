@@ -9,7 +9,7 @@ import { Scratch } from '../scratch.fixture.js';
 const scratch = Scratch.each();
 const mebibyte = 1024 * 1024;
 
-/** Takes some time with a few hundred objects. */
+/** Slow with a few hundred objects. */
 const slow: RqlExpression = Array.from({ length: 100 }, (_, n): RqlExpression => {
   return { kind: 'comparison', field: ['tags'], operator: 'contains', value: `none${n}` };
 }).reduce((left, right) => ({ kind: 'or', left, right }));
@@ -34,11 +34,12 @@ test('the log stays short while commits and queries never pause', async () => {
   const queries = await Promise.all(readers);
   expect(Math.min(...queries)).toBeGreaterThan(0);
   expect(written).toBeGreaterThan(10 * logSize);
-  // It goes on growing while the queries that run come to their end; without that it gets six times this long.
+  // It grows until the running queries end; without holding queries back it gets six times this
+  // long.
   expect(statSync(`${file}-wal`).size).toBeLessThan(written);
 });
 
-test('[DUR8] whoever reads from outside in one long transaction holds up neither commits nor queries', async () => {
+test('[DUR8] a long transaction of an external reader delays neither commits nor queries', async () => {
   const file = scratch.file();
   const logSize = mebibyte;
   const store = await scratch.open({ file, readers: 2, logSize });
@@ -49,7 +50,8 @@ test('[DUR8] whoever reads from outside in one long transaction holds up neither
   const seen = () => outside.prepare('SELECT count(*) FROM changes').pluck().get();
   expect(seen()).toBe(1);
   const longest: number[] = [];
-  // More than once, for the machine may be busy: a store that waits for the reader does so for a second each time.
+  // Several attempts, because the machine may be busy: a store that waits for the reader takes a
+  // second each time.
   for (let attempt = 0; attempt < 6 && !longest.some((time) => time < 700); attempt++) {
     longest.push(await longestStep(store, attempt, 3 * mebibyte));
   }
@@ -66,7 +68,7 @@ test('[DUR8] whoever reads from outside in one long transaction holds up neither
   await expect.poll(logAfterMore, { timeout: 30_000 }).toBeLessThan(2 * logSize);
 }, 120_000);
 
-/** Milliseconds that the slowest of many commits took, each with a query. */
+/** Milliseconds of the slowest of many commits, each with a query. */
 async function longestStep(store: Store, attempt: number, bytes: number): Promise<number> {
   const text = 'x'.repeat(20_000);
   let longest = 0;

@@ -30,14 +30,14 @@ async function write(store: Store, from: number, count: number): Promise<void> {
   }
 }
 
-/** The files of a store that is open, as a process leaves them that is killed now. */
+/** Copies the files of an open store, as a killed process leaves them. */
 function killed(file: string, ends: readonly string[] = ['', '-wal', '.epoch']): string {
   const copy = scratch.file();
   for (const end of ends) if (existsSync(file + end)) copyFileSync(file + end, copy + end);
   return copy;
 }
 
-/** A server that was started twice, wrote 3 changes and then 20, and was killed. */
+/** The files of a server that was started twice, wrote 3 changes and then 20, and was killed. */
 async function killedServer(): Promise<string> {
   const file = scratch.file();
   const first = await scratch.open({ file });
@@ -47,14 +47,14 @@ async function killedServer(): Promise<string> {
   return killed(file);
 }
 
-/** One bit of a file is another one. */
+/** Flips one bit of a file. */
 function flip(file: string, at: number): void {
   const bytes = readFileSync(file);
   bytes[at] = (bytes[at] ?? 0) ^ 0x10;
   writeFileSync(file, bytes);
 }
 
-/** As after a loss of power: the system had not written the position down yet. */
+/** As after a power failure: the system had not written the position yet. */
 function forgetPosition(file: string): void {
   const mark = readFileSync(`${file}.epoch`, 'latin1');
   writeFileSync(`${file}.epoch`, mark.replace(/\d{16}\n$/, `${'0'.repeat(16)}\n`));
@@ -90,7 +90,7 @@ describe('[DUR9] a database is not opened', () => {
     expect((await refusalOf(file)).message).toBe(message);
   });
 
-  test('with a log that is cut off; with the whole log put back it opens and lacks nothing', async () => {
+  test('with a truncated log; with the whole log restored it opens and lacks nothing', async () => {
     const file = await killedServer();
     const log = readFileSync(`${file}-wal`);
     truncateSync(`${file}-wal`, 0);
@@ -104,7 +104,7 @@ describe('[DUR9] a database is not opened', () => {
     expect(await changesIn(file)).toBe(23);
   });
 
-  test('with a byte flipped in the middle of the log, also after a loss of power', async () => {
+  test('with a byte flipped in the middle of the log, also after a power failure', async () => {
     const file = await killedServer();
     flip(`${file}-wal`, Math.floor(statSync(`${file}-wal`).size / 2));
     expect((await refusalOf(file)).missing).toBeGreaterThan(0);
@@ -113,7 +113,7 @@ describe('[DUR9] a database is not opened', () => {
     expect(await changesIn(file, true)).toBeLessThan(23);
   });
 
-  test('where it was put back alone, without its log and without what is remembered of it', async () => {
+  test('where it was restored alone, without its log and its mark file', async () => {
     const file = scratch.file();
     await write(await scratch.open({ file }), 0, 5);
     const alone = killed(file, ['']);
@@ -122,7 +122,7 @@ describe('[DUR9] a database is not opened', () => {
     expect(message).toContain(`${alone} lacks committed changes: ${alone}-wal is missing or empty`);
   });
 
-  test('without its log where somebody else read it all the time and held the log up', async () => {
+  test('without its log where an external reader blocked checkpoints all the time', async () => {
     const file = scratch.file();
     const first = await scratch.open({ file });
     await write(first, 0, 3);
@@ -139,7 +139,7 @@ describe('[DUR9] a database is not opened', () => {
   });
 });
 
-describe('[DUR9] a database is opened as ever', () => {
+describe('[DUR9] a database is opened normally', () => {
   test('after a clean stop, after a kill, and after a kill in the middle of a commit', async () => {
     const file = await killedServer();
     expect(await changesIn(killed(file))).toBe(23);
@@ -149,7 +149,7 @@ describe('[DUR9] a database is opened as ever', () => {
     expect(await changesIn(torn)).toBe(23);
   });
 
-  test('after a loss of power, whatever of the last commit is on disk', async () => {
+  test('after a power failure, whatever of the last commit is on disk', async () => {
     const file = await killedServer();
     forgetPosition(file);
     const { size } = statSync(`${file}-wal`);
@@ -162,7 +162,7 @@ describe('[DUR9] a database is opened as ever', () => {
     expect(await changesIn(file)).toBeGreaterThanOrEqual(21);
   });
 
-  test('where a backup is put back, in place of one that was killed or alone', async () => {
+  test('where a backup replaces a killed database, or stands alone', async () => {
     const file = await killedServer();
     const backup = scratch.file();
     await backUpDatabase(file, backup, noProgress);
@@ -172,7 +172,7 @@ describe('[DUR9] a database is opened as ever', () => {
     expect(await changesIn(backup)).toBe(23);
   });
 
-  test('where the log was copied into it by another program, which removes the log', async () => {
+  test('where another program copied the log into it and removed the log', async () => {
     const file = await killedServer();
     rmSync(`${file}-shm`, { force: true });
     const other = new Database(file);
@@ -191,7 +191,7 @@ describe('[DUR9] a database is opened as ever', () => {
 });
 
 describe('[DUR9] [EPO3] with force', () => {
-  test('it is opened as it is, under a new epoch, and says so loudly, once', async () => {
+  test('it is opened as it is, under a new epoch, with a loud warning, once', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     await write(store, 0, 5);
@@ -219,7 +219,7 @@ describe('[DUR9] [EPO3] with force', () => {
     expect(again.epoch).toEqual(opened.epoch);
   });
 
-  test('it is not opened where what is left is in pieces', async () => {
+  test('it is not opened where the rest is corrupt', async () => {
     const file = await killedServer();
     rmSync(`${file}-wal`);
     const pages = Math.floor(statSync(file).size / 4096);

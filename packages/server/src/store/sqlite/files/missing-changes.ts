@@ -7,15 +7,17 @@ import { targetOf } from './database-files.js';
 import type { MarkContent } from './epoch-mark.js';
 import { isDamagedWithin, sizeOf } from './log-file.js';
 
-/** The first version of the file that has a name for each opening. */
+/** The first version of the file with a name for each opening. */
 const firstNamed = 5;
 
 /**
- * Looks at a database that is about to be opened, and leaves everything as it is. `cut` is what to refuse it with where it lacks
- * changes that were committed, and so may have been answered: because its write-ahead log is gone, was cut off or is
- * damaged, or because the database was put back without it. `remembered`: what the file beside it says.
+ * Inspects a database before it is opened, without changing anything. `cut` is the refusal where it
+ * lacks changes that were committed, and so may have been answered: its write-ahead log is missing,
+ * truncated or damaged, or the database was restored without it. `remembered` is the content of the
+ * mark file.
  *
- * `isRunning`: nobody has closed it, so it was killed, or is in use. A commit that was never finished is no such change, nor is what a backup lacks, or a copy of an earlier run.
+ * `isRunning`: it was not closed, so the process was killed, or it is in use. Not counted as
+ * missing: an unfinished commit, and what a backup or a copy of an earlier run lacks.
  */
 export function inspect(
   file: string,
@@ -38,12 +40,12 @@ export function inspect(
   return { cut: isBare || isDamaged ? refusal(file, undefined, what) : undefined, isRunning };
 }
 
-/** `undefined` where there is nothing that could be missing. */
+/** `undefined` where nothing can be missing. */
 function lookInto(
   file: string,
 ): { opening: ReturnType<typeof openedAs>; position: number } | undefined {
   const besides = ['-wal', '-shm'].map((end) => targetOf(file) + end);
-  const made = besides.filter((one) => !existsSync(one));
+  const made = besides.filter((path) => !existsSync(path));
   let db: ReturnType<typeof openForReading> | undefined;
   try {
     db = openForReading(file);
@@ -54,12 +56,13 @@ function lookInto(
     ];
     return { position, opening: openedAs(opening) };
   } catch {
-    // What is wrong with it, the opening finds out, and says it.
+    // Opening the database reports what is wrong with it.
     return undefined;
   } finally {
     db?.close();
-    // What reading has made, an empty log among it, is not to be mistaken for what the last server left.
-    for (const one of made) rmSync(one, { force: true });
+    // Files that reading has created, such as an empty log, must not pass for those of the last
+    // server.
+    for (const path of made) rmSync(path, { force: true });
   }
 }
 

@@ -5,21 +5,21 @@ import { isBusy } from '../errors.js';
 import { claimFile } from './database-files.js';
 
 /**
- * Claims a database for this process, by an exclusive lock on an empty database beside it. The lock
- * lives in the kernel, so that it ends with the process however that ends: nothing has to be cleaned
+ * Claims a database for this process, by an exclusive lock on an empty database beside it. The
+ * kernel holds the lock, so it ends with the process however that ends: nothing has to be cleaned
  * up after a kill -9.
  *
- * The database itself cannot carry the lock: the readers are connections of their own.
+ * The database itself cannot carry the lock, because the readers have their own connections to it.
  */
 export function lockDatabase(file: string): ProcessLock {
   return new ProcessLock(file);
 }
 
-/** The lock of a database, which its file may be taken away from. */
+/** The lock of a database, whose file may be deleted by others. */
 export class ProcessLock {
   readonly #database: string;
   readonly #file: string;
-  /** Whether there was no file of the lock: somebody may hold one that was deleted. */
+  /** True where the lock file did not exist: another process may hold a deleted one. */
   readonly isNew: boolean;
   #lock: Database.Database;
   #identity: string;
@@ -32,7 +32,10 @@ export class ProcessLock {
     this.#identity = identityOf(this.#file);
   }
 
-  /** Where the file was deleted it is made and locked anew: `renewed`. `lost`: somebody else was faster. */
+  /**
+   * Checks the lock. `renewed`: its file was deleted, and was created and locked again. `lost`:
+   * another process was faster.
+   */
   keep(): 'held' | 'renewed' | 'lost' {
     if (identityOf(this.#file) === this.#identity) return 'held';
     try {
@@ -67,8 +70,8 @@ export class ProcessLock {
 }
 
 /**
- * Throws `StoreInUse` where any other process has the database open: asks for the whole file, which all who have it open hold a part of,
- * whatever was deleted beside it.
+ * Throws `StoreInUse` where any other process has the database open: asks for a lock on the whole
+ * file, of which everyone who has it open holds a part, even if the lock file was deleted.
  */
 export function assertAlone(file: string): void {
   const db = new Database(file, { timeout: 0 });
@@ -76,14 +79,14 @@ export function assertAlone(file: string): void {
     db.pragma('locking_mode = EXCLUSIVE');
     db.prepare('SELECT count(*) FROM sqlite_schema').get();
   } catch (error) {
-    // What else is wrong, the opening finds out.
+    // Opening the database reports other errors.
     if (isBusy(error)) throw inUse(file);
   } finally {
     db.close();
   }
 }
 
-/** Tells files apart, also one from another that took its name. */
+/** Identifies a file, also when another one takes its name. */
 export function identityOf(file: string): string {
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat ? `${stat.dev}:${stat.ino}` : 'none';

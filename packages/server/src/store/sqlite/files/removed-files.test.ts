@@ -7,21 +7,21 @@ import { Scratch } from '../scratch.fixture.js';
 const scratch = Scratch.each();
 
 describe('[DUR10] a database in use', () => {
-  test('is not opened a second time where the file of its lock was deleted, also with force, and goes on', async () => {
+  test('is not opened a second time where its lock file was deleted, also with force, and goes on', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file });
     await store.commit(each(creation('/users/1')));
     for (const force of [false, true]) {
       rmSync(`${file}.lock`, { force: true });
       await expect(scratch.open({ file, force })).rejects.toBeInstanceOf(StoreInUse);
-      // Or the next attempt would find a lock that nobody holds.
+      // Otherwise the next attempt would find a lock that nobody holds.
       await expect(scratch.open({ file, force })).rejects.toBeInstanceOf(StoreInUse);
     }
     await store.commit(each(creation('/users/2')));
     expect(await store.count(queryOf('users'))).toBe(2);
   });
 
-  test('makes and locks the file anew', async () => {
+  test('creates and locks the file again', async () => {
     const file = scratch.file();
     await scratch.open({ file });
     rmSync(`${file}.lock`);

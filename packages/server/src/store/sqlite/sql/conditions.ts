@@ -3,7 +3,7 @@ import { keyOf } from './key.js';
 import { joinSql, rawSql, type Sql, sql } from './sql.js';
 
 const never = rawSql('0');
-/** The least number, the least text, and the least of what sorts behind all texts. */
+/** The least number, the least text, and the first value beyond all texts. */
 const leastNumber = rawSql('-9e999');
 const leastText = rawSql("''");
 const beyondText = rawSql("x''");
@@ -14,8 +14,9 @@ export function isEqual(key: Sql, value: JsonValue): Sql {
 }
 
 /**
- * Numbers compare with numbers and texts with texts: each has to be kept inside its kind. Both ends
- * are told even where one would do, for then SQLite takes the index rather than the order of ids.
+ * Numbers compare with numbers and texts with texts, so each range is limited to its type. Both
+ * ends are stated even where one would do, so that SQLite uses the index rather than the order of
+ * ids.
  */
 export function isOrdered(key: Sql, operator: '<' | '<=' | '>' | '>=', value: JsonValue): Sql {
   if (typeof value !== 'number' && typeof value !== 'string') return never;
@@ -33,7 +34,7 @@ export function between(key: Sql, value: JsonValue): Sql {
   return sql`(${key} >= ${operand(low)} AND ${key} <= ${operand(high)})`;
 }
 
-/** Whatever can go as one JSON list does, so that the statement stays the same for lists of any length. */
+/** Whatever can be one JSON list is, so that the statement is the same for lists of any length. */
 export function isAnyOf(key: Sql, value: JsonValue): Sql | undefined {
   if (!Array.isArray(value)) return never;
   const { listed, others } = partsOf(value);
@@ -69,22 +70,22 @@ function isExactInJson(value: JsonValue): boolean {
   return typeof value === 'string';
 }
 
-/** SQLite reads numbers with an exponent with an error of up to an ulp. */
+/** SQLite parses numbers with an exponent with an error of up to an ulp. */
 export function isExtreme(value: number): boolean {
   return !Number.isFinite(value) || String(value).includes('e');
 }
 
 export function startsWith(key: Sql, value: JsonValue): Sql | undefined {
   if (typeof value !== 'string') return never;
-  // In UTF-16 it is the beginning of every pair that it leads, which its bytes are not.
+  // A lone lead surrogate is a prefix of every pair it begins in UTF-16, but not in UTF-8.
   if (/[\ud800-\udbff]$/.test(value)) return undefined;
   const end = firstTextBeyond(value);
   return sql`(${key} >= ${operand(value)} AND ${key} < ${end === undefined ? beyondText : operand(end)})`;
 }
 
-/** The least text that sorts behind every text with this beginning; `undefined` where there is none. */
+/** The least text greater than every text with this prefix; `undefined` where there is none. */
 function firstTextBeyond(prefix: string): string | undefined {
-  // Units and no list of letters: a text may have a million.
+  // Works on code units without an array: a text may have a million.
   let end = prefix.length;
   while (prefix.codePointAt(end - 2) === 0x10ffff) end -= 2;
   if (end === 0) return undefined;
@@ -93,7 +94,10 @@ function firstTextBeyond(prefix: string): string | undefined {
   return prefix.slice(0, start) + String.fromCodePoint((prefix.codePointAt(start) ?? 0) + 1);
 }
 
-/** A value as it compares with keys. SQLite's driver would replace surrogates that stand alone; its JSON keeps them. */
+/**
+ * A value as it compares with keys. SQLite's driver would replace lone surrogates; its JSON
+ * functions keep them.
+ */
 export function operand(value: JsonValue): Sql {
   if (typeof value === 'string' && /\p{Surrogate}/u.test(value)) {
     return sql`json_extract(${JSON.stringify(value)}, '$')`;

@@ -4,7 +4,10 @@ import { compositeFunction, jsonPath } from './key.js';
 import { rawSql, type Sql, sql } from './sql.js';
 import { tick } from './tick.js';
 
-/** Whether the list at a path has an element that deeply equals the value. `undefined` where SQL can not say it exactly. */
+/**
+ * Whether the list at a path has an element that deeply equals the value. `undefined` where SQL
+ * cannot express it exactly.
+ */
 export function contains(path: readonly string[], value: JsonValue): Sql | undefined {
   if (path[0] === '_rev') return rawSql('0');
   const test = elementTest(value);

@@ -6,20 +6,23 @@ import { hasNul, keyExpression } from './key.js';
 import { joinSql, rawSql, type Sql, sql } from './sql.js';
 import { tick } from './tick.js';
 
-/** The function that judges an object by a filter that SQL can not express. */
+/** The function that evaluates a filter that SQL cannot express. */
 export const matchFunction = 'really_matches';
 
 /** A filter as SQL over the columns of its collection's table. */
 export interface CompiledFilter {
   readonly condition: Sql;
-  /** Parts that are judged in JavaScript: the first argument of `matchFunction` counts them. */
+  /**
+   * Parts that are evaluated in JavaScript: the first argument of `matchFunction` is the index
+   * here.
+   */
   readonly predicates: readonly RqlExpression[];
 }
 
 /**
- * Compiles a filter into a condition that holds where `compilePredicate` of the protocol package says
- * true, and is false or NULL elsewhere. Negations go down to the comparisons, and there `IS NOT TRUE`
- * keeps SQL's third value out of it.
+ * Compiles a filter into a condition that is true where `compilePredicate` of the protocol package
+ * says true, and false or NULL elsewhere. Negations are pushed down to the comparisons, where `IS
+ * NOT TRUE` removes SQL's third value.
  */
 export function compileFilter(filter: RqlExpression, names: readonly string[]): CompiledFilter {
   const predicates: RqlExpression[] = [];
@@ -57,7 +60,7 @@ function compile(filter: RqlExpression, negated: boolean, context: Context): Sql
   }
 }
 
-/** Parts of a chain after which there is a look at the time: each may compare as much as an object has. */
+/** Parts of a chain between two checks of the time: each may compare as much as an object holds. */
 const partsPerTick = 16;
 
 function withTick(part: Sql, index: number): Sql {
@@ -87,13 +90,13 @@ function compare(comparison: Comparison<JsonValue>, context: Context): Sql {
   return condition ?? context.inJavaScript(comparison);
 }
 
-/** The plus takes the column's type away, which would make the number 5 of the text '5'. */
+/** The plus removes the column's affinity, which would turn the text '5' into the number 5. */
 function keyColumn(field: readonly string[]): Sql {
   if (field[0] !== '_rev') return rawSql(keyExpression(field));
   return rawSql(field.length === 1 ? '+rev' : 'NULL');
 }
 
-/** `undefined` where SQL can not say it exactly. */
+/** `undefined` where SQL cannot express it exactly. */
 function compareKey(key: Sql, { operator, value }: Comparison<JsonValue>): Sql | undefined {
   switch (operator) {
     case '=':
@@ -114,7 +117,7 @@ function compareKey(key: Sql, { operator, value }: Comparison<JsonValue>): Sql |
   }
 }
 
-/** An R is not a column but can be taken apart, so that looking for one goes by the primary key. */
+/** An R is not a column but can be split, so that searching for one uses the primary key. */
 function compareR(
   operator: Comparison<JsonValue>['operator'],
   value: JsonValue,

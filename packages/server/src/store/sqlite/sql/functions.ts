@@ -9,8 +9,8 @@ import {
 } from './key.js';
 
 /**
- * Makes known what the expressions of indexes call. Every connection that may use an index needs it. `tick` is called before what may
- * take long, and may throw.
+ * Registers the functions in expressions of indexes. Every connection that may use an index needs
+ * them. `tick` is called before slow work, and may throw.
  */
 export function registerKeyFunctions(db: Database, tick: () => void = () => {}): void {
   const options = { deterministic: true };

@@ -2,10 +2,10 @@ import { canonicalText, type JsonValue } from '@really/protocol/values';
 import { quoteText } from './sql.js';
 
 /**
- * The key of a JSON value: what indexes, comparisons and sorts go by. SQLite sorts numbers before
- * text before blobs, and a value of one kind never equals one of another, so this is the order and the
+ * The key of a JSON value, used by indexes, comparisons and sorts. SQLite sorts numbers before text
+ * before blobs, and values of different types are never equal, so this is the order and the
  * equality of the protocol package: false and true are the blobs 00 and 01, a list or an object is
- * 02 and its canonical text, and what is missing is NULL.
+ * 02 and its canonical text, and a missing value is NULL.
  */
 export function keyOf(value: JsonValue): number | bigint | string | Buffer | null {
   if (value === null || typeof value === 'string') return value;
@@ -15,8 +15,8 @@ export function keyOf(value: JsonValue): number | bigint | string | Buffer | nul
 }
 
 /**
- * JSON has the shortest digits that name a double. Between 2^53 and 2^63 SQLite reads them as an
- * integer, which is not the double's exact value: so what is compared with has to be that integer.
+ * JSON has the shortest digits that identify a double. Between 2^53 and 2^63 SQLite parses them as
+ * an integer, which is not the double's exact value: the operand must be that integer.
  */
 function numberKey(value: number): number | bigint {
   if (!Number.isInteger(value) || Number.isSafeInteger(value) || Math.abs(value) >= 2 ** 63) {
@@ -30,8 +30,8 @@ function compositeKey(canonical: string): Buffer {
 }
 
 /**
- * SQL for the key of the value at a path. Written out in every statement, because SQLite uses an
- * index on an expression where the same expression stands.
+ * SQL for the key of the value at a path. Repeated in every statement, because SQLite uses an index
+ * on an expression only where the same expression occurs.
  */
 export function keyExpression(path: readonly string[]): string {
   if (hasNul(path)) {
@@ -50,12 +50,15 @@ export function keyExpression(path: readonly string[]): string {
   );
 }
 
-/** A JSON path as a literal: each step quoted, so that dots, quotes and brackets in a name are part of it. */
+/**
+ * A JSON path as a literal: each step quoted, so that dots, quotes and brackets in a name are part
+ * of it.
+ */
 export function jsonPath(path: readonly string[]): string {
   return quoteText(`$${path.map((step) => `.${JSON.stringify(step)}`).join('')}`);
 }
 
-/** SQLite compares names of members only up to U+0000. */
+/** SQLite compares member names only up to U+0000. */
 export function hasNul(path: readonly string[]): boolean {
   return path.some((step) => step.includes('\0'));
 }
@@ -63,10 +66,13 @@ export function hasNul(path: readonly string[]): boolean {
 /** Key of a list or an object, given as JSON. */
 export const compositeFunction = 'really_composite';
 
-/** Shorter texts are read again as fast as they are looked up. */
+/** Shorter texts are parsed again as fast as they are looked up. */
 const longText = 1024;
 
-/** Composite keys, of which the last long one is remembered: many parts of a filter ask about the same value of an object. */
+/**
+ * Computes composite keys and remembers the last long one: many parts of a filter may use the same
+ * value of an object.
+ */
 export class CompositeKeys {
   #json: string | undefined;
   #key: Buffer = Buffer.alloc(0);
@@ -82,15 +88,15 @@ export class CompositeKeys {
   }
 }
 
-/** A number given as JSON. SQLite is an ulp off with the very large and the very small ones. */
+/** A number given as JSON. SQLite is an ulp off for very large and very small ones. */
 export const numberFunction = 'really_number';
 export function numberOfJson(json: string): number {
   return Number(json);
 }
 
 /**
- * Key of the value at a path, for the paths that SQLite cannot follow. A text comes as JSON, since the driver would replace
- * surrogates that stand alone.
+ * Key of the value at a path, for paths that SQLite cannot follow. A text is passed as JSON, since
+ * the driver would replace lone surrogates.
  */
 export const keyFunction = 'really_key';
 export function keyAtPath(data: string, path: string): ReturnType<typeof keyOf> {

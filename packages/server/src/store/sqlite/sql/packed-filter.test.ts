@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { filterOf } from '../../contract/arbitraries.js';
 import { packFilter, unpackFilter } from './packed-filter.js';
 
-test('[RQL4] a filter that was packed comes out as it went in', () => {
+test('[RQL4] packing and unpacking a filter returns the same filter', () => {
   fc.assert(
     fc.property(filterOf(['/things/1', '/things/2']), (filter) => {
       expect(unpackFilter(structuredClone(packFilter(filter)))).toEqual(filter);
@@ -12,7 +12,7 @@ test('[RQL4] a filter that was packed comes out as it went in', () => {
   );
 });
 
-test('[LIM12] a list that a filter uses many times goes to the reader once, and is one list there', () => {
+test('[LIM12] a list that a filter uses many times is sent to the reader once, and is one list there', () => {
   const list = Array.from({ length: 1000 }, (_, n) => n);
   const uses = Array.from({ length: 50 }, (): RqlExpression => comparedTo(list));
   const packed = packFilter(uses.reduce((left, right) => ({ kind: 'or', left, right })));

@@ -1,21 +1,21 @@
 import type { Filter, JsonValue, RqlExpression } from '@really/protocol/values';
 
 /**
- * A filter on its way to another thread. Long values go as JSON, each once however often it is used: they are written and sent
- * in a fraction of the time that a copy of each element takes.
+ * A filter on its way to another thread. Long values are sent as JSON, each once however often it
+ * is used: that takes a fraction of the time of cloning each element.
  */
 export interface PackedFilter {
   readonly tree: Filter<PackedValue>;
   readonly values: readonly string[];
 }
 
-/** A value as it is, or which of the `values` it is. */
+/** A plain value, or the index into `values`. */
 type PackedValue = { readonly plain: JsonValue } | { readonly at: number };
 
-/** Characters of texts that are worth looking up. */
+/** Length of texts that are worth deduplicating. */
 const longText = 256;
 
-/** One search asks with the same filter again and again. */
+/** One search uses the same filter repeatedly. */
 const packed = new WeakMap<RqlExpression, PackedFilter>();
 
 export function packFilter(filter: RqlExpression): PackedFilter {

@@ -8,7 +8,7 @@ import { keyExpression } from './key.js';
 import { rawSql, type Sql, sql } from './sql.js';
 import { tick } from './tick.js';
 
-/** What of a query does not depend on the page: which objects. */
+/** The part of a query that does not depend on the page: which objects. */
 export interface CompiledQuery {
   readonly table: Sql;
   readonly condition: Sql;
@@ -16,9 +16,9 @@ export interface CompiledQuery {
 }
 
 /**
- * One part of an order. What is missing sorts last in either direction, which is not where SQL has
- * NULL: so the objects with a value and those without are asked for one after the other, and both
- * can go along an index.
+ * One part of an order. Missing values sort last in either direction, which is not where SQL puts
+ * NULL: so objects with a value and those without are queried one after the other, and both queries
+ * can use an index.
  */
 export interface Phase {
   readonly condition: Sql;
@@ -40,7 +40,7 @@ export function compileQuery(
   };
 }
 
-/** The phases of an order that are left after a place. */
+/** The phases of an order that are left after a position. */
 export function compileOrder(order: Order, from: SortPosition | undefined): readonly Phase[] {
   const way: SortDirection = order.descending ? descending : ascending;
   const byId = rawSql(`id ${way.order}, parents ${way.order}`);
@@ -75,7 +75,7 @@ function presentAfter(key: Sql, from: SortPosition | undefined, way: SortDirecti
   if (!from || isMissing(from.value)) return sql`${key} IS NOT NULL`;
   const value = operand(from.value);
   const { id, parents } = locate(from.r);
-  // The first term says nothing that the second does not: it is the one that an index can start at.
+  // The first term follows from the second, but an index can start at it.
   return sql`${key} ${way.notBefore} ${value} AND (${key}, id, parents) ${way.after} (${value}, ${id}, ${parents})`;
 }
 
@@ -83,18 +83,18 @@ function isMissing(value: JsonValue | undefined): value is null | undefined {
   return value === undefined || value === null;
 }
 
-/** Parents are named from the left: what is wild is a prefix of the column. */
+/** Parents are named from the left, so the named ones are a prefix of the column. */
 export function scopeCondition({ parents }: Scope): Sql {
   const wild = parents.indexOf('*');
   const named = wild < 0 ? parents : parents.slice(0, wild);
   if (named.length === 0) return rawSql('1');
   const prefix = named.join('/');
   if (wild < 0) return sql`parents = ${`${prefix}/`}`;
-  // '0' is the letter behind '/'.
+  // '0' is the character after '/'.
   return sql`parents > ${`${prefix}/`} AND parents < ${`${prefix}0`}`;
 }
 
-/** Plain `AND`s, in this order: the tick has to be the first. */
+/** Plain `AND`s, in this order: the tick must be first. */
 function allOf(conditions: readonly Sql[]): Sql {
   return conditions.reduce((all, condition) => sql`${all} AND ${condition}`);
 }

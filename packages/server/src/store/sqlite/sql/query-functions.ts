@@ -14,33 +14,33 @@ import { registerKeyFunctions } from './functions.js';
 import { tickFunction } from './tick.js';
 
 /**
- * The functions that a query's SQL calls. SQLite has no way to be interrupted from JavaScript; but each
- * object that a query looks at calls `really_tick`, and that throws when the time is up.
+ * The functions that a query's SQL calls. SQLite cannot be interrupted from JavaScript; but each
+ * object that a query visits calls `really_tick`, which throws when the time is up.
  */
 export class QueryFunctions {
   #deadline = Number.POSITIVE_INFINITY;
   #timeout = 0;
-  /** From when on it gives way to others that wait. */
+  /** From this time on it yields to waiting reads. */
   #givesWay = Number.POSITIVE_INFINITY;
   readonly #waiting: Int32Array;
   #predicates: readonly Predicate[] = [];
   #print: (parents: string, id: string) => string = () => '';
-  /** The object that was judged last: several parts of one filter look at the same. */
+  /** The object evaluated last: several parts of one filter use the same. */
   #text: string | undefined;
   #object: JsonObject = {};
 
-  /** `waiting`: one number, how many reads wait to which others give way. */
+  /** `waiting`: one element, the number of waiting reads that others yield to. */
   constructor(db: Database, waiting: Int32Array = new Int32Array(1)) {
     this.#waiting = waiting;
     registerKeyFunctions(db, this.tick);
-    // Not deterministic: SQLite would call it once instead of once for each object.
+    // Not deterministic: SQLite would call it once instead of once per object.
     db.function(tickFunction, { deterministic: false }, this.tick);
     db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
       this.#matches(Number(predicate), String(id), String(parents), Number(rev), String(data)),
     );
   }
 
-  /** What is read from now on may take so many milliseconds, and gives way to others after so many. */
+  /** Sets the milliseconds that the next read may take, and after which it yields to others. */
   begin({
     timeout = Number.POSITIVE_INFINITY,
     quantum = Number.POSITIVE_INFINITY,
@@ -51,8 +51,8 @@ export class QueryFunctions {
     this.#givesWay = now + quantum;
   }
 
-  /** What the statement that comes calls for the parts of its filter that SQL can not say. */
-  judgeBy(predicates: readonly RqlExpression[], names: readonly string[]): void {
+  /** Sets what the next statement calls for the parts of its filter that SQL cannot express. */
+  evaluateBy(predicates: readonly RqlExpression[], names: readonly string[]): void {
     this.#predicates = predicates.map((predicate) => compilePredicate(predicate));
     this.#print = rPrinter(names);
     this.#text = undefined;

@@ -50,7 +50,7 @@ interface Asked {
   readonly from?: SortPosition;
 }
 
-/** How SQLite goes about the parts of a query, a line each. */
+/** SQLite's plan for the parts of a query, a line each. */
 function plansOf({ scope = users, filter, order = byId, from }: Asked): string[] {
   const { table, condition } = compileQuery({ scope, filter });
   return compileOrder(order, from).map((phase) => {
@@ -122,7 +122,7 @@ describe('[IDX1] an index is used', () => {
     expect(missing).toEqual(usesIndex('<expr>=\\?'));
   });
 
-  test('to go on from a place', () => {
+  test('to go on from a position', () => {
     for (const descending of [false, true]) {
       const order = { field: 'age', descending };
       const [present, missing] = plansOf({ order, from: { value: 7, r: '/users/1' } });
@@ -137,7 +137,7 @@ describe('[IDX1] an index is used', () => {
 });
 
 describe('the order of ids is that of an index', () => {
-  test('newest first, and from a place', () => {
+  test('newest first, and from a position', () => {
     expect(plansOf({})).toEqual(['SCAN objects/users USING INDEX key/users']);
     const from = { value: undefined, r: '/users/5' };
     const [plan] = plansOf({ from });
@@ -171,12 +171,12 @@ test('[ACC11] values of other types are found by an index of them alone', () => 
   ]);
 });
 
-test('without an index everything is looked at', () => {
+test('without an index the whole table is scanned', () => {
   expect(plansOf({ filter: is('name', '=', 'x') })).toEqual([scans]);
   expect(plansOf({ order: { field: 'name', descending: false } })[0]).toEqual(sorts);
 });
 
-test('what comes from a client never gets into the text of a statement', () => {
+test('values from clients never get into the text of a statement', () => {
   const value = "'); DROP TABLE x; --";
   const operators: RqlOperator[] = ['=', '<', '>=', 'contains', 'starts with'];
   for (const operator of operators) {

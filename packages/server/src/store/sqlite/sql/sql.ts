@@ -1,12 +1,12 @@
 export type Bindable = number | bigint | string | Buffer | null;
 
-/** A piece of SQL with the values of its `?`s, in their order. */
+/** A piece of SQL with the values of its `?`s, in order. */
 export interface Sql {
   readonly text: string;
   readonly values: readonly Bindable[];
 }
 
-/** Builds SQL: pieces are put in as they are, anything else becomes a bound value. */
+/** Builds SQL: pieces are inserted as they are, anything else becomes a bound value. */
 export function sql(strings: TemplateStringsArray, ...parts: readonly (Sql | Bindable)[]): Sql {
   let text = strings[0] ?? '';
   const values: Bindable[] = [];
@@ -23,14 +23,14 @@ export function sql(strings: TemplateStringsArray, ...parts: readonly (Sql | Bin
   return { text, values };
 }
 
-/** Text that is SQL already. Never anything that came from a client. */
+/** Text that is SQL already. Never anything from a client. */
 export function rawSql(text: string): Sql {
   return { text, values: [] };
 }
 
 /**
- * `a AND b AND c` as a balanced tree, so that a long filter stays below SQLite's limit for the depth
- * of an expression.
+ * `a AND b AND c` as a balanced tree, so that a long filter stays below SQLite's limit for the
+ * depth of an expression.
  */
 export function joinSql(pieces: readonly Sql[], operator: 'AND' | 'OR'): Sql {
   const [first, second] = pieces;
@@ -42,12 +42,12 @@ export function joinSql(pieces: readonly Sql[], operator: 'AND' | 'OR'): Sql {
   return sql`(${left} ${rawSql(operator)} ${right})`;
 }
 
-/** `"name"`: an identifier whatever is in it. */
+/** `"name"`: a quoted identifier. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** `'text'`: a literal whatever is in it. */
+/** `'text'`: a quoted literal. */
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

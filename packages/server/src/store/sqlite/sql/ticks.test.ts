@@ -15,7 +15,7 @@ afterEach(() => {
 
 const list = Array.from({ length: 20 }, (_, n) => ({ n }));
 const values = { a: { n: -1 }, b: [{ n: -1 }], t: 'z' };
-/** One object each, and hundreds of looks into it. */
+/** One object each, searched hundreds of times. */
 const filters = [
   'list contains $a',
   'list contains $t',
@@ -26,7 +26,7 @@ const filters = [
 ];
 
 test.each(filters)(
-  '[LIM7] [LIM13] the time of a query is looked at within an object: %s',
+  '[LIM7] [LIM13] the time of a query is checked within an object: %s',
   async (part) => {
     const file = scratch.file();
     const store = await scratch.open({ file }, systemPlatform);
@@ -37,7 +37,7 @@ test.each(filters)(
     const query = { scope: { names: ['users'], parents: [] }, filter, order, limit: 1 };
     const db = openForReading(file);
     const reader = new Reader(db, new Int32Array(1));
-    // A clock that goes on by one whenever somebody looks at it.
+    // A clock that advances by one at each reading.
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => now++);
     expect(() => reader.answer({ kind: 'count', query, timeout: 5 })).toThrow(QueryTimeout);

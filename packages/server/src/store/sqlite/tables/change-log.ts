@@ -2,7 +2,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Pos } from '../../store.js';
 import type { EncodedWrite } from '../threads/messages.js';
 
-/** All changes of an object that are stored, from position `?` backwards. */
+/** All stored changes of an object, from position `?` backwards. */
 const chain = `
   WITH RECURSIVE chain(pos, previous, rev) AS (
     SELECT pos, previous, rev FROM changes WHERE pos = ?
@@ -11,10 +11,10 @@ const chain = `
       FROM chain CROSS JOIN changes ON changes.pos = chain.previous
   )`;
 
-/** Positions that one call of `sweep` looks at. */
+/** Positions that one call of `sweep` visits. */
 const stride = 1024;
 
-/** Writes the table of changes: adds to its end, takes away what is too old or must not be known any more. */
+/** Writes the table of changes: appends, and removes what is too old or must be forgotten. */
 export class ChangeLog {
   readonly #append: Statement;
   readonly #scrub: Statement;
@@ -57,7 +57,7 @@ export class ChangeLog {
     this.#setSwept = db.prepare('UPDATE collections SET swept = ? WHERE id = ?');
   }
 
-  /** `previous`: the position of the object's change before this one that is still told of; 0 for none. */
+  /** `previous`: the position of the object's previous change that is still visible; 0 for none. */
   append(pos: Pos, previous: Pos, collection: number, write: EncodedWrite): void {
     const [type, r, rev, at, modelVersion, author, touched, delta, created, , , , data] = write;
     this.#append.run(
@@ -81,13 +81,16 @@ export class ChangeLog {
     this.#scrub.run(last, born);
   }
 
-  /** Removes the changes of an object up to revision `rev`, its creation excepted. */
+  /** Removes the changes of an object up to revision `rev`, except for its creation. */
   prune(collection: number, last: Pos, rev: number): void {
     const removed = this.#prune.all(last, rev) as Pos[];
     this.#forget(collection, removed);
   }
 
-  /** Removes some of the changes of a collection that are older than `oldest`, up to position `until`. */
+  /**
+   * Removes some of the changes of a collection that are older than `oldest`, up to position
+   * `until`.
+   */
   sweep(collection: number, oldest: number, until: Pos): void {
     const from = this.#swept.get(collection) as Pos;
     const end = Math.min(until, from + stride);
@@ -99,12 +102,15 @@ export class ChangeLog {
     this.#forget(collection, removed);
   }
 
-  /** Whoever replays the whole collection from a position before this one is told that it can not be. */
+  /** Makes replays of the whole collection from a position before this one `gone`. */
   raiseFloor(pos: Pos, collection: number): void {
     this.#raiseFloor.run(pos, collection);
   }
 
-  /** Replays of the whole collection reach back to its floor: the last position of which something is gone. */
+  /**
+   * Replays of the whole collection reach back to its floor: the last position at which a change
+   * was removed.
+   */
   #forget(collection: number, removed: readonly Pos[]): void {
     if (removed.length === 0) return;
     this.raiseFloor(

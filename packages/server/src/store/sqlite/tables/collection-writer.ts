@@ -4,12 +4,12 @@ import { keyExpression } from '../sql/key.js';
 import type { Location } from './location.js';
 import { collectionTable, uniqueCondition } from './schema.js';
 
-/** What the writer has to know of a stored object to judge a write. `deleted` is 0, 1, or `parked`. */
+/** The state of a stored object that checking a write needs. `deleted` is 0, 1, or `parked`. */
 export type HeadRow = readonly [rev: number, deleted: number, born: Pos, last: Pos];
 
 /**
- * In the column `deleted`, within a transaction: the object lives, and is in no index of the living, so that its
- * values of unique fields are not judged yet.
+ * Value of the column `deleted` within a transaction: the object lives, but is in no index of
+ * living objects, so its unique fields are not checked yet.
  */
 const parked = 2;
 
@@ -20,7 +20,7 @@ export interface ObjectState {
   readonly modelVersion: number;
   readonly touched: string;
   readonly data: string;
-  /** To be put among the living by `unpark`, before the transaction ends. */
+  /** To be made living by `unpark` before the transaction ends. */
   readonly parked?: boolean | undefined;
 }
 
@@ -73,7 +73,7 @@ export class CollectionWriter {
     }));
   }
 
-  /** No living object is of a model version below this one. */
+  /** No living object has a model version below this one. */
   get migrated(): number {
     return this.#migrated;
   }
@@ -86,7 +86,7 @@ export class CollectionWriter {
     this.#setMigratedTo(version);
   }
 
-  /** False where the stored object is not the one that was migrated. Throws as `insert`. */
+  /** False where the stored object is not the one that was migrated. Throws as `insert` does. */
   migrate({ id, parents }: Location, { rev, from, modelVersion, data }: Migrated): boolean {
     return this.#migrate.run(modelVersion, data, id, parents, rev, from).changes > 0;
   }
@@ -95,7 +95,7 @@ export class CollectionWriter {
     return this.#head.get(id, parents) as HeadRow | undefined;
   }
 
-  /** Throws SQLite's unique violation, and has written nothing then. */
+  /** Throws SQLite's unique violation, having written nothing. */
   insert(
     { id, parents }: Location,
     { born, last }: { readonly born: Pos; readonly last: Pos },
@@ -105,18 +105,18 @@ export class CollectionWriter {
     this.#insert.run(born, last, rev, deletedOf(state), modelVersion, id, parents, touched, data);
   }
 
-  /** As `insert`, of the object that was created at `born`. */
+  /** As `insert`, for the object that was created at `born`. */
   update(born: Pos, pos: Pos, state: ObjectState): void {
     const { rev, modelVersion, touched, data } = state;
     this.#update.run(pos, rev, deletedOf(state), modelVersion, touched, data, born);
   }
 
-  /** Puts an object among the living that was written as parked, if it was. Throws as `insert`. */
+  /** Makes a parked object living, if it was parked. Throws as `insert` does. */
   unpark({ id, parents }: Location): void {
     this.#unpark.run(id, parents);
   }
 
-  /** Takes the object that was created at `born` out of the table. */
+  /** Removes the object that was created at `born` from the table. */
   remove(born: Pos): void {
     this.#remove.run(born);
   }
@@ -126,13 +126,15 @@ export class CollectionWriter {
     this.#migrated = version;
   }
 
-  /** The first unique field, in the model's order, of which another object has this one's value. */
+  /**
+   * The first unique field, in the model's order, in which another object has this object's value.
+   */
   clash({ id, parents }: Location, data: string): string | undefined {
     return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.field;
   }
 }
 
-/** What is told of a collection to who writes its table. */
+/** The facts about a collection that its writer needs. */
 export interface CollectionFacts {
   readonly name: string;
   readonly number: number;
@@ -155,7 +157,7 @@ function deletedOf(state: ObjectState): number {
 interface Unique {
   readonly table: string;
   readonly field: string;
-  /** For which objects it is unique. */
+  /** SQL condition for the objects in the unique index. */
   readonly condition: string;
 }
 

@@ -31,14 +31,14 @@ export class Collections {
     return this.#layouts;
   }
 
-  /** How many collections were made so far. */
+  /** Number of collections created so far. */
   get made(): number {
     return this.#made;
   }
 
   /**
-   * Makes tables and indexes, inside a transaction. True where a model has another version than it had: whoever wants to
-   * know what happened before `pos` is told that it is gone. Throws `UniqueClash`.
+   * Creates tables and indexes, inside a transaction. True where a model's version has changed:
+   * replays from before `pos` are gone then. Throws `UniqueClash`.
    */
   layOut(layouts: readonly CollectionLayout[], pos: Pos): boolean {
     let changed = false;
@@ -48,7 +48,7 @@ export class Collections {
       const version = layout.modelVersion ?? 0;
       const known = Number(this.#version.get(number));
       if (version === 0 || version === known) continue;
-      // The first version that is heard of is no other one.
+      // The first known version is not a change.
       const isOther = known > 0;
       this.#setVersion.run(version, isOther ? pos : 0, number);
       changed ||= isOther;
@@ -56,19 +56,19 @@ export class Collections {
     return changed;
   }
 
-  /** To be called when the transaction of `layOut` has succeeded. */
+  /** Call it when the transaction of `layOut` has succeeded. */
   remember(layouts: readonly CollectionLayout[]): void {
     for (const layout of layouts) this.#layouts.set(layout.names.join('/'), layout);
-    // Their statements look at what is unique now.
+    // Their statements depend on the unique fields.
     this.forget();
   }
 
-  /** To be called when a transaction has failed: tables that were made in it are unmade. */
+  /** Call it when a transaction has failed: tables created in it are gone. */
   forget(): void {
     this.#writers.clear();
   }
 
-  /** `undefined` where there never was such a collection. */
+  /** `undefined` where the collection does not exist. */
   find(name: string): CollectionWriter | undefined {
     const known = this.#writers.get(name);
     if (known) return known;
@@ -76,7 +76,7 @@ export class Collections {
     return number === undefined ? undefined : this.#writer(name, Number(number));
   }
 
-  /** Makes the collection where there is none, inside a transaction. */
+  /** Creates the collection where missing, inside a transaction. */
   open(name: string): CollectionWriter {
     return this.#writers.get(name) ?? this.#writer(name, this.#numberOf(name));
   }

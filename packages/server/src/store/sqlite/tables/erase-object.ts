@@ -2,7 +2,10 @@ import type { ChangeLog } from './change-log.js';
 import type { Collections } from './collections.js';
 import { locate } from './location.js';
 
-/** Takes an object and its history out of the database, where it is there, as if it had never been. Inside a transaction. */
+/**
+ * Removes an object, if it exists, and its history from the database, as if it had never existed.
+ * Inside a transaction.
+ */
 export function eraseObject(
   { collections, log }: { readonly collections: Collections; readonly log: ChangeLog },
   r: string,

@@ -5,8 +5,8 @@ import { quoteName } from '../sql/sql.js';
 import { type FieldIndex, fieldIndex, fieldIndexPrefix, typesIndex } from './schema.js';
 
 /**
- * Makes the indexes that a layout asks for and drops the others of its collection. A field that becomes unique has to be
- * so in all objects, whatever their version. Throws `UniqueClash`.
+ * Creates the indexes of a layout and drops the others of its collection. A field that becomes
+ * unique must be so in all objects, whatever their version. Throws `UniqueClash`.
  */
 export function layOutIndexes(db: Database, layout: CollectionLayout): void {
   const { names, indexes, types = [], currentFrom } = layout;

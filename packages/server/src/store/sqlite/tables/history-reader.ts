@@ -21,8 +21,8 @@ type HeadRow = readonly [last: Pos, ...object: ObjectRow];
 /**
  * Reads objects by key and their histories, over one connection.
  *
- * Each change knows the position of the one before it of the same object, and the object that of its
- * last: a history is read backwards. It ends at the creation, or where the change before was pruned.
+ * Each change has the position of the object's previous one, and the object that of its last: a
+ * history is read backwards. It ends at the creation, or where the previous change was pruned.
  */
 export class HistoryReader {
   readonly #db: Database;
@@ -38,7 +38,7 @@ export class HistoryReader {
       .raw();
   }
 
-  /** `undefined` where there never was such an object. */
+  /** `undefined` where the object never existed. */
   head(r: string): StoredHead | undefined {
     const { collection, parents, id } = locate(r);
     const statement = this.#objects.get(collection) ?? this.#prepare(collection);
@@ -49,8 +49,8 @@ export class HistoryReader {
   }
 
   /**
-   * The changes from `after + 1` on that are stored, ascending, at most `limit`. To be called in one moment with `head`. `tick` is
-   * called for each that is looked at.
+   * The stored changes from `after + 1` on, ascending, at most `limit`. Call it in the same
+   * transaction as `head`. `tick` is called for each change visited.
    */
   entries(
     { row: [current], last }: StoredHead,
@@ -74,7 +74,7 @@ export class HistoryReader {
     return found.reverse();
   }
 
-  /** The change at a position, where it is still there. */
+  /** The change at a position, if it is still there. */
   at(pos: Pos): PublishedRow | undefined {
     const found = this.#change.get(pos) as readonly [previous: Pos, ...PublishedRow] | undefined;
     if (!found) return undefined;
@@ -92,7 +92,7 @@ export class HistoryReader {
       this.#objects.set(collection, statement);
       return statement;
     } catch (error) {
-      // Nothing was ever written there.
+      // The collection was never written.
       if (isMissingTable(error)) return undefined;
       throw error;
     }

@@ -1,13 +1,13 @@
-/** Where an object stands: the collection, and the key in its table. */
+/** The location of an object: the collection, and the key in its table. */
 export interface Location {
   /** `users/posts`. */
   readonly collection: string;
-  /** Each parent's id with a slash behind it, `1/`; empty in a top-level collection. */
+  /** Each parent's id followed by a slash, `1/`; empty in a top-level collection. */
   readonly parents: string;
   readonly id: string;
 }
 
-/** Takes a printed object R apart. It is trusted: whoever hands it to the store has parsed it. */
+/** Splits a printed object R. It is trusted: callers of the store have parsed it. */
 export function locate(r: string): Location {
   const steps = r.split('/');
   if (steps.length === 3) {
@@ -22,7 +22,7 @@ export function locate(r: string): Location {
   return { collection: names.join('/'), parents, id: steps.at(-1) ?? '' };
 }
 
-/** Prints the Rs of a collection: the way back from parents and id. */
+/** Prints the Rs of a collection, given parents and id. */
 export function rPrinter(names: readonly string[]): (parents: string, id: string) => string {
   const last = names.length - 1;
   const prefix = `/${names[last]}/`;

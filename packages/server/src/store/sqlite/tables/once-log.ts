@@ -32,16 +32,16 @@ export class OnceReader {
   }
 }
 
-/** Additions after which what is forgotten is taken away. */
-const untidy = 256;
+/** Additions after which forgotten keys are removed. */
+const pruneEvery = 256;
 
-/** Keeps the table of once-keys. */
+/** Writes the table of once-keys. */
 export class OnceLog extends OnceReader {
   readonly #window: Window;
   readonly #add: Statement;
   readonly #dropOld: Statement;
   readonly #dropBeyond: Statement;
-  /** Uids that got a key since the last tidying. */
+  /** Uids that got a key since the last cleanup. */
   readonly #uids = new Set<string>();
   #added = 0;
 
@@ -63,7 +63,7 @@ export class OnceLog extends OnceReader {
     );
   }
 
-  /** `pos` is the first of the group's. */
+  /** `pos` is the first position of the group. */
   add(pos: Pos, key: OnceKey, results: readonly OnceResult[], now: number): void {
     const uid = onceColumn(key.uid);
     const { cmd, r } = key;
@@ -72,10 +72,10 @@ export class OnceLog extends OnceReader {
     this.#added += 1;
   }
 
-  /** Takes away what is forgotten, now and then. Part of a commit's transaction. */
-  tidy(now: number): void {
-    if (this.#added < untidy) return;
-    this.#dropOld.run({ oldest: now - this.#window.onceWindow, some: 4 * untidy });
+  /** Removes forgotten keys, now and then. Part of a commit's transaction. */
+  prune(now: number): void {
+    if (this.#added < pruneEvery) return;
+    this.#dropOld.run({ oldest: now - this.#window.onceWindow, some: 4 * pruneEvery });
     for (const uid of this.#uids) this.#dropBeyond.run({ uid, keep: this.#window.onceKeep });
     this.#uids.clear();
     this.#added = 0;

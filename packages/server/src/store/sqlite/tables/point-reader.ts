@@ -8,7 +8,7 @@ import { objectOf, type PublishedRow } from './rows.js';
 
 /**
  * Reads by key, on the main thread: they take microseconds, less than a message to another thread.
- * Each sees all that was committed before it.
+ * Each sees everything committed before it.
  */
 export class PointReader {
   readonly #db: Database;
@@ -35,7 +35,10 @@ export class PointReader {
     return this.#transactions.read(() => rs.map((r) => this.get(r)));
   }
 
-  /** The object with the changes that `wanted` asks for once it knows the revision; 'far' where it says so. */
+  /**
+   * The object with the changes that `wanted` requests once it knows the revision; 'far' where that
+   * is what `wanted` returns.
+   */
   history(
     r: string,
     wanted: (rev: number) => RevisionRange | 'far' | undefined,

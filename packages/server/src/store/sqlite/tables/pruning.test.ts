@@ -36,8 +36,8 @@ function rows(file: string, statement: string): unknown[] {
   }
 }
 
-describe('[RET1] what is not told any more is taken away', () => {
-  test('revisions beyond those that are kept, a few more at most, and never the creation', async () => {
+describe('[RET1] what is no longer visible is removed', () => {
+  test('revisions beyond the retention, with a few exceptions, and never the creation', async () => {
     const file = scratch.file();
     const store = await scratch.open({ file, history: 20 });
     const first = creation('/users/1', { n: 0 });
@@ -48,14 +48,14 @@ describe('[RET1] what is not told any more is taken away', () => {
     expect(revs[0]).toBe(1);
     expect(revs.slice(-20)[0]).toBe(982);
     expect(revs.length).toBeLessThanOrEqual(2 * 20 + 1);
-    // A replay of the whole collection can begin after the last change that is gone.
+    // A replay of the whole collection can begin after the last removed change.
     const gone = (stored as { rev: number; pos: number }[])[1]?.pos ?? 0;
     expect(rows(file, 'SELECT name, floor FROM collections')).toEqual([
       { name: 'users', floor: gone - 1 },
     ]);
   });
 
-  test('changes that are older than the age that is kept, but for the creations of what lives', async () => {
+  test('changes older than the retention, except for creations of living objects', async () => {
     const file = scratch.file();
     const platform = simulatedPlatform({ seed: 1, now: 1_000_000 });
     const store = await scratch.open({ file }, platform);
@@ -73,7 +73,7 @@ describe('[RET1] what is not told any more is taken away', () => {
     ]);
   });
 
-  test('once-keys that are forgotten', async () => {
+  test('forgotten once-keys', async () => {
     const file = scratch.file();
     const platform = simulatedPlatform({ seed: 1 });
     const store = await scratch.open({ file, onceWindow: 1000, onceKeep: 50 }, platform);
@@ -96,7 +96,7 @@ describe('[RET1] what is not told any more is taken away', () => {
   });
 });
 
-test('[DEL3] of a deleted object nothing is left in the file', async () => {
+test('[DEL3] all content of a deleted object, from the file', async () => {
   const file = scratch.file();
   const store = await scratch.open({ file });
   const secret = 'the-secret-of-ann';

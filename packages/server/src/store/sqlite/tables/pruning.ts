@@ -3,12 +3,13 @@ import type { SqliteConfig } from '../config.js';
 import type { ChangeLog } from './change-log.js';
 import type { Collections } from './collections.js';
 
-/** Writes after which changes are looked at for their age. */
+/** Writes after which changes are checked for their age. */
 const sweepEvery = 256;
 
 /**
- * Keeps the history within what the models want of it. What is told of it never reaches further (see
- * `retention.ts`); here the room is won back, a little with each commit, so that no commit waits long.
+ * Prunes the history to the retention of the models. Reads never go further back than that (see
+ * `retention.ts`); pruning frees the space, a little with each commit, so that no commit waits
+ * long.
  */
 export class Pruning {
   readonly #log: ChangeLog;
@@ -21,8 +22,8 @@ export class Pruning {
   }
 
   /**
-   * Finding the end of a history takes a walk along all that is kept, so it is pruned when it is twice
-   * as long as it should be: two steps of a walk for each write.
+   * Finding the end of a history follows all that is kept, so it is pruned when it is twice as long
+   * as it should be: two steps per write on average.
    */
   afterWrite(
     collection: number,
@@ -38,7 +39,7 @@ export class Pruning {
     if ((rev - kept) % slack === 0) this.#log.prune(collection, pos, rev - kept);
   }
 
-  /** Once in a while, some of what is too old. */
+  /** Once in a while, removes some changes that are too old. */
   sweep(position: Pos, now: number, collections: Collections): void {
     if (this.#writes < sweepEvery) return;
     this.#writes = 0;

@@ -1,7 +1,7 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol';
 import type { Change, OnceRecord, OnceResult, StoredObject } from '../../store.js';
 
-/** Rows are read as arrays, which costs half of what objects do. */
+/** Rows are read as arrays, at half the cost of objects. */
 export const objectColumns = 'rev, deleted, model_version, touched, data';
 export type ObjectRow = readonly [
   rev: number,
@@ -23,13 +23,16 @@ export function objectOf(r: string, row: ObjectRow): StoredObject {
   };
 }
 
-/** The object as JSON text, put together without parsing what is JSON already. (An R has no letter that JSON escapes.) */
+/**
+ * The object as JSON text, assembled without parsing what is JSON already. (An R has no character
+ * that JSON escapes.)
+ */
 export function objectJson(r: string, row: ObjectRow): string {
   const [rev, deleted, modelVersion, touched, data] = row;
   return `{"r":"${r}","rev":${rev},"data":${data},"touched":${touched},"deleted":${deleted === 1},"modelVersion":${modelVersion}}`;
 }
 
-/** Of the table `changes`, by which name it goes in the statement. */
+/** Columns of the table `changes`, by its name in the statement. */
 function changeColumns(table: string): string {
   return ['pos', 'rev', 'type', 'at', 'model_version', 'author', 'touched', 'delta', 'created']
     .map((column) => `${table}.${column}`)
@@ -48,8 +51,9 @@ type ChangeRow = readonly [
 ];
 
 /**
- * As `changeColumns`, and the id of the once-key, as JSON. A key stands at the first position of its group, which has
- * one for each result. So nothing is stored with the change, and what is forgotten is forgotten here, too.
+ * As `changeColumns`, and the id of the once-key, as JSON. A key is stored at the first position of
+ * its group, with one result per write. So nothing is stored with the change, and forgotten keys
+ * are gone here, too.
  */
 export function publishedColumns(table: string): string {
   return `${changeColumns(table)}, (
@@ -60,14 +64,14 @@ export function publishedColumns(table: string): string {
 }
 export type PublishedRow = readonly [...change: ChangeRow, once: string | null];
 
-/** The change as it is told to those who follow the object. */
+/** The change as sent to subscribers of the object. */
 export function publishedOf(r: string, row: PublishedRow): Change {
   const once = row[9];
   const change = changeOf(r, row);
   return once === null ? change : { ...change, once: JSON.parse(once) as string };
 }
 
-/** The change as it is moved to another store. */
+/** The change as moved to another store. */
 export function changeOf(r: string, row: PublishedRow): Change {
   const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
   return {
@@ -89,12 +93,12 @@ export function publishedJson(r: string, row: PublishedRow): string {
   return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${once}}`;
 }
 
-/** Texts of clients are stored as JSON: surrogates that stand alone would not survive as text. */
+/** Texts of clients are stored as JSON: lone surrogates would not survive as text. */
 export function onceColumn(text: string): string {
   return JSON.stringify(text);
 }
 
-/** Flat, R and revision by turns: `["/users/1",3]`. */
+/** Flat, R and revision alternating: `["/users/1",3]`. */
 export function resultsColumn(results: readonly OnceResult[]): string {
   return JSON.stringify(results.flatMap(({ r, rev }) => [r, rev]));
 }

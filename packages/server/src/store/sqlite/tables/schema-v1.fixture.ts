@@ -1,7 +1,7 @@
 import Database from 'better-sqlite3';
 import { applicationId } from './schema.js';
 
-/** The tables as version 1 made them. A record, not to be brought up to date. */
+/** The tables as version 1 made them. A record, never to be updated. */
 const version1 = `
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -3,10 +3,10 @@ import type { StoredFieldType } from '../../store.js';
 import { jsonPath, keyExpression } from '../sql/key.js';
 import { quoteName } from '../sql/sql.js';
 
-/** In the header of every file of ours: "Rely". Other programs' databases have another one, or 0. */
+/** In the header of every file: "Rely". Databases of other programs have another one, or 0. */
 export const applicationId = 0x52656c79;
 
-/** What the tables of every file are. What each version changed: see `upgrades.ts`. */
+/** The tables that every file has. For the changes of each version see `upgrades.ts`. */
 export const sharedTables = `
   CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -58,9 +58,9 @@ export function collectionTable(collection: string): string {
 }
 
 /**
- * `born` is the position of the object's creation and, being the row's number, its place in the table:
- * creations append. `last` is the position of its latest change. Small columns come first: a look at the
- * revision then never follows the overflow pages of a large `data`.
+ * `born` is the position of the object's creation and, as the row id, its place in the table:
+ * creations append. `last` is the position of its latest change. Small columns come first, so that
+ * reading the revision never follows the overflow pages of a large `data`.
  */
 export function collectionDdl(collection: string): string[] {
   const table = collectionTable(collection);
@@ -87,14 +87,15 @@ export function collectionDdl(collection: string): string[] {
 
 export interface FieldIndex {
   readonly name: string;
-  /** `undefined` where it is not about the values of one field. */
+  /** `undefined` where the index is not about the values of one field. */
   readonly field: string | undefined;
   readonly ddl: string;
 }
 
 /**
- * The index that a model asks for. A unique one has only objects of the model version `currentFrom` and later ones in it, so that
- * a migration can move values from one object to another in any order.
+ * The index that a model declares. A unique one contains only objects of the model version
+ * `currentFrom` and later, so that a migration can move values from one object to another in any
+ * order.
  */
 export function fieldIndex(
   collection: string,
@@ -111,12 +112,15 @@ export function fieldIndex(
   return { name, field, ddl };
 }
 
-/** Holds for the objects that count for unique fields. */
+/** True for the objects that count for unique fields. */
 export function uniqueCondition(currentFrom: number): string {
   return currentFrom > 1 ? `deleted = 0 AND model_version >= ${currentFrom}` : 'deleted = 0';
 }
 
-/** The index of the objects that hold a value of another type in one of these fields: hardly any, and often none. */
+/**
+ * The index of objects that hold a value of another type in one of these fields: hardly any, and
+ * often none.
+ */
 export function typesIndex(collection: string, types: readonly StoredFieldType[]): FieldIndex {
   const table = collectionTable(collection);
   const hash = createHash('sha256').update(JSON.stringify(types)).digest('hex').slice(0, 16);
@@ -125,7 +129,7 @@ export function typesIndex(collection: string, types: readonly StoredFieldType[]
   return { name, field: undefined, ddl };
 }
 
-/** Holds for living objects with a value of another type in one of these fields. */
+/** True for living objects with a value of another type in one of these fields. */
 export function mistypedCondition(types: readonly StoredFieldType[]): string {
   const conditions = types.map(({ field, type }) => {
     const kinds = jsonTypes[type].map((kind) => `'${kind}'`);
@@ -136,7 +140,7 @@ export function mistypedCondition(types: readonly StoredFieldType[]): string {
 
 const jsonTypes = { text: ['text'], number: ['integer', 'real'], boolean: ['true', 'false'] };
 
-/** Of a collection's field indexes; no name of another collection's begins so. */
+/** Prefix of a collection's field indexes; unique to the collection. */
 export function fieldIndexPrefix(collection: string): string {
   return `index/${foldSafe(collection)}//`;
 }

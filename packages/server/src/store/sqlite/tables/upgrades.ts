@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import { applicationId, sharedTables } from './schema.js';
 
-/** From the version before it to `to`. Runs inside the transaction of the whole upgrade. */
+/** From the previous version to `to`. Runs inside the transaction of the whole upgrade. */
 export interface Upgrade {
   readonly to: number;
   readonly what: string;
@@ -9,13 +9,13 @@ export interface Upgrade {
 }
 
 /**
- * What each version of the file changed. A step that was ever released is never edited: files of
- * that version are out there.
+ * What each version of the file changed. A released step is never edited: files of that version
+ * exist.
  */
 export const upgrades: readonly Upgrade[] = [
   {
     to: 2,
-    what: 'meta has the time of the newest change, so that ids never go back',
+    what: 'meta has the latest change time, so that ids never go back',
     run: (db) => {
       db.exec('ALTER TABLE meta ADD COLUMN newest INTEGER NOT NULL DEFAULT 0');
       db.exec('UPDATE meta SET newest = (SELECT coalesce(max(at), 0) FROM changes)');
@@ -53,7 +53,7 @@ export const upgrades: readonly Upgrade[] = [
   },
   {
     to: 5,
-    what: 'meta has the epoch of the store; who wrote before that gave out revisions under none',
+    what: 'meta has the epoch of the store; revisions issued by earlier versions have none',
     run: (db) => {
       for (const column of ['epoch', 'epoch_secret', 'opening']) {
         db.exec(`ALTER TABLE meta ADD COLUMN ${column} TEXT NOT NULL DEFAULT ''`);
@@ -104,7 +104,7 @@ export function versionOf(db: Database): number {
   return Number(db.pragma('user_version', { simple: true }));
 }
 
-/** Makes the tables of a new file, or brings an older one up to date, in one transaction. */
+/** Creates the tables of a new file, or upgrades an older one, in one transaction. */
 export function upgrade(db: Database): readonly Upgrade[] {
   const from = versionOf(db);
   const steps = from === 0 ? [] : upgrades.filter(({ to }) => to > from);

@@ -5,12 +5,12 @@ import type { CheckpointRequest, LogSize } from './messages.js';
 import { serve } from './thread-port.js';
 
 /**
- * The thread that copies the log into the database. Commits go on meanwhile, in a thread and over a connection of their
- * own, however much there is to copy.
+ * The thread that copies the log into the database. Commits go on meanwhile, in another thread and
+ * over another connection, however much there is to copy.
  */
 const db = openForCheckpoints(String(workerData));
 
-/** What is written while it copies is copied in the next round. */
+/** Maximum rounds; what is written during one is copied in the next. */
 const mostRounds = 5;
 
 serve<CheckpointRequest>(() => {

@@ -9,8 +9,8 @@ interface PendingRequest {
 }
 
 /**
- * The main thread's side of a worker thread, which answers requests in their order. When the thread
- * dies, what waits is rejected with `StoreUnavailable`, and `onDeath` is told.
+ * The main thread's side of a worker thread, which answers requests in order. When the thread dies,
+ * pending requests reject with `StoreUnavailable`, and `onDeath` is called.
  */
 export class DatabaseThread<Request> {
   readonly #worker: Worker;
@@ -43,20 +43,24 @@ export class DatabaseThread<Request> {
     });
   }
 
-  /** Resolves with what the thread answers; rejects with what it threw, and where the request can not be sent. */
+  /**
+   * Resolves with the thread's reply; rejects with what it threw, and where the request cannot be
+   * sent.
+   */
   request(request: Request): Promise<unknown> {
     const dead = this.#dead;
     if (dead) return Promise.reject(dead);
     return new Promise((resolve, reject) => {
-      // Throws where the request can not be sent: nobody may wait for its answer then, or each answer would go to the next.
+      // Throws where the request cannot be sent: it must not be queued then, or each reply would go
+      // to the next request.
       this.#worker.postMessage(request);
-      // The process stays alive while somebody waits for an answer.
+      // Keeps the process alive while a reply is pending.
       if (this.#waiting.length === 0) this.#worker.ref();
       this.#waiting.push({ resolve, reject });
     });
   }
 
-  /** The process stays alive until the thread has ended. */
+  /** Keeps the process alive until the thread has ended. */
   async end(): Promise<void> {
     this.#ending = true;
     await this.#worker.terminate();
@@ -68,7 +72,7 @@ export class DatabaseThread<Request> {
       return;
     }
     const waiting = this.#waiting.shift();
-    // An answer that comes while somebody waits for the end must not let the process go.
+    // A reply that arrives while `end` is pending must not let the process exit.
     if (this.#waiting.length === 0 && !this.#ending) this.#worker.unref();
     if ('error' in message) waiting?.reject(decodeError(message.error));
     else waiting?.resolve(message.value);

@@ -19,8 +19,8 @@ import type { PackedFilter } from '../sql/packed-filter.js';
 import type { ObjectState } from '../tables/collection-writer.js';
 
 /**
- * A write on its way to the writer thread. JSON goes as text that is stored as it is; a flat tuple of
- * plain values costs a third of what the objects themselves would cost to send.
+ * A write on its way to the writer thread. JSON is sent as the text that is stored; a flat tuple of
+ * plain values costs a third of cloning the objects.
  */
 export type EncodedWrite = readonly [
   type: Change['type'],
@@ -40,16 +40,16 @@ export type EncodedWrite = readonly [
   objectTouched: string,
   data: string,
   requires: readonly string[] | null,
-  /** Of its group, where it is the first of it. */
+  /** Of its group, on the first write of the group. */
   once: readonly [uid: string, id: string, cmd: string, r: string] | null,
 ];
 
 export interface EncodedGroups {
   /** Of all groups, one after the other. */
   readonly writes: readonly EncodedWrite[];
-  /** How many of them each group has; left out where each has one, as it nearly always is. */
+  /** Writes per group; omitted where each has one, as is nearly always the case. */
   readonly writeCounts?: readonly number[] | undefined;
-  /** What each group erases; left out where none erases anything. Then there are sizes. */
+  /** What each group erases; omitted where none erases anything. Requires `writeCounts`. */
   readonly erases?: readonly (readonly string[])[] | undefined;
 }
 
@@ -112,7 +112,7 @@ export function encodeMigration({ object, from }: Migration): EncodedMigration {
 export interface EncodedObjectWithHistory {
   readonly r: string;
   readonly state: ObjectState;
-  /** What they say of the object itself is empty. */
+  /** Their parts about the object itself are empty. */
   readonly history: readonly EncodedWrite[];
   readonly replaces: boolean;
 }
@@ -140,14 +140,14 @@ export function encodeObjectWithHistory({
   };
 }
 
-/** What the writer thread is asked. It answers in the order of the questions. */
+/** Requests to the writer thread, answered in order. */
 export type WriterRequest =
-  /** `force`: also where changes are missing that were committed. */
+  /** `force`: also where committed changes are missing. */
   | ({
       readonly kind: 'open';
       readonly config: SqliteConfig;
       readonly force: boolean;
-      /** The file of its lock is new: somebody else may have the database open all the same. */
+      /** The lock file is new: another process may have the database open all the same. */
       readonly isLockNew: boolean;
     } & FreshEpoch)
   | { readonly kind: 'prepare'; readonly layouts: readonly CollectionLayout[] }
@@ -160,40 +160,43 @@ export type WriterRequest =
       readonly kind: 'restore';
       readonly entries: readonly EncodedObjectWithHistory[];
       readonly newest: number;
-      /** The epoch that the store has afterwards where objects are replaced. */
+      /** The epoch of the store afterwards, if objects are replaced. */
       readonly epoch: Epoch;
     }
   | { readonly kind: 'ping' }
   /** Fails where the log was removed. */
   | { readonly kind: 'look' }
-  /** See `checkpoints.ts`. Answered with the `LogSize`. `restart-log` is asked when nobody of this process reads. */
+  /**
+   * See `checkpoints.ts`. Answered with the `LogSize`. `restart-log` is sent when nobody in this
+   * process reads.
+   */
   | { readonly kind: 'finish-log' | 'restart-log' }
-  /** `opening`: what the database is called until it is opened again. */
+  /** `opening`: the name of the database until it is opened again. */
   | { readonly kind: 'close'; readonly opening: string };
 
-/** What the opening found. */
+/** Result of opening. */
 export interface OpenResult {
   readonly upgrades: readonly string[];
   readonly epoch: Epoch;
-  /** The epoch is another one than the database had: it is not the one that was closed here. */
+  /** The epoch differs from the one in the database: it is not the one that was closed here. */
   readonly isOther: boolean;
-  /** What was missing, where it was opened all the same. */
+  /** The missing changes, where it was opened all the same. */
   readonly cut?: { readonly message: string; readonly missing: number | undefined } | undefined;
 }
 
 export interface RestoreResult {
   readonly outcome: RestoreOutcome;
-  /** That of the store from now on. */
+  /** The store's epoch from now on. */
   readonly epoch: Epoch;
 }
 
-/** All committed, at consecutive positions; or what became of each group. */
+/** All committed, at consecutive positions; or the outcome of each group. */
 export type CommitResult = { readonly first: Pos } | { readonly outcomes: readonly GroupOutcome[] };
 
-/** What the writer thread says without being asked: the log has grown, and is to be copied. */
+/** Sent by the writer thread without a request: the log has grown and must be copied. */
 export type WriterNotice = { readonly notice: 'log-due' };
 
-/** What the thread that copies the log is asked. Answered with the `LogSize`. */
+/** Request to the checkpoint thread. Answered with the `LogSize`. */
 export type CheckpointRequest = { readonly kind: 'copy-log' };
 
 /** Pages of the write-ahead log, and how many of them are not in the database yet. */
@@ -202,18 +205,18 @@ export interface LogSize {
   readonly left: number;
 }
 
-/** What a reader thread is asked. It answers with JSON text. */
+/** A request to a reader thread. Answered with JSON text. */
 export type ReaderRequest = Asked & {
-  /** Milliseconds from now; without it, as long as it takes. */
+  /** Milliseconds from now; unlimited if missing. */
   readonly timeout?: number | undefined;
-  /** Milliseconds after which it gives way where others wait; without it, it never does. */
+  /** Milliseconds after which it yields to waiting reads; never if missing. */
   readonly quantum?: number | undefined;
 };
 
-/** What a reader thread is started with. */
+/** Start data of a reader thread. */
 export interface ReaderStart {
   readonly file: string;
-  /** One number: how many quick reads wait. */
+  /** One element: the number of quick reads that wait. */
   readonly waiting: Int32Array;
 }
 
@@ -249,7 +252,7 @@ type Asked =
       readonly limit: number;
     };
 
-/** What of a query its thread has to know. */
+/** The part of a query that its thread needs. */
 export interface ThreadQuery extends Omit<Query, 'timeout' | 'asker' | 'room' | 'filter'> {
   readonly filter?: PackedFilter | undefined;
   /** See `PageRoom`. */

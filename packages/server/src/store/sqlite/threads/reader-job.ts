@@ -3,24 +3,27 @@ import type { ReadRequester } from '../../store.js';
 import { QueryTimeout } from '../../store.js';
 import type { ReaderRequest } from './messages.js';
 
-/** For how many times the time that it may take a read may wait for others. */
+/** A read may wait for others this many times its own timeout. */
 const waitFactor = 3;
 
-/** Go along a whole table, and nobody can stop them. */
+/** They scan a whole table and cannot be stopped. */
 const unstoppable: ReadonlySet<ReaderRequest['kind']> = new Set(['outdated', 'count-outdated']);
 
 export interface ReaderJobOptions {
   readonly request: ReaderRequest;
-  /** Milliseconds that it may take; without it, as long as it needs. */
+  /** Milliseconds that it may take; unlimited if missing. */
   readonly timeout: number | undefined;
   readonly asker: ReadRequester | undefined;
   readonly resolve: (json: string) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A read that somebody waits for: how long it has waited, and how long it may still take. Waiting is not its own time. */
+/**
+ * A pending read: how long it has waited, and how long it may still run. Waiting does not count as
+ * its own time.
+ */
 export class ReaderJob {
-  /** How often it gave way. */
+  /** How often it yielded. */
   level = 0;
   readonly #options: ReaderJobOptions;
   readonly #platform: Platform;
@@ -49,25 +52,30 @@ export class ReaderJob {
     return this.#isSettled;
   }
 
-  /** It waits from now on; `giveUp` is called when that was too long. */
+  /** Starts to wait; `giveUp` is called when that takes too long. */
   wait(giveUp: () => void): void {
     this.#since = this.#platform.clock.monotonic();
     this.#setTimer(waitFactor * this.#timeout - this.#waited, giveUp);
   }
 
-  /** A thread is at it from now on. What it is to be asked; after `quantum` milliseconds it gives way to others. */
+  /**
+   * A thread begins it. Returns the request; after `quantum` milliseconds it yields to waiting
+   * reads.
+   */
   begin(quantum?: number): ReaderRequest {
     const now = this.#platform.clock.monotonic();
     const { request, asker } = this.#options;
     this.#waited += now - this.#since;
     if (asker) asker.waited += now - this.#since;
     this.#since = now;
-    // Whatever the thread does, who waits for it is told in time.
+    // The caller is answered in time, whatever the thread does.
     this.#setTimer(this.#timeout, () => this.timeOut());
     return { ...request, timeout: this.#timeout, quantum };
   }
 
-  /** It gave way, and begins anew later: what was done is lost, and is not its own time. */
+  /**
+   * It yielded and starts over later: what was done is lost, and does not count as its own time.
+   */
   giveWay(): void {
     const now = this.#platform.clock.monotonic();
     this.#waited += now - this.#since;

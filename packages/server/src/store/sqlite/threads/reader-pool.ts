@@ -8,16 +8,17 @@ import { ReaderQueues } from './reader-queues.js';
 
 type Reader = DatabaseThread<ReaderRequest>;
 
-/** Milliseconds without a new read after which the thread for quick ones may take a long one. */
+/** Milliseconds without a new read after which the quick thread may take a long one. */
 const calm = 100;
 
 /**
- * The threads that answer queries. Which one it gets makes no difference to a query: each reads what was committed last.
+ * The threads that answer queries. Any thread can take any query: each reads the latest commit.
  *
- * Queries that find the threads busy wait, those of each owner in turn. Where there are several threads, one of them is kept for
- * what is quick: what runs there gives way when others wait that are quick, or may be, and begins anew when they have had their turn, in
- * the end among the long ones, to which the other threads belong. So nobody stands behind scans but scans (rule LIM13). It takes a
- * long one where no other has come for a moment: more often would be work that is lost.
+ * Queries that find the threads busy wait, round-robin by owner. Where there are several threads,
+ * one is reserved for quick reads: a read there yields when others wait that are, or may be, quick,
+ * and starts over after them; in the end it counts as long, and the other threads take it. So scans
+ * delay only scans (rule LIM13). The quick thread takes a long read only after a moment without new
+ * reads: more often would waste work.
  */
 export class ReaderPool {
   readonly #file: string;
@@ -25,10 +26,10 @@ export class ReaderPool {
   readonly #threads = new Set<Reader>();
   readonly #idle: Reader[] = [];
   readonly #queues = new ReaderQueues();
-  /** The thread that is kept for what is quick. */
+  /** The thread reserved for quick reads. */
   #quick: Reader | undefined;
   #running = 0;
-  /** When the last read came. */
+  /** When the last read was requested. */
   #lastAsked = 0;
   #calm: Timer | undefined;
   #paused: (() => void) | undefined;
@@ -45,14 +46,14 @@ export class ReaderPool {
     return this.#queues.size;
   }
 
-  /** Queries that threads are at. */
+  /** Queries that run in a thread. */
   get running(): number {
     return this.#running;
   }
 
   /**
-   * Resolves with JSON text. Rejects with `QueryTimeout` once it took `timeout` milliseconds, whatever the threads do, or waited
-   * for three times as long.
+   * Resolves with JSON text. Rejects with `QueryTimeout` after running `timeout` milliseconds,
+   * whatever the threads do, or waiting three times as long.
    */
   request(request: ReaderRequest, options?: ReadOptions): Promise<string> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
@@ -64,7 +65,7 @@ export class ReaderPool {
     });
   }
 
-  /** Runs `work` at a moment when nobody reads; queries that come meanwhile wait. */
+  /** Runs `work` while no read is running; new queries wait. */
   async pause(work: () => Promise<void>): Promise<void> {
     if (this.#paused) return;
     await new Promise<void>((resolve) => {
@@ -94,7 +95,7 @@ export class ReaderPool {
       data: { file: this.#file, waiting: this.#queues.waiting } satisfies ReaderStart,
       onDeath: () => this.#replace(thread),
     });
-    // Of one thread alone none can be kept.
+    // A single thread cannot be reserved.
     if (this.#threads.size > 0) this.#quick ??= thread;
     this.#threads.add(thread);
     this.#idle.push(thread);
@@ -106,7 +107,7 @@ export class ReaderPool {
     if (this.#quick === dead) this.#quick = undefined;
     const index = this.#idle.indexOf(dead);
     if (index >= 0) this.#idle.splice(index, 1);
-    // Not at once: one that can not start must not be started in a loop.
+    // Delayed, so that a thread that cannot start is not started in a loop.
     if (!this.#closed) this.#platform.timers.after(100, () => this.#closed || this.#start());
   }
 
@@ -121,7 +122,7 @@ export class ReaderPool {
 
   #dispatch(): void {
     if (this.#paused) return;
-    // The other threads first: what begins there need not begin anew.
+    // The other threads first: what begins there need not start over.
     const idle = this.#idle.toSorted((a) => (a === this.#quick ? 1 : -1));
     for (const thread of idle) {
       const job = thread === this.#quick ? this.#shiftQuick() : this.#queues.shift();
@@ -157,7 +158,7 @@ export class ReaderPool {
     this.#dispatch();
   }
 
-  /** It gave way to others. */
+  /** It yielded to others. */
   #again(job: ReaderJob): void {
     job.giveWay();
     if (this.#closed) job.reject(new StoreUnavailable('the store is closed'));

@@ -20,14 +20,14 @@ function jobOf(owner: string, request = count): ReaderJob {
   return new ReaderJob(options, simulatedPlatform({ seed: 1 }));
 }
 
-/** That gave way so often. */
+/** A read that yielded this often. */
 function jobAt(level: number, owner = 'u'): ReaderJob {
   const job = jobOf(owner);
   for (let times = 0; times < level; times++) job.giveWay();
   return job;
 }
 
-test('[LIM13] what has given way comes after what has not, and is long in the end', () => {
+test('[LIM13] a read that yielded comes after those that did not, and is long in the end', () => {
   const queues = new ReaderQueues();
   const [fresh, second, long, returned] = [jobAt(0), jobAt(1), jobAt(2), jobAt(3)];
   for (const job of [long, returned, second, fresh]) queues.push(job);
@@ -45,7 +45,7 @@ test('[LIM13] what has given way comes after what has not, and is long in the en
   expect(quanta).toEqual([4, 20, 0, 0]);
 });
 
-test('[LIM13] what needs a little more than an index finds has its turn among many that do not', () => {
+test('[LIM13] a read slightly slower than an index lookup gets its turn among many quick ones', () => {
   const queues = new ReaderQueues();
   const second = jobAt(1);
   queues.push(second);
@@ -54,7 +54,7 @@ test('[LIM13] what needs a little more than an index finds has its turn among ma
   expect(order.indexOf(second)).toBeLessThan(10);
 });
 
-test('[LIM13] what nobody can stop never gets the thread that is kept for what is quick', () => {
+test('[LIM13] a read that cannot be stopped never gets the quick thread', () => {
   const queues = new ReaderQueues();
   const job = jobOf('u', { kind: 'count-outdated', names: ['users'], version: 2 });
   queues.push(job);
@@ -62,7 +62,7 @@ test('[LIM13] what nobody can stop never gets the thread that is kept for what i
   expect(queues.shift()).toBe(job);
 });
 
-test('one that is deleted is in no queue', () => {
+test('a deleted read is in no queue', () => {
   const queues = new ReaderQueues();
   for (let level = 0; level < 4; level++) {
     const job = jobAt(level);

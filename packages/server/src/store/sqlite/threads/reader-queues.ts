@@ -2,26 +2,28 @@ import { FairQueue } from '../../../platform/scheduling/fair-queue.js';
 import type { ReaderJob } from './reader-job.js';
 
 /**
- * Milliseconds that a read may have the thread for quick ones while others wait for it: at first what an index finds needs, then some
- * more, and then it is a long one.
+ * Milliseconds that a read may hold the quick thread while others wait for it: first the time of an
+ * index lookup, then some more; after that it counts as long.
  */
 const quanta = [4, 20] as const;
 
-/** Quick reads that come before one of those that have needed more than the first quantum. */
+/** Quick reads that come before one read that exceeded the first quantum. */
 const inARow = 8;
 
 /**
- * The reads that wait for threads: fresh ones, those that have needed more than a moment, and long ones; of each kind one of each
- * owner in turn.
+ * The reads that wait for threads: fresh ones, those that exceeded the first quantum, and long
+ * ones; each kind round-robin by owner.
  */
 export class ReaderQueues {
   readonly #fresh = [new FairQueue<ReaderJob>(), new FairQueue<ReaderJob>()] as const;
   readonly #long = new FairQueue<ReaderJob>();
-  /** Those that nobody can stop. */
+  /** Reads that cannot be stopped. */
   readonly #unstoppable = new Set<ReaderJob>();
-  /** Long ones that gave way: their turn has come already. */
+  /** Long reads that yielded: they had their turn already. */
   readonly #returned = new Set<ReaderJob>();
-  /** Shared with the threads: reads give way to so many that are not long. */
+  /**
+   * Shared with the threads: the number of waiting reads that are not long, to which others yield.
+   */
   readonly waiting = new Int32Array(new SharedArrayBuffer(4));
   #row = 0;
 
@@ -30,7 +32,7 @@ export class ReaderQueues {
     return first.size + second.size + this.long + this.#unstoppable.size;
   }
 
-  /** What has given way as often as it may is a long one. */
+  /** A read that yielded as often as possible is long. */
   push(job: ReaderJob): void {
     const { owner, level } = job;
     const fresh = this.#fresh[level];
@@ -38,39 +40,39 @@ export class ReaderQueues {
     else if (fresh) fresh.push(owner, job);
     else if (level === quanta.length) this.#long.push(owner, job);
     else this.#returned.add(job);
-    this.#tell();
+    this.#updateWaiting();
   }
 
   delete(job: ReaderJob): void {
     for (const queue of [...this.#fresh, this.#long]) queue.delete(job.owner, job);
     this.#returned.delete(job);
     this.#unstoppable.delete(job);
-    this.#tell();
+    this.#updateWaiting();
   }
 
-  /** For a thread that is not kept for what is quick: what begins there need not begin anew. */
+  /** For a thread that is not reserved for quick reads: what begins there need not start over. */
   shift(): ReaderJob | undefined {
     const [unstoppable] = this.#unstoppable;
     if (unstoppable) this.#unstoppable.delete(unstoppable);
     return unstoppable ?? this.#shiftLong() ?? this.shiftQuick();
   }
 
-  /** How many wait that are long, and may be stopped. */
+  /** Number of waiting reads that are long and can be stopped. */
   get long(): number {
     return this.#long.size + this.#returned.size;
   }
 
-  /** For the thread that is kept for what is quick. `isCalm`: hardly any of these come, so that it may take a long one. */
+  /** For the quick thread. `isCalm`: few new reads arrive, so that it may take a long one. */
   shiftQuick({ isCalm = true } = {}): ReaderJob | undefined {
     const [first, second] = this.#fresh;
     this.#row = this.#row < inARow ? this.#row + 1 : 0;
     const job =
       this.#row === 0 ? (second.shift() ?? first.shift()) : (first.shift() ?? second.shift());
-    this.#tell();
+    this.#updateWaiting();
     return job ?? (isCalm ? this.#shiftLong() : undefined);
   }
 
-  /** How long this read may have the thread for quick ones while others wait for it. */
+  /** How long this read may hold the quick thread while others wait for it. */
   quantumOf({ level }: ReaderJob): number {
     return quanta[level] ?? 0;
   }
@@ -82,7 +84,7 @@ export class ReaderQueues {
     return returned;
   }
 
-  #tell(): void {
+  #updateWaiting(): void {
     const [first, second] = this.#fresh;
     Atomics.store(this.waiting, 0, first.size + second.size);
   }

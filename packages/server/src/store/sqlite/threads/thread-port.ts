@@ -9,7 +9,7 @@ import {
 } from '../../store.js';
 import { asStoreError, GaveWay } from '../errors.js';
 
-/** What a thread answers: errors lose their class on the way, so they go as what they are made from. */
+/** A thread's reply: errors lose their class on the way, so their parts are sent. */
 export type ThreadReply = { readonly value: unknown } | { readonly error: EncodedError };
 
 export interface EncodedError {

@@ -12,7 +12,7 @@ import { WriterClient } from './writer-client.js';
 
 const scratch = Scratch.each();
 
-/** A thread that answers with all that it was ever asked, and dies of a ping. */
+/** A thread that replies with all requests so far, and dies of a ping. */
 const mortal = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort } from 'node:worker_threads';
@@ -26,14 +26,14 @@ const mortal = new URL(
 );
 
 describe('a thread', () => {
-  test('answers in the order of the questions', async () => {
+  test('answers in the order of the requests', async () => {
     const thread = new DatabaseThread<{ kind: string }>({ module: mortal });
     scratch.defer(() => thread.end());
     const answers = ['a', 'b', 'c'].map((kind) => thread.request({ kind }));
     expect(await Promise.all(answers)).toEqual([['a'], ['a', 'b'], ['a', 'b', 'c']]);
   });
 
-  test('that is asked what can not be sent says so, and the answers to others are theirs', async () => {
+  test('rejects a request that cannot be sent, and replies to the others correctly', async () => {
     const thread = new DatabaseThread<{ kind: string; value?: unknown }>({ module: mortal });
     scratch.defer(() => thread.end());
     const deep: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
@@ -49,7 +49,7 @@ describe('a thread', () => {
     ]);
   });
 
-  test('that dies answers nobody any more', async () => {
+  test('answers no request once it has died', async () => {
     let deaths = 0;
     const onDeath = () => {
       deaths += 1;
@@ -63,11 +63,11 @@ describe('a thread', () => {
     await expect(thread.request({ kind: 'c' })).rejects.toThrow(StoreUnavailable);
   });
 
-  test('that is ended keeps the process until it has, also where an answer comes meanwhile', async () => {
-    // The answer is on its way when the thread is ended, and nothing else keeps this process.
+  test('keeps the process alive until it has ended, also when a reply arrives meanwhile', async () => {
+    // The reply is on its way when the thread is ended, and nothing else keeps this process alive.
     const script = `
-      import { Thread } from ${JSON.stringify(new URL('./database-thread.js', import.meta.url))};
-      const thread = new Thread({ module: new URL(${JSON.stringify(mortal.href)}) });
+      import { DatabaseThread } from ${JSON.stringify(new URL('./database-thread.js', import.meta.url))};
+      const thread = new DatabaseThread({ module: new URL(${JSON.stringify(mortal.href)}) });
       await thread.request({ kind: 'a' });
       void thread.request({ kind: 'b' });
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
@@ -79,7 +79,7 @@ describe('a thread', () => {
   });
 });
 
-test('a writer that dies is started anew, and knows what was prepared', async () => {
+test('a writer that dies is restarted, and knows the prepared layouts', async () => {
   const platform = simulatedPlatform({ seed: 1 });
   const config = { ...defaultSqliteConfig, file: scratch.file() };
   const writer = await WriterClient.open(config, platform, silentLog, { module: mortal });

@@ -8,7 +8,7 @@ import type { OpenResult, WriterRequest } from './messages.js';
 import { WriterHealth } from './writer-health.js';
 
 const writerModule = new URL('./writer-thread.js', import.meta.url);
-/** Milliseconds after which a writer that died is started anew. */
+/** Milliseconds after which a writer that died is restarted. */
 const restartAfter = 100;
 
 export interface WriterOptions {
@@ -17,9 +17,9 @@ export interface WriterOptions {
   readonly isLockNew?: boolean;
 }
 
-/** The writer thread as the store sees it: should it die, a new one takes its place. */
+/** The writer thread as the store sees it: if it dies, a new one replaces it. */
 export class WriterClient {
-  /** Called when the log has grown so much that it has to be copied. */
+  /** Called when the log must be copied. */
   onLogDue: () => void = () => {};
   readonly #config: SqliteConfig;
   readonly #platform: Platform;
@@ -29,7 +29,7 @@ export class WriterClient {
   #thread: DatabaseThread<WriterRequest> | undefined;
   readonly #health: WriterHealth;
   #epoch: Epoch | undefined;
-  /** Once, at the start: what is missing later nobody has decided about. */
+  /** Applies only to the first opening: changes that go missing later need a new decision. */
   #force: boolean;
   #isLockNew: boolean;
   #closed = false;
@@ -61,14 +61,14 @@ export class WriterClient {
     return client;
   }
 
-  /** Of the store, as of its opening. */
+  /** The store's epoch, as of its opening. */
   get epoch(): Epoch {
-    if (!this.#epoch) throw new Error('a store that was not opened was asked for its epoch');
+    if (!this.#epoch) throw new Error('the epoch of a store that is not open was read');
     return this.#epoch;
   }
 
   async ask(request: WriterRequest): Promise<unknown> {
-    if (!this.#thread) throw new StoreUnavailable('the store is starting anew');
+    if (!this.#thread) throw new StoreUnavailable('the store is restarting');
     const answer = await this.#health.follow(this.#thread.request(request));
     if (request.kind === 'prepare') {
       for (const layout of request.layouts) this.#layouts.set(layout.names.join('/'), layout);
@@ -76,12 +76,12 @@ export class WriterClient {
     return answer;
   }
 
-  /** Why writes can not be served, in a few words; `undefined` where they can. */
+  /** Why writes cannot be served, in a few words; `undefined` where they can. */
   get trouble(): string | undefined {
-    return this.#thread ? this.#health.trouble : 'the store is starting anew';
+    return this.#thread ? this.#health.trouble : 'the store is restarting';
   }
 
-  /** What was asked before is answered first. */
+  /** Earlier requests are answered first. */
   async close(): Promise<void> {
     this.#closed = true;
     const thread = this.#thread;
@@ -125,13 +125,14 @@ export class WriterClient {
     const log = this.#log;
     for (const step of upgrades) log.info({ step }, 'the database was upgraded');
     if (cut) log.error({ missing: cut.missing }, `went on because of --force: ${cut.message}`);
-    if (isOther) log.warn({}, 'the database is not as it was left here: it has a new epoch');
+    if (isOther)
+      log.warn({}, 'the database is not the one that was closed here: it has a new epoch');
   }
 
   #revive(error: Error): void {
     this.#thread = undefined;
     if (this.#closed) return;
-    this.#log.error({ err: error }, 'the thread that writes has died and is started anew');
+    this.#log.error({ err: error }, 'the writer thread has died and is restarted');
     this.#platform.timers.after(restartAfter, () => {
       if (!this.#closed) this.#start().catch((cause: Error) => this.#revive(cause));
     });

@@ -20,7 +20,7 @@ async function settled(): Promise<void> {
 }
 
 describe('[DUR11] whether writes can be served', () => {
-  test('is told by those that were made, and after a failure by one attempt a second', async () => {
+  test('is known from earlier writes, and after a failure from one attempt a second', async () => {
     const platform = simulatedPlatform({ seed: 1 });
     let attempts = 0;
     let works = false;
@@ -48,7 +48,7 @@ describe('[DUR11] whether writes can be served', () => {
     expect(attempts).toBe(2);
   });
 
-  test('is no where one is under way for 5 s, and yes when it is done', async () => {
+  test('is no while a write is pending for 5 s, and yes when it is done', async () => {
     const platform = simulatedPlatform({ seed: 1 });
     const health = new WriterHealth(platform, async () => {});
     let done: () => void = () => {};
@@ -66,14 +66,14 @@ describe('[DUR11] whether writes can be served', () => {
     expect(health.trouble).toBeUndefined();
   });
 
-  test('a mistake of the program is no trouble of the disk', async () => {
+  test('a bug of the program is no failure of the disk', async () => {
     const health = new WriterHealth(simulatedPlatform({ seed: 1 }), async () => {});
     await expect(health.follow(Promise.reject(new TypeError('no')))).rejects.toThrow(TypeError);
     expect(health.trouble).toBeUndefined();
   });
 });
 
-test('[DUR11] [DUR6] a full database is not ready, and is again when there is room', async () => {
+test('[DUR11] [DUR6] a full database is not ready, until there is room', async () => {
   const store = await scratch.open({ file: scratch.file(), maxSize: 500_000 });
   const text = 'x'.repeat(3000);
   const writes = Array.from({ length: 300 }, (_, n) => creation(`/users/${n}`, { text }));
@@ -93,7 +93,7 @@ test('[DUR11] [DUR6] a full database is not ready, and is again when there is ro
   for (const { object } of writes.slice(0, 30)) await store.commit(each(deletion(object)));
   await expect.poll(() => readiness(store)).toBe('ready');
 });
-test('[DUR11] [DUR6] a database that another program holds is not ready: writes are refused, reads go on, until it lets go', async () => {
+test('[DUR11] [DUR6] a database locked by another program is not ready: writes are refused, reads go on, until it is unlocked', async () => {
   const file = scratch.file();
   const store = await scratch.open({ file });
   await store.commit(each(creation('/users/1', { n: 1 })));

@@ -1,12 +1,12 @@
 import type { Platform } from '../../../platform/platform.js';
 import { StoreUnavailable } from '../../store.js';
 
-/** Milliseconds without an answer after which writes count as stuck. */
+/** Milliseconds without a reply after which writes count as stuck. */
 const stuckAfter = 5000;
-/** Milliseconds between two attempts to write, where the last write failed. */
+/** Milliseconds between two attempts to write after a failure. */
 const retryAfter = 1000;
 
-/** What an error of the writer tells people, who need not know what the store is made of. */
+/** The public reason for an error of the writer, without details of the store. */
 const reasons: readonly [RegExp, string][] = [
   [/^SQLITE_FULL/, 'the disk is full'],
   [/^SQLITE_READONLY/, 'the disk is read-only'],
@@ -16,14 +16,15 @@ const reasons: readonly [RegExp, string][] = [
 ];
 
 /**
- * Whether writes can be served (rule DUR11): judged by what became of the last ones, so that nothing has to be written to find
- * out. After one that failed it is tried again each second until it works.
+ * Whether writes can be served (rule DUR11): known from the outcome of the last ones, so that
+ * nothing has to be written to find out. After a failure it tries again each second until a write
+ * works.
  */
 export class WriterHealth {
   readonly #platform: Pick<Platform, 'clock' | 'timers'>;
   readonly #retry: () => Promise<unknown>;
   #waiting = 0;
-  /** When the last answer came, or when somebody began to wait for one. */
+  /** When the last reply came, or when the first pending request began to wait. */
   #progress = 0;
   #trouble: string | undefined;
   #retrying = false;
@@ -33,14 +34,14 @@ export class WriterHealth {
     this.#retry = retry;
   }
 
-  /** Why writes can not be served, in a few words; `undefined` where they can. */
+  /** Why writes cannot be served, in a few words; `undefined` where they can. */
   get trouble(): string | undefined {
     if (this.#trouble !== undefined) return this.#trouble;
     const isStuck = this.#waiting > 0 && this.#now() - this.#progress >= stuckAfter;
     return isStuck ? 'writes are stuck' : undefined;
   }
 
-  /** Follows a request to the writer. */
+  /** Tracks a request to the writer. */
   async follow<T>(request: Promise<T>): Promise<T> {
     if (this.#waiting === 0) this.#progress = this.#now();
     this.#waiting += 1;

@@ -25,7 +25,7 @@ import type {
 } from './messages.js';
 import { serve } from './thread-port.js';
 
-/** The one thread that writes. It opens the database, and closes it when it is told to. */
+/** The only thread that writes. It opens the database, and closes it on request. */
 interface Opened {
   readonly db: Database;
   readonly writer: Writer;
@@ -118,7 +118,7 @@ function open(request: Extract<WriterRequest, { kind: 'open' }>): OpenResult {
   const mark = new EpochMark(config.file);
   const { cut, isRunning } = inspect(config.file, mark.read());
   const log = `${targetOf(config.file)}-wal`;
-  // That opens it to write, and would take what is left of a log for all of it.
+  // `assertAlone` opens the database for writing, and would take the rest of a log for all of it.
   if (isLockNew && isRunning && (!cut || force || sizeOf(log) === 0)) assertAlone(config.file);
   if (cut && !force) throw cut;
   let epoch: Epoch = fresh.epoch;
@@ -135,13 +135,13 @@ function open(request: Extract<WriterRequest, { kind: 'open' }>): OpenResult {
   return {
     upgrades: upgraded.map(({ to, what }) => `${to}: ${what}`),
     epoch,
-    // An older version knew no epochs.
+    // An older version had no epochs.
     isOther: isOther && upgraded.length === 0,
     cut: cut && { message: cut.message, missing: cut.missing },
   };
 }
 
-/** A log that was half copied into the database leaves it in pieces when it is lost: nobody can go on with that. */
+/** Losing a log that was half copied into the database corrupts it: there is no going on then. */
 function assertWhole(db: Database, file: string): void {
   const problem = String(db.pragma('quick_check(1)', { simple: true })).replace(/\s+/g, ' ');
   if (problem === 'ok') return;
@@ -149,8 +149,8 @@ function assertWhole(db: Database, file: string): void {
 }
 
 /**
- * Somebody removed the log of the open database: what is committed into it now is gone with this process. What was
- * committed before is copied into the database, which is then as one that was closed.
+ * The log of the open database was removed: what is committed into it now is lost with this
+ * process. Copies what was committed before into the database, which is then like a closed one.
  */
 function letGo({ db, mark, log }: Opened): StoreUnavailable {
   try {
@@ -161,13 +161,13 @@ function letGo({ db, mark, log }: Opened): StoreUnavailable {
   return new StoreUnavailable(`${log.file} was removed while the database was open`);
 }
 
-/** What is remembered of the database is of use, but nothing that closing should fail for. */
+/** The mark file is useful, but closing must not fail for it. */
 function close(opening: string, { db, mark }: Opened): void {
   current = undefined;
   try {
     nameOpening(db, mark, { opening, isRunning: false });
   } catch {
-    // The next opening finds what the last one left.
+    // The next opening handles what is left.
   } finally {
     mark.close();
     db.close();
