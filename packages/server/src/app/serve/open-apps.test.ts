@@ -116,10 +116,10 @@ describe('what is wrong with apps', () => {
       'apps: { a: { limits: 3 } }',
       /apps\.a\.limits: expected keys below it, such as apps\.a\.limits/,
     ],
-    ['apps: { A6: {} }', /A6 is no clientid/],
-    ['apps: { a_b: {} }', /a_b is no clientid/],
-    ['apps: { "-a": {} }', /-a is no clientid/],
-    [`apps: { ${'a'.repeat(64)}: {} }`, /is no clientid/],
+    ['apps: { A6: {} }', /A6 is not a clientid/],
+    ['apps: { a_b: {} }', /a_b is not a clientid/],
+    ['apps: { "-a": {} }', /-a is not a clientid/],
+    [`apps: { ${'a'.repeat(64)}: {} }`, /is not a clientid/],
   ])('[CFG2] %s', (text, problem) => {
     const problems = problemsOf(() => read(`domain: x.y\n${text}\n`));
     expect(problems[0]).toMatch(problem);
