@@ -112,5 +112,5 @@ test('[MIG7] [CLI5] a wrong secret or a missing server is reported in one line',
   expect(nowhere.stderr).toMatch(/^really: there is no database at \S+other\/really\.db\n$/);
   const nobody = await runProgram(['migrate', '--port', '1'], { dir: app.dir, env: secret });
   expect(nobody).toMatchObject({ code: 1, stdout: '' });
-  expect(nobody.stderr).toMatch(/^really: the data is in use, and there is no answer [^\n]*\n$/);
+  expect(nobody.stderr).toMatch(/^really: the data is in use, and there is no response [^\n]*\n$/);
 });

@@ -188,10 +188,8 @@ test('[OAS3] responses are as in the document', async () => {
 
 test('[OAS1] [OAS3] paths of accounts and tokens are in it, exactly those that are served', async () => {
   const api = await documentOf(letters.url);
-  const folder = join(root, 'packages/server/src/gateway');
-  const sources = readdirSync(folder).filter((name) =>
-    /^http-(auth|accounts).*(?<!test)\.ts$/.test(name),
-  );
+  const folder = join(root, 'packages/server/src/gateway/http/auth');
+  const sources = readdirSync(folder).filter((name) => /(?<!test)\.ts$/.test(name));
   const served = sources.flatMap((name) => {
     const text = readFileSync(join(folder, name), 'utf8');
     return [...text.matchAll(/'(\/auth\/[\w/]+)'/g)].map(([, path = '']) => path);
