@@ -178,7 +178,9 @@ test('[MAIL4] an email that the mail server refuses permanently is given up, and
   await mail.to(amal.email);
   await server.stop();
   expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
-  const lines = server.output.stdout.split('\n').filter((line) => line.includes('a job is given up'));
+  const lines = server.output.stdout
+    .split('\n')
+    .filter((line) => line.includes('a job is given up'));
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
     { msg: 'a job is given up', kind: 'verify', attempts: 1 },
   ]);

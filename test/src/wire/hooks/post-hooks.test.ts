@@ -150,7 +150,9 @@ test('[POST5] post hooks that set each other off are stopped after so many', asy
   const ops = [{ op: 'set', key: 'n', value: 0 }];
   await client.request({ cmd: 'update', r, rev: 1, body: { ops } });
   const log = () => server.process.output.stdout;
-  await expect.poll(log).toMatch(new RegExp(`for ${r} was given up .*post hooks triggered each other 8 times`));
+  await expect
+    .poll(log)
+    .toMatch(new RegExp(`for ${r} was given up .*post hooks triggered each other 8 times`));
   expect((await client.request({ cmd: 'get', r })).body).toMatchObject({ n: 7, _rev: 9 });
 });
 
