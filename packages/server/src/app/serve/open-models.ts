@@ -22,7 +22,7 @@ export interface LoadedFolder {
 export interface OpenModels extends LoadedFolder {
   /** Loads the folder as it is now, leaving earlier results unchanged. Throws as `openModels`. */
   readonly loadAgain: () => Promise<LoadedFolder>;
-  /** Closes the sandboxes of their scripts; called by whoever opened the models. */
+  /** Closes the sandboxes of their scripts. The caller of `openModels` has to call it. */
   readonly close: () => Promise<void>;
 }
 
@@ -30,9 +30,9 @@ export interface OpenModels extends LoadedFolder {
 export async function openModels(
   config: Config,
   log: Log,
-  told: { readonly metrics?: Metrics; readonly budgets?: Budgets } = {},
+  reports: { readonly metrics?: Metrics; readonly budgets?: Budgets } = {},
 ): Promise<OpenModels> {
-  const { metrics = noMetrics, budgets } = told;
+  const { metrics = noMetrics, budgets } = reports;
   assertFolder(config);
   const limits = limitsOf(config.values);
   const sandboxOptions = {

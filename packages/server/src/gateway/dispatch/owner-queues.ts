@@ -1,4 +1,5 @@
 import type { Clock, Timer, Timers } from '../../platform/platform.js';
+import { Fifo } from '../../platform/scheduling/fifo.js';
 
 /** Pays for responses. */
 export interface Payer {
@@ -22,7 +23,7 @@ interface QueuedCommand {
 /** The queue of one owner; exists while a command of it runs or waits. */
 interface OwnerQueue {
   running: number;
-  readonly waiting: QueuedCommand[];
+  readonly waiting: Fifo<QueuedCommand>;
   timer: Timer | undefined;
 }
 
@@ -47,7 +48,7 @@ export class OwnerQueues {
   /** Starts it, now or later. Each start needs a call to `ended`. */
   begin(owner: string, payer: Payer, start: () => void): void {
     const queue = this.#queues.get(owner) ?? this.#open(owner);
-    if (queue.waiting.length === 0 && this.#mayStart(queue, payer)) {
+    if (queue.waiting.size === 0 && this.#mayStart(queue, payer)) {
       queue.running += 1;
       start();
     } else {
@@ -65,7 +66,7 @@ export class OwnerQueues {
   }
 
   #open(owner: string): OwnerQueue {
-    const queue: OwnerQueue = { running: 0, waiting: [], timer: undefined };
+    const queue: OwnerQueue = { running: 0, waiting: new Fifo(), timer: undefined };
     this.#queues.set(owner, queue);
     return queue;
   }
@@ -76,13 +77,13 @@ export class OwnerQueues {
   }
 
   #proceed(owner: string, queue: OwnerQueue): void {
-    for (let first = queue.waiting[0]; first; first = queue.waiting[0]) {
+    for (let { first } = queue.waiting; first; first = queue.waiting.first) {
       if (!this.#mayStart(queue, first.payer)) break;
       queue.waiting.shift();
       queue.running += 1;
       first.start();
     }
-    const [first] = queue.waiting;
+    const { first } = queue.waiting;
     if (first) this.#enqueue(owner, queue, first.payer);
     else if (queue.running === 0) this.#queues.delete(owner);
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { Fifo } from '../../platform/scheduling/fifo.js';
 import { TickSlice } from '../../platform/scheduling/tick-slice.js';
 import { FairLimiter } from './fair-limiter.js';
-import { Fifo } from './fifo.js';
 import { InFlight } from './in-flight.js';
 
 test('[DUR5] limits concurrent tasks in total and per owner, in round-robin order', async () => {

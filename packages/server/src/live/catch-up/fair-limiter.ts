@@ -1,5 +1,5 @@
+import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
-import { Fifo } from './fifo.js';
 import type { InFlight } from './in-flight.js';
 
 type Task = () => Promise<void>;

@@ -1,6 +1,6 @@
+import { Fifo } from '../../platform/scheduling/fifo.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
 import type { CommittedChange, Pos } from '../../store/store.js';
-import { Fifo } from '../catch-up/fifo.js';
 import type { InFlight } from '../catch-up/in-flight.js';
 import type { QueryGroup } from './query-group.js';
 

@@ -15,13 +15,13 @@ export interface PoolOptions extends ThreadManagerOptions {
 }
 
 /**
- * Who runs what on which thread.
+ * Assigns calls of scripts to threads.
  *
- * One thread at a time has the fast lane and gets what waits, in turn by who asked, as one batch. When a call is seen to
- * take long, its thread is set aside with that call alone, and the rest goes on in a warm one: so a
- * call that hangs costs the others the time until that is seen. Who holds several threads so waits until one of them is
- * free. A thread whose call is over its limit and does not end is ended. What ran over lately goes to the slow lane, which has a thread of its
- * own; there calls are traced, so that the line is known where one hangs.
+ * One thread at a time takes the waiting calls as a batch, one of each owner in turn. A call that takes long keeps its
+ * thread alone, and the rest of the batch goes on in a warm one: a call that hangs costs the others only the time until
+ * that is noticed. An owner with several such threads waits until one of them is free. A thread whose call exceeds its
+ * limit and does not return is ended. Calls of a script and owner that exceeded the limit lately go to the quarantine, which
+ * has a thread of its own; calls are traced there, to know the line where one hangs.
  */
 export class Pool implements ThreadOwner {
   readonly #options: PoolOptions;

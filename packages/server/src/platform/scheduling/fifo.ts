@@ -7,6 +7,11 @@ export class Fifo<T> {
     return this.#items.length - this.#start;
   }
 
+  /** The next one, which stays. */
+  get first(): T | undefined {
+    return this.#items[this.#start];
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }
