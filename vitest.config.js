@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** So many times as often are properties played: see vitest.properties.js. */
+const times = Number(process.env.FUZZ_TIMES ?? 1);
+
 // Tests run as what ships: the JavaScript that the build made, worker threads included.
 const common = {
+  setupFiles: ['./vitest.properties.js'],
   // What hangs ends some day. What is slow because the machine is busy is no failure: one test that starts three
   // programs takes 4 s alone, and two minutes where twenty processes want the same processor.
-  testTimeout: 300_000,
+  testTimeout: 300_000 * times,
   hookTimeout: 300_000,
   pool: 'forks',
   // What comes to pass is seen at once.

@@ -9,8 +9,9 @@ try {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }
-const connections = process.argv[2] === 'connections';
-const main = join(root, 'bench/dist', connections ? 'connections.js' : 'main.js');
+// Measured by programs of their own.
+const own = ['connections', 'types'].find((name) => name === process.argv[2]);
+const main = join(root, 'bench/dist', `${own ?? 'main'}.js`);
 if (existsSync(main)) {
   await import(main);
 } else {

@@ -4,6 +4,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-for (const folder of ['packages/protocol', 'packages/server', 'test', 'bench']) {
+for (const folder of ['packages/protocol', 'packages/client', 'packages/server', 'test', 'bench']) {
   rmSync(join(root, folder, 'dist'), { recursive: true, force: true });
 }

@@ -14,6 +14,7 @@ const data = given.some((arg) => arg === '--data' || arg.startsWith('--data='))
   ? []
   : ['--data', join(root, 'data')];
 process.chdir(join(root, 'examples/board'));
+await import('../examples/board/build.js');
 process.argv.splice(2, given.length, 'dev', ...data, ...given);
 // In this process, so that signals reach the server itself.
 await import('../packages/server/bin/really.js');

@@ -2,12 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { liveQueryTable } from './live-queries.js';
 import { machine, median, ratio, table, thousands } from './report.js';
+import { roomTable } from './rooms.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { latency } from './scenarios/latency.js';
 import { writes } from './scenarios/writes.js';
 import { before, startTarget, type TargetName, type TargetServer } from './targets/target.js';
 
-// Every scenario runs against every target in turn, several rounds; what is told is the median.
+// Every scenario runs against every target in turn, several rounds; what is reported is the median.
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const only = process.argv[2];
@@ -86,6 +87,8 @@ const head = ['scenario', 'unit', ...targets, ...others.map((name) => `of ${name
 const result = `Measured on ${machine()}; medians of ${rounds} rounds.\n\n${table(head, cells)}`;
 const withLive = only === undefined || 'live-queries'.includes(only);
 const live = withLive ? await liveQueryTable(rounds) : '';
+const withRooms = only === undefined || 'rooms'.includes(only);
+const rooms = withRooms ? await roomTable(rounds) : '';
 const readme = fileURLToPath(new URL('../README.md', import.meta.url));
 if (only === undefined && before === undefined) {
   const text = readFileSync(readme, 'utf8');
@@ -96,7 +99,8 @@ if (only === undefined && before === undefined) {
       .replace(
         /(<!-- live queries -->)[\s\S]*(<!-- end of live queries -->)/,
         `$1\n\n${live}\n\n$2`,
-      ),
+      )
+      .replace(/(<!-- rooms -->)[\s\S]*(<!-- end of rooms -->)/, `$1\n\n${rooms}\n\n$2`),
   );
 }
-console.log(`\n${result}\n\n${live}`);
+console.log(`\n${result}\n\n${live}\n\n${rooms}`);

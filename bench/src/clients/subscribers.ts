@@ -6,24 +6,24 @@ import { RawSocket } from './raw-socket.js';
 const sockets: RawSocket[] = [];
 let pushes = 0;
 let expected = Number.POSITIVE_INFINITY;
-let told = 0;
+let reported = 0;
 
 /** Updates between two words of progress. */
 const step = 128;
 
-const tell = (message: FromClients): void => {
+const report = (message: FromClients): void => {
   process.send?.(message);
 };
 
 function count(frames: number): void {
   pushes += frames;
-  if (pushes - told >= step * sockets.length) {
-    told = pushes;
-    tell({ kind: 'progress', pushes });
+  if (pushes - reported >= step * sockets.length) {
+    reported = pushes;
+    report({ kind: 'progress', pushes });
   }
   if (pushes < expected) return;
   expected = Number.POSITIVE_INFINITY;
-  tell({ kind: 'arrived' });
+  report({ kind: 'arrived' });
 }
 
 async function subscribe(url: string, token: string, r: string, index: number): Promise<void> {
@@ -48,13 +48,13 @@ async function handle(message: ToClients): Promise<void> {
       for (let index = 0; index < message.sockets; index++) {
         await subscribe(message.url, message.token, message.r, index);
       }
-      tell({ kind: 'subscribed' });
+      report({ kind: 'subscribed' });
       break;
     case 'expect':
       pushes = 0;
-      told = 0;
+      reported = 0;
       expected = message.pushes;
-      tell({ kind: 'expecting' });
+      report({ kind: 'expecting' });
       break;
     case 'end':
       for (const socket of sockets) socket.close();

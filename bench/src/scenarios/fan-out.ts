@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { FromClients, ToClients } from '../clients/messages.js';
-import { clientFrame, RawSocket } from '../clients/raw-socket.js';
+import { openSocket } from '../clients/open-socket.js';
+import { clientFrame, type RawSocket } from '../clients/raw-socket.js';
 import { benchToken, type TargetServer } from '../targets/target.js';
 
 export interface FanOut {
@@ -12,12 +13,12 @@ export interface FanOut {
 }
 
 /**
- * Updates that were answered but not heard yet by all, at most: few enough that no server has to hold
+ * Updates that were answered but not pushed to all yet, at most: few enough that no server has to hold
  * back or leave out anything.
  */
 const undelivered = 512;
 
-/** Deliveries per second: one writer updates one object, everybody hears it. */
+/** Deliveries per second: one writer updates one object, everybody receives it. */
 export async function fanOut(
   target: TargetServer,
   { subscribers, inFlight, updates }: FanOut,
@@ -46,10 +47,7 @@ export async function fanOut(
 }
 
 async function openWriter(target: TargetServer): Promise<RawSocket> {
-  const writer = await RawSocket.open(target.socketUrl);
-  await writer.request({ tag: 1, cmd: 'initialize', accessToken: benchToken('writer') } as {
-    tag: number;
-  });
+  const writer = await openSocket(target, 'writer');
   await writer.request({ tag: 2, cmd: 'create', r: '/things/one', body: { n: 0 } } as {
     tag: number;
   });
@@ -102,9 +100,9 @@ async function ask(
   message: ToClients,
   answer: FromClients['kind'],
 ): Promise<void> {
-  const heard = said(clients, answer);
+  const received = said(clients, answer);
   clients.send(message);
-  await heard;
+  await received;
 }
 
 function said(clients: ChildProcess, kind: FromClients['kind']): Promise<void> {

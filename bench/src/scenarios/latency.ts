@@ -1,6 +1,6 @@
-import { RawSocket } from '../clients/raw-socket.js';
+import { openSocket } from '../clients/open-socket.js';
 import { percentile } from '../report.js';
-import { benchToken, type TargetServer } from '../targets/target.js';
+import type { TargetServer } from '../targets/target.js';
 
 export interface LatencyResult {
   readonly p50: number;
@@ -13,12 +13,12 @@ export async function latency(
   perSecond: number,
   seconds: number,
 ): Promise<LatencyResult> {
-  const writer = await open(target, 'writer');
-  const hearer = await open(target, 'hearer');
+  const writer = await openSocket(target, 'writer');
+  const subscriber = await openSocket(target, 'hearer');
   await writer.request({ tag: 2, cmd: 'create', r: '/things/timed', body: { n: 0 } } as {
     tag: number;
   });
-  await hearer.request({
+  await subscriber.request({
     tag: 2,
     cmd: 'subscribe',
     body: { subscriptions: [{ r: '/things/timed', rev: 1 }] },
@@ -27,7 +27,7 @@ export async function latency(
   const latencies: number[] = [];
   const updates = perSecond * seconds;
   const done = new Promise<void>((resolve) => {
-    hearer.onFrames = (count) => {
+    subscriber.onFrames = (count) => {
       for (let n = 0; n < count; n++)
         latencies.push(performance.now() - (sentAt[latencies.length] ?? 0));
       if (latencies.length >= updates) resolve();
@@ -51,14 +51,6 @@ export async function latency(
   }, 1);
   await done;
   writer.close();
-  hearer.close();
+  subscriber.close();
   return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
-}
-
-async function open(target: TargetServer, uid: string): Promise<RawSocket> {
-  const socket = await RawSocket.open(target.socketUrl);
-  await socket.request({ tag: 1, cmd: 'initialize', accessToken: benchToken(uid) } as {
-    tag: number;
-  });
-  return socket;
 }

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { clientFrame, RawSocket } from '../clients/raw-socket.js';
-import { benchToken, type TargetServer } from '../targets/target.js';
+import { openSocket } from '../clients/open-socket.js';
+import { clientFrame, type RawSocket } from '../clients/raw-socket.js';
+import { processorTime } from '../targets/processor-time.js';
+import type { TargetServer } from '../targets/target.js';
 
 export interface LiveQueries {
   /** `equal`: `text = $v`; `range`: `n between $v`. Each query asks for another value. */
@@ -10,7 +11,7 @@ export interface LiveQueries {
 
 /** Of one round. */
 export interface LiveQueriesResult {
-  /** Microseconds of the server's processors for a write of which one query hears. */
+  /** Microseconds of the server's processors for a write that one query shows. */
   readonly cpu: number;
   readonly perSecond: number;
 }
@@ -26,7 +27,7 @@ export class WatchedQueries {
   readonly #writer: RawSocket;
   readonly #watchers: readonly RawSocket[];
   readonly #hearer: RawSocket;
-  #heard = 0;
+  #received = 0;
 
   private constructor(
     target: TargetServer,
@@ -39,7 +40,7 @@ export class WatchedQueries {
     this.#watchers = watchers;
     this.#hearer = hearer;
     hearer.onFrames = (count) => {
-      this.#heard += count;
+      this.#received += count;
     };
   }
 
@@ -48,13 +49,13 @@ export class WatchedQueries {
     target: TargetServer,
     { form, queries }: LiveQueries,
   ): Promise<WatchedQueries> {
-    const writer = await open(target, 'writer');
+    const writer = await openSocket(target, 'writer');
     const matching = Math.floor(queries / 2);
     const body = { n: matching * 10, text: textOf(matching) };
     await writer.request({ tag: 2, cmd: 'create', r, body } as { tag: number });
     const watchers: RawSocket[] = [];
     for (let from = 0; from < queries; from += perConnection) {
-      const watcher = await open(target, `watcher-${from}`);
+      const watcher = await openSocket(target, `watcher-${from}`);
       watchers.push(watcher);
       const to = Math.min(queries, from + perConnection);
       const frames = Array.from({ length: to - from }, (_, index) => watch(form, from + index));
@@ -67,13 +68,17 @@ export class WatchedQueries {
 
   /** What a write costs. */
   async measure(writes: number): Promise<LiveQueriesResult> {
-    this.#heard = 0;
+    this.#received = 0;
     const updates = Array.from({ length: writes }, (_, index) => add(index % 2 === 0 ? 1 : -1));
-    const [before, begun] = [cpuOf(this.#target.pid), performance.now()];
+    const [before, begun] = [processorTime(this.#target.pid), performance.now()];
     await sendAll(this.#writer, updates, inFlight);
-    const [cpu, seconds] = [cpuOf(this.#target.pid) - before, (performance.now() - begun) / 1000];
+    const [cpu, seconds] = [
+      processorTime(this.#target.pid) - before,
+      (performance.now() - begun) / 1000,
+    ];
     await this.#hearer.request({ tag: 9, cmd: 'ping' } as { tag: number });
-    if (this.#heard < writes) throw new Error(`${this.#heard} of ${writes} writes were told`);
+    if (this.#received < writes)
+      throw new Error(`${this.#received} of ${writes} writes were pushed`);
     return { cpu: cpu / writes, perSecond: writes / seconds };
   }
 
@@ -118,17 +123,4 @@ async function sendAll(socket: RawSocket, frames: readonly Buffer[], width: numb
   });
   socket.onText = undefined;
   socket.onFrames = undefined;
-}
-
-async function open(target: TargetServer, uid: string): Promise<RawSocket> {
-  const socket = await RawSocket.open(target.socketUrl);
-  const accessToken = benchToken(uid);
-  await socket.request({ tag: 1, cmd: 'initialize', accessToken } as { tag: number });
-  return socket;
-}
-
-/** Microseconds of processor time that a process has used (proc(5); a tick is 10 ms). */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }

@@ -1,6 +1,7 @@
-import { clientFrame, RawSocket } from '../clients/raw-socket.js';
+import { openSocket } from '../clients/open-socket.js';
+import { clientFrame, type RawSocket } from '../clients/raw-socket.js';
 import { percentile } from '../report.js';
-import { benchToken, type TargetServer } from '../targets/target.js';
+import type { TargetServer } from '../targets/target.js';
 
 export interface Writes {
   readonly cmd: 'create' | 'update';
@@ -12,7 +13,7 @@ export interface Writes {
 
 export interface WritesResult {
   readonly perSecond: number;
-  /** Milliseconds from sending a request to its answer; only told for sequential connections. */
+  /** Milliseconds from sending a request to its answer; only given for sequential connections. */
   readonly p50: number;
   readonly p99: number;
 }
@@ -29,12 +30,7 @@ export async function writes(target: TargetServer, options: Writes): Promise<Wri
 }
 
 async function openWriter(target: TargetServer, index: number): Promise<RawSocket> {
-  const socket = await RawSocket.open(target.socketUrl);
-  await socket.request({
-    tag: 1,
-    cmd: 'initialize',
-    accessToken: benchToken(`writer-${index}`),
-  } as { tag: number });
+  const socket = await openSocket(target, `writer-${index}`);
   const r = `/things/own-${index}`;
   await socket.request({ tag: 2, cmd: 'create', r, body: { n: 0 } } as { tag: number });
   return socket;

@@ -31,14 +31,15 @@ fields:
 access: { create: true, read: true, update: true, delete: true }
 `;
 
-/** `env`: settings of Really that are not the default ones. */
+/** `env`: settings of Really that are not the default ones; `models`: by their folders. */
 export async function startTarget(
   name: TargetName,
   env: Readonly<Record<string, string>> = {},
+  models: Readonly<Record<string, string>> = { things: model },
 ): Promise<TargetServer> {
   const dir = mkdtempSync(join(tmpdir(), 'really-bench-'));
   const child = name.startsWith('really')
-    ? await spawnReally(dir, name, env)
+    ? await spawnReally(dir, name, { env, models })
     : spawnBare(dir, name);
   const exited = once(child, 'exit');
   const url = await printedUrl(child);
@@ -69,6 +70,7 @@ const unbounded = {
   REALLY_RATE_ADDRESS: '0',
   REALLY_RATE_BYTES: '0',
   REALLY_RATE_ADDRESS_BYTES: '0',
+  REALLY_RATE_QUERY_TIME: '0',
   REALLY_LIMITS_CONNECTIONS_PER_ADDRESS: '20000',
 };
 
@@ -91,10 +93,18 @@ async function knownTo(checkout: string, env: Readonly<Record<string, string>>) 
 async function spawnReally(
   dir: string,
   name: TargetName,
-  env: Readonly<Record<string, string>>,
+  {
+    env,
+    models,
+  }: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly models: Readonly<Record<string, string>>;
+  },
 ): Promise<ChildProcess> {
-  mkdirSync(join(dir, 'models/things'), { recursive: true });
-  writeFileSync(join(dir, 'models/things/model.yaml'), model);
+  for (const [folder, text] of Object.entries(models)) {
+    mkdirSync(join(dir, 'models', folder), { recursive: true });
+    writeFileSync(join(dir, 'models', folder, 'model.yaml'), text);
+  }
   const checkout = name === 'really before' && before !== undefined ? before : here;
   const program = join(checkout, 'packages/server/bin/really.js');
   const profile =

@@ -1,99 +1,120 @@
-// The page: shows what `live` knows, and turns what people do into commands.
-import { $, connection, live, me, nameOf, say, set, update } from './app.js';
-import { addNote, showNote, showNotesBy, showNotesOf } from './notes.js';
+// The page: draws what the client knows, and turns what people do into writes.
+import {
+  $,
+  author,
+  changed,
+  drawWith,
+  nameOf,
+  really,
+  setItems,
+  setText,
+  showInitials,
+  uidOf,
+} from './app.js';
+import { addNote, drawNotes, openNotes, whoIsHere } from './notes.js';
 
-const boardsR = '/boards/*';
+/** The newest; shown in the order in which they were made. */
+const boards = really.collection('/boards').live();
 
 /** The board that is open, as the address bar says: `#/boards/123`. */
 const openBoard = () => (/^#\/boards\/[\w-]+$/.test(location.hash) ? location.hash.slice(1) : null);
 
-// ── What the server says ────────────────────────────────────────────────────────────────────────
+// ── Who we are ──────────────────────────────────────────────────────────────────────────────────
 
-connection.addEventListener('state', () => {
-  signedIn = false;
-  showState();
-});
-connection.addEventListener('ready', () => void signIn());
-live.addEventListener('change', ({ detail: r }) => {
-  if (/\/notes\//.test(r)) showNote(r);
-  else if (r.startsWith('/authors/')) showAuthor(r);
-  else showBoards();
-});
-
-let signedIn = false;
-let tellFirstSignIn;
+/** Our uid; it stays known while there is no connection. */
+let me;
+let signedIn;
 /** Who writes before has no author to write as. */
 const firstSignIn = new Promise((resolve) => {
-  tellFirstSignIn = resolve;
+  signedIn = resolve;
 });
 
-/** Everybody writes under a name: makes our author where there is none, under the uid of our token. */
+/** Everybody writes under a name: makes our author, under the uid of our token, unless there is one. */
 async function signIn() {
-  const r = me();
-  const body = { name: localStorage.getItem('board.name') ?? newName(), color: newColor() };
-  localStorage.setItem('board.name', body.name);
+  const { uid } = really.user;
+  me = uid;
   try {
-    await connection.write({ cmd: 'create', r, body });
+    await really.object(`/authors/${uid}`).get();
   } catch (error) {
-    if (error.message !== 'object.already.exist') return say(error);
+    if (error.code !== 404) {
+      // Tried again when the connection says something next.
+      me = undefined;
+      return;
+    }
+    const name = localStorage.getItem('board.name') ?? newName();
+    localStorage.setItem('board.name', name);
+    really.collection('/authors').create({ name, color: newColor() }, { id: uid });
   }
-  await live.watch([r]);
-  await live.watchCollection(boardsR);
-  showBoards();
-  await showNotesOf(openBoard());
-  signedIn = connection.state === 'live';
-  showState();
-  tellFirstSignIn();
+  signedIn();
+  changed();
 }
 
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+
 function newName() {
-  const pick = (words) => words[Math.floor(Math.random() * words.length)];
   const first = pick(['Quiet', 'Brisk', 'Amber', 'Lucky', 'Polite', 'Merry', 'Bold', 'Patient']);
   return `${first} ${pick(['Otter', 'Heron', 'Fox', 'Lynx', 'Badger', 'Wren', 'Hare', 'Newt'])}`;
 }
 
-function newColor() {
-  const colors = ['teal', 'plum', 'moss', 'rust', 'slate'];
-  return colors[Math.floor(Math.random() * colors.length)];
-}
+const newColor = () => pick(['teal', 'plum', 'moss', 'rust', 'slate']);
 
 // ── What is shown ───────────────────────────────────────────────────────────────────────────────
 
-function showState() {
-  const words = { live: 'live', connecting: 'connecting …', offline: 'offline, trying again' };
-  const state = connection.state === 'live' && !signedIn ? 'connecting' : connection.state;
-  $('state').textContent = words[state];
-  $('state').dataset.state = state;
+function drawPage() {
+  drawState();
+  drawBoards();
+  drawNotes(me);
+  drawHere();
+  if (me && document.activeElement !== $('name')) $('name').value = author(me)?.name ?? '';
 }
 
-function showBoards() {
-  const boards = live.list(boardsR).sort((a, b) => a.created.localeCompare(b.created));
-  $('boards').replaceChildren(...boards.map(boardLink));
-  const board = live.objects.get(openBoard());
+function drawState() {
+  const { state, pendingWrites } = really.connection.getSnapshot();
+  const isLive = state === 'connected' && me !== undefined && author(me) !== undefined;
+  const isTrying = state === 'connected' || state === 'connecting';
+  const shown = isLive ? 'live' : isTrying ? 'connecting' : 'offline';
+  const words = { live: 'live', connecting: 'connecting …', offline: 'offline, trying again' };
+  const waiting =
+    shown === 'offline' && pendingWrites > 0 ? ` (not sent yet: ${pendingWrites})` : '';
+  setText($('state'), words[shown] + waiting);
+  $('state').dataset.state = shown;
+}
+
+function drawBoards() {
+  const list = boards.value ?? [];
+  const links = list.map(({ _r, title }) => ({ _r, title, isOpen: _r === openBoard() }));
+  setItems($('boards'), links.reverse(), boardLink);
+  const board = list.find(({ _r }) => _r === openBoard());
   $('empty').hidden = board !== undefined;
   $('board').hidden = board === undefined;
   if (board === undefined) return;
   document.title = `${board.title} · Board`;
-  $('board-title').textContent = board.title;
-  $('board-owner').textContent = `by ${nameOf(board.owner)}`;
-  $('delete-board').hidden = board.owner !== me();
-  void live.watch([board.owner]);
+  setText($('board-title'), board.title);
+  setText($('board-owner'), `by ${nameOf(uidOf(board.owner))}`);
+  $('delete-board').hidden = uidOf(board.owner) !== me;
 }
 
-function boardLink({ _r, title }) {
+function boardLink({ _r, title, isOpen }) {
   const link = document.createElement('a');
   link.href = `#${_r}`;
   link.textContent = title;
-  if (_r === openBoard()) link.setAttribute('aria-current', 'page');
+  if (isOpen) link.setAttribute('aria-current', 'page');
   const item = document.createElement('li');
   item.append(link);
   return item;
 }
 
-function showAuthor(r) {
-  if (r === me() && document.activeElement !== $('name')) $('name').value = nameOf(r);
-  showNotesBy(r);
-  showBoards();
+/** A window is a member of the room; who has two is shown once. */
+function drawHere() {
+  const uids = [...new Set(whoIsHere().map(({ user }) => user.uid))];
+  const people = uids.map((uid) => ({ uid, author: author(uid) }));
+  setItems($('here'), people, ({ uid }) => {
+    const item = $('here-template').content.firstElementChild.cloneNode(true);
+    item.title = nameOf(uid);
+    showInitials(item.querySelector('.initials'), uid);
+    setText(item.querySelector('.hidden'), nameOf(uid));
+    return item;
+  });
 }
 
 // ── What people do ──────────────────────────────────────────────────────────────────────────────
@@ -105,40 +126,38 @@ $('me').addEventListener('submit', (event) => {
 
 $('name').addEventListener('change', ({ target }) => {
   const name = target.value.trim();
-  if (name === '' || !live.objects.has(me())) return;
+  if (name === '' || !author(me)) return;
   localStorage.setItem('board.name', name);
-  update(me(), [set('name', name)]).catch(say);
+  really.object(`/authors/${me}`).update((u) => u.set('name', name));
 });
 
 $('new-board').addEventListener('submit', async (event) => {
   event.preventDefault();
-  const form = event.target;
-  const title = form.elements.title.value;
-  form.reset();
+  const title = event.target.elements.title.value;
+  event.target.reset();
   await firstSignIn;
-  try {
-    const body = { title, owner: me() };
-    const answer = await connection.write({ cmd: 'create', r: '/boards', body });
-    location.hash = answer.body._r;
-  } catch (error) {
-    say(error);
-  }
+  const created = really.collection('/boards').create({ title, owner: `/authors/${me}` });
+  created.then(
+    ({ _r }) => {
+      location.hash = _r;
+    },
+    () => {},
+  );
 });
 
 $('delete-board').addEventListener('click', () => {
   if (!confirm('Delete this board for everybody?')) return;
-  connection.write({ cmd: 'delete', r: openBoard() }).then(() => {
-    location.hash = '';
-  }, say);
+  really.object(openBoard()).delete();
+  location.hash = '';
 });
 
 $('new-note').addEventListener('submit', async (event) => {
   event.preventDefault();
   const { text, color } = event.target.elements;
-  const given = [text.value, color.value];
+  const note = { text: text.value, color: color.value };
   text.value = '';
   await firstSignIn;
-  addNote(...given);
+  addNote({ ...note, author: `/authors/${me}` });
 });
 
 $('new-note').elements.text.addEventListener('keydown', (event) => {
@@ -147,10 +166,17 @@ $('new-note').elements.text.addEventListener('keydown', (event) => {
   event.target.form.requestSubmit();
 });
 
-addEventListener('hashchange', async () => {
-  showBoards();
-  await showNotesOf(openBoard());
+addEventListener('hashchange', () => {
+  openNotes(openBoard());
+  changed();
   if (openBoard() !== null) $('board-title').focus();
 });
 
-void connection.run();
+drawWith(drawPage);
+boards.subscribe(changed);
+really.connection.subscribe(() => {
+  const { user } = really;
+  if (user && user.uid !== me) void signIn();
+  changed();
+});
+openNotes(openBoard());

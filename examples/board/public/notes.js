@@ -1,94 +1,114 @@
-// The notes of one board. Text from others only ever goes into `textContent`, so it stays text.
-import { $, connection, live, me, nameOf, say, set, update } from './app.js';
+// The notes of one board, and who drags one. Text from others only ever goes into `textContent`, so it stays text.
+import { $, author, changed, nameOf, really, setText, showInitials, uidOf } from './app.js';
 import { dragNote } from './drag.js';
 
-/** The R of the board whose notes are shown. */
-let board = null;
-const notesOf = (boardR) => `${boardR}/notes/*`;
+/** Of the board that is open: its notes, and its room. */
+let notes;
+let list;
+let room;
+/** New notes that the list does not have yet: what is pinned without a connection is shown, too. */
+let pinning = [];
 
-/** Shows and watches the notes of this board, and no longer those of the one before. */
-export async function showNotesOf(boardR) {
-  if (boardR !== board) {
-    if (board !== null) void live.unwatchCollection(notesOf(board));
-    board = boardR;
-    $('notes').replaceChildren();
-  }
-  if (board !== null) await live.watchCollection(notesOf(board));
-  showEmptiness();
+/** Shows the notes of this board, and no longer those of the one before. */
+export function openNotes(boardR) {
+  for (const copy of [list, ...pinning]) copy?.close();
+  room?.leave();
+  list = room = undefined;
+  pinning = [];
+  $('notes').replaceChildren();
+  if (boardR === null) return;
+  notes = really.object(boardR).collection('notes');
+  list = notes.live({ limit: 1000 });
+  list.subscribe(changed);
+  room = really.room(boardR, { state: {} });
+  room.subscribe(changed);
 }
+
+/** The other members of the room; none while we are not in it. */
+const others = () => (room?.status === 'joined' ? room.others : []);
+
+/** All members, ourselves first. */
+export const whoIsHere = () => (room?.me ? [room.me, ...others()] : others());
 
 /** Pins a new note where there is room. */
-export function addNote(text, color) {
-  const body = { text, color, author: me(), ...freePlace() };
-  connection.write({ cmd: 'create', r: `${board}/notes`, body }).catch(say);
+export function addNote(body) {
+  const write = notes.create({ ...body, ...freePlace() });
+  const copy = really.object(write.commands[0].r).live();
+  copy.subscribe(changed);
+  pinning.push(copy);
+  changed();
 }
 
-/** Shows the notes of an author anew, under a new name. */
-export function showNotesBy(authorR) {
-  for (const { dataset } of noteElements()) {
-    if (live.objects.get(dataset.r)?.author === authorR) showNote(dataset.r);
-  }
-}
-
-const noteElements = () => [...$('notes').children];
-const elementOf = (r) => noteElements().find((element) => element.dataset.r === r);
-
-function showEmptiness() {
-  $('no-notes').hidden = noteElements().length > 0;
-}
-
-/** Brings the one element of a note up to date; an editor that is open in it stays as it is. */
-export function showNote(r) {
-  if (board === null || !r.startsWith(`${board}/`)) return;
-  const note = live.objects.get(r);
-  if (note === undefined) {
-    elementOf(r)?.remove();
-    showEmptiness();
-    return;
-  }
-  const element = elementOf(r) ?? addElement(r);
-  const part = (name) => element.querySelector(`.${name}`);
-  element.dataset.color = note.color;
-  if (!element.classList.contains('moving')) {
-    element.style.setProperty('--x', note.x);
-    element.style.setProperty('--y', note.y);
-  }
-  part('text').textContent = note.text;
-  part('remark').textContent = note.remark ?? '';
-  part('remark').hidden = !note.remark || !part('editor').hidden;
-  part('popular').hidden = !note.popular;
-  part('votes').textContent = note.votes;
-  part('vote').setAttribute('aria-label', `Vote for this note; it has ${note.votes}`);
-  part('tools').hidden = note.author !== me();
-  part('author-name').textContent = nameOf(note.author);
-  showInitials(part('initials'), note.author);
-  void live.watch([note.author]);
-  showEmptiness();
-}
-
-function showInitials(element, authorR) {
-  const { initials = '', color = 'teal' } = live.objects.get(authorR) ?? {};
-  element.textContent = initials;
-  element.style.setProperty('--author', `var(--${color})`);
+function allNotes() {
+  const known = list?.value ?? [];
+  const isListed = ({ _r }) => known.some((note) => note._r === _r);
+  // One that was refused has no value any more.
+  const isDone = ({ value }) => value === undefined || isListed(value);
+  for (const copy of pinning.filter(isDone)) copy.close();
+  pinning = pinning.filter((copy) => !isDone(copy));
+  return [...known.toReversed(), ...pinning.map(({ value }) => value)];
 }
 
 /** Of some random places, the one that is farthest from every note. */
 function freePlace() {
-  const notes = live.list(notesOf(board));
-  const room = ({ x, y }) => Math.min(1, ...notes.map((n) => Math.hypot(n.x - x, n.y - y)));
+  const taken = allNotes();
+  const space = ({ x, y }) => Math.min(1, ...taken.map((n) => Math.hypot(n.x - x, n.y - y)));
   const places = Array.from({ length: 30 }, () => ({ x: Math.random(), y: Math.random() }));
-  return places.reduce((best, place) => (room(place) > room(best) ? place : best));
+  return places.reduce((best, place) => (space(place) > space(best) ? place : best));
+}
+
+const elementOf = (r) => [...$('notes').children].find((element) => element.dataset.r === r);
+
+export function drawNotes(me) {
+  const shown = allNotes();
+  for (const element of [...$('notes').children]) {
+    if (!shown.some(({ _r }) => _r === element.dataset.r)) element.remove();
+  }
+  const drags = others().filter(({ state }) => state.drag);
+  for (const note of shown) {
+    const holder = drags.find(({ state }) => state.drag.note === note._r);
+    drawNote(note, { isMine: uidOf(note.author) === me, holder });
+  }
+  $('no-notes').hidden = shown.length > 0;
+}
+
+/** Brings the one element of a note up to date; an editor that is open in it stays as it is. */
+function drawNote(note, { isMine, holder }) {
+  const element = elementOf(note._r) ?? addElement(note._r);
+  const part = (name) => element.querySelector(`.${name}`);
+  element.dataset.color = note.color;
+  // While we drag it ourselves it is where our hand is.
+  if (!element.classList.contains('dragged')) {
+    const { x, y } = holder?.state.drag ?? note;
+    element.style.setProperty('--x', x);
+    element.style.setProperty('--y', y);
+  }
+  element.classList.toggle('held', holder !== undefined);
+  if (holder) {
+    const { uid } = holder.user;
+    element.dataset.holder = nameOf(uid);
+    element.style.setProperty('--holder', `var(--${author(uid)?.color ?? 'teal'})`);
+  }
+  setText(part('text'), note.text);
+  setText(part('remark'), note.remark ?? '');
+  part('remark').hidden = !note.remark || !part('editor').hidden;
+  part('popular').hidden = !note.popular;
+  setText(part('votes'), String(note.votes ?? 0));
+  part('vote').setAttribute('aria-label', `Vote for this note; it has ${note.votes ?? 0}`);
+  part('tools').hidden = !isMine;
+  const writer = uidOf(note.author);
+  setText(part('author-name'), nameOf(writer));
+  showInitials(part('initials'), writer);
 }
 
 function addElement(r) {
   const element = $('note-template').content.firstElementChild.cloneNode(true);
   const part = (name) => element.querySelector(`.${name}`);
+  const note = really.object(r);
   element.dataset.r = r;
-  // Counting merges: votes that come at the same moment all count, whatever revision they saw.
-  part('vote').addEventListener('click', () =>
-    update(r, [{ op: 'addNumber', key: 'votes', value: 1 }]).catch(say),
-  );
-  part('delete').addEventListener('click', () => connection.write({ cmd: 'delete', r }).catch(say));
+  // Counting merges: votes that come at the same moment all count.
+  part('vote').addEventListener('click', () => note.update((u) => u.addNumber('votes', 1)));
+  part('delete').addEventListener('click', () => note.delete());
   part('edit').addEventListener('click', () => openEditor(element));
   part('cancel').addEventListener('click', () => closeEditor(element));
   part('editor').addEventListener('keydown', ({ key }) => {
@@ -96,57 +116,60 @@ function addElement(r) {
   });
   part('editor').addEventListener('submit', (event) => {
     event.preventDefault();
-    void saveNote(element);
+    saveNote(element);
   });
   dragNote(element, $('notes'), {
-    move: (x, y) => moveNote(r, x, y),
-    // Where somebody else moved it later, or the server refused, show that.
-    settled: (rev = 0) => live.objects.get(r)?._rev >= rev && showNote(r),
+    move: (x, y) => room.present({ drag: { note: r, x, y } }),
+    drop: (x, y) => dropNote(note, x, y),
   });
   $('notes').append(element);
   return element;
 }
 
-/** The last one to let go wins: on a conflict the same again, on what is there now. Resolves with the revision. */
-async function moveNote(r, x, y) {
-  for (let attempt = 0; attempt < 3 && live.objects.has(r); attempt++) {
-    try {
-      const { rev } = await update(r, [set('x', x), set('y', y)]);
-      return rev;
-    } catch (error) {
-      if (error.message !== 'object.revision.outdated') return say(error);
-    }
-  }
+/** One write for the whole way; what the others saw on it was presence, which is not stored. */
+function dropNote(note, x, y) {
+  const here = room;
+  const write = note.update((u) => u.set('x', x).set('y', y));
+  const letGo = () => {
+    if (!document.querySelector('.dragged')) here.present({ drag: null });
+  };
+  // Not before: the note would be seen at its old place once more.
+  write.then(letGo, letGo);
 }
 
+const noteOf = (element) => allNotes().find(({ _r }) => _r === element.dataset.r);
+
 function openEditor(element) {
-  const note = live.objects.get(element.dataset.r);
-  const form = element.querySelector('.editor');
-  form.elements.text.value = note.text;
-  form.elements.remark.value = note.remark ?? '';
-  form.hidden = false;
-  element.querySelector('.text').hidden = true;
-  element.querySelector('.remark').hidden = true;
-  form.elements.text.focus();
+  const { text, remark = '' } = noteOf(element);
+  const { elements } = element.querySelector('.editor');
+  elements.text.value = text;
+  elements.remark.value = remark;
+  showEditor(element, true);
 }
 
 function closeEditor(element) {
-  element.querySelector('.editor').hidden = true;
-  element.querySelector('.text').hidden = false;
-  showNote(element.dataset.r);
+  showEditor(element, false);
   element.querySelector('.edit').focus();
 }
 
-async function saveNote(element) {
+function showEditor(element, isOpen) {
+  const editor = element.querySelector('.editor');
+  editor.hidden = !isOpen;
+  element.querySelector('.text').hidden = isOpen;
+  if (isOpen) editor.elements.text.focus();
+  changed();
+}
+
+/** Shown at once; if it is refused, the editor is open again with what was written. */
+function saveNote(element) {
+  const before = noteOf(element);
   const { text, remark } = element.querySelector('.editor').elements;
-  const note = live.objects.get(element.dataset.r);
-  const ops = [];
-  if (text.value !== note.text) ops.push(set('text', text.value));
-  if (remark.value !== (note.remark ?? '')) ops.push(set('remark', remark.value || null));
-  try {
-    if (ops.length > 0) await update(note._r, ops);
-    closeEditor(element);
-  } catch (error) {
-    say(error);
-  }
+  closeEditor(element);
+  const isSame = remark.value === (before.remark ?? '');
+  if (text.value === before.text && isSame) return;
+  const write = really.object(before._r).update((u) => {
+    if (text.value !== before.text) u.set('text', text.value);
+    if (!isSame) u.set('remark', remark.value || null);
+  });
+  write.catch(() => showEditor(element, true));
 }

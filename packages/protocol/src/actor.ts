@@ -10,6 +10,8 @@ export interface Auth {
   /** The R of the user's own object, where the token has one. */
   readonly _r?: string | undefined;
   readonly data?: JsonObject | undefined;
+  /** An operator's token, for which no access rule is evaluated (rule ADM1). */
+  readonly admin?: true | undefined;
 }
 
 /** `meta.opBy` of a push, and the stored author of a change: `data` has public members only. */

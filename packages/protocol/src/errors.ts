@@ -42,6 +42,7 @@ export const errorTable = {
   'object.revision.outdated': { code: 409, retry: 'now', closes: false },
   'object.revision.unknown': { code: 409, retry: 'never', closes: false },
   'object.already.exist': { code: 409, retry: 'never', closes: false },
+  'object.referenced': { code: 409, retry: 'never', closes: false },
   'once.reused': { code: 409, retry: 'never', closes: false },
   'object.gone': { code: 410, retry: 'never', closes: false },
   'position.gone': { code: 410, retry: 'now', closes: false },
@@ -117,6 +118,11 @@ export function fail(
 /** A command refused for one argument: `fail.invalid('cmdOpts.limit', 'expected.integer')`. */
 fail.invalid = function invalid(path: string, detail: string): ProtocolError {
   return fail('request.invalid', Object.fromEntries([[path, [detail]]]));
+};
+
+/** 429, to be tried again after so many seconds. `errors` names what was used up, if it helps. */
+fail.rateLimited = function rateLimited(retryAfter = 1, errors?: FieldErrors): ProtocolError {
+  return fail('rate.limited', errors, { meta: { retryAfter } });
 };
 
 /** WebSocket close codes as the server uses them. */

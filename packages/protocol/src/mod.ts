@@ -43,7 +43,15 @@ export type { CountRequest } from './messages/count.js';
 export type { CreateRequest } from './messages/create.js';
 export type { DeleteRequest } from './messages/delete.js';
 export type { GetRequest } from './messages/get.js';
+export {
+  defaultHistoryLimit,
+  type HistoryBody,
+  type HistoryEntry,
+  type HistoryRequest,
+} from './messages/history.js';
 export { type InitializeRequest, parseInitialize } from './messages/initialize.js';
+export type { JoinRoomRequest } from './messages/join.js';
+export type { LeaveRequest } from './messages/leave.js';
 export {
   type CommandName,
   type ParsedRequest,
@@ -51,11 +59,19 @@ export {
   type Request,
 } from './messages/parse-request.js';
 export type { PingRequest } from './messages/ping.js';
+export type { PresentRequest } from './messages/present.js';
 export type {
+  ChangeMeta,
   CreatedPush,
   DeletedPush,
+  EphemeralPush,
   FailedPush,
+  PresenceListPush,
+  PresenceMember,
+  PresencePush,
   Push,
+  RoomFailedPush,
+  RoomMessagePush,
   SchemaUpdatedPush,
   SnapshotPush,
   UpdatedPush,
@@ -74,6 +90,7 @@ export {
   type SubscribeBody,
 } from './messages/response.js';
 export { commandSchemas } from './messages/schema/command-schemas.js';
+export type { SendRequest } from './messages/send.js';
 export type { SubscribeItem, SubscribeRequest } from './messages/subscribe.js';
 export type { UnsubscribeItem, UnsubscribeRequest } from './messages/unsubscribe.js';
 export type { UpdateRequest } from './messages/update.js';
@@ -87,6 +104,7 @@ export {
   childCollection,
   isId,
   isSystemName,
+  namesOf,
   type ObjectR,
   type ParsedR,
   parseR,
@@ -111,3 +129,14 @@ export { fieldsOfRql } from './rql/fields.js';
 export { operandsOf } from './rql/operands.js';
 export { defaultRqlLimits, invalidQuery, parseRql, type RqlLimits } from './rql/parse.js';
 export { compilePredicate, type Predicate } from './rql/predicate.js';
+export { foldCase, type TextSearch, textSearch } from './rql/text-search.js';
+export {
+  compareInOrder,
+  idsDescend,
+  type SortKey,
+  type SortPosition,
+  sortKeysOf,
+  sortPositionIn,
+  valueAtPath,
+  valueKeys,
+} from './sort.js';

@@ -41,6 +41,11 @@ export function isSystemName(name: string): boolean {
   return name.startsWith('_') || name === 'socket';
 }
 
+/** The names of the collections in a printed R: `['users', 'posts']` of `/users/1/posts/2`. */
+export function namesOf(r: string): string[] {
+  return r.split('/').filter((_, index) => index % 2 === 1);
+}
+
 /** The collection with this name under an object, printed. */
 export function childCollection(objectR: string, name: string): string {
   return `${objectR}/${name}/*`;
@@ -49,53 +54,25 @@ export function childCollection(objectR: string, name: string): string {
 /** Parses an R as a client wrote it; `undefined` where it is invalid (400 `r.invalid`). */
 export function parseR(text: unknown): ParsedR | undefined {
   if (typeof text !== 'string' || !text.startsWith('/')) return undefined;
-  const end = text.endsWith('/') ? text.length - 1 : text.length;
-  const steps = text.slice(1, end).split('/');
+  const steps = text.slice(1, text.endsWith('/') ? -1 : undefined).split('/');
+  // `/users` is short for `/users/*`.
+  if (steps.length % 2 === 1) steps.push('*');
   const names: string[] = [];
   const ids: string[] = [];
-  for (let index = 0; index < steps.length; index += 2) {
-    const name = steps[index];
-    if (name === undefined || !namePattern.test(name)) return undefined;
-    names.push(name);
-    const id = steps[index + 1];
-    if (id === undefined) break;
-    if (!isStepAfter(id, ids.at(-1))) return undefined;
-    ids.push(id);
+  for (const [index, step] of steps.entries()) {
+    const isValid = index % 2 === 0 ? namePattern.test(step) : isStepAfter(step, ids.at(-1));
+    if (!isValid) return undefined;
+    (index % 2 === 0 ? names : ids).push(step);
   }
-  return ids.length === names.length && ids.at(-1) !== '*'
-    ? objectR(names, ids)
-    : collectionR(names, ids.slice(0, names.length - 1));
+  const r = `/${steps.join('/')}`;
+  const id = ids.at(-1) ?? '*';
+  if (id === '*') return { kind: 'collection', r, names, parents: ids.slice(0, -1) };
+  const collection = `${r.slice(0, -id.length)}*`;
+  const parent = names.length > 1 ? `/${steps.slice(0, -2).join('/')}` : undefined;
+  return { kind: 'object', r, names, ids, id, collection, parent };
 }
 
 /** Only wildcards after a wildcard: an id would be a loophole into objects of unknown parents. */
 function isStepAfter(id: string, previous: string | undefined): boolean {
   return id === '*' || (previous !== '*' && idPattern.test(id));
-}
-
-function objectR(names: string[], ids: string[]): ObjectR {
-  const last = names.length - 1;
-  const parent = last > 0 ? printObject(names, ids, last) : undefined;
-  const collection = `${parent ?? ''}/${names[last]}`;
-  const id = ids[last] ?? '';
-  return {
-    kind: 'object',
-    r: `${collection}/${id}`,
-    names,
-    ids,
-    id,
-    collection: `${collection}/*`,
-    parent,
-  };
-}
-
-function collectionR(names: string[], parents: string[]): CollectionR {
-  const last = names.length - 1;
-  const r = `${printObject(names, parents, last)}/${names[last]}/*`;
-  return { kind: 'collection', r, names, parents };
-}
-
-function printObject(names: readonly string[], ids: readonly string[], count: number): string {
-  let text = '';
-  for (let index = 0; index < count; index++) text += `/${names[index]}/${ids[index]}`;
-  return text;
 }

@@ -50,8 +50,9 @@ export class BoardPage {
     return Number(await this.note(text).locator('.votes').textContent());
   }
 
+  /** By the keyboard, since another note may cover this one. */
   async vote(text: string): Promise<void> {
-    await this.note(text).locator('.vote').click();
+    await this.note(text).locator('.vote').press('Enter');
   }
 
   /** Where a note hangs, as parts of the board. */

@@ -1,23 +1,11 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { Client } from '../harness/client.js';
+import { copyOfExample } from '../harness/example.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { BoardPage } from './board-page.js';
 import { browserProgram, openBrowser, type Person, picture } from './chromium.js';
 
-const example = fileURLToPath(new URL('../../../examples/board', import.meta.url));
 const inChromium = test.skipIf(browserProgram === undefined);
-
-/** The example as somebody would copy it. */
-async function copyOfBoard(): Promise<AsyncDisposable & { dir: string }> {
-  const dir = await mkdtemp(join(tmpdir(), 'really-board-'));
-  for (const part of ['models', 'public', 'really.yaml']) {
-    await cp(join(example, part), join(dir, part), { recursive: true });
-  }
-  return { dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
-}
 
 /** Machines that run tests are slow at times. */
 const until = <T>(read: () => Promise<T>) => expect.poll(read);
@@ -31,7 +19,7 @@ async function openBoardPage(person: Person, url: string): Promise<BoardPage> {
 inChromium(
   'the board in Chromium: what one person does appears at once for the other',
   async () => {
-    await using copy = await copyOfBoard();
+    await using copy = await copyOfExample('board');
     await using server = await ServerProcess.start({ dir: copy.dir, command: 'dev' });
     await using amalsBrowser = await openBrowser();
     await using benosBrowser = await openBrowser({ colorScheme: 'dark' });
@@ -61,11 +49,11 @@ inChromium(
     // Only the author edits, and the remark is for the author alone.
     expect(await beno.note('Bring a cake').locator('.edit').isVisible()).toBe(false);
     const mine = amal.note('Bring a cake');
-    await mine.locator('.edit').click();
+    await mine.locator('.edit').press('Enter');
     await mine.locator('textarea[name=remark]').fill('not too sweet');
     await mine.locator('textarea[name=text]').fill('Bring two cakes');
     await picture(amal.page, 'editing');
-    await amal.page.locator('.editor:visible button[type=submit]').click();
+    await amal.page.locator('.editor:visible button[type=submit]').press('Enter');
     await beno.note('Bring two cakes').waitFor();
     await amal.note('not too sweet').waitFor();
     expect(await beno.page.content()).not.toContain('not too sweet');
@@ -76,31 +64,54 @@ inChromium(
     await amal.note(nasty).waitFor();
     expect(await amal.page.locator('.note img, .note b').count()).toBe(0);
 
-    // Dragged with the mouse, and moved with the keys.
+    // Who is here, and what is dragged, is seen by the others at once; a note is stored when it is dropped.
+    await amal.page.locator('#here').getByTitle('Beno').waitFor();
+    await beno.page.locator('#here').getByTitle('Amal').waitFor();
+    using client = await Client.connect(server.socketUrl);
+    const grill = await beno.note('Who has a grill?').getAttribute('data-r');
+    const stored = async () => (await client.request({ cmd: 'get', r: grill })).body?._rev;
+    // Above whatever covers it.
+    await beno.note('Who has a grill?').locator('.grip').focus();
     const grip = await beno.note('Who has a grill?').locator('.grip').boundingBox();
     if (grip === null) throw new Error('no grip');
+    // What does not change stays, so that it can be clicked and selected meanwhile.
+    const link = amal.page.locator('#boards a', { hasText: 'Summer party' });
+    await link.evaluate((element) => element.setAttribute('data-before', ''));
     await beno.page.mouse.move(grip.x + 5, grip.y + 5);
     await beno.page.mouse.down();
     await beno.page.mouse.move(700, 420, { steps: 8 });
+    const dragged = await beno.placeOf('Who has a grill?');
+    await until(() => amal.placeOf('Who has a grill?')).toEqual(dragged);
+    await amal.page.locator('.note.held[data-holder="Beno"]', { hasText: 'grill' }).waitFor();
+    expect(await stored()).toBe(1);
+    expect(await amal.page.locator('#boards a[data-before]').count()).toBe(1);
+    await picture(amal.page, 'board-dragged');
     await beno.page.mouse.move(760, 460, { steps: 8 });
     await beno.page.mouse.up();
+    await amal.page.locator('.note.held').waitFor({ state: 'detached' });
     const dropped = await beno.placeOf('Who has a grill?');
+    expect(dropped).not.toEqual(dragged);
     await until(() => amal.placeOf('Who has a grill?')).toEqual(dropped);
+    expect(await stored()).toBe(2);
     await amal.note('Who has a grill?').locator('.grip').press('ArrowLeft');
     const moved = await amal.placeOf('Who has a grill?');
     expect(moved.x).toBeLessThan(dropped.x);
     await until(() => beno.placeOf('Who has a grill?')).toEqual(moved);
+    await until(stored).toBe(3);
 
     await picture(amal.page, 'board-light');
     await picture(beno.page, 'board-dark');
 
-    await beno.note(nasty).locator('.delete').click();
+    // New notes hang anywhere, also below the one that was moved: the keys reach it there.
+    await beno.note(nasty).locator('.delete').press('Enter');
     await amal.note(nasty).waitFor({ state: 'detached' });
 
     // A second window of the same person is the same author.
     const again = await openBoardPage(amalsBrowser, amal.page.url());
     await again.note('Bring two cakes').locator('.edit').waitFor();
     expect(await again.page.locator('#name').inputValue()).toBe('Amal');
+    await again.page.locator('#here').getByTitle('Beno').waitFor();
+    expect(await again.page.locator('#here li').count()).toBe(2);
     await again.page.setViewportSize({ width: 390, height: 780 });
     await picture(again.page, 'board-narrow');
     const overflow = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
@@ -113,7 +124,7 @@ inChromium(
 inChromium(
   'the board in Chromium: after kill -9 and a new start the pages come back by themselves and are right',
   async () => {
-    await using copy = await copyOfBoard();
+    await using copy = await copyOfExample('board');
     await using first = await ServerProcess.start({ dir: copy.dir, command: 'dev' });
     const { port } = new URL(first.url);
     await using amalsBrowser = await openBrowser();
@@ -129,9 +140,13 @@ inChromium(
     await first.kill();
     await Promise.all([amal.isNotLive(), beno.isNotLive()]);
     await picture(amal.page, 'offline');
-    // What is done meanwhile goes out later, and counts once.
+    // What is done meanwhile is shown at once, goes out later, and counts once.
     await amal.vote('before');
+    await until(() => amal.votesOf('before')).toBe(2);
     await amal.addNote('written while offline');
+    await amal.note('written while offline').waitFor();
+    await amal.page.getByText('not sent yet: 2').waitFor();
+    await picture(amal.page, 'offline-written');
 
     await using second = await ServerProcess.start({
       dir: copy.dir,

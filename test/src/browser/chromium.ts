@@ -48,7 +48,7 @@ export async function openBrowser(
       page.on('pageerror', (error) => troubles.push(error.message));
       page.on('console', (message) => {
         // A server that is down is what some tests are about.
-        const isDrop = /ERR_CONNECTION|WebSocket connection/.test(message.text());
+        const isDrop = /net::ERR_|WebSocket connection|status of (426|503)/.test(message.text());
         if (message.type() === 'error' && !isDrop) troubles.push(message.text());
       });
       await page.goto(url);

@@ -63,10 +63,10 @@ test('[HOK8] in development a hook that throws is logged with file, line and mes
     await expect.poll(() => server.output.stderr).toContain(refused.error?.id);
     return server.output.stderr;
   };
-  const told =
+  const reported =
     /a command failed [\s\S]*err: "\S*on-validate\.js, line 2: ReferenceError: 'nothing' is not defined"/;
   const short = await stderrWith();
-  expect(short).toMatch(told);
+  expect(short).toMatch(reported);
   expect(short).not.toMatch(/^\s+at /m);
   const long = await stderrWith('--verbose');
   expect(long).toContain("on-validate.js, line 2: ReferenceError: 'nothing' is not defined");

@@ -30,7 +30,7 @@ const withSecrets = {
 };
 
 /** The response of this app's socket to a token. */
-async function told(server: ServerProcess, host: string, accessToken: string) {
+async function reported(server: ServerProcess, host: string, accessToken: string) {
   using client = await Client.open(server.socketUrl, { headers: { Host: host } });
   return await client.request({ cmd: 'initialize', accessToken });
 }
@@ -42,9 +42,15 @@ test('[HOST1] [HOST3] [HOST5] the configuration of docs/hosting.md makes a serve
   const token = async (app: string) =>
     (await run('token', '--uid', 'u1', '--app', app)).stdout.trim();
   const [first, second] = [await token('a6bcc'), await token('blog')];
-  expect(await told(server, 'a6bcc.api.example.com', first)).toMatchObject({ evt: 'initialized' });
-  expect(await told(server, 'blog.api.example.com', second)).toMatchObject({ evt: 'initialized' });
-  expect(await told(server, 'blog.api.example.com', first)).toMatchObject({ error: { code: 401 } });
+  expect(await reported(server, 'a6bcc.api.example.com', first)).toMatchObject({
+    evt: 'initialized',
+  });
+  expect(await reported(server, 'blog.api.example.com', second)).toMatchObject({
+    evt: 'initialized',
+  });
+  expect(await reported(server, 'blog.api.example.com', first)).toMatchObject({
+    error: { code: 401 },
+  });
   const checked = await run('models', 'check');
   expect(linesOf(checked.stdout)).toEqual([
     'a6bcc: 1 model is fine: /users/*',
@@ -103,6 +109,6 @@ test('[HOST4] [CFG6] in development each app has a random secret of its own', as
     readFileSync(join(folder.dir, 'data', app, 'development.secret'), 'utf8');
   expect(secret('a6bcc')).not.toBe(secret('blog'));
   const token = await runProgram(['token', '--uid', 'u1', '--app', 'blog'], { dir: folder.dir });
-  const answer = await told(server, 'blog.api.example.com', token.stdout.trim());
+  const answer = await reported(server, 'blog.api.example.com', token.stdout.trim());
   expect(answer.evt).toBe('initialized');
 });

@@ -53,6 +53,48 @@ test('[CLI3] models check takes the folder from a flag, and reports a missing fo
   expect(none.stderr).toMatch(/^really: there are no models: .*\n$/);
 });
 
+test('[CLI3] [LKP7] models check --explain says when each part of a rule is evaluated, and what it looks up', async () => {
+  await using app = await appFolder({
+    'models/rooms/model.yaml': `version: 1
+fields:
+  open: { type: Boolean }
+  code: { type: String, access: { read: own?.role == "owner", update: false } }
+lookups: { own: "/rooms/{ids.rooms}/members/{auth.uid}" }
+access:
+  create: auth.authType != "anonymous"
+  read: obj.open == true || own != null
+  update: own?.role == "owner"
+  send: own != null
+`,
+    'models/rooms/members/model.yaml': `version: 1
+fields: { role: { type: String }, tags: { type: List, items: String } }
+lookups: { own: "/rooms/{ids.rooms}/members/{auth.uid}" }
+access: { read: own != null && obj.tags.includes("x"), delete: false }
+`,
+  });
+  const { code, stdout } = await runProgram(['models', 'check', '--explain'], app);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`/rooms
+  looks up own  /rooms/{ids.rooms}/members/{auth.uid}  for each object
+  create          auth.authType != "anonymous"  with each write
+  read            obj.open == true  in the query
+                  own != null       object by object, only where own is found
+  update          own?.role == "owner"  with each write, looks up own
+  delete          false  with each write
+  send            own != null  with each message, looks up own
+  read of code    own?.role == "owner"  object by object, looks up own
+  update of code  false  with each write
+
+/rooms/*/members
+  looks up own  /rooms/{ids.rooms}/members/{auth.uid}  once for a collection
+  create  false  with each write
+  read    own != null             once, looks up own
+          obj.tags.includes("x")  object by object
+  update  false  with each write
+  delete  false  with each write
+`);
+});
+
 test('[CLI3] [LOD6] models check looks into hooks, and with --strict a warning is an error', async () => {
   await using app = await appFolder({
     ...tasks,

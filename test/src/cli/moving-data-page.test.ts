@@ -32,11 +32,11 @@ test('[MOV9] [MOV10] [MOV12] [MOV15] import prints what the page shows', async (
   expect(shown).toHaveLength(4);
   for (const block of shown) {
     await using app = await appFolder(files);
-    for (const [, command = '', told = ''] of block.matchAll(
+    for (const [, command = '', reported = ''] of block.matchAll(
       /^\$ really (.*)\n((?:[^$].*\n)*)/gm,
     )) {
       const { stderr, stdout } = await runProgram(command.split(' '), { dir: app.dir });
-      expect([...linesOf(stdout), ...toldIn(stderr)], command).toEqual(linesOf(told));
+      expect([...linesOf(stdout), ...toldIn(stderr)], command).toEqual(linesOf(reported));
     }
   }
 });

@@ -320,9 +320,9 @@ ${access}
     expect(before[0]?.body).toEqual({ _r: '/plans/a', _rev: 2, n: 3, kind: 7 });
     const { stdout } = await run(app, 'export', '--history');
     await using other = await appFolder({ ...now, 'data.ndjson': stdout });
-    const told = await run(other, 'import', 'data.ndjson');
-    expect(told).toMatchObject({ code: 0 });
-    expect(toldIn(told.stderr)).toEqual([
+    const reported = await run(other, 'import', 'data.ndjson');
+    expect(reported).toMatchObject({ code: 0 });
+    expect(toldIn(reported.stderr)).toEqual([
       'really: imported 3 objects',
       'really: kept as it is: line 3: /before/b: r: the app has no collection /before/*',
       'really: kept as it is: line 6: /plans/a: data.kind: expected a value of the type String (type.invalid)',
@@ -387,7 +387,7 @@ ${access}
     expect(idOf(next.body._r)).toBeGreaterThan(idOf(note?.body._r ?? ''));
   });
 
-  test('[MOV8] a client that continues from before receives the imported objects, or is told to read again', async () => {
+  test('[MOV8] a client that continues from before receives the imported objects, or has to read again', async () => {
     await using app = await appFolder(movingApp);
     const read = { cmd: 'read', r: '/tasks', cmdOpts: { subscribe: true } };
     const task = (id: string) => ({ r: `/tasks/${id}`, modelVersion: 1, data: { title: id } });

@@ -135,9 +135,9 @@ describe('start errors are printed in one line', () => {
     await runProgram(['token', '--uid', 'a'], app);
     const [file = ''] = (await readdir(join(app.dir, 'data'))).filter((n) => n.includes('secret'));
     const developed = (await readFile(join(app.dir, 'data', file), 'utf8')).trim();
-    const told = await refused(app.dir, 2, [], { REALLY_SECRET: developed });
-    expect(told).toContain('is for development alone');
-    expect(told).not.toContain(developed);
+    const reported = await refused(app.dir, 2, [], { REALLY_SECRET: developed });
+    expect(reported).toContain('is for development alone');
+    expect(reported).not.toContain(developed);
   });
 
   test('[CLI5] a port in use may be free later', async () => {
@@ -145,9 +145,9 @@ describe('start errors are printed in one line', () => {
     const taken = await freePort();
     try {
       const args = ['--host', '127.0.0.1', '--port', String(taken.port)];
-      const told = await refused(app.dir, 1, args);
-      expect(told).toContain(String(taken.port));
-      expect(told).toContain('another program uses that port');
+      const reported = await refused(app.dir, 1, args);
+      expect(reported).toContain(String(taken.port));
+      expect(reported).toContain('another program uses that port');
     } finally {
       taken.close();
     }

@@ -26,7 +26,7 @@ test('[CLI14] dev stops cleanly on SIGHUP', async () => {
 test.runIf(hasTerminals).each([
   ['dev', `${program} dev --port 0`, ''],
   ['npm start', `${start} start --port 0 --data data`, ''],
-  ['dev in the background, which hears no SIGHUP', `${program} dev --port 0`, 'setsid --wait '],
+  ['dev in the background, which gets no SIGHUP', `${program} dev --port 0`, 'setsid --wait '],
 ] as const)(
   '[CLI14] the terminal of %s is closed (needs script)',
   async (_name, command, apart) => {

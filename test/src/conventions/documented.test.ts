@@ -56,6 +56,15 @@ test('README.md leads to every page of docs/', () => {
   for (const page of pages) expect(text).toContain(`(docs/${page})`);
 });
 
+test('the title of each decision has the number of its file', () => {
+  const files = readdirSync(join(root, 'docs/decisions'));
+  expect(files.length).toBeGreaterThan(20);
+  for (const file of files) {
+    const [title = ''] = readFileSync(join(root, 'docs/decisions', file), 'utf8').split('\n');
+    expect(title).toMatch(new RegExp(`^# ${Number.parseInt(file, 10)}\\. [A-Z]`));
+  }
+});
+
 test('every bound is a metric, in the unit that its name says', async () => {
   const text = await scrape();
   const bound = (key: string) =>

@@ -12,6 +12,11 @@ test('the glossary has each term once, with one line', () => {
   expect(own.filter((term, index) => own.indexOf(term) !== index)).toEqual([]);
 });
 
+test('each term of the glossary says where it is declared', () => {
+  const rows = page.split('\n').filter((line) => /^\| (?!term |-)/.test(line));
+  expect(rows.filter((row) => !/ `\w+` in `[\w./-]+` \|$/.test(row))).toEqual([]);
+});
+
 test('what the glossary names is declared where it says', () => {
   const named = [...page.matchAll(/`(\w+)` in `([\w./-]+)` \|$/gm)];
   expect(named.length).toBeGreaterThan(40);
@@ -21,8 +26,8 @@ test('what the glossary names is declared where it says', () => {
 
 function sourceOf(file: string): string {
   const [folder = '', ...rest] = file.split('/');
-  const path =
-    folder === 'protocol' ? ['packages/protocol/src', ...rest] : ['packages/server/src', file];
+  const isPackage = folder === 'protocol' || folder === 'client';
+  const path = isPackage ? [`packages/${folder}/src`, ...rest] : ['packages/server/src', file];
   const whole = join(root, ...path);
   return existsSync(whole) ? readFileSync(whole, 'utf8') : '';
 }

@@ -1,11 +1,11 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { importProblems } from './imports.js';
+import { clientEntries, importProblems } from './imports.js';
 import { isForTests, root, sourcesBelow } from './sources.js';
 
 test('imports go down the layers, and only app/ knows the adapters', () => {
-  const files = sourcesBelow('packages/protocol/src', 'packages/server/src');
+  const files = sourcesBelow('packages/protocol/src', 'packages/client/src', 'packages/server/src');
   expect(files.length).toBeGreaterThan(50);
   expect(importProblems(files)).toEqual([]);
 });
@@ -42,6 +42,7 @@ test.each([
   ['gateway/gateway.ts', "import { parseR } from '../../../protocol/src/r.js';"],
   ['gateway/gateway.ts', "import { Client } from '@really/client';"],
   ['live/live.ts', "import { bus } from './lossy-bus.fixture.js';"],
+  ['live/live.ts', "const a = '/users/*';\nimport { x } from '../commands/x.js';\n/** All. */"],
 ])('an import that goes up or around is found: %s: %s', (path, text) => {
   expect(importProblems([{ path: `packages/server/src/${path}`, text }])).toHaveLength(1);
 });
@@ -52,6 +53,31 @@ test.each([
   "import { live } from '../../server/src/live/live.js';",
 ])('the protocol imports nothing: %s', (text) => {
   expect(importProblems([{ path: 'packages/protocol/src/r.ts', text }])).toHaveLength(1);
+});
+
+test.each([
+  ['really.ts', "import { readFileSync } from 'node:fs';"],
+  ['really.ts', "import { parseR } from '@really/protocol';"],
+  ['really.ts', "import { live } from '../../server/src/live/live.js';"],
+  ['really.ts', "import { FakeWorld } from './fake-world.fixture.js';"],
+  ['really.ts', "import { useState } from 'react';"],
+  ['really.ts', "import { useObject } from './react/mod.js';"],
+  ['query/mod.ts', "import { useObject } from '../react/mod.js';"],
+  ['really.ts', "import { offline } from './offline/mod.js';"],
+  ['writes/write-queue.ts', "import '../room/mod.js';"],
+  ['offline/mod.ts', "import { Room } from '../room/room.js';"],
+  ['room/room.ts', "import { really } from '../browser.js';"],
+])('the client imports the light part of the protocol and nothing else: %s: %s', (path, text) => {
+  expect(importProblems([{ path: `packages/client/src/${path}`, text }])).toHaveLength(1);
+});
+
+test('every entry of the client is known, and may import what stands below it', () => {
+  const text = readFileSync(join(root, 'packages/client/package.json'), 'utf8');
+  const { exports }: { exports: Record<string, unknown> } = JSON.parse(text);
+  const entries = Object.keys(exports).filter((name) => name !== '.');
+  expect(Object.keys(clientEntries).sort()).toEqual(entries.map((name) => name.slice(2)).sort());
+  const react = { path: 'packages/client/src/react/x.ts', text: "import '../room/mod.js';" };
+  expect(importProblems([react])).toEqual([]);
 });
 
 test.each([

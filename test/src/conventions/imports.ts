@@ -7,11 +7,14 @@ const layers = [
   'app',
   'gateway',
   'accounts',
+  'cascades',
   'posthooks',
   'commands',
+  'presence',
   'live',
   'queries',
   'transfer',
+  'jobs',
   'objects',
   'migration',
   'model',
@@ -33,20 +36,34 @@ const adapters = [
 
 const server = 'packages/server/src/';
 const protocol = 'packages/protocol/src/';
+const client = 'packages/client/src/';
+/** Entries of the client that stand above its core, and which of the others each may import. */
+export const clientEntries: Readonly<Record<string, readonly string[]>> = {
+  anonymous: [],
+  offline: [],
+  room: [],
+  react: ['room'],
+  query: [],
+  rql: [],
+  browser: ['anonymous', 'offline', 'room'],
+};
 
 /** What is wrong with the imports of these files, one line each. */
 export function importProblems(files: readonly RepoFile[]): string[] {
-  return files.flatMap((file) =>
-    importsOf(file).flatMap((target) => {
-      const problem = problemOf(file.path, target);
+  return files.flatMap((file) => {
+    const loaded = importsOf({ ...file, text: file.text.replace(typesOnly, '') });
+    return importsOf(file).flatMap((target) => {
+      const problem = problemOf(file.path, target) ?? entryProblem(file.path, target, loaded);
       return problem === undefined ? [] : [`${file.path} imports ${target}: ${problem}`];
-    }),
-  );
+    });
+  });
 }
+
+const typesOnly = /^(?:import|export) type [^;]*;/gm;
 
 /** What a file imports, in whatever form; relative ones as paths from the root. */
 export function importsOf({ path, text }: RepoFile): string[] {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+  const code = text.replace(/^\s*\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
   const forms = /\b(?:from|import)\s*\(?\s*(?:'([^']+)'|"([^"]+)")|new URL\(\s*'(\.[^']+)'/g;
   return [...code.matchAll(forms)].map((match) => {
     const target = match[1] ?? match[2] ?? match[3] ?? '';
@@ -57,6 +74,7 @@ export function importsOf({ path, text }: RepoFile): string[] {
 
 function problemOf(from: string, to: string): string | undefined {
   if (from.startsWith(protocol)) return protocolProblem(from, to);
+  if (from.startsWith(client)) return clientProblem(from, to);
   if (!from.startsWith(server)) return undefined;
   if (to.startsWith('@really/')) {
     const isProtocol = to === '@really/protocol' || to.startsWith('@really/protocol/');
@@ -74,6 +92,30 @@ function protocolProblem(from: string, to: string): string | undefined {
     return undefined;
   }
   return 'the protocol imports nothing';
+}
+
+/** The client runs in a browser, and a page loads no more of the protocol than it needs. */
+function clientProblem(from: string, to: string): string | undefined {
+  if (isForTests(from)) return undefined;
+  if (to === '@really/protocol/client') return undefined;
+  if (to === '@really/protocol/rql' && from.startsWith(`${client}rql/`)) return undefined;
+  if (to === 'react' && from.startsWith(`${client}react/`)) return undefined;
+  if (!to.startsWith(client)) return 'the client imports `@really/protocol/client` alone';
+  return isForTests(to) ? 'it is for tests' : undefined;
+}
+
+/** An entry of the client is loaded by those that want it alone. Its types cost nothing. */
+function entryProblem(from: string, to: string, loaded: readonly string[]): string | undefined {
+  const [entry, above] = [clientEntryOf(to), clientEntryOf(from)];
+  if (entry === undefined || isForTests(from) || !loaded.includes(to)) return undefined;
+  const allowed = above === undefined ? [] : [above, ...(clientEntries[above] ?? [])];
+  return allowed.includes(entry) ? undefined : 'an entry of its own is imported by the app alone';
+}
+
+function clientEntryOf(path: string): string | undefined {
+  if (!path.startsWith(client)) return undefined;
+  const name = path.slice(client.length).split(/[/.]/)[0] ?? '';
+  return Object.hasOwn(clientEntries, name) ? name : undefined;
 }
 
 function serverProblem(from: string, to: string): string | undefined {

@@ -30,9 +30,9 @@ const script = `
   const { argv, env, execPath, versions } = process;
   const { PATH, npm_node_execpath } = env;
   if (argv[2] === 'wait') {
-    let heard = [];
+    let received = [];
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.on(signal, () => { heard.push(signal); console.log(heard.join()); if (heard.length === 2) process.exit(7); });
+      process.on(signal, () => { received.push(signal); console.log(received.join()); if (received.length === 2) process.exit(7); });
     }
     setInterval(() => {}, 1000);
     console.log('waiting');
@@ -109,13 +109,13 @@ test('an old Node.js downloads a new one, once, says so in one line, and continu
     `This is Node.js ${oldVersion}, and ${major}.0 or later is needed: fetching Node.js ${major} …\n`,
   );
   expect(first.code).toBe(0);
-  const told = JSON.parse(first.stdout);
-  expect(told.args).toEqual(['one', '--node', '3', 'a b']);
-  expect(told.node).toBe(process.versions.node);
+  const reported = JSON.parse(first.stdout);
+  expect(reported.args).toEqual(['one', '--node', '3', 'a b']);
+  expect(reported.node).toBe(process.versions.node);
   expect(fetched(repo.dir)).toEqual([`.node-${major}`]);
-  const [folder = ''] = told.PATH.split(':');
+  const [folder = ''] = reported.PATH.split(':');
   expect(existsSync(join(folder, binary))).toBe(true);
-  expect(told.npm_node_execpath).toBe(join(folder, binary));
+  expect(reported.npm_node_execpath).toBe(join(folder, binary));
   const second = await run(repo.dir, ['probe', 'end', '3']);
   expect(second).toEqual({ code: 3, stdout: '', stderr: '' });
   // Where the script was started with `npm --global`, that is not meant for what is fetched.
@@ -172,7 +172,7 @@ test.skipIf(process.platform === 'win32')(
   'what the launcher is sent reaches the script, and it ends as the script does',
   async () => {
     await using repo = await repository({ platform: process.execPath });
-    for (const [signals, heard] of [
+    for (const [signals, received] of [
       [['SIGTERM', 'SIGTERM'], 'SIGTERM,SIGTERM'],
       [['SIGHUP', 'SIGTERM'], 'SIGHUP,SIGTERM'],
       // Once only, for from a terminal it comes by itself too; and twice where somebody insists.
@@ -185,7 +185,7 @@ test.skipIf(process.platform === 'win32')(
       child.kill(signals[0]);
       await lines?.next();
       child.kill(signals[1]);
-      expect((await lines?.next())?.value).toBe(`${heard}\n`);
+      expect((await lines?.next())?.value).toBe(`${received}\n`);
       expect(await exited).toEqual([7, null]);
     }
     expect((await run(repo.dir, ['probe', 'die'])).code).toBe(128 + 9);

@@ -4,12 +4,25 @@ import { expect, test } from 'vitest';
 import { rulesNamed, rulesOf } from './rules.js';
 import { isForTests, root, sourcesBelow } from './sources.js';
 
-const pages = ['docs/protocol.md', 'docs/models.md', 'docs/migrations.md', 'docs/moving-data.md'];
+const pages = [
+  'protocol',
+  'models',
+  'access',
+  'migrations',
+  'moving-data',
+  'client',
+  'react',
+  'presence',
+  'deletions',
+].map((name) => `docs/${name}.md`);
 const rules = pages.flatMap((page) => rulesOf(readFileSync(join(root, page), 'utf8')));
 const named = rulesNamed(
-  sourcesBelow('packages/protocol/src', 'packages/server/src', 'test/src').filter(
-    ({ path }) => isForTests(path) && !path.startsWith('test/src/conventions/'),
-  ),
+  sourcesBelow(
+    'packages/protocol/src',
+    'packages/client/src',
+    'packages/server/src',
+    'test/src',
+  ).filter(({ path }) => isForTests(path) && !path.startsWith('test/src/conventions/')),
 );
 
 test('the pages state rules, each under an id of its own', () => {

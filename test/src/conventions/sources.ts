@@ -27,3 +27,15 @@ export function sourcesBelow(...folders: readonly string[]): RepoFile[] {
 export function isForTests(path: string): boolean {
   return path.startsWith('test/') || /\.(test|contract|fixture)\.ts$|\/contract\//.test(path);
 }
+
+/** Every page of documentation. */
+export function pagesOfRepo(): RepoFile[] {
+  const folders = ['docs', 'bench', 'examples', 'packages', 'ops'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+      (name) => `${folder}/${name}`,
+    ),
+  );
+  return [...readdirSync(root), ...folders]
+    .filter((path) => path.endsWith('.md') && !/(^|\/)(node_modules|dist)\//.test(path))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+}

@@ -55,3 +55,44 @@ export function repeatedTypeNames(files: readonly RepoFile[]): Record<string, st
   }
   return Object.fromEntries([...declared].filter(([, paths]) => paths.length > 1));
 }
+
+/**
+ * Functions of more than so many lines, each with its number of lines. It goes by indentation, which
+ * the formatter keeps: a function ends at the first brace under the beginning of its first line.
+ */
+export function longFunctions({ path, text }: RepoFile, most: number): Record<string, number> {
+  const lines = text.split('\n');
+  const long: Record<string, number> = {};
+  for (const [at, line] of lines.entries()) {
+    if (!/(?:\)|\)[^'"`]*[\w\]>}])\s\{$|=> \{$/.test(line)) continue;
+    const indent = /^ */.exec(line)?.[0] ?? '';
+    const first = firstLineOf(lines, at, indent);
+    const head = lines[first]?.slice(indent.length) ?? '';
+    if (
+      /^(?:\}|(?:if|for|while|switch|try|do|return class|(?:export )?(?:abstract )?class)\b)/.test(
+        head,
+      )
+    )
+      continue;
+    const end = lines.findIndex((other, index) => index > at && other.startsWith(`${indent}}`));
+    if (end - first + 1 > most) long[`${path}: ${head}`] = end - first + 1;
+  }
+  return long;
+}
+
+/** The line with the name, where the parameters take several lines. */
+function firstLineOf(lines: readonly string[], at: number, indent: string): number {
+  const begins = (line = '') =>
+    line.startsWith(indent) && /^[^ )}]/.test(line.slice(indent.length));
+  let first = at;
+  while (first > 0 && !begins(lines[first])) first -= 1;
+  return first;
+}
+
+/** Sources of packages that nothing but tests imports: they are fixtures, and named so. */
+export function sourcesOfTests(files: readonly RepoFile[]): string[] {
+  const isEntry = (path: string) => /(?:mod|internal|main|browser)\.ts$|\.d\.ts$/.test(path);
+  const plain = files.filter(({ path }) => !isForTests(path));
+  const used = new Set(plain.flatMap(importsOf));
+  return plain.map(({ path }) => path).filter((path) => !used.has(path) && !isEntry(path));
+}

@@ -3,6 +3,7 @@ import { openSqliteStore, type Store, silentLog, systemPlatform } from '@really/
 import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
+import { seededRandom } from '../harness/seeded-random.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { Ledger, type LedgerAccount, type ReceivedObject, receivePush } from './ledger.js';
@@ -17,15 +18,6 @@ fields:
   owner: { type: String, index: true }
 access: { create: true, read: true, update: true, delete: true }
 `;
-
-/** Milliseconds until the plug is pulled: random, but the same in every run of one seed. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state / 2_147_483_648;
-  };
-}
 
 async function openStore(dir: string): Promise<Store> {
   return await openSqliteStore(
@@ -153,12 +145,12 @@ async function auditTwins(store: Store, ledger: Ledger): Promise<void> {
 
 async function auditListener(store: Store, received: ReceivedObject): Promise<void> {
   const { object, entries } = await store.history(received.r, 0, 1_000_000);
-  expect(received.rev, 'told of a revision that is not stored').toBeLessThanOrEqual(
+  expect(received.rev, 'pushed a revision that is not stored').toBeLessThanOrEqual(
     object?.rev ?? 0,
   );
   for (const entry of entries) {
-    const told = received.values.get(entry.rev);
-    if (told !== undefined) expect(entry.delta.count?.value).toBe(told);
+    const reported = received.values.get(entry.rev);
+    if (reported !== undefined) expect(entry.delta.count?.value).toBe(reported);
   }
 }
 
@@ -166,7 +158,7 @@ async function auditListener(store: Store, received: ReceivedObject): Promise<vo
 async function fill(dir: string): Promise<void> {
   const store = await openStore(dir);
   await store.prepare([
-    { names: ['things'], indexes: [{ field: 'owner', unique: false }], retention: {} },
+    { names: ['things'], indexes: [{ fields: ['owner'], unique: false }], retention: {} },
   ]);
   for (let start = 0; start < idle; start += 2000) {
     const writes = Array.from({ length: 2000 }, (_, offset) => {
@@ -209,7 +201,8 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
     values: new Map(),
   }));
   const wrong: string[] = [];
-  const next = random(20_140_915);
+  // Milliseconds until the plug is pulled.
+  const next = seededRandom(20_140_915);
   const starts: number[] = [];
 
   for (let round = 0; round < rounds; round++) {
@@ -239,8 +232,8 @@ test('[DUR1] [DUR2] [DUR3] [SUB7] [ONC1] [ONC4] [BAT4] [BAT7] kill -9 at any mom
   expect(ledger.account('/things/shared').confirmed.size).toBeGreaterThan(rounds);
   // Which takes no longer for all that is stored; how long it takes at all, this machine decides.
   const bare = await startOfEmptyApp();
-  const told = `started in ${starts.map(Math.round)} ms, an empty app in ${Math.round(bare)} ms`;
-  expect(Math.min(...starts), told).toBeLessThan(1000 + bare);
+  const reported = `started in ${starts.map(Math.round)} ms, an empty app in ${Math.round(bare)} ms`;
+  expect(Math.min(...starts), reported).toBeLessThan(1000 + bare);
 }, 300_000);
 
 async function startOfEmptyApp(): Promise<number> {

@@ -72,6 +72,6 @@ export function receivePush(received: ReceivedObject, push: ServerMessage): stri
   received.count += push.body.count.opValue;
   received.values.set(push.rev, push.body.count.value);
   if (received.count !== push.body.count.value)
-    return `counted ${received.count}, was told ${push.body.count.value}`;
+    return `counted ${received.count}, was reported ${push.body.count.value}`;
   return undefined;
 }

@@ -49,8 +49,8 @@ test('[DUR9] [CLI5] a server does not start without the log of a killed server, 
     /^really: \S+really\.db lacks the last 31 committed changes: \S+-wal is missing or empty; .*--force.*\n$/,
   );
   const lines = stdout.trim().split('\n');
-  const told = lines.map((line) => JSON.parse(line) as { missing?: number; level: unknown });
-  expect(told.find(({ missing }) => missing !== undefined)?.missing).toBe(committed);
+  const reported = lines.map((line) => JSON.parse(line) as { missing?: number; level: unknown });
+  expect(reported.find(({ missing }) => missing !== undefined)?.missing).toBe(committed);
 
   await using server = await ServerProcess.start({ dir: app.dir, args: ['--force'] });
   using client = await Client.open(server.socketUrl);

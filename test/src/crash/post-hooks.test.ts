@@ -3,6 +3,7 @@ import { openSqliteStore, type Store, silentLog, systemPlatform } from '@really/
 import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
+import { seededRandom } from '../harness/seeded-random.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { WebhookReceiver } from '../harness/webhook-receiver.js';
@@ -89,11 +90,7 @@ function revsOf(seen: readonly Seen[]): Map<string, number[]> {
 test('[POST1] [POST3] [POST4] [POST8] kill -9 at any moment: each write has its run, in order per object, and effects happen once', async () => {
   await using receiver = await WebhookReceiver.start();
   await using folder = await appFolder(app(receiver.url));
-  let state = 20_140_915;
-  const random = () => {
-    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state / 2_147_483_648;
-  };
+  const random = seededRandom(20_140_915);
   let leftOver = 0;
   for (let round = 0; round < rounds; round++) {
     await using server = await ServerProcess.start({ dir: folder.dir });

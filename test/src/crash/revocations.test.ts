@@ -16,7 +16,7 @@ interface Told {
 }
 
 /** Revokes token after token, in one way or the other, until the server is gone. */
-async function revoke(url: string, name: string, told: Told): Promise<void> {
+async function revoke(url: string, name: string, reported: Told): Promise<void> {
   try {
     for (let n = 0; ; n++) {
       const uid = `${name}-${n}`;
@@ -28,15 +28,15 @@ async function revoke(url: string, name: string, told: Told): Promise<void> {
           ? await post(`${url}/auth/logout`, { token })
           : await asApp(`${url}/auth/tokens/revoke`, { uid });
       if (status !== 200) throw new Error(`answered ${status}`);
-      told.revoked.push(token);
-      told.good.push(spared);
+      reported.revoked.push(token);
+      reported.good.push(spared);
     }
   } catch {
     // The plug was pulled.
   }
 }
 
-async function judge(url: string, token: string): Promise<string> {
+async function statusOf(url: string, token: string): Promise<string> {
   const response = await fetch(`${url}/v0.1/a?limit=1`, {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -49,20 +49,20 @@ test('[AUT7] kill -9 at any moment: acknowledged revocations stay, and nothing e
     'models/a/model.yaml': model,
     'really.yaml': 'rate: { commands: 0, address: 0 }\n',
   });
-  const told: Told = { revoked: [], good: [] };
+  const reported: Told = { revoked: [], good: [] };
   for (let round = 0; round < rounds; round++) {
     await using server = await ServerProcess.start({ dir: app.dir });
     const work = Array.from({ length: workers }, (_, n) =>
-      revoke(server.url, `r${round}-w${n}`, told),
+      revoke(server.url, `r${round}-w${n}`, reported),
     );
-    const goal = told.revoked.length + 5 + round * 11;
-    while (told.revoked.length < goal) await new Promise((resolve) => setImmediate(resolve));
+    const goal = reported.revoked.length + 5 + round * 11;
+    while (reported.revoked.length < goal) await new Promise((resolve) => setImmediate(resolve));
     await server.kill();
     await Promise.all(work);
   }
   await using server = await ServerProcess.start({ dir: app.dir });
-  const judged = (tokens: readonly string[]) =>
-    Promise.all(tokens.map((token) => judge(server.url, token)));
-  expect(new Set(await judged(told.revoked))).toEqual(new Set(['token.revoked']));
-  expect(new Set(await judged(told.good))).toEqual(new Set(['good']));
+  const statuses = (tokens: readonly string[]) =>
+    Promise.all(tokens.map((token) => statusOf(server.url, token)));
+  expect(new Set(await statuses(reported.revoked))).toEqual(new Set(['token.revoked']));
+  expect(new Set(await statuses(reported.good))).toEqual(new Set(['good']));
 });

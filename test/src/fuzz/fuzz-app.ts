@@ -1,3 +1,5 @@
+import type { WireServer } from '../wire/wire-server.js';
+
 /** Data that only its owner may ever receive. */
 export const secretMarker = 'the-marker-of-a-secret';
 
@@ -23,3 +25,14 @@ access:
   delete: obj.owner == auth.uid
 `,
 };
+
+/** A secret, and some things that requests can name. */
+export async function fillFuzzApp(server: WireServer): Promise<void> {
+  using owner = await server.as('owner');
+  const secret = { owner: 'owner', text: secretMarker };
+  await owner.request({ cmd: 'create', r: '/secrets/s', body: secret });
+  for (const id of ['1', '2', '3', '4']) {
+    const body = { n: 1, text: 'a', list: [1] };
+    await owner.request({ cmd: 'create', r: `/things/${id}`, body });
+  }
+}

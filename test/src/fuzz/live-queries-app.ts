@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { filesOf, modelTraits, type RandomModel } from './live-queries-models.js';
 
+const membership = '/runs/{ids.runs}/rooms/{ids.rooms}/members/{auth.uid}';
+
 /** Every way to restrict what readers see. */
 const known = {
   free: { read: 'true' },
@@ -19,6 +21,23 @@ if (obj.b === true && obj.owner !== auth.uid) hide("s", "label");
   levelled: { read: 'obj.n <= auth.data.level' },
   masked: { read: 'true', preGet: 'if (auth.data.level < 3) hide("s", "label");\n' },
   heard: { read: 'true', subscribe: 'obj.open != true' },
+  // Who may see what changes with other objects.
+  roomed: { read: 'membership?.level > 0', lookups: { membership } },
+  ranked: {
+    read: 'membership?.level > 1 || obj.owner == auth.uid',
+    preGet: `
+if (!(membership?.level > 1)) hide("n", "twice", "label");
+`,
+    lookups: { membership },
+  },
+  listed: {
+    read: '[1, 2].includes(membership?.level) && obj.n != 2 || obj.open == true',
+    lookups: { membership },
+  },
+  led: {
+    read: 'obj.open == true || leader?.level > 0',
+    lookups: { leader: '{obj.ref}' },
+  },
 } satisfies Record<string, RandomModel>;
 
 /** Random models, generated for each run. */
@@ -36,6 +55,12 @@ export const kinds: readonly ModelKind[] = [
   ...random,
 ];
 
+/** Those whose rights depend on other objects. */
+export const changingKinds: readonly ModelKind[] = ['roomed', 'ranked', 'listed', 'led'];
+
+/** What rights depend on, and what no rule reads. */
+const levelled =
+  'version: 1\nfields: { name: { type: String }, level: { type: Long }, visits: { type: Long } }\n';
 const empty = 'version: 1\nfields: { name: { type: String } }\n';
 const open = 'access: { create: true, read: true, update: true, delete: true }\n';
 
@@ -49,9 +74,10 @@ export function fuzzApp(seed: number): FuzzApp {
     ...some.map((traits, n): [ModelKind, RandomModel] => [`any${n}`, traits]),
   ];
   return {
-    'models/people/model.yaml': `${empty}${open}`,
+    'models/people/model.yaml': `${levelled}${open}`,
     'models/runs/model.yaml': `${empty}${open}`,
     'models/runs/rooms/model.yaml': `${empty}${open}`,
+    'models/runs/rooms/members/model.yaml': `${levelled}${open}`,
     ...Object.assign({}, ...models.map(([kind, traits]) => filesBelow(kind, traits))),
   };
 }

@@ -8,17 +8,20 @@ export interface RandomModel {
   readonly remove?: string | undefined;
   readonly subscribe?: string | undefined;
   readonly preGet?: string | undefined;
+  readonly lookups?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Its files, by their names. */
 export function filesOf(traits: RandomModel): Readonly<Record<string, string>> {
-  const { read, update = 'true', remove = 'true', subscribe, preGet } = traits;
+  const { read, update = 'true', remove = 'true', subscribe, preGet, lookups = {} } = traits;
   const fields = { ...plainFields, ...traits.fields };
   const rights = { create: 'true', read, update, delete: remove, ...(subscribe && { subscribe }) };
   const lines = [
     'version: 1',
     'fields:',
     ...Object.entries(fields).map(([name, field]) => `  ${name}: { ${field} }`),
+    ...(Object.keys(lookups).length > 0 ? ['lookups:'] : []),
+    ...Object.entries(lookups).map(([name, template]) => `  ${name}: "${template}"`),
     'access:',
     ...Object.entries(rights).map(([right, rule]) => `  ${right}: '${rule}'`),
   ];
@@ -99,9 +102,15 @@ const fields: fc.Arbitrary<Record<string, string>> = fc.record(
       'type: Long, index: true, default: 1',
       'type: Long, validation: value < 4',
     ),
-    d: fc.constant('type: Double, index: true'),
+    d: fc.constantFrom(
+      'type: Double, index: true',
+      'type: Double, access: { read: value > 1 || obj.open == true }',
+    ),
     b: fc.constant('type: Boolean, default: false'),
-    owner: fc.constant('type: String, index: true'),
+    owner: fc.constantFrom(
+      'type: String, index: true',
+      'type: String, index: true, access: { read: auth.data.level > 1 }',
+    ),
     open: fc.constant('type: Boolean, index: true'),
     twice: fc.constantFrom(
       `type: Calculated, valueType: Long, dependsOn: [n, b], value: '(n, b) => b ? n : n * 2'`,

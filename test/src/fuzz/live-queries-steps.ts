@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import fc from 'fast-check';
-import { kinds, type ModelKind } from './live-queries-app.js';
+import { changingKinds, kinds, type ModelKind } from './live-queries-app.js';
 
 /** What a read asks for, besides its collection. */
 export interface StoryQuery {
@@ -15,7 +15,18 @@ export interface StoryQuery {
 export type StoryWrite =
   | { readonly cmd: 'create'; readonly room: number; readonly body: JsonObject }
   | { readonly cmd: 'update'; readonly which: number; readonly ops: readonly JsonObject[] }
-  | { readonly cmd: 'delete'; readonly which: number };
+  | { readonly cmd: 'delete'; readonly which: number }
+  /** Adds to a number of a user's membership in a room, or of one of the people. */
+  | ({ readonly cmd: 'grant' } & Grant);
+
+interface Grant {
+  readonly of:
+    | { readonly user: number; readonly room: number }
+    | { readonly person: number; readonly room?: undefined };
+  /** Rules read the level, and not the visits. */
+  readonly key: 'level' | 'visits';
+  readonly by: number;
+}
 
 /** How a client comes back that was cut off. */
 export type Return =
@@ -140,7 +151,22 @@ const write: fc.Arbitrary<StoryWrite> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ cmd: fc.constant('delete' as const), which }) },
 );
 
-const written = fc.tuple(who, write);
+/** What rights depend on in some models. */
+const grant: fc.Arbitrary<StoryWrite> = fc.record({
+  cmd: fc.constant('grant' as const),
+  of: fc.oneof(
+    { weight: 3, arbitrary: fc.record({ user: who, room }) },
+    { weight: 1, arbitrary: fc.record({ person: fc.nat(1) }) },
+  ),
+  key: fc.oneof(
+    { weight: 4, arbitrary: fc.constant('level' as const) },
+    { weight: 1, arbitrary: fc.constant('visits' as const) },
+  ),
+  by: fc.constantFrom(-2, -1, 1, 2),
+});
+
+const anyWrite = fc.oneof({ weight: 4, arbitrary: write }, { weight: 1, arbitrary: grant });
+const written = fc.tuple(who, anyWrite);
 
 /** One comparison, and the value that it takes. */
 const comparison: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
@@ -170,6 +196,7 @@ const comparison: fc.Arbitrary<readonly [string, unknown]> = fc.oneof(
   fc.tuple(fc.constant('n in'), fc.array(small, { minLength: 1, maxLength: 3 })),
   fc.tuple(fc.constant('s in'), fc.array(text, { minLength: 1, maxLength: 3 })),
   fc.tuple(fc.constant('list contains'), small),
+  fc.tuple(fc.constantFrom('s contains', 'owner contains', 'label contains'), text),
   fc.tuple(fc.constantFrom('b =', 'open =', 'open !='), fc.option(fc.boolean())),
   fc.tuple(fc.constantFrom('n =', 's !=', 'owner =', 'twice ='), fc.constant(null)),
 );
@@ -201,8 +228,12 @@ const question: fc.Arbitrary<StoryQuery> = fc
       fc.constant(rest),
       fc.constant({ ...rest, ascending: true }),
       fc
-        .tuple(fc.constantFrom('n', 's', 'd', 'doc.x', 'b', 'twice', 'label'), fc.boolean())
-        .map(([field, isDown]) => ({ ...rest, sort: isDown ? `-${field}` : field })),
+        .uniqueArray(fc.constantFrom('n', 's', 'd', 'doc.x', 'b', 'twice', 'label'), {
+          minLength: 1,
+          maxLength: 3,
+        })
+        .chain((fields) => fc.tuple(...fields.map((one) => fc.constantFrom(one, `-${one}`))))
+        .map((keys) => ({ ...rest, sort: keys.join() })),
     ),
   );
 
@@ -230,13 +261,16 @@ const watch = fc.record({
 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('write' as const), who, write }) },
+  {
+    weight: 12,
+    arbitrary: fc.record({ kind: fc.constant('write' as const), who, write: anyWrite }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('batch' as const),
       who,
-      writes: fc.array(write, { minLength: 1, maxLength: 4 }),
+      writes: fc.array(anyWrite, { minLength: 1, maxLength: 4 }),
     }),
   },
   {
@@ -269,7 +303,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Some objects, some windows, and then anything. */
 export const story: fc.Arbitrary<Story> = fc
   .record({
-    model: fc.constantFrom(...kinds),
+    // Rights that change with other objects, half of the time.
+    model: fc.oneof(fc.constantFrom(...kinds), fc.constantFrom(...changingKinds)),
     before: fc.array(
       fc.record({
         kind: fc.constant('write' as const),

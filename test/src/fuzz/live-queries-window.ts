@@ -1,11 +1,13 @@
 import {
   applyDelta,
-  compareForSort,
-  compareText,
+  compareInOrder,
   type Delta,
   deepEqual,
   type JsonObject,
-  type JsonValue,
+  type SortKey,
+  sortKeysOf,
+  sortPositionIn,
+  topField,
 } from '@really/protocol';
 import type { ServerMessage } from '../harness/client.js';
 import type { StoryQuery } from './live-queries-steps.js';
@@ -170,22 +172,20 @@ export class FoldedWindow {
   /** Names in the order of the query, as far as what is held of them says it. */
   #sorted(fields: ReadonlyMap<string, readonly string[]>): string[] {
     const { sort, ascending } = this.question;
-    const key = sort?.replace(/^-/, '');
+    const keys = sort ? sortKeysOf(sort) : [{ field: '_r', descending: ascending !== true }];
     const names = [...this.#copies.keys()];
-    if (key && this.question.fields && !this.question.fields.includes(key.split('.')[0] ?? '')) {
+    const isUnseen = ({ field }: SortKey) => !this.question.fields?.includes(topField(field));
+    if (sort && this.question.fields && keys.some(isUnseen)) {
       const expected = [...fields.keys()];
       const isSame = names.length === expected.length && names.every((name) => fields.has(name));
       return isSame ? expected : names;
     }
-    const isDown = sort ? sort.startsWith('-') : ascending !== true;
-    const sortValue = (name: string): JsonValue | undefined => {
-      const top = key?.split('.')[0] ?? '';
-      const isHidden = fields.has(name) && !fields.get(name)?.includes(top);
-      return key && !isHidden ? valueAt(this.#copies.get(name)?.data ?? {}, key) : undefined;
+    const place = (name: string) => {
+      const { rev = 0, data = {} } = this.#copies.get(name) ?? {};
+      const seen = pick(data, fields.get(name) ?? Object.keys(data));
+      return sortPositionIn(keys, { r: name, rev, data: seen });
     };
-    return names.sort(
-      (a, b) => compare(sortValue(a), sortValue(b), isDown) || byName(a, b, isDown),
-    );
+    return names.sort((a, b) => compareInOrder(keys, place(a), place(b)));
   }
 
   #broken(why: string): Error {
@@ -200,28 +200,6 @@ export class FoldedWindow {
 /** A client never compares positions. This one looks into them, to see that they do not go back. */
 function numberOf(pos: string): number {
   return Number.parseInt(pos.split('.', 1)[0] ?? '', 36);
-}
-
-function compare(a: JsonValue | undefined, b: JsonValue | undefined, isDown: boolean): number {
-  const isMissingA = a === undefined || a === null;
-  const isMissingB = b === undefined || b === null;
-  if (isMissingA || isMissingB) return Number(isMissingA) - Number(isMissingB);
-  return isDown ? -compareForSort(a, b) : compareForSort(a, b);
-}
-
-function byName(a: string, b: string, isDown: boolean): number {
-  const id = (r: string) => r.slice(r.lastIndexOf('/') + 1);
-  const order = compareText(id(a), id(b)) || compareText(a, b);
-  return isDown ? -order : order;
-}
-
-function valueAt(data: JsonObject, path: string): JsonValue | undefined {
-  let value: JsonValue | undefined = data;
-  for (const step of path.split('.')) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-    value = value[step];
-  }
-  return value;
 }
 
 function copyOf({ _r, _rev, ...data }: JsonObject): Copy {

@@ -218,7 +218,10 @@ export class World {
   ): Promise<World> {
     const [first] = writers;
     const parents = [home, ...rooms.map((room) => `${home}/rooms/${room}`)];
-    for (const r of parents) await first?.request({ cmd: 'create', r, body: {} });
+    const members = parents
+      .slice(1)
+      .flatMap((room) => users.map((uid) => `${room}/members/${uid}`));
+    for (const r of [...parents, ...members]) await first?.request({ cmd: 'create', r, body: {} });
     const watchers = users.map((uid) => new Watcher(url, uid));
     await Promise.all(watchers.map((watcher) => watcher.connect()));
     return new World(story, home, watchers, writers);
@@ -301,6 +304,7 @@ export class World {
       const r = `${this.#home}/rooms/${rooms[write.room]}/${this.#story.model}/${id}`;
       return { cmd: 'create', r, body: write.body };
     }
+    if (write.cmd === 'grant') return this.#grantOf(write);
     const names = [...this.#revs.keys()];
     const r = names[write.which % Math.max(1, names.length)];
     if (r === undefined) return undefined;
@@ -310,6 +314,14 @@ export class World {
     }
     const rev = this.#revs.get(r) ?? 1;
     return { cmd: 'update', r, rev, body: { ops: [...write.ops] } };
+  }
+
+  #grantOf({ of, key, by }: Extract<StoryWrite, { cmd: 'grant' }>): JsonObject {
+    const r =
+      of.room === undefined
+        ? `/people/p${of.person + 1}`
+        : `${this.#home}/rooms/${rooms[of.room]}/members/${users[of.user]}`;
+    return { cmd: 'update', r, rev: 1, body: { ops: [{ op: 'addNumber', key, value: by }] } };
   }
 
   #learn({ r = '', rev, body }: ServerMessage): void {

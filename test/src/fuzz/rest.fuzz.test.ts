@@ -5,7 +5,7 @@ import { type RawResponse, rawRequest, sendRaw } from '../harness/raw-http.js';
 import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from '../wire/wire-server.js';
-import { fuzzApp, secretMarker } from './fuzz-app.js';
+import { fillFuzzApp, fuzzApp, secretMarker } from './fuzz-app.js';
 import { type FuzzedRequest, fuzzedRequest } from './rest-arbitraries.js';
 
 const server = wireServer(
@@ -15,21 +15,7 @@ const server = wireServer(
 
 const authorization = `Bearer ${signToken({ uid: 'fuzzer' }, testSecret)}`;
 
-beforeAll(async () => {
-  using owner = await server.as('owner');
-  await owner.request({
-    cmd: 'create',
-    r: '/secrets/s',
-    body: { owner: 'owner', text: secretMarker },
-  });
-  for (const id of ['1', '2']) {
-    await owner.request({
-      cmd: 'create',
-      r: `/things/${id}`,
-      body: { n: 1, text: 'a', list: [1] },
-    });
-  }
-});
+beforeAll(() => fillFuzzApp(server));
 
 /** Statuses that say that all is well, or that HTTP itself was misspoken. */
 const plain = new Set([200, 201, 204, 304, 400, 404, 405, 408, 417, 426, 431]);
@@ -43,7 +29,7 @@ const overHttp: Readonly<Record<string, number>> = {
 };
 
 /** An answer is one of section HTTP, or an error of the table; nothing is ever the server's own fault. */
-function judge(answer: RawResponse, asked: string): void {
+function check(answer: RawResponse, asked: string): void {
   const { status, headers, body } = answer;
   expect(status, asked).toBeLessThan(500);
   expect(body, asked).not.toContain(secretMarker);
@@ -82,7 +68,7 @@ test('[HTTP4] [ERR2] [ERR3] [DUR5] every HTTP request gets a response of the pro
       const bytes = bytesOf(request);
       const answers = await sendRaw(server.url, bytes);
       expect(answers.length, bytes).toBeGreaterThan(0);
-      for (const answer of answers) judge(answer, bytes);
+      for (const answer of answers) check(answer, bytes);
     }),
     { numRuns: 1500 },
   );
@@ -100,7 +86,7 @@ test('[DUR5] bytes that are no HTTP are answered or dropped, and the next client
     fc.asyncProperty(someNoise, async (noise) => {
       const bytes = Buffer.concat([noise, Buffer.from('\r\n\r\n')]);
       for (const answer of await sendRaw(server.url, bytes))
-        judge(answer, bytes.toString('latin1'));
+        check(answer, bytes.toString('latin1'));
     }),
     { numRuns: 150 },
   );

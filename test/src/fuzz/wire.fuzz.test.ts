@@ -4,28 +4,14 @@ import { beforeAll, expect, test } from 'vitest';
 import { Client, type ServerMessage } from '../harness/client.js';
 import { wireServer } from '../wire/wire-server.js';
 import { broken, goodRequest, oddValue } from './arbitraries.js';
-import { fuzzApp, secretMarker } from './fuzz-app.js';
+import { fillFuzzApp, fuzzApp, secretMarker } from './fuzz-app.js';
 
 const server = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' }, fuzzApp);
 
-beforeAll(async () => {
-  using owner = await server.as('owner');
-  await owner.request({
-    cmd: 'create',
-    r: '/secrets/s',
-    body: { owner: 'owner', text: secretMarker },
-  });
-  for (const id of ['1', '2', '3', '4']) {
-    await owner.request({
-      cmd: 'create',
-      r: `/things/${id}`,
-      body: { n: 1, text: 'a', list: [1] },
-    });
-  }
-});
+beforeAll(() => fillFuzzApp(server));
 
 /** Every answer is one that the protocol knows, and none is a 500. */
-function judge(message: ServerMessage): void {
+function check(message: ServerMessage): void {
   const text = JSON.stringify(message);
   expect(text).not.toContain(secretMarker);
   for (const error of errorsIn(message)) {
@@ -61,10 +47,10 @@ test('[ERR2] [ENV2] [DUR4] [DUR5] requests with one broken member get one respon
       let answer = client.pushes.find((push) => push.tag === tag);
       while (answer === undefined) {
         const next = await client.nextPush();
-        judge(next);
+        check(next);
         if (next.tag === tag) answer = next;
       }
-      judge(answer);
+      check(answer);
       const rest = client.pushes
         .splice(0)
         .filter((push) => push.tag !== undefined && push !== answer);
@@ -92,7 +78,7 @@ test('[SES7] [DUR5] text that is no JSON, or too deep, is answered, and the next
       client.send(text);
       client.send({ tag: 77, cmd: 'ping' });
       const first = await client.nextPush();
-      judge(first);
+      check(first);
     }),
     { numRuns: 150 },
   );
@@ -108,7 +94,7 @@ test('[DUR5] random bytes in frames close the socket at most', async () => {
       raw.write(bytes);
       raw.end();
       await client.closed;
-      for (const push of client.pushes) judge(push);
+      for (const push of client.pushes) check(push);
     }),
     { numRuns: 150 },
   );

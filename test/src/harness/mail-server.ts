@@ -32,7 +32,7 @@ export class MailServer implements AsyncDisposable {
         stream.on('end', () => {
           const to = session.envelope.rcptTo[0]?.address ?? '';
           this.mails.push({ to, source: Buffer.concat(parts).toString() });
-          for (const hear of this.#received.splice(0)) hear();
+          for (const receive of this.#received.splice(0)) receive();
           done();
         });
       },
@@ -73,5 +73,5 @@ export class MailServer implements AsyncDisposable {
 /** The token in a mail. */
 export function tokenIn({ source }: ReceivedMail): string {
   // Long lines are broken with a `=` at the end.
-  return /[0-9a-f]{32}\.[\w-]{32}/.exec(source.replace(/=\r?\n/g, ''))?.[0] ?? '';
+  return /\d{19}\.[\w-]{32}/.exec(source.replace(/=\r?\n/g, ''))?.[0] ?? '';
 }

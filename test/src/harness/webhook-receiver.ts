@@ -20,6 +20,7 @@ export class WebhookReceiver implements AsyncDisposable {
   readonly received: ReceivedWebhook[] = [];
   /** What it answers; `undefined`: nothing, ever. */
   answer: (request: ReceivedWebhook) => WebhookReply | undefined = () => ({ status: 204 });
+  readonly #waiting: (() => void)[] = [];
   readonly #server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -28,6 +29,7 @@ export class WebhookReceiver implements AsyncDisposable {
       const { url: path = '', headers } = request;
       const one = { path, headers, text, json: JSON.parse(text) };
       this.received.push(one);
+      for (const wake of this.#waiting.splice(0)) wake();
       const answer = this.answer(one);
       if (answer) response.writeHead(answer.status, answer.headers).end(answer.body);
     });
@@ -45,6 +47,11 @@ export class WebhookReceiver implements AsyncDisposable {
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** Resolves with the next request. */
+  next(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** What came of this type, in the order in which it came. */

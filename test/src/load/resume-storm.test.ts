@@ -144,17 +144,17 @@ test(`[RES1] [RES2] [RES3] ${clients} clients reconnect at once, and each gets w
   const nothing = await storm(writer, 0, { from: 2, received: 1 });
   const some = await storm(writer, missed, { from: 2, received: 0 });
   const more = await storm(writer, 4 * missed, { from: 2 + missed, received: missed });
-  const told = [0, missed, 4 * missed].map((count, at) => {
+  const reported = [0, missed, 4 * missed].map((count, at) => {
     const { cost = 0, seconds = 0 } = [nothing, some, more][at] ?? {};
     return `${count} missed: ${cost.toFixed(1)} s of processor time, back after ${seconds.toFixed(1)} s`;
   });
-  process.stdout.write(`${told.join('\n')}\n`);
+  process.stdout.write(`${reported.join('\n')}\n`);
   // What it costs to connect is the same for all, but for noise that grows with it. The rest grows
   // no faster than what was missed: four times as much, where the square would be sixteen times.
   const forSome = Math.max(0.4, some.cost - nothing.cost);
   const bound = 4 * 1.75 * forSome + nothing.cost / 2;
-  expect(more.cost - nothing.cost, told.join('; ')).toBeLessThan(bound);
-  expect(some.seconds, told.join('; ')).toBeLessThan(patience + 3 * nothing.seconds);
+  expect(more.cost - nothing.cost, reported.join('; ')).toBeLessThan(bound);
+  expect(some.seconds, reported.join('; ')).toBeLessThan(patience + 3 * nothing.seconds);
 
   // And they are as alive as before: what comes next comes once.
   const last = 2 + 5 * missed;

@@ -25,6 +25,24 @@ test('[LIM21] and over HTTP', async () => {
   expect([await create(10_200), await create(5000)]).toEqual([429, 409]);
 });
 
+test('[LIM27] members beyond 10,000 count as bytes, over WebSocket and HTTP', async () => {
+  const waited = async () => {
+    const text = await (await fetch(`${server.url}/metrics`)).text();
+    // Of the uid, or of the address that both share.
+    const counts = text.matchAll(/really_limit_refused_total\{key="rate.\w*[bB]ytes"\} (\d+)/g);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  // 1 KiB each: more than the burst of 8 MiB, of which the bytes alone are a fraction.
+  const body = wide(20_000);
+  using client = await server.as('bytes-socket');
+  const before = await waited();
+  client.send(JSON.stringify({ tag: 2, cmd: 'create', r: '/users', body }));
+  await expect.poll(waited).toBe(before + 1);
+  const headers = { authorization: `Bearer ${signToken({ uid: 'bytes-http' })}` };
+  await fetch(`${server.url}/v0.1/users`, { method: 'POST', headers, body: JSON.stringify(body) });
+  expect(await waited()).toBe(before + 2);
+});
+
 test('[LIM21] errors name a limited number of fields, and no response is larger than its request', async () => {
   using client = await server.as('errors');
   const errorsOf = async (message: JsonObject) => (await client.request(message)).error?.errors;

@@ -137,10 +137,10 @@ describe('[RES5] [DUR4] a client that resumes with fewer rights', () => {
     await drop(first.client);
     await remove(author, '/shadows/d2');
     const { all } = await back(first.handle, 1, { count: 3 });
-    const told = new Map(all.map(({ r, evt, error }) => [r, `${evt} ${error?.message}`]));
-    expect(told.get('/notes/d1')).toBe('failed object.gone');
-    expect(told.get('/shadows/d1')).toBe('failed object.missing');
-    expect(told.get('/shadows/d2')).toBe('failed object.missing');
+    const reported = new Map(all.map(({ r, evt, error }) => [r, `${evt} ${error?.message}`]));
+    expect(reported.get('/notes/d1')).toBe('failed object.gone');
+    expect(reported.get('/shadows/d1')).toBe('failed object.missing');
+    expect(reported.get('/shadows/d2')).toBe('failed object.missing');
     expect(JSON.stringify(all)).not.toMatch(/hush|writer/);
   });
 
@@ -183,11 +183,11 @@ describe('[RES5] [DUR4] a client that resumes with fewer rights', () => {
 
   test.each([
     [
-      'hears the difference to a window that it had heard',
+      'gets the difference to a window that it had received',
       1,
       ['left /notes/w12 2', 'snapshot /notes/w11 1'],
     ],
-    ['and is to read again where nobody knows what it had heard', 0, ['failed /notes/*']],
+    ['and is to read again where nobody knows what it had received', 0, ['failed /notes/*']],
   ])('%s', async (_what, received, expected) => {
     using author = await writer();
     const rs = [1, 2].map((n) => `/notes/w${received}${n}`);
@@ -243,7 +243,7 @@ describe('[RES5] [DUR4] a client that resumes with fewer rights', () => {
   });
 });
 
-test('[RES2] [RES5] a renewed token that says the same hears all again, to the end', async () => {
+test('[RES2] [RES5] a renewed token that says the same gets all again, to the end', async () => {
   using author = await writer();
   await create(author, '/notes/s1', { text: 'a', hush: 'hush' });
   const first = await connect(2);
@@ -270,10 +270,10 @@ test('[RES5] [REL5] stricter rules loaded meanwhile apply to earlier pushes', as
   await remove(author, '/notes/n2');
   await take(first.client, 1);
   await drop(first.client);
-  const told = 'the models were loaded again';
+  const reported = 'the models were loaded again';
   await brief.folder.write(notes('hide("hush");'));
   process.kill(brief.process.pid, 'SIGHUP');
-  await expect.poll(() => brief.process.output.stdout).toContain(told);
+  await expect.poll(() => brief.process.output.stdout).toContain(reported);
   const { all } = await back(first.handle, 2, { count: 3, at: brief });
   expect(brieflyOf(all).sort()).toEqual([
     ...['failed /notes/n2', 'schemaUpdated /notes/*', 'snapshot /notes/n1 1'],

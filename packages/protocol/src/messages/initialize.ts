@@ -10,6 +10,7 @@ export const initializeSchema = Type.Object({
   accessToken: Type.Optional(AnyValue),
   'connection-handle': Type.Optional(Type.String()),
   received: Type.Optional(Type.Integer({ minimum: 0 })),
+  models: Type.Optional(Type.String()),
 });
 
 export interface InitializeRequest extends RequestBase {
@@ -19,6 +20,8 @@ export interface InitializeRequest extends RequestBase {
   /** The connection to resume, and how many pushes the client received there. */
   readonly handle?: string | undefined;
   readonly received?: number | undefined;
+  /** Whether the client names the models that its types were made from, and asks for those of the server. */
+  readonly asksModels?: true | undefined;
 }
 
 export function parseInitialize(message: JsonObject, tag: number): InitializeRequest {
@@ -33,6 +36,7 @@ export function parseInitialize(message: JsonObject, tag: number): InitializeReq
     // A handle that is no text is unknown, like any other invalid one.
     handle: handle === undefined || typeof handle === 'string' ? handle : '',
     received: isCount(received) ? received : undefined,
+    asksModels: typeof message.models === 'string' || undefined,
   };
 }
 

@@ -6,11 +6,16 @@ import { type CountRequest, parseCount } from './count.js';
 import { type CreateRequest, parseCreate } from './create.js';
 import { type DeleteRequest, parseDelete } from './delete.js';
 import { type GetRequest, parseGet } from './get.js';
+import { type HistoryRequest, parseHistory } from './history.js';
 import { type InitializeRequest, parseInitialize } from './initialize.js';
+import { type JoinRoomRequest, parseJoin } from './join.js';
+import { type LeaveRequest, parseLeave } from './leave.js';
 import { type PingRequest, parsePing } from './ping.js';
+import { type PresentRequest, parsePresent } from './present.js';
 import { parseRead, type ReadRequest } from './read.js';
 import { readEnvelope } from './request.js';
 import { defaultRequestLimits, type RequestLimits } from './request-limits.js';
+import { parseSend, type SendRequest } from './send.js';
 import { parseSubscribe, type SubscribeRequest } from './subscribe.js';
 import { parseUnsubscribe, type UnsubscribeRequest } from './unsubscribe.js';
 import { parseUpdate, type UpdateRequest } from './update.js';
@@ -26,8 +31,13 @@ export type Request =
   | BatchRequest
   | ReadRequest
   | CountRequest
+  | HistoryRequest
   | SubscribeRequest
-  | UnsubscribeRequest;
+  | UnsubscribeRequest
+  | JoinRoomRequest
+  | PresentRequest
+  | SendRequest
+  | LeaveRequest;
 
 export type CommandName = Request['cmd'];
 
@@ -54,8 +64,13 @@ const parsers: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   ['batch', parseBatch],
   ['read', parseRead],
   ['count', parseCount],
+  ['history', parseHistory],
   ['subscribe', parseSubscribe],
   ['unsubscribe', parseUnsubscribe],
+  ['join', parseJoin],
+  ['present', parsePresent],
+  ['send', parseSend],
+  ['leave', parseLeave],
 ]);
 
 /**

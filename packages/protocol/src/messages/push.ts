@@ -1,6 +1,6 @@
 import type { Actor } from '../actor.js';
 import type { ErrorBody } from '../errors.js';
-import type { JsonObject } from '../json/json.js';
+import type { JsonObject, JsonValue } from '../json/json.js';
 import type { Delta } from '../ops/field-op.js';
 
 /** Messages from the server without a request: they have no tag. */
@@ -11,8 +11,18 @@ export type Push =
   | SnapshotPush
   | FailedPush
   | SchemaUpdatedPush
+  | EphemeralPush
   | { evt: 'kicked' }
   | { evt: 'token-expired' };
+
+/** In the `meta` of each push that reports a change. */
+export interface ChangeMeta {
+  opBy: Actor;
+  /** The time of the change, ISO 8601 in UTC with milliseconds (rule ADM3). */
+  at: string;
+  /** R of the deleted object, where its deletion led to the change (rule CAS4). */
+  cause?: string;
+}
 
 export interface CreatedPush {
   evt: 'created';
@@ -22,7 +32,7 @@ export interface CreatedPush {
    * `pos`: where to continue from; `subscription`: only for a read with `subscribe`; `view`: only
    * where it has changed.
    */
-  meta: { opBy: Actor; pos: string; subscription?: string; view?: string };
+  meta: ChangeMeta & { pos: string; subscription?: string; view?: string };
   body: JsonObject;
 }
 
@@ -34,7 +44,7 @@ export interface UpdatedPush {
    * `prev`: the last earlier revision that changed any subscribed field; `rev` - 1 if missing.
    * `view`: as in a created push.
    */
-  meta: { opBy: Actor; prev?: number; view?: string };
+  meta: ChangeMeta & { prev?: number; view?: string };
   body: Delta;
 }
 
@@ -42,7 +52,7 @@ export interface DeletedPush {
   evt: 'deleted';
   r: string;
   rev: number;
-  meta: { opBy: Actor; prev?: number };
+  meta: ChangeMeta & { prev?: number };
 }
 
 export interface SnapshotPush {
@@ -66,4 +76,52 @@ export interface SchemaUpdatedPush {
   evt: 'schemaUpdated';
   // `/users/*`, and `/users/*/posts/*` for the posts of all users.
   r: string;
+}
+
+/** Pushes of rooms: not counted in `received`, and never sent again (rule PRS6). */
+export type EphemeralPush = PresencePush | PresenceListPush | RoomMessagePush | RoomFailedPush;
+
+/** A connection in the room of an object. */
+export interface PresenceMember {
+  id: string;
+  user: Actor;
+  state: JsonObject;
+}
+
+/** What changed in a room since the last such push. */
+export interface PresencePush {
+  evt: 'presence';
+  eph: true;
+  r: string;
+  body: {
+    joined: PresenceMember[];
+    /** With the whole state; `user` only where it changed. */
+    changed: { id: string; state: JsonObject; user?: Actor }[];
+    left: string[];
+    count: number;
+  };
+}
+
+/** The whole list of a room: pushes before it may have been left out. */
+export interface PresenceListPush {
+  evt: 'presence';
+  eph: true;
+  r: string;
+  /** `members`: the first of them, where there are very many. */
+  body: { members: PresenceMember[]; count: number };
+}
+
+/** A message to a room. */
+export interface RoomMessagePush {
+  evt: 'sent';
+  eph: true;
+  r: string;
+  /** `member`: the id of the sender's connection, if it has joined the room. */
+  meta: { member?: string; opBy: Actor };
+  body: { event: string; data?: JsonValue };
+}
+
+/** The connection is no longer in the room: it lost the right, or the object is gone. */
+export interface RoomFailedPush extends FailedPush {
+  eph: true;
 }

@@ -41,7 +41,7 @@ export function errorResponse(
 /** `body` of `initialized`. */
 export type InitializedBody = {
   'connection-handle': string;
-  user: { uid: string; authType?: string; _r?: string; data?: JsonObject };
+  user: { uid: string; authType?: string; _r?: string; data?: JsonObject; admin?: true };
   /** Of the store: revisions and positions of another epoch have another meaning. */
   epoch: string;
   /** ISO 8601; only where the token expires. */

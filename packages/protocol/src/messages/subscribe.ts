@@ -3,7 +3,7 @@ import { type ParsedR, parseR } from '../r.js';
 import { type Static, Type } from '../typebox.js';
 import type { RequestBase } from './request.js';
 import { checkerOf } from './schema/check-schema.js';
-import { Fields, NoOptions, Position, R, Rev, TraceId, View } from './schema/parts.js';
+import { Fields, Limit, NoOptions, Position, R, Rev, TraceId, View } from './schema/parts.js';
 
 const Item = Type.Object({
   r: R,
@@ -11,6 +11,7 @@ const Item = Type.Object({
   fields: Type.Optional(Fields),
   pos: Type.Optional(Position),
   view: Type.Optional(View),
+  limit: Type.Optional(Limit),
 });
 
 export const subscribeSchema = Type.Object({
@@ -34,14 +35,16 @@ export interface SubscribeItem {
   readonly pos?: string | undefined;
   /** The view in which `rev` was sent. */
   readonly view?: string | undefined;
+  /** Of a query subscription, whose id is `r`: the new limit of its window. */
+  readonly limit?: number | undefined;
 }
 
 const check = checkerOf(subscribeSchema);
 
 export function parseSubscribe(message: JsonObject, tag: number): SubscribeRequest {
   const { traceId, body } = check(message) as Static<typeof subscribeSchema>;
-  const subscriptions = body.subscriptions.map(({ r, rev, fields, pos, view }) => {
-    return { r, target: parseR(r), rev, fields, pos, view };
+  const subscriptions = body.subscriptions.map(({ r, ...rest }) => {
+    return { ...rest, r, target: parseR(r) };
   });
   return { cmd: 'subscribe', tag, traceId, body: { subscriptions } };
 }

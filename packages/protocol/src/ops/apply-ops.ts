@@ -4,6 +4,7 @@ import { isExact as isExactNumber } from '../json/json-text.js';
 import { Draft } from './draft.js';
 import type { FieldOp } from './field-op.js';
 import { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } from './key.js';
+import { listDrafts } from './list-draft.js';
 import { type OpResult, opResult } from './op-result.js';
 import { UpdateWork } from './update-work.js';
 
@@ -42,7 +43,11 @@ export function applyOps(
   ops: readonly FieldOp[],
   limits: Partial<OpsLimits> = {},
 ): OpsResult {
-  const draft = new Draft(before, new UpdateWork(limits.updateWork ?? Number.POSITIVE_INFINITY));
+  const work = new UpdateWork(limits.updateWork ?? Number.POSITIVE_INFINITY);
+  return applyTo(new Draft(before, work, listDrafts(work)), ops, limits);
+}
+
+function applyTo(draft: Draft, ops: readonly FieldOp[], limits: Partial<OpsLimits>): OpsResult {
   const {
     keyLength = defaultKeyLimits.keyLength,
     pathDepth = defaultKeyLimits.pathDepth,

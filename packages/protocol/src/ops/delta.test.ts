@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jsonValue, memberName, objectData } from '../json/json.fixture.js';
 import type { JsonObject } from '../json/json.js';
+import { applyDeltaInClient } from './apply-in-client.js';
 import { applyOps } from './apply-ops.js';
 import { applyDelta, deltaOf } from './delta.js';
 import { fittingOps } from './field-op.fixture.js';
@@ -18,6 +19,7 @@ describe('a push and its result', () => {
         const delta = deltaOf(ops, before, result.after);
         const kept = structuredClone({ before, delta });
         expect(applyDelta(before, delta)).toEqual(result.after);
+        expect(applyDeltaInClient(before, delta)).toEqual(result.after);
         expect({ before, delta }).toEqual(kept);
       }),
       { numRuns: 3000 },

@@ -6,9 +6,8 @@ import {
   setMember,
 } from '../json/json.js';
 import type { KeyStep } from './key.js';
-import { ListDraft } from './list-draft.js';
+import type { ListDraft } from './list-draft.js';
 import type { UpdateWork } from './update-work.js';
-import { ValueNumbers } from './value-numbers.js';
 
 type Container = JsonObject | JsonValue[];
 
@@ -27,11 +26,17 @@ export class Draft {
   readonly #own: Set<Container>;
   /** Of the draft's own lists those that are changed in place. */
   readonly #lists = new Map<Container, ListDraft>();
-  #values: ValueNumbers | undefined;
+  readonly #listDraft: ((list: JsonValue[]) => ListDraft) | undefined;
 
-  constructor(original: JsonObject, work: UpdateWork) {
+  /** Without `listDraft` each operation copies the list that it changes. */
+  constructor(
+    original: JsonObject,
+    work: UpdateWork,
+    listDraft?: (list: JsonValue[]) => ListDraft,
+  ) {
     this.root = { ...original };
     this.work = work;
+    this.#listDraft = listDraft;
     this.#own = new Set([this.root]);
   }
 
@@ -64,15 +69,14 @@ export class Draft {
 
   /**
    * The list found by `find`, to be changed in place; `undefined` where it belongs to the original
-   * or to a value put in.
+   * or to a value put in, and without list drafts.
    */
   ownList(steps: readonly KeyStep[], list: JsonValue[]): ListDraft | undefined {
-    if (!this.#own.has(list)) return undefined;
+    if (!this.#listDraft || !this.#own.has(list)) return undefined;
     this.#markPath(steps);
     let draft = this.#lists.get(list);
     if (draft === undefined) {
-      this.#values ??= new ValueNumbers(this.work);
-      draft = new ListDraft(list, this.#values, this.work);
+      draft = this.#listDraft(list);
       this.#lists.set(list, draft);
     }
     return draft;

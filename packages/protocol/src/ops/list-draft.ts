@@ -2,10 +2,16 @@ import type { JsonValue } from '../json/json.js';
 import type { FieldOp } from './field-op.js';
 import { elementsOf, type OpError, unwantedBy } from './op-result.js';
 import type { UpdateWork } from './update-work.js';
-import type { ValueNumbers } from './value-numbers.js';
+import { ValueNumbers } from './value-numbers.js';
 
 /** Stands for an element whose number is not known yet. No value has it. */
 const unknown = 0;
+
+/** Makes the list drafts of one update. */
+export function listDrafts(work: UpdateWork): (list: JsonValue[]) => ListDraft {
+  const values = new ValueNumbers(work);
+  return (list) => new ListDraft(list, values, work);
+}
 
 /**
  * A list to which an update applies several operations: it is changed in place. From the first

@@ -37,4 +37,5 @@ export type RqlOperator =
   | 'in'
   | 'between'
   | 'contains'
+  | 'contains ignoring case'
   | 'starts with';

@@ -129,6 +129,7 @@ function wantedBy(operator: RqlOperator, value: JsonValue): string | undefined {
     case 'between':
       return isPair(value) ? undefined : 'a list of two numbers or of two texts';
     case 'starts with':
+    case 'contains ignoring case':
       return typeof value === 'string' ? undefined : 'a text';
     default:
       return undefined;

@@ -9,28 +9,16 @@ export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
     if (a.charCodeAt(index) !== b.charCodeAt(index)) {
-      return codePointRank(a, index) - codePointRank(b, index);
+      // The difference may be in the second half of a surrogate pair.
+      return comparePoints(a, b, index - 1) || comparePoints(a, b, index);
     }
   }
   return a.length - b.length;
 }
 
-/** Moves the units of surrogate pairs after all others. */
-function codePointRank(text: string, index: number): number {
-  const unit = text.charCodeAt(index);
-  if (unit < 0xd800 || unit > 0xdfff) return unit;
-  const isPaired = isHigh(unit)
-    ? isLow(text.charCodeAt(index + 1))
-    : isHigh(text.charCodeAt(index - 1));
-  return isPaired ? unit + 0x10000 : unit;
-}
-
-function isHigh(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000;
+/** 0 where there is nothing at the index. */
+function comparePoints(a: string, b: string, index: number): number {
+  return (a.codePointAt(index) ?? 0) - (b.codePointAt(index) ?? 0);
 }
 
 /**

@@ -91,7 +91,15 @@ describe('what a filter finds', () => {
     ["tags contains 'a'", true],
     ['tags contains $object', true],
     ["tags contains 'c'", false],
-    ["name contains 'A'", false],
+    ["name contains 'ma'", true],
+    ["name contains 'Ma'", false],
+    ["name contains ''", true],
+    ['name contains 5', false],
+    ["name contains 'MA' ignoring case", true],
+    ["tags contains 'A' ignoring case", true],
+    ["tags contains 'A'", false],
+    ["missing contains ''", false],
+    ["age contains '2' ignoring case", false],
     ['tags = $tags', true],
     ["name starts with 'Am'", true],
     ["name starts with 'am'", false],
@@ -159,6 +167,10 @@ function plainValue(object: JsonObject, [name = '', ...rest]: readonly string[])
     : null;
 }
 
+function isSameFolded(a: JsonValue, b: JsonValue): boolean {
+  return typeof a === 'string' && typeof b === 'string' && a.toLowerCase() === b.toLowerCase();
+}
+
 function holds(value: JsonValue, operator: string, operand: JsonValue): boolean {
   const list = Array.isArray(operand) ? operand : [];
   const before = (a: JsonValue, b: JsonValue): boolean => {
@@ -185,7 +197,16 @@ function holds(value: JsonValue, operator: string, operand: JsonValue): boolean 
     case 'between':
       return holds(value, '>=', list[0] ?? null) && holds(value, '<=', list[1] ?? null);
     case 'contains':
+      if (typeof value === 'string') return typeof operand === 'string' && value.includes(operand);
       return Array.isArray(value) && value.some((element) => isDeepStrictEqual(element, operand));
+    case 'contains ignoring case':
+      // The values of the fixtures have only letters of ASCII.
+      if (Array.isArray(value)) return value.some((element) => isSameFolded(element, operand));
+      return (
+        typeof value === 'string' &&
+        typeof operand === 'string' &&
+        value.toLowerCase().includes(operand.toLowerCase())
+      );
     default:
       return (
         typeof value === 'string' && typeof operand === 'string' && value.indexOf(operand) === 0

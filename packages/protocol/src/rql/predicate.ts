@@ -5,6 +5,7 @@ import { ListElements } from '../json/list-elements.js';
 import { RecentTexts } from '../recent-texts.js';
 import type { Comparison, RqlExpression } from './ast.js';
 import { compareText } from './compare.js';
+import { foldCase, textSearch } from './text-search.js';
 
 /** A test of an object: its data plus `_r` and `_rev`. */
 export type Predicate = (object: JsonObject) => boolean;
@@ -77,13 +78,36 @@ function compileTest({ operator, value: operand }: Comparison<JsonValue>): Value
       return (value) => wanted.has(value, (element) => texts.of(element));
     }
     case 'contains':
-      return (value) => Array.isArray(value) && elements.has(value, operand);
+      return contains(operand);
+    case 'contains ignoring case':
+      return typeof operand === 'string' ? containsFolded(foldCase(operand)) : never;
     case 'starts with':
       return (value) =>
         typeof value === 'string' && typeof operand === 'string' && value.startsWith(operand);
     default:
       return operator satisfies never;
   }
+}
+
+const never: ValueTest = () => false;
+
+/** A text in a text, or an element in a list. */
+function contains(operand: JsonValue): ValueTest {
+  const search = typeof operand === 'string' ? textSearch(operand) : never;
+  return (value) =>
+    typeof value === 'string'
+      ? search(value)
+      : Array.isArray(value) && elements.has(value, operand);
+}
+
+function containsFolded(folded: string): ValueTest {
+  const search = textSearch(folded);
+  const isSame = (element: JsonValue) =>
+    typeof element === 'string' && foldCase(element) === folded;
+  return (value) =>
+    typeof value === 'string'
+      ? search(foldCase(value))
+      : Array.isArray(value) && value.some(isSame);
 }
 
 function setOf(list: readonly JsonValue[]): JsonSet {

@@ -36,7 +36,10 @@ const comparison: fc.Arbitrary<Comparison<JsonValue>> = fc.oneof(
   comparisonOf(fc.constantFrom(...symbols), value),
   comparisonOf(fc.constant('in'), fc.array(value, { maxLength: 4 })),
   comparisonOf(fc.constant('between'), pair),
-  comparisonOf(fc.constant('starts with'), fc.constantFrom('', 'a', '1')),
+  comparisonOf(
+    fc.constantFrom('starts with', 'contains ignoring case'),
+    fc.constantFrom('', 'a', 'A', '1'),
+  ),
 );
 
 function comparisonOf(
@@ -68,7 +71,9 @@ export function written(expression: RqlExpression): { filter: string; values: Js
     if (tree.kind === 'not') return `not (${write(tree.operand)})`;
     if (tree.kind !== 'comparison')
       return `(${write(tree.left)}) ${tree.kind} (${write(tree.right)})`;
-    return `${tree.field.join('.')} ${tree.operator} ${operand(tree, values)}`;
+    const [operator, ...rest] = tree.operator.split(' ignoring ');
+    const ignoring = rest.length > 0 ? ' ignoring case' : '';
+    return `${tree.field.join('.')} ${operator} ${operand(tree, values)}${ignoring}`;
   };
   return { filter: write(expression), values };
 }

@@ -18,9 +18,9 @@ export interface FormerOwner {
 /** The stored accounts. All methods reject with 503 where the store is unavailable. */
 export class AccountRecords {
   readonly #records: SystemRecords;
-  readonly #objects: Pick<Objects, 'head'>;
+  readonly #objects: Pick<Objects, 'head' | 'write'>;
 
-  constructor(records: SystemRecords, objects: Pick<Objects, 'head'>) {
+  constructor(records: SystemRecords, objects: Pick<Objects, 'head' | 'write'>) {
     this.#records = records;
     this.#objects = objects;
   }
@@ -92,10 +92,7 @@ export class AccountRecords {
 
   /** As `updateRequest`, alone. Resolves when it is on disk. */
   async change(uid: string, change: (held: Account) => Account): Promise<void> {
-    await this.#records.put(accountR(uid), (held) => {
-      if (!held) throw new Error('the account to be changed does not exist');
-      return accountRecord(change(readAccount(held)));
-    });
+    await this.#objects.write(this.updateRequest(uid, change));
   }
 
   /**

@@ -1,4 +1,6 @@
-import { type Auth, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import type { Auth, JsonObject } from '@really/protocol';
+import { Type } from '@really/protocol/schema';
+import { AnyValue, fits } from '../platform/record-schema.js';
 import { canonicalEmail } from './email/email.js';
 
 /** A user who logs in with a password. Stored at `/_accounts/<uid>`. */
@@ -14,7 +16,7 @@ export interface Account {
   /** How often another password was set. Rehashing does not count. */
   readonly passwordChanges: number;
   /** Of emails that were sent, without used and old ones. */
-  readonly letterTokens: readonly OneTimeToken[];
+  readonly oneTimeTokens: readonly OneTimeToken[];
 }
 
 /** What is stored of the token in an email: not the token itself. */
@@ -40,32 +42,34 @@ export function emailR(id: string): string {
 }
 
 export function accountRecord(account: Account): JsonObject {
-  const letterTokens = account.letterTokens.map((token) => ({ ...token }));
-  return { ...account, letterTokens };
+  const oneTimeTokens = account.oneTimeTokens.map((token) => ({ ...token }));
+  return { ...account, oneTimeTokens };
 }
 
-/** Throws where the record is not an account: only this server writes it. */
-export function readAccount(record: JsonObject): Account {
-  const { uid, r, email, emailVerified, password, passwordChanges, letterTokens } = record;
-  const isSound =
-    typeof uid === 'string' &&
-    typeof r === 'string' &&
-    typeof email === 'string' &&
-    typeof emailVerified === 'boolean' &&
-    typeof password === 'string' &&
-    typeof passwordChanges === 'number' &&
-    Array.isArray(letterTokens);
-  if (!isSound) throw new TypeError('a record of an account is damaged');
-  const tokens = letterTokens.flatMap((token) => readOneTimeToken(token) ?? []);
-  return { uid, r, email, emailVerified, password, passwordChanges, letterTokens: tokens };
-}
+const accountSchema = Type.Object({
+  uid: Type.String(),
+  r: Type.String(),
+  email: Type.String(),
+  emailVerified: Type.Boolean(),
+  password: Type.String(),
+  passwordChanges: Type.Number(),
+  oneTimeTokens: Type.Array(AnyValue),
+});
+const tokenSchema = Type.Object({
+  kind: Type.Enum(['reset', 'verify']),
+  hash: Type.String(),
+  expires: Type.Number(),
+});
 
-function readOneTimeToken(value: JsonValue): OneTimeToken | undefined {
-  if (!isJsonObject(value)) return undefined;
-  const { kind, hash, expires } = value;
-  const isSound = typeof hash === 'string' && typeof expires === 'number';
-  if (!isSound || (kind !== 'reset' && kind !== 'verify')) return undefined;
-  return { kind, hash, expires };
+/**
+ * Throws where the record is not an account: only this server writes it. Up to version 0.1 the tokens
+ * were stored as `letterTokens`; the next change of the account gives them the new name.
+ */
+export function readAccount({ letterTokens, ...rest }: JsonObject): Account {
+  const record = letterTokens === undefined ? rest : { oneTimeTokens: letterTokens, ...rest };
+  if (!fits(accountSchema, record)) throw new TypeError('a record of an account is damaged');
+  const oneTimeTokens = record.oneTimeTokens.filter((token) => fits(tokenSchema, token));
+  return { ...record, oneTimeTokens };
 }
 
 /** Identity of the user, for rules, hooks and tokens. */

@@ -4,8 +4,9 @@ import { defaultTokenLifetimes } from '../auth/token-lifetimes.js';
 import { Tokens } from '../auth/tokens.js';
 import { type ModelFiles, type TestApp, testApp } from '../commands/test-app.fixture.js';
 import { silentLog } from '../platform/log.js';
+import type { AccountsConfig } from './account-deps.js';
 import { PermanentFailure } from './account-jobs.js';
-import { Accounts, type AccountsConfig } from './accounts.js';
+import { Accounts } from './accounts.js';
 import type { AccountEmail, EmailTransport } from './email/account-email.js';
 import type { HashLimiter } from './passwords/hash-limiter.js';
 import type { Hasher } from './passwords/hasher.js';
@@ -62,6 +63,7 @@ export async function accountsApp({
   };
   const options = {
     services: app.services,
+    bus: app.bus,
     tokens,
     revokeTokens,
     audit,

@@ -99,7 +99,7 @@ test('[PWD3] of many concurrent signups with one address one succeeds, for one h
   expect(outcomes.at(-1)).toMatchObject(refused);
   expect(hasher.asked).toEqual(['hash']);
   const scope = { names: ['users'], parents: [] };
-  const order = { field: '_r', descending: false };
+  const order = { keys: [{ field: '_r', descending: false }] };
   expect(await store.count({ scope, order, limit: 1, timeout: 1000 })).toBe(1);
 });
 

@@ -1,13 +1,14 @@
 import { type Auth, fail, type JsonObject, ProtocolError } from '@really/protocol';
 import type { Audit } from '../auth/audit.js';
 import type { Tokens } from '../auth/tokens.js';
+import type { Bus } from '../bus/bus.js';
 import type { Services } from '../commands/services.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import { accountsName, emailsName } from './account.js';
-import { type AccountJob, jobsCollection } from './account-job.js';
-import { AccountJobs } from './account-jobs.js';
+import type { AccountsConfig } from './account-deps.js';
+import { type AccountJob, AccountJobs, jobsCollection } from './account-jobs.js';
 import { AccountRecords } from './account-records.js';
 import { readChange, readLogin, readReset, readSignup, textMember } from './credentials.js';
 import type { EmailTransport } from './email/account-email.js';
@@ -25,6 +26,7 @@ import { Verification } from './verification.js';
 
 export interface AccountsOptions {
   readonly services: Services;
+  readonly bus: Bus;
   readonly tokens: Pick<Tokens, 'mint'>;
   /** Revokes every token of a uid issued so far. Rejects with 503. */
   readonly revokeTokens: (uid: string) => Promise<void>;
@@ -37,20 +39,6 @@ export interface AccountsOptions {
   readonly serverHashes?: HashLimiter | undefined;
   readonly log: Log;
   readonly metrics?: Metrics | undefined;
-}
-
-export interface AccountsConfig {
-  /** `/users`: the collection of the users' objects. */
-  readonly users: string;
-  /** False: no new accounts. */
-  readonly signup: boolean;
-  /** Lifetime of a login's token, milliseconds. */
-  readonly tokenLife: number;
-  /** Concurrent password hashes, and how many more may wait. */
-  readonly concurrentHashes: number;
-  readonly queuedHashes: number;
-  /** Emails that may wait. */
-  readonly pendingJobs: number;
 }
 
 /** Response of `/auth/password/signup`. */
@@ -81,9 +69,8 @@ export class Accounts {
   readonly #verification: Verification;
 
   constructor(options: AccountsOptions) {
-    const { services, hasher, config, emailTransport, metrics, log } = options;
+    const { services, bus, hasher, config, emailTransport, metrics, log } = options;
     const { objects, platform, store } = services;
-    const { clock } = platform;
     const records = new SystemRecords(objects);
     const accounts = new AccountRecords(records, objects);
     const slots = {
@@ -96,28 +83,22 @@ export class Accounts {
     const passwords = new Passwords(hasher, new HashLimiter({ ...slots, shared }));
     const mailer =
       emailTransport && new AccountMailer({ accounts, transport: emailTransport, platform });
-    const sendsEmails = mailer !== undefined;
     const jobs = new AccountJobs({
-      objects,
-      records,
-      store,
-      platform,
-      log,
-      metrics,
-      limit: config.pendingJobs,
+      ...{ objects, store, bus, platform, log, metrics },
+      ...{ sendsEmails: mailer !== undefined, limit: config.pendingJobs },
       run: async (job, about) => {
         if (job.kind === 'revoke') await options.revokeTokens(job.uid);
         else await mailer?.send(job, about);
       },
     });
-    const common = { ...options, accounts, passwords, jobs, clock, sendsEmails };
+    const deps = { ...options, accounts, passwords, jobs };
     this.#options = options;
     this.#accounts = accounts;
     this.#jobs = jobs;
-    this.#signup = new Signup({ ...common, users: config.users });
-    this.#login = new Login({ ...common, life: config.tokenLife });
-    this.#newPassword = new NewPassword(common);
-    this.#verification = new Verification(common);
+    this.#signup = new Signup(deps);
+    this.#login = new Login(deps);
+    this.#newPassword = new NewPassword(deps);
+    this.#verification = new Verification(deps);
   }
 
   /** Whether emails can be requested. */

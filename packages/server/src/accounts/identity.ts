@@ -24,7 +24,8 @@ export function readIdentity({ data, r }: JsonObject): Identity {
 
 /** True for a token from a login here, which had an account, rather than one minted by the app. */
 export function isOfLogin({ uid, authType, _r, data }: Auth): boolean {
-  const isUid = /^[0-9a-f]{32}$/.test(uid);
+  // Uids of older accounts are no ids of objects.
+  const isUid = /^\d{10,19}$/.test(uid) ? _r?.endsWith(`/${uid}`) : /^[0-9a-f]{32}$/.test(uid);
   const isKnown = typeof data?.email === 'string' && typeof data.emailVerified === 'boolean';
-  return authType === 'password' && isUid && isKnown && _r !== undefined;
+  return authType === 'password' && isUid === true && isKnown && _r !== undefined;
 }

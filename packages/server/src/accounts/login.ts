@@ -1,22 +1,8 @@
 import { fail } from '@really/protocol';
-import type { Tokens } from '../auth/tokens.js';
-import type { Log } from '../platform/log.js';
-import type { Clock } from '../platform/platform.js';
 import { type Account, authOf } from './account.js';
-import type { AccountRecords } from './account-records.js';
+import type { AccountDeps } from './account-deps.js';
 import type { LoginRequest } from './credentials.js';
 import type { HashRequester } from './passwords/hash-limiter.js';
-import type { Passwords } from './passwords/passwords.js';
-
-export interface LoginOptions {
-  readonly accounts: AccountRecords;
-  readonly passwords: Passwords;
-  readonly tokens: Pick<Tokens, 'mint'>;
-  readonly clock: Clock;
-  /** Lifetime of a token, milliseconds. */
-  readonly life: number;
-  readonly log: Log;
-}
 
 export type LoginResult =
   | { readonly ok: true; readonly account: Account; readonly accessToken: string }
@@ -31,14 +17,14 @@ export type LoginRefusal =
 
 /** Rules PWD5 to PWD8. */
 export class Login {
-  readonly #options: LoginOptions;
+  readonly #deps: AccountDeps;
 
-  constructor(options: LoginOptions) {
-    this.#options = options;
+  constructor(deps: AccountDeps) {
+    this.#deps = deps;
   }
 
   async run({ email, password }: LoginRequest, requester?: HashRequester): Promise<LoginResult> {
-    const { accounts, passwords } = this.#options;
+    const { accounts, passwords } = this.#deps;
     const account = await accounts.byEmail(email);
     const matches = await passwords.matches(account?.password, password, requester);
     if (!account) return { ok: false, uid: undefined, reason: 'account.unknown' };
@@ -57,8 +43,9 @@ export class Login {
   }
 
   async mint(account: Account): Promise<string> {
-    const { clock, tokens, life } = this.#options;
-    return await tokens.mint({ ...authOf(account), expires: clock.now() + life });
+    const { services, tokens, config } = this.#deps;
+    const expires = services.platform.clock.now() + config.tokenLife;
+    return await tokens.mint({ ...authOf(account), expires });
   }
 
   /**
@@ -70,7 +57,7 @@ export class Login {
     password: string,
     requester: HashRequester | undefined,
   ): Promise<void> {
-    const { accounts, passwords, log } = this.#options;
+    const { accounts, passwords, log } = this.#deps;
     if (passwords.isCurrent(hash)) return;
     try {
       const renewed = await passwords.hash(password, requester);

@@ -8,7 +8,7 @@ import {
   parseR,
 } from '@really/protocol';
 import type { CommandContext, Services } from '../commands/services.js';
-import { CreateCommand } from '../commands/write/create-command.js';
+import { CreateCommand } from '../commands/write/create.js';
 import { runWriteCommand } from '../commands/write/write-command.js';
 import { SystemRecords } from '../objects/system-records.js';
 import type { Log } from '../platform/log.js';
@@ -105,8 +105,7 @@ async function createUser(
 ): Promise<string> {
   const target = parseR(r);
   if (!target) throw fail('r.invalid');
-  const pushTarget = { auth: appAuth, congested: false, push() {} };
-  const context: CommandContext = { services, auth: appAuth, pushTarget, log };
+  const context: CommandContext = { services, auth: appAuth, log };
   const request: CreateRequest = { cmd: 'create', tag: 0, target, body: data, cmdOpts: {} };
   const creation = new CreateCommand(context, request, 'unrestricted');
   let made = '';

@@ -8,36 +8,20 @@ import {
   parseR,
   setMember,
 } from '@really/protocol';
-import type { CommandContext, Services } from '../commands/services.js';
-import { CreateCommand } from '../commands/write/create-command.js';
+import type { CommandContext } from '../commands/services.js';
+import { CreateCommand } from '../commands/write/create.js';
 import { idAttempts } from '../commands/write/write-command.js';
 import type { WriteAllResult } from '../objects/write-request.js';
-import type { Log } from '../platform/log.js';
 import { type Account, accountR, authOf } from './account.js';
-import type { AccountJob } from './account-job.js';
-import type { AccountJobs } from './account-jobs.js';
-import type { AccountRecords, FormerOwner } from './account-records.js';
+import type { AccountDeps } from './account-deps.js';
+import type { AccountJob } from './account-jobs.js';
+import type { FormerOwner } from './account-records.js';
 import type { SignupRequest } from './credentials.js';
 import { canonicalEmail } from './email/email.js';
 import type { HashRequester } from './passwords/hash-limiter.js';
-import type { Passwords } from './passwords/passwords.js';
-
-export interface SignupOptions {
-  readonly services: Services;
-  readonly accounts: AccountRecords;
-  readonly passwords: Passwords;
-  readonly jobs: AccountJobs;
-  /** Whether emails can be sent. */
-  readonly sendsEmails: boolean;
-  /** `/users`: the collection of the users' objects. */
-  readonly users: string;
-  readonly log: Log;
-}
 
 /** An account before its password is hashed. */
 type NewAccount = Omit<Account, 'password'>;
-
-const uidBytes = 16;
 
 /**
  * Creates an account and its user's object, both or none (rules PWD1 and PWD2). The address is
@@ -45,19 +29,19 @@ const uidBytes = 16;
  * many concurrent signups with one address a single one costs a hash.
  */
 export class Signup {
-  readonly #options: SignupOptions;
+  readonly #deps: AccountDeps;
 
-  constructor(options: SignupOptions) {
-    this.#options = options;
+  constructor(deps: AccountDeps) {
+    this.#deps = deps;
   }
 
   async run(request: SignupRequest, requester?: HashRequester): Promise<NewAccount> {
     let hashing: Promise<string> | undefined;
     const hash = () => {
-      hashing ??= this.#options.passwords.hash(request.password, requester);
+      hashing ??= this.#deps.passwords.hash(request.password, requester);
       return hashing;
     };
-    const { accounts, jobs } = this.#options;
+    const { accounts, jobs } = this.#deps;
     const former = await this.#formerOwner(request);
     const gone = former.isLiving ? undefined : former.uid;
     const erases = gone === undefined ? [] : [accountR(gone)];
@@ -73,7 +57,7 @@ export class Signup {
         }),
         accounts.createRequest(newAccount, hash),
       ];
-      const followUps = [...this.#verificationEmail(newAccount), ...revocationOf(gone)];
+      const followUps = [...jobs.emailTo('verify', newAccount.uid), ...revocationOf(gone)];
       const result = await jobs.write(requests, followUps, { erases });
       if (result.kind === 'committed') return newAccount;
       if (!isTaken(result) || attempt === idAttempts) throw refusal(result, creation);
@@ -85,26 +69,26 @@ export class Signup {
    * taken.
    */
   async #formerOwner({ email }: SignupRequest): Promise<FormerOwner> {
-    const { accounts } = this.#options;
+    const { accounts } = this.#deps;
     const owner = await accounts.byEmail(email);
     const isLiving = owner !== undefined && !(await accounts.isAbandoned(owner));
     return { uid: owner?.uid, isLiving };
   }
 
   #newAccount({ email }: SignupRequest): NewAccount {
-    const { services, users } = this.#options;
-    const uid = Buffer.from(services.platform.random.bytes(uidBytes)).toString('hex');
-    const r = `${users}/${services.objects.newId()}`;
+    const { services, config } = this.#deps;
+    // One id for both, so that a rule that knows the uid finds the user's object, and the other way round.
+    const uid = services.objects.newId();
+    const r = `${config.users}/${uid}`;
     const { text } = email;
-    return { uid, r, email: text, emailVerified: false, passwordChanges: 0, letterTokens: [] };
+    return { uid, r, email: text, emailVerified: false, passwordChanges: 0, oneTimeTokens: [] };
   }
 
   /** The create by the new user. Throws 404 where there is no such model. */
   #createUser(newAccount: NewAccount, { rest }: SignupRequest): CreateCommand {
-    const { services, log } = this.#options;
+    const { services, log } = this.#deps;
     const auth = authOf(newAccount);
-    const pushTarget = { auth, congested: false, push() {} };
-    const context: CommandContext = { services, auth, pushTarget, log };
+    const context: CommandContext = { services, auth, log };
     const target = parseR(newAccount.r);
     if (!target) throw fail('r.invalid');
     // As rules see it in the token, so that the two can be compared.
@@ -116,14 +100,8 @@ export class Signup {
 
   /** Whether the model has a field for the address that a create may write. */
   #hasEmail(names: readonly string[]): boolean {
-    const field = this.#options.services.models().get(names)?.fields.get('email');
+    const field = this.#deps.services.models().get(names)?.fields.get('email');
     return field !== undefined && field.type !== 'Calculated';
-  }
-
-  /** Empty where too many emails wait: the user can request it later. */
-  #verificationEmail({ uid }: NewAccount): AccountJob[] {
-    const { sendsEmails, jobs } = this.#options;
-    return sendsEmails && !jobs.full ? [{ kind: 'verify', uid }] : [];
   }
 }
 

@@ -1,5 +1,5 @@
 import { systemCode } from '../platform/system-reason.js';
-import { StoreRefused } from '../store/store.js';
+import { StoreRefused } from '../store/store-errors.js';
 
 export { systemReason } from '../platform/system-reason.js';
 

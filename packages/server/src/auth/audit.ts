@@ -1,3 +1,4 @@
+import type { JsonValue } from '@really/protocol';
 import type { Log } from '../platform/log.js';
 import type { Counter, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
@@ -17,6 +18,13 @@ export const auditEvents = {
   'account.created': 'an account was created at the request of the app',
   'account.changed': 'an account was changed; `what` says what changed',
   'account.deleted': 'an account was deleted',
+  'admin.session': 'a socket was initialized, renewed or resumed with an admin token',
+  'admin.subscribe':
+    'an admin token subscribed, or became the token of a socket with subscriptions, to `rs`; it is pushed everything about them',
+  'admin.read':
+    'a response showed an admin token what the rules would not: `shown` has each object, and the fields if only some were hidden',
+  'admin.write': 'an admin token wrote revision `rev` of the object `r`',
+  'admin.send': 'an admin token sent a message, or showed a state, to the room of the object `r`',
 } as const;
 
 export type AuditEvent = keyof typeof auditEvents;
@@ -29,7 +37,7 @@ export interface AuditFields {
   readonly authType?: string | undefined;
   /** One of a few values. */
   readonly reason?: string | undefined;
-  readonly [more: string]: string | number | boolean | undefined;
+  readonly [more: string]: JsonValue | undefined;
 }
 
 /**
@@ -38,6 +46,19 @@ export interface AuditFields {
  */
 export interface Audit {
   record(event: AuditEvent, fields: AuditFields): void;
+}
+
+/** The message of lines about admins, which are never left out. */
+export const adminAudit = 'admin audit';
+
+/** Rs of one line: a socket may have thousands of subscriptions. */
+const rsPerLine = 100;
+
+/** Records what an admin is pushed from now on (rule ADM9). */
+export function recordSubscribed(audit: Audit, fields: AuditFields, rs: readonly string[]): void {
+  for (let from = 0; from < rs.length; from += rsPerLine) {
+    audit.record('admin.subscribe', { ...fields, rs: rs.slice(from, from + rsPerLine) });
+  }
 }
 
 export const noAudit: Audit = { record() {} };
@@ -80,7 +101,7 @@ export class AuditLog implements Audit {
   record(event: AuditEvent, fields: AuditFields): void {
     this.#events.add(1, event);
     if (refusals.has(event) && !this.#mayRecord()) this.#omitted.add();
-    else this.#log.info({ event, ...fields }, 'audit');
+    else this.#log.info({ event, ...fields }, event.startsWith('admin.') ? adminAudit : 'audit');
   }
 
   #mayRecord(): boolean {

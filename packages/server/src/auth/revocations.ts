@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '@really/protocol';
+import { Type } from '@really/protocol/schema';
 import type { Clock } from '../platform/platform.js';
+import { fits } from '../platform/record-schema.js';
 import type { TokenIdentity } from './token-identity.js';
 
 /**
@@ -199,18 +201,19 @@ export class Revocations {
 export const isOver = (until: unknown, time: number): boolean =>
   typeof until === 'number' && until !== 0 && until <= time;
 
+const revocationSchema = Type.Union([
+  Type.Object({
+    kind: Type.Enum(['token']),
+    uid: Type.String(),
+    key: Type.String(),
+    until: Type.Number(),
+  }),
+  Type.Object({ kind: Type.Enum(['uid']), uid: Type.String(), before: Type.Number() }),
+]);
+
 /** Reads a revocation from a record; `undefined` if it is not one. */
-export function revocationOf({
-  kind,
-  uid,
-  key,
-  until,
-  before,
-}: JsonObject): Revocation | undefined {
-  if (typeof uid !== 'string') return undefined;
-  if (kind === 'uid' && typeof before === 'number') return { kind, uid, before };
-  if (kind !== 'token' || typeof key !== 'string' || typeof until !== 'number') return undefined;
-  return { kind, uid, key, until };
+export function revocationOf(record: JsonObject): Revocation | undefined {
+  return fits(revocationSchema, record) ? record : undefined;
 }
 
 function recordR(kind: 't' | 'u', names: readonly string[]): string {

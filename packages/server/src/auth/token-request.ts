@@ -19,7 +19,7 @@ const longestText = 256;
  */
 export function readTokenRequest(body: JsonObject): TokenClaims {
   const errors: FieldErrors = {};
-  const { uid, authType, expires, _r, data } = withoutNulls(body);
+  const { uid, authType, expires, _r, data, admin } = withoutNulls(body);
   if (!isText(uid) || uid === '') errors.uid = [textError(uid)];
   if (authType !== undefined && !isText(authType)) errors.authType = [textError(authType)];
   if (data !== undefined && !isJsonObject(data)) errors.data = ['expected.object'];
@@ -28,6 +28,7 @@ export function readTokenRequest(body: JsonObject): TokenClaims {
   const own = _r === undefined ? undefined : parseR(_r);
   if (_r !== undefined && own?.kind !== 'object') errors._r = ['expected.object.r'];
   else if (own && own.r.length > longestText) errors._r = ['too.long'];
+  if (admin !== undefined && typeof admin !== 'boolean') errors.admin = ['expected.boolean'];
   const end = readExpires(expires);
   if (end.kind === 'invalid') errors.expires = ['expected.instant'];
   if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
@@ -36,6 +37,7 @@ export function readTokenRequest(body: JsonObject): TokenClaims {
     authType: isText(authType) ? authType : undefined,
     _r: own?.r,
     data: isJsonObject(data) ? data : undefined,
+    ...(admin === true && { admin }),
     expires: end.kind === 'read' ? end.at : undefined,
   };
   // Each is within its limit, but together and encoded they are too large.

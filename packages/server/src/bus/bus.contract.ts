@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CommittedChange } from '../store/store.js';
+import type { CommittedChange } from '../store/stored-object.js';
 import type { Bus } from './bus.js';
 
 export interface BusUnderTest {

@@ -1,4 +1,4 @@
-import type { CommittedChange } from '../store/store.js';
+import type { CommittedChange } from '../store/stored-object.js';
 
 /**
  * The bus port: sends committed changes to every node. The store is the truth and the bus only a

@@ -1,7 +1,6 @@
-import { appConfig } from '../app/config/apps.js';
+import { appConfig } from '../app/config/selected-apps.js';
 import { backUpApp } from '../app/offline/back-up-app.js';
-import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program-options.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 

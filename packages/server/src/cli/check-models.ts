@@ -1,18 +1,21 @@
-import { appConfigs } from '../app/config/apps.js';
+import { appConfigs } from '../app/config/selected-apps.js';
 import { checkModels, type ModelsChecked } from '../app/offline/check-models.js';
-import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program-options.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
+import { explainModels } from './explain-models.js';
 import { type ExitCode, printLine } from './report-error.js';
 
 /**
  * `really models check` (rule CLI3): one line for the models of each app, or one line per problem. With `--strict`
- * warnings are problems.
+ * warnings are problems; `--explain` prints how rules are evaluated.
  */
 export async function reportModels(options: ProgramOptions): Promise<ExitCode> {
   const configs = appConfigs(configInForce('production', options), appFlagOf(options));
   const isStrict = options.strict === true;
   const checked = await checkModels(configs);
-  for (const result of checked) report(result, isStrict);
+  for (const result of checked) {
+    report(result, isStrict);
+    if (options.explain === true) process.stdout.write(`${explainModels(result.models)}\n`);
+  }
   return isStrict && checked.some(({ warnings }) => warnings.length > 0) ? 1 : 0;
 }
 

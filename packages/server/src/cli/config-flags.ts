@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { readConfig } from '../app/config/config.js';
 import type { Config } from '../app/config/config-definition.js';
 import {
@@ -9,6 +9,9 @@ import {
   type Setting,
   settings,
 } from '../app/config/config-keys.js';
+
+/** Options of a command, as parsed by commander. */
+export type ProgramOptions = Readonly<Record<string, unknown>>;
 
 /** Adds the flags of these settings to a command; without a list, of all that have one. */
 export function addConfigFlags(command: Command, only?: readonly Key[]): Command {
@@ -35,26 +38,28 @@ function shownDefault({ fallback }: Setting<unknown>): string {
   return ` (default: ${fallback('production')}; in dev ${fallback('development')})`;
 }
 
-/** Adds the flag for the port of a running server on this machine. */
-export function addServerPortFlag(command: Command): Command {
-  return command.option(
-    '--port <PORT>',
-    'port of the running server; default: from its configuration',
-  );
-}
+/** The flag for the port of a running server on this machine. */
+export const serverPort = [
+  '--port <PORT>',
+  'port of the running server; default: from its configuration',
+] as const;
 
-/** Adds the flag that selects the app. */
-export function addAppFlag(command: Command): Command {
-  return command.option('--app <CLIENTID>', 'which app, if the server has several');
+/** Adds the flag for the URL of a running server. */
+export function addUrlFlag(command: Command): Command {
+  const text = 'URL of the server; default: from its configuration';
+  return command.option('--url <URL>', text, (given) => {
+    if (URL.canParse(given) && /^https?:/.test(given)) return given;
+    throw new InvalidArgumentError('expected a URL such as http://127.0.0.1:9000');
+  });
 }
 
 /** The value of `--app`. */
-export function appFlagOf({ app }: Readonly<Record<string, unknown>>): string | undefined {
+export function appFlagOf({ app }: ProgramOptions): string | undefined {
   return typeof app === 'string' ? app : undefined;
 }
 
 /** The configuration of the current folder with these flags. */
-export function configInForce(mode: Mode, options: Readonly<Record<string, unknown>>): Config {
+export function configInForce(mode: Mode, options: ProgramOptions): Config {
   const flags: Partial<Record<Key, string>> = {};
   for (const key of keys) {
     const given = options[key];

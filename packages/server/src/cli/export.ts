@@ -1,10 +1,9 @@
-import { appConfig } from '../app/config/apps.js';
 import { ConfigError } from '../app/config/config.js';
-import { exportApp, exportAppToFile } from '../app/offline/export-app.js';
+import { appConfig } from '../app/config/selected-apps.js';
+import { type ExportResult, exportApp, exportAppToFile } from '../app/offline/export-app.js';
 import { StartError } from '../app/start-error.js';
-import type { ExportCounts, LineSink } from '../transfer/export-store.js';
-import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program-options.js';
+import type { LineSink } from '../transfer/export-store.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 
@@ -17,8 +16,9 @@ export async function runExport(
   const config = appConfig(configInForce('production', options), appFlagOf(options));
   const resume = options.resume === true;
   const force = options.force === true;
-  if (file === undefined && (resume || force)) throw misuse('--resume and --force need a FILE');
-  if (resume && force) throw misuse('--resume and --force exclude each other');
+  if (file === undefined && (resume || force))
+    throw new ConfigError('--resume and --force need a FILE');
+  if (resume && force) throw new ConfigError('--resume and --force exclude each other');
   const collections = Array.isArray(options.collection) ? options.collection.map(String) : [];
   const work = {
     collections,
@@ -36,9 +36,15 @@ export async function runExport(
   return 0;
 }
 
-function report({ objects, changes }: ExportCounts, into: string): void {
+function report({ objects, changes, unfinished }: ExportResult, into: string): void {
   const history = changes > 0 ? ` and ${changes.toLocaleString('en')} changes` : '';
   printLine(`exported ${objects.toLocaleString('en')} objects${history}${into}`);
+  if (unfinished === 0) return;
+  const which =
+    unfinished === 1 ? 'A deletion is' : `${unfinished.toLocaleString('en')} deletions are`;
+  printLine(
+    `${which} unfinished: what depends on the deleted objects is in the export, and stays where it is imported. Export with --system, or when really_cascades_pending is 0`,
+  );
 }
 
 /** Waits for the reader of stdout, which may also close it. */
@@ -54,5 +60,3 @@ function stdoutSink(): LineSink {
       }),
   };
 }
-
-const misuse = (problem: string): ConfigError => new ConfigError([problem]);

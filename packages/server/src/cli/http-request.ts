@@ -58,6 +58,14 @@ export function sendRequest(question: HttpQuery): Promise<HttpReply> {
   });
 }
 
+/** Throws a readable error if an operator's request was refused. */
+export function assertAnswered(url: string, status: number): void {
+  if (status === 403) {
+    throw new Error(`the server at ${url} has another secret (REALLY_SECRET, or --secret)`);
+  }
+  if (status < 200 || status > 299) throw new Error(`the server at ${url} answered ${status}`);
+}
+
 function open(
   { method, url, headers, host }: HttpQuery,
   options: { readonly signal?: AbortSignal },

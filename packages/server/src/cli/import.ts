@@ -1,9 +1,8 @@
-import { appConfig } from '../app/config/apps.js';
 import { ConfigError } from '../app/config/config.js';
+import { appConfig } from '../app/config/selected-apps.js';
 import { importApp } from '../app/offline/import-app.js';
 import type { Imported } from '../transfer/import-store.js';
-import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program-options.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { openProgress } from './progress/progress.js';
 import { type ExitCode, printLine } from './report-error.js';
 

@@ -1,10 +1,17 @@
-import { initApp } from '../app/offline/init-app.js';
+import { initApp, type Template } from '../app/offline/init-app.js';
 import type { ExitCode } from './report-error.js';
 
 /** `really init DIR`: creates a new app and prints the next steps. */
-export async function init(folder: string): Promise<ExitCode> {
-  initApp(folder);
-  const lines = [`A new app is in ${folder}.`, '', `  cd ${folder}`, '  npx really dev', ''];
+export async function init(folder: string, template: Template): Promise<ExitCode> {
+  initApp(folder, template);
+  const lines = [
+    `A new app is in ${folder}.`,
+    '',
+    `  cd ${folder}`,
+    '  npm install',
+    '  npm run dev',
+    '',
+  ];
   process.stdout.write(lines.join('\n'));
   return 0;
 }

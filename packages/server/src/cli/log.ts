@@ -15,7 +15,7 @@ import type { Log } from '../platform/log.js';
 /** The program's log, over pino. */
 export interface ProgramLog extends Log {
   /** Writes a line at any log level, for essential lines such as the URL. */
-  announce(fields: object, message: string): void;
+  notice(fields: object, message: string): void;
 }
 
 /** Members that are never logged, at any depth that pino supports. */
@@ -37,7 +37,7 @@ export function openLog(mode: Mode, level: LevelWithSilent, verbose = false): Pr
     mode === 'production' ? linesTo(process.stdout) : prettyLines(process.stderr),
   );
   const loud = logger.child({}, { level: 'info' });
-  return { ...over(logger), announce: (fields, message) => loud.info(fields, message) };
+  return { ...over(logger), notice: (fields, message) => loud.info(fields, message) };
 }
 
 /**
@@ -62,9 +62,9 @@ function forDevelopers(err: Error): unknown {
 
 /** Prints the stack as it is, indented: it begins with the message. */
 function forTerminals(err: Error): unknown {
-  const told = stdSerializers.err(err);
-  if (typeof told?.stack !== 'string') return told;
-  return { ...told, stack: told.stack.split('\n').map(printable).join('\n') };
+  const serialized = stdSerializers.err(err);
+  if (typeof serialized?.stack !== 'string') return serialized;
+  return { ...serialized, stack: serialized.stack.split('\n').map(printable).join('\n') };
 }
 
 function prettyLines(stream: NodeJS.WriteStream): DestinationStream {

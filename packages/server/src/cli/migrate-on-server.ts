@@ -1,12 +1,12 @@
 import { isJsonObject } from '@really/protocol';
 import type { OperatorAccess } from '../app/config/operator-access.js';
 import type { MigrationEvent } from '../migration/migrate-all.js';
-import { requestLines } from './http-request.js';
+import { assertAnswered, requestLines } from './http-request.js';
 
 /** Asks a running server to migrate. Throws a readable error if it cannot be asked, or stops before the end. */
 export async function migrateOnServer(
   { url, host, secret }: OperatorAccess,
-  tell: (event: MigrationEvent) => void,
+  report: (event: MigrationEvent) => void,
 ): Promise<void> {
   let isDone = false;
   const question = {
@@ -18,17 +18,14 @@ export async function migrateOnServer(
   const status = await requestLines(question, (line) => {
     const event = eventOf(line);
     if (event === 'done') isDone = true;
-    else if (event) tell(event);
+    else if (event) report(event);
   }).catch((cause: unknown) => {
     throw new Error(
       `the data is in use, and there is no response from a server at ${url} (--port says where it is)`,
       { cause },
     );
   });
-  if (status === 403) {
-    throw new Error(`the server at ${url} has another secret (REALLY_SECRET, or --secret)`);
-  }
-  if (status !== 200) throw new Error(`the server at ${url} answered ${status}`);
+  assertAnswered(url, status);
   if (!isDone) throw new Error(`the server at ${url} stopped before everything was migrated`);
 }
 

@@ -1,14 +1,13 @@
-import { appConfigs } from '../app/config/apps.js';
 import type { Config } from '../app/config/config-definition.js';
 import { operatorAccess } from '../app/config/operator-access.js';
+import { appConfigs } from '../app/config/selected-apps.js';
 import { migrateApp } from '../app/offline/migrate-app.js';
 import { StartError } from '../app/start-error.js';
 import type { MigrationEvent } from '../migration/migrate-all.js';
-import { StoreInUse } from '../store/store.js';
-import { appFlagOf, configInForce } from './config-flags.js';
+import { StoreInUse } from '../store/store-errors.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import { migrateOnServer } from './migrate-on-server.js';
 import { MigrationReport } from './migration-report.js';
-import type { ProgramOptions } from './program-options.js';
 import { openProgress } from './progress/progress.js';
 import type { ExitCode } from './report-error.js';
 
@@ -36,14 +35,14 @@ export async function migrate(options: ProgramOptions): Promise<ExitCode> {
 async function migrateOne(
   server: Config,
   config: Config,
-  tell: (event: MigrationEvent) => void,
+  report: (event: MigrationEvent) => void,
 ): Promise<void> {
   try {
-    await migrateApp(config, tell);
+    await migrateApp(config, report);
   } catch (error) {
     const isServed = error instanceof StartError && error.cause instanceof StoreInUse;
     if (!isServed) throw error;
     const access = operatorAccess(server, { app: config.clientid, secret: undefined });
-    await migrateOnServer(access, tell);
+    await migrateOnServer(access, report);
   }
 }

@@ -1,9 +1,8 @@
 import type { Config } from '../app/config/config-definition.js';
 import type { Mode } from '../app/config/config-keys.js';
 import { type RunningServer, startServer } from '../app/serve/server.js';
-import { configInForce } from './config-flags.js';
+import { configInForce, type ProgramOptions } from './config-flags.js';
 import { openLog, type ProgramLog } from './log.js';
-import type { ProgramOptions } from './program-options.js';
 import { type ExitCode, printLine, reportError, reportStartError } from './report-error.js';
 import type { ServerSignals, StopSignals } from './stop-signals.js';
 
@@ -27,7 +26,7 @@ export async function serve(
   ]);
   if (begun === 'stopped') return await exit(0);
   if (!begun.ok) return await exit(reportStartError(begun.error, options.verbose === true));
-  announce(config, begun.value, log);
+  reportReady(config, begun.value, log);
   onHangup(() => reread(config, begun.value, log));
   return await exit(await stopWhenAsked(begun.value, signals, log));
 }
@@ -42,8 +41,8 @@ function settle<T>(promise: Promise<T>): Promise<Settled<T>> {
 }
 
 /** Rule CLI1: the one line with the URL on stdout. */
-function announce(config: Config, server: RunningServer, log: ProgramLog): void {
-  if (config.mode === 'production') log.announce({ url: server.url }, 'ready');
+function reportReady(config: Config, server: RunningServer, log: ProgramLog): void {
+  if (config.mode === 'production') log.notice({ url: server.url }, 'ready');
   else process.stdout.write(`Really is ready: ${server.url}\n`);
 }
 

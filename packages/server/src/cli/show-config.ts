@@ -1,7 +1,6 @@
-import { appConfig } from '../app/config/apps.js';
 import { configRows } from '../app/config/config-report.js';
-import { appFlagOf, configInForce } from './config-flags.js';
-import type { ProgramOptions } from './program-options.js';
+import { appConfig } from '../app/config/selected-apps.js';
+import { appFlagOf, configInForce, type ProgramOptions } from './config-flags.js';
 import type { ExitCode } from './report-error.js';
 
 /** `really config`: key, current value and its source, in columns; secrets masked. */

@@ -1,7 +1,7 @@
-import { inexactIn, isJsonObject, type JsonObject, type JsonValue, parseR } from '@really/protocol';
+import { inexactIn, isJsonObject, type JsonObject, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseDuration } from '../app/config/config-types.js';
-import { addConfigFlags } from './config-flags.js';
+import { jsonIn } from '../app/config/read-text.js';
 
 export interface TokenOptions {
   readonly uid: string;
@@ -10,18 +10,19 @@ export interface TokenOptions {
   /** Milliseconds from now. */
   readonly expires?: number;
   readonly authType?: string;
+  readonly admin?: true;
   readonly secret?: string;
 }
 
 /** The options of `really token`. `--data` is the token's data here, so there is no flag for the data folder. */
 export function addTokenOptions(command: Command): Command {
-  command
+  return command
     .requiredOption('--uid <UID>', 'uid of the user', parseUid)
     .option('--r <R>', "the R of the user's own object", parseOwnR)
     .option('--data <JSON>', 'a JSON object that rules and hooks see as auth.data', parseData)
     .option('--expires <DURATION>', 'lifetime, such as 1d; default: for ever', parseLife)
+    .option('--admin', 'all rights: for operators, and logged')
     .option('--auth-type <TYPE>', 'what rules and hooks see as auth.authType');
-  return addConfigFlags(command, ['secret']);
 }
 
 function parseUid(given: string): string {
@@ -38,12 +39,7 @@ function parseOwnR(given: string): string {
 }
 
 function parseData(given: string): JsonObject {
-  let data: JsonValue = null;
-  try {
-    data = JSON.parse(given) as JsonValue;
-  } catch {
-    // Reported below.
-  }
+  const data = jsonIn(given);
   if (!isJsonObject(data)) throw new InvalidArgumentError('expected a JSON object');
   const path = inexactIn(data)?.slice(1);
   if (path !== undefined) {

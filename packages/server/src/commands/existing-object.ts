@@ -1,15 +1,21 @@
 import { fail, type JsonObject, parseR } from '@really/protocol';
 import { goneError } from '../model/deleted.js';
+import { batchedLookups } from '../model/lookups/batched-lookups.js';
+import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import { demand, demandOfAnyObject } from '../model/rules/access.js';
-import { scriptObject, view } from '../model/view/view.js';
+import { demandFields, type FieldWrite } from '../model/rules/field-rules.js';
+import { becauseOf } from '../model/rules/rule-refusal.js';
+import { pushLookups, scriptObject, view } from '../model/view/view.js';
 import type { ReadObjects } from '../objects/write-request.js';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { CommandContext } from './services.js';
 
 export interface ObjectAccess {
   readonly r: string;
   readonly right: 'read' | 'update' | 'delete';
+  /** Where lookups are found; by default as committed. */
+  readonly finder?: LookupFinder | undefined;
 }
 
 /**
@@ -20,11 +26,13 @@ export async function existingObject(
   context: CommandContext,
   model: Model,
   head: StoredObject | undefined,
-  { r, right }: ObjectAccess,
+  { r, right, finder }: ObjectAccess,
 ): Promise<StoredObject> {
   if (head && !head.deleted) return head;
   const { access } = model;
-  if (!access.hidden) await demandOfAnyObject(access[right], { auth: context.auth, r });
+  if (!access.hidden) {
+    await demandOfAnyObject(access[right], { auth: context.auth, r, finder });
+  }
   if (!head) throw fail('object.missing');
   throw await goneError(model, head, context.auth);
 }
@@ -32,6 +40,9 @@ export async function existingObject(
 export interface ObjectDemand {
   readonly right: 'update' | 'delete';
   readonly input?: JsonObject | undefined;
+  /** The fields that it writes. */
+  readonly fields?: readonly FieldWrite[] | undefined;
+  readonly finder: LookupFinder;
 }
 
 /**
@@ -42,14 +53,52 @@ export async function authorizeObject(
   context: CommandContext,
   model: Model,
   object: StoredObject,
-  { right, input }: ObjectDemand,
+  { right, input, fields = [], finder }: ObjectDemand,
 ): Promise<void> {
   const { auth } = context;
+  const obj = scriptObject(object);
   try {
-    await demand(model.access[right], { auth, obj: scriptObject(object), input, r: object.r });
+    const scope = { auth, obj, input, r: object.r, finder };
+    await demand(model.access[right], scope);
+    await demandFields(fields, scope);
   } catch (refusal) {
-    if (await isHidden(context, model, object)) throw fail('object.missing');
+    if (await isHidden(context, model, object, finder)) {
+      throw becauseOf(fail('object.missing'), refusal);
+    }
     throw refusal;
+  }
+}
+
+/**
+ * Call between reading objects of these models and judging who may see them: the store may show a commit a moment
+ * before it is answered, and before lookups see what else was in it, such as the end of a membership.
+ */
+export async function lookupsSettled(
+  { services }: CommandContext,
+  models: readonly (Model | undefined)[],
+): Promise<void> {
+  const lookUp = models.some((model) => model && pushLookups(model).length > 0);
+  if (lookUp) await services.objects.published();
+}
+
+/** Attempts to judge an object and what its rules look up by one commit. */
+const maxAttempts = 3;
+
+/**
+ * Judges an object that was read, again if it changed meanwhile: otherwise an old revision could be judged by what its
+ * rules look up now, which no commit ever had together.
+ */
+export async function judgedTogether<T>(
+  { services: { objects } }: CommandContext,
+  head: StoredObject | undefined,
+  judge: (head: StoredObject | undefined) => T | Promise<T>,
+): Promise<T> {
+  let current = head && objects.newest(head);
+  for (let attempt = 1; ; attempt++) {
+    const judged = await judge(current);
+    const newest = current && objects.newest(current);
+    if (newest === current || attempt === maxAttempts) return judged;
+    current = newest;
   }
 }
 
@@ -61,12 +110,13 @@ export async function missingObjects(
 ): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
   const wanted = [...new Set(rs)].map((r) => ({ r, model: modelOfObject(context, r) }));
+  const finder: LookupFinder = { read: batchedLookups(readObjects) };
   const objects = await readObjects(wanted.map(({ r }) => r));
   await Promise.all(
     wanted.map(async ({ r, model }, index) => {
       const object = objects[index];
       const there = model && object && !object.deleted;
-      if (!there || (await isHidden(context, model, object))) missing.add(r);
+      if (!there || (await isHidden(context, model, object, finder))) missing.add(r);
     }),
   );
   return missing;
@@ -81,7 +131,8 @@ async function isHidden(
   context: CommandContext,
   model: Model,
   object: StoredObject,
+  finder: LookupFinder,
 ): Promise<boolean> {
   if (!model.access.hidden) return false;
-  return (await view(model, object, context.auth)).kind === 'refused';
+  return (await view(model, object, context.auth, { read: finder.read })).kind === 'refused';
 }

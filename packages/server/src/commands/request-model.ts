@@ -1,7 +1,6 @@
 import { fail } from '@really/protocol';
 import { type ResolvedFields, resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
-import { unavailable } from '../objects/unavailable.js';
 import type { CommandContext } from './services.js';
 
 /**
@@ -12,14 +11,6 @@ export function requestModel(context: CommandContext, names: readonly string[]):
   const model = context.services.models().get(names);
   if (!model) throw fail('model.unknown');
   return model;
-}
-
-/**
- * Throws 503 where the model that a write was validated by is no longer current: then `runCommand`
- * runs the write again under the current one (rule REL2).
- */
-export function assertCurrentModel({ services }: CommandContext, model: Model): void {
-  if (services.models().get(model.names) !== model) throw unavailable();
 }
 
 /**

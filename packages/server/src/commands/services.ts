@@ -1,4 +1,5 @@
 import type { Auth, JsonObject } from '@really/protocol';
+import type { Audit } from '../auth/audit.js';
 import type { Live } from '../live/live.js';
 import type { PushTarget } from '../live/push-target.js';
 import type { Migrations } from '../migration/migrations.js';
@@ -9,16 +10,19 @@ import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
+import type { Rooms } from '../presence/rooms.js';
+import type { Requester } from '../queries/owner.js';
 import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
 import type { AcceptedRevs } from './write/accepted-revs.js';
 
 /** The services of one app that commands use. */
 export interface Services {
-  /** The current models; a command reads them once. */
+  /** The current models. Within a read they stay the same: see `withPinnedModels`. */
   readonly models: () => ModelSet;
   readonly objects: Objects;
   readonly live: Live;
+  readonly rooms: Rooms;
   /** For queries; single objects come from `objects`. */
   readonly store: Store;
   readonly platform: Platform;
@@ -29,6 +33,8 @@ export interface Services {
   readonly migrations?: Pick<Migrations, 'settled'> | undefined;
   /** True while too many post hooks wait to accept more; without it they are not bounded. */
   readonly outboxFull?: (() => boolean) | undefined;
+  /** Where the reads and writes of admins are recorded (rule ADM9). */
+  readonly audit?: Audit | undefined;
   /** Key that seals page tokens. */
   readonly pageKey?: Buffer | undefined;
   /** Members of a token's data that others may see in `opBy`. */
@@ -39,9 +45,13 @@ export interface Services {
 export interface CommandContext {
   readonly services: Services;
   readonly auth: Auth;
-  /** The connection, for subscriptions. */
-  readonly pushTarget: PushTarget;
+  /** The connection, for subscriptions; `undefined` where nobody receives pushes. */
+  readonly pushTarget?: PushTarget | undefined;
+  /** Remote address, where there is no connection; `undefined` for the server itself. */
+  readonly address?: string | undefined;
   readonly traceId?: string | undefined;
+  /** Charges bytes read, where there is no connection to charge: see `PushTarget.charge`. */
+  readonly charge?: ((bytes: number) => void) | undefined;
   /** Where the command is traced. */
   readonly span?: Span | undefined;
   readonly log: Log;
@@ -55,8 +65,36 @@ export interface CommandContext {
    * client's command.
    */
   readonly hookDepth?: number | undefined;
+  /**
+   * Where a cascade runs it: R of the deleted object that it follows from (rule CAS4). Such a
+   * command belongs to no client.
+   */
+  readonly cause?: string | undefined;
   /** Revisions accepted by an update or delete over HTTP. */
   readonly acceptedRevs?: AcceptedRevs | undefined;
+}
+
+/** The same context, in which the models that are current now stay so. */
+export function withPinnedModels(context: CommandContext): CommandContext {
+  const models = context.services.models();
+  return { ...context, services: { ...context.services, models: () => models } };
+}
+
+/** Who pays for the reads of a command: see `ownerOf`. */
+export function requesterOf({ pushTarget, auth, address }: CommandContext): Requester {
+  return pushTarget ?? { auth, address };
+}
+
+/** Charges bytes of objects that a command reads besides what it responds with (rule LIM44). */
+export async function chargeFor(context: CommandContext, bytes: number): Promise<void> {
+  if (context.pushTarget) await context.pushTarget.charge?.(bytes);
+  else context.charge?.(bytes);
+}
+
+/** The connection of a command that only connections send. */
+export function pushTargetOf({ pushTarget }: CommandContext): PushTarget {
+  if (!pushTarget) throw new Error('a command that subscribes has no connection');
+  return pushTarget;
 }
 
 export interface Reply {

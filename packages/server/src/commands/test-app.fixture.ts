@@ -10,24 +10,29 @@ import {
   parseRequest,
 } from '@really/protocol';
 import { CurrentModels } from '../app/serve/current-models.js';
+import type { Bus } from '../bus/bus.js';
 import { localBus } from '../bus/local/bus.js';
+import { localRoomBus } from '../bus/local/room-bus.js';
 import { Live } from '../live/live.js';
 import type { PushTarget } from '../live/push-target.js';
 import { CurrentStore } from '../migration/current-store.js';
 import { Migrations } from '../migration/migrations.js';
 import { loadModels } from '../model/load-models.js';
+import { cannotRead, type ReadLookups } from '../model/lookups/lookup.js';
 import type { ScriptResult } from '../model/model.js';
 import type { Sandbox, SandboxProgram, SandboxSource } from '../model/sandbox/sandbox.js';
 import { Objects } from '../objects/objects.js';
 import { Budgets } from '../platform/budget.js';
-import { defaultLimits, type Limits } from '../platform/limits.js';
+import { defaultLimits, defaultRates, type Limits, type Rates } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
 import { noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
+import { Rooms } from '../presence/rooms.js';
 import { QueryLimiter } from '../queries/query-limiter.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import type { CommittedChange, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { CommittedChange } from '../store/stored-object.js';
 import { type ObjectRequest, runCommand } from './command-table.js';
 import type { Services } from './services.js';
 
@@ -40,10 +45,13 @@ export interface TestApp {
   readonly services: Services;
   readonly platform: SimulatedPlatform;
   readonly store: Store;
+  readonly bus: Bus;
   /** The changes published on the bus, once all are published. */
   publishedChanges(): Promise<CommittedChange[]>;
   /** Sends one message as this user and returns the response as on the wire, without its tag. */
   send(auth: Auth, message: JsonObject): Promise<JsonObject>;
+  /** As `send`, from a connection. */
+  sendFrom(pushTarget: PushTarget, message: JsonObject): Promise<JsonObject>;
   /** As `send`, with the text of the message. */
   sendText(auth: Auth, text: string): Promise<JsonObject>;
   /**
@@ -66,6 +74,7 @@ export interface TestAppOptions {
   readonly models: ModelFiles;
   readonly mode?: 'development' | 'production' | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  readonly rates?: Partial<Rates> | undefined;
   readonly publicData?: readonly string[] | undefined;
   readonly open?: ((platform: Platform) => Store | Promise<Store>) | undefined;
 }
@@ -75,9 +84,11 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const platform = simulatedPlatform({ seed: 1 });
   const limits = { ...defaultLimits, ...options.limits };
   let files = options.models;
+  let heads: ReadLookups = cannotRead;
+  const readLookups: ReadLookups = (rs) => heads(rs);
   const load = async () => {
     return {
-      models: await modelsOf({ ...options, models: files }, platform, limits),
+      models: await modelsOf({ ...options, models: files }, { platform, limits, readLookups }),
       warnings: [],
     };
   };
@@ -97,6 +108,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   const published: CommittedChange[] = [];
   bus.listen((changes) => published.push(...changes));
   const objects = new Objects({ store, bus, platform, log: silentLog });
+  heads = (rs) => objects.headsAtOnce(rs);
   const live = new Live({
     published: () => objects.published(),
     store,
@@ -107,32 +119,41 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
     objects,
     limits,
   });
+  const budgets = new Budgets(noMetrics);
+  const publicData = options.publicData ?? [];
+  const rooms = new Rooms({
+    ...{ bus, roomBus: localRoomBus(), models, objects, platform, budgets, limits, publicData },
+    ...{ rates: { ...defaultRates, ...options.rates }, log: silentLog, metrics: noMetrics },
+  });
   const services: Services = {
     models,
     migrations,
     objects,
     live,
+    rooms,
     store,
     platform,
     limits,
-    queryLimiter: new QueryLimiter({ limits, platform }),
-    budgets: new Budgets(noMetrics),
-    publicData: options.publicData ?? [],
+    queryLimiter: new QueryLimiter({ limits, rates: defaultRates, budgets, platform }),
+    budgets,
+    publicData,
   };
   return {
     services,
     platform,
     store,
+    bus,
     async reload(changed) {
       files = { ...files, ...changed };
       loaded = await load();
-      return () => inForce.reload({ store, objects, live });
+      return () => inForce.reload({ store, objects, live, rooms });
     },
     async publishedChanges() {
       await objects.drain();
       return published;
     },
     send: (auth, message) => send(services, { auth, push() {}, congested: false }, message),
+    sendFrom: (pushTarget, message) => send(services, pushTarget, message),
     sendText: (auth, text) => sendText(services, { auth, push() {}, congested: false }, text),
     connect: (auth) => {
       const pushes: JsonObject[] = [];
@@ -140,6 +161,7 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
         auth,
         congested: false,
         push: ({ text }) => pushes.push(JSON.parse(text) as JsonObject),
+        pushEphemeral: ({ text }) => pushes.push(JSON.parse(text) as JsonObject) > 0,
       };
       return { pushes, pushTarget, send: (message) => send(services, pushTarget, message) };
     },
@@ -150,7 +172,11 @@ export async function testApp(options: TestAppOptions): Promise<TestApp> {
   };
 }
 
-async function modelsOf(options: TestAppOptions, platform: Platform, limits: Limits) {
+async function modelsOf(
+  options: TestAppOptions,
+  deps: { platform: Platform; limits: Limits; readLookups: ReadLookups },
+) {
+  const { platform, limits, readLookups } = deps;
   const dir = mkdtempSync(join(tmpdir(), 'really-models-'));
   try {
     for (const [path, content] of Object.entries(options.models)) {
@@ -165,6 +191,7 @@ async function modelsOf(options: TestAppOptions, platform: Platform, limits: Lim
       limits,
       now: () => platform.clock.now(),
       log: silentLog,
+      readLookups,
     });
     if (loaded.kind === 'broken') throw new Error(JSON.stringify(loaded.problems, null, 2));
     return loaded.models;
@@ -214,6 +241,9 @@ export function directSandbox(): Sandbox {
       const run = functions.get(program.id);
       if (!run) throw new Error('not compiled');
       return run(JSON.parse(JSON.stringify(scope)) as Record<string, unknown>);
+    },
+    advance(program, scope) {
+      return this.call(program, scope);
     },
     async close() {},
   };

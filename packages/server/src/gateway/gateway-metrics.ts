@@ -1,13 +1,6 @@
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { EgressMetrics } from './websocket/egress.js';
 
-export interface CommandMetrics {
-  /** 1: another command is in flight; -1: one has ended. */
-  inFlight(change: 1 | -1): void;
-  /** `result`: `ok` or the error code. `trace`: trace id for an exemplar. */
-  command(cmd: string, result: string, seconds: number, trace?: string): void;
-}
-
 /** Gauges, read when `/metrics` is scraped. */
 export interface GatewayLevels {
   connections(): number;
@@ -33,7 +26,8 @@ const knownCodes = new Set('400 401 403 404 405 409 410 413 429 500 503'.split('
 const knownCloses = new Set([1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1013]);
 
 /** The metrics of the gateway. */
-export class GatewayMetrics implements EgressMetrics, CommandMetrics {
+export class GatewayMetrics implements EgressMetrics {
+  readonly #port: Metrics;
   readonly #commands: Counter;
   readonly #latency: Histogram;
   readonly #framesIn: Counter;
@@ -50,7 +44,8 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
   #received = 0;
   #receivedBytes = 0;
 
-  constructor(metrics: Metrics, levels: GatewayLevels) {
+  constructor(metrics: Metrics) {
+    this.#port = metrics;
     const counter = (name: string, help: string, labels?: string[]) =>
       metrics.counter(`really_${name}_total`, help, labels);
     this.#commands = counter('commands', 'Commands answered.', ['cmd', 'result']);
@@ -74,29 +69,6 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     this.#closed = counter('connections_closed', 'WebSocket connections closed.', ['code']);
     this.#kicked = counter('connections_kicked', 'Connections closed because they were idle.');
     this.#limited = counter('rate_limited', 'Commands and logins refused by a rate limit.', ['by']);
-    metrics.observe('really_connections', 'WebSocket connections open.', levels.connections);
-    metrics.observe(
-      'really_throttled_requests',
-      'Connections and requests waiting for a later tick, because their app has used up this one.',
-      levels.throttledRequests,
-    );
-    metrics.observe('really_congested_connections', 'Congested connections.', levels.congested);
-    metrics.observe('really_event_streams', 'Server-sent event streams open.', levels.streams);
-    metrics.observe(
-      'really_rate_limit_keys',
-      'Uids and addresses with a rate limit state.',
-      levels.rateKeys,
-    );
-    metrics.observe(
-      'really_connection_addresses',
-      'Addresses with at least one connection.',
-      levels.addresses,
-    );
-    metrics.observe(
-      'really_connection_waiting_bytes',
-      'Output bytes waiting for slow connections.',
-      levels.waitingBytes,
-    );
     metrics.observe(
       'really_commands_in_flight',
       'Commands received and not answered yet, including queued ones.',
@@ -104,10 +76,33 @@ export class GatewayMetrics implements EgressMetrics, CommandMetrics {
     );
   }
 
+  /** Registers the gauges. Call it once. */
+  observe(levels: GatewayLevels): void {
+    const level = (name: string, help: string, read: () => number) =>
+      this.#port.observe(`really_${name}`, help, read);
+    level('connections', 'WebSocket connections open.', levels.connections);
+    level(
+      'throttled_requests',
+      'Connections and requests waiting for a later tick, because their app has used up this one.',
+      levels.throttledRequests,
+    );
+    level('congested_connections', 'Congested connections.', levels.congested);
+    level('event_streams', 'Server-sent event streams open.', levels.streams);
+    level('rate_limit_keys', 'Uids and addresses with a rate limit state.', levels.rateKeys);
+    level('connection_addresses', 'Addresses with at least one connection.', levels.addresses);
+    level(
+      'connection_waiting_bytes',
+      'Output bytes waiting for slow connections.',
+      levels.waitingBytes,
+    );
+  }
+
+  /** 1: another command is in flight; -1: one has ended. */
   inFlight(change: 1 | -1): void {
     this.#inFlight += change;
   }
 
+  /** `result`: `ok` or the error code. `trace`: trace id for an exemplar. */
   command(cmd: string, result: string, seconds: number, trace?: string): void {
     this.#commands.add(1, cmd, result === 'ok' || knownCodes.has(result) ? result : 'other');
     this.#latency.recordTraced(trace, seconds, cmd);

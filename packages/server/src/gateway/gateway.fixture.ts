@@ -6,29 +6,31 @@ import { type Audit, noAudit } from '../auth/audit.js';
 import { revocationsInMemory } from '../auth/revocations.fixture.js';
 import { defaultTokenLifetimes } from '../auth/token-lifetimes.js';
 import { Tokens } from '../auth/tokens.js';
+import type { OrderKey } from '../commands/order-keys.js';
+import type { Reply } from '../commands/services.js';
 import type { PushTarget } from '../live/push-target.js';
 import { Budgets } from '../platform/budget.js';
-import { defaultLimits, type Limits } from '../platform/limits.js';
+import { defaultLimits, type Limits, type Rates } from '../platform/limits.js';
 import { type Log, silentLog } from '../platform/log.js';
 import type { SimulatedPlatform } from '../platform/simulated.js';
 import { systemPlatform } from '../platform/system.js';
-import type { OrderKey } from './dispatch/command-order.js';
+import type { CommandCall, CommandRequest, CommandSet } from './dispatch/command-set.js';
+import { createGateway } from './gateway.js';
 import type {
-  CommandCall,
-  CommandReply,
-  CommandRequest,
-  CommandSet,
-} from './dispatch/commands-in-flight.js';
-import { openGateway } from './gateway.js';
-import type { GatewayConfig, Rates, ScrapedMetrics, ServerConfig } from './options.js';
-import type { SessionDeps } from './websocket/session-deps.js';
+  GatewayConfig,
+  GatewayLive,
+  GatewayOptions,
+  GatewayRooms,
+  ScrapedMetrics,
+  ServerConfig,
+} from './options.js';
 
 /** A request of the test's own commands, with the message. */
 export interface TestRequest extends CommandRequest {
   readonly message: JsonObject;
 }
 
-export type TestCommand = (call: CommandCall, message: JsonObject) => Promise<CommandReply>;
+export type TestCommand = (call: CommandCall, message: JsonObject) => Promise<Reply>;
 
 export interface TestSetup {
   readonly commands?: Readonly<Record<string, TestCommand>> | undefined;
@@ -47,22 +49,15 @@ export const testSecret = 'a secret of at least thirty-two characters';
 /** No rate limits. */
 export const noRates: Rates = {
   ...{ commands: 0, address: 0, signup: 0, login: 0, loginAccount: 0 },
-  ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0 },
+  ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0, sends: 0, roomBytes: 0, queryTime: 0 },
 };
 
-/** A gateway on a free loopback port, with commands that the test provides. */
-export async function openTestGateway(setup: TestSetup = {}) {
-  const platform = setup.platform ?? systemPlatform;
+/** The options of an app with commands that the test provides. */
+export function testOptions(setup: TestSetup = {}) {
+  const { platform = systemPlatform, metrics = noMetricsText, log = silentLog } = setup;
+  const { audit = noAudit, ready, settle } = setup;
   const revocations = revocationsInMemory(platform.clock);
-  const tokens = new Tokens({ secret: testSecret, platform, revocations });
   const live = { drained: [] as PushTarget[], dropped: [] as PushTarget[] };
-  const { metrics = noMetricsText, ready, settle, log = silentLog, audit = noAudit } = setup;
-  const privilegedWrites = {
-    createUser: () => Promise.resolve('/users/1'),
-    ensureUser: () => Promise.resolve('/users/1'),
-    remember: () => Promise.resolve(),
-    current: (auth: Auth) => Promise.resolve(auth),
-  };
   const config: GatewayConfig = {
     secret: testSecret,
     idleTimeout: 120_000,
@@ -76,6 +71,28 @@ export async function openTestGateway(setup: TestSetup = {}) {
     ...setup.config,
     limits: { ...defaultLimits, ...setup.limits },
   };
+  const tokens = new Tokens({ secret: testSecret, platform, revocations });
+  const options: GatewayOptions = {
+    ...{ tokens, revocations, audit, issuers: [], config, metrics, log, platform, ready, settle },
+    budgets: new Budgets(metrics),
+    privilegedWrites: {
+      createUser: () => Promise.resolve('/users/1'),
+      ensureUser: () => Promise.resolve('/users/1'),
+      remember: () => Promise.resolve(),
+      current: (auth: Auth) => Promise.resolve(auth),
+    },
+    commands: commandSet(setup.commands ?? {}),
+    live: fakeLive(live),
+    rooms: noRooms,
+    models: () => ({ get: () => undefined, all: () => [] }),
+  };
+  return { options, tokens, revocations, live, metrics };
+}
+
+/** A gateway on a free loopback port, with commands that the test provides. */
+export async function openTestGateway(setup: TestSetup = {}) {
+  const { options, tokens, revocations, live, metrics } = testOptions(setup);
+  const { config, budgets, log, platform } = options;
   const server: ServerConfig = {
     metrics: 'private',
     secret: testSecret,
@@ -88,18 +105,8 @@ export async function openTestGateway(setup: TestSetup = {}) {
     tls: setup.config?.tls,
     ...(setup.config?.metrics && { metrics: setup.config.metrics }),
   };
-  const door = { tokens, revocations, audit, privilegedWrites, issuers: [] };
-  const budgets = new Budgets(metrics);
   const shared = { metrics, budgets, log, platform };
-  const options = { ...door, ...shared, config, ready, settle };
-  const gateway = await openGateway({ ...shared, config: server }, [
-    {
-      options,
-      commands: commandSet(setup.commands ?? {}),
-      live: fakeLive(live),
-      models: () => ({ get: () => undefined, all: () => [] }),
-    },
-  ]);
+  const gateway = await createGateway({ ...shared, config: server, apps: [options] });
   const { url, port } = await gateway.listen(0, '127.0.0.1');
   const close = async () => {
     let done = false;
@@ -116,10 +123,21 @@ export async function openTestGateway(setup: TestSetup = {}) {
   return { gateway, url, port, tokens, revocations, live, close };
 }
 
-function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): SessionDeps['live'] {
+/** For gateways whose commands join no rooms. */
+const noRooms: GatewayRooms = {
+  drop() {},
+  park: () => undefined,
+  release() {},
+  resume: () => () => {},
+  authChanged() {},
+  sendList() {},
+};
+
+function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): GatewayLive {
   return {
     epoch: 'e'.repeat(16),
     viewOf: () => 'v'.repeat(16),
+    sharedViewOf: () => 'v'.repeat(16),
     onDrain: (listener) => live.drained.push(listener),
     positionOf: () => undefined,
     drop: (listener) => live.dropped.push(listener),
@@ -127,6 +145,7 @@ function fakeLive(live: { drained: PushTarget[]; dropped: PushTarget[] }): Sessi
     releaseParked() {},
     resume: async () => () => {},
     authChanged: () => 0,
+    subscribedRs: () => [],
   };
 }
 

@@ -1,12 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import { defaultRequestLimits } from '@really/protocol';
-import { AppGateway, type AppGatewayDeps } from './app-gateway.js';
-import { objectCommands } from './dispatch/object-commands.js';
+import { AppGateway } from './app-gateway.js';
 import { HttpOutput } from './http/http-output.js';
 import { NodeCount } from './limits/connection-count.js';
 import { OutputTotal } from './limits/output-total.js';
-import type { Gateway, GatewayOptions, ServerGatewayOptions, TlsFiles } from './options.js';
+import type { Gateway, ServerGatewayOptions, TlsFiles } from './options.js';
 import { AcceptedSockets } from './server/accepted-sockets.js';
 import { ClientAddresses } from './server/client-addresses.js';
 import { Hosts } from './server/hosts.js';
@@ -27,90 +25,59 @@ const idleCheck = 50;
 const acceptBacklog = 4096;
 
 /** Creates the gateway, for WebSockets and HTTP. Serves nothing before `listen`. */
-export function createGateway(options: ServerGatewayOptions): Promise<Gateway> {
-  return openGateway(options, options.apps.map(depsOf));
-}
-
-function depsOf(options: GatewayOptions): AppGatewayDeps {
-  const { services, config } = options;
-  const { keyLength, pathDepth } = config.limits;
-  const commands = objectCommands(services, { ...defaultRequestLimits, keyLength, pathDepth });
-  return { options, commands, live: services.live, models: services.models };
-}
-
-/** As `createGateway`, with any set of commands. */
-export async function openGateway(
-  options: Omit<ServerGatewayOptions, 'apps'>,
-  apps: readonly AppGatewayDeps[],
-): Promise<Gateway> {
-  const gateway = new ServerGateway(options, apps);
+export async function createGateway(options: ServerGatewayOptions): Promise<Gateway> {
+  const gateway = new ServerGateway(options);
   await gateway.open();
   return gateway;
 }
 
 /** One port and the apps behind it. */
 class ServerGateway implements Gateway {
-  readonly #options: Omit<ServerGatewayOptions, 'apps'>;
+  readonly #options: ServerGatewayOptions;
   readonly #apps: readonly AppGateway[];
   readonly #routes: ServerRoutes;
   readonly #server: HttpServer;
   readonly #unusedSockets: UnusedSockets;
   #closing: Promise<void> | undefined;
 
-  constructor(options: Omit<ServerGatewayOptions, 'apps'>, apps: readonly AppGatewayDeps[]) {
-    const { config, metrics } = options;
+  constructor(options: ServerGatewayOptions) {
+    const { config, metrics, apps, budgets, platform } = options;
     this.#options = options;
     const draining = () => this.#closing !== undefined;
-    const { budgets, platform } = options;
     const node = new NodeCount(config.connections);
-    const output = new OutputTotal({ limit: config.outputTotal, budgets, timers: platform.timers });
-    this.#apps = apps.map(
-      (deps) => new AppGateway(deps, { node, output, draining, alone: apps.length === 1 }),
-    );
+    const { outputTotal: limit, outputTime: time } = config;
+    const output = new OutputTotal({ limit, time, budgets, platform });
+    const alone = apps.length === 1;
+    this.#apps = apps.map((app) => new AppGateway(app, { node, output, draining, alone }));
     const named = new Map(this.#apps.map((app) => [app.clientid ?? '', app]));
     const hosts = new Hosts(config.domain, named);
     const addresses = new ClientAddresses(config.trustProxy);
+    const origins = new Origins(config.cors);
     this.#routes = new ServerRoutes({
-      ...options,
-      addresses,
-      draining,
+      ...{ ...options, addresses, draining },
       ready: (request) => this.#ready(hosts.appOf(request)),
       scrape: async (format) => {
         for (const app of this.#apps) app.settleMetrics();
         return (await metrics.text?.(format)) ?? { text: '', contentType: 'text/plain' };
       },
     });
-    const origins = new Origins(config.cors);
     const router = new RequestRouter({
-      ...options,
-      origins,
-      hosts,
-      routes: this.#routes,
+      ...{ ...options, origins, hosts, routes: this.#routes },
       serveWithoutUpgrade: (request, head) => replayRequest(this.#server, request, head),
     });
+    const timeouts = httpTimeoutsFor(config.keepAlive);
     const http = new HttpOutput({
-      total: output,
-      time: config.outputTime,
-      budgets,
-      addresses,
-      platform,
+      ...{ total: output, time: config.outputTime, budgets, addresses, platform },
     });
     this.#server = createHttpServer(
-      {
-        ...config,
-        output: http,
-        origins,
-        timeouts: httpTimeoutsFor(config.keepAlive),
-        timers: options.platform.timers,
-      },
+      { ...config, output: http, origins, timeouts, timers: platform.timers },
       (request, response) => router.request(request, response),
     );
     this.#unusedSockets = new UnusedSockets(this.#server);
-    const perAddress = apps.map(({ options }) => options.config.limits.connectionsPerAddress);
+    const perAddress = apps.map((app) => app.config.limits.connectionsPerAddress);
     new AcceptedSockets(this.#server, {
       perAddress: perAddress.reduce((sum, most) => sum + most, 0),
-      addresses,
-      budgets,
+      ...{ addresses, budgets },
     });
     this.#server.on('upgrade', (request: IncomingMessage, _socket, head: Buffer) =>
       router.upgrade(request, head),

@@ -5,15 +5,18 @@ import type { Issuer } from '../auth/oidc/issuer.js';
 import type { Revocations } from '../auth/revocations.js';
 import type { TokenLifetimes } from '../auth/token-lifetimes.js';
 import type { Tokens } from '../auth/tokens.js';
-import type { Services } from '../commands/services.js';
+import type { DeadLetters } from '../jobs/dead-letters.js';
+import type { Live } from '../live/live.js';
+import type { MigrationEvent } from '../migration/migrate-all.js';
+import type { ModelSet } from '../model/model.js';
 import type { Budgets } from '../platform/budget.js';
-import type { Limits } from '../platform/limits.js';
+import type { Limits, Rates } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
 import type { Tracing } from '../platform/tracing.js';
-import type { DeadLetters } from '../posthooks/dead-letters.js';
-import type { MigrationRouteOptions } from './http/migration-route.js';
+import type { Rooms } from '../presence/rooms.js';
+import type { CommandSet } from './dispatch/command-set.js';
 import type { DocsPage } from './http/pages/dev-page.js';
 /** The server's configuration, as far as the gateway needs it. */
 export interface ServerConfig {
@@ -72,24 +75,6 @@ export interface GatewayConfig {
   readonly limits: Limits;
 }
 
-/** 0: no limit. */
-export interface Rates {
-  /** Commands per second and uid. */
-  readonly commands: number;
-  /** Commands per second and address. */
-  readonly address: number;
-  /** Bytes per second: of a uid, of an address, and of a socket before it is initialized. */
-  readonly bytes: number;
-  readonly addressBytes: number;
-  readonly bytesBeforeInitialize: number;
-  /** Signups and anonymous tokens per minute and address. */
-  readonly signup: number;
-  /** Password logins per minute and address. */
-  readonly login: number;
-  /** Password logins per minute and account, from addresses without a recent login to it. */
-  readonly loginAccount: number;
-}
-
 /** PEM texts. */
 export interface TlsFiles {
   readonly cert: string;
@@ -108,16 +93,42 @@ export interface ScrapedMetrics extends Metrics {
   text?(format: MetricsFormat): Promise<MetricsText>;
 }
 
+/** The live layer, as the gateway uses it. */
+export type GatewayLive = Pick<
+  Live,
+  | 'epoch'
+  | 'viewOf'
+  | 'sharedViewOf'
+  | 'positionOf'
+  | 'onDrain'
+  | 'drop'
+  | 'park'
+  | 'releaseParked'
+  | 'resume'
+  | 'authChanged'
+  | 'subscribedRs'
+>;
+
+/** The part of the rooms that connections use. */
+export type GatewayRooms = Pick<
+  Rooms,
+  'drop' | 'park' | 'release' | 'resume' | 'authChanged' | 'sendList'
+>;
+
 /** One app to serve. */
 export interface GatewayOptions {
   /** The subdomain; `undefined` for a single app. */
   readonly clientid?: string | undefined;
-  readonly services: Services;
-  readonly tokens: Tokens;
+  readonly commands: CommandSet;
+  readonly live: GatewayLive;
+  readonly rooms: GatewayRooms;
+  /** The current models. */
+  readonly models: () => ModelSet;
+  readonly tokens: Pick<Tokens, 'verify' | 'mint'>;
   /** `undefined`: no signup or login. */
   readonly accounts?: Accounts | undefined;
   /** Migrates every object of the app. */
-  readonly migrate?: MigrationRouteOptions['migrate'] | undefined;
+  readonly migrate?: ((report: (event: MigrationEvent) => void) => Promise<void>) | undefined;
   /** `undefined`: no dead letters. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly revocations: Revocations;

@@ -1,22 +1,31 @@
 import { type Auth, applyDelta, type Delta, type JsonObject, topField } from '@really/protocol';
 import { FakeConnection, numberOf, type ReceivedPush } from './live.fixture.js';
 
+/** The fields of the model of `/users`, in its order. */
+export const userFields = ['a', 'b', 'list', 'secret', 'open', 'blocked'];
+
 /** A client's copy of an object. */
 export interface ClientCopy {
   rev: number;
   data: JsonObject;
-  /** The fields that it is subscribed to; `undefined`: all. */
-  readonly fields: readonly string[] | undefined;
+  /**
+   * The fields that it has: those of its last snapshot, without those that it unsubscribed from
+   * since; `undefined`: all. After it asked for more, it has them only with the next snapshot.
+   */
+  readonly fields: Fields;
   /** The view of its last push. */
   view: string | undefined;
 }
+
+/** `undefined`: all. */
+type Fields = readonly string[] | undefined;
 
 /** A client that follows the protocol, and detects violations by the server. */
 export class FakeClient {
   readonly uid: string;
   connection: FakeConnection;
   /** The objects it is subscribed to, with the fields. */
-  readonly subscribed = new Map<string, readonly string[] | undefined>();
+  readonly subscribed = new Map<string, Fields>();
   readonly copies = new Map<string, ClientCopy>();
   /** State of its subscription to `/users`: the last position, and every creation received. */
   listening = false;
@@ -28,8 +37,7 @@ export class FakeClient {
   readonly views = new Map<string, string>();
 
   /** The last earlier revision that changed any of these fields, if the test knows it. */
-  previous: (r: string, rev: number, fields: readonly string[] | undefined) => number | undefined =
-    () => undefined;
+  previous: (r: string, rev: number, fields: Fields) => number | undefined = () => undefined;
 
   constructor(auth: Auth) {
     this.uid = auth.uid;
@@ -42,12 +50,30 @@ export class FakeClient {
   }
 
   /** The cursor to subscribe with, if its copy has these fields. */
-  cursorOf(
-    r: string,
-    fields: readonly string[] | undefined,
-  ): Pick<ClientCopy, 'rev' | 'view'> | undefined {
+  cursorOf(r: string, fields: Fields): Pick<ClientCopy, 'rev' | 'view'> | undefined {
     const copy = this.copies.get(r);
     return copy && String(copy.fields) === String(fields) ? copy : undefined;
+  }
+
+  /** A subscription to an object was made, from this revision of its copy. */
+  began(r: string, { wanted, rev }: { wanted: Fields; rev: number | undefined }): void {
+    if (rev === undefined) this.copies.delete(r);
+    this.subscribed.set(r, wanted);
+  }
+
+  /** The one that it has got more fields. */
+  widened(r: string, wanted: Fields): void {
+    const before = this.subscribed.get(r);
+    const isIn = (name: string) => before?.includes(name) || wanted?.includes(name);
+    this.subscribed.set(r, before && wanted && userFields.filter(isIn));
+  }
+
+  /** It has only these left. */
+  narrowed(r: string, remaining: readonly string[]): void {
+    this.subscribed.set(r, remaining);
+    const copy = this.copies.get(r);
+    const kept = (copy?.fields ?? userFields).filter((name) => remaining.includes(name));
+    if (copy) this.copies.set(r, { ...copy, fields: kept });
   }
 
   #apply(push: ReceivedPush): void {

@@ -120,5 +120,5 @@ export class LiveBudget {
 
 function limitError(what: string, key: string): ProtocolError {
   const path = what === 'query' ? 'query' : 'body.subscriptions';
-  return fail('rate.limited', { [path]: [`beyond limits.${key}`] }, { meta: { retryAfter: 1 } });
+  return fail.rateLimited(1, { [path]: [`beyond limits.${key}`] });
 }

@@ -4,12 +4,17 @@ import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import type { Platform } from '../platform/platform.js';
+import type { FairLimiter } from '../platform/scheduling/fair-limiter.js';
+import type { InFlight } from '../platform/scheduling/in-flight.js';
 import type { TickSlice } from '../platform/scheduling/tick-slice.js';
+import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
+import type { LogCursor } from './catch-up/log-cursor.js';
 import type { LiveBudget } from './live-budget.js';
 import type { LiveMetrics } from './live-metrics.js';
+import type { RightsClock } from './lookups/rights-clock.js';
 import type { Positions } from './position.js';
-import type { FanOutPace } from './push/fan-out-pace.js';
+import type { FanOutPace } from './push/fan-out.js';
 import type { PushTelemetry } from './push/push-telemetry.js';
 import type { UserUsages } from './registry/user-usages.js';
 
@@ -18,15 +23,23 @@ export interface LiveContext {
   readonly store: Store;
   readonly models: () => ModelSet;
   readonly views: ViewTexts;
+  readonly rightsClock: RightsClock;
   readonly positions: Positions;
   readonly platform: Platform;
   readonly log: Log;
   readonly metrics: LiveMetrics;
   readonly telemetry: PushTelemetry;
-  readonly objects: Pick<Objects, 'heads'>;
+  /** `newest` may be left out where nothing is in memory. */
+  readonly objects: Pick<Objects, 'heads'> & Partial<Pick<Objects, 'newest'>>;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
+  /** Charges the owner of a new window for what reading it took; without it nobody is charged. */
+  readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;
   readonly budget: LiveBudget;
   readonly usages: UserUsages;
+  readonly inFlight: InFlight;
+  /** Of reads of the store for subscriptions. */
+  readonly limiter: FairLimiter;
+  readonly cursor: LogCursor;
   readonly slice: TickSlice;
   readonly pace: FanOutPace;
 }

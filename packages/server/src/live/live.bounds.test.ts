@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Store } from '../store/store.js';
 import { FakeConnection, itemOf, modelOf, rule, setUpLive } from './live.fixture.js';
 
 const r = '/users/1';
@@ -151,7 +152,7 @@ describe('limits and cleanup', () => {
     for (const id of [1, 2, 3, 4]) await create(`/users/${id}`, {});
     const connection = new FakeConnection();
     const subscribeQuery = () => {
-      const order = { field: '_r', descending: true };
+      const order = { keys: [{ field: '_r', descending: true }] };
       const scope = { names: ['users'], parents: [] };
       return live.subscribeQuery(connection, { r: '/users/*', scope, order, limit: 200 });
     };
@@ -272,3 +273,43 @@ const nothing = {
   resumableRows: 0,
   queuedReads: 0,
 };
+
+test('[LIM44] a large request is read as the rate of its client allows, and no further once it is gone', async () => {
+  const reads: number[] = [];
+  const on = await setUpLive({
+    wrap: (store) =>
+      new Proxy(store, {
+        get: (target, name: keyof Store) => {
+          if (name === 'getMany') {
+            return (rs: readonly string[]) => {
+              reads.push(rs.length);
+              return target.getMany(rs);
+            };
+          }
+          const member = target[name];
+          return typeof member === 'function' ? member.bind(target) : member;
+        },
+      }),
+  });
+  for (let n = 0; n < 40; n++) await on.create(`/users/${n}`, { a: n });
+  const connection = new FakeConnection();
+  let proceed = () => {};
+  const charge = () =>
+    new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+  Object.assign(connection, { charge });
+  const items = Array.from({ length: 40 }, (_, n) => itemOf(`/users/${n}`));
+  const subscribing = on.live.subscribe(connection, items);
+  await on.settle();
+  expect(reads).toEqual([8]);
+  proceed();
+  await on.settle();
+  expect(reads).toEqual([8, 8]);
+  on.live.drop(connection);
+  proceed();
+  const { subscriptions } = await subscribing;
+  expect(reads).toEqual([8, 8]);
+  expect(subscriptions.length).toBe(16);
+  expect(on.live.subscribedRs(connection)).toEqual([]);
+});

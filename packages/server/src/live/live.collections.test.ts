@@ -251,7 +251,7 @@ describe('reads with subscribe', () => {
     filter: string,
     { since, ...more }: { since?: string; fields?: string[] } = {},
   ) => {
-    const order = { field: '_r', descending: true };
+    const order = { keys: [{ field: '_r', descending: true }] };
     const query = { filter: bindRql(parseRql(filter), {}), order, limit: 200 };
     const { pos } = withCurrentView(on, connection, itemOf({ r: '/users', pos: since }));
     const request = { r: '/users/*', scope, ...query, ...more, since: pos };

@@ -11,8 +11,10 @@ import {
 } from '@really/protocol';
 import { expect } from 'vitest';
 import type { Bus } from '../bus/bus.js';
+import { cannotRead } from '../model/lookups/lookup.js';
 import type { AuthParts, Field, Model, ModelSet, Rule, ScriptResult } from '../model/model.js';
 import { constantRule, scriptRule } from '../model/rules/access.js';
+import { noFieldRules } from '../model/rules/field-rules.js';
 import { createWrite, deleteWrite, updateWrite } from '../objects/change.js';
 import { defaultLimits, type Limits } from '../platform/limits.js';
 import { silentLog } from '../platform/log.js';
@@ -21,12 +23,15 @@ import type { Clock } from '../platform/platform.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import type { MemoryConfig } from '../store/memory/config.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import type { CommittedChange, Store, Write } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { CommittedChange } from '../store/stored-object.js';
+import type { Write } from '../store/write-group.js';
 import { Live } from './live.js';
 import { Positions } from './position.js';
-import { FanOutPace } from './push/fan-out-pace.js';
+import { FanOutPace } from './push/fan-out.js';
 import type { Frame } from './push/frame.js';
 import type { PushTarget } from './push-target.js';
+import type { SubscribeResult } from './subscribe.js';
 
 /** A push as the client receives it. */
 export interface ReceivedPush {
@@ -37,6 +42,7 @@ export interface ReceivedPush {
   readonly error?: { code: number; message: string; id?: string };
   readonly meta?: {
     opBy?: Actor;
+    at?: string;
     prev?: number;
     pos?: string;
     view?: string;
@@ -59,10 +65,10 @@ export class FakeConnection implements PushTarget {
     this.frames.push(frame);
   }
 
-  /** Takes the pushes so far, without views and with plain numbers as positions. */
+  /** Takes the pushes so far, without views and times, and with plain numbers as positions. */
   received(): ReceivedPush[] {
     return this.receivedRaw().map((push) => {
-      const { view, pos, ...meta } = push.meta ?? {};
+      const { view, pos, at: _at, ...meta } = push.meta ?? {};
       const plain = { ...meta, ...(pos !== undefined && { pos: numberOf(pos) }) };
       const { meta: _meta, ...rest } = push;
       return Object.keys(plain).length > 0 ? { ...rest, meta: plain } : rest;
@@ -137,6 +143,7 @@ export function modelOf(traits: FakeModelOptions = {}): Model {
     version,
     digest: traits.digest ?? `${version}`,
     currentFrom: 1,
+    onParentDeleted: 'keep',
     evolutions: [],
     fields: new Map(fields.map((field) => [field, fieldOf(field)])),
     fieldSets: new Map(Object.entries(traits.sets ?? {})),
@@ -146,8 +153,12 @@ export function modelOf(traits: FakeModelOptions = {}): Model {
       update: nothing,
       delete: nothing,
       subscribe: traits.subscribe ?? read,
+      present: nothing,
+      send: nothing,
       hidden: traits.hidden ?? false,
     },
+    fieldRules: noFieldRules,
+    rooms: {},
     hooks: preGet
       ? { preGet: { where, reads, run: (scope) => hiddenBy(preGet, scope as never) } }
       : {},
@@ -155,6 +166,8 @@ export function modelOf(traits: FakeModelOptions = {}): Model {
     calculated: [],
     limits: { depth: 64, list: 10_000 },
     hides: new Set(),
+    lookups: new Map(),
+    readLookups: cannotRead,
     onScriptFailure: () => {},
   };
 }
@@ -343,12 +356,12 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
       const requested = items.map((item) =>
         withCurrentView({ live, store }, connection, itemOf(item)),
       );
-      const { body, start } = await live.subscribe(connection, requested);
+      const { start, ...result } = await live.subscribe(connection, requested);
       expect(connection.frames, 'the response comes before the first push').toEqual([]);
       start();
       await settle();
       const withoutViews = (key: string, value: unknown) => (key === 'view' ? undefined : value);
-      return JSON.parse(JSON.stringify(body, withoutViews)) as JsonObject;
+      return JSON.parse(JSON.stringify(bodyOf(result), withoutViews)) as JsonObject;
     },
     unsubscribe: (connection, ...items) => {
       return live.unsubscribe(connection, items.map(unsubscribeItemOf)).subscriptions;
@@ -384,6 +397,22 @@ export function itemOf(item: SubscribeItemInput): SubscribeItem {
   const given = typeof item === 'string' ? { r: item } : item;
   const { r = '' } = given;
   return { ...given, r, target: parseR(r) };
+}
+
+/** The response as the client sees it. */
+export function bodyOf({
+  subscriptions,
+  failures,
+}: Pick<SubscribeResult, 'subscriptions' | 'failures'>): object {
+  const failed = failures.map(({ r, error }) => ({
+    r,
+    error,
+    ...(error.meta && { meta: error.meta }),
+  }));
+  return {
+    subscriptions: subscriptions.map(({ r, fields, view }) => ({ r, fields, view })),
+    ...(failed.length > 0 && { failures: failed }),
+  };
 }
 
 function unsubscribeItemOf(item: string | SubscribeItemInput): UnsubscribeItem {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { StoreUnavailable } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
 import {
   bound,
   FakeConnection,

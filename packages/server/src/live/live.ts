@@ -1,19 +1,27 @@
-import type { Auth, JsonObject, ProtocolError, UnsubscribeItem } from '@really/protocol';
+import {
+  type Auth,
+  type JsonObject,
+  namesOf,
+  type ProtocolError,
+  type UnsubscribeItem,
+} from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
 import type { ModelSet } from '../model/model.js';
 import { ViewTexts } from '../model/view/view-text.js';
-import type { Objects } from '../objects/objects.js';
 import { Budgets } from '../platform/budget.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import { FairLimiter } from '../platform/scheduling/fair-limiter.js';
+import { InFlight } from '../platform/scheduling/in-flight.js';
 import { type Steps, TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Tracing } from '../platform/tracing.js';
-import type { CommittedChange, Pos, Store } from '../store/store.js';
+import type { QueryLimiter } from '../queries/query-limiter.js';
+import type { Store } from '../store/store.js';
+import type { CommittedChange, Pos } from '../store/stored-object.js';
 import { acknowledgedStore } from './catch-up/acknowledged-store.js';
-import { FairLimiter } from './catch-up/fair-limiter.js';
-import { InFlight } from './catch-up/in-flight.js';
+import { LogCursor } from './catch-up/log-cursor.js';
 import { CollectionCatchUp } from './collection/collection-catch-up.js';
 import { CollectionDelivery } from './collection/collection-delivery.js';
 import { CollectionFeed } from './collection/collection-feed.js';
@@ -21,12 +29,15 @@ import type { CollectionTopic } from './collection/collection-subscription.js';
 import { LiveBudget, type LiveLimits } from './live-budget.js';
 import type { LiveContext } from './live-context.js';
 import { type LiveCounts, liveMetrics } from './live-metrics.js';
+import { LookupIndex } from './lookups/lookup-index.js';
+import { LookupWatch } from './lookups/lookup-watch.js';
+import { RightsClock } from './lookups/rights-clock.js';
 import { ObjectCatchUp } from './object/object-catch-up.js';
 import { ObjectDelivery } from './object/object-delivery.js';
 import { ObjectFeed } from './object/object-feed.js';
 import type { ObjectTopic } from './object/object-subscription.js';
 import { Positions } from './position.js';
-import { FanOutPace } from './push/fan-out-pace.js';
+import { FanOutPace } from './push/fan-out.js';
 import { pushError } from './push/push-error.js';
 import { PushTelemetry } from './push/push-telemetry.js';
 import type { PushTarget } from './push-target.js';
@@ -36,7 +47,6 @@ import {
   QuerySubscriptions,
   type SubscribedQuery,
 } from './query/query-subscriptions.js';
-import { assignGroup } from './registry/assign-group.js';
 import { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession, Subscription } from './registry/live-session.js';
 import { LiveSessions } from './registry/live-sessions.js';
@@ -62,12 +72,13 @@ export interface LiveOptions {
   readonly metrics?: Metrics | undefined;
   /** `undefined`: tracing is off. */
   readonly tracing?: Tracing | undefined;
-  readonly objects: Pick<Objects, 'heads'>;
+  readonly objects: LiveContext['objects'];
   /**
    * Resolves when the writes that the store shows now have been acknowledged; `undefined`: they
    * always are. See `Committer.published`.
    */
   readonly published?: (() => Promise<void>) | undefined;
+  readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;
   readonly budgets?: Budgets | undefined;
   readonly pace?: FanOutPace | undefined;
   readonly limits: LiveLimits &
@@ -77,8 +88,8 @@ export interface LiveOptions {
 /** Concurrent store reads: of all subscriptions, and of one connection. */
 const readLimits = { total: 16, perOwner: 4 };
 
-/** Objects compared with the store per read. */
-const resyncBatch = 256;
+/** Objects compared with the store per read: each may be a megabyte. */
+const resyncBatch = 8;
 
 /**
  * Live subscriptions: clients subscribe with commands, changes arrive on the bus. Each push is
@@ -94,100 +105,71 @@ export class Live {
   readonly #resumableWindows: ResumableWindows;
   readonly #objectTopics = new Topics<ObjectTopic>();
   readonly #collectionTopics = new Topics<CollectionTopic>();
-  readonly #inFlight = new InFlight();
-  readonly #limiter: FairLimiter;
   readonly #registry: SubscriptionRegistry;
   readonly #objectFeed: ObjectFeed;
-  readonly #objectCatchUp: ObjectCatchUp;
-  readonly #collectionFeed: CollectionFeed;
-  readonly #collectionCatchUp: CollectionCatchUp;
   readonly #queryFeed: QueryFeed;
+  readonly #catchUps: {
+    readonly objects: ObjectCatchUp;
+    readonly collections: CollectionCatchUp;
+  };
   readonly #queries: QuerySubscriptions;
   readonly #reassignment: GroupReassignment;
   readonly #modelReload: ModelReload;
+  readonly #lookups: LookupIndex;
+  readonly #lookupWatch: LookupWatch;
   readonly #deps: SubscribeDeps;
   readonly #stopListening: () => void;
 
   constructor(options: LiveOptions) {
-    const { bus, metrics = noMetrics, tracing, published, store, ...rest } = options;
-    const { budgets = new Budgets(metrics), limits, pace = new FanOutPace() } = rest;
-    const context: LiveContext = {
-      ...rest,
+    const context = contextOf(options, {
       usages: this.#usages,
-      budget: new LiveBudget({
-        ...{ limits, budgets, usages: this.#usages },
-        evict: (usage, error) => this.#evict(usage, error),
-      }),
-      slice: new TickSlice(rest.platform.clock),
-      pace,
-      store: published ? acknowledgedStore(store, published) : store,
-      views: new ViewTexts(() => store.epoch),
-      positions: new Positions(() => store.epoch),
-      metrics: liveMetrics(metrics, () => this.counts()),
-      telemetry: new PushTelemetry({ clock: rest.platform.clock, metrics, tracing }),
-    };
-    const objects = this.#objectTopics;
-    const collections = this.#collectionTopics;
-    const inFlight = this.#inFlight;
-    const registry = new SubscriptionRegistry(context, {
-      sessions: this.#sessions,
-      objects,
-      collections,
+      counts: () => this.counts(),
+      evict: (usage, error) => this.#evict(usage, error),
     });
-    const limiter = new FairLimiter(readLimits, { inFlight, slice: context.slice });
-    const sharedDeps = { registry, inFlight, limiter };
-    const objectDeps = {
-      ...sharedDeps,
-      topics: objects,
-      delivery: new ObjectDelivery(context, registry),
+    const sessions = this.#sessions;
+    const [objects, collections] = [this.#objectTopics, this.#collectionTopics];
+    const lookups = new LookupIndex({
+      models: context.models,
+      all: () => sessions.subscriptions(),
+    });
+    const registry = new SubscriptionRegistry(context, { sessions, objects, collections, lookups });
+    const objectDelivery = new ObjectDelivery(context, registry);
+    const objectDeps = { registry, topics: objects, delivery: objectDelivery };
+    const collectionDelivery = new CollectionDelivery(context, registry);
+    const collectionDeps = { registry, topics: collections, delivery: collectionDelivery };
+    const feed = new QueryFeed(context, registry);
+    const resumableWindows = new ResumableWindows(options.limits.queryRows);
+    const catchUps = {
+      objects: new ObjectCatchUp(context, objectDeps),
+      collections: new CollectionCatchUp(context, collectionDeps),
     };
-    const collectionDeps = {
-      ...sharedDeps,
-      topics: collections,
-      delivery: new CollectionDelivery(context, registry),
-    };
+    const reassignment = new GroupReassignment(context, { registry, queries: feed, ...catchUps });
     this.#context = context;
-    this.#limiter = limiter;
-    this.#resumableWindows = new ResumableWindows(rest.limits.queryRows);
     this.#registry = registry;
+    this.#resumableWindows = resumableWindows;
     this.#objectFeed = new ObjectFeed(context, objectDeps);
-    this.#objectCatchUp = new ObjectCatchUp(context, objectDeps);
-    this.#collectionFeed = new CollectionFeed(context, collectionDeps);
-    this.#collectionCatchUp = new CollectionCatchUp(context, collectionDeps);
-    this.#queryFeed = new QueryFeed(context, { inFlight, registry, limiter });
-    this.#queries = new QuerySubscriptions(context, {
+    this.#queryFeed = feed;
+    this.#catchUps = catchUps;
+    this.#queries = new QuerySubscriptions(context, { registry, feed, resumableWindows });
+    this.#reassignment = reassignment;
+    this.#modelReload = new ModelReload(context, { sessions, reassignment, queries: feed });
+    this.#lookupWatch = new LookupWatch(context, {
+      sessions,
       registry,
-      feed: this.#queryFeed,
-      resumableWindows: this.#resumableWindows,
+      reassignment,
+      index: lookups,
     });
-    this.#reassignment = new GroupReassignment(context, {
-      registry,
-      queries: this.#queries,
-      objects: this.#objectCatchUp,
-      collections: this.#collectionCatchUp,
-    });
-    this.#modelReload = new ModelReload(context, {
-      sessions: this.#sessions,
-      registry,
-      objects: this.#objectCatchUp,
-      collections: this.#collectionCatchUp,
-      queries: this.#queries,
-      queryFeed: this.#queryFeed,
-    });
+    this.#lookups = lookups;
+    const shared = { context, registry };
     this.#deps = {
       context,
-      inFlight,
-      objects: { context, registry, topics: objects, catchUp: this.#objectCatchUp },
-      collections: {
-        context,
-        registry,
-        topics: collections,
-        catchUp: this.#collectionCatchUp,
-        feed: this.#collectionFeed,
-        reassignment: this.#reassignment,
-      },
+      reassignment,
+      objects: { ...shared, topics: objects, catchUp: catchUps.objects },
+      collections: { ...shared, topics: collections, catchUp: catchUps.collections, reassignment },
     };
-    this.#stopListening = bus.listen((changes) => this.#receive(changes));
+    context.cursor.follow(new CollectionFeed(context, collectionDeps));
+    context.cursor.follow(feed);
+    this.#stopListening = options.bus.listen((changes) => this.#receive(changes));
   }
 
   /** The store's epoch. */
@@ -195,10 +177,22 @@ export class Live {
     return this.#context.store.epoch.id;
   }
 
-  /** The reader's view of a collection; `undefined` if it has no model. */
-  viewOf(names: readonly string[], auth: Auth): string | undefined {
+  /**
+   * The reader's view of a collection, or of what is at or below an R; `undefined` if there is no
+   * model.
+   */
+  viewOf(names: readonly string[], auth: Auth, r?: string): string | undefined {
     const model = this.#context.models().get(names);
-    return model && this.#context.views.of(model, auth);
+    if (!model) return undefined;
+    const { views } = this.#context;
+    return r === undefined ? views.of(model, auth) : views.at(model, auth, r).view;
+  }
+
+  /** As `viewOf`; `undefined` where the rights are those of each object, or are not known at once. */
+  sharedViewOf(names: readonly string[], auth: Auth, r: string): string | undefined {
+    const model = this.#context.models().get(names);
+    const at = model && this.#context.views.at(model, auth, r);
+    return at?.isShared ? at.view : undefined;
   }
 
   /** The subscribe command. A failed item is reported in the response and does not reject. */
@@ -234,16 +228,25 @@ export class Live {
     return { subscriptions: unsubscribe(deps, this.#sessions.find(pushTarget), items) };
   }
 
+  /** Ends a live query whose read failed, unless it has ended already. */
+  abandonQuery(pushTarget: PushTarget, id: string): void {
+    const subscription = this.#sessions.find(pushTarget)?.subscriptions.get(id);
+    if (subscription) this.#registry.end(subscription);
+  }
+
+  /** The Rs that this connection is subscribed to: objects, collections, and those of queries. */
+  subscribedRs(pushTarget: PushTarget): string[] {
+    return this.#subscriptionsOf(pushTarget).map((subscription) => subscription.topic.r);
+  }
+
   /**
    * Authorizes the subscriptions of this connection again after its `auth` changed. Returns how
    * many got other rights.
    */
   authChanged(pushTarget: PushTarget): number {
-    let changed = 0;
-    for (const subscription of this.#subscriptionsOf(pushTarget)) {
-      if (this.#reassignment.authChanged(subscription)) changed += 1;
-    }
-    return changed;
+    const subscriptions = this.#subscriptionsOf(pushTarget);
+    for (const subscription of subscriptions) this.#lookups.update(subscription);
+    return this.#reassignment.reauthorize(subscriptions, 'auth');
   }
 
   /**
@@ -252,9 +255,9 @@ export class Live {
    * `before`: the previous models; `pos`: the store's position.
    */
   reloaded(before: ModelSet, pos: Pos): void {
-    this.#collectionFeed.skipPosition(pos);
-    this.#queryFeed.skipPosition(pos);
-    this.#modelReload.run(before);
+    this.#lookupWatch.skipPosition(pos);
+    this.#context.cursor.skip(pos);
+    this.#lookupWatch.reloaded(this.#modelReload.run(before));
   }
 
   /**
@@ -272,8 +275,8 @@ export class Live {
     for (const subscription of this.#subscriptionsOf(pushTarget)) {
       if (subscription.progress !== 'paused') continue;
       if (subscription.kind === 'query') this.#queries.resume(subscription);
-      else if (subscription.kind === 'object') this.#objectCatchUp.begin(subscription);
-      else this.#collectionCatchUp.begin(subscription);
+      else if (subscription.kind === 'object') this.#catchUps.objects.begin(subscription);
+      else this.#catchUps.collections.begin(subscription);
     }
   }
 
@@ -283,7 +286,7 @@ export class Live {
    */
   park(pushTarget: PushTarget): readonly ResumableSubscription[] {
     const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
-      if (subscription.kind !== 'query') assignGroup(this.#context, this.#registry, subscription);
+      if (subscription.kind !== 'query') this.#registry.assignGroup(subscription);
       const model = this.#context.models().get(collectionNamesOf(subscription));
       return (model && resumableOf(subscription, model, this.#resumableWindows)) ?? [];
     });
@@ -319,7 +322,7 @@ export class Live {
   /** Ends everything of a connection that will not resume. */
   drop(pushTarget: PushTarget): void {
     const session = this.#sessions.close(pushTarget);
-    if (session) this.#inFlight.during(this.#context.slice.run(this.#endAll(session)));
+    if (session) this.#context.inFlight.during(this.#context.slice.run(this.#endAll(session)));
   }
 
   *#endAll(session: LiveSession): Steps {
@@ -335,7 +338,7 @@ export class Live {
    * bus was unavailable. Rejects with `StoreUnavailable`.
    */
   async resync(): Promise<void> {
-    const { store } = this.#context;
+    const { store, slice } = this.#context;
     const topics = this.#objectTopics.all();
     for (let at = 0; at < topics.length; at += resyncBatch) {
       const batch = topics.slice(at, at + resyncBatch);
@@ -343,15 +346,16 @@ export class Live {
       for (const [index, topic] of batch.entries()) {
         this.#objectFeed.observe(topic, objects[index]?.rev ?? 0);
       }
+      if (slice.isOver) await slice.rest();
     }
     const pos = await store.position();
-    this.#collectionFeed.observe(pos);
-    this.#queryFeed.observe(pos);
+    this.#lookupWatch.observe(pos);
+    this.#context.cursor.observe(pos);
   }
 
   /** Resolves when all received changes are pushed and no read is in flight. */
   async settled(): Promise<void> {
-    await this.#inFlight.settled();
+    await this.#context.inFlight.settled();
   }
 
   counts(): LiveCounts {
@@ -363,7 +367,7 @@ export class Live {
       objectTopics: this.#objectTopics.size,
       collectionTopics: this.#collectionTopics.size,
       queryGroups: this.#queryFeed.groups,
-      queuedReads: this.#limiter.waiting,
+      queuedReads: this.#context.limiter.waiting,
       queryRows: this.#queryFeed.rows,
       resumableRows: this.#resumableWindows.rows,
     };
@@ -390,28 +394,58 @@ export class Live {
 
   #receive(changes: readonly CommittedChange[]): void {
     for (const change of changes) {
+      this.#lookupWatch.receive(change);
       if (this.#isOfAnotherVersion(change)) {
         this.#observe(change);
         continue;
       }
       this.#objectFeed.receive(change);
-      this.#collectionFeed.receive(change);
-      this.#queryFeed.receive(change);
+      this.#context.cursor.receive(change);
     }
   }
 
   /** If so, the change cannot be applied under the current model, and the store has to be read. */
   #isOfAnotherVersion({ r, type, modelVersion }: CommittedChange): boolean {
     if (type === 'delete') return false;
-    const names = r.split('/').filter((_, index) => index % 2 === 1);
-    const model = this.#context.models().get(names);
+    const model = this.#context.models().get(namesOf(r));
     return model !== undefined && model.version !== modelVersion;
   }
 
   #observe({ r, rev, pos }: CommittedChange): void {
     const topic = this.#objectTopics.find(r);
     if (topic) this.#objectFeed.observe(topic, rev);
-    this.#collectionFeed.observe(pos);
-    this.#queryFeed.observe(pos);
+    this.#context.cursor.observe(pos);
   }
+}
+
+function contextOf(
+  options: LiveOptions,
+  deps: {
+    readonly usages: UserUsages;
+    readonly counts: () => LiveCounts;
+    readonly evict: (usage: UserUsage, error: ProtocolError) => void;
+  },
+): LiveContext {
+  const { metrics = noMetrics, tracing, published, limits, platform } = options;
+  const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, ...rest } = options;
+  const { usages, counts, evict } = deps;
+  const { clock } = platform;
+  const inFlight = new InFlight();
+  const slice = new TickSlice(clock);
+  return {
+    ...rest,
+    usages,
+    budget: new LiveBudget({ limits, budgets, usages, evict }),
+    inFlight,
+    limiter: new FairLimiter(readLimits, { inFlight, slice }),
+    cursor: new LogCursor(),
+    slice,
+    pace,
+    store: published ? acknowledgedStore(store, published) : store,
+    views: new ViewTexts(() => store.epoch),
+    rightsClock: new RightsClock(),
+    positions: new Positions(() => store.epoch),
+    metrics: liveMetrics(metrics, counts),
+    telemetry: new PushTelemetry({ clock, metrics, tracing }),
+  };
 }

@@ -1,5 +1,6 @@
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
+import { loaded } from '../model/models.fixture.js';
 import type { Epoch } from '../store/store.js';
 import {
   FakeConnection,
@@ -39,11 +40,11 @@ async function subscribe(
   connection: FakeConnection,
   item: Parameters<typeof itemOf>[0],
 ) {
-  const { body, start } = await live.subscribe(connection, [itemOf(item)]);
+  const { subscriptions, failures, start } = await live.subscribe(connection, [itemOf(item)]);
   start();
   await settle();
-  const [subscription] = (body.subscriptions ?? []) as { view?: string }[];
-  const [failure] = (body.failures ?? []) as { error: { code: number; message: string } }[];
+  const [subscription] = subscriptions;
+  const [failure] = failures;
   return { view: subscription?.view, error: failure?.error, pushes: connection.receivedRaw() };
 }
 
@@ -53,7 +54,7 @@ async function subscribeQuery(
   more: Partial<QuerySubscribeRequest> = {},
 ) {
   const scope = { names: ['users'], parents: [] };
-  const order = { field: '_r', descending: false };
+  const order = { keys: [{ field: '_r', descending: false }] };
   const subscribed = await live.subscribeQuery(connection, {
     r: '/users/*',
     scope,
@@ -286,6 +287,26 @@ describe('[VIEW3] a position', () => {
     expect(() => all.read(positions[2] ?? '', before, '')).toThrow('position.gone');
   });
 
+  test('of a window is not replayed under rights that end before the response', async () => {
+    const on = await setUpLive({ models: [modelOf(guarded)] });
+    await on.create('/users/1', { b: 1, secret: 1 });
+    const connection = new FakeConnection(admin);
+    await subscribeQuery(on, connection);
+    await on.set('/users/1', { secret: 2 });
+    const since = connection.receivedRaw()[0]?.meta?.pos;
+    await on.set('/users/1', { secret: 3 });
+    const reconnected = new FakeConnection(admin);
+    const scope = { names: ['users'], parents: [] };
+    const order = { keys: [{ field: '_r', descending: false }] };
+    const query = { r: '/users/*', scope, order, limit: 10, since };
+    const { start } = await on.live.subscribeQuery(reconnected, query);
+    reconnected.auth = reader;
+    on.live.authChanged(reconnected);
+    start();
+    await settle();
+    expect(reconnected.summaries()).toEqual(['left 2']);
+  });
+
   test('of a window can be resumed only if it is known whether a deleted object was in it', async () => {
     const on = await setUpLive();
     for (const id of [1, 2, 3]) await on.create(`/users/${id}`, { a: id });
@@ -308,6 +329,27 @@ describe('[VIEW3] a position', () => {
     await expect(
       subscribeQuery(on, new FakeConnection(), { ...windows[1], since }),
     ).rejects.toThrow('position.gone');
+  });
+
+  test.each([
+    { title: 'in reserve', add: '/users/9', removed: ['/users/1', '/users/3'] },
+    { title: 'that was pushed out', add: '/users/0', removed: ['/users/1', '/users/2'] },
+  ])('[QRY8] of a window can be resumed after an object was deleted $title', async (item) => {
+    const on = await setUpLive();
+    for (const id of [1, 2, 3, 4, 5]) await on.create(`/users/${id}`, { a: id });
+    const connection = new FakeConnection();
+    await subscribeQuery(on, connection, { limit: 2 });
+    await on.set('/users/2', { b: 1 });
+    const since = connection.receivedRaw()[0]?.meta?.pos;
+    await on.create(item.add, { a: 0 });
+    for (const r of item.removed) await on.remove(r);
+    const reconnected = new FakeConnection();
+    await subscribeQuery(on, reconnected, { limit: 2, since });
+    const pushes = reconnected.received().map(({ evt, body, r }) => `${evt} ${body?._r ?? r}`);
+    const now = new FakeConnection();
+    const { hits } = await subscribeQuery(on, now, { limit: 2 });
+    const expected = hits.map(({ object }) => object.r).sort();
+    expect(fold(['/users/1', '/users/2'], pushes)).toEqual(expected);
   });
 
   test('[QRY8] of a window can be resumed while a resumable session remembers that position', async () => {
@@ -341,3 +383,35 @@ function fold(names: readonly string[], pushes: readonly string[]): string[] {
   }
   return [...rows].sort();
 }
+
+test('[SES8] [SUB6] a subscription to a collection ends when a renewed token may not read it', async () => {
+  const { models } = await loaded({
+    'users/model.yaml': `version: 1
+fields: { a: { type: Long } }
+access: { read: auth.data.team == "red" || auth.data.team == "blue" }
+`,
+  });
+  const on = await setUpLive({ models: models.all() });
+  const connection = new FakeConnection({ uid: 'u1', data: { team: 'red' } });
+  const renew = async (team: string) => {
+    connection.auth = { uid: 'u1', data: { team } };
+    on.live.authChanged(connection);
+    await on.settle();
+    return connection.received();
+  };
+  await subscribe(on, connection, '/users');
+  expect(await renew('blue')).toEqual([]);
+  await on.create('/users/1', { a: 1 });
+  expect(summaries(connection.receivedRaw())).toHaveLength(1);
+  expect(await renew('none')).toMatchObject([
+    { evt: 'failed', r: '/users/*', error: { code: 403, message: 'forbidden' } },
+  ]);
+  // Also where its first push has not been sent yet.
+  connection.auth = { uid: 'u1', data: { team: 'red' } };
+  const { start } = await on.live.subscribe(connection, [itemOf('/users')]);
+  const failed = await renew('none');
+  start();
+  await on.settle();
+  expect([...failed, ...connection.received()]).toMatchObject([{ evt: 'failed', r: '/users/*' }]);
+  expect(on.live.subscribedRs(connection)).toEqual([]);
+});

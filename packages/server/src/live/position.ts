@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
-import type { Epoch, Pos } from '../store/store.js';
+import type { Epoch } from '../store/store.js';
+import type { Pos } from '../store/stored-object.js';
 
 /**
  * A position in the store's log, and the view under which the client received everything up to it.

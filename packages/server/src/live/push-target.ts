@@ -18,7 +18,20 @@ export interface PushTarget {
    */
   readonly congested: boolean;
   /**
+   * Charges the bytes of an object that was read for it (rule LIM44). A promise: until it resolves
+   * nothing more is to be read for it, and it is congested.
+   */
+  charge?(bytes: number): Promise<void> | undefined;
+  /**
    * Pushes sent so far for this subscription must not be sent again: its view changed or it ended.
    */
   discardSent?(key: string): void;
+  /**
+   * Sends a push of a room, which is not counted and never sent again. False: output waits already,
+   * so this is left out (rule PRS7), unless it is the last one of its room. Without it, the target
+   * takes none.
+   */
+  pushEphemeral?(frame: Frame, isLast?: boolean): boolean;
+  /** Whether it has to be noticed soon that the client is gone (rule PRS9). */
+  watchLife?(isWatched: boolean): void;
 }

@@ -1,13 +1,16 @@
-import { fail, type SubscribeItem } from '@really/protocol';
+import { type Auth, fail, fieldsOfRql, type SubscribeItem } from '@really/protocol';
+import { hasAllRights } from '../model/authority.js';
 import { resolveFields } from '../model/field-sets.js';
 import type { Model } from '../model/model.js';
 import { demandOfAnyObject } from '../model/rules/access.js';
-import type { StoredObject } from '../store/store.js';
+import { becauseOf, refusedBy } from '../model/rules/rule-refusal.js';
+import { isKnownPath } from '../queries/filter.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Position } from './position.js';
 import type { PushTarget } from './push-target.js';
+import type { QueryGroupTraits } from './query/query-group-traits.js';
 import type { LiveSession } from './registry/live-session.js';
-import { groupKeyOf, type SubscriberGroupTraits } from './registry/subscriber-group.js';
 
 /** Stored objects by R. */
 export type StoredObjectsByR = ReadonlyMap<string, StoredObject | undefined>;
@@ -26,11 +29,13 @@ export interface AuthorizedItem {
 }
 
 /** What the response reports of a subscription. */
-export interface RegisteredItem {
-  /** Its R. */
-  readonly key: string;
+export interface SubscribedItem {
+  readonly r: string;
   readonly fields: readonly string[];
   readonly view: string;
+}
+
+export interface RegisteredItem extends SubscribedItem {
   /** Starts pushes; `undefined` if they have started already. */
   readonly start?: (() => void) | undefined;
 }
@@ -59,9 +64,11 @@ export function requireModel(context: LiveContext, names: readonly string[]): Mo
 }
 
 /** Throws 403, or 404 if the model hides unreadable objects, when nobody may subscribe. */
-export function assertSubscribable({ access }: Model): void {
-  if (access.read.constant === false) throw fail(access.hidden ? 'object.missing' : 'forbidden');
-  if (access.subscribe.constant === false) throw fail('forbidden');
+export function assertSubscribable({ access }: Model, auth: Auth): void {
+  if (hasAllRights(auth)) return;
+  const { read, subscribe, hidden } = access;
+  if (read.constant === false) throw refusedBy([read], hidden ? 'object.missing' : 'forbidden');
+  if (subscribe.constant === false) throw refusedBy([subscribe]);
 }
 
 /**
@@ -77,7 +84,7 @@ export async function authorizeCollection(
   try {
     await demandOfAnyObject(read, { auth, r });
   } catch (refusal) {
-    throw hidden ? fail('object.missing') : refusal;
+    throw hidden ? becauseOf(fail('object.missing'), refusal) : refusal;
   }
   await demandOfAnyObject(subscribe, { auth, r });
 }
@@ -107,13 +114,20 @@ export function widenFields(
   return (fields?.length ?? model.fields.size) > now.length ? fields : now;
 }
 
-/** The subscriber group that a connection with these fields belongs to. */
-export function groupTraitsOf(
-  { views }: Pick<LiveContext, 'views'>,
+/**
+ * Throws 409 `query.invalid` if the model does not have, or no longer has, a field of the query.
+ */
+export function assertQueryFits(
   model: Model,
-  fields: readonly string[] | undefined,
-  { auth }: PushTarget,
-): SubscriberGroupTraits {
-  const view = views.of(model, auth);
-  return { key: groupKeyOf(fields, view), auth, view, fields };
+  { filter, order }: Pick<QueryGroupTraits, 'order'> & Partial<Pick<QueryGroupTraits, 'filter'>>,
+): void {
+  const paths = [
+    ...(filter ? fieldsOfRql(filter) : []),
+    ...order.keys.map(({ field }) => field.split('.')),
+  ];
+  for (const path of paths) {
+    if (!isKnownPath(model, path)) {
+      throw fail('query.invalid', { query: [`the model has no field ${path.join('.')}`] });
+    }
+  }
 }

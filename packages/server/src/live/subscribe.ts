@@ -1,18 +1,21 @@
-import { fail, type JsonObject, type ProtocolError } from '@really/protocol';
+import { fail, type ProtocolError } from '@really/protocol';
+import { estimateBytes } from '../objects/estimate-bytes.js';
 import { unavailable } from '../objects/unavailable.js';
 import type { Steps } from '../platform/scheduling/tick-slice.js';
-import type { InFlight } from './catch-up/in-flight.js';
+import type { StoredObject } from '../store/stored-object.js';
 import {
   type CollectionSubscribeDeps,
   CollectionSubscribeRequest,
   collectionSubscribeOptions,
 } from './collection/collection-subscribe-request.js';
-import type { LiveContext } from './live-context.js';
+import { type LiveContext, modelOf } from './live-context.js';
 import {
   type ObjectSubscribeDeps,
   ObjectSubscribeRequest,
 } from './object/object-subscribe-request.js';
 import { pushError } from './push/push-error.js';
+import { WindowLimitRequest } from './query/window-limit-request.js';
+import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession } from './registry/live-session.js';
 import {
   type AuthorizedItem,
@@ -22,21 +25,28 @@ import {
   requestedFields,
   requireModel,
   type StoredObjectsByR,
+  type SubscribedItem,
   type SubscribeRequestItem,
 } from './subscribe-checks.js';
 
 export interface SubscribeDeps {
   readonly context: LiveContext;
-  readonly inFlight: InFlight;
+  readonly reassignment: GroupReassignment;
   readonly objects: ObjectSubscribeDeps;
   readonly collections: CollectionSubscribeDeps;
 }
 
 export interface SubscribeResult {
-  /** `subscriptions`, and `failures` if there are any. */
-  readonly body: JsonObject;
+  readonly subscriptions: readonly SubscribedItem[];
+  readonly failures: readonly FailedItem[];
   /** Call when the response is queued: starts the pushes. */
   readonly start: () => void;
+}
+
+export interface FailedItem {
+  /** As requested, if it is not an R. */
+  readonly r: string;
+  readonly error: ProtocolError;
 }
 
 /** An item with its result so far, or the error that ended it. */
@@ -48,8 +58,11 @@ type ItemOutcome<T> = { readonly item: RequestedSubscription } & (
 /** Attempts while the models change during a subscribe. */
 const maxAttempts = 5;
 
-/** Items per batch: enough to share store reads, few enough to bound memory. */
-const batchSize = 256;
+/**
+ * Items per batch: each object may be a megabyte, and is read, kept and authorized with the others
+ * of its batch in one turn.
+ */
+const batchSize = 8;
 
 /** Rule SUB1: a failed item does not affect the others. */
 export async function subscribe(
@@ -58,12 +71,14 @@ export async function subscribe(
   items: readonly RequestedSubscription[],
 ): Promise<SubscribeResult> {
   const { slice } = deps.context;
-  const result = new SubscribeResponse(deps);
+  const result = new SubscribeResults(deps.context);
   for (let first = 0; first < items.length; first += batchSize) {
     const batch = items
       .slice(first, first + batchSize)
       .map((item, at) => ({ item, index: first + at }));
     await subscribeBatch(deps, session, batch, result);
+    await result.rateWait;
+    if (session.dropped) break;
     if (slice.isOver) await slice.rest();
   }
   return result;
@@ -77,34 +92,37 @@ async function subscribeBatch(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly SubscribeRequestItem[],
-  result: SubscribeResponse,
+  result: SubscribeResults,
 ): Promise<void> {
   for (let attempts = 1; attempts < maxAttempts; attempts++) {
-    const registered = await tryBatch(deps, session, items);
+    const registered = await tryBatch(deps, session, items, result);
     if (registered) return result.add(registered);
   }
   if (items[0]?.index === 0) throw unavailable();
   result.add(items.map(({ item }) => ({ item, error: unavailable() })));
 }
 
-/** `undefined` if the models changed after the items were authorized. */
+/** `undefined` if the models, or what rights depend on, changed after the items were authorized. */
 async function tryBatch(
   deps: SubscribeDeps,
   session: LiveSession,
   items: readonly SubscribeRequestItem[],
+  result: SubscribeResults,
 ): Promise<ItemOutcome<RegisteredItem>[] | undefined> {
   const { context } = deps;
   const models = context.models();
+  const authorizedAt = rightsTimes(context, items);
   const requests = items.map((outcome) =>
     attempt(context, outcome.item, () => requestFor(deps, session, outcome)),
   );
   try {
     // Read after the topics are retained, so that no change of these objects is missed.
-    const heads = readHeads(context, requests);
+    const heads = readHeads(context, session, requests, result);
     const authorized = await Promise.all(
       requests.map((request) => authorizeItem(context, request, heads)),
     );
     if (context.models() !== models) return undefined;
+    if (rightsTimes(context, items) !== authorizedAt) return undefined;
     return session.dropped
       ? []
       : authorized.map((outcome) => registerItem(context, session, outcome));
@@ -113,13 +131,28 @@ async function tryBatch(
   }
 }
 
+/** Equal as long as what these items are authorized by is the same. */
+function rightsTimes(context: LiveContext, items: readonly SubscribeRequestItem[]): string {
+  const times = items.map(({ item: { target } }) => {
+    const model = target && modelOf(context, target.names);
+    return model ? context.rightsClock.timeOf(model) : 0;
+  });
+  return times.join(' ');
+}
+
 function requestFor(
   deps: SubscribeDeps,
   session: LiveSession,
   { item, index }: SubscribeRequestItem,
 ): ItemSubscribeRequest {
   const { target } = item;
-  if (!target) throw fail('r.invalid');
+  if (!target) {
+    const isWindow = session.subscriptions.get(item.r)?.kind === 'query';
+    if (!isWindow && item.limit === undefined) throw fail('r.invalid');
+    return new WindowLimitRequest(deps, session, { item, index });
+  }
+  if (item.limit !== undefined)
+    throw fail.invalid(`body.subscriptions[${index}].limit`, 'only.of.queries');
   if (target.kind === 'object') {
     return new ObjectSubscribeRequest(deps.objects, session, target, { item, index });
   }
@@ -129,17 +162,26 @@ function requestFor(
   return new CollectionSubscribeRequest(deps.collections, session, options);
 }
 
+/** Sessions take turns, as in every read for subscriptions (rule LIM43). */
 async function readHeads(
-  { store }: LiveContext,
+  { store, limiter }: LiveContext,
+  session: LiveSession,
   requests: readonly ItemOutcome<ItemSubscribeRequest>[],
+  result: SubscribeResults,
 ): Promise<StoredObjectsByR> {
   const rs = new Set<string>();
   for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
   }
   const requested = [...rs];
-  const objects = requested.length > 0 ? await store.getMany(requested) : [];
+  if (requested.length === 0) return new Map();
+  const objects = await limiter.schedule(session, () => store.getMany(requested));
+  for (const object of objects) result.rateWait = charge(session, object) ?? result.rateWait;
   return new Map(requested.map((r, index) => [r, objects[index]]));
+}
+
+function charge({ pushTarget }: LiveSession, object: StoredObject | undefined) {
+  return object && pushTarget.charge?.(estimateBytes(object.data));
 }
 
 async function authorizeItem(
@@ -177,52 +219,35 @@ function attempt<T>(
   }
 }
 
-function* startAll(starts: readonly (() => void)[]): Steps {
-  for (const start of starts) {
-    start();
-    yield;
-  }
-}
-
 /** Collects the results of the items. */
-class SubscribeResponse implements SubscribeResult {
-  readonly #deps: SubscribeDeps;
-  readonly #subscriptions: JsonObject[] = [];
-  readonly #failures: JsonObject[] = [];
-  readonly #starts: (() => void)[] = [];
+class SubscribeResults implements SubscribeResult {
+  readonly #context: LiveContext;
+  readonly subscriptions: RegisteredItem[] = [];
+  readonly failures: FailedItem[] = [];
+  /** Resolves when more may be read for the client. */
+  rateWait: Promise<void> | undefined;
 
-  get body(): JsonObject {
-    const failures = this.#failures;
-    const subscriptions = this.#subscriptions;
-    return failures.length > 0 ? { subscriptions, failures } : { subscriptions };
+  constructor(context: LiveContext) {
+    this.#context = context;
   }
 
-  constructor(deps: SubscribeDeps) {
-    this.#deps = deps;
+  add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
+    for (const { item, ...outcome } of registered) {
+      if (outcome.error) this.failures.push({ r: item.target?.r ?? item.r, error: outcome.error });
+      else this.subscriptions.push(outcome.value);
+    }
   }
 
   /** Yields the event loop if there are many (rule LIM43). */
   readonly start = (): void => {
-    const { inFlight, context } = this.#deps;
-    inFlight.during(context.slice.run(startAll(this.#starts)));
+    const { inFlight, slice } = this.#context;
+    inFlight.during(slice.run(this.#startAll()));
   };
 
-  add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
-    for (const { item, ...outcome } of registered) {
-      if (outcome.error) this.#failures.push(failureOf(item, outcome.error));
-      else {
-        const { key, fields, view, start } = outcome.value;
-        this.#subscriptions.push({ r: key, fields: [...fields], view });
-        if (start) this.#starts.push(start);
-      }
+  *#startAll(): Steps {
+    for (const { start } of this.subscriptions) {
+      start?.();
+      yield;
     }
   }
-}
-
-function failureOf({ r, target }: RequestedSubscription, error: ProtocolError): JsonObject {
-  return {
-    r: target?.r ?? r,
-    error: { ...error.toJSON() },
-    ...(error.meta && { meta: { ...error.meta } }),
-  };
 }

@@ -1,9 +1,9 @@
 import { fail, type UnsubscribeItem } from '@really/protocol';
 import { type LiveContext, modelOf } from './live-context.js';
-import { assignGroup } from './registry/assign-group.js';
 import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession, Subscription } from './registry/live-session.js';
 import type { SubscriptionRegistry } from './registry/subscription-registry.js';
+import { collectionNamesOf } from './reload/model-change.js';
 import { requestedFields } from './subscribe-checks.js';
 
 export interface UnsubscribeDeps {
@@ -56,31 +56,19 @@ function removeFields(
   subscription: Subscription,
   fields: readonly string[] | undefined,
 ): boolean {
-  if (subscription.kind !== 'query' && fields) assignGroup(context, registry, subscription);
-  const remaining =
-    subscription.kind !== 'query' && fields
-      ? remainingFields(context, subscription, fields)
-      : undefined;
-  if (subscription.kind === 'query' || remaining === undefined || remaining.length === 0) {
-    registry.end(subscription);
-    // The client may have other rights when it subscribes again.
-    subscription.session.pushTarget.discardSent?.(subscription.key);
-    return true;
+  if (subscription.kind !== 'query' && fields) {
+    registry.assignGroup(subscription);
+    const { fields: selected } = subscription.group;
+    const all = modelOf(context, collectionNamesOf(subscription))?.fields.keys();
+    const remaining = (selected ?? [...(all ?? [])]).filter((name) => !fields.includes(name));
+    if (remaining.length > 0) {
+      const isLess = remaining.length < (selected?.length ?? Number.POSITIVE_INFINITY);
+      if (isLess) reassignment.changeFields(subscription, remaining);
+      return false;
+    }
   }
-  if (remaining.length < (subscription.group.fields?.length ?? Number.POSITIVE_INFINITY)) {
-    reassignment.reassign(subscription, remaining);
-  }
-  return false;
-}
-
-function remainingFields(
-  context: LiveContext,
-  subscription: Exclude<Subscription, { kind: 'query' }>,
-  removed: readonly string[],
-): readonly string[] | undefined {
-  const names =
-    subscription.kind === 'object' ? subscription.topic.names : subscription.topic.scope.names;
-  const model = modelOf(context, names);
-  const now = subscription.group.fields ?? (model && [...model.fields.keys()]);
-  return now?.filter((name) => !removed.includes(name));
+  registry.end(subscription);
+  // The client may have other rights when it subscribes again.
+  subscription.session.pushTarget.discardSent?.(subscription.key);
+  return true;
 }

@@ -6,7 +6,9 @@ import { createWrite } from '../objects/change.js';
 import { silentLog } from '../platform/log.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { type Query, type Store, StoreUnavailable } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { Query } from '../store/store-reads.js';
 import { CurrentStore } from './current-store.js';
 import { MigrationFailed } from './migration-failed.js';
 import { Migrations, maxListed } from './migrations.js';
@@ -14,7 +16,7 @@ import { Migrations, maxListed } from './migrations.js';
 const evolution = "if (obj.n === 13) throw new Error('unlucky');\nreturn { n: obj.n + 100 };";
 const query: Query = {
   scope: { names: ['things'], parents: [] },
-  order: { field: '_r', descending: false },
+  order: { keys: [{ field: '_r', descending: false }] },
   limit: 1000,
   timeout: 5000,
 };
@@ -240,7 +242,7 @@ test('[MIG8] objects with changing unique values are migrated one by one, in any
 
 test('[MIG8] a query migrates a whole collection whose unique values change', async () => {
   const store = await storeWithNumbers('return { no: 21 - obj.no };', ...twenty);
-  const order = { field: 'no', descending: false };
+  const order = { keys: [{ field: 'no', descending: false }] };
   const found = await store.query({ ...query, order });
   expect(found.map(({ data }) => data.no)).toEqual(twenty);
 });

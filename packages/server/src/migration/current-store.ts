@@ -1,29 +1,30 @@
+import { namesOf } from '@really/protocol';
 import { isOutdated, knownMembers } from '../model/evolve.js';
 import type { Model, ModelSet } from '../model/model.js';
 import type { Platform } from '../platform/platform.js';
+import type { CollectionLayout, StoredFieldType } from '../store/collection-layout.js';
+import type { Dependency, Dependents, DependentsPage } from '../store/dependents.js';
+import type { Epoch, Store } from '../store/store.js';
 import type {
   Changes,
-  CollectionLayout,
   Created,
   CreatedEntry,
-  Epoch,
-  GroupOutcome,
   History,
+  Outdated,
+  Query,
+  ReadOptions,
+  Scope,
+} from '../store/store-reads.js';
+import type { Pos, StoredObject } from '../store/stored-object.js';
+import type {
+  GroupOutcome,
   Migration,
   MigrationOutcome,
   OnceRecord,
-  Outdated,
-  Pos,
-  Query,
-  ReadOptions,
   RestoredObject,
   RestoreOutcome,
-  Scope,
-  Store,
-  StoredFieldType,
-  StoredObject,
   WriteGroup,
-} from '../store/store.js';
+} from '../store/write-group.js';
 import { MigrationFailed } from './migration-failed.js';
 import type { Migrations } from './migrations.js';
 
@@ -148,12 +149,16 @@ export class CurrentStore implements Store {
     return this.#store.mistyped(names, types);
   }
 
+  dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents> {
+    return this.#store.dependents(r, dependency, page);
+  }
+
   position(): Promise<Pos> {
     return this.#store.position();
   }
 
-  newest(): Promise<number> {
-    return this.#store.newest();
+  latestChangeTime(): Promise<number> {
+    return this.#store.latestChangeTime();
   }
 
   once(uid: string, id: string): Promise<OnceRecord | undefined> {
@@ -169,7 +174,7 @@ export class CurrentStore implements Store {
   }
 
   #modelOf(r: string): Model | undefined {
-    return this.#models().get(r.split('/').filter((_, index) => index % 2 === 1));
+    return this.#models().get(namesOf(r));
   }
 
   #isOutdated(object: StoredObject): boolean {

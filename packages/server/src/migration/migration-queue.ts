@@ -1,4 +1,5 @@
-import type { Migration, MigrationOutcome, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { Migration, MigrationOutcome } from '../store/write-group.js';
 
 interface QueuedMigration {
   readonly migration: Migration;

@@ -4,7 +4,9 @@ import type { Model, ModelSet } from '../model/model.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
-import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { MigrationFailed } from './migration-failed.js';
 import { type MigrationFailures, MigrationPasses, type PassProgress } from './migration-passes.js';
 import { MigrationQueue } from './migration-queue.js';
@@ -172,16 +174,18 @@ export class Migrations {
 
   async #migrateStored(model: Model, object: StoredObject): Promise<void> {
     const result = await this.#save(model, object, await this.#evolved(model, object));
-    if (result.kind === 'unique') throw this.#failure(object.r, notUniqueIn(result.field));
+    if (result.kind === 'unique') throw this.#failure(object.r, notUniqueIn(result.fields));
   }
 }
 
 type StoreResult =
   | { readonly kind: 'stored'; readonly object: StoredObject | undefined }
-  | { readonly kind: 'unique'; readonly object: StoredObject; readonly field: string };
+  | { readonly kind: 'unique'; readonly object: StoredObject; readonly fields: readonly string[] };
 
 const alreadySettled = Promise.resolve();
 
-function notUniqueIn(field: string): string {
-  return `another object has its value in ${field}, which is unique`;
+function notUniqueIn(fields: readonly string[]): string {
+  return fields.length === 1
+    ? `another object has its value in ${fields[0]}, which is unique`
+    : `another object has its values in ${fields.join(' and ')}, which are unique together`;
 }

@@ -1,6 +1,6 @@
 import { deepEqual, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { CalculatedField, Model, ScriptResult } from './model.js';
-import { askerKey, nowKey, thisKey } from './script/expression.js';
+import { nowKey, ownerKey, thisKey } from './script/expression.js';
 import { instant } from './script/sandboxed-script.js';
 import { storedPlain } from './validation/check-types.js';
 import { reportFailure } from './validation/run-checks.js';
@@ -20,7 +20,7 @@ export async function calculate(
   model: Model,
   data: JsonObject,
   touched: readonly string[] | 'all',
-  options: { readonly now?: number | undefined; readonly asker?: string | undefined } = {},
+  options: { readonly now?: number | undefined; readonly owner?: string | undefined } = {},
 ): Promise<Calculated> {
   const now = options.now === undefined ? undefined : instant(options.now);
   const stale = touched === 'all' ? undefined : new Set(touched);
@@ -28,7 +28,7 @@ export async function calculate(
   let current = data;
   for (const field of model.calculated) {
     if (stale !== undefined && !field.dependsOn.some((name) => stale.has(name))) continue;
-    const run = field.value.run(scopeOf(field, current, now, options.asker));
+    const run = field.value.run(scopeOf(field, current, now, options.owner));
     const value = calculatedValue(model, field, run instanceof Promise ? await run : run);
     if (deepEqual(value, current[field.name])) continue;
     current = replaced(current, field.name, value);
@@ -42,12 +42,12 @@ function scopeOf(
   field: CalculatedField,
   data: JsonObject,
   now: string | undefined,
-  asker: string | undefined,
+  owner: string | undefined,
 ): Record<string, JsonValue | undefined> {
   const scope: Record<string, JsonValue | undefined> = { [thisKey]: data };
   for (const name of field.dependsOn) scope[name] = data[name];
   if (now !== undefined) scope[nowKey] = now;
-  if (asker !== undefined) scope[askerKey] = asker;
+  if (owner !== undefined) scope[ownerKey] = owner;
   return scope;
 }
 

@@ -1,5 +1,6 @@
 import { type Auth, fail, type ProtocolError } from '@really/protocol';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
+import { hasAllRights } from './authority.js';
 import type { Model, Rule } from './model.js';
 import { demandOfAnyObject } from './rules/access.js';
 
@@ -16,6 +17,7 @@ export async function isLastSeen(
   auth: Auth,
   rules: readonly Rule[] = [model.access.read],
 ): Promise<boolean> {
+  if (hasAllRights(auth)) return true;
   if (model.hooks.preGet?.mayCancel) return false;
   const { r, rev } = tombstone;
   const scope = { auth, obj: { _r: r, _rev: rev - 1 }, r };

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { evolve, isOutdated } from './evolve.js';
 import { type Files, type LoadedTestModels, loaded } from './models.fixture.js';
 

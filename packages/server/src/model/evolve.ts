@@ -5,7 +5,7 @@ import {
   ownMember,
   ProtocolError,
 } from '@really/protocol';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { calculate } from './calculate.js';
 import type { Evolution, Model, ScriptResult } from './model.js';
 import { TypeCheck } from './validation/check-types.js';

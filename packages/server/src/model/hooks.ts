@@ -1,13 +1,30 @@
 import { type Auth, type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
-import { askAlike, askerOf } from './asker.js';
+import { type LookupScope, lookupScope } from './lookups/find-lookups.js';
+import type { LookupFinder } from './lookups/lookup.js';
 import type { Model, Script, ScriptResult } from './model.js';
-import { askerKey } from './script/expression.js';
+import { ownerKey } from './script/expression.js';
 import { refusalError, scriptError } from './script/failure-log.js';
+import { copyScriptOwner, scriptOwnerOf } from './script-owner.js';
+
+/** Whom a hook runs for, and where its lookups are found. */
+export interface HookRequest {
+  readonly auth: Auth;
+  /** Of the object. */
+  readonly r: string;
+  /** By default as committed. */
+  readonly finder?: LookupFinder | undefined;
+}
 
 /** `input`: the object as it would be. Throws the error of `cancel`, a 500 if the hook failed, or a 429 if it did not run. */
-export async function runOnValidate(model: Model, input: JsonObject, auth: Auth): Promise<void> {
+export async function runOnValidate(
+  model: Model,
+  input: JsonObject,
+  request: HookRequest,
+): Promise<void> {
   const hook = model.hooks.onValidate;
-  if (hook !== undefined) await run(model, hook, { input, ...asking(auth) });
+  if (hook === undefined) return;
+  const found = await foundFor(model, hook, input, request);
+  await run(model, hook, { ...found, input, ...ownInput(request.auth) });
 }
 
 export interface PreUpdateScope {
@@ -15,29 +32,45 @@ export interface PreUpdateScope {
   readonly after: JsonObject;
   /** The changing top-level fields. */
   readonly fields: readonly string[];
-  readonly auth: Auth;
 }
 
 /** Throws as `runOnValidate`. */
-export async function runPreUpdate(model: Model, scope: PreUpdateScope): Promise<void> {
+export async function runPreUpdate(
+  model: Model,
+  { before, after, fields }: PreUpdateScope,
+  request: HookRequest,
+): Promise<void> {
   const hook = model.hooks.preUpdate;
   if (hook === undefined) return;
-  const { before, after, fields, auth } = scope;
-  await run(model, hook, { before, after, fields: [...fields], ...asking(auth) });
+  const found = await foundFor(model, hook, before, request);
+  const scope = { ...found, before, after, fields: [...fields] };
+  await run(model, hook, { ...scope, ...ownInput(request.auth) });
 }
 
 /** Throws as `runOnValidate`. */
 export async function runPreDelete(
   model: Model,
-  { obj, auth }: { readonly obj: JsonObject; readonly auth: Auth },
+  obj: JsonObject,
+  request: HookRequest,
 ): Promise<void> {
   const hook = model.hooks.preDelete;
-  if (hook !== undefined) await run(model, hook, { obj, auth: plainAuth(auth) });
+  if (hook === undefined) return;
+  const found = await foundFor(model, hook, obj, request);
+  await run(model, hook, { ...found, obj, auth: plainAuth(request.auth) });
+}
+
+function foundFor(
+  model: Model,
+  hook: Script,
+  obj: JsonObject,
+  { auth, r, finder = { read: model.readLookups } }: HookRequest,
+): LookupScope | Promise<LookupScope> {
+  return lookupScope(hook.lookups, { auth, r, obj }, finder);
 }
 
 /** For a hook whose arguments come from the requester. */
-function asking(auth: Auth) {
-  return { auth: plainAuth(auth), [askerKey]: askerOf(auth) };
+function ownInput(auth: Auth) {
+  return { auth: plainAuth(auth), [ownerKey]: scriptOwnerOf(auth) };
 }
 
 async function run(
@@ -81,7 +114,8 @@ export function plainAuth(auth: Auth): JsonObject {
     if (auth.authType !== undefined) object.authType = auth.authType;
     if (auth._r !== undefined) object._r = auth._r;
     if (auth.data !== undefined) object.data = auth.data;
-    askAlike(object, auth);
+    if (auth.admin) object.admin = true;
+    copyScriptOwner(object, auth);
     plain.set(auth, object);
   }
   return object;

@@ -3,10 +3,12 @@ import type { Log } from '../platform/log.js';
 import { buildModel } from './load/build-model.js';
 import type { ModelDraft, ScriptSlot } from './load/draft.js';
 import { calculationOrder, checkEvolutions, ModelLinks } from './load/link-models.js';
+import { LookupLinks } from './load/lookups/link-lookups.js';
 import { Problems } from './load/problems.js';
 import { readModel } from './load/read-model.js';
 import { type FoundModel, walkModels } from './load/walk-models.js';
 import { warningsOf } from './load/warnings.js';
+import { cannotRead, type ReadLookups } from './lookups/lookup.js';
 import type { Model, ModelLimits, ModelProblem, ModelSet, OnScriptFailure } from './model.js';
 import type { Sandbox } from './sandbox/sandbox.js';
 import { failureLog } from './script/failure-log.js';
@@ -30,6 +32,8 @@ export interface LoadOptions {
   readonly log: Log;
   /** Called for each failure too, to count it. */
   readonly onScriptFailure?: OnScriptFailure | undefined;
+  /** Reads the committed objects that scripts look at; without it, none can be read. */
+  readonly readLookups?: ReadLookups | undefined;
 }
 
 export type LoadedModels =
@@ -52,7 +56,11 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   const found = await walkModels({ path: dir, shown: shownPath(dir) }, problems);
   const drafts = await readAll(found, problems);
   const links = new ModelLinks(drafts, found);
-  for (const draft of drafts) links.check(draft);
+  const lookupLinks = new LookupLinks(drafts, found);
+  for (const draft of drafts) {
+    links.check(draft);
+    lookupLinks.check(draft);
+  }
   checkAllEvolutions(drafts, found, problems);
   const orders = new Map(drafts.map((draft) => [draft, calculationOrder(draft)]));
   await compileAll(
@@ -62,19 +70,21 @@ export async function loadModels(options: LoadOptions): Promise<LoadedModels> {
   const sorted = problems.sorted();
   if (sorted.length > 0) return { kind: 'broken', problems: sorted };
   const onScriptFailure = failureLog(options);
-  const models = drafts.map((draft) =>
+  const built = drafts.map((draft) =>
     buildModel(draft, orders.get(draft) ?? [], {
       mode: options.mode,
       limits: options.limits,
       history: options.limits.history,
       links,
       onScriptFailure,
+      readLookups: options.readLookups ?? cannotRead,
     }),
   );
+  const models = setOf(built);
   return {
     kind: 'loaded',
-    models: setOf(models),
-    warnings: warningsOf({ drafts, models }, options),
+    models,
+    warnings: warningsOf({ drafts, models, lookupLinks }, options),
   };
 }
 

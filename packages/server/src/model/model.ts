@@ -1,6 +1,9 @@
 import type { Auth, JsonObject, JsonValue, ProtocolError } from '@really/protocol';
 import type { Expression } from 'acorn';
-import type { CollectionLayout } from '../store/store.js';
+import type { LimitKey } from '../platform/limits.js';
+import type { CollectionLayout } from '../store/collection-layout.js';
+import type { HookPause, HookState, ScriptEffect } from './hook-state.js';
+import type { Lookup, LookupFinder, LookupUse, ReadLookups } from './lookups/lookup.js';
 
 /** The models of one app, by collection. Immutable: a reload makes a new set. */
 export interface ModelSet {
@@ -22,13 +25,22 @@ export interface Model {
   /** Top-level fields in the order of the file. */
   readonly fields: ReadonlyMap<string, Field>;
   readonly fieldSets: ReadonlyMap<string, readonly string[]>;
+  /** Declared ones, `parent` and `parents.<collection>`, by name. */
+  readonly lookups: ReadonlyMap<string, Lookup>;
+  /** Reads the objects of lookups where nobody says otherwise: as committed. */
+  readonly readLookups: ReadLookups;
   readonly access: Access;
+  readonly fieldRules: FieldRules;
   readonly hooks: Hooks;
-  /** The fields that its pre-get may hide; `any` if reading the script does not show it. */
+  /** What is said in the rooms of its objects. */
+  readonly rooms: RoomModel;
+  /** The fields that a rule or its pre-get may hide; `any` if reading the script does not show it. */
   readonly hides: ReadonlySet<string> | 'any';
   /** Ascending, each from the version before it, without gaps. */
   readonly evolutions: readonly Evolution[];
   readonly layout: CollectionLayout;
+  /** What happens to its objects when the object that they are below is deleted (rule CAS2). */
+  readonly onParentDeleted: 'keep' | 'delete';
   /** The calculated fields, in order of their dependencies. */
   readonly calculated: readonly CalculatedField[];
   readonly limits: ModelLimits;
@@ -50,10 +62,15 @@ export type OnScriptFailure = (where: string, result: ScriptFailure) => void;
 export type PlainType = 'String' | 'Boolean' | 'Long' | 'Double' | 'Date' | 'Json';
 
 export type CalculatedField = Extract<Field, { type: 'Calculated' }>;
+export type PlainField = Extract<Field, { type: PlainType }>;
 export type ReferenceField = Extract<Field, { type: 'reference' }>;
 
 export type Field =
-  | (FieldBase & { readonly type: PlainType })
+  | (FieldBase & {
+      readonly type: PlainType;
+      /** The only values, of a String or a Long, in the order of the model. */
+      readonly enum?: ReadonlySet<JsonValue> | undefined;
+    })
   | (FieldBase & { readonly type: 'Object'; readonly fields: ReadonlyMap<string, Field> })
   | (FieldBase & { readonly type: 'List'; readonly items: Field })
   | (FieldBase & {
@@ -62,6 +79,7 @@ export type Field =
       readonly collection: readonly string[];
       /** The fields of the target that a get or read shows, with field sets resolved. */
       readonly shows: readonly string[];
+      readonly onDeleted: OnDeleted;
     })
   | (FieldBase & {
       readonly type: 'Calculated';
@@ -69,6 +87,10 @@ export type Field =
       readonly dependsOn: readonly string[];
       readonly value: Script;
     });
+
+/** What a reference does when the object that it refers to is deleted (rule CAS3). */
+export type OnDeleted = (typeof onDeletedValues)[number];
+export const onDeletedValues = ['keep', 'unset', 'delete', 'refuse'] as const;
 
 export interface FieldBase {
   /** Empty for the items of a list. */
@@ -89,18 +111,26 @@ export interface Script {
   readonly where: string;
   /** The parts of `auth` that it can read: users who agree in them share its result. */
   readonly reads: AuthParts;
-  /** Whether it reads nothing else of its scope, so that it is the same for every object. */
+  /** Whether it reads nothing else of its scope, lookups aside. */
   readonly readsOnlyAuth?: boolean | undefined;
-  /** Whether it can be evaluated for a deleted object, because it reads only `_r` and `_rev` of it. */
+  /** Whether it can be evaluated for a deleted object, because it reads only `_r` and `_rev` of it, lookups aside. */
   readonly decidesDeleted?: boolean | undefined;
+  /** The objects that it looks at: they have to be in its scope. */
+  readonly lookups?: readonly LookupUse[] | undefined;
   /** Whether it may call `cancel`. */
   readonly mayCancel?: boolean | undefined;
   /** Set if the script is an expression with a constant value. */
   readonly constant?: { readonly value: JsonValue | undefined } | undefined;
-  /** The syntax tree, if it is an expression. */
+  /** The syntax tree and the text, if it is an expression. */
   readonly tree?: Expression | undefined;
+  readonly source?: string | undefined;
   /** Scope: plain JSON by name, never modified; `this` for calculated fields. Never throws and never rejects. */
   run(scope: Readonly<Record<string, JsonValue | undefined>>): ScriptResult | Promise<ScriptResult>;
+  /** As `run`, for a post hook: see `Sandbox.advance`. */
+  advance?(
+    scope: Readonly<Record<string, JsonValue | undefined>>,
+    state: HookState,
+  ): Promise<ScriptResult | HookPause>;
 }
 
 export interface AuthParts {
@@ -111,13 +141,6 @@ export interface AuthParts {
 }
 
 export type ScriptFailure = Extract<ScriptResult, { kind: 'threw' | 'stopped' }>;
-
-/** A call of `emit(name, data)`, `create(r, body)`, `update(r, changes)` or `remove(r)`, as the script made it. */
-export type ScriptEffect = readonly [
-  kind: 'emit' | 'create' | 'update' | 'remove',
-  name: string,
-  value: JsonValue,
-];
 
 export type ScriptResult =
   | {
@@ -142,7 +165,7 @@ export type ScriptResult =
 
 export interface ScriptRefusal {
   /** The key of the limit: `limits.hookTime`. */
-  readonly bound: string;
+  readonly bound: LimitKey;
   /** Seconds. */
   readonly retryAfter: number;
 }
@@ -153,24 +176,65 @@ export interface Access {
   readonly update: Rule;
   readonly delete: Rule;
   readonly subscribe: Rule;
+  /** To appear in the room of an object, besides `read` and `subscribe`. */
+  readonly present: Rule;
+  /** To send messages to it, besides `read`. */
+  readonly send: Rule;
   /** Answer 404 `object.missing` if a read is refused. */
   readonly hidden: boolean;
 }
 
+/** What a model says about the rooms of its objects; what it leaves out may be any JSON. */
+export interface RoomModel {
+  /** The fields of a member's state. */
+  readonly presence?: ReadonlyMap<string, Field> | undefined;
+  /** The messages, by name, with the fields of their data. */
+  readonly events?: ReadonlyMap<string, ReadonlyMap<string, Field>> | undefined;
+}
+
+/** The rules of fields that may refuse something (rule FAC1). */
+export interface FieldRules {
+  /** Of top-level fields. */
+  readonly read: readonly FieldRule[];
+  readonly create: readonly FieldRule[];
+  readonly update: readonly FieldRule[];
+}
+
+export interface FieldRule {
+  /** The dotted path of the field. */
+  readonly path: string;
+  readonly rule: Rule;
+}
+
 export interface Rule {
+  /** Including what the templates of its lookups read. */
   readonly reads: AuthParts;
-  /** Whether the result is the same for every object, so that none is needed. */
-  readonly readsOnlyAuth?: boolean | undefined;
+  /** Without these. */
+  readonly ownReads?: AuthParts | undefined;
+  /** Whether the result is the same for every object of a collection (below one parent), so that none is needed. */
+  readonly isCollectionWide?: boolean | undefined;
+  readonly lookups?: readonly LookupUse[] | undefined;
   /** Whether it can still be evaluated for a deleted object. */
   readonly decidesDeleted?: boolean | undefined;
   /** Set if the rule is constant. */
   readonly constant: boolean | undefined;
-  /** The syntax tree, if the model has an expression. */
+  /** The syntax tree and the text, if the model has an expression. */
   readonly tree?: Expression | undefined;
+  readonly source?: string | undefined;
+  /** In development only: see `RuleRefusal`. */
+  readonly name?: RuleName | undefined;
   /** A rule that throws or is stopped refuses, and is counted and logged. For commands, `demand` in `access.ts` distinguishes the two. */
   allows(scope: RuleScope): boolean | Promise<boolean>;
   /** As `allows`, but distinguishes a refusal from a rule that was stopped (a command answers 500 then) or did not run. */
   decide(scope: RuleScope): RuleDecision | Promise<RuleDecision>;
+}
+
+/** A rule as its developer knows it. */
+export interface RuleName {
+  /** `update of /notes/*`. */
+  readonly rule: string;
+  /** `models/notes/model.yaml:9:11`, or the file where it is missing. */
+  readonly at: string;
 }
 
 /** `error`: what a command answers if the rule could not be evaluated. */
@@ -182,6 +246,12 @@ export interface RuleScope {
   readonly obj?: JsonObject | undefined;
   readonly input?: JsonObject | undefined;
   readonly r: string;
+  /** For the rule of a field: its value, as it would be for a write. */
+  readonly value?: JsonValue | undefined;
+  /** For the rule of a field: its value before an update. */
+  readonly was?: JsonValue | undefined;
+  /** Where its lookups are found; `undefined`: as committed. */
+  readonly finder?: LookupFinder | undefined;
 }
 
 /** Converts an object from the version before `to` to `to` (rule MIG1). */

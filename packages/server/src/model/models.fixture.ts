@@ -5,15 +5,15 @@ import vm from 'node:vm';
 import type { Auth, JsonObject } from '@really/protocol';
 import { onTestFinished } from 'vitest';
 import { silentLog } from '../platform/log.js';
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { formatProblem, type LoadOptions, loadModels } from './load-models.js';
 import type { Model, ModelSet, ScriptFailure, ScriptRefusal, ScriptResult } from './model.js';
 import type {
-  Asking,
   Sandbox,
   SandboxProgram,
   SandboxSource,
   SandboxSyntaxError,
+  ScriptCaller,
 } from './sandbox/sandbox.js';
 
 /** Runs scripts in a fresh context of this process: for tests of the layers above the sandbox. */
@@ -21,8 +21,8 @@ export class VmSandbox implements Sandbox {
   /** Called programs, in order. */
   readonly calls: SandboxSource[] = [];
   readonly compiled: SandboxSource[] = [];
-  /** The requester of each call. */
-  readonly askings: (Asking | undefined)[] = [];
+  /** The owner of each call. */
+  readonly callers: (ScriptCaller | undefined)[] = [];
   /** While it is set, no call runs. */
   refusal: ScriptRefusal | undefined;
 
@@ -39,11 +39,11 @@ export class VmSandbox implements Sandbox {
   async call(
     program: SandboxProgram,
     scope: Readonly<JsonScope>,
-    asking?: Asking,
+    caller?: ScriptCaller,
   ): Promise<ScriptResult> {
     const { source } = program;
     this.calls.push(source);
-    this.askings.push(asking);
+    this.callers.push(caller);
     if (this.refusal) return { kind: 'refused', ...this.refusal };
     const given = source.parameters.map((name) => JSON.stringify(scope[name]) ?? 'undefined');
     const code = `${prelude}(${wrapped(source)}).call(undefined, ${given.join(', ')});${postlude}`;
@@ -54,6 +54,10 @@ export class VmSandbox implements Sandbox {
     } catch (error) {
       return failure(error);
     }
+  }
+
+  async advance(program: SandboxProgram, scope: Readonly<JsonScope>): Promise<ScriptResult> {
+    return await this.call(program, scope);
   }
 
   async close(): Promise<void> {}
@@ -113,7 +117,7 @@ export interface LoadedTestModels {
 
 export const testNow = Date.UTC(2024, 1, 29, 12, 0, 0, 5);
 
-type Changes = Partial<Pick<LoadOptions, 'mode' | 'limits' | 'log' | 'now'>>;
+type Changes = Partial<Pick<LoadOptions, 'mode' | 'limits' | 'log' | 'now' | 'readLookups'>>;
 
 /** Loads models that must be valid. */
 export async function loaded(files: Files, changes: Changes = {}): Promise<LoadedTestModels> {

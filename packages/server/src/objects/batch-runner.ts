@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/platform.js';
-import { type StoredObject, StoreUnavailable } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { Committer, Settlement } from './committer.js';
 import { estimateAllBytes } from './estimate-bytes.js';
 import type { ObjectCache } from './object-cache.js';
@@ -41,6 +42,9 @@ type PreparedBatch =
 /**
  * Prepares batches and has them committed. A batch holds the queues of all its objects, so it
  * builds on stored states, and only other nodes can conflict with it: then it is prepared again.
+ *
+ * There is nothing to roll back here: where a command is refused, nothing of the batch was written
+ * yet. In its commit, the store applies the group of its writes whole or not at all.
  */
 export class BatchRunner {
   readonly #options: BatchRunnerOptions;
@@ -177,7 +181,8 @@ export class BatchRunner {
     if (settlement.kind === 'committed') return { kind: 'committed', writes: prepared };
     if (settlement.kind === 'repeated') return settlement;
     const { refusal } = settlement;
-    if (refusal.kind === 'conflict') return undefined;
+    if (refusal.kind === 'changed') this.#options.cache.forget(refusal.r);
+    if (refusal.kind === 'conflict' || refusal.kind === 'changed') return undefined;
     return { ...refusal, index: entry.ownerOf(settlement.index) };
   }
 }

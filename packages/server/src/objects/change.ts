@@ -6,7 +6,8 @@ import {
   ownMember,
   setMember,
 } from '@really/protocol';
-import type { StoredObject, Write } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
+import type { ObjectRead, Write } from '../store/write-group.js';
 
 /** The metadata that every write carries. */
 export interface WriteOrigin {
@@ -17,6 +18,10 @@ export interface WriteOrigin {
   readonly modelVersion: number;
   /** Objects that must exist at the commit. */
   readonly requires?: readonly string[] | undefined;
+  /** Objects that the write was decided by. */
+  readonly reads?: readonly ObjectRead[] | undefined;
+  /** As in `Change`. */
+  readonly cause?: string | undefined;
 }
 
 /**
@@ -24,7 +29,7 @@ export interface WriteOrigin {
  * public.
  */
 export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
-  const { uid, authType, _r, data } = auth;
+  const { uid, authType, _r, data, admin } = auth;
   const shown: JsonObject = {};
   for (const name of publicData) {
     const value = data && ownMember(data, name);
@@ -35,6 +40,7 @@ export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
     ...(authType !== undefined && { authType }),
     ...(_r !== undefined && { _r }),
     ...(Object.keys(shown).length > 0 && { data: shown }),
+    ...(admin && { admin }),
   };
 }
 
@@ -59,6 +65,7 @@ export function createWrite(r: string, data: JsonObject, origin: WriteOrigin): W
     },
     object: { r, rev: 1, data, touched: {}, deleted: false, modelVersion },
     requires: origin.requires ?? [],
+    reads: origin.reads,
   };
 }
 
@@ -70,7 +77,7 @@ export interface Updated {
 }
 
 export function updateWrite(head: StoredObject, updated: Updated, origin: WriteOrigin): Write {
-  const { by, at, modelVersion } = origin;
+  const { by, at, modelVersion, cause } = origin;
   const { r } = head;
   const rev = head.rev + 1;
   const before: Record<string, number> = {};
@@ -90,15 +97,17 @@ export function updateWrite(head: StoredObject, updated: Updated, origin: WriteO
       by,
       modelVersion,
       at,
+      ...(cause !== undefined && { cause }),
     },
     object: { r, rev, data: updated.data, touched, deleted: false, modelVersion },
     requires: origin.requires ?? [],
+    reads: origin.reads,
   };
 }
 
 /** Leaves a tombstone: the R and its last revision. */
 export function deleteWrite(head: StoredObject, origin: WriteOrigin): Write {
-  const { by, at, modelVersion } = origin;
+  const { by, at, modelVersion, cause } = origin;
   const { r } = head;
   const rev = head.rev + 1;
   return {
@@ -112,8 +121,10 @@ export function deleteWrite(head: StoredObject, origin: WriteOrigin): Write {
       by,
       modelVersion,
       at,
+      ...(cause !== undefined && { cause }),
     },
     object: { r, rev, data: {}, touched: {}, deleted: true, modelVersion },
     requires: [],
+    reads: origin.reads,
   };
 }

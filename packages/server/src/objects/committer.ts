@@ -3,7 +3,9 @@ import type { Log } from '../platform/log.js';
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { Clock } from '../platform/platform.js';
 import type { Span } from '../platform/tracing.js';
-import type { CommittedChange, GroupOutcome, Store, Write, WriteGroup } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { CommittedChange } from '../store/stored-object.js';
+import type { GroupOutcome, Write, WriteGroup } from '../store/write-group.js';
 
 /**
  * The outcome of a group: as the store reports it, or that the whole commit failed and nothing was
@@ -227,8 +229,9 @@ function committed(
   pos: number,
   { group, span }: CommitEntry,
 ): CommittedChange {
-  const { r, rev, type, delta, touched, created, by, modelVersion, at } = change;
+  const { r, rev, type, delta, touched, created, by, modelVersion, at, cause } = change;
   const once = group.once?.id;
   const trace = span?.traceparent;
-  return { r, rev, type, delta, touched, created, by, modelVersion, at, once, pos, object, trace };
+  const about = { by, modelVersion, at, cause, once };
+  return { r, rev, type, delta, touched, created, ...about, pos, object, trace };
 }

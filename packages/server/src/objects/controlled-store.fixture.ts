@@ -1,9 +1,6 @@
-import {
-  type GroupOutcome,
-  type Store,
-  StoreUnavailable,
-  type WriteGroup,
-} from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { GroupOutcome, WriteGroup } from '../store/write-group.js';
 
 /** A store whose commits wait until a test releases them, and fail when a test wants them to. */
 export interface ControlledStore extends Store {
@@ -62,8 +59,9 @@ export function controlled(store: Store): ControlledStore {
     migrate: (objects) => store.migrate(objects),
     migrated: (names, version) => store.migrated(names, version),
     mistyped: (names, types) => store.mistyped(names, types),
+    dependents: (...asked) => store.dependents(...asked),
     position: () => store.position(),
-    newest: () => store.newest(),
+    latestChangeTime: () => store.latestChangeTime(),
     once: (uid, id) => store.once(uid, id),
     ping: () => store.ping(),
     close: () => store.close(),

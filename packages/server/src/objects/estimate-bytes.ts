@@ -1,19 +1,33 @@
 import type { JsonValue } from '@really/protocol';
-import type { Write } from '../store/store.js';
+import type { Write } from '../store/write-group.js';
 import type { PreparedWrite } from './write-request.js';
+
+/** Bytes from which the estimate of an object is remembered. */
+const large = 16 * 1024;
+
+/** Objects never change once they are stored; each is estimated by those who check, queue and cache it. */
+const largeSizes = new WeakMap<object, number>();
 
 /**
  * Approximate bytes of a value in memory: good enough to bound caches and batches, without the cost
- * of serializing it.
+ * of serializing it. The value must not change afterwards.
  */
 export function estimateBytes(value: JsonValue | undefined): number {
+  const known = typeof value === 'object' && value !== null ? largeSizes.get(value) : undefined;
+  if (known !== undefined) return known;
+  const size = sizeOf(value);
+  if (size >= large && typeof value === 'object' && value !== null) largeSizes.set(value, size);
+  return size;
+}
+
+function sizeOf(value: JsonValue | undefined): number {
   if (typeof value === 'string') return 16 + value.length;
   if (typeof value !== 'object' || value === null) return 8;
   let size = 32;
   if (Array.isArray(value)) {
-    for (const element of value) size += estimateBytes(element);
+    for (const element of value) size += sizeOf(element);
   } else {
-    for (const name in value) size += 16 + name.length + estimateBytes(value[name]);
+    for (const name in value) size += 16 + name.length + sizeOf(value[name]);
   }
   return size;
 }

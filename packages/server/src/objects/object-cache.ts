@@ -1,5 +1,7 @@
+import { namesOf } from '@really/protocol';
 import { LRUCache } from 'lru-cache';
-import type { Store, StoredObject } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { estimateBytes } from './estimate-bytes.js';
 
 export interface ObjectCacheOptions {
@@ -60,6 +62,24 @@ export class ObjectCache {
     return rs.map((r, index) => found[index] ?? loaded.get(r));
   }
 
+  /** As `readMany`, if they are in memory, and no other writer can have replaced them. */
+  inMemory(rs: readonly string[]): StoredObject[] | undefined {
+    if (!this.#store.isSoleWriter) return undefined;
+    const found: StoredObject[] = [];
+    for (const r of rs) {
+      const object = this.#cache.get(r);
+      if (object === undefined) return undefined;
+      found.push(object);
+    }
+    return found;
+  }
+
+  /** The object, or what was committed of it since, as far as that is in memory. */
+  newest(object: StoredObject): StoredObject {
+    const known = this.#cache.peek(object.r);
+    return known !== undefined && known.rev > object.rev ? known : object;
+  }
+
   /** The state that a write builds on; may be stale where the store has other writers. */
   async base(r: string): Promise<StoredObject | undefined> {
     return this.#cache.get(r) ?? (await this.#load(r));
@@ -75,6 +95,13 @@ export class ObjectCache {
   forget(r: string): void {
     this.#overtake(r);
     this.#cache.delete(r);
+  }
+
+  /** As `forget`, for all objects of these collections: `users`, `users/posts`. */
+  forgetCollections(collections: ReadonlySet<string>): void {
+    for (const r of [...this.#cache.keys(), ...this.#loads.keys()]) {
+      if (collections.has(collectionOf(r))) this.forget(r);
+    }
   }
 
   /** As `forget`, for all objects. */
@@ -129,4 +156,8 @@ export class ObjectCache {
     this.#loads.set(r, load);
     return result;
   }
+}
+
+function collectionOf(r: string): string {
+  return namesOf(r).join('/');
 }

@@ -4,13 +4,9 @@ import { localBus } from '../bus/local/bus.js';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import {
-  type CommittedChange,
-  type OnceKey,
-  type StoredObject,
-  StoreUnavailable,
-  type Write,
-} from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { CommittedChange, StoredObject } from '../store/stored-object.js';
+import type { OnceKey, Write } from '../store/write-group.js';
 import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './change.js';
 import { controlled } from './controlled-store.fixture.js';
 import { Objects, type ObjectsLimits } from './objects.js';
@@ -20,7 +16,7 @@ const origin: WriteOrigin = { by: { uid: 'u' }, at: 1, modelVersion: 1 };
 async function setUp(options: { limits?: Partial<ObjectsLimits>; isSoleWriter?: boolean } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
   const inner = openMemoryStore({}, platform);
-  const unique = [{ field: 'email', unique: true }];
+  const unique = [{ fields: ['email'], unique: true }];
   await inner.prepare([{ names: ['users'], indexes: unique, retention: {} }]);
   const store = controlled(inner);
   if (options.isSoleWriter !== undefined)
@@ -647,4 +643,28 @@ describe('the object cache', () => {
     expect(publishedChanges.map(({ rev }) => rev)).toEqual([1]);
     await result;
   });
+});
+
+test('[LIM45] work on large objects is done one in a turn of the event loop, one owner after the other', async () => {
+  const { objects } = await setUp();
+  const order: string[] = [];
+  let turns = 0;
+  const work = async (owner: string, name: string) => {
+    await objects.largeTurn(owner);
+    order.push(`${name} ${turns}`);
+  };
+  const all = [work('a', 'a1'), work('a', 'a2'), work('a', 'a3'), work('b', 'b1')];
+  let isOver = false;
+  const count = async () => {
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns += 1;
+    }
+  };
+  const counting = count();
+  await Promise.all(all);
+  isOver = true;
+  await counting;
+  expect(order.map((entry) => entry.split(' ')[0])).toEqual(['a1', 'b1', 'a2', 'a3']);
+  expect(new Set(order.map((entry) => entry.split(' ')[1])).size).toBeGreaterThanOrEqual(3);
 });

@@ -1,9 +1,15 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Bus } from '../bus/bus.js';
+import { defaultLimits, type Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
 import type { Platform } from '../platform/platform.js';
+import { FairLimiter } from '../platform/scheduling/fair-limiter.js';
+import { InFlight } from '../platform/scheduling/in-flight.js';
 import { TickSlice } from '../platform/scheduling/tick-slice.js';
-import { type Store, type StoredObject, StoreUnavailable } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { BatchRunner } from './batch-runner.js';
 import { CommitOrder } from './commit-order.js';
 import { Committer, type Settlement } from './committer.js';
@@ -35,26 +41,11 @@ export interface ObjectsOptions {
   readonly limits?: Partial<ObjectsLimits> | undefined;
 }
 
-export interface ObjectsLimits {
-  /** Maximum objects in memory. */
-  readonly cachedObjects: number;
-  /** Approximate maximum bytes of these. */
-  readonly cacheBytes: number;
-  /** Maximum writes of a commit. */
-  readonly commitWrites: number;
-  /** Approximate maximum bytes of a commit. */
-  readonly commitBytes: number;
+export interface ObjectsLimits
+  extends Pick<Limits, 'cachedObjects' | 'cacheBytes' | 'commitWrites' | 'commitBytes'> {
   /** Conflicts with other nodes after which a write is given up. */
   readonly conflictRetries: number;
 }
-
-export const defaultObjectsLimits: ObjectsLimits = {
-  cachedObjects: 100_000,
-  cacheBytes: 128 * 1024 * 1024,
-  commitWrites: 256,
-  commitBytes: 8 * 1024 * 1024,
-  conflictRetries: 10,
-};
 
 /**
  * The objects of an app: their committed state for reads, and a queue for each object that is being
@@ -80,6 +71,7 @@ export class Objects {
    * Yields between writes: hundreds may wait in one queue, each on an object of the maximum size.
    */
   readonly #slice: TickSlice;
+  readonly #largeWrites: FairLimiter;
   #order = 0;
   #lastAt = 0;
   #idle: (() => void)[] = [];
@@ -89,10 +81,14 @@ export class Objects {
 
   constructor(options: ObjectsOptions) {
     const { store, platform, metrics = noMetrics } = options;
-    const limits = { ...defaultObjectsLimits, ...options.limits };
+    const limits = { ...defaultLimits, conflictRetries: 10, ...options.limits };
     this.#store = store;
     this.#platform = platform;
     this.#slice = new TickSlice(platform.clock);
+    this.#largeWrites = new FairLimiter(
+      { total: 1, perOwner: 1 },
+      { inFlight: new InFlight(), slice: this.#slice },
+    );
     this.#limits = limits;
     this.#cache = new ObjectCache({ store, count: limits.cachedObjects, bytes: limits.cacheBytes });
     this.#ids = new IdGenerator({ platform, node: options.node, after: options.idsAfter });
@@ -195,6 +191,31 @@ export class Objects {
     return await this.#once.guard(once, () => this.#enqueueAll(requests, options));
   }
 
+  /** As `heads`, at once where all of them are in memory. */
+  headsAtOnce(
+    rs: readonly string[],
+  ): readonly (StoredObject | undefined)[] | Promise<readonly (StoredObject | undefined)[]> {
+    return this.#cache.inMemory(rs) ?? this.heads(rs);
+  }
+
+  /** The object, or what was committed of it since it was read. */
+  newest(object: StoredObject): StoredObject {
+    return this.#cache.newest(object);
+  }
+
+  /**
+   * Resolves when it is the owner's turn to work on a large object: one in a turn of the event loop,
+   * so that others are served in between (rule LIM45).
+   */
+  largeTurn(owner: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.#largeWrites.run(owner, () => {
+        resolve();
+        return nextTurn();
+      });
+    });
+  }
+
   /** See `Committer.published`. */
   async published(): Promise<void> {
     await this.#committer.published();
@@ -204,6 +225,11 @@ export class Objects {
   async drain(): Promise<void> {
     while (this.#queues.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#committer.drained();
+  }
+
+  /** Call when the models of these collections were replaced: from now on, their objects are read as of the new ones. */
+  modelsReplaced(collections: ReadonlySet<string>): void {
+    this.#cache.forgetCollections(collections);
   }
 
   /**
@@ -440,7 +466,9 @@ export class Objects {
     if (settlement.kind === 'repeated') pending.queued.resolve(settlement);
     else if (settlement.kind === 'refused') {
       const { refusal } = settlement;
-      if (refusal.kind !== 'conflict') pending.queued.resolve(refusal);
+      if (refusal.kind === 'changed') this.#cache.forget(refusal.r);
+      if (refusal.kind !== 'conflict' && refusal.kind !== 'changed')
+        pending.queued.resolve(refusal);
       else if (this.#retryAfterConflict(queue, pending.queued)) toRetry.push(pending.queued);
     }
     if (toRetry.length > 0) this.#retry(queue, toRetry);
@@ -454,8 +482,8 @@ export class Objects {
   }
 
   /**
-   * The stored revision is not the one that the write was built on. Returns true where it may be
-   * retried.
+   * The stored revision is not the one that the write was built on, or that of an object that it
+   * was decided by. Returns true where it may be retried.
    */
   #retryAfterConflict(queue: ObjectQueue, queued: QueuedWrite): boolean {
     this.#cache.forget(queue.r);

@@ -1,4 +1,5 @@
-import type { OnceKey, OnceRecord, Store, Write } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { OnceKey, OnceRecord, Write } from '../store/write-group.js';
 
 interface Repeated {
   readonly kind: 'repeated';

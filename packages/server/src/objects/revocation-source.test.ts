@@ -27,7 +27,7 @@ function world() {
     return { objects, revocations, source };
   };
   const stored = async () => {
-    const order = { field: '_r', descending: false };
+    const order = { keys: [{ field: '_r', descending: false }] };
     const scope = { names: [revocationsName], parents: [] };
     return await store.query({ scope, order, limit: 10_000, timeout: 1000 });
   };

@@ -2,7 +2,9 @@ import { isOver, type Revocations, revocationOf, revocationsName } from '../auth
 import type { Bus } from '../bus/bus.js';
 import type { Log } from '../platform/log.js';
 import type { Platform, Timer } from '../platform/platform.js';
-import type { CommittedChange, Pos, Scope, Store, StoredObject } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { Scope } from '../store/store-reads.js';
+import type { CommittedChange, Pos, StoredObject } from '../store/stored-object.js';
 import type { SystemRecords } from './system-records.js';
 
 export interface RevocationSourceOptions {
@@ -75,10 +77,10 @@ export class RevocationSource {
   async #load(): Promise<void> {
     const { store } = this.#options;
     this.#position = await store.position();
-    const order = { field: '_r', descending: false };
+    const order = { keys: [{ field: '_r', descending: false }] };
     let last: StoredObject | undefined;
     do {
-      const from = last && { value: undefined, r: last.r };
+      const from = last && { values: [], r: last.r };
       const found = await store.query({ scope, order, from, limit: page, timeout: queryTimeout });
       for (const object of found) this.#apply(object);
       last = found.length === page ? found.at(-1) : undefined;

@@ -1,5 +1,6 @@
-import type { JsonObject } from '@really/protocol';
-import type { StoredObject, Write } from '../store/store.js';
+import type { Actor, JsonObject } from '@really/protocol';
+import type { StoredObject } from '../store/stored-object.js';
+import type { Write } from '../store/write-group.js';
 import { createWrite, deleteWrite, updateWrite, type WriteOrigin } from './change.js';
 import type { Objects } from './objects.js';
 import type { WriteRequest } from './write-request.js';
@@ -36,7 +37,7 @@ export class SystemRecords {
       prepare: (head) => {
         const data = update(dataOf(head));
         const origin = this.#origin();
-        if (!head) return silent(createWrite(r, data, origin));
+        if (!head) return systemCreation(r, data, origin.at);
         return updateWrite(head, { data, delta: {}, touched: [] }, origin);
       },
     };
@@ -63,13 +64,25 @@ export class SystemRecords {
   }
 
   #origin(): WriteOrigin {
-    return { by: { uid: '_system' }, at: this.#objects.changeTime(), modelVersion: 0 };
+    return { by: systemActor, at: this.#objects.changeTime(), modelVersion: 0 };
   }
 }
 
-/** Keeps the content out of the history: it must not show old password hashes. */
-function silent(write: Write): Write {
+/** The author of what the server writes by itself. */
+export const systemActor: Actor = { uid: '_system' };
+
+/**
+ * Creates a record. Its content is not in the history, which must not show old password hashes;
+ * nobody receives its change. `at`: milliseconds since the Unix epoch.
+ */
+export function systemCreation(r: string, data: JsonObject, at: number): Write {
+  const write = createWrite(r, data, { by: systemActor, at, modelVersion: 0 });
   return { ...write, change: { ...write.change, created: {} } };
+}
+
+/** A request for `Objects.writeAll` that creates a record under a new id. */
+export function requestOf(creation: Write): WriteRequest {
+  return { r: creation.object.r, fresh: true, prepare: () => creation };
 }
 
 function dataOf(head: StoredObject | undefined): JsonObject | undefined {

@@ -1,5 +1,5 @@
 import { fail, type ProtocolError } from '@really/protocol';
-import { QueryTimeout, StoreUnavailable } from '../store/store.js';
+import { QueryTimeout, StoreUnavailable } from '../store/store-errors.js';
 
 /** Seconds after which a client may try again. */
 const retryAfter = 1;

@@ -4,7 +4,8 @@ import { localBus } from '../bus/local/bus.js';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { openMemoryStore } from '../store/memory/store.js';
-import { type CommittedChange, type StoredObject, StoreUnavailable } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import type { CommittedChange, StoredObject } from '../store/stored-object.js';
 import { createWrite, updateWrite, type WriteOrigin } from './change.js';
 import { controlled } from './controlled-store.fixture.js';
 import { Objects } from './objects.js';
@@ -16,7 +17,7 @@ async function setUp({ isSoleWriter = true } = {}) {
   const platform = simulatedPlatform({ seed: 1 });
   const inner = openMemoryStore({}, platform);
   await inner.prepare([
-    { names: ['users'], indexes: [{ field: 'email', unique: true }], retention: {} },
+    { names: ['users'], indexes: [{ fields: ['email'], unique: true }], retention: {} },
   ]);
   const store = controlled(inner);
   Object.assign(store, { isSoleWriter });
@@ -104,7 +105,7 @@ describe('a batch', () => {
     const { objects, publishedChanges } = await setUp();
     await objects.writeAll([create(a, { n: 0, email: 'x' })]);
     const clash = await objects.writeAll([create(b), add(b, 1, { email: 'x' })]);
-    expect(clash).toEqual({ kind: 'unique', field: 'email', index: 1 });
+    expect(clash).toEqual({ kind: 'unique', fields: ['email'], index: 1 });
     const missing: WriteRequest = {
       r: c,
       prepare: () => createWrite(c, {}, { ...origin, requires: ['/users/none'] }),
@@ -388,7 +389,7 @@ describe('side writes', () => {
     const { objects, inner } = await setUp();
     await objects.write(create(a, { n: 0, email: 'x' }));
     const result = await objects.write(bringing(create(b, { n: 0, email: 'x' }), 1));
-    expect(result).toEqual({ kind: 'unique', field: 'email' });
+    expect(result).toEqual({ kind: 'unique', fields: ['email'] });
     expect(await inner.get('/_outbox/1')).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 import type { Span } from '../platform/tracing.js';
-import type { OnceKey, Write, WriteGroup } from '../store/store.js';
+import type { OnceKey, Write, WriteGroup } from '../store/write-group.js';
 import type { CommitEntry, Settlement } from './committer.js';
 import { estimateWriteBytes } from './estimate-bytes.js';
 import { QueueSlot } from './queue-slot.js';

@@ -1,5 +1,6 @@
 import type { Span } from '../platform/tracing.js';
-import type { OnceKey, OnceRecord, StoredObject, Write, WriteRefusal } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
+import type { OnceKey, OnceRecord, Write, WriteRefusal } from '../store/write-group.js';
 
 /**
  * Reads other objects while a write is prepared: their committed state, after waiting for earlier
@@ -63,10 +64,10 @@ export interface CommitOrderKey {
 }
 
 /**
- * Why the commit refused a write. (A conflict of revisions is no result: the request is prepared
- * again.)
+ * Why the commit refused a write. (A conflict of revisions, and a change of an object that it was
+ * decided by, are no result: the request is prepared again.)
  */
-export type CommitRefusal = Exclude<WriteRefusal, { kind: 'conflict' }>;
+export type CommitRefusal = Exclude<WriteRefusal, { kind: 'conflict' | 'changed' }>;
 
 export type WriteResult =
   /** On disk. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { prometheusMetrics } from '../app/serve/metrics.js';
+import { prometheusMetrics } from '../app/serve/prometheus-metrics.js';
 import { Budgets } from './budget.js';
 
 async function lines(metrics: ReturnType<typeof prometheusMetrics>): Promise<string[]> {
@@ -9,7 +9,7 @@ async function lines(metrics: ReturnType<typeof prometheusMetrics>): Promise<str
 
 describe('a total', () => {
   test('grants what is left, and refuses more without taking anything', () => {
-    const total = new Budgets(prometheusMetrics()).total('limits.things', 10);
+    const total = new Budgets(prometheusMetrics()).total('limits.queryRows', 10);
     expect(total.take(6)).toBe(true);
     expect(total.take(5)).toBe(false);
     expect(total.used).toBe(6);
@@ -22,32 +22,32 @@ describe('a total', () => {
   test('reports usage and refusals by key', async () => {
     const metrics = prometheusMetrics();
     const budgets = new Budgets(metrics);
-    const [things, others] = [budgets.total('limits.a', 2), budgets.total('limits.b', 2)];
+    const [things, others] = [budgets.total('limits.input', 2), budgets.total('limits.outbox', 2)];
     things.take(2);
     things.take(1);
     others.take(1);
     expect(await lines(metrics)).toEqual([
-      'really_limit_refused_total{key="limits.a"} 1',
-      'really_limit_used{key="limits.a"} 2',
-      'really_limit_used{key="limits.b"} 1',
+      'really_limit_refused_total{key="limits.input"} 1',
+      'really_limit_used{key="limits.input"} 2',
+      'really_limit_used{key="limits.outbox"} 1',
     ]);
   });
 
   test('is reported for each app separately', async () => {
     const metrics = prometheusMetrics();
     for (const app of ['one', 'two']) {
-      new Budgets(metrics.ofApp(app)).total('limits.a', 2).take(app === 'one' ? 1 : 2);
+      new Budgets(metrics.ofApp(app)).total('limits.input', 2).take(app === 'one' ? 1 : 2);
     }
     expect(await lines(metrics)).toEqual([
-      'really_limit_used{app="one",key="limits.a"} 1',
-      'really_limit_used{app="two",key="limits.a"} 2',
+      'really_limit_used{app="one",key="limits.input"} 1',
+      'really_limit_used{app="two",key="limits.input"} 2',
     ]);
   });
 });
 
 describe('a shared total', () => {
   function held(...amounts: number[]) {
-    const shared = new Budgets(prometheusMetrics()).shared<{ name: number }>('limits.a', 100);
+    const shared = new Budgets(prometheusMetrics()).shared<{ name: number }>('limits.input', 100);
     const owners = amounts.map((_, name) => ({ name }));
     owners.forEach((owner, at) => void shared.set(owner, amounts[at] ?? 0));
     return { shared, owners };

@@ -1,3 +1,4 @@
+import type { LimitKey } from './limits.js';
 import type { Counter, Metrics } from './metrics.js';
 
 const usedHelp = 'Amount currently held of a limit, by its key; the unit is that of really_limit.';
@@ -18,21 +19,21 @@ export class Budgets {
   }
 
   /** A total without owners. */
-  total(key: string, limit: number): Budget {
+  total(key: LimitKey, limit: number): Budget {
     const budget = new Budget(key, limit, this);
     this.#observe(budget);
     return budget;
   }
 
   /** A total held by owners, the largest of which are ended when it is exceeded. */
-  shared<Owner extends object>(key: string, limit: number): SharedBudget<Owner> {
+  shared<Owner extends object>(key: LimitKey, limit: number): SharedBudget<Owner> {
     const budget = new SharedBudget<Owner>(key, limit, this);
     this.#observe(budget);
     return budget;
   }
 
   /** A total that is counted elsewhere. */
-  counted(key: string, used: () => number): void {
+  counted(key: LimitKey, used: () => number): void {
     this.#observe({
       key,
       get used() {
@@ -42,23 +43,23 @@ export class Budgets {
   }
 
   /** Counts a refusal because of this limit. */
-  refuse(key: string): void {
+  refuse(key: LimitKey): void {
     this.#refused.add(1, key);
   }
 
-  #observe(budget: { readonly key: string; readonly used: number }): void {
+  #observe(budget: { readonly key: LimitKey; readonly used: number }): void {
     this.#metrics.observe('really_limit_used', usedHelp, () => budget.used, { key: budget.key });
   }
 }
 
 /** A limit of the amount held at a time. */
 export class Budget {
-  readonly key: string;
+  readonly key: LimitKey;
   readonly limit: number;
   readonly #budgets: Budgets;
   #used = 0;
 
-  constructor(key: string, limit: number, budgets: Budgets) {
+  constructor(key: LimitKey, limit: number, budgets: Budgets) {
     this.key = key;
     this.limit = limit;
     this.#budgets = budgets;
@@ -92,13 +93,13 @@ export class Budget {
  * caller ends the `largest` owners.
  */
 export class SharedBudget<Owner extends object> {
-  readonly key: string;
+  readonly key: LimitKey;
   readonly limit: number;
   readonly #budgets: Budgets;
   readonly #held = new Map<Owner, number>();
   #used = 0;
 
-  constructor(key: string, limit: number, budgets: Budgets) {
+  constructor(key: LimitKey, limit: number, budgets: Budgets) {
     this.key = key;
     this.limit = limit;
     this.#budgets = budgets;

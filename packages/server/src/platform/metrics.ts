@@ -1,5 +1,5 @@
 /**
- * The port to metrics. Names begin with `really_` and end with their unit (`_seconds`, `_bytes`),
+ * The port to metrics. Each metric is declared where it is counted. Names begin with `really_` and end with their unit (`_seconds`, `_bytes`),
  * those of counters with `_total`; labels have few values, never a uid or an R.
  */
 export interface Metrics {

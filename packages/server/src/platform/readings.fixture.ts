@@ -2,7 +2,7 @@ import type { Metrics } from './metrics.js';
 
 /**
  * Readable metrics for tests: sums of counters, and current values of gauges. With label values
- * appended to the name it is that series: `really_limit_used limits.output`.
+ * appended to the name it is that series: `really_limit_used limits.outputBuffer`.
  */
 export class Readings implements Metrics {
   readonly #levels = new Map<string, () => number>();

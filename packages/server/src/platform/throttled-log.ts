@@ -18,6 +18,8 @@ const ofSome: ReadonlyMap<string, LogRate> = new Map([
 ]);
 /** For lines of those with the same error at the same place. */
 const ofCause: LogRate = { burst: 20, perSecond: 2 };
+/** What an admin does: nobody may hide it by doing too much of it. Bounded by `rate.commands`. */
+const neverOmitted: ReadonlySet<string> = new Set(['info admin audit']);
 /** Kinds that are tracked; beyond it, the least recently used are dropped. */
 const maxKinds = 2000;
 /** Characters of an error's message that distinguish it from others. */
@@ -73,6 +75,7 @@ class Throttle {
 
   /** The fields to write; `undefined` if the line is dropped. */
   take(subject: string, fields: object): object | undefined {
+    if (neverOmitted.has(subject)) return fields;
     const cause = causeOf(fields);
     const kinds: [MessageKind, LogRate][] = [
       [this.#kind(subject), ofSome.get(subject) ?? ofMessage],

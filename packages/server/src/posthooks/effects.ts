@@ -8,11 +8,11 @@ import {
   type UpdateRequest,
 } from '@really/protocol';
 import type { CommandContext } from '../commands/services.js';
-import { CreateCommand } from '../commands/write/create-command.js';
-import { DeleteCommand } from '../commands/write/delete-command.js';
-import { UpdateCommand } from '../commands/write/update-command.js';
+import { CreateCommand } from '../commands/write/create.js';
+import { DeleteCommand } from '../commands/write/delete.js';
+import { UpdateCommand } from '../commands/write/update.js';
 import type { WriteCommand } from '../commands/write/write-command.js';
-import type { ScriptEffect } from '../model/model.js';
+import type { ScriptEffect } from '../model/hook-state.js';
 import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
 
 /** A write requested by a hook: the request, and the error where it is refused. */
@@ -66,10 +66,10 @@ class UpdateAtHead implements EffectStep {
   request(): WriteRequest {
     return {
       r: this.#request.target.r,
-      prepare: async (head, look) => {
+      prepare: async (head, readObjects) => {
         const rev = head?.rev ?? 1;
         this.#updating = new UpdateCommand(this.#context, { ...this.#request, rev });
-        return await this.#updating.request().prepare(head, look);
+        return await this.#updating.request().prepare(head, readObjects);
       },
     };
   }

@@ -1,23 +1,20 @@
-import type { JsonObject, JsonValue, ProtocolError } from '@really/protocol';
+import { type JsonObject, type JsonValue, ProtocolError } from '@really/protocol';
 import type { Bus } from '../bus/bus.js';
+import { PrivilegedContexts } from '../commands/privileged-contexts.js';
 import type { Services } from '../commands/services.js';
-import {
-  HookDepthExceeded,
-  type OutboxEntry,
-  outbox,
-  readEntry,
-} from '../commands/write/outbox.js';
+import { type OutboxEntry, outbox, readEntry } from '../commands/write/outbox-entry.js';
+import type { DeadLetters } from '../jobs/dead-letters.js';
+import { type Job, type JobFailure, type JobOutcome, JobQueue } from '../jobs/job-queue.js';
+import { doubling } from '../jobs/retry-policy.js';
 import { plainAuth } from '../model/hooks.js';
-import type { Script, ScriptEffect, ScriptResult } from '../model/model.js';
-import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import { type LookupScope, lookupScope } from '../model/lookups/find-lookups.js';
+import type { Model, Script, ScriptFailure, ScriptResult } from '../model/model.js';
+import type { WriteRequest } from '../objects/write-request.js';
 import type { Log } from '../platform/log.js';
-import type { Counter, Metrics } from '../platform/metrics.js';
-import type { StoredObject } from '../store/store.js';
-import type { DeadLetters } from './dead-letters.js';
-import { DurableQueue, type QueueAttempt } from './durable-queue.js';
-import { describeFailure, type EffectStep, stepOf } from './effects.js';
-import { HookContext } from './hook-context.js';
-import { isStoreDown, Retries } from './retries.js';
+import type { Metrics } from '../platform/metrics.js';
+import { HookReads } from './hook-reads.js';
+import { runHook } from './hook-run.js';
+import { type HookEvent, HookWrites } from './hook-writes.js';
 
 export interface OutboxOptions {
   readonly services: Services;
@@ -30,60 +27,58 @@ export interface OutboxOptions {
   readonly attempts: number;
 }
 
-/** An event that a hook emitted. */
-export interface HookEvent {
-  readonly name: string;
-  readonly data: JsonValue;
-  /** The object that the hook ran for. */
-  readonly r: string;
-  /** When the object was written, milliseconds since the Unix epoch. */
-  readonly at: number;
-}
-
-/** Why an attempt failed. */
-interface HookFailure {
-  readonly reason: string;
-  /** A retry would fail again. */
-  readonly final?: boolean | undefined;
-}
-
 const concurrency = 16;
-const window = 10_000;
+const delays = doubling(1000, 60_000);
+
+const outcomes = {
+  done: 'done',
+  continued: 'continued',
+  retried: 'again',
+  'given-up': 'dead',
+} as const;
 
 /**
  * Runs post hooks: each entry of the outbox once its write is committed, those of an object in
  * order. The writes of a hook are committed together with the removal of its entry, all or none: so
- * they happen once, however often the hook had to run.
+ * they happen once, however often the hook had to run. `HookWrites` has what becomes of many.
  */
 export class Outbox {
   readonly #options: OutboxOptions;
-  readonly #hookContext: HookContext;
-  readonly #queue: DurableQueue;
-  readonly #retries: Retries;
-  readonly #runs: Counter;
+  readonly #reads: HookReads;
+  readonly #writes: HookWrites;
+  readonly #queue: JobQueue;
 
   constructor(options: OutboxOptions) {
-    const { services, bus, log, metrics } = options;
-    const { store, platform } = services;
+    const { services, bus, log, metrics, deadLetters, attempts } = options;
+    const { store, objects, platform } = services;
     this.#options = options;
-    this.#hookContext = new HookContext(services, log);
-    this.#retries = new Retries({
-      objects: services.objects,
-      platform,
-      backoff: { first: 1000, longest: 60_000 },
-    });
-    this.#queue = new DurableQueue({
-      ...{ store, bus, platform, log, concurrency, window },
-      scope: { names: [outbox], parents: [] },
-      orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
-      notBefore: (entry) => this.#retries.notBefore(entry),
-      work: (r) => this.#work(r),
-    });
-    this.#runs = metrics.counter(
+    const contexts = new PrivilegedContexts(services, log);
+    this.#reads = new HookReads(contexts.ofHook(0));
+    const runs = metrics.counter(
       'really_post_hooks_total',
-      'Runs of post hooks: done, to be retried, or given up as dead letters.',
+      'Runs of post hooks: done, to be retried, given up as dead letters, or continued: a part of its writes was made.',
       ['outcome'],
     );
+    this.#queue = new JobQueue({
+      ...{ store, objects, bus, platform, log, concurrency },
+      scope: { names: [outbox], parents: [] },
+      orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
+      retry: { delays, jitter: 0.5, attempts },
+      run: (job) => this.#run(job),
+      report: (_, { kind }) => runs.add(1, outcomes[kind]),
+      moveToDeadLetters: async (job, why) => {
+        const { r, data } = job;
+        const about = typeof data.r === 'string' ? data.r : '';
+        const what = `${data.model} ${data.hook}`;
+        const records = readEntry(data)?.parts;
+        await deadLetters.add({ kind: 'hook', from: r, about, what, ...why, work: data, records });
+        this.#writes.forget(job);
+      },
+    });
+    this.#writes = new HookWrites({
+      ...{ services, contexts, deliveries: options.deliveries },
+      progress: (job, parts) => this.#queue.progress(job, parts),
+    });
     metrics.observe(
       'really_post_hooks_pending',
       'Runs of post hooks that wait or are in progress.',
@@ -102,145 +97,77 @@ export class Outbox {
   }
 
   start(): void {
-    this.#queue.start();
+    void this.#queue.start();
   }
 
   async close(): Promise<void> {
     await this.#queue.close();
   }
 
-  async #work(r: string): Promise<QueueAttempt> {
-    const { objects } = this.#options.services;
-    const stored = await objects.head(r);
-    // Another node was faster, or the entry was dropped.
-    if (!stored || stored.deleted) return { kind: 'done' };
-    const entry = readEntry(stored.data);
-    const failure = entry
-      ? await this.#run(stored, entry)
-      : { reason: 'no entry that this version can read', final: true };
-    if (failure === 'store-down') return this.#retries.storeDown();
-    if (!failure) {
-      this.#runs.add(1, 'done');
-      return { kind: 'done' };
-    }
-    return await this.#failed(stored, failure);
-  }
-
-  /** Resolves to `undefined` where all is done, and the entry erased. */
-  async #run(
-    stored: StoredObject,
-    entry: OutboxEntry,
-  ): Promise<HookFailure | 'store-down' | undefined> {
+  async #run(job: Job): Promise<JobOutcome> {
+    const entry = readEntry(job.data);
+    if (!entry) return failed({ reason: 'no entry that this version can read', final: true });
+    // The hook is over, and part of what it asked for is written.
+    if (entry.parts) return await this.#writes.writePart(job, entry, entry.parts);
     const model = this.#options.services.models().get(entry.model.split('/'));
     const hook = model?.hooks[entry.hook];
     // The app has no such hook any more.
-    if (!model || !hook) return await this.#finish(stored.r, [], []);
-    const result = await hook.run(scopeOf(entry));
-    if (result.kind !== 'returned') {
-      const isFailure = result.kind === 'threw' || result.kind === 'stopped';
-      if (isFailure) model.onScriptFailure(hook.where, result);
-      return { reason: reasonOf(hook, result) };
+    if (!model || !hook) return { kind: 'done' };
+    const found = await lookUp(model, hook, entry);
+    const result = await this.#execute(hook, { ...found, ...scopeOf(entry) });
+    switch (result.kind) {
+      case 'returned':
+        return await this.#writes.write(job, entry, result.effects ?? []);
+      case 'refused':
+        return { kind: 'postponed', ms: result.retryAfter * 1000 };
+      case 'cancelled':
+        return failed({ reason: `${hook.where}: it cancelled` });
+      default:
+        model.onScriptFailure(hook.where, result);
+        this.#countBound(result);
+        return failed({ reason: reasonOf(hook, result) });
     }
-    return await this.#apply(stored.r, entry, result.effects ?? []);
   }
 
-  async #apply(
-    r: string,
-    entry: OutboxEntry,
-    effects: readonly ScriptEffect[],
-  ): Promise<HookFailure | 'store-down' | undefined> {
-    const context = this.#hookContext.at(entry.chain + 1);
-    const steps: EffectWrite[] = [];
-    for (const effect of effects) {
-      try {
-        steps.push(...this.#stepsOf(context, entry, effect));
-      } catch (error) {
-        return failureOf(effect, error);
-      }
-    }
-    const requests = steps.map(({ request }) => request());
-    return await this.#finish(r, requests, steps);
-  }
-
-  #stepsOf(
-    context: Parameters<typeof stepOf>[0],
-    entry: OutboxEntry,
-    effect: ScriptEffect,
-  ): EffectWrite[] {
-    const [kind, name, value] = effect;
-    if (kind !== 'emit') {
-      const step: EffectStep = stepOf(context, [kind, name, value]);
-      return [{ effect, request: () => step.request(), refusal: (found) => step.refusal(found) }];
-    }
-    const event = { name, data: value, r: entry.r, at: entry.at };
-    return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
-  }
-
-  /** Commits the hook's writes and the removal of the entry, all or none. */
-  async #finish(
-    r: string,
-    requests: readonly WriteRequest[],
-    steps: readonly EffectWrite[],
-  ): Promise<HookFailure | 'store-down' | undefined> {
+  async #execute(hook: Script, scope: HookScope): Promise<ScriptResult> {
+    const { platform, limits } = this.#options.services;
     try {
-      const { objects } = this.#options.services;
-      const result = await objects.writeAll(requests, { erases: [r] });
-      switch (result.kind) {
-        case 'committed':
-        case 'repeated':
-          return undefined;
-        case 'too-large':
-          return { reason: 'its writes are too large for one commit', final: true };
-        case 'refused':
-          return failureOf(steps[result.index]?.effect, result.error);
-        default: {
-          const step = steps[result.index];
-          // The entry is gone: another node did its work.
-          if (!step) return undefined;
-          return failureOf(step.effect, step.refusal?.(result) ?? result.kind);
-        }
-      }
+      return await runHook(hook, scope, { reads: this.#reads, platform, limits });
     } catch (error) {
-      if (isStoreDown(error)) return 'store-down';
+      // Other post hooks read, too: that is no failure of this one.
+      const isBusy = error instanceof ProtocolError && error.code === 429;
+      if (isBusy) return { kind: 'refused', bound: 'limits.queriesAtOnce', retryAfter: 1 };
       throw error;
     }
   }
 
-  async #failed(stored: StoredObject, { reason, final }: HookFailure): Promise<QueueAttempt> {
-    const attempts = this.#retries.attemptsOf(stored) + 1;
-    if (!final && attempts < this.#options.attempts) {
-      this.#runs.add(1, 'again');
-      return await this.#retries.schedule(stored, attempts, reason);
-    }
-    const { data, r } = stored;
-    await this.#options.deadLetters.add({
-      kind: 'hook',
-      from: r,
-      about: typeof data.r === 'string' ? data.r : '',
-      what: `${data.model} ${data.hook}`,
-      attempts,
-      reason,
-      work: data,
+  /** A bound of which only the script knows. */
+  #countBound(failure: ScriptFailure): void {
+    if (failure.kind !== 'threw') return;
+    const bound = (['limits.hookReads', 'limits.hookWrites'] as const).find((key) => {
+      return failure.message.endsWith(`beyond ${key}`);
     });
-    this.#runs.add(1, 'dead');
-    return { kind: 'done' };
+    if (bound) this.#options.services.budgets.refuse(bound);
   }
 }
 
-interface EffectWrite {
-  readonly effect: ScriptEffect;
-  readonly request: () => WriteRequest;
-  readonly refusal?: ((found: CommitRefusal) => ProtocolError) | undefined;
+type HookScope = Record<string, JsonValue | undefined>;
+
+function failed(failure: JobFailure): JobOutcome {
+  return { kind: 'failed', ...failure };
 }
 
-function failureOf(effect: ScriptEffect | undefined, error: unknown): HookFailure | 'store-down' {
-  if (isStoreDown(error)) return 'store-down';
-  const reason = effect ? describeFailure(effect, error) : `${error}`;
-  return { reason, final: error instanceof HookDepthExceeded };
+/** What a hook looks at, as committed when it runs (rule LKP2). Rejects where the store is unavailable. */
+async function lookUp(
+  model: Model,
+  { lookups }: Script,
+  { auth, r, data: obj }: OutboxEntry,
+): Promise<LookupScope> {
+  return await lookupScope(lookups, { auth, r, obj }, { read: model.readLookups });
 }
 
 /** The variables of a post hook: all names exist, whatever the hook. */
-function scopeOf(entry: OutboxEntry): Record<string, JsonValue | undefined> {
+function scopeOf(entry: OutboxEntry): HookScope {
   const { hook, r, rev, data, fields, before, auth } = entry;
   const as = (content: JsonObject, at: number): JsonObject => ({ ...content, _r: r, _rev: at });
   const shared = { fields: [...fields], auth: plainAuth(auth) };
@@ -259,9 +186,7 @@ function scopeOf(entry: OutboxEntry): Record<string, JsonValue | undefined> {
   }
 }
 
-function reasonOf({ where }: Script, result: Exclude<ScriptResult, { kind: 'returned' }>): string {
-  if (result.kind === 'cancelled') return `${where}: it cancelled`;
-  if (result.kind === 'refused') return `${where}: it did not run, beyond ${result.bound}`;
+function reasonOf({ where }: Script, result: ScriptFailure): string {
   const place = result.line === undefined ? where : `${where}:${result.line}`;
   return `${place}: ${result.kind === 'stopped' ? `stopped, out of ${result.reason}` : result.message}`;
 }

@@ -1,8 +1,8 @@
 import type { Bus } from '../bus/bus.js';
 import type { Services } from '../commands/services.js';
+import { DeadLetters } from '../jobs/dead-letters.js';
 import type { Log } from '../platform/log.js';
 import type { Metrics } from '../platform/metrics.js';
-import { DeadLetters } from './dead-letters.js';
 import { Outbox } from './outbox.js';
 import type { WebhookLimits } from './webhooks/deliveries.js';
 import type { WebhookEndpoint } from './webhooks/webhook-endpoint.js';

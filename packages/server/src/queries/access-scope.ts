@@ -1,8 +1,14 @@
-import type { Auth, ProtocolError, RqlExpression } from '@really/protocol';
+import { type Auth, type ProtocolError, type RqlExpression, topField } from '@really/protocol';
+import { hasAllRights } from '../model/authority.js';
+import type { LookupScope } from '../model/lookups/find-lookups.js';
+import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import { ruleToRql, withMistyped } from '../model/rules/rule-to-rql.js';
-import { viewMany, visibleBody } from '../model/view/view.js';
-import type { Store, StoredFieldType, StoredObject } from '../store/store.js';
+import { mayHide, viewMany, visibleBody } from '../model/view/view.js';
+import type { StoredFieldType } from '../store/collection-layout.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
+import type { Candidates } from './lookup-candidates.js';
 
 /** A visible object, and the fields hidden from its reader. */
 export interface VisibleObject {
@@ -18,22 +24,71 @@ export interface AccessScope {
   readonly rule: RqlExpression | undefined;
   /** True if the store finds with `rule` exactly the visible objects, with no fields hidden. */
   readonly isExact: boolean;
+  /** Set if only objects right below these can be visible. */
+  readonly below?: readonly string[] | undefined;
   /** `rule` and `isExact` hold only if no object has a mistyped value in these fields. */
   readonly assumes: readonly StoredFieldType[];
-  /** True if pre-get may hide fields: the store must not filter or sort by them. */
+  /** True if fields of the query may be hidden: the store must not filter or sort by them. */
   readonly mayHideFields: boolean;
+  /** True if the reader may see all of every object, so that none has to be authorized. */
+  readonly isWhole: boolean;
 }
 
-export function accessScopeOf(model: Model, auth: Auth): AccessScope {
-  const mayHideFields = model.hooks.preGet !== undefined;
-  const pushdown = ruleToRql(model, auth);
+/** `fields`: the paths that the query filters and sorts by; `found`: see `ruleToRql`. */
+export function accessScopeOf(
+  model: Model,
+  auth: Auth,
+  fields: readonly string[],
+  found?: LookupScope,
+): AccessScope {
+  const mayHideFields = mayHideFrom(model, auth, fields);
+  const pushdown = ruleToRql(model, auth, found);
   return {
     isEmpty: pushdown?.kind === 'nothing',
     rule: pushdown?.kind === 'filter' ? pushdown.filter : undefined,
     isExact: pushdown !== undefined && !mayHideFields,
     assumes: pushdown?.kind === 'filter' ? pushdown.assumes : [],
     mayHideFields,
+    isWhole: pushdown?.kind === 'everything' && !mayHide(model),
   };
+}
+
+/** The scope where the read rule, which no filter expresses, was decided for all of the collection. */
+export function decidedScope(scope: AccessScope, model: Model, isAllowed: boolean): AccessScope {
+  return {
+    ...scope,
+    isEmpty: !isAllowed,
+    isExact: !isAllowed || !scope.mayHideFields,
+    isWhole: isAllowed && !mayHide(model),
+  };
+}
+
+/** The scope of a rule that no filter expresses, narrowed to the objects that it can allow. */
+export function narrowedScope(scope: AccessScope, { kind, rs, others }: Candidates): AccessScope {
+  const rest = others.kind === 'filter' ? others : undefined;
+  const known: RqlExpression | undefined =
+    kind === 'objects'
+      ? { kind: 'comparison', field: ['_r'], operator: 'in', value: [...rs] }
+      : undefined;
+  return {
+    ...scope,
+    isEmpty: rs.length === 0 && rest === undefined,
+    rule: known && rest ? { kind: 'or', left: rest.filter, right: known } : known,
+    assumes: rest?.assumes ?? [],
+    below: kind === 'parents' ? rs : undefined,
+  };
+}
+
+/** A rule that reads nothing but `auth` says at once whether this reader sees the field of every object. */
+function mayHideFrom(model: Model, auth: Auth, fields: readonly string[]): boolean {
+  if (hasAllRights(auth)) return false;
+  if (model.hooks.preGet !== undefined) return true;
+  const tops = fields.map(topField);
+  return model.fieldRules.read.some(({ path, rule }) => {
+    if (!tops.includes(path)) return false;
+    const readsOnlyAuth = rule.isCollectionWide && !rule.lookups?.length;
+    return !readsOnlyAuth || rule.allows({ auth, r: '' }) !== true;
+  });
 }
 
 /** By store, the models without stored values that are mistyped for their rule. */
@@ -77,8 +132,9 @@ export async function visibleObjects(
   model: Model,
   objects: readonly StoredObject[],
   auth: Auth,
+  finder?: LookupFinder,
 ): Promise<VisibleObject[]> {
-  const views = await viewMany(model, objects, auth);
+  const views = await viewMany(model, objects, auth, finder);
   const visible: VisibleObject[] = [];
   for (const [index, view] of views.entries()) {
     const object = objects[index];
@@ -89,9 +145,10 @@ export async function visibleObjects(
   return visible;
 }
 
-/** Throws if a script of the model failed, so that visibility is unknown (rule HOK8). */
+/** Throws if a script of the model failed, or could not look objects up, so that visibility is unknown (rule HOK8). */
 export function assertAuthorizable(refusal: ProtocolError): void {
-  if (refusal.message === 'internal.server.error') throw refusal;
+  const { message } = refusal;
+  if (message === 'internal.server.error' || message === 'server.unavailable') throw refusal;
 }
 
 /** The object without its hidden fields. */

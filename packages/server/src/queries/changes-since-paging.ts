@@ -7,7 +7,10 @@ import {
   setMember,
 } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import type { Change, Order, Pos, Scope, Store, StoredObject } from '../store/store.js';
+import { sortFields } from '../store/order.js';
+import type { Store } from '../store/store.js';
+import type { Order, Scope } from '../store/store-reads.js';
+import type { Change, Pos, StoredObject } from '../store/stored-object.js';
 
 import type { QueryTimeBudget } from './query-time-budget.js';
 
@@ -18,7 +21,7 @@ export interface ChangesSincePagingOptions {
   /** The order of the pages. */
   readonly order: Order;
   /**
-   * True if the place depends on the whole object, because a script may hide the order's field
+   * True if the place depends on the whole object, because a script may hide the order's fields
    * depending on any other field.
    */
   readonly whole?: boolean | undefined;
@@ -58,14 +61,16 @@ const revisionsPerRead = 32;
  */
 export class ChangesSincePaging {
   readonly #options: ChangesSincePagingOptions;
-  readonly #field: string;
+  /** The top-level fields that the order is by. */
+  readonly #fields: readonly string[];
   readonly #changed = new Map<string, ChangedObject>();
   #through: Pos;
   #changes = 0;
 
   constructor(options: ChangesSincePagingOptions) {
     this.#options = options;
-    this.#field = options.order.field.split('.')[0] ?? '';
+    const fields = sortFields(options.order).map((path) => path.split('.')[0] ?? '');
+    this.#fields = [...new Set(fields)];
     this.#through = options.since;
   }
 
@@ -131,9 +136,9 @@ export class ChangesSincePaging {
 
   /** The relevant fields of a change. */
   #touchedBy({ type, touched }: Change): readonly string[] {
-    if (type === 'create') return [this.#field];
+    if (type === 'create') return this.#fields;
     if (this.#options.whole) return Object.keys(touched);
-    return Object.hasOwn(touched, this.#field) ? [this.#field] : [];
+    return this.#fields.filter((field) => Object.hasOwn(touched, field));
   }
 
   /** The value before a change that touched the field; of a creation, the created value. */

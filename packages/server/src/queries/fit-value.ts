@@ -16,7 +16,7 @@ type Compared = Comparison<JsonValue>;
 
 /**
  * Converts the operands of a filter to the stored form of the field. Refuses mistakes: `contains`
- * on a field that is not a list, an invalid instant for a Date, and integers beyond 2^53 that may
+ * on a field that is neither text nor list, an invalid instant for a Date, and integers beyond 2^53 that may
  * have been rounded, except for a Double.
  */
 export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
@@ -28,7 +28,7 @@ export function fitValue({ fields }: Pick<Model, 'fields'>): FitValue {
     if (operator === 'starts with') return { value };
     // The type of a value within Json is unknown.
     if (!field) return fitExact(value);
-    if (operator === 'contains') return fitElement(comparison, field);
+    if (isContains(comparison)) return fitElement(comparison, field);
     if (keptAsTheyAre.has(typeOf(field))) return { value };
     return yield* fitEach(comparison, (element) => fitOne(comparison, field, element));
   };
@@ -41,7 +41,7 @@ const keptAsTheyAre: ReadonlySet<string> = new Set(['String', 'Boolean', 'Double
 function* fitSystemMember(comparison: Compared): BindSteps<Fitted> {
   const { field, operator, value } = comparison;
   const [name = ''] = field;
-  if (operator === 'contains') return notAList(comparison, name === '_r' ? 'an R' : 'a number');
+  if (isContains(comparison)) return cannotContain(comparison, name === '_r' ? 'an R' : 'a number');
   if (operator === 'starts with') return { value };
   if (name !== '_r') return fitExact(value);
   return yield* fitEach(comparison, (element) => {
@@ -97,11 +97,19 @@ function fitElement(comparison: Compared, field: Field): Fitted {
   const type = typeOf(field);
   if (type === 'List') return { value: comparison.value };
   if (type === 'Json') return fitExact(comparison.value);
-  return notAList(comparison, type === 'Object' ? 'an Object' : `a ${type}`);
+  if (type !== 'String') {
+    return cannotContain(comparison, type === 'Object' ? 'an Object' : `a ${type}`);
+  }
+  if (typeof comparison.value === 'string') return { value: comparison.value };
+  return { problem: `${comparison.field.join('.')} is a text, in which contains looks for a text` };
 }
 
-function notAList({ field }: Compared, what: string): Fitted {
-  return { problem: `contains looks into a list, and ${field.join('.')} is ${what}` };
+function isContains({ operator }: Compared): boolean {
+  return operator === 'contains' || operator === 'contains ignoring case';
+}
+
+function cannotContain({ field }: Compared, what: string): Fitted {
+  return { problem: `contains looks into a text or a list, and ${field.join('.')} is ${what}` };
 }
 
 function typeOf(field: Field): string {

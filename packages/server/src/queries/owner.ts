@@ -1,5 +1,5 @@
 import type { Auth } from '@really/protocol';
-import { setAsker } from '../model/asker.js';
+import { setScriptOwner } from '../model/script-owner.js';
 
 /** A connection or request, for fair limits. */
 export interface Requester {
@@ -17,8 +17,8 @@ export function ownerOf(requester: Requester): string {
 }
 
 /** Sets the owner of scripts that run for this token to that of its reads (rule LIM24). */
-export function asksAsOwner(requester: Requester): void {
-  if (isAnonymous(requester)) setAsker(requester.auth, ownerOf(requester));
+export function chargeScriptsToOwner(requester: Requester): void {
+  if (isAnonymous(requester)) setScriptOwner(requester.auth, ownerOf(requester));
 }
 
 function isAnonymous({ auth, address }: Requester): boolean {

@@ -1,16 +1,22 @@
-import { fail, type JsonValue } from '@really/protocol';
-import { valueAt } from '../store/order.js';
-import type { StoredObject } from '../store/store.js';
+import { fail, type JsonValue, type SortPosition } from '@really/protocol';
+import { sortPositionOf } from '../store/order.js';
+import type { Order } from '../store/store-reads.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { ChangesSincePaging } from './changes-since-paging.js';
-import { isLongValue, type LongValue, type PageStart, type PageToken } from './page-tokenizer.js';
+import {
+  isLongValue,
+  type LongValue,
+  type PageStart,
+  type PageToken,
+  type TokenValue,
+} from './page-tokenizer.js';
 import type { Search } from './search.js';
 import { placedAsOfStart } from './stable-page.js';
 
 export interface PageStartOptions {
   readonly search: Search;
   readonly changesSince: ChangesSincePaging;
-  readonly field: string;
-  readonly descending: boolean;
+  readonly order: Order;
   /** Loads the current object. */
   readonly load: (r: string) => Promise<StoredObject | undefined>;
 }
@@ -23,25 +29,37 @@ const maxAttempts = 5;
  * of the start of the paging. Throws 410 if it is unknown.
  */
 export async function startOf(token: PageToken, options: PageStartOptions): Promise<PageStart> {
-  const { r, value, back } = token;
-  if (value.kind === 'whole') return { place: { r, value: value.value }, back };
+  const { r, values, back } = token;
+  if (values.every(isWhole))
+    return { place: { r, values: values.map(({ value }) => value) }, back };
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     await options.changesSince.catchUp();
-    const found = await lookUpValue(r, options);
-    if (isLongValue(value, found)) return { place: { r, value: found }, back };
-    if (found === undefined) break;
+    const place = await lookUpPlace(r, options);
+    if (place === undefined) break;
+    if (isPlaceOf(token, place)) return { place, back };
   }
-  return { place: { r, value: await besideDeleted(r, value, options) }, back };
+  const [value] = values;
+  if (value?.kind !== 'long' || values.length > 1) throw fail('position.gone');
+  return { place: { r, values: [await besideDeleted(r, value, options)] }, back };
 }
 
-async function lookUpValue(
+function isWhole(value: TokenValue): value is Extract<TokenValue, { kind: 'whole' }> {
+  return value.kind === 'whole';
+}
+
+/** Whether the values that were too long for the token are those of this place. */
+function isPlaceOf({ values }: PageToken, place: SortPosition): boolean {
+  return values.every((value, index) => isWhole(value) || isLongValue(value, place.values[index]));
+}
+
+async function lookUpPlace(
   r: string,
-  { load, changesSince, field }: PageStartOptions,
-): Promise<JsonValue | undefined> {
+  { load, changesSince, order }: PageStartOptions,
+): Promise<SortPosition | undefined> {
   const object = await load(r);
   if (!object || object.deleted) return undefined;
   const before = await changesSince.asOfStart(object);
-  return before && valueAt(before.data, field);
+  return before && sortPositionOf(before, order);
 }
 
 /**
@@ -53,15 +71,16 @@ async function besideDeleted(
   { prefix }: LongValue,
   options: PageStartOptions,
 ): Promise<JsonValue> {
-  const { search, changesSince, descending } = options;
+  const { search, changesSince, order } = options;
   if (prefix === undefined) throw fail('position.gone');
   const isAlike = (value: JsonValue | undefined) =>
     typeof value === 'string' && value !== prefix && value.startsWith(prefix);
   // After the prefix itself, and before everything that continues it.
   const value = `${prefix}\0`;
-  const start = { place: { r, value }, back: descending };
+  const start = { place: { r, values: [value] }, back: order.keys[0]?.descending === true };
   const { hits } = await search.scan({ start, skip: 0, limit: 1 });
   const others = await placedAsOfStart(search, changesSince);
-  if ([...hits, ...others].some(({ place }) => isAlike(place.value))) throw fail('position.gone');
+  if ([...hits, ...others].some(({ place }) => isAlike(place.values[0])))
+    throw fail('position.gone');
   return value;
 }

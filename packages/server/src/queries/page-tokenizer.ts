@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
-import { canonicalText, fail, type JsonValue, parseR, type RqlExpression } from '@really/protocol';
+import {
+  canonicalText,
+  fail,
+  type JsonValue,
+  parseR,
+  type RqlExpression,
+  type SortPosition,
+} from '@really/protocol';
 import { isSealOf, type SealKind, sealKey, sealOf } from '../platform/seal.js';
-import type { Order, Pos, SortPosition } from '../store/store.js';
+import type { Order } from '../store/store-reads.js';
+import type { Pos } from '../store/stored-object.js';
 import { filterText } from './filter-text.js';
 
 /** The query that a page token belongs to. */
@@ -26,8 +34,8 @@ export interface PageToken {
   readonly isSameView: boolean;
   /** The object after or before which the page begins. */
   readonly r: string;
-  /** The value that the object is sorted by. */
-  readonly value: TokenValue;
+  /** The values that the object is sorted by. */
+  readonly values: readonly TokenValue[];
   readonly back: boolean;
   /**
    * The store's position when paging began; `undefined` in the order of ids, which never change.
@@ -52,7 +60,7 @@ export interface PageTokens {
   readonly prevToken: string;
 }
 
-/** Maximum bytes of JSON of a value in a token. */
+/** Maximum bytes of JSON of the values in a token. */
 const maxBytes = 96;
 
 /** Length of a seal in characters: 132 bits. */
@@ -79,7 +87,9 @@ export class PageTokenizer {
     const view = viewText(pageQuery);
     const token = (place: SortPosition, step: Step) => {
       const parts = [head, view, step, since?.toString(36) ?? '', ids(pageQuery.r, place.r)];
-      return this.#sealed([...parts, valueText(place.value)].join('.'));
+      return this.#sealed(
+        [...parts, ...place.values.map((value) => valueText(value, place.values.length))].join('.'),
+      );
     };
     return { nextToken: token(last, 'n'), prevToken: token(first, 'p') };
   }
@@ -87,7 +97,7 @@ export class PageTokenizer {
   /** Throws 400 if malformed or of another query (rule REA6). */
   read(pageQuery: PageQuery, token: string): PageToken {
     const parts = this.#unsealed(token)?.split('.') ?? [];
-    const [head, view, step, since = '', name = '', value = ''] = parts;
+    const [head, view, step, since = '', name = '', ...values] = parts;
     if (head === undefined) throw fail.invalid(tokenPath, 'expected.token.of.a.read');
     const r = rOf(pageQuery.r, name);
     if (head !== digestOf(keyText(pageQuery)) || r === undefined) {
@@ -96,7 +106,7 @@ export class PageTokenizer {
     return {
       isSameView: view === viewText(pageQuery),
       r,
-      value: readValue(value),
+      values: values.map(readValue),
       back: step === 'p',
       since: since === '' ? undefined : Number.parseInt(since, 36),
     };
@@ -126,7 +136,8 @@ export function isLongValue({ digest }: LongValue, value: JsonValue | undefined)
 type Step = 'n' | 'p';
 
 function keyText({ r, filter, order }: PageQuery): string {
-  return `[${JSON.stringify(r)},${filterText(filter)},${JSON.stringify(order.field)},${order.descending}]`;
+  const keys = order.keys.map(({ field, descending }) => `${JSON.stringify(field)},${descending}`);
+  return `[${JSON.stringify(r)},${filterText(filter)},${keys.join()}]`;
 }
 
 function viewText({ viewKey }: PageQuery): string {
@@ -161,14 +172,14 @@ function wildSteps(collection: string): number[] {
 
 /**
  * Empty: missing. `v`: the value. `d`: its digest, followed by `~` and the beginning if it is a
- * text.
+ * text and the only value.
  */
-function valueText(value: JsonValue | undefined): string {
+function valueText(value: JsonValue | undefined, count: number): string {
   if (value === undefined) return '';
   const whole = Buffer.from(JSON.stringify(value));
-  if (whole.length <= maxBytes) return `v${whole.toString('base64url')}`;
+  if (whole.length <= maxBytes / count) return `v${whole.toString('base64url')}`;
   const digest = `d${digestOf(canonicalText(value))}`;
-  if (typeof value !== 'string') return digest;
+  if (typeof value !== 'string' || count > 1) return digest;
   return `${digest}~${Buffer.from(JSON.stringify(beginningOf(value))).toString('base64url')}`;
 }
 

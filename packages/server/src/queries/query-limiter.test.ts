@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
+import { Budgets } from '../platform/budget.js';
 import { Readings } from '../platform/readings.fixture.js';
 import { simulatedPlatform } from '../platform/simulated.js';
 import { QueryLimiter } from './query-limiter.js';
 
-function setUp(waiting = 256) {
+function setUp(waiting = 256, queryTime = 0) {
   const platform = simulatedPlatform({ seed: 1 });
   const limits = { queriesAtOnce: 2, queryTime: 5000, inFlight: waiting };
   const metrics = new Readings();
-  const limiter = new QueryLimiter({ limits, platform, metrics });
+  const budgets = new Budgets(metrics);
+  const limiter = new QueryLimiter({ limits, rates: { queryTime }, budgets, platform, metrics });
   const running: string[] = [];
   const finish = new Map<string, () => void>();
   const run = (uid: string, name: string, address?: string) =>
@@ -41,6 +43,33 @@ describe('query limiter', () => {
     finish.get('a')?.();
     await first;
     expect(levels()).toEqual([1, 0, 2]);
+  });
+
+  test('[LIM46] an owner whose queries took the threads for long waits, the others do not', async () => {
+    const { platform, limiter, running, finish, run, metrics } = setUp(256, 500);
+    // Reads of up to a millisecond are free.
+    for (let n = 0; n < 10_000; n++) limiter.spend('uid u', 1);
+    limiter.spend('uid u', 3001);
+    const late = run('u', 'late');
+    const other = run('v', 'other');
+    await nextTurn();
+    expect(running).toEqual(['other']);
+    platform.advance(1999);
+    await nextTurn();
+    expect(running).toEqual(['other']);
+    platform.advance(1);
+    await nextTurn();
+    expect(running).toEqual(['other', 'late']);
+    for (const name of running) finish.get(name)?.();
+    await Promise.all([late, other]);
+    limiter.spend('uid u', 3001);
+    await expect(run('u', 'too late')).rejects.toMatchObject({
+      code: 429,
+      errors: { cmd: ['beyond rate.queryTime'] },
+      meta: { retryAfter: 6 },
+    });
+    expect(metrics.read('really_limit_refused_total rate.queryTime')).toBe(1);
+    expect(limiter.size).toBe(0);
   });
 
   test('[LIM7] a user may run a number of queries at once; the next one waits', async () => {

@@ -1,48 +1,55 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '@really/protocol';
-import type { Limits } from '../platform/limits.js';
+import type { Budgets } from '../platform/budget.js';
+import type { Limits, Rates } from '../platform/limits.js';
 import { type Counter, type Metrics, noMetrics } from '../platform/metrics.js';
-import type { Platform, Timer } from '../platform/platform.js';
+import type { Platform } from '../platform/platform.js';
 import { FairQueue } from '../platform/scheduling/fair-queue.js';
+import { RateLimit } from '../platform/scheduling/rate-limit.js';
+import { Semaphore, type Waiter, type WaiterQueue } from '../platform/scheduling/semaphore.js';
 import { ownerOf, type Requester } from './owner.js';
 
 export interface QueryLimiterOptions {
   readonly limits: Pick<Limits, 'queriesAtOnce' | 'queryTime' | 'inFlight'>;
-  readonly platform: Pick<Platform, 'timers'>;
+  readonly rates: Pick<Rates, 'queryTime'>;
+  readonly budgets: Pick<Budgets, 'refuse'>;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly metrics?: Metrics | undefined;
 }
 
-interface Waiter {
-  readonly begin: () => void;
-  readonly timer: Timer;
-}
+/** Seconds over which the time that queries take is averaged. */
+const averagedOver = 4;
 
-interface OwnerSlots {
-  running: number;
-  /** By uid: the anonymous users of an address take turns. */
-  readonly waiting: FairQueue<Waiter>;
-}
+/** Milliseconds of each read of the store that are free: an index lookup takes less. */
+const freeTime = 1;
 
 /**
  * Limits the concurrent queries of an owner (see `ownerOf`). Others wait for up to the time of a
- * query and are then refused with 429, or at once if too many of the user wait already (rule LIM7).
+ * query and are then refused with 429, or at once if too many of the user wait already (rule LIM7). Also limits the time
+ * that they take in the threads of the store (rule LIM46).
  */
 export class QueryLimiter {
   readonly #options: QueryLimiterOptions;
-  readonly #byOwner = new Map<string, OwnerSlots>();
+  /** By uid: the anonymous users of an address take turns. */
+  readonly #byOwner = new Map<string, Semaphore<string>>();
   readonly #refused: Counter;
-  #running = 0;
-  #waiting = 0;
+  /** Milliseconds of the threads of the store, by owner. */
+  readonly #times: RateLimit;
   #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(options: QueryLimiterOptions) {
     this.#options = options;
-    const { metrics = noMetrics } = options;
-    metrics.observe('really_queries_running', 'Running queries.', () => this.#running);
+    const { metrics = noMetrics, rates, platform } = options;
+    this.#times = new RateLimit({
+      amount: rates.queryTime * averagedOver,
+      window: averagedOver * 1000,
+      clock: platform.clock,
+    });
+    metrics.observe('really_queries_running', 'Running queries.', () => this.#sum('taken'));
     metrics.observe(
       'really_queries_waiting',
       'Queries that wait for others of their user, or of anonymous users of their address.',
-      () => this.#waiting,
+      () => this.#sum('waiting'),
     );
     this.#refused = metrics.counter(
       'really_queries_refused_total',
@@ -52,24 +59,47 @@ export class QueryLimiter {
 
   /** Running and waiting queries. */
   get size(): number {
-    let size = 0;
-    for (const { running, waiting } of this.#byOwner.values()) size += running + waiting.size;
-    return size;
+    return this.#sum('taken') + this.#sum('waiting');
   }
 
   /** Runs `query` when the owner has a free slot. */
   async run<T>(requester: Requester, query: () => Promise<T>): Promise<T> {
     const owner = ownerOf(requester);
-    const slots = this.#slots(owner);
-    if (slots.running < this.#options.limits.queriesAtOnce) slots.running += 1;
-    else await this.#waitForSlot(slots, requester.auth.uid);
-    this.#running += 1;
+    const slots = this.#byOwner.get(owner) ?? this.#open(owner);
+    if (!(await slots.acquire(requester.auth.uid))) {
+      this.#refused.add();
+      throw fail.rateLimited();
+    }
     try {
+      await this.#paidOff(owner);
       return await query();
     } finally {
-      this.#running -= 1;
-      this.#release(owner, slots);
+      slots.release();
+      if (slots.taken === 0) this.#byOwner.delete(owner);
     }
+  }
+
+  /** A thread of the store worked so many milliseconds for a read of this owner. */
+  spend(owner: string, time: number): void {
+    if (time > freeTime) this.#times.owe(owner, time - freeTime);
+  }
+
+  /** Resolves when the owner may use the threads again. Rejects with 429 if that takes too long. */
+  async #paidOff(owner: string): Promise<void> {
+    const { limits, platform, budgets } = this.#options;
+    for (let debt = this.#debtOf(owner); debt > 0; debt = this.#debtOf(owner)) {
+      if (debt > limits.queryTime) {
+        budgets.refuse('rate.queryTime');
+        const error = { cmd: ['beyond rate.queryTime'] };
+        throw fail.rateLimited(Math.ceil(debt / 1000), error);
+      }
+      await new Promise<void>((resolve) => platform.timers.after(debt, resolve));
+    }
+  }
+
+  /** Milliseconds. */
+  #debtOf(owner: string): number {
+    return Math.ceil(this.#times.owe(owner, 0));
   }
 
   /**
@@ -81,49 +111,38 @@ export class QueryLimiter {
     return this.#lastTurn;
   }
 
-  #slots(owner: string): OwnerSlots {
-    const known = this.#byOwner.get(owner);
-    if (known) return known;
-    const slots: OwnerSlots = { running: 0, waiting: new FairQueue() };
+  #open(owner: string): Semaphore<string> {
+    const { limits, platform } = this.#options;
+    const slots = new Semaphore({
+      slots: limits.queriesAtOnce,
+      queue: boundedByUid(limits.inFlight),
+      longestWait: limits.queryTime,
+      timers: platform.timers,
+    });
     this.#byOwner.set(owner, slots);
     return slots;
   }
 
-  /** Resolves when a finished query passes on its slot. */
-  #waitForSlot({ waiting }: OwnerSlots, uid: string): Promise<void> {
-    const { limits, platform } = this.#options;
-    const refusal = fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
-    if (waiting.sizeOf(uid) >= limits.inFlight) return this.#refuse(refusal);
-    this.#waiting += 1;
-    const turn = new Promise<void>((resolve, reject) => {
-      const timer = platform.timers.after(limits.queryTime, () => {
-        waiting.delete(uid, waiter);
-        reject(refusal);
-      });
-      const waiter: Waiter = { begin: resolve, timer };
+  #sum(what: 'taken' | 'waiting'): number {
+    let sum = 0;
+    for (const slots of this.#byOwner.values()) sum += slots[what];
+    return sum;
+  }
+}
+
+/** A fair queue in which each uid has at most so many waiters. */
+function boundedByUid(limit: number): WaiterQueue<string> {
+  const waiting = new FairQueue<Waiter>();
+  return {
+    get size() {
+      return waiting.size;
+    },
+    push(uid, waiter) {
+      if (waiting.sizeOf(uid) >= limit) return false;
       waiting.push(uid, waiter);
-    });
-    return turn
-      .catch((error: unknown) => this.#refuse(error))
-      .finally(() => {
-        this.#waiting -= 1;
-      });
-  }
-
-  #refuse(error: unknown): Promise<never> {
-    this.#refused.add();
-    return Promise.reject(error);
-  }
-
-  #release(owner: string, slots: OwnerSlots): void {
-    const next = slots.waiting.shift();
-    if (next) {
-      // The slot passes to the next query.
-      next.timer.cancel();
-      next.begin();
-      return;
-    }
-    slots.running -= 1;
-    if (slots.running === 0) this.#byOwner.delete(owner);
-  }
+      return true;
+    },
+    shift: () => waiting.shift(),
+    delete: (uid, waiter) => waiting.delete(uid, waiter),
+  };
 }

@@ -1,6 +1,15 @@
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
-import { QueryTimeout, type ReadOptions, type ReadRequester } from '../store/store.js';
+import { QueryTimeout } from '../store/store-errors.js';
+import type { ReadOptions, ReadRequester } from '../store/store-reads.js';
+import type { QueryLimiter } from './query-limiter.js';
+
+export interface QueryTimeServices {
+  readonly platform: Pick<Platform, 'clock'>;
+  readonly limits: Pick<Limits, 'queryTime'>;
+  /** Charges the owner; without it nobody is charged. */
+  readonly queryLimiter?: Pick<QueryLimiter, 'spend'> | undefined;
+}
 
 /**
  * The time budget of a query or history read, over all its store reads (rule LIM7). It starts with
@@ -9,16 +18,14 @@ import { QueryTimeout, type ReadOptions, type ReadRequester } from '../store/sto
 export class QueryTimeBudget {
   readonly #platform: Pick<Platform, 'clock'>;
   readonly #limit: number;
-  readonly #asker: ReadRequester;
+  readonly #requester: ReadRequester;
   #startedAt: number | undefined;
 
-  constructor(
-    services: { platform: Pick<Platform, 'clock'>; limits: Pick<Limits, 'queryTime'> },
-    owner: string,
-  ) {
+  constructor(services: QueryTimeServices, owner: string) {
     this.#platform = services.platform;
     this.#limit = services.limits.queryTime;
-    this.#asker = { owner, waited: 0 };
+    const { queryLimiter } = services;
+    this.#requester = { owner, waited: 0, spend: (time) => queryLimiter?.spend(owner, time) };
   }
 
   /** Resets the budget: time during which the store was unavailable does not count. */
@@ -30,13 +37,13 @@ export class QueryTimeBudget {
   get left(): number {
     const now = this.#platform.clock.monotonic();
     this.#startedAt ??= now;
-    const left = this.#limit - (now - this.#startedAt - this.#asker.waited);
+    const left = this.#limit - (now - this.#startedAt - this.#requester.waited);
     if (left <= 0) throw new QueryTimeout(`the query took longer than ${this.#limit} ms`);
     return left;
   }
 
   /** Options for the next read. Throws as `left`. */
   get patience(): ReadOptions {
-    return { timeout: this.left, asker: this.#asker };
+    return { timeout: this.left, requester: this.#requester };
   }
 }

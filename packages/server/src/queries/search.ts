@@ -1,30 +1,47 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Auth, compilePredicate, type Predicate, type RqlExpression } from '@really/protocol';
+import {
+  type Auth,
+  compilePredicate,
+  fieldsOfRql,
+  type Predicate,
+  type RqlExpression,
+  type SortPosition,
+} from '@really/protocol';
+import { batchedLookups } from '../model/lookups/batched-lookups.js';
+import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
+import { pushLookups } from '../model/view/view.js';
 import { estimateBytes } from '../objects/estimate-bytes.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
 import { Slice } from '../platform/scheduling/slices.js';
-import { compareSortPositions, sortPositionOf } from '../store/order.js';
-import type { Order, Query, Scope, SortPosition, Store, StoredObject } from '../store/store.js';
+import { compareSortPositions, sortFields, sortPositionOf } from '../store/order.js';
+import type { Store } from '../store/store.js';
+import type { Order, Query, Scope } from '../store/store-reads.js';
+import type { StoredObject } from '../store/stored-object.js';
 import {
   type AccessScope,
   accessScopeIn,
   accessScopeOf,
   asVisible,
   authorizedTogether,
+  decidedScope,
+  narrowedScope,
   type VisibleObject,
   visibleObjects,
 } from './access-scope.js';
+import { CollectionRights } from './collection-rights.js';
+import type { CandidateOptions } from './lookup-candidates.js';
 import type { PageStart } from './page-tokenizer.js';
-import { QueryTimeBudget } from './query-time-budget.js';
-import { allOf, type ScanRange, scanRanges } from './scan-ranges.js';
+import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
+import { allOf, type ScanRange, scanRange } from './scan-ranges.js';
 
 /** Dependencies of a search. */
-export interface SearchServices {
+export interface SearchServices extends Pick<QueryTimeServices, 'queryLimiter'> {
   readonly store: Store;
-  readonly objects: Pick<Objects, 'heads'>;
+  /** `published` may be left out where the store shows only what is published. */
+  readonly objects: Pick<Objects, 'heads'> & Partial<Pick<Objects, 'published' | 'newest'>>;
   readonly platform: Platform;
   readonly limits: Pick<Limits, 'queryTime'>;
 }
@@ -33,6 +50,8 @@ export interface SearchOptions {
   readonly services: SearchServices;
   /** The reader's rights. */
   readonly auth: Auth;
+  /** Where lookups are found; by default as committed. */
+  readonly finder?: LookupFinder | undefined;
   /** See `ownerOf`. */
   readonly owner: string;
   readonly model: Model;
@@ -67,6 +86,8 @@ interface Candidate {
   readonly hit?: Hit | undefined;
 }
 
+/** Candidates that keep changing do not block a search: what it finds was allowed when it was judged. */
+const mostAttempts = 3;
 /** Objects per read when they have to be authorized one by one. */
 const batchSize = 256;
 /** Approximate characters of JSON per read: parsing the result blocks this thread. */
@@ -81,7 +102,13 @@ export class Search {
   /** The remaining time budget. */
   readonly time: QueryTimeBudget;
   readonly #options: SearchOptions;
+  readonly #rights: CollectionRights;
+  /** Those that it filters and sorts by. */
+  readonly #fields: readonly string[];
   #access: AccessScope;
+  #isRefined = false;
+  /** Whether only candidates are looked at, see `findCandidates`. */
+  #isNarrowed = false;
   #predicate: Predicate | undefined;
   /** The store's filter, cached by the rule it was made of. */
   #known:
@@ -89,24 +116,43 @@ export class Search {
     | undefined;
 
   constructor(options: SearchOptions) {
-    const { model, auth, services, owner } = options;
+    const { model, auth, services, owner, filter, order } = options;
     this.#options = options;
     this.time = new QueryTimeBudget(services, owner);
-    this.#access = accessScopeOf(model, auth);
+    const filtered = filter ? fieldsOfRql(filter).map((path) => path.join('.')) : [];
+    this.#fields = [...filtered, ...sortFields(order)];
+    const readCandidates: CandidateOptions['read'] = (query) => this.#readCandidates(query);
+    this.#rights = new CollectionRights(model, auth, { ...options, readCandidates });
+    this.#access = accessScopeOf(model, auth, this.#fields);
+  }
+
+  async #readCandidates(query: Parameters<CandidateOptions['read']>[0]) {
+    const room = { size: batchCharacters, isCut: false };
+    const { store } = this.#options.services;
+    const objects = await store.query({ ...query, order: byId, room, ...this.time.patience });
+    return room.isCut ? undefined : objects;
   }
 
   /** Counts the objects that the reader would find. */
   async count(): Promise<number> {
+    return await this.#whileSame(() => this.#count());
+  }
+
+  async #count(): Promise<number> {
     if (this.#access.isEmpty) return 0;
-    await this.#refineAccess();
-    const { scope, services } = this.#options;
-    const filter = this.#storeFilter();
     if (this.#access.isExact) {
-      const { patience } = this.time;
-      return await services.store.count({ scope, filter, order: byId, limit: 0, ...patience });
+      const { scope, services } = this.#options;
+      const query = { scope, filter: this.#storeFilter(), order: byId, limit: 0 };
+      const total = await services.store.count({ ...query, ...this.time.patience });
+      await this.#settled();
+      if (await this.#rights.areSame()) return total;
+      // Some of it may have been committed after they changed.
+      await this.#refineAccess();
+      if (this.#access.isEmpty) return 0;
     }
     let total = 0;
-    for await (const hits of this.#hits([{ filter, order: byId }])) total += hits.length;
+    const range = { filter: this.#storeFilter(), order: byId };
+    for await (const hits of this.#hits(range)) total += hits.length;
     return total;
   }
 
@@ -118,13 +164,28 @@ export class Search {
 
   /** One page, nearest to the start first. */
   async scan(options: PageOptions): Promise<Scan> {
+    return await this.#whileSame(() => this.#scan(options));
+  }
+
+  /**
+   * Searches with the current rights. If only candidates were looked at, and others have become some meanwhile, it is
+   * done again: nobody may miss what every commit would have shown.
+   */
+  async #whileSame<T>(search: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      await this.#refineAccess();
+      const result = await search();
+      const isNarrowed = this.#isNarrowed && !this.#access.isEmpty;
+      if (!isNarrowed || attempt === mostAttempts || (await this.#rights.areSame())) return result;
+    }
+  }
+
+  async #scan(options: PageOptions): Promise<Scan> {
     if (this.#access.isEmpty) return { hits: [], end: undefined };
-    await this.#refineAccess();
     const { order } = this.#options;
-    const mayBeHidden =
-      this.#access.mayHideFields && order.field !== '_r' && order.field !== '_rev';
+    const mayBeHidden = this.#access.mayHideFields && sortFields(order).length > 0;
     if (mayBeHidden) return await this.#scanSorted(options);
-    return await this.#gather(scanRanges(order, this.#storeFilter(), options.start), options);
+    return await this.#gather(scanRange(order, this.#storeFilter(), options.start), options);
   }
 
   /** The objects that the query matches, with their places. */
@@ -163,9 +224,18 @@ export class Search {
     return (start?.back ? -1 : 1) * compareSortPositions(this.#options.order, a, b);
   }
 
-  /** Adjusts the scope to mistyped stored values. */
+  /** Adjusts the scope to the objects that the read rule looks at, and to mistyped stored values. */
   async #refineAccess(): Promise<void> {
-    const { model, services } = this.#options;
+    // The same as before, because the store caches by filter object.
+    if (this.#isRefined && (await this.#rights.areSame())) return;
+    const { model, services, auth } = this.#options;
+    const found = await this.#rights.find();
+    this.#isRefined = true;
+    const access = accessScopeOf(model, auth, this.#fields, found.scope);
+    const { isAllowed, candidates } = found;
+    this.#access = isAllowed === undefined ? access : decidedScope(access, model, isAllowed);
+    this.#isNarrowed = candidates !== undefined;
+    if (candidates) this.#access = narrowedScope(access, candidates);
     this.#access = await accessScopeIn(this.#access, model, services.store);
   }
 
@@ -185,7 +255,7 @@ export class Search {
 
   /** Collects visible hits until the page is full. */
   async #gather(
-    ranges: readonly ScanRange[],
+    range: ScanRange,
     { skip, limit, bytes = Number.POSITIVE_INFINITY }: PageOptions,
   ): Promise<Scan> {
     const found: Hit[] = [];
@@ -194,7 +264,7 @@ export class Search {
     const { isExact } = this.#access;
     let toSkip = isExact ? 0 : skip;
     const wanted = Math.min(isExact ? limit : Math.max(skip + limit, 16), batchSize);
-    for await (const hits of this.#hits(ranges, { wanted, skip: isExact ? skip : 0 })) {
+    for await (const hits of this.#hits(range, { wanted, skip: isExact ? skip : 0 })) {
       for (const hit of hits.slice(toSkip)) {
         found.push(hit);
         size += estimateBytes(hit.object.data);
@@ -221,7 +291,7 @@ export class Search {
       best = best.slice(0, wanted);
       end = best.at(-1)?.place;
     };
-    for await (const hits of this.#hits([{ filter: this.#storeFilter(), order: byId }])) {
+    for await (const hits of this.#hits({ filter: this.#storeFilter(), order: byId })) {
       for (const hit of hits) {
         const candidate: Candidate = skip === 0 ? { place: hit.place, hit } : { place: hit.place };
         if (!from || compare(from, candidate) < 0) best.push(candidate);
@@ -240,9 +310,11 @@ export class Search {
     const byR = new Map<string, Hit>();
     for (let index = 0; index < page.length; index += authorizedTogether) {
       const batch = page.slice(index, index + authorizedTogether);
-      const heads = await objects.heads(batch.map(({ place }) => place.r));
-      const living = heads.filter((object) => object !== undefined && !object.deleted);
-      const hits = await this.#matching(await this.#authorize(living as StoredObject[]));
+      const { visible } = await this.#judged(async () => {
+        const heads = await objects.heads(batch.map(({ place }) => place.r));
+        return heads.filter((object) => object !== undefined && !object.deleted) as StoredObject[];
+      });
+      const hits = await this.#matching(visible);
       for (const hit of hits) byR.set(hit.object.r, hit);
     }
     return page.flatMap(({ place }) => {
@@ -251,23 +323,38 @@ export class Search {
     });
   }
 
-  /** The matching visible objects of each range in turn, in batches. */
-  async *#hits(
-    ranges: readonly ScanRange[],
-    { wanted = batchSize, skip = 0 } = {},
-  ): AsyncGenerator<Hit[]> {
-    for (const range of ranges) {
-      let page: Pick<Query, 'from' | 'skip'> = { from: range.from, skip };
-      for (;;) {
-        const room = { size: batchCharacters, isCut: false };
-        const objects = await this.#query({ ...range, ...page, limit: wanted, room });
-        yield await this.#matching(await this.#authorize(objects));
-        const last = objects.at(-1);
-        if (!last || (objects.length < wanted && !room.isCut)) break;
-        page = { from: sortPositionOf(last, range.order) };
-        // Authorization runs on this thread: yields in between.
-        await nextTurn();
-      }
+  /** The matching visible objects of a range, in batches. */
+  async *#hits(range: ScanRange, { wanted = batchSize, skip = 0 } = {}): AsyncGenerator<Hit[]> {
+    let page: Pick<Query, 'from' | 'skip'> = { from: range.from, skip };
+    for (;;) {
+      let room = { size: batchCharacters, isCut: false };
+      const { objects, visible } = await this.#judged(() => {
+        room = { size: batchCharacters, isCut: false };
+        return this.#query({ ...range, ...page, limit: wanted, room });
+      });
+      yield await this.#matching(visible);
+      const last = objects.at(-1);
+      if (!last || (objects.length < wanted && !room.isCut)) return;
+      page = { from: sortPositionOf(last, range.order) };
+      // Authorization runs on this thread: yields in between.
+      await nextTurn();
+    }
+  }
+
+  /**
+   * Reads objects and judges them, again if one changed meanwhile: otherwise an old revision could be judged by what its
+   * rules look up now, which no commit ever had together.
+   */
+  async #judged(read: () => Promise<StoredObject[]>) {
+    const { model, services } = this.#options;
+    for (let attempt = 1; ; attempt++) {
+      const objects = await read();
+      const visible = await this.#authorize(objects);
+      const isTorn =
+        pushLookups(model).length > 0 &&
+        !this.#access.isWhole &&
+        objects.some((object) => (services.objects.newest?.(object) ?? object) !== object);
+      if (!isTorn || attempt === mostAttempts) return { objects, visible };
     }
   }
 
@@ -277,16 +364,32 @@ export class Search {
    */
   async #authorize(objects: readonly StoredObject[]): Promise<VisibleObject[]> {
     const { auth, model, services } = this.#options;
+    await this.#settled();
+    if (this.#access.isWhole && (await this.#rights.areSame())) {
+      return objects.map((object) => ({ object, hidden: [] }));
+    }
+    // What was looked up for earlier objects may have changed since.
+    const finder = this.#options.finder ?? { read: batchedLookups(model.readLookups) };
+    await this.#rights.prefetch(objects, finder);
     const visible: VisibleObject[] = [];
     const slice = new Slice(services.platform.clock);
     for (let index = 0; index < objects.length; index += authorizedTogether) {
       // Throws when the time is used up.
       void this.time.left;
       const batch = objects.slice(index, index + authorizedTogether);
-      visible.push(...(await visibleObjects(model, batch, auth)));
+      visible.push(...(await visibleObjects(model, batch, auth, finder)));
       if (slice.isOver) await slice.rest();
     }
     return visible;
+  }
+
+  /**
+   * The store may show a commit a moment before it is answered, and before lookups see it: what was read is authorized by
+   * what was committed with it.
+   */
+  async #settled(): Promise<void> {
+    const { model, services } = this.#options;
+    if (pushLookups(model).length > 0) await services.objects.published?.();
   }
 
   async #matching(visible: readonly VisibleObject[]): Promise<Hit[]> {
@@ -314,9 +417,10 @@ export class Search {
     return { ...visible, place: this.#placeOf(visible) };
   }
 
-  async #query(part: Omit<Query, 'scope' | 'timeout' | 'asker'>): Promise<StoredObject[]> {
+  async #query(part: Omit<Query, 'scope' | 'timeout' | 'requester'>): Promise<StoredObject[]> {
     const { scope, services } = this.#options;
-    return await services.store.query({ ...part, scope, ...this.time.patience });
+    const { below } = this.#access;
+    return await services.store.query({ ...part, scope, below, ...this.time.patience });
   }
 
   /** Compiled on first use: usually only the store evaluates the filter. */
@@ -328,4 +432,4 @@ export class Search {
 }
 
 /** The store's fastest order. */
-const byId: Order = { field: '_r', descending: true };
+const byId: Order = { keys: [{ field: '_r', descending: true }] };

@@ -1,4 +1,4 @@
-import type { StoredObject } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import type { ChangesSincePaging } from './changes-since-paging.js';
 import type { PageStart } from './page-tokenizer.js';
 import type { Hit, PageOptions, Search } from './search.js';

@@ -1,4 +1,4 @@
-import type { ObjectWithHistory, Pos } from './store.js';
+import type { ObjectWithHistory, Pos } from './stored-object.js';
 
 /**
  * The second part of the store port: reads everything that a store holds, for copies of it. It

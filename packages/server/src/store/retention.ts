@@ -1,4 +1,5 @@
-import type { Change, CollectionLayout } from './store.js';
+import type { CollectionLayout } from './collection-layout.js';
+import type { Change } from './stored-object.js';
 
 /**
  * How far back the history of an object is visible. Pruning may lag behind; reads never go further

@@ -6,21 +6,17 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { silentLog } from '../platform/log.js';
 import { simulatedPlatform } from '../platform/simulated.js';
+import type { CollectionLayout } from './collection-layout.js';
 import { fieldNames, filterOf, jsonValue, objectData, orderBy } from './contract/arbitraries.js';
 import { creation, deletion, each, layout, queryOf, update } from './contract/sample-writes.js';
+import type { Dependency } from './dependents.js';
 import { openMemoryStore } from './memory/store.js';
 import { sortPositionOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
-import type {
-  Change,
-  CollectionLayout,
-  OnceKey,
-  Query,
-  Store,
-  StoredObject,
-  Write,
-  WriteGroup,
-} from './store.js';
+import type { Store } from './store.js';
+import type { Query } from './store-reads.js';
+import type { Change, StoredObject } from './stored-object.js';
+import type { OnceKey, Write, WriteGroup } from './write-group.js';
 
 /** Every run of a property uses its own collections, so that one pair of stores suffices. */
 const platform = simulatedPlatform({ seed: 1 });
@@ -82,7 +78,9 @@ describe('queries', () => {
     const check = async (given: typeof scenario extends fc.Arbitrary<infer T> ? T : never) => {
       const collection = `things${runs++}`;
       const { order, limit, skip } = given;
-      const wanted = given.indexes.map((field) => ({ field, unique: false }));
+      const single = given.indexes.map((field) => ({ fields: [field], unique: false }));
+      const all = { fields: given.indexes, unique: false };
+      const wanted = given.indexes.length > 1 ? [...single, all] : single;
       await onBoth((store) => store.prepare([layout(collection, wanted)]));
       await fill(collection, given.data, given.removed);
       for (const raw of given.filters) {
@@ -108,7 +106,7 @@ describe('queries', () => {
       data: [{ 'n\u0000': '\udc00' }, {}],
       indexes: [],
       filters: [{ kind: 'comparison', field: ['a'], operator: '!=', value: '' }],
-      order: { field: 'n\u0000', descending: false },
+      order: { keys: [{ field: 'n\u0000', descending: false }] },
       limit: 1,
       skip: 0,
       removed: 0,
@@ -158,6 +156,9 @@ describe('commits', () => {
     /** Offset of the revision that it builds on. */
     off: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
     requires: fc.array(fc.constantFrom(...rs), { maxLength: 1 }),
+    refers: fc.array(fc.constantFrom(...rs), { maxLength: 2 }),
+    /** Of a deletion: nothing may depend on the object. */
+    isBare: fc.boolean(),
     once: fc.option(fc.tuple(fc.constantFrom('u1', 'u2'), fc.integer({ min: 1, max: 12 }))),
     wait: fc.constantFrom(0, 0, 1, 300),
   });
@@ -168,18 +169,19 @@ describe('commits', () => {
   const commits = fc.array(fc.array(group, { minLength: 1, maxLength: 4 }), { maxLength: 25 });
   type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
   const unique = [
-    { field: 'u', unique: true },
-    { field: 'v', unique: true },
-    { field: 'a', unique: false },
+    { fields: ['u'], unique: true },
+    { fields: ['v'], unique: true },
+    { fields: ['a'], unique: false },
+    { fields: ['a', 'b'], unique: true },
   ];
 
-  test('[DUR2] [IDX2] [ONC1] any sequence of groups of writes has the same outcomes and results on both stores', async () => {
+  test('[DUR2] [IDX2] [ONC1] [CAS3] any sequence of groups of writes has the same outcomes and results on both stores', async () => {
     const check = async (given: readonly (readonly (readonly Step[])[])[]) => {
       const names = { c: `c${runs++}`, C: `C${runs}`, d: 'd', prefix: `run${runs}` };
       const layouts: CollectionLayout[] = [
-        layout(names.c, unique),
+        { ...layout(names.c, unique), references: ['w[]'] },
         layout(names.C, unique, { history: 2 }),
-        layout(`${names.c}/d`, unique, { age: 2000 }),
+        { ...layout(`${names.c}/d`, unique, { age: 2000 }), references: ['w[]', 'a'] },
       ];
       await onBoth((store) => store.prepare(layouts));
       const start = await memory.position();
@@ -231,17 +233,27 @@ describe('commits', () => {
       at: platform.clock.now(),
       requires: given.requires.map((required) => named(required, names)),
     };
-    if (given.kind === 'delete') return deletion(shifted, extras);
+    if (given.kind === 'delete') {
+      const write = deletion(shifted, extras);
+      return given.isBare ? { ...write, noDependents: dependenciesOf(r, names) } : write;
+    }
+    const fields = { ...given.fields, w: given.refers.map((other) => named(other, names)) };
     return given.kind === 'create' || !head
-      ? creation(r, given.fields, extras)
-      : update(shifted, given.fields, extras);
+      ? creation(r, fields, extras)
+      : update(shifted, fields, extras);
+  }
+
+  function dependenciesOf(r: string, { c }: Names): Dependency[] {
+    const d = [c, 'd'];
+    const children = r.startsWith(`/${c}/`) && !r.includes('/d/') ? [{ names: d }] : [];
+    return [{ names: [c], field: 'w[]' }, { names: d, field: 'w[]' }, ...children];
   }
 
   async function compareAll(names: Names, start: number): Promise<void> {
     const all = rs.map((r) => named(r, names));
     await onBoth((store) => store.getMany(all));
     await onBoth((store) => store.position());
-    await onBoth((store) => store.newest());
+    await onBoth((store) => store.latestChangeTime());
     for (const r of all) {
       const rev = (await memory.get(r))?.rev ?? 0;
       for (let after = 0; after <= rev; after++) {
@@ -258,6 +270,15 @@ describe('commits', () => {
       await onBoth((store) => store.created(scope, start, 2));
       await onBoth((store) => store.created(scope, start + 3, 100));
       await onBoth((store) => store.query({ ...queryOf(names.c), scope }));
+    }
+    for (const r of all) {
+      for (const dependency of dependenciesOf(r, names)) {
+        // In an order of the store's own.
+        await onBoth(async (store) => {
+          const { rs } = await store.dependents(r, dependency, { limit: 100 });
+          return [...rs].sort();
+        });
+      }
     }
     for (const uid of ['u1', 'u2']) {
       for (let key = 1; key <= 12; key++) {

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { changesContract } from './contract/changes.contract.js';
 import { commitContract } from './contract/commit.contract.js';
 import { createdContract } from './contract/created.contract.js';
+import { dependentsContract } from './contract/dependents.contract.js';
 import { epochContract } from './contract/epoch.contract.js';
 import { eraseContract } from './contract/erase.contract.js';
 import { groupsContract } from './contract/groups.contract.js';
@@ -13,6 +14,7 @@ import { onceContract } from './contract/once.contract.js';
 import { prepareContract } from './contract/prepare.contract.js';
 import { queryContract } from './contract/query.contract.js';
 import { readerContract } from './contract/reader.contract.js';
+import { readsContract } from './contract/reads.contract.js';
 import { restoreContract } from './contract/restore.contract.js';
 import type { OpenStore } from './contract/setup.js';
 
@@ -25,8 +27,10 @@ export function storeContract(name: string, open: OpenStore): void {
     prepareContract(open);
     epochContract(open);
     commitContract(open);
+    readsContract(open);
     groupsContract(open);
     eraseContract(open);
+    dependentsContract(open);
     historyContract(open);
     createdContract(open);
     changesContract(open);

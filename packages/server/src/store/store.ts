@@ -1,4 +1,24 @@
-import type { Actor, Delta, JsonObject, JsonValue, RqlExpression } from '@really/protocol';
+import type { CollectionLayout, StoredFieldType } from './collection-layout.js';
+import type { Dependency, Dependents, DependentsPage } from './dependents.js';
+import type {
+  Changes,
+  Created,
+  History,
+  Outdated,
+  Query,
+  ReadOptions,
+  Scope,
+} from './store-reads.js';
+import type { Pos, StoredObject } from './stored-object.js';
+import type {
+  GroupOutcome,
+  Migration,
+  MigrationOutcome,
+  OnceRecord,
+  RestoredObject,
+  RestoreOutcome,
+  WriteGroup,
+} from './write-group.js';
 
 /**
  * The store port: durable objects, their history, and the once-keys of answered commands.
@@ -38,11 +58,11 @@ export interface Store {
    * effect in the order of the calls.
    *
    * A group is checked in this order: its once-key, what it erases, then write by write its
-   * revision and what it requires (in its order), then unique fields (in the order of the layout).
+   * revision, what it was decided by, what it requires and what must not depend on it (in their order), then unique fields (in the order of the layout).
    * Unique fields are checked on the result of the whole group, so that values may move within it:
    * refused is the last write of the first object, in this order, whose value belongs to an earlier
    * object of the group or to one outside it. Values of unique fields are equal where they are
-   * deeply equal; objects without the field do not count, nor do deleted ones, nor those of a model
+   * deeply equal; objects without a field of the index do not count, nor do deleted ones, nor those of a model
    * version below the layout's `currentFrom`.
    */
   commit(groups: readonly WriteGroup[]): Promise<GroupOutcome[]>;
@@ -128,6 +148,14 @@ export interface Store {
    */
   mistyped(names: readonly string[], types: readonly StoredFieldType[]): Promise<boolean>;
 
+  /**
+   * Living objects that depend on an object in one way, each once, in a stable order: at most
+   * `limit` of them, after the place that an earlier page had as `next`. Sees everything committed
+   * before the call, and takes no longer for a large collection than for a small one. Reads the
+   * objects as stored, whatever the version of their model.
+   */
+  dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents>;
+
   /** The position of the last commit; 0 in an empty store. */
   position(): Promise<Pos>;
 
@@ -135,7 +163,7 @@ export interface Store {
    * The greatest `at` of any change ever committed (a lower bound will do where that one was
    * pruned); 0 in an empty store. Ids of a restarted server begin after it.
    */
-  newest(): Promise<number>;
+  latestChangeTime(): Promise<number>;
 
   /** The record of a command with this once-key, within the window. */
   once(uid: string, id: string): Promise<OnceRecord | undefined>;
@@ -167,369 +195,4 @@ export interface Epoch {
   readonly secret: string;
   /** True where every revision ever issued for its objects is of this epoch. */
   readonly isFirst: boolean;
-}
-
-/** A position in the store's log of changes: an integer that grows with every change. 0 is before the first. */
-export type Pos = number;
-
-export interface StoredObject {
-  /** Printed R, `/users/1/posts/2`. */
-  readonly r: string;
-  /** 1, 2, 3 … */
-  readonly rev: number;
-  /** Value, reference and calculated fields; `{}` where deleted. No `_` members. */
-  readonly data: JsonObject;
-  /**
-   * Top-level field to the revision that last touched it. Absent fields were last touched by the
-   * creation, 1.
-   */
-  readonly touched: Readonly<Record<string, number>>;
-  readonly deleted: boolean;
-  readonly modelVersion: number;
-}
-
-/** One revision of one object, as stored in the history and sent to subscribers. */
-export interface Change {
-  readonly r: string;
-  readonly rev: number;
-  readonly type: 'create' | 'update' | 'delete';
-  /**
-   * update: the delta of a push, by key, several ops on one field folded, calculated fields
-   * included. Else `{}`.
-   */
-  readonly delta: Delta;
-  /**
-   * The fields that this change touched, each with the revision that had touched it before (update
-   * only).
-   */
-  readonly touched: Readonly<Record<string, number>>;
-  /** create: the data as created. Else null. */
-  readonly created: JsonObject | null;
-  /** The author, with only the public members of the token's data. */
-  readonly by: Actor;
-  readonly modelVersion: number;
-  /** Milliseconds since the Unix epoch. */
-  readonly at: number;
-  /**
-   * The id of its group's once-key: only for connections of the author. Reads include it as long as
-   * the key is remembered, and perhaps longer; ignored in a `Write`.
-   */
-  readonly once?: string | undefined;
-}
-
-/** A change that is on disk, with its position and the object as it left it. */
-export interface CommittedChange extends Change {
-  readonly pos: Pos;
-  readonly object: StoredObject;
-  /**
-   * Trace of the command that made it: W3C's `traceparent`, for receivers of the change. Not
-   * stored.
-   */
-  readonly trace?: string | undefined;
-}
-
-export interface Write {
-  readonly change: Change;
-  /**
-   * The object as this write leaves it. Its rev is `change.rev`; the write is refused unless the
-   * stored rev is one less (0: no object).
-   */
-  readonly object: StoredObject;
-  /** Objects that must exist, undeleted, at the commit: the parent, new references. */
-  readonly requires: readonly string[];
-}
-
-/** Writes that are applied together or not at all. */
-export interface WriteGroup {
-  /** At least one, unless something is erased. */
-  readonly writes: readonly Write[];
-  /**
-   * System objects that are no longer needed, by R: they and their history are removed from the
-   * store as if they had never existed, and take no position. The group is refused as `missing`
-   * where one of them does not exist, with the number of its writes as the index. The group must
-   * not write them.
-   */
-  readonly erases?: readonly string[] | undefined;
-  /** Refuses the group where the key is known already, and is remembered with it. */
-  readonly once?: OnceKey | undefined;
-}
-
-/** An object with all that is kept of its history, ascending by revision. */
-export interface ObjectWithHistory {
-  readonly object: StoredObject;
-  readonly history: readonly Change[];
-}
-
-export interface RestoredObject extends ObjectWithHistory {
-  /** Replaces an existing object. */
-  readonly replaces: boolean;
-}
-
-export type RestoreOutcome =
-  | { readonly kind: 'restored' }
-  /** `index` is that of the refused entry. */
-  | { readonly kind: 'refused'; readonly index: number; readonly refusal: WriteRefusal };
-
-export interface OnceKey {
-  readonly uid: string;
-  readonly id: string;
-  readonly cmd: string;
-  /** The R of the request as printed: the collection for a create without an id. */
-  readonly r: string;
-}
-
-export interface OnceRecord extends OnceKey {
-  /** One for each write of the group, in its order. */
-  readonly results: readonly OnceResult[];
-}
-
-export interface OnceResult {
-  readonly r: string;
-  readonly rev: number;
-}
-
-export type GroupOutcome =
-  /** One position for each write. */
-  | { readonly kind: 'committed'; readonly positions: readonly Pos[] }
-  /** `index` is that of the refused write. */
-  | { readonly kind: 'refused'; readonly index: number; readonly refusal: WriteRefusal }
-  /** The once-key is known already; `first` is the command that used it. */
-  | { readonly kind: 'repeated'; readonly first: OnceRecord };
-
-/** Why a write was refused. */
-export type WriteRefusal =
-  /**
-   * The stored revision is not `change.rev - 1`, or the object is deleted, which no write can
-   * follow. `rev` is 0 where there is no object. Also the result of a create on a taken R.
-   */
-  | { readonly kind: 'conflict'; readonly rev: number; readonly deleted: boolean }
-  /** A required object is missing or deleted. */
-  | { readonly kind: 'missing'; readonly r: string }
-  /** Another object of the collection has this value in a unique field. */
-  | { readonly kind: 'unique'; readonly field: string };
-
-/** The declared type of a top-level field, as values compare. */
-export interface StoredFieldType {
-  readonly field: string;
-  readonly type: 'text' | 'number' | 'boolean';
-}
-
-/** The part of a model that the store needs. */
-export interface CollectionLayout {
-  /** `['users', 'posts']` for the posts of users. */
-  readonly names: readonly string[];
-  /**
-   * Version of the model that the layout is of. Where it increases, every position up to then is
-   * `gone` for `changes`.
-   */
-  readonly modelVersion?: number | undefined;
-  /**
-   * The model version from which on objects have the current form. Older ones are to be migrated,
-   * and their unique fields are not checked until then.
-   */
-  readonly currentFrom?: number | undefined;
-  /** Dotted paths of the fields that get an index. */
-  readonly indexes: readonly { readonly field: string; readonly unique: boolean }[];
-  /** Fields for which `mistyped` is called often. */
-  readonly types?: readonly StoredFieldType[] | undefined;
-  /** Revisions kept per object, or the age in ms up to which they are kept. */
-  readonly retention: { readonly history?: number | undefined; readonly age?: number | undefined };
-}
-
-/** Which objects: a collection, its parents named or wildcards. */
-export interface Scope {
-  readonly names: readonly string[];
-  /** One id for each name but the last; `*` for any. */
-  readonly parents: readonly string[];
-}
-
-/**
- * Time limit and requester of a read. An adapter serves requesters round-robin, and reserves
- * capacity for quick reads, so that scans do not delay reads by an index (rule LIM13). Waiting for
- * others does not count as a read's own time, but is limited: to three times as long. (With a pool
- * of connections: a queue by requester in front of it, one connection with a `statement_timeout` of
- * some milliseconds on which every read begins, and the others for reads that were interrupted
- * there.)
- */
-export interface ReadOptions {
-  /** Milliseconds that the store may spend on it. */
-  readonly timeout: number;
-  /** Reads without a requester share one. */
-  readonly asker?: ReadRequester | undefined;
-}
-
-/** The requester, across several reads that belong together. */
-export interface ReadRequester {
-  readonly owner: string;
-  /** Milliseconds that they waited for others, in all. The store adds to it. */
-  waited: number;
-}
-
-export interface Query extends ReadOptions {
-  readonly scope: Scope;
-  /** Bound: without any `$name`. Evaluated as by `compilePredicate` of the protocol package. */
-  readonly filter?: RqlExpression | undefined;
-  /** Only objects of this model version or a later one. */
-  readonly modelVersion?: number | undefined;
-  readonly order: Order;
-  /** Only objects strictly after this position in the order. */
-  readonly from?: SortPosition | undefined;
-  readonly skip?: number | undefined;
-  readonly limit: number;
-  /** Maximum size of the page; the store may exceed it where it need not check. */
-  readonly room?: PageRoom | undefined;
-}
-
-/**
- * A page may end early where its objects have this many characters of JSON, with at least one
- * object.
- */
-export interface PageRoom {
-  readonly size: number;
-  /** Set by the store: the page ended early, and there may be more. */
-  isCut: boolean;
-}
-
-/**
- * Sorted by the value at `field` (`_r`: by the id alone), missing values last in either direction,
- * ties by id and then by R, in the direction of `descending`. See `compareForSort` in the protocol
- * package.
- */
-export interface Order {
-  /** `_r`, `_rev`, or the dotted path of a field. */
-  readonly field: string;
-  readonly descending: boolean;
-}
-
-/**
- * A position in an order: that of the object with this R and this sort value (`undefined`:
- * missing).
- */
-export interface SortPosition {
-  readonly value: JsonValue | undefined;
-  readonly r: string;
-}
-
-export interface History {
-  readonly object: StoredObject | undefined;
-  readonly entries: readonly Change[];
-  readonly complete: boolean;
-}
-
-export interface Created {
-  readonly entries: readonly CreatedEntry[];
-  readonly through: Pos;
-  readonly gone: boolean;
-}
-
-export interface CreatedEntry {
-  readonly pos: Pos;
-  readonly change: Change;
-  /** The current object, for authorization. */
-  readonly object: StoredObject;
-}
-
-export interface Changes {
-  readonly entries: readonly LoggedChange[];
-  readonly through: Pos;
-  readonly gone: boolean;
-}
-
-export interface Outdated {
-  readonly objects: readonly StoredObject[];
-  /** Where to go on; `undefined` at the end. */
-  readonly next: number | undefined;
-}
-
-/** What a migration makes of an object (rule MIG1). */
-export interface Migration {
-  /** The new state; its `r` and `rev` are those of the stored one, and `touched` is ignored. */
-  readonly object: StoredObject;
-  /** The model version of the stored object. */
-  readonly from: number;
-}
-
-export type MigrationOutcome =
-  | { readonly kind: 'migrated' }
-  /**
-   * The stored object has another revision or model version, does not exist, or was deleted:
-   * another writer was faster.
-   */
-  | { readonly kind: 'overtaken' }
-  /** Another migrated object of the collection has its value in a unique field. */
-  | { readonly kind: 'unique'; readonly field: string };
-
-export interface LoggedChange {
-  readonly pos: Pos;
-  readonly change: Change;
-  /** The current object, a tombstone where it was deleted. */
-  readonly object: StoredObject;
-}
-
-/** The store cannot serve now; nothing was written. Answered as 503 `server.unavailable`. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
-}
-
-/**
- * Writes cannot be served now. The message has the reason in a few words, and is public (rule
- * DUR11).
- */
-export class WritesUnavailable extends StoreUnavailable {}
-
-/**
- * The store cannot be opened as it is: used by another process, written by a newer version, not a
- * store at all. The message is one line for the operator, who has to act.
- */
-export class StoreRefused extends Error {
-  override readonly name: string = 'StoreRefused';
-  /** It may pass without action: a full disk, or another process's lock. */
-  readonly passing: boolean;
-  constructor(
-    message: string,
-    { passing = false, cause }: { passing?: boolean; cause?: unknown } = {},
-  ) {
-    super(message, { cause });
-    this.passing = passing;
-  }
-}
-
-/** Another process has the store open, most likely a server. */
-export class StoreInUse extends StoreRefused {
-  override readonly name = 'StoreInUse';
-  constructor(message: string) {
-    super(message, { passing: true });
-  }
-}
-
-/**
- * The store lacks changes that were committed, and so may have been answered (rule DUR9).
- * `missing`: their number, where known.
- */
-export class AnswersMissing extends StoreRefused {
-  override readonly name = 'AnswersMissing';
-  readonly missing: number | undefined;
-  constructor(message: string, missing: number | undefined) {
-    super(message);
-    this.missing = missing;
-  }
-}
-
-/** A query used up its time and was stopped. Answered as 503 `server.unavailable`. */
-export class QueryTimeout extends Error {
-  override readonly name = 'QueryTimeout';
-}
-
-/** A new unique index found two stored objects with one value. */
-export class UniqueClash extends Error {
-  override readonly name = 'UniqueClash';
-  readonly collection: string;
-  readonly field: string;
-  constructor(collection: string, field: string) {
-    super(
-      `two objects of ${collection} have the same value in ${field}, so it cannot become unique`,
-    );
-    this.collection = collection;
-    this.field = field;
-  }
 }

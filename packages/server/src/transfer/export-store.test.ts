@@ -80,7 +80,7 @@ describe('[MOV4] with concurrent writes', () => {
     const objects = lastLines(text);
     expect(JSON.parse(text.trimEnd().split('\n').at(-1) ?? '').end).toMatchObject({
       position: await store.position(),
-      newest: await store.newest(),
+      newest: await store.latestChangeTime(),
     });
     const rs = [...Array.from({ length: 7 }, (_, n) => `/users/${n}`), '/users/new', '/made/1'];
     expect([...objects.keys()].sort()).toEqual([...rs].sort());

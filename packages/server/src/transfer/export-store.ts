@@ -1,7 +1,7 @@
-import { isSystemName } from '@really/protocol';
+import { isSystemName, namesOf } from '@really/protocol';
 import type { Progress } from '../platform/progress.js';
 import type { CollectionSize, ExportReader } from '../store/export-reader.js';
-import type { ObjectWithHistory, Pos } from '../store/store.js';
+import type { ObjectWithHistory, Pos } from '../store/stored-object.js';
 import {
   type ExportHeader,
   endLine,
@@ -10,7 +10,6 @@ import {
   objectLines,
   sinceLine,
 } from './format.js';
-import { namesOf } from './names.js';
 
 /** Objects read at once, and changes read at once. */
 const sliceLimit = 500;

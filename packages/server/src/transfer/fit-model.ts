@@ -2,18 +2,19 @@ import {
   deepEqual,
   isSystemName,
   type JsonObject,
+  namesOf,
   ownMember,
   ProtocolError,
 } from '@really/protocol';
 import { calculate, storedCalculated } from '../model/calculate.js';
-import { likelyCollection, likelyName } from '../model/load/nearest-name.js';
+import { likelyCollection, likelyName } from '../model/load/expected-names.js';
 import type { Field, Model, ModelSet } from '../model/model.js';
 import { TypeCheck } from '../model/validation/check-types.js';
 import { roundedLongs } from '../model/validation/rounded-numbers.js';
 import { runChecks } from '../model/validation/run-checks.js';
 import { ValidationErrors } from '../model/validation/validation-errors.js';
-import type { StoredObject } from '../store/store.js';
-import { namesOf, printed } from './names.js';
+import type { StoredObject } from '../store/stored-object.js';
+import { printed } from './names.js';
 
 export type FittedObject =
   | { readonly kind: 'fits'; readonly object: StoredObject; readonly model: Model | undefined }
@@ -134,6 +135,8 @@ function describeProblem(model: Model, path: string, codes: readonly string[]): 
     case 'validation.custom.runtime_error':
     case 'validation.custom.invalid_return_type':
       return `${where}: expected a value that passes its validation (${code})`;
+    case 'value.not.in.enum':
+      return `${where}: expected a value that its \`enum\` lists (${code})`;
     default:
       return `${where}: expected ${typeOf(model, path)} (${code})`;
   }

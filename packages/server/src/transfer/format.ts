@@ -1,4 +1,4 @@
-import type { Change, ObjectWithHistory, Pos, StoredObject } from '../store/store.js';
+import type { Change, ObjectWithHistory, Pos, StoredObject } from '../store/stored-object.js';
 
 /**
  * The version of the format of an export, in its first line.
@@ -52,12 +52,13 @@ function objectLine({ r, rev, modelVersion, deleted, touched, data }: StoredObje
 }
 
 function changeLine({ r, rev, type, at, by, modelVersion, ...rest }: Change): string {
-  const { created, delta, touched } = rest;
+  const { created, delta, touched, cause } = rest;
   const change = {
     ...{ r, rev, type, at, by, modelVersion },
     ...(created !== null && { created }),
     ...(!isEmpty(delta) && { delta }),
     ...(!isEmpty(touched) && { touched }),
+    ...(cause !== undefined && { cause }),
   };
   return `${JSON.stringify({ change })}\n`;
 }

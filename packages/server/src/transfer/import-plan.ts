@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { deepEqual } from '@really/protocol';
 import type { ModelSet } from '../model/model.js';
 import type { Progress } from '../platform/progress.js';
-import type { Store, StoredObject } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { fitModel } from './fit-model.js';
 import { type ExportPart, readExport } from './read-export.js';
 

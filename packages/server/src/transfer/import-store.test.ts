@@ -87,9 +87,9 @@ describe('imported data', () => {
     const { store, load } = await app();
     const newest = testNow + 1_000_000;
     await load(`{"really":"export","version":1,"newest":${newest}}\n{"end":{}}\n`);
-    expect(await store.newest()).toBe(newest);
+    expect(await store.latestChangeTime()).toBe(newest);
     await load(`{"really":"export","version":1}\n{"end":{"newest":${newest + 1}}}\n`);
-    expect(await store.newest()).toBe(newest + 1);
+    expect(await store.latestChangeTime()).toBe(newest + 1);
   });
 
   test('[MOV8] an object of an older model version is imported unchanged', async () => {

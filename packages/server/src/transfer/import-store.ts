@@ -1,6 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
+import { namesOf } from '@really/protocol';
 import type { Model } from '../model/model.js';
-import type { ObjectWithHistory, RestoredObject, StoredObject } from '../store/store.js';
+import type { ObjectWithHistory, StoredObject } from '../store/stored-object.js';
+import type { RestoredObject } from '../store/write-group.js';
 import { fitModel, misfitsOf } from './fit-model.js';
 import {
   type ImportPlan,
@@ -10,7 +12,6 @@ import {
   type PlanOptions,
 } from './import-plan.js';
 import { MissingReferences, targetsOf } from './missing-references.js';
-import { namesOf } from './names.js';
 import { type ExportPart, readExport } from './read-export.js';
 import { withCreation } from './with-creation.js';
 
@@ -167,10 +168,7 @@ export class StoreImport {
       const mayWait = refusal.kind === 'unique' && this.#options.onConflict === 'replace';
       if (mayWait && bytes !== undefined) return this.#defer(writing, bytes);
       const { line, object } = writing[index] ?? { line: 0, object: undefined };
-      const why =
-        refusal.kind === 'unique'
-          ? `data.${refusal.field}: expected a value that no other object has (value.not.unique)`
-          : 'it is there already';
+      const why = refusal.kind === 'unique' ? notUnique(refusal.fields) : 'it is there already';
       throw this.#refused([`line ${line}: ${object?.r}: ${why}`]);
     }
     this.#counts.written += writing.length;
@@ -237,4 +235,10 @@ export class StoreImport {
       `${before}; repeat the call to continue once that is fixed`,
     ]);
   }
+}
+
+function notUnique(fields: readonly string[]): string {
+  const where = fields.map((field) => `data.${field}`).join(' and ');
+  const what = fields.length === 1 ? 'a value' : 'values';
+  return `${where}: expected ${what} that no other object has (value.not.unique)`;
 }

@@ -1,7 +1,8 @@
 import { parseR } from '@really/protocol';
 import type { Model } from '../model/model.js';
 import { newReferences } from '../model/validation/references.js';
-import type { Store, StoredObject } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 
 /** Targets that are remembered until they turn up, and those that are reported at the end. */
 const maxPending = 50_000;

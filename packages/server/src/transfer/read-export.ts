@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { Change, ObjectWithHistory } from '../store/store.js';
+import type { Change, ObjectWithHistory } from '../store/stored-object.js';
 import type { ExportEnd, ExportHeader } from './format.js';
+import { InvalidLine } from './line-object.js';
 import { type ExportLine, linesOf } from './lines.js';
 import { type ExportEntry, readEntry } from './read-entry.js';
 import { readHeader } from './read-header.js';
-import { InvalidLine } from './record-reader.js';
 
 /** The parts of an export, in order; an object comes with its changes. */
 export type ExportPart = LineSpan &

@@ -1,5 +1,7 @@
+import { Type } from '@really/protocol/schema';
+import { Exact, Whole } from '../platform/record-schema.js';
 import { type ExportHeader, formatVersion } from './format.js';
-import { InvalidLine, objectIn, RecordReader } from './record-reader.js';
+import { InvalidLine, objectIn, readAs } from './line-object.js';
 
 export type HeaderRead =
   /** `handWritten`: no store wrote the file, since it names no position. */
@@ -7,6 +9,17 @@ export type HeaderRead =
   | { readonly kind: 'wrong'; readonly why: string };
 
 const expected = 'expected the first line of an export, {"really":"export","version":1,…}';
+
+const headerLine = Exact({
+  really: Type.Enum(['export']),
+  version: Whole(1),
+  time: Type.Optional(Type.String()),
+  position: Type.Optional(Whole(0)),
+  newest: Type.Optional(Whole(0)),
+  history: Type.Optional(Type.Boolean()),
+  system: Type.Optional(Type.Boolean()),
+  collections: Type.Optional(Type.Array(Type.String())),
+});
 
 /** Reads the first line of a file. */
 export function readHeader(text: string): HeaderRead {
@@ -20,25 +33,17 @@ export function readHeader(text: string): HeaderRead {
 
 function headerIn(text: string): HeaderRead {
   if (!/^\s*\{/.test(text)) throw new InvalidLine(expected);
-  const reader = new RecordReader(objectIn(text));
-  if (!reader.has('really') || reader.text('really') !== 'export') throw new InvalidLine(expected);
-  const version = reader.integer('version', 1);
-  if (version > formatVersion) {
+  const line = objectIn(text);
+  if (line.really !== 'export') throw new InvalidLine(expected);
+  // Later formats may have other members.
+  const { version: given } = line;
+  if (typeof given === 'number' && given > formatVersion) {
     throw new InvalidLine(
-      `version: the file was written by a newer version: its format is ${version}, this program knows formats up to ${formatVersion}`,
+      `version: the file was written by a newer version: its format is ${given}, this program knows formats up to ${formatVersion}`,
     );
   }
-  const handWritten = !reader.has('position');
-  const header: ExportHeader = {
-    really: 'export',
-    version,
-    time: reader.optionalText('time') ?? '',
-    position: handWritten ? 0 : reader.integer('position', 0),
-    newest: reader.has('newest') ? reader.integer('newest', 0) : 0,
-    history: reader.flag('history'),
-    system: reader.flag('system'),
-    collections: reader.texts('collections'),
-  };
-  reader.assertComplete();
-  return { kind: 'header', header, handWritten };
+  const { position, ...rest } = readAs(headerLine, line);
+  const defaults = { time: '', newest: 0, history: false, system: false };
+  const header: ExportHeader = { ...defaults, ...rest, position: position ?? 0 };
+  return { kind: 'header', header, handWritten: position === undefined };
 }

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { loaded } from '../model/models.fixture.js';
 import { jsonValue, objectData } from '../store/contract/arbitraries.js';
 import { creation, deletion, each, update } from '../store/contract/sample-writes.js';
-import type { Store, StoredObject } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
 import { contentOf, exported, imported, openMemory, openSqlite } from './transfer.fixture.js';
 
 const rs = ['/a/1', '/a/2', '/a/1/b/1', '/a/9/b/1', '/A/1', '/_accounts/1', '/a/1-/b/1'];
@@ -63,7 +64,7 @@ describe.each([
         const text = await exported(from.reader);
         await imported(to.store, models, text);
         expect(contentOf(await exported(to.reader))).toEqual(contentOf(text));
-        expect(await to.store.newest()).toBe(await from.store.newest());
+        expect(await to.store.latestChangeTime()).toBe(await from.store.latestChangeTime());
         for (const r of rs) expect(await to.store.get(r)).toEqual(await from.store.get(r));
         for (const r of rs) {
           const restored = await to.store.history(r, 0, 1000);

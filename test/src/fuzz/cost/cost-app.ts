@@ -57,8 +57,8 @@ export async function fillCostApp(dir: string): Promise<void> {
     {
       names: ['things'],
       indexes: [
-        { field: 'n', unique: false },
-        { field: 'tag', unique: false },
+        { fields: ['n'], unique: false },
+        { fields: ['tag'], unique: false },
       ],
       retention: {},
     },

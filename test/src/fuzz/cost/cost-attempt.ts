@@ -24,12 +24,21 @@ export class CostAttempt implements Disposable {
   readonly #client: Client;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 16, localAddress: attacker });
   readonly #parcels: readonly Parcel[];
+  readonly #others: readonly Client[];
   readonly bytes: number;
 
-  private constructor(url: string, token: string, client: Client, parcels: readonly Parcel[]) {
+  private constructor(options: {
+    readonly url: string;
+    readonly token: string;
+    readonly client: Client;
+    readonly others: readonly Client[];
+    readonly parcels: readonly Parcel[];
+  }) {
+    const { url, token, client, others, parcels } = options;
     this.#url = url;
     this.#token = token;
     this.#client = client;
+    this.#others = others;
     this.#parcels = parcels;
     this.bytes = parcels.reduce((sum, parcel) => sum + bytesOf(parcel), 0);
   }
@@ -40,8 +49,8 @@ export class CostAttempt implements Disposable {
     { uid, plan, most }: { uid: string; plan: Plan; most: number },
   ): Promise<CostAttempt | undefined> {
     const token = signToken({ uid });
-    const client = await Client.open(server.socketUrl, { localAddress: attacker });
-    await client.request({ cmd: 'initialize', accessToken: token });
+    const others = await othersOf(server.socketUrl, uid, plan);
+    const client = await connect(server.socketUrl, token);
     const answers: ServerMessage[] = [];
     for (const message of plan.setup ?? []) answers.push(await client.request(message));
     let left = most;
@@ -49,9 +58,15 @@ export class CostAttempt implements Disposable {
       left -= bytesOf(parcel);
       return left >= 0;
     });
-    if (parcels.length > 0) return new CostAttempt(server.url, token, client, parcels);
-    client[Symbol.dispose]();
+    const attempt = new CostAttempt({ url: server.url, token, client, others, parcels });
+    if (parcels.length > 0) return attempt;
+    attempt[Symbol.dispose]();
     return undefined;
+  }
+
+  /** Number of parcels. */
+  get requests(): number {
+    return this.#parcels.length;
   }
 
   /** Sends everything at once, and waits for the answers or the end of the connection. */
@@ -72,7 +87,7 @@ export class CostAttempt implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#client[Symbol.dispose]();
+    for (const client of [this.#client, ...this.#others]) client[Symbol.dispose]();
     this.#agent.destroy();
   }
 
@@ -122,12 +137,31 @@ export class CostAttempt implements Disposable {
   }
 }
 
+async function connect(socketUrl: string, accessToken: string): Promise<Client> {
+  const client = await Client.open(socketUrl, { localAddress: attacker });
+  await client.request({ cmd: 'initialize', accessToken });
+  return client;
+}
+
+/** Each has done what it does. */
+async function othersOf(socketUrl: string, uid: string, { others }: Plan): Promise<Client[]> {
+  if (!others) return [];
+  const token = signToken({ uid: `${uid}-other` });
+  return await Promise.all(
+    Array.from({ length: others.count }, async () => {
+      const client = await connect(socketUrl, token);
+      for (const message of others.messages) await client.request(message);
+      return client;
+    }),
+  );
+}
+
 function complaintsAbout({ error }: ServerMessage): string[] {
   if (error === undefined) return [];
   const known = (errorTable as Record<string, { code: number } | undefined>)[error.message];
-  const told = `${error.code} ${error.message}`;
-  if (known?.code !== error.code) return [`unknown: ${told}`];
-  return error.code === 500 ? [told] : [];
+  const reported = `${error.code} ${error.message}`;
+  if (known?.code !== error.code) return [`unknown: ${reported}`];
+  return error.code === 500 ? [reported] : [];
 }
 
 /** The TCP connection below. */

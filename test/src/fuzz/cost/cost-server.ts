@@ -12,6 +12,8 @@ import { shapes } from './shapes.js';
 
 /** What a request cost. */
 export interface Cost {
+  /** How many messages, or requests over HTTP, it consisted of. */
+  readonly requests: number;
   readonly bytes: number;
   /** Milliseconds of all processors. */
   readonly processor: number;
@@ -66,7 +68,7 @@ export class CostServer implements AsyncDisposable {
     } catch (error) {
       const complaint = `the server does not serve any more: ${(error as Error).message}`;
       await this.renew();
-      return { bytes: 1, processor: 0, stall: 0, memory: 0, complaints: [complaint] };
+      return { requests: 1, bytes: 1, processor: 0, stall: 0, memory: 0, complaints: [complaint] };
     }
   }
 
@@ -89,6 +91,7 @@ export class CostServer implements AsyncDisposable {
     const memory = residentBytes(server.pid);
     const { result, seen } = await bystander.during(() => attempt.run());
     return {
+      requests: attempt.requests,
       bytes: result.bytes,
       processor: processorTime(server.pid) - processor,
       stall: seen.longest,

@@ -15,7 +15,7 @@ const help = `Looks for the requests that cost a server most for each byte that 
   --replay JSON measures this one, {"shape": …, "settings": […]}, three times instead
 `;
 
-const heading = 'request           price   bytes  processor ms  stall ms  memory MB';
+const heading = 'requests           price  times   bytes  processor ms  stall ms  memory MB';
 
 const { values: given } = parseArgs({
   options: {
@@ -35,11 +35,11 @@ async function look(): Promise<void> {
   await using server = await CostServer.start(Number(given.bytes));
   const climb = new CostClimb(server, Number(given.seed));
   const end = performance.now() + Number(given.minutes) * 60_000;
-  let told = performance.now();
+  let reported = performance.now();
   while (performance.now() < end) {
     await climb.step();
-    if (performance.now() - told > 60_000) {
-      told = performance.now();
+    if (performance.now() - reported > 60_000) {
+      reported = performance.now();
       report(climb);
     }
   }
@@ -67,6 +67,7 @@ function row(shape: string, cost: Cost, price: PricedRecipe['price']): string {
   return [
     shape.padEnd(15),
     price.toFixed(1).padStart(7),
+    String(cost.requests).padStart(6),
     String(cost.bytes).padStart(7),
     cost.processor.toFixed(1).padStart(13),
     cost.stall.toFixed(1).padStart(9),

@@ -25,6 +25,10 @@ export interface RawFrame {
 
 /** The actions of an attacker who wants to cause cost. */
 export interface Plan {
+  /** Before everything else: so many connections of others, and what each of them does. It is not counted. */
+  readonly others?:
+    | { readonly count: number; readonly messages: readonly JsonObject[] }
+    | undefined;
   /** First, one after the other; it is not counted. */
   readonly setup?: readonly JsonObject[] | undefined;
   /** Then, at once. `answers`: of the setup. */

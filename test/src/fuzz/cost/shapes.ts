@@ -1,5 +1,6 @@
 import type { RecipeShape } from './plan.js';
 import { queryShapes } from './shapes-queries.js';
+import { roomShapes } from './shapes-rooms.js';
 import { transportShapes } from './shapes-transport.js';
 import { writeShapes } from './shapes-writes.js';
 
@@ -7,5 +8,6 @@ import { writeShapes } from './shapes-writes.js';
 export const shapes: Readonly<Record<string, RecipeShape>> = {
   ...queryShapes,
   ...writeShapes,
+  ...roomShapes,
   ...transportShapes,
 };

@@ -25,10 +25,21 @@ interface Sample {
 /** Two bystander clients in a process of their own: their response times show what an attack costs others. */
 export class Innocents implements Disposable {
   readonly #child: ChildProcess;
+  /** Rejects when the process has ended. */
+  readonly #ended: Promise<never>;
   #samples: Sample[] = [];
+  #wake: (() => void)[] = [];
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    this.#ended = once(child, 'exit').then(() => {
+      throw new Error('the innocent clients ended');
+    });
+    this.#ended.catch(() => {});
+    createInterface({ input: outputOf(child) }).on('line', (line) => {
+      this.#samples.push(...(JSON.parse(line) as Sample[]));
+      for (const wake of this.#wake.splice(0)) wake();
+    });
   }
 
   /** Resolves once they have done their first things. */
@@ -38,10 +49,7 @@ export class Innocents implements Disposable {
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     const innocents = new Innocents(child);
-    const lines = createInterface({ input: outputOf(child) });
-    lines.on('line', (line) => innocents.#samples.push(...(JSON.parse(line) as Sample[])));
-    await Promise.race([innocents.#next(), once(child, 'exit')]);
-    if (child.exitCode !== null) throw new Error('the innocent clients ended before they began');
+    await innocents.#next();
     return innocents;
   }
 
@@ -66,14 +74,8 @@ export class Innocents implements Disposable {
 
   /** Resolves with the next things that they did. */
   async #next(): Promise<void> {
-    const { length } = this.#samples;
-    const ended = once(this.#child, 'exit').then(() => {
-      throw new Error('the innocent clients ended');
-    });
-    while (this.#samples.length <= length) {
-      await Promise.race([once(outputOf(this.#child), 'data'), ended]);
-    }
-    ended.catch(() => {});
+    const done = new Promise<void>((resolve) => this.#wake.push(resolve));
+    await Promise.race([done, this.#ended]);
   }
 }
 

@@ -22,11 +22,11 @@ const connect = (uid: string) => Client.connect(server.socketUrl, signToken({ ui
 /** Parents that are asked for at once. */
 const parents = Array.from({ length: 900 }, (_, n) => `/boards/b${n}/posts`);
 
-let told: string | undefined;
+let reported: string | undefined;
 
 /** A position received before ten thousand objects were created. */
 async function longAgo(): Promise<string> {
-  if (told !== undefined) return told;
+  if (reported !== undefined) return reported;
   await writeAll('founder', (r) => ({ r: r.replace('/posts', ''), body: {} }));
   using client = await connect('witness');
   await client.request({ cmd: 'subscribe', body: { subscriptions: [{ r: '/boards/b0/posts' }] } });
@@ -36,8 +36,8 @@ async function longAgo(): Promise<string> {
   for (let part = 0; part < 10; part++) {
     await writeAll(`author ${part}`, (r, n) => ({ r, body: { text: `${part} ${n}`, n } }));
   }
-  told = String(meta?.pos);
-  return told;
+  reported = String(meta?.pos);
+  return reported;
 }
 
 /** For each parent, what is to be created. */

@@ -2,7 +2,7 @@ import type { JsonValue } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { Client } from '../../harness/client.js';
 import { signToken } from '../../harness/token.js';
-import { attackedServer, expectUnharmed } from './attack.js';
+import { attackedServer, attackerAddress, expectUnharmed } from './attack.js';
 
 const server = attackedServer({
   'models/lists/model.yaml': `version: 1
@@ -58,8 +58,34 @@ test('[DUR5] many concurrent updates of one large object do no harm', async () =
   await expectUnharmed(server, { attack, memory: 800_000_000 });
 });
 
+test('[DUR5] [LIM45] small updates of many large objects do no harm', async () => {
+  const clients = await Promise.all(Array.from({ length: 10 }, attacker));
+  const text = 'x'.repeat(900_000);
+  const rs: string[] = [];
+  for (const client of clients) rs.push(await createList(client, [{ text, n: 0 }]));
+  const ops = [{ op: 'addNumber', key: 'l[0].n', value: 1 }];
+  let done = 0;
+  const attack = async (until: AbortSignal) => {
+    const worker = async (client: Client, r = '') => {
+      while (!until.aborted) {
+        const { error } = await client.request({ cmd: 'update', r, rev: 1, body: { ops } });
+        expect(error).toBeUndefined();
+        done += 1;
+      }
+    };
+    await Promise.all(
+      clients.flatMap((client, n) => Array.from({ length: 5 }, () => worker(client, rs[n]))),
+    );
+  };
+  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  expect(done).toBeGreaterThan(10);
+  for (const client of clients) client[Symbol.dispose]();
+});
+
 async function attacker(): Promise<Client> {
-  return await Client.connect(server.socketUrl, signToken({ uid: 'attacker' }));
+  const client = await Client.open(server.socketUrl, { localAddress: attackerAddress });
+  await client.request({ cmd: 'initialize', accessToken: signToken({ uid: 'attacker' }) });
+  return client;
 }
 
 async function createList(client: Client, l: JsonValue[]): Promise<string> {

@@ -45,7 +45,7 @@ test('[PWD1] [PWD5] a new user has an object, logs in and is that user', async (
   using client = await Client.open(server.socketUrl);
   const { body } = await client.request({ cmd: 'initialize', accessToken: json.accessToken });
   expect(body.user).toEqual({
-    uid: claims.uid,
+    uid: _r.replace('/users/', ''),
     authType: 'password',
     _r,
     data: { email: 'amal@example.com', emailVerified: false },

@@ -57,7 +57,7 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-async function judge(token: string): Promise<string> {
+async function statusOf(token: string): Promise<string> {
   const client = await Client.open(server.socketUrl);
   const { body, error } = await client.request({ cmd: 'initialize', accessToken: token });
   client.close();
@@ -66,18 +66,18 @@ async function judge(token: string): Promise<string> {
 
 test('[AUT9] tokens of every configured key are good, and of no other', async () => {
   for (const pair of [rs, es, ed, remote]) {
-    expect(await judge(await pair.sign({ uid: 'u' }))).toBe('good: u');
-    expect(await judge(await pair.sign({ uid: 'u' }, {}))).toBe('good: u');
-    expect(await judge(await pair.sign({ uid: 'u', aud: 'else' }))).toBe('token.invalid');
-    expect(await judge(await pair.sign({ uid: 'u', exp: 1 }))).toBe('token.expired');
+    expect(await statusOf(await pair.sign({ uid: 'u' }))).toBe('good: u');
+    expect(await statusOf(await pair.sign({ uid: 'u' }, {}))).toBe('good: u');
+    expect(await statusOf(await pair.sign({ uid: 'u', aud: 'else' }))).toBe('token.invalid');
+    expect(await statusOf(await pair.sign({ uid: 'u', exp: 1 }))).toBe('token.expired');
   }
   const stranger = await pairOf('RS256', 'rs');
-  expect(await judge(await stranger.sign({ uid: 'u' }))).toBe('token.invalid');
+  expect(await statusOf(await stranger.sign({ uid: 'u' }))).toBe('token.invalid');
   for (const secret of [testSecret, oldSecret]) {
-    expect(await judge(signToken({ uid: 'u', aud: 'shop' }, secret))).toBe('good: u');
-    expect(await judge(signToken({ uid: 'u' }, secret))).toBe('token.invalid');
+    expect(await statusOf(signToken({ uid: 'u', aud: 'shop' }, secret))).toBe('good: u');
+    expect(await statusOf(signToken({ uid: 'u' }, secret))).toBe('token.invalid');
   }
-  expect(await judge(signToken({ uid: 'u', aud: 'shop' }, rs.pem))).toBe('token.invalid');
+  expect(await statusOf(signToken({ uid: 'u', aud: 'shop' }, rs.pem))).toBe('token.invalid');
 });
 
 test('[AUT9] [AUT6] tokens of others are revoked like the server’s own', async () => {
@@ -85,23 +85,23 @@ test('[AUT9] [AUT6] tokens of others are revoked like the server’s own', async
   const client = await Client.connect(server.socketUrl, token);
   await asApp(`${server.url}/auth/tokens/revoke`, { token });
   expect(await client.nextPush()).toEqual({ evt: 'token-expired' });
-  expect(await judge(token)).toBe('token.revoked');
-  expect(await judge(await es.sign({ uid: 'foreign', jti: 'y' }))).toBe('good: foreign');
+  expect(await statusOf(token)).toBe('token.revoked');
+  expect(await statusOf(await es.sign({ uid: 'foreign', jti: 'y' }))).toBe('good: foreign');
 });
 
 test('[AUT9] tokens of the server are for its audience, and signed with its secret', async () => {
   const { json } = await asApp(`${server.url}/auth/tokens`, { uid: 'u' });
   expect(claimsOf(json.accessToken).aud).toBe('shop');
-  expect(await judge(json.accessToken)).toBe('good: u');
+  expect(await statusOf(json.accessToken)).toBe('good: u');
 });
 
 test('[AUT9] the publisher of keys changes them', async () => {
   const asked = keys.asked.length;
   keys.documents.set('/jwks', { keys: [renewed.jwk] });
-  expect(await judge(await renewed.sign({ uid: 'u' }))).toBe('good: u');
-  expect(await judge(await remote.sign({ uid: 'u' }))).toBe('token.invalid');
+  expect(await statusOf(await renewed.sign({ uid: 'u' }))).toBe('good: u');
+  expect(await statusOf(await remote.sign({ uid: 'u' }))).toBe('token.invalid');
   keys.documents.set('/jwks', 500);
-  expect(await judge(await renewed.sign({ uid: 'u' }))).toBe('good: u');
+  expect(await statusOf(await renewed.sign({ uid: 'u' }))).toBe('good: u');
   expect(keys.asked.length - asked).toBeLessThanOrEqual(3);
 });
 

@@ -18,7 +18,7 @@ const unauthorized = (detail: string) => ({
 });
 
 /** What REST says of a token. */
-async function judge(token: string): Promise<string> {
+async function statusOf(token: string): Promise<string> {
   const response = await fetch(at('/v0.1/users?limit=1'), {
     headers: { authorization: `Bearer ${token}` },
   });
@@ -59,15 +59,15 @@ test('[AUT3] a valid token is exchanged for one with the same claims and its own
       if (life === undefined) expect(expires).toBeUndefined();
       // However long the requests have taken so far.
       else expect(Math.abs(Number(expires) - began - life)).toBeLessThan(4000 + Date.now() - began);
-      expect(await judge(json.accessToken)).toBe('good');
+      expect(await statusOf(json.accessToken)).toBe('good');
     }
-    expect(await judge(old)).toBe('good');
+    expect(await statusOf(old)).toBe('good');
   }
 });
 
 test('[AUT3] a token of another issuer with more data than the server would mint is valid but not exchanged', async () => {
   const long = signToken({ uid: 'x', data: { text: 'y'.repeat(6000) } }, testSecret);
-  expect(await judge(long)).toBe('good');
+  expect(await statusOf(long)).toBe('good');
   const { status, json } = await post(at('/auth/refresh'), { token: long });
   expect([status, json.error.errors]).toEqual([400, { accessToken: ['too.long'] }]);
   const odd = signToken({ uid: 'x', iat: -1e308, expires: Date.now() + 60_000 }, testSecret);
@@ -129,13 +129,13 @@ test('[AUT5] logout revokes this token and no other, for good', async () => {
   const bare = signToken({ uid: 'leaver' }, testSecret);
   for (const token of [mine, bare]) {
     expect(await post(at('/auth/logout/'), { token })).toMatchObject({ status: 200, json: {} });
-    expect(await judge(token)).toBe('token.revoked');
+    expect(await statusOf(token)).toBe('token.revoked');
     expect(await post(at('/auth/logout'), { token })).toMatchObject({
       status: 401,
       json: unauthorized('token.revoked'),
     });
   }
-  expect(await judge(other)).toBe('good');
+  expect(await statusOf(other)).toBe('good');
   const client = await Client.open(server.socketUrl);
   const answer = await client.request({ cmd: 'initialize', accessToken: mine });
   expect(answer).toMatchObject(unauthorized('token.revoked'));
@@ -204,7 +204,7 @@ test('[AUT4] [AUT6] [AUT8] without the secret, or with another, nothing is done'
   const limited = (await Promise.all(tries)).filter(({ status }) => status === 429);
   expect(limited.length).toBeGreaterThanOrEqual(5);
   expect(limited[0]?.json.error.message).toBe('rate.limited');
-  expect(await judge(await minted({ uid: 'u' }))).toBe('good');
+  expect(await statusOf(await minted({ uid: 'u' }))).toBe('good');
 });
 
 test('[AUT6] the app revokes a token, or every token of a uid issued so far', async () => {
@@ -213,14 +213,14 @@ test('[AUT6] the app revokes a token, or every token of a uid issued so far', as
   const two = await minted({ uid: 'chased' });
   expect(await revoke({ token: one })).toMatchObject({ status: 200, json: {} });
   expect(await revoke({ token: one })).toMatchObject({ status: 200, json: {} });
-  expect([await judge(one), await judge(two)]).toEqual(['token.revoked', 'good']);
+  expect([await statusOf(one), await statusOf(two)]).toEqual(['token.revoked', 'good']);
   const foreign = signToken({ uid: 'chased', iat: Math.floor(Date.now() / 1000) }, testSecret);
   const silent = signToken({ uid: 'chased', jti: 'x' }, testSecret);
   expect(await revoke({ uid: 'chased' })).toMatchObject({ status: 200, json: {} });
   const after = await minted({ uid: 'chased' });
-  for (const token of [two, foreign, silent]) expect(await judge(token)).toBe('token.revoked');
-  expect(await judge(after)).toBe('good');
-  expect(await judge(await minted({ uid: 'unchased' }))).toBe('good');
+  for (const token of [two, foreign, silent]) expect(await statusOf(token)).toBe('token.revoked');
+  expect(await statusOf(after)).toBe('good');
+  expect(await statusOf(await minted({ uid: 'unchased' }))).toBe('good');
   const refused: readonly [object, object][] = [
     [{}, { token: ['expected.string'] }],
     [{ token: 'x' }, { token: ['token.invalid'] }],
@@ -311,18 +311,18 @@ test('[AUT5] [AUT6] [AUT7] a revocation survives a power loss right after its re
   await asApp(at('/auth/tokens/revoke'), { uid: 'gone' });
   await post(at('/auth/logout'), { token: one });
   await server.restart();
-  expect(await Promise.all([one, many, kept].map(judge))).toEqual([
+  expect(await Promise.all([one, many, kept].map(statusOf))).toEqual([
     'token.revoked',
     'token.revoked',
     'good',
   ]);
-  expect(await judge(await minted({ uid: 'gone' }))).toBe('good');
+  expect(await statusOf(await minted({ uid: 'gone' }))).toBe('good');
 });
 
 test('[AUT10] the audit log has the events, and no token and no secret', async () => {
   const token = await minted({ uid: 'audited' });
   await post(at('/auth/logout'), { token });
-  await judge(token);
+  await statusOf(token);
   const { stdout, stderr } = server.process.output;
   const lines = stdout
     .split('\n')

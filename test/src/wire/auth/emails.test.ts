@@ -192,21 +192,21 @@ test('[MAIL4] an email that the mail server refuses permanently is given up, and
 
 test('[MAIL6] a webhook gets the emails instead, signed, and again after a failure', async () => {
   const secret = `whsec_${Buffer.from('a secret of the webhook, 32 bytes').toString('base64')}`;
-  const heard: { id: string; body: { type: string; data: Record<string, string> } }[] = [];
+  const received: { id: string; body: { type: string; data: Record<string, string> } }[] = [];
   const statuses = [500, 200];
-  let hear = () => {};
+  let receive = () => {};
   const twice = new Promise<void>((resolve) => {
-    hear = resolve;
+    receive = resolve;
   });
   const app = createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     const headers = request.headers as Record<string, string>;
     const body = new Webhook(secret).verify(Buffer.concat(parts).toString(), headers);
-    heard.push({ id: headers['webhook-id'] ?? '', body: body as (typeof heard)[0]['body'] });
+    received.push({ id: headers['webhook-id'] ?? '', body: body as (typeof received)[0]['body'] });
     response.statusCode = statuses.shift() ?? 200;
     response.end();
-    if (heard.length === 2) hear();
+    if (received.length === 2) receive();
   });
   app.listen(0, '127.0.0.1');
   await once(app, 'listening');
@@ -220,7 +220,7 @@ test('[MAIL6] a webhook gets the emails instead, signed, and again after a failu
   const { json } = await post(`${server.url}/auth/password/signup`, amal);
   await twice;
   app.close();
-  const [first, second] = heard;
+  const [first, second] = received;
   expect(first?.body).toEqual({
     type: 'auth.email.verify',
     timestamp: expect.any(String),

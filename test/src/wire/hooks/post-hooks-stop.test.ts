@@ -40,10 +40,10 @@ test('[POST1] [POST9] [CLI2] a stopping server waits for no webhook and no backl
   }
   receiver.answer = () => ({ status: 200 });
   await using server = await ServerProcess.start({ dir: folder.dir });
-  const heard = () => receiver.received.slice(1).map(({ json }) => json.data);
+  const received = () => receiver.received.slice(1).map(({ json }) => json.data);
   const all = Array.from({ length: updates }, (_, index) => index + 1);
-  await expect.poll(() => heard().length).toBe(updates);
-  expect(heard()).toEqual(all);
+  await expect.poll(() => received().length).toBe(updates);
+  expect(received()).toEqual(all);
   expect(receiver.received[0]?.json).toEqual(receiver.received[1]?.json);
   using client = await connect(server);
   const count = await client.request({ cmd: 'count', r: '/copies' });

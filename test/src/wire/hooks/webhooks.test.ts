@@ -118,6 +118,10 @@ test('[POST9] an event that is not accepted is sent again under the same id; 410
   await expect
     .poll(log)
     .toMatch(/try\.never to main for \S+ was given up .*no response within 300 ms/);
+  const warning =
+    /"level":"warn".*"webhook":"main","reason":"[^"]+","msg":"a webhook did not accept/;
+  await expect.poll(log).toMatch(warning);
+  await expect.poll(log).toContain('"webhook":"main","msg":"a webhook accepts events again"');
   expect(receiver.ofType('try.gone')).toHaveLength(1);
   expect(receiver.received.some(({ path }) => path === '/elsewhere')).toBe(false);
   expect(log()).not.toContain('hush');

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
-import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { expect, test } from 'vitest';
+import { Events } from '../../harness/events.js';
 import { testSecret } from '../../harness/server-process.js';
 import { signToken } from '../../harness/token.js';
 import { wireServer } from '../wire-server.js';
@@ -8,69 +8,16 @@ import { wireServer } from '../wire-server.js';
 const server = wireServer();
 const crowded = wireServer({ REALLY_LIMITS_CONNECTIONS_PER_ADDRESS: '2' });
 
-/** An event stream as a browser reads it. */
-class Events implements Disposable {
-  readonly #abort = new AbortController();
-  readonly #events: EventSourceMessage[] = [];
-  readonly #waiting: (() => void)[] = [];
-  readonly comments: string[] = [];
-  ended = false;
-
-  private constructor(response: Response) {
-    void this.#read(response);
-  }
-
-  static async open(
-    url: string,
-    more: { uid?: string; claims?: JsonObject; lastId?: string | undefined } = {},
-  ) {
-    const { uid = 'one', claims = {}, lastId } = more;
-    const authorization = `Bearer ${signToken({ uid, ...claims }, testSecret)}`;
-    const headers: Record<string, string> = { authorization, accept: 'text/event-stream' };
-    if (lastId !== undefined) headers['last-event-id'] = lastId;
-    const response = await fetch(url, { headers });
-    expect(response.headers.get('content-type')).toContain('text/event-stream');
-    return new Events(response);
-  }
-
-  /** The next event, its data parsed. */
-  async next() {
-    while (this.#events.length === 0) {
-      if (this.ended) throw new Error('the stream has ended');
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    const { event, id, data } = this.#events.shift() as EventSourceMessage;
-    // biome-ignore lint/suspicious/noExplicitAny: a push is whatever the server said
-    return { event, id, data: JSON.parse(data) as any };
-  }
-
-  async end() {
-    while (!this.ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return this.#events.length;
-  }
-
-  [Symbol.dispose](): void {
-    this.#abort.abort();
-  }
-
-  async #read(response: Response): Promise<void> {
-    const parser = createParser({
-      onEvent: (event) => this.#events.push(event),
-      onComment: (comment) => this.comments.push(comment),
-    });
-    const decoder = new TextDecoder();
-    const reader = response.body?.getReader();
-    this.#abort.signal.addEventListener('abort', () => void reader?.cancel().catch(() => {}));
-    for (;;) {
-      const { done, value } = (await reader
-        ?.read()
-        .catch(() => ({ done: true, value: undefined }))) ?? { done: true, value: undefined };
-      if (value) parser.feed(decoder.decode(value, { stream: true }));
-      this.ended = done;
-      for (const wake of this.#waiting.splice(0)) wake();
-      if (done) return;
-    }
-  }
+async function openEvents(
+  url: string,
+  more: { uid?: string; claims?: JsonObject; lastId?: string | undefined } = {},
+): Promise<Events> {
+  const { uid = 'one', claims = {}, lastId } = more;
+  const authorization = `Bearer ${signToken({ uid, ...claims }, testSecret)}`;
+  const id = lastId === undefined ? {} : { 'last-event-id': lastId };
+  const events = await Events.open(url, { authorization, ...id });
+  expect(events.response.headers.get('content-type')).toContain('text/event-stream');
+  return events;
 }
 
 const at = (r: string) => `${server.url}/v0.1${r}`;
@@ -90,7 +37,7 @@ test('[HTTP11] [VIEW2] an object: its snapshot, then each revision, with revisio
         body: { ops: [{ op: 'set', key: 'name', value: name }] },
       }),
     );
-  using events = await Events.open(at('/users/e1?fields=name'));
+  using events = await openEvents(at('/users/e1?fields=name'));
   expect(await events.next()).toMatchObject({
     event: 'snapshot',
     id: idOf(1),
@@ -106,14 +53,14 @@ test('[HTTP11] [VIEW2] an object: its snapshot, then each revision, with revisio
   expect(updated.data.body.shout).toBeUndefined();
   await update('c');
   await update('d');
-  using again = await Events.open(at('/users/e1'), { lastId: updated.id });
+  using again = await openEvents(at('/users/e1'), { lastId: updated.id });
   const missed = [await again.next(), await again.next()];
   expect(missed.map(({ event, id }) => [event, id])).toEqual([
     ['updated', idOf(3)],
     ['updated', idOf(4)],
   ]);
   // What was seen under another view says nothing of what is missing.
-  using other = await Events.open(at('/users/e1'), { lastId: `2.${'x'.repeat(16)}` });
+  using other = await openEvents(at('/users/e1'), { lastId: `2.${'x'.repeat(16)}` });
   expect(await other.next()).toMatchObject({ event: 'snapshot', id: idOf(4) });
   await client.request({ cmd: 'delete', r: '/users/e1' });
   expect(await again.next()).toMatchObject({ event: 'deleted', id: idOf(5) });
@@ -122,7 +69,7 @@ test('[HTTP11] [VIEW2] an object: its snapshot, then each revision, with revisio
 
 test('[HTTP11] a collection: created objects, with the position as id', async () => {
   using client = await server.as('one');
-  using events = await Events.open(at('/users/e2/posts'));
+  using events = await openEvents(at('/users/e2/posts'));
   await client.request({ cmd: 'create', r: '/users/e2', body: { name: 'a' } });
   const make = (id: number) =>
     client.request({ cmd: 'create', r: `/users/e2/posts/${id}`, body: { title: 't' } });
@@ -134,7 +81,7 @@ test('[HTTP11] a collection: created objects, with the position as id', async ()
   });
   expect(first.id).toBe(first.data.meta.pos);
   await make(2);
-  using again = await Events.open(at('/users/e2/posts'), { lastId: first.id });
+  using again = await openEvents(at('/users/e2/posts'), { lastId: first.id });
   expect((await again.next()).data.body._r).toBe('/users/e2/posts/2');
 });
 
@@ -151,7 +98,7 @@ test('[HTTP11] a collection without creations so far: objects created during a d
   const lastId = /^: \nid: (\S+)\n\n$/.exec(Buffer.from(value ?? []).toString())?.[1];
   expect(lastId).toBeDefined();
   await client.request({ cmd: 'create', r: '/users/e4/posts/1', body: { title: 't' } });
-  using again = await Events.open(at('/users/e4/posts'), { lastId });
+  using again = await openEvents(at('/users/e4/posts'), { lastId });
   expect(await again.next()).toMatchObject({
     event: 'created',
     data: { body: { _r: '/users/e4/posts/1' } },
@@ -165,7 +112,7 @@ test('[HTTP11] a query: its items, then their changes; Last-Event-ID continues',
     client.request({ cmd: 'create', r: `/users/e3/posts/${id}`, body: { title: 't', likes } });
   await make(1, 5);
   const url = at('/users/e3/posts?sort=-likes');
-  using events = await Events.open(url);
+  using events = await openEvents(url);
   const items = await events.next();
   expect(items).toMatchObject({ event: 'items', id: undefined });
   expect(items.data.body.items).toMatchObject([{ body: { _r: '/users/e3/posts/1', likes: 5 } }]);
@@ -173,7 +120,7 @@ test('[HTTP11] a query: its items, then their changes; Last-Event-ID continues',
   const created = await events.next();
   expect(created).toMatchObject({ event: 'created', data: { body: { _r: '/users/e3/posts/3' } } });
   await client.request({ cmd: 'delete', r: '/users/e3/posts/1' });
-  using again = await Events.open(url, { lastId: created.id });
+  using again = await openEvents(url, { lastId: created.id });
   expect(await again.next()).toMatchObject({ event: 'items', data: { body: {} } });
   expect(await again.next()).toMatchObject({ event: 'left', data: { r: '/users/e3/posts/1' } });
 });
@@ -198,7 +145,7 @@ test('[HTTP11] refusals come before the stream begins', async () => {
 });
 
 test('[HTTP11] [SES10] a stream ends with token-expired when its token does', async () => {
-  using events = await Events.open(at('/users'), { claims: { expires: Date.now() + 600 } });
+  using events = await openEvents(at('/users'), { claims: { expires: Date.now() + 600 } });
   expect(await events.next()).toEqual({
     event: 'token-expired',
     id: undefined,
@@ -209,7 +156,7 @@ test('[HTTP11] [SES10] a stream ends with token-expired when its token does', as
 
 test('[HTTP11] [LIM6] streams count as connections', async () => {
   const url = `${crowded.url}/v0.1/users`;
-  const open = () => Events.open(url);
+  const open = () => openEvents(url);
   const [first] = [await open(), await open()];
   const authorization = `Bearer ${signToken({ uid: 'one' }, testSecret)}`;
   const refused = await fetch(url, { headers: { authorization, accept: 'text/event-stream' } });
@@ -229,8 +176,8 @@ test('[HTTP11] [LIM6] streams count as connections', async () => {
 });
 
 test('[HTTP11] [SES12] a server that stops ends its streams', async () => {
-  using events = await Events.open(`${crowded.url}/v0.1/users/none/posts?sort=title`).catch(() =>
-    Events.open(`${server.url}/v0.1/users`),
+  using events = await openEvents(`${crowded.url}/v0.1/users/none/posts?sort=title`).catch(() =>
+    openEvents(`${server.url}/v0.1/users`),
   );
   await crowded.process.stop();
   await server.process.stop();

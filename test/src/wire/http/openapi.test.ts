@@ -15,8 +15,15 @@ const odd: Readonly<Record<string, string>> = {
   'models/a_b/model.yaml': 'version: 1\nfields: {}\naccess: { read: true }\n',
   'models/Error/model.yaml':
     'version: 1\nfields:\n  list: { type: List, items: { type: List, items: Long } }\n',
+  'models/kept/model.yaml': `version: 1
+fields:
+  name: { type: String }
+  score: { type: Long, access: { write: false } }
+  inner: { type: Object, fields: { a: { type: String, access: { create: false } }, b: { type: String } } }
+access: { read: true, create: true }
+`,
   'models/a-b/a-b/model.yaml':
-    'version: 1\nfields:\n  needed: { type: String, required: auth.uid == "x" }\n  sum: { type: Calculated, valueType: List, dependsOn: x, value: "[1]" }\n  x: { type: Long, default: 3 }\naccess: { read: true, create: true }\n',
+    'version: 1\nfields:\n  needed: { type: String, required: auth.uid == "x" }\n  sum: { type: Calculated, valueType: List, dependsOn: x, value: "[1]" }\n  x: { type: Long, default: 3 }\n  ref: { type: reference, collectionR: /a-b, onDeleted: refuse }\naccess: { read: true, create: true }\n',
 };
 
 const server = wireServer();
@@ -49,7 +56,7 @@ test('[OAS1] the document is valid OpenAPI 3.1, whatever the models are called',
   }
 });
 
-test('[OAS1] paths are those of the collections; operations that nobody may use are left out', async () => {
+test('[OAS1] [PRS13] paths are those of the collections; operations that nobody may use are left out', async () => {
   const { document } = await documentOf(server.url);
   expect(Object.keys(document.paths)).toContain('/v0.1/users/{usersId}/posts/{postsId}');
   const methods = (path: string) => Object.keys(document.paths[path] ?? {});
@@ -64,6 +71,7 @@ test('[OAS1] paths are those of the collections; operations that nobody may use 
     ['post'],
     ['post'],
   ]);
+  expect(methods('/v0.1/users/{usersId}/_send')).toEqual(['post']);
   expect(Object.keys(document.paths)).not.toContain('/v0.1/writeonly/_query');
   // What no path refers to is not there.
   const schemas = Object.keys(document.components.schemas).filter((name) =>
@@ -73,6 +81,18 @@ test('[OAS1] paths are those of the collections; operations that nobody may use 
   expect(Object.keys(document.paths)).toContain('/auth/anonymous');
   const twice = await documentOf(oddServer.url);
   expect(Object.keys(twice.document.paths)).toContain('/v0.1/a-b/{a-bId}/a-b/{a-bId2}');
+});
+
+test('[OAS1] [FAC1] a field that no user may write is in responses, and in no create', async () => {
+  const { document } = await documentOf(oddServer.url);
+  const { schemas } = document.components as unknown as {
+    schemas: Record<string, { properties: Record<string, { properties?: object }> }>;
+  };
+  const fieldsOf = (name: string) => Object.keys(schemas[name]?.properties ?? {});
+  expect(fieldsOf('Kept.create')).toEqual(['name', 'inner']);
+  expect(fieldsOf('Kept')).toEqual(['_r', '_rev', 'name', 'score', 'inner']);
+  const inner = schemas['Kept.create']?.properties.inner?.properties ?? {};
+  expect(Object.keys(inner)).toEqual(['b']);
 });
 
 test('[OAS1] parameters and bodies are those that the protocol checks', async () => {
@@ -122,6 +142,13 @@ async function send(method: string, target: string, { uid = 'one', headers, body
   return { method, path, status: response.status, headers: response.headers, json };
 }
 
+test('[OAS1] [CAS3] a reference says what becomes of it when its object is deleted', async () => {
+  const { document } = await documentOf(oddServer.url);
+  const text = JSON.stringify(document.components.schemas);
+  expect(text).toContain('As long as it is there, that object cannot be deleted.');
+  expect(text).not.toContain('Unset when that object is deleted.');
+});
+
 test('[OAS3] responses are as in the document', async () => {
   const api = await documentOf(server.url);
   const seen = new Set<string>();
@@ -157,6 +184,9 @@ test('[OAS3] responses are as in the document', async () => {
   await ask('POST', '/v0.1/users/*/posts/_query', { body: {} });
   await ask('POST', '/v0.1/users/_count', { body: { query } });
   await ask('POST', '/v0.1/users/_query', { body: { limit: 0 } }, 400);
+  await ask('POST', '/v0.1/users/o1/_send', { body: { event: 'wave', data: { x: 1 } } });
+  await ask('POST', '/v0.1/users/o1/_send', { body: { data: 1 } }, 400);
+  await ask('POST', '/v0.1/users/nobody/_send', { body: { event: 'wave' } }, 404);
   const once = { headers: { 'Idempotency-Key': 'k1' }, body: { name: 'Once' } };
   await ask('POST', '/v0.1/users', once, 201);
   await ask('POST', '/v0.1/users', once, 201);
@@ -201,9 +231,9 @@ test('[OAS1] [OAS3] paths of accounts and tokens are in it, exactly those that a
     '/auth/userpass/login',
     '/auth/oidc/login',
   ];
-  const told = Object.keys(api.document.paths).filter((path) => path.startsWith('/auth/'));
+  const reported = Object.keys(api.document.paths).filter((path) => path.startsWith('/auth/'));
   expect([...new Set(served)].filter((path) => !others.includes(path)).toSorted()).toEqual(
-    told.toSorted(),
+    reported.toSorted(),
   );
   const { document } = await documentOf(strict.url);
   expect(Object.keys(document.paths)).not.toContain('/auth/password/reset');
@@ -288,12 +318,12 @@ const hiding = wireServer(
 );
 
 test('[OAS2] the public document has no hidden collections', async () => {
-  const told = await documentOf(hiding.url, elsewhere);
-  const text = JSON.stringify(told.document);
+  const reported = await documentOf(hiding.url, elsewhere);
+  const text = JSON.stringify(reported.document);
   expect(text).toContain('haunts');
   for (const word of ['ghosts', 'bones', 'secretName']) expect(text).not.toContain(word);
   const whole = JSON.stringify((await documentOf(hiding.url)).document);
   for (const word of ['/ghosts', 'bones', 'secretName']) expect(whole).toContain(word);
-  const { valid } = await new Validator().validate(told.document);
+  const { valid } = await new Validator().validate(reported.document);
   expect(valid).toBe(true);
 });

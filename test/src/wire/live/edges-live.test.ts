@@ -57,9 +57,9 @@ describe('a replay for some fields', () => {
   ])('[SUB2] [PSH4] after revision %i', async (rev, expected) => {
     using client = await server.as('away');
     await subscribe(client, { r, rev, fields: ['n'] });
-    const heard: ServerMessage[] = [];
-    while (heard.length < expected.length) heard.push(await client.nextPush());
-    expect(steps(heard)).toEqual(expected);
+    const received: ServerMessage[] = [];
+    while (received.length < expected.length) received.push(await client.nextPush());
+    expect(steps(received)).toEqual(expected);
     expect(await client.pushesUntilNow()).toEqual([]);
   });
 });
@@ -113,8 +113,8 @@ test('[PSH1] equal ids under different parents are pushed to each collection tha
     await create(client, parent);
     await create(client, `${parent}/parts/same`);
   }
-  const heard = [await client.nextPush(), await client.nextPush(), await client.nextPush()];
-  expect(new Set(heard.map(({ r, body }) => `${r} ${body._r}`))).toEqual(
+  const received = [await client.nextPush(), await client.nextPush(), await client.nextPush()];
+  expect(new Set(received.map(({ r, body }) => `${r} ${body._r}`))).toEqual(
     new Set([
       '/things/pa/parts/* /things/pa/parts/same',
       '/things/*/parts/* /things/pa/parts/same',
@@ -133,6 +133,7 @@ test('[PSH8] only public data of a token is pushed', async () => {
   await create(client, '/things/by-nick');
   expect((await client.nextPush()).meta).toEqual({
     opBy: { authType: 'password', uid: 'nick', _r: '/things/nick', data: { nick: 'N' } },
+    at: expect.any(String),
     pos: expect.any(String),
   });
 });
@@ -151,7 +152,7 @@ test('[SUB6] [SUB7] connections that come and go receive each creation once', as
     }
   };
   const writers = ['w1', 'w2', 'w3'].map(write);
-  const heard: string[] = [];
+  const received: string[] = [];
   const listen = async (round: number, until: () => boolean) => {
     using client = await server.as('comes-and-goes');
     if (round % 2 === 0) await subscribe(client, { r: '/things', pos });
@@ -161,18 +162,18 @@ test('[SUB6] [SUB7] connections that come and go receive each creation once', as
     }
     do {
       const push = await client.nextPush();
-      heard.push(push.body._r);
+      received.push(push.body._r);
       pos = push.meta?.pos as string;
     } while (!until());
   };
   for (let round = 0; round < 12; round++) {
-    const enough = heard.length + 7;
-    await listen(round, () => heard.length >= enough);
+    const enough = received.length + 7;
+    await listen(round, () => received.length >= enough);
   }
   done = true;
   await Promise.all(writers);
-  if (heard.length < made.length) await listen(12, () => heard.length >= made.length);
-  expect([...heard].sort()).toEqual([...made].sort());
+  if (received.length < made.length) await listen(12, () => received.length >= made.length);
+  expect([...received].sort()).toEqual([...made].sort());
 });
 
 test('[SUB5] [UNS1] [PSH9] a subscription that is narrowed and widened all the time ends with the stored object', async () => {

@@ -48,12 +48,12 @@ async function watch(client: Client, r: string, cmdOpts: JsonObject = {}) {
 }
 
 /** `created /a/1`, `updated /a/1 3`, … */
-const told = ({ evt, r, rev, body }: ServerMessage) =>
+const shown = ({ evt, r, rev, body }: ServerMessage) =>
   [evt, body?._r ?? r, evt === 'updated' || evt === 'left' ? rev : undefined]
     .filter((part) => part !== undefined)
     .join(' ');
-const next = async (client: Client) => told(await client.nextPush());
-const all = async (client: Client) => (await client.pushesUntilNow()).map(told);
+const next = async (client: Client) => shown(await client.nextPush());
+const all = async (client: Client) => (await client.pushesUntilNow()).map(shown);
 
 describe('changes of the objects of a query', () => {
   test('[QRY1] [QRY2] [QRY3] [QRY4] created, updated, entered and left', async () => {
@@ -209,7 +209,7 @@ describe('since', () => {
     using again = await server.as('one');
     await watch(again, '/d', { ...query, since });
     const missed = await again.pushesUntilNow();
-    expect(missed.map(told)).toEqual([
+    expect(missed.map(shown)).toEqual([
       'updated /d/5 2',
       'left /d/7 2',
       'created /d/8',
@@ -223,8 +223,8 @@ describe('since', () => {
       await watch(from, '/d', { ...query, since: meta?.pos as string });
       const rest = await from.pushesUntilNow();
       // The first of two pushes of one change carries the position before it.
-      const begin = told(missed[index] as ServerMessage) === 'left /d/6 2' ? index : index + 1;
-      expect(rest.map(told)).toEqual(missed.slice(begin).map(told));
+      const begin = shown(missed[index] as ServerMessage) === 'left /d/6 2' ? index : index + 1;
+      expect(rest.map(shown)).toEqual(missed.slice(begin).map(shown));
     }
   });
 

@@ -50,7 +50,10 @@ describe('an object', () => {
       evt: 'updated',
       r: '/users/s1',
       rev: 2,
-      meta: { opBy: { authType: 'password', uid: 'one', _r: '/users/one', data: { nick: 'n' } } },
+      meta: {
+        opBy: { authType: 'password', uid: 'one', _r: '/users/one', data: { nick: 'n' } },
+        at: expect.any(String),
+      },
       body: {
         age: { op: 'addNumber', opValue: 3, value: 3 },
         tags: { op: 'push', opValue: 't' },
@@ -205,7 +208,12 @@ describe('an object', () => {
     await update(client, '/users/s9', add('age'));
     await client.request({ cmd: 'delete', r: '/users/s9' });
     expect((await client.nextPush()).rev).toBe(2);
-    const deleted = { evt: 'deleted', r: '/users/s9', rev: 3, meta: { opBy: { uid: 'one' } } };
+    const deleted = {
+      evt: 'deleted',
+      r: '/users/s9',
+      rev: 3,
+      meta: { opBy: { uid: 'one' }, at: expect.any(String) },
+    };
     expect(await client.nextPush()).toEqual(deleted);
     const answer = await subscribe(late, { r: '/users/s9', rev: 1 });
     expect(answer.body.failures).toBeUndefined();
@@ -260,7 +268,7 @@ describe('a collection', () => {
     expect(first).toEqual({
       evt: 'created',
       r: '/users/*',
-      meta: { opBy: { uid: 'one' }, pos: expect.any(String) },
+      meta: { opBy: { uid: 'one' }, at: expect.any(String), pos: expect.any(String) },
       body: expect.objectContaining({ _r: '/users/c1', _rev: 1, name: 'a' }),
     });
     client.close();
@@ -270,8 +278,8 @@ describe('a collection', () => {
     await create(again, '/users/c3', { name: 'c' });
     await subscribe(again, { r: '/users', pos: first.meta?.pos as string });
     await create(again, '/users/c4', { name: 'd' });
-    const heard = [await again.nextPush(), await again.nextPush(), await again.nextPush()];
-    expect(heard.map((push) => push.body._r)).toEqual(['/users/c2', '/users/c3', '/users/c4']);
+    const received = [await again.nextPush(), await again.nextPush(), await again.nextPush()];
+    expect(received.map((push) => push.body._r)).toEqual(['/users/c2', '/users/c3', '/users/c4']);
     expect(await again.pushesUntilNow()).toEqual([]);
   });
 

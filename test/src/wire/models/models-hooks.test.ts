@@ -33,8 +33,8 @@ test('[HOK8] a line that fails all the time does not keep another out of the log
   for (let times = 0; times < 20; times++) await fail('first');
   await fail('second');
   const log = () => server.process.output.stdout;
-  const told = (line: number) =>
+  const reported = (line: number) =>
     `a script of a model failed: models/things/on-validate.js, line ${line}: `;
-  await expect.poll(log).toContain(told(5));
-  expect(log()).toContain(told(4));
+  await expect.poll(log).toContain(reported(5));
+  expect(log()).toContain(reported(4));
 });

@@ -54,12 +54,12 @@ class Run implements AsyncDisposable {
   /** Writes these files, asks for a reload, and waits until the log says how it went. */
   async reload(
     files: Readonly<Record<string, string>>,
-    told = 'the models were loaded again',
+    reported = 'the models were loaded again',
   ): Promise<void> {
     await this.app.write(files);
-    const before = count(this.log, told);
+    const before = count(this.log, reported);
     process.kill(this.server.pid, 'SIGHUP');
-    await expect.poll(() => count(this.log, told)).toBeGreaterThan(before);
+    await expect.poll(() => count(this.log, reported)).toBeGreaterThan(before);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,8 +138,8 @@ test('[REL1] in development models are loaded again as they change', async () =>
   // A folder that goes and comes back, as with a change of branches.
   const models = join(run.app.dir, 'models');
   await rename(models, `${models}-away`);
-  const told = () => run.server.output.stderr;
-  await expect.poll(told).toContain('there is no folder of models');
+  const reported = () => run.server.output.stderr;
+  await expect.poll(reported).toContain('there is no folder of models');
   expect(await get()).toMatchObject({ twice: 8 });
   await rename(`${models}-away`, models);
   await run.app.write({ 'models/more/model.yaml': others['models/others/model.yaml'] });
@@ -279,8 +279,8 @@ test('[REL4] rights are checked again: a client that may no longer read receives
   const rules = 'access: { create: true, update: true, read: obj.title == auth.uid }';
   const fields = '  title: { type: String }\n  n: { type: Long }\n  old: { type: String }';
   await run.reload(things(1, fields, rules));
-  const told = [await other.nextPush(), await other.nextPush(), await other.nextPush()];
-  expect(told.map(shapeOf).sort()).toEqual([
+  const reported = [await other.nextPush(), await other.nextPush(), await other.nextPush()];
+  expect(reported.map(shapeOf).sort()).toEqual([
     ['failed', '/things/1'],
     ['left', '/things/1', 1],
     ['schemaUpdated', '/things/*'],

@@ -84,10 +84,10 @@ test('[DEL5] [ACC6] a deleted object of a hidden collection looks like one that 
   await leaveDeleted(r, { owner: 'owner' });
   using other = await server.as('other');
   const view = await viewOf(other, '/ghosts/of-other', 'other');
-  const told = await everything(other, r, view);
-  expect(told).toEqual(await everything(other, '/ghosts/never', view));
-  expect(told.get).toEqual(missing);
-  expect(told.from1Under).toEqual({ error: missing, pushes: [] });
+  const reported = await everything(other, r, view);
+  expect(reported).toEqual(await everything(other, '/ghosts/never', view));
+  expect(reported.get).toEqual(missing);
+  expect(reported.from1Under).toEqual({ error: missing, pushes: [] });
   const asked = await overHttp(r, 'other');
   expect(asked).toEqual(await overHttp('/ghosts/never', 'other'));
   expect(asked.eventsFrom[0]).toBe(404);
@@ -98,12 +98,12 @@ test('[DEL5] without hidden, a user who may not have seen it learns that it is g
   await leaveDeleted(r, { owner: 'owner' });
   using other = await server.as('other');
   const view = await viewOf(other, '/secrets/of-other', 'other');
-  const told = await everything(other, r, view);
-  const { get, update, later, delete: removed, deleteAt, batchUpdate, batchDelete } = told;
+  const reported = await everything(other, r, view);
+  const { get, update, later, delete: removed, deleteAt, batchUpdate, batchDelete } = reported;
   for (const error of [get, update, later, removed, deleteAt, batchUpdate, batchDelete]) {
     expect(error).toEqual(gone);
   }
-  const { subscribe, from1, from2, from9, from1Under, from9Under, fromOther } = told;
+  const { subscribe, from1, from2, from9, from1Under, from9Under, fromOther } = reported;
   for (const one of [subscribe, from1, from2, from9, from1Under, from9Under, fromOther]) {
     expect(one).toEqual({ error: gone, pushes: [] });
   }
@@ -115,7 +115,9 @@ test('[DEL4] [DEL5] if everybody may read and subscribe, a client that was disco
   using other = await server.as('other');
   const { error, pushes } = await subscribed(other, { r, rev: 1 });
   expect(error).toBeUndefined();
-  expect(pushes).toEqual([{ evt: 'deleted', r, rev: 2, meta: { opBy: { uid: 'owner' } } }]);
+  expect(pushes).toEqual([
+    { evt: 'deleted', r, rev: 2, meta: { opBy: { uid: 'owner' }, at: expect.any(String) } },
+  ]);
 });
 
 test('[DEL5] [RES5] a client that was subscribed when its connection dropped receives it on resuming, though nobody else does', async () => {
@@ -138,6 +140,6 @@ test('[DEL5] [RES5] a client that was subscribed when its connection dropped rec
     evt: 'deleted',
     r,
     rev: 2,
-    meta: { opBy: { uid: 'owner' } },
+    meta: { opBy: { uid: 'owner' }, at: expect.any(String) },
   });
 });

@@ -11,7 +11,7 @@ access: { create: true, read: true, update: true, delete: true }
 };
 const server = wireServer({ REALLY_RATE_COMMANDS: '0' }, app);
 /** Where one object is more than may wait. */
-const narrow = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_LIMITS_OUTPUT: '20000' }, app);
+const narrow = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_LIMITS_OUTPUT_BUFFER: '20000' }, app);
 
 const half = 'x'.repeat(500_000);
 const count = 30;
@@ -121,13 +121,13 @@ test('[LIM4] [SUB7] a client that does not read for a while receives one snapsho
     await update(writer, '/big/calm', rev, { op: 'addNumber', key: 'n', value: 1 });
   }
   slow.socket.resume();
-  const heard: Record<string, ServerMessage[]> = { '/big/busy': [], '/big/calm': [] };
+  const received: Record<string, ServerMessage[]> = { '/big/busy': [], '/big/calm': [] };
   const isBehind = (pushes: ServerMessage[]) => (pushes.at(-1)?.rev ?? 0) <= rounds;
-  while (Object.values(heard).some(isBehind)) {
+  while (Object.values(received).some(isBehind)) {
     const push = await slow.nextPush();
-    heard[push.r ?? '']?.push(push);
+    received[push.r ?? '']?.push(push);
   }
-  for (const pushes of Object.values(heard)) {
+  for (const pushes of Object.values(received)) {
     let rev = 1;
     for (const push of pushes) {
       if (push.evt === 'updated') expect(push.rev).toBe(rev + 1);

@@ -86,7 +86,7 @@ test('[RES1] [RES2] [RES4] cut off at any byte, noticed or not: each revision on
         });
       }
     };
-    const heard: ServerMessage[] = [];
+    const pushed: ServerMessage[] = [];
     let received = 0;
     let client: Client | undefined;
     let handle: string | undefined;
@@ -94,7 +94,7 @@ test('[RES1] [RES2] [RES4] cut off at any byte, noticed or not: each revision on
     const listen = () => {
       const some = client?.pushes.splice(0) ?? [];
       received += some.length;
-      heard.push(...some);
+      pushed.push(...some);
     };
     const initialize = async (options: { bytes: number; isNoticed: boolean }) => {
       Object.assign(wire, options);
@@ -135,22 +135,22 @@ test('[RES1] [RES2] [RES4] cut off at any byte, noticed or not: each revision on
     await expect
       .poll(() => {
         listen();
-        return heard.length;
+        return pushed.length;
       })
       .toBeGreaterThanOrEqual(3 * (rev - 1));
     await client?.request({ cmd: 'ping' });
     listen();
     client?.socket.terminate();
     const expected = Array.from({ length: rev - 1 }, (_, at) => at + 2);
-    const updates = heard.filter((push) => push.evt === 'updated');
+    const updates = pushed.filter((push) => push.evt === 'updated');
     expect(updates.map((push) => push.rev)).toEqual(expected);
-    const created = heard.filter((push) => push.evt === 'created');
+    const created = pushed.filter((push) => push.evt === 'created');
     for (const ofQuery of [false, true]) {
       const own = created.filter(({ meta }) => (meta?.subscription !== undefined) === ofQuery);
       const ids = own.map(({ body }) => Number(String(body._r).split('/').at(-1)) - 1000);
       expect(ids).toEqual(expected);
     }
-    expect(heard).toHaveLength(updates.length + created.length);
+    expect(pushed).toHaveLength(updates.length + created.length);
   };
   await fc.assert(fc.asyncProperty(cuts, play), { numRuns: 25, interruptAfterTimeLimit: 60_000 });
 });

@@ -23,7 +23,7 @@ const varying = ['pos', 'since', 'view', 'connection-handle', 'accessToken'];
 
 /** Plays the example of a page: one client sends, and receives, each line in order. */
 class Play {
-  readonly heard: ServerMessage[] = [];
+  readonly received: ServerMessage[] = [];
   readonly #clients = new Map<string, Client>();
   readonly #values = new Map<string, unknown>();
   readonly #initializes: boolean;
@@ -43,10 +43,10 @@ class Play {
       // Nobody shows the answers to Beno: they are waited for.
       if (name === 'beno') await client.nextPush();
     } else if (name !== 'beno') {
-      const heard = await client.nextPush();
-      this.#learn(message, heard as JsonObject);
-      expect(heard, text).toMatchObject(this.#filled(message, name));
-      this.heard.push(heard);
+      const received = await client.nextPush();
+      this.#learn(message, received as JsonObject);
+      expect(received, text).toMatchObject(this.#filled(message, name));
+      this.received.push(received);
     }
   }
 
@@ -75,9 +75,9 @@ class Play {
     return signToken({ uid }, testSecret);
   }
 
-  #learn(shown: JsonObject, heard: JsonObject): void {
+  #learn(shown: JsonObject, received: JsonObject): void {
     for (const [key, value] of Object.entries(shown)) {
-      const actual = heard[key];
+      const actual = received[key];
       if (varying.includes(key)) this.#values.set(String(value), actual);
       else if (isObject(value) && isObject(actual)) this.#learn(value, actual);
       else if (Array.isArray(value) && Array.isArray(actual)) {
@@ -115,7 +115,7 @@ describe('the examples of the pages work', () => {
     for (const block of blocks(page, 'text')) {
       for (const line of block.trim().split('\n')) await play.line(line);
     }
-    expect(play.heard.length).toBeGreaterThan(5);
+    expect(play.received.length).toBeGreaterThan(5);
     play.close();
   });
 

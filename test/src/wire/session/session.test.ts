@@ -1,5 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
+import { runProgram } from '../../cli/run-program.js';
 import { Client } from '../../harness/client.js';
 import { testSecret } from '../../harness/server-process.js';
 import { signToken } from '../../harness/token.js';
@@ -32,6 +33,26 @@ describe('initialize', () => {
         expires,
       },
     });
+  });
+
+  test('[SES13] a client that names its models gets the hash of the present ones, on any answer', async () => {
+    const types = await runProgram(['models', 'types'], server.folder);
+    const [, models] = /modelsHash = '([0-9a-f]+)'/.exec(types.stdout) ?? [];
+    using client = await Client.open(server.socketUrl);
+    const accessToken = signToken({ uid: 'u' });
+    const initialize = (more: JsonObject) =>
+      client.request({ cmd: 'initialize', accessToken, ...more });
+    const { body } = await initialize({ models: '0123456789abcdef' });
+    expect(body.models).toBe(models);
+    expect((await initialize({ models: '' })).body.models).toBe(models);
+    for (const none of [{}, { models: null }, { models: 7 }]) {
+      expect((await initialize(none)).body).not.toHaveProperty('models');
+    }
+    const handle = body['connection-handle'] as string;
+    client.close();
+    using again = await Client.open(server.socketUrl);
+    const resumed = { cmd: 'initialize', accessToken, models: 'x', 'connection-handle': handle };
+    expect((await again.request(resumed)).body).toMatchObject({ models });
   });
 
   test('[EPO1] [EPO2] it returns the epoch of the store, by which revisions of another store are refused', async () => {
@@ -127,7 +148,7 @@ describe('initialize', () => {
   });
 
   test.each([{ cmd: 'ping' }, { cmd: 'get', r: '/users/1' }, { cmd: 'nonsense' }])(
-    '[SES4] $cmd before it is told initialize.required',
+    '[SES4] $cmd before it gets initialize.required',
     async (request) => {
       using client = await Client.open(server.socketUrl);
       client.send({ tag: 3, ...request });

@@ -15,6 +15,7 @@ const schema = Type.Object({
   object: Type.Optional(Type.Unsafe({ type: 'object' })),
   list: Type.Array(Type.String(), { minItems: 1, maxItems: 3 }),
   choice: Type.Optional(Type.Union([Type.String(), Type.Object({ r: Type.String() })])),
+  either: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 2 })])),
   one: Type.Enum(['set', 'push']),
 });
 
@@ -33,6 +34,11 @@ const candidate = fc.record(
       jsonValue,
     ),
     choice: fc.oneof(fc.constantFrom('a', { r: 'a' }, { r: 1 }, {}), jsonValue),
+    either: fc.oneof(
+      { weight: 20, arbitrary: fc.constantFrom('a', ['a']) },
+      fc.constantFrom<JsonValue[]>(['a', 1], ['a', 'b', 'c']),
+      jsonValue,
+    ),
     one: fc.oneof({ weight: 5, arbitrary: fc.constantFrom('set', 'push') }, jsonValue),
   },
   { requiredKeys: ['integer', 'any', 'list', 'one'], noNullPrototype: true },
@@ -41,7 +47,7 @@ const candidate = fc.record(
 /** An optional member that is null counts as absent here: the library gets the value without it. */
 function withoutNull(value: JsonValue): JsonValue {
   if (!isJsonObject(value)) return value;
-  const optional = ['text', 'flag', 'object', 'choice'];
+  const optional = ['text', 'flag', 'object', 'choice', 'either'];
   const entries = Object.entries(value).filter(
     ([name, member]) => member !== null || !optional.includes(name),
   );
@@ -62,7 +68,7 @@ test('[ENV7] [ENV8] a schema has the same meaning as in its library, and every r
         expect(Object.keys(error.errors ?? {}).length).toBeGreaterThan(0);
       }
     }),
-    { numRuns: 5000 },
+    { numRuns: 10_000 },
   );
   expect(accepted).toBeGreaterThan(50);
 });

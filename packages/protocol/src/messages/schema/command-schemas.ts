@@ -2,7 +2,9 @@ import { countSchema } from '../count.js';
 import { createSchema } from '../create.js';
 import { deleteSchema } from '../delete.js';
 import { getSchema } from '../get.js';
+import { historySchema } from '../history.js';
 import { readSchema } from '../read.js';
+import { sendSchema } from '../send.js';
 import { updateSchema } from '../update.js';
 
 /**
@@ -13,7 +15,9 @@ export const commandSchemas = {
   get: getSchema,
   read: readSchema,
   count: countSchema,
+  history: historySchema,
   create: createSchema,
   update: updateSchema,
   delete: deleteSchema,
+  send: sendSchema,
 } as const;

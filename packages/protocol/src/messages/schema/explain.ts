@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, ownMember } from '../../json/json.js';
 import { nearestName } from '../../nearest-name.js';
 import type { ArgumentErrors } from './argument-errors.js';
 import { amountOf, isNullable, isWithin, type MessageSchema, unknownIn } from './message-schema.js';
-import { objectSchema } from './without-nulls.js';
+import { alternativeFor } from './without-nulls.js';
 
 /** Adds what was expected, by path, for everything in `value` that does not match the schema. */
 export function explain(
@@ -11,13 +11,14 @@ export function explain(
   path: string,
   errors: ArgumentErrors,
 ): void {
-  const expected = expectation(schema, value);
+  const fitting = alternativeFor(schema, value);
+  const expected = expectation(fitting, value);
   if (expected !== undefined) errors.add(path, expected);
-  else if (isJsonObject(value)) explainMembers(objectSchema(schema), value, path, errors);
-  else if (schema.items && Array.isArray(value)) {
+  else if (isJsonObject(value)) explainMembers(fitting, value, path, errors);
+  else if (fitting.items && Array.isArray(value)) {
     for (const [index, element] of value.entries()) {
       if (errors.isFull) break;
-      explain(schema.items, element, `${path}[${index}]`, errors);
+      explain(fitting.items, element, `${path}[${index}]`, errors);
     }
   }
 }

@@ -15,6 +15,9 @@ export const Rev = Type.Integer({ minimum: 0 });
 /** Names of top-level fields, and of field sets as `@name`. */
 export const Fields = Type.Array(Type.String());
 
+/** Items of a page, or objects of a window. */
+export const Limit = Type.Integer({ minimum: 1, maximum: 1000 });
+
 /** A position in the store's log, from a push. Opaque. */
 export const Position = Type.String();
 

@@ -13,12 +13,12 @@ import { isNullable, type MessageSchema } from './message-schema.js';
  * without any is returned unchanged.
  */
 export function withoutNulls(schema: MessageSchema, value: JsonValue): JsonValue {
+  const fitting = alternativeFor(schema, value);
+  const { items, properties } = fitting;
   if (Array.isArray(value)) {
-    const { items } = schema;
     return items ? value.map((element) => withoutNulls(items, element)) : value;
   }
-  const { properties } = objectSchema(schema);
-  return isJsonObject(value) && properties ? copied(objectSchema(schema), value) : value;
+  return isJsonObject(value) && properties ? copied(fitting, value) : value;
 }
 
 function copied(schema: MessageSchema, value: JsonObject): JsonObject {
@@ -32,7 +32,8 @@ function copied(schema: MessageSchema, value: JsonObject): JsonObject {
   return copy;
 }
 
-/** Of a union, the alternative for objects. */
-export function objectSchema(schema: MessageSchema): MessageSchema {
-  return schema.anyOf?.find((alternative) => alternative.type === 'object') ?? schema;
+/** Of a union, the alternative for values of this type; the union where there is none. */
+export function alternativeFor(schema: MessageSchema, value: unknown): MessageSchema {
+  const type = Array.isArray(value) ? 'array' : typeof value;
+  return schema.anyOf?.find((alternative) => alternative.type === type) ?? schema;
 }

@@ -25,7 +25,7 @@ const refused = (detail: string) => ({
 async function left({ store, services }: AccountsApp): Promise<number> {
   await services.objects.drain();
   const scope = { names: ['_jobs'], parents: [] };
-  const order = { field: '_r', descending: false };
+  const order = { keys: [{ field: '_r', descending: false }] };
   return await store.count({ scope, order, limit: 1, timeout: 1000 });
 }
 

@@ -1,6 +1,6 @@
 import type { Platform } from '../../platform/platform.js';
 import type { Account, OneTimeToken } from '../account.js';
-import type { AccountJob } from '../account-job.js';
+import type { AccountJob } from '../account-jobs.js';
 import type { AccountRecords } from '../account-records.js';
 import type { AccountEmail, EmailKind, EmailTransport } from './account-email.js';
 import { parseEmail } from './email.js';
@@ -61,9 +61,9 @@ export class AccountMailer {
     return job.kind === 'verify' && account?.emailVerified ? undefined : account;
   }
 
-  #countLiveTokens({ letterTokens }: Account, kind: OneTimeToken['kind']): number {
+  #countLiveTokens({ oneTimeTokens }: Account, kind: OneTimeToken['kind']): number {
     const now = this.#options.platform.clock.now();
-    return letterTokens.filter((record) => record.kind === kind && record.expires > now).length;
+    return oneTimeTokens.filter((record) => record.kind === kind && record.expires > now).length;
   }
 
   async #makeToken(
@@ -75,10 +75,10 @@ export class AccountMailer {
     const now = platform.clock.now();
     const expires = now + emailTokenLifetimes[kind];
     await accounts.change(uid, (held) => {
-      const live = held.letterTokens
+      const live = held.oneTimeTokens
         .filter((record) => record.expires > now)
         .slice(1 - maxStoredTokens);
-      return { ...held, letterTokens: [...live, { kind, hash, expires }] };
+      return { ...held, oneTimeTokens: [...live, { kind, hash, expires }] };
     });
     return { token, expires };
   }

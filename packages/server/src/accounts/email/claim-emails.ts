@@ -1,3 +1,5 @@
+import type { SortPosition } from '@really/protocol';
+import { idOf } from '../../jobs/dead-letters.js';
 import type { Store } from '../../store/store.js';
 import { accountsName, emailR, readAccount } from '../account.js';
 import type { AccountRecords } from '../account-records.js';
@@ -27,17 +29,16 @@ export async function claimEmails(
   const scope = { names: [accountsName], parents: [] };
   // The stored order is not by time, so all are read before the first is claimed.
   const found: { at: string; uid: string; email: string }[] = [];
-  for (let from: { value: undefined; r: string } | undefined; ; ) {
-    const order = { field: '_r', descending: false };
+  for (let from: SortPosition | undefined; ; ) {
+    const order = { keys: [{ field: '_r', descending: false }] };
     const objects = await store.query({ scope, order, from, limit: page, timeout });
     for (const { data } of objects) {
       const { uid, r, email } = readAccount(data);
-      if (accounts.isRespelled(email))
-        found.push({ at: r.slice(r.lastIndexOf('/') + 1), uid, email });
+      if (accounts.isRespelled(email)) found.push({ at: idOf(r), uid, email });
     }
     const last = objects.at(-1);
     if (!last || objects.length < page) break;
-    from = { value: undefined, r: last.r };
+    from = { values: [], r: last.r };
   }
   // The ids of their users grow with time.
   found.sort((a, b) => a.at.length - b.at.length || (a.at < b.at ? -1 : 1));

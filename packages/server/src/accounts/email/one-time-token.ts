@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../../platform/platform.js';
 
 const secretBytes = 24;
-const pattern = /^([0-9a-f]{32})\.([\w-]{32})$/;
+/** Uids of older accounts are hexadecimal. */
+const pattern = /^(\d{1,19}|[0-9a-f]{32})\.([\w-]{32})$/;
 
 /** The parts of a token from an email. */
 export interface ParsedOneTimeToken {

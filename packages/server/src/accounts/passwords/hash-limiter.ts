@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import { type Counter, type Histogram, type Metrics, noMetrics } from '../../platform/metrics.js';
-import type { Platform, Timer } from '../../platform/platform.js';
+import type { Platform } from '../../platform/platform.js';
+import { Semaphore, type Waiter, type WaiterQueue } from '../../platform/scheduling/semaphore.js';
 
 export interface HashLimiterOptions {
   /** Concurrent hashes; each has its own memory and thread. */
@@ -11,14 +12,6 @@ export interface HashLimiterOptions {
   readonly metrics?: Metrics | undefined;
   /** The limiter of the whole server, where it serves several apps: a hash needs a slot of both. */
   readonly shared?: HashLimiter | undefined;
-}
-
-interface WaitingHash {
-  readonly begin: () => void;
-  readonly refuse: () => void;
-  /** A time on the monotonic clock; the earliest goes first. */
-  readonly priority: number;
-  readonly timer: Timer;
 }
 
 /** Milliseconds that a request may wait. */
@@ -50,17 +43,22 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
  */
 export class HashLimiter {
   readonly #options: HashLimiterOptions;
-  readonly #waiting = new Set<WaitingHash>();
+  readonly #slots: Semaphore<number>;
   readonly #refused: Counter;
   readonly #seconds: Histogram;
   /** When the recent hashes of each requester are paid off. */
   readonly #settledAt = new Map<string, number>();
   #sweepAt = fewRequesters;
-  #running = 0;
 
   constructor(options: HashLimiterOptions) {
-    const { metrics = noMetrics } = options;
+    const { concurrency, maxWaiting, platform, metrics = noMetrics } = options;
     this.#options = options;
+    this.#slots = new Semaphore({
+      slots: concurrency,
+      queue: new PriorityQueue(maxWaiting),
+      longestWait: maxWait,
+      timers: platform.timers,
+    });
     this.#refused = metrics.counter(
       'really_password_hashes_refused_total',
       'Password hashes refused because too many waited.',
@@ -70,23 +68,23 @@ export class HashLimiter {
       'Time that a password hash took, without waiting.',
       seconds,
     );
-    metrics.observe('really_password_hashes', 'Password hashes being made.', () => this.#running);
+    metrics.observe('really_password_hashes', 'Password hashes being made.', () => {
+      return this.#slots.taken;
+    });
     metrics.observe('really_password_hashes_waiting', 'Password hashes that wait.', () => {
-      return this.#waiting.size;
+      return this.#slots.waiting;
     });
   }
 
   /** Runs `work` when it is its turn. Rejects with 503 where it is refused. */
   async run<T>(work: () => Promise<T>, requester = anyRequester): Promise<T> {
-    const priority = this.#priorityOf(requester);
-    if (this.#running < this.#options.concurrency) this.#running += 1;
-    else await this.#waitForSlot(priority);
+    if (!(await this.#slots.acquire(this.#priorityOf(requester)))) throw this.#refusal();
     const { shared } = this.#options;
     const timed = () => this.#time(work);
     try {
       return await (shared ? shared.run(timed, requester) : timed());
     } finally {
-      this.#release();
+      this.#slots.release();
     }
   }
 
@@ -98,39 +96,6 @@ export class HashLimiter {
     } finally {
       this.#seconds.record((clock.monotonic() - began) / 1000);
     }
-  }
-
-  /** Resolves with the slot of a finished hash. */
-  #waitForSlot(priority: number): Promise<void> {
-    const { maxWaiting, platform } = this.#options;
-    if (this.#waiting.size >= maxWaiting && !this.#evictLast(priority)) {
-      return Promise.reject(this.#refusal());
-    }
-    return new Promise((resolve, reject) => {
-      const timer = platform.timers.after(maxWait, () => {
-        this.#waiting.delete(waiter);
-        reject(this.#refusal());
-      });
-      const refuse = () => reject(this.#refusal());
-      const waiter: WaitingHash = { begin: resolve, refuse, priority, timer };
-      this.#waiting.add(waiter);
-    });
-  }
-
-  /** Refuses the waiting request that would go last, if this one goes before it. */
-  #evictLast(priority: number): boolean {
-    const last = this.#first((a, b) => a.priority > b.priority);
-    if (!last || last.priority <= priority) return false;
-    this.#waiting.delete(last);
-    last.timer.cancel();
-    last.refuse();
-    return true;
-  }
-
-  #first(isBefore: (a: WaitingHash, b: WaitingHash) => boolean): WaitingHash | undefined {
-    let first: WaitingHash | undefined;
-    for (const waiter of this.#waiting) if (!first || isBefore(waiter, first)) first = waiter;
-    return first;
   }
 
   #priorityOf({ key, isKnown }: HashRequester): number {
@@ -152,15 +117,46 @@ export class HashLimiter {
     this.#refused.add();
     return fail('server.unavailable', undefined, { meta: { retryAfter: 1 } });
   }
+}
 
-  #release(): void {
-    const next = this.#first((a, b) => a.priority < b.priority);
-    if (!next) {
-      this.#running -= 1;
-      return;
+/** Waiting hashes by priority, a time on the monotonic clock: the earliest goes first. */
+class PriorityQueue implements WaiterQueue<number> {
+  readonly #limit: number;
+  readonly #priorities = new Map<Waiter, number>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#priorities.size;
+  }
+
+  /** Where too many wait, it takes the place of the last one, if that comes after it. */
+  push(priority: number, waiter: Waiter): boolean {
+    if (this.size >= this.#limit) {
+      const last = this.#first((a, b) => a > b);
+      if (!last || (this.#priorities.get(last) ?? 0) <= priority) return false;
+      this.delete(priority, last);
+      last(false);
     }
-    this.#waiting.delete(next);
-    next.timer.cancel();
-    next.begin();
+    this.#priorities.set(waiter, priority);
+    return true;
+  }
+
+  shift(): Waiter | undefined {
+    const next = this.#first((a, b) => a < b);
+    if (next) this.#priorities.delete(next);
+    return next;
+  }
+
+  delete(_priority: number, waiter: Waiter): void {
+    this.#priorities.delete(waiter);
+  }
+
+  #first(isBefore: (a: number, b: number) => boolean): Waiter | undefined {
+    let first: [Waiter, number] | undefined;
+    for (const entry of this.#priorities) if (!first || isBefore(entry[1], first[1])) first = entry;
+    return first?.[0];
   }
 }

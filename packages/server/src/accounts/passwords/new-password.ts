@@ -1,29 +1,16 @@
 import { fail } from '@really/protocol';
 import type { WriteAllResult } from '../../objects/write-request.js';
-import type { Clock } from '../../platform/platform.js';
 import type { Account } from '../account.js';
-import type { AccountJob } from '../account-job.js';
-import type { AccountJobs } from '../account-jobs.js';
-import type { AccountRecords } from '../account-records.js';
+import type { AccountDeps } from '../account-deps.js';
 import { parseOneTimeToken } from '../email/one-time-token.js';
 import type { HashRequester } from './hash-limiter.js';
-import type { Passwords } from './passwords.js';
-
-export interface NewPasswordOptions {
-  readonly accounts: AccountRecords;
-  readonly passwords: Passwords;
-  readonly jobs: AccountJobs;
-  readonly clock: Clock;
-  /** Whether emails can be sent. */
-  readonly sendsEmails: boolean;
-}
 
 /** Sets passwords of existing accounts. */
 export class NewPassword {
-  readonly #options: NewPasswordOptions;
+  readonly #deps: AccountDeps;
 
-  constructor(options: NewPasswordOptions) {
-    this.#options = options;
+  constructor(deps: AccountDeps) {
+    this.#deps = deps;
   }
 
   /**
@@ -35,12 +22,12 @@ export class NewPassword {
     passwords: { old: string; password: string },
     requester?: HashRequester,
   ): Promise<Account> {
-    const account = await this.#options.accounts.livingByUid(uid);
+    const account = await this.#deps.accounts.livingByUid(uid);
     if (!account) throw fail('forbidden');
-    if (!(await this.#options.passwords.matches(account.password, passwords.old, requester))) {
+    if (!(await this.#deps.passwords.matches(account.password, passwords.old, requester))) {
       throw wrongOldPassword();
     }
-    const hash = await this.#options.passwords.hash(passwords.password, requester);
+    const hash = await this.#deps.passwords.hash(passwords.password, requester);
     const { passwordChanges } = account;
     await this.#set(uid, hash, (held) => {
       if (held.passwordChanges !== passwordChanges) throw wrongOldPassword();
@@ -55,38 +42,41 @@ export class NewPassword {
    */
   async reset(token: string, password: string, requester?: HashRequester): Promise<Account> {
     const read = parseOneTimeToken(token);
-    const account = read && (await this.#options.accounts.livingByUid(read.uid));
+    const account = read && (await this.#deps.accounts.livingByUid(read.uid));
     if (!account) throw wrongEmailToken();
     const check = (held: Account): Account => {
-      assertLive(held, { kind: 'reset', hash: read.hash, now: this.#options.clock.now() });
-      const letterTokens = held.letterTokens.filter(({ kind }) => kind !== 'reset');
-      return { ...held, emailVerified: true, letterTokens };
+      assertLive(held, {
+        kind: 'reset',
+        hash: read.hash,
+        now: this.#deps.services.platform.clock.now(),
+      });
+      const oneTimeTokens = held.oneTimeTokens.filter(({ kind }) => kind !== 'reset');
+      return { ...held, emailVerified: true, oneTimeTokens };
     };
     // Before it costs a hash, and again when it is set.
     check(account);
-    await this.#set(account.uid, await this.#options.passwords.hash(password, requester), check);
+    await this.#set(account.uid, await this.#deps.passwords.hash(password, requester), check);
     return account;
   }
 
   /** Also revokes all tokens, and sends an email to the owner. */
   async #set(uid: string, password: string, check: (held: Account) => Account): Promise<void> {
-    const { accounts, jobs, sendsEmails } = this.#options;
+    const { accounts, jobs } = this.#deps;
     const request = accounts.updateRequest(uid, (held) => {
       const { passwordChanges, ...checked } = check(held);
       return { ...checked, password, passwordChanges: passwordChanges + 1 };
     });
-    const follow: AccountJob[] = [{ kind: 'revoke', uid }];
-    if (sendsEmails && !jobs.full) follow.push({ kind: 'changed', uid });
-    assertWritten(await jobs.write([request], follow));
+    const revocation = { kind: 'revoke', uid } as const;
+    assertWritten(await jobs.write([request], [revocation, ...jobs.emailTo('changed', uid)]));
   }
 }
 
 /** Throws 401 where the account has no such token, or it has expired. */
 export function assertLive(
-  { letterTokens }: Account,
+  { oneTimeTokens }: Account,
   { kind, hash, now }: { kind: 'reset' | 'verify'; hash: string; now: number },
 ): void {
-  const known = letterTokens.find((token) => token.kind === kind && token.hash === hash);
+  const known = oneTimeTokens.find((token) => token.kind === kind && token.hash === hash);
   if (!known) throw wrongEmailToken();
   if (known.expires <= now) throw wrongEmailToken('token.expired');
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Config, Source } from './config-definition.js';
 import { type Key, keys, serverKeys, type Values } from './config-keys.js';
 
@@ -45,9 +45,17 @@ function inherited(key: Key, clientid: string, server: Config, apps: number): Co
     case 'models':
     case 'data':
       return { value: join(values[key], clientid), source };
+    case 'types':
+      return { value: typesOfApp(values.types, clientid), source };
     case 'limits.connections':
       return { value: Math.ceil(values[key] / apps), source };
     default:
       return { value: values[key], source };
   }
+}
+
+/** `really-blog.d.ts` in place of `really.d.ts`. */
+function typesOfApp(file: string | false, clientid: string): string | false {
+  if (file === false) return false;
+  return join(dirname(file), basename(file).replace(/(\.d)?\.m?ts$/, `-${clientid}$&`));
 }

@@ -7,6 +7,7 @@ import {
   type Pair,
   parseDocument,
 } from 'yaml';
+import { systemCode } from '../../platform/system-reason.js';
 import { readText } from './read-text.js';
 
 /** One value of a configuration file. */
@@ -40,9 +41,9 @@ export function readConfigFile(
   try {
     source = readText(file);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : 'unreadable';
+    const code = systemCode(error);
     if (code === 'ENOENT') return emptyFile;
-    return { entries: [], problems: [`${name}: cannot be read (${String(code)})`] };
+    return { entries: [], problems: [`${name}: cannot be read (${code || 'unreadable'})`] };
   }
   return parseConfig(source, name, isSection);
 }

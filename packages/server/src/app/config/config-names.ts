@@ -1,11 +1,11 @@
 import leven from 'leven';
-import { type Key, keys, laterKeys, serverKeys, settings } from './config-keys.js';
+import { type Key, keys, serverKeys, settings } from './config-keys.js';
 
 export const isKey = (key: string): key is Key => Object.hasOwn(settings, key);
 
 /** `a` and `a.b` of `a.b.c`. */
 const sections = new Set(
-  [...keys, ...laterKeys].flatMap((key) => {
+  keys.flatMap((key) => {
     const words = key.split('.');
     return words.slice(1).map((_, index) => words.slice(0, index + 1).join('.'));
   }),
@@ -37,16 +37,13 @@ export function refusal(key: string): string {
   }
   if (key === 'apps') return 'expected an app for each clientid, as apps: { a6bcc: { models: … } }';
   if (clientid !== undefined && rest === '') return 'expected keys of an app, such as models';
-  if (laterKeys.some((later) => rest === later || rest.startsWith(`${later}.`))) {
-    return 'is not supported by this version yet';
-  }
   const prefix = clientid === undefined ? '' : `apps.${clientid}.`;
   if (isSection(key)) {
     const inside = keys.filter((known) => known.startsWith(`${rest}.`));
     const such = inside.slice(0, 3).map((known) => prefix + known);
     return `expected keys below it${such.length > 0 ? `, such as ${such.join(', ')}` : ''}`;
   }
-  const known = clientid === undefined ? [...keys, ...laterKeys, 'apps'] : appKeys;
+  const known = clientid === undefined ? [...keys, 'apps'] : appKeys;
   return unknownKey(
     key,
     known.map((knownName) => prefix + knownName),
@@ -66,6 +63,7 @@ export const renamedKeys: ReadonlyMap<string, Key> = new Map([
   ['limits.headBytes', 'limits.cacheBytes'],
   ['limits.hashes', 'limits.concurrentHashes'],
   ['limits.hashesWaiting', 'limits.queuedHashes'],
+  ['limits.output', 'limits.outputBuffer'],
 ]);
 
 /** Completes the sentence "limits.errands: …". */

@@ -1,6 +1,6 @@
 import type { ConfigSources } from './config-definition.js';
 import { type FileEntry, parseConfig } from './config-file.js';
-import { environmentName, flagName, keys, laterKeys } from './config-keys.js';
+import { environmentName, flagName, keys } from './config-keys.js';
 import { isKey, isNow, isSection, renamedKeys, unknownKey } from './config-names.js';
 
 /** The source of a given value. */
@@ -47,7 +47,7 @@ export function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   problems: string[],
 ): GivenValue[] {
-  const byName = new Map([...keys, ...laterKeys].map((key) => [environmentName(key), key]));
+  const byName = new Map(keys.map((key) => [environmentName(key), key]));
   const given: GivenValue[] = [];
   for (const [name, raw] of Object.entries(environment)) {
     if (!name.startsWith('REALLY_') || name.startsWith('REALLY_TEST_')) continue;

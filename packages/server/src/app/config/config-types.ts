@@ -149,6 +149,17 @@ export const path: ConfigType<string> = configType('a path', (raw, folder) => {
   return given ? resolve(folder, given) : undefined;
 });
 
+/** A file that TypeScript reads, made absolute; `false`: none. */
+export const typesFile: ConfigType<string | false> = configType(
+  'a path that ends in .ts or .mts, or off',
+  (raw, folder) => {
+    const given = raw === false ? 'off' : textOf(raw);
+    if (given === 'off') return false;
+    return given && /\.m?ts$/.test(given) ? resolve(folder, given) : undefined;
+  },
+  (value) => (value === false ? 'off' : value),
+);
+
 /** A URL of one of these schemes, never repeated in a message, because it may contain a password. */
 export function url(...schemes: readonly string[]): ConfigType<string> {
   return configType(`a URL such as ${schemes[0]}://host.example`, (raw) => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { isJsonObject } from '@really/protocol';
 import { parse } from 'yaml';
+import { webhookSigner } from '../../platform/standard-webhook.js';
 import type { WebhookEndpoint } from '../../posthooks/webhooks/webhook-endpoint.js';
-import { signer } from '../../posthooks/webhooks/webhook-message.js';
 import type { ConfigType, ParsedValue } from './config-types.js';
 
 const expected =
@@ -87,7 +87,7 @@ function secretOf(label: string, secret: unknown): string | undefined {
     throw new InvalidWebhook(`${label}: \`secret\` has to be text of 16 characters or more`);
   }
   try {
-    signer(secret);
+    webhookSigner(secret);
     return secret;
   } catch {
     throw new InvalidWebhook(`${label}: the part after whsec_ in \`secret\` has to be base64`);

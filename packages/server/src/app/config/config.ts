@@ -27,9 +27,10 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   /** One complete line each. */
   readonly problems: readonly string[];
-  constructor(problems: readonly string[]) {
-    super(problems.join('\n'));
-    this.problems = problems;
+  constructor(problems: string | readonly string[]) {
+    const lines = [problems].flat();
+    super(lines.join('\n'));
+    this.problems = lines;
   }
 }
 

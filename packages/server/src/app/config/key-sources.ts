@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { isJsonObject, type JsonObject } from '@really/protocol';
+import { jsonIn } from './read-text.js';
 
 /** The source of a key of `auth.keys`. */
 export type KeySource = { readonly kid: string | undefined } & (
@@ -24,7 +25,7 @@ function itemsOfText(raw: string): readonly unknown[] | undefined {
   if (text === '') return undefined;
   if (isPem(text)) return [text];
   if (!/^[[{]/.test(text)) return text.split(',').map((path) => path.trim());
-  const json = parseJson(text);
+  const json = jsonIn(text);
   return Array.isArray(json) ? json : [json];
 }
 
@@ -46,7 +47,7 @@ function readText(text: string, folder: string, kid: string | undefined): KeySou
   // In an environment variable a line break is often written as \n.
   if (isPem(text)) return { kind: 'pem', text: text.replaceAll('\\n', '\n'), kid };
   if (text.startsWith('{')) {
-    const jwk = parseJson(text);
+    const jwk = jsonIn(text);
     return isJsonObject(jwk) ? { kind: 'jwk', jwk, kid } : undefined;
   }
   return text === '' ? undefined : fileOf(text, folder, kid);
@@ -59,11 +60,3 @@ const fileOf = (path: string, folder: string, kid: string | undefined): KeySourc
 });
 
 const isPem = (text: string): boolean => text.includes('-----BEGIN ');
-
-function parseJson(text: string): JsonValue | undefined {
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch {
-    return undefined;
-  }
-}

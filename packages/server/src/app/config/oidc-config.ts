@@ -1,12 +1,13 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { IssuerConfig } from '../../auth/oidc/issuer.js';
 import { isTrustedUrl } from '../../platform/trusted-url.js';
+import { jsonIn } from './read-text.js';
 
 const members = new Set(['issuer', 'clientId', 'data', 'user']);
 
 /** Parses `auth.oidc`, as YAML or as JSON text. `undefined` if any of it is invalid. */
 export function readIssuers(raw: unknown): readonly IssuerConfig[] | undefined {
-  const map = typeof raw === 'string' ? parseJson(raw) : raw;
+  const map = typeof raw === 'string' ? jsonIn(raw) : raw;
   if (!isJsonObject(map)) return undefined;
   const issuers = Object.entries(map).map(([name, entry]) => readIssuer(name, entry));
   return issuers.every((entry) => entry !== undefined) ? issuers : undefined;
@@ -39,11 +40,3 @@ const isNames = (map: JsonObject): map is Record<string, string> =>
   Object.values(map).every(isName);
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}

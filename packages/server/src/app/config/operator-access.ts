@@ -1,8 +1,8 @@
 import { systemPlatform } from '../../platform/system.js';
-import { appConfig, withSecret } from './apps.js';
 import { ConfigError } from './config.js';
 import type { Config } from './config-definition.js';
 import { secretOf } from './secret.js';
+import { appConfig, withSecret } from './selected-apps.js';
 
 /** How an operator of an app reaches its server from the same machine. */
 export interface OperatorAccess {

@@ -1,6 +1,7 @@
 import { chmodSync, linkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Platform } from '../../platform/platform.js';
+import { systemCode } from '../../platform/system-reason.js';
 import { StartError, systemReason } from '../start-error.js';
 import type { Config } from './config-definition.js';
 import { openDataFolder, secretFileName } from './data-folder.js';
@@ -68,7 +69,7 @@ function readSecret(file: string): string | undefined {
     const secret = readText(file).trim();
     return secret === '' ? undefined : secret;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

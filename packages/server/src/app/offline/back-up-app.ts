@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { makeOwnerOnlyFile } from '../../platform/owner-only.js';
 import type { Progress } from '../../platform/progress.js';
+import { systemCode } from '../../platform/system-reason.js';
 import { type BackedUp, backUpDatabase } from '../../store/sqlite/backup.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError } from '../start-error.js';
@@ -38,9 +39,7 @@ export async function backUpApp(config: Config, options: BackupOptions): Promise
     await putInPlace(draft, file, force);
     return done;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
-      throw taken(options.file);
-    }
+    if (systemCode(error) === 'EEXIST') throw taken(options.file);
     if (signal.aborted) throw new StartError([`no backup was made: ${String(signal.reason)}`]);
     throw asStartError(error, `the backup ${options.file} cannot be made`);
   } finally {

@@ -1,3 +1,5 @@
+import type { Model } from '../../model/model.js';
+import { type ModelTypes, typesOfModels } from '../../model/typescript/types-of-models.js';
 import { type Log, silentLog } from '../../platform/log.js';
 import type { Config } from '../config/config-definition.js';
 import { namedProblems } from '../serve/open-apps.js';
@@ -10,6 +12,7 @@ export interface ModelsChecked {
   /** Collections, printed: `/boards/*`. */
   readonly collections: readonly string[];
   readonly warnings: readonly string[];
+  readonly models: readonly Model[];
 }
 
 /** Loads all models of these apps as a server would. Throws a `StartError` with all problems. */
@@ -27,5 +30,12 @@ async function checkOne(config: Config, log: Log): Promise<ModelsChecked> {
   });
   await close();
   const collections = models.all().map(({ names }) => names.map((name) => `/${name}/*`).join(''));
-  return { clientid, collections, warnings };
+  return { clientid, collections, warnings, models: models.all() };
+}
+
+/** TypeScript types of the models of an app. Throws a `StartError` with all problems. */
+export async function modelTypes(config: Config): Promise<ModelTypes> {
+  const { models, close } = await openModels(config, silentLog);
+  await close();
+  return typesOfModels(models);
 }

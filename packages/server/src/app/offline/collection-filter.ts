@@ -1,5 +1,5 @@
 import { isSystemName, parseR } from '@really/protocol';
-import { likelyCollection, listed } from '../../model/load/nearest-name.js';
+import { likelyCollection, listed } from '../../model/load/expected-names.js';
 import type { ExportReader } from '../../store/export-reader.js';
 import { printed } from '../../transfer/names.js';
 import { ConfigError } from '../config/config.js';
@@ -26,14 +26,14 @@ export async function collectionFilter(
 function keyOf(given: string, known: readonly (readonly string[])[]): string {
   const parsed = parseR(given);
   if (parsed?.kind !== 'collection' || parsed.parents.some((parent) => parent !== '*')) {
-    throw misuse(
+    throw new ConfigError(
       `--collection: expected a collection such as /users/* or /users/*/posts/*, not ${given} (the FILE stands before it)`,
     );
   }
   const key = parsed.names.join('/');
   if (known.some((names) => names.join('/') === key)) return key;
   const others = known.filter(([name = '']) => !isSystemName(name));
-  throw misuse(
+  throw new ConfigError(
     `--collection: there is no collection ${printed(parsed.names)}; ${hint(parsed.names, others)}`,
   );
 }
@@ -45,5 +45,3 @@ function hint(names: readonly string[], known: readonly (readonly string[])[]): 
     ? `expected ${listed(known.map(printed))}`
     : `did you mean ${printed(likely)}?`;
 }
-
-const misuse = (problem: string): ConfigError => new ConfigError([problem]);

@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { cascades } from '../../commands/write/cascade-entry.js';
 import type { Progress } from '../../platform/progress.js';
 import { systemPlatform } from '../../platform/system.js';
+import { systemCode } from '../../platform/system-reason.js';
 import type { ExportReader } from '../../store/export-reader.js';
 import { readExportProgress } from '../../transfer/export-progress.js';
 import { type ExportCounts, type LineSink, StoreExport } from '../../transfer/export-store.js';
@@ -29,19 +31,25 @@ export interface FileOptions extends ExportAppOptions {
   readonly force: boolean;
 }
 
+export interface ExportResult extends ExportCounts {
+  /** Unfinished deletions that are not in the file, though what depends on the deleted objects is. */
+  readonly unfinished: number;
+}
+
 /** Writes the data of an app as lines. Throws a `StartError` if it fails. */
 export async function exportApp(
   config: Config,
   sink: LineSink,
   options: ExportAppOptions,
-): Promise<ExportCounts> {
+): Promise<ExportResult> {
   return await exporting(config, options, async (reader, collections) => {
     const only = collections?.map(({ key }) => key);
     const work = new StoreExport(reader, sink, { ...options, only }, options.progress);
-    return await work.begin(
+    const counts = await work.begin(
       now(),
       collections?.map(({ shown }) => shown),
     );
+    return { ...counts, unfinished: await unfinishedLeftOut(reader, options) };
   });
 }
 
@@ -52,7 +60,7 @@ export async function exportApp(
 export async function exportAppToFile(
   config: Config,
   options: FileOptions,
-): Promise<ExportCounts | undefined> {
+): Promise<ExportResult | undefined> {
   const { file, resume, force } = options;
   assertOther(file, databaseOf(config));
   const target = targetOf(file);
@@ -64,14 +72,24 @@ export async function exportAppToFile(
       const counts = await writeFile(draft, reader, collections, options);
       await draft.handle.sync();
       if (draft.path !== target) await putInPlace(draft.path, target, resume || force);
-      return counts;
+      return counts && { ...counts, unfinished: await unfinishedLeftOut(reader, options) };
     } catch (error) {
-      throw isTaken(error) ? taken(file) : error;
+      throw systemCode(error) === 'EEXIST' ? taken(file) : error;
     } finally {
       await draft.handle.close();
       await removeEmpty(draft.path, target);
     }
   });
+}
+
+async function unfinishedLeftOut(
+  reader: ExportReader,
+  { system, collections }: ExportAppOptions,
+): Promise<number> {
+  if (system || collections.length > 0) return 0;
+  const sizes = await reader.collections();
+  // Finished ones are erased.
+  return sizes.find(({ names }) => names.join('/') === cascades)?.objects ?? 0;
 }
 
 /** A file being written. */
@@ -122,9 +140,6 @@ async function removeEmpty(path: string, target: string): Promise<void> {
   if (path === target) return;
   if (statSync(path, { throwIfNoEntry: false })?.size === 0) await rm(path, { force: true });
 }
-
-const isTaken = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EEXIST';
 
 const taken = (file: string): StartError =>
   new StartError([`${file} exists already: --resume continues it, --force replaces it`]);

@@ -3,12 +3,18 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StartError, systemReason } from '../start-error.js';
 
-/** The build copies it there, together with the connection of the example. */
-const template = fileURLToPath(new URL('../../templates/app/', import.meta.url));
+/** `plain`: a page without a build. `react`: one that is bundled. */
+export const templates = ['plain', 'react'] as const;
+
+export type Template = (typeof templates)[number];
+
+/** The build copies them there, each whole. */
+const templatesFolder = new URL('../../templates/', import.meta.url);
 
 /** Creates a new app in a folder, which may exist if it is empty. Throws a `StartError` if that fails. */
-export function initApp(folder: string): void {
+export function initApp(folder: string, name: Template): void {
   const target = resolve(folder);
+  const template = fileURLToPath(new URL(name, templatesFolder));
   try {
     assertEmpty(target, folder);
     mkdirSync(target, { recursive: true });

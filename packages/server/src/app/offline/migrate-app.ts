@@ -16,7 +16,7 @@ import { databaseOf } from './offline-database.js';
  */
 export async function migrateApp(
   config: Config,
-  tell: (event: MigrationEvent) => void,
+  report: (event: MigrationEvent) => void,
   log: Log = silentLog,
 ): Promise<void> {
   const file = databaseOf(config);
@@ -28,7 +28,7 @@ export async function migrateApp(
     const store = await openStore(config, models, { log, metrics: noMetrics });
     try {
       const parts = { store, models: () => models, platform: systemPlatform, log };
-      await migrateAll({ models, store, migrations: new Migrations(parts) }, tell);
+      await migrateAll({ models, store, migrations: new Migrations(parts) }, report);
     } finally {
       await store.close();
     }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { systemCode } from '../../platform/system-reason.js';
 import type { ExportReader } from '../../store/export-reader.js';
 import { openSqliteExportReader } from '../../store/sqlite/export-reader.js';
-import { StoreRefused, StoreUnavailable } from '../../store/store.js';
+import { StoreRefused, StoreUnavailable } from '../../store/store-errors.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError, systemReason } from '../start-error.js';
 
@@ -25,8 +26,8 @@ export function openOfflineReader(config: Config): ExportReader {
 export function asStartError(error: unknown, what: string): unknown {
   if (error instanceof StartError) return error;
   if (error instanceof StoreRefused) return new StartError([error.message], error);
-  const isTold = error instanceof StoreUnavailable || (error instanceof Error && 'code' in error);
-  if (!isTold) return error;
+  const isExpected = error instanceof StoreUnavailable || systemCode(error) !== '';
+  if (!isExpected) return error;
   const reason = systemReason(error).replace(/^SQLITE_\w+: /, '');
   return new StartError([`${what}: ${reason}`], error);
 }

@@ -1,33 +1,39 @@
 import type { Accounts } from '../../accounts/accounts.js';
 import type { HashLimiter } from '../../accounts/passwords/hash-limiter.js';
+import { AuditLog } from '../../auth/audit.js';
+import { localBus } from '../../bus/local/bus.js';
+import { localRoomBus } from '../../bus/local/room-bus.js';
+import { Cascades } from '../../cascades/cascades.js';
 import type { Services } from '../../commands/services.js';
+import type { DeadLetters } from '../../jobs/dead-letters.js';
 import { Live } from '../../live/live.js';
 import { CurrentStore } from '../../migration/current-store.js';
 import { type MigrationEvent, migrateAll } from '../../migration/migrate-all.js';
 import { Migrations } from '../../migration/migrations.js';
+import { cannotRead, type ReadLookups } from '../../model/lookups/lookup.js';
+import type { ModelSet } from '../../model/model.js';
 import { Objects } from '../../objects/objects.js';
 import { Budgets } from '../../platform/budget.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
 import type { Platform } from '../../platform/platform.js';
-import { systemPlatform } from '../../platform/system.js';
 import type { Tracing } from '../../platform/tracing.js';
-import type { DeadLetters } from '../../posthooks/dead-letters.js';
 import { PostHooks } from '../../posthooks/post-hooks.js';
+import { Rooms } from '../../presence/rooms.js';
 import { pageKeyOf } from '../../queries/page-tokenizer.js';
 import { QueryLimiter } from '../../queries/query-limiter.js';
+import type { Store } from '../../store/store.js';
 import type { Config } from '../config/config-definition.js';
-import { exportLimits, limitsOf, objectsLimitsOf, postHookLimitsOf } from '../config/limits.js';
+import { exportLimits, limitsOf, postHookLimitsOf, ratesOf } from '../config/config-limits.js';
 import { secretOf } from '../config/secret.js';
 import { allStarted, started } from '../start-error.js';
-import { accountsOf } from './accounts.js';
+import type { AppPorts } from './app-ports.js';
 import { CurrentModels } from './current-models.js';
+import { openAccounts } from './open-accounts.js';
 import { type AppAuth, openAuth } from './open-auth.js';
-import { openBus } from './open-bus.js';
 import { openKeys } from './open-keys.js';
 import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
-import type { ShutdownStack } from './shutdown-stack.js';
 
 /** A running app: its models, its data, and its authorization. */
 export interface App extends AppAuth {
@@ -45,8 +51,8 @@ export interface App extends AppAuth {
   readonly budgets: Budgets;
   readonly tracing: Tracing | undefined;
   /** Migrates every object: see `migrateAll`. */
-  migrate(tell: (event: MigrationEvent) => void): Promise<void>;
-  /** Loads its models again: see `ModelsInForce.reload`. Never rejects. */
+  migrate(report: (event: MigrationEvent) => void): Promise<void>;
+  /** Loads its models again: see `CurrentModels.reload`. Never rejects. */
   reload(): Promise<void>;
   /** Resolves when store and bus are reachable. */
   ready(): Promise<void>;
@@ -54,64 +60,108 @@ export interface App extends AppAuth {
   settle(): Promise<void>;
 }
 
-export interface AppOptions {
-  readonly log: Log;
-  readonly metrics: Metrics;
+export interface AppOptions extends AppPorts {
   readonly tracing: Tracing | undefined;
   /** See `StoreOptions`. */
   readonly force: boolean;
   /** Limits the password hashes of all apps together. */
   readonly serverHashes: HashLimiter;
-  /** Registers how to close what is opened here. */
-  readonly shutdown: ShutdownStack;
 }
 
 /** Opens an app: everything of a server except its listeners. Throws a `StartError` for problems that an operator can fix. */
 export async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const { log, metrics, tracing, serverHashes, shutdown } = options;
-  const platform = systemPlatform;
+  const { platform, log, metrics, tracing, serverHashes, shutdown } = options;
+  const ports = { platform, log, metrics, shutdown };
   const budgets = new Budgets(metrics);
-  const judging = started(() => secretOf(config, platform));
+  const checking = started(() => secretOf(config, platform));
   const reading = openKeys(config.values['auth.keys'] ?? []);
-  const opening = openModels(config, log, { metrics, budgets }).then((opened) => {
+  const lookups: LookupSource = { read: cannotRead };
+  const readLookups: ReadLookups = (rs) => lookups.read(rs);
+  const opening = openModels(config, log, { metrics, budgets, readLookups }).then((opened) => {
     shutdown.add(opened.close);
     return opened;
   });
-  await allStarted<unknown>([judging, reading, opening]);
-  const [secret, keys, opened] = [await judging, await reading, await opening];
+  await allStarted<unknown>([checking, reading, opening]);
+  const [secret, keys, opened] = [await checking, await reading, await opening];
   for (const warning of opened.warnings) log.warn({}, warning);
+  exportLimits(config.values, metrics);
   const stored = await openStore(config, opened.models, { log, metrics, force: options.force });
   shutdown.add(() => stored.close());
-  const modelsInForce = new CurrentModels(opened, log);
-  const inForce = { models: modelsInForce.models, platform, log, metrics };
-  const migrations = new Migrations({ ...inForce, store: stored });
-  const store = new CurrentStore({ ...inForce, store: stored, migrations });
-  const bus = openBus();
-  shutdown.add(() => bus.close());
-
-  const limits = limitsOf(config.values);
-  exportLimits(config.values, metrics);
-  const common = { ...inForce, budgets, store, bus };
-  const objects = new Objects({
-    ...common,
-    limits: objectsLimitsOf(config.values),
-    idsAfter: await store.newest(),
-  });
-  shutdown.add(() => objects.drain());
-  const live = new Live({
-    ...common,
+  const current = new CurrentModels(opened, log);
+  const { models } = current;
+  const data = await openData(config, {
+    ...ports,
+    models,
+    budgets,
     tracing,
-    objects,
-    published: () => objects.published(),
-    limits,
+    stored,
+    secret,
+    lookups,
   });
+  const { services, store, bus, migrations, postHooks } = data;
+  const auth = await openAuth(config, { ...ports, services, bus, secret, keys });
+  const accounts = openAccounts(config, { ...ports, ...auth, services, bus, serverHashes });
+  shutdown.add(() => accounts.close());
+  await accounts.open();
+  const { objects, live, rooms } = services;
+  return {
+    clientid: config.clientid,
+    ...{ config, platform, log, metrics, budgets, tracing, secret, services, ...auth, accounts },
+    deadLetters: postHooks.deadLetters,
+    migrate: (report) => migrateAll({ models: models(), store: stored, migrations }, report),
+    reload: () => current.reload({ store, objects, live, rooms }),
+    async ready() {
+      await Promise.all([store.ping(), bus.ping()]);
+    },
+    async settle() {
+      await objects.drain();
+      await live.settled();
+      await rooms.settled();
+    },
+  };
+}
+
+/** Models are loaded before there is a store to look objects up in. */
+interface LookupSource {
+  read: ReadLookups;
+}
+
+interface DataPorts extends AppPorts {
+  readonly lookups: LookupSource;
+  readonly models: () => ModelSet;
+  readonly stored: Store;
+  readonly secret: string;
+  readonly budgets: Budgets;
+  readonly tracing: Tracing | undefined;
+}
+
+/** Everything that reads and writes objects, in front of the store. */
+async function openData(config: Config, ports: DataPorts) {
+  const { stored, secret, platform, log, metrics, budgets, tracing, models, shutdown } = ports;
+  const { lookups } = ports;
+  const current = { models, platform, log, metrics };
+  const migrations = new Migrations({ ...current, store: stored });
+  const store = new CurrentStore({ ...current, store: stored, migrations });
+  const bus = localBus();
+  shutdown.add(() => bus.close());
+  const limits = limitsOf(config.values);
+  const common = { ...current, budgets, store, bus, limits };
+  const objects = new Objects({ ...common, idsAfter: await store.latestChangeTime() });
+  lookups.read = (rs) => objects.headsAtOnce(rs);
+  shutdown.add(() => objects.drain());
+  const rates = ratesOf(config.values);
+  const queryLimiter = new QueryLimiter({ limits, rates, budgets, platform, metrics });
+  const published = () => objects.published();
+  const live = new Live({ ...common, tracing, objects, published, queryCharge: queryLimiter });
   shutdown.add(async () => live.close());
-  const queryLimiter = new QueryLimiter({ limits, platform, metrics });
   const { publicData } = config.values;
+  const rooms = new Rooms({ ...common, rates, objects, publicData, roomBus: localRoomBus(log) });
+  shutdown.add(async () => rooms.close());
   const outboxFull = () => postHooks.full;
-  const services = {
-    ...{ ...common, migrations, objects, live, limits, queryLimiter, outboxFull, publicData },
+  const services: Services = {
+    ...{ ...common, migrations, objects, live, rooms, queryLimiter, outboxFull, publicData },
     pageKey: pageKeyOf(secret),
+    audit: new AuditLog({ log, metrics, clock: platform.clock }),
   };
   const postHooks: PostHooks = new PostHooks({
     ...{ services, bus, log, metrics },
@@ -120,28 +170,9 @@ export async function openApp(config: Config, options: AppOptions): Promise<App>
   });
   shutdown.add(() => postHooks.close());
   postHooks.start();
-  const auth = await openAuth(config, { services, bus, secret, keys, log, metrics, shutdown });
-  const accounts = accountsOf(config, { services, ...auth, serverHashes, log, metrics });
-  shutdown.add(() => accounts.close());
-  await accounts.open();
-  return {
-    clientid: config.clientid,
-    ...{ config, platform, log, metrics, budgets, tracing },
-    secret,
-    services,
-    deadLetters: postHooks.deadLetters,
-    ...auth,
-    accounts,
-    migrate: (tell) => {
-      return migrateAll({ models: modelsInForce.models(), store: stored, migrations }, tell);
-    },
-    reload: () => modelsInForce.reload({ store, objects, live }),
-    async ready() {
-      await Promise.all([store.ping(), bus.ping()]);
-    },
-    async settle() {
-      await objects.drain();
-      await live.settled();
-    },
-  };
+  const { deadLetters } = postHooks;
+  const cascades = new Cascades({ services, bus, log, metrics, deadLetters });
+  shutdown.add(() => cascades.close());
+  void cascades.start();
+  return { services, store, bus, migrations, postHooks };
 }

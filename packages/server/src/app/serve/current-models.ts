@@ -2,18 +2,24 @@ import type { Live } from '../../live/live.js';
 import type { ModelSet } from '../../model/model.js';
 import type { Objects } from '../../objects/objects.js';
 import type { Log } from '../../platform/log.js';
-import { type Store, UniqueClash } from '../../store/store.js';
+import type { Rooms } from '../../presence/rooms.js';
+import type { Store } from '../../store/store.js';
+import { UniqueClash } from '../../store/store-errors.js';
 import { StartError, systemReason } from '../start-error.js';
 import type { LoadedFolder, OpenModels } from './open-models.js';
 
 /** Notified when models change. */
 export interface ModelConsumers {
   readonly store: Pick<Store, 'prepare' | 'position'>;
-  readonly objects: Pick<Objects, 'withWritesPaused'>;
+  readonly objects: Pick<Objects, 'withWritesPaused' | 'modelsReplaced'>;
   readonly live: Pick<Live, 'reloaded'>;
+  readonly rooms: Pick<Rooms, 'reloaded'>;
 }
 
-/** The models of an app, which may be reloaded while it serves (section REL). */
+/**
+ * The models of an app, which may be reloaded while it serves (section REL): loads them, prepares the
+ * store, and tells the subscriptions (`live/reload`) and the rooms.
+ */
 export class CurrentModels {
   readonly #opened: OpenModels;
   readonly #log: Log;
@@ -51,13 +57,15 @@ export class CurrentModels {
 
   async #activate({ models, warnings }: LoadedFolder, consumers: ModelConsumers): Promise<void> {
     for (const warning of warnings) this.#log.warn({}, warning);
-    const { store, objects, live } = consumers;
+    const { store, objects, live, rooms } = consumers;
     await objects.withWritesPaused(async () => {
       await store.prepare(models.all().map(({ layout }) => layout));
       const pos = await store.position();
       const before = this.#models;
       this.#models = models;
+      objects.modelsReplaced(new Set(changedKeys(before, models)));
       live.reloaded(before, pos);
+      rooms.reloaded(pos);
     });
   }
 

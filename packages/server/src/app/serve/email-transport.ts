@@ -14,8 +14,8 @@ import { smtpTransport } from '../../accounts/email/smtp-transport.js';
 import { webhookTransport } from '../../accounts/email/webhook-transport.js';
 import type { Platform } from '../../platform/platform.js';
 import type { Values } from '../config/config-keys.js';
-import { readText } from '../config/read-text.js';
-import { StartError, systemReason } from '../start-error.js';
+import { readNeeded } from '../config/read-text.js';
+import { StartError } from '../start-error.js';
 
 /** How emails are sent; `undefined` if they are not. Throws a `StartError` with all problems. */
 export function emailTransportOf(values: Values, platform: Platform): EmailTransport | undefined {
@@ -45,18 +45,10 @@ function templatesIn(folder: string | undefined): Readonly<Record<EmailKind, Ema
   for (const kind of folder === undefined ? [] : emailKinds) {
     const file = join(folder ?? '', `${kind}.txt`);
     if (!existsSync(file)) continue;
-    const parsed = parseTemplate(kind, readTemplate(file));
+    const parsed = parseTemplate(kind, readNeeded(file));
     if (parsed.ok) templates[kind] = parsed.template;
     else problems.push(`${basename(folder ?? '')}/${kind}.txt: ${parsed.problem}`);
   }
   if (problems.length > 0) throw new StartError(problems);
   return templates;
-}
-
-function readTemplate(file: string): string {
-  try {
-    return readText(file);
-  } catch (error) {
-    throw new StartError([`${file} cannot be read: ${systemReason(error)}`], error);
-  }
 }

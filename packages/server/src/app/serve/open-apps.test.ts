@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { appConfig, appConfigs } from '../config/apps.js';
 import { ConfigError, readConfig } from '../config/config.js';
 import type { Config, ConfigSources } from '../config/config-definition.js';
 import { configRows } from '../config/config-report.js';
+import { appConfig, appConfigs } from '../config/selected-apps.js';
 
 interface Given {
   readonly environment?: Record<string, string>;
@@ -88,12 +88,13 @@ describe('apps', () => {
     const own = rows.filter(({ key }) => key.startsWith('apps.a6bcc.'));
     expect(own.map(({ key, value }) => [key.slice(11), value])).toEqual([
       ['models', expect.stringMatching(/\/first$/)],
+      ['types', expect.stringMatching(/\/really-a6bcc\.d\.ts$/)],
       ['data', expect.stringMatching(/\/store\/a6bcc$/)],
       ['secret', '********'],
       ['limits.message', '2KiB'],
       ['limits.connections', '51'],
     ]);
-    expect(own[3]?.source).toBe('file really.yaml:6:87');
+    expect(own[4]?.source).toBe('file really.yaml:6:87');
     expect(JSON.stringify(rows)).not.toContain(secretA);
   });
 });

@@ -1,22 +1,13 @@
 import { HashLimiter } from '../../accounts/passwords/hash-limiter.js';
-import type { Log } from '../../platform/log.js';
-import { systemPlatform } from '../../platform/system.js';
-import type { Tracing } from '../../platform/tracing.js';
-import { appConfigs } from '../config/apps.js';
 import type { Config } from '../config/config-definition.js';
+import { appConfigs } from '../config/selected-apps.js';
 import { allStarted, StartError } from '../start-error.js';
 import { type App, type AppOptions, openApp } from './app.js';
-import type { ServerMetrics } from './metrics.js';
+import type { ServerMetrics } from './prometheus-metrics.js';
 import { ShutdownStack } from './shutdown-stack.js';
 
-export interface AppsOptions {
-  readonly log: Log;
+export interface AppsOptions extends Omit<AppOptions, 'serverHashes'> {
   readonly metrics: ServerMetrics;
-  readonly tracing: Tracing | undefined;
-  /** See `StoreOptions`. */
-  readonly force: boolean;
-  /** Registers how to close what is opened here. */
-  readonly shutdown: ShutdownStack;
 }
 
 /**
@@ -32,7 +23,7 @@ export function openApps(config: Config, options: AppsOptions): Promise<App[]> {
     concurrency: config.values['limits.concurrentHashes'],
     // As many as the apps allow.
     maxWaiting: Number.POSITIVE_INFINITY,
-    platform: systemPlatform,
+    platform: options.platform,
   });
   return allStarted(
     appConfigs(config).map((appConfig) => {

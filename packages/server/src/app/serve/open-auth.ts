@@ -1,5 +1,5 @@
 import { type PrivilegedWrites, privilegedWrites } from '../../accounts/privileged-writes.js';
-import { type Audit, AuditLog } from '../../auth/audit.js';
+import { type Audit, noAudit } from '../../auth/audit.js';
 import type { VerifyingKey } from '../../auth/keys/verifying-key.js';
 import type { Issuer } from '../../auth/oidc/issuer.js';
 import { Revocations } from '../../auth/revocations.js';
@@ -8,11 +8,9 @@ import type { Bus } from '../../bus/bus.js';
 import type { Services } from '../../commands/services.js';
 import { RevocationSource } from '../../objects/revocation-source.js';
 import { SystemRecords } from '../../objects/system-records.js';
-import type { Log } from '../../platform/log.js';
-import type { Metrics } from '../../platform/metrics.js';
 import type { Config } from '../config/config-definition.js';
+import type { AppPorts } from './app-ports.js';
 import { openPublished } from './open-keys.js';
-import type { ShutdownStack } from './shutdown-stack.js';
 
 /** Authentication of an app. */
 export interface AppAuth {
@@ -23,24 +21,21 @@ export interface AppAuth {
   readonly issuers: readonly Issuer[];
 }
 
-export interface AuthPorts {
+export interface AuthPorts extends AppPorts {
   readonly services: Services;
   readonly bus: Bus;
   readonly secret: string;
   readonly keys: readonly VerifyingKey[];
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly shutdown: ShutdownStack;
 }
 
 /** Opens what tokens need. Resolves when all revocations are loaded. */
 export async function openAuth({ values }: Config, ports: AuthPorts): Promise<AppAuth> {
-  const { services, bus, secret, keys, log, metrics, shutdown } = ports;
-  const { platform, store, objects } = services;
+  const { services, bus, secret, keys, platform, log, metrics, shutdown } = ports;
+  const { store, objects } = services;
   const { clock } = platform;
   const records = new SystemRecords(objects);
   const revocations = new Revocations({ records, clock });
-  const published = openPublished(values, { platform, log, metrics, shutdown });
+  const published = openPublished(values, ports);
   const source = new RevocationSource({ revocations, records, store, bus, platform, log });
   await source.open();
   shutdown.add(async () => source.close());
@@ -51,7 +46,7 @@ export async function openAuth({ values }: Config, ports: AuthPorts): Promise<Ap
       audience: values['auth.audience'],
     }),
     revocations,
-    audit: new AuditLog({ log, metrics, clock }),
+    audit: services.audit ?? noAudit,
     privilegedWrites: privilegedWrites({ services, log, users: values['auth.users'] }),
     issuers: published.issuers,
   };

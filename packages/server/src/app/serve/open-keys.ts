@@ -4,14 +4,11 @@ import { RemoteKeys } from '../../auth/keys/remote-keys.js';
 import { KeyProblem, type VerifyingKey } from '../../auth/keys/verifying-key.js';
 import { Issuer } from '../../auth/oidc/issuer.js';
 import { httpFetchJson } from '../../platform/fetch-json.js';
-import type { Log } from '../../platform/log.js';
-import type { Metrics } from '../../platform/metrics.js';
-import type { Platform } from '../../platform/platform.js';
 import type { Values } from '../config/config-keys.js';
 import type { KeySource } from '../config/key-sources.js';
 import { readText } from '../config/read-text.js';
 import { StartError, systemReason } from '../start-error.js';
-import type { ShutdownStack } from './shutdown-stack.js';
+import type { AppPorts } from './app-ports.js';
 
 /** The keys of `auth.keys`. Throws a `StartError` that names each key that cannot be used. */
 export async function openKeys(sources: readonly KeySource[]): Promise<VerifyingKey[]> {
@@ -56,13 +53,6 @@ function problemOf(error: unknown, source: KeySource | undefined, index: number)
   return `auth.keys[${index}]${file} ${why}`;
 }
 
-export interface PublishedPorts {
-  readonly platform: Platform;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly shutdown: ShutdownStack;
-}
-
 /** A URL for the log, without its scheme, so that it is not mistaken for the server's own. */
 export const placeOf = (url: string): string => url.replace(/^https?:\/\//, '');
 
@@ -76,7 +66,7 @@ export interface Published {
 }
 
 /** Fetches the published keys now, and from now on. */
-export function openPublished(values: Values, ports: PublishedPorts): Published {
+export function openPublished(values: Values, ports: AppPorts): Published {
   const { platform, metrics, shutdown } = ports;
   const fetches = metrics.counter(
     'really_jwks_fetches_total',

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import { type OpenTelemetry, openTelemetryTracing } from '../../platform/opentelemetry/tracing.js';
+import { systemCode } from '../../platform/system-reason.js';
 import type { Tracing } from '../../platform/tracing.js';
 
 /**
@@ -44,9 +45,7 @@ function apiFrom(place: string | URL): OpenTelemetry | undefined {
   try {
     return createRequire(place)('@opentelemetry/api');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') {
-      return undefined;
-    }
+    if (systemCode(error) === 'MODULE_NOT_FOUND') return undefined;
     throw error;
   }
 }

@@ -2,23 +2,33 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
+import { objectCommands } from '../../gateway/dispatch/command-set.js';
 import { createGateway } from '../../gateway/gateway.js';
 import type { DocsPage } from '../../gateway/http/pages/dev-page.js';
-import type { Gateway, GatewayConfig, ServerConfig, TlsFiles } from '../../gateway/options.js';
+import type {
+  Gateway,
+  GatewayConfig,
+  GatewayOptions,
+  ServerConfig,
+  TlsFiles,
+} from '../../gateway/options.js';
+import { typesOfModels } from '../../model/typescript/types-of-models.js';
 import { Budgets } from '../../platform/budget.js';
 import { type Log, silentLog } from '../../platform/log.js';
 import { systemPlatform } from '../../platform/system.js';
+import { systemCode } from '../../platform/system-reason.js';
 import { throttled } from '../../platform/throttled-log.js';
 import type { Config } from '../config/config-definition.js';
 import type { Values } from '../config/config-keys.js';
-import { limitsOf } from '../config/limits.js';
-import { readText } from '../config/read-text.js';
+import { limitsOf, ratesOf } from '../config/config-limits.js';
+import { readNeeded, readText } from '../config/read-text.js';
 import { operatorSecretOf } from '../config/secret.js';
 import { allStarted, StartError, started, systemReason } from '../start-error.js';
+import { writeTypes } from '../types-files.js';
 import type { App } from './app.js';
-import { prometheusMetrics } from './metrics.js';
 import { openApps } from './open-apps.js';
 import { openTracing } from './open-tracing.js';
+import { prometheusMetrics } from './prometheus-metrics.js';
 import { ShutdownStack } from './shutdown-stack.js';
 import { watchModels } from './watch-models.js';
 
@@ -62,24 +72,25 @@ async function open(
   shutdown: ShutdownStack,
 ): Promise<RunningServer> {
   const { values } = config;
+  const platform = systemPlatform;
   const metrics = prometheusMetrics();
-  const log = throttled(everyLine, { metrics, clock: systemPlatform.clock });
+  const log = throttled(everyLine, { metrics, clock: platform.clock });
   const tracing = openTracing(log, config.folder);
   // Metrics of no app have an empty label, which Prometheus treats as no label.
   const budgets = new Budgets(config.apps.length > 0 ? metrics.ofApp('') : metrics);
   // Started and awaited in the same tick: a failure in between would be an unhandled rejection.
   const reading = started(() => readTls(values));
-  const judging = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
-  const opening = openApps(config, { log, metrics, tracing, force, shutdown });
-  await allStarted<unknown>([reading, judging, opening]);
-  const [tls, secret, apps] = [await reading, await judging, await opening];
+  const checking = started(() => (config.apps.length > 0 ? operatorSecretOf(config) : undefined));
+  const opening = openApps(config, { platform, log, metrics, tracing, force, shutdown });
+  await allStarted<unknown>([reading, checking, opening]);
+  const [tls, secret, apps] = [await reading, await checking, await opening];
   const gateway = await createGateway({
     config: { ...serverConfig(values, tls), secret: secret ?? onlySecret(apps) },
-    apps: apps.map((app) => ({ ...app, config: gatewayConfig(app.config, app.secret) })),
+    apps: apps.map(gatewayOptions),
     metrics,
     budgets,
     log,
-    platform: systemPlatform,
+    platform,
   });
   shutdown.add(() => gateway.close());
   if (config.mode === 'development') await watchAll(apps, shutdown);
@@ -96,7 +107,7 @@ async function open(
       if (renewed !== undefined) gateway.renewTls(renewed);
     },
     async reloadModels() {
-      await Promise.all(apps.map((app) => app.reload()));
+      await Promise.all(apps.map(reload));
     },
   };
 }
@@ -105,8 +116,26 @@ async function open(
 async function watchAll(apps: readonly App[], shutdown: ShutdownStack): Promise<void> {
   for (const app of apps) {
     const { config, log, platform } = app;
-    const changed = () => void app.reload();
+    writeAppTypes(app);
+    const changed = () => void reload(app);
     shutdown.add(await watchModels(config.values.models, changed, { platform, log }));
+  }
+}
+
+async function reload(app: App): Promise<void> {
+  await app.reload();
+  writeAppTypes(app);
+}
+
+/** Rule CLI9: in development, the types of the current models. That they cannot be written stops nothing. */
+function writeAppTypes({ config, services, log }: App): void {
+  const { types: file } = config.values;
+  if (config.mode !== 'development' || file === false) return;
+  try {
+    const written = writeTypes(file, typesOfModels(services.models()));
+    if (written.length > 0) log.info({ written }, 'wrote the types of the models');
+  } catch (error) {
+    log.warn({}, `${file} cannot be written: ${systemReason(error)}`);
   }
 }
 
@@ -122,7 +151,7 @@ async function listen(gateway: Gateway, { port, host }: Values): Promise<{ url: 
 }
 
 function listenReason(error: unknown, port: number): string {
-  const code = error instanceof Error && 'code' in error ? error.code : '';
+  const code = systemCode(error);
   if (code === 'EADDRINUSE') return 'another program uses that port';
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
   if (code === 'EACCES' && port < 1024)
@@ -149,6 +178,13 @@ function serverConfig(values: Values, tls: TlsFiles | undefined): ServerConfig {
   };
 }
 
+function gatewayOptions(app: App): GatewayOptions {
+  const { services } = app;
+  const { live, rooms, models } = services;
+  const config = gatewayConfig(app.config, app.secret);
+  return { ...app, commands: objectCommands(services), live, rooms, models, config };
+}
+
 function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig {
   return {
     devPage: mode === 'development' ? { docs: readDocs() } : undefined,
@@ -166,23 +202,14 @@ function gatewayConfig({ values, mode }: Config, secret: string): GatewayConfig 
     deflate: values['websocket.deflate'],
     openapi: values.openapi,
     publicDir: values.public,
-    rates: {
-      commands: values['rate.commands'],
-      address: values['rate.address'],
-      bytes: values['rate.bytes'],
-      addressBytes: values['rate.addressBytes'],
-      bytesBeforeInitialize: values['rate.bytesBeforeInitialize'],
-      signup: values['rate.signup'],
-      login: values['rate.login'],
-      loginAccount: values['rate.loginAccount'],
-    },
+    rates: ratesOf(values),
     limits: limitsOf(values),
   };
 }
 
-/** The documentation pages, if they are installed with the program. */
+/** The documentation pages; the build copies them there. */
 function readDocs(): DocsPage[] {
-  const folder = fileURLToPath(new URL('../../../../../docs/', import.meta.url));
+  const folder = fileURLToPath(new URL('../../docs/', import.meta.url));
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => name.endsWith('.md'));
   return names.sort().map((name) => ({ name, text: readText(join(folder, name)) }));
@@ -190,20 +217,12 @@ function readDocs(): DocsPage[] {
 
 function readTls({ 'tls.cert': cert, 'tls.key': key }: Values): TlsFiles | undefined {
   if (cert === undefined || key === undefined) return undefined;
-  const files = { cert: readPem(cert), key: readPem(key) };
+  const files = { cert: readNeeded(cert), key: readNeeded(key) };
   try {
     createSecureContext(files);
     return files;
   } catch (error) {
     const why = `${cert} and ${key} are not a certificate and its key: ${systemReason(error)}`;
     throw new StartError([why], error, true);
-  }
-}
-
-function readPem(file: string): string {
-  try {
-    return readText(file);
-  } catch (error) {
-    throw new StartError([`${file} cannot be read: ${systemReason(error)}`], error);
   }
 }

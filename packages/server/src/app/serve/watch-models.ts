@@ -2,6 +2,7 @@ import { type BigIntStats, type Dirent, promises } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import type { Platform, Timer } from '../../platform/platform.js';
+import { systemCode } from '../../platform/system-reason.js';
 
 /** Milliseconds between two scans, and at least this multiple of the last scan's duration, to limit the load. */
 const pause = 200;
@@ -117,5 +118,5 @@ function traitsOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return systemCode(error) || String(error);
 }

@@ -6,24 +6,35 @@ import { algorithmNamed, namesOf, type TokenHeader, type VerifyingKey } from './
 /** Characters of a key id. */
 const longestKid = 256;
 
-/** The claims of a JWT signed by a key of the ring; otherwise `undefined`. */
-export async function verifyToken(token: string, ring: KeyRing): Promise<JsonObject | undefined> {
+/** The claims of a JWT, and the key that it is signed with. */
+export interface SignedClaims {
+  readonly claims: JsonObject;
+  readonly key: VerifyingKey;
+}
+
+/**
+ * What a JWT says that is signed by a key of the ring; otherwise `undefined`. `Tokens.verify` checks
+ * the rest: times, audience, revocation.
+ */
+export async function verifyToken(token: string, ring: KeyRing): Promise<SignedClaims | undefined> {
   const header = readHeader(token);
   if (!header) return undefined;
   const tried = ring.matching(header);
-  const claims = await verifyWith(token, tried);
-  if (claims || !(await ring.renewFor(header))) return claims;
+  const signed = await verifyWith(token, tried);
+  if (signed || !(await ring.renewFor(header))) return signed;
   return await verifyWith(token, ring.matching(header));
 }
 
 async function verifyWith(
   token: string,
   keys: readonly VerifyingKey[],
-): Promise<JsonObject | undefined> {
-  for (const { key, algorithm } of keys) {
+): Promise<SignedClaims | undefined> {
+  for (const verifying of keys) {
+    const { key, algorithm } = verifying;
     try {
       const { payload } = await compactVerify(token, key, { algorithms: namesOf(algorithm) });
-      return parseObject(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+      const claims = parseObject(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+      return claims && { claims, key: verifying };
     } catch {
       // Not signed by this key, or not a JWT: the next key, if any, gives the same result for the
       // latter.

@@ -73,8 +73,9 @@ export class Issuer {
     if (this.#keys.size === 0) await this.#keys.renew();
     if (this.#keys.size === 0)
       throw fail('server.unavailable', undefined, { meta: { retryAfter } });
-    const claims = isIdToken(idToken) ? await verifyToken(idToken, this.#ring) : undefined;
-    if (!claims) return { ok: false, problem: 'token.invalid' };
+    const signed = isIdToken(idToken) ? await verifyToken(idToken, this.#ring) : undefined;
+    if (!signed) return { ok: false, problem: 'token.invalid' };
+    const { claims } = signed;
     const now = this.#platform.clock.now();
     const problem = validateIdToken(claims, { issuer, clientIds, nonce, now });
     return problem === undefined ? this.#proven(claims) : { ok: false, problem };

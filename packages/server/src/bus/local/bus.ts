@@ -1,5 +1,5 @@
 import { type Log, silentLog } from '../../platform/log.js';
-import type { CommittedChange } from '../../store/store.js';
+import type { CommittedChange } from '../../store/stored-object.js';
 import type { Bus } from '../bus.js';
 
 type BusListener = (changes: readonly CommittedChange[]) => void;
@@ -8,7 +8,7 @@ type BusListener = (changes: readonly CommittedChange[]) => void;
 export function localBus(log: Log = silentLog): Bus {
   let listeners: readonly BusListener[] = [];
 
-  const tell = (listener: BusListener, changes: readonly CommittedChange[]) => {
+  const deliver = (listener: BusListener, changes: readonly CommittedChange[]) => {
     try {
       listener(changes);
     } catch (error) {
@@ -20,7 +20,7 @@ export function localBus(log: Log = silentLog): Bus {
   return {
     publish(changes) {
       if (changes.length === 0) return;
-      for (const listener of listeners) tell(listener, changes);
+      for (const listener of listeners) deliver(listener, changes);
     },
     listen(listener) {
       // A wrapper, so that a function registered twice can be removed once.

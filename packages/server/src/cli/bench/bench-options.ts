@@ -1,8 +1,7 @@
-import type { JsonObject } from '@really/protocol';
-import { parseR } from '@really/protocol';
+import { isJsonObject, type JsonObject, parseR } from '@really/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../../app/config/config-types.js';
-import { addServerPortFlag } from '../config-flags.js';
+import { jsonIn } from '../../app/config/read-text.js';
 
 export interface BenchOptions {
   /** By default the server of the current folder. */
@@ -24,7 +23,7 @@ export interface BenchOptions {
 
 /** The options of `really bench`. */
 export function addBenchOptions(command: Command): Command {
-  return addServerPortFlag(command)
+  return command
     .option('--url <URL>', 'URL of the server; default: from its configuration', parseUrl)
     .option('--connections <N>', 'sockets to open', wholeNumber(1, 10_000), 64)
     .option('--in-flight <N>', 'requests in flight on each', wholeNumber(1, 256), 1)
@@ -80,13 +79,7 @@ function parseCollection(given: string): string {
 }
 
 function parseObject(given: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(given);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as JsonObject;
-    }
-  } catch {
-    // Reported below.
-  }
+  const value = jsonIn(given);
+  if (isJsonObject(value)) return value;
   throw new InvalidArgumentError('expected a JSON object');
 }

@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import type { JsonObject } from '@really/protocol';
-import { withSecret } from '../../app/config/apps.js';
 import type { Config } from '../../app/config/config-definition.js';
 import { serverUrl } from '../../app/config/operator-access.js';
+import { withSecret } from '../../app/config/selected-apps.js';
 import { mintToken } from '../../app/offline/mint-token.js';
 import { StartError } from '../../app/start-error.js';
-import { configInForce } from '../config-flags.js';
-import type { ProgramOptions } from '../program-options.js';
+import { configInForce, type ProgramOptions } from '../config-flags.js';
 import { type ExitCode, printLine } from '../report-error.js';
 import { anonymousToken, BenchClient } from './bench-client.js';
 import type { BenchOptions } from './bench-options.js';
@@ -74,10 +73,10 @@ async function measureAll(
 ): Promise<Measured[]> {
   const { time, r, body, op } = options;
   const run = (name: string, operation: (client: BenchClient) => () => Promise<unknown>) => {
-    const lanes = clients.flatMap((client) =>
+    const workers = clients.flatMap((client) =>
       Array.from({ length: options.inFlight }, () => operation(client)),
     );
-    return measure({ name, concurrency: lanes, time });
+    return measure({ name, concurrency: workers, time });
   };
   const results = [await run('ping', (client) => () => client.request({ cmd: 'ping' }))];
   if (r === undefined) return results;
@@ -96,11 +95,11 @@ async function measureUpdates(
   const owned = await Promise.all(
     clients.map((client) => OwnObject.create(client, { r, body, op, pushes })),
   );
-  const lanes = owned.flatMap((ownedObject) =>
+  const workers = owned.flatMap((ownedObject) =>
     Array.from({ length: inFlight }, () => () => ownedObject.update()),
   );
   const begun = performance.now();
-  const updates = await measure({ name: 'update', concurrency: lanes, time });
+  const updates = await measure({ name: 'update', concurrency: workers, time });
   // An answer to a ping comes after the pushes that were under way.
   await Promise.all(clients.map((client) => client.request({ cmd: 'ping' })));
   const seconds = (performance.now() - begun) / 1000;

@@ -18,14 +18,14 @@ export interface Load {
   readonly time: number;
 }
 
-/** Runs the operations of every lane one after the other until the time is up. Rejects with the first failure. */
-export async function measure({ name, concurrency: lanes, time }: Load): Promise<Measured> {
+/** Runs the operations of every worker one after the other until the time is up. Rejects with the first failure. */
+export async function measure({ name, concurrency: workers, time }: Load): Promise<Measured> {
   const latencies: number[] = [];
   let limited = 0;
   const begun = performance.now();
   const end = begun + time;
   await Promise.all(
-    lanes.map(async (operation) => {
+    workers.map(async (operation) => {
       for (let from = performance.now(); from < end; ) {
         const wait = await allowed(operation);
         const to = performance.now();

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { OperatorAccess } from '../../app/config/operator-access.js';
-import { type HttpReply, sendRequest } from '../http-request.js';
+import { jsonIn } from '../../app/config/read-text.js';
+import { assertAnswered, type HttpReply, sendRequest } from '../http-request.js';
 
 export interface ListedDeadLetter {
   readonly id: string;
@@ -52,13 +53,9 @@ export class DeadLetterClient {
   ): Promise<{ readonly found: boolean; readonly body?: JsonObject | undefined }> {
     const { status, text } = await this.#send(method, path);
     if (status === 404) return { found: false };
-    if (status === 403) {
-      throw new Error(`the server at ${this.#url} has another secret (REALLY_SECRET, or --secret)`);
-    }
-    if (status < 200 || status > 299) {
-      throw new Error(`the server at ${this.#url} answered ${status}`);
-    }
-    return { found: true, body: text === '' ? undefined : objectOf(text) };
+    assertAnswered(this.#url, status);
+    const body = jsonIn(text);
+    return { found: true, body: isJsonObject(body) ? body : undefined };
   }
 
   async #send(method: string, path: string): Promise<HttpReply> {
@@ -71,15 +68,6 @@ export class DeadLetterClient {
         cause,
       });
     }
-  }
-}
-
-function objectOf(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,6 +1,5 @@
 import { operatorAccess } from '../../app/config/operator-access.js';
-import { appFlagOf, configInForce } from '../config-flags.js';
-import type { ProgramOptions } from '../program-options.js';
+import { appFlagOf, configInForce, type ProgramOptions } from '../config-flags.js';
 import { type ExitCode, printLine } from '../report-error.js';
 import { DeadLetterClient, type ListedDeadLetter } from './dead-letter-client.js';
 

@@ -5,25 +5,25 @@ const leastWait = 1000;
 const mostWait = 10_000;
 
 /** Plain lines, for logs and pipes: one at the beginning, and one for every tenth, at most one a second. */
-export function lineProgress(tell: (line: string) => void, now: () => number): Progress {
+export function lineProgress(print: (line: string) => void, now: () => number): Progress {
   let part: ProgressPart | undefined;
   let done = 0;
-  let told = { tenths: 0, at: 0 };
+  let printed = { tenths: 0, at: 0 };
   return {
     begin(next) {
       part = next;
       done = next.done ?? 0;
-      told = { tenths: tenthsOf(part, done), at: now() };
-      tell(lineOf(part, done));
+      printed = { tenths: tenthsOf(part, done), at: now() };
+      print(lineOf(part, done));
     },
     advance(count) {
       if (!part) return;
       done += count;
-      const waited = now() - told.at;
+      const waited = now() - printed.at;
       const tenths = tenthsOf(part, done);
-      if (waited < leastWait || (tenths === told.tenths && waited < mostWait)) return;
-      told = { tenths, at: now() };
-      tell(lineOf(part, done));
+      if (waited < leastWait || (tenths === printed.tenths && waited < mostWait)) return;
+      printed = { tenths, at: now() };
+      print(lineOf(part, done));
     },
     end() {
       part = undefined;

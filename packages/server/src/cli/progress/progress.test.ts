@@ -48,16 +48,16 @@ describe('on a terminal', () => {
 describe('elsewhere', () => {
   function lines() {
     const clock = { now: 0 };
-    const told: string[] = [];
+    const printed: string[] = [];
     const progress = lineProgress(
-      (line) => told.push(line),
+      (line) => printed.push(line),
       () => clock.now,
     );
-    return { clock, told, progress };
+    return { clock, printed, progress };
   }
 
   test('[CLI11] there is a line at the beginning, and one for each slow tenth', () => {
-    const { clock, told, progress } = lines();
+    const { clock, printed, progress } = lines();
     progress.begin({ doing: 'exporting', unit: 'objects', total: 10_000, done: 1000 });
     progress.advance(2000);
     clock.now = 1000;
@@ -66,7 +66,7 @@ describe('elsewhere', () => {
     clock.now = 2000;
     progress.advance(10_000);
     progress.end();
-    expect(told).toEqual([
+    expect(printed).toEqual([
       'exporting: 1,000 of 10,000 objects (10 %)',
       'exporting: 3,500 of 10,000 objects (35 %)',
       'exporting: 15,500 of 15,500 objects (100 %)',
@@ -74,13 +74,13 @@ describe('elsewhere', () => {
   });
 
   test('[CLI11] slow work prints a line every ten seconds, even without a total', () => {
-    const { clock, told, progress } = lines();
+    const { clock, printed, progress } = lines();
     progress.begin({ doing: 'importing', unit: 'lines' });
     for (let n = 1; n <= 25; n++) {
       clock.now = n * 1000;
       progress.advance(1);
     }
     progress.end();
-    expect(told).toEqual(['importing: 0 lines', 'importing: 10 lines', 'importing: 20 lines']);
+    expect(printed).toEqual(['importing: 0 lines', 'importing: 10 lines', 'importing: 20 lines']);
   });
 });

@@ -13,16 +13,20 @@ import { view, visibleBody } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { pageBytes } from '../../platform/limits.js';
 import { Slice } from '../../platform/scheduling/slices.js';
-import { assertAuthorizable, authorizedTogether } from '../../queries/access-scope.js';
-import type { StoredObject } from '../../store/store.js';
-import { modelOfObject } from '../existing-object.js';
-import type { CommandContext } from '../services.js';
+import { assertAuthorizable } from '../../queries/access-scope.js';
+import type { StoredObject } from '../../store/stored-object.js';
+import { type AuditedCommand, auditRead, type ShownObject } from '../admin-audit.js';
+import { judgedTogether, lookupsSettled, modelOfObject } from '../existing-object.js';
+import { type CommandContext, chargeFor } from '../services.js';
 
 /** What a reference shows of its target, and its size. */
 interface Showing {
   readonly shown: JsonObject;
   size: number;
 }
+
+/** Targets of one command are read up to this many times the bytes of a page. */
+const targetPages = 16;
 
 /** By field, then by R. */
 type Shown = Map<Field, Map<string, Showing>>;
@@ -40,7 +44,7 @@ interface Room {
 export async function dereference(
   context: CommandContext,
   model: Model,
-  bodies: readonly JsonObject[],
+  { bodies, command }: { bodies: readonly JsonObject[]; command: AuditedCommand },
 ): Promise<JsonObject[]> {
   const fields = [...model.fields.values()].filter(holdsReference);
   if (fields.length === 0) return [...bodies];
@@ -48,7 +52,7 @@ export async function dereference(
   for (const body of bodies) {
     for (const field of fields) collect(field, body[field.name], found);
   }
-  await loadTargets(context, found);
+  await loadTargets(context, found, command);
   return bodies.map((body) => {
     const copy: JsonObject = { ...body };
     const room: Room = { left: pageBytes(context.services.limits) };
@@ -94,28 +98,84 @@ function replaced(field: Field, value: JsonValue, found: Shown, room: Room): Jso
   return value;
 }
 
-async function loadTargets(context: CommandContext, found: Shown): Promise<void> {
+/** Each may be a megabyte, and is read with the others of its portion in one turn. */
+const loadedTogether = 8;
+
+async function loadTargets(
+  context: CommandContext,
+  found: Shown,
+  command: AuditedCommand,
+): Promise<void> {
   const rs = new Set<string>();
   for (const known of found.values()) for (const r of known.keys()) rs.add(r);
   const all = [...rs];
-  const byR = new Map<string, Target>();
   const slice = new Slice(context.services.platform.clock);
-  for (let index = 0; index < all.length; index += authorizedTogether) {
-    const targets = await load(context, all.slice(index, index + authorizedTogether));
-    await Promise.all(
-      targets.map(async ([r, object]) => {
-        byR.set(r, await targetOf(context, r, object));
-      }),
-    );
+  let left = targetPages * pageBytes(context.services.limits);
+  for (let index = 0; index < all.length; index += loadedTogether) {
+    const portion = all.slice(index, index + loadedTogether);
+    if (left < 0) {
+      show(found, new Map(portion.map((r) => [r, tooLarge])));
+      continue;
+    }
+    const targets = await load(context, portion);
+    const bytes = targets.reduce((sum, [, object]) => sum + estimateBytes(object?.data), 0);
+    left -= bytes;
+    await showTargets(context, { found, command, targets });
+    await chargeFor(context, bytes);
     if (slice.isOver) await slice.rest();
   }
+}
+
+/** Keeps no more of the targets than what is shown of them. */
+async function showTargets(
+  context: CommandContext,
+  {
+    found,
+    command,
+    targets,
+  }: {
+    readonly found: Shown;
+    readonly command: AuditedCommand;
+    readonly targets: readonly (readonly [string, StoredObject | undefined])[];
+  },
+): Promise<void> {
+  const shown = await Promise.all(
+    targets.map(async ([r, object]) => {
+      const target = await judgedTogether(context, object, (now) => targetOf(context, r, now));
+      return [r, target] as const;
+    }),
+  );
+  const objects = new Map(targets.flatMap(([r, object]) => (object ? [[r, object] as const] : [])));
+  await auditRead(context, command, targetsShown(context, found, objects));
+  show(found, new Map(shown));
+}
+
+function show(found: Shown, targets: ReadonlyMap<string, Target>): void {
   for (const [field, known] of found) {
     const shows = field.type === 'reference' ? field.shows : [];
-    for (const [r, showing] of known) {
-      Object.assign(showing.shown, byR.get(r)?.(shows));
+    for (const [r, target] of targets) {
+      const showing = known.get(r);
+      if (!showing) continue;
+      Object.assign(showing.shown, target(shows));
       showing.size = estimateBytes(showing.shown);
     }
   }
+}
+
+const tooLarge: Target = () => ({ error: errorBody(fail('answer.too.large')) });
+
+function targetsShown(
+  context: CommandContext,
+  found: Shown,
+  objects: ReadonlyMap<string, StoredObject>,
+): ShownObject[] {
+  return [...found].flatMap(([field, known]) => {
+    const fields = field.type === 'reference' ? field.shows : [];
+    return [...objects].flatMap(([r, object]) => {
+      const model = known.has(r) ? modelOfObject(context, r) : undefined;
+      return model && !object.deleted ? { model, object, fields } : [];
+    });
+  });
 }
 
 async function load(
@@ -124,6 +184,10 @@ async function load(
 ): Promise<[string, StoredObject | undefined][]> {
   const known = rs.filter((r) => modelOfObject(context, r));
   const objects = await context.services.objects.heads(known);
+  await lookupsSettled(
+    context,
+    known.map((r) => modelOfObject(context, r)),
+  );
   const byR = new Map(known.map((r, index) => [r, objects[index]]));
   return rs.map((r) => [r, byR.get(r)]);
 }

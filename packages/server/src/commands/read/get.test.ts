@@ -82,7 +82,7 @@ describe('get', () => {
     });
   });
 
-  test('[ACC6] a hidden object cannot be told from one that never existed, not even when it is deleted', async () => {
+  test('[ACC6] a hidden object cannot be distinguished from one that never existed, not even when it is deleted', async () => {
     const app = await open();
     const missing = { code: 404, message: 'object.missing' };
     expect(await get(app, '/secrets/s')).toMatchObject({ body: { text: 'hush' } });
@@ -204,7 +204,7 @@ describe('references', () => {
       lists:
         'version: 1\nfields: { of: { type: List, items: { type: reference, collectionR: /people, fields: [name] } } }',
     };
-    const app = await testApp({ models, limits: { output: 1000 } });
+    const app = await testApp({ models, limits: { outputBuffer: 1000 } });
     await app.send(amal, { cmd: 'create', r: '/people/p', body: { name: 'x'.repeat(500) } });
     const of = Array.from({ length: 1000 }, () => '/people/p');
     await app.send(amal, { cmd: 'create', r: '/lists/l', body: { of } });
@@ -214,5 +214,24 @@ describe('references', () => {
     const error = { code: 413, message: 'answer.too.large' };
     expect(others.at(-1)).toEqual({ value: '/people/p', error });
     expect(others.filter(({ ref }) => ref).length).toBeLessThan(4);
+  });
+
+  test('[LIM15] are read as far as a command may go, however little of them is shown', async () => {
+    const models = {
+      people: 'version: 1\nfields: { name: { type: String }, n: { type: Long, default: 1 } }',
+      lists:
+        'version: 1\nfields: { of: { type: List, items: { type: reference, collectionR: /people, fields: [n] } } }',
+    };
+    const app = await testApp({ models, limits: { outputBuffer: 4000 } });
+    const of = Array.from({ length: 40 }, (_, n) => `/people/${n}`);
+    for (const r of of) {
+      await app.send(amal, { cmd: 'create', r, body: { name: 'x'.repeat(12_000) } });
+    }
+    await app.send(amal, { cmd: 'create', r: '/lists/l', body: { of } });
+    const { body } = await get(app, '/lists/l');
+    const shown = (body as { of: JsonObject[] }).of;
+    // 192,000 bytes, and the rest of the eight that are read together.
+    expect(shown.map(({ ref }) => ref !== undefined)).toEqual(of.map((_, n) => n < 16));
+    expect(shown.at(-1)?.error).toEqual({ code: 413, message: 'answer.too.large' });
   });
 });

@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Store, UniqueClash } from '../../store/store.js';
+import type { Store } from '../../store/store.js';
+import { UniqueClash } from '../../store/store-errors.js';
 import {
   contentOf,
   exported,

@@ -279,25 +279,25 @@ test('[REA7] [EPO3] paging by a field does not go on in another store, paging by
 });
 
 test('[REA6] a token is valid wherever the app has its secret, and no other text is', () => {
-  const order = { field: 'text', descending: false };
+  const order = { keys: [{ field: 'text', descending: false }] };
   const question = { r: '/notes/*', filter: undefined, order, viewKey: '' };
-  const place = { r: '/notes/1', value: 'a' };
+  const place = { r: '/notes/1', values: ['a'] };
   const ours = () => new PageTokenizer(pageKeyOf('the secret of the app'));
   const { nextToken, prevToken } = ours().tokensOf(question, {
     first: place,
     last: place,
     since: 7,
   });
-  const value = { kind: 'whole', value: 'a' };
+  const values = [{ kind: 'whole', value: 'a' }];
   expect(ours().read(question, nextToken)).toMatchObject({
     r: '/notes/1',
-    value,
+    values,
     back: false,
     since: 7,
   });
   expect(ours().read(question, prevToken)).toMatchObject({
     r: '/notes/1',
-    value,
+    values,
     back: true,
     since: 7,
   });

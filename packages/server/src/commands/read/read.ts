@@ -1,6 +1,13 @@
-import { defaultReadLimit, fail, type JsonObject, type ReadRequest } from '@really/protocol';
+import {
+  defaultReadLimit,
+  fail,
+  type JsonObject,
+  type ReadRequest,
+  type SortPosition,
+  sortKeysOf,
+} from '@really/protocol';
 import type { Model, ModelSet } from '../../model/model.js';
-import { groupKeyOf, viewReads, visibleBody } from '../../model/view/view.js';
+import { groupKeyOf, mayHide, viewReads, visibleBody } from '../../model/view/view.js';
 import { storeFailure, unavailable } from '../../objects/unavailable.js';
 import { pageBytes } from '../../platform/limits.js';
 import { ChangesSincePaging } from '../../queries/changes-since-paging.js';
@@ -15,9 +22,18 @@ import {
 } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
 import { stablePage } from '../../queries/stable-page.js';
-import type { Order, Pos, Scope } from '../../store/store.js';
+import { isByIds, sortFields } from '../../store/order.js';
+import type { Order, Scope } from '../../store/store-reads.js';
+import type { Pos } from '../../store/stored-object.js';
+import { auditCount, auditRead, auditSubscribe } from '../admin-audit.js';
 import { requestedFields, requestModel, visibleFieldNames } from '../request-model.js';
-import type { CommandContext, Handler, Reply } from '../services.js';
+import {
+  type CommandContext,
+  type Handler,
+  pushTargetOf,
+  type Reply,
+  requesterOf,
+} from '../services.js';
 import { dereference } from './dereference.js';
 import { fitPage } from './fit-page.js';
 
@@ -25,7 +41,7 @@ import { fitPage } from './fit-page.js';
 export const read: Handler<ReadRequest> = async (context, request) => {
   const { queryLimiter } = context.services;
   // The query may take long to validate, too: that is done once it is its turn.
-  const done = await queryLimiter.run(context.pushTarget, async () => {
+  const done = await queryLimiter.run(requesterOf(context), async () => {
     const plan = await planRead(context, request);
     if (request.cmdOpts.subscribe) return await withSubscription(plan);
     const page = await pageOf(plan);
@@ -64,7 +80,7 @@ async function planRead(context: CommandContext, request: ReadRequest): Promise<
   const token =
     paginationToken === undefined ? undefined : tokenizer.read(pageQuery, paginationToken);
   const { services, auth } = context;
-  const owner = ownerOf(context.pushTarget);
+  const owner = ownerOf(requesterOf(context));
   const search = new Search({ services, owner, auth, model, scope, filter, order });
   return { context, request, models, model, scope, fields, pageQuery, tokenizer, token, search };
 }
@@ -73,22 +89,23 @@ async function planRead(context: CommandContext, request: ReadRequest): Promise<
  * What has to stay the same on every page: the store whose history gives sort positions and, where
  * pre-get may hide the sort field, what pre-get depends on. Paging by id needs neither.
  */
-function viewKeyOf({ auth, services }: CommandContext, model: Model, { field }: Order): string {
-  if (field === '_r') return '';
+function viewKeyOf({ auth, services }: CommandContext, model: Model, order: Order): string {
+  if (isByIds(order)) return '';
   const epoch = services.store.epoch.id;
-  const mayBeHidden = model.hooks.preGet !== undefined && field !== '_rev';
+  const mayBeHidden = mayHide(model, sortFields(order));
   return mayBeHidden ? `${epoch} ${model.digest} ${groupKeyOf(viewReads(model), auth)}` : epoch;
 }
 
 /**
  * Newest id first by default. Throws 409 `query.invalid` for a field that the model does not have.
  */
-function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
-  if (sort === undefined) return { field: '_r', descending: ascending !== true };
-  const descending = sort.startsWith('-');
-  const field = descending ? sort.slice(1) : sort;
-  if (isKnownPath(model, field.split('.'))) return { field, descending };
-  throw fail('query.invalid', { 'cmdOpts.sort': [`the model has no field ${field}`] });
+export function orderOf(model: Model, { sort, ascending }: ReadRequest['cmdOpts']): Order {
+  if (sort === undefined) return { keys: [{ field: '_r', descending: ascending !== true }] };
+  const keys = sortKeysOf(sort);
+  const unknown = keys.filter(({ field }) => !isKnownPath(model, field.split('.')));
+  if (unknown.length === 0) return { keys };
+  const details = unknown.map(({ field }) => `the model has no field ${field}`);
+  throw fail('query.invalid', { 'cmdOpts.sort': details });
 }
 
 /** Items up to which a page does not delay other requests. */
@@ -104,7 +121,7 @@ async function replyBodyOf(
   { hits: found, since }: Page,
   total: Total,
 ): Promise<JsonObject> {
-  const { pageQuery, request, tokenizer, token, context } = plan;
+  const { pageQuery, request, tokenizer, token, context, model, fields } = plan;
   if (found.length > smallPage) await context.services.queryLimiter.exclusiveTurn();
   const all = await itemsOf(plan, found);
   const fitted = fitPage(all, {
@@ -115,6 +132,8 @@ async function replyBodyOf(
     throw fail.invalid('cmdOpts.limit', 'window.too.large');
   }
   const [items, hits] = [fitted.of(all), fitted.of(found)];
+  const shown = hits.map(({ object }) => ({ model, object, fields }));
+  await auditRead(context, request, shown);
   const first = hits[0];
   const last = hits.at(-1);
   const tokens = first &&
@@ -138,30 +157,37 @@ async function pageOf(plan: ReadPlan): Promise<Page> {
   const options = { limit, skip: token ? 0 : skip, bytes };
   try {
     // Ids never change, so this order is stable.
-    if (pageQuery.order.field === '_r') {
-      const start = token && { place: { r: token.r, value: undefined }, back: token.back };
+    if (isByIds(pageQuery.order)) {
+      const start = token && { place: { r: token.r, values: [] }, back: token.back };
       return { hits: await search.page({ ...options, start }), since: undefined };
     }
     if (token?.isSameView === false) throw fail('position.gone');
     const { store } = context.services;
     const since = token?.since ?? (await store.position());
-    const { scope, model } = plan;
-    const whole = model.hooks.preGet !== undefined;
-    const { order } = pageQuery;
-    const changesSince = new ChangesSincePaging({
-      store,
-      scope,
-      model,
-      order,
-      whole,
-      since,
-      time: search.time,
-    });
+    const changesSince = changesIn(plan, since);
     const start = token && (await startIn(plan, token, changesSince));
     return { hits: await stablePage(search, changesSince, { ...options, start }), since };
   } catch (error) {
     throw storeFailure(error);
   }
+}
+
+function changesIn(
+  { context, scope, model, pageQuery: { order }, search: { time } }: ReadPlan,
+  since: Pos,
+): ChangesSincePaging {
+  const { store } = context.services;
+  const whole = mayHide(model, sortFields(order));
+  return new ChangesSincePaging({ store, scope, model, order, whole, since, time });
+}
+
+/** The position after which a window begins (rule REA14). */
+async function windowStart(plan: ReadPlan, token: PageToken): Promise<SortPosition> {
+  if (token.back) throw fail.invalid('cmdOpts.paginationToken', 'expected.nextToken');
+  if (isByIds(plan.pageQuery.order)) return { r: token.r, values: [] };
+  if (!token.isSameView) throw fail('position.gone');
+  const since = token.since ?? (await plan.context.services.store.position());
+  return (await startIn(plan, token, changesIn(plan, since))).place;
 }
 
 async function startIn(
@@ -170,11 +196,12 @@ async function startIn(
   changesSince: ChangesSincePaging,
 ): Promise<PageStart> {
   const load = async (r: string) => (await context.services.objects.heads([r]))[0];
-  return await startOf(token, { search, changesSince, ...pageQuery.order, load });
+  return await startOf(token, { search, changesSince, order: pageQuery.order, load });
 }
 
-async function totalOf({ request, search }: ReadPlan): Promise<Total> {
+async function totalOf({ context, request, model, search }: ReadPlan): Promise<Total> {
   if (request.cmdOpts.includeTotalCount !== true) return {};
+  auditCount(context, request, model);
   try {
     return { totalResults: await search.count() };
   } catch (error) {
@@ -183,11 +210,11 @@ async function totalOf({ request, search }: ReadPlan): Promise<Total> {
 }
 
 async function itemsOf(
-  { context, model, fields }: ReadPlan,
+  { context, request, model, fields }: ReadPlan,
   hits: readonly Hit[],
 ): Promise<JsonObject[]> {
   const plain = hits.map(({ object, hidden }) => visibleBody(object, fields, hidden));
-  const bodies = await dereference(context, model, plain);
+  const bodies = await dereference(context, model, { bodies: plain, command: request });
   return bodies.map((body, index) => {
     const shown = visibleFieldNames(model, fields, hits[index]?.hidden ?? []);
     return { meta: { fields: shown }, body };
@@ -203,11 +230,11 @@ async function withSubscription(plan: ReadPlan): Promise<Reply> {
   const { context, models, scope, fields, pageQuery, request } = plan;
   const { live } = context.services;
   const { limit = defaultReadLimit, since } = request.cmdOpts;
-  const window = { ...pageQuery, scope, fields, limit, since };
-  const { subscription, view, hits, pos, start } = await live.subscribeQuery(
-    context.pushTarget,
-    window,
-  );
+  const from = plan.token && (await windowStart(plan, plan.token));
+  const window = { ...pageQuery, scope, fields, limit, from, since };
+  const pushTarget = pushTargetOf(context);
+  auditSubscribe(context, [pageQuery.r]);
+  const { subscription, view, hits, pos, start } = await live.subscribeQuery(pushTarget, window);
   try {
     const total = await totalOf(plan);
     const replyBody =
@@ -222,7 +249,7 @@ async function withSubscription(plan: ReadPlan): Promise<Reply> {
       afterwards: start,
     };
   } catch (error) {
-    live.unsubscribe(context.pushTarget, [{ kind: 'query', id: subscription }]);
+    live.abandonQuery(pushTarget, subscription);
     throw error;
   }
 }

@@ -6,12 +6,14 @@ import {
   fail,
   ProtocolError,
 } from '@really/protocol';
+import { becauseOf } from '../../model/rules/rule-refusal.js';
 import type { WriteAllResult } from '../../objects/write-request.js';
-import type { OnceKey, OnceRecord } from '../../store/store.js';
+import type { OnceKey, OnceRecord } from '../../store/write-group.js';
+import { auditWrites } from '../admin-audit.js';
 import type { CommandContext, Handler, Reply } from '../services.js';
-import { CreateCommand } from './create-command.js';
-import { DeleteCommand } from './delete-command.js';
-import { UpdateCommand } from './update-command.js';
+import { CreateCommand } from './create.js';
+import { DeleteCommand } from './delete.js';
+import { UpdateCommand } from './update.js';
 import { idAttempts, type WriteCommand } from './write-command.js';
 
 /** Rules BAT1 to BAT8. */
@@ -22,6 +24,7 @@ export const batch: Handler<BatchRequest> = async (context, request) => {
   if (result.kind === 'committed' || result.kind === 'repeated') context.onWritten?.();
   switch (result.kind) {
     case 'committed':
+      auditWrites(context, result.writes);
       return await replyTo(commands, result);
     case 'repeated':
       return repeatedReplyTo(commands, once, result.first);
@@ -100,7 +103,7 @@ function refusal(index: number, error: unknown): unknown {
   const isOurs =
     error instanceof ProtocolError &&
     (error.message === 'server.unavailable' || error.message === 'internal.server.error');
-  return isOurs ? error : batchRefusal(index, error);
+  return isOurs ? error : becauseOf(batchRefusal(index, error), error);
 }
 
 /**

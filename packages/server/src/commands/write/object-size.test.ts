@@ -1,7 +1,9 @@
 import type { JsonValue } from '@really/protocol';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createWrite } from '../../objects/change.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { encodeGroups } from '../../store/sqlite/threads/messages.js';
 import { amal } from '../sample-models.fixture.js';
 import { testApp } from '../test-app.fixture.js';
 import { sizeErrors } from './object-size.js';
@@ -22,6 +24,22 @@ const tooLarge = (field: string) => ({
 });
 
 describe('the size of an object', () => {
+  test('[LIM45] a large object is written as JSON once, to be measured and to be stored', () => {
+    const data = { lines: ['x'.repeat(100_000)] };
+    let written = 0;
+    Object.defineProperty(data, 'toJSON', {
+      value: () => {
+        written += 1;
+        return { ...data };
+      },
+    });
+    expect(sizeErrors(data, { limit: 200_000, fields: [] })).toEqual({});
+    const write = createWrite('/notes/1', data, { by: { uid: 'amal' }, at: 0, modelVersion: 1 });
+    const { writes } = encodeGroups([{ writes: [write] }]);
+    expect(writes[0]).toContain(JSON.stringify({ lines: data.lines }));
+    expect(written).toBe(1);
+  });
+
   test('[LIM10] no update makes an object larger than the limit, however small the steps', async () => {
     const app = await testApp({ models, limits: { object: 1000 } });
     await app.send(amal, { cmd: 'create', r: '/notes/1', body: {} });

@@ -1,5 +1,6 @@
 import type { FieldErrors, JsonObject, JsonValue } from '@really/protocol';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { jsonText } from '../../platform/json-texts.js';
 
 /**
  * JSON never takes more bytes than this multiple of `estimateBytes`: a control character takes six.
@@ -21,7 +22,7 @@ export interface SizeCheck {
 export function sizeErrors(data: JsonObject, { limit, before, fields }: SizeCheck): FieldErrors {
   // Nearly every object is small enough to skip serializing it.
   if (estimateBytes(data) * densest <= limit) return {};
-  const size = bytesOf(data);
+  const size = Buffer.byteLength(jsonText(data));
   if (size <= limit || (before && size <= bytesOf(before))) return {};
   const [largest = ''] = [...fields].sort((a, b) => bytesOf(data[b]) - bytesOf(data[a]));
   return Object.fromEntries([[largest, ['object.too.large']]]);

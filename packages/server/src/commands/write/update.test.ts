@@ -326,3 +326,18 @@ fields: { a: { type: Long }, b: { type: Long }, c: { type: Calculated, valueType
     expect(await stored(app, '/box/1')).toMatchObject({ a: 1 });
   });
 });
+
+test('[LIM45] an update of a large object is paid for as if all of it were sent, a small one is not', async () => {
+  const app = await open();
+  const { pushTarget, send } = app.connect(amal);
+  const paid: number[] = [];
+  Object.assign(pushTarget, { charge: (bytes: number) => void paid.push(bytes) });
+  const r = '/notes/large';
+  await send({ tag: 1, cmd: 'create', r, body: { owner: 'amal', text: 'x'.repeat(100_000) } });
+  const ops = [{ op: 'set', key: 'text', value: 'short' }];
+  await send({ tag: 2, cmd: 'update', r, rev: 1, body: { ops } });
+  expect(paid).toEqual([expect.any(Number)]);
+  expect(paid[0]).toBeGreaterThan(2 * 100_000);
+  await send({ tag: 3, cmd: 'update', r, rev: 2, body: { ops } });
+  expect(paid).toHaveLength(1);
+});

@@ -1,7 +1,260 @@
-import type { UpdateRequest } from '@really/protocol';
-import type { Handler } from '../services.js';
-import { UpdateCommand } from './update-command.js';
-import { runWriteCommand } from './write-command.js';
+import {
+  applyOps,
+  beyondUpdateWork,
+  deepEqual,
+  deltaOf,
+  type FieldErrors,
+  type FieldOp,
+  fail,
+  type JsonObject,
+  ownMember,
+  type ProtocolError,
+  setMember,
+  topField,
+  type UpdateRequest,
+} from '@really/protocol';
+import { calculate } from '../../model/calculate.js';
+import { runOnValidate, runPreUpdate } from '../../model/hooks.js';
+import type { Model } from '../../model/model.js';
+import { updatedFields } from '../../model/rules/field-rules.js';
+import { scriptOwnerOf } from '../../model/script-owner.js';
+import { exactAt, mistypedOperations } from '../../model/validation/operation-types.js';
+import { type FoundReference, newReferences } from '../../model/validation/references.js';
+import { storedOps } from '../../model/validation/stored-form.js';
+import { checkUpdate } from '../../model/validation/validate.js';
+import { scriptObject } from '../../model/view/view.js';
+import { lastTouched, updateWrite } from '../../objects/change.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
+import type {
+  CommitRefusal,
+  PreparedWrite,
+  ReadObjects,
+  WriteRequest,
+} from '../../objects/write-request.js';
+import { ownerOf } from '../../queries/owner.js';
+import type { StoredObject } from '../../store/stored-object.js';
+import type { OnceResult, Write } from '../../store/write-group.js';
+import { authorizeObject, existingObject, missingObjects } from '../existing-object.js';
+import { requestModel } from '../request-model.js';
+import { type CommandContext, chargeFor, type Handler, requesterOf } from '../services.js';
+import { type AcceptedRevs, baseRev } from './accepted-revs.js';
+import { sizeErrors } from './object-size.js';
+import { withPostHook } from './outbox-entry.js';
+import { RecordedReads } from './recorded-reads.js';
+import { uniqueFieldsSettled } from './unique-fields.js';
+import { runWriteCommand, type WriteCommand } from './write-command.js';
+import {
+  assertEpoch,
+  assertValid,
+  commitRefusal,
+  missingErrors,
+  originOf,
+} from './write-helpers.js';
+
+/** The object after the update, as far as it can be computed. */
+interface Draft {
+  /** Only to be stored where there are no errors. */
+  readonly data: JsonObject;
+  readonly errors: FieldErrors;
+  /** Top-level fields that the operations name, and calculated ones that changed. */
+  readonly touched: readonly string[];
+}
+
+/** Bytes from which an object is large: checking and encoding it takes half a millisecond. */
+const largeBytes = 64 * 1024;
 
 export const update: Handler<UpdateRequest> = async (context, request) =>
   await runWriteCommand(context, request, new UpdateCommand(context, request));
+
+/** Rules UPD1 to UPD12. */
+export class UpdateCommand implements WriteCommand {
+  readonly idTaken = false;
+  #references: readonly FoundReference[] = [];
+  readonly #context: CommandContext;
+  readonly #request: UpdateRequest;
+  #model: Model;
+  /** With values in their stored form. */
+  #ops: readonly FieldOp[] = [];
+
+  constructor(context: CommandContext, request: UpdateRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#model = requestModel(context, request.target.names);
+  }
+
+  request(): WriteRequest {
+    const { r } = this.#request.target;
+    return { r, prepare: (head, readObjects) => this.#prepare(head, readObjects) };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return commitRefusal(found, this.#references);
+  }
+
+  reply({ object: { r, rev } }: Write): JsonObject {
+    return { r, rev };
+  }
+
+  repeatedReply({ r, rev }: OnceResult): JsonObject {
+    return { r, rev };
+  }
+
+  async #prepare(
+    stored: StoredObject | undefined,
+    readObjects: ReadObjects,
+  ): Promise<PreparedWrite> {
+    const { r, names } = this.#request.target;
+    this.#model = requestModel(this.#context, names);
+    this.#ops = storedOps(this.#model, this.#request.body.ops);
+    const finder = new RecordedReads(readObjects);
+    const target = { r, right: 'update', finder } as const;
+    const head = await existingObject(this.#context, this.#model, stored, target);
+    await this.#takeTurn(head);
+    const draft = await this.#authorizedDraft(head, finder);
+    assertEpoch(this.#context, this.#request.cmdOpts);
+    const { acceptedRevs } = this.#context;
+    const { epoch } = this.#context.services.store;
+    assertCurrent(this.#request, head, { acceptedRevs, epoch: epoch.id });
+    await uniqueFieldsSettled(this.#context, this.#model);
+    await this.#assertValidDraft(head, draft, readObjects);
+    await this.#runHooks(head, draft, finder);
+    const { data, touched } = draft;
+    const delta = deltaOf(this.#ops, head.data, data);
+    const requires = [...new Set(this.#references.map(({ r }) => r))];
+    const { reads } = finder;
+    const origin = originOf(this.#context, this.#model, { requires, reads });
+    const write = updateWrite(head, { data, delta, touched }, origin);
+    return withPostHook(this.#context, this.#model, write, head);
+  }
+
+  /** Rule LIM45: a small update of a large object costs as much as the object. */
+  async #takeTurn({ data }: StoredObject): Promise<void> {
+    const bytes = estimateBytes(data);
+    if (bytes < largeBytes) return;
+    // It is checked, and then encoded and written. Not waited for: others may write the same object
+    // after it.
+    void chargeFor(this.#context, 2 * bytes);
+    await this.#context.services.objects.largeTurn(ownerOf(requesterOf(this.#context)));
+  }
+
+  /**
+   * The draft, if the user may make it: its errors are shown to nobody else. `input` of the rule is
+   * the updated object, or the current one where the operations do not fit.
+   */
+  async #authorizedDraft(head: StoredObject, finder: RecordedReads): Promise<Draft> {
+    const right = 'update';
+    const rules = this.#model.fieldRules.update;
+    if (this.#model.access.update.constant !== undefined && rules.length === 0) {
+      await authorizeObject(this.#context, this.#model, head, { right, finder });
+      return await this.#draft(head, finder);
+    }
+    const [attempt] = await Promise.allSettled([this.#draft(head, finder)]);
+    const data = attempt.status === 'fulfilled' ? attempt.value.data : head.data;
+    const input = scriptObject({ ...head, data, rev: head.rev + 1 });
+    const fields = updatedFields(rules, this.#ops, [head.data, data]);
+    await authorizeObject(this.#context, this.#model, head, { right, input, fields, finder });
+    if (attempt.status === 'rejected') throw attempt.reason;
+    return attempt.value;
+  }
+
+  async #draft(head: StoredObject, finder: RecordedReads): Promise<Draft> {
+    const { limits, objects, budgets } = this.#context.services;
+    const { ops } = this.#request.body;
+    const owner = scriptOwnerOf(this.#context.auth);
+    const unfit = mistypedOperations(this.#model, ops);
+    const applied = applyOps(head.data, this.#ops, { ...limits, isExact: exactAt(this.#model) });
+    if (!applied.ok) {
+      if (isBeyondWork(applied.errors)) budgets.refuse('limits.updateWork');
+      return { data: head.data, errors: { ...applied.errors, ...unfit }, touched: [] };
+    }
+    const { after, touched } = applied;
+    const request = { auth: this.#context.auth, r: head.r, finder };
+    const context = { owner, request };
+    const checked = await checkUpdate(this.#model, head.data, after, touched, context);
+    const errors = { ...checked.errors, ...unfit };
+    if (Object.keys(errors).length > 0) return { data: after, errors, touched };
+    const now = objects.changeTime();
+    const calculated = await calculate(this.#model, checked.data, touched, { now, owner });
+    return {
+      data: calculated.data,
+      errors: sizeErrors(calculated.data, {
+        limit: limits.object,
+        before: head.data,
+        fields: touched,
+      }),
+      touched: [...touched, ...calculated.changed],
+    };
+  }
+
+  async #assertValidDraft(
+    head: StoredObject,
+    { data, errors, touched }: Draft,
+    readObjects: ReadObjects,
+  ): Promise<void> {
+    this.#references = addedReferences(this.#model, head.data, data, touched);
+    if (this.#references.length === 0) {
+      assertValid(errors);
+      return;
+    }
+    const rs = this.#references.map(({ r }) => r);
+    const missing = await missingObjects(this.#context, rs, readObjects);
+    assertValid(missingErrors(this.#references, missing), errors);
+  }
+
+  async #runHooks(
+    head: StoredObject,
+    { data, touched }: Draft,
+    finder: RecordedReads,
+  ): Promise<void> {
+    const { onValidate, preUpdate } = this.#model.hooks;
+    if (!onValidate && !preUpdate) return;
+    const request = { auth: this.#context.auth, r: head.r, finder };
+    const after = scriptObject({ ...head, data, rev: head.rev + 1 });
+    await runOnValidate(this.#model, after, request);
+    const fields = touched.filter((name) => {
+      return !deepEqual(ownMember(head.data, name), ownMember(data, name));
+    });
+    await runPreUpdate(this.#model, { before: scriptObject(head), after, fields }, request);
+  }
+}
+
+function isBeyondWork(errors: FieldErrors): boolean {
+  return Object.values(errors).some(([code]) => code === beyondUpdateWork);
+}
+
+/** Operations that merge: their meaning does not depend on the current value. */
+const merging: ReadonlySet<FieldOp['op']> = new Set(['addNumber', 'push', 'addToSet', 'pull']);
+
+/** Rules UPD2 and UPD3. Throws 409. */
+function assertCurrent(
+  { rev: given, body }: UpdateRequest,
+  head: StoredObject,
+  { acceptedRevs, epoch }: { acceptedRevs: AcceptedRevs | undefined; epoch: string },
+): void {
+  const rev = baseRev(given, acceptedRevs, { rev: head.rev, epoch });
+  if (rev === head.rev) return;
+  if (rev > head.rev) throw fail('object.revision.unknown');
+  const errors: FieldErrors = {};
+  for (const { op, key } of body.ops) {
+    if (!merging.has(op) && lastTouched(head, topField(key)) > rev) {
+      setMember(errors, `obj.${key}`, ['error.revision.outdated']);
+    }
+  }
+  if (Object.keys(errors).length > 0) throw fail('object.revision.outdated', errors);
+}
+
+/**
+ * References that the object did not have yet. An existing one may go on pointing at an object
+ * deleted since.
+ */
+function addedReferences(
+  model: Model,
+  before: JsonObject,
+  after: JsonObject,
+  touched: readonly string[],
+): FoundReference[] {
+  const added = newReferences(model, after, touched);
+  if (added.length === 0) return added;
+  const known = new Set(newReferences(model, before, touched).map(({ r }) => r));
+  return added.filter(({ r }) => !known.has(r));
+}

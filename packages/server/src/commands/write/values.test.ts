@@ -425,9 +425,8 @@ describe('[FORM1] other spellings of a value', () => {
 
 describe('contains', () => {
   test.each([
-    ["s contains 'x'", 's is a String at position 12'],
-    ["n = 1 and s contains 'x'", 's is a String at position 22'],
     ['n contains 1', 'n is a Long at position 12'],
+    ["n = 1 and n contains 'x' ignoring case", 'n is a Long at position 22'],
     ['box contains 1', 'box is an Object at position 14'],
     ["ref contains 'x'", 'ref is a reference at position 14'],
     ["at contains 'x'", 'at is a Date at position 13'],
@@ -442,11 +441,16 @@ describe('contains', () => {
       r: '/things',
       cmdOpts: { query: { filter } },
     });
-    const expected = `contains looks into a list, and ${problem}`;
+    const expected = `contains looks into a text or a list, and ${problem}`;
     expect(error).toMatchObject({ code: 409, errors: { 'cmdOpts.query.filter': [expected] } });
   });
 
   test.each([
+    ["s contains 'or'", 1],
+    ["s contains 'OR'", 0],
+    ["s contains 'WOR' ignoring case", 1],
+    ["s contains 'STRASSE' ignoring case", 1],
+    ["not s contains 'x'", 2],
     ['ns contains 1', 1],
     ['j contains 1', 0],
     ['j.1st contains 1', 1],
@@ -454,11 +458,11 @@ describe('contains', () => {
     ['j.0 = 7', 0],
     ['words contains 1', 1],
     ["big contains 'w'", 0],
-  ])('[RQL3] [RQL7] %s is fine', async (filter, totalResults) => {
+  ])('[RQL3] [RQL7] [RQL8] %s is fine', async (filter, totalResults) => {
     for (const kind of [{}, { open: sqlite }]) {
       const app = await testApp({ models, ...kind });
       const j = { '1st': [1], '2024': { x: 5 } };
-      await create(app, '/things/1', { s: 'w', ns: [1], j });
+      await create(app, '/things/1', { s: 'word in der Straße', ns: [1], j });
       await create(app, '/things/2', { j: [7] });
       const answer = await app.send(amal, {
         cmd: 'count',

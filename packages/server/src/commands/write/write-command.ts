@@ -1,10 +1,14 @@
 import type { JsonObject, ProtocolError } from '@really/protocol';
 import type { CommitRefusal, WriteRequest } from '../../objects/write-request.js';
-import type { OnceResult, Write } from '../../store/store.js';
+import type { OnceResult, Write } from '../../store/write-group.js';
+import { auditWrites } from '../admin-audit.js';
 import type { CommandContext, Reply } from '../services.js';
 import { onceKeyOf, repeatedResult, type WriteMessage } from './write-helpers.js';
 
-/** A create, update or delete, alone or in a batch. */
+/**
+ * A create, update or delete, alone or in a batch. It takes the model of its collection when it is
+ * prepared, and refuses an unknown collection before that.
+ */
 export interface WriteCommand {
   /** The write request; called again where a generated id was taken. */
   request(): WriteRequest;
@@ -35,6 +39,7 @@ export async function runWriteCommand(
       if (result.kind === 'committed' || result.kind === 'repeated') context.onWritten?.();
       switch (result.kind) {
         case 'committed':
+          auditWrites(context, [result.write]);
           return { body: await command.reply(result.write) };
         case 'repeated': {
           const answer = command.repeatedReply(repeatedResult(once, result.first));

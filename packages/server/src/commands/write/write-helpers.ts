@@ -4,7 +4,8 @@ import type { FoundReference } from '../../model/validation/references.js';
 import { ValidationErrors } from '../../model/validation/validation-errors.js';
 import { actorOf, type WriteOrigin } from '../../objects/change.js';
 import type { CommitRefusal } from '../../objects/write-request.js';
-import type { OnceKey, OnceRecord, OnceResult } from '../../store/store.js';
+import type { OnceKey, OnceRecord, OnceResult } from '../../store/write-group.js';
+import { printed } from '../../transfer/names.js';
 import type { CommandContext } from '../services.js';
 
 /** The parts that every write command has. */
@@ -25,13 +26,15 @@ export function onceKeyOf(context: CommandContext, request: WriteMessage): OnceK
 export function originOf(
   context: CommandContext,
   model: Model,
-  more: Pick<WriteOrigin, 'requires'> = {},
+  more: Pick<WriteOrigin, 'requires' | 'reads'> = {},
 ): WriteOrigin {
+  const { cause } = context;
   const { objects, publicData } = context.services;
   return {
     by: actorOf(context.auth, publicData),
     at: objects.changeTime(),
     modelVersion: model.version,
+    cause,
     ...more,
   };
 }
@@ -86,7 +89,12 @@ export function commitRefusal(
   references: readonly FoundReference[],
 ): ProtocolError {
   if (found.kind === 'unique') {
-    return fail('validation.failed', Object.fromEntries([[found.field, ['value.not.unique']]]));
+    const errors = found.fields.map((field) => [field, ['value.not.unique']]);
+    return fail('validation.failed', Object.fromEntries(errors));
+  }
+  if (found.kind === 'referenced') {
+    const { names, field = '' } = found.by;
+    return fail('object.referenced', { [field]: [`referenced.by: ${printed(names)}`] });
   }
   const errors = missingErrors(references, new Set([found.r]));
   if (Object.keys(errors).length > 0) return fail('validation.failed', errors);

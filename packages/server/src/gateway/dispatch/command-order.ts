@@ -1,11 +1,4 @@
-/**
- * A command's claim on an R. Writes run beside writes and reads beside reads; exclusive commands
- * run alone.
- */
-export interface OrderKey {
-  readonly r: string;
-  readonly mode: 'read' | 'write' | 'exclusive';
-}
+import type { OrderKey } from '../../commands/order-keys.js';
 
 interface LastTicket {
   readonly ticket: Ticket;
@@ -25,10 +18,10 @@ export class CommandOrder {
     return this.#last.size;
   }
 
-  /** Queues a command behind those before it. */
+  /** Queues a command behind those before it. `keys`: each R once. */
   enter(keys: readonly OrderKey[]): Ticket {
     const ticket = new Ticket(this, keys);
-    for (const { r, mode } of keys.length > 1 ? merged(keys) : keys) {
+    for (const { r, mode } of keys) {
       const before = this.#last.get(r);
       if (before) ticket.follow(before.ticket, before.mode === mode && mode !== 'exclusive');
       this.#last.set(r, { ticket, mode });
@@ -42,15 +35,6 @@ export class CommandOrder {
       if (this.#last.get(r)?.ticket === ticket) this.#last.delete(r);
     }
   }
-}
-
-/** Merges claims by R: a command that claims an R in two ways claims it exclusively. */
-function merged(keys: readonly OrderKey[]): OrderKey[] {
-  const modes = new Map<string, OrderKey['mode']>();
-  for (const { r, mode } of keys) {
-    modes.set(r, (modes.get(r) ?? mode) === mode ? mode : 'exclusive');
-  }
-  return [...modes].map(([r, mode]) => ({ r, mode }));
 }
 
 /**

@@ -1,3 +1,5 @@
+import { NextTick } from '../../platform/scheduling/next-tick.js';
+
 /** A socket that messages are read from. */
 export interface InputSource {
   /**
@@ -33,21 +35,19 @@ const perMessage = 1024;
 export class InputQuota {
   readonly #bytes: number;
   readonly #own: number;
-  readonly #schedule: (task: () => void) => unknown;
-  readonly #begin = () => this.#next();
+  readonly #nextTick: NextTick;
   /** In order of arrival. */
   readonly #waiting = new Set<InputSource>();
   #tick = 1;
   #sharedPool: number;
   #ownPool: number;
-  #scheduled = false;
 
-  constructor({ bytes, schedule = setImmediate }: InputQuotaOptions) {
+  constructor({ bytes, schedule }: InputQuotaOptions) {
     this.#bytes = bytes;
     this.#own = bytes / ownShare;
     this.#sharedPool = bytes;
     this.#ownPool = 2 * bytes;
-    this.#schedule = schedule;
+    this.#nextTick = new NextTick(() => this.#next(), schedule);
   }
 
   /** Sockets waiting for the next tick. */
@@ -67,24 +67,17 @@ export class InputQuota {
       this.#ownPool -= price;
     } else if (this.#sharedPool > 0) this.#sharedPool -= price;
     else return false;
-    this.#await();
+    this.#nextTick.request();
     return true;
   }
 
   /** Calls `proceed` once, in a later tick. */
   wait(source: InputSource): void {
     this.#waiting.add(source);
-    this.#await();
-  }
-
-  #await(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#schedule(this.#begin);
+    this.#nextTick.request();
   }
 
   #next(): void {
-    this.#scheduled = false;
     this.#tick += 1;
     this.#sharedPool = this.#bytes;
     this.#ownPool = 2 * this.#bytes;
@@ -95,6 +88,6 @@ export class InputQuota {
       this.#waiting.delete(first);
       first.proceed();
     }
-    if (this.#waiting.size > 0) this.#await();
+    if (this.#waiting.size > 0) this.#nextTick.request();
   }
 }

@@ -1,7 +1,8 @@
 import { type Limits, pageShares } from '../../platform/limits.js';
+import { listedMembers } from '../../presence/member-list.js';
 
 /**
- * Shares of `limits.output` that can be reserved for responses to commands in flight (rule LIM4),
+ * Shares of `limits.outputBuffer` that can be reserved for responses to commands in flight (rule LIM4),
  * so that a client that sends many requests at once and reads the responses does not count as slow.
  * The remaining shares are for output already waiting, and for the one object by which a page may
  * exceed its budget.
@@ -12,17 +13,19 @@ export const reservableShares = 5;
 export function reserveFor(
   cmd: string,
   bytes: number,
-  { output, object }: Pick<Limits, 'output' | 'object'>,
+  { outputBuffer, object, roomState }: Pick<Limits, 'outputBuffer' | 'object' | 'roomState'>,
 ): number {
   switch (cmd) {
     case 'read':
       return pageShares;
     case 'get':
-      return Math.max(1, object / output);
+      return Math.max(1, object / outputBuffer);
+    case 'join':
+      return (listedMembers * roomState) / outputBuffer;
     // The response repeats what was sent.
     case 'create':
     case 'batch':
-      return bytes / output;
+      return bytes / outputBuffer;
     default:
       return 0;
   }

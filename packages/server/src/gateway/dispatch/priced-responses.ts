@@ -10,22 +10,27 @@ export interface PricedResponsesOptions {
 }
 
 /** The owner that a response is queued under, and its payer. */
-export interface ResponseAsker {
+export interface ResponseRequester {
   readonly owner: string;
   readonly payer: Payer;
 }
 
 /**
- * `get` commands that run at a time per owner: each response may be a megabyte. Commands that read
+ * `get` and `join` commands that run at a time per owner: each response may be large. Commands that read
  * pages have their own limit (rule LIM7).
  */
 const getsAtOnce = 32;
 
-/** Responses below this many bytes are free: their number is limited by the rate of commands. */
+/** Below this many bytes all is free: the number is limited by the rate of commands. */
 const freeBytes = 4096;
 
-/** Price of a response byte, relative to a byte received: writing is cheaper than parsing. */
+/** Price of a byte read or written, relative to a byte received: writing is cheaper than parsing. */
 const share = 1 / 2;
+
+/** The price of a response, or of an object that is read for subscriptions, in bytes received. */
+export function priceOf(bytes: number): number {
+  return bytes < freeBytes ? 0 : bytes * share;
+}
 
 /**
  * Responses that contain objects may be far larger than their requests. They are charged like input
@@ -40,7 +45,9 @@ export class PricedResponses {
     const queues = (most: number) => new OwnerQueues({ most, ...platform });
     this.#queues = new Map([
       ['get', queues(getsAtOnce)],
+      ['join', queues(getsAtOnce)],
       ['read', queues(Number.POSITIVE_INFINITY)],
+      ['history', queues(Number.POSITIVE_INFINITY)],
     ]);
     this.#quota = new ResponseQuota({ bytes: tickBytes });
   }
@@ -62,7 +69,11 @@ export class PricedResponses {
   }
 
   /** Runs `work` when the owner's queue allows it. */
-  async run<T>(cmd: string, { owner, payer }: ResponseAsker, work: () => Promise<T>): Promise<T> {
+  async run<T>(
+    cmd: string,
+    { owner, payer }: ResponseRequester,
+    work: () => Promise<T>,
+  ): Promise<T> {
     if (!this.isPriced(cmd)) return await work();
     await new Promise<void>((resolve) => this.begin(cmd, owner, payer, resolve));
     try {
@@ -83,12 +94,13 @@ export class PricedResponses {
    */
   async write(
     body: JsonValue,
-    { owner, payer }: ResponseAsker,
+    { owner, payer }: ResponseRequester,
     make: () => string,
   ): Promise<string> {
     return await this.#quota.write(owner, body, () => {
       const text = make();
-      if (text.length >= freeBytes) payer.pay(text.length * share);
+      const price = priceOf(text.length);
+      if (price > 0) payer.pay(price);
       return text;
     });
   }

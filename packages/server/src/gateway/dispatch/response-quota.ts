@@ -1,5 +1,6 @@
 import type { JsonValue } from '@really/protocol';
 import { FairQueue } from '../../platform/scheduling/fair-queue.js';
+import { NextTick } from '../../platform/scheduling/next-tick.js';
 
 export interface ResponseQuotaOptions {
   /** Bytes of large responses that are written per tick of the event loop. */
@@ -19,19 +20,17 @@ const smallShare = 64;
 export class ResponseQuota {
   readonly #bytes: number;
   readonly #small: number;
-  readonly #schedule: (task: () => void) => unknown;
-  readonly #begin = () => this.#next();
+  readonly #nextTick: NextTick;
   readonly #waiting = new FairQueue<() => number>();
   #left: number;
   #smallLeft: number;
-  #scheduled = false;
 
-  constructor({ bytes, schedule = setImmediate }: ResponseQuotaOptions) {
+  constructor({ bytes, schedule }: ResponseQuotaOptions) {
     this.#bytes = bytes;
     this.#small = bytes / smallShare;
     this.#left = bytes;
     this.#smallLeft = bytes;
-    this.#schedule = schedule;
+    this.#nextTick = new NextTick(() => this.#next(), schedule);
   }
 
   /** Responses waiting for a later tick. */
@@ -61,24 +60,17 @@ export class ResponseQuota {
           return 0;
         }
       });
-      this.#await();
+      this.#nextTick.request();
     });
   }
 
   #taken(text: string): string {
     this.#left -= text.length;
-    this.#await();
+    this.#nextTick.request();
     return text;
   }
 
-  #await(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#schedule(this.#begin);
-  }
-
   #next(): void {
-    this.#scheduled = false;
     this.#left = this.#bytes;
     this.#smallLeft = this.#bytes;
     while (this.#left > 0) {
@@ -86,7 +78,7 @@ export class ResponseQuota {
       if (!write) return;
       this.#left -= write();
     }
-    this.#await();
+    this.#nextTick.request();
   }
 }
 

@@ -1,3 +1,5 @@
+import { NextTick } from '../../platform/scheduling/next-tick.js';
+
 /** Work that can be deferred to the next tick. */
 export interface QuotaWaiter {
   proceed(): void;
@@ -17,16 +19,15 @@ export interface TickQuotaOptions {
  */
 export class TickQuota {
   readonly #limit: number;
-  readonly #schedule: (task: () => void) => unknown;
+  readonly #nextTick: NextTick;
   /** In order of arrival. */
   readonly #waiting = new Set<QuotaWaiter>();
   #left: number;
-  #scheduled = false;
 
-  constructor({ limit, schedule = setImmediate }: TickQuotaOptions) {
+  constructor({ limit, schedule }: TickQuotaOptions) {
     this.#limit = limit;
     this.#left = limit;
-    this.#schedule = schedule;
+    this.#nextTick = new NextTick(() => this.#begin(), schedule);
   }
 
   /** Connections and requests waiting for the next tick. */
@@ -38,30 +39,23 @@ export class TickQuota {
   take(): boolean {
     if (this.#left <= 0) return false;
     this.#left -= 1;
-    this.#await();
+    this.#nextTick.request();
     return true;
   }
 
   /** Calls `proceed` once, in a later tick. */
   wait(waiter: QuotaWaiter): void {
     this.#waiting.add(waiter);
-    this.#await();
-  }
-
-  #await(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#schedule(() => this.#begin());
+    this.#nextTick.request();
   }
 
   #begin(): void {
-    this.#scheduled = false;
     this.#left = this.#limit;
     for (const waiter of this.#waiting) {
       if (this.#left <= 0) break;
       this.#waiting.delete(waiter);
       waiter.proceed();
     }
-    if (this.#waiting.size > 0) this.#await();
+    if (this.#waiting.size > 0) this.#nextTick.request();
   }
 }

@@ -1,14 +1,9 @@
 import { fail, isId } from '@really/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { DeadLetters } from '../../posthooks/dead-letters.js';
+import type { AppDeps } from '../app-deps.js';
+import { authorizeAdmin } from './auth/admin-routes.js';
 import { restrictToOperators } from './auth/operator.js';
 import { sendJson } from './http-responses.js';
-
-export interface DeadLetterRoutesOptions {
-  readonly deadLetters: Pick<DeadLetters, 'list' | 'find' | 'replay' | 'drop'>;
-  /** Throws unless the request has the app's secret. */
-  readonly authorize: (request: FastifyRequest) => void;
-}
 
 const listed = 100;
 const maxListed = 1000;
@@ -18,16 +13,18 @@ interface DeadLetterPath {
 }
 
 /** Rule POST10: dead letters, for the app's operators. */
-export function deadLetterRoutes(app: FastifyInstance, options: DeadLetterRoutesOptions): void {
-  const { deadLetters } = options;
+export function deadLetterRoutes(app: FastifyInstance, deps: AppDeps): void {
+  const { deadLetters } = deps;
+  if (!deadLetters) return;
+  const authorize = authorizeAdmin(deps);
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     restrictToOperators(reply);
     reply.header('Cache-Control', 'no-store');
-    options.authorize(request);
+    authorize(request);
   };
   app.get('/_dead-letters', { onRequest }, async (request, reply) => {
     const letters = await deadLetters.list(limitOf(request.query));
-    const short = letters.map(({ work: _work, ...letter }) => letter);
+    const short = letters.map(({ work: _work, records: _records, ...letter }) => letter);
     return sendJson(reply, 200, JSON.stringify({ deadLetters: short }));
   });
   app.get<DeadLetterPath>('/_dead-letters/:id', { onRequest }, async ({ params }, reply) => {

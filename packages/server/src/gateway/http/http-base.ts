@@ -1,27 +1,32 @@
-import { createServer, type IncomingMessage, METHODS } from 'node:http';
+import { createServer, METHODS } from 'node:http';
+import type { Readable } from 'node:stream';
 import compress from '@fastify/compress';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../../platform/log.js';
 import type { Platform } from '../../platform/platform.js';
+import type { ClientAddresses } from '../server/client-addresses.js';
 import { sendContinue } from '../server/expect-continue.js';
 import { maxHeadBytes } from '../server/http-server.js';
 import { Origins } from '../server/origins.js';
 import { pathOf } from '../server/socket-path.js';
-import { forceJsonContentType } from './content-types.js';
+import { Compressions } from './compressions.js';
 import { watchMethods } from './http-methods.js';
 import { recordOutput } from './http-output.js';
 import { respondWithErrors } from './http-responses.js';
-import type { RequestBodies } from './request-bodies.js';
+import { forceJsonContentType } from './request-body.js';
 
 export interface HttpBaseOptions {
   /** Web origins that may call; `undefined`: any. */
   readonly cors?: readonly string[] | undefined;
   readonly log: Log;
   readonly platform: Platform;
-  /** Reads request bodies; `undefined`: there are none to read. */
-  readonly bodies?: RequestBodies | undefined;
+  readonly addresses: Pick<ClientAddresses, 'of'>;
+  /** Reads the body of a request; `undefined`: none is read. */
+  readonly readBody?:
+    | ((request: FastifyRequest, payload: Readable) => Promise<unknown>)
+    | undefined;
   /** Whether there is a file under a decoded path. */
   readonly isFile?: ((path: string) => boolean) | undefined;
 }
@@ -37,7 +42,8 @@ export async function httpBase({
   cors: origins,
   log,
   platform,
-  bodies,
+  addresses,
+  readBody = () => Promise.resolve(undefined),
   isFile,
 }: HttpBaseOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -66,12 +72,20 @@ export async function httpBase({
     const isTooLarge = Number(headers['content-length']) > (routeOptions.bodyLimit ?? 0);
     if (!isTooLarge) sendContinue(reply.raw);
   });
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
-    bodies ? bodies.read(request, payload) : Promise.resolve(undefined),
-  );
+  app.addContentTypeParser('*', readBody);
   // Measured before compression: the whole body is in memory until then.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (Buffer.isBuffer(payload)) recordOutput(reply.raw, payload.length);
+    done();
+  });
+  const compressions = new Compressions();
+  app.addHook('onSend', ({ raw }, reply, payload, done) => {
+    const isSmall = lengthOf(payload) < worthCompressing;
+    const takes = !isSmall && /\b(?:br|gzip)\b|\*/i.test(raw.headers['accept-encoding'] ?? '');
+    // What the plugin looks for.
+    if (takes && !compressions.begin(addresses.of(raw), reply.raw)) {
+      raw.headers['x-no-compression'] = 'busy';
+    }
     done();
   });
   await protect(app, origins);
@@ -83,6 +97,13 @@ export async function httpBase({
   });
   respondWithErrors(app, { log, platform, methodsOf });
   return app;
+}
+
+/** Of a stream it is not known. */
+function lengthOf(payload: unknown): number {
+  if (payload === null || payload === undefined) return 0;
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length;
+  return Number.POSITIVE_INFINITY;
 }
 
 /** A path with invalid percent-encoding is taken literally: it is never a valid R (rule ERR1). */

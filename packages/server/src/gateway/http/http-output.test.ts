@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { Budgets } from '../../platform/budget.js';
@@ -18,7 +18,7 @@ async function setUp() {
   const metrics = new Readings();
   const platform = simulatedPlatform({ seed: 1 });
   const budgets = new Budgets(metrics);
-  const total = new OutputTotal({ limit: 1e9, budgets, timers: platform.timers });
+  const total = new OutputTotal({ limit: 1e9, time: 1e9, budgets, platform });
   const addresses = { of: () => '192.0.2.1' };
   const output = new HttpOutput({ total, time: 60_000, budgets, addresses, platform });
   const begun: { path: string; response: ServerResponse }[] = [];
@@ -110,6 +110,20 @@ test('[LIM32] the body of a response counts until its last byte is read', async 
   expect(used()).toBe(0);
 });
 
+test('[LIM32] the body of a response does not count if its client has left before', async () => {
+  const { metrics, begun, until, open } = await setUp();
+  const socket = open();
+  socket.write(get('large'));
+  await until(1);
+  const response = begun[0]?.response as ServerResponse;
+  const closed = once(response, 'close');
+  socket.destroy();
+  await closed;
+  recordOutput(response, 20_000_000);
+  response.end(Buffer.alloc(20_000_000));
+  expect(metrics.read('really_limit_used limits.outputTotal')).toBe(0);
+});
+
 test('[LIM33] a client that reads nothing of a response in time is cut off', async () => {
   const { metrics, platform, begun, until, open } = await setUp();
   const socket = open();
@@ -121,4 +135,40 @@ test('[LIM33] a client that reads nothing of a response in time is cut off', asy
   for (let seconds = 0; seconds < 130; seconds++) platform.advance(1000);
   await closed;
   expect(metrics.read('really_limit_refused_total limits.outputTime')).toBe(1);
+});
+
+test('[LIM33] the time between two responses does not count', () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const output = new HttpOutput({
+    total: { record: () => {}, release: () => {} },
+    time: 60_000,
+    budgets: new Budgets(new Readings()),
+    addresses: { of: () => '192.0.2.1' },
+    platform,
+  });
+  const socket = Object.assign(new EventEmitter(), {
+    bytesWritten: 0,
+    writableLength: 0,
+    destroyed: false,
+    destroy: () => {
+      socket.destroyed = true;
+    },
+  });
+  const listener = output.inOrder(() => {});
+  const respond = () => {
+    const response = new EventEmitter() as unknown as ServerResponse;
+    listener({ socket } as unknown as IncomingMessage, response);
+    socket.bytesWritten += 10_000;
+    socket.writableLength = 10_000;
+    platform.advance(1000);
+    return response;
+  };
+  const first = respond();
+  socket.writableLength = 0;
+  first.emit('close');
+  platform.advance(70_000);
+  respond();
+  expect(socket.destroyed).toBe(false);
+  for (let seconds = 0; seconds < 60; seconds++) platform.advance(1000);
+  expect(socket.destroyed).toBe(true);
 });

@@ -2,10 +2,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import type { Budgets } from '../../platform/budget.js';
 import type { Platform, Timer } from '../../platform/platform.js';
+import { OutputPace } from '../limits/output-pace.js';
 import type { OutputHolder } from '../limits/output-shares.js';
 import { type OutputTotal, uncounted } from '../limits/output-total.js';
 import type { ClientAddresses } from '../server/client-addresses.js';
-import { HttpPace } from './http-pace.js';
+import { RequestTurns } from './request-turns.js';
 
 export interface HttpOutputOptions {
   readonly total: Pick<OutputTotal, 'record' | 'release'>;
@@ -39,10 +40,12 @@ export function recordOutput({ socket }: ServerResponse, bytes = 0): void {
 export class HttpOutput {
   readonly #options: HttpOutputOptions;
   readonly #responding = new Set<HttpConnection>();
+  readonly #turns: RequestTurns;
   #poll: Timer | undefined;
 
   constructor(options: HttpOutputOptions) {
     this.#options = options;
+    this.#turns = new RequestTurns(options.platform.clock);
   }
 
   /** Makes a listener that gets one request of each connection at a time. */
@@ -50,11 +53,22 @@ export class HttpOutput {
     return (request, response) => {
       const { socket } = request;
       const known = connections.get(socket);
-      const connection = known ?? new HttpConnection(this.#options, socket, this.#responding);
+      const connection = known ?? new HttpConnection(this.#options, socket, this);
       if (!known) connections.set(socket, connection);
       connection.take(request, response, listener);
       this.#poll ??= this.#options.platform.timers.every(pollInterval, () => this.#checkAll());
     };
+  }
+
+  /** Begins a request of a connection when it is its turn. */
+  responds(connection: HttpConnection, begin: () => void): void {
+    this.#responding.add(connection);
+    this.#turns.take(connection.address, begin);
+  }
+
+  /** The connection has no response in progress. */
+  responded(connection: HttpConnection): void {
+    this.#responding.delete(connection);
   }
 
   #checkAll(): void {
@@ -71,18 +85,22 @@ class HttpConnection implements OutputHolder {
   address = '';
   readonly #options: HttpOutputOptions;
   readonly #socket: Socket;
-  readonly #responding: Set<HttpConnection>;
+  readonly #all: Pick<HttpOutput, 'responds' | 'responded'>;
   readonly #queue: (() => void)[] = [];
-  readonly #pace: HttpPace;
+  /** Of the current response: the time between two is not the client's. */
+  #pace: OutputPace | undefined;
   #busy = false;
   /** Bytes of the current response, if known: all are in memory until the last is read. */
   #body = 0;
 
-  constructor(options: HttpOutputOptions, socket: Socket, recordOutput: Set<HttpConnection>) {
+  constructor(
+    options: HttpOutputOptions,
+    socket: Socket,
+    all: Pick<HttpOutput, 'responds' | 'responded'>,
+  ) {
     this.#options = options;
     this.#socket = socket;
-    this.#responding = recordOutput;
-    this.#pace = new HttpPace(socket, options.time);
+    this.#all = all;
     socket.once('close', () => this.#end());
   }
 
@@ -104,6 +122,8 @@ class HttpConnection implements OutputHolder {
   }
 
   responding(bytes: number): void {
+    // Nobody would release it: its end was told already.
+    if (this.#socket.destroyed) return;
     this.#body = Math.max(this.#body, bytes);
     this.#options.total.record(this);
   }
@@ -115,23 +135,25 @@ class HttpConnection implements OutputHolder {
   check(now: number): void {
     if (this.#socket.destroyed) return;
     if (this.#socket.writableLength > uncounted) this.#options.total.record(this);
-    if (!this.#pace.isTooSlow(now)) return;
+    if (!this.#pace?.isTooSlow(now)) return;
     this.#options.budgets.refuse('limits.outputTime');
     this.#socket.destroy();
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, listener: RequestListener): void {
     this.#busy = true;
+    this.#pace = new OutputPace(this.#socket, this.#options.time);
     this.address = this.#options.addresses.of(request);
-    this.#responding.add(this);
     response.once('close', () => this.#next());
-    listener(request, response);
+    this.#all.responds(this, () => {
+      if (!this.#socket.destroyed) listener(request, response);
+    });
   }
 
   #next(): void {
     this.#busy = false;
     this.#body = 0;
-    this.#responding.delete(this);
+    this.#all.responded(this);
     this.#options.total.release(this);
     if (this.#socket.destroyed) return;
     const begin = this.#queue.shift();
@@ -141,7 +163,7 @@ class HttpConnection implements OutputHolder {
 
   #end(): void {
     this.#queue.length = 0;
-    this.#responding.delete(this);
+    this.#all.responded(this);
     this.#options.total.release(this);
   }
 }

@@ -1,11 +1,11 @@
 import { fail, ProtocolError } from '@really/protocol';
 import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { toProtocolError } from '../../objects/to-protocol-error.js';
 import type { Log } from '../../platform/log.js';
 import type { Platform } from '../../platform/platform.js';
-import { toProtocolError } from '../dispatch/to-protocol-error.js';
 import { drainBody } from '../server/drain-body.js';
 import { isAwaitingContinue } from '../server/expect-continue.js';
-import { type HttpRefusal, RefusedRequest, refusals } from '../server/http-refusal.js';
+import { type HttpRefusal, RefusedRequest, refusalBody, refusals } from '../server/http-refusal.js';
 import { pathOf } from '../server/socket-path.js';
 import { errorText } from '../websocket/response.js';
 import type { MethodsOf } from './http-methods.js';
@@ -36,7 +36,7 @@ export function respondWithErrors(
 ): void {
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(pathOf(request.url));
-    if (methods === undefined) return sendJson(reply, 404, JSON.stringify(refusals.notFound));
+    if (methods === undefined) return sendRefusal(reply, refusals.notFound);
     reply.header('Allow', methods.join(', '));
     return sendError(reply, fail('command.unknown'));
   });
@@ -52,15 +52,13 @@ export function respondWithErrors(
     ) {
       reply.removeHeader('Connection');
     }
-    return sendError(reply, known ?? toProtocolError(error, { log, platform, fields }));
+    return sendError(reply, known ?? toProtocolError(error, { log, platform }, fields));
   });
 }
 
-function sendRefusal(
-  reply: FastifyReply,
-  { code, reason, error: message }: HttpRefusal,
-): FastifyReply {
-  return sendJson(reply, code, JSON.stringify({ code, reason, error: { code, message } }));
+/** Sends a refusal that is not in the format of section ERR alone. */
+export function sendRefusal(reply: FastifyReply, refusal: HttpRefusal): FastifyReply {
+  return sendJson(reply, refusal.code, refusalBody(refusal));
 }
 
 /** Converts fastify's errors. */

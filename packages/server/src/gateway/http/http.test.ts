@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Reply } from '../../commands/services.js';
 import { silentLog } from '../../platform/log.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import type { CommandReply } from '../dispatch/commands-in-flight.js';
 import {
   noRates,
   openTestGateway,
@@ -129,8 +129,8 @@ describe('event streams', () => {
 
   test('[HTTP11] a stream that is still opening gets no comment, and may be refused', async () => {
     const platform = simulatedPlatform({ seed: 1 });
-    const openings: ((reply: CommandReply) => void)[] = [];
-    const subscribe = () => new Promise<CommandReply>((resolve) => openings.push(resolve));
+    const openings: ((reply: Reply) => void)[] = [];
+    const subscribe = () => new Promise<Reply>((resolve) => openings.push(resolve));
     const { call, tokens } = await start({ platform, commands: { subscribe } });
     const authorization = `Bearer ${await tokens.mint({ uid: 'amal' })}`;
     const hangUp = new AbortController();
@@ -156,8 +156,8 @@ describe('event streams', () => {
   test('[HTTP11] a client that leaves during opening is not a server error', async () => {
     const errors: unknown[] = [];
     const log = { ...silentLog, error: (fields: unknown) => errors.push(fields) };
-    const openings: ((reply: CommandReply) => void)[] = [];
-    const subscribe = () => new Promise<CommandReply>((resolve) => openings.push(resolve));
+    const openings: ((reply: Reply) => void)[] = [];
+    const subscribe = () => new Promise<Reply>((resolve) => openings.push(resolve));
     const { port, tokens, live } = await start({ log, commands: { subscribe } });
     const client = new RawClient(port);
     const token = await tokens.mint({ uid: 'amal' });

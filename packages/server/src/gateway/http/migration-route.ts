@@ -1,26 +1,22 @@
 import { PassThrough } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { MigrationEvent } from '../../migration/migrate-all.js';
-import type { Log } from '../../platform/log.js';
+import type { AppDeps } from '../app-deps.js';
+import { authorizeAdmin } from './auth/admin-routes.js';
 import { restrictToOperators } from './auth/operator.js';
-
-export interface MigrationRouteOptions {
-  /** Migrates every object of the app. */
-  readonly migrate: (report: (event: MigrationEvent) => void) => Promise<void>;
-  /** Throws unless the request has the app's secret. */
-  readonly authorize: (request: FastifyRequest) => void;
-  readonly log: Log;
-}
 
 /**
  * Rule MIG7: `POST /_migrate`, for the app's operators. The response is a line of JSON for each
  * event as it happens, and `{"kind":"done"}` at the end; without that the migration did not finish.
  * It goes on if the client disconnects.
  */
-export function migrationRoute(app: FastifyInstance, options: MigrationRouteOptions): void {
+export function migrationRoute(app: FastifyInstance, deps: AppDeps): void {
+  const { migrate, log } = deps;
+  if (!migrate) return;
+  const authorize = authorizeAdmin(deps);
   const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
     restrictToOperators(reply);
-    options.authorize(request);
+    authorize(request);
   };
   app.post('/_migrate', { onRequest }, (_request, reply) => {
     const output = new PassThrough();
@@ -29,13 +25,13 @@ export function migrationRoute(app: FastifyInstance, options: MigrationRouteOpti
     const report = (event: MigrationEvent | { readonly kind: 'done' }) => {
       if (!output.destroyed) output.write(`${JSON.stringify(event)}\n`);
     };
-    options.migrate(report).then(
+    migrate(report).then(
       () => {
         report({ kind: 'done' });
         output.end();
       },
       (err: unknown) => {
-        options.log.error({ err }, 'a migration stopped before its end');
+        log.error({ err }, 'a migration stopped before its end');
         output.end();
       },
     );

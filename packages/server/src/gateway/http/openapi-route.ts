@@ -2,30 +2,29 @@ import { createHash } from 'node:crypto';
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { ModelSet } from '../../model/model.js';
-import { isOperator, type OperatorOptions, restrictToOperators } from './auth/operator.js';
+import type { AppDeps } from '../app-deps.js';
+import { isOperator, restrictToOperators } from './auth/operator.js';
 import { sendError, sendJson } from './http-responses.js';
 import { openApiDocument } from './openapi/document.js';
 import { isKnown } from './rest/entity-tags.js';
-
-export interface OpenApiRouteOptions extends OperatorOptions {
-  /** The current models. */
-  readonly models: () => ModelSet;
-  /** True if everybody may read it; `hidden` models are still for operators only. */
-  readonly public: boolean;
-}
 
 interface BuiltDocument {
   readonly text: string;
   readonly etag: string;
 }
 
-/** Rules OAS1 and OAS2: `/openapi.json`, rebuilt when the models change. */
-export function openApiRoute(app: FastifyInstance, options: OpenApiRouteOptions): void {
+/**
+ * Rules OAS1 and OAS2: `/openapi.json`, rebuilt when the models change. Models that are `hidden`
+ * are for operators only.
+ */
+export function openApiRoute(app: FastifyInstance, deps: AppDeps): void {
+  const { addresses, config } = deps;
+  const isPublic = config.openapi === 'public';
   const whole = new WeakMap<ModelSet, BuiltDocument>();
   const withoutHidden = new WeakMap<ModelSet, BuiltDocument>();
   const isServed = (url: string) => app.hasRoute({ method: 'POST', url });
   const documentFor = (operator: boolean): BuiltDocument => {
-    const models = options.models();
+    const models = deps.models();
     const known = operator ? whole : withoutHidden;
     const built =
       known.get(models) ??
@@ -34,9 +33,9 @@ export function openApiRoute(app: FastifyInstance, options: OpenApiRouteOptions)
     return built;
   };
   app.get('/openapi.json', (request, reply) => {
-    const operator = isOperator(request, options);
-    if (operator || !options.public) restrictToOperators(reply);
-    if (!operator && !options.public) return sendError(reply, fail('forbidden'));
+    const operator = isOperator(request, { secret: config.secret, addresses });
+    if (operator || !isPublic) restrictToOperators(reply);
+    if (!operator && !isPublic) return sendError(reply, fail('forbidden'));
     const { text, etag } = documentFor(operator);
     reply.header('ETag', `"${etag}"`).header('Cache-Control', 'private, no-cache');
     if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send();

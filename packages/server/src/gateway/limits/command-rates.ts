@@ -1,11 +1,10 @@
+import { fail } from '@really/protocol';
+import type { Rates } from '../../platform/limits.js';
 import type { Clock } from '../../platform/platform.js';
+import { RateLimit } from '../../platform/scheduling/rate-limit.js';
 import { networkOf } from '../server/address-network.js';
-import { RateLimit } from './rate-limit.js';
 
-export interface CommandRatesOptions {
-  /** Commands per second of one uid, and of one address; 0: no limit. */
-  readonly commands: number;
-  readonly address: number;
+export interface CommandRatesOptions extends Pick<Rates, 'commands' | 'address'> {
   readonly clock: Clock;
   readonly limited: (by: 'uid' | 'address') => void;
 }
@@ -23,19 +22,15 @@ export class CommandRates {
   readonly #limited: CommandRatesOptions['limited'];
 
   constructor({ commands, address, clock, limited }: CommandRatesOptions) {
-    this.#byUid = new RateLimit({ amount: commands, window: second, clock });
-    this.#byAddress = new RateLimit({ amount: address, window: second, clock, groupOf: networkOf });
+    const byUid = { amount: commands, window: second, clock };
+    const byAddress = { amount: address, window: second, clock, groupOf: networkOf };
+    this.#byUid = new RateLimit(byUid);
+    this.#byAddress = new RateLimit(byAddress);
     // A refusal costs as much as a command, so it has the same rate.
-    this.#refusedByUid = new RateLimit({ amount: commands, window: second, clock });
-    this.#refusedByAddress = new RateLimit({
-      ...{ amount: address, window: second, clock },
-      groupOf: networkOf,
-    });
-    this.#renewedByUid = new RateLimit({ amount: commands, window: second, clock });
-    this.#renewedByAddress = new RateLimit({
-      ...{ amount: address, window: second, clock },
-      groupOf: networkOf,
-    });
+    this.#refusedByUid = new RateLimit(byUid);
+    this.#refusedByAddress = new RateLimit(byAddress);
+    this.#renewedByUid = new RateLimit(byUid);
+    this.#renewedByAddress = new RateLimit(byAddress);
     this.#limited = limited;
   }
 
@@ -60,6 +55,12 @@ export class CommandRates {
       this.#byAddress.giveBack(address, commands);
     }
     return ofUid;
+  }
+
+  /** As `take`, and throws 429 if it is not granted. */
+  assert(address: string, uid: string | undefined, commands = 1): void {
+    const retryAfter = this.take(address, uid, commands);
+    if (retryAfter > 0) throw fail.rateLimited(retryAfter);
   }
 
   /**

@@ -29,11 +29,35 @@ export class NodeCount {
   }
 }
 
+/** Connections by address, or by the network of an IPv6 address. */
+export class NetworkCount {
+  readonly #counts = new Map<string, number>();
+
+  /** Networks with at least one connection. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  of(address: string): number {
+    return this.#counts.get(networkOf(address)) ?? 0;
+  }
+
+  enter(address: string): void {
+    this.#counts.set(networkOf(address), this.of(address) + 1);
+  }
+
+  leave(address: string): void {
+    const left = this.of(address) - 1;
+    if (left > 0) this.#counts.set(networkOf(address), left);
+    else this.#counts.delete(networkOf(address));
+  }
+}
+
 /** Counts the connections of an app, in total and by address (rule LIM6). */
 export class ConnectionCount {
   readonly #limits: ConnectionLimits;
   readonly #node: NodeCount;
-  readonly #byNetwork = new Map<string, number>();
+  readonly #byNetwork = new NetworkCount();
   #total = 0;
 
   constructor(limits: ConnectionLimits, node = new NodeCount(limits.connections)) {
@@ -52,22 +76,17 @@ export class ConnectionCount {
 
   /** Counts another connection; false: a limit is reached. After true, call `leave` once. */
   enter(address: string): boolean {
-    const network = networkOf(address);
-    const here = this.#byNetwork.get(network) ?? 0;
     const { connections, connectionsPerAddress } = this.#limits;
-    if (this.#total >= connections || here >= connectionsPerAddress) return false;
-    if (!this.#node.enter()) return false;
+    if (this.#total >= connections) return false;
+    if (this.#byNetwork.of(address) >= connectionsPerAddress || !this.#node.enter()) return false;
     this.#total++;
-    this.#byNetwork.set(network, here + 1);
+    this.#byNetwork.enter(address);
     return true;
   }
 
   leave(address: string): void {
-    const network = networkOf(address);
-    const here = this.#byNetwork.get(network) ?? 0;
     this.#node.leave();
     this.#total--;
-    if (here > 1) this.#byNetwork.set(network, here - 1);
-    else this.#byNetwork.delete(network);
+    this.#byNetwork.leave(address);
   }
 }

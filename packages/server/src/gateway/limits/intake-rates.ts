@@ -1,14 +1,9 @@
+import type { Rates } from '../../platform/limits.js';
 import type { Clock } from '../../platform/platform.js';
 import { networkOf } from '../server/address-network.js';
 
-export interface IntakeRatesOptions {
-  /**
-   * Bytes per second of one uid, of one address, and of one socket before it is initialized; 0: no
-   * limit.
-   */
-  readonly bytes: number;
-  readonly address: number;
-  readonly greeting: number;
+export interface IntakeRatesOptions
+  extends Pick<Rates, 'bytes' | 'addressBytes' | 'bytesBeforeInitialize'> {
   readonly clock: Clock;
   /** Called when a client has to wait for the limit of this key. */
   readonly over: (key: IntakeKey) => void;
@@ -29,6 +24,11 @@ export const controlPrice = 1024;
 
 /** Minimum price of a millisecond of parsing, in bytes: some messages are built to be slow. */
 export const bytesPerMillisecond = 64 * 1024;
+
+/** Price of a member beyond the free ones of a message: checking and storing it takes longer than its bytes show. */
+export const bytesPerMember = 1024;
+/** A batch of a thousand objects with ten fields each pays only for its bytes and its commands. */
+export const freeMembers = 10_000;
 
 /**
  * Bytes received from a uid, address or socket. They are charged after they have arrived, so the
@@ -51,6 +51,11 @@ export class IntakeBucket {
     if (this.#rate > 0) this.#fullAt = Math.max(this.#fullAt, now) + bytes / this.#rate;
   }
 
+  /** As `pay`, but no more than the rate of one window: those who share the bucket do not wait longer. */
+  payShare(bytes: number, now: number): void {
+    this.pay(Math.min(bytes, this.#rate * this.#window), now);
+  }
+
   /** Time of the monotonic clock from which there is room; may be in the past. */
   get roomAt(): number {
     return this.#fullAt - this.#window;
@@ -68,10 +73,10 @@ export class IntakeRates {
   readonly #byNetwork: IntakeBuckets;
 
   constructor(options: IntakeRatesOptions) {
-    const { bytes, address, clock } = options;
+    const { bytes, addressBytes, clock } = options;
     this.#options = options;
     this.#byUid = new IntakeBuckets(bytes, clock);
-    this.#byNetwork = new IntakeBuckets(address, clock);
+    this.#byNetwork = new IntakeBuckets(addressBytes, clock);
   }
 
   /** Uids and addresses with a state. */
@@ -89,7 +94,7 @@ export class IntakeRates {
 
   /** For one socket before it is initialized. */
   ofGreeting(): IntakeBucket {
-    return new IntakeBucket(this.#options.greeting, greetingWindow);
+    return new IntakeBucket(this.#options.bytesBeforeInitialize, greetingWindow);
   }
 
   /** For HTTP without a token: only the address pays. */

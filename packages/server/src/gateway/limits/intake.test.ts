@@ -13,11 +13,13 @@ import {
 import { Intake } from './intake.js';
 import { IntakeRates } from './intake-rates.js';
 
-function ratesOf(given: Partial<Record<'bytes' | 'address' | 'greeting', number>>) {
+function ratesOf(
+  given: Partial<Record<'bytes' | 'addressBytes' | 'bytesBeforeInitialize', number>>,
+) {
   const platform = simulatedPlatform({ seed: 1, now: 0 });
   const over: string[] = [];
   const rates = new IntakeRates({
-    ...{ bytes: 0, address: 0, greeting: 0, ...given },
+    ...{ bytes: 0, addressBytes: 0, bytesBeforeInitialize: 0, ...given },
     clock: platform.clock,
     over: (key) => over.push(key),
   });
@@ -44,14 +46,24 @@ test('[LIM27] a message that is slow to parse costs more than its bytes', () => 
   const intake = new Intake(rates, '10.0.0.1');
   intake.admit('u');
   intake.pay(100_000);
-  intake.payTime(100_000, 1);
+  intake.payParsed({ bytes: 100_000, time: 1, members: 0 });
   expect(intake.isOver).toBe(false);
-  intake.payTime(100_000, 17);
+  intake.payParsed({ bytes: 100_000, time: 17, members: 0 });
   expect([intake.isOver, intake.roomAt]).toEqual([true, ((17 * 64) / 1024) * 1000 - 1000]);
 });
 
+test('[LIM27] so does a message with more than 10,000 members', () => {
+  const { rates } = ratesOf({ bytes: 1024 * 1024 });
+  const intake = new Intake(rates, '10.0.0.1');
+  intake.admit('u');
+  intake.payParsed({ bytes: 0, time: 0, members: 10_000 });
+  expect(intake.isOver).toBe(false);
+  intake.payParsed({ bytes: 0, time: 0, members: 10_000 + 3 * 1024 });
+  expect([intake.isOver, intake.roomAt]).toEqual([true, 2000]);
+});
+
 test('[LIM27] sockets of one uid share a rate, and so do those of one address', () => {
-  const { rates, over } = ratesOf({ bytes: 1000, address: 1500 });
+  const { rates, over } = ratesOf({ bytes: 1000, addressBytes: 1500 });
   const sockets = ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2'].map(
     (address) => new Intake(rates, address),
   );
@@ -65,7 +77,7 @@ test('[LIM27] sockets of one uid share a rate, and so do those of one address', 
 });
 
 test('[LIM27] before it is initialized a socket has a small rate of its own, and its debt ends with initialize', () => {
-  const { rates, over } = ratesOf({ bytes: 1000, greeting: 10 });
+  const { rates, over } = ratesOf({ bytes: 1000, bytesBeforeInitialize: 10 });
   const intake = new Intake(rates, '10.0.0.1');
   intake.pay(41);
   expect([intake.isOver, over]).toEqual([true, ['rate.bytesBeforeInitialize']]);
@@ -74,7 +86,7 @@ test('[LIM27] before it is initialized a socket has a small rate of its own, and
 });
 
 test('[LIM27] idle uids and addresses are forgotten', () => {
-  const { platform, rates } = ratesOf({ bytes: 1000, address: 1000 });
+  const { platform, rates } = ratesOf({ bytes: 1000, addressBytes: 1000 });
   for (let n = 0; n < 3000; n++) {
     const intake = new Intake(rates, `10.0.${n >> 8}.${n & 255}`);
     intake.admit(`u${n}`);
@@ -166,4 +178,21 @@ test('[LIM27] nothing sent over the rate is lost', async () => {
   await client.receive(90);
   expect(client.received.map(({ n }) => n)).toEqual(Array.from({ length: 90 }, (_, n) => n));
   await server.close();
+});
+
+test('[LIM27] others at an address wait no longer than a second for what one message costs', () => {
+  const { platform, rates } = ratesOf({ bytes: 1_000_000, addressBytes: 2_000_000 });
+  const [costly, other] = ['u1', 'u2'].map((uid) => {
+    const intake = new Intake(rates, '10.0.0.1');
+    intake.admit(uid);
+    return intake;
+  });
+  costly?.payParsed({ bytes: 0, time: 0, members: 70_000 });
+  const waits = () => [costly, other].map((intake) => Math.round(intake?.roomAt ?? 0));
+  const cost = (60_000 * 1024) / 1000 - 1000;
+  expect(waits()).toEqual([Math.round(cost), 0]);
+  costly?.payParsed({ bytes: 0, time: 0, members: 70_000 });
+  expect(waits()[1]).toBe(1000);
+  platform.advance(1000);
+  expect([other?.recheck(), costly?.recheck()]).toEqual([false, true]);
 });

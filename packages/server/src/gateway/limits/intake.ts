@@ -1,9 +1,19 @@
 import {
+  bytesPerMember,
   bytesPerMillisecond,
   controlPrice,
+  freeMembers,
   type IntakeBucket,
   type IntakeRates,
 } from './intake-rates.js';
+
+export interface ParsingCost {
+  readonly bytes: number;
+  /** Milliseconds. */
+  readonly time: number;
+  /** Of all objects in it. */
+  readonly members: number;
+}
 
 /**
  * Charges the input of one socket or HTTP request to its uid and its address; before a socket is
@@ -44,7 +54,7 @@ export class Intake {
   pay(bytes: number): void {
     const now = this.#rates.clock.monotonic();
     this.#own.pay(bytes, now);
-    this.#ofAddress.pay(bytes, now);
+    this.#ofAddress.payShare(bytes, now);
     const wasOver = this.isOver;
     this.isOver = this.roomAt > now;
     if (this.isOver && !wasOver) this.#report(now);
@@ -59,11 +69,12 @@ export class Intake {
   }
 
   /**
-   * Charges the time in milliseconds that parsing a message of this many bytes took, if it was
-   * slow. Its bytes are paid for already.
+   * Charges what a large message costs beyond its bytes, which are paid for already: the time in
+   * milliseconds that parsing took, or its members if these cost more.
    */
-  payTime(bytes: number, time: number): void {
-    const extra = time * bytesPerMillisecond - bytes;
+  payParsed({ bytes, time, members }: ParsingCost): void {
+    const ofMembers = (members - freeMembers) * bytesPerMember;
+    const extra = Math.max(time * bytesPerMillisecond, ofMembers) - bytes;
     if (extra > 0) this.pay(extra);
   }
 

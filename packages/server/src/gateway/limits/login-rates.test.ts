@@ -15,7 +15,7 @@ const from = (headers: IncomingHttpHeaders = {}) => ({
 function setUp(given: { account?: number } = {}) {
   const { clock, ...platform } = simulatedPlatform({ seed: 1, now: 0 });
   const origins = new Origins(undefined);
-  const addresses = new AddressRates({ amount: 3, clock, origins });
+  const addresses = new AddressRates({ amount: 3, clock, origins, limited() {} });
   const rates = new LoginRates({
     ...{ addresses, clock, origins, known: 3, account: given.account ?? 0 },
   });

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../platform/platform.js';
+import { RateLimit } from '../../platform/scheduling/rate-limit.js';
 import { networkOf } from '../server/address-network.js';
 import { isFromForeignPage } from '../server/foreign-pages.js';
 import type { Origins } from '../server/origins.js';
 import type { AddressRates } from './address-rates.js';
-import { RateLimit } from './rate-limit.js';
 
 export interface LoginRatesOptions {
   readonly addresses: AddressRates;

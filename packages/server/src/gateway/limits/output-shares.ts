@@ -1,4 +1,5 @@
 import { networkOf } from '../server/address-network.js';
+import type { PacedSocket } from './output-pace.js';
 
 /** One holder's part of the waiting output. */
 export interface OutputShare {
@@ -51,6 +52,8 @@ export interface OutputHolder {
   readonly address: string;
   /** Bytes waiting now. */
   readonly waiting: number;
+  /** The socket that has to read in time (rule LIM33); HTTP connections are checked on their own. */
+  readonly paced?: PacedSocket | undefined;
   /** Ends it to free memory. */
   giveUp(): void;
 }

@@ -13,11 +13,12 @@ const refused = 'really_limit_refused_total limits.outputTotal';
 function setUp() {
   const metrics = new Readings();
   const checks: (() => void)[] = [];
-  const { timers } = simulatedPlatform({ seed: 1 });
+  const platform = simulatedPlatform({ seed: 1 });
   const total = new OutputTotal({
     limit: 1024 * kilobyte,
     budgets: new Budgets(metrics),
-    timers,
+    time: 60_000,
+    platform,
     schedule: (check) => checks.push(check),
   });
   const ended: string[] = [];

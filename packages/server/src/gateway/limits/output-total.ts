@@ -1,12 +1,16 @@
 import type { Budgets } from '../../platform/budget.js';
-import type { Timer, Timers } from '../../platform/platform.js';
+import type { Platform, Timer } from '../../platform/platform.js';
+import { NextTick } from '../../platform/scheduling/next-tick.js';
+import { OutputPace } from './output-pace.js';
 import { type OutputHolder, type OutputShare, sharesToEnd } from './output-shares.js';
 
 export interface OutputTotalOptions {
   /** Bytes that may wait in total (rule LIM32). */
   readonly limit: number;
+  /** Milliseconds in which a WebSocket has to read some of what waits for it (rule LIM33). */
+  readonly time: number;
   readonly budgets: Budgets;
-  readonly timers: Timers;
+  readonly platform: Pick<Platform, 'clock' | 'timers'>;
   /** When to check the total; by default at the end of this tick of the event loop. */
   readonly schedule?: ((check: () => void) => void) | undefined;
 }
@@ -27,6 +31,8 @@ interface HeldOutput {
   unattributed: number;
   /** It was ended and will close soon. */
   leaving: boolean;
+  /** `undefined`: somebody else checks it. */
+  readonly pace: OutputPace | undefined;
 }
 
 /**
@@ -39,13 +45,13 @@ export class OutputTotal {
   readonly #holdings = new Map<OutputHolder, HeldOutput>();
   /** By buffer, the number of holders that wait for it. */
   readonly #sharers = new Map<Buffer, number>();
-  readonly #check = () => this.#enforceLimit();
+  readonly #check: NextTick;
   #used = 0;
-  #due = false;
   #poll: Timer | undefined;
 
   constructor(options: OutputTotalOptions) {
     this.#options = options;
+    this.#check = new NextTick(() => this.#enforceLimit(), options.schedule);
     options.budgets.counted('limits.outputTotal', () => {
       this.#settleAll();
       return this.#used;
@@ -57,9 +63,7 @@ export class OutputTotal {
     const holding = this.#holdings.get(holder) ?? this.#begin(holder);
     for (const buffer of buffers) this.#hold(holding, buffer);
     this.#settle(holder, holding);
-    if (this.#used <= this.#options.limit || this.#due) return;
-    this.#due = true;
-    (this.#options.schedule ?? setImmediate)(this.#check);
+    if (this.#used > this.#options.limit) this.#check.request();
   }
 
   /** Nothing waits for it any more: everything is sent, or it has closed. */
@@ -75,9 +79,11 @@ export class OutputTotal {
   }
 
   #begin(holder: OutputHolder): HeldOutput {
-    const holding: HeldOutput = { buffers: [], bytes: 0, unattributed: 0, leaving: false };
+    const { platform, time } = this.#options;
+    const pace = holder.paced && new OutputPace(holder.paced, time);
+    const holding: HeldOutput = { buffers: [], bytes: 0, unattributed: 0, leaving: false, pace };
     this.#holdings.set(holder, holding);
-    this.#poll ??= this.#options.timers.every(pollInterval, () => this.#settleAll());
+    this.#poll ??= platform.timers.every(pollInterval, () => this.#checkAll());
     return holding;
   }
 
@@ -96,6 +102,19 @@ export class OutputTotal {
     holding.unattributed = Math.max(0, waiting - holding.bytes);
     this.#used += holding.unattributed;
     if (waiting <= uncounted) this.release(holder);
+  }
+
+  /** Ends those that read too little of what waits for them. */
+  #checkAll(): void {
+    this.#settleAll();
+    const { platform, budgets } = this.#options;
+    const now = platform.clock.monotonic();
+    for (const [holder, holding] of this.#holdings) {
+      if (holding.leaving || !holding.pace?.isTooSlow(now)) continue;
+      holding.leaving = true;
+      budgets.refuse('limits.outputTime');
+      holder.giveUp();
+    }
   }
 
   #settleAll(): void {
@@ -126,7 +145,6 @@ export class OutputTotal {
 
   /** Ends the largest holders until the rest is within the limit. */
   #enforceLimit(): void {
-    this.#due = false;
     this.#settleAll();
     const { limit, budgets } = this.#options;
     if (this.#used <= limit) return;

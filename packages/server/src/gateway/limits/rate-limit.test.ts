@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { RateLimit } from '../../platform/scheduling/rate-limit.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
 import { CommandRates } from './command-rates.js';
 import { ConnectionCount } from './connection-count.js';
-import { RateLimit } from './rate-limit.js';
 
 function limit(amount: number, window = 1000) {
   const platform = simulatedPlatform({ seed: 1 });

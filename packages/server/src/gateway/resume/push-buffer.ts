@@ -1,10 +1,8 @@
 import type { Frame, ReplayPoint } from '../../live/push/frame.js';
+import type { Limits } from '../../platform/limits.js';
 
 /** Limits of the pushes kept per connection. */
-export interface PushBufferLimits {
-  readonly count: number;
-  readonly bytes: number;
-}
+type PushBufferLimits = Pick<Limits, 'resumePushes' | 'resumeBytes'>;
 
 /** A push as it was sent. */
 export type SentPush = Pick<Frame, 'bytes' | 'replayPoint'>;
@@ -55,8 +53,8 @@ export class PushBuffer {
     this.#bytes += bytes.length;
     this.#total += 1;
     this.#addReplayPoint({ bytes, replayPoint });
-    const { count, bytes: most } = this.#limits;
-    if (this.#frames.length <= count && this.#bytes <= most) return;
+    const { resumePushes, resumeBytes } = this.#limits;
+    if (this.#frames.length <= resumePushes && this.#bytes <= resumeBytes) return;
     // Drops half of them at once, so that a push does not cost a shift.
     const kept = this.#frames.slice(Math.ceil(this.#frames.length / 2));
     this.#frames = kept;
@@ -79,7 +77,7 @@ export class PushBuffer {
     if (this.#frames.length === 0) return;
     this.#outdated ??= new Map();
     this.#outdated.set(key, this.#total);
-    if (this.#outdated.size <= this.#limits.count) return;
+    if (this.#outdated.size <= this.#limits.resumePushes) return;
     // Too many to keep track of: all are read again from the store.
     this.#outdated = undefined;
     this.#allOutdated = this.#total;
@@ -124,15 +122,15 @@ export class PushBuffer {
   }
 
   #addReplayPoint(push: SentPush): void {
-    const { count, bytes } = this.#limits;
+    const { resumePushes, resumeBytes } = this.#limits;
     this.#replayPoints.push(push.replayPoint);
-    if (this.#replayPoints.length > count * pointsPerFrame) {
+    if (this.#replayPoints.length > resumePushes * pointsPerFrame) {
       this.#replayPoints = this.#replayPoints.slice(Math.ceil(this.#replayPoints.length / 2));
     }
     if (push.replayPoint?.kind !== 'final' && push.replayPoint?.kind !== 'notice') return;
     this.#finals.push({ number: this.#total, push });
     this.#finalBytes += push.bytes.length;
-    if (this.#finals.length > count || this.#finalBytes > bytes) this.#forgetFinal();
+    if (this.#finals.length > resumePushes || this.#finalBytes > resumeBytes) this.#forgetFinal();
   }
 
   #forgetFinal(): void {

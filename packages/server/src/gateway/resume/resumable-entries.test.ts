@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
 import { Budgets } from '../../platform/budget.js';
 import { noMetrics } from '../../platform/metrics.js';
+import { simulatedPlatform } from '../../platform/simulated.js';
 import { PushBuffer } from './push-buffer.js';
 import { ResumableEntries } from './resumable-entries.js';
 
 function setUp(count: number, bytes: number) {
-  const kept = new ResumableEntries({ count, bytes, budgets: new Budgets(noMetrics) });
+  const kept = new ResumableEntries({
+    limits: { resumableSessions: count, resumableBytes: bytes },
+    window: 60_000,
+    budgets: new Budgets(noMetrics),
+    platform: simulatedPlatform({ seed: 1 }),
+  });
   const gone: string[] = [];
   const add = (name: string, own = 0, ...buffers: Buffer[]) => {
     const [owner = ''] = name.split(' ');
@@ -51,7 +57,7 @@ test('[LIM38] nothing is left of a forgotten entry', () => {
 });
 
 test('[LIM38] final pushes are kept up to a number of bytes', () => {
-  const sent = new PushBuffer({ count: 100, bytes: 1000 });
+  const sent = new PushBuffer({ resumePushes: 100, resumeBytes: 1000 });
   for (let n = 0; n < 5; n++)
     sent.add({ bytes: Buffer.alloc(300), replayPoint: { kind: 'notice' } });
   expect(sent.finalsAfter(1)).toBeUndefined();

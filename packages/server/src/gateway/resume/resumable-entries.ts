@@ -1,4 +1,7 @@
 import type { Budgets } from '../../platform/budget.js';
+import type { Limits } from '../../platform/limits.js';
+import type { Platform } from '../../platform/platform.js';
+import { Deadlines } from '../../platform/scheduling/deadlines.js';
 
 /** State kept for a client that may reconnect. */
 export interface ResumableEntry {
@@ -8,15 +11,16 @@ export interface ResumableEntry {
   readonly own: number;
   /** Buffers that other entries may share; a shared one is in memory once. */
   readonly buffers: readonly Buffer[];
-  /** Called when it is evicted. */
+  /** Called when it is evicted, or its time is over. It has to be deleted then. */
   forget(): void;
 }
 
 export interface ResumableEntriesOptions {
-  /** Limits of the number of entries and of their bytes. */
-  readonly count: number;
-  readonly bytes: number;
+  readonly limits: Pick<Limits, 'resumableSessions' | 'resumableBytes'>;
+  /** Milliseconds that an entry is kept; 0: none is. */
+  readonly window: number;
   readonly budgets: Budgets;
+  readonly platform: Platform;
 }
 
 interface Owner {
@@ -30,7 +34,10 @@ interface Owner {
  * goes first (rule LIM38).
  */
 export class ResumableEntries {
+  /** Milliseconds that an entry is kept; 0: none is. */
+  readonly window: number;
   readonly #options: ResumableEntriesOptions;
+  readonly #timers: Deadlines<ResumableEntry>;
   readonly #owners = new Map<string, Owner>();
   /** By buffer, the number of entries that hold it. */
   readonly #holders = new Map<Buffer, number>();
@@ -38,7 +45,10 @@ export class ResumableEntries {
   #bytes = 0;
 
   constructor(options: ResumableEntriesOptions) {
+    const { window, platform } = options;
+    this.window = window;
     this.#options = options;
+    this.#timers = new Deadlines({ platform, clock: 'monotonic', due: (entry) => entry.forget() });
     options.budgets.counted('limits.resumableSessions', () => this.#size);
     options.budgets.counted('limits.resumableBytes', () => this.#bytes);
   }
@@ -68,6 +78,7 @@ export class ResumableEntries {
     owner.bytes += charged;
     this.#size += 1;
     this.#bytes += charged;
+    this.#timers.set(entry, this.#options.platform.clock.monotonic() + this.window);
     for (let evicted = this.#excess(); evicted; evicted = this.#excess()) {
       this.delete(evicted);
       evicted.forget();
@@ -79,6 +90,7 @@ export class ResumableEntries {
     const charged = owner?.entries.get(entry);
     if (!owner || charged === undefined) return;
     owner.entries.delete(entry);
+    this.#timers.clear(entry);
     owner.bytes -= charged;
     if (owner.entries.size === 0) this.#owners.delete(entry.owner);
     this.#size -= 1;
@@ -88,12 +100,12 @@ export class ResumableEntries {
 
   /** The next entry to evict; `undefined` if all limits are kept. */
   #excess(): ResumableEntry | undefined {
-    const { count, bytes, budgets } = this.#options;
-    if (this.#size > count) {
+    const { limits, budgets } = this.#options;
+    if (this.#size > limits.resumableSessions) {
       budgets.refuse('limits.resumableSessions');
       return this.#oldestOf((owner) => owner.entries.size);
     }
-    if (this.#bytes > bytes) {
+    if (this.#bytes > limits.resumableBytes) {
       budgets.refuse('limits.resumableBytes');
       return this.#oldestOf((owner) => owner.bytes);
     }

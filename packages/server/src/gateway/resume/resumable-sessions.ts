@@ -2,8 +2,9 @@ import type { Auth } from '@really/protocol';
 import type { TokenIdentity } from '../../auth/token-identity.js';
 import { bytesOf, type ResumableSubscription } from '../../live/resume/resumable-subscription.js';
 import type { Metrics } from '../../platform/metrics.js';
-import type { Platform } from '../../platform/platform.js';
-import { Deadlines } from '../../platform/scheduling/deadlines.js';
+import type { Random } from '../../platform/platform.js';
+import type { RoomConnection } from '../../presence/membership.js';
+import type { Rooms } from '../../presence/rooms.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { ActiveTokens, TokenHolder } from './active-tokens.js';
 import type { PushBuffer } from './push-buffer.js';
@@ -18,6 +19,8 @@ export interface ResumableSession {
   readonly address: string;
   readonly subscriptions: readonly ResumableSubscription[];
   readonly sent: PushBuffer | undefined;
+  /** Its rooms; `undefined` if it is in none. */
+  readonly rooms?: RoomConnection | undefined;
 }
 
 /** A session whose connection still seems to be open. */
@@ -30,15 +33,14 @@ export interface ConnectedSession {
 }
 
 export interface ResumableSessionsOptions {
-  readonly platform: Platform;
   readonly metrics: Metrics;
-  /** Milliseconds that a session can be resumed; 0: it cannot. */
-  readonly window: number;
   /** All state kept for dropped clients. */
-  readonly kept: ResumableEntries;
+  readonly resumable: ResumableEntries;
   readonly activeTokens: Pick<ActiveTokens, 'track' | 'untrack'>;
   /** Notified when parked subscriptions are released. */
   readonly live: { releaseParked(subscriptions: readonly ResumableSubscription[]): void };
+  /** Notified when parked rooms are released. */
+  readonly rooms: Pick<Rooms, 'release'>;
 }
 
 /** Approximate bytes of memory of a parked session, without what it holds. */
@@ -57,7 +59,8 @@ class ParkedEntry implements TokenHolder, ResumableEntry {
     this.handle = handle;
     this.session = session;
     this.owner = ownerOf(session);
-    this.own = bytesPerEntry + (session.sent?.own ?? 0) + bytesOf(session.subscriptions);
+    const { sent, subscriptions, rooms } = session;
+    this.own = bytesPerEntry + (sent?.own ?? 0) + bytesOf(subscriptions) + (rooms?.bytes ?? 0);
     this.buffers = session.sent?.buffers ?? [];
     this.#forget = forget;
   }
@@ -71,6 +74,11 @@ class ParkedEntry implements TokenHolder, ResumableEntry {
   }
 }
 
+/** A connection-handle: 128 random bits, since it lets the same user take over the session. */
+export function newHandle(random: Random): string {
+  return Buffer.from(random.bytes(16)).toString('base64url');
+}
+
 /**
  * By connection-handle: the connected sessions of a gateway, and the resumable ones (section RES).
  */
@@ -79,20 +87,12 @@ export class ResumableSessions {
   readonly #connected = new Map<string, ConnectedSession>();
   /** In the order in which they dropped. */
   readonly #parked = new Map<string, ParkedEntry>();
-  readonly #timers: Deadlines;
   readonly #resumes;
   #closed = false;
 
   constructor(options: ResumableSessionsOptions) {
-    const { platform, metrics } = options;
+    const { metrics } = options;
     this.#options = options;
-    this.#timers = new Deadlines({
-      platform,
-      clock: 'monotonic',
-      due: (key) => {
-        if (key instanceof ParkedEntry) this.#forget(key);
-      },
-    });
     this.#resumes = metrics.counter('really_resumes_total', 'Attempts to resume a connection.', [
       'outcome',
     ]);
@@ -108,18 +108,17 @@ export class ResumableSessions {
   /** The connection of this handle has closed. */
   park(handle: string, parked: () => ResumableSession): void {
     if (!this.#connected.delete(handle)) return;
-    const { window, platform, live, activeTokens } = this.#options;
-    if (this.#closed || window === 0) return;
+    const { resumable, activeTokens } = this.#options;
+    if (this.#closed || resumable.window === 0) return;
     const session = parked();
     const { token } = session;
-    const entry = new ParkedEntry(handle, session, (parked) => this.#forget(parked));
+    const entry = new ParkedEntry(handle, session, (parked) => this.#drop(parked));
     if (!token || !activeTokens.track(entry, token)) {
-      live.releaseParked(session.subscriptions);
+      this.#release(session);
       return;
     }
     this.#parked.set(handle, entry);
-    this.#timers.set(entry, platform.clock.monotonic() + window);
-    this.#options.kept.add(entry);
+    resumable.add(entry);
   }
 
   /** Takes over the session of this handle, once; `undefined` if there is none of this uid. */
@@ -131,21 +130,33 @@ export class ResumableSessions {
     this.#resumes.add(1, isTheirs ? 'resumed' : 'unknown');
     if (!isTheirs) return undefined;
     this.#forget(entry);
+    this.#options.live.releaseParked(entry.session.subscriptions);
     return entry.session;
   }
 
   /** The server stops: nothing can be resumed here any more. */
   close(): void {
     this.#closed = true;
-    for (const entry of this.#parked.values()) this.#forget(entry);
+    for (const entry of this.#parked.values()) this.#drop(entry);
   }
 
-  #forget(entry: ParkedEntry): void {
-    const { live, activeTokens } = this.#options;
-    if (!this.#parked.delete(entry.handle)) return;
-    this.#options.kept.delete(entry);
+  /** It will not be resumed. */
+  #drop(entry: ParkedEntry): void {
+    if (this.#forget(entry)) this.#release(entry.session);
+  }
+
+  #release({ subscriptions, rooms: parkedRooms }: ResumableSession): void {
+    const { live, rooms } = this.#options;
+    live.releaseParked(subscriptions);
+    if (parkedRooms) rooms.release(parkedRooms);
+  }
+
+  /** False if it was forgotten already. */
+  #forget(entry: ParkedEntry): boolean {
+    const { resumable, activeTokens } = this.#options;
+    if (!this.#parked.delete(entry.handle)) return false;
+    resumable.delete(entry);
     activeTokens.untrack(entry);
-    this.#timers.clear(entry);
-    live.releaseParked(entry.session.subscriptions);
+    return true;
   }
 }

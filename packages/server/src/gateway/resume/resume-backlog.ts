@@ -1,4 +1,4 @@
-import { fail, parseR } from '@really/protocol';
+import { fail } from '@really/protocol';
 import type { Final, ReplayPoint, Under } from '../../live/push/frame.js';
 import { failedFrame } from '../../live/push/push-message.js';
 import type { ResumableSubscription } from '../../live/resume/resumable-subscription.js';
@@ -66,7 +66,9 @@ class SentAgain {
    */
   live(subscription: Living, from: number): boolean {
     const key = keyOf(subscription);
-    const under = { names: subscription.model.names, view: subscription.view };
+    const { model, view } = subscription;
+    const { r } = subscription.kind === 'item' ? subscription.item : subscription.request;
+    const under = { names: model.names, r, view };
     const canResend = this.#see(under) && !this.#sent.isOutdated(key, from);
     this.#canResend.set(key, canResend);
     return canResend;
@@ -97,7 +99,7 @@ class SentAgain {
     this.#canResend.set(key, canResend);
     if (canResend) this.frames.push(push);
     else if (deletedAt === undefined) this.frames.push(positionGoneFrame(r, key));
-    else this.ended.push({ kind: 'ended', item: { r, target: parseR(r), rev: deletedAt - 1 } });
+    else this.ended.push({ kind: 'ended', item: { r, rev: deletedAt - 1 } });
   }
 
   #see(under: Under): boolean {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Budgets } from '../../platform/budget.js';
-import { networkOf } from './address-network.js';
+import { NetworkCount } from '../limits/connection-count.js';
 import type { ClientAddresses } from './client-addresses.js';
 import type { HttpServer } from './http-server.js';
 
@@ -23,7 +23,7 @@ const spare = 64;
  */
 export class AcceptedSockets {
   readonly #options: AcceptedSocketsOptions;
-  readonly #byNetwork = new Map<string, number>();
+  readonly #byNetwork = new NetworkCount();
   readonly #known = new WeakSet<Socket>();
 
   constructor(server: HttpServer, options: AcceptedSocketsOptions) {
@@ -44,20 +44,12 @@ export class AcceptedSockets {
     const { perAddress, addresses, budgets } = this.#options;
     if (addresses.isProxy(remoteAddress)) return;
     this.#known.add(socket);
-    const network = networkOf(remoteAddress);
-    const here = this.#byNetwork.get(network) ?? 0;
-    if (here >= perAddress + spare) {
+    if (this.#byNetwork.of(remoteAddress) >= perAddress + spare) {
       budgets.refuse('limits.connectionsPerAddress');
       socket.destroy();
       return;
     }
-    this.#byNetwork.set(network, here + 1);
-    socket.once('close', () => this.#leave(network));
-  }
-
-  #leave(network: string): void {
-    const here = this.#byNetwork.get(network) ?? 0;
-    if (here > 1) this.#byNetwork.set(network, here - 1);
-    else this.#byNetwork.delete(network);
+    this.#byNetwork.enter(remoteAddress);
+    socket.once('close', () => this.#byNetwork.leave(remoteAddress));
   }
 }

@@ -6,7 +6,7 @@ const awaitingContinue = new WeakSet<ServerResponse>();
 /** The request waits for `100 Continue` or a refusal. */
 export function awaitContinue(response: ServerResponse): void {
   awaitingContinue.add(response);
-  // After a refusal the client may send the body or a new request; the two cannot be told apart.
+  // After a refusal the client may send the body or a new request; the two cannot be distinguished.
   response.shouldKeepAlive = false;
 }
 

@@ -1,24 +1,28 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
-import type { Platform } from '../../platform/platform.js';
-import { WritesUnavailable } from '../../store/store.js';
-import { isOperator, type OperatorOptions, restrictToOperators } from '../http/auth/operator.js';
+import { WritesUnavailable } from '../../store/store-errors.js';
+import { isOperator, restrictToOperators } from '../http/auth/operator.js';
 import { sendError, sendJson } from '../http/http-responses.js';
-import type { MetricsFormat, MetricsText } from '../options.js';
+import type { MetricsFormat, MetricsText, ServerGatewayOptions } from '../options.js';
+import type { ClientAddresses } from './client-addresses.js';
 import type { HostedRequest } from './hosts.js';
 
-export interface HealthRoutesOptions {
+export interface ServerRoutesOptions
+  extends Pick<ServerGatewayOptions, 'config' | 'log' | 'platform'> {
+  readonly addresses: ClientAddresses;
+  /** True while the server shuts down. */
+  readonly draining: () => boolean;
   /** Resolves if store and bus of what was asked for are reachable. */
   readonly ready: (request: HostedRequest) => Promise<void>;
-  readonly draining: () => boolean;
-  readonly platform: Platform;
+  /** The text of `/metrics`. */
+  readonly scrape: (format: MetricsFormat) => Promise<MetricsText>;
 }
 
 /** Milliseconds after which a store that does not answer counts as unavailable. */
 const storeTimeout = 2000;
 
 /** Rule HTTP1: liveness and readiness. */
-export function healthRoutes(app: FastifyInstance, options: HealthRoutesOptions): void {
+export function healthRoutes(app: FastifyInstance, options: ServerRoutesOptions): void {
   app.get('/health', (_request, reply) => sendJson(reply, 200, '{"status":"alive"}'));
   app.get('/ready', async (request, reply) => {
     const found = await readiness(options, request.raw);
@@ -38,7 +42,7 @@ function reasonOf(error: unknown): string | undefined {
   return first instanceof WritesUnavailable ? first.message : undefined;
 }
 
-async function readiness(options: HealthRoutesOptions, request: HostedRequest): Promise<Readiness> {
+async function readiness(options: ServerRoutesOptions, request: HostedRequest): Promise<Readiness> {
   if (options.draining()) return { status: 'draining' };
   const { timers } = options.platform;
   const late = new Promise<Readiness>((resolve) => {
@@ -51,21 +55,15 @@ async function readiness(options: HealthRoutesOptions, request: HostedRequest): 
   return await Promise.race([reached, late]);
 }
 
-export interface MetricsRouteOptions extends OperatorOptions {
-  readonly text: (format: MetricsFormat) => Promise<MetricsText>;
-  readonly public: boolean;
-  readonly platform: Pick<Platform, 'clock'>;
-}
-
 /** Milliseconds that a public metrics text is cached: it is expensive to make. */
 const freshness = 1000;
 
 /** Rule LIM35: the text as served to the public. */
 class CachedMetricsText {
-  readonly #options: Pick<MetricsRouteOptions, 'text' | 'platform'>;
+  readonly #options: Pick<ServerRoutesOptions, 'scrape' | 'platform'>;
   readonly #made = new Map<MetricsFormat, { at: number; text: Promise<MetricsText> }>();
 
-  constructor(options: Pick<MetricsRouteOptions, 'text' | 'platform'>) {
+  constructor(options: Pick<ServerRoutesOptions, 'scrape' | 'platform'>) {
     this.#options = options;
   }
 
@@ -73,21 +71,23 @@ class CachedMetricsText {
     const now = this.#options.platform.clock.monotonic();
     const known = this.#made.get(format);
     if (known && now < known.at + freshness) return known.text;
-    const text = this.#options.text(format);
+    const text = this.#options.scrape(format);
     this.#made.set(format, { at: now, text });
     return text;
   }
 }
 
 /** Rule HTTP2: for this machine and for holders of the secret, unless it is public. */
-export function metricsRoute(app: FastifyInstance, options: MetricsRouteOptions): void {
+export function metricsRoute(app: FastifyInstance, options: ServerRoutesOptions): void {
   const shared = new CachedMetricsText(options);
+  const { config, addresses } = options;
+  const isPublic = config.metrics === 'public';
   app.get('/metrics', async (request, reply) => {
-    const operator = isOperator(request, options);
-    if (operator || !options.public) restrictToOperators(reply);
-    if (!operator && !options.public) return sendError(reply, fail('forbidden'));
+    const operator = isOperator(request, { secret: config.secret, addresses });
+    if (operator || !isPublic) restrictToOperators(reply);
+    if (!operator && !isPublic) return sendError(reply, fail('forbidden'));
     const format = formatOf(request.headers.accept);
-    const { text, contentType } = await (operator ? options.text(format) : shared.text(format));
+    const { text, contentType } = await (operator ? options.scrape(format) : shared.text(format));
     reply.header('Content-Type', contentType).header('Vary', 'Accept');
     return reply.send(Buffer.from(text));
   });

@@ -80,7 +80,7 @@ export function refuseRequest(
   refusal: HttpRefusal,
   origins: Origins,
 ): void {
-  const body = bodyOf(refusal);
+  const body = refusalBody(refusal);
   const cors = origins.headersFor(response.req.headers.origin);
   response.writeHead(refusal.code, { ...headersOf(refusal, body), ...cors });
   response.end(body);
@@ -102,14 +102,15 @@ export function refusalText(
   refusal: HttpRefusal,
   more: Readonly<Record<string, string>> = {},
 ): { head: string; body: string } {
-  const body = bodyOf(refusal);
+  const body = refusalBody(refusal);
   const headers = Object.entries({ ...headersOf(refusal, body), ...more });
   const lines = headers.map(([name, value]) => `${name}: ${value}`);
   const status = `HTTP/1.1 ${refusal.code} ${STATUS_CODES[refusal.code] ?? ''}`;
   return { head: [status, ...lines, '', ''].join('\r\n'), body };
 }
 
-function bodyOf({ code, reason, error: message }: HttpRefusal): string {
+/** The body, as JSON. */
+export function refusalBody({ code, reason, error: message }: HttpRefusal): string {
   return JSON.stringify({
     code,
     reason,

@@ -1,43 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import { type Server, type ServerOptions, WebSocketServer } from 'ws';
-import type { ConnectionCount } from '../limits/connection-count.js';
+import type { AppDeps } from '../app-deps.js';
 import { ClientSocket } from '../websocket/client-socket.js';
-import { deflateTerms } from '../websocket/deflated-frames.js';
-import type { ClientAddresses } from './client-addresses.js';
+import { Connection } from '../websocket/connection.js';
+import { deflateTerms, takesDeflated } from '../websocket/deflated-frames.js';
 import { type HttpRefusal, refusals, refuseUpgrade } from './http-refusal.js';
 import { pathKindOf } from './socket-path.js';
-
-export interface UpgradesOptions {
-  /** Bytes of one message; a larger one closes with 1009 (rule LIM1). */
-  readonly message: number;
-  /** Compress messages for clients that offer it (rule CON7). */
-  readonly deflate: boolean;
-  readonly addresses: ClientAddresses;
-  readonly count: ConnectionCount;
-  /** True while the server shuts down. */
-  readonly draining: () => boolean;
-  readonly refused: (code: number) => void;
-  readonly accepted: (ws: ClientSocket, request: IncomingMessage, address: string) => void;
-}
 
 /** Milliseconds that a client has to complete a close that the server began. */
 const closeTimeout = 5000;
 
 /** Turns upgrade requests into WebSockets, or refuses them before any upgrade. */
 export class Upgrades {
-  readonly #options: UpgradesOptions;
+  readonly #deps: AppDeps;
   readonly #server: Server<typeof ClientSocket>;
 
-  constructor(options: UpgradesOptions) {
-    this.#options = options;
+  constructor(deps: AppDeps) {
+    this.#deps = deps;
     const settings: ServerOptions<typeof ClientSocket> & { closeTimeout: number } = {
       noServer: true,
       WebSocket: ClientSocket,
       clientTracking: false,
-      perMessageDeflate: options.deflate && deflateTerms,
+      // Rule CON7.
+      perMessageDeflate: deps.config.deflate && deflateTerms,
       // Pongs go through the socket writer, so that they count as output.
       autoPong: false,
-      maxPayload: options.message,
+      // A larger message closes with 1009 (rule LIM1).
+      maxPayload: deps.limits.message,
       // A message in tiny fragments takes far more memory than its bytes.
       maxBufferedChunks: 8192,
       maxFragments: 4096,
@@ -60,12 +49,12 @@ export class Upgrades {
     if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
     else if (target === 'other') this.#refuse(request, refusals.notFound);
     else if (!wantsWebSocket) this.#refuse(request, refusals.upgradeRequired);
-    else if (this.#options.draining()) this.#refuse(request, refusals.goingAway);
+    else if (this.#deps.draining()) this.#refuse(request, refusals.goingAway);
     else this.#accept(request, head);
   }
 
   #accept(request: IncomingMessage, head: Buffer): void {
-    const { addresses, count, accepted } = this.#options;
+    const { addresses, count, connections, metrics } = this.#deps;
     const address = addresses.of(request);
     if (!count.enter(address)) {
       this.#refuse(request, refusals.tooMany);
@@ -74,14 +63,17 @@ export class Upgrades {
     let open = false;
     this.#server.handleUpgrade(request, request.socket, head, (ws) => {
       open = true;
-      accepted(ws, request, address);
+      const { socket } = request;
+      const deflates = takesDeflated(ws, request);
+      connections.add(new Connection(this.#deps, { ws, socket, address, deflates }));
+      metrics.opened();
     });
     // Without asynchronous checks the handshake has succeeded or failed by now.
     if (!open) count.leave(address);
   }
 
   #refuse(request: IncomingMessage, refusal: HttpRefusal): void {
-    this.#options.refused(refusal.code);
+    this.#deps.metrics.refused(refusal.code);
     refuseUpgrade(request, refusal);
   }
 }

@@ -9,13 +9,20 @@ export interface SocketEvents {
   received(data: Buffer, isBinary: boolean): void;
   pinged(payload: Buffer): void;
   ponged(payload: Buffer): void;
-  /** The closing handshake begins, on either side: the last chance to send anything. */
-  closing(): void;
+  /**
+   * The closing handshake begins, on either side: the last chance to send anything. `code`: of the
+   * close frame, 1005 without one.
+   */
+  closing(code: number): void;
   /** The close frame is queued. */
   closeSent(): void;
   /** The socket has closed. `code`: from the client's close frame, 1006 without one. */
   closed(code: number): void;
 }
+
+/** The code of a close frame that has none, and of a socket without a close frame (RFC 6455, section 7.4.1). */
+export const closedWithoutCode = 1005;
+export const closedWithoutFrame = 1006;
 
 const owner = Symbol('owner');
 
@@ -47,7 +54,7 @@ export class ClientSocket extends WebSocket {
 
   /** Every close goes through here, including those that `ws` starts itself. */
   override close(code?: number, reason?: string | Buffer): void {
-    this.events?.closing();
+    this.events?.closing(code ?? closedWithoutCode);
     super.close(code, reason);
     this.events?.closeSent();
   }

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { closeCodes, type JsonObject } from '@really/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Reply } from '../../commands/services.js';
 import { encodeFrame } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
 import { defaultLimits } from '../../platform/limits.js';
 import type { Log } from '../../platform/log.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../../platform/simulated.js';
-import type { CommandReply } from '../dispatch/commands-in-flight.js';
 import {
   clientFrame,
   openTestGateway,
@@ -35,7 +35,7 @@ afterEach(async () => {
 function gate() {
   const waiting: (() => void)[] = [];
   const command: TestCommand = (_call, { n }) =>
-    new Promise<CommandReply>((resolve) => {
+    new Promise<Reply>((resolve) => {
       waiting.push(() => resolve({ body: { n: n ?? null } }));
     });
   return { waiting, command };
@@ -182,6 +182,76 @@ describe('an idle client', () => {
     expect(client.received.at(-1)).toEqual({ evt: 'kicked' });
   });
 
+  test('[PRS9] a client in a room is pinged, and cut off once it missed two pings', async () => {
+    const platform = simulatedPlatform({ seed: 1 });
+    const inRoom: PushTarget[] = [];
+    const join: TestCommand = async ({ pushTarget }) => {
+      if (pushTarget) inRoom.push(pushTarget);
+      pushTarget?.watchLife?.(true);
+      return { body: {} };
+    };
+    const server = await start({
+      platform,
+      config: { ...idle, idleTimeout: 1e9 },
+      commands: { join },
+    });
+    const [quiet, alive] = [new RawClient(server.port), await TestClient.initialized(server)];
+    await quiet.upgrade();
+    const accessToken = await server.tokens.mint({ uid: 'amal' });
+    for (const message of [
+      { tag: 1, cmd: 'initialize', accessToken },
+      { tag: 2, cmd: 'join' },
+    ]) {
+      quiet.write(clientFrame(JSON.stringify(message)));
+    }
+    await quiet.until((bytes) => bytes.includes('{"tag":2'));
+    alive.send({ tag: 2, cmd: 'join' });
+    await alive.receive(1);
+    const pingsOf = () => serverFrames(quiet.bytes).filter(({ opcode }) => opcode === 9).length;
+    for (const pings of [1, 2]) {
+      const pinged = once(alive.socket, 'ping');
+      platform.advance(15_000);
+      await pinged;
+      await quiet.until(() => pingsOf() === pings);
+    }
+    expect(inRoom).toHaveLength(2);
+    // The other one answers, and is pinged again.
+    const pinged = once(alive.socket, 'ping');
+    platform.advance(15_000);
+    expect(await quiet.ended).toContain('"tag":2');
+    await pinged;
+    const [, left] = inRoom;
+    left?.watchLife?.(false);
+    platform.advance(60_000);
+    alive.send({ tag: 3, cmd: 'ping' });
+    expect(await alive.receive(2)).toMatchObject([{}, { evt: 'pinged' }]);
+  });
+
+  test('[PRS7] pushes of rooms are left out while output waits, the last one and stored ones are not', async () => {
+    let target: PushTarget | undefined;
+    const join: TestCommand = async ({ pushTarget }) => {
+      target = pushTarget;
+      return { body: {} };
+    };
+    const server = await start({ commands: { join } });
+    const client = await TestClient.initialized(server);
+    client.send({ tag: 2, cmd: 'join' });
+    await client.receive(1);
+    client.socket.pause();
+    const noise = encodeFrame(JSON.stringify({ evt: 'sent', noise: 'x'.repeat(60_000) }));
+    let sent = 0;
+    while (target?.pushEphemeral?.(noise)) {
+      sent += 1;
+      await tick();
+    }
+    target?.push(encodeFrame('{"evt":"snapshot"}'));
+    expect(target?.pushEphemeral?.(encodeFrame('{"evt":"failed"}'), true)).toBe(true);
+    client.socket.resume();
+    const received = await client.receive(sent + 3);
+    expect(received.slice(-2)).toEqual([{ evt: 'snapshot' }, { evt: 'failed' }]);
+    await until(() => target?.pushEphemeral?.(noise) === true);
+  });
+
   test('[LIM9] a client that never initializes is closed, however much it sends', async () => {
     const { platform, server } = await startSimulated({ ...idle, idleTimeout: 100_000 });
     const client = await TestClient.open(server.url);
@@ -292,7 +362,7 @@ describe('order', () => {
     const watch: TestCommand = ({ pushTarget: listener }) =>
       Promise.resolve({
         body: { started: true },
-        afterwards: () => listener.push(encodeFrame('{"evt":"snapshot"}')),
+        afterwards: () => listener?.push(encodeFrame('{"evt":"snapshot"}')),
       });
     const server = await start({ commands: { watch } });
     const client = await TestClient.initialized(server);
@@ -369,7 +439,10 @@ describe('frames', () => {
   test('[LIM4] a client that does not read is congested, then recovers or is closed', async () => {
     const metrics = new Readings();
     const waiting = () => metrics.read('really_connection_waiting_bytes');
-    const { server, client, listener } = await raw({ metrics, limits: { output: 64 * 1024 } });
+    const { server, client, listener } = await raw({
+      metrics,
+      limits: { outputBuffer: 64 * 1024 },
+    });
     client.socket.pause();
     const frame = encodeFrame(JSON.stringify({ evt: 'x', pad: 'x'.repeat(32 * 1024) }));
     // The kernel buffers some megabytes before anything waits here.
@@ -395,10 +468,85 @@ describe('frames', () => {
     expect([last?.opcode, last?.payload.readUInt16BE(0)]).toEqual([8, closeCodes.overload]);
   });
 
+  /** A client for which output waits that it does not read, and which sent a ping since. */
+  async function slowReader(watched: boolean) {
+    const metrics = new Readings();
+    const platform = simulatedPlatform({ seed: 1 });
+    // In a room it is about the pings.
+    const limits = { outputBuffer: 64 * 1024, outputTime: watched ? 1e9 : 60_000 };
+    const { server, client, listener } = await raw({
+      metrics,
+      platform,
+      limits,
+      config: { idleTimeout: 120_000, initializeTimeout: 120_000 },
+    });
+    const waiting = () => metrics.read('really_connection_waiting_bytes');
+    const isGone = () => server.live.dropped.length > 0;
+    const pushed = encodeFrame(JSON.stringify({ evt: 'x', pad: 'x'.repeat(16 * 1024) }));
+    client.socket.pause();
+    const fill = async () => {
+      while (waiting() < 256 * 1024 && !isGone()) {
+        listener.push(pushed);
+        await tick();
+      }
+      client.write(clientFrame('{"tag":2,"cmd":"ping"}'));
+    };
+    await fill();
+    if (watched) listener.watchLife?.(true);
+    /** The client reads until the server notices that it took so many bytes. */
+    const readSome = async (bytes: number) => {
+      const before = waiting();
+      client.socket.resume();
+      await until(() => waiting() <= before - bytes || isGone());
+      client.socket.pause();
+      await fill();
+    };
+    return { metrics, platform, server, client, readSome, isGone };
+  }
+
+  test('[LIM33] a client that reads nothing of what waits for it is closed after a minute', async () => {
+    const { metrics, platform, client, isGone } = await slowReader(false);
+    platform.advance(60_000);
+    expect(isGone()).toBe(false);
+    platform.advance(2000);
+    expect(isGone()).toBe(true);
+    expect(metrics.read('really_limit_refused_total limits.outputTime')).toBe(1);
+    client.socket.resume();
+    await client.ended;
+  });
+
+  test('[LIM33] [SES9] a client that reads slowly is not closed, nor idle while its messages are not read', async () => {
+    const { platform, client, readSome, isGone } = await slowReader(false);
+    for (let n = 0; n < 5; n++) {
+      platform.advance(40_000);
+      await readSome(128 * 1024);
+    }
+    expect(isGone()).toBe(false);
+    client.socket.resume();
+    await client.until((bytes) => bytes.includes('"evt":"pinged"'));
+  });
+
+  test('[PRS9] a client in a room that reads nothing is cut off, whatever waits; one that reads is not', async () => {
+    const { platform, readSome, isGone } = await slowReader(true);
+    for (let n = 0; n < 4; n++) {
+      platform.advance(15_000);
+      await readSome(32 * 1024);
+    }
+    expect(isGone()).toBe(false);
+    // What the system still took for the client counts as read.
+    while (!isGone()) {
+      platform.advance(15_000);
+      await tick();
+    }
+  });
+
   test('[LIM4] unread responses are bounded as well', async () => {
     const pad = 'x'.repeat(10_000);
     const fat: TestCommand = () => Promise.resolve({ body: { pad } });
-    const { server, client } = await raw({ limits: { output: 64 * 1024 }, commands: { fat } });
+    const { server, client } = await raw({
+      limits: { outputBuffer: 64 * 1024 },
+      commands: { fat },
+    });
     client.socket.pause();
     let gone = false;
     void client.ended.then(() => {

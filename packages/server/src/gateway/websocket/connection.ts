@@ -1,52 +1,24 @@
 import type { Socket } from 'node:net';
 import { closeCodes, fail } from '@really/protocol';
+import type { Frame } from '../../live/push/frame.js';
 import type { Timer } from '../../platform/platform.js';
-import type { Deadlines } from '../../platform/scheduling/deadlines.js';
-import type { InputQuota, InputSource } from '../dispatch/input-quota.js';
-import type { TickQuota } from '../dispatch/tick-quota.js';
-import type { GatewayMetrics } from '../gateway-metrics.js';
+import type { AppDeps } from '../app-deps.js';
+import type { InputSource } from '../dispatch/input-quota.js';
 import { Intake } from '../limits/intake.js';
-import type { IntakeRates } from '../limits/intake-rates.js';
+import { OutputProgress } from '../limits/output-pace.js';
+import { type InputHolder, perPiece, worthCounting } from '../limits/unread-input.js';
 import {
-  type InputHolder,
-  perPiece,
-  type UnreadInput,
-  worthCounting,
-} from '../limits/unread-input.js';
-import type { ClientSocket, SocketEvents } from './client-socket.js';
+  type ClientSocket,
+  closedWithoutCode,
+  closedWithoutFrame,
+  type SocketEvents,
+} from './client-socket.js';
+import type { OpenConnection } from './connections.js';
 import { deflatedFrame } from './deflated-frames.js';
-import type { Egress } from './egress.js';
-import { type JsonLimits, type ParsedMessage, parseMessage } from './parse-message.js';
-import { errorText, fixedFrames, pongFrame } from './response.js';
-import { Session } from './session.js';
-import type { SessionDeps, SessionSocket } from './session-deps.js';
+import { type ParsedMessage, parseMessage } from './parse-message.js';
+import { errorText, fixedFrames, pingFrame, pongFrame } from './response.js';
+import { Session, type SessionSocket } from './session.js';
 import { SocketWriter, type SocketWriterOwner } from './socket-writer.js';
-
-/** What all connections of a gateway share. */
-export interface ConnectionDeps extends SessionDeps {
-  readonly egress: Egress;
-  readonly metrics: GatewayMetrics;
-  readonly tickQuota: TickQuota;
-  readonly inputQuota: InputQuota;
-  readonly unread: UnreadInput;
-  readonly intakes: IntakeRates;
-  /** By the monotonic clock: calls `onRateRecovered` of the connection that is the key. */
-  readonly rateTimers: Pick<Deadlines, 'set' | 'clear'>;
-  /** Limit of bytes per message before initialization. */
-  readonly messageBeforeInitialize: number;
-  /**
-   * By the monotonic clock, for idle and initialize timeouts: calls `checkDeadlines` of the
-   * connection that is the key.
-   */
-  readonly idleTimers: Pick<Deadlines, 'set' | 'clear'>;
-  /** Milliseconds. */
-  readonly idleTimeout: number;
-  readonly initializeTimeout: number;
-  /** Limits of the JSON in messages. */
-  readonly jsonLimits: JsonLimits;
-  /** The connection has closed. */
-  readonly onClosed: (connection: Connection) => void;
-}
 
 export interface ConnectionOptions {
   readonly ws: ClientSocket;
@@ -68,6 +40,10 @@ const ticksToRead = 3;
 /** Bytes that the system delivers at once. */
 const largestChunk = 64 * 1024;
 
+/** Milliseconds between pings, and how many may stay without an answer. */
+const pingInterval = 15_000;
+const missedPings = 2;
+
 /**
  * Milliseconds that a client being closed by the server has to read the remaining output and the
  * reason.
@@ -75,16 +51,23 @@ const largestChunk = 64 * 1024;
 const closeGrace = 1000;
 
 /**
- * One client's socket: reads frames in order, no faster than the session can handle them, and
- * closes it on timeouts.
+ * One client's socket: reads frames in order, no faster than the session can handle them. It closes
+ * the socket of a client that sends nothing for the idle timeout (by default 120 s), or that does
+ * not initialize in time, and pings those in rooms.
  */
 export class Connection
-  implements SocketEvents, SessionSocket, SocketWriterOwner, InputSource, InputHolder
+  implements
+    OpenConnection,
+    SocketEvents,
+    SessionSocket,
+    SocketWriterOwner,
+    InputSource,
+    InputHolder
 {
   readonly address: string;
   tick = 0;
   quotaLeft = 0;
-  readonly #deps: ConnectionDeps;
+  readonly #deps: AppDeps;
   readonly #ws: ClientSocket;
   readonly #socket: Socket;
   readonly #writer: SocketWriter;
@@ -109,10 +92,12 @@ export class Connection
   #proceeding = false;
   #state: 'open' | 'finishing' | 'draining' | 'closing' = 'open';
   #code: number | undefined;
+  /** Since the last ping; `undefined` while the client is not pinged. */
+  #life: { missed: number; isHeard: boolean; readonly progress: OutputProgress } | undefined;
   /** Set once the server is closing the socket. */
   #closeTimer: Timer | undefined;
 
-  constructor(deps: ConnectionDeps, { ws, socket, address, deflates }: ConnectionOptions) {
+  constructor(deps: AppDeps, { ws, socket, address, deflates }: ConnectionOptions) {
     this.address = address;
     this.#deps = deps;
     this.#ws = ws;
@@ -145,7 +130,62 @@ export class Connection
     this.#writer.send(this.#deflates ? deflatedFrame(frame) : frame);
   }
 
+  sendEphemeral(frame: Pick<Frame, 'bytes'>, isLast: boolean): boolean {
+    const isBehind = this.#writer.congested || this.#writer.unsent > this.#deps.limits.roomOutput;
+    if (isBehind && !isLast) return false;
+    this.send(frame.bytes);
+    return true;
+  }
+
+  watchLife(isWatched: boolean): void {
+    const { lifeTimers, platform } = this.#deps;
+    if (!isWatched) {
+      lifeTimers.clear(this);
+      this.#life = undefined;
+    } else if (!this.#life && this.#state !== 'closing') {
+      this.#life = { missed: 0, isHeard: true, progress: new OutputProgress(this.#socket) };
+      lifeTimers.set(this, platform.clock.monotonic() + pingInterval);
+    }
+  }
+
+  /** Rule PRS9: pings the client, and cuts it off if it answered none of the last pings. */
+  checkLife(): void {
+    const life = this.#life;
+    if (!life) return;
+    if (this.#isReading(life.progress) || this.#isLeftUnread) life.isHeard = true;
+    life.missed = life.isHeard ? 0 : life.missed + 1;
+    if (life.missed >= missedPings) {
+      this.#cutOffIfSilent(ticksToRead);
+      return;
+    }
+    life.isHeard = false;
+    this.#writer.send(pingFrame);
+    this.#deps.lifeTimers.set(this, this.#deps.platform.clock.monotonic() + pingInterval);
+  }
+
+  /** A ping is answered only when what waits before it is read: so a client that reads is alive. */
+  #isReading(progress: OutputProgress): boolean {
+    const wasBlocked = progress.isBlocked;
+    return progress.take() > 0 && wasBlocked;
+  }
+
+  /** Nothing can be heard of the client, and it is not up to the client to end that. */
+  get #isLeftUnread(): boolean {
+    return this.#intake.isOver || (this.#backlog !== undefined && !this.congested);
+  }
+
+  /** After the process was blocked, an answer may wait in the system's buffers. */
+  #cutOffIfSilent(ticks: number): void {
+    setImmediate(() => {
+      if (!this.#life) return;
+      if (this.#life.isHeard) this.checkLife();
+      else if (ticks > 1) this.#cutOffIfSilent(ticks - 1);
+      else this.terminate();
+    });
+  }
+
   arrived(bytes: number): void {
+    if (this.#life) this.#life.isHeard = true;
     this.#intake.pay(bytes);
     if (this.#intake.isOver) this.#pauseReading();
     this.#unfinished += bytes + perPiece;
@@ -216,6 +256,7 @@ export class Connection
     }
     if (this.#unanswered) this.#writer.send(pongFrame(this.#unanswered));
     this.#unanswered = undefined;
+    this.#session.onRateRecovered();
     if (this.#backlog) this.proceed();
     else this.#resumeReading();
   }
@@ -246,17 +287,16 @@ export class Connection
   /** Checks the idle and initialize timeouts. */
   checkDeadlines(): void {
     const now = this.#deps.platform.clock.monotonic();
-    // While the socket is not read, the client cannot be judged idle; unless it is up to the client
-    // to end that.
-    const isUnread = this.#backlog !== undefined || this.#intake.isOver;
-    if (isUnread && !this.congested) this.#activeAt = now;
+    // While the socket is not read, the client cannot be judged idle. One that reads too little of
+    // what waits for it is closed for that (rule LIM33).
+    if (this.#backlog !== undefined || this.#intake.isOver) this.#activeAt = now;
     if (now < this.#nextDeadline()) this.#deps.idleTimers.set(this, this.#nextDeadline());
     else this.#recheckLater(ticksToRead);
   }
 
   /**
    * After the process was blocked, the client's input waits in the system's buffers: read it before
-   * judging the client idle.
+   * calling the client idle.
    */
   #recheckLater(ticks: number): void {
     setImmediate(() => {
@@ -267,13 +307,13 @@ export class Connection
 
   #closeIfDue(): void {
     const now = this.#deps.platform.clock.monotonic();
-    if (now >= this.#activeAt + this.#deps.idleTimeout) {
+    if (now >= this.#activeAt + this.#deps.config.idleTimeout) {
       this.#deps.metrics.kicked();
       this.send(fixedFrames.kicked);
       this.close(closeCodes.policy);
     } else if (
       this.#session.isUnauthenticated &&
-      now >= this.#openedAt + this.#deps.initializeTimeout
+      now >= this.#openedAt + this.#deps.config.initializeTimeout
     ) {
       this.close(closeCodes.policy);
     } else {
@@ -325,22 +365,25 @@ export class Connection
 
   /** Cuts the socket off without a close frame. */
   terminate(): void {
-    this.closing();
+    this.closing(closedWithoutFrame);
     this.#ws.terminate();
   }
 
-  closing(): void {
+  closing(code: number): void {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
     this.#backlog = undefined;
     this.#deps.idleTimers.clear(this);
     this.#deps.rateTimers.clear(this);
+    this.watchLife(false);
     this.#intake.end();
     this.#backlogBytes = 0;
     this.#unfinished = 0;
     this.#deps.unread.set(this, 0);
     this.#writer.close();
-    this.#session.end();
+    const isClients = this.#code === undefined;
+    const isFinal = isClients && (code === closeCodes.normal || code === closedWithoutCode);
+    this.#session.end({ isFinal });
   }
 
   closeSent(): void {
@@ -352,11 +395,12 @@ export class Connection
   }
 
   closed(code: number): void {
-    this.closing();
+    this.closing(closedWithoutFrame);
     this.#closeTimer?.cancel();
     this.#writer.socketClosed();
     this.#deps.metrics.closed(this.#code ?? code);
-    this.#deps.onClosed(this);
+    this.#deps.connections.delete(this);
+    this.#deps.count.leave(this.address);
   }
 
   /** Takes a message in this tick's quota, if the session can handle one. */
@@ -383,8 +427,11 @@ export class Connection
   #countUnread(): void {
     if (this.#state === 'closing') return;
     // An oversized message of an unauthenticated client is refused before it is complete.
-    const { messageBeforeInitialize: greeting, unread } = this.#deps;
-    if (this.#session.isUnauthenticated && this.#unfinished > 2 * greeting + largestChunk) {
+    const { unread, limits } = this.#deps;
+    if (
+      this.#session.isUnauthenticated &&
+      this.#unfinished > 2 * limits.messageBeforeInitialize + largestChunk
+    ) {
       this.close(closeCodes.tooBig);
     } else {
       unread.set(this, this.#unfinished + this.#backlogBytes + this.#inFlight);
@@ -424,7 +471,7 @@ export class Connection
 
   #handle(data: Buffer): void {
     const { isUnauthenticated: isStranger } = this.#session;
-    if (isStranger && data.length > this.#deps.messageBeforeInitialize) {
+    if (isStranger && data.length > this.#deps.limits.messageBeforeInitialize) {
       this.close(closeCodes.tooBig);
       return;
     }
@@ -442,18 +489,22 @@ export class Connection
   }
 
   #parse(data: Buffer): ParsedMessage {
-    const { platform, jsonLimits } = this.#deps;
-    if (data.length < worthTiming) return parseMessage(data, jsonLimits);
+    const { platform, limits } = this.#deps;
+    if (data.length < worthTiming) return parseMessage(data, limits);
     const begun = platform.clock.monotonic();
-    const parsed = parseMessage(data, jsonLimits);
-    this.#intake.payTime(data.length, platform.clock.monotonic() - begun);
+    const parsed = parseMessage(data, limits);
+    this.#intake.payParsed({
+      bytes: data.length,
+      time: platform.clock.monotonic() - begun,
+      members: parsed.kind === 'message' ? parsed.members : 0,
+    });
     if (this.#intake.isOver) this.#pauseReading();
     return parsed;
   }
 
   #nextDeadline(): number {
-    const silence = this.#activeAt + this.#deps.idleTimeout;
+    const silence = this.#activeAt + this.#deps.config.idleTimeout;
     if (this.#session.initialized) return silence;
-    return Math.min(silence, this.#openedAt + this.#deps.initializeTimeout);
+    return Math.min(silence, this.#openedAt + this.#deps.config.initializeTimeout);
   }
 }

@@ -1,13 +1,24 @@
 import { closeCodes } from '@really/protocol';
 import type { Platform } from '../../platform/platform.js';
-import type { Connection } from './connection.js';
 import type { Egress } from './egress.js';
+
+/** A connection, as far as all of them are counted and shut down. */
+export interface OpenConnection {
+  readonly open: boolean;
+  readonly idle: boolean;
+  readonly congested: boolean;
+  readonly waitingBytes: number;
+  finish(): void;
+  dropBacklog(): void;
+  close(code: number): void;
+  terminate(): void;
+}
 
 export interface ConnectionsOptions {
   readonly platform: Platform;
   readonly egress: Egress;
   /** Resolves when all commits are pushed. */
-  readonly settle: () => Promise<void>;
+  readonly settle?: (() => Promise<void>) | undefined;
 }
 
 /** Milliseconds between checks whether everything is done. */
@@ -22,7 +33,7 @@ const shares = { backlog: 0.3, inFlight: 0.55, pushes: 0.65 };
 /** All connections of a gateway, and their shutdown. */
 export class Connections {
   readonly #options: ConnectionsOptions;
-  readonly #all = new Set<Connection>();
+  readonly #all = new Set<OpenConnection>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -40,11 +51,11 @@ export class Connections {
     return bytes;
   }
 
-  add(connection: Connection): void {
+  add(connection: OpenConnection): void {
     this.#all.add(connection);
   }
 
-  delete(connection: Connection): void {
+  delete(connection: OpenConnection): void {
     this.#all.delete(connection);
   }
 
@@ -64,7 +75,7 @@ export class Connections {
     await this.#until(after(shares.backlog), idle);
     for (const connection of busy) connection.dropBacklog();
     await this.#until(after(shares.inFlight), idle);
-    await this.#withTime(after(shares.pushes), this.#options.settle());
+    await this.#withTime(after(shares.pushes), this.#options.settle?.() ?? Promise.resolve());
     this.#options.egress.flush();
     for (const connection of [...this.#all]) connection.close(closeCodes.goingAway);
     await this.#until(deadline, () => this.#all.size === 0);

@@ -11,6 +11,9 @@ function fakeSocket(capacity = Number.POSITIVE_INFINITY) {
     writable: true,
     corks: 0,
     free: capacity,
+    get bytesWritten() {
+      return writes.reduce((sum, { length }) => sum + length, 0);
+    },
     get writableLength() {
       return pending.reduce((sum, { bytes }) => sum + bytes.length, 0);
     },

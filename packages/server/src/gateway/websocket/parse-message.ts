@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type JsonObject, type JsonValue, parseJson } from '@really/protocol';
+import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '@really/protocol';
 
 export type ParsedMessage =
   /** `members`: number of members of all its objects; 0 for a short message. */
@@ -29,7 +29,7 @@ const malformed: ParsedMessage = { kind: 'malformed' };
 /** Reads one text message. */
 export function parseMessage(bytes: Buffer, jsonLimits: JsonLimits): ParsedMessage {
   const message = readJson(bytes);
-  if (!isObject(message)) return malformed;
+  if (!isJsonObject(message)) return malformed;
   // A level takes at least two characters, so most messages need no check.
   if (bytes.length <= Math.min(jsonLimits.depth * 2, jsonLimits.keyLength)) {
     return { kind: 'message', message, members: 0 };
@@ -54,10 +54,6 @@ function readJson(bytes: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Checks and counts everything in a message. */

@@ -26,16 +26,19 @@ export interface Initialized {
   readonly expires: number | undefined;
   /** Set if the request named a connection-handle. */
   readonly resumed?: boolean | undefined;
+  /** The hash of the models, if the request asked for it. */
+  readonly models?: string | undefined;
 }
 
-/** The response to a successful `initialize` (rules SES1 and RES1). */
+/** The response to a successful `initialize` (rules SES1, SES13 and RES1). */
 export function initializedText(
   tag: number,
-  { handle, auth, epoch, expires, resumed }: Initialized,
+  { handle, auth, epoch, expires, resumed, models }: Initialized,
 ): string {
-  const user = { _r: auth._r, authType: auth.authType, uid: auth.uid, data: auth.data ?? {} };
+  const { _r, authType, uid, data = {}, admin } = auth;
+  const user = { _r, authType, uid, data, admin };
   const until = expires === undefined ? undefined : new Date(expires).toISOString();
-  const body = { 'connection-handle': handle, user, epoch, expires: until, resumed };
+  const body = { 'connection-handle': handle, user, epoch, expires: until, resumed, models };
   return JSON.stringify({ tag, evt: 'initialized', body });
 }
 
@@ -48,6 +51,9 @@ export const fixedFrames = {
   kicked: frameOf('{"evt":"kicked"}'),
   tokenExpired: frameOf('{"evt":"token-expired"}'),
 };
+
+/** A ping without a payload. */
+export const pingFrame = Buffer.from([0x89, 0]);
 
 /** The pong for a ping: the same payload, at most 125 bytes (RFC 6455, section 5.5.3). */
 export function pongFrame(payload: Uint8Array): Buffer {

@@ -1,23 +1,16 @@
 import { type Auth, fail, type JsonObject, parseR } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { noAudit } from '../../auth/audit.js';
-import { revocationsInMemory } from '../../auth/revocations.fixture.js';
-import type { TokenRefusal, Verified } from '../../auth/tokens.js';
+import type { TokenRefusal, Tokens, Verified } from '../../auth/tokens.js';
+import type { OrderKey } from '../../commands/order-keys.js';
 import { encodeFrame } from '../../live/push/frame.js';
-import { Budgets } from '../../platform/budget.js';
-import { silentLog } from '../../platform/log.js';
-import { noMetrics } from '../../platform/metrics.js';
-import { Deadlines } from '../../platform/scheduling/deadlines.js';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import type { OrderKey } from '../dispatch/command-order.js';
-import type { CommandRequest, CommandSet } from '../dispatch/commands-in-flight.js';
-import { PricedResponses } from '../dispatch/priced-responses.js';
-import { CommandRates } from '../limits/command-rates.js';
-import { ActiveTokens } from '../resume/active-tokens.js';
-import { ResumableEntries } from '../resume/resumable-entries.js';
-import { ResumableSessions } from '../resume/resumable-sessions.js';
+import { appDeps } from '../app-deps.js';
+import type { CommandRequest, CommandSet } from '../dispatch/command-set.js';
+import { noRates, testOptions } from '../gateway.fixture.js';
+import { NodeCount } from '../limits/connection-count.js';
+import { OutputTotal } from '../limits/output-total.js';
+import type { GatewayLive, GatewayOptions } from '../options.js';
 import { Session } from './session.js';
-import type { SessionDeps } from './session-deps.js';
 
 const hour = 3_600_000;
 
@@ -61,57 +54,41 @@ function manualCommands() {
 interface Setup {
   perSecond?: number;
   inFlight?: number;
-  verify?: SessionDeps['tokens']['verify'];
+  verify?: Tokens['verify'];
 }
 
-function setUp(options: Setup = {}) {
+function setUp({ perSecond = 0, inFlight = 256, verify }: Setup = {}) {
   const platform = simulatedPlatform({ seed: 1, now: Date.UTC(2026, 0, 1) });
   const { running, commands } = manualCommands();
   const sent: JsonObject[] = [];
   const events: string[] = [];
-  const rate = options.perSecond ?? 0;
-  const revocations = revocationsInMemory(platform.clock);
-  const activeTokens = new ActiveTokens(revocations);
-  const deps: SessionDeps = {
-    commands,
-    pricedResponses: new PricedResponses({ tickBytes: 1_000_000, platform }),
+  const { options, revocations } = testOptions({
     platform,
-    log: silentLog,
-    inFlight: options.inFlight ?? 256,
-    output: 1000,
-    object: 1000,
-    metrics: { command() {}, inFlight() {} },
-    tokens: {
-      verify: options.verify ?? (async (token) => verdict(token, platform.clock.now())),
-    },
-    live: {
-      onDrain: () => events.push('drained'),
-      epoch: 'e'.repeat(16),
-      viewOf: () => 'v'.repeat(16),
-      positionOf: () => undefined,
-      drop: () => events.push('dropped'),
-      authChanged: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
-      park: () => [],
-      releaseParked() {},
-      resume: async () => () => events.push('begun'),
-    },
-    resumableSessions: new ResumableSessions({
-      ...{ platform, metrics: noMetrics, activeTokens, window: 120_000 },
-      kept: new ResumableEntries({ count: 10, bytes: 1_000_000, budgets: new Budgets(noMetrics) }),
-      live: { releaseParked() {} },
-    }),
-    activeTokens,
-    audit: noAudit,
-    pushBuffer: { count: 4, bytes: 1000 },
-    rates: new CommandRates({ commands: rate, address: 0, clock: platform.clock, limited() {} }),
-    tokenTimers: new Deadlines({
-      platform,
-      clock: 'wall',
-      due: (key) => {
-        if (key instanceof Session) key.expire();
-      },
-    }),
+    limits: { inFlight, outputBuffer: 1000, object: 1000, resumePushes: 4, resumeBytes: 1000 },
+    config: { rates: { ...noRates, commands: perSecond } },
+  });
+  const tokens: GatewayOptions['tokens'] = {
+    mint: async () => '',
+    verify: verify ?? (async (token) => verdict(token, platform.clock.now())),
   };
+  const live: GatewayLive = {
+    ...options.live,
+    onDrain: () => events.push('drained'),
+    drop: () => events.push('dropped'),
+    authChanged: ({ auth }) => events.push(`reauthorized ${auth.uid}`),
+    resume: async () => () => events.push('begun'),
+  };
+  const { budgets } = options;
+  const deps = appDeps(
+    { ...options, commands, tokens, live },
+    {
+      node: new NodeCount(1),
+      output: new OutputTotal({ limit: 1e9, time: 1e9, budgets, platform }),
+      draining: () => false,
+      alone: true,
+    },
+  );
+  const { activeTokens } = deps;
   const socket = {
     address: '10.0.0.1',
     congested: false,
@@ -119,12 +96,14 @@ function setUp(options: Setup = {}) {
       sent.push(JSON.parse(frame.subarray(frame[1] === 126 ? 4 : 2).toString())),
     close: (code: number) => {
       events.push(`close ${code}`);
-      session.end();
+      session.end({ isFinal: false });
     },
+    sendEphemeral: () => true,
+    watchLife() {},
     proceed: () => events.push('proceed'),
     onAuthenticated() {},
     roomAt: 0,
-    pay() {},
+    pay: (bytes: number) => events.push(`pay ${bytes}`),
     pauseFor: (time: number) => time > 0 && events.push(`hold ${time}`),
   };
   const session = new Session(deps, socket);
@@ -295,7 +274,7 @@ describe('initialize', () => {
   test('[SES1] a session that ended during verification sends nothing', async () => {
     const { session, say } = setUp();
     const answer = say({ cmd: 'initialize', tag: 1, accessToken: 'amal' });
-    session.end();
+    session.end({ isFinal: false });
     expect(await answer).toEqual([]);
   });
 
@@ -353,7 +332,7 @@ describe('once initialized', () => {
     const { initialize, revocations, session, deps, activeTokens } = setUp();
     const [answer] = await initialize('amal');
     const handle = handleOf(answer);
-    session.end();
+    session.end({ isFinal: false });
     expect(activeTokens.size).toBe(1);
     await revocations.revokeUid('amal');
     expect(activeTokens.size).toBe(0);
@@ -490,8 +469,8 @@ describe('once initialized', () => {
     const { session, initialize, say, settle, running, events } = setUp();
     await initialize('amal');
     await say({ tag: 1, cmd: 'subscribe', r: '/users/1' });
-    session.end();
-    session.end();
+    session.end({ isFinal: false });
+    session.end({ isFinal: false });
     expect(events.filter((event) => event === 'dropped')).toHaveLength(1);
     running[0]?.end();
     expect(await settle()).toEqual([]);
@@ -504,8 +483,36 @@ describe('once initialized', () => {
     const push = encodeFrame('{"evt":"snapshot"}');
     session.push(push);
     session.onDrain();
-    session.end();
+    session.end({ isFinal: false });
     session.push(push);
     expect([sent, session.congested]).toEqual([[{ evt: 'snapshot' }], true]);
   });
+});
+
+test('[LIM44] objects read for subscriptions are paid for, and beyond the rate nothing more is pushed', async () => {
+  const { session, socket, events, initialize, platform } = setUp();
+  await initialize('u1');
+  events.length = 0;
+  expect(session.charge(4095)).toBeUndefined();
+  expect(session.charge(10_000)).toBeUndefined();
+  expect([events.splice(0), session.congested]).toEqual([['pay 5000'], false]);
+  socket.roomAt = platform.clock.monotonic() + 1;
+  let hasRoom = false;
+  const room = session.charge(10_000)?.then(() => {
+    hasRoom = true;
+  });
+  expect(session.charge(20_000)).toBeDefined();
+  expect([session.congested, hasRoom]).toEqual([true, false]);
+  session.onRateRecovered();
+  await room;
+  expect([session.congested, hasRoom, events]).toEqual([
+    false,
+    true,
+    ['pay 5000', 'pay 10000', 'drained'],
+  ]);
+  // A waiting message goes on when the socket closes.
+  const last = session.charge(10_000);
+  session.end({ isFinal: true });
+  await last;
+  expect(session.charge(10_000)).toBeUndefined();
 });

@@ -10,23 +10,44 @@ import {
   parseRequest,
   readEnvelope,
 } from '@really/protocol';
+import { recordSubscribed } from '../../auth/audit.js';
 import type { TokenRefusal, Verified } from '../../auth/tokens.js';
 import type { Frame, Under } from '../../live/push/frame.js';
 import type { PushTarget } from '../../live/push-target.js';
-import { asksAsOwner } from '../../queries/owner.js';
+import { typesOfModels } from '../../model/typescript/types-of-models.js';
+import { toProtocolError } from '../../objects/to-protocol-error.js';
+import { chargeScriptsToOwner } from '../../queries/owner.js';
+import type { AppDeps } from '../app-deps.js';
 import { CommandsInFlight, type InFlightOwner } from '../dispatch/commands-in-flight.js';
 import { costOf, costOfMembers } from '../dispatch/message-cost.js';
 import { reservableShares, reserveFor } from '../dispatch/output-reservation.js';
 import type { Payer } from '../dispatch/owner-queues.js';
-import { toProtocolError } from '../dispatch/to-protocol-error.js';
+import { priceOf } from '../dispatch/priced-responses.js';
 import type { TokenHolder } from '../resume/active-tokens.js';
 import { PushBuffer, type SentPush } from '../resume/push-buffer.js';
-import type { ConnectedSession } from '../resume/resumable-sessions.js';
+import { type ConnectedSession, newHandle } from '../resume/resumable-sessions.js';
 import { resumeBacklog } from '../resume/resume-backlog.js';
 import { networkOf } from '../server/address-network.js';
 import { HeldPushes } from './held-pushes.js';
 import { errorText, fixedFrames, frameOf, initializedText } from './response.js';
-import type { SessionDeps, SessionSocket } from './session-deps.js';
+
+/** A connection as its session sees it. Tests use a plain object. */
+export interface SessionSocket extends Payer {
+  readonly address: string;
+  readonly congested: boolean;
+  send(frame: Buffer): void;
+  /** False: output waits already, and this was left out, as it is not the last of its kind. */
+  sendEphemeral(frame: Pick<Frame, 'bytes'>, isLast: boolean): boolean;
+  /** Whether the client is pinged, and disconnected if it does not answer. */
+  watchLife(isWatched: boolean): void;
+  close(code: number): void;
+  /** The uid is known from now on. */
+  onAuthenticated(uid: string): void;
+  /** Reads nothing for this many milliseconds. */
+  pauseFor(time: number): void;
+  /** The session was busy and takes messages again. */
+  proceed(): void;
+}
 
 /**
  *   greeting --initialize--> ready --initialize--> ready (renewed)
@@ -48,7 +69,7 @@ const allowedFailures = 5;
  * when.
  */
 export class Session implements PushTarget, InFlightOwner, ConnectedSession, TokenHolder {
-  readonly #deps: SessionDeps;
+  readonly #deps: AppDeps;
   readonly #socket: SessionSocket;
   #state: SessionState = greeting;
   #verifying = false;
@@ -56,11 +77,13 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   #inFlight: CommandsInFlight | undefined;
   /** Created with the first push. */
   #pushBuffer: PushBuffer | undefined;
+  /** Exists while nothing may be read for its subscriptions: resolves once the rate allows it. */
+  #rateWait: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   /** Created with the first write. */
   #heldPushes: HeldPushes | undefined;
   #initializeCompleted = false;
 
-  constructor(deps: SessionDeps, socket: SessionSocket) {
+  constructor(deps: AppDeps, socket: SessionSocket) {
     this.#deps = deps;
     this.#socket = socket;
   }
@@ -85,7 +108,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   get congested(): boolean {
-    if (this.#state.kind === 'closed' || this.#socket.congested) return true;
+    if (this.#state.kind === 'closed' || this.#socket.congested || this.#rateWait) return true;
     return this.#heldPushes?.congested ?? false;
   }
 
@@ -98,7 +121,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const inFlight = this.#inFlight;
     return (
       inFlight !== undefined &&
-      (inFlight.count >= this.#deps.inFlight || inFlight.reserved >= reservableShares)
+      (inFlight.count >= this.#deps.limits.inFlight || inFlight.reserved >= reservableShares)
     );
   }
 
@@ -123,6 +146,14 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     else this.#sendPush(frame);
   }
 
+  pushEphemeral(frame: Frame, isLast = false): boolean {
+    return this.open && this.#socket.sendEphemeral(frame, isLast);
+  }
+
+  watchLife(isWatched: boolean): void {
+    this.#socket.watchLife(isWatched);
+  }
+
   holdPushes(): () => void {
     this.#heldPushes ??= new HeldPushes((frame) => this.#sendPush(frame));
     const release = this.#heldPushes.hold();
@@ -131,6 +162,28 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
       release();
       if (wasCongested && !this.congested) this.onDrain();
     };
+  }
+
+  charge(bytes: number): Promise<void> | undefined {
+    const price = priceOf(bytes);
+    if (price === 0 || !this.open) return undefined;
+    this.#socket.pay(price);
+    if (this.#socket.roomAt <= this.#deps.platform.clock.monotonic()) return undefined;
+    if (this.#rateWait) return this.#rateWait.promise;
+    let resolve = () => {};
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    this.#rateWait = { promise, resolve };
+    return promise;
+  }
+
+  /** The rate limit allows input, and reads for its subscriptions, again. */
+  onRateRecovered(): void {
+    this.#rateWait?.resolve();
+    const wasWaiting = this.#rateWait !== undefined;
+    this.#rateWait = undefined;
+    if (wasWaiting && !this.congested) this.onDrain();
   }
 
   discardSent(key: string): void {
@@ -162,9 +215,8 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     try {
       this.#dispatch(message, bytes, members);
     } catch (thrown) {
-      const { log, platform } = this.#deps;
       const fields = typeof message.traceId === 'string' ? { traceId: message.traceId } : {};
-      this.refuse(message, toProtocolError(thrown, { log, platform, fields }));
+      this.refuse(message, toProtocolError(thrown, this.#deps, fields));
     }
   }
 
@@ -196,31 +248,41 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     if (this.initialized) this.#deps.live.onDrain(this);
   }
 
-  /** The connection is closing: drops all its state. Commands in flight end by themselves. */
-  end(): void {
+  /**
+   * The connection is closing: drops all its state. Commands in flight end by themselves.
+   * `isFinal`: the client said that it goes.
+   */
+  end({ isFinal }: { readonly isFinal: boolean }): void {
     const state = this.#state;
     if (state.kind === 'closed') return;
     this.#state = { kind: 'closed', auth: state.kind === 'ready' ? state.auth : undefined };
+    this.#rateWait?.resolve();
     if (state.kind !== 'ready') return;
     // They count as sent, so a resume sends them again.
     for (const frame of this.#heldPushes?.takeAll() ?? []) this.#buffer(frame);
-    const { tokenTimers, resumableSessions, live, activeTokens } = this.#deps;
+    const { tokenTimers, resumableSessions, live, rooms, activeTokens } = this.#deps;
     tokenTimers.clear(this);
     const token = activeTokens.untrack(this);
     const { auth } = state;
     const park = () => {
       const { address } = this;
-      return { token, auth, address, subscriptions: live.park(this), sent: this.#pushBuffer };
+      const parked = {
+        subscriptions: live.park(this),
+        rooms: isFinal ? undefined : rooms.park(this),
+      };
+      return { token, auth, address, ...parked, sent: this.#pushBuffer };
     };
     resumableSessions.park(state.handle, park);
     live.drop(this);
+    rooms.drop(this);
   }
 
   onSettled(): void {
     if (this.#inFlight?.count === 0) {
       this.#inFlight = undefined;
-      // A subscribe may have ended after the connection did.
+      // A subscribe or join may have ended after the connection did.
       if (!this.open) this.#deps.live.drop(this);
+      if (!this.open) this.#deps.rooms.drop(this);
     }
     this.#socket.proceed();
   }
@@ -232,7 +294,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const cost = uid === undefined ? costOfMembers(members) : costOf(message, members);
     const retryAfter = this.#deps.rates.take(address, uid, cost);
     if (retryAfter > 0) {
-      this.refuse(message, fail('rate.limited', undefined, { meta: { retryAfter } }));
+      this.refuse(message, fail.rateLimited(retryAfter));
       this.#socket.pauseFor(this.#deps.rates.refuse(address, uid) * 1000);
     } else if (cmd === 'initialize') {
       this.#initialize(message, tag);
@@ -265,7 +327,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     }
     this.#inFlight ??= new CommandsInFlight(this.#deps, this);
     const { request } = parsed;
-    this.#inFlight.run(request, reserveFor(request.cmd, bytes, this.#deps), bytes);
+    this.#inFlight.run(request, reserveFor(request.cmd, bytes, this.#deps.limits), bytes);
   }
 
   #initialize(message: JsonObject, tag: number | undefined): void {
@@ -296,30 +358,36 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     const refusal = this.#refusalOf(verified);
     if (refusal !== undefined) this.#failInitialize(tag, refusal);
     if (refusal !== undefined || !verified.ok) return;
-    asksAsOwner({ auth: verified.auth, address: this.address });
-    if (this.initialized || handle === undefined) this.#completeInitialize(tag, verified);
+    chargeScriptsToOwner({ auth: verified.auth, address: this.address });
+    if (this.initialized || handle === undefined) this.#completeInitialize(request, verified);
     else await this.#resume({ ...request, handle }, verified);
   }
 
   /** Section RES: takes over the session of an earlier connection of this user. */
   async #resume(
-    { tag, handle, received }: InitializeRequest & { handle: string },
+    request: InitializeRequest & { handle: string },
     verified: Verified & { ok: true },
   ): Promise<void> {
-    const { resumableSessions, live } = this.#deps;
+    const { handle, received } = request;
+    const { resumableSessions, live, rooms } = this.#deps;
     const parked = resumableSessions.take(handle, verified.auth.uid);
     const { auth } = verified;
-    const isSeen = ({ names, view }: Under) => live.viewOf(names, auth) === view;
+    const isSeen = ({ names, r, view }: Under) => live.viewOf(names, auth, r) === view;
     const backlog = parked && resumeBacklog(parked, received, isSeen);
-    if (!backlog) return this.#completeInitialize(tag, verified, false);
-    this.#state = { kind: 'ready', auth, handle: this.#newHandle() };
+    if (!backlog) {
+      if (parked?.rooms) rooms.release(parked.rooms);
+      return this.#completeInitialize(request, verified, false);
+    }
+    this.#state = { kind: 'ready', auth, handle: newHandle(this.#deps.platform.random) };
+    const beginRooms = parked.rooms && rooms.resume(this, parked.rooms);
     const begin = await live.resume(this, backlog.subscriptions);
     if (!this.open) return;
     // The rights may have changed meanwhile, so that earlier pushes may no longer be sent.
     if (!backlog.seenUnder.every(isSeen)) return this.#socket.close(closeCodes.overload);
-    this.#completeInitialize(tag, verified, true);
+    this.#completeInitialize(request, verified, true);
     for (const frame of backlog.frames) this.#sendPush(frame);
     begin();
+    beginRooms?.();
   }
 
   #refusalOf(verified: Verified): TokenRefusal | undefined {
@@ -330,12 +398,12 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   #completeInitialize(
-    tag: number,
+    { tag, asksModels }: InitializeRequest,
     { auth, token, expires }: Verified & { ok: true },
     resumed?: boolean,
   ): void {
     const state = this.#state;
-    const handle = state.kind === 'ready' ? state.handle : this.#newHandle();
+    const handle = state.kind === 'ready' ? state.handle : newHandle(this.#deps.platform.random);
     const isRenewal = state.kind === 'ready' && resumed === undefined;
     this.#failures = 0;
     this.#initializeCompleted = true;
@@ -344,15 +412,26 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     this.#deps.resumableSessions.register(handle, this);
     this.#deps.metrics.command('initialize', 'ok', 0);
     const { epoch } = this.#deps.live;
-    this.respond(initializedText(tag, { handle, auth, epoch, expires, resumed }));
+    const models = asksModels ? typesOfModels(this.#deps.models()).hash : undefined;
+    this.respond(initializedText(tag, { handle, auth, epoch, expires, resumed, models }));
     if (expires === undefined) this.#deps.tokenTimers.clear(this);
     else this.#deps.tokenTimers.set(this, expires);
     if (!this.#deps.activeTokens.track(this, token)) this.expire();
     else if (isRenewal) this.#reauthorized(auth.uid);
+    if (auth.admin) this.#auditAdmin(auth.uid);
+  }
+
+  /** Rule ADM9: from now on its subscriptions show everything. */
+  #auditAdmin(uid: string): void {
+    const { audit, live } = this.#deps;
+    const { address } = this.#socket;
+    audit.record('admin.session', { address, uid });
+    recordSubscribed(audit, { address, uid }, live.subscribedRs(this));
   }
 
   #reauthorized(uid: string): void {
     const subscriptions = this.#deps.live.authChanged(this);
+    this.#deps.rooms.authChanged(this);
     const time = this.#deps.rates.renewed(this.#socket.address, uid, subscriptions);
     if (time > 0) this.#socket.pauseFor(time);
   }
@@ -364,7 +443,7 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   #buffer(push: SentPush): void {
-    this.#pushBuffer ??= new PushBuffer(this.#deps.pushBuffer);
+    this.#pushBuffer ??= new PushBuffer(this.#deps.limits);
     this.#pushBuffer.add(push);
   }
 
@@ -380,15 +459,11 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
   }
 
   #failVerify(tag: number, thrown: unknown): void {
-    const { log, platform } = this.#deps;
-    const error = toProtocolError(thrown, { log, platform, fields: { cmd: 'initialize' } });
+    const error = toProtocolError(thrown, this.#deps, { cmd: 'initialize' });
     this.respond(errorText(error, { tag }));
     // A session that is only partly resumed cannot continue.
     if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
   }
 
   /** 128 random bits. */
-  #newHandle(): string {
-    return Buffer.from(this.#deps.platform.random.bytes(16)).toString('base64url');
-  }
 }

@@ -6,7 +6,8 @@ import type { Egress } from './egress.js';
 export interface OutputSocket {
   /** False once it was ended or destroyed. */
   readonly writable: boolean;
-  /** Bytes written that the kernel has not taken yet. */
+  /** Bytes written, and how many of them the kernel has not taken yet. */
+  readonly bytesWritten: number;
   readonly writableLength: number;
   write(bytes: Buffer, done?: () => void): boolean;
   cork(): void;
@@ -24,7 +25,11 @@ export interface SocketWriterOwner {
   giveUp(): void;
 }
 
-/** Writes to one socket: whole WebSocket frames, in the order of `send`. */
+/**
+ * Writes to one socket: whole WebSocket frames, in the order of `send`. It knows whether the client
+ * is slow: while the writer is congested, live subscriptions send nothing and catch up after
+ * `onDrain` (rule LIM4), and beyond a multiple of the limit the socket is closed.
+ */
 export class SocketWriter implements OutputHolder {
   readonly #egress: Egress;
   readonly #socket: OutputSocket;
@@ -49,6 +54,10 @@ export class SocketWriter implements OutputHolder {
     return this.#owner.address;
   }
 
+  get paced(): OutputSocket {
+    return this.#socket;
+  }
+
   giveUp(): void {
     this.#owner.giveUp();
   }
@@ -61,6 +70,11 @@ export class SocketWriter implements OutputHolder {
   /** Bytes waiting here and in the socket. */
   get waiting(): number {
     return this.#queuedBytes + this.#socket.writableLength;
+  }
+
+  /** Bytes of earlier ticks that the kernel has not taken yet. */
+  get unsent(): number {
+    return this.#socket.writableLength;
   }
 
   /** Queues a complete frame. Does nothing after `close`. */

@@ -1,13 +1,8 @@
 import { Slice } from '../../platform/scheduling/slices.js';
 import { QueryTimeBudget } from '../../queries/query-time-budget.js';
-import {
-  type Changes,
-  type Created,
-  type History,
-  type Pos,
-  type Scope,
-  StoreUnavailable,
-} from '../../store/store.js';
+import { StoreUnavailable } from '../../store/store-errors.js';
+import type { Changes, Created, History, Scope } from '../../store/store-reads.js';
+import type { Pos } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
 import { readWithRetry } from './read-with-retry.js';
 

@@ -1,5 +1,5 @@
 import type { Platform } from '../../platform/platform.js';
-import { StoreUnavailable } from '../../store/store.js';
+import { StoreUnavailable } from '../../store/store-errors.js';
 
 /** Milliseconds between attempts. After the last one the subscription fails with 503. */
 const retryDelays = [50, 100, 200, 400, 800, 1600];

@@ -1,12 +1,13 @@
 import { fail } from '@really/protocol';
-import { pushView } from '../../model/view/view.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { Created } from '../../store/store.js';
+import type { Created } from '../../store/store-reads.js';
+import { beginCatchUp } from '../catch-up/begin-catch-up.js';
 import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
-import type { FairLimiter } from '../catch-up/fair-limiter.js';
 import { type LiveContext, modelOf } from '../live-context.js';
-import { assignGroup } from '../registry/assign-group.js';
+import { canPush } from '../push/fan-out.js';
+import { viewNow } from '../push/view-now.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import { authorizeCollection } from '../subscribe-checks.js';
 import { type CollectionDelivery, CreationFrames, creationOf } from './collection-delivery.js';
 import { creationPage } from './collection-feed.js';
 import type { CollectionSubscription } from './collection-subscription.js';
@@ -16,24 +17,22 @@ export class CollectionCatchUp {
   readonly #context: LiveContext;
   readonly #delivery: CollectionDelivery;
   readonly #registry: SubscriptionRegistry;
-  readonly #limiter: FairLimiter;
 
   constructor(
     context: LiveContext,
-    deps: { delivery: CollectionDelivery; registry: SubscriptionRegistry; limiter: FairLimiter },
+    deps: { delivery: CollectionDelivery; registry: SubscriptionRegistry },
   ) {
     this.#context = context;
     this.#delivery = deps.delivery;
     this.#registry = deps.registry;
-    this.#limiter = deps.limiter;
   }
 
-  /** Starts or restarts: cancels the run in flight for this subscription. */
+  /** See `beginCatchUp`. */
   begin(subscription: CollectionSubscription): void {
-    subscription.progress = 'behind';
-    subscription.generation += 1;
-    const { generation } = subscription;
-    this.#limiter.run(subscription.session, () => this.#run(subscription, generation));
+    beginCatchUp(this.#context, this.#registry, subscription, async (isCurrent) => {
+      await this.#authorize(subscription);
+      await this.#run(subscription, isCurrent);
+    });
   }
 
   /**
@@ -46,49 +45,42 @@ export class CollectionCatchUp {
   }
 
   /**
-   * Moves it to its new group when the limiter allows. A live subscription has received everything
-   * applied so far, so nothing has to be read unless a delivery is in flight or follows.
+   * As `begin`, for a live subscription that has received everything applied so far: nothing has to
+   * be read unless a delivery follows before it is in its new group.
    */
-  reassign(subscription: CollectionSubscription): void {
-    if (subscription.progress === 'waiting')
-      assignGroup(this.#context, this.#registry, subscription);
-    if (subscription.progress !== 'live' && subscription.progress !== 'behind') return;
-    if (subscription.progress === 'behind' || subscription.topic.backlog) {
-      this.begin(subscription);
-      return;
-    }
+  beginFromApplied(subscription: CollectionSubscription): void {
     subscription.pos = Math.max(subscription.pos, subscription.topic.appliedPos);
-    subscription.progress = 'behind';
-    subscription.generation += 1;
-    const { generation } = subscription;
-    this.#limiter.run(subscription.session, async () => {
-      if (subscription.generation !== generation || subscription.progress !== 'behind') return;
-      assignGroup(this.#context, this.#registry, subscription);
+    beginCatchUp(this.#context, this.#registry, subscription, async (isCurrent) => {
+      await this.#authorize(subscription);
+      if (!isCurrent()) return;
       if (subscription.pos >= subscription.topic.appliedPos) subscription.progress = 'live';
-      else await this.#run(subscription, generation);
+      else await this.#run(subscription, isCurrent);
     });
   }
 
-  /** Never rejects. */
-  async #run(subscription: CollectionSubscription, generation: number): Promise<void> {
+  /** Ends a subscription that has not started, if it may not be subscribed to any more. */
+  async endIfRefused(subscription: CollectionSubscription): Promise<void> {
     try {
-      if (subscription.generation === generation && subscription.progress === 'behind')
-        assignGroup(this.#context, this.#registry, subscription);
-      while (subscription.generation === generation && this.#canContinue(subscription)) {
-        const page = await this.#read(subscription);
-        if (subscription.generation !== generation) return;
-        if (page.gone) throw fail('position.gone');
-        await this.#pushPage(subscription, generation, page);
-      }
+      await this.#authorize(subscription);
     } catch (error) {
-      if (subscription.generation === generation) this.#registry.fail([subscription], error);
+      this.#registry.fail([subscription], error);
     }
   }
 
-  #canContinue(subscription: CollectionSubscription): boolean {
-    if (subscription.progress !== 'behind') return false;
-    if (subscription.session.pushTarget.congested) this.#pause(subscription);
-    return !subscription.session.pushTarget.congested;
+  /** Rejects if the rules refuse the user whatever is created: creations do not tell that. */
+  async #authorize({ topic, session }: CollectionSubscription): Promise<void> {
+    const model = modelOf(this.#context, topic.scope.names);
+    if (model) await authorizeCollection(model, session.pushTarget, topic.r);
+  }
+
+  async #run(subscription: CollectionSubscription, isCurrent: () => boolean): Promise<void> {
+    while (subscription.progress === 'behind' && canPush(this.#context, subscription)) {
+      const page = await this.#read(subscription);
+      if (!isCurrent()) return;
+      if (page.gone) throw fail('position.gone');
+      await this.#pushPage(subscription, isCurrent, page);
+      if (!isCurrent()) return;
+    }
   }
 
   #read(subscription: CollectionSubscription): Promise<Created> {
@@ -99,32 +91,25 @@ export class CollectionCatchUp {
 
   async #pushPage(
     subscription: CollectionSubscription,
-    generation: number,
+    isCurrent: () => boolean,
     page: Created,
   ): Promise<void> {
     const model = modelOf(this.#context, subscription.topic.scope.names);
     if (!model) throw fail('model.unknown');
     for (const entry of page.entries) {
-      const view = await pushView(model, entry.object, subscription.session.pushTarget.auth);
-      if (subscription.generation !== generation || subscription.progress !== 'behind') return;
+      const { auth } = subscription.session.pushTarget;
+      const sight = await viewNow(this.#context, model, entry.object, { auth });
+      if (!isCurrent() || subscription.progress !== 'behind') return;
       const frames = new CreationFrames(this.#context, subscription.group, {
         creation: creationOf(entry),
-        view,
+        sight,
       });
-      if (!this.#delivery.push(subscription, frames)) {
-        this.#pause(subscription);
-        return;
-      }
+      this.#delivery.push(subscription, frames);
+      if (subscription.progress !== 'behind') return;
     }
-    if (subscription.generation !== generation) return;
     subscription.pos = Math.max(subscription.pos, page.through);
     // Live after the last page, unless the collection applied a creation meanwhile.
     if (page.entries.length < creationPage && subscription.pos >= subscription.topic.appliedPos)
       subscription.progress = 'live';
-  }
-
-  #pause(subscription: CollectionSubscription): void {
-    subscription.progress = 'paused';
-    this.#context.metrics.pauses.add();
   }
 }

@@ -1,15 +1,16 @@
 import { type Actor, fail } from '@really/protocol';
-import { type View, visibleBody } from '../../model/view/view.js';
+import { visibleBody } from '../../model/view/view.js';
 import type { Steps } from '../../platform/scheduling/tick-slice.js';
-import type { Span } from '../../platform/tracing.js';
-import type { CommittedChange, CreatedEntry, Pos, StoredObject } from '../../store/store.js';
+import type { CreatedEntry } from '../../store/store-reads.js';
+import type { CommittedChange, Pos, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { Positions } from '../position.js';
-import { authorizeGroups, type GroupView } from '../push/authorize-groups.js';
-import { groupWork } from '../push/fan-out-pace.js';
+import { authorizeGroups } from '../push/authorize-groups.js';
+import { canPush, fanOut } from '../push/fan-out.js';
 import type { Frame } from '../push/frame.js';
-import { type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
+import { markedFrame, type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
 import { createdFrame } from '../push/push-message.js';
+import type { RevisionView } from '../push/view-now.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type {
   CollectionSubscriberGroup,
@@ -57,15 +58,8 @@ export class CollectionDelivery {
     this.#registry = registry;
   }
 
-  /**
-   * Pushes to all live subscriptions. `undefined` if that was done synchronously; otherwise it is
-   * done when the promise resolves.
-   */
-  deliver(topic: CollectionTopic, creation: Creation): Promise<void> | undefined {
-    return this.#context.slice.run(this.#deliver(topic, creation));
-  }
-
-  *#deliver(topic: CollectionTopic, creation: Creation): Steps {
+  /** Pushes to all live subscriptions. */
+  *deliver(topic: CollectionTopic, creation: Creation): Steps {
     const model = modelOf(this.#context, topic.scope.names);
     if (!model) {
       const subscriptions = topic.groups.values().flatMap(({ members }) => [...members]);
@@ -74,68 +68,38 @@ export class CollectionDelivery {
     }
     const { object, pos } = creation;
     const span = topic.isEmpty ? undefined : this.#context.telemetry.start(recordOf(creation));
-    const options = { model, object, portion: this.#context.pace.groups };
+    const context = this.#context;
+    const options = { context, model, object, portion: context.pace.groups };
     const groupViews = yield* authorizeGroups(topic.groups, options, (subscription) =>
       isBefore(subscription, pos),
     );
-    yield* this.#pushToGroups(groupViews, creation, span);
-  }
-
-  /** Pushes to one subscription. False if its output buffer is full. */
-  push(subscription: CollectionSubscription, frames: CreationFrames): boolean {
-    const frame = frames.frameFor(subscription);
-    if (frame) {
-      const { pushTarget } = subscription.session;
-      if (pushTarget.congested) return false;
-      pushTarget.push(frames.onceMarker ? frames.onceMarker.frameFor(frame, pushTarget) : frame);
-      this.#context.metrics.pushes.add(1, 'created');
-      subscription.view = subscription.group.view;
-    }
-    subscription.pos = frames.pos;
-    return true;
-  }
-
-  *#pushToGroups(
-    groupViews: readonly GroupView<CollectionSubscriberGroup>[],
-    creation: Creation,
-    span: Span | undefined,
-  ): Steps {
-    const { pace } = this.#context;
-    const { portion } = pace;
     let pushes = 0;
-    for (const { group, view } of groupViews) {
-      const frames = new CreationFrames(this.#context, group, { creation, view });
-      if (pace.isDue(groupWork)) yield;
-      for (let end = group.members.length; end > 0; end -= portion) {
-        pushes += this.#pushPortion(group, frames, end);
-        if (pace.isDue(Math.min(end, portion))) yield;
-      }
+    for (const { group, ...sight } of groupViews) {
+      const frames = new CreationFrames(this.#context, group, { creation, sight });
+      pushes += yield* fanOut(this.#context.pace, group, (subscription) => {
+        return isBefore(subscription, pos) && this.push(subscription, frames);
+      });
     }
     this.#context.telemetry.record(recordOf(creation), pushes, span);
   }
 
-  /** Pushes to a portion of a group; returns the number of pushes. */
-  #pushPortion(
-    { members }: CollectionSubscriberGroup,
-    frames: CreationFrames,
-    end: number,
-  ): number {
-    let pushes = 0;
-    const begin = Math.max(0, end - this.#context.pace.portion);
-    for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
-      const subscription = members[index];
-      if (!subscription || !isBefore(subscription, frames.pos)) continue;
-      if (!this.push(subscription, frames)) this.#pause(subscription, frames.pos);
-      else if (frames.areVisible) pushes += 1;
+  /**
+   * Pushes to one subscription, or pauses it. True if it was pushed; false if nothing had to be, or
+   * the subscription was paused.
+   */
+  push(subscription: CollectionSubscription, frames: CreationFrames): boolean {
+    const frame = frames.frameFor(subscription);
+    if (frame) {
+      // A live subscription has received everything before.
+      if (subscription.progress === 'live') subscription.pos = frames.pos - 1;
+      if (!canPush(this.#context, subscription)) return false;
+      const { pushTarget } = subscription.session;
+      pushTarget.push(markedFrame(frame, frames.onceMarker, pushTarget));
+      this.#context.metrics.pushes.add(1, 'created');
+      subscription.view = subscription.group.view;
     }
-    return pushes;
-  }
-
-  /** Sets the cursor: a live subscription has received everything before. */
-  #pause(subscription: CollectionSubscription, before: Pos): void {
-    subscription.progress = 'paused';
-    subscription.pos = before - 1;
-    this.#context.metrics.pauses.add();
+    subscription.pos = frames.pos;
+    return frame !== undefined;
   }
 }
 
@@ -155,19 +119,15 @@ export class CreationFrames {
   constructor(
     { positions }: { readonly positions: Positions },
     group: CollectionSubscriberGroup,
-    { creation, view }: { creation: Creation; view: View },
+    { creation, sight }: { readonly creation: Creation; readonly sight: RevisionView },
   ) {
     this.#positions = positions;
     this.#group = group;
-    this.#creation = creation;
+    const { object, view } = sight;
+    this.#creation = { ...creation, object };
     this.#hidden = view.kind === 'visible' ? view.hidden : undefined;
     this.pos = creation.pos;
     this.onceMarker = onceMarkerOf(creation);
-  }
-
-  /** Whether the group may see the object. */
-  get areVisible(): boolean {
-    return this.#hidden !== undefined;
   }
 
   /** A frame shared by all that know their view; `undefined` if they may not see the object. */
@@ -182,11 +142,12 @@ export class CreationFrames {
   }
 
   #encode(hidden: readonly string[], isOtherView: boolean): Frame {
-    const { by, pos, object } = this.#creation;
+    const { pos, object } = this.#creation;
+    const authorship = this.#creation;
     const { topic, fields, view } = this.#group;
     const body = visibleBody(object, fields, hidden);
     const position = this.#positions.text({ pos, view });
-    return createdFrame({ r: topic.r, by, pos, position, view, isOtherView, body });
+    return createdFrame({ r: topic.r, authorship, pos, position, view, isOtherView, body });
   }
 }
 

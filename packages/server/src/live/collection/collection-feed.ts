@@ -1,8 +1,8 @@
 import { fail } from '@really/protocol';
-import type { CommittedChange, Pos } from '../../store/store.js';
-import type { FairLimiter } from '../catch-up/fair-limiter.js';
-import type { InFlight } from '../catch-up/in-flight.js';
+import type { CommittedChange, Pos } from '../../store/stored-object.js';
+import type { LogFollower } from '../catch-up/log-cursor.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
+import { runBacklog } from '../catch-up/run-steps.js';
 import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { Topics } from '../registry/topics.js';
@@ -22,69 +22,34 @@ const maxQueueLength = 64;
 /** Creations per read. */
 export const creationPage = 32;
 
+interface CollectionFeedDeps {
+  readonly topics: Topics<CollectionTopic>;
+  readonly delivery: CollectionDelivery;
+  readonly registry: SubscriptionRegistry;
+}
+
 /**
- * Applies creations from the bus in the order of their positions. Positions are consecutive, so a
- * gap shows that the bus left something out; it is then read from the store.
+ * Applies creations from the bus in the order of their positions. What the bus left out is read from
+ * the store.
  */
-export class CollectionFeed {
+export class CollectionFeed implements LogFollower {
   readonly #context: LiveContext;
-  readonly #topics: Topics<CollectionTopic>;
-  readonly #delivery: CollectionDelivery;
-  readonly #registry: SubscriptionRegistry;
-  readonly #limiter: FairLimiter;
-  readonly #inFlight: InFlight;
-  /**
-   * Every change up to here was received from the bus, or is recorded as a gap of the topics it may
-   * concern.
-   */
-  #through: Pos | undefined;
+  readonly #deps: CollectionFeedDeps;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      topics: Topics<CollectionTopic>;
-      delivery: CollectionDelivery;
-      registry: SubscriptionRegistry;
-      limiter: FairLimiter;
-      inFlight: InFlight;
-    },
-  ) {
+  constructor(context: LiveContext, deps: CollectionFeedDeps) {
     this.#context = context;
-    this.#topics = deps.topics;
-    this.#delivery = deps.delivery;
-    this.#registry = deps.registry;
-    this.#limiter = deps.limiter;
-    this.#inFlight = deps.inFlight;
+    this.#deps = deps;
   }
 
-  /** Sets the position from which gaps are detected, if nothing was received yet. */
-  beginAt(pos: Pos): void {
-    this.#through ??= pos;
+  /** Records the gap in the topics it may concern. */
+  miss(after: Pos): void {
+    for (const topic of this.#deps.topics.all()) this.#recordGap(topic, after);
   }
 
-  /** This position belongs to a new version of a model, not to a change. */
-  skipPosition(pos: Pos): void {
-    if (this.#through === pos - 1) this.#through = pos;
-  }
-
-  /** The store is at this position: records a gap if later than what was received. */
-  observe(pos: Pos): void {
-    const before = this.#through ?? 0;
-    if (pos <= before) return;
-    this.#through = pos;
-    for (const topic of this.#topics.all()) this.#recordGap(topic, before);
-  }
-
-  /** Call for every change, since each has a position. */
   receive(change: CommittedChange): void {
-    const { pos } = change;
-    const before = this.#through;
-    if (before !== undefined && pos <= before) return;
-    if (before === undefined || pos > before + 1) this.observe(pos - 1);
-    this.#through = pos;
-    if (change.type !== 'create' || this.#topics.size === 0) return;
+    if (change.type !== 'create' || this.#deps.topics.size === 0) return;
     for (const r of collectionsAround(change.r)) {
-      const topic = this.#topics.find(r);
+      const topic = this.#deps.topics.find(r);
       if (topic) this.#receiveCreation(topic, change);
     }
   }
@@ -102,8 +67,7 @@ export class CollectionFeed {
     if (change.pos <= topic.appliedPos) return undefined;
     topic.appliedPos = change.pos;
     try {
-      const pending = this.#delivery.deliver(topic, creationOf(change));
-      return pending?.catch((error: unknown) => this.#failLive(topic, error));
+      return this.#context.slice.run(this.#deps.delivery.deliver(topic, creationOf(change)));
     } catch (error) {
       this.#failLive(topic, error);
       return undefined;
@@ -118,7 +82,7 @@ export class CollectionFeed {
 
   /** No subscribers: a new one reads all of this from the store. */
   #skip(topic: CollectionTopic): void {
-    topic.appliedPos = Math.max(topic.appliedPos, this.#through ?? 0);
+    topic.appliedPos = Math.max(topic.appliedPos, this.#context.cursor.received);
   }
 
   #startWorker(
@@ -126,35 +90,25 @@ export class CollectionFeed {
     first: Promise<void> | undefined,
     backlog: CollectionBacklog,
   ): void {
-    topic.backlog = backlog;
-    this.#inFlight.begin();
-    void this.#drain(topic, first, backlog);
-  }
-
-  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
-  async #drain(
-    topic: CollectionTopic,
-    first: Promise<void> | undefined,
-    backlog: CollectionBacklog,
-  ): Promise<void> {
-    await first;
-    for (;;) {
-      const next = backlog.queue.shift();
-      if (next) await this.#apply(topic, next);
-      else if (backlog.gapAfter !== undefined)
-        await this.#fillGap(topic, backlog, backlog.gapAfter);
-      else break;
-    }
-    topic.backlog = undefined;
-    this.#inFlight.end();
-  }
-
-  /** Never rejects. */
-  async #fillGap(topic: CollectionTopic, backlog: CollectionBacklog, after: Pos): Promise<void> {
-    this.#context.metrics.gaps.add();
-    await new Promise<void>((resolve) => {
-      this.#limiter.run(this, () => this.#deliverMissed(topic, backlog, after).finally(resolve));
+    void runBacklog(this.#context.inFlight, topic, backlog, {
+      first,
+      next: () => this.#next(topic, backlog),
+      onError: (error) => this.#failLive(topic, error),
     });
+  }
+
+  #next(topic: CollectionTopic, backlog: CollectionBacklog): Promise<void> | undefined {
+    for (let change = backlog.queue.shift(); change; change = backlog.queue.shift()) {
+      const pending = this.#apply(topic, change);
+      if (pending) return pending;
+    }
+    const { gapAfter } = backlog;
+    return gapAfter === undefined ? undefined : this.#fillGap(topic, backlog, gapAfter);
+  }
+
+  #fillGap(topic: CollectionTopic, backlog: CollectionBacklog, after: Pos): Promise<void> {
+    this.#context.metrics.gaps.add();
+    return this.#context.limiter.schedule(this, () => this.#deliverMissed(topic, backlog, after));
   }
 
   /** Reads until it reaches the bus; after that the bus is complete again. */
@@ -163,7 +117,7 @@ export class CollectionFeed {
     backlog: CollectionBacklog,
     after: Pos,
   ): Promise<void> {
-    const { store, platform } = this.#context;
+    const { store, platform, slice } = this.#context;
     try {
       for (let at = after; !topic.isEmpty; ) {
         const from = at;
@@ -173,10 +127,10 @@ export class CollectionFeed {
         if (page.gone) throw fail('position.gone');
         for (const entry of page.entries) {
           topic.appliedPos = Math.max(topic.appliedPos, entry.pos);
-          await this.#delivery.deliver(topic, creationOf(entry));
+          await slice.run(this.#deps.delivery.deliver(topic, creationOf(entry)));
         }
         at = page.through;
-        if (page.entries.length < creationPage && at >= (this.#through ?? 0)) break;
+        if (page.entries.length < creationPage && at >= this.#context.cursor.received) break;
       }
     } catch (error) {
       this.#failLive(topic, error);
@@ -189,7 +143,7 @@ export class CollectionFeed {
     const live = topic.groups.values().flatMap(({ members }) => {
       return members.filter((subscription) => subscription.progress === 'live');
     });
-    this.#registry.fail(live, error);
+    this.#deps.registry.fail(live, error);
   }
 }
 

@@ -1,13 +1,14 @@
 import { type CollectionR, fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { Pos, Scope } from '../../store/store.js';
+import type { Scope } from '../../store/store-reads.js';
+import type { Pos } from '../../store/stored-object.js';
 import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 import type { LiveContext } from '../live-context.js';
 import type { Position } from '../position.js';
 import { visibleFields } from '../push/visibility.js';
-import { assignGroup } from '../registry/assign-group.js';
 import type { GroupReassignment } from '../registry/group-reassignment.js';
+import { groupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
 import type { SubscriberGroupTraits } from '../registry/subscriber-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
@@ -16,14 +17,12 @@ import {
   type AuthorizedItem,
   assertSubscribable,
   authorizeCollection,
-  groupTraitsOf,
   type ItemSubscribeRequest,
   type RegisteredItem,
   requireModel,
   widenFields,
 } from '../subscribe-checks.js';
 import type { CollectionCatchUp } from './collection-catch-up.js';
-import type { CollectionFeed } from './collection-feed.js';
 import { CollectionSubscription, CollectionTopic } from './collection-subscription.js';
 
 export interface CollectionSubscribeDeps {
@@ -31,7 +30,6 @@ export interface CollectionSubscribeDeps {
   readonly topics: Topics<CollectionTopic>;
   readonly registry: SubscriptionRegistry;
   readonly catchUp: CollectionCatchUp;
-  readonly feed: CollectionFeed;
   readonly reassignment: GroupReassignment;
 }
 
@@ -68,7 +66,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     this.#session = session;
     this.#options = options;
     this.#model = requireModel(deps.context, options.scope.names);
-    assertSubscribable(this.#model);
+    assertSubscribable(this.#model, session.pushTarget.auth);
     const { r, scope } = options;
     this.#topic = deps.topics.retain(r, () => new CollectionTopic(r, scope));
   }
@@ -81,7 +79,7 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     await authorizeCollection(this.#model, this.#session.pushTarget, this.#topic.r);
     const { store } = this.#deps.context;
     const now = await store.position();
-    this.#deps.feed.beginAt(now);
+    this.#deps.context.cursor.beginAt(now);
     const from = this.#startingPosition();
     if (from !== undefined) {
       const reads = new FairHistoryReader(this.#deps.context, ownerOf(this.#session.pushTarget));
@@ -111,18 +109,18 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
     const subscription = new CollectionSubscription(this.#session, group, from?.pos ?? now);
     if (from) subscription.view = from.view;
     this.#deps.registry.register(subscription);
-    const { generation } = subscription;
-    const start = () => {
-      if (subscription.generation !== generation || subscription.progress !== 'waiting') return;
+    const begin = () => {
       if (from === undefined) this.#deps.catchUp.beginFromNow(subscription);
       else this.#deps.catchUp.begin(subscription);
     };
+    const start = () => this.#deps.registry.start(subscription, begin);
     return { ...this.#registered(subscription), start };
   }
 
   #groupTraits(): SubscriberGroupTraits {
     const { pushTarget } = this.#session;
-    return groupTraitsOf(this.#deps.context, this.#model, this.#options.fields, pushTarget);
+    const { r, fields } = this.#options;
+    return groupTraitsOf(this.#deps.context, this.#model, { r, fields }, pushTarget);
   }
 
   /**
@@ -130,17 +128,17 @@ export class CollectionSubscribeRequest implements ItemSubscribeRequest {
    * ignored.
    */
   #widen(subscription: CollectionSubscription): RegisteredItem {
-    assignGroup(this.#deps.context, this.#deps.registry, subscription);
+    this.#deps.registry.assignGroup(subscription);
     const fields = widenFields(this.#model, subscription.group.fields, this.#options.fields);
     if (fields !== subscription.group.fields)
-      this.#deps.reassignment.reassign(subscription, fields);
+      this.#deps.reassignment.changeFields(subscription, fields);
     return this.#registered(subscription);
   }
 
   #registered(subscription: CollectionSubscription): RegisteredItem {
     const { fields, view } = subscription.group;
     return {
-      key: subscription.key,
+      r: subscription.key,
       fields: visibleFields(this.#model, { fields, hidden: [] }),
       view,
     };

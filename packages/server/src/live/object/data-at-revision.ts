@@ -1,6 +1,6 @@
 import { applyDelta, type JsonObject } from '@really/protocol';
 import type { Model } from '../../model/model.js';
-import type { Change } from '../../store/store.js';
+import type { Change } from '../../store/stored-object.js';
 import type { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 
 const pageSize = 32;
@@ -20,12 +20,16 @@ export async function dataAtRevision(
     const { entries } = await past.history(r, at, Math.min(pageSize, rev - at));
     const last = entries.at(-1);
     if (!last || entries.some((change) => change.modelVersion !== model.version)) return undefined;
-    data = entries.reduce(applyChange, data);
+    data = entries.reduce(dataAfter, data);
     at = last.rev;
   }
   return data;
 }
 
-function applyChange(data: JsonObject, { created, delta }: Change): JsonObject {
-  return created ?? applyDelta(data, delta);
+/** `data`: before the change; `undefined` if unknown, which does not matter if it is the creation. */
+export function dataAfter(
+  data: JsonObject | undefined,
+  { created, delta }: Pick<Change, 'created' | 'delta'>,
+): JsonObject {
+  return created ?? applyDelta(data ?? {}, delta);
 }

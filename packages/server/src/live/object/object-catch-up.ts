@@ -1,16 +1,18 @@
 import { fail } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
-import { pushView } from '../../model/view/view.js';
+import { mayHide } from '../../model/view/view.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
 import { ownerOf } from '../../queries/owner.js';
-import type { StoredObject } from '../../store/store.js';
-import type { FairLimiter } from '../catch-up/fair-limiter.js';
+import type { StoredObject } from '../../store/stored-object.js';
+import { beginCatchUp } from '../catch-up/begin-catch-up.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
-import { onceMarkerOf } from '../push/once-marker.js';
+import { canPush } from '../push/fan-out.js';
+import { markedFrame, onceMarkerOf } from '../push/once-marker.js';
 import { deletedFrame } from '../push/push-message.js';
+import { viewNow } from '../push/view-now.js';
 import { lastVisibleChange, type Visibility } from '../push/visibility.js';
-import { assignGroup } from '../registry/assign-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import { hiddenFieldsAt } from './hidden-fields-at.js';
 import { type ObjectDelivery, visibilityOf } from './object-delivery.js';
@@ -43,24 +45,21 @@ export class ObjectCatchUp {
   readonly #context: LiveContext;
   readonly #delivery: ObjectDelivery;
   readonly #registry: SubscriptionRegistry;
-  readonly #limiter: FairLimiter;
 
   constructor(
     context: LiveContext,
-    deps: { delivery: ObjectDelivery; registry: SubscriptionRegistry; limiter: FairLimiter },
+    deps: { delivery: ObjectDelivery; registry: SubscriptionRegistry },
   ) {
     this.#context = context;
     this.#delivery = deps.delivery;
     this.#registry = deps.registry;
-    this.#limiter = deps.limiter;
   }
 
-  /** Starts or restarts: cancels the run in flight for this subscription. */
+  /** See `beginCatchUp`. */
   begin(subscription: ObjectSubscription): void {
-    subscription.progress = 'behind';
-    subscription.generation += 1;
-    const { generation } = subscription;
-    this.#limiter.run(subscription.session, () => this.#run(subscription, generation));
+    beginCatchUp(this.#context, this.#registry, subscription, (isCurrent) =>
+      this.#run(subscription, isCurrent),
+    );
   }
 
   /**
@@ -79,45 +78,31 @@ export class ObjectCatchUp {
     subscription.progress = 'behind';
     const authorized = { model, object, visibility: visibilityOf(subscription.group, hidden) };
     if (catchUpMode === 'revisions') subscription.hidden = authorized.visibility.hidden;
-    else if (!this.#pushSnapshot(subscription, authorized, reasonFor(catchUpMode)))
-      this.#pause(subscription);
+    else this.#pushSnapshot(subscription, authorized, reasonFor(catchUpMode));
     this.#goLive(subscription, authorized);
   }
 
-  /** Never rejects. */
-  async #run(subscription: ObjectSubscription, generation: number): Promise<void> {
-    try {
-      if (subscription.generation === generation && subscription.progress === 'behind')
-        assignGroup(this.#context, this.#registry, subscription);
-      let mode = subscription.catchUpMode;
-      let replay: ObjectReplay | undefined;
-      while (subscription.generation === generation && this.#canContinue(subscription)) {
-        const model = this.#modelOf(subscription);
-        replay ??= this.#replayOf(subscription, model);
-        const authorized = await this.#readAuthorized(subscription, model, { mode, replay });
-        if (subscription.generation !== generation || !authorized) return;
-        mode = 'revisions';
-        const isPushed = this.#pushPage(subscription, authorized, replay);
-        if (!isPushed) this.#pause(subscription);
-        if (subscription.rev < authorized.object.rev) continue;
-        this.#goLive(subscription, authorized);
-        // After a snapshot the replay is no longer at the subscription's revision.
-        replay = undefined;
-      }
-    } catch (error) {
-      if (subscription.generation === generation) this.#registry.fail([subscription], error);
+  async #run(subscription: ObjectSubscription, isCurrent: () => boolean): Promise<void> {
+    let mode = subscription.catchUpMode;
+    let replay: ObjectReplay | undefined;
+    while (subscription.progress === 'behind' && canPush(this.#context, subscription)) {
+      const model = this.#modelOf(subscription);
+      replay ??= this.#replayOf(subscription, model);
+      const authorized = await this.#readAuthorized(subscription, model, { mode, replay });
+      if (!authorized || !isCurrent()) return;
+      mode = 'revisions';
+      this.#pushPage(subscription, authorized, replay);
+      // Afterwards, because a target that has to wait takes no push.
+      void subscription.session.pushTarget.charge?.(estimateBytes(authorized.object.data));
+      if (subscription.rev < authorized.object.rev) continue;
+      this.#goLive(subscription, authorized);
+      // After a snapshot the replay is no longer at the subscription's revision.
+      replay = undefined;
     }
   }
 
-  #canContinue(subscription: ObjectSubscription): boolean {
-    if (subscription.progress !== 'behind') return false;
-    if (!subscription.session.pushTarget.congested) return true;
-    this.#pause(subscription);
-    return false;
-  }
-
   #replayOf(subscription: ObjectSubscription, model: Model): ObjectReplay {
-    const partial = subscription.group.fields !== undefined || model.hooks.preGet !== undefined;
+    const partial = subscription.group.fields !== undefined || mayHide(model);
     const owner = ownerOf(subscription.session.pushTarget);
     return new ObjectReplay(this.#context, {
       r: subscription.topic.r,
@@ -144,25 +129,30 @@ export class ObjectCatchUp {
       const { rev, change } = page;
       await this.#assertMayLearnOfDeletion(subscription, model, rev);
       if (subscription.generation !== generation) return undefined;
-      const under = { names: model.names, view: subscription.group.view };
+      const { r } = subscription.topic;
+      const under = { names: model.names, r, view: subscription.group.view };
       const last = deletedFrame({
-        r: subscription.topic.r,
+        r,
         rev,
-        by: change?.by,
+        authorship: change,
         prev: rev - 1,
         under,
       });
-      const onceMarker = change && onceMarkerOf(change);
-      const frame = onceMarker ? onceMarker.frameFor(last, subscription.session.pushTarget) : last;
+      const { pushTarget } = subscription.session;
+      const frame = markedFrame(last, change && onceMarkerOf(change), pushTarget);
       this.#registry.endWithPush(subscription, frame, 'deleted');
       return undefined;
     }
-    const view = await pushView(model, page.object, subscription.session.pushTarget.auth);
+    const { recorder } = subscription.group;
+    const { auth } = subscription.session.pushTarget;
+    const reader = { auth, finder: recorder };
+    const { object: seen, view } = await viewNow(this.#context, model, page.object, reader);
     if (subscription.generation !== generation) return undefined;
     if (view.kind === 'refused') {
       this.#context.metrics.refusals.add();
       throw view.error;
     }
+    if (seen !== page.object) page = { kind: 'unknown', object: seen, reason: 'rights' };
     if (subscription.hidden === undefined) {
       page = await this.#recoverHidden(subscription, model, page);
       if (subscription.generation !== generation) return undefined;
@@ -198,8 +188,7 @@ export class ObjectCatchUp {
     page: KnownPage,
   ): Promise<KnownPage> {
     const { object } = page;
-    if (page.kind === 'unknown' || !model.hooks.preGet || subscription.rev === object.rev)
-      return page;
+    if (page.kind === 'unknown' || !mayHide(model) || subscription.rev === object.rev) return page;
     const seen = {
       r: object.r,
       rev: subscription.rev,
@@ -211,42 +200,40 @@ export class ObjectCatchUp {
     return hidden ? page : { kind: 'unknown', object, reason: 'rights' };
   }
 
-  /** False if the output buffer is full. */
+  /** Stops when the output buffer is full. */
   #pushPage(
     subscription: ObjectSubscription,
     authorized: AuthorizedPage,
     replay: ObjectReplay,
-  ): boolean {
+  ): void {
     const { page, model, object, visibility } = authorized;
-    if (page.kind === 'unknown') return this.#pushSnapshot(subscription, authorized, page.reason);
+    if (page.kind === 'unknown') {
+      this.#pushSnapshot(subscription, authorized, page.reason);
+      return;
+    }
     for (const revision of replay.revisions(page)) {
       if (revision.change.rev <= subscription.rev) continue;
       const frames = new ObjectFrames(model, visibility, { object, revision });
-      if (!this.#delivery.push(subscription, frames, 'rights')) return false;
+      this.#delivery.push(subscription, frames, 'rights');
+      if (subscription.progress !== 'behind') return;
     }
-    if (subscription.rev < object.rev) return true;
+    if (subscription.rev < object.rev) return;
     // All revisions are sent, but fields may have become visible without a change.
-    return this.#delivery.push(
-      subscription,
-      new ObjectFrames(model, visibility, { object }),
-      'rights',
-    );
+    const frames = new ObjectFrames(model, visibility, { object });
+    this.#delivery.push(subscription, frames, 'rights');
   }
 
   #pushSnapshot(
     subscription: ObjectSubscription,
-    authorized: AuthorizedObject,
+    { model, object, visibility }: AuthorizedObject,
     reason: SnapshotReason,
-  ): boolean {
-    const { model, object, visibility } = authorized;
+  ): void {
     const frames = new ObjectFrames(model, visibility, { object });
-    const isPushed =
-      reason === 'conflated'
-        ? this.#delivery.push(subscription, frames, reason)
-        : this.#delivery.pushSnapshot(subscription, frames, reason);
+    // What it missed while it was paused may not concern it.
+    if (reason === 'conflated') this.#delivery.push(subscription, frames, reason);
+    else this.#delivery.pushSnapshot(subscription, frames, reason);
     // From here on a pause may be caught up with a snapshot, as if it were live.
-    if (isPushed) subscription.catchUpMode = 'changes';
-    return isPushed;
+    if (subscription.progress === 'behind') subscription.catchUpMode = 'changes';
   }
 
   /** Goes live unless the topic applied another change meanwhile. */
@@ -256,12 +243,6 @@ export class ObjectCatchUp {
     subscription.catchUpMode = 'changes';
     const { group } = subscription;
     group.changedAt = Math.max(group.changedAt, lastVisibleChange(object, visibility));
-  }
-
-  #pause(subscription: ObjectSubscription): void {
-    if (subscription.progress !== 'behind') return;
-    subscription.progress = 'paused';
-    this.#context.metrics.pauses.add();
   }
 
   #modelOf(subscription: ObjectSubscription): Model {

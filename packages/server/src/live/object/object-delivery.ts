@@ -1,12 +1,12 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import type { Steps } from '../../platform/scheduling/tick-slice.js';
-import type { Change, StoredObject } from '../../store/store.js';
+import type { Change, StoredObject } from '../../store/stored-object.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { SnapshotReason } from '../live-metrics.js';
 import { authorizeGroups, type GroupView } from '../push/authorize-groups.js';
-import { groupWork } from '../push/fan-out-pace.js';
-import { onceMarkerOf } from '../push/once-marker.js';
+import { canPush, fanOut } from '../push/fan-out.js';
+import { markedFrame, onceMarkerOf } from '../push/once-marker.js';
 import { deletedFrame } from '../push/push-message.js';
 import { isSameList, isSameVisibility, type Visibility } from '../push/visibility.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
@@ -23,7 +23,7 @@ const maxSharedVisibilities = 8;
 
 /** A deletion. `hasGap`: it also stands for missed revisions before it. */
 interface Deletion {
-  readonly change: Pick<Change, 'by' | 'once'> | undefined;
+  readonly change: Pick<Change, 'by' | 'at' | 'once'> | undefined;
   readonly hasGap: boolean;
 }
 
@@ -36,8 +36,6 @@ interface Deletion {
 export class ObjectDelivery {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
-  /** Number of updates and snapshots pushed. */
-  #pushed = 0;
   /** Updates not yet added to the metric. */
   #updates = 0;
 
@@ -46,44 +44,25 @@ export class ObjectDelivery {
     this.#registry = registry;
   }
 
-  /**
-   * Pushes one revision. `undefined` if that was done synchronously; otherwise it is done when the
-   * promise resolves.
-   */
-  deliver(topic: ObjectTopic, revision: LiveRevision): Promise<void> | undefined {
-    return this.#context.slice.run(this.#deliver(topic, revision));
-  }
-
-  *#deliver(topic: ObjectTopic, revision: LiveRevision): Steps {
+  /** Pushes one revision. */
+  *deliver(topic: ObjectTopic, revision: LiveRevision): Steps {
     const { change, object } = revision;
     const { telemetry } = this.#context;
     const span = topic.isEmpty ? undefined : telemetry.start(change);
     if (change.type === 'delete') {
-      const pushes = yield* this.#deliverDeletion(topic, change.rev, { change, hasGap: false });
+      const pushes = yield* this.deliverDeletion(topic, change.rev, { change, hasGap: false });
       telemetry.record(change, pushes, span);
       return;
     }
     const model = this.#modelOf(topic);
     if (!model) return;
     const groupViews = yield* this.#authorize(topic, model, object, change.rev);
-    telemetry.record(
-      change,
-      yield* this.#pushToGroups(groupViews, model, { object, revision }),
-      span,
-    );
+    const pushes = yield* this.#pushToGroups(groupViews, model, { object, revision });
+    telemetry.record(change, pushes, span);
   }
 
   /** Pushes several revisions late, authorized by the current object. */
-  async deliverRevisions(
-    topic: ObjectTopic,
-    object: StoredObject,
-    revisions: Iterable<RevisionToSend>,
-    through: number,
-  ): Promise<void> {
-    await this.#context.slice.run(this.#deliverRevisions(topic, object, revisions, through));
-  }
-
-  *#deliverRevisions(
+  *deliverRevisions(
     topic: ObjectTopic,
     object: StoredObject,
     revisions: Iterable<RevisionToSend>,
@@ -99,15 +78,7 @@ export class ObjectDelivery {
   }
 
   /** Pushes a snapshot of the object instead of single revisions. */
-  async deliverSnapshot(
-    topic: ObjectTopic,
-    object: StoredObject,
-    reason: SnapshotReason,
-  ): Promise<void> {
-    await this.#context.slice.run(this.#deliverSnapshot(topic, object, reason));
-  }
-
-  *#deliverSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
+  *deliverSnapshot(topic: ObjectTopic, object: StoredObject, reason: SnapshotReason): Steps {
     const model = this.#modelOf(topic);
     if (!model) return;
     const groupViews = yield* this.#authorize(topic, model, object, object.rev);
@@ -116,60 +87,45 @@ export class ObjectDelivery {
 
   /**
    * Rule PSH5. Not authorized: the subscribers knew the object, and nothing is left of it that
-   * rights could depend on.
+   * rights could depend on. Returns the number of pushes.
    */
-  async deliverDeletion(topic: ObjectTopic, rev: number, deletion: Deletion): Promise<void> {
-    const { slice } = this.#context;
-    await slice.run(withoutResult(this.#deliverDeletion(topic, rev, deletion)));
-  }
-
-  /** Returns the number of pushes. */
-  *#deliverDeletion(topic: ObjectTopic, rev: number, { change, hasGap }: Deletion): Steps<number> {
+  *deliverDeletion(topic: ObjectTopic, rev: number, { change, hasGap }: Deletion): Steps<number> {
     const onceMarker = change && onceMarkerOf(change);
     let pushes = 0;
     for (const group of topic.groups.values()) {
       const prev = hasGap || group.changedAt === 0 ? rev - 1 : group.changedAt;
-      const under = { names: topic.names, view: group.view };
-      const last = deletedFrame({ r: topic.r, rev, by: change?.by, prev, under });
-      yield* this.#pushLast(group, rev, (ready) => {
-        for (const subscription of ready) {
-          const frame = onceMarker
-            ? onceMarker.frameFor(last, subscription.session.pushTarget)
-            : last;
-          this.#registry.endWithPush(subscription, frame, 'deleted');
-        }
-        pushes += ready.length;
+      const under = { names: topic.names, r: topic.r, view: group.view };
+      const last = deletedFrame({ r: topic.r, rev, authorship: change, prev, under });
+      pushes += yield* this.#pushLast(group, rev, (subscription) => {
+        const frame = markedFrame(last, onceMarker, subscription.session.pushTarget);
+        this.#registry.endWithPush(subscription, frame, 'deleted');
       });
     }
     return pushes;
   }
 
-  /** Pushes an update to one subscription. False if its output buffer is full. */
-  push(subscription: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
-    const isPushed = this.#push(subscription, frames, reason);
+  /** Pushes an update to one subscription, or pauses it. */
+  push(subscription: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): void {
+    this.#push(subscription, frames, reason);
     this.#countUpdates();
-    return isPushed;
   }
 
-  /** As `push`, but always a snapshot. */
+  /** As `push`, but always a snapshot. True if it was pushed. */
   pushSnapshot(
     subscription: ObjectSubscription,
     frames: ObjectFrames,
     reason: SnapshotReason,
   ): boolean {
+    if (!canPush(this.#context, subscription)) return false;
     const { pushTarget } = subscription.session;
-    if (pushTarget.congested) return false;
-    const { view } = subscription.group;
-    const { onceMarker } = frames;
-    const frame = frames.snapshot(view);
-    pushTarget.push(onceMarker ? onceMarker.frameFor(frame, pushTarget) : frame);
-    subscription.view = view;
-    this.#pushed += 1;
+    const { group } = subscription;
+    pushTarget.push(markedFrame(frames.snapshot(group.view), frames.onceMarker, pushTarget));
+    subscription.view = group.view;
     this.#context.metrics.pushes.add(1, 'snapshot');
     this.#context.metrics.snapshots.add(1, reason);
     subscription.rev = frames.object.rev;
     subscription.hidden = frames.visibility.hidden;
-    subscription.group.changedAt = Math.max(subscription.group.changedAt, frames.changedAt);
+    group.changedAt = Math.max(group.changedAt, frames.changedAt);
     return true;
   }
 
@@ -180,7 +136,8 @@ export class ObjectDelivery {
     through: number,
   ): Steps<readonly GroupView<ObjectSubscriberGroup>[]> {
     const isConcerned = (subscription: ObjectSubscription) => isBefore(subscription, through);
-    const options = { model, object, portion: this.#context.pace.groups };
+    const context = this.#context;
+    const options = { context, model, object, portion: context.pace.groups };
     return authorizeGroups(topic.groups, options, isConcerned);
   }
 
@@ -191,100 +148,72 @@ export class ObjectDelivery {
     objectUpdate: ObjectUpdate,
     reason: SnapshotReason = 'rights',
   ): Steps<number> {
-    const { portion } = this.#context.pace;
     let pushes = 0;
     const known: ObjectFrames[] = [];
-    for (const { group, view } of groupViews) {
+    for (const { group, object, view } of groupViews) {
       if (view.kind === 'refused') {
         this.#context.metrics.refusals.add();
-        yield* this.#pushLast(group, revOf(objectUpdate), (ready) =>
-          this.#registry.fail(ready, view.error),
-        );
+        yield* this.#pushLast(group, revOf(objectUpdate), this.#registry.failing(view.error));
         continue;
       }
-      const visibility = visibilityOf(group, view.hidden);
+      // If only a later revision is visible, that shows the fields again.
+      const isVisible = object === objectUpdate.object;
+      const visibility = visibilityOf(group, isVisible ? view.hidden : [...model.fields.keys()]);
       // Groups with different rights often see the same fields.
       let frames = known.find((candidate) => isSameVisibility(candidate.visibility, visibility));
       if (!frames) {
         frames = new ObjectFrames(model, visibility, objectUpdate);
         if (known.length < maxSharedVisibilities) known.push(frames);
       }
-      const changedAt = frames.update ? frames.rev : objectUpdate.revision ? 0 : frames.changedAt;
-      group.changedAt = Math.max(group.changedAt, changedAt);
-      if (this.#context.pace.isDue(groupWork)) yield;
-      for (let end = group.members.length; end > 0; end -= portion) {
-        pushes += this.#fanOut(group, frames, { end, reason });
-        if (this.#context.pace.isDue(Math.min(end, portion))) yield;
-      }
+      pushes += yield* this.#pushToGroup(group, frames, reason);
     }
     return pushes;
   }
 
-  /**
-   * The inner loop of a fan-out: a comparison of cursors and a push for each subscriber of a
-   * portion. Returns the number of pushes.
-   */
-  #fanOut(
-    { members }: ObjectSubscriberGroup,
+  *#pushToGroup(
+    group: ObjectSubscriberGroup,
     frames: ObjectFrames,
-    { end, reason }: { end: number; reason: SnapshotReason },
-  ): number {
-    const before = this.#pushed;
-    const begin = Math.max(0, end - this.#context.pace.portion);
-    for (let index = Math.min(end, members.length) - 1; index >= begin; index--) {
-      const subscription = members[index];
-      if (!subscription || !isBefore(subscription, frames.rev)) continue;
-      if (!this.#push(subscription, frames, reason)) this.#pause(subscription);
-    }
+    reason: SnapshotReason,
+  ): Steps<number> {
+    const changedAt = frames.update ? frames.rev : frames.revision ? 0 : frames.changedAt;
+    group.changedAt = Math.max(group.changedAt, changedAt);
+    const pushes = yield* fanOut(this.#context.pace, group, (subscription) => {
+      return isBefore(subscription, frames.rev) && this.#push(subscription, frames, reason);
+    });
     this.#countUpdates();
-    return this.#pushed - before;
+    return pushes;
   }
 
+  /** True if something was pushed; false if nothing had to be, or the subscription was paused. */
   #push(subscription: ObjectSubscription, frames: ObjectFrames, reason: SnapshotReason): boolean {
     const evt = frames.evtFor(subscription);
     if (evt === 'snapshot')
       return this.pushSnapshot(subscription, frames, frames.revision ? 'rights' : reason);
-    const { pushTarget } = subscription.session;
     const { view } = subscription.group;
     const frame = evt && (subscription.view === view ? frames.update : frames.updateUnder(view));
     if (frame) {
-      if (pushTarget.congested) return false;
-      pushTarget.push(frames.onceMarker ? frames.onceMarker.frameFor(frame, pushTarget) : frame);
+      if (!canPush(this.#context, subscription)) return false;
+      const { pushTarget } = subscription.session;
+      pushTarget.push(markedFrame(frame, frames.onceMarker, pushTarget));
       this.#updates += 1;
-      this.#pushed += 1;
       subscription.view = view;
     }
     subscription.rev = frames.rev;
     subscription.hidden = frames.visibility.hidden;
-    return true;
+    return frame !== undefined;
   }
 
-  /**
-   * A last push for a group. Subscriptions with full output buffers are paused and get it later.
-   */
-  *#pushLast(
+  /** A last push for a group. Subscriptions with full output buffers get it later. */
+  #pushLast(
     group: ObjectSubscriberGroup,
     through: number,
-    pushTo: (ready: readonly ObjectSubscription[]) => void,
-  ): Steps {
-    const { pace } = this.#context;
-    const { portion } = pace;
-    // From the end to the start: members that leave are replaced by already visited ones.
-    for (let end = group.members.length; end > 0; end -= portion) {
-      const portionMembers = group.members.slice(Math.max(0, end - portion), end);
-      const concerned = portionMembers.filter((subscription) => isBefore(subscription, through));
-      const ready = concerned.filter((subscription) => !subscription.session.pushTarget.congested);
-      for (const subscription of concerned)
-        if (subscription.session.pushTarget.congested) this.#pause(subscription);
-      pushTo(ready);
-      if (pace.isDue(portionMembers.length + groupWork)) yield;
-    }
-  }
-
-  /** Rule LIM4: a snapshot will replace what it misses from now on. */
-  #pause(subscription: ObjectSubscription): void {
-    subscription.progress = 'paused';
-    this.#context.metrics.pauses.add();
+    end: (subscription: ObjectSubscription) => void,
+  ): Steps<number> {
+    return fanOut(this.#context.pace, group, (subscription) => {
+      if (!isBefore(subscription, through) || !canPush(this.#context, subscription)) return false;
+      end(subscription);
+      return true;
+    });
   }
 
   #modelOf(topic: ObjectTopic): Model | undefined {
@@ -315,8 +244,4 @@ function isBefore(subscription: ObjectSubscription, rev: number): boolean {
 
 function revOf({ object, revision }: ObjectUpdate): number {
   return revision?.change.rev ?? object.rev;
-}
-
-function* withoutResult(steps: Steps<unknown>): Steps {
-  yield* steps;
 }

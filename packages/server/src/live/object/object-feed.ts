@@ -1,12 +1,12 @@
 import { fail } from '@really/protocol';
-import type { CommittedChange } from '../../store/store.js';
-import type { FairLimiter } from '../catch-up/fair-limiter.js';
-import type { InFlight } from '../catch-up/in-flight.js';
+import type { Steps } from '../../platform/scheduling/tick-slice.js';
+import type { CommittedChange } from '../../store/stored-object.js';
+import { runBacklog } from '../catch-up/run-steps.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
 import type { Topics } from '../registry/topics.js';
 import type { ObjectDelivery } from './object-delivery.js';
-import { ObjectReplay } from './object-replay.js';
+import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
 import type { ObjectBacklog, ObjectTopic } from './object-subscription.js';
 import { LiveRevision } from './revision-to-send.js';
 
@@ -16,38 +16,27 @@ import { LiveRevision } from './revision-to-send.js';
  */
 const maxQueueLength = 64;
 
+interface ObjectFeedDeps {
+  readonly topics: Topics<ObjectTopic>;
+  readonly delivery: ObjectDelivery;
+  readonly registry: SubscriptionRegistry;
+}
+
 /**
  * Applies changes of objects from the bus in the order of their revisions. The bus is only a hint:
  * duplicates are ignored, and gaps are read from the store.
  */
 export class ObjectFeed {
   readonly #context: LiveContext;
-  readonly #topics: Topics<ObjectTopic>;
-  readonly #delivery: ObjectDelivery;
-  readonly #registry: SubscriptionRegistry;
-  readonly #limiter: FairLimiter;
-  readonly #inFlight: InFlight;
+  readonly #deps: ObjectFeedDeps;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      topics: Topics<ObjectTopic>;
-      delivery: ObjectDelivery;
-      registry: SubscriptionRegistry;
-      limiter: FairLimiter;
-      inFlight: InFlight;
-    },
-  ) {
+  constructor(context: LiveContext, deps: ObjectFeedDeps) {
     this.#context = context;
-    this.#topics = deps.topics;
-    this.#delivery = deps.delivery;
-    this.#registry = deps.registry;
-    this.#limiter = deps.limiter;
-    this.#inFlight = deps.inFlight;
+    this.#deps = deps;
   }
 
   receive(change: CommittedChange): void {
-    const topic = this.#topics.find(change.r);
+    const topic = this.#deps.topics.find(change.r);
     if (!topic || change.rev <= topic.rev) return;
     if (topic.backlog) {
       enqueue(topic.backlog, change);
@@ -74,8 +63,8 @@ export class ObjectFeed {
   #apply(topic: ObjectTopic, change: CommittedChange): Promise<void> | undefined {
     topic.rev = change.rev;
     try {
-      const pending = this.#delivery.deliver(topic, new LiveRevision(change));
-      return pending?.catch((error: unknown) => this.#failLive(topic, error));
+      const steps = this.#deps.delivery.deliver(topic, new LiveRevision(change));
+      return this.#context.slice.run(steps);
     } catch (error) {
       this.#failLive(topic, error);
       return undefined;
@@ -92,40 +81,34 @@ export class ObjectFeed {
         (subscription) => subscription.progress === 'live' && subscription.rev < topic.rev,
       );
     });
-    this.#registry.fail(missed, error);
+    this.#deps.registry.fail(missed, error);
   }
 
   #startWorker(topic: ObjectTopic, first: Promise<void> | undefined, backlog: ObjectBacklog): void {
-    topic.backlog = backlog;
-    this.#inFlight.begin();
-    void this.#drain(topic, first, backlog);
+    void runBacklog(this.#context.inFlight, topic, backlog, {
+      first,
+      next: () => this.#next(topic, backlog),
+      onError: (error) => this.#failLive(topic, error),
+    });
   }
 
-  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
-  async #drain(
-    topic: ObjectTopic,
-    first: Promise<void> | undefined,
-    backlog: ObjectBacklog,
-  ): Promise<void> {
-    await first;
-    while (backlog.hasGap || backlog.queue.length > 0) {
-      const next = backlog.hasGap ? undefined : backlog.queue.shift();
-      if (next && next.rev <= topic.rev) continue;
-      if (next && (topic.isEmpty || next.rev === topic.rev + 1)) await this.#apply(topic, next);
-      else await this.#fillGap(topic, backlog);
+  #next(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> | undefined {
+    for (;;) {
+      const change = backlog.hasGap ? undefined : backlog.queue.shift();
+      if (!change) return backlog.hasGap ? this.#fillGap(topic, backlog) : undefined;
+      if (change.rev <= topic.rev) continue;
+      const follows = topic.isEmpty || change.rev === topic.rev + 1;
+      const pending = follows ? this.#apply(topic, change) : this.#fillGap(topic, backlog);
+      if (pending) return pending;
     }
-    topic.backlog = undefined;
-    this.#inFlight.end();
   }
 
-  /** Delivers everything in the store that was not applied yet. Never rejects. */
-  async #fillGap(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
+  /** Delivers everything in the store that was not applied yet. */
+  #fillGap(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
     this.#context.metrics.gaps.add();
     backlog.hasGap = false;
     backlog.queue.length = 0;
-    await new Promise<void>((resolve) => {
-      this.#limiter.run(this, () => this.#deliverMissed(topic, backlog).finally(resolve));
-    });
+    return this.#context.limiter.schedule(this, () => this.#deliverMissed(topic, backlog));
   }
 
   async #deliverMissed(topic: ObjectTopic, backlog: ObjectBacklog): Promise<void> {
@@ -133,7 +116,8 @@ export class ObjectFeed {
       const replay = this.#replayOf(topic);
       while (topic.rev < backlog.newestRev && !topic.isEmpty) {
         if (!replay) throw fail('model.unknown');
-        await this.#deliverPage(topic, replay);
+        const page = await replay.next(topic.rev);
+        await this.#context.slice.run(this.#deliverPage(topic, page, replay));
       }
       topic.rev = Math.max(topic.rev, backlog.newestRev);
     } catch (error) {
@@ -142,33 +126,27 @@ export class ObjectFeed {
     }
   }
 
-  async #deliverPage(topic: ObjectTopic, replay: ObjectReplay): Promise<void> {
-    const page = await replay.next(topic.rev);
+  #deliverPage(topic: ObjectTopic, page: ObjectReplayPage, replay: ObjectReplay): Steps<unknown> {
+    const delivery = this.#deps.delivery;
     switch (page.kind) {
       case 'missing':
         throw fail('object.missing');
       case 'deleted':
         topic.rev = page.rev;
-        await this.#delivery.deliverDeletion(topic, page.rev, {
-          change: page.change,
-          hasGap: true,
-        });
-        return;
+        return delivery.deliverDeletion(topic, page.rev, { change: page.change, hasGap: true });
       case 'unknown':
         topic.rev = page.object.rev;
-        await this.#delivery.deliverSnapshot(topic, page.object, page.reason);
-        return;
+        return delivery.deliverSnapshot(topic, page.object, page.reason);
       case 'revisions': {
         const last = page.changes.at(-1)?.rev;
         // The bus announced revisions that the store does not have, which should be impossible.
         // Waiting would not help.
         if (last === undefined) throw new Error(`revisions after ${topic.rev} are not stored`);
         topic.rev = last;
-        await this.#delivery.deliverRevisions(topic, page.object, replay.revisions(page), last);
-        return;
+        return delivery.deliverRevisions(topic, page.object, replay.revisions(page), last);
       }
       default:
-        page satisfies never;
+        return page satisfies never;
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Model } from '../../model/model.js';
 import { visibleBody } from '../../model/view/view.js';
-import type { StoredObject } from '../../store/store.js';
+import type { StoredObject } from '../../store/stored-object.js';
 import type { Frame } from '../push/frame.js';
 import { type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
 import { snapshotFrame, updatedFrame } from '../push/push-message.js';
@@ -98,11 +98,19 @@ function updateOf(
   revision: RevisionToSend,
   view?: string,
 ): Frame | undefined {
-  const { r, rev, by, delta } = revision.change;
+  const { change } = revision;
+  const { r, rev, delta } = change;
   const body = visibleDelta(delta, visibility);
   return (
     body &&
-    updatedFrame({ r, rev, by, body, prev: previousChange(model, visibility, revision), view })
+    updatedFrame({
+      r,
+      rev,
+      authorship: change,
+      body,
+      prev: previousChange(model, visibility, revision),
+      view,
+    })
   );
 }
 

@@ -1,4 +1,5 @@
-import type { Change, History, StoredObject } from '../../store/store.js';
+import type { History } from '../../store/store-reads.js';
+import type { Change, StoredObject } from '../../store/stored-object.js';
 import { FairHistoryReader } from '../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
 import type { LiveContext } from '../live-context.js';
@@ -15,7 +16,7 @@ export type ObjectReplayPage =
   | {
       readonly kind: 'deleted';
       readonly rev: number;
-      readonly change: Pick<Change, 'by' | 'once'> | undefined;
+      readonly change: Pick<Change, 'by' | 'at' | 'once'> | undefined;
     }
   /** The revisions cannot be sent one by one; a snapshot of `object` replaces them. */
   | { readonly kind: 'unknown'; readonly object: StoredObject; readonly reason: SnapshotReason }
@@ -36,15 +37,17 @@ export interface ObjectReplayOptions {
   readonly partial: boolean;
 }
 
+type ReplayContext = Pick<LiveContext, 'store' | 'platform' | 'limits'>;
+
 /** Reads the history of one object, page by page. */
 export class ObjectReplay {
-  readonly #context: LiveContext;
+  readonly #context: ReplayContext;
   readonly #options: ObjectReplayOptions;
   #reads: FairHistoryReader;
-  /** Last revision by field before the next change; read with the first page. */
+  /** Last revision by field before the next change; read with the first page after a snapshot. */
   #fieldRevisions: FieldRevisions | undefined;
 
-  constructor(context: LiveContext, options: ObjectReplayOptions) {
+  constructor(context: ReplayContext, options: ObjectReplayOptions) {
     this.#context = context;
     this.#options = options;
     this.#reads = this.#newReads();
@@ -56,11 +59,11 @@ export class ObjectReplay {
     const { object, entries, complete } = await this.#read(after);
     if (!object) return { kind: 'missing' };
     if (object.deleted) return await this.#deleted(object);
-    if (!complete || after === 0) return { kind: 'unknown', object, reason: 'history' };
+    if (!complete || after === 0) return this.#unknown(object, 'history');
     const changes = entries.filter((change) => change.rev > after);
     const known = entries.length > 0 ? entries : [object];
     if (known.some(({ modelVersion }) => modelVersion !== this.#options.version)) {
-      return { kind: 'unknown', object, reason: 'version' };
+      return this.#unknown(object, 'version');
     }
     if (this.#options.partial) {
       this.#fieldRevisions ??= await this.#fieldRevisionsBefore(object, changes);
@@ -74,7 +77,7 @@ export class ObjectReplay {
     const { store, platform } = this.#context;
     const object = await readWithRetry(platform, () => store.get(this.#options.r));
     if (!object) return { kind: 'missing' };
-    return object.deleted ? await this.#deleted(object) : { kind: 'unknown', object, reason };
+    return object.deleted ? await this.#deleted(object) : this.#unknown(object, reason);
   }
 
   /** The page's revisions in order. Finish with each before taking the next. */
@@ -99,6 +102,12 @@ export class ObjectReplay {
       if (history.complete || history.object?.deleted) return history;
     }
     return await this.#history(after, pageSize);
+  }
+
+  /** Its snapshot stands for revisions that are not looked at. */
+  #unknown(object: StoredObject, reason: SnapshotReason): ObjectReplayPage {
+    this.#fieldRevisions = undefined;
+    return { kind: 'unknown', object, reason };
   }
 
   async #deleted({ r, rev }: StoredObject): Promise<ObjectReplayPage> {

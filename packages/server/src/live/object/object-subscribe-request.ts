@@ -1,11 +1,13 @@
 import { fail, type ObjectR } from '@really/protocol';
 import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
-import { hidesNothing, pushView } from '../../model/view/view.js';
-import type { StoredObject } from '../../store/store.js';
+import { hidesNothing } from '../../model/view/view.js';
+import { estimateBytes } from '../../objects/estimate-bytes.js';
+import type { StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
+import { viewNow } from '../push/view-now.js';
 import { visibleFields } from '../push/visibility.js';
-import { assignGroup } from '../registry/assign-group.js';
+import { objectGroupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
 import type { SubscriberGroupTraits } from '../registry/subscriber-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
@@ -13,7 +15,6 @@ import type { Topics } from '../registry/topics.js';
 import {
   type AuthorizedItem,
   assertSubscribable,
-  groupTraitsOf,
   type ItemSubscribeRequest,
   type RegisteredItem,
   type RequestedSubscription,
@@ -33,6 +34,9 @@ export interface ObjectSubscribeDeps {
   readonly catchUp: ObjectCatchUp;
 }
 
+/** Bytes of an object that is kept until the response is queued. */
+const maxKeptBytes = 4096;
+
 /** The object of a subscribe request, authorized. */
 interface FoundObject {
   readonly object: StoredObject;
@@ -49,6 +53,8 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   readonly #model: Model;
   readonly #fields: readonly string[] | undefined;
   readonly #topic: ObjectTopic;
+  /** Rights may change before it is registered: then it is authorized once more. */
+  #authorizedView: string | undefined;
 
   /**
    * Throws if the item is refused without reading. Retains the topic, so that no change is missed
@@ -66,7 +72,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     this.#model = requireModel(deps.context, target.names);
     const path = `body.subscriptions[${request.index}].fields`;
     this.#fields = requestedFields(this.#model, request.item.fields, path);
-    assertSubscribable(this.#model);
+    assertSubscribable(this.#model, session.pushTarget.auth);
     const { names } = this.#model;
     this.#topic = deps.topics.retain(target.r, () => new ObjectTopic(target.r, names));
   }
@@ -77,9 +83,10 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
 
   async authorize(heads: Promise<StoredObjectsByR>): Promise<AuthorizedItem> {
     const { auth } = this.#session.pushTarget;
-    const object = (await heads).get(this.#topic.r);
-    if (!object || object.deleted) return await this.#authorizeAbsent(object, auth);
-    const view = await pushView(this.#model, object, auth);
+    const head = (await heads).get(this.#topic.r);
+    if (!head || head.deleted) return await this.#authorizeAbsent(head, auth);
+    this.#authorizedView = this.#groupTraits(undefined).view;
+    const { object, view } = await viewNow(this.#deps.context, this.#model, head, { auth });
     if (view.kind === 'refused') throw view.error;
     return { register: () => this.#register({ object, auth, hidden: view.hidden }) };
   }
@@ -149,24 +156,30 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   }
 
   #groupTraits(fields: readonly string[] | undefined): SubscriberGroupTraits {
-    return groupTraitsOf(this.#deps.context, this.#model, fields, this.#session.pushTarget);
+    const { r } = this.#topic;
+    return objectGroupTraitsOf(
+      this.#deps.context,
+      this.#model,
+      { r, fields },
+      this.#session.pushTarget,
+    );
   }
 
   /** The revision in the request is ignored: the client has the subscription already. */
   #widen(subscription: ObjectSubscription, found: FoundObject): RegisteredItem {
     if (found.object.deleted) throw fail('object.gone');
-    assignGroup(this.#deps.context, this.#deps.registry, subscription);
+    this.#deps.registry.assignGroup(subscription);
     const fields = widenFields(this.#model, subscription.group.fields, this.#fields);
     if (fields === subscription.group.fields)
       return {
-        key: subscription.key,
+        r: subscription.key,
         fields: this.#visibleFields(subscription, found),
         view: subscription.group.view,
       };
-    const traits = this.#groupTraits(fields);
-    this.#deps.registry.moveToGroup(subscription, subscription.topic.group(traits));
+    this.#deps.registry.assignGroup(subscription, { fields });
+    const isKnown = subscription.progress !== 'waiting' || subscription.catchUpMode === 'widened';
+    subscription.catchUpMode = isKnown ? 'widened' : 'first';
     subscription.progress = 'waiting';
-    subscription.catchUpMode = 'widened';
     subscription.generation += 1;
     return this.#registered(subscription, found);
   }
@@ -176,22 +189,25 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     { object, auth, hidden }: FoundObject,
   ): RegisteredItem {
     const { generation, group } = subscription;
-    const start = () => {
-      if (subscription.generation !== generation || subscription.progress !== 'waiting') return;
+    // Many items of one request wait for its response: large objects are read again.
+    const isKept = !object.deleted && estimateBytes(object.data) <= maxKeptBytes;
+    const kept = isKept ? object : undefined;
+    const begin = () => {
+      if (subscription.generation !== generation) return;
       const isInForce = this.#deps.context.models().get(this.#model.names) === this.#model;
       const isSame = subscription.group === group && subscription.session.pushTarget.auth === auth;
-      const isAuthorized = isInForce && isSame;
-      if (isAuthorized && !object.deleted) {
-        this.#deps.catchUp.beginWith(subscription, { object, hidden, model: this.#model });
+      const isAuthorized = isInForce && isSame && group.view === this.#authorizedView;
+      if (isAuthorized && kept) {
+        this.#deps.catchUp.beginWith(subscription, { object: kept, hidden, model: this.#model });
       } else {
         this.#deps.catchUp.begin(subscription);
       }
     };
     return {
-      key: subscription.key,
+      r: subscription.key,
       fields: this.#visibleFields(subscription, { hidden }),
       view: group.view,
-      start,
+      start: () => this.#deps.registry.start(subscription, begin),
     };
   }
 

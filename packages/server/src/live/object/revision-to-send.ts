@@ -1,6 +1,6 @@
 import { ownMember } from '@really/protocol';
 import { lastTouched } from '../../objects/change.js';
-import type { Change, CommittedChange, StoredObject } from '../../store/store.js';
+import type { Change, CommittedChange, StoredObject } from '../../store/stored-object.js';
 
 /** A revision to push. */
 export interface RevisionToSend {

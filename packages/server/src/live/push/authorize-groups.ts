@@ -1,17 +1,18 @@
 import type { Model } from '../../model/model.js';
-import { pushView, type View } from '../../model/view/view.js';
 import { awaited, type Steps } from '../../platform/scheduling/tick-slice.js';
-import type { StoredObject } from '../../store/store.js';
+import type { StoredObject } from '../../store/stored-object.js';
+import type { LiveContext } from '../live-context.js';
 import type { CompactMap } from '../registry/compact-map.js';
 import type { GroupMember, SubscriberGroup } from '../registry/subscriber-group.js';
+import { type RevisionView, viewNow } from './view-now.js';
 
 /** What a subscriber group may see of an object. */
-export interface GroupView<A> {
+export interface GroupView<A> extends RevisionView {
   readonly group: A;
-  readonly view: View;
 }
 
 interface AuthorizeOptions {
+  readonly context: Pick<LiveContext, 'objects'>;
   readonly model: Model;
   readonly object: StoredObject;
   /** Groups authorized before yielding. */
@@ -42,19 +43,19 @@ export function* authorizeGroups<M extends GroupMember, A extends SubscriberGrou
 
 function* authorizePortion<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
   groups: Iterable<A & { readonly members: readonly M[] }>,
-  { model, object }: AuthorizeOptions,
+  { context, model, object }: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
   const groupViews: (GroupView<A> | Promise<GroupView<A>>)[] = [];
   let hasAsync = false;
   for (const group of groups) {
     if (!group.members.some(isConcerned)) continue;
-    const view = pushView(model, object, group.auth);
-    if (view instanceof Promise) {
+    const sight = viewNow(context, model, object, group);
+    if (sight instanceof Promise) {
       hasAsync = true;
-      groupViews.push(view.then((authorized) => ({ group, view: authorized })));
+      groupViews.push(sight.then((late) => ({ group, ...late })));
     } else {
-      groupViews.push({ group, view });
+      groupViews.push({ group, ...sight });
     }
   }
   return hasAsync ? yield* awaited(Promise.all(groupViews)) : (groupViews as GroupView<A>[]);

@@ -6,6 +6,29 @@ export interface Frame {
   readonly bytes: Buffer;
   /** `undefined` if the message is not a push. */
   readonly replayPoint?: ReplayPoint | undefined;
+  /** What a push is, and from where one goes on after it; `undefined` if it is not a push. */
+  readonly head?: PushHead | undefined;
+}
+
+/** What event streams need of a push, so that they need not parse it. */
+export interface PushHead {
+  readonly evt: string;
+  /** The revision, for pushes that have one. */
+  readonly rev: number | undefined;
+  /** The opaque position, for pushes that have one. */
+  readonly pos: string | undefined;
+  /** The view, if the push names it. */
+  readonly view: string | undefined;
+}
+
+export function headOf(push: {
+  readonly evt: string;
+  readonly rev?: number;
+  readonly meta?: object;
+}): PushHead {
+  const { evt, rev, meta = {} } = push;
+  const { pos, view }: { pos?: string; view?: string } = meta;
+  return { evt, rev, pos, view };
 }
 
 /**
@@ -34,20 +57,39 @@ export interface Final {
   readonly under?: Under | undefined;
 }
 
-/** The rights a push was made under: a reader's view of a collection. */
+/** The rights a push was made under: a reader's view of an object or collection. */
 export interface Under {
   readonly names: readonly string[];
+  readonly r: string;
   readonly view: string;
 }
 
-export function encodeFrame(text: string, replayPoint?: ReplayPoint): Frame {
+/** A frame that is encoded when it is first sent: it may be offered to sockets that take nothing. */
+export function lazyFrame(makeText: () => string, head?: PushHead): Frame {
+  let made: Frame | undefined;
+  const frame = () => {
+    made ??= encodeFrame(makeText());
+    return made;
+  };
+  return {
+    head,
+    get text() {
+      return frame().text;
+    },
+    get bytes() {
+      return frame().bytes;
+    },
+  };
+}
+
+export function encodeFrame(text: string, replayPoint?: ReplayPoint, head?: PushHead): Frame {
   const size = Buffer.byteLength(text);
-  const head = size < 126 ? 2 : size < 65_536 ? 4 : 10;
-  const bytes = Buffer.allocUnsafe(head + size);
+  const header = size < 126 ? 2 : size < 65_536 ? 4 : 10;
+  const bytes = Buffer.allocUnsafe(header + size);
   bytes[0] = 0x81;
-  if (head === 2) {
+  if (header === 2) {
     bytes[1] = size;
-  } else if (head === 4) {
+  } else if (header === 4) {
     bytes[1] = 126;
     bytes.writeUInt16BE(size, 2);
   } else {
@@ -55,6 +97,6 @@ export function encodeFrame(text: string, replayPoint?: ReplayPoint): Frame {
     bytes.writeUInt32BE(Math.floor(size / 2 ** 32), 2);
     bytes.writeUInt32BE(size % 2 ** 32, 6);
   }
-  bytes.write(text, head);
-  return { text, bytes, replayPoint };
+  bytes.write(text, header);
+  return { text, bytes, replayPoint, head };
 }

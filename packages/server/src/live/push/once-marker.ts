@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonValue } from '@really/protocol';
-import type { Change } from '../../store/store.js';
+import type { Change } from '../../store/stored-object.js';
 import type { PushTarget } from '../push-target.js';
 import { encodeFrame, type Frame } from './frame.js';
 
@@ -27,15 +27,24 @@ export class OnceMarker {
   }
 }
 
+/** The frame for this connection. `onceMarker`: see `onceMarkerOf`. */
+export function markedFrame(
+  frame: Frame,
+  onceMarker: OnceMarker | undefined,
+  pushTarget: PushTarget,
+): Frame {
+  return onceMarker ? onceMarker.frameFor(frame, pushTarget) : frame;
+}
+
 /** `undefined` if the command had no once-id. */
 export function onceMarkerOf({ by, once }: Pick<Change, 'by' | 'once'>): OnceMarker | undefined {
   return once === undefined ? undefined : new OnceMarker(by.uid, once);
 }
 
 /** Adds the id to the `meta` of any push. */
-function withOnce({ text, replayPoint }: Frame, once: string): Frame {
+function withOnce({ text, replayPoint, head }: Frame, once: string): Frame {
   const push = JSON.parse(text) as JsonValue;
   if (!isJsonObject(push)) throw new TypeError('a push must be a JSON object');
   const meta = isJsonObject(push.meta) ? push.meta : {};
-  return encodeFrame(JSON.stringify({ ...push, meta: { ...meta, once } }), replayPoint);
+  return encodeFrame(JSON.stringify({ ...push, meta: { ...meta, once } }), replayPoint, head);
 }

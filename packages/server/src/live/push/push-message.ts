@@ -1,5 +1,4 @@
 import type {
-  Actor,
   CreatedPush,
   DeletedPush,
   Delta,
@@ -10,14 +9,16 @@ import type {
   SnapshotPush,
   UpdatedPush,
 } from '@really/protocol';
-import { encodeFrame, type Frame, type ReplayPoint, type Under } from './frame.js';
+import { jsonTextWith } from '../../platform/json-texts.js';
+import { type Authorship, authorshipMeta } from './authorship.js';
+import { encodeFrame, type Frame, headOf, type ReplayPoint, type Under } from './frame.js';
 
 /** The pushes of section PSH, each encoded once for all recipients. */
 
 export interface RevisionPush<Body> {
   readonly r: string;
   readonly rev: number;
-  readonly by: Actor;
+  readonly authorship: Authorship;
   readonly body: Body;
   /** The last earlier revision that changed a visible field. Sent only if it is not `rev - 1`. */
   readonly prev: number;
@@ -26,29 +27,31 @@ export interface RevisionPush<Body> {
 }
 
 /** Rules PSH2 to PSH4. */
-export function updatedFrame({ r, rev, by, body, prev, view }: RevisionPush<Delta>): Frame {
+export function updatedFrame({ r, rev, authorship, body, prev, view }: RevisionPush<Delta>): Frame {
   const replayPoint: ReplayPoint = { kind: 'revision', key: r, rev };
-  const meta = { ...metaOf(by, rev, prev), ...(view !== undefined && { view }) };
-  return frameOf({ evt: 'updated', r, rev, meta, body }, replayPoint);
+  const meta = { ...metaOf(authorship, rev, prev), ...(view !== undefined && { view }) };
+  const push = { evt: 'updated', r, rev, meta };
+  // The change was written a moment ago.
+  return encodeFrame(jsonTextWith(push, 'body', body), replayPoint, headOf(push));
 }
 
-/** Rule PSH5. `by` is unknown if the history no longer has the deletion. */
+/** Rule PSH5. `authorship` is unknown if the history no longer has the deletion. */
 export function deletedFrame({
   r,
   rev,
-  by,
+  authorship,
   prev,
   under,
 }: {
   r: string;
   rev: number;
-  by: Actor | undefined;
+  authorship: Authorship | undefined;
   prev: number;
   under: Under;
 }): Frame {
   const replayPoint: ReplayPoint = { kind: 'final', key: r, r, deletedAt: rev, under };
-  if (!by) return frameOf({ evt: 'deleted', r, rev }, replayPoint);
-  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(by, rev, prev) }, replayPoint);
+  if (!authorship) return frameOf({ evt: 'deleted', r, rev }, replayPoint);
+  return frameOf({ evt: 'deleted', r, rev, meta: metaOf(authorship, rev, prev) }, replayPoint);
 }
 
 /** Rule PSH6. */
@@ -64,7 +67,7 @@ export function snapshotFrame({
 /** Rule PSH1. */
 export function createdFrame(creation: {
   r: string;
-  by: Actor;
+  authorship: Authorship;
   pos: number;
   /** `pos` in the opaque form for clients. */
   position: string;
@@ -74,8 +77,8 @@ export function createdFrame(creation: {
   isOtherView: boolean;
   body: JsonObject;
 }): Frame {
-  const { r, by, pos, position, view, isOtherView, body } = creation;
-  const meta: CreatedPush['meta'] = { opBy: by, pos: position };
+  const { r, authorship, pos, position, view, isOtherView, body } = creation;
+  const meta: CreatedPush['meta'] = { ...authorshipMeta(authorship), pos: position };
   if (isOtherView) meta.view = view;
   return frameOf({ evt: 'created', r, meta, body }, { kind: 'creation', key: r, pos });
 }
@@ -105,8 +108,9 @@ interface FailedFrame extends FailedPush {
   meta?: { retryAfter?: number; subscription?: string };
 }
 
-function metaOf(opBy: Actor, rev: number, prev: number): UpdatedPush['meta'] {
-  return prev === rev - 1 ? { opBy } : { opBy, prev };
+function metaOf(authorship: Authorship, rev: number, prev: number): UpdatedPush['meta'] {
+  const meta = authorshipMeta(authorship);
+  return prev === rev - 1 ? meta : { ...meta, prev };
 }
 
 type PushMessage =
@@ -119,5 +123,5 @@ type PushMessage =
   | { evt: 'deleted'; r: string; rev: number };
 
 function frameOf(push: PushMessage, replayPoint: ReplayPoint): Frame {
-  return encodeFrame(JSON.stringify(push), replayPoint);
+  return encodeFrame(JSON.stringify(push), replayPoint, headOf(push));
 }

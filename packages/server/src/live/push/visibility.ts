@@ -1,7 +1,7 @@
 import { type Delta, setMember, topField } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { lastTouched } from '../../objects/change.js';
-import type { StoredObject } from '../../store/store.js';
+import type { StoredObject } from '../../store/stored-object.js';
 
 /**
  * What a subscriber group sees of an object: the requested fields (`undefined`: all) without the

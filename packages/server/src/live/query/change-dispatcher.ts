@@ -1,7 +1,7 @@
 import { Fifo } from '../../platform/scheduling/fifo.js';
+import type { InFlight } from '../../platform/scheduling/in-flight.js';
 import type { TickSlice } from '../../platform/scheduling/tick-slice.js';
-import type { CommittedChange, Pos } from '../../store/store.js';
-import type { InFlight } from '../catch-up/in-flight.js';
+import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import type { QueryGroup } from './query-group.js';
 
 /** A change, or a gap, at a position. */
@@ -18,8 +18,6 @@ interface DispatchTarget {
   readonly affectedGroups: (event: FeedEvent) => Iterable<QueryGroup>;
   /** Whether the group still exists and is not retired. */
   readonly isActive: (group: QueryGroup) => boolean;
-  /** Every event up to here was dispatched. */
-  readonly onDispatched: (pos: Pos) => void;
 }
 
 /** Queued events; beyond this they are replaced by a read of the store. */
@@ -37,6 +35,8 @@ export class ChangeDispatcher {
   readonly #slice: TickSlice;
   readonly #inFlight: InFlight;
   readonly #waiting = new Fifo<FeedEvent>();
+  /** Every change up to here was dispatched. */
+  through: Pos = 0;
   #isYielding = false;
   #work = 0;
 
@@ -44,10 +44,6 @@ export class ChangeDispatcher {
     this.#target = target;
     this.#slice = deps.slice;
     this.#inFlight = deps.inFlight;
-  }
-
-  get isIdle(): boolean {
-    return !this.#isYielding;
   }
 
   get waiting(): number {
@@ -88,7 +84,7 @@ export class ChangeDispatcher {
       this.#work = 0;
       if (this.#slice.isOver) return groups;
     }
-    this.#target.onDispatched(event.pos);
+    this.through = event.pos;
     return undefined;
   }
 

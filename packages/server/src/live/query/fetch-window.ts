@@ -1,11 +1,17 @@
 import type { Model } from '../../model/model.js';
-import { pushView } from '../../model/view/view.js';
 import type { PageStart } from '../../queries/page-tokenizer.js';
 import { type Hit, Search } from '../../queries/search.js';
 import type { LiveContext } from '../live-context.js';
+import { viewNow } from '../push/view-now.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 
-export type WindowSearch = Pick<QueryGroupTraits, 'auth' | 'owner' | 'scope' | 'filter' | 'order'>;
+export type WindowSearch = Pick<
+  QueryGroupTraits,
+  'auth' | 'finder' | 'owner' | 'scope' | 'filter' | 'order' | 'from'
+> & {
+  /** True if the owner asked for it, and not a change by others. */
+  readonly isCharged?: boolean | undefined;
+};
 
 /**
  * The first `limit` objects of a query that the reader may subscribe to, in order; fewer only if
@@ -14,15 +20,24 @@ export type WindowSearch = Pick<QueryGroupTraits, 'auth' | 'owner' | 'scope' | '
 export async function fetchWindow(
   context: LiveContext,
   model: Model,
-  { auth, owner, scope, filter, order }: WindowSearch,
+  { auth, finder, owner, scope, filter, order, from, isCharged }: WindowSearch,
   limit: number,
 ): Promise<Hit[]> {
-  const search = new Search({ services: context, owner, auth, model, scope, filter, order });
+  const search = new Search({
+    services: { ...context, queryLimiter: isCharged ? context.queryCharge : undefined },
+    owner,
+    auth,
+    finder,
+    model,
+    scope,
+    filter,
+    order,
+  });
   const found = new Map<string, Hit>();
-  let start: PageStart | undefined;
+  let start: PageStart | undefined = from && { place: from, back: false };
   for (;;) {
     const hits = await search.page({ start, skip: 0, limit });
-    for (const hit of await subscribable(model, hits, auth)) {
+    for (const hit of await subscribable(context, model, hits, { auth, finder })) {
       const { r } = hit.object;
       found.delete(r);
       found.set(r, hit);
@@ -35,11 +50,18 @@ export async function fetchWindow(
 }
 
 async function subscribable(
+  context: LiveContext,
   model: Model,
   hits: readonly Hit[],
-  auth: WindowSearch['auth'],
+  { auth, finder }: Pick<WindowSearch, 'auth' | 'finder'>,
 ): Promise<readonly Hit[]> {
   if (model.access.subscribe === model.access.read) return hits;
-  const views = await Promise.all(hits.map(({ object }) => pushView(model, object, auth)));
-  return hits.filter((_, index) => views[index]?.kind === 'visible');
+  const sights = await Promise.all(
+    hits.map(({ object }) => viewNow(context, model, object, { auth, finder })),
+  );
+  return hits.filter(({ object }, index) => {
+    const sight = sights[index];
+    // A later revision is on its way.
+    return sight?.view.kind === 'visible' && sight.object === object;
+  });
 }

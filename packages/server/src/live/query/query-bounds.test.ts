@@ -15,7 +15,7 @@ class SlowConnection extends FakeConnection {
 
 async function subscribe({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
   const scope = { names: ['users'], parents: [] };
-  const order = { field: 'a', descending: false };
+  const order = { keys: [{ field: 'a', descending: false }] };
   const { hits, start } = await live.subscribeQuery(connection, {
     r: '/users/*',
     scope,

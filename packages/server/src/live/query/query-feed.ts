@@ -1,7 +1,6 @@
 import type { Model } from '../../model/model.js';
-import type { CommittedChange, Pos } from '../../store/store.js';
-import type { FairLimiter } from '../catch-up/fair-limiter.js';
-import type { InFlight } from '../catch-up/in-flight.js';
+import type { CommittedChange, Pos } from '../../store/stored-object.js';
+import type { LogFollower } from '../catch-up/log-cursor.js';
 import { collectionsAround } from '../collection/collection-subscription.js';
 import type { LiveContext } from '../live-context.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
@@ -14,39 +13,22 @@ import { QueryTopic } from './query-topic.js';
 const noGroups: readonly QueryGroup[] = [];
 
 /** Dispatches changes from the bus to the query groups they may concern. */
-export class QueryFeed implements QueryGroupOwner {
+export class QueryFeed implements QueryGroupOwner, LogFollower {
   readonly #context: LiveContext;
-  readonly #inFlight: InFlight;
   readonly #registry: SubscriptionRegistry;
-  readonly #limiter: FairLimiter;
   readonly #topics = new Map<string, QueryTopic>();
   readonly #dispatcher: ChangeDispatcher;
-  /** Every change up to here was received from the bus, or is known to be missing. */
-  #received: Pos | undefined;
-  /** Every change up to here was dispatched. */
-  #through: Pos | undefined;
   #groups = 0;
   #rows = 0;
 
-  constructor(
-    context: LiveContext,
-    deps: { inFlight: InFlight; registry: SubscriptionRegistry; limiter: FairLimiter },
-  ) {
+  constructor(context: LiveContext, registry: SubscriptionRegistry) {
     this.#context = context;
-    this.#inFlight = deps.inFlight;
-    this.#registry = deps.registry;
-    this.#limiter = deps.limiter;
+    this.#registry = registry;
     const target = {
       affectedGroups: (event: FeedEvent) => this.#affectedGroups(event),
       isActive: (group: QueryGroup) => this.#topicOf(group) !== undefined,
-      onDispatched: (pos: Pos) => {
-        this.#through = pos;
-      },
     };
-    this.#dispatcher = new ChangeDispatcher(target, {
-      slice: context.slice,
-      inFlight: deps.inFlight,
-    });
+    this.#dispatcher = new ChangeDispatcher(target, context);
   }
 
   get groups(): number {
@@ -59,7 +41,7 @@ export class QueryFeed implements QueryGroupOwner {
   }
 
   get through(): Pos {
-    return this.#through ?? 0;
+    return this.#dispatcher.through;
   }
 
   hasRoomForRows(more: number): boolean {
@@ -86,54 +68,36 @@ export class QueryFeed implements QueryGroupOwner {
       topic = new QueryTopic(traits.r);
       this.#topics.set(traits.r, topic);
     }
-    const deps = { inFlight: this.#inFlight, owner: this, model };
-    const group = new QueryGroup(this.#context, deps, traits);
+    const group = new QueryGroup(this.#context, { owner: this, model }, traits);
     topic.add(group);
     this.#groups += 1;
     return group;
   }
 
-  /** Sets the position from which gaps are detected, if nothing was received yet. */
-  beginAt(pos: Pos): void {
-    this.#received ??= pos;
-    this.#through ??= pos;
-  }
-
-  /** This position belongs to a new version of a model, not to a change. */
-  skipPosition(pos: Pos): void {
-    if (this.#received !== pos - 1) return;
-    this.#received = pos;
-    // Queued behind waiting events; it concerns no object.
+  /** Queued behind waiting changes; it concerns no object. */
+  skip(pos: Pos): void {
     this.#dispatcher.dispatch({ pos, change: undefined, isNoop: true });
   }
 
-  /** The store is at this position: records a gap if later than what was received. */
-  observe(pos: Pos): void {
-    const before = this.#received ?? 0;
-    if (pos <= before) return;
-    this.#received = pos;
+  miss(_after: Pos, pos: Pos): void {
     if (this.#groups > 0) this.#context.metrics.gaps.add();
     this.#dispatcher.dispatch({ pos, change: undefined });
   }
 
   receive(change: CommittedChange): void {
-    const { pos } = change;
-    const before = this.#received;
-    if (before !== undefined && pos <= before) return;
-    if (before === undefined || pos > before + 1) this.observe(pos - 1);
-    this.#received = pos;
-    if (this.#groups === 0 && this.#dispatcher.isIdle) this.#through = pos;
-    else this.#dispatcher.dispatch({ pos, change });
+    this.#dispatcher.dispatch({ pos: change.pos, change });
   }
 
   #affectedGroups({ change, isNoop }: FeedEvent): Iterable<QueryGroup> {
     if (isNoop || this.#topics.size === 0) return noGroups;
     if (!change) return [...this.#topics.values()].flatMap(({ groups }) => [...groups.values()]);
-    const found = collectionsAround(change.r).flatMap((r) => this.#topics.get(r) ?? []);
-    const [first, ...others] = found.map((topic) => topic.affectedGroups(change));
-    return others.length === 0
-      ? (first ?? noGroups)
-      : [first ?? noGroups, ...others].flatMap((some) => [...some]);
+    let affected: Set<QueryGroup> | undefined;
+    for (const r of collectionsAround(change.r)) {
+      const groups = this.#topics.get(r)?.affectedGroups(change);
+      if (!affected) affected = groups;
+      else for (const group of groups ?? noGroups) affected.add(group);
+    }
+    return affected ?? noGroups;
   }
 
   /** The models of these collections were replaced: their queries get new groups. */
@@ -149,15 +113,7 @@ export class QueryFeed implements QueryGroupOwner {
   /** Reads of one uid are limited together, so that no user has the store to itself. */
   schedule<T>(group: QueryGroup, read: () => Promise<T>): Promise<T> {
     const owner = this.#context.usages.find(group.traits.auth.uid) ?? group;
-    return new Promise((resolve, reject) => {
-      this.#limiter.run(owner, async () => {
-        try {
-          resolve(await read());
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    return this.#context.limiter.schedule(owner, read);
   }
 
   rowAdded(group: QueryGroup, r: string): void {

@@ -1,5 +1,7 @@
-import type { Auth, RqlExpression } from '@really/protocol';
-import type { Order, Pos, Scope } from '../../store/store.js';
+import type { Auth, RqlExpression, SortPosition } from '@really/protocol';
+import type { LookupFinder } from '../../model/lookups/lookup.js';
+import { compareSortPositions } from '../../store/order.js';
+import type { Order, Scope } from '../../store/store-reads.js';
 import type { WindowCost } from './window-cost.js';
 import type { WindowTraits } from './window-event.js';
 
@@ -10,16 +12,21 @@ export interface QueryGroupTraits extends WindowTraits {
   readonly filter: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
+  /** The window begins after this position; `undefined`: at the beginning. */
+  readonly from?: SortPosition | undefined;
   readonly cost: WindowCost;
   /** `auth` of the first subscriber: the others have the same rights. */
   readonly auth: Auth;
+  /** See `ViewAt`. */
+  readonly finder?: LookupFinder | undefined;
   /** The owner of its reads: the first subscriber's. */
   readonly owner: string;
 }
 
-/** How far the live subscribers are. */
-export interface WindowCursor {
-  readonly pos: Pos;
-  /** True if they know exactly the window at `pos`. */
-  readonly isExact: boolean;
+/** Whether an object at this position may be in the window. */
+export function isWithin(
+  { order, from }: Pick<QueryGroupTraits, 'order' | 'from'>,
+  place: SortPosition,
+): boolean {
+  return from === undefined || compareSortPositions(order, from, place) < 0;
 }

@@ -7,25 +7,26 @@ import {
 } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { ruleToRql } from '../../model/rules/rule-to-rql.js';
-import { pushView, type View, visibleBody } from '../../model/view/view.js';
+import { visibleBody } from '../../model/view/view.js';
 import { unavailable } from '../../objects/unavailable.js';
-import { asVisible } from '../../queries/access-scope.js';
 import type { Hit } from '../../queries/search.js';
-import { sortPositionOf } from '../../store/order.js';
-import type { CommittedChange, Pos, StoredFieldType } from '../../store/store.js';
-import type { InFlight } from '../catch-up/in-flight.js';
+import type { StoredFieldType } from '../../store/collection-layout.js';
+import type { CommittedChange, Pos } from '../../store/stored-object.js';
 import { readWithRetry } from '../catch-up/read-with-retry.js';
+import { runSteps } from '../catch-up/run-steps.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import { onceMarkerOf } from '../push/once-marker.js';
-import { isSameList, visibleDelta } from '../push/visibility.js';
+import { type RevisionView, viewNow } from '../push/view-now.js';
+import { isSameList } from '../push/visibility.js';
 import { fetchWindow } from './fetch-window.js';
 import { PendingChanges } from './pending-changes.js';
-import type { QueryGroupTraits, WindowCursor } from './query-group-traits.js';
-import type { QuerySubscription, WindowDelivery } from './query-subscription.js';
+import { isWithin, type QueryGroupTraits } from './query-group-traits.js';
+import type { KnownWindow, QuerySubscription } from './query-subscription.js';
 import type { KnownRows } from './query-window.js';
 import { QueryWindow, type Row, type WindowChange } from './query-window.js';
+import { shortPosition } from './short-position.js';
 import { eventsSince, rowOf } from './window-diff.js';
-import { ownEvents, type WindowEvent } from './window-event.js';
+import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from './window-event.js';
 import { WindowSubscribers } from './window-subscribers.js';
 
 /** What a group needs from the feed. */
@@ -66,11 +67,43 @@ export interface JoinRequest {
   readonly reject: (error: unknown) => void;
 }
 
+/**
+ * What a group is doing:
+ *
+ * - `idle`: its rows are up to date, and changes are applied as they come;
+ * - `busy`: a change waits for its authorization, or the store is read; others are queued;
+ * - `stale`: as `busy`, and its rows have to be read before queued changes are applied;
+ * - `discarding`: its model was replaced while it was busy, and what is in flight will be discarded;
+ * - `retired`: its model was replaced, and nothing is sent any more.
+ *
+ *     idle ⇄ busy,  idle | busy ──▶ stale ──▶ busy
+ *     idle ──▶ retired,  busy | stale ──▶ discarding ──▶ retired
+ */
+type GroupState = 'idle' | 'busy' | 'stale' | 'discarding' | 'retired';
+
+/**
+ * How what live subscribers were sent compares with the window at their position:
+ *
+ * - `exact`: it is the same;
+ * - `partial`: only a part of a change was sent, without the row `entering` from the reserve. It is
+ *   sent when the store was read, which is the next thing to do;
+ * - `newer`: others wrote during that read, so rows may be newer, until they are at this position.
+ *
+ *     exact | newer ──▶ partial ──▶ exact | newer
+ */
+type DeliveredState =
+  | { readonly kind: 'exact' }
+  | { readonly kind: 'partial'; readonly entering: Row | undefined }
+  | { readonly kind: 'newer'; readonly until: Pos };
+
+const exact: DeliveredState = { kind: 'exact' };
+const unchanged: WindowChange = { wasIn: false, isIn: false };
+
 /** Queued changes during authorization and reads; beyond this, the store is read instead. */
 const maxQueueLength = 4096;
 
 function tooManyRows(): ProtocolError {
-  return fail('rate.limited', undefined, { meta: { retryAfter: 1 } });
+  return fail.rateLimited();
 }
 
 /**
@@ -84,7 +117,6 @@ export class QueryGroup {
   /** An object with a mistyped value in one of these fields may match whatever the filters say. */
   readonly assumes: readonly StoredFieldType[];
   readonly #context: LiveContext;
-  readonly #inFlight: InFlight;
   readonly #owner: QueryGroupOwner;
   readonly #subscribers: WindowSubscribers;
   readonly #matches: Predicate;
@@ -96,45 +128,32 @@ export class QueryGroup {
     },
   );
   #joinRequests: JoinRequest[] = [];
-  /** The rows have to be read again. */
-  #isStale = false;
-  #isBusy = false;
-  #isRetired = false;
+  #state: GroupState = 'idle';
   /** Every change up to here is in the rows. */
   #pos: Pos = 0;
-  /**
-   * In the window but not sent yet: it came from the reserve, and the store has to be read for it.
-   */
-  #unannounced: Row | undefined;
+  #delivered: DeliveredState = exact;
   /** See `known`. */
-  #known: KnownRows | undefined;
-  /**
-   * Before this position, the rows may be newer than `#pos`: something was written during the read.
-   */
-  #exactFrom: Pos = 0;
-  /** Part of a change was sent; the rest needs a read of the store. */
-  #isPartial = false;
+  #knownRows: KnownRows | undefined;
 
   constructor(
     context: LiveContext,
-    deps: { inFlight: InFlight; owner: QueryGroupOwner; model: Model },
+    deps: { owner: QueryGroupOwner; model: Model },
     traits: QueryGroupTraits,
   ) {
     this.#context = context;
-    this.#inFlight = deps.inFlight;
     this.#owner = deps.owner;
     this.traits = traits;
     this.window = new QueryWindow(traits);
     this.#subscribers = new WindowSubscribers(traits, context);
     this.#matches = traits.filter ? compilePredicate(traits.filter) : () => true;
-    const rule = ruleToRql(deps.model, traits.auth);
+    const rule = ruleToRql(deps.model, traits.auth, traits.finder?.known);
     this.filters = [traits.filter, rule?.kind === 'filter' ? rule.filter : undefined];
     this.assumes = rule?.kind === 'filter' ? rule.assumes : [];
   }
 
   /** Applies or queues a change that may concern the window. */
   receive(change: CommittedChange): void {
-    if (this.#isBusy) {
+    if (this.#state !== 'idle') {
       this.#enqueue(change);
       return;
     }
@@ -144,8 +163,9 @@ export class QueryGroup {
 
   /** Reads the window again and sends each subscriber the difference. */
   refresh(): void {
-    this.#isStale = true;
-    if (!this.#isBusy) this.#startWorker(undefined);
+    const isIdle = this.#state === 'idle';
+    this.#becomeStale();
+    if (isIdle) this.#startWorker(undefined);
   }
 
   /** Resolves the request with a freshly read window. */
@@ -156,7 +176,7 @@ export class QueryGroup {
 
   /** Its model was replaced: nobody can join it now, and work in flight is discarded. */
   retire(): void {
-    this.#isRetired = true;
+    this.#state = this.#isIdle ? 'retired' : 'discarding';
     this.#queue = [];
     const joinRequests = this.#joinRequests.splice(0);
     for (const { reject } of joinRequests) reject(unavailable());
@@ -171,39 +191,53 @@ export class QueryGroup {
     this.#releaseIfEmpty();
   }
 
-  /** How far the live subscribers are: when the group is idle, as far as the dispatcher. */
-  get cursor(): WindowCursor {
-    const { pos } = this.#subscribers;
-    if (this.#isBusy || this.#isStale) return { pos, isExact: !this.isPartial };
-    const reachedPos = Math.max(pos, this.#owner.through);
-    return { pos: reachedPos, isExact: reachedPos >= this.#exactFrom };
-  }
-
-  /** See `WindowSubscribers.activate`. */
-  activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void {
-    this.#subscribers.activate(subscription, buffered);
+  /** See `WindowSubscribers.start`. */
+  start(subscription: QuerySubscription): void {
+    this.#subscribers.start(subscription);
     if (subscription.progress === 'behind') this.refresh();
   }
 
-  /** See `WindowSubscribers.replay`. */
-  replay(subscription: QuerySubscription): boolean {
-    return this.#subscribers.replay(subscription);
-  }
-
-  /** True if live subscribers do not know exactly the window at their position. */
-  get isPartial(): boolean {
-    return this.#isPartial || this.#subscribers.pos < this.#exactFrom;
-  }
-
   /**
-   * The rows that live subscribers know. The same object until something changes, so that resumable
-   * subscriptions share it.
+   * What live subscribers know. When the group is idle, they are as far as the dispatcher. The rows
+   * are the same object until something changes, so that resumable subscriptions share it.
    */
-  known(): KnownRows {
-    this.#known ??= new Map(
-      this.window.shown.filter((row) => row !== this.#unannounced).map((row) => [row.r, row]),
+  get known(): KnownWindow {
+    const { pos } = this.#subscribers;
+    const rows = this.#known();
+    if (!this.#isIdle) return { rows, pos, isExact: this.#isExactAt(pos) };
+    const reachedPos = Math.max(pos, this.#owner.through);
+    return { rows, pos: reachedPos, isExact: this.#isExactAt(reachedPos) };
+  }
+
+  #isExactAt(pos: Pos): boolean {
+    const delivered = this.#delivered;
+    return delivered.kind === 'exact' || (delivered.kind === 'newer' && pos >= delivered.until);
+  }
+
+  /** Whether nothing is in flight. */
+  get #isIdle(): boolean {
+    return this.#state === 'idle' || this.#state === 'retired';
+  }
+
+  get #isDiscarding(): boolean {
+    return this.#state === 'discarding';
+  }
+
+  get #isStale(): boolean {
+    return this.#state === 'stale';
+  }
+
+  #becomeStale(): void {
+    if (this.#state === 'idle' || this.#state === 'busy') this.#state = 'stale';
+  }
+
+  #known(): KnownRows {
+    const delivered = this.#delivered;
+    const entering = delivered.kind === 'partial' ? delivered.entering : undefined;
+    this.#knownRows ??= new Map(
+      this.window.shown.filter((row) => row !== entering).map((row) => [row.r, row]),
     );
-    return this.#known;
+    return this.#knownRows;
   }
 
   #enqueue(change: CommittedChange): void {
@@ -212,7 +246,7 @@ export class QueryGroup {
     if (this.#queue.length <= maxQueueLength) return;
     for (const { r } of this.#queue) this.#pendingChanges.end(r);
     this.#queue = [];
-    this.#isStale = true;
+    this.#becomeStale();
   }
 
   #rowRemoved(r: string): void {
@@ -221,28 +255,18 @@ export class QueryGroup {
   }
 
   #startWorker(first: Promise<void> | undefined): void {
-    this.#isBusy = true;
-    this.#inFlight.begin();
-    void this.#drain(first);
+    if (this.#state === 'idle') this.#state = 'busy';
+    void runSteps(this.#context.inFlight, {
+      first,
+      next: () => this.#next(),
+      onError: (error) => this.#failAll(error),
+      onEnd: () => {
+        this.#state = this.#state === 'discarding' ? 'retired' : 'idle';
+        this.#releaseIfEmpty();
+      },
+    });
   }
 
-  /** Never rejects. Nothing can be enqueued between its last look at the queue and its end. */
-  async #drain(first: Promise<void> | undefined): Promise<void> {
-    let next: Promise<void> | undefined = first;
-    do {
-      try {
-        await next;
-      } catch (error) {
-        this.#failAll(error);
-      }
-      next = this.#next();
-    } while (next);
-    this.#isBusy = false;
-    this.#inFlight.end();
-    this.#releaseIfEmpty();
-  }
-
-  /** The next asynchronous step; `undefined` when there is none left. */
   #next(): Promise<void> | undefined {
     for (;;) {
       if (this.#isStale) return this.#refill();
@@ -256,11 +280,11 @@ export class QueryGroup {
   }
 
   get #isEmpty(): boolean {
-    return this.#subscribers.all.length === 0 && this.#joinRequests.length === 0;
+    return this.#subscribers.isEmpty && this.#joinRequests.length === 0;
   }
 
   #releaseIfEmpty(): void {
-    if (this.#isEmpty && !this.#isBusy) this.#owner.onEmpty(this);
+    if (this.#isEmpty && this.#isIdle) this.#owner.onEmpty(this);
   }
 
   #failAll(error: unknown): void {
@@ -268,7 +292,7 @@ export class QueryGroup {
     const joinRequests = this.#joinRequests;
     this.#joinRequests = [];
     for (const { reject } of joinRequests) reject(error);
-    this.#owner.fail([...this.#subscribers.all], error);
+    this.#owner.fail([...this.#subscribers.members], error);
   }
 
   #apply(change: CommittedChange): Promise<void> | undefined {
@@ -284,60 +308,69 @@ export class QueryGroup {
       this.#failAll(fail('model.unknown'));
       return undefined;
     }
-    const view = pushView(model, change.object, this.traits.auth);
-    if (view instanceof Promise) return this.#authorizeAsync(change, view);
-    this.#applyAuthorized(change, view);
+    const sight = viewNow(this.#context, model, change.object, this.traits);
+    if (sight instanceof Promise) return this.#authorizeAsync(change, sight);
+    this.#applyAuthorized(change, sight);
     return undefined;
   }
 
-  async #authorizeAsync(change: CommittedChange, view: Promise<View>): Promise<void> {
+  async #authorizeAsync(change: CommittedChange, sight: Promise<RevisionView>): Promise<void> {
     this.#pendingChanges.begin(change.r);
     try {
-      this.#applyAuthorized(change, await view);
+      this.#applyAuthorized(change, await sight);
     } finally {
       this.#pendingChanges.end(change.r);
     }
   }
 
-  #applyAuthorized(change: CommittedChange, view: View): void {
-    const { object } = change;
+  #applyAuthorized(change: CommittedChange, { object, view }: RevisionView): void {
     const row = this.window.get(change.r);
+    const isLater = object !== change.object;
     if (view.kind === 'refused') this.#context.metrics.refusals.add();
-    if (view.kind === 'refused' || !this.#matches(visibleBody(object, undefined, view.hidden))) {
+    // A later revision, which alone is visible, enters when its change comes.
+    const isOut = view.kind === 'refused' || isLater;
+    if (isOut || !this.#matches(visibleBody(object, undefined, view.hidden))) {
       if (row) this.#remove(change);
       return;
     }
-    this.#put(change, row, row && isSameList(row.hidden, view.hidden) ? row.hidden : view.hidden);
+    const isSame = row && isSameList(row.hidden, view.hidden);
+    const hidden = isSame ? row.hidden : view.hidden;
+    const changed = changedRow(this.traits, change, { object, before: row, hidden });
+    if (!isWithin(this.traits, changed.row.place)) {
+      if (row) this.#remove(change);
+      return;
+    }
+    const place = shortPosition(changed.row.place, { object, order: this.traits.order });
+    const short: ChangedRow = { ...changed, row: { ...changed.row, place } };
+    if (!this.window.canPut(short.row)) {
+      this.#readPlace(change);
+      return;
+    }
+    this.#deliver(
+      change,
+      this.#edit(change.r, () => this.window.put(short.row)),
+      short,
+    );
+  }
+
+  /** Only the store knows where the object is now. The difference, which follows, tells the change. */
+  #readPlace(change: CommittedChange): void {
+    this.#becomeStale();
+    this.#enqueue(change);
+    this.#deliver(change, unchanged);
   }
 
   #remove(change: CommittedChange): void {
     this.#deliver(
       change,
       this.#edit(change.r, () => this.window.remove(change.r)),
-      [],
-    );
-  }
-
-  #put(change: CommittedChange, row: Row | undefined, hidden: readonly string[]): void {
-    const { r, rev, object } = change;
-    const place = sortPositionOf(asVisible({ object, hidden }), this.traits.order);
-    const visibility = { fields: this.traits.fields, hidden };
-    const body = visibleDelta(change.delta, visibility);
-    const changedAt = body || !row ? rev : row.changedAt;
-    const next: Row = { r, rev, place, hidden, changedAt };
-    const windowChange = this.#edit(r, () => this.window.put(next));
-    const onceMarker = onceMarkerOf(change);
-    this.#deliver(
-      change,
-      windowChange,
-      ownEvents({ onceMarker, change, row, windowChange, body, visibility }),
     );
   }
 
   /** Edits the rows, after paused subscribers have saved what they know. */
   #edit(r: string, edit: () => WindowChange): WindowChange {
     this.#pauseCongested();
-    this.#known = undefined;
+    this.#knownRows = undefined;
     const wasPresent = this.window.get(r) !== undefined;
     const last = this.window.rows.at(-1);
     const windowChange = edit();
@@ -350,28 +383,20 @@ export class QueryGroup {
   }
 
   #pauseCongested(): void {
-    this.#subscribers.pauseCongested(() => this.known(), this.isPartial);
+    const isExact = this.#isExactAt(this.#subscribers.pos);
+    this.#subscribers.pauseCongested(() => this.#known(), isExact);
   }
 
-  /**
-   * Delivers the events of one change. `own`: events of the changed object itself, if it is in the
-   * window.
-   */
-  #deliver(change: CommittedChange, windowChange: WindowChange, own: readonly WindowEvent[]): void {
-    const { r, rev, by, pos } = change;
+  /** Delivers the events of one change. */
+  #deliver(change: CommittedChange, windowChange: WindowChange, changed?: ChangedRow): void {
+    const { pos } = change;
     const { telemetry } = this.#context;
-    const events: WindowEvent[] = [];
-    if (windowChange.wasIn && !windowChange.isIn) {
-      events.push({ evt: 'left', r, rev, by, onceMarker: onceMarkerOf(change) });
-    }
-    if (windowChange.left)
-      events.push({ evt: 'left', r: windowChange.left.r, rev: windowChange.left.rev });
-    events.push(...own);
-    this.#unannounced = windowChange.entered;
-    this.#known = undefined;
-    this.#isStale ||= windowChange.entered !== undefined || this.window.isShort;
+    const events = windowEventsOf(change, windowChange, changed);
+    const { entered } = windowChange;
+    this.#knownRows = undefined;
+    if (entered || this.window.isShort) this.#becomeStale();
     // If a read is pending, not all of this position is sent yet.
-    this.#isPartial = this.#isStale;
+    if (this.#isStale) this.#delivered = { kind: 'partial', entering: entered };
     const span = events.length > 0 ? telemetry.start(change) : undefined;
     const pushes = this.#subscribers.deliver(events, this.#isStale ? pos - 1 : pos, { at: pos });
     telemetry.record(change, pushes, span);
@@ -380,32 +405,36 @@ export class QueryGroup {
 
   /** Reads the rows again, and sends each subscriber the difference from what it knows. */
   async #refill(): Promise<void> {
-    this.#isStale = false;
+    this.#state = 'busy';
     if (this.#isEmpty) return;
     const model = modelOf(this.#context, this.traits.scope.names);
     if (!model) return this.#failAll(fail('model.unknown'));
+    const { rightsClock } = this.#context;
+    const authorizedAt = rightsClock.timeOf(model);
     const { joinRequests, pos, hits, after } = await this.#owner.schedule(this, () =>
       this.#read(model),
     );
-    if (this.#isRetired) return;
+    if (this.#isDiscarding) return;
+    // Those who join have to be authorized again.
+    if (rightsClock.timeOf(model) !== authorizedAt) this.#becomeStale();
     if (!this.#owner.hasRoomForRows(hits.length - this.window.size)) {
       return this.#failAll(tooManyRows());
     }
     const events = this.#subscribers.hasReceivers
-      ? await this.#diff({ known: this.known(), hits, isOtherView: false })
+      ? await this.#diff({ known: this.#known(), hits, isOtherView: false })
       : [];
-    if (this.#isRetired) return;
+    if (this.#isDiscarding) return;
     // Synchronous up to the last join, so that all know the same rows.
     this.#pauseCongested();
-    const before = this.known();
+    const before = this.#known();
     this.#fill(hits, pos);
-    this.#exactFrom = after === pos ? 0 : after;
-    const rows = new Map(this.window.shown.map((row) => [row.r, row]));
-    this.#subscribers.deliver(events, pos, { difference: { before, events, rows } });
+    this.#delivered = after === pos ? exact : { kind: 'newer', until: after };
+    // The rows may have changes in them up to `after`, which will not be sent again.
+    this.#subscribers.deliver(events, pos, { difference: { before, events }, at: after });
     for (const { resolve } of this.#joinRequests.splice(0, joinRequests)) {
       resolve({ hits: hits.slice(0, this.window.limit), pos, exactFrom: after });
     }
-    await this.#catchUpBehind(hits, pos);
+    await this.#catchUpBehind(hits, { pos, at: after });
   }
 
   async #read(model: Model) {
@@ -413,33 +442,41 @@ export class QueryGroup {
     const joinRequests = this.#joinRequests.length;
     this.#owner.loading(this, true);
     const pos = await store.position();
+    const search = { ...this.traits, isCharged: !this.#subscribers.hasReceivers };
     const hits = await readWithRetry(platform, () =>
-      fetchWindow(this.#context, model, this.traits, this.window.capacity),
+      fetchWindow(this.#context, model, search, this.window.capacity),
     );
     return { joinRequests, pos, hits, after: await store.position() };
   }
 
   #fill(hits: readonly Hit[], pos: Pos): void {
-    const rows = hits.map((hit) => rowOf(hit, this.traits.fields));
+    const { fields, order } = this.traits;
+    const rows = hits.map((hit) => {
+      const row = rowOf(hit, fields);
+      return { ...row, place: shortPosition(row.place, { object: hit.object, order }) };
+    });
     const now = new Set(rows.map(({ r }) => r));
     for (const { r } of this.window.rows) if (!now.has(r)) this.#rowRemoved(r);
     for (const { r } of rows) if (!this.window.get(r)) this.#owner.rowAdded(this, r);
     this.window.fill(rows);
-    this.#unannounced = undefined;
-    this.#known = undefined;
-    this.#isPartial = false;
+    this.#knownRows = undefined;
     this.#pos = Math.max(this.#pos, pos);
     this.#owner.loading(this, false);
   }
 
-  async #catchUpBehind(hits: readonly Hit[], pos: Pos): Promise<void> {
+  async #catchUpBehind(hits: readonly Hit[], read: { pos: Pos; at: Pos }): Promise<void> {
     for (const subscription of this.#subscribers.behind()) {
       const { generation } = subscription;
-      const known = subscription.known ?? new Map();
+      const { rows: known, pos: knownPos } = subscription.known;
+      // It was ahead: what it knows may be newer than these hits.
+      if (knownPos > read.pos) {
+        this.#becomeStale();
+        continue;
+      }
       const isOtherView = subscription.view !== this.traits.view;
       const events = await this.#diff({ known, hits, isOtherView });
       if (subscription.generation !== generation || subscription.progress !== 'behind') continue;
-      this.#subscribers.catchUp(subscription, events, { shown: this.window.shown, pos });
+      this.#subscribers.catchUp(subscription, events, read);
     }
   }
 

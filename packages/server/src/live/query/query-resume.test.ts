@@ -4,6 +4,7 @@ import {
   bound,
   FakeConnection,
   type LiveSetup,
+  type LiveSetupOptions,
   modelOf,
   rule,
   settle,
@@ -12,10 +13,15 @@ import {
 
 const scope = { names: ['users'], parents: [] };
 
-async function subscribe({ live }: LiveSetup, connection: FakeConnection, limit = 10) {
-  const order = { field: 'a', descending: false };
+async function subscribe(
+  { live }: LiveSetup,
+  connection: FakeConnection,
+  limit = 10,
+  since?: string,
+) {
+  const order = { keys: [{ field: 'a', descending: false }] };
   const filter = bindRql(parseRql('a > 0'), {});
-  const request = { r: '/users/*', scope, order, limit, filter };
+  const request = { r: '/users/*', scope, order, limit, filter, since };
   const { hits, start } = await live.subscribeQuery(connection, request);
   start();
   await settle();
@@ -38,21 +44,40 @@ async function reconnect(
   return next;
 }
 
-/** A setup that can write while the store is queried for a window. */
-async function setUpWithWriter() {
-  const writer: { meanwhile?: (() => Promise<unknown>) | undefined } = {};
+type Writing = () => Promise<unknown>;
+
+/**
+ * A setup that can write while the store is queried for a window (`meanwhile`), or before a page of
+ * changes is read (`beforeChanges`).
+ */
+async function setUpWithWriter(options: LiveSetupOptions = {}) {
+  const writer: { [moment in 'meanwhile' | 'beforeChanges']?: Writing | undefined } = {};
+  const write = async (moment: keyof typeof writer) => {
+    const writing = writer[moment];
+    writer[moment] = undefined;
+    await writing?.();
+  };
   const on = await setUpLive({
+    ...options,
     wrap: (store) => ({
       ...bound(store),
       async query(query) {
-        const write = writer.meanwhile;
-        writer.meanwhile = undefined;
-        await write?.();
+        await write('meanwhile');
         return await store.query(query);
+      },
+      async changes(...args) {
+        await write('beforeChanges');
+        return await store.changes(...args);
       },
     }),
   });
   return { on, writer };
+}
+
+async function deliverHeld({ bus }: LiveSetup) {
+  for (const change of bus.held ?? []) bus.deliver(change);
+  bus.held = undefined;
+  await settle();
 }
 
 describe('[RES2] a resumed query', () => {
@@ -69,6 +94,134 @@ describe('[RES2] a resumed query', () => {
       await on.set('/users/1', { a: 3 });
     });
     expect(next.summaries()).toEqual(['snapshot 3']);
+  });
+
+  test('[QRY7] ahead of the others, misses nothing that is written while their window is read', async () => {
+    const { on, writer } = await setUpWithWriter();
+    await on.create('/users/1', { a: 1 });
+    const [other, connection] = [new FakeConnection(), new FakeConnection()];
+    await subscribe(on, other);
+    await subscribe(on, connection);
+    on.bus.held = [];
+    const next = await reconnect(on, connection, () => on.set('/users/1', { a: 2 }));
+    writer.meanwhile = () => on.set('/users/1', { a: 3 });
+    await subscribe(on, new FakeConnection());
+    await deliverHeld(on);
+    for (const one of [next, other]) {
+      const last = one.summaries().at(-1) ?? '';
+      expect(last.split(' ').at(-1)).toBe('3');
+    }
+  });
+
+  test('[QRY8] ahead of the others, is told what ended before they had heard of it', async () => {
+    const { on, writer } = await setUpWithWriter();
+    await on.create('/users/1', { a: 1 });
+    await on.create('/users/2', { a: -1 });
+    const [other, connection] = [new FakeConnection(), new FakeConnection()];
+    await subscribe(on, other);
+    await subscribe(on, connection);
+    on.bus.held = [];
+    const next = await reconnect(on, connection, async () => {
+      writer.beforeChanges = () => on.set('/users/2', { a: 2 });
+    });
+    expect(next.summaries()).toEqual(['entered /users/2']);
+    await on.set('/users/2', { a: -2 });
+    await subscribe(on, new FakeConnection());
+    await deliverHeld(on);
+    expect(next.summaries()).toEqual(['left 3']);
+    expect(other.summaries()).toEqual([]);
+  });
+
+  test('[QRY8] is told what ended while its own history was read, too', async () => {
+    const { on, writer } = await setUpWithWriter();
+    await on.create('/users/1', { a: 1 });
+    await on.create('/users/2', { a: -1 });
+    const connection = new FakeConnection();
+    await subscribe(on, connection);
+    on.bus.held = [];
+    const next = await reconnect(on, connection, async () => {
+      writer.beforeChanges = async () => {
+        await on.set('/users/2', { a: 2 });
+        writer.meanwhile = async () => {
+          await on.set('/users/2', { a: -2 });
+          await subscribe(on, new FakeConnection());
+        };
+      };
+    });
+    await deliverHeld(on);
+    expect(next.summaries()).toEqual(['entered /users/2', 'left 3']);
+  });
+
+  test('[QRY6] is not sent what took an object away while the pages of the log were read', async () => {
+    const read = rule(({ obj, auth }) => obj.b === auth.uid);
+    const { on, writer } = await setUpWithWriter({ models: [modelOf({ read })] });
+    await on.create('/users/1', { a: 1, b: 'u1' });
+    const connection = new FakeConnection('u1');
+    await subscribe(on, connection);
+    const next = await reconnect(on, connection, async () => {
+      await on.set('/users/1', { a: 2 });
+      // Together they fill the first page.
+      for (let n = 1; n < 256; n++) await on.create(`/users/x${n}`, { a: -n, b: 'u2' });
+      writer.beforeChanges = async () => {
+        writer.beforeChanges = () => on.set('/users/1', { a: 3, b: 'u2' });
+      };
+    });
+    expect(next.summaries()).toEqual(['left 2']);
+  });
+
+  test('[QRY8] is not taken for another that was sent more at its position', async () => {
+    const { on, writer } = await setUpWithWriter();
+    for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n });
+    const [another, connection] = [new FakeConnection(), new FakeConnection()];
+    await subscribe(on, another, 10);
+    await subscribe(on, connection, 5);
+    await on.create('/users/4', { a: 4 });
+    await settle();
+    const since = connection.receivedRaw().at(-1)?.meta?.pos;
+    on.bus.held = [];
+    writer.meanwhile = () => on.set('/users/1', { b: 1 });
+    await subscribe(on, new FakeConnection(), 10);
+    await deliverHeld(on);
+    expect(another.summaries()).toEqual(['created /users/4', 'snapshot 2']);
+    const resumable = on.live.park(another);
+    // Which makes the history useless: only remembered rows could help.
+    await on.remove('/users/3');
+    await expect(subscribe(on, new FakeConnection(), 10, since)).rejects.toThrow('position.gone');
+    on.live.releaseParked(resumable);
+  });
+
+  test('[QRY6] is not sent what entered and was taken away again', async () => {
+    const read = rule(({ obj, auth }) => obj.b === auth.uid);
+    const on = await setUpLive({ models: [modelOf({ read })] });
+    for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n, b: 'u1' });
+    const connection = new FakeConnection('u1');
+    await subscribe(on, connection, 1);
+    const next = await reconnect(on, connection, async () => {
+      await on.set('/users/1', { a: -1 });
+      await on.set('/users/2', { b: 'u2' });
+    });
+    expect(next.summaries()).toEqual(['left 2', 'entered /users/3']);
+  });
+
+  test('[QRY7] cut off before the rest of its window was read, receives it when it comes back', async () => {
+    const on = await setUpLive();
+    for (let n = 1; n <= 30; n++) await on.create(`/users/${n}`, { a: n });
+    const connection = new FakeConnection();
+    await subscribe(on, connection, 2);
+    const resumable = on.live.park(connection);
+    // Those that the window has, and those that are kept in reserve but for one.
+    for (let n = 1; n <= 17; n++) await on.set(`/users/${n}`, { a: -n });
+    const next = new FakeConnection();
+    const begin = await on.live.resume(next, resumable);
+    begin();
+    const pushes = next.receivedRaw();
+    expect(pushes.at(-1)).toMatchObject({ evt: 'left', r: '/users/17' });
+    const byHandle = await reconnect(on, next, async () => {});
+    expect(byHandle.summaries()).toEqual(['entered /users/19']);
+    const byPosition = new FakeConnection();
+    await subscribe(on, byPosition, 2, pushes.at(-1)?.meta?.pos);
+    expect(byPosition.summaries()).toEqual(['left 2', 'entered /users/19']);
+    on.live.releaseParked(resumable);
   });
 
   test('[QRY7] receives growing positions, even if it was ahead of the others at first', async () => {

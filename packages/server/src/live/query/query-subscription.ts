@@ -1,22 +1,30 @@
-import type { Pos } from '../../store/store.js';
-import type { SubscriptionOwner } from '../registry/subscription-owner.js';
-import type { QueryGroupTraits, WindowCursor } from './query-group-traits.js';
-import type { KnownRows, Row } from './query-window.js';
+import type { Pos } from '../../store/stored-object.js';
+import type { SubscriptionOwner, SubscriptionProgress } from '../registry/subscription-owner.js';
+import type { QueryGroupTraits } from './query-group-traits.js';
+import type { KnownRows } from './query-window.js';
 import type { Rewind } from './rewind/rewind.js';
 import type { WindowEvent, WindowEventFrames } from './window-event.js';
+
+/** What a client knows of a window. */
+export interface KnownWindow {
+  readonly rows: KnownRows;
+  readonly pos: Pos;
+  /**
+   * True if the rows are exactly the window at `pos`. False if they may be newer, if part of what
+   * followed was sent, or if they were sent under other rights.
+   */
+  readonly isExact: boolean;
+}
 
 /** What a subscription uses of the group that it is attached to. */
 export interface SubscribedGroup {
   readonly traits: QueryGroupTraits;
-  readonly cursor: WindowCursor;
-  /** What those who are live know of the window's objects. */
-  known(): KnownRows;
+  /** What live subscribers know. */
+  readonly known: KnownWindow;
   attach(subscription: QuerySubscription): void;
   detach(subscription: QuerySubscription): void;
-  /** Goes live with what was buffered meanwhile. */
-  activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void;
-  /** Sends what happened since the position that it rewound to. False: it is behind, or gone. */
-  replay(subscription: QuerySubscription): boolean;
+  /** Begins the pushes of a waiting subscription. */
+  start(subscription: QuerySubscription): void;
   /** Brings those who are behind up to date. */
   refresh(): void;
 }
@@ -35,8 +43,6 @@ export interface WindowDelivery {
 export interface WindowDifference {
   readonly before: KnownRows;
   readonly events: readonly WindowEvent[];
-  /** The new window by R. */
-  readonly rows: ReadonlyMap<string, Row>;
 }
 
 /**
@@ -47,12 +53,39 @@ const maxBuffered = 64;
 /**
  * The state of a subscription to a query:
  *
- * - `waiting`: its read is not answered yet; deliveries are buffered;
- * - `live`: receives the events of its window as they happen;
+ * - `waiting`: its read is not answered yet. It will be sent what a `rewind` found first, and then
+ *   what was buffered meanwhile, or the difference from `known`;
+ * - `live`: receives the events of its window as they happen, and knows what its group knows;
+ * - `ahead`: as `live`, but after a rewind it knows more than its group delivered so far;
  * - `behind`: the difference from `known` to the current window will be sent;
  * - `paused`: behind, and its output buffer is full;
  * - `ended`.
+ *
+ *     waiting ──▶ live | ahead | behind | paused
+ *     ahead ──▶ live | behind      with the next delivery
+ *     live, ahead ──▶ paused       its output buffer is full
+ *     live, ahead ──▶ behind       other rights, or another model
+ *     behind ⇄ paused,  behind ──▶ live,  any ──▶ ended
  */
+export type QueryState = WaitingState | FollowingState | LaggingState | { readonly name: 'ended' };
+
+export interface WaitingState {
+  readonly name: 'waiting';
+  readonly known: KnownWindow;
+  readonly rewind: Rewind | undefined;
+  readonly follow: WindowDelivery[] | 'difference';
+}
+
+type FollowingState =
+  | { readonly name: 'live' }
+  | { readonly name: 'ahead'; readonly known: KnownWindow };
+
+interface LaggingState {
+  readonly name: 'behind' | 'paused';
+  readonly known: KnownWindow;
+}
+
+/** One connection's subscription to a query. */
 export class QuerySubscription {
   readonly kind = 'query';
   readonly session: SubscriptionOwner;
@@ -60,58 +93,81 @@ export class QuerySubscription {
   group: SubscribedGroup;
   /** Its slot in its group. */
   slot = 0;
-  progress: 'waiting' | 'live' | 'behind' | 'paused' | 'ended' = 'waiting';
-  /**
-   * The rows it knows, unless they are those of its group: set while it is behind, paused or
-   * waiting, or ahead of its group.
-   */
-  known: KnownRows | undefined;
-  /** The position of what it knows. After a rewind it may be ahead of its group. */
-  pos: Pos = 0;
+  state: QueryState;
   /** The latest position sent to its client: later pushes never carry an earlier one. */
-  sentPos: Pos = 0;
+  sentPos: Pos;
+  /**
+   * Changes up to here may be in what its client has: later than `sentPos` if they were written
+   * while that was read.
+   */
+  newestSent: Pos;
   /** The view under which its client received all of its window. */
   view: string;
-  /** Before this position, `known` may be newer than `pos`. */
-  exactFrom: Pos = 0;
-  /**
-   * True if `known` is not exactly the window at `pos`: part of what followed was sent, or it was
-   * sent under other rights.
-   */
-  isPartial = false;
+  /** Incremented to cancel the work in flight for it. */
   generation = 0;
-  /** With `since`: what to replay first. */
-  rewind: Rewind | undefined;
-  #buffered: WindowDelivery[] | undefined = [];
 
-  constructor(session: SubscriptionOwner, group: SubscribedGroup, key: string) {
+  /** `known`: the window that it joined, with changes up to `newest`. */
+  constructor(
+    session: SubscriptionOwner,
+    group: SubscribedGroup,
+    { key, known, newest }: { key: string; known: KnownWindow; newest: Pos },
+  ) {
     this.session = session;
     this.group = group;
     this.key = key;
     this.view = group.traits.view;
+    this.sentPos = known.pos;
+    this.newestSent = newest;
+    this.state = { name: 'waiting', known, rewind: undefined, follow: [] };
   }
 
-  /** The rows that its client knows, and where to resume from. */
-  get cursor(): WindowCursor & { readonly known: KnownRows } {
-    const { known, pos } = this;
-    if (!known) return { ...this.group.cursor, known: this.group.known() };
-    return { known, pos, isExact: !this.isPartial && pos >= this.exactFrom };
+  get progress(): SubscriptionProgress {
+    return this.state.name === 'ahead' ? 'live' : this.state.name;
+  }
+
+  /** What its client knows, and where to resume from. */
+  get known(): KnownWindow {
+    return 'known' in this.state ? this.state.known : this.group.known;
   }
 
   get topic(): { readonly r: string } {
     return this.group.traits;
   }
 
-  /** Call only while `waiting`. */
-  buffer(delivery: WindowDelivery): void {
-    this.#buffered?.push(delivery);
-    if ((this.#buffered?.length ?? 0) > maxBuffered) this.#buffered = undefined;
+  end(): void {
+    this.state = { name: 'ended' };
+    this.generation += 1;
   }
 
-  /** The buffered deliveries, once; `undefined` if there were too many. */
-  drain(): readonly WindowDelivery[] | undefined {
-    const buffered = this.#buffered;
-    this.#buffered = undefined;
-    return buffered;
+  /** While it waits: sets what its client knows if that is not the window that it joined. */
+  continueFrom(known: KnownWindow, rewind?: Rewind): void {
+    if (this.state.name !== 'waiting') return;
+    const follow = rewind?.isComplete ? this.state.follow : 'difference';
+    this.state = { name: 'waiting', known, rewind, follow };
+  }
+
+  /** While it waits: keeps what is delivered to the others. */
+  buffer(delivery: WindowDelivery): void {
+    if (this.state.name !== 'waiting' || this.state.follow === 'difference') return;
+    this.state.follow.push(delivery);
+    if (this.state.follow.length > maxBuffered)
+      this.state = { ...this.state, follow: 'difference' };
+  }
+
+  /** The group sends the difference from what it knows when it reads its rows the next time. */
+  fallBehind(known = this.known): void {
+    this.state = { name: 'behind', known };
+  }
+
+  /** Moves it to this group, which sends it the difference from these rows that it knows. */
+  moveTo(group: SubscribedGroup, rows: KnownRows): void {
+    const known = { rows, pos: this.known.pos, isExact: false };
+    this.group.detach(this);
+    this.group = group;
+    group.attach(this);
+    if (this.state.name === 'waiting') this.continueFrom(known);
+    else this.state = { name: this.state.name === 'paused' ? 'paused' : 'behind', known };
+    this.generation += 1;
+    group.refresh();
   }
 }

@@ -1,28 +1,34 @@
-import { createHash } from 'node:crypto';
-import { type Auth, fail, fieldsOfRql, ProtocolError, type RqlExpression } from '@really/protocol';
+import {
+  type Auth,
+  fail,
+  ProtocolError,
+  type RqlExpression,
+  type SortPosition,
+} from '@really/protocol';
 import type { Model } from '../../model/model.js';
-import { isKnownPath } from '../../queries/filter.js';
-import { filterText } from '../../queries/filter-text.js';
-import { ownerOf } from '../../queries/owner.js';
+import { unavailable } from '../../objects/unavailable.js';
 import type { Hit } from '../../queries/search.js';
-import type { Order, Pos, Scope } from '../../store/store.js';
+import type { Order, Scope } from '../../store/store-reads.js';
+import type { Pos } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
-import { modelOf } from '../live-context.js';
 import type { Position } from '../position.js';
-import type { PushTarget } from '../push-target.js';
+import { queryGroupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
-import { groupKeyOf } from '../registry/subscriber-group.js';
 import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
-import { survivingFields } from '../reload/model-change.js';
 import type { ResumableWindows } from '../resume/resumable-windows.js';
-import { assertSubscribable, authorizeCollection, requireModel } from '../subscribe-checks.js';
+import {
+  assertQueryFits,
+  assertSubscribable,
+  authorizeCollection,
+  requireModel,
+} from '../subscribe-checks.js';
 import type { QueryFeed } from './query-feed.js';
-import type { QueryGroup, WindowSnapshot } from './query-group.js';
+import type { WindowSnapshot } from './query-group.js';
 import type { QueryGroupTraits } from './query-group-traits.js';
 import { QuerySubscription } from './query-subscription.js';
-import type { KnownRows } from './query-window.js';
+import { asOutdated, type KnownRows, knownRowsOf } from './query-window.js';
 import { rewindTo } from './rewind/rewind.js';
-import { windowCost } from './window-cost.js';
+import { isReread, windowCost } from './window-cost.js';
 
 /** A read with `subscribe`: the window to subscribe to. */
 export interface QuerySubscribeRequest {
@@ -35,6 +41,8 @@ export interface QuerySubscribeRequest {
   readonly filter?: RqlExpression | undefined;
   readonly order: Order;
   readonly limit: number;
+  /** The window begins after this position. */
+  readonly from?: SortPosition | undefined;
   /** The opaque position of an earlier push. */
   readonly since?: string | undefined;
   /**
@@ -53,6 +61,8 @@ export interface QueryResumeState {
   readonly auth: Auth;
   /** The latest position sent. */
   readonly sentPos: Pos;
+  /** See `QuerySubscription`. */
+  readonly newestSent: Pos;
   /** The rows that the client knows, if still remembered. */
   readonly known?: KnownRows | undefined;
   /** True if `known` is exactly the window at `after`. */
@@ -72,7 +82,7 @@ export interface SubscribedQuery {
   readonly start: () => void;
 }
 
-/** Subscriptions to queries: creates them, moves them between groups, and resumes them. */
+/** Subscriptions to queries: creates them, and resumes them. */
 export class QuerySubscriptions {
   readonly #context: LiveContext;
   readonly #registry: SubscriptionRegistry;
@@ -81,7 +91,11 @@ export class QuerySubscriptions {
 
   constructor(
     context: LiveContext,
-    deps: { registry: SubscriptionRegistry; feed: QueryFeed; resumableWindows: ResumableWindows },
+    deps: {
+      registry: SubscriptionRegistry;
+      feed: QueryFeed;
+      resumableWindows: ResumableWindows;
+    },
   ) {
     this.#context = context;
     this.#registry = deps.registry;
@@ -90,21 +104,35 @@ export class QuerySubscriptions {
   }
 
   /** Rejects if the request is refused. */
-  async subscribe(session: LiveSession, request: QuerySubscribeRequest): Promise<SubscribedQuery> {
+  async subscribe(
+    session: LiveSession,
+    request: QuerySubscribeRequest,
+    attempts = 3,
+  ): Promise<SubscribedQuery> {
     const { r, scope } = request;
     const model = requireModel(this.#context, scope.names);
-    assertFits(model, request);
-    assertSubscribable(model);
+    assertQueryFits(model, request);
+    assertSubscribable(model, session.pushTarget.auth);
     await authorizeCollection(model, session.pushTarget, r);
-    this.#feed.beginAt(await this.#context.store.position());
-    const view = this.#context.views.of(model, session.pushTarget.auth);
+    this.#context.cursor.beginAt(await this.#context.store.position());
+    const cost = windowCost(request.filter, { from: request.from, isReread: isReread(model, r) });
+    const traits = queryGroupTraitsOf(
+      this.#context,
+      model,
+      { ...request, cost },
+      session.pushTarget,
+    );
+    const { view } = traits;
     const since = this.#sinceOf(request, view);
-    const cost = windowCost(request.filter);
     this.#context.budget.assertWindowCost(cost);
-    const traits = queryGroupTraitsOf({ ...request, cost }, session.pushTarget, view);
     const { subscription, joined } = await this.#join(session, traits, { model, key: request.key });
     const { hits, pos } = joined;
     if (!subscription) return { subscription: '', view, hits: [], pos, start: () => {} };
+    if (this.#hasOtherRights(session, traits, model)) {
+      this.#registry.end(subscription);
+      if (attempts === 1) throw unavailable();
+      return await this.subscribe(session, request, attempts - 1);
+    }
     try {
       const resumeState =
         request.resumeState ?? (since && this.#resumeStateAt(subscription, since));
@@ -118,8 +146,17 @@ export class QuerySubscriptions {
       view,
       hits,
       pos,
-      start: () => this.#start(subscription),
+      start: () => this.#registry.start(subscription, () => subscription.group.start(subscription)),
     };
+  }
+
+  /** Whether an object that the rights depend on changed before the window was joined. */
+  #hasOtherRights(
+    { pushTarget: { auth } }: LiveSession,
+    { finder, r, view }: QueryGroupTraits,
+    model: Model,
+  ): boolean {
+    return finder !== undefined && this.#context.views.at(model, auth, r).view !== view;
   }
 
   #sinceOf({ after, since }: QuerySubscribeRequest, view: string): Position | undefined {
@@ -130,74 +167,9 @@ export class QuerySubscriptions {
   /** Its output buffer has room again. */
   resume(subscription: QuerySubscription): void {
     if (subscription.progress !== 'paused') return;
-    subscription.progress = 'behind';
+    subscription.fallBehind();
     subscription.generation += 1;
     subscription.group.refresh();
-  }
-
-  /** The connection's `auth` changed. */
-  authChanged(subscription: QuerySubscription): void {
-    const model = modelOf(this.#context, subscription.group.traits.scope.names);
-    if (!model) return;
-    const { pushTarget } = subscription.session;
-    const view = this.#context.views.of(model, pushTarget.auth);
-    const traits = queryGroupTraitsOf(subscription.group.traits, pushTarget, view);
-    if (traits.key === subscription.group.traits.key) return;
-    captureKnown(subscription);
-    this.#move(subscription, traits, model);
-  }
-
-  /**
-   * The model of its collection changed: sends the difference, or every object of the window if the
-   * version changed.
-   */
-  changeModel(
-    subscription: QuerySubscription,
-    model: Model,
-    { isOtherVersion }: { isOtherVersion: boolean },
-  ): void {
-    const { traits: before } = subscription.group;
-    try {
-      assertFits(model, before);
-    } catch (error) {
-      this.#registry.fail([subscription], error);
-      return;
-    }
-    captureKnown(subscription);
-    if (isOtherVersion && subscription.known) subscription.known = asOutdated(subscription.known);
-    subscription.rewind = undefined;
-    const fields = survivingFields(model, before.fields);
-    const { pushTarget } = subscription.session;
-    const view = this.#context.views.of(model, pushTarget.auth);
-    this.#move(subscription, queryGroupTraitsOf({ ...before, fields }, pushTarget, view), model);
-  }
-
-  /** Moves it to the group of these traits; what it knows was sent under others. */
-  #move(subscription: QuerySubscription, traits: QueryGroupTraits, model: Model): void {
-    subscription.isPartial = true;
-    const group = this.#groupFor(subscription, traits, model);
-    if (!group) return;
-    subscription.group.detach(subscription);
-    subscription.group = group;
-    group.attach(subscription);
-    if (subscription.progress === 'live') subscription.progress = 'behind';
-    // A waiting subscription is sent the difference later instead of what it buffered.
-    if (subscription.progress === 'waiting') subscription.drain();
-    subscription.generation += 1;
-    group.refresh();
-  }
-
-  #groupFor(
-    subscription: QuerySubscription,
-    traits: QueryGroupTraits,
-    model: Model,
-  ): QueryGroup | undefined {
-    try {
-      return this.#feed.group(traits, model);
-    } catch (error) {
-      this.#registry.fail([subscription], error);
-      return undefined;
-    }
   }
 
   /**
@@ -230,13 +202,12 @@ export class QuerySubscriptions {
   ): QuerySubscription | undefined {
     if (session.dropped) return undefined;
     this.#registry.assertRoom(session, 'query', group.traits.cost);
-    const subscription = new QuerySubscription(session, group, key ?? session.newQueryId());
-    subscription.known = new Map(
-      hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]),
-    );
-    subscription.pos = pos;
-    subscription.sentPos = pos;
-    subscription.exactFrom = exactFrom;
+    const rows = new Map(hits.map(({ object, hidden }) => [object.r, { rev: object.rev, hidden }]));
+    const subscription = new QuerySubscription(session, group, {
+      key: key ?? session.newQueryId(),
+      known: { rows, pos, isExact: pos >= exactFrom },
+      newest: exactFrom,
+    });
     this.#registry.register(subscription);
     return subscription;
   }
@@ -251,30 +222,42 @@ export class QuerySubscriptions {
     since: Position,
     resumeState: QueryResumeState | undefined,
   ): Promise<void> {
+    const { pos } = since;
     const { traits } = subscription.group;
     const isSame = since.view === traits.view;
-    subscription.pos = since.pos;
-    subscription.sentPos = Math.max(since.pos, resumeState?.sentPos ?? 0);
+    subscription.sentPos = Math.max(pos, resumeState?.sentPos ?? 0);
+    subscription.newestSent = resumeState?.newestSent ?? pos;
     subscription.view = since.view;
-    if (resumeState?.known && !(resumeState.isExact && isSame))
-      return this.#continueFrom(subscription, resumeState.known);
+    const remembered = resumeState?.known;
+    if (remembered && !(resumeState.isExact && isSame)) {
+      subscription.continueFrom({ rows: remembered, pos, isExact: false });
+      return;
+    }
     const auth = resumeState?.auth ?? traits.auth;
     // The rules of a replaced model are not known.
-    if (this.#context.views.of(model, auth) !== since.view) throw fail('position.gone');
-    const options = { traits: isSame ? traits : { ...traits, auth }, since: since.pos };
+    const then = this.#context.views.at(model, auth, traits.r);
+    if (then.view !== since.view) throw fail('position.gone');
+    const { finder } = then;
+    const options = {
+      traits: isSame ? traits : { ...traits, auth, finder },
+      ...{ since: pos, resumeState },
+    };
+    const { generation } = subscription;
     try {
-      const past = await rewindTo(this.#context, model, { ...options, resumeState });
-      const known = new Map(past.shown.map((row) => [row.r, row]));
-      if (isSame) {
-        subscription.known = known;
-        subscription.rewind = past;
-      } else if (past.deletedCandidates > 0) throw fail('position.gone');
+      const past = await rewindTo(this.#context, model, options);
+      const rows = knownRowsOf(past.shown);
+      const isMoved = subscription.generation !== generation;
+      if (isSame && !isMoved) subscription.continueFrom({ rows, pos, isExact: true }, past);
+      else if (past.deletedCandidates > 0) throw fail('position.gone');
       // Under other rights it was another window.
-      else this.#continueFrom(subscription, known);
+      else {
+        const known = isMoved ? asOutdated(rows) : rows;
+        subscription.continueFrom({ rows: known, pos, isExact: false });
+      }
     } catch (error) {
       // The history does not reach back, but the difference from remembered rows can be sent.
-      if (!resumeState?.known || !isGone(error)) throw error;
-      this.#continueFrom(subscription, resumeState.known);
+      if (!remembered || !isGone(error)) throw error;
+      subscription.continueFrom({ rows: remembered, pos, isExact: false });
     }
   }
 
@@ -284,91 +267,10 @@ export class QuerySubscriptions {
     { pos }: Position,
   ): QueryResumeState | undefined {
     const known = this.#resumableWindows.find({ key: traits.key, pos });
-    return known && { auth: traits.auth, sentPos: pos, known, isExact: true };
+    return known && { auth: traits.auth, sentPos: pos, newestSent: pos, known, isExact: true };
   }
-
-  /**
-   * The client knows these rows, which are not of a single position: the difference will be sent.
-   */
-  #continueFrom(subscription: QuerySubscription, known: KnownRows): void {
-    subscription.known = known;
-    subscription.isPartial = true;
-  }
-
-  #start(subscription: QuerySubscription): void {
-    if (subscription.progress !== 'waiting') return;
-    const buffered = subscription.drain();
-    const { rewind: replay, group } = subscription;
-    if (replay && !group.replay(subscription)) return;
-    if (buffered && !subscription.isPartial && (replay?.isComplete ?? true)) {
-      // Without a replay it is where its group was when it joined.
-      if (!replay) subscription.known = undefined;
-      group.activate(subscription, buffered);
-      return;
-    }
-    subscription.progress = 'behind';
-    group.refresh();
-  }
-}
-
-/**
- * Saves what the subscription knows before it moves: a live subscription knows what its group does.
- */
-function captureKnown(subscription: QuerySubscription): void {
-  if (subscription.progress !== 'live') return;
-  const { known, pos } = subscription.cursor;
-  subscription.known = known;
-  subscription.pos = pos;
 }
 
 function isGone(error: unknown): boolean {
   return error instanceof ProtocolError && error.message === 'position.gone';
-}
-
-/**
- * Throws 409 `query.invalid` if the model does not have, or no longer has, a field of the query.
- */
-function assertFits(
-  model: Model,
-  { filter, order }: Pick<QuerySubscribeRequest, 'filter' | 'order'>,
-): void {
-  const paths = [...(filter ? fieldsOfRql(filter) : []), order.field.split('.')];
-  for (const path of paths) {
-    if (!isKnownPath(model, path)) {
-      throw fail('query.invalid', { query: [`the model has no field ${path.join('.')}`] });
-    }
-  }
-}
-
-/** Marks all rows as outdated. */
-export function asOutdated(known: KnownRows): KnownRows {
-  return new Map([...known].map(([r, row]) => [r, { ...row, rev: 0 }]));
-}
-
-/** The traits of the query group of a request. */
-function queryGroupTraitsOf(
-  {
-    r,
-    scope,
-    fields,
-    filter,
-    order,
-    limit,
-    cost,
-  }: Omit<QuerySubscribeRequest, 'since' | 'after'> & Pick<QueryGroupTraits, 'cost'>,
-  pushTarget: PushTarget,
-  view: string,
-): QueryGroupTraits {
-  const { auth } = pushTarget;
-  const rest = JSON.stringify([order.field, order.descending, limit]);
-  const queryText = `${filterText(filter)}${rest}`;
-  const key = `${shortenKey(queryText)}${groupKeyOf(fields, view)}`;
-  const owner = ownerOf(pushTarget);
-  return { key, r, scope, fields, filter, order, limit, cost, auth, owner, view };
-}
-
-/** A query can be as long as a message, and there may be many. */
-function shortenKey(queryText: string): string {
-  if (queryText.length <= 256) return queryText;
-  return createHash('sha256').update(queryText).digest('base64');
 }

@@ -1,5 +1,6 @@
+import type { StoredFieldType } from '../../store/collection-layout.js';
 import { isMistyped } from '../../store/order.js';
-import type { CommittedChange, StoredFieldType } from '../../store/store.js';
+import type { CommittedChange } from '../../store/stored-object.js';
 import { QueryIndex } from './index/query-index.js';
 import type { QueryGroup } from './query-group.js';
 

@@ -1,11 +1,11 @@
-import { compareSortPositions } from '../../store/order.js';
-import type { Order, SortPosition } from '../../store/store.js';
+import type { Order } from '../../store/store-reads.js';
+import { compareShortPositions, type ShortPosition } from './short-position.js';
 
 /** An object in a query's result, as its reader last saw it. */
 export interface Row {
   readonly r: string;
   readonly rev: number;
-  readonly place: SortPosition;
+  readonly place: ShortPosition;
   /** The fields hidden from the reader. */
   readonly hidden: readonly string[];
   /** The last revision that changed a visible field. */
@@ -24,6 +24,7 @@ export interface WindowChange {
 }
 
 const noChange: WindowChange = { wasIn: false, isIn: false };
+const noMove: WindowChange = { wasIn: true, isIn: true };
 
 /**
  * The beginning of a query's result: the first `limit` rows are the window. More rows are kept in
@@ -89,10 +90,22 @@ export class QueryWindow {
     return { wasIn: true, isIn: false, entered: this.#rows[this.limit - 1] };
   }
 
-  /** Inserts or moves a row. Drops it if it sorts after all known rows of an incomplete result. */
+  /** Whether the place of a row is known. If not, the window has to be read from the store. */
+  canPut(row: Row): boolean {
+    if (!row.place.shortened || this.#indexOfUnmoved(row) !== undefined) return true;
+    const others = this.#rows.filter(({ r }) => r !== row.r);
+    return this.#search(row.place, others) !== undefined;
+  }
+
+  /**
+   * Inserts or moves a row that can be put. Drops it if it sorts after all known rows of an
+   * incomplete result.
+   */
   put(row: Row): WindowChange {
+    const inPlace = this.#replace(row);
+    if (inPlace) return inPlace;
     const before = this.#takeOut(row.r);
-    const after = this.#indexOf(row.place);
+    const after = this.#search(row.place) ?? this.#rows.length;
     const isKnown = after < this.#rows.length || this.#complete;
     if (isKnown) {
       this.#rows.splice(after, 0, row);
@@ -110,23 +123,50 @@ export class QueryWindow {
     return windowChange;
   }
 
+  /** The usual change does not move its row; `undefined` if it may have to be moved or dropped. */
+  #replace(row: Row): WindowChange | undefined {
+    const index = this.#indexOfUnmoved(row);
+    if (index === undefined) return undefined;
+    this.#rows[index] = row;
+    this.#byR.set(row.r, row);
+    return index < this.limit ? noMove : noChange;
+  }
+
+  #indexOfUnmoved(row: Row): number | undefined {
+    const known = this.#byR.get(row.r);
+    if (!known || compareShortPositions(this.#order, known.place, row.place) !== 0) {
+      return undefined;
+    }
+    const index = this.#indexOf(known);
+    return index === this.#rows.length - 1 && !this.#complete ? undefined : index;
+  }
+
   #takeOut(r: string): number {
     const row = this.#byR.get(r);
     if (!row) return -1;
-    const index = this.#indexOf(row.place);
+    const index = this.#indexOf(row);
     this.#rows.splice(index, 1);
     this.#byR.delete(r);
     return index;
   }
 
-  /** The index of the first row that does not sort before this position. */
-  #indexOf(place: SortPosition): number {
+  #indexOf(row: Row): number {
+    return row.place.shortened ? this.#rows.indexOf(row) : (this.#search(row.place) ?? -1);
+  }
+
+  /**
+   * The index of the first row that does not sort before this place; `undefined` if rows there cannot
+   * be compared with it. Those are next to each other, so the search meets one of them.
+   */
+  #search(place: ShortPosition, rows: readonly Row[] = this.#rows): number | undefined {
     let low = 0;
-    let high = this.#rows.length;
+    let high = rows.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const row = this.#rows[middle];
-      if (row && compareSortPositions(this.#order, row.place, place) < 0) low = middle + 1;
+      const row = rows[middle];
+      const compared = row && compareShortPositions(this.#order, row.place, place);
+      if (compared === undefined) return undefined;
+      if (compared < 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -143,3 +183,13 @@ export class QueryWindow {
 
 /** The rows that a subscriber knows, by R. */
 export type KnownRows = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;
+
+/** Without the places, which may be long. */
+export function knownRowsOf(rows: readonly Row[]): KnownRows {
+  return new Map(rows.map(({ r, rev, hidden }) => [r, { rev, hidden }]));
+}
+
+/** Marks all rows as outdated. */
+export function asOutdated(known: KnownRows): KnownRows {
+  return new Map([...known].map(([r, row]) => [r, { ...row, rev: 0 }]));
+}

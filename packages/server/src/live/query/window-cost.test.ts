@@ -1,14 +1,15 @@
 import { bindRql, type JsonObject, parseRql } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
+import { loaded } from '../../model/models.fixture.js';
 import { defaultLimits } from '../../platform/limits.js';
 import { FakeConnection, modelOf, settle, setUpLive } from '../live.fixture.js';
-import { windowCost } from './window-cost.js';
+import { isReread, windowCost } from './window-cost.js';
 
 const filterOf = (filter: string, values?: JsonObject) => bindRql(parseRql(filter), values);
 const query = {
   r: '/users/*',
   scope: { names: ['users'], parents: [] },
-  order: { field: '_r', descending: false },
+  order: { keys: [{ field: '_r', descending: false }] },
   limit: 3,
 };
 
@@ -30,6 +31,45 @@ describe('[LIM17] the cost of a live query', () => {
     const many = windowCost(filterOf('a in $v', { v: Array.from({ length: 2000 }, (_, n) => n) }));
     expect(many.bytes - few.bytes).toBe(1999 * 256);
     expect([few.work, many.work]).toEqual([2, 8]);
+  });
+
+  test('[LKP5] a window that changes of other objects make read again costs more', async () => {
+    const { model } = await loaded({
+      'users/model.yaml': 'version: 1\nfields: {}\naccess: { read: true }\n',
+      'docs/model.yaml': `version: 1
+fields: { owner: { type: reference, collectionR: /users } }
+lookups: { boss: "{obj.owner}", self: "/users/{auth.uid}" }
+access: { read: boss != null }
+`,
+      'users/notes/model.yaml': 'version: 1\nfields: {}\naccess: { read: parent != null }\n',
+    });
+    const reread = (key: string, r: string) => isReread(model(key), r);
+    expect(reread('users', '/users/*')).toBe(false);
+    expect(reread('docs', '/docs/*')).toBe(true);
+    expect(reread('users/notes', '/users/1/notes/*')).toBe(false);
+    expect(reread('users/notes', '/users/*/notes/*')).toBe(true);
+    expect(windowCost(filterOf('a = 1'), { isReread: true }).work).toBe(66);
+  });
+
+  test('[REA14] the place that it begins after is charged, too', async () => {
+    const from = { r: '/users/1', values: ['x'.repeat(50_000), undefined, ['y', 2]] };
+    expect(windowCost(undefined, { from }).bytes - windowCost(undefined).bytes).toBe(100_002 + 512);
+    const limits = { windowBytesPerUid: 150_000 };
+    const { live } = await setUpLive({ models: [modelOf()], limits });
+    const connection = new FakeConnection('u1');
+    const order = { keys: [{ field: 'a', descending: false }] };
+    const subscribe = (limit: number) =>
+      live.subscribeQuery(connection, {
+        ...query,
+        order,
+        limit,
+        from: { ...from, values: ['x'.repeat(50_000)] },
+      });
+    await subscribe(1);
+    await expect(subscribe(2)).rejects.toMatchObject({
+      code: 429,
+      errors: { query: ['beyond limits.windowBytesPerUid'] },
+    });
   });
 
   test('counts for the uid, and for the node once per shared window', async () => {

@@ -1,11 +1,16 @@
-import type { JsonValue, RqlExpression } from '@really/protocol';
+import type { JsonValue, RqlExpression, SortPosition } from '@really/protocol';
+import type { Model } from '../../model/model.js';
+import { pushLookups } from '../../model/view/view.js';
 import { filterTermsOf } from './index/filter-terms.js';
 
 /** The cost of a live query, computed from its filter before it is created (rule LIM17). */
 export interface WindowCost {
-  /** Comparisons per change; four times as many if the filter cannot be indexed. */
+  /**
+   * Comparisons per change; four times as many if the filter cannot be indexed, and 64 more if
+   * changes of other objects make it read its rows again.
+   */
   readonly work: number;
-  /** Estimated memory of its filter, in bytes. */
+  /** Estimated memory of its filter, and of the place that it begins after, in bytes. */
   readonly bytes: number;
 }
 
@@ -14,6 +19,8 @@ export interface WindowCost {
  * collection.
  */
 const unindexed = 4;
+/** Reading the rows of a window again, in comparisons. */
+const rereadWork = 64;
 /** Memory of a window without its filter: group, index entry, subscription. */
 const windowBytes = 2048;
 /** Memory of a comparison: in the tree, and as a function. */
@@ -23,9 +30,13 @@ const elementBytes = 256;
 /** Characters compared in the time of one comparison. */
 const charactersAtOnce = 64;
 
-export function windowCost(filter: RqlExpression | undefined): WindowCost {
+export function windowCost(
+  filter: RqlExpression | undefined,
+  { from, isReread = false }: WindowCostOptions = {},
+): WindowCost {
   let work = 1;
   let bytes = windowBytes;
+  for (const value of from?.values ?? []) bytes += memoryOf(valueSize(value ?? null));
   const waiting = filter ? [filter] : [];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     if (next.kind === 'not') waiting.push(next.operand);
@@ -37,17 +48,38 @@ export function windowCost(filter: RqlExpression | undefined): WindowCost {
         next.operator === 'in'
           ? 1
           : 1 + size.elements + Math.floor(size.characters / charactersAtOnce);
-      bytes += comparisonBytes + size.elements * elementBytes + size.characters * 2;
+      bytes += comparisonBytes + memoryOf(size);
     }
   }
   const isFound = filterTermsOf([filter]) !== undefined;
-  return { work: work * (isFound ? 1 : unindexed), bytes };
+  return { work: work * (isFound ? 1 : unindexed) + (isReread ? rereadWork : 0), bytes };
+}
+
+interface WindowCostOptions {
+  /** The place that the window begins after. */
+  readonly from?: SortPosition | undefined;
+  /** See `isReread`. */
+  readonly isReread?: boolean;
+}
+
+/**
+ * Whether the rights of a window depend on other objects in a way that is not known without its rows
+ * (rule LKP5): then a change of any object that they might look at makes it read them again.
+ */
+export function isReread(model: Model, r: string): boolean {
+  const uses = pushLookups(model);
+  if (r.includes('/*/')) return uses.length > 0;
+  return uses.some(({ lookup }) => lookup.needs.length > 0 || lookup.reach !== 'collection');
 }
 
 interface Size {
   /** Nested list elements and object members. */
   readonly elements: number;
   readonly characters: number;
+}
+
+function memoryOf({ elements, characters }: Size): number {
+  return elements * elementBytes + characters * 2;
 }
 
 function valueSize(value: JsonValue): Size {

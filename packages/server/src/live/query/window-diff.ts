@@ -1,5 +1,5 @@
 import type { Hit } from '../../queries/search.js';
-import type { StoredObject } from '../../store/store.js';
+import type { StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
 import { gainsFields, lastVisibleChange } from '../push/visibility.js';
 import type { KnownRows, Row } from './query-window.js';
@@ -17,7 +17,7 @@ export interface WindowDiffOptions {
   readonly shown: readonly Row[];
   /** The objects of the window's rows. */
   readonly objects: ReadonlyMap<string, StoredObject>;
-  /** Known revisions of objects that left the window. */
+  /** The revisions of objects that left the window, where the reader may know them. */
   readonly revs: ReadonlyMap<string, number>;
   readonly fields: readonly string[] | undefined;
   /** `known` is of another view: newly hidden fields are reported, too. */
@@ -52,7 +52,10 @@ function hasChanged(
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
-/** As `diffWindow`, for the result of a search. Looks up the revisions of objects that left. */
+/**
+ * As `diffWindow`, for the result of a search. Looks up the revisions of objects that left; but in another view they may
+ * have left because the reader lost a right, and what changed after that is not sent, not even by a revision (rule LKP4).
+ */
 export async function eventsSince(
   { objects }: Pick<LiveContext, 'objects'>,
   { fields, limit }: WindowTraits & { readonly limit: number },
@@ -61,7 +64,9 @@ export async function eventsSince(
   const found = new Map(hits.map(({ object }) => [object.r, object]));
   const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
   const now = new Set(shown.map(({ r }) => r));
-  const removed = [...known.keys()].filter((r) => !now.has(r));
+  const removed = [...known].flatMap(([r, { rev }]) => {
+    return now.has(r) || (isOtherView && rev > 0) ? [] : [r];
+  });
   const heads = removed.length > 0 ? await objects.heads(removed) : [];
   const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
   return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });

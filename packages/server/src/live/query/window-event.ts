@@ -1,30 +1,34 @@
-import type { Actor, Delta, JsonObject } from '@really/protocol';
+import type { Delta, JsonObject } from '@really/protocol';
 import { visibleBody } from '../../model/view/view.js';
-import type { CommittedChange, Pos, StoredObject } from '../../store/store.js';
+import { asVisible } from '../../queries/access-scope.js';
+import { sortPositionOf } from '../../store/order.js';
+import type { Order } from '../../store/store-reads.js';
+import type { Change, Pos, StoredObject } from '../../store/stored-object.js';
 import type { Position, Positions } from '../position.js';
-import { encodeFrame, type Frame } from '../push/frame.js';
-import type { OnceMarker } from '../push/once-marker.js';
-import { gainsFields, type Visibility } from '../push/visibility.js';
+import { type Authorship, authorshipMeta } from '../push/authorship.js';
+import { encodeFrame, type Frame, headOf, type PushHead } from '../push/frame.js';
+import { markedFrame, type OnceMarker, onceMarkerOf } from '../push/once-marker.js';
+import { gainsFields, type Visibility, visibleDelta } from '../push/visibility.js';
 import type { PushTarget } from '../push-target.js';
 import type { Row, WindowChange } from './query-window.js';
 
 /**
- * An event of a window. `by`: the author, if a change caused it; `onceMarker`: if that had a
- * once-id.
+ * An event of a window. `authorship`: of the change that caused it, if one did; `onceMarker`: if
+ * that had a once-id.
  */
 export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
   | {
       readonly evt: 'created' | 'entered';
       readonly object: StoredObject;
       readonly hidden: readonly string[];
-      readonly by?: Actor | undefined;
+      readonly authorship?: Authorship | undefined;
     }
   | {
       readonly evt: 'updated';
       readonly r: string;
       readonly rev: number;
       readonly body: Delta;
-      readonly by: Actor;
+      readonly authorship: Authorship;
       readonly prev: number;
     }
   | {
@@ -36,35 +40,63 @@ export type WindowEvent = { readonly onceMarker?: OnceMarker | undefined } & (
       readonly evt: 'left';
       readonly r: string;
       readonly rev: number;
-      readonly by?: Actor | undefined;
+      readonly authorship?: Authorship | undefined;
     }
 );
 
-export interface OwnEventOptions {
-  readonly onceMarker: OnceMarker | undefined;
-  readonly change: CommittedChange;
-  /** The object's row before the change, if any. */
-  readonly row: Row | undefined;
-  readonly windowChange: WindowChange;
+/** An object that a query matches after a change. */
+export interface ChangedRow {
+  readonly object: StoredObject;
+  /** Its row before the change, if any. */
+  readonly before: Row | undefined;
+  readonly row: Row;
   /** The visible part of the change. */
   readonly body: Delta | undefined;
   readonly visibility: Visibility;
 }
 
-/** The event of the changed object itself, if it is in the window now; at most one. */
-export function ownEvents(options: OwnEventOptions): WindowEvent[] {
-  const { onceMarker, change, row, windowChange, body, visibility } = options;
-  const { r, rev, object, by } = change;
+/** `hidden`: the fields that the reader may not see after the change. */
+export function changedRow(
+  { fields, order }: Pick<WindowTraits, 'fields'> & { readonly order: Order },
+  { delta }: Pick<Change, 'delta'>,
+  { object, before, hidden }: Pick<ChangedRow, 'object' | 'before'> & Pick<Row, 'hidden'>,
+): ChangedRow {
+  const { r, rev } = object;
+  const visibility = { fields, hidden };
+  const body = visibleDelta(delta, visibility);
+  const place = sortPositionOf(asVisible({ object, hidden }), order);
+  const changedAt = body || !before ? rev : before.changedAt;
+  return { object, before, row: { r, rev, place, hidden, changedAt }, body, visibility };
+}
+
+/**
+ * The events of a change, without that of a row which entered from the reserve: those who leave come
+ * first, then the changed object itself, if it is in the window now.
+ */
+export function windowEventsOf(
+  change: Change,
+  windowChange: WindowChange,
+  changed?: ChangedRow,
+): WindowEvent[] {
+  const { r, rev } = change;
+  const { wasIn, isIn, left } = windowChange;
+  const onceMarker = onceMarkerOf(change);
+  const events: WindowEvent[] = [];
+  if (wasIn && !isIn) events.push({ evt: 'left', r, rev, authorship: change, onceMarker });
+  if (left) events.push({ evt: 'left', r: left.r, rev: left.rev });
+  if (!isIn || !changed) return events;
+  const { object, before, body, visibility } = changed;
   const { hidden } = visibility;
-  if (!windowChange.isIn) return [];
-  if (!windowChange.wasIn) {
-    return [
-      { evt: change.type === 'create' ? 'created' : 'entered', object, hidden, by, onceMarker },
-    ];
+  if (!wasIn) {
+    const evt = change.type === 'create' ? 'created' : 'entered';
+    events.push({ evt, object, hidden, authorship: change, onceMarker });
+  } else if (before && gainsFields(before.hidden, visibility)) {
+    events.push({ evt: 'snapshot', object, hidden, onceMarker });
+  } else if (before && body) {
+    const prev = before.changedAt;
+    events.push({ evt: 'updated', r, rev, body, authorship: change, onceMarker, prev });
   }
-  if (row && gainsFields(row.hidden, visibility))
-    return [{ evt: 'snapshot', object, hidden, onceMarker }];
-  return row && body ? [{ evt: 'updated', r, rev, body, by, onceMarker, prev: row.changedAt }] : [];
+  return events;
 }
 
 /** What the subscribers of a window share. */
@@ -85,7 +117,8 @@ export class WindowEventFrames {
   readonly #event: WindowEvent;
   readonly #traits: WindowTraits;
   readonly #positions: Positions;
-  #before: string | undefined;
+  /** The text up to the subscription's id, and the head. */
+  #shared: { readonly before: string; readonly head: PushHead } | undefined;
   readonly #byId = new Map<string, Frame>();
 
   constructor(
@@ -113,15 +146,16 @@ export class WindowEventFrames {
 
   frameFor(subscription: string, pushTarget: PushTarget): Frame {
     const frame = this.#sharedFor(subscription);
-    return this.#event.onceMarker ? this.#event.onceMarker.frameFor(frame, pushTarget) : frame;
+    return markedFrame(frame, this.#event.onceMarker, pushTarget);
   }
 
   #sharedFor(subscription: string): Frame {
     const known = this.#byId.get(subscription);
     if (known) return known;
-    this.#before ??= this.#textBefore();
-    const text = `${this.#before},"subscription":${JSON.stringify(subscription)}}}`;
-    const frame = encodeFrame(text, { kind: 'window', key: subscription });
+    this.#shared ??= this.#encodeShared();
+    const { before, head } = this.#shared;
+    const text = `${before},"subscription":${JSON.stringify(subscription)}}}`;
+    const frame = encodeFrame(text, { kind: 'window', key: subscription }, head);
     this.#byId.set(subscription, frame);
     return frame;
   }
@@ -132,33 +166,39 @@ export class WindowEventFrames {
   frameFrom(subscription: string, from: Position, pushTarget: PushTarget): Frame {
     const { meta, ...rest } = messageOf(this.#event, this.#traits);
     const own = { pos: this.#positions.text(from), view: this.#traits.view, subscription };
-    const text = JSON.stringify({ ...rest, meta: { ...meta, ...own } });
-    const frame = encodeFrame(text, { kind: 'window', key: subscription });
-    return this.#event.onceMarker ? this.#event.onceMarker.frameFor(frame, pushTarget) : frame;
+    const push = { ...rest, meta: { ...meta, ...own } };
+    const replayPoint = { kind: 'window', key: subscription } as const;
+    const frame = encodeFrame(JSON.stringify(push), replayPoint, headOf(push));
+    return markedFrame(frame, this.#event.onceMarker, pushTarget);
   }
 
   /** `meta` goes last, so that frames differ only at the end. */
-  #textBefore(): string {
+  #encodeShared(): { before: string; head: PushHead } {
     const { meta, ...rest } = messageOf(this.#event, this.#traits);
     const pos = this.#positions.text({ pos: this.pos, view: this.#traits.view });
-    return JSON.stringify({ ...rest, meta: { ...meta, pos } }).slice(0, -2);
+    const push = { ...rest, meta: { ...meta, pos } };
+    return { before: JSON.stringify(push).slice(0, -2), head: headOf(push) };
   }
 }
 
+interface WindowMessage extends JsonObject {
+  evt: WindowEvent['evt'];
+  rev?: number;
+  meta: JsonObject;
+}
+
 /** Rules PSH1, PSH2 and PSH6, and those of live queries. */
-function messageOf(
-  event: WindowEvent,
-  { r, fields, view }: WindowTraits,
-): JsonObject & { meta: JsonObject } {
+function messageOf(event: WindowEvent, { r, fields, view }: WindowTraits): WindowMessage {
   switch (event.evt) {
     case 'created':
     case 'entered': {
       const body = visibleBody(event.object, fields, event.hidden);
-      return { evt: event.evt, r, body, meta: authorOf(event.by) };
+      return { evt: event.evt, r, body, meta: metaOf(event.authorship) };
     }
     case 'updated': {
-      const { evt, rev, body, by, prev } = event;
-      const meta = prev === rev - 1 ? authorOf(by) : { ...authorOf(by), prev };
+      const { evt, rev, body, authorship, prev } = event;
+      const meta = metaOf(authorship);
+      if (prev !== rev - 1) meta.prev = prev;
       return { evt, r: event.r, rev, body: body as unknown as JsonObject, meta };
     }
     case 'snapshot': {
@@ -167,12 +207,12 @@ function messageOf(
       return { evt: 'snapshot', r: object.r, rev: object.rev, body, meta: { view } };
     }
     case 'left':
-      return { evt: 'left', r: event.r, rev: event.rev, meta: authorOf(event.by) };
+      return { evt: 'left', r: event.r, rev: event.rev, meta: metaOf(event.authorship) };
     default:
       return event satisfies never;
   }
 }
 
-function authorOf(by: Actor | undefined): JsonObject {
-  return by ? { opBy: by as unknown as JsonObject } : {};
+function metaOf(authorship: Authorship | undefined): JsonObject {
+  return authorship ? ({ ...authorshipMeta(authorship) } as unknown as JsonObject) : {};
 }

@@ -1,15 +1,16 @@
-import type { Pos } from '../../store/store.js';
+import type { Pos } from '../../store/stored-object.js';
 import type { LiveMetrics } from '../live-metrics.js';
 import type { Positions } from '../position.js';
-import type { QuerySubscription, WindowDelivery, WindowDifference } from './query-subscription.js';
-import type { KnownRows, Row } from './query-window.js';
+import { MemberList } from '../registry/subscriber-group.js';
+import type {
+  KnownWindow,
+  QuerySubscription,
+  WindowDelivery,
+  WindowDifference,
+} from './query-subscription.js';
+import { type KnownRows, knownRowsOf } from './query-window.js';
+import type { Rewind } from './rewind/rewind.js';
 import { type WindowEvent, WindowEventFrames, type WindowTraits } from './window-event.js';
-
-/** The window's state to catch a subscriber up to. */
-export interface WindowState {
-  readonly shown: readonly Row[];
-  readonly pos: Pos;
-}
 
 export interface QueryMembersContext {
   readonly metrics: LiveMetrics;
@@ -17,16 +18,16 @@ export interface QueryMembersContext {
 }
 
 /** The subscribers of one window, and the pushes to them. */
-export class WindowSubscribers {
+export class WindowSubscribers extends MemberList<QuerySubscription> {
   readonly #traits: WindowTraits;
   /** Shared by the frames of all events. */
   readonly #shared: { readonly traits: WindowTraits; readonly positions: Positions };
   readonly #metrics: LiveMetrics;
-  readonly #all: QuerySubscription[] = [];
   /** The position that live subscribers have reached. */
   #pos: Pos = 0;
 
   constructor(traits: WindowTraits, { metrics, positions }: QueryMembersContext) {
+    super();
     this.#traits = traits;
     this.#shared = { traits, positions };
     this.#metrics = metrics;
@@ -36,37 +37,19 @@ export class WindowSubscribers {
     return this.#pos;
   }
 
-  get all(): readonly QuerySubscription[] {
-    return this.#all;
-  }
-
-  add(subscription: QuerySubscription): void {
-    subscription.slot = this.#all.length;
-    this.#all.push(subscription);
-  }
-
-  /** Moves the last subscription into the free slot. */
-  remove(subscription: QuerySubscription): void {
-    const last = this.#all.pop();
-    if (last === undefined || last === subscription) return;
-    last.slot = subscription.slot;
-    this.#all[subscription.slot] = last;
-  }
-
   /** Whether any subscriber receives events as they happen. */
   get hasReceivers(): boolean {
-    return this.#all.some(({ progress }) => progress === 'live' || progress === 'waiting');
+    return this.members.some(({ progress }) => progress === 'live' || progress === 'waiting');
   }
 
   behind(): QuerySubscription[] {
-    return this.#all.filter(({ progress }) => progress === 'behind');
+    return this.members.filter(({ progress }) => progress === 'behind');
   }
 
   /**
-   * Pushes events to all live subscribers. The last event carries the new position, the others the
-   * old one, so a client that is cut off in between and resumes from its last position misses
-   * nothing. `at`: the position of the events, greater than `pos` if more of that change is to
-   * come. Returns the number of pushes.
+   * Pushes events to all live subscribers. `at`: the position of the events, greater than `pos` if
+   * more of that change is to come, or if a difference may have later changes in it. Returns the
+   * number of pushes.
    */
   deliver(
     events: readonly WindowEvent[],
@@ -75,14 +58,12 @@ export class WindowSubscribers {
   ): number {
     const from = this.#pos;
     this.#pos = Math.max(from, pos);
-    if (events.length === 0) return 0;
+    // Even an empty difference concerns those who are ahead: their rows may be others.
+    if (events.length === 0 && !difference) return 0;
+    const delivery = { frames: this.#framesOf(events, { from, to: pos }), difference, from, at };
     let pushes = 0;
-    const frames = events.map((event, index) => {
-      return new WindowEventFrames(event, this.#shared, index === events.length - 1 ? pos : from);
-    });
-    const delivery: WindowDelivery = { frames, difference, from, at };
-    for (let index = this.#all.length - 1; index >= 0; index--) {
-      const subscription = this.#all[index];
+    for (let index = this.members.length - 1; index >= 0; index--) {
+      const subscription = this.members[index];
       if (subscription?.progress === 'waiting') subscription.buffer(delivery);
       else if (subscription?.progress === 'live') pushes += this.#deliverTo(subscription, delivery);
     }
@@ -92,19 +73,37 @@ export class WindowSubscribers {
   /** A subscriber may be ahead of its group after a replay; events it received then are skipped. */
   #deliverTo(subscription: QuerySubscription, delivery: WindowDelivery): number {
     const { difference, from, at } = delivery;
+    const { state } = subscription;
     let { frames } = delivery;
-    if (subscription.known) {
-      if (at <= subscription.pos) return 0;
-      if (difference && from < subscription.pos) {
-        subscription.progress = 'behind';
+    if (state.name === 'ahead') {
+      const { pos } = state.known;
+      if (at <= pos) return 0;
+      if (difference && from < pos) {
+        subscription.fallBehind();
         return 0;
       }
-      frames = frames.map((frame) => frame.notBefore(subscription.pos));
-      subscription.known = undefined;
+      frames = frames.map((frame) => frame.notBefore(pos));
+      subscription.state = { name: 'live' };
     }
+    return this.#pushAll(subscription, frames, difference && { ...difference, pos: from, at });
+  }
+
+  /**
+   * Returns the number of pushes. `difference`: a difference can be as large as a window, so it is
+   * sent only as the output buffer drains (rule LIM4).
+   */
+  #pushAll(
+    subscription: QuerySubscription,
+    frames: readonly WindowEventFrames[],
+    difference?: WindowDifference & { readonly pos: Pos; readonly at: Pos },
+  ): number {
+    if (difference && frames.length > 0)
+      subscription.newestSent = Math.max(subscription.newestSent, difference.at);
     for (const [index, frame] of frames.entries()) {
       if (difference && subscription.session.pushTarget.congested) {
-        this.#pauseMidDelivery(subscription, delivery.from, difference, index);
+        const { before, events, pos } = difference;
+        const rows = rowsAfter(before, events.slice(0, index));
+        this.#pause(subscription, { rows, pos, isExact: false });
         return index;
       }
       this.#push(subscription, frame, index === frames.length - 1);
@@ -140,125 +139,105 @@ export class WindowSubscribers {
   }
 
   /**
-   * A difference can be as large as a window, so it is sent only as the output buffer drains (rule
-   * LIM4).
+   * The last event carries the new position, the others the old one, so a client that is cut off in
+   * between and resumes from its last position misses nothing.
    */
-  #pauseMidDelivery(
-    subscription: QuerySubscription,
-    pos: Pos,
-    difference: WindowDifference,
-    delivered: number,
-  ): void {
-    const known = new Map(difference.before);
-    for (const event of difference.events.slice(0, delivered))
-      recordKnown(known, event, difference.rows);
-    subscription.progress = 'paused';
-    subscription.known = known;
-    subscription.isPartial = true;
-    subscription.pos = pos;
+  #framesOf(
+    events: readonly WindowEvent[],
+    { from, to }: { from: Pos; to: Pos },
+  ): WindowEventFrames[] {
+    const last = events.length - 1;
+    return events.map((event, index) => {
+      return new WindowEventFrames(event, this.#shared, index === last ? to : from);
+    });
+  }
+
+  #pause(subscription: QuerySubscription, known: KnownWindow): void {
+    subscription.state = { name: 'paused', known };
     this.#metrics.pauses.add();
   }
 
-  /** Makes the subscription live and sends the buffered deliveries. */
-  activate(subscription: QuerySubscription, buffered: readonly WindowDelivery[]): void {
-    subscription.progress = 'live';
-    for (const delivery of buffered) {
-      if (subscription.progress === 'live') this.#deliverTo(subscription, delivery);
-    }
-  }
-
   /** Rule LIM4: pauses subscribers with full output buffers. Call before the window changes. */
-  pauseCongested(known: () => KnownRows, isPartial: boolean): void {
-    let shared: KnownRows | undefined;
-    for (const subscription of this.#all) {
-      if (subscription.progress !== 'live' || !subscription.session.pushTarget.congested) continue;
-      subscription.progress = 'paused';
-      this.#metrics.pauses.add();
+  pauseCongested(known: () => KnownRows, isExact: boolean): void {
+    let shared: KnownWindow | undefined;
+    for (const subscription of this.members) {
+      const { state, session } = subscription;
+      if (subscription.progress !== 'live' || !session.pushTarget.congested) continue;
       // A subscriber that is ahead has newer rows of its own.
-      if (subscription.known && subscription.pos > this.#pos) continue;
-      shared ??= known();
-      subscription.known = shared;
-      subscription.isPartial = isPartial;
-      subscription.pos = this.#pos;
+      if (state.name === 'ahead' && state.known.pos > this.#pos) {
+        this.#pause(subscription, state.known);
+        continue;
+      }
+      shared ??= { rows: known(), pos: this.#pos, isExact };
+      this.#pause(subscription, shared);
     }
   }
 
   /**
-   * Replays the changes since the position in the request, each at its own position. False if the
-   * output buffer is full.
+   * Begins the pushes of a waiting subscription: what its rewind found, and then what was buffered.
+   * Where the difference has to follow instead, it is behind afterwards.
    */
-  replay(subscription: QuerySubscription): boolean {
-    const { steps = [], after = [], pos: end = subscription.pos } = subscription.rewind ?? {};
-    subscription.rewind = undefined;
-    const known = new Map(subscription.known ?? []);
-    for (const { events, pos } of steps) {
-      if (subscription.session.pushTarget.congested) {
-        subscription.progress = 'paused';
-        subscription.known = known;
-        this.#metrics.pauses.add();
-        return false;
-      }
-      for (const [index, event] of events.entries()) {
-        const at = index === events.length - 1 ? pos : subscription.pos;
-        this.#push(subscription, new WindowEventFrames(event, this.#shared, at), true);
-        if (event.evt === 'left') known.delete(event.r);
-        else recordKnownWithoutRow(known, event);
-      }
-      subscription.pos = pos;
+  start(subscription: QuerySubscription): void {
+    const { state } = subscription;
+    if (state.name !== 'waiting') return;
+    const { rewind, follow } = state;
+    const known = rewind ? this.#replay(subscription, state.known, rewind) : state.known;
+    if (!known || subscription.state !== state) return;
+    if (follow === 'difference') {
+      subscription.fallBehind(known);
+      return;
     }
-    subscription.known = new Map(after.map((row) => [row.r, row]));
-    subscription.isPartial = false;
-    subscription.pos = end;
-    return true;
+    // Without a rewind it is where its group was when it joined.
+    subscription.state = rewind ? { name: 'ahead', known } : { name: 'live' };
+    for (const delivery of follow) {
+      if (subscription.progress === 'live') this.#deliverTo(subscription, delivery);
+    }
   }
 
-  /** Sends events to a subscriber that is behind, until its output buffer is full. */
+  /**
+   * Replays the changes since the position in the request, each at its own position. Returns what
+   * the client knows then; `undefined` if the output buffer is full.
+   */
+  #replay(
+    subscription: QuerySubscription,
+    { rows, pos: since }: KnownWindow,
+    { steps, after, pos: end, isComplete }: Rewind,
+  ): KnownWindow | undefined {
+    let from = since;
+    for (const [index, { events, pos }] of steps.entries()) {
+      if (subscription.session.pushTarget.congested) {
+        const sent = steps.slice(0, index).flatMap((step) => step.events);
+        this.#pause(subscription, { rows: rowsAfter(rows, sent), pos: from, isExact: false });
+        return undefined;
+      }
+      this.#pushAll(subscription, this.#framesOf(events, { from, to: pos }));
+      from = pos;
+    }
+    return { rows: knownRowsOf(after), pos: end, isExact: isComplete };
+  }
+
+  /** Sends a difference to a subscriber that is behind, until its output buffer is full. */
   catchUp(
     subscription: QuerySubscription,
     events: readonly WindowEvent[],
-    { shown, pos }: WindowState,
+    { pos, at }: { readonly pos: Pos; readonly at: Pos },
   ): void {
-    const rows = new Map(shown.map((row) => [row.r, row]));
-    const known = new Map(subscription.known ?? []);
-    for (const [index, event] of events.entries()) {
-      if (subscription.session.pushTarget.congested) {
-        subscription.progress = 'paused';
-        subscription.known = known;
-        subscription.isPartial = true;
-        this.#metrics.pauses.add();
-        return;
-      }
-      const isLast = index === events.length - 1;
-      this.#push(
-        subscription,
-        new WindowEventFrames(event, this.#shared, isLast ? pos : subscription.pos),
-        isLast,
-      );
-      recordKnown(known, event, rows);
-    }
-    subscription.known = undefined;
-    subscription.isPartial = false;
-    subscription.pos = pos;
-    subscription.progress = 'live';
+    const { state } = subscription;
+    const { rows, pos: from } = subscription.known;
+    const frames = this.#framesOf(events, { from, to: pos });
+    this.#pushAll(subscription, frames, { before: rows, events, pos: from, at });
+    if (subscription.state === state) subscription.state = { name: 'live' };
   }
 }
 
-/** As `recordKnown` without the rows: the hidden fields are those of the event, or unchanged. */
-function recordKnownWithoutRow(
-  known: Map<string, Pick<Row, 'rev' | 'hidden'>>,
-  event: Exclude<WindowEvent, { evt: 'left' }>,
-): void {
-  if ('object' in event) known.set(event.object.r, { rev: event.object.rev, hidden: event.hidden });
-  else known.set(event.r, { rev: event.rev, hidden: known.get(event.r)?.hidden ?? [] });
-}
-
-function recordKnown(
-  known: Map<string, Pick<Row, 'rev' | 'hidden'>>,
-  event: WindowEvent,
-  rows: ReadonlyMap<string, Row>,
-): void {
-  const r = 'object' in event ? event.object.r : event.r;
-  const row = rows.get(r);
-  if (event.evt === 'left' || !row) known.delete(r);
-  else known.set(r, row);
+/** The rows known after these events. */
+function rowsAfter(before: KnownRows, events: readonly WindowEvent[]): KnownRows {
+  const known = new Map(before);
+  for (const event of events) {
+    if (event.evt === 'left') known.delete(event.r);
+    else if (event.evt === 'updated')
+      known.set(event.r, { rev: event.rev, hidden: known.get(event.r)?.hidden ?? [] });
+    else known.set(event.object.r, { rev: event.object.rev, hidden: event.hidden });
+  }
+  return known;
 }

@@ -1,105 +1,158 @@
+import { fail } from '@really/protocol';
 import type { Model } from '../../model/model.js';
+import { mayHide } from '../../model/view/view.js';
 import type { CollectionCatchUp } from '../collection/collection-catch-up.js';
 import type { CollectionSubscription } from '../collection/collection-subscription.js';
 import { type LiveContext, modelOf } from '../live-context.js';
 import type { ObjectCatchUp } from '../object/object-catch-up.js';
 import type { ObjectSubscription } from '../object/object-subscription.js';
-import type { QuerySubscriptions } from '../query/query-subscriptions.js';
-import { collectionNamesOf, viewOf } from '../reload/model-change.js';
-import { groupTraitsOf } from '../subscribe-checks.js';
+import type { QueryFeed } from '../query/query-feed.js';
+import type { QueryGroup } from '../query/query-group.js';
+import type { QuerySubscription } from '../query/query-subscription.js';
+import { asOutdated } from '../query/query-window.js';
+import { collectionNamesOf, survivingFields, viewOf } from '../reload/model-change.js';
+import { assertQueryFits } from '../subscribe-checks.js';
+import { queryGroupTraitsOf } from './group-traits.js';
 import type { Subscription } from './live-session.js';
-import type { SubscriptionRegistry } from './subscription-registry.js';
+import type { GroupedSubscription, SubscriptionRegistry } from './subscription-registry.js';
 
-/** Subscriptions with selected fields. */
-type GroupedSubscription = Exclude<Subscription, { kind: 'query' }>;
+/**
+ * Why subscriptions are authorized again:
+ *
+ * - `auth`: the token of their connection was renewed;
+ * - `model`: the model of their collection was replaced or removed;
+ * - `version`: as `model`, and the version changed, so revisions cannot be compared.
+ */
+export type ReassignmentReason = 'auth' | 'model' | 'version';
+
+interface GroupReassignmentDeps {
+  readonly registry: SubscriptionRegistry;
+  readonly objects: ObjectCatchUp;
+  readonly collections: CollectionCatchUp;
+  readonly queries: QueryFeed;
+}
 
 /** Moves subscriptions to another subscriber group when their fields or rights change. */
 export class GroupReassignment {
   readonly #context: LiveContext;
-  readonly #registry: SubscriptionRegistry;
-  readonly #objects: ObjectCatchUp;
-  readonly #collections: CollectionCatchUp;
-  readonly #queries: QuerySubscriptions;
+  readonly #deps: GroupReassignmentDeps;
 
-  constructor(
-    context: LiveContext,
-    deps: {
-      registry: SubscriptionRegistry;
-      objects: ObjectCatchUp;
-      collections: CollectionCatchUp;
-      queries: QuerySubscriptions;
-    },
-  ) {
+  constructor(context: LiveContext, deps: GroupReassignmentDeps) {
     this.#context = context;
-    this.#registry = deps.registry;
-    this.#objects = deps.objects;
-    this.#collections = deps.collections;
-    this.#queries = deps.queries;
-  }
-
-  /** Cancels deliveries of the old group, and reads again for the new one. */
-  reassign(subscription: GroupedSubscription, fields: readonly string[] | undefined): void {
-    if (subscription.kind === 'object') this.#moveObject(subscription, fields);
-    else this.#moveCollection(subscription, fields);
+    this.#deps = deps;
   }
 
   /**
-   * The connection's `auth` changed. Nothing more is pushed under the old rights; the move to the
-   * new group waits for the limiter, since there may be ten thousand (rule LIM43). True if the
-   * rights changed.
+   * Authorizes these subscriptions again. When it returns, nothing more is pushed to them under
+   * their old rights, not even by a delivery in flight. Each is caught up under the new ones as soon
+   * as the limiter allows, since there may be ten thousand (rule LIM43). Returns how many it
+   * concerned: a new token may give the same rights.
    */
-  authChanged(subscription: Subscription): boolean {
-    const model = modelOf(this.#context, collectionNamesOf(subscription));
-    const { auth } = subscription.session.pushTarget;
-    if (model && this.#context.views.of(model, auth) === viewOf(subscription)) return false;
-    subscription.session.pushTarget.discardSent?.(subscription.key);
-    if (subscription.kind === 'query') this.#queries.authChanged(subscription);
-    else if (model && subscription.kind === 'object') this.#reauthorizeObject(subscription, model);
-    else if (model && subscription.kind === 'collection') this.#collections.reassign(subscription);
-    return true;
+  reauthorize(subscriptions: readonly Subscription[], reason: ReassignmentReason): number {
+    let concerned = 0;
+    for (const subscription of subscriptions) {
+      const model = modelOf(this.#context, collectionNamesOf(subscription));
+      if (reason === 'auth' && model && this.#hasSameRights(subscription, model)) continue;
+      concerned += 1;
+      subscription.session.pushTarget.discardSent?.(subscription.key);
+      if (model) this.#reauthorize(subscription, model, reason);
+      // Otherwise the reload, which follows, fails them.
+      else if (reason !== 'auth') this.#deps.registry.fail([subscription], fail('model.unknown'));
+    }
+    return concerned;
+  }
+
+  /** The client selected other fields: cancels deliveries of the old group, and reads again. */
+  changeFields(subscription: GroupedSubscription, fields: readonly string[] | undefined): void {
+    if (!this.#deps.registry.assignGroup(subscription, { fields })) return;
+    if (subscription.kind === 'object') this.#replay(subscription);
+    else if (mayMissDelivery(subscription)) this.#deps.collections.begin(subscription);
+  }
+
+  /** The client raised the limit of its window: sends what enters it. Throws 429 beyond a limit. */
+  changeLimit(subscription: QuerySubscription, model: Model, limit: number): void {
+    const { traits: before } = subscription.group;
+    const { pushTarget } = subscription.session;
+    const traits = queryGroupTraitsOf(this.#context, model, { ...before, limit }, pushTarget);
+    if (traits.key === before.key) return;
+    const group = this.#deps.queries.group(traits, model);
+    subscription.moveTo(group, subscription.known.rows);
+  }
+
+  #hasSameRights(subscription: Subscription, model: Model): boolean {
+    return (
+      this.#context.views.at(model, subscription.session.pushTarget.auth, subscription.topic.r)
+        .view === viewOf(subscription)
+    );
+  }
+
+  #reauthorize(subscription: Subscription, model: Model, reason: ReassignmentReason): void {
+    if (subscription.kind === 'object') this.#reauthorizeObject(subscription, model, reason);
+    else if (subscription.kind === 'query') this.#reauthorizeQuery(subscription, model, reason);
+    else this.#reauthorizeCollection(subscription);
+  }
+
+  #reauthorizeObject(
+    subscription: ObjectSubscription,
+    model: Model,
+    reason: ReassignmentReason,
+  ): void {
+    // Which fields were hidden at its revision can be computed only with the old rights, so without
+    // knowing them a snapshot has to be sent.
+    const isForgotten = subscription.hidden === undefined && (reason !== 'auth' || mayHide(model));
+    if (isForgotten && subscription.catchUpMode === 'revisions')
+      subscription.catchUpMode = 'renewed';
+    // A replay across versions is always a snapshot.
+    if (reason !== 'auth' && subscription.catchUpMode === 'changes')
+      subscription.catchUpMode = 'revisions';
+    this.#replay(subscription);
   }
 
   /** Authorizes again, and replays what the old group may have received meanwhile. */
-  #reauthorizeObject(subscription: ObjectSubscription, model: Model): void {
-    forgetEarlierVisibility(subscription, model);
+  #replay(subscription: ObjectSubscription): void {
     if (subscription.progress === 'live') subscription.catchUpMode = 'revisions';
     if (subscription.progress === 'live' || subscription.progress === 'behind')
-      this.#objects.begin(subscription);
+      this.#deps.objects.begin(subscription);
   }
 
-  #moveObject(subscription: ObjectSubscription, fields: readonly string[] | undefined): void {
-    const model = modelOf(this.#context, subscription.topic.names);
-    // If the model was removed, the next push reports it.
-    const traits =
-      model && groupTraitsOf(this.#context, model, fields, subscription.session.pushTarget);
-    if (!traits || traits.key === subscription.group.key) return;
-    this.#registry.moveToGroup(subscription, subscription.topic.group(traits));
-    if (subscription.progress === 'live') subscription.catchUpMode = 'revisions';
-    // Authorizes again, and replays what the old group may have received meanwhile.
-    if (subscription.progress === 'live' || subscription.progress === 'behind')
-      this.#objects.begin(subscription);
+  #reauthorizeCollection(subscription: CollectionSubscription): void {
+    if (subscription.progress === 'waiting') {
+      this.#deps.registry.assignGroup(subscription);
+      this.#context.inFlight.during(this.#deps.collections.endIfRefused(subscription));
+    } else if (mayMissDelivery(subscription)) this.#deps.collections.begin(subscription);
+    else if (subscription.progress === 'live')
+      this.#deps.collections.beginFromApplied(subscription);
   }
 
-  #moveCollection(
-    subscription: CollectionSubscription,
-    fields: readonly string[] | undefined,
+  /**
+   * Moves it to the group of its rights, and sends the difference, or every object of the window if
+   * the version changed.
+   */
+  #reauthorizeQuery(
+    subscription: QuerySubscription,
+    model: Model,
+    reason: ReassignmentReason,
   ): void {
-    const model = modelOf(this.#context, subscription.topic.scope.names);
-    const traits =
-      model && groupTraitsOf(this.#context, model, fields, subscription.session.pushTarget);
-    if (!traits || traits.key === subscription.group.key) return;
-    this.#registry.moveToGroup(subscription, subscription.topic.group(traits));
-    const isMissingOut =
-      subscription.progress === 'live' && subscription.topic.backlog !== undefined;
-    if (isMissingOut || subscription.progress === 'behind') this.#collections.begin(subscription);
+    const { traits: before } = subscription.group;
+    const { pushTarget } = subscription.session;
+    const fields = survivingFields(model, before.fields);
+    const traits = queryGroupTraitsOf(this.#context, model, { ...before, fields }, pushTarget);
+    // After a reload it moves in any case: its group is retired.
+    if (reason === 'auth' && traits.key === before.key) return;
+    let group: QueryGroup;
+    try {
+      assertQueryFits(model, before);
+      group = this.#deps.queries.group(traits, model);
+    } catch (error) {
+      this.#deps.registry.fail([subscription], error);
+      return;
+    }
+    const { rows } = subscription.known;
+    subscription.moveTo(group, reason === 'version' ? asOutdated(rows) : rows);
   }
 }
 
-/**
- * Which fields were hidden at the subscriber's revision can be computed only with the old `auth`.
- * If that was not done yet, a snapshot has to be sent.
- */
-function forgetEarlierVisibility(subscription: ObjectSubscription, { hooks }: Model): void {
-  const isForgotten = subscription.hidden === undefined && hooks.preGet !== undefined;
-  if (isForgotten && subscription.catchUpMode === 'revisions') subscription.catchUpMode = 'renewed';
+/** True if a delivery of its old group is in flight, or was missed already. */
+function mayMissDelivery({ progress, topic }: CollectionSubscription): boolean {
+  return progress === 'behind' || (progress === 'live' && topic.backlog !== undefined);
 }

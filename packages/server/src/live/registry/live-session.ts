@@ -7,6 +7,12 @@ import type { UserUsage } from './user-usages.js';
 
 export type Subscription = ObjectSubscription | CollectionSubscription | QuerySubscription;
 
+/** Whether its client does not know of it yet. One that only gets more fields was answered before. */
+export function isUnanswered(subscription: Subscription): boolean {
+  const isWidened = subscription.kind === 'object' && subscription.catchUpMode === 'widened';
+  return subscription.progress === 'waiting' && !isWidened;
+}
+
 /** The subscriptions of one connection. */
 export class LiveSession {
   readonly pushTarget: PushTarget;

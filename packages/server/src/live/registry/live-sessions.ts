@@ -1,5 +1,5 @@
 import type { PushTarget } from '../push-target.js';
-import { LiveSession } from './live-session.js';
+import { LiveSession, type Subscription } from './live-session.js';
 import type { OwnedSubscription, SubscriptionOwner } from './subscription-owner.js';
 import type { UserUsages } from './user-usages.js';
 
@@ -23,6 +23,10 @@ export class LiveSessions {
 
   all(): LiveSession[] {
     return [...this.#byTarget.values()];
+  }
+
+  *subscriptions(): Iterable<Subscription> {
+    for (const session of this.#byTarget.values()) yield* session.subscriptions.values();
   }
 
   find(pushTarget: PushTarget): LiveSession | undefined {

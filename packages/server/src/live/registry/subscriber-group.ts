@@ -1,4 +1,6 @@
 import type { Auth } from '@really/protocol';
+import type { LookupFinder } from '../../model/lookups/lookup.js';
+import type { LookupRecorder } from '../lookups/lookup-recorder.js';
 
 /** A member of a subscriber group. */
 export interface GroupMember {
@@ -6,44 +8,10 @@ export interface GroupMember {
   slot: number;
 }
 
-/** What distinguishes a group from the others of its topic. */
-export interface SubscriberGroupTraits {
-  readonly key: string;
-  /** `auth` of the first member: the others have the same rights. */
-  readonly auth: Auth;
-  /** See `ViewTexts`. */
-  readonly view: string;
-  /** In the order of the model; `undefined`: all. */
-  readonly fields: readonly string[] | undefined;
-}
-
-/**
- * Subscribers of one topic with the same fields and rights. They share authorization results and
- * encoded pushes.
- */
-export class SubscriberGroup<M extends GroupMember, T> implements SubscriberGroupTraits {
-  readonly topic: T;
-  readonly key: string;
-  readonly auth: Auth;
-  readonly view: string;
-  readonly fields: readonly string[] | undefined;
+/** A list that its members leave without a search. */
+export class MemberList<M extends GroupMember> {
   /** Allocated with the first member: most groups have only one. */
   #members: M[] | undefined;
-  /**
-   * The hidden fields of the last authorization: the same list object as long as they do not
-   * change.
-   */
-  hidden: readonly string[] = nothingHidden;
-  /** For objects: the last revision that changed a visible field; 0 if unknown. */
-  changedAt = 0;
-
-  constructor(topic: T, traits: SubscriberGroupTraits) {
-    this.topic = topic;
-    this.key = traits.key;
-    this.auth = traits.auth;
-    this.view = traits.view;
-    this.fields = traits.fields;
-  }
 
   get members(): readonly M[] {
     return this.#members ?? noMembers;
@@ -71,11 +39,56 @@ export class SubscriberGroup<M extends GroupMember, T> implements SubscriberGrou
   }
 }
 
+/** What distinguishes a group from the others of its topic. */
+export interface SubscriberGroupTraits {
+  readonly key: string;
+  /** `auth` of the first member: the others have the same rights. */
+  readonly auth: Auth;
+  /** See `ViewTexts`. */
+  readonly view: string;
+  /** See `ViewAt`. */
+  readonly finder?: LookupFinder | undefined;
+  /** For objects: their finder, if what is looked up is known only when they are authorized. */
+  readonly recorder?: LookupRecorder | undefined;
+  /** In the order of the model; `undefined`: all. */
+  readonly fields: readonly string[] | undefined;
+}
+
+/**
+ * Subscribers of one topic with the same fields and rights. They share authorization results and
+ * encoded pushes.
+ */
+export class SubscriberGroup<M extends GroupMember, T>
+  extends MemberList<M>
+  implements SubscriberGroupTraits
+{
+  readonly topic: T;
+  readonly key: string;
+  readonly auth: Auth;
+  readonly view: string;
+  readonly finder: LookupFinder | undefined;
+  readonly recorder: LookupRecorder | undefined;
+  readonly fields: readonly string[] | undefined;
+  /**
+   * The hidden fields of the last authorization: the same list object as long as they do not
+   * change.
+   */
+  hidden: readonly string[] = nothingHidden;
+  /** For objects: the last revision that changed a visible field; 0 if unknown. */
+  changedAt = 0;
+
+  constructor(topic: T, traits: SubscriberGroupTraits) {
+    super();
+    this.topic = topic;
+    this.key = traits.key;
+    this.auth = traits.auth;
+    this.view = traits.view;
+    this.finder = traits.finder;
+    this.recorder = traits.recorder;
+    this.fields = traits.fields;
+  }
+}
+
 const noMembers: readonly never[] = [];
 
 export const nothingHidden: readonly string[] = [];
-
-/** Equal for the subscribers of one group. */
-export function groupKeyOf(fields: readonly string[] | undefined, view: string): string {
-  return `${fields === undefined ? '*' : JSON.stringify(fields)}${view}`;
-}

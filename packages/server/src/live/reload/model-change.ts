@@ -39,8 +39,16 @@ export function viewOf(subscription: Subscription): string {
   return subscription.kind === 'query' ? subscription.group.traits.view : subscription.group.view;
 }
 
+/** What is about one object. */
+interface ObjectTopicHolder {
+  readonly kind: 'object';
+  readonly topic: { readonly names: readonly string[] };
+}
+
 /** `['users', 'posts']` for an object or a query of the posts of users. */
-export function collectionNamesOf(subscription: Subscription): readonly string[] {
+export function collectionNamesOf(
+  subscription: Subscription | ObjectTopicHolder,
+): readonly string[] {
   if (subscription.kind === 'object') return subscription.topic.names;
   return subscription.kind === 'query'
     ? subscription.group.traits.scope.names

@@ -1,5 +1,6 @@
 import type { Model, ModelSet } from '../../model/model.js';
-import { asOutdated, type QueryResumeState } from '../query/query-subscriptions.js';
+import type { QueryResumeState } from '../query/query-subscriptions.js';
+import { asOutdated } from '../query/query-window.js';
 import { type ModelChange, modelChange, survivingFields } from '../reload/model-change.js';
 import type { ResumableSubscription } from './resumable-subscription.js';
 

@@ -1,15 +1,17 @@
-import { parseR } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import type { QuerySubscribeRequest } from '../query/query-subscriptions.js';
-import type { Subscription } from '../registry/live-session.js';
+import { isUnanswered, type Subscription } from '../registry/live-session.js';
 import type { RequestedSubscription } from '../subscribe-checks.js';
 import type { ResumableWindows } from './resumable-windows.js';
+
+/** Without the parsed R, which takes more memory than the rest of it: it is parsed again on resume. */
+export type ResumableItem = Omit<RequestedSubscription, 'target'>;
 
 /** What is needed to resume a subscription of a dropped connection. */
 export type ResumableSubscription =
   | {
       readonly kind: 'item';
-      readonly item: RequestedSubscription;
+      readonly item: ResumableItem;
       readonly model: Model;
       /** The view of its last pushes. */
       readonly view: string;
@@ -28,7 +30,7 @@ export type ResumableSubscription =
    * Ended because its object was deleted; the client must be authorized again before it may learn
    * that.
    */
-  | { readonly kind: 'ended'; readonly item: RequestedSubscription }
+  | { readonly kind: 'ended'; readonly item: ResumableItem }
   /** The last id of a live query: pushes sent again may name it, so it must not be reused. */
   | { readonly kind: 'last-query'; readonly key: string };
 
@@ -54,7 +56,7 @@ export function resumableOf(
   model: Model,
   windows: ResumableWindows,
 ): ResumableSubscription | undefined {
-  if (subscription.progress === 'waiting' || subscription.progress === 'ended') return undefined;
+  if (isUnanswered(subscription) || subscription.progress === 'ended') return undefined;
   switch (subscription.kind) {
     case 'object': {
       const { catchUpMode, rev, topic, group } = subscription;
@@ -79,18 +81,21 @@ export function resumableOf(
       };
     }
     case 'query': {
-      const { r, scope, fields, filter, order, limit, auth, view } = subscription.group.traits;
-      const { pos, known, isExact } = subscription.cursor;
+      const { r, scope, fields, filter, order, limit, from, auth, view } =
+        subscription.group.traits;
+      const { pos, rows, isExact } = subscription.known;
       const after = { pos, view: subscription.view };
-      const { sentPos } = subscription;
-      // After a change of view it may not have received all of its window yet.
+      const { sentPos, newestSent } = subscription;
+      // After a change of view it may not have received all of its window yet, and others at this
+      // position may not have what was written while a difference was read.
       const position =
-        isExact && subscription.view === view
+        isExact && subscription.view === view && sentPos >= newestSent
           ? { key: subscription.group.traits.key, pos: sentPos }
           : undefined;
-      const isHeld = windows.retain(known, position);
-      const resumeState = { auth, sentPos, known: isHeld ? known : undefined, isExact };
-      const request = { r, scope, fields, filter, order, limit, after, resumeState };
+      const isHeld = windows.retain(rows, position);
+      const known = isHeld ? rows : undefined;
+      const resumeState = { auth, sentPos, newestSent, known, isExact };
+      const request = { r, scope, fields, filter, order, limit, from, after, resumeState };
       const { bytes } = subscription.group.traits.cost;
       return { kind: 'query', key: subscription.key, request, bytes, model, view };
     }
@@ -104,5 +109,5 @@ function item(
   fields: readonly string[] | undefined,
   from: Pick<RequestedSubscription, 'rev' | 'view' | 'after' | 'isKnownToClient'>,
 ): Pick<Extract<ResumableSubscription, { kind: 'item' }>, 'kind' | 'item'> {
-  return { kind: 'item', item: { r, target: parseR(r), fields, ...from } };
+  return { kind: 'item', item: { r, fields, ...from } };
 }

@@ -1,4 +1,4 @@
-import type { Pos } from '../../store/store.js';
+import type { Pos } from '../../store/stored-object.js';
 import type { KnownRows } from '../query/query-window.js';
 
 /**

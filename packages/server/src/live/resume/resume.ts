@@ -1,4 +1,4 @@
-import { type ErrorBody, ProtocolError, parseR } from '@really/protocol';
+import { ProtocolError, parseR } from '@really/protocol';
 import type { Under } from '../push/frame.js';
 import { failedFrame, schemaUpdatedFrame } from '../push/push-message.js';
 import type { PushTarget } from '../push-target.js';
@@ -6,16 +6,11 @@ import type { QuerySubscribeRequest, SubscribedQuery } from '../query/query-subs
 import type { SubscribeResult } from '../subscribe.js';
 import type { RequestedSubscription } from '../subscribe-checks.js';
 import type { RebasedSubscriptions } from './rebase-resumable.js';
-
-interface ItemFailure {
-  readonly r: string;
-  readonly error: ErrorBody;
-  readonly meta?: { readonly retryAfter: number };
-}
+import type { ResumableItem } from './resumable-subscription.js';
 
 /** The parts of `Live` that resuming uses. */
 interface ResumeTarget {
-  viewOf(names: readonly string[], auth: PushTarget['auth']): string | undefined;
+  viewOf(names: readonly string[], auth: PushTarget['auth'], r: string): string | undefined;
   subscribe(
     pushTarget: PushTarget,
     items: readonly RequestedSubscription[],
@@ -33,7 +28,7 @@ export async function resume(
   { resumable, updated }: RebasedSubscriptions,
 ): Promise<() => void> {
   const items = resumable.flatMap((subscription) =>
-    'item' in subscription ? [subscription.item] : [],
+    'item' in subscription ? [requestedAgain(subscription.item)] : [],
   );
   const begin = [await resumeItems(live, pushTarget, items)];
   for (const subscription of resumable) {
@@ -46,18 +41,21 @@ export async function resume(
   };
 }
 
+function requestedAgain(item: ResumableItem): RequestedSubscription {
+  return { ...item, target: parseR(item.r) };
+}
+
 async function resumeItems(
   live: ResumeTarget,
   pushTarget: PushTarget,
   items: readonly RequestedSubscription[],
 ): Promise<() => void> {
   if (items.length === 0) return () => {};
-  const { body, start } = await live.subscribe(pushTarget, items);
-  const failures = (body.failures ?? []) as unknown as readonly ItemFailure[];
+  const { failures, start } = await live.subscribe(pushTarget, items);
   return () => {
-    for (const { r, error, meta } of failures) {
-      const under = underNow(live, pushTarget, parseR(r)?.names);
-      pushTarget.push(failedFrame(r, new ProtocolError({ ...error, meta }), { under }));
+    for (const { r, error } of failures) {
+      const under = underNow(live, pushTarget, { r, names: parseR(r)?.names });
+      pushTarget.push(failedFrame(r, error, { under }));
     }
     start();
   };
@@ -74,7 +72,8 @@ async function resumeQuery(
     return start;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    const under = underNow(live, pushTarget, request.scope.names);
+    const { r, scope } = request;
+    const under = underNow(live, pushTarget, { r, names: scope.names });
     return () => pushTarget.push(failedFrame(request.r, error, { subscription: key, under }));
   }
 }
@@ -82,8 +81,8 @@ async function resumeQuery(
 function underNow(
   live: ResumeTarget,
   { auth }: PushTarget,
-  names: readonly string[] = [],
+  { r, names = [] }: { readonly r: string; readonly names: readonly string[] | undefined },
 ): Under | undefined {
-  const view = live.viewOf(names, auth);
-  return view === undefined ? undefined : { names, view };
+  const view = live.viewOf(names, auth, r);
+  return view === undefined ? undefined : { names, r, view };
 }

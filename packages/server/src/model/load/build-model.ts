@@ -1,18 +1,40 @@
+import type { LayoutIndex } from '../../store/collection-layout.js';
+import { referencePaths } from '../deletion-effects.js';
+import type { Lookup, LookupUse, ReadLookups } from '../lookups/lookup.js';
 import type {
   Access,
   CalculatedField,
   Field,
+  FieldRule,
+  FieldRules,
   Hooks,
   Model,
   ModelLimits,
   OnScriptFailure,
+  RoomModel,
   Rule,
+  RuleName,
   Script,
 } from '../model.js';
-import { scriptRule, spokenAccess, unspokenAccess } from '../rules/access.js';
+import {
+  type AccessRight,
+  accessRights,
+  constantRule,
+  isRefusedUnsaid,
+  scriptRule,
+  spokenAccess,
+  unspokenAccess,
+} from '../rules/access.js';
 import { typesReadBy } from '../rules/rule-to-rql.js';
 import { constantScript } from '../script/make-script.js';
-import type { CalculatedDraft, DefaultDraft, FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
+import type {
+  CalculatedDraft,
+  DefaultDraft,
+  FieldAccessDraft,
+  FieldDraft,
+  ModelDraft,
+  ScriptSlot,
+} from './draft.js';
 import type { ModelLinks } from './link-models.js';
 import { hidesOf } from './script-reads.js';
 
@@ -23,6 +45,13 @@ export interface BuildOptions {
   readonly history: number | undefined;
   readonly links: ModelLinks;
   readonly onScriptFailure: OnScriptFailure;
+  readonly readLookups: ReadLookups;
+}
+
+/** What the scripts and fields of a model refer to. */
+interface Context {
+  readonly links: ModelLinks;
+  readonly lookups: ReadonlyMap<string, Lookup>;
 }
 
 /** Builds a model from a draft without problems, whose scripts are compiled. */
@@ -31,8 +60,11 @@ export function buildModel(
   order: readonly CalculatedDraft[],
   options: BuildOptions,
 ): Model {
-  const fields = buildFields(draft.fields, options.links);
-  const access = buildAccess(draft, options);
+  const { lookups } = draft.lookups;
+  const context: Context = { links: options.links, lookups };
+  const fields = buildFields(draft.fields, context);
+  const access = buildAccess(draft, options, context);
+  const fieldRules = buildFieldRules(draft, options, context);
   // Everything that an older version calculated is recalculated.
   const currentFrom = order.length > 0 ? draft.version : (draft.evolutions.at(-1)?.to ?? 1);
   const history = options.history;
@@ -45,18 +77,26 @@ export function buildModel(
     currentFrom,
     fields,
     fieldSets: new Map([...draft.fieldSets].map(([name, list]) => [name, setOf(fields, list)])),
+    lookups,
+    readLookups: options.readLookups,
     access,
-    hooks: buildHooks(draft),
-    hides: draft.hooks.preGet === undefined ? new Set() : hidesOf(draft.hooks.preGet.draft.tree),
-    evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot) })),
+    fieldRules,
+    hooks: buildHooks(draft, context),
+    rooms: buildRooms(draft, context),
+    hides: hiddenBy(draft, fieldRules),
+    evolutions: draft.evolutions.map(({ to, slot }) => ({ to, script: ready(slot, context) })),
     layout: {
       names: draft.names,
       modelVersion: draft.version,
       currentFrom,
-      indexes: [...indexesOf(fields, '')],
+      indexes: [...indexesOf(fields, ''), ...draft.indexes],
+      references: referencePaths(fields).flatMap(({ path, field }) => {
+        return field.onDeleted === 'keep' ? [] : [path];
+      }),
       types: typesReadBy(access.read, fields),
       retention: Object.keys(draft.retention).length > 0 ? draft.retention : unsaid,
     },
+    onParentDeleted: draft.onParentDeleted,
     calculated: order.map(({ name }) => fields.get(name)).filter(isCalculated),
     limits: options.limits,
     onScriptFailure: options.onScriptFailure,
@@ -68,76 +108,146 @@ function setOf(fields: ReadonlyMap<string, Field>, list: readonly { name: string
   return [...fields.keys()].filter((name) => named.has(name));
 }
 
+function buildRooms({ rooms }: ModelDraft, context: Context): RoomModel {
+  const { presence, events } = rooms;
+  const named = events && [...events].map(([name, fields]) => [name, buildFields(fields, context)]);
+  return {
+    presence: presence && buildFields(presence, context),
+    events: named && new Map(named as [string, Map<string, Field>][]),
+  };
+}
+
 function isCalculated(field: Field | undefined): field is CalculatedField {
   return field?.type === 'Calculated';
 }
 
 function buildFields(
   drafts: ReadonlyMap<string, FieldDraft>,
-  links: ModelLinks,
+  context: Context,
 ): Map<string, Field> {
-  return new Map([...drafts].map(([name, draft]) => [name, buildField(draft, links)]));
+  return new Map([...drafts].map(([name, draft]) => [name, buildField(draft, context)]));
 }
 
-function buildField(draft: FieldDraft, links: ModelLinks): Field {
+function buildField(draft: FieldDraft, context: Context): Field {
   const { name, index, unique, required } = draft;
   const base = {
     name,
     index,
     unique,
-    required: typeof required === 'boolean' ? required : ready(required),
-    default: draft.default && buildDefault(draft.default),
-    validation: draft.validation && ready(draft.validation),
+    required: typeof required === 'boolean' ? required : ready(required, context),
+    default: draft.default && buildDefault(draft.default, context),
+    validation: draft.validation && ready(draft.validation, context),
   };
   switch (draft.type) {
     case 'Object':
-      return { ...base, type: draft.type, fields: buildFields(draft.fields, links) };
+      return { ...base, type: draft.type, fields: buildFields(draft.fields, context) };
     case 'List':
-      return { ...base, type: draft.type, items: buildField(draft.items, links) };
+      return { ...base, type: draft.type, items: buildField(draft.items, context) };
     case 'reference': {
-      const { type, collection } = draft;
-      return { ...base, type, collection, shows: links.shown(draft) };
+      const { type, collection, onDeleted } = draft;
+      return { ...base, type, collection, shows: context.links.shown(draft), onDeleted };
     }
     case 'Calculated': {
       const { type, valueType, dependsOn, value } = draft;
       const names = dependsOn.map((mention) => mention.name);
-      return { ...base, type, valueType, dependsOn: names, value: ready(value) };
+      return { ...base, type, valueType, dependsOn: names, value: ready(value, context) };
     }
     default:
-      return { ...base, type: draft.type };
+      return { ...base, type: draft.type, enum: draft.enum };
   }
 }
 
-function buildDefault(draft: DefaultDraft): Script {
-  return draft.kind === 'literal' ? constantScript(draft.where, draft.value) : ready(draft.slot);
+function buildDefault(draft: DefaultDraft, context: Context): Script {
+  if (draft.kind === 'literal') return constantScript(draft.where, draft.value);
+  return ready(draft.slot, context);
 }
 
 /** The compiled script of a slot. A missing one is a bug: models with problems are not built. */
-function ready({ script, draft }: ScriptSlot): Script {
+function ready({ script, draft }: ScriptSlot, { lookups }: Context): Script {
   if (script === undefined) throw new Error(`${draft.where} was not compiled`);
-  return script;
+  if (draft.lookups === undefined) return script;
+  const uses = [...draft.lookups].flatMap(([name, members]): LookupUse[] => {
+    const lookup = lookups.get(name);
+    return lookup === undefined ? [] : [{ lookup, members }];
+  });
+  return { ...script, lookups: uses };
 }
 
-function buildAccess({ access }: ModelDraft, options: BuildOptions): Access {
-  if (access === undefined) return unspokenAccess(options.mode);
-  const rules: Record<string, Rule> = {};
-  for (const [right, slot] of Object.entries(access.rules)) {
-    rules[right] = scriptRule(ready(slot), options.onScriptFailure);
+function buildAccess(draft: ModelDraft, options: BuildOptions, context: Context): Access {
+  if (draft.access === undefined) return unspokenAccess(options.mode);
+  const rules: Partial<Record<AccessRight, Rule>> = {};
+  for (const right of accessRights) {
+    const slot = draft.access.rules[right];
+    const what = slot ? right : `${right}, which \`access\` leaves out,`;
+    if (slot) rules[right] = buildRule(slot, what, { draft, options, context });
+    else if (isRefusedUnsaid(right)) {
+      const name = nameOf(what, draft.yaml.file.path, { draft, options });
+      rules[right] = { ...constantRule(false), name };
+    }
   }
-  return spokenAccess(rules, access.hidden);
+  return spokenAccess(rules, draft.access.hidden);
 }
 
-function buildHooks({ hooks }: ModelDraft): Hooks {
-  const entries = Object.entries(hooks).map(([name, slot]) => [name, ready(slot)]);
+interface RuleOrigin {
+  readonly draft: ModelDraft;
+  readonly options: BuildOptions;
+  readonly context: Context;
+}
+
+function buildRule(slot: ScriptSlot, what: string, origin: RuleOrigin): Rule {
+  const { onScriptFailure, readLookups } = origin.options;
+  const rule = scriptRule(ready(slot, origin.context), onScriptFailure, readLookups);
+  return { ...rule, name: nameOf(what, slot.draft.where, origin) };
+}
+
+/** In production nobody is told. */
+function nameOf(
+  what: string,
+  at: string,
+  { draft, options }: Pick<RuleOrigin, 'draft' | 'options'>,
+): RuleName | undefined {
+  if (options.mode === 'production') return undefined;
+  return { rule: `${what} of /${draft.names.join('/*/')}/*`, at };
+}
+
+/** Rules that allow everything are left out. */
+function buildFieldRules(draft: ModelDraft, options: BuildOptions, context: Context): FieldRules {
+  const withAccess = [...draftsIn(draft.fields)];
+  const rulesFor = (right: keyof FieldRules): FieldRule[] =>
+    withAccess.flatMap(({ path, access }) => {
+      const slot = access[right];
+      const what = `${right} of the field ${path}`;
+      const rule = slot && buildRule(slot, what, { draft, options, context });
+      return rule === undefined || rule.constant === true ? [] : [{ path, rule }];
+    });
+  return { read: rulesFor('read'), create: rulesFor('create'), update: rulesFor('update') };
+}
+
+/** The fields with rules, those inside of an Object too; `before`: the path to these fields. */
+export function* draftsIn(
+  fields: ReadonlyMap<string, FieldDraft>,
+  before = '',
+): Generator<{ path: string; field: FieldDraft; access: FieldAccessDraft }> {
+  for (const field of fields.values()) {
+    const path = before + field.name;
+    if (field.access !== undefined) yield { path, field, access: field.access };
+    if (field.type === 'Object') yield* draftsIn(field.fields, `${path}.`);
+  }
+}
+
+function hiddenBy({ hooks }: ModelDraft, { read }: FieldRules): ReadonlySet<string> | 'any' {
+  const byHook = hooks.preGet === undefined ? new Set<string>() : hidesOf(hooks.preGet.draft.tree);
+  return byHook === 'any' ? byHook : new Set([...byHook, ...read.map(({ path }) => path)]);
+}
+
+function buildHooks({ hooks }: ModelDraft, context: Context): Hooks {
+  const entries = Object.entries(hooks).map(([name, slot]) => [name, ready(slot, context)]);
   return Object.fromEntries(entries) as Hooks;
 }
 
-function* indexesOf(
-  fields: ReadonlyMap<string, Field>,
-  path: string,
-): Generator<{ field: string; unique: boolean }> {
+function* indexesOf(fields: ReadonlyMap<string, Field>, path: string): Generator<LayoutIndex> {
   for (const { name, index, unique, ...field } of fields.values()) {
-    if (index || unique) yield { field: path + name, unique };
+    if (index || unique) yield { fields: [path + name], unique };
     if (field.type === 'Object') yield* indexesOf(field.fields, `${path}${name}.`);
   }
 }

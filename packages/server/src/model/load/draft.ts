@@ -1,7 +1,17 @@
 import type { JsonValue } from '@really/protocol';
-import type { FieldBase, Hooks, PlainType, Script } from '../model.js';
+import type { LayoutIndex } from '../../store/collection-layout.js';
+import type {
+  FieldBase,
+  FieldRules,
+  Hooks,
+  Model,
+  OnDeleted,
+  PlainType,
+  Script,
+} from '../model.js';
 import type { AccessRight } from '../rules/access.js';
 import type { ScriptDraft } from '../script/sandboxed-script.js';
+import type { LookupDrafts } from './lookups/read-lookups.js';
 import type { ModelYaml } from './model-yaml.js';
 import type { SourceFile } from './source-file.js';
 
@@ -32,10 +42,14 @@ interface DraftBase extends Pick<FieldBase, 'name' | 'index' | 'unique'> {
   readonly required: boolean | ScriptSlot;
   readonly default?: DefaultDraft | undefined;
   readonly validation?: ScriptSlot | undefined;
+  readonly access?: FieldAccessDraft | undefined;
 }
 
+/** The rules of one field. */
+export type FieldAccessDraft = Readonly<Record<keyof FieldRules, ScriptSlot | undefined>>;
+
 export type FieldDraft =
-  | (DraftBase & { readonly type: PlainType })
+  | (DraftBase & { readonly type: PlainType; readonly enum?: ReadonlySet<JsonValue> })
   | (DraftBase & { readonly type: 'Object'; readonly fields: ReadonlyMap<string, FieldDraft> })
   | (DraftBase & { readonly type: 'List'; readonly items: FieldDraft })
   | (DraftBase & {
@@ -43,6 +57,9 @@ export type FieldDraft =
       readonly collection: readonly string[];
       readonly collectionOffset: number;
       readonly shows: readonly NameReference[];
+      readonly onDeleted: OnDeleted;
+      /** Of `onDeleted`, if it is in the model. */
+      readonly onDeletedOffset: number | undefined;
     })
   | CalculatedDraft;
 
@@ -52,6 +69,12 @@ export type CalculatedDraft = DraftBase & {
   readonly dependsOn: readonly NameReference[];
   readonly value: ScriptSlot;
 };
+
+/** `presence` and `events`; `undefined`: not in the model. */
+export interface RoomDraft {
+  readonly presence: ReadonlyMap<string, FieldDraft> | undefined;
+  readonly events: ReadonlyMap<string, ReadonlyMap<string, FieldDraft>> | undefined;
+}
 
 export interface AccessDraft {
   readonly rules: Partial<Record<AccessRight, ScriptSlot>>;
@@ -77,8 +100,13 @@ export interface ModelDraft {
   /** Names in `fields` whose definitions are broken and were reported, so that mentions of them are not reported again. */
   readonly brokenFields: ReadonlySet<string>;
   readonly fieldSets: ReadonlyMap<string, readonly NameReference[]>;
+  /** Over several fields. */
+  readonly indexes: readonly LayoutIndex[];
+  readonly lookups: LookupDrafts;
   /** `undefined`: not in the model. */
   readonly access: AccessDraft | undefined;
+  readonly rooms: RoomDraft;
+  readonly onParentDeleted: Model['onParentDeleted'];
   readonly retention: { readonly history?: number; readonly age?: number };
   readonly hooks: Partial<Record<HookName, ScriptSlot>>;
   /** By target version, ascending. */

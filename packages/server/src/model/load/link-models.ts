@@ -1,5 +1,5 @@
 import type { CalculatedDraft, FieldDraft, ModelDraft, NameReference } from './draft.js';
-import { expectedNames, likelyCollection, quoted } from './nearest-name.js';
+import { expectedNames, likelyCollection, quoted } from './expected-names.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
 /** Checks across the models of an app, when all were read: whether the names that they mention exist. */
@@ -64,14 +64,19 @@ export class ModelLinks {
     { collection, collectionOffset }: Extract<FieldDraft, { type: 'reference' }>,
   ): void {
     const known = this.#found.map(({ names }) => names);
-    const name = printed(collection);
-    const likely = likelyCollection(collection, known);
-    const nearest: Record<string, string> = likely ? { [name.toLowerCase()]: printed(likely) } : {};
-    draft.yaml.problem(
-      collectionOffset,
-      `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(printed), nearest)}`,
-    );
+    draft.yaml.problem(collectionOffset, noCollection(collection, known));
   }
+}
+
+/** The text of a problem: no model has this collection. */
+export function noCollection(
+  names: readonly string[],
+  known: readonly (readonly string[])[],
+): string {
+  const name = printed(names);
+  const likely = likelyCollection(names, known);
+  const nearest: Record<string, string> = likely ? { [name.toLowerCase()]: printed(likely) } : {};
+  return `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(printed), nearest)}`;
 }
 
 /** In the notation of `collectionR`. */
@@ -136,7 +141,7 @@ function refuseCycle(draft: ModelDraft, cycle: readonly CalculatedDraft[]): void
 export function checkEvolutions(
   draft: ModelDraft,
   found: FoundModel,
-  tell: (file: string, message: string) => void,
+  report: (file: string, message: string) => void,
 ): void {
   const files = [...found.scripts].flatMap(([name, { shown }]) => {
     const version = evolutionVersion(name);
@@ -146,13 +151,13 @@ export function checkEvolutions(
   for (const [index, { version, shown }] of files.entries()) {
     const previous = files[index - 1]?.version ?? version - 1;
     if (version !== previous + 1) {
-      tell(
+      report(
         shown,
         `\`evolution-${previous + 1}.js\` is missing between this and \`evolution-${previous}.js\`; expected every number between two evolutions`,
       );
     }
     if (version > draft.version) {
-      tell(
+      report(
         shown,
         `leads to version ${version}, but the model is of version ${draft.version}; expected \`version: ${version}\` in the model`,
       );

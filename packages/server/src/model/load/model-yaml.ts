@@ -9,7 +9,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
-import { expectedNames, quoted } from './nearest-name.js';
+import { expectedNames, quoted } from './expected-names.js';
 import { deepest, parseYaml } from './parse-yaml.js';
 import type { SourceFile } from './source-file.js';
 

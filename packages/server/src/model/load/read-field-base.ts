@@ -3,6 +3,7 @@ import type { PlainType } from '../model.js';
 import type { DefaultDraft, FieldDraft, ScriptSlot } from './draft.js';
 import type { FieldPlace, FieldTypeName } from './field-types.js';
 import type { ModelYaml, YamlEntry } from './model-yaml.js';
+import { readFieldAccess } from './read-field-access.js';
 import { readExpression, type ScriptNames, startOf } from './read-script.js';
 import { readFlag, readLiteral } from './read-values.js';
 import { isTextWord, isVariableName } from './scope-names.js';
@@ -23,9 +24,12 @@ export class FieldBaseReader {
   /** The scripts found. */
   readonly slots: ScriptSlot[] = [];
   readonly #yaml: ModelYaml;
+  /** The names of the model's lookups. */
+  readonly #lookups: ReadonlySet<string>;
 
-  constructor(yaml: ModelYaml) {
+  constructor(yaml: ModelYaml, lookups: ReadonlySet<string>) {
     this.#yaml = yaml;
+    this.#lookups = lookups;
   }
 
   /** Everything except type-specific properties. */
@@ -37,12 +41,20 @@ export class FieldBaseReader {
     return {
       name,
       offset: entry.offset,
+      access: readFieldAccess(this.#yaml, members.get('access'), {
+        ...{ type, place, what },
+        read: (member, rule, parameters) =>
+          this.script(member, rule, {
+            ...{ parameters, lookups: this.#lookups, isCondition: true },
+          }),
+      }),
       index: readFlag(this.#yaml, members.get('index')),
       unique: readFlag(this.#yaml, members.get('unique')),
       required: this.#required(members.get('required'), what),
       default: type === 'Calculated' ? undefined : this.#default(members.get('default'), what),
       validation: this.script(members.get('validation'), `\`validation\` of ${what}`, {
         parameters: seen,
+        lookups: this.#lookups,
         isVerdict: true,
       }),
     };
@@ -52,7 +64,8 @@ export class FieldBaseReader {
     if (member === undefined) return false;
     const { node } = member;
     if (isScalar(node) && typeof node.value === 'boolean') return node.value;
-    return this.script(member, `\`required\` of ${what}`, { parameters: [] }) ?? false;
+    const names = { parameters: [], lookups: this.#lookups, isCondition: true };
+    return this.script(member, `\`required\` of ${what}`, names) ?? false;
   }
 
   #default(member: YamlEntry | undefined, what: string): DefaultDraft | undefined {

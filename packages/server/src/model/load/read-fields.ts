@@ -1,7 +1,9 @@
 import { parseR } from '@really/protocol';
 import { isScalar } from 'yaml';
 import { isObjectMember } from '../script/members.js';
+import { readOnDeleted } from './deletions/read-on-deleted.js';
 import type { CalculatedDraft, FieldDraft, ScriptSlot } from './draft.js';
+import { expectedNames, listed, quoted } from './expected-names.js';
 import {
   allFieldKeys,
   elsewhere,
@@ -13,7 +15,7 @@ import {
   valueTypes,
 } from './field-types.js';
 import { describe, type ModelYaml, type YamlEntry, type YamlNode } from './model-yaml.js';
-import { expectedNames, listed, quoted } from './nearest-name.js';
+import { withEnum } from './read-enum.js';
 import {
   bareBase,
   type FieldBaseDraft,
@@ -33,9 +35,10 @@ export class FieldReader {
   readonly #yaml: ModelYaml;
   readonly #common: FieldBaseReader;
 
-  constructor(yaml: ModelYaml) {
+  /** `lookups`: the names of the model's lookups. */
+  constructor(yaml: ModelYaml, lookups: ReadonlySet<string>) {
     this.#yaml = yaml;
-    this.#common = new FieldBaseReader(yaml);
+    this.#common = new FieldBaseReader(yaml, lookups);
   }
 
   /** The scripts found. */
@@ -85,7 +88,8 @@ export class FieldReader {
       if (wrong !== undefined) this.#yaml.problem(member, wrong);
     }
     const base = this.#common.base(entry, members, { type, place, what });
-    return this.#ofType(type, base, members, { entry, path, place, what });
+    const draft = this.#ofType(type, base, members, { entry, path, place, what });
+    return draft && withEnum(this.#yaml, draft, members, what);
   }
 
   /** `items: String`. */
@@ -176,7 +180,15 @@ export class FieldReader {
     if (member === undefined || collection === undefined) return undefined;
     const fields = members.get('fields');
     const shows = fields === undefined ? [] : readNames(this.#yaml, fields);
-    return { ...base, type: 'reference', collection, collectionOffset: offsetIn(member), shows };
+    const stays = members.get('onDeleted');
+    const { what, place } = at;
+    const isRequired = base.required === true;
+    return {
+      ...base,
+      ...{ type: 'reference', collection, collectionOffset: offsetIn(member), shows },
+      onDeleted: readOnDeleted(this.#yaml, stays, { what, place, isRequired }),
+      onDeletedOffset: stays && offsetIn(stays),
+    };
   }
 
   #collection(member: YamlEntry): readonly string[] | undefined {

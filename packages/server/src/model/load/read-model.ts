@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isScalar } from 'yaml';
 import { type AccessRight, accessRights } from '../rules/access.js';
+import { readOnParentDeleted } from './deletions/read-on-deleted.js';
 import type {
   AccessDraft,
   EvolutionDraft,
@@ -9,47 +10,59 @@ import type {
   NameReference,
   ScriptSlot,
 } from './draft.js';
+import { quoted } from './expected-names.js';
+import { lookupNames, readLookups } from './lookups/read-lookups.js';
 import { describe, ModelYaml, type YamlEntry } from './model-yaml.js';
-import { quoted } from './nearest-name.js';
 import type { Problems } from './problems.js';
 import { type FieldDrafts, FieldReader } from './read-fields.js';
+import { readIndexes } from './read-indexes.js';
 import { readRetention } from './read-retention.js';
-import { readBody, readExpression } from './read-script.js';
+import { readRooms } from './read-rooms.js';
+import { readBody, readExpression, type ScriptNames } from './read-script.js';
 import { readFlag, readNames } from './read-values.js';
+import { ruleScope } from './scope-names.js';
 import { readSource, type SourceFile } from './source-file.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
 
-const modelKeys = ['version', 'fields', 'fieldSets', 'access', 'retention'];
+const modelKeys = [
+  ...['version', 'fields', 'fieldSets', 'unique', 'index', 'lookups', 'access', 'retention'],
+  ...['onParentDeleted', 'presence', 'events'],
+];
 
 /** Reads the files of one model. Its errors are reported to `problems`; `undefined` if too little is usable. */
 export async function readModel(
   found: FoundModel,
   problems: Problems,
 ): Promise<ModelDraft | undefined> {
-  const [file, scripts] = await Promise.all([
-    readSource(found.modelFile.path, found.modelFile.shown, problems),
-    readScripts(found, problems),
-  ]);
+  const file = await readSource(found.modelFile.path, found.modelFile.shown, problems);
   const parsed = file && ModelYaml.parse(file);
   const members = parsed?.yaml.members(parsed.root, 'the model', modelKeys);
-  if (parsed === undefined || members === undefined) return undefined;
+  const lookups = parsed && readLookups(parsed.yaml, members?.get('lookups'), found.names);
+  const seen = lookups === undefined ? new Set<string>() : lookupNames(lookups);
+  const scripts = await readScripts(found, problems, seen);
+  if (parsed === undefined || members === undefined || lookups === undefined) return undefined;
   const { yaml } = parsed;
-  const fields = new FieldReader(yaml);
-  const { fields: drafts, broken } = readFields(yaml, fields, members.get('fields'));
-  const access = readAccess(yaml, members.get('access'));
+  const fields = new FieldReader(yaml, seen);
+  const drafts = readFields(yaml, fields, members.get('fields'));
+  const access = readAccess(yaml, members.get('access'), seen);
+  const { slots: roomSlots, ...rooms } = readRooms(yaml, members);
   return {
     names: found.names,
     digest: digestOf([parsed.yaml.file, ...scripts.files]),
     yaml,
     version: readVersion(yaml, members.get('version')),
-    fields: drafts,
-    brokenFields: broken,
+    fields: drafts.fields,
+    brokenFields: drafts.broken,
     fieldSets: readFieldSets(yaml, members.get('fieldSets')),
+    indexes: readIndexes(yaml, members, drafts),
+    lookups,
     access,
+    rooms,
+    onParentDeleted: readOnParentDeleted(yaml, members.get('onParentDeleted'), found.names),
     retention: readRetention(yaml, members.get('retention')),
     hooks: scripts.hooks,
     evolutions: scripts.evolutions,
-    slots: [...fields.slots, ...Object.values(access?.rules ?? {}), ...scripts.slots],
+    slots: [...fields.slots, ...Object.values(access?.rules ?? {}), ...roomSlots, ...scripts.slots],
   };
 }
 
@@ -99,22 +112,23 @@ function readFieldSets(
   return sets;
 }
 
-function readAccess(yaml: ModelYaml, member: YamlEntry | undefined): AccessDraft | undefined {
+function readAccess(
+  yaml: ModelYaml,
+  member: YamlEntry | undefined,
+  lookups: ReadonlySet<string>,
+): AccessDraft | undefined {
   if (member === undefined) return undefined;
   const members = yaml.members(member.node, '`access`', [...accessRights, 'hidden']);
   if (members === undefined) return { rules: {}, hidden: false };
   const rules: Partial<Record<AccessRight, ScriptSlot>> = {};
+  const names: ScriptNames = { parameters: ruleScope, lookups, isCondition: true };
   for (const right of accessRights) {
     const entry = members.get(right);
-    const slot =
-      entry &&
-      readExpression(yaml, entry.node, `the rule for \`${right}\``, { parameters: ruleScope });
+    const slot = entry && readExpression(yaml, entry.node, `the rule for \`${right}\``, names);
     if (slot !== undefined) rules[right] = slot;
   }
   return { rules, hidden: readFlag(yaml, members.get('hidden')) };
 }
-
-const ruleScope = ['auth', 'obj', 'input', 'r'];
 
 /** Shared by the three, so that they can share code. */
 const postScope = ['obj', 'before', 'after', 'fields', 'auth'];
@@ -153,7 +167,11 @@ interface ScriptFiles {
   readonly files: readonly SourceFile[];
 }
 
-async function readScripts(found: FoundModel, problems: Problems): Promise<ScriptFiles> {
+async function readScripts(
+  found: FoundModel,
+  problems: Problems,
+  lookups: ReadonlySet<string>,
+): Promise<ScriptFiles> {
   const hooks: Partial<Record<HookName, ScriptSlot>> = {};
   const evolutions: EvolutionDraft[] = [];
   const slots: ScriptSlot[] = [];
@@ -162,8 +180,11 @@ async function readScripts(found: FoundModel, problems: Problems): Promise<Scrip
     const file = await readSource(path, shown, problems);
     const hook = hooksByFile[name];
     const to = evolutionVersion(name);
-    const scope = hook === undefined ? evolutionScope : hookScopes[hook];
-    const slot = file && readBody(file, scope, isPostHook(hook));
+    const names: ScriptNames =
+      hook === undefined
+        ? { parameters: evolutionScope }
+        : { parameters: hookScopes[hook], lookups };
+    const slot = file && readBody(file, names, isPostHook(hook));
     if (file) files.push(file);
     if (slot === undefined) continue;
     slots.push(slot);

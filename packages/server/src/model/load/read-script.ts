@@ -1,5 +1,6 @@
-import type { ArrowFunctionExpression, Expression, FunctionExpression } from 'acorn';
+import type { ArrowFunctionExpression, Expression, FunctionExpression, Node } from 'acorn';
 import { isScalar } from 'yaml';
+import { type LookupReads, lookupReads, scopeName } from '../lookups/lookup-uses.js';
 import { parseBody, parseExpression, unwrapped } from '../script/parse-script.js';
 import type { ScriptDraft } from '../script/sandboxed-script.js';
 import type { ScriptSlot } from './draft.js';
@@ -9,6 +10,10 @@ import type { SourceFile } from './source-file.js';
 
 export interface ScriptNames {
   readonly parameters: readonly string[];
+  /** The names of the lookups that it may read besides. */
+  readonly lookups?: ReadonlySet<string> | undefined;
+  /** Whether only the truth of its value counts. */
+  readonly isCondition?: boolean | undefined;
   readonly hasThis?: boolean | undefined;
   /** Whether a function of the parameters is allowed in place of an expression. */
   readonly orFunction?: boolean | undefined;
@@ -49,6 +54,7 @@ export function readExpression(
     file.problem(offset, `${what} is an async function or a generator; expected a plain function`);
     return undefined;
   }
+  const lookups = readLookupNames(parsed.tree, names);
   const draft: ScriptDraft = {
     kind: isFunction ? 'function' : 'expression',
     source,
@@ -57,11 +63,31 @@ export function readExpression(
     file: file.path,
     line,
     // An expression in place of a function has `this` instead of parameters.
-    parameters: isFunction || names.orFunction !== true ? names.parameters : [],
+    parameters: isFunction || names.orFunction !== true ? parametersOf(names, lookups) : [],
+    lookups,
     hasThis: names.hasThis === true && !isFunction,
     isVerdict: names.isVerdict,
   };
   return { draft, file, offset };
+}
+
+/** The lookups that a script reads. A parameter of the same name hides a lookup. */
+function readLookupNames(
+  tree: Node,
+  { lookups, parameters, isCondition = false }: ScriptNames,
+): LookupReads | undefined {
+  if (lookups === undefined || lookups.size === 0) return undefined;
+  const visible = new Set([...lookups].filter((name) => !parameters.includes(scopeName(name))));
+  const reads = lookupReads(tree, visible, { isCondition });
+  return reads.size === 0 ? undefined : reads;
+}
+
+function parametersOf(
+  { parameters }: ScriptNames,
+  lookups: LookupReads | undefined,
+): readonly string[] {
+  if (lookups === undefined) return parameters;
+  return [...new Set([...parameters, ...[...lookups.keys()].map(scopeName)])];
 }
 
 function isFunctionNode(node: Expression): node is FunctionExpression | ArrowFunctionExpression {
@@ -77,7 +103,7 @@ export function sourceOf(node: YamlNode): string | undefined {
 /** Reads a file that is the body of a function. */
 export function readBody(
   file: SourceFile,
-  parameters: readonly string[],
+  names: ScriptNames,
   isPostHook = false,
 ): ScriptSlot | undefined {
   const parsed = parseBody(file.text);
@@ -88,6 +114,7 @@ export function readBody(
     );
     return undefined;
   }
+  const lookups = readLookupNames(parsed.tree, names);
   const draft: ScriptDraft = {
     kind: 'body',
     source: file.text,
@@ -95,7 +122,8 @@ export function readBody(
     where: file.path,
     file: file.path,
     line: 1,
-    parameters,
+    parameters: parametersOf(names, lookups),
+    lookups,
     hasThis: false,
   };
   return { draft, file, offset: undefined, isPostHook };

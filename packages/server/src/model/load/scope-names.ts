@@ -1,5 +1,8 @@
 import { parse } from 'acorn';
 
+/** What access rules see. */
+export const ruleScope = ['auth', 'obj', 'input', 'r'];
+
 /** Whether it is a valid variable name, in strict mode too. */
 export function isVariableName(name: string): boolean {
   if (!/^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name)) return false;

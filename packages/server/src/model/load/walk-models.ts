@@ -1,8 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isSystemName } from '@really/protocol';
-import { expectedNames, nearestName, quoted } from './nearest-name.js';
+import { isSystemName, nearestName } from '@really/protocol';
+import { expectedNames, quoted } from './expected-names.js';
 import { compareText, type Problems } from './problems.js';
 import { reasonOf } from './source-file.js';
 

@@ -1,32 +1,41 @@
-import type { Field, Model, ModelLimits } from '../model.js';
+import type { Field, Model, ModelLimits, ModelSet } from '../model.js';
 import { isObjectMember } from '../script/members.js';
 import { TypeCheck } from '../validation/check-types.js';
-import type { FieldDraft, ModelDraft, ScriptSlot } from './draft.js';
-import { likelyName, listed, quoted } from './nearest-name.js';
+import { deletionWarnings } from './deletions/deletion-warnings.js';
+import type { ModelDraft, ScriptSlot } from './draft.js';
+import { likelyName, listed, quoted } from './expected-names.js';
+import type { LookupLinks } from './lookups/link-lookups.js';
+import { lookupWarnings } from './lookups/lookup-warnings.js';
+import { missingValueWarnings } from './missing-values/missing-values.js';
 import { isAlwaysInScope } from './scope-names.js';
 import { readsOf, type ScriptReads } from './script-reads.js';
+import { placeIn, stranger, strangerInside } from './warning-texts.js';
 
 /** Warnings for the owner of an app about models that load: a line each. */
 export function warningsOf(
   app: {
     readonly drafts: readonly ModelDraft[];
-    readonly models: readonly Model[];
+    readonly models: ModelSet;
+    readonly lookupLinks: LookupLinks;
   },
   { mode, limits }: { readonly mode: 'development' | 'production'; readonly limits: ModelLimits },
 ): string[] {
-  const { drafts, models } = app;
+  const { drafts, models, lookupLinks } = app;
   const warnings: string[] = [];
-  if (models.length === 0) {
+  if (models.all().length === 0) {
     warnings.push('there are no models: every command will be answered with model.unknown');
   }
   for (const draft of drafts) {
     if (draft.access === undefined && mode === 'production') {
       warnings.push(`model ${draft.names.join('/')} has no access block: everything is refused`);
     }
-    for (const slot of draft.slots) warnings.push(...readWarnings(draft, slot));
-    warnings.push(...staleWarnings(draft));
+    for (const slot of draft.slots) {
+      warnings.push(...readWarnings(draft, slot), ...lookupWarnings(draft, slot, lookupLinks));
+    }
+    warnings.push(...missingValueWarnings(draft, lookupLinks), ...staleWarnings(draft));
   }
-  for (const model of models) warnings.push(...defaultWarnings(model, limits));
+  for (const model of models.all()) warnings.push(...defaultWarnings(model, limits));
+  for (const draft of drafts) warnings.push(...deletionWarnings(draft, models));
   return warnings;
 }
 
@@ -44,24 +53,18 @@ function* readWarnings(draft: ModelDraft, slot: ScriptSlot): Generator<string> {
     yield `${where}: \`this\` is nothing here, only a calculated field has it${reachableBy(scope)}`;
   }
   if (!scope.includes('auth')) return;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const { owner, path, offset } of reads.members) {
     const stranger = scope.includes(owner) ? strangerIn(draft, owner, path) : undefined;
-    if (stranger === undefined || told.has(stranger)) continue;
-    told.add(stranger);
+    if (stranger === undefined || reported.has(stranger)) continue;
+    reported.add(stranger);
     yield `${placeIn(slot, offset)}: ${stranger}`;
   }
   yield* unknownFieldTexts(draft, slot, reads);
 }
 
-/** The position of a name: exact if the script has a file of its own. */
-function placeIn({ draft, file }: ScriptSlot, offset: number): string {
-  if (draft.kind !== 'body') return draft.where;
-  const { line, column } = file.placeOf(offset);
-  return `${file.path}:${line}:${column}`;
-}
-
-const postHookFunctions = ['emit', 'create', 'update', 'remove'];
+const hookReads = ['get', 'read', 'count'];
+const postHookFunctions = ['emit', 'create', 'update', 'remove', ...hookReads];
 const hookFunctions = ['cancel', 'hide'];
 
 /** The names in scope of a script besides the global ones. Parameters of functions are declared by the script. */
@@ -73,6 +76,9 @@ function scopeOf({ draft, isPostHook }: ScriptSlot): readonly string[] {
 }
 
 function meant({ draft, isPostHook }: ScriptSlot, name: string, scope: readonly string[]): string {
+  if (!isPostHook && hookReads.includes(name)) {
+    return '; only post hooks have it, and what else looks at other objects does so through `lookups`';
+  }
   if (draft.kind === 'body') {
     if (name === 'console') return '; `print` writes to the log';
     if (!isPostHook && postHookFunctions.includes(name)) return '; only post hooks have it';
@@ -94,29 +100,10 @@ function strangerIn(
 ): string | undefined {
   // Members of every object, such as `hasOwnProperty`.
   if (isObjectMember(name)) return undefined;
-  if (owner === 'auth') return stranger('auth', name, ['uid', 'authType', '_r', 'data']);
+  if (owner === 'auth') return stranger('auth', name, ['uid', 'authType', '_r', 'data', 'admin']);
   if (!['obj', 'input', 'before', 'after'].includes(owner)) return undefined;
   const known = [...draft.fields.keys(), '_r', '_rev'];
   return stranger(owner, name, known) ?? strangerInside(draft.fields.get(name), owner, inner);
-}
-
-function strangerInside(
-  field: FieldDraft | undefined,
-  owner: string,
-  [name, ...inner]: readonly string[],
-): string | undefined {
-  if (field?.type !== 'Object' || name === undefined || isObjectMember(name)) return undefined;
-  const path = `${owner}.${field.name}`;
-  return (
-    stranger(path, name, [...field.fields.keys()]) ??
-    strangerInside(field.fields.get(name), path, inner)
-  );
-}
-
-function stranger(owner: string, name: string, known: readonly string[]): string | undefined {
-  if (known.includes(name)) return undefined;
-  const has = known.length === 0 ? 'nothing' : listed(known);
-  return `\`${owner}\` has no ${quoted(name)}, so that it is always undefined; it has ${has}`;
 }
 
 /** Fields named in literal texts. A misspelled field in `hide` is hidden from nobody. */
@@ -152,16 +139,16 @@ function* staleWarnings(draft: ModelDraft): Generator<string> {
 }
 
 function* defaultWarnings(model: Model, limits: ModelLimits): Generator<string> {
-  for (const { where, name, type } of wrongDefaults(model.fields, limits)) {
-    yield `${where}: the default of ${quoted(name)} is no ${type}: a create that leaves the field out will be refused`;
+  for (const { where, name, fault } of wrongDefaults(model.fields, limits)) {
+    yield `${where}: the default of ${quoted(name)} is ${fault}: a create that leaves the field out will be refused`;
   }
 }
 
-/** The fields with a constant default of a wrong type: no create that leaves them out can succeed. */
+/** The fields with a constant default that does not fit: no create that leaves them out can succeed. */
 function* wrongDefaults(
   fields: ReadonlyMap<string, Field>,
   limits: ModelLimits,
-): Generator<{ where: string; name: string; type: string }> {
+): Generator<{ where: string; name: string; fault: string }> {
   for (const field of fields.values()) {
     const script = field.default;
     const value = script?.constant?.value;
@@ -169,7 +156,10 @@ function* wrongDefaults(
       const check = new TypeCheck(limits);
       const stored = check.value(field, value, '');
       if (stored === undefined || !check.errors.none) {
-        yield { where: script.where, name: field.name, type: field.type };
+        const codes = Object.values(check.errors.toFieldErrors()).flat();
+        const isOfType = codes.length > 0 && codes.every((code) => code === 'value.not.in.enum');
+        const fault = isOfType ? 'not in its `enum`' : `no ${field.type}`;
+        yield { where: script.where, name: field.name, fault };
       }
     }
     if (field.type === 'Object') yield* wrongDefaults(field.fields, limits);

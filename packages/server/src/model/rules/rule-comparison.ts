@@ -1,8 +1,8 @@
 import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
-import type { StoredFieldType } from '../../store/store.js';
+import type { StoredFieldType } from '../../store/collection-layout.js';
 import type { Field } from '../model.js';
 import type { Value } from '../script/operators.js';
-import { allOf, type Formula, type FormulaOutcome, not } from './rule-formula.js';
+import { allOf, always, type Formula, type FormulaOutcome, not } from './rule-formula.js';
 
 /** How the values of a field compare. `ascii`: texts without other characters. */
 export type ScalarType = StoredFieldType['type'] | 'ascii';
@@ -88,7 +88,9 @@ function equality(
   if (!strict && typeof value !== javascriptType[type]) return undefined;
   // In the sandbox no list or object equals another; a rule that compares with one is left to it.
   if (typeof value === 'object') return undefined;
-  return typeof value === 'number' && !Number.isFinite(value) ? false : test(name, '=', value);
+  if (typeof value !== 'number' || Number.isFinite(value)) return test(name, '=', value);
+  // No stored number equals it. A value of another type may: `"Infinity" == Infinity`.
+  return strict ? false : undefined;
 }
 
 const javascriptType = { text: 'string', ascii: 'string', number: 'number', boolean: 'boolean' };
@@ -99,6 +101,21 @@ function hasSameOrder({ type }: FieldOperand, value: Value): value is number | s
   if (typeof value !== 'string') return false;
   // Both orders agree up to the surrogates; a value without surrogates is on the same side of them either way.
   return type === 'ascii' || (type === 'text' && !/[\ud800-\uffff]/.test(value));
+}
+
+/** A longer list would cost the store more than evaluating the rule. */
+const longestList = 1000;
+
+/** When the field's value is an element of the list: as `===`, without conversion of either. */
+export function isOneOf(
+  { name }: FieldOperand,
+  list: readonly JsonValue[],
+): FormulaOutcome | undefined {
+  // A stored null is not the same as a missing field, which no filter can tell.
+  if (list.length > longestList || list.includes(null)) return undefined;
+  // In the sandbox no list or object equals another.
+  const values = list.filter((value) => typeof value !== 'object');
+  return values.length === 0 ? always(false) : { holds: test(name, 'in', values), throws: false };
 }
 
 /** When the field's value by itself is truthy. */

@@ -1,23 +1,27 @@
 import type { Auth, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
 import type {
   BinaryExpression,
+  CallExpression,
   ConditionalExpression,
   Expression,
   Identifier,
   MemberExpression,
   Node,
 } from 'acorn';
-import type { StoredFieldType } from '../../store/store.js';
+import type { StoredFieldType } from '../../store/collection-layout.js';
+import { hasAllRights } from '../authority.js';
 import { plainAuth } from '../hooks.js';
+import type { LookupScope } from '../lookups/find-lookups.js';
 import type { Field, Model, Rule } from '../model.js';
 import { membersOf } from '../script/auth-reads.js';
-import { ClosureThrew, compileExpression } from '../script/expression.js';
+import { ClosureThrew, compileExpression, includesCall } from '../script/expression.js';
 import { memberName } from '../script/members.js';
 import type { Value } from '../script/operators.js';
 import { unwrapped } from '../script/parse-script.js';
 import {
   compare,
   type FieldOperand,
+  isOneOf,
   isTruthy,
   mirrored,
   needsType,
@@ -46,15 +50,21 @@ export type Pushdown =
     };
 
 /**
- * The read rule of a model for one reader, as a filter that holds for exactly the objects that the rule allows, if
+ * The read rule of a model (or another rule) for one reader, as a filter that holds for exactly the objects that the rule allows, if
  * their data has the types that it assumes. `undefined` if no filter is equivalent: then the rule has to be evaluated
- * for each object.
+ * for each object. SQL is made of it as of any filter, in `store/sqlite/sql`. `found`: the objects that its lookups find, as far as they are the same for all of the collection.
  */
-export function ruleToRql(model: Model, auth: Auth): Pushdown | undefined {
-  const { constant, tree } = model.access.read;
+export function ruleToRql(
+  model: Model,
+  auth: Auth,
+  found: LookupScope = {},
+  rule: Rule = model.access.read,
+): Pushdown | undefined {
+  if (hasAllRights(auth)) return { kind: 'everything' };
+  const { constant, tree } = rule;
   if (constant !== undefined) return { kind: constant ? 'everything' : 'nothing' };
   if (tree === undefined) return undefined;
-  const translation = new Translation(model, auth);
+  const translation = new Translation(model, auth, found);
   const outcome = translation.truth(tree);
   if (outcome === undefined) return undefined;
   const { holds } = outcome;
@@ -111,21 +121,26 @@ type Operand =
 class Translation {
   readonly #model: Model;
   readonly #scope: Record<string, Value>;
+  readonly #names: ReadonlyMap<string, string>;
   /** By field. */
   readonly assumes = new Map<string, StoredFieldType>();
 
-  constructor(model: Model, auth: Auth) {
+  constructor(model: Model, auth: Auth, found: LookupScope) {
     this.#model = model;
-    this.#scope = { auth: plainAuth(auth) };
+    this.#scope = { ...found, auth: plainAuth(auth) };
+    this.#names = new Map(Object.keys(this.#scope).map((name) => [name, name]));
   }
 
   truth(tree: Expression): FormulaOutcome | undefined {
     const node = unwrapped(tree);
     if (node.type === 'LogicalExpression' && node.operator !== '??') {
       const left = this.truth(node.left);
-      const right = left && this.truth(node.right);
-      if (left === undefined || right === undefined) return undefined;
-      return node.operator === '&&' ? both(left, right) : either(left, right);
+      if (left === undefined) return undefined;
+      const isAnd = node.operator === '&&';
+      // The other side is never evaluated, whatever it is.
+      if (left.holds === !isAnd && (isAnd || left.throws === false)) return left;
+      const right = this.truth(node.right);
+      return right && (isAnd ? both(left, right) : either(left, right));
     }
     if (node.type === 'UnaryExpression' && node.operator === '!') {
       const operand = this.truth(node.argument);
@@ -133,6 +148,7 @@ class Translation {
     }
     if (node.type === 'ConditionalExpression') return this.#choice(node);
     if (node.type === 'BinaryExpression') return this.#comparison(node) ?? this.#plain(node);
+    if (node.type === 'CallExpression') return this.#membership(node) ?? this.#plain(node);
     return this.#plain(node);
   }
 
@@ -166,6 +182,19 @@ class Translation {
       return mirror === undefined ? undefined : this.#compared(right, mirror, left.value);
     }
     return undefined;
+  }
+
+  /** `["a", "b"].includes(obj.name)`, for a list that is known. */
+  #membership(node: CallExpression): FormulaOutcome | undefined {
+    const call = includesCall(node);
+    const list = call && this.#operand(call.callee.object);
+    const field = call && this.#operand(call.value);
+    if (list?.kind !== 'known' || field?.kind !== 'field') return undefined;
+    const { value } = list;
+    if (value === undefined || value === null) {
+      return call?.callee.optional ? always(false) : thrown;
+    }
+    return Array.isArray(value) ? isOneOf(field, value) : undefined;
   }
 
   #compared(field: FieldOperand, operator: string, value: Value): FormulaOutcome | undefined {
@@ -203,7 +232,7 @@ class Translation {
 
   /** A part that does not read the object has one value for this reader. */
   #known(node: Expression): Operand | undefined {
-    const names = { parameters: new Map([['auth', 'auth']]), hasThis: false };
+    const names = { parameters: this.#names, hasThis: false };
     const compiled = compileExpression(node, names);
     if (compiled === undefined || compiled.usesNow) return undefined;
     try {

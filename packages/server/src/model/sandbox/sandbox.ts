@@ -1,4 +1,5 @@
 import type { JsonValue } from '@really/protocol';
+import type { HookPause, HookState } from '../hook-state.js';
 import type { ScriptResult } from '../model.js';
 
 /**
@@ -9,23 +10,30 @@ export interface Sandbox {
   /** Compiles the source and stores it under a number for `call`. */
   compile(source: SandboxSource): Promise<SandboxProgram | SandboxSyntaxError>;
   /**
-   * Calls of one tick of the event loop are sent together. Never rejects. Requesters take turns, and if a script hangs
-   * on one requester's data, only that requester's calls wait behind it. The default requester is the `uid` of the
+   * Calls of one tick of the event loop are sent together. Never rejects. Owners take turns, and if a script hangs
+   * on one owner's data, only that owner's calls wait behind it. The default owner is the `uid` of the
    * scope's `auth`.
    */
   call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
-    asking?: Asking | undefined,
+    caller?: ScriptCaller | undefined,
   ): Promise<ScriptResult>;
+  /** As `call`, for a post hook: executes it up to its end, or up to what is not in the state of its run. */
+  advance(
+    program: SandboxProgram,
+    scope: Readonly<Record<string, JsonValue | undefined>>,
+    state: HookState,
+    caller?: ScriptCaller | undefined,
+  ): Promise<ScriptResult | HookPause>;
   close(): Promise<void>;
 }
 
-/** The requester of a call. */
-export interface Asking {
+/** The owner of a call. */
+export interface ScriptCaller {
   /** '' is the server itself. */
-  readonly asker: string;
-  /** The script's arguments come from the requester: one who makes scripts exceed their time again and again is refused for a while. */
+  readonly owner: string;
+  /** The script's arguments come from the owner: one who makes scripts exceed their time again and again is refused for a while. */
   readonly isOwn: boolean;
 }
 

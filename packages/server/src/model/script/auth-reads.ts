@@ -81,7 +81,8 @@ function isMemberOf(node: Node, name: string): node is MemberExpression {
 function note(name: string | undefined, found: { uid: boolean; r: boolean; all: boolean }): void {
   if (name === 'uid') found.uid = true;
   else if (name === '_r') found.r = true;
-  else found.all = true;
+  // Undefined for all whose rights are checked.
+  else if (name !== 'admin') found.all = true;
 }
 
 function reachesAny(node: Node, names: ReadonlySet<string>): boolean {
@@ -100,7 +101,7 @@ function reachesAny(node: Node, names: ReadonlySet<string>): boolean {
 }
 
 /** The child nodes without mere names: of members, properties and labels. */
-function childrenOf(node: Node): Node[] {
+export function childrenOf(node: Node): Node[] {
   const children: Node[] = [];
   const computed = 'computed' in node && node.computed === true;
   for (const [part, value] of Object.entries(node)) {

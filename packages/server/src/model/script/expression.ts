@@ -1,5 +1,6 @@
 import type {
   ArrayExpression,
+  CallExpression,
   ChainExpression,
   Expression,
   Identifier,
@@ -11,15 +12,22 @@ import type {
 } from 'acorn';
 import { literalValue } from './literal.js';
 import { isObjectMember, memberName, readMember } from './members.js';
-import { binaryOperators, joined, textOf, unaryOperators, type Value } from './operators.js';
+import {
+  binaryOperators,
+  includes,
+  joined,
+  textOf,
+  unaryOperators,
+  type Value,
+} from './operators.js';
 
 export type ScriptScope = Readonly<Record<string, Value>>;
 
 /** Names in a scope for `this` and `now()`, which no parameter can have. */
 export const thisKey = 'this';
 export const nowKey = 'now()';
-/** Name in a scope for the requester, for the sandbox; scripts do not see it. */
-export const askerKey = 'asker()';
+/** Name in a scope for the owner, for the sandbox; scripts do not see it. */
+export const ownerKey = 'owner()';
 
 /** Returns what the sandbox would, or throws: `ClosureThrew` if the expression throws, `BeyondClosure` if only the sandbox can decide. */
 export type Closure = (scope: ScriptScope) => Value;
@@ -53,7 +61,7 @@ const mostNodes = 300;
 
 /**
  * Compiles an expression of members, literals, comparisons, logic and arithmetic, without loops, calls (except
- * `now()`) or access to prototypes. `undefined` if it is not that simple.
+ * `now()` and `list.includes(value)`) or access to prototypes. `undefined` if it is not that simple.
  */
 export function compileExpression(tree: Expression, names: Names): CompiledExpression | undefined {
   const compiler = new Compiler(names);
@@ -113,7 +121,9 @@ class Compiler {
       case 'TemplateLiteral':
         return this.#template(expression);
       case 'CallExpression':
-        if (!this.#isNow(expression.callee, expression.arguments)) throw new NotSimple();
+        if (!this.#isNow(expression.callee, expression.arguments)) {
+          return this.#whole(this.#includes(expression, (object) => this.compile(object)));
+        }
         this.usesNow = true;
         return this.#name(nowKey);
       default:
@@ -148,15 +158,14 @@ class Compiler {
   }
 
   #member(node: MemberExpression): Closure {
-    const link = this.#link(node, (object) => this.compile(object));
-    return (scope) => {
-      const value = link(scope);
-      return value === cut ? undefined : value;
-    };
+    return this.#whole(this.#link(node, (object) => this.compile(object)));
   }
 
   #chain(node: ChainExpression): Closure {
-    const link = this.#chained(node.expression);
+    return this.#whole(this.#chained(node.expression));
+  }
+
+  #whole(link: Link): Closure {
     return (scope) => {
       const value = link(scope);
       return value === cut ? undefined : value;
@@ -164,9 +173,31 @@ class Compiler {
   }
 
   #chained(node: Node): Link {
+    if (node.type === 'CallExpression') {
+      return this.#includes(node as CallExpression, (object) => this.#chained(object));
+    }
     return node.type === 'MemberExpression'
       ? this.#link(node as MemberExpression, (object) => this.#chained(object))
       : this.compile(node);
+  }
+
+  /** `list.includes(value)`, the one method that is simple: it reads, once, and has no effect. */
+  #includes(node: CallExpression, inner: (object: Node) => Link): Link {
+    const call = includesCall(node);
+    if (call === undefined) throw new NotSimple();
+    const { callee, value } = call;
+    const literal = literalValue(callee.object);
+    // The list cannot get out of the expression, so that no copy is needed.
+    const object: Link = literal ? () => literal.value : inner(callee.object);
+    const argument = this.compile(value);
+    const line = callee.loc?.start.line ?? 1;
+    return (scope) => {
+      const target = object(scope);
+      if (target === cut) return cut;
+      if (target !== undefined && target !== null) return includes(target, argument(scope));
+      if (callee.optional) return cut;
+      throw new ClosureThrew(`cannot read property 'includes' of ${target}`, line);
+    };
   }
 
   #link(node: MemberExpression, inner: (object: Node) => Link): Link {
@@ -232,6 +263,19 @@ class Compiler {
       return text;
     };
   }
+}
+
+/** The parts of `list.includes(value)`; `undefined` if the call is anything else. */
+export function includesCall(
+  node: CallExpression,
+): { readonly callee: MemberExpression; readonly value: Expression } | undefined {
+  const [value, ...more] = node.arguments;
+  const { callee } = node;
+  if (node.optional || value === undefined || value.type === 'SpreadElement' || more.length > 0) {
+    return undefined;
+  }
+  if (callee.type !== 'MemberExpression' || memberName(callee) !== 'includes') return undefined;
+  return { callee, value };
 }
 
 function isIdentifier(node: Node, name: string): boolean {

@@ -52,9 +52,9 @@ export function scriptError(where: string, result: ScriptFailure): ProtocolError
   return error;
 }
 
-/** The error of a command whose script did not run because of its requester's earlier or waiting calls. */
+/** The error of a command whose script did not run because of its owner's earlier or waiting calls. */
 export function refusalError({ bound, retryAfter }: ScriptRefusal): ProtocolError {
-  return fail('rate.limited', { cmd: [`beyond ${bound}`] }, { meta: { retryAfter } });
+  return fail.rateLimited(retryAfter, { cmd: [`beyond ${bound}`] });
 }
 
 /** The failed script of a model, the line and the cause. */

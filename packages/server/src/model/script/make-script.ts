@@ -1,5 +1,6 @@
 import type { JsonValue } from '@really/protocol';
 import type { Expression, Pattern } from 'acorn';
+import { scopeName } from '../lookups/lookup-uses.js';
 import type { AuthParts, Script, ScriptResult } from '../model.js';
 import type { SandboxSyntaxError } from '../sandbox/sandbox.js';
 import { authReads, mentions, mentionsContent, readsNothing } from './auth-reads.js';
@@ -31,13 +32,9 @@ export async function makeScript(
   const program = await remote.program();
   if (program.kind === 'syntax-error') return program;
   return {
-    where: draft.where,
-    reads: readsOf(draft),
-    readsOnlyAuth: readsOnlyAuth(draft),
-    decidesDeleted: decidesDeleted(draft),
-    mayCancel: mentions(draft.tree, cancel),
-    tree: treeOf(draft),
+    ...traitsOf(draft),
     run: (scope) => remote.run(scope),
+    advance: (scope, state) => remote.advance(scope, state),
   };
 }
 
@@ -55,17 +52,21 @@ function readsOf(draft: ScriptDraft): AuthParts {
   return draft.parameters.includes('auth') ? authReads(draft.tree) : readsNothing;
 }
 
-function readsOnlyAuth({ parameters, hasThis, tree }: ScriptDraft): boolean {
-  const others = new Set(parameters.filter((name) => name !== 'auth'));
-  return !hasThis && !mentions(tree, others);
+function readsOnlyAuth(draft: ScriptDraft): boolean {
+  return !draft.hasThis && !mentions(draft.tree, ownVariables(draft, ['auth']));
+}
+
+/** The names of its scope without lookups and without these. */
+function ownVariables({ parameters, lookups }: ScriptDraft, without: readonly string[]) {
+  const found = new Set([...(lookups?.keys() ?? [])].map(scopeName));
+  return new Set(parameters.filter((name) => !without.includes(name) && !found.has(name)));
 }
 
 /** `r` is the address, too. */
 function decidesDeleted(draft: ScriptDraft): boolean {
-  const { kind, parameters, hasThis, tree } = draft;
+  const { kind, hasThis, tree } = draft;
   if (kind !== 'expression') return readsOnlyAuth(draft);
-  const others = new Set(parameters.filter((name) => name !== 'auth' && name !== 'r'));
-  return !hasThis && !mentionsContent(tree, others);
+  return !hasThis && !mentionsContent(tree, ownVariables(draft, ['auth', 'r']));
 }
 
 const cancel: ReadonlySet<string> = new Set(['cancel']);
@@ -113,14 +114,22 @@ function closureScript(
   };
   const withNow = compiled.usesNow ? (scope: ScriptScope) => run(scopeWithNow(scope, tools)) : run;
   return {
+    ...traitsOf(draft),
+    constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
+    run: withNow,
+  };
+}
+
+/** What is known of a script without running it. */
+function traitsOf(draft: ScriptDraft) {
+  return {
     where: draft.where,
     reads: readsOf(draft),
     readsOnlyAuth: readsOnlyAuth(draft),
     decidesDeleted: decidesDeleted(draft),
     mayCancel: mentions(draft.tree, cancel),
-    constant: compiled.constant ? constantOf(compiled.run, draft) : undefined,
     tree: treeOf(draft),
-    run: withNow,
+    source: draft.kind === 'expression' ? draft.source : undefined,
   };
 }
 

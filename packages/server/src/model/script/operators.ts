@@ -61,6 +61,13 @@ function strictlyEqual(left: Value, right: Value): boolean {
   return isObject(left) && isObject(right) ? giveUp() : left === right;
 }
 
+/** `target.includes(value)`, for lists and texts. Objects in a list are compared by identity, which is the sandbox's. */
+export function includes(target: Exclude<Value, undefined | null>, value: Value): boolean {
+  if (typeof target === 'string' && typeof value === 'string') return target.includes(value);
+  if (!Array.isArray(target) || isObject(value)) return giveUp();
+  return target.includes(value as JsonValue);
+}
+
 /** -1, 0, 1, or NaN if they are not ordered. */
 function order(left: Value, right: Value): number {
   const a = primitive(left);

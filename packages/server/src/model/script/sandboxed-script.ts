@@ -1,14 +1,16 @@
 import type { Node } from 'acorn';
-import { askerOf } from '../asker.js';
+import type { HookPause, HookState } from '../hook-state.js';
+import type { LookupReads } from '../lookups/lookup-uses.js';
 import type { ScriptResult } from '../model.js';
 import type {
-  Asking,
   Sandbox,
   SandboxProgram,
   SandboxSource,
   SandboxSyntaxError,
+  ScriptCaller,
 } from '../sandbox/sandbox.js';
-import { askerKey, nowKey, type ScriptScope, thisKey } from './expression.js';
+import { scriptOwnerOf } from '../script-owner.js';
+import { nowKey, ownerKey, type ScriptScope, thisKey } from './expression.js';
 import type { Value } from './operators.js';
 
 /** A parsed script, before it can run. */
@@ -23,6 +25,8 @@ export interface ScriptDraft {
   readonly line: number;
   /** The names of its scope, in order. */
   readonly parameters: readonly string[];
+  /** The lookups that it reads: their names are among the parameters. */
+  readonly lookups?: LookupReads | undefined;
   readonly hasThis: boolean;
   /** Only true and false are kept: any other result, even one that JSON cannot express, becomes null. */
   readonly isVerdict?: boolean | undefined;
@@ -55,7 +59,14 @@ export class SandboxedScript {
   async run(scope: ScriptScope): Promise<ScriptResult> {
     const program = await this.program();
     if (program.kind === 'syntax-error') return threw(program.message, program.line);
-    return this.#tools.sandbox.call(program, this.#scopeFor(scope), askingOf(scope));
+    return this.#tools.sandbox.call(program, this.#scopeFor(scope), callerOf(scope));
+  }
+
+  /** See `Sandbox.advance`. */
+  async advance(scope: ScriptScope, state: HookState): Promise<ScriptResult | HookPause> {
+    const program = await this.program();
+    if (program.kind === 'syntax-error') return threw(program.message, program.line);
+    return this.#tools.sandbox.advance(program, this.#scopeFor(scope), state, callerOf(scope));
   }
 
   /** Only the names that the program declares. */
@@ -72,11 +83,11 @@ export class SandboxedScript {
   }
 }
 
-/** A scope names the requester if it holds data that the requester sent. */
-function askingOf(scope: ScriptScope): Asking {
-  const asker = scope[askerKey];
-  if (typeof asker === 'string') return { asker, isOwn: true };
-  return { asker: askerOf(scope.auth), isOwn: false };
+/** A scope names the owner if it holds data that the owner sent. */
+function callerOf(scope: ScriptScope): ScriptCaller {
+  const owner = scope[ownerKey];
+  if (typeof owner === 'string') return { owner, isOwn: true };
+  return { owner: scriptOwnerOf(scope.auth), isOwn: false };
 }
 
 /** Parameters that carry `this` and the text of `now()`; no field has such a name. */

@@ -1,49 +1,72 @@
+import { createHash } from 'node:crypto';
 import type { Field, Model, ModelSet } from '../model.js';
+import { forbiddenFields } from '../rules/field-rules.js';
 import {
   addressType,
+  FieldTypes,
+  hasReference,
   isWritten,
   memberName,
   printedCollection,
-  typeOfField,
+  sortedFields,
+  type TypeForm,
   unionOf,
 } from './field-type.js';
 import { operationsType } from './operations.js';
 
-/**
- * TypeScript types of an app's models, as the text of a module without imports. For each collection an
- * interface of its objects and one of what a create takes; `Models` has everything that a client needs to
- * check fields, field sets, references and operations.
- */
-export function typesOfModels(models: ModelSet): string {
-  const named = namedModels(models.all());
-  const lines = [
-    ...preamble,
-    ...named.flatMap((namedModel) => [
-      '',
-      ...objectInterface(namedModel),
-      '',
-      ...createInterface(namedModel),
-    ]),
+/** The TypeScript types of an app's models (rule CLI9). */
+export interface ModelTypes {
+  /**
+   * A module without imports, good as `really.d.ts` and as `really.ts`: flat interfaces for each collection, `Models` with all
+   * of them by address, and `modelsHash`. The same for the same types, in whatever order the models have them.
+   */
+  readonly text: string;
+  /** The JavaScript beside a `really.d.ts`: `modelsHash`. */
+  readonly script: string;
+  /** Of the types: it stays the same where only rules or hooks changed. 16 hexadecimal digits. */
+  readonly hash: string;
+}
+
+const made = new WeakMap<ModelSet, ModelTypes>();
+
+/** Made once for each set of models. */
+export function typesOfModels(models: ModelSet): ModelTypes {
+  const known = made.get(models);
+  if (known) return known;
+  const types = makeTypes(models);
+  made.set(models, types);
+  return types;
+}
+
+function makeTypes(models: ModelSet): ModelTypes {
+  const named = namedModels(models.all()).sort((a, b) => (patternOf(a) < patternOf(b) ? -1 : 1));
+  const body = [
+    ...named.flatMap((namedModel) => ['', ...collectionTypes(models, namedModel)]),
     '',
     '/** Every collection of the app, by its address. */',
     'export interface Models {',
-    ...named.flatMap((namedModel) => indented(modelMember(namedModel))),
+    ...named.flatMap((namedModel) => indented(modelMember(models, namedModel))),
     '}',
-  ];
-  return `${lines.join('\n')}\n`;
+  ].join('\n');
+  const hash = createHash('sha256').update(body).digest('hex').slice(0, 16);
+  const constant = `export const modelsHash = '${hash}';`;
+  return {
+    hash,
+    text: `${[header, '', ...preamble, '', hashComment, constant].join('\n')}\n${body}\n`,
+    script: `${header}\n${constant}\n`,
+  };
 }
 
+const header = '// Made by `really dev` and `really models types`. Do not edit: change the models.';
+
 const preamble = [
-  '// Made by `really models types`. Do not edit: change the models and run it again.',
-  '',
   '/** Anything that JSON can say. */',
   'export type JsonValue =',
-  '  | null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };',
-  '',
-  '// The address of an object of a collection, which is printed with stars for the ids.',
-  'export type R<Collection extends string> =',
-  `  Collection extends \`\${infer Name}*\${infer Inner}\` ? \`\${Name}\${string}\${R<Inner>}\` : Collection;`,
+  '  | null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue };',
 ];
+
+const hashComment =
+  '/** Of these types. A client that is given it as `models` warns if the server has others. */';
 
 export interface NamedModel {
   readonly model: Model;
@@ -51,16 +74,18 @@ export interface NamedModel {
   readonly name: string;
 }
 
+const uses = ['', 'Read', 'Create', 'Ops'];
+
 /** A name for each, fit for an identifier: `user-posts` and `user_posts` would have the same one. */
 export function namedModels(models: readonly Model[]): NamedModel[] {
-  const taken = new Set<string>(['Models', 'JsonValue', 'R']);
+  const taken = new Set<string>(['Models', 'JsonValue']);
   return models.map((model) => {
     const wished = interfaceName(model);
     let name = wished;
-    for (let count = 2; taken.has(name) || taken.has(`${name}Create`); count++) {
+    for (let count = 2; uses.some((use) => taken.has(`${name}${use}`)); count++) {
       name = `${wished}${count}`;
     }
-    taken.add(name).add(`${name}Create`);
+    for (const use of uses) taken.add(`${name}${use}`);
     return { model, name };
   });
 }
@@ -72,21 +97,50 @@ function interfaceName({ names }: Model): string {
   return /^[A-Za-z]/.test(name) ? name : `Collection${name}`;
 }
 
-function objectInterface({ model, name }: NamedModel): string[] {
-  const members = [...model.fields.values()].map((field) => {
-    const prefix = isWritten(field) ? '' : 'readonly ';
-    const mark = isAlwaysThere(model, field) ? '' : '?';
-    return `  ${prefix}${memberName(field.name)}${mark}: ${typeOfField(field)};`;
-  });
+function patternOf({ model }: NamedModel): string {
+  return printedCollection(model.names);
+}
+
+// Addresses have `*/` in them, which would end a block comment.
+function collectionTypes(models: ModelSet, named: NamedModel): string[] {
+  const { model, name } = named;
+  const pattern = patternOf(named);
+  const operations = operationsType(models, model);
+  const read =
+    readInterface(named) === name
+      ? []
+      : [
+          '',
+          `// An object of ${pattern} as get and read bring it, with what its references refer to.`,
+          ...objectInterface(models, model, { name: `${name}Read`, form: 'shown' }),
+        ];
   return [
-    // An address has `*/` in it, which would end a block comment.
-    `// An object of ${printedCollection(model.names)}, version ${model.version} of its model.`,
-    `export interface ${name} {`,
-    `  readonly _r: ${addressType(model.names)};`,
-    '  readonly _rev: number;',
-    ...members,
+    `// An object of ${pattern}, as live copies have it.`,
+    ...objectInterface(models, model, { name, form: 'stored' }),
+    ...read,
+    '',
+    `// What a create in ${pattern} takes.`,
+    ...createInterface(models, named),
+    '',
+    `// What an update in ${pattern} may do: which key takes which operation.`,
+    `export interface ${name}Ops {`,
+    ...indented(operations),
     '}',
   ];
+}
+
+function objectInterface(
+  models: ModelSet,
+  model: Model,
+  { name, form }: { name: string; form: TypeForm },
+): string[] {
+  const types = new FieldTypes(models, form);
+  const members = sortedFields(model.fields).map((field) => {
+    const mark = isAlwaysThere(model, field) ? '' : '?';
+    return `readonly ${memberName(field.name)}${mark}: ${types.of(field)};`;
+  });
+  const identity = [`readonly _r: ${addressType(model.names)};`, 'readonly _rev: number;'];
+  return [`export interface ${name} {`, ...indented([...identity, ...members]), '}'];
 }
 
 /** A field that a pre-get may hide is optional. */
@@ -95,70 +149,58 @@ function isAlwaysThere({ hides }: Model, field: Field): boolean {
   return isWritten(field) && field.required === true && !mayBeHidden;
 }
 
-function createInterface({ model, name }: NamedModel): string[] {
-  const members = [...model.fields.values()].filter(isWritten).map((field) => {
-    const needed = field.required === true && field.default === undefined;
-    return `  ${memberName(field.name)}${needed ? '' : '?'}: ${typeOfField(field)}${needed ? '' : ' | null'};`;
-  });
+function createInterface(models: ModelSet, { model, name }: NamedModel): string[] {
+  const types = new FieldTypes(models, 'written', forbiddenFields(model.fieldRules.create));
+  const members = sortedFields(model.fields)
+    .filter((field) => isWritten(field) && types.has(field.name))
+    .map((field) => {
+      const needed = field.required === true && field.default === undefined;
+      const type = types.of(field);
+      return needed
+        ? `${memberName(field.name)}: ${type};`
+        : `${memberName(field.name)}?: ${type} | null | undefined;`;
+    });
+  return [`export interface ${name}Create {`, ...indented(members), '}'];
+}
+
+/** The interface of what get and read bring: another one only where references come with their targets. */
+function readInterface({ model, name }: NamedModel): string {
+  return [...model.fields.values()].some(hasReference) ? `${name}Read` : name;
+}
+
+/** What the model says of the rooms of its objects: the state of a member, and the data of messages. */
+function roomMembers(models: ModelSet, { rooms: { presence, events } }: Model): string[] {
+  const types = new FieldTypes(models, 'stored');
+  const typeOf = (fields: ReadonlyMap<string, Field>) =>
+    types.of({ name: '', type: 'Object', fields, required: true, index: false, unique: false });
+  const named = [...(events ?? [])]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([event, fields]) => `${memberName(event)}: ${typeOf(fields)};`);
   return [
-    `// What a create in ${printedCollection(model.names)} takes.`,
-    `export interface ${name}Create {`,
-    ...members,
-    '}',
+    ...(presence ? [`Presence: ${typeOf(presence)};`] : []),
+    ...(events ? ['Events: {', ...indented(named), '};'] : []),
   ];
 }
 
-function modelMember({ model, name }: NamedModel): string[] {
-  const sets = [...model.fieldSets].map(([set, fields]) => {
-    return `${memberName(set)}: ${unionOf(fields)};`;
-  });
-  const references = referencesIn(model.fields).map(({ key, field, isList }) => {
-    const list = isList ? ' list: true;' : '';
-    const collection = printedCollection(field.collection);
-    return `${memberName(key)}: { collection: '${collection}';${list} shows: ${unionOf(field.shows)} };`;
-  });
+function modelMember(models: ModelSet, named: NamedModel): string[] {
+  const { model, name } = named;
+  const sets = [...model.fieldSets]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([set, fields]) => {
+      return `${memberName(set)}: ${unionOf([...fields].sort().map((field) => `'${field}'`))};`;
+    });
   return [
-    `'${printedCollection(model.names)}': {`,
+    `'${patternOf(named)}': {`,
     ...indented([
-      `version: ${model.version};`,
-      `object: ${name};`,
-      `create: ${name}Create;`,
-      ...block('fieldSets', sets),
-      ...block('references', references),
-      'operations: {',
-      ...indented(operationsType(model)),
-      '};',
+      `Read: ${readInterface(named)};`,
+      `Live: ${name};`,
+      `Create: ${name}Create;`,
+      `Ops: ${name}Ops;`,
+      ...(sets.length === 0 ? ['Sets: {};'] : ['Sets: {', ...indented(sets), '};']),
+      ...roomMembers(models, model),
     ]),
     '};',
   ];
-}
-
-interface FoundReference {
-  /** `friend`, `house.owner`; of a member of objects in a list `team[].lead`. */
-  readonly key: string;
-  readonly field: Extract<Field, { type: 'reference' }>;
-  readonly isList: boolean;
-}
-
-function referencesIn(fields: ReadonlyMap<string, Field>, before = ''): FoundReference[] {
-  return [...fields.values()].flatMap((field) => referencesOf(field, `${before}${field.name}`));
-}
-
-function referencesOf(field: Field, key: string, isList = false): FoundReference[] {
-  switch (field.type) {
-    case 'reference':
-      return [{ key, field, isList }];
-    case 'Object':
-      return referencesIn(field.fields, `${key}${isList ? '[]' : ''}.`);
-    case 'List':
-      return referencesOf(field.items, isList ? `${key}[]` : key, true);
-    default:
-      return [];
-  }
-}
-
-function block(name: string, members: readonly string[]): string[] {
-  return members.length === 0 ? [`${name}: {};`] : [`${name}: {`, ...indented(members), '};'];
 }
 
 function indented(lines: readonly string[]): string[] {

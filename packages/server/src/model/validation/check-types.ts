@@ -6,7 +6,14 @@ import {
   parseR,
   setMember,
 } from '@really/protocol';
-import type { Field, ModelLimits, PlainType, ReferenceField, Script } from '../model.js';
+import type {
+  Field,
+  ModelLimits,
+  PlainField,
+  PlainType,
+  ReferenceField,
+  Script,
+} from '../model.js';
 import { parseInstant } from './instant.js';
 import { ValidationErrors } from './validation-errors.js';
 
@@ -76,14 +83,21 @@ export class TypeCheck {
       case 'Calculated':
         return this.#written(value, path);
       default:
-        return this.#plain(field.type, value, path);
+        return this.#plain(field, value, path);
     }
   }
 
-  #plain(type: PlainType, value: JsonValue, path: string): JsonValue | undefined {
+  #plain(
+    { type, enum: allowed }: PlainField,
+    value: JsonValue,
+    path: string,
+  ): JsonValue | undefined {
     const { depth } = this.#limits;
     const stored = storedPlain(type, value, depth);
-    if (stored !== undefined) return stored;
+    if (stored !== undefined) {
+      if (allowed === undefined || allowed.has(stored)) return stored;
+      return this.#refuse(path, 'value.not.in.enum');
+    }
     const kept = type === 'Json' ? storedJson(value, depth, this.#known) : undefined;
     return kept ?? this.#invalid(path);
   }

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { Field, Model, Script, ScriptResult } from '../model.js';
-import { askerKey, nowKey, type ScriptScope } from '../script/expression.js';
+import { nowKey, ownerKey, type ScriptScope } from '../script/expression.js';
 import { TypeCheck } from './check-types.js';
 import { reportFailure } from './run-checks.js';
 import type { ValidationErrors } from './validation-errors.js';
@@ -13,12 +13,12 @@ export async function fillDefaults(
   model: Model,
   body: JsonObject,
   errors: ValidationErrors,
-  context: { readonly now: string; readonly asker: string | undefined },
+  context: { readonly now: string; readonly owner: string | undefined },
 ): Promise<JsonObject> {
   if (!anyDefault(model.fields)) return body;
   const filler = new Filler(model, errors, {
     [nowKey]: context.now,
-    [askerKey]: context.asker,
+    [ownerKey]: context.owner,
   });
   const filled = filler.fields(model.fields, body, '');
   if (filler.waiting.length > 0) await Promise.all(filler.waiting);

@@ -1,6 +1,8 @@
 import type { JsonValue } from '@really/protocol';
+import { lookupScope } from '../lookups/find-lookups.js';
+import type { LookupFinder, LookupInputs } from '../lookups/lookup.js';
 import type { Model, Script, ScriptFailure, ScriptResult } from '../model.js';
-import { askerKey, nowKey, type ScriptScope } from '../script/expression.js';
+import { nowKey, ownerKey, type ScriptScope } from '../script/expression.js';
 import { refusalError, scriptError } from '../script/failure-log.js';
 import type { PendingCheck } from './check-types.js';
 import type { ValidationErrors } from './validation-errors.js';
@@ -16,15 +18,24 @@ export function reportFailure(
   if (result.kind === 'stopped') throw scriptError(script.where, result);
 }
 
+/** What checks see besides the value. */
+export interface CheckContext {
+  /** For `now()`. */
+  readonly now?: string | undefined;
+  readonly owner?: string | undefined;
+  /** For lookups: the object as it would be, and where they are found. Without it, they find nothing. */
+  readonly lookups?: { readonly inputs: LookupInputs; readonly finder: LookupFinder } | undefined;
+}
+
 /** Runs the checks that the types left, all at once, and adds problems to `errors`. */
 export async function runChecks(
   model: Model,
   checks: readonly PendingCheck[],
   errors: ValidationErrors,
-  { now, asker }: { readonly now?: string; readonly asker?: string | undefined } = {},
+  context: CheckContext = {},
 ): Promise<void> {
   const runs: (ScriptResult | Promise<ScriptResult>)[] = [];
-  for (const check of checks) runs.push(check.script.run(scopeOf(check, now, asker)));
+  for (const check of checks) runs.push(runCheck(check, context));
   const results = runs.some((run) => run instanceof Promise) ? await Promise.all(runs) : runs;
   for (const [index, check] of checks.entries()) {
     const code = resultOf(model, check, results[index] as ScriptResult);
@@ -32,15 +43,28 @@ export async function runChecks(
   }
 }
 
+function runCheck(
+  check: PendingCheck,
+  { now, owner, lookups }: CheckContext,
+): ScriptResult | Promise<ScriptResult> {
+  const { script } = check;
+  const own = scopeOf(check, now, owner);
+  if (!script.lookups?.length || !lookups) return script.run(own);
+  const found = lookupScope(script.lookups, lookups.inputs, lookups.finder);
+  // The value under its own name hides a lookup.
+  if (!(found instanceof Promise)) return script.run({ ...found, ...own });
+  return found.then((late) => script.run({ ...late, ...own }));
+}
+
 function scopeOf(
   { name, value }: PendingCheck,
   now: string | undefined,
-  asker: string | undefined,
+  owner: string | undefined,
 ): ScriptScope {
   const scope: Record<string, JsonValue | undefined> = { value };
   if (name !== '') scope[name] = value;
   if (now !== undefined) scope[nowKey] = now;
-  if (asker !== undefined) scope[askerKey] = asker;
+  if (owner !== undefined) scope[ownerKey] = owner;
   return scope;
 }
 

@@ -482,3 +482,38 @@ test('[FLD5] [FLD7] long lists and wide objects take time in proportion, and err
   // Of the processor, for the machine may be busy.
   expect(process.cpuUsage(before).user).toBeLessThan(10_000_000);
 });
+
+test('[FAC2] a value that is not in the enum is refused, at any depth', async () => {
+  const { thing: model } = await thing(
+    [
+      '  role: { type: String, enum: [owner, reader], default: reader }',
+      '  level: { type: Long, enum: [1, 2, 3] }',
+      '  tags: { type: List, items: String, enum: [a, b] }',
+      '  sizes: { type: List, items: { type: Long, enum: [10, 20] } }',
+      '  inner: { type: Object, fields: { role: { type: String, enum: [x] } } }',
+    ].join('\n'),
+  );
+  const stored = await create(model, { level: 2, tags: ['b', 'a', 'b'], inner: { role: 'x' } });
+  expect(stored.errors).toEqual({});
+  expect(stored.data.role).toBe('reader');
+  const body = { role: 'Owner', level: 4, tags: ['a', 'c'], sizes: [10, 11], inner: { role: '' } };
+  const outside = ['value.not.in.enum'];
+  expect((await create(model, body)).errors).toEqual({
+    role: outside,
+    level: outside,
+    'tags[1]': outside,
+    'sizes[1]': outside,
+    'inner.role': outside,
+  });
+  // Of another type it is that first.
+  expect((await create(model, { level: '1' })).errors).toEqual({ level: ['type.invalid'] });
+});
+
+test('[FAC2] an update checks the fields that it touches: what is stored otherwise may stay', async () => {
+  const { thing: model } = await thing('  role: { type: String, enum: [a] }\n  n: { type: Long }');
+  const before = { role: 'gone', n: 1 };
+  const other = await checkUpdate(model, before, { role: 'gone', n: 2 }, ['n']);
+  expect(other).toEqual({ data: { role: 'gone', n: 2 }, errors: {} });
+  const same = await checkUpdate(model, before, { ...before }, ['role']);
+  expect(same.errors).toEqual({ role: ['value.not.in.enum'] });
+});

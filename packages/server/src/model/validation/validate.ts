@@ -1,10 +1,11 @@
 import type { JsonObject } from '@really/protocol';
+import type { HookRequest } from '../hooks.js';
 import type { Model } from '../model.js';
 import { instant } from '../script/sandboxed-script.js';
 import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
 import { roundedLongs } from './rounded-numbers.js';
-import { runChecks } from './run-checks.js';
+import { type CheckContext, runChecks } from './run-checks.js';
 import { mostPaths, ValidationErrors } from './validation-errors.js';
 
 export interface Checked {
@@ -12,6 +13,19 @@ export interface Checked {
   readonly data: JsonObject;
   /** Codes by the path of the field, for a 409 `validation.failed`. Empty if it is valid. */
   readonly errors: Record<string, string[]>;
+}
+
+export interface ValidationContext {
+  readonly owner?: string | undefined;
+  /** For lookups. */
+  readonly request?: Required<HookRequest> | undefined;
+}
+
+/** Templates are filled in with the object as it would be. */
+function seenIn({ request }: ValidationContext, obj: JsonObject): CheckContext['lookups'] {
+  if (request === undefined) return undefined;
+  const { auth, r, finder } = request;
+  return finder && { inputs: { auth, r, obj }, finder };
 }
 
 /**
@@ -22,17 +36,18 @@ export interface Checked {
 export async function prepareCreate(
   model: Model,
   body: JsonObject,
-  context: { readonly now: number; readonly asker?: string | undefined },
+  context: ValidationContext & { readonly now: number },
 ): Promise<Checked> {
   const errors = new ValidationErrors();
   if (hasTooMany(body)) addUnknown(model, body, errors);
   if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
   const now = instant(context.now);
-  const filled = await fillDefaults(model, body, errors, { now, asker: context.asker });
+  const filled = await fillDefaults(model, body, errors, { now, owner: context.owner });
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
   for (const path of roundedLongs(model.fields, body)) errors.add(path, 'type.invalid');
-  await runChecks(model, check.pending, errors, { now, asker: context.asker });
+  const { owner } = context;
+  await runChecks(model, check.pending, errors, { now, owner, lookups: seenIn(context, data) });
   return { data, errors: errors.toFieldErrors() };
 }
 
@@ -62,7 +77,7 @@ export async function checkUpdate(
   before: JsonObject,
   after: JsonObject,
   touched: readonly string[],
-  asker?: string | undefined,
+  context: ValidationContext = {},
 ): Promise<Checked> {
   const check = new TypeCheck(model.limits, new ValidationErrors(), before);
   const data: JsonObject = { ...after };
@@ -76,6 +91,7 @@ export async function checkUpdate(
       else data[name] = value;
     }
   }
-  await runChecks(model, check.pending, check.errors, { asker });
+  const { owner } = context;
+  await runChecks(model, check.pending, check.errors, { owner, lookups: seenIn(context, data) });
   return { data, errors: check.errors.toFieldErrors() };
 }

@@ -1,15 +1,20 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomFillSync } from 'node:crypto';
 import type { Auth } from '@really/protocol';
 import type { Epoch } from '../../store/store.js';
+import { hasAllRights } from '../authority.js';
+import type { LookupFinder } from '../lookups/lookup.js';
 import type { AuthParts, Model } from '../model.js';
-import { groupKeyOf, viewReads } from './view.js';
+import { readsNothing } from '../script/auth-reads.js';
+import { sharedRights } from './shared-rights.js';
+import { groupKeyOf, pushLookups, viewReads } from './view.js';
 
 /** Length of a view in characters: 96 bits. */
 export const viewLength = 16;
 
 /** The views of one model: one for everybody or, if its rules read `auth`, one for each reader. */
 interface Known {
-  readonly reads: AuthParts;
+  /** `undefined`: its rights depend on other objects too. */
+  readonly reads: AuthParts | undefined;
   shared: string | undefined;
   readonly byAuth: WeakMap<Auth, string>;
 }
@@ -36,8 +41,9 @@ export class ViewTexts {
       this.#known = new WeakMap();
     }
     const known = this.#knownOf(model);
-    const { reads } = known;
-    if (!reads.all && !reads.uid && !reads.r) {
+    const { reads = readsNothing } = known;
+    if (known.reads === undefined && !hasAllRights(auth)) return uniqueText();
+    if (!reads.all && !reads.uid && !reads.r && !hasAllRights(auth)) {
       known.shared ??= textOf(epoch, model, '');
       return known.shared;
     }
@@ -48,13 +54,52 @@ export class ViewTexts {
     return text;
   }
 
+  /**
+   * As `of`, for objects at or below an R: where the rights depend on other objects, it is known what they amount to
+   * there. Otherwise no two texts are the same, because what those objects allow may have changed since.
+   */
+  at(model: Model, auth: Auth, r: string): ViewAt {
+    // An admin has all rights whatever other objects say.
+    if (this.#knownOf(model).reads !== undefined || hasAllRights(auth)) {
+      return { view: this.of(model, auth), isShared: true, finder: undefined };
+    }
+    const shared = sharedRights(model, auth, r);
+    if (shared === undefined) return { view: uniqueText(), isShared: false, finder: undefined };
+    const view = textOf(this.#epoch(), model, shared.key);
+    return { view, isShared: true, finder: shared.finder };
+  }
+
   #knownOf(model: Model): Known {
     const before = this.#known.get(model);
     if (before) return before;
-    const known: Known = { reads: viewReads(model), shared: undefined, byAuth: new WeakMap() };
+    const reads = pushLookups(model).length > 0 ? undefined : viewReads(model);
+    const known: Known = { reads, shared: undefined, byAuth: new WeakMap() };
     this.#known.set(model, known);
     return known;
   }
+}
+
+/** A reader's view at an R. */
+export interface ViewAt {
+  readonly view: string;
+  /** Whether another reader may have it, or the same one later; otherwise the text is unique. */
+  readonly isShared: boolean;
+  /** Finds what all readers with this view are authorized by; `undefined`: each is by what is stored. */
+  readonly finder: LookupFinder | undefined;
+}
+
+const uniqueBytes = viewLength * 0.75;
+/** Random bytes for a thousand texts: asking for a few at a time takes longer than all else here. */
+const random = Buffer.alloc(1000 * uniqueBytes);
+let used = random.length;
+
+function uniqueText(): string {
+  if (used === random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  used += uniqueBytes;
+  return random.toString('base64url', used - uniqueBytes, used);
 }
 
 function textOf({ id, secret }: Epoch, { key, version, digest }: Model, rights: string): string {

@@ -1,8 +1,22 @@
-import { type Auth, fail, type JsonObject, ProtocolError, setMember } from '@really/protocol';
-import type { StoredObject } from '../../store/store.js';
+import {
+  type Auth,
+  fail,
+  type JsonObject,
+  ProtocolError,
+  setMember,
+  topField,
+} from '@really/protocol';
+import type { StoredObject } from '../../store/stored-object.js';
+import { hasAllRights } from '../authority.js';
 import { hookError, plainAuth } from '../hooks.js';
+import { type LookupScope, lookupFailure, lookupScope } from '../lookups/find-lookups.js';
+import type { LookupFinder, LookupUse } from '../lookups/lookup.js';
+import { templateReads } from '../lookups/template-reads.js';
 import type { AuthParts, Model, Rule, RuleDecision, Script, ScriptResult } from '../model.js';
-import { joinReads, readsNothing } from '../script/auth-reads.js';
+import { fieldsHiddenBy } from '../rules/field-rules.js';
+import { refusedBy } from '../rules/rule-refusal.js';
+import { joinReads } from '../script/auth-reads.js';
+import { scriptObject } from '../script-object.js';
 
 /** The visible part of an object for a reader. */
 export type View =
@@ -15,15 +29,40 @@ export type View =
 
 const allVisible: View = { kind: 'visible', hidden: [] };
 
-/** The read rule, then pre-get. Synchronous if both can be; never rejects. */
-export function view(model: Model, object: StoredObject, auth: Auth): View | Promise<View> {
-  return judged(model, [model.access.read], object, auth);
+/**
+ * The read rule, then the rules of fields and pre-get. Synchronous if both can be; never rejects. `finder`: where their
+ * lookups are found, by default as committed.
+ */
+export function view(
+  model: Model,
+  object: StoredObject,
+  auth: Auth,
+  finder?: LookupFinder,
+): View | Promise<View> {
+  return hasAllRights(auth) ? allVisible : viewByRules(model, object, auth, finder);
+}
+
+/** As `view`, whatever rights the reader has besides those that the model gives. */
+export function viewByRules(
+  model: Model,
+  object: StoredObject,
+  auth: Auth,
+  finder: LookupFinder = { read: model.readLookups },
+): View | Promise<View> {
+  return viewUnder(model, [model.access.read], object, { auth, finder });
 }
 
 /** As `view`, for a push: `subscribe` is needed besides `read`. */
-export function pushView(model: Model, object: StoredObject, auth: Auth): View | Promise<View> {
+export function pushView(
+  model: Model,
+  object: StoredObject,
+  auth: Auth,
+  finder: LookupFinder = { read: model.readLookups },
+): View | Promise<View> {
+  if (hasAllRights(auth)) return allVisible;
   const { read, subscribe } = model.access;
-  return judged(model, read === subscribe ? [read] : [read, subscribe], object, auth);
+  const rules = read === subscribe ? [read] : [read, subscribe];
+  return viewUnder(model, rules, object, { auth, finder });
 }
 
 /** The views of many objects for one reader. Calls of the sandbox are sent together. */
@@ -31,36 +70,62 @@ export function viewMany(
   model: Model,
   objects: readonly StoredObject[],
   auth: Auth,
+  finder?: LookupFinder,
 ): View[] | Promise<View[]> {
-  const views = objects.map((object) => view(model, object, auth));
+  const views = objects.map((object) => view(model, object, auth, finder));
   return views.some((result) => result instanceof Promise) ? Promise.all(views) : (views as View[]);
 }
 
-function judged(
+interface Reader {
+  readonly auth: Auth;
+  readonly finder: LookupFinder;
+}
+
+function viewUnder(
   model: Model,
   rules: readonly Rule[],
   object: StoredObject,
-  auth: Auth,
+  reader: Reader,
 ): View | Promise<View> {
   for (const [index, rule] of rules.entries()) {
     if (rule.constant === true) continue;
-    const decision = rule.decide({ auth, obj: scriptObject(object), r: object.r });
+    const decision = rule.decide({ ...reader, obj: scriptObject(object), r: object.r });
     if (decision instanceof Promise) {
       const rest = rules.slice(index + 1);
-      return decision.then((late) => refusal(model, late) ?? judged(model, rest, object, auth));
+      return decision.then(
+        (late) => refusal(model, rule, late) ?? viewUnder(model, rest, object, reader),
+      );
     }
-    const refused = refusal(model, decision);
+    const refused = refusal(model, rule, decision);
     if (refused !== undefined) return refused;
   }
-  const { preGet } = model.hooks;
-  return preGet === undefined ? allVisible : afterPreGet(model, preGet, object, auth);
+  return afterRules(model, object, reader);
 }
 
-function refusal(model: Model, decision: RuleDecision): View | undefined {
+/** What the rules of fields hide, and then what pre-get does. */
+function afterRules(model: Model, object: StoredObject, reader: Reader): View | Promise<View> {
+  const { read } = model.fieldRules;
+  const { preGet } = model.hooks;
+  const seen = preGet === undefined ? allVisible : afterPreGet(model, preGet, object, reader);
+  if (read.length === 0) return seen;
+  const scope = { ...reader, obj: scriptObject(object), r: object.r };
+  const hidden = fieldsHiddenBy(read, scope, object.data);
+  if (!(seen instanceof Promise) && !(hidden instanceof Promise)) return withHidden(seen, hidden);
+  return Promise.all([seen, hidden]).then(([view, fields]) => withHidden(view, fields));
+}
+
+function withHidden(seen: View, hidden: readonly string[] | ProtocolError): View {
+  if (seen.kind === 'refused') return seen;
+  if (hidden instanceof ProtocolError) return refused(hidden);
+  if (hidden.length === 0) return seen;
+  return { kind: 'visible', hidden: [...new Set([...hidden, ...seen.hidden])] };
+}
+
+function refusal(model: Model, rule: Rule, decision: RuleDecision): View | undefined {
   if (decision === 'allowed') return undefined;
   if (decision instanceof ProtocolError) return refused(decision);
   if (decision === 'stopped') return refused(fail('internal.server.error'));
-  return refused(fail(model.access.hidden ? 'object.missing' : 'forbidden'));
+  return refused(refusedBy([rule], model.access.hidden ? 'object.missing' : 'forbidden'));
 }
 
 function refused(error: ProtocolError): View {
@@ -71,9 +136,18 @@ function afterPreGet(
   model: Model,
   hook: Script,
   object: StoredObject,
-  auth: Auth,
+  { auth, finder }: Reader,
 ): View | Promise<View> {
-  const result = hook.run({ obj: scriptObject(object), auth: plainAuth(auth) });
+  const obj = scriptObject(object);
+  const run = (found: LookupScope) =>
+    runPreGet(model, hook, { ...found, obj, auth: plainAuth(auth) });
+  const found = lookupScope(hook.lookups, { auth, r: object.r, obj }, finder);
+  if (!(found instanceof Promise)) return run(found);
+  return found.then(run, (error: unknown) => refused(lookupFailure(error)));
+}
+
+function runPreGet(model: Model, hook: Script, scope: LookupScope): View | Promise<View> {
+  const result = hook.run(scope);
   return result instanceof Promise
     ? result.then((late) => throughView(model, hook, late))
     : throughView(model, hook, result);
@@ -97,34 +171,48 @@ function hiddenFields(model: Model, named: readonly string[]): string[] {
   return [...hidden];
 }
 
-const scriptObjects = new WeakMap<StoredObject, JsonObject>();
-
-/** `obj` as rules and hooks see it: the stored data with `_r` and `_rev`. */
-export function scriptObject(object: StoredObject): JsonObject {
-  let plain = scriptObjects.get(object);
-  if (plain === undefined) {
-    plain = { ...object.data, _r: object.r, _rev: object.rev };
-    scriptObjects.set(object, plain);
-  }
-  return plain;
+/** Which parts of `auth` the rights for a push depend on: read, subscribe, rules of fields and pre-get together. */
+export function viewReads({ access, fieldRules, hooks }: Model): AuthParts {
+  const { read, subscribe } = access;
+  const rules = fieldRules.read.map(({ rule }) => rule.reads);
+  const { preGet } = hooks;
+  const hookReads = preGet ? [preGet.reads, templateReads(preGet.lookups ?? [])] : [];
+  return joinReads([read.reads, subscribe.reads, ...rules, ...hookReads]);
 }
 
-/** Which parts of `auth` the rights for a push depend on: read, subscribe and pre-get together. */
-export function viewReads(model: Model): AuthParts {
-  const { read, subscribe } = model.access;
-  return joinReads([read.reads, subscribe.reads, model.hooks.preGet?.reads ?? readsNothing]);
+/** What the rights for a push depend on in other objects, which may change at any time. */
+export function pushLookups(model: Model): readonly LookupUse[] {
+  const before = pushUses.get(model);
+  if (before) return before;
+  const { access, fieldRules, hooks } = model;
+  const fields = fieldRules.read.map(({ rule }) => rule);
+  const uses = [access.read, access.subscribe, ...fields, hooks.preGet].flatMap((script) => {
+    return script?.lookups ?? [];
+  });
+  pushUses.set(model, uses);
+  return uses;
+}
+
+const pushUses = new WeakMap<Model, readonly LookupUse[]>();
+
+/** Whether any field, or any of these (paths), may be hidden from somebody. */
+export function mayHide({ fieldRules, hooks }: Model, paths?: readonly string[]): boolean {
+  if (hooks.preGet !== undefined) return paths === undefined || paths.length > 0;
+  const tops = paths?.map(topField);
+  return fieldRules.read.some(({ path }) => tops?.includes(path) ?? true);
 }
 
 /** Whether everybody may read and subscribe to everything. */
-export function hidesNothing({ access, hooks }: Model): boolean {
-  const { read, subscribe } = access;
-  return read.constant === true && subscribe.constant === true && hooks.preGet === undefined;
+export function hidesNothing(model: Model): boolean {
+  const { read, subscribe } = model.access;
+  return read.constant === true && subscribe.constant === true && !mayHide(model);
 }
 
 const wholeKeys = new WeakMap<Auth, string>();
 
 /** Equal for readers with the same values in these parts of `auth`. */
 export function groupKeyOf(parts: AuthParts, auth: Auth): string {
+  if (hasAllRights(auth)) return 'all rights';
   if (!parts.all) {
     if (!parts.uid && !parts.r) return '';
     return JSON.stringify([parts.uid ? auth.uid : null, parts.r ? (auth._r ?? null) : null]);
@@ -153,3 +241,4 @@ export function visibleBody(
 }
 
 export { type ResolvedFields, resolveFields } from '../field-sets.js';
+export { scriptObject };

@@ -1,6 +1,6 @@
 import type { Platform, Timer } from '../platform.js';
 
-export interface DeadlinesOptions {
+export interface DeadlinesOptions<Key> {
   readonly platform: Platform;
   /**
    * The clock of `at`: `monotonic` for durations (idle sockets), `wall` for instants (token
@@ -8,14 +8,14 @@ export interface DeadlinesOptions {
    */
   readonly clock: 'monotonic' | 'wall';
   /** Called once when a deadline is reached; the deadline is removed before the call. */
-  readonly due: (key: object) => void;
+  readonly due: (key: Key) => void;
 }
 
 /** Milliseconds after which a wall clock is checked again, in case it was set. */
 const recheck = 10_000;
 
-interface DeadlineEntry {
-  readonly key: object;
+interface DeadlineEntry<Key> {
+  readonly key: Key;
   /** When it is due. */
   at: number;
   /** The time it is sorted by: `at`, or an earlier time if the deadline was moved back. */
@@ -28,14 +28,14 @@ interface DeadlineEntry {
  * does, costs no sorting: the entry stays in place and is sorted again when its earlier time comes.
  * Everything else is an operation on a binary heap.
  */
-export class Deadlines {
-  readonly #options: DeadlinesOptions;
-  readonly #entries = new Map<object, DeadlineEntry>();
-  readonly #heap: DeadlineEntry[] = [];
+export class Deadlines<Key extends object = object> {
+  readonly #options: DeadlinesOptions<Key>;
+  readonly #entries = new Map<Key, DeadlineEntry<Key>>();
+  readonly #heap: DeadlineEntry<Key>[] = [];
   #timer: Timer | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
 
-  constructor(options: DeadlinesOptions) {
+  constructor(options: DeadlinesOptions<Key>) {
     this.#options = options;
   }
 
@@ -45,7 +45,7 @@ export class Deadlines {
   }
 
   /** Sets or moves the deadline of `key`. */
-  set(key: object, at: number): void {
+  set(key: Key, at: number): void {
     const known = this.#entries.get(key);
     if (known) {
       known.at = at;
@@ -53,7 +53,7 @@ export class Deadlines {
       known.sorted = at;
       this.#up(known);
     } else {
-      const entry: DeadlineEntry = { key, at, sorted: at, index: this.#heap.length };
+      const entry: DeadlineEntry<Key> = { key, at, sorted: at, index: this.#heap.length };
       this.#entries.set(key, entry);
       this.#heap.push(entry);
       this.#up(entry);
@@ -62,7 +62,7 @@ export class Deadlines {
   }
 
   /** Removes the deadline of `key`, if it has one. */
-  clear(key: object): void {
+  clear(key: Key): void {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
@@ -113,7 +113,7 @@ export class Deadlines {
     this.#arm();
   }
 
-  #remove(entry: DeadlineEntry): void {
+  #remove(entry: DeadlineEntry<Key>): void {
     const last = this.#heap.pop();
     if (!last || last === entry) return;
     this.#place(last, entry.index);
@@ -121,12 +121,12 @@ export class Deadlines {
     this.#down(last);
   }
 
-  #place(entry: DeadlineEntry, index: number): void {
+  #place(entry: DeadlineEntry<Key>, index: number): void {
     this.#heap[index] = entry;
     entry.index = index;
   }
 
-  #up(entry: DeadlineEntry): void {
+  #up(entry: DeadlineEntry<Key>): void {
     while (entry.index > 0) {
       const parent = this.#heap[(entry.index - 1) >> 1];
       if (!parent || parent.sorted <= entry.sorted) return;
@@ -136,7 +136,7 @@ export class Deadlines {
     }
   }
 
-  #down(entry: DeadlineEntry): void {
+  #down(entry: DeadlineEntry<Key>): void {
     for (;;) {
       const left = this.#heap[entry.index * 2 + 1];
       const right = this.#heap[entry.index * 2 + 2];

@@ -37,6 +37,14 @@ test('[LIM24] a paused owner is skipped, and keeps its items until it is resumed
   expect([queue.size, queue.shift()]).toEqual([0, undefined]);
 });
 
+test('[LIM13] an owner that was alone keeps its turn when others come', () => {
+  const queue = new FairQueue<string>();
+  for (const item of ['a1', 'a2', 'a3']) queue.push('a', item);
+  expect(queue.shift()).toBe('a1');
+  for (const item of ['b1', 'b2', 'c1', 'c2']) queue.push(item.slice(0, 1), item);
+  expect([1, 2, 3, 4, 5, 6].map(() => queue.shift())).toEqual(['a2', 'b1', 'c1', 'a3', 'b2', 'c2']);
+});
+
 test('[LIM13] [LIM24] in any sequence, each owner is served once before another is served twice', () => {
   const step = fc.record({
     what: fc.constantFrom('push', 'push', 'shift', 'delete', 'pause', 'resume'),

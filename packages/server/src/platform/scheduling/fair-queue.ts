@@ -35,9 +35,13 @@ export class FairQueue<Item> {
     if (!next) return undefined;
     const [owner, queue] = next;
     const item = queue.shift();
-    // Behind the others until its next turn; a single owner stays where it is.
     if (queue.isEmpty) this.#queues.delete(owner);
-    else if (this.#queues.size > 1) {
+    else if (this.#queues.size === 1) {
+      // A single owner stays where it is. It must not stay behind the iterator, though: owners that
+      // come later move to the end again and again, and the iterator would never come back to it.
+      this.#turns = this.#queues.entries();
+    } else {
+      // Behind the others until its next turn.
       this.#queues.delete(owner);
       this.#queues.set(owner, queue);
     }

@@ -30,14 +30,14 @@ export class TickSlice {
    * Runs as many steps as there is time for in this tick, and the rest in later ones; `undefined`
    * if all are done. Throws or rejects as the steps do.
    */
-  run(steps: Steps): Promise<void> | undefined {
+  run(steps: Steps<unknown>): Promise<void> | undefined {
     for (let step = steps.next(); !step.done; step = steps.next()) {
       if (step.value || this.isOver) return this.#runLater(steps, step.value);
     }
     return undefined;
   }
 
-  async #runLater(steps: Steps, first: Promise<unknown> | undefined): Promise<void> {
+  async #runLater(steps: Steps<unknown>, first: Promise<unknown> | undefined): Promise<void> {
     await (first ?? this.rest());
     for (let step = steps.next(); !step.done; step = steps.next()) {
       if (step.value) await step.value;

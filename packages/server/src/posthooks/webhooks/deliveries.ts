@@ -1,26 +1,22 @@
-import type { Bus } from '../../bus/bus.js';
-import type { Objects } from '../../objects/objects.js';
+import type { DeadLetter, DeadLetters } from '../../jobs/dead-letters.js';
+import {
+  type Job,
+  type JobOutcome,
+  JobQueue,
+  type JobQueueOptions,
+  type JobReport,
+} from '../../jobs/job-queue.js';
+import { doubling } from '../../jobs/retry-policy.js';
 import type { WriteRequest } from '../../objects/write-request.js';
-import type { Log } from '../../platform/log.js';
 import type { Counter } from '../../platform/metrics.js';
-import type { Platform } from '../../platform/platform.js';
-import type { Store, StoredObject } from '../../store/store.js';
-import type { DeadLetter, DeadLetters } from '../dead-letters.js';
-import { DurableQueue, type QueueAttempt } from '../durable-queue.js';
-import type { HookEvent } from '../outbox.js';
-import { Retries } from '../retries.js';
-import { post } from './http-post.js';
-import { retryAfterOf } from './retry-after.js';
+import { WebhookSender } from '../../platform/standard-webhook.js';
+import type { HookEvent } from '../hook-writes.js';
 import { type WebhookEndpoint, wants } from './webhook-endpoint.js';
-import { messageWrite, readMessage, signed, type WebhookMessage } from './webhook-message.js';
+import { messageWrite, readMessage } from './webhook-message.js';
 
-export interface DeliveriesOptions {
+export interface DeliveriesOptions
+  extends Pick<JobQueueOptions, 'store' | 'objects' | 'bus' | 'platform' | 'log'> {
   readonly endpoint: WebhookEndpoint;
-  readonly store: Store;
-  readonly objects: Objects;
-  readonly bus: Bus;
-  readonly platform: Platform;
-  readonly log: Log;
   readonly deadLetters: DeadLetters;
   readonly limits: WebhookLimits;
   /** Counts attempts by outcome. */
@@ -40,17 +36,19 @@ export interface WebhookLimits {
   readonly concurrency: number;
 }
 
-interface DeliveryFailure {
-  readonly reason: string;
-  readonly final?: boolean | undefined;
-  /** Milliseconds that the endpoint asks to pause. */
-  readonly pause?: number | undefined;
-}
-
-const window = 10_000;
 /** Milliseconds. */
 const dropReportInterval = 10_000;
+/** Between two lines of the log that say that the endpoint accepts nothing, milliseconds. */
+const failureReportInterval = 60_000;
 const longestDelay = 4 * 3_600_000;
+const delays = doubling(5000, longestDelay);
+
+const outcomes = {
+  done: 'delivered',
+  continued: 'delivered',
+  retried: 'again',
+  'given-up': 'dead',
+} as const;
 
 /**
  * Delivers messages to one endpoint; those about one object in order, each until it is accepted or
@@ -58,27 +56,31 @@ const longestDelay = 4 * 3_600_000;
  */
 export class Deliveries {
   readonly #options: DeliveriesOptions;
-  readonly #queue: DurableQueue;
-  readonly #retries: Retries;
+  readonly #queue: JobQueue;
+  readonly #sender: WebhookSender;
   readonly #abort = new AbortController();
   /** On the monotonic clock: the endpoint asked to pause until then. */
   #pausedUntil = 0;
   #dropsReportedAt = Number.NEGATIVE_INFINITY;
+  #failureReportedAt = Number.NEGATIVE_INFINITY;
+  /** The log says that it accepts nothing, and not yet that it does again. */
+  #isReportedFailing = false;
 
   constructor(options: DeliveriesOptions) {
-    const { endpoint, store, objects, bus, platform, log, limits } = options;
+    const { endpoint, platform, limits, deadLetters } = options;
+    const { concurrency, attempts, age, timeout } = limits;
     this.#options = options;
-    this.#retries = new Retries({
-      ...{ objects, platform },
-      backoff: { first: 5000, longest: longestDelay },
-    });
-    this.#queue = new DurableQueue({
-      ...{ store, bus, platform, log, window },
-      concurrency: limits.concurrency,
+    this.#sender = new WebhookSender({ ...endpoint, timeout, platform });
+    this.#queue = new JobQueue({
+      ...options,
+      concurrency,
       scope: { names: ['_webhooks', 'deliveries'], parents: [endpoint.name] },
       orderingKey: ({ data, r }) => (typeof data.r === 'string' ? data.r : r),
-      notBefore: (entry) => this.#retries.notBefore(entry),
-      work: (r) => this.#work(r),
+      retry: { delays, jitter: 0.5, attempts, age },
+      run: (job) => this.#run(job),
+      report: (_, report) => this.#report(report),
+      moveToDeadLetters: (job, why) =>
+        deadLetters.add({ ...deadLetterOf(job, endpoint.name), ...why }),
     });
   }
 
@@ -105,7 +107,7 @@ export class Deliveries {
   }
 
   start(): void {
-    this.#queue.start();
+    void this.#queue.start();
   }
 
   /** Aborts the attempts in progress: they will be repeated. */
@@ -114,72 +116,55 @@ export class Deliveries {
     await this.#queue.close();
   }
 
-  async #work(r: string): Promise<QueueAttempt> {
-    const { objects, platform, count } = this.#options;
-    const { clock } = platform;
-    const stored = await objects.head(r);
-    if (!stored || stored.deleted) return { kind: 'done' };
-    const message = readMessage(stored.data);
+  async #run({ data }: Job): Promise<JobOutcome> {
+    const { clock } = this.#options.platform;
+    const message = readMessage(data);
     if (!message) {
-      return await this.#failed(stored, {
-        reason: 'no message that this version can read',
-        final: true,
-      });
+      return { kind: 'failed', reason: 'no message that this version can read', final: true };
     }
-    if (clock.now() - message.at > this.#options.limits.age) {
-      return await this.#failed(stored, { reason: 'it is too old', final: true });
+    const rest = this.#pausedUntil - clock.monotonic();
+    if (rest > 0) return { kind: 'postponed', ms: rest };
+    const result = await this.#sender.send(message, this.#abort.signal);
+    if (result.kind === 'answered' && result.status >= 200 && result.status < 300) {
+      return { kind: 'done' };
     }
-    const pause = this.#pausedUntil - clock.monotonic();
-    if (pause > 0) return { kind: 'retry', after: pause };
-    const failure = await this.#send(message);
-    if (this.#abort.signal.aborted && failure) return { kind: 'retry', after: 0 };
-    if (failure) return await this.#failed(stored, failure);
-    count.add(1, 'delivered');
-    await objects.writeAll([], { erases: [r] });
-    return { kind: 'done' };
+    if (this.#abort.signal.aborted) return { kind: 'postponed', ms: 0 };
+    if (result.kind === 'failed') return result;
+    const { status, retryAfter = 0 } = result;
+    const pause = Math.min(retryAfter, longestDelay);
+    if (pause > 0) this.#pausedUntil = clock.monotonic() + pause;
+    return { kind: 'failed', reason: `it answered ${status}`, final: status === 410, pause };
   }
 
-  /** Resolves to `undefined` where it was accepted. */
-  async #send(message: WebhookMessage): Promise<DeliveryFailure | undefined> {
-    const { endpoint, platform, limits } = this.#options;
-    const now = platform.clock.now();
-    const result = await post(signed(message, endpoint.secret, now), {
-      url: endpoint.url,
-      timers: platform.timers,
-      timeout: limits.timeout,
-      signal: this.#abort.signal,
-    });
-    if (result.kind === 'failed') return { reason: result.reason };
-    const { status, retryAfter } = result;
-    if (status >= 200 && status < 300) return undefined;
-    const pause = Math.min(retryAfterOf(retryAfter, now) ?? 0, longestDelay);
-    return { reason: `it answered ${status}`, final: status === 410, pause };
+  #report(report: JobReport): void {
+    const { count, log, endpoint } = this.#options;
+    count.add(1, outcomes[report.kind]);
+    if (report.kind === 'done' && this.#isReportedFailing) {
+      this.#isReportedFailing = false;
+      log.info({ webhook: endpoint.name }, 'a webhook accepts events again');
+    }
+    if (report.kind !== 'retried') return;
+    const { attempts, failure } = report;
+    const fields = { webhook: endpoint.name, attempts, reason: failure.reason };
+    log.debug(fields, 'a delivery will be retried');
+    this.#reportFailure(failure.reason);
   }
 
-  async #failed(
-    stored: StoredObject,
-    { reason, final, pause = 0 }: DeliveryFailure,
-  ): Promise<QueueAttempt> {
-    const { endpoint, limits, deadLetters, count, log, platform } = this.#options;
-    const attempts = this.#retries.attemptsOf(stored) + 1;
-    if (pause > 0) this.#pausedUntil = platform.clock.monotonic() + pause;
-    if (!final && attempts < limits.attempts) {
-      count.add(1, 'again');
-      log.debug({ webhook: endpoint.name, attempts, reason }, 'a delivery will be retried');
-      return await this.#retries.schedule(stored, attempts, reason, pause);
-    }
-    await deadLetters.add({
-      ...deadLetterOf(stored, endpoint.name),
-      ...{ attempts, reason },
-    });
-    count.add(1, 'dead');
-    return { kind: 'done' };
+  /** One line, however many events wait. */
+  #reportFailure(reason: string): void {
+    const { platform, log, endpoint } = this.#options;
+    const now = platform.clock.monotonic();
+    if (this.#isReportedFailing || now - this.#failureReportedAt < failureReportInterval) return;
+    this.#failureReportedAt = now;
+    this.#isReportedFailing = true;
+    const fields = { webhook: endpoint.name, reason };
+    log.warn(fields, 'a webhook did not accept an event, which will be sent again');
   }
 }
 
 /** A message as a dead letter, without the reason. */
 export function deadLetterOf(
-  { r, data }: StoredObject,
+  { r, data }: Pick<Job, 'r' | 'data'>,
   endpoint: string,
 ): Omit<DeadLetter, 'attempts' | 'reason'> {
   const about = typeof data.r === 'string' ? data.r : '';

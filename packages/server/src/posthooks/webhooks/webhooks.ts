@@ -1,10 +1,10 @@
 import type { Bus } from '../../bus/bus.js';
 import type { Services } from '../../commands/services.js';
+import type { DeadLetters } from '../../jobs/dead-letters.js';
 import type { WriteRequest } from '../../objects/write-request.js';
 import type { Log } from '../../platform/log.js';
 import type { Metrics } from '../../platform/metrics.js';
-import type { DeadLetters } from '../dead-letters.js';
-import type { HookEvent } from '../outbox.js';
+import type { HookEvent } from '../hook-writes.js';
 import { Deliveries, deadLetterOf, type WebhookLimits } from './deliveries.js';
 import type { WebhookEndpoint } from './webhook-endpoint.js';
 

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
 import fc from 'fast-check';
-import type { Order } from '../store.js';
+import type { Order } from '../store-reads.js';
 
 // Values and queries for random tests of stores: few values, so that they collide, and every kind
 // that is easy to get wrong.
@@ -77,6 +77,7 @@ function operandOf(operator: RqlOperator): fc.Arbitrary<JsonValue> {
     case 'between':
       return fc.oneof(fc.tuple(number, number), fc.tuple(text, text), fc.tuple(plain, plain));
     case 'starts with':
+    case 'contains ignoring case':
       return text;
     default:
       return fc.oneof({ weight: 9, arbitrary: jsonValue }, { weight: 1, arbitrary: infinite });
@@ -93,6 +94,7 @@ const operators: readonly RqlOperator[] = [
   'in',
   'between',
   'contains',
+  'contains ignoring case',
   'starts with',
 ];
 
@@ -129,7 +131,12 @@ export function filterOf(rs: readonly string[]): fc.Arbitrary<RqlExpression> {
   })).filter;
 }
 
-export const orderBy: fc.Arbitrary<Order> = fc.record({
+const sortKey = fc.record({
   field: fc.constantFrom('_r', '_rev', 'o.p', ...fieldNames),
   descending: fc.boolean(),
+});
+
+export const orderBy: fc.Arbitrary<Order> = fc.record({
+  keys: fc.uniqueArray(sortKey, { selector: ({ field }) => field, minLength: 1, maxLength: 4 }),
+  reversed: fc.boolean(),
 });

@@ -1,3 +1,4 @@
+import type { JsonValue } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { alone, creation, deletion, each, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
@@ -24,7 +25,7 @@ export function commitContract(open: OpenStore): void {
     test('the latest change time is the greatest time of any change', async () => {
       await subject.commit(creation('/users/1', {}, { at: 500 }));
       await subject.commit(creation('/users/2', {}, { at: 300 }));
-      expect(await subject.store.newest()).toBe(500);
+      expect(await subject.store.latestChangeTime()).toBe(500);
     });
 
     test('[DUR2] a write is refused unless the stored revision is one less', async () => {
@@ -85,7 +86,7 @@ export function commitContract(open: OpenStore): void {
 
     test('a refused write leaves no trace and does not stop the others', async () => {
       const { store } = subject;
-      await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
+      await store.prepare([layout('users', [{ fields: ['email'], unique: true }])]);
       const lost = { uid: 'u1', id: 'k', cmd: 'create', r: '/users/*' };
       const outcomes = await subject.outcomes(
         alone(creation('/users/1', { email: 'a' })),
@@ -167,14 +168,14 @@ function uniqueContract(open: OpenStore): void {
   describe('unique fields', () => {
     const subject = StoreUnderTest.each(open);
     const users = layout('users', [
-      { field: 'email', unique: true },
-      { field: 'card.number', unique: true },
+      { fields: ['email'], unique: true },
+      { fields: ['card.number'], unique: true },
     ]);
 
     test('[IDX2] a second object with the value is refused, by create and by update', async () => {
       await subject.store.prepare([users]);
       await subject.commit(creation('/users/1', { email: 'a' }), creation('/users/2'));
-      const clash = { kind: 'unique', field: 'email' };
+      const clash = { kind: 'unique', fields: ['email'] };
       expect(await subject.outcome(creation('/users/3', { email: 'a' }))).toEqual(clash);
       const second = await subject.object('/users/2');
       expect(await subject.outcome(update(second, { email: 'a' }))).toEqual(clash);
@@ -232,7 +233,7 @@ function uniqueContract(open: OpenStore): void {
       const again = [1.0, '1', true, [1], { b: [], a: 1 }, '', {}, []];
       for (const email of again) {
         const outcome = await subject.outcome(creation('/users/x', { email }));
-        expect(outcome).toEqual({ kind: 'unique', field: 'email' });
+        expect(outcome).toEqual({ kind: 'unique', fields: ['email'] });
       }
       await subject.commit(creation('/users/x', { email: { a: 1, b: {} } }));
     });
@@ -256,7 +257,7 @@ function uniqueContract(open: OpenStore): void {
       await subject.commit(...values.map((email, index) => creation(`/users/${index}`, { email })));
       for (const email of values) {
         const outcome = await subject.outcome(creation('/users/x', { email }));
-        expect(outcome).toEqual({ kind: 'unique', field: 'email' });
+        expect(outcome).toEqual({ kind: 'unique', fields: ['email'] });
       }
     });
 
@@ -264,17 +265,36 @@ function uniqueContract(open: OpenStore): void {
       await subject.store.prepare([users]);
       await subject.commit(creation('/users/1', { email: 'a', card: { number: 5 } }));
       const inner = await subject.outcome(creation('/users/2', { card: { number: 5 } }));
-      expect(inner).toEqual({ kind: 'unique', field: 'card.number' });
+      expect(inner).toEqual({ kind: 'unique', fields: ['card.number'] });
       const both = await subject.outcome(creation('/users/2', { card: { number: 5 }, email: 'a' }));
-      expect(both).toEqual({ kind: 'unique', field: 'email' });
+      expect(both).toEqual({ kind: 'unique', fields: ['email'] });
       await subject.commit(creation('/users/2', { card: [{ number: 5 }], 'card.number': 5 }));
     });
 
+    test('[FAC3] of several fields, refuses the combination alone, and names all of them', async () => {
+      const { store } = subject;
+      await store.prepare([layout('pages', [{ fields: ['site', 'o.slug'], unique: true }])]);
+      const page = (id: number, site: JsonValue, slug: JsonValue) =>
+        creation(`/pages/${id}`, { site, o: { slug } });
+      await subject.commit(page(1, 'x', 'home'), page(2, 'y', 'home'), page(3, 'x', 'news'));
+      const clash = { kind: 'unique', fields: ['site', 'o.slug'] };
+      expect(await subject.outcome(page(4, 'x', 'home'))).toEqual(clash);
+      const second = await subject.object('/pages/2');
+      expect(await subject.outcome(update(second, { site: 'x' }))).toEqual(clash);
+      // Without one of the fields an object does not count.
+      await subject.commit(page(5, 'x', null), page(6, 'x', null), creation('/pages/7'));
+      const [one, other] = [await subject.object('/pages/1'), await subject.object('/pages/3')];
+      const swap = [update(one, { o: { slug: 'news' } }), update(other, { o: { slug: 'home' } })];
+      const [swapped] = await store.commit([{ writes: swap }]);
+      expect(swapped?.kind).toBe('committed');
+      await subject.commit(deletion(await subject.object('/pages/1')), page(8, 'x', 'news'));
+    });
+
     test('[IDX2] applies across parents', async () => {
-      await subject.store.prepare([layout('a/b', [{ field: 'n', unique: true }])]);
+      await subject.store.prepare([layout('a/b', [{ fields: ['n'], unique: true }])]);
       await subject.commit(creation('/a/1/b/1', { n: 1 }));
       const outcome = await subject.outcome(creation('/a/2/b/1', { n: 1 }));
-      expect(outcome).toEqual({ kind: 'unique', field: 'n' });
+      expect(outcome).toEqual({ kind: 'unique', fields: ['n'] });
     });
   });
 }

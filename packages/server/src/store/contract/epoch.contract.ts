@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../platform/simulated.js';
-import type { RestoredObject } from '../store.js';
+import type { RestoredObject } from '../write-group.js';
 import { creation, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 

@@ -21,7 +21,7 @@ export function groupsContract(open: OpenStore): void {
     });
 
     test('each write of a group sees the ones before it: revisions, requirements, unique values', async () => {
-      await subject.store.prepare([layout('users', [{ field: 'email', unique: true }])]);
+      await subject.store.prepare([layout('users', [{ fields: ['email'], unique: true }])]);
       const first = creation('/users/1', { email: 'a' });
       const moved = update(first.object, { email: 'b' });
       const child = creation('/users/1/posts/1', {}, { requires: ['/users/1'] });
@@ -36,7 +36,7 @@ export function groupsContract(open: OpenStore): void {
 
     test('[BAT3] unique values may move within a group: what counts is what all of it leaves', async () => {
       const { store } = subject;
-      const indexes = ['no', 'card.code'].map((field) => ({ field, unique: true }));
+      const indexes = ['no', 'card.code'].map((field) => ({ fields: [field], unique: true }));
       await store.prepare([layout('seats', indexes)]);
       const seats = [1, 2, 3, 4].map((no) =>
         creation(`/seats/${no}`, { no, card: { code: `c${no}` } }),
@@ -58,23 +58,23 @@ export function groupsContract(open: OpenStore): void {
       const numbers = await store.getMany([1, 2, 3, 4, 5].map((id) => `/seats/${id}`));
       expect(numbers.map((seat) => seat?.data.no)).toEqual([2, 3, 1, undefined, 4]);
       const found = await store.query(
-        queryOf('seats', { order: { field: 'no', descending: false } }),
+        queryOf('seats', { order: { keys: [{ field: 'no', descending: false }] } }),
       );
       expect(found.map(({ r }) => r)).toEqual(['/seats/3', '/seats/1', '/seats/2', '/seats/5']);
       expect(await subject.outcome(creation('/seats/6', { no: 3 }))).toEqual({
         kind: 'unique',
-        field: 'no',
+        fields: ['no'],
       });
     });
 
     test('[BAT4] a clash that remains after the group refuses it, at the last write of that object', async () => {
       const { store } = subject;
-      await store.prepare([layout('seats', [{ field: 'no', unique: true }])]);
+      await store.prepare([layout('seats', [{ fields: ['no'], unique: true }])]);
       const [one, two] = [creation('/seats/1', { no: 1 }), creation('/seats/2', { no: 2 })];
       await subject.commit(one, two);
       const third = creation('/seats/3', { no: 1 });
       const away = update(two.object, { no: 1 });
-      const clash = { kind: 'unique', field: 'no' };
+      const clash = { kind: 'unique', fields: ['no'] };
       const cases = [
         { writes: [update(one.object, { no: 2 }), third], index: 0 },
         { writes: [third, away, update(one.object, { no: 9 })], index: 1 },
@@ -96,7 +96,7 @@ export function groupsContract(open: OpenStore): void {
 
     test('a refused write undoes its group, and the index says which it was', async () => {
       const { store } = subject;
-      await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
+      await store.prepare([layout('users', [{ fields: ['email'], unique: true }])]);
       const taken = creation('/users/1', { email: 'a' });
       await subject.commit(taken);
       const before = await store.history('/users/1', 0, 10);
@@ -113,7 +113,7 @@ export function groupsContract(open: OpenStore): void {
         },
         {
           write: creation('/users/3', { email: 'b' }),
-          reason: { kind: 'unique', field: 'email' },
+          reason: { kind: 'unique', fields: ['email'] },
         },
       ];
       for (const { write, reason } of refusals) {
@@ -128,7 +128,7 @@ export function groupsContract(open: OpenStore): void {
       ]);
       expect(await store.history('/users/1', 0, 10)).toEqual(before);
       expect(await store.position()).toBe(1);
-      expect(await store.newest()).toBe(taken.change.at);
+      expect(await store.latestChangeTime()).toBe(taken.change.at);
       expect(await store.once('u1', 'k')).toBeUndefined();
       expect((await store.created(users, 0, 10)).through).toBe(1);
     });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { StoreUnavailable } from '../store.js';
+import { StoreUnavailable } from '../store-errors.js';
 import { creation, each, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -14,7 +14,7 @@ export function lifeContract(open: OpenStore): void {
       expect(await store.query(queryOf('users'))).toEqual([]);
       expect(await store.count(queryOf('users/posts'))).toBe(0);
       expect(await store.position()).toBe(0);
-      expect(await store.newest()).toBe(0);
+      expect(await store.latestChangeTime()).toBe(0);
     });
 
     test('an object comes back as it was written', async () => {
@@ -121,7 +121,7 @@ export function lifeContract(open: OpenStore): void {
         () => store.history('/users/1', 0, 10),
         () => store.created({ names: ['users'], parents: [] }, 0, 10),
         () => store.position(),
-        () => store.newest(),
+        () => store.latestChangeTime(),
         () => store.once('u1', 'a'),
         () => store.ping(),
         () => store.prepare([]),

@@ -1,6 +1,8 @@
 import type { JsonObject } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
-import { type Migration, type StoredObject, UniqueClash } from '../store.js';
+import { UniqueClash } from '../store-errors.js';
+import type { StoredObject } from '../stored-object.js';
+import type { Migration } from '../write-group.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -53,12 +55,12 @@ export function migrateContract(open: OpenStore): void {
 
     test('are checked for unique fields one by one', async () => {
       const { store } = subject;
-      await store.prepare([layout('users', [{ field: 'n', unique: true }])]);
+      await store.prepare([layout('users', [{ fields: ['n'], unique: true }])]);
       const [a, b] = [creation('/users/a', { n: 1 }), creation('/users/b', { n: 3 })];
       await subject.commit(a, b);
       expect(await store.migrate([to(2, a.object), to(2, b.object)])).toEqual([
         { kind: 'migrated' },
-        { kind: 'unique', field: 'n' },
+        { kind: 'unique', fields: ['n'] },
       ]);
       expect(await subject.object('/users/b')).toMatchObject({ data: { n: 3 }, modelVersion: 1 });
     });
@@ -66,7 +68,7 @@ export function migrateContract(open: OpenStore): void {
 
   describe('unique fields of a collection that is being migrated', () => {
     const subject = StoreUnderTest.each(open);
-    const seats = (currentFrom: number, indexes = [{ field: 'no', unique: true }]) => [
+    const seats = (currentFrom: number, indexes = [{ fields: ['no'], unique: true }]) => [
       { ...layout('seats', indexes), modelVersion: currentFrom, currentFrom },
     ];
 
@@ -84,10 +86,10 @@ export function migrateContract(open: OpenStore): void {
         const write = creation(`/seats/new${no}`, { no });
         return subject.outcome({ ...write, object: { ...write.object, modelVersion: 2 } });
       };
-      expect(await outcome(5)).toEqual({ kind: 'unique', field: 'no' });
+      expect(await outcome(5)).toEqual({ kind: 'unique', fields: ['no'] });
       expect(await outcome(1)).toMatchObject({ kind: 'committed' });
       await store.prepare(seats(2));
-      expect(await outcome(2)).toEqual({ kind: 'unique', field: 'no' });
+      expect(await outcome(2)).toEqual({ kind: 'unique', fields: ['no'] });
     });
 
     test('[MIG8] refuse an object that ends with the value of another', async () => {
@@ -99,7 +101,7 @@ export function migrateContract(open: OpenStore): void {
       const same = { no: 7 };
       expect(await store.migrate([to(2, a.object, same), to(2, b.object, same)])).toEqual([
         { kind: 'migrated' },
-        { kind: 'unique', field: 'no' },
+        { kind: 'unique', fields: ['no'] },
       ]);
       expect(await subject.object('/seats/b')).toEqual(b.object);
       // A field that becomes unique must be so in all of them.

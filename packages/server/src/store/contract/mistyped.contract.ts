@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { StoredFieldType } from '../store.js';
+import type { StoredFieldType } from '../collection-layout.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { UniqueClash } from '../store.js';
+import { UniqueClash } from '../store-errors.js';
 import { creation, layout, queryOf } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -7,7 +7,7 @@ export function prepareContract(open: OpenStore): void {
   describe('prepare', () => {
     const subject = StoreUnderTest.each(open);
     const plain = layout('users');
-    const unique = layout('users', [{ field: 'email', unique: true }]);
+    const unique = layout('users', [{ fields: ['email'], unique: true }]);
 
     test('repeating the same layouts changes nothing', async () => {
       await subject.store.prepare([unique]);
@@ -23,13 +23,13 @@ export function prepareContract(open: OpenStore): void {
       await subject.store.prepare([unique]);
       const outcome = await subject.outcome(creation('/users/2', { email: 'a' }));
       expect(outcome?.kind).toBe('unique');
-      await subject.store.prepare([layout('users', [{ field: 'email', unique: false }])]);
+      await subject.store.prepare([layout('users', [{ fields: ['email'], unique: false }])]);
       await subject.commit(creation('/users/2', { email: 'a' }));
     });
 
     test('[IDX2] a unique index that stored objects forbid is refused, and nothing changes', async () => {
       const { store } = subject;
-      await store.prepare([plain, layout('notes', [{ field: 'title', unique: true }])]);
+      await store.prepare([plain, layout('notes', [{ fields: ['title'], unique: true }])]);
       await subject.commit(
         creation('/users/1', { email: 'a' }),
         creation('/users/2', { email: 'a' }),
@@ -37,15 +37,31 @@ export function prepareContract(open: OpenStore): void {
       );
       const attempt = store.prepare([layout('notes'), unique]);
       await expect(attempt).rejects.toThrow(UniqueClash);
-      await expect(attempt).rejects.toMatchObject({ collection: 'users', field: 'email' });
+      await expect(attempt).rejects.toMatchObject({ collection: 'users', fields: ['email'] });
       await subject.commit(creation('/users/3', { email: 'a' }));
       const outcome = await subject.outcome(creation('/notes/2', { title: 't' }));
       expect(outcome?.kind).toBe('unique');
     });
 
+    test('[FAC3] stored objects that agree in all fields of a new unique index forbid it', async () => {
+      const both = layout('users', [{ fields: ['team', 'o.slug'], unique: true }]);
+      const { store } = subject;
+      await store.prepare([plain]);
+      const data = { team: 1, o: { slug: 'a' } };
+      await subject.commit(creation('/users/1', data), creation('/users/2', { ...data, team: 2 }));
+      await store.prepare([both]);
+      await store.prepare([plain]);
+      await subject.commit(creation('/users/3', data));
+      const attempt = store.prepare([both]);
+      await expect(attempt).rejects.toThrow(
+        'two objects of users have the same values in team and o.slug, so they cannot become unique',
+      );
+      await expect(attempt).rejects.toMatchObject({ fields: ['team', 'o.slug'] });
+    });
+
     test('[IDX1] an index changes no result, whatever the name of the field', async () => {
       const fields = ['n', 'Name', 'name', "it's", 'a"b', 'x[0]', '#', 'é', 'o.p', '$', '\0'];
-      const indexes = fields.map((field) => ({ field, unique: false }));
+      const indexes = fields.map((field) => ({ fields: [field], unique: false }));
       const data = Object.fromEntries(fields.map((field, value) => [field, value]));
       await subject.store.prepare([layout('users', indexes)]);
       await subject.commit(creation('/users/1', { ...data, o: { p: 8 } }), creation('/users/2'));

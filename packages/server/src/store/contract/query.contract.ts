@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue, RqlOperator } from '@really/protocol';
 import { describe, expect, test } from 'vitest';
 import { sortPositionOf } from '../order.js';
-import { type Order, type Query, QueryTimeout } from '../store.js';
+import { QueryTimeout } from '../store-errors.js';
+import type { Order, Query } from '../store-reads.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -31,7 +32,7 @@ export function queryContract(open: OpenStore): void {
     test('[REA3] ids are ordered as text, byte by byte, in both directions', async () => {
       const sorted = ['-', '1', '10', '9', 'A', 'Z', '_', 'a', 'aa', 'b'];
       await subject.commit(...sorted.map((id) => creation(`/users/${id}`)));
-      const ascending = { field: '_r', descending: false };
+      const ascending = { keys: [{ field: '_r', descending: false }] };
       const up = await subject.store.query(queryOf('users', { order: ascending }));
       expect(up.map(({ r }) => r.slice(7))).toEqual(sorted);
       const down = await subject.store.query(queryOf('users'));
@@ -56,13 +57,39 @@ export function queryContract(open: OpenStore): void {
       expect(await ids(queryOf('users', { filter: missing }))).toBe('');
     });
 
+    test('[LKP5] an id, or the objects right above, narrow a query', async () => {
+      for (const [at, data] of [
+        ['a/1/b', 1],
+        ['a/2/b', 2],
+        ['a/12/b', 3],
+      ] as const) {
+        await fill(at, { x: { n: data }, y: { n: data } });
+      }
+      const scope = { names: ['a', 'b'], parents: ['*'] };
+      const found = async (query: Partial<Query>) => {
+        const objects = await subject.store.query({ ...queryOf('users'), scope, ...query });
+        expect(await subject.store.count({ ...queryOf('users'), scope, ...query })).toBe(
+          objects.length,
+        );
+        return objects.map(({ r }) => r).sort();
+      };
+      const id = 'x';
+      expect(await found({ id })).toEqual(['/a/1/b/x', '/a/12/b/x', '/a/2/b/x']);
+      expect(await found({ id, scope: { ...scope, parents: ['1'] } })).toEqual(['/a/1/b/x']);
+      expect(await found({ below: ['/a/1', '/a/3'] })).toEqual(['/a/1/b/x', '/a/1/b/y']);
+      const filter = comparison(['n'], '>', 1);
+      expect(await found({ below: ['/a/1', '/a/2'], id, filter })).toEqual(['/a/2/b/x']);
+      expect(await found({ below: [] })).toEqual([]);
+      expect(await found({ id: 'z' })).toEqual([]);
+    });
+
     test('[REA1] wildcards cover all parents, and named parents only their own', async () => {
       await fill('a/1/b', { x: {}, y: {} });
       await fill('a/10/b', { x: {} });
       await fill('a/1-0/b', { z: {} });
       const scope = (parent: string) => ({ names: ['a', 'b'], parents: [parent] });
       const rs = async (parent: string, descending = false) => {
-        const order = { field: '_r', descending };
+        const order = { keys: [{ field: '_r', descending }] };
         const found = await subject.store.query(queryOf('a/b', { scope: scope(parent), order }));
         return found.map(({ r }) => r);
       };
@@ -87,7 +114,7 @@ export function queryContract(open: OpenStore): void {
         h: { n: true },
         i: { n: [1] },
       });
-      const by = (descending: boolean): Order => ({ field: 'n', descending });
+      const by = (descending: boolean): Order => ({ keys: [{ field: 'n', descending }] });
       expect(await ids(queryOf('users', { order: by(false) }))).toBe('gacbehidf');
       expect(await ids(queryOf('users', { order: by(true) }))).toBe('ihebcagfd');
     });
@@ -95,7 +122,7 @@ export function queryContract(open: OpenStore): void {
     test('[REA4] texts are ordered by code point', async () => {
       const texts = ['', '\0', 'A', 'B', 'a', 'é', '\ud7ff', '\ud800', '\ue000', '\uffff', '😀'];
       await subject.commit(...texts.map((n, index) => creation(`/users/${100 - index}`, { n })));
-      const order = { field: 'n', descending: false };
+      const order = { keys: [{ field: 'n', descending: false }] };
       const found = await subject.store.query(queryOf('users', { order }));
       expect(found.map(({ data }) => data.n)).toEqual(texts);
     });
@@ -103,7 +130,7 @@ export function queryContract(open: OpenStore): void {
     test('[REA4] an inner field, the revision, and a field that is an operator in paths', async () => {
       await fill('users', { a: { o: { n: 2 } }, b: { o: { n: 1 } }, c: { o: [{ n: 0 }] } });
       await subject.commit(update(await subject.object('/users/b'), { x: 1 }));
-      const by = (field: string): Order => ({ field, descending: false });
+      const by = (field: string): Order => ({ keys: [{ field, descending: false }] });
       expect(await ids(queryOf('users', { order: by('o.n') }))).toBe('bac');
       expect(await ids(queryOf('users', { order: by('_rev') }))).toBe('acb');
       await fill('odd', { a: { '"[0]': 2 }, b: { '"[0]': 1 } });
@@ -114,7 +141,7 @@ export function queryContract(open: OpenStore): void {
       await fill('users', { a: { n: 1 }, b: { n: 1 }, c: {}, d: { n: 0 }, e: { n: 'x' }, f: {} });
       for (const field of ['_r', 'n', '_rev']) {
         for (const descending of [false, true]) {
-          const order = { field, descending };
+          const order = { keys: [{ field, descending }] };
           const all = await subject.store.query(queryOf('users', { order }));
           for (const [index, object] of all.entries()) {
             const from = sortPositionOf(object, order);
@@ -127,15 +154,15 @@ export function queryContract(open: OpenStore): void {
           }
         }
       }
-      const order = { field: 'n', descending: false };
-      const from = { value: 0.5, r: '/users/zzz' };
+      const order = { keys: [{ field: 'n', descending: false }] };
+      const from = { values: [0.5], r: '/users/zzz' };
       expect(await ids(queryOf('users', { order, from }))).toBe('abecf');
     });
 
     test('[CNT1] a count ignores order and position', async () => {
       await fill('users', { a: { n: 1 }, b: { n: 2 }, c: { n: 3 } });
       const filter = comparison(['n'], '>=', 2);
-      const from = { value: undefined, r: '/users/b' };
+      const from = { values: [], r: '/users/b' };
       expect(await subject.store.count(queryOf('users', { filter, from }))).toBe(2);
     });
 
@@ -151,7 +178,7 @@ export function queryContract(open: OpenStore): void {
     test('[IDX1] results are the same with an index', async () => {
       const data = { a: { n: 1 }, b: { n: '1' }, c: {}, d: { n: 5 }, e: { n: [5] } };
       await fill('users', data);
-      const order = { field: 'n', descending: false };
+      const order = { keys: [{ field: 'n', descending: false }] };
       const queries = [
         queryOf('users', { filter: comparison(['n'], '=', 1) }),
         queryOf('users', { filter: comparison(['n'], '>', 0), order }),
@@ -159,7 +186,7 @@ export function queryContract(open: OpenStore): void {
         queryOf('users', { order }),
       ];
       const before = await Promise.all(queries.map(ids));
-      await subject.store.prepare([layout('users', [{ field: 'n', unique: false }])]);
+      await subject.store.prepare([layout('users', [{ fields: ['n'], unique: false }])]);
       expect(await Promise.all(queries.map(ids))).toEqual(before);
       expect(before).toEqual(['a', 'ad', 'c', 'adbec']);
     });
@@ -188,6 +215,9 @@ function filterCases(
     ['[RQL2] contains, by deep equality', 'contains', { y: 1, x: '2' }, 'd'],
     ['[RQL2] contains null', 'contains', null, 'd'],
     ['[RQL2] contains with a number does not match a text', 'contains', '2', ''],
+    ['[RQL7] a text that contains a text', 'contains', '1', 'b'],
+    ['[RQL7] every text contains the empty one', 'contains', '', 'b'],
+    ['[RQL7] an element ignoring case', 'contains ignoring case', 'X', 'd'],
     ['[RQL2] starts with', 'starts with', '1', 'b'],
     ['[RQL2] starts with the empty text matches any text', 'starts with', '', 'b'],
     ['[RQL2] starts with a text as long as a message', 'starts with', '1'.repeat(1_000_000), ''],
@@ -206,7 +236,7 @@ function filterCases(
       g: { n: null },
       h: { n: 5 },
     });
-    const order = { field: '_r', descending: false };
+    const order = { keys: [{ field: '_r', descending: false }] };
     const filter = comparison(['n'], operator, value);
     expect(await ids(queryOf('users', { order, filter }))).toBe(found);
     const others = [...'abcdefgh'].filter((id) => !found.includes(id)).join('');
@@ -216,7 +246,7 @@ function filterCases(
 
   test('[RQL1] [RQL3] and, or, not, inner fields, _r and _rev', async () => {
     await fill('users', { a: { o: { n: 1 } }, b: { o: { n: 2 } }, c: { o: [{ n: 1 }] }, d: {} });
-    const order = { field: '_r', descending: false };
+    const order = { keys: [{ field: '_r', descending: false }] };
     const is = (value: JsonValue) => comparison(['o', 'n'], '=', value);
     const either = { kind: 'or', left: is(1), right: is(2) } as const;
     expect(await ids(queryOf('users', { order, filter: either }))).toBe('ab');

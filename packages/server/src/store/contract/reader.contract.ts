@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CollectionSlice } from '../export-reader.js';
-import { type ObjectWithHistory, StoreUnavailable } from '../store.js';
+import { StoreUnavailable } from '../store-errors.js';
+import type { ObjectWithHistory } from '../stored-object.js';
 import { creation, deletion, layout, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -25,7 +26,7 @@ export function readerContract(open: OpenStore): void {
       ]);
       expect(await reader.state()).toEqual({
         position: await store.position(),
-        newest: await store.newest(),
+        newest: await store.latestChangeTime(),
       });
     });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ObjectWithHistory, RestoredObject, Write } from '../store.js';
+import type { ObjectWithHistory } from '../stored-object.js';
+import type { RestoredObject, Write } from '../write-group.js';
 import { creation, deletion, layout, queryOf, update } from './sample-writes.js';
 import { type OpenStore, StoreUnderTest } from './setup.js';
 
@@ -108,11 +109,11 @@ export function restoreContract(open: OpenStore): void {
     test('[MOV8] ids begin after everything restored, and after the latest change time of the other store', async () => {
       const { store } = subject;
       await store.restore([restored(keptAfter(born, grown))], 5);
-      expect(await store.newest()).toBe(later);
+      expect(await store.latestChangeTime()).toBe(later);
       await store.restore([], later + 7);
-      expect(await store.newest()).toBe(later + 7);
+      expect(await store.latestChangeTime()).toBe(later + 7);
       await store.restore([], 1);
-      expect(await store.newest()).toBe(later + 7);
+      expect(await store.latestChangeTime()).toBe(later + 7);
     });
 
     test('[MOV8] a position from before the restore is gone', async () => {
@@ -148,19 +149,19 @@ export function restoreContract(open: OpenStore): void {
       });
       expect(await store.get('/users/1')).toBeUndefined();
       expect(await store.position()).toBe(1);
-      expect(await store.newest()).toBeLessThan(later);
+      expect(await store.latestChangeTime()).toBeLessThan(later);
       expect(await subject.commit(born)).toEqual([2]);
     });
 
     test('[MOV9] unique fields are enforced', async () => {
       const { store } = subject;
-      await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
+      await store.prepare([layout('users', [{ fields: ['email'], unique: true }])]);
       await subject.commit(creation('/users/0', { email: 'a' }));
       const other = (email: string) => restored(keptAfter(creation('/users/1', { email })));
       expect(await store.restore([other('a')], 0)).toEqual({
         kind: 'refused',
         index: 0,
-        refusal: { kind: 'unique', field: 'email' },
+        refusal: { kind: 'unique', fields: ['email'] },
       });
       expect(await store.restore([other('b')], 0)).toEqual({ kind: 'restored' });
       expect(await subject.outcome(creation('/users/2', { email: 'b' }))).toMatchObject({
@@ -170,7 +171,7 @@ export function restoreContract(open: OpenStore): void {
 
     test('[MOV10] an entry may replace an existing object with its history, and two may swap unique values', async () => {
       const { store } = subject;
-      await store.prepare([layout('users', [{ field: 'email', unique: true }])]);
+      await store.prepare([layout('users', [{ fields: ['email'], unique: true }])]);
       const [a, b] = [creation('/users/a', { email: 'x' }), creation('/users/b', { email: 'y' })];
       await subject.commit(a, b, update(a.object, { n: 1 }));
       const entryOf = (r: string, email: string) => keptAfter(creation(r, { email }));

@@ -1,18 +1,14 @@
 import type { JsonObject } from '@really/protocol';
-import type {
-  Change,
-  CollectionLayout,
-  OnceKey,
-  Query,
-  StoredObject,
-  Write,
-  WriteGroup,
-} from '../store.js';
+import type { CollectionLayout } from '../collection-layout.js';
+import type { Query } from '../store-reads.js';
+import type { Change, StoredObject } from '../stored-object.js';
+import type { ObjectRead, OnceKey, Write, WriteGroup } from '../write-group.js';
 
 /** Writes for tests of stores. */
 interface Extras {
   readonly at?: number | undefined;
   readonly requires?: readonly string[] | undefined;
+  readonly reads?: readonly ObjectRead[] | undefined;
 }
 
 const by = { uid: 'u1', authType: 'password', _r: '/users/1', data: { name: 'Ann' } };
@@ -66,12 +62,12 @@ export function layout(
 export function queryOf(collection: string, parts: Partial<Query> = {}): Query {
   const names = collection.split('/');
   const parents = names.slice(1).map(() => '*');
-  const order = { field: '_r', descending: true };
+  const order = { keys: [{ field: '_r', descending: true }] };
   return { scope: { names, parents }, order, limit: 1000, timeout: 20_000, ...parts };
 }
 
 function write(change: Change, object: StoredObject, extras: Extras): Write {
-  return { change, object, requires: extras.requires ?? [] };
+  return { change, object, requires: extras.requires ?? [], reads: extras.reads };
 }
 
 function unchanged(object: StoredObject, { at }: Extras): Change {

@@ -3,15 +3,9 @@ import type { Platform } from '../../platform/platform.js';
 import { type SimulatedPlatform, simulatedPlatform } from '../../platform/simulated.js';
 import type { ExportReader } from '../export-reader.js';
 import type { MemoryConfig } from '../memory/config.js';
-import type {
-  GroupOutcome,
-  OnceKey,
-  Store,
-  StoredObject,
-  Write,
-  WriteGroup,
-  WriteRefusal,
-} from '../store.js';
+import type { Store } from '../store.js';
+import type { StoredObject } from '../stored-object.js';
+import type { GroupOutcome, OnceKey, Write, WriteGroup, WriteRefusal } from '../write-group.js';
 import { alone, each } from './sample-writes.js';
 
 /** Opens an empty store and its export reader. `close` closes it and removes its files. */

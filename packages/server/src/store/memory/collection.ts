@@ -1,19 +1,17 @@
-import { deepEqual, type JsonValue } from '@really/protocol/values';
-import { valueAt } from '../order.js';
+import { deepEqual, type JsonValue, valueAtPath } from '@really/protocol/values';
+import type { CollectionLayout, LayoutIndex } from '../collection-layout.js';
+import { textsAt } from '../reference-path.js';
 import { type Horizon, horizonOf, publishedHistory } from '../retention.js';
-import {
-  type Change,
-  type CollectionLayout,
-  type CommittedChange,
-  type History,
-  type Migration,
-  type MigrationOutcome,
-  type ObjectWithHistory,
-  type Pos,
-  type StoredObject,
-  UniqueClash,
-  type Write,
-} from '../store.js';
+import { UniqueClash } from '../store-errors.js';
+import type { History } from '../store-reads.js';
+import type {
+  Change,
+  CommittedChange,
+  ObjectWithHistory,
+  Pos,
+  StoredObject,
+} from '../stored-object.js';
+import type { Migration, MigrationOutcome, Write } from '../write-group.js';
 
 /** An object with its history, oldest first. */
 interface StoredHistory {
@@ -27,7 +25,7 @@ interface StoredHistory {
 export class MemoryCollection {
   readonly #kept = new Map<string, StoredHistory>();
   readonly #defaultHistory: number;
-  #unique: readonly string[] = [];
+  #unique: readonly LayoutIndex[] = [];
   #currentFrom = 1;
   #horizon: Horizon;
   #floor: Pos = 0;
@@ -40,12 +38,13 @@ export class MemoryCollection {
 
   /** Throws `UniqueClash` where the objects forbid a unique index of this layout. */
   check(layout: CollectionLayout): void {
-    for (const field of uniqueFields(layout)) {
-      // A field that becomes unique must be so in all objects, whatever their version.
-      const from = this.#unique.includes(field) ? (layout.currentFrom ?? 1) : 1;
+    for (const index of uniqueIndexes(layout)) {
+      // Fields that become unique must be so in all objects, whatever their version.
+      const isKnown = this.#unique.some(({ fields }) => deepEqual([...fields], [...index.fields]));
+      const from = isKnown ? (layout.currentFrom ?? 1) : 1;
       for (const object of this.living()) {
-        if (this.#holderOf(field, object, from)) {
-          throw new UniqueClash(layout.names.join('/'), field);
+        if (this.#holderOf(index, object, from)) {
+          throw new UniqueClash(layout.names.join('/'), index.fields);
         }
       }
     }
@@ -60,7 +59,7 @@ export class MemoryCollection {
   layOut(layout: CollectionLayout, pos: Pos): void {
     if (this.hasOtherVersion(layout)) this.#floor = Math.max(this.#floor, pos);
     this.#modelVersion = layout.modelVersion ?? this.#modelVersion;
-    this.#unique = uniqueFields(layout);
+    this.#unique = uniqueIndexes(layout);
     this.#currentFrom = layout.currentFrom ?? 1;
     this.#horizon = horizonOf(layout.retention, this.#defaultHistory);
   }
@@ -73,10 +72,24 @@ export class MemoryCollection {
     for (const { object } of this.#kept.values()) if (!object.deleted) yield object;
   }
 
-  /** The first unique field whose value another object has, except for those in `but`. */
-  clash(object: StoredObject, but: ReadonlySet<string> = nobody): string | undefined {
+  /** The living objects that refer to another one in a field. */
+  *referrers(r: string, field: string): Iterable<StoredObject> {
+    for (const object of this.living()) {
+      if (object.r !== r && textsAt(object.data, field).includes(r)) yield object;
+    }
+  }
+
+  /** The living objects right below another one. */
+  *children(r: string, name: string): Iterable<StoredObject> {
+    const prefix = `${r}/${name}/`;
+    for (const object of this.living()) if (object.r.startsWith(prefix)) yield object;
+  }
+
+  /** The fields of the first unique index whose values another object has, except for those in `but`. */
+  clash(object: StoredObject, but: ReadonlySet<string> = nobody): readonly string[] | undefined {
     if (object.deleted) return undefined;
-    return this.#unique.find((field) => this.#holderOf(field, object, this.#currentFrom, but));
+    return this.#unique.find((index) => this.#holderOf(index, object, this.#currentFrom, but))
+      ?.fields;
   }
 
   /** Returns a function that undoes it, as long as the object was not changed again. */
@@ -102,8 +115,8 @@ export class MemoryCollection {
     const stored = kept?.object;
     const isSame = stored?.rev === object.rev && stored.modelVersion === from;
     if (!kept || !stored || !isSame || stored.deleted) return { kind: 'overtaken' };
-    const field = this.clash(object);
-    if (field !== undefined) return { kind: 'unique', field };
+    const fields = this.clash(object);
+    if (fields !== undefined) return { kind: 'unique', fields };
     const { data, modelVersion } = object;
     this.#kept.set(object.r, { ...kept, object: { ...stored, data, modelVersion } });
     return { kind: 'migrated' };
@@ -187,16 +200,18 @@ export class MemoryCollection {
   }
 
   #holderOf(
-    field: string,
+    { fields }: LayoutIndex,
     object: StoredObject,
     from: number,
     but: ReadonlySet<string> = nobody,
   ): StoredObject | undefined {
-    const value = valueAt(object.data, field);
-    if (value === undefined || object.modelVersion < from) return undefined;
+    const values = fields.map((field) => valueAtPath(object.data, field));
+    if (values.includes(undefined) || object.modelVersion < from) return undefined;
+    const isSame = ({ data }: StoredObject) =>
+      fields.every((field, at) => isEqual(valueAtPath(data, field), values[at]));
     for (const other of this.living()) {
       if (other.modelVersion < from || but.has(other.r)) continue;
-      if (other.r !== object.r && isSame(valueAt(other.data, field), value)) return other;
+      if (other.r !== object.r && isSame(other)) return other;
     }
     return undefined;
   }
@@ -204,12 +219,12 @@ export class MemoryCollection {
 
 const nobody: ReadonlySet<string> = new Set();
 
-function isSame(a: JsonValue | undefined, b: JsonValue): boolean {
-  return a !== undefined && deepEqual(a, b);
+function isEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  return a !== undefined && b !== undefined && deepEqual(a, b);
 }
 
-function uniqueFields(layout: CollectionLayout): readonly string[] {
-  return layout.indexes.filter((index) => index.unique).map((index) => index.field);
+function uniqueIndexes(layout: CollectionLayout): readonly LayoutIndex[] {
+  return layout.indexes.filter((index) => index.unique);
 }
 
 function asChange(entry: CommittedChange): Change {

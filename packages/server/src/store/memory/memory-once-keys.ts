@@ -1,4 +1,4 @@
-import type { OnceRecord } from '../store.js';
+import type { OnceRecord } from '../write-group.js';
 import type { MemoryConfig } from './config.js';
 
 interface RememberedKey {

@@ -1,6 +1,9 @@
+import { namesOf } from '@really/protocol';
 import { compareText, compilePredicate } from '@really/protocol/values';
 import type { Platform } from '../../platform/platform.js';
 import { Slice as WorkSlice } from '../../platform/scheduling/slices.js';
+import type { CollectionLayout, StoredFieldType } from '../collection-layout.js';
+import type { Dependency, Dependents, DependentsPage } from '../dependents.js';
 import type {
   AlteredObjects,
   CollectionSize,
@@ -9,35 +12,24 @@ import type {
   SliceRequest,
   StoreState,
 } from '../export-reader.js';
+import { isUnchanged } from '../is-unchanged.js';
 import { makeEpoch } from '../make-epoch.js';
 import { compareSortPositions, isMistyped, sortPositionOf } from '../order.js';
-import {
-  type Changes,
-  type CollectionLayout,
-  type Created,
-  type Epoch,
-  type GroupOutcome,
-  type History,
-  type Migration,
-  type MigrationOutcome,
-  type ObjectWithHistory,
-  type OnceRecord,
-  type Order,
-  type Outdated,
-  type Pos,
-  type Query,
-  QueryTimeout,
-  type RestoredObject,
-  type RestoreOutcome,
-  type Scope,
-  type Store,
-  type StoredFieldType,
-  type StoredObject,
-  StoreUnavailable,
-  type Write,
-  type WriteGroup,
-  type WriteRefusal,
-} from '../store.js';
+import type { Epoch, Store } from '../store.js';
+import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
+import type { Changes, Created, History, Order, Outdated, Query, Scope } from '../store-reads.js';
+import type { ObjectWithHistory, Pos, StoredObject } from '../stored-object.js';
+import type {
+  GroupOutcome,
+  Migration,
+  MigrationOutcome,
+  OnceRecord,
+  RestoredObject,
+  RestoreOutcome,
+  Write,
+  WriteGroup,
+  WriteRefusal,
+} from '../write-group.js';
 import { MemoryCollection } from './collection.js';
 import { defaultMemoryConfig, type MemoryConfig } from './config.js';
 import { frozenCopy } from './frozen-copy.js';
@@ -215,12 +207,26 @@ class MemoryStore implements Store, ExportReader {
     return false;
   }
 
+  async dependents(
+    r: string,
+    dependency: Dependency,
+    { after = '', limit }: DependentsPage,
+  ): Promise<Dependents> {
+    this.#assertOpen();
+    const rs = [...this.#dependentsOf(r, dependency)]
+      .map((object) => object.r)
+      .filter((found) => found > after)
+      .sort(compareText)
+      .slice(0, limit);
+    return { rs, next: rs[limit - 1] };
+  }
+
   async position(): Promise<Pos> {
     this.#assertOpen();
     return this.#position;
   }
 
-  async newest(): Promise<number> {
+  async latestChangeTime(): Promise<number> {
     this.#assertOpen();
     return this.#newest;
   }
@@ -242,8 +248,7 @@ class MemoryStore implements Store, ExportReader {
     const found = [...this.#collection(names).everything()]
       .map((kept) => ({ kept, place: sortPositionOf(kept.object, byId) }))
       .filter(
-        ({ place }) =>
-          !after || compareSortPositions(byId, { value: undefined, r: after }, place) < 0,
+        ({ place }) => !after || compareSortPositions(byId, { values: [], r: after }, place) < 0,
       )
       .sort((a, b) => compareSortPositions(byId, a.place, b.place));
     const entries = found.slice(0, limit).map(({ kept }) => asWanted(kept, history));
@@ -313,8 +318,8 @@ class MemoryStore implements Store, ExportReader {
     for (const [index, { object }] of writes.entries()) {
       if (this.#find(object.r) !== object) continue;
       unjudged.delete(object.r);
-      const field = this.#collection(namesOf(object.r)).clash(object, unjudged);
-      if (field !== undefined) return refused(index, { kind: 'unique', field });
+      const fields = this.#collection(namesOf(object.r)).clash(object, unjudged);
+      if (fields !== undefined) return refused(index, { kind: 'unique', fields });
     }
     return { kind: 'committed', positions: writes.map((_, index) => before.position + index + 1) };
   }
@@ -324,15 +329,29 @@ class MemoryStore implements Store, ExportReader {
     const rev = stored?.rev ?? 0;
     const deleted = stored?.deleted ?? false;
     if (deleted || rev !== write.change.rev - 1) return { kind: 'conflict', rev, deleted };
+    const changed = write.reads?.find((read) => !isUnchanged(read, this.#find(read.r)));
+    if (changed !== undefined) return { kind: 'changed', r: changed.r };
     const missing = write.requires.find((r) => this.#find(r)?.deleted ?? true);
-    return missing === undefined ? undefined : { kind: 'missing', r: missing };
+    if (missing !== undefined) return { kind: 'missing', r: missing };
+    const by = write.noDependents?.find((dependency) => {
+      const [first] = this.#dependentsOf(write.object.r, dependency);
+      return first !== undefined;
+    });
+    return by && { kind: 'referenced', by };
+  }
+
+  #dependentsOf(r: string, { names, field }: Dependency): Iterable<StoredObject> {
+    const collection = this.#collection(names);
+    return field === undefined
+      ? collection.children(r, names.at(-1) ?? '')
+      : collection.referrers(r, field);
   }
 
   #restoreRefusal(object: StoredObject): WriteRefusal | undefined {
     const there = this.#find(object.r);
     if (there) return { kind: 'conflict', rev: there.rev, deleted: there.deleted };
-    const field = this.#collection(namesOf(object.r)).clash(object);
-    return field === undefined ? undefined : { kind: 'unique', field };
+    const fields = this.#collection(namesOf(object.r)).clash(object);
+    return fields === undefined ? undefined : { kind: 'unique', fields };
   }
 
   /** Yields during long queries, so others may write meanwhile. */
@@ -340,6 +359,7 @@ class MemoryStore implements Store, ExportReader {
     this.#assertOpen();
     const started = this.#platform.clock.monotonic();
     const isInScope = scopeTest(query.scope);
+    const isWanted = placeTest(query);
     const matches = query.filter ? compilePredicate(query.filter) : () => true;
     const found: StoredObject[] = [];
     const slice = new WorkSlice(this.#platform.clock);
@@ -348,7 +368,8 @@ class MemoryStore implements Store, ExportReader {
       if (slice.isOver) await slice.rest();
       if (object.modelVersion < (query.modelVersion ?? 0)) continue;
       const { r, rev } = object;
-      if (isInScope(r) && matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
+      if (!isInScope(r) || !isWanted(r)) continue;
+      if (matches({ ...object.data, _r: r, _rev: rev })) found.push(object);
     }
     this.#assertInTime(started, query.timeout);
     return found;
@@ -378,17 +399,22 @@ class MemoryStore implements Store, ExportReader {
   }
 }
 
-const byId: Order = { field: '_r', descending: false };
+const byId: Order = { keys: [{ field: '_r', descending: false }] };
 
 function asWanted({ object, history }: ObjectWithHistory, wanted: boolean): ObjectWithHistory {
   return { object, history: wanted ? history : [] };
 }
 
-function namesOf(r: string): string[] {
-  return r.split('/').filter((_, index) => index % 2 === 1);
+/** Whether an object of the scope's collection is under the parents that the scope names. */
+function placeTest({ id, below }: Query): (r: string) => boolean {
+  const parents = below && new Set(below);
+  return (r) => {
+    const end = r.lastIndexOf('/');
+    if (id !== undefined && r.slice(end + 1) !== id) return false;
+    return parents?.has(r.slice(0, r.lastIndexOf('/', end - 1))) ?? true;
+  };
 }
 
-/** Whether an object of the scope's collection is under the parents that the scope names. */
 function scopeTest(scope: Scope): (r: string) => boolean {
   const wild = scope.parents.indexOf('*');
   const named = wild < 0 ? scope.parents : scope.parents.slice(0, wild);

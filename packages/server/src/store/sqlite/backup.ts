@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import type { Progress } from '../../platform/progress.js';
-import { StoreRefused } from '../store.js';
+import { StoreRefused } from '../store-errors.js';
 import { defaultSqliteConfig } from './config.js';
 import { collectionSizes } from './export-reader.js';
 import { isOlder, openForWriting, openToCopy } from './open-database.js';

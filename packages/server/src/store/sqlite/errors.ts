@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../store.js';
+import { StoreUnavailable } from '../store-errors.js';
 
 /** A read gave up its thread to waiting reads, and must be started again. */
 export class GaveWay extends Error {

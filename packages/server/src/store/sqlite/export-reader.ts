@@ -7,7 +7,8 @@ import type {
   SliceRequest,
   StoreState,
 } from '../export-reader.js';
-import { type Change, type ObjectWithHistory, type Pos, StoreUnavailable } from '../store.js';
+import { StoreUnavailable } from '../store-errors.js';
+import type { Change, ObjectWithHistory, Pos } from '../stored-object.js';
 import { asStoreError } from './errors.js';
 import { openToCopy } from './open-database.js';
 import { HistoryReader } from './tables/history-reader.js';

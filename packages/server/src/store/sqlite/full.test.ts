@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { creation, deletion, each, queryOf } from '../contract/sample-writes.js';
-import { type Store, StoreUnavailable } from '../store.js';
+import type { Store } from '../store.js';
+import { StoreUnavailable } from '../store-errors.js';
 import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { systemReason } from '../../platform/system-reason.js';
-import { StoreRefused } from '../store.js';
+import { StoreRefused } from '../store-errors.js';
 import type { SqliteConfig } from './config.js';
 import { codeOf, isBusy, isTrouble } from './errors.js';
 import { inUse } from './files/process-lock.js';

@@ -14,7 +14,7 @@ import {
   queryOf,
   update,
 } from '../contract/sample-writes.js';
-import { StoreRefused } from '../store.js';
+import { StoreRefused } from '../store-errors.js';
 import { defaultSqliteConfig } from './config.js';
 import { openForWriting } from './open-database.js';
 import { Scratch } from './scratch.fixture.js';
@@ -88,7 +88,7 @@ describe('opening', () => {
   test('[DUR1] finds everything written before it was closed', async () => {
     const file = scratch.file();
     const platform = simulatedPlatform({ seed: 1 });
-    const users = layout('users', [{ field: 'email', unique: true }]);
+    const users = layout('users', [{ fields: ['email'], unique: true }]);
     const once = { uid: 'u1', id: 'k', cmd: 'create', r: '/users/*' };
     const first = await scratch.open({ file }, platform);
     await first.prepare([users]);
@@ -106,13 +106,13 @@ describe('opening', () => {
     expect(await second.getMany(['/users/1', '/users/2'])).toEqual(before);
     expect(await second.history('/users/1', 0, 10)).toEqual(history);
     expect(await second.position()).toBe(3);
-    expect(await second.newest()).toBe(1_700_000_000_000);
+    expect(await second.latestChangeTime()).toBe(1_700_000_000_000);
     expect(await second.once('u1', 'k')).toMatchObject({ results: [{ r: '/users/1', rev: 1 }] });
     const outcomes = await second.commit(
       each(creation('/users/3', { email: 'a' }), creation('/users/4', {})),
     );
     expect(outcomes).toEqual([
-      { kind: 'refused', index: 0, refusal: { kind: 'unique', field: 'email' } },
+      { kind: 'refused', index: 0, refusal: { kind: 'unique', fields: ['email'] } },
       { kind: 'committed', positions: [4] },
     ]);
   });
@@ -146,7 +146,7 @@ describe('opening', () => {
 
   test('[DUR1] takes under 2 s with 100,000 objects', async () => {
     const file = scratch.file();
-    const users = layout('users', [{ field: 'n', unique: false }]);
+    const users = layout('users', [{ fields: ['n'], unique: false }]);
     const store = await scratch.open({ file });
     await store.prepare([users]);
     for (let n = 0; n < 100_000; n += 2000) {
@@ -246,16 +246,17 @@ describe('[DUR7] a file of an older version', () => {
     makeVersion1(file);
     const platform = simulatedPlatform({ seed: 1, now: 1_700_000_001_000 });
     const store = await scratch.open({ file }, platform);
-    await store.prepare([layout('users', [{ field: 'n', unique: true }])]);
+    await store.prepare([layout('users', [{ fields: ['n'], unique: true }])]);
     expect((await store.get('/users/1'))?.data).toEqual({ n: 2, s: 'x' });
     const { entries, complete } = await store.history('/users/1', 0, 10);
     expect([entries.map(({ rev }) => rev), complete]).toEqual([[1, 2], true]);
+    expect(entries.filter((change) => 'cause' in change)).toEqual([]);
     expect(await store.once('u2', 'k')).toMatchObject({ results: [{ r: '/users/2', rev: 1 }] });
-    expect(await store.newest()).toBe(1_700_000_000_300);
+    expect(await store.latestChangeTime()).toBe(1_700_000_000_300);
     expect(await store.count(queryOf('users'))).toBe(2);
     const outcomes = await store.commit(each(creation('/users/3', { n: 5 }), creation('/users/4')));
     expect(outcomes).toEqual([
-      { kind: 'refused', index: 0, refusal: { kind: 'unique', field: 'n' } },
+      { kind: 'refused', index: 0, refusal: { kind: 'unique', fields: ['n'] } },
       { kind: 'committed', positions: [4] },
     ]);
   });

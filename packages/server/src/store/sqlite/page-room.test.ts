@@ -1,8 +1,10 @@
+import type { SortPosition } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { systemPlatform } from '../../platform/system.js';
 import { creation, each, queryOf } from '../contract/sample-writes.js';
 import { sortPositionOf } from '../order.js';
-import type { Query, SortPosition, StoredObject } from '../store.js';
+import type { Query } from '../store-reads.js';
+import type { StoredObject } from '../stored-object.js';
 import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
@@ -14,7 +16,7 @@ test('[LIM4] a page ends early where its objects are large, says so, and paging 
     creation(`/users/${n}`, { text, ...(n % 3 > 0 && { n: n % 7 }) }),
   );
   await store.commit(each(...objects));
-  const order = { field: 'n', descending: true };
+  const order = { keys: [{ field: 'n', descending: true }] };
   const query: Query = { ...queryOf('users'), order };
   const whole = await store.query(query);
   expect(whole).toHaveLength(30);

@@ -1,10 +1,11 @@
 import type { RqlExpression } from '@really/protocol';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Metrics } from '../../platform/metrics.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { systemPlatform } from '../../platform/system.js';
 import { creation, each, queryOf } from '../contract/sample-writes.js';
-import { QueryTimeout, type Store, StoreUnavailable } from '../store.js';
+import type { Store } from '../store.js';
+import { QueryTimeout, StoreUnavailable } from '../store-errors.js';
 import { Scratch } from './scratch.fixture.js';
 
 const scratch = Scratch.each();
@@ -43,7 +44,7 @@ describe('[LIM7] a query that takes too long', () => {
       'sorts',
       queryOf('users', {
         filter: { kind: 'not', operand: slow },
-        order: { field: 'n', descending: false },
+        order: { keys: [{ field: 'n', descending: false }] },
         timeout: 100,
       }),
     ],
@@ -104,13 +105,25 @@ describe('[LIM7] a query that takes too long', () => {
     const store = await filled(2);
     let running = 4;
     const asked = ['a', 'b', 'c', 'd'].map(async (owner) => {
-      const asker = { owner, waited: 0 };
-      await store.count({ ...queryOf('users', { filter: slow, timeout: 60_000 }), asker });
+      const requester = { owner, waited: 0 };
+      await store.count({ ...queryOf('users', { filter: slow, timeout: 60_000 }), requester });
       running -= 1;
     });
     expect(await store.count(queryOf('users', { filter: quick }))).toBe(1);
     expect(running).toBe(4);
     await Promise.all(asked);
+  });
+
+  test('[LIM46] tells what a thread did for its owner, also where it was stopped', async () => {
+    const store = await filled(2);
+    const times: number[] = [];
+    const requester = { owner: 'a', waited: 0, spend: (time: number) => times.push(time) };
+    const query = queryOf('users', { filter: slow, timeout: 100 });
+    await expect(store.query({ ...query, requester })).rejects.toThrow(QueryTimeout);
+    // The thread is free again.
+    await Promise.all([1, 2].map(() => store.count(queryOf('users', { filter: quick }))));
+    await vi.waitFor(() => expect(times).toHaveLength(1));
+    expect(times[0]).toBeGreaterThan(0);
   });
 
   test('loses none of those that wait behind it', async () => {

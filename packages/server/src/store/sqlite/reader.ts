@@ -1,6 +1,7 @@
-import type { Database, Statement } from 'better-sqlite3';
-import { LRUCache } from 'lru-cache';
-import type { Pos, Scope, StoredFieldType } from '../store.js';
+import type { Database } from 'better-sqlite3';
+import type { StoredFieldType } from '../collection-layout.js';
+import type { Scope } from '../store-reads.js';
+import type { Pos } from '../stored-object.js';
 import { unpackFilter } from './sql/packed-filter.js';
 import {
   type CompiledQuery,
@@ -11,6 +12,7 @@ import {
 } from './sql/query-compiler.js';
 import { QueryFunctions } from './sql/query-functions.js';
 import { rawSql, type Sql, sql } from './sql/sql.js';
+import { Statements } from './sql/statements.js';
 import { tick } from './sql/tick.js';
 import { HistoryReader } from './tables/history-reader.js';
 import { rPrinter } from './tables/location.js';
@@ -40,8 +42,8 @@ function outdatedIn(names: readonly string[], version: number): Sql {
   return sql`${table} WHERE model_version < ${version} AND deleted = 0`;
 }
 
-function compiled({ scope, filter, modelVersion }: ThreadQuery): CompiledQuery {
-  return compileQuery({ scope, modelVersion, filter: filter && unpackFilter(filter) });
+function compiled({ filter, ...query }: ThreadQuery): CompiledQuery {
+  return compileQuery({ ...query, filter: filter && unpackFilter(filter) });
 }
 
 type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
@@ -51,15 +53,14 @@ type KeyedRow = readonly [id: string, parents: string, ...object: ObjectRow];
  * send.
  */
 export class Reader {
-  readonly #db: Database;
   readonly #functions: QueryFunctions;
   readonly #history: HistoryReader;
   readonly #transactions: Transactions;
-  readonly #statements = new LRUCache<string, Statement>({ max: 100 });
+  readonly #statements: Statements;
 
   /** `waiting`: one element, the number of waiting reads that others yield to. */
   constructor(db: Database, waiting: Int32Array) {
-    this.#db = db;
+    this.#statements = new Statements(db, 100);
     this.#functions = new QueryFunctions(db, waiting);
     this.#history = new HistoryReader(db);
     this.#transactions = new Transactions(db);
@@ -122,7 +123,7 @@ export class Reader {
   #page(where: Sql, { order }: Phase, limit: number, skip: number): IterableIterator<KeyedRow> {
     const { text, values } =
       sql`SELECT id, parents, ${rawSql(objectColumns)} FROM ${where} ORDER BY ${order} LIMIT ${limit} OFFSET ${skip}`;
-    return this.#prepared(text).iterate(...values) as IterableIterator<KeyedRow>;
+    return this.#statements.get(text).iterate(...values) as IterableIterator<KeyedRow>;
   }
 
   #count(query: ThreadQuery): string {
@@ -257,14 +258,6 @@ export class Reader {
   }
 
   #run({ text, values }: Sql): unknown[] {
-    return this.#prepared(text).all(...values);
-  }
-
-  #prepared(text: string): Statement {
-    const known = this.#statements.get(text);
-    if (known) return known;
-    const statement = this.#db.prepare(text).raw();
-    this.#statements.set(text, statement);
-    return statement;
+    return this.#statements.get(text).all(...values);
   }
 }

@@ -1,4 +1,5 @@
-import type { Pos, WriteRefusal } from '../store.js';
+import type { Pos } from '../stored-object.js';
+import type { WriteRefusal } from '../write-group.js';
 import { isUniqueViolation } from './errors.js';
 import type { ChangeLog } from './tables/change-log.js';
 import type { CollectionWriter } from './tables/collection-writer.js';
@@ -63,9 +64,9 @@ export class Restore {
       const last = first + positionsOf(entry) - 1;
       collection.insert(location, { born: first, last }, state);
     } catch (error) {
-      const field = isUniqueViolation(error) ? collection.clash(location, state.data) : undefined;
-      if (field === undefined) throw error;
-      throw new RestoreRefused(index, { kind: 'unique', field });
+      const fields = isUniqueViolation(error) ? collection.clash(location, state.data) : undefined;
+      if (fields === undefined) throw error;
+      throw new RestoreRefused(index, { kind: 'unique', fields });
     }
     const { deleted, modelVersion } = state;
     if (!deleted && modelVersion < collection.migrated) collection.lowerMigrated(modelVersion);

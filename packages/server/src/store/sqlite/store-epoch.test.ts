@@ -10,7 +10,8 @@ import {
 import { describe, expect, test } from 'vitest';
 import { noProgress } from '../../platform/progress.js';
 import { creation, each, update } from '../contract/sample-writes.js';
-import { type Epoch, StoreRefused } from '../store.js';
+import type { Epoch } from '../store.js';
+import { StoreRefused } from '../store-errors.js';
 import { backUpDatabase } from './backup.js';
 import { Scratch } from './scratch.fixture.js';
 import { makeVersion1 } from './tables/schema-v1.fixture.js';

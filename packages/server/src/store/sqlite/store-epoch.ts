@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
-import type { Epoch, Pos } from '../store.js';
+import type { Epoch } from '../store.js';
+import type { Pos } from '../stored-object.js';
 import { checkpoint } from './files/checkpoints.js';
 import type { EpochMark } from './files/epoch-mark.js';
 import type { FreshEpoch } from './threads/messages.js';

@@ -3,35 +3,31 @@ import { dirname } from 'node:path';
 import type { Log } from '../../platform/log.js';
 import { type Metrics, noMetrics } from '../../platform/metrics.js';
 import type { Platform, Timer } from '../../platform/platform.js';
+import type { CollectionLayout, StoredFieldType } from '../collection-layout.js';
+import type { Dependency, Dependents, DependentsPage } from '../dependents.js';
 import { makeEpoch } from '../make-epoch.js';
 import { horizonOf, publishedHistory } from '../retention.js';
-import {
-  type Change,
-  type Changes,
-  type CollectionLayout,
-  type Created,
-  type Epoch,
-  type GroupOutcome,
-  type History,
-  type Migration,
-  type MigrationOutcome,
-  type OnceRecord,
-  type Outdated,
-  type Pos,
-  type Query,
-  QueryTimeout,
-  type ReadOptions,
-  type RestoredObject,
-  type RestoreOutcome,
-  type Scope,
-  type Store,
-  type StoredFieldType,
-  type StoredObject,
-  StoreInUse,
-  StoreUnavailable,
-  type WriteGroup,
-  WritesUnavailable,
-} from '../store.js';
+import type { Epoch, Store } from '../store.js';
+import { QueryTimeout, StoreInUse, StoreUnavailable, WritesUnavailable } from '../store-errors.js';
+import type {
+  Changes,
+  Created,
+  History,
+  Outdated,
+  Query,
+  ReadOptions,
+  Scope,
+} from '../store-reads.js';
+import type { Change, Pos, StoredObject } from '../stored-object.js';
+import type {
+  GroupOutcome,
+  Migration,
+  MigrationOutcome,
+  OnceRecord,
+  RestoredObject,
+  RestoreOutcome,
+  WriteGroup,
+} from '../write-group.js';
 import { defaultSqliteConfig, type SqliteConfig } from './config.js';
 import { asStoreError } from './errors.js';
 import { claimDatabase, makeDatabaseFolder, narrowDatabase } from './files/database-files.js';
@@ -104,7 +100,13 @@ export async function openSqliteStore(
   }
 }
 
-function asked({ timeout: _timeout, asker: _asker, room, filter, ...query }: Query): ThreadQuery {
+function asked({
+  timeout: _timeout,
+  requester: _requester,
+  room,
+  filter,
+  ...query
+}: Query): ThreadQuery {
   return { ...query, size: room?.size, filter: filter && packFilter(filter) };
 }
 
@@ -213,17 +215,17 @@ class SqliteStore implements Store {
   }
 
   async query(query: Query): Promise<StoredObject[]> {
-    const { timeout, asker, room } = query;
+    const { timeout, requester, room } = query;
     const request = { kind: 'query', query: asked(query) } as const;
-    const answer = JSON.parse(await this.#ask(request, { timeout, asker })) as QueryAnswer;
+    const answer = JSON.parse(await this.#ask(request, { timeout, requester })) as QueryAnswer;
     if (room) room.isCut = answer.isCut === true;
     return answer.objects;
   }
 
   async count(query: Query): Promise<number> {
-    const { timeout, asker } = query;
+    const { timeout, requester } = query;
     const request = { kind: 'count', query: asked(query) } as const;
-    return JSON.parse(await this.#ask(request, { timeout, asker })) as number;
+    return JSON.parse(await this.#ask(request, { timeout, requester })) as number;
   }
 
   async history(r: string, after: number, limit: number, options?: ReadOptions): Promise<History> {
@@ -289,11 +291,15 @@ class SqliteStore implements Store {
     return JSON.parse(await this.#pool.request({ kind: 'mistyped', names, types })) as boolean;
   }
 
+  async dependents(r: string, dependency: Dependency, page: DependentsPage): Promise<Dependents> {
+    return this.#read(() => this.#points.dependents(r, dependency, page));
+  }
+
   async position(): Promise<Pos> {
     return this.#read(() => this.#points.meta().position);
   }
 
-  async newest(): Promise<number> {
+  async latestChangeTime(): Promise<number> {
     return this.#read(() => this.#points.meta().newest);
   }
 

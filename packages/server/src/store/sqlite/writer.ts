@@ -1,14 +1,16 @@
 import type { Database, Statement } from 'better-sqlite3';
+import type { CollectionLayout } from '../collection-layout.js';
+import type { Dependency } from '../dependents.js';
+import { isUnchanged } from '../is-unchanged.js';
+import type { Epoch } from '../store.js';
+import type { Pos } from '../stored-object.js';
 import type {
-  CollectionLayout,
-  Epoch,
   GroupOutcome,
   MigrationOutcome,
   OnceKey,
-  Pos,
   RestoreOutcome,
   WriteRefusal,
-} from '../store.js';
+} from '../write-group.js';
 import type { SqliteConfig } from './config.js';
 import { isUniqueViolation } from './errors.js';
 import { Restore, RestoreRefused } from './restore.js';
@@ -16,6 +18,7 @@ import { setEpoch } from './store-epoch.js';
 import { ChangeLog } from './tables/change-log.js';
 import type { CollectionWriter, HeadRow } from './tables/collection-writer.js';
 import { Collections } from './tables/collections.js';
+import { DependentsReader } from './tables/dependents-reader.js';
 import { eraseObject } from './tables/erase-object.js';
 import { type Location, locate } from './tables/location.js';
 import { OnceLog } from './tables/once-log.js';
@@ -25,6 +28,7 @@ import type {
   EncodedGroups,
   EncodedMigration,
   EncodedObjectWithHistory,
+  EncodedRead,
   EncodedWrite,
 } from './threads/messages.js';
 import { Transactions } from './transactions.js';
@@ -44,6 +48,7 @@ export class Writer {
   readonly #once: OnceLog;
   readonly #pruning: Pruning;
   readonly #restore: Restore;
+  readonly #dependents: DependentsReader;
   readonly #setMeta: Statement;
   #position: Pos;
   #newest: number;
@@ -57,6 +62,7 @@ export class Writer {
     this.#log = new ChangeLog(db);
     this.#once = new OnceLog(db, config);
     this.#pruning = new Pruning(this.#log, config);
+    this.#dependents = new DependentsReader(db);
     this.#restore = new Restore(this.#collections, this.#log);
     this.#setMeta = db.prepare('UPDATE meta SET position = ?, newest = ?');
     [this.#position, this.#newest] = db
@@ -253,13 +259,15 @@ export class Writer {
   }
 
   #apply(write: EncodedWrite, parked: boolean): WriteRefusal | undefined {
-    const [, r, rev, , , , , , , , , , , requires] = write;
+    const [, r, rev, , , , , , , , , , , requires, , reads, , noDependents] = write;
     const location = locate(r);
     const collection = this.#collections.open(location.collection);
     const head = collection.head(location);
     return (
       conflict(head, rev) ??
+      this.#changed(reads) ??
       this.#missing(requires) ??
+      this.#referenced(r, noDependents, parked) ??
       this.#put(write, { collection, location, head, parked })
     );
   }
@@ -298,12 +306,43 @@ export class Writer {
     this.#pruning.afterWrite(number, pos, rev, this.#collections.layouts.get(name));
   }
 
+  #changed(reads: readonly EncodedRead[] | null): WriteRefusal | undefined {
+    const changed = reads?.find((read) => !this.#isUnchanged(read));
+    return changed && { kind: 'changed', r: changed[0] };
+  }
+
+  #isUnchanged([r, rev, fields]: EncodedRead): boolean {
+    const location = locate(r);
+    const collection = this.#collections.find(location.collection);
+    const head = collection?.head(location);
+    const deleted = head?.[1] === 1;
+    if (!collection || !head || deleted || head[0] === rev || !fields) {
+      const now = head && { rev: head[0], deleted, touched: {} };
+      return isUnchanged({ r, rev, fields: undefined }, now);
+    }
+    const touched = JSON.parse(collection.touched(location));
+    return isUnchanged({ r, rev, fields }, { rev: head[0], deleted, touched });
+  }
+
   #missing(requires: readonly string[] | null): WriteRefusal | undefined {
     const r = requires?.find((required) => {
       const head = this.#headOf(required);
       return !head || head[1] === 1;
     });
     return r === undefined ? undefined : { kind: 'missing', r };
+  }
+
+  #referenced(
+    r: string,
+    noDependents: readonly Dependency[] | null,
+    parked: boolean,
+  ): WriteRefusal | undefined {
+    const by = noDependents?.find((dependency) => {
+      if (this.#dependents.page(r, dependency, { limit: 1 }).rs.length > 0) return true;
+      const isChild = dependency.field === undefined;
+      return parked && isChild && this.#dependents.hasParkedChild(r, dependency);
+    });
+    return by && { kind: 'referenced', by };
   }
 
   #transaction<T>(work: () => T): T {
@@ -341,9 +380,9 @@ function clashOf(
   location: Location,
   data: string,
 ): Extract<WriteRefusal, { kind: 'unique' }> {
-  const field = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
-  if (field === undefined) throw error;
-  return { kind: 'unique', field };
+  const fields = isUniqueViolation(error) ? collection.clash(location, data) : undefined;
+  if (fields === undefined) throw error;
+  return { kind: 'unique', fields };
 }
 
 function split(

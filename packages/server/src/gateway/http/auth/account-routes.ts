@@ -1,30 +1,12 @@
-import { type Auth, fail, type JsonObject } from '@really/protocol';
+import type { Auth, JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Accounts, accountKeyOf } from '../../../accounts/accounts.js';
 import type { HashRequester } from '../../../accounts/passwords/hash-limiter.js';
+import type { AppDeps } from '../../app-deps.js';
 import type { AddressRates } from '../../limits/address-rates.js';
-import type { LoginRates } from '../../limits/login-rates.js';
 import { networkOf } from '../../server/address-network.js';
-import type { Origins } from '../../server/origins.js';
-import type { JsonLimits } from '../../websocket/parse-message.js';
 import { authRoute } from './auth-route.js';
-import { type CallerOptions, callerOf } from './caller.js';
-
-export interface AccountRoutesOptions {
-  readonly accounts: Accounts;
-  /** Verifies the caller's token, if a route needs one. */
-  readonly callers: CallerOptions;
-  /** Rule LIM5. */
-  readonly perAddress: Readonly<Record<AccountRate, AddressRates>>;
-  readonly logins: LoginRates;
-  readonly origins: Origins;
-  readonly limited: (by: AccountRate) => void;
-  readonly jsonLimits: JsonLimits;
-  /** Limit of bytes per signup, which contains a whole object. */
-  readonly message: number;
-}
-
-type AccountRate = 'login' | 'signup';
+import { callerOf } from './caller.js';
 
 /** A request to an account route. */
 interface AccountCall {
@@ -42,7 +24,8 @@ interface AccountRoute {
   readonly run: (call: AccountCall) => Promise<object>;
   /** A password attempt: the rate limit depends on the body. */
   readonly isLogin?: boolean;
-  readonly rate?: AccountRate;
+  /** The rate of other requests; by default that of logins. */
+  readonly rate?: AddressRates;
   /** Limit of bytes per body. */
   readonly largest?: number;
 }
@@ -58,8 +41,8 @@ const signupPaths = ['/auth/password/signup', '/auth/userpass/signup'];
 const loginPaths = ['/auth/password/login', '/auth/userpass/login'];
 
 /** Section Accounts: `/auth/password/…` and `/auth/email/…`. */
-export function accountRoutes(app: FastifyInstance, options: AccountRoutesOptions): void {
-  const { accounts, logins, message } = options;
+export function accountRoutes(app: FastifyInstance, deps: AppDeps, accounts: Accounts): void {
+  const { passwords, signups, limits } = deps;
   const routes: AccountRoute[] = [
     ...signupPaths.map(
       (path): AccountRoute => ({
@@ -67,11 +50,11 @@ export function accountRoutes(app: FastifyInstance, options: AccountRoutesOption
         run: async ({ body, address, requester }) => {
           const response = await accounts.signUp(body, address, requester);
           const account = accountKeyOf(body);
-          if (account !== undefined) logins.succeeded(address, account);
+          if (account !== undefined) passwords.succeeded(address, account);
           return response;
         },
-        rate: 'signup',
-        largest: message,
+        rate: signups,
+        largest: limits.message,
       }),
     ),
     ...loginPaths.map(
@@ -88,7 +71,7 @@ export function accountRoutes(app: FastifyInstance, options: AccountRoutesOption
     },
   ];
   const all = accounts.sendsEmails ? [...routes, ...emailRoutes(accounts)] : routes;
-  for (const route of all) addRoute(app, route, options);
+  for (const route of all) addRoute(app, route, deps);
 }
 
 /** The routes that send or confirm emails. */
@@ -113,22 +96,17 @@ function emailRoutes(accounts: Accounts): AccountRoute[] {
   ];
 }
 
-function addRoute(app: FastifyInstance, route: AccountRoute, options: AccountRoutesOptions): void {
-  const { path, run, isLogin = false, rate = 'login', largest = fewMembers } = route;
-  const { callers, perAddress, limited, jsonLimits, origins } = options;
-  const assertGranted = (retryAfter: number) => {
-    if (retryAfter === 0) return;
-    limited(rate);
-    throw fail('rate.limited', undefined, { meta: { retryAfter } });
-  };
-  authRoute(app, {
-    ...{ path, largest, jsonLimits, origins },
+function addRoute(app: FastifyInstance, route: AccountRoute, deps: AppDeps): void {
+  const { addresses, logins, passwords } = deps;
+  const { path, run, isLogin = false, rate = logins, largest = fewMembers } = route;
+  authRoute(app, deps, {
+    ...{ path, largest },
     authorize: ({ raw }) => {
-      if (!isLogin) assertGranted(perAddress[rate].take(callers.addresses.of(raw), raw));
+      if (!isLogin) rate.assert(addresses.of(raw), raw);
     },
     run: async (body = {}, request) => {
-      const address = callers.addresses.of(request.raw);
-      const caller = async () => (await callerOf(request, callers)).auth;
+      const address = addresses.of(request.raw);
+      const caller = async () => (await callerOf(request, deps)).auth;
       const requester = { key: networkOf(address) };
       const call = { body, address, requester, caller };
       if (!isLogin) return await run(call);
@@ -138,15 +116,14 @@ function addRoute(app: FastifyInstance, route: AccountRoute, options: AccountRou
 
   /** Rule LIM5. */
   async function tryPassword(call: AccountCall, { raw }: FastifyRequest): Promise<object> {
-    const { logins } = options;
     const { address } = call;
     const account = accountKeyOf(call.body);
-    assertGranted(logins.take(address, account, raw));
+    logins.assertGranted(passwords.take(address, account, raw));
     if (account === undefined) return await run(call);
-    const isKnown = logins.isKnown(address, account);
+    const isKnown = passwords.isKnown(address, account);
     const key = isKnown ? `${call.requester.key} ${account}` : call.requester.key;
     const response = await run({ ...call, requester: { key, isKnown } });
-    logins.succeeded(address, account);
+    passwords.succeeded(address, account);
     return response;
   }
 }

@@ -1,35 +1,28 @@
 import { fail, isJsonObject, type JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { readTokenRequest } from '../../../auth/token-request.js';
-import { hasSecret, isSecret } from './app-secret.js';
+import type { AppDeps } from '../../app-deps.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes-options.js';
+import { hasSecret, isSecret } from './operator.js';
 
-type AdminAction = (
-  body: JsonObject,
-  options: AuthRoutesOptions,
-  address: string,
-) => Promise<object>;
+type AdminAction = (body: JsonObject, deps: AppDeps, address: string) => Promise<object>;
 
 /** Rules AUT4, AUT6 and AUT8: what the app does with its secret. */
-export function adminRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { addresses, jsonLimits, origins, message } = options;
+export function adminRoutes(app: FastifyInstance, deps: AppDeps): void {
   const actions: Readonly<Record<string, AdminAction>> = {
     '/auth/tokens': mint,
     '/auth/tokens/revoke': revoke,
     '/auth/accounts': createAccount,
   };
-  const authorize = authorizeAdmin(options);
+  const authorize = authorizeAdmin(deps);
   for (const [path, action] of Object.entries(actions)) {
-    authRoute(app, {
+    authRoute(app, deps, {
       path,
-      largest: message,
-      jsonLimits,
-      origins,
+      largest: deps.limits.message,
       authorize: authorizeEarly(authorize),
       run: async (body, request) => {
         if (!hasSecretHeader(request)) authorize(request, body?.secret);
-        return await action(body ?? {}, options, addresses.of(request.raw));
+        return await action(body ?? {}, deps, deps.addresses.of(request.raw));
       },
     });
   }
@@ -59,47 +52,41 @@ const hasSecretHeader = ({ headers }: FastifyRequest): boolean =>
   headers['x-really-secret'] !== undefined;
 
 /** Authorizes requests with the app's secret. Wrong secrets are limited like logins. */
-export function authorizeAdmin(options: AuthRoutesOptions): AuthorizeAdmin {
-  const { addresses, secret, audit } = options;
+export function authorizeAdmin({ addresses, config, audit, logins }: AppDeps): AuthorizeAdmin {
   return ({ raw }, given) => {
-    if (hasSecret(raw, secret) || isSecret(given, secret)) return;
+    if (hasSecret(raw, config.secret) || isSecret(given, config.secret)) return;
     const address = addresses.of(raw);
     audit.record('secret.refused', { address });
-    const retryAfter = options.perAddress.login.take(address, raw);
-    if (retryAfter === 0) throw fail('forbidden');
-    options.limited('login');
-    throw fail('rate.limited', undefined, { meta: { retryAfter } });
+    logins.assert(address, raw);
+    throw fail('forbidden');
   };
 }
 
 async function mint(
   body: JsonObject,
-  { tokens, audit }: AuthRoutesOptions,
+  { tokens, audit }: AppDeps,
   address: string,
 ): Promise<object> {
   const order = readTokenRequest(body);
   const accessToken = await tokens.mint(order);
-  audit.record('token.minted', { address, uid: order.uid, authType: order.authType, by: 'app' });
+  const { uid, authType, admin } = order;
+  audit.record('token.minted', { address, uid, authType, admin, by: 'app' });
   return { authType: order.authType, accessToken };
 }
 
-async function revoke(
-  body: JsonObject,
-  options: AuthRoutesOptions,
-  address: string,
-): Promise<object> {
+async function revoke(body: JsonObject, deps: AppDeps, address: string): Promise<object> {
   const { token, uid } = body;
   if ((token ?? uid ?? undefined) === undefined) {
     throw fail.invalid('token', 'expected.string');
   }
-  if (token !== undefined && token !== null) await revokeToken(token, options, address);
-  if (uid !== undefined && uid !== null) await revokeUid(uid, options, address);
+  if (token !== undefined && token !== null) await revokeToken(token, deps, address);
+  if (uid !== undefined && uid !== null) await revokeUid(uid, deps, address);
   return {};
 }
 
 async function revokeToken(
   token: unknown,
-  { tokens, revocations, audit }: AuthRoutesOptions,
+  { tokens, revocations, audit }: AppDeps,
   address: string,
 ): Promise<void> {
   const verified = await tokens.verify(token);
@@ -114,7 +101,7 @@ async function revokeToken(
 
 async function revokeUid(
   uid: unknown,
-  { revocations, audit }: AuthRoutesOptions,
+  { revocations, audit }: AppDeps,
   address: string,
 ): Promise<void> {
   if (typeof uid !== 'string' || uid === '') throw fail.invalid('uid', 'expected.string');
@@ -124,7 +111,7 @@ async function revokeUid(
 
 async function createAccount(
   { data }: JsonObject,
-  { privilegedWrites, audit }: AuthRoutesOptions,
+  { privilegedWrites, audit }: AppDeps,
   address: string,
 ): Promise<object> {
   if (!isJsonObject(data)) throw fail.invalid('data', 'expected.object');

@@ -1,9 +1,10 @@
 import { fail } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import { numberErrors } from '../../../auth/token-request.js';
+import type { AppDeps } from '../../app-deps.js';
+import { accountRoutes } from './account-routes.js';
 import { adminRoutes } from './admin-routes.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes-options.js';
 import { oidcRoutes } from './oidc-routes.js';
 import { selfRoutes } from './self-routes.js';
 
@@ -13,35 +14,29 @@ import { selfRoutes } from './self-routes.js';
  */
 const largestData = 1024;
 
-/** The token routes under `/auth/`. */
-export function authRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  anonymousRoutes(app, options);
-  selfRoutes(app, options);
-  adminRoutes(app, options);
-  oidcRoutes(app, options);
+/** The routes under `/auth/`. */
+export function authRoutes(app: FastifyInstance, deps: AppDeps): void {
+  anonymousRoutes(app, deps);
+  selfRoutes(app, deps);
+  adminRoutes(app, deps);
+  oidcRoutes(app, deps);
+  if (deps.accounts) accountRoutes(app, deps, deps.accounts);
 }
 
 /** Rule AUT1: tokens without authentication. */
-function anonymousRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { tokens, audit, platform, addresses, jsonLimits, origins } = options;
+function anonymousRoutes(app: FastifyInstance, deps: AppDeps): void {
+  const { tokens, audit, platform, addresses, signups } = deps;
   for (const path of ['/auth/anonymous', '/auth/anonymous/login']) {
-    authRoute(app, {
+    authRoute(app, deps, {
       path,
       largest: largestData,
-      jsonLimits,
-      origins,
-      authorize: ({ raw }) => {
-        const retryAfter = options.perAddress.signup.take(addresses.of(raw), raw);
-        if (retryAfter === 0) return;
-        options.limited('signup');
-        throw fail('rate.limited', undefined, { meta: { retryAfter } });
-      },
+      authorize: ({ raw }) => signups.assert(addresses.of(raw), raw),
       run: async (data, { raw }) => {
         const authType = 'anonymous';
         const errors = data ? numberErrors(data, '') : {};
         if (Object.keys(errors).length > 0) throw fail('request.invalid', errors);
         const uid = Buffer.from(platform.random.bytes(16)).toString('hex');
-        const expires = platform.clock.now() + options.tokenLifetimes.anonymous;
+        const expires = platform.clock.now() + deps.config.tokenLifetimes.anonymous;
         const accessToken = await tokens.mint({ uid, authType, data, expires });
         audit.record('token.minted', { address: addresses.of(raw), uid, authType });
         return { authType, accessToken };

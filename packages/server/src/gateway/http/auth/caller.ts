@@ -1,14 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { type Auth, fail } from '@really/protocol';
 import type { FastifyRequest } from 'fastify';
-import type { Audit } from '../../../auth/audit.js';
 import type { TokenIdentity } from '../../../auth/token-identity.js';
-import type { Tokens } from '../../../auth/tokens.js';
-import { asksAsOwner } from '../../../queries/owner.js';
+import { chargeScriptsToOwner } from '../../../queries/owner.js';
+import type { AppDeps } from '../../app-deps.js';
 import { costOfMembers } from '../../dispatch/message-cost.js';
-import type { CommandRates } from '../../limits/command-rates.js';
+import { Intake } from '../../limits/intake.js';
 import { networkOf } from '../../server/address-network.js';
-import type { ClientAddresses } from '../../server/client-addresses.js';
 
 /** The sender of an HTTP request. */
 export interface Caller {
@@ -17,13 +15,6 @@ export interface Caller {
   /** Expiry of its token, milliseconds since the Unix epoch; `undefined`: never. */
   readonly expires: number | undefined;
   readonly address: string;
-}
-
-export interface CallerOptions {
-  readonly tokens: Pick<Tokens, 'verify'>;
-  readonly addresses: ClientAddresses;
-  readonly rates: CommandRates;
-  readonly audit: Audit;
 }
 
 /** Uids of requests with a valid token. */
@@ -37,17 +28,15 @@ export function knownUid(request: IncomingMessage): string | undefined {
 /** Rule HTTP4: the owner of the token. Throws 401, or 429 over the rate limit. */
 export async function callerOf(
   request: FastifyRequest,
-  { tokens, addresses, rates, audit }: CallerOptions,
+  { tokens, addresses, rates, audit }: AppDeps,
 ): Promise<Caller> {
   const address = addresses.of(request.raw);
   const verified = await tokens.verify(tokenOf(request));
-  const uid = verified.ok ? verified.auth.uid : undefined;
-  const retryAfter = rates.take(address, uid);
-  if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
+  rates.assert(address, verified.ok ? verified.auth.uid : undefined);
   if (verified.ok) {
     const { auth, token, expires } = verified;
     uids.set(request.raw, auth.uid);
-    asksAsOwner({ auth, address: networkOf(address) });
+    chargeScriptsToOwner({ auth, address: networkOf(address) });
     return { auth, token, expires, address };
   }
   const { detail } = verified;
@@ -56,17 +45,19 @@ export async function callerOf(
 }
 
 /**
- * Charges what a body costs beyond the one command that is paid for already (rule LIM21). Throws
- * 429 over the rate limit.
+ * Charges what a body costs beyond its bytes and the one command that are paid for already (rules
+ * LIM21 and LIM27). Throws 429 over the rate limit of commands.
  */
 export function payMembers(
   { address, auth }: Caller,
   members: number,
-  { rates }: Pick<CallerOptions, 'rates'>,
+  { rates, intakes }: AppDeps,
 ): void {
+  const intake = Intake.ofRequest(intakes, { address, uid: auth.uid });
+  intake.payParsed({ bytes: 0, time: 0, members });
+  intake.end();
   const more = costOfMembers(members) - 1;
-  const retryAfter = more > 0 ? rates.take(address, auth.uid, more) : 0;
-  if (retryAfter > 0) throw fail('rate.limited', undefined, { meta: { retryAfter } });
+  if (more > 0) rates.assert(address, auth.uid, more);
 }
 
 /**

@@ -2,8 +2,8 @@ import { fail, infiniteIn, type JsonObject } from '@really/protocol';
 import type { FastifyInstance } from 'fastify';
 import type { Issuer } from '../../../auth/oidc/issuer.js';
 import { isTooLarge } from '../../../auth/token-request.js';
+import type { AppDeps } from '../../app-deps.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes-options.js';
 
 /** Limit of bytes per body: an ID token and little else. */
 const largestBody = 20 * 1024;
@@ -11,36 +11,29 @@ const largestBody = 20 * 1024;
 const authType = 'oidc';
 
 /** Rule AUT11: login with an ID token of an issuer. */
-export function oidcRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { issuers, addresses, jsonLimits, origins } = options;
+export function oidcRoutes(app: FastifyInstance, deps: AppDeps): void {
+  const { issuers, addresses, signups } = deps;
   if (issuers.length === 0) return;
-  authRoute(app, {
+  authRoute(app, deps, {
     path: '/auth/oidc/login',
     largest: largestBody,
-    jsonLimits,
-    origins,
-    authorize: ({ raw }) => {
-      const retryAfter = options.perAddress.signup.take(addresses.of(raw), raw);
-      if (retryAfter === 0) return;
-      options.limited('signup');
-      throw fail('rate.limited', undefined, { meta: { retryAfter } });
-    },
-    run: async (body, { raw }) => await logIn(body ?? {}, options, addresses.of(raw)),
+    authorize: ({ raw }) => signups.assert(addresses.of(raw), raw),
+    run: async (body, { raw }) => await logIn(body ?? {}, deps, addresses.of(raw)),
   });
 }
 
 async function logIn(
   { provider, issuer, idToken, nonce }: JsonObject,
-  options: AuthRoutesOptions,
+  deps: AppDeps,
   address: string,
 ): Promise<object> {
-  const asked = issuerOf(options.issuers, provider ?? issuer);
+  const asked = issuerOf(deps.issuers, provider ?? issuer);
   if (typeof idToken !== 'string') throw fail.invalid('idToken', 'expected.string');
   const given = nonce ?? undefined;
   if (given !== undefined && typeof given !== 'string') {
     throw fail.invalid('nonce', 'expected.string');
   }
-  const { tokens, audit, privilegedWrites, platform } = options;
+  const { tokens, audit, privilegedWrites, platform } = deps;
   const { name } = asked.config;
   const proven = await asked.prove(idToken, given);
   if (!proven.ok) {
@@ -52,7 +45,7 @@ async function logIn(
   if (infiniteIn(data) !== undefined) throw fail.invalid('idToken', 'number.out.of.range');
   const _r = fields && (await privilegedWrites.ensureUser(uid, fields));
   await privilegedWrites.remember(uid, { data, r: _r });
-  const expires = platform.clock.now() + options.tokenLifetimes.oidc;
+  const expires = platform.clock.now() + deps.config.tokenLifetimes.oidc;
   const accessToken = await tokens.mint({ uid, authType, _r, data, expires });
   audit.record('login.ok', { address, uid, authType, provider: name });
   return { authType, accessToken };

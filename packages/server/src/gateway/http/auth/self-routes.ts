@@ -2,8 +2,8 @@ import { fail } from '@really/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { lifetimeOf } from '../../../auth/token-lifetimes.js';
 import { isTooLongToMint } from '../../../auth/tokens.js';
+import type { AppDeps } from '../../app-deps.js';
 import { authRoute } from './auth-route.js';
-import type { AuthRoutesOptions } from './auth-routes-options.js';
 import { type Caller, callerOf } from './caller.js';
 
 /** Limit of bytes per body, which is ignored here. */
@@ -19,20 +19,22 @@ const maxRevoked = 1000;
 const revokeLater = 60;
 
 /** Rules AUT3 and AUT5: what the owner of an active token may do with it. */
-export function selfRoutes(app: FastifyInstance, options: AuthRoutesOptions): void {
-  const { jsonLimits, origins } = options;
-  const run = (action: (caller: Caller, options: AuthRoutesOptions) => Promise<object>) => {
-    return async (_body: unknown, request: FastifyRequest) =>
-      await action(await callerOf(request, options), options);
-  };
-  const common = { jsonLimits, origins, largest: largestBody };
-  authRoute(app, { ...common, path: '/auth/refresh', run: run(refresh) });
-  authRoute(app, { ...common, path: '/auth/logout', run: run(logout) });
+export function selfRoutes(app: FastifyInstance, deps: AppDeps): void {
+  for (const [path, act] of [
+    ['/auth/refresh', refresh],
+    ['/auth/logout', logout],
+  ] as const) {
+    const run = async (_body: unknown, request: FastifyRequest) =>
+      await act(await callerOf(request, deps), deps);
+    authRoute(app, deps, { path, largest: largestBody, run });
+  }
 }
 
-async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<object> {
-  const { tokens, revocations, platform, audit, privilegedWrites, tokenLifetimes } = options;
+async function refresh(caller: Caller, deps: AppDeps): Promise<object> {
+  const { tokens, revocations, platform, audit, privilegedWrites, config } = deps;
   const { address, token } = caller;
+  // Only the app's secret makes an admin, so that a stolen token ends when it says.
+  if (caller.auth.admin) throw fail('forbidden', { accessToken: ['admin.not.refreshed'] });
   const auth = await privilegedWrites.current(caller.auth);
   if (!auth) {
     audit.record('token.refused', { address, uid: caller.auth.uid, reason: 'user.deleted' });
@@ -40,7 +42,7 @@ async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<obje
   }
   // Signed elsewhere: the server's own tokens are never that long.
   if (isTooLongToMint(auth)) throw fail.invalid('accessToken', 'too.long');
-  const life = lifetimeOf(caller, tokenLifetimes);
+  const life = lifetimeOf(caller, config.tokenLifetimes);
   const expires = life === undefined ? undefined : platform.clock.now() + life;
   const accessToken = await tokens.mint({ ...auth, expires });
   // A revocation during the mint is older than the fresh token, and would not apply to it.
@@ -51,11 +53,11 @@ async function refresh(caller: Caller, options: AuthRoutesOptions): Promise<obje
   return { authType: auth.authType, accessToken };
 }
 
-async function logout(caller: Caller, options: AuthRoutesOptions): Promise<object> {
-  const { revocations, audit } = options;
+async function logout(caller: Caller, deps: AppDeps): Promise<object> {
+  const { revocations, audit } = deps;
   const { auth, address, token, expires } = caller;
   if (revocations.revokedTokensOf(auth.uid) >= maxRevoked) {
-    throw fail('rate.limited', undefined, { meta: { retryAfter: revokeLater } });
+    throw fail.rateLimited(revokeLater);
   }
   await revocations.revokeToken(token, expires);
   audit.record('token.revoked', { address, uid: auth.uid, by: 'owner' });

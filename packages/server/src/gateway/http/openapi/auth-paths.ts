@@ -1,6 +1,6 @@
 import type { JsonObject } from '@really/protocol';
 import { refusals } from './errors.js';
-import { anyObject } from './parameters.js';
+import { anyObject, json, openObject as object } from './parameters.js';
 
 interface Endpoint {
   readonly summary: string;
@@ -11,18 +11,6 @@ interface Endpoint {
 }
 
 const text = { type: 'string' };
-
-const object = (properties: JsonObject, required: readonly string[] = []): JsonObject => ({
-  type: 'object',
-  ...(required.length > 0 && { required: [...required] }),
-  properties,
-});
-
-/** An object that may have further members. */
-const openObject = (properties: JsonObject, required: readonly string[]): JsonObject => ({
-  ...object(properties, required),
-  additionalProperties: true,
-});
 
 const token = object({ authType: text, accessToken: text }, ['accessToken']);
 const credentials = { email: { type: 'string', format: 'email' }, password: text };
@@ -40,7 +28,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   },
   '/auth/password/signup': {
     summary: 'Create an account and its user; other members make the user',
-    body: openObject(credentials, ['email', 'password']),
+    body: { ...object(credentials, ['email', 'password']), additionalProperties: true },
     response: object({ authType: text, user: object({ _r: text, email: text }, ['_r']) }, ['user']),
     security: open,
   },
@@ -106,6 +94,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
         expires: { type: ['string', 'integer'] },
         _r: text,
         data: anyObject,
+        admin: { type: 'boolean' },
       },
       ['uid'],
     ),
@@ -129,15 +118,14 @@ export function authPaths(isServed: (path: string) => boolean): Record<string, J
 }
 
 function operation(path: string, { summary, body, response, security }: Endpoint): JsonObject {
-  const content = (schema: JsonObject) => ({ 'application/json': { schema } });
   return {
     operationId: path.slice(1).replaceAll('/', '.'),
     tags: ['auth'],
     summary,
     security: [...security],
-    ...(body && { requestBody: { content: content(body) } }),
+    ...(body && { requestBody: { content: json(body) } }),
     responses: {
-      200: { description: 'Done.', content: content(response) },
+      200: { description: 'Done.', content: json(response) },
       ...refusals(409, 413),
     },
   };

@@ -3,7 +3,7 @@ import type { Rule } from '../../../model/model.js';
 import type { NamedModel } from '../../../model/typescript/types-of-models.js';
 import { protocolVersion } from '../../server/socket-path.js';
 import { refusals } from './errors.js';
-import { common, fieldsParameter, memberOf, sortParameter } from './parameters.js';
+import { common, fieldsParameter, json, memberOf, schemaRef, sortParameter } from './parameters.js';
 
 /** The paths of a collection and of its objects, without operations that nobody may do. */
 export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
@@ -29,6 +29,10 @@ export function collectionPaths(named: NamedModel): Record<string, JsonObject> {
       [`${collection}/_query`, canRead ? { post: queryOperation(named, parentIds) } : {}] as const,
       [`${collection}/_count`, canRead ? { post: countOperation(named, parentIds) } : {}] as const,
       [`${collection}/{${ids.at(-1)}}`, ofObject] as const,
+      [
+        `${collection}/{${ids.at(-1)}}/_send`,
+        canRead && isPossible(access.send) ? { post: sendOperation(named, ids) } : {},
+      ] as const,
     ].filter(([, operations]) => Object.keys(operations).length > 0),
   );
 }
@@ -56,10 +60,6 @@ function idParameters(names: readonly string[], pattern = `^${id}$`): JsonObject
 /** In a read, `*` stands for any parent. */
 const idOrAny = `^(\\*|${id})$`;
 
-const schemaRef = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
-
-const json = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
-
 /**
  * The stream of pushes that an operation sends if `text/event-stream` is accepted. Not a second
  * content type of the 200 response: a generated client asks for JSON, and would get a union with
@@ -72,10 +72,39 @@ const events = (first: string): JsonObject => ({
   },
 });
 
+/**
+ * What `?history` returns in place of the object. Not a second type of the 200 response, as with
+ * `events`.
+ */
+const history: JsonObject = {
+  'x-history': {
+    description:
+      'With `?history` the revisions of the object, newest first; `before` and `limit` select them.',
+    parameters: ['history', 'before', 'limit'].map((name) => ({
+      name,
+      in: 'query',
+      schema:
+        name === 'history'
+          ? { type: 'boolean' }
+          : memberOf(commandSchemas.history, 'cmdOpts', name),
+    })),
+    schema: schemaRef('Really.History'),
+  },
+};
+
 const headers = (...names: readonly string[]): JsonObject =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-const cached = ['Cache-Control', 'Vary'];
+/** A response with these headers, beside those of every response. */
+const response = (
+  description: string,
+  schema: string | undefined,
+  ...names: readonly string[]
+): JsonObject => ({
+  description,
+  headers: headers(...names, 'Cache-Control', 'Vary'),
+  ...(schema !== undefined && { content: json(schemaRef(schema)) }),
+});
 
 function operation(
   { name, model }: NamedModel,
@@ -98,11 +127,7 @@ function readOperation(named: NamedModel, parents: readonly string[]): JsonObjec
       ...common('includeTotalCount', 'count', 'lastEventId', 'trace'),
     ],
     responses: {
-      200: {
-        description: 'A page of objects, or their number.',
-        headers: headers(...cached),
-        content: json(schemaRef(`${name}.pageOrCount`)),
-      },
+      200: response('A page of objects, or their number.', `${name}.pageOrCount`),
       ...refusals(409, 410),
     },
   });
@@ -113,11 +138,7 @@ function queryOperation(named: NamedModel, parents: readonly string[]): JsonObje
     parameters: [...idParameters(parents, idOrAny), ...common('trace')],
     requestBody: { content: json(schemaRef('Really.Query')) },
     responses: {
-      200: {
-        description: 'A page of objects.',
-        headers: headers(...cached),
-        content: json(schemaRef(`${named.name}.page`)),
-      },
+      200: response('A page of objects.', `${named.name}.page`),
       ...refusals(409, 410, 413),
     },
   });
@@ -128,11 +149,7 @@ function countOperation(named: NamedModel, parents: readonly string[]): JsonObje
     parameters: [...idParameters(parents, idOrAny), ...common('trace')],
     requestBody: { content: json(schemaRef('Really.CountQuery')) },
     responses: {
-      200: {
-        description: 'How many objects there are.',
-        headers: headers(...cached),
-        content: json(schemaRef('Really.Count')),
-      },
+      200: response('How many objects there are.', 'Really.Count'),
       ...refusals(409, 410, 413),
     },
   });
@@ -141,19 +158,16 @@ function countOperation(named: NamedModel, parents: readonly string[]): JsonObje
 function getOperation(named: NamedModel, ids: readonly string[]): JsonObject {
   const { name, model } = named;
   return operation(named, 'get', 'Get an object; as an event stream, subscribe to it', {
-    ...events('First a snapshot.'),
+    ...events('First a snapshot. With `?presence` also the pushes of its room.'),
+    ...history,
     parameters: [
       ...idParameters(ids),
       fieldsParameter(model),
       ...common('ifNoneMatch', 'lastEventId', 'trace'),
     ],
     responses: {
-      200: {
-        description: 'The object.',
-        headers: headers('ETag', ...cached),
-        content: json(schemaRef(`${name}.answer`)),
-      },
-      304: { description: 'The client has it already.', headers: headers('ETag', ...cached) },
+      200: response('The object.', `${name}.answer`, 'ETag'),
+      304: response('The client has it already.', undefined, 'ETag'),
       ...refusals(409, 410),
     },
   });
@@ -170,11 +184,7 @@ function createOperation(
     parameters: [...idParameters(ids), ...common('once', 'trace')],
     requestBody: { required: true, content: json(schemaRef(`${name}.create`)) },
     responses: {
-      201: {
-        description: 'Created.',
-        headers: headers('Location', 'ETag', ...cached),
-        content: json(schemaRef(`${name}.created`)),
-      },
+      201: response('Created.', `${name}.created`, 'Location', 'ETag'),
       ...refusals(409, 410, 413),
     },
   });
@@ -185,11 +195,7 @@ function updateOperation(named: NamedModel, ids: readonly string[]): JsonObject 
     parameters: [...idParameters(ids), ...common('ifMatch', 'once', 'trace')],
     requestBody: { required: true, content: json(schemaRef('Really.Update')) },
     responses: {
-      200: {
-        description: 'Updated.',
-        headers: headers('ETag', ...cached),
-        content: json(schemaRef('Really.Updated')),
-      },
+      200: response('Updated.', 'Really.Updated', 'ETag'),
       ...refusals(409, 410, 413, 428),
     },
   });
@@ -199,11 +205,25 @@ function deleteOperation(named: NamedModel, ids: readonly string[]): JsonObject 
   return operation(named, 'delete', 'Delete an object', {
     parameters: [...idParameters(ids), ...common('ifMatchOptional', 'once', 'trace')],
     responses: {
-      204: { description: 'Deleted.', headers: headers(...cached) },
+      204: response('Deleted.', undefined),
       ...refusals(409, 410),
     },
   });
 }
+
+function sendOperation(named: NamedModel, ids: readonly string[]): JsonObject {
+  return operation(named, 'send', 'Send a message to the room of an object', {
+    parameters: [...idParameters(ids), ...common('trace')],
+    requestBody: { required: true, content: json(schemaRef('Really.Send')) },
+    responses: {
+      200: response('Accepted, which does not mean delivered.', 'Really.Sent'),
+      ...refusals(409, 410, 413),
+    },
+  });
+}
+
+/** The body of a message to a room. */
+export const sendBody = memberOf(commandSchemas.send, 'body');
 
 /** The body of an update. */
 export const updateBody = memberOf(commandSchemas.update, 'body');

@@ -3,10 +3,10 @@ import type { ModelSet } from '../../../model/model.js';
 import { namedModels } from '../../../model/typescript/types-of-models.js';
 import { protocolVersion } from '../../server/socket-path.js';
 import { authPaths } from './auth-paths.js';
-import { collectionPaths, countBody, queryBody, updateBody } from './collection-paths.js';
+import { collectionPaths, countBody, queryBody, sendBody, updateBody } from './collection-paths.js';
 import { collectionSchemas } from './collection-schemas.js';
 import { errorResponses, errorSchemas } from './errors.js';
-import { commonParameters } from './parameters.js';
+import { anyObject, closedObject, commonParameters, openObject } from './parameters.js';
 import { usedComponents } from './used-components.js';
 
 export interface DocumentOptions {
@@ -65,39 +65,54 @@ function visibleModels(models: ModelSet, { withoutHidden }: DocumentOptions): Mo
   };
 }
 
+const text = { type: 'string' };
+const amount = { type: 'integer', minimum: 0 };
+
 const commonSchemas: JsonObject = {
-  'Really.Tokens': {
-    type: 'object',
-    required: ['nextToken', 'prevToken'],
-    properties: { nextToken: { type: 'string' }, prevToken: { type: 'string' } },
-  },
+  'Really.Tokens': openObject({ nextToken: text, prevToken: text }, ['nextToken', 'prevToken']),
   'Really.Query': queryBody,
   'Really.CountQuery': countBody,
-  'Really.Count': {
-    type: 'object',
-    required: ['r', 'body'],
-    properties: {
-      r: { type: 'string' },
-      body: {
-        type: 'object',
-        required: ['totalResults'],
-        properties: { totalResults: { type: 'integer', minimum: 0 } },
-        additionalProperties: false,
-      },
+  'Really.Count': closedObject(
+    { r: text, body: closedObject({ totalResults: amount }, ['totalResults']) },
+    ['r', 'body'],
+  ),
+  'Really.History': closedObject(
+    {
+      r: text,
+      body: closedObject(
+        {
+          entries: {
+            type: 'array',
+            items: closedObject(
+              {
+                rev: { type: 'integer', minimum: 1 },
+                evt: { enum: ['created', 'updated', 'deleted'] },
+                at: { type: 'string', format: 'date-time' },
+                opBy: anyObject,
+                cause: text,
+                body: anyObject,
+              },
+              ['rev', 'evt'],
+            ),
+          },
+          next: { type: 'integer', minimum: 1 },
+        },
+        ['entries'],
+      ),
     },
-    additionalProperties: false,
-  },
+    ['r', 'body'],
+  ),
+  'Really.Send': sendBody,
+  'Really.Sent': closedObject({ r: text }, ['r']),
   'Really.Update': updateBody,
-  'Really.Updated': {
-    type: 'object',
-    required: ['r', 'rev'],
-    properties: {
-      r: { type: 'string' },
+  'Really.Updated': closedObject(
+    {
+      r: text,
       rev: { type: 'integer', minimum: 1 },
-      meta: { type: 'object', properties: { repeated: { const: true } } },
+      meta: openObject({ repeated: { const: true } }),
     },
-    additionalProperties: false,
-  },
+    ['r', 'rev'],
+  ),
 };
 
 const header = (description: string, type = 'string'): JsonObject => ({

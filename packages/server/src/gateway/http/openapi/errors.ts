@@ -1,11 +1,10 @@
 import { errorTable, type JsonObject } from '@really/protocol';
+import { closedObject, json, schemaRef } from './parameters.js';
 
 /** A refusal: `error` says why, and `r` on which R, if known. */
 export const errorSchemas: JsonObject = {
-  'Really.ErrorBody': {
-    type: 'object',
-    required: ['code', 'message'],
-    properties: {
+  'Really.ErrorBody': closedObject(
+    {
       code: { type: 'integer' },
       message: { type: 'string' },
       errors: {
@@ -15,23 +14,18 @@ export const errorSchemas: JsonObject = {
       },
       id: { type: 'string', description: 'Of a 500: what to search for in the log of the server.' },
     },
-    additionalProperties: false,
-  },
-  'Really.Error': {
-    type: 'object',
-    required: ['error'],
-    properties: {
+    ['code', 'message'],
+  ),
+  'Really.Error': closedObject(
+    {
       r: { type: 'string' },
-      error: { $ref: '#/components/schemas/Really.ErrorBody' },
-      meta: {
-        type: 'object',
-        required: ['retryAfter'],
-        properties: { retryAfter: { type: 'integer', description: 'Seconds.' } },
-        additionalProperties: false,
-      },
+      error: schemaRef('Really.ErrorBody'),
+      meta: closedObject({ retryAfter: { type: 'integer', description: 'Seconds.' } }, [
+        'retryAfter',
+      ]),
     },
-    additionalProperties: false,
-  },
+    ['error'],
+  ),
 };
 
 const overHttp: readonly [number, string][] = [[428, 'revision.required']];
@@ -56,7 +50,7 @@ function responseOf(code: number, messages: readonly string[]): JsonObject {
     ...(waits && { headers: { 'Retry-After': { $ref: '#/components/headers/Retry-After' } } }),
     content: {
       'application/json': {
-        schema: { $ref: '#/components/schemas/Really.Error' },
+        schema: schemaRef('Really.Error'),
         examples: Object.fromEntries(
           messages.map((message) => [
             message.replace(/[^\w.-]+/g, '.'),
@@ -78,7 +72,7 @@ export function refusals(...codes: readonly number[]): JsonObject {
   const known = all.map((code) => [code, { $ref: `#/components/responses/${code}` }] as const);
   const other = {
     description: 'Refused by a hook, with a code of its own.',
-    content: { 'application/json': { schema: { $ref: '#/components/schemas/Really.Error' } } },
+    content: json(schemaRef('Really.Error')),
   };
   return { ...Object.fromEntries(known), default: other };
 }

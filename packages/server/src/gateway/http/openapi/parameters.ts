@@ -6,6 +6,27 @@ import type { Model } from '../../../model/model.js';
  */
 export const anyObject: JsonObject = { type: 'object', additionalProperties: true };
 
+/** An object that may have further members. */
+export const openObject = (
+  properties: JsonObject,
+  required: readonly string[] = [],
+): JsonObject => ({
+  type: 'object',
+  ...(required.length > 0 && { required: [...required] }),
+  properties,
+});
+
+/** An object without further members. */
+export const closedObject = (
+  properties: JsonObject,
+  required: readonly string[] = [],
+): JsonObject => ({ ...openObject(properties, required), additionalProperties: false });
+
+export const schemaRef = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+
+/** The content of a body or response. */
+export const json = (schema: JsonObject): JsonObject => ({ 'application/json': { schema } });
+
 /** A schema of the protocol as plain JSON. */
 export function plain(schema: object): JsonObject {
   const copy: unknown = JSON.parse(JSON.stringify(schema), (_name, value: unknown) => {
@@ -120,8 +141,8 @@ export function fieldsParameter(model: Model): JsonObject {
 }
 
 export function sortParameter(): JsonObject {
-  const description = 'A field to order by, `-name` for descending.';
-  return inQuery('sort', memberOf(read, 'cmdOpts', 'sort'), description);
+  const description = 'Up to four fields to order by, with commas between; `-name` for descending.';
+  return inQuery('sort', { type: 'string', minLength: 1 }, description);
 }
 
 /** References to `commonParameters`. */

@@ -1,5 +1,13 @@
 import type { JsonObject } from '@really/protocol';
-import type { Field, Model, ModelSet, PlainType, ReferenceField } from '../../../model/model.js';
+import type {
+  Field,
+  Model,
+  ModelSet,
+  OnDeleted,
+  PlainType,
+  ReferenceField,
+} from '../../../model/model.js';
+import { forbiddenFields } from '../../../model/rules/field-rules.js';
 import { isWritten } from '../../../model/typescript/field-type.js';
 import { anyObject } from './parameters.js';
 
@@ -17,12 +25,15 @@ export class ValueSchemas {
   readonly #models: ModelSet;
   readonly #model: Model;
   readonly #form: Form;
+  /** Dotted paths of the fields that are left out. */
+  readonly #without: ReadonlySet<string>;
 
   /** `models`: those in the document. */
   constructor(models: ModelSet, model: Model, form: Form) {
     this.#models = models;
     this.#model = model;
     this.#form = form;
+    this.#without = form === 'written' ? forbiddenFields(model.fieldRules.create) : new Set();
   }
 
   /** The schema of a whole object. */
@@ -38,14 +49,15 @@ export class ValueSchemas {
     };
   }
 
-  field(field: Field): JsonObject {
+  /** `path`: of the field, dotted. */
+  field(field: Field, path = field.name): JsonObject {
     switch (field.type) {
       case 'Object':
-        return this.#members(field.fields);
+        return this.#members(field.fields, `${path}.`);
       case 'List':
         return {
           type: 'array',
-          items: this.field(field.items),
+          items: this.field(field.items, path),
           maxItems: this.#model.limits.list,
         };
       case 'reference':
@@ -53,24 +65,30 @@ export class ValueSchemas {
       case 'Calculated':
         return { ...plainSchemas[field.valueType], readOnly: true };
       default:
-        return { ...plainSchemas[field.type] };
+        return { ...plainSchemas[field.type], ...(field.enum && { enum: [...field.enum] }) };
     }
   }
 
-  #members(fields: ReadonlyMap<string, Field>): JsonObject {
+  #members(fields: ReadonlyMap<string, Field>, before = ''): JsonObject {
     const written = this.#form === 'written';
-    const described = [...fields.values()].filter((field) => !written || isWritten(field));
+    const described = [...fields.values()].filter((field) => {
+      return !written || (isWritten(field) && !this.#without.has(`${before}${field.name}`));
+    });
+    const properties = described.map((field) => [
+      field.name,
+      this.#member(field, `${before}${field.name}`),
+    ]);
     const needed = described.filter((field) => written && isNeeded(field)).map(({ name }) => name);
     return {
       type: 'object',
       ...(needed.length > 0 && { required: needed }),
-      properties: Object.fromEntries(described.map((field) => [field.name, this.#member(field)])),
+      properties: Object.fromEntries(properties),
       additionalProperties: false,
     };
   }
 
-  #member(field: Field): JsonObject {
-    const schema = this.field(field);
+  #member(field: Field, path: string): JsonObject {
+    const schema = this.field(field, path);
     if (this.#form !== 'written' || isNeeded(field)) return schema;
     const initial = field.default?.constant?.value;
     const nullable = field.type === 'Json' ? schema : orNull(schema);
@@ -79,10 +97,12 @@ export class ValueSchemas {
     return initial === undefined ? nullable : { ...nullable, description };
   }
 
-  #pointer({ collection }: ReferenceField): JsonObject {
+  #pointer({ collection, onDeleted }: ReferenceField): JsonObject {
     const steps = collection.map((name) => `/${name}/[A-Za-z0-9_-]{1,64}`);
     const isVisible = this.#models.get(collection) !== undefined;
-    return { type: 'string', pattern: isVisible ? `^${steps.join('')}$` : objectR };
+    const description = whenDeleted[onDeleted];
+    const pattern = isVisible ? `^${steps.join('')}$` : objectR;
+    return { type: 'string', pattern, ...(description !== undefined && { description }) };
   }
 
   #dereferenced(field: ReferenceField): JsonObject {
@@ -115,6 +135,14 @@ export class ValueSchemas {
   }
 }
 
+/** Rule CAS3. */
+const whenDeleted: Readonly<Record<OnDeleted, string | undefined>> = {
+  keep: undefined,
+  unset: 'Unset when that object is deleted.',
+  delete: 'When that object is deleted, this one is, too.',
+  refuse: 'As long as it is there, that object cannot be deleted.',
+};
+
 const identity: JsonObject = {
   _r: { type: 'string', pattern: objectR, readOnly: true },
   _rev: { type: 'integer', minimum: 1, readOnly: true },
@@ -141,6 +169,10 @@ function isNeeded(field: Field): boolean {
 }
 
 function orNull(schema: JsonObject): JsonObject {
-  if (typeof schema.type === 'string') return { ...schema, type: [schema.type, 'null'] };
+  const { type, enum: values } = schema;
+  if (typeof type === 'string') {
+    const nullable = Array.isArray(values) && { enum: [...values, null] };
+    return { ...schema, type: [type, 'null'], ...nullable };
+  }
   return { anyOf: [schema, { type: 'null' }] };
 }

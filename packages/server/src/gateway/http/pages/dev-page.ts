@@ -6,7 +6,7 @@ import type { Platform } from '../../../platform/platform.js';
 import { isLoopbackHost } from '../../../platform/trusted-url.js';
 import type { ClientAddresses } from '../../server/client-addresses.js';
 import { refusals } from '../../server/http-refusal.js';
-import { sendJson } from '../http-responses.js';
+import { sendRefusal } from '../http-responses.js';
 import { type DevPageContent, devPageHtml, script, style } from './dev-page-html.js';
 
 /** A page of the documentation, served unchanged. */
@@ -50,21 +50,17 @@ const contentPolicy = [
  */
 export function devPageRoutes(app: FastifyInstance, options: DevPageOptions): void {
   app.get('/', async (request, reply) => {
-    if (!isFromHere(request, options)) return notFound(reply);
+    if (!isFromHere(request, options)) return sendRefusal(reply, refusals.notFound);
     const html = devPageHtml(await contentFor(options));
     return sendPrivately(reply, 'text/html; charset=utf-8', html);
   });
   const pages = new Map(options.docs.map(({ name, text }) => [name, text]));
   app.get<{ Params: { page: string } }>('/_docs/:page', async (request, reply) => {
     const text = pages.get(request.params.page);
-    if (text === undefined || !isFromHere(request, options)) return notFound(reply);
+    if (text === undefined || !isFromHere(request, options))
+      return sendRefusal(reply, refusals.notFound);
     return sendPrivately(reply, 'text/plain; charset=utf-8', text);
   });
-}
-
-/** Responds as if there were no such page. */
-function notFound(reply: FastifyReply): FastifyReply {
-  return sendJson(reply, 404, JSON.stringify(refusals.notFound));
 }
 
 async function contentFor(options: DevPageOptions): Promise<DevPageContent> {

@@ -1,25 +1,16 @@
 import type { JsonObject } from '@really/protocol';
+import type { Reply } from '../../../commands/services.js';
 import type { AcceptedRevs } from '../../../commands/write/accepted-revs.js';
-import type { PushTarget } from '../../../live/push-target.js';
-import type { Log } from '../../../platform/log.js';
-import type { Platform } from '../../../platform/platform.js';
-import { exampleOf, type Tracing } from '../../../platform/tracing.js';
-import {
-  type CommandReply,
-  type CommandRequest,
-  type CommandSet,
-  isFailure,
-} from '../../dispatch/commands-in-flight.js';
-import { toProtocolError } from '../../dispatch/to-protocol-error.js';
-import type { CommandMetrics } from '../../gateway-metrics.js';
-import type { TraceHeaders } from './trace-id.js';
+import type { AppDeps } from '../../app-deps.js';
+import { CommandRecord } from '../../dispatch/command-record.js';
+import type { CommandCall } from '../../dispatch/command-set.js';
 
-export interface HttpCommandsOptions {
-  readonly commands: CommandSet;
-  readonly metrics: CommandMetrics;
-  readonly log: Log;
-  readonly platform: Platform;
-  readonly tracing?: Tracing | undefined;
+/** The trace headers of an HTTP request. */
+export interface TraceHeaders {
+  /** Rule ENV5. */
+  readonly traceId?: string | undefined;
+  /** The W3C header, unparsed. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Details of a command from headers. */
@@ -27,57 +18,53 @@ export interface CommandDetails extends TraceHeaders {
   readonly accepted?: AcceptedRevs | undefined;
 }
 
-/** Runs commands that came over HTTP: counted, logged and traced like those over WebSocket. */
-export class HttpCommands {
-  readonly #options: HttpCommandsOptions;
+/** `pushTarget`: what receives pushes, if the command subscribes. */
+export type CommandSender = Pick<CommandCall, 'auth' | 'address' | 'pushTarget' | 'charge'>;
 
-  constructor(options: HttpCommandsOptions) {
-    this.#options = options;
-  }
-
-  /** Always rejects with a `ProtocolError`. */
-  async run(
-    message: JsonObject,
-    listener: PushTarget,
-    { accepted, ...traced }: CommandDetails,
-  ): Promise<CommandReply> {
-    const { traceId } = traced;
-    const request = this.#parse(traceId === undefined ? message : { ...message, traceId });
-    const { commands, metrics, platform, tracing } = this.#options;
-    const { cmd, target } = request;
-    const { auth } = listener;
-    const log = traceId === undefined ? this.#options.log : this.#options.log.child({ traceId });
-    const span = tracing?.command({ cmd, r: target?.r, ...traced });
-    const began = platform.clock.monotonic();
-    metrics.inFlight(1);
-    const finished = (result: string) => {
-      const ms = platform.clock.monotonic() - began;
-      metrics.inFlight(-1);
-      metrics.command(cmd, result, ms / 1000, exampleOf(span, traced));
-      span?.end({ 'really.result': result }, isFailure(result));
-      if (traceId === undefined) return;
-      log.info({ cmd, r: target?.r, uid: auth.uid, result, ms }, 'command answered');
-    };
-    try {
-      const reply = await commands.run(
-        { auth, pushTarget: listener, traceId, span, log, acceptedRevs: accepted },
-        request,
-      );
-      finished('ok');
-      return reply;
-    } catch (thrown) {
-      const fields = { cmd, uid: auth.uid, r: target?.r };
-      const error = toProtocolError(thrown, { log, platform, fields });
-      finished(String(error.code));
-      throw error;
-    }
-  }
-
-  #parse(message: JsonObject): CommandRequest {
-    const { commands, metrics } = this.#options;
-    const parsed = commands.parse({ ...message, tag: 0 });
-    if (parsed.ok) return parsed.request;
+/**
+ * Runs a command that came over HTTP: counted, logged and traced like those over WebSocket. Always
+ * rejects with a `ProtocolError`.
+ */
+export async function runHttpCommand(
+  deps: AppDeps,
+  message: JsonObject,
+  sender: CommandSender,
+  { accepted, ...traced }: CommandDetails,
+): Promise<Reply> {
+  const { commands, metrics } = deps;
+  const { traceId } = traced;
+  const parsed = commands.parse({ ...message, ...(traceId !== undefined && { traceId }), tag: 0 });
+  if (!parsed.ok) {
     metrics.command('invalid', String(parsed.error.code), 0);
     throw parsed.error;
   }
+  const { request } = parsed;
+  const command = { cmd: request.cmd, r: request.target?.r, uid: sender.auth.uid, ...traced };
+  const record = new CommandRecord(deps, command);
+  const { log, span } = record;
+  try {
+    const call = { ...sender, traceId, span, log, acceptedRevs: accepted };
+    const reply = await commands.run(call, request);
+    record.end('ok');
+    return reply;
+  } catch (thrown) {
+    const error = record.errorFor(thrown);
+    record.end(String(error.code));
+    throw error;
+  }
+}
+
+/**
+ * Rules ENV5 and TRC2 over HTTP: the `traceId` is `X-Trace-Id`, or the trace of the W3C
+ * `traceparent`.
+ */
+export function traceOf(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): TraceHeaders {
+  const own = headers['x-trace-id'];
+  const parent = headers.traceparent;
+  const traceparent = typeof parent === 'string' ? parent : undefined;
+  if (typeof own === 'string' && own !== '') return { traceId: own, traceparent };
+  const traceId = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(traceparent ?? '');
+  return { traceId: traceId?.[1], traceparent };
 }

@@ -15,8 +15,8 @@ import { revisionsIn } from './entity-tags.js';
 export interface RestRequest {
   readonly method: string;
   readonly target: ParsedR;
-  /** The command that a body asks for, if it is a query (rule HTTP14). */
-  readonly bodyQuery: BodyQuery | undefined;
+  /** The command that a body asks for, if the path says so (rules HTTP14 and PRS13). */
+  readonly bodyCommand: BodyCommand | undefined;
   /** The last value of each parameter. */
   readonly query: ReadonlyMap<string, string>;
   /** By lower-case name. */
@@ -24,16 +24,16 @@ export interface RestRequest {
   /** The body as JSON; `undefined` if there is none. */
   readonly body: JsonObject | undefined;
   /** Limits of JSON in the query, as part of the message. */
-  readonly jsonLimits: JsonLimits;
+  readonly limits: JsonLimits;
 }
 
-export type BodyQuery = 'read' | 'count';
+export type BodyCommand = 'read' | 'count' | 'send';
 
 /** What a request's path stands for, without its version. */
 export interface RestTarget {
   /** `undefined` if the path has no R. */
   readonly target: ParsedR | undefined;
-  readonly bodyQuery?: BodyQuery | undefined;
+  readonly bodyCommand?: BodyCommand | undefined;
   /** The methods it is served for. */
   readonly methods: readonly string[];
 }
@@ -44,17 +44,22 @@ const methodsOf: Readonly<Record<ParsedR['kind'], readonly string[]>> = {
 };
 
 /**
- * With a body, `/users/_query` and `/users/_count` are queries on the collection. For other methods
- * they are objects, since clients may choose such ids.
+ * With a body, `/users/_query` and `/users/_count` are queries on the collection, and
+ * `/users/1/_send` is a message to the room of the object. For other methods they are Rs, since
+ * clients may choose such ids.
  */
 export function restTarget(path: string, method: string): RestTarget {
   const target = parseR(path);
-  const [, collection, name] = /^(.*)\/_(query|count)\/?$/.exec(path) ?? [];
+  const [, collection, name] = /^(.*)\/_(query|count|send)\/?$/.exec(path) ?? [];
   const others = target ? methodsOf[target.kind] : [];
   if (name === undefined) return { target, methods: others };
   const methods = target ? others : ['POST', 'OPTIONS'];
   if (method !== 'POST') return { target, methods };
-  return { target: parseR(collection), bodyQuery: name === 'query' ? 'read' : 'count', methods };
+  const at = parseR(collection);
+  if (name !== 'send')
+    return { target: at, bodyCommand: name === 'query' ? 'read' : 'count', methods };
+  if (at?.kind === 'collection') return { target, methods: others };
+  return { target: at, bodyCommand: 'send', methods };
 }
 
 /**
@@ -70,7 +75,7 @@ export function restMessage(request: RestRequest): JsonObject {
     case 'HEAD':
       return target.kind === 'object' ? getMessage(request) : readMessage(request);
     case 'POST':
-      if (request.bodyQuery) return bodyQueryMessage(request, request.bodyQuery);
+      if (request.bodyCommand) return bodyMessage(request, request.bodyCommand);
       return { cmd: 'create', r, body: body ?? {}, ...onceOf(request) };
     case 'PATCH':
       return { cmd: 'update', r, rev: 0, body: body ?? {}, ...onceOf(request) };
@@ -80,7 +85,8 @@ export function restMessage(request: RestRequest): JsonObject {
 }
 
 /** Cannot subscribe: events need a GET. */
-function bodyQueryMessage({ target, body = {} }: RestRequest, cmd: BodyQuery): JsonObject {
+function bodyMessage({ target, body = {} }: RestRequest, cmd: BodyCommand): JsonObject {
+  if (cmd === 'send') return { cmd, r: target.r, body };
   if (body.subscribe === true) throw fail.invalid('cmdOpts.subscribe', 'expected.absent');
   return { cmd, r: target.r, cmdOpts: cmd === 'count' ? countOptions(body) : body };
 }
@@ -102,7 +108,7 @@ const everywhere = ['access_token'];
 
 /** Parameters of a GET, by the kind of R. */
 const parametersOf = {
-  object: [...everywhere, 'fields', 'lastEventId'],
+  object: [...everywhere, 'fields', 'lastEventId', 'history', 'before', 'limit', 'presence'],
   collection: [
     ...everywhere,
     ...['filter', 'values', 'fields', 'sort', 'ascending', 'limit', 'skip'],
@@ -125,14 +131,22 @@ function assertKnown({ method, target, query }: RestRequest): void {
 const longestName = 64;
 
 function getMessage({ target, query }: RestRequest): JsonObject {
+  const [before, limit] = [query.get('before'), query.get('limit')];
+  if (isOn('history', query)) {
+    if (query.has('fields')) throw fail.invalid('fields', 'expected.absent.with.history');
+    const options = { before: numberOf(before), limit: numberOf(limit) };
+    return { cmd: 'history', r: target.r, cmdOpts: optionsOf(options) };
+  }
+  if (before !== undefined) throw fail.invalid('before', 'expected.with.history');
+  if (limit !== undefined) throw fail.invalid('limit', 'expected.with.history');
   return { cmd: 'get', r: target.r, cmdOpts: optionsOf({ fields: fieldsOf(query) }) };
 }
 
-function readMessage({ target, query, jsonLimits }: RestRequest): JsonObject {
+function readMessage({ target, query, limits }: RestRequest): JsonObject {
   const filter = query.get('filter');
-  const values = valuesOf(query.get('values'), jsonLimits);
+  const values = valuesOf(query.get('values'), limits);
   const { r } = target;
-  if (isOn(query.get('count'))) {
+  if (isOn('count', query)) {
     return { cmd: 'count', r, cmdOpts: optionsOf({ query: queryOf(filter, values) }) };
   }
   const options = {
@@ -171,10 +185,10 @@ function queryOf(
 /** Levels of the message above its `cmdOpts.query.values`. */
 const levelsAbove = 3;
 
-function valuesOf(text: string | undefined, jsonLimits: JsonLimits): JsonObject | undefined {
+function valuesOf(text: string | undefined, limits: JsonLimits): JsonObject | undefined {
   if (text === undefined) return undefined;
-  const depth = jsonLimits.depth - levelsAbove;
-  const parsed = parseMessage(Buffer.from(text), { ...jsonLimits, depth });
+  const depth = limits.depth - levelsAbove;
+  const parsed = parseMessage(Buffer.from(text), { keyLength: limits.keyLength, depth });
   if (parsed.kind === 'message') return parsed.message;
   if (parsed.kind === 'malformed') throw fail.invalid('values', 'expected.object');
   throw fail.invalid(`values.${parsed.member}`, parsed.detail);
@@ -191,10 +205,13 @@ function booleanOf(text: string | undefined): JsonValue | undefined {
 }
 
 /** True for `?count`, `?count=`, `?count=true` and `?count=1`. */
-function isOn(text: string | undefined): boolean {
-  const value = booleanOf(text);
+export function isOn(
+  name: 'count' | 'history' | 'presence',
+  query: ReadonlyMap<string, string>,
+): boolean {
+  const value = booleanOf(query.get(name));
   if (value === undefined || typeof value === 'boolean') return value === true;
-  throw fail.invalid('count', 'expected.boolean');
+  throw fail.invalid(name, 'expected.boolean');
 }
 
 /** `Idempotency-Key` is the `once` of the command. */

@@ -1,45 +1,29 @@
+import { createHash } from 'node:crypto';
 import { fail, type JsonObject } from '@really/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { PushTarget } from '../../../live/push-target.js';
-import type { Log } from '../../../platform/log.js';
-import type { Platform } from '../../../platform/platform.js';
-import { ownerOf } from '../../../queries/owner.js';
-import type { PricedResponses } from '../../dispatch/priced-responses.js';
-import { toProtocolError } from '../../dispatch/to-protocol-error.js';
+import { viewLength } from '../../../model/view/view-text.js';
+import { toProtocolError } from '../../../objects/to-protocol-error.js';
+import { ownerOf, type Requester } from '../../../queries/owner.js';
+import type { AppDeps } from '../../app-deps.js';
+import { priceOf } from '../../dispatch/priced-responses.js';
 import { Intake } from '../../limits/intake.js';
-import type { IntakeRates } from '../../limits/intake-rates.js';
 import { networkOf } from '../../server/address-network.js';
 import { refusals } from '../../server/http-refusal.js';
 import { protocolVersion } from '../../server/socket-path.js';
-import type { JsonLimits } from '../../websocket/parse-message.js';
-import type { SessionDeps } from '../../websocket/session-deps.js';
-import { type Caller, type CallerOptions, callerOf, payMembers } from '../auth/caller.js';
-import { sendError, sendJson } from '../http-responses.js';
-import { parsedBody } from '../json-body.js';
+import { type Caller, callerOf, payMembers } from '../auth/caller.js';
+import { sendError, sendJson, sendRefusal } from '../http-responses.js';
+import { parsedBody } from '../request-body.js';
 import type { EventStreams } from '../sse/event-streams.js';
 import { isKnown, objectTag } from './entity-tags.js';
-import type { HttpCommands } from './http-commands.js';
+import { runHttpCommand, traceOf } from './http-commands.js';
 import {
   acceptedRevs,
+  isOn,
   type RestRequest,
   type RestTarget,
   restMessage,
   restTarget,
 } from './rest-message.js';
-import { traceOf } from './trace-id.js';
-
-export interface RestRoutesOptions extends CallerOptions {
-  readonly commands: HttpCommands;
-  readonly pricedResponses: PricedResponses;
-  readonly intakes: IntakeRates;
-  readonly log: Log;
-  readonly platform: Platform;
-  readonly jsonLimits: JsonLimits;
-  readonly streams: EventStreams;
-  readonly live: Pick<SessionDeps['live'], 'epoch' | 'viewOf'>;
-  /** Limit of bytes per body. */
-  readonly message: number;
-}
 
 type RestCall = FastifyRequest<{ Params: RestParams }>;
 
@@ -49,32 +33,34 @@ type RestParams = { readonly version: string; readonly '*': string };
 const path = '/v:version(^[\\d.]+$)/*';
 
 /** Section HTTP: the commands on objects, over REST. */
-export function restRoutes(app: FastifyInstance, options: RestRoutesOptions): void {
+export function restRoutes(app: FastifyInstance, deps: AppDeps, streams: EventStreams): void {
   const method = app.supportedMethods.filter((name) => name !== 'OPTIONS');
-  const routes = new RestRoutes(options);
+  const routes = new RestRoutes(deps, streams);
   app.route<{ Params: RestParams }>({
     method,
     url: path,
-    bodyLimit: options.message,
+    bodyLimit: deps.limits.message,
     onRequest: async (request, reply) => await routes.authorize(request, reply),
     handler: (request, reply) => routes.handle(request, reply),
   });
 }
 
 class RestRoutes {
-  readonly #options: RestRoutesOptions;
+  readonly #deps: AppDeps;
+  readonly #streams: EventStreams;
   /** Of authorized requests. */
   readonly #callers = new WeakMap<FastifyRequest, Caller>();
 
-  constructor(options: RestRoutesOptions) {
-    this.#options = options;
+  constructor(deps: AppDeps, streams: EventStreams) {
+    this.#deps = deps;
+    this.#streams = streams;
   }
 
   /** Checks version, method and token before any body is read. */
   async authorize(request: RestCall, reply: FastifyReply): Promise<FastifyReply | undefined> {
     const { params, method } = request;
     if (params.version !== protocolVersion) {
-      return sendJson(reply, 400, JSON.stringify(refusals.unsupportedVersion));
+      return sendRefusal(reply, refusals.unsupportedVersion);
     }
     const { target, methods } = restTarget(`/${params['*']}`, method);
     if (methods.length > 0 && !methods.includes(method)) {
@@ -83,7 +69,7 @@ class RestRoutes {
     }
     setPrivateHeaders(reply);
     try {
-      this.#callers.set(request, await callerOf(request, this.#options));
+      this.#callers.set(request, await callerOf(request, this.#deps));
       return undefined;
     } catch (thrown) {
       return this.#refuse(request, reply, thrown);
@@ -101,10 +87,8 @@ class RestRoutes {
   }
 
   #refuse({ params, method }: RestCall, reply: FastifyReply, thrown: unknown): FastifyReply {
-    const { log, platform } = this.#options;
     const r = restTarget(`/${params['*']}`, method).target?.r;
-    const error = toProtocolError(thrown, { log, platform, fields: { method, r } });
-    return sendError(reply, error, r);
+    return sendError(reply, toProtocolError(thrown, this.#deps, { method, r }), r);
   }
 
   async #serve(
@@ -118,16 +102,22 @@ class RestRoutes {
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
-      return await this.#options.streams.open(request, reply, { caller, rest, message, traced });
+      const opening = { caller, rest, message, traced };
+      return await this.#priced(caller, 'get', () => this.#streams.open(request, reply, opening));
     }
-    const { commands, live } = this.#options;
+    if (isOn('presence', rest.query)) throw fail.invalid('presence', 'expected.with.events');
+    const { live } = this.#deps;
     // Read first: if the model changes meanwhile, an older tag does not match later.
-    const view = live.viewOf(rest.target.names, caller.auth) ?? '';
+    const { names, r } = rest.target;
+    const view = live.sharedViewOf(names, caller.auth, r);
     const details = { ...traced, accepted: acceptedRevs(rest) };
-    const tagOf = (rev: number) => objectTag(rev, { epoch: live.epoch, view });
-    return await this.#priced(caller, String(message.cmd), async (serialize) => {
-      const { body } = await commands.run(message, withoutPushes(caller), details);
-      return await respond(rest, reply, { body, tagOf, serialize });
+    const isHistory = message.cmd === 'history';
+    const tagOf: RestResult['tagOf'] = async (rev, text) =>
+      objectTag(rev, { epoch: live.epoch, view: view ?? (await digestOf(text)) });
+    return await this.#priced(caller, String(message.cmd), async (serialize, charge) => {
+      const sender = { ...requesterOf(caller), charge };
+      const { body } = await runHttpCommand(this.#deps, message, sender, details);
+      return await respond(rest, reply, { body, tagOf, serialize, isHistory });
     });
   }
 
@@ -138,35 +128,36 @@ class RestRoutes {
   async #priced<T>(
     caller: Caller,
     cmd: string,
-    work: (serialize: SerializeBody) => Promise<T>,
+    work: (serialize: SerializeBody, charge: (bytes: number) => void) => Promise<T>,
   ): Promise<T> {
-    const { pricedResponses, intakes } = this.#options;
+    const { pricedResponses, intakes } = this.#deps;
     const payer = Intake.ofRequest(intakes, { address: caller.address, uid: caller.auth.uid });
-    const asking = { owner: ownerOf(withoutPushes(caller)), payer };
+    const responseOwner = { owner: ownerOf(requesterOf(caller)), payer };
     const isPriced = pricedResponses.isPriced(cmd);
     const serialize: SerializeBody = async (body) =>
       isPriced
-        ? await pricedResponses.write(body, asking, () => JSON.stringify(body))
+        ? await pricedResponses.write(body, responseOwner, () => JSON.stringify(body))
         : JSON.stringify(body);
     try {
-      return await pricedResponses.run(cmd, asking, () => work(serialize));
+      const charge = (bytes: number) => payer.pay(priceOf(bytes));
+      return await pricedResponses.run(cmd, responseOwner, () => work(serialize, charge));
     } finally {
       payer.end();
     }
   }
 
-  #read(request: FastifyRequest, { target, bodyQuery }: RestTarget, caller: Caller): RestRequest {
+  #read(request: FastifyRequest, { target, bodyCommand }: RestTarget, caller: Caller): RestRequest {
     if (!target) throw fail('r.invalid');
     const query = new Map<string, string>();
     for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
       query.set(name, parameterOf(name, value));
     }
     const { method, headers } = request;
-    const { jsonLimits } = this.#options;
+    const { limits } = this.#deps;
     const takesBody = method === 'POST' || method === 'PATCH';
-    const body = takesBody ? parsedBody(request.body, jsonLimits) : undefined;
-    if (body) payMembers(caller, body.members, this.#options);
-    return { method, target, bodyQuery, query, headers, body: body?.message, jsonLimits };
+    const body = takesBody ? parsedBody(request.body, limits) : undefined;
+    if (body) payMembers(caller, body.members, this.#deps);
+    return { method, target, bodyCommand, query, headers, body: body?.message, limits };
   }
 }
 
@@ -183,9 +174,9 @@ function parameterOf(name: string, value: unknown): string {
   throw fail.invalid(name, 'expected.once');
 }
 
-/** Receives no pushes: no REST command subscribes. */
-function withoutPushes({ auth, address }: Caller): PushTarget {
-  return { auth, address: networkOf(address), congested: false, push() {} };
+/** For fair limits, all of an IPv6 network are one. */
+function requesterOf({ auth, address }: Caller): Requester {
+  return { auth, address: networkOf(address) };
 }
 
 function wantsEvents({ method, headers }: FastifyRequest): boolean {
@@ -202,32 +193,53 @@ type SerializeBody = (body: JsonObject) => Promise<string>;
 
 interface RestResult {
   readonly body: JsonObject;
-  /** The ETag of a revision, without its quotes. */
-  readonly tagOf: (rev: number) => string;
+  /**
+   * The ETag of a revision, without its quotes. `text`: the response, which stands for the view where
+   * other objects decide what is seen.
+   */
+  readonly tagOf: (rev: number, text?: () => Promise<string>) => Promise<string>;
   readonly serialize: SerializeBody;
+  readonly isHistory: boolean;
 }
 
 /** Sends the command's result as an HTTP response. */
 async function respond(
-  { method, target, headers, bodyQuery }: RestRequest,
+  { method, target, headers, bodyCommand }: RestRequest,
   reply: FastifyReply,
-  { body, tagOf, serialize }: RestResult,
+  { body, tagOf, serialize, isHistory }: RestResult,
 ): Promise<FastifyReply> {
   const shown = body.body as JsonObject | undefined;
-  const tagged = (rev: unknown) => {
-    return typeof rev === 'number' ? reply.header('ETag', `"${tagOf(rev)}"`) : reply;
+  let made: Promise<string> | undefined;
+  const text = () => {
+    made ??= serialize(body);
+    return made;
+  };
+  const tag = async (rev: unknown) => {
+    if (typeof rev === 'number') reply.header('ETag', `"${await tagOf(rev)}"`);
   };
   if (method === 'DELETE') return reply.code(204).send();
-  if (bodyQuery) return sendJson(reply, 200, await serialize(body));
+  if (bodyCommand) return sendJson(reply, 200, await text());
   if (method === 'POST') {
     const created = shown ?? {};
     reply.header('Location', `/v${protocolVersion}${String(created._r)}`);
-    return sendJson(tagged(created._rev), 201, await serialize(body));
+    await tag(created._rev);
+    return sendJson(reply, 201, await text());
   }
-  if (method === 'PATCH') return sendJson(tagged(body.rev), 200, await serialize(body));
-  if (target.kind === 'collection') return sendJson(reply, 200, await serialize(body));
-  const rev = Number(shown?._rev);
-  const isTheirs = isKnown(headers['if-none-match']?.toString(), tagOf(rev));
-  if (isTheirs) return tagged(rev).code(304).send();
-  return sendJson(tagged(rev), 200, await serialize(body));
+  if (method === 'PATCH') {
+    await tag(body.rev);
+    return sendJson(reply, 200, await text());
+  }
+  if (target.kind === 'collection' || isHistory) return sendJson(reply, 200, await text());
+  const current = await tagOf(Number(shown?._rev), text);
+  reply.header('ETag', `"${current}"`);
+  if (isKnown(headers['if-none-match']?.toString(), current)) return reply.code(304).send();
+  return sendJson(reply, 200, await text());
+}
+
+/** As long as a view. Without a text it is a digest that no response has. */
+async function digestOf(text: () => Promise<string> = async () => ''): Promise<string> {
+  return createHash('sha256')
+    .update(await text())
+    .digest('base64url')
+    .slice(0, viewLength);
 }

@@ -19,9 +19,11 @@ test('[LIM35] a stream ends when its token is revoked, and is cut off if its end
     auth: { uid: 'u' },
     response: response as unknown as ServerResponse,
     limit: 1_000_000,
+    roomOutput: 65_536,
     timers,
     onEnd: () => calls.push('over'),
     onDrain() {},
+    charge() {},
   });
   stream.begin({ pos: undefined, view: undefined });
   stream.onRevoked();

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { type Auth, isJsonObject, type JsonObject } from '@really/protocol';
+import type { Auth, JsonObject } from '@really/protocol';
 import type { Frame } from '../../../live/push/frame.js';
 import type { PushTarget } from '../../../live/push-target.js';
 import type { Timers } from '../../../platform/platform.js';
@@ -13,24 +13,28 @@ export interface EventStreamOptions {
   readonly response: ServerResponse;
   /** Bytes that may wait before it is congested; at 8 times as many it is ended (rule LIM4). */
   readonly limit: number;
+  /** Bytes that may wait before pushes of rooms are left out (rule PRS7). */
+  readonly roomOutput: number;
   readonly timers: Timers;
   /** The stream has ended; its client may still have to read the rest. */
   readonly onEnd: (stream: EventStream) => void;
   /** The waiting output was sent. */
   readonly onDrain: (stream: EventStream) => void;
+  /** Charges bytes of objects that were read for it. */
+  readonly charge: (bytes: number) => void;
 }
 
 /** Milliseconds that a client has to read the rest of a stream that ended (rule LIM35). */
 const endGrace = 2000;
 
 /** Final pushes: a stream has only one subscription. */
-const last = new Set<unknown>(['failed', 'deleted']);
+const last = new Set<string>(['failed', 'deleted']);
 
 /** One subscription, as server-sent events. */
 export class EventStream implements PushTarget, TokenHolder {
   readonly auth: Auth;
   readonly address: string | undefined;
-  readonly #options: Pick<EventStreamOptions, 'timers' | 'onEnd'>;
+  readonly #options: Pick<EventStreamOptions, 'timers' | 'onEnd' | 'roomOutput' | 'charge'>;
   readonly #response: ServerResponse;
   readonly #limit: number;
   /** Nothing may be written while it opens: it may still be refused. */
@@ -52,6 +56,11 @@ export class EventStream implements PushTarget, TokenHolder {
     return this.isEnded || this.#response.writableLength > this.#limit;
   }
 
+  /** It has one subscription, so nothing waits; the next stream does. */
+  charge(bytes: number): undefined {
+    this.#options.charge(bytes);
+  }
+
   /** True once no more events are sent. */
   get isEnded(): boolean {
     return this.#state === 'ended';
@@ -61,16 +70,21 @@ export class EventStream implements PushTarget, TokenHolder {
     return this.#response.writableLength;
   }
 
-  push({ text }: Frame): void {
-    const message: unknown = JSON.parse(text);
-    if (this.#state !== 'open' || !isJsonObject(message)) return;
-    const { meta } = message;
-    const { pos, view = this.#view } = isJsonObject(meta) ? meta : {};
+  push({ text, head }: Frame): void {
+    if (this.#state !== 'open' || !head) return;
+    const { evt, rev, pos, view = this.#view } = head;
     this.#view = view;
-    this.#write(
-      `event: ${String(message.evt)}\n${idLine(pos ?? revisionId(message.rev, view))}data: ${text}\n\n`,
-    );
-    if (last.has(message.evt)) this.end();
+    // For an object: the revision, and the view it was sent under (rule HTTP11).
+    const id = pos ?? (rev === undefined ? undefined : `${rev}.${String(view)}`);
+    this.#write(`event: ${evt}\n${idLine(id)}data: ${text}\n\n`);
+    if (last.has(evt)) this.end();
+  }
+
+  pushEphemeral(frame: Frame, isLast = false): boolean {
+    const isBehind = this.#response.writableLength > this.#options.roomOutput;
+    if (this.isEnded || (isBehind && !isLast)) return false;
+    this.push(frame);
+    return true;
   }
 
   /**
@@ -127,11 +141,6 @@ export class EventStream implements PushTarget, TokenHolder {
     this.#state = 'ended';
     this.#response.destroy();
   }
-}
-
-/** For an object: the revision, and the view it was sent under (rule HTTP11). */
-function revisionId(rev: unknown, view: unknown): string | undefined {
-  return typeof rev === 'number' ? `${rev}.${String(view)}` : undefined;
 }
 
 /** Parses the revision id that a reconnecting client sends; `undefined` if it is not one. */

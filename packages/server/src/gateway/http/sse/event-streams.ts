@@ -4,33 +4,17 @@ import {
   bytesOf,
   type ResumableSubscription,
 } from '../../../live/resume/resumable-subscription.js';
-import type { Platform, Timer } from '../../../platform/platform.js';
-import { Deadlines } from '../../../platform/scheduling/deadlines.js';
+import type { Timer } from '../../../platform/platform.js';
 import { ownerOf } from '../../../queries/owner.js';
-import type { ConnectionCount } from '../../limits/connection-count.js';
-import type { ActiveTokens } from '../../resume/active-tokens.js';
-import type { ResumableEntries, ResumableEntry } from '../../resume/resumable-entries.js';
+import type { AppDeps } from '../../app-deps.js';
+import { priceOf } from '../../dispatch/priced-responses.js';
+import { Intake } from '../../limits/intake.js';
+import type { ResumableEntry } from '../../resume/resumable-entries.js';
 import { networkOf } from '../../server/address-network.js';
-import type { SessionDeps } from '../../websocket/session-deps.js';
 import type { Caller } from '../auth/caller.js';
-import type { HttpCommands } from '../rest/http-commands.js';
-import type { RestRequest } from '../rest/rest-message.js';
-import type { TraceHeaders } from '../rest/trace-id.js';
+import { runHttpCommand, type TraceHeaders } from '../rest/http-commands.js';
+import { isOn, type RestRequest } from '../rest/rest-message.js';
 import { EventStream, readRevisionId } from './event-stream.js';
-
-export interface EventStreamsOptions {
-  readonly commands: HttpCommands;
-  readonly live: SessionDeps['live'];
-  readonly count: ConnectionCount;
-  readonly activeTokens: ActiveTokens;
-  readonly platform: Platform;
-  /** Output bytes that may wait. */
-  readonly output: number;
-  /** Milliseconds that the window of a query stream is kept after its end; 0: it is not. */
-  readonly resumeWindow: number;
-  /** All state kept for dropped clients. */
-  readonly kept: ResumableEntries;
-}
 
 /** What is kept of a stream that ended. */
 interface StreamEntry extends ResumableEntry {
@@ -56,29 +40,15 @@ const ofQueries = [
 
 /** All server-sent event streams of a gateway. */
 export class EventStreams {
-  readonly #options: EventStreamsOptions;
+  readonly #deps: AppDeps;
   readonly #all = new Set<EventStream>();
-  readonly #tokenTimers: Deadlines;
   /** Ended streams that clients can resume by a position alone. */
   readonly #resumable = new Set<StreamEntry>();
-  readonly #resumeTimers: Deadlines;
   #heartbeats: Timer | undefined;
   #closed = false;
 
-  constructor(options: EventStreamsOptions) {
-    this.#options = options;
-    this.#resumeTimers = new Deadlines({
-      platform: options.platform,
-      clock: 'monotonic',
-      due: (key) => this.#forgetResumable(key as StreamEntry),
-    });
-    this.#tokenTimers = new Deadlines({
-      platform: options.platform,
-      clock: 'wall',
-      due: (key) => {
-        if (key instanceof EventStream) key.expire();
-      },
-    });
+  constructor(deps: AppDeps) {
+    this.#deps = deps;
   }
 
   get size(): number {
@@ -98,7 +68,7 @@ export class EventStreams {
     reply: FastifyReply,
     opening: StreamOpening,
   ): Promise<FastifyReply> {
-    const { commands, count, live } = this.#options;
+    const { count, live } = this.#deps;
     const { auth, address } = opening.caller;
     // Already disconnected: no close event would follow to clean up the stream.
     if (request.raw.socket.destroyed) throw fail('server.unavailable');
@@ -107,26 +77,35 @@ export class EventStreams {
       auth,
       address: networkOf(address),
       response: reply.raw,
-      limit: this.#options.output,
-      timers: this.#options.platform.timers,
+      limit: this.#deps.limits.outputBuffer,
+      roomOutput: this.#deps.limits.roomOutput,
+      timers: this.#deps.platform.timers,
       onEnd: (ended) => this.#forget(ended, address),
       onDrain: (drained) => live.onDrain(drained),
+      charge: (bytes) => this.#charge(opening.caller, bytes),
     });
     request.raw.socket.once('close', () => this.#forget(stream, address));
     reply.raw.once('close', () => this.#forget(stream, address));
     this.#all.add(stream);
     try {
       const message = streamMessage(opening);
-      const { body, afterwards } = await commands.run(message, stream, opening.traced);
+      const { body, afterwards } = await runHttpCommand(
+        this.#deps,
+        message,
+        { auth, pushTarget: stream },
+        opening.traced,
+      );
       const failure = failureOf(body);
       if (failure) throw failure;
+      const beginRoom = await this.#joinRoom(stream, opening);
       // The client has disconnected meanwhile, or the server is closing.
       if (stream.isEnded) throw fail('server.unavailable');
       this.#begin(reply, stream, opening.caller, viewIn(body));
       if (message.cmd === 'read') stream.writeItems(body);
       afterwards?.();
+      beginRoom?.();
       // The subscription was registered after the stream ended.
-      if (stream.isEnded) live.drop(stream);
+      if (stream.isEnded) this.#drop(stream);
       return reply;
     } catch (error) {
       this.#forget(stream, address);
@@ -134,11 +113,33 @@ export class EventStreams {
     }
   }
 
+  /** Rule LIM44. */
+  #charge({ address, auth: { uid } }: Caller, bytes: number): void {
+    const intake = Intake.ofRequest(this.#deps.intakes, { address, uid });
+    intake.pay(priceOf(bytes));
+    intake.end();
+  }
+
   /** The gateway closes. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#all) stream.end();
     for (const parked of this.#resumable) this.#forgetResumable(parked);
+  }
+
+  /** Rule PRS13: a stream with `?presence` watches the room of its object, too. */
+  async #joinRoom(stream: EventStream, { rest, traced }: StreamOpening) {
+    const { query, target } = rest;
+    if (!isOn('presence', query)) return undefined;
+    const { auth } = stream;
+    const message = { cmd: 'join', r: target.r };
+    await runHttpCommand(this.#deps, message, { auth, pushTarget: stream }, traced);
+    return () => this.#deps.rooms.sendList(stream, target.r);
+  }
+
+  #drop(stream: EventStream): void {
+    this.#deps.live.drop(stream);
+    this.#deps.rooms.drop(stream);
   }
 
   #begin(
@@ -158,23 +159,23 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     };
     reply.raw.writeHead(200, headers as Record<string, string>);
-    stream.begin({ pos: this.#options.live.positionOf(stream), view });
-    if (!this.#options.activeTokens.track(stream, token)) stream.expire();
+    stream.begin({ pos: this.#deps.live.positionOf(stream), view });
+    if (!this.#deps.activeTokens.track(stream, token)) stream.expire();
     if (stream.isEnded) return;
-    if (expires !== undefined) this.#tokenTimers.set(stream, expires);
-    this.#heartbeats ??= this.#options.platform.timers.every(heartbeat, () => {
+    if (expires !== undefined) this.#deps.tokenTimers.set(stream, expires);
+    this.#heartbeats ??= this.#deps.platform.timers.every(heartbeat, () => {
       for (const stream of this.#all) stream.comment();
     });
   }
 
   #park(stream: EventStream): void {
-    const { live, resumeWindow, kept, platform } = this.#options;
-    if (this.#closed || resumeWindow === 0) {
-      live.drop(stream);
+    const { live, resumable } = this.#deps;
+    if (this.#closed || resumable.window === 0) {
+      this.#drop(stream);
       return;
     }
     const parked = live.park(stream);
-    live.drop(stream);
+    this.#drop(stream);
     // Objects and collections are resumed by position, so nothing has to be kept.
     if (!parked.some(({ kind }) => kind === 'query')) return;
     const entry: StreamEntry = {
@@ -182,23 +183,21 @@ export class EventStreams {
       forget: () => this.#forgetResumable(entry),
     };
     this.#resumable.add(entry);
-    this.#resumeTimers.set(entry, platform.clock.monotonic() + resumeWindow);
-    kept.add(entry);
+    resumable.add(entry);
   }
 
   #forgetResumable(entry: StreamEntry): void {
     if (!this.#resumable.delete(entry)) return;
-    this.#resumeTimers.clear(entry);
-    this.#options.kept.delete(entry);
-    this.#options.live.releaseParked(entry.parked);
+    this.#deps.resumable.delete(entry);
+    this.#deps.live.releaseParked(entry.parked);
   }
 
   #forget(stream: EventStream, address: string): void {
     if (!this.#all.delete(stream)) return;
     stream.end();
-    this.#options.count.leave(address);
-    this.#options.activeTokens.untrack(stream);
-    this.#tokenTimers.clear(stream);
+    this.#deps.count.leave(address);
+    this.#deps.activeTokens.untrack(stream);
+    this.#deps.tokenTimers.clear(stream);
     this.#park(stream);
     if (this.#all.size > 0) return;
     this.#heartbeats?.cancel();
@@ -212,7 +211,9 @@ function streamMessage({ rest, message }: StreamOpening): JsonObject {
   const { r } = target;
   const lastId = headers['last-event-id']?.toString() ?? query.get('lastEventId');
   const fields = query.get('fields')?.split(',');
-  if (message.cmd === 'count') throw fail.invalid('count', 'expected.absent.with.events');
+  for (const cmd of ['count', 'history']) {
+    if (message.cmd === cmd) throw fail.invalid(cmd, 'expected.absent.with.events');
+  }
   if (target.kind === 'collection' && ofQueries.some((name) => query.has(name))) {
     const options = message.cmdOpts as JsonObject;
     const since = lastId === undefined ? {} : { since: lastId };

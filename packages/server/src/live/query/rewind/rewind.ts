@@ -1,7 +1,8 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { hidesNothing } from '../../../model/view/view.js';
-import type { LoggedChange, Pos, StoredObject } from '../../../store/store.js';
+import type { LoggedChange } from '../../../store/store-reads.js';
+import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
 import { readWithRetry } from '../../catch-up/read-with-retry.js';
 import type { LiveContext } from '../../live-context.js';
@@ -55,8 +56,9 @@ export async function rewindTo(
 ): Promise<Rewind> {
   const reads = new FairHistoryReader(context, traits.owner);
   const { changes, through } = await changesSince(reads, model, { traits, since });
-  // Without hidden objects and filter, every object was in the result, even if its data is gone.
-  const isKnowable = hidesNothing(model) && traits.filter === undefined;
+  // Then every object was in the result, even if its data is gone.
+  const isKnowable =
+    hidesNothing(model) && traits.filter === undefined && traits.from === undefined;
   const past = await pastObjectsOf(reads, model, { changes, isKnowable });
   const window = new QueryWindow(traits);
   const hits = await readWithRetry(context.platform, () =>
@@ -65,7 +67,7 @@ export async function rewindTo(
   // Objects that changed during the search have to be rebuilt, too.
   const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
   for (const [r, entry] of await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable })) {
-    if (!past.has(r)) past.set(r, entry);
+    if (!past.has(r)) past.set(r, { ...entry, isLater: true });
   }
   const replay = new WindowReplay(context, model, { traits, window, past });
   await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
@@ -102,6 +104,8 @@ async function pastObjectsOf(
   { changes, isKnowable }: { changes: readonly LoggedChange[]; isKnowable: boolean },
 ): Promise<Map<string, PastObject>> {
   const past = new Map<string, PastObject>();
+  // The last one: an object may have changed again before a later page was read.
+  const now = new Map(changes.map(({ change, object }) => [change.r, object]));
   const touched = touchedBefore(changes);
   for (const { change, object } of changes) {
     if (past.has(change.r)) continue;
@@ -110,7 +114,10 @@ async function pastObjectsOf(
     const isScrubbed = change.type === 'delete';
     if (rev > 0 && !data && !isScrubbed) throw fail('position.gone');
     if (rev > 0 && isScrubbed && !isKnowable) throw fail('position.gone');
-    past.set(change.r, { rev, data, touched: touched.get(change.r) ?? {}, now: object });
+    past.set(change.r, {
+      ...{ rev, data, touched: touched.get(change.r) ?? {} },
+      now: now.get(change.r) ?? object,
+    });
   }
   return past;
 }

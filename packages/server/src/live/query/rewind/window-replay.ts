@@ -1,24 +1,18 @@
-import {
-  type Actor,
-  applyDelta,
-  compilePredicate,
-  fail,
-  type JsonObject,
-  type Predicate,
-} from '@really/protocol';
+import { compilePredicate, fail, type JsonObject, type Predicate } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { pushView, visibleBody } from '../../../model/view/view.js';
 import { asVisible } from '../../../queries/access-scope.js';
 import type { Hit } from '../../../queries/search.js';
-import { compareSortPositions, sortPositionOf } from '../../../store/order.js';
-import type { LoggedChange, Pos, StoredObject } from '../../../store/store.js';
+import { compareSortPositions, isByIds, sortPositionOf } from '../../../store/order.js';
+import type { LoggedChange } from '../../../store/store-reads.js';
+import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import type { LiveContext } from '../../live-context.js';
-import { type OnceMarker, onceMarkerOf } from '../../push/once-marker.js';
-import { gainsFields, lastVisibleChange, visibleDelta } from '../../push/visibility.js';
-import type { QueryGroupTraits } from '../query-group-traits.js';
-import type { QueryWindow, Row } from '../query-window.js';
+import { dataAfter } from '../../object/data-at-revision.js';
+import { lastVisibleChange } from '../../push/visibility.js';
+import { isWithin, type QueryGroupTraits } from '../query-group-traits.js';
+import type { QueryWindow, Row, WindowChange } from '../query-window.js';
 import { rowOf } from '../window-diff.js';
-import type { WindowEvent } from '../window-event.js';
+import { type ChangedRow, changedRow, type WindowEvent, windowEventsOf } from '../window-event.js';
 
 /** An object that changed since a position, as it was there. */
 export interface PastObject {
@@ -28,10 +22,13 @@ export interface PastObject {
   /** The last revision by field at that position. */
   readonly touched: StoredObject['touched'];
   readonly now: StoredObject;
+  /** It changed only after the changes that are replayed. */
+  readonly isLater?: true | undefined;
 }
 
 /** The events of one change. */
 export interface WindowReplayStep {
+  /** The position of the change, or the one before it if more of the change is to come. */
   readonly pos: Pos;
   readonly events: readonly WindowEvent[];
 }
@@ -39,14 +36,6 @@ export interface WindowReplayStep {
 interface EarlierDelivery {
   /** The object whose `left` was sent before its replacement. */
   readonly left: string | undefined;
-}
-
-/** A `left` caused by the object's own change. */
-interface OwnChange {
-  readonly r: string;
-  readonly rev: number;
-  readonly by: Actor;
-  readonly onceMarker: OnceMarker | undefined;
 }
 
 interface ReplayedObject {
@@ -108,13 +97,27 @@ export class WindowReplay {
       const row = this.#rowOfDeleted(r, entry) ?? (await this.#rowThen(r, entry));
       if (row) rows.push(row);
     }
-    this.#window.fill(rows.sort((a, b) => compareSortPositions(order, a.place, b.place)));
+    rows.sort((a, b) => compareSortPositions(order, a.place, b.place));
+    const { limit } = this.#window;
+    const reserve = await Promise.all(rows.slice(limit).map((row) => this.#sendable(row)));
+    this.#window.fill([...rows.slice(0, limit), ...reserve.flatMap((row) => row ?? [])]);
+  }
+
+  /**
+   * A row that the client does not have, as it may be sent now; `undefined` if it may not, by a
+   * change that the replay has not reached yet. Such rows are not kept in reserve.
+   */
+  async #sendable(row: Row): Promise<Row | undefined> {
+    const past = this.#past.get(row.r);
+    if (!past || (past.isLater && past.data)) return row;
+    const hidden = await this.#hiddenNow(row.r);
+    return hidden && { ...row, hidden };
   }
 
   /** In the order of ids, the place of a deleted object is still known. */
   #rowOfDeleted(r: string, { rev }: PastObject): Row | undefined {
-    if (this.#traits.order.field !== '_r' || !this.#deletedCandidates.delete(r)) return undefined;
-    return { r, rev, place: { value: undefined, r }, hidden: [], changedAt: rev };
+    if (!isByIds(this.#traits.order) || !this.#deletedCandidates.delete(r)) return undefined;
+    return { r, rev, place: { values: [], r }, hidden: [], changedAt: rev };
   }
 
   /** The row as the reader saw it then; `undefined` if not visible. */
@@ -137,9 +140,14 @@ export class WindowReplay {
   /** The row of an object in some state; `undefined` if the query does not match it. */
   #rowOf(state: ReplayedObject, hidden: readonly string[]): Row | undefined {
     const object = objectOf(state, this.#model);
-    if (!this.#matches(visibleBody(object, undefined, hidden))) return undefined;
+    if (!this.#isMatch(object, hidden)) return undefined;
     const place = sortPositionOf(asVisible({ object, hidden }), this.#traits.order);
+    if (!isWithin(this.#traits, place)) return undefined;
     return { r: state.r, rev: state.rev, place, hidden, changedAt: state.rev };
+  }
+
+  #isMatch(object: StoredObject, hidden: readonly string[]): boolean {
+    return this.#matches(visibleBody(object, undefined, hidden));
   }
 
   /**
@@ -159,9 +167,11 @@ export class WindowReplay {
     const windowThen = this.#window.copy();
     for (const entry of changes) {
       const earlier = first ? undefined : await this.#deliveredThen(entry, windowThen);
-      const events = this.#redeliver(earlier?.left, await this.#apply(entry));
+      const events = await this.#redeliver(earlier?.left, await this.#apply(entry));
       first ??= earlier;
-      if (events.length > 0) steps.push({ pos: entry.pos, events });
+      // The row that is to enter comes later, so not all of this position is sent.
+      const pos = this.#window.isShort ? entry.pos - 1 : entry.pos;
+      if (events.length > 0) steps.push({ pos, events });
       if (this.#window.isShort) break;
     }
     return steps;
@@ -188,72 +198,65 @@ export class WindowReplay {
    * Only the `left` of the first change may have been sent. If that object is still, or again, in
    * the window, it has to be sent again.
    */
-  #redeliver(left: string | undefined, events: WindowEvent[]): WindowEvent[] {
+  async #redeliver(left: string | undefined, events: WindowEvent[]): Promise<WindowEvent[]> {
     const row = left === undefined ? undefined : this.#window.shown.find(({ r }) => r === left);
     if (!row) return events;
     const others = events.filter(
       (entry) => ('object' in entry ? entry.object.r : entry.r) !== left,
     );
-    return [...others, this.#entered(row)];
+    return [...others, ...(await this.#entered(row))];
   }
 
-  #dataAfter({ r, type, created, delta }: LoggedChange['change']): JsonObject | undefined {
-    if (type === 'delete') return undefined;
-    return created ?? applyDelta(this.#data.get(r) ?? {}, delta);
+  #dataAfter(change: LoggedChange['change']): JsonObject | undefined {
+    return change.type === 'delete' ? undefined : dataAfter(this.#data.get(change.r), change);
   }
 
   async #apply({ change }: LoggedChange): Promise<WindowEvent[]> {
-    const { r, rev, by } = change;
-    const onceMarker = onceMarkerOf(change);
+    const { r, rev } = change;
     const data = this.#dataAfter(change);
-    if (!data) return this.#delete({ r, rev, by, onceMarker });
+    if (!data) return await this.#delete(change);
     this.#data.set(r, data);
     const before = this.#window.get(r);
     const hidden = await this.#hiddenNow(r);
-    const found = hidden && this.#rowOf({ r, rev, data }, hidden);
-    if (!found)
-      return before ? this.#otherEvents(this.#window.remove(r), { r, rev, by, onceMarker }) : [];
-    const visibility = { fields: this.#traits.fields, hidden };
-    const body = visibleDelta(change.delta, visibility);
-    const changedAt = body || !before ? rev : before.changedAt;
-    const windowChange = this.#window.put({ ...found, changedAt });
-    const events = this.#otherEvents(windowChange, { r, rev, by, onceMarker });
     const object = objectOf({ r, rev, data }, this.#model);
-    if (windowChange.isIn && !windowChange.wasIn) {
-      const evt = change.type === 'create' ? 'created' : 'entered';
-      events.push({ evt, object, hidden, by, onceMarker });
-    } else if (windowChange.isIn && before && gainsFields(before.hidden, visibility)) {
-      events.push({ evt: 'snapshot', object, hidden, onceMarker });
-    } else if (windowChange.isIn && before && body) {
-      events.push({ evt: 'updated', r, rev, body, by, onceMarker, prev: before.changedAt });
-    }
-    return events;
+    const changed =
+      hidden &&
+      this.#isMatch(object, hidden) &&
+      changedRow(this.#traits, change, { object, before, hidden });
+    if (!changed || !isWithin(this.#traits, changed.row.place))
+      return before ? await this.#eventsOf(change, this.#window.remove(r)) : [];
+    return await this.#eventsOf(change, this.#window.put(changed.row), changed);
   }
 
-  #delete(own: OwnChange): WindowEvent[] {
-    const { r } = own;
+  #delete(change: LoggedChange['change']): Promise<WindowEvent[]> {
+    const { r } = change;
     // Everything fitted, so it was in the window.
     const wasThere = this.#deletedCandidates.delete(r);
     this.#data.delete(r);
     const windowChange = this.#window.remove(r);
-    const events = this.#otherEvents(windowChange, own);
-    return windowChange.wasIn || !wasThere ? events : [{ evt: 'left', ...own }, ...events];
+    return this.#eventsOf(change, { ...windowChange, wasIn: windowChange.wasIn || wasThere });
   }
 
-  #otherEvents(windowChange: ReturnType<QueryWindow['remove']>, own: OwnChange): WindowEvent[] {
-    const events: WindowEvent[] = [];
-    if (windowChange.wasIn && !windowChange.isIn) events.push({ evt: 'left', ...own });
-    if (windowChange.left)
-      events.push({ evt: 'left', r: windowChange.left.r, rev: windowChange.left.rev });
-    if (windowChange.entered) events.push(this.#entered(windowChange.entered));
+  async #eventsOf(
+    change: LoggedChange['change'],
+    windowChange: WindowChange,
+    changed?: ChangedRow,
+  ): Promise<WindowEvent[]> {
+    const { entered, left } = windowChange;
+    const events = windowEventsOf(change, windowChange, changed);
+    if (left && !(await this.#sendable(left))) this.#window.remove(left.r);
+    if (entered) events.push(...(await this.#entered(entered)));
     return events;
   }
 
-  #entered({ r, rev, hidden }: Row): WindowEvent {
+  async #entered(row: Row): Promise<WindowEvent[]> {
+    const sendable = await this.#sendable(row);
+    if (!sendable) return [];
+    const { r, rev, hidden } = sendable;
     const data = this.#data.get(r);
     const object = data ? objectOf({ r, rev, data }, this.#model) : this.#unchanged.get(r);
     if (!object) throw new Error('a row without its object');
-    return { evt: 'entered', object, hidden };
+    return [{ evt: 'entered', object, hidden }];
   }
 
   async #hiddenNow(r: string): Promise<readonly string[] | undefined> {
@@ -266,7 +269,8 @@ export class WindowReplay {
 
   /** The hidden fields; `undefined` if the object is not visible. */
   async #authorize(object: StoredObject): Promise<readonly string[] | undefined> {
-    const view = await pushView(this.#model, object, this.#traits.auth);
+    const { auth, finder } = this.#traits;
+    const view = await pushView(this.#model, object, auth, finder);
     if (view.kind === 'visible') return view.hidden;
     this.#context.metrics.refusals.add();
     return undefined;

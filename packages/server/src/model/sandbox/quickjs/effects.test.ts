@@ -5,7 +5,10 @@ let sandbox: TestSandbox;
 let plain: TestSandbox;
 
 beforeAll(async () => {
-  sandbox = await TestSandbox.open({ effects: 3, memoryLimit: 16 * 1024 * 1024 });
+  sandbox = await TestSandbox.open({
+    postHooks: { effects: 3, effectChars: 2000, reads: 4 },
+    memoryLimit: 16 * 1024 * 1024,
+  });
   plain = await TestSandbox.open();
 });
 
@@ -15,7 +18,7 @@ afterAll(async () => {
 });
 
 async function effectsOf(source: string) {
-  const result = await sandbox.body(source);
+  const result = await sandbox.hook(source);
   return result.kind === 'returned' ? result.effects : result;
 }
 
@@ -27,7 +30,7 @@ describe('the effects of a post hook', () => {
       body.n = 2;
       body.list.push(2);
       return answers;`;
-    expect(await sandbox.body(source)).toEqual({
+    expect(await sandbox.hook(source)).toEqual({
       kind: 'returned',
       value: [null, null, null],
       hidden: [],
@@ -45,16 +48,16 @@ describe('the effects of a post hook', () => {
   });
 
   test('[POST4] nothing is nothing, and no call leaves anything for the next', async () => {
-    expect(await effectsOf('return 1')).toBeUndefined();
+    expect(await effectsOf('return 1')).toEqual([]);
     expect(await effectsOf('emit("a")')).toEqual([['emit', 'a', null]]);
-    expect(await effectsOf('return 2')).toBeUndefined();
+    expect(await effectsOf('return 2')).toEqual([]);
   });
 
   test('[POST6] a run that throws, late or early, has no effects', async () => {
     const threw = { kind: 'threw', line: 1, message: 'Error: no' };
-    expect(await sandbox.body('emit("a"); throw new Error("no")')).toEqual(threw);
+    expect(await sandbox.hook('emit("a"); throw new Error("no")')).toEqual(threw);
     const late = 'emit("a"); return Promise.resolve().then(() => { throw new Error("no") });';
-    expect(await sandbox.body(late)).toMatchObject({ kind: 'threw' });
+    expect(await sandbox.hook(late)).toMatchObject({ kind: 'threw' });
   });
 
   test('[POST4] effects of a promise count too', async () => {
@@ -66,10 +69,14 @@ describe('the effects of a post hook', () => {
   });
 
   test.each([
-    ['for (let n = 0; n < 4; n++) emit("a");', 'TypeError: a call may ask for 3 effects'],
-    ['emit("a", "x".repeat(2 ** 20));', 'TypeError: its effects are longer than'],
+    ['emit("a", "x".repeat(2000));', 'TypeError: what it asks for is longer than 2000 characters'],
+    ['for (;;) emit("a");', 'beyond limits.hookWrites'],
     ['emit(1);', 'TypeError: emit takes a name, a text, first'],
-    ['create({});', 'TypeError: create takes an R, a text, first'],
+    ['create({});', 'TypeError: create takes an R, a text, first, or an object that has one'],
+    ['update([["/a"], "/b"]);', 'TypeError: update takes a list of [R, changes]'],
+    ['create(["/a"]);', 'TypeError: create takes a list of [R, body]'],
+    ['remove(["/a", 1]);', 'TypeError: remove takes an R, a text, first'],
+    ['try { emit(1); } catch {}', 'TypeError: emit takes a name'],
     ['remove(obj);', 'ReferenceError'],
     ['emit("a", () => 1);', 'which is no JSON'],
     ['emit("a", { n: 1n });', 'which is no JSON'],
@@ -77,7 +84,7 @@ describe('the effects of a post hook', () => {
     ['const a = {}; a.a = a; emit("a", a);', 'TypeError'],
     ['let a = 1; for (let n = 0; n < 70; n++) a = [a]; emit("a", a);', 'deeper than 64'],
   ])('[POST4] beyond its bounds it throws: %s', async (source, message) => {
-    const result = await sandbox.body(source);
+    const result = await sandbox.hook(source);
     expect(result.kind).toBe('threw');
     expect(result).toHaveProperty('message', expect.stringContaining(message));
   });
@@ -95,7 +102,7 @@ describe('the effects of a post hook', () => {
     const there =
       'return ["emit", "create", "update", "remove", "cancel", "hide", "print"].map((n) => typeof globalThis[n])';
     const [yes, no] = ['function', 'undefined'];
-    expect(await sandbox.body(there)).toMatchObject({ value: [yes, yes, yes, yes, no, no, yes] });
+    expect(await sandbox.hook(there)).toMatchObject({ value: [yes, yes, yes, yes, no, no, yes] });
     expect(await plain.body(there)).toMatchObject({ value: [no, no, no, no, yes, yes, yes] });
   });
 });

@@ -113,7 +113,7 @@ async function alone(compiled: readonly CompiledSource[]): Promise<unknown[]> {
   return results;
 }
 
-/** A failure is told as it is: to shrink it would take as many calls that hang. */
+/** A failure is reported as it is: to shrink it would take as many calls that hang. */
 function fuzzing(numRuns: number) {
   return { numRuns, endOnFailure: true };
 }

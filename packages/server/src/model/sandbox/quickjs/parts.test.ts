@@ -32,32 +32,32 @@ describe('the quarantine', () => {
   const scripts = ['a', 'b'].map((source) => compiledOf(sourceOf('expression', source)));
   const [a, b] = scripts;
   if (a === undefined || b === undefined) throw new Error('two were compiled');
-  const job = (compiled = a, asker = '') =>
-    new ScriptCall(compiled, '[]', { asker, isOwn: false }, () => {});
-  const lane = () => new Quarantine({ mostWaiting: 3, longestWait: 100 });
+  const job = (compiled = a, owner = '') =>
+    new ScriptCall(compiled, '[]', { owner, isOwn: false }, () => {});
+  const quarantine = () => new Quarantine({ mostWaiting: 3, longestWait: 100 });
 
   test('[HOK9] scripts take turns, however many calls of one wait', () => {
-    const slow = lane();
+    const slow = quarantine();
     for (const one of [job(a), job(a), job(a), job(b)]) slow.add(one, 0);
     const turns = Array.from({ length: 5 }, () => slow.next(0)?.compiled);
     expect(turns).toEqual([a, b, a, a, undefined]);
     expect(slow.size).toBe(0);
   });
 
-  test('[HOK9] the requester of a hanging call waits; other users of the script do not', () => {
-    const slow = lane();
+  test('[HOK9] the owner of a hanging call waits; other users of the script do not', () => {
+    const slow = quarantine();
     slow.strike(job(a, 'eve'), 0);
     expect(slow.has(job(a, 'eve'), 1)).toBe(true);
     expect(slow.has(job(a, 'bob'), 1)).toBe(false);
     slow.strike(job(a, 'mallory'), 1);
     expect(slow.has(job(b, 'eve'), 2)).toBe(false);
-    for (const asker of ['eve', 'mallory', 'bob', 'eve']) slow.add(job(a, asker), 2);
-    const turns = Array.from({ length: 4 }, () => slow.next(3)?.asker);
+    for (const owner of ['eve', 'mallory', 'bob', 'eve']) slow.add(job(a, owner), 2);
+    const turns = Array.from({ length: 4 }, () => slow.next(3)?.owner);
     expect(turns).toEqual(['bob', 'eve', 'mallory', 'eve']);
   });
 
   test('[HOK9] a script that exceeds its time stays, longer each time, and is forgiven', () => {
-    const slow = lane();
+    const slow = quarantine();
     const one = job();
     expect(slow.has(one, 0)).toBe(false);
     slow.strike(one, 0);
@@ -75,7 +75,7 @@ describe('the quarantine', () => {
   });
 
   test('[HOK9] an empty queue is kept until it is forgiven', () => {
-    const slow = lane();
+    const slow = quarantine();
     slow.strike(job(), 0);
     slow.expire(1500);
     slow.strike(job(), 2000);
@@ -86,7 +86,7 @@ describe('the quarantine', () => {
   });
 
   test('[HOK9] its queues are limited in length and in time', () => {
-    const slow = lane();
+    const slow = quarantine();
     const jobs = [job(), job(), job()];
     for (const [at, one] of jobs.entries()) expect(slow.add(one, at * 10)).toBe(true);
     expect(slow.add(job(), 30)).toBe(false);
@@ -133,7 +133,15 @@ describe('polling', () => {
 test('[HOK10] an engine whose constants changed is detected', async () => {
   const wasm = await engineWasm();
   const sizes = { memory: 1024 * 1024, stack: 64 * 1024 };
-  const lengths = { result: 1000, line: 100, message: 100, hidden: 100, effects: 0 };
+  const lengths = {
+    result: 1000,
+    line: 100,
+    message: 100,
+    hidden: 100,
+    effects: 0,
+    effectChars: 0,
+    reads: 0,
+  };
   const { engine, layout } = await boot(wasm, { ...sizes, ...lengths }, silentHost);
   expect(layout.constantsEnd).toBeGreaterThan(layout.staticEnd / 2);
   expect(hasItsConstants(engine, layout)).toBe(true);
@@ -145,6 +153,8 @@ test('[HOK10] an engine whose constants changed is detected', async () => {
 const silentHost = {
   print() {},
   cancel() {},
+  pause() {},
+  random: Math.random,
   reached() {},
   refused() {},
   interrupted: () => false,

@@ -1,16 +1,23 @@
 import type { JsonValue } from '@really/protocol';
-import type { ScriptEffect, ScriptRefusal, ScriptResult } from '../../model.js';
+import type { HookPause, ScriptEffect } from '../../hook-state.js';
+import type { ScriptRefusal, ScriptResult } from '../../model.js';
 
 /*
  * How a call's result travels from the worker to the main thread: as one text, the cheapest thing to
  * send. `u` undefined; `j` and the value; `h`, the hidden names, a line break and one of these two; `e` and effects in the same way; `c`
- * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`; `r` and the refusal.
+ * and `[code, message]`; `t` and `[message, line]`; `s` and `[reason, line]`; `r` and the refusal; `q` and
+ * `[call, effects, effectChars, prints]`.
  */
 
 type StoppedBy = Extract<ScriptResult, { kind: 'stopped' }>['reason'];
 
 export function encodeCancelled(code: number, message: string): string {
   return `c${JSON.stringify([code, message])}`;
+}
+
+/** `state`: see `GuestHost.pause`. */
+export function encodePaused(state: string): string {
+  return `q${state}`;
 }
 
 export function encodeThrew(message: string, line: number | undefined): string {
@@ -28,9 +35,9 @@ export function refusedAnswer(refusal: ScriptRefusal): string {
 const nothingHidden: readonly string[] = [];
 
 /** Never throws. */
-export function decodeResult(answer: string): ScriptResult {
+export function decodeResult(answer: string): ScriptResult | HookPause {
   try {
-    return read(answer);
+    return answer.startsWith('q') ? readPause(answer.slice(1)) : read(answer);
   } catch (error) {
     return { kind: 'threw', message: `its answer could not be read: ${error}`, line: undefined };
   }
@@ -75,4 +82,16 @@ function withEffects(text: string): ScriptResult {
   const effects = JSON.parse(text.slice(0, end)) as ScriptEffect[];
   const result = read(text.slice(end + 1));
   return result.kind === 'returned' ? { ...result, effects } : result;
+}
+
+type PauseParts = [
+  call: string | null,
+  effects: ScriptEffect[],
+  effectChars: number,
+  prints: number,
+];
+
+function readPause(text: string): HookPause {
+  const [call, effects, effectChars, prints] = JSON.parse(text) as PauseParts;
+  return { kind: 'paused', call: call ?? undefined, effects, effectChars, prints };
 }

@@ -4,7 +4,7 @@ import type { Metrics } from '../../../platform/metrics.js';
 export interface SandboxMetrics {
   /** A call ended with this result, as encoded by `result-codec.ts`. */
   called(answer: string, milliseconds: number): void;
-  restarted(why: 'overran' | 'failed' | 'worn'): void;
+  restarted(why: 'overran' | 'failed' | 'overused'): void;
 }
 
 const buckets = [0.000_01, 0.000_05, 0.000_2, 0.001, 0.005, 0.02, 0.05, 0.1, 0.5];

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { JsonValue } from '@really/protocol';
 import { systemPlatform } from '../../../platform/system.js';
+import type { HookPause, HookReply, HookState, ScriptEffect } from '../../hook-state.js';
 import type { ScriptResult } from '../../model.js';
 import type { Sandbox, SandboxProgram, SandboxSource } from '../sandbox.js';
 import { Vm, type VmListener } from './engine/vm.js';
@@ -23,10 +24,16 @@ export function sourceOf(
   return { file: 'models/users/script.js', line, kind, source, parameters };
 }
 
+export const emptyState: HookState = {
+  ...{ now: 1_000_000, seed: [1, 2, 3, 4], answers: [], effects: 0, effectChars: 0, prints: 0 },
+};
+
 /** A sandbox, and short words for what tests do with one. */
 export class TestSandbox {
   readonly sandbox: Sandbox;
   readonly printed: string[] = [];
+  /** Of post hooks. */
+  readonly pauses: HookPause[] = [];
   readonly #programs = new Map<string, SandboxProgram>();
 
   static async open(options: Partial<QuickJsSandboxOptions> = {}): Promise<TestSandbox> {
@@ -75,6 +82,32 @@ export class TestSandbox {
     return this.run('body', source, scope);
   }
 
+  /** Executes a post hook until it is over, with answers by the text of the call. */
+  async hook(
+    source: string,
+    answers: Readonly<Record<string, HookReply>> = {},
+    scope: TestScope = {},
+  ): Promise<ScriptResult> {
+    const program = await this.program('body', source, Object.keys(scope));
+    const effects: ScriptEffect[] = [];
+    let state: HookState = emptyState;
+    for (;;) {
+      const result = await this.sandbox.advance(program, scope, state);
+      if (result.kind === 'returned') {
+        return { ...result, effects: [...effects, ...(result.effects ?? [])] };
+      }
+      if (result.kind !== 'paused') return result;
+      this.pauses.push(result);
+      effects.push(...result.effects);
+      const { call, prints } = result;
+      const effectChars = state.effectChars + result.effectChars;
+      state = { ...state, effects: effects.length, effectChars, prints };
+      if (call === undefined) continue;
+      const reply = JSON.stringify(answers[call] ?? { error: { code: 404, message: call } });
+      state = { ...state, answers: [...state.answers, { call, reply }] };
+    }
+  }
+
   close(): Promise<void> {
     return this.sandbox.close();
   }
@@ -87,6 +120,7 @@ export function returned(value: JsonValue | undefined, hidden: readonly string[]
 const limits = {
   ...{ time: 50, memory: 32 * 1024 * 1024, stack: 256 * 1024, programs: 32 * 1024 * 1024 },
   ...{ depth: 64, result: 1024 * 1024, line: 2000, message: 1000, hidden: 65536, effects: 0 },
+  ...{ effectChars: 0, reads: 0 },
 };
 
 export async function engineWasm(): Promise<WebAssembly.Module> {
@@ -102,7 +136,7 @@ export async function openVm(
   return Vm.open(
     await engineWasm(),
     { ...limits, ...options },
-    { print() {}, stillRunning() {}, reached() {}, ...listener },
+    { print() {}, random: Math.random, stillRunning() {}, reached() {}, ...listener },
   );
 }
 
@@ -123,5 +157,6 @@ export async function callVm(
 ): Promise<ScriptResult> {
   const result = decodeResult(vm.call(compiled.program(traced), compiled.write(scope)));
   if (vm.broken) await vm.repair();
+  if (result.kind === 'paused') throw new Error('it paused');
   return result;
 }

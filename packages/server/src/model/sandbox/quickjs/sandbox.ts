@@ -5,18 +5,20 @@ import type { Budgets } from '../../../platform/budget.js';
 import { type Log, silentLog } from '../../../platform/log.js';
 import { type Metrics, noMetrics } from '../../../platform/metrics.js';
 import type { Platform } from '../../../platform/platform.js';
+import type { HookPause, HookState } from '../../hook-state.js';
 import type { ScriptResult } from '../../model.js';
 import type {
-  Asking,
   Sandbox,
   SandboxProgram,
   SandboxSource,
   SandboxSyntaxError,
+  ScriptCaller,
 } from '../sandbox.js';
 import { decodeResult } from './result-codec.js';
 import { sandboxMetrics } from './sandbox-metrics.js';
 import { CompiledSource } from './source/compiled-source.js';
 import { checkSyntax } from './source/syntax.js';
+import type { RunTerms } from './threads/messages.js';
 import { Pool } from './threads/pool.js';
 import { ScriptCall } from './threads/script-call.js';
 
@@ -29,22 +31,34 @@ export interface QuickJsSandboxOptions {
   readonly stackLimit?: number | undefined;
   readonly platform: Pick<Platform, 'clock' | 'timers'>;
   readonly log?: Log | undefined;
-  /** Maximum effects of one call: more than 0 makes it a sandbox of post hooks. */
-  readonly effects?: number | undefined;
+  /** Makes it a sandbox of post hooks. */
+  readonly postHooks?: PostHookBounds | undefined;
   /** Receives the output of `print`, with the file of the script; by default the log. */
   readonly print?: ((file: string, text: string) => void) | undefined;
   readonly metrics?: Metrics | undefined;
-  /** Maximum bytes of pending calls; beyond: the requesters with most of them are refused. */
+  /** Maximum bytes of pending calls; beyond: the owners with most of them are refused. */
   readonly waiting?: number | undefined;
-  /** Whether to refuse requesters whose own input makes scripts exceed their time again and again. */
+  /** Whether to refuse owners whose own input makes scripts exceed their time again and again. */
   readonly holdsBack?: boolean | undefined;
   /** Records waiting and refused calls. */
   readonly budgets?: Budgets | undefined;
 }
 
+/** Bounds of one run of a post hook. */
+export interface PostHookBounds {
+  /** Calls of `get`, `read` and `count`. */
+  readonly reads: number;
+  /** Characters of JSON of its effects. */
+  readonly effectChars: number;
+  /** Effects that an execution may hand over together. */
+  readonly effects: number;
+}
+
+const noPostHooks: PostHookBounds = { reads: 0, effectChars: 0, effects: 0 };
+
 /**
  * A sandbox over QuickJS in WebAssembly, in worker threads. Resolves once scripts can run; rejects
- * where threads do not start. Whoever creates it closes it.
+ * where threads do not start. Its creator closes it.
  */
 export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Promise<Sandbox> {
   const { platform, log = silentLog, metrics = noMetrics } = options;
@@ -57,7 +71,7 @@ export async function createQuickJsSandbox(options: QuickJsSandboxOptions): Prom
       time: options.timeLimit ?? 50,
       memory: options.memoryLimit ?? 32 * 1024 * 1024,
       stack: Math.min(options.stackLimit ?? 256 * 1024, 1024 * 1024),
-      effects: options.effects ?? 0,
+      ...(options.postHooks ?? noPostHooks),
       programs: 32 * 1024 * 1024,
       depth: 64,
     },
@@ -102,36 +116,62 @@ class QuickJsSandbox implements Sandbox {
   async call(
     program: SandboxProgram,
     scope: Readonly<Record<string, JsonValue | undefined>>,
-    asking: Asking = { asker: uidOf(scope.auth), isOwn: false },
+    caller: ScriptCaller = { owner: uidOf(scope.auth), isOwn: false },
   ): Promise<ScriptResult> {
     const compiled = this.#compiled.get(program);
     if (compiled === undefined) return threw('the program is of another sandbox');
-    let text: string;
-    try {
-      text = compiled.write(scope);
-    } catch (error) {
-      return threw(`its scope is no JSON: ${error}`);
-    }
-    return this.#submit(compiled, text, asking);
+    const text = writing(() => compiled.write(scope));
+    if (typeof text !== 'string') return text;
+    const result = await this.#submit(compiled, text, caller);
+    return result.kind === 'paused' ? threw('it needs a state to go on') : result;
+  }
+
+  async advance(
+    program: SandboxProgram,
+    scope: Readonly<Record<string, JsonValue | undefined>>,
+    state: HookState,
+    caller: ScriptCaller = { owner: uidOf(scope.auth), isOwn: false },
+  ): Promise<ScriptResult | HookPause> {
+    const compiled = this.#compiled.get(program);
+    if (compiled === undefined) return threw('the program is of another sandbox');
+    const text = writing(() => compiled.writeRun(scope, state));
+    if (typeof text !== 'string') return text;
+    const { now, seed, prints, answers } = state;
+    const size = answers.reduce((sum, { reply }) => sum + reply.length, 0);
+    const run = { now, seed, prints, moreTime: size / answerCharsPerMs };
+    return await this.#submit(compiled, text, { ...caller, run });
   }
 
   close(): Promise<void> {
     return this.#pool.close();
   }
 
-  #submit(compiled: CompiledSource, scope: string | null, asking: Asking): Promise<ScriptResult> {
+  #submit(
+    compiled: CompiledSource,
+    scope: string | null,
+    caller: ScriptCaller & { readonly run?: RunTerms },
+  ): Promise<ScriptResult | HookPause> {
     return new Promise((resolve) => {
       this.#pool.submit(
-        new ScriptCall(compiled, scope, asking, (answer) => resolve(decodeResult(answer))),
+        new ScriptCall(compiled, scope, caller, (answer) => resolve(decodeResult(answer))),
       );
     });
   }
 }
 
-/** Most scripts receive the requester's `auth`. */
+/** Most scripts receive the owner's `auth`. */
 function uidOf(auth: JsonValue | undefined): string {
   if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) return '';
   return Object.hasOwn(auth, 'uid') && typeof auth.uid === 'string' ? auth.uid : '';
+}
+
+/** The text, or the result of the call if there can be none. */
+function writing(write: () => string): string | ScriptResult {
+  try {
+    return write();
+  } catch (error) {
+    return threw(`its scope is no JSON: ${error}`);
+  }
 }
 
 function threw(message: string): ScriptResult {
@@ -140,18 +180,22 @@ function threw(message: string): ScriptResult {
 
 function compileError(
   source: SandboxSource,
-  result: Exclude<ScriptResult, { kind: 'returned' }>,
+  result: Exclude<ScriptResult | HookPause, { kind: 'returned' }>,
 ): SandboxSyntaxError {
   const line = 'line' in result ? (result.line ?? source.line) : source.line;
   return { kind: 'syntax-error', message: reasonOf(result), line, column: 1 };
 }
 
-function reasonOf(result: Exclude<ScriptResult, { kind: 'returned' }>): string {
+function reasonOf(result: Exclude<ScriptResult | HookPause, { kind: 'returned' }>): string {
+  if (result.kind === 'paused') return 'it does not compile';
   if (result.kind === 'stopped') return `it takes too much ${result.reason} to compile`;
   return result.kind === 'refused' ? `beyond ${result.bound}` : result.message;
 }
 
-const nobody: Asking = { asker: '', isOwn: false };
+/** Characters of answers for which a call gets a millisecond: QuickJS reads 25,000 or so in one. */
+const answerCharsPerMs = 8192;
+
+const nobody: ScriptCaller = { owner: '', isOwn: false };
 
 const guestLimits = { result: 1024 * 1024, line: 2000, message: 1000, hidden: 64 * 1024 };
 

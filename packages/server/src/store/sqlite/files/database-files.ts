@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { makeFolder } from '../../../platform/make-folder.js';
 import { isOpen, makeOwnerOnlyFile, narrowFile } from '../../../platform/owner-only.js';
 import { systemCode, systemReason } from '../../../platform/system-reason.js';
-import { StoreRefused } from '../../store.js';
+import { StoreRefused } from '../../store-errors.js';
 
 /** Suffixes of the files that SQLite keeps beside a database, with the database's own mode. */
 const besides = ['-wal', '-shm', '-journal'];

@@ -9,7 +9,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ownerOnlyFile } from '../../../platform/owner-only.js';
-import { type Pos, StoreRefused } from '../../store.js';
+import { StoreRefused } from '../../store-errors.js';
+import type { Pos } from '../../stored-object.js';
 
 /** Content of the mark file beside a database. */
 export interface MarkContent {

@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import { AnswersMissing } from '../../store.js';
+import { AnswersMissing } from '../../store-errors.js';
 import { openForReading } from '../open-database.js';
 import { openedAs } from '../store-epoch.js';
 import { versionOf } from '../tables/upgrades.js';

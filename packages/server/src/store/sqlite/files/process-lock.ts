@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { StoreInUse, StoreRefused } from '../../store.js';
+import { StoreInUse, StoreRefused } from '../../store-errors.js';
 import { isBusy } from '../errors.js';
 import { claimFile } from './database-files.js';
 

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { creation, each, queryOf } from '../../contract/sample-writes.js';
-import { StoreInUse, StoreUnavailable } from '../../store.js';
+import { StoreInUse, StoreUnavailable } from '../../store-errors.js';
 import { Scratch } from '../scratch.fixture.js';
 
 const scratch = Scratch.each();

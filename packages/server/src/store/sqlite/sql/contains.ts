@@ -1,19 +1,46 @@
-import type { JsonValue } from '@really/protocol';
+import { foldCase, type JsonValue } from '@really/protocol/values';
 import { isExtreme, operand } from './conditions.js';
 import { compositeFunction, jsonPath } from './key.js';
 import { rawSql, type Sql, sql } from './sql.js';
 import { tick } from './tick.js';
 
 /**
- * Whether the list at a path has an element that deeply equals the value. `undefined` where SQL
- * cannot express it exactly.
+ * Whether the list at a path has an element that deeply equals the value, or the text there has the
+ * value in it. `undefined` where SQL cannot express it exactly.
  */
-export function contains(path: readonly string[], value: JsonValue): Sql | undefined {
+export function contains(
+  path: readonly string[],
+  value: JsonValue,
+  ignoringCase: boolean,
+): Sql | undefined {
   if (path[0] === '_rev') return rawSql('0');
-  const test = elementTest(value);
-  if (!test) return undefined;
   const place = rawSql(jsonPath(path));
-  return sql`(json_type(data, ${place}) = 'array' AND ${tick} AND EXISTS (SELECT 1 FROM json_each(data, ${place}) AS element WHERE ${test}))`;
+  const inText = textTest(place, value, ignoringCase);
+  const test = ignoringCase ? foldedElementTest(value) : elementTest(value);
+  if (!inText || !test) return undefined;
+  return sql`CASE json_type(data, ${place}) WHEN 'text' THEN ${inText} WHEN 'array' THEN (${tick} AND EXISTS (SELECT 1 FROM json_each(data, ${place}) AS element WHERE ${test})) ELSE 0 END`;
+}
+
+/** The function that searches a text for another one, exactly or ignoring case. */
+export const searchFunction = 'really_search';
+export const foldFunction = 'really_fold';
+
+/**
+ * A function, because SQLite's `instr` takes as long as the product of the lengths. The driver
+ * replaces lone surrogates in texts by U+FFFD, so what has either cannot be searched for.
+ */
+function textTest(place: Sql, value: JsonValue, ignoringCase: boolean): Sql | undefined {
+  if (typeof value !== 'string') return rawSql('0');
+  if (/[\p{Surrogate}\ufffd]/u.test(value)) return undefined;
+  const text = sql`json_extract(data, ${place})`;
+  const searched = ignoringCase ? sql`${rawSql(foldFunction)}(${text})` : text;
+  const search = ignoringCase ? foldCase(value) : value;
+  return sql`${rawSql(searchFunction)}(${searched}, ${search})`;
+}
+
+function foldedElementTest(value: JsonValue): Sql | undefined {
+  if (typeof value !== 'string') return rawSql('0');
+  return sql`element.type = 'text' AND ${rawSql(foldFunction)}(element.value) = ${foldCase(value)}`;
 }
 
 function elementTest(value: JsonValue): Sql | undefined {

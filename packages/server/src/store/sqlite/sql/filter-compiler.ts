@@ -86,7 +86,9 @@ function compare(comparison: Comparison<JsonValue>, context: Context): Sql {
   if (exact) return exact;
   if (first === '_r' || hasNul(field)) return context.inJavaScript(comparison);
   const condition =
-    operator === 'contains' ? contains(field, value) : compareKey(keyColumn(field), comparison);
+    operator === 'contains' || operator === 'contains ignoring case'
+      ? contains(field, value, operator === 'contains ignoring case')
+      : compareKey(keyColumn(field), comparison);
   return condition ?? context.inJavaScript(comparison);
 }
 

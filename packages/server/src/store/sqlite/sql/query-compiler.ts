@@ -1,6 +1,13 @@
-import type { JsonValue, RqlExpression } from '@really/protocol';
-import type { Order, Query, Scope, SortPosition } from '../../store.js';
-import { locate } from '../tables/location.js';
+import {
+  idsDescend,
+  type JsonValue,
+  type RqlExpression,
+  type SortKey,
+  type SortPosition,
+  valueKeys,
+} from '@really/protocol/values';
+import type { Order, Query, Scope } from '../../store-reads.js';
+import { type Location, locate } from '../tables/location.js';
 import { collectionTable } from '../tables/schema.js';
 import { operand } from './conditions.js';
 import { compileFilter } from './filter-compiler.js';
@@ -17,8 +24,8 @@ export interface CompiledQuery {
 
 /**
  * One part of an order. Missing values sort last in either direction, which is not where SQL puts
- * NULL: so objects with a value and those without are queried one after the other, and both queries
- * can use an index.
+ * NULL: so objects with a value of the first key and those without are queried one after the other,
+ * and both queries can use an index.
  */
 export interface Phase {
   readonly condition: Sql;
@@ -26,11 +33,13 @@ export interface Phase {
 }
 
 export function compileQuery(
-  query: Pick<Query, 'scope' | 'filter' | 'modelVersion'>,
+  query: Pick<Query, 'scope' | 'filter' | 'modelVersion' | 'id' | 'below'>,
 ): CompiledQuery {
-  const { scope, filter, modelVersion } = query;
+  const { scope, filter, modelVersion, id, below } = query;
   const compiled = filter && compileFilter(filter, scope.names);
   const conditions = [tick, rawSql('deleted = 0'), scopeCondition(scope)];
+  if (id !== undefined) conditions.push(sql`id = ${id}`);
+  if (below !== undefined) conditions.push(belowCondition(below));
   if (modelVersion !== undefined) conditions.push(sql`model_version >= ${modelVersion}`);
   if (compiled) conditions.push(compiled.condition);
   return {
@@ -42,24 +51,44 @@ export function compileQuery(
 
 /** The phases of an order that are left after a position. */
 export function compileOrder(order: Order, from: SortPosition | undefined): readonly Phase[] {
-  const way: SortDirection = order.descending ? descending : ascending;
-  const byId = rawSql(`id ${way.order}, parents ${way.order}`);
+  const { keys, reversed = false } = order;
+  const ids = directionOf(idsDescend(keys), reversed);
+  const byId = rawSql(`id ${ids.order}, parents ${ids.order}`);
+  const [first, ...others] = valueKeys(keys).map((key, index): KeyTerm => {
+    const direction = directionOf(key.descending, reversed);
+    return { key: columnOf(key), direction, reversed, from: from && operandOf(from.values[index]) };
+  });
+  const rest = others.map(orderTerm).reduceRight((all, term) => sql`${term}, ${all}`, byId);
   const place = from && locate(from.r);
   const afterId = place
-    ? sql`(id, parents) ${way.after} (${place.id}, ${place.parents})`
+    ? sql`(id, parents) ${ids.after} (${place.id}, ${place.parents})`
     : rawSql('1');
-  if (order.field === '_r') return [{ condition: afterId, order: byId }];
-  const key = rawSql(order.field === '_rev' ? 'rev' : keyExpression(order.field.split('.')));
+  if (first === undefined) return [{ condition: afterId, order: byId }];
+  const afterRest = others.reduceRight((after, term) => afterTerm(term, after), afterId);
+  // With one direction alone, a row value says it.
+  const isRow = others.length === 0 && ids === first.direction;
+  const after = isRow && place ? rowAfter(first, place) : afterTerm(first, afterRest);
   const present: Phase = {
-    condition: presentAfter(key, from, way),
-    order: sql`${key} ${rawSql(way.order)}, ${byId}`,
+    condition: presentAfter(first, after),
+    order: sql`${first.key} ${rawSql(first.direction.order)}, ${rest}`,
   };
-  const isPastPresent = from !== undefined && isMissing(from.value);
+  const isMissing = sql`${first.key} IS NULL`;
+  const isFromMissing = from !== undefined && first.from === undefined;
   const missing: Phase = {
-    condition: isPastPresent ? sql`${key} IS NULL AND ${afterId}` : sql`${key} IS NULL`,
-    order: byId,
+    condition: isFromMissing ? sql`${isMissing} AND ${afterRest}` : isMissing,
+    order: rest,
   };
-  return isPastPresent ? [missing] : [present, missing];
+  if (reversed) return from === undefined || isFromMissing ? [missing, present] : [present];
+  return isFromMissing ? [missing] : [present, missing];
+}
+/** A sort key in SQL. */
+interface KeyTerm {
+  readonly key: Sql;
+  readonly direction: SortDirection;
+  /** Missing values come first. */
+  readonly reversed: boolean;
+  /** The value at the position after which the page begins; `undefined`: missing, or no position. */
+  readonly from: Sql | undefined;
 }
 
 interface SortDirection {
@@ -71,16 +100,41 @@ interface SortDirection {
 const ascending: SortDirection = { order: 'ASC', after: rawSql('>'), notBefore: rawSql('>=') };
 const descending: SortDirection = { order: 'DESC', after: rawSql('<'), notBefore: rawSql('<=') };
 
-function presentAfter(key: Sql, from: SortPosition | undefined, way: SortDirection): Sql {
-  if (!from || isMissing(from.value)) return sql`${key} IS NOT NULL`;
-  const value = operand(from.value);
-  const { id, parents } = locate(from.r);
-  // The first term follows from the second, but an index can start at it.
-  return sql`${key} ${way.notBefore} ${value} AND (${key}, id, parents) ${way.after} (${value}, ${id}, ${parents})`;
+function directionOf(isDescending: boolean, reversed: boolean): SortDirection {
+  return isDescending === reversed ? ascending : descending;
 }
 
-function isMissing(value: JsonValue | undefined): value is null | undefined {
-  return value === undefined || value === null;
+function columnOf({ field }: SortKey): Sql {
+  return rawSql(field === '_rev' ? 'rev' : keyExpression(field.split('.')));
+}
+
+/** SQL's own place of NULL is left unsaid, so that an index is used where it can be. */
+function orderTerm({ key, direction: { order }, reversed }: KeyTerm): Sql {
+  if (reversed === (order === 'ASC')) return sql`${key} ${rawSql(order)}`;
+  return sql`${key} ${rawSql(`${order} NULLS ${reversed ? 'FIRST' : 'LAST'}`)}`;
+}
+
+/** True for what comes after the position; `after`: the same for the keys that follow. */
+function afterTerm({ key, direction, reversed, from }: KeyTerm, after: Sql): Sql {
+  if (from === undefined) {
+    return reversed ? sql`(${key} IS NOT NULL OR ${after})` : sql`(${key} IS NULL AND ${after})`;
+  }
+  const later = sql`${key} ${direction.after} ${from} OR (${key} = ${from} AND ${after})`;
+  return reversed ? sql`(${later})` : sql`(${key} IS NULL OR ${later})`;
+}
+
+function rowAfter({ key, direction, from }: KeyTerm, { id, parents }: Location): Sql {
+  return sql`(${key}, id, parents) ${direction.after} (${from ?? null}, ${id}, ${parents})`;
+}
+
+function presentAfter({ key, direction, from }: KeyTerm, after: Sql): Sql {
+  if (from === undefined) return sql`${key} IS NOT NULL`;
+  // The first term follows from the second, but an index can start at it.
+  return sql`${key} ${direction.notBefore} ${from} AND ${after}`;
+}
+
+function operandOf(value: JsonValue | undefined): Sql | undefined {
+  return value === undefined || value === null ? undefined : operand(value);
 }
 
 /** Parents are named from the left, so the named ones are a prefix of the column. */
@@ -92,6 +146,19 @@ export function scopeCondition({ parents }: Scope): Sql {
   if (wild < 0) return sql`parents = ${`${prefix}/`}`;
   // '0' is the character after '/'.
   return sql`parents > ${`${prefix}/`} AND parents < ${`${prefix}0`}`;
+}
+
+/** One parent alone leaves the ids below it in their order. */
+function belowCondition(rs: readonly string[]): Sql {
+  const parents = rs.map((r) => `${idsOf(r).join('/')}/`);
+  const [only] = parents;
+  if (only !== undefined && parents.length === 1) return sql`parents = ${only}`;
+  return sql`parents IN (SELECT value FROM json_each(${JSON.stringify(parents)}))`;
+}
+
+/** `['1', '2']` of `/users/1/posts/2`. */
+function idsOf(r: string): string[] {
+  return r.split('/').filter((_, index) => index > 0 && index % 2 === 0);
 }
 
 /** Plain `AND`s, in this order: the tick must be first. */

@@ -1,14 +1,18 @@
 import {
   compilePredicate,
+  foldCase,
   type JsonObject,
   type Predicate,
   type RqlExpression,
+  type TextSearch,
+  textSearch,
 } from '@really/protocol/values';
 import type { Database } from 'better-sqlite3';
-import { QueryTimeout } from '../../store.js';
+import { QueryTimeout } from '../../store-errors.js';
 import { GaveWay } from '../errors.js';
 import { rPrinter } from '../tables/location.js';
 import type { ReaderRequest } from '../threads/messages.js';
+import { foldFunction, searchFunction } from './contains.js';
 import { matchFunction } from './filter-compiler.js';
 import { registerKeyFunctions } from './functions.js';
 import { tickFunction } from './tick.js';
@@ -24,6 +28,8 @@ export class QueryFunctions {
   #givesWay = Number.POSITIVE_INFINITY;
   readonly #waiting: Int32Array;
   #predicates: readonly Predicate[] = [];
+  /** The latest search of a text. */
+  #searched: { readonly search: string; readonly has: TextSearch } | undefined;
   #print: (parents: string, id: string) => string = () => '';
   /** The object evaluated last: several parts of one filter use the same. */
   #text: string | undefined;
@@ -35,6 +41,13 @@ export class QueryFunctions {
     registerKeyFunctions(db, this.tick);
     // Not deterministic: SQLite would call it once instead of once per object.
     db.function(tickFunction, { deterministic: false }, this.tick);
+    db.function(foldFunction, { deterministic: true }, (text) => {
+      this.tick();
+      return foldCase(String(text));
+    });
+    db.function(searchFunction, { deterministic: true }, (text, search) =>
+      this.#search(String(text), String(search)),
+    );
     db.function(matchFunction, { deterministic: true }, (predicate, id, parents, rev, data) =>
       this.#matches(Number(predicate), String(id), String(parents), Number(rev), String(data)),
     );
@@ -67,6 +80,12 @@ export class QueryFunctions {
     if (now > this.#givesWay && Atomics.load(this.#waiting, 0) > 0) throw new GaveWay();
     return 1;
   };
+
+  #search(text: string, search: string): number {
+    this.tick();
+    if (search !== this.#searched?.search) this.#searched = { search, has: textSearch(search) };
+    return Number(this.#searched.has(text));
+  }
 
   #matches(predicate: number, id: string, parents: string, rev: number, data: string): number {
     this.tick();

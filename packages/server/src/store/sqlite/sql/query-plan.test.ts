@@ -1,12 +1,14 @@
-import type { JsonValue, RqlExpression, RqlOperator } from '@really/protocol';
+import type { JsonValue, RqlExpression, RqlOperator, SortPosition } from '@really/protocol';
 import type { Database } from 'better-sqlite3';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { StoredFieldType } from '../../collection-layout.js';
 import { layout } from '../../contract/sample-writes.js';
-import type { Order, Scope, SortPosition, StoredFieldType } from '../../store.js';
+import type { Order, Scope } from '../../store-reads.js';
 import { defaultSqliteConfig } from '../config.js';
 import { openForWriting } from '../open-database.js';
 import { Scratch } from '../scratch.fixture.js';
 import { Collections } from '../tables/collections.js';
+import { childrenOf, referrersOf } from '../tables/dependents-reader.js';
 import { mistypedCondition } from '../tables/schema.js';
 import { compileOrder, compileQuery } from './query-compiler.js';
 import { QueryFunctions } from './query-functions.js';
@@ -21,7 +23,7 @@ const is = (field: string, operator: RqlOperator, value: JsonValue): RqlExpressi
   operator,
   value,
 });
-const byId: Order = { field: '_r', descending: true };
+const byId: Order = { keys: [{ field: '_r', descending: true }] };
 
 const types: StoredFieldType[] = [
   { field: 'age', type: 'number' },
@@ -33,13 +35,15 @@ beforeEach(() => {
   ({ db } = openForWriting({ ...defaultSqliteConfig, file: scratch.file() }));
   scratch.defer(() => void db.close());
   const indexes = [
-    { field: 'age', unique: false },
-    { field: 'email', unique: true },
-    { field: 'o.p', unique: false },
-    { field: 'it\'s "odd"', unique: false },
+    { fields: ['age'], unique: false },
+    { fields: ['email'], unique: true },
+    { fields: ['o.p'], unique: false },
+    { fields: ['it\'s "odd"'], unique: false },
+    { fields: ['status', 'priority'], unique: false },
   ];
   const collections = new Collections(db);
-  collections.layOut([{ ...layout('users', indexes), types }, layout('users/posts', indexes)], 1);
+  const posts = { ...layout('users/posts', indexes), references: ['author', 'readers[]'] };
+  collections.layOut([{ ...layout('users', indexes), types }, posts], 1);
   new QueryFunctions(db);
 });
 
@@ -48,11 +52,13 @@ interface Asked {
   readonly filter?: RqlExpression;
   readonly order?: Order;
   readonly from?: SortPosition;
+  readonly id?: string;
+  readonly below?: readonly string[];
 }
 
 /** SQLite's plan for the parts of a query, a line each. */
-function plansOf({ scope = users, filter, order = byId, from }: Asked): string[] {
-  const { table, condition } = compileQuery({ scope, filter });
+function plansOf({ scope = users, order = byId, from, ...asked }: Asked): string[] {
+  const { table, condition } = compileQuery({ scope, ...asked });
   return compileOrder(order, from).map((phase) => {
     const { text, values } = sql`EXPLAIN QUERY PLAN
       SELECT id, parents, data FROM ${table} WHERE ${condition} AND ${phase.condition}
@@ -105,7 +111,7 @@ describe('[IDX1] an index is used', () => {
   test('to sort, in both directions, without sorting anything', () => {
     for (const field of ['age', 'o.p']) {
       for (const descending of [false, true]) {
-        const plans = plansOf({ order: { field, descending } });
+        const plans = plansOf({ order: { keys: [{ field, descending }] } });
         expect(plans).toHaveLength(2);
         for (const plan of plans) {
           expect(plan).toContain('USING INDEX index/');
@@ -115,21 +121,58 @@ describe('[IDX1] an index is used', () => {
     }
   });
 
+  test('[LKP5] for an id below any parent, and below a few parents', () => {
+    const uses = (index: string, condition: string) =>
+      expect.stringMatching(new RegExp(`SEARCH .* USING INDEX ${index}/\\S+ \\(${condition}`));
+    expect(plansOf({ scope: posts('*'), id: '7' })).toEqual([uses('key', 'id=\\?')]);
+    for (const below of [['/users/1'], ['/users/1', '/users/2']]) {
+      expect(plansOf({ scope: posts('*'), below })).toEqual([uses('parents', 'parents=\\?')]);
+    }
+  });
+
   test('to sort by a unique field: only ties are sorted, and what has none', () => {
-    const [present, missing] = plansOf({ order: { field: 'email', descending: false } });
+    const [present, missing] = plansOf({
+      order: { keys: [{ field: 'email', descending: false }] },
+    });
     expect(present).toContain('USING INDEX index/');
     expect(present).toContain('USE TEMP B-TREE FOR LAST 2 TERMS OF ORDER BY');
     expect(missing).toEqual(usesIndex('<expr>=\\?'));
   });
 
+  test('[FAC3] over several fields: to filter by the first and sort by the second, without sorting anything', () => {
+    const filter = is('status', '=', 'open');
+    for (const descending of [false, true]) {
+      const order = { keys: [{ field: 'priority', descending }] };
+      const [present, missing] = plansOf({ filter, order });
+      expect(present).toEqual(usesIndex('<expr>=\\?'));
+      expect(missing).toEqual(usesIndex('<expr>=\\? AND <expr>=\\?'));
+      const [next] = plansOf({ filter, order, from: { values: [7], r: '/users/1' } });
+      expect(next).toEqual(usesIndex('<expr>=\\? AND <expr>[<>]\\?'));
+      for (const plan of [present, missing, next]) expect(plan).not.toEqual(sorts);
+    }
+    expect(plansOf({ filter })).toEqual([usesIndex('<expr>=\\?')]);
+  });
+
+  test('[FAC3] [REA13] over several fields: to sort by all of them', () => {
+    const keys = ['status', 'priority'].map((field) => ({ field, descending: true }));
+    const [present] = plansOf({ order: { keys } });
+    expect(present).toContain('USING INDEX index/');
+    expect(present).not.toEqual(sorts);
+    // Missing values are last, which is not where an ascending index has them: only ties are sorted.
+    const ascending = keys.map((key) => ({ ...key, descending: false }));
+    const [sorted] = plansOf({ order: { keys: ascending } });
+    expect(sorted).toContain('USING INDEX index/');
+    expect(sorted).toContain('USE TEMP B-TREE FOR LAST 3 TERMS OF ORDER BY');
+  });
+
   test('to go on from a position', () => {
     for (const descending of [false, true]) {
-      const order = { field: 'age', descending };
-      const [present, missing] = plansOf({ order, from: { value: 7, r: '/users/1' } });
+      const order = { keys: [{ field: 'age', descending }] };
+      const [present, missing] = plansOf({ order, from: { values: [7], r: '/users/1' } });
       expect(present).toEqual(usesIndex('<expr>[<>]\\?'));
       expect(present).not.toEqual(sorts);
       expect(missing).toEqual(usesIndex('<expr>=\\?'));
-      const [rest] = plansOf({ order, from: { value: undefined, r: '/users/1' } });
+      const [rest] = plansOf({ order, from: { values: [undefined], r: '/users/1' } });
       expect(rest).toEqual(usesIndex('<expr>=\\? AND \\(id,parents\\)[<>]'));
       expect(rest).not.toEqual(sorts);
     }
@@ -139,7 +182,7 @@ describe('[IDX1] an index is used', () => {
 describe('the order of ids is that of an index', () => {
   test('newest first, and from a position', () => {
     expect(plansOf({})).toEqual(['SCAN objects/users USING INDEX key/users']);
-    const from = { value: undefined, r: '/users/5' };
+    const from = { values: [], r: '/users/5' };
     const [plan] = plansOf({ from });
     expect(plan).toMatch(
       /SEARCH objects\/users USING INDEX key\/users \(\(id,parents\)<\(\?,\?\)\)$/,
@@ -171,9 +214,22 @@ test('[ACC11] values of other types are found by an index of them alone', () => 
   ]);
 });
 
+test('[CAS3] what depends on an object is found by indexes, in order', () => {
+  const plans = [
+    [childrenOf('users/posts'), ['1/', '', 100]],
+    [referrersOf('users/posts'), ['/users/1', 'author', 0, '', '', 100]],
+  ] as const;
+  for (const [text, values] of plans) {
+    const steps = db.prepare(`EXPLAIN QUERY PLAN ${text}`).all(...values) as { detail: string }[];
+    expect(steps.length).toBeGreaterThan(0);
+    for (const { detail } of steps)
+      expect(detail).toMatch(/^SEARCH .* USING .*(INDEX|PRIMARY KEY)/);
+  }
+});
+
 test('without an index the whole table is scanned', () => {
   expect(plansOf({ filter: is('name', '=', 'x') })).toEqual([scans]);
-  expect(plansOf({ order: { field: 'name', descending: false } })[0]).toEqual(sorts);
+  expect(plansOf({ order: { keys: [{ field: 'name', descending: false }] } })[0]).toEqual(sorts);
 });
 
 test('values from clients never get into the text of a statement', () => {

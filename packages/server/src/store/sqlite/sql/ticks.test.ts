@@ -2,7 +2,7 @@ import { bindRql, parseRql } from '@really/protocol';
 import { afterEach, expect, test, vi } from 'vitest';
 import { systemPlatform } from '../../../platform/system.js';
 import { creation, each } from '../../contract/sample-writes.js';
-import { QueryTimeout } from '../../store.js';
+import { QueryTimeout } from '../../store-errors.js';
 import { openForReading } from '../open-database.js';
 import { Reader } from '../reader.js';
 import { Scratch } from '../scratch.fixture.js';
@@ -33,7 +33,7 @@ test.each(filters)(
     await store.commit(each(creation('/users/1', { list, text: 'a' })));
     const text = Array.from({ length: 150 }, () => part).join(' or ');
     const filter = packFilter(bindRql(parseRql(text), values));
-    const order = { field: '_r', descending: true };
+    const order = { keys: [{ field: '_r', descending: true }] };
     const query = { scope: { names: ['users'], parents: [] }, filter, order, limit: 1 };
     const db = openForReading(file);
     const reader = new Reader(db, new Int32Array(1));

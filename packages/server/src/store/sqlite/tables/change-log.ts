@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Pos } from '../../store.js';
+import type { Pos } from '../../stored-object.js';
 import type { EncodedWrite } from '../threads/messages.js';
 
 /** All stored changes of an object, from position `?` backwards. */
@@ -27,8 +27,8 @@ export class ChangeLog {
 
   constructor(db: Database) {
     this.#append = db.prepare(
-      `INSERT INTO changes (pos, previous, collection, rev, at, model_version, type, r, author, touched, delta, created)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO changes (pos, previous, collection, rev, at, model_version, type, r, author, touched, delta, created, cause)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#scrub = db.prepare(
       `${chain} DELETE FROM changes WHERE pos IN (SELECT pos FROM chain UNION ALL SELECT ?)`,
@@ -60,6 +60,7 @@ export class ChangeLog {
   /** `previous`: the position of the object's previous change that is still visible; 0 for none. */
   append(pos: Pos, previous: Pos, collection: number, write: EncodedWrite): void {
     const [type, r, rev, at, modelVersion, author, touched, delta, created, , , , data] = write;
+    const cause = write[16];
     this.#append.run(
       pos,
       previous,
@@ -73,6 +74,7 @@ export class ChangeLog {
       touched,
       delta,
       created === true ? data : created,
+      cause,
     );
   }
 

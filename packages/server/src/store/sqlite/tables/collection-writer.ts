@@ -1,5 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { CollectionLayout, Pos } from '../../store.js';
+import type { CollectionLayout } from '../../collection-layout.js';
+import type { Pos } from '../../stored-object.js';
 import { keyExpression } from '../sql/key.js';
 import type { Location } from './location.js';
 import { collectionTable, uniqueCondition } from './schema.js';
@@ -11,7 +12,7 @@ export type HeadRow = readonly [rev: number, deleted: number, born: Pos, last: P
  * Value of the column `deleted` within a transaction: the object lives, but is in no index of
  * living objects, so its unique fields are not checked yet.
  */
-const parked = 2;
+export const parked = 2;
 
 /** The object as a write leaves it. */
 export interface ObjectState {
@@ -30,13 +31,14 @@ export class CollectionWriter {
   /** Its number in the table of changes. */
   readonly number: number;
   readonly #head: Statement;
+  readonly #touched: Statement;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #remove: Statement;
   readonly #unpark: Statement;
   readonly #migrate: Statement;
   readonly #setMigrated: Statement;
-  readonly #clashes: readonly { readonly field: string; readonly find: Statement }[];
+  readonly #clashes: readonly { readonly fields: readonly string[]; readonly find: Statement }[];
 
   #migrated: number;
 
@@ -48,6 +50,7 @@ export class CollectionWriter {
     this.#head = db
       .prepare(`SELECT rev, deleted, born, last FROM ${table} WHERE id = ? AND parents = ?`)
       .raw();
+    this.#touched = db.prepare(`SELECT touched FROM ${table} WHERE id = ? AND parents = ?`).pluck();
     this.#insert = db.prepare(
       `INSERT INTO ${table} (born, last, rev, deleted, model_version, id, parents, touched, data)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -67,9 +70,9 @@ export class CollectionWriter {
     this.#setMigrated = db.prepare('UPDATE collections SET migrated = ? WHERE id = ?');
     const unique = (layout?.indexes ?? []).filter((index) => index.unique);
     const condition = uniqueCondition(layout?.currentFrom ?? 1);
-    this.#clashes = unique.map(({ field }) => ({
-      field,
-      find: findClash(db, { table, field, condition }),
+    this.#clashes = unique.map(({ fields }) => ({
+      fields,
+      find: findClash(db, { table, fields, condition }),
     }));
   }
 
@@ -93,6 +96,11 @@ export class CollectionWriter {
 
   head({ id, parents }: Location): HeadRow | undefined {
     return this.#head.get(id, parents) as HeadRow | undefined;
+  }
+
+  /** For an object that there is: its fields and the revisions that last touched them, as JSON. */
+  touched({ id, parents }: Location): string {
+    return String(this.#touched.get(id, parents));
   }
 
   /** Throws SQLite's unique violation, having written nothing. */
@@ -127,10 +135,11 @@ export class CollectionWriter {
   }
 
   /**
-   * The first unique field, in the model's order, in which another object has this object's value.
+   * The fields of the first unique index, in the layout's order, in which another object has this
+   * object's values.
    */
-  clash({ id, parents }: Location, data: string): string | undefined {
-    return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.field;
+  clash({ id, parents }: Location, data: string): readonly string[] | undefined {
+    return this.#clashes.find(({ find }) => find.get(data, id, parents) !== undefined)?.fields;
   }
 }
 
@@ -156,17 +165,17 @@ function deletedOf(state: ObjectState): number {
 
 interface Unique {
   readonly table: string;
-  readonly field: string;
+  readonly fields: readonly string[];
   /** SQL condition for the objects in the unique index. */
   readonly condition: string;
 }
 
-function findClash(db: Database, { table, field, condition }: Unique): Statement {
-  const key = keyExpression(field.split('.'));
+function findClash(db: Database, { table, fields, condition }: Unique): Statement {
+  const keys = fields.map((field) => keyExpression(field.split('.'))).join(', ');
   return db
     .prepare(
       `SELECT 1 FROM ${table}
-        WHERE ${condition} AND ${key} = (SELECT ${key} FROM (SELECT ? AS data))
+        WHERE ${condition} AND (${keys}) = (SELECT ${keys} FROM (SELECT ? AS data))
           AND NOT (id = ? AND parents = ?)
         LIMIT 1`,
     )

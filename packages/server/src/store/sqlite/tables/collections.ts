@@ -1,7 +1,9 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { CollectionLayout, Pos } from '../../store.js';
+import type { CollectionLayout } from '../../collection-layout.js';
+import type { Pos } from '../../stored-object.js';
 import { CollectionWriter } from './collection-writer.js';
 import { layOutIndexes } from './field-indexes.js';
+import { layOutReferences } from './references-table.js';
 import { collectionDdl } from './schema.js';
 
 /** The collections of a database as its writer knows them, by name: `users/posts`. */
@@ -45,6 +47,7 @@ export class Collections {
     for (const layout of layouts) {
       const number = this.#numberOf(layout.names.join('/'));
       layOutIndexes(this.#db, layout);
+      layOutReferences(this.#db, layout);
       const version = layout.modelVersion ?? 0;
       const known = Number(this.#version.get(number));
       if (version === 0 || version === known) continue;

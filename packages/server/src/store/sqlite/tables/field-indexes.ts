@@ -1,11 +1,12 @@
 import type { Database } from 'better-sqlite3';
-import { type CollectionLayout, UniqueClash } from '../../store.js';
+import type { CollectionLayout } from '../../collection-layout.js';
+import { UniqueClash } from '../../store-errors.js';
 import { isUniqueViolation } from '../errors.js';
 import { quoteName } from '../sql/sql.js';
 import { type FieldIndex, fieldIndex, fieldIndexPrefix, typesIndex } from './schema.js';
 
 /**
- * Creates the indexes of a layout and drops the others of its collection. A field that becomes
+ * Creates the indexes of a layout and drops the others of its collection. Fields that become
  * unique must be so in all objects, whatever their version. Throws `UniqueClash`.
  */
 export function layOutIndexes(db: Database, layout: CollectionLayout): void {
@@ -20,9 +21,9 @@ export function layOutIndexes(db: Database, layout: CollectionLayout): void {
     db.exec(`DROP INDEX ${quoteName(name)}`);
     stored.delete(name);
   }
-  for (const { field, unique } of indexes) {
-    const strict = fieldIndex(collection, { field, unique });
-    if (!unique || before.has(strict.name)) continue;
+  for (const index of indexes) {
+    const strict = fieldIndex(collection, index);
+    if (!index.unique || before.has(strict.name)) continue;
     create(db, collection, strict);
     db.exec(`DROP INDEX ${quoteName(strict.name)}`);
   }
@@ -38,12 +39,12 @@ function storedIndexes(db: Database, collection: string): Map<string, string> {
   return new Map(rows);
 }
 
-function create(db: Database, collection: string, { field, ddl }: FieldIndex): void {
+function create(db: Database, collection: string, { fields, ddl }: FieldIndex): void {
   try {
     db.exec(ddl);
   } catch (error) {
-    throw field !== undefined && isUniqueViolation(error)
-      ? new UniqueClash(collection, field)
+    throw fields !== undefined && isUniqueViolation(error)
+      ? new UniqueClash(collection, fields)
       : error;
   }
 }

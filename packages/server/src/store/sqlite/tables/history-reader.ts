@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Pos } from '../../store.js';
+import type { Pos } from '../../stored-object.js';
 import { isMissingTable } from '../errors.js';
 import { locate } from './location.js';
 import { type ObjectRow, objectColumns, type PublishedRow, publishedColumns } from './rows.js';

@@ -1,5 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { OnceKey, OnceRecord, OnceResult, Pos } from '../../store.js';
+import type { Pos } from '../../stored-object.js';
+import type { OnceKey, OnceRecord, OnceResult } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import { type OnceRow, onceColumn, onceColumns, onceRecordOf, resultsColumn } from './rows.js';
 

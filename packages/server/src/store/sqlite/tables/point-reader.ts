@@ -1,7 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { OnceRecord, Pos, StoredObject } from '../../store.js';
+import type { Dependency, Dependents, DependentsPage } from '../../dependents.js';
+import type { Pos, StoredObject } from '../../stored-object.js';
+import type { OnceRecord } from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import { Transactions } from '../transactions.js';
+import { DependentsReader } from './dependents-reader.js';
 import { HistoryReader, type RevisionRange } from './history-reader.js';
 import { OnceReader } from './once-log.js';
 import { objectOf, type PublishedRow } from './rows.js';
@@ -14,6 +17,7 @@ export class PointReader {
   readonly #db: Database;
   readonly #history: HistoryReader;
   readonly #once: OnceReader;
+  readonly #dependents: DependentsReader;
   readonly #meta: Statement;
   readonly #transactions: Transactions;
 
@@ -21,6 +25,7 @@ export class PointReader {
     this.#db = db;
     this.#history = new HistoryReader(db);
     this.#once = new OnceReader(db, config);
+    this.#dependents = new DependentsReader(db);
     this.#transactions = new Transactions(db);
     this.#meta = db.prepare('SELECT position, newest FROM meta').raw();
   }
@@ -55,6 +60,10 @@ export class PointReader {
 
   once(uid: string, id: string, now: number): OnceRecord | undefined {
     return this.#once.find(uid, id, now);
+  }
+
+  dependents(r: string, dependency: Dependency, page: DependentsPage): Dependents {
+    return this.#dependents.page(r, dependency, page);
   }
 
   meta(): { position: Pos; newest: number } {

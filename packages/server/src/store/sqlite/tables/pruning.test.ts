@@ -3,7 +3,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../../platform/simulated.js';
 import { alone, creation, deletion, each, layout, update } from '../../contract/sample-writes.js';
-import type { Store, StoredObject } from '../../store.js';
+import type { Store } from '../../store.js';
+import type { StoredObject } from '../../stored-object.js';
 import { Scratch } from '../scratch.fixture.js';
 
 const scratch = Scratch.each();

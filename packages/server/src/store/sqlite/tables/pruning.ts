@@ -1,4 +1,5 @@
-import type { CollectionLayout, Pos } from '../../store.js';
+import type { CollectionLayout } from '../../collection-layout.js';
+import type { Pos } from '../../stored-object.js';
 import type { SqliteConfig } from '../config.js';
 import type { ChangeLog } from './change-log.js';
 import type { Collections } from './collections.js';

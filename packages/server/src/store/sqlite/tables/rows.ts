@@ -1,5 +1,6 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol';
-import type { Change, OnceRecord, OnceResult, StoredObject } from '../../store.js';
+import type { Change, StoredObject } from '../../stored-object.js';
+import type { OnceRecord, OnceResult } from '../../write-group.js';
 
 /** Rows are read as arrays, at half the cost of objects. */
 export const objectColumns = 'rev, deleted, model_version, touched, data';
@@ -34,7 +35,18 @@ export function objectJson(r: string, row: ObjectRow): string {
 
 /** Columns of the table `changes`, by its name in the statement. */
 function changeColumns(table: string): string {
-  return ['pos', 'rev', 'type', 'at', 'model_version', 'author', 'touched', 'delta', 'created']
+  return [
+    'pos',
+    'rev',
+    'type',
+    'at',
+    'model_version',
+    'author',
+    'touched',
+    'delta',
+    'created',
+    'cause',
+  ]
     .map((column) => `${table}.${column}`)
     .join(', ');
 }
@@ -48,6 +60,7 @@ type ChangeRow = readonly [
   touched: string | null,
   delta: string | null,
   created: string | null,
+  cause: string | null,
 ];
 
 /**
@@ -66,14 +79,14 @@ export type PublishedRow = readonly [...change: ChangeRow, once: string | null];
 
 /** The change as sent to subscribers of the object. */
 export function publishedOf(r: string, row: PublishedRow): Change {
-  const once = row[9];
+  const once = row[10];
   const change = changeOf(r, row);
   return once === null ? change : { ...change, once: JSON.parse(once) as string };
 }
 
 /** The change as moved to another store. */
 export function changeOf(r: string, row: PublishedRow): Change {
-  const [, rev, type, at, modelVersion, author, touched, delta, created] = row;
+  const [, rev, type, at, modelVersion, author, touched, delta, created, cause] = row;
   return {
     r,
     rev,
@@ -84,13 +97,15 @@ export function changeOf(r: string, row: PublishedRow): Change {
     by: JSON.parse(author) as Actor,
     modelVersion,
     at,
+    ...(cause !== null && { cause }),
   };
 }
 
 export function publishedJson(r: string, row: PublishedRow): string {
-  const [, rev, type, at, modelVersion, author, touched, delta, created, onceId] = row;
+  const [, rev, type, at, modelVersion, author, touched, delta, created, causeR, onceId] = row;
   const once = onceId === null ? '' : `,"once":${onceId}`;
-  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${once}}`;
+  const cause = causeR === null ? '' : `,"cause":"${causeR}"`;
+  return `{"r":"${r}","rev":${rev},"type":"${type}","delta":${delta ?? '{}'},"touched":${touched ?? '{}'},"created":${created},"by":${author},"modelVersion":${modelVersion},"at":${at}${cause}${once}}`;
 }
 
 /** Texts of clients are stored as JSON: lone surrogates would not survive as text. */

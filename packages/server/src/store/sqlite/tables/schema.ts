@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { StoredFieldType } from '../../store.js';
+import type { LayoutIndex, StoredFieldType } from '../../collection-layout.js';
 import { jsonPath, keyExpression } from '../sql/key.js';
 import { quoteName } from '../sql/sql.js';
 
@@ -38,7 +38,8 @@ export const sharedTables = `
     author TEXT NOT NULL,
     touched TEXT,
     delta TEXT,
-    created TEXT
+    created TEXT,
+    cause TEXT
   );
   CREATE TABLE once (
     pos INTEGER PRIMARY KEY,
@@ -87,8 +88,8 @@ export function collectionDdl(collection: string): string[] {
 
 export interface FieldIndex {
   readonly name: string;
-  /** `undefined` where the index is not about the values of one field. */
-  readonly field: string | undefined;
+  /** `undefined` where the index is not about the values of fields. */
+  readonly fields: readonly string[] | undefined;
   readonly ddl: string;
 }
 
@@ -99,17 +100,19 @@ export interface FieldIndex {
  */
 export function fieldIndex(
   collection: string,
-  { field, unique }: { readonly field: string; readonly unique: boolean },
+  { fields, unique }: LayoutIndex,
   currentFrom = 1,
 ): FieldIndex {
   const table = collectionTable(collection);
-  const key = keyExpression(field.split('.'));
-  const hash = createHash('sha256').update(JSON.stringify(field)).digest('hex').slice(0, 16);
+  const key = fields.map((field) => keyExpression(field.split('.'))).join(', ');
+  // The names of indexes of one field are as old as the format.
+  const named = JSON.stringify(fields.length === 1 ? fields[0] : fields);
+  const hash = createHash('sha256').update(named).digest('hex').slice(0, 16);
   const name = `${fieldIndexPrefix(collection)}${unique ? 'unique' : 'field'}/${hash}`;
   const ddl = unique
     ? `CREATE UNIQUE INDEX ${quoteName(name)} ON ${table} (${key}) WHERE ${uniqueCondition(currentFrom)}`
     : `CREATE INDEX ${quoteName(name)} ON ${table} (${key}, id, parents) WHERE deleted = 0`;
-  return { name, field, ddl };
+  return { name, fields, ddl };
 }
 
 /** True for the objects that count for unique fields. */
@@ -126,7 +129,7 @@ export function typesIndex(collection: string, types: readonly StoredFieldType[]
   const hash = createHash('sha256').update(JSON.stringify(types)).digest('hex').slice(0, 16);
   const name = `${fieldIndexPrefix(collection)}types/${hash}`;
   const ddl = `CREATE INDEX ${quoteName(name)} ON ${table} (born) WHERE ${mistypedCondition(types)}`;
-  return { name, field: undefined, ddl };
+  return { name, fields: undefined, ddl };
 }
 
 /** True for living objects with a value of another type in one of these fields. */
@@ -146,6 +149,6 @@ export function fieldIndexPrefix(collection: string): string {
 }
 
 /** Collections may differ in case alone, SQLite's names may not. */
-function foldSafe(name: string): string {
+export function foldSafe(name: string): string {
   return name.replace(/[A-Z^]/g, (letter) => `^${letter}`);
 }

@@ -66,6 +66,13 @@ export const upgrades: readonly Upgrade[] = [
     what: 'the collection of durable jobs is `_jobs`; it was `_errands`',
     run: renameErrands,
   },
+  {
+    to: 7,
+    what: 'a change knows the deletion that led to it',
+    run: (db) => {
+      db.exec('ALTER TABLE changes ADD COLUMN cause TEXT');
+    },
+  },
 ];
 
 /** A new table, filled from the old one: SQLite cannot rename an index. */

@@ -1,12 +1,14 @@
 import type { Worker } from 'node:worker_threads';
 import { bareWorker } from '../../../platform/bare-worker.js';
-import { StoreUnavailable } from '../../store.js';
-import { decodeError, type ThreadReply } from './thread-port.js';
+import { StoreUnavailable } from '../../store-errors.js';
+import { decodeError, type ThreadReply, type ThreadStarted } from './thread-port.js';
 
 interface PendingRequest {
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
+
+type ThreadMessage = ThreadReply | ThreadStarted | { readonly notice: unknown };
 
 /**
  * The main thread's side of a worker thread, which answers requests in order. When the thread dies,
@@ -16,6 +18,7 @@ export class DatabaseThread<Request> {
   readonly #worker: Worker;
   readonly #waiting: PendingRequest[] = [];
   readonly #onNotice: (notice: unknown) => void;
+  readonly #started: Promise<void>;
   #dead: Error | undefined;
   #ending = false;
 
@@ -29,9 +32,11 @@ export class DatabaseThread<Request> {
     this.#worker = bareWorker(options.module, { workerData: options.data });
     this.#worker.unref();
     let cause: Error | undefined;
-    this.#worker.on('message', (message: ThreadReply | { notice: unknown }) =>
-      this.#receive(message),
-    );
+    this.#worker.on('message', (message: ThreadMessage) => this.#receive(message));
+    this.#started = new Promise((resolve) => {
+      this.#worker.once('message', () => resolve());
+      this.#worker.once('exit', () => resolve());
+    });
     this.#worker.on('error', (error) => {
       cause = error instanceof Error ? error : new Error(String(error));
     });
@@ -60,13 +65,19 @@ export class DatabaseThread<Request> {
     });
   }
 
-  /** Keeps the process alive until the thread has ended. */
+  /**
+   * Keeps the process alive until the thread has ended. One that is just starting is waited for: to
+   * end a thread while it loads the database driver aborts the process.
+   */
   async end(): Promise<void> {
     this.#ending = true;
+    this.#worker.ref();
+    await this.#started;
     await this.#worker.terminate();
   }
 
-  #receive(message: ThreadReply | { notice: unknown }): void {
+  #receive(message: ThreadMessage): void {
+    if ('started' in message) return;
     if ('notice' in message) {
       this.#onNotice(message);
       return;

@@ -1,19 +1,19 @@
+import { jsonText } from '../../../platform/json-texts.js';
+import type { CollectionLayout, StoredFieldType } from '../../collection-layout.js';
+import type { Dependency } from '../../dependents.js';
+import type { Epoch } from '../../store.js';
+import type { Query, Scope } from '../../store-reads.js';
+import type { Change, Pos } from '../../stored-object.js';
 import type {
-  Change,
-  CollectionLayout,
-  Epoch,
   GroupOutcome,
   Migration,
+  ObjectRead,
   OnceKey,
-  Pos,
-  Query,
   RestoredObject,
   RestoreOutcome,
-  Scope,
-  StoredFieldType,
   Write,
   WriteGroup,
-} from '../../store.js';
+} from '../../write-group.js';
 import type { SqliteConfig } from '../config.js';
 import type { PackedFilter } from '../sql/packed-filter.js';
 import type { ObjectState } from '../tables/collection-writer.js';
@@ -42,7 +42,13 @@ export type EncodedWrite = readonly [
   requires: readonly string[] | null,
   /** Of its group, on the first write of the group. */
   once: readonly [uid: string, id: string, cmd: string, r: string] | null,
+  reads: readonly EncodedRead[] | null,
+  cause: string | null,
+  noDependents: readonly Dependency[] | null,
 ];
+
+/** Null fields: all. */
+export type EncodedRead = readonly [r: string, rev: number, fields: readonly string[] | null];
 
 export interface EncodedGroups {
   /** Of all groups, one after the other. */
@@ -65,7 +71,10 @@ export function encodeGroups(groups: readonly WriteGroup[]): EncodedGroups {
     : { writes, writeCounts: sizes };
 }
 
-function encodeWrite({ change, object, requires }: Write, once: OnceKey | undefined): EncodedWrite {
+function encodeWrite(
+  { change, object, requires, reads, noDependents }: Write,
+  once: OnceKey | undefined,
+): EncodedWrite {
   return [
     change.type,
     object.r,
@@ -79,14 +88,21 @@ function encodeWrite({ change, object, requires }: Write, once: OnceKey | undefi
     object.deleted,
     object.modelVersion,
     JSON.stringify(object.touched),
-    JSON.stringify(object.data),
+    jsonText(object.data),
     requires.length > 0 ? requires : null,
     once ? [once.uid, once.id, once.cmd, once.r] : null,
+    reads && reads.length > 0 ? reads.map(encodeRead) : null,
+    change.cause ?? null,
+    noDependents && noDependents.length > 0 ? noDependents : null,
   ];
 }
 
+function encodeRead({ r, rev, fields }: ObjectRead): EncodedRead {
+  return [r, rev, fields ?? null];
+}
+
 function textUnlessEmpty(object: object): string | null {
-  for (const _member in object) return JSON.stringify(object);
+  for (const _member in object) return jsonText(object);
   return null;
 }
 
@@ -218,6 +234,8 @@ export interface ReaderStart {
   readonly file: string;
   /** One element: the number of quick reads that wait. */
   readonly waiting: Int32Array;
+  /** One element: microseconds of a processor that the last request took. */
+  readonly spent: Int32Array;
 }
 
 type Asked =
@@ -253,7 +271,7 @@ type Asked =
     };
 
 /** The part of a query that its thread needs. */
-export interface ThreadQuery extends Omit<Query, 'timeout' | 'asker' | 'room' | 'filter'> {
+export interface ThreadQuery extends Omit<Query, 'timeout' | 'requester' | 'room' | 'filter'> {
   readonly filter?: PackedFilter | undefined;
   /** See `PageRoom`. */
   readonly size?: number | undefined;

@@ -1,6 +1,6 @@
 import type { Platform, Timer } from '../../../platform/platform.js';
-import type { ReadRequester } from '../../store.js';
-import { QueryTimeout } from '../../store.js';
+import { QueryTimeout } from '../../store-errors.js';
+import type { ReadRequester } from '../../store-reads.js';
 import type { ReaderRequest } from './messages.js';
 
 /** A read may wait for others this many times its own timeout. */
@@ -13,7 +13,7 @@ export interface ReaderJobOptions {
   readonly request: ReaderRequest;
   /** Milliseconds that it may take; unlimited if missing. */
   readonly timeout: number | undefined;
-  readonly asker: ReadRequester | undefined;
+  readonly requester: ReadRequester | undefined;
   readonly resolve: (json: string) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,7 +41,7 @@ export class ReaderJob {
   }
 
   get owner(): string {
-    return this.#options.asker?.owner ?? '';
+    return this.#options.requester?.owner ?? '';
   }
 
   get isUnstoppable(): boolean {
@@ -64,9 +64,9 @@ export class ReaderJob {
    */
   begin(quantum?: number): ReaderRequest {
     const now = this.#platform.clock.monotonic();
-    const { request, asker } = this.#options;
+    const { request, requester } = this.#options;
     this.#waited += now - this.#since;
-    if (asker) asker.waited += now - this.#since;
+    if (requester) requester.waited += now - this.#since;
     this.#since = now;
     // The caller is answered in time, whatever the thread does.
     this.#setTimer(this.#timeout, () => this.timeOut());
@@ -79,9 +79,14 @@ export class ReaderJob {
   giveWay(): void {
     const now = this.#platform.clock.monotonic();
     this.#waited += now - this.#since;
-    if (this.#options.asker) this.#options.asker.waited += now - this.#since;
+    if (this.#options.requester) this.#options.requester.waited += now - this.#since;
     this.#since = now;
     this.level += 1;
+  }
+
+  /** A thread worked for it so many milliseconds. */
+  spend(time: number): void {
+    this.#options.requester?.spend?.(time);
   }
 
   resolve(json: string): void {

@@ -1,5 +1,6 @@
 import type { Platform, Timer } from '../../../platform/platform.js';
-import { type ReadOptions, StoreUnavailable } from '../../store.js';
+import { StoreUnavailable } from '../../store-errors.js';
+import type { ReadOptions } from '../../store-reads.js';
 import { GaveWay } from '../errors.js';
 import { DatabaseThread } from './database-thread.js';
 import type { ReaderRequest, ReaderStart } from './messages.js';
@@ -23,7 +24,8 @@ const calm = 100;
 export class ReaderPool {
   readonly #file: string;
   readonly #platform: Platform;
-  readonly #threads = new Set<Reader>();
+  /** With what each shares with this thread: see `ReaderStart`. */
+  readonly #threads = new Map<Reader, Int32Array>();
   readonly #idle: Reader[] = [];
   readonly #queues = new ReaderQueues();
   /** The thread reserved for quick reads. */
@@ -57,10 +59,10 @@ export class ReaderPool {
    */
   request(request: ReaderRequest, options?: ReadOptions): Promise<string> {
     if (this.#closed) return Promise.reject(new StoreUnavailable('the store is closed'));
-    const { timeout, asker } = options ?? {};
+    const { timeout, requester } = options ?? {};
     this.#lastAsked = this.#platform.clock.monotonic();
     return new Promise((resolve, reject) => {
-      const options = { request, timeout, asker, resolve, reject };
+      const options = { request, timeout, requester, resolve, reject };
       this.#enqueue(new ReaderJob(options, this.#platform));
     });
   }
@@ -86,18 +88,19 @@ export class ReaderPool {
     for (let job = this.#queues.shift(); job; job = this.#queues.shift()) {
       job.reject(new StoreUnavailable('the store is closed'));
     }
-    await Promise.all([...this.#threads].map((thread) => thread.end()));
+    await Promise.all([...this.#threads.keys()].map((thread) => thread.end()));
   }
 
   #start(): void {
+    const spent = new Int32Array(new SharedArrayBuffer(4));
     const thread: Reader = new DatabaseThread({
       module: new URL('./reader-thread.js', import.meta.url),
-      data: { file: this.#file, waiting: this.#queues.waiting } satisfies ReaderStart,
+      data: { file: this.#file, waiting: this.#queues.waiting, spent } satisfies ReaderStart,
       onDeath: () => this.#replace(thread),
     });
     // A single thread cannot be reserved.
     if (this.#threads.size > 0) this.#quick ??= thread;
-    this.#threads.add(thread);
+    this.#threads.set(thread, spent);
     this.#idle.push(thread);
     this.#dispatch();
   }
@@ -146,9 +149,14 @@ export class ReaderPool {
     this.#idle.splice(this.#idle.indexOf(thread), 1);
     this.#running += 1;
     const quantum = thread === this.#quick ? this.#queues.quantumOf(job) : undefined;
+    const spent = this.#threads.get(thread) ?? new Int32Array(1);
+    const spend = () => job.spend(Atomics.load(spent, 0) / 1000);
     try {
-      job.resolve((await thread.request(job.begin(quantum))) as string);
+      const answer = (await thread.request(job.begin(quantum))) as string;
+      spend();
+      job.resolve(answer);
     } catch (error) {
+      spend();
       if (error instanceof GaveWay) this.#again(job);
       else job.reject(error);
     }

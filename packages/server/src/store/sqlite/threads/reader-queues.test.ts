@@ -9,14 +9,14 @@ const count: ReaderRequest = {
   query: {
     scope: { names: ['users'], parents: [] },
     filter: undefined,
-    order: { field: '_r', descending: true },
+    order: { keys: [{ field: '_r', descending: true }] },
     limit: 0,
   },
 };
 
 function jobOf(owner: string, request = count): ReaderJob {
-  const asker = { owner, waited: 0 };
-  const options = { request, timeout: 1000, asker, resolve: () => {}, reject: () => {} };
+  const requester = { owner, waited: 0 };
+  const options = { request, timeout: 1000, requester, resolve: () => {}, reject: () => {} };
   return new ReaderJob(options, simulatedPlatform({ seed: 1 }));
 }
 

@@ -6,7 +6,7 @@ import {
   StoreRefused,
   StoreUnavailable,
   UniqueClash,
-} from '../../store.js';
+} from '../../store-errors.js';
 import { asStoreError, GaveWay } from '../errors.js';
 
 /** A thread's reply: errors lose their class on the way, so their parts are sent. */
@@ -17,12 +17,17 @@ export interface EncodedError {
   readonly message: string;
   readonly stack?: string | undefined;
   readonly collection?: string | undefined;
-  readonly field?: string | undefined;
+  readonly fields?: readonly string[] | undefined;
   readonly passing?: boolean | undefined;
   readonly missing?: number | undefined;
 }
 
-/** The thread's side: answers each request, in order. */
+/** A thread's first message: its modules are loaded and its database is open. */
+export interface ThreadStarted {
+  readonly started: true;
+}
+
+/** The thread's side: says that it has started, and answers each request, in order. */
 export function serve<Request>(
   handle: (request: Request) => unknown,
   afterwards: (port: MessagePort, request: Request) => void = () => {},
@@ -33,6 +38,7 @@ export function serve<Request>(
     port.postMessage(answer(() => handle(request)));
     afterwards(port, request);
   });
+  port.postMessage({ started: true } satisfies ThreadStarted);
 }
 
 function answer(work: () => unknown): ThreadReply {
@@ -45,8 +51,8 @@ function answer(work: () => unknown): ThreadReply {
 
 function encodeError(error: unknown): EncodedError {
   if (error instanceof UniqueClash) {
-    const { name, message, collection, field } = error;
-    return { name, message, collection, field };
+    const { name, message, collection, fields } = error;
+    return { name, message, collection, fields };
   }
   if (error instanceof AnswersMissing) {
     const { name, message, missing } = error;
@@ -76,7 +82,7 @@ export function decodeError(encoded: EncodedError): Error {
     case 'GaveWay':
       return new GaveWay(message);
     case 'UniqueClash':
-      return new UniqueClash(encoded.collection ?? '', encoded.field ?? '');
+      return new UniqueClash(encoded.collection ?? '', encoded.fields ?? []);
     default: {
       const error = new Error(message);
       if (encoded.stack !== undefined) error.stack = encoded.stack;

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { silentLog } from '../../../platform/log.js';
 import { simulatedPlatform } from '../../../platform/simulated.js';
 import { layout } from '../../contract/sample-writes.js';
-import { StoreUnavailable } from '../../store.js';
+import { StoreUnavailable } from '../../store-errors.js';
 import { defaultSqliteConfig } from '../config.js';
 import { Scratch } from '../scratch.fixture.js';
 import { DatabaseThread } from './database-thread.js';
@@ -47,6 +47,19 @@ describe('a thread', () => {
       { reason: expect.any(RangeError) },
       { value: ['a', 'c'] },
     ]);
+  });
+
+  test('that is ended while it starts has loaded its modules by then', async () => {
+    const loaded = new Int32Array(new SharedArrayBuffer(4));
+    const module = new URL(
+      `data:text/javascript,${encodeURIComponent(`
+        import { parentPort, workerData } from 'node:worker_threads';
+        Atomics.store(workerData, 0, 1);
+        parentPort.on('message', () => {});
+        parentPort.postMessage({ started: true });`)}`,
+    );
+    await new DatabaseThread({ module, data: loaded }).end();
+    expect(loaded[0]).toBe(1);
   });
 
   test('answers no request once it has died', async () => {

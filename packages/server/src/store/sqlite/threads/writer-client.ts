@@ -1,7 +1,9 @@
 import type { Log } from '../../../platform/log.js';
 import type { Platform } from '../../../platform/platform.js';
+import type { CollectionLayout } from '../../collection-layout.js';
 import { makeEpoch, makeMark } from '../../make-epoch.js';
-import { type CollectionLayout, type Epoch, StoreUnavailable } from '../../store.js';
+import type { Epoch } from '../../store.js';
+import { StoreUnavailable } from '../../store-errors.js';
 import type { SqliteConfig } from '../config.js';
 import { DatabaseThread } from './database-thread.js';
 import type { OpenResult, WriterRequest } from './messages.js';

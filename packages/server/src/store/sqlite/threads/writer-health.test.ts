@@ -2,7 +2,8 @@ import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { simulatedPlatform } from '../../../platform/simulated.js';
 import { creation, deletion, each, queryOf } from '../../contract/sample-writes.js';
-import { type Store, StoreUnavailable, WritesUnavailable } from '../../store.js';
+import type { Store } from '../../store.js';
+import { StoreUnavailable, WritesUnavailable } from '../../store-errors.js';
 import { Scratch } from '../scratch.fixture.js';
 import { WriterHealth } from './writer-health.js';
 

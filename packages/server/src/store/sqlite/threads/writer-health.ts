@@ -1,5 +1,5 @@
 import type { Platform } from '../../../platform/platform.js';
-import { StoreUnavailable } from '../../store.js';
+import { StoreUnavailable } from '../../store-errors.js';
 
 /** Milliseconds without a reply after which writes count as stuck. */
 const stuckAfter = 5000;

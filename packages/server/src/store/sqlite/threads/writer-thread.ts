@@ -1,11 +1,8 @@
 import type { Database } from 'better-sqlite3';
-import {
-  type CollectionLayout,
-  type Epoch,
-  type MigrationOutcome,
-  StoreRefused,
-  StoreUnavailable,
-} from '../../store.js';
+import type { CollectionLayout } from '../../collection-layout.js';
+import type { Epoch } from '../../store.js';
+import { StoreRefused, StoreUnavailable } from '../../store-errors.js';
+import type { MigrationOutcome } from '../../write-group.js';
 import { Checkpoints } from '../files/checkpoints.js';
 import { targetOf } from '../files/database-files.js';
 import { EpochMark } from '../files/epoch-mark.js';

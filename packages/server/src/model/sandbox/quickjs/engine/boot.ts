@@ -8,8 +8,11 @@ import { call, errorOf, evaluate, memberText, newText, textOf } from './values.j
 /** Callbacks of the realm and the engine. None may throw. */
 export interface BootHost {
   print(text: string): void;
-  /** See `RealmHost.cancel`. */
+  /** See `GuestHost.cancel`. */
   cancel(call: string): void;
+  /** See `GuestHost.pause`. */
+  pause(state: string): void;
+  random(): number;
   reached(line: number): void;
   /** Returning true ends the call. */
   interrupted(): boolean;
@@ -25,11 +28,11 @@ export interface BootedEngine {
   readonly argv: number;
   readonly functions: Record<'run' | 'finish' | 'thrown' | 'reached', JSValuePointer>;
   readonly names: Record<'message' | 'stack', JSValuePointer>;
-  /** The numbers 0 to 3, by themselves. */
+  /** The numbers 0 to 7, by themselves. */
   readonly kinds: readonly JSValuePointer[];
 }
 
-const ids = { print: 1, cancel: 2, random: 3, reached: 4 };
+const ids = { print: 1, cancel: 2, random: 3, reached: 4, pause: 5 };
 
 export async function boot(
   wasm: WebAssembly.Module,
@@ -62,10 +65,11 @@ function answerCall(
   argument: JSValueConstPointer,
 ): JSValuePointer | undefined {
   const { ffi, context } = engine;
-  if (id === ids.random) return ffi.QTS_NewFloat64(context, Math.random());
+  if (id === ids.random) return ffi.QTS_NewFloat64(context, host.random());
   if (id === ids.reached) host.reached(ffi.QTS_GetFloat64(context, argument));
   else if (id === ids.print) host.print(textOf(engine, argument));
   else if (id === ids.cancel) host.cancel(textOf(engine, argument));
+  else if (id === ids.pause) host.pause(textOf(engine, argument));
   return undefined;
 }
 
@@ -76,7 +80,7 @@ function prepare(engine: Engine, layout: MemoryLayout, limits: GuestLimits): Boo
   const hostFunction = (id: keyof typeof ids) =>
     ffi.QTS_NewFunction(context, id, 1, false, ids[id] as never);
   const make = sure(engine, evaluate(engine, guestRuntimeText(limits), 'realm'));
-  const host = (['print', 'cancel', 'random'] as const).map(hostFunction);
+  const host = (['print', 'cancel', 'random', 'pause'] as const).map(hostFunction);
   const made = sure(engine, call(engine, make, argv, host));
   const member = (name: string) =>
     sure(engine, ffi.QTS_GetProp(context, made, sure(engine, newText(engine, name))));
@@ -90,7 +94,7 @@ function prepare(engine: Engine, layout: MemoryLayout, limits: GuestLimits): Boo
     message: sure(engine, newText(engine, 'message')),
     stack: sure(engine, newText(engine, 'stack')),
   };
-  const kinds = [0, 1, 2, 3].map((kind) => ffi.QTS_NewFloat64(context, kind));
+  const kinds = [0, 1, 2, 3, 4, 5, 6, 7].map((kind) => ffi.QTS_NewFloat64(context, kind));
   const snapshot = takeSnapshot(engine, layout);
   return { engine, layout, snapshot, argv, functions, names, kinds };
 }
@@ -104,8 +108,8 @@ function assertUtc(engine: Engine): void {
 }
 
 function guestRuntimeText(limits: GuestLimits): string {
-  return `'use strict'; (function (print, cancel, random) {
-    return (${guestRuntime.toString()})({ print, cancel, random }, ${JSON.stringify(limits)});
+  return `'use strict'; (function (print, cancel, random, pause) {
+    return (${guestRuntime.toString()})({ print, cancel, random, pause }, ${JSON.stringify(limits)});
   })`;
 }
 

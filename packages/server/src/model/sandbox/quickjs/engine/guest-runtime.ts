@@ -4,6 +4,8 @@ export interface GuestHost {
   print(text: string): void;
   /** `[code, message]` of a cancellation, or `[message, stack]` of an invalid call of `cancel`. */
   cancel(call: string): void;
+  /** The call ends here: `[call, effects, effectChars, prints]`, as in `HookPause`. */
+  pause(state: string): void;
   random(): number;
 }
 
@@ -16,14 +18,34 @@ export interface GuestLimits {
   readonly message: number;
   /** Names that `hide` may be given, and characters of all together. */
   readonly hidden: number;
-  /** Maximum effects of a script. If above 0 it is a post hook, without `cancel` and `hide`. */
+  /**
+   * New effects after which a script hands them over and is executed again. If above 0 it is a post
+   * hook, without `cancel` and `hide`.
+   */
   readonly effects: number;
+  /** Maximum characters of JSON of all effects of a run. */
+  readonly effectChars: number;
+  /** Maximum calls of `get`, `read` and `count` in a run. */
+  readonly reads: number;
+}
+
+/** As `HookState`, in JSON: calls with their replies, effects, their characters, prints. */
+type GuestState = readonly [
+  answers: readonly (readonly [call: string, reply: GuestReply])[],
+  effects: number,
+  effectChars: number,
+  prints: number,
+];
+
+interface GuestReply {
+  readonly value?: unknown;
+  readonly error?: { readonly code: number; readonly message: string; readonly errors?: unknown };
 }
 
 export interface GuestRuntime {
   /**
    * Calls the program. `scope` is a JSON list of its values and, last, the indices of those that are
-   * undefined, or 0 where none is. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
+   * undefined, or 0 where none is. `kind`: that of the program, and 4 if a `GuestState` stands before them. Answers with a text: `u` for undefined, `j` and JSON for a value, `t` and
    * `[message, stack]` for a throw, `s` and the same for a stack that overflowed, `m` for memory that
    * was not there, `p` where a promise stands for it; before a value, where names were hidden, `h`,
    * their JSON and a line break, or, where effects were asked for, `e` and the same.
@@ -40,10 +62,11 @@ export interface GuestRuntime {
  * nothing from outside itself. It runs before the script, except where it is called from it; what it
  * needs later it keeps, so that a script that changes the built-ins changes its own fate only.
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: its text runs inside the sandbox, where it can reach nothing outside itself
 export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime {
   const { parse, stringify } = JSON;
   const { apply } = Reflect;
-  const { print: hostPrint, cancel: hostCancel, random: hostRandom } = host;
+  const { print: hostPrint, cancel: hostCancel, pause: hostPause, random: hostRandom } = host;
   const DateClass = Date;
   const toIso = Date.prototype.toISOString;
   const ErrorClass = Error;
@@ -62,12 +85,17 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
   const isFiniteNumber = Number.isFinite;
   const isSafeInteger = Number.isSafeInteger;
   const isSame = Object.is;
+  const { isArray } = Array;
 
   let result: unknown;
   let settled: 'value' | 'waiting' | 'failed' = 'value';
   let hidden = '';
   let effects = '';
   let effectCount = 0;
+  let state: GuestState = [[], 0, 0, 0];
+  let asked = 0;
+  let reads = 0;
+  let prints = 0;
   let thrownLine = 0;
   let thrownValue: unknown;
 
@@ -97,6 +125,8 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
 
   const api = {
     print(...things: unknown[]): void {
+      prints++;
+      if (prints <= state[3]) return;
       let line = '';
       for (let index = 0; index < things.length && line.length <= limits.line; index++) {
         line += (index === 0 ? '' : ' ') + describe(things[index]);
@@ -126,37 +156,196 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
       return apply(toIso, new DateClass(), []);
     },
   };
-  /** Records an effect, as JSON at the time of the call. */
-  function ask(kind: string, name: unknown, value?: unknown): void {
-    if (typeof name !== 'string') {
-      throw new TypeErrorClass(
-        `${kind} takes ${kind === 'emit' ? 'a name' : 'an R'}, a text, first`,
+  /** Ends the call as a throw that no `catch` sees. */
+  function fail(error: unknown): never {
+    let message = 'an error that cannot be printed';
+    let stack: unknown;
+    try {
+      message = describe(error);
+      ({ stack } = error as { stack?: unknown });
+    } catch {
+      // It stays at that.
+    }
+    ended([cut(message, limits.line), typeof stack === 'string' ? cut(stack, 20_000) : '']);
+  }
+
+  function wrong(message: string): never {
+    fail(new TypeErrorClass(message));
+  }
+
+  /** Ends the call, to be executed again: with an answer to `call`, or, without one, with room for more effects. */
+  function pause(call?: string): never {
+    hostPause(
+      `[${call === undefined ? 'null' : stringify(call)},[${effects}],${effects.length},${prints}]`,
+    );
+    for (;;);
+  }
+
+  /**
+   * Whether an effect is known from an earlier execution of the run. One that cannot be recorded ends
+   * the run, so that effects can be told apart by their number.
+   */
+  function isKnown(): boolean {
+    if (asked < state[1]) {
+      asked++;
+      return true;
+    }
+    if (effectCount >= limits.effects) pause();
+    return false;
+  }
+
+  /** An effect's value, as JSON at the time of the call. */
+  function json(value: unknown): string {
+    try {
+      return stringify(value === undefined ? null : value, checked) ?? 'null';
+    } catch (error) {
+      return fail(error);
+    }
+  }
+
+  function record(kind: string, name: string, value: string): void {
+    const effect = `["${kind}",${stringify(name)},${value}]`;
+    if (state[2] + effects.length + effect.length > limits.effectChars) {
+      wrong(
+        `what it asks for is longer than ${limits.effectChars} characters of JSON, beyond limits.hookWrites`,
       );
     }
-    if (effectCount >= limits.effects) {
-      throw new TypeErrorClass(`a call may ask for ${limits.effects} effects, and no more`);
-    }
-    const json = stringify(value === undefined ? null : value, checked);
-    const effect = `["${kind}",${stringify(name)},${json === undefined ? 'null' : json}]`;
-    if (effects.length + effect.length > limits.result) {
-      throw new TypeErrorClass(`its effects are longer than ${limits.result} characters of JSON`);
-    }
+    asked++;
     effectCount++;
     effects += (effects === '' ? '' : ',') + effect;
   }
 
-  const asking = {
+  /** The R of an object, which may be given instead. */
+  function rOf(thing: unknown): string | undefined {
+    if (typeof thing === 'string') return thing;
+    if (typeof thing !== 'object' || thing === null) return undefined;
+    const { _r: r } = thing as { readonly _r?: unknown };
+    return typeof r === 'string' ? r : undefined;
+  }
+
+  function noR(kind: string): string {
+    return `${kind} takes an R, a text, first, or an object that has one`;
+  }
+
+  function write(kind: string, r: unknown, value: unknown): void {
+    if (isKnown()) return;
+    record(kind, rOf(r) ?? wrong(noR(kind)), json(value));
+  }
+
+  /** Each of a list of `[r, value]`. */
+  function writeEach(kind: string, list: readonly unknown[]): void {
+    for (let index = 0; index < list.length; index++) {
+      const pair = list[index];
+      if (!isArray(pair))
+        wrong(`${kind} takes a list of [R, ${kind === 'create' ? 'body' : 'changes'}]`);
+      write(kind, pair[0], pair[1]);
+    }
+  }
+
+  /** The same for each of a list of Rs. */
+  function writeSame(kind: string, list: readonly unknown[], value: unknown): void {
+    let same: string | undefined;
+    for (let index = 0; index < list.length; index++) {
+      if (isKnown()) continue;
+      same ??= json(value);
+      record(kind, rOf(list[index]) ?? wrong(noR(kind)), same);
+    }
+  }
+
+  const effectCalls = {
     emit(name: unknown, data: unknown): void {
-      ask('emit', name, data);
+      if (isKnown()) return;
+      record(
+        'emit',
+        typeof name === 'string' ? name : wrong('emit takes a name, a text, first'),
+        json(data),
+      );
     },
     create(r: unknown, body: unknown): void {
-      ask('create', r, body);
+      if (isArray(r)) writeEach('create', r);
+      else if (!isArray(body)) write('create', r, body);
+      else for (let index = 0; index < body.length; index++) write('create', r, body[index]);
     },
     update(r: unknown, changes: unknown): void {
-      ask('update', r, changes);
+      if (!isArray(r)) write('update', r, changes);
+      else if (changes === undefined) writeEach('update', r);
+      else writeSame('update', r, changes);
     },
     remove(r: unknown): void {
-      ask('remove', r);
+      if (isArray(r)) writeSame('remove', r, null);
+      else write('remove', r, null);
+    },
+  };
+
+  /** The answer to a read: known, if an earlier execution of the run came to it. */
+  function answerTo(name: string, call: string): unknown {
+    if (call.length > limits.result) {
+      throw new TypeErrorClass(`${name} takes ${limits.result} characters of JSON, and no more`);
+    }
+    const [answers] = state;
+    const known = answers[reads];
+    if (known === undefined) {
+      if (reads >= limits.reads) {
+        throw readError({
+          code: 429,
+          message: `${name}: a run may read ${limits.reads} times (get takes a list, and read finds up to 1,000): beyond limits.hookReads`,
+        });
+      }
+      return pause(call);
+    }
+    reads++;
+    const [before, reply] = known;
+    if (before !== call) {
+      wrong(
+        `it asks for ${cut(call, 200)} where it asked for ${cut(before, 200)} before: executed again, a run has to ask for the same`,
+      );
+    }
+    if (reply.error !== undefined) throw readError(reply.error);
+    return reply.value;
+  }
+
+  function readError({
+    code,
+    message,
+    errors: details,
+  }: NonNullable<GuestReply['error']>): unknown {
+    const error = new ErrorClass(message) as Error & { code?: number; errors?: unknown };
+    error.code = code;
+    if (details !== undefined) error.errors = details;
+    return error;
+  }
+
+  function searchCall(name: string, r: unknown, options: unknown): string {
+    const target = rOf(r);
+    if (target === undefined)
+      throw new TypeErrorClass(`${name} takes the R of a collection, a text, first`);
+    if (options === undefined) return `["${name}",${stringify(target)}]`;
+    if (typeof options !== 'object' || options === null || isArray(options)) {
+      throw new TypeErrorClass(`${name} takes an object of options second`);
+    }
+    return `["${name}",${stringify(target)},${stringify(options, checked) ?? 'null'}]`;
+  }
+
+  const reading = {
+    get(r: unknown): unknown {
+      if (!isArray(r)) {
+        const target = rOf(r);
+        if (target === undefined) throw new TypeErrorClass(noR('get'));
+        return answerTo('get', `["get",${stringify(target)}]`);
+      }
+      let targets = '';
+      for (let index = 0; index < r.length; index++) {
+        const target = rOf(r[index]);
+        if (target === undefined) throw new TypeErrorClass(noR('get'));
+        targets += (index === 0 ? '' : ',') + stringify(target);
+      }
+      return answerTo('get', `["get",[${targets}]]`);
+    },
+    read(r: unknown, options: unknown): unknown {
+      return answerTo('read', searchCall('read', r, options));
+    },
+    count(r: unknown, options: unknown): unknown {
+      return answerTo('count', searchCall('count', r, options));
     },
   };
 
@@ -166,21 +355,24 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     },
   };
 
-  function offer(target: object, name: string, value: unknown): void {
+  function expose(target: object, name: string, value: unknown): void {
     Object.defineProperty(target, name, { value, writable: true, configurable: true });
   }
-  offer(globalThis, 'print', api.print);
+  expose(globalThis, 'print', api.print);
   if (limits.effects > 0) {
-    offer(globalThis, 'emit', asking.emit);
-    offer(globalThis, 'create', asking.create);
-    offer(globalThis, 'update', asking.update);
-    offer(globalThis, 'remove', asking.remove);
+    expose(globalThis, 'emit', effectCalls.emit);
+    expose(globalThis, 'create', effectCalls.create);
+    expose(globalThis, 'update', effectCalls.update);
+    expose(globalThis, 'remove', effectCalls.remove);
+    expose(globalThis, 'get', reading.get);
+    expose(globalThis, 'read', reading.read);
+    expose(globalThis, 'count', reading.count);
   } else {
-    offer(globalThis, 'cancel', api.cancel);
-    offer(globalThis, 'hide', api.hide);
+    expose(globalThis, 'cancel', api.cancel);
+    expose(globalThis, 'hide', api.hide);
   }
-  offer(globalThis, 'now', api.now);
-  offer(Math, 'random', random);
+  expose(globalThis, 'now', api.now);
+  expose(Math, 'random', random);
 
   function refuse(what: string, key: unknown): never {
     const where = key === '' ? 'it returned' : `its result holds, at ${describe(key)},`;
@@ -260,6 +452,7 @@ export function guestRuntime(host: GuestHost, limits: GuestLimits): GuestRuntime
     run(program, kind, scope) {
       try {
         const values = parse(scope) as unknown[];
+        if (kind & 4) state = values.shift() as GuestState;
         const absent = values[values.length - 1] as number[] | 0;
         values.length--;
         if (absent !== 0) for (const index of absent) values[index] = undefined;

@@ -1,6 +1,8 @@
 /** How a call ended, if the host decided it. The first reason of a call stands, whatever the script does afterwards. */
 export type StopReason =
   | { readonly kind: 'cancelled'; readonly code: number; readonly message: string }
+  /** `state`: see `GuestHost.pause`. */
+  | { readonly kind: 'paused'; readonly state: string }
   | { readonly kind: 'threw'; readonly message: string; readonly stack: string }
   | { readonly kind: 'stopped'; readonly reason: 'time' | 'memory' | 'stack' };
 

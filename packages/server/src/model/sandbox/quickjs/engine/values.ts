@@ -3,15 +3,8 @@ import type { Engine } from './engine.js';
 
 /** Creates a string in the engine. It may not contain U+0000: texts that may are sent as JSON. Undefined if memory runs out. */
 export function newText(engine: Engine, text: string): JSValuePointer | undefined {
-  const { bytes, ffi, context } = engine;
-  const length = Buffer.byteLength(text);
-  const pointer = engine.malloc(length + 1);
-  if (pointer === 0) return undefined;
-  bytes.write(text, pointer, length, 'utf8');
-  bytes[pointer + length] = 0;
-  const value = ffi.QTS_NewString(context, pointer as never);
-  engine.free(pointer);
-  return value;
+  const { ffi, context } = engine;
+  return withBytes(engine, text, (pointer) => ffi.QTS_NewString(context, pointer));
 }
 
 /** The text of a value. Nothing is freed: the next call starts from a snapshot. */
@@ -54,13 +47,25 @@ export function call(
 
 /** Evaluates a text as a script; like `call`, it may answer with an exception. */
 export function evaluate(engine: Engine, text: string, file: string): JSValuePointer | undefined {
-  const { bytes, ffi, context } = engine;
+  const { ffi, context } = engine;
+  return withBytes(engine, text, (pointer, length) => {
+    return ffi.QTS_Eval(context, pointer, length, file, 0 as never, 0 as never);
+  });
+}
+
+/** Has the text in the engine's memory, with a zero behind it, while `use` runs. Undefined if memory runs out. */
+function withBytes(
+  engine: Engine,
+  text: string,
+  use: (pointer: never, length: number) => JSValuePointer,
+): JSValuePointer | undefined {
+  const { bytes } = engine;
   const length = Buffer.byteLength(text);
   const pointer = engine.malloc(length + 1);
   if (pointer === 0) return undefined;
   bytes.write(text, pointer, length, 'utf8');
   bytes[pointer + length] = 0;
-  const value = ffi.QTS_Eval(context, pointer as never, length, file, 0 as never, 0 as never);
+  const value = use(pointer as never, length);
   engine.free(pointer);
   return value;
 }

@@ -1,5 +1,5 @@
 import type { JSValuePointer } from 'quickjs-emscripten-core';
-import { encodeCancelled, encodeStopped, encodeThrew } from '../result-codec.js';
+import { encodeCancelled, encodePaused, encodeStopped, encodeThrew } from '../result-codec.js';
 import { type BootedEngine, boot } from './boot.js';
 import type { EngineLimits } from './engine.js';
 import type { GuestLimits } from './guest-runtime.js';
@@ -22,6 +22,8 @@ export interface VmLimits extends EngineLimits, GuestLimits {
 /** Events of a running call. */
 export interface VmListener {
   print(text: string): void;
+  /** For `Math.random`. */
+  random(): number;
   /** Called now and then with the milliseconds that the call has taken. */
   stillRunning(spent: number): void;
   /** A traced program comes to a line of its file. */
@@ -83,6 +85,8 @@ export class Vm {
     const base = await boot(this.#wasm, this.#limits, {
       print: (text) => this.#print(text),
       cancel: (text) => this.#cancel(text),
+      pause: (state) => this.#decide({ kind: 'paused', state }),
+      random: () => this.#listener.random(),
       reached: (line) => this.#listener.reached(line),
       interrupted: () => this.#interrupted(),
       refused: () => this.#refuse(),
@@ -99,14 +103,18 @@ export class Vm {
     });
   }
 
-  /** Calls a program, with a scope as `Realm.run` takes it. */
-  call(program: Program, scope: string): string {
+  /**
+   * Calls a program, with a scope as `Realm.run` takes it. `moreTime`: if it begins with a state, the
+   * milliseconds that it may run beyond the limit.
+   */
+  call(program: Program, scope: string, moreTime?: number): string {
     return this.#guarded(program, (base) => {
       const loaded = this.#programs.get(program.key) ?? this.#load(base, program);
       if (!('callee' in loaded)) return loaded;
       loaded.snapshot.restore();
-      this.#polling?.start(this.#limits.time);
-      return this.#run(base, program, loaded, scope);
+      this.#polling?.start(this.#limits.time + (moreTime ?? 0));
+      const kind = program.kind + (moreTime === undefined ? 0 : 4);
+      return this.#run(base, kind, loaded, scope);
     });
   }
 
@@ -135,10 +143,10 @@ export class Vm {
     return this.#conclude(left, program.line);
   }
 
-  #run(base: BootedEngine, program: Program, loaded: LoadedProgram, scope: string): CallEnd {
+  #run(base: BootedEngine, kindNumber: number, loaded: LoadedProgram, scope: string): CallEnd {
     const { engine, functions, kinds, argv } = base;
     const { ffi, runtime } = engine;
-    const kind = kinds[program.kind];
+    const kind = kinds[kindNumber];
     const text = newText(engine, scope);
     if (text === undefined || kind === undefined) {
       return { message: 'there is no memory for its values', stack: '' };
@@ -187,6 +195,8 @@ export class Vm {
     switch (stopReason.kind) {
       case 'cancelled':
         return encodeCancelled(stopReason.code, stopReason.message);
+      case 'paused':
+        return this.#paused(stopReason.state);
       case 'threw':
         return encodeThrew(stopReason.message, lineOf(stopReason.stack, firstLine));
       case 'stopped':
@@ -194,6 +204,12 @@ export class Vm {
       default:
         return stopReason satisfies never;
     }
+  }
+
+  #paused(state: string): string {
+    const { depth } = this.#limits;
+    if (!isDeeper(state, depth + 1)) return encodePaused(state);
+    return encodeThrew(`what it asks for is nested deeper than ${depth} levels`, undefined);
   }
 
   #interrupted(): boolean {

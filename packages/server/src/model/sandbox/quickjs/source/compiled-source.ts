@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@really/protocol';
+import type { HookState } from '../../../hook-state.js';
 import type { SandboxSource } from '../../sandbox.js';
 import type { Program } from '../engine/programs.js';
 import { programOf } from './program-text.js';
@@ -37,6 +38,12 @@ export class CompiledSource {
     }
     this.#plain ??= programOf(this.#id, this.source, this.#syntax, false);
     return this.#plain;
+  }
+
+  /** A scope after the state of a run, as `Realm.run` takes them. */
+  writeRun(scope: Scope, { answers, effects, effectChars, prints }: HookState): string {
+    const replies = answers.map(({ call, reply }) => `[${JSON.stringify(call)},${reply}]`).join();
+    return `[[[${replies}],${effects},${effectChars},${prints}],${this.write(scope).slice(1)}`;
   }
 
   /** The values of a scope as `Realm.run` takes them. */

@@ -10,7 +10,7 @@ import { childrenOf, isTree, type Tree } from './tree.js';
  * of whatever goes wrong is known:
  *
  * - what is thrown goes through the first function, as `throw "no"` has no line of its own;
- * - before each loop stands a minus: a loop that is stopped on its way back to its begin is told with
+ * - before each loop stands a minus: a loop that is stopped on its way back to its begin is reported with
  *   the line of the last step before it that could fail, which is this one;
  * - a traced text also tells the second function each line that it comes to. That is slow, so it is
  *   used only to learn where a script hangs that had to be killed.

@@ -124,10 +124,10 @@ function parseError(source: SandboxSource, head: string, error: unknown): Sandbo
 function errorAt(source: SandboxSource, offset: number, message: string): SandboxSyntaxError {
   const end = source.source.trimEnd().length;
   const { line, column } = getLineInfo(source.source, Math.max(0, Math.min(offset, end)));
-  const told = offset >= end ? `${message}: it ends too early` : message;
+  const text = offset >= end ? `${message}: it ends too early` : message;
   return {
     kind: 'syntax-error',
-    message: told,
+    message: text,
     line: source.line + line - 1,
     column: column + 1,
   };

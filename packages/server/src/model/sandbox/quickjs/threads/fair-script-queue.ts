@@ -2,8 +2,8 @@ import { FairQueue } from '../../../../platform/scheduling/fair-queue.js';
 import type { ScriptCall } from './script-call.js';
 
 /**
- * Calls waiting for the fast lane, one of each requester in turn: first those taken back from a thread, then those
- * likely to end soon, then those that may take long, because they did so lately or are unknown. A requester that holds
+ * Calls waiting for the fast queue, one of each owner in turn: first those taken back from a thread, then those
+ * likely to end soon, then those that may take long, because they did so lately or are unknown. An owner that holds
  * threads gets less.
  */
 export class FairScriptQueue {
@@ -22,12 +22,12 @@ export class FairScriptQueue {
   }
 
   push(job: ScriptCall): void {
-    (this.#isDoubtful(job) ? this.#doubtful : this.#likely).push(job.asker, job);
+    (this.#isDoubtful(job) ? this.#doubtful : this.#likely).push(job.owner, job);
   }
 
   /** It has had its turn, and waits ahead of the others. */
   pushBack(job: ScriptCall): void {
-    (this.#isDoubtful(job) ? this.#doubtful : this.#back).push(job.asker, job);
+    (this.#isDoubtful(job) ? this.#doubtful : this.#back).push(job.owner, job);
   }
 
   /** The next calls, without those that `fits` takes elsewhere; `doubtful`: also those that may take long. */
@@ -39,7 +39,7 @@ export class FairScriptQueue {
       while (jobs.length < most - kept) {
         const job = queue.shift();
         if (job === undefined) break;
-        if (this.#isDoubtful(job)) this.#doubtful.push(job.asker, job);
+        if (this.#isDoubtful(job)) this.#doubtful.push(job.owner, job);
         else if (fits(job)) jobs.push(job);
       }
     }
@@ -51,13 +51,13 @@ export class FairScriptQueue {
     return jobs;
   }
 
-  /** A requester that holds one thread gets no other for calls that may take long; one that holds more gets none at all. */
-  holds(asker: string, threads: number): void {
-    if (threads > 0) this.#doubtful.pause(asker);
-    else this.#doubtful.resume(asker);
+  /** An owner that holds one thread gets no other for calls that may take long; one that holds more gets none at all. */
+  holds(owner: string, threads: number): void {
+    if (threads > 0) this.#doubtful.pause(owner);
+    else this.#doubtful.resume(owner);
     for (const queue of [this.#back, this.#likely]) {
-      if (threads > 1) queue.pause(asker);
-      else queue.resume(asker);
+      if (threads > 1) queue.pause(owner);
+      else queue.resume(owner);
     }
   }
 

@@ -11,58 +11,58 @@ import { ScriptCall } from './script-call.js';
 const a = compiledOf(sourceOf('expression', 'a'));
 const b = compiledOf(sourceOf('expression', 'b'));
 
-function job(asker: string, compiled = a, isOwn = true): ScriptCall {
-  return new ScriptCall(compiled, '[]', { asker, isOwn }, () => {});
+function job(owner: string, compiled = a, isOwn = true): ScriptCall {
+  return new ScriptCall(compiled, '[]', { owner, isOwn }, () => {});
 }
 
-const askersOf = (jobs: readonly ScriptCall[]) => jobs.map(({ asker }) => asker);
+const ownersOf = (jobs: readonly ScriptCall[]) => jobs.map(({ owner }) => owner);
 
-describe('the fast lane', () => {
-  test('[LIM24] the only call of one requester does not wait behind many of another', () => {
-    const lane = new FairScriptQueue(() => false);
-    for (let n = 0; n < 10_000; n++) lane.push(job('eve'));
-    lane.push(job('bob'));
-    expect(askersOf(lane.take(2, true, () => true))).toEqual(['eve', 'bob']);
-    expect(lane.size).toBe(9999);
+describe('the fast queue', () => {
+  test('[LIM24] the only call of one owner does not wait behind many of another', () => {
+    const queue = new FairScriptQueue(() => false);
+    for (let n = 0; n < 10_000; n++) queue.push(job('eve'));
+    queue.push(job('bob'));
+    expect(ownersOf(queue.take(2, true, () => true))).toEqual(['eve', 'bob']);
+    expect(queue.size).toBe(9999);
   });
 
   test('[HOK9] calls that are likely to end soon go first, after those taken back', () => {
-    const lane = new FairScriptQueue(({ compiled }) => compiled === b);
-    lane.push(job('dear', b));
-    lane.push(job('new'));
-    lane.pushBack(job('back'));
-    lane.pushBack(job('dear, too', b));
-    expect(askersOf(lane.take(2, false, () => true))).toEqual(['back', 'new']);
-    expect(lane.take(2, false, () => true)).toEqual([]);
-    expect(askersOf(lane.take(2, true, () => true))).toEqual(['dear', 'dear, too']);
+    const queue = new FairScriptQueue(({ compiled }) => compiled === b);
+    queue.push(job('dear', b));
+    queue.push(job('new'));
+    queue.pushBack(job('back'));
+    queue.pushBack(job('dear, too', b));
+    expect(ownersOf(queue.take(2, false, () => true))).toEqual(['back', 'new']);
+    expect(queue.take(2, false, () => true)).toEqual([]);
+    expect(ownersOf(queue.take(2, true, () => true))).toEqual(['dear', 'dear, too']);
   });
 
   test('[HOK9] a few doubtful calls go with each batch, and those that became doubtful meanwhile', () => {
     const doubtful = new Set(['dear']);
-    const lane = new FairScriptQueue(({ asker }) => doubtful.has(asker));
-    for (let n = 0; n < 50; n++) lane.push(job('bob'));
-    lane.push(job('late'));
-    lane.push(job('dear'));
+    const queue = new FairScriptQueue(({ owner }) => doubtful.has(owner));
+    for (let n = 0; n < 50; n++) queue.push(job('bob'));
+    queue.push(job('late'));
+    queue.push(job('dear'));
     doubtful.add('late');
-    const first = askersOf(lane.take(20, true, () => true));
+    const first = ownersOf(queue.take(20, true, () => true));
     expect(first).toHaveLength(20);
     expect(first.slice(-2)).toEqual(['bob', 'dear']);
-    expect(askersOf(lane.take(33, true, () => true)).at(-1)).toBe('late');
+    expect(ownersOf(queue.take(33, true, () => true)).at(-1)).toBe('late');
   });
 
-  test('[LIM24] a requester that holds a thread gets none for calls that may take long, and one that holds two gets none', () => {
-    const lane = new FairScriptQueue(({ compiled }) => compiled === b);
-    const all = () => askersOf(lane.take(10, true, () => true));
-    lane.holds('eve', 1);
-    for (const one of [job('eve'), job('eve', b), job('bob', b)]) lane.push(one);
+  test('[LIM24] a owner that holds a thread gets none for calls that may take long, and one that holds two gets none', () => {
+    const queue = new FairScriptQueue(({ compiled }) => compiled === b);
+    const all = () => ownersOf(queue.take(10, true, () => true));
+    queue.holds('eve', 1);
+    for (const one of [job('eve'), job('eve', b), job('bob', b)]) queue.push(one);
     expect(all()).toEqual(['eve', 'bob']);
-    lane.holds('eve', 2);
-    lane.push(job('eve'));
-    lane.pushBack(job('eve'));
+    queue.holds('eve', 2);
+    queue.push(job('eve'));
+    queue.pushBack(job('eve'));
     expect(all()).toEqual([]);
-    lane.holds('eve', 0);
+    queue.holds('eve', 0);
     expect(all()).toEqual(['eve', 'eve', 'eve']);
-    expect(lane.clear()).toEqual([]);
+    expect(queue.clear()).toEqual([]);
   });
 });
 
@@ -82,10 +82,10 @@ test('[LIM24] holders of threads and scripts that took long lately are recorded'
 });
 
 describe('the quarantine', () => {
-  const lane = () => new Quarantine({ mostWaiting: 10_000, longestWait: 1000 });
+  const quarantine = () => new Quarantine({ mostWaiting: 10_000, longestWait: 1000 });
 
-  test('[LIM26] however many exceed the time, requesters for whom the script ended in time stay in the fast lane', () => {
-    const slow = lane();
+  test('[LIM26] however many exceed the time, owners for whom the script ended in time stay in the fast queue', () => {
+    const slow = quarantine();
     slow.strike(job('eve'), 0);
     slow.well(job('bob'), 1);
     for (let n = 0; n < 100; n++) slow.strike(job(`sybil ${n}`), 2);
@@ -97,8 +97,8 @@ describe('the quarantine', () => {
     expect(slow.has(job('sybil 7'), 5)).toBe(true);
   });
 
-  test('[LIM26] two overrunning requesters are not enough to slow the script for others', () => {
-    const slow = lane();
+  test('[LIM26] two overrunning owners are not enough to slow the script for others', () => {
+    const slow = quarantine();
     for (let turn = 0; turn < 10; turn++) {
       slow.strike(job('eve'), turn);
       slow.strike(job('mallory'), turn);
@@ -107,10 +107,10 @@ describe('the quarantine', () => {
   });
 
   test('[HOK9] a script that exceeds its time for most quarantines everybody new to it', () => {
-    const slow = lane();
-    for (const asker of ['eve', 'bob', 'carol']) slow.strike(job(asker), 0);
+    const slow = quarantine();
+    for (const owner of ['eve', 'bob', 'carol']) slow.strike(job(owner), 0);
     expect(slow.has(job('new'), 1)).toBe(true);
-    for (const asker of ['dan', 'fay', 'gil']) slow.well(job(asker), 2);
+    for (const owner of ['dan', 'fay', 'gil']) slow.well(job(owner), 2);
     // As many for whom it is well: it is not the script.
     expect(slow.has(job('new'), 50)).toBe(false);
     slow.strike(job('gil'), 60);
@@ -120,15 +120,15 @@ describe('the quarantine', () => {
     expect(slow.has(job('new'), 5000)).toBe(false);
   });
 
-  test('[LIM24] requesters take turns, however many scripts of one exceed their time', () => {
-    const slow = lane();
+  test('[LIM24] owners take turns, however many scripts of one exceed their time', () => {
+    const slow = quarantine();
     for (const one of [job('eve'), job('eve'), job('eve', b), job('eve', b), job('bob')]) {
       slow.strike(one, 0);
       slow.add(one, 0);
     }
     const turns = Array.from({ length: 5 }, () => slow.next(1));
-    expect(turns.map((one) => one?.asker)).toEqual(['eve', 'bob', 'eve', 'eve', 'eve']);
-    expect(turns.filter((one) => one?.asker === 'eve').map((one) => one?.compiled)).toEqual([
+    expect(turns.map((one) => one?.owner)).toEqual(['eve', 'bob', 'eve', 'eve', 'eve']);
+    expect(turns.filter((one) => one?.owner === 'eve').map((one) => one?.compiled)).toEqual([
       ...[a, b, a, b],
     ]);
   });
@@ -137,14 +137,14 @@ describe('the quarantine', () => {
     const asked = fc.array(fc.tuple(fc.nat(4), fc.boolean()), { minLength: 1, maxLength: 60 });
     fc.assert(
       fc.property(asked, (calls) => {
-        const slow = lane();
-        for (const [asker, isA] of calls) slow.add(job(`${asker}`, isA ? a : b), 0);
+        const slow = quarantine();
+        for (const [owner, isA] of calls) slow.add(job(`${owner}`, isA ? a : b), 0);
         const waited = new Map<string, number>();
         for (let one = slow.next(1); one !== undefined; one = slow.next(1)) {
-          const { asker } = one;
-          for (const [other, turns] of waited) if (other !== asker) waited.set(other, turns + 1);
-          expect(waited.get(asker) ?? 0).toBeLessThanOrEqual(4);
-          waited.set(asker, 0);
+          const { owner } = one;
+          for (const [other, turns] of waited) if (other !== owner) waited.set(other, turns + 1);
+          expect(waited.get(owner) ?? 0).toBeLessThanOrEqual(4);
+          waited.set(owner, 0);
         }
         expect(slow.size).toBe(0);
       }),
@@ -152,7 +152,7 @@ describe('the quarantine', () => {
   });
 });
 
-describe('a requester who makes scripts exceed their time again and again', () => {
+describe('a owner who makes scripts exceed their time again and again', () => {
   test('[LIM25] is refused from the fifth time on, longer each time, and forgotten', () => {
     const overrunners = new OverrunHistory();
     for (let n = 0; n < 4; n++) overrunners.strike('eve', n);
@@ -188,7 +188,7 @@ describe('admission', () => {
     return { room: new ScriptAdmission(options), refused };
   };
 
-  test('[LIM24] refuses a requester with more than a share waiting, and names the limit', () => {
+  test('[LIM24] refuses a owner with more than a share waiting, and names the limit', () => {
     const { room: waiting, refused } = room(20 * 1100);
     const eves = Array.from({ length: 20 }, () => waiting.enter(job('eve'), 0));
     expect(eves.filter((one) => one === undefined)).toHaveLength(10);
@@ -199,13 +199,13 @@ describe('admission', () => {
     waiting.leave(job('eve'));
     expect(waiting.enter(job('eve'), 0)).toBeUndefined();
     // Models are compiled all the same.
-    const compiling = new ScriptCall(a, null, { asker: 'eve', isOwn: false }, () => {});
+    const compiling = new ScriptCall(a, null, { owner: 'eve', isOwn: false }, () => {});
     for (let n = 0; n < 30; n++) expect(waiting.enter(compiling, 0)).toBeUndefined();
     waiting.leave(compiling);
     expect(waiting.used).toBe(10 * 1026);
   });
 
-  test('[LIM25] refuses the input of a requester whose input made scripts exceed their time, and nothing else', () => {
+  test('[LIM25] refuses the input of a owner whose input made scripts exceed their time, and nothing else', () => {
     const { room: waiting, refused } = room(1e6);
     const again = job('eve');
     again.again = true;

@@ -1,7 +1,7 @@
 import type { CompiledSource } from '../source/compiled-source.js';
 import type { ScriptCall } from './script-call.js';
 
-/** Scripts that took long for one requester. */
+/** Scripts that took long for one owner. */
 interface Dear {
   /** By script: when it is forgotten, by the monotonic clock. */
   readonly scripts: Map<CompiledSource, number>;
@@ -9,22 +9,22 @@ interface Dear {
   forgotten: number;
 }
 
-/** Threads that were set aside with a call that takes long, and which scripts took long lately for which requester. */
+/** Threads that were set aside with a call that takes long, and which scripts took long lately for which owner. */
 export class HeldThreads<Of> {
-  readonly #askers = new Map<Of, string>();
+  readonly #owners = new Map<Of, string>();
   readonly #dear = new Map<string, Dear>();
 
   get size(): number {
-    return this.#askers.size;
+    return this.#owners.size;
   }
 
-  add(thread: Of, { compiled, asker }: Pick<ScriptCall, 'compiled' | 'asker'>, now: number): void {
-    this.#askers.set(thread, asker);
-    const { scripts } = this.#dear.get(asker) ?? { scripts: new Map<CompiledSource, number>() };
+  add(thread: Of, { compiled, owner }: Pick<ScriptCall, 'compiled' | 'owner'>, now: number): void {
+    this.#owners.set(thread, owner);
+    const { scripts } = this.#dear.get(owner) ?? { scripts: new Map<CompiledSource, number>() };
     scripts.set(compiled, now + forgetAfter);
     // Moved to the end: entries are forgotten in order.
-    this.#dear.delete(asker);
-    this.#dear.set(asker, { scripts, forgotten: now + forgetAfter });
+    this.#dear.delete(owner);
+    this.#dear.set(owner, { scripts, forgotten: now + forgetAfter });
     for (const [other, { forgotten }] of this.#dear) {
       if (forgotten > now) break;
       this.#dear.delete(other);
@@ -33,22 +33,22 @@ export class HeldThreads<Of> {
 
   /** Returns who held it, if anybody did. */
   release(thread: Of): string | undefined {
-    const asker = this.#askers.get(thread);
-    this.#askers.delete(thread);
-    return asker;
+    const owner = this.#owners.get(thread);
+    this.#owners.delete(thread);
+    return owner;
   }
 
-  /** How many threads this requester holds. */
-  of(asker: string): number {
+  /** How many threads this owner holds. */
+  of(owner: string): number {
     let held = 0;
-    for (const holder of this.#askers.values()) if (holder === asker) held++;
+    for (const holder of this.#owners.values()) if (holder === owner) held++;
     return held;
   }
 
-  /** Whether this script took long for this requester lately. */
-  isDear({ compiled, asker }: Pick<ScriptCall, 'compiled' | 'asker'>, now: number): boolean {
+  /** Whether this script took long for this owner lately. */
+  isDear({ compiled, owner }: Pick<ScriptCall, 'compiled' | 'owner'>, now: number): boolean {
     if (this.#dear.size === 0) return false;
-    return (this.#dear.get(asker)?.scripts.get(compiled) ?? 0) > now;
+    return (this.#dear.get(owner)?.scripts.get(compiled) ?? 0) > now;
   }
 }
 

@@ -18,6 +18,19 @@ export interface CallBatch {
   /** For each call: the key of its program, and its scope; null: compile only. */
   readonly keys: readonly number[];
   readonly scopes: readonly (string | null)[];
+  readonly runs: readonly (RunTerms | undefined)[];
+}
+
+/** What is fixed for a call because its script is executed more than once in a run. Its scope begins with a state. */
+export interface RunTerms {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+  /** See `seededRandom`. */
+  readonly seed: readonly number[];
+  /** Lines that the run printed before. */
+  readonly prints: number;
+  /** Milliseconds beyond the limit, for reading the answers. */
+  readonly moreTime: number;
 }
 
 export type FromWorker =

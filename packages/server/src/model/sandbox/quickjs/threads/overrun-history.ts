@@ -7,15 +7,15 @@ interface Overrunner {
 }
 
 /**
- * Requesters whose own input makes scripts exceed their time, whatever the scripts. The first overruns are tolerated;
- * further ones have the requester refused for a while, longer each time, until nothing exceeded for long.
+ * Owners whose own input makes scripts exceed their time, whatever the scripts. The first overruns are tolerated;
+ * further ones have the owner refused for a while, longer each time, until nothing exceeded for long.
  */
 export class OverrunHistory {
-  readonly #askers = new Map<string, Overrunner>();
+  readonly #owners = new Map<string, Overrunner>();
 
-  /** A call of this requester exceeded its time. */
-  strike(asker: string, now: number): void {
-    const known = this.#askers.get(asker);
+  /** A call of this owner exceeded its time. */
+  strike(owner: string, now: number): void {
+    const known = this.#owners.get(owner);
     const record =
       known === undefined || known.forgotten <= now
         ? { overruns: 0, until: 0, forgotten: 0 }
@@ -25,28 +25,28 @@ export class OverrunHistory {
     if (beyond > 0) record.until = now + Math.min(firstRefusal * 2 ** (beyond - 1), longestRefusal);
     record.forgotten = Math.max(record.until, now) + forgetAfter;
     // Moved to the end: when there are too many, the one without overruns for the longest time is dropped.
-    this.#askers.delete(asker);
-    this.#askers.set(asker, record);
+    this.#owners.delete(owner);
+    this.#owners.set(owner, record);
     this.#forget(now);
   }
 
-  /** For how many milliseconds from now this requester is refused; 0: it is not. */
-  refusedFor(asker: string, now: number): number {
-    if (this.#askers.size === 0) return 0;
-    return Math.max(0, (this.#askers.get(asker)?.until ?? 0) - now);
+  /** For how many milliseconds from now this owner is refused; 0: it is not. */
+  refusedFor(owner: string, now: number): number {
+    if (this.#owners.size === 0) return 0;
+    return Math.max(0, (this.#owners.get(owner)?.until ?? 0) - now);
   }
 
   #forget(now: number): void {
-    for (const [asker, { forgotten }] of this.#askers) {
-      if (forgotten > now && this.#askers.size <= mostAskers) return;
-      this.#askers.delete(asker);
+    for (const [owner, { forgotten }] of this.#owners) {
+      if (forgotten > now && this.#owners.size <= mostOwners) return;
+      this.#owners.delete(owner);
     }
   }
 }
 
 /** Overruns answered with 500 before anything is refused. */
 const freeOverruns = 4;
-const mostAskers = 10_000;
+const mostOwners = 10_000;
 /** Milliseconds. */
 const firstRefusal = 2000;
 const longestRefusal = 60_000;

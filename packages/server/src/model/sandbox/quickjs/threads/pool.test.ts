@@ -68,7 +68,7 @@ test.each([
   expect(waits[150]).toBeLessThan(100 + 10 * (alone[37] ?? 0));
 });
 
-test('[HOK9] a script hangs on the input of one requester, and serves all others', async () => {
+test('[HOK9] a script hangs on the input of one owner, and serves all others', async () => {
   const source = `if (input.evil) { ${hang} }\nreturn auth.uid;`;
   const program = await sandbox.program('body', source, ['input', 'auth']);
   const ask = (uid: string, evil: boolean) =>
@@ -142,14 +142,14 @@ test('[HOK9] the log has an entry for an ended thread, with its script', async (
     warn: (fields, message) => warnings.push({ ...fields, message }),
     child: () => log,
   };
-  const told = await TestSandbox.open({ log });
-  await told.body(hang);
+  const reported = await TestSandbox.open({ log });
+  await reported.body(hang);
   expect(warnings.at(-1)).toEqual({
     script: 'models/users/script.js',
     line: 4,
     message: expect.stringContaining('ended'),
   });
-  await told.close();
+  await reported.close();
 });
 
 test('[HOK9] metrics count calls by how they ended, and threads that were replaced', async () => {
@@ -187,21 +187,21 @@ test('[HOK9] metrics count calls by how they ended, and threads that were replac
   expect(counts.get('really_script_workers_restarted_total overran')).toBeGreaterThan(0);
 });
 
-test('[LIM24] the only call of one requester does not wait behind thousands of another', async () => {
+test('[LIM24] the only call of one owner does not wait behind thousands of another', async () => {
   const order: string[] = [];
-  const ask = async (asker: string) => {
-    await sandbox.sandbox.call(good, { n: 1 }, { asker, isOwn: true });
-    order.push(asker);
+  const ask = async (owner: string) => {
+    await sandbox.sandbox.call(good, { n: 1 }, { owner, isOwn: true });
+    order.push(owner);
   };
   const eves = Array.from({ length: 5000 }, () => ask('eve'));
   await Promise.all([...eves, ask('bob')]);
   expect(order.indexOf('bob')).toBeLessThan(2500);
 });
 
-test('[LIM24] calls beyond the share of a requester are refused, and those of others are not', async () => {
+test('[LIM24] calls beyond the share of a owner are refused, and those of others are not', async () => {
   const small = await TestSandbox.open({ waiting: 50_000 });
   const program = await small.program('expression', 'n + 1', ['n']);
-  const ask = (asker: string) => small.sandbox.call(program, { n: 1 }, { asker, isOwn: true });
+  const ask = (owner: string) => small.sandbox.call(program, { n: 1 }, { owner, isOwn: true });
   const eves = await Promise.all([...Array.from({ length: 100 }, () => ask('eve')), ask('bob')]);
   expect(eves.at(-1)).toEqual(returned(2));
   const refused = eves.filter(({ kind }) => kind === 'refused');
@@ -212,14 +212,14 @@ test('[LIM24] calls beyond the share of a requester are refused, and those of ot
   await small.close();
 });
 
-test('[LIM25] a requester who makes scripts exceed their time again and again is refused, and nobody else', async () => {
+test('[LIM25] a owner who makes scripts exceed their time again and again is refused, and nobody else', async () => {
   // A clock so slow that the refusal lasts, however busy the machine is.
   const monotonic = () => systemPlatform.clock.monotonic() / 20;
   const platform = { ...systemPlatform, clock: { ...systemPlatform.clock, monotonic } };
   const strict = await TestSandbox.open({ holdsBack: true, platform });
   const program = await strict.program('body', `if (evil) { ${loop} }\nreturn 1;`, ['evil']);
   const other = await strict.program('expression', 'n + 1', ['n']);
-  const eve = { asker: 'eve', isOwn: true };
+  const eve = { owner: 'eve', isOwn: true };
   const kinds: string[] = [];
   for (let n = 0; n < 6; n++) {
     kinds.push((await strict.sandbox.call(program, { evil: true }, eve)).kind);
@@ -228,9 +228,9 @@ test('[LIM25] a requester who makes scripts exceed their time again and again is
   expect(await strict.sandbox.call(other, { n: 1 }, eve)).toMatchObject({
     ...{ kind: 'refused', bound: 'limits.hookTime' },
   });
-  const bob = { asker: 'bob', isOwn: true };
+  const bob = { owner: 'bob', isOwn: true };
   expect(await strict.sandbox.call(program, { evil: false }, bob)).toEqual(returned(1));
-  // What eve only reads is judged.
+  // What eve only reads is not refused.
   expect(await strict.sandbox.call(other, { n: 1 }, { ...eve, isOwn: false })).toEqual(returned(2));
   await strict.close();
 });

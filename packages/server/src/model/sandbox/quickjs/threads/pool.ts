@@ -204,7 +204,7 @@ export class Pool implements ThreadOwner {
     return this.#queue.take(mostInBatch, doubtful, (job) => this.#isFast(job, now));
   }
 
-  /** Whether it is for the fast lane now; otherwise it is answered, or waits elsewhere. */
+  /** Whether it is for the fast queue now; otherwise it is answered, or waits elsewhere. */
   #isFast(job: ScriptCall, now: number): boolean {
     if (this.#isHeldBack(job, now)) return false;
     if (!this.#quarantine.has(job, now)) return true;
@@ -212,7 +212,7 @@ export class Pool implements ThreadOwner {
     return false;
   }
 
-  /** Whether its requester was refused while it waited; it is answered then. */
+  /** Whether its owner was refused while it waited; it is answered then. */
   #isHeldBack(job: ScriptCall, now: number): boolean {
     const refusal = this.#room.refusalOf(job, now);
     if (refusal !== undefined) this.#settle(job, refusedAnswer(refusal));
@@ -255,15 +255,17 @@ export class Pool implements ThreadOwner {
   }
 
   /** A thread that gets no processor is given more time, within limits. */
-  #isOver({ milliseconds, ran }: Running): boolean {
-    const { time } = this.#options.limits;
-    return milliseconds >= this.#last && (ran >= time || milliseconds >= time * patienceFactor);
+  #isOver({ job, milliseconds, ran }: Running): boolean {
+    const moreTime = job.run?.moreTime ?? 0;
+    const time = this.#options.limits.time + moreTime;
+    if (milliseconds < this.#last + moreTime) return false;
+    return ran >= time || milliseconds >= time * patienceFactor;
   }
 
   #setAside(thread: ScriptThread, job: ScriptCall): void {
     this.#fast = undefined;
     this.#held.add(thread, job, this.#now);
-    this.#queue.holds(job.asker, this.#held.of(job.asker));
+    this.#queue.holds(job.owner, this.#held.of(job.owner));
     this.#requeue(thread.takeBack());
   }
 
@@ -286,12 +288,12 @@ export class Pool implements ThreadOwner {
     this.#requeue(rest);
   }
 
-  /** A thread is no longer reserved for a lane. */
+  /** A thread is no longer reserved. */
   #leave(thread: ScriptThread): void {
     if (this.#fast === thread) this.#fast = undefined;
     if (this.#slowRunner === thread) this.#slowRunner = undefined;
-    const asker = this.#held.release(thread);
-    if (asker !== undefined) this.#queue.holds(asker, this.#held.of(asker));
+    const owner = this.#held.release(thread);
+    if (owner !== undefined) this.#queue.holds(owner, this.#held.of(owner));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CompiledSource } from '../source/compiled-source.js';
 import type { ScriptCall } from './script-call.js';
 
-/** The calls of one script for one requester. */
+/** The calls of one script for one owner. */
 interface CallQueue {
   readonly jobs: ScriptCall[];
   /** Its calls come here until then, by the monotonic clock. */
@@ -14,23 +14,23 @@ interface CallQueue {
 
 interface Script {
   readonly lines: Map<string, CallQueue>;
-  /** Requesters for whom it ended in time since it first exceeded it, and when they are forgotten; oldest first. */
+  /** Owners for whom it ended in time since it first exceeded it, and when they are forgotten; oldest first. */
   readonly wells: Map<string, number>;
   /** Whether it hangs for most, and until when that need not be checked again. */
   hangs: boolean;
-  judged: number;
+  decidedUntil: number;
 }
 
 /**
- * Calls that exceeded their time lately wait here, and run one at a time. Each requester has a queue of its own for
- * each script: an input on which a script hangs is usually the requester's fault, and other users of the script stay
- * in the fast lane. If it exceeded its time for most of them, the script is at fault, and requesters new to it come
- * here, too; but no requester for whom it ended in time. Requesters take turns, and so do the queues of each, those
+ * Calls that exceeded their time lately wait here, and run one at a time. Each owner has a queue of its own for
+ * each script: an input on which a script hangs is usually the owner's fault, and other users of the script stay
+ * in the fast queue. If it exceeded its time for most of them, the script is at fault, and owners new to it come
+ * here, too; but no owner for whom it ended in time. Owners take turns, and so do the queues of each, those
  * without overruns first: so an innocent call waits for one call that hangs, and not for all.
  */
 export class Quarantine {
   readonly #scripts = new Map<CompiledSource, Script>();
-  /** The last turn of each requester. */
+  /** The last turn of each owner. */
   readonly #turns = new Map<string, number>();
   readonly #options: QuarantineOptions;
   #waiting = 0;
@@ -46,26 +46,26 @@ export class Quarantine {
   }
 
   /** Whether a call belongs in quarantine. */
-  has({ compiled, asker }: ScriptCall, now: number): boolean {
+  has({ compiled, owner }: ScriptCall, now: number): boolean {
     const script = this.#scripts.get(compiled);
     if (script === undefined) return false;
-    const own = script.lines.get(asker);
+    const own = script.lines.get(owner);
     if (own !== undefined && own.until > now) return true;
-    return !isWell(script, asker, now) && hangsForMost(script, now);
+    return !isWell(script, owner, now) && hangsForMost(script, now);
   }
 
   /** Whether a call is likely to end in time, although its script ran over for others. */
-  isWell({ compiled, asker }: ScriptCall, now: number): boolean {
+  isWell({ compiled, owner }: ScriptCall, now: number): boolean {
     const script = this.#scripts.get(compiled);
-    return script !== undefined && isWell(script, asker, now);
+    return script !== undefined && isWell(script, owner, now);
   }
 
   /** A call ended in time. Relevant only if others of the script did not. */
-  well({ compiled, asker }: ScriptCall, now: number): void {
+  well({ compiled, owner }: ScriptCall, now: number): void {
     const script = this.#scripts.get(compiled);
     if (script === undefined) return;
-    script.wells.delete(asker);
-    script.wells.set(asker, now + forgetAfter);
+    script.wells.delete(owner);
+    script.wells.set(owner, now + forgetAfter);
     if (script.wells.size > mostWells) forgetFirst(script.wells);
   }
 
@@ -95,8 +95,8 @@ export class Quarantine {
   strike(job: ScriptCall, now: number): void {
     const line = this.#of(job);
     const script = this.#scripts.get(job.compiled);
-    script?.wells.delete(job.asker);
-    if (script !== undefined) script.judged = Number.NEGATIVE_INFINITY;
+    script?.wells.delete(job.owner);
+    if (script !== undefined) script.decidedUntil = Number.NEGATIVE_INFINITY;
     if (now > line.until + forgetAfter) line.strikes = 0;
     line.until = now + Math.min(firstStay * 2 ** line.strikes, longestStay);
     line.strikes++;
@@ -106,12 +106,12 @@ export class Quarantine {
   expire(now: number): ScriptCall[] {
     const expired: ScriptCall[] = [];
     for (const [compiled, { lines }] of this.#scripts) {
-      for (const [asker, line] of lines) {
+      for (const [owner, line] of lines) {
         const { jobs } = line;
         const late = jobs.filter(({ slowSince }) => now - slowSince > this.#options.longestWait);
         if (late.length > 0) expired.push(...jobs.splice(0, late.length));
         const forgiven = line.strikes === 0 || now > line.until + forgetAfter;
-        if (jobs.length === 0 && forgiven) lines.delete(asker);
+        if (jobs.length === 0 && forgiven) lines.delete(owner);
       }
       if (lines.size === 0) this.#scripts.delete(compiled);
     }
@@ -129,41 +129,41 @@ export class Quarantine {
     return lines.flatMap(({ jobs }) => jobs);
   }
 
-  /** From the queue whose turn it is: of the requester who had none for the longest time. */
+  /** From the queue whose turn it is: of the owner who had none for the longest time. */
   #take(fits: (line: CallQueue) => boolean): ScriptCall | undefined {
     if (this.#waiting === 0) return undefined;
-    let next: { line: CallQueue; asker: string; turn: number } | undefined;
+    let next: { line: CallQueue; owner: string; turn: number } | undefined;
     for (const { lines } of this.#scripts.values()) {
-      for (const [asker, line] of lines) {
+      for (const [owner, line] of lines) {
         if (line.jobs.length === 0 || !fits(line)) continue;
-        const turn = this.#turns.get(asker) ?? 0;
+        const turn = this.#turns.get(owner) ?? 0;
         const isBefore =
           next === undefined ||
           turn < next.turn ||
           (turn === next.turn && line.turn < next.line.turn);
-        if (isBefore) next = { line, asker, turn };
+        if (isBefore) next = { line, owner, turn };
       }
     }
     if (next === undefined) return undefined;
     this.#turn++;
     next.line.turn = this.#turn;
     if (this.#turns.size > mostTurns) this.#turns.clear();
-    this.#turns.set(next.asker, this.#turn);
+    this.#turns.set(next.owner, this.#turn);
     this.#waiting--;
     return next.line.jobs.shift();
   }
 
-  #of({ compiled, asker }: ScriptCall): CallQueue {
+  #of({ compiled, owner }: ScriptCall): CallQueue {
     let script = this.#scripts.get(compiled);
     if (script === undefined) {
-      const judged = Number.NEGATIVE_INFINITY;
-      script = { lines: new Map(), wells: new Map(), hangs: false, judged };
+      const decidedUntil = Number.NEGATIVE_INFINITY;
+      script = { lines: new Map(), wells: new Map(), hangs: false, decidedUntil };
       this.#scripts.set(compiled, script);
     }
-    let line = script.lines.get(asker);
+    let line = script.lines.get(owner);
     if (line === undefined) {
       line = { jobs: [], until: 0, strikes: 0, turn: 0 };
-      script.lines.set(asker, line);
+      script.lines.set(owner, line);
     }
     return line;
   }
@@ -176,37 +176,37 @@ export interface QuarantineOptions {
   readonly longestWait: number;
 }
 
-function isWell({ wells }: Script, asker: string, now: number): boolean {
-  return (wells.get(asker) ?? 0) > now;
+function isWell({ wells }: Script, owner: string, now: number): boolean {
+  return (wells.get(owner) ?? 0) > now;
 }
 
 /** Most of its users, and several. */
 function hangsForMost(script: Script, now: number): boolean {
-  if (now < script.judged) return script.hangs;
+  if (now < script.decidedUntil) return script.hangs;
   let troubled = 0;
   for (const { until } of script.lines.values()) if (until > now) troubled++;
-  for (const [asker, forgotten] of script.wells) {
+  for (const [owner, forgotten] of script.wells) {
     if (forgotten > now) break;
-    script.wells.delete(asker);
+    script.wells.delete(owner);
   }
   script.hangs = troubled >= fewestTroubled && troubled > script.wells.size;
-  script.judged = now + judgedFor;
+  script.decidedUntil = now + decisionTime;
   return script.hangs;
 }
 
 function forgetFirst(wells: Map<string, number>): void {
-  for (const asker of wells.keys()) {
-    wells.delete(asker);
+  for (const owner of wells.keys()) {
+    wells.delete(owner);
     return;
   }
 }
 
-/** With fewer overrunning requesters than this, the script is not blamed. */
+/** With fewer overrunning owners than this, the script is not blamed. */
 const fewestTroubled = 3;
 const mostWells = 10_000;
 const mostTurns = 10_000;
 /** Milliseconds. */
-const judgedFor = 20;
+const decisionTime = 20;
 const firstStay = 1000;
 const longestStay = 60_000;
 const forgetAfter = 60_000;

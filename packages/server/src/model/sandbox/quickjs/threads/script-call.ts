@@ -1,15 +1,17 @@
-import type { Asking } from '../../sandbox.js';
+import type { ScriptCaller } from '../../sandbox.js';
 import type { CompiledSource } from '../source/compiled-source.js';
+import type { RunTerms } from './messages.js';
 
 /** A call, or a compilation, on its way through the threads. */
 export class ScriptCall {
   readonly compiled: CompiledSource;
   /** Null: compile only. */
   readonly scope: string | null;
-  /** The requester. */
-  readonly asker: string;
-  /** Whether the script's arguments come from the requester. */
+  /** The owner. */
+  readonly owner: string;
+  /** Whether the script's arguments come from the owner. */
   readonly isOwn: boolean;
+  readonly run: RunTerms | undefined;
   /** When it began to wait in quarantine, by the monotonic clock. */
   slowSince = 0;
   /** Number of threads that failed while they had it. */
@@ -23,12 +25,13 @@ export class ScriptCall {
   constructor(
     compiled: CompiledSource,
     scope: string | null,
-    { asker, isOwn }: Asking,
+    { owner, isOwn, run }: ScriptCaller & { readonly run?: RunTerms | undefined },
     take: (answer: string) => void,
   ) {
+    this.run = run;
     this.compiled = compiled;
     this.scope = scope;
-    this.asker = asker;
+    this.owner = owner;
     this.isOwn = isOwn;
     this.#take = take;
   }

@@ -117,6 +117,7 @@ export class ScriptThread {
       programs: fresh,
       keys: programs.map(({ key }) => key),
       scopes: jobs.map(({ scope }) => scope),
+      runs: jobs.map(({ run }) => run),
     };
     this.#worker.ref();
     this.#worker.postMessage(batch);

@@ -13,7 +13,7 @@ export interface ThreadManagerOptions {
 }
 
 /**
- * Keeps enough threads: one for each thread set aside, and two more, one for the fast lane and a warm one. A thread
+ * Keeps enough threads: one for each thread set aside, and two more, one for the fast queue and a warm one. A thread
  * takes some 30 ms to start, so it must be started before it is needed.
  */
 export class ThreadManager {
@@ -59,7 +59,7 @@ export class ThreadManager {
   }
 
   /** Ends a thread at once; others go on. */
-  end(thread: ScriptThread, why: 'overran' | 'failed' | 'worn'): void {
+  end(thread: ScriptThread, why: 'overran' | 'failed' | 'overused'): void {
     if (!this.#threads.delete(thread)) return;
     this.#options.metrics.restarted(why);
     void thread.end();
@@ -73,7 +73,7 @@ export class ThreadManager {
     this.#rest = this.#options.timers.after(recycleAfter, () => {
       this.#rest = undefined;
     });
-    this.end(thread, 'worn');
+    this.end(thread, 'overused');
   }
 
   async close(): Promise<void> {
@@ -113,7 +113,7 @@ export class ThreadManager {
   }
 }
 
-/** One for the fast lane, one for the quarantine, and a warm one. */
+/** One for the fast queue, one for the quarantine, and a warm one. */
 const fewestThreads = 3;
 const mostThreads = 5;
 /** Milliseconds. */

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Program } from '../engine/programs.js';
+import { seededRandom } from '../engine/seeded-random.js';
 import { Vm } from '../engine/vm.js';
 import { encodeThrew } from '../result-codec.js';
 import { threadName } from './cpu-time.js';
@@ -21,6 +22,7 @@ let took: number[] = [];
 let index = 0;
 let prints = 0;
 let flushed = 0;
+let random = Math.random;
 
 function send(message: FromWorker): void {
   parentPort?.postMessage(message);
@@ -45,17 +47,22 @@ const vm = await Vm.open(wasm, limits, {
   stillRunning(spent) {
     if (spent > flushAfter && answers.length > 0) flush(false);
   },
+  random: () => random(),
   reached: (line) => progress.reach(line),
 });
 
 async function answer(batch: CallBatch): Promise<void> {
   // The engine reads this clock: a call sees the server's time, which does not advance during the call.
-  Date.now = () => batch.now;
+  let now = batch.now;
+  Date.now = () => now;
   for (const program of batch.programs) programs.set(program.key, program);
   flushed = performance.now();
   for (index = 0; index < batch.keys.length && progress.begin(index); index++) {
     const start = performance.now();
-    prints = 0;
+    const run = batch.runs[index];
+    now = run?.now ?? batch.now;
+    random = run ? seededRandom(run.seed) : Math.random;
+    prints = run?.prints ?? 0;
     const text = answerOne(batch);
     const end = performance.now();
     progress.end(index);
@@ -74,11 +81,13 @@ async function answer(batch: CallBatch): Promise<void> {
   flush(true);
 }
 
-function answerOne({ keys, scopes }: CallBatch): string {
+function answerOne({ keys, scopes, runs }: CallBatch): string {
   const program = programs.get(keys[index] ?? -1);
   if (program === undefined) return encodeThrew('the program is not known', undefined);
   const scope = scopes[index];
-  return typeof scope === 'string' ? vm.call(program, scope) : vm.compile(program);
+  return typeof scope === 'string'
+    ? vm.call(program, scope, runs[index]?.moreTime)
+    : vm.compile(program);
 }
 
 parentPort?.on('message', answer);

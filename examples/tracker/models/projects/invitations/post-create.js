@@ -1,0 +1,1 @@
+emit('invitation.created', { email: obj.email, project: obj.project, invitation: obj._r });

@@ -1,0 +1,2 @@
+const { done, ...rest } = obj;
+return { ...rest, state: done ? "done" : "open" };

@@ -1,0 +1,12 @@
+import type { ClientPlatform } from '../client-platform.js';
+import type { Requests } from '../requests/requests.js';
+import type { CopyStore } from '../store/copy-store.js';
+import type { MakeList } from './live-list-feed.js';
+
+export interface FeedContext {
+  readonly platform: ClientPlatform;
+  readonly requests: Requests;
+  readonly store: CopyStore;
+  readonly isConnected: () => boolean;
+  readonly makeList?: MakeList | undefined;
+}

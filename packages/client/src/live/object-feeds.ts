@@ -1,0 +1,180 @@
+import type { ErrorBody, JsonObject } from '@really/protocol/client';
+import { retryDelay } from '../connection/backoff.js';
+import { errorText, type ReallyError, serverError } from '../really-error.js';
+import type { WireMessage } from '../wire-message.js';
+import type { FeedContext } from './feed-context.js';
+import { LiveObjectFeed } from './live-object-feed.js';
+
+/** Subscriptions in one message. */
+const mostInMessage = 500;
+
+interface SubscribeAnswer {
+  readonly subscriptions: readonly { readonly r: string; readonly view: string }[];
+  readonly failures?: readonly { readonly r: string; readonly error: ErrorBody }[];
+}
+
+/** The subscriptions to objects: one for each, however many live copies of the app want it. */
+export class ObjectFeeds {
+  readonly #context: FeedContext;
+  readonly #feeds = new Map<string, LiveObjectFeed>();
+  /** Given up, without an answer to that yet. */
+  readonly #leaving = new Set<string>();
+  #isFlushing = false;
+
+  constructor(context: FeedContext) {
+    this.#context = context;
+  }
+
+  hold(r: string): LiveObjectFeed {
+    let feed = this.#feeds.get(r);
+    if (!feed) {
+      const created: LiveObjectFeed = new LiveObjectFeed(r, this.#context.store, {
+        onGap: () => this.#refetch(created),
+        onFound: () => this.#tryAgain(created),
+      });
+      feed = created;
+      this.#feeds.set(r, feed);
+      this.#flushSoon();
+    }
+    feed.holders += 1;
+    return feed;
+  }
+
+  release(feed: LiveObjectFeed): void {
+    feed.holders -= 1;
+    if (feed.holders > 0) return;
+    feed.end();
+    this.#feeds.delete(feed.r);
+    if (!feed.isOnServer && !feed.isRequested) return;
+    this.#leaving.add(feed.r);
+    this.#leave([feed.r]);
+  }
+
+  /** The next session is of another user. */
+  forget(): void {
+    for (const feed of this.#feeds.values()) feed.forget();
+  }
+
+  up(isResumed: boolean): void {
+    if (isResumed) this.#leave([...this.#leaving]);
+    else this.#leaving.clear();
+    for (const feed of this.#feeds.values()) {
+      feed.isGivenUp = false;
+      feed.isMissing = false;
+      if (!isResumed) feed.isOnServer = false;
+      if (feed.isOnServer) feed.resumed();
+    }
+    this.#flush();
+  }
+
+  down(): void {
+    for (const feed of this.#feeds.values()) {
+      // Perhaps the server has it, and said so in vain: then subscribing again would bring nothing.
+      if (feed.isRequested) this.#leaving.add(feed.r);
+      feed.down();
+    }
+  }
+
+  /** A create of this client was committed or not: a subscription that failed before is tried again. */
+  created(r: string): void {
+    const feed = this.#feeds.get(r);
+    if (feed && !feed.isOnServer) this.#tryAgain(feed);
+  }
+
+  #tryAgain(feed: LiveObjectFeed): void {
+    feed.isGivenUp = false;
+    this.#flushSoon();
+  }
+
+  receive(message: WireMessage): void {
+    const feed = this.#feeds.get(message.r ?? '');
+    if (!feed?.isOnServer) return;
+    if (message.evt !== 'failed' || !message.error) {
+      feed.receive(message);
+      return;
+    }
+    feed.isOnServer = false;
+    this.#failed(feed, serverError(message.error, feed.r, message.meta?.retryAfter));
+  }
+
+  /** Together with everything else that is asked for in this turn. */
+  #flushSoon(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    queueMicrotask(() => {
+      this.#isFlushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (!this.#context.isConnected()) return;
+    const wanted = [...this.#feeds.values()].filter((feed) => {
+      const isPresent = feed.isOnServer || feed.isRequested || feed.isGivenUp;
+      return !isPresent && feed.status !== 'deleted';
+    });
+    for (let start = 0; start < wanted.length; start += mostInMessage) {
+      this.#subscribe(wanted.slice(start, start + mostInMessage));
+    }
+  }
+
+  #subscribe(feeds: readonly LiveObjectFeed[]): void {
+    const subscriptions = feeds.map(({ r, rev, view }) => {
+      return rev === undefined ? { r } : { r, rev, view };
+    });
+    for (const feed of feeds) feed.isRequested = true;
+    this.#context.requests.start({ cmd: 'subscribe', body: { subscriptions } }, (outcome) => {
+      // In the next session it is asked for again.
+      if (outcome.kind === 'lost') return;
+      if (outcome.kind === 'answer') this.#answered(feeds, outcome.message.body ?? {});
+      else for (const feed of feeds) this.#failed(feed, outcome.error);
+    });
+  }
+
+  #answered(feeds: readonly LiveObjectFeed[], body: JsonObject): void {
+    const { subscriptions, failures = [] } = body as unknown as SubscribeAnswer;
+    const views = new Map(subscriptions.map(({ r, view }) => [r, view]));
+    const errors = new Map(failures.map(({ r, error }) => [r, error]));
+    for (const feed of feeds) {
+      const [view, error] = [views.get(feed.r), errors.get(feed.r)];
+      const isContinued = feed.rev !== undefined && view === feed.view;
+      if (view !== undefined) feed.subscribed(view, isContinued);
+      else if (error) this.#failed(feed, serverError(error, feed.r));
+    }
+  }
+
+  #failed(feed: LiveObjectFeed, error: ReallyError): void {
+    feed.isRequested = false;
+    const { message } = error;
+    if (message === 'object.revision.unknown' || message === 'position.gone') {
+      feed.startOver();
+      this.#flushSoon();
+    } else if (message === 'object.gone') {
+      feed.gone();
+    } else if (error.retry === 'backoff') {
+      const wait = retryDelay(this.#context.platform, error.retryAfter);
+      this.#context.platform.setTimer(wait, () => this.#flush());
+    } else {
+      feed.isGivenUp = true;
+      feed.isMissing = message === 'object.missing';
+      // That an object is not there may well be.
+      if (error.code !== 404) this.#context.platform.warn(errorText(error));
+      // Until its create is committed.
+      if (message !== 'object.missing' || !feed.isBeingCreated) feed.fail(error);
+    }
+  }
+
+  /** A push skipped a revision: the object is fetched again. */
+  #refetch(feed: LiveObjectFeed): void {
+    feed.startOver();
+    this.#leave([feed.r]);
+    this.#flushSoon();
+  }
+
+  #leave(subscriptions: readonly string[]): void {
+    if (subscriptions.length === 0 || !this.#context.isConnected()) return;
+    this.#context.requests.start({ cmd: 'unsubscribe', body: { subscriptions } }, ({ kind }) => {
+      if (kind !== 'lost') for (const r of subscriptions) this.#leaving.delete(r);
+    });
+  }
+}

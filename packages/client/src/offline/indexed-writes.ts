@@ -1,0 +1,106 @@
+import type { WriteStorage } from './offline-platform.js';
+import type { WriteRecord } from './write-record.js';
+
+interface StoredWrite {
+  readonly owner: string;
+  readonly id: string;
+  readonly record: WriteRecord;
+}
+
+const writes = 'writes';
+const users = 'users';
+
+/**
+ * Writes in IndexedDB: a store of them in the order in which they were added, found by their owner (app
+ * and uid) and by their id; and a store of the last uid of each app.
+ */
+export class IndexedWrites implements WriteStorage {
+  readonly #name: string;
+  #database: Promise<IDBDatabase> | undefined;
+
+  constructor(name = 'really') {
+    this.#name = name;
+  }
+
+  async lastUid(app: string): Promise<string | undefined> {
+    return await this.#run(users, 'readonly', (store) => store.get(app));
+  }
+
+  async setLastUid(app: string, uid: string): Promise<void> {
+    await this.#run(users, 'readwrite', (store) => store.put(uid, app));
+  }
+
+  async load(app: string, uid: string): Promise<WriteRecord[]> {
+    const stored: StoredWrite[] = await this.#run(writes, 'readonly', (store) =>
+      store.index('owner').getAll(ownerOf(app, uid)),
+    );
+    return stored.map(({ record }) => record);
+  }
+
+  async add(app: string, uid: string, record: WriteRecord): Promise<void> {
+    const stored: StoredWrite = { owner: ownerOf(app, uid), id: record.id, record };
+    await this.#run(writes, 'readwrite', (store) => store.add(stored));
+  }
+
+  async put(record: WriteRecord): Promise<void> {
+    await this.#at(record.id, (cursor) => {
+      cursor.update({ ...(cursor.value as StoredWrite), record });
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#at(id, (cursor) => {
+      cursor.delete();
+    });
+  }
+
+  async #at(id: string, change: (cursor: IDBCursorWithValue) => void): Promise<void> {
+    await this.#run(writes, 'readwrite', (store) => {
+      const found = store.index('id').openCursor(id);
+      found.onsuccess = () => {
+        if (found.result) change(found.result);
+      };
+      return found;
+    });
+  }
+
+  /** Resolves with the result of the request when its transaction is complete: then it is on the disk. */
+  async #run<Result>(
+    name: string,
+    mode: IDBTransactionMode,
+    begin: (store: IDBObjectStore) => IDBRequest,
+  ): Promise<Result> {
+    this.#database ??= this.#open();
+    const database = await this.#database;
+    const transaction = database.transaction(name, mode, { durability: 'strict' });
+    return await new Promise<Result>((resolve, reject) => {
+      const request = begin(transaction.objectStore(name));
+      transaction.oncomplete = () => resolve(request.result as Result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  }
+
+  #open(): Promise<IDBDatabase> {
+    return new Promise((resolve, reject) => {
+      const opening = indexedDB.open(this.#name, 1);
+      opening.onupgradeneeded = () => {
+        const store = opening.result.createObjectStore(writes, { autoIncrement: true });
+        store.createIndex('owner', 'owner');
+        store.createIndex('id', 'id', { unique: true });
+        opening.result.createObjectStore(users);
+      };
+      opening.onsuccess = () => {
+        const database = opening.result;
+        // A later version of the app, in another page, waits for this.
+        database.onversionchange = () => database.close();
+        resolve(database);
+      };
+      opening.onerror = () => reject(opening.error);
+    });
+  }
+}
+
+/** No uid is taken for another, whatever characters it has. */
+function ownerOf(app: string, uid: string): string {
+  return JSON.stringify([app, uid]);
+}

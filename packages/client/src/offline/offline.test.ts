@@ -1,0 +1,292 @@
+import { describe, expect, test } from 'vitest';
+import { FakeWorld } from '../fake-world.fixture.js';
+import type { Really } from '../really.js';
+import { offline } from './offline.js';
+import type { OfflinePlatform, PageMessage, WriteStorage } from './offline-platform.js';
+import type { WriteRecord } from './write-record.js';
+
+/** The storage, the locks and the channels that the pages of one device share. */
+class FakeDevice {
+  readonly writes: { owner: string; record: WriteRecord }[] = [];
+  readonly #uids = new Map<string, string>();
+  readonly #locks = new Map<string, { granted: () => void }[]>();
+  readonly #pages = new Set<(message: PageMessage) => void>();
+  /** Messages between pages are lost: they are frozen. */
+  isFrozen = false;
+
+  readonly #storage: WriteStorage = {
+    lastUid: async (app) => this.#uids.get(app),
+    setLastUid: async (app, uid) => {
+      this.#uids.set(app, uid);
+    },
+    load: async (app, uid) =>
+      structuredClone(
+        this.writes.filter(({ owner }) => owner === `${app} ${uid}`).map(({ record }) => record),
+      ),
+    add: async (app, uid, record) => {
+      this.writes.push(structuredClone({ owner: `${app} ${uid}`, record }));
+    },
+    put: async (record) => {
+      const stored = this.writes.find((one) => one.record.id === record.id);
+      if (stored) stored.record = structuredClone(record);
+    },
+    remove: async (id) => {
+      const at = this.writes.findIndex(({ record }) => record.id === id);
+      if (at >= 0) this.writes.splice(at, 1);
+    },
+  };
+
+  page(): OfflinePlatform {
+    return {
+      storage: this.#storage,
+      lock: (name, granted) => this.#lock(name, { granted }),
+      join: (_name, listen) => {
+        this.#pages.add(listen);
+        return {
+          post: (message) => {
+            if (this.isFrozen) return;
+            const others = [...this.#pages].filter((other) => other !== listen);
+            for (const other of others) other(structuredClone(message));
+          },
+          close: () => this.#pages.delete(listen),
+        };
+      },
+    };
+  }
+
+  #lock(name: string, waiter: { granted: () => void }): () => void {
+    const queue = this.#locks.get(name) ?? [];
+    this.#locks.set(name, queue);
+    queue.push(waiter);
+    const grant = () => queueMicrotask(() => queue[0]?.granted());
+    if (queue.length === 1) grant();
+    return () => {
+      const isHolder = queue[0] === waiter;
+      queue.splice(queue.indexOf(waiter), 1);
+      if (isHolder) grant();
+    };
+  }
+}
+
+interface Page {
+  readonly world: FakeWorld;
+  readonly client: Really;
+}
+
+function openPage(device: FakeDevice): Page {
+  const world = new FakeWorld();
+  world.seedIds();
+  const client = world.client({ offline: offline({ app: 'board', platform: device.page() }) });
+  return { world, client };
+}
+
+async function connectedPage(device: FakeDevice, uid = 'amal'): Promise<Page> {
+  const page = openPage(device);
+  await page.world.reconnect({ user: { uid } });
+  return page;
+}
+
+const r = '/a/1';
+const count = ({ client }: Page) => client.object(r).update((u) => u.addNumber('n', 1));
+const pending = ({ client }: Page) => client.connection.getSnapshot().pendingWrites;
+const updates = ({ world }: Page) => world.sockets.flatMap((socket) => socket.all('update'));
+
+describe('one page', () => {
+  test('[TSC8] a write is kept before it is sent, and forgotten when it is answered', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    const write = count(page);
+    await write.queued;
+    expect(device.writes).toMatchObject([{ owner: 'board amal', record: { id: write.id } }]);
+    await page.world.settle();
+    expect(updates(page)).toHaveLength(1);
+    // That it is sent was kept first.
+    expect(device.writes[0]?.record.sentAt).toBe(page.world.wall);
+    page.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    await page.world.settle();
+    expect(device.writes).toEqual([]);
+    page.client.close();
+  });
+
+  test('[TSC8] [TSC2] after a reload it is there, drawn, and sent as it was, under its id', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const write = count(first);
+    await first.world.settle();
+    const [sent] = updates(first);
+    void count(first);
+    await first.world.settle();
+    first.client.close();
+    await expect(write).rejects.toThrow('connection.closed');
+
+    const second = openPage(device);
+    await second.world.settle();
+    // Without a connection, by the last user of the device.
+    expect(pending(second)).toBe(2);
+    const live = second.client.live(second.client.object(r));
+    await second.world.reconnect();
+    expect(updates(second)).toMatchObject([
+      { body: sent?.body, rev: sent?.rev, cmdOpts: { once: write.id } },
+    ]);
+    second.world.socket.answer('subscribe', { body: { subscriptions: [{ r, view: 'v' }] } });
+    second.world.socket.say({
+      evt: 'snapshot',
+      r,
+      rev: 2,
+      meta: {},
+      body: { _r: r, _rev: 2, n: 1 },
+    });
+    // Perhaps it is in that: it waits for the answer.
+    expect(live.value).toBeUndefined();
+    second.world.socket.answer('update', { r, rev: 2, meta: { repeated: true } });
+    await second.world.settle();
+    expect(live.value).toMatchObject({ n: 2 });
+    expect(updates(second)).toHaveLength(2);
+    second.world.socket.answer('update', { r, rev: 3 });
+    await second.world.settle();
+    expect([pending(second), device.writes]).toEqual([0, []]);
+    second.client.close();
+  });
+
+  test('[TSC8] [TSC2] what a page sent longer ago than ids are remembered is uncertain after a reload', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    void count(first);
+    await first.world.settle();
+    first.client.close();
+    const second = openPage(device);
+    second.world.wall += 3_600_000;
+    const refused: string[] = [];
+    second.client.on('write-refused', ({ write }) => refused.push(write.state));
+    await second.world.reconnect();
+    await second.world.settle();
+    expect([updates(second), refused, device.writes]).toEqual([[], ['uncertain'], []]);
+    second.client.close();
+  });
+
+  test('[TSC8] a write with queue: false is not kept, and sent at once', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    void page.client.object(r).update((u) => u.addNumber('n', 1), { queue: false });
+    expect(updates(page)).toHaveLength(1);
+    await page.world.settle();
+    expect(device.writes).toEqual([]);
+    page.client.close();
+  });
+});
+
+describe('another user', () => {
+  test('[TSC8] never sends what is kept; its own user does, later', async () => {
+    const device = new FakeDevice();
+    const amal = await connectedPage(device);
+    amal.world.socket.drop();
+    const write = count(amal);
+    await write.queued;
+    amal.client.close();
+
+    const beno = openPage(device);
+    await beno.world.settle();
+    await beno.world.reconnect({ user: { uid: 'beno' } });
+    await beno.world.settle();
+    expect([updates(beno), pending(beno), device.writes.length]).toEqual([[], 0, 1]);
+    const own = count(beno);
+    await beno.world.settle();
+    beno.world.socket.answer('update', { r, rev: 2 });
+    await own;
+    beno.client.close();
+
+    const again = await connectedPage(device);
+    await again.world.settle();
+    expect(updates(again)).toMatchObject([{ cmdOpts: { once: write.id } }]);
+    again.client.close();
+  });
+
+  test('[TSC8] in the same page: its handle ends, and what is kept waits for its user', async () => {
+    const device = new FakeDevice();
+    const page = await connectedPage(device);
+    page.world.socket.drop();
+    const write = count(page);
+    await write.queued;
+    await page.world.pass(400);
+    await page.world.reconnect({ user: { uid: 'beno' } });
+    await expect(write).rejects.toThrow('user.changed');
+    await page.world.settle();
+    expect([updates(page), device.writes.length]).toEqual([[], 1]);
+    await page.world.lose({ user: { uid: 'amal' } });
+    await page.world.settle();
+    expect(updates(page)).toMatchObject([{ cmdOpts: { once: write.id } }]);
+    page.client.close();
+  });
+});
+
+describe('several pages', () => {
+  test('[TSC8] every page queues, one sends, and each hears how its writes ended', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const write = count(second);
+    await second.world.settle();
+    await first.world.settle();
+    expect([updates(first).length, updates(second).length]).toEqual([1, 0]);
+    expect([pending(first), pending(second)]).toEqual([1, 1]);
+    first.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    const other = count(second);
+    await first.world.settle();
+    first.world.socket.answer('update', { r, error: { code: 403, message: 'forbidden' } });
+    await expect(other).rejects.toMatchObject({ code: 403, message: 'forbidden', retry: 'never' });
+    await first.world.settle();
+    expect([pending(first), pending(second), device.writes]).toEqual([0, 0, []]);
+    first.client.close();
+    second.client.close();
+  });
+
+  test('[TSC8] [TSC2] when the page that sends is gone the next one goes on, under the same ids', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const write = count(second);
+    await second.world.settle();
+    const [sent] = updates(first);
+    first.client.close();
+    await second.world.settle();
+    await second.world.settle();
+    expect(updates(second)).toMatchObject([{ rev: sent?.rev, cmdOpts: { once: write.id } }]);
+    second.world.socket.answer('update', { r, rev: 2, meta: { repeated: true } });
+    expect(await write).toEqual({ r, rev: 2 });
+    second.client.close();
+  });
+
+  test('[TSC8] a page that lost its connection lets another one send', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    first.world.socket.drop();
+    const write = count(first);
+    await first.world.settle();
+    await second.world.settle();
+    expect(updates(second)).toHaveLength(1);
+    second.world.socket.answer('update', { r, rev: 2 });
+    expect(await write).toEqual({ r, rev: 2 });
+    first.client.close();
+    second.client.close();
+  });
+
+  test('[TSC8] what another page ended without a word is uncertain, and not sent again', async () => {
+    const device = new FakeDevice();
+    const first = await connectedPage(device);
+    const second = await connectedPage(device);
+    const write = count(second);
+    await second.world.settle();
+    device.isFrozen = true;
+    first.world.socket.answer('update', { r, rev: 2 });
+    await first.world.settle();
+    device.isFrozen = false;
+    first.client.close();
+    await expect(write).rejects.toThrow('write.uncertain');
+    await second.world.settle();
+    expect(updates(second)).toEqual([]);
+    second.client.close();
+  });
+});

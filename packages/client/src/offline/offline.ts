@@ -1,0 +1,175 @@
+import type { ClientWrite } from '../writes/client-write.js';
+import type { KeptQueue, WriteEnding, WriteKeeper } from '../writes/write-keeper.js';
+import { IndexedWrites } from './indexed-writes.js';
+import { type OfflinePlatform, offlinePlatform, type PageMessage } from './offline-platform.js';
+import { PageWrites } from './page-writes.js';
+import { type RecordedEnding, recordedEnding, recordOf, type WriteRecord } from './write-record.js';
+
+export interface OfflineOptions {
+  /** Tells apps of one origin apart. Pages that give the same one share their writes. */
+  readonly app: string;
+  /** In place of IndexedDB, Web Locks and the BroadcastChannel of this page: for tests. */
+  readonly platform?: OfflinePlatform | undefined;
+}
+
+/**
+ * Keeps the writes of a client in IndexedDB, where they survive a reload, and has one page of the app
+ * send those of all: `new Really(url, { token, offline: offline({ app: 'board' }) })`. Make one for each
+ * client. Rule TSC8.
+ */
+export function offline(options: OfflineOptions): WriteKeeper {
+  return new OfflineWrites(options);
+}
+
+class OfflineWrites implements WriteKeeper {
+  readonly #app: string;
+  readonly #platform: OfflinePlatform;
+  readonly #channel: ReturnType<OfflinePlatform['join']>;
+  #writes: PageWrites | undefined;
+  #now = () => 0;
+  /** Whose writes are kept: of the session, or of the last one on this device. */
+  #uid: string | undefined;
+  /** What was made before that was known. */
+  #early: (() => void)[] = [];
+  #isSender = false;
+  #giveLockBack: (() => void) | undefined;
+  /** What is in the storage, as far as this page knows. */
+  readonly #stored = new Set<string>();
+  /** Changes of the storage one after the other, so that an end does not come before its begin. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ app, platform = offlinePlatform(new IndexedWrites()) }: OfflineOptions) {
+    this.#app = app;
+    this.#platform = platform;
+    this.#channel = platform.join(`really:${app}`, (message) => this.#receive(message));
+  }
+
+  get isSender(): boolean {
+    return this.#isSender;
+  }
+
+  start(queue: KeptQueue): void {
+    this.#writes = new PageWrites(queue);
+    this.#now = () => queue.platform.now();
+    const { storage } = this.#platform;
+    void this.#inTurn(() => storage.lastUid(this.#app)).then(async (uid) => {
+      // A session was faster.
+      if (uid === undefined || this.#uid !== undefined) return;
+      this.#useUid(uid);
+      await this.#load(uid);
+    }, ignore);
+  }
+
+  session(uid: string | undefined): void {
+    this.#giveLockBack?.();
+    this.#giveLockBack = undefined;
+    this.#isSender = false;
+    if (uid === undefined) return;
+    this.#useUid(uid);
+    void this.#inTurn(() => this.#platform.storage.setLastUid(this.#app, uid)).catch(ignore);
+    const giveBack = this.#platform.lock(`really:${this.#app}:${uid}`, () => {
+      void this.#takeOver(uid, () => this.#giveLockBack === giveBack);
+    });
+    this.#giveLockBack = giveBack;
+  }
+
+  /** `isMine`: whether this page has the lock still. */
+  async #takeOver(uid: string, isMine: () => boolean): Promise<void> {
+    // What another page sent and did not say any more is in the storage.
+    const present = await this.#load(uid).catch(ignore);
+    if (!isMine()) return;
+    if (present) this.#endMissing(present);
+    this.#isSender = true;
+    this.#writes?.takeOver();
+  }
+
+  add(write: ClientWrite): Promise<void> {
+    write.isKept = true;
+    write.isInDoubt = !this.#isSender;
+    const kept = this.#keep(recordOf(write, undefined));
+    kept.catch(ignore);
+    return kept;
+  }
+
+  async #keep(record: WriteRecord): Promise<void> {
+    if (this.#uid === undefined) await new Promise<void>((resolve) => this.#early.push(resolve));
+    const uid = this.#uid ?? '';
+    await this.#inTurn(() => this.#platform.storage.add(this.#app, uid, record));
+    this.#stored.add(record.id);
+    this.#channel.post({ kind: 'added', uid, record });
+  }
+
+  mark(write: ClientWrite): Promise<void> {
+    return this.#put(recordOf(write, this.#now()));
+  }
+
+  rebased(writes: Iterable<ClientWrite>): void {
+    if (!this.#isSender) return;
+    for (const write of writes) {
+      if (write.isKept && !write.request) void this.#put(recordOf(write, undefined));
+    }
+  }
+
+  #put(record: WriteRecord): Promise<void> {
+    return this.#inTurn(() => this.#platform.storage.put(record)).catch(ignore);
+  }
+
+  end({ id }: ClientWrite, ending: WriteEnding): void {
+    this.#channel.post({ kind: 'ended', id, ending: recordedEnding(ending) });
+    this.#stored.delete(id);
+    void this.#inTurn(() => this.#platform.storage.remove(id)).catch(ignore);
+  }
+
+  close(): void {
+    this.session(undefined);
+    this.#channel.close();
+  }
+
+  #useUid(uid: string): void {
+    if (this.#uid !== uid) this.#stored.clear();
+    this.#uid = uid;
+    for (const go of this.#early.splice(0)) go();
+  }
+
+  #receive(message: PageMessage): void {
+    if (message.kind === 'ended') this.#settle(message.id, message.ending);
+    else if (message.uid === this.#uid) {
+      this.#stored.add(message.record.id);
+      this.#writes?.adopt(message.uid, message.record);
+      if (this.#isSender) this.#writes?.takeOver();
+    }
+  }
+
+  #settle(id: string, ending: RecordedEnding): void {
+    this.#stored.delete(id);
+    this.#writes?.settle(id, ending);
+  }
+
+  /** Returns the ids of what is there, unless it is of another user by now. */
+  async #load(uid: string): Promise<Set<string> | undefined> {
+    const records = await this.#inTurn(() => this.#platform.storage.load(this.#app, uid));
+    if (this.#uid !== uid) return undefined;
+    for (const record of records) {
+      this.#stored.add(record.id);
+      this.#writes?.adopt(uid, record);
+    }
+    return new Set(records.map(({ id }) => id));
+  }
+
+  /** Another page has ended them, and its word did not arrive: this page was frozen, for example. */
+  #endMissing(present: ReadonlySet<string>): void {
+    const error = { code: 0, message: 'write.uncertain', retry: 'never' } as const;
+    for (const id of this.#stored) {
+      if (!present.has(id)) this.#settle(id, { state: 'uncertain', error });
+    }
+  }
+
+  #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(ignore);
+    return result;
+  }
+}
+
+/** Storage that fails, in a private window or on a full disk, leaves the writes in the page alone. */
+function ignore(): undefined {}

@@ -1,0 +1,354 @@
+import type { JsonObject } from '@really/protocol/client';
+import { type ClientPlatform, clientPlatform } from './client-platform.js';
+import { ClientConnection } from './connection/client-connection.js';
+import type { ConnectionState } from './connection/connection-state.js';
+import type { SessionInfo, SessionUser } from './connection/session-state.js';
+import { defaultLinkTimes, type LinkTimes } from './connection/socket-link.js';
+import type { TokenOption } from './connection/token-source.js';
+import type { Feed } from './live/feed.js';
+import type { FeedContext } from './live/feed-context.js';
+import { ListFeeds } from './live/list-feeds.js';
+import type { ListQuery } from './live/list-query.js';
+import { LiveCopy, type LiveList, type LiveObject } from './live/live-copy.js';
+import type { MakeList } from './live/live-list-feed.js';
+import { ObjectFeeds } from './live/object-feeds.js';
+import type {
+  EventsAt,
+  FieldNameAt,
+  KnownR,
+  LiveAt,
+  Narrowed,
+  PatternOf,
+  PresenceAt,
+  UntypedModels,
+} from './models.js';
+import { Observable } from './observable.js';
+import { errorText, type ReallyError } from './really-error.js';
+import { BatchBuilder } from './refs/batch-builder.js';
+import { collectionAddress, objectAddress, type RefContext } from './refs/ref-context.js';
+import { CollectionRef, ObjectRef } from './refs/refs.js';
+import { Reads, type RequestOptions } from './requests/reads.js';
+import { Requests } from './requests/requests.js';
+import type { Room } from './room/room.js';
+import { type RoomsPort, roomsFor } from './rooms-port.js';
+import { CopyStore } from './store/copy-store.js';
+import type { WireMessage, WireRequest } from './wire-message.js';
+import type { ClientCommand } from './writes/client-command.js';
+import type { ClientWrite, WriteHandle, WriteOptions } from './writes/client-write.js';
+import { IdMaker } from './writes/new-id.js';
+import { SeenRevisions } from './writes/seen-revisions.js';
+import type { WriteKeeper } from './writes/write-keeper.js';
+import { WriteQueue } from './writes/write-queue.js';
+
+export interface ReallyOptions {
+  /**
+   * The access token, or a function that fetches one: asked at each connect, and again before the token
+   * expires. Null: the user has to sign in.
+   */
+  readonly token: TokenOption;
+  /** `modelsHash` of the written types: one warning on the console if the server has other models. Rule TSC11. */
+  readonly models?: string | undefined;
+  /** Milliseconds for an answer, 30,000 by default. They count only while it is sent and connected. */
+  readonly timeout?: number | undefined;
+  /** Milliseconds that the server remembers once-ids (its setting `onceWindow`): an hour by default. */
+  readonly onceWindow?: number | undefined;
+  /** Milliseconds of the heartbeat. */
+  readonly heartbeat?: Partial<LinkTimes> | undefined;
+  /** Keeps writes beyond this page: `offline()` of `@really/client/offline`. */
+  readonly offline?: WriteKeeper | undefined;
+  /** Shows in live lists at once what own writes do to them: `rql()` of `@really/client/rql`. */
+  readonly rql?: MakeList | undefined;
+  /** In place of the WebSocket, the clock and so on of this page or process. */
+  readonly platform?: Partial<ClientPlatform> | undefined;
+}
+
+/** The state of the connection, and of the writes that wait for it. Rule TSC5. */
+export type ConnectionSnapshot = ConnectionState & {
+  /** As `really.user`. */
+  readonly user: SessionUser | undefined;
+  readonly pendingWrites: number;
+  /** When the oldest of them was made, in milliseconds since 1970. */
+  readonly oldestPending: number | undefined;
+};
+
+/** A write that the server refused, or of which nobody knows whether it was applied. */
+export interface RefusedWrite {
+  readonly write: WriteHandle<unknown>;
+  readonly error: ReallyError;
+  readonly commands: readonly ClientCommand[];
+  /** By address, what is there now without the write, of the objects that are live. */
+  readonly values: ReadonlyMap<string, JsonObject | undefined>;
+}
+
+export interface ReallyEvents {
+  'write-refused': RefusedWrite;
+}
+
+/** Those of objects, or of lists. */
+interface LiveFeeds {
+  hold(r: string, query: never): Feed<never, never>;
+  release(feed: Feed<never, never>): void;
+}
+
+/** Milliseconds after the answer to a write in which the push of it comes, if any does. */
+const layerTime = 5_000;
+
+/** A client: one connection to a server, and everything that goes over it. */
+export class Really<Models = UntypedModels> {
+  readonly #connection: ClientConnection;
+  readonly #requests: Requests;
+  readonly #reads: Reads;
+  readonly #store = new CopyStore((r) => this.#queue.writesTo(r));
+  readonly #seen = new SeenRevisions((r) => this.#store.peek(r)?.rev);
+  readonly #queue: WriteQueue;
+  readonly #objects: ObjectFeeds;
+  readonly #lists: ListFeeds;
+  readonly #live: FeedContext;
+  /** Once there was one. */
+  #rooms: RoomsPort | undefined;
+  readonly #refs: RefContext;
+  readonly #connectionChanges = new Observable<[]>();
+  readonly #refusals = new Observable<[RefusedWrite]>();
+  readonly #platform: ClientPlatform;
+  readonly #timers = new Set<() => void>();
+  #snapshot: ConnectionSnapshot | undefined;
+  /** Those of the app's types, until a difference was told. */
+  #models: string | undefined;
+
+  /**
+   * Connects at once. `url`: of the server, `wss://example.com`, also with `http`. Throws a `TypeError`
+   * where it is none.
+   */
+  constructor(url: string | URL, options: ReallyOptions) {
+    const platform = clientPlatform(options.platform);
+    this.#platform = platform;
+    const timeout = options.timeout ?? 30_000;
+    const requests = new Requests((message) => this.#connection.send(message));
+    const isConnected = () => this.#connection.info !== undefined;
+    const live = { platform, requests, store: this.#store, isConnected, makeList: options.rql };
+    this.#requests = requests;
+    this.#reads = new Reads({ platform, requests, timeout, isConnected });
+    this.#objects = new ObjectFeeds(live);
+    this.#lists = new ListFeeds(live);
+    this.#live = live;
+    this.#queue = new WriteQueue({
+      ...{ platform, requests, timeout, seen: this.#seen },
+      onceWindow: options.onceWindow ?? 3_600_000,
+      keeper: options.offline,
+      listener: {
+        onAdded: (write) => {
+          this.#store.forWrite(write, (copy) => copy.addWrite(write));
+          this.#lists.wrote(write, true);
+        },
+        onCommitted: (write) => this.#committed(write),
+        onFailed: (write, error) => this.#failed(write, error),
+        onQueueChanged: () => this.#connectionChanged(),
+      },
+    });
+    this.#refs = this.#refContext(new IdMaker(platform));
+    const times = { ...defaultLinkTimes, ...options.heartbeat };
+    const { token, models } = options;
+    this.#models = models;
+    const session = { url: socketUrl(url), token, times, models };
+    this.#connection = new ClientConnection(platform, session, {
+      onReady: (info, resumed) => this.#up(info, resumed),
+      onMessage: (message) => this.#receive(message),
+      onDown: () => this.#down(),
+    });
+    this.#connection.changes.subscribe(() => this.#connectionChanged());
+  }
+
+  /** The state of the connection, to look at and to subscribe to. */
+  readonly connection = {
+    getSnapshot: (): ConnectionSnapshot => {
+      this.#snapshot ??= {
+        ...this.#connection.state,
+        user: this.user,
+        pendingWrites: this.#queue.waiting.size,
+        oldestPending: this.#queue.oldest,
+      };
+      return this.#snapshot;
+    },
+    /** Calls the listener at every change. Returns what ends that. */
+    subscribe: (listener: () => void): (() => void) => this.#connectionChanges.subscribe(listener),
+    /** Tries now instead of waiting for the next attempt: after the user signed in, for example. */
+    connect: (): void => this.#connection.connect(),
+    /** Asks for another token now, and continues the session with it. */
+    renew: (): void => this.#connection.renew(),
+  };
+
+  /** Who the server says that the token is; `undefined` while there is no session. `connection` tells of changes. */
+  get user(): SessionUser | undefined {
+    return this.#connection.info?.user;
+  }
+
+  /** The writes that are not settled, the oldest first. When there are others, `connection` tells. */
+  get writes(): readonly WriteHandle<unknown>[] {
+    return [...this.#queue.waiting];
+  }
+
+  collection<const R extends string>(r: KnownR<Models, R>): CollectionRef<Models, PatternOf<R>> {
+    return new CollectionRef(collectionAddress(r), this.#refs);
+  }
+
+  object<const R extends string>(r: KnownR<Models, R>): ObjectRef<Models, PatternOf<R>> {
+    return new ObjectRef(objectAddress(r), this.#refs);
+  }
+
+  /** A copy of an object, or of what a query finds, that is kept up to date until it is closed. */
+  live<Pattern extends string>(
+    object: ObjectRef<Models, Pattern>,
+  ): LiveObject<LiveAt<Models, Pattern>>;
+  live<Pattern extends string, const Field extends FieldNameAt<Models, Pattern> = never>(
+    collection: CollectionRef<Models, Pattern>,
+    query?: ListQuery<Field>,
+  ): LiveList<Narrowed<LiveAt<Models, Pattern>, Models, Pattern, Field>>;
+  live(target: { live(query?: ListQuery): unknown }, query?: ListQuery): unknown {
+    return target.live(query);
+  }
+
+  /**
+   * Joins the room of an object, until `leave`. With a state one appears to the others, without one only watches. The
+   * room that is open already is given again. Needs `import '@really/client/room'`. Rule TSC14.
+   */
+  room<const R extends string>(
+    r: KnownR<Models, R>,
+    options: { readonly state?: PresenceAt<Models, PatternOf<R>> | undefined } = {},
+  ): Room<PresenceAt<Models, PatternOf<R>>, EventsAt<Models, PatternOf<R>>> {
+    this.#rooms ??= roomsFor(this.#live);
+    return this.#rooms.open(objectAddress(r).r, options.state) as never;
+  }
+
+  /** Up to 100 creates, updates and deletes that are done together or not at all. */
+  batch(
+    build: (batch: BatchBuilder<Models>) => unknown,
+    options: WriteOptions = {},
+  ): WriteHandle<readonly unknown[]> {
+    const builder = new BatchBuilder<Models>(this.#refs);
+    build(builder);
+    if (builder.commands.length === 0) throw new TypeError('a batch needs a write');
+    return this.#queue.add(builder.commands, options, true);
+  }
+
+  /** Returns what ends it. */
+  on<Name extends keyof ReallyEvents>(
+    _name: Name,
+    listener: (event: ReallyEvents[Name]) => void,
+  ): () => void {
+    return this.#refusals.subscribe(listener);
+  }
+
+  /** Ends the connection for good. What waits fails with `connection.closed`. */
+  close(): void {
+    this.#connection.close();
+    this.#rooms?.leaveAll();
+    this.#queue.close();
+    this.#reads.close();
+    for (const cancel of this.#timers) cancel();
+  }
+
+  #refContext(ids: IdMaker): RefContext {
+    return {
+      newId: () => ids.next(),
+      write: (command, options) => this.#queue.add([command], options),
+      read: (request, options) => this.#read(request, options),
+      live: (r, query) => {
+        const feeds = (query ? this.#lists : this.#objects) as object as LiveFeeds;
+        const feed = feeds.hold(r, query as never);
+        return new LiveCopy(feed, () => feeds.release(feed));
+      },
+    };
+  }
+
+  async #read(request: WireRequest, options: RequestOptions): Promise<WireMessage> {
+    const message = await this.#reads.read(request, options);
+    const items = (message.body?.items ?? []) as { body?: JsonObject }[];
+    for (const object of [message.body, ...items.map(({ body }) => body)]) {
+      if (typeof object?._r === 'string') this.#seen.note(object._r, Number(object._rev));
+    }
+    return message;
+  }
+
+  #up({ user, epoch, models = this.#models }: SessionInfo, isResumed: boolean): void {
+    if (this.#models !== undefined && models !== this.#models) {
+      this.#models = undefined;
+      this.#platform.warn('really: types of other models. Run `really models types`.');
+    }
+    if (this.#queue.up(user.uid)) {
+      this.#lists.forget();
+      this.#objects.forget();
+    }
+    if (this.#seen.useEpoch(epoch)) this.#store.forgetRevisions();
+    this.#requests.up();
+    // What may have been applied first: what comes after is judged by its answer.
+    this.#queue.sendAll();
+    this.#objects.up(isResumed);
+    this.#lists.up(isResumed);
+    this.#rooms?.up();
+    this.#reads.up();
+  }
+
+  #down(): void {
+    this.#requests.down();
+    this.#queue.down();
+    this.#objects.down();
+    this.#lists.down();
+    this.#rooms?.down();
+  }
+
+  #receive(message: WireMessage): void {
+    if (message.tag !== undefined) this.#requests.receive(message);
+    else if (message.eph) this.#rooms?.receive(message);
+    else if (message.meta?.subscription !== undefined) this.#lists.receive(message);
+    else this.#objects.receive(message);
+  }
+
+  #committed(write: ClientWrite): void {
+    this.#store.forWrite(write, (copy) => copy.commitWrite(write));
+    for (const { cmd, r } of write.commands) if (cmd === 'create') this.#objects.created(r);
+    this.#expireLayers(write);
+  }
+
+  /** A field that the user may write and not read is in no push. */
+  #expireLayers(write: ClientWrite): void {
+    const cancel = this.#platform.setTimer(layerTime, () => {
+      this.#timers.delete(cancel);
+      if (this.#connection.info) this.#undraw(write);
+      else this.#expireLayers(write);
+    });
+    this.#timers.add(cancel);
+  }
+
+  #undraw(write: ClientWrite): void {
+    this.#store.forWrite(write, (copy) => copy.dropWrite(write));
+    this.#lists.wrote(write, false);
+  }
+
+  #failed(write: ClientWrite, error: ReallyError): void {
+    this.#undraw(write);
+    const { commands } = write;
+    const values = new Map(commands.map(({ r }) => [r, this.#store.peek(r)?.value]));
+    for (const { cmd, r } of commands) if (cmd === 'create') this.#objects.created(r);
+    if (!this.#refusals.isHeard) this.#platform.warn(errorText(error));
+    this.#refusals.emit({ write, error, commands, values });
+  }
+
+  #connectionChanged(): void {
+    this.#snapshot = undefined;
+    this.#connectionChanges.emit();
+  }
+}
+
+/** `http://localhost:9000` and `ws://localhost:9000/` are `ws://localhost:9000/v0.1/socket`. */
+function socketUrl(given: string | URL): string {
+  const url = new URL(given);
+  if (!/^(ws|http)s?:$/.test(url.protocol)) {
+    throw new TypeError(
+      `${given} is no address of a server: expected one such as wss://example.com`,
+    );
+  }
+  url.protocol = url.protocol.replace('http', 'ws');
+  if (!url.pathname.endsWith('/socket'))
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/v0.1/socket`;
+  return url.href;
+}

@@ -1,0 +1,280 @@
+import type { Actor, JsonObject } from '@really/protocol/client';
+import { retryDelay } from '../connection/backoff.js';
+import type { FeedContext } from '../live/feed-context.js';
+import { Observable } from '../observable.js';
+import { clientError, type ReallyError, serverError } from '../really-error.js';
+import type { Outcome } from '../requests/requests.js';
+import type { WireMessage } from '../wire-message.js';
+
+/** A connection in a room. */
+export interface RoomMember<State = JsonObject> {
+  readonly id: string;
+  /** Set by the server: see `opBy`. */
+  readonly user: Actor;
+  readonly state: State;
+}
+
+export type RoomStatus =
+  /** Not yet, or not any longer, connected: the members are those that were known last. */
+  | 'joining'
+  | 'joined'
+  /** The server ended it: `error` says why. */
+  | 'failed'
+  | 'left';
+
+export interface RoomSnapshot<State = JsonObject> {
+  readonly status: RoomStatus;
+  /** Oneself, with the state as it is here; `undefined` while it is not known, or one only watches. */
+  readonly me: RoomMember<State> | undefined;
+  readonly others: readonly RoomMember<State>[];
+  /** How many there are, oneself included; of very many, `others` has the first. */
+  readonly count: number;
+  /** Why the room failed, or why the last change of the state was refused. */
+  readonly error: ReallyError | undefined;
+}
+
+/** A message to a room. */
+export interface RoomMessage<Data = unknown> {
+  readonly event: string;
+  readonly data: Data;
+  /** The id of the sender, if it is in the room; that of `me` for one's own. */
+  readonly member: string | undefined;
+  readonly by: Actor;
+}
+
+interface PresenceBody {
+  readonly members?: readonly RoomMember[];
+  readonly joined: readonly RoomMember[];
+  readonly changed: readonly Omit<RoomMember, 'user'>[];
+  readonly left: readonly string[];
+  readonly count: number;
+}
+
+/**
+ * Who is at an object, and messages between them: docs/presence.md. It survives lost connections, until it is left.
+ * `Events`: the data of each message by its name.
+ */
+export class Room<State extends object = JsonObject, Events extends object = JsonObject> {
+  readonly r: string;
+  readonly #context: FeedContext;
+  readonly #onLeft: () => void;
+  readonly #changes = new Observable<[]>();
+  readonly #messages = new Observable<[RoomMessage]>();
+  #status: RoomStatus = 'joining';
+  #error: ReallyError | undefined;
+  #id: string | undefined;
+  /** The state as it should be; `undefined`: only watching. */
+  #state: JsonObject | undefined;
+  /** What of it was not sent yet. */
+  #unsent: JsonObject | undefined;
+  #isSending = false;
+  #members = new Map<string, RoomMember>();
+  #count = 0;
+  #snapshot: RoomSnapshot<State> | undefined;
+  #forget = () => {};
+
+  constructor(
+    context: FeedContext,
+    { r, state, onLeft }: { r: string; state: State | undefined; onLeft: () => void },
+  ) {
+    this.r = r;
+    this.#context = context;
+    this.#state = state && ({ ...state } as JsonObject);
+    this.#onLeft = onLeft;
+    this.up();
+  }
+
+  getSnapshot(): RoomSnapshot<State> {
+    if (this.#snapshot) return this.#snapshot;
+    const members = [...this.#members.values()] as unknown as RoomMember<State>[];
+    const own = members.find(({ id }) => id === this.#id);
+    this.#snapshot = {
+      status: this.#status,
+      me: own && { ...own, state: this.#state as State },
+      others: members.filter(({ id }) => id !== this.#id),
+      count: this.#count,
+      error: this.#error,
+    };
+    return this.#snapshot;
+  }
+
+  /** Calls the listener at every change. Returns what ends that. */
+  subscribe(listener: () => void): () => void {
+    return this.#changes.subscribe(listener);
+  }
+
+  get me(): RoomMember<State> | undefined {
+    return this.getSnapshot().me;
+  }
+
+  get others(): readonly RoomMember<State>[] {
+    return this.getSnapshot().others;
+  }
+
+  get status(): RoomStatus {
+    return this.#status;
+  }
+
+  /** Changes members of the own state; null removes one. Shown at once, and sent as fast as the connection takes it. */
+  present(change: { readonly [Name in keyof State]?: State[Name] | null | undefined }): void {
+    const added = Object.fromEntries(
+      Object.entries(change).filter(([, value]) => value !== undefined),
+    ) as JsonObject;
+    this.#state = merged(this.#state, added);
+    this.#unsent = { ...this.#unsent, ...added };
+    this.#changed();
+    this.#sendState();
+  }
+
+  /** Sends a message to all who watch, oneself too. Resolves when the server accepted it; it is not sent again. */
+  async send<Name extends Extract<keyof Events, string>>(
+    event: Name,
+    data?: Events[Name],
+  ): Promise<void> {
+    const { r } = this;
+    const request = { cmd: 'send', r, body: { event, data } };
+    const outcome = await new Promise<Outcome>((resolve) => {
+      this.#context.requests.start(request, resolve);
+    });
+    if (outcome.kind === 'error') throw outcome.error;
+    if (outcome.kind === 'lost') throw clientError('connection.lost', { r, retry: 'now' });
+  }
+
+  /** Calls the listener with each message of this name. Returns what ends that. */
+  on<Name extends Extract<keyof Events, string>>(
+    event: Name,
+    listener: (message: RoomMessage<Events[Name]>) => void,
+  ): () => void {
+    return this.#messages.subscribe((message) => {
+      if (message.event === event) listener(message as RoomMessage<Events[Name]>);
+    });
+  }
+
+  leave(): void {
+    if (this.#status === 'left') return;
+    this.#end('left');
+    if (this.#context.isConnected()) {
+      this.#context.requests.start({ cmd: 'leave', r: this.r }, () => {});
+    }
+  }
+
+  /** There is a session. A resumed one is in the room already; joining again changes nothing then. */
+  up(): void {
+    if (this.#status === 'failed' || this.#status === 'left') return;
+    this.#unsent = undefined;
+    const { r } = this;
+    const body = this.#state ? { state: this.#state } : {};
+    this.#start({ cmd: 'join', r, body }, (message) => this.#joined(message));
+  }
+
+  down(): void {
+    this.#forget();
+    this.#isSending = false;
+    if (this.#status === 'joined') this.#set('joining');
+  }
+
+  receive({ evt, body, meta, error }: WireMessage): void {
+    if (this.#status !== 'joined') return;
+    if (evt === 'presence') this.#fold(body as unknown as PresenceBody);
+    else if (evt === 'failed' && error) this.#refused(serverError(error, this.r, meta?.retryAfter));
+    else if (evt === 'sent') {
+      const { event, data } = body as unknown as RoomMessage;
+      const by = meta?.opBy as Actor;
+      this.#messages.emit({ event, data, member: meta?.member, by });
+    }
+  }
+
+  #joined({ body }: WireMessage): void {
+    this.#id = body?.me as string;
+    this.#status = 'joined';
+    this.#error = undefined;
+    this.#fold(body as unknown as PresenceBody);
+    this.#sendState();
+  }
+
+  #fold({ members, joined, changed, left, count }: PresenceBody): void {
+    if (members) this.#members = new Map(members.map((member) => [member.id, member]));
+    else {
+      for (const member of joined) this.#members.set(member.id, member);
+      for (const change of changed) {
+        const before = this.#members.get(change.id);
+        if (before) this.#members.set(change.id, { ...before, ...change });
+      }
+      for (const id of left) this.#members.delete(id);
+    }
+    this.#count = count;
+    this.#changed();
+  }
+
+  /** One change at a time: what comes meanwhile is gathered. */
+  #sendState(): void {
+    const body = this.#unsent;
+    if (!body || this.#isSending || this.#status !== 'joined') return;
+    this.#unsent = undefined;
+    this.#isSending = true;
+    const { r } = this;
+    this.#forget = this.#context.requests.start({ cmd: 'present', r, body }, (outcome) => {
+      this.#isSending = false;
+      if (outcome.kind === 'error') this.#notPresented(body, outcome.error);
+      else this.#sendState();
+    });
+  }
+
+  #notPresented(body: JsonObject, error: ReallyError): void {
+    if (error.retry === 'backoff') {
+      this.#unsent = { ...body, ...this.#unsent };
+      this.#later(error, () => this.#sendState());
+      return;
+    }
+    // Shows what the others see.
+    this.#state = this.#members.get(this.#id ?? '')?.state;
+    this.#unsent = undefined;
+    this.#error = error;
+    this.#changed();
+  }
+
+  #start(request: { cmd: string; r: string; body: object }, done: (message: WireMessage) => void) {
+    this.#forget = this.#context.requests.start(request, (outcome: Outcome) => {
+      if (outcome.kind === 'answer') done(outcome.message);
+      else if (outcome.kind === 'error') this.#refused(outcome.error);
+    });
+  }
+
+  #refused(error: ReallyError): void {
+    this.#error = error;
+    if (error.retry !== 'backoff') {
+      this.#end('failed');
+      return;
+    }
+    this.#set('joining');
+    this.#later(error, () => this.up());
+  }
+
+  #later({ retryAfter }: ReallyError, run: () => void): void {
+    const { platform } = this.#context;
+    this.#forget = platform.setTimer(retryDelay(platform, retryAfter), run);
+  }
+
+  #end(status: 'failed' | 'left'): void {
+    this.#forget();
+    this.#members = new Map();
+    this.#count = 0;
+    this.#onLeft();
+    this.#set(status);
+  }
+
+  #set(status: RoomStatus): void {
+    this.#status = status;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#snapshot = undefined;
+    this.#changes.emit();
+  }
+}
+
+function merged(state: JsonObject | undefined, change: JsonObject): JsonObject {
+  const all = Object.entries({ ...state, ...change });
+  return Object.fromEntries(all.filter(([, value]) => value !== null));
+}

@@ -1,0 +1,27 @@
+import type { FeedContext } from './live/feed-context.js';
+import type { Room } from './room/room.js';
+import type { WireMessage } from './wire-message.js';
+
+/** The rooms of a client, as its core knows them: their code is an entry of its own. */
+export interface RoomsPort {
+  open(r: string, state: object | undefined): Room;
+  up(): void;
+  down(): void;
+  /** A push without a count. */
+  receive(message: WireMessage): void;
+  /** The client is closed. */
+  leaveAll(): void;
+}
+
+let make: ((context: FeedContext) => RoomsPort) | undefined;
+
+/** Called by `@really/client/room` when it is loaded. */
+export function provideRooms(makeRooms: (context: FeedContext) => RoomsPort): void {
+  make = makeRooms;
+}
+
+export function roomsFor(context: FeedContext): RoomsPort {
+  if (!make)
+    throw new TypeError('really.room needs the entry @really/client/room: import it first');
+  return make(context);
+}

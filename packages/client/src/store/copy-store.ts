@@ -1,0 +1,59 @@
+import type { ClientWrite } from '../writes/client-write.js';
+import { ObjectCopy } from './object-copy.js';
+
+/** The copies of objects, one for each R and set of fields, however many subscriptions hold it. Rule TSC4. */
+export class CopyStore {
+  readonly #copies = new Map<string, Map<string, ObjectCopy>>();
+  readonly #writesTo: (r: string) => Iterable<ClientWrite>;
+
+  /** `writesTo`: the writes to an object that are not settled, in order. */
+  constructor(writesTo: (r: string) => Iterable<ClientWrite>) {
+    this.#writesTo = writesTo;
+  }
+
+  /**
+   * The copy of an object with these fields, for one more holder. `fields`: as a text, empty for all of
+   * them.
+   */
+  hold(r: string, fields: string): ObjectCopy {
+    let copies = this.#copies.get(r);
+    if (!copies) {
+      copies = new Map();
+      this.#copies.set(r, copies);
+    }
+    let copy = copies.get(fields);
+    if (!copy) {
+      copy = new ObjectCopy(r, fields, this.#writesTo(r));
+      copies.set(fields, copy);
+    }
+    copy.holders += 1;
+    return copy;
+  }
+
+  release(copy: ObjectCopy, fields: string): void {
+    copy.holders -= 1;
+    const copies = this.#copies.get(copy.r);
+    if (copy.holders > 0 || copies?.get(fields) !== copy) return;
+    copies.delete(fields);
+    if (copies.size === 0) this.#copies.delete(copy.r);
+  }
+
+  /** What the app sees of an object now, where there is a copy of all of it. */
+  peek(r: string): ObjectCopy | undefined {
+    return this.#copies.get(r)?.get('');
+  }
+
+  /** The server's store is another one. */
+  forgetRevisions(): void {
+    for (const copies of this.#copies.values()) {
+      for (const copy of copies.values()) copy.forgetRevision();
+    }
+  }
+
+  /** Does something with each copy that the write has to do with. */
+  forWrite({ commands }: ClientWrite, run: (copy: ObjectCopy) => void): void {
+    for (const r of new Set(commands.map((command) => command.r))) {
+      for (const copy of [...(this.#copies.get(r)?.values() ?? [])]) run(copy);
+    }
+  }
+}

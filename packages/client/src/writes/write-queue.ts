@@ -1,0 +1,335 @@
+import { AgeClock } from '../age-clock.js';
+import type { ClientPlatform } from '../client-platform.js';
+import { retryDelay } from '../connection/backoff.js';
+import { clientError, type ReallyError } from '../really-error.js';
+import type { Outcome, Requests } from '../requests/requests.js';
+import type { WireMessage, WireRequest } from '../wire-message.js';
+import { type ClientCommand, isRepeatable } from './client-command.js';
+import { ClientWrite, type WriteDetails, type WriteOptions } from './client-write.js';
+import { needs, WriteDependencies } from './dependencies.js';
+import { errorEffectOf } from './error-effect.js';
+import { randomText } from './new-id.js';
+import type { SeenRevisions } from './seen-revisions.js';
+import type { KeptQueue, WriteEnding, WriteKeeper } from './write-keeper.js';
+import { appResult, resultsOf, unknownRevisions, writeRequest } from './write-request.js';
+
+export interface WriteQueueContext {
+  readonly platform: ClientPlatform;
+  readonly requests: Requests;
+  readonly seen: SeenRevisions;
+  /** Milliseconds that the server remembers once-ids. */
+  readonly onceWindow: number;
+  /** Milliseconds for an answer, where a write has no time limit of its own. */
+  readonly timeout: number;
+  readonly listener: WriteListener;
+  /** Keeps the writes beyond this page, where it is given. */
+  readonly keeper: WriteKeeper | undefined;
+}
+
+export interface WriteListener {
+  onAdded(write: ClientWrite): void;
+  onCommitted(write: ClientWrite): void;
+  /** Refused or uncertain. */
+  onFailed(write: ClientWrite, error: ReallyError): void;
+  /** The number of writes that wait, or the oldest of them, changed. */
+  onQueueChanged(): void;
+}
+
+/** Writes that may wait. The server remembers a thousand once-ids of a uid. Rule TSC2. */
+const mostWaiting = 900;
+/** Writes sent and not answered. The server reads no further at 256. */
+const mostInFlight = 100;
+
+/**
+ * Every write that is not settled, in the order in which they were made: sends each when nothing before
+ * it stands in its way, and sends it again on the next session where its answer was lost.
+ */
+export class WriteQueue implements KeptQueue {
+  readonly #context: WriteQueueContext;
+  readonly platform: ClientPlatform;
+  readonly clock: AgeClock;
+  readonly #dependencies = new WriteDependencies();
+  readonly waiting = new Set<ClientWrite>();
+  /** Of those sent, and of those whose revision is being learnt: what ends the wait. */
+  readonly #inFlight = new Map<ClientWrite, () => void>();
+  /** Whose the writes are, where it is known. */
+  #uid: string | undefined;
+  #isUp = false;
+  #isClosed = false;
+  #cancelTimer = () => {};
+
+  constructor(context: WriteQueueContext) {
+    this.#context = context;
+    this.platform = context.platform;
+    this.clock = new AgeClock(context.platform);
+    context.keeper?.start(this);
+  }
+
+  /** When the oldest was made, in milliseconds since 1970. */
+  get oldest(): number | undefined {
+    const [first] = this.waiting;
+    return first?.createdAt;
+  }
+
+  /** The writes to this object that are not settled, in order. */
+  writesTo(r: string): Iterable<ClientWrite> {
+    return this.#dependencies.writesTo(r);
+  }
+
+  add<Result>(
+    commands: readonly ClientCommand[],
+    options: WriteOptions,
+    isBatch = false,
+  ): ClientWrite<Result> {
+    const { platform, seen, keeper } = this.#context;
+    const [id, createdAt] = [randomText(platform), platform.now()];
+    const write = this.make({ id, commands, isBatch, options, createdAt });
+    const error = this.#refusalOf(write);
+    if (error) {
+      write.apply({ event: 'refuse', error });
+      return write as ClientWrite<Result>;
+    }
+    for (const { r } of commands) write.seen.set(r, seen.of(r));
+    this.#watchSignal(write);
+    this.wait(write);
+    if (keeper && options.queue !== false) write.queued = keeper.add(write);
+    this.sendAll();
+    return write as ClientWrite<Result>;
+  }
+
+  make(details: WriteDetails): ClientWrite {
+    return new ClientWrite(details);
+  }
+
+  takesOf(uid: string): boolean {
+    if (this.#isClosed) return false;
+    this.#uid ??= uid;
+    return this.#uid === uid;
+  }
+
+  wait(write: ClientWrite): void {
+    this.#dependencies.add(write);
+    this.waiting.add(write);
+    this.#context.listener.onAdded(write);
+    this.#context.listener.onQueueChanged();
+  }
+
+  /**
+   * There is a session of this uid. Writes that an earlier one left unanswered are sent first: they are
+   * older. Nothing of another uid is sent. Returns whether it is another uid.
+   */
+  up(uid: string): boolean {
+    const isOther = this.#uid !== undefined && this.#uid !== uid;
+    if (isOther) this.#failAll(clientError('user.changed'));
+    this.#uid = uid;
+    this.#isUp = true;
+    this.#context.keeper?.session(uid);
+    return isOther;
+  }
+
+  /** The session is over. What was sent is in doubt until it is answered in another one. */
+  down(): void {
+    this.#isUp = false;
+    this.#context.keeper?.session(undefined);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+    this.#failAll(clientError('connection.closed'));
+    this.#context.keeper?.close();
+  }
+
+  #refusalOf({ options, commands }: ClientWrite): ReallyError | undefined {
+    const r = commands[0]?.r;
+    if (this.#isClosed) return clientError('connection.closed', { r });
+    const { signal, queue } = options;
+    if (signal?.aborted) return clientError('aborted', { r, cause: signal.reason });
+    if (queue === false && !this.#isUp) return clientError('offline', { r, retry: 'backoff' });
+    if (this.waiting.size < mostWaiting) return undefined;
+    return clientError('queue.full', { r, retry: 'backoff' });
+  }
+
+  /** Sends what nothing stands in the way of. */
+  sendAll(): void {
+    this.#cancelTimer();
+    const now = this.clock.read();
+    let next = Number.POSITIVE_INFINITY;
+    for (const write of [...this.waiting]) {
+      if (!this.#isUp || this.#inFlight.size >= mostInFlight) break;
+      if (write.isSettled || write.blockers.size > 0 || this.#inFlight.has(write)) continue;
+      if (write.isKept && !this.#context.keeper?.isSender) continue;
+      const state = write.getSnapshot();
+      const notBefore = (state.state === 'queued' && state.notBefore) || 0;
+      if (notBefore > now) next = Math.min(next, notBefore);
+      else this.#send(write, now);
+    }
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.platform.setTimer(Math.max(1, next - now), () => this.sendAll());
+  }
+
+  #send(write: ClientWrite, now: number): void {
+    const { firstSentAt } = write;
+    const isLate = this.#isLate(firstSentAt, now);
+    if (isLate && !write.commands.every(isRepeatable)) {
+      this.end(write, { state: 'uncertain', error: clientError('write.uncertain') });
+      return;
+    }
+    const [unknown] = write.request ? [] : unknownRevisions(write);
+    if (unknown !== undefined) {
+      this.#learn(write, unknown);
+      return;
+    }
+    write.request ??= writeRequest(write);
+    const isRepeat = firstSentAt !== undefined;
+    if (write.isKept && !isRepeat && !write.isMarked) {
+      this.#mark(write);
+      return;
+    }
+    write.apply({ event: 'send', at: now });
+    this.#start(write, write.request, (outcome) => {
+      if (outcome.kind === 'lost') this.#lost(write);
+      else if (outcome.kind === 'answer') this.#commit(write, outcome.message);
+      else this.#handleError(write, outcome.error, { isRepeat, isLate });
+    });
+  }
+
+  /** Another page has to know that it may have been sent, before it is. */
+  #mark(write: ClientWrite): void {
+    this.#inFlight.set(write, () => {});
+    void this.#context.keeper?.mark(write).then(() => {
+      write.isMarked = true;
+      if (this.#inFlight.delete(write)) this.sendAll();
+    });
+  }
+
+  #start(write: ClientWrite, request: WireRequest, end: (outcome: Outcome) => void): void {
+    const { requests, platform, timeout } = this.#context;
+    const cancel = platform.setTimer(write.options.timeout ?? timeout, () =>
+      this.#fail(write, clientError('request.timeout', { retry: 'backoff' })),
+    );
+    this.#inFlight.set(write, cancel);
+    const forget = requests.start(request, (outcome) => {
+      cancel();
+      this.#inFlight.delete(write);
+      end(outcome);
+    });
+    if (!this.#inFlight.has(write)) return;
+    this.#inFlight.set(write, () => {
+      cancel();
+      forget();
+    });
+  }
+
+  /** What the server compares with a revision needs one: that which the object has now. */
+  #learn(write: ClientWrite, r: string): void {
+    const { seen } = this.#context;
+    this.#start(write, { cmd: 'get', r, cmdOpts: { fields: [] } }, (outcome) => {
+      if (outcome.kind === 'lost') return;
+      if (outcome.kind === 'error') {
+        this.#handleError(write, outcome.error, { isRepeat: false, isLate: false });
+        return;
+      }
+      seen.note(r, Number(outcome.message.body?._rev));
+      write.seen.set(r, seen.of(r));
+      this.sendAll();
+    });
+  }
+
+  #isLate(firstSentAt: number | undefined, now: number): boolean {
+    const { onceWindow } = this.#context;
+    const margin = Math.min(60_000, onceWindow / 4);
+    return firstSentAt !== undefined && now - firstSentAt >= onceWindow - margin;
+  }
+
+  #lost(write: ClientWrite): void {
+    write.isInDoubt = true;
+    write.apply({ event: 'lose' });
+  }
+
+  #handleError(
+    write: ClientWrite,
+    error: ReallyError,
+    when: { isRepeat: boolean; isLate: boolean },
+  ): void {
+    const effect = errorEffectOf(write, error, when);
+    if (effect.kind === 'done') this.#commit(write, { meta: { repeated: true } });
+    else if (effect.kind === 'end') this.end(write, effect.ending);
+    else {
+      const wait = retryDelay(this.platform, error.retryAfter);
+      write.apply({ event: 'defer', notBefore: this.clock.read() + wait });
+      this.sendAll();
+    }
+  }
+
+  #commit(write: ClientWrite, answer: WireMessage): void {
+    this.end(write, { state: 'committed', results: resultsOf(write, answer) });
+  }
+
+  /** Ends a write that waits, and those that cannot succeed without it. */
+  end(write: ClientWrite, ending: WriteEnding): void {
+    const { listener, keeper, seen } = this.#context;
+    if (write.isKept) keeper?.end(write, ending);
+    this.#inFlight.get(write)?.();
+    this.#inFlight.delete(write);
+    this.waiting.delete(write);
+    this.#dependencies.remove(write);
+    if (ending.state === 'committed') {
+      const { results } = ending;
+      for (const [index, command] of write.commands.entries()) {
+        const { rev } = results[index] ?? {};
+        if (rev === undefined) continue;
+        const waiting = this.#dependencies.writesTo(command.r);
+        seen.committed(command, rev, waiting);
+        keeper?.rebased(waiting);
+      }
+      write.revs = results.map(({ rev }) => rev);
+      listener.onCommitted(write);
+      write.apply({ event: 'commit', result: appResult(write, results) });
+    } else {
+      const { state, error } = ending;
+      write.apply({ event: state === 'refused' ? 'refuse' : 'doubt', error });
+      listener.onFailed(write, error);
+      if (state === 'refused') this.#refuseDependents(write, error);
+    }
+    for (const other of this.waiting) other.blockers.delete(write);
+    listener.onQueueChanged();
+    this.sendAll();
+  }
+
+  #refuseDependents(write: ClientWrite, cause: ReallyError): void {
+    for (const other of [...this.waiting]) {
+      if (!other.blockers.has(write) || !needs(other, write)) continue;
+      const r = other.commands[0]?.r;
+      const error = clientError('dependency.refused', { r, cause });
+      this.end(other, { state: 'refused', error });
+    }
+  }
+
+  /** Ends it from outside: what was sent may have been applied. */
+  #fail(write: ClientWrite, error: ReallyError): void {
+    if (write.isSettled) return;
+    // Another page may be sending what is kept.
+    const isElsewhere = write.isKept && !this.#context.keeper?.isSender;
+    const isRefused = write.firstSentAt === undefined && !isElsewhere;
+    this.end(write, { state: isRefused ? 'refused' : 'uncertain', error });
+  }
+
+  #failAll(error: ReallyError): void {
+    for (const write of [...this.waiting]) {
+      // What is kept stays there, for its user and a later page.
+      write.isKept = false;
+      this.#fail(write, error);
+    }
+  }
+
+  #watchSignal(write: ClientWrite): void {
+    const { signal } = write.options;
+    if (!signal) return;
+    const abort = () =>
+      this.#fail(write, clientError('aborted', { r: write.commands[0]?.r, cause: signal.reason }));
+    signal.addEventListener('abort', abort);
+    const forget = () => signal.removeEventListener('abort', abort);
+    write.committed.then(forget, forget);
+  }
+}

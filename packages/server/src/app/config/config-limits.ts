@@ -1,0 +1,62 @@
+import {
+  type LimitDeclaration,
+  type LimitKey,
+  type Limits,
+  limits,
+  type Rates,
+  rates,
+} from '../../platform/limits.js';
+import type { Metrics } from '../../platform/metrics.js';
+import type { PostHookLimits } from '../../posthooks/post-hooks.js';
+import type { Values } from './config-keys.js';
+
+/** The current limits. */
+export const limitsOf = (values: Values): Limits => below('limits', limits, values);
+
+/** The current rates. */
+export const ratesOf = (values: Values): Rates => below('rate', rates, values);
+
+function below<Prefix extends string, Name extends string>(
+  prefix: Prefix,
+  declared: Readonly<Record<Name, LimitDeclaration>>,
+  values: Readonly<Record<`${Prefix}.${Name}`, number>>,
+): Record<Name, number> {
+  const names = Object.keys(declared) as Name[];
+  const entries = names.map((name) => [name, values[`${prefix}.${name}`]] as const);
+  return Object.fromEntries(entries) as Record<Name, number>;
+}
+
+/** Limits of post hooks. */
+export function postHookLimitsOf(values: Values): PostHookLimits {
+  return {
+    attempts: values['limits.hookAttempts'],
+    outbox: values['limits.outbox'],
+    webhooks: {
+      attempts: values['limits.webhookAttempts'],
+      age: values['limits.webhookAge'],
+      timeout: values['limits.webhookTime'],
+      concurrency: values['limits.webhooksAtOnce'],
+      pending: values['limits.webhookEvents'],
+    },
+    deadLetters: values['limits.deadLetters'],
+    deadLetterAge: values['limits.deadLetterAge'],
+  };
+}
+
+/**
+ * Exports the limits as metrics, so that an alert can compare a level with its limit: times in
+ * seconds, sizes in bytes.
+ */
+export function exportLimits(values: Values, metrics: Metrics): void {
+  const gauge = metrics.gauge(
+    'really_limit',
+    'The bounds in force, by the name of their key: seconds, bytes, or a number of things; 0 is off.',
+    ['key'],
+  );
+  for (const [prefix, declared] of Object.entries({ limits, rate: rates })) {
+    for (const [name, { unit }] of Object.entries<LimitDeclaration>(declared)) {
+      const key = `${prefix}.${name}` as LimitKey;
+      gauge.set(unit === 'duration' ? values[key] / 1000 : values[key], key);
+    }
+  }
+}

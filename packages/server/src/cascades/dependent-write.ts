@@ -1,0 +1,189 @@
+import {
+  type DeleteRequest,
+  fail,
+  ProtocolError,
+  parseRequest,
+  type UpdateRequest,
+} from '@really/protocol';
+import { auditWrites } from '../commands/admin-audit.js';
+import type { CommandContext } from '../commands/services.js';
+import { DeleteCommand } from '../commands/write/delete.js';
+import { UpdateCommand } from '../commands/write/update.js';
+import type { WriteCommand } from '../commands/write/write-command.js';
+import { MigrationFailed } from '../migration/migration-failed.js';
+import { type CascadeStep, deletionEffects, unsetOperations } from '../model/deletion-effects.js';
+import type { CommitRefusal, WriteRequest, WriteResult } from '../objects/write-request.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+
+/** What became of one object that depends on a deleted one. */
+export type DependentOutcome =
+  | { readonly kind: 'done' }
+  /** There is nothing to do any more. */
+  | { readonly kind: 'over' }
+  /** Something refuses it: it stays as it is. */
+  | { readonly kind: 'stuck'; readonly reason: string }
+  /** Something is too busy, or away: to be tried again in so many seconds. */
+  | { readonly kind: 'busy'; readonly retryAfter: number };
+
+export interface Dependent {
+  readonly r: string;
+  /** The deleted object. */
+  readonly target: string;
+  /** Whether the models that the step is of are current. */
+  readonly isCurrent: () => boolean;
+}
+
+/** Deletes the object `r`, or unsets its references to `target`, as `step` says. Never rejects. */
+export async function writeDependent(
+  context: CommandContext,
+  step: CascadeStep,
+  { r, target, isCurrent }: Dependent,
+): Promise<DependentOutcome> {
+  const write = (command: DependentCommand) => writeWhile(isCurrent, context, command);
+  try {
+    const command = step.action === 'delete' ? leafDeletion(context, r) : undefined;
+    if (command) {
+      const result = await write(command);
+      if (!followsFrom(context, step, result)) return outcomeOf(command, result);
+    }
+    const whole = command ? deletion(context, r) : new UnsetCommand(context, step, r, target);
+    return outcomeOf(whole, await write(whole));
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+type DependentCommand = Pick<WriteCommand, 'request' | 'refusal'>;
+
+/** Does nothing if other models are current by the time that it is prepared: they may say something else. */
+async function writeWhile(
+  isCurrent: () => boolean,
+  context: CommandContext,
+  command: DependentCommand,
+): Promise<WriteResult> {
+  const { prepare, ...request } = command.request();
+  const result = await context.services.objects.write({
+    ...request,
+    prepare: async (head, readObjects) => {
+      if (!isCurrent()) throw new ModelsChanged();
+      return await prepare(head, readObjects);
+    },
+  });
+  if (result.kind === 'committed') auditWrites(context, [result.write]);
+  return result;
+}
+
+/**
+ * Most objects have nothing below them and nothing that refers to them: they are deleted without an
+ * entry of their own.
+ */
+function leafDeletion(context: CommandContext, r: string): DeleteCommand {
+  return new DeleteCommand(context, deleteRequest(context, r), true);
+}
+
+function deletion(context: CommandContext, r: string): DeleteCommand {
+  return new DeleteCommand(context, deleteRequest(context, r));
+}
+
+/** Whether the deletion of the object goes on with something, which is all that stops it. */
+function followsFrom(
+  { services }: CommandContext,
+  { model }: CascadeStep,
+  result: WriteResult,
+): boolean {
+  if (result.kind !== 'referenced') return false;
+  const { names, field } = result.by;
+  return deletionEffects(services.models(), model).steps.some(({ dependency }) => {
+    return dependency.field === field && dependency.names.join('/') === names.join('/');
+  });
+}
+
+function outcomeOf(command: DependentCommand, result: WriteResult): DependentOutcome {
+  if (result.kind === 'committed' || result.kind === 'repeated') return { kind: 'done' };
+  return failureOf(command.refusal(result));
+}
+
+function failureOf(error: unknown): DependentOutcome {
+  if (error instanceof NothingToUnset) return { kind: 'over' };
+  if (error instanceof StoreUnavailable) return { kind: 'busy', retryAfter: 1 };
+  if (error instanceof ModelsChanged) return { kind: 'busy', retryAfter: 0 };
+  if (error instanceof MigrationFailed || !(error instanceof ProtocolError)) {
+    return { kind: 'stuck', reason: `${error}` };
+  }
+  const { code, message, errors, meta } = error;
+  if (code === 429 || code === 503) return { kind: 'busy', retryAfter: meta?.retryAfter ?? 1 };
+  if (message === 'object.gone' || message === 'object.missing') return { kind: 'over' };
+  const details = errors ? ` ${JSON.stringify(errors)}` : '';
+  return { kind: 'stuck', reason: `${code} ${message}${details}` };
+}
+
+/** The step is of models that are no longer current. */
+class ModelsChanged extends Error {
+  override readonly name = 'ModelsChanged';
+}
+
+/** The fields that refer to the object do not say `unset`, or do not refer to it any more. */
+class NothingToUnset extends Error {
+  override readonly name = 'NothingToUnset';
+}
+
+/**
+ * Operations of one update, as for clients. An object that refers to the deleted one more often is
+ * found again.
+ */
+const mostOperations = 1000;
+
+/** Updates the object as it is: there is no revision that somebody last saw. */
+class UnsetCommand implements DependentCommand {
+  readonly #context: CommandContext;
+  readonly #step: CascadeStep;
+  readonly #r: string;
+  readonly #target: string;
+  #updating: UpdateCommand | undefined;
+
+  constructor(context: CommandContext, step: CascadeStep, r: string, target: string) {
+    this.#context = context;
+    this.#step = step;
+    this.#r = r;
+    this.#target = target;
+  }
+
+  request(): WriteRequest {
+    return {
+      r: this.#r,
+      prepare: async (head, readObjects) => {
+        if (!head || head.deleted) throw fail('object.gone');
+        const ops = unsetOperations(this.#step.model, head.data, this.#target);
+        if (ops.length === 0) throw new NothingToUnset();
+        const some = ops.slice(0, mostOperations);
+        const request = updateRequest(this.#context, this.#r, head.rev, some);
+        this.#updating = new UpdateCommand(this.#context, request);
+        return await this.#updating.request().prepare(head, readObjects);
+      },
+    };
+  }
+
+  refusal(found: CommitRefusal): ProtocolError {
+    return this.#updating?.refusal(found) ?? fail('internal.server.error');
+  }
+}
+
+function deleteRequest({ services }: CommandContext, r: string): DeleteRequest {
+  const parsed = parseRequest({ tag: 0, cmd: 'delete', r }, services.limits);
+  if (!parsed.ok) throw parsed.error;
+  if (parsed.request.cmd !== 'delete') throw fail('command.unknown');
+  return parsed.request;
+}
+
+function updateRequest(
+  { services }: CommandContext,
+  r: string,
+  rev: number,
+  ops: ReturnType<typeof unsetOperations>,
+): UpdateRequest {
+  const body = { ops: ops.map((op) => ({ ...op })) };
+  const parsed = parseRequest({ tag: 0, cmd: 'update', r, rev, body }, services.limits);
+  if (!parsed.ok) throw parsed.error;
+  if (parsed.request.cmd !== 'update') throw fail('command.unknown');
+  return parsed.request;
+}

@@ -1,2 +1,0 @@
-/** Options of a command, as parsed by commander. */
-export type ProgramOptions = Readonly<Record<string, unknown>>;

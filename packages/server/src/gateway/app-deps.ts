@@ -1,0 +1,159 @@
+import type { Limits } from '../platform/limits.js';
+import type { Platform } from '../platform/platform.js';
+import { Deadlines } from '../platform/scheduling/deadlines.js';
+import { InputQuota } from './dispatch/input-quota.js';
+import { PricedResponses } from './dispatch/priced-responses.js';
+import { TickQuota } from './dispatch/tick-quota.js';
+import { GatewayMetrics } from './gateway-metrics.js';
+import { AddressRates } from './limits/address-rates.js';
+import { CommandRates } from './limits/command-rates.js';
+import { ConnectionCount, type NodeCount } from './limits/connection-count.js';
+import { IntakeRates } from './limits/intake-rates.js';
+import { LoginRates } from './limits/login-rates.js';
+import type { OutputTotal } from './limits/output-total.js';
+import { UnreadInput } from './limits/unread-input.js';
+import type { GatewayOptions } from './options.js';
+import { ActiveTokens } from './resume/active-tokens.js';
+import { ResumableEntries } from './resume/resumable-entries.js';
+import { ResumableSessions } from './resume/resumable-sessions.js';
+import { ClientAddresses } from './server/client-addresses.js';
+import { Origins } from './server/origins.js';
+import { Connections } from './websocket/connections.js';
+import { Egress } from './websocket/egress.js';
+
+/** What all apps of a server share. */
+export interface SharedGatewayDeps {
+  readonly node: NodeCount;
+  readonly output: OutputTotal;
+  /** True while the server shuts down. */
+  readonly draining: () => boolean;
+  /** True where this is the only app of the server. */
+  readonly alone: boolean;
+}
+
+/**
+ * What the connections, streams and routes of one app share: the app's options, and what the
+ * gateway makes of them. Each holds a single reference to it.
+ */
+export interface AppDeps extends Omit<GatewayOptions, 'metrics'> {
+  /** Those of `config`. */
+  readonly limits: Limits;
+  readonly metrics: GatewayMetrics;
+  readonly draining: () => boolean;
+  readonly addresses: ClientAddresses;
+  /** Web origins that may call. */
+  readonly origins: Origins;
+
+  /** Rates of commands, of bytes, of signups and anonymous tokens, and of secrets tried. */
+  readonly rates: CommandRates;
+  readonly intakes: IntakeRates;
+  readonly signups: AddressRates;
+  readonly logins: AddressRates;
+  /** Passwords tried, by account too. */
+  readonly passwords: LoginRates;
+
+  /** Turns within a tick of the event loop. */
+  readonly tickQuota: TickQuota;
+  readonly inputQuota: InputQuota;
+  readonly pricedResponses: PricedResponses;
+
+  readonly count: ConnectionCount;
+  readonly connections: Connections;
+  readonly unread: UnreadInput;
+  readonly egress: Egress;
+
+  readonly activeTokens: ActiveTokens;
+  /** All state kept for dropped clients. */
+  readonly resumable: ResumableEntries;
+  readonly resumableSessions: ResumableSessions;
+
+  /** Token expiry, by the wall clock. */
+  readonly tokenTimers: Deadlines<{ expire(): void }>;
+  /** When a client that was over its rate may send again. */
+  readonly rateTimers: Deadlines<{ onRateRecovered(): void }>;
+  /** Idle and initialize timeouts. */
+  readonly idleTimers: Deadlines<{ checkDeadlines(): void }>;
+  /** Pings to clients in rooms. */
+  readonly lifeTimers: Deadlines<{ checkLife(): void }>;
+  /** Until the next part of a body has to arrive. */
+  readonly bodyTimers: Deadlines<{ checkProgress(): void }>;
+}
+
+/** Makes what the parts of an app's gateway share. */
+export function appDeps(options: GatewayOptions, shared: SharedGatewayDeps): AppDeps {
+  const { config, platform, budgets, live, rooms, revocations, settle } = options;
+  const { limits } = config;
+  const metrics = new GatewayMetrics(options.metrics);
+  const egress = new Egress({ limit: limits.outputBuffer, metrics, total: shared.output });
+  const activeTokens = new ActiveTokens(revocations);
+  const resumable = new ResumableEntries({
+    limits,
+    window: config.resumeWindow,
+    ...{ budgets, platform },
+  });
+  const resume = { metrics: options.metrics, activeTokens, resumable, live, rooms };
+  return {
+    ...{ ...options, limits, metrics, draining: shared.draining, egress, activeTokens, resumable },
+    addresses: new ClientAddresses(config.trustProxy),
+    ...ratesOf(options, metrics),
+    tickQuota: new TickQuota({
+      // A single app has no other app to leave ticks to.
+      limit: shared.alone ? Number.POSITIVE_INFINITY : limits.messagesPerTick,
+    }),
+    inputQuota: new InputQuota({ bytes: limits.bytesPerTick }),
+    pricedResponses: new PricedResponses({ tickBytes: limits.bytesPerTick, platform }),
+    count: new ConnectionCount(limits, shared.node),
+    connections: new Connections({ platform, egress, settle }),
+    unread: new UnreadInput(budgets, limits.input),
+    resumableSessions: new ResumableSessions(resume),
+    ...timersOf(platform),
+  };
+}
+
+/** Everything that counts by uid, address or account. */
+function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: GatewayMetrics) {
+  const { rates } = config;
+  const { clock } = platform;
+  const origins = new Origins(config.cors);
+  const perAddress = (by: 'signup' | 'login') =>
+    new AddressRates({ amount: rates[by], clock, origins, limited: () => metrics.limited(by) });
+  const logins = perAddress('login');
+  return {
+    origins,
+    rates: new CommandRates({ ...rates, clock, limited: (by) => metrics.limited(by) }),
+    intakes: new IntakeRates({ ...rates, clock, over: (key) => budgets.refuse(key) }),
+    signups: perAddress('signup'),
+    logins,
+    passwords: new LoginRates({
+      ...{ addresses: logins, clock, origins },
+      known: rates.login,
+      account: rates.loginAccount,
+    }),
+  };
+}
+
+function timersOf(platform: Platform) {
+  const monotonic = { platform, clock: 'monotonic' } as const;
+  return {
+    tokenTimers: new Deadlines<{ expire(): void }>({
+      ...{ platform, clock: 'wall' },
+      due: (holder) => holder.expire(),
+    }),
+    rateTimers: new Deadlines<{ onRateRecovered(): void }>({
+      ...monotonic,
+      due: (sender) => sender.onRateRecovered(),
+    }),
+    idleTimers: new Deadlines<{ checkDeadlines(): void }>({
+      ...monotonic,
+      due: (connection) => connection.checkDeadlines(),
+    }),
+    lifeTimers: new Deadlines<{ checkLife(): void }>({
+      ...monotonic,
+      due: (connection) => connection.checkLife(),
+    }),
+    bodyTimers: new Deadlines<{ checkProgress(): void }>({
+      ...monotonic,
+      due: (body) => body.checkProgress(),
+    }),
+  };
+}

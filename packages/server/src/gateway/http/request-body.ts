@@ -1,0 +1,173 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { fail, type JsonObject } from '@really/protocol';
+import type { FastifyRequest } from 'fastify';
+import { unavailable } from '../../objects/unavailable.js';
+import type { AppDeps } from '../app-deps.js';
+import { Intake } from '../limits/intake.js';
+import { type InputHolder, perPiece } from '../limits/unread-input.js';
+import { RefusedRequest, refusals } from '../server/http-refusal.js';
+import { type JsonLimits, parseMessage } from '../websocket/parse-message.js';
+import { knownUid } from './auth/caller.js';
+
+/** Milliseconds in which part of a body has to arrive, and the size of that part. */
+const progressTimeout = 20_000;
+const leastBytes = 1024;
+
+/**
+ * Reads the body of an authorized request: within its limit, at the rate of its uid and address,
+ * and all together within the limit of unread input. Rejects with `statusCode` 413 if it is too
+ * large, with 408 on a timeout, or with 503 if too much input is unread.
+ */
+export function readBody(
+  deps: AppDeps,
+  request: FastifyRequest,
+  payload: Readable,
+): Promise<Buffer> {
+  const limit = request.routeOptions.bodyLimit ?? Number.POSITIVE_INFINITY;
+  if (Number(request.headers['content-length']) > limit) return Promise.reject(tooLarge());
+  const address = deps.addresses.of(request.raw);
+  const uid = knownUid(request.raw);
+  return new Promise((resolve, reject) => {
+    new RequestBody(deps, { payload, limit, address, uid }, (error, bytes) => {
+      if (bytes) resolve(bytes);
+      else reject(error);
+    });
+  });
+}
+
+interface RequestBodyOptions {
+  readonly payload: Readable & { readonly receivedEncodedLength?: number | undefined };
+  readonly limit: number;
+  readonly address: string;
+  /** The sender's uid, if known. */
+  readonly uid: string | undefined;
+}
+
+type BodyDone = (error: unknown, bytes?: Buffer) => void;
+
+class RequestBody implements InputHolder {
+  readonly address: string;
+  readonly #deps: AppDeps;
+  readonly #options: RequestBodyOptions;
+  readonly #done: BodyDone;
+  readonly #intake: Intake;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #bytesSeen = 0;
+  #isPaused = false;
+
+  constructor(deps: AppDeps, options: RequestBodyOptions, done: BodyDone) {
+    this.address = options.address;
+    this.#deps = deps;
+    this.#options = options;
+    this.#done = done;
+    this.#intake = Intake.ofRequest(deps.intakes, options);
+    const { payload } = options;
+    payload.on('data', this.#take).on('end', this.#end).on('error', this.#failed);
+    payload.on('close', this.#closed);
+    this.#await();
+    payload.resume();
+  }
+
+  giveUp(): void {
+    this.#finish(unavailable());
+  }
+
+  /** The deadline for the next part has passed; it does not count while reading was paused. */
+  checkProgress(): void {
+    const isSlow = !this.#isPaused && this.#bytes - this.#bytesSeen < leastBytes;
+    if (isSlow) this.#finish(new RefusedRequest(refusals.tooSlow));
+    else this.#await();
+  }
+
+  onRateRecovered(): void {
+    // Others of its uid or address may have used up the rate.
+    if (this.#intake.recheck()) {
+      this.#deps.rateTimers.set(this, this.#intake.roomAt);
+      return;
+    }
+    this.#isPaused = false;
+    this.#options.payload.resume();
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    const { limit, payload } = this.#options;
+    const { unread } = this.#deps;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes > limit || (payload.receivedEncodedLength ?? 0) > limit) {
+      this.#finish(tooLarge());
+      return;
+    }
+    this.#intake.pay(chunk.length);
+    if (this.#intake.isOver) {
+      this.#isPaused = true;
+      payload.pause();
+      this.#deps.rateTimers.set(this, this.#intake.roomAt);
+    }
+    unread.set(this, this.#bytes + this.#chunks.length * perPiece);
+  };
+
+  readonly #end = (): void => this.#finish(undefined, Buffer.concat(this.#chunks, this.#bytes));
+
+  readonly #failed = (error: Error & { statusCode?: number }): void => {
+    error.statusCode ??= 400;
+    this.#finish(error);
+  };
+
+  readonly #closed = (): void => this.#finish(Object.assign(new Error(), { statusCode: 400 }));
+
+  #await(): void {
+    this.#bytesSeen = this.#bytes;
+    const { bodyTimers, platform } = this.#deps;
+    bodyTimers.set(this, platform.clock.monotonic() + progressTimeout);
+  }
+
+  #finish(error: unknown, bytes?: Buffer): void {
+    const { payload } = this.#options;
+    payload.off('data', this.#take).off('end', this.#end);
+    payload.off('error', this.#failed).off('close', this.#closed);
+    // It may still fail, which no longer matters.
+    payload.on('error', () => {});
+    this.#chunks.length = 0;
+    this.#deps.bodyTimers.clear(this);
+    this.#deps.rateTimers.clear(this);
+    this.#intake.end();
+    this.#deps.unread.set(this, 0);
+    this.#done(error, bytes);
+  }
+}
+
+function tooLarge(): Error {
+  return Object.assign(new Error('too large'), { statusCode: 413 });
+}
+
+/**
+ * Rule HTTP4: a body is JSON whatever its Content-Type; with the number of members of its objects.
+ * `undefined` if there is none.
+ */
+export function parsedBody(
+  body: unknown,
+  limits: JsonLimits,
+): { readonly message: JsonObject; readonly members: number } | undefined {
+  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
+  const parsed = parseMessage(body, limits);
+  if (parsed.kind === 'message') return parsed;
+  if (parsed.kind === 'malformed') throw fail('json.malformed');
+  throw fail.invalid(parsed.member, parsed.detail);
+}
+
+const givenTypes = new WeakMap<Pick<IncomingMessage, 'headers'>, string>();
+
+/** All bodies are JSON, whatever their Content-Type (rule HTTP4): makes fastify treat them so. */
+export function forceJsonContentType(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  if (type !== undefined) givenTypes.set(request, type);
+  request.headers['content-type'] = 'application/json';
+}
+
+/** The Content-Type that the request declares. */
+export function contentTypeOf(request: IncomingMessage): string | undefined {
+  return givenTypes.get(request);
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { localBus } from '../bus/local/bus.js';
+import { Objects } from '../objects/objects.js';
+import { SystemRecords } from '../objects/system-records.js';
+import { silentLog } from '../platform/log.js';
+import { noMetrics } from '../platform/metrics.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import { DeadLetters } from './dead-letters.js';
+
+const records = ['/_work-parts/1', '/_work-parts/2'];
+
+/** Dead letters on a memory store, one of which has records. */
+async function withLetter(limit = 10) {
+  const platform = simulatedPlatform({ seed: 1 });
+  const store = openMemoryStore({}, platform);
+  const objects = new Objects({ store, bus: localBus(), platform, log: silentLog });
+  const ports = { store, objects, platform, log: silentLog, metrics: noMetrics };
+  const deadLetters = new DeadLetters({ ...ports, limit, age: 1000 });
+  const written = new SystemRecords(objects);
+  for (const r of ['/_work/1', ...records]) await written.put(r, () => ({ name: r }));
+  const add = (from: string, of: { readonly records?: readonly string[] }) =>
+    deadLetters.add({
+      ...{ kind: 'hook', from, about: '/a/1', what: 'a postUpdate', attempts: 5, reason: 'no' },
+      ...{ work: { parts: records }, ...of },
+    });
+  await add('/_work/1', { records });
+  const [letter] = await deadLetters.list(10);
+  const left = async () => {
+    await objects.drain();
+    const parts = await store.created({ names: ['_work-parts'], parents: [] }, 0, 10);
+    const work = await store.created({ names: ['_work'], parents: [] }, 0, 10);
+    return {
+      parts: parts.entries.map(({ object }) => object.r),
+      work: work.entries.map(({ object }) => object.data),
+    };
+  };
+  return { deadLetters, id: letter?.id ?? '', left, written, add };
+}
+
+test('[HRD1] [POST10] a dead letter keeps the records of its work, and is dropped with them', async () => {
+  const { deadLetters, id, left } = await withLetter();
+  expect(await left()).toEqual({ parts: records, work: [] });
+  expect(await deadLetters.find(id)).toMatchObject({ records, work: { parts: records } });
+  expect(await deadLetters.drop(id)).toBe(true);
+  expect(await left()).toEqual({ parts: [], work: [] });
+  expect(await deadLetters.drop(id)).toBe(false);
+});
+
+test('[HRD1] [POST10] a dead letter that is replayed leaves its records to the work', async () => {
+  const { deadLetters, id, left } = await withLetter();
+  expect(await deadLetters.replay(id)).toBe(true);
+  expect(await left()).toEqual({ parts: records, work: [{ parts: records }] });
+});
+
+test('[HRD1] [POST10] one that is dropped because there are too many goes with its records', async () => {
+  const { deadLetters, left, written, add } = await withLetter(1);
+  await written.put('/_work/2', () => ({}));
+  await add('/_work/2', {});
+  expect(await left()).toEqual({ parts: [], work: [] });
+  const [other] = await deadLetters.list(10);
+  expect(other).toMatchObject({ from: '/_work/2' });
+  expect(other).not.toHaveProperty('records');
+});

@@ -1,0 +1,211 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import type { Objects } from '../objects/objects.js';
+import { requestOf, systemCreation } from '../objects/system-records.js';
+import type { WriteRequest } from '../objects/write-request.js';
+import type { Log } from '../platform/log.js';
+import type { Counter, Metrics } from '../platform/metrics.js';
+import type { Platform, Timer } from '../platform/platform.js';
+import type { Store } from '../store/store.js';
+import type { StoredObject } from '../store/stored-object.js';
+
+/**
+ * What was given up: a run of a post hook, the delivery of an event to a webhook, or the rest of
+ * what follows a deletion.
+ */
+const kinds = ['hook', 'webhook', 'cascade'] as const;
+
+/** Work that was given up. */
+export interface DeadLetter {
+  readonly kind: (typeof kinds)[number];
+  /** The R of the original entry, and of the object that it is about. */
+  readonly from: string;
+  readonly about: string;
+  /** For operators: `users postCreate`, or the event and the endpoint. */
+  readonly what: string;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly reason: string;
+  /** The original entry. */
+  readonly work: JsonObject;
+  /** Rs of further records of the work, which are erased with it. */
+  readonly records?: readonly string[] | undefined;
+}
+
+export interface StoredDeadLetter extends DeadLetter {
+  readonly id: string;
+  /** When it was given up, milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export interface DeadLettersOptions {
+  readonly store: Store;
+  readonly objects: Objects;
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Maximum number; the oldest are dropped beyond it. */
+  readonly limit: number;
+  /** Maximum age, milliseconds. */
+  readonly age: number;
+}
+
+const collection = '_dead-letters';
+const scope = { names: [collection], parents: [] };
+const sweepEvery = 3_600_000;
+const page = 100;
+
+/** Keeps work that was given up, within bounds, until it is replayed or dropped. */
+export class DeadLetters {
+  readonly #options: DeadLettersOptions;
+  readonly #added: Counter;
+  #count = 0;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(options: DeadLettersOptions) {
+    this.#options = options;
+    options.metrics.observe('really_dead_letters', 'Dead letters that are stored.', () => {
+      return this.#count;
+    });
+    this.#added = options.metrics.counter(
+      'really_dead_letters_made_total',
+      'Runs of post hooks, deliveries to webhooks and cascades of deletions that became dead letters.',
+      ['kind'],
+    );
+    // Present from the start: a counter that first appears as 1 has not increased, for Prometheus.
+    for (const kind of kinds) this.#added.add(0, kind);
+  }
+
+  /**
+   * Counts the stored dead letters, which may take a while, and enforces the bounds from now on.
+   * Never rejects.
+   */
+  async start(): Promise<void> {
+    const { store, platform, log } = this.#options;
+    this.#timer = platform.timers.every(sweepEvery, () => void this.#dropOld());
+    const order = { keys: [{ field: '_r', descending: false }] };
+    try {
+      this.#count = await store.count({ scope, order, limit: 1, timeout: 10_000 });
+    } catch (error) {
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters cannot be counted');
+    }
+    await this.#dropOld();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  /**
+   * Moves an entry to the dead letters atomically. Rejects with 503 where the store is unavailable.
+   */
+  async add(deadLetter: DeadLetter): Promise<void> {
+    const { objects, log, platform } = this.#options;
+    const id = objects.newId();
+    const at = platform.clock.now();
+    const r = `/${collection}/${id}`;
+    const { work, records, ...rest } = deadLetter;
+    const data = { ...rest, at, work, ...(records && { records: [...records] }) };
+    const creation = requestOf(systemCreation(r, data, at));
+    await objects.writeAll([creation], { erases: [deadLetter.from] });
+    this.#count += 1;
+    this.#added.add(1, deadLetter.kind);
+    const { kind, about, what, attempts, reason } = deadLetter;
+    log.error(
+      { deadLetter: id, kind, r: about, attempts, reason },
+      `${what} for ${about} was given up and is dead letter ${id}: ${reason}`,
+    );
+    if (this.#count > this.#options.limit) await this.#dropOld();
+  }
+
+  /** Newest first. */
+  async list(limit: number): Promise<StoredDeadLetter[]> {
+    const found = await this.#options.store.query({
+      scope,
+      order: { keys: [{ field: '_r', descending: true }] },
+      limit,
+      timeout: 10_000,
+    });
+    return found.map(deadLetterOf);
+  }
+
+  async find(id: string): Promise<StoredDeadLetter | undefined> {
+    const object = await this.#options.objects.head(`/${collection}/${id}`);
+    return object && !object.deleted ? deadLetterOf(object) : undefined;
+  }
+
+  /**
+   * Puts the work back where it came from, as if it were new. False where there is no such dead
+   * letter.
+   */
+  async replay(id: string): Promise<boolean> {
+    const { objects, platform } = this.#options;
+    const deadLetter = await this.find(id);
+    if (!deadLetter) return false;
+    const { attempts: _attempts, due: _due, reason: _reason, ...work } = deadLetter.work;
+    const place = deadLetter.from.slice(0, deadLetter.from.lastIndexOf('/') + 1);
+    const entry = systemCreation(`${place}${objects.newId()}`, work, platform.clock.now());
+    return await this.#erase([{ id }], [requestOf(entry)]);
+  }
+
+  /** False where there is no such dead letter. */
+  async drop(id: string): Promise<boolean> {
+    const deadLetter = await this.find(id);
+    return deadLetter !== undefined && (await this.#erase([deadLetter], []));
+  }
+
+  async #erase(
+    letters: readonly Pick<StoredDeadLetter, 'id' | 'records'>[],
+    requests: readonly WriteRequest[],
+  ): Promise<boolean> {
+    const erases = letters.flatMap(({ id, records = [] }) => [`/${collection}/${id}`, ...records]);
+    const { kind } = await this.#options.objects.writeAll(requests, { erases });
+    if (kind !== 'committed') return false;
+    this.#count -= letters.length;
+    return true;
+  }
+
+  /** Drops dead letters that are too many or too old. */
+  async #dropOld(): Promise<void> {
+    const { store, log, platform, limit, age } = this.#options;
+    try {
+      while (!this.#closed) {
+        const { entries } = await store.created(scope, 0, page);
+        const oldest = platform.clock.now() - age;
+        const tooMany = this.#count - limit;
+        const doomed = entries.filter(({ change }, index) => index < tooMany || change.at < oldest);
+        if (doomed.length === 0) return;
+        log.warn({ letters: doomed.length }, 'dead letters were dropped: too many, or too old');
+        const letters = doomed.map(({ object }) => deadLetterOf(object));
+        await this.#erase(letters, []);
+      }
+    } catch (error) {
+      if (!this.#closed) log.warn({ err: error }, 'the dead letters could not be cleaned up');
+    }
+  }
+}
+
+function deadLetterOf({ r, data }: StoredObject): StoredDeadLetter {
+  return {
+    id: idOf(r),
+    kind: kinds.find((kind) => kind === data.kind) ?? 'hook',
+    from: text(data.from),
+    about: text(data.about),
+    what: text(data.what),
+    attempts: typeof data.attempts === 'number' ? data.attempts : 0,
+    reason: text(data.reason),
+    at: typeof data.at === 'number' ? data.at : 0,
+    work: isJsonObject(data.work) ? data.work : {},
+    ...(Array.isArray(data.records) && { records: data.records.map(text) }),
+  };
+}
+
+function text(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** The last part of an R. */
+export function idOf(r: string): string {
+  return r.slice(r.lastIndexOf('/') + 1);
+}

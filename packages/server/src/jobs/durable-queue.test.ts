@@ -1,0 +1,282 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { localBus } from '../bus/local/bus.js';
+import { createWrite } from '../objects/change.js';
+import { silentLog } from '../platform/log.js';
+import { simulatedPlatform } from '../platform/simulated.js';
+import { openMemoryStore } from '../store/memory/store.js';
+import type { Store } from '../store/store.js';
+import { StoreUnavailable } from '../store/store-errors.js';
+import {
+  DurableQueue,
+  type DurableQueueOptions,
+  type QueueAttempt,
+  type QueueStore,
+} from './durable-queue.js';
+
+const done: QueueAttempt = { kind: 'done' };
+
+/** A durable queue on a memory store, whose work waits until the test ends it. */
+class Bench {
+  readonly platform = simulatedPlatform({ seed: 1 });
+  readonly store = openMemoryStore({}, this.platform);
+  readonly bus = localBus();
+  /** Entries whose work was begun, in order. */
+  readonly begun: string[] = [];
+  readonly #open = new Map<string, (attempt: QueueAttempt) => void>();
+  queue: DurableQueue | undefined;
+  #next = 1;
+
+  start(options: Partial<DurableQueueOptions> = {}, store: QueueStore = this.store): DurableQueue {
+    this.queue = new DurableQueue({
+      ...{ store, bus: this.bus, platform: this.platform, log: silentLog },
+      scope: { names: ['_jobs'], parents: [] },
+      orderingKey: ({ data }) => String(data.group),
+      work: (r) => {
+        this.begun.push(r);
+        return new Promise((resolve) => this.#open.set(r, resolve));
+      },
+      ...{ concurrency: 4, window: 1000 },
+      ...options,
+    });
+    void this.queue.start();
+    return this.queue;
+  }
+
+  async add(...groups: string[]): Promise<string[]> {
+    const writes = groups.map((group) => {
+      const r = `/_jobs/${this.#next++}`;
+      return createWrite(r, { group }, { by: { uid: 's' }, at: 0, modelVersion: 0 });
+    });
+    await this.store.commit(writes.map((write) => ({ writes: [write] })));
+    this.bus.publish(writes.map(({ change, object }) => ({ ...change, object, pos: 0 })));
+    await quiet();
+    return writes.map(({ object }) => object.r);
+  }
+
+  /** Ends the work of an entry, and erases the entry if it is done. */
+  async end(r: string | undefined, attempt: QueueAttempt = done): Promise<void> {
+    const resolve = this.#open.get(r ?? '');
+    if (!resolve || r === undefined) throw new Error(`${r} is not worked on`);
+    this.#open.delete(r);
+    if (attempt.kind === 'done') await this.store.commit([{ writes: [], erases: [r] }]);
+    resolve(attempt);
+    await quiet();
+  }
+
+  get working(): string[] {
+    return [...this.#open.keys()];
+  }
+}
+
+/** Lets everything run that is ready. */
+async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('the durable queue', () => {
+  let bench: Bench;
+  const fresh = () => {
+    bench = new Bench();
+    return bench;
+  };
+  afterEach(async () => {
+    const closed = bench.queue?.close();
+    for (const r of bench.working) await bench.end(r);
+    await closed;
+  });
+
+  test('[POST3] entries with one ordering key wait for each other, different keys do not', async () => {
+    const { add, begun } = bind(fresh());
+    bench.start();
+    const [a1, a2, b1, a3] = await add('a', 'a', 'b', 'a');
+    expect(begun).toEqual([a1, b1]);
+    await bench.end(a1);
+    expect(begun).toEqual([a1, b1, a2]);
+    await bench.end(a2);
+    await bench.end(b1);
+    expect(begun).toEqual([a1, b1, a2, a3]);
+  });
+
+  test('[POST3] concurrency is limited, and ordering keys take turns', async () => {
+    const { add, begun } = bind(fresh());
+    const queue = bench.start({ concurrency: 2 });
+    const [a1, a2, b1, c1] = await add('a', 'a', 'b', 'c');
+    expect(begun).toEqual([a1, b1]);
+    expect(queue.working).toBe(2);
+    await bench.end(a1);
+    // The other key has waited longer.
+    expect(begun).toEqual([a1, b1, c1]);
+    await bench.end(b1);
+    expect(begun).toEqual([a1, b1, c1, a2]);
+  });
+
+  test('[POST1] entries of an earlier run are resumed, page by page, and in order', async () => {
+    const { add, begun } = bind(fresh());
+    const groups = Array.from({ length: 250 }, (_, n) => `group${n % 7}`);
+    const rs = await add(...groups);
+    bench.start({
+      concurrency: 1,
+      work: async (r) => {
+        begun.push(r);
+        await bench.store.commit([{ writes: [], erases: [r] }]);
+        return done;
+      },
+    });
+    await expect.poll(() => begun.length).toBe(250);
+    for (const group of new Set(groups)) {
+      const own = rs.filter((_, index) => groups[index] === group);
+      expect(begun.filter((r) => own.includes(r))).toEqual(own);
+    }
+    expect(bench.queue?.pending).toBe(0);
+  });
+
+  test('[POST6] a failed entry is retried after its delay, and blocks its own ordering key only', async () => {
+    const { add, begun } = bind(fresh());
+    bench.start();
+    const [a1, a2, b1] = await add('a', 'a', 'b');
+    await bench.end(a1, { kind: 'retry', after: 1000 });
+    await bench.end(b1);
+    bench.platform.advance(999);
+    await quiet();
+    expect(begun).toEqual([a1, b1]);
+    bench.platform.advance(1);
+    await quiet();
+    expect(begun).toEqual([a1, b1, a1]);
+    await bench.end(a1);
+    expect(begun).toEqual([a1, b1, a1, a2]);
+  });
+
+  test('[POST3] a stuck ordering key neither fills the memory nor blocks others, and goes on in order', async () => {
+    const { add, begun } = bind(fresh());
+    bench.start({ window: 30 });
+    const stuck = await add(...Array.from({ length: 100 }, () => 'stuck'));
+    const others = await add(...Array.from({ length: 20 }, (_, n) => `other${n}`));
+    for (const r of others) await bench.end(r);
+    expect(begun).toEqual([stuck[0], ...others]);
+    expect(bench.queue?.pending).toBe(100);
+    for (const r of stuck) await bench.end(r);
+    expect(begun).toEqual([stuck[0], ...others, ...stuck.slice(1)]);
+    expect(bench.queue?.pending).toBe(0);
+  });
+
+  test('[POST3] entries added while the store is read are taken once, and after earlier ones', async () => {
+    const { add, begun } = bind(fresh());
+    const { slow, open } = gated(bench.store);
+    bench.start({}, slow);
+    await open();
+    const rs = await add(...Array.from({ length: 40 }, () => 'a'));
+    for (let done = 0; done < rs.length; ) {
+      const [r] = bench.working;
+      if (r === undefined) await open();
+      else {
+        await bench.end(r);
+        done++;
+        if (done === 20) rs.push(...(await add('a', 'a')));
+      }
+    }
+    expect(begun).toEqual(rs);
+  });
+
+  test('[POST1] an entry that ends while a page that contains it is read is not begun again', async () => {
+    const { add, begun } = bind(fresh());
+    const { slow, open } = gated(bench.store);
+    const rs = await add(...Array.from({ length: 17 }, () => 'a'), 'b');
+    bench.start({}, slow);
+    await open();
+    const b = rs.at(-1);
+    // The key is skipped from its last entry on: reaching that takes a page that contains `b` too.
+    for (const r of rs.slice(0, 16)) await bench.end(r);
+    await bench.end(b);
+    await open();
+    await open();
+    expect(begun.filter((r) => r === b)).toEqual([b]);
+    expect(bench.working).toEqual([rs[16]]);
+  });
+
+  test('[POST1] an unavailable store is read again, and work that throws is retried', async () => {
+    const { add, begun } = bind(fresh());
+    let away = true;
+    const { store } = bench;
+    const flaky: QueueStore = {
+      count: (query) => store.count(query),
+      async created(...asked) {
+        if (away) throw new StoreUnavailable('away');
+        return await store.created(...asked);
+      },
+    };
+    let throws = true;
+    bench.start(
+      {
+        work: async (r) => {
+          begun.push(r);
+          if (throws) throw new Error('a bug');
+          await store.commit([{ writes: [], erases: [r] }]);
+          return done;
+        },
+      },
+      flaky,
+    );
+    const [r] = await add('a');
+    expect(begun).toEqual([]);
+    away = false;
+    bench.platform.advance(1000);
+    await quiet();
+    expect(begun).toEqual([r]);
+    throws = false;
+    bench.platform.advance(1000);
+    await quiet();
+    expect(begun).toEqual([r, r]);
+  });
+
+  test('[POST6] an entry that is not due yet waits, also after a restart', async () => {
+    const { add, begun } = bind(fresh());
+    const [r] = await add('a');
+    bench.start({ notBefore: () => 5000 });
+    await quiet();
+    expect(begun).toEqual([]);
+    bench.platform.advance(5000);
+    await quiet();
+    expect(begun).toEqual([r]);
+  });
+
+  test('[POST1] closing waits for work in progress, begins no more, and leaves the rest', async () => {
+    const { add, begun } = bind(fresh());
+    const queue = bench.start({ concurrency: 1 });
+    const [a1] = await add('a', 'a', 'b');
+    let closed = false;
+    const closing = queue.close().then(() => {
+      closed = true;
+    });
+    await quiet();
+    expect(closed).toBe(false);
+    await bench.end(a1);
+    await closing;
+    await add('c');
+    expect(begun).toEqual([a1]);
+    const { entries } = await bench.store.created({ names: ['_jobs'], parents: [] }, 0, 10);
+    expect(entries).toHaveLength(3);
+  });
+});
+
+function bind(bench: Bench) {
+  return { add: bench.add.bind(bench), begun: bench.begun };
+}
+
+/** A store whose pages arrive when the test opens the gate. */
+function gated(store: Store) {
+  const gates: (() => void)[] = [];
+  const slow: QueueStore = {
+    count: (query) => store.count(query),
+    async created(...asked) {
+      const answer = await store.created(...asked);
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return answer;
+    },
+  };
+  const open = async () => {
+    await quiet();
+    for (const gate of gates.splice(0)) gate();
+    await quiet();
+  };
+  return { slow, open };
+}

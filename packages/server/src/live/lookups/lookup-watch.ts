@@ -1,0 +1,92 @@
+import type { Model } from '../../model/model.js';
+import type { CommittedChange, Pos } from '../../store/stored-object.js';
+import { type LiveContext, modelOf } from '../live-context.js';
+import type { GroupReassignment } from '../registry/group-reassignment.js';
+import type { Subscription } from '../registry/live-session.js';
+import type { LiveSessions } from '../registry/live-sessions.js';
+import type { SubscriptionRegistry } from '../registry/subscription-registry.js';
+import { collectionNamesOf } from '../reload/model-change.js';
+import type { LookupIndex } from './lookup-index.js';
+
+/**
+ * Rule LKP4: when an object changes that the rights of subscriptions depend on, they are authorized again before
+ * anything that was committed after it is pushed to them. Call `receive` with each change before it is delivered.
+ */
+export class LookupWatch {
+  readonly #context: LiveContext;
+  readonly #sessions: LiveSessions;
+  readonly #registry: SubscriptionRegistry;
+  readonly #reassignment: GroupReassignment;
+  readonly #index: LookupIndex;
+  /** Every change up to here was received. */
+  #through: Pos | undefined;
+
+  constructor(
+    context: LiveContext,
+    deps: {
+      sessions: LiveSessions;
+      registry: SubscriptionRegistry;
+      reassignment: GroupReassignment;
+      index: LookupIndex;
+    },
+  ) {
+    this.#context = context;
+    this.#sessions = deps.sessions;
+    this.#registry = deps.registry;
+    this.#reassignment = deps.reassignment;
+    this.#index = deps.index;
+  }
+
+  receive(change: CommittedChange): void {
+    const before = this.#through;
+    this.#through = Math.max(before ?? 0, change.pos);
+    // What the bus left out may have changed anything.
+    if (before !== undefined && change.pos > before + 1) this.#authorizeAll();
+    const dependents = this.#index.dependents.affectedBy(change);
+    for (const { model } of dependents) this.#context.rightsClock.advance(model);
+    for (const subscription of this.#index.affectedBy(change.r, dependents)) {
+      this.#authorizeAgain(subscription);
+    }
+  }
+
+  /** The store is at this position: if later than what was received, anything may have changed. */
+  observe(pos: Pos): void {
+    if (this.#through !== undefined && pos <= this.#through) return;
+    this.#through = pos;
+    this.#authorizeAll();
+  }
+
+  /** This position belongs to a new version of a model, not to a change. */
+  skipPosition(pos: Pos): void {
+    if (this.#through === pos - 1) this.#through = pos;
+  }
+
+  /**
+   * The models of these collections were replaced, and with them what their objects say, without a change. Call when
+   * their own subscriptions were moved to the new models.
+   */
+  reloaded(collections: ReadonlySet<string>): void {
+    if (collections.size > 0) this.#authorizeAllOf(this.#index.dependents.on(collections));
+  }
+
+  #authorizeAll(): void {
+    this.#authorizeAllOf(this.#index.dependents.all());
+  }
+
+  #authorizeAllOf(models: ReadonlySet<Model>): void {
+    if (models.size === 0) return;
+    for (const model of models) this.#context.rightsClock.advance(model);
+    for (const subscription of [...this.#sessions.subscriptions()]) {
+      const model = modelOf(this.#context, collectionNamesOf(subscription));
+      if (model && models.has(model)) this.#authorizeAgain(subscription);
+    }
+  }
+
+  #authorizeAgain(subscription: Subscription): void {
+    if (subscription.kind === 'object' && subscription.progress === 'waiting') {
+      // In another group it is authorized once more when it starts.
+      this.#registry.assignGroup(subscription);
+    }
+    this.#reassignment.reauthorize([subscription], 'auth');
+  }
+}

@@ -1,0 +1,58 @@
+import { deletionEffects, type ReferencePath, referencePaths } from '../../deletion-effects.js';
+import type { Model, ModelSet } from '../../model.js';
+import type { FieldDraft, ModelDraft } from '../draft.js';
+import { quoted } from '../expected-names.js';
+
+/** Deletions that may stop half way (rule CAS8). */
+export function* deletionWarnings(draft: ModelDraft, models: ModelSet): Generator<string> {
+  const model = models.get(draft.names);
+  if (model === undefined) return;
+  for (const found of referencePaths(model.fields)) {
+    const offset = offsetAt(draft, found.path);
+    if (offset === undefined) continue;
+    const { line, column } = draft.yaml.file.placeOf(offset);
+    const place = `${draft.yaml.file.path}:${line}:${column}`;
+    const warning = unsetWarning(found) ?? refuseWarning(found, model, models);
+    if (warning !== undefined) yield `${place}: ${warning}`;
+  }
+}
+
+function unsetWarning({ path, field }: ReferencePath): string | undefined {
+  const mayBeRequired = typeof field.required !== 'boolean' && field.name !== '';
+  if (field.onDeleted !== 'unset' || !mayBeRequired) return undefined;
+  return `${quoted(path)} is unset when what it refers to is deleted, and \`required\` may refuse that: the object then keeps the reference`;
+}
+
+function refuseWarning(
+  { path, field: { onDeleted, collection } }: ReferencePath,
+  model: Model,
+  models: ModelSet,
+): string | undefined {
+  if (onDeleted !== 'refuse') return undefined;
+  const key = collection.join('/');
+  const target = models.get(collection);
+  const ways = models.all().flatMap((owner) => {
+    const { steps } = deletionEffects(models, owner);
+    return steps.some((step) => step.action === 'delete' && step.model.key === key) ? [owner] : [];
+  });
+  const owner = ways.find(({ key: deleted }) => deleted !== model.key);
+  if (target === undefined || owner === undefined) return undefined;
+  return `${quoted(path)} refuses the deletion of objects of ${printed(collection)}, which are deleted with those of ${printed(owner.names)}: then it stops a deletion half way`;
+}
+
+/** In the notation of `collectionR`. */
+function printed(names: readonly string[]): string {
+  return `/${names.join('/*/')}`;
+}
+
+/** Where the `onDeleted` of a reference is. */
+function offsetAt(draft: ModelDraft, path: string): number | undefined {
+  let fields: ReadonlyMap<string, FieldDraft> | undefined = draft.fields;
+  let field: FieldDraft | undefined;
+  for (const step of path.split('.')) {
+    field = fields?.get(step.replaceAll('[]', ''));
+    while (field?.type === 'List') field = field.items;
+    fields = field?.type === 'Object' ? field.fields : undefined;
+  }
+  return field?.type === 'reference' ? field.onDeletedOffset : undefined;
+}

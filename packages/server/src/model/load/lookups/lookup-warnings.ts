@@ -1,0 +1,120 @@
+import type {
+  BinaryExpression,
+  Identifier,
+  LogicalExpression,
+  MemberExpression,
+  Node,
+} from 'acorn';
+import { scopeName } from '../../lookups/lookup-uses.js';
+import { childrenOf } from '../../script/auth-reads.js';
+import { isObjectMember } from '../../script/members.js';
+import type { ModelDraft, ScriptSlot } from '../draft.js';
+import { quoted } from '../expected-names.js';
+import { readsOf } from '../script-reads.js';
+import { placeIn, stranger, strangerInside } from '../warning-texts.js';
+import type { LookupLinks } from './link-lookups.js';
+
+/** Warnings about the lookups that a script reads (rule LKP6): most likely mistakes. */
+export function* lookupWarnings(
+  draft: ModelDraft,
+  slot: ScriptSlot,
+  links: LookupLinks,
+): Generator<string> {
+  yield* inWarnings(slot);
+  const { lookups, tree } = slot.draft;
+  if (lookups === undefined) return;
+  yield* unknownMembers(draft, slot, links);
+  const names = new Set([...lookups.keys()].map(scopeName));
+  const reported = new Set<string>();
+  for (const { name, member, node } of unguardedReads(tree, names)) {
+    if (reported.has(name)) continue;
+    reported.add(name);
+    yield `${placeIn(slot, node.start)}: ${quoted(name)} is null where there is no such object, and then \`${name}.${member}\` throws, which is a no; \`${name}?.${member}\` says so`;
+  }
+}
+
+/** `x in list` asks for an index in JavaScript. */
+function* inWarnings(slot: ScriptSlot): Generator<string> {
+  for (const node of nodesOf(slot.draft.tree)) {
+    if (node.type !== 'BinaryExpression') continue;
+    const { operator, left } = node as BinaryExpression;
+    const isKey = left.type === 'Literal' && typeof left.value === 'string';
+    if (operator !== 'in' || (isKey && !isListLiteral(node as BinaryExpression))) continue;
+    yield `${placeIn(slot, node.start)}: \`in\` asks whether a list has an index, or an object a member; \`list.includes(value)\` asks for a value`;
+  }
+}
+
+function isListLiteral({ right }: BinaryExpression): boolean {
+  return right.type === 'ArrayExpression';
+}
+
+/** Members that the model of the looked-up object does not have. */
+function* unknownMembers(
+  draft: ModelDraft,
+  slot: ScriptSlot,
+  links: LookupLinks,
+): Generator<string> {
+  const names = slot.draft.lookups ?? new Map();
+  const reported = new Set<string>();
+  for (const { owner, path, offset } of readsOf(slot.draft.tree).members) {
+    const [first = '', ...rest] = path;
+    const name = owner === 'parents' ? `parents.${first}` : owner;
+    if (!names.has(name)) continue;
+    const [member, ...inner] = owner === 'parents' ? rest : path;
+    const model = links.model(draft, name);
+    if (model === undefined || member === undefined || isObjectMember(member)) continue;
+    const fields = [...model.fields.keys(), '_r', '_rev'];
+    const message =
+      stranger(name, member, fields) ?? strangerInside(model.fields.get(member), name, inner);
+    if (message === undefined || reported.has(message)) continue;
+    reported.add(message);
+    yield `${placeIn(slot, offset)}: ${message}`;
+  }
+}
+
+interface UnguardedRead {
+  readonly name: string;
+  readonly member: string;
+  readonly node: Node;
+}
+
+/**
+ * Members of lookups that are read without `?.`, and without a look at the lookup itself before: `x != null && x.role`
+ * and `x ? x.role : …` are fine, and in statements any mention without a member counts as such a look.
+ */
+function unguardedReads(tree: Node, names: ReadonlySet<string>): UnguardedRead[] {
+  const guarded = new Set<string>();
+  const reads: UnguardedRead[] = [];
+  for (const node of nodesOf(tree)) {
+    for (const name of lookedAt(node, names)) guarded.add(name);
+    if (node.type !== 'MemberExpression') continue;
+    const { object, property, optional, computed } = node as MemberExpression;
+    if (object.type !== 'Identifier' || !names.has(object.name) || optional || computed) continue;
+    // `parents` itself is never null.
+    if (object.name === 'parents' || property.type !== 'Identifier') continue;
+    reads.push({ name: object.name, member: property.name, node });
+  }
+  return reads.filter(({ name }) => !guarded.has(name));
+}
+
+/** The lookups whose being there this node asks for. */
+function lookedAt(node: Node, names: ReadonlySet<string>): string[] {
+  const parts = node as unknown as Record<string, unknown>;
+  const asked: unknown[] = [];
+  if (node.type === 'LogicalExpression') asked.push((node as LogicalExpression).left);
+  if (node.type === 'ConditionalExpression' || node.type === 'IfStatement') asked.push(parts.test);
+  if (node.type === 'UnaryExpression') asked.push(parts.argument);
+  if (node.type === 'BinaryExpression') asked.push(parts.left, parts.right);
+  return asked.flatMap((part) => {
+    const { type, name } = part as Identifier;
+    return type === 'Identifier' && names.has(name) ? [name] : [];
+  });
+}
+
+function* nodesOf(tree: Node): Generator<Node> {
+  const waiting: Node[] = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    yield node;
+    waiting.push(...childrenOf(node));
+  }
+}

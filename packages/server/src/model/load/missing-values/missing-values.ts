@@ -1,0 +1,148 @@
+import type {
+  BinaryExpression,
+  ConditionalExpression,
+  LogicalExpression,
+  Node,
+  UnaryExpression,
+} from 'acorn';
+import { unchained } from '../../lookups/lookup-uses.js';
+import { draftsIn } from '../build-model.js';
+import type { FieldDraft, ModelDraft, ScriptSlot } from '../draft.js';
+import type { LookupLinks } from '../lookups/link-lookups.js';
+import { placeIn } from '../warning-texts.js';
+import { both, type Present, presentIf, type Read, readOf } from './present-values.js';
+
+/** In JavaScript two missing values are equal, so a rule that compares them allows whoever has neither (rule LKP6). */
+export function* missingValueWarnings(draft: ModelDraft, links: LookupLinks): Generator<string> {
+  for (const { slot, field } of rulesOf(draft)) {
+    const { tree, source } = slot.draft;
+    const isMissable = (read: Read, present: Present) =>
+      !present.has(read.path.join('.')) &&
+      mayBeMissing(read, { draft, slot, field, links, present });
+    const search = new EqualitySearch(isMissable);
+    search.visit(unchained(tree), new Set(), true);
+    for (const { node, guard } of search.found) {
+      const text = source.slice(node.start, node.end).replaceAll(/\s+/g, ' ');
+      const asked = source.slice(guard.start, guard.end);
+      yield `${placeIn(slot, node.start)}: \`${text}\` is true where both are missing; \`${asked} != null && ${text}\` asks for a value`;
+    }
+  }
+}
+
+interface RuleSlot {
+  readonly slot: ScriptSlot;
+  /** Set for the rule of a field. */
+  readonly field?: FieldDraft | undefined;
+}
+
+function* rulesOf({ access, fields }: ModelDraft): Generator<RuleSlot> {
+  for (const slot of Object.values(access?.rules ?? {})) yield { slot };
+  for (const { field, access: rights } of draftsIn(fields)) {
+    for (const slot of new Set(Object.values(rights))) if (slot) yield { slot, field };
+  }
+}
+
+interface Where extends RuleSlot {
+  readonly draft: ModelDraft;
+  readonly links: LookupLinks;
+  readonly present: Present;
+}
+
+function mayBeMissing({ path, isOptional }: Read, where: Where): boolean {
+  const { draft, slot, field, links, present } = where;
+  const [root = '', ...members] = path;
+  switch (root) {
+    case 'auth':
+      return ['_r', 'authType', 'data'].includes(members[0] ?? '');
+    case 'obj':
+    case 'input':
+      return members.length > 0 && isFieldMissable(draft, members);
+    case 'was':
+      return !hasValue(field);
+    default: {
+      const name = root === 'parents' ? `parents.${members.shift() ?? ''}` : root;
+      if (!slot.draft.lookups?.has(name)) return false;
+      const isThere = present.has(name) || !isOptional;
+      return members.length > 0 && (!isThere || isFieldMissable(links.model(draft, name), members));
+    }
+  }
+}
+
+/** Of an object that there is. What its model does not have at all is another warning. */
+function isFieldMissable(
+  model: ModelDraft | undefined,
+  [name = '', ...inner]: readonly string[],
+): boolean {
+  if (name === '_r' || name === '_rev') return false;
+  const field = model?.fields.get(name);
+  if (model !== undefined && field === undefined) return false;
+  return inner.length > 0 || !hasValue(field);
+}
+
+/** As a rule: a default can be unset, where updates of the field are allowed. */
+function hasValue(field: FieldDraft | undefined): boolean {
+  return field?.required === true || field?.default !== undefined;
+}
+
+interface FoundEquality {
+  readonly node: Node;
+  /** The operand to ask for first. */
+  readonly guard: Node;
+}
+
+/** Finds the equalities of two values which may both be missing, where their truth makes the whole true. */
+class EqualitySearch {
+  readonly found: FoundEquality[] = [];
+  readonly #isMissable: (read: Read, present: Present) => boolean;
+
+  constructor(isMissable: (read: Read, present: Present) => boolean) {
+    this.#isMissable = isMissable;
+  }
+
+  /** `isAsserted`: whether it makes the whole true by being true, or by being false. */
+  visit(node: Node, present: Present, isAsserted: boolean): void {
+    switch (node.type) {
+      case 'LogicalExpression': {
+        const { operator, left, right } = node as LogicalExpression;
+        if (operator === '??') return;
+        const [a, b] = [unchained(left), unchained(right)];
+        // Both are as asserted, or the left one is not when the right one is evaluated.
+        const isBoth = (operator === '&&') === isAsserted;
+        this.visit(a, isBoth ? both(present, presentIf(b, isAsserted)) : present, isAsserted);
+        this.visit(b, both(present, presentIf(a, isBoth === isAsserted)), isAsserted);
+        return;
+      }
+      case 'UnaryExpression': {
+        const { operator, argument } = node as UnaryExpression;
+        if (operator === '!') this.visit(unchained(argument), present, !isAsserted);
+        return;
+      }
+      case 'ConditionalExpression': {
+        const { test, consequent, alternate } = node as ConditionalExpression;
+        const condition = unchained(test);
+        for (const [part, holds] of [
+          [consequent, true],
+          [alternate, false],
+        ] as const) {
+          this.visit(unchained(part), both(present, presentIf(condition, holds)), isAsserted);
+        }
+        return;
+      }
+      case 'BinaryExpression':
+        this.#compare(node as BinaryExpression, present, isAsserted);
+        return;
+      default:
+    }
+  }
+
+  #compare(node: BinaryExpression, present: Present, isAsserted: boolean): void {
+    const isEquality = isAsserted ? ['==', '==='] : ['!=', '!=='];
+    if (!isEquality.includes(node.operator)) return;
+    const sides = [node.left, node.right];
+    const reads = sides.map(readOf);
+    if (!reads.every((read) => read !== undefined && this.#isMissable(read, present))) return;
+    // What the token says is the same for all objects.
+    const guard = sides.find((_, index) => reads[index]?.path[0] === 'auth') ?? node.left;
+    this.found.push({ node, guard });
+  }
+}

@@ -1,0 +1,116 @@
+import { Fifo } from './fifo.js';
+import type { InFlight } from './in-flight.js';
+import type { TickSlice } from './tick-slice.js';
+
+type Task = () => Promise<void>;
+
+interface OwnerQueue {
+  readonly owner: unknown;
+  readonly waiting: Fifo<Task>;
+  /** Tasks started and not finished. */
+  active: number;
+}
+
+export interface FairLimiterLimits {
+  /** Concurrent tasks. */
+  readonly total: number;
+  /** Concurrent tasks of one owner. */
+  readonly perOwner: number;
+}
+
+/**
+ * Limits concurrent store reads for subscriptions, round-robin by owner: a client that subscribes
+ * to ten thousand objects does not make the others wait for all of them. Also yields the event
+ * loop, because a store that answers at once would otherwise run everything in one turn (rule
+ * LIM43).
+ */
+export class FairLimiter {
+  readonly #limits: FairLimiterLimits;
+  readonly #queues = new Map<unknown, OwnerQueue>();
+  /** Owner queues that may start a task now, each once. */
+  readonly #ready = new Fifo<OwnerQueue>();
+  readonly #inFlight: InFlight;
+  readonly #slice: TickSlice;
+  #active = 0;
+  #waiting = 0;
+  #isResting = false;
+
+  constructor(limits: FairLimiterLimits, deps: { inFlight: InFlight; slice: TickSlice }) {
+    this.#limits = limits;
+    this.#inFlight = deps.inFlight;
+    this.#slice = deps.slice;
+  }
+
+  /** Owners with unfinished tasks. */
+  get owners(): number {
+    return this.#queues.size;
+  }
+
+  /** Tasks not started yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Queues the task. It must not reject. */
+  run(owner: unknown, task: Task): void {
+    let queue = this.#queues.get(owner);
+    if (!queue) {
+      queue = { owner, waiting: new Fifo(), active: 0 };
+      this.#queues.set(owner, queue);
+    }
+    const wasReady = this.#isReady(queue);
+    queue.waiting.push(task);
+    this.#waiting += 1;
+    this.#inFlight.begin();
+    if (!wasReady && this.#isReady(queue)) this.#ready.push(queue);
+    this.#begin();
+  }
+
+  /** As `run`, for a task that may reject: resolves or rejects as it does. */
+  schedule<T>(owner: unknown, task: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.run(owner, () => task().then(resolve, reject));
+    });
+  }
+
+  /** `isRested`: in this tick at least one task is started, whatever else took its time. */
+  #begin(isRested = false): void {
+    let mayStart = isRested;
+    while (this.#active < this.#limits.total && this.#ready.size > 0 && !this.#isResting) {
+      if (!mayStart && this.#slice.isOver) {
+        void this.#rest();
+        return;
+      }
+      mayStart = false;
+      const queue = this.#ready.shift();
+      const task = queue?.waiting.shift();
+      if (!queue || !task) return;
+      queue.active += 1;
+      this.#waiting -= 1;
+      this.#active += 1;
+      if (this.#isReady(queue)) this.#ready.push(queue);
+      void task().finally(() => this.#end(queue));
+    }
+  }
+
+  async #rest(): Promise<void> {
+    this.#isResting = true;
+    await this.#slice.rest();
+    this.#isResting = false;
+    this.#begin(true);
+  }
+
+  #end(queue: OwnerQueue): void {
+    const wasReady = this.#isReady(queue);
+    queue.active -= 1;
+    this.#active -= 1;
+    if (!wasReady && this.#isReady(queue)) this.#ready.push(queue);
+    if (queue.active === 0 && queue.waiting.size === 0) this.#queues.delete(queue.owner);
+    this.#inFlight.end();
+    this.#begin();
+  }
+
+  #isReady({ waiting, active }: OwnerQueue): boolean {
+    return waiting.size > 0 && active < this.#limits.perOwner;
+  }
+}

@@ -1,0 +1,244 @@
+import { type JsonValue, ProtocolError } from '@really/protocol';
+import { Type } from '@really/protocol/schema';
+import type { PrivilegedContexts } from '../commands/privileged-contexts.js';
+import type { Services } from '../commands/services.js';
+import { HookDepthExceeded, type OutboxEntry } from '../commands/write/outbox-entry.js';
+import { isStoreDown, type Job, type JobOutcome, type JobQueue } from '../jobs/job-queue.js';
+import type { ScriptEffect } from '../model/hook-state.js';
+import { requestOf, systemCreation } from '../objects/system-records.js';
+import type { CommitRefusal, WriteRequest } from '../objects/write-request.js';
+import { fits } from '../platform/record-schema.js';
+import { describeFailure, stepOf } from './effects.js';
+
+/** Effects that are written together: as many as a batch may have commands. */
+export const effectsTogether = 100;
+
+/** Runs whose effects may be on disk in parts, besides those that an earlier process left. */
+const mostSpread = 16;
+/** Milliseconds until a run is executed again that found as many. */
+const spreadRetry = 1000;
+
+export interface HookWritesOptions {
+  readonly services: Services;
+  readonly contexts: PrivilegedContexts;
+  /** Creates the deliveries of an event, one for each endpoint that wants it. */
+  readonly deliveries: (event: HookEvent) => WriteRequest[];
+  readonly progress: JobQueue['progress'];
+}
+
+/** An event that a hook emitted. */
+export interface HookEvent {
+  readonly name: string;
+  readonly data: JsonValue;
+  /** The object that the hook ran for. */
+  readonly r: string;
+  /** When the object was written, milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+/** What else is written and erased with effects. */
+interface Ending {
+  readonly requests: readonly WriteRequest[];
+  readonly erases: readonly string[];
+}
+
+type Committed =
+  | { readonly kind: 'committed' | 'too-large' }
+  | {
+      readonly kind: 'refused';
+      readonly effect: ScriptEffect | undefined;
+      readonly error: unknown;
+    };
+
+/**
+ * Writes what a post hook asked for, each effect once (rule POST4). Up to a hundred effects are
+ * committed with the end of the run's entry. More are first committed as parts of the entry (records
+ * of up to a hundred); then each part is committed with its own end, in a turn of its own.
+ */
+export class HookWrites {
+  readonly #options: HookWritesOptions;
+  /** Rs of the entries with parts. */
+  readonly #spread = new Set<string>();
+
+  constructor(options: HookWritesOptions) {
+    this.#options = options;
+  }
+
+  /** Writes the effects of a run. */
+  async write(job: Job, entry: OutboxEntry, effects: readonly ScriptEffect[]): Promise<JobOutcome> {
+    if (effects.length <= effectsTogether) {
+      const result = await this.#commit(entry, effects, { requests: [], erases: [job.r] });
+      if (result.kind === 'committed') return { kind: 'erased' };
+      if (result.kind === 'refused') return failureOf(result.effect, result.error);
+      if (effects.length < 2) return tooLarge;
+    }
+    return await this.#spreadOut(job, effects);
+  }
+
+  /** Writes the next part of a run whose effects are in parts. */
+  async writePart(
+    job: Job,
+    entry: OutboxEntry,
+    [part = '', ...others]: readonly string[],
+  ): Promise<JobOutcome> {
+    this.#spread.add(job.r);
+    const record = await this.#options.services.objects.head(part);
+    const data = record && !record.deleted ? record.data : undefined;
+    if (!data || !fits(partSchema, data)) {
+      return { kind: 'failed', reason: `it has lost its part ${part}`, final: true };
+    }
+    const effects = await this.#lasting(JSON.parse(data.effects) as readonly ScriptEffect[]);
+    const isLast = others.length === 0;
+    const result = await this.#commit(entry, effects, {
+      requests: isLast ? [] : [this.#options.progress(job, { parts: others })],
+      erases: isLast ? [part, job.r] : [part],
+    });
+    if (result.kind === 'refused') return await this.#refused(result);
+    if (result.kind === 'committed') {
+      if (!isLast) return { kind: 'continued' };
+      this.#spread.delete(job.r);
+      return { kind: 'erased' };
+    }
+    return effects.length < 2 ? tooLarge : await this.#split(job, effects, [part, ...others]);
+  }
+
+  /** The run is over, with or without success. */
+  forget({ r }: Job): void {
+    this.#spread.delete(r);
+  }
+
+  /** Commits effects as parts of their entry. */
+  async #spreadOut(job: Job, effects: readonly ScriptEffect[]): Promise<JobOutcome> {
+    if (this.#spread.size >= mostSpread) return { kind: 'postponed', ms: spreadRetry };
+    this.#spread.add(job.r);
+    const size = Math.min(effectsTogether, Math.ceil(effects.length / 2));
+    return await this.#store(job, inParts(effects, size), { parts: [], erases: [] });
+  }
+
+  /** Makes two parts of one that is too large for a commit. */
+  async #split(
+    job: Job,
+    effects: readonly ScriptEffect[],
+    [part = '', ...others]: readonly string[],
+  ): Promise<JobOutcome> {
+    const halves = inParts(effects, Math.ceil(effects.length / 2));
+    return await this.#store(job, halves, { parts: others, erases: [part] });
+  }
+
+  async #store(
+    job: Job,
+    parts: readonly (readonly ScriptEffect[])[],
+    rest: { readonly parts: readonly string[]; readonly erases: readonly string[] },
+  ): Promise<JobOutcome> {
+    const { objects } = this.#options.services;
+    const writes = parts.map((effects) => {
+      const r = `/${partsOfOutbox}/${objects.newId()}`;
+      return systemCreation(r, { effects: JSON.stringify(effects) }, objects.changeTime());
+    });
+    const all = [...writes.map(({ object }) => object.r), ...rest.parts];
+    const progress = this.#options.progress(job, { parts: all });
+    const requests = [progress, ...writes.map(requestOf)];
+    const result = await objects.writeAll(requests, { erases: rest.erases });
+    if (result.kind === 'committed') return { kind: 'continued' };
+    if (result.kind === 'refused') throw result.error;
+    return tooLarge;
+  }
+
+  /**
+   * Without updates and deletions of objects that were deleted since the hook ran: there is nothing
+   * left to do, and the hook is not executed again to learn of it.
+   */
+  async #lasting(effects: readonly ScriptEffect[]): Promise<readonly ScriptEffect[]> {
+    const heads = await this.#options.services.objects.heads(effects.map(([, r]) => r));
+    return effects.filter(([kind], index) => {
+      return (kind !== 'update' && kind !== 'remove') || !heads[index]?.deleted;
+    });
+  }
+
+  /** A part that was refused because an object was deleted just now is written without it. */
+  async #refused({ effect, error }: Extract<Committed, { kind: 'refused' }>): Promise<JobOutcome> {
+    const isGone = error instanceof ProtocolError && error.code === 410;
+    if (effect && isGone && (await this.#lasting([effect])).length === 0) {
+      return { kind: 'continued' };
+    }
+    return failureOf(effect, error);
+  }
+
+  /** Commits effects together with the end of their entry or part, all or none. */
+  async #commit(
+    entry: OutboxEntry,
+    effects: readonly ScriptEffect[],
+    { requests, erases }: Ending,
+  ): Promise<Committed> {
+    const steps: EffectWrite[] = [];
+    for (const effect of effects) {
+      try {
+        steps.push(...this.#stepsOf(entry, effect));
+      } catch (error) {
+        return { kind: 'refused', effect, error };
+      }
+    }
+    const { objects } = this.#options.services;
+    const all = [...steps.map(({ request }) => request()), ...requests];
+    const result = await objects.writeAll(all, { erases });
+    switch (result.kind) {
+      case 'committed':
+      case 'repeated':
+        return { kind: 'committed' };
+      case 'too-large':
+        return result;
+      case 'refused':
+        return { kind: 'refused', effect: steps[result.index]?.effect, error: result.error };
+      default: {
+        const step = steps[result.index];
+        // The entry is gone: another node did its work.
+        if (!step) return { kind: 'committed' };
+        const error = step.refusal?.(result) ?? result.kind;
+        return { kind: 'refused', effect: step.effect, error };
+      }
+    }
+  }
+
+  #stepsOf(entry: OutboxEntry, effect: ScriptEffect): EffectWrite[] {
+    const [kind, name, value] = effect;
+    if (kind !== 'emit') {
+      const step = stepOf(this.#options.contexts.ofHook(entry.chain + 1), [kind, name, value]);
+      return [{ effect, request: () => step.request(), refusal: (found) => step.refusal(found) }];
+    }
+    const event = { name, data: value, r: entry.r, at: entry.at };
+    return this.#options.deliveries(event).map((request) => ({ effect, request: () => request }));
+  }
+}
+
+/** The names of the collection of parts. */
+const partsOfOutbox = '_outbox-parts';
+
+/** As text, which is no larger in memory than on disk. */
+const partSchema = Type.Object({ effects: Type.String() });
+
+interface EffectWrite {
+  readonly effect: ScriptEffect;
+  readonly request: () => WriteRequest;
+  readonly refusal?: ((found: CommitRefusal) => ProtocolError) | undefined;
+}
+
+function inParts<T>(list: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let index = 0; index < list.length; index += size) {
+    parts.push(list.slice(index, index + size));
+  }
+  return parts;
+}
+
+const tooLarge: JobOutcome = {
+  kind: 'failed',
+  reason: 'its writes are too large for one commit',
+  final: true,
+};
+
+/** Throws where the store was unavailable: that is no fault of the hook. */
+function failureOf(effect: ScriptEffect | undefined, error: unknown): JobOutcome {
+  if (isStoreDown(error)) throw error;
+  const reason = effect ? describeFailure(effect, error) : `${error}`;
+  return { kind: 'failed', reason, final: error instanceof HookDepthExceeded };
+}

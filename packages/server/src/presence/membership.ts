@@ -1,0 +1,212 @@
+import type { Auth, JsonObject } from '@really/protocol';
+import type { Frame } from '../live/push/frame.js';
+import type { PushTarget } from '../live/push-target.js';
+import { ownerOf } from '../queries/owner.js';
+import type { KnownList, RoomMemberList } from './member-list.js';
+
+/** Pushes that may wait until it is known whether they may still be sent. */
+const maxHeld = 64;
+const maxHeldBytes = 256 * 1024;
+
+/**
+ * Why nothing may be sent to a membership now: the response to its join is not queued yet, its
+ * rights are checked again, or its connection is being resumed.
+ */
+export type HoldReason = 'response' | 'rights' | 'resume';
+
+/** The room of a membership, as far as it matters to it. */
+export interface JoinedRoomState {
+  readonly list: RoomMemberList;
+  readonly isEmpty: boolean;
+  /** True while pushes are on their way to watchers. */
+  readonly isDelivering: boolean;
+  remove(membership: Membership): void;
+  /** Sends it the whole list. */
+  sendList(membership: Membership): void;
+  /** It got less than the others. */
+  onBehind(): void;
+}
+
+/** A connection in the room of an object. */
+export class Membership {
+  readonly connection: RoomConnection;
+  /** The object's R, and the names of its collection. */
+  readonly topic: { readonly r: string; readonly names: readonly string[] };
+  /** `undefined`: it only watches. */
+  state: JsonObject | undefined;
+  /** `undefined` before it is in the room, and when it no longer is. */
+  room: JoinedRoomState | undefined;
+  /** The list that it knows, if not the one that was pushed to all last. */
+  known: KnownList | undefined;
+  /** Something was left out: the whole list has to follow before anything else (rule PRS7). */
+  isBehind = false;
+  /** Incremented when its rights may have changed. */
+  rightsVersion = 0;
+  /** Bytes charged for its state. */
+  charged = 0;
+  readonly #holds = new Set<HoldReason>();
+  #held: Frame[] = [];
+  #heldBytes = 0;
+  /** The push that ends it, which waits for the response to its join. */
+  #last: Frame | undefined;
+
+  constructor(
+    connection: RoomConnection,
+    topic: { readonly r: string; readonly names: readonly string[] },
+    state: JsonObject | undefined,
+  ) {
+    this.connection = connection;
+    this.topic = topic;
+    this.state = state;
+  }
+
+  get kind(): 'object' {
+    return 'object';
+  }
+
+  /** As of a subscription: whose rights count. */
+  get session(): { readonly pushTarget: { readonly auth: Auth } } {
+    return { pushTarget: this.connection };
+  }
+
+  get r(): string {
+    return this.topic.r;
+  }
+
+  get isHeld(): boolean {
+    return this.#holds.size > 0;
+  }
+
+  isHeldFor(reason: HoldReason): boolean {
+    return this.#holds.has(reason);
+  }
+
+  /** Nothing is sent until `release` was called with the same reason. */
+  hold(reason: HoldReason): void {
+    this.#holds.add(reason);
+  }
+
+  release(reason: HoldReason): void {
+    if (!this.#holds.delete(reason)) return;
+    if (this.#last && reason === 'response') this.sendLast(this.#last);
+    if (this.isHeld) return;
+    const held = this.#held;
+    this.#dropHeld();
+    for (const frame of held) this.offer(frame);
+  }
+
+  /** Its connection dropped: no response follows, and a resume begins again. */
+  detach(): void {
+    this.#holds.delete('response');
+    this.#holds.delete('resume');
+    this.#dropHeld();
+    this.#last = undefined;
+    this.isBehind = false;
+  }
+
+  /** Sends a push, or leaves it out: then the whole list follows. */
+  offer(frame: Frame): void {
+    const { target } = this.connection;
+    if (this.isBehind || !target || !this.room) return;
+    if (this.isHeld) this.#keep(frame);
+    else if (!target.pushEphemeral?.(frame)) this.fallBehind();
+  }
+
+  /** It gets the whole list again: what waits is older. `isDelivering`: so may be what is on its way. */
+  restartAt(known: KnownList, isDelivering: boolean): void {
+    this.#dropHeld();
+    this.known = known;
+    if (isDelivering) this.fallBehind();
+    else this.isBehind = false;
+  }
+
+  fallBehind(): void {
+    this.isBehind = true;
+    this.#dropHeld();
+    this.room?.onBehind();
+  }
+
+  /** Sends the whole list in place of what was left out. False if output still waits. */
+  catchUp(list: Frame, known: KnownList): boolean {
+    if (this.isHeld || !this.connection.target?.pushEphemeral?.(list)) return false;
+    this.isBehind = false;
+    this.known = known;
+    return true;
+  }
+
+  /** The last push, whatever is held: only the response to its join comes before it. */
+  sendLast(frame: Frame): void {
+    this.#dropHeld();
+    this.#last = this.isHeldFor('response') ? frame : undefined;
+    if (this.#last) return;
+    this.connection.target?.pushEphemeral?.(frame, true);
+  }
+
+  #keep(frame: Frame): void {
+    this.#held.push(frame);
+    this.#heldBytes += frame.bytes.length;
+    if (this.#held.length > maxHeld || this.#heldBytes > maxHeldBytes) this.fallBehind();
+  }
+
+  #dropHeld(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+}
+
+/** A connection in rooms. It outlives its socket by the time in which it may be resumed. */
+export class RoomConnection {
+  /** How others know it (rule PRS2): random, so that it reveals nothing of the connection-handle. */
+  readonly id: string;
+  readonly memberships = new Map<string, Membership>();
+  /** Those whose rights are checked before they are in their rooms. */
+  readonly joining = new Set<Membership>();
+  /** Joins in progress. */
+  pendingJoins = 0;
+  /**
+   * `attached`: it has a socket; `detached`: its members wait for it to resume; `away`: they have
+   * left meanwhile; `ended`: it cannot resume.
+   */
+  state: 'attached' | 'detached' | 'away' | 'ended' = 'attached';
+  #target: PushTarget | undefined;
+  #auth: Auth;
+  #owner: string;
+
+  constructor(id: string, target: PushTarget) {
+    this.id = id;
+    this.#target = target;
+    this.#auth = target.auth;
+    this.#owner = ownerOf(target);
+  }
+
+  get target(): PushTarget | undefined {
+    return this.#target;
+  }
+
+  get auth(): Auth {
+    return this.#target?.auth ?? this.#auth;
+  }
+
+  /** Who pays for it: see `ownerOf`. */
+  get owner(): string {
+    return this.#owner;
+  }
+
+  /** Approximate bytes of memory of what is kept to resume it. */
+  get bytes(): number {
+    let bytes = 512;
+    for (const { charged } of this.memberships.values()) bytes += charged;
+    return bytes;
+  }
+
+  attach(target: PushTarget): void {
+    this.#target = target;
+    this.state = 'attached';
+  }
+
+  detach(state: 'detached' | 'ended'): void {
+    if (this.#target) this.#auth = this.#target.auth;
+    this.#target = undefined;
+    this.state = state;
+  }
+}

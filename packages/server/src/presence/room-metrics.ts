@@ -1,0 +1,36 @@
+import type { Counter, Metrics } from '../platform/metrics.js';
+
+/** Metrics of rooms. */
+export interface RoomMetrics {
+  /** By evt. */
+  readonly pushes: Counter;
+  readonly omitted: Counter;
+}
+
+/** Gauges of rooms. */
+export interface RoomCounts {
+  readonly rooms: number;
+  readonly members: number;
+  readonly watchers: number;
+}
+
+export function roomMetrics(metrics: Metrics, read: () => RoomCounts): RoomMetrics {
+  metrics.observe('really_rooms', 'Rooms of objects that somebody watches.', () => read().rooms);
+  metrics.observe(
+    'really_room_watchers',
+    'Connections in rooms, once for each room.',
+    () => read().watchers,
+  );
+  metrics.observe(
+    'really_room_members',
+    'Those of them that appear to the others.',
+    () => read().members,
+  );
+  return {
+    pushes: metrics.counter('really_room_pushes_total', 'Pushes of rooms, by their evt.', ['evt']),
+    omitted: metrics.counter(
+      'really_room_pushes_omitted_total',
+      'Pushes of rooms that were left out because output waited, with the whole list to follow.',
+    ),
+  };
+}

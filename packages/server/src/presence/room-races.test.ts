@@ -1,0 +1,130 @@
+import { beforeEach, expect, test } from 'vitest';
+import { RoomMemberList } from './member-list.js';
+import { Membership, RoomConnection } from './membership.js';
+import { type RoomSocket, type RoomsApp, roomModels, roomsApp } from './rooms.fixture.js';
+
+const r = '/boards/1';
+const topic = { r, names: ['boards'] };
+const forbidden = { code: 403, message: 'forbidden' };
+const failed = { evt: 'failed', eph: true, r, error: forbidden };
+
+let app: RoomsApp;
+let amal: RoomSocket;
+let badr: RoomSocket;
+
+beforeEach(async () => {
+  app = await roomsApp();
+  amal = app.socket('amal');
+  badr = app.socket('badr');
+  await app.write({ cmd: 'create', r, body: {} });
+});
+
+/** Drops the connection; returns what resumes it with another socket. */
+function parked(socket: RoomSocket): (again: RoomSocket) => () => void {
+  const { rooms } = app.services;
+  const connection = rooms.park(socket);
+  if (!connection) throw new Error('nothing was parked');
+  return (again) => rooms.resume(again, connection);
+}
+
+const setReaders = (readers: readonly string[], rev = 1) =>
+  app.write({
+    ...{ cmd: 'update', r, rev },
+    body: { ops: [{ op: 'set', key: 'readers', value: [...readers] }] },
+  });
+
+test('[PRS9] a connection that drops before its join is answered gets the pushes of the room after it is resumed', async () => {
+  await app.services.rooms.join(amal, topic, {});
+  const again = app.socket('amal');
+  parked(amal)(again)();
+  await app.services.rooms.settled();
+  expect(again.take()).toMatchObject([{ evt: 'presence', body: { count: 1 } }]);
+  await app.request(badr, { cmd: 'send', r, body: { event: 'wave' } });
+  expect(again.take()).toMatchObject([{ evt: 'sent' }]);
+});
+
+test('[PRS9] many who resume at once get one list, which is encoded once', async () => {
+  await app.join(amal, r, {});
+  await app.join(badr, r, {});
+  const frames: unknown[] = [];
+  for (const socket of [amal, badr]) {
+    const again = app.socket(socket.auth.uid);
+    again.pushEphemeral = (frame) => frames.push(frame) > 0;
+    parked(socket)(again)();
+  }
+  await app.services.rooms.settled();
+  expect(frames).toHaveLength(2);
+  expect(frames[1]).toBe(frames[0]);
+});
+
+test('[PRS1] a join that ends after its connection dropped and was resumed is undone', async () => {
+  await app.join(amal, r, {});
+  await app.write({ cmd: 'create', r: '/boards/2', body: {} });
+  const joining = app.services.rooms.join(amal, { ...topic, r: '/boards/2' }, undefined);
+  const again = app.socket('amal');
+  parked(amal)(again)();
+  await expect(joining).rejects.toMatchObject({ code: 503 });
+  await app.services.rooms.settled();
+  expect(app.services.rooms.counts.watchers).toBe(1);
+});
+
+test('[PRS10] a right that is lost before the join is answered is reported after the response', async () => {
+  const { begin } = await app.services.rooms.join(amal, topic, {});
+  await setReaders(['badr']);
+  expect(app.services.rooms.counts.watchers).toBe(0);
+  expect(amal.take()).toEqual([]);
+  begin();
+  expect(amal.take()).toEqual([failed]);
+});
+
+test('[PRS10] a right that is lost during a resume is reported after that', async () => {
+  await app.join(amal, r, {});
+  const again = app.socket('amal');
+  const begin = parked(amal)(again);
+  await setReaders(['badr']);
+  expect(again.take()).toEqual([]);
+  begin();
+  await app.services.rooms.settled();
+  expect(again.take()).toEqual([failed]);
+  expect(app.services.rooms.counts.watchers).toBe(0);
+});
+
+test('[PRS10] a token that is renewed while a join is authorized counts', async () => {
+  const vault = '/vaults/1';
+  await app.write({ cmd: 'create', r: vault, body: { owner: 'amal' } });
+  const joining = app.services.rooms.join(amal, { r: vault, names: ['vaults'] }, undefined);
+  amal.auth = { uid: 'other' };
+  app.services.rooms.authChanged(amal);
+  await expect(joining).rejects.toMatchObject({ code: 404 });
+  expect(app.services.rooms.counts.watchers).toBe(0);
+});
+
+test('[PRS9] [PRS10] [LKP4] what the token of a resumed connection looks up is watched', async () => {
+  const rooms = String(roomModels['projects/rooms']).replace('{auth.uid}', '{auth.data.member}');
+  app = await roomsApp({ models: { ...roomModels, 'projects/rooms': rooms } });
+  const room = '/projects/1/rooms/1';
+  const member = { cmd: 'create', body: { role: 'reader' } };
+  await app.write({ cmd: 'create', r: '/projects/1', body: {} });
+  for (const id of ['a', 'b']) await app.write({ ...member, r: `/projects/1/members/${id}` });
+  await app.write({ cmd: 'create', r: room, body: {} });
+  amal = app.socket('amal', { data: { member: 'a' } });
+  expect(await app.join(amal, room)).toMatchObject({ body: { count: 0 } });
+  const again = app.socket('amal', { data: { member: 'b' } });
+  parked(amal)(again)();
+  await app.services.rooms.settled();
+  expect(again.take()).toMatchObject([{ evt: 'presence', body: { members: [] } }]);
+  await app.write({ cmd: 'delete', r: '/projects/1/members/b' });
+  expect(again.take()).toEqual([{ ...failed, r: room }]);
+});
+
+test('[PRS1] [PRS7] joining again while pushes are on their way is followed by the whole list', () => {
+  const list = new RoomMemberList();
+  const membership = new Membership(new RoomConnection('m1', amal), topic, undefined);
+  let behind = 0;
+  membership.room = {
+    ...{ list, isEmpty: false, isDelivering: true, remove() {}, sendList() {} },
+    onBehind: () => behind++,
+  };
+  membership.restartAt(list.known, true);
+  expect([membership.isBehind, behind]).toEqual([true, 1]);
+});

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { attackedServer, expectUnharmed } from './attack.js';
+import { rawSocket } from './raw-sockets.js';
+
+const megabyte = 1024 * 1024;
+const server = attackedServer();
+
+/** One request after the other on so many connections; resolves with the number of answers. */
+async function askOn(connections: number, request: string, until: AbortSignal): Promise<number> {
+  let answers = 0;
+  const ask = async () => {
+    const socket = await rawSocket(server);
+    while (!until.aborted && !socket.destroyed) {
+      socket.write(request);
+      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      answers += 1;
+    }
+    socket.destroy();
+  };
+  await Promise.all(Array.from({ length: connections }, ask));
+  return answers;
+}
+
+test.each([
+  ['for nothing', ''],
+  ['with a made-up token', `Authorization: Bearer ${'x'.repeat(40)}.e30.${'y'.repeat(43)}\r\n`],
+])('[LIM48] a thousand connections that ask %s delay nobody else', async (_what, header) => {
+  let answers = 0;
+  const request = `GET /v0.1/innocents/1 HTTP/1.1\r\nHost: x\r\n${header}\r\n`;
+  const attack = async (until: AbortSignal) => {
+    answers += await askOn(1000, request, until);
+  };
+  await expectUnharmed(server, { attack, memory: 200 * megabyte });
+  expect(answers).toBeGreaterThan(1000);
+});
