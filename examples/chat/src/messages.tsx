@@ -92,16 +92,27 @@ function useReading(id: string, me: string, { total, isRead }: { total: number; 
     onVisibility,
     () => document.visibilityState === 'visible',
   );
-  const unread = own ? Math.max(0, total - (own.seen ?? 0)) : 0;
-  const isDue = unread > 0 && isRead && isVisible;
+  const unread = Math.max(0, total - (own?.seen ?? total));
+  const due = own && own.seen !== total && isRead && isVisible ? total : undefined;
+  const dueWhenLeft = useRef<number>(undefined);
+  const store = useCallback(
+    (seen: number) => void update(`/rooms/${id}/members/${me}`, (u) => u.set('seen', seen)),
+    [id, me, update],
+  );
   useEffect(() => {
-    if (!isDue) return;
+    dueWhenLeft.current = due;
+    if (due === undefined) return;
     // One write for several messages that come together.
-    const timer = setTimeout(() => {
-      void update(`/rooms/${id}/members/${me}`, (u) => u.set('seen', total));
-    }, 300);
+    const timer = setTimeout(() => store(due), 300);
     return () => clearTimeout(timer);
-  }, [isDue, total, id, me, update]);
+  }, [due, store]);
+  // Whoever leaves the room before that has read it too.
+  useEffect(
+    () => () => {
+      if (dueWhenLeft.current !== undefined) store(dueWhenLeft.current);
+    },
+    [store],
+  );
   return unread;
 }
 
