@@ -464,6 +464,4 @@ export class Session implements PushTarget, InFlightOwner, ConnectedSession, Tok
     // A session that is only partly resumed cannot continue.
     if (this.initialized && !this.#initializeCompleted) this.#socket.close(closeCodes.overload);
   }
-
-  /** 128 random bits. */
 }
