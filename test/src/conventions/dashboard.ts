@@ -43,7 +43,7 @@ const rows: readonly (readonly [title: string, words: readonly string[]])[] = [
     [
       'audit',
       'auth',
-      'errand',
+      'job',
       'token',
       'login',
       'password',

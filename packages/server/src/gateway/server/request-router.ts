@@ -46,11 +46,11 @@ export class RequestRouter {
   }
 
   upgrade(request: IncomingMessage, head: Buffer): void {
-    const { hosts, serveWithoutUpgrade: passOver } = this.#options;
+    const { hosts, serveWithoutUpgrade } = this.#options;
     const target = pathKindOf(request.url ?? '');
     const wantsWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
     const app = hosts.appOf(request);
-    if (target === 'other' && !wantsWebSocket) passOver(request, head);
+    if (target === 'other' && !wantsWebSocket) serveWithoutUpgrade(request, head);
     else if (app) app.upgrade(request, head);
     else if (target === 'unsupported-version') this.#refuse(request, refusals.unsupportedVersion);
     else this.#refuse(request, refusals.unknownApp);

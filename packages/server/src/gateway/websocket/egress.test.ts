@@ -56,8 +56,8 @@ function setUp(limit = 100) {
     const writer = new SocketWriter(egress, socket, {
       address: '192.0.2.1',
       giveUp: () => events.push('given up'),
-      onDrain: () => events.push('relieved'),
-      onOverflow: () => events.push('overwhelmed'),
+      onDrain: () => events.push('drained'),
+      onOverflow: () => events.push('overflowed'),
     });
     return { socket, writer, events };
   };
@@ -134,7 +134,7 @@ test('[LIM4] a socket is congested above the limit, until less than half of it w
   socket.drain(60);
   expect([writer.waiting, writer.congested, events]).toEqual([81, true, []]);
   socket.drain(41);
-  expect([writer.waiting, writer.congested, events]).toEqual([40, false, ['relieved']]);
+  expect([writer.waiting, writer.congested, events]).toEqual([40, false, ['drained']]);
   expect(egress.congested).toBe(0);
 });
 
@@ -146,7 +146,7 @@ test('[LIM4] frequent responses do not keep a socket congested', () => {
   writer.send(Buffer.alloc(20));
   tick();
   socket.drain(101);
-  expect(events).toEqual(['relieved']);
+  expect(events).toEqual(['drained']);
   expect(writer.waiting).toBe(20);
 });
 
@@ -163,7 +163,7 @@ test('[LIM4] beyond eight times the limit the socket overflows, and not from wit
   writer.send(frame('dropped'));
   expect(events).toEqual([]);
   tick();
-  expect([events, socket.writes.length, writer.waiting]).toEqual([['overwhelmed'], 8, 800]);
+  expect([events, socket.writes.length, writer.waiting]).toEqual([['overflowed'], 8, 800]);
   writer.close();
   expect(egress.congested).toBe(0);
 });

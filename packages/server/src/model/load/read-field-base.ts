@@ -55,7 +55,7 @@ export class FieldBaseReader {
       validation: this.script(members.get('validation'), `\`validation\` of ${what}`, {
         parameters: seen,
         lookups: this.#lookups,
-        isVerdict: true,
+        isValidation: true,
       }),
     };
   }

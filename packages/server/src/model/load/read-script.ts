@@ -19,8 +19,8 @@ export interface ScriptNames {
   readonly orFunction?: boolean | undefined;
   /** A suggestion for an expression that does not compile. */
   readonly hint?: string | undefined;
-  /** See `ScriptDraft.isVerdict`. */
-  readonly isVerdict?: boolean | undefined;
+  /** See `ScriptDraft.isValidation`. */
+  readonly isValidation?: boolean | undefined;
 }
 
 /** Reads an expression in the YAML. If it does not compile, that is a problem at its position. */
@@ -66,7 +66,7 @@ export function readExpression(
     parameters: isFunction || names.orFunction !== true ? parametersOf(names, lookups) : [],
     lookups,
     hasThis: names.hasThis === true && !isFunction,
-    isVerdict: names.isVerdict,
+    isValidation: names.isValidation,
   };
   return { draft, file, offset };
 }

@@ -161,8 +161,8 @@ test('[VAL2] numbers that JSON does not have are no values', async () => {
       kind: 'threw',
       message: expect.stringContaining('which is no JSON'),
     });
-    const { script: verdict } = await make(source, [], { isVerdict: true });
-    expect(await verdict.run({}), source).toMatchObject({ kind: 'returned', value: null });
+    const { script: validation } = await make(source, [], { isValidation: true });
+    expect(await validation.run({}), source).toMatchObject({ kind: 'returned', value: null });
   }
   expect(Object.is(await evaluated('-0'), 0)).toBe(true);
   expect(await evaluated('undefined')).toBeUndefined();
@@ -198,7 +198,7 @@ test('[VAL3] of a validation only true and false come out of the sandbox, at the
   ];
   const expected = [true, false, null, null, null, null, true];
   for (const [index, source] of sources.entries()) {
-    const { script } = await make(source, [], { isVerdict: true });
+    const { script } = await make(source, [], { isValidation: true });
     expect(await script.run({}), source).toMatchObject({ value: expected[index] });
   }
 });

@@ -144,10 +144,10 @@ function constantOf(closure: Closure, draft: ScriptDraft): { readonly value: Val
 }
 
 /** The result of a closure, as the sandbox would return it: JSON has no -0, and no number that is not finite. */
-function answer(value: Value, { isVerdict, line }: ScriptDraft): ScriptResult {
+function answer(value: Value, { isValidation, line }: ScriptDraft): ScriptResult {
   if (typeof value !== 'number') return returned(value);
   if (Number.isFinite(value)) return returned(value + 0);
-  return isVerdict ? returned(null) : threw(`it returned ${value}, which is no JSON`, line);
+  return isValidation ? returned(null) : threw(`it returned ${value}, which is no JSON`, line);
 }
 
 function returned(value: Value): ScriptResult {

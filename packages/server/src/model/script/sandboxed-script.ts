@@ -29,7 +29,7 @@ export interface ScriptDraft {
   readonly lookups?: LookupReads | undefined;
   readonly hasThis: boolean;
   /** Only true and false are kept: any other result, even one that JSON cannot express, becomes null. */
-  readonly isVerdict?: boolean | undefined;
+  readonly isValidation?: boolean | undefined;
 }
 
 export interface ScriptTools {
@@ -93,7 +93,7 @@ function callerOf(scope: ScriptScope): ScriptCaller {
 /** Parameters that carry `this` and the text of `now()`; no field has such a name. */
 const sandboxThis = '$this';
 const sandboxNow = '$now';
-const onlyVerdicts =
+const booleanOrNull =
   '(function (value) { return value === true || value === false ? value : null; })';
 const nowFunction = `function now() { return ${sandboxNow}; }`;
 
@@ -104,19 +104,19 @@ function sandboxSource(draft: ScriptDraft): SandboxSource {
   const given = draft.parameters.map((name, index) => (kind === 'function' ? `$${index}` : name));
   const needsThis = kind === 'expression' && draft.hasThis;
   const needsNow = kind !== 'body' && mentionsNow(draft) && !given.includes('now');
-  if (!needsThis && !needsNow && !draft.isVerdict) {
+  if (!needsThis && !needsNow && !draft.isValidation) {
     return { file, line, kind, source, parameters: given };
   }
   const parameters = [...given];
   if (needsThis) parameters.push(sandboxThis);
   if (needsNow) parameters.push(sandboxNow);
   const prefix = needsNow ? `${nowFunction} ` : '';
-  const verdict = draft.isVerdict ? onlyVerdicts : '';
+  const checked = draft.isValidation ? booleanOrNull : '';
   return {
     file,
     line,
     kind: 'body',
-    source: `${prefix}return ${verdict}(${wrappedSource(draft, given)});`,
+    source: `${prefix}return ${checked}(${wrappedSource(draft, given)});`,
     parameters,
   };
 }

@@ -47,8 +47,8 @@ export function programOf(
   };
 }
 
-function unusedName({ source }: SandboxSource, wish: string): string {
-  let name = wish;
+function unusedName({ source }: SandboxSource, base: string): string {
+  let name = base;
   while (source.includes(name)) name += '$';
   return name;
 }
