@@ -173,6 +173,26 @@ export function migrateContract(open: OpenStore): void {
       expect(await readPages(2, 10)).toEqual(['/users/2']);
     });
 
+    test('are there again when a group is refused first, and when it is tried twice', async () => {
+      const { store } = subject;
+      const unique = layout('users', [{ fields: ['n'], unique: true }]);
+      await store.prepare([unique]);
+      const user = creation('/users/1', { n: 1 });
+      await subject.commit(user);
+      const migrated = to(2, user.object, { n: 1 });
+      await store.migrate([migrated]);
+      await store.migrated(names, 2);
+      const refused = { writes: [creation('/users/2'), creation('/users/1')] };
+      expect(await store.commit([refused])).toMatchObject([{ kind: 'refused', index: 1 }]);
+      expect(await readPages(2, 10)).toEqual([]);
+      // The value moves to an object that is written before the one that had it.
+      const moves = [creation('/users/3', { n: 1 }), update(migrated.object, { n: 2 })];
+      const group = { writes: [creation('/users/2'), ...moves] };
+      expect(await store.commit([group])).toMatchObject([{ kind: 'committed' }]);
+      expect(await readPages(2, 10)).toEqual(['/users/2', '/users/3']);
+      expect(await store.countOutdated(names, 2)).toBe(2);
+    });
+
     test('are omitted from a query that asks for a version', async () => {
       const { store } = subject;
       const [a, b] = [creation('/users/a', { n: 2 }), creation('/users/b', { n: 2 })];

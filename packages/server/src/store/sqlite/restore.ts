@@ -69,7 +69,7 @@ export class Restore {
       throw new RestoreRefused(index, { kind: 'unique', fields });
     }
     const { deleted, modelVersion } = state;
-    if (!deleted && modelVersion < collection.migrated) collection.lowerMigrated(modelVersion);
+    if (!deleted) this.#collections.written(collection, modelVersion);
   }
 
   /**

@@ -218,13 +218,13 @@ export class Writer {
   #tryGroup(apply: () => GroupOutcome): GroupOutcome {
     const position = this.#position;
     const newest = this.#newest;
-    const { made } = this.#collections;
+    const { alterations } = this.#collections;
     return this.#transactions.part<GroupOutcome>(() => {
       const outcome = apply();
       if (outcome.kind === 'committed') return { result: outcome, keep: true };
       this.#position = position;
       this.#newest = newest;
-      if (this.#collections.made > made) this.#collections.forget();
+      if (this.#collections.alterations > alterations) this.#collections.forget();
       return { result: outcome, keep: false };
     });
   }
@@ -286,7 +286,7 @@ export class Writer {
     } catch (error) {
       return clashOf(error, collection, location, data);
     }
-    if (!deleted && modelVersion < collection.migrated) collection.lowerMigrated(modelVersion);
+    if (!deleted) this.#collections.written(collection, modelVersion);
     this.#record(write, collection, pos, head);
     this.#position = pos;
     this.#newest = Math.max(this.#newest, at);

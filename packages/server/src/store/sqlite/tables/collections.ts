@@ -16,7 +16,7 @@ export class Collections {
   readonly #setVersion: Statement;
   readonly #layouts = new Map<string, CollectionLayout>();
   readonly #writers = new Map<string, CollectionWriter>();
-  #made = 0;
+  #alterations = 0;
 
   constructor(db: Database) {
     this.#db = db;
@@ -33,9 +33,9 @@ export class Collections {
     return this.#layouts;
   }
 
-  /** Number of collections created so far. */
-  get made(): number {
-    return this.#made;
+  /** Number of changes to what is remembered here. After a rollback of one, call `forget`. */
+  get alterations(): number {
+    return this.#alterations;
   }
 
   /**
@@ -64,6 +64,13 @@ export class Collections {
     for (const layout of layouts) this.#layouts.set(layout.names.join('/'), layout);
     // Their statements depend on the unique fields.
     this.forget();
+  }
+
+  /** Notes that a living object was written with this model version. */
+  written(collection: CollectionWriter, version: number): void {
+    if (version >= collection.migrated) return;
+    collection.lowerMigrated(version);
+    this.#alterations += 1;
   }
 
   /** Call it when a transaction has failed: tables created in it are gone. */
@@ -96,7 +103,7 @@ export class Collections {
     const known = this.#number.get(name);
     if (known !== undefined) return Number(known);
     for (const statement of collectionDdl(name)) this.#db.exec(statement);
-    this.#made += 1;
+    this.#alterations += 1;
     return Number(this.#add.run(name).lastInsertRowid);
   }
 }
