@@ -14,6 +14,8 @@ const models = {
   runs: 'version: 1\nfields: { name: { type: String } }\naccess: { create: true, read: true }',
   'runs/things': `
 version: 2
+unique: [[owner, box.word]]
+index: [[ratio, count]]
 fields:
   owner:  { type: String }
   code:   { type: String, unique: true }
@@ -62,15 +64,25 @@ const word = fc.constantFrom(
   'é',
   '\u0000x',
   '\ud83d\ude00',
+  '\ud83d',
+  'ß\\u0061\n',
+  'x'.repeat(300),
   '\uffee',
   '',
   "o'k",
 );
 const small = fc.integer({ min: -2, max: 60 });
+/** Sums of these overflow, or lose digits. */
+const extreme = fc.constantFrom(
+  ...[1.7976931348623157e308, -1.7976931348623157e308, 5e-324, 1e21, 0.1, -0],
+  ...[2 ** 53 - 1, 2 ** 53, -(2 ** 53), 2 ** 63, 1152921504606847000],
+);
+const number = fc.oneof({ weight: 3, arbitrary: small }, { weight: 1, arbitrary: extreme });
 const scalar: fc.Arbitrary<JsonValue> = fc.oneof(
   word,
   small,
-  fc.constantFrom(null, true, false, 0.5, -0.25, 1e21),
+  extreme,
+  fc.constantFrom(null, true, false, 0.5, -0.25),
 );
 const anything: fc.Arbitrary<JsonValue> = fc.oneof(
   scalar,
@@ -85,17 +97,17 @@ const fieldValue: Readonly<Record<string, fc.Arbitrary<JsonValue>>> = {
   owner: fc.constantFrom('amal', 'bela', 'secret'),
   code: fc.constantFrom('c1', 'c2', 'c3', 'c4', 'c5', 'c6').map((code) => `@${code}`),
   count: small,
-  ratio: fc.constantFrom(0.5, 2, -1),
+  ratio: fc.oneof(fc.constantFrom(0.5, 2, -1), extreme),
   on: fc.boolean(),
   when: fc.constantFrom('2024-01-01T00:00:00Z', '2024-06-01T02:00:00+02:00', '2023-12-31'),
   words: fc.array(word, { maxLength: 3 }),
-  box: fc.record({ word, n: small }, { requiredKeys: [] }),
+  box: fc.record({ word, n: number }, { requiredKeys: [] }),
   any: anything,
   next: fc.oneof(
     { weight: 3, arbitrary: fc.constant(null) },
     { weight: 1, arbitrary: id.map((item) => `@/things/${item}`) },
   ),
-  level: fc.integer({ min: 0, max: 9 }),
+  level: fc.oneof(fc.integer({ min: 0, max: 9 }), extreme),
   nope: scalar,
 };
 const fieldName = fc.constantFrom(...Object.keys(fieldValue));
@@ -121,8 +133,8 @@ const op: fc.Arbitrary<JsonObject> = fc.oneof(
   fc.record({ op: fc.constant('set'), key: path, value: scalar }),
   fc.record({
     op: fc.constant('addNumber'),
-    key: fc.constantFrom('count', 'ratio', 'box.n', 'on'),
-    value: small,
+    key: fc.constantFrom('count', 'ratio', 'ratio', 'box.n', 'level', 'any.n', 'on'),
+    value: number,
   }),
   fc.record({
     op: fc.constantFrom('push', 'addToSet', 'pull'),
@@ -182,6 +194,9 @@ const readOpts = fc
         'level',
         '-level',
         '_rev',
+        'any,-count',
+        '-words,ratio,_r',
+        'next,-sum',
       ),
       limit: fc.integer({ min: 1, max: 4 }),
       skip: fc.nat(3),

@@ -14,9 +14,10 @@ import { openMemoryStore } from './memory/store.js';
 import { sortPositionOf } from './order.js';
 import { openSqliteStore } from './sqlite/store.js';
 import type { Store } from './store.js';
-import type { Query } from './store-reads.js';
+import { UniqueClash } from './store-errors.js';
+import type { Query, Scope } from './store-reads.js';
 import type { Change, StoredObject } from './stored-object.js';
-import type { OnceKey, Write, WriteGroup } from './write-group.js';
+import type { ObjectRead, OnceKey, Write, WriteGroup } from './write-group.js';
 
 /** Every run of a property uses its own collections, so that one pair of stores suffices. */
 const platform = simulatedPlatform({ seed: 1 });
@@ -61,34 +62,55 @@ function withoutOnce(found: unknown): unknown {
 describe('queries', () => {
   const ids = ['a', 'B', '1', '10', '2', 'b', '-', '_', 'aa', 'c'];
   const indexes = fc.uniqueArray(fc.constantFrom(...fieldNames, 'o.p'), { maxLength: 4 });
+  /** Two parents of each object; none in a top-level collection. */
+  const places = ['p/x/q/y', 'p/x/q-/y', 'p-/x/q/y', 'p0/x/p/y'];
+  const placesOf = fc.oneof(
+    { weight: 2, arbitrary: fc.constant(undefined) },
+    {
+      weight: 1,
+      arbitrary: fc.array(fc.constantFrom(...places), { minLength: 10, maxLength: 10 }),
+    },
+  );
+  const someRs = [
+    ...ids.slice(0, 4).map((id) => `/things/${id}`),
+    ...places.slice(0, 2).map((place) => `/things/${place}/a`),
+  ];
   const scenario = fc.record({
     data: fc.array(objectData, { minLength: 1, maxLength: ids.length }),
+    places: placesOf,
+    /** Which of them are found. */
+    parents: fc.constantFrom(['*', '*'], ['*', '*'], ['p', '*'], ['p', 'q'], ['none', '*']),
+    id: fc.option(fc.constantFrom('a', 'B'), { nil: undefined, freq: 5 }),
+    below: fc.option(fc.subarray(places), { nil: undefined, freq: 5 }),
     indexes,
-    filters: fc.array(filterOf(ids.slice(0, 4).map((id) => `/things/${id}`)), {
-      minLength: 1,
-      maxLength: 4,
-    }),
+    filters: fc.array(filterOf(someRs), { minLength: 1, maxLength: 4 }),
     order: orderBy,
     limit: fc.integer({ min: 1, max: 4 }),
     skip: fc.integer({ min: 0, max: 3 }),
     removed: fc.nat({ max: ids.length }),
   });
 
+  type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
+
   test('[RQL4] [REA4] [REA7] SQLite finds what a predicate in memory finds, in the same order, page by page', async () => {
-    const check = async (given: typeof scenario extends fc.Arbitrary<infer T> ? T : never) => {
+    const check = async (given: Scenario) => {
       const collection = `things${runs++}`;
       const { order, limit, skip } = given;
       const single = given.indexes.map((field) => ({ fields: [field], unique: false }));
       const all = { fields: given.indexes, unique: false };
       const wanted = given.indexes.length > 1 ? [...single, all] : single;
-      await onBoth((store) => store.prepare([layout(collection, wanted)]));
-      await fill(collection, given.data, given.removed);
+      const scope = scopeOf(collection, given);
+      await onBoth((store) => store.prepare([layout(scope.names.join('/'), wanted)]));
+      await fill(collection, given);
+      const { id } = given;
+      const below = given.places && given.below?.map((place) => parentAt(collection, place));
+      const where = { scope, id, below };
+      const everything = await onBoth((store) => store.query(queryOf(collection, where)));
       for (const raw of given.filters) {
         const filter = JSON.parse(JSON.stringify(raw, keepInfinity), reviveInfinity(collection));
-        const query = queryOf(collection, { filter, order, limit: 100 });
+        const query = queryOf(collection, { ...where, filter, order, limit: 100 });
         const all = await onBoth((store) => store.query(query));
         const matches = compilePredicate(filter);
-        const everything = await memory.query(queryOf(collection));
         const expected = everything.filter((object) =>
           matches({ ...object.data, _r: object.r, _rev: object.rev }),
         );
@@ -102,8 +124,12 @@ describe('queries', () => {
       }
     };
     // A failure found earlier: a lone surrogate, under a name that SQLite cannot follow.
-    const found: Parameters<typeof check>[0] = {
+    const found: Scenario = {
       data: [{ 'n\u0000': '\udc00' }, {}],
+      places: undefined,
+      parents: ['*', '*'],
+      id: undefined,
+      below: undefined,
       indexes: [],
       filters: [{ kind: 'comparison', field: ['a'], operator: '!=', value: '' }],
       order: { keys: [{ field: 'n\u0000', descending: false }] },
@@ -114,9 +140,21 @@ describe('queries', () => {
     await fc.assert(fc.asyncProperty(scenario, check), { numRuns: 200, examples: [[found]] });
   });
 
+  const parentAt = (collection: string, place: string) =>
+    `/${collection}/${place.slice(0, -'/y'.length)}`;
+
+  function scopeOf(collection: string, given: Pick<Scenario, 'places' | 'parents'>): Scope {
+    if (!given.places) return { names: [collection], parents: [] };
+    return { names: [collection, 'x', 'y'], parents: given.parents };
+  }
+
   /** Fills a collection, then updates one object and deletes one. */
-  async function fill(collection: string, data: readonly JsonObject[], removed: number) {
-    const writes = data.map((value, index) => creation(`/${collection}/${ids[index]}`, value));
+  async function fill(collection: string, { data, places, removed }: Scenario) {
+    const writes = data.map((value, index) => {
+      const place = places?.[index];
+      const parent = place === undefined ? '' : `/${place}`;
+      return creation(`/${collection}${parent}/${ids[index]}`, value);
+    });
     const [first] = writes;
     if (first) writes.push(update(first.object, { z: 1 }));
     const last = writes[removed];
@@ -149,13 +187,25 @@ const rsOf = (objects: readonly StoredObject[]) => objects.map(({ r }) => r);
 
 describe('commits', () => {
   const rs = ['/c/1', '/c/2', '/c/3', '/C/1', '/c/1/d/1', '/c/2/d/1', '/c/1/d/2'];
+  const version = fc.constantFrom(1, 2, 3);
+  const read = fc.record({
+    r: fc.constantFrom(...rs),
+    /** Offset of the revision that was read; `undefined`: there was no object. */
+    off: fc.constantFrom(0, 0, 0, -1, undefined),
+    fields: fc.constantFrom(undefined, [], ['a'], ['u', 'w']),
+  });
   const step = fc.record({
     r: fc.constantFrom(...rs),
     kind: fc.constantFrom('create', 'create', 'update', 'update', 'update', 'delete'),
     fields: fc.dictionary(fc.constantFrom('a', 'b', 'u', 'v'), jsonValue, { maxKeys: 3 }),
+    version,
     /** Offset of the revision that it builds on. */
     off: fc.constantFrom(0, 0, 0, 0, 0, 1, -1),
     requires: fc.array(fc.constantFrom(...rs), { maxLength: 1 }),
+    reads: fc.oneof(
+      { weight: 5, arbitrary: fc.array(read, { maxLength: 0 }) },
+      { weight: 1, arbitrary: fc.array(read, { minLength: 1, maxLength: 2 }) },
+    ),
     refers: fc.array(fc.constantFrom(...rs), { maxLength: 2 }),
     /** Of a deletion: nothing may depend on the object. */
     isBare: fc.boolean(),
@@ -165,30 +215,43 @@ describe('commits', () => {
   const group = fc.oneof(
     { weight: 3, arbitrary: fc.array(step, { minLength: 1, maxLength: 1 }) },
     { weight: 2, arbitrary: fc.array(step, { minLength: 2, maxLength: 4 }) },
+    { weight: 1, arbitrary: fc.record({ erased: fc.constantFrom(...rs) }) },
   );
-  const commits = fc.array(fc.array(group, { minLength: 1, maxLength: 4 }), { maxLength: 25 });
+  const commit = fc.array(group, { minLength: 1, maxLength: 4 });
+  /** Models that are reloaded, and objects that are brought up to their version. */
+  const reload = fc.record({ version, unique: fc.subarray(['u', 'v', 'a,b']) });
+  const migration = fc.record({
+    migrated: fc.array(
+      fc.record({ r: fc.constantFrom(...rs), fields: step.map((s) => s.fields) }),
+      {
+        minLength: 1,
+        maxLength: 3,
+      },
+    ),
+    to: version,
+  });
+  const commits = fc.array(
+    fc.oneof(
+      { weight: 8, arbitrary: commit },
+      { weight: 1, arbitrary: reload },
+      { weight: 1, arbitrary: migration },
+    ),
+    { maxLength: 25 },
+  );
   type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-  const unique = [
-    { fields: ['u'], unique: true },
-    { fields: ['v'], unique: true },
-    { fields: ['a'], unique: false },
-    { fields: ['a', 'b'], unique: true },
-  ];
+  type Group = typeof group extends fc.Arbitrary<infer T> ? T : never;
+  type Reload = typeof reload extends fc.Arbitrary<infer T> ? T : never;
+  type Moved = typeof migration extends fc.Arbitrary<infer T> ? T : never;
 
-  test('[DUR2] [IDX2] [ONC1] [CAS3] any sequence of groups of writes has the same outcomes and results on both stores', async () => {
-    const check = async (given: readonly (readonly (readonly Step[])[])[]) => {
+  test('[DUR2] [IDX2] [ONC1] [CAS3] [MIG8] any sequence of groups of writes, reloads and migrations has the same outcomes and results on both stores', async () => {
+    const check = async (given: readonly (readonly Group[] | Reload | Moved)[]) => {
       const names = { c: `c${runs++}`, C: `C${runs}`, d: 'd', prefix: `run${runs}` };
-      const layouts: CollectionLayout[] = [
-        { ...layout(names.c, unique), references: ['w[]'] },
-        layout(names.C, unique, { history: 2 }),
-        { ...layout(`${names.c}/d`, unique, { age: 2000 }), references: ['w[]', 'a'] },
-      ];
-      await onBoth((store) => store.prepare(layouts));
+      await prepareBoth(names, { version: 1, unique: ['u', 'v', 'a,b'] });
       const start = await memory.position();
       for (const steps of given) {
-        platform.advance(steps[0]?.[0]?.wait ?? 0);
-        const groups = await groupsOf(steps, names);
-        await onBoth((store) => store.commit(groups));
+        if ('unique' in steps) await prepareBoth(names, steps);
+        else if ('migrated' in steps) await migrateBoth(names, steps);
+        else await commitBoth(names, steps);
       }
       await compareAll(names, start);
     };
@@ -199,18 +262,61 @@ describe('commits', () => {
   const named = (r: string, names: Names) =>
     r.replace('/c/', `/${names.c}/`).replace('/C/', `/${names.C}/`);
 
+  /** Where values that are to be unique are not, neither store takes the models. */
+  async function prepareBoth(names: Names, { version: currentFrom, unique }: Reload) {
+    const indexes = [
+      { fields: ['a'], unique: false },
+      ...unique.map((fields) => ({ fields: fields.split(','), unique: true })),
+    ];
+    const model = { modelVersion: currentFrom, currentFrom };
+    const layouts: CollectionLayout[] = [
+      { ...layout(names.c, indexes), ...model, references: ['w[]'] },
+      { ...layout(names.C, indexes, { history: 2 }), ...model },
+      { ...layout(`${names.c}/d`, indexes, { age: 2000 }), ...model, references: ['w[]', 'a'] },
+    ];
+    await onBoth((store) =>
+      store.prepare(layouts).catch((error) => {
+        if (!(error instanceof UniqueClash)) throw error;
+        return [error.collection, error.fields];
+      }),
+    );
+  }
+
+  async function migrateBoth(names: Names, { migrated, to }: Moved): Promise<void> {
+    const migrations = await Promise.all(
+      migrated.map(async ({ r, fields }) => {
+        const object = (await memory.get(named(r, names))) ?? creation(named(r, names)).object;
+        const data = { ...object.data, ...withoutNulls(fields) };
+        return { object: { ...object, data, modelVersion: to }, from: object.modelVersion };
+      }),
+    );
+    await onBoth((store) => store.migrate(migrations.filter(({ from }) => from <= to)));
+    for (const collection of [[names.c], [names.C], [names.c, 'd']]) {
+      const left = await onBoth((store) => store.countOutdated(collection, to));
+      if (left === 0) await onBoth((store) => store.migrated(collection, to));
+    }
+  }
+
+  async function commitBoth(names: Names, steps: readonly Group[]): Promise<void> {
+    const [first] = steps;
+    if (first && 'length' in first) platform.advance(first[0]?.wait ?? 0);
+    const groups = await groupsOf(steps, names);
+    await onBoth((store) => store.commit(groups));
+  }
+
   /** Each write builds on what the ones before it would leave if all of them succeeded. */
-  async function groupsOf(
-    commit: readonly (readonly Step[])[],
-    names: Names,
-  ): Promise<WriteGroup[]> {
+  async function groupsOf(commit: readonly Group[], names: Names): Promise<WriteGroup[]> {
     const heads = new Map<string, StoredObject>();
     const groups: WriteGroup[] = [];
     for (const steps of commit) {
+      if ('erased' in steps) {
+        groups.push({ writes: [], erases: [named(steps.erased, names)] });
+        continue;
+      }
       const writes: Write[] = [];
       for (const given of steps) {
         const r = named(given.r, names);
-        const write = writeOf(given, r, heads.get(r) ?? (await memory.get(r)), names);
+        const write = await writeOf(given, r, heads.get(r) ?? (await memory.get(r)), names);
         heads.set(r, write.object);
         writes.push(write);
       }
@@ -226,22 +332,40 @@ describe('commits', () => {
     return { uid: `${names.prefix}${uid}`, id: `k${key}`, cmd: given.kind, r };
   }
 
-  function writeOf(given: Step, r: string, head: StoredObject | undefined, names: Names): Write {
-    const base = head ?? creation(r).object;
+  async function writeOf(
+    given: Step,
+    r: string,
+    head: StoredObject | undefined,
+    names: Names,
+  ): Promise<Write> {
+    const base = { ...(head ?? creation(r).object), modelVersion: given.version };
     const shifted = { ...base, deleted: false, rev: Math.max(1, base.rev + given.off) };
     const extras = {
       at: platform.clock.now(),
       requires: given.requires.map((required) => named(required, names)),
+      reads: await Promise.all(given.reads.map((item) => readOf(item, names))),
     };
     if (given.kind === 'delete') {
       const write = deletion(shifted, extras);
       return given.isBare ? { ...write, noDependents: dependenciesOf(r, names) } : write;
     }
     const fields = { ...given.fields, w: given.refers.map((other) => named(other, names)) };
-    return given.kind === 'create' || !head
-      ? creation(r, fields, extras)
-      : update(shifted, fields, extras);
+    if (head && given.kind === 'update') return update(shifted, fields, extras);
+    const write = creation(r, withoutNulls(fields), extras);
+    return { ...write, object: { ...write.object, modelVersion: given.version } };
   }
+
+  async function readOf(
+    { r, off, fields }: Step['reads'][number],
+    names: Names,
+  ): Promise<ObjectRead> {
+    const now = await memory.get(named(r, names));
+    const rev = off === undefined || !now || now.deleted ? 0 : Math.max(0, now.rev + off);
+    return { r: named(r, names), rev, fields };
+  }
+
+  const withoutNulls = (fields: JsonObject): JsonObject =>
+    Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 
   function dependenciesOf(r: string, { c }: Names): Dependency[] {
     const d = [c, 'd'];
@@ -269,7 +393,12 @@ describe('commits', () => {
     for (const scope of scopes) {
       await onBoth((store) => store.created(scope, start, 2));
       await onBoth((store) => store.created(scope, start + 3, 100));
+      await compareChanges(scope, start);
       await onBoth((store) => store.query({ ...queryOf(names.c), scope }));
+    }
+    for (const collection of [[names.c], [names.C], [names.c, 'd']]) {
+      await onBoth(async (store) => (await store.outdated(collection, 3, 0, 100)).objects);
+      await onBoth((store) => store.countOutdated(collection, 2));
     }
     for (const r of all) {
       for (const dependency of dependenciesOf(r, names)) {
@@ -283,6 +412,19 @@ describe('commits', () => {
     for (const uid of ['u1', 'u2']) {
       for (let key = 1; key <= 12; key++) {
         await onBoth((store) => store.once(`${names.prefix}${uid}`, `k${key}`));
+      }
+    }
+  }
+
+  /** Up to which position changes are gone depends on how soon a store prunes. */
+  async function compareChanges(scope: Scope, start: number): Promise<void> {
+    for (let after = start; after <= (await memory.position()); after++) {
+      const [expected, found] = await Promise.all([
+        memory.changes(scope, after, 3),
+        sqlite.changes(scope, after, 3),
+      ]);
+      if (!expected.gone && !found.gone) {
+        expect(withoutOnce(found)).toEqual(withoutOnce(expected));
       }
     }
   }

@@ -25,6 +25,13 @@ const letter = fc.constantFrom(
   '\0',
   '"',
   '%',
+  '\\',
+  'ß',
+  'ſ',
+  'İ',
+  'Σ',
+  'ς',
+  '\ufffd',
   '\ud7ff',
   '\ud800',
   '\udc00',
@@ -54,7 +61,9 @@ export const jsonValue: fc.Arbitrary<JsonValue> = fc
   )
   .map(throughJson);
 
-export const fieldNames = ['a', 'b', 'o', "it's", 'x"[0]', 'n\0'];
+export const fieldNames = [
+  ...['a', 'b', 'o', "it's", 'x"[0]', 'n\0', '\\u0061\n', 'é$\ud800', '\u{1f600}'],
+];
 
 export const objectData: fc.Arbitrary<JsonObject> = fc.dictionary(
   fc.constantFrom(...fieldNames),
