@@ -65,7 +65,8 @@ export class ServerProcess implements AsyncDisposable {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       output.stderr = keepTail(output.stderr + text);
     });
-    const exited = once(child, 'exit').then(([code]) => code as number | null);
+    // Not before all that it wrote has been read.
+    const exited = once(child, 'close').then(([code]) => code as number | null);
     const url = await readyUrl(child, exited, output, options.patience ?? 240_000);
     return new ServerProcess(child, exited, output, { url, after: performance.now() - begun });
   }

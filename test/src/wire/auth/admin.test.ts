@@ -84,7 +84,7 @@ async function audited(uid: string, count: number): Promise<AuditLine[]> {
       .filter((line) => line.includes('"audit":true') && line.includes('"admin.'))
       .map((line) => JSON.parse(line) as AuditLine)
       .filter((line) => line.uid === uid);
-  await expect.poll(() => lines().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+  await expect.poll(() => lines().length).toBeGreaterThanOrEqual(count);
   return lines();
 }
 

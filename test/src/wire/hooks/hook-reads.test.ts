@@ -148,9 +148,10 @@ test('[HRD1] a post hook that updates more objects than one commit takes goes on
   await set(client, '/projects/2', 'state', 'archived');
   const archived = async () =>
     (await client.request({ cmd: 'get', r: '/totals/all' })).body.archived;
-  await expect.poll(archived, { timeout: 60_000 }).toBe(titles.length);
+  // A commit for each of them, and on a busy machine each takes its time.
+  await expect.poll(archived, { timeout: 250_000 }).toBe(titles.length);
   expect(server.process.output.stdout).not.toContain('for /projects/2 was given up');
-}, 120_000);
+});
 
 test('[HRD1] [LKP2] every hook sees the lookups of its model', async () => {
   using client = await server.as('ann');
@@ -202,7 +203,7 @@ test('[HRD1] [POST6] a part that is refused becomes a dead letter, whose replay 
     const { deadLetters } = (await response.json()) as { deadLetters: { id: string }[] };
     return deadLetters;
   };
-  await expect.poll(letters, { timeout: 60_000 }).toHaveLength(1);
+  await expect.poll(letters).toHaveLength(1);
   const [letter] = await letters();
   expect(letter).toMatchObject({
     ...{ about: '/projects/4', what: 'projects postUpdate' },
@@ -217,4 +218,4 @@ test('[HRD1] [POST6] a part that is refused becomes a dead letter, whose replay 
   expect(replayed.status).toBe(200);
   await expect.poll(copies).toBe(250);
   expect(await letters()).toEqual([]);
-}, 120_000);
+});

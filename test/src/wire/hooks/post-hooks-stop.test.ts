@@ -63,13 +63,14 @@ test('[POST9] events waiting for a webhook that was removed from the configurati
     await using server = await ServerProcess.start({ dir: folder.dir });
     using client = await Client.connect(server.socketUrl, signToken({ uid: 'ann' }, testSecret));
     await client.request({ cmd: 'create', r: '/things/1', body: {} });
-    await expect.poll(() => receiver.received.length).toBe(1);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
   }
+  const attempts = receiver.received.length;
   await folder.write({ 'really.yaml': config('new') });
   await using server = await ServerProcess.start({ dir: folder.dir });
   const log = () => server.output.stdout;
   await expect
     .poll(log)
     .toMatch(/made to old for \/things\/1 was given up .* no such webhook any more/);
-  expect(receiver.received).toHaveLength(1);
+  expect(receiver.received).toHaveLength(attempts);
 });

@@ -2,7 +2,7 @@ import type { JsonObject } from '@really/protocol';
 import { expect, test } from 'vitest';
 import { Events } from '../../harness/events.js';
 import { testSecret } from '../../harness/server-process.js';
-import { signToken } from '../../harness/token.js';
+import { signToken, withBriefToken } from '../../harness/token.js';
 import { wireServer } from '../wire-server.js';
 
 const server = wireServer();
@@ -145,7 +145,11 @@ test('[HTTP11] refusals come before the stream begins', async () => {
 });
 
 test('[HTTP11] [SES10] a stream ends with token-expired when its token does', async () => {
-  using events = await openEvents(at('/users'), { claims: { expires: Date.now() + 600 } });
+  using events = await withBriefToken(async (expires) => {
+    const authorization = `Bearer ${signToken({ uid: 'one', expires }, testSecret)}`;
+    const opened = await Events.open(at('/users'), { authorization });
+    return opened.response.status === 200 ? opened : undefined;
+  });
   expect(await events.next()).toEqual({
     event: 'token-expired',
     id: undefined,

@@ -138,4 +138,4 @@ test('[OAS4] a generated client compiles, knows the types, and works', async () 
   } finally {
     await rm(folder, { recursive: true });
   }
-}, 240_000);
+});

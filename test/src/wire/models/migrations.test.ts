@@ -124,8 +124,8 @@ test('[MIG4] an object that cannot be migrated is a 500 on get, and missing in r
   const count = await client.request({ cmd: 'count', r: '/people' });
   expect(count.body.totalResults).toBe(3);
   const log = () => server.output.stdout;
-  expect(log()).toContain('"r":"/people/4"');
-  expect(log()).toContain('models/people/evolution-3.js:2');
+  await expect.poll(log).toContain('"r":"/people/4"');
+  await expect.poll(log).toContain('models/people/evolution-3.js:2');
   // Mended, it is there again.
   await app.write({
     'models/people/evolution-3.js': evolutions['models/people/evolution-3.js'].replace(

@@ -1,11 +1,8 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { appFolder } from '../../harness/app-folder.js';
 import { Client } from '../../harness/client.js';
 import { ServerProcess } from '../../harness/server-process.js';
 import { signToken } from '../../harness/token.js';
-
-// Each test starts two servers.
-vi.setConfig({ testTimeout: 240_000 });
 
 /** One moment in winter and one in summer, in all the ways in which a script can see local time. */
 const seen = `[1706781600000, 1720000000000].map((ms) => {
@@ -45,13 +42,13 @@ async function seenIn(zone: string): Promise<unknown[]> {
   const env = { TZ: zone };
   const token = signToken({ uid: 'u' });
   {
-    await using server = await ServerProcess.start({ dir: app.dir, env, patience: 60_000 });
+    await using server = await ServerProcess.start({ dir: app.dir, env });
     const client = await Client.connect(server.socketUrl, token);
     await client.request({ cmd: 'create', r: '/days/old', body: { old: 'o' } });
     await server.stop();
   }
   await app.write(models);
-  await using server = await ServerProcess.start({ dir: app.dir, env, patience: 60_000 });
+  await using server = await ServerProcess.start({ dir: app.dir, env });
   const client = await Client.connect(server.socketUrl, token);
   const made = await client.request({
     cmd: 'create',

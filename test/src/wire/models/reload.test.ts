@@ -107,7 +107,7 @@ test('[REL1] a model that does not load leaves the current one, and is logged as
   using client = await run.as('u');
   await client.request(create('/things/1', { n: 4 }));
   await run.reload(things(2, '  title: { tipe: String }'), 'those that were in force stay');
-  expect(run.log).toMatch(/models\/things\/model\.yaml:3:\d+: /);
+  await expect.poll(() => run.log).toMatch(/models\/things\/model\.yaml:3:\d+: /);
   expect((await client.request({ cmd: 'get', r: '/things/1' })).body).toMatchObject({ n: 4 });
   expect((await client.request(create('/things/2', { old: 'y' }))).error).toBeUndefined();
   // Mended, it goes on.
@@ -121,7 +121,7 @@ test('[REL1] a unique field that stored objects forbid leaves the model in force
   for (const id of [1, 2]) await client.request(create(`/things/${id}`, { title: 'same' }));
   const unique = things(2, '  title: { type: String, unique: true }\n  n: { type: Long }');
   await run.reload(unique, 'those that were in force stay');
-  expect(run.log).toContain('two objects of things have the same value in title');
+  await expect.poll(() => run.log).toContain('two objects of things have the same value in title');
   expect((await client.request(create('/things/3', { old: 'same' }))).error).toBeUndefined();
 });
 
@@ -162,21 +162,21 @@ test('[REL1] a models folder that is a link is read at its current target', asyn
     await rename(join(app.dir, 'next'), join(app.dir, 'models'));
   };
   await turn('one');
-  await using server = await ServerProcess.start({ dir: app.dir, patience: 60_000 });
+  await using server = await ServerProcess.start({ dir: app.dir });
   using client = await Client.connect(server.socketUrl, signToken({ uid: 'u' }, testSecret));
   const get = async () => (await client.request({ cmd: 'get', r: '/things/1' })).body;
   await client.request(create('/things/1', { n: 4 }));
   await turn('two');
   process.kill(server.pid, 'SIGHUP');
-  await expect.poll(get, { timeout: 20_000 }).toMatchObject({ n: 4, twice: 8 });
+  await expect.poll(get).toMatchObject({ n: 4, twice: 8 });
   // Replaced at once, by a folder of the same name.
   await app.write(inFolder('three', things(3, '  n: { type: Long, validation: value < 5 }')));
   await rm(join(app.dir, 'models'));
   await rename(join(app.dir, 'three'), join(app.dir, 'models'));
   process.kill(server.pid, 'SIGHUP');
   const refused = async () => (await client.request(create('/things/2', { n: 7 }))).error?.code;
-  await expect.poll(refused, { timeout: 20_000 }).toBe(409);
-}, 120_000);
+  await expect.poll(refused).toBe(409);
+});
 
 test('[REL3] [PSH10] subscribers of a changed model get schemaUpdated, and snapshots as of the new version', async () => {
   await using run = await Run.start(version1);
@@ -286,7 +286,8 @@ test('[REL4] rights are checked again: a client that may no longer read receives
     ['schemaUpdated', '/things/*'],
   ]);
   // For the same version no known objects are pushed again.
-  expect((await client.pushesUntilNow()).map(shapeOf)).toEqual([['schemaUpdated', '/things/*']]);
+  expect(shapeOf(await client.nextPush())).toEqual(['schemaUpdated', '/things/*']);
+  expect(await client.pushesUntilNow()).toEqual([]);
   await client.request(set('/things/1', 1, 'n', 5));
   expect((await client.pushesUntilNow()).map(shapeOf)).toEqual([
     ['updated', '/things/1', 2],

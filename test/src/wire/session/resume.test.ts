@@ -6,7 +6,8 @@ import { signToken } from '../../harness/token.js';
 import { wireServer } from '../wire-server.js';
 
 const server = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' });
-const brief = wireServer({ REALLY_RESUME_WINDOW: '300ms', REALLY_LIMITS_RESUME_PUSHES: '4' });
+const forgetful = wireServer({ REALLY_LIMITS_RESUME_PUSHES: '4' });
+const brief = wireServer({ REALLY_RESUME_WINDOW: '300ms' });
 
 type Where = { readonly socketUrl: string };
 
@@ -160,9 +161,12 @@ test('[RES2] without received the last pushes may come again, and none is missed
 describe('[RES3] if the kept pushes do not reach back far enough', () => {
   const asked = (r: string, ...more: JsonObject[]) => [{ r, rev: 1 }, ...more];
   const setUp = async (r: string) => {
-    const writer = await Client.connect(brief.socketUrl, signToken({ uid: 'writer' }, testSecret));
+    const writer = await Client.connect(
+      forgetful.socketUrl,
+      signToken({ uid: 'writer' }, testSecret),
+    );
     await create(writer, r);
-    return { writer, first: await connect('one', {}, brief) };
+    return { writer, first: await connect('one', {}, forgetful) };
   };
   const post = (writer: Client, r: string) => create(writer, r, { title: 't' });
 
@@ -179,7 +183,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     await drop(first.client);
     await add(writer, '/users/r5');
     await add(writer, '/users/r5b');
-    const second = await back('one', first.handle, 5, brief);
+    const second = await back('one', first.handle, 5, forgetful);
     expect(second.resumed).toBe(true);
     const all = await pushes(second.client, 15);
     const of = (r: string) => revs(all.filter((push) => push.r === r));
@@ -189,7 +193,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     expect(made).toEqual([2, 3, 4, 5, 6, 7, 8].map((n) => `/users/r5/posts/${n}`));
     // Repeated pushes count like others.
     await drop(second.client);
-    const third = await back('one', second.handle, 1, brief);
+    const third = await back('one', second.handle, 1, forgetful);
     expect(third.resumed).toBe(true);
     expect(await pushes(third.client, 14)).toHaveLength(14);
     third.client.close();
@@ -203,7 +207,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     for (let n = 0; n < 9; n++) await add(writer, '/users/r12');
     await pushes(first.client, 10);
     await drop(first.client);
-    const { client } = await back('one', first.handle, 0, brief);
+    const { client } = await back('one', first.handle, 0, forgetful);
     const all = await pushes(client, 10);
     expect(all[0]).toMatchObject({ evt: 'deleted', r: '/users/r13', rev: 2 });
     expect(revs(all.slice(1))).toEqual(Array.from({ length: 9 }, (_, n) => `updated ${n + 2}`));
@@ -215,7 +219,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     for (let n = 0; n < 9; n++) await add(writer, '/users/r14');
     await pushes(first.client, 10);
     await drop(first.client);
-    const { client } = await back('one', first.handle, 0, brief);
+    const { client } = await back('one', first.handle, 0, forgetful);
     expect(revs(await pushes(client, 1))).toEqual(['snapshot 10']);
   });
 
@@ -226,7 +230,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     await pushes(first.client, 99);
     await drop(first.client);
     await add(writer, '/users/r15');
-    const { client, resumed } = await back('one', first.handle, 2, brief);
+    const { client, resumed } = await back('one', first.handle, 2, forgetful);
     expect(resumed).toBe(true);
     const [failed, snapshot] = await pushes(client, 2);
     expect(failed).toMatchObject({
@@ -245,7 +249,7 @@ describe('[RES3] if the kept pushes do not reach back far enough', () => {
     for (const r of rs) await writer.request({ cmd: 'delete', r });
     await pushes(first.client, 12);
     await drop(first.client);
-    const { client, resumed } = await back('one', first.handle, 2, brief);
+    const { client, resumed } = await back('one', first.handle, 2, forgetful);
     expect(resumed).toBe(false);
     const { body } = await subscribe(client, ...rs.map((r) => ({ r, rev: 1 })));
     expect(body.subscriptions).toHaveLength(12);

@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { runProgram } from '../../cli/run-program.js';
 import { Client } from '../../harness/client.js';
 import { testSecret } from '../../harness/server-process.js';
-import { signToken } from '../../harness/token.js';
+import { signToken, withBriefToken } from '../../harness/token.js';
 import { wireServer } from '../wire-server.js';
 
-const server = wireServer({ REALLY_IDLE_TIMEOUT: '3' });
+const server = wireServer();
+const impatient = wireServer({ REALLY_IDLE_TIMEOUT: '4' });
 
 const message401 = 'invalid/incorrect/expired access token';
 
@@ -214,23 +215,17 @@ describe('initialize', () => {
   });
 
   test('[SES10] when the token expires token-expired is pushed, and the socket closed with 1008', async () => {
-    // Several, for the machine may be busy at one of these moments.
-    const lateness = await Promise.all(
-      [1500, 1800, 2100, 2400].map(async (life) => {
-        using client = await Client.open(server.socketUrl);
-        const expires = Date.now() + life;
-        const begun = Date.now();
-        await client.request({ cmd: 'initialize', accessToken: signToken({ uid: 'u', expires }) });
-        const usual = Date.now() - begun;
-        expect(await client.nextPush()).toEqual({ evt: 'token-expired' });
-        const late = Date.now() - expires;
-        expect((await client.closed).code).toBe(1008);
-        expect(late).toBeGreaterThanOrEqual(-20);
-        return late - usual;
-      }),
-    );
-    // But for what any answer takes.
-    expect(Math.min(...lateness)).toBeLessThan(700);
+    using client = await Client.open(server.socketUrl);
+    const expires = await withBriefToken(async (end) => {
+      const accessToken = signToken({ uid: 'u', expires: end });
+      return (await client.request({ cmd: 'initialize', accessToken })).error ? undefined : end;
+    });
+    expect(await client.nextPush()).toEqual({ evt: 'token-expired' });
+    const late = Date.now() - expires;
+    expect((await client.closed).code).toBe(1008);
+    expect(late).toBeGreaterThanOrEqual(-20);
+    // Sooner than anything that is done from time to time, whatever else the machine does.
+    expect(late).toBeLessThan(20_000);
   });
 });
 
@@ -261,9 +256,9 @@ describe('malformed', () => {
 
 describe('idle', () => {
   test('[SES9] [LIM9] silence is kicked, initialized or not, and a ping frame is no silence', async () => {
-    using silent = await Client.open(server.socketUrl);
-    using quiet = await server.as('quiet');
-    using alive = await server.as('alive');
+    using silent = await Client.open(impatient.socketUrl);
+    using quiet = await impatient.as('quiet');
+    using alive = await impatient.as('alive');
     const beat = setInterval(() => alive.socket.ping(), 500);
     expect(await silent.nextPush()).toEqual({ evt: 'kicked' });
     expect(await quiet.nextPush()).toEqual({ evt: 'kicked' });
@@ -274,8 +269,8 @@ describe('idle', () => {
   });
 
   test("[SES9] pushes and the client's pongs do not count", async () => {
-    using listener = await server.as('listener');
-    using writer = await server.as('writer');
+    using listener = await impatient.as('listener');
+    using writer = await impatient.as('writer');
     await writer.request({ cmd: 'create', r: '/users/busy', body: { name: 'busy' } });
     await listener.request({
       cmd: 'subscribe',
@@ -343,9 +338,10 @@ describe('envelopes', () => {
       traceId: 'trace-me-2',
     });
     expect(answer.error?.message).toBe('internal.server.error');
-    const { stdout, stderr } = server.process.output;
-    expect(stdout + stderr).toContain('trace-me-2');
-    expect(stdout + stderr).toContain(answer.error?.id);
-    expect(stdout + stderr).not.toContain(signToken({ uid: 'env' }));
+    const { output } = server.process;
+    const log = () => output.stdout + output.stderr;
+    await expect.poll(log).toContain('trace-me-2');
+    await expect.poll(log).toContain(answer.error?.id);
+    expect(log()).not.toContain(signToken({ uid: 'env' }));
   });
 });
