@@ -21,6 +21,21 @@ function parametersOf({ numRuns = 100, interruptAfterTimeLimit, ...others }) {
   };
 }
 
+/** Where the time is over, fast-check leaves a run to itself, which would go on in the middle of the next test. */
+async function assertToTheEnd(fc, property, parameters) {
+  const { run } = property;
+  let last;
+  property.run = (...given) => {
+    last = run.apply(property, given);
+    return last;
+  };
+  try {
+    await fc.assert(property, parameters);
+  } finally {
+    await last;
+  }
+}
+
 // By a mock, because a test that says `numRuns` would have the last word over `configureGlobal`; and fast-check is loaded only by
 // tests that use it.
 vi.mock('fast-check', async (importOriginal) => {
@@ -33,7 +48,9 @@ vi.mock('fast-check', async (importOriginal) => {
       const { currentTestName } = expect.getState();
       process.stdout.write(`${parameters.numRuns} runs: ${currentTestName}\n`);
     }
-    return fc.assert(property, parameters);
+    return parameters.interruptAfterTimeLimit && property.isAsync()
+      ? assertToTheEnd(fc, property, parameters)
+      : fc.assert(property, parameters);
   };
   return { ...members, assert, default: { ...fc, assert } };
 });

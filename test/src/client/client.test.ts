@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { asApp } from '../harness/auth.js';
 import { testSecret } from '../harness/server-process.js';
 import { signToken } from '../harness/token.js';
 import { wireServer } from '../wire/wire-server.js';
 import { CuttingProxy } from './cutting-proxy.js';
 import { Really, ReallyError, type ReallyOptions } from './really-client.js';
+import { StoryClock } from './stories/story-clock.js';
 
 const server = wireServer({ REALLY_RATE_COMMANDS: '0', REALLY_RATE_ADDRESS: '0' });
 
@@ -210,25 +212,35 @@ describe('failures', () => {
 
 describe('tokens', () => {
   test('[TSC7] renewed on the open socket before it expires, again and again', async () => {
+    const clock = new StoryClock();
     let count = 0;
     const token = () => {
       count += 1;
-      return signToken({ uid: 'amal', expires: Date.now() + 2_000 }, testSecret);
+      return signToken({ uid: 'amal', expires: clock.now + 60_000 }, testSecret);
     };
-    const client = clientAs('amal', server.url, { token });
+    // The clock of the client alone jumps ahead: for the server, each token is good for long.
+    const heartbeat = { silence: 3_600_000, answer: 3_600_000 };
+    const client = clientAs('amal', server.url, { token, heartbeat, platform: clock.platform });
     const states: string[] = [];
     client.connection.subscribe(() => states.push(state(client)));
-    await expect.poll(() => count).toBeGreaterThan(3);
+    await expect
+      .poll(() => {
+        clock.jump(1_000);
+        return count;
+      })
+      .toBeGreaterThan(3);
     expect(states).toEqual(['connected']);
   });
 
   test('[TSC7] a token that is refused leaves needs-auth; with another one it goes on where it was', async () => {
-    let token: string | null = signToken({ uid: 'amal', expires: Date.now() + 1_500 }, testSecret);
+    const first = signToken({ uid: 'amal', jti: fresh() }, testSecret);
+    let token: string | null = first;
     const client = clientAs('amal', server.url, { token: () => token });
     const user = await client.collection('/users').create({ name: fresh(), age: 0 });
     const live = client.live(client.object(user._r));
     await expect.poll(() => live.value).toBeDefined();
     token = 'no token';
+    await asApp(`${server.url}/auth/tokens/revoke`, { token: first });
     await expect.poll(() => state(client)).toBe('needs-auth');
     const write = client.object(user._r).update((u) => u.addNumber('age', 1));
     expect(live.getSnapshot()).toMatchObject({ stale: true, value: { age: 1 } });

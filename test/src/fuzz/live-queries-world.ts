@@ -17,7 +17,7 @@ import {
 import { FoldedWindow, type WindowItem } from './live-queries-window.js';
 
 /** Milliseconds within which a write has to be pushed. */
-const patience = 5000;
+const patience = 30_000;
 
 /** The question whose answer is what a window shows: of what may be read, that which may be subscribed to. */
 function hearable(question: StoryQuery, model: ModelKind): StoryQuery {
