@@ -9,11 +9,11 @@ export class BoardPage {
 
   /** Resolves when the page says that it is connected. */
   async isLive(): Promise<void> {
-    await this.page.locator('#state[data-state="live"]').waitFor({ timeout: 120_000 });
+    await this.page.locator('#state[data-state="live"]').waitFor();
   }
 
   async isNotLive(): Promise<void> {
-    await this.page.locator('#state:not([data-state="live"])').waitFor({ timeout: 120_000 });
+    await this.page.locator('#state:not([data-state="live"])').waitFor();
   }
 
   async callMyself(name: string): Promise<void> {

@@ -92,8 +92,9 @@ inChromium(
     const dropped = await beno.placeOf('Who has a grill?');
     expect(dropped).not.toEqual(dragged);
     await until(() => amal.placeOf('Who has a grill?')).toEqual(dropped);
-    expect(await stored()).toBe(2);
+    await until(stored).toBe(2);
     await amal.note('Who has a grill?').locator('.grip').press('ArrowLeft');
+    await until(() => amal.placeOf('Who has a grill?')).not.toEqual(dropped);
     const moved = await amal.placeOf('Who has a grill?');
     expect(moved.x).toBeLessThan(dropped.x);
     await until(() => beno.placeOf('Who has a grill?')).toEqual(moved);

@@ -26,11 +26,11 @@ class ChatPage {
   async isLive(): Promise<void> {
     // A narrow window shows it beside the rooms alone.
     const connection = this.page.locator('.connection[data-live="true"]');
-    await connection.waitFor({ state: 'attached', timeout: 120_000 });
+    await connection.waitFor({ state: 'attached' });
   }
 
   async isNotLive(): Promise<void> {
-    await this.page.locator('.connection[data-live="false"]').waitFor({ timeout: 120_000 });
+    await this.page.locator('.connection[data-live="false"]').waitFor();
   }
 
   async submit(label: string, text: string): Promise<void> {
@@ -121,7 +121,7 @@ inChromium(
     await amal.openRoom('Work');
     await beno.send('Hello again');
     await expect.poll(() => amal.unread('Tea').textContent()).toBe('1 unread');
-    expect(await beno.unread('Tea').count()).toBe(0);
+    await beno.unread('Tea').waitFor({ state: 'detached' });
     await amal.openRoom('Tea');
     await beno.here('Amal').waitFor();
     await picture(amal.page, 'chat-light');
@@ -251,7 +251,7 @@ inChromium(
       await expect
         .poll(() => texts.allTextContents())
         .toEqual(['Before the tunnel', 'From the tunnel', 'Still in it']);
-      expect(await page.getByText('sending …').count()).toBe(0);
+      await expect.poll(() => page.getByText('sending …').count()).toBe(0);
     }
     expect(second.url).toBe(first.url);
     expect([...amals.troubles, ...benos.troubles]).toEqual([]);

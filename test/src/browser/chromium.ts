@@ -19,6 +19,9 @@ const flags = [
   '--no-first-run',
 ];
 
+/** Milliseconds for whatever a page has to do: as for `expect.poll`, a busy machine is no failure. */
+const patience = 120_000;
+
 const screenshots = fileURLToPath(new URL('../../screenshots', import.meta.url));
 
 /** One person's browser, with a profile of its own: all its pages share a sign-in. */
@@ -37,8 +40,10 @@ export async function openBrowser(
     executablePath: browserProgram ?? '',
     args: flags,
     viewport: { width: 1200, height: 800 },
+    timeout: patience,
     ...options,
   });
+  context.setDefaultTimeout(patience);
   const troubles: string[] = [];
   return {
     context,

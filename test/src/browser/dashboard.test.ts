@@ -159,10 +159,14 @@ inChromium(
     await stop();
     const machines = await stored(second);
     for (const page of pages) await expect.poll(() => tiles(page)).toEqual(machines);
-    const after = (await lines(page)).map(pieces);
-    expect(after.map(({ length }) => length)).toEqual([1, 1, 1, 1, 1]);
+    const now = async () => (await lines(page)).map(pieces);
+    await expect
+      .poll(async () => (await now()).map(({ length }) => length))
+      .toEqual(Array(5).fill(1));
+    const after = await now();
+    // It shows 120 at most: where the machine is busy there may have been as many before.
     for (const [n, [points]] of after.entries())
-      expect(points).toBeGreaterThan(before[n]?.[0] ?? 0);
+      expect(points).toBeGreaterThan(Math.min(119, before[n]?.[0] ?? 0));
     expect([...person.troubles, ...other.troubles]).toEqual([]);
   },
 );

@@ -18,7 +18,6 @@ describe('the page of development', () => {
       await using server = await ServerProcess.start({
         dir: app.dir,
         command: 'dev',
-        patience: 60_000,
       });
       await using person = await openBrowser({ viewport: { width: 360, height: 800 } });
       const page = await person.open(server.url);
@@ -37,6 +36,5 @@ describe('the page of development', () => {
       });
       expect(person.troubles).toEqual([]);
     },
-    240_000,
   );
 });

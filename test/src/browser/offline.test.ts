@@ -138,9 +138,9 @@ inChromium(
     for (const page of [one, two]) await reconnected(page);
     for (const page of [one, two]) await pendingOf(page).toBe(0);
     expect(await valueIn(second)).toBe(3);
-    expect(await two.evaluate('window.last.state')).toBe('committed');
+    await expect.poll(() => two.evaluate('window.last.state')).toBe('committed');
     // One tab sent all three.
-    expect(sent.map(({ length }) => length).sort()).toEqual([0, 3]);
+    await expect.poll(() => sent.map(({ length }) => length).sort()).toEqual([0, 3]);
 
     // The tab that sends is closed: the other one goes on.
     const [closed, left] = sent[0]?.length === 3 ? [one, two] : [two, one];

@@ -261,13 +261,15 @@ inChromium(
     const r = await react.call('create', 0);
     await react.call('show', 'form', { r }, 50);
     await expect.poll(() => react.texts('.one')).toEqual(['0']);
-    expect(await react.texts('#write, #connection')).toEqual(['idle', 'connected false']);
+    await expect
+      .poll(() => react.texts('#write, #connection'))
+      .toEqual(['idle', 'connected false']);
     await react.page.locator('#vote').click();
     await expect.poll(() => react.texts('#write')).toEqual(['committed']);
     await expect.poll(() => react.texts('.one')).toEqual(['1']);
     await react.page.locator('#spoil').click();
     await expect.poll(() => react.texts('#write')).toEqual(['refused validation.failed']);
-    expect(await react.texts('.one')).toEqual(['1']);
+    await expect.poll(() => react.texts('.one')).toEqual(['1']);
     await react.server.kill();
     await expect
       .poll(() => react.texts('#connection'))
@@ -275,7 +277,7 @@ inChromium(
     await react.page.locator('#vote').click();
     await expect.poll(() => react.texts('#write')).toEqual(['queued pending stale']);
     await expect.poll(() => react.state('.one')).toBe('live stale pending');
-    expect(await react.texts('.one')).toEqual(['2']);
+    await expect.poll(() => react.texts('.one')).toEqual(['2']);
     await expect.poll(() => react.texts('#connection')).toEqual([expect.stringMatching(/ true$/)]);
     expect(react.troubles).toEqual([]);
   },
@@ -293,7 +295,7 @@ inChromium(
     await react.call('sent');
     await react.call('show', 'room', { r }, 50);
     await expect.poll(() => react.texts('#type')).toEqual(['me false 2 false']);
-    expect(await react.texts('#count, #names')).toEqual(['1', 'other']);
+    await expect.poll(() => react.texts('#count, #names')).toEqual(['1', 'other']);
     expect((await react.call('sent')).filter((cmd) => cmd === 'join')).toEqual(['join']);
     const renders = await react.call('countRenders');
     await other.request({ cmd: 'present', r, body: { typing: true } });
