@@ -37,8 +37,8 @@ test('[CFG9] a byte order mark is no part of a file, whatever the file is for', 
   );
   const imported = await runProgram(['import', 'data.ndjson'], { dir: app.dir });
   expect(imported).toMatchObject({ code: 0 });
-  await using server = await ServerProcess.start({ dir: app.dir, patience: 60_000 });
+  await using server = await ServerProcess.start({ dir: app.dir });
   using client = await Client.connect(server.socketUrl, signToken({ uid: 'u' }));
   const { body } = await client.request({ cmd: 'get', r: '/tasks/a' });
   expect(body).toEqual({ _r: '/tasks/a', _rev: 1, n: 2 });
-}, 120_000);
+});

@@ -80,7 +80,7 @@ describe('[FIL1] the data is for its owner alone', () => {
     chmodSync(data, 0o755);
     await using _second = await ServerProcess.start(options);
     expect(modesOf(data)).toEqual({ '.': '700', 'development.secret': '600', ...database });
-  }, 120_000);
+  });
 });
 
 describe.runIf(asNobody)('[CLI5] without the permission (run by root)', () => {

@@ -1,17 +1,12 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { Client } from '../harness/client.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { tasks } from './models.js';
 
-// Each test starts several servers.
-vi.setConfig({ testTimeout: 240_000 });
-
-const patience = 60_000;
-
 test('[CLI12] really dev without a public folder has a page at /, whose link and token work', async () => {
   await using app = await appFolder(tasks);
-  await using server = await ServerProcess.start({ dir: app.dir, command: 'dev', patience });
+  await using server = await ServerProcess.start({ dir: app.dir, command: 'dev' });
   const answer = await fetch(`${server.url}/`, { headers: { Origin: 'http://localhost:3000' } });
   expect(answer.status).toBe(200);
   expect(answer.headers.get('access-control-allow-origin')).toBeNull();
@@ -31,13 +26,13 @@ test('[CLI12] really dev without a public folder has a page at /, whose link and
 test('[CLI12] there is no page in production, and a public folder replaces it', async () => {
   await using app = await appFolder(tasks);
   {
-    await using server = await ServerProcess.start({ dir: app.dir, patience });
+    await using server = await ServerProcess.start({ dir: app.dir });
     const answer = await fetch(`${server.url}/`);
     expect(answer.status).toBe(404);
     expect(answer.headers.get('content-type')).toContain('application/json');
   }
   await app.write({ 'public/index.html': '<p>mine</p>' });
-  await using server = await ServerProcess.start({ dir: app.dir, command: 'dev', patience });
+  await using server = await ServerProcess.start({ dir: app.dir, command: 'dev' });
   expect(await (await fetch(`${server.url}/`)).text()).toBe('<p>mine</p>');
 });
 
@@ -51,7 +46,6 @@ test('[HOK8] in development a hook that throws is logged with file, line and mes
       dir: app.dir,
       command: 'dev',
       args,
-      patience,
     });
     const html = await (await fetch(`${server.url}/`)).text();
     using client = await Client.connect(

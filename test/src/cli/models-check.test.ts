@@ -1,10 +1,7 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { appFolder } from '../harness/app-folder.js';
 import { tasks } from './models.js';
 import { linesOf, runProgram } from './run-program.js';
-
-// Each test starts many processes.
-vi.setConfig({ testTimeout: 120_000 });
 
 test('[CLI3] models check prints one line if all models are fine', async () => {
   await using app = await appFolder({

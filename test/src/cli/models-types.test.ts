@@ -1,14 +1,11 @@
 import { chmod, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
 import { compile, compilers, linkPackages } from '../harness/compile.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { runProgram } from './run-program.js';
 import { correctHooks, correctUse, hookMistakes, mistakes, typedModels } from './typed-app.js';
-
-// Each test starts several programs, a compiler among them.
-vi.setConfig({ testTimeout: 300_000 });
 
 /** An app whose program uses the client with the types that were written. */
 async function typedApp(

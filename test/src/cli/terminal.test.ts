@@ -45,19 +45,17 @@ test.runIf(hasTerminals).each([
       terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
         shown += text;
       });
-      const patience = { timeout: 120_000 };
-      await expect.poll(() => shown, patience).toContain('Really is ready');
+      await expect.poll(() => shown).toContain('Really is ready');
       pid = Number(readFileSync(file, 'utf8'));
       expect(isRunning(pid)).toBe(true);
       terminal.kill('SIGKILL');
       await exited;
-      await expect.poll(() => isRunning(pid), patience).toBe(false);
+      await expect.poll(() => isRunning(pid)).toBe(false);
     } finally {
       terminal.kill('SIGKILL');
       if (pid > 0 && isRunning(pid)) process.kill(pid, 'SIGKILL');
     }
   },
-  300_000,
 );
 
 /** False also for a zombie process. */

@@ -71,7 +71,7 @@ test('[CLI5] temporary problems are worth another try: a port in use, an address
   } finally {
     await server.close();
   }
-}, 120_000);
+});
 
 test('[CLI5] wrong input is not worth another try: no secret, broken models, no certificate, no database', async () => {
   const broken = appFolder({ 'models/x/model.yaml': 'version: x\nfields: {}\n' });
@@ -91,4 +91,4 @@ test('[CLI5] wrong input is not worth another try: no secret, broken models, no 
     expect(found.problem).toContain(problem);
     expect(found.permanent).toBe(true);
   }
-}, 120_000);
+});

@@ -176,6 +176,7 @@ test('[MAIL4] an email that the mail server refuses permanently is given up, and
   await post(`${server.url}/auth/password/signup`, nobody);
   await post(`${server.url}/auth/password/signup`, amal);
   await mail.to(amal.email);
+  await expect.poll(() => server.output.stdout).toContain('a job is given up');
   await server.stop();
   expect(mail.offered.filter((address) => address === nobody.email)).toHaveLength(1);
   const lines = server.output.stdout

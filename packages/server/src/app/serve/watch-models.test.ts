@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../platform/log.js';
 import { systemPlatform } from '../../platform/system.js';
 import { watchModels } from './watch-models.js';
@@ -34,7 +34,7 @@ async function begin(): Promise<void> {
   });
 }
 
-const seen = (count: number) => vi.waitFor(() => expect(changes).toBe(count), { timeout: 20_000 });
+const seen = (count: number) => expect.poll(() => changes).toBe(count);
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'really-watch-'));

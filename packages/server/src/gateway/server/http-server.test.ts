@@ -133,7 +133,7 @@ test('[HTTP15] a connection is kept open between requests for longer than client
   await client.ended;
   expect(performance.now() - answered).toBeGreaterThan(2000);
   await gateway.close();
-}, 30_000);
+});
 
 test('[HTTP15] a connection opened in advance lasts as long as an idle one between requests', () => {
   const seconds = 1000;

@@ -1,5 +1,5 @@
 import type { RqlExpression } from '@really/protocol';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Metrics } from '../../platform/metrics.js';
 import { Readings } from '../../platform/readings.fixture.js';
 import { systemPlatform } from '../../platform/system.js';
@@ -53,14 +53,19 @@ describe('[LIM7] a query that takes too long', () => {
 
   test.each(cases)('is stopped in the store: one that %s', async (_what, query) => {
     const store = await filled(1);
-    const whole = performance.now();
-    await store.query({ ...query, timeout: 60_000 });
-    const needed = performance.now() - whole;
-    await expect(store.query(query)).rejects.toThrow(QueryTimeout);
-    // The only thread is free long before the query could have ended by itself.
-    const began = performance.now();
-    expect(await store.query(queryOf('users', { filter: quick }))).toHaveLength(1);
-    expect(performance.now() - began).toBeLessThan(needed / 2);
+    // The only thread is free long before the query could have ended by itself: in one of three attempts, for the machine
+    // may be busy.
+    let share = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < 3 && share >= 0.5; attempt++) {
+      const whole = performance.now();
+      await store.query({ ...query, timeout: 60_000 });
+      const needed = performance.now() - whole;
+      await expect(store.query(query)).rejects.toThrow(QueryTimeout);
+      const began = performance.now();
+      expect(await store.query(queryOf('users', { filter: quick }))).toHaveLength(1);
+      share = Math.min(share, (performance.now() - began) / needed);
+    }
+    expect(share).toBeLessThan(0.5);
   });
 
   test('count too', async () => {
@@ -122,7 +127,7 @@ describe('[LIM7] a query that takes too long', () => {
     await expect(store.query({ ...query, requester })).rejects.toThrow(QueryTimeout);
     // The thread is free again.
     await Promise.all([1, 2].map(() => store.count(queryOf('users', { filter: quick }))));
-    await vi.waitFor(() => expect(times).toHaveLength(1));
+    await expect.poll(() => times).toHaveLength(1);
     expect(times[0]).toBeGreaterThan(0);
   });
 

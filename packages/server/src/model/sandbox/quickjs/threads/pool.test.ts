@@ -48,24 +48,35 @@ test.each([
   ['a loop', loop],
   ['a built-in that hangs', hang],
 ])('[HOK9] while %s runs again and again, another script answers', async (_name, source) => {
-  let running = true;
-  let stopped = 0;
-  const again = async () => {
-    while (running) {
-      const result = await sandbox.body(source);
-      if (result.kind === 'stopped' && result.reason === 'time') stopped++;
-    }
-  };
-  const alone = await waitsOf(50);
-  const attackers = Array.from({ length: 20 }, again);
-  const waits = await waitsOf(200);
-  running = false;
-  await Promise.all(attackers);
-  expect(stopped).toBeGreaterThan(0);
-  // A machine that is busy is slow without attackers, and now and then gives a thread no processor for seconds.
-  expect(waits[190]).toBeLessThan(1000 + 10 * (alone.at(-1) ?? 0));
-  // A script that ran over costs the others once, and not with each of its calls.
-  expect(waits[150]).toBeLessThan(100 + 10 * (alone[37] ?? 0));
+  let complaints: string[] = [];
+  // A machine that is busy is slow without attackers, and now and then gives a thread no processor for seconds: one of three
+  // attempts has to be well.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const alone = await waitsOf(50);
+    let running = true;
+    let stopped = 0;
+    const again = async () => {
+      while (running) {
+        const result = await sandbox.body(source);
+        if (result.kind === 'stopped' && result.reason === 'time') stopped++;
+      }
+    };
+    const attackers = Array.from({ length: 20 }, again);
+    const waits = await waitsOf(200);
+    running = false;
+    await Promise.all(attackers);
+    expect(stopped).toBeGreaterThan(0);
+    const bounds: [number, number][] = [
+      [190, 1000 + 10 * (alone.at(-1) ?? 0)],
+      // A script that ran over costs the others once, and not with each of its calls.
+      [150, 100 + 10 * (alone[37] ?? 0)],
+    ];
+    complaints = bounds
+      .filter(([at, bound]) => !((waits[at] ?? 0) < bound))
+      .map(([at, bound]) => `call ${at} of 200 took ${waits[at]} ms, expected below ${bound}`);
+    if (complaints.length === 0) return;
+  }
+  expect(complaints).toEqual([]);
 });
 
 test('[HOK9] a script hangs on the input of one owner, and serves all others', async () => {
