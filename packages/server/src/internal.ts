@@ -1,4 +1,4 @@
-/** The door for the tests and the benchmark of this repository; nothing here is promised to anybody else. */
+/** The entry for the tests and the benchmark of this repository; nothing here is promised to anybody else. */
 export { configTable, limitsTable } from './app/config/config-docs.js';
 export { keys as configKeys } from './app/config/config-keys.js';
 export * from './app/mod.js';

@@ -129,7 +129,7 @@ function serverProblem(from: string, to: string): string | undefined {
   return below < above ? 'an import goes down the layers, not up' : undefined;
 }
 
-/** Files at the root of the server, the doors for tests, count as `app/`. */
+/** Files at the root of the server, the entries for tests, count as `app/`. */
 function layerOf(path: string): (typeof layers)[number] {
   return layers.find((layer) => path.startsWith(`${layer}/`)) ?? 'app';
 }

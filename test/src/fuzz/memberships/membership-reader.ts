@@ -212,7 +212,7 @@ export class MembershipReader {
     return answered;
   }
 
-  /** Subscribes to an object, anew or from what it has. The error, if it is refused. */
+  /** Subscribes to an object, from the beginning or from what it has. The error, if it is refused. */
   async follow(object: FollowedObject): Promise<Answer> {
     const { r, rev, view } = object;
     const item = rev > 0 ? { r, rev, ...(view !== undefined && { view }) } : { r };
@@ -247,7 +247,7 @@ export class MembershipReader {
     if (lost === 'handle' || !(await this.#resume(typeof lost === 'number'))) await this.#goBack();
   }
 
-  /** False where the server wants it to begin anew, since rights changed meanwhile. */
+  /** False where the server wants it to begin again, since rights changed meanwhile. */
   async #resume(counts: boolean): Promise<boolean> {
     const received = this.#taken;
     for (const window of this.windows) window.comeBack(counts);

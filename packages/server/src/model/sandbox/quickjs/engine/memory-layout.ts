@@ -156,5 +156,7 @@ function runLoop({ ffi, context, malloc, free, bytes }: Engine, rounds: number):
 }
 
 function unknownBuild(what: string): Error {
-  return new Error(`the sandbox does not know this build of QuickJS: its ${what} is laid out anew`);
+  return new Error(
+    `the sandbox does not know this build of QuickJS: the layout of its ${what} is another`,
+  );
 }
