@@ -35,22 +35,15 @@ export interface SharedGatewayDeps {
  * What the connections, streams and routes of one app share: the app's options, and what the
  * gateway makes of them. Each holds a single reference to it.
  */
-export interface AppDeps extends Omit<GatewayOptions, 'metrics'> {
+export interface AppDeps
+  extends Omit<GatewayOptions, 'metrics'>,
+    ReturnType<typeof ratesOf>,
+    ReturnType<typeof timersOf> {
   /** Those of `config`. */
   readonly limits: Limits;
   readonly metrics: GatewayMetrics;
   readonly draining: () => boolean;
   readonly addresses: ClientAddresses;
-  /** Web origins that may call. */
-  readonly origins: Origins;
-
-  /** Rates of commands, of bytes, of signups and anonymous tokens, and of secrets tried. */
-  readonly rates: CommandRates;
-  readonly intakes: IntakeRates;
-  readonly signups: AddressRates;
-  readonly logins: AddressRates;
-  /** Passwords tried, by account too. */
-  readonly passwords: LoginRates;
 
   /** Turns within a tick of the event loop. */
   readonly tickQuota: TickQuota;
@@ -66,17 +59,6 @@ export interface AppDeps extends Omit<GatewayOptions, 'metrics'> {
   /** All state kept for dropped clients. */
   readonly resumable: ResumableEntries;
   readonly resumableSessions: ResumableSessions;
-
-  /** Token expiry, by the wall clock. */
-  readonly tokenTimers: Deadlines<{ expire(): void }>;
-  /** When a client that was over its rate may send again. */
-  readonly rateTimers: Deadlines<{ onRateRecovered(): void }>;
-  /** Idle and initialize timeouts. */
-  readonly idleTimers: Deadlines<{ checkDeadlines(): void }>;
-  /** Pings to clients in rooms. */
-  readonly lifeTimers: Deadlines<{ checkLife(): void }>;
-  /** Until the next part of a body has to arrive. */
-  readonly bodyTimers: Deadlines<{ checkProgress(): void }>;
 }
 
 /** Makes what the parts of an app's gateway share. */
@@ -119,11 +101,15 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
     new AddressRates({ amount: rates[by], clock, origins, limited: () => metrics.limited(by) });
   const logins = perAddress('login');
   return {
+    /** Web origins that may call. */
     origins,
     rates: new CommandRates({ ...rates, clock, limited: (by) => metrics.limited(by) }),
     intakes: new IntakeRates({ ...rates, clock, over: (key) => budgets.refuse(key) }),
+    /** Signups and anonymous tokens. */
     signups: perAddress('signup'),
+    /** Secrets tried. */
     logins,
+    /** Passwords tried, by account too. */
     passwords: new LoginRates({
       ...{ addresses: logins, clock, origins },
       known: rates.login,
@@ -133,27 +119,18 @@ function ratesOf({ config, platform, budgets }: GatewayOptions, metrics: Gateway
 }
 
 function timersOf(platform: Platform) {
-  const monotonic = { platform, clock: 'monotonic' } as const;
+  /** Calls a method of each holder whose deadline is reached. */
+  const timers = <Due extends string>(due: Due, clock: 'monotonic' | 'wall' = 'monotonic') =>
+    new Deadlines<Record<Due, () => void>>({ platform, clock, due: (holder) => holder[due]() });
   return {
-    tokenTimers: new Deadlines<{ expire(): void }>({
-      ...{ platform, clock: 'wall' },
-      due: (holder) => holder.expire(),
-    }),
-    rateTimers: new Deadlines<{ onRateRecovered(): void }>({
-      ...monotonic,
-      due: (sender) => sender.onRateRecovered(),
-    }),
-    idleTimers: new Deadlines<{ checkDeadlines(): void }>({
-      ...monotonic,
-      due: (connection) => connection.checkDeadlines(),
-    }),
-    lifeTimers: new Deadlines<{ checkLife(): void }>({
-      ...monotonic,
-      due: (connection) => connection.checkLife(),
-    }),
-    bodyTimers: new Deadlines<{ checkProgress(): void }>({
-      ...monotonic,
-      due: (body) => body.checkProgress(),
-    }),
+    tokenTimers: timers('expire', 'wall'),
+    /** When a client that was over its rate may send again. */
+    rateTimers: timers('onRateRecovered'),
+    /** Idle and initialize timeouts. */
+    idleTimers: timers('checkDeadlines'),
+    /** Pings to clients in rooms. */
+    lifeTimers: timers('checkLife'),
+    /** Until the next part of a body has to arrive. */
+    bodyTimers: timers('checkProgress'),
   };
 }

@@ -74,14 +74,28 @@ export class AppGateway {
 
 function observeLevels(deps: AppDeps, streams: EventStreams): void {
   const { connections, count, egress, tickQuota, inputQuota, pricedResponses } = deps;
-  const { rates, intakes, signups, logins, passwords } = deps;
-  deps.metrics.observe({
-    connections: () => connections.size,
-    congested: () => egress.congested,
-    streams: () => streams.size,
-    addresses: () => count.addresses,
-    throttledRequests: () => tickQuota.waiting + inputQuota.waiting + pricedResponses.waiting,
-    waitingBytes: () => connections.waitingBytes + streams.waitingBytes,
-    rateKeys: () => rates.size + intakes.size + signups.size + logins.size + passwords.size,
-  });
+  const { metrics, rates, intakes, signups, logins, passwords } = deps;
+  metrics.observe('connections', 'WebSocket connections open.', () => connections.size);
+  metrics.observe(
+    'throttled_requests',
+    'Connections and requests waiting for a later tick, because their app has used up this one.',
+    () => tickQuota.waiting + inputQuota.waiting + pricedResponses.waiting,
+  );
+  metrics.observe('congested_connections', 'Congested connections.', () => egress.congested);
+  metrics.observe('event_streams', 'Server-sent event streams open.', () => streams.size);
+  metrics.observe(
+    'rate_limit_keys',
+    'Uids and addresses with a rate limit state.',
+    () => rates.size + intakes.size + signups.size + logins.size + passwords.size,
+  );
+  metrics.observe(
+    'connection_addresses',
+    'Addresses with at least one connection.',
+    () => count.addresses,
+  );
+  metrics.observe(
+    'connection_waiting_bytes',
+    'Output bytes waiting for slow connections.',
+    () => connections.waitingBytes + streams.waitingBytes,
+  );
 }

@@ -1,20 +1,6 @@
 import type { Counter, Histogram, Metrics } from '../platform/metrics.js';
 import type { EgressMetrics } from './websocket/egress.js';
 
-/** Gauges, read when `/metrics` is scraped. */
-export interface GatewayLevels {
-  connections(): number;
-  congested(): number;
-  streams(): number;
-  rateKeys(): number;
-  /** Addresses with at least one connection. */
-  addresses(): number;
-  /** Output bytes waiting for slow connections. */
-  waitingBytes(): number;
-  /** Connections and requests waiting for a later tick of their app. */
-  throttledRequests(): number;
-}
-
 const latencies = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const batches = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
@@ -76,25 +62,9 @@ export class GatewayMetrics implements EgressMetrics {
     );
   }
 
-  /** Registers the gauges. Call it once. */
-  observe(levels: GatewayLevels): void {
-    const level = (name: string, help: string, read: () => number) =>
-      this.#port.observe(`really_${name}`, help, read);
-    level('connections', 'WebSocket connections open.', levels.connections);
-    level(
-      'throttled_requests',
-      'Connections and requests waiting for a later tick, because their app has used up this one.',
-      levels.throttledRequests,
-    );
-    level('congested_connections', 'Congested connections.', levels.congested);
-    level('event_streams', 'Server-sent event streams open.', levels.streams);
-    level('rate_limit_keys', 'Uids and addresses with a rate limit state.', levels.rateKeys);
-    level('connection_addresses', 'Addresses with at least one connection.', levels.addresses);
-    level(
-      'connection_waiting_bytes',
-      'Output bytes waiting for slow connections.',
-      levels.waitingBytes,
-    );
+  /** Registers a gauge, which is read when `/metrics` is scraped. */
+  observe(name: string, help: string, read: () => number): void {
+    this.#port.observe(`really_${name}`, help, read);
   }
 
   /** 1: another command is in flight; -1: one has ended. */

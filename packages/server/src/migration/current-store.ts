@@ -43,16 +43,12 @@ export interface CurrentStoreOptions {
  * a model are returned as stored.
  */
 export class CurrentStore implements Store {
+  readonly #options: CurrentStoreOptions;
   readonly #store: Store;
-  readonly #models: () => ModelSet;
-  readonly #migrations: Migrations;
-  readonly #platform: Pick<Platform, 'clock'>;
 
-  constructor({ store, models, migrations, platform }: CurrentStoreOptions) {
-    this.#store = store;
-    this.#models = models;
-    this.#migrations = migrations;
-    this.#platform = platform;
+  constructor(options: CurrentStoreOptions) {
+    this.#options = options;
+    this.#store = options.store;
   }
 
   get isSoleWriter(): boolean {
@@ -76,13 +72,13 @@ export class CurrentStore implements Store {
   }
 
   async query(query: Query): Promise<StoredObject[]> {
-    const model = this.#models().get(query.scope.names);
+    const model = this.#options.models().get(query.scope.names);
     const objects = await this.#store.query(await this.#settled(model, query));
     return model ? objects.map((object) => trimmed(model, object)) : objects;
   }
 
   async count(query: Query): Promise<number> {
-    const model = this.#models().get(query.scope.names);
+    const model = this.#options.models().get(query.scope.names);
     return await this.#store.count(await this.#settled(model, query));
   }
 
@@ -174,7 +170,7 @@ export class CurrentStore implements Store {
   }
 
   #modelOf(r: string): Model | undefined {
-    return this.#models().get(namesOf(r));
+    return this.#options.models().get(namesOf(r));
   }
 
   #isOutdated(object: StoredObject): boolean {
@@ -191,7 +187,7 @@ export class CurrentStore implements Store {
     const model = this.#modelOf(object.r);
     if (!model) return object;
     if (!isOutdated(model, object)) return trimmed(model, object);
-    const migrated = await this.#migrations.migrate(model, object);
+    const migrated = await this.#options.migrations.migrate(model, object);
     return migrated && trimmed(model, migrated);
   }
 
@@ -212,9 +208,9 @@ export class CurrentStore implements Store {
   /** Waits until the collection is migrated; returns the query with its remaining time. */
   async #settled(model: Model | undefined, query: Query): Promise<Query> {
     if (!model || model.currentFrom <= 1) return query;
-    const startedAt = this.#platform.clock.monotonic();
-    await this.#migrations.settled(model, query.timeout);
-    const timeout = query.timeout - (this.#platform.clock.monotonic() - startedAt);
+    const startedAt = this.#options.platform.clock.monotonic();
+    await this.#options.migrations.settled(model, query.timeout);
+    const timeout = query.timeout - (this.#options.platform.clock.monotonic() - startedAt);
     return { ...query, timeout, modelVersion: model.currentFrom };
   }
 }

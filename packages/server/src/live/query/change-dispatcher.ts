@@ -46,10 +46,6 @@ export class ChangeDispatcher {
     this.#inFlight = deps.inFlight;
   }
 
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   dispatch(event: FeedEvent): void {
     if (this.#isYielding) {
       this.#enqueue(event);

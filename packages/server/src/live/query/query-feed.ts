@@ -48,11 +48,6 @@ export class QueryFeed implements QueryGroupOwner, LogFollower {
     return this.#rows + more <= this.#context.limits.queryRows;
   }
 
-  /** Changes that wait for the dispatcher. */
-  get queuedEvents(): number {
-    return this.#dispatcher.waiting;
-  }
-
   /**
    * Returns the group with these traits, creating it if needed. It is removed when it has no
    * subscribers and no joins. Throws 429 (rule LIM17).
