@@ -102,12 +102,15 @@ export { defaultKeyLimits, type KeyLimits, type KeyStep, parseKey, topField } fr
 export {
   type CollectionR,
   childCollection,
+  collectionPath,
+  idOf,
   isId,
   isSystemName,
   namesOf,
   type ObjectR,
   type ParsedR,
   parseR,
+  printedCollection,
 } from './r.js';
 export type {
   Comparison,

@@ -46,6 +46,21 @@ export function namesOf(r: string): string[] {
   return r.split('/').filter((_, index) => index % 2 === 1);
 }
 
+/** The id of an object: the last step of its R. */
+export function idOf(r: string): string {
+  return r.slice(r.lastIndexOf('/') + 1);
+}
+
+/** A collection as `collectionR` of a model names it: with `/*` between its names. */
+export function collectionPath(names: readonly string[]): string {
+  return `/${names.join('/*/')}`;
+}
+
+/** A collection below any parents, printed: with `/*` after each name. */
+export function printedCollection(names: readonly string[]): string {
+  return `${collectionPath(names)}/*`;
+}
+
 /** The collection with this name under an object, printed. */
 export function childCollection(objectR: string, name: string): string {
   return `${objectR}/${name}/*`;

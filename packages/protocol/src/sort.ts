@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from './json/json.js';
+import { idOf } from './r.js';
 import { compareForSort, compareText } from './rql/compare.js';
 
 /** One key of an order: `_r`, `_rev`, or the dotted path of a field. */
@@ -88,9 +89,4 @@ function compareValues(
   const isMissingB = b === undefined || b === null;
   if (isMissingA || isMissingB) return Number(isMissingA) - Number(isMissingB);
   return descending ? -compareForSort(a, b) : compareForSort(a, b);
-}
-
-/** The id of an object: the last step of its R. */
-function idOf(r: string): string {
-  return r.slice(r.lastIndexOf('/') + 1);
 }

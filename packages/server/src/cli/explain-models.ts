@@ -1,3 +1,4 @@
+import { collectionPath } from '@really/protocol';
 import type { Lookup } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import {
@@ -28,7 +29,7 @@ function linesOf(model: Model): string[] {
   const lookups = [...model.lookups.values()].filter(({ name }) => used.has(name));
   const width = Math.max(0, ...lookups.map(({ name }) => name.length));
   return [
-    `/${model.names.join('/*/')}`,
+    collectionPath(model.names),
     ...lookups.map((lookup) => `  looks up ${lookup.name.padEnd(width)}  ${describe(lookup)}`),
     ...rules.flatMap((rule) => ruleLines(rule, Math.max(...rules.map(labelOf).map(lengthOf)))),
   ];

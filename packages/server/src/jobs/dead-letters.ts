@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { idOf, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
 import type { Objects } from '../objects/objects.js';
 import { requestOf, systemCreation } from '../objects/system-records.js';
 import type { WriteRequest } from '../objects/write-request.js';
@@ -203,9 +203,4 @@ function deadLetterOf({ r, data }: StoredObject): StoredDeadLetter {
 
 function text(value: JsonValue | undefined): string {
   return typeof value === 'string' ? value : '';
-}
-
-/** The last part of an R. */
-export function idOf(r: string): string {
-  return r.slice(r.lastIndexOf('/') + 1);
 }

@@ -1,10 +1,10 @@
-import { type JsonObject, ProtocolError } from '@really/protocol';
+import { idOf, type JsonObject, ProtocolError } from '@really/protocol';
 import type { Objects } from '../objects/objects.js';
 import { requestOf, SystemRecords, systemCreation } from '../objects/system-records.js';
 import type { WriteAllOptions, WriteAllResult, WriteRequest } from '../objects/write-request.js';
 import { StoreUnavailable } from '../store/store-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
-import { type DeadLetter, idOf } from './dead-letters.js';
+import type { DeadLetter } from './dead-letters.js';
 import {
   collectionR,
   DurableQueue,

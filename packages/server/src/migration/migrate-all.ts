@@ -1,3 +1,4 @@
+import { printedCollection } from '@really/protocol';
 import type { ModelSet } from '../model/model.js';
 import type { Store } from '../store/store.js';
 import type { Migrations } from './migrations.js';
@@ -40,7 +41,7 @@ export async function migrateAll(
     if (model.currentFrom <= 1) continue;
     const total = await store.countOutdated(model.names, model.currentFrom);
     if (total === 0) continue;
-    const collection = model.names.map((name) => `/${name}/*`).join('');
+    const collection = printedCollection(model.names);
     onEvent({ kind: 'begun', collection, total });
     let seen = 0;
     const failures = await migrations.run(model, (progress) => {

@@ -206,21 +206,15 @@ export interface FieldRule {
   readonly rule: Rule;
 }
 
-export interface Rule {
-  /** Including what the templates of its lookups read. */
-  readonly reads: AuthParts;
-  /** Without these. */
+/** Its `reads` include what the templates of its lookups read; `tree` and `source` are set if the model has an expression. */
+export interface Rule
+  extends Pick<Script, 'reads' | 'lookups' | 'decidesDeleted' | 'tree' | 'source'> {
+  /** `reads` without the templates. */
   readonly ownReads?: AuthParts | undefined;
   /** Whether the result is the same for every object of a collection (below one parent), so that none is needed. */
   readonly isCollectionWide?: boolean | undefined;
-  readonly lookups?: readonly LookupUse[] | undefined;
-  /** Whether it can still be evaluated for a deleted object. */
-  readonly decidesDeleted?: boolean | undefined;
   /** Set if the rule is constant. */
   readonly constant: boolean | undefined;
-  /** The syntax tree and the text, if the model has an expression. */
-  readonly tree?: Expression | undefined;
-  readonly source?: string | undefined;
   /** In development only: see `RuleRefusal`. */
   readonly name?: RuleName | undefined;
   /** A rule that throws or is stopped refuses, and is counted and logged. For commands, `demand` in `access.ts` distinguishes the two. */

@@ -5,6 +5,7 @@ import {
   namesOf,
   ownMember,
   ProtocolError,
+  printedCollection,
 } from '@really/protocol';
 import { calculate, storedCalculated } from '../model/calculate.js';
 import { likelyCollection, likelyName } from '../model/load/expected-names.js';
@@ -14,7 +15,6 @@ import { roundedLongs } from '../model/validation/rounded-numbers.js';
 import { runChecks } from '../model/validation/run-checks.js';
 import { ValidationErrors } from '../model/validation/validation-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
-import { printed } from './names.js';
 
 export type FittedObject =
   | { readonly kind: 'fits'; readonly object: StoredObject; readonly model: Model | undefined }
@@ -152,18 +152,19 @@ function typeOf(model: Model, path: string): string {
     fields = field?.type === 'Object' ? field.fields : undefined;
   }
   if (field === undefined) return 'another value';
-  if (field.type === 'reference') return `the R of an object of ${printed(field.collection)}`;
+  if (field.type === 'reference')
+    return `the R of an object of ${printedCollection(field.collection)}`;
   const type = field.type === 'Calculated' ? field.valueType : field.type;
   return `a value of the type ${type}`;
 }
 
 function laterVersion({ names, version }: Model, modelVersion: number): string {
-  return `modelVersion: expected at most ${version}, as the model of ${printed(names)} says, not ${modelVersion}`;
+  return `modelVersion: expected at most ${version}, as the model of ${printedCollection(names)} says, not ${modelVersion}`;
 }
 
 function unknownCollection(models: ModelSet, names: readonly string[]): string {
   const known = models.all().map((model) => model.names);
   const likely = likelyCollection(names, known);
-  const hint = likely === undefined ? '' : `; did you mean ${printed(likely)}?`;
-  return `r: the app has no collection ${printed(names)}${hint}`;
+  const hint = likely === undefined ? '' : `; did you mean ${printedCollection(likely)}?`;
+  return `r: the app has no collection ${printedCollection(names)}${hint}`;
 }

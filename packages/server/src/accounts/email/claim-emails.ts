@@ -1,5 +1,4 @@
-import type { SortPosition } from '@really/protocol';
-import { idOf } from '../../jobs/dead-letters.js';
+import { idOf, type SortPosition } from '@really/protocol';
 import type { Store } from '../../store/store.js';
 import { accountsName, emailR, readAccount } from '../account.js';
 import type { AccountRecords } from '../account-records.js';

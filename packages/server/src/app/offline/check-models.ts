@@ -1,3 +1,4 @@
+import { printedCollection } from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import { type ModelTypes, typesOfModels } from '../../model/typescript/types-of-models.js';
 import { type Log, silentLog } from '../../platform/log.js';
@@ -29,7 +30,7 @@ async function checkOne(config: Config, log: Log): Promise<ModelsChecked> {
     throw clientid === undefined ? error : namedProblems(error, clientid);
   });
   await close();
-  const collections = models.all().map(({ names }) => names.map((name) => `/${name}/*`).join(''));
+  const collections = models.all().map(({ names }) => printedCollection(names));
   return { clientid, collections, warnings, models: models.all() };
 }
 

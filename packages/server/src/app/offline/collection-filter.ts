@@ -1,7 +1,6 @@
-import { isSystemName, parseR } from '@really/protocol';
+import { isSystemName, parseR, printedCollection } from '@really/protocol';
 import { likelyCollection, listed } from '../../model/load/expected-names.js';
 import type { ExportReader } from '../../store/export-reader.js';
-import { printed } from '../../transfer/names.js';
 import { ConfigError } from '../config/config.js';
 
 /** A collection that `--collection` names. */
@@ -20,7 +19,9 @@ export async function collectionFilter(
   if (collections.length === 0) return undefined;
   const known = (await reader.collections()).map(({ names }) => names);
   const chosen = new Map(collections.map((given) => [keyOf(given, known), given]));
-  return [...chosen.keys()].sort().map((key) => ({ key, shown: printed(key.split('/')) }));
+  return [...chosen.keys()]
+    .sort()
+    .map((key) => ({ key, shown: printedCollection(key.split('/')) }));
 }
 
 function keyOf(given: string, known: readonly (readonly string[])[]): string {
@@ -34,7 +35,7 @@ function keyOf(given: string, known: readonly (readonly string[])[]): string {
   if (known.some((names) => names.join('/') === key)) return key;
   const others = known.filter(([name = '']) => !isSystemName(name));
   throw new ConfigError(
-    `--collection: there is no collection ${printed(parsed.names)}; ${hint(parsed.names, others)}`,
+    `--collection: there is no collection ${printedCollection(parsed.names)}; ${hint(parsed.names, others)}`,
   );
 }
 
@@ -42,6 +43,6 @@ function hint(names: readonly string[], known: readonly (readonly string[])[]): 
   if (known.length === 0) return 'there are none';
   const likely = likelyCollection(names, known);
   return likely === undefined
-    ? `expected ${listed(known.map(printed))}`
-    : `did you mean ${printed(likely)}?`;
+    ? `expected ${listed(known.map(printedCollection))}`
+    : `did you mean ${printedCollection(likely)}?`;
 }

@@ -1,11 +1,16 @@
-import { type FieldErrors, fail, type ProtocolError, setMember } from '@really/protocol';
+import {
+  type FieldErrors,
+  fail,
+  type ProtocolError,
+  printedCollection,
+  setMember,
+} from '@really/protocol';
 import type { Model } from '../../model/model.js';
 import type { FoundReference } from '../../model/validation/references.js';
 import { ValidationErrors } from '../../model/validation/validation-errors.js';
 import { actorOf, type WriteOrigin } from '../../objects/change.js';
 import type { CommitRefusal } from '../../objects/write-request.js';
 import type { OnceKey, OnceRecord, OnceResult } from '../../store/write-group.js';
-import { printed } from '../../transfer/names.js';
 import type { CommandContext } from '../services.js';
 
 /** The parts that every write command has. */
@@ -94,7 +99,7 @@ export function commitRefusal(
   }
   if (found.kind === 'referenced') {
     const { names, field = '' } = found.by;
-    return fail('object.referenced', { [field]: [`referenced.by: ${printed(names)}`] });
+    return fail('object.referenced', { [field]: [`referenced.by: ${printedCollection(names)}`] });
   }
   const errors = missingErrors(references, new Set([found.r]));
   if (Object.keys(errors).length > 0) return fail('validation.failed', errors);

@@ -1,3 +1,4 @@
+import { printedCollection } from '@really/protocol';
 import type { LayoutIndex } from '../../store/collection-layout.js';
 import { referencePaths } from '../deletion-effects.js';
 import type { Lookup, LookupUse, ReadLookups } from '../lookups/lookup.js';
@@ -207,7 +208,7 @@ function nameOf(
   { draft, options }: Pick<RuleOrigin, 'draft' | 'options'>,
 ): RuleName | undefined {
   if (options.mode === 'production') return undefined;
-  return { rule: `${what} of /${draft.names.join('/*/')}/*`, at };
+  return { rule: `${what} of ${printedCollection(draft.names)}`, at };
 }
 
 /** Rules that allow everything are left out. */

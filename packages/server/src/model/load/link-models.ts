@@ -1,3 +1,4 @@
+import { collectionPath } from '@really/protocol';
 import type { CalculatedDraft, FieldDraft, ModelDraft, NameReference } from './draft.js';
 import { expectedNames, likelyCollection, quoted } from './expected-names.js';
 import { evolutionVersion, type FoundModel } from './walk-models.js';
@@ -73,15 +74,12 @@ export function noCollection(
   names: readonly string[],
   known: readonly (readonly string[])[],
 ): string {
-  const name = printed(names);
+  const name = collectionPath(names);
   const likely = likelyCollection(names, known);
-  const nearest: Record<string, string> = likely ? { [name.toLowerCase()]: printed(likely) } : {};
-  return `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(printed), nearest)}`;
-}
-
-/** In the notation of `collectionR`. */
-function printed(names: readonly string[]): string {
-  return `/${names.join('/*/')}`;
+  const nearest: Record<string, string> = likely
+    ? { [name.toLowerCase()]: collectionPath(likely) }
+    : {};
+  return `there is no collection ${quoted(name)}; ${expectedNames(name, known.map(collectionPath), nearest)}`;
 }
 
 function checkNameReference(

@@ -8,7 +8,7 @@ import type {
   UnaryExpression,
   VariableDeclarator,
 } from 'acorn';
-import { mentions } from '../script/auth-reads.js';
+import { isNode, mentions } from '../script/auth-reads.js';
 import { memberName } from '../script/members.js';
 
 /** A member that the script reads: `obj.house.size` is `['house', 'size']` of `obj`. */
@@ -251,8 +251,4 @@ function keyName({ key, computed }: Pick<Property, 'key' | 'computed'>): string 
 
 function inOrder<T>(list: readonly T[], offsetOf: (item: T) => number): T[] {
   return list.toSorted((a, b) => offsetOf(a) - offsetOf(b));
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 }

@@ -14,17 +14,10 @@ import { nowKey, ownerKey, type ScriptScope, thisKey } from './expression.js';
 import type { Value } from './operators.js';
 
 /** A parsed script, before it can run. */
-export interface ScriptDraft {
-  readonly kind: 'expression' | 'body' | 'function';
-  readonly source: string;
+export interface ScriptDraft extends SandboxSource {
   readonly tree: Node;
   /** Displayed position: see `Script.where`. */
   readonly where: string;
-  readonly file: string;
-  /** The line of `file` on which the source begins, from 1. */
-  readonly line: number;
-  /** The names of its scope, in order. */
-  readonly parameters: readonly string[];
   /** The lookups that it reads: their names are among the parameters. */
   readonly lookups?: LookupReads | undefined;
   readonly hasThis: boolean;

@@ -1,4 +1,4 @@
-import type { JsonValue } from '@really/protocol';
+import { type JsonValue, printedCollection } from '@really/protocol';
 import type { CalculatedField, Field, ModelSet, PlainType, ReferenceField } from '../model.js';
 
 /**
@@ -100,11 +100,6 @@ function literalType(value: JsonValue): string {
 /** Whether clients write it. */
 export function isWritten(field: Field): field is Exclude<Field, CalculatedField> {
   return field.type !== 'Calculated';
-}
-
-/** The address of a collection with wildcards for its parents: the posts of users are `users/posts` with `/*` after each name. */
-export function printedCollection(names: readonly string[]): string {
-  return names.map((name) => `/${name}/*`).join('');
 }
 
 /** The addresses of its objects, as a template literal type. */

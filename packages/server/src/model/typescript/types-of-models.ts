@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { printedCollection } from '@really/protocol';
 import type { Field, Model, ModelSet } from '../model.js';
 import { forbiddenFields } from '../rules/field-rules.js';
 import {
@@ -7,7 +8,6 @@ import {
   hasReference,
   isWritten,
   memberName,
-  printedCollection,
   sortedFields,
   type TypeForm,
   unionOf,

@@ -1,3 +1,4 @@
+import { collectionPath } from '@really/protocol';
 import { deletionEffects, type ReferencePath, referencePaths } from '../../deletion-effects.js';
 import type { Model, ModelSet } from '../../model.js';
 import type { FieldDraft, ModelDraft } from '../draft.js';
@@ -37,12 +38,7 @@ function refuseWarning(
   });
   const owner = ways.find(({ key: deleted }) => deleted !== model.key);
   if (target === undefined || owner === undefined) return undefined;
-  return `${quoted(path)} refuses the deletion of objects of ${printed(collection)}, which are deleted with those of ${printed(owner.names)}: then it stops a deletion half way`;
-}
-
-/** In the notation of `collectionR`. */
-function printed(names: readonly string[]): string {
-  return `/${names.join('/*/')}`;
+  return `${quoted(path)} refuses the deletion of objects of ${collectionPath(collection)}, which are deleted with those of ${collectionPath(owner.names)}: then it stops a deletion half way`;
 }
 
 /** Where the `onDeleted` of a reference is. */
