@@ -16,12 +16,16 @@ import { HookReads } from './hook-reads.js';
 import { runHook } from './hook-run.js';
 import { type HookEvent, HookWrites } from './hook-writes.js';
 
-export interface OutboxOptions {
+/** What the queues of post hooks and of webhooks are made with. */
+export interface HookQueuePorts {
   readonly services: Services;
   readonly bus: Bus;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly deadLetters: DeadLetters;
+}
+
+export interface OutboxOptions extends HookQueuePorts {
   /** Creates the deliveries of an event, one for each endpoint that wants it. */
   readonly deliveries: (event: HookEvent) => WriteRequest[];
   readonly attempts: number;

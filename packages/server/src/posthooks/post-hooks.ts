@@ -1,18 +1,10 @@
-import type { Bus } from '../bus/bus.js';
-import type { Services } from '../commands/services.js';
 import { DeadLetters } from '../jobs/dead-letters.js';
-import type { Log } from '../platform/log.js';
-import type { Metrics } from '../platform/metrics.js';
-import { Outbox } from './outbox.js';
+import { type HookQueuePorts, Outbox } from './outbox.js';
 import type { WebhookLimits } from './webhooks/deliveries.js';
 import type { WebhookEndpoint } from './webhooks/webhook-endpoint.js';
 import { Webhooks } from './webhooks/webhooks.js';
 
-export interface PostHooksOptions {
-  readonly services: Services;
-  readonly bus: Bus;
-  readonly log: Log;
-  readonly metrics: Metrics;
+export interface PostHooksOptions extends Omit<HookQueuePorts, 'deadLetters'> {
   readonly endpoints: readonly WebhookEndpoint[];
   readonly limits: PostHookLimits;
 }

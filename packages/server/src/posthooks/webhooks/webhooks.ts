@@ -1,20 +1,11 @@
-import type { Bus } from '../../bus/bus.js';
-import type { Services } from '../../commands/services.js';
-import type { DeadLetters } from '../../jobs/dead-letters.js';
 import type { WriteRequest } from '../../objects/write-request.js';
-import type { Log } from '../../platform/log.js';
-import type { Metrics } from '../../platform/metrics.js';
 import type { HookEvent } from '../hook-writes.js';
+import type { HookQueuePorts } from '../outbox.js';
 import { Deliveries, deadLetterOf, type WebhookLimits } from './deliveries.js';
 import type { WebhookEndpoint } from './webhook-endpoint.js';
 
-export interface WebhooksOptions {
+export interface WebhooksOptions extends HookQueuePorts {
   readonly endpoints: readonly WebhookEndpoint[];
-  readonly services: Services;
-  readonly bus: Bus;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly deadLetters: DeadLetters;
   readonly limits: WebhookLimits;
 }
 
