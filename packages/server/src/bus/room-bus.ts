@@ -1,6 +1,6 @@
 import type { Actor, JsonObject, JsonValue } from '@really/protocol';
 
-/** What the nodes of an app tell each other about the room of an object. */
+/** What the nodes of an app publish to each other about the room of an object. */
 export type RoomBusMessage =
   /** A connection appeared, or has this state from now on. */
   | {

@@ -285,7 +285,7 @@ export class DurableQueue {
   }
 }
 
-/** `/_webhooks/hears/deliveries/` of a scope. */
+/** Where the entries of a scope are: `/_webhooks/warehouse/deliveries/`. */
 export function collectionR({ names, parents }: Scope): string {
   return names.map((name, index) => `/${name}/${parents[index] ?? ''}`).join('');
 }

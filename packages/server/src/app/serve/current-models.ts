@@ -18,7 +18,7 @@ export interface ModelConsumers {
 
 /**
  * The models of an app, which may be reloaded while it serves (section REL): loads them, prepares the
- * store, and tells the subscriptions (`live/reload`) and the rooms.
+ * store, and notifies the subscriptions (`live/reload`) and the rooms.
  */
 export class CurrentModels {
   readonly #opened: OpenModels;

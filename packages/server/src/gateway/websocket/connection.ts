@@ -169,7 +169,7 @@ export class Connection
     return progress.take() > 0 && wasBlocked;
   }
 
-  /** Nothing can be heard of the client, and it is not up to the client to end that. */
+  /** The socket is not read, for another reason than that the client reads too slowly. */
   get #isLeftUnread(): boolean {
     return this.#intake.isOver || (this.#backlog !== undefined && !this.congested);
   }
@@ -287,7 +287,7 @@ export class Connection
   /** Checks the idle and initialize timeouts. */
   checkDeadlines(): void {
     const now = this.#deps.platform.clock.monotonic();
-    // While the socket is not read, the client cannot be judged idle. One that reads too little of
+    // While the socket is not read, the client does not count as idle. One that reads too little of
     // what waits for it is closed for that (rule LIM33).
     if (this.#backlog !== undefined || this.#intake.isOver) this.#activeAt = now;
     if (now < this.#nextDeadline()) this.#deps.idleTimers.set(this, this.#nextDeadline());

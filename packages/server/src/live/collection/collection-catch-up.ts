@@ -67,7 +67,7 @@ export class CollectionCatchUp {
     }
   }
 
-  /** Rejects if the rules refuse the user whatever is created: creations do not tell that. */
+  /** Rejects if the rules refuse the user whatever is created: creations do not show that. */
   async #authorize({ topic, session }: CollectionSubscription): Promise<void> {
     const model = modelOf(this.#context, topic.scope.names);
     if (model) await authorizeCollection(model, session.pushTarget, topic.r);

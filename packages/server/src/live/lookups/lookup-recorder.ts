@@ -14,7 +14,7 @@ export interface LookupListener {
 
 /**
  * Finds what is stored, and remembers what was looked for, whether it exists or not, before it is
- * read: where the lookups of an object depend on its content, this tells which changes concern it.
+ * read: where the lookups of an object depend on its content, this says which changes concern it.
  */
 export class LookupRecorder implements LookupFinder {
   readonly #read: ReadLookups;
@@ -51,7 +51,7 @@ export class LookupRecorder implements LookupFinder {
     for (const r of other.#rs) this.add(r);
   }
 
-  /** Tells this listener what is remembered now, and each change of it. Returns how to stop. */
+  /** Calls this listener with what is remembered now, and with each change of it. Returns how to stop. */
   listen(listener: LookupListener): () => void {
     this.#listener = listener;
     for (const r of this.#rs) listener.onAdded(r);

@@ -201,7 +201,7 @@ function buildRule(slot: ScriptSlot, what: string, origin: RuleOrigin): Rule {
   return { ...rule, name: nameOf(what, slot.draft.where, origin) };
 }
 
-/** In production nobody is told. */
+/** In production refusals are not logged. */
 function nameOf(
   what: string,
   at: string,

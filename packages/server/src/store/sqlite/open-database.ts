@@ -135,7 +135,7 @@ function refusalOf(error: unknown, file: string): unknown {
   });
 }
 
-/** SQLite says only that it could not open the file; stat tells why. */
+/** SQLite says only that it could not open the file; stat says why. */
 function reasonOf(error: unknown, file: string): string {
   try {
     if (statSync(file).isDirectory()) return 'it is a folder';
