@@ -1,7 +1,7 @@
 import { deepEqual, isJsonObject, type JsonObject, type JsonValue } from '@really/protocol';
+import { instantText } from '../platform/instant-text.js';
 import type { CalculatedField, Model, ScriptResult } from './model.js';
 import { nowKey, ownerKey, thisKey } from './script/expression.js';
-import { instant } from './script/sandboxed-script.js';
 import { storedPlain } from './validation/check-types.js';
 import { reportFailure } from './validation/run-checks.js';
 
@@ -22,7 +22,7 @@ export async function calculate(
   touched: readonly string[] | 'all',
   options: { readonly now?: number | undefined; readonly owner?: string | undefined } = {},
 ): Promise<Calculated> {
-  const now = options.now === undefined ? undefined : instant(options.now);
+  const now = options.now === undefined ? undefined : instantText(options.now);
   const stale = touched === 'all' ? undefined : new Set(touched);
   const changed: string[] = [];
   let current = data;

@@ -26,6 +26,14 @@ test('[LIM45] the text of a large value is made once, whoever needs it', () => {
   expect(made.times).toBe(1);
 });
 
+test('a text with a small value at its end is the same as that of the whole', () => {
+  const value = { n: 1, text: 'é' };
+  expect(jsonTextWith({ r: '/users/1' }, 'body', value)).toBe(
+    JSON.stringify({ r: '/users/1', body: value }),
+  );
+  expect(jsonTextWith({}, 'body', {})).toBe('{"body":{}}');
+});
+
 test('[LIM45] only the last large texts are kept, and no small ones', () => {
   const [small, first, last] = [counted(10), counted(1_000_000), counted(1_000_000)];
   for (const { value } of [small, first]) jsonText(value);

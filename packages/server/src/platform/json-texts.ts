@@ -18,9 +18,11 @@ export function jsonText(value: object): string {
 
 /** The text of an object with another member at its end: `value` under `name`. */
 export function jsonTextWith(object: object, name: string, value: object): string {
+  const known = knownText(value);
+  if (known === undefined) return JSON.stringify({ ...object, [name]: value });
   const text = JSON.stringify(object);
   const start = text === '{}' ? '{' : `${text.slice(0, -1)},`;
-  return `${start}"${name}":${jsonText(value)}}`;
+  return `${start}"${name}":${known}}`;
 }
 
 function knownText(value: object): string | undefined {

@@ -67,9 +67,10 @@ export function exampleOf(
   span: Span | undefined,
   request: Pick<TracedCommand, 'traceId' | 'traceparent'> = {},
 ): string | undefined {
+  const { traceId, traceparent } = request;
+  if (!span && traceId === undefined && traceparent === undefined) return undefined;
   const own = span && parseTraceParent(span.traceparent);
   if (own?.sampled) return own.traceId;
-  const { traceId, traceparent } = request;
   const named = parseTraceParent(traceparent ?? '') ?? parseTraceParent(traceId ?? '');
   return named?.traceId ?? traceId;
 }

@@ -29,7 +29,8 @@ export interface RevisionPush<Body> {
 /** Rules PSH2 to PSH4. */
 export function updatedFrame({ r, rev, authorship, body, prev, view }: RevisionPush<Delta>): Frame {
   const replayPoint: ReplayPoint = { kind: 'revision', key: r, rev };
-  const meta = { ...metaOf(authorship, rev, prev), ...(view !== undefined && { view }) };
+  const meta = metaOf(authorship, rev, prev);
+  if (view !== undefined) meta.view = view;
   const push = { evt: 'updated', r, rev, meta };
   // The change was written a moment ago.
   return encodeFrame(jsonTextWith(push, 'body', body), replayPoint, headOf(push));
@@ -109,8 +110,9 @@ interface FailedFrame extends FailedPush {
 }
 
 function metaOf(authorship: Authorship, rev: number, prev: number): UpdatedPush['meta'] {
-  const meta = authorshipMeta(authorship);
-  return prev === rev - 1 ? meta : { ...meta, prev };
+  const meta: UpdatedPush['meta'] = authorshipMeta(authorship);
+  if (prev !== rev - 1) meta.prev = prev;
+  return meta;
 }
 
 type PushMessage =

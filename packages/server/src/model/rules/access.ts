@@ -1,4 +1,4 @@
-import { fail, type JsonValue, ProtocolError } from '@really/protocol';
+import { type Auth, fail, type JsonValue, ProtocolError } from '@really/protocol';
 import { hasAllRights } from '../authority.js';
 import { plainAuth } from '../hooks.js';
 import { type LookupScope, lookupFailure, lookupScope } from '../lookups/find-lookups.js';
@@ -144,13 +144,19 @@ function scriptScope(given: RuleScope): Record<string, JsonValue | undefined> {
   return input === undefined ? scope : { ...scope, [ownerKey]: scriptOwnerOf(auth) };
 }
 
+/** Whether the user has the right without the rule being asked. */
+export function isGranted(rule: Rule, auth: Auth): boolean {
+  return rule.constant === true || hasAllRights(auth);
+}
+
 /**
  * For commands: throws `ProtocolError` 403 if the rule refuses, 500 if it was stopped, because its result is unknown,
  * and 429 if it did not run. Asks no rule where the user has all rights.
  */
 export async function demand(rule: Rule, scope: RuleScope): Promise<void> {
-  if (rule.constant === true || hasAllRights(scope.auth)) return;
-  const decision = await rule.decide(scope);
+  if (isGranted(rule, scope.auth)) return;
+  const decided = rule.decide(scope);
+  const decision = decided instanceof Promise ? await decided : decided;
   if (decision instanceof ProtocolError) throw decision;
   if (decision === 'stopped') throw fail('internal.server.error');
   if (decision === 'refused') throw refusedBy([rule]);

@@ -1,4 +1,5 @@
 import type { Node } from 'acorn';
+import { instantText } from '../../platform/instant-text.js';
 import type { HookPause, HookState } from '../hook-state.js';
 import type { LookupReads } from '../lookups/lookup-uses.js';
 import type { ScriptResult } from '../model.js';
@@ -125,12 +126,7 @@ function mentionsNow({ source }: ScriptDraft): boolean {
 
 /** The scope with the time for `now()`, unless it is set. */
 export function scopeWithNow(scope: ScriptScope, tools: ScriptTools): ScriptScope {
-  return nowKey in scope ? scope : { ...scope, [nowKey]: instant(tools.now()) };
-}
-
-/** `now()` at this moment, for a scope. */
-export function instant(now: number): string {
-  return new Date(now).toISOString();
+  return nowKey in scope ? scope : { ...scope, [nowKey]: instantText(tools.now()) };
 }
 
 export function threw(message: string, line: number): ScriptResult {

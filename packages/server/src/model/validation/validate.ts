@@ -1,7 +1,7 @@
 import type { JsonObject } from '@really/protocol';
+import { instantText } from '../../platform/instant-text.js';
 import type { HookRequest } from '../hooks.js';
 import type { Model } from '../model.js';
-import { instant } from '../script/sandboxed-script.js';
 import { TypeCheck } from './check-types.js';
 import { fillDefaults } from './fill-defaults.js';
 import { roundedLongs } from './rounded-numbers.js';
@@ -41,7 +41,7 @@ export async function prepareCreate(
   const errors = new ValidationErrors();
   if (hasTooMany(body)) addUnknown(model, body, errors);
   if (errors.isFull) return { data: {}, errors: errors.toFieldErrors() };
-  const now = instant(context.now);
+  const now = instantText(context.now);
   const filled = await fillDefaults(model, body, errors, { now, owner: context.owner });
   const check = new TypeCheck(model.limits, errors);
   const data = check.fields(model.fields, filled, '');
@@ -70,15 +70,15 @@ function addUnknown({ fields }: Model, body: JsonObject, errors: ValidationError
 
 /**
  * An object after an update: validates the touched top-level fields as a whole, and converts them to stored form. The
- * others stay as they are. Throws as `prepareCreate`.
+ * others stay as they are. Synchronous where no script has to run. Throws as `prepareCreate`.
  */
-export async function checkUpdate(
+export function checkUpdate(
   model: Model,
   before: JsonObject,
   after: JsonObject,
   touched: readonly string[],
   context: ValidationContext = {},
-): Promise<Checked> {
+): Checked | Promise<Checked> {
   const check = new TypeCheck(model.limits, new ValidationErrors(), before);
   const data: JsonObject = { ...after };
   for (const name of touched) {
@@ -91,7 +91,9 @@ export async function checkUpdate(
       else data[name] = value;
     }
   }
+  const checked = (): Checked => ({ data, errors: check.errors.toFieldErrors() });
+  if (check.pending.length === 0) return checked();
   const { owner } = context;
-  await runChecks(model, check.pending, check.errors, { owner, lookups: seenIn(context, data) });
-  return { data, errors: check.errors.toFieldErrors() };
+  const seen = { owner, lookups: seenIn(context, data) };
+  return runChecks(model, check.pending, check.errors, seen).then(checked);
 }
