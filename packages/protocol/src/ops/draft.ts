@@ -25,7 +25,7 @@ export class Draft {
   readonly work: UpdateWork;
   readonly #own: Set<Container>;
   /** Of the draft's own lists those that are changed in place. */
-  readonly #lists = new Map<Container, ListDraft>();
+  #lists: Map<Container, ListDraft> | undefined;
   readonly #listDraft: ((list: JsonValue[]) => ListDraft) | undefined;
 
   /** Without `listDraft` each operation copies the list that it changes. */
@@ -74,6 +74,7 @@ export class Draft {
   ownList(steps: readonly KeyStep[], list: JsonValue[]): ListDraft | undefined {
     if (!this.#listDraft || !this.#own.has(list)) return undefined;
     this.#markPath(steps);
+    this.#lists ??= new Map();
     let draft = this.#lists.get(list);
     if (draft === undefined) {
       draft = this.#listDraft(list);
@@ -84,7 +85,7 @@ export class Draft {
 
   /** Marks the lists on the path as changed inside. */
   #markPath(steps: readonly KeyStep[]): void {
-    if (this.#lists.size === 0) return;
+    if (!this.#lists) return;
     let value: JsonValue | undefined = this.root;
     for (const step of steps) {
       if (typeof step === 'number') this.#lists.get(value as Container)?.change(step);

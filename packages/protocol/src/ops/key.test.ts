@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type KeyStep, parseKey, topField } from './key.js';
 
@@ -38,6 +39,20 @@ describe('keys', () => {
     'a[0].__proto__.b',
   ])('[UPD5] %j is none', (key) => {
     expect(parseKey(key)).toBeUndefined();
+  });
+
+  test('[UPD5] a key is read alone as it is behind a step', () => {
+    const part = fc.constantFrom('a', 'b', '.', '[', ']', '0', '12', '__proto__', '\n', 'é');
+    const key = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(
+        key.filter((text) => !text.startsWith('[')),
+        (text) => {
+          const steps = parseKey(text);
+          expect(parseKey(`a.${text}`)).toEqual(steps && ['a', ...steps]);
+        },
+      ),
+    );
   });
 
   test('[LIM8] a key has at most 256 characters and 16 steps', () => {

@@ -10,6 +10,7 @@ export interface KeyLimits {
 
 export const defaultKeyLimits: KeyLimits = { keyLength: 256, pathDepth: 16 };
 
+const plainName = /^[^.[\]]+$/;
 const stepPattern = /(?:^|(?!^)\.)([^.[\]]+)|\[(0|[1-9][0-9]{0,14})\]/y;
 
 /**
@@ -18,6 +19,8 @@ const stepPattern = /(?:^|(?!^)\.)([^.[\]]+)|\[(0|[1-9][0-9]{0,14})\]/y;
  */
 export function parseKey(key: string, limits: KeyLimits = defaultKeyLimits): KeyStep[] | undefined {
   if (key.length > limits.keyLength) return undefined;
+  // Nearly every key is the name of a top-level field, and each operation's is parsed several times.
+  if (plainName.test(key) && limits.pathDepth > 0) return key === '__proto__' ? undefined : [key];
   const steps: KeyStep[] = [];
   let end = 0;
   while (end < key.length && steps.length < limits.pathDepth) {
