@@ -3,7 +3,7 @@ import { goneError } from '../model/deleted.js';
 import { batchedLookups } from '../model/lookups/batched-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
-import { demand, demandOfAnyObject } from '../model/rules/access.js';
+import { demand, demandOfAnyObject, isGranted } from '../model/rules/access.js';
 import { demandFields, type FieldWrite } from '../model/rules/field-rules.js';
 import { becauseOf } from '../model/rules/rule-refusal.js';
 import { pushLookups, scriptObject, view } from '../model/view/view.js';
@@ -19,16 +19,24 @@ export interface ObjectAccess {
 }
 
 /**
- * The object. Throws 404 `object.missing` or 410 `object.gone`; but always 403 for a user who lacks
- * the right, unless the model hides unreadable objects.
+ * The object: at once where there is one. Rejects with 404 `object.missing` or 410 `object.gone`; but
+ * always with 403 for a user who lacks the right, unless the model hides unreadable objects.
  */
-export async function existingObject(
+export function existingObject(
+  context: CommandContext,
+  model: Model,
+  head: StoredObject | undefined,
+  access: ObjectAccess,
+): StoredObject | Promise<never> {
+  return head && !head.deleted ? head : refuseMissing(context, model, head, access);
+}
+
+async function refuseMissing(
   context: CommandContext,
   model: Model,
   head: StoredObject | undefined,
   { r, right, finder }: ObjectAccess,
-): Promise<StoredObject> {
-  if (head && !head.deleted) return head;
+): Promise<never> {
   const { access } = model;
   if (!access.hidden) {
     await demandOfAnyObject(access[right], { auth: context.auth, r, finder });
@@ -46,10 +54,20 @@ export interface ObjectDemand {
 }
 
 /**
- * Throws where the user lacks a right on an object: 403, or 404 where the model hides unreadable
- * objects.
+ * Rejects where the user lacks a right on an object: with 403, or 404 where the model hides
+ * unreadable objects. `undefined` where no rule has to be asked.
  */
-export async function authorizeObject(
+export function authorizeObject(
+  context: CommandContext,
+  model: Model,
+  object: StoredObject,
+  asked: ObjectDemand,
+): Promise<void> | undefined {
+  const isFree = !asked.fields?.length && isGranted(model.access[asked.right], context.auth);
+  return isFree ? undefined : askRules(context, model, object, asked);
+}
+
+async function askRules(
   context: CommandContext,
   model: Model,
   object: StoredObject,
@@ -60,7 +78,7 @@ export async function authorizeObject(
   try {
     const scope = { auth, obj, input, r: object.r, finder };
     await demand(model.access[right], scope);
-    await demandFields(fields, scope);
+    if (fields.length > 0) await demandFields(fields, scope);
   } catch (refusal) {
     if (await isHidden(context, model, object, finder)) {
       throw becauseOf(fail('object.missing'), refusal);

@@ -24,11 +24,24 @@ export interface WriteOrigin {
   readonly cause?: string | undefined;
 }
 
+const actors = new WeakMap<
+  Auth,
+  { readonly publicData: readonly string[]; readonly actor: Actor }
+>();
+
 /**
  * The author as others may see it: of the token's data only the members that the app declares
- * public.
+ * public. The same object for every write of a token.
  */
 export function actorOf(auth: Auth, publicData: readonly string[]): Actor {
+  const known = actors.get(auth);
+  if (known?.publicData === publicData) return known.actor;
+  const actor = makeActor(auth, publicData);
+  actors.set(auth, { publicData, actor });
+  return actor;
+}
+
+function makeActor(auth: Auth, publicData: readonly string[]): Actor {
   const { uid, authType, _r, data, admin } = auth;
   const shown: JsonObject = {};
   for (const name of publicData) {

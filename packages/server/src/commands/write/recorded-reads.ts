@@ -15,11 +15,18 @@ interface Recorded {
  * to be so still (rule LKP3).
  */
 export class RecordedReads implements LookupFinder {
-  readonly read: ReadLookups;
-  readonly #recorded = new Map<string, Recorded>();
+  readonly #readObjects: ReadObjects;
+  /** These two exist once a script looks something up: most writes have none that does. */
+  #read: ReadLookups | undefined;
+  #recorded: Map<string, Recorded> | undefined;
 
   constructor(readObjects: ReadObjects) {
-    this.read = batchedLookups(readObjects);
+    this.#readObjects = readObjects;
+  }
+
+  get read(): ReadLookups {
+    this.#read ??= batchedLookups(this.#readObjects);
+    return this.#read;
   }
 
   readonly onFound = (
@@ -27,6 +34,7 @@ export class RecordedReads implements LookupFinder {
     object: StoredObject | undefined,
     members: LookupUse['members'],
   ): void => {
+    this.#recorded ??= new Map();
     const recorded = this.#recorded.get(r) ?? { rev: object?.rev ?? 0, fields: new Set<string>() };
     this.#recorded.set(r, recorded);
     if (members === 'all' || members.has('_rev')) recorded.fields = undefined;
@@ -34,7 +42,8 @@ export class RecordedReads implements LookupFinder {
   };
 
   /** What the write was decided by so far. */
-  get reads(): ObjectRead[] {
+  get reads(): ObjectRead[] | undefined {
+    if (!this.#recorded) return undefined;
     return [...this.#recorded].map(([r, { rev, fields }]) => {
       return { r, rev, fields: fields && [...fields] };
     });

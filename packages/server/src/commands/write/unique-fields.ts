@@ -4,11 +4,12 @@ import type { CommandContext } from '../services.js';
 /**
  * Resolves when unique fields can be checked: once every object of the collection has its values in
  * this version of the model (rule MIG5). Rejects with `StoreUnavailable` where that takes too long.
+ * `undefined` where there is nothing to wait for.
  */
-export async function uniqueFieldsSettled(
+export function uniqueFieldsSettled(
   { services }: CommandContext,
   model: Model,
-): Promise<void> {
-  if (!model.layout.indexes.some(({ unique }) => unique)) return;
-  await services.migrations?.settled(model, services.limits.queryTime);
+): Promise<void> | undefined {
+  if (!model.layout.indexes.some(({ unique }) => unique)) return undefined;
+  return services.migrations?.settled(model, services.limits.queryTime);
 }

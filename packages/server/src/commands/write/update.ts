@@ -15,13 +15,13 @@ import {
 } from '@really/protocol';
 import { calculate } from '../../model/calculate.js';
 import { runOnValidate, runPreUpdate } from '../../model/hooks.js';
-import type { Model } from '../../model/model.js';
+import type { FieldRule, Model } from '../../model/model.js';
 import { updatedFields } from '../../model/rules/field-rules.js';
 import { scriptOwnerOf } from '../../model/script-owner.js';
 import { exactAt, mistypedOperations } from '../../model/validation/operation-types.js';
 import { type FoundReference, newReferences } from '../../model/validation/references.js';
 import { storedOps } from '../../model/validation/stored-form.js';
-import { checkUpdate } from '../../model/validation/validate.js';
+import { type Checked, checkUpdate } from '../../model/validation/validate.js';
 import { scriptObject } from '../../model/view/view.js';
 import { lastTouched, updateWrite } from '../../objects/change.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
@@ -63,10 +63,13 @@ interface Draft {
 /** Bytes from which an object is large: checking and encoding it takes half a millisecond. */
 const largeBytes = 64 * 1024;
 
-export const update: Handler<UpdateRequest> = async (context, request) =>
-  await runWriteCommand(context, request, new UpdateCommand(context, request));
+export const update: Handler<UpdateRequest> = (context, request) =>
+  runWriteCommand(context, request, new UpdateCommand(context, request));
 
-/** Rules UPD1 to UPD12. */
+/**
+ * Rules UPD1 to UPD12. Most updates run no script and look at no other object: they are prepared
+ * without waiting, because each `await` costs as much as a step of the work itself.
+ */
 export class UpdateCommand implements WriteCommand {
   readonly idTaken = false;
   #references: readonly FoundReference[] = [];
@@ -108,47 +111,72 @@ export class UpdateCommand implements WriteCommand {
     this.#ops = storedOps(this.#model, this.#request.body.ops);
     const finder = new RecordedReads(readObjects);
     const target = { r, right: 'update', finder } as const;
-    const head = await existingObject(this.#context, this.#model, stored, target);
-    await this.#takeTurn(head);
-    const draft = await this.#authorizedDraft(head, finder);
+    const found = existingObject(this.#context, this.#model, stored, target);
+    const head = found instanceof Promise ? await found : found;
+    const turn = this.#turnFor(head);
+    if (turn) await turn;
+    const drafted = this.#authorizedDraft(head, finder);
+    const draft = drafted instanceof Promise ? await drafted : drafted;
     assertEpoch(this.#context, this.#request.cmdOpts);
     const { acceptedRevs } = this.#context;
     const { epoch } = this.#context.services.store;
     assertCurrent(this.#request, head, { acceptedRevs, epoch: epoch.id });
-    await uniqueFieldsSettled(this.#context, this.#model);
-    await this.#assertValidDraft(head, draft, readObjects);
-    await this.#runHooks(head, draft, finder);
-    const { data, touched } = draft;
+    const settled = uniqueFieldsSettled(this.#context, this.#model);
+    if (settled) await settled;
+    const { data, errors, touched } = draft;
+    this.#references = addedReferences(this.#model, head.data, data, touched);
+    if (this.#references.length === 0) assertValid(errors);
+    else await this.#assertReferences(errors, readObjects);
+    const { onValidate, preUpdate } = this.#model.hooks;
+    if (onValidate || preUpdate) await this.#runHooks(head, draft, finder);
+    return this.#write(head, draft, finder);
+  }
+
+  #write(head: StoredObject, { data, touched }: Draft, { reads }: RecordedReads): PreparedWrite {
     const delta = deltaOf(this.#ops, head.data, data);
-    const requires = [...new Set(this.#references.map(({ r }) => r))];
-    const { reads } = finder;
+    const requires = distinctRs(this.#references);
     const origin = originOf(this.#context, this.#model, { requires, reads });
     const write = updateWrite(head, { data, delta, touched }, origin);
     return withPostHook(this.#context, this.#model, write, head);
   }
 
-  /** Rule LIM45: a small update of a large object costs as much as the object. */
-  async #takeTurn({ data }: StoredObject): Promise<void> {
+  /**
+   * Rule LIM45: a small update of a large object costs as much as the object. `undefined` for a
+   * small one.
+   */
+  #turnFor({ data }: StoredObject): Promise<void> | undefined {
     const bytes = estimateBytes(data);
-    if (bytes < largeBytes) return;
+    if (bytes < largeBytes) return undefined;
     // It is checked, and then encoded and written. Not waited for: others may write the same object
     // after it.
     void chargeFor(this.#context, 2 * bytes);
-    await this.#context.services.objects.largeTurn(ownerOf(requesterOf(this.#context)));
+    return this.#context.services.objects.largeTurn(ownerOf(requesterOf(this.#context)));
   }
 
   /**
    * The draft, if the user may make it: its errors are shown to nobody else. `input` of the rule is
    * the updated object, or the current one where the operations do not fit.
    */
-  async #authorizedDraft(head: StoredObject, finder: RecordedReads): Promise<Draft> {
+  #authorizedDraft(head: StoredObject, finder: RecordedReads): Draft | Promise<Draft> {
     const right = 'update';
     const rules = this.#model.fieldRules.update;
-    if (this.#model.access.update.constant !== undefined && rules.length === 0) {
-      await authorizeObject(this.#context, this.#model, head, { right, finder });
-      return await this.#draft(head, finder);
+    if (this.#model.access.update.constant === undefined || rules.length > 0) {
+      return this.#draftUnderRules(head, finder, rules);
     }
-    const [attempt] = await Promise.allSettled([this.#draft(head, finder)]);
+    const authorized = authorizeObject(this.#context, this.#model, head, { right, finder });
+    return authorized
+      ? authorized.then(() => this.#draft(head, finder))
+      : this.#draft(head, finder);
+  }
+
+  async #draftUnderRules(
+    head: StoredObject,
+    finder: RecordedReads,
+    rules: readonly FieldRule[],
+  ): Promise<Draft> {
+    const right = 'update';
+    const draft = async () => await this.#draft(head, finder);
+    const [attempt] = await Promise.allSettled([draft()]);
     const data = attempt.status === 'fulfilled' ? attempt.value.data : head.data;
     const input = scriptObject({ ...head, data, rev: head.rev + 1 });
     const fields = updatedFields(rules, this.#ops, [head.data, data]);
@@ -157,8 +185,8 @@ export class UpdateCommand implements WriteCommand {
     return attempt.value;
   }
 
-  async #draft(head: StoredObject, finder: RecordedReads): Promise<Draft> {
-    const { limits, objects, budgets } = this.#context.services;
+  #draft(head: StoredObject, finder: RecordedReads): Draft | Promise<Draft> {
+    const { limits, budgets } = this.#context.services;
     const { ops } = this.#request.body;
     const owner = scriptOwnerOf(this.#context.auth);
     const unfit = mistypedOperations(this.#model, ops);
@@ -170,32 +198,36 @@ export class UpdateCommand implements WriteCommand {
     const { after, touched } = applied;
     const request = { auth: this.#context.auth, r: head.r, finder };
     const context = { owner, request };
-    const checked = await checkUpdate(this.#model, head.data, after, touched, context);
-    const errors = { ...checked.errors, ...unfit };
-    if (Object.keys(errors).length > 0) return { data: after, errors, touched };
-    const now = objects.changeTime();
-    const calculated = await calculate(this.#model, checked.data, touched, { now, owner });
-    return {
-      data: calculated.data,
-      errors: sizeErrors(calculated.data, {
-        limit: limits.object,
-        before: head.data,
-        fields: touched,
-      }),
-      touched: [...touched, ...calculated.changed],
+    const checked = checkUpdate(this.#model, head.data, after, touched, context);
+    const next = ({ data, errors: found }: Checked): Draft | Promise<Draft> => {
+      const errors = { ...found, ...unfit };
+      if (Object.keys(errors).length > 0) return { data: after, errors, touched };
+      return this.#calculatedDraft(head, data, touched);
     };
+    return checked instanceof Promise ? checked.then(next) : next(checked);
   }
 
-  async #assertValidDraft(
+  /** The draft, from data that is valid. */
+  #calculatedDraft(
     head: StoredObject,
-    { data, errors, touched }: Draft,
-    readObjects: ReadObjects,
-  ): Promise<void> {
-    this.#references = addedReferences(this.#model, head.data, data, touched);
-    if (this.#references.length === 0) {
-      assertValid(errors);
-      return;
-    }
+    checked: JsonObject,
+    touched: readonly string[],
+  ): Draft | Promise<Draft> {
+    const { limits, objects } = this.#context.services;
+    const draftOf = (data: JsonObject, changed: readonly string[]): Draft => ({
+      data,
+      errors: sizeErrors(data, { limit: limits.object, before: head.data, fields: touched }),
+      touched: changed.length > 0 ? [...touched, ...changed] : touched,
+    });
+    if (this.#model.calculated.length === 0) return draftOf(checked, []);
+    const options = { now: objects.changeTime(), owner: scriptOwnerOf(this.#context.auth) };
+    return calculate(this.#model, checked, touched, options).then(({ data, changed }) =>
+      draftOf(data, changed),
+    );
+  }
+
+  /** Throws for what is missing, and for the errors of the draft. */
+  async #assertReferences(errors: FieldErrors, readObjects: ReadObjects): Promise<void> {
     const rs = this.#references.map(({ r }) => r);
     const missing = await missingObjects(this.#context, rs, readObjects);
     assertValid(missingErrors(this.#references, missing), errors);
@@ -206,8 +238,6 @@ export class UpdateCommand implements WriteCommand {
     { data, touched }: Draft,
     finder: RecordedReads,
   ): Promise<void> {
-    const { onValidate, preUpdate } = this.#model.hooks;
-    if (!onValidate && !preUpdate) return;
     const request = { auth: this.#context.auth, r: head.r, finder };
     const after = scriptObject({ ...head, data, rev: head.rev + 1 });
     await runOnValidate(this.#model, after, request);
@@ -241,6 +271,10 @@ function assertCurrent(
     }
   }
   if (Object.keys(errors).length > 0) throw fail('object.revision.outdated', errors);
+}
+
+function distinctRs(references: readonly FoundReference[]): readonly string[] {
+  return references.length === 0 ? [] : [...new Set(references.map(({ r }) => r))];
 }
 
 /**
