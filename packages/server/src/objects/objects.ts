@@ -10,6 +10,7 @@ import { TickSlice } from '../platform/scheduling/tick-slice.js';
 import type { Store } from '../store/store.js';
 import { StoreUnavailable } from '../store/store-errors.js';
 import type { StoredObject } from '../store/stored-object.js';
+import type { OnceKey } from '../store/write-group.js';
 import { BatchRunner } from './batch-runner.js';
 import { CommitOrder } from './commit-order.js';
 import { Committer, type Settlement } from './committer.js';
@@ -168,10 +169,10 @@ export class Objects {
    * the calls. Resolves when the revision is on disk, or with the reason why there is none; rejects
    * with what `prepare` threw, once the state it saw is stored, or with 503.
    */
-  async write(request: SingleWriteRequest): Promise<WriteResult> {
+  write(request: SingleWriteRequest): Promise<WriteResult> {
     const { once } = request;
-    if (!once) return await this.#enqueue(request);
-    return await this.#once.guard(once, () => this.#enqueue(request));
+    if (!once) return this.#enqueue(request);
+    return this.#once.guard(once, () => this.#enqueue(request));
   }
 
   /**
@@ -335,12 +336,7 @@ export class Objects {
       if (queued.batch.slotReady()) this.#runBatch(queued.batch);
       return;
     }
-    void this.#try(queued, queue, base).finally(async () => {
-      queued.markTried();
-      if (queue.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
-      queue.preparing = undefined;
-      this.#advance(queue);
-    });
+    void this.#try(queued, queue, base);
   }
 
   #removeQueue(queue: ObjectQueue): void {
@@ -364,15 +360,21 @@ export class Objects {
     });
   }
 
-  /** Never rejects. */
+  /** Prepares and submits a request, and then the next one of its queue. Never rejects. */
   async #try(
     queued: QueuedWrite,
     queue: ObjectQueue,
     base: PendingWrite | undefined,
   ): Promise<void> {
+    const { once, prepare } = queued.request;
     try {
-      const write = await this.#prepare(queued, base);
-      await queued.predecessorTried();
+      const head = base ? base.write.object : await this.#stored(queued);
+      const isRepeated = once !== undefined && (await this.#isRepeated(queued, once, base));
+      const write = isRepeated
+        ? undefined
+        : await prepare(head, (rs) => this.#readObjects(rs, queued.order));
+      const before = queued.predecessorTried();
+      if (before) await before;
       if (!write) return;
       if (base?.dropped) this.#retry(queue, [queued]);
       else this.#submit(queue, queued, write);
@@ -380,21 +382,25 @@ export class Objects {
       this.#refuse(queue, queued, base, storeFailure(error));
       // Requests behind this one in the commit order wait for those before it, too.
       await queued.predecessorTried();
+    } finally {
+      queued.markTried();
+      if (queue.waiting.length > 0 && this.#slice.isOver) await this.#slice.rest();
+      queue.preparing = undefined;
+      this.#advance(queue);
     }
   }
 
-  /** Resolves to `undefined` where the request is answered already. */
-  async #prepare(
+  /** Answers the request where its once-key was used before. */
+  async #isRepeated(
     queued: QueuedWrite,
+    once: OnceKey,
     base: PendingWrite | undefined,
-  ): Promise<PreparedWrite | undefined> {
-    const { once, prepare } = queued.request;
-    const head = base ? base.write.object : await this.#stored(queued);
-    const repeated = once && (await this.#once.lookUp(once));
-    if (!repeated) return await prepare(head, (rs) => this.#readObjects(rs, queued.order));
+  ): Promise<boolean> {
+    const first = await this.#once.lookUp(once);
+    if (!first) return false;
     await base?.whenEnded();
-    queued.resolve({ kind: 'repeated', first: repeated });
-    return undefined;
+    queued.resolve({ kind: 'repeated', first });
+    return true;
   }
 
   async #readObjects(rs: readonly string[], order: number): Promise<(StoredObject | undefined)[]> {

@@ -15,9 +15,9 @@ export class QueueSlot {
     return this.#tried;
   }
 
-  /** Resolves when its predecessor was tried. */
-  async predecessorTried(): Promise<void> {
-    if (this.predecessor && !this.#tried) await this.predecessor.whenTried();
+  /** Resolves when its predecessor was tried; `undefined` where there is none to wait for. */
+  predecessorTried(): Promise<void> | undefined {
+    return this.#tried ? undefined : this.predecessor?.whenTried();
   }
 
   /** The first try has ended: the write is submitted, refused, or about to be retried. */
