@@ -1,3 +1,4 @@
+import type { JsonObject } from '@really/protocol';
 import type { PushTarget } from '../../live/push-target.js';
 import { ownerOf } from '../../queries/owner.js';
 import type { AppDeps } from '../app-deps.js';
@@ -20,9 +21,29 @@ export interface InFlightOwner extends PushTarget {
   onSettled(): void;
 }
 
-interface Outcome {
+interface Response {
   readonly text: string;
   readonly afterwards?: (() => void) | undefined;
+}
+
+interface Outcome extends Response {
+  /** `ok` or the error code. */
+  readonly result: string;
+}
+
+interface Command {
+  readonly request: CommandRequest;
+  readonly call: CommandCall;
+  readonly record: CommandRecord;
+  readonly ticket: Ticket | undefined;
+  /** Queue for a priced response. */
+  readonly owner: string | undefined;
+  /** Output bytes for its response. */
+  readonly reserved: number;
+  /** Of its message. */
+  readonly bytes: number;
+  /** Releases the pushes that wait for its response. */
+  release: (() => void) | undefined;
 }
 
 /** The commands that one connection has in flight. Exists only while there are any. */
@@ -64,29 +85,27 @@ export class CommandsInFlight {
     const { auth } = this.#owner;
     const record = new CommandRecord(this.#deps, { cmd, traceId, r: target?.r, uid: auth.uid });
     const { span, log } = record;
-    let release: (() => void) | undefined;
     const onWritten = () => {
-      release ??= this.#owner.holdPushes();
+      command.release ??= this.#owner.holdPushes();
     };
     const call = { auth, pushTarget: this.#owner, traceId, span, log, onWritten };
     const { pricedResponses } = this.#deps;
     const owner = pricedResponses.isPriced(cmd) ? ownerOf(this.#owner) : undefined;
-    const perform = () => {
-      void this.#perform(record, request, { call, owner }).then((outcome) => {
-        this.#finish(ticket, () => {
-          this.#reserved -= reserved;
-          this.#held -= bytes;
-          record.end(outcome.result);
-          this.#respond(outcome);
-          release?.();
-        });
-        if (owner !== undefined) pricedResponses.ended(cmd, owner);
-      });
+    const command: Command = {
+      request,
+      call,
+      record,
+      ticket,
+      owner,
+      reserved,
+      bytes,
+      release: undefined,
     };
-    const start = () => {
-      if (owner === undefined) perform();
-      else pricedResponses.begin(cmd, owner, this.#owner.payer, perform);
-    };
+    const perform = () => void this.#perform(command);
+    const start =
+      owner === undefined
+        ? perform
+        : () => pricedResponses.begin(cmd, owner, this.#owner.payer, perform);
     this.#reserved += reserved;
     this.#held += bytes;
     this.#count++;
@@ -107,26 +126,42 @@ export class CommandsInFlight {
     );
   }
 
-  /** `owner`: queue for a priced response. */
-  async #perform(
-    record: CommandRecord,
-    request: CommandRequest,
-    { call, owner }: { readonly call: CommandCall; readonly owner: string | undefined },
-  ): Promise<Outcome & { readonly result: string }> {
+  async #perform(command: Command): Promise<void> {
+    const { request, record, owner } = command;
     const { tag, target } = request;
+    let outcome: Outcome;
     try {
-      const { body, afterwards } = await this.#deps.commands.run(call, request);
-      const write = () => (this.#owner.open ? responseText(tag, body) : '');
-      const { payer } = this.#owner;
+      const { body, afterwards } = await this.#deps.commands.run(command.call, request);
       const text =
-        owner === undefined
-          ? write()
-          : await this.#deps.pricedResponses.write(body, { owner, payer }, write);
-      return { text, result: 'ok', afterwards };
+        owner === undefined ? this.#textOf(tag, body) : await this.#pricedText(tag, body, owner);
+      outcome = { text, result: 'ok', afterwards };
     } catch (thrown) {
       const error = record.errorFor(thrown);
-      return { text: errorText(error, { tag, r: target?.r }), result: String(error.code) };
+      outcome = { text: errorText(error, { tag, r: target?.r }), result: String(error.code) };
     }
+    this.#end(command, outcome);
+  }
+
+  #textOf(tag: number, body: JsonObject): string {
+    return this.#owner.open ? responseText(tag, body) : '';
+  }
+
+  #pricedText(tag: number, body: JsonObject, owner: string): string | Promise<string> {
+    const { payer } = this.#owner;
+    const write = () => this.#textOf(tag, body);
+    return this.#deps.pricedResponses.write(body, { owner, payer }, write);
+  }
+
+  #end(command: Command, outcome: Outcome): void {
+    const { request, record, ticket, owner } = command;
+    this.#finish(ticket, () => {
+      this.#reserved -= command.reserved;
+      this.#held -= command.bytes;
+      record.end(outcome.result);
+      this.#respond(outcome);
+      command.release?.();
+    });
+    if (owner !== undefined) this.#deps.pricedResponses.ended(request.cmd, owner);
   }
 
   #finish(ticket: Ticket | undefined, conclude: () => void): void {
@@ -137,7 +172,7 @@ export class CommandsInFlight {
     this.#owner.onSettled();
   }
 
-  #respond({ text, afterwards }: Outcome): void {
+  #respond({ text, afterwards }: Response): void {
     this.#count--;
     if (!this.#owner.open) return;
     this.#owner.respond(text);
