@@ -71,6 +71,7 @@ export class LookupIndex<Holder extends RightsHolder = Subscription> {
 
   /** Those that a change of this object affects, under these models; more rather than fewer. */
   affectedBy(r: string, dependents: readonly DependentModel[]): Holder[] {
+    if (dependents.length === 0) return [];
     const candidates = new Set(this.#byR.get(r));
     for (const { model, use } of dependents) {
       const byPattern = this.#byR.get(patternOf(use.lookup.template, r));

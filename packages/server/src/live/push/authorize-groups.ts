@@ -29,23 +29,25 @@ export function* authorizeGroups<M extends GroupMember, A extends SubscriberGrou
   isConcerned: (member: M) => boolean,
 ): Steps<readonly GroupView<A>[]> {
   const { portion } = options;
-  if (groups.size <= portion) return yield* authorizePortion(groups.peek(), options, isConcerned);
+  if (groups.size <= portion) {
+    const views = authorizePortion(groups.peek(), options, isConcerned);
+    return views instanceof Promise ? yield* awaited(views) : views;
+  }
   const all = groups.values();
   const groupViews: GroupView<A>[] = [];
   for (let from = 0; from < all.length; from += portion) {
     yield;
-    groupViews.push(
-      ...(yield* authorizePortion(all.slice(from, from + portion), options, isConcerned)),
-    );
+    const views = authorizePortion(all.slice(from, from + portion), options, isConcerned);
+    groupViews.push(...(views instanceof Promise ? yield* awaited(views) : views));
   }
   return groupViews;
 }
 
-function* authorizePortion<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
+function authorizePortion<M extends GroupMember, A extends SubscriberGroup<M, unknown>>(
   groups: Iterable<A & { readonly members: readonly M[] }>,
   { context, model, object }: AuthorizeOptions,
   isConcerned: (member: M) => boolean,
-): Steps<readonly GroupView<A>[]> {
+): readonly GroupView<A>[] | Promise<readonly GroupView<A>[]> {
   const groupViews: (GroupView<A> | Promise<GroupView<A>>)[] = [];
   let hasAsync = false;
   for (const group of groups) {
@@ -58,5 +60,5 @@ function* authorizePortion<M extends GroupMember, A extends SubscriberGroup<M, u
       groupViews.push({ group, ...sight });
     }
   }
-  return hasAsync ? yield* awaited(Promise.all(groupViews)) : (groupViews as GroupView<A>[]);
+  return hasAsync ? Promise.all(groupViews) : (groupViews as GroupView<A>[]);
 }
