@@ -1,3 +1,4 @@
+import type { Actor } from '@really/protocol';
 import { jsonText } from '../../../platform/json-texts.js';
 import type { CollectionLayout, StoredFieldType } from '../../collection-layout.js';
 import type { Dependency } from '../../dependents.js';
@@ -81,7 +82,7 @@ function encodeWrite(
     change.rev,
     change.at,
     change.modelVersion,
-    JSON.stringify(change.by),
+    authorText(change.by),
     textUnlessEmpty(change.touched),
     textUnlessEmpty(change.delta),
     createdText(change.created, object.data),
@@ -95,6 +96,17 @@ function encodeWrite(
     change.cause ?? null,
     noDependents && noDependents.length > 0 ? noDependents : null,
   ];
+}
+
+const authorTexts = new WeakMap<Actor, string>();
+
+/** One author makes many writes. */
+function authorText(author: Actor): string {
+  const known = authorTexts.get(author);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(author);
+  authorTexts.set(author, text);
+  return text;
 }
 
 function encodeRead({ r, rev, fields }: ObjectRead): EncodedRead {
