@@ -99,27 +99,6 @@ export async function lookupsSettled(
   if (lookUp) await services.objects.published();
 }
 
-/** Attempts to judge an object and what its rules look up by one commit. */
-const maxAttempts = 3;
-
-/**
- * Judges an object that was read, again if it changed meanwhile: otherwise an old revision could be judged by what its
- * rules look up now, which no commit ever had together.
- */
-export async function judgedTogether<T>(
-  { services: { objects } }: CommandContext,
-  head: StoredObject | undefined,
-  judge: (head: StoredObject | undefined) => T | Promise<T>,
-): Promise<T> {
-  let current = head && objects.newest(head);
-  for (let attempt = 1; ; attempt++) {
-    const judged = await judge(current);
-    const newest = current && objects.newest(current);
-    if (newest === current || attempt === maxAttempts) return judged;
-    current = newest;
-  }
-}
-
 /** The objects that this user cannot refer to: missing, deleted or hidden. */
 export async function missingObjects(
   context: CommandContext,

@@ -1,5 +1,6 @@
 import type { Model, ModelSet } from '../model/model.js';
 import type { ViewTexts } from '../model/view/view-text.js';
+import type { NewestObjects } from '../objects/judged-again.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Log } from '../platform/log.js';
@@ -29,8 +30,7 @@ export interface LiveContext {
   readonly log: Log;
   readonly metrics: LiveMetrics;
   readonly telemetry: PushTelemetry;
-  /** `newest` may be left out where nothing is in memory. */
-  readonly objects: Pick<Objects, 'heads'> & Partial<Pick<Objects, 'newest'>>;
+  readonly objects: Pick<Objects, 'heads'> & NewestObjects;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
   /** Charges the owner of a new window for what reading it took; without it nobody is charged. */
   readonly queryCharge?: Pick<QueryLimiter, 'spend'> | undefined;

@@ -12,6 +12,7 @@ import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
 import { pushLookups } from '../model/view/view.js';
 import { estimateBytes } from '../objects/estimate-bytes.js';
+import { judgedAgain, type NewestObjects, newestOf } from '../objects/judged-again.js';
 import type { Objects } from '../objects/objects.js';
 import type { Limits } from '../platform/limits.js';
 import type { Platform } from '../platform/platform.js';
@@ -41,7 +42,7 @@ import { allOf, type ScanRange, scanRange } from './scan-ranges.js';
 export interface SearchServices extends Pick<QueryTimeServices, 'queryLimiter'> {
   readonly store: Store;
   /** `published` may be left out where the store shows only what is published. */
-  readonly objects: Pick<Objects, 'heads'> & Partial<Pick<Objects, 'published' | 'newest'>>;
+  readonly objects: Pick<Objects, 'heads'> & Partial<Pick<Objects, 'published'>> & NewestObjects;
   readonly platform: Platform;
   readonly limits: Pick<Limits, 'queryTime'>;
 }
@@ -86,8 +87,9 @@ interface Candidate {
   readonly hit?: Hit | undefined;
 }
 
-/** Candidates that keep changing do not block a search: what it finds was allowed when it was judged. */
-const mostAttempts = 3;
+/** A part of an order that was read: after `from`, up to `end`. */
+type ReadRange = Pick<ScanRange, 'order' | 'from'> & { readonly end?: SortPosition | undefined };
+
 /** Objects per read when they have to be authorized one by one. */
 const batchSize = 256;
 /** Approximate characters of JSON per read: parsing the result blocks this thread. */
@@ -172,12 +174,14 @@ export class Search {
    * done again: nobody may miss what every commit would have shown.
    */
   async #whileSame<T>(search: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
+    const searchNow = async () => {
       await this.#refineAccess();
-      const result = await search();
+      return await search();
+    };
+    return await judgedAgain('rights', searchNow, async () => {
       const isNarrowed = this.#isNarrowed && !this.#access.isEmpty;
-      if (!isNarrowed || attempt === mostAttempts || (await this.#rights.areSame())) return result;
-    }
+      return isNarrowed && !(await this.#rights.areSame()) ? 'rights' : undefined;
+    });
   }
 
   async #scan(options: PageOptions): Promise<Scan> {
@@ -310,11 +314,9 @@ export class Search {
     const byR = new Map<string, Hit>();
     for (let index = 0; index < page.length; index += authorizedTogether) {
       const batch = page.slice(index, index + authorizedTogether);
-      const { visible } = await this.#judged(async () => {
-        const heads = await objects.heads(batch.map(({ place }) => place.r));
-        return heads.filter((object) => object !== undefined && !object.deleted) as StoredObject[];
-      });
-      const hits = await this.#matching(visible);
+      const heads = await objects.heads(batch.map(({ place }) => place.r));
+      const found = heads.filter((object) => object !== undefined && !object.deleted);
+      const hits = await this.#judged(found as StoredObject[], { order: byId });
       for (const hit of hits) byR.set(hit.object.r, hit);
     }
     return page.flatMap(({ place }) => {
@@ -327,35 +329,58 @@ export class Search {
   async *#hits(range: ScanRange, { wanted = batchSize, skip = 0 } = {}): AsyncGenerator<Hit[]> {
     let page: Pick<Query, 'from' | 'skip'> = { from: range.from, skip };
     for (;;) {
-      let room = { size: batchCharacters, isCut: false };
-      const { objects, visible } = await this.#judged(() => {
-        room = { size: batchCharacters, isCut: false };
-        return this.#query({ ...range, ...page, limit: wanted, room });
-      });
-      yield await this.#matching(visible);
+      const room = { size: batchCharacters, isCut: false };
+      const objects = await this.#query({ ...range, ...page, limit: wanted, room });
+      const isLast = objects.length < wanted && !room.isCut;
       const last = objects.at(-1);
-      if (!last || (objects.length < wanted && !room.isCut)) return;
-      page = { from: sortPositionOf(last, range.order) };
+      const end = last && sortPositionOf(last, range.order);
+      yield await this.#judged(objects, {
+        ...range,
+        from: page.from,
+        end: isLast ? undefined : end,
+      });
+      if (isLast || end === undefined) return;
+      page = { from: end };
       // Authorization runs on this thread: yields in between.
       await nextTurn();
     }
   }
 
   /**
-   * Reads objects and judges them, again if one changed meanwhile: otherwise an old revision could be judged by what its
-   * rules look up now, which no commit ever had together.
+   * The matching visible objects of those that were read in a range. What changed of them meanwhile is judged as it is
+   * now: see `judgedAgain`.
    */
-  async #judged(read: () => Promise<StoredObject[]>) {
+  async #judged(objects: readonly StoredObject[], range: ReadRange): Promise<Hit[]> {
+    const found = new Map<string, Hit>();
+    let hasChanged = false;
+    const judge = async (some: readonly StoredObject[]): Promise<void> => {
+      for (const { r } of some) found.delete(r);
+      const visible = await this.#authorize(some);
+      const hits = await (hasChanged ? this.#matches(visible) : this.#matching(visible));
+      for (const hit of hits) found.set(hit.object.r, hit);
+    };
+    await judgedAgain(objects, judge, (some) => {
+      const changed = this.#changedSince(some);
+      if (changed.length === 0) return undefined;
+      hasChanged = true;
+      for (const { r } of changed) found.delete(r);
+      return changed.filter((object) => !object.deleted && isInRange(object, range));
+    });
+    const hits = [...found.values()];
+    if (!hasChanged) return hits;
+    const { order } = range;
+    const placeIn = ({ object }: Hit) => sortPositionOf(object, order);
+    return hits.sort((a, b) => compareSortPositions(order, placeIn(a), placeIn(b)));
+  }
+
+  /** What was committed of these objects since they were read, if their rights depend on other objects. */
+  #changedSince(objects: readonly StoredObject[]): StoredObject[] {
     const { model, services } = this.#options;
-    for (let attempt = 1; ; attempt++) {
-      const objects = await read();
-      const visible = await this.#authorize(objects);
-      const isTorn =
-        pushLookups(model).length > 0 &&
-        !this.#access.isWhole &&
-        objects.some((object) => (services.objects.newest?.(object) ?? object) !== object);
-      if (!isTorn || attempt === mostAttempts) return { objects, visible };
-    }
+    if (pushLookups(model).length === 0 || this.#access.isWhole) return [];
+    return objects.flatMap((object) => {
+      const newest = newestOf(services.objects, object);
+      return newest === object ? [] : newest;
+    });
   }
 
   /**
@@ -433,3 +458,9 @@ export class Search {
 
 /** The store's fastest order. */
 const byId: Order = { keys: [{ field: '_r', descending: true }] };
+
+function isInRange(object: StoredObject, { order, from, end }: ReadRange): boolean {
+  const place = sortPositionOf(object, order);
+  if (from && compareSortPositions(order, place, from) <= 0) return false;
+  return !end || compareSortPositions(order, place, end) <= 0;
+}

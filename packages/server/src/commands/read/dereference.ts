@@ -11,12 +11,13 @@ import type { Field, Model } from '../../model/model.js';
 import { holdsReference } from '../../model/validation/references.js';
 import { view, visibleBody } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { judgedAsNewest } from '../../objects/judged-again.js';
 import { pageBytes } from '../../platform/limits.js';
 import { Slice } from '../../platform/scheduling/slices.js';
 import { assertAuthorizable } from '../../queries/access-scope.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import { type AuditedCommand, auditRead, type ShownObject } from '../admin-audit.js';
-import { judgedTogether, lookupsSettled, modelOfObject } from '../existing-object.js';
+import { lookupsSettled, modelOfObject } from '../existing-object.js';
 import { type CommandContext, chargeFor } from '../services.js';
 
 /** What a reference shows of its target, and its size. */
@@ -139,14 +140,15 @@ async function showTargets(
     readonly targets: readonly (readonly [string, StoredObject | undefined])[];
   },
 ): Promise<void> {
+  const { objects } = context.services;
   const shown = await Promise.all(
     targets.map(async ([r, object]) => {
-      const target = await judgedTogether(context, object, (now) => targetOf(context, r, now));
+      const target = await judgedAsNewest(objects, object, (now) => targetOf(context, r, now));
       return [r, target] as const;
     }),
   );
-  const objects = new Map(targets.flatMap(([r, object]) => (object ? [[r, object] as const] : [])));
-  await auditRead(context, command, targetsShown(context, found, objects));
+  const byR = new Map(targets.flatMap(([r, object]) => (object ? [[r, object] as const] : [])));
+  await auditRead(context, command, targetsShown(context, found, byR));
   show(found, new Map(shown));
 }
 

@@ -1,7 +1,8 @@
 import type { GetRequest } from '@really/protocol';
 import { view, visibleBody } from '../../model/view/view.js';
+import { judgedAsNewest } from '../../objects/judged-again.js';
 import { auditRead } from '../admin-audit.js';
-import { existingObject, judgedTogether, lookupsSettled } from '../existing-object.js';
+import { existingObject, lookupsSettled } from '../existing-object.js';
 import { requestedFields, requestModel, visibleFieldNames } from '../request-model.js';
 import type { Handler } from '../services.js';
 import { dereference } from './dereference.js';
@@ -13,7 +14,7 @@ export const get: Handler<GetRequest> = async (context, request) => {
   const fields = requestedFields(model, request.cmdOpts.fields);
   const head = await context.services.objects.head(r);
   await lookupsSettled(context, [model]);
-  const { object, seen } = await judgedTogether(context, head, async (now) => {
+  const { object, seen } = await judgedAsNewest(context.services.objects, head, async (now) => {
     const object = await existingObject(context, model, now, { r, right: 'read' });
     return { object, seen: await view(model, object, context.auth) };
   });

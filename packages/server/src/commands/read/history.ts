@@ -12,6 +12,7 @@ import { isLastSeen, refuseAbsent } from '../../model/deleted.js';
 import type { Model } from '../../model/model.js';
 import { pushView, visibleBody } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
+import { judgedAsNewest } from '../../objects/judged-again.js';
 import { storeFailure } from '../../objects/unavailable.js';
 import { pageBytes } from '../../platform/limits.js';
 import { Slice } from '../../platform/scheduling/slices.js';
@@ -20,7 +21,7 @@ import { QueryTimeBudget } from '../../queries/query-time-budget.js';
 import type { History } from '../../store/store-reads.js';
 import type { Change, StoredObject } from '../../store/stored-object.js';
 import { auditRead } from '../admin-audit.js';
-import { judgedTogether, lookupsSettled } from '../existing-object.js';
+import { lookupsSettled } from '../existing-object.js';
 import { requestModel } from '../request-model.js';
 import { type CommandContext, type Handler, requesterOf } from '../services.js';
 
@@ -127,7 +128,7 @@ class HistoryPage {
     if (this.#hidden) return this.#hidden;
     if (!object) throw fail('object.missing');
     await lookupsSettled(this.#context, [this.#model]);
-    const view = await judgedTogether(this.#context, object, (now = object) =>
+    const view = await judgedAsNewest(this.#context.services.objects, object, (now) =>
       // Of what was deleted meanwhile, the last revision decides.
       pushView(this.#model, now.deleted ? object : now, this.#context.auth),
     );

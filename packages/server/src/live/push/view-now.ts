@@ -2,11 +2,9 @@ import type { Auth } from '@really/protocol';
 import type { LookupFinder } from '../../model/lookups/lookup.js';
 import type { Model } from '../../model/model.js';
 import { pushLookups, pushView, type View } from '../../model/view/view.js';
+import { judgedAsNewest } from '../../objects/judged-again.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
-
-/** Attempts to judge an object and what its rules look up by one commit. */
-const maxAttempts = 3;
 
 /** What a reader may be sent of an object. */
 export interface RevisionView {
@@ -33,21 +31,17 @@ export function viewNow(
       ? view.then((late) => ({ object, view: late }))
       : { object, view };
   }
-  const newest = () => objects.newest?.(object) ?? object;
-  const judge = (attempt: number): RevisionView | Promise<RevisionView> => {
-    const current = newest();
+  return judgedAsNewest(objects, object, (newest) => {
     const view = viewOf(object);
     // Nothing is left of a deleted one that a rule could judge.
-    const later = current === object || current.deleted ? undefined : viewOf(current);
+    const later = newest === object || newest.deleted ? undefined : viewOf(newest);
     if (!(view instanceof Promise) && !(later instanceof Promise)) {
-      return sightOf({ object, view }, later && { object: current, view: later });
+      return sightOf({ object, view }, later && { object: newest, view: later });
     }
-    return Promise.all([view, later]).then(([one, other]) => {
-      if (attempt < maxAttempts && newest() !== current) return judge(attempt + 1);
-      return sightOf({ object, view: one }, other && { object: current, view: other });
-    });
-  };
-  return judge(1);
+    return Promise.all([view, later]).then(([one, other]) =>
+      sightOf({ object, view: one }, other && { object: newest, view: other }),
+    );
+  });
 }
 
 /** What is left of the one where both have to be visible. */
