@@ -1,6 +1,7 @@
 import { fail } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
 import { hidesNothing } from '../../../model/view/view.js';
+import type { Hit } from '../../../queries/search.js';
 import type { LoggedChange } from '../../../store/store-reads.js';
 import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import { FairHistoryReader } from '../../catch-up/fair-history-reader.js';
@@ -16,7 +17,7 @@ import { type PastObject, WindowReplay, type WindowReplayStep } from './window-r
 const pageSize = 256;
 /** Most changes to replay; beyond that the position is gone. */
 const maxChanges = 20_000;
-/** Objects that may change during the search. */
+/** Objects that may change during the search, before it is done again. */
 const spare = 64;
 
 /** The window at a position, and its changes since. */
@@ -59,24 +60,35 @@ export async function rewindTo(
   // Then every object was in the result, even if its data is gone.
   const isKnowable =
     hidesNothing(model) && traits.filter === undefined && traits.from === undefined;
-  const past = await pastObjectsOf(reads, model, { changes, isKnowable });
+  const changed = await pastObjectsOf(reads, model, { changes, isKnowable });
   const window = new QueryWindow(traits);
-  const hits = await readWithRetry(context.platform, () =>
-    fetchWindow(context, model, traits, window.capacity + past.size + spare),
-  );
-  // Objects that changed during the search have to be rebuilt, too.
-  const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
-  for (const [r, entry] of await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable })) {
-    if (!past.has(r)) past.set(r, { ...entry, isLater: true });
+  let past: ReadonlyMap<string, PastObject> = changed;
+  let unchanged: readonly Hit[] = [];
+  for (let isSearched = false; !isSearched; ) {
+    const limit = window.capacity + past.size + spare;
+    const hits = await readWithRetry(context.platform, () =>
+      fetchWindow(context, model, traits, limit),
+    );
+    // Objects that changed during the search have to be rebuilt, too.
+    const { changes: meanwhile } = await changesSince(reads, model, { traits, since: through });
+    const later = await pastObjectsOf(reads, model, { changes: meanwhile, isKnowable });
+    past = new Map([...asLater(later), ...changed]);
+    unchanged = hits.filter(({ object }) => !past.has(object.r));
+    // If more of them changed than it allowed for, it did not reach far enough.
+    isSearched = unchanged.length >= window.capacity || hits.length < limit;
   }
   const replay = new WindowReplay(context, model, { traits, window, past });
-  await replay.fill(hits.filter(({ object }) => !past.has(object.r)));
+  await replay.fill(unchanged);
   const { shown } = window;
   const { deletedCandidates } = replay;
   const steps = await replay.run(changes, { isExact: resumeState?.isExact ?? false });
-  const isComplete = !window.isShort && meanwhile.length <= spare;
+  const isComplete = !window.isShort;
   const pos = isComplete ? through : (steps.at(-1)?.pos ?? since);
   return { shown, steps, after: window.shown, pos, isComplete, deletedCandidates };
+}
+
+function asLater(past: ReadonlyMap<string, PastObject>): [string, PastObject][] {
+  return [...past].map(([r, entry]) => [r, { ...entry, isLater: true }]);
 }
 
 async function changesSince(

@@ -1,6 +1,6 @@
 import { compilePredicate, fail, type JsonObject, type Predicate } from '@really/protocol';
 import type { Model } from '../../../model/model.js';
-import { pushView, visibleBody } from '../../../model/view/view.js';
+import { pushView, type View, visibleBody } from '../../../model/view/view.js';
 import { asVisible } from '../../../queries/access-scope.js';
 import type { Hit } from '../../../queries/search.js';
 import { compareSortPositions, isByIds, sortPositionOf } from '../../../store/order.js';
@@ -8,6 +8,7 @@ import type { LoggedChange } from '../../../store/store-reads.js';
 import type { Pos, StoredObject } from '../../../store/stored-object.js';
 import type { LiveContext } from '../../live-context.js';
 import { dataAfter } from '../../object/data-at-revision.js';
+import { viewNow } from '../../push/view-now.js';
 import { lastVisibleChange } from '../../push/visibility.js';
 import { isWithin, type QueryGroupTraits } from '../query-group-traits.js';
 import type { QueryWindow, Row, WindowChange } from '../query-window.js';
@@ -262,15 +263,25 @@ export class WindowReplay {
   async #hiddenNow(r: string): Promise<readonly string[] | undefined> {
     if (this.#hidden.has(r)) return this.#hidden.get(r);
     const now = this.#past.get(r)?.now;
-    const hidden = now && !now.deleted ? await this.#authorize(now) : undefined;
+    const hidden = now && !now.deleted ? await this.#authorizeNow(now) : undefined;
     this.#hidden.set(r, hidden);
     return hidden;
+  }
+
+  /** As `#authorize`, for an object that may have changed since it was read. */
+  async #authorizeNow(object: StoredObject): Promise<readonly string[] | undefined> {
+    const sight = await viewNow(this.#context, this.#model, object, this.#traits);
+    // A later revision is on its way.
+    return sight.object === object ? this.#hiddenIn(sight.view) : undefined;
   }
 
   /** The hidden fields; `undefined` if the object is not visible. */
   async #authorize(object: StoredObject): Promise<readonly string[] | undefined> {
     const { auth, finder } = this.#traits;
-    const view = await pushView(this.#model, object, auth, finder);
+    return this.#hiddenIn(await pushView(this.#model, object, auth, finder));
+  }
+
+  #hiddenIn(view: View): readonly string[] | undefined {
     if (view.kind === 'visible') return view.hidden;
     this.#context.metrics.refusals.add();
     return undefined;
