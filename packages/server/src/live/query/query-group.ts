@@ -421,7 +421,7 @@ export class QueryGroup {
       return this.#failAll(tooManyRows());
     }
     const events = this.#subscribers.hasReceivers
-      ? await this.#diff({ known: this.#known(), hits, isOtherView: false })
+      ? await this.#diff(model, { known: this.#known(), hits, isOtherView: false })
       : [];
     if (this.#isDiscarding) return;
     // Synchronous up to the last join, so that all know the same rows.
@@ -434,7 +434,7 @@ export class QueryGroup {
     for (const { resolve } of this.#joinRequests.splice(0, joinRequests)) {
       resolve({ hits: hits.slice(0, this.window.limit), pos, exactFrom: after });
     }
-    await this.#catchUpBehind(hits, { pos, at: after });
+    await this.#catchUpBehind(model, hits, { pos, at: after });
   }
 
   async #read(model: Model) {
@@ -464,7 +464,11 @@ export class QueryGroup {
     this.#owner.loading(this, false);
   }
 
-  async #catchUpBehind(hits: readonly Hit[], read: { pos: Pos; at: Pos }): Promise<void> {
+  async #catchUpBehind(
+    model: Model,
+    hits: readonly Hit[],
+    read: { pos: Pos; at: Pos },
+  ): Promise<void> {
     for (const subscription of this.#subscribers.behind()) {
       const { generation } = subscription;
       const { rows: known, pos: knownPos } = subscription.known;
@@ -474,7 +478,7 @@ export class QueryGroup {
         continue;
       }
       const isOtherView = subscription.view !== this.traits.view;
-      const events = await this.#diff({ known, hits, isOtherView });
+      const events = await this.#diff(model, { known, hits, isOtherView });
       if (subscription.generation !== generation || subscription.progress !== 'behind') continue;
       this.#subscribers.catchUp(subscription, events, read);
     }
@@ -495,7 +499,7 @@ export class QueryGroup {
   }
 
   /** The events that lead from `known` to what the store has now. */
-  async #diff(options: Parameters<typeof eventsSince>[2]): Promise<WindowEvent[]> {
-    return this.#marked(await eventsSince(this.#context, this.traits, options));
+  async #diff(model: Model, options: Parameters<typeof eventsSince>[3]): Promise<WindowEvent[]> {
+    return this.#marked(await eventsSince(this.#context, model, this.traits, options));
   }
 }

@@ -241,6 +241,30 @@ describe('[RES2] a resumed query', () => {
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
   });
 
+  test('[QRY7] is told what left before, when more changed during the search than it allows for', async () => {
+    const { on, writer } = await setUpWithWriter();
+    for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: 1000 + n });
+    const connection = new FakeConnection();
+    await subscribe(on, connection, 2);
+    await on.set('/users/2', { b: 1 });
+    const since = connection.receivedRaw().at(-1)?.meta?.pos;
+    const next = new FakeConnection();
+    await on.create('/users/0', { a: 1000 });
+    // The window of now is read first, then that of `since`.
+    writer.meanwhile = async () => {
+      writer.meanwhile = async () => {
+        for (let n = 1; n <= 100; n++) await on.create(`/users/new${n}`, { a: n });
+      };
+    };
+    await subscribe(on, next, 2, since);
+    const rows = new Set(['/users/1', '/users/2']);
+    for (const { evt, r, body } of next.received()) {
+      if (evt === 'left') rows.delete(r);
+      else rows.add(String(body?._r));
+    }
+    expect([...rows].sort()).toEqual(['/users/new1', '/users/new2']);
+  });
+
   test('replays nothing that did not concern it while it was connected', async () => {
     const read: number[] = [];
     const on = await setUpLive({
@@ -276,8 +300,27 @@ describe('[RES2] a resumed query', () => {
       await on.remove('/users/other');
       await on.set('/users/2', { c: 1 });
     });
-    expect(next.summaries()).toEqual(['left 2', 'snapshot 2', 'entered /users/3']);
+    expect(next.summaries()).toEqual(['left 1', 'snapshot 2', 'entered /users/3']);
     expect(on.live.counts().resumableRows).toBe(0);
+  });
+
+  test('[QRY4] is not told what changed after a right ended, not even by a revision', async () => {
+    const on = await setUpLive({
+      models: [modelOf({ read: rule(({ obj, auth }) => obj.b === auth.uid) })],
+    });
+    for (const n of [1, 2]) await on.create(`/users/${n}`, { a: n, b: 'u1' });
+    const connection = new FakeConnection('u1');
+    await subscribe(on, connection);
+    const next = await reconnect(on, connection, async () => {
+      await on.set('/users/1', { b: 'u2' });
+      await on.set('/users/1', { a: 3 });
+      // Of what is gone nobody knows whether it was in the window: the difference is sent.
+      await on.remove('/users/2');
+    });
+    expect(next.received()).toMatchObject([
+      { evt: 'left', r: '/users/1', rev: 1 },
+      { evt: 'left', r: '/users/2', rev: 1 },
+    ]);
   });
 
   test('fails if its rows exceed the limit, as its position alone is not enough', async () => {

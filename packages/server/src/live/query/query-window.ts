@@ -182,7 +182,12 @@ export class QueryWindow {
 }
 
 /** The rows that a subscriber knows, by R. */
-export type KnownRows = ReadonlyMap<string, Pick<Row, 'rev' | 'hidden'>>;
+export type KnownRows = ReadonlyMap<string, KnownRow>;
+
+export interface KnownRow extends Pick<Row, 'rev' | 'hidden'> {
+  /** The client may have an earlier state than this revision. */
+  readonly isOutdated?: true | undefined;
+}
 
 /** Without the places, which may be long. */
 export function knownRowsOf(rows: readonly Row[]): KnownRows {
@@ -191,5 +196,5 @@ export function knownRowsOf(rows: readonly Row[]): KnownRows {
 
 /** Marks all rows as outdated. */
 export function asOutdated(known: KnownRows): KnownRows {
-  return new Map([...known].map(([r, row]) => [r, { ...row, rev: 0 }]));
+  return new Map([...known].map(([r, row]) => [r, { ...row, isOutdated: true }]));
 }

@@ -1,9 +1,13 @@
+import { isLastSeen } from '../../model/deleted.js';
+import type { Model } from '../../model/model.js';
 import type { Hit } from '../../queries/search.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
+import { viewNow } from '../push/view-now.js';
 import { gainsFields, lastVisibleChange } from '../push/visibility.js';
-import type { KnownRows, Row } from './query-window.js';
-import type { WindowEvent, WindowTraits } from './window-event.js';
+import type { QueryGroupTraits } from './query-group-traits.js';
+import type { KnownRow, KnownRows, Row } from './query-window.js';
+import type { WindowEvent } from './window-event.js';
 
 /** The window row of a search hit. */
 export function rowOf({ object, hidden, place }: Hit, fields: readonly string[] | undefined): Row {
@@ -44,30 +48,50 @@ export function diffWindow(options: WindowDiffOptions): WindowEvent[] {
 }
 
 function hasChanged(
-  before: Pick<Row, 'rev' | 'hidden'>,
+  before: KnownRow,
   { changedAt, hidden }: Row,
   { fields, isOtherView }: Pick<WindowDiffOptions, 'fields' | 'isOtherView'>,
 ): boolean {
-  if (changedAt > before.rev || gainsFields(before.hidden, { fields, hidden })) return true;
+  if (before.isOutdated || changedAt > before.rev) return true;
+  if (gainsFields(before.hidden, { fields, hidden })) return true;
   return isOtherView && gainsFields(hidden, { fields, hidden: before.hidden });
 }
 
-/**
- * As `diffWindow`, for the result of a search. Looks up the revisions of objects that left; but in another view they may
- * have left because the reader lost a right, and what changed after that is not sent, not even by a revision (rule LKP4).
- */
+/** As `diffWindow`, for the result of a search. */
 export async function eventsSince(
-  { objects }: Pick<LiveContext, 'objects'>,
-  { fields, limit }: WindowTraits & { readonly limit: number },
+  context: Pick<LiveContext, 'objects'>,
+  model: Model,
+  traits: Pick<QueryGroupTraits, 'auth' | 'finder' | 'fields' | 'limit'>,
   { known, hits, isOtherView }: { known: KnownRows; hits: readonly Hit[]; isOtherView: boolean },
 ): Promise<WindowEvent[]> {
+  const { fields, limit } = traits;
   const found = new Map(hits.map(({ object }) => [object.r, object]));
   const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
   const now = new Set(shown.map(({ r }) => r));
-  const removed = [...known].flatMap(([r, { rev }]) => {
-    return now.has(r) || (isOtherView && rev > 0) ? [] : [r];
-  });
-  const heads = removed.length > 0 ? await objects.heads(removed) : [];
-  const revs = new Map(heads.flatMap((head) => (head ? [[head.r, head.rev] as const] : [])));
+  const removed = isOtherView ? [] : [...known.keys()].filter((r) => !now.has(r));
+  const revs = await knownRevs(context, model, traits, removed);
   return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });
+}
+
+/**
+ * The revisions of objects that left a window. Those that its reader may not see any more are left out: what changed
+ * after a right ended is not sent, not even by a revision (rule LKP4).
+ */
+async function knownRevs(
+  context: Pick<LiveContext, 'objects'>,
+  model: Model,
+  reader: Pick<QueryGroupTraits, 'auth' | 'finder'>,
+  rs: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const heads = rs.length > 0 ? await context.objects.heads(rs) : [];
+  const { read, subscribe } = model.access;
+  const isSeen = async (head: StoredObject): Promise<boolean> => {
+    if (head.deleted) return await isLastSeen(model, head, reader.auth, [read, subscribe]);
+    const { object, view } = await viewNow(context, model, head, reader);
+    return view.kind === 'visible' && object === head;
+  };
+  const seen = heads.map(async (head): Promise<[string, number][]> => {
+    return head && (await isSeen(head)) ? [[head.r, head.rev]] : [];
+  });
+  return new Map((await Promise.all(seen)).flat());
 }
