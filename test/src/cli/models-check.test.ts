@@ -79,7 +79,7 @@ access: { read: own != null && obj.tags.includes("x"), delete: false }
   update          own?.role == "owner"  with each write, looks up own
   delete          false  with each write
   send            own != null  with each message, looks up own
-  read of code    own?.role == "owner"  object by object, looks up own
+  read of code    own?.role == "owner"  object by object, looks up own; filters and sorts by it look at all objects
   update of code  false  with each write
 
 /rooms/*/members

@@ -62,11 +62,14 @@ function lengthOf({ length }: string): number {
   return length;
 }
 
-function whenOf({ right }: ExplainedRule, { cost, lookups }: RulePart): string {
+function whenOf({ right, field }: ExplainedRule, { cost, lookups }: RulePart): string {
   const isOfReading = right === 'read' || right === 'subscribe';
   if (isOfReading && cost === 'found' && lookups.length > 0) {
     return `object by object, only where ${lookups.join(' or ')} is found`;
   }
   const by = lookups.length > 0 ? `, looks up ${lookups.join(', ')}` : '';
-  return `${isOfReading ? costs[cost] : (inRooms[right] ?? 'with each write')}${by}`;
+  // Where the field may be hidden, no index of it is used (rule LKP5).
+  const isScanned = field !== undefined && right === 'read' && cost !== 'once';
+  const scanned = isScanned ? '; filters and sorts by it look at all objects' : '';
+  return `${isOfReading ? costs[cost] : (inRooms[right] ?? 'with each write')}${by}${scanned}`;
 }

@@ -2,7 +2,7 @@ import { type Auth, type ProtocolError, type RqlExpression, topField } from '@re
 import { hasAllRights } from '../model/authority.js';
 import type { LookupScope } from '../model/lookups/find-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
-import type { Model } from '../model/model.js';
+import type { Model, Rule } from '../model/model.js';
 import { ruleToRql, withMistyped } from '../model/rules/rule-to-rql.js';
 import { mayHide, viewMany, visibleBody } from '../model/view/view.js';
 import type { StoredFieldType } from '../store/collection-layout.js';
@@ -34,15 +34,18 @@ export interface AccessScope {
   readonly isWhole: boolean;
 }
 
-/** `fields`: the paths that the query filters and sorts by; `found`: see `ruleToRql`. */
+/**
+ * `fields`: the paths that the query filters and sorts by; `found`: what lookups find for all of the collection, and
+ * whether the rules of these fields were decided by it: none is hidden.
+ */
 export function accessScopeOf(
   model: Model,
   auth: Auth,
   fields: readonly string[],
-  found?: LookupScope,
+  found?: { readonly scope: LookupScope; readonly showsFields: boolean },
 ): AccessScope {
-  const mayHideFields = mayHideFrom(model, auth, fields);
-  const pushdown = ruleToRql(model, auth, found);
+  const mayHideFields = !found?.showsFields && mayHideFrom(model, auth, fields);
+  const pushdown = ruleToRql(model, auth, found?.scope);
   return {
     isEmpty: pushdown?.kind === 'nothing',
     rule: pushdown?.kind === 'filter' ? pushdown.filter : undefined,
@@ -83,12 +86,16 @@ export function narrowedScope(scope: AccessScope, { kind, rs, others }: Candidat
 function mayHideFrom(model: Model, auth: Auth, fields: readonly string[]): boolean {
   if (hasAllRights(auth)) return false;
   if (model.hooks.preGet !== undefined) return true;
-  const tops = fields.map(topField);
-  return model.fieldRules.read.some(({ path, rule }) => {
-    if (!tops.includes(path)) return false;
+  return fieldRulesOf(model, fields).some((rule) => {
     const readsOnlyAuth = rule.isCollectionWide && !rule.lookups?.length;
     return !readsOnlyAuth || rule.allows({ auth, r: '' }) !== true;
   });
+}
+
+/** The rules of reading these fields (paths). */
+export function fieldRulesOf({ fieldRules }: Model, fields: readonly string[]): Rule[] {
+  const tops = fields.map(topField);
+  return fieldRules.read.flatMap(({ path, rule }) => (tops.includes(path) ? [rule] : []));
 }
 
 /** By store, the models without stored values that are mistyped for their rule. */

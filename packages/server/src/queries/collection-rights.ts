@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Auth, fail, ProtocolError } from '@really/protocol';
+import { hasAllRights } from '../model/authority.js';
 import { type LookupScope, lookupScope } from '../model/lookups/find-lookups.js';
-import type { LookupFinder } from '../model/lookups/lookup.js';
-import type { Model, RuleDecision } from '../model/model.js';
+import type { LookupFinder, LookupUse } from '../model/lookups/lookup.js';
+import type { Model, Rule, RuleDecision } from '../model/model.js';
 import { ruleToRql } from '../model/rules/rule-to-rql.js';
 import { pushLookups, scriptObject } from '../model/view/view.js';
 import type { Scope } from '../store/store-reads.js';
 import type { StoredObject } from '../store/stored-object.js';
+import { fieldRulesOf } from './access-scope.js';
 import { type CandidateOptions, type Candidates, findCandidates } from './lookup-candidates.js';
 
 export interface FoundRights {
@@ -16,6 +18,8 @@ export interface FoundRights {
   readonly isAllowed: boolean | undefined;
   /** Set if neither, but few objects can be visible. */
   readonly candidates: Candidates | undefined;
+  /** Whether it could be decided that no field of the query is hidden from the reader, by lookups. */
+  readonly showsFields: boolean;
 }
 
 /** What of a reader's rights holds for a whole collection: found once, not for each object (rule LKP5). */
@@ -25,7 +29,11 @@ export class CollectionRights {
   readonly #scope: Scope;
   readonly #finder: LookupFinder;
   readonly #readCandidates: CandidateOptions['read'];
-  #found: FoundRights = { scope: {}, isAllowed: undefined, candidates: undefined };
+  /** Of the fields of the query. */
+  readonly #fieldRules: readonly Rule[];
+  #found: FoundRights = {
+    ...{ scope: {}, isAllowed: undefined, candidates: undefined, showsFields: false },
+  };
 
   constructor(
     model: Model,
@@ -34,10 +42,13 @@ export class CollectionRights {
       scope,
       finder = { read: model.readLookups },
       readCandidates,
+      fields = [],
     }: {
       readonly scope: Scope;
       readonly finder?: LookupFinder | undefined;
       readonly readCandidates: CandidateOptions['read'];
+      /** The paths that the query filters and sorts by. */
+      readonly fields?: readonly string[] | undefined;
     },
   ) {
     this.#model = model;
@@ -45,14 +56,16 @@ export class CollectionRights {
     this.#scope = scope;
     this.#finder = finder;
     this.#readCandidates = readCandidates;
+    this.#fieldRules = fieldRulesOf(model, fields);
   }
 
   /** Rejects where a rule was stopped or did not run, or what it looks at cannot be read. */
-  async find(): Promise<FoundRights> {
+  async find({ mayDecideFields = true } = {}): Promise<FoundRights> {
     const scope = await this.#lookUp();
     const isAllowed = await this.#decide(scope);
     const candidates = isAllowed === undefined ? await this.#findCandidates(scope) : undefined;
-    this.#found = { scope, isAllowed, candidates };
+    const showsFields = mayDecideFields && (await this.#showsFields());
+    this.#found = { scope, isAllowed, candidates, showsFields };
     return this.#found;
   }
 
@@ -63,6 +76,24 @@ export class CollectionRights {
     if (revisionsOf(await this.#lookUp()) !== revisionsOf(scope)) return false;
     if (candidates === undefined) return true;
     return isDeepStrictEqual(await this.#findCandidates(scope), candidates);
+  }
+
+  /**
+   * The collections of these objects, by R, that may be read, each decided once (rule LKP5); `undefined` where the rule
+   * looks at each object, or where there is only one collection.
+   */
+  async allowedCollections(
+    objects: readonly StoredObject[],
+    finder: LookupFinder,
+  ): Promise<ReadonlySet<string> | undefined> {
+    const { read } = this.#model.access;
+    const isDecided = read.isCollectionWide && this.#hasLookups && !finder.known;
+    if (!isDecided || this.#hasOneParent || hasAllRights(this.#auth)) return undefined;
+    const collections = [...new Set(objects.map(({ r }) => collectionROf(r)))];
+    const decisions = await Promise.all(
+      collections.map((r) => read.decide({ auth: this.#auth, r: `${r}/*`, obj: undefined, finder })),
+    );
+    return new Set(collections.filter((_, index) => isAllowed(decisions[index] ?? 'refused')));
   }
 
   /** Reads in one go what the rules look at for these objects. */
@@ -77,8 +108,13 @@ export class CollectionRights {
     );
   }
 
+  /** Of the read rule, and of the rules of the fields. */
+  get #lookups(): readonly LookupUse[] {
+    return [this.#model.access.read, ...this.#fieldRules].flatMap(({ lookups }) => lookups ?? []);
+  }
+
   get #hasLookups(): boolean {
-    return (this.#model.access.read.lookups ?? []).length > 0;
+    return this.#lookups.length > 0;
   }
 
   /** Below several parents each has its own. */
@@ -88,8 +124,7 @@ export class CollectionRights {
 
   async #lookUp(): Promise<LookupScope> {
     if (!this.#hasLookups || !this.#hasOneParent) return {};
-    const { lookups } = this.#model.access.read;
-    const uses = lookups?.filter(({ lookup }) => lookup.reach === 'collection');
+    const uses = this.#lookups.filter(({ lookup }) => lookup.reach === 'collection');
     return await lookupScope(uses, this.#inputs, this.#finder);
   }
 
@@ -104,6 +139,15 @@ export class CollectionRights {
     if (ruleToRql(this.#model, this.#auth, found) !== undefined) return undefined;
     const [auth, scope, read] = [this.#auth, this.#scope, this.#readCandidates];
     return await findCandidates(this.#model, { auth, scope, found, read });
+  }
+
+  async #showsFields(): Promise<boolean> {
+    const rules = this.#fieldRules;
+    if (rules.length === 0 || this.#model.hooks.preGet || !this.#hasOneParent) return false;
+    if (!rules.every((rule) => rule.isCollectionWide)) return false;
+    const scope = { ...this.#inputs, finder: this.#finder };
+    for (const rule of rules) if (!isAllowed(await rule.decide(scope))) return false;
+    return true;
   }
 
   /** A rule that no filter expresses, such as one for the sandbox. */
@@ -126,4 +170,9 @@ function revisionsOf(scope: LookupScope): string {
     const isObject = typeof value === 'object' && value !== null && '_rev' in value;
     return isObject && key !== '' ? [value._r, value._rev] : value;
   });
+}
+
+/** `/rooms/1/tasks` for `/rooms/1/tasks/2`. */
+export function collectionROf(r: string): string {
+  return r.slice(0, r.lastIndexOf('/'));
 }

@@ -10,7 +10,7 @@ import {
 import { batchedLookups } from '../model/lookups/batched-lookups.js';
 import type { LookupFinder } from '../model/lookups/lookup.js';
 import type { Model } from '../model/model.js';
-import { pushLookups } from '../model/view/view.js';
+import { mayHide, pushLookups } from '../model/view/view.js';
 import { estimateBytes } from '../objects/estimate-bytes.js';
 import { judgedAgain, type NewestObjects, newestOf } from '../objects/judged-again.js';
 import type { Objects } from '../objects/objects.js';
@@ -32,7 +32,7 @@ import {
   type VisibleObject,
   visibleObjects,
 } from './access-scope.js';
-import { CollectionRights } from './collection-rights.js';
+import { CollectionRights, collectionROf } from './collection-rights.js';
 import type { CandidateOptions } from './lookup-candidates.js';
 import type { PageStart } from './page-tokenizer.js';
 import { QueryTimeBudget, type QueryTimeServices } from './query-time-budget.js';
@@ -90,6 +90,11 @@ interface Candidate {
 /** A part of an order that was read: after `from`, up to `end`. */
 type ReadRange = Pick<ScanRange, 'order' | 'from'> & { readonly end?: SortPosition | undefined };
 
+/** Whether what lookups find now may decide that the fields of the query are visible. */
+interface FieldDecision {
+  readonly mayDecideFields: boolean;
+}
+
 /** Objects per read when they have to be authorized one by one. */
 const batchSize = 256;
 /** Approximate characters of JSON per read: parsing the result blocks this thread. */
@@ -111,6 +116,8 @@ export class Search {
   #isRefined = false;
   /** Whether only candidates are looked at, see `findCandidates`. */
   #isNarrowed = false;
+  /** Whether the store filters and sorts by fields that are visible because of what lookups found. */
+  #areFieldsDecided = false;
   #predicate: Predicate | undefined;
   /** The store's filter, cached by the rule it was made of. */
   #known:
@@ -124,7 +131,9 @@ export class Search {
     const filtered = filter ? fieldsOfRql(filter).map((path) => path.join('.')) : [];
     this.#fields = [...filtered, ...sortFields(order)];
     const readCandidates: CandidateOptions['read'] = (query) => this.#readCandidates(query);
-    this.#rights = new CollectionRights(model, auth, { ...options, readCandidates });
+    this.#rights = new CollectionRights(model, auth, {
+      ...{ ...options, readCandidates, fields: this.#fields },
+    });
     this.#access = accessScopeOf(model, auth, this.#fields);
   }
 
@@ -171,16 +180,19 @@ export class Search {
 
   /**
    * Searches with the current rights. If only candidates were looked at, and others have become some meanwhile, it is
-   * done again: nobody may miss what every commit would have shown.
+   * done again: nobody may miss what every commit would have shown. So it is if the store sorted by a field that was
+   * visible, and it does not the next time.
    */
   async #whileSame<T>(search: () => Promise<T>): Promise<T> {
-    const searchNow = async () => {
-      await this.#refineAccess();
+    const first: FieldDecision = { mayDecideFields: true };
+    const searchNow = async (decision: FieldDecision) => {
+      await this.#refineAccess(decision);
       return await search();
     };
-    return await judgedAgain('rights', searchNow, async () => {
-      const isNarrowed = this.#isNarrowed && !this.#access.isEmpty;
-      return isNarrowed && !(await this.#rights.areSame()) ? 'rights' : undefined;
+    return await judgedAgain(first, searchNow, async () => {
+      const isDecided = this.#areFieldsDecided || this.#isNarrowed;
+      if (!isDecided || this.#access.isEmpty || (await this.#rights.areSame())) return undefined;
+      return { mayDecideFields: false };
     });
   }
 
@@ -204,7 +216,7 @@ export class Search {
    */
   async placesOf(objects: readonly StoredObject[]): Promise<SortPosition[]> {
     const { order } = this.#options;
-    if (!this.#access.mayHideFields) return objects.map((object) => sortPositionOf(object, order));
+    if (!this.#mayHideFields) return objects.map((object) => sortPositionOf(object, order));
     const visible = new Map(
       (await this.#authorize(objects)).map((visibleObject) => [
         visibleObject.object,
@@ -229,13 +241,16 @@ export class Search {
   }
 
   /** Adjusts the scope to the objects that the read rule looks at, and to mistyped stored values. */
-  async #refineAccess(): Promise<void> {
+  async #refineAccess(decision?: FieldDecision): Promise<void> {
     // The same as before, because the store caches by filter object.
-    if (this.#isRefined && (await this.#rights.areSame())) return;
+    const isDecidable = decision?.mayDecideFields ?? this.#areFieldsDecided;
+    const isSameDecision = isDecidable || !this.#areFieldsDecided;
+    if (this.#isRefined && isSameDecision && (await this.#rights.areSame())) return;
     const { model, services, auth } = this.#options;
-    const found = await this.#rights.find();
+    const found = await this.#rights.find({ mayDecideFields: isDecidable });
     this.#isRefined = true;
-    const access = accessScopeOf(model, auth, this.#fields, found.scope);
+    this.#areFieldsDecided = found.showsFields;
+    const access = accessScopeOf(model, auth, this.#fields, found);
     const { isAllowed, candidates } = found;
     this.#access = isAllowed === undefined ? access : decidedScope(access, model, isAllowed);
     this.#isNarrowed = candidates !== undefined;
@@ -395,13 +410,16 @@ export class Search {
     }
     // What was looked up for earlier objects may have changed since.
     const finder = this.#options.finder ?? { read: batchedLookups(model.readLookups) };
-    await this.#rights.prefetch(objects, finder);
+    const allowed = await this.#rights.allowedCollections(objects, finder);
+    const rest = allowed ? objects.filter(({ r }) => allowed.has(collectionROf(r))) : objects;
+    if (allowed && !mayHide(model)) return rest.map((object) => ({ object, hidden: [] }));
+    await this.#rights.prefetch(rest, finder);
     const visible: VisibleObject[] = [];
     const slice = new Slice(services.platform.clock);
-    for (let index = 0; index < objects.length; index += authorizedTogether) {
+    for (let index = 0; index < rest.length; index += authorizedTogether) {
       // Throws when the time is used up.
       void this.time.left;
-      const batch = objects.slice(index, index + authorizedTogether);
+      const batch = rest.slice(index, index + authorizedTogether);
       visible.push(...(await visibleObjects(model, batch, auth, finder)));
       if (slice.isOver) await slice.rest();
     }
@@ -417,8 +435,13 @@ export class Search {
     if (pushLookups(model).length > 0) await services.objects.published?.();
   }
 
+  /** Also of fields that may have been hidden since the store filtered by them. */
+  get #mayHideFields(): boolean {
+    return this.#access.mayHideFields || this.#areFieldsDecided;
+  }
+
   async #matching(visible: readonly VisibleObject[]): Promise<Hit[]> {
-    return this.#access.mayHideFields
+    return this.#mayHideFields
       ? await this.#matches(visible)
       : visible.map((visibleObject) => this.#hit(visibleObject));
   }
