@@ -91,7 +91,9 @@ export class CollectionRights {
     if (!isDecided || this.#hasOneParent || hasAllRights(this.#auth)) return undefined;
     const collections = [...new Set(objects.map(({ r }) => collectionROf(r)))];
     const decisions = await Promise.all(
-      collections.map((r) => read.decide({ auth: this.#auth, r: `${r}/*`, obj: undefined, finder })),
+      collections.map((r) =>
+        read.decide({ auth: this.#auth, r: `${r}/*`, obj: undefined, finder }),
+      ),
     );
     return new Set(collections.filter((_, index) => isAllowed(decisions[index] ?? 'refused')));
   }
