@@ -43,6 +43,16 @@ export function prepareContract(open: OpenStore): void {
       expect(outcome?.kind).toBe('unique');
     });
 
+    test('[IDX2] of several indexes that are forbidden the first one is named, also where it was known', async () => {
+      const { store } = subject;
+      const indexes = ['email', 'name'].map((field) => ({ fields: [field], unique: true }));
+      await store.prepare([{ ...layout('users', indexes.slice(0, 1)), currentFrom: 2 }]);
+      const same = { email: 'a', name: 'n' };
+      await subject.commit(creation('/users/1', same), creation('/users/2', same));
+      const attempt = store.prepare([layout('users', indexes)]);
+      await expect(attempt).rejects.toMatchObject({ collection: 'users', fields: ['email'] });
+    });
+
     test('[FAC3] stored objects that agree in all fields of a new unique index forbid it', async () => {
       const both = layout('users', [{ fields: ['team', 'o.slug'], unique: true }]);
       const { store } = subject;

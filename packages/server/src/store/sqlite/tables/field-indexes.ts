@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import type { CollectionLayout } from '../../collection-layout.js';
+import type { CollectionLayout, LayoutIndex } from '../../collection-layout.js';
 import { UniqueClash } from '../../store-errors.js';
 import { isUniqueViolation } from '../errors.js';
 import { quoteName } from '../sql/sql.js';
@@ -18,16 +18,26 @@ export function layOutIndexes(db: Database, layout: CollectionLayout): void {
   const stored = new Map(before);
   for (const [name, ddl] of before) {
     if (wanted.some((index) => index.name === name && index.ddl === ddl)) continue;
-    db.exec(`DROP INDEX ${quoteName(name)}`);
+    drop(db, name);
     stored.delete(name);
   }
-  for (const index of indexes) {
-    const strict = fieldIndex(collection, index);
-    if (!index.unique || before.has(strict.name)) continue;
-    create(db, collection, strict);
-    db.exec(`DROP INDEX ${quoteName(strict.name)}`);
+  for (const [at, index] of wanted.entries()) {
+    const declared = indexes[at];
+    if (declared?.unique && !before.has(index.name)) checkAll(db, collection, declared, index);
+    if (!stored.has(index.name)) create(db, collection, index);
   }
-  for (const index of wanted) if (!stored.has(index.name)) create(db, collection, index);
+}
+
+/** Throws `UniqueClash` where an object of any version forbids the index, which may leave some out. */
+function checkAll(db: Database, collection: string, declared: LayoutIndex, { ddl }: FieldIndex) {
+  const strict = fieldIndex(collection, declared);
+  if (strict.ddl === ddl) return;
+  create(db, collection, strict);
+  drop(db, strict.name);
+}
+
+function drop(db: Database, name: string): void {
+  db.exec(`DROP INDEX ${quoteName(name)}`);
 }
 
 function storedIndexes(db: Database, collection: string): Map<string, string> {
