@@ -56,12 +56,13 @@ test('[DUR5] [LIM5] [HTTP18] a page that makes its visitors’ browsers send log
     for (let n = 0; n < 12; n++) await post('/auth/password/login', wrong, { headers });
   }
   expect((await logIn()).status).toBe(200);
-  // Nor do guesses from many addresses.
-  for (let n = 0; n < 70; n++) {
-    await post('/auth/password/login', wrong, { localAddress: `127.3.0.${(n % 35) + 1}` });
+  // Nor do guesses from many addresses: so many that they are refused, however long each takes.
+  let status = 0;
+  for (let n = 0; n < 300 && status !== 429; n++) {
+    const localAddress = `127.3.0.${(n % 35) + 1}`;
+    ({ status } = await post('/auth/password/login', wrong, { localAddress }));
   }
-  const again = await post('/auth/password/login', wrong, { localAddress: '127.3.0.1' });
-  expect(again.status).toBe(429);
+  expect(status).toBe(429);
   expect((await logIn()).status).toBe(200);
   expect((await logIn({ localAddress: '127.3.1.1' })).status).toBe(200);
 });
