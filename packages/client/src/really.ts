@@ -125,7 +125,11 @@ export class Really<Models = UntypedModels> {
     const timeout = options.timeout ?? 30_000;
     const requests = new Requests((message) => this.#connection.send(message));
     const isConnected = () => this.#connection.info !== undefined;
-    const live = { platform, requests, store: this.#store, isConnected, makeList: options.rql };
+    const live = {
+      ...{ platform, requests, isConnected, store: this.#store },
+      writes: () => this.#queue,
+      makeList: options.rql,
+    };
     this.#requests = requests;
     this.#reads = new Reads({ platform, requests, timeout, isConnected });
     this.#objects = new ObjectFeeds(live);

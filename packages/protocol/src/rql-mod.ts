@@ -3,3 +3,4 @@ export { bindRql } from './rql/bind.js';
 export { fieldsOfRql } from './rql/fields.js';
 export { parseRql } from './rql/parse.js';
 export { compilePredicate, type Predicate } from './rql/predicate.js';
+export { valueAtPath } from './sort.js';

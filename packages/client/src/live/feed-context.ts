@@ -1,6 +1,7 @@
 import type { ClientPlatform } from '../client-platform.js';
 import type { Requests } from '../requests/requests.js';
 import type { CopyStore } from '../store/copy-store.js';
+import type { OwnWrites } from './ask-again.js';
 import type { MakeList } from './live-list-feed.js';
 
 export interface FeedContext {
@@ -8,5 +9,6 @@ export interface FeedContext {
   readonly requests: Requests;
   readonly store: CopyStore;
   readonly isConnected: () => boolean;
+  readonly writes: () => OwnWrites;
   readonly makeList?: MakeList | undefined;
 }

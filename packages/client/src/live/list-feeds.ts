@@ -3,6 +3,7 @@ import { retryDelay } from '../connection/backoff.js';
 import { errorText, type ReallyError, serverError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
+import { askAgain } from './ask-again.js';
 import type { FeedContext } from './feed-context.js';
 import { type ListQuery, readOptions, withOrderedFields } from './list-query.js';
 import { LiveListFeed } from './live-list-feed.js';
@@ -90,16 +91,25 @@ export class ListFeeds {
     else this.#failed(feed, error);
   }
 
-  #subscribe(feed: LiveListFeed): void {
-    if (!this.#context.isConnected() || feed.isRequested) return;
+  /** `isLast`: own writes are no reason to ask again. */
+  #subscribe(feed: LiveListFeed, isLast = false): void {
+    const { isConnected, requests, writes } = this.#context;
+    if (!isConnected() || feed.isRequested) return;
     feed.isRequested = true;
+    const { commits } = writes();
     const since = feed.pos;
     const cmdOpts = { ...readOptions(feed.query), subscribe: true, since };
-    this.#context.requests.start({ cmd: 'read', r: feed.r, cmdOpts }, (outcome) => {
+    requests.start({ cmd: 'read', r: feed.r, cmdOpts }, (outcome) => {
       if (outcome.kind === 'lost') return;
       feed.isRequested = false;
-      if (outcome.kind === 'error') this.#failed(feed, outcome.error);
-      else this.#answered(feed, outcome.message, since !== undefined);
+      if (outcome.kind === 'answer') {
+        this.#answered(feed, outcome.message, since !== undefined);
+        return;
+      }
+      const again = () => this.#retry(feed, true);
+      if (isLast || !askAgain(writes(), outcome.error, commits, again)) {
+        this.#failed(feed, outcome.error);
+      }
     });
   }
 
@@ -130,9 +140,9 @@ export class ListFeeds {
     }
   }
 
-  #retry(feed: LiveListFeed): void {
+  #retry(feed: LiveListFeed, isLast = false): void {
     if (this.#feeds.get(feed.key) === feed && feed.subscription === undefined) {
-      this.#subscribe(feed);
+      this.#subscribe(feed, isLast);
     }
   }
 

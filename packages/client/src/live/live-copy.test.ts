@@ -248,6 +248,9 @@ describe('objects', () => {
     await world.settle();
     const failures = [{ r: '/a/none', error: { code: 404, message: 'object.missing' } }];
     world.socket.answer('subscribe', { body: { subscriptions: [], failures } });
+    world.socket.answer('update', { error: { code: 404, message: 'object.missing' } });
+    await world.settle();
+    world.socket.answer('subscribe', { body: { subscriptions: [], failures } });
     expect(live.getSnapshot()).toMatchObject({ status: 'failed', error: { code: 404 } });
   });
 
@@ -682,5 +685,84 @@ describe('lists', () => {
     live.close();
     same.close();
     expect(world.socket.last('unsubscribe').body).toEqual({ subscriptions: ['q1'] });
+  });
+});
+
+describe('what is refused while own writes are under way', () => {
+  const forbidden = { error: { code: 403, message: 'forbidden' } };
+  const join = () => client.collection('/a/1/members').create({}, { id: 'amal' });
+  const answerJoin = async () => {
+    world.socket.answer('create', { body: { _r: '/a/1/members/amal', _rev: 1 } });
+    await world.settle();
+  };
+  const refuse = () => {
+    const failures = [{ r, ...forbidden }];
+    world.socket.answer('subscribe', { body: { subscriptions: [], failures } });
+    world.socket.answer('read', forbidden);
+  };
+  const asked = () => ['subscribe', 'read'].map((cmd) => world.socket.all(cmd).length);
+
+  test.each([
+    ['made before', true],
+    ['made after', false],
+  ])('[TSC17] is asked for again, once, when these are committed: %s', async (_, isBefore) => {
+    if (isBefore) void join();
+    const copies = [client.live(client.object(r)), client.live(client.collection('/a/1/posts'))];
+    if (!isBefore) void join();
+    await world.settle();
+    refuse();
+    await world.pass(5_000);
+    expect([copies.map(({ status }) => status), asked()]).toEqual([
+      ['loading', 'loading'],
+      [1, 1],
+    ]);
+    await answerJoin();
+    subscribed();
+    world.socket.say(snapshot(3, 5));
+    world.socket.answer('read', { meta: { subscription: 'q1' }, body: { items: [] } });
+    await world.pass(5_000);
+    expect([copies.map(({ status }) => status), asked(), world.warnings]).toEqual([
+      ['live', 'live'],
+      [2, 2],
+      [],
+    ]);
+  });
+
+  test('[TSC17] also where the refusal comes after the answer to the write', async () => {
+    void join();
+    client.live(client.object(r));
+    client.live(client.collection('/a/1/posts'));
+    await world.settle();
+    await answerJoin();
+    refuse();
+    await world.settle();
+    expect(asked()).toEqual([2, 2]);
+  });
+
+  test('[TSC17] fails where it is refused again, whatever is written meanwhile', async () => {
+    void join();
+    const copies = [client.live(client.object(r)), client.live(client.collection('/a/1/posts'))];
+    await world.settle();
+    refuse();
+    await answerJoin();
+    void client.object(r).update((u) => u.addNumber('n', 1));
+    refuse();
+    world.socket.answer('update', { r, rev: 2 });
+    await world.settle();
+    expect([copies.map(({ status }) => status), asked()]).toEqual([
+      ['failed', 'failed'],
+      [2, 2],
+    ]);
+    expect(world.warnings).toHaveLength(2);
+  });
+
+  test('[TSC17] fails at once where nothing is written, or the query is wrong', async () => {
+    const list = client.live(client.collection('/a/1/posts'));
+    world.socket.answer('read', forbidden);
+    expect(list.status).toBe('failed');
+    void join();
+    const wrong = client.live(client.collection('/a/1/posts'), { filter: 'n >' });
+    world.socket.answer('read', { error: { code: 400, message: 'query.invalid' } });
+    expect(wrong.status).toBe('failed');
   });
 });

@@ -21,6 +21,8 @@ export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
   isRequested = false;
   /** Refused: not asked for again in this session. */
   isGivenUp = false;
+  /** It was refused while own writes were under way, and asked for again once these were settled. */
+  isAskedAgain = false;
   /** Refused because there is no such object: asked for again once a list brings it. */
   isMissing = false;
   /** Under which the revision was received. Sent with it, to go on. */

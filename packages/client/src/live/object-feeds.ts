@@ -2,6 +2,7 @@ import type { ErrorBody, JsonObject } from '@really/protocol/client';
 import { retryDelay } from '../connection/backoff.js';
 import { errorText, type ReallyError, serverError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
+import { askAgain } from './ask-again.js';
 import type { FeedContext } from './feed-context.js';
 import { LiveObjectFeed } from './live-object-feed.js';
 
@@ -60,6 +61,7 @@ export class ObjectFeeds {
     else this.#leaving.clear();
     for (const feed of this.#feeds.values()) {
       feed.isGivenUp = false;
+      feed.isAskedAgain = false;
       feed.isMissing = false;
       if (!isResumed) feed.isOnServer = false;
       if (feed.isOnServer) feed.resumed();
@@ -123,15 +125,17 @@ export class ObjectFeeds {
       return rev === undefined ? { r } : { r, rev, view };
     });
     for (const feed of feeds) feed.isRequested = true;
+    const { commits } = this.#context.writes();
     this.#context.requests.start({ cmd: 'subscribe', body: { subscriptions } }, (outcome) => {
       // In the next session it is asked for again.
       if (outcome.kind === 'lost') return;
-      if (outcome.kind === 'answer') this.#answered(feeds, outcome.message.body ?? {});
-      else for (const feed of feeds) this.#failed(feed, outcome.error);
+      if (outcome.kind === 'answer') this.#answered(feeds, outcome.message.body ?? {}, commits);
+      else for (const feed of feeds) this.#refused(feed, outcome.error, commits);
     });
   }
 
-  #answered(feeds: readonly LiveObjectFeed[], body: JsonObject): void {
+  /** `commits`: of own writes, when it was asked for. */
+  #answered(feeds: readonly LiveObjectFeed[], body: JsonObject, commits: number): void {
     const { subscriptions, failures = [] } = body as unknown as SubscribeAnswer;
     const views = new Map(subscriptions.map(({ r, view }) => [r, view]));
     const errors = new Map(failures.map(({ r, error }) => [r, error]));
@@ -139,8 +143,20 @@ export class ObjectFeeds {
       const [view, error] = [views.get(feed.r), errors.get(feed.r)];
       const isContinued = feed.rev !== undefined && view === feed.view;
       if (view !== undefined) feed.subscribed(view, isContinued);
-      else if (error) this.#failed(feed, serverError(error, feed.r));
+      else if (error) this.#refused(feed, serverError(error, feed.r), commits);
     }
+  }
+
+  #refused(feed: LiveObjectFeed, error: ReallyError, commits: number): void {
+    const again = () => this.#tryAgain(feed);
+    const isFirst = feed.isBeingCreated || !feed.isAskedAgain;
+    if (!isFirst || !askAgain(this.#context.writes(), error, commits, again)) {
+      this.#failed(feed, error);
+      return;
+    }
+    feed.isRequested = false;
+    feed.isGivenUp = true;
+    feed.isAskedAgain = true;
   }
 
   #failed(feed: LiveObjectFeed, error: ReallyError): void {
@@ -159,8 +175,7 @@ export class ObjectFeeds {
       feed.isMissing = message === 'object.missing';
       // That an object is not there may well be.
       if (error.code !== 404) this.#context.platform.warn(errorText(error));
-      // Until its create is committed.
-      if (message !== 'object.missing' || !feed.isBeingCreated) feed.fail(error);
+      feed.fail(error);
     }
   }
 

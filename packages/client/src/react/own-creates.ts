@@ -8,7 +8,7 @@ import type { WriteHandle } from '../writes/client-write.js';
 const longestWait = 5_000;
 
 /**
- * The objects that a client creates in one collection, from the write on until a list has them. They are live copies, so what
+ * The objects that a client creates in one collection, from the write on until the list of a component has them. They are live copies, so what
  * happens to them meanwhile shows. Outside of React, as all copies are. Rule RCT7.
  */
 export class OwnCreates {
@@ -98,15 +98,4 @@ export class OwnCreates {
     this.#known = new WeakSet();
     this.#snapshot = [];
   }
-}
-
-const byClient = new WeakMap<Really, Map<string, OwnCreates>>();
-
-/** Those of this client and collection, for all components that show them. */
-export function ownCreatesOf(client: Really, r: string): OwnCreates {
-  const byCollection = byClient.get(client) ?? new Map<string, OwnCreates>();
-  byClient.set(client, byCollection);
-  const creates = byCollection.get(r) ?? new OwnCreates(client, r);
-  byCollection.set(r, creates);
-  return creates;
 }

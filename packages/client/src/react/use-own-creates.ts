@@ -2,7 +2,7 @@ import type { JsonObject } from '@really/protocol/client';
 import { useEffect, useMemo, useSyncExternalStore } from 'react';
 import { compareItems, type ListQuery } from '../live/list-query.js';
 import type { LiveResult } from './live-result.js';
-import { ownCreatesOf } from './own-creates.js';
+import { OwnCreates } from './own-creates.js';
 import { useProvided } from './provider.js';
 
 type ListResult = LiveResult<readonly JsonObject[]>;
@@ -18,7 +18,11 @@ export function useOwnCreates(
   list: ListResult,
 ): ListResult {
   const { client } = useProvided();
-  const own = typeof r === 'string' ? ownCreatesOf(client, r) : undefined;
+  // Of its own: another list may have an object sooner.
+  const own = useMemo(
+    () => (typeof r === 'string' ? new OwnCreates(client, r) : undefined),
+    [client, r],
+  );
   const created = useSyncExternalStore(
     own?.subscribe ?? subscribeToNone,
     own?.getSnapshot ?? getNone,

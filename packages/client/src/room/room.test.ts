@@ -173,3 +173,28 @@ describe('a room', () => {
     expect(() => client.room('/boards')).toThrow(TypeError);
   });
 });
+
+test('[TSC17] a room that is refused while own writes are under way is joined once these are committed', async () => {
+  const forbidden = { error: { code: 403, message: 'forbidden' } };
+  const write = client.collection('/boards/7/members').create({}, { id: 'amal' });
+  const room = client.room(r, { state: {} });
+  world.socket.answer('join', forbidden);
+  await world.settle();
+  expect([room.status, world.socket.all('join').length]).toEqual(['joining', 1]);
+  world.socket.answer('create', { body: { _r: '/boards/7/members/amal', _rev: 1 } });
+  await write;
+  await world.settle();
+  expect(world.socket.last('join').body).toEqual({ state: {} });
+  joined(amal({}));
+  expect([room.status, world.socket.all('join').length]).toEqual(['joined', 2]);
+  room.leave();
+
+  void client.collection('/boards/7/members').create({}, { id: 'beno' });
+  const other = client.room(r);
+  world.socket.answer('join', forbidden);
+  world.socket.answer('create', { error: { code: 403, message: 'forbidden' } });
+  await world.settle();
+  world.socket.answer('join', forbidden);
+  expect([other.status, other.getSnapshot().error?.code]).toEqual(['failed', 403]);
+  expect(world.socket.all('join')).toHaveLength(4);
+});

@@ -1,5 +1,6 @@
 import type { Actor, JsonObject } from '@really/protocol/client';
 import { retryDelay } from '../connection/backoff.js';
+import { askAgain } from '../live/ask-again.js';
 import type { FeedContext } from '../live/feed-context.js';
 import { Observable } from '../observable.js';
 import { clientError, type ReallyError, serverError } from '../really-error.js';
@@ -158,13 +159,27 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     }
   }
 
-  /** There is a session. A resumed one is in the room already; joining again changes nothing then. */
-  up(): void {
+  /**
+   * There is a session. A resumed one is in the room already; joining again changes nothing then. `isLast`: own writes
+   * are no reason to ask again.
+   */
+  up(isLast = false): void {
     if (this.#status === 'failed' || this.#status === 'left') return;
     this.#unsent = undefined;
+    const { requests, writes } = this.#context;
     const { r } = this;
     const body = this.#state ? { state: this.#state } : {};
-    this.#start({ cmd: 'join', r, body }, (message) => this.#joined(message));
+    const { commits } = writes();
+    this.#forget = requests.start({ cmd: 'join', r, body }, (outcome) => {
+      if (outcome.kind === 'answer') this.#joined(outcome.message);
+      if (outcome.kind !== 'error') return;
+      const isAsked = !isLast && askAgain(writes(), outcome.error, commits, () => this.#again());
+      if (!isAsked) this.#refused(outcome.error);
+    });
+  }
+
+  #again(): void {
+    if (this.#status === 'joining') this.up(true);
   }
 
   down(): void {
@@ -231,13 +246,6 @@ export class Room<State extends object = JsonObject, Events extends object = Jso
     this.#unsent = undefined;
     this.#error = error;
     this.#changed();
-  }
-
-  #start(request: { cmd: string; r: string; body: object }, done: (message: WireMessage) => void) {
-    this.#forget = this.#context.requests.start(request, (outcome: Outcome) => {
-      if (outcome.kind === 'answer') done(outcome.message);
-      else if (outcome.kind === 'error') this.#refused(outcome.error);
-    });
   }
 
   #refused(error: ReallyError): void {

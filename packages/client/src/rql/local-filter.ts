@@ -1,4 +1,4 @@
-import type { JsonObject } from '@really/protocol/client';
+import { type JsonObject, sortKeysOf } from '@really/protocol/client';
 import {
   bindRql,
   compilePredicate,
@@ -27,4 +27,12 @@ export function localFilter({
     // The server says what is wrong with it.
     return undefined;
   }
+}
+
+/** The paths of the fields that say whether and where a valid query finds an object: those of its filter and its order. */
+export function decidingFields({ filter, sort }: ListQuery): string[] {
+  const filtered = filter === undefined ? [] : fieldsOfRql(parseRql(filter));
+  const ordered = sort === undefined ? [] : sortKeysOf(sort);
+  const paths = [...filtered.map((path) => path.join('.')), ...ordered.map(({ field }) => field)];
+  return paths.filter((path) => !path.startsWith('_'));
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import type { Predicate } from '@really/protocol/rql';
+import { type Predicate, valueAtPath } from '@really/protocol/rql';
 import { compareItems } from '../live/list-query.js';
 import { type ListFeedOptions, LiveListFeed } from '../live/live-list-feed.js';
 import type { ListChange } from '../live/live-snapshot.js';
@@ -8,6 +8,7 @@ import type { ObjectCopy } from '../store/object-copy.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { Guesses } from './guesses.js';
+import { decidingFields } from './local-filter.js';
 
 /** What a query without a limit finds at most. */
 const defaultLimit = 200;
@@ -18,6 +19,7 @@ const defaultLimit = 200;
  */
 export class OptimisticListFeed extends LiveListFeed {
   readonly #matches: Predicate;
+  readonly #deciding: readonly string[];
   readonly #compare: ReturnType<typeof compareItems>;
   readonly #limit: number;
   readonly #guesses: Guesses;
@@ -31,6 +33,7 @@ export class OptimisticListFeed extends LiveListFeed {
   constructor(options: ListFeedOptions, matches: Predicate) {
     super(options);
     this.#matches = matches;
+    this.#deciding = decidingFields(options.query);
     this.#compare = compareItems(options.query);
     this.#limit = options.query.limit ?? defaultLimit;
     const { store, fields } = this;
@@ -104,6 +107,11 @@ export class OptimisticListFeed extends LiveListFeed {
     return this.#isTrusted && (copy.isPending || this.#guesses.has(r));
   }
 
+  /** Whether a new object has all that counts here: for what it leaves out, its model may have a default. */
+  #isComplete(value: JsonObject): boolean {
+    return this.#deciding.every((path) => valueAtPath(value, path) !== undefined);
+  }
+
   /** What the list has to show, in order. */
   #shown(): readonly JsonObject[] {
     const isFull = this.members.size >= this.#limit;
@@ -120,8 +128,9 @@ export class OptimisticListFeed extends LiveListFeed {
       if (isFull && (!this.#end || this.#compare(this.#end, value) < 0)) this.#end = value;
       if (!this.#isGuessed(r, copy) || this.#matches(value)) shown.push(value);
     }
-    for (const [r, { value }] of this.#guesses.copies()) {
+    for (const [r, { value, rev }] of this.#guesses.copies()) {
       if (!this.#isTrusted || !value || this.members.has(r) || !this.#matches(value)) continue;
+      if (rev === undefined && !this.#isComplete(value)) continue;
       if (!this.#end || this.#compare(value, this.#end) < 0) shown.push(value);
     }
     return shown.sort(this.#compare).slice(0, this.#limit);

@@ -83,6 +83,27 @@ test('[TSC15] what the filter does not find, and what is of another collection, 
   expect([live.getSnapshot().pending, heard]).toEqual([false, []]);
 });
 
+test('[TSC15] a create that leaves out what counts waits for the server, whose model may have a default', async () => {
+  const without = (id: string) => client.collection('/a').create({ text: 'a' }, { id });
+  // The filter finds it without the field, but not with a default of 9.
+  const filtered = await liveList({ filter: 'not (n > 5)' }, item(1, 5));
+  void without('x');
+  expect([filtered.live.getSnapshot().pending, filtered.heard]).toEqual([false, []]);
+  filtered.live.close();
+  // Without a value it would come last.
+  const { live, heard } = await liveList({ sort: 'n' }, item(1, 5));
+  const write = without('y');
+  expect([live.getSnapshot().pending, heard]).toEqual([false, []]);
+  world.socket.answer('create', { body: { ...item('y', 0), text: 'a' } });
+  await write;
+  push('created', { body: { ...item('y', 0), text: 'a' } }, write.id);
+  expect(heard).toEqual(['created y: 0,5']);
+  // What comes later counts, too.
+  void without('z');
+  void update('z', 3);
+  expect(heard.slice(1)).toEqual(['created z: 0,3,5']);
+});
+
 test('[TSC15] an own change takes an object out, moves it, and brings it in', async () => {
   const { heard } = await liveList(positive, item(1, 5), item(2, 7));
   const out = update(1, 0);

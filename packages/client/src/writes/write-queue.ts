@@ -50,6 +50,8 @@ export class WriteQueue implements KeptQueue {
   readonly clock: AgeClock;
   readonly #dependencies = new WriteDependencies();
   readonly waiting = new Set<ClientWrite>();
+  /** How many were committed. */
+  commits = 0;
   /** Of those sent, and of those whose revision is being learnt: what ends the wait. */
   readonly #inFlight = new Map<ClientWrite, () => void>();
   /** Whose the writes are, where it is known. */
@@ -284,6 +286,7 @@ export class WriteQueue implements KeptQueue {
         keeper?.rebased(waiting);
       }
       write.revs = results.map(({ rev }) => rev);
+      this.commits += 1;
       listener.onCommitted(write);
       write.apply({ event: 'commit', result: appResult(write, results) });
     } else {
