@@ -309,7 +309,7 @@ export class Really<Models = UntypedModels> {
 
   #committed(write: ClientWrite): void {
     this.#store.forWrite(write, (copy) => copy.commitWrite(write));
-    for (const { cmd, r } of write.commands) if (cmd === 'create') this.#objects.created(r);
+    this.#objects.settled(write);
     this.#expireLayers(write);
   }
 
@@ -332,7 +332,7 @@ export class Really<Models = UntypedModels> {
     this.#undraw(write);
     const { commands } = write;
     const values = new Map(commands.map(({ r }) => [r, this.#store.peek(r)?.value]));
-    for (const { cmd, r } of commands) if (cmd === 'create') this.#objects.created(r);
+    this.#objects.settled(write);
     if (!this.#refusals.isHeard) this.#platform.warn(errorText(error));
     this.#refusals.emit({ write, error, commands, values });
   }

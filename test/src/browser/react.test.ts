@@ -21,6 +21,17 @@ const files = {
 fields:
   votes: { type: Long, default: 0, validation: value < 1000000 }
 `,
+  'models/clubs/model.yaml': `version: 1
+fields: { name: { type: String } }
+lookups: { own: '/clubs/{ids.clubs}/members/{auth.uid}' }
+access: { create: true, read: own != null }
+`,
+  'models/clubs/members/model.yaml': 'version: 1\nfields: { name: { type: String } }\n',
+  'models/clubs/posts/model.yaml': `version: 1
+fields: { name: { type: String } }
+lookups: { own: '/clubs/{ids.clubs}/members/{auth.uid}' }
+access: { read: own != null }
+`,
   'really.yaml': 'rate: { commands: 0, address: 0 }\n',
   'public/index.html':
     '<!doctype html><link rel="icon" href="data:,"><div id="root"></div><script src="page.js"></script>',
@@ -37,6 +48,8 @@ interface PageFunctions {
   first(): string[];
   torn(): string[];
   countRenders(): number;
+  history(): string[];
+  createShown(votes: number): void;
   offline(): void;
 }
 
@@ -221,6 +234,45 @@ inChromium(
     };
     expect((await shownWhileLoading(false))[0]).toBe('loading stale -');
     expect((await shownWhileLoading(true))[0]).toBe('loading stale 1');
+    expect(react.troubles).toEqual([]);
+  },
+);
+
+inChromium(
+  '[RCT7] what is created is in each list once, from the write on, also where lists guess',
+  async () => {
+    await using react = await ReactPage.open();
+    await react.call('connect');
+    for (const [count, isGuessing] of [
+      [77, false],
+      [78, true],
+    ] as const) {
+      await react.call('show', 'created', { count, isGuessing }, 50);
+      await expect.poll(() => react.subscriptions()).toBe(2);
+      await react.call('history');
+      await react.call('createShown', count);
+      await expect.poll(() => react.texts('.history')).toEqual(['1', '1']);
+      const shown = [...new Set(await react.call('history'))];
+      expect(shown[0]).toBe('0|0');
+      expect(shown.filter((texts) => !/^[01]\|[01]$/.test(texts))).toEqual([]);
+      await react.call('unmount');
+      await expect.poll(() => react.subscriptions()).toBe(0);
+    }
+    expect(react.troubles).toEqual([]);
+  },
+);
+
+inChromium(
+  '[TSC17] what only members see, shown while the membership is created, does not fail',
+  async () => {
+    await using react = await ReactPage.open();
+    await react.call('connect');
+    // The client knows who it is.
+    await react.call('create', 0);
+    await react.call('show', 'club', {}, 50);
+    await expect.poll(() => react.texts('.history')).toEqual(['live live joined']);
+    const shown = await react.call('history');
+    expect(shown.filter((statuses) => statuses.includes('failed'))).toEqual([]);
     expect(react.troubles).toEqual([]);
   },
 );

@@ -1,74 +1,44 @@
 import type { JsonObject } from '@really/protocol/client';
-import { retryDelay } from '../connection/backoff.js';
 import { errorText, type ReallyError, serverError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
 import type { ClientWrite } from '../writes/client-write.js';
 import { askAgain } from './ask-again.js';
-import type { FeedContext } from './feed-context.js';
+import { FeedRegistry } from './feed-registry.js';
 import { type ListQuery, readOptions, withOrderedFields } from './list-query.js';
 import { LiveListFeed } from './live-list-feed.js';
 
 /** The live queries: one for each read, however many live lists of the app want it. */
-export class ListFeeds {
-  readonly #context: FeedContext;
-  readonly #feeds = new Map<string, LiveListFeed>();
+export class ListFeeds extends FeedRegistry<LiveListFeed> {
   readonly #bySubscription = new Map<string, LiveListFeed>();
-  /** Ids of subscriptions that are given up, without an answer to that yet. */
-  readonly #leaving = new Set<string>();
-
-  constructor(context: FeedContext) {
-    this.#context = context;
-  }
 
   hold(r: string, asked: ListQuery): LiveListFeed {
     const query = withOrderedFields(asked);
     const key = JSON.stringify([r, readOptions(query)]);
-    let feed = this.#feeds.get(key);
-    if (!feed) {
-      const { store, makeList } = this.#context;
-      const options = { key, r, query, store, onGap: () => this.#refetch(created) };
-      const created: LiveListFeed = makeList?.(options) ?? new LiveListFeed(options);
-      feed = created;
-      this.#feeds.set(key, feed);
-      this.#subscribe(feed);
-    }
-    feed.holders += 1;
-    return feed;
-  }
-
-  release(feed: LiveListFeed): void {
-    feed.holders -= 1;
-    if (feed.holders > 0) return;
-    feed.end();
-    this.#feeds.delete(feed.key);
-    this.#leave(feed);
+    const { store, makeList } = this.context;
+    const make = () => {
+      const options = { key, r, query, store, onGap: () => this.#refetch(feed) };
+      const feed: LiveListFeed = makeList?.(options) ?? new LiveListFeed(options);
+      return feed;
+    };
+    return this.share(key, make, (feed) => this.#subscribe(feed));
   }
 
   /** A write was drawn, or is not any longer. */
   wrote(write: ClientWrite, isDrawn: boolean): void {
-    for (const feed of this.#feeds.values()) feed.wrote(write, isDrawn);
-  }
-
-  /** The next session is of another user. */
-  forget(): void {
-    for (const feed of this.#feeds.values()) feed.forget();
+    for (const feed of this.feeds.values()) feed.wrote(write, isDrawn);
   }
 
   up(isResumed: boolean): void {
-    if (isResumed) this.#unsubscribe([...this.#leaving]);
+    if (isResumed) this.unsubscribe([...this.leaving]);
     else {
-      this.#leaving.clear();
+      this.leaving.clear();
       this.#bySubscription.clear();
     }
-    for (const feed of this.#feeds.values()) {
+    for (const feed of this.feeds.values()) {
       if (!isResumed) feed.subscription = undefined;
       if (feed.subscription === undefined) this.#subscribe(feed);
       else feed.continued();
     }
-  }
-
-  down(): void {
-    for (const feed of this.#feeds.values()) feed.down();
   }
 
   receive(message: WireMessage): void {
@@ -76,7 +46,7 @@ export class ListFeeds {
     const feed = this.#bySubscription.get(subscription);
     if (!feed) {
       // Of a read whose answer was lost: nobody wants it.
-      if (!this.#leaving.has(subscription)) this.#giveUp(subscription);
+      if (!this.leaving.has(subscription)) this.unsubscribe([subscription]);
       return;
     }
     if (message.evt !== 'failed' || !message.error) {
@@ -93,7 +63,7 @@ export class ListFeeds {
 
   /** `isLast`: own writes are no reason to ask again. */
   #subscribe(feed: LiveListFeed, isLast = false): void {
-    const { isConnected, requests, writes } = this.#context;
+    const { isConnected, requests, writes } = this.context;
     if (!isConnected() || feed.isRequested) return;
     feed.isRequested = true;
     const { commits } = writes();
@@ -117,8 +87,8 @@ export class ListFeeds {
     const { subscription = '' } = meta;
     feed.subscription = subscription;
     // Closed meanwhile.
-    if (this.#feeds.get(feed.key) !== feed) {
-      this.#leave(feed);
+    if (this.feeds.get(feed.key) !== feed) {
+      this.leave(feed);
       return;
     }
     this.#bySubscription.set(subscription, feed);
@@ -127,49 +97,36 @@ export class ListFeeds {
   }
 
   #failed(feed: LiveListFeed, error: ReallyError): void {
-    if (this.#feeds.get(feed.key) !== feed) return;
+    if (this.feeds.get(feed.key) !== feed) return;
     if (error.message === 'position.gone') {
       feed.pos = undefined;
       this.#subscribe(feed);
     } else if (error.retry === 'backoff') {
-      const wait = retryDelay(this.#context.platform, error.retryAfter);
-      this.#context.platform.setTimer(wait, () => this.#retry(feed));
+      this.later(error.retryAfter, () => this.#retry(feed));
     } else {
-      this.#context.platform.warn(errorText(error));
+      this.context.platform.warn(errorText(error));
       feed.fail(error);
     }
   }
 
   #retry(feed: LiveListFeed, isLast = false): void {
-    if (this.#feeds.get(feed.key) === feed && feed.subscription === undefined) {
+    if (this.feeds.get(feed.key) === feed && feed.subscription === undefined) {
       this.#subscribe(feed, isLast);
     }
   }
 
   /** A push was missed: the list is read again. */
   #refetch(feed: LiveListFeed): void {
-    this.#leave(feed);
+    this.leave(feed);
     feed.pos = undefined;
     this.#subscribe(feed);
   }
 
-  #leave(feed: LiveListFeed): void {
+  protected leave(feed: LiveListFeed): void {
     const { subscription } = feed;
     if (subscription === undefined) return;
     feed.subscription = undefined;
     this.#bySubscription.delete(subscription);
-    this.#giveUp(subscription);
-  }
-
-  #giveUp(subscription: string): void {
-    this.#leaving.add(subscription);
-    this.#unsubscribe([subscription]);
-  }
-
-  #unsubscribe(subscriptions: readonly string[]): void {
-    if (subscriptions.length === 0 || !this.#context.isConnected()) return;
-    this.#context.requests.start({ cmd: 'unsubscribe', body: { subscriptions } }, ({ kind }) => {
-      if (kind !== 'lost') for (const id of subscriptions) this.#leaving.delete(id);
-    });
+    this.unsubscribe([subscription]);
   }
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import type { CopyChange } from '../store/copy-change.js';
+import { type CopyChange, copyInput } from '../store/copy-change.js';
 import type { CopyStore } from '../store/copy-store.js';
 import type { ObjectCopy } from '../store/object-copy.js';
 import { withPlainReferences } from '../store/plain-references.js';
@@ -23,7 +23,7 @@ export type MakeList = (options: ListFeedOptions) => LiveListFeed;
 
 interface ListMember {
   readonly copy: ObjectCopy;
-  readonly ends: readonly (() => void)[];
+  readonly end: () => void;
   /** What is to be said once there is something to show: what came is held back, as copies do. */
   arrival: 'created' | 'entered' | undefined;
 }
@@ -114,21 +114,18 @@ export class LiveListFeed extends Feed<readonly JsonObject[], ListChange> {
     this.enter('loading', true);
   }
 
-  receive({ evt, r = '', rev = 0, body = {}, meta = {} }: WireMessage): void {
-    const { once, opBy: by } = meta;
+  receive(message: WireMessage): void {
+    const { evt, r = '', body = {}, meta = {} } = message;
     if (meta.pos !== undefined) this.pos = meta.pos;
-    if (evt === 'updated') {
-      const prev = meta.prev ?? rev - 1;
-      const member = this.members.get(r);
-      member?.copy.receive({ kind: 'updated', rev, prev, delta: body as never, by, once });
-    } else if (evt === 'left') {
+    if (evt === 'updated') this.members.get(r)?.copy.receive(copyInput(message));
+    else if (evt === 'left') {
       const isShown = this.members.get(r)?.arrival === undefined;
       this.#take(() => this.#remove(r));
       this.#changed(isShown ? { kind: 'left', r } : { kind: 'status' });
     } else {
       const kind = evt === 'snapshot' ? 'updated' : evt === 'created' ? 'created' : 'entered';
       const object = String(body._r);
-      this.#take(() => this.#put(body, { once }));
+      this.#take(() => this.#put(body, { once: meta.once }));
       const member = this.members.get(object);
       const isShown = member?.arrival === undefined;
       if (member && !isShown && kind === 'created') member.arrival = kind;
@@ -140,12 +137,8 @@ export class LiveListFeed extends Feed<readonly JsonObject[], ListChange> {
     const r = String(value._r);
     let member = this.members.get(r);
     if (!member) {
-      const copy = this.store.hold(r, this.fields);
-      const ends = [
-        copy.changes.subscribe((change) => this.#memberChanged(r, change)),
-        copy.gaps.subscribe(this.#onGap),
-      ];
-      member = { copy, ends, arrival: 'entered' };
+      const onChange = (change: CopyChange) => this.#memberChanged(r, change);
+      member = { ...this.store.hold(r, this.fields, onChange, this.#onGap), arrival: 'entered' };
       this.members.set(r, member);
     }
     const { copy } = member;
@@ -154,11 +147,8 @@ export class LiveListFeed extends Feed<readonly JsonObject[], ListChange> {
   }
 
   #remove(r: string): void {
-    const member = this.members.get(r);
-    if (!member) return;
-    for (const end of member.ends) end();
+    this.members.get(r)?.end();
     this.members.delete(r);
-    this.store.release(member.copy, this.fields);
   }
 
   #memberChanged(r: string, change: CopyChange): void {

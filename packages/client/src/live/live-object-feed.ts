@@ -1,5 +1,5 @@
 import type { JsonObject } from '@really/protocol/client';
-import type { CopyChange } from '../store/copy-change.js';
+import { type CopyChange, copyInput } from '../store/copy-change.js';
 import type { CopyStore } from '../store/copy-store.js';
 import type { ObjectCopy } from '../store/object-copy.js';
 import type { WireMessage } from '../wire-message.js';
@@ -14,7 +14,8 @@ export interface LiveObjectFeedEvents {
 
 /** One object that is subscribed to, on whatever session. */
 export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
-  readonly r: string;
+  /** Its R. */
+  readonly key: string;
   /** Whether the server has the subscription in the present session, or in the one to be resumed. */
   isOnServer = false;
   /** Whether a `subscribe` is to be sent, or sent and not answered. */
@@ -31,22 +32,17 @@ export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
   #nextView: string | undefined;
   /** The session has the subscription: what is missing follows. */
   #isUp = false;
-  readonly #store: CopyStore;
   readonly #copy: ObjectCopy;
-  readonly #ends: (() => void)[];
-
+  readonly end: () => void;
   readonly #onFound: () => void;
 
   constructor(r: string, store: CopyStore, { onGap, onFound }: LiveObjectFeedEvents) {
     super();
-    this.r = r;
+    this.key = r;
     this.#onFound = onFound;
-    this.#store = store;
-    this.#copy = store.hold(r, '');
-    this.#ends = [
-      this.#copy.changes.subscribe((change) => this.#changed(change)),
-      this.#copy.gaps.subscribe(onGap),
-    ];
+    const { copy, end } = store.hold(r, '', (change) => this.#changed(change), onGap);
+    this.#copy = copy;
+    this.end = end;
     // A list has it, perhaps hidden by a deletion of this client.
     if (this.#copy.value || this.#copy.rev) this.move('live', true);
   }
@@ -67,11 +63,6 @@ export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
 
   get value(): JsonObject | undefined {
     return this.#copy.value;
-  }
-
-  end(): void {
-    for (const end of this.#ends) end();
-    this.#store.release(this.#copy, '');
   }
 
   /** The server has the subscription; where it goes on from a revision, that is all. */
@@ -115,22 +106,17 @@ export class LiveObjectFeed extends Feed<JsonObject, CopyChange> {
     this.#copy.receive({ kind: 'deleted', rev: (this.#copy.receivedRev ?? 0) + 1 });
   }
 
-  receive({ evt, rev = 0, body = {}, meta = {} }: WireMessage): void {
+  receive(message: WireMessage): void {
     if (!this.isOnServer) return;
-    this.view = meta.view ?? this.#nextView ?? this.view;
+    this.view = message.meta?.view ?? this.#nextView ?? this.view;
     this.#nextView = undefined;
-    const { once, opBy: by } = meta;
-    if (evt === 'snapshot') {
-      this.#copy.receive({ kind: 'snapshot', rev, value: body, once });
-      // A list may have brought that, or a later revision already.
-      if (this.#copy.rev !== undefined && this.#copy.rev >= rev) this.enter('live', false);
-    } else if (evt === 'updated') {
-      const prev = meta.prev ?? rev - 1;
-      this.#copy.receive({ kind: 'updated', rev, prev, delta: body as never, by, once });
-    } else {
-      this.isOnServer = false;
-      this.#copy.receive({ kind: 'deleted', rev, by, once });
-    }
+    const input = copyInput(message);
+    const { kind } = input;
+    if (kind === 'deleted') this.isOnServer = false;
+    this.#copy.receive(input);
+    const { rev } = this.#copy;
+    // A list may have brought that, or a later revision already.
+    if (kind === 'snapshot' && rev !== undefined && rev >= input.rev) this.enter('live', false);
   }
 
   #changed(change: CopyChange): void {

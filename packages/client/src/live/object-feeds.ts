@@ -1,9 +1,9 @@
 import type { ErrorBody, JsonObject } from '@really/protocol/client';
-import { retryDelay } from '../connection/backoff.js';
 import { errorText, type ReallyError, serverError } from '../really-error.js';
 import type { WireMessage } from '../wire-message.js';
+import type { ClientWrite } from '../writes/client-write.js';
 import { askAgain } from './ask-again.js';
-import type { FeedContext } from './feed-context.js';
+import { FeedRegistry } from './feed-registry.js';
 import { LiveObjectFeed } from './live-object-feed.js';
 
 /** Subscriptions in one message. */
@@ -15,51 +15,24 @@ interface SubscribeAnswer {
 }
 
 /** The subscriptions to objects: one for each, however many live copies of the app want it. */
-export class ObjectFeeds {
-  readonly #context: FeedContext;
-  readonly #feeds = new Map<string, LiveObjectFeed>();
-  /** Given up, without an answer to that yet. */
-  readonly #leaving = new Set<string>();
+export class ObjectFeeds extends FeedRegistry<LiveObjectFeed> {
   #isFlushing = false;
 
-  constructor(context: FeedContext) {
-    this.#context = context;
-  }
-
   hold(r: string): LiveObjectFeed {
-    let feed = this.#feeds.get(r);
-    if (!feed) {
-      const created: LiveObjectFeed = new LiveObjectFeed(r, this.#context.store, {
-        onGap: () => this.#refetch(created),
-        onFound: () => this.#tryAgain(created),
+    const make = () => {
+      const feed: LiveObjectFeed = new LiveObjectFeed(r, this.context.store, {
+        onGap: () => this.#refetch(feed),
+        onFound: () => this.#tryAgain(feed),
       });
-      feed = created;
-      this.#feeds.set(r, feed);
-      this.#flushSoon();
-    }
-    feed.holders += 1;
-    return feed;
-  }
-
-  release(feed: LiveObjectFeed): void {
-    feed.holders -= 1;
-    if (feed.holders > 0) return;
-    feed.end();
-    this.#feeds.delete(feed.r);
-    if (!feed.isOnServer && !feed.isRequested) return;
-    this.#leaving.add(feed.r);
-    this.#leave([feed.r]);
-  }
-
-  /** The next session is of another user. */
-  forget(): void {
-    for (const feed of this.#feeds.values()) feed.forget();
+      return feed;
+    };
+    return this.share(r, make, () => this.#flushSoon());
   }
 
   up(isResumed: boolean): void {
-    if (isResumed) this.#leave([...this.#leaving]);
-    else this.#leaving.clear();
-    for (const feed of this.#feeds.values()) {
+    if (isResumed) this.unsubscribe([...this.leaving]);
+    else this.leaving.clear();
+    for (const feed of this.feeds.values()) {
       feed.isGivenUp = false;
       feed.isAskedAgain = false;
       feed.isMissing = false;
@@ -69,18 +42,20 @@ export class ObjectFeeds {
     this.#flush();
   }
 
-  down(): void {
-    for (const feed of this.#feeds.values()) {
+  override down(): void {
+    for (const feed of this.feeds.values()) {
       // Perhaps the server has it, and said so in vain: then subscribing again would bring nothing.
-      if (feed.isRequested) this.#leaving.add(feed.r);
-      feed.down();
+      if (feed.isRequested) this.leaving.add(feed.key);
     }
+    super.down();
   }
 
-  /** A create of this client was committed or not: a subscription that failed before is tried again. */
-  created(r: string): void {
-    const feed = this.#feeds.get(r);
-    if (feed && !feed.isOnServer) this.#tryAgain(feed);
+  /** A write of this client has ended: what it was to create is tried again where that failed before. */
+  settled({ commands }: ClientWrite): void {
+    for (const { cmd, r } of commands) {
+      const feed = this.feeds.get(r);
+      if (cmd === 'create' && feed && !feed.isOnServer) this.#tryAgain(feed);
+    }
   }
 
   #tryAgain(feed: LiveObjectFeed): void {
@@ -89,14 +64,14 @@ export class ObjectFeeds {
   }
 
   receive(message: WireMessage): void {
-    const feed = this.#feeds.get(message.r ?? '');
+    const feed = this.feeds.get(message.r ?? '');
     if (!feed?.isOnServer) return;
     if (message.evt !== 'failed' || !message.error) {
       feed.receive(message);
       return;
     }
     feed.isOnServer = false;
-    this.#failed(feed, serverError(message.error, feed.r, message.meta?.retryAfter));
+    this.#failed(feed, serverError(message.error, feed.key, message.meta?.retryAfter));
   }
 
   /** Together with everything else that is asked for in this turn. */
@@ -110,8 +85,8 @@ export class ObjectFeeds {
   }
 
   #flush(): void {
-    if (!this.#context.isConnected()) return;
-    const wanted = [...this.#feeds.values()].filter((feed) => {
+    if (!this.context.isConnected()) return;
+    const wanted = [...this.feeds.values()].filter((feed) => {
       const isPresent = feed.isOnServer || feed.isRequested || feed.isGivenUp;
       return !isPresent && feed.status !== 'deleted';
     });
@@ -121,12 +96,12 @@ export class ObjectFeeds {
   }
 
   #subscribe(feeds: readonly LiveObjectFeed[]): void {
-    const subscriptions = feeds.map(({ r, rev, view }) => {
+    const subscriptions = feeds.map(({ key: r, rev, view }) => {
       return rev === undefined ? { r } : { r, rev, view };
     });
     for (const feed of feeds) feed.isRequested = true;
-    const { commits } = this.#context.writes();
-    this.#context.requests.start({ cmd: 'subscribe', body: { subscriptions } }, (outcome) => {
+    const { commits } = this.context.writes();
+    this.context.requests.start({ cmd: 'subscribe', body: { subscriptions } }, (outcome) => {
       // In the next session it is asked for again.
       if (outcome.kind === 'lost') return;
       if (outcome.kind === 'answer') this.#answered(feeds, outcome.message.body ?? {}, commits);
@@ -140,17 +115,17 @@ export class ObjectFeeds {
     const views = new Map(subscriptions.map(({ r, view }) => [r, view]));
     const errors = new Map(failures.map(({ r, error }) => [r, error]));
     for (const feed of feeds) {
-      const [view, error] = [views.get(feed.r), errors.get(feed.r)];
+      const [view, error] = [views.get(feed.key), errors.get(feed.key)];
       const isContinued = feed.rev !== undefined && view === feed.view;
       if (view !== undefined) feed.subscribed(view, isContinued);
-      else if (error) this.#refused(feed, serverError(error, feed.r), commits);
+      else if (error) this.#refused(feed, serverError(error, feed.key), commits);
     }
   }
 
   #refused(feed: LiveObjectFeed, error: ReallyError, commits: number): void {
     const again = () => this.#tryAgain(feed);
     const isFirst = feed.isBeingCreated || !feed.isAskedAgain;
-    if (!isFirst || !askAgain(this.#context.writes(), error, commits, again)) {
+    if (!isFirst || !askAgain(this.context.writes(), error, commits, again)) {
       this.#failed(feed, error);
       return;
     }
@@ -168,28 +143,24 @@ export class ObjectFeeds {
     } else if (message === 'object.gone') {
       feed.gone();
     } else if (error.retry === 'backoff') {
-      const wait = retryDelay(this.#context.platform, error.retryAfter);
-      this.#context.platform.setTimer(wait, () => this.#flush());
+      this.later(error.retryAfter, () => this.#flush());
     } else {
       feed.isGivenUp = true;
       feed.isMissing = message === 'object.missing';
       // That an object is not there may well be.
-      if (error.code !== 404) this.#context.platform.warn(errorText(error));
+      if (error.code !== 404) this.context.platform.warn(errorText(error));
       feed.fail(error);
     }
   }
 
   /** A push skipped a revision: the object is fetched again. */
   #refetch(feed: LiveObjectFeed): void {
+    this.leave(feed);
     feed.startOver();
-    this.#leave([feed.r]);
     this.#flushSoon();
   }
 
-  #leave(subscriptions: readonly string[]): void {
-    if (subscriptions.length === 0 || !this.#context.isConnected()) return;
-    this.#context.requests.start({ cmd: 'unsubscribe', body: { subscriptions } }, ({ kind }) => {
-      if (kind !== 'lost') for (const r of subscriptions) this.#leaving.delete(r);
-    });
+  protected leave({ key, isOnServer, isRequested }: LiveObjectFeed): void {
+    if (isOnServer || isRequested) this.unsubscribe([key]);
   }
 }

@@ -5,12 +5,14 @@ import {
   StrictMode,
   Suspense,
   startTransition,
+  useEffect,
   useState,
 } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import type { WebSocketConstructor, WebSocketLike } from '../client-platform.js';
 import { Really } from '../mod.js';
 import { reallyQueryOptions } from '../query/mod.js';
+import { rql } from '../rql/mod.js';
 import {
   ReallyProvider,
   RoomProvider,
@@ -28,10 +30,12 @@ import {
 
 interface View {
   readonly r: string | null;
-  /** How many components of each kind. */
+  /** How many components of each kind, or how many votes. */
   readonly count?: number;
   readonly keepPrevious?: boolean;
   readonly query?: object;
+  /** With a client that evaluates filters. */
+  readonly isGuessing?: boolean;
 }
 
 /** Commands that the client sent. */
@@ -40,6 +44,8 @@ const sent: string[] = [];
 const first: string[] = [];
 /** What different components showed of one object at one moment. */
 const torn: string[] = [];
+/** What lists of own creates, and a club that is joined, have shown. */
+const history: string[] = [];
 
 class RecordingSocket extends WebSocket {
   override send(data: string): void {
@@ -65,6 +71,9 @@ const client = new Really(location.origin, {
     WebSocket: RecordingSocket as unknown as WebSocketConstructor & (new () => WebSocketLike),
   },
 });
+
+/** Shows own writes in lists at once. Connects when it is asked for. */
+let guessing: Really | undefined;
 
 /** Takes a while, as real components do: React yields in between. */
 function slow(milliseconds: number): void {
@@ -95,6 +104,25 @@ function One({
 function Listed({ r, query = {} }: { r: string | null; query?: object | undefined }) {
   const { value } = useCollection('/tasks', { filter: 'votes >= 0', ...query });
   return h('p', { className: 'listed' }, shown(value?.find(({ _r }) => _r === r)));
+}
+
+/** The revisions of the objects with so many votes. */
+function Created({ count, query = {} }: { count: number; query?: object }) {
+  const { value } = useCollection('/tasks', query, { optimistic: true });
+  const own = value?.filter(({ votes }) => votes === count) ?? [];
+  return h('p', { className: 'history' }, own.map(({ _rev }) => _rev).join());
+}
+
+/** Shows what only members see, and becomes a member at the same moment. */
+function Club() {
+  const r = '/clubs/c1';
+  const statuses = [useObject(r), useCollection(`${r}/posts`), useRoom(r)];
+  useEffect(() => {
+    if (client.writes.length > 0) return;
+    void client.collection('/clubs').create({}, { id: 'c1' });
+    void client.collection(`${r}/members`).create({}, { id: client.user?.uid });
+  }, []);
+  return h('p', { className: 'history' }, statuses.map(({ status }) => status).join(' '));
 }
 
 function Suspended({ r }: { r: string }) {
@@ -199,6 +227,15 @@ const views = {
     h(QueryClientProvider, { client: queryClient }, h(Queried, { r: r ?? '' })),
   room: ({ r }: View) => h(InRoom, { r }),
   form: ({ r }: View) => h(Form, { r: r ?? '' }),
+  club: () => h(Club),
+  created: ({ count = 1, isGuessing = false }: View) => {
+    if (isGuessing) guessing ??= new Really(location.origin, { token: fetchToken, rql: rql() });
+    const lists = [
+      h(Created, { key: 1, count }),
+      h(Created, { key: 2, count, query: { filter: 'votes > 0' } }),
+    ];
+    return h(ReallyProvider, { client: guessing ?? client }, ...lists);
+  },
 };
 
 const container = document.getElementById('root') as HTMLElement;
@@ -221,6 +258,10 @@ new MutationObserver(() => {
   const texts = [...container.querySelectorAll('.one, .listed')].map(
     ({ textContent }) => textContent,
   );
+  const shownNow = [...container.querySelectorAll('.history')].map(
+    ({ textContent }) => textContent,
+  );
+  if (shownNow.length > 0) history.push(shownNow.join('|'));
   const kinds = new Set(texts.filter((text) => text !== '-'));
   if (kinds.size > 1) torn.push([...kinds].join(' '));
 }).observe(container, { childList: true, characterData: true, subtree: true });
@@ -235,6 +276,9 @@ Object.assign(window, {
     sent: () => sent.splice(0),
     first: () => first.splice(0),
     torn: () => torn.splice(0),
+    history: () => history.splice(0),
+    createShown: (votes: number) =>
+      void (guessing ?? client).collection('/tasks').create({ votes }),
     renders: () => renders,
     countRenders: () => countRenders,
     offline: () => client.close(),

@@ -87,12 +87,6 @@ export class Guesses {
 
   #begin(r: string): Guess {
     const { store, fields, onChange } = this.#options;
-    const copy = store.hold(r, fields);
-    const stop = copy.changes.subscribe((change) => onChange(r, change));
-    const end = () => {
-      stop();
-      store.release(copy, fields);
-    };
-    return { copy, writes: new Set(), end };
+    return { ...store.hold(r, fields, (change) => onChange(r, change)), writes: new Set() };
   }
 }

@@ -1,4 +1,5 @@
 import type { Actor, Delta, JsonObject } from '@really/protocol/client';
+import type { WireMessage } from '../wire-message.js';
 
 /** What the server says of an object, on whatever subscription it comes. */
 export type CopyInput =
@@ -25,6 +26,14 @@ export type CopyInput =
       readonly by?: Actor | undefined;
       readonly once?: string | undefined;
     };
+
+/** Of a push on an object. */
+export function copyInput({ evt, rev = 0, body = {}, meta = {} }: WireMessage): CopyInput {
+  const { once, opBy: by, prev = rev - 1 } = meta;
+  if (evt === 'snapshot') return { kind: evt, rev, value: body, once };
+  if (evt === 'updated') return { kind: evt, rev, prev, delta: body as never, by, once };
+  return { kind: 'deleted', rev, by, once };
+}
 
 /** Why the value of a copy is another one. */
 export type CopyChange =

@@ -1,4 +1,5 @@
 import type { ClientWrite } from '../writes/client-write.js';
+import type { CopyChange } from './copy-change.js';
 import { ObjectCopy } from './object-copy.js';
 
 /** The copies of objects, one for each R and set of fields, however many subscriptions hold it. Rule TSC4. */
@@ -11,11 +12,18 @@ export class CopyStore {
     this.#writesTo = writesTo;
   }
 
-  /**
-   * The copy of an object with these fields, for one more holder. `fields`: as a text, empty for all of
-   * them.
-   */
-  hold(r: string, fields: string): ObjectCopy {
+  /** The copy of an object with these fields (as a text, empty for all of them), and what gives it back. */
+  hold(r: string, fields: string, onChange: (change: CopyChange) => void, onGap = (): void => {}) {
+    const copy = this.#copy(r, fields);
+    const ends = [copy.changes.subscribe(onChange), copy.gaps.subscribe(onGap)];
+    const end = () => {
+      for (const stop of ends) stop();
+      this.#release(copy, fields);
+    };
+    return { copy, end };
+  }
+
+  #copy(r: string, fields: string): ObjectCopy {
     let copies = this.#copies.get(r);
     if (!copies) {
       copies = new Map();
@@ -26,16 +34,14 @@ export class CopyStore {
       copy = new ObjectCopy(r, fields, this.#writesTo(r));
       copies.set(fields, copy);
     }
-    copy.holders += 1;
     return copy;
   }
 
-  release(copy: ObjectCopy, fields: string): void {
-    copy.holders -= 1;
-    const copies = this.#copies.get(copy.r);
-    if (copy.holders > 0 || copies?.get(fields) !== copy) return;
+  #release({ r, changes }: ObjectCopy, fields: string): void {
+    const copies = this.#copies.get(r);
+    if (changes.isHeard || !copies) return;
     copies.delete(fields);
-    if (copies.size === 0) this.#copies.delete(copy.r);
+    if (copies.size === 0) this.#copies.delete(r);
   }
 
   /** What the app sees of an object now, where there is a copy of all of it. */

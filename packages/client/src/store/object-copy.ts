@@ -32,7 +32,6 @@ export class ObjectCopy {
   readonly changes = new Observable<[CopyChange]>();
   /** A push skipped a revision: those who hold the copy have to fetch the object again. */
   readonly gaps = new Observable<[]>();
-  holders = 0;
   #base: { readonly rev: number; readonly value: JsonObject } | undefined;
   #isDeleted = false;
   #layers: WriteLayer[];

@@ -56,7 +56,7 @@ export class ClientWrite<Result = unknown> implements WriteHandle<Result> {
   /** By R. */
   readonly seen = new Map<string, SeenRevision>();
   /** Writes that have to be settled before this one is sent. */
-  readonly blockers = new Set<ClientWrite>();
+  blockers = new Set<ClientWrite>();
   /** As it was sent first: sent again it has to be the same. */
   request: WireRequest | undefined;
   /** Sent in an earlier session or by another page, perhaps: nobody knows whether it was applied. */

@@ -4,10 +4,10 @@ import type { WriteEnding } from './write-keeper.js';
 
 /** How an error ends a write. */
 export type ErrorEffect =
-  | { readonly kind: 'defer' }
+  | 'defer'
   /** The object is there, or gone, as the write wanted it. */
-  | { readonly kind: 'done' }
-  | { readonly kind: 'end'; readonly ending: WriteEnding };
+  | 'done'
+  | WriteEnding;
 
 /**
  * What an error says about a write. `isRepeat`: it was sent before, and its answer lost. `isLate`: so
@@ -18,18 +18,16 @@ export function errorEffectOf(
   error: ReallyError,
   { isRepeat, isLate }: { isRepeat: boolean; isLate: boolean },
 ): ErrorEffect {
-  if (error.retry === 'backoff' && options.queue !== false) return { kind: 'defer' };
-  if (!isRepeat) return { kind: 'end', ending: { state: 'refused', error } };
+  if (error.retry === 'backoff' && options.queue !== false) return 'defer';
   const [command] = commands;
-  if (!isBatch && command) {
-    const isTaken = error.message === 'object.already.exist';
+  if (isRepeat && !isBatch && command) {
+    const { message } = error;
     // Nobody else comes up with an id that was made here.
-    if (command.cmd === 'create' && command.isOwnId && isTaken) return { kind: 'done' };
-    if (isLate && command.cmd === 'delete' && error.message === 'object.gone') {
-      return { kind: 'done' };
-    }
+    const isOwn = command.cmd === 'create' && command.isOwnId;
+    if (isOwn && message === 'object.already.exist') return 'done';
+    if (isLate && command.cmd === 'delete' && message === 'object.gone') return 'done';
   }
-  if (!isLate) return { kind: 'end', ending: { state: 'refused', error } };
+  if (!isRepeat || !isLate) return { state: 'refused', error };
   const doubt = clientError('write.uncertain', { r: error.r, cause: error });
-  return { kind: 'end', ending: { state: 'uncertain', error: doubt } };
+  return { state: 'uncertain', error: doubt };
 }

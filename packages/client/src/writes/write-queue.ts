@@ -6,12 +6,12 @@ import type { Outcome, Requests } from '../requests/requests.js';
 import type { WireMessage, WireRequest } from '../wire-message.js';
 import { type ClientCommand, isRepeatable } from './client-command.js';
 import { ClientWrite, type WriteDetails, type WriteOptions } from './client-write.js';
-import { needs, WriteDependencies } from './dependencies.js';
+import { blockersOf, needs } from './dependencies.js';
 import { errorEffectOf } from './error-effect.js';
 import { randomText } from './new-id.js';
 import type { SeenRevisions } from './seen-revisions.js';
 import type { KeptQueue, WriteEnding, WriteKeeper } from './write-keeper.js';
-import { appResult, resultsOf, unknownRevisions, writeRequest } from './write-request.js';
+import { appResult, resultsOf, writeRequest } from './write-request.js';
 
 export interface WriteQueueContext {
   readonly platform: ClientPlatform;
@@ -48,7 +48,6 @@ export class WriteQueue implements KeptQueue {
   readonly #context: WriteQueueContext;
   readonly platform: ClientPlatform;
   readonly clock: AgeClock;
-  readonly #dependencies = new WriteDependencies();
   readonly waiting = new Set<ClientWrite>();
   /** How many were committed. */
   commits = 0;
@@ -74,8 +73,8 @@ export class WriteQueue implements KeptQueue {
   }
 
   /** The writes to this object that are not settled, in order. */
-  writesTo(r: string): Iterable<ClientWrite> {
-    return this.#dependencies.writesTo(r);
+  writesTo(r: string): ClientWrite[] {
+    return [...this.waiting].filter(({ commands }) => commands.some((command) => command.r === r));
   }
 
   add<Result>(
@@ -110,7 +109,7 @@ export class WriteQueue implements KeptQueue {
   }
 
   wait(write: ClientWrite): void {
-    this.#dependencies.add(write);
+    write.blockers = blockersOf(write, this.waiting);
     this.waiting.add(write);
     this.#context.listener.onAdded(write);
     this.#context.listener.onQueueChanged();
@@ -177,19 +176,19 @@ export class WriteQueue implements KeptQueue {
       this.end(write, { state: 'uncertain', error: clientError('write.uncertain') });
       return;
     }
-    const [unknown] = write.request ? [] : unknownRevisions(write);
-    if (unknown !== undefined) {
-      this.#learn(write, unknown);
+    const request = write.request ?? writeRequest(write);
+    if (typeof request === 'string') {
+      this.#learn(write, request);
       return;
     }
-    write.request ??= writeRequest(write);
+    write.request = request;
     const isRepeat = firstSentAt !== undefined;
     if (write.isKept && !isRepeat && !write.isMarked) {
       this.#mark(write);
       return;
     }
     write.apply({ event: 'send', at: now });
-    this.#start(write, write.request, (outcome) => {
+    this.#start(write, request, (outcome) => {
       if (outcome.kind === 'lost') this.#lost(write);
       else if (outcome.kind === 'answer') this.#commit(write, outcome.message);
       else this.#handleError(write, outcome.error, { isRepeat, isLate });
@@ -255,8 +254,8 @@ export class WriteQueue implements KeptQueue {
     when: { isRepeat: boolean; isLate: boolean },
   ): void {
     const effect = errorEffectOf(write, error, when);
-    if (effect.kind === 'done') this.#commit(write, { meta: { repeated: true } });
-    else if (effect.kind === 'end') this.end(write, effect.ending);
+    if (effect === 'done') this.#commit(write, { meta: { repeated: true } });
+    else if (effect !== 'defer') this.end(write, effect);
     else {
       const wait = retryDelay(this.platform, error.retryAfter);
       write.apply({ event: 'defer', notBefore: this.clock.read() + wait });
@@ -275,13 +274,12 @@ export class WriteQueue implements KeptQueue {
     this.#inFlight.get(write)?.();
     this.#inFlight.delete(write);
     this.waiting.delete(write);
-    this.#dependencies.remove(write);
     if (ending.state === 'committed') {
       const { results } = ending;
       for (const [index, command] of write.commands.entries()) {
         const { rev } = results[index] ?? {};
         if (rev === undefined) continue;
-        const waiting = this.#dependencies.writesTo(command.r);
+        const waiting = this.writesTo(command.r);
         seen.committed(command, rev, waiting);
         keeper?.rebased(waiting);
       }

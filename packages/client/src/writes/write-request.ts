@@ -4,27 +4,19 @@ import type { ClientCommand } from './client-command.js';
 import type { ClientWrite, SeenRevision } from './client-write.js';
 import { baseRevision } from './seen-revisions.js';
 
-/** The objects whose revision has to be learnt before the write can be sent. */
-export function unknownRevisions(write: ClientWrite): string[] {
-  const created = new Set<string>();
-  return write.commands.flatMap((command) => {
-    if (command.cmd === 'create') created.add(command.r);
-    if (command.cmd !== 'update' || created.has(command.r)) return [];
-    const seen = write.seen.get(command.r);
-    return seen && baseRevision(command, seen) === undefined ? [command.r] : [];
-  });
-}
-
-/** The message of a write, without its tag. */
-export function writeRequest(write: ClientWrite): WireRequest {
-  const created = new Set<string>();
-  const requests = write.commands.map((command) => {
+/** The message of a write, without its tag; or the object whose revision has to be learnt before. */
+export function writeRequest(write: ClientWrite): WireRequest | string {
+  const seenRevisions = new Map(write.seen);
+  const requests: WireRequest[] = [];
+  for (const command of write.commands) {
+    const { cmd, r } = command;
     // Within its batch an object begins with revision 1.
     const own: SeenRevision = { rev: 1, epoch: undefined, known: new Map() };
-    const seen = created.has(command.r) ? own : write.seen.get(command.r);
-    if (command.cmd === 'create') created.add(command.r);
-    return commandRequest(command, seen ?? own);
-  });
+    const seen = seenRevisions.get(r) ?? own;
+    if (cmd === 'create') seenRevisions.set(r, own);
+    if (cmd === 'update' && baseRevision(command, seen) === undefined) return r;
+    requests.push(commandRequest(command, seen));
+  }
   const once = { once: write.id };
   if (write.isBatch) return { cmd: 'batch', body: { commands: requests }, cmdOpts: once };
   const [request = { cmd: 'ping' }] = requests;
