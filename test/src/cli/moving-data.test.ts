@@ -1,5 +1,15 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type AppFolder, appFolder } from '../harness/app-folder.js';
@@ -68,6 +78,25 @@ interface Kept {
   readonly object: { readonly r: string; readonly rev: number };
   readonly history: readonly { readonly rev: number }[];
 }
+
+test('[CLI5] an output file in a folder that is missing, or that is a file, is refused with its name', async () => {
+  await using app = await appFolder({ ...movingApp, taken: '' });
+  await fillTasks(app.dir, 1);
+  const dir = await realpath(app.dir);
+  for (const [refusal, ...command] of [
+    ['the backup FILE cannot be made', 'backup'],
+    ['FILE cannot be written', 'export'],
+    ['FILE cannot be written', 'models', 'types', '--out'],
+  ] as const) {
+    for (const [file, reason] of [
+      ['missing/out', `the folder ${dir}/missing does not exist`],
+      ['taken/out', `there is a file in the way: ${dir}/taken`],
+    ] as const) {
+      const told = `really: ${refusal.replace('FILE', file)}: ${reason}\n`;
+      expect(await run(app, ...command, file)).toMatchObject({ code: 1, stderr: told });
+    }
+  }
+});
 
 describe('backup', () => {
   test('[MOV1] of a server under load is whole, and a server starts on it', async () => {

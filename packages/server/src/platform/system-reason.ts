@@ -81,9 +81,11 @@ function absence(path: string, error: unknown): string {
   if (link !== undefined) return link;
   const missing = above(path).find((folder) => !statOf(folder));
   if (missing !== undefined) return `the folder ${missing} does not exist`;
-  const isMade = error instanceof Error && 'syscall' in error && error.syscall === 'mkdir';
-  if (isMade) return `the file system of ${dirname(path)} does not allow making a folder there`;
-  return 'it does not exist';
+  const call = error instanceof Error && 'syscall' in error ? error.syscall : undefined;
+  // Listing it was a step of another operation, whose error does not name it.
+  if (call === 'scandir') return `the folder ${path} does not exist`;
+  if (call !== 'mkdir') return 'it does not exist';
+  return `the file system of ${dirname(path)} does not allow making a folder there`;
 }
 
 function danglingLink(path: string): string | undefined {

@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
 import { makeOwnerOnlyFile } from '../../platform/owner-only.js';
 import type { Progress } from '../../platform/progress.js';
 import { systemCode } from '../../platform/system-reason.js';
 import { type BackedUp, backUpDatabase } from '../../store/sqlite/backup.js';
 import type { Config } from '../config/config-definition.js';
 import { StartError } from '../start-error.js';
-import { draftOf, isThere, leftDrafts, targetOf } from './draft-file.js';
+import { draftOf, isThere, leftDrafts, removeDraft, targetOf } from './draft-file.js';
 import { asStartError, databaseOf } from './offline-database.js';
 import { assertOther, putInPlace, syncFile } from './output-file.js';
 
@@ -59,7 +58,7 @@ function abortable(progress: Progress, signal: AbortSignal): Progress {
 }
 
 function remove(draft: string): void {
-  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(draft + end, { force: true });
+  for (const end of ['', '-wal', '-shm', '-journal']) removeDraft(draft + end);
 }
 
 function taken(file: string): StartError {

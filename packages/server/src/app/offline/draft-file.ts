@@ -31,6 +31,15 @@ export function isThere(target: string, shown: string): boolean {
 /** The name under which this process writes a file until it is complete. */
 export const draftOf = (target: string): string => `${target}.${process.pid}.part`;
 
+/** A draft that could not be made because its folder is a file is no error here: the caller reports that. */
+export function removeDraft(draft: string): void {
+  try {
+    rmSync(draft, { force: true });
+  } catch (error) {
+    if (systemCode(error) !== 'ENOTDIR') throw error;
+  }
+}
+
 /** Drafts of a file that ended processes left, the newest last. Call it before this process begins its own. */
 export function leftDrafts(target: string): string[] {
   const prefix = `${basename(target)}.`;
@@ -71,6 +80,6 @@ export function writeWhole(path: string, text: string): void {
     if (there) chmodSync(draft, there.mode);
     renameSync(draft, target);
   } finally {
-    rmSync(draft, { force: true });
+    removeDraft(draft);
   }
 }
