@@ -9,10 +9,16 @@ const maxHeld = 64;
 const maxHeldBytes = 256 * 1024;
 
 /**
- * Why nothing may be sent to a membership now: the response to its join is not queued yet, its
- * rights are checked again, or its connection is being resumed.
+ * Why nothing may be sent to a membership now: its rights are checked again, or its connection is
+ * being resumed.
  */
-export type HoldReason = 'response' | 'rights' | 'resume';
+export type HoldReason = 'rights' | 'resume';
+
+/** A push that waits, and the last response that it waits for. */
+interface HeldFrame {
+  readonly frame: Frame;
+  readonly after: number;
+}
 
 /** The room of a membership, as far as it matters to it. */
 export interface JoinedRoomState {
@@ -45,10 +51,13 @@ export class Membership {
   /** Bytes charged for its state. */
   charged = 0;
   readonly #holds = new Set<HoldReason>();
-  #held: Frame[] = [];
+  /** Numbers of the responses that are not queued yet, in order. */
+  readonly #unanswered = new Set<number>();
+  #lastCommand = 0;
+  #held: HeldFrame[] = [];
   #heldBytes = 0;
-  /** The push that ends it, which waits for the response to its join. */
-  #last: Frame | undefined;
+  /** The push that ends it, which waits for responses. */
+  #last: HeldFrame | undefined;
 
   constructor(
     connection: RoomConnection,
@@ -74,7 +83,7 @@ export class Membership {
   }
 
   get isHeld(): boolean {
-    return this.#holds.size > 0;
+    return this.#holds.size > 0 || this.#unanswered.size > 0;
   }
 
   isHeldFor(reason: HoldReason): boolean {
@@ -87,17 +96,31 @@ export class Membership {
   }
 
   release(reason: HoldReason): void {
-    if (!this.#holds.delete(reason)) return;
-    if (this.#last && reason === 'response') this.sendLast(this.#last);
-    if (this.isHeld) return;
-    const held = this.#held;
-    this.#dropHeld();
-    for (const frame of held) this.offer(frame);
+    if (this.#holds.delete(reason)) this.#sendHeld();
+  }
+
+  /**
+   * The pushes from now on wait for the response to a command, until the returned function is
+   * called: it is queued. Each waits for the commands before it and not for later ones, so that a
+   * client that sends without a pause still receives pushes.
+   */
+  holdUntilAnswered(): () => void {
+    const command = ++this.#lastCommand;
+    this.#unanswered.add(command);
+    return () => {
+      if (this.#unanswered.delete(command)) this.#answered();
+    };
+  }
+
+  /** No response is to come: its target gets pushes only. */
+  releaseAnswers(): void {
+    this.#unanswered.clear();
+    this.#answered();
   }
 
   /** Its connection dropped: no response follows, and a resume begins again. */
   detach(): void {
-    this.#holds.delete('response');
+    this.#unanswered.clear();
     this.#holds.delete('resume');
     this.#dropHeld();
     this.#last = undefined;
@@ -106,10 +129,9 @@ export class Membership {
 
   /** Sends a push, or leaves it out: then the whole list follows. */
   offer(frame: Frame): void {
-    const { target } = this.connection;
-    if (this.isBehind || !target || !this.room) return;
+    if (this.isBehind || !this.connection.target || !this.room) return;
     if (this.isHeld) this.#keep(frame);
-    else if (!target.pushEphemeral?.(frame)) this.fallBehind();
+    else this.#send(frame);
   }
 
   /** It gets the whole list again: what waits is older. `isDelivering`: so may be what is on its way. */
@@ -134,16 +156,46 @@ export class Membership {
     return true;
   }
 
-  /** The last push, whatever is held: only the response to its join comes before it. */
+  /** The last push, whatever is held: only responses come before it. */
   sendLast(frame: Frame): void {
     this.#dropHeld();
-    this.#last = this.isHeldFor('response') ? frame : undefined;
-    if (this.#last) return;
-    this.connection.target?.pushEphemeral?.(frame, true);
+    if (this.#unanswered.size > 0) this.#last = { frame, after: this.#lastCommand };
+    else this.#sendNow(frame);
+  }
+
+  #sendNow(last: Frame): void {
+    this.#last = undefined;
+    this.connection.target?.pushEphemeral?.(last, true);
+  }
+
+  #send(frame: Frame): void {
+    if (!this.connection.target?.pushEphemeral?.(frame)) this.fallBehind();
+  }
+
+  #answered(): void {
+    if (this.#last && this.#isAnswered(this.#last)) this.#sendNow(this.#last.frame);
+    this.#sendHeld();
+  }
+
+  #sendHeld(): void {
+    if (this.#holds.size > 0) return;
+    if (this.isBehind || !this.room) this.#dropHeld();
+    let [first] = this.#held;
+    while (first && this.#isAnswered(first)) {
+      this.#held.shift();
+      this.#heldBytes -= first.frame.bytes.length;
+      this.#send(first.frame);
+      [first] = this.#held;
+    }
+  }
+
+  #isAnswered({ after }: HeldFrame): boolean {
+    const [oldest = Number.POSITIVE_INFINITY] = this.#unanswered;
+    return after < oldest;
   }
 
   #keep(frame: Frame): void {
-    this.#held.push(frame);
+    this.#held.push({ frame, after: this.#lastCommand });
     this.#heldBytes += frame.bytes.length;
     if (this.#held.length > maxHeld || this.#heldBytes > maxHeldBytes) this.fallBehind();
   }

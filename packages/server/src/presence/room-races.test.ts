@@ -128,3 +128,36 @@ test('[PRS1] [PRS7] joining again while pushes are on their way is followed by t
   membership.restartAt(list.known, true);
   expect([membership.isBehind, behind]).toEqual([true, 1]);
 });
+
+test('[PRS4] of two messages in flight the push of each waits for its own response, in order', async () => {
+  await app.join(amal, r);
+  amal.take();
+  const send = (event: string) =>
+    app.services.rooms.send({ auth: amal.auth, target: amal }, topic, { event });
+  const events = () => amal.take().map(({ body }) => (body as { event: string }).event);
+  const first = await send('first');
+  const second = await send('second');
+  await app.services.rooms.settled();
+  expect(amal.take()).toEqual([]);
+  first();
+  expect(events()).toEqual(['first']);
+  // A message that comes later does not make the earlier one wait.
+  const third = await send('third');
+  second();
+  expect(events()).toEqual(['second']);
+  third();
+  expect(events()).toEqual(['third']);
+});
+
+test('[PRS4] pushes keep their order when a later message is answered first', async () => {
+  await app.join(amal, r);
+  amal.take();
+  const send = (event: string) =>
+    app.services.rooms.send({ auth: amal.auth, target: amal }, topic, { event });
+  const [first, second] = [await send('first'), await send('second')];
+  await app.services.rooms.settled();
+  second();
+  expect(amal.take()).toEqual([]);
+  first();
+  expect(amal.take()).toMatchObject([{ body: { event: 'first' } }, { body: { event: 'second' } }]);
+});

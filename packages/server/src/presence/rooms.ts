@@ -137,7 +137,7 @@ export class Rooms {
     if (!membership) return;
     // What was held is in the list, or older.
     membership.isBehind = true;
-    membership.release('response');
+    membership.releaseAnswers();
     membership.room?.sendList(membership);
   }
 
@@ -308,13 +308,12 @@ export class Rooms {
   }
 
   /**
-   * Holds the pushes to a connection until the returned function is called: when the response is queued. Not if it has another
-   * socket by now, on which no response follows.
+   * Holds the pushes to a connection until the returned function is called: when the response is queued. Each command has a
+   * hold of its own. None if the connection has another socket by now, on which no response follows.
    */
   #untilAnswered(membership: Membership | undefined, target: PushTarget | undefined): () => void {
-    if (membership?.connection.target !== target) return () => {};
-    membership?.hold('response');
-    return () => membership?.release('response');
+    if (!membership || membership.connection.target !== target) return () => {};
+    return membership.holdUntilAnswered();
   }
 
   #open(target: PushTarget): RoomConnection {
