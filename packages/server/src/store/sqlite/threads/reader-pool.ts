@@ -12,6 +12,9 @@ type Reader = DatabaseThread<ReaderRequest>;
 /** Milliseconds without a new read after which the quick thread may take a long one. */
 const calm = 100;
 
+/** In place of the time that a read took: its thread has not told it. */
+const untold = -1;
+
 /**
  * The threads that answer queries. Any thread can take any query: each reads the latest commit.
  *
@@ -23,6 +26,7 @@ const calm = 100;
  */
 export class ReaderPool {
   readonly #file: string;
+  readonly #module: URL;
   readonly #platform: Platform;
   /** With what each shares with this thread: see `ReaderStart`. */
   readonly #threads = new Map<Reader, Int32Array>();
@@ -37,8 +41,15 @@ export class ReaderPool {
   #paused: (() => void) | undefined;
   #closed = false;
 
-  constructor(file: string, size: number, platform: Platform) {
+  /** `module`: what runs in each thread. */
+  constructor(
+    file: string,
+    size: number,
+    platform: Platform,
+    module = new URL('./reader-thread.js', import.meta.url),
+  ) {
     this.#file = file;
+    this.#module = module;
     this.#platform = platform;
     for (let index = 0; index < size; index++) this.#start();
   }
@@ -94,7 +105,7 @@ export class ReaderPool {
   #start(): void {
     const spent = new Int32Array(new SharedArrayBuffer(4));
     const thread: Reader = new DatabaseThread({
-      module: new URL('./reader-thread.js', import.meta.url),
+      module: this.#module,
       data: { file: this.#file, waiting: this.#queues.waiting, spent } satisfies ReaderStart,
       onDeath: () => this.#replace(thread),
     });
@@ -150,7 +161,13 @@ export class ReaderPool {
     this.#running += 1;
     const quantum = thread === this.#quick ? this.#queues.quantumOf(job) : undefined;
     const spent = this.#threads.get(thread) ?? new Int32Array(1);
-    const spend = () => job.spend(Atomics.load(spent, 0) / 1000);
+    const begun = this.#platform.clock.monotonic();
+    Atomics.store(spent, 0, untold);
+    const spend = () => {
+      const time = Atomics.load(spent, 0);
+      // A thread that dies does not tell: the time until then counts.
+      job.spend(time === untold ? this.#platform.clock.monotonic() - begun : time / 1000);
+    };
     try {
       const answer = (await thread.request(job.begin(quantum))) as string;
       spend();

@@ -8,6 +8,7 @@ import { StoreUnavailable } from '../../store-errors.js';
 import { defaultSqliteConfig } from '../config.js';
 import { Scratch } from '../scratch.fixture.js';
 import { DatabaseThread } from './database-thread.js';
+import { ReaderPool } from './reader-pool.js';
 import { WriterClient } from './writer-client.js';
 
 const scratch = Scratch.each();
@@ -109,4 +110,36 @@ test('a writer that dies is restarted, and knows the prepared layouts', async ()
     answer = await ask().catch(() => undefined);
   }
   expect(answer).toEqual(['open', 'prepare', 'restart-log']);
+});
+
+/** A reader that takes 7 ms for a read of changes, and dies of any other. */
+const mortalReader = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort, workerData } from 'node:worker_threads';
+    parentPort.on('message', (request) => {
+      if (request.kind !== 'changes') process.exit(1);
+      Atomics.store(workerData.spent, 0, 7000);
+      parentPort.postMessage({ value: '{}' });
+    });`)}`,
+);
+
+test('[LIM46] a reader that dies charges the time until then to whom it read for, and nothing of others', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const pool = new ReaderPool('', 1, platform, mortalReader);
+  scratch.defer(() => pool.close());
+  const spent: [string, number][] = [];
+  const requesterOf = (owner: string) => {
+    return { owner, waited: 0, spend: (time: number) => void spent.push([owner, time]) };
+  };
+  const scope = { names: ['users'], parents: [] };
+  const changes = { kind: 'changes', scope, after: 0, limit: 1 } as const;
+  await pool.request(changes, { timeout: 1000, requester: requesterOf('lives') });
+  const fatal = { ...changes, kind: 'created' } as const;
+  const dying = pool.request(fatal, { timeout: 1000, requester: requesterOf('dies') });
+  platform.advance(40);
+  await expect(dying).rejects.toThrow(StoreUnavailable);
+  expect(spent).toEqual([
+    ['lives', 7],
+    ['dies', 40],
+  ]);
 });
