@@ -78,16 +78,7 @@ export async function httpBase({
     if (Buffer.isBuffer(payload)) recordOutput(reply.raw, payload.length);
     done();
   });
-  const compressions = new Compressions();
-  app.addHook('onSend', ({ raw }, reply, payload, done) => {
-    const isSmall = lengthOf(payload) < worthCompressing;
-    const takes = !isSmall && /\b(?:br|gzip)\b|\*/i.test(raw.headers['accept-encoding'] ?? '');
-    // What the plugin looks for.
-    if (takes && !compressions.begin(addresses.of(raw), reply.raw)) {
-      raw.headers['x-no-compression'] = 'busy';
-    }
-    done();
-  });
+  limitCompressions(app, addresses);
   await protect(app, origins);
   await app.register(compress, {
     threshold: worthCompressing,
@@ -99,11 +90,27 @@ export async function httpBase({
   return app;
 }
 
-/** Of a stream it is not known. */
-function lengthOf(payload: unknown): number {
+/** Rule LIM47. */
+function limitCompressions(app: FastifyInstance, addresses: HttpBaseOptions['addresses']): void {
+  const compressions = new Compressions();
+  app.addHook('onSend', ({ raw }, reply, payload, done) => {
+    const length = lengthOf(payload) ?? Number(reply.getHeader('content-length') ?? Infinity);
+    const takes =
+      length >= worthCompressing &&
+      /\b(?:br|gzip)\b|\*/i.test(raw.headers['accept-encoding'] ?? '');
+    // What the plugin looks for.
+    if (takes && !compressions.begin(addresses.of(raw), reply.raw, length)) {
+      raw.headers['x-no-compression'] = 'busy';
+    }
+    done();
+  });
+}
+
+/** Of a stream only its header may say it. */
+function lengthOf(payload: unknown): number | undefined {
   if (payload === null || payload === undefined) return 0;
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length;
-  return Number.POSITIVE_INFINITY;
+  return undefined;
 }
 
 /** A path with invalid percent-encoding is taken literally: it is never a valid R (rule ERR1). */
