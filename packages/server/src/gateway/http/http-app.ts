@@ -1,4 +1,3 @@
-import files from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import type { AppDeps } from '../app-deps.js';
 import { authRoutes } from './auth/auth-routes.js';
@@ -7,7 +6,8 @@ import { httpBase } from './http-base.js';
 import { migrationRoute } from './migration-route.js';
 import { openApiRoute } from './openapi-route.js';
 import { devPageRoutes } from './pages/dev-page.js';
-import { isPublicFile, isServedFile } from './pages/public-files.js';
+import { isServedFile } from './pages/public-files.js';
+import { servePublicFiles } from './pages/serve-public-files.js';
 import { readBody } from './request-body.js';
 import { restRoutes } from './rest/rest-routes.js';
 import type { EventStreams } from './sse/event-streams.js';
@@ -19,7 +19,7 @@ export async function buildHttpApp(deps: AppDeps, streams: EventStreams): Promis
   const app = await httpBase({
     ...{ cors, log, platform, addresses: deps.addresses },
     readBody: (request, payload) => readBody(deps, request, payload),
-    isFile: (path) => root !== undefined && isServedFile(path, root),
+    isFile: async (path) => root !== undefined && (await isServedFile(path, root)),
   });
   openApiRoute(app, deps);
   authRoutes(app, deps);
@@ -27,7 +27,7 @@ export async function buildHttpApp(deps: AppDeps, streams: EventStreams): Promis
   migrationRoute(app, deps);
   restRoutes(app, deps, streams);
   if (root !== undefined) {
-    await app.register(files, { root, allowedPath: (path) => isPublicFile(path, root) });
+    await app.register(async (scope) => await servePublicFiles(scope, root));
   } else if (devPage) {
     devPageRoutes(app, { ...deps, docs: devPage.docs });
   }

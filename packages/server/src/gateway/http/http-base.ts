@@ -28,7 +28,7 @@ export interface HttpBaseOptions {
     | ((request: FastifyRequest, payload: Readable) => Promise<unknown>)
     | undefined;
   /** Whether there is a file under a decoded path. */
-  readonly isFile?: ((path: string) => boolean) | undefined;
+  readonly isFile?: ((path: string) => Promise<boolean>) | undefined;
 }
 
 /** Response size in bytes from which it is compressed. */
@@ -61,7 +61,7 @@ export async function httpBase({
   app.removeAllContentTypeParsers();
   const methodsOf = watchMethods(app, isFile);
   app.addHook('onRequest', async ({ raw, url }, reply) => {
-    const methods = raw.method === 'OPTIONS' ? methodsOf(pathOf(url)) : undefined;
+    const methods = raw.method === 'OPTIONS' ? await methodsOf(pathOf(url)) : undefined;
     if (methods) reply.header('Allow', methods.join(', '));
     forceJsonContentType(raw);
     // Encoding names are case-insensitive (RFC 9110, section 8.4.1), but not for the plugin.

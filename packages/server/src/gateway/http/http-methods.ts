@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { protocolVersion } from '../server/socket-path.js';
 import { restTarget } from './rest/rest-message.js';
 
-/** The methods of a path, as in `Allow`; `undefined`: no such path. */
-export type MethodsOf = (path: string) => readonly string[] | undefined;
+/** Resolves with the methods of a path, as in `Allow`; `undefined`: no such path. */
+export type MethodsOf = (path: string) => Promise<readonly string[] | undefined>;
 
 const rest = `/v${protocolVersion}/`;
 
@@ -13,7 +13,7 @@ const rest = `/v${protocolVersion}/`;
  */
 export function watchMethods(
   app: FastifyInstance,
-  isFile: (path: string) => boolean = () => false,
+  isFile: (path: string) => Promise<boolean> = async () => false,
 ): MethodsOf {
   const known = new Map<string, { readonly path: RegExp; readonly methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -22,11 +22,11 @@ export function watchMethods(
     known.set(url, route);
     for (const name of [method].flat()) route.methods.add(name);
   });
-  return (path) => {
+  return async (path) => {
     if (path.startsWith(rest)) return restMethods(path.slice(rest.length - 1));
     const route = [...known.values()].find((candidate) => candidate.path.test(path));
     if (route) return [...route.methods, 'OPTIONS'];
-    return isFile(decodeURIComponent(path)) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
+    return (await isFile(decodeURIComponent(path))) ? ['GET', 'HEAD', 'OPTIONS'] : undefined;
   };
 }
 

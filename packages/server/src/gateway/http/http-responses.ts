@@ -34,8 +34,8 @@ export function respondWithErrors(
   app: FastifyInstance,
   { log, platform, methodsOf }: ErrorResponsesOptions,
 ): void {
-  app.setNotFoundHandler((request, reply) => {
-    const methods = methodsOf(pathOf(request.url));
+  app.setNotFoundHandler(async (request, reply) => {
+    const methods = await methodsOf(pathOf(request.url));
     if (methods === undefined) return sendRefusal(reply, refusals.notFound);
     reply.header('Allow', methods.join(', '));
     return sendError(reply, fail('command.unknown'));

@@ -37,17 +37,17 @@ describe('[LIM36] of the public folder', () => {
     '/a',
     '/.well-known/security.txt',
     '/c.txt',
-  ])('%s is served', (path) => {
-    expect(isPublicFile(path, root)).toBe(true);
-    expect(isPublicFile(path, join(folder, 'release'))).toBe(true);
+  ])('%s is served', async (path) => {
+    expect(await isPublicFile(path, root)).toBe(true);
+    expect(await isPublicFile(path, join(folder, 'release'))).toBe(true);
   });
 
   test.each([
     ...['/.env', '/.git/config', '/a/.hidden', '/.well-known/.secret', '/a/.well-known', '//.env'],
     ...['/linked.html', '/linked', '/linked/', '/linked/index.html', '/indexed/', '/neighbour.txt'],
     ...['/../secret/index.html', '/..', '/a\\b.txt', '/a/b.txt\0', '/missing', '/..data/c.txt'],
-  ])('%s is not', (path) => {
-    expect(isPublicFile(path, root)).toBe(false);
+  ])('%s is not', async (path) => {
+    expect(await isPublicFile(path, root)).toBe(false);
   });
 });
 
@@ -61,6 +61,6 @@ test.each<[string, boolean]>([
   ['/.env', false],
   ['/\\', false],
   ['//', true],
-])('[HTTP4] %s is a file: %s', (path, isFile) => {
-  expect(isServedFile(path, root)).toBe(isFile);
+])('[HTTP4] %s is a file: %s', async (path, isFile) => {
+  expect(await isServedFile(path, root)).toBe(isFile);
 });

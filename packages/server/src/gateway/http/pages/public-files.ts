@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
 /** The dot folder that is public (RFC 8615). */
@@ -8,18 +8,18 @@ const wellKnown = '.well-known';
  * Rule LIM36: true if a file of the public folder may be served. `path` is decoded. Dotfiles are
  * not public, and the target of a link has to be in the folder, too.
  */
-export function isPublicFile(path: string, root: string): boolean {
+export async function isPublicFile(path: string, root: string): Promise<boolean> {
   if (/[\\\0]/.test(path)) return false;
-  const names = path.split('/').filter(Boolean);
+  const names = namesIn(path);
   if (names.some((name, at) => name.startsWith('.') && !(at === 0 && name === wellKnown))) {
     return false;
   }
   try {
-    const folder = realpathSync(root);
-    const file = realpathSync(join(root, ...names));
+    const folder = await realpath(root);
+    const file = await realpath(join(root, ...names));
     if (!isWithin(file, folder)) return false;
     // A folder is served as its index, if there is one.
-    return !statSync(file).isDirectory() || isIndexWithin(file, folder);
+    return !(await stat(file)).isDirectory() || (await isIndexWithin(file, folder));
   } catch {
     return false;
   }
@@ -29,15 +29,25 @@ export function isPublicFile(path: string, root: string): boolean {
  * True if a GET of this path is answered with a file: the path itself, or the index of the folder
  * it names.
  */
-export function isServedFile(path: string, root: string): boolean {
-  if (!isPublicFile(path, root)) return false;
+export async function isServedFile(path: string, root: string): Promise<boolean> {
+  if (!(await isPublicFile(path, root))) return false;
   const files = [join(root, path), join(root, path, 'index.html')];
-  return files.some((file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false);
+  const found = await Promise.all(files.map((file) => stat(file).catch(() => undefined)));
+  return found.some((entry) => entry?.isFile());
 }
 
-function isIndexWithin(path: string, folder: string): boolean {
+/** Whether two paths name the same: how many slashes there are does not matter. */
+export function isSamePath(a: string, b: string): boolean {
+  return namesIn(a).join('/') === namesIn(b).join('/');
+}
+
+function namesIn(path: string): string[] {
+  return path.split('/').filter(Boolean);
+}
+
+async function isIndexWithin(path: string, folder: string): Promise<boolean> {
   try {
-    return isWithin(realpathSync(join(path, 'index.html')), folder);
+    return isWithin(await realpath(join(path, 'index.html')), folder);
   } catch {
     return true;
   }
