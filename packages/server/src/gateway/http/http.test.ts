@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { JsonObject } from '@really/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Reply } from '../../commands/services.js';
 import { silentLog } from '../../platform/log.js';
@@ -108,6 +109,37 @@ describe('anonymous tokens', () => {
     platform.advance(20_000);
     expect((await post('/auth/anonymous')).status).toBe(200);
   });
+});
+
+test('[LIM28] who goes on after refusals gets further ones late', async () => {
+  const platform = simulatedPlatform({ seed: 1 });
+  const waits: number[] = [];
+  const { after } = platform.timers;
+  platform.timers.after = (time, task) => {
+    waits.push(time);
+    return after.call(platform.timers, time, task);
+  };
+  const rates = { ...noRates, commands: 2 };
+  const { call, post } = await start({ platform, config: { rates } });
+  const { accessToken } = (await (await post('/auth/anonymous')).json()) as JsonObject;
+  const headers = { authorization: `Bearer ${accessToken}` };
+  const get = async () => (await call('/v0.1/users/1', { headers })).status;
+  for (let n = 0; n < 2; n++) expect(await get()).not.toBe(429);
+  for (let n = 0; n < 2; n++) expect(await get()).toBe(429);
+  waits.length = 0;
+  let status: number | undefined;
+  const refused = get().then((late) => {
+    status = late;
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  while (!waits.includes(1000) && status === undefined) await turn();
+  expect(status).toBeUndefined();
+  while (status === undefined) {
+    platform.advance(1000);
+    await turn();
+  }
+  await refused;
+  expect(status).toBe(429);
 });
 
 describe('event streams', () => {

@@ -1,4 +1,3 @@
-import { fail } from '@really/protocol';
 import type { Rates } from '../../platform/limits.js';
 import type { Clock } from '../../platform/platform.js';
 import { RateLimit } from '../../platform/scheduling/rate-limit.js';
@@ -55,12 +54,6 @@ export class CommandRates {
       this.#byAddress.giveBack(address, commands);
     }
     return ofUid;
-  }
-
-  /** As `take`, and throws 429 if it is not granted. */
-  assert(address: string, uid: string | undefined, commands = 1): void {
-    const retryAfter = this.take(address, uid, commands);
-    if (retryAfter > 0) throw fail.rateLimited(retryAfter);
   }
 
   /**

@@ -26,13 +26,11 @@ export function knownUid(request: IncomingMessage): string | undefined {
 }
 
 /** Rule HTTP4: the owner of the token. Throws 401, or 429 over the rate limit. */
-export async function callerOf(
-  request: FastifyRequest,
-  { tokens, addresses, rates, audit }: AppDeps,
-): Promise<Caller> {
+export async function callerOf(request: FastifyRequest, deps: AppDeps): Promise<Caller> {
+  const { tokens, addresses, audit } = deps;
   const address = addresses.of(request.raw);
   const verified = await tokens.verify(tokenOf(request));
-  rates.assert(address, verified.ok ? verified.auth.uid : undefined);
+  await demandRate(deps, { address, uid: verified.ok ? verified.auth.uid : undefined });
   if (verified.ok) {
     const { auth, token, expires } = verified;
     uids.set(request.raw, auth.uid);
@@ -48,16 +46,32 @@ export async function callerOf(
  * Charges what a body costs beyond its bytes and the one command that are paid for already (rules
  * LIM21 and LIM27). Throws 429 over the rate limit of commands.
  */
-export function payMembers(
+export async function payMembers(
   { address, auth }: Caller,
   members: number,
-  { rates, intakes }: AppDeps,
-): void {
-  const intake = Intake.ofRequest(intakes, { address, uid: auth.uid });
+  deps: AppDeps,
+): Promise<void> {
+  const intake = Intake.ofRequest(deps.intakes, { address, uid: auth.uid });
   intake.payParsed({ bytes: 0, time: 0, members });
   intake.end();
   const more = costOfMembers(members) - 1;
-  if (more > 0) rates.assert(address, auth.uid, more);
+  if (more > 0) await demandRate(deps, { address, uid: auth.uid }, more);
+}
+
+/**
+ * Throws 429 over the rate limit of commands. To a client that goes on sending meanwhile it comes
+ * late, and until then nothing more is begun on its connection (rule LIM28).
+ */
+async function demandRate(
+  { rates, platform }: AppDeps,
+  { address, uid }: { readonly address: string; readonly uid: string | undefined },
+  commands = 1,
+): Promise<void> {
+  const retryAfter = rates.take(address, uid, commands);
+  if (retryAfter === 0) return;
+  const pause = rates.refuse(address, uid) * 1000;
+  if (pause > 0) await new Promise<void>((resolve) => platform.timers.after(pause, resolve));
+  throw fail.rateLimited(retryAfter);
 }
 
 /**

@@ -98,7 +98,7 @@ class RestRoutes {
   ): Promise<FastifyReply> {
     const caller = this.#callers.get(request);
     if (!caller) throw new Error('a request was served without authorization');
-    const rest = this.#read(request, asked, caller);
+    const rest = await this.#read(request, asked, caller);
     const message = restMessage(rest);
     const traced = traceOf(request.headers);
     if (wantsEvents(request)) {
@@ -146,7 +146,11 @@ class RestRoutes {
     }
   }
 
-  #read(request: FastifyRequest, { target, bodyCommand }: RestTarget, caller: Caller): RestRequest {
+  async #read(
+    request: FastifyRequest,
+    { target, bodyCommand }: RestTarget,
+    caller: Caller,
+  ): Promise<RestRequest> {
     if (!target) throw fail('r.invalid');
     const query = new Map<string, string>();
     for (const [name, value] of Object.entries(request.query as Record<string, unknown>)) {
@@ -156,7 +160,7 @@ class RestRoutes {
     const { limits } = this.#deps;
     const takesBody = method === 'POST' || method === 'PATCH';
     const body = takesBody ? parsedBody(request.body, limits) : undefined;
-    if (body) payMembers(caller, body.members, this.#deps);
+    if (body) await payMembers(caller, body.members, this.#deps);
     return { method, target, bodyCommand, query, headers, body: body?.message, limits };
   }
 }
