@@ -30,6 +30,7 @@ export interface LiveContext {
   readonly log: Log;
   readonly metrics: LiveMetrics;
   readonly telemetry: PushTelemetry;
+  /** What is committed, from memory if possible. */
   readonly objects: Pick<Objects, 'heads'> & NewestObjects;
   readonly limits: Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
   /** Charges the owner of a new window for what reading it took; without it nobody is charged. */

@@ -277,6 +277,8 @@ export interface LiveSetupOptions {
    * subscriber.
    */
   readonly isHurried?: boolean;
+  /** Reads objects from memory; by default from the store. */
+  readonly heads?: Store['getMany'];
   /** Wraps the store of the live layer. */
   readonly wrap?: (store: Store) => Store;
 }
@@ -286,11 +288,12 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
   const platform = simulatedPlatform({ seed: 1 });
   if (options.isHurried) hurry(platform.clock);
   const store = openMemoryStore(options.store ?? {}, platform);
+  const read = options.wrap?.(store) ?? store;
   const bus = new UnreliableBus();
   const counts = new FakeMetrics();
   let models = modelSet(...(options.models ?? [modelOf()]));
   const live = new Live({
-    store: options.wrap?.(store) ?? store,
+    store: read,
     bus,
     models: () => models,
     platform,
@@ -298,7 +301,7 @@ export async function setUpLive(options: LiveSetupOptions = {}): Promise<LiveSet
     metrics: counts,
     ...(options.isHurried && { pace: new FanOutPace(1) }),
     // As committed: there is no cache.
-    objects: { heads: (rs) => store.getMany(rs) },
+    objects: { heads: options.heads ?? ((rs) => read.getMany(rs)) },
     limits: { ...defaultLimits, ...options.limits },
   });
   await store.prepare(models.all().map(({ layout }) => layout));

@@ -20,7 +20,7 @@ import type { Tracing } from '../platform/tracing.js';
 import type { QueryLimiter } from '../queries/query-limiter.js';
 import type { Store } from '../store/store.js';
 import type { CommittedChange, Pos } from '../store/stored-object.js';
-import { acknowledgedStore } from './catch-up/acknowledged-store.js';
+import { acknowledgedObjects, acknowledgedStore } from './catch-up/acknowledged-store.js';
 import { LogCursor } from './catch-up/log-cursor.js';
 import { CollectionCatchUp } from './collection/collection-catch-up.js';
 import { CollectionDelivery } from './collection/collection-delivery.js';
@@ -84,6 +84,9 @@ export interface LiveOptions {
   readonly limits: LiveLimits &
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
+
+/** Milliseconds of a tick for all work on subscriptions: most commands of others take several ticks. */
+const liveTime = 4;
 
 /** Concurrent store reads: of all subscriptions, and of one connection. */
 const readLimits = { total: 16, perOwner: 4 };
@@ -286,7 +289,9 @@ export class Live {
    */
   park(pushTarget: PushTarget): readonly ResumableSubscription[] {
     const resumable = this.#subscriptionsOf(pushTarget).flatMap((subscription) => {
-      if (subscription.kind !== 'query') this.#registry.assignGroup(subscription);
+      // A live one is in the group of its rights.
+      const isOutdated = subscription.kind !== 'query' && subscription.progress !== 'live';
+      if (isOutdated) this.#registry.assignGroup(subscription);
       const model = this.#context.models().get(collectionNamesOf(subscription));
       return (model && resumableOf(subscription, model, this.#resumableWindows)) ?? [];
     });
@@ -322,7 +327,9 @@ export class Live {
   /** Ends everything of a connection that will not resume. */
   drop(pushTarget: PushTarget): void {
     const session = this.#sessions.close(pushTarget);
-    if (session) this.#context.inFlight.during(this.#context.slice.run(this.#endAll(session)));
+    if (!session) return;
+    const { inFlight, slice } = this.#context;
+    inFlight.during(slice.run(this.#endAll(session), session.address));
   }
 
   *#endAll(session: LiveSession): Steps {
@@ -427,13 +434,14 @@ function contextOf(
   },
 ): LiveContext {
   const { metrics = noMetrics, tracing, published, limits, platform } = options;
-  const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, ...rest } = options;
+  const { budgets = new Budgets(metrics), pace = new FanOutPace(), store, objects } = options;
   const { usages, counts, evict } = deps;
   const { clock } = platform;
   const inFlight = new InFlight();
-  const slice = new TickSlice(clock);
+  const slice = new TickSlice(clock, liveTime);
   return {
-    ...rest,
+    ...options,
+    objects: published ? acknowledgedObjects(objects, published) : objects,
     usages,
     budget: new LiveBudget({ limits, budgets, usages, evict }),
     inFlight,

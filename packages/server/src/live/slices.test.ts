@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { StoredObject } from '../store/stored-object.js';
 import {
   FakeConnection,
   itemOf,
@@ -140,4 +141,50 @@ test('[LIM43] a closed connection ends its subscriptions in several turns, and t
     objectTopics: 0,
     collectionTopics: 0,
   });
+});
+
+test('[LIM43] who subscribes from another address does not wait for all the connections of one address', async () => {
+  const on = await setUpLive({ models: [modelOf({ read })], isHurried: true });
+  const items = uids.map((id) => itemOf(`/users/${id}`));
+  for (const { r } of items) await on.create(r, { a: 0 });
+  const done: string[] = [];
+  const subscribeFrom = async (address: string) => {
+    const connection = Object.assign(new FakeConnection({ uid: 'u' }), { address });
+    await on.live.subscribe(connection, items);
+    done.push(address);
+  };
+  const many = Array.from({ length: 10 }, () => subscribeFrom('192.0.2.1'));
+  await Promise.all([...many, subscribeFrom('192.0.2.2')]);
+  expect(done.indexOf('192.0.2.2')).toBeLessThan(3);
+});
+
+test('[LIM43] those who subscribe to an object one after another share its snapshot, until it or what they see changes', async () => {
+  const on = await setUpLive({ models: [modelOf({ read })] });
+  await on.create('/users/1', { a: 1, b: 2 });
+  const frameFor = async (fields: readonly string[], level = 'all') => {
+    const connection = new FakeConnection({ uid: 'u', data: { level } });
+    await on.subscribe(connection, { r: '/users/1', fields });
+    on.live.drop(connection);
+    return connection.frames[0];
+  };
+  const first = await frameFor(['a']);
+  expect(await frameFor(['a'])).toBe(first);
+  expect((await frameFor(['b']))?.text).toContain('"body":{"_r":"/users/1","_rev":1,"b":2}');
+  expect(await frameFor(['a'], 'other')).not.toBe(first);
+  await on.set('/users/1', { a: 'new' });
+  expect((await frameFor(['a']))?.text).toContain('"new"');
+});
+
+test('[LIM43] objects that are in memory are not read again to subscribe to them', async () => {
+  const stored: StoredObject[] = [];
+  const on = await setUpLive({
+    models: [modelOf({ read })],
+    heads: async (rs) => rs.map((r) => stored.find((object) => object.r === r)),
+    wrap: (store) => Object.assign(store, { getMany: () => expect.unreachable() }),
+  });
+  for (const id of uids) stored.push((await on.create(`/users/${id}`, { a: id })).object);
+  const connection = new FakeConnection({ uid: 'u' });
+  await on.subscribe(connection, ...uids.map((id) => `/users/${id}`));
+  await on.live.settled();
+  expect(connection.summaries()).toEqual(uids.map(() => 'snapshot 1'));
 });

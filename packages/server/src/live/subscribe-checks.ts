@@ -8,17 +8,18 @@ import { isKnownPath } from '../queries/filter.js';
 import type { StoredObject } from '../store/stored-object.js';
 import { type LiveContext, modelOf } from './live-context.js';
 import type { Position } from './position.js';
+import { isSameList } from './push/visibility.js';
 import type { PushTarget } from './push-target.js';
 import type { QueryGroupTraits } from './query/query-group-traits.js';
 import type { LiveSession } from './registry/live-session.js';
 
-/** Stored objects by R. */
-export type StoredObjectsByR = ReadonlyMap<string, StoredObject | undefined>;
+/** The committed object of this R. Throws if the objects could not be read. */
+export type HeadOf = (r: string) => StoredObject | undefined;
 
 /** An item of a subscribe command, before it is registered. */
 export interface ItemSubscribeRequest {
-  /** Authorizes the item. Rejects if it is refused. */
-  authorize(heads: Promise<StoredObjectsByR>): Promise<AuthorizedItem>;
+  /** Authorizes the item, at once if possible. Throws or rejects if it is refused. */
+  authorize(headOf: HeadOf): AuthorizedItem | Promise<AuthorizedItem>;
   /** Call at the end in any case. */
   release(): void;
 }
@@ -89,15 +90,33 @@ export async function authorizeCollection(
   await demandOfAnyObject(subscribe, { auth, r });
 }
 
+/**
+ * The last list of fields of each model, as requested and resolved: the items of a request mostly
+ * have the same, and their subscriptions share it.
+ */
+const lastResolved = new WeakMap<
+  Model,
+  { readonly requested: readonly string[]; readonly fields: readonly string[] | undefined }
+>();
+
 /** The requested fields, `undefined` for all. Throws 400 with the unknown names. */
 export function requestedFields(
   model: Model,
   fields: readonly string[] | undefined,
   path: string,
 ): readonly string[] | undefined {
+  if (fields === undefined) return undefined;
+  const last = lastResolved.get(model);
+  if (last && isSameList(last.requested, fields)) return last.fields;
   const resolved = resolveFields(model, fields);
-  // `slice` trims the spare capacity of a filtered array.
-  if (resolved.ok) return resolved.fields?.slice();
+  if (resolved.ok) {
+    // `slice` trims the spare capacity of a filtered array.
+    const shared = resolved.fields?.slice();
+    if (fields.length <= model.fields.size) {
+      lastResolved.set(model, { requested: fields, fields: shared });
+    }
+    return shared;
+  }
   const unknown = resolved.unknown.map((name) => `field.unknown: ${name}`);
   throw fail('request.invalid', { [path]: unknown });
 }

@@ -19,12 +19,12 @@ import type { GroupReassignment } from './registry/group-reassignment.js';
 import type { LiveSession } from './registry/live-session.js';
 import {
   type AuthorizedItem,
+  type HeadOf,
   type ItemSubscribeRequest,
   type RegisteredItem,
   type RequestedSubscription,
   requestedFields,
   requireModel,
-  type StoredObjectsByR,
   type SubscribedItem,
   type SubscribeRequestItem,
 } from './subscribe-checks.js';
@@ -71,15 +71,15 @@ export async function subscribe(
   items: readonly RequestedSubscription[],
 ): Promise<SubscribeResult> {
   const { slice } = deps.context;
-  const result = new SubscribeResults(deps.context);
+  const result = new SubscribeResults(deps.context, session);
   for (let first = 0; first < items.length; first += batchSize) {
     const batch = items
       .slice(first, first + batchSize)
       .map((item, at) => ({ item, index: first + at }));
+    if (slice.isOver) await slice.rest(session.address);
     await subscribeBatch(deps, session, batch, result);
     await result.rateWait;
     if (session.dropped) break;
-    if (slice.isOver) await slice.rest();
   }
   return result;
 }
@@ -117,10 +117,9 @@ async function tryBatch(
   );
   try {
     // Read after the topics are retained, so that no change of these objects is missed.
-    const heads = readHeads(context, session, requests, result);
-    const authorized = await Promise.all(
-      requests.map((request) => authorizeItem(context, request, heads)),
-    );
+    const headOf = await readHeads(context, session, requests, result);
+    const outcomes = requests.map((request) => authorizeItem(context, request, headOf));
+    const authorized = await settled(outcomes);
     if (context.models() !== models) return undefined;
     if (rightsTimes(context, items) !== authorizedAt) return undefined;
     return session.dropped
@@ -131,13 +130,20 @@ async function tryBatch(
   }
 }
 
-/** Equal as long as what these items are authorized by is the same. */
-function rightsTimes(context: LiveContext, items: readonly SubscribeRequestItem[]): string {
-  const times = items.map(({ item: { target } }) => {
-    const model = target && modelOf(context, target.names);
-    return model ? context.rightsClock.timeOf(model) : 0;
-  });
-  return times.join(' ');
+/** Equal as long as what these items are authorized by is the same: times only grow. */
+function rightsTimes(context: LiveContext, items: readonly SubscribeRequestItem[]): number {
+  let sum = 0;
+  for (const { item } of items) {
+    const model = item.target && modelOf(context, item.target.names);
+    if (model) sum += context.rightsClock.timeOf(model);
+  }
+  return sum;
+}
+
+/** Without a promise if there is none among them: there may be many. */
+function settled<T>(outcomes: readonly (T | Promise<T>)[]): readonly T[] | Promise<T[]> {
+  const isLate = outcomes.some((outcome) => outcome instanceof Promise);
+  return isLate ? Promise.all(outcomes) : (outcomes as readonly T[]);
 }
 
 function requestFor(
@@ -162,39 +168,57 @@ function requestFor(
   return new CollectionSubscribeRequest(deps.collections, session, options);
 }
 
-/** Sessions take turns, as in every read for subscriptions (rule LIM43). */
+/**
+ * Sessions take turns, as in every read for subscriptions (rule LIM43). Never rejects: collections
+ * and queries do not need it.
+ */
 async function readHeads(
-  { store, limiter }: LiveContext,
+  { objects, limiter }: LiveContext,
   session: LiveSession,
   requests: readonly ItemOutcome<ItemSubscribeRequest>[],
   result: SubscribeResults,
-): Promise<StoredObjectsByR> {
+): Promise<HeadOf> {
   const rs = new Set<string>();
   for (const { item, error } of requests) {
     if (!error && item.target?.kind === 'object') rs.add(item.target.r);
   }
   const requested = [...rs];
-  if (requested.length === 0) return new Map();
-  const objects = await limiter.schedule(session, () => store.getMany(requested));
-  for (const object of objects) result.rateWait = charge(session, object) ?? result.rateWait;
-  return new Map(requested.map((r, index) => [r, objects[index]]));
+  const byR = new Map<string, StoredObject>();
+  try {
+    const heads =
+      requested.length > 0 ? await limiter.schedule(session, () => objects.heads(requested)) : [];
+    for (const head of heads) {
+      if (!head) continue;
+      byR.set(head.r, head);
+      result.rateWait = charge(session, head) ?? result.rateWait;
+    }
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+  return (r) => byR.get(r);
 }
 
-function charge({ pushTarget }: LiveSession, object: StoredObject | undefined) {
-  return object && pushTarget.charge?.(estimateBytes(object.data));
+function charge({ pushTarget }: LiveSession, { data }: StoredObject) {
+  return pushTarget.charge?.(estimateBytes(data));
 }
 
-async function authorizeItem(
+function authorizeItem(
   context: LiveContext,
   request: ItemOutcome<ItemSubscribeRequest>,
-  heads: Promise<StoredObjectsByR>,
-): Promise<ItemOutcome<AuthorizedItem>> {
+  headOf: HeadOf,
+): ItemOutcome<AuthorizedItem> | Promise<ItemOutcome<AuthorizedItem>> {
   if (request.error) return request;
   const { item } = request;
+  const failed = (error: unknown) => ({ item, error: pushError(context, error, { r: item.r }) });
   try {
-    return { item, value: await request.value.authorize(heads) };
+    const value = request.value.authorize(headOf);
+    return value instanceof Promise
+      ? value.then((late) => ({ item, value: late }), failed)
+      : { item, value };
   } catch (error) {
-    return { item, error: pushError(context, error, { r: item.r }) };
+    return failed(error);
   }
 }
 
@@ -222,13 +246,15 @@ function attempt<T>(
 /** Collects the results of the items. */
 class SubscribeResults implements SubscribeResult {
   readonly #context: LiveContext;
+  readonly #session: LiveSession;
   readonly subscriptions: RegisteredItem[] = [];
   readonly failures: FailedItem[] = [];
   /** Resolves when more may be read for the client. */
   rateWait: Promise<void> | undefined;
 
-  constructor(context: LiveContext) {
+  constructor(context: LiveContext, session: LiveSession) {
     this.#context = context;
+    this.#session = session;
   }
 
   add(registered: readonly ItemOutcome<RegisteredItem>[]): void {
@@ -241,7 +267,7 @@ class SubscribeResults implements SubscribeResult {
   /** Yields the event loop if there are many (rule LIM43). */
   readonly start = (): void => {
     const { inFlight, slice } = this.#context;
-    inFlight.during(slice.run(this.#startAll()));
+    inFlight.during(slice.run(this.#startAll(), this.#session.address));
   };
 
   *#startAll(): Steps {

@@ -1,4 +1,5 @@
 import type { Store } from '../../store/store.js';
+import type { LiveContext } from '../live-context.js';
 
 /** The store's reads that the live layer pushes from. */
 type Reads = Pick<Store, 'get' | 'getMany' | 'query' | 'history' | 'created' | 'changes'>;
@@ -30,4 +31,19 @@ export function acknowledgedStore(store: Store, published: () => Promise<void>):
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
+}
+
+/** As `acknowledgedStore`, for what is read from memory. */
+export function acknowledgedObjects(
+  objects: LiveContext['objects'],
+  published: () => Promise<void>,
+): LiveContext['objects'] {
+  return {
+    async heads(rs) {
+      const heads = await objects.heads(rs);
+      await published();
+      return heads;
+    },
+    newest: (object) => objects.newest?.(object) ?? object,
+  };
 }

@@ -19,6 +19,7 @@ import { type ObjectDelivery, visibilityOf } from './object-delivery.js';
 import { ObjectFrames } from './object-frames.js';
 import { ObjectReplay, type ObjectReplayPage } from './object-replay.js';
 import type { CatchUpMode, ObjectSubscription } from './object-subscription.js';
+import { SnapshotFrames } from './snapshot-frames.js';
 
 type KnownPage = Extract<ObjectReplayPage, { object: StoredObject }>;
 
@@ -45,6 +46,7 @@ export class ObjectCatchUp {
   readonly #context: LiveContext;
   readonly #delivery: ObjectDelivery;
   readonly #registry: SubscriptionRegistry;
+  readonly #snapshots = new SnapshotFrames();
 
   constructor(
     context: LiveContext,
@@ -228,7 +230,7 @@ export class ObjectCatchUp {
     { model, object, visibility }: AuthorizedObject,
     reason: SnapshotReason,
   ): void {
-    const frames = new ObjectFrames(model, visibility, { object });
+    const frames = this.#snapshots.of(model, visibility, object);
     // What it missed while it was paused may not concern it.
     if (reason === 'conflated') this.#delivery.push(subscription, frames, reason);
     else this.#delivery.pushSnapshot(subscription, frames, reason);

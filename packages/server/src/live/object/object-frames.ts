@@ -69,6 +69,11 @@ export class ObjectFrames {
     );
   }
 
+  /** Frames encoded for single views. */
+  get size(): number {
+    return this.#underView.size;
+  }
+
   /** The last revision that changed a visible field. */
   get changedAt(): number {
     this.#changedAt ??= lastVisibleChange(this.object, this.visibility);

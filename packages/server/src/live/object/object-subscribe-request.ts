@@ -5,7 +5,7 @@ import { hidesNothing } from '../../model/view/view.js';
 import { estimateBytes } from '../../objects/estimate-bytes.js';
 import type { StoredObject } from '../../store/stored-object.js';
 import type { LiveContext } from '../live-context.js';
-import { viewNow } from '../push/view-now.js';
+import { type RevisionView, viewNow } from '../push/view-now.js';
 import { visibleFields } from '../push/visibility.js';
 import { objectGroupTraitsOf } from '../registry/group-traits.js';
 import type { LiveSession } from '../registry/live-session.js';
@@ -15,12 +15,12 @@ import type { Topics } from '../registry/topics.js';
 import {
   type AuthorizedItem,
   assertSubscribable,
+  type HeadOf,
   type ItemSubscribeRequest,
   type RegisteredItem,
   type RequestedSubscription,
   requestedFields,
   requireModel,
-  type StoredObjectsByR,
   type SubscribeRequestItem,
   widenFields,
 } from '../subscribe-checks.js';
@@ -81,12 +81,18 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
     this.#deps.topics.release(this.#topic);
   }
 
-  async authorize(heads: Promise<StoredObjectsByR>): Promise<AuthorizedItem> {
+  authorize(headOf: HeadOf): AuthorizedItem | Promise<AuthorizedItem> {
     const { auth } = this.#session.pushTarget;
-    const head = (await heads).get(this.#topic.r);
-    if (!head || head.deleted) return await this.#authorizeAbsent(head, auth);
-    this.#authorizedView = this.#groupTraits(undefined).view;
-    const { object, view } = await viewNow(this.#deps.context, this.#model, head, { auth });
+    const head = headOf(this.#topic.r);
+    if (!head || head.deleted) return this.#authorizeAbsent(head, auth);
+    this.#authorizedView = this.#view();
+    const seen = viewNow(this.#deps.context, this.#model, head, { auth });
+    return seen instanceof Promise
+      ? seen.then((late) => this.#authorized(late, auth))
+      : this.#authorized(seen, auth);
+  }
+
+  #authorized({ object, view }: RevisionView, auth: FoundObject['auth']): AuthorizedItem {
     if (view.kind === 'refused') throw view.error;
     return { register: () => this.#register({ object, auth, hidden: view.hidden }) };
   }
@@ -108,7 +114,7 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
 
   async #mayLearnOfDeletion(tombstone: StoredObject, auth: FoundObject['auth']): Promise<boolean> {
     const { isKnownToClient, view } = this.#item;
-    if (isKnownToClient && view === this.#groupTraits(undefined).view) return true;
+    if (isKnownToClient && view === this.#view()) return true;
     const { read, subscribe } = this.#model.access;
     return await isLastSeen(this.#model, tombstone, auth, [read, subscribe]);
   }
@@ -153,6 +159,11 @@ export class ObjectSubscribeRequest implements ItemSubscribeRequest {
   /** Whether a revision without its view identifies what the client has seen. */
   #isRevisionUnambiguous(): boolean {
     return this.#deps.context.store.epoch.isFirst && hidesNothing(this.#model);
+  }
+
+  #view(): string {
+    const { auth } = this.#session.pushTarget;
+    return this.#deps.context.views.at(this.#model, auth, this.#topic.r).view;
   }
 
   #groupTraits(fields: readonly string[] | undefined): SubscriberGroupTraits {

@@ -1,5 +1,6 @@
 import type { Clock } from '../platform.js';
-import { Slice } from './slices.js';
+import { FairQueue } from './fair-queue.js';
+import { Slice, sliceTime } from './slices.js';
 
 /**
  * Long work that yields after each small step: nothing if other work may run, or a promise to wait
@@ -7,49 +8,93 @@ import { Slice } from './slices.js';
  */
 export type Steps<Result = void> = Generator<Promise<unknown> | undefined, Result, void>;
 
-/** The time that several pieces of work share in one tick of the event loop. */
+/** The owner of work that is no client's. */
+const server = '';
+
+/**
+ * The time that several pieces of work share in one tick of the event loop. Those that rest go on in
+ * later ticks, as many in each as there is time for: one of each owner in turn.
+ */
 export class TickSlice {
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #time: number;
   #slice: Slice | undefined;
+  readonly #resting = new FairQueue<() => void>();
+  #isTurnRequested = false;
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  /** `time`: milliseconds. */
+  constructor(clock: Pick<Clock, 'monotonic'>, time = sliceTime) {
     this.#clock = clock;
+    this.#time = time;
   }
 
   get isOver(): boolean {
-    this.#slice ??= this.#begin();
-    return this.#slice.isOver;
+    return (this.#slice ?? this.#begin()).isOver;
   }
 
-  /** Resolves in the next tick of the event loop. */
-  async rest(): Promise<void> {
-    await new Slice(this.#clock).rest();
+  /** Resolves in a later tick of the event loop, when there is time for this owner. */
+  rest(owner = server): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resting.push(owner, resolve);
+      this.#requestTurn();
+    });
   }
 
   /**
    * Runs as many steps as there is time for in this tick, and the rest in later ones; `undefined`
-   * if all are done. Throws or rejects as the steps do.
+   * if all are done. Throws or rejects as the steps do. `owner`: as for `rest`.
    */
-  run(steps: Steps<unknown>): Promise<void> | undefined {
+  run(steps: Steps<unknown>, owner?: string): Promise<void> | undefined {
     for (let step = steps.next(); !step.done; step = steps.next()) {
-      if (step.value || this.isOver) return this.#runLater(steps, step.value);
+      if (step.value || this.isOver) return this.#runLater(steps, step.value, owner);
     }
     return undefined;
   }
 
-  async #runLater(steps: Steps<unknown>, first: Promise<unknown> | undefined): Promise<void> {
-    await (first ?? this.rest());
+  async #runLater(
+    steps: Steps<unknown>,
+    first: Promise<unknown> | undefined,
+    owner: string | undefined,
+  ): Promise<void> {
+    await (first ?? this.rest(owner));
     for (let step = steps.next(); !step.done; step = steps.next()) {
       if (step.value) await step.value;
-      else if (this.isOver) await this.rest();
+      else if (this.isOver) await this.rest(owner);
     }
   }
 
   #begin(): Slice {
-    void this.rest().then(() => {
-      this.#slice = undefined;
+    const slice = new Slice(this.#clock, this.#time);
+    this.#slice = slice;
+    setImmediate(() => {
+      if (this.#slice === slice) this.#slice = undefined;
     });
-    return new Slice(this.#clock);
+    return slice;
+  }
+
+  #requestTurn(): void {
+    if (this.#isTurnRequested) return;
+    this.#isTurnRequested = true;
+    setImmediate(() => {
+      this.#begin();
+      this.#resume(this.#resting.size);
+    });
+  }
+
+  /** Resumes one, whatever else took its time, and others while there is time; `most` in this tick. */
+  #resume(most: number): void {
+    this.#resting.shift()?.();
+    // A tick that is requested by a microtask comes after all others, so what was resumed has run.
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (most > 1 && !this.isOver) {
+          this.#resume(most - 1);
+          return;
+        }
+        this.#isTurnRequested = false;
+        if (this.#resting.size > 0) this.#requestTurn();
+      }),
+    );
   }
 }
 
