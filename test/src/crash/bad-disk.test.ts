@@ -55,7 +55,7 @@ test.skipIf(!canLimit())(
     expect(await create(2)).toBe(503);
 
     limitFiles(server.pid, 'unlimited');
-    await expect.poll(ready, { timeout: 60_000 }).toEqual([200, undefined]);
+    await expect.poll(ready).toEqual([200, undefined]);
     expect(await create(2)).toBeUndefined();
     expect([await get(1), await get(2)]).toEqual([1, 2]);
   },

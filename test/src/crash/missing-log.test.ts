@@ -59,7 +59,7 @@ test('[DUR9] [CLI5] a server does not start without the log of a killed server, 
   expect(body.epoch).not.toBe(epoch);
   const again = await client.request({ cmd: 'create', r: '/things/0', body: { n: 1 } });
   expect(again.error).toBeUndefined();
-  expect(server.output.stdout).toContain('went on because of --force');
+  await expect.poll(() => server.output.stdout).toContain('went on because of --force');
   await server.kill();
   // Once was enough.
   await using later = await ServerProcess.start({ dir: app.dir });

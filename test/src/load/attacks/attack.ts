@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { type WireServer, wireServer } from '../../wire/wire-server.js';
 import { innocentApp } from './innocent-app.js';
@@ -36,6 +37,8 @@ export interface AttackOptions {
   readonly attack: (until: AbortSignal) => Promise<void>;
   /** Bytes by which the resident memory may grow. */
   readonly memory?: number | undefined;
+  /** Whether the attack did what it is to do: where the machine is busy, it goes on until then. */
+  readonly hasBitten?: (() => boolean | Promise<boolean>) | undefined;
 }
 
 /**
@@ -58,7 +61,7 @@ export async function expectUnharmed(server: WireServer, options: AttackOptions)
 async function harmOf(
   server: WireServer,
   innocents: Innocents,
-  { attack }: AttackOptions,
+  { attack, hasBitten }: AttackOptions,
 ): Promise<Harm> {
   const { figures: before } = await innocents.during(async () => {}, attackTime / 2);
   const resident = residentBytes(server.process.pid);
@@ -68,14 +71,23 @@ async function harmOf(
   }, 100);
   try {
     setAttackerPriority(priorities.lowest);
-    const { figures: during } = await innocents.during(
-      async () => await attack(AbortSignal.timeout(attackTime)),
-    );
+    const over = new AbortController();
+    const { figures: during } = await innocents.during(async () => {
+      await Promise.all([attack(over.signal), endOf(over, hasBitten)]);
+    });
     return { before, during, memory: { before: resident, most } };
   } finally {
     clearInterval(watch);
     setAttackerPriority(priorities.usual);
   }
+}
+
+/** Ends the attack when its time is over and it has bitten, and after ten times its time in any case. */
+async function endOf(over: AbortController, hasBitten: AttackOptions['hasBitten']): Promise<void> {
+  const latest = performance.now() + 10 * attackTime;
+  await pause(attackTime);
+  while (hasBitten && performance.now() < latest && !(await hasBitten())) await pause(100);
+  over.abort();
 }
 
 /**

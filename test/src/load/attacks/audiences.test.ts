@@ -71,7 +71,7 @@ test('[LIM42] an object that a thousand see in a thousand ways, updated as fast 
     };
     await Promise.all(Array.from({ length: 16 }, row));
   };
-  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  await expectUnharmed(server, { attack, memory: 400_000_000, hasBitten: () => updates > 0 });
   expect(updates).toBeGreaterThan(0);
   for (const socket of sockets) socket.destroy();
 });
@@ -106,6 +106,6 @@ test('[LIM43] neither do connections that subscribe to much and go', async () =>
     };
     await Promise.all(Array.from({ length: 8 }, row));
   };
-  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  await expectUnharmed(server, { attack, memory: 400_000_000, hasBitten: () => sessions > 0 });
   expect(sessions).toBeGreaterThan(0);
 });

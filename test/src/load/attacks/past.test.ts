@@ -72,7 +72,7 @@ test('[LIM14] a position of long ago on many parents does no harm', async () => 
       await client.request({ cmd: 'unsubscribe', body: { subscriptions: parents } });
     }
   };
-  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  await expectUnharmed(server, { attack, memory: 400_000_000, hasBitten: () => made > 0 });
   expect(made).toBeGreaterThan(0);
 });
 
@@ -93,7 +93,7 @@ test('[LIM14] live queries that go on from long ago do no harm', async () => {
   const attack = async (until: AbortSignal) => {
     await Promise.all(clients.map((one) => replay(one, until)));
   };
-  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  await expectUnharmed(server, { attack, memory: 400_000_000, hasBitten: () => answers > 0 });
   expect(answers).toBeGreaterThan(0);
   for (const one of clients) one.close();
 });
@@ -128,7 +128,9 @@ test('[LIM16] [REA6] positions and page tokens that were made up are refused unr
       for (const one of [since, page]) answers.add(`${one?.error?.code} ${one?.error?.message}`);
     }
   };
-  await expectUnharmed(server, { attack, memory: 400_000_000 });
+  const hasBitten = () =>
+    ['400 request.invalid', '410 position.gone'].every((one) => answers.has(one));
+  await expectUnharmed(server, { attack, memory: 400_000_000, hasBitten });
   expect(accepted).toBe(0);
   answers.delete('429 rate.limited');
   expect([...answers].sort()).toEqual(['400 request.invalid', '410 position.gone']);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   });
   if (code !== 0) throw new Error(stderr);
   await server.restart();
-}, 240_000);
+});
 
 /** What no index serves: all objects are looked at, and none is found. */
 const scan: JsonObject = { filter: 'text = $t', values: { t: 'nowhere' } };

@@ -74,7 +74,7 @@ test('[DUR5] [LIM44] nor does one that subscribes again as soon as it was sent a
       });
       socket.write(bytes);
     });
-  await expectUnharmed(server, { attack, memory: 600_000_000 });
+  await expectUnharmed(server, { attack, memory: 600_000_000, hasBitten: () => snapshots > 0 });
   expect(snapshots).toBeGreaterThan(0);
 });
 
@@ -93,6 +93,6 @@ test('[DUR5] [LIM15] [LIM44] nor does one that gets references to large objects,
       });
       socket.write(get);
     });
-  await expectUnharmed(server, { attack, memory: 600_000_000 });
+  await expectUnharmed(server, { attack, memory: 600_000_000, hasBitten: () => answers > sockets });
   expect(answers).toBeGreaterThan(sockets);
 });
