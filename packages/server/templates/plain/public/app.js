@@ -31,8 +31,7 @@ really.connection.subscribe(showConnection);
 showConnection();
 
 function render() {
-  const ordered = [...(newest.value ?? [])].sort((a, b) => (a._r < b._r ? 1 : -1));
-  list.replaceChildren(...ordered.map(item));
+  list.replaceChildren(...(newest.value ?? []).map(item));
   if (newest.error) problem.textContent = newest.error.message;
 }
 
