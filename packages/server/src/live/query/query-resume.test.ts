@@ -300,7 +300,7 @@ describe('[RES2] a resumed query', () => {
       await on.remove('/users/other');
       await on.set('/users/2', { c: 1 });
     });
-    expect(next.summaries()).toEqual(['left 1', 'snapshot 2', 'entered /users/3']);
+    expect(next.summaries()).toEqual(['left 2', 'snapshot 2', 'entered /users/3']);
     expect(on.live.counts().resumableRows).toBe(0);
   });
 
@@ -308,18 +308,19 @@ describe('[RES2] a resumed query', () => {
     const on = await setUpLive({
       models: [modelOf({ read: rule(({ obj, auth }) => obj.b === auth.uid) })],
     });
-    for (const n of [1, 2]) await on.create(`/users/${n}`, { a: n, b: 'u1' });
+    for (const n of [1, 2, 3]) await on.create(`/users/${n}`, { a: n, b: 'u1' });
     const connection = new FakeConnection('u1');
     await subscribe(on, connection);
     const next = await reconnect(on, connection, async () => {
-      await on.set('/users/1', { b: 'u2' });
+      for (const n of [1, 2]) await on.set(`/users/${n}`, { b: 'u2' });
       await on.set('/users/1', { a: 3 });
       // Of what is gone nobody knows whether it was in the window: the difference is sent.
-      await on.remove('/users/2');
+      for (const n of [2, 3]) await on.remove(`/users/${n}`);
     });
     expect(next.received()).toMatchObject([
       { evt: 'left', r: '/users/1', rev: 1 },
       { evt: 'left', r: '/users/2', rev: 1 },
+      { evt: 'left', r: '/users/3', rev: 2 },
     ]);
   });
 

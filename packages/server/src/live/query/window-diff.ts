@@ -69,24 +69,27 @@ export async function eventsSince(
   const shown = hits.slice(0, limit).map((hit) => rowOf(hit, fields));
   const now = new Set(shown.map(({ r }) => r));
   const removed = isOtherView ? [] : [...known.keys()].filter((r) => !now.has(r));
-  const revs = await knownRevs(context, model, traits, removed);
+  const revs = await visibleRevs(context, model, traits, { known, removed });
   return diffWindow({ known, shown, objects: found, revs, fields, isOtherView });
 }
 
 /**
- * The revisions of objects that left a window. Those that its reader may not see any more are left out: what changed
- * after a right ended is not sent, not even by a revision (rule LKP4).
+ * The revisions of objects that left a window, without those that its reader may not see any more: what changed after
+ * a right ended is not sent, not even by a revision (rule LKP4).
  */
-async function knownRevs(
+async function visibleRevs(
   context: Pick<LiveContext, 'objects'>,
   model: Model,
   reader: Pick<QueryGroupTraits, 'auth' | 'finder'>,
-  rs: readonly string[],
+  { known, removed }: { readonly known: KnownRows; readonly removed: readonly string[] },
 ): Promise<ReadonlyMap<string, number>> {
-  const heads = rs.length > 0 ? await context.objects.heads(rs) : [];
+  const heads = removed.length > 0 ? await context.objects.heads(removed) : [];
   const { read, subscribe } = model.access;
   const isSeen = async (head: StoredObject): Promise<boolean> => {
-    if (head.deleted) return await isLastSeen(model, head, reader.auth, [read, subscribe]);
+    if (head.deleted) {
+      if (isSeenUntilDeleted(model, head, known.get(head.r))) return true;
+      return await isLastSeen(model, head, reader.auth, [read, subscribe]);
+    }
     const { object, view } = await viewNow(context, model, head, reader);
     return view.kind === 'visible' && object === head;
   };
@@ -94,4 +97,14 @@ async function knownRevs(
     return head && (await isSeen(head)) ? [[head.r, head.rev]] : [];
   });
   return new Map((await Promise.all(seen)).flat());
+}
+
+/** True if only the object itself decides who may see it, and nothing but its deletion came after what the reader knows. */
+function isSeenUntilDeleted(
+  { access, hooks }: Model,
+  { rev }: StoredObject,
+  known: KnownRow | undefined,
+): boolean {
+  const byItself = [access.read, access.subscribe].every(({ lookups }) => !lookups?.length);
+  return byItself && !hooks.preGet?.mayCancel && known?.rev === rev - 1;
 }
