@@ -85,6 +85,9 @@ export interface LiveOptions {
     Pick<Limits, 'subscriptions' | 'queries' | 'queryRows' | 'queryTime'>;
 }
 
+/** Whose work it is to end what nobody resumes: in turn with the work of each address, however many left at once. */
+const departed = 'departed';
+
 /** Milliseconds of a tick for all work on subscriptions: most commands of others take several ticks. */
 const liveTime = 4;
 
@@ -329,7 +332,7 @@ export class Live {
     const session = this.#sessions.close(pushTarget);
     if (!session) return;
     const { inFlight, slice } = this.#context;
-    inFlight.during(slice.run(this.#endAll(session), session.address));
+    inFlight.during(slice.run(this.#endAll(session), departed));
   }
 
   *#endAll(session: LiveSession): Steps {

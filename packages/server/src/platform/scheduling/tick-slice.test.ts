@@ -7,7 +7,7 @@ function workers(time: number) {
   let now = 0;
   const slice = new TickSlice({ monotonic: () => now }, time);
   const done: string[] = [];
-  const work = async (name: string, owner: string, times: number) => {
+  const work = async (name: string, owner: string | undefined, times: number) => {
     for (let n = 0; n < times; n++) {
       await slice.rest(owner);
       done.push(name);
@@ -41,4 +41,15 @@ test('[LIM43] one goes on in each tick, whatever else took its time, and none tw
   void endless.work('z', 'a', 3);
   await nextTick();
   expect(endless.done).toEqual(['z']);
+});
+
+test('[LIM43] work of the server itself goes on in the next tick, however many clients have work that rests', async () => {
+  const { done, work } = workers(1);
+  const clients = Array.from({ length: 100 }, (_, n) => work(`a${n}`, `a${n}`, 1));
+  const own = [work('own1', undefined, 2), work('own2', undefined, 1)];
+  await nextTick();
+  expect(done).toEqual(['own1', 'own2', 'a0']);
+  await own[0];
+  expect(done.length).toBeLessThan(10);
+  await Promise.all([...clients, ...own]);
 });

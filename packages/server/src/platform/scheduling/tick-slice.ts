@@ -8,18 +8,17 @@ import { Slice, sliceTime } from './slices.js';
  */
 export type Steps<Result = void> = Generator<Promise<unknown> | undefined, Result, void>;
 
-/** The owner of work that is no client's. */
-const server = '';
-
 /**
- * The time that several pieces of work share in one tick of the event loop. Those that rest go on in
- * later ticks, as many in each as there is time for: one of each owner in turn.
+ * The time that several pieces of work share in one tick of the event loop. Those of clients that
+ * rest go on in later ticks, as many in each as there is time for: one of each owner in turn. Those
+ * of the server itself go on in the next tick.
  */
 export class TickSlice {
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #time: number;
   #slice: Slice | undefined;
   readonly #resting = new FairQueue<() => void>();
+  readonly #ownResting: (() => void)[] = [];
   #isTurnRequested = false;
 
   /** `time`: milliseconds. */
@@ -32,10 +31,14 @@ export class TickSlice {
     return (this.#slice ?? this.#begin()).isOver;
   }
 
-  /** Resolves in a later tick of the event loop, when there is time for this owner. */
-  rest(owner = server): Promise<void> {
+  /**
+   * Resolves in a later tick of the event loop, when there is time for this owner; without one, in
+   * the next tick.
+   */
+  rest(owner?: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#resting.push(owner, resolve);
+      if (owner === undefined) this.#ownResting.push(resolve);
+      else this.#resting.push(owner, resolve);
       this.#requestTurn();
     });
   }
@@ -77,6 +80,7 @@ export class TickSlice {
     this.#isTurnRequested = true;
     setImmediate(() => {
       this.#begin();
+      for (const resume of this.#ownResting.splice(0)) resume();
       this.#resume(this.#resting.size);
     });
   }
@@ -92,7 +96,7 @@ export class TickSlice {
           return;
         }
         this.#isTurnRequested = false;
-        if (this.#resting.size > 0) this.#requestTurn();
+        if (this.#resting.size + this.#ownResting.length > 0) this.#requestTurn();
       }),
     );
   }
